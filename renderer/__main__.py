@@ -1,0 +1,6 @@
+"""``python -m renderer`` is ``mcpctl``."""
+
+from renderer.cli import run
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,73 @@
+"""The files that travel with the program: ``templates/`` and ``schemas/``.
+
+In a checkout they lie next to the package, in a wheel inside it. Names are paths below one of the two
+folders, with ``/``; nothing outside of them can be named.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+KINDS = ("schemas", "templates")
+
+_SCHEMA_ENDING = ".schema.json"
+#: Only in a wheel does the package hold this file. ``renderer/schemas`` itself exists in both.
+_MARKER = f"schemas/mcpserver{_SCHEMA_ENDING}"
+
+
+@cache
+def folder() -> Path:
+    """The folder that holds ``templates/`` and ``schemas/``."""
+    package = Path(__file__).resolve().parent
+    return package if (package / _MARKER).is_file() else package.parent
+
+
+def read(name: str) -> bytes:
+    """The content of ``templates/…`` or ``schemas/…``.
+
+    Raises FileNotFoundError when there is no such file, or when the name could lead out of the two folders.
+    """
+    if not _is_inside(name):
+        raise FileNotFoundError(f"not the name of a built-in file: {name[:80]!a}")
+    return (folder() / name).read_bytes()
+
+
+def names(kind: str) -> list[str]:
+    """The names of all files of a kind, sorted: templates as their path, schemas without the ending.
+
+    ``["mcpserver", "output/compose"]`` are what ``schema`` and ``read_schema`` take.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"kind {kind!r} is none of {', '.join(KINDS)}")
+    root = folder() / kind
+    found = sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+    if kind == "schemas":
+        return [name.removesuffix(_SCHEMA_ENDING) for name in found if name.endswith(_SCHEMA_ENDING)]
+    return [name for name in found if not _is_by_product(name)]
+
+
+def read_schema(name: str) -> str:
+    """The text of a schema by its name in ``names("schemas")``; errors as ``read``."""
+    return read(f"schemas/{name}{_SCHEMA_ENDING}").decode()
+
+
+@cache
+def schema(name: str) -> dict[str, Any]:
+    """The schema of that name, parsed once. Shared: do not change it."""
+    document: dict[str, Any] = json.loads(read_schema(name))
+    return document
+
+
+def _is_inside(name: str) -> bool:
+    first, *rest = name.split("/")
+    # No dot, backslash or colon at the start of a step: neither '..' nor a drive nor a hidden file.
+    plain = all(step and step[0] != "." and not any(c in step for c in "\\:\0") for step in rest)
+    return first in KINDS and bool(rest) and plain
+
+
+def _is_by_product(name: str) -> bool:
+    """Editors, Python and desktops leave files in folders; they are no templates."""
+    return name.endswith((".py", ".pyc", "~")) or any(s.startswith((".", "__")) for s in name.split("/"))

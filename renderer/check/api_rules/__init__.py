@@ -1,0 +1,32 @@
+"""What an API server refuses although every schema allows it: names, ports, quantities, relations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from renderer.check.api_rules.metadata import identity_faults
+from renderer.check.api_rules.network import network_policy_faults
+from renderer.check.api_rules.relations import set_faults
+from renderer.check.api_rules.services import service_faults
+from renderer.check.api_rules.storage import claim_faults, data_faults
+from renderer.check.api_rules.workloads import workload_faults
+from renderer.check.shape import TEMPLATES, Json, kind_of
+from renderer.errors import Fault
+
+__all__ = ["object_faults", "set_faults"]
+
+#: The rules of each kind, beyond those of its metadata.
+_RULES: Mapping[str, Callable[[Json], list[Fault]]] = {
+    "ConfigMap": data_faults,
+    "Secret": data_faults,
+    "PersistentVolumeClaim": claim_faults,
+    "Service": service_faults,
+    "NetworkPolicy": network_policy_faults,
+    **dict.fromkeys(TEMPLATES, workload_faults),
+}
+
+
+def object_faults(doc: Json) -> list[Fault]:
+    """Faults of one rendered object by itself; rules are ``api/<name>``. Values of Secrets are never told."""
+    rules = _RULES.get(kind_of(doc))
+    return identity_faults(doc) + (rules(doc) if rules else [])

@@ -1,0 +1,202 @@
+"""What an API server refuses in a container: name, image, ports, environment, mounts, probes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from renderer.check.api_rules.forms import (
+    DNS_LABEL,
+    ENV_NAME,
+    choice_fault,
+    name_fault,
+    port_fault,
+    range_fault,
+    refused,
+    repeated,
+)
+from renderer.check.api_rules.quantities import resource_faults
+from renderer.check.shape import Json, entries, mapping, text
+from renderer.errors import DocumentPath, Fault
+from renderer.schemas.wording import did_you_mean, either, excerpt
+
+PROTOCOLS = ("TCP", "UDP", "SCTP")
+_PULL_POLICIES = ("Always", "IfNotPresent", "Never")
+_TERMINATION_MESSAGES = ("File", "FallbackToLogsOnError")
+_SCHEMES = ("HTTP", "HTTPS")
+_PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
+_PROBE_HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc")
+_LIFECYCLE_HANDLERS = ("exec", "httpGet", "tcpSocket", "sleep")
+_VALUE_SOURCES = ("configMapKeyRef", "secretKeyRef", "fieldRef", "resourceFieldRef", "fileKeyRef")
+_PROBE_NUMBERS = {
+    "initialDelaySeconds": 0,
+    "periodSeconds": 1,
+    "timeoutSeconds": 1,
+    "failureThreshold": 1,
+    "successThreshold": 1,
+    "terminationGracePeriodSeconds": 1,
+}
+# A container that has failed its liveness probe is restarted: it cannot succeed twice.
+_SUCCEED_ONCE = ("startupProbe", "livenessProbe")
+
+
+def container_faults(container: Json, path: DocumentPath, volumes: Collection[str]) -> list[Fault]:
+    """Faults of one container; ``volumes`` are the names that its mounts may use."""
+    faults = name_fault(DNS_LABEL, container.get("name"), (*path, "name"), "name", "container name")
+    faults += _image_faults(container, (*path, "image"))
+    faults += choice_fault(container.get("imagePullPolicy"), _PULL_POLICIES, (*path, "imagePullPolicy"))
+    messages = container.get("terminationMessagePolicy")
+    faults += choice_fault(messages, _TERMINATION_MESSAGES, (*path, "terminationMessagePolicy"))
+    faults += resource_faults(mapping(container, "resources"), (*path, "resources"))
+    if "ports" in container:
+        faults += _port_faults(container, (*path, "ports"))
+    faults += _env_faults(container, path)
+    if "volumeMounts" in container:
+        faults += _mount_faults(container, (*path, "volumeMounts"), volumes)
+    return faults + _handler_faults(container, path)
+
+
+def port_names(container: Json) -> list[str]:
+    """The names of the ports that a container declares."""
+    return [name for _, port in entries(container, "ports") if (name := text(port, "name"))]
+
+
+def _image_faults(container: Json, path: DocumentPath) -> list[Fault]:
+    image = container.get("image")
+    if image is None or (isinstance(image, str) and not image):
+        return [refused(path, "image", "an image must be given")]
+    if isinstance(image, str) and any(character.isspace() for character in image):
+        return [refused(path, "image", f"image {excerpt(image)} must not contain blanks or line breaks")]
+    return []
+
+
+def _port_faults(container: Json, path: DocumentPath) -> list[Fault]:
+    faults, names, numbers = [], [], []
+    for index, port in entries(container, "ports"):
+        where = (*path, index)
+        faults += range_fault(port.get("containerPort"), 1, 65_535, (*where, "containerPort"), "port-range")
+        faults += range_fault(port.get("hostPort"), 0, 65_535, (*where, "hostPort"), "port-range")
+        faults += choice_fault(port.get("protocol"), PROTOCOLS, (*where, "protocol"))
+        if name := text(port, "name"):
+            faults += port_fault(name, (*where, "name"))
+            names.append(((*where, "name"), name))
+        number = port.get("containerPort"), text(port, "protocol") or "TCP"
+        if isinstance(number[0], int):
+            numbers.append(((*where, "containerPort"), number))
+    faults += repeated(names, "duplicate-port-name", "port name")
+    return faults + repeated(numbers, "duplicate-port", "port")
+
+
+def _env_faults(container: Json, path: DocumentPath) -> list[Fault]:
+    faults, names = [], []
+    for index, variable in entries(container, "env"):
+        where = (*path, "env", index)
+        if "name" in variable:
+            faults += name_fault(ENV_NAME, variable["name"], (*where, "name"), "env-name", "variable name")
+            names.append(((*where, "name"), text(variable, "name")))
+        if "valueFrom" in variable:
+            faults += _value_from_faults(variable, where)
+    faults += repeated(names, "duplicate-env", "variable")
+    for index, source in entries(container, "envFrom"):
+        where = (*path, "envFrom", index)
+        faults += one_of_faults(source, ("configMapRef", "secretRef"), where, "env-source")
+        if source.get("prefix"):
+            faults += name_fault(ENV_NAME, source["prefix"], (*where, "prefix"), "env-name", "prefix")
+    return faults
+
+
+def _value_from_faults(variable: Json, path: DocumentPath) -> list[Fault]:
+    if variable.get("value"):
+        message = f"variable {excerpt(variable.get('name'))} has both value and valueFrom"
+        return [refused(path, "env-source", message, "keep one of the two")]
+    return one_of_faults(mapping(variable, "valueFrom"), _VALUE_SOURCES, (*path, "valueFrom"), "env-source")
+
+
+def one_of_faults(parent: Json, allowed: tuple[str, ...], path: DocumentPath, rule: str) -> list[Fault]:
+    """At most one Fault: that not exactly one of some fields is given."""
+    given = [name for name in allowed if name in parent]
+    if len(given) == 1:
+        return []
+    so_far = f"there are {either(given).replace(' or ', ' and ')}" if given else "there is none"
+    return [refused(path, rule, f"needs exactly one of {either(allowed)}; {so_far}")]
+
+
+def _mount_faults(container: Json, path: DocumentPath, volumes: Collection[str]) -> list[Fault]:
+    faults, places = [], []
+    for index, mount in entries(container, "volumeMounts"):
+        where = (*path, index)
+        name = mount.get("name")
+        if isinstance(name, str) and name not in volumes:
+            faults.append(_unknown_volume(name, (*where, "name"), volumes))
+        if isinstance(place := mount.get("mountPath"), str):
+            faults += _place_faults(place, (*where, "mountPath"))
+            places.append(((*where, "mountPath"), place))
+        faults += inside_faults(mount.get("subPath"), (*where, "subPath"), "sub-path")
+    return faults + repeated(places, "duplicate-mount-path", "mount path")
+
+
+def _unknown_volume(name: str, path: DocumentPath, volumes: Collection[str]) -> Fault:
+    near = did_you_mean(name, sorted(volumes))
+    hint = f"did you mean {excerpt(near)}?" if near else "add it to the volumes of the pod"
+    return refused(path, "unknown-volume", f"no volume of the pod is called {excerpt(name)}", hint)
+
+
+def _place_faults(place: str, path: DocumentPath) -> list[Fault]:
+    if not place:
+        return [refused(path, "mount-path", "mount path must not be empty")]
+    if ":" in place:
+        return [refused(path, "mount-path", f"mount path {excerpt(place)} must not contain ':'")]
+    return []
+
+
+def inside_faults(relative: Any, path: DocumentPath, rule: str) -> list[Fault]:
+    """At most one Fault: that a path leaves the folder which it is relative to."""
+    if isinstance(relative, str) and (relative.startswith("/") or ".." in relative.split("/")):
+        message = f"path {excerpt(relative)} must be relative and without '..'"
+        return [refused(path, rule, message)]
+    return []
+
+
+def _handler_faults(container: Json, path: DocumentPath) -> list[Fault]:
+    faults: list[Fault] = []
+    for name in _PROBES:
+        if name in container:
+            faults += _probe_faults(container, name, (*path, name))
+    lifecycle = mapping(container, "lifecycle")
+    for name in ("postStart", "preStop"):
+        if name in lifecycle:
+            where = (*path, "lifecycle", name)
+            faults += one_of_faults(mapping(lifecycle, name), _LIFECYCLE_HANDLERS, where, "handler")
+            faults += _target_faults(container, mapping(lifecycle, name), where)
+    return faults
+
+
+def _probe_faults(container: Json, name: str, path: DocumentPath) -> list[Fault]:
+    probe = mapping(container, name)
+    faults = one_of_faults(probe, _PROBE_HANDLERS, path, "handler")
+    for number, least in _PROBE_NUMBERS.items():
+        if number in probe:
+            most = 1 if number == "successThreshold" and name in _SUCCEED_ONCE else None
+            faults += range_fault(probe[number], least, most, (*path, number), "probe-number")
+    faults += range_fault(mapping(probe, "grpc").get("port"), 1, 65_535, (*path, "grpc", "port"), "port-range")
+    return faults + _target_faults(container, probe, path)
+
+
+def _target_faults(container: Json, handler: Json, path: DocumentPath) -> list[Fault]:
+    """The port of a probe is a number in range or the name of a port of this container."""
+    faults: list[Fault] = []
+    for kind in ("httpGet", "tcpSocket"):
+        if kind not in handler:
+            continue
+        target = mapping(handler, kind)
+        port, where = target.get("port"), (*path, kind, "port")
+        faults += port_fault(port, where)
+        if isinstance(port, str) and port not in (declared := port_names(container)):
+            faults.append(_undeclared_port(port, declared, where))
+        faults += choice_fault(target.get("scheme"), _SCHEMES, (*path, kind, "scheme"))
+    return faults
+
+
+def _undeclared_port(port: str, declared: list[str], path: DocumentPath) -> Fault:
+    hint = f"its ports are {either([excerpt(n) for n in declared])}" if declared else "it declares no named port"
+    return refused(path, "unknown-port", f"the container has no port called {excerpt(port)}", hint)

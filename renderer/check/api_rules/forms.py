@@ -1,0 +1,121 @@
+"""The grammars of names that an API server enforces, and the Fault that every rule here makes.
+
+Sources: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ and …/labels/.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from renderer.errors import DocumentPath, Fault
+from renderer.schemas.wording import either, excerpt, suggestion
+
+
+def refused(path: DocumentPath, rule: str, message: str, hint: str = "", *, at_key: bool = False) -> Fault:
+    """A Fault of the rule ``api/<rule>``."""
+    return Fault(path, f"api/{rule}", message, hint, at_key=at_key)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Form:
+    """A grammar of names: a pattern for the whole, the most characters, and the two in words.
+
+    Compared by identity, which makes it a cheap key of the caches below.
+    """
+
+    pattern: re.Pattern[str]
+    longest: int
+    words: str
+
+
+_LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
+_LABEL_WORDS = "lower case letters, digits and '-', a letter or digit at both ends"
+_QUALIFIED = r"[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?"
+_QUALIFIED_WORDS = "letters, digits, '-', '_' and '.', a letter or digit at both ends"
+
+DNS_LABEL = Form(re.compile(_LABEL), 63, _LABEL_WORDS)
+DNS_SUBDOMAIN = Form(re.compile(rf"{_LABEL}(?:\.{_LABEL})*"), 253, f"{_LABEL_WORDS}, in parts joined by '.'")
+SERVICE_NAME = Form(re.compile(r"[a-z](?:[-a-z0-9]*[a-z0-9])?"), 63, f"{_LABEL_WORDS}, beginning with a letter")
+# Pods of a StatefulSet and of a CronJob carry its name and a suffix of 11 characters in a label value.
+STATEFUL_SET_NAME = Form(DNS_LABEL.pattern, 52, _LABEL_WORDS)
+PATH_SEGMENT = Form(re.compile(r"(?!\.{1,2}\Z)[^/%]+"), 253, "any characters but '/' and '%'")
+PORT_NAME = Form(
+    re.compile(r"(?=.*[a-z])(?!.*--)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"),
+    15,
+    f"{_LABEL_WORDS}, at least one letter",
+)
+LABEL_VALUE = Form(re.compile(rf"(?:{_QUALIFIED})?"), 63, _QUALIFIED_WORDS)
+QUALIFIED_NAME = Form(re.compile(_QUALIFIED), 63, _QUALIFIED_WORDS)
+DATA_KEY = Form(re.compile(r"(?!\.\.)(?!\.\Z)[-._a-zA-Z0-9]+"), 253, "letters, digits, '-', '_' and '.'")
+ENV_NAME = Form(
+    re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*"), 32_768, "letters, digits, '-', '_' and '.', not a digit first"
+)
+
+
+@lru_cache(maxsize=8192)
+def wrong_form(form: Form, text: str) -> str:
+    """What is wrong with a name, as the rest of a sentence; nothing when it fits its form."""
+    if len(text) > form.longest:
+        return f"has {len(text)} characters, more than {form.longest}"
+    if form.pattern.fullmatch(text):
+        return ""
+    return f"must be of {form.words}" if text else "must not be empty"
+
+
+@lru_cache(maxsize=8192)
+def wrong_key(key: str) -> str:
+    """What is wrong with the key of a label or annotation (``[prefix/]name``)."""
+    prefix, slash, name = key.rpartition("/")
+    wrong_prefix = wrong_form(DNS_SUBDOMAIN, prefix) if slash else ""
+    return f"its prefix {wrong_prefix}" if wrong_prefix else wrong_form(QUALIFIED_NAME, name)
+
+
+def name_fault(form: Form, value: Any, path: DocumentPath, rule: str, what: str) -> list[Fault]:
+    """At most one Fault: that a name does not have its form. What is no text is the schema's business."""
+    wrong = wrong_form(form, value) if isinstance(value, str) else ""
+    return [refused(path, rule, f"{what} {excerpt(value)} {wrong}")] if wrong else []
+
+
+def choice_fault(value: Any, allowed: Collection[str], path: DocumentPath) -> list[Fault]:
+    """At most one Fault: that a value is none of those which the schema leaves open but the server knows."""
+    if not isinstance(value, str) or value in allowed:
+        return []
+    options = list(allowed)
+    listed = either([excerpt(option) for option in options])
+    message = f"{excerpt(value)} is not known; it must be {listed}{suggestion(value, options)}"
+    return [refused(path, "unknown-value", message)]
+
+
+def range_fault(value: Any, low: int, high: int | None, path: DocumentPath, rule: str) -> list[Fault]:
+    """At most one Fault: that a whole number lies outside its range (``high`` None: no upper end)."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return []
+    if value >= low and (high is None or value <= high):
+        return []
+    bounds = f"at least {low}" if high is None else f"from {low} to {high}"
+    return [refused(path, rule, f"must be {bounds}, is {excerpt(value)}")]
+
+
+def port_fault(value: Any, path: DocumentPath) -> list[Fault]:
+    """At most one Fault: that a port is neither a number from 1 to 65535 nor a port's name."""
+    named = name_fault(PORT_NAME, value, path, "port-name", "port name")
+    return named or range_fault(value, 1, 65_535, path, "port-range")
+
+
+def repeated(names: Iterable[tuple[DocumentPath, Any]], rule: str, what: str) -> list[Fault]:
+    """A Fault for each name that came before in the same list; ``names`` are pairs of path and name."""
+    seen: set[Any] = set()
+    faults = []
+    for path, name in names:
+        if name in seen:
+            faults.append(refused(path, rule, f"{what} {_told(name)} is there twice"))
+        seen.add(name)
+    return faults
+
+
+def _told(name: Any) -> str:
+    return "/".join(map(str, name)) if isinstance(name, tuple) else excerpt(name)

@@ -1,0 +1,112 @@
+"""Metadata of any object: what it is, its name by kind, labels and annotations."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from renderer.check.api_rules.forms import (
+    DNS_LABEL,
+    DNS_SUBDOMAIN,
+    LABEL_VALUE,
+    PATH_SEGMENT,
+    SERVICE_NAME,
+    STATEFUL_SET_NAME,
+    Form,
+    choice_fault,
+    name_fault,
+    refused,
+    wrong_form,
+    wrong_key,
+)
+from renderer.check.shape import Json, kind_of, labels, mapping, text
+from renderer.errors import DocumentPath, Fault
+from renderer.schemas.wording import excerpt
+
+#: The kinds whose names have another form than a DNS subdomain.
+_NAME_FORMS: dict[str, Form] = {
+    "Namespace": DNS_LABEL,
+    "Service": SERVICE_NAME,
+    "StatefulSet": STATEFUL_SET_NAME,
+    "CronJob": STATEFUL_SET_NAME,
+    "Role": PATH_SEGMENT,
+    "RoleBinding": PATH_SEGMENT,
+    "ClusterRole": PATH_SEGMENT,
+    "ClusterRoleBinding": PATH_SEGMENT,
+}
+
+#: Most bytes of all annotations of an object together, keys included.
+_ANNOTATIONS_BYTES = 262_144
+
+_POD_SECURITY = "pod-security.kubernetes.io/"
+_LEVELS = ("privileged", "baseline", "restricted")
+
+
+def identity_faults(doc: Json) -> list[Fault]:
+    """apiVersion, kind and metadata.name are given; name and namespace have the form of the kind."""
+    about = mapping(doc, "metadata")
+    given = {("apiVersion",): doc, ("kind",): doc, ("metadata", "name"): about}
+    faults = [
+        refused(path, "missing-identity", f"{'.'.join(path)} must be given, as text")
+        for path, parent in given.items()
+        if not text(parent, path[-1])
+    ]
+    form = _NAME_FORMS.get(kind_of(doc), DNS_SUBDOMAIN)
+    if text(about, "name"):
+        faults += name_fault(form, about["name"], ("metadata", "name"), "name", "name")
+    faults += name_fault(DNS_LABEL, about.get("namespace"), ("metadata", "namespace"), "name", "namespace")
+    return faults + metadata_faults(about, ("metadata",)) + _level_faults(doc, about)
+
+
+def metadata_faults(about: Json, path: DocumentPath) -> list[Fault]:
+    """Faults of the labels and annotations of an object or of a pod template."""
+    faults = label_faults(mapping(about, "labels"), (*path, "labels"))
+    annotations = labels(mapping(about, "annotations"))
+    where = (*path, "annotations")
+    for key in annotations:
+        if wrong := wrong_key(key):
+            faults.append(_bad_key(key, wrong, where, "annotation"))
+    # Characters first: encoding all of them for every object would cost more than the rest of the check.
+    size = sum(len(key) + len(value) for key, value in annotations.items())
+    if size * 4 > _ANNOTATIONS_BYTES and _bytes(annotations) > _ANNOTATIONS_BYTES:
+        message = f"annotations have {_bytes(annotations)} bytes, more than {_ANNOTATIONS_BYTES}"
+        faults.append(refused(where, "annotations-size", message, "move what is large into a ConfigMap"))
+    return faults
+
+
+def _bytes(annotations: dict[str, str]) -> int:
+    return sum(len(k.encode(errors="replace")) + len(v.encode(errors="replace")) for k, v in annotations.items())
+
+
+def label_faults(given: Json, path: DocumentPath) -> list[Fault]:
+    """Faults of labels, and of anything else that has their form: ``matchLabels``, ``nodeSelector``."""
+    faults = []
+    for key, value in given.items():
+        key_wrong, value_wrong = _label_complaints(key, value if isinstance(value, str) else "")
+        if key_wrong:
+            faults.append(_bad_key(key, key_wrong, path, "label"))
+        if value_wrong:
+            message = f"value {excerpt(value)} of label {excerpt(key)} {value_wrong}"
+            faults.append(refused((*path, key), "label-value", message))
+    return faults
+
+
+@lru_cache(maxsize=8192)
+def _label_complaints(key: str, value: str) -> tuple[str, str]:
+    """What is wrong with the key and with the value."""
+    return wrong_key(key), wrong_form(LABEL_VALUE, value)
+
+
+def _bad_key(key: str, wrong: str, path: DocumentPath, what: str) -> Fault:
+    return refused((*path, key), f"{what}-key", f"{what} key {excerpt(key)}: {wrong}", at_key=True)
+
+
+def _level_faults(doc: Json, about: Json) -> list[Fault]:
+    """A Namespace's Pod Security labels name a level: the server only warns, and then enforces nothing."""
+    if kind_of(doc) != "Namespace":
+        return []
+    return [
+        fault
+        for mode in ("enforce", "audit", "warn")
+        for key in (f"{_POD_SECURITY}{mode}",)
+        for fault in choice_fault(mapping(about, "labels").get(key), _LEVELS, ("metadata", "labels", key))
+    ]

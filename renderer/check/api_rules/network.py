@@ -1,0 +1,110 @@
+"""What an API server refuses in a NetworkPolicy."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from renderer.check.api_rules.containers import PROTOCOLS
+from renderer.check.api_rules.forms import choice_fault, port_fault, range_fault, refused
+from renderer.check.api_rules.selectors import selector_faults
+from renderer.check.shape import Json, entries, mapping, texts
+from renderer.errors import DocumentPath, Fault, Severity
+from renderer.schemas.wording import excerpt
+
+_DIRECTIONS = {"Ingress": ("ingress", "from"), "Egress": ("egress", "to")}
+
+
+def network_policy_faults(doc: Json) -> list[Fault]:
+    """Faults of one NetworkPolicy."""
+    spec = mapping(doc, "spec")
+    faults = selector_faults(mapping(spec, "podSelector"), ("spec", "podSelector"))
+    types = texts(spec, "policyTypes")
+    for index, value in enumerate(types):
+        faults += choice_fault(value, _DIRECTIONS, ("spec", "policyTypes", index))
+    for direction, (field, peers) in _DIRECTIONS.items():
+        if field in spec and types and direction not in types:
+            message = f"policyTypes does not name {excerpt(direction)}, so these rules have no effect"
+            faults.append(refused(("spec", field), "policy-types", message, f"add {direction} to policyTypes"))
+        for index, rule in entries(spec, field):
+            faults += _rule_faults(rule, peers, ("spec", field, index))
+    return faults
+
+
+def _rule_faults(rule: Json, peers: str, path: DocumentPath) -> list[Fault]:
+    faults = []
+    for index, peer in entries(rule, peers):
+        faults += _peer_faults(peer, (*path, peers, index))
+    for index, port in entries(rule, "ports"):
+        faults += _port_faults(port, (*path, "ports", index))
+    return faults
+
+
+def _peer_faults(peer: Json, path: DocumentPath) -> list[Fault]:
+    faults = []
+    if not peer:
+        message = "an empty peer is refused; leave the list out to allow all"
+        faults.append(refused(path, "network-peer", message))
+    if "ipBlock" in peer:
+        if len(peer) > 1:
+            faults.append(refused(path, "network-peer", "ipBlock goes with no selector in one entry"))
+        faults += _block_faults(mapping(peer, "ipBlock"), (*path, "ipBlock"))
+    for name in ("podSelector", "namespaceSelector"):
+        faults += selector_faults(mapping(peer, name), (*path, name))
+    return faults
+
+
+def _block_faults(block: Json, path: DocumentPath) -> list[Fault]:
+    network, faults = _network(block.get("cidr"), (*path, "cidr"))
+    for index, value in enumerate(texts(block, "except")):
+        where = (*path, "except", index)
+        hole, wrong = _network(value, where)
+        faults += wrong
+        if network and hole and not _lies_inside(hole, network):
+            message = f"{excerpt(value)} must lie inside {excerpt(block['cidr'])} and be smaller"
+            faults.append(refused(where, "cidr", message))
+    return faults
+
+
+def _network(value: Any, path: DocumentPath) -> tuple[Any, list[Fault]]:
+    """The network of a CIDR, if it is one. Bits beside the prefix are served, but surely a mistake."""
+    if not isinstance(value, str):
+        return None, []
+    network = _parsed(value)
+    if network is None:
+        return None, [refused(path, "cidr", f"{excerpt(value)} is not a CIDR", "write it as 10.0.0.0/8")]
+    if str(network.network_address) != value.partition("/")[0].lower():
+        message = f"{excerpt(value)} has bits beside its prefix"
+        return network, [Fault(path, "api/cidr", message, f"write {network}", Severity.WARNING)]
+    return network, []
+
+
+@lru_cache(maxsize=1024)
+def _parsed(value: str) -> Any:
+    from ipaddress import ip_network  # only a policy with address blocks needs it
+
+    try:
+        return ip_network(value, strict=False) if "/" in value else None
+    except ValueError:
+        return None
+
+
+def _lies_inside(hole: Any, network: Any) -> bool:
+    same = hole.version == network.version
+    return same and hole != network and bool(hole.subnet_of(network))
+
+
+def _port_faults(port: Json, path: DocumentPath) -> list[Fault]:
+    first, last = port.get("port"), port.get("endPort")
+    faults = port_fault(first, (*path, "port"))
+    faults += choice_fault(port.get("protocol"), PROTOCOLS, (*path, "protocol"))
+    if last is None:
+        return faults
+    faults += range_fault(last, 1, 65_535, (*path, "endPort"), "port-range")
+    if not isinstance(first, int):
+        message = "endPort needs port to be a number"
+        faults.append(refused((*path, "endPort"), "port-range", message))
+    elif isinstance(last, int) and last < first:
+        message = f"endPort {excerpt(last)} must not be below port {excerpt(first)}"
+        faults.append(refused((*path, "endPort"), "port-range", message))
+    return faults

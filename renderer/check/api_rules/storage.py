@@ -1,0 +1,93 @@
+"""What an API server refuses in ConfigMaps, Secrets and claims of volumes. No value is ever quoted."""
+
+from __future__ import annotations
+
+from renderer.check.api_rules.forms import (
+    DATA_KEY,
+    DNS_SUBDOMAIN,
+    choice_fault,
+    name_fault,
+    refused,
+    wrong_form,
+)
+from renderer.check.api_rules.quantities import quantity_faults
+from renderer.check.api_rules.selectors import selector_faults
+from renderer.check.shape import Json, mapping, text, texts
+from renderer.errors import DocumentPath, Fault
+from renderer.schemas.wording import excerpt
+
+_ACCESS_MODES = ("ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod")
+_DATA_FIELDS = {"ConfigMap": ("data", "binaryData"), "Secret": ("data", "stringData")}
+_ENCODED_FIELDS = {("ConfigMap", "binaryData"), ("Secret", "data")}
+#: Most bytes of the values of a ConfigMap or Secret together.
+_DATA_BYTES = 1024 * 1024
+_NEEDED_KEYS = {
+    "kubernetes.io/tls": ("tls.crt", "tls.key"),
+    "kubernetes.io/dockerconfigjson": (".dockerconfigjson",),
+    "kubernetes.io/basic-auth": (),
+    "kubernetes.io/ssh-auth": ("ssh-privatekey",),
+}
+
+
+def data_faults(doc: Json) -> list[Fault]:
+    """Faults of the keys and of the size of a ConfigMap or a Secret."""
+    kind = text(doc, "kind")
+    faults, size, first = [], 0, ""
+    for field in _DATA_FIELDS[kind]:
+        for key, value in mapping(doc, field).items():
+            faults += _key_faults(doc, key, field, first)
+            if isinstance(value, str):
+                faults += _encoding_faults(value, (field, key)) if (kind, field) in _ENCODED_FIELDS else []
+                size += len(value) if value.isascii() else len(value.encode(errors="replace"))
+        first = field
+    if size > _DATA_BYTES:
+        message = f"the values have {size} bytes together, more than {_DATA_BYTES}"
+        faults.append(refused(("data",), "data-size", message, "split it, or put it on a volume"))
+    return faults + (_type_faults(doc) if kind == "Secret" else [])
+
+
+def _key_faults(doc: Json, key: str, field: str, before: str) -> list[Fault]:
+    if wrong := wrong_form(DATA_KEY, key):
+        return [refused((field, key), "data-key", f"key {excerpt(key)} {wrong}", at_key=True)]
+    # In a Secret, stringData is meant to overwrite data.
+    if field == "binaryData" and key in mapping(doc, before):
+        message = f"key {excerpt(key)} is in {before} as well"
+        return [refused((field, key), "data-key", message, "remove one of the two", at_key=True)]
+    return []
+
+
+def _encoding_faults(value: str, path: DocumentPath) -> list[Fault]:
+    from base64 import b64decode  # rendered objects carry references, hardly ever data of this kind
+
+    try:
+        b64decode("".join(value.split()), validate=True)
+    except ValueError:
+        return [refused(path, "base64", "the value is not base64", "encode it, or put it under stringData")]
+    return []
+
+
+def _type_faults(doc: Json) -> list[Fault]:
+    keys = {**mapping(doc, "data"), **mapping(doc, "stringData")}
+    missing = [key for key in _NEEDED_KEYS.get(text(doc, "type"), ()) if key not in keys]
+    return [
+        refused(("data",), "secret-keys", f"a Secret of type {excerpt(doc['type'])} needs the key {excerpt(key)}")
+        for key in missing
+    ]
+
+
+def claim_faults(claim: Json, path: DocumentPath = ()) -> list[Fault]:
+    """Faults of a PersistentVolumeClaim, or of a template for one."""
+    spec, where = mapping(claim, "spec"), (*path, "spec")
+    modes = texts(spec, "accessModes")
+    faults = [] if modes else [refused((*where, "accessModes"), "access-modes", "must name an access mode")]
+    for index, mode in enumerate(modes):
+        faults += choice_fault(mode, _ACCESS_MODES, (*where, "accessModes", index))
+    faults += choice_fault(spec.get("volumeMode"), ("Filesystem", "Block"), (*where, "volumeMode"))
+    if spec.get("storageClassName"):
+        name = spec["storageClassName"]
+        faults += name_fault(DNS_SUBDOMAIN, name, (*where, "storageClassName"), "name", "storage class")
+    requests, place = mapping(mapping(spec, "resources"), "requests"), (*where, "resources", "requests")
+    if requests.get("storage") is None:
+        faults.append(refused(place, "storage-request", "must request storage", "add storage: 1Gi"))
+    faults += quantity_faults(requests.get("storage"), (*place, "storage"), least=1)
+    return faults + selector_faults(mapping(spec, "selector"), (*where, "selector"))

@@ -1,0 +1,104 @@
+"""What an API server refuses in the objects that keep pods: selectors, strategies, replicas."""
+
+from __future__ import annotations
+
+from renderer.check.api_rules.forms import choice_fault, range_fault, refused, repeated
+from renderer.check.api_rules.metadata import metadata_faults
+from renderer.check.api_rules.pods import pod_faults
+from renderer.check.api_rules.selectors import matches, selector_faults
+from renderer.check.api_rules.storage import claim_faults
+from renderer.check.shape import Json, entries, labels, mapping, pod_of, text
+from renderer.errors import DocumentPath, Fault
+from renderer.schemas.wording import excerpt
+
+#: The kinds that select their pods by ``spec.selector`` and keep them running for ever.
+SELECTING = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
+
+_STRATEGY_FIELDS = {"Deployment": "strategy", "StatefulSet": "updateStrategy", "DaemonSet": "updateStrategy"}
+_STRATEGIES = {
+    "Deployment": ("Recreate", "RollingUpdate"),
+    "StatefulSet": ("RollingUpdate", "OnDelete"),
+    "DaemonSet": ("RollingUpdate", "OnDelete"),
+}
+_NUMBERS = ("replicas", "revisionHistoryLimit", "minReadySeconds", "progressDeadlineSeconds")
+_AT_LEAST_ONCE = ("Job", "CronJob")
+
+
+def workload_faults(doc: Json) -> list[Fault]:
+    """Faults of any object that is or holds a pod; none for other kinds."""
+    found = pod_of(doc)
+    if found is None:
+        return []
+    path, pod = found
+    claims = tuple(
+        text(mapping(c, "metadata"), "name") for _, c in entries(mapping(doc, "spec"), "volumeClaimTemplates")
+    )
+    faults = pod_faults(pod, path, claims)
+    if path:
+        faults += metadata_faults(mapping(pod, "metadata"), (*path, "metadata"))
+    kind = text(doc, "kind")
+    if kind in SELECTING:
+        faults += _selecting_faults(doc, kind, pod, path)
+    if kind in _AT_LEAST_ONCE and mapping(pod, "spec").get("restartPolicy") not in ("OnFailure", "Never"):
+        where = (*path, "spec", "restartPolicy")
+        faults.append(refused(where, "restart-policy", f"must be 'OnFailure' or 'Never' in a {kind}"))
+    return faults
+
+
+def _selecting_faults(doc: Json, kind: str, pod: Json, path: DocumentPath) -> list[Fault]:
+    spec = mapping(doc, "spec")
+    faults = _selector_faults(spec, mapping(pod, "metadata"))
+    if text(mapping(pod, "spec"), "restartPolicy") not in ("", "Always"):
+        message = f"must be 'Always' in a {kind}"
+        faults.append(refused((*path, "spec", "restartPolicy"), "restart-policy", message))
+    for name in _NUMBERS:
+        faults += range_fault(spec.get(name), 0, 2**31 - 1, ("spec", name), "number-range")
+    if kind in _STRATEGIES:
+        faults += _strategy_faults(spec, kind)
+    return faults + (_stateful_faults(spec) if kind == "StatefulSet" else [])
+
+
+def _selector_faults(spec: Json, about: Json) -> list[Fault]:
+    selector, where = mapping(spec, "selector"), ("spec", "selector")
+    faults = selector_faults(selector, where)
+    given = labels(mapping(about, "labels"))
+    if not selector.get("matchLabels") and not selector.get("matchExpressions"):
+        hint = "give matchLabels, the same as the template has"
+        faults.append(refused(where, "selector", "selector must not be empty", hint))
+    elif not matches(selector, given):
+        wrong = [k for k, v in mapping(selector, "matchLabels").items() if given.get(k) != v]
+        told = f": {', '.join(excerpt(k) for k in wrong)}" if wrong else ""
+        message = f"selector does not match the labels of the template{told}"
+        faults.append(refused(where, "selector", message, "give spec.template.metadata.labels the same labels"))
+    return faults
+
+
+def _strategy_faults(spec: Json, kind: str) -> list[Fault]:
+    field = _STRATEGY_FIELDS[kind]
+    strategy, where = mapping(spec, field), ("spec", field)
+    faults = choice_fault(strategy.get("type"), _STRATEGIES[kind], (*where, "type"))
+    if "rollingUpdate" not in strategy:
+        return faults
+    if text(strategy, "type") not in ("", "RollingUpdate"):
+        message = f"rollingUpdate goes with type RollingUpdate, not with {excerpt(strategy['type'])}"
+        faults.append(refused((*where, "rollingUpdate"), "strategy", message, "remove rollingUpdate"))
+    rolling = mapping(strategy, "rollingUpdate")
+    if kind == "Deployment" and _is_zero(rolling.get("maxUnavailable")) and _is_zero(rolling.get("maxSurge")):
+        message = "maxSurge and maxUnavailable must not both be 0: no pod could ever be replaced"
+        faults.append(refused((*where, "rollingUpdate"), "strategy", message))
+    return faults
+
+
+def _is_zero(value: object) -> bool:
+    return value in (0, "0", "0%") and value is not False
+
+
+def _stateful_faults(spec: Json) -> list[Fault]:
+    allowed = ("OrderedReady", "Parallel")
+    faults = choice_fault(spec.get("podManagementPolicy"), allowed, ("spec", "podManagementPolicy"))
+    names = []
+    for index, claim in entries(spec, "volumeClaimTemplates"):
+        where = ("spec", "volumeClaimTemplates", index)
+        faults += claim_faults(claim, where)
+        names.append(((*where, "metadata", "name"), text(mapping(claim, "metadata"), "name")))
+    return faults + repeated(names, "duplicate-volume", "volume claim template")

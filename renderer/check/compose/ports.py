@@ -1,0 +1,119 @@
+"""Ports of the host: each can be published once, and only where a network leads to the service."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from renderer.check.compose.workload import Workload, is_small
+from renderer.check.shape import mapping, text
+from renderer.errors import DocumentPath, Fault, Severity
+from renderer.schemas.wording import excerpt
+
+_RANGE = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
+_ANY = {"": "", "0.0.0.0": ".", "::": ":"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    """Ports ``low`` to ``high`` of the host's ``address``. ``pool``: one of them, whichever is free."""
+
+    workload: Workload
+    path: DocumentPath
+    address: str
+    protocol: str
+    low: int
+    high: int
+    pool: bool
+
+    def clashes_with(self, other: _Published) -> bool:
+        """Whether both want one port of one address."""
+        return (
+            self.protocol == other.protocol
+            and self.low <= other.high
+            and other.low <= self.high
+            and (_covers(self.address, other.address) or _covers(other.address, self.address))
+        )
+
+    def __str__(self) -> str:
+        ports = str(self.low) if self.low == self.high else f"{self.low}-{self.high}"
+        return f"{ports}/{self.protocol}" + (f" of {self.address}" if self.address else "")
+
+
+def port_faults(_doc: Mapping[str, Any], workloads: Sequence[Workload]) -> Iterator[Fault]:
+    """Ports that are published twice, or by more replicas than there are ports."""
+    published = [p for workload in workloads for p in _published(workload)]
+    for port in published:
+        if port.workload.replicas() > (port.high - port.low + 1 if port.pool else 1):
+            message = f"{port.workload.replicas()} replicas cannot share host port {port}"
+            yield Fault(
+                port.path, "compose/replicas-share-port", message, "publish a range with a port for each"
+            )
+    yield from _clashes([port for port in published if not port.pool])
+
+
+def unreachable_port_faults(doc: Mapping[str, Any], workloads: Sequence[Workload]) -> Iterator[Fault]:
+    """Ports that compose does not publish, without a word: no network leads from the host to them."""
+    for workload in workloads:
+        reason = _why_unreachable(doc, workload) if workload.body.get("ports") else ""
+        if reason:
+            message = f"docker compose publishes no port of this service, because {reason}"
+            hint = "reach it through a forwarder on a second network, or leave 'ports' out"
+            yield Fault(workload.at("ports"), "compose/unpublished-port", message, hint, Severity.WARNING)
+
+
+def _clashes(ports: list[_Published]) -> Iterator[Fault]:
+    """By ascending port, so that each is compared with the few that are still open."""
+    opened: list[_Published] = []
+    for port in sorted(ports, key=lambda p: (p.protocol, p.low)):
+        opened = [o for o in opened if o.protocol == port.protocol and o.high >= port.low]
+        first = next((o for o in opened if o.clashes_with(port)), None)
+        if first is None:
+            opened.append(port)
+        else:
+            yield _clash(first, port)
+
+
+def _clash(first: _Published, second: _Published) -> Fault:
+    same = first.workload.name == second.workload.name
+    owner = "it" if same else f"service {excerpt(first.workload.name)}"
+    who = excerpt(second.workload.name)
+    message = f"service {who} publishes host port {second}, which {owner} publishes already"
+    return Fault(second.path, "compose/duplicate-port", message, "publish another port of the host")
+
+
+def _covers(address: str, other: str) -> bool:
+    return address == other or (address in _ANY and _ANY[address] in (other or ".:"))
+
+
+def _published(workload: Workload) -> Iterator[_Published]:
+    for path, port in workload.items("ports"):
+        if isinstance(port, dict):
+            target, published = _digits(port.get("target")), _digits(port.get("published"))
+            address, protocol = text(port, "host_ip"), text(port, "protocol")
+        elif isinstance(port, str) and ":" in port:
+            mapped, _, protocol = port.partition("/")
+            host, _, target = mapped.rpartition(":")
+            address, _, published = host.rpartition(":")
+        else:
+            continue
+        wanted, inside = _RANGE.fullmatch(published), _RANGE.fullmatch(target)
+        if wanted and inside and wanted[1] != "0":
+            low, high = int(wanted[1]), int(wanted[2] or wanted[1])
+            pool = bool(wanted[2]) and not inside[2]
+            yield _Published(workload, path, address.strip("[]"), protocol or "tcp", low, high, pool)
+
+
+def _digits(value: object) -> str:
+    return str(value) if isinstance(value, str) or is_small(value) else ""
+
+
+def _why_unreachable(doc: Mapping[str, Any], workload: Workload) -> str:
+    mode = workload.body.get("network_mode")
+    if mode in ("none", "host"):
+        return f"its network_mode is '{mode}'"
+    networks = mapping(doc, "networks")
+    internal = [mapping(networks, name).get("internal") is True for _, name in workload.named("networks")]
+    return "all of its networks are internal" if internal and all(internal) else ""

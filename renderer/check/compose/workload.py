@@ -1,0 +1,69 @@
+"""The services and jobs of a compose file, and the fields that have a short and a long form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from renderer.check.shape import Json, mapping
+from renderer.errors import DocumentPath
+
+#: Sections of a compose file whose entries run containers.
+_SECTIONS = ("services", "jobs")
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One service or job: ``section`` is ``services`` or ``jobs``."""
+
+    section: str
+    name: str
+    body: Json
+
+    def at(self, *steps: str | int) -> DocumentPath:
+        """A path below this workload."""
+        return (self.section, self.name, *steps)
+
+    def items(self, field: str) -> Iterator[tuple[DocumentPath, Any]]:
+        """The entries of a list field, each with its path."""
+        value = self.body.get(field)
+        if isinstance(value, list):
+            for index, item in enumerate(value):
+                yield self.at(field, index), item
+
+    def named(self, field: str) -> Iterator[tuple[DocumentPath, str]]:
+        """The names in a field that is a list of names or a mapping by name, each with its path."""
+        value = self.body.get(field)
+        pairs = enumerate(value) if isinstance(value, list) else ()
+        for step, name in ((name, name) for name in value) if isinstance(value, dict) else pairs:
+            if isinstance(name, str):
+                yield self.at(field, step), name
+
+    def replicas(self) -> int:
+        """How many containers it asks for; 1 where it does not say."""
+        for count in (mapping(self.body, "deploy").get("replicas"), self.body.get("scale")):
+            if isinstance(count, int) and is_small(count):
+                return count
+        return 1
+
+
+def workloads(doc: Mapping[str, Any]) -> list[Workload]:
+    """All services and jobs that are mappings, in the order of the file."""
+    return [
+        Workload(section, name, body)
+        for section in _SECTIONS
+        for name, body in mapping(doc, section).items()
+        if isinstance(body, dict)
+    ]
+
+
+def is_small(value: object) -> bool:
+    """Whether it is an integer that costs nothing to print: Python refuses those of 5,000 digits."""
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**18
+
+
+def source_of(grant: object) -> str:
+    """The name in an entry of ``configs`` or ``secrets``, in either form."""
+    name = grant.get("source") if isinstance(grant, dict) else grant
+    return name if isinstance(name, str) else ""

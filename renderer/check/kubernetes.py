@@ -1,0 +1,44 @@
+"""All checks of rendered Kubernetes documents: every fault of every document, not the first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from renderer.check.api_rules import object_faults, set_faults
+from renderer.check.documents import located, parsed
+from renderer.check.kubernetes_schema import schema_faults
+from renderer.check.pod_security import violations
+from renderer.check.shape import pod_of
+from renderer.errors import Fault, Problem
+from renderer.model import Rendered
+
+
+def check_documents(documents: Sequence[Rendered], version: str) -> list[Problem]:
+    """The faults of all documents of a run, each alone and between them."""
+    problems: list[Problem] = []
+    readable: list[tuple[Rendered, Any]] = []
+    for document in documents:
+        data, unreadable = parsed(document)
+        problems += unreadable
+        if not unreadable:
+            readable.append((document, data))
+            problems += [located(document, fault) for fault in _faults(data, version)]
+    between = set_faults([data for _, data in readable])
+    return problems + [located(readable[i][0], fault) for i, fault in between]
+
+
+def _faults(data: Any, version: str) -> list[Fault]:
+    return [*schema_faults(data, version), *object_faults(data), *_pod_faults(data, version)]
+
+
+def _pod_faults(data: Any, version: str) -> list[Fault]:
+    found = pod_of(data)
+    if found is None:
+        return []
+    path, pod = found
+    major, minor = (int(part) for part in version.split("."))
+    return [
+        Fault((*path, *fault.path), fault.rule, fault.message, fault.hint, fault.severity, fault.at_key)
+        for fault in violations(pod, "restricted", (major, minor))
+    ]

@@ -1,0 +1,357 @@
+"""The Kubernetes Pod Security Standards, levels baseline and restricted, as of every version.
+
+The rules: https://kubernetes.io/docs/concepts/security/pod-security-standards/. They hold for each of
+containers, initContainers and ephemeralContainers. Tested against the fixtures of the upstream evaluator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+from renderer.check.shape import CONTAINER_FIELDS, Json, entries, labels, mapping, text, texts
+from renderer.errors import DocumentPath, Fault
+from renderer.schemas.wording import every, excerpt
+
+Level = Literal["baseline", "restricted"]
+Version = tuple[int, int]
+
+#: The newest version whose rules are known; later ones are judged by the same rules.
+LATEST: Version = (1, 37)
+
+_CAPABILITIES = {
+    *("AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE"),
+    *("SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"),
+}
+_VOLUMES = {
+    *("configMap", "csi", "downwardAPI", "emptyDir"),
+    *("ephemeral", "persistentVolumeClaim", "projected", "secret"),
+}
+_SELINUX_TYPES: dict[str, Version] = {
+    "container_t": (1, 0),
+    "container_init_t": (1, 0),
+    "container_kvm_t": (1, 0),
+    "container_engine_t": (1, 31),
+}
+_SYSCTLS: dict[str, Version] = {
+    "kernel.shm_rmid_forced": (1, 0),
+    "net.ipv4.ip_local_port_range": (1, 0),
+    "net.ipv4.tcp_syncookies": (1, 0),
+    "net.ipv4.ping_group_range": (1, 0),
+    "net.ipv4.ip_unprivileged_port_start": (1, 0),
+    "net.ipv4.ip_local_reserved_ports": (1, 27),
+    "net.ipv4.tcp_keepalive_time": (1, 29),
+    "net.ipv4.tcp_fin_timeout": (1, 29),
+    "net.ipv4.tcp_keepalive_intvl": (1, 29),
+    "net.ipv4.tcp_keepalive_probes": (1, 29),
+    "net.ipv4.tcp_rmem": (1, 32),
+    "net.ipv4.tcp_wmem": (1, 32),
+}
+_APPARMOR_ANNOTATION = "container.apparmor.security.beta.kubernetes.io/"
+_SECCOMP_ANNOTATION = "container.seccomp.security.alpha.kubernetes.io/"
+_SECCOMP_POD_ANNOTATION = "seccomp.security.alpha.kubernetes.io/pod"
+_PROBES = (("livenessProbe",), ("readinessProbe",), ("startupProbe",))
+_HANDLERS = (*_PROBES, ("lifecycle", "postStart"), ("lifecycle", "preStop"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A container, or the pod itself (``field`` is ``""``), with its security context."""
+
+    field: str
+    index: int
+    body: Json
+    security: Json
+
+    @property
+    def who(self) -> str:
+        return f"container {excerpt(self.body.get('name', self.index))}" if self.field else "the pod"
+
+    def path(self, *steps: str | int) -> DocumentPath:
+        return ("spec", self.field, self.index, *steps) if self.field else ("spec", *steps)
+
+    def context(self, *steps: str | int) -> DocumentPath:
+        return self.path("securityContext", *steps)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pod:
+    spec: Json
+    annotations: dict[str, str]
+    itself: _Part
+    containers: list[_Part]
+    version: Version
+
+    @property
+    def parts(self) -> list[_Part]:
+        return [self.itself, *self.containers]
+
+
+_Findings = Iterator[tuple[DocumentPath, str]]
+
+
+def _part(field: str, index: int, body: Json) -> _Part:
+    return _Part(field, index, body, mapping(body, "securityContext"))
+
+
+def _host_process(pod: _Pod) -> _Findings:
+    for part in pod.parts:
+        if mapping(part.security, "windowsOptions").get("hostProcess") is True:
+            yield part.context("windowsOptions", "hostProcess"), f"{part.who} must not be a host process"
+
+
+def _host_namespaces(pod: _Pod) -> _Findings:
+    for name in ("hostNetwork", "hostPID", "hostIPC"):
+        if pod.spec.get(name) is True:
+            yield ("spec", name), f"the pod must not set {name}"
+
+
+def _privileged(pod: _Pod) -> _Findings:
+    for part in pod.containers:
+        if part.security.get("privileged") is True:
+            yield part.context("privileged"), f"{part.who} must not be privileged: set privileged: false"
+
+
+def _added_capabilities(pod: _Pod, allowed: set[str]) -> _Findings:
+    for part in pod.containers:
+        added = texts(mapping(part.security, "capabilities"), "add")
+        if wrong := [excerpt(name) for name in added if name not in allowed]:
+            yield (
+                part.context("capabilities", "add"),
+                f"{part.who} must not add {every(wrong)}",
+            )
+
+
+def _capabilities_baseline(pod: _Pod) -> _Findings:
+    return _added_capabilities(pod, _CAPABILITIES)
+
+
+def _host_path(pod: _Pod) -> _Findings:
+    for index, volume in entries(pod.spec, "volumes"):
+        if volume.get("hostPath") is not None:
+            name = excerpt(volume.get("name", index))
+            yield ("spec", "volumes", index, "hostPath"), f"volume {name} must not be a folder of the node"
+
+
+def _host_ports(pod: _Pod) -> _Findings:
+    for part in pod.containers:
+        for index, port in entries(part.body, "ports"):
+            if port.get("hostPort"):
+                yield (
+                    part.path("ports", index, "hostPort"),
+                    f"{part.who} must not open a port of the node",
+                )
+
+
+def _host_probes(pod: _Pod) -> _Findings:
+    for part in pod.containers:
+        for handler in _HANDLERS:
+            body = part.body
+            for step in handler:
+                body = mapping(body, step)
+            for kind in ("httpGet", "tcpSocket"):
+                if body and mapping(body, kind).get("host"):
+                    yield (
+                        part.path(*handler, kind, "host"),
+                        f"{part.who} must not name a host to ask",
+                    )
+
+
+def _apparmor(pod: _Pod) -> _Findings:
+    for part in pod.parts:
+        profile = mapping(part.security, "appArmorProfile")
+        if profile and profile.get("type") not in ("RuntimeDefault", "Localhost"):
+            message = f"{part.who} must set appArmorProfile.type to RuntimeDefault or Localhost"
+            yield part.context("appArmorProfile", "type"), message
+    for key, value in pod.annotations.items():
+        known = value in ("", "runtime/default") or value.startswith("localhost/")
+        if key.startswith(_APPARMOR_ANNOTATION) and not known:
+            name = excerpt(key.removeprefix(_APPARMOR_ANNOTATION))
+            yield (
+                ("metadata", "annotations", key),
+                f"container {name} must use runtime/default or localhost/…",
+            )
+
+
+def _selinux(pod: _Pod) -> _Findings:
+    for part in pod.parts:
+        options = mapping(part.security, "seLinuxOptions")
+        kind = options.get("type")
+        if kind and _SELINUX_TYPES.get(str(kind), (9, 0)) > pod.version:
+            yield part.context("seLinuxOptions", "type"), f"{part.who} must leave the SELinux type as it is"
+        for name in ("user", "role"):
+            if options.get(name):
+                yield part.context("seLinuxOptions", name), f"{part.who} must not set the SELinux {name}"
+
+
+def _proc_mount(pod: _Pod) -> _Findings:
+    for part in pod.containers:
+        if part.security.get("procMount") not in (None, "Default"):
+            yield part.context("procMount"), f"{part.who} must set procMount: Default"
+
+
+def _proc_mount_baseline(pod: _Pod) -> _Findings:
+    # Since 1.35 a pod in a user namespace of its own may unmask /proc, as nested containers need.
+    own_users = pod.version >= (1, 35) and pod.spec.get("hostUsers") is False
+    return iter(()) if own_users else _proc_mount(pod)
+
+
+def _seccomp_annotations(pod: _Pod) -> _Findings:
+    named = [_SECCOMP_ANNOTATION + str(part.body.get("name")) for part in pod.containers]
+    for key in (_SECCOMP_POD_ANNOTATION, *named):
+        value = pod.annotations.get(key, "runtime/default")
+        if value not in ("runtime/default", "docker/default") and not value.startswith("localhost/"):
+            yield ("metadata", "annotations", key), f"{key} must be runtime/default or localhost/…"
+
+
+def _seccomp_type(part: _Part) -> Any:
+    """The type that the part itself sets; None when it sets no profile."""
+    profile = part.security.get("seccompProfile")
+    return text(profile, "type") if isinstance(profile, dict) else None
+
+
+def _seccomp_baseline(pod: _Pod) -> _Findings:
+    for part in pod.parts:
+        if _seccomp_type(part) not in (None, "RuntimeDefault", "Localhost"):
+            message = f"{part.who} must set seccompProfile.type to RuntimeDefault or Localhost"
+            yield part.context("seccompProfile", "type"), message
+
+
+def _seccomp_restricted(pod: _Pod) -> _Findings:
+    yield from _seccomp_baseline(pod)
+    if _seccomp_type(pod.itself) is None:
+        for part in pod.containers:
+            if _seccomp_type(part) is None:
+                message = f"{part.who} must set seccompProfile.type: RuntimeDefault, or the pod for all"
+                yield part.context("seccompProfile"), message
+
+
+def _sysctls(pod: _Pod) -> _Findings:
+    for index, sysctl in entries(pod.itself.security, "sysctls"):
+        if _SYSCTLS.get(text(sysctl, "name"), (9, 0)) > pod.version:
+            path = pod.itself.context("sysctls", index, "name")
+            yield path, f"the pod must not set the sysctl {excerpt(sysctl.get('name'))}"
+
+
+def _volume_types(pod: _Pod) -> _Findings:
+    for index, volume in entries(pod.spec, "volumes"):
+        # A volume without a source is an emptyDir to the API server.
+        if wrong := [kind for kind in volume if kind != "name" and kind not in _VOLUMES]:
+            name = excerpt(volume.get("name", index))
+            yield (
+                ("spec", "volumes", index, wrong[0]),
+                f"volume {name} must not be of type {excerpt(wrong[0])}",
+            )
+
+
+def _privilege_escalation(pod: _Pod) -> _Findings:
+    for part in pod.containers:
+        if part.security.get("allowPrivilegeEscalation") is not False:
+            yield (
+                part.context("allowPrivilegeEscalation"),
+                f"{part.who} must set allowPrivilegeEscalation: false",
+            )
+
+
+def _run_as_non_root(pod: _Pod) -> _Findings:
+    of_pod = pod.itself.security.get("runAsNonRoot")
+    for part in pod.containers:
+        own = part.security.get("runAsNonRoot")
+        if own is False or (own is None and of_pod is not True):
+            yield part.context("runAsNonRoot"), f"{part.who} must set runAsNonRoot: true, or the pod for all"
+    if of_pod is False:
+        yield pod.itself.context("runAsNonRoot"), "the pod must set runAsNonRoot: true"
+
+
+def _run_as_user(pod: _Pod) -> _Findings:
+    for part in pod.parts:
+        if part.security.get("runAsUser") == 0:
+            yield part.context("runAsUser"), f"{part.who} must set runAsUser to another user than 0 (root)"
+
+
+def _capabilities_restricted(pod: _Pod) -> _Findings:
+    for part in pod.containers:
+        if "ALL" not in texts(mapping(part.security, "capabilities"), "drop"):
+            yield part.context("capabilities", "drop"), f"{part.who} must set capabilities.drop: [ALL]"
+    yield from _added_capabilities(pod, {"NET_BIND_SERVICE"})
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One row of the standards: in force at a level from one version up to, not including, another.
+
+    ``linux`` marks what a pod with ``os.name: windows`` is exempt from, which is so since 1.25.
+    ``replaces`` names the baseline check that the restricted one contains.
+    """
+
+    name: str
+    level: Level
+    find: Callable[[_Pod], _Findings]
+    since: Version = (1, 0)
+    until: Version = (9, 0)
+    linux: bool = False
+    replaces: str = ""
+
+
+CHECKS = (
+    Check("host-process", "baseline", _host_process),
+    Check("host-namespaces", "baseline", _host_namespaces),
+    Check("privileged", "baseline", _privileged),
+    Check("capabilities-baseline", "baseline", _capabilities_baseline),
+    Check("host-path-volumes", "baseline", _host_path),
+    Check("host-ports", "baseline", _host_ports),
+    Check("host-probes", "baseline", _host_probes, since=(1, 34)),
+    Check("apparmor-profile", "baseline", _apparmor),
+    Check("selinux-options", "baseline", _selinux),
+    Check("proc-mount", "baseline", _proc_mount_baseline),
+    Check("seccomp-annotations", "baseline", _seccomp_annotations, until=(1, 19)),
+    Check("seccomp-baseline", "baseline", _seccomp_baseline, since=(1, 19)),
+    Check("sysctls", "baseline", _sysctls),
+    Check("volume-types", "restricted", _volume_types, replaces="host-path-volumes"),
+    Check("privilege-escalation", "restricted", _privilege_escalation, since=(1, 8), linux=True),
+    Check("run-as-non-root", "restricted", _run_as_non_root),
+    Check("run-as-user", "restricted", _run_as_user, since=(1, 23)),
+    Check("seccomp", "restricted", _seccomp_restricted, since=(1, 19), linux=True, replaces="seccomp-baseline"),
+    Check(
+        "capabilities",
+        "restricted",
+        _capabilities_restricted,
+        since=(1, 22),
+        linux=True,
+        replaces="capabilities-baseline",
+    ),
+    Check("proc-mount-restricted", "restricted", _proc_mount, since=(1, 35), replaces="proc-mount"),
+)
+
+
+@cache
+def _checks(level: Level, version: Version, windows: bool) -> tuple[Check, ...]:
+    exempt = windows and version >= (1, 25)
+    in_force = [
+        check
+        for check in CHECKS
+        if check.since <= version < check.until
+        and level in (check.level, "restricted")
+        and not (exempt and check.linux)
+    ]
+    replaced = {check.replaces for check in in_force}
+    return tuple(check for check in in_force if check.name not in replaced)
+
+
+def violations(pod: Json, level: Level = "restricted", version: Version = LATEST) -> list[Fault]:
+    """What the standard of a level and version refuses in a pod (``metadata`` and ``spec``) or a template.
+
+    Paths are relative to the pod; rules are ``pod-security/<check>``. An empty list means that it passes.
+    """
+    spec = mapping(pod, "spec")
+    containers = [_part(field, i, body) for field in CONTAINER_FIELDS for i, body in entries(spec, field)]
+    annotations = mapping(mapping(pod, "metadata"), "annotations")
+    subject = _Pod(spec, labels(annotations), _part("", 0, spec), containers, version)
+    windows = mapping(spec, "os").get("name") == "windows"
+    return [
+        Fault(path, f"pod-security/{check.name}", message)
+        for check in _checks(level, version, windows)
+        for path, message in check.find(subject)
+    ]

@@ -1,0 +1,96 @@
+"""The command line: options in, exit code out. Only here does a run end."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import import_module
+
+import click
+
+from renderer import __version__
+from renderer.cli.output import say
+from renderer.errors import Exit, McpctlError, excerpt
+from renderer.report import Report, as_text
+
+
+#: In the order of a first use. Each is the command of that name in the module of that name.
+COMMANDS = ("init", "validate", "render", "schema")
+
+
+class Commands(click.Group):
+    """Imports a command only when it is asked for: each costs what it needs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in the order of a first use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        """The command; a UsageError with a suggestion where there is none of that name."""
+        if cmd_name not in COMMANDS:
+            close = get_close_matches(cmd_name, COMMANDS, 1)
+            hint = f"; did you mean '{close[0]}'?" if close else f"; there is: {', '.join(COMMANDS)}"
+            raise click.UsageError(f"no command is called {excerpt(cmd_name)!r}{hint}", ctx)
+        command: click.Command = getattr(import_module(f"renderer.cli.{cmd_name}"), cmd_name)
+        return command
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 fine, 1 differences found, 2 usage, 3 spec invalid, 4 output invalid, 70 defect of mcpctl.",
+)
+@click.version_option(__version__, prog_name="mcpctl")
+def mcpctl() -> None:
+    """Render specs of MCP servers into Kubernetes manifests or compose files, checked and reviewable.
+
+    \b
+    Example:
+      mcpctl render docs/examples | kubectl apply -f -
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code. No traceback ever reaches a user."""
+    try:
+        result = mcpctl.main(args=arguments, prog_name="mcpctl", standalone_mode=False)
+        return int(result or Exit.FINE)
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        return Exit.INTERRUPTED
+    except click.ClickException as mistake:
+        mistake.show()
+        return Exit.USAGE
+    except McpctlError as error:
+        say(f"{as_text(Report('', error.problems, {}), quiet=True)}mcpctl: {error.message}\n")
+        return error.exit_code
+    except BrokenPipeError:
+        return _reader_left()
+    except Exception as defect:
+        return _defect(defect)
+
+
+def _reader_left() -> int:
+    """The program behind our pipe has ended: nothing to tell, and nobody to tell it to."""
+    # Python flushes stdout once more at exit and would complain then.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return Exit.FINE
+
+
+def _defect(defect: Exception) -> int:
+    frame = defect.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    where = f"{frame.tb_frame.f_code.co_name}:{frame.tb_lineno}" if frame else "unknown place"
+    # Not the exception's own text: it may hold what a user wrote, a secret among it.
+    say(
+        f"mcpctl {__version__}: a defect of mcpctl itself ({type(defect).__name__} in {where}), nothing was written; "
+        f"please report it with the command line and, if you may, the spec\n"
+    )
+    return Exit.DEFECT
+
+
+def run() -> None:
+    """The console script."""
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""``mcpctl init``: a first spec that validates, to be edited."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from renderer import pipeline
+from renderer.cli.output import emit, say
+from renderer.errors import Exit, InputInvalid, UsageMistake, errors_in
+from renderer.render import render
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  mcpctl init github --image ghcr.io/github/github-mcp-server:v0.30.3 --command /server/github-mcp-server --arg stdio
+  mcpctl init time --pypi mcp-server-time==2026.10.19
+  mcpctl init everything --npm @modelcontextprotocol/server-everything@2026.8.31 --out -
+"""
+)
+@click.argument("name")
+@click.option("--image", metavar="IMAGE", help="The server is this container image.")
+@click.option("--npm", metavar="NAME@VERSION", help="The server is this npm package.")
+@click.option("--pypi", metavar="NAME==VERSION", help="The server is this PyPI package.")
+@click.option(
+    "--transport",
+    type=click.Choice(["stdio", "streamable-http", "sse"]),
+    default="stdio",
+    show_default=True,
+    help="What the server itself speaks.",
+)
+@click.option("--port", type=click.IntRange(1, 65535), help="Port on which it listens, when it speaks HTTP.")
+@click.option("--command", "command", multiple=True, metavar="WORD", help="Program of the image; repeat for each word.")
+@click.option("--arg", "args", multiple=True, metavar="WORD", help="Argument of the program; repeat for each.")
+@click.option("--env", "env", multiple=True, metavar="NAME=VALUE", help="Environment variable; repeat for each.")
+@click.option(
+    "--secret",
+    "secrets",
+    multiple=True,
+    metavar="NAME=SECRET:KEY",
+    help="Environment variable from a key of a Secret; only the reference is written.",
+)
+@click.option("--out", metavar="FILE", help="File to write, or - for stdout.  [default: NAME.yaml]")
+@click.option("--force", is_flag=True, help="Overwrite the file.")
+def init(
+    name: str,
+    image: str | None,
+    npm: str | None,
+    pypi: str | None,
+    transport: str,
+    port: int | None,
+    command: tuple[str, ...],
+    args: tuple[str, ...],
+    env: tuple[str, ...],
+    secrets: tuple[str, ...],
+    out: str | None,
+    force: bool,
+) -> int:
+    """Write a first spec of server NAME, checked, with comments on what to fill in next."""
+    context = {
+        "name": name,
+        "image": image,
+        "package": _package(npm, pypi),
+        "transport": transport,
+        "port": port,
+        "command": list(command),
+        "args": list(args),
+        "env": {**_literals(env), **_references(secrets)},
+    }
+    if sum(value is not None for value in (image, npm, pypi)) != 1:
+        raise click.UsageError("say what the server is: exactly one of --image, --npm and --pypi")
+    text = render("init/mcpserver.yaml.j2", context)
+    _refuse_invalid(text)
+    _write(text, out or f"{name}.yaml", force)
+    return Exit.FINE
+
+
+def _package(npm: str | None, pypi: str | None) -> dict[str, str] | None:
+    if npm:
+        name, at, version = npm.rpartition("@")
+        return {"registry": "npm", "name": name if at else npm, "version": version if at and name else ""}
+    if pypi:
+        name, _, version = pypi.partition("==")
+        return {"registry": "pypi", "name": name, "version": version}
+    return None
+
+
+def _literals(pairs: tuple[str, ...]) -> dict[str, str]:
+    return dict(_split(pair, "=", "--env NAME=VALUE") for pair in pairs)
+
+
+def _references(pairs: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    references = {}
+    for pair in pairs:
+        name, place = _split(pair, "=", "--secret NAME=SECRET:KEY")
+        secret, key = _split(place, ":", "--secret NAME=SECRET:KEY")
+        references[name] = {"secret": secret, "key": key}
+    return references
+
+
+def _split(text: str, separator: str, form: str) -> tuple[str, str]:
+    before, found, after = text.partition(separator)
+    if not (before and found and after):
+        # The text itself is not repeated: it may be a secret at the wrong option.
+        raise click.UsageError(f"expected {form}")
+    return before, after
+
+
+def _refuse_invalid(text: str) -> None:
+    """The same checks as for every spec; what they find came from the command line."""
+    from io import BytesIO
+
+    found = errors_in(pipeline.read(["-"], BytesIO(text.encode())).problems)
+    if found:
+        raise InputInvalid("the command line does not make a valid spec; nothing was written", list(found))
+
+
+def _write(text: str, out: str, force: bool) -> None:
+    if out == "-":
+        emit(text)
+        return
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if force else os.O_EXCL)
+    try:
+        with open(os.open(out, flags, 0o644), "wb") as file:
+            file.write(text.encode())
+    except FileExistsError:
+        raise UsageMistake(f"{out} exists; choose another --out, or overwrite it with --force") from None
+    except OSError as error:
+        raise UsageMistake(f"{out} cannot be written: {error.strerror}") from None
+    say(f"{Path(out)}: written; next: mcpctl render {Path(out)}\n")

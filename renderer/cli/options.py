@@ -1,0 +1,84 @@
+"""Options that several commands share; names and choices are read from where they are defined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from renderer.pins import KUBERNETES_VERSION, NAMESPACE
+from renderer.report import REPORTERS
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def paths_argument(command: Command) -> Command:
+    """PATHS: files, folders, or - for stdin."""
+    return click.argument("paths", nargs=-1, required=True, metavar="PATHS...")(command)
+
+
+def output_option(command: Command) -> Command:
+    """How the report is written."""
+    return click.option(
+        "--output",
+        "-o",
+        "style",
+        type=click.Choice(sorted(REPORTERS)),
+        default="text",
+        show_default=True,
+        help="How problems and results are reported.",
+    )(command)
+
+
+def quiet_option(command: Command) -> Command:
+    """Errors only."""
+    return click.option("--quiet", "-q", is_flag=True, help="Tell errors only: no warnings, no summary.")(command)
+
+
+def target_options(command: Command) -> Command:
+    """What the rendering is for."""
+    for option in (
+        click.option(
+            "--create-namespace/--no-create-namespace",
+            default=True,
+            show_default=True,
+            help="Whether the Namespace is rendered too.",
+        ),
+        click.option(
+            "--kubernetes-version",
+            "kubernetes_version",
+            default=KUBERNETES_VERSION,
+            show_default=True,
+            callback=_known_version,
+            help="Version whose schemas the manifests are checked against, and of the Pod Security labels.",
+        ),
+        click.option(
+            "--namespace",
+            "-n",
+            default=NAMESPACE,
+            show_default=True,
+            callback=_dns_label,
+            help="Namespace of the Kubernetes objects.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def _known_version(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    del context, parameter
+    from renderer.check.kubernetes_schema import versions
+
+    if value not in versions():
+        raise click.BadParameter(f"'{value}' is not one of {', '.join(versions())}")
+    return value
+
+
+def _dns_label(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    del context, parameter
+    import re
+
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", value):
+        raise click.BadParameter("a namespace is a DNS label: at most 63 lower-case letters, digits and '-'")
+    return value

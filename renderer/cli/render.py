@@ -1,0 +1,117 @@
+"""``mcpctl render``: specs in, manifests or a compose file out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from renderer import pipeline, write
+from renderer.cli.options import output_option, paths_argument, quiet_option, target_options
+from renderer.cli.output import emit, tell
+from renderer.errors import Exit, Problem, errors_in
+from renderer.model import Options, Rendered
+from renderer.registry import TARGETS, target
+from renderer.report import Report
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  mcpctl render github.yaml | kubectl apply -f -
+  mcpctl render --target compose github.yaml | docker compose -f - up -d
+  mcpctl render specs/ --out deploy/
+  mcpctl render specs/ --out deploy/ --check
+""",
+)
+@paths_argument
+@click.option(
+    "--target",
+    "-t",
+    "target_name",
+    type=click.Choice(sorted(TARGETS)),
+    default="kubernetes",
+    show_default=True,
+    help="; ".join(f"{name}: {summary}" for name, summary in sorted(TARGETS.items())) + ".",
+)
+@target_options
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write a tree of files, DIR/<target>/<server>/<object>.yaml, instead of a stream to stdout.",
+    metavar="DIR",
+)
+@click.option("--check", is_flag=True, help="With --out: write nothing, tell which files differ, exit 1 if any.")
+@click.option("--force", is_flag=True, help="With --out: overwrite files that were edited by hand or are not ours.")
+@output_option
+@quiet_option
+def render(
+    paths: tuple[str, ...],
+    target_name: str,
+    namespace: str,
+    kubernetes_version: str,
+    create_namespace: bool,
+    out: Path | None,
+    check: bool,
+    force: bool,
+    style: str,
+    quiet: bool,
+) -> int:
+    """Render specs into checked manifests or a compose file.
+
+    PATHS are files, folders or - for stdin. Manifests go to stdout, or with --out into a tree;
+    problems go to stderr. With any error nothing is written.
+    """
+    if out is None and (check or force):
+        raise click.UsageError("--check and --force go with --out DIR")
+    options = Options(namespace, kubernetes_version, create_namespace, one_stream=out is None)
+    specs = pipeline.read(paths, sys.stdin.buffer if "-" in paths else None)
+    result = pipeline.render(specs, target(target_name), options)
+    counts = {"servers": len(specs.servers), "documents": len(result.documents)}
+    lines: list[str] = []
+    code = exit_code(result.problems)
+    if not code:
+        code = _deliver(result.documents, out and out / target_name, check, force, lines, counts)
+    tell(Report("render", result.problems, counts, lines), style, quiet=quiet, stdout=out is not None)
+    return code
+
+
+def exit_code(problems: Sequence[Problem]) -> Exit:
+    """Input invalid where an error stands in a spec; output invalid where errors are all in templates."""
+    errors = errors_in(problems)
+    if not errors:
+        return Exit.FINE
+    in_templates = all(problem.place.file.startswith("templates/") for problem in errors)
+    return Exit.OUTPUT_INVALID if in_templates else Exit.INPUT_INVALID
+
+
+def _deliver(
+    documents: Sequence[Rendered],
+    folder: Path | None,
+    check: bool,
+    force: bool,
+    lines: list[str],
+    counts: dict[str, int],
+) -> Exit:
+    """To stdout, or into the tree, or compared with the tree; ``lines`` and ``counts`` are the report's."""
+    if folder is None:
+        emit(as_stream([document.text for document in documents if document.template]))
+        return Exit.FINE
+    files = {document.path: document.text for document in documents}
+    if check:
+        differences = write.compare(folder, files)
+        lines += [f"{folder / d.path}: {d.why}: {write.REASONS[d.why]}" for d in differences]
+        counts["differences"] = len(differences)
+        return Exit.DIFFERENT if differences else Exit.FINE
+    done = write.write(folder, files, force=force)
+    lines += [f"{folder / path}: written" for path in done.written]
+    lines += [f"{folder / path}: removed, nothing renders it any more" for path in done.removed]
+    counts |= {"written": len(done.written), "removed": len(done.removed), "unchanged": done.unchanged}
+    return Exit.FINE
+
+
+def as_stream(texts: Sequence[str]) -> str:
+    """Documents as one YAML stream; one alone needs no separator."""
+    return texts[0] if len(texts) == 1 else "".join(f"---\n{text}" for text in texts)

@@ -1,0 +1,63 @@
+"""``mcpctl validate``: every fault of the specs, and of what they would render to."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from renderer import pipeline
+from renderer.cli.options import output_option, paths_argument, quiet_option, target_options
+from renderer.cli.output import tell
+from renderer.cli.render import exit_code
+from renderer.errors import Problem
+from renderer.model import Options
+from renderer.registry import TARGETS, target
+from renderer.report import Report
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  mcpctl validate specs/
+  mcpctl validate --target kubernetes --target compose github.yaml
+  cat github.yaml | mcpctl validate --output sarif -
+""",
+)
+@paths_argument
+@click.option(
+    "--target",
+    "-t",
+    "targets",
+    type=click.Choice(sorted(TARGETS)),
+    multiple=True,
+    help="Also render for this target and check the result; may be repeated.",
+)
+@target_options
+@output_option
+@quiet_option
+def validate(
+    paths: tuple[str, ...],
+    targets: tuple[str, ...],
+    namespace: str,
+    kubernetes_version: str,
+    create_namespace: bool,
+    style: str,
+    quiet: bool,
+) -> int:
+    """Tell every fault of the specs at once, each with its place and what to do.
+
+    PATHS are files, folders or - for stdin. Nothing is written. The report goes to stderr as text,
+    to stdout as JSON or SARIF.
+    """
+    options = Options(namespace, kubernetes_version, create_namespace)
+    specs = pipeline.read(paths, sys.stdin.buffer if "-" in paths else None)
+    problems: dict[Problem, None] = dict.fromkeys(specs.problems)
+    counts = {"servers": len(specs.servers)}
+    for name in sorted(set(targets)):
+        result = pipeline.render(specs, target(name), options)
+        problems |= dict.fromkeys(result.problems)
+        counts[f"{name} documents"] = len(result.documents)
+    found = sorted(problems, key=Problem.sort_key)
+    tell(Report("validate", found, counts), style, quiet=quiet, stdout=True)
+    return exit_code(found)

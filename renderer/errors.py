@@ -1,0 +1,144 @@
+"""Problems (mistakes of users, as data) and the one tree of exceptions (what ends a run)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import ClassVar, NamedTuple
+
+#: Where in a document: ``("spec", "env", "TOKEN")``, list positions as integers.
+DocumentPath = tuple[str | int, ...]
+
+
+class Exit(IntEnum):
+    """Exit codes of the command line (the contract with scripts and CI)."""
+
+    FINE = 0
+    DIFFERENT = 1
+    USAGE = 2
+    INPUT_INVALID = 3
+    OUTPUT_INVALID = 4
+    DEFECT = 70
+    INTERRUPTED = 130
+
+
+class Severity(StrEnum):
+    """How much a Problem weighs: an error stops the run, a warning is only told."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+class Place(NamedTuple):
+    """A place in a file. Lines and columns count from 1; 0 means that it is not known."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        numbers = [str(n) for n in (self.line, self.column) if n]
+        return ":".join([self.file, *numbers])
+
+
+class Fault(NamedTuple):
+    """What is wrong inside one document, before anybody knows which file it came from.
+
+    ``rule`` is the stable id (``schema/unknown-field``); ``message`` never contains the value of a
+    secret; ``hint`` says what to do. ``at_key`` asks to point at the key instead of the value.
+    """
+
+    path: DocumentPath
+    rule: str
+    message: str
+    hint: str = ""
+    severity: Severity = Severity.ERROR
+    at_key: bool = False
+
+
+class Problem(NamedTuple):
+    """A Fault with its place in a file: what the user is shown, as text, JSON or SARIF."""
+
+    place: Place
+    path: str
+    rule: str
+    message: str
+    hint: str = ""
+    severity: Severity = Severity.ERROR
+    related: tuple[Place, ...] = ()
+
+    def sort_key(self) -> tuple[Place, str, str, str]:
+        """Order of a report: file, line, column, then path, rule and text."""
+        return (self.place, self.path, self.rule, self.message)
+
+
+def dotted(path: DocumentPath) -> str:
+    """The path as people write it: ``spec.env.TOKEN``, ``spec.storage[0].size``, ``files["/a.b"]``."""
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        elif step.replace("_", "a").replace("-", "a").isalnum():
+            text += f".{step}" if text else step
+        else:
+            text += f'["{step}"]'
+    return text
+
+
+def errors_in(problems: Iterable[Problem]) -> list[Problem]:
+    """Only the Problems that stop a run."""
+    return [p for p in problems if p.severity is Severity.ERROR]
+
+
+@dataclass
+class McpctlError(Exception):
+    """Ends the run. ``problems`` are shown in full, ``message`` says what to do next."""
+
+    message: str
+    problems: list[Problem] = field(default_factory=list)
+    exit_code: ClassVar[Exit] = Exit.DEFECT
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class UsageMistake(McpctlError):
+    """The command line cannot be carried out as it was given."""
+
+    exit_code = Exit.USAGE
+
+
+class InputInvalid(McpctlError):
+    """A spec has faults."""
+
+    exit_code = Exit.INPUT_INVALID
+
+
+class OutputInvalid(McpctlError):
+    """What was rendered does not hold: nothing is written."""
+
+    exit_code = Exit.OUTPUT_INVALID
+
+
+class OutputTreeFault(McpctlError):
+    """The output tree cannot be written safely: a foreign or edited file, a link, a full disk."""
+
+    exit_code = Exit.OUTPUT_INVALID
+
+
+class Defect(McpctlError):
+    """Our own mistake. The text asks for a report and says what happened."""
+
+    exit_code = Exit.DEFECT
+
+
+def excerpt(text: str, limit: int = 40) -> str:
+    """Text of a user on one line, cut to ``limit``, safe for a terminal or a CI log.
+
+    What does not print is escaped: ANSI sequences, line breaks, bidirectional controls, surrogates.
+    """
+    cut = text if len(text) <= limit else text[: limit - 1] + "…"
+    if cut.isprintable():
+        return cut
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in cut)

@@ -1,0 +1,204 @@
+"""How a server is started: which image, which program, behind which bridge, with which caches.
+
+The same for every target. Facts about bridges and base images are data in ``pins.py``; each was
+found by running the pinned version.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from renderer import pins
+from renderer.model import JSON, Health, Server, Writable
+from renderer.yaml_writer import block
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One check: GET ``path`` on ``port``, a TCP connection where path is None, or a program."""
+
+    port: int
+    path: str | None
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A static bridge that copies itself into a volume, which the server's container mounts."""
+
+    image: str
+    args: tuple[str, ...]
+    volume: str
+    mount_path: str
+    size: str
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One container. Empty ``command`` and ``args`` mean the image's own.
+
+    ``env`` are defaults, over which the spec's own variables win. ``check`` is the probe as a
+    program for runtimes that can only look from inside the container; empty where nothing is known
+    of what the image holds.
+    """
+
+    image: str
+    command: tuple[str, ...]
+    args: tuple[str, ...]
+    env: tuple[tuple[str, str], ...]
+    writable: tuple[Writable, ...]
+    copy: Copy | None
+    probe: Probe | None
+    check: tuple[str, ...]
+    stdin: bool
+
+
+def launch(server: Server) -> Launch:
+    """How this server is started."""
+    command, args = _program(server)
+    probe = _probe(server)
+    return Launch(
+        image=_image(server),
+        command=tuple(command),
+        args=tuple(args),
+        env=_cache_env(server),
+        writable=server.security.writable + _caches(server),
+        copy=_copy() if server.transport.bridge == "agentgateway" else None,
+        probe=probe,
+        check=_check(server, probe),
+        stdin=not server.listens,
+    )
+
+
+def _image(server: Server) -> str:
+    package = server.package
+    if package is None:
+        assert server.image is not None, "a valid spec has an image or a package"
+        return server.image
+    runtime = pins.RUNTIME_OF_BRIDGE.get(server.transport.bridge, package.registry)
+    return package.base_image or pins.BASE_IMAGES[package.registry, runtime]
+
+
+def _runtimes(server: Server) -> list[pins.Runtime]:
+    """The package managers that run in the container: the package's, and the bridge's."""
+    package = server.package
+    if package is None:
+        return []
+    return sorted({package.registry, pins.RUNTIME_OF_BRIDGE.get(server.transport.bridge, package.registry)})
+
+
+def _cache_env(server: Server) -> tuple[tuple[str, str], ...]:
+    pairs = [("HOME", pins.CACHE_FOLDER)] if server.package else []
+    return tuple(pairs + [pair for runtime in _runtimes(server) for pair in pins.CACHE_ENV[runtime].items()])
+
+
+def _caches(server: Server) -> tuple[Writable, ...]:
+    """npx and uvx download into it, and run programs from it."""
+    runtimes = _runtimes(server)
+    if not runtimes:
+        return ()
+    return (Writable(pins.CACHE_FOLDER, pins.CACHE_SIZE[len(runtimes)], executable=True),)
+
+
+def _program(server: Server) -> tuple[list[str], list[str]]:
+    """Command and arguments of the container."""
+    bridge, inner = server.transport.bridge, _server_argv(server)
+    if bridge == "none":
+        return (inner, []) if server.package else (list(server.command), list(server.args))
+    if bridge == "mcp-proxy":
+        return _mcp_proxy(server, inner)
+    if bridge == "supergateway":
+        return _supergateway(server, inner)
+    return _agentgateway(server, inner)
+
+
+def _server_argv(server: Server) -> list[str]:
+    """The server's own program, without a bridge."""
+    package = server.package
+    if package is None:
+        return [*server.command, *server.args]
+    if package.registry == "npm":
+        name = f"{package.name}@{package.version}"
+        start = ["npx", "-y", f"--package={name}", "--", *server.command] if server.command else ["npx", "-y", name]
+    elif server.command or "[" in package.name:
+        program = server.command or (package.name.partition("[")[0],)
+        start = ["uvx", "--from", f"{package.name}=={package.version}", *program]
+    else:
+        start = ["uvx", f"{package.name}@{package.version}"]
+    return [*start, *server.args]
+
+
+def _mcp_proxy(server: Server, inner: Sequence[str]) -> tuple[list[str], list[str]]:
+    # It binds 127.0.0.1 and hides the environment from the server unless told otherwise.
+    bridge = ["uvx", f"mcp-proxy@{pins.MCP_PROXY}"] if server.package else ["mcp-proxy"]
+    port = str(server.transport.port)
+    return bridge, ["--host", "0.0.0.0", "--port", port, "--pass-environment", "--", *inner]  # noqa: S104
+
+
+def _supergateway(server: Server, inner: Sequence[str]) -> tuple[list[str], list[str]]:
+    bridge = ["npx", "-y", f"supergateway@{pins.SUPERGATEWAY}"] if server.package else ["supergateway"]
+    transport = server.transport
+    return bridge, [
+        "--stdio",
+        shlex.join(inner),  # it hands this text to a shell
+        "--outputTransport",
+        "streamableHttp",
+        "--stateful",
+        "--port",
+        str(transport.port),
+        "--streamableHttpPath",
+        transport.path,
+        "--healthEndpoint",
+        pins.BRIDGE_HEALTH["supergateway"].path,
+        "--logLevel",
+        "none",  # 'info' writes every message into the log, arguments and results of tools included
+    ]
+
+
+def _copy() -> Copy:
+    return Copy(
+        image=pins.AGENTGATEWAY_IMAGE,
+        args=("--copy-self", f"{pins.BRIDGE_FOLDER}/agentgateway"),
+        volume="mcp-bridge",
+        mount_path=pins.BRIDGE_FOLDER,
+        size=pins.AGENTGATEWAY_SIZE,
+    )
+
+
+def _agentgateway(server: Server, inner: Sequence[str]) -> tuple[list[str], list[str]]:
+    stdio: JSON = {"cmd": inner[0], "args": [*inner[1:]]}
+    backend: JSON = {"mcp": {"targets": [{"name": "server", "stdio": stdio}]}}
+    listeners: JSON = [{"routes": [{"backends": [backend]}]}]
+    config = block({"binds": [{"port": server.transport.port, "listeners": listeners}]}, 0)
+    # It expands $NAME in the whole text before it reads it; $$ stands for one $.
+    return [f"{pins.BRIDGE_FOLDER}/agentgateway"], ["-c", config.replace("$", "$$") + "\n"]
+
+
+def _probe(server: Server) -> Probe | None:
+    health, transport = server.health, server.transport
+    if not health.enabled:
+        return None
+    if health.command:
+        return Probe(transport.port, None, health.command)
+    if not server.listens:
+        return None
+    if transport.type == "stdio":
+        endpoint = pins.BRIDGE_HEALTH[transport.bridge]
+        return Probe(endpoint.port or transport.port, endpoint.path)
+    return _native_probe(health, transport.port)
+
+
+def _native_probe(health: Health, port: int) -> Probe:
+    # A GET of the MCP endpoint itself is answered 400, 405 or 406: only a connection tells.
+    return Probe(health.port or port, health.path)
+
+
+def _check(server: Server, probe: Probe | None) -> tuple[str, ...]:
+    if probe is None or probe.command:
+        return probe.command if probe else ()
+    runtime = server.package.registry if server.package else pins.RUNTIME_OF_BRIDGE.get(server.transport.bridge)
+    if runtime is None or probe.path is None:
+        return ()
+    return pins.http_check(runtime, probe.port, probe.path)

@@ -1,0 +1,184 @@
+"""From the arguments of a command to documents: files, folders and standard input, in a fixed order."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from renderer.errors import Fault, Place, Problem, dotted, excerpt
+from renderer.model import Source
+from renderer.yaml_reader import SPEC_LIMITS, Limits, read
+from renderer.yaml_reader.text import too_large
+
+STDIN_NAME = "<stdin>"
+SUFFIXES = (".yaml", ".yml", ".json")
+_LONGEST_SHOWN = 4096
+
+
+def load(
+    paths: Sequence[str], *, stdin: BinaryIO | None, limits: Limits = SPEC_LIMITS
+) -> tuple[list[Source], list[Problem]]:
+    """All documents of the paths, and all Problems of reading them; no Problem ends the loading.
+
+    A path is a file, a folder (its .yaml, .yml and .json files at any depth, hidden ones left out) or ``-``
+    for ``stdin``. Documents come in the order of the paths, in a folder sorted by path, then as in the file.
+    A file reached twice, by whatever name, is read once. Paths are shown as they were given, with '/'.
+    """
+    loading = _Loading(limits, stdin)
+    for path in paths:
+        loading.add(path)
+    return loading.sources, loading.problems
+
+
+@dataclass
+class _Loading:
+    limits: Limits
+    stdin: BinaryIO | None
+    sources: list[Source] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    seen: set[tuple[int, int]] = field(default_factory=set)  # device and inode
+    stdin_read: bool = False
+
+    def add(self, path: str) -> None:
+        """Loads what one argument names."""
+        if path == "-":
+            self._add_stdin()
+        elif os.path.isdir(path):
+            self._add_folder(path)
+        else:
+            self._add_file(path)
+
+    def _add_stdin(self) -> None:
+        if self.stdin is None:
+            self._tell(STDIN_NAME, "load/stdin", "there is no standard input", "name a file")
+        elif not self.stdin_read:
+            self.stdin_read = True
+            try:
+                data = self.stdin.read(self.limits.max_bytes + 1)
+            except (OSError, ValueError) as error:
+                self._tell(STDIN_NAME, "load/stdin", f"standard input cannot be read: {_reason(error)}")
+                return
+            self._add_bytes(STDIN_NAME, data)
+
+    def _add_folder(self, folder: str) -> None:
+        found = False
+        for path in _specs_below(folder, self._tell_unreadable):
+            found = True
+            self._add_file(path)
+        if not found:
+            message = "the folder holds no .yaml, .yml or .json file"
+            self._tell(folder, "load/empty-folder", message, "hidden files and folders are left out")
+
+    def _add_file(self, path: str) -> None:
+        try:
+            data = self._bytes_of(path)
+        except FileNotFoundError:
+            hint = "it is a link that leads nowhere" if os.path.islink(path) else _similar(path)
+            self._tell(path, "load/missing", "no such file or folder", hint)
+        except (OSError, ValueError) as error:
+            self._tell(path, "load/unreadable", f"the file cannot be read: {_reason(error)}")
+        else:
+            if data is not None:
+                self._add_bytes(path, data)
+
+    def _bytes_of(self, path: str) -> bytes | None:
+        """The content, or None when it was loaded before or is refused."""
+        # Not blocking: opening a FIFO that nobody writes to would wait for ever.
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with os.fdopen(handle, "rb") as file:
+            status = os.fstat(handle)
+            identity = (status.st_dev, status.st_ino)
+            if identity in self.seen:
+                return None
+            self.seen.add(identity)
+            if not stat.S_ISREG(status.st_mode):
+                hint = "give the text on standard input, with '-'"
+                self._tell(path, "load/not-a-file", "this is not a regular file", hint)
+                return None
+            if status.st_size > self.limits.max_bytes:
+                self._add_fault(path, 0, 0, too_large(status.st_size, self.limits))
+                return None
+            return file.read(self.limits.max_bytes + 1)  # it may have grown since
+
+    def _add_bytes(self, path: str, data: bytes) -> None:
+        documents, findings = read(data, strict=True, limits=self.limits)
+        for line, column, fault in findings:
+            self._add_fault(path, line, column, fault)
+        told = len(self.problems)
+        for number, document in enumerate(documents, start=1):
+            if document.data is None:
+                continue  # nothing but comments between two '---'
+            if isinstance(document.data, dict):
+                source = Source(_shown(path), number, document.line, document.data, document.marks)
+                self.sources.append(source)
+            else:
+                line = document.marks.line if document.marks else document.line
+                self._add_fault(path, line, 1, _not_a_mapping(document.data))
+        if not findings and len(self.problems) == told and all(d.data is None for d in documents):
+            message = "the file is empty, or holds only comments"
+            self._add_fault(path, 1, 1, Fault((), "yaml/empty", message, "write a document, or remove the file"))
+
+    def _tell_unreadable(self, error: OSError) -> None:
+        message = f"the folder cannot be read: {_reason(error)}"
+        self._tell(str(error.filename), "load/unreadable", message)
+
+    def _tell(self, path: str, rule: str, message: str, hint: str = "") -> None:
+        self._add_fault(path, 0, 0, Fault((), rule, message, hint))
+
+    def _add_fault(self, path: str, line: int, column: int, fault: Fault) -> None:
+        where = excerpt(dotted(fault.path), 200)
+        place = Place(_shown(path), line, column)
+        self.problems.append(Problem(place, where, fault.rule, fault.message, fault.hint, fault.severity))
+
+
+def _specs_below(folder: str, on_error: Callable[[OSError], None]) -> list[str]:
+    """Paths of the spec files at any depth, sorted, whatever order the file system lists them in."""
+    found: list[str] = []
+    visited: set[tuple[int, int]] = set()
+    waiting = [folder]
+    while waiting:
+        current = waiting.pop()
+        try:
+            status = os.stat(current)
+            if (status.st_dev, status.st_ino) in visited:
+                continue  # a link that leads back, or a second way to the same folder
+            visited.add((status.st_dev, status.st_ino))
+            names = sorted((n for n in os.listdir(current) if not n.startswith(".")), reverse=True)
+        except OSError as error:
+            on_error(error)
+            continue
+        for path in (os.path.join(current, name) for name in names):
+            if os.path.isdir(path):
+                waiting.append(path)
+            elif path.lower().endswith(SUFFIXES):
+                found.append(path)
+    return sorted(found, key=lambda path: path.split(os.sep))
+
+
+def _similar(path: str) -> str:
+    import difflib  # ten milliseconds that a run without mistakes does not pay
+
+    folder, name = os.path.split(path.rstrip(os.sep))
+    try:
+        near = difflib.get_close_matches(name, sorted(os.listdir(folder or os.curdir)), n=1)
+    except (OSError, ValueError):
+        return f"the folder '{_shown(folder)}' does not exist" if folder else ""
+    return f"did you mean '{_shown(os.path.join(folder, near[0]))}'?" if near else ""
+
+
+def _shown(path: str) -> str:
+    return excerpt(path.replace(os.sep, "/"), _LONGEST_SHOWN)
+
+
+def _reason(error: Exception) -> str:
+    """Why it failed, without the path, which the place tells."""
+    return (getattr(error, "strerror", None) or excerpt(str(error), 80)).lower()
+
+
+def _not_a_mapping(data: object) -> Fault:
+    kind = "list" if isinstance(data, list) else "plain value"
+    message = f"a document must be a mapping of keys to values, and this is a {kind}"
+    return Fault((), "yaml/not-a-mapping", message, "begin it with 'apiVersion: mcpctl.io/v1alpha1'")

@@ -1,0 +1,338 @@
+"""The values that the stages hand to one another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from renderer.errors import DocumentPath, Fault, Place, Problem, dotted
+
+#: Plain data: what YAML and JSON can say alike.
+JSON: TypeAlias = dict[str, "JSON"] | list["JSON"] | str | int | float | bool | None
+
+
+class Marks(NamedTuple):
+    """Where a value stands in its text; lines and columns count from 1.
+
+    A list item, and the root of a document, is its own key.
+    """
+
+    key_line: int
+    key_column: int
+    line: int
+    column: int
+    children: dict[str, Marks] | list[Marks] | None = None
+
+
+def position(marks: Marks | None, path: DocumentPath, at_key: bool = False) -> tuple[int, int]:
+    """Line and column of what ``path`` names; of its key when asked. (0, 0) when no marks were kept.
+
+    A path that leads to nothing (a field that is missing) gets the place of the nearest ancestor's key.
+    """
+    if marks is None:
+        return 0, 0
+    for step in path:
+        child = _child(marks.children, step)
+        if child is None:
+            return marks.key_line, marks.key_column
+        marks = child
+    return (marks.key_line, marks.key_column) if at_key else (marks.line, marks.column)
+
+
+def _child(children: dict[str, Marks] | list[Marks] | None, step: str | int) -> Marks | None:
+    if isinstance(step, str):
+        return children.get(step) if isinstance(children, dict) else None
+    inside = isinstance(children, list) and 0 <= step < len(children)
+    return children[step] if inside and isinstance(children, list) else None
+
+
+class Source(NamedTuple):
+    """One document as it was loaded. ``document`` counts from 1 within the file; ``line`` is where it starts.
+
+    ``file`` is the path as the user gave it, with ``/`` and with control characters escaped: fit to be shown.
+    """
+
+    file: str
+    document: int
+    line: int
+    data: dict[str, JSON]
+    marks: Marks | None = None
+
+    def place(self, path: DocumentPath, at_key: bool = False) -> Place:
+        """Where in the file ``path`` stands, or its nearest ancestor."""
+        line, column = position(self.marks, path, at_key)
+        return Place(self.file, line or self.line, column)
+
+    def problem(self, fault: Fault) -> Problem:
+        """The Fault (its path counts from the document's root) with its place in the file."""
+        return Problem(
+            place=self.place(fault.path, fault.at_key),
+            path=dotted(fault.path),
+            rule=fault.rule,
+            message=fault.message,
+            hint=fault.hint,
+            severity=fault.severity,
+        )
+
+
+# ---------------------------------------------------------------------------------------------
+# The frozen Server: what the targets take. Made by resolve.py alone, from validated data.
+
+
+class SecretRef(NamedTuple):
+    """One key of a Secret. The value is never seen by us."""
+
+    secret: str
+    key: str
+    optional: bool = False
+
+
+class ConfigMapRef(NamedTuple):
+    """One key of a ConfigMap that somebody else keeps."""
+
+    config_map: str
+    key: str
+    optional: bool = False
+
+
+class EnvFrom(NamedTuple):
+    """All keys of one Secret or ConfigMap as environment variables."""
+
+    kind: Literal["secret", "configMap"]
+    name: str
+    optional: bool
+
+
+class File(NamedTuple):
+    """A file mounted at ``path``; ``mode`` is the permission bits (0o444)."""
+
+    path: str
+    source: str | SecretRef | ConfigMapRef
+    mode: int = 0o444
+
+
+class Package(NamedTuple):
+    """A published package at one exact version, run in a base image. (An oci package is an image.)"""
+
+    registry: Literal["npm", "pypi"]
+    name: str
+    version: str
+    base_image: str | None
+
+
+class Transport(NamedTuple):
+    """What the server speaks, and the bridge that makes stdio reachable (``none`` otherwise)."""
+
+    type: Literal["stdio", "streamable-http", "sse"]
+    bridge: Literal["mcp-proxy", "supergateway", "agentgateway", "none"]
+    port: int
+    path: str
+
+
+class Amounts(NamedTuple):
+    """CPU and memory as Kubernetes quantities; None where nothing is said."""
+
+    cpu: str | None
+    memory: str | None
+
+
+class Resources(NamedTuple):
+    """What is reserved and what is never exceeded."""
+
+    requests: Amounts
+    limits: Amounts
+
+
+class Storage(NamedTuple):
+    """A volume that outlives the container."""
+
+    name: str
+    size: str
+    mount_path: str
+    storage_class: str | None
+    access_modes: tuple[str, ...]
+    purpose: str
+
+
+class Writable(NamedTuple):
+    """A folder in temporary storage; ``size`` is a Kubernetes quantity of bytes.
+
+    ``executable`` says that programs run from it: runtimes mount such storage noexec by themselves.
+    """
+
+    path: str
+    size: str
+    executable: bool = False
+
+
+class EgressHost(NamedTuple):
+    """A host by name; a wildcard begins with ``*.``."""
+
+    name: str
+    port: int
+
+
+class EgressCidr(NamedTuple):
+    """An address block; no ports means every port."""
+
+    cidr: str
+    excepted: tuple[str, ...]
+    ports: tuple[int, ...]
+
+
+class EgressService(NamedTuple):
+    """Pods in the cluster; ``namespace`` None is the server's own."""
+
+    name: str
+    namespace: str | None
+    pod_labels: Mapping[str, str]
+    ports: tuple[int, ...]
+
+
+class Egress(NamedTuple):
+    """All that the server may connect to, beside DNS."""
+
+    hosts: tuple[EgressHost, ...]
+    cidrs: tuple[EgressCidr, ...]
+    services: tuple[EgressService, ...]
+
+    @property
+    def forbidden(self) -> bool:
+        """Whether nothing at all may be reached."""
+        return not (self.hosts or self.cidrs or self.services)
+
+
+class Peer(NamedTuple):
+    """Who may connect: pods (by labels, in a namespace) or an address block."""
+
+    pod_labels: Mapping[str, str] | None
+    namespace: str | None
+    cidr: str | None
+
+
+class Publish(NamedTuple):
+    """Where compose publishes the port on the machine."""
+
+    address: str
+    port: int
+
+
+class Network(NamedTuple):
+    """``egress`` None is unrestricted."""
+
+    egress: Egress | None
+    ingress: tuple[Peer, ...]
+    publish: Publish
+
+
+class Health(NamedTuple):
+    """What the spec says of health checks; times in seconds."""
+
+    enabled: bool
+    path: str | None
+    port: int | None
+    command: tuple[str, ...]
+    period: int
+    timeout: int
+    failure_threshold: int
+    startup: int
+
+
+class Security(NamedTuple):
+    """Identity and file system of the container."""
+
+    run_as_user: int
+    run_as_group: int
+    fs_group: int
+    read_only_root: bool
+    writable: tuple[Writable, ...]
+
+
+class ServiceAccount(NamedTuple):
+    """The identity of the pods in the cluster."""
+
+    create: bool
+    name: str
+
+
+class Patch(NamedTuple):
+    """A merge patch of one rendered object; ``position`` counts from 0 under spec.patches."""
+
+    position: int
+    target: str
+    kind: str
+    name: str | None
+    merge: Mapping[str, JSON]
+
+
+class Server(NamedTuple):
+    """One MCP server with every default filled in. Exactly one of image and package is set."""
+
+    source: Source
+    name: str
+    resource_name: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    description: str
+    image: str | None
+    package: Package | None
+    command: tuple[str, ...]
+    args: tuple[str, ...]
+    transport: Transport
+    env: Mapping[str, str | SecretRef | ConfigMapRef]
+    env_from: tuple[EnvFrom, ...]
+    files: tuple[File, ...]
+    resources: Resources
+    replicas: int
+    storage: tuple[Storage, ...]
+    network: Network
+    health: Health
+    security: Security
+    workload: Literal["Deployment", "StatefulSet", "Pod"]
+    service_account: ServiceAccount
+    patches: tuple[Patch, ...]
+
+    @property
+    def listens(self) -> bool:
+        """Whether anything can connect to it: all but a stdio server without a bridge."""
+        return self.transport.type != "stdio" or self.transport.bridge != "none"
+
+    def given(self, *path: str) -> bool:
+        """Whether the spec itself says something at ``path`` (and not a default)."""
+        node: JSON = self.source.data
+        for step in path:
+            if not isinstance(node, dict) or step not in node:
+                return False
+            node = node[step]
+        return True
+
+    def problem(self, fault: Fault) -> Problem:
+        """The Fault (its path counts from the spec's root) with its place in the spec's file."""
+        return self.source.problem(fault)
+
+
+# ---------------------------------------------------------------------------------------------
+# What comes out.
+
+
+class Options(NamedTuple):
+    """What a run is told beside the specs. ``kubernetes_version`` is ``major.minor``."""
+
+    namespace: str
+    kubernetes_version: str
+    create_namespace: bool = True
+    one_stream: bool = False
+
+
+class Rendered(NamedTuple):
+    """One YAML document: its path below the target's folder and its text.
+
+    ``template`` and ``context`` are kept to find the template's line for a fault in the text;
+    ``subject`` says in words for whom it was made (``server github``).
+    """
+
+    path: str
+    text: str
+    template: str
+    context: Mapping[str, Any]
+    subject: str

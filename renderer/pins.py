@@ -1,0 +1,95 @@
+"""What is pinned, all in one place: versions and images of bridges and base images, and their facts.
+
+The facts (paths, ports, what must be writable and how large it gets) were found by running exactly
+these versions; ``docs/bridges.md`` tells how. Raising a version means looking at them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Runtime = Literal["npm", "pypi"]
+
+#: Kubernetes version of schemas and Pod Security labels unless told otherwise: the oldest that the
+#: Kubernetes project still supported when this was written.
+KUBERNETES_VERSION = "1.35"
+#: Namespace unless told otherwise.
+NAMESPACE = "mcpctl"
+
+#: Bridges that are packages themselves: PyPI's mcp-proxy, npm's supergateway.
+MCP_PROXY = "0.13.0"
+SUPERGATEWAY = "4.0.0"
+#: Only the musl build is static and knows --copy-self; the plain tag refuses it.
+AGENTGATEWAY_IMAGE = "ghcr.io/agentgateway/agentgateway:v1.6.0-musl"
+#: Room for the copied program.
+AGENTGATEWAY_SIZE = "256Mi"
+#: The small tools that a compose project needs where Kubernetes has them built in.
+BUSYBOX = "docker.io/library/busybox:1.37.0-musl"
+
+#: Where the bridge is copied to; no spec may mount there, nor on the caches.
+BRIDGE_FOLDER = "/mcp-bridge"
+#: Where npx and uvx keep what they download.
+CACHE_FOLDER = "/mcp-cache"
+
+#: Base image of a package server, by (the package's registry, the bridge's own registry).
+BASE_IMAGES: Mapping[tuple[str, str], str] = {
+    ("npm", "npm"): "docker.io/library/node:22.21.1-bookworm-slim",
+    ("pypi", "pypi"): "ghcr.io/astral-sh/uv:0.9.9-python3.12-bookworm-slim",
+    ("npm", "pypi"): "docker.io/nikolaik/python-nodejs:python3.12-nodejs22-slim",
+    ("pypi", "npm"): "docker.io/nikolaik/python-nodejs:python3.12-nodejs22-slim",
+}
+#: The registry that a bridge itself comes from; the others bring no runtime of their own.
+RUNTIME_OF_BRIDGE: Mapping[str, Runtime] = {"mcp-proxy": "pypi", "supergateway": "npm"}
+
+#: What npx and uvx need under a read-only root; both otherwise write below $HOME.
+CACHE_ENV: Mapping[Runtime, Mapping[str, str]] = {
+    "npm": {
+        "npm_config_cache": f"{CACHE_FOLDER}/npm",
+        "npm_config_update_notifier": "false",
+    },
+    "pypi": {
+        "UV_CACHE_DIR": f"{CACHE_FOLDER}/uv",
+        "UV_TOOL_DIR": f"{CACHE_FOLDER}/uv-tools",
+        # The base image brings Python; another one would be downloaded from elsewhere.
+        "UV_PYTHON_DOWNLOADS": "never",
+    },
+}
+#: Measured: 48 to 122 MiB with one runtime, 140 with both.
+CACHE_SIZE: Mapping[int, str] = {1: "256Mi", 2: "512Mi"}
+
+#: Hosts from which npx and uvx download.
+REGISTRY_HOSTS: Mapping[str, tuple[str, ...]] = {
+    "npm": ("registry.npmjs.org",),
+    "pypi": ("pypi.org", "files.pythonhosted.org"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a bridge answers that it runs; ``port`` None is the port of the MCP endpoint."""
+
+    path: str
+    port: int | None = None
+
+
+#: None of these proves that the server behind the bridge answers: that takes an MCP request.
+BRIDGE_HEALTH: Mapping[str, Endpoint] = {
+    "mcp-proxy": Endpoint("/status"),
+    "supergateway": Endpoint("/healthz"),
+    "agentgateway": Endpoint("/healthz/ready", 15021),
+}
+#: Paths that a bridge serves, where they cannot be chosen.
+BRIDGE_PATHS: Mapping[str, tuple[str, ...]] = {"mcp-proxy": ("/mcp", "/sse"), "agentgateway": ("/mcp", "/sse")}
+#: Ports that agentgateway opens besides: administration, statistics, readiness.
+AGENTGATEWAY_PORTS = frozenset({15000, 15020, 15021})
+
+
+def http_check(runtime: Runtime, port: int, path: str) -> tuple[str, ...]:
+    """A program of the base image that exits 0 when GET ``path`` is answered 2xx."""
+    url = f"http://127.0.0.1:{port}{path}"
+    if runtime == "pypi":
+        return ("python3", "-c", f"import urllib.request; urllib.request.urlopen({url!r}, timeout=3)")
+    code = f"fetch('{url}',{{signal:AbortSignal.timeout(3000)}}).then(r=>process.exit(r.ok?0:1),()=>process.exit(1))"
+    return ("node", "-e", code)

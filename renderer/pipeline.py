@@ -1,0 +1,85 @@
+"""The run on one page: the stages in order, values from one to the next, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from renderer.errors import Problem, errors_in
+from renderer.load import load
+from renderer.model import Options, Rendered, Server, Source
+from renderer.resolve import resolve
+from renderer.target import Target
+from renderer.validate import across_servers, validate_rules, validate_source
+
+
+@dataclass(frozen=True, slots=True)
+class Specs:
+    """What was read: the servers that hold, and all Problems with the others."""
+
+    servers: tuple[Server, ...]
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What was rendered, in order of application, and all Problems with it and with the specs."""
+
+    documents: tuple[Rendered, ...]
+    problems: tuple[Problem, ...]
+
+
+def read(paths: Sequence[str], stdin: BinaryIO | None = None) -> Specs:
+    """Load, validate, resolve. Faults of one document do not hide those of another."""
+    sources, problems = load(paths, stdin=stdin)
+    servers: list[Server] = []
+    for source in sources:
+        server, faults = _server(source)
+        problems += faults
+        servers += [server] if server else []
+    problems += across_servers(servers)
+    return Specs(tuple(servers), _sorted(problems))
+
+
+def _server(source: Source) -> tuple[Server | None, list[Problem]]:
+    problems = validate_source(source)
+    if errors_in(problems):
+        return None, problems
+    server = resolve(source)
+    return server, problems + validate_rules(server)
+
+
+def render(specs: Specs, target: Target, options: Options) -> Output:
+    """Build and check, for one target. With an error in the specs nothing is built."""
+    if errors_in(specs.problems):
+        return Output((), specs.problems)
+    documents = target.shared(options)
+    problems = [*specs.problems, *_ignored(specs.servers, target)]
+    for group in target.groups(specs.servers, one_stream=options.one_stream):
+        built, faults = target.build(group, options)
+        documents += built
+        problems += faults
+    # Checked all the same when something could not be built: every fault is told at once.
+    problems += target.check(documents, options)
+    return Output(tuple(documents), _sorted(problems))
+
+
+def _ignored(servers: Sequence[Server], target: Target) -> list[Problem]:
+    """What the specs say and this target does not render: never dropped in silence."""
+    return [
+        Problem(
+            place=server.source.place(steps, at_key=True),
+            path=path,
+            rule=f"{target.name}/not-rendered",
+            message=f"not rendered for {target.name}: {ignored.reason}",
+            severity=ignored.severity,
+        )
+        for path, ignored in target.ignored.items()
+        for server in servers
+        if server.given(*(steps := tuple(path.split("."))))
+    ]
+
+
+def _sorted(problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    return tuple(sorted(dict.fromkeys(problems), key=Problem.sort_key))

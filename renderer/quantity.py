@@ -1,0 +1,41 @@
+"""Kubernetes quantities: ``500m``, ``1.5Gi``, ``1e3``.
+
+Grammar (https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/):
+sign? digits with at most one point, then a binary suffix, a decimal suffix, or an exponent.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from functools import lru_cache
+
+_QUANTITY = re.compile(r"([+-]?)(\d+\.?\d*|\.\d+)(?:([KMGTPE]i)|([numkMGTPE]?)|[eE]([+-]?\d{1,3}))", re.ASCII)
+_BINARY = {f"{letter}i": 1024**power for power, letter in enumerate("KMGTPE", start=1)}
+_DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
+
+#: Smallest part that an API server keeps; it rounds up to it.
+_NANO = 9
+_LONGEST = 64
+
+
+@lru_cache(maxsize=2048)
+def nano(text: str) -> int | None:
+    """The quantity in units of 10^-9; None when it has not the form of one."""
+    match = _QUANTITY.fullmatch(text) if len(text) <= _LONGEST else None
+    if match is None:
+        return None
+    sign, number, binary, decimal, exponent = match.groups()
+    whole, _, fraction = number.partition(".")
+    power = _NANO - len(fraction) + (int(exponent) if exponent else _DECIMAL[decimal or ""])
+    value: int = int(whole + fraction) * _BINARY.get(binary, 1)
+    value = value * 10**power if power >= 0 else -(-value // 10**-power)
+    return -value if sign == "-" else value
+
+
+def amount(text: str) -> Fraction:
+    """The number that a quantity stands for: bytes, or cores. ValueError when it is not one."""
+    size = nano(text)
+    if size is None:
+        raise ValueError("not a quantity")
+    return Fraction(size, 10**_NANO)

@@ -1,0 +1,119 @@
+"""Problems and results as text, JSON or SARIF. The only module that knows how they are shown."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from renderer import __version__
+from renderer.errors import Place, Problem, Severity, excerpt
+
+#: Long enough for every message of ours, short enough for a terminal when a name is hostile.
+LONGEST = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a command tells: the Problems, and counts of what it did (``servers``, ``documents``)."""
+
+    command: str
+    problems: Sequence[Problem]
+    counts: Mapping[str, int]
+    lines: Sequence[str] = ()
+
+    def tally(self) -> dict[str, int]:
+        """How many errors and warnings."""
+        found = Counter(p.severity for p in self.problems)
+        return {"errors": found[Severity.ERROR], "warnings": found[Severity.WARNING]}
+
+
+def as_text(report: Report, *, color: bool = False, quiet: bool = False) -> str:
+    """One line a Problem, ``file:line:column: severity: path: message; hint``, then a summary."""
+    shown = [p for p in report.problems if not (quiet and p.severity is Severity.WARNING)]
+    lines = [_line(problem, color) for problem in shown]
+    lines += report.lines
+    if not quiet:
+        lines.append(_summary(report))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def as_json(report: Report) -> str:
+    """The same facts for programs."""
+    data = {
+        "command": report.command,
+        "version": __version__,
+        **report.tally(),
+        **report.counts,
+        "lines": list(report.lines),
+        "problems": [_as_data(problem) for problem in report.problems],
+    }
+    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+
+
+def as_sarif(report: Report) -> str:
+    """SARIF 2.1.0, as code hosts read it."""
+    rules = sorted({p.rule for p in report.problems})
+    run = {
+        "tool": {"driver": {"name": "mcpctl", "version": __version__, "rules": [{"id": rule} for rule in rules]}},
+        "columnKind": "unicodeCodePoints",
+        "results": [_sarif_result(problem) for problem in report.problems],
+    }
+    data = {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]}
+    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+
+
+#: The formats of ``--output``; text needs to know of the terminal and is called with more.
+REPORTERS: Mapping[str, Callable[[Report], str]] = {"text": as_text, "json": as_json, "sarif": as_sarif}
+
+_COLORS = {Severity.ERROR: "\x1b[31;1m", Severity.WARNING: "\x1b[33;1m"}
+
+
+def _line(problem: Problem, color: bool) -> str:
+    severity = f"{_COLORS[problem.severity]}{problem.severity}\x1b[0m" if color else str(problem.severity)
+    path = f"{excerpt(problem.path, LONGEST)}: " if problem.path else ""
+    hint = f"; {excerpt(problem.hint, LONGEST)}" if problem.hint else ""
+    text = excerpt(problem.message, LONGEST)
+    return f"{excerpt(str(problem.place), LONGEST)}: {severity}: {path}{text}{hint} [{problem.rule}]"
+
+
+def _summary(report: Report) -> str:
+    counts = [_counted(number, noun) for noun, number in {**report.counts, **report.tally()}.items()]
+    return ", ".join(counts)
+
+
+def _counted(number: int, plural: str) -> str:
+    return f"{number} {plural.removesuffix('s') if number == 1 else plural}"
+
+
+def _as_data(problem: Problem) -> dict[str, object]:
+    return {
+        "file": problem.place.file,
+        "line": problem.place.line,
+        "column": problem.place.column,
+        "severity": str(problem.severity),
+        "path": problem.path,
+        "rule": problem.rule,
+        "message": problem.message,
+        "hint": problem.hint,
+        "related": [{"file": p.file, "line": p.line, "column": p.column} for p in problem.related],
+    }
+
+
+def _sarif_result(problem: Problem) -> dict[str, object]:
+    text = "; ".join(part for part in (problem.message, problem.hint) if part)
+    return {
+        "ruleId": problem.rule,
+        "level": str(problem.severity),
+        "message": {"text": f"{problem.path}: {text}" if problem.path else text},
+        "locations": [_sarif_place(problem.place)],
+        "relatedLocations": [_sarif_place(place) for place in problem.related],
+    }
+
+
+def _sarif_place(place: Place) -> dict[str, object]:
+    location: dict[str, object] = {"artifactLocation": {"uri": place.file}}
+    if place.line:
+        location["region"] = {"startLine": place.line, **({"startColumn": place.column} if place.column else {})}
+    return {"physicalLocation": location}

@@ -1,0 +1,30 @@
+"""Stage 3, resolve: valid data in, a frozen Server with every default filled in out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from renderer import assets
+from renderer.model import JSON, Server, Source
+from renderer.resolve.defaults import compile_defaults
+from renderer.resolve.server import make_server
+
+__all__ = ["resolve", "with_defaults"]
+
+
+def resolve(source: Source) -> Server:
+    """The Server that a valid Source describes. Dicts stop here: later stages take only this."""
+    filled: Any = with_defaults(source.data)
+    return make_server(source, filled)
+
+
+def with_defaults(data: JSON) -> JSON:
+    """A copy of a valid spec with every default of the schema filled in; itself valid again."""
+    return _fill()(data)
+
+
+@cache
+def _fill() -> Callable[[JSON], JSON]:
+    return compile_defaults(assets.schema("mcpserver"))

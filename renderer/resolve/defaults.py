@@ -1,0 +1,144 @@
+"""Fills in defaults, from the schema alone.
+
+The schema's ``default`` keywords are compiled once into closures. Besides ``properties`` and
+``items`` they follow ``$ref``, ``allOf``, ``oneOf`` (the branch that accepts the value) and
+``if``/``then``/``else``, so that a default may depend on another field, and still stand in the
+schema where editors and people read it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jsonschema_rs
+
+from renderer.model import JSON
+
+Filler = Callable[[Any], None]
+
+
+def compile_defaults(schema: Mapping[str, Any]) -> Callable[[JSON], JSON]:
+    """A function from valid data to a deep copy of it with every default filled in."""
+    filler = _Compiler(schema).filler(schema)
+
+    def fill(data: JSON) -> JSON:
+        filled = copy.deepcopy(data)
+        filler(filled)
+        return filled
+
+    return fill
+
+
+class _Compiler:
+    """Turns one schema document into fillers; the schemas have no recursive definitions."""
+
+    def __init__(self, root: Mapping[str, Any]) -> None:
+        self._definitions: Mapping[str, Any] = root.get("$defs", {})
+
+    def filler(self, schema: Mapping[str, Any]) -> Filler:
+        """The filler of one subschema; the order is: own fields, children, then conditions."""
+        steps: list[Filler] = []
+        if "$ref" in schema:
+            steps.append(self.filler(self._definitions[schema["$ref"].removeprefix("#/$defs/")]))
+        if "properties" in schema:
+            steps += [self._property(name, sub) for name, sub in schema["properties"].items()]
+        if "items" in schema:
+            steps += _present(self.filler(schema["items"]), list, lambda data: data)
+        if isinstance(schema.get("additionalProperties"), dict):
+            known = set(schema.get("properties", ()))
+            rest = self.filler(schema["additionalProperties"])
+            steps += _present(rest, dict, lambda data: [v for k, v in data.items() if k not in known])
+        if "oneOf" in schema:
+            steps += self._one_of(schema["oneOf"])
+        steps += [f for f in map(self.filler, schema.get("allOf", ())) if f is not _nothing]
+        if "if" in schema:
+            steps += self._condition(schema)
+        return _sequence(steps)
+
+    def _property(self, name: str, schema: Mapping[str, Any]) -> Filler:
+        inner = self.filler(schema)
+        default = self._default(schema)
+        if default is None and inner is _nothing:
+            return _nothing
+
+        def fill(data: Any) -> None:
+            if not isinstance(data, dict):
+                return
+            if name not in data:
+                if default is None:
+                    return
+                # An immutable default needs no copy; a mapping or list is filled further.
+                data[name] = copy.deepcopy(default) if isinstance(default, (dict, list)) else default
+            inner(data[name])
+
+        return fill
+
+    def _default(self, schema: Mapping[str, Any]) -> JSON:
+        if "default" in schema:
+            value: JSON = schema["default"]
+            return value
+        if "$ref" in schema:
+            return self._default(self._definitions[schema["$ref"].removeprefix("#/$defs/")])
+        return None
+
+    def _one_of(self, branches: list[Mapping[str, Any]]) -> list[Filler]:
+        fillers = [self.filler(branch) for branch in branches]
+        if all(f is _nothing for f in fillers):
+            return []
+        tests = [self._validator(branch) for branch in branches]
+
+        def fill(data: Any) -> None:
+            for test, filler in zip(tests, fillers, strict=True):
+                if test(data):
+                    filler(data)
+                    return
+
+        return [fill]
+
+    def _condition(self, schema: Mapping[str, Any]) -> list[Filler]:
+        then, otherwise = (self.filler(schema.get(word, {})) for word in ("then", "else"))
+        if then is _nothing and otherwise is _nothing:
+            return []
+        holds = self._validator(schema["if"])
+
+        def fill(data: Any) -> None:
+            (then if holds(data) else otherwise)(data)
+
+        return [fill]
+
+    def _validator(self, schema: Mapping[str, Any]) -> Callable[[Any], bool]:
+        document = {**schema, "$defs": self._definitions}
+        return jsonschema_rs.Draft202012Validator(document).is_valid
+
+
+def _nothing(data: Any) -> None:
+    """The filler of a subschema that holds no default."""
+
+
+def _sequence(steps: list[Filler]) -> Filler:
+    useful = tuple(step for step in steps if step is not _nothing)
+    if not useful:
+        return _nothing
+    if len(useful) == 1:
+        return useful[0]
+
+    def fill(data: Any) -> None:
+        for step in useful:
+            step(data)
+
+    return fill
+
+
+def _present(inner: Filler, kind: type, members: Callable[[Any], Any]) -> list[Filler]:
+    """Applies ``inner`` to every member of a list or of the other values of a mapping."""
+    if inner is _nothing:
+        return []
+
+    def fill(data: Any) -> None:
+        if isinstance(data, kind):
+            for member in members(data):
+                inner(member)
+
+    return [fill]

@@ -1,0 +1,96 @@
+"""Small pieces of the language of messages: excerpts of values, names of types, suggestions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+#: Longest piece of a value or name that a message quotes, in characters.
+EXCERPT_LENGTH = 40
+
+_TYPE_WORDS = {
+    "string": "text",
+    "integer": "integer",
+    "number": "number",
+    "boolean": "true or false",
+    "object": "a mapping",
+    "array": "a list",
+    "null": "null",
+}
+
+
+def excerpt(value: object) -> str:
+    """The value as a message may show it: quoted, at most 40 characters, nothing unprintable."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int) and value.bit_length() > EXCERPT_LENGTH * 4:
+        return "of very many digits"
+    if not isinstance(value, str):
+        return _short(_printable(str(value)))
+    return f"'{_short(_printable(value))}'"
+
+
+def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
+    # Cut before escaping: a message about a megabyte of NULs must stay cheap.
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[: EXCERPT_LENGTH + 1])
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= EXCERPT_LENGTH else text[: EXCERPT_LENGTH - 1] + "…"
+
+
+def type_word(value: object) -> str:
+    """What a value is, in the words of the messages."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true or false"
+        case int():
+            return "integer"
+        case float():
+            return "number"
+        case str():
+            return "text"
+        case dict():
+            return "a mapping"
+        case _:
+            return "a list"
+
+
+def type_words(types: Iterable[str]) -> str:
+    """JSON Schema's type names as words: ``text or a mapping``."""
+    return either([_TYPE_WORDS[name] for name in types if name != "null"] or ["null"])
+
+
+def either(words: Sequence[str]) -> str:
+    """``a, b or c``."""
+    return _joined(words, "or")
+
+
+def every(words: Sequence[str]) -> str:
+    """``a, b and c``."""
+    return _joined(words, "and")
+
+
+def _joined(words: Sequence[str], last: str) -> str:
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def did_you_mean(word: str, candidates: Iterable[Any]) -> str | None:
+    """The candidate that somebody who wrote ``word`` most likely meant, if any is near enough."""
+    import difflib  # only a message about a mistake needs it
+
+    by_folded = {c.lower(): c for c in candidates if isinstance(c, str) and c != word}
+    near = difflib.get_close_matches(word.lower()[:80], by_folded, n=1, cutoff=0.66)
+    return by_folded[near[0]] if near else None
+
+
+def suggestion(word: str, candidates: Iterable[Any]) -> str:
+    """``; did you mean 'x'?`` or nothing, to be appended to a message."""
+    found = did_you_mean(word, candidates)
+    return f"; did you mean {excerpt(found)}?" if found is not None else ""

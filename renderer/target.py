@@ -1,0 +1,51 @@
+"""What a target is: it turns Servers into rendered documents and says what it cannot express."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from renderer.errors import Problem, Severity
+from renderer.model import Options, Rendered, Server
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Why a target cannot express a field. A warning only where its nature makes that harmless."""
+
+    reason: str
+    severity: Severity = Severity.WARNING
+
+
+class Target(Protocol):
+    """One output format. Implementations live in ``targets/``, one line each in the registry."""
+
+    @property
+    def name(self) -> str:
+        """As on the command line, and as the folder's name in the output tree."""
+        ...
+
+    @property
+    def ignored(self) -> Mapping[str, Ignored]:
+        """Dotted path of a field (``spec.network.publish``) to the reason why it is not rendered.
+
+        A test holds this complete: every field reaches the output or stands here.
+        """
+        ...
+
+    def groups(self, servers: Sequence[Server], *, one_stream: bool) -> list[tuple[Server, ...]]:
+        """Which servers share documents: each alone, or all in one file of a stream."""
+        ...
+
+    def shared(self, options: Options) -> list[Rendered]:
+        """What all servers of a run need together; comes first."""
+        ...
+
+    def build(self, group: Sequence[Server], options: Options) -> tuple[list[Rendered], list[Problem]]:
+        """The documents of one group in order of application, and what cannot be expressed."""
+        ...
+
+    def check(self, documents: Sequence[Rendered], options: Options) -> list[Problem]:
+        """The faults of all documents of a run, parsed back: of each alone and between them."""
+        ...

@@ -1,0 +1,1 @@
+"""The targets: one module or folder each, known only to the registry."""

@@ -1,0 +1,99 @@
+"""Kubernetes manifests: the objects of each server, one file an object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from renderer.check.kubernetes import check_documents
+from renderer.errors import Fault, Problem, Severity
+from renderer.launch import launch
+from renderer.model import Options, Rendered, Server
+from renderer.patch import patch_documents
+from renderer.render import render
+from renderer.target import Ignored
+from renderer.targets.kubernetes.objects import OBJECTS
+from renderer.targets.kubernetes.view import view
+
+
+class Kubernetes:
+    """The target ``kubernetes``."""
+
+    name = "kubernetes"
+    ignored: Mapping[str, Ignored] = {
+        "spec.network.publish": Ignored("a cluster publishes through the Service, not on a machine's port"),
+    }
+
+    def groups(self, servers: Sequence[Server], *, one_stream: bool) -> list[tuple[Server, ...]]:
+        """Every server is on its own, in a stream as in a tree."""
+        del one_stream
+        return [(server,) for server in servers]
+
+    def shared(self, options: Options) -> list[Rendered]:
+        """The Namespace, unless somebody else keeps it."""
+        if not options.create_namespace:
+            return []
+        context = {
+            "namespace": options.namespace,
+            "kubernetes_version": options.kubernetes_version,
+            "labels": {
+                "app.kubernetes.io/managed-by": "mcpctl",
+                "app.kubernetes.io/part-of": "mcp",
+                "mcpctl.io/managed": "true",
+            },
+        }
+        template = "kubernetes/namespace.yaml.j2"
+        text = render(template, context)
+        return [Rendered("namespace.yaml", text, template, context, f"namespace {options.namespace}")]
+
+    def build(self, group: Sequence[Server], options: Options) -> tuple[list[Rendered], list[Problem]]:
+        """The objects of the group's servers, in the order of the table."""
+        documents: list[Rendered] = []
+        problems: list[Problem] = []
+        for server in group:
+            built = _objects(server, options)
+            patched, faults = patch_documents(built, server, self.name)
+            documents += patched
+            problems += [server.problem(fault) for fault in (*faults, *_limits(server))]
+        return documents, problems
+
+    def check(self, documents: Sequence[Rendered], options: Options) -> list[Problem]:
+        """Schemas, what an API server refuses, Pod Security; each object alone and all together."""
+        return check_documents(documents, options.kubernetes_version)
+
+
+TARGET = Kubernetes()
+
+
+def _objects(server: Server, options: Options) -> list[Rendered]:
+    values = view(server, launch(server), options)
+    documents = []
+    for kind in OBJECTS:
+        for instance in kind.instances(server, values):
+            context = {
+                **values,
+                **instance.extra,
+                "object_name": instance.name,
+                "object_annotations": dict(instance.annotations),
+            }
+            text = render(kind.template, context)
+            path = f"{server.name}/{instance.stem}.yaml"
+            documents.append(Rendered(path, text, kind.template, context, f"server {server.name}"))
+    return documents
+
+
+def _limits(server: Server) -> list[Fault]:
+    """What a NetworkPolicy cannot hold to. Told each time: nobody may believe in a rule that is not there."""
+    egress = server.network.egress
+    if egress is None or not egress.hosts:
+        return []
+    return [
+        Fault(
+            ("spec", "network", "egress", "hosts"),
+            "kubernetes/egress-hosts",
+            "host names are not enforced: a NetworkPolicy knows only addresses and ports, so these ports are open "
+            "to every public address",
+            "list address blocks under network.egress.cidrs where that is too wide",
+            Severity.WARNING,
+            at_key=True,
+        )
+    ]

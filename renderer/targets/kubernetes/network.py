@@ -1,0 +1,86 @@
+"""What a NetworkPolicy can say of the spec's network, and what it cannot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from renderer.model import JSON, Egress, EgressService, Peer, Server
+
+#: Addresses that a public host name never stands for (RFC 1918, 6598, 3927, 1122; RFC 4193, 4291).
+PRIVATE_V4 = ("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16")
+PRIVATE_V6 = ("fc00::/7", "fe80::/10")
+
+
+def ingress_peers(server: Server) -> list[dict[str, JSON]]:
+    """``from`` of the ingress rule; empty where nobody may connect."""
+    if not server.listens:
+        return []
+    return [_peer(peer) for peer in server.network.ingress]
+
+
+def _peer(peer: Peer) -> dict[str, JSON]:
+    if peer.cidr:
+        return {"ipBlock": {"cidr": peer.cidr}}
+    result: dict[str, JSON] = {}
+    if peer.namespace:
+        result["namespaceSelector"] = _namespace(peer.namespace)
+    if peer.pod_labels is not None:
+        result["podSelector"] = {"matchLabels": dict(peer.pod_labels)}
+    return result
+
+
+def _namespace(name: str) -> dict[str, JSON]:
+    return {"matchLabels": {"kubernetes.io/metadata.name": name}}
+
+
+def hosts_not_enforced(server: Server) -> list[str]:
+    """The hosts that the spec names: a NetworkPolicy can only open their ports."""
+    egress = server.network.egress
+    return [f"{host.name}:{host.port}" for host in egress.hosts] if egress else []
+
+
+def egress_rules(server: Server) -> list[dict[str, Any]] | None:
+    """The rules beside DNS, each ``{to, ports, comment}``; None where egress is unrestricted."""
+    egress = server.network.egress
+    if egress is None:
+        return None
+    return [*_host_rules(egress), *_cidr_rules(egress), *(_service_rule(s) for s in egress.services)]
+
+
+def _host_rules(egress: Egress) -> list[dict[str, Any]]:
+    if not egress.hosts:
+        return []
+    names = ", ".join(f"{host.name}:{host.port}" for host in egress.hosts)
+    return [
+        {
+            "comment": f"NOT ENFORCED BY NAME: {names}. A NetworkPolicy knows no host names; these ports are open to "
+            "every public address, and closed to private ones.",
+            "to": [
+                {"ipBlock": {"cidr": "0.0.0.0/0", "except": list(PRIVATE_V4)}},
+                {"ipBlock": {"cidr": "::/0", "except": list(PRIVATE_V6)}},
+            ],
+            "ports": _ports(sorted({host.port for host in egress.hosts})),
+        }
+    ]
+
+
+def _cidr_rules(egress: Egress) -> list[dict[str, Any]]:
+    rules = []
+    for block in egress.cidrs:
+        peer: dict[str, JSON] = {"cidr": block.cidr}
+        if block.excepted:
+            peer["except"] = list(block.excepted)
+        rules.append({"comment": "", "to": [{"ipBlock": peer}], "ports": _ports(block.ports)})
+    return rules
+
+
+def _service_rule(service: EgressService) -> dict[str, Any]:
+    peer: dict[str, JSON] = {}
+    if service.namespace:
+        peer["namespaceSelector"] = _namespace(service.namespace)
+    peer["podSelector"] = {"matchLabels": dict(service.pod_labels)}
+    return {"comment": f"Service {service.name}", "to": [peer], "ports": _ports(service.ports)}
+
+
+def _ports(ports: Any) -> list[JSON]:
+    return [{"protocol": "TCP", "port": port} for port in ports]

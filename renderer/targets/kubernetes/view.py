@@ -1,0 +1,250 @@
+"""From a Server to the plain data that the Kubernetes templates read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Any
+
+from renderer.launch import Launch, Probe
+from renderer.model import (
+    JSON,
+    ConfigMapRef,
+    EnvFrom,
+    File,
+    Options,
+    Resources,
+    SecretRef,
+    Server,
+    Storage,
+)
+from renderer.targets.kubernetes.network import egress_rules, hosts_not_enforced, ingress_peers
+
+#: Seconds between the checks of a start: short, so that a ready server serves at once.
+STARTUP_PERIOD = 5
+
+
+def view(server: Server, launch: Launch, options: Options) -> dict[str, Any]:
+    """Everything that any template of one server reads; plain data only."""
+    files = FileMounts(server)
+    return {
+        "resource_name": server.resource_name,
+        "namespace": options.namespace,
+        "labels": labels(server),
+        "selector": selector(server),
+        "annotations": dict(server.annotations),
+        "pod_annotations": _pod_annotations(server, files.data),
+        "service_account": server.service_account.name,
+        "replicas": server.replicas,
+        "recreate": any("ReadWriteMany" not in v.access_modes for v in server.storage),
+        "protocol": "streamable-http" if server.transport.type == "stdio" else server.transport.type,
+        "port": server.transport.port,
+        "path": server.transport.path,
+        "ingress": ingress_peers(server),
+        "egress": egress_rules(server),
+        "hosts_not_enforced": hosts_not_enforced(server),
+        "config_data": files.data,
+        "storage": [_volume(server, volume) for volume in server.storage],
+        **_container(server, launch, files),
+    }
+
+
+def labels(server: Server) -> dict[str, str]:
+    """The labels of every object: ours, which select and list, then the spec's own."""
+    return {
+        "app.kubernetes.io/name": server.resource_name,
+        "app.kubernetes.io/component": "mcp-server",
+        "app.kubernetes.io/managed-by": "mcpctl",
+        "app.kubernetes.io/part-of": "mcp",
+        "mcpctl.io/managed": "true",
+        "mcpctl.io/server": server.name,
+        **server.labels,
+    }
+
+
+def selector(server: Server) -> dict[str, str]:
+    """What selects the pods. A Deployment's selector can never change, so it is only the name."""
+    return {"mcpctl.io/server": server.name}
+
+
+def literal(text: str) -> str:
+    """Text that the kubelet leaves alone: it expands ``$(VAR)`` and reads ``$$`` as ``$``."""
+    return re.sub(r"\$(?=[$(])", "$$$$", text)
+
+
+def _pod_annotations(server: Server, config_data: dict[str, str]) -> dict[str, str]:
+    if not config_data:
+        return dict(server.annotations)
+    text = json.dumps(config_data, sort_keys=True, separators=(",", ":"))
+    return {**server.annotations, "mcpctl.io/config-checksum": hashlib.sha256(text.encode()).hexdigest()}
+
+
+def _volume(server: Server, volume: Storage) -> dict[str, JSON]:
+    return {
+        "name": volume.name,
+        "claim": f"{server.resource_name}-{volume.name}",
+        "size": volume.size,
+        "storage_class": volume.storage_class,
+        "access_modes": list(volume.access_modes),
+        "annotations": {**server.annotations, "mcpctl.io/purpose": volume.purpose},
+    }
+
+
+def _container(server: Server, launch: Launch, files: FileMounts) -> dict[str, Any]:
+    security = server.security
+    return {
+        "image": launch.image,
+        "command": [literal(text) for text in launch.command],
+        "args": [literal(text) for text in launch.args],
+        "stdin": launch.stdin,
+        "ports": _ports(server),
+        "env": _env(server, launch),
+        "env_from": [_env_from(item) for item in server.env_from],
+        "probe": _probe(server, launch.probe),
+        "resources": _resources(server.resources),
+        "security": {
+            "run_as_user": security.run_as_user,
+            "run_as_group": security.run_as_group,
+            "fs_group": security.fs_group,
+            "read_only_root": security.read_only_root,
+        },
+        "bridge_copy": _bridge_copy(launch),
+        "mounts": _mounts(server, launch, files),
+        "volumes": _volumes(server, launch, files),
+    }
+
+
+def _ports(server: Server) -> list[dict[str, JSON]]:
+    if not server.listens:
+        return []
+    return [{"name": "mcp", "containerPort": server.transport.port, "protocol": "TCP"}]
+
+
+def _env(server: Server, launch: Launch) -> list[dict[str, JSON]]:
+    own = [(name, value) for name, value in launch.env if name not in server.env]
+    return [{"name": name, **_env_value(value)} for name, value in [*own, *server.env.items()]]
+
+
+def _env_value(value: str | SecretRef | ConfigMapRef) -> dict[str, JSON]:
+    if isinstance(value, str):
+        return {"value": literal(value)}
+    name = value.secret if isinstance(value, SecretRef) else value.config_map
+    reference: dict[str, JSON] = {"name": name, "key": value.key}
+    if value.optional:
+        reference["optional"] = True
+    return {"valueFrom": {"secretKeyRef" if isinstance(value, SecretRef) else "configMapKeyRef": reference}}
+
+
+def _env_from(item: EnvFrom) -> dict[str, JSON]:
+    reference: dict[str, JSON] = {"name": item.name}
+    if item.optional:
+        reference["optional"] = True
+    return {"secretRef" if item.kind == "secret" else "configMapRef": reference}
+
+
+def _probe(server: Server, probe: Probe | None) -> dict[str, JSON] | None:
+    if probe is None:
+        return None
+    health = server.health
+    return {
+        "action": _action(server, probe),
+        "period": health.period,
+        "timeout": health.timeout,
+        "failures": health.failure_threshold,
+        "liveness_failures": 2 * health.failure_threshold,
+        "startup_period": STARTUP_PERIOD,
+        # At least one attempt, and enough of them to fill the time that a start may take.
+        "startup_failures": max(1, -(-health.startup // STARTUP_PERIOD)),
+    }
+
+
+def _action(server: Server, probe: Probe) -> dict[str, JSON]:
+    if probe.command:
+        return {"exec": {"command": list(probe.command)}}
+    port: JSON = "mcp" if probe.port == server.transport.port else probe.port
+    if probe.path is None:
+        return {"tcpSocket": {"port": port}}
+    return {"httpGet": {"path": probe.path, "port": port}}
+
+
+def _resources(resources: Resources) -> dict[str, JSON]:
+    parts = {"requests": resources.requests, "limits": resources.limits}
+    return {
+        part: {name: value for name, value in (("cpu", amounts.cpu), ("memory", amounts.memory)) if value}
+        for part, amounts in parts.items()
+    }
+
+
+def _bridge_copy(launch: Launch) -> dict[str, JSON] | None:
+    copy = launch.copy
+    if copy is None:
+        return None
+    return {"image": copy.image, "args": list(copy.args), "volume": copy.volume, "mount_path": copy.mount_path}
+
+
+def _mounts(server: Server, launch: Launch, files: FileMounts) -> list[dict[str, JSON]]:
+    mounts: list[dict[str, JSON]] = [{"name": v.name, "mountPath": v.mount_path} for v in server.storage]
+    mounts += files.mounts
+    if launch.copy:
+        mounts.append({"name": launch.copy.volume, "mountPath": launch.copy.mount_path, "readOnly": True})
+    mounts += [{"name": f"writable-{i}", "mountPath": w.path} for i, w in enumerate(launch.writable)]
+    return mounts
+
+
+def _volumes(server: Server, launch: Launch, files: FileMounts) -> list[dict[str, JSON]]:
+    volumes: list[dict[str, JSON]] = []
+    if server.workload != "StatefulSet":
+        volumes += [
+            {"name": v.name, "persistentVolumeClaim": {"claimName": f"{server.resource_name}-{v.name}"}}
+            for v in server.storage
+        ]
+    volumes += files.volumes
+    if launch.copy:
+        volumes.append({"name": launch.copy.volume, "emptyDir": {"sizeLimit": launch.copy.size}})
+    volumes += [
+        {"name": f"writable-{i}", "emptyDir": {"sizeLimit": w.size}} for i, w in enumerate(launch.writable)
+    ]
+    return volumes
+
+
+class FileMounts:
+    """The volumes and mounts of a server's files: one ConfigMap of ours, and what they refer to.
+
+    Each file is mounted alone (subPath), so that it does not hide its neighbours in the image.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self.data: dict[str, str] = {}
+        self.mounts: list[dict[str, JSON]] = []
+        self.volumes: list[dict[str, JSON]] = []
+        items: list[JSON] = []
+        for i, file in enumerate(server.files):
+            if isinstance(file.source, str):
+                key = self._key(file.path)
+                self.data[key] = file.source
+                items.append({"key": key, "path": key, "mode": file.mode})
+                self._mount("files", file.path, key)
+            else:
+                self._refer(f"file-{i}", file, file.source)
+        if items:
+            name = f"{server.resource_name}-files"
+            self.volumes.insert(0, {"name": "files", "configMap": {"name": name, "items": items}})
+
+    def _refer(self, volume: str, file: File, source: SecretRef | ConfigMapRef) -> None:
+        items: list[JSON] = [{"key": source.key, "path": source.key, "mode": file.mode}]
+        if isinstance(source, SecretRef):
+            self.volumes.append({"name": volume, "secret": {"secretName": source.secret, "items": items}})
+        else:
+            self.volumes.append({"name": volume, "configMap": {"name": source.config_map, "items": items}})
+        self._mount(volume, file.path, source.key)
+
+    def _mount(self, volume: str, path: str, key: str) -> None:
+        self.mounts.append({"name": volume, "mountPath": path, "subPath": key, "readOnly": True})
+
+    def _key(self, path: str) -> str:
+        """The ConfigMap's key: the file's own name, made longer or counted where two are alike."""
+        steps = [re.sub(r"[^-._A-Za-z0-9]", "-", step) for step in path.strip("/").split("/")]
+        names = ["_".join(steps[-n:])[-240:] for n in range(1, len(steps) + 1)]
+        counted = [f"{names[-1]}.{n}" for n in range(2, len(self.data) + 3)]
+        return next(name for name in [*names, *counted] if name not in self.data and name not in (".", ".."))

@@ -1,0 +1,29 @@
+"""Stage 2, validate: every fault of a spec at once, against the schema and across fields."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from renderer import assets
+from renderer.errors import Problem
+from renderer.model import Server, Source
+from renderer.schemas import Schema
+from renderer.validate.across import across_servers
+from renderer.validate.rules import RULES
+
+__all__ = ["RULES", "across_servers", "validate_rules", "validate_source"]
+
+
+def validate_source(source: Source) -> list[Problem]:
+    """The faults of one document against ``schemas/mcpserver.schema.json``."""
+    return [source.problem(fault) for fault in _schema().faults(source.data, "schema")]
+
+
+def validate_rules(server: Server) -> list[Problem]:
+    """The faults of one server between its fields: what no schema can say, each with its reason."""
+    return [server.problem(fault) for rule in RULES for fault in rule(server)]
+
+
+@cache
+def _schema() -> Schema:
+    return Schema(assets.schema("mcpserver"))

@@ -1,0 +1,339 @@
+"""Rules between the fields of one server. Each gives its reason, and fires in a test.
+
+A rule takes a Server (every default filled in) and yields Faults whose paths count from the root
+of the spec. What holds for one target only is not here but in that target.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterator
+
+from renderer import pins
+from renderer.errors import Fault, Severity
+from renderer.model import Server
+from renderer.quantity import amount
+
+Rule = Callable[[Server], Iterator[Fault]]
+
+#: Access modes with which one volume can be mounted by several pods on several nodes.
+SHARED_MODES = frozenset({"ReadWriteMany", "ReadOnlyMany"})
+
+
+def bridge_needs_stdio(server: Server) -> Iterator[Fault]:
+    """A bridge turns stdin and stdout into HTTP; a server that speaks HTTP has no use for one."""
+    if server.transport.type != "stdio" and server.transport.bridge != "none":
+        yield Fault(
+            ("spec", "transport", "bridge"),
+            "spec/bridge-without-stdio",
+            f"a server that speaks {server.transport.type} itself needs no bridge",
+            "remove 'bridge', or say 'type: stdio'",
+        )
+
+
+def bridged_image_needs_command(server: Server) -> Iterator[Fault]:
+    """The bridge takes the place of the image's entrypoint and cannot look up what that was."""
+    if server.image and server.transport.bridge != "none" and not server.command:
+        yield Fault(
+            ("spec",),
+            "spec/bridge-without-command",
+            f"missing field 'command': the bridge ({server.transport.bridge}) is started instead of the image's "
+            "own entrypoint and must be told what to run",
+            "write the image's entrypoint as 'command' (docker inspect -f '{{.Config.Entrypoint}}' IMAGE), "
+            "or use 'transport: {bridge: none}'",
+        )
+
+
+def bridge_inside_image(server: Server) -> Iterator[Fault]:
+    """Only a static program can be copied into an image that nobody can see into."""
+    bridge = server.transport.bridge
+    if server.image and bridge in ("mcp-proxy", "supergateway"):
+        needs = "Python" if bridge == "mcp-proxy" else "Node.js"
+        yield Fault(
+            ("spec", "transport", "bridge"),
+            "spec/bridge-inside-image",
+            f"{bridge} is a {needs} program and cannot be copied into an image: "
+            f"the image itself must bring the program '{bridge}'",
+            "use 'bridge: agentgateway', which is copied in by an init container, if it does not",
+            Severity.WARNING,
+        )
+
+
+def bridge_path(server: Server) -> Iterator[Fault]:
+    """Bridges serve fixed paths; a Service or client pointed elsewhere would find nothing."""
+    paths = pins.BRIDGE_PATHS.get(server.transport.bridge)
+    if server.transport.type == "stdio" and paths and server.transport.path not in paths:
+        yield Fault(
+            ("spec", "transport", "path"),
+            "spec/bridge-path",
+            f"{server.transport.bridge} serves {' and '.join(paths)} only",
+            f"write 'path: {paths[0]}', or use supergateway, whose path can be chosen",
+        )
+
+
+def bridge_ports(server: Server) -> Iterator[Fault]:
+    """agentgateway listens on ports of its own."""
+    if server.transport.bridge == "agentgateway" and server.transport.port in pins.AGENTGATEWAY_PORTS:
+        yield Fault(
+            ("spec", "transport", "port"),
+            "spec/bridge-port",
+            f"agentgateway uses port {server.transport.port} itself",
+            "choose another port",
+        )
+
+
+def stdio_without_bridge(server: Server) -> Iterator[Fault]:
+    """Nothing listens: whatever presumes a port cannot be had."""
+    if server.listens:
+        return
+    wanted = (("transport", "port"), ("transport", "path"), ("network", "publish"), ("network", "ingress"))
+    for path in (*wanted, ("health", "path"), ("health", "port")):
+        if server.given("spec", *path):
+            yield Fault(
+                ("spec", *path),
+                "spec/stdio-without-bridge",
+                "a stdio server without a bridge listens on no port, so it has no Service, address or HTTP check",
+                "choose a bridge, or remove this field",
+                at_key=True,
+            )
+    if server.workload == "StatefulSet":
+        yield Fault(
+            ("spec", "workload"),
+            "spec/stdio-without-bridge",
+            "a StatefulSet needs a Service for the names of its pods, and a stdio server without a bridge has none",
+            "use 'workload: Deployment', or choose a bridge",
+        )
+
+
+def replicas_of_a_pod(server: Server) -> Iterator[Fault]:
+    """A Pod is one pod."""
+    if server.workload == "Pod" and server.replicas != 1:
+        yield Fault(
+            ("spec", "replicas"),
+            "spec/replicas-of-pod",
+            f"a Pod is one pod, not {server.replicas}",
+            "use 'workload: Deployment' or StatefulSet",
+        )
+
+
+def replicas_share_volume(server: Server) -> Iterator[Fault]:
+    """All pods of a Deployment mount the same claim; a StatefulSet gives each its own."""
+    if server.workload != "Deployment" or server.replicas < 2:
+        return
+    for i, volume in enumerate(server.storage):
+        if not SHARED_MODES.intersection(volume.access_modes):
+            yield Fault(
+                ("spec", "replicas"),
+                "spec/replicas-share-volume",
+                f"{server.replicas} pods of a Deployment would share volume '{volume.name}' (spec.storage[{i}]), which "
+                f"is {', '.join(volume.access_modes)}: pods on other nodes would never start",
+                "use 'workload: StatefulSet' (a volume each), accessModes [ReadWriteMany], or one replica",
+            )
+
+
+def mounts_are_distinct(server: Server) -> Iterator[Fault]:
+    """Two mounts on one path hide each other; a file cannot lie above a folder."""
+    mounts = list(_mounts(server))
+    paths: dict[str, tuple[str | int, ...]] = {}
+    for path, where in mounts:
+        if path in paths:
+            yield Fault(
+                where,
+                "spec/mount-twice",
+                f"'{path}' is mounted twice (also by {_name(paths[path])})",
+                "give each volume, file and writable path a path of its own",
+            )
+        paths.setdefault(path, where)
+    files = {path for path, where in mounts if where[1] == "files"}
+    for path, where in mounts:
+        above = [file for file in files if path.startswith(f"{file}/")]
+        if above:
+            message = f"'{path}' lies below '{min(above)}', which is a file"
+            yield Fault(where, "spec/mount-below-file", message, "move one of them")
+        for folder in (pins.BRIDGE_FOLDER, pins.CACHE_FOLDER):
+            if path == folder or path.startswith(f"{folder}/"):
+                hint = "choose another path"
+                yield Fault(where, "spec/mount-reserved", f"'{folder}' is where mcpctl puts bridges and caches", hint)
+
+
+def _mounts(server: Server) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+    for i, volume in enumerate(server.storage):
+        yield volume.mount_path, ("spec", "storage", i, "mountPath")
+    for file in server.files:
+        yield file.path, ("spec", "files", file.path)
+    for i, writable in enumerate(server.security.writable):
+        yield writable.path, ("spec", "security", "writablePaths", i)
+
+
+def _name(where: tuple[str | int, ...]) -> str:
+    return ".".join(str(step) for step in where[:3])
+
+
+def storage_names_are_distinct(server: Server) -> Iterator[Fault]:
+    """The name of a volume becomes the name of its claim."""
+    seen: set[str] = set()
+    for i, volume in enumerate(server.storage):
+        if volume.name in seen:
+            message = f"two volumes are called '{volume.name}'"
+            yield Fault(("spec", "storage", i, "name"), "spec/storage-name", message, "rename one")
+        seen.add(volume.name)
+
+
+def requests_within_limits(server: Server) -> Iterator[Fault]:
+    """A pod that requests more than its limit is refused by the API server."""
+    requests, limits = server.resources.requests, server.resources.limits
+    for part, wanted, most in (("cpu", requests.cpu, limits.cpu), ("memory", requests.memory, limits.memory)):
+        if wanted and most and amount(wanted) > amount(most):
+            side = "requests" if server.given("spec", "resources", "requests", part) else "limits"
+            yield Fault(
+                ("spec", "resources", side, part),
+                "spec/requests-above-limits",
+                f"{part}: the request {wanted} is above the limit {most}",
+                "raise the limit, lower the request, or choose another size",
+            )
+
+
+def service_account_has_a_name(server: Server) -> Iterator[Fault]:
+    """An existing account can only be used by its name."""
+    if not server.service_account.create and not server.given("spec", "serviceAccount", "name"):
+        yield Fault(
+            ("spec", "serviceAccount", "create"),
+            "spec/service-account-name",
+            "an existing ServiceAccount is wanted, but not which",
+            "add its 'name' (every namespace has one called default)",
+        )
+
+
+def health_has_one_way(server: Server) -> Iterator[Fault]:
+    """A probe has one handler; a bridge answers for the server behind it at a place of its own."""
+    health = server.health
+    if health.path and health.command:
+        yield Fault(
+            ("spec", "health", "command"),
+            "spec/health-two-ways",
+            "'path' and 'command' are two ways to check, and a probe has one",
+            "remove one of them",
+            at_key=True,
+        )
+    if health.port and not health.path:
+        yield Fault(
+            ("spec", "health", "port"),
+            "spec/health-port-without-path",
+            "'port' is the port of 'path', which is missing",
+            "add 'path', or remove 'port'",
+        )
+    if health.path and server.transport.type == "stdio" and server.listens:
+        yield Fault(
+            ("spec", "health", "path"),
+            "spec/health-behind-bridge",
+            f"a stdio server has no URL paths, and its bridge ({server.transport.bridge}) answers on its own",
+            "remove 'path': the bridge's endpoint is checked without it",
+        )
+
+
+def privileged_ports(server: Server) -> Iterator[Fault]:
+    """Ports below 1024 need a capability that 'drop: [ALL]' takes away, on many clusters."""
+    if server.listens and server.transport.port < 1024:
+        yield Fault(
+            ("spec", "transport", "port"),
+            "spec/privileged-port",
+            f"port {server.transport.port} is below 1024, which a process without capabilities may not open everywhere",
+            "let the server listen on 1024 or above; Service and Ingress can still offer another port",
+            Severity.WARNING,
+        )
+
+
+def packages_need_their_registry(server: Server) -> Iterator[Fault]:
+    """npx and uvx download at the start: with no way to the registry the server never starts."""
+    egress = server.network.egress
+    if server.package is None or egress is None or egress.cidrs:
+        return
+    hosts = pins.REGISTRY_HOSTS[server.package.registry]
+    allowed = {host.name for host in egress.hosts}
+    missing = [host for host in hosts if host not in allowed]
+    if missing:
+        yield Fault(
+            ("spec", "network", "egress"),
+            "spec/package-without-registry",
+            f"the {server.package.registry} package is downloaded at every start, but {' and '.join(missing)} "
+            "may not be reached",
+            "add the missing hosts under network.egress.hosts, or build the package into an image",
+            at_key=True,
+        )
+
+
+def cidrs_are_blocks(server: Server) -> Iterator[Fault]:
+    """An address block has no host bits, and exceptions lie inside it."""
+    egress = server.network.egress
+    for i, block in enumerate(egress.cidrs if egress else ()):
+        where = ("spec", "network", "egress", "cidrs", i)
+        outer, faults = _block(block.cidr, where)
+        yield from faults
+        for text in block.excepted:
+            inner, faults = _block(text, where)
+            yield from faults
+            if outer and inner and (outer.version != inner.version or not inner.subnet_of(outer)):  # type: ignore[arg-type]
+                yield Fault(where, "spec/cidr-except", f"{text} does not lie inside {block.cidr}", "remove it")
+    for i, peer in enumerate(server.network.ingress):
+        if peer.cidr:
+            yield from _block(peer.cidr, ("spec", "network", "ingress", "from", i, "cidr"))[1]
+
+
+def _block(
+    text: str, where: tuple[str | int, ...]
+) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network | None, list[Fault]]:
+    try:
+        return ipaddress.ip_network(text), []
+    except ValueError:
+        pass
+    try:
+        hint = f"write {ipaddress.ip_network(text, strict=False)}"
+    except ValueError:
+        hint = "write an address block such as 10.0.0.0/8"
+    return None, [Fault(where, "spec/cidr", f"'{text}' is not an address block", hint)]
+
+
+def egress_host_ports(server: Server) -> Iterator[Fault]:
+    """The schema's pattern cannot bound a number inside a text."""
+    egress = server.network.egress
+    for i, host in enumerate(egress.hosts if egress else ()):
+        if not 1 <= host.port <= 65535:
+            yield Fault(
+                ("spec", "network", "egress", "hosts", i), "spec/host-port", f"{host.port} is not a port", "1 to 65535"
+            )
+
+
+def publish_address(server: Server) -> Iterator[Fault]:
+    """The schema's pattern lets 999.1.1.1 through."""
+    try:
+        ipaddress.ip_address(server.network.publish.address)
+    except ValueError:
+        yield Fault(
+            ("spec", "network", "publish", "address"),
+            "spec/publish-address",
+            "this is not an IP address",
+            "127.0.0.1 for this machine only, 0.0.0.0 for every network",
+        )
+
+
+#: In the order in which they are told when they stand on one line.
+RULES: tuple[Rule, ...] = (
+    bridge_needs_stdio,
+    bridged_image_needs_command,
+    bridge_inside_image,
+    bridge_path,
+    bridge_ports,
+    stdio_without_bridge,
+    replicas_of_a_pod,
+    replicas_share_volume,
+    mounts_are_distinct,
+    storage_names_are_distinct,
+    requests_within_limits,
+    service_account_has_a_name,
+    health_has_one_way,
+    privileged_ports,
+    packages_need_their_registry,
+    cidrs_are_blocks,
+    egress_host_ports,
+    publish_address,
+)

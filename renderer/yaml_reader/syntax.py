@@ -1,0 +1,101 @@
+"""What libyaml complains about, said so that the writer of the file knows what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+import yaml
+
+from renderer.errors import Fault, excerpt
+
+
+class _Said(NamedTuple):
+    """What we say when libyaml's context and problem contain these words; "" fits all."""
+
+    context: str
+    problem: str
+    message: str
+    hint: str
+    at_start: bool = False  # point at where the construct began, not at where it broke
+
+
+_TAB: Final = ("a tab cannot be used for indentation", "use spaces")
+_DIRECTIVE: Final = ("directives (lines that begin with '%') are not allowed", "remove the line")
+_UNCLOSED: Final = ("this quoted text is never closed", "add the quote")
+_TABLE: Final = (
+    _Said("", "found a tab character", *_TAB),
+    _Said("scanning an alias", "", "'*' begins an alias here", "put text that begins with '*' in quotes"),
+    _Said("scanning an anchor", "", "'&' begins an anchor here", "put text that begins with '&' in quotes"),
+    _Said(" a tag", "", "'!' begins a tag here", "put text that begins with '!' in quotes"),
+    _Said("", "undefined tag handle", "'!' begins a tag here", "put text that begins with '!' in quotes"),
+    _Said("directive", "", *_DIRECTIVE),
+    _Said("", "incompatible yaml document", *_DIRECTIVE),
+    _Said("", "%yaml directive", *_DIRECTIVE),
+    _Said("", "mapping values are not allowed",
+          "a ': ' is not allowed here",
+          "put the value in quotes, or check the indentation and the line before"),
+    _Said("scanning a simple key", "", "a ':' is missing after this key, or it is indented wrongly",
+          "write 'key: value', and text of several lines in quotes or after '|'", at_start=True),
+    _Said("quoted scalar", "unexpected end of stream", *_UNCLOSED, at_start=True),
+    _Said("quoted scalar", "unexpected document indicator", *_UNCLOSED, at_start=True),
+    _Said("quoted scalar", "unknown escape",
+          "unknown escape in double quotes", "write \\\\ for a backslash, or use single quotes"),
+    _Said("quoted scalar", "hexdecimal",
+          "the escape needs hexadecimal digits", "write \\xNN, \\uNNNN or \\UNNNNNNNN"),
+    _Said("quoted scalar", "invalid unicode",
+          "the escape is not a character", "write a character beyond U+FFFF as \\UNNNNNNNN"),
+    _Said("flow node", "", "a value is expected here", "close each '[' and '{', and put signs in quotes"),
+    _Said("block scalar", "", "the text after '|' or '>' is not indented or not introduced correctly",
+          "indent all its lines alike, with spaces"),
+    _Said("flow sequence", "", "this '[' is not closed where it should be",
+          "separate items with ',' and close with ']'", at_start=True),
+    _Said("flow mapping", "", "this '{' is not closed where it should be",
+          "separate entries with ',' and close with '}'", at_start=True),
+    _Said("block mapping", "expected key",
+          "a key is expected here", "check the indentation, and quotes that end too early"),
+    _Said("block collection", "", "a list item ('- ') is expected here", "check the indentation"),
+    _Said("", "block sequence entries are not allowed",
+          "a list item ('- ') cannot stand here", "begin it on a line of its own"),
+    _Said("", "mapping keys are not allowed",
+          "'? ' cannot stand here", "write 'key: value' on a line of its own"),
+    _Said("", "expected <document start>",
+          "text after the end of the document", "separate documents with a line '---'"),
+    _Said("", "expected node content",
+          "a value is expected here", "put text that begins with a sign in quotes"),
+)  # fmt: skip
+
+
+def syntax_fault(error: Exception, data: bytes) -> tuple[int, int, Fault]:
+    """Line and column (from 1) and the fault of an exception of libyaml or of PyYAML."""
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return 1, 1, Fault((), "yaml/syntax", "this is not YAML", excerpt(str(error), 100))
+    mark = error.problem_mark or error.context_mark
+    context, problem = (error.context or "").lower(), (error.problem or "").lower()
+    if mark and "cannot start any token" in problem:
+        return mark.line + 1, mark.column + 1, _cannot_start(_char_at(data, mark.line, mark.column))
+    for said in _TABLE:
+        if said.context in context and said.problem in problem:
+            begun = error.context_mark if said.at_start else None
+            return *_numbers(begun or mark), Fault((), "yaml/syntax", said.message, said.hint)
+    return *_numbers(mark), Fault((), "yaml/syntax", f"this is not YAML: {excerpt(problem, 100)}")
+
+
+def _numbers(mark: yaml.Mark | None) -> tuple[int, int]:
+    return (mark.line + 1, mark.column + 1) if mark else (1, 1)
+
+
+def _char_at(data: bytes, line: int, column: int) -> str:
+    found = next((text for number, text in enumerate(_lines(data)) if number == line), "")
+    return found[column : column + 1]
+
+
+def _lines(data: bytes) -> Iterator[str]:
+    return (line.decode() for line in data.removeprefix(b"\xef\xbb\xbf").split(b"\n"))
+
+
+def _cannot_start(char: str) -> Fault:
+    if char == "\t":
+        return Fault((), "yaml/syntax", *_TAB)
+    message = f"a plain value cannot begin with '{excerpt(char)}'"
+    return Fault((), "yaml/syntax", message, "put it in quotes")

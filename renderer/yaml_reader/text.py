@@ -1,0 +1,173 @@
+"""From the bytes of a file to text that every YAML reader divides into the same lines and characters."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from typing import NamedTuple
+
+from renderer.errors import Fault
+
+
+# Named tuples, not dataclasses: each frozen dataclass costs a millisecond of every start.
+class Limits(NamedTuple):
+    """Bounds that hold before anything is built, against hostile files.
+
+    ``max_bytes`` of one file, ``max_depth`` of nesting, ``max_nodes`` of one document and ``max_total`` of
+    all (keys, values, ends of collections), ``max_documents`` in a file, ``max_faults`` before reading stops.
+    """
+
+    max_bytes: int = 2_000_000
+    max_depth: int = 64
+    max_nodes: int = 20_000
+    max_total: int = 400_000
+    max_documents: int = 4_000
+    max_faults: int = 100
+
+
+#: For what people write. 2 MB are more than a thousand servers in one file.
+SPEC_LIMITS = Limits()
+#: For what we rendered ourselves, or what a runtime's own tool printed.
+OUTPUT_LIMITS = Limits(max_bytes=64_000_000, max_nodes=500_000, max_total=10_000_000, max_documents=200_000)
+
+
+class RefusalError(Exception):
+    """Ends the reading of a file; ``line`` and ``column`` count from 1."""
+
+    def __init__(self, line: int, column: int, fault: Fault) -> None:
+        super().__init__(fault.message)
+        self.line = line
+        self.column = column
+        self.fault = fault
+
+
+class Text(NamedTuple):
+    """UTF-8 without surprises. ``narrowed``: per line the columns after which two characters were saved."""
+
+    data: bytes
+    narrowed: dict[int, list[int]]
+
+    def column(self, line: int, column: int) -> int:
+        """The column in the file as the user sees it, given the column in ``data``; both count from 1."""
+        starts = self.narrowed.get(line)
+        return column + 2 * bisect_left(starts, column) if starts else column
+
+
+_ASCII_CONTROLS = bytes([*range(9), 11, 12, *range(14, 32), 127])
+# U+0085, U+2028 and U+2029 end a line in YAML 1.1 and are ordinary characters in 1.2.
+_UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]|(?<!\\A)\ufeff")
+#: Characters that no value may carry, not even by an escape.
+UNCARRIED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
+_LONE_CR = re.compile(rb"\r(?!\n)")
+_WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
+
+
+def prepared(data: bytes | str, limits: Limits) -> Text:
+    """The text for libyaml. Raises RefusalError for what is too large, not UTF-8, or has invisible characters."""
+    raw = data if isinstance(data, bytes) else _encoded(data)
+    if len(raw) > limits.max_bytes:
+        raise RefusalError(1, 1, too_large(len(raw), limits))
+    if raw.startswith(_WIDE_BOMS) or b"\0" in raw[:4]:
+        hint = "save it as UTF-8"
+        raise RefusalError(1, 1, Fault((), "yaml/encoding", "the text is UTF-16 or binary, not UTF-8", hint))
+    _refuse_unwanted(raw)
+    if b"\r" in raw and (lone := _LONE_CR.search(raw)):
+        hint = 'end lines with a line feed, or write "\\r" in double quotes'
+        fault = Fault((), "yaml/character", "a carriage return without a line feed", hint)
+        raise RefusalError(*_place(raw, lone.start()), fault)
+    return _with_joined_surrogates(raw)
+
+
+def too_large(size: int, limits: Limits) -> Fault:
+    """The fault of a file over the limit."""
+    message = f"the file has {size:,} bytes, more than the {limits.max_bytes:,} that are read"
+    return Fault((), "yaml/too-large", message, "split it into several files")
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        at = text[: error.start].encode()
+        raise RefusalError(*_place(at, len(at)), _unwanted(text[error.start])) from None
+
+
+def _refuse_unwanted(raw: bytes) -> None:
+    if raw.isascii() and len(raw.translate(None, _ASCII_CONTROLS)) == len(raw):
+        return  # by far the most files, at a fifth of the cost of the search below
+    text = _decoded(raw)
+    if found := _UNWANTED.search(text):
+        at = text[: found.start()].encode()
+        raise RefusalError(*_place(at, len(at)), _unwanted(found[0]))
+
+
+def _decoded(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        message = f"the byte 0x{raw[error.start]:02x} is not UTF-8"
+        fault = Fault((), "yaml/encoding", message, "save the file as UTF-8")
+        raise RefusalError(*_place(raw, error.start), fault) from None
+
+
+def _unwanted(char: str) -> Fault:
+    return control_character((), char, "remove it")
+
+
+def control_character(path: tuple[str | int, ...], char: str, hint: str) -> Fault:
+    """The fault of a character that no reader should be asked to carry."""
+    code = ord(char)
+    if 0xD800 <= code <= 0xDFFF:
+        return Fault(path, "yaml/character", f"half of a surrogate pair (U+{code:04X}) is not a character", hint)
+    if code > 0x7F and not 0xFFFE <= code <= 0xFFFF:
+        hint += f', or write "\\u{code:04x}" in double quotes'
+    return Fault(path, "yaml/character", f"the invisible character U+{code:04X} is not allowed here", hint)
+
+
+def _place(raw: bytes, at: int) -> tuple[int, int]:
+    """Line and column, from 1, of the byte at ``at``; what precedes it is valid UTF-8."""
+    start = raw.rfind(b"\n", 0, at) + 1
+    return raw.count(b"\n", 0, at) + 1, len(raw[start:at].decode().removeprefix("\ufeff")) + 1
+
+
+_PAIR = re.compile(rb"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|.)")
+_MOST_PAIRS = 10_000  # each costs some microseconds; beyond that the escapes are told as a fault
+_MAY_HOLD_PAIR = re.compile(rb"\\u[dD][89abAB]")
+
+
+def _with_joined_surrogates(raw: bytes) -> Text:
+    """JSON writes a character beyond the BMP as two escapes, which YAML does not know: make it one.
+
+    Only in what is JSON as a whole, where each backslash stands inside a double-quoted string.
+    """
+    begins_as_json = raw[:1000].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
+    if not begins_as_json or not 0 < len(_MAY_HOLD_PAIR.findall(raw)) <= _MOST_PAIRS:
+        return Text(raw, {})
+    import json  # only few files need it
+
+    try:
+        json.loads(raw.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return Text(raw, {})
+    return Text(_PAIR.sub(_joined, raw), _narrowed(raw))
+
+
+def _narrowed(raw: bytes) -> dict[int, list[int]]:
+    narrowed: dict[int, list[int]] = {}
+    line, column, last = 1, 1, 0
+    for found in _PAIR.finditer(raw):
+        if found[1]:
+            before = raw[last : found.start()]
+            line += before.count(b"\n")
+            tail = before[before.rfind(b"\n") + 1 :].decode()
+            column = len(tail) + (1 if b"\n" in before else column)
+            narrowed.setdefault(line, []).append(column)
+            column, last = column + len("\\U0001f600"), found.end()
+    return narrowed
+
+
+def _joined(found: re.Match[bytes]) -> bytes:
+    if not found[1]:
+        return found[0]
+    high, low = int(found[1], 16) - 0xD800, int(found[2], 16) - 0xDC00
+    return b"\\U%08x" % (0x10000 + (high << 10) + low)

@@ -1,0 +1,195 @@
+"""The one quoting mechanism: every value that reaches a rendered text goes through here.
+
+A text is written plain only where PyYAML, YAML 1.2, Go (kubectl) and compose all read that string, in block
+and in flow context and as a key; otherwise in double quotes, with escapes that all of them read back.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import textwrap
+from collections.abc import Iterator
+from decimal import Decimal
+from functools import lru_cache
+
+from renderer.model import JSON
+
+# Begins like a word, a path or an option; no comma, bracket or '?' (Go's flow context); no ': ' or ' #'.
+_PLAIN = re.compile(
+    r"""(?: [A-Za-z_/.0-9] | -(?=[A-Za-z-]) )
+        (?: [A-Za-z0-9_/.=+@~$()'*&!;^%|-] | :(?=[^\ :]) | \ (?=[^\ #:]) )* """,
+    re.VERBOSE,
+)
+# With one of the left out letters a text is no number, date or infinity in any dialect.
+_MAY_BE_NUMBER = re.compile(r"[-.0-9][^g-hj-mq-su-wyG-HJ-MQ-SU-WY/=@(]*")
+_NOT_TEXT = frozenset(
+    {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf", "infinity"},
+)
+_MARKERS = ("---", "...")
+_LONGEST_PLAIN = 200
+_LONGEST_CACHED = 200
+
+# Invisible, line-breaking, direction-changing, or not yet a character. Fixed ranges, not str.isprintable():
+# that follows the Unicode version of the Python at hand, and the output must not.
+_ODD = (
+    "\x00-\x1f\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f"
+    "\u205f-\u206f\u3000\u3164\ud800-\uf8ff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff"
+)
+_ESCAPED = re.compile(f'["\\\\{_ODD}\U00010000-\U0010ffff]')
+_NOT_LITERAL = re.compile(f"[{_ODD}\U00020000-\U0010ffff]")
+_SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+
+# Readers give up looking for the ':' of a key after 1024 characters; an explicit '? ' has no such bound.
+_LONGEST_KEY = 1000
+_LONGEST_NUMBER = 60
+_HIGHEST, _LOWEST = 2**63 - 1, -(2**63)
+
+
+def scalar(value: str | int | float | bool | None) -> str:
+    """One value on one line, fit for block and flow context and, when it is text, as a key.
+
+    Raises ValueError for what YAML cannot say alike to all readers: a lone surrogate, a number that is not
+    finite or beyond 64 bits.
+    """
+    if isinstance(value, str):
+        return _cached_text(value) if len(value) <= _LONGEST_CACHED else _text(str(value))
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return _integer(value) if isinstance(value, int) else _decimal(value)
+
+
+def _text(text: str) -> str:
+    return str(text) if _is_plain(text) else f'"{_ESCAPED.sub(_escape, text)}"'
+
+
+# The same names, labels and images recur in every object of a server.
+_cached_text = lru_cache(maxsize=16384)(_text)
+
+
+def _is_plain(text: str) -> bool:
+    if len(text) > _LONGEST_PLAIN or not _PLAIN.fullmatch(text) or text.startswith(_MARKERS):
+        return False
+    return text.lower() not in _NOT_TEXT and not _MAY_BE_NUMBER.fullmatch(text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    char = found[0]
+    if char in _SHORT:
+        return _SHORT[char]
+    code = ord(char)
+    if 0xD800 <= code <= 0xDFFF:
+        raise ValueError(f"a lone surrogate (U+{code:04X}) cannot be written as YAML")
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _integer(number: int) -> str:
+    if not _LOWEST <= number <= _HIGHEST:
+        raise ValueError("an integer beyond 64 bits is not read alike by all YAML readers")
+    return str(int(number))
+
+
+def _decimal(number: float) -> str:
+    if not math.isfinite(number):
+        raise ValueError("a number that is not finite is not read alike by all YAML readers")
+    # No exponent: PyYAML reads 1e3 as text. Minus zero keeps its sign in some readers only.
+    text = format(Decimal(repr(float(number))), "f") if number else "0.0"
+    if len(text) > _LONGEST_NUMBER:
+        raise ValueError("a number of so many digits is not read alike by all YAML readers")
+    return text if "." in text else f"{text}.0"
+
+
+def block(value: JSON, indent: int) -> str:
+    """Nested plain data as block YAML: each line begins with ``indent`` spaces; the caller ends the last one.
+
+    Keys keep their order. Empty collections are ``{}`` and ``[]``; text of several lines is a literal block
+    where all readers give it back unchanged. Raises ValueError as scalar() does.
+    """
+    pad = " " * indent
+    if isinstance(value, dict) and value:
+        return "\n".join(_mapping(value, pad))
+    if isinstance(value, list) and value:
+        return "\n".join(_sequence(value, pad))
+    return pad + _leaf(value)
+
+
+def _leaf(value: JSON) -> str:
+    if isinstance(value, dict):
+        return "{}"
+    return "[]" if isinstance(value, list) else scalar(value)
+
+
+def _mapping(entries: dict[str, JSON], pad: str) -> Iterator[str]:
+    for key, value in entries.items():
+        name = scalar(key)
+        if len(name) > _LONGEST_KEY:
+            yield f"{pad}? {name}"
+            name = ""
+        yield from _entry(f"{pad}{name}:", value, pad)
+
+
+def _entry(start: str, value: JSON, pad: str) -> Iterator[str]:
+    if isinstance(value, dict | list) and value:
+        yield start
+        inner = f"{pad}  "
+        yield from _mapping(value, inner) if isinstance(value, dict) else _sequence(value, inner)
+    elif isinstance(value, str) and "\n" in value and _is_literal(value):
+        yield from _literal(start, value, pad)
+    else:
+        yield f"{start} {_leaf(value)}"
+
+
+def _sequence(items: list[JSON], pad: str) -> Iterator[str]:
+    inner = f"{pad}  "
+    for item in items:
+        if isinstance(item, dict | list) and item:
+            lines = _mapping(item, inner) if isinstance(item, dict) else _sequence(item, inner)
+            # The first line of the item stands on the line of its dash.
+            yield f"{pad}- {next(lines)[len(inner) :]}"
+            yield from lines
+        else:
+            yield from _entry(f"{pad}-", item, pad)
+
+
+def _is_literal(text: str) -> bool:
+    # Line ends that '|+' would keep depend on what follows the block: a template's blank line would be added.
+    if text == "\n" or text.endswith("\n\n") or _NOT_LITERAL.search(text.replace("\n", "").replace("\t", "")):
+        return False
+    # White space at a line's end is lost in editors and in review; a tab may not begin a line everywhere.
+    return not any(line[-1:] in (" ", "\t") or line[:1] == "\t" for line in text.split("\n"))
+
+
+def _literal(start: str, text: str, pad: str) -> Iterator[str]:
+    # Without the number the readers would take the first line's own indentation for the block's.
+    indicator = "2" if text[0] in " \n" else ""
+    chomping = "" if text.endswith("\n") else "-"
+    yield f"{start} |{indicator}{chomping}"
+    for line in text.removesuffix("\n").split("\n"):
+        yield f"{pad}  {line}" if line else ""
+
+
+_NOT_IN_COMMENT = re.compile(f"[{_ODD}]")
+
+
+def comment(text: str, indent: int = 0, width: int = 100) -> str:
+    """The text as comment lines of at most ``width`` columns (longer words are not broken).
+
+    Line feeds in the text begin new comment lines; what else could end the comment becomes an escape.
+    """
+    start = " " * indent + "# "
+    lines: list[str] = []
+    for paragraph in text.replace("\r\n", "\n").expandtabs(2).split("\n"):
+        shown = _NOT_IN_COMMENT.sub(_shown, paragraph)
+        fits = len(start) + len(shown) <= width
+        lines += (
+            [shown]
+            if fits
+            else textwrap.wrap(shown, max(width - len(start), 20), break_long_words=False, break_on_hyphens=False)
+        )
+    return "\n".join((start + line).rstrip() for line in lines)
+
+
+def _shown(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode("ascii")

@@ -1,0 +1,106 @@
+"""The benchmark: ``python -m tests.benchmark [--servers N] [--runs N]``; figures, no verdict.
+
+Whole processes, as a user starts them: CPU time (user and system, of all child processes), wall time
+and peak memory of the largest process, as minimum, median and maximum over the runs. One run before
+them is not counted. Quote medians and ratios: machines are noisy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+#: Eight objects a server: with the Namespace, what a typical server of the examples renders to.
+SPEC = """\
+apiVersion: mcpctl.io/v1alpha1
+kind: McpServer
+metadata:
+  name: server-{number:04}
+  labels: {{team: platform}}
+spec:
+  description: Server {number} of the benchmark
+  image: registry.example.com/mcp/server-{number}:1.{number}.0
+  command: [/server]
+  args: [stdio, --log-level, info]
+  transport: {{type: stdio, bridge: agentgateway, port: 8080}}
+  env:
+    LOG_LEVEL: info
+    API_URL: https://api.example.com/{number}
+    API_TOKEN: {{secret: server-{number:04}, key: token}}
+  files:
+    /config/config.yaml: {{content: "server: {number}\\nlevel: info\\n"}}
+  size: small
+  storage: [{{name: data, size: 1Gi, mountPath: /data}}, {{name: cache, size: 2Gi, mountPath: /cache}}]
+  network:
+    egress: {{cidrs: [10.0.0.0/8, {{cidr: 192.0.2.0/24, ports: [443]}}]}}
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Seconds and MiB of one run."""
+
+    cpu: float
+    wall: float
+    peak: float
+
+
+def main() -> None:
+    """Makes the specs in a temporary folder, runs both cases, prints a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--servers", type=int, default=1000)
+    parser.add_argument("--runs", type=int, default=5)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        many, one = Path(folder, "many"), Path(folder, "one")
+        write_specs(many, options.servers)
+        write_specs(one, 1)
+        mcpctl = [sys.executable, "-m", "renderer"]
+        cases = {
+            f"{options.servers} servers, one stream": [*mcpctl, "render", "-q", str(many)],
+            f"{options.servers} servers, validate only": [*mcpctl, "validate", "-q", str(many)],
+            "1 server, cold start": [*mcpctl, "render", "-q", str(one)],
+            "--version": [*mcpctl, "--version"],
+        }
+        print(f"{'case':32} {'CPU s':>23} {'wall s':>23} {'peak MiB':>9}")
+        for name, command in cases.items():
+            report(name, [measure(command) for _ in range(options.runs + 1)][1:])
+
+
+def write_specs(folder: Path, count: int) -> None:
+    """One file a server, as in a real repository."""
+    folder.mkdir()
+    for number in range(count):
+        (folder / f"server-{number:04}.yaml").write_text(SPEC.format(number=number))
+
+
+def measure(command: Sequence[str]) -> Run:
+    """One process, by the operating system's own account of it and of its children."""
+    with open(os.devnull, "wb") as nowhere:
+        start = time.perf_counter()
+        process = subprocess.Popen(command, stdout=nowhere, cwd=Path(__file__).parents[2])
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{command} ended with {process.returncode}")
+    return Run(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024)
+
+
+def report(name: str, runs: Sequence[Run]) -> None:
+    """One row: minimum, median, maximum."""
+    cpu, wall = ([getattr(run, figure) for run in runs] for figure in ("cpu", "wall"))
+    columns = [f"{min(v):7.3f} {statistics.median(v):7.3f} {max(v):7.3f}" for v in (cpu, wall)]
+    print(f"{name:32} {columns[0]:>23} {columns[1]:>23} {max(run.peak for run in runs):9.1f}")
+
+
+if __name__ == "__main__":
+    main()

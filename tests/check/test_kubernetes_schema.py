@@ -1,0 +1,160 @@
+import builtins
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from renderer.check import kubernetes_schema
+from renderer.check.kubernetes_schema import default_version, schema_faults, versions
+from renderer.errors import Defect, UsageMistake
+from tests.check.objects import GONE, deployment, every_object, secret, spoilt, stateful_set
+
+_POD = ("spec", "template", "spec")
+_C = (*_POD, "containers", 0)
+
+# path that is set in a Deployment, value, then path, rule and message of the only Fault
+_REFUSED = [
+    ((*_C, "workingDr"), "/srv", None, "unknown-field", "unknown field; did you mean 'workingDir'?"),
+    (("metadata", "Annotations"), {}, None, "unknown-field", "unknown field; did you mean 'annotations'?"),
+    (("spec", "replicas"), "3", None, "type", "expected integer, got text"),
+    (("metadata", "labels", "x"), 1, None, "type", "expected text, got integer"),
+    (("spec", "selector"), GONE, ("spec",), "missing-field", "missing field 'selector'"),
+    ((*_POD, "volumes", 0, "emptyDir"), None, None, "null", "expected a mapping, got nothing (null)"),
+    ((*_C, "resources", "limits", "cpu"), None, None, "null", "expected text or number, got nothing (null)"),
+    ((*_C, "resources", "limits", "cpu"), [1], None, "type", "expected text or number, got a list"),
+    (
+        (*_C, "livenessProbe", "tcpSocket", "port"),
+        {},
+        None,
+        "type",
+        "expected text or integer, got a mapping",
+    ),
+    (
+        ("kind",),
+        "Deploymnt",
+        None,
+        "unknown-kind",
+        "Kubernetes {} has no kind 'Deploymnt' in apiVersion 'apps/v1'",
+    ),
+    (("kind",), 1, None, "unknown-kind", "kind must be given, as text"),
+]
+
+_HINTS = [
+    ("apps/v1", "deployment", "1.34", "did you mean 'Deployment'?"),
+    ("extensions/v1beta1", "Deployment", "1.34", "write apiVersion: apps/v1"),
+    (
+        "autoscaling/v2beta2",
+        "HorizontalPodAutoscaler",
+        "1.34",
+        "write apiVersion: autoscaling/v1 or autoscaling/v2",
+    ),
+    (
+        "flowcontrol.apiserver.k8s.io/v1beta1",
+        "FlowSchema",
+        "1.34",
+        "write apiVersion: flowcontrol.apiserver.k8s.io/v1",
+    ),
+    ("resource.k8s.io/v1", "DeviceClass", "1.25", "it exists in Kubernetes 1.34 to {newest}"),
+    ("monitoring.coreos.com/v1", "ServiceMonitor", "1.34", "a custom resource has no schema here"),
+]
+
+
+@pytest.mark.parametrize("version", versions())
+def test_what_mcpctl_renders_is_valid_in_every_version(version: Any) -> None:
+    for doc in [*every_object(), stateful_set(), secret()]:
+        assert schema_faults(doc, version) == []
+
+
+@pytest.mark.parametrize(("path", "value", "where", "rule", "message"), _REFUSED)
+def test_refuses(path: Any, value: Any, where: Any, rule: Any, message: Any) -> None:
+    version = default_version()
+    faults = schema_faults(spoilt(deployment(), *path, value=value), version)
+    told = [(f.path, f.rule, f.message) for f in faults]
+    assert told == [(where or path, f"kubernetes/{rule}", message.format(version))]
+
+
+def test_tells_all_faults_sorted_by_path() -> None:
+    doc = spoilt(spoilt(deployment(), "spec", "replicas", value="x"), *_C, "nme", value="y")
+    assert [f.path for f in schema_faults(doc, "1.30")] == [("spec", "replicas"), (*_C, "nme")]
+
+
+@pytest.mark.parametrize(("api_version", "kind", "version", "hint"), _HINTS)
+def test_unknown_kinds_are_told_where_they_are(api_version: Any, kind: Any, version: Any, hint: Any) -> None:
+    [fault] = schema_faults({"apiVersion": api_version, "kind": kind}, version)
+    assert (fault.rule, fault.hint) == ("kubernetes/unknown-kind", hint.format(newest=versions()[-1]))
+
+
+def test_a_value_is_never_told() -> None:
+    doc = spoilt(secret(), "data", "k", value=["hunter2"])
+    doc["stringData"] = {"p": 12345678}
+    faults = schema_faults(doc, default_version())
+    assert len(faults) == 2
+    assert "hunter2" not in str(faults)
+    assert "12345678" not in str(faults)
+
+
+def test_versions_are_sorted_as_numbers() -> None:
+    assert versions()[0] == "1.25"
+    assert list(versions()) == sorted(versions(), key=lambda v: int(v.split(".")[1]))
+    assert default_version() == versions()[-1]
+
+
+@pytest.mark.parametrize("version", ["1.3", "1.99", "../../x", "", "v1.34", "1.34.0"])
+def test_versions_that_are_not_bundled_are_refused(version: Any) -> None:
+    with pytest.raises(UsageMistake, match=r"choose one of 1\.25, "):
+        schema_faults(deployment(), version)
+
+
+def test_a_missing_package_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kubernetes_schema, "_PACKAGE", "no_such_package")
+    with pytest.raises(Defect, match="install mcpctl-renderer again"):
+        kubernetes_schema._folders.__wrapped__()
+
+
+@pytest.mark.parametrize("kind", ["../../x", "/etc/passwd", "..", "a/b", ".", ""])
+def test_a_kind_never_opens_a_file(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    schema_faults(deployment(), "1.34")
+
+    def refuse(*_args: Any, **_kwargs: Any) -> Any:
+        raise AssertionError("a file was opened")
+
+    # The hint may look into other versions, whose names do not depend on the kind.
+    monkeypatch.setattr(kubernetes_schema, "_kind_hint", lambda *_: "")
+    monkeypatch.setattr(builtins, "open", refuse)
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    [fault] = schema_faults({"apiVersion": "v1", "kind": kind}, "1.34")
+    assert fault.rule == "kubernetes/unknown-kind"
+
+
+_DOUBTFUL = [
+    *[(doc, ()) for doc in every_object()],
+    *[(spoilt(deployment(), *row[0], value=row[1]), row[0]) for row in _REFUSED[:9]],
+    (spoilt(deployment(), *_C, "ports", 0, "containerPort", value=1.5), ()),
+    (spoilt(deployment(), *_C, "ports", 0, "containerPort", value=8080.0), ()),
+    (spoilt(deployment(), *_C, "resources", "limits", "cpu", value=1), ()),
+    (spoilt(deployment(), *_C, "command", value="sh"), ()),
+]
+
+
+@pytest.mark.parametrize(("doc", "_path"), _DOUBTFUL)
+def test_agrees_with_the_reference_evaluator(doc: Any, _path: Any) -> None:
+    """python-jsonschema on the files as they are, null being refused by a walk of its own."""
+    folder = kubernetes_schema._folders()["1.34"]
+    document = json.loads((folder / "_definitions.json").read_text())
+    names = [n for n, d in document["$defs"].items() if _is(d, doc)]
+    schema = {**document, "$ref": f"#/$defs/{names[0]}"}
+    expected = jsonschema.Draft202012Validator(schema).is_valid(doc) and not _has_null(doc)
+    assert (schema_faults(doc, "1.34") == []) is expected
+
+
+def _is(definition: Any, doc: Any) -> Any:
+    group, _, version = doc["apiVersion"].rpartition("/")
+    wanted = {"group": group, "version": version, "kind": doc["kind"]}
+    return wanted in definition.get("x-kubernetes-group-version-kind", [])
+
+
+def _has_null(value: Any) -> Any:
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return value is None or any(map(_has_null, parts))

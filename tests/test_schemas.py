@@ -1,0 +1,271 @@
+from typing import Any
+
+import jsonschema
+import pytest
+
+from renderer.errors import dotted
+from renderer.schemas import Schema
+from renderer.schemas.wording import EXCERPT_LENGTH, did_you_mean, excerpt
+
+_SECRET_REF = {
+    "title": "a mapping with 'secret' and 'key'",
+    "type": "object",
+    "required": ["secret", "key"],
+    "properties": {"secret": {"type": "string"}, "key": {"type": "string"}},
+    "additionalProperties": False,
+}
+_SPEC = {
+    "type": "object",
+    "required": ["name"],
+    "additionalProperties": False,
+    "properties": {
+        "name": {"$ref": "#/$defs/name"},
+        "transport": {
+            "oneOf": [
+                {
+                    "type": "object",
+                    "required": ["type"],
+                    "additionalProperties": False,
+                    "properties": {"type": {"const": "stdio"}, "bridge": {"enum": ["mcp-proxy", "none"]}},
+                },
+                {
+                    "type": "object",
+                    "required": ["type"],
+                    "additionalProperties": False,
+                    "properties": {"type": {"const": "sse"}, "port": {"type": "integer", "maximum": 65535}},
+                },
+            ]
+        },
+        "env": {
+            "additionalProperties": {"oneOf": [{"title": "text", "type": "string", "x-secret": True}, _SECRET_REF]},
+            "propertyNames": {"pattern": "^[A-Z_]+$", "x-expected": "upper case letters and '_'"},
+        },
+        "token": {"type": "string", "x-secret": True, "enum": ["a", "b"]},
+        "vault": {"x-secret": True, "properties": {"pin": {"type": "string"}}},
+        "delay": {
+            "type": "integer",
+            "minimum": 1,
+            "exclusiveMaximum": 60,
+            "multipleOf": 5,
+            "x-unit": "seconds",
+        },
+        "args": {"type": "array", "items": {"type": "string"}, "maxItems": 2, "uniqueItems": True},
+        "labels": {"type": "object", "minProperties": 1, "maxProperties": 1},
+        "text": {"type": "string", "minLength": 1, "maxLength": 3},
+        "code": {"type": "string", "minLength": 2},
+        "date": {"format": "date"},
+        "when": {"format": "date", "x-expected": "a day"},
+        "flag": {"type": "boolean"},
+        "either": {"type": ["string", "object"]},
+        "any": {"anyOf": [{"type": "integer"}, {"$ref": "#/$defs/name"}]},
+        "never": False,
+        "tags": {"contains": {"const": "x"}, "x-expected": "the tag 'x'"},
+        "bare": {"contains": {"const": "x"}},
+        "id": {"pattern": "^[0-9]+$"},
+        "parts": {"prefixItems": [{"type": "string"}], "items": False},
+    },
+    "$defs": {
+        "name": {
+            "title": "a name",
+            "type": "string",
+            "pattern": "^[a-z]+$",
+            "x-expected": "lower case letters",
+        }
+    },
+}
+
+# what is given beside {"name": "x"}, path, rule, message, hint
+_CASES = [
+    ({"trasport": 1}, "trasport", "unknown-field", "unknown field; did you mean 'transport'?", ""),
+    ({"TEXT": 1}, "TEXT", "unknown-field", "unknown field; did you mean 'text'?", ""),
+    ({"qqqq": 1}, "qqqq", "unknown-field", "unknown field", ""),
+    ({"name": "X1"}, "name", "pattern", "expected lower case letters, got text 'X1'", ""),
+    ({"id": "x"}, "id", "pattern", "expected text that matches ^[0-9]+$, got text 'x'", ""),
+    ({"name": 8080}, "name", "type", "expected text, got integer 8080", 'write "8080" in quotes'),
+    ({"name": True}, "name", "type", "expected text, got true", 'write "true" in quotes'),
+    ({"name": 1.5}, "name", "type", "expected text, got number 1.5", 'write "1.5" in quotes'),
+    ({"delay": "10"}, "delay", "type", "expected integer, got text '10'", "write 10 without quotes"),
+    ({"flag": "true"}, "flag", "type", "expected true or false, got text 'true'",
+     "write true without quotes"),
+    ({"args": "a"}, "args", "type", "expected a list, got text 'a'",
+     "write a list, each item on a line of its own after '- '"),
+    ({"either": 1}, "either", "type", "expected text or a mapping, got integer 1", 'write "1" in quotes'),
+    ({"name": None}, "name", "null", "expected text, got nothing (null)",
+     "give it a value or leave the field out"),
+    ({"delay": 0}, "delay", "minimum", "must be at least 1 seconds, got integer 0", ""),
+    ({"delay": 60}, "delay", "exclusive-maximum", "must be less than 60 seconds, got integer 60", ""),
+    ({"delay": 7}, "delay", "multiple-of", "must be a multiple of 5, got integer 7", ""),
+    ({"text": ""}, "text", "min-length", "must not be empty", ""),
+    ({"text": "abcd"}, "text", "max-length", "must have at most 3 characters, has 4", ""),
+    ({"code": "a"}, "code", "min-length", "must have at least 2 characters, has 1", ""),
+    ({"labels": {}}, "labels", "min-properties", "must not be empty", ""),
+    ({"labels": {"a": 1, "b": 2}}, "labels", "max-properties", "must have at most 1 field, has 2", ""),
+    ({"args": ["a", "b", "c"]}, "args", "max-items", "must have at most 2 items, has 3", ""),
+    ({"args": ["a", "a"]}, "args[1]", "unique-items", "repeats item 1 of the list", "remove one of the two"),
+    ({"date": "x"}, "date", "format", "expected a date such as 2026-01-31, got text 'x'", ""),
+    ({"when": "x"}, "when", "format", "expected a day, got text 'x'", ""),
+    ({"never": 1}, "never", "unknown-field", "is not allowed here", ""),
+    ({"parts": ["a", 1]}, "parts[1]", "unknown-field", "is not allowed here", ""),
+    ({"tags": []}, "tags", "contains", "the list lacks the tag 'x'", ""),
+    ({"bare": []}, "bare", "contains", "the list lacks another item", ""),
+    ({"env": {"a": "x"}}, "env.a", "field-name",
+     "bad field name: expected upper case letters and '_', got text 'a'", ""),
+    # choices
+    ({"transport": {"type": "stdio", "bridge": "mcp-prxy"}}, "transport.bridge", "enum",
+     "expected 'mcp-proxy' or 'none', got text 'mcp-prxy'; did you mean 'mcp-proxy'?", ""),
+    ({"transport": {"type": "sse", "port": "x"}}, "transport.port", "type",
+     "expected integer, got text 'x'", ""),
+    ({"transport": {"type": "sse", "bridge": "none"}}, "transport.bridge", "unknown-field",
+     "unknown field", ""),
+    ({"transport": "stdio"}, "transport", "type", "expected a mapping with 'type', got text 'stdio'", ""),
+    ({"env": {"A": {"secret": "s", "kye": "k"}}}, "env.A.kye", "unknown-field",
+     "unknown field; did you mean 'key'?", ""),
+    ({"env": {"A": 12345}}, "env.A", "type",
+     "expected text, or a mapping with 'secret' and 'key', got integer", "write it in quotes"),
+    ({"env": {"A": None}}, "env.A", "null",
+     "expected text, or a mapping with 'secret' and 'key', got nothing (null)",
+     "give it a value or leave the field out"),
+    ({"any": []}, "any", "type", "expected integer, or a name, got a list", ""),
+    ({"any": "A"}, "any", "pattern", "expected lower case letters, got text 'A'", ""),
+    # secrets
+    ({"token": "hunter2"}, "token", "enum", "expected 'a' or 'b', got text", ""),
+    ({"token": 4711}, "token", "type", "expected text, got integer", "write it in quotes"),
+    ({"token": True}, "token", "type", "expected text, got true or false", "write it in quotes"),
+    ({"vault": {"pin": 4711}}, "vault.pin", "type", "expected text, got integer", "write it in quotes"),
+]  # fmt: skip
+
+# schema, instance, path, rule, message
+_WHOLE = [
+    ({"required": ["a", "b"]}, {"a": 1}, "", "missing-field", "missing field 'b'"),
+    ({"dependentRequired": {"a": ["b"], "c": ["b"]}}, {"a": 1, "c": 1}, "", "missing-field",
+     "missing field 'b', which 'a' and 'c' cannot do without"),
+    ({"if": {"required": ["a"]}, "then": {"required": ["b"]}}, {"a": 1}, "", "missing-field",
+     "missing field 'b'"),
+    ({"dependentSchemas": {"a": {"required": ["b"]}}}, {"a": 1}, "", "missing-field", "missing field 'b'"),
+    ({"not": {"required": ["a", "b"]}}, {"a": 1, "b": 1}, "", "not", "'a' and 'b' exclude each other"),
+    ({"not": {"required": ["a"]}}, {"a": 1}, "", "not", "field 'a' is not allowed here"),
+    ({"not": {"const": 1}}, 1, "", "not", "this value is not allowed here"),
+    ({"not": {"const": 1}, "x-expected": "another number"}, 1, "", "not", "expected another number"),
+    ({"const": "v1"}, "v2", "", "const", "expected 'v1', got text 'v2'"),
+    ({"enum": list(range(20))}, 99, "", "enum",
+     "expected 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 or 11 or one of the others, got integer 99"),
+    ({"oneOf": [{"required": ["a"]}, {"required": ["b"]}]}, {}, "", "missing-field",
+     "missing one of the fields 'a' or 'b'"),
+    ({"oneOf": [{"required": ["a"]}, {"required": ["b"]}, {"required": ["c"]}]}, {"a": 1, "b": 1}, "",
+     "one-of",
+     "only one of the fields 'a' and 'b' may be given"),
+    ({"oneOf": [{"minimum": 1}, {"minimum": 2}]}, 3, "", "one-of",
+     "fits more than one of the allowed forms; only one may be given"),
+    ({"oneOf": [{"minimum": 1}, {"minimum": 2}], "x-expected": "1 alone"}, 3, "", "one-of",
+     "expected 1 alone"),
+    ({"allOf": [{"properties": {"alpha": {}}}], "unevaluatedProperties": False}, {"alhpa": 1}, "alhpa",
+     "unknown-field", "unknown field; did you mean 'alpha'?"),
+    ({"$ref": "#/$defs/a~1b", "$defs": {"a/b": {"additionalProperties": False, "properties": {"alpha": {}}}}},
+     {"alhpa": 1}, "alhpa", "unknown-field", "unknown field; did you mean 'alpha'?"),
+    ({"anyOf": [{"enum": ["x", "y"]}, {"type": "null"}]}, "z", "", "enum",
+     "expected 'x' or 'y', got text 'z'"),
+    ({"oneOf": [{"type": "object", "required": ["a"]},
+             {"properties": {"b": {"required": ["c"]}}}]}, {"b": {}},
+     "b", "missing-field", "missing field 'c'"),
+    ({"enum": ["a", None]}, 1, "", "enum", "expected 'a', got integer 1"),
+    ({"enum": ["a"]}, None, "", "enum", "expected 'a', got null"),
+    ({"anyOf": [{"type": "string", "enum": ["a", "b"]}, {"type": "integer"}]}, [], "", "type",
+     "expected 'a' or 'b', or integer, got a list"),
+    ({"anyOf": [{"type": "integer"}, {"type": "boolean"}]}, "z", "", "type",
+     "expected integer, or true or false, got text 'z'"),
+    ({"$schema": "http://json-schema.org/draft-07/schema#", "dependencies": {"a": ["b"]}}, {"a": 1}, "",
+     "missing-field", "missing field 'b', which 'a' cannot do without"),
+    ({"contentEncoding": "base64", "$schema": "http://json-schema.org/draft-07/schema#"}, "!", "",
+     "content-encoding", "expected what 'contentEncoding' of the schema asks for"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def schema() -> Any:
+    return Schema(_SPEC, formats=True)
+
+
+@pytest.mark.parametrize(("given", "path", "rule", "message", "hint"), _CASES)
+def test_words(schema: Schema, given: Any, path: Any, rule: Any, message: Any, hint: Any) -> None:
+    faults = schema.faults({"name": "x", **given}, "schema")
+    told = [(dotted(f.path), f.rule, f.message, f.hint) for f in faults]
+    assert (path, f"schema/{rule}", message, hint) in told
+    assert "hunter2" not in str(faults)
+    assert "4711" not in str(faults)
+
+
+@pytest.mark.parametrize(("document", "instance", "path", "rule", "message"), _WHOLE)
+def test_words_about_the_whole(document: Any, instance: Any, path: Any, rule: Any, message: Any) -> None:
+    told = [(dotted(f.path), f.rule, f.message) for f in Schema(document).faults(instance, "schema")]
+    assert told == [(path, f"schema/{rule}", message)]
+
+
+@pytest.mark.parametrize("given", [case[0] for case in _CASES])
+def test_verdicts_are_those_of_the_reference_evaluator(schema: Schema, given: Any) -> None:
+    instance = {"name": "x", **given}
+    checker = jsonschema.Draft202012Validator(_SPEC, format_checker=jsonschema.FormatChecker(["date"]))
+    assert schema.is_valid(instance) is checker.is_valid(instance) is False
+
+
+def test_a_valid_instance_has_no_faults(schema: Schema) -> None:
+    instance = {
+        "name": "x",
+        "transport": {"type": "stdio"},
+        "env": {"A": "x", "B": {"secret": "s", "key": "k"}},
+    }
+    assert schema.is_valid(instance)
+    assert schema.faults(instance, "schema") == []
+
+
+def test_every_unknown_field_is_a_fault_of_its_own_at_its_key(schema: Schema) -> None:
+    faults = schema.faults({"name": "x", "zz": 1, "yy": 2}, "schema")
+    assert [(f.path, f.at_key) for f in faults] == [(("yy",), True), (("zz",), True)]
+
+
+def test_faults_are_sorted_with_numbers_as_numbers(schema: Schema) -> None:
+    faults = schema.faults({"args": [*map(str, range(10)), 10, 2]}, "schema")
+    assert [f.path for f in faults] == [(), ("args",), ("args", 10), ("args", 11)]
+
+
+def test_values_are_hidden_on_request() -> None:
+    faults = Schema(_SPEC, show_values=False).faults({"name": "Hunter2", "delay": "4711", "text": "4711"}, "schema")
+    assert len(faults) == 3
+    assert "Hunter2" not in str(faults)
+    assert "4711" not in str(faults)
+
+
+def test_references_into_other_documents_are_followed() -> None:
+    other = {
+        "$defs": {
+            "p": {
+                "properties": {"alpha": {"type": "string", "x-secret": True}},
+                "additionalProperties": False,
+            }
+        }
+    }
+    schema = Schema({"$ref": "urn:mcpctl:other#/$defs/p"}, resources={"urn:mcpctl:other": other})
+    faults = schema.faults({"alpha": 4711, "alhpa": 1}, "schema")
+    assert [f.message for f in faults] == ["unknown field", "expected text, got integer"]
+
+
+def test_names_and_values_are_cut_and_escaped() -> None:
+    assert excerpt("a\x1b[31m\n\u2028") == r"'a\x1b[31m\n\u2028'"
+    assert excerpt("\x00" * 10**6) == "'" + "\\x00" * 9 + "\\x0…'"
+    assert len(excerpt("x" * 100)) == EXCERPT_LENGTH + 2
+    assert excerpt(10**5000) == "of very many digits"
+    message = Schema({"additionalProperties": False, "properties": {"a\nb": {}}}).faults({"a\nc": 1}, "s")[0].message
+    assert message == r"unknown field; did you mean 'a\nb'?"
+
+
+@pytest.mark.parametrize(
+    ("word", "candidates", "expected"),
+    [
+        ("trasport", ["transport", "port"], "transport"),
+        ("RESTARTPOLICY", ["restartPolicy"], "restartPolicy"),
+        ("x", ["transport"], None),
+        ("a", [], None),
+        ("port", ["port", 1, None], None),
+    ],
+)
+def test_did_you_mean(word: Any, candidates: Any, expected: Any) -> None:
+    assert did_you_mean(word, candidates) == expected
