@@ -328,7 +328,8 @@ class Rendered(NamedTuple):
     """One YAML document: its path below the target's folder and its text.
 
     ``template`` and ``context`` are kept to find the template's line for a fault in the text;
-    ``subject`` says in words for whom it was made (``server github``).
+    ``subject`` says in words for whom it was made (``server github``); ``identity`` is what no two
+    documents of a run may share (kind and name of a Kubernetes object).
     """
 
     path: str
@@ -336,3 +337,4 @@ class Rendered(NamedTuple):
     template: str
     context: Mapping[str, Any]
     subject: str
+    identity: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from typing import BinaryIO
 from renderer.errors import Problem, errors_in
 from renderer.load import load
 from renderer.model import Options, Rendered, Server, Source
+from renderer.parallel import build_and_check
 from renderer.resolve import resolve
 from renderer.target import Target
 from renderer.validate import across_servers, validate_rules, validate_source
@@ -54,15 +55,9 @@ def render(specs: Specs, target: Target, options: Options) -> Output:
     """Build and check, for one target. With an error in the specs nothing is built."""
     if errors_in(specs.problems):
         return Output((), specs.problems)
-    documents = target.shared(options)
-    problems = [*specs.problems, *_ignored(specs.servers, target)]
-    for group in target.groups(specs.servers, one_stream=options.one_stream):
-        built, faults = target.build(group, options)
-        documents += built
-        problems += faults
-    # Checked all the same when something could not be built: every fault is told at once.
-    problems += target.check(documents, options)
-    return Output(tuple(documents), _sorted(problems))
+    groups = target.groups(specs.servers, one_stream=options.one_stream)
+    documents, problems = build_and_check(target, groups, options)
+    return Output(tuple(documents), _sorted([*specs.problems, *_ignored(specs.servers, target), *problems]))
 
 
 def _ignored(servers: Sequence[Server], target: Target) -> list[Problem]:

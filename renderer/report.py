@@ -75,7 +75,10 @@ def _line(problem: Problem, color: bool) -> str:
     path = f"{excerpt(problem.path, LONGEST)}: " if problem.path else ""
     hint = f"; {excerpt(problem.hint, LONGEST)}" if problem.hint else ""
     text = excerpt(problem.message, LONGEST)
-    return f"{excerpt(str(problem.place), LONGEST)}: {severity}: {path}{text}{hint} [{problem.rule}]"
+    place = excerpt(str(problem.place), LONGEST)
+    # A line that begins with '::' is a command to some code hosts, whatever the file is called.
+    place = f"./{place}" if place.startswith("::") else place
+    return f"{place}: {severity}: {path}{text}{hint} [{problem.rule}]"
 
 
 def _summary(report: Report) -> str:

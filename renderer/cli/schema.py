@@ -1,4 +1,4 @@
-"""``mcpctl schema``: the JSON Schemas of what goes in and what comes out."""
+"""``mcpctl schema``: the JSON Schemas of what goes in and what comes out, and the reference of the specs."""
 
 from __future__ import annotations
 
@@ -13,16 +13,37 @@ from renderer.errors import Exit
     epilog="""\b
 Examples:
   mcpctl schema > mcpserver.schema.json
+  mcpctl schema --format markdown > docs/spec.md
   mcpctl schema --list
 """
 )
 @click.argument("name", type=click.Choice(assets.names("schemas")), default="mcpserver", required=False)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["json", "markdown"]),
+    default="json",
+    show_default=True,
+    help="The JSON Schema itself, or a reference of every field for people.",
+)
 @click.option("--list", "list_names", is_flag=True, help="Print the names of all schemas.")
-def schema(name: str, list_names: bool) -> int:
-    """Print a JSON Schema, for editors and other tools.
+def schema(name: str, form: str, list_names: bool) -> int:
+    """Print a JSON Schema, for editors and other tools, or what it says as Markdown.
 
     For completion and checks while typing, name it in the first line of a spec:
     # yaml-language-server: $schema=mcpserver.schema.json
     """
-    emit("".join(f"{n}\n" for n in assets.names("schemas")) if list_names else assets.read_schema(name))
+    if list_names:
+        emit("".join(f"{known}\n" for known in assets.names("schemas")))
+    else:
+        emit(_reference(name) if form == "markdown" else assets.read_schema(name))
     return Exit.FINE
+
+
+def _reference(name: str) -> str:
+    if name.startswith("output/"):
+        # These belong to others, who describe them themselves.
+        raise click.UsageError(f"--format markdown is for the schemas of specs, and {name} is of what comes out")
+    from renderer.reference import markdown
+
+    return markdown(assets.schema(name))

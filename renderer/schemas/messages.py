@@ -165,7 +165,10 @@ class Teller:
 
     def _not(self, case: _Case) -> Iterator[Fault]:
         names = required_of(case.kind.schema)
-        expected = case.site.annotation("x-expected")
+        # What is wanted instead stands in the refused schema itself, or beside it.
+        refused = case.kind.schema
+        own = refused.get("x-expected") if isinstance(refused, dict) else None
+        expected = own or case.site.annotation("x-expected")
         if expected:
             message = f"expected {expected}"
         elif names:

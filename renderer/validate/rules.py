@@ -10,7 +10,7 @@ import ipaddress
 from collections.abc import Callable, Iterator
 
 from renderer import pins
-from renderer.errors import Fault, Severity
+from renderer.errors import Fault, Severity, dotted
 from renderer.model import Server
 from renderer.quantity import amount
 
@@ -33,7 +33,7 @@ def bridge_needs_stdio(server: Server) -> Iterator[Fault]:
 
 def bridged_image_needs_command(server: Server) -> Iterator[Fault]:
     """The bridge takes the place of the image's entrypoint and cannot look up what that was."""
-    if server.image and server.transport.bridge != "none" and not server.command:
+    if server.image and server.transport.type == "stdio" and server.transport.bridge != "none" and not server.command:
         yield Fault(
             ("spec",),
             "spec/bridge-without-command",
@@ -47,7 +47,7 @@ def bridged_image_needs_command(server: Server) -> Iterator[Fault]:
 def bridge_inside_image(server: Server) -> Iterator[Fault]:
     """Only a static program can be copied into an image that nobody can see into."""
     bridge = server.transport.bridge
-    if server.image and bridge in ("mcp-proxy", "supergateway"):
+    if server.image and server.transport.type == "stdio" and bridge in ("mcp-proxy", "supergateway"):
         needs = "Python" if bridge == "mcp-proxy" else "Node.js"
         yield Fault(
             ("spec", "transport", "bridge"),
@@ -55,6 +55,22 @@ def bridge_inside_image(server: Server) -> Iterator[Fault]:
             f"{bridge} is a {needs} program and cannot be copied into an image: "
             f"the image itself must bring the program '{bridge}'",
             "use 'bridge: agentgateway', which is copied in by an init container, if it does not",
+            Severity.WARNING,
+        )
+
+
+def base_image_moves(server: Server) -> Iterator[Fault]:
+    """Of the base images only the one with both package managers has no tag that stays."""
+    package = server.package
+    if package is None or package.base_image:
+        return
+    if pins.RUNTIME_OF_BRIDGE.get(server.transport.bridge, package.registry) != package.registry:
+        yield Fault(
+            ("spec", "transport", "bridge"),
+            "spec/base-image-moves",
+            f"{server.transport.bridge} for {package.registry} packages needs a base image with both npm and uv, and the "
+            "tag of that image is rebuilt by its makers",
+            "name one of your own with its digest as package.baseImage, or leave 'bridge' out",
             Severity.WARNING,
         )
 
@@ -140,7 +156,7 @@ def mounts_are_distinct(server: Server) -> Iterator[Fault]:
             yield Fault(
                 where,
                 "spec/mount-twice",
-                f"'{path}' is mounted twice (also by {_name(paths[path])})",
+                f"'{path}' is mounted twice (also by {dotted(paths[path])})",
                 "give each volume, file and writable path a path of its own",
             )
         paths.setdefault(path, where)
@@ -165,10 +181,6 @@ def _mounts(server: Server) -> Iterator[tuple[str, tuple[str | int, ...]]]:
         yield writable.path, ("spec", "security", "writablePaths", i)
 
 
-def _name(where: tuple[str | int, ...]) -> str:
-    return ".".join(str(step) for step in where[:3])
-
-
 def storage_names_are_distinct(server: Server) -> Iterator[Fault]:
     """The name of a volume becomes the name of its claim."""
     seen: set[str] = set()
@@ -188,7 +200,7 @@ def requests_within_limits(server: Server) -> Iterator[Fault]:
             yield Fault(
                 ("spec", "resources", side, part),
                 "spec/requests-above-limits",
-                f"{part}: the request {wanted} is above the limit {most}",
+                f"the request of {wanted} is above the limit of {most}",
                 "raise the limit, lower the request, or choose another size",
             )
 
@@ -269,11 +281,12 @@ def cidrs_are_blocks(server: Server) -> Iterator[Fault]:
         where = ("spec", "network", "egress", "cidrs", i)
         outer, faults = _block(block.cidr, where)
         yield from faults
-        for text in block.excepted:
-            inner, faults = _block(text, where)
+        for j, text in enumerate(block.excepted):
+            inner, faults = _block(text, (*where, "except", j))
             yield from faults
             if outer and inner and (outer.version != inner.version or not inner.subnet_of(outer)):  # type: ignore[arg-type]
-                yield Fault(where, "spec/cidr-except", f"{text} does not lie inside {block.cidr}", "remove it")
+                outside = f"{text} does not lie inside {block.cidr}"
+                yield Fault((*where, "except", j), "spec/cidr-except", outside, "remove it")
     for i, peer in enumerate(server.network.ingress):
         if peer.cidr:
             yield from _block(peer.cidr, ("spec", "network", "ingress", "from", i, "cidr"))[1]
@@ -299,20 +312,21 @@ def egress_host_ports(server: Server) -> Iterator[Fault]:
     for i, host in enumerate(egress.hosts if egress else ()):
         if not 1 <= host.port <= 65535:
             yield Fault(
-                ("spec", "network", "egress", "hosts", i), "spec/host-port", f"{host.port} is not a port", "1 to 65535"
+                ("spec", "network", "egress", "hosts", i), "spec/host-port", f"{host.port} is not a port", "write 1 to 65535"
             )
 
 
 def publish_address(server: Server) -> Iterator[Fault]:
     """The schema's pattern lets 999.1.1.1 through."""
+    address = server.network.publish.address
     try:
-        ipaddress.ip_address(server.network.publish.address)
+        ipaddress.ip_address(address)
     except ValueError:
         yield Fault(
             ("spec", "network", "publish", "address"),
             "spec/publish-address",
-            "this is not an IP address",
-            "127.0.0.1 for this machine only, 0.0.0.0 for every network",
+            f"'{address}' is not an IP address",
+            "write 127.0.0.1 for this machine only, or 0.0.0.0 for every network",
         )
 
 
@@ -321,6 +335,7 @@ RULES: tuple[Rule, ...] = (
     bridge_needs_stdio,
     bridged_image_needs_command,
     bridge_inside_image,
+    base_image_moves,
     bridge_path,
     bridge_ports,
     stdio_without_bridge,

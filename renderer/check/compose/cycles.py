@@ -48,6 +48,4 @@ def _cycles_from(start: str, graph: _Graph, done: set[str]) -> Iterator[Fault]:
 
 def _cycle(way: list[str], back_to: str, path: DocumentPath) -> Fault:
     circle = " -> ".join([*way[way.index(back_to) :], back_to])
-    return Fault(
-        path, "compose/cycle", f"services wait for one another: {circle}", "remove one of the dependencies"
-    )
+    return Fault(path, "compose/cycle", f"services wait for one another: {circle}", "remove one of the dependencies")

@@ -13,7 +13,8 @@ from renderer.errors import DocumentPath, Fault, Severity
 from renderer.schemas.wording import excerpt
 
 _RANGE = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
-_ANY = {"": "", "0.0.0.0": ".", "::": ":"}
+#: Addresses that stand for all of a family, and what an address of that family has in it.
+_ANY = {"": "", "0.0.0.0": ".", "::": ":"}  # noqa: S104 - compared with, not bound to
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,7 @@ def port_faults(_doc: Mapping[str, Any], workloads: Sequence[Workload]) -> Itera
     for port in published:
         if port.workload.replicas() > (port.high - port.low + 1 if port.pool else 1):
             message = f"{port.workload.replicas()} replicas cannot share host port {port}"
-            yield Fault(
-                port.path, "compose/replicas-share-port", message, "publish a range with a port for each"
-            )
+            yield Fault(port.path, "compose/replicas-share-port", message, "publish a range with a port for each")
     yield from _clashes([port for port in published if not port.pool])
 
 

@@ -20,7 +20,15 @@ def cpus(quantity: str) -> str:
 
 def memory(quantity: str) -> str:
     """``512Mi`` as ``512M``: compose means powers of 1024 by its units, and refuses the 'i'."""
-    size = bytes_of(quantity)
+    return _shortest(bytes_of(quantity))
+
+
+def tmpfs_size(quantity: str) -> str:
+    """The same for the option of a mount, whose units are the kernel's."""
+    return _shortest(bytes_of(quantity)).lower()
+
+
+def _shortest(size: int) -> str:
     for unit, factor in (("G", 1024**3), ("M", 1024**2)):
         if size % factor == 0:
             return f"{size // factor}{unit}"

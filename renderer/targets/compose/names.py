@@ -31,18 +31,24 @@ def has_gateway(server: Server) -> bool:
 
 
 def labels(server: Server, component: str) -> dict[str, str]:
-    """The labels of a service: ours, which select and list, then the spec's own labels and annotations."""
-    own = {
+    """The labels of everything: ours, which select and list, then the spec's own."""
+    return {
         "app.kubernetes.io/name": server.resource_name,
         "app.kubernetes.io/component": component,
         "app.kubernetes.io/managed-by": "mcpctl",
         "app.kubernetes.io/part-of": "mcp",
         "mcpctl.io/managed": "true",
         "mcpctl.io/server": server.name,
+        **server.labels,
     }
+
+
+def service_labels(server: Server) -> dict[str, str]:
+    """The labels of the server's own service: compose has no annotations, so they are labels as well."""
     text = {"mcpctl.io/description": server.description} if server.description else {}
-    given = {**server.annotations, **text, **server.labels, **own}
-    return {key: literal(given[key]) for key in dict.fromkeys([*own, *server.labels, *text, *server.annotations])}
+    kept = labels(server, "mcp-server")
+    more = {key: value for key, value in {**server.annotations, **text}.items() if key not in kept}
+    return {**kept, **{key: literal(value) for key, value in more.items()}}
 
 
 def volume_labels(server: Server) -> dict[str, str]:

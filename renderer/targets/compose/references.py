@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from renderer.model import JSON, ConfigMapRef, EnvFrom, File, SecretRef, Server
 
@@ -50,11 +51,19 @@ def env_file(item: EnvFrom) -> dict[str, JSON]:
 
 def env_path(item: EnvFrom) -> str:
     """Where the variables of a whole Secret or ConfigMap are expected; the two may have one name."""
-    return f"./env/{item.kind.lower()}s/{item.name}.env"
+    return f"./env/{'secrets' if item.kind == 'secret' else 'configs'}/{item.name}.env"
 
 
 def _owner(ref: Ref) -> str:
     return ref.secret if isinstance(ref, SecretRef) else ref.config_map
+
+
+class Need(NamedTuple):
+    """A variable or path that somebody else fills, and with what."""
+
+    name: str
+    meaning: str
+    optional: bool = False
 
 
 @dataclass(slots=True)
@@ -73,7 +82,7 @@ class FileMounts:
     config_grants: list[dict[str, JSON]] = field(default_factory=list)
     secret_grants: list[dict[str, JSON]] = field(default_factory=list)
     beside: dict[str, str] = field(default_factory=dict)
-    needed: list[tuple[str, str]] = field(default_factory=list)
+    needed: list[Need] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for file in self.server.files:
@@ -104,7 +113,8 @@ class FileMounts:
         top, grants = (self.secrets, self.secret_grants) if is_secret else (self.configs, self.config_grants)
         top[key] = {"file": place}
         grants.append({"source": key, "target": file.path})
-        self.needed.append((place, origin(ref)))
+        user = self.server.security.run_as_user
+        self.needed.append(Need(place, f"{origin(ref)}, readable by user {user}"))
 
     def _name(self, path: str) -> str:
         """The file's own name, made longer or counted where two are alike, also on a case-blind disk."""

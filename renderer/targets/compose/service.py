@@ -7,7 +7,7 @@ from typing import Any
 from renderer.launch import Launch
 from renderer.model import JSON, Egress, Server
 from renderer.targets.compose.amounts import cpus, memory
-from renderer.targets.compose.names import NETWORK, has_gateway, is_isolated, labels, part_of
+from renderer.targets.compose.names import NETWORK, has_gateway, is_isolated, part_of, service_labels
 from renderer.targets.compose.references import FileMounts, env_file, expression, literal
 from renderer.targets.compose.volumes import tmpfs, volumes
 
@@ -30,7 +30,7 @@ def service(server: Server, launch: Launch, files: FileMounts) -> dict[str, Any]
         "mounts": [volume.mount() for volume in volumes(server, launch)],
         "configs": files.config_grants,
         "secrets": files.secret_grants,
-        "labels": labels(server, "mcp-server"),
+        "labels": service_labels(server),
         **_security(server, launch, files),
         **_network(server),
     }
@@ -92,7 +92,7 @@ def _not_enforced(egress: Egress | None) -> str:
         return ""
     wanted = [f"{host.name}:{host.port}" for host in egress.hosts]
     wanted += [block.cidr for block in egress.cidrs] + [f"service {s.name}" for s in egress.services]
-    return f"NOT ENFORCED: egress only to {', '.join(wanted)}. A network of compose is open or closed, and this is open."
+    return f"NOT ENFORCED: egress only to {', '.join(wanted)}. A compose network is open or closed."
 
 
 def _environment(server: Server, launch: Launch) -> dict[str, JSON]:
@@ -103,12 +103,12 @@ def _environment(server: Server, launch: Launch) -> dict[str, JSON]:
 
 def _resources(server: Server) -> dict[str, JSON]:
     limits, requests = server.resources.limits, server.resources.requests
-    limited = {"cpus": limits.cpu and cpus(limits.cpu), "memory": limits.memory and memory(limits.memory)}
-    # Only swarm reserves CPUs.
-    reserved = {"memory": requests.memory and memory(requests.memory)}
-    parts = {"limits": limited, "reservations": reserved}
-    given = {part: {name: value for name, value in values.items() if value} for part, values in parts.items()}
-    return {part: values for part, values in given.items() if values}
+    parts: dict[str, dict[str, JSON]] = {
+        "limits": {"cpus": limits.cpu and cpus(limits.cpu), "memory": limits.memory and memory(limits.memory)},
+        # Only swarm reserves CPUs.
+        "reservations": {"memory": requests.memory and memory(requests.memory)},
+    }
+    return {part: {name: value for name, value in values.items() if value} for part, values in parts.items()}
 
 
 def _healthcheck(server: Server, launch: Launch) -> dict[str, JSON] | None:

@@ -9,12 +9,10 @@ from typing import Any
 from renderer.launch import launch
 from renderer.model import JSON, Server
 from renderer.targets.compose.names import NETWORK, STREAM_PROJECT, has_gateway, labels, part_of, volume_labels
-from renderer.targets.compose.references import FileMounts, env_path, origin, references, variable
+from renderer.targets.compose.references import FileMounts, Need, env_path, origin, references, variable
 from renderer.targets.compose.service import service
 from renderer.targets.compose.sidecars import COMPLETED, bridge, gateway, prepare
 from renderer.targets.compose.volumes import volumes
-
-Facts = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +21,15 @@ class Part:
 
     ``context`` is for the templates, ``keys`` the names in each section that are the server's, ``beside``
     the files next to the compose file. ``variables`` and ``needed`` (paths) must be there before it
-    starts, each with its meaning.
+    starts.
     """
 
     server: Server
     context: Mapping[str, Any]
     keys: Mapping[str, tuple[str, ...]]
     beside: Mapping[str, str]
-    variables: Facts
-    needed: Facts
+    variables: tuple[Need, ...]
+    needed: tuple[Need, ...]
 
 
 def part(server: Server, *, inline: bool) -> Part:
@@ -39,24 +37,24 @@ def part(server: Server, *, inline: bool) -> Part:
     started = launch(server)
     files = FileMounts(server, inline)
     owned = volumes(server, started)
-    context = {
-        "service": service(server, started, files),
-        "prepare": prepare(server, started, owned),
-        "bridge": bridge(server, started),
+    helpers = {"prepare": prepare(server, started, owned), "bridge": bridge(server, started)}
+    first: dict[str, JSON] = {helper["key"]: COMPLETED for helper in helpers.values() if helper}
+    context: dict[str, Any] = {
+        "service": {**service(server, started, files), "depends_on": first},
+        **helpers,
         "gateway": gateway(server),
         "networks": _networks(server),
         "volumes": [{"key": v.key, "note": v.note, "labels": volume_labels(server)} for v in owned],
         "configs": files.configs,
         "secrets": files.secrets,
     }
-    context["service"]["depends_on"] = {context[role]["key"]: COMPLETED for role in ("prepare", "bridge") if context[role]}
     return Part(server, context, _keys(context), files.beside, _variables(server), _needed(server, files))
 
 
-def _networks(server: Server) -> list[dict[str, JSON]]:
+def _networks(server: Server) -> list[dict[str, Any]]:
     if not has_gateway(server):
         return []
-    return [{"key": part_of(server, "internal"), "labels": {**labels(server, "network")}}]
+    return [{"key": part_of(server, "internal"), "labels": labels(server, "network")}]
 
 
 def _keys(context: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
@@ -71,19 +69,16 @@ def _keys(context: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _variables(server: Server) -> Facts:
-    return tuple(
-        (variable(ref), f"{origin(ref)}{', may stay empty' if ref.optional else ''}") for _, ref in references(server)
-    )
+def _variables(server: Server) -> tuple[Need, ...]:
+    return tuple(Need(variable(ref), origin(ref), ref.optional) for _, ref in references(server))
 
 
-def _needed(server: Server, files: FileMounts) -> Facts:
-    user = server.security.run_as_user
+def _needed(server: Server, files: FileMounts) -> tuple[Need, ...]:
     whole = [
-        (env_path(item), f"all keys of {item.kind} {item.name} as NAME=value{', optional' if item.optional else ''}")
+        Need(env_path(item), f"all keys of {item.kind} {item.name}, a line NAME=value each", item.optional)
         for item in server.env_from
     ]
-    return (*whole, *((path, f"{meaning}, readable by user {user}") for path, meaning in files.needed))
+    return (*whole, *files.needed)
 
 
 def view(parts: Sequence[Part], *, one_stream: bool) -> dict[str, Any]:
@@ -92,8 +87,8 @@ def view(parts: Sequence[Part], *, one_stream: bool) -> dict[str, Any]:
         "project": STREAM_PROJECT if one_stream else parts[0].server.resource_name,
         "one_stream": one_stream,
         "servers": [dict(one.context) for one in parts],
-        "variables": facts(one.variables for one in parts),
-        "needed": facts(one.needed for one in parts),
+        "variables": _lines(need for one in parts for need in one.variables),
+        "needed": _lines(need for one in parts for need in one.needed),
         "shared_network": NETWORK if any(NETWORK in one.keys["networks"] for one in parts) else "",
         "networks": [network for one in parts for network in one.context["networks"]],
         "volumes": [volume for one in parts for volume in one.context["volumes"]],
@@ -102,7 +97,14 @@ def view(parts: Sequence[Part], *, one_stream: bool) -> dict[str, Any]:
     }
 
 
-def facts(lists: Iterable[Facts]) -> list[dict[str, str]]:
-    """Each name once, in the order of the servers."""
-    meanings = dict(pair for one in lists for pair in one)
-    return [{"name": name, "meaning": meaning} for name, meaning in meanings.items()]
+def once(needs: Iterable[Need]) -> list[Need]:
+    """Each name once, in the order of the servers; what one of them cannot do without is not optional."""
+    found: dict[str, Need] = {}
+    for need in needs:
+        if need.name not in found or found[need.name].optional:
+            found[need.name] = need
+    return list(found.values())
+
+
+def _lines(needs: Iterable[Need]) -> list[JSON]:
+    return [f"- {need.name}: {need.meaning}{', optional' if need.optional else ''}" for need in once(needs)]

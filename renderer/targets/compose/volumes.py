@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from renderer.launch import Launch
 from renderer.model import JSON, Server, Writable
-from renderer.targets.compose.amounts import bytes_of
+from renderer.targets.compose.amounts import tmpfs_size
 from renderer.targets.compose.names import part_of
 
 
@@ -62,5 +62,5 @@ def _tmpfs_entry(server: Server, writable: Writable) -> str:
     security = server.security
     # Sticky and everybody's, as programs expect of the folders for temporary files.
     mode = "1777" if writable.path in ("/tmp", "/var/tmp") else "0700"  # noqa: S108
-    options = f"uid={security.run_as_user},gid={security.run_as_group},mode={mode},size={bytes_of(writable.size)}"
+    options = f"uid={security.run_as_user},gid={security.run_as_group},mode={mode},size={tmpfs_size(writable.size)}"
     return f"{writable.path}:{options}{',exec' if writable.executable else ''}"

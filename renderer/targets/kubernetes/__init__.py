@@ -43,7 +43,8 @@ class Kubernetes:
         }
         template = "kubernetes/namespace.yaml.j2"
         text = render(template, context)
-        return [Rendered("namespace.yaml", text, template, context, f"namespace {options.namespace}")]
+        subject = f"namespace {options.namespace}"
+        return [Rendered("namespace.yaml", text, template, context, subject, ("Namespace", options.namespace))]
 
     def build(self, group: Sequence[Server], options: Options) -> tuple[list[Rendered], list[Problem]]:
         """The objects of the group's servers, in the order of the table."""
@@ -77,7 +78,8 @@ def _objects(server: Server, options: Options) -> list[Rendered]:
             }
             text = render(kind.template, context)
             path = f"{server.name}/{instance.stem}.yaml"
-            documents.append(Rendered(path, text, kind.template, context, f"server {server.name}"))
+            identity = (kind.kind, instance.name)
+            documents.append(Rendered(path, text, kind.template, context, f"server {server.name}", identity))
     return documents
 
 

@@ -41,6 +41,7 @@ def view(server: Server, launch: Launch, options: Options) -> dict[str, Any]:
         "protocol": "streamable-http" if server.transport.type == "stdio" else server.transport.type,
         "port": server.transport.port,
         "path": server.transport.path,
+        "sticky": server.replicas > 1,
         "ingress": ingress_peers(server),
         "egress": egress_rules(server),
         "hosts_not_enforced": hosts_not_enforced(server),

@@ -1,0 +1,92 @@
+"""Compose files: a project for each server of a tree, or one for all servers of a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from renderer.check.compose import faults
+from renderer.check.documents import located, parsed
+from renderer.errors import Problem
+from renderer.launch import launch
+from renderer.model import Options, Rendered, Server
+from renderer.render import render
+from renderer.target import Ignored
+from renderer.targets.compose.across import clashes
+from renderer.targets.compose.limits import LIMITS, stream_limits
+from renderer.targets.compose.patching import patched
+from renderer.targets.compose.view import Part, once, part, view
+
+_TEMPLATE = "compose/project.yaml.j2"
+
+
+class Compose:
+    """The target ``compose``."""
+
+    name = "compose"
+    summary = "Compose files, for docker compose on one machine"
+    ignored: Mapping[str, Ignored] = {
+        "spec.workload": Ignored("compose has services only"),
+        "spec.serviceAccount": Ignored("containers of compose have no identity in a cluster"),
+        "spec.network.ingress": Ignored("whoever is on mcpctl-network may connect, and who reaches the machine's port"),
+        "spec.resources.requests.cpu": Ignored("docker compose reserves no CPU"),
+    }
+
+    def groups(self, servers: Sequence[Server], *, one_stream: bool) -> list[tuple[Server, ...]]:
+        """One project for all in a stream, which is one document; else one for each."""
+        if one_stream:
+            return [tuple(servers)] if servers else []
+        return [(server,) for server in servers]
+
+    def shared(self, options: Options) -> list[Rendered]:
+        """Nothing: the first project makes the shared network."""
+        del options
+        return []
+
+    def build(self, group: Sequence[Server], options: Options) -> tuple[list[Rendered], list[Problem]]:
+        """The compose file of one project, and in a tree what stands beside it."""
+        parts = [part(server, inline=options.one_stream) for server in group]
+        context = view(parts, one_stream=options.one_stream)
+        folder = "" if options.one_stream else f"{group[0].name}/"
+        subject = "all servers" if options.one_stream else f"server {group[0].name}"
+        document = Rendered(f"{folder}compose.yaml", render(_TEMPLATE, context), _TEMPLATE, context, subject)
+        document, unmatched = patched(document, parts)
+        beside = [] if options.one_stream else _beside(parts[0], folder, subject)
+        return [document, *beside], [*unmatched, *clashes(group), *_limits(group, options)]
+
+    def check(self, documents: Sequence[Rendered], options: Options) -> list[Problem]:
+        """The Compose Specification, and what docker compose refuses beyond it; of each project alone."""
+        del options
+        problems = []
+        # Without a template: a file that stands beside a compose file.
+        for document in (d for d in documents if d.template):
+            data, unreadable = parsed(document)
+            problems += unreadable or [located(document, fault) for fault in faults(data)]
+        return problems
+
+
+def _limits(group: Sequence[Server], options: Options) -> list[Problem]:
+    """What cannot be expressed, or not in a stream."""
+    problems = []
+    for server in group:
+        started = launch(server)
+        found = [fault for limit in LIMITS for fault in limit(server, started)]
+        found += stream_limits(server) if options.one_stream else ()
+        problems += [server.problem(fault) for fault in found]
+    return problems
+
+
+def _beside(part: Part, folder: str, subject: str) -> list[Rendered]:
+    """Files that are no documents: ``template`` is empty, and nobody parses them."""
+    texts = dict(part.beside)
+    if part.variables:
+        texts[".env.example"] = _env_example(part)
+    return [Rendered(f"{folder}{path}", text, "", {}, subject) for path, text in texts.items()]
+
+
+def _env_example(part: Part) -> str:
+    lines = ["# Copy to .env and put in the real values. Never commit that file."]
+    for need in once(part.variables):
+        # In single quotes compose takes a value literally, whatever '$' is in it.
+        value = ("# Optional: ", "''") if need.optional else ("# ", "'replace-me'")
+        lines += ["", f"{value[0]}{need.meaning}", f"{need.name}={value[1]}"]
+    return "\n".join(lines) + "\n"

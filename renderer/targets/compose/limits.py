@@ -1,0 +1,163 @@
+"""What compose cannot express, or refuses: told at the field of the spec, never dropped in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from renderer.errors import Fault, Severity
+from renderer.launch import Launch
+from renderer.model import Server
+from renderer.quantity import amount
+from renderer.targets.compose.amounts import bytes_of
+from renderer.targets.compose.names import service_labels
+from renderer.targets.compose.references import literal
+from renderer.targets.compose.service import publishes_any_port
+
+#: The least that the engine takes (it calls it 6MB, and counts in powers of 1024).
+LEAST_MEMORY = 6 * 1024**2
+LEAST_CPU = amount("10m")
+#: The access mode that needs no saying.
+USUAL_ACCESS = ("ReadWriteOnce",)
+
+Limit = Callable[[Server, Launch], Iterator[Fault]]
+
+
+def egress_is_all_or_nothing(server: Server, _launch: Launch) -> Iterator[Fault]:
+    """A network is internal or it is not. Told each time: nobody may believe in a rule that is not there."""
+    egress = server.network.egress
+    if egress is not None and not egress.forbidden:
+        yield Fault(
+            ("spec", "network", "egress"),
+            "compose/egress-not-enforced",
+            "not enforced: a compose network is open to everything or closed, so this server may connect to anything",
+            "forbid all egress (egress: {}) where the server needs none, or filter on the machine",
+            Severity.WARNING,
+            at_key=True,
+        )
+
+
+def health_needs_a_program(_server: Server, launch: Launch) -> Iterator[Fault]:
+    """compose checks from inside the container, with what the image holds."""
+    if launch.probe is not None and not launch.check:
+        yield Fault(
+            ("spec", "health"),
+            "compose/health-not-rendered",
+            "no health check is rendered: compose runs it inside the container, and mcpctl cannot know what is in "
+            "this image",
+            "set health.command to a program of the image, or health.enabled to false",
+            Severity.WARNING,
+            at_key=True,
+        )
+
+
+def replicas_share_the_machine(server: Server, _launch: Launch) -> Iterator[Fault]:
+    """A machine has each port once, and a project each volume."""
+    if publishes_any_port(server):
+        yield Fault(
+            ("spec", "replicas"),
+            "compose/replicas-port",
+            f"{server.replicas} containers cannot share port {server.network.publish.port} of the machine: each gets a "
+            "free one ('docker compose ps' shows it)",
+            "use one replica for a fixed port",
+            Severity.WARNING,
+        )
+    alone = [i for i, v in enumerate(server.storage) if server.replicas > 1 and "ReadWriteMany" not in v.access_modes]
+    for i in alone:
+        yield Fault(
+            ("spec", "replicas"),
+            "compose/replicas-share-volume",
+            f"{server.replicas} containers would write into one volume '{server.storage[i].name}' (spec.storage[{i}]): "
+            "compose has none for each",
+            "use one replica, or accessModes [ReadWriteMany] where the server can share it",
+        )
+
+
+def local_volumes_are_plain(server: Server, _launch: Launch) -> Iterator[Fault]:
+    """A local volume is a folder of the machine."""
+    if server.storage:
+        yield _warning(("spec", "storage", 0, "size"), "storage-size", "the size of a local volume is not enforced")
+    for i, volume in enumerate(server.storage):
+        if volume.storage_class:
+            yield _warning(("spec", "storage", i, "storageClass"), "storage-class", "compose knows no storage classes")
+        if volume.access_modes != USUAL_ACCESS:
+            yield _warning(("spec", "storage", i, "accessModes"), "access-modes", "compose knows no access modes")
+
+
+def file_modes_are_the_hosts(server: Server, _launch: Launch) -> Iterator[Fault]:
+    """A file is mounted with the mode that it has on the machine."""
+    for file in server.files:
+        if file.mode & 0o111:
+            yield Fault(
+                ("spec", "files", file.path, "mode"),
+                "compose/file-mode",
+                "compose gives a file no mode of its own, so a rendered file cannot be made executable",
+                "put the program into the image, or start it through its interpreter",
+            )
+        elif file.mode != 0o444:
+            reason = "compose gives a file no mode of its own: it has the one that it has on the machine"
+            yield _warning(("spec", "files", file.path, "mode"), "file-mode", reason)
+
+
+def amounts_are_large_enough(server: Server, _launch: Launch) -> Iterator[Fault]:
+    """What the engine refuses at the start."""
+    parts = (("requests", server.resources.requests), ("limits", server.resources.limits))
+    for part, amounts in parts:
+        if amounts.memory and bytes_of(amounts.memory) < LEAST_MEMORY:
+            text = f"{amounts.memory} is less memory than the engine accepts"
+            yield Fault(("spec", "resources", part, "memory"), "compose/memory-minimum", text, "at least 6Mi")
+    cpu = server.resources.limits.cpu
+    if cpu and amount(cpu) < LEAST_CPU:
+        text = f"{cpu} is less CPU than the engine accepts"
+        yield Fault(("spec", "resources", "limits", "cpu"), "compose/cpu-minimum", text, "at least 10m")
+
+
+def annotations_become_labels(server: Server, _launch: Launch) -> Iterator[Fault]:
+    """compose has one kind of them, and some that steer docker compose itself."""
+    for section, given in (("labels", server.labels), ("annotations", server.annotations)):
+        for key in given:
+            if key.startswith("com.docker."):
+                text = "docker compose finds its own containers by labels of this domain"
+                where = ("metadata", section, key)
+                yield Fault(where, "compose/reserved-label", text, "choose a key of your own", at_key=True)
+    shown = service_labels(server)
+    for key, value in server.annotations.items():
+        if shown[key] != literal(value):
+            text = "not rendered: compose has only labels, and a label has this key already"
+            yield _warning(("metadata", "annotations", key), "annotation-hidden", text)
+
+
+#: In the order in which they are told when they stand on one line.
+LIMITS: tuple[Limit, ...] = (
+    egress_is_all_or_nothing,
+    health_needs_a_program,
+    replicas_share_the_machine,
+    local_volumes_are_plain,
+    file_modes_are_the_hosts,
+    amounts_are_large_enough,
+    annotations_become_labels,
+)
+
+
+def stream_limits(server: Server) -> Iterator[Fault]:
+    """What one file without neighbours cannot hold: files are then copied into the container."""
+    copied = [file for file in server.files if isinstance(file.source, str)]
+    if copied and server.security.read_only_root:
+        yield _warning(
+            ("spec", "files"),
+            "read-only",
+            "the root file system is left writable: compose copies files of a stream into the container",
+            "use --out DIR, where files stand beside the compose file",
+        )
+    for file in copied:
+        above = [w.path for w in server.security.writable if file.path.startswith(f"{w.path}/")]
+        if above:
+            yield Fault(
+                ("spec", "files", file.path),
+                "compose/file-below-tmpfs",
+                f"'{above[0]}' is mounted when the container starts, and hides a file that was copied there before",
+                "use --out DIR, where files stand beside the compose file, or another path",
+            )
+
+
+def _warning(path: tuple[str | int, ...], rule: str, message: str, hint: str = "") -> Fault:
+    return Fault(path, f"compose/{rule}", message, hint, Severity.WARNING, at_key=True)

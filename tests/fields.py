@@ -1,0 +1,165 @@
+"""Every field of the schema, where the examples use it, and a valid document in which only it differs.
+
+The guards of the later stages are built on this: a field whose change changes nothing was dropped.
+A field is named by its path in the schema: ``spec.env.*.secret``, ``spec.storage[].size``.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+
+from renderer import assets
+from renderer.load import load
+from renderer.model import JSON, DocumentPath
+
+EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
+SCHEMA = assets.schema("mcpserver")
+#: Say what the document is, not what is rendered.
+NOT_RENDERED = {
+    "$schema": "tells editors where the schema is",
+    "apiVersion": "has one value",
+    "kind": "has one value",
+}
+#: Mappings that the schema leaves open.
+FREE = {"spec.patches[].merge"}
+_VALID = jsonschema_rs.Draft202012Validator(SCHEMA)
+
+Change = tuple[str, DocumentPath, dict[str, Any]]
+
+
+@cache
+def documents() -> tuple[dict[str, JSON], ...]:
+    """All documents of ``docs/examples``; everything.yaml among them uses every field."""
+    sources, problems = load([str(EXAMPLES)], stdin=None)
+    assert problems == []
+    return tuple(source.data for source in sources)
+
+
+@cache
+def declared() -> tuple[str, ...]:
+    """Every field of the schema that holds a value itself, not only further fields."""
+    paths = dict.fromkeys(_declared(SCHEMA, ""))
+    return tuple(path for path in paths if not any(re.match(re.escape(path) + r"[.\[]", other) for other in paths))
+
+
+def _declared(schema: Mapping[str, Any], path: str) -> Iterator[str]:
+    for branch in _branches(schema):
+        for name, inner in branch.get("properties", {}).items():
+            yield _below(path, name)
+            yield from _declared(inner, _below(path, name))
+        for step, inner in _members(branch):
+            yield path + step
+            yield from _declared(inner, path + step)
+
+
+def changes(document: dict[str, JSON]) -> Iterator[Change]:
+    """Field, place and the changed document, for each field of it that can be changed alone."""
+    for field, place, schema in _used(SCHEMA, document, "", ()):
+        for value in _others(schema, _at(document, place)):
+            changed = _with(document, place, value)
+            if changed != document and _VALID.is_valid(changed):
+                yield field, place, changed
+                break
+    for field, place in _members_used(document):
+        changed = _without(document, place)
+        if _VALID.is_valid(changed):
+            yield field, place, changed
+
+
+def _used(
+    schema: Mapping[str, Any], value: JSON, path: str, place: DocumentPath
+) -> Iterator[tuple[str, DocumentPath, Mapping[str, Any]]]:
+    if not isinstance(value, dict | list) or path in FREE:
+        yield path, place, schema
+        return
+    for branch in _branches(schema):
+        for step, key, inner in _steps(branch, value):
+            field = path + step if step in ("[]", ".*") else _below(path, step)
+            yield from _used(inner, value[key], field, (*place, key))  # type: ignore[call-overload,index]
+
+
+def _steps(schema: Mapping[str, Any], value: Any) -> Iterator[tuple[str, str | int, Mapping[str, Any]]]:
+    known = schema.get("properties", {})
+    if isinstance(value, dict):
+        yield from ((name, name, known[name]) for name in value if name in known)
+    for step, inner in _members(schema):
+        fits = isinstance(value, dict if step == ".*" else list)
+        keys = [key for key in value if key not in known] if step == ".*" and fits else range(len(value))
+        yield from ((step, key, inner) for key in keys if fits)
+
+
+def _members_used(document: dict[str, JSON]) -> Iterator[tuple[str, DocumentPath]]:
+    """Members of lists and mappings, and fields: what can be left out."""
+    seen: dict[DocumentPath, str] = {}
+    for field, place, _ in _used(SCHEMA, document, "", ()):
+        steps = _split(field)
+        for n in range(1, len(place) + 1):
+            seen.setdefault(place[:n], "".join(steps[:n]).removeprefix("."))
+    yield from ((field, place) for place, field in seen.items())
+
+
+def _split(field: str) -> list[str]:
+    return re.findall(r"\.[^.\[]+|\[\]", f".{field}")
+
+
+def _branches(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The schema and its forms, without references; conditions only narrow what these declare."""
+    while "$ref" in schema:
+        inner = SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]]
+        schema = {**inner, **{key: value for key, value in schema.items() if key != "$ref"}}
+    forms = [branch for part in (schema, *schema.get("allOf", ())) for branch in part.get("oneOf", ())]
+    return [schema, *(found for form in forms for found in _branches(form))]
+
+
+def _members(schema: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    if isinstance(schema.get("additionalProperties"), dict):
+        yield ".*", schema["additionalProperties"]
+    if isinstance(schema.get("items"), dict):
+        yield "[]", schema["items"]
+
+
+def _below(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _others(schema: Mapping[str, Any], value: JSON) -> Iterator[JSON]:
+    """Other values of the same type, the likeliest to be valid first."""
+    if isinstance(value, bool):
+        yield not value
+    elif isinstance(value, int):
+        yield from (value + 1, value - 1)
+    elif isinstance(value, dict):
+        yield {**value, "changed": 1}
+    elif isinstance(value, str):
+        yield from (other for branch in _branches(schema) for other in branch.get("enum", ()) if other != value)
+        yield from (f"{value}x", f"{value}1", f"x{value}", re.sub("[0-9](?=[^0-9]*$)", _next_digit, value))
+        yield from (re.sub("[0-9]", _next_digit, value, count=1), f"{value[:-1]}9")
+
+
+def _next_digit(found: re.Match[str]) -> str:
+    return str((int(found[0]) + 1) % 8)
+
+
+def _at(document: Any, place: DocumentPath) -> Any:
+    for step in place:
+        document = document[step]
+    return document
+
+
+def _with(document: dict[str, JSON], place: DocumentPath, value: JSON) -> dict[str, Any]:
+    changed = copy.deepcopy(document)
+    _at(changed, place[:-1])[place[-1]] = value
+    return changed
+
+
+def _without(document: dict[str, JSON], place: DocumentPath) -> dict[str, Any]:
+    changed = copy.deepcopy(document)
+    del _at(changed, place[:-1])[place[-1]]
+    return changed

@@ -1,0 +1,76 @@
+"""Several processes: the same documents and Problems as one, and an exact word where parts clash."""
+
+from __future__ import annotations
+
+import os
+from io import BytesIO
+
+import pytest
+
+from renderer import parallel, pipeline
+from renderer.model import Options
+from renderer.registry import target
+
+OPTIONS = Options("mcpctl", "1.35")
+
+SPEC = """\
+apiVersion: mcpctl.io/v1alpha1
+kind: McpServer
+metadata: {{name: {name}}}
+spec:
+  image: registry.example.com/{name}:1.0
+  transport: {{type: streamable-http}}
+  network: {{egress: {{hosts: ["api.example.com"]}}}}
+  storage: [{{name: {volume}, size: 1Gi, mountPath: /data}}]
+"""
+
+
+def specs(servers: list[tuple[str, str]]) -> pipeline.Specs:
+    text = "---\n".join(SPEC.format(name=name, volume=volume) for name, volume in servers)
+    read = pipeline.read(["-"], BytesIO(text.encode()))
+    assert not read.problems
+    return read
+
+
+@pytest.fixture
+def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 3}, raising=False)
+    monkeypatch.setattr(parallel, "FEWEST_GROUPS", 4)
+
+
+def on_one_core(read: pipeline.Specs, monkeypatch: pytest.MonkeyPatch) -> pipeline.Output:
+    with monkeypatch.context() as patch:
+        patch.setattr(parallel, "FEWEST_GROUPS", 10**9)
+        return pipeline.render(read, target("kubernetes"), OPTIONS)
+
+
+def facts(output: pipeline.Output) -> tuple[object, ...]:
+    return [(d.path, d.text, d.subject, d.identity) for d in output.documents], output.problems
+
+
+@pytest.mark.usefixtures("four_cores")
+@pytest.mark.parametrize("count", [4, 5, 11])
+def test_same_documents_and_problems_in_the_same_order(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = specs([(f"server-{i}", "data") for i in range(count)])
+    several = pipeline.render(read, target("kubernetes"), OPTIONS)
+    assert facts(several) == facts(on_one_core(read, monkeypatch))
+    assert len(several.problems) == count
+    # The first part was made here and kept what the others did not send.
+    assert several.documents[1].context
+    assert not several.documents[-1].context
+
+
+@pytest.mark.usefixtures("four_cores")
+def test_objects_of_one_identity_in_two_parts_are_told_as_on_one_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Both claims are called mcp-a-b-c.
+    read = specs([("a", "b-c"), ("x", "data"), ("y", "data"), ("a-b", "c")])
+    several = pipeline.render(read, target("kubernetes"), OPTIONS)
+    assert facts(several) == facts(on_one_core(read, monkeypatch))
+    assert any(p.rule == "api/duplicate-identity" or "duplicate" in p.rule for p in several.problems)
+
+
+@pytest.mark.usefixtures("four_cores")
+def test_a_child_that_dies_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "_send", lambda sender, *_: (sender.close(), os._exit(9)))
+    with pytest.raises(EOFError):
+        pipeline.render(specs([(f"server-{i}", "data") for i in range(8)]), target("kubernetes"), OPTIONS)
