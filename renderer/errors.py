@@ -134,11 +134,12 @@ class Defect(McpctlError):
 
 
 def excerpt(text: str, limit: int = 40) -> str:
-    """Text of a user on one line, cut to ``limit``, safe for a terminal or a CI log.
+    """Text of a user on one line, safe for a terminal or a CI log, at most ``limit`` characters long.
 
-    What does not print is escaped: ANSI sequences, line breaks, bidirectional controls, surrogates.
+    Everything that does not print is escaped: ANSI sequences, line breaks, bidirectional controls, lone surrogates.
     """
-    cut = text if len(text) <= limit else text[: limit - 1] + "…"
-    if cut.isprintable():
-        return cut
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in cut)
+    # Cut before escaping as well as after it: a message about a megabyte of NULs must stay cheap.
+    cut = text[: limit + 1]
+    if not cut.isprintable():
+        cut = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in cut)
+    return cut if len(cut) <= limit else cut[: limit - 1] + "…"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeGuard
 
 from renderer.errors import Defect, Fault
 from renderer.model import JSON, Marks, Patch, Rendered, Server
@@ -23,22 +23,24 @@ def patch_documents(documents: Sequence[Rendered], server: Server, target: str) 
     for patch in server.patches:
         if patch.target != target:
             continue
-        matches = [i for i, document in enumerate(patched) if _matches(patch, _read(document.text).data)]
+        # By what was rendered, so that an earlier patch that changes a name does not hide the object.
+        identities = [document.identity for document in documents]
+        matches = [i for i, (kind, name) in enumerate(identities) if _matches(patch, kind, name)]
         if not matches:
-            faults.append(_no_match(patch, [_read(d.text).data for d in patched]))
+            faults.append(_no_match(patch, identities))
         for i in matches:
             text = merge_text(patched[i].text, patch.merge, f"spec.patches[{patch.position}] of server {server.name}")
             patched[i] = patched[i]._replace(text=text)
     return patched, faults
 
 
-def _matches(patch: Patch, data: Any) -> bool:
-    return patch.kind == data["kind"] and patch.name in (None, data["metadata"]["name"])
+def _matches(patch: Patch, kind: str, name: str) -> bool:
+    return patch.kind == kind and patch.name in (None, name)
 
 
-def _no_match(patch: Patch, objects: Sequence[Any]) -> Fault:
-    kinds = sorted({o["kind"] for o in objects})
-    names = sorted({o["metadata"]["name"] for o in objects if o["kind"] == patch.kind})
+def _no_match(patch: Patch, identities: Sequence[tuple[str, ...]]) -> Fault:
+    kinds = sorted({kind for kind, _ in identities})
+    names = sorted({name for kind, name in identities if kind == patch.kind})
     wrong_kind = patch.kind not in kinds
     known, word = (kinds, patch.kind) if wrong_kind else (names, patch.name or "")
     close = difflib.get_close_matches(word, known, 1, 0.6)
@@ -70,22 +72,27 @@ def merge_text(text: str, patch: Mapping[str, JSON], origin: str) -> str:
     document = _read(text, marks=True)
     assert isinstance(document.data, dict) and document.marks, "a template makes a mapping"
     lines = text.split("\n")
+    expected = merged(document.data, dict(patch))
+    if not (document.data and expected):  # no lines to keep, or none that stay
+        return f"# changed by {origin}\n{block(expected, 0)}\n"
     edits: list[_Edit] = []
-    _merge(_Node(document.data, document.marks, _end(lines, 0, len(lines))), patch, lines, edits, origin)
-    for edit in sorted(edits, key=lambda e: e.start, reverse=True):
+    _merge(_Node(document.data, document.marks, _end(lines, 0, len(lines), 0)), patch, lines, edits, origin)
+    # From the end to the start; where several meet, what stands first in the result is put in last.
+    for edit in sorted(edits, key=lambda e: (-e.start, e.end == e.start, e.indent)):
         lines[edit.start : edit.end] = edit.lines
     result = "\n".join(lines)
-    if _read(result).data != merged(document.data, dict(patch)):
+    if _read(result).data != expected:
         raise Defect(f"{origin} could not be merged into the text of the template")
     return result
 
 
 @dataclass(frozen=True, slots=True)
 class _Edit:
-    """Lines ``start`` up to ``end`` (from 0, end not included) are replaced."""
+    """Lines ``start`` up to ``end`` (from 0, end not included) are replaced by ``lines`` at ``indent``."""
 
     start: int
     end: int
+    indent: int
     lines: list[str]
 
 
@@ -111,27 +118,42 @@ def _merge(node: _Node, patch: Mapping[str, JSON], lines: list[str], edits: list
             continue
         mark = children[key]
         start = mark.key_line - 1
-        end = _end(lines, start, next((s for s in starts if s > start), node.end))
+        end = _end(lines, start, next((s for s in starts if s > start), node.end), indent)
         old = node.data[key]
-        if isinstance(value, dict) and isinstance(old, dict) and old and mark.line > mark.key_line:
+        if value is None:
+            edits.append(_Edit(start, end, indent, [f"{' ' * indent}# {scalar(key)} is removed by {origin}"]))
+        elif isinstance(value, dict) and _is_block(old, mark) and merged(old, value):
             _merge(_Node(old, mark, end), value, lines, edits, origin)
-        elif value is None:
-            edits.append(_Edit(start, end, [f"{' ' * indent}# {scalar(key)} is removed by {origin}"]))
         else:
-            edits.append(_Edit(start, end, _lines({key: merged(old, value)}, indent, f"changed by {origin}")))
+            note = f"changed by {origin}"
+            edits.append(_Edit(start, end, indent, _lines({key: merged(old, value)}, indent, note)))
     if added:
-        edits.append(_Edit(node.end, node.end, _lines(added, indent, f"added by {origin}")))
+        edits.append(_Edit(node.end, node.end, indent, _lines(added, indent, f"added by {origin}")))
+
+
+def _is_block(old: JSON, mark: Marks) -> TypeGuard[dict[str, JSON]]:
+    """Whether it is a mapping of which each key has a line of its own, so that it can be merged line by line."""
+    return isinstance(old, dict) and bool(old) and mark.line > mark.key_line
 
 
 def _lines(data: dict[str, JSON], indent: int, note: str) -> list[str]:
     return [f"{' ' * indent}# {note}", *block(data, indent).split("\n")]
 
 
-def _end(lines: Sequence[str], start: int, end: int) -> int:
-    """``end`` without the comments and blank lines before it, which belong to what comes next."""
-    while end > start + 1 and (not lines[end - 1].strip() or lines[end - 1].lstrip().startswith("#")):
+def _end(lines: Sequence[str], start: int, end: int, indent: int) -> int:
+    """``end`` without the blank lines and comments before it, which belong to what comes next.
+
+    What is indented deeper than ``indent``, that of the key, is no comment on its successor: it may be
+    the last line of a text.
+    """
+    while end > start + 1 and _is_between(lines[end - 1], indent):
         end -= 1
     return end
+
+
+def _is_between(line: str, indent: int) -> bool:
+    text = line.lstrip(" ")
+    return not text or (text.startswith("#") and len(line) - len(text) <= indent)
 
 
 def _read(text: str, *, marks: bool = False) -> Document:

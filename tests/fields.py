@@ -60,13 +60,12 @@ def _declared(schema: Mapping[str, Any], path: str) -> Iterator[str]:
 
 
 def changes(document: dict[str, JSON]) -> Iterator[Change]:
-    """Field, place and the changed document, for each field of it that can be changed alone."""
+    """Field, place and the changed document, for each change of one field that the schema allows."""
     for field, place, schema in _used(SCHEMA, document, "", ()):
         for value in _others(schema, _at(document, place)):
             changed = _with(document, place, value)
             if changed != document and _VALID.is_valid(changed):
                 yield field, place, changed
-                break
     for field, place in _members_used(document):
         changed = _without(document, place)
         if _VALID.is_valid(changed):

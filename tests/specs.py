@@ -46,7 +46,7 @@ def read_specs(*documents: JSON) -> Specs:
 def server(name: str = "demo", metadata: dict[str, JSON] | None = None, /, **fields: JSON) -> Server:
     """The one Server of a spec that holds."""
     specs = read_specs(spec(name, metadata, **fields))
-    assert errors_in(specs.problems) == []
+    assert [str(problem) for problem in errors_in(specs.problems)] == []
     (found,) = specs.servers
     return found
 

@@ -87,7 +87,8 @@ def inside(value: JSON, step: str, known: set[str]) -> list[JSON]:
 
 
 def forms(schema: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    choices = [schema, *schema.get("allOf", ())]
+    every = schema.get("allOf", ())
+    choices = [schema, *every, *(item["then"] for item in every if "then" in item)]
     for branch in [branch for choice in choices for branch in choice.get("oneOf", ())]:
         yield branch["title"], branch
 

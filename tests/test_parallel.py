@@ -63,7 +63,7 @@ def test_same_documents_and_problems_in_the_same_order(count: int, monkeypatch: 
 @pytest.mark.usefixtures("four_cores")
 def test_objects_of_one_identity_in_two_parts_are_told_as_on_one_core(monkeypatch: pytest.MonkeyPatch) -> None:
     # Both claims are called mcp-a-b-c.
-    read = specs([("a", "b-c"), ("x", "data"), ("y", "data"), ("a-b", "c")])
+    read = specs([("a", "b-c"), ("one", "data"), ("two", "data"), ("a-b", "c")])
     several = pipeline.render(read, target("kubernetes"), OPTIONS)
     assert facts(several) == facts(on_one_core(read, monkeypatch))
     assert any(p.rule == "api/duplicate-identity" or "duplicate" in p.rule for p in several.problems)

@@ -100,16 +100,20 @@ class Teller:
 
     def _unknown_fields(self, case: _Case) -> Iterator[Fault]:
         known = [n for n in self.atlas.properties(case.site) if n not in case.value]
+        # Words that other tools use for the same: what to write here instead, in the schema's own words.
+        instead: Mapping[str, str] = case.site.annotation("x-instead") or {}
         for name in case.kind.unexpected:
-            message = "unknown field" + suggestion(name, known)
-            yield Fault((*case.path, name), f"{self.prefix}/unknown-field", message, at_key=True)
+            hint = instead.get(name.lower(), "")
+            message = "unknown field" + ("" if hint else suggestion(name, known))
+            yield Fault((*case.path, name), f"{self.prefix}/unknown-field", message, hint, at_key=True)
 
     def _missing_field(self, case: _Case) -> Iterator[Fault]:
         name, given = case.kind.property, case.value
         needs = case.site.node.get(str(case.error.evaluation_path[-1]))
         triggers = [t for t in needs if t in given and name in needs[t]] if isinstance(needs, dict) else []
         because = f", which {every([excerpt(t) for t in triggers])} cannot do without" if triggers else ""
-        yield self._fault(case, "missing-field", f"missing field {excerpt(name)}{because}")
+        message = f"missing field {excerpt(name)}{because}"
+        yield Fault(case.path, f"{self.prefix}/missing-field", message, at_key=True)
 
     def _type(self, case: _Case) -> Iterator[Fault]:
         types, value = case.kind.types, case.value
@@ -199,7 +203,7 @@ class Teller:
         missing = only_missing(context)
         if missing:
             message = f"missing one of the fields {either([excerpt(n) for n in missing])}"
-            yield self._fault(case, "missing-field", message)
+            yield Fault(case.path, f"{self.prefix}/missing-field", message, at_key=True)
         elif (branch := nearest_branch(context, self.atlas)) is not None:
             for error in branch:
                 yield from self._faults(error)

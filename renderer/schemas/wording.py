@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from renderer.errors import excerpt as printable
+
 #: Longest piece of a value or name that a message quotes, in characters.
 EXCERPT_LENGTH = 40
 
 _TYPE_WORDS = {
     "string": "text",
-    "integer": "integer",
-    "number": "number",
+    "integer": "an integer",
+    "number": "a number",
     "boolean": "true or false",
     "object": "a mapping",
     "array": "a list",
@@ -25,20 +27,8 @@ def excerpt(value: object) -> str:
         return str(value).lower()
     if isinstance(value, int) and value.bit_length() > EXCERPT_LENGTH * 4:
         return "of very many digits"
-    if not isinstance(value, str):
-        return _short(_printable(str(value)))
-    return f"'{_short(_printable(value))}'"
-
-
-def _printable(text: str) -> str:
-    if text.isprintable():
-        return text
-    # Cut before escaping: a message about a megabyte of NULs must stay cheap.
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[: EXCERPT_LENGTH + 1])
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= EXCERPT_LENGTH else text[: EXCERPT_LENGTH - 1] + "…"
+    shown = printable(str(value), EXCERPT_LENGTH)
+    return f"'{shown}'" if isinstance(value, str) else shown
 
 
 def type_word(value: object) -> str:

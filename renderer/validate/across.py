@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+
 from renderer.errors import Fault, Problem
 from renderer.model import Server
 

@@ -68,8 +68,8 @@ def base_image_moves(server: Server) -> Iterator[Fault]:
         yield Fault(
             ("spec", "transport", "bridge"),
             "spec/base-image-moves",
-            f"{server.transport.bridge} for {package.registry} packages needs a base image with both npm and uv, and the "
-            "tag of that image is rebuilt by its makers",
+            f"{server.transport.bridge} for {package.registry} packages needs a base image with both npm and uv, "
+            "and the tag of that image is rebuilt by its makers",
             "name one of your own with its digest as package.baseImage, or leave 'bridge' out",
             Severity.WARNING,
         )
@@ -312,7 +312,10 @@ def egress_host_ports(server: Server) -> Iterator[Fault]:
     for i, host in enumerate(egress.hosts if egress else ()):
         if not 1 <= host.port <= 65535:
             yield Fault(
-                ("spec", "network", "egress", "hosts", i), "spec/host-port", f"{host.port} is not a port", "write 1 to 65535"
+                ("spec", "network", "egress", "hosts", i),
+                "spec/host-port",
+                f"{host.port} is not a port",
+                "write 1 to 65535",
             )
 
 

@@ -18,18 +18,18 @@ _C = (*_POD, "containers", 0)
 _REFUSED = [
     ((*_C, "workingDr"), "/srv", None, "unknown-field", "unknown field; did you mean 'workingDir'?"),
     (("metadata", "Annotations"), {}, None, "unknown-field", "unknown field; did you mean 'annotations'?"),
-    (("spec", "replicas"), "3", None, "type", "expected integer, got text"),
+    (("spec", "replicas"), "3", None, "type", "expected an integer, got text"),
     (("metadata", "labels", "x"), 1, None, "type", "expected text, got integer"),
     (("spec", "selector"), GONE, ("spec",), "missing-field", "missing field 'selector'"),
     ((*_POD, "volumes", 0, "emptyDir"), None, None, "null", "expected a mapping, got nothing (null)"),
-    ((*_C, "resources", "limits", "cpu"), None, None, "null", "expected text or number, got nothing (null)"),
-    ((*_C, "resources", "limits", "cpu"), [1], None, "type", "expected text or number, got a list"),
+    ((*_C, "resources", "limits", "cpu"), None, None, "null", "expected text, or a number, got nothing (null)"),
+    ((*_C, "resources", "limits", "cpu"), [1], None, "type", "expected text, or a number, got a list"),
     (
         (*_C, "livenessProbe", "tcpSocket", "port"),
         {},
         None,
         "type",
-        "expected text or integer, got a mapping",
+        "expected text, or an integer, got a mapping",
     ),
     (
         ("kind",),

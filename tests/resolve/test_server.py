@@ -54,9 +54,9 @@ def test_what_is_not_rendered_is_not_in_the_server() -> None:
     [
         ({}, "image", IMAGE),
         ({}, "package", None),
-        ({"package": OCI}, "image", "ghcr.io/acme/server:v1"),
-        ({"package": {**OCI, "version": "sha256:" + "0" * 64}}, "image", "ghcr.io/acme/server@sha256:" + "0" * 64),
-        ({"package": OCI}, "package", None),
+        ({"package": OCI, "command": ["x"]}, "image", "ghcr.io/acme/server:v1"),
+        ({"package": {**OCI, "version": f"sha256:{'0' * 64}"}, "command": ["x"]}, "image", "ghcr.io/acme/server@sha256:" + "0" * 64),
+        ({"package": OCI, "command": ["x"]}, "package", None),
         ({"package": NPM}, "image", None),
         ({"package": NPM}, "package", Package("npm", "@acme/server", "1.2.3", None)),
         ({"package": {**PYPI, "baseImage": "uv:1"}}, "package", Package("pypi", "acme-server", "1.2.3", "uv:1")),

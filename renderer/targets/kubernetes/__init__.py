@@ -93,7 +93,7 @@ def _limits(server: Server) -> list[Fault]:
             ("spec", "network", "egress", "hosts"),
             "kubernetes/egress-hosts",
             "host names are not enforced: a NetworkPolicy knows only addresses and ports, so these ports are open "
-            "to every public address",
+            "to every public address, and closed to private ones",
             "list address blocks under network.egress.cidrs where that is too wide",
             Severity.WARNING,
             at_key=True,

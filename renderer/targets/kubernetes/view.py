@@ -71,7 +71,7 @@ def selector(server: Server) -> dict[str, str]:
 
 def literal(text: str) -> str:
     """Text that the kubelet leaves alone: it expands ``$(VAR)`` and reads ``$$`` as ``$``."""
-    return re.sub(r"\$(?=[$(])", "$$$$", text)
+    return re.sub(r"\$(?=[$(])", "$$", text)
 
 
 def _pod_annotations(server: Server, config_data: dict[str, str]) -> dict[str, str]:
@@ -110,7 +110,7 @@ def _container(server: Server, launch: Launch, files: FileMounts) -> dict[str, A
             "fs_group": security.fs_group,
             "read_only_root": security.read_only_root,
         },
-        "bridge_copy": _bridge_copy(launch),
+        "bridge_copy": _bridge_copy(server, launch),
         "mounts": _mounts(server, launch, files),
         "volumes": _volumes(server, launch, files),
     }
@@ -162,7 +162,7 @@ def _probe(server: Server, probe: Probe | None) -> dict[str, JSON] | None:
 
 def _action(server: Server, probe: Probe) -> dict[str, JSON]:
     if probe.command:
-        return {"exec": {"command": list(probe.command)}}
+        return {"exec": {"command": [literal(text) for text in probe.command]}}
     port: JSON = "mcp" if probe.port == server.transport.port else probe.port
     if probe.path is None:
         return {"tcpSocket": {"port": port}}
@@ -177,19 +177,22 @@ def _resources(resources: Resources) -> dict[str, JSON]:
     }
 
 
-def _bridge_copy(launch: Launch) -> dict[str, JSON] | None:
+def _bridge_copy(server: Server, launch: Launch) -> dict[str, JSON] | None:
     copy = launch.copy
     if copy is None:
         return None
-    return {"image": copy.image, "args": list(copy.args), "volume": copy.volume, "mount_path": copy.mount_path}
+    volume = _own_name(copy.volume, server)
+    return {"image": copy.image, "args": list(copy.args), "volume": volume, "mount_path": copy.mount_path}
 
 
 def _mounts(server: Server, launch: Launch, files: FileMounts) -> list[dict[str, JSON]]:
     mounts: list[dict[str, JSON]] = [{"name": v.name, "mountPath": v.mount_path} for v in server.storage]
     mounts += files.mounts
     if launch.copy:
-        mounts.append({"name": launch.copy.volume, "mountPath": launch.copy.mount_path, "readOnly": True})
-    mounts += [{"name": f"writable-{i}", "mountPath": w.path} for i, w in enumerate(launch.writable)]
+        mounts.append({"name": _own_name(launch.copy.volume, server), "mountPath": launch.copy.mount_path, "readOnly": True})
+    mounts += [
+        {"name": _own_name(f"writable-{i}", server), "mountPath": w.path} for i, w in enumerate(launch.writable)
+    ]
     return mounts
 
 
@@ -202,11 +205,20 @@ def _volumes(server: Server, launch: Launch, files: FileMounts) -> list[dict[str
         ]
     volumes += files.volumes
     if launch.copy:
-        volumes.append({"name": launch.copy.volume, "emptyDir": {"sizeLimit": launch.copy.size}})
+        volumes.append({"name": _own_name(launch.copy.volume, server), "emptyDir": {"sizeLimit": launch.copy.size}})
     volumes += [
-        {"name": f"writable-{i}", "emptyDir": {"sizeLimit": w.size}} for i, w in enumerate(launch.writable)
+        {"name": _own_name(f"writable-{i}", server), "emptyDir": {"sizeLimit": w.size}}
+        for i, w in enumerate(launch.writable)
     ]
     return volumes
+
+
+def _own_name(name: str, server: Server) -> str:
+    """A name for a volume of ours that no volume of the spec has."""
+    taken = {volume.name for volume in server.storage}
+    while name in taken:
+        name += "-mcpctl"
+    return name
 
 
 class FileMounts:
@@ -225,12 +237,14 @@ class FileMounts:
                 key = self._key(file.path)
                 self.data[key] = file.source
                 items.append({"key": key, "path": key, "mode": file.mode})
-                self._mount("files", file.path, key)
+                self._mount(_own_name("files", server), file.path, key)
             else:
-                self._refer(f"file-{i}", file, file.source)
+                self._refer(_own_name(f"file-{i}", server), file, file.source)
         if items:
             name = f"{server.resource_name}-files"
-            self.volumes.insert(0, {"name": "files", "configMap": {"name": name, "items": items}})
+            self.volumes.insert(
+                0, {"name": _own_name("files", server), "configMap": {"name": name, "items": items}}
+            )
 
     def _refer(self, volume: str, file: File, source: SecretRef | ConfigMapRef) -> None:
         items: list[JSON] = [{"key": source.key, "path": source.key, "mode": file.mode}]
@@ -246,6 +260,7 @@ class FileMounts:
     def _key(self, path: str) -> str:
         """The ConfigMap's key: the file's own name, made longer or counted where two are alike."""
         steps = [re.sub(r"[^-._A-Za-z0-9]", "-", step) for step in path.strip("/").split("/")]
-        names = ["_".join(steps[-n:])[-240:] for n in range(1, len(steps) + 1)]
+        # An API server refuses keys that begin with two dots: kubelets keep their own files under such names.
+        names = [re.sub(r"^\.\.", "_..", "_".join(steps[-n:])[-240:]) for n in range(1, len(steps) + 1)]
         counted = [f"{names[-1]}.{n}" for n in range(2, len(self.data) + 3)]
-        return next(name for name in [*names, *counted] if name not in self.data and name not in (".", ".."))
+        return next(name for name in [*names, *counted] if name not in self.data)

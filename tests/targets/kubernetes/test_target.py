@@ -1,0 +1,107 @@
+"""The target as a whole: no field is dropped, and every version's schemas hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from renderer.check.kubernetes_schema import versions
+from renderer.errors import errors_in
+from renderer.model import Source
+from renderer.pipeline import read, render
+from renderer.resolve import resolve
+from renderer.targets.kubernetes import TARGET
+from renderer.validate import validate_rules
+from tests.fields import EXAMPLES, NOT_RENDERED, changes, declared, documents
+from tests.specs import OPTIONS, rendered, spec
+
+#: Fields without an effect of their own in a rendering, with the reason. Nothing else may be added here lightly.
+WITHOUT_EFFECT = dict(NOT_RENDERED)
+
+
+def built(data: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Path and text of each object of a document; nothing where the rules between its fields do not hold."""
+    server = resolve(Source("spec.yaml", 1, 1, data))
+    if errors_in(validate_rules(server)):
+        return ()
+    documents, _ = TARGET.build([server], OPTIONS)
+    return tuple((document.path, document.text) for document in documents)
+
+
+def _ignored(field: str) -> bool:
+    return any(field == path or field.startswith((f"{path}.", f"{path}[")) for path in TARGET.ignored)
+
+
+@pytest.fixture(scope="module")
+def effective() -> set[str]:
+    """The fields of which a change changes what is rendered, in at least one example."""
+    found: set[str] = set()
+    for document in documents():
+        before = built(document)
+        for field, _, changed in changes(document):
+            if field not in found and built(changed) not in ((), before):
+                found.add(field)
+    return found
+
+
+def test_every_field_of_the_schema_is_rendered_or_ignored_with_a_reason(effective: set[str]) -> None:
+    missing = [f for f in declared() if f not in effective and f not in WITHOUT_EFFECT and not _ignored(f)]
+    assert missing == []
+
+
+def test_what_is_ignored_has_no_effect(effective: set[str]) -> None:
+    assert [field for field in effective if field in WITHOUT_EFFECT or _ignored(field)] == []
+
+
+def test_ignored_fields_exist_and_have_a_reason() -> None:
+    for path, ignored in TARGET.ignored.items():
+        assert any(field == path or field.startswith(f"{path}.") for field in declared())
+        assert len(ignored.reason) > 20
+
+
+def test_ignored_fields_are_told_where_they_stand() -> None:
+    output = rendered("kubernetes", spec(network={"publish": {"port": 1234}}))
+    (problem,) = output.problems
+    assert (problem.rule, problem.path) == ("kubernetes/not-rendered", "spec.network.publish")
+    assert problem.place.line == 2
+    assert TARGET.ignored["spec.network.publish"].reason in problem.message
+
+
+@pytest.mark.parametrize("version", versions())
+def test_all_examples_hold_for_every_bundled_version(version: str) -> None:
+    output = render(read([str(EXAMPLES)]), TARGET, OPTIONS._replace(kubernetes_version=version))
+    assert errors_in(output.problems) == []
+    assert len(output.documents) > 50
+
+
+def test_paths_are_distinct_and_stay_below_the_folder() -> None:
+    output = render(read([str(EXAMPLES)]), TARGET, OPTIONS)
+    paths = [document.path for document in output.documents]
+    assert len({path.lower() for path in paths}) == len(paths)
+    assert not [path for path in paths if path.startswith("/") or ".." in path]
+
+
+def test_identities_are_distinct() -> None:
+    output = render(read([str(EXAMPLES)]), TARGET, OPTIONS)
+    identities = [document.identity for document in output.documents]
+    assert len(set(identities)) == len(identities)
+
+
+def test_a_patch_that_matches_nothing_is_told() -> None:
+    output = rendered("kubernetes", spec(patches=[{"kind": "Deploymnt", "merge": {"a": 1}}]))
+    assert [problem.rule for problem in output.problems] == ["spec/patch-without-match"]
+    assert "Deployment" in output.problems[0].hint
+
+
+def test_a_patch_below_restricted_is_refused() -> None:
+    merge = {"spec": {"template": {"spec": {"hostNetwork": True}}}}
+    output = rendered("kubernetes", spec(patches=[{"kind": "Deployment", "merge": merge}]))
+    (problem,) = errors_in(output.problems)
+    assert problem.path.startswith("spec.template.spec")
+
+
+def test_each_server_is_a_group_of_its_own() -> None:
+    servers = read([str(EXAMPLES)]).servers
+    for one_stream in (True, False):
+        assert TARGET.groups(servers, one_stream=one_stream) == [(server,) for server in servers]

@@ -1,0 +1,343 @@
+"""The plain data that the Kubernetes templates read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from renderer.launch import launch
+from renderer.model import JSON
+from renderer.targets.kubernetes.view import labels, literal, selector, view
+from tests.specs import HTTP, IMAGE, NPM, OPTIONS, PYPI, server
+
+
+def of(**fields: JSON) -> dict[str, Any]:
+    found = server(**fields)
+    return view(found, launch(found), OPTIONS)
+
+
+# ---------------------------------------------------------------------------------------------
+# What the kubelet makes of command, args, env and probe commands.
+
+
+def kubelet(text: str, variables: Mapping[str, str]) -> str:
+    """A model of its expansion: ``$$`` is ``$``, ``$(NAME)`` the variable, or itself where there is none."""
+
+    def value(found: re.Match[str]) -> str:
+        name = found["name"]
+        return "$" if name is None else variables.get(name, found[0])
+
+    return re.sub(r"\$(?:\$|\((?P<name>[^)]*)\))", value, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "variables", "expected"),
+    [
+        ("$(A)", {"A": "x"}, "x"),
+        ("$(A)", {}, "$(A)"),
+        ("$$(A)", {"A": "x"}, "$(A)"),
+        ("$$$(A)", {"A": "x"}, "$x"),
+        ("$A ${A} $", {"A": "x"}, "$A ${A} $"),
+        ("$(A", {"A": "x"}, "$(A"),
+        ("$$$$", {}, "$$"),
+    ],
+)
+def test_the_model_of_the_kubelet(text: str, variables: dict[str, str], expected: str) -> None:
+    assert kubelet(text, variables) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("plain", "plain"),
+        ("pa$word", "pa$word"),
+        ("${A}", "${A}"),
+        ("$", "$"),
+        ("$(A)", "$$(A)"),
+        ("$$", "$$$"),
+        ("$$(A)", "$$$$(A)"),
+        ("cost: $5 $(B", "cost: $5 $$(B"),
+    ],
+)
+def test_literal(text: str, written: str) -> None:
+    assert literal(text) == written
+
+
+@given(st.text("$()A bx") | st.text(), st.dictionaries(st.sampled_from(["A", "b", "", "A b"]), st.just("EXPANDED")))
+def test_the_kubelet_leaves_every_literal_alone(text: str, variables: dict[str, str]) -> None:
+    assert kubelet(literal(text), variables) == text
+
+
+def test_everything_that_the_kubelet_expands_is_literal() -> None:
+    text = "$$(HOME)"
+    found = of(command=[text], args=[text], env={"A": text}, health={"command": [text]})
+    written = [*found["command"], *found["args"], found["env"][0]["value"], *found["probe"]["action"]["exec"]["command"]]
+    assert [kubelet(word, {"HOME": "x"}) for word in written] == [text] * 4
+
+
+# ---------------------------------------------------------------------------------------------
+# Labels.
+
+
+def test_labels_of_the_spec_stand_beside_ours() -> None:
+    found = server("demo", {"labels": {"team": "a"}})
+    assert labels(found) == {
+        "app.kubernetes.io/name": "mcp-demo",
+        "app.kubernetes.io/component": "mcp-server",
+        "app.kubernetes.io/managed-by": "mcpctl",
+        "app.kubernetes.io/part-of": "mcp",
+        "mcpctl.io/managed": "true",
+        "mcpctl.io/server": "demo",
+        "team": "a",
+    }
+
+
+def test_the_selector_never_changes_with_other_fields() -> None:
+    """It cannot be changed in a Deployment that exists."""
+    plain = selector(server())
+    assert plain.items() <= labels(server()).items()
+    assert selector(server("demo", {"labels": {"team": "b"}}, resourceName="other", replicas=3)) == plain
+
+
+# ---------------------------------------------------------------------------------------------
+# Environment.
+
+
+@pytest.mark.parametrize(
+    ("value", "entry"),
+    [
+        ("x", {"value": "x"}),
+        ("", {"value": ""}),
+        ({"secret": "s", "key": "k"}, {"valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}),
+        (
+            {"secret": "s", "key": "k", "optional": True},
+            {"valueFrom": {"secretKeyRef": {"name": "s", "key": "k", "optional": True}}},
+        ),
+        ({"configMap": "m", "key": "k"}, {"valueFrom": {"configMapKeyRef": {"name": "m", "key": "k"}}}),
+    ],
+    ids=str,
+)
+def test_env(value: JSON, entry: dict[str, JSON]) -> None:
+    assert of(env={"A": value})["env"] == [{"name": "A", **entry}]
+
+
+def test_env_of_the_spec_wins_over_the_caches() -> None:
+    names = [item["name"] for item in of(package=NPM, env={"HOME": "/data", "Z": "1"})["env"]]
+    assert sorted(names) == sorted(set(names))
+    assert {"name": "HOME", "value": "/data"} in of(package=NPM, env={"HOME": "/data"})["env"]
+    assert {"name": "HOME", "value": "/mcp-cache"} in of(package=NPM)["env"]
+
+
+def test_env_keeps_the_order_of_the_spec() -> None:
+    assert [item["name"] for item in of(env={"Z": "1", "A": "2"})["env"]] == ["Z", "A"]
+
+
+def test_env_from() -> None:
+    found = of(envFrom=[{"secret": "s"}, {"configMap": "m", "optional": True}])["env_from"]
+    assert found == [{"secretRef": {"name": "s"}}, {"configMapRef": {"name": "m", "optional": True}}]
+
+
+# ---------------------------------------------------------------------------------------------
+# Probes.
+
+
+@pytest.mark.parametrize(
+    ("fields", "action"),
+    [
+        ({}, {"tcpSocket": {"port": "mcp"}}),
+        ({"health": {"path": "/h"}}, {"httpGet": {"path": "/h", "port": "mcp"}}),
+        ({"health": {"path": "/h", "port": 8080}}, {"httpGet": {"path": "/h", "port": "mcp"}}),
+        ({"health": {"path": "/h", "port": 9000}}, {"httpGet": {"path": "/h", "port": 9000}}),
+        ({"health": {"command": ["/c", "-q"]}}, {"exec": {"command": ["/c", "-q"]}}),
+        ({"package": NPM}, {"httpGet": {"path": "/healthz", "port": "mcp"}}),
+        ({"package": PYPI}, {"httpGet": {"path": "/status", "port": "mcp"}}),
+        ({"image": IMAGE, "command": ["x"]}, {"httpGet": {"path": "/healthz/ready", "port": 15021}}),
+    ],
+    ids=str,
+)
+def test_probe_actions(fields: dict[str, JSON], action: dict[str, JSON]) -> None:
+    assert of(**fields)["probe"]["action"] == action
+
+
+@pytest.mark.parametrize(("startup", "failures"), [(0, 1), (1, 1), (5, 1), (6, 2), (120, 24), (121, 25)])
+def test_startup_attempts_fill_the_time(startup: int, failures: int) -> None:
+    assert of(health={"startupSeconds": startup})["probe"]["startup_failures"] == failures
+
+
+def test_liveness_is_more_patient_than_readiness() -> None:
+    found = of(health={"failureThreshold": 4, "periodSeconds": 7, "timeoutSeconds": 2})["probe"]
+    assert (found["failures"], found["liveness_failures"], found["period"], found["timeout"]) == (4, 8, 7, 2)
+
+
+def test_no_probe() -> None:
+    assert of(health={"enabled": False})["probe"] is None
+
+
+# ---------------------------------------------------------------------------------------------
+# Volumes and files.
+
+
+def consistent(found: dict[str, Any], claims: tuple[str, ...] = ()) -> None:
+    """Every mount has its volume, no name and no path is there twice."""
+    volumes = [volume["name"] for volume in found["volumes"]]
+    mounts = [mount["name"] for mount in found["mounts"]]
+    assert len(set(volumes)) == len(volumes)
+    assert set(mounts) == {*volumes, *claims}
+    paths = [mount["mountPath"] for mount in found["mounts"]]
+    assert len(set(paths)) == len(paths)
+    if found["bridge_copy"]:
+        assert found["bridge_copy"]["volume"] in volumes
+
+
+STORAGE_NAMES = ("data", "files", "file-1", "writable-0", "mcp-bridge", "files-mcpctl")
+
+
+@pytest.mark.parametrize("workload", ["Deployment", "StatefulSet", "Pod"])
+@pytest.mark.parametrize("name", STORAGE_NAMES)
+def test_no_name_of_a_volume_of_the_spec_meets_one_of_ours(name: str, workload: str) -> None:
+    files: JSON = {"/a": {"content": "x"}, "/b": {"secret": "s", "key": "k"}}
+    storage: JSON = [{"name": name, "size": "1Gi", "mountPath": "/d"}]
+    found = of(image=IMAGE, command=["x"], workload=workload, files=files, storage=storage)
+    consistent(found, (name,) if workload == "StatefulSet" else ())
+
+
+def test_all_names_of_ours_taken_at_once() -> None:
+    storage: JSON = [{"name": name, "size": "1Gi", "mountPath": f"/own/{name}"} for name in STORAGE_NAMES]
+    files: JSON = {"/a": {"content": "x"}, "/b": {"secret": "s", "key": "k"}}
+    consistent(of(image=IMAGE, command=["x"], storage=storage, files=files))
+
+
+def test_files_are_mounted_one_by_one_and_read_only() -> None:
+    found = of(files={"/etc/a.yaml": {"content": "x", "mode": "0440"}, "/etc/k": {"secret": "s", "key": "kk"}})
+    assert found["config_data"] == {"a.yaml": "x"}
+    assert {"name": "files", "mountPath": "/etc/a.yaml", "subPath": "a.yaml", "readOnly": True} in found["mounts"]
+    assert {"name": "file-1", "mountPath": "/etc/k", "subPath": "kk", "readOnly": True} in found["mounts"]
+    items = [{"key": "a.yaml", "path": "a.yaml", "mode": 0o440}]
+    assert {"name": "files", "configMap": {"name": "mcp-demo-files", "items": items}} in found["volumes"]
+    items = [{"key": "kk", "path": "kk", "mode": 0o444}]
+    assert {"name": "file-1", "secret": {"secretName": "s", "items": items}} in found["volumes"]
+
+
+def test_files_of_somebody_elses_config_map() -> None:
+    found = of(files={"/etc/k": {"configMap": "m", "key": "kk"}})
+    assert found["config_data"] == {}
+    assert found["volumes"][0]["configMap"]["name"] == "m"
+
+
+@pytest.mark.parametrize(
+    ("paths", "keys"),
+    [
+        (["/etc/config.yaml"], ["config.yaml"]),
+        (["/a/x", "/b/x"], ["x", "b_x"]),
+        (["/a/b/x", "/c/b/x", "/b/x"], ["x", "b_x", "b_x.2"]),
+        (["/a b", "/a+b", "/a~b"], ["a-b", "a-b.2", "a-b.3"]),
+        (["/é", "/ü"], ["-", "-.2"]),
+        (["/..data"], ["_..data"]),
+        (["/x/..data", "/y/..data"], ["_..data", "y_..data"]),
+        (["/..."], ["_..."]),
+        (["/.hidden"], [".hidden"]),
+        (["/" + "n" * 255], ["n" * 240]),
+    ],
+    ids=str,
+)
+def test_keys_of_files(paths: list[str], keys: list[str]) -> None:
+    assert list(of(files={path: {"content": path} for path in paths})["config_data"]) == keys
+
+
+STEPS = st.text("ab.-_ é", min_size=1, max_size=4).filter(lambda step: step not in (".", ".."))
+PATHS = st.lists(STEPS, min_size=1, max_size=3).map(lambda steps: "/" + "/".join(steps))
+
+
+def _not_below_one_another(paths: set[str]) -> bool:
+    return not any(other.startswith(f"{path}/") for path in paths for other in paths)
+
+
+@given(st.sets(PATHS, min_size=1, max_size=8).filter(_not_below_one_another))
+def test_keys_are_distinct_and_what_an_api_server_takes(paths: set[str]) -> None:
+    found = of(files={path: {"content": path} for path in sorted(paths)})
+    data = found["config_data"]
+    assert sorted(data.values()) == sorted(paths)
+    for key in data:
+        assert re.fullmatch(r"[-._a-zA-Z0-9]{1,253}", key)
+        assert key != "."
+        assert not key.startswith("..")
+    mounted = {mount["mountPath"]: mount["subPath"] for mount in found["mounts"] if mount["name"] == "files"}
+    assert {path: data[key] for path, key in mounted.items()} == {path: path for path in paths}
+
+
+@pytest.mark.parametrize(
+    ("files", "same"),
+    [
+        ({"/a": {"content": "x"}}, True),
+        ({"/a": {"content": "x", "mode": "0444"}}, True),
+        ({"/a": {"content": "y"}}, False),
+        ({"/a": {"content": "x\n"}}, False),
+        ({"/b": {"content": "x"}}, False),
+        ({"/a": {"content": "x"}, "/b": {"content": ""}}, False),
+    ],
+    ids=str,
+)
+def test_the_checksum_changes_with_the_content(files: JSON, same: bool) -> None:
+    before, after = (of(files=f)["pod_annotations"] for f in ({"/a": {"content": "x"}}, files))
+    assert list(after) == ["mcpctl.io/config-checksum"]
+    assert (before == after) is same
+
+
+def test_the_checksum_does_not_depend_on_the_order_of_the_files() -> None:
+    one: JSON = {"/a": {"content": "1"}, "/b": {"content": "2"}}
+    two: JSON = {"/b": {"content": "2"}, "/a": {"content": "1"}}
+    assert of(files=one)["pod_annotations"] == of(files=two)["pod_annotations"]
+
+
+def test_no_checksum_without_content() -> None:
+    assert of(files={"/a": {"secret": "s", "key": "k"}})["pod_annotations"] == {}
+
+
+def test_writable_paths_are_sized() -> None:
+    found = of(security={"writablePaths": ["/tmp", {"path": "/c", "size": "1Gi"}]})
+    assert found["volumes"] == [
+        {"name": "writable-0", "emptyDir": {"sizeLimit": "64Mi"}},
+        {"name": "writable-1", "emptyDir": {"sizeLimit": "1Gi"}},
+    ]
+
+
+@pytest.mark.parametrize("workload", ["Deployment", "Pod"])
+def test_storage_is_claimed(workload: str) -> None:
+    found = of(workload=workload, storage=[{"name": "data", "size": "1Gi", "mountPath": "/data"}])
+    assert {"name": "data", "persistentVolumeClaim": {"claimName": "mcp-demo-data"}} in found["volumes"]
+    assert found["storage"][0]["claim"] == "mcp-demo-data"
+
+
+def test_a_stateful_set_claims_by_itself() -> None:
+    found = of(workload="StatefulSet", storage=[{"name": "data", "size": "1Gi", "mountPath": "/data"}])
+    assert "data" not in [volume["name"] for volume in found["volumes"]]
+
+
+@pytest.mark.parametrize(
+    ("modes", "recreate"), [(["ReadWriteOnce"], True), (["ReadWriteMany"], False), (["ReadOnlyMany"], True)]
+)
+def test_a_volume_of_one_pod_means_recreating(modes: list[JSON], recreate: bool) -> None:
+    storage: JSON = [{"name": "data", "size": "1Gi", "mountPath": "/data", "accessModes": modes}]
+    assert of(storage=storage)["recreate"] is recreate
+    assert of()["recreate"] is False
+
+
+def test_amounts_that_are_not_said_are_not_rendered() -> None:
+    found = of(resources={"limits": {"memory": "1Gi"}})["resources"]
+    assert found == {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": "500m", "memory": "1Gi"}}
+
+
+def test_protocol_of_a_bridge_is_what_it_serves() -> None:
+    assert of(package=NPM)["protocol"] == "streamable-http"
+    assert of(image=IMAGE, transport={"type": "sse"})["protocol"] == "sse"
+    assert of(image=IMAGE, transport=HTTP)["protocol"] == "streamable-http"
+
+
+def test_nothing_listens_without_a_bridge() -> None:
+    found = of(image=IMAGE, transport={"bridge": "none"})
+    assert (found["ports"], found["stdin"], found["ingress"]) == ([], True, [])
