@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from renderer import pins
 from renderer.model import JSON, Health, Server, Writable
 from renderer.yaml_writer import block
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(NamedTuple):
     """One check: GET ``path`` on ``port``, a TCP connection where path is None, or a program."""
 
     port: int
@@ -24,8 +23,7 @@ class Probe:
     command: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(NamedTuple):
     """A static bridge that copies itself into a volume, which the server's container mounts."""
 
     image: str
@@ -35,8 +33,7 @@ class Copy:
     size: str
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
+class Launch(NamedTuple):
     """One container. Empty ``command`` and ``args`` mean the image's own.
 
     ``env`` are defaults, over which the spec's own variables win. ``check`` is the probe as a

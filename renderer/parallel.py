@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from renderer.errors import Problem
 from renderer.model import Options, Rendered, Server
@@ -73,8 +73,8 @@ def _on_all_cores(target: Target, parts: Sequence[Groups], options: Options) -> 
         children.append((child, receiver))
     documents, problems = _on_one_core(target, parts[0], options, shared=True)
     for child, receiver in children:
-        sent: list[Any] = receiver.recv()
-        documents += [Rendered(*fields[:3], {}, *fields[3:]) for fields in sent[0]]
+        sent: Result = receiver.recv()
+        documents += sent[0]
         problems += sent[1]
         child.join()
     identities = [document.identity for document in documents if document.identity]
@@ -84,5 +84,5 @@ def _on_all_cores(target: Target, parts: Sequence[Groups], options: Options) -> 
 def _send(sender: Connection, target: Target, part: Groups, options: Options) -> None:
     documents, problems = _on_one_core(target, part, options, shared=False)
     # The contexts are for finding the line of a fault, which is done: they need not travel.
-    sender.send([[(d.path, d.text, d.template, d.subject, d.identity) for d in documents], problems])
+    sender.send(([document._replace(context={}) for document in documents], problems))
     sender.close()

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeGuard
+from typing import NamedTuple, TypeGuard
 
 from renderer.errors import Defect, Fault
 from renderer.model import JSON, Marks, Patch, Rendered, Server
@@ -70,7 +69,8 @@ def merged(data: JSON, patch: JSON) -> JSON:
 def merge_text(text: str, patch: Mapping[str, JSON], origin: str) -> str:
     """The text of one block-style document with the patch merged in; ``origin`` goes into comments."""
     document = _read(text, marks=True)
-    assert isinstance(document.data, dict) and document.marks, "a template makes a mapping"
+    assert isinstance(document.data, dict), "a template makes a mapping"
+    assert document.marks, "they were asked for"
     lines = text.split("\n")
     expected = merged(document.data, dict(patch))
     if not (document.data and expected):  # no lines to keep, or none that stay
@@ -86,8 +86,7 @@ def merge_text(text: str, patch: Mapping[str, JSON], origin: str) -> str:
     return result
 
 
-@dataclass(frozen=True, slots=True)
-class _Edit:
+class _Edit(NamedTuple):
     """Lines ``start`` up to ``end`` (from 0, end not included) are replaced by ``lines`` at ``indent``."""
 
     start: int
@@ -96,8 +95,7 @@ class _Edit:
     lines: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Node:
+class _Node(NamedTuple):
     """A block mapping, its marks, and the line behind its last one."""
 
     data: dict[str, JSON]

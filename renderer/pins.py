@@ -7,8 +7,7 @@ these versions; ``docs/bridges.md`` tells how. Raising a version means looking a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Runtime = Literal["npm", "pypi"]
 
@@ -66,8 +65,7 @@ REGISTRY_HOSTS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """Where a bridge answers that it runs; ``port`` None is the port of the MCP endpoint."""
 
     path: str

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from renderer.errors import Problem, errors_in
 from renderer.load import load
@@ -15,16 +14,14 @@ from renderer.target import Target
 from renderer.validate import across_servers, validate_rules, validate_source
 
 
-@dataclass(frozen=True, slots=True)
-class Specs:
+class Specs(NamedTuple):
     """What was read: the servers that hold, and all Problems with the others."""
 
     servers: tuple[Server, ...]
     problems: tuple[Problem, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     """What was rendered, in order of application, and all Problems with it and with the specs."""
 
     documents: tuple[Rendered, ...]
@@ -61,18 +58,19 @@ def render(specs: Specs, target: Target, options: Options) -> Output:
 
 
 def _ignored(servers: Sequence[Server], target: Target) -> list[Problem]:
-    """What the specs say and this target does not render: never dropped in silence, and said once a field."""
-    problems = []
-    for path, ignored in target.ignored.items():
-        steps = tuple(path.split("."))
-        places = [s.source.place(steps, at_key=True) for s in servers if s.given(*steps)]
-        if places:
-            more = f" (and in {len(places) - 1} more)" if len(places) > 1 else ""
-            message = f"not rendered for {target.name}: {ignored.reason}{more}"
-            rule = f"{target.name}/not-rendered"
-            related = tuple(places[1:])
-            problems.append(Problem(places[0], path, rule, message, "", ignored.severity, related))
-    return problems
+    """What the specs say and this target does not render: never dropped in silence."""
+    return [
+        Problem(
+            place=server.source.place(steps, at_key=True),
+            path=path,
+            rule=f"{target.name}/not-rendered",
+            message=f"not rendered for {target.name}: {ignored.reason}",
+            severity=ignored.severity,
+        )
+        for path, ignored in target.ignored.items()
+        for server in servers
+        if server.given(*(steps := tuple(path.split("."))))
+    ]
 
 
 def _sorted(problems: Sequence[Problem]) -> tuple[Problem, ...]:

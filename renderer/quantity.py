@@ -7,8 +7,11 @@ sign? digits with at most one point, then a binary suffix, a decimal suffix, or 
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 _QUANTITY = re.compile(r"([+-]?)(\d+\.?\d*|\.\d+)(?:([KMGTPE]i)|([numkMGTPE]?)|[eE]([+-]?\d{1,3}))", re.ASCII)
 _BINARY = {f"{letter}i": 1024**power for power, letter in enumerate("KMGTPE", start=1)}
@@ -35,6 +38,8 @@ def nano(text: str) -> int | None:
 
 def amount(text: str) -> Fraction:
     """The number that a quantity stands for: bytes, or cores. ValueError when it is not one."""
+    from fractions import Fraction  # only compose needs it
+
     size = nano(text)
     if size is None:
         raise ValueError("not a quantity")

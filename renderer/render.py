@@ -15,11 +15,13 @@ from typing import Any
 import jinja2
 
 from renderer import assets
-from renderer.errors import Place
+from renderer.errors import OutputInvalid, Place, Problem
 from renderer.yaml_writer import block, comment, scalar
 
 #: What a template may see: plain data, nothing with methods that reach outside.
 Context = Mapping[str, Any]
+#: Source, the name under which a traceback tells it, and no way in which it could change.
+_Loaded = tuple[str, str, None]
 
 
 class Yaml(str):
@@ -28,13 +30,8 @@ class Yaml(str):
     __slots__ = ()
 
 
-class TemplateFault(Exception):
-    """A template asks for what is not there. ``place`` is its file and line."""
-
-    def __init__(self, place: Place, message: str) -> None:
-        super().__init__(message)
-        self.place = place
-        self.message = message
+class TemplateFault(OutputInvalid):
+    """A template asks for what is not there; the one Problem has its file and line."""
 
 
 def render(template: str, context: Context) -> str:
@@ -42,7 +39,8 @@ def render(template: str, context: Context) -> str:
     try:
         return _environment().get_template(template).render(context)
     except jinja2.TemplateError as error:
-        raise TemplateFault(_blame(error, template), str(error.message)) from error
+        problem = Problem(_blame(error, template), "", "template/fault", error.message or type(error).__name__)
+        raise TemplateFault("a template could not be rendered", [problem]) from error
 
 
 def line_in_template(template: str, context: Context, line: int) -> Place:
@@ -94,9 +92,9 @@ def _source(name: str) -> str:
     return assets.read(f"templates/{name}").decode()
 
 
-def _load(name: str) -> str | None:
+def _load(name: str) -> _Loaded | None:
     try:
-        return _source(name)
+        return _source(name), f"templates/{name}", None
     except FileNotFoundError:
         return None
 
@@ -109,10 +107,8 @@ def _environment() -> jinja2.Environment:
 _MARK = re.compile("\0([^\0]*)\0([0-9]+)\0")
 
 
-def _load_marked(name: str) -> str | None:
-    source = _load(name)
-    if source is None:
-        return None
+def _load_marked(name: str) -> str:
+    source = _source(name)
     # A line that ends in a tag makes no text of its own, and a mark would keep its line end alive.
     lines = enumerate(source.split("\n"), 1)
     return "\n".join(
@@ -126,13 +122,12 @@ def _marked_environment() -> jinja2.Environment:
 
 
 def _blame(error: jinja2.TemplateError, template: str) -> Place:
-    """The innermost frame of a template in the traceback (Jinja rewrites them to template lines)."""
-    if isinstance(error, jinja2.TemplateSyntaxError):
-        return Place(f"templates/{error.name or template}", error.lineno)
+    """The innermost line of a template in the traceback, where Jinja puts lines of templates."""
     place, frame = Place(f"templates/{template}"), error.__traceback__
     while frame is not None:
-        if frame.tb_frame.f_globals.get("__jinja_template__") is not None:
-            name = frame.tb_frame.f_globals["__jinja_template__"].name
-            place = Place(f"templates/{name}", frame.tb_lineno)
+        if "__jinja_exception__" in frame.tb_frame.f_globals:
+            place = Place(frame.tb_frame.f_code.co_filename, frame.tb_lineno)
         frame = frame.tb_next
+    if isinstance(error, jinja2.TemplateSyntaxError):
+        return Place(error.filename or place.file, error.lineno)
     return place

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from renderer import __version__
 from renderer.errors import Place, Problem, Severity, excerpt
@@ -14,8 +14,7 @@ from renderer.errors import Place, Problem, Severity, excerpt
 LONGEST = 2000
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """What a command tells: the Problems, and counts of what it did (``servers``, ``documents``)."""
 
     command: str
@@ -30,9 +29,12 @@ class Report:
 
 
 def as_text(report: Report, *, color: bool = False, quiet: bool = False) -> str:
-    """One line a Problem, ``file:line:column: severity: path: message; hint``, then a summary."""
+    """One line a Problem, ``file:line:column: severity: path: message; hint``, then a summary.
+
+    Warnings that say the same of several places are told once, with their number; the other formats list all.
+    """
     shown = [p for p in report.problems if not (quiet and p.severity is Severity.WARNING)]
-    lines = [_line(problem, color) for problem in shown]
+    lines = [_line(problem, color) + _more(count) for problem, count in _folded(shown)]
     lines += report.lines
     if not quiet:
         lines.append(_summary(report))
@@ -79,6 +81,21 @@ def _line(problem: Problem, color: bool) -> str:
     # A line that begins with '::' is a command to some code hosts, whatever the file is called.
     place = f"./{place}" if place.startswith("::") else place
     return f"{place}: {severity}: {path}{text}{hint} [{problem.rule}]"
+
+
+def _folded(problems: Iterable[Problem]) -> list[tuple[Problem, int]]:
+    """The Problems, and to the first of warnings that say the same how many more there are of them."""
+    counts: dict[object, int] = Counter()
+    first: dict[object, Problem] = {}
+    for problem in problems:
+        same = problem if problem.severity is Severity.ERROR else (problem.rule, problem.message, problem.hint)
+        first.setdefault(same, problem)
+        counts[same] += 1
+    return [(problem, counts[same] - 1) for same, problem in first.items()]
+
+
+def _more(count: int) -> str:
+    return f" (and {_counted(count, 'more places')})" if count else ""
 
 
 def _summary(report: Report) -> str:

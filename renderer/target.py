@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from renderer.errors import Problem, Severity
 from renderer.model import Options, Rendered, Server
 
 
-@dataclass(frozen=True, slots=True)
-class Ignored:
+class Ignored(NamedTuple):
     """Why a target cannot express a field. A warning only where its nature makes that harmless."""
 
     reason: str

@@ -11,15 +11,17 @@ import fcntl
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from renderer.errors import OutputTreeFault, Place, Problem
 
-#: The record of what we own below a target's folder: path to SHA-256 of the content.
+#: The record of what we own below a target's folder: path to SHA-256 of the content. While a run writes,
+#: ``pending`` says besides what it is about to put in place, so that a killed run's files are known as ours.
 RECORD = ".mcpctl.json"
 #: Ending of a file that is being written; what a killed run leaves is removed by the next.
 UNFINISHED = ".mcpctl-tmp"
@@ -52,9 +54,23 @@ class Written:
     unchanged: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """What we own: path to digests that are ours, and the paths that an earlier run did not finish."""
+
+    digests: Mapping[str, tuple[str, ...]]
+    pending: tuple[str, ...] = ()
+
+
 def compare(folder: Path, files: Mapping[str, str]) -> list[Difference]:
-    """How the tree at ``folder`` differs from ``files`` (path to text), sorted by path."""
-    return _differences(folder, files, _record(folder))
+    """How the tree at ``folder`` differs from ``files`` (path to text), sorted by path.
+
+    Raises OutputTreeFault where it cannot be read, or contains links.
+    """
+    with _told(folder, "the output tree could not be read", ""):
+        record = _record(folder)
+        _refuse_links(folder, [*files, *record.digests])
+        return _differences(folder, files, record)
 
 
 def write(folder: Path, files: Mapping[str, str], *, force: bool = False) -> Written:
@@ -64,51 +80,78 @@ def write(folder: Path, files: Mapping[str, str], *, force: bool = False) -> Wri
     (``force`` overwrites edited and foreign files, but never follows a link), or where the disk
     does not take it.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    with _told(folder, "the output tree could not be written", "the next run completes what this one left"):
+        _make_folder(folder)
         with _locked(folder):
             return _write_locked(folder, files, force)
+
+
+@contextmanager
+def _told(folder: Path, message: str, hint: str) -> Iterator[None]:
+    """An error of the file system ends the run as a fault of the tree, at the file that it names."""
+    try:
+        yield
     except OSError as error:
-        place = Place(os.fspath(error.filename or folder))
-        problem = Problem(place, "", "tree/not-written", f"{error.strerror or error}", "nothing was put in place")
-        raise OutputTreeFault("the output tree could not be written", [problem]) from error
+        place = Place(os.fsdecode(error.filename) if error.filename else os.fspath(folder))
+        rule = "tree/not-written" if hint else "tree/not-read"
+        problem = Problem(place, "", rule, error.strerror or str(error), hint)
+        raise OutputTreeFault(message, [problem]) from error
 
 
 def _write_locked(folder: Path, files: Mapping[str, str], force: bool) -> Written:
-    _refuse_links(folder, files)
     record = _record(folder)
+    _refuse_links(folder, [*files, *record.digests])
     differences = _differences(folder, files, record)
     _refuse_strangers([d for d in differences if d.why in ("edited", "foreign")], folder, force)
-    written = tuple(d.path for d in differences if d.why != "stale")
-    removed = tuple(d.path for d in differences if d.why == "stale" and (folder / d.path).exists())
-    _put({path: files[path] for path in written}, folder)
-    # The record first grows and only then shrinks: killed in between, every file of ours is in it.
-    _put_record(folder, {**record, **{path: _digest(text) for path, text in files.items()}})
+    _sweep(folder, record)
+    written = {d.path: files[d.path] for d in differences if d.path in files}
+    removed = tuple(d.path for d in differences if d.path not in files)
+    if written or removed:
+        # Known before it is there: killed at any point, the next run takes every file of this one for ours.
+        _put_record(folder, _present(folder, record), {path: _digest(text) for path, text in written.items()})
+    _put(written, folder)
     for path in removed:
         (folder / path).unlink()
-        _remove_empty(folder, (folder / path).parent)
-    _put_record(folder, {path: _digest(text) for path, text in files.items()})
-    return Written(written, removed, len(files) - len(written))
+    for path in record.digests:
+        if path not in files:
+            _remove_empty(folder, (folder / path).parent)
+    _put_record(folder, {path: _digest(text) for path, text in files.items()}, {})
+    return Written(tuple(written), removed, len(files) - len(written))
 
 
-def _differences(folder: Path, files: Mapping[str, str], record: Mapping[str, str]) -> list[Difference]:
-    reasons = {path: _why(folder / path, text, record.get(path)) for path, text in files.items()}
+def _present(folder: Path, record: _Record) -> dict[str, str]:
+    """Of the digests that are ours, those of what is there; after a killed run that may be either."""
+    first = {path: digests[0] for path, digests in record.digests.items()}
+    found = {path: _digest_of(folder / path) for path in record.pending}
+    return first | {path: digest for path, digest in found.items() if digest and digest in record.digests[path]}
+
+
+def _sweep(folder: Path, record: _Record) -> None:
+    """Takes away what a killed run left beside the files that it was to write."""
+    for path in (RECORD, *record.pending):
+        temporary = _temporary(folder / path)
+        if temporary.exists():  # asked first: a tree that needs no change may be read-only
+            temporary.unlink()
+
+
+def _differences(folder: Path, files: Mapping[str, str], record: _Record) -> list[Difference]:
+    reasons = {path: _why(folder / path, text, record.digests.get(path, ())) for path, text in files.items()}
     found = [Difference(path, why) for path, why in reasons.items() if why]
-    for path, digest in record.items():
+    for path, digests in record.digests.items():
         if path not in files and (present := _digest_of(folder / path)):
-            found.append(Difference(path, "stale" if present == digest else "edited"))
+            found.append(Difference(path, "stale" if present in digests else "edited"))
     return sorted(found, key=lambda d: d.path)
 
 
-def _why(file: Path, text: str, recorded: str | None) -> Why | None:
+def _why(file: Path, text: str, recorded: tuple[str, ...]) -> Why | None:
     present = _digest_of(file)
     if present is None:
         return "missing"
     if present == _digest(text):
         return None
-    if recorded is None:
+    if not recorded:
         return "foreign"
-    return "outdated" if present == recorded else "edited"
+    return "outdated" if present in recorded else "edited"
 
 
 def _digest(text: str) -> str:
@@ -116,42 +159,59 @@ def _digest(text: str) -> str:
 
 
 def _digest_of(file: Path) -> str | None:
+    """None where nothing stands; what is no regular file (nothing of it is opened) has no digest of a text."""
     try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
-    except FileNotFoundError:
+        status = file.lstat()
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    if not stat.S_ISREG(status.st_mode):
+        return "not a regular file"
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def _record(folder: Path) -> dict[str, str]:
+def _record(folder: Path) -> _Record:
     path = folder / RECORD
+    if path.is_symlink():
+        _refuse_links(folder, [RECORD])
     try:
-        data = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return {}
-    except ValueError:
+        data: Any = json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return _Record({})
+    except (ValueError, RecursionError):
         data = None
-    files = data.get("files") if isinstance(data, dict) else None
-    if not isinstance(files, dict) or not all(_is_inside(p) and isinstance(d, str) for p, d in files.items()):
-        problem = Problem(
-            Place(os.fspath(path)),
-            "",
-            "tree/record",
-            "this is not a record that mcpctl wrote",
-            "restore it from git, or remove it: then no file here counts as ours",
-        )
-        raise OutputTreeFault("the record of the output tree cannot be read", [problem])
-    return files
+    if not isinstance(data, dict):
+        raise _not_a_record(path)
+    parts = [data.get("files"), data.get("pending", {})]
+    if not all(isinstance(part, dict) and all(map(_is_entry, part.items())) for part in parts):
+        raise _not_a_record(path)
+    files, pending = parts
+    digests = {name: tuple(part[name] for part in parts if name in part) for name in {**files, **pending}}
+    return _Record(digests, tuple(pending))
 
 
-def _is_inside(path: str) -> bool:
-    """Whether a path of the record stays below the folder, whoever wrote it there."""
-    return not path.startswith("/") and ".." not in path.split("/") and path not in ("", RECORD)
+def _not_a_record(path: Path) -> OutputTreeFault:
+    problem = Problem(
+        Place(os.fspath(path)),
+        "",
+        "tree/record",
+        "this is not a record that mcpctl wrote",
+        "restore it from git, or remove it: then no file here counts as ours",
+    )
+    return OutputTreeFault("the record of the output tree cannot be read", [problem])
 
 
-def _refuse_links(folder: Path, files: Mapping[str, str]) -> None:
-    """A link below the tree would lead a write to somewhere else."""
-    parents = {folder / Path(path).parent for path in files} | {folder}
-    links = sorted(p for p in {*parents, *(folder / path for path in files)} if p != folder and p.is_symlink())
+def _is_entry(entry: tuple[str, object]) -> bool:
+    """Whether a path of the record stays below the folder, whoever wrote it there, and has a digest."""
+    path, digest = entry
+    steps = path.split("/")
+    plain = "\0" not in path and all(step not in ("", ".", "..") for step in steps) and path != RECORD
+    return plain and isinstance(digest, str)
+
+
+def _refuse_links(folder: Path, paths: Sequence[str]) -> None:
+    """A link below the tree would lead a write, or a removal, to somewhere else."""
+    steps = {folder / step for path in paths for step in (Path(path), *Path(path).parents)} - {folder}
+    links = sorted(step for step in steps if step.is_symlink())
     if links:
         problems = [
             Problem(Place(os.fspath(p)), "", "tree/link", "this is a symbolic link", "remove it: none is followed here")
@@ -182,14 +242,26 @@ def _put(files: Mapping[str, str], folder: Path) -> None:
     try:
         for path, text in files.items():
             target = folder / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            unfinished.append((target.with_name(f".{target.name}{UNFINISHED}"), target))
+            _make_folder(target.parent)
+            unfinished.append((_temporary(target), target))
             _write_new(unfinished[-1][0], text)
         for temporary, target in unfinished:
             temporary.replace(target)
     finally:
         for temporary, _ in unfinished:
             temporary.unlink(missing_ok=True)
+
+
+def _temporary(target: Path) -> Path:
+    return target.with_name(f".{target.name}{UNFINISHED}")
+
+
+def _make_folder(folder: Path) -> None:
+    """With the folders above it, and with a mode that does not depend on umask."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o755)
 
 
 def _write_new(path: Path, text: str) -> None:
@@ -203,15 +275,19 @@ def _write_new(path: Path, text: str) -> None:
         os.fsync(descriptor)
 
 
-def _put_record(folder: Path, digests: Mapping[str, str]) -> None:
-    text = json.dumps({"files": dict(sorted(digests.items()))}, indent=1) + "\n"
+def _put_record(folder: Path, digests: Mapping[str, str], pending: Mapping[str, str]) -> None:
+    parts = {"files": digests, "pending": pending} if pending else {"files": digests}
+    text = json.dumps({name: dict(sorted(part.items())) for name, part in parts.items()}, indent=1) + "\n"
     if _digest_of(folder / RECORD) != _digest(text):
         _put({RECORD: text}, folder)
 
 
 def _remove_empty(root: Path, folder: Path) -> None:
-    while folder != root and not any(folder.iterdir()):
-        folder.rmdir()
+    while folder != root:
+        if folder.is_dir():
+            if any(folder.iterdir()):
+                return
+            folder.rmdir()
         folder = folder.parent
 
 

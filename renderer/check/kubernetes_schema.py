@@ -10,11 +10,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from renderer.errors import Defect, Fault, UsageMistake
 from renderer.schemas import Schema
@@ -50,8 +49,7 @@ def default_version() -> str:
     return versions()[-1]
 
 
-@dataclass(frozen=True, slots=True)
-class _Definitions:
+class _Definitions(NamedTuple):
     """The text of one version's definitions and where in it each one begins."""
 
     text: str

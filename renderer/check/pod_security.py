@@ -7,9 +7,8 @@ containers, initContainers and ephemeralContainers. Tested against the fixtures 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from renderer.check.shape import CONTAINER_FIELDS, Json, entries, labels, mapping, text, texts
 from renderer.errors import DocumentPath, Fault
@@ -56,28 +55,26 @@ _PROBES = (("livenessProbe",), ("readinessProbe",), ("startupProbe",))
 _HANDLERS = (*_PROBES, ("lifecycle", "postStart"), ("lifecycle", "preStop"))
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(NamedTuple):
     """A container, or the pod itself (``field`` is ``""``), with its security context."""
 
     field: str
-    index: int
+    position: int
     body: Json
     security: Json
 
     @property
     def who(self) -> str:
-        return f"container {excerpt(self.body.get('name', self.index))}" if self.field else "the pod"
+        return f"container {excerpt(self.body.get('name', self.position))}" if self.field else "the pod"
 
     def path(self, *steps: str | int) -> DocumentPath:
-        return ("spec", self.field, self.index, *steps) if self.field else ("spec", *steps)
+        return ("spec", self.field, self.position, *steps) if self.field else ("spec", *steps)
 
     def context(self, *steps: str | int) -> DocumentPath:
         return self.path("securityContext", *steps)
 
 
-@dataclass(frozen=True, slots=True)
-class _Pod:
+class _Pod(NamedTuple):
     spec: Json
     annotations: dict[str, str]
     itself: _Part
@@ -278,8 +275,7 @@ def _capabilities_restricted(pod: _Pod) -> _Findings:
     yield from _added_capabilities(pod, {"NET_BIND_SERVICE"})
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """One row of the standards: in force at a level from one version up to, not including, another.
 
     ``linux`` marks what a pod with ``os.name: windows`` is exempt from, which is so since 1.25.

@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 import sys
 
+from renderer.errors import OutputTreeFault
 from renderer.report import REPORTERS, Report, as_text
 
 
 def emit(text: str) -> None:
-    """Data, for a pipe or a file."""
-    _write(1, text)
+    """Data, for a pipe or a file. OutputTreeFault where the file's disk is full."""
+    try:
+        _write(1, text)
+    except BrokenPipeError:
+        raise  # the reader has what it wanted, which is no fault
+    except OSError as error:
+        raise OutputTreeFault(f"standard output cannot be written: {error.strerror}") from error
 
 
 def say(text: str) -> None:

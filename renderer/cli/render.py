@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from renderer import pipeline, write
+from renderer import pipeline
 from renderer.cli.options import output_option, paths_argument, quiet_option, target_options
 from renderer.cli.output import emit, tell
 from renderer.errors import Exit, Problem, errors_in
@@ -99,6 +99,8 @@ def _deliver(
     if folder is None:
         emit(as_stream([document.text for document in documents if document.template]))
         return Exit.FINE
+    from renderer import write  # a stream needs none of it
+
     files = {document.path: document.text for document in documents}
     if check:
         differences = write.compare(folder, files)

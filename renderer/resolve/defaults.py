@@ -109,8 +109,16 @@ class _Compiler:
         return [fill]
 
     def _validator(self, schema: Mapping[str, Any]) -> Callable[[Any], bool]:
-        document = {**schema, "$defs": self._definitions}
-        return jsonschema_rs.Draft202012Validator(document).is_valid
+        """Compiled when first asked: most specs never come to most conditions."""
+        compiled: list[Callable[[Any], bool]] = []
+
+        def holds(data: Any) -> bool:
+            if not compiled:
+                document = {**schema, "$defs": self._definitions}
+                compiled.append(jsonschema_rs.Draft202012Validator(document).is_valid)
+            return compiled[0](data)
+
+        return holds
 
 
 def _nothing(data: Any) -> None:

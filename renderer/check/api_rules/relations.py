@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from renderer.check.api_rules.containers import port_names
 from renderer.check.api_rules.forms import refused
@@ -19,19 +20,17 @@ SERVER_LABEL = "mcpctl.io/server"
 Found = Iterator[tuple[int, Fault]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Object:
+class _Object(NamedTuple):
     """One document: its position in the set and what others refer to it by."""
 
-    index: int
+    position: int
     kind: str
     namespace: str
     name: str
     doc: Json
 
 
-@dataclass(frozen=True, slots=True)
-class _Pods:
+class _Pods(NamedTuple):
     """A pod, or what makes pods: the labels that selectors see."""
 
     owner: _Object
@@ -99,12 +98,12 @@ def _duplicates(objects: list[_Object]) -> Found:
     for same in seen.values():
         if len(same) > 1 and same[0].name:
             for item in same:
-                yield item.index, _duplicate(item, [other for other in same if other is not item])
+                yield item.position, _duplicate(item, [other for other in same if other is not item])
 
 
 def _duplicate(item: _Object, others: list[_Object]) -> Fault:
     place = f" in namespace {excerpt(item.namespace)}" if item.namespace else ""
-    documents = " and ".join(str(other.index + 1) for other in others[:3])
+    documents = " and ".join(str(other.position + 1) for other in others[:3])
     what = f"{text(item.doc, 'kind')} {excerpt(item.name)}{place}"
     message = f"{what} is there {len(others) + 1} times: document {documents} too"
     return refused(("metadata", "name"), "duplicate-object", message, "give each its own name or namespace")
@@ -118,11 +117,11 @@ def _overlaps(item: _Object, index: _Index) -> Found:
             hint = "add a label to the selector and the template that only this one has"
             theirs = f"{pods.owner.kind} {excerpt(pods.owner.name)}"
             yield (
-                item.index,
+                item.position,
                 refused(path, "selector-overlap", f"selector matches the pods of {theirs} too", hint),
             )
             message = f"the pods match the selector of {item.kind} {excerpt(item.name)} too"
-            yield pods.owner.index, refused(_labels_path(pods), "selector-overlap", message, hint)
+            yield pods.owner.position, refused(_labels_path(pods), "selector-overlap", message, hint)
 
 
 def _labels_path(pods: _Pods) -> DocumentPath:
@@ -142,7 +141,7 @@ def _service(item: _Object, index: _Index) -> Found:
     for position, port in entries(spec, "ports"):
         target = port.get("targetPort")
         if isinstance(target, str) and target not in declared:
-            yield item.index, _unknown_target(target, declared, ("spec", "ports", position, "targetPort"))
+            yield item.position, _unknown_target(target, declared, ("spec", "ports", position, "targetPort"))
 
 
 def _declared_ports(selected: list[_Pods]) -> list[str]:
@@ -179,7 +178,7 @@ def _selects_nothing(item: _Object, index: _Index, path: DocumentPath) -> Found:
     own = index.by_label.get((item.namespace, SERVER_LABEL, str(server)), [])
     if own:
         message = f"selects no pod, not even those of {own[0].owner.kind} {excerpt(own[0].owner.name)}"
-        yield item.index, refused(path, "selects-nothing", message, "use labels that the pod template has")
+        yield item.position, refused(path, "selects-nothing", message, "use labels that the pod template has")
 
 
 def _governing_service(item: _Object, index: _Index) -> Found:
@@ -189,4 +188,4 @@ def _governing_service(item: _Object, index: _Index) -> Found:
         near = did_you_mean(name, known)
         hint = f"did you mean {excerpt(near)}?" if near else "add a headless Service of this name"
         message = f"no Service of this set is called {excerpt(name)}"
-        yield item.index, refused(("spec", "serviceName"), "unknown-service", message, hint)
+        yield item.position, refused(("spec", "serviceName"), "unknown-service", message, hint)

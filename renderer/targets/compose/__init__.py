@@ -23,7 +23,6 @@ class Compose:
     """The target ``compose``."""
 
     name = "compose"
-    summary = "Compose files, for docker compose on one machine"
     ignored: Mapping[str, Ignored] = {
         "spec.workload": Ignored("compose has services only"),
         "spec.serviceAccount": Ignored("containers of compose have no identity in a cluster"),
@@ -62,6 +61,9 @@ class Compose:
             data, unreadable = parsed(document)
             problems += unreadable or [located(document, fault) for fault in faults(data)]
         return problems
+
+
+TARGET = Compose()
 
 
 def _limits(group: Sequence[Server], options: Options) -> list[Problem]:

@@ -115,7 +115,7 @@ def annotations_become_labels(server: Server, _launch: Launch) -> Iterator[Fault
     """compose has one kind of them, and some that steer docker compose itself."""
     for section, given in (("labels", server.labels), ("annotations", server.annotations)):
         for key in given:
-            if key.startswith("com.docker."):
+            if key.startswith("com.docker.compose."):
                 text = "docker compose finds its own containers by labels of this domain"
                 where = ("metadata", section, key)
                 yield Fault(where, "compose/reserved-label", text, "choose a key of your own", at_key=True)
@@ -138,6 +138,9 @@ LIMITS: tuple[Limit, ...] = (
 )
 
 
+_BESIDE = "use --out DIR, where files stand beside the compose file"
+
+
 def stream_limits(server: Server) -> Iterator[Fault]:
     """What one file without neighbours cannot hold: files are then copied into the container."""
     copied = [file for file in server.files if isinstance(file.source, str)]
@@ -146,16 +149,23 @@ def stream_limits(server: Server) -> Iterator[Fault]:
             ("spec", "files"),
             "read-only",
             "the root file system is left writable: compose copies files of a stream into the container",
-            "use --out DIR, where files stand beside the compose file",
+            _BESIDE,
         )
     for file in copied:
+        if not file.source:
+            yield Fault(
+                ("spec", "files", file.path, "content"),
+                "compose/empty-file",
+                "docker compose takes empty content for none, and makes a folder of the file",
+                _BESIDE,
+            )
         above = [w.path for w in server.security.writable if file.path.startswith(f"{w.path}/")]
         if above:
             yield Fault(
                 ("spec", "files", file.path),
                 "compose/file-below-tmpfs",
                 f"'{above[0]}' is mounted when the container starts, and hides a file that was copied there before",
-                "use --out DIR, where files stand beside the compose file, or another path",
+                f"{_BESIDE}, or another path",
             )
 
 

@@ -51,7 +51,7 @@ def env_file(item: EnvFrom) -> dict[str, JSON]:
 
 def env_path(item: EnvFrom) -> str:
     """Where the variables of a whole Secret or ConfigMap are expected; the two may have one name."""
-    return f"./env/{'secrets' if item.kind == 'secret' else 'configs'}/{item.name}.env"
+    return f"./env/{item.kind.lower()}s/{item.name}.env"
 
 
 def _owner(ref: Ref) -> str:

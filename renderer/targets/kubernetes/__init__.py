@@ -8,7 +8,6 @@ from renderer.check.kubernetes import check_documents
 from renderer.errors import Fault, Problem, Severity
 from renderer.launch import launch
 from renderer.model import Options, Rendered, Server
-from renderer.patch import patch_documents
 from renderer.render import render
 from renderer.target import Ignored
 from renderer.targets.kubernetes.objects import OBJECTS
@@ -52,9 +51,13 @@ class Kubernetes:
         problems: list[Problem] = []
         for server in group:
             built = _objects(server, options)
-            patched, faults = patch_documents(built, server, self.name)
-            documents += patched
-            problems += [server.problem(fault) for fault in (*faults, *_limits(server))]
+            if server.patches:
+                from renderer.patch import patch_documents  # few servers have any
+
+                built, faults = patch_documents(built, server, self.name)
+                problems += [server.problem(fault) for fault in faults]
+            documents += built
+            problems += [server.problem(fault) for fault in _limits(server)]
         return documents, problems
 
     def check(self, documents: Sequence[Rendered], options: Options) -> list[Problem]:

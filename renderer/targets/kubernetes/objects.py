@@ -6,16 +6,14 @@ Adding an object is a line here, a template and its golden file.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from renderer.model import JSON, Server
 
 Values = Mapping[str, JSON]
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
+class Instance(NamedTuple):
     """One object to render: name, own annotations, and the name of its file without ending."""
 
     name: str
@@ -24,8 +22,7 @@ class Instance:
     extra: Values
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectType:
+class ObjectType(NamedTuple):
     """One line of the table: ``instances`` yields what of this kind a server needs."""
 
     kind: str

@@ -1,0 +1,203 @@
+"""What compose cannot do is told at the field: every rule fired once, with its severity and place."""
+
+from __future__ import annotations
+
+import pytest
+
+from renderer.errors import Severity
+from renderer.model import JSON
+from tests.specs import HTTP, IMAGE, NPM, OPTIONS, rendered, spec
+
+STREAM = OPTIONS._replace(one_stream=True)
+WELL: dict[str, JSON] = {"health": {"command": ["/bin/check"]}}
+ERROR, WARNING = Severity.ERROR, Severity.WARNING
+VOLUME: dict[str, JSON] = {"name": "d", "size": "1Gi", "mountPath": "/d"}
+
+Told = tuple[str, str, Severity]
+
+
+def told(*documents: JSON, stream: bool = False) -> list[Told]:
+    """Rule, path and severity of what is said of documents whose specs hold."""
+    problems = rendered("compose", *documents, options=STREAM if stream else OPTIONS).problems
+    assert all(problem.message for problem in problems)
+    return [(p.rule.removeprefix("compose/"), p.path.removeprefix("spec."), p.severity) for p in problems]
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, []),
+        ({"network": {"egress": {}}}, []),
+        (
+            {"network": {"egress": {"hosts": ["a.example"]}}},
+            [("egress-not-enforced", "network.egress", WARNING)],
+        ),
+        ({"health": {}}, [("health-not-rendered", "health", WARNING)]),
+        ({"health": {"path": "/h"}}, [("health-not-rendered", "health", WARNING)]),
+        ({"health": {"enabled": False}}, []),
+        ({"replicas": 2}, [("replicas-port", "replicas", WARNING)]),
+        ({"replicas": 2, "network": {"egress": {}}}, []),
+        ({"replicas": 0}, []),
+        (
+            {"replicas": 2, "workload": "StatefulSet", "storage": [VOLUME]},
+            [
+                ("not-rendered", "workload", WARNING),
+                ("replicas-port", "replicas", WARNING),
+                ("replicas-share-volume", "replicas", ERROR),
+                ("storage-size", "storage[0].size", WARNING),
+            ],
+        ),
+        (
+            {"storage": [{**VOLUME, "storageClass": "fast"}, {**VOLUME, "name": "e", "mountPath": "/e"}]},
+            [("storage-class", "storage[0].storageClass", WARNING), ("storage-size", "storage[0].size", WARNING)],
+        ),
+        (
+            {"storage": [{**VOLUME, "accessModes": ["ReadWriteMany"]}]},
+            [("access-modes", "storage[0].accessModes", WARNING), ("storage-size", "storage[0].size", WARNING)],
+        ),
+        (
+            {"files": {"/a": {"content": "x", "mode": "0440"}}},
+            [("file-mode", 'files["/a"].mode', WARNING)],
+        ),
+        (
+            {"files": {"/a": {"content": "x", "mode": "0555"}}},
+            [("file-mode", 'files["/a"].mode', ERROR)],
+        ),
+        (
+            {"resources": {"limits": {"memory": "5Mi"}, "requests": {"memory": "1Mi"}}},
+            [
+                ("memory-minimum", "resources.limits.memory", ERROR),
+                ("memory-minimum", "resources.requests.memory", ERROR),
+            ],
+        ),
+        (
+            {"resources": {"limits": {"cpu": "9m"}, "requests": {"cpu": "1m"}}},
+            [
+                ("cpu-minimum", "resources.limits.cpu", ERROR),
+                ("not-rendered", "resources.requests.cpu", WARNING),
+            ],
+        ),
+        ({"package": NPM, "health": {}}, []),
+    ],
+    ids=str,
+)
+def test_limits_of_one_server(fields: dict[str, JSON], expected: list[Told]) -> None:
+    assert sorted(told(spec(**{**WELL, **fields}))) == sorted(expected)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "expected"),
+    [
+        ({"annotations": {"a": "x"}, "labels": {"b": "y"}}, []),
+        ({"annotations": {"a": "x"}, "labels": {"a": "x"}}, []),
+        ({"annotations": {"a": "x"}, "labels": {"a": "y"}}, [("annotation-hidden", "a", WARNING)]),
+        (
+            {"annotations": {"app.kubernetes.io/name": "x"}},
+            [("annotation-hidden", "app.kubernetes.io/name", WARNING)],
+        ),
+        ({"labels": {"com.docker.compose.project": "x"}}, [("reserved-label", "com.docker.compose.project", ERROR)]),
+        (
+            {"annotations": {"com.docker.compose.project": "x"}},
+            [("reserved-label", "com.docker.compose.project", ERROR)],
+        ),
+    ],
+    ids=str,
+)
+def test_annotations_are_labels(metadata: dict[str, JSON], expected: list[Told]) -> None:
+    # The schema of compose refuses a reserved label as well, at its place in the template.
+    found = [one for one in told(spec("demo", metadata, **WELL)) if one[0] != "field-name"]
+    assert [(rule, severity) for rule, _, severity in found] == [(rule, severity) for rule, _, severity in expected]
+    assert all(key in path for (_, path, _), (_, key, _) in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"files": {"/a": {"content": "x"}}}, [("read-only", "files", WARNING)]),
+        ({"files": {"/a": {"content": "x"}}, "security": {"readOnlyRootFilesystem": False}}, []),
+        ({"files": {"/a": {"secret": "s", "key": "k"}}}, []),
+        (
+            {"files": {"/a": {"content": ""}}},
+            [("empty-file", 'files["/a"].content', ERROR), ("read-only", "files", WARNING)],
+        ),
+        (
+            {"files": {"/tmp/a": {"content": "x"}}},
+            [("file-below-tmpfs", 'files["/tmp/a"]', ERROR), ("read-only", "files", WARNING)],
+        ),
+    ],
+    ids=str,
+)
+def test_limits_of_a_stream(fields: dict[str, JSON], expected: list[Told]) -> None:
+    document = spec(**{**WELL, **fields})
+    assert sorted(told(document, stream=True)) == sorted(expected)
+    assert told(document) == [], "files beside the compose file have none of these limits"
+
+
+# ---------------------------------------------------------------------------------------------
+# Between servers.
+
+
+def publishing(name: str, address: str, port: int, **more: JSON) -> dict[str, JSON]:
+    return spec(name, **WELL, network={"publish": {"address": address, "port": port}}, **more)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "meet"),
+    [
+        (("127.0.0.1", 9000), ("127.0.0.1", 9000), True),
+        (("127.0.0.1", 9000), ("127.0.0.1", 9001), False),
+        (("127.0.0.1", 9000), ("127.0.0.2", 9000), False),
+        (("0.0.0.0", 9000), ("127.0.0.2", 9000), True),
+        (("127.0.0.1", 9000), ("0.0.0.0", 9000), True),
+        (("::", 9000), ("::1", 9000), True),
+        (("::", 9000), ("127.0.0.1", 9000), False),
+    ],
+    ids=str,
+)
+def test_ports_of_the_machine(one: tuple[str, int], other: tuple[str, int], meet: bool) -> None:
+    documents = (publishing("a", *one), publishing("b", *other))
+    problems = rendered("compose", *documents, options=STREAM).problems
+    found = [p for p in problems if p.rule == "compose/same-port"]
+    assert len(found) == meet
+    assert told(*documents) == [], "in a tree each is a project of its own"
+    for problem in found:
+        assert problem.path == "spec.network.publish.port"
+        assert (problem.place.line, [place.line for place in problem.related]) == (4, [2])
+        assert "servers a and b" in problem.message
+
+
+def test_a_port_that_only_the_transport_names_is_told_there() -> None:
+    document = spec("b", **WELL, image=IMAGE, transport={**HTTP, "port": 9000})
+    problems = rendered("compose", publishing("a", "127.0.0.1", 9000), document, options=STREAM).problems
+    assert [p.path for p in problems if p.rule == "compose/same-port"] == ["spec.transport.port"]
+
+
+def test_servers_without_a_fixed_port_clash_with_nobody() -> None:
+    silent = spec("c", **WELL, image=IMAGE, transport={"bridge": "none"})
+    several = publishing("b", "127.0.0.1", 9000, replicas=2)
+    found = told(publishing("a", "127.0.0.1", 9000), several, silent, stream=True)
+    assert found == [("replicas-port", "replicas", WARNING)]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_one_variable_for_two_references(stream: bool) -> None:
+    env: JSON = {
+        "A": {"secret": "a-b", "key": "c"},
+        "B": {"secret": "a", "key": "b-c"},
+        "C": {"configMap": "a-b", "key": "c"},
+        "D": {"secret": "a-b", "key": "c", "optional": True},
+    }
+    problems = rendered("compose", spec(**WELL, env=env), options=STREAM if stream else OPTIONS).problems
+    assert [(p.rule, p.path, p.severity) for p in problems] == [
+        ("compose/same-variable", "spec.env.B", ERROR),
+        ("compose/same-variable", "spec.env.C", ERROR),
+    ]
+    assert "key b-c of secret a and key c of secret a-b would both be the variable A_B_C" in problems[0].message
+    assert [place.line for place in problems[0].related] == [2]
+
+
+def test_variables_of_two_servers_meet_only_in_a_stream() -> None:
+    one = publishing("a", "127.0.0.1", 9000, env={"A": {"secret": "x-y", "key": "z"}})
+    two = publishing("b", "127.0.0.1", 9001, env={"A": {"secret": "x", "key": "y-z"}})
+    assert told(one, two) == []
+    assert told(one, two, stream=True) == [("same-variable", "env.A", ERROR)]

@@ -1,0 +1,370 @@
+"""What a server becomes in a compose file, piece by piece, and that no text is changed on the way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from renderer import pins
+from renderer.model import JSON, Source
+from renderer.resolve import resolve
+from renderer.targets.compose import TARGET
+from renderer.targets.compose.amounts import cpus, memory, tmpfs_size
+from renderer.targets.compose.references import literal
+from tests.oracles import compose_read
+from tests.specs import HTTP, IMAGE, NPM, OPTIONS, PYPI, spec, texts
+
+STREAM = OPTIONS._replace(one_stream=True)
+VOLUME: dict[str, JSON] = {"name": "data", "size": "1Gi", "mountPath": "/data"}
+STDIO: dict[str, JSON] = {"image": IMAGE, "command": ["/bin/server"]}
+COMPLETED = {"condition": "service_completed_successfully"}
+
+
+def project(metadata: dict[str, JSON] | None = None, /, **fields: JSON) -> Any:
+    return yaml.safe_load(texts("compose", spec("demo", metadata, **fields))["demo/compose.yaml"])
+
+
+def service(**fields: JSON) -> Any:
+    return project(**fields)["services"]["mcp-demo"]
+
+
+def test_the_smallest_service() -> None:
+    assert service() == {
+        "image": IMAGE,
+        "init": True,
+        "restart": "unless-stopped",
+        "stop_grace_period": "30s",
+        "user": "1000:1000",
+        "read_only": True,
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges:true"],
+        "tmpfs": ["/tmp:uid=1000,gid=1000,mode=1777,size=64m"],
+        "deploy": {
+            "resources": {"limits": {"cpus": "0.5", "memory": "512M"}, "reservations": {"memory": "128M"}},
+        },
+        "ports": [{"target": 8080, "published": "8080", "host_ip": "127.0.0.1", "protocol": "tcp"}],
+        "networks": {"mcpctl-network": {}},
+        "labels": {
+            "app.kubernetes.io/name": "mcp-demo",
+            "app.kubernetes.io/component": "mcp-server",
+            "app.kubernetes.io/managed-by": "mcpctl",
+            "app.kubernetes.io/part-of": "mcp",
+            "mcpctl.io/managed": "true",
+            "mcpctl.io/server": "demo",
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "expected"),
+    [
+        ({"command": ["/a", "$b"], "args": ["$c"]}, "entrypoint", ["/a", "$$b"]),
+        ({"args": ["$c"]}, "command", ["$$c"]),
+        ({"args": ["$c"]}, "entrypoint", None),
+        ({"replicas": 3}, "ports", [{"target": 8080, "host_ip": "127.0.0.1", "protocol": "tcp"}]),
+        ({"env": {"A": "$b"}}, "environment", {"A": "$$b"}),
+        ({"env": {"A": {"secret": "s", "key": "k"}}}, "environment", {"A": "${S_K:?key k of secret s}"}),
+        ({"env": {"A": {"configMap": "c", "key": "k", "optional": True}}}, "environment", {"A": "${C_K:-}"}),
+        (
+            {"envFrom": [{"secret": "s"}, {"configMap": "s", "optional": True}]},
+            "env_file",
+            [
+                {"path": "./env/secrets/s.env", "required": True, "format": "raw"},
+                {"path": "./env/configmaps/s.env", "required": False, "format": "raw"},
+            ],
+        ),
+        ({"security": {"runAsUser": 5, "runAsGroup": 6, "fsGroup": 6}}, "user", "5:6"),
+        ({"security": {"runAsUser": 5, "runAsGroup": 6, "fsGroup": 6}}, "group_add", None),
+        ({"security": {"fsGroup": 7}}, "group_add", ["7"]),
+        ({"security": {"readOnlyRootFilesystem": False}}, "read_only", False),
+        (
+            {"security": {"writablePaths": [{"path": "/a b", "size": "1500"}, "/var/tmp"]}},
+            "tmpfs",
+            ["/a b:uid=1000,gid=1000,mode=0700,size=1500", "/var/tmp:uid=1000,gid=1000,mode=1777,size=64m"],
+        ),
+        ({"security": {"writablePaths": []}}, "tmpfs", None),
+        ({"health": {"enabled": False}}, "healthcheck", {"disable": True}),
+        (
+            {"health": {"command": ["/c", "$x"], "periodSeconds": 1, "timeoutSeconds": 2, "startupSeconds": 0}},
+            "healthcheck",
+            {"test": ["CMD", "/c", "$$x"], "interval": "1s", "timeout": "2s", "retries": 3, "start_period": "0s"},
+        ),
+        ({"health": {"path": "/h"}}, "healthcheck", None),
+        ({**STDIO, "transport": {"bridge": "none"}}, "stdin_open", True),
+        ({**STDIO, "transport": {"bridge": "none"}}, "ports", None),
+        ({**STDIO, "transport": {"bridge": "none"}, "network": {"egress": {}}}, "network_mode", "none"),
+        (
+            {"network": {"publish": {"address": "::1", "port": 1234}}},
+            "ports",
+            [{"target": 8080, "published": "1234", "host_ip": "::1", "protocol": "tcp"}],
+        ),
+        ({"network": {"egress": {}}}, "networks", {"mcp-demo.internal": {"aliases": ["mcp-demo.server"]}}),
+        ({"network": {"egress": {}}}, "ports", None),
+        (
+            {"storage": [VOLUME]},
+            "volumes",
+            [{"type": "volume", "source": "mcp-demo.data", "target": "/data", "volume": {"nocopy": True}}],
+        ),
+        ({"storage": [VOLUME]}, "depends_on", {"mcp-demo.prepare": COMPLETED}),
+        ({"files": {"/a/B": {"content": ""}}}, "configs", [{"source": "mcp-demo.b", "target": "/a/B"}]),
+        ({"files": {"/a": {"configMap": "c", "key": "k"}}}, "configs", [{"source": "c_k", "target": "/a"}]),
+        ({"files": {"/a": {"secret": "s", "key": "k.x"}}}, "secrets", [{"source": "s_k.x", "target": "/a"}]),
+    ],
+    ids=str,
+)
+def test_a_field_of_the_service(fields: dict[str, JSON], field: str, expected: JSON) -> None:
+    assert service(**fields).get(field) == expected
+
+
+@pytest.mark.parametrize(("replicas", "expected"), [(0, 0), (1, None), (3, 3)])
+def test_replicas(replicas: int, expected: int | None) -> None:
+    assert service(replicas=replicas)["deploy"].get("replicas") == expected
+
+
+@pytest.mark.parametrize(
+    ("quantity", "expected"),
+    [
+        ("512Mi", "512M"),
+        ("1Gi", "1G"),
+        ("1.5Gi", "1536M"),
+        ("512M", "512000000"),
+        ("1k", "1000"),
+        ("7Mi", "7M"),
+        ("1.001Ki", "1026"),
+        ("2Ti", "2048G"),
+    ],
+)
+def test_memory(quantity: str, expected: str) -> None:
+    assert memory(quantity) == expected
+    assert tmpfs_size(quantity) == expected.lower()
+
+
+@pytest.mark.parametrize(
+    ("quantity", "expected"), [("100m", "0.1"), ("1", "1"), ("1.25", "1.25"), ("10m", "0.01"), ("1500m", "1.5")]
+)
+def test_cpus(quantity: str, expected: str) -> None:
+    assert cpus(quantity) == expected
+
+
+# ---------------------------------------------------------------------------------------------
+# The services beside it.
+
+
+def test_a_server_without_egress_is_reached_through_a_gateway() -> None:
+    found = project(network={"egress": {}, "publish": {"port": 9000}})
+    gateway = found["services"]["mcp-demo.gateway"]
+    assert gateway["image"] == pins.BUSYBOX
+    assert gateway["command"] == ["nc", "-ll", "-p", "8080", "-e", "nc", "mcp-demo.server", "8080"]
+    assert gateway["ports"][0] == {"target": 8080, "published": "9000", "host_ip": "127.0.0.1", "protocol": "tcp"}
+    assert gateway["networks"] == {"mcpctl-network": {"aliases": ["mcp-demo"]}, "mcp-demo.internal": {}}
+    assert gateway["user"] == "1000:1000"
+    assert found["networks"]["mcp-demo.internal"]["internal"] is True
+
+
+def test_replicas_behind_a_gateway_keep_the_port() -> None:
+    found = project(network={"egress": {}}, replicas=2)
+    assert found["services"]["mcp-demo.gateway"]["ports"][0]["published"] == "8080"
+
+
+def test_storage_is_given_to_the_user_before_the_server_starts() -> None:
+    found = project(storage=[VOLUME, {**VOLUME, "name": "more", "mountPath": "/more"}], security={"fsGroup": 7})
+    prepare = found["services"]["mcp-demo.prepare"]
+    assert prepare["command"] == ["chown", "1000:7", "/volumes/data", "/volumes/more"]
+    assert (prepare["user"], prepare["cap_add"], prepare["network_mode"]) == ("0:0", ["CHOWN"], "none")
+    assert [mount["source"] for mount in prepare["volumes"]] == ["mcp-demo.data", "mcp-demo.more"]
+
+
+def test_volumes_have_no_label_that_may_change() -> None:
+    """compose offers to make a volume anew, without its data, when a label of it changes."""
+    labels = project({"labels": {"team": "x"}}, storage=[{**VOLUME, "purpose": "notes"}])["volumes"]
+    assert labels == {"mcp-demo.data": {"labels": {"mcpctl.io/managed": "true", "mcpctl.io/server": "demo"}}}
+    assert "  # notes\n" in texts("compose", spec(storage=[{**VOLUME, "purpose": "notes"}]))["demo/compose.yaml"]
+
+
+@pytest.mark.parametrize("package", [NPM, PYPI])
+def test_packages_are_kept_in_a_volume(package: JSON) -> None:
+    found = project(package=package)
+    assert found["services"]["mcp-demo.prepare"]["command"] == ["chown", "1000:1000", "/volumes/package.cache"]
+    (mount,) = found["services"]["mcp-demo"]["volumes"]
+    assert (mount["source"], mount["target"]) == ("mcp-demo.package.cache", pins.CACHE_FOLDER)
+    assert found["services"]["mcp-demo"]["environment"]["HOME"] == pins.CACHE_FOLDER
+    assert found["services"]["mcp-demo"]["healthcheck"]["test"][0] == "CMD"
+
+
+def test_several_containers_do_not_share_a_cache() -> None:
+    found = project(package=NPM, replicas=2)
+    assert found["services"]["mcp-demo"]["tmpfs"][-1].startswith(f"{pins.CACHE_FOLDER}:")
+    assert found["services"]["mcp-demo"]["tmpfs"][-1].endswith(",exec")
+    assert "volumes" not in found
+
+
+def test_a_variable_of_the_spec_wins() -> None:
+    assert service(package=NPM, env={"HOME": "/mine"})["environment"]["HOME"] == "/mine"
+
+
+def test_a_bridge_is_copied_in_and_replaces_an_old_one() -> None:
+    found = project(**STDIO)["services"]
+    assert found["mcp-demo.prepare"]["command"] == ["rm", "-f", "/volumes/bridge.program/agentgateway"]
+    assert "cap_add" not in found["mcp-demo.prepare"]
+    assert found["mcp-demo.bridge"]["image"] == pins.AGENTGATEWAY_IMAGE
+    assert found["mcp-demo.bridge"]["depends_on"] == {"mcp-demo.prepare": COMPLETED}
+    assert found["mcp-demo"]["depends_on"] == {"mcp-demo.prepare": COMPLETED, "mcp-demo.bridge": COMPLETED}
+    (mount,) = found["mcp-demo"]["volumes"]
+    assert mount["read_only"] is True
+    assert found["mcp-demo"]["entrypoint"][0].startswith(mount["target"])
+
+
+def test_paths_reach_the_shell_as_parameters() -> None:
+    command = project(**STDIO, storage=[VOLUME])["services"]["mcp-demo.prepare"]["command"]
+    assert command == [
+        *("sh", "-ec", 'rm -f "$$0"; chown "$$@"'),
+        *("/volumes/bridge.program/agentgateway", "1000:1000", "/volumes/data"),
+    ]
+
+
+@pytest.mark.parametrize("role", ["prepare", "bridge", "gateway"])
+def test_helpers_are_hardened_and_labelled(role: str) -> None:
+    fields: dict[str, JSON] = {"network": {"egress": {}}} if role == "gateway" else STDIO
+    helper = project({"labels": {"team": "x"}, "annotations": {"a": "b"}}, **fields)["services"][f"mcp-demo.{role}"]
+    assert (helper["read_only"], helper["cap_drop"]) == (True, ["ALL"])
+    assert helper["security_opt"] == ["no-new-privileges:true"]
+    assert helper["deploy"]["resources"]["limits"]["memory"] == "64M"
+    assert helper["labels"]["app.kubernetes.io/component"] == role
+    assert helper["labels"]["mcpctl.io/server"] == "demo"
+    assert (helper["labels"]["team"], "a" in helper["labels"]) == ("x", False)
+
+
+# ---------------------------------------------------------------------------------------------
+# What a reader is told in the file.
+
+
+@pytest.mark.parametrize(
+    ("fields", "line"),
+    [
+        ({}, "    # MCP over streamable-http: http://127.0.0.1:8080/mcp"),
+        ({"network": {"publish": {"address": "::1"}}}, "    # MCP over streamable-http: http://[::1]:8080/mcp"),
+        ({"image": IMAGE, "transport": {**HTTP, "type": "sse"}}, "    # MCP over sse: http://127.0.0.1:8080/sse"),
+        (
+            {"replicas": 2},
+            "    # MCP over streamable-http at /mcp, on a free port for each replica: see `docker compose ps`",
+        ),
+        (
+            {"network": {"egress": {"hosts": ["a.example"], "cidrs": ["10.0.0.0/8"], "services": [{"name": "db"}]}}},
+            "    # NOT ENFORCED: egress only to a.example:443, 10.0.0.0/8, service db. A compose network is open",
+        ),
+        (
+            {},
+            "    # NOT CHECKED: a check runs inside the container, and only health.command can say how.",
+        ),
+        ({"env": {"A": {"secret": "s", "key": "k"}}}, "# - S_K: key k of secret s"),
+        ({"env": {"A": {"secret": "s", "key": "k", "optional": True}}}, "# - S_K: key k of secret s, optional"),
+        ({"envFrom": [{"secret": "s"}]}, "# - ./env/secrets/s.env: all keys of secret s, a line NAME=value each"),
+        (
+            {"files": {"/a": {"secret": "s", "key": "k"}}},
+            "# - ./secrets/s/k: key k of secret s, readable by user 1000",
+        ),
+    ],
+    ids=str,
+)
+def test_comments(fields: dict[str, JSON], line: str) -> None:
+    assert line in texts("compose", spec(**fields))["demo/compose.yaml"].splitlines()
+
+
+def test_a_stream_says_where_paths_begin() -> None:
+    env: JSON = {"A": {"secret": "s", "key": "k"}}
+    text = texts("compose", spec(env=env, files={"/a": {"content": "x"}}), options=STREAM)["compose.yaml"]
+    assert "relative to the folder in which docker compose is started" in text
+    assert "--env-file" in text
+    assert "cannot copy the files below into a read-only container" in text
+
+
+def test_what_one_server_needs_is_not_optional() -> None:
+    env: JSON = {"A": {"secret": "s", "key": "k", "optional": True}, "B": {"secret": "s", "key": "k"}}
+    found = texts("compose", spec(env=env))
+    assert found["demo/.env.example"].endswith("# key k of secret s\nS_K='replace-me'\n")
+    optional: JSON = {"A": {"secret": "s", "key": "k", "optional": True}}
+    assert texts("compose", spec(env=optional))["demo/.env.example"].endswith("# Optional: key k of secret s\nS_K=''\n")
+
+
+# ---------------------------------------------------------------------------------------------
+# Names of variables and files.
+
+
+@pytest.mark.parametrize(
+    ("secret", "key", "name"),
+    [
+        ("github-token", "token", "GITHUB_TOKEN_TOKEN"),
+        ("a.b", "c.d_e", "A_B_C_D_E"),
+        ("1password", "token", "MCP_1PASSWORD_TOKEN"),
+        ("docker", "host", "MCP_DOCKER_HOST"),
+        ("compose", "project-name", "MCP_COMPOSE_PROJECT_NAME"),
+        ("dockerhub", "host", "DOCKERHUB_HOST"),
+    ],
+)
+def test_variables(secret: str, key: str, name: str) -> None:
+    assert service(env={"A": {"secret": secret, "key": key}})["environment"]["A"].startswith(f"${{{name}:?")
+
+
+def test_files_of_like_names_stay_apart_also_on_a_case_blind_disk() -> None:
+    paths = ["/a/x.conf", "/b/X.conf", "/B/x.conf", "/b-x.conf", "/ü", "/.hidden"]
+    found = texts("compose", spec(files={path: {"content": path} for path in paths}))
+    beside = {path: text for path, text in found.items() if "/files/" in path}
+    assert sorted(beside.values()) == sorted(paths)
+    assert len({path.lower() for path in beside}) == len(paths)
+    data = yaml.safe_load(found["demo/compose.yaml"])
+    for grant in data["services"]["mcp-demo"]["configs"]:
+        place = data["configs"][grant["source"]]["file"].removeprefix("./")
+        assert found[f"demo/{place}"] == grant["target"]
+
+
+def test_a_config_map_is_never_taken_for_a_file_of_ours() -> None:
+    files: JSON = {"/k": {"content": "x"}, "/m": {"configMap": "mcp-demo", "key": "k"}, "/m_k": {"content": "y"}}
+    assert len(project(files=files)["configs"]) == 3
+
+
+# ---------------------------------------------------------------------------------------------
+# Text. docker compose reads it back unchanged, wherever it stands.
+
+ODD = ["$", "$$", "$x", "${x}", "${", "${x:?y}", "$(x)", "%s", "a: b", "# c", "- d", "'", '"', "\\", ""]
+ODD += [" ", "y", "NO", "12e3", "09", "1_000", "12:30", "pa$word", "\u2028", "\u0085", "\ufeff", "\x7f", "🙂"]
+TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"], include_characters="\t\n\r"), max_size=12)
+LISTS = st.lists(st.sampled_from(ODD) | st.lists(st.sampled_from(ODD)).map("".join) | TEXT, min_size=1, max_size=40)
+
+
+@settings(max_examples=15)
+@given(LISTS)
+def test_docker_compose_reads_every_text_as_it_was_given(given_texts: list[str]) -> None:
+    variables: dict[str, JSON] = {f"V{n}": text for n, text in enumerate(given_texts)}
+    annotations: dict[str, JSON] = {f"example.com/a{n}": text for n, text in enumerate(given_texts)}
+    document = spec(
+        "demo",
+        {"annotations": annotations},
+        command=["/c", *given_texts],
+        args=[*given_texts],
+        env=variables,
+        description="".join(given_texts),
+        health={"command": ["/h", *given_texts]},
+        files={f"/etc/{n}": {"content": text} for n, text in enumerate(given_texts[:64]) if text},
+        security={"readOnlyRootFilesystem": False},
+    )
+    rendered, _ = TARGET.build([resolve(Source("spec.yaml", 1, 1, document))], STREAM)
+    assert TARGET.check(rendered, STREAM) == []
+    found = compose_read(rendered[0].text)
+    read = found["services"]["mcp-demo"]
+    assert read["entrypoint"] == ["/c", *given_texts]
+    assert read["command"] == given_texts
+    assert read["environment"] == variables
+    assert {key: read["labels"][key] for key in annotations} == annotations
+    assert read["labels"].get("mcpctl.io/description", "") == "".join(given_texts)
+    assert read["healthcheck"]["test"] == ["CMD", "/h", *given_texts]
+    kept = {grant["target"]: found["configs"][grant["source"]]["content"] for grant in read.get("configs", [])}
+    assert kept == {f"/etc/{n}": text for n, text in enumerate(given_texts) if text}
+
+
+@given(st.text("$a{}"))
+def test_doubling_leaves_nothing_to_interpolate(text: str) -> None:
+    assert literal(text).replace("$$", "") == text.replace("$", "")

@@ -1,0 +1,549 @@
+"""The tree of files: what is ours is kept in step, what is not is left alone, and no fault leaves a mix."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from renderer.errors import Exit, OutputTreeFault
+from renderer.write import REASONS, RECORD, UNFINISHED, Difference, compare, write
+
+FILES = {"namespace.yaml": "a: 1\n", "one/service.yaml": "b: 1\n", "one/deployment.yaml": "c: 1\n"}
+MORE = {**FILES, "two/service.yaml": "d: 1\n"}
+OTHER = {"namespace.yaml": "a: 2\n", "two/service.yaml": "d: 2\n"}
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    folder = tmp_path / "tree"
+    write(folder, FILES)
+    return folder
+
+
+def content(folder: Path) -> dict[str, str]:
+    """Path to text of everything that is there, the record left out; links are not followed."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes().decode()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.is_symlink() and path != folder / RECORD
+    }
+
+
+def folders(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_dir())
+
+
+def recorded(folder: Path) -> Any:
+    return json.loads((folder / RECORD).read_bytes())
+
+
+def fault(call: Callable[[], object]) -> OutputTreeFault:
+    with pytest.raises(OutputTreeFault) as caught:
+        call()
+    assert caught.value.exit_code is Exit.OUTPUT_INVALID
+    assert caught.value.problems
+    return caught.value
+
+
+def rules(error: OutputTreeFault) -> list[str]:
+    return [problem.rule for problem in error.problems]
+
+
+# ---------------------------------------------------------------------------------------------
+# In step.
+
+
+def test_a_new_tree(tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "tree"
+    done = write(folder, FILES)
+    assert (done.written, done.removed, done.unchanged) == (tuple(sorted(FILES)), (), 0)
+    assert content(folder) == FILES
+    assert set(recorded(folder)) == {"files"}
+    assert list(recorded(folder)["files"]) == sorted(FILES)
+    assert compare(folder, FILES) == []
+
+
+def test_nothing_is_written_twice(tree: Path) -> None:
+    before = {path: path.stat() for path in tree.rglob("*")}
+    for path in before:
+        os.utime(path, (1, 1))
+    done = write(tree, FILES)
+    assert (done.written, done.removed, done.unchanged) == ((), (), len(FILES))
+    assert {path.stat().st_mtime for path in tree.rglob("*") if path.is_file()} == {1}
+    assert {path: path.stat().st_ino for path in tree.rglob("*")} == {p: s.st_ino for p, s in before.items()}
+
+
+def test_only_what_changed_is_written(tree: Path) -> None:
+    for path in tree.rglob("*"):
+        os.utime(path, (1, 1))
+    done = write(tree, {**FILES, "one/service.yaml": "b: 2\n"})
+    assert (done.written, done.removed, done.unchanged) == (("one/service.yaml",), (), 2)
+    assert (tree / "namespace.yaml").stat().st_mtime == 1
+    assert (tree / "one/service.yaml").read_text() == "b: 2\n"
+
+
+def test_stale_files_go_with_their_folders(tree: Path) -> None:
+    done = write(tree, {"namespace.yaml": "a: 1\n"})
+    assert done.removed == ("one/deployment.yaml", "one/service.yaml")
+    assert folders(tree) == []
+    assert list(recorded(tree)["files"]) == ["namespace.yaml"]
+
+
+def test_a_folder_with_somebody_elses_file_stays(tree: Path) -> None:
+    (tree / "one/README").write_text("mine\n")
+    write(tree, {"namespace.yaml": "a: 1\n"})
+    assert content(tree) == {"namespace.yaml": "a: 1\n", "one/README": "mine\n"}
+
+
+def test_line_ends_are_written_as_they_are(tmp_path: Path) -> None:
+    write(tmp_path, {"a": "x\r\ny\n"})
+    assert (tmp_path / "a").read_bytes() == b"x\r\ny\n"
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "why"),
+    [
+        (lambda tree: None, None, None),
+        (lambda tree: (tree / "one/service.yaml").unlink(), "one/service.yaml", "missing"),
+        (lambda tree: (tree / "one/service.yaml").write_text("mine\n"), "one/service.yaml", "edited"),
+        (lambda tree: write(tree, {**FILES, "one/service.yaml": "old\n"}), "one/service.yaml", "outdated"),
+        (lambda tree: write(tree, {**FILES, "two/x.yaml": "x\n"}), "two/x.yaml", "stale"),
+        (lambda tree: (tree / RECORD).unlink(), None, None),
+    ],
+    ids=["same", "missing", "edited", "outdated", "stale", "without record"],
+)
+def test_compare_says_why(tree: Path, change: Callable[[Path], object], path: str | None, why: Any) -> None:
+    change(tree)
+    assert compare(tree, FILES) == ([Difference(path, why)] if path else [])
+
+
+def test_compare_tells_foreign_from_edited_by_the_record(tree: Path) -> None:
+    (tree / "one/service.yaml").write_text("mine\n")
+    (tree / RECORD).unlink()
+    assert compare(tree, FILES) == [Difference("one/service.yaml", "foreign")]
+
+
+def test_compare_is_sorted_and_writes_nothing(tmp_path: Path) -> None:
+    assert [d.path for d in compare(tmp_path / "tree", FILES)] == sorted(FILES)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_reason_is_explained() -> None:
+    assert set(REASONS) == {"missing", "outdated", "edited", "foreign", "stale"}
+
+
+# ---------------------------------------------------------------------------------------------
+# What is not ours.
+
+
+@pytest.mark.parametrize(
+    ("files", "rule"), [(FILES, "tree/edited"), (OTHER, "tree/edited"), ({**FILES, "x.yaml": "new\n"}, "tree/foreign")]
+)
+def test_edited_and_foreign_files_are_refused_and_nothing_else_is_written(
+    tree: Path, files: dict[str, str], rule: str
+) -> None:
+    if rule == "tree/edited":
+        (tree / "one/service.yaml").write_text("mine\n")
+    (tree / "x.yaml").write_text("mine\n")
+    before = content(tree)
+    error = fault(lambda: write(tree, files))
+    assert rules(error) == [rule]
+    assert error.problems[0].place.file.startswith(str(tree))
+    assert "--force" in error.problems[0].hint
+    assert content(tree) == before
+
+
+@pytest.mark.parametrize("files", [FILES, OTHER, {}], ids=["same", "other", "none"])
+def test_force_overwrites_what_was_edited_stale_or_not(tree: Path, files: dict[str, str]) -> None:
+    (tree / "one/service.yaml").write_text("mine\n")
+    write(tree, files, force=True)
+    assert content(tree) == files
+
+
+def test_all_strangers_are_told_at_once(tree: Path) -> None:
+    for path in FILES:
+        (tree / path).write_text("mine\n")
+    assert rules(fault(lambda: write(tree, FILES))) == ["tree/edited"] * 3
+
+
+def test_foreign_files_that_nothing_renders_are_untouched(tree: Path) -> None:
+    (tree / "kustomization.yaml").write_text("mine\n")
+    write(tree, OTHER)
+    assert content(tree) == {**OTHER, "kustomization.yaml": "mine\n"}
+    assert compare(tree, OTHER) == []
+
+
+def test_a_foreign_file_of_the_same_content_becomes_ours(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("x\n")
+    assert write(tmp_path, {"a": "x\n"}).unchanged == 1
+    assert write(tmp_path, {}).removed == ("a",)
+
+
+def _file(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+
+
+def _folder_in_the_way(tree: Path) -> None:
+    _file(tree / "one/service.yaml")
+    (tree / "one/service.yaml").mkdir()
+
+
+def _fifo_in_the_way(tree: Path) -> None:
+    _file(tree / "one/service.yaml")
+    os.mkfifo(tree / "one/service.yaml")
+
+
+@pytest.mark.parametrize("place", [_folder_in_the_way, _fifo_in_the_way])
+def test_what_is_no_file_is_not_ours(tree: Path, place: Callable[[Path], None]) -> None:
+    place(tree)
+    assert rules(fault(lambda: write(tree, FILES))) == ["tree/edited"]
+    assert compare(tree, FILES) == [Difference("one/service.yaml", "edited")]
+
+
+def test_a_folder_is_not_overwritten_even_by_force(tree: Path) -> None:
+    _folder_in_the_way(tree)
+    assert rules(fault(lambda: write(tree, FILES, force=True))) == ["tree/not-written"]
+    assert not list(tree.rglob(f"*{UNFINISHED}"))
+
+
+def test_a_file_where_a_folder_belongs(tmp_path: Path) -> None:
+    (tmp_path / "one").write_text("mine\n")
+    assert [d.why for d in compare(tmp_path, FILES)] == ["missing"] * 3
+    assert rules(fault(lambda: write(tmp_path, FILES))) == ["tree/not-written"]
+    assert content(tmp_path) == {"one": "mine\n"}
+
+
+def test_the_tree_itself_may_not_be_a_file(tmp_path: Path) -> None:
+    (tmp_path / "tree").write_text("mine\n")
+    assert rules(fault(lambda: write(tmp_path / "tree", FILES))) == ["tree/not-written"]
+    assert [d.why for d in compare(tmp_path / "tree", FILES)] == ["missing"] * 3
+
+
+# ---------------------------------------------------------------------------------------------
+# Links: nothing outside changes, whether force is given or not.
+
+
+def _link_file(tree: Path, outside: Path) -> None:
+    _file(tree / "one/service.yaml")
+    (tree / "one/service.yaml").symlink_to(outside / "service.yaml")
+
+
+def _link_folder(tree: Path, outside: Path) -> None:
+    for path in (tree / "one").iterdir():
+        path.unlink()
+    (tree / "one").rmdir()
+    (tree / "one").symlink_to(outside)
+
+
+def _link_nowhere(tree: Path, outside: Path) -> None:
+    _file(tree / "one/service.yaml")
+    (tree / "one/service.yaml").symlink_to(outside / "nothing")
+
+
+def _link_record(tree: Path, outside: Path) -> None:
+    (tree / RECORD).rename(outside / "record")
+    (tree / RECORD).symlink_to(outside / "record")
+
+
+@pytest.mark.parametrize("files", [FILES, OTHER, {}], ids=["same", "other", "none"])
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("link", [_link_file, _link_folder, _link_nowhere, _link_record])
+def test_links_are_refused(
+    tree: Path, tmp_path: Path, link: Callable[[Path, Path], None], force: bool, files: dict[str, str]
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    # What a record and a link together could be meant to have removed.
+    (outside / "service.yaml").write_text(FILES["one/service.yaml"])
+    link(tree, outside)
+    before, within = content(outside), content(tree)
+    assert rules(fault(lambda: write(tree, files, force=force))) == ["tree/link"]
+    assert rules(fault(lambda: compare(tree, files))) == ["tree/link"]
+    assert content(outside) == before
+    assert content(tree) == within
+
+
+def test_a_link_far_above_a_file_is_found(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree/a").symlink_to(tmp_path / "outside")
+    assert rules(fault(lambda: write(tmp_path / "tree", {"a/b/c.yaml": "x\n"}))) == ["tree/link"]
+    assert list((tmp_path / "outside").iterdir()) == []
+
+
+def test_the_tree_itself_may_be_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "tree").symlink_to(tmp_path / "real")
+    write(tmp_path / "tree", FILES)
+    assert content(tmp_path / "real") == FILES
+
+
+def test_an_unfinished_file_that_is_a_link_is_not_followed(tree: Path, tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("mine\n")
+    (tree / f".namespace.yaml{UNFINISHED}").symlink_to(tmp_path / "precious")
+    write(tree, OTHER)
+    assert (tmp_path / "precious").read_text() == "mine\n"
+    assert content(tree) == OTHER
+
+
+# ---------------------------------------------------------------------------------------------
+# The record.
+
+DIGEST = "0" * 64
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "not JSON",
+        "[]",
+        "null",
+        "{}",
+        '{"files": []}',
+        '{"files": {"a": 1}}',
+        '{"files": {"a": null}}',
+        '{"files": {}, "pending": []}',
+        '{"files": {}, "pending": {"a": 1}}',
+        "[" * 100_000,
+        '{"files": {"a": "\xff"}}'.encode("latin-1"),
+        *(
+            json.dumps({part: {path: DIGEST}, "files" if part == "pending" else "other": {}})
+            for part in ("files", "pending")
+            for path in ("../x", "a/../../x", "/etc/passwd", "..", ".", "", "a//b", "a/./b", "a\0b", RECORD)
+        ),
+    ],
+    ids=lambda text: ascii(text)[:40],
+)
+def test_a_damaged_or_hostile_record_is_refused(tree: Path, text: str | bytes) -> None:
+    (tree / RECORD).write_bytes(text if isinstance(text, bytes) else text.encode())
+    for call in (lambda: write(tree, OTHER), lambda: write(tree, OTHER, force=True), lambda: compare(tree, FILES)):
+        assert rules(fault(call)) == ["tree/record"]
+    assert content(tree) == FILES
+
+
+def test_a_record_that_names_what_is_not_there(tree: Path) -> None:
+    data = recorded(tree)
+    data["files"] |= {"gone/a.yaml": DIGEST, "gone.yaml": DIGEST}
+    (tree / RECORD).write_text(json.dumps(data))
+    assert compare(tree, FILES) == []
+    assert write(tree, FILES).removed == ()
+    assert list(recorded(tree)["files"]) == sorted(FILES)
+
+
+def test_a_record_that_names_what_somebody_else_wrote(tree: Path) -> None:
+    (tree / "mine.yaml").write_text("mine\n")
+    data = recorded(tree)
+    data["files"]["mine.yaml"] = DIGEST
+    (tree / RECORD).write_text(json.dumps(data))
+    assert rules(fault(lambda: write(tree, FILES))) == ["tree/edited"]
+    assert (tree / "mine.yaml").exists()
+
+
+# ---------------------------------------------------------------------------------------------
+# Modes.
+
+
+@pytest.fixture(params=[0o000, 0o022, 0o077, 0o777], ids=oct)
+def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("umask")
+def test_modes_do_not_depend_on_umask(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "tree"
+    write(folder, FILES)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.rglob("*") if path.is_file()} == {0o644}
+    made = [folder.parent, folder, *(path for path in folder.rglob("*") if path.is_dir())]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in made} == {0o755}
+
+
+def test_modes_of_folders_that_exist_stay(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir(mode=0o700)
+    write(tmp_path, FILES)
+    assert stat.S_IMODE((tmp_path / "one").stat().st_mode) == 0o700
+
+
+# ---------------------------------------------------------------------------------------------
+# Two runs, a full disk, a tree that cannot be written.
+
+
+def test_a_second_run_does_not_mix(tree: Path) -> None:
+    lock = os.open(tree, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        assert rules(fault(lambda: write(tree, OTHER))) == ["tree/locked"]
+        assert content(tree) == FILES
+    finally:
+        os.close(lock)
+    write(tree, OTHER)
+    assert content(tree) == OTHER
+
+
+def test_the_lock_is_released_after_a_fault(tree: Path) -> None:
+    (tree / "namespace.yaml").write_text("mine\n")
+    for _ in range(2):
+        assert rules(fault(lambda: write(tree, FILES))) == ["tree/edited"]
+
+
+CALLS = ("open", "replace", "fsync", "mkdir", "fchmod", "unlink")
+ERRORS = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO)
+
+
+class Failing:
+    """Replaces calls of ``os`` by ones of which the n-th and all later ones fail, where they would write."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, first: int, number: int) -> None:
+        self.left, self.number = first, number
+        for name in CALLS:
+            monkeypatch.setattr(os, name, self._failing(getattr(os, name), name))
+
+    def _failing(self, call: Any, name: str) -> Any:
+        def replaced(*args: Any, **kwargs: Any) -> Any:
+            if name == "open" and not args[1] & os.O_WRONLY:
+                return call(*args, **kwargs)
+            self.left -= 1
+            if self.left < 0:
+                raise OSError(self.number, os.strerror(self.number), args[0] if isinstance(args[0], str) else None)
+            return call(*args, **kwargs)
+
+        return replaced
+
+
+@pytest.mark.parametrize("number", ERRORS, ids=lambda n: errno.errorcode[n])
+def test_a_disk_that_does_not_take_it(tmp_path: Path, number: int) -> None:
+    """At each call that writes, for good: it is told, and when the disk works again the next run mends it."""
+    for first in range(200):
+        folder = tmp_path / str(first)
+        write(folder, FILES)
+        with pytest.MonkeyPatch.context() as patch:
+            failing = Failing(patch, first, number)
+            if failing_write(folder):
+                assert failing.left >= 0
+                break
+        write(folder, OTHER)
+        mended(folder, OTHER)
+    assert first > 10, "calls were seen"
+
+
+def failing_write(folder: Path) -> bool:
+    """Whether it succeeded; otherwise the fault says why."""
+    try:
+        write(folder, OTHER)
+    except OutputTreeFault as error:
+        assert rules(error) == ["tree/not-written"]
+        assert error.problems[0].message in {os.strerror(number) for number in ERRORS}
+        return False
+    return True
+
+
+def mended(folder: Path, files: Mapping[str, str]) -> None:
+    assert content(folder) == files
+    assert set(recorded(folder)) == {"files"}
+    assert list(recorded(folder)["files"]) == sorted(files)
+    assert compare(folder, files) == []
+    assert folders(folder) == sorted({str(Path(path).parent) for path in files} - {"."})
+
+
+def test_a_tree_that_needs_no_change_may_be_read_only(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Failing(monkeypatch, 0, errno.EROFS)
+    assert write(tree, FILES).unchanged == len(FILES)
+
+
+def test_a_tree_that_cannot_be_read_is_told(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(self: Path) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied", os.fspath(self))
+
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    assert rules(fault(lambda: compare(tree, FILES))) == ["tree/not-read"]
+    assert rules(fault(lambda: write(tree, FILES))) == ["tree/not-written"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission(tree: Path) -> None:
+    (tree / "one").chmod(0o555)
+    try:
+        assert rules(fault(lambda: write(tree, {**FILES, "one/service.yaml": "b: 2\n"}))) == ["tree/not-written"]
+    finally:
+        (tree / "one").chmod(0o755)
+    assert content(tree) == FILES
+
+
+# ---------------------------------------------------------------------------------------------
+# Killed: no 'finally' runs.
+
+_CHANGES = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.chmod")
+
+
+def killed_at(folder: Path, files: Mapping[str, str], n: int) -> bool:
+    """Writes in a child that ends before the n-th change of the disk; whether it was killed."""
+    child = os.fork()
+    if child == 0:
+        left = n
+
+        def kill(event: str, args: tuple[Any, ...]) -> None:
+            nonlocal left
+            if event in _CHANGES or (event == "open" and isinstance(args[2], int) and args[2] & os.O_WRONLY):
+                left -= 1
+                if left < 0:
+                    os._exit(9)
+
+        sys.addaudithook(kill)
+        write(folder, files)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+
+
+@pytest.mark.parametrize("next_files", [OTHER, FILES, MORE, {}], ids=["same", "back", "more", "none"])
+def test_the_next_run_repairs_a_tree_of_a_killed_one(tmp_path: Path, next_files: dict[str, str]) -> None:
+    """At each change: every file is wholly old or wholly new, and no run takes one of ours for a stranger's."""
+    for n in range(200):
+        folder = tmp_path / str(n)
+        write(folder, FILES)
+        killed = killed_at(folder, OTHER, n)
+        for path, text in content(folder).items():
+            if not path.endswith(UNFINISHED):
+                assert text in (FILES.get(path), OTHER.get(path))
+        assert not [d for d in compare(folder, next_files) if d.why in ("edited", "foreign")]
+        write(folder, next_files)
+        mended(folder, next_files)
+        if not killed:
+            break
+    assert n > 10, "changes were seen"
+
+
+def test_killed_twice(tmp_path: Path) -> None:
+    """A run that was to repair is killed as well."""
+    for n in range(200):
+        folder = tmp_path / str(n)
+        write(folder, FILES)
+        killed_at(folder, OTHER, 12)
+        killed = killed_at(folder, MORE, n)
+        write(folder, OTHER)
+        mended(folder, OTHER)
+        if not killed:
+            break
+    assert n > 10
+
+
+def test_killed_in_a_new_tree(tmp_path: Path) -> None:
+    for n in range(200):
+        folder = tmp_path / str(n)
+        killed = killed_at(folder, FILES, n)
+        write(folder, OTHER)
+        mended(folder, OTHER)
+        if not killed:
+            break
+    assert n > 10
