@@ -329,7 +329,8 @@ class Rendered(NamedTuple):
 
     ``template`` and ``context`` are kept to find the template's line for a fault in the text;
     ``subject`` says in words for whom it was made (``server github``); ``identity`` is what no two
-    documents of a run may share (kind and name of a Kubernetes object).
+    documents of a run may share (kind and name of a Kubernetes object); ``changes`` are the paths that
+    patches changed, each with the place of the patch: a fault there is the patch's.
     """
 
     path: str
@@ -338,3 +339,4 @@ class Rendered(NamedTuple):
     context: Mapping[str, Any]
     subject: str
     identity: tuple[str, ...] = ()
+    changes: tuple[tuple[DocumentPath, Place], ...] = ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from renderer.errors import Problem
@@ -56,7 +57,7 @@ def _parts(groups: Groups) -> list[Groups]:
         return [groups]
     count = min(len(os.sched_getaffinity(0)), MOST_PROCESSES)
     bounds = [len(groups) * i // count for i in range(count + 1)]
-    return [groups[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
+    return [groups[start:end] for start, end in pairwise(bounds)]
 
 
 def _on_all_cores(target: Target, parts: Sequence[Groups], options: Options) -> Result | None:

@@ -7,12 +7,12 @@ is parsed and compared with the patch applied to the data, so that a mistake her
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeGuard
 
-from renderer.errors import Defect, Fault
+from renderer.errors import Defect, DocumentPath, Fault
 from renderer.model import JSON, Marks, Patch, Rendered, Server
-from renderer.yaml_reader import Document, read
+from renderer.yaml_reader import OUTPUT_LIMITS, Document, read
 from renderer.yaml_writer import block, scalar
 
 
@@ -26,23 +26,41 @@ def patch_documents(documents: Sequence[Rendered], server: Server, target: str) 
         identities = [document.identity for document in documents]
         matches = [i for i, (kind, name) in enumerate(identities) if _matches(patch, kind, name)]
         if not matches:
-            faults.append(_no_match(patch, identities))
+            faults.append(no_match(patch, _names_by_kind(identities)))
         for i in matches:
-            text = merge_text(patched[i].text, patch.merge, f"spec.patches[{patch.position}] of server {server.name}")
-            patched[i] = patched[i]._replace(text=text)
+            patched[i] = apply(patched[i], patch, server)
     return patched, faults
+
+
+def apply(document: Rendered, patch: Patch, server: Server, below: DocumentPath = ()) -> Rendered:
+    """The document with the patch merged in at ``below``, and with a note of what it changed."""
+    merge: dict[str, JSON] = dict(patch.merge)
+    for step in reversed(below):
+        merge = {str(step): merge}
+    text = merge_text(document.text, merge, f"spec.patches[{patch.position}] of server {server.name}")
+    origin = ("spec", "patches", patch.position, "merge")
+    changes = [((*below, *path), server.source.place((*origin, *path), at_key=True)) for path in _leaves(patch.merge)]
+    return document._replace(text=text, changes=(*document.changes, *changes))
+
+
+def _leaves(merge: Mapping[str, JSON]) -> Iterator[DocumentPath]:
+    """The paths at which a merge patch says something else than 'go further down'."""
+    for key, value in merge.items():
+        if isinstance(value, dict) and value:
+            yield from ((key, *path) for path in _leaves(value))
+        else:
+            yield (key,)
 
 
 def _matches(patch: Patch, kind: str, name: str) -> bool:
     return patch.kind == kind and patch.name in (None, name)
 
 
-def _no_match(patch: Patch, identities: Sequence[tuple[str, ...]]) -> Fault:
-    kinds = sorted({kind for kind, _ in identities})
-    names = sorted({name for kind, name in identities if kind == patch.kind})
-    wrong_kind = patch.kind not in kinds
-    known, word = (kinds, patch.kind) if wrong_kind else (names, patch.name or "")
-    close = difflib.get_close_matches(word, known, 1, 0.6)
+def no_match(patch: Patch, names_by_kind: Mapping[str, Sequence[str]]) -> Fault:
+    """The Fault of a patch that changes nothing, with what there is to patch: names by kind."""
+    wrong_kind = patch.kind not in names_by_kind
+    known = sorted(names_by_kind if wrong_kind else names_by_kind[patch.kind])
+    close = difflib.get_close_matches(patch.kind if wrong_kind else patch.name or "", known, 1, 0.6)
     hint = f"did you mean '{close[0]}'? " if close else ""
     what = f"no {patch.kind} is rendered" if wrong_kind else f"no {patch.kind} is called '{patch.name}'"
     return Fault(
@@ -51,6 +69,13 @@ def _no_match(patch: Patch, identities: Sequence[tuple[str, ...]]) -> Fault:
         f"{what} for this server, so the patch changes nothing",
         f"{hint}there is: {', '.join(known)}",
     )
+
+
+def _names_by_kind(identities: Sequence[tuple[str, ...]]) -> dict[str, list[str]]:
+    names: dict[str, list[str]] = {}
+    for kind, name in identities:
+        names.setdefault(kind, []).append(name)
+    return names
 
 
 def merged(data: JSON, patch: JSON) -> JSON:
@@ -155,7 +180,7 @@ def _is_between(line: str, indent: int) -> bool:
 
 
 def _read(text: str, *, marks: bool = False) -> Document:
-    documents, faults = read(text, strict=False, marks=marks)
+    documents, faults = read(text, strict=False, limits=OUTPUT_LIMITS, marks=marks)
     if faults or len(documents) != 1:
         raise Defect("a template made text that is not one YAML document")
     return documents[0]

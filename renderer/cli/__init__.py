@@ -12,7 +12,7 @@ from importlib import import_module
 import click
 
 from renderer import __version__
-from renderer.cli.output import say
+from renderer.cli.streams import say
 from renderer.errors import Exit, McpctlError, excerpt
 from renderer.report import Report, as_text
 
@@ -25,6 +25,7 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All names, in the order of a first use."""
+        del ctx
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:

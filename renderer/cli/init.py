@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from renderer import pipeline
-from renderer.cli.output import emit, say
+from renderer.cli.streams import emit, say
 from renderer.errors import Exit, InputInvalid, UsageMistake, errors_in
 from renderer.render import render
 
@@ -72,7 +72,10 @@ def init(
     }
     if sum(value is not None for value in (image, npm, pypi)) != 1:
         raise click.UsageError("say what the server is: exactly one of --image, --npm and --pypi")
-    text = render("init/mcpserver.yaml.j2", context)
+    try:
+        text = render("init/mcpserver.yaml.j2", context)
+    except ValueError:  # a lone surrogate: Python's stand-in for a byte that is not text
+        raise click.UsageError("the command line holds bytes that are not text in the locale's encoding") from None
     _refuse_invalid(text)
     _write(text, out or f"{name}.yaml", force)
     return Exit.FINE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import click
 
 from renderer import pipeline
 from renderer.cli.options import output_option, paths_argument, quiet_option, target_options
-from renderer.cli.output import emit, tell
+from renderer.cli.streams import emit, specs_in, tell
 from renderer.errors import Exit, Problem, errors_in
 from renderer.model import Options, Rendered
 from renderer.registry import TARGETS, target
@@ -67,7 +66,7 @@ def render(
     if out is None and (check or force):
         raise click.UsageError("--check and --force go with --out DIR")
     options = Options(namespace, kubernetes_version, create_namespace, one_stream=out is None)
-    specs = pipeline.read(paths, sys.stdin.buffer if "-" in paths else None)
+    specs = pipeline.read(paths, specs_in(paths))
     result = pipeline.render(specs, target(target_name), options)
     counts = {"servers": len(specs.servers), "documents": len(result.documents)}
     lines: list[str] = []

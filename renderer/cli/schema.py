@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from renderer import assets
-from renderer.cli.output import emit
+from renderer.cli.streams import emit
 from renderer.errors import Exit
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from renderer import pipeline
 from renderer.cli.options import output_option, paths_argument, quiet_option, target_options
-from renderer.cli.output import tell
 from renderer.cli.render import exit_code
+from renderer.cli.streams import specs_in, tell
 from renderer.errors import Problem
 from renderer.model import Options
 from renderer.registry import TARGETS, target
@@ -51,7 +49,7 @@ def validate(
     to stdout as JSON or SARIF.
     """
     options = Options(namespace, kubernetes_version, create_namespace)
-    specs = pipeline.read(paths, sys.stdin.buffer if "-" in paths else None)
+    specs = pipeline.read(paths, specs_in(paths))
     problems: dict[Problem, None] = dict.fromkeys(specs.problems)
     counts = {"servers": len(specs.servers)}
     for name in sorted(set(targets)):

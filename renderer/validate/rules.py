@@ -41,6 +41,7 @@ def bridged_image_needs_command(server: Server) -> Iterator[Fault]:
             "own entrypoint and must be told what to run",
             "write the image's entrypoint as 'command' (docker inspect -f '{{.Config.Entrypoint}}' IMAGE), "
             "or use 'transport: {bridge: none}'",
+            at_key=True,
         )
 
 

@@ -6,6 +6,7 @@ What belongs to a server is called ``<resource name>.<part>``. No resource name 
 
 from __future__ import annotations
 
+from renderer.labels import object_labels
 from renderer.model import Server
 from renderer.targets.compose.references import literal
 
@@ -30,23 +31,10 @@ def has_gateway(server: Server) -> bool:
     return is_isolated(server) and server.listens
 
 
-def labels(server: Server, component: str) -> dict[str, str]:
-    """The labels of everything: ours, which select and list, then the spec's own."""
-    return {
-        "app.kubernetes.io/name": server.resource_name,
-        "app.kubernetes.io/component": component,
-        "app.kubernetes.io/managed-by": "mcpctl",
-        "app.kubernetes.io/part-of": "mcp",
-        "mcpctl.io/managed": "true",
-        "mcpctl.io/server": server.name,
-        **server.labels,
-    }
-
-
 def service_labels(server: Server) -> dict[str, str]:
     """The labels of the server's own service: compose has no annotations, so they are labels as well."""
     text = {"mcpctl.io/description": server.description} if server.description else {}
-    kept = labels(server, "mcp-server")
+    kept = object_labels(server)
     more = {key: value for key, value in {**server.annotations, **text}.items() if key not in kept}
     return {**kept, **{key: literal(value) for key, value in more.items()}}
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from renderer import pins
+from renderer.labels import object_labels
 from renderer.launch import Copy, Launch
 from renderer.model import JSON, Server
-from renderer.targets.compose.names import NETWORK, has_gateway, labels, part_of
+from renderer.targets.compose.names import NETWORK, has_gateway, part_of
 from renderer.targets.compose.references import literal
 from renderer.targets.compose.service import endpoint, ports
 from renderer.targets.compose.volumes import Volume
@@ -30,7 +31,7 @@ def gateway(server: Server) -> dict[str, Any] | None:
         "endpoint": endpoint(server),
         # Other containers find the server under the name that it would have without a gateway.
         "networks": {NETWORK: {"aliases": [server.resource_name]}, part_of(server, "internal"): {}},
-        "labels": labels(server, "gateway"),
+        "labels": object_labels(server, "gateway"),
     }
 
 
@@ -48,7 +49,7 @@ def prepare(server: Server, launch: Launch, volumes: Sequence[Volume]) -> dict[s
         "capabilities": ["CHOWN"] if chown else [],
         "removes_bridge": bool(old),
         "mounts": [{"type": "volume", "source": v.key, "target": v.place} for v in volumes],
-        "labels": labels(server, "prepare"),
+        "labels": object_labels(server, "prepare"),
     }
 
 
@@ -76,5 +77,5 @@ def bridge(server: Server, launch: Launch) -> dict[str, Any] | None:
         "command": list(launch.copy.args),
         "depends_on": {part_of(server, "prepare"): COMPLETED},
         "mounts": [mount],
-        "labels": labels(server, "bridge"),
+        "labels": object_labels(server, "bridge"),
     }

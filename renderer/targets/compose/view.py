@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from renderer.labels import object_labels
 from renderer.launch import launch
 from renderer.model import JSON, Server
-from renderer.targets.compose.names import NETWORK, STREAM_PROJECT, has_gateway, labels, part_of, volume_labels
+from renderer.targets.compose.names import NETWORK, STREAM_PROJECT, has_gateway, part_of, volume_labels
 from renderer.targets.compose.references import FileMounts, Need, env_path, origin, references, variable
 from renderer.targets.compose.service import service
 from renderer.targets.compose.sidecars import COMPLETED, bridge, gateway, prepare
@@ -54,7 +55,7 @@ def part(server: Server, *, inline: bool) -> Part:
 def _networks(server: Server) -> list[dict[str, Any]]:
     if not has_gateway(server):
         return []
-    return [{"key": part_of(server, "internal"), "labels": labels(server, "network")}]
+    return [{"key": part_of(server, "internal"), "labels": object_labels(server, "network")}]
 
 
 def _keys(context: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:

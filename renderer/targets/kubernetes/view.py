@@ -7,6 +7,7 @@ import json
 import re
 from typing import Any
 
+from renderer.labels import object_labels
 from renderer.launch import Launch, Probe
 from renderer.model import (
     JSON,
@@ -31,7 +32,7 @@ def view(server: Server, launch: Launch, options: Options) -> dict[str, Any]:
     return {
         "resource_name": server.resource_name,
         "namespace": options.namespace,
-        "labels": labels(server),
+        "labels": object_labels(server),
         "selector": selector(server),
         "annotations": dict(server.annotations),
         "pod_annotations": _pod_annotations(server, files.data),
@@ -48,19 +49,6 @@ def view(server: Server, launch: Launch, options: Options) -> dict[str, Any]:
         "config_data": files.data,
         "storage": [_volume(server, volume) for volume in server.storage],
         **_container(server, launch, files),
-    }
-
-
-def labels(server: Server) -> dict[str, str]:
-    """The labels of every object: ours, which select and list, then the spec's own."""
-    return {
-        "app.kubernetes.io/name": server.resource_name,
-        "app.kubernetes.io/component": "mcp-server",
-        "app.kubernetes.io/managed-by": "mcpctl",
-        "app.kubernetes.io/part-of": "mcp",
-        "mcpctl.io/managed": "true",
-        "mcpctl.io/server": server.name,
-        **server.labels,
     }
 
 
@@ -189,7 +177,8 @@ def _mounts(server: Server, launch: Launch, files: FileMounts) -> list[dict[str,
     mounts: list[dict[str, JSON]] = [{"name": v.name, "mountPath": v.mount_path} for v in server.storage]
     mounts += files.mounts
     if launch.copy:
-        mounts.append({"name": _own_name(launch.copy.volume, server), "mountPath": launch.copy.mount_path, "readOnly": True})
+        name = _own_name(launch.copy.volume, server)
+        mounts.append({"name": name, "mountPath": launch.copy.mount_path, "readOnly": True})
     mounts += [
         {"name": _own_name(f"writable-{i}", server), "mountPath": w.path} for i, w in enumerate(launch.writable)
     ]

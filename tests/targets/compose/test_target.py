@@ -250,9 +250,9 @@ def test_a_patch_in_a_stream_is_of_its_own_server() -> None:
 @pytest.mark.parametrize(
     ("kind", "name", "path", "hint"),
     [
-        ("servce", None, "kind", "did you mean 'service'? there is: service, network"),
+        ("servce", None, "kind", "did you mean 'service'? there is: network, service"),
         ("Service", None, "kind", "did you mean 'service'?"),
-        ("volume", None, "kind", "there is: service, network"),
+        ("volume", None, "kind", "there is: network, service"),
         ("service", "mcp-dmo", "name", "did you mean 'mcp-demo'? there is: mcp-demo"),
     ],
 )

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from renderer.labels import object_labels
 from renderer.launch import launch
 from renderer.model import JSON
-from renderer.targets.kubernetes.view import labels, literal, selector, view
+from renderer.targets.kubernetes.view import literal, selector, view
 from tests.specs import HTTP, IMAGE, NPM, OPTIONS, PYPI, server
 
 
@@ -86,7 +87,7 @@ def test_everything_that_the_kubelet_expands_is_literal() -> None:
 
 def test_labels_of_the_spec_stand_beside_ours() -> None:
     found = server("demo", {"labels": {"team": "a"}})
-    assert labels(found) == {
+    assert object_labels(found) == {
         "app.kubernetes.io/name": "mcp-demo",
         "app.kubernetes.io/component": "mcp-server",
         "app.kubernetes.io/managed-by": "mcpctl",
@@ -100,7 +101,7 @@ def test_labels_of_the_spec_stand_beside_ours() -> None:
 def test_the_selector_never_changes_with_other_fields() -> None:
     """It cannot be changed in a Deployment that exists."""
     plain = selector(server())
-    assert plain.items() <= labels(server()).items()
+    assert plain.items() <= object_labels(server()).items()
     assert selector(server("demo", {"labels": {"team": "b"}}, resourceName="other", replicas=3)) == plain
 
 

@@ -1,0 +1,55 @@
+"""The three streams: specs in; data out as UTF-8, whatever the locale; progress and Problems to stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import BinaryIO, TextIO
+
+from renderer.errors import OutputTreeFault
+from renderer.report import REPORTERS, Report, as_text
+
+
+def specs_in(paths: Sequence[str]) -> BinaryIO | None:
+    """Standard input where ``-`` asks for it; None where nobody asks, or where it is closed."""
+    return sys.stdin.buffer if "-" in paths and sys.stdin is not None else None
+
+
+def emit(text: str) -> None:
+    """Data, for a pipe or a file. OutputTreeFault where it cannot be delivered."""
+    if sys.stdout is None:
+        raise OutputTreeFault("standard output is closed: nothing was delivered")
+    try:
+        _write(sys.stdout, text)
+    except BrokenPipeError:
+        raise  # the reader has what it wanted, which is no fault
+    except OSError as error:
+        raise OutputTreeFault(f"standard output cannot be written: {error.strerror}") from error
+
+
+def say(text: str) -> None:
+    """Progress and Problems, for people, if anybody listens."""
+    if sys.stderr is not None:
+        _write(sys.stderr, text)
+
+
+def tell(report: Report, style: str, *, quiet: bool, stdout: bool) -> None:
+    """The report in the chosen style: on stdout where it is the command's data, else on stderr."""
+    text = as_text(report, color=_colored(), quiet=quiet) if style == "text" else REPORTERS[style](report)
+    if stdout and style != "text":
+        emit(text)
+    else:
+        say(text)
+
+
+def _write(stream: TextIO, text: str) -> None:
+    stream.buffer.write(text.encode("utf-8", "backslashreplace"))
+    stream.buffer.flush()
+
+
+def _colored() -> bool:
+    # https://no-color.org: any value that is not empty.
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return sys.stderr is not None and sys.stderr.isatty()

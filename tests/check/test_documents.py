@@ -1,0 +1,74 @@
+"""A fault in the output names the template and its line, or the patch that caused it."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import pytest
+
+from renderer import pipeline
+from renderer.check.documents import parsed
+from renderer.cli.render import exit_code
+from renderer.errors import Exit, Problem
+from renderer.model import Options, Rendered
+from renderer.registry import target
+
+SPEC = """\
+apiVersion: mcpctl.io/v1alpha1
+kind: McpServer
+metadata: {name: demo}
+spec:
+  image: a/b:1
+  transport: {type: streamable-http}
+  health: {enabled: false}
+  patches:
+"""
+
+
+def errors(patch: str, name: str = "kubernetes") -> list[Problem]:
+    read = pipeline.read(["-"], BytesIO(f"{SPEC}    - {patch}\n".encode()))
+    return list(pipeline.render(read, target(name), Options("mcpctl", "1.35")).problems)
+
+
+@pytest.mark.parametrize(
+    ("name", "patch", "place", "path"),
+    [
+        ("kubernetes", "{kind: Service, merge: {spec: {bogus: 1}}}", "<stdin>:9:37", "spec.bogus"),
+        ("kubernetes", "{kind: Service, merge: {spec: {type: Extern}}}", "<stdin>:9:37", "spec.type"),
+        ("compose", "{target: compose, kind: service, merge: {foo: 1}}", "<stdin>:9:47", "services.mcp-demo.foo"),
+    ],
+)
+def test_what_a_patch_broke_is_told_at_the_patch(name: str, patch: str, place: str, path: str) -> None:
+    problems = errors(patch, name)
+    assert [(str(p.place), p.path) for p in problems] == [(place, path)]
+    assert exit_code(problems) is Exit.INPUT_INVALID
+
+
+def test_what_a_patch_broke_elsewhere_is_told_at_the_line_of_the_template() -> None:
+    # The patch takes away the pod's setting, so that the container lacks its own; it also adds lines above.
+    patch = "{kind: Deployment, merge: {metadata: {labels: {a: b, c: d}}, spec: {template: {metadata: {labels: null}}}}}"
+    problems = errors(patch)
+    assert {p.place.file for p in problems} >= {"<stdin>"}
+    pod = "{kind: Deployment, merge: {spec: {template: {spec: {securityContext: {runAsNonRoot: false}}}}}}"
+    told = {str(p.place): p for p in errors(pod)}
+    assert "templates/kubernetes/container-security.yaml.j2:1" in told
+    assert told["templates/kubernetes/container-security.yaml.j2:1"].rule == "pod-security/run-as-non-root"
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("a: 1\na: 2\n", "yaml/duplicate-key"),
+        ("a: 0777\n", "yaml/ambiguous"),
+        ("a: [\n", "yaml/syntax"),
+        ("a: 1\n---\nb: 2\n", "output/documents"),
+    ],
+)
+def test_text_that_is_not_one_sound_document_is_the_template_s_fault(text: str, rule: str) -> None:
+    context = {"namespace": "mcpctl", "kubernetes_version": "1.35", "labels": {"a": "b"}}
+    document = Rendered("namespace.yaml", text, "kubernetes/namespace.yaml.j2", context, "namespace mcpctl")
+    data, problems = parsed(document)
+    assert data is None
+    assert [p.rule for p in problems] == [rule]
+    assert problems[0].place.file == "templates/kubernetes/namespace.yaml.j2"
+    assert exit_code(problems) is Exit.OUTPUT_INVALID

@@ -1,0 +1,288 @@
+"""Any text in any field arrives: what readers find in the manifests is what the spec says.
+
+Read by PyYAML and by kubectl, whose reader (Go's) is that of an API server; where the kubelet expands
+``$(NAME)``, what it makes of the text is compared. Compose has the same in tests/targets/compose.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from renderer.errors import errors_in
+from renderer.model import JSON
+from renderer.targets.kubernetes.objects import OBJECTS
+from tests.oracles import kubectl_read
+from tests.specs import IMAGE, rendered, spec
+
+#: ATTACKS rows 1 to 6, 24 and 39, and what else YAML readers disagree about.
+HOSTILE = [
+    "a\n---\nkind: ClusterRoleBinding",
+    "a\n---\nkind: ClusterRoleBinding\n",
+    "x\n  hostNetwork: true",
+    "x\nhostNetwork: true\n",
+    '"; ',
+    "'; ",
+    "{a: b}",
+    "[a, b]",
+    "*x",
+    "&x",
+    "!!t",
+    "!x y",
+    "# x",
+    "x # y",
+    "a: b",
+    "a:",
+    ": a",
+    "%",
+    "%YAML 1.1",
+    "@",
+    "`",
+    "\t",
+    "x\ty",
+    "x ",
+    " x",
+    "x\n\n",
+    "\nx",
+    "\n",
+    "\n\n",
+    "  indented\nless",
+    "x \ny",
+    "\tx\ny",
+    "x\r\ny",
+    "\r",
+    "",
+    " ",
+    "-",
+    "- a",
+    "--- a",
+    "---",
+    "...",
+    "?",
+    "? a",
+    "|",
+    ">",
+    "|\n a",
+    "<<",
+    "=",
+    "~",
+    "null",
+    "NO",
+    "no",
+    "y",
+    "on",
+    "True",
+    "0777",
+    "0o17",
+    "0x1F",
+    "1e3",
+    "12e3",
+    "1_000",
+    "0123456789",
+    "09",
+    "012345678901",
+    "1234567",
+    "12e4567",
+    "123e456",
+    ".5",
+    "5.",
+    "+1",
+    "-0",
+    ".inf",
+    ".NaN",
+    "2001-1-1",
+    "2001-12-14",
+    "2001-12-14T21:59:43Z",
+    "12:30",
+    "12:30:45",
+    "é",
+    "😀",
+    "a😀b",
+    "\x85",
+    "\u2028",
+    "\u2029",
+    "\ufeff",
+    "\x7f",
+    "\u200b",
+    "\u202e",
+    "\xa0",
+    "\ue000",
+    "\U0010ffff",
+    "\ufffe",
+    "{{7*7}}",
+    "{% raw %}",
+    "{# x #}",
+    "$word",
+    "pa$word",
+    "$(VAR)",
+    "$$(VAR)",
+    "$$",
+    "$",
+    "${VAR}",
+    "$(TEXT)",
+    "\\",
+    "\\n",
+    '\\"',
+    "a" * 300,
+    "word " * 100,
+    "\n".join(["line"] * 50),
+    "x" * 130_000,
+]
+#: What a spec can hold: no NUL and other controls (the reader and the schema refuse them), no lone surrogate.
+CHARACTERS = st.characters(
+    exclude_categories=["Cs"], exclude_characters="".join(map(chr, [*range(9), 11, 12, *range(14, 32)]))
+)
+TEXTS = st.text(CHARACTERS, max_size=30) | st.text(
+    st.sampled_from([*":#-?*&!|>%@`'\"{}[],\n\t \r$()\\", "a", "0", "e", "N", "\x85", "\u2028", "😀"]), max_size=12
+)
+LABELS = st.from_regex(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?", fullmatch=True).filter(str.isascii)
+LABEL_VALUES = ["NO", "y", "0777", "1e3", "12e3", "09", "0123456789", "1_000", "2001-1-1", "", "null", "true", "-".join("ab")]
+
+Case = dict[str, Any]
+
+
+def case(text: str, label: str = "x") -> Case:
+    """The same text in every field that takes free text."""
+    return {"text": text, "label": label}
+
+
+def document(number: int, of: Case) -> dict[str, JSON]:
+    text = of["text"]
+    short = text[:1024]
+    return spec(
+        f"server-{number}",
+        {"labels": {"example.com/label": of["label"]}, "annotations": {"example.com/text": text}},
+        image=IMAGE,
+        transport={"type": "streamable-http"},
+        description=short,
+        command=[text, text],
+        args=[text],
+        env={"TEXT": text, "LAST": text},
+        files={"/etc/text": {"content": text}, "/etc/more": {"content": f"{text}\nend"}},
+        storage=[{"name": "data", "size": "1Gi", "mountPath": "/data", "purpose": text[:256]}],
+        health={"command": [text]},
+    )
+
+
+def kubelet(text: str) -> str:
+    """What it makes of command, args and env, where no variable is called as anything in the text."""
+    return re.sub(r"\$\$", "$", text)
+
+
+def check(objects: Sequence[dict[str, Any]], cases: Sequence[Case]) -> None:
+    """Every object is there, with the text of its case at every place."""
+    assert [o["kind"] for o in objects] == [kind for _ in cases for kind in KINDS]
+    for number, of in enumerate(cases):
+        found = {o["kind"]: o for o in objects[number * len(KINDS) : (number + 1) * len(KINDS)]}
+        assert list(expected_of(found)) == list(placed(of))
+
+
+KINDS = ["ServiceAccount", "NetworkPolicy", "ConfigMap", "PersistentVolumeClaim", "Service", "Deployment"]
+
+
+def expected_of(found: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Place and value, as read."""
+    for kind, object_ in found.items():
+        yield f"{kind} label", object_["metadata"]["labels"]["example.com/label"]
+        yield f"{kind} annotation", object_["metadata"]["annotations"]["example.com/text"]
+    workload = found["Deployment"]
+    yield "description", workload["metadata"]["annotations"].get("mcpctl.io/description", "")
+    yield "purpose", found["PersistentVolumeClaim"]["metadata"]["annotations"]["mcpctl.io/purpose"]
+    yield "files", found["ConfigMap"]["data"]
+    pod = workload["spec"]["template"]
+    yield "pod label", pod["metadata"]["labels"]["example.com/label"]
+    yield "pod annotation", pod["metadata"]["annotations"]["example.com/text"]
+    (container,) = pod["spec"]["containers"]
+    for field in ("command", "args"):
+        yield field, [kubelet(word) for word in container[field]]
+    yield "env", {item["name"]: kubelet(item.get("value", "")) for item in container["env"]}
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        yield probe, [kubelet(word) for word in container[probe]["exec"]["command"]]
+
+
+def placed(of: Case) -> Iterator[tuple[str, Any]]:
+    """Place and value, as the spec says."""
+    text = of["text"]
+    for kind in KINDS:
+        yield f"{kind} label", of["label"]
+        yield f"{kind} annotation", text
+    yield "description", text[:1024]
+    yield "purpose", text[:256]
+    yield "files", {"text": text, "more": f"{text}\nend"}
+    yield "pod label", of["label"]
+    yield "pod annotation", text
+    yield "command", [text, text]
+    yield "args", [text]
+    yield "env", {"TEXT": text, "LAST": text}
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        yield probe, [text]
+
+
+def stream(cases: Sequence[Case]) -> tuple[str, int]:
+    """The manifests of all cases, as on stdout, and how many documents the plan has."""
+    output = rendered("kubernetes", *(document(number, of) for number, of in enumerate(cases)))
+    assert [str(problem) for problem in errors_in(output.problems)] == []
+    texts = [d.text for d in output.documents if d.path != "namespace.yaml"]
+    return "".join(f"---\n{text}" for text in texts), len(texts)
+
+
+def by_pyyaml(cases: Sequence[Case]) -> None:
+    text, count = stream(cases)
+    objects = list(yaml.load_all(text, Loader=yaml.CSafeLoader))
+    assert len(objects) == count == len(cases) * len(KINDS)
+    check(objects, cases)
+
+
+def by_kubectl(cases: Sequence[Case]) -> None:
+    text, count = stream(cases)
+    objects = kubectl_read(text)
+    assert len(objects) == count == len(cases) * len(KINDS)
+    check(objects, cases)
+
+
+ALL = [case(text, LABEL_VALUES[i % len(LABEL_VALUES)]) for i, text in enumerate(HOSTILE)]
+
+
+def test_the_kinds_are_those_of_the_table() -> None:
+    assert {*KINDS, "StatefulSet", "Pod"} == {kind.kind for kind in OBJECTS}
+
+
+@pytest.mark.parametrize("number", range(len(HOSTILE)), ids=lambda n: ascii(HOSTILE[n])[:30])
+def test_hostile_texts_read_by_pyyaml(number: int) -> None:
+    by_pyyaml([ALL[number]])
+
+
+def test_hostile_texts_read_by_kubectl() -> None:
+    by_kubectl(ALL)
+
+
+CASES = st.builds(case, TEXTS, LABELS)
+
+
+@settings(max_examples=100)
+@given(CASES)
+def test_any_text_read_by_pyyaml(of: Case) -> None:
+    by_pyyaml([of])
+
+
+@settings(max_examples=4)
+@given(st.lists(CASES, min_size=100, max_size=150))
+def test_any_text_read_by_kubectl(cases: list[Case]) -> None:
+    """Many servers in one call: each starts a program."""
+    by_kubectl(cases)
+
+
+@settings(max_examples=20)
+@given(st.lists(TEXTS, min_size=1, max_size=5))
+def test_a_text_is_read_from_a_stream_as_from_each_file(texts: list[str]) -> None:
+    """What ends one document never reaches into the next."""
+    output = rendered("kubernetes", *(document(n, case(text)) for n, text in enumerate(texts)))
+    alone = [yaml.load(d.text, Loader=yaml.CSafeLoader) for d in output.documents]
+    together = yaml.load_all("".join(f"---\n{d.text}" for d in output.documents), Loader=yaml.CSafeLoader)
+    assert list(together) == alone
