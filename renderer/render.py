@@ -111,9 +111,7 @@ def _load_marked(name: str) -> str:
     source = _source(name)
     # A line that ends in a tag makes no text of its own, and a mark would keep its line end alive.
     lines = enumerate(source.split("\n"), 1)
-    return "\n".join(
-        text if not text or text.endswith(("%}", "#}")) else f"{text}\0{name}\0{n}\0" for n, text in lines
-    )
+    return "\n".join(text if not text or text.endswith(("%}", "#}")) else f"{text}\0{name}\0{n}\0" for n, text in lines)
 
 
 @cache

@@ -35,7 +35,7 @@ def as_text(report: Report, *, color: bool = False, quiet: bool = False) -> str:
     """
     shown = [p for p in report.problems if not (quiet and p.severity is Severity.WARNING)]
     lines = [_line(problem, color) + _more(count) for problem, count in _folded(shown)]
-    lines += report.lines
+    lines += [excerpt(line, LONGEST) for line in report.lines]
     if not quiet:
         lines.append(_summary(report))
     return "".join(f"{line}\n" for line in lines)
@@ -51,7 +51,7 @@ def as_json(report: Report) -> str:
         "lines": list(report.lines),
         "problems": [_as_data(problem) for problem in report.problems],
     }
-    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(data, indent=2) + "\n"
 
 
 def as_sarif(report: Report) -> str:
@@ -63,7 +63,7 @@ def as_sarif(report: Report) -> str:
         "results": [_sarif_result(problem) for problem in report.problems],
     }
     data = {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]}
-    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(data, indent=2) + "\n"
 
 
 #: The formats of ``--output``; text needs to know of the terminal and is called with more.
@@ -133,7 +133,10 @@ def _sarif_result(problem: Problem) -> dict[str, object]:
 
 
 def _sarif_place(place: Place) -> dict[str, object]:
-    location: dict[str, object] = {"artifactLocation": {"uri": place.file}}
+    from urllib.parse import quote  # only this format needs it
+
+    # A name of a file is no URI: '<stdin>', a space, or a percent sign would be refused.
+    location: dict[str, object] = {"artifactLocation": {"uri": quote(place.file, errors="replace")}}
     if place.line:
         location["region"] = {"startLine": place.line, **({"startColumn": place.column} if place.column else {})}
     return {"physicalLocation": location}

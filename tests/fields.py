@@ -16,8 +16,9 @@ from typing import Any
 import jsonschema_rs
 
 from renderer import assets
+from renderer.errors import DocumentPath
 from renderer.load import load
-from renderer.model import JSON, DocumentPath
+from renderer.model import JSON
 
 EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
 SCHEMA = assets.schema("mcpserver")
@@ -81,7 +82,7 @@ def _used(
     for branch in _branches(schema):
         for step, key, inner in _steps(branch, value):
             field = path + step if step in ("[]", ".*") else _below(path, step)
-            yield from _used(inner, value[key], field, (*place, key))  # type: ignore[call-overload,index]
+            yield from _used(inner, value[key], field, (*place, key))  # type: ignore[index]
 
 
 def _steps(schema: Mapping[str, Any], value: Any) -> Iterator[tuple[str, str | int, Mapping[str, Any]]]:

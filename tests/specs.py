@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from io import BytesIO
 from typing import Any
 
@@ -34,8 +35,13 @@ def spec(name: str = "demo", metadata: dict[str, JSON] | None = None, /, **field
 
 
 def as_stream(*documents: JSON) -> bytes:
-    """The documents as one file (JSON is YAML)."""
-    return "".join(f"---\n{json.dumps(document)}\n" for document in documents).encode()
+    """The documents as one file: JSON is YAML, but for escapes of what is no ASCII."""
+    texts = (json.dumps(document, ensure_ascii=False) for document in documents)
+    return "".join(f"---\n{re.sub('[^ -~]', _escape, text)}\n" for text in texts).encode()
+
+
+def _escape(found: re.Match[str]) -> str:
+    return f"\\U{ord(found[0]):08x}"
 
 
 def read_specs(*documents: JSON) -> Specs:

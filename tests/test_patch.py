@@ -260,9 +260,7 @@ def test_the_first_patch_may_take_away_what_the_second_would_look_for() -> None:
 
 
 def test_the_change_says_where_it_comes_from() -> None:
-    documents, _ = patch_documents(
-        DOCUMENTS, server(patches=[{"kind": "Deployment", "merge": {"a": 1}}]), "kubernetes"
-    )
+    documents, _ = patch_documents(DOCUMENTS, server(patches=[{"kind": "Deployment", "merge": {"a": 1}}]), "kubernetes")
     assert "# added by spec.patches[0] of server demo\na: 1\n" in documents[1].text
 
 

@@ -262,7 +262,8 @@ def test_every_line_of_every_example_has_its_line_in_a_template(target: str) -> 
 def not_plain(value: object, path: str = "") -> list[str]:
     """Where something else stands than what YAML and JSON can say alike."""
     if type(value) is dict:
-        return [p for k, v in value.items() for p in (not_plain(k, f"{path}?"), not_plain(v, f"{path}.{k}")) for p in p]
+        parts = [(f"{path}?", key) for key in value] + [(f"{path}.{key}", inner) for key, inner in value.items()]
+        return [found for place, part in parts for found in not_plain(part, place)]
     if type(value) is list:
         return [p for i, item in enumerate(value) for p in not_plain(item, f"{path}[{i}]")]
     return [] if value is None or type(value) in (str, int, float, bool) else [f"{path}: {type(value).__name__}"]

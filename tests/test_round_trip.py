@@ -6,18 +6,18 @@ Read by PyYAML and by kubectl, whose reader (Go's) is that of an API server; whe
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from renderer.errors import errors_in
 from renderer.model import JSON
 from renderer.targets.kubernetes.objects import OBJECTS
+from tests.kubelet import expanded
 from tests.oracles import kubectl_read
 from tests.specs import IMAGE, rendered, spec
 
@@ -142,7 +142,7 @@ TEXTS = st.text(CHARACTERS, max_size=30) | st.text(
     st.sampled_from([*":#-?*&!|>%@`'\"{}[],\n\t \r$()\\", "a", "0", "e", "N", "\x85", "\u2028", "😀"]), max_size=12
 )
 LABELS = st.from_regex(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?", fullmatch=True).filter(str.isascii)
-LABEL_VALUES = ["NO", "y", "0777", "1e3", "12e3", "09", "0123456789", "1_000", "2001-1-1", "", "null", "true", "-".join("ab")]
+LABEL_VALUES = ["NO", "y", "0777", "1e3", "12e3", "09", "0123456789", "1_000", "2001-1-1", "", "null", "true"]
 
 Case = dict[str, Any]
 
@@ -171,8 +171,8 @@ def document(number: int, of: Case) -> dict[str, JSON]:
 
 
 def kubelet(text: str) -> str:
-    """What it makes of command, args and env, where no variable is called as anything in the text."""
-    return re.sub(r"\$\$", "$", text)
+    """What it makes of a word, with every variable that a text here could name."""
+    return expanded(text, dict.fromkeys(("TEXT", "LAST", "VAR", "", "a", "0"), "EXPANDED"))
 
 
 def check(objects: Sequence[dict[str, Any]], cases: Sequence[Case]) -> None:
@@ -271,8 +271,8 @@ def test_any_text_read_by_pyyaml(of: Case) -> None:
     by_pyyaml([of])
 
 
-@settings(max_examples=4)
-@given(st.lists(CASES, min_size=100, max_size=150))
+@settings(max_examples=3, phases=[Phase.generate])  # to shrink a hundred servers would take minutes
+@given(st.lists(CASES, min_size=60, max_size=100))
 def test_any_text_read_by_kubectl(cases: list[Case]) -> None:
     """Many servers in one call: each starts a program."""
     by_kubectl(cases)

@@ -12,9 +12,9 @@ from importlib import import_module
 import click
 
 from renderer import __version__
-from renderer.cli.streams import say
+from renderer.cli.streams import ReaderLeft, say
 from renderer.errors import Exit, McpctlError, excerpt
-from renderer.report import Report, as_text
+from renderer.report import LONGEST, Report, as_text
 
 #: In the order of a first use. Each is the command of that name in the module of that name.
 COMMANDS = ("init", "validate", "render", "schema")
@@ -63,22 +63,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.exceptions.Abort):
         return Exit.INTERRUPTED
     except click.ClickException as mistake:
-        mistake.show()
+        _show(mistake)
         return Exit.USAGE
     except McpctlError as error:
-        say(f"{as_text(Report('', error.problems, {}), quiet=True)}mcpctl: {error.message}\n")
+        say(f"{as_text(Report('', error.problems, {}), quiet=True)}mcpctl: {excerpt(error.message, LONGEST)}\n")
         return error.exit_code
-    except BrokenPipeError:
-        return _reader_left()
+    except ReaderLeft:
+        return Exit.FINE
     except Exception as defect:
         return _defect(defect)
 
 
-def _reader_left() -> int:
-    """The program behind our pipe has ended: nothing to tell, and nobody to tell it to."""
-    # Python flushes stdout once more at exit and would complain then.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    return Exit.FINE
+def _show(mistake: click.ClickException) -> None:
+    """As click would, but fit for a terminal: its text quotes what was typed."""
+    context = getattr(mistake, "ctx", None)
+    usage = f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n\n" if context else ""
+    say(f"{usage}Error: {excerpt(mistake.format_message(), LONGEST)}\n")
 
 
 def _defect(defect: Exception) -> int:

@@ -9,8 +9,9 @@ import click
 
 from renderer import pipeline
 from renderer.cli.streams import emit, say
-from renderer.errors import Exit, InputInvalid, UsageMistake, errors_in
+from renderer.errors import Exit, InputInvalid, UsageMistake, errors_in, excerpt
 from renderer.render import render
+from renderer.report import LONGEST
 
 
 @click.command(
@@ -133,4 +134,5 @@ def _write(text: str, out: str, force: bool) -> None:
         raise UsageMistake(f"{out} exists; choose another --out, or overwrite it with --force") from None
     except OSError as error:
         raise UsageMistake(f"{out} cannot be written: {error.strerror}") from None
-    say(f"{Path(out)}: written; next: mcpctl render {Path(out)}\n")
+    shown = excerpt(os.fspath(Path(out)), LONGEST)
+    say(f"{shown}: written; next: mcpctl render {shown}\n")

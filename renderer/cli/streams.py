@@ -5,10 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import BinaryIO, TextIO
 
 from renderer.errors import OutputTreeFault
 from renderer.report import REPORTERS, Report, as_text
+
+
+class ReaderLeft(Exception):
+    """The program behind our pipe has ended: it has what it wanted.
+
+    Of our own, because click ends the process with 1 on the BrokenPipeError that it comes from.
+    """
 
 
 def specs_in(paths: Sequence[str]) -> BinaryIO | None:
@@ -17,28 +25,30 @@ def specs_in(paths: Sequence[str]) -> BinaryIO | None:
 
 
 def emit(text: str) -> None:
-    """Data, for a pipe or a file. OutputTreeFault where it cannot be delivered."""
+    """Data, for a pipe or a file. OutputTreeFault where it cannot be delivered, ReaderLeft where nobody reads it."""
     if sys.stdout is None:
         raise OutputTreeFault("standard output is closed: nothing was delivered")
     try:
         _write(sys.stdout, text)
     except BrokenPipeError:
-        raise  # the reader has what it wanted, which is no fault
+        raise ReaderLeft from None
     except OSError as error:
         raise OutputTreeFault(f"standard output cannot be written: {error.strerror}") from error
 
 
 def say(text: str) -> None:
-    """Progress and Problems, for people, if anybody listens."""
+    """Progress and Problems, for people, if anybody listens; the exit code tells in any case."""
     if sys.stderr is not None:
-        _write(sys.stderr, text)
+        with suppress(OSError):
+            _write(sys.stderr, text)
 
 
 def tell(report: Report, style: str, *, quiet: bool, stdout: bool) -> None:
     """The report in the chosen style: on stdout where it is the command's data, else on stderr."""
     text = as_text(report, color=_colored(), quiet=quiet) if style == "text" else REPORTERS[style](report)
     if stdout and style != "text":
-        emit(text)
+        with suppress(ReaderLeft):  # the exit code still tells
+            emit(text)
     else:
         say(text)
 

@@ -31,7 +31,7 @@ class Site:
     """The subschemas that apply to one value, outermost first, on the way to one error.
 
     ``base`` is the document against which a ``#`` reference of the innermost one is read. ``secret``
-    holds when the value, or anything that it lies in, is marked ``x-secret``.
+    holds when the value, or the nearest that it lies in with such a mark, has ``x-secret: true``.
     """
 
     nodes: tuple[Node, ...]
@@ -78,7 +78,7 @@ class Atlas:
                 nodes = []
             node, position = found, position + length
             nodes.append(node)
-            secret = secret or node.get("x-secret") is True
+            secret = node.get("x-secret", secret) is True
         return Site(tuple(nodes), base, secret)
 
     def _step(self, node: Node, base: Node, path: Sequence[str | int]) -> tuple[Any, Node, int]:

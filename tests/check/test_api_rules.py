@@ -8,8 +8,8 @@ import pytest
 from renderer.check import api_rules
 from renderer.check.api_rules import object_faults, set_faults
 from renderer.check.api_rules.forms import DATA_KEY, DNS_SUBDOMAIN, PORT_NAME, wrong_form, wrong_key
-from renderer.check.api_rules.quantities import nano
 from renderer.errors import Severity
+from renderer.quantity import nano
 from tests.check.objects import (
     GONE,
     claim_of_volume,

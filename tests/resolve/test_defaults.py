@@ -48,13 +48,16 @@ def defaults(schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, J
         elif "$ref" in inner and "default" in (target := SCHEMA["$defs"][inner["$ref"].rpartition("/")[2]]):
             yield field, target["default"]
         yield from defaults(inner, field)
-    for word, step in (("items", "[]"), ("additionalProperties", ".*")):
-        if isinstance(schema.get(word), dict):
-            yield from defaults(schema[word], path + step)
-    for branch in (*schema.get("allOf", ()), *schema.get("oneOf", ())):
-        yield from defaults(branch, path)
-    for branch in (schema[word] for word in ("then", "else") if word in schema):
-        yield from defaults(branch, path)
+    for inner, field in _inside(schema, path):
+        yield from defaults(inner, field)
+
+
+def _inside(schema: Mapping[str, Any], path: str) -> Iterator[tuple[Mapping[str, Any], str]]:
+    """Members, and what speaks about the same place: branches and conditions."""
+    members = {"items": "[]", "additionalProperties": ".*"}
+    yield from ((schema[word], path + step) for word, step in members.items() if isinstance(schema.get(word), dict))
+    yield from ((branch, path) for word in ("allOf", "oneOf") for branch in schema.get(word, ()))
+    yield from ((schema[word], path) for word in ("then", "else") if word in schema)
 
 
 def filled(before: JSON, after: JSON, path: str = "") -> Iterator[tuple[str, JSON]]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from renderer.model import (
+    JSON,
     ConfigMapRef,
     EgressCidr,
     EgressHost,
@@ -55,7 +56,11 @@ def test_what_is_not_rendered_is_not_in_the_server() -> None:
         ({}, "image", IMAGE),
         ({}, "package", None),
         ({"package": OCI, "command": ["x"]}, "image", "ghcr.io/acme/server:v1"),
-        ({"package": {**OCI, "version": f"sha256:{'0' * 64}"}, "command": ["x"]}, "image", "ghcr.io/acme/server@sha256:" + "0" * 64),
+        (
+            {"package": {**OCI, "version": f"sha256:{'0' * 64}"}, "command": ["x"]},
+            "image",
+            "ghcr.io/acme/server@sha256:" + "0" * 64,
+        ),
         ({"package": OCI, "command": ["x"]}, "package", None),
         ({"package": NPM}, "image", None),
         ({"package": NPM}, "package", Package("npm", "@acme/server", "1.2.3", None)),
@@ -82,7 +87,12 @@ def test_what_is_not_rendered_is_not_in_the_server() -> None:
         ({"serviceAccount": {"create": False, "name": "x"}}, "service_account", ServiceAccount(False, "x")),
         ({"resourceName": "other"}, "service_account", ServiceAccount(True, "other")),
         (
-            {"patches": [{"kind": "A", "merge": {"a": 1}}, {"target": "compose", "kind": "b", "name": "n", "merge": {"a": 1}}]},
+            {
+                "patches": [
+                    {"kind": "A", "merge": {"a": 1}},
+                    {"target": "compose", "kind": "b", "name": "n", "merge": {"a": 1}},
+                ]
+            },
             "patches",
             (Patch(0, "kubernetes", "A", None, {"a": 1}), Patch(1, "compose", "b", "n", {"a": 1})),
         ),
@@ -147,7 +157,7 @@ def test_an_empty_egress_forbids_all() -> None:
 
 
 def test_writable_paths_have_a_size() -> None:
-    paths = ["/tmp", {"path": "/a"}, {"path": "/b", "size": "1Gi"}]
+    paths: JSON = ["/tmp", {"path": "/a"}, {"path": "/b", "size": "1Gi"}]
     found = server(security={"writablePaths": paths}).security.writable
     assert found == (Writable("/tmp", "64Mi"), Writable("/a", "64Mi"), Writable("/b", "1Gi"))
 

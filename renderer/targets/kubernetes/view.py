@@ -179,9 +179,7 @@ def _mounts(server: Server, launch: Launch, files: FileMounts) -> list[dict[str,
     if launch.copy:
         name = _own_name(launch.copy.volume, server)
         mounts.append({"name": name, "mountPath": launch.copy.mount_path, "readOnly": True})
-    mounts += [
-        {"name": _own_name(f"writable-{i}", server), "mountPath": w.path} for i, w in enumerate(launch.writable)
-    ]
+    mounts += [{"name": _own_name(f"writable-{i}", server), "mountPath": w.path} for i, w in enumerate(launch.writable)]
     return mounts
 
 
@@ -231,9 +229,7 @@ class FileMounts:
                 self._refer(_own_name(f"file-{i}", server), file, file.source)
         if items:
             name = f"{server.resource_name}-files"
-            self.volumes.insert(
-                0, {"name": _own_name("files", server), "configMap": {"name": name, "items": items}}
-            )
+            self.volumes.insert(0, {"name": _own_name("files", server), "configMap": {"name": name, "items": items}})
 
     def _refer(self, volume: str, file: File, source: SecretRef | ConfigMapRef) -> None:
         items: list[JSON] = [{"key": source.key, "path": source.key, "mode": file.mode}]

@@ -264,11 +264,12 @@ def test_a_patch_that_matches_nothing_is_told(kind: str, name: str | None, path:
     assert (problem.path == f"spec.patches[0].{path}", problem.hint.startswith(hint)) == (True, True), problem
 
 
-def test_what_a_patch_breaks_is_refused_with_the_place_in_the_template() -> None:
+def test_what_a_patch_breaks_is_refused_with_the_place_of_the_patch() -> None:
     patch: JSON = {"target": "compose", "kind": "service", "merge": {"read_only": "perhaps", "depends_on": ["nobody"]}}
     problems = errors_in(rendered("compose", spec(patches=[patch])).problems)
     assert len(problems) >= 2
-    assert all(problem.place.file.startswith("templates/compose/") for problem in problems)
+    assert all("patches" not in problem.place.file and problem.place.line > 1 for problem in problems)
+    assert not any(problem.place.file.startswith("templates/") for problem in problems)
     assert {"services.mcp-demo.read_only"} <= {problem.path for problem in problems}
 
 

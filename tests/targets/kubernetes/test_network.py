@@ -68,7 +68,9 @@ def test_hosts_open_their_ports_to_public_addresses_only() -> None:
     assert "b.example:8443, a.example:443, c.example:443" in rule["comment"]
 
 
-@pytest.mark.parametrize("address", ["10.1.2.3", "169.254.169.254", "192.168.0.1", "172.31.0.1", "127.0.0.1", "fd00::1"])
+@pytest.mark.parametrize(
+    "address", ["10.1.2.3", "169.254.169.254", "192.168.0.1", "172.31.0.1", "127.0.0.1", "fd00::1"]
+)
 def test_private_addresses_stay_closed(address: str) -> None:
     found = ipaddress.ip_address(address)
     assert any(found in ipaddress.ip_network(block) for block in (*PRIVATE_V4, *PRIVATE_V6))

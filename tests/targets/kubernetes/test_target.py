@@ -8,7 +8,7 @@ import pytest
 
 from renderer.check.kubernetes_schema import versions
 from renderer.errors import errors_in
-from renderer.model import Source
+from renderer.model import JSON, Source
 from renderer.pipeline import read, render
 from renderer.resolve import resolve
 from renderer.targets.kubernetes import TARGET
@@ -95,7 +95,7 @@ def test_a_patch_that_matches_nothing_is_told() -> None:
 
 
 def test_a_patch_below_restricted_is_refused() -> None:
-    merge = {"spec": {"template": {"spec": {"hostNetwork": True}}}}
+    merge: JSON = {"spec": {"template": {"spec": {"hostNetwork": True}}}}
     output = rendered("kubernetes", spec(patches=[{"kind": "Deployment", "merge": merge}]))
     (problem,) = errors_in(output.problems)
     assert problem.path.startswith("spec.template.spec")

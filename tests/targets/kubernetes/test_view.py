@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from renderer.labels import object_labels
 from renderer.launch import launch
 from renderer.model import JSON
 from renderer.targets.kubernetes.view import literal, selector, view
+from tests.kubelet import expanded
 from tests.specs import HTTP, IMAGE, NPM, OPTIONS, PYPI, server
 
 
@@ -24,16 +24,6 @@ def of(**fields: JSON) -> dict[str, Any]:
 
 # ---------------------------------------------------------------------------------------------
 # What the kubelet makes of command, args, env and probe commands.
-
-
-def kubelet(text: str, variables: Mapping[str, str]) -> str:
-    """A model of its expansion: ``$$`` is ``$``, ``$(NAME)`` the variable, or itself where there is none."""
-
-    def value(found: re.Match[str]) -> str:
-        name = found["name"]
-        return "$" if name is None else variables.get(name, found[0])
-
-    return re.sub(r"\$(?:\$|\((?P<name>[^)]*)\))", value, text)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +39,7 @@ def kubelet(text: str, variables: Mapping[str, str]) -> str:
     ],
 )
 def test_the_model_of_the_kubelet(text: str, variables: dict[str, str], expected: str) -> None:
-    assert kubelet(text, variables) == expected
+    assert expanded(text, variables) == expected
 
 
 @pytest.mark.parametrize(
@@ -71,14 +61,15 @@ def test_literal(text: str, written: str) -> None:
 
 @given(st.text("$()A bx") | st.text(), st.dictionaries(st.sampled_from(["A", "b", "", "A b"]), st.just("EXPANDED")))
 def test_the_kubelet_leaves_every_literal_alone(text: str, variables: dict[str, str]) -> None:
-    assert kubelet(literal(text), variables) == text
+    assert expanded(literal(text), variables) == text
 
 
 def test_everything_that_the_kubelet_expands_is_literal() -> None:
     text = "$$(HOME)"
     found = of(command=[text], args=[text], env={"A": text}, health={"command": [text]})
-    written = [*found["command"], *found["args"], found["env"][0]["value"], *found["probe"]["action"]["exec"]["command"]]
-    assert [kubelet(word, {"HOME": "x"}) for word in written] == [text] * 4
+    probe = found["probe"]["action"]["exec"]
+    written = [*found["command"], *found["args"], found["env"][0]["value"], *probe["command"]]
+    assert [expanded(word, {"HOME": "x"}) for word in written] == [text] * 4
 
 
 # ---------------------------------------------------------------------------------------------
@@ -284,7 +275,8 @@ def test_keys_are_distinct_and_what_an_api_server_takes(paths: set[str]) -> None
     ids=str,
 )
 def test_the_checksum_changes_with_the_content(files: JSON, same: bool) -> None:
-    before, after = (of(files=f)["pod_annotations"] for f in ({"/a": {"content": "x"}}, files))
+    one: JSON = {"/a": {"content": "x"}}
+    before, after = of(files=one)["pod_annotations"], of(files=files)["pod_annotations"]
     assert list(after) == ["mcpctl.io/config-checksum"]
     assert (before == after) is same
 

@@ -1,0 +1,144 @@
+"""``mcpctl init``: the first spec holds, and no file is lost."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from renderer.cli import main
+from renderer.errors import Exit
+from renderer.pipeline import read
+from renderer.registry import TARGETS
+from tests.cli.commands import Mcpctl, as_program
+
+IMAGE = ["--image", "ghcr.io/acme/server:1.0", "--command", "/srv"]
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (IMAGE, {"image": "ghcr.io/acme/server:1.0", "command": ["/srv"], "transport": {"type": "stdio"}}),
+        (["--npm", "@acme/server@1.2.3"], {"package": {"registry": "npm", "name": "@acme/server", "version": "1.2.3"}}),
+        (["--npm", "server@1.2.3"], {"package": {"registry": "npm", "name": "server", "version": "1.2.3"}}),
+        (
+            ["--pypi", "acme-server[cli]==0.6.2"],
+            {"package": {"registry": "pypi", "name": "acme-server[cli]", "version": "0.6.2"}},
+        ),
+        (
+            ["--image", "a:1", "--transport", "sse", "--port", "9000"],
+            {"image": "a:1", "transport": {"type": "sse", "port": 9000}},
+        ),
+        ([*IMAGE, "--arg=-v", "--arg", "NO"], {"args": ["-v", "NO"]}),
+        (
+            [*IMAGE, "--env", "A=b=c", "--env", "B=0777", "--secret", "TOKEN=acme:token"],
+            {"env": {"A": "b=c", "B": "0777", "TOKEN": {"secret": "acme", "key": "token"}}},
+        ),
+    ],
+    ids=" ".join,
+)
+def test_the_spec_holds_and_says_what_was_asked(mcpctl: Mcpctl, arguments: list[str], expected: dict[str, Any]) -> None:
+    run = mcpctl("init", "demo", *arguments)
+    assert (run.code, run.out) == (0, "")
+    assert "demo.yaml: written; next: mcpctl render demo.yaml\n" in run.err
+    specs = read(["demo.yaml"])
+    assert [str(problem) for problem in specs.problems] == []
+    assert specs.servers[0].name == "demo"
+    assert expected.items() <= yaml.safe_load(Path("demo.yaml").read_text())["spec"].items()
+    for target in TARGETS:
+        assert mcpctl("render", "demo.yaml", "--target", target).code == 0
+
+
+def test_the_file_says_how_to_go_on(mcpctl: Mcpctl) -> None:
+    text = mcpctl("init", "demo", *IMAGE, "--out", "-").out
+    assert text.startswith("# yaml-language-server: $schema=")
+    assert "# secrets only ever by reference" in text
+    assert not Path("demo.yaml").exists()
+
+
+def test_a_file_is_not_overwritten(mcpctl: Mcpctl) -> None:
+    Path("demo.yaml").write_text("mine\n")
+    run = mcpctl("init", "demo", *IMAGE)
+    assert (run.code, Path("demo.yaml").read_text()) == (Exit.USAGE, "mine\n")
+    assert "--force" in run.err
+    assert mcpctl("init", "demo", *IMAGE, "--force").code == 0
+    assert Path("demo.yaml").read_text() != "mine\n"
+
+
+def test_a_link_that_leads_nowhere_is_a_file_too(mcpctl: Mcpctl, tmp_path: Path) -> None:
+    Path("demo.yaml").symlink_to(tmp_path / "elsewhere")
+    assert mcpctl("init", "demo", *IMAGE).code == Exit.USAGE
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_out_names_the_file(mcpctl: Mcpctl) -> None:
+    assert mcpctl("init", "demo", *IMAGE, "--out", "other.yaml").code == 0
+    assert stat.S_IMODE(Path("other.yaml").stat().st_mode) & 0o111 == 0
+    assert mcpctl("init", "demo", *IMAGE, "--out", "none/other.yaml").code == Exit.USAGE
+    Path("folder").mkdir()
+    assert mcpctl("init", "demo", *IMAGE, "--out", "folder", "--force").code == Exit.USAGE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "word"),
+    [
+        (["demo"], Exit.USAGE, "--image, --npm and --pypi"),
+        (["demo", *IMAGE, "--npm", "a@1.0.0"], Exit.USAGE, "exactly one"),
+        (["Demo", *IMAGE], Exit.INPUT_INVALID, "metadata.name"),
+        (["../demo", *IMAGE], Exit.INPUT_INVALID, "metadata.name"),
+        (["demo", "--image", "a:1"], Exit.INPUT_INVALID, "spec/bridge-without-command"),
+        (["demo", "--image", "A B"], Exit.INPUT_INVALID, "spec.image"),
+        (["demo", "--npm", "server"], Exit.INPUT_INVALID, "spec.package.version"),
+        (["demo", "--npm", "@acme/server"], Exit.INPUT_INVALID, "spec.package.version"),
+        (["demo", "--npm", "server@latest"], Exit.INPUT_INVALID, "spec.package.version"),
+        (["demo", "--pypi", "server"], Exit.INPUT_INVALID, "spec.package.version"),
+        (["demo", "--pypi", "server>=1"], Exit.INPUT_INVALID, "spec.package"),
+        (["demo", *IMAGE, "--port", "0"], Exit.USAGE, "--port"),
+        (["demo", *IMAGE, "--env", "A"], Exit.USAGE, "--env NAME=VALUE"),
+        (["demo", *IMAGE, "--env", "1A=x"], Exit.INPUT_INVALID, "spec.env"),
+        (["demo", *IMAGE, "--secret", "A=b"], Exit.USAGE, "--secret NAME=SECRET:KEY"),
+        (["demo", *IMAGE, "--arg", "\x01"], Exit.INPUT_INVALID, "spec.args"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_what_does_not_hold_is_not_written(mcpctl: Mcpctl, arguments: list[str], code: Exit, word: str) -> None:
+    run = mcpctl("init", *arguments)
+    assert (run.code, run.out) == (code, "")
+    assert word in run.err
+    assert list(Path().iterdir()) == []
+
+
+def test_a_secret_at_the_wrong_option_is_not_repeated(mcpctl: Mcpctl) -> None:
+    for option in ("--secret", "--env"):
+        run = mcpctl("init", "demo", *IMAGE, option, "hunter2")
+        assert run.code == Exit.USAGE
+        assert "hunter2" not in run.err
+
+
+def test_bytes_that_are_not_text() -> None:
+    run = as_program("init", "demo", *IMAGE, "--arg", b"\xff")
+    assert run.code == Exit.USAGE
+    assert "Traceback" not in run.err
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(TEXTS, max_size=3), st.dictionaries(st.from_regex("[A-Z]{1,3}", fullmatch=True), TEXTS, max_size=3))
+def test_any_words_and_values_arrive(tmp_path: Path, words: list[str], env: dict[str, str]) -> None:
+    out = str(tmp_path / "any.yaml")
+    values = [f"--env={name}={value}" for name, value in env.items()]
+    assert main(["init", "demo", *IMAGE, *(f"--arg={word}" for word in words), *values, "--out", out, "--force"]) == 0
+    (server,) = read([out]).servers
+    assert (server.args, dict(server.env)) == (tuple(words), env)

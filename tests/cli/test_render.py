@@ -1,0 +1,208 @@
+"""``mcpctl render``: a stream to stdout, or a tree; everything else to stderr."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from renderer.errors import Exit
+from renderer.registry import TARGETS
+from renderer.write import RECORD
+from tests.cli.commands import BAD, GOOD, Mcpctl, as_program
+from tests.test_report import check_sarif
+
+KINDS = ["Namespace", "ServiceAccount", "NetworkPolicy", "Service", "Deployment"]
+TREE = ["demo/deployment.yaml", "demo/networkpolicy.yaml", "demo/service.yaml", "demo/serviceaccount.yaml"]
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.usefixtures("specs")
+def test_data_goes_to_stdout_and_the_rest_to_stderr(mcpctl: Mcpctl) -> None:
+    run = mcpctl("render", "warned.yaml")
+    assert [document["kind"] for document in yaml.safe_load_all(run.out)] == KINDS
+    assert run.err.splitlines()[0].startswith("warned.yaml:6:")
+    assert run.err.splitlines()[-1] == "1 server, 5 documents, 0 errors, 1 warning"
+
+
+@pytest.mark.usefixtures("specs")
+def test_every_document_begins_with_its_marker(mcpctl: Mcpctl) -> None:
+    run = mcpctl("render", "good.yaml")
+    assert run.out.startswith("---\n")
+    assert run.out.count("\n---\n") == len(KINDS) - 1
+    assert run.out.endswith("\n")
+
+
+@pytest.mark.usefixtures("specs")
+def test_compose_is_one_document(mcpctl: Mcpctl) -> None:
+    run = mcpctl("render", "good.yaml", "--target", "compose")
+    assert run.code == 0
+    assert len(list(yaml.safe_load_all(run.out))) == 1
+    assert "services" in yaml.safe_load(run.out)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.usefixtures("specs")
+def test_an_error_leaves_stdout_empty(mcpctl: Mcpctl, target: str) -> None:
+    run = mcpctl("render", "good.yaml", "bad.yaml", "--target", target)
+    assert (run.code, run.out) == (Exit.INPUT_INVALID, "")
+    assert "bad.yaml:5:13: error: spec.replicas: " in run.err
+
+
+@pytest.mark.usefixtures("specs")
+def test_quiet_tells_errors_alone(mcpctl: Mcpctl) -> None:
+    assert mcpctl("render", "warned.yaml", "--quiet").err == ""
+    run = mcpctl("render", "bad.yaml", "-q")
+    assert len(run.err.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("specs")
+def test_a_report_beside_a_stream_goes_to_stderr(mcpctl: Mcpctl) -> None:
+    run = mcpctl("render", "warned.yaml", "--output", "json")
+    assert run.out.startswith("---\n")
+    assert json.loads(run.err)["documents"] == len(KINDS)
+    run = mcpctl("render", "warned.yaml", "--output", "sarif")
+    assert [result["ruleId"] for result in check_sarif(run.err)] == ["spec/privileged-port"]
+
+
+@pytest.mark.parametrize("target", sorted(TARGETS))
+def test_standard_input(specs: Path, target: str) -> None:
+    run = as_program("render", "-", "--target", target, stdin=GOOD)
+    other = as_program("render", "good.yaml", "--target", target, cwd=specs)
+    assert run == other._replace(err=other.err.replace("good.yaml", "<stdin>"))
+    assert as_program("render", "-", stdin="").code == Exit.INPUT_INVALID
+    bad = as_program("render", "-", stdin=BAD)
+    assert (bad.code, bad.err.split(" ")[0]) == (Exit.INPUT_INVALID, "<stdin>:5:13:")
+
+
+@pytest.mark.usefixtures("specs")
+def test_options_reach_the_manifests(mcpctl: Mcpctl) -> None:
+    run = mcpctl("render", "good.yaml", "-n", "other", "--kubernetes-version", "1.30")
+    namespace, *rest = yaml.safe_load_all(run.out)
+    assert namespace["metadata"]["name"] == "other"
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce-version"] == "v1.30"
+    assert {document["metadata"]["namespace"] for document in rest} == {"other"}
+    run = mcpctl("render", "good.yaml", "--no-create-namespace")
+    assert [document["kind"] for document in yaml.safe_load_all(run.out)] == KINDS[1:]
+
+
+# ---------------------------------------------------------------------------------------------
+# A tree.
+
+
+def test_a_tree_is_written_and_told(mcpctl: Mcpctl, specs: Path) -> None:
+    run = mcpctl("render", "good.yaml", "--out", "tree")
+    assert (run.code, run.out) == (0, "")
+    assert files(specs / "tree") == sorted([f"kubernetes/{path}" for path in [RECORD, *TREE, "namespace.yaml"]])
+    assert "tree/kubernetes/demo/service.yaml: written\n" in run.err
+    assert "5 written, 0 removed, 0 unchanged" in run.err
+    run = mcpctl("render", "good.yaml", "--out", "tree")
+    assert "0 written, 0 removed, 5 unchanged" in run.err
+    assert ": written\n" not in run.err
+
+
+def test_each_target_has_its_folder(mcpctl: Mcpctl, specs: Path) -> None:
+    for target in TARGETS:
+        assert mcpctl("render", "good.yaml", "--target", target, "--out", "tree").code == 0
+    assert sorted(path.name for path in (specs / "tree").iterdir()) == sorted(TARGETS)
+    for target in TARGETS:
+        assert mcpctl("render", "good.yaml", "--target", target, "--out", "tree", "--check").code == 0
+
+
+@pytest.mark.usefixtures("specs")
+def test_the_tree_is_the_stream(mcpctl: Mcpctl, specs: Path) -> None:
+    stream = mcpctl("render", "good.yaml").out
+    mcpctl("render", "good.yaml", "--out", "tree")
+    texts = [(specs / "tree/kubernetes" / path).read_text() for path in ["namespace.yaml", *TREE]]
+    assert sorted(stream.removeprefix("---\n").split("\n---\n")) == sorted(
+        text.removesuffix("\n") if text != stream[-len(text) :] else text for text in texts
+    )
+
+
+@pytest.mark.usefixtures("specs")
+def test_an_error_leaves_the_tree_alone(mcpctl: Mcpctl, specs: Path) -> None:
+    mcpctl("render", "good.yaml", "--out", "tree")
+    before = {path: path.stat().st_mtime_ns for path in (specs / "tree").rglob("*")}
+    assert mcpctl("render", "bad.yaml", "--out", "tree").code == Exit.INPUT_INVALID
+    assert {path: path.stat().st_mtime_ns for path in (specs / "tree").rglob("*")} == before
+
+
+@pytest.mark.parametrize("source", ["empty", "comments.yaml", "none"])
+def test_a_wrong_folder_does_not_empty_a_tree(mcpctl: Mcpctl, specs: Path, source: str) -> None:
+    (specs / "empty").mkdir()
+    (specs / "comments.yaml").write_text("# nothing\n---\n# more\n")
+    mcpctl("render", "good.yaml", "--out", "tree")
+    before = files(specs / "tree")
+    assert mcpctl("render", source, "--out", "tree").code == Exit.INPUT_INVALID
+    assert files(specs / "tree") == before
+
+
+@pytest.mark.usefixtures("specs")
+def test_what_nothing_renders_any_more_is_removed_and_told(mcpctl: Mcpctl, specs: Path) -> None:
+    (specs / "two.yaml").write_text(GOOD.replace("demo", "two"))
+    mcpctl("render", "good.yaml", "two.yaml", "--out", "tree")
+    run = mcpctl("render", "good.yaml", "--out", "tree")
+    assert "tree/kubernetes/two/service.yaml: removed, nothing renders it any more\n" in run.err
+    assert not (specs / "tree/kubernetes/two").exists()
+
+
+def test_check_says_why_each_file_differs_and_writes_nothing(mcpctl: Mcpctl, specs: Path) -> None:
+    run = mcpctl("render", "good.yaml", "--out", "tree", "--check")
+    assert run.code == Exit.DIFFERENT
+    assert run.err.count(": missing: it is rendered, but not in the tree\n") == 5
+    assert "5 differences" in run.err
+    assert not (specs / "tree").exists()
+    mcpctl("render", "good.yaml", "--out", "tree")
+    run = mcpctl("render", "good.yaml", "--out", "tree", "--check")
+    assert (run.code, "0 differences" in run.err) == (0, True)
+
+
+@pytest.mark.usefixtures("specs")
+def test_check_of_a_changed_spec_and_an_edited_file(mcpctl: Mcpctl, specs: Path) -> None:
+    mcpctl("render", "good.yaml", "--out", "tree")
+    (specs / "tree/kubernetes/demo/service.yaml").write_text("mine\n")
+    (specs / "good.yaml").write_text(f"{GOOD}  replicas: 2\n")
+    run = mcpctl("render", "good.yaml", "--out", "tree", "--check")
+    assert run.code == Exit.DIFFERENT
+    assert "tree/kubernetes/demo/service.yaml: edited: " in run.err
+    assert "tree/kubernetes/demo/deployment.yaml: outdated: " in run.err
+    run = mcpctl("render", "good.yaml", "--out", "tree")
+    assert run.code == Exit.OUTPUT_INVALID
+    assert "[tree/edited]" in run.err
+    assert "--force" in run.err
+    assert (specs / "tree/kubernetes/demo/service.yaml").read_text() == "mine\n"
+    assert mcpctl("render", "good.yaml", "--out", "tree", "--force").code == 0
+    assert mcpctl("render", "good.yaml", "--out", "tree", "--check").code == 0
+
+
+@pytest.mark.usefixtures("specs")
+def test_the_report_of_a_tree_is_data(mcpctl: Mcpctl) -> None:
+    run = mcpctl("render", "warned.yaml", "--out", "tree", "--output", "json")
+    data = json.loads(run.out)
+    assert run.err == ""
+    assert (data["written"], data["removed"], data["unchanged"], data["warnings"]) == (5, 0, 0, 1)
+    assert "tree/kubernetes/namespace.yaml: written" in data["lines"]
+    run = mcpctl("render", "good.yaml", "--out", "tree", "--check", "--output", "json")
+    assert json.loads(run.out)["differences"] == 2
+
+
+@pytest.mark.usefixtures("specs")
+def test_out_may_not_be_a_file(mcpctl: Mcpctl, specs: Path) -> None:
+    (specs / "tree").write_text("mine\n")
+    assert mcpctl("render", "good.yaml", "--out", "tree").code == Exit.USAGE
+
+
+def test_links_in_a_tree_are_refused(mcpctl: Mcpctl, specs: Path) -> None:
+    (specs / "outside").mkdir()
+    (specs / "tree/kubernetes").mkdir(parents=True)
+    (specs / "tree/kubernetes/demo").symlink_to(specs / "outside")
+    for arguments in ([], ["--force"], ["--check"]):
+        run = mcpctl("render", "good.yaml", "--out", "tree", *arguments)
+        assert run.code == Exit.OUTPUT_INVALID
+        assert "symbolic link" in run.err
+    assert list((specs / "outside").iterdir()) == []

@@ -1,0 +1,67 @@
+"""The schema of the spec as a document: every field explains itself and is bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jsonschema
+import jsonschema_rs
+import pytest
+
+from renderer import assets
+
+SCHEMA = assets.schema("mcpserver")
+#: Words that bound a value, by its type.
+BOUNDS = {
+    "string": {"maxLength", "pattern", "enum", "const"},
+    "integer": {"maximum", "enum", "const"},
+    "array": {"maxItems"},
+    "object": {"additionalProperties", "oneOf", "minProperties"},
+    "boolean": set(),
+}
+
+
+def resolved(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema with what its reference says; what stands beside the reference wins."""
+    result = dict(schema)
+    while "$ref" in result:
+        name = result.pop("$ref").removeprefix("#/$defs/")
+        result = {**SCHEMA["$defs"][name], **result}
+    return result
+
+
+def fields(schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every property with its path; conditions only add to properties that are declared elsewhere."""
+    schema = resolved(schema)
+    for name, inner in schema.get("properties", {}).items():
+        yield f"{path}.{name}", resolved(inner)
+        yield from fields(inner, f"{path}.{name}")
+    for word in ("items", "additionalProperties"):
+        if isinstance(schema.get(word), dict):
+            yield from fields(schema[word], f"{path}[]")
+    for branch in schema.get("oneOf", ()):
+        yield from fields(branch, path)
+
+
+FIELDS = dict(fields(SCHEMA))
+
+
+def test_it_is_a_sound_schema_of_its_draft() -> None:
+    assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    assert len(FIELDS) > 90
+
+
+@pytest.mark.parametrize("path", sorted(FIELDS))
+def test_a_field_is_described_bounded_and_shown_by_valid_examples(path: str) -> None:
+    field = FIELDS[path]
+    assert len(field["description"]) > 10
+    kind = field.get("type") or ("string" if "enum" in field or "const" in field else "object")
+    assert not BOUNDS[kind] or BOUNDS[kind] & set(field), f"{path} has no bound"
+    if kind == "object" and "properties" in field:
+        assert field.get("additionalProperties") is False
+    validator = jsonschema_rs.Draft202012Validator({**field, "$defs": SCHEMA["$defs"]})
+    assert field["examples"]
+    for value in [*field["examples"], *([field["default"]] if "default" in field else [])]:
+        assert validator.is_valid(value), f"{path}: {value}"
