@@ -67,6 +67,8 @@ class Problem(NamedTuple):
     hint: str = ""
     severity: Severity = Severity.ERROR
     related: tuple[Place, ...] = ()
+    #: Whether it is the fault of a template and of nothing that stands in a spec.
+    in_output: bool = False
 
     def sort_key(self) -> tuple[Place, str, str, str]:
         """Order of a report: file, line, column, then path, rule and text."""

@@ -198,4 +198,4 @@ def _check(server: Server, probe: Probe | None) -> tuple[str, ...]:
     runtime = server.package.registry if server.package else pins.RUNTIME_OF_BRIDGE.get(server.transport.bridge)
     if runtime is None or probe.path is None:
         return ()
-    return pins.http_check(runtime, probe.port, probe.path)
+    return pins.http_check(runtime, probe.port, probe.path, server.health.timeout)

@@ -153,6 +153,11 @@ class Storage(NamedTuple):
     access_modes: tuple[str, ...]
     purpose: str
 
+    @property
+    def shared(self) -> bool:
+        """Whether pods on several nodes can mount it at once."""
+        return not {"ReadWriteMany", "ReadOnlyMany"}.isdisjoint(self.access_modes)
+
 
 class Writable(NamedTuple):
     """A folder in temporary storage; ``size`` is a Kubernetes quantity of bytes.

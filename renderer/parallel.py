@@ -18,6 +18,7 @@ from renderer.target import Target
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
+    from multiprocessing.context import ForkProcess
 
 Groups = Sequence[Sequence[Server]]
 Result = tuple[list[Rendered], list[Problem]]
@@ -61,29 +62,42 @@ def _parts(groups: Groups) -> list[Groups]:
 
 
 def _on_all_cores(target: Target, parts: Sequence[Groups], options: Options) -> Result | None:
-    """The parts' results joined; None where objects of two parts have one identity."""
+    """The parts' results joined; None where one core must tell: a child failed, or two parts clash."""
     from multiprocessing import get_context  # 10 ms, which one server need not pay
 
     fork = get_context("fork")  # the children inherit the servers: nothing is sent to them
-    children = []
-    for part in parts[1:]:
-        receiver, sender = fork.Pipe(duplex=False)
-        child = fork.Process(target=_send, args=(sender, target, part, options), daemon=True)
-        child.start()
-        sender.close()
-        children.append((child, receiver))
-    documents, problems = _on_one_core(target, parts[0], options, shared=True)
-    for child, receiver in children:
-        sent: Result = receiver.recv()
-        documents += sent[0]
-        problems += sent[1]
-        child.join()
+    children: list[tuple[ForkProcess, Connection]] = []
+    try:
+        for part in parts[1:]:
+            receiver, sender = fork.Pipe(duplex=False)
+            inherited = [receiver, *(earlier for _, earlier in children)]
+            child = fork.Process(target=_send, args=(sender, inherited, target, part, options), daemon=True)
+            child.start()
+            sender.close()
+            children.append((child, receiver))
+        results = [_on_one_core(target, parts[0], options, shared=True)]
+        results += [receiver.recv() for _, receiver in children]
+    except EOFError:  # what happened there happens here again, where it can be told
+        return None
+    finally:
+        for child, receiver in children:
+            receiver.close()
+            child.terminate()
+            child.join()
+    documents = [document for result in results for document in result[0]]
+    problems = [problem for result in results for problem in result[1]]
     identities = [document.identity for document in documents if document.identity]
     return (documents, problems) if len(set(identities)) == len(identities) else None
 
 
-def _send(sender: Connection, target: Target, part: Groups, options: Options) -> None:
-    documents, problems = _on_one_core(target, part, options, shared=False)
-    # The contexts are for finding the line of a fault, which is done: they need not travel.
-    sender.send(([document._replace(context={}) for document in documents], problems))
-    sender.close()
+def _send(sender: Connection, inherited: list[Connection], target: Target, part: Groups, options: Options) -> None:
+    # With the reading ends open here too, a parent that dies would leave this process waiting for ever.
+    for receiver in inherited:
+        receiver.close()
+    try:
+        documents, problems = _on_one_core(target, part, options, shared=False)
+        # The contexts are for finding the line of a fault, which is done: they need not travel.
+        sender.send(([document._replace(context={}) for document in documents], problems))
+    except BaseException:
+        os._exit(1)
+    os._exit(0)

@@ -6,6 +6,7 @@ these versions; ``docs/bridges.md`` tells how. Raising a version means looking a
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
@@ -84,10 +85,12 @@ BRIDGE_PATHS: Mapping[str, tuple[str, ...]] = {"mcp-proxy": ("/mcp", "/sse"), "a
 AGENTGATEWAY_PORTS = frozenset({15000, 15020, 15021})
 
 
-def http_check(runtime: Runtime, port: int, path: str) -> tuple[str, ...]:
-    """A program of the base image that exits 0 when GET ``path`` is answered 2xx."""
-    url = f"http://127.0.0.1:{port}{path}"
+def http_check(runtime: Runtime, port: int, path: str, timeout: int) -> tuple[str, ...]:
+    """A program of the base image that exits 0 when GET ``path`` is answered 2xx within ``timeout`` seconds."""
+    url = json.dumps(f"http://127.0.0.1:{port}{path}")  # a literal of Python as well as of JavaScript
     if runtime == "pypi":
-        return ("python3", "-c", f"import urllib.request; urllib.request.urlopen({url!r}, timeout=3)")
-    code = f"fetch('{url}',{{signal:AbortSignal.timeout(3000)}}).then(r=>process.exit(r.ok?0:1),()=>process.exit(1))"
-    return ("node", "-e", code)
+        # An opener without proxies: a proxy of the environment does not know this address.
+        opener = "urllib.request.build_opener(urllib.request.ProxyHandler({}))"
+        return ("python3", "-c", f"import urllib.request; {opener}.open({url}, timeout={timeout})")
+    signal = f"{{signal:AbortSignal.timeout({timeout * 1000})}}"
+    return ("node", "-e", f"fetch({url},{signal}).then(r=>process.exit(r.ok?0:1),()=>process.exit(1))")

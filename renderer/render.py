@@ -8,7 +8,7 @@ filter, prose goes through ``comment``; anything else is refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -43,17 +43,21 @@ def render(template: str, context: Context) -> str:
         raise TemplateFault("a template could not be rendered", [problem]) from error
 
 
-def line_in_template(template: str, context: Context, line: int) -> Place:
-    """Which line of which template made ``line`` (from 1) of the rendered text.
+def places_in_templates(template: str, context: Context) -> Callable[[int], Place]:
+    """Tells which line of which template made a line (from 1) of the rendered text.
 
     Found by rendering once more with every line of the sources marked by its own number: slow, and
-    so used only where there is a fault to explain.
+    so used only where there are faults to explain, once for all of a document.
     """
     marked = _marked_environment().get_template(template).render(context).split("\n")
-    for text in marked[max(line - 1, 0) :]:
-        if found := _MARK.search(text):
-            return Place(f"templates/{found[1]}", int(found[2]))
-    return Place(f"templates/{template}")
+
+    def place(line: int) -> Place:
+        for text in marked[max(line - 1, 0) :]:
+            if found := _MARK.search(text):
+                return Place(f"templates/{found[1]}", int(found[2]))
+        return Place(f"templates/{template}")
+
+    return place
 
 
 def _finalize(value: Any) -> str:

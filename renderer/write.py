@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,10 @@ from renderer.errors import OutputTreeFault, Place, Problem
 RECORD = ".mcpctl.json"
 #: Ending of a file that is being written; what a killed run leaves is removed by the next.
 UNFINISHED = ".mcpctl-tmp"
+
+_HOLDS_DATA = re.compile(
+    rb"^(kind: (Namespace|PersistentVolumeClaim|CustomResourceDefinition)|  volumeClaimTemplates:)$", re.M
+)
 
 Why = Literal["missing", "outdated", "edited", "foreign", "stale"]
 
@@ -73,17 +78,17 @@ def compare(folder: Path, files: Mapping[str, str]) -> list[Difference]:
         return _differences(folder, files, record)
 
 
-def write(folder: Path, files: Mapping[str, str], *, force: bool = False) -> Written:
+def write(folder: Path, files: Mapping[str, str], *, force: bool = False, prune_data: bool = False) -> Written:
     """Makes the tree at ``folder`` hold ``files``; all are written before the first is put in place.
 
     Raises OutputTreeFault, with one Problem a file, where that would destroy what is not ours
     (``force`` overwrites edited and foreign files, but never follows a link), or where the disk
-    does not take it.
+    does not take it; and, without ``prune_data``, where files of volumes or namespaces would go.
     """
     with _told(folder, "the output tree could not be written", "the next run completes what this one left"):
         _make_folder(folder)
         with _locked(folder):
-            return _write_locked(folder, files, force)
+            return _write_locked(folder, files, force, prune_data)
 
 
 @contextmanager
@@ -98,11 +103,14 @@ def _told(folder: Path, message: str, hint: str) -> Iterator[None]:
         raise OutputTreeFault(message, [problem]) from error
 
 
-def _write_locked(folder: Path, files: Mapping[str, str], force: bool) -> Written:
+def _write_locked(folder: Path, files: Mapping[str, str], force: bool, prune_data: bool) -> Written:
     record = _record(folder)
     _refuse_links(folder, [*files, *record.digests])
     differences = _differences(folder, files, record)
     _refuse_strangers([d for d in differences if d.why in ("edited", "foreign")], folder, force)
+    if not prune_data:
+        _refuse_data_loss([d.path for d in differences if d.path not in files], folder)
+    _refuse_obstacles([folder / path for path in files], folder)
     _sweep(folder, record)
     written = {d.path: files[d.path] for d in differences if d.path in files}
     removed = tuple(d.path for d in differences if d.path not in files)
@@ -171,12 +179,13 @@ def _digest_of(file: Path) -> str | None:
 
 def _record(folder: Path) -> _Record:
     path = folder / RECORD
-    if path.is_symlink():
-        _refuse_links(folder, [RECORD])
-    try:
-        data: Any = json.loads(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
+    if folder.is_symlink() or path.is_symlink():
+        _refuse_links(folder.parent, [f"{folder.name}/{RECORD}"])
+    if _digest_of(path) is None:
         return _Record({})
+    try:
+        # Asked first: to open a FIFO would wait for ever.
+        data: Any = json.loads(path.read_bytes()) if path.is_file() else None
     except (ValueError, RecursionError):
         data = None
     if not isinstance(data, dict):
@@ -205,7 +214,7 @@ def _is_entry(entry: tuple[str, object]) -> bool:
     path, digest = entry
     steps = path.split("/")
     plain = "\0" not in path and all(step not in ("", ".", "..") for step in steps) and path != RECORD
-    return plain and isinstance(digest, str)
+    return plain and path.isprintable() and isinstance(digest, str)
 
 
 def _refuse_links(folder: Path, paths: Sequence[str]) -> None:
@@ -234,6 +243,39 @@ def _refuse_strangers(strangers: Sequence[Difference], folder: Path, force: bool
         for d in strangers
     ]
     raise OutputTreeFault("nothing was written: the output tree holds files that are not ours to change", problems)
+
+
+def _refuse_obstacles(targets: Sequence[Path], folder: Path) -> None:
+    """What is no file where one belongs, or no folder: told before the first file is put in place."""
+    parents = {parent for target in targets for parent in target.parents if folder in parent.parents}
+    obstacles = [p for p in targets if p.exists() and not p.is_file()]
+    obstacles += [p for p in parents if p.exists() and not p.is_dir()]
+    if obstacles:
+        hint = "move it away: it is not overwritten, not even with --force"
+        problems = [
+            Problem(
+                Place(os.fspath(p)), "", "tree/obstacle", "it stands where a rendered file or its folder belongs", hint
+            )
+            for p in sorted(obstacles)
+        ]
+        raise OutputTreeFault("nothing was written", problems)
+
+
+def _refuse_data_loss(stale: Sequence[str], folder: Path) -> None:
+    """Where a controller prunes what leaves the tree, these take data with them, or all that is in them."""
+    problems = [
+        Problem(
+            Place(os.fspath(folder / path)),
+            "",
+            "tree/data-loss",
+            "nothing renders it any more, and what it stands for would go with all its data",
+            "add --prune-data if that is wanted, or render all specs of the tree",
+        )
+        for path in stale
+        if _HOLDS_DATA.search((folder / path).read_bytes())
+    ]
+    if problems:
+        raise OutputTreeFault("nothing was written: files of data would leave the output tree", problems)
 
 
 def _put(files: Mapping[str, str], folder: Path) -> None:

@@ -216,9 +216,10 @@ def test_nothing_is_checked_from_inside_an_image_that_nobody_knows() -> None:
 
 @pytest.mark.parametrize("runtime", ["npm", "pypi"])
 def test_checks_are_programs_of_the_base_image(runtime: Any) -> None:
-    program = pins.http_check(runtime, 1234, "/a'b")
+    program = pins.http_check(runtime, 1234, "/a'b", 30)
     assert program[0] in ("python3", "node")
-    assert "127.0.0.1:1234" in program[2]
+    assert '"http://127.0.0.1:1234/a\'b"' in program[2]
+    assert "30" in program[2]
 
 
 # ---------------------------------------------------------------------------------------------

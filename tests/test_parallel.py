@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import time
 from io import BytesIO
 
 import pytest
@@ -62,15 +64,33 @@ def test_same_documents_and_problems_in_the_same_order(count: int, monkeypatch: 
 
 @pytest.mark.usefixtures("four_cores")
 def test_objects_of_one_identity_in_two_parts_are_told_as_on_one_core(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Both claims are called mcp-a-b-c.
-    read = specs([("a", "b-c"), ("one", "data"), ("two", "data"), ("a-b", "c")])
+    # Both claims are called mcp-a-b-c, which the rules between servers would have told before.
+    servers = [("a", "b-c"), ("one", "data"), ("two", "data"), ("a-b", "c")]
+    text = "---\n".join(SPEC.format(name=name, volume=volume) for name, volume in servers)
+    read = pipeline.Specs(pipeline.read(["-"], BytesIO(text.encode())).servers, ())
     several = pipeline.render(read, target("kubernetes"), OPTIONS)
     assert facts(several) == facts(on_one_core(read, monkeypatch))
     assert any(p.rule == "api/duplicate-identity" or "duplicate" in p.rule for p in several.problems)
 
 
 @pytest.mark.usefixtures("four_cores")
-def test_a_child_that_dies_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel, "_send", lambda sender, *_: (sender.close(), os._exit(9)))
-    with pytest.raises(EOFError):
+def test_what_a_child_cannot_do_is_done_on_one_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = specs([(f"server-{i}", "data") for i in range(8)])
+    expected = facts(on_one_core(read, monkeypatch))
+    monkeypatch.setattr(parallel, "_send", lambda *_: os._exit(9))
+    assert facts(pipeline.render(read, target("kubernetes"), OPTIONS)) == expected
+
+
+@pytest.mark.usefixtures("four_cores")
+def test_no_child_is_left_when_the_parent_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = os.getpid()
+
+    def fails(*_: object, **__: object) -> None:
+        if os.getpid() == here:
+            raise KeyboardInterrupt
+        time.sleep(60)
+
+    monkeypatch.setattr(parallel, "_on_one_core", fails)
+    with pytest.raises(KeyboardInterrupt):
         pipeline.render(specs([(f"server-{i}", "data") for i in range(8)]), target("kubernetes"), OPTIONS)
+    assert multiprocessing.active_children() == []

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from renderer import assets, render
 from renderer.errors import Exit, Place
 from renderer.registry import TARGETS
-from renderer.render import TemplateFault, line_in_template
+from renderer.render import TemplateFault, places_in_templates
 from tests.fields import documents
 from tests.specs import rendered
 
@@ -232,12 +232,12 @@ def test_lines(templates: dict[str, str], start: str, place: tuple[str, int]) ->
     context = {"yes": True, "items": ["one", "two", "three"], "v": "v"}
     lines = made(templates, OUTER, context).split("\n")
     number = next(i for i, line in enumerate(lines, 1) if line.replace('"', "").startswith(start))
-    assert line_in_template("t.yaml.j2", context, number) == Place(f"templates/{place[0]}", place[1])
+    assert places_in_templates("t.yaml.j2", context)(number) == Place(f"templates/{place[0]}", place[1])
 
 
 def test_a_line_behind_the_end_is_in_the_template_at_least(templates: dict[str, str]) -> None:
     made(templates, "a: 1\n", {})
-    assert line_in_template("t.yaml.j2", {}, 99) == Place("templates/t.yaml.j2")
+    assert places_in_templates("t.yaml.j2", {})(99) == Place("templates/t.yaml.j2")
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -248,7 +248,7 @@ def test_every_line_of_every_example_has_its_line_in_a_template(target: str) -> 
             continue
         lines = [(number, line) for number, line in enumerate(document.text.splitlines(), 1) if line]
         for number, line in lines:
-            place = line_in_template(document.template, document.context, number)
+            place = places_in_templates(document.template, document.context)(number)
             assert place.line, (document.path, number)
             source = assets.read(place.file).decode().split("\n")[place.line - 1]
             if "{{" not in source:

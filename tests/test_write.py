@@ -215,14 +215,14 @@ def test_what_is_no_file_is_not_ours(tree: Path, place: Callable[[Path], None]) 
 
 def test_a_folder_is_not_overwritten_even_by_force(tree: Path) -> None:
     _folder_in_the_way(tree)
-    assert rules(fault(lambda: write(tree, FILES, force=True))) == ["tree/not-written"]
+    assert rules(fault(lambda: write(tree, FILES, force=True))) == ["tree/obstacle"]
     assert not list(tree.rglob(f"*{UNFINISHED}"))
 
 
 def test_a_file_where_a_folder_belongs(tmp_path: Path) -> None:
     (tmp_path / "one").write_text("mine\n")
     assert [d.why for d in compare(tmp_path, FILES)] == ["missing"] * 3
-    assert rules(fault(lambda: write(tmp_path, FILES))) == ["tree/not-written"]
+    assert set(rules(fault(lambda: write(tmp_path, FILES)))) == {"tree/obstacle"}
     assert content(tmp_path) == {"one": "mine\n"}
 
 
@@ -284,11 +284,22 @@ def test_a_link_far_above_a_file_is_found(tmp_path: Path) -> None:
     assert list((tmp_path / "outside").iterdir()) == []
 
 
-def test_the_tree_itself_may_be_a_link(tmp_path: Path) -> None:
+def test_only_what_the_user_named_may_be_a_link(tmp_path: Path) -> None:
+    """``--out DIR`` is the user's own word; ``DIR/<target>`` is ours, and a link there came with a checkout."""
     (tmp_path / "real").mkdir()
-    (tmp_path / "tree").symlink_to(tmp_path / "real")
-    write(tmp_path / "tree", FILES)
-    assert content(tmp_path / "real") == FILES
+    (tmp_path / "out").symlink_to(tmp_path / "real")
+    write(tmp_path / "out" / "kubernetes", FILES)
+    assert content(tmp_path / "real" / "kubernetes") == FILES
+    for call in (write, compare):
+        assert rules(fault(lambda call=call: call(tmp_path / "out", FILES))) == ["tree/link"]  # type: ignore[misc]
+    assert sorted(path.name for path in (tmp_path / "real").iterdir()) == ["kubernetes"]
+
+
+@pytest.mark.parametrize("call", [write, compare])
+def test_a_record_that_is_a_pipe_is_not_waited_for(tree: Path, call: Callable[[Path, dict[str, str]], object]) -> None:
+    (tree / RECORD).unlink()
+    os.mkfifo(tree / RECORD)
+    assert rules(fault(lambda: call(tree, FILES))) == ["tree/record"]
 
 
 def test_an_unfinished_file_that_is_a_link_is_not_followed(tree: Path, tmp_path: Path) -> None:
@@ -550,3 +561,26 @@ def test_killed_in_a_new_tree(tmp_path: Path) -> None:
         if not killed:
             break
     assert n > 10
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "apiVersion: v1\nkind: PersistentVolumeClaim\n",
+        "apiVersion: v1\nkind: Namespace\n",
+        "kind: CustomResourceDefinition\n",
+        "kind: StatefulSet\nspec:\n  volumeClaimTemplates:\n    - x\n",
+    ],
+)
+def test_what_holds_data_leaves_the_tree_only_when_asked_for(tmp_path: Path, text: str) -> None:
+    write(tmp_path, {"a/data.yaml": text, "a/service.yaml": "kind: Service\n"})
+    error = fault(lambda: write(tmp_path, {"b.yaml": "x\n"}))
+    assert rules(error) == ["tree/data-loss"]
+    assert sorted(content(tmp_path)) == ["a/data.yaml", "a/service.yaml"]
+    assert rules(fault(lambda: write(tmp_path, {"b.yaml": "x\n"}, force=True))) == ["tree/data-loss"]
+    assert write(tmp_path, {"b.yaml": "x\n"}, prune_data=True).removed == ("a/data.yaml", "a/service.yaml")
+
+
+def test_what_holds_no_data_leaves_without_asking(tmp_path: Path) -> None:
+    write(tmp_path, {"a.yaml": "kind: StatefulSet\nspec:\n  replicas: 1\n"})
+    assert write(tmp_path, {"b.yaml": "x\n"}).removed == ("a.yaml",)

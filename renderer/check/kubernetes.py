@@ -23,9 +23,11 @@ def check_documents(documents: Sequence[Rendered], version: str) -> list[Problem
         problems += unreadable
         if not unreadable:
             readable.append((document, data))
-            problems += [located(document, fault) for fault in _faults(data, version)]
+            problems += located(document, _faults(data, version))
     between = set_faults([data for _, data in readable])
-    return problems + [located(readable[i][0], fault) for i, fault in between]
+    for i, fault in between:
+        problems += located(readable[i][0], [fault])
+    return problems
 
 
 def _faults(data: Any, version: str) -> list[Fault]:

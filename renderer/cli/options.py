@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from renderer.model import Options
 from renderer.pins import KUBERNETES_VERSION, NAMESPACE
 from renderer.report import REPORTERS
 
@@ -64,6 +65,16 @@ def target_options(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+def render_options(namespace: str, kubernetes_version: str, create_namespace: bool, *, one_stream: bool) -> Options:
+    """The options of a run; a UsageError where the Namespace must not be rendered."""
+    if create_namespace and (namespace == "default" or namespace.startswith("kube-")):
+        raise click.UsageError(
+            f"the namespace {namespace} belongs to the cluster: rendered, it would get new labels, and pods that are "
+            "not 'restricted' would be refused in it; choose another --namespace, or add --no-create-namespace"
+        )
+    return Options(namespace, kubernetes_version, create_namespace, one_stream)
 
 
 def _known_version(context: click.Context, parameter: click.Parameter, value: str) -> str:

@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 
 from renderer import pipeline
-from renderer.cli.options import output_option, paths_argument, quiet_option, target_options
+from renderer.cli.options import output_option, paths_argument, quiet_option, render_options, target_options
 from renderer.cli.streams import emit, specs_in, tell
 from renderer.errors import Exit, Problem, errors_in
-from renderer.model import Options, Rendered
+from renderer.model import Rendered
 from renderer.registry import TARGETS, target
 from renderer.report import Report
 
@@ -44,6 +44,7 @@ Examples:
 )
 @click.option("--check", is_flag=True, help="With --out: write nothing, tell which files differ, exit 1 if any.")
 @click.option("--force", is_flag=True, help="With --out: overwrite files that were edited by hand or are not ours.")
+@click.option("--prune-data", is_flag=True, help="With --out: also remove stale files of volumes and namespaces.")
 @output_option
 @quiet_option
 def render(
@@ -55,6 +56,7 @@ def render(
     out: Path | None,
     check: bool,
     force: bool,
+    prune_data: bool,
     style: str,
     quiet: bool,
 ) -> int:
@@ -63,16 +65,16 @@ def render(
     PATHS are files, folders or - for stdin. Manifests go to stdout, or with --out into a tree;
     problems go to stderr. With any error nothing is written.
     """
-    if out is None and (check or force):
-        raise click.UsageError("--check and --force go with --out DIR")
-    options = Options(namespace, kubernetes_version, create_namespace, one_stream=out is None)
+    if out is None and (check or force or prune_data):
+        raise click.UsageError("--check, --force and --prune-data go with --out DIR")
+    options = render_options(namespace, kubernetes_version, create_namespace, one_stream=out is None)
     specs = pipeline.read(paths, specs_in(paths))
     result = pipeline.render(specs, target(target_name), options)
     counts = {"servers": len(specs.servers), "documents": len(result.documents)}
     lines: list[str] = []
     code = exit_code(result.problems)
     if not code:
-        code = _deliver(result.documents, out and out / target_name, check, force, lines, counts)
+        code = _deliver(result.documents, out and out / target_name, check, (force, prune_data), lines, counts)
     tell(Report("render", result.problems, counts, lines), style, quiet=quiet, stdout=out is not None)
     return code
 
@@ -82,15 +84,14 @@ def exit_code(problems: Sequence[Problem]) -> Exit:
     errors = errors_in(problems)
     if not errors:
         return Exit.FINE
-    in_templates = all(problem.place.file.startswith("templates/") for problem in errors)
-    return Exit.OUTPUT_INVALID if in_templates else Exit.INPUT_INVALID
+    return Exit.OUTPUT_INVALID if all(problem.in_output for problem in errors) else Exit.INPUT_INVALID
 
 
 def _deliver(
     documents: Sequence[Rendered],
     folder: Path | None,
     check: bool,
-    force: bool,
+    allowed: tuple[bool, bool],
     lines: list[str],
     counts: dict[str, int],
 ) -> Exit:
@@ -106,7 +107,7 @@ def _deliver(
         lines += [f"{folder / d.path}: {d.why}: {write.REASONS[d.why]}" for d in differences]
         counts["differences"] = len(differences)
         return Exit.DIFFERENT if differences else Exit.FINE
-    done = write.write(folder, files, force=force)
+    done = write.write(folder, files, force=allowed[0], prune_data=allowed[1])
     lines += [f"{folder / path}: written" for path in done.written]
     lines += [f"{folder / path}: removed, nothing renders it any more" for path in done.removed]
     counts |= {"written": len(done.written), "removed": len(done.removed), "unchanged": done.unchanged}

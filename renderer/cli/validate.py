@@ -5,11 +5,10 @@ from __future__ import annotations
 import click
 
 from renderer import pipeline
-from renderer.cli.options import output_option, paths_argument, quiet_option, target_options
+from renderer.cli.options import output_option, paths_argument, quiet_option, render_options, target_options
 from renderer.cli.render import exit_code
 from renderer.cli.streams import specs_in, tell
 from renderer.errors import Problem
-from renderer.model import Options
 from renderer.registry import TARGETS, target
 from renderer.report import Report
 
@@ -48,7 +47,7 @@ def validate(
     PATHS are files, folders or - for stdin. Nothing is written. The report goes to stderr as text,
     to stdout as JSON or SARIF.
     """
-    options = Options(namespace, kubernetes_version, create_namespace)
+    options = render_options(namespace, kubernetes_version, create_namespace, one_stream=False)
     specs = pipeline.read(paths, specs_in(paths))
     problems: dict[Problem, None] = dict.fromkeys(specs.problems)
     counts = {"servers": len(specs.servers)}

@@ -7,42 +7,66 @@ from collections.abc import Callable, Sequence
 from renderer.errors import Fault, Problem
 from renderer.model import Server
 
+#: What a server takes for itself alone: names, each with the Fault of a second server that takes it too.
+Names = list[tuple[str, Fault]]
+
 
 def across_servers(servers: Sequence[Server]) -> list[Problem]:
     """Two servers of one name, or whose objects would have one name: each told, both places named."""
-    names = _clashes(
-        servers,
-        key=lambda s: s.name,
-        fault=lambda s: Fault(
-            ("metadata", "name"),
-            "spec/duplicate-name",
-            f"two servers are called '{s.name}'",
-            "names are unique in a run: they select the pods",
-        ),
-    )
-    objects = _clashes(
-        servers,
-        key=lambda s: s.resource_name,
-        fault=lambda s: Fault(
-            ("spec", "resourceName") if s.given("spec", "resourceName") else ("metadata", "name"),
-            "spec/duplicate-resource-name",
-            f"the objects of two servers would be called '{s.resource_name}'",
-            "choose another metadata.name or spec.resourceName",
-        ),
-    )
-    told = {(p.place.file, p.place.line) for p in names}
-    return names + [p for p in objects if (p.place.file, p.place.line) not in told]
+    problems = _clashes(servers, _server_name)
+    told = {(p.place.file, p.place.line) for p in problems}
+    for names in (_object_name, _account_name, _claim_names):
+        more = [p for p in _clashes(servers, names) if (p.place.file, p.place.line) not in told]
+        told |= {(p.place.file, p.place.line) for p in more}
+        problems += more
+    return problems
 
 
-def _clashes(
-    servers: Sequence[Server], key: Callable[[Server], str], fault: Callable[[Server], Fault]
-) -> list[Problem]:
-    first: dict[str, Server] = {}
+def _clashes(servers: Sequence[Server], names: Callable[[Server], Names]) -> list[Problem]:
+    first: dict[str, tuple[Server, Fault]] = {}
     problems = []
     for server in servers:
-        other = first.setdefault(key(server), server)
-        if other is not server:
-            problem = server.problem(fault(server))
-            place = other.problem(fault(other)).place
-            problems.append(problem._replace(message=f"{problem.message}; the other one: {place}", related=(place,)))
+        for name, fault in names(server):
+            other, others_fault = first.setdefault(name, (server, fault))
+            if other is not server:
+                place = other.problem(others_fault).place
+                problem = server.problem(fault)
+                message = f"{problem.message}; the other one: {place}"
+                problems.append(problem._replace(message=message, related=(place,)))
     return problems
+
+
+def _server_name(server: Server) -> Names:
+    message = f"two servers are called '{server.name}'"
+    hint = "names are unique in a run: they select the pods"
+    return [(server.name, Fault(("metadata", "name"), "spec/duplicate-name", message, hint))]
+
+
+def _object_name(server: Server) -> Names:
+    path = ("spec", "resourceName") if server.given("spec", "resourceName") else ("metadata", "name")
+    message = f"the objects of two servers would be called '{server.resource_name}'"
+    hint = "choose another metadata.name or spec.resourceName"
+    return [(server.resource_name, Fault(path, "spec/duplicate-resource-name", message, hint))]
+
+
+def _account_name(server: Server) -> Names:
+    account = server.service_account
+    if not account.create:
+        return []
+    given = server.given("spec", "serviceAccount", "name")
+    path = ("spec", "serviceAccount", "name") if given else ("metadata", "name")
+    message = f"two servers would make the ServiceAccount '{account.name}'"
+    hint = "to share one, make it elsewhere and say 'create: false'"
+    return [(account.name, Fault(path, "spec/duplicate-service-account", message, hint))]
+
+
+def _claim_names(server: Server) -> Names:
+    if server.workload == "StatefulSet":  # its claims carry the names of its pods
+        return []
+    found: Names = []
+    for i, volume in enumerate(server.storage):
+        name = f"{server.resource_name}-{volume.name}"
+        message = f"the claims of two servers would be called '{name}'"
+        path = ("spec", "storage", i, "name")
+        found.append((name, Fault(path, "spec/duplicate-claim", message, "rename one of the volumes")))
+    return found

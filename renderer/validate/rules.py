@@ -16,9 +16,6 @@ from renderer.quantity import amount
 
 Rule = Callable[[Server], Iterator[Fault]]
 
-#: Access modes with which one volume can be mounted by several pods on several nodes.
-SHARED_MODES = frozenset({"ReadWriteMany", "ReadOnlyMany"})
-
 
 def bridge_needs_stdio(server: Server) -> Iterator[Fault]:
     """A bridge turns stdin and stdout into HTTP; a server that speaks HTTP has no use for one."""
@@ -117,7 +114,7 @@ def stdio_without_bridge(server: Server) -> Iterator[Fault]:
         yield Fault(
             ("spec", "workload"),
             "spec/stdio-without-bridge",
-            "a StatefulSet needs a Service for the names of its pods, and a stdio server without a bridge has none",
+            "a StatefulSet is governed by a Service, and a stdio server without a bridge has none",
             "use 'workload: Deployment', or choose a bridge",
         )
 
@@ -138,7 +135,7 @@ def replicas_share_volume(server: Server) -> Iterator[Fault]:
     if server.workload != "Deployment" or server.replicas < 2:
         return
     for i, volume in enumerate(server.storage):
-        if not SHARED_MODES.intersection(volume.access_modes):
+        if not volume.shared:
             yield Fault(
                 ("spec", "replicas"),
                 "spec/replicas-share-volume",
@@ -180,6 +177,18 @@ def _mounts(server: Server) -> Iterator[tuple[str, tuple[str | int, ...]]]:
         yield file.path, ("spec", "files", file.path)
     for i, writable in enumerate(server.security.writable):
         yield writable.path, ("spec", "security", "writablePaths", i)
+
+
+def one_pod_means_alone(server: Server) -> Iterator[Fault]:
+    """An API server refuses ReadWriteOncePod beside any other mode."""
+    for i, volume in enumerate(server.storage):
+        if "ReadWriteOncePod" in volume.access_modes and len(volume.access_modes) > 1:
+            yield Fault(
+                ("spec", "storage", i, "accessModes"),
+                "spec/access-modes",
+                "ReadWriteOncePod cannot stand beside other access modes",
+                "keep it alone, or use ReadWriteOnce",
+            )
 
 
 def storage_names_are_distinct(server: Server) -> Iterator[Fault]:
@@ -256,23 +265,39 @@ def privileged_ports(server: Server) -> Iterator[Fault]:
         )
 
 
+#: Variables that send npx and uvx to another registry, whose hosts nobody here can know.
+MIRRORS = (
+    "npm_config_registry",
+    "NPM_CONFIG_REGISTRY",
+    "UV_DEFAULT_INDEX",
+    "UV_INDEX",
+    "UV_INDEX_URL",
+    "UV_CONFIG_FILE",
+)
+
+
 def packages_need_their_registry(server: Server) -> Iterator[Fault]:
-    """npx and uvx download at the start: with no way to the registry the server never starts."""
-    egress = server.network.egress
-    if server.package is None or egress is None or egress.cidrs:
+    """npx and uvx download at the start, package and bridge: with no way to a registry the server never starts."""
+    package, egress = server.package, server.network.egress
+    if package is None or egress is None or egress.cidrs or any(name in server.env for name in MIRRORS):
         return
-    hosts = pins.REGISTRY_HOSTS[server.package.registry]
-    allowed = {host.name for host in egress.hosts}
-    missing = [host for host in hosts if host not in allowed]
+    registries = {package.registry, pins.RUNTIME_OF_BRIDGE.get(server.transport.bridge, package.registry)}
+    wanted = [host for registry in sorted(registries) for host in pins.REGISTRY_HOSTS[registry]]
+    missing = [
+        name for name in wanted if not any(host.port == 443 and _admits(host.name, name) for host in egress.hosts)
+    ]
     if missing:
         yield Fault(
             ("spec", "network", "egress"),
             "spec/package-without-registry",
-            f"the {server.package.registry} package is downloaded at every start, but {' and '.join(missing)} "
-            "may not be reached",
-            "add the missing hosts under network.egress.hosts, or build the package into an image",
+            f"packages are downloaded at every start, but {' and '.join(missing)} may not be reached",
+            "add the missing hosts under network.egress.hosts, name a mirror in env, or build an image",
             at_key=True,
         )
+
+
+def _admits(pattern: str, name: str) -> bool:
+    return name == pattern or (pattern.startswith("*.") and name.endswith(pattern[1:]))
 
 
 def cidrs_are_blocks(server: Server) -> Iterator[Fault]:
@@ -285,7 +310,7 @@ def cidrs_are_blocks(server: Server) -> Iterator[Fault]:
         for j, text in enumerate(block.excepted):
             inner, faults = _block(text, (*where, "except", j))
             yield from faults
-            if outer and inner and (outer.version != inner.version or not inner.subnet_of(outer)):  # type: ignore[arg-type]
+            if outer and inner and (outer.version != inner.version or not inner.subnet_of(outer) or inner == outer):  # type: ignore[arg-type]
                 outside = f"{text} does not lie inside {block.cidr}"
                 yield Fault((*where, "except", j), "spec/cidr-except", outside, "remove it")
     for i, peer in enumerate(server.network.ingress):
@@ -346,6 +371,7 @@ RULES: tuple[Rule, ...] = (
     replicas_of_a_pod,
     replicas_share_volume,
     mounts_are_distinct,
+    one_pod_means_alone,
     storage_names_are_distinct,
     requests_within_limits,
     service_account_has_a_name,

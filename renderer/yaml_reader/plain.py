@@ -95,8 +95,9 @@ def ambiguous(path: DocumentPath, text: str, is_key: bool) -> Fault:
 
     The value itself is left out when it is long, or when its key suggests a secret.
     """
-    private = bool(_SECRETIVE.search(dotted(path)))
-    shown = not private and len(text) <= 30
+    private = bool(_SECRETIVE.search(dotted(path))) or not (is_key or _QUIET_FIELDS.isdisjoint(path))
+    # The words of YAML itself tell nobody anything.
+    shown = (not private or text.casefold() in _WORDS) and len(text) <= 30
     what, instead = _reading(text, shown)
     subject = excerpt(text) if shown else "this plain value"
     quoted = f'write "{excerpt(text)}" in quotes' if shown else "put it in quotes"
@@ -104,7 +105,9 @@ def ambiguous(path: DocumentPath, text: str, is_key: bool) -> Fault:
     return Fault(path, "yaml/ambiguous", f"YAML readers disagree on {subject}: {what}", hint, at_key=is_key)
 
 
-_SECRETIVE = re.compile(r"pass|secret|token|key|cred|auth|pwd|\bpin\b", re.IGNORECASE)
+#: Fields of a spec whose values are never quoted (the schema marks them x-secret).
+_QUIET_FIELDS = frozenset({"env", "envFrom", "args", "command", "files", "patches"})
+_SECRETIVE = re.compile(r"pass|secret|token|key|cred|auth|pwd|pin\b", re.IGNORECASE)
 
 
 def _reading(text: str, shown: bool) -> tuple[str, str]:

@@ -206,3 +206,26 @@ def test_links_in_a_tree_are_refused(mcpctl: Mcpctl, specs: Path) -> None:
         assert run.code == Exit.OUTPUT_INVALID
         assert "symbolic link" in run.err
     assert list((specs / "outside").iterdir()) == []
+
+
+@pytest.mark.parametrize("namespace", ["default", "kube-system", "kube-public"])
+@pytest.mark.parametrize("command", ["render", "validate"])
+@pytest.mark.usefixtures("specs")
+def test_a_namespace_of_the_cluster_is_not_rendered(mcpctl: Mcpctl, command: str, namespace: str) -> None:
+    run = mcpctl(command, "good.yaml", "-n", namespace)
+    assert (run.code, run.out) == (Exit.USAGE, "")
+    assert "--no-create-namespace" in run.err
+    kept = mcpctl("render", "good.yaml", "-n", namespace, "--no-create-namespace")
+    assert kept.code == 0
+    assert "kind: Namespace" not in kept.out
+
+
+@pytest.mark.usefixtures("specs")
+def test_a_namespace_leaves_the_tree_only_with_prune_data(mcpctl: Mcpctl) -> None:
+    assert mcpctl("render", "good.yaml", "--out", "tree").code == 0
+    run = mcpctl("render", "good.yaml", "--out", "tree", "--no-create-namespace")
+    assert run.code == Exit.OUTPUT_INVALID
+    assert "--prune-data" in run.err
+    assert Path("tree/kubernetes/namespace.yaml").exists()
+    assert mcpctl("render", "good.yaml", "--out", "tree", "--no-create-namespace", "--prune-data").code == 0
+    assert not Path("tree/kubernetes/namespace.yaml").exists()

@@ -59,7 +59,7 @@ class Compose:
         # Without a template: a file that stands beside a compose file.
         for document in (d for d in documents if d.template):
             data, unreadable = parsed(document)
-            problems += unreadable or [located(document, fault) for fault in faults(data)]
+            problems += unreadable or located(document, faults(data))
         return problems
 
 

@@ -118,7 +118,8 @@ class FileMounts:
 
     def _name(self, path: str) -> str:
         """The file's own name, made longer or counted where two are alike, also on a case-blind disk."""
-        steps = [re.sub("[^-.a-z0-9]", "-", step.lower()) for step in path.strip("/").split("/")]
+        # No hidden files: they are overlooked, and the names of our temporary files begin with a dot.
+        steps = [re.sub("[^-.a-z0-9]", "-", step.lower()).lstrip(".") or "file" for step in path.strip("/").split("/")]
         names = ["-".join(steps[-n:])[-200:] for n in range(1, len(steps) + 1)]
         counted = [f"{names[-1]}.{n}" for n in range(2, len(self.configs) + 3)]
         taken = {key.removeprefix(f"{self.server.resource_name}.") for key in self.configs}

@@ -38,7 +38,7 @@ def view(server: Server, launch: Launch, options: Options) -> dict[str, Any]:
         "pod_annotations": _pod_annotations(server, files.data),
         "service_account": server.service_account.name,
         "replicas": server.replicas,
-        "recreate": any("ReadWriteMany" not in v.access_modes for v in server.storage),
+        "recreate": not all(volume.shared for volume in server.storage),
         "protocol": "streamable-http" if server.transport.type == "stdio" else server.transport.type,
         "port": server.transport.port,
         "path": server.transport.path,

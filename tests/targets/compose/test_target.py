@@ -15,6 +15,7 @@ from renderer.errors import Severity, errors_in
 from renderer.launch import launch
 from renderer.model import JSON, Rendered, Source
 from renderer.pipeline import read, render
+from renderer.render import places_in_templates
 from renderer.resolve import resolve
 from renderer.targets.compose import TARGET
 from renderer.validate import validate_rules
@@ -183,12 +184,11 @@ def test_paths_are_distinct_and_stay_below_the_folder() -> None:
 
 
 def test_names_of_parts_are_distinct_where_names_of_servers_begin_alike() -> None:
-    """Servers x and x-gateway, a volume b-c of a and c of a-b: all in one file."""
-    data: JSON = [{"name": "b-c", "size": "1Gi", "mountPath": "/d"}]
-    more: JSON = [{"name": "c", "size": "1Gi", "mountPath": "/d"}]
+    """Servers x and x-gateway, all in one file."""
+    data: JSON = [{"name": "data", "size": "1Gi", "mountPath": "/d"}]
     output = rendered(
         "compose",
-        *(spec(n, image=IMAGE, transport={"bridge": "none"}, storage=s) for n, s in (("a", data), ("a-b", more))),
+        *(spec(n, image=IMAGE, transport={"bridge": "none"}, storage=data) for n in ("a", "a-data")),
         spec("x", network={"egress": {}, "publish": {"port": 9001}}),
         spec("x-gateway", network={"egress": {}, "publish": {"port": 9002}}),
         options=STREAM,
@@ -301,3 +301,19 @@ def _strangers(value: Any) -> Any:
             yield from _strangers(inner)
     elif not (value is None or type(value) in (str, int, float, bool)):
         yield value
+
+
+def test_many_clashes_are_found_in_one_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each fault once had the whole project rendered again: a hundred servers took half a minute."""
+    servers = [spec(f"server-{i}", image=IMAGE, transport=HTTP, health={"enabled": False}) for i in range(40)]
+    looks: list[Any] = []
+    original = places_in_templates
+
+    def counted(template: str, context: Any) -> Any:
+        looks.append(template)
+        return original(template, context)
+
+    monkeypatch.setattr("renderer.check.documents.places_in_templates", counted)
+    found = rendered("compose", *servers, options=STREAM).problems
+    assert len(looks) == 1
+    assert {"compose/same-port", "compose/duplicate-port"} <= set(rules(found))

@@ -312,7 +312,7 @@ def test_a_stateful_set_claims_by_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("modes", "recreate"), [(["ReadWriteOnce"], True), (["ReadWriteMany"], False), (["ReadOnlyMany"], True)]
+    ("modes", "recreate"), [(["ReadWriteOnce"], True), (["ReadWriteMany"], False), (["ReadOnlyMany"], False)]
 )
 def test_a_volume_of_one_pod_means_recreating(modes: list[JSON], recreate: bool) -> None:
     storage: JSON = [{"name": "data", "size": "1Gi", "mountPath": "/data", "accessModes": modes}]
