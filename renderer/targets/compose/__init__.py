@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from renderer.check.compose import faults
+from renderer.check.compose.hardening import hardening_faults
 from renderer.check.documents import located, parsed
 from renderer.errors import Problem
 from renderer.launch import launch
@@ -59,7 +60,7 @@ class Compose:
         # Without a template: a file that stands beside a compose file.
         for document in (d for d in documents if d.template):
             data, unreadable = parsed(document)
-            problems += unreadable or located(document, faults(data))
+            problems += unreadable or located(document, [*faults(data), *hardening_faults(data)])
         return problems
 
 
