@@ -126,7 +126,7 @@ def _write(text: str, out: str, force: bool) -> None:
     if out == "-":
         emit(text)
         return
-    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if force else os.O_EXCL)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | (os.O_TRUNC if force else os.O_EXCL)
     try:
         with open(os.open(out, flags, 0o644), "wb") as file:
             file.write(text.encode())

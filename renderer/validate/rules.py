@@ -179,6 +179,29 @@ def _mounts(server: Server) -> Iterator[tuple[str, tuple[str | int, ...]]]:
         yield writable.path, ("spec", "security", "writablePaths", i)
 
 
+#: An API server refuses a ConfigMap above 1 MiB, keys included.
+MOST_FILES = 1024 * 1024
+#: And annotations above 256 KiB together; ours need a little of that.
+MOST_ANNOTATIONS = 250 * 1024
+
+
+def files_fit_into_a_config_map(server: Server) -> Iterator[Fault]:
+    """All literal files of a server share one ConfigMap."""
+    size = sum(len(f.source.encode()) + len(f.path) for f in server.files if isinstance(f.source, str))
+    if size > MOST_FILES:
+        message = f"the files have {size:,} bytes together, more than the {MOST_FILES:,} that a ConfigMap holds"
+        hint = "put the large ones into the image or into a volume"
+        yield Fault(("spec", "files"), "spec/files-size", message, hint, at_key=True)
+
+
+def annotations_fit(server: Server) -> Iterator[Fault]:
+    """An API server bounds all annotations of an object together."""
+    size = sum(len(key.encode()) + len(value.encode()) for key, value in server.annotations.items())
+    if size > MOST_ANNOTATIONS:
+        message = f"the annotations have {size:,} bytes together, more than {MOST_ANNOTATIONS:,}"
+        yield Fault(("metadata", "annotations"), "spec/annotations-size", message, "shorten them", at_key=True)
+
+
 def one_pod_means_alone(server: Server) -> Iterator[Fault]:
     """An API server refuses ReadWriteOncePod beside any other mode."""
     for i, volume in enumerate(server.storage):
@@ -371,6 +394,8 @@ RULES: tuple[Rule, ...] = (
     replicas_of_a_pod,
     replicas_share_volume,
     mounts_are_distinct,
+    files_fit_into_a_config_map,
+    annotations_fit,
     one_pod_means_alone,
     storage_names_are_distinct,
     requests_within_limits,

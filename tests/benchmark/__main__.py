@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-#: Eight objects a server: with the Namespace, what a typical server of the examples renders to.
+#: Seven objects a server: about what a server with storage and files renders to.
 SPEC = """\
 apiVersion: mcpctl.io/v1alpha1
 kind: McpServer
