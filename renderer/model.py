@@ -128,6 +128,13 @@ class Transport(NamedTuple):
     port: int
     path: str
 
+    @property
+    def served(self) -> str:
+        """What clients speak to it: a bridge serves streamable HTTP, and the older SSE at its own path."""
+        if self.type != "stdio":
+            return self.type
+        return "sse" if self.path == "/sse" and self.bridge != "supergateway" else "streamable-http"
+
 
 class Amounts(NamedTuple):
     """CPU and memory as Kubernetes quantities; None where nothing is said."""

@@ -35,7 +35,7 @@ def as_text(report: Report, *, color: bool = False, quiet: bool = False) -> str:
     """
     shown = [p for p in report.problems if not (quiet and p.severity is Severity.WARNING)]
     lines = [_line(problem, color) + _more(count) for problem, count in _folded(shown)]
-    lines += [excerpt(line, LONGEST) for line in report.lines]
+    lines += [_no_command(excerpt(line, LONGEST)) for line in report.lines]
     if not quiet:
         lines.append(_summary(report))
     return "".join(f"{line}\n" for line in lines)
@@ -77,10 +77,13 @@ def _line(problem: Problem, color: bool) -> str:
     path = f"{excerpt(problem.path, LONGEST)}: " if problem.path else ""
     hint = f"; {excerpt(problem.hint, LONGEST)}" if problem.hint else ""
     text = excerpt(problem.message, LONGEST)
-    place = excerpt(str(problem.place), LONGEST)
-    # A line that begins with '::' is a command to some code hosts, whatever the file is called.
-    place = f"./{place}" if place.startswith("::") else place
+    place = _no_command(excerpt(str(problem.place), LONGEST))
     return f"{place}: {severity}: {path}{text}{hint} [{problem.rule}]"
+
+
+def _no_command(line: str) -> str:
+    """A line that begins with ``::`` is a command to some code hosts, whatever the file is called."""
+    return f"./{line}" if line.startswith("::") else line
 
 
 def _folded(problems: Iterable[Problem]) -> list[tuple[Problem, int]]:

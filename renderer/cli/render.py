@@ -10,7 +10,7 @@ import click
 from renderer import pipeline
 from renderer.cli.options import output_option, paths_argument, quiet_option, render_options, target_options
 from renderer.cli.streams import emit, specs_in, tell
-from renderer.errors import Exit, Problem, errors_in
+from renderer.errors import Exit, OutputTreeFault, Problem, errors_in
 from renderer.model import Rendered
 from renderer.registry import TARGETS, target
 from renderer.report import Report
@@ -72,10 +72,18 @@ def render(
     result = pipeline.render(specs, target(target_name), options)
     counts = {"servers": len(specs.servers), "documents": len(result.documents)}
     lines: list[str] = []
-    code = exit_code(result.problems)
+    problems = list(result.problems)
+    code = exit_code(problems)
     if not code:
-        code = _deliver(result.documents, out and out / target_name, check, (force, prune_data), lines, counts)
-    tell(Report("render", result.problems, counts, lines), style, quiet=quiet, stdout=out is not None)
+        try:
+            code = _deliver(result.documents, out and out / target_name, check, (force, prune_data), lines, counts)
+        except OutputTreeFault as fault:  # told in the style that was asked for, like every other Problem
+            problems += fault.problems
+            lines.append(f"mcpctl: {fault.message}")
+            code = fault.exit_code
+    if quiet and code is Exit.FINE:
+        lines.clear()
+    tell(Report("render", problems, counts, lines), style, quiet=quiet, stdout=out is not None)
     return code
 
 

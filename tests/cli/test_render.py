@@ -229,3 +229,26 @@ def test_a_namespace_leaves_the_tree_only_with_prune_data(mcpctl: Mcpctl) -> Non
     assert Path("tree/kubernetes/namespace.yaml").exists()
     assert mcpctl("render", "good.yaml", "--out", "tree", "--no-create-namespace", "--prune-data").code == 0
     assert not Path("tree/kubernetes/namespace.yaml").exists()
+
+
+@pytest.mark.usefixtures("specs")
+def test_faults_of_a_tree_are_told_in_the_style_that_was_asked_for(mcpctl: Mcpctl) -> None:
+    assert mcpctl("render", "good.yaml", "--out", "tree").code == 0
+    Path("tree/kubernetes/demo/service.yaml").write_text("mine\n")
+    run = mcpctl("render", "good.yaml", "--out", "tree", "--output", "json")
+    assert run.code == Exit.OUTPUT_INVALID
+    (problem,) = json.loads(run.out)["problems"]
+    assert (problem["rule"], problem["file"]) == ("tree/edited", "tree/kubernetes/demo/service.yaml")
+    check_sarif(mcpctl("render", "good.yaml", "--out", "tree", "-o", "sarif").out)
+
+
+@pytest.mark.usefixtures("specs")
+def test_quiet_does_not_list_what_was_written(mcpctl: Mcpctl) -> None:
+    assert mcpctl("render", "good.yaml", "--out", "tree", "--quiet").err == ""
+    Path("tree/kubernetes/namespace.yaml").unlink()
+    assert "missing" in mcpctl("render", "good.yaml", "--out", "tree", "--quiet", "--check").err
+
+
+@pytest.mark.usefixtures("specs")
+def test_no_line_is_a_command_to_a_code_host(mcpctl: Mcpctl) -> None:
+    assert not any(line.startswith("::") for line in mcpctl("render", "good.yaml", "--out", "::o").err.splitlines())

@@ -72,7 +72,7 @@ def ports(server: Server, *, fixed: bool) -> list[dict[str, JSON]]:
 
 def endpoint(server: Server) -> str:
     """In words, what is reached where."""
-    protocol = "streamable-http" if server.transport.type == "stdio" else server.transport.type
+    protocol = server.transport.served
     publish, path = server.network.publish, server.transport.path
     if publishes_any_port(server):
         return f"MCP over {protocol} at {path}, on a free port for each replica: see `docker compose ps`"
