@@ -9,9 +9,10 @@ from renderer.errors import Problem
 from renderer.model import Server, Source
 from renderer.schemas import Schema
 from renderer.validate.across import across_servers
+from renderer.validate.network import NETWORK_RULES
 from renderer.validate.rules import RULES
 
-__all__ = ["RULES", "across_servers", "validate_rules", "validate_source"]
+__all__ = ["across_servers", "validate_rules", "validate_source"]
 
 
 def validate_source(source: Source) -> list[Problem]:
@@ -26,7 +27,7 @@ def validate_source(source: Source) -> list[Problem]:
 
 def validate_rules(server: Server) -> list[Problem]:
     """The faults of one server between its fields: what no schema can say, each with its reason."""
-    return [server.problem(fault) for rule in RULES for fault in rule(server)]
+    return [server.problem(fault) for rule in (*RULES, *NETWORK_RULES) for fault in rule(server)]
 
 
 @cache

@@ -1,0 +1,111 @@
+"""Rules of the network of one server: what it may reach, who may reach it, where it is published."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterator
+
+from renderer import pins
+from renderer.errors import Fault
+from renderer.model import Server
+
+#: Variables that send npx and uvx to another registry, whose hosts nobody here can know.
+MIRRORS = (
+    "npm_config_registry",
+    "NPM_CONFIG_REGISTRY",
+    "UV_DEFAULT_INDEX",
+    "UV_INDEX",
+    "UV_INDEX_URL",
+    "UV_CONFIG_FILE",
+)
+
+
+def packages_need_their_registry(server: Server) -> Iterator[Fault]:
+    """npx and uvx download at the start, package and bridge: with no way to a registry the server never starts."""
+    package, egress = server.package, server.network.egress
+    if package is None or egress is None or egress.cidrs or any(name in server.env for name in MIRRORS):
+        return
+    registries = {package.registry, pins.RUNTIME_OF_BRIDGE.get(server.transport.bridge, package.registry)}
+    wanted = [host for registry in sorted(registries) for host in pins.REGISTRY_HOSTS[registry]]
+    missing = [
+        name for name in wanted if not any(host.port == 443 and _admits(host.name, name) for host in egress.hosts)
+    ]
+    if missing:
+        yield Fault(
+            ("spec", "network", "egress"),
+            "spec/package-without-registry",
+            f"packages are downloaded at every start, but {' and '.join(missing)} may not be reached",
+            "add the missing hosts under network.egress.hosts, name a mirror in env, or build an image",
+            at_key=True,
+        )
+
+
+def _admits(pattern: str, name: str) -> bool:
+    return name == pattern or (pattern.startswith("*.") and name.endswith(pattern[1:]))
+
+
+def cidrs_are_blocks(server: Server) -> Iterator[Fault]:
+    """An address block has no host bits, and exceptions lie inside it."""
+    egress = server.network.egress
+    for i, block in enumerate(egress.cidrs if egress else ()):
+        where = ("spec", "network", "egress", "cidrs", i)
+        outer, faults = _block(block.cidr, where)
+        yield from faults
+        for j, text in enumerate(block.excepted):
+            inner, faults = _block(text, (*where, "except", j))
+            yield from faults
+            if outer and inner and (outer.version != inner.version or not inner.subnet_of(outer) or inner == outer):  # type: ignore[arg-type]
+                outside = f"{text} does not lie inside {block.cidr}"
+                yield Fault((*where, "except", j), "spec/cidr-except", outside, "remove it")
+    for i, peer in enumerate(server.network.ingress):
+        if peer.cidr:
+            yield from _block(peer.cidr, ("spec", "network", "ingress", "from", i, "cidr"))[1]
+
+
+def _block(
+    text: str, where: tuple[str | int, ...]
+) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network | None, list[Fault]]:
+    try:
+        return ipaddress.ip_network(text), []
+    except ValueError:
+        pass
+    try:
+        hint = f"write {ipaddress.ip_network(text, strict=False)}"
+    except ValueError:
+        hint = "write an address block such as 10.0.0.0/8"
+    return None, [Fault(where, "spec/cidr", f"'{text}' is not an address block", hint)]
+
+
+def egress_host_ports(server: Server) -> Iterator[Fault]:
+    """The schema's pattern cannot bound a number inside a text."""
+    egress = server.network.egress
+    for i, host in enumerate(egress.hosts if egress else ()):
+        if not 1 <= host.port <= 65535:
+            yield Fault(
+                ("spec", "network", "egress", "hosts", i),
+                "spec/host-port",
+                f"{host.port} is not a port",
+                "write 1 to 65535",
+            )
+
+
+def publish_address(server: Server) -> Iterator[Fault]:
+    """The schema's pattern lets 999.1.1.1 through."""
+    address = server.network.publish.address
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        yield Fault(
+            ("spec", "network", "publish", "address"),
+            "spec/publish-address",
+            f"'{address}' is not an IP address",
+            "write 127.0.0.1 for this machine only, or 0.0.0.0 for every network",
+        )
+
+
+NETWORK_RULES: tuple[Callable[[Server], Iterator[Fault]], ...] = (
+    packages_need_their_registry,
+    cidrs_are_blocks,
+    egress_host_ports,
+    publish_address,
+)
