@@ -58,7 +58,10 @@ class Fault(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """A Fault with its place in a file: what the user is shown, as text, JSON or SARIF."""
+    """A Fault with its place in a file: what the user is shown, as text, JSON or SARIF.
+
+    ``owner`` is the server of a finding in a rendered document, whose spec may accept it.
+    """
 
     place: Place
     path: str
@@ -69,6 +72,7 @@ class Problem(NamedTuple):
     related: tuple[Place, ...] = ()
     #: Whether it is the fault of a template and of nothing that stands in a spec.
     in_output: bool = False
+    owner: str = ""
 
     def sort_key(self) -> tuple[Place, str, str, str]:
         """Order of a report: file, line, column, then path, rule and text."""

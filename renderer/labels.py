@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from renderer.model import Server
 
+#: Names the server that an object belongs to, in every target.
+SERVER_LABEL = "mcpctl.io/server"
+
 
 def object_labels(server: Server, component: str = "mcp-server") -> dict[str, str]:
     """The labels of one object: ours, which select and list, then the spec's own."""
@@ -13,6 +16,13 @@ def object_labels(server: Server, component: str = "mcp-server") -> dict[str, st
         "app.kubernetes.io/managed-by": "mcpctl",
         "app.kubernetes.io/part-of": "mcp",
         "mcpctl.io/managed": "true",
-        "mcpctl.io/server": server.name,
+        SERVER_LABEL: server.name,
         **server.labels,
     }
+
+
+def accepted(server: Server) -> dict[str, str]:
+    """What the spec accepts of policy, for a reviewer of the output: each with reason and date."""
+    if not server.accepted:
+        return {}
+    return {"mcpctl.io/accepted": "; ".join(f"{one.rule}: {one.told}" for one in server.accepted)}

@@ -10,9 +10,13 @@ import shlex
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from renderer import pins
-from renderer.model import JSON, Health, Server, Writable
+from renderer import assets, pins
+from renderer.model import JSON, EgressHost, Health, Server, Writable
 from renderer.yaml_writer import block
+
+HTTPS = 443
+#: Of each runtime: its name among the programs in templates/checks, and how it takes one as an argument.
+_INTERPRETERS = {"npm": ("node", "node", "-e"), "pypi": ("python", "python3", "-c")}
 
 
 class Probe(NamedTuple):
@@ -86,6 +90,20 @@ def _runtimes(server: Server) -> list[pins.Runtime]:
     return sorted({package.registry, pins.RUNTIME_OF_BRIDGE.get(server.transport.bridge, package.registry)})
 
 
+def registries_out_of_reach(server: Server) -> list[str]:
+    """Hosts that npx and uvx download from, of the package and of its bridge, and that are not on the spec's list."""
+    if any(name in server.env for name in pins.MIRRORS):
+        return []
+    hosts = server.network.egress.hosts if server.network.egress else ()
+    needed = [host for runtime in _runtimes(server) for host in pins.REGISTRY_HOSTS[runtime]]
+    return [name for name in needed if not any(_covers(host, name) for host in hosts)]
+
+
+def _covers(host: EgressHost, name: str) -> bool:
+    wild = host.name.startswith("*.") and name.partition(".")[2] == host.name[2:]
+    return host.port == HTTPS and (host.name == name or wild)
+
+
 def _cache_env(server: Server) -> tuple[tuple[str, str], ...]:
     pairs = [("HOME", pins.CACHE_FOLDER)] if server.package else []
     return tuple(pairs + [pair for runtime in _runtimes(server) for pair in pins.CACHE_ENV[runtime].items()])
@@ -131,7 +149,9 @@ def _mcp_proxy(server: Server, inner: Sequence[str]) -> tuple[list[str], list[st
     # It binds 127.0.0.1 and hides the environment from the server unless told otherwise.
     bridge = ["uvx", f"mcp-proxy@{pins.MCP_PROXY}"] if server.package else ["mcp-proxy"]
     port = str(server.transport.port)
-    return bridge, ["--host", "0.0.0.0", "--port", port, "--pass-environment", "--", *inner]  # noqa: S104
+    # A check that asks for the tools can then do so without a session, which would stay behind in memory.
+    sessions = ["--stateless"] if server.health.mcp else []
+    return bridge, ["--host", "0.0.0.0", "--port", port, "--pass-environment", *sessions, "--", *inner]  # noqa: S104
 
 
 def _supergateway(server: Server, inner: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -181,6 +201,10 @@ def _probe(server: Server) -> Probe | None:
         return Probe(transport.port, None, health.command)
     if not server.listens:
         return None
+    if health.mcp:
+        return Probe(transport.port, None, _mcp_check(server))
+    if health.tcp:
+        return Probe(health.port or transport.port, None)
     if transport.type == "stdio":
         endpoint = pins.BRIDGE_HEALTH[transport.bridge]
         return Probe(endpoint.port or transport.port, endpoint.path)
@@ -192,10 +216,27 @@ def _native_probe(health: Health, port: int) -> Probe:
     return Probe(health.port or port, health.path)
 
 
+def _mcp_check(server: Server) -> tuple[str, ...]:
+    """A program of the container that asks the server for its tools; empty where none is known."""
+    runtime = runtime_for_checks(server)
+    if runtime is None:
+        return ()
+    program = assets.read(f"templates/checks/mcp-{_INTERPRETERS[runtime][0]}.txt").decode()
+    url = f"http://127.0.0.1:{server.transport.port}{server.transport.path}"
+    return (*_INTERPRETERS[runtime][1:], program, url, str(server.health.timeout))
+
+
+def runtime_for_checks(server: Server) -> pins.Runtime | None:
+    """What surely is in the container and can run a check."""
+    return server.package.registry if server.package else None
+
+
 def _check(server: Server, probe: Probe | None) -> tuple[str, ...]:
     if probe is None or probe.command:
         return probe.command if probe else ()
     runtime = server.package.registry if server.package else pins.RUNTIME_OF_BRIDGE.get(server.transport.bridge)
-    if runtime is None or probe.path is None:
+    if runtime is None:
         return ()
+    if probe.path is None:
+        return pins.tcp_check(runtime, probe.port, server.health.timeout) if server.health.tcp else ()
     return pins.http_check(runtime, probe.port, probe.path, server.health.timeout)

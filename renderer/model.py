@@ -244,6 +244,8 @@ class Health(NamedTuple):
     path: str | None
     port: int | None
     command: tuple[str, ...]
+    tcp: bool
+    mcp: bool
     period: int
     timeout: int
     failure_threshold: int
@@ -265,16 +267,216 @@ class ServiceAccount(NamedTuple):
 
     create: bool
     name: str
+    annotations: Mapping[str, str]
+    automount: bool
+
+
+class Toleration(NamedTuple):
+    """A taint that does not keep the pods away; None where nothing is said."""
+
+    key: str | None
+    operator: str
+    value: str | None
+    effect: str | None
+    seconds: int | None
+
+
+class TopologySpread(NamedTuple):
+    """How evenly the pods spread over the values of one node label."""
+
+    topology_key: str
+    max_skew: int
+    when_unsatisfiable: str
+
+
+class Scheduling(NamedTuple):
+    """On which nodes the pods run."""
+
+    node_selector: Mapping[str, str]
+    tolerations: tuple[Toleration, ...]
+    anti_affinity: Literal["none", "preferred", "required"]
+    topology_spread: tuple[TopologySpread, ...]
+    priority_class: str | None
+
+
+class Gpu(NamedTuple):
+    """NVIDIA GPUs; ``product`` None is any."""
+
+    product: str | None
+    number: int
+
+
+class Rollout(NamedTuple):
+    """Pods, or a share of them in percent."""
+
+    max_surge: int | str
+    max_unavailable: int | str
+
+
+class Shutdown(NamedTuple):
+    """Seconds until it is killed, and how many of them it goes on serving."""
+
+    grace: int
+    pre_stop: int
+
+
+class Mount(NamedTuple):
+    """What a container shares with the server: a volume by name, or anything by path; ``path`` None is the same."""
+
+    source: str
+    path: str | None
+    read_only: bool
+
+
+class Container(NamedTuple):
+    """A container beside the server, or before it."""
+
+    name: str
+    image: str
+    command: tuple[str, ...]
+    args: tuple[str, ...]
+    env: Mapping[str, str | SecretRef | ConfigMapRef]
+    resources: Resources
+    mounts: tuple[Mount, ...]
+
+
+class RuntimeClass(NamedTuple):
+    """How a container runtime isolates pods; ``handler`` is its name on the nodes."""
+
+    name: str
+    handler: str
+    create: bool
+
+
+class Sandbox(NamedTuple):
+    """The second namespace, in which the server itself starts pods.
+
+    ``requests`` and ``limits`` are sums over the namespace; ``default_request``, ``default`` and
+    ``most`` hold for one container. No ``cidrs`` means every public address.
+    """
+
+    namespace: str
+    create: bool
+    runtime_class: RuntimeClass | None
+    pods: int
+    requests: Amounts
+    limits: Amounts
+    default_request: Amounts
+    default: Amounts
+    most: Amounts
+    ports: tuple[int, ...]
+    cidrs: tuple[str, ...]
+
+
+class RemoteKey(NamedTuple):
+    """One key of a Secret, and where it is in a store of secrets."""
+
+    key: str
+    remote_key: str
+    property: str | None
+
+
+class ExternalSecret(NamedTuple):
+    """A Secret that an operator makes from a store."""
+
+    name: str
+    store: str
+    store_kind: Literal["SecretStore", "ClusterSecretStore"]
+    refresh: str
+    keys: tuple[RemoteKey, ...]
+
+
+class ScalingStep(NamedTuple):
+    """How fast the number of pods may change; times in seconds."""
+
+    pods: int
+    period: int
+    stabilization: int
+
+
+class Autoscaling(NamedTuple):
+    """The number of pods follows their load; ``cpu`` and ``memory`` in percent, 0 where they do not count."""
+
+    least: int
+    most: int
+    cpu: int
+    memory: int
+    up: ScalingStep
+    down: ScalingStep
+
+
+class Disruption(NamedTuple):
+    """How many pods may go at once; exactly one is set, to a number or a percentage."""
+
+    min_available: int | str | None
+    max_unavailable: int | str | None
+
+
+class Gateway(NamedTuple):
+    """The Gateway of an HTTPRoute; ``namespace`` None is the server's own."""
+
+    name: str
+    namespace: str | None
+    section: str | None
+
+
+class Expose(NamedTuple):
+    """The way in from outside of the cluster. ``peers`` None: the spec does not say who brings it."""
+
+    type: Literal["Ingress", "HTTPRoute"]
+    host: str
+    path: str
+    class_name: str | None
+    annotations: Mapping[str, str]
+    tls_secret: str | None
+    gateway: Gateway | None
+    peers: tuple[Peer, ...] | None
+
+
+class Alert(NamedTuple):
+    """An alert that the spec names; ``duration`` is how long it must hold before it fires."""
+
+    kind: Literal["down", "sessions", "latency", "errors"]
+    duration: str
+    metric: str = ""
+    threshold: float = 0
+    quantile: float = 0
+
+
+class Monitoring(NamedTuple):
+    """Metrics and who scrapes them. ``peers`` None: the spec does not say."""
+
+    port: int
+    path: str
+    scrape: Literal["ServiceMonitor", "annotations"]
+    interval: str | None
+    labels: Mapping[str, str]
+    peers: tuple[Peer, ...] | None
+    alerts: tuple[Alert, ...]
 
 
 class Patch(NamedTuple):
-    """A merge patch of one rendered object; ``position`` counts from 0 under spec.patches."""
+    """A patch of one rendered object: ``merge``, or else ``json``. ``position`` counts from 0 under spec.patches."""
 
     position: int
     target: str
     kind: str
     name: str | None
     merge: Mapping[str, JSON]
+    json: tuple[Mapping[str, JSON], ...] = ()
+
+
+class Acceptance(NamedTuple):
+    """A policy rule that the spec accepts. ``until`` is told and never compared: output knows no clock."""
+
+    rule: str
+    reason: str
+    until: str | None
+
+    @property
+    def told(self) -> str:
+        """Reason and date."""
+        return f"{self.reason} (until {self.until})" if self.until else self.reason
 
 
 class Server(NamedTuple):
@@ -296,13 +498,38 @@ class Server(NamedTuple):
     files: tuple[File, ...]
     resources: Resources
     replicas: int
+    autoscaling: Autoscaling | None
+    disruption: Disruption | None
+    expose: Expose | None
+    monitoring: Monitoring | None
     storage: tuple[Storage, ...]
     network: Network
     health: Health
     security: Security
     workload: Literal["Deployment", "StatefulSet", "Pod"]
     service_account: ServiceAccount
+    scheduling: Scheduling
+    gpu: Gpu | None
+    runtime_class: str | None
+    image_pull_secrets: tuple[str, ...]
+    rollout: Rollout
+    shutdown: Shutdown
+    sidecars: tuple[Container, ...]
+    init_containers: tuple[Container, ...]
     patches: tuple[Patch, ...]
+    accepted: tuple[Acceptance, ...]
+    sandbox: Sandbox | None
+    external_secrets: tuple[ExternalSecret, ...]
+
+    @property
+    def fewest_pods(self) -> int:
+        """How many pods there are when there is least to do."""
+        return self.autoscaling.least if self.autoscaling else self.replicas
+
+    @property
+    def most_pods(self) -> int:
+        """How many pods there are when there is most to do."""
+        return self.autoscaling.most if self.autoscaling else self.replicas
 
     @property
     def listens(self) -> bool:
@@ -327,6 +554,10 @@ class Server(NamedTuple):
 # What comes out.
 
 
+#: Who enforces network rules in a cluster: what is rendered depends on what that one understands.
+NetworkPolicyProvider: TypeAlias = Literal["kubernetes", "cilium", "none"]
+
+
 class Options(NamedTuple):
     """What a run is told beside the specs. ``kubernetes_version`` is ``major.minor``."""
 
@@ -334,6 +565,7 @@ class Options(NamedTuple):
     kubernetes_version: str
     create_namespace: bool = True
     one_stream: bool = False
+    network_policy_provider: NetworkPolicyProvider = "kubernetes"
 
 
 class Rendered(NamedTuple):
@@ -341,7 +573,7 @@ class Rendered(NamedTuple):
 
     ``template`` and ``context`` are kept to find the template's line for a fault in the text;
     ``subject`` says in words for whom it was made (``server github``); ``identity`` is what no two
-    documents of a run may share (kind and name of a Kubernetes object); ``changes`` are the paths that
+    documents of a run may share (kind, name and namespace of a Kubernetes object); ``changes`` are the paths that
     patches changed, each with the place of the patch: a fault there is the patch's.
     """
 

@@ -1,4 +1,5 @@
-"""Merge patches (RFC 7396) of rendered text, so that comments and order of the template stay.
+"""Merge patches (RFC 7396) of rendered text, so that comments and order of the template stay; JSON Patches
+(RFC 6902) become merge patches first.
 
 The patch is applied to the text line by line, each change announced by a comment; then the result
 is parsed and compared with the patch applied to the data, so that a mistake here cannot pass.
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 from renderer.errors import Defect, DocumentPath, Fault
 from renderer.model import JSON, Marks, Patch, Rendered, Server
@@ -24,23 +25,43 @@ def patch_documents(documents: Sequence[Rendered], server: Server, target: str) 
             continue
         # By what was rendered, so that an earlier patch that changes a name does not hide the object.
         identities = [document.identity for document in documents]
-        matches = [i for i, (kind, name) in enumerate(identities) if _matches(patch, kind, name)]
+        matches = [i for i, (kind, name, *_) in enumerate(identities) if _matches(patch, kind, name)]
         if not matches:
             faults.append(no_match(patch, _names_by_kind(identities)))
         for i in matches:
-            patched[i] = apply(patched[i], patch, server)
+            patched[i], unfit = apply(patched[i], patch, server)
+            faults += unfit
     return patched, faults
 
 
-def apply(document: Rendered, patch: Patch, server: Server, below: DocumentPath = ()) -> Rendered:
-    """The document with the patch merged in at ``below``, and with a note of what it changed."""
+def apply(document: Rendered, patch: Patch, server: Server, below: DocumentPath = ()) -> tuple[Rendered, list[Fault]]:
+    """The document with the patch applied at ``below``, and with a note of what it changed.
+
+    A JSON Patch that does not fit is a Fault, and changes nothing.
+    """
     merge: dict[str, JSON] = dict(patch.merge)
+    faults: list[Fault] = []
+    paths = [(path, ("merge", *path)) for path in _leaves(patch.merge)]
+    if patch.json:
+        from renderer.json_patch import as_merge, touched  # few specs have one
+
+        merge, faults = as_merge(_inside(document, below), patch)
+        paths = [(path, ("json", i)) for i, operation in enumerate(patch.json) for path in touched(operation)]
+    if not merge:
+        return document, faults
     for step in reversed(below):
         merge = {str(step): merge}
     text = merge_text(document.text, merge, f"spec.patches[{patch.position}] of server {server.name}")
-    origin = ("spec", "patches", patch.position, "merge")
-    changes = [((*below, *path), server.source.place((*origin, *path), at_key=True)) for path in _leaves(patch.merge)]
-    return document._replace(text=text, changes=(*document.changes, *changes))
+    origin = ("spec", "patches", patch.position)
+    changes = [((*below, *path), server.source.place((*origin, *place), at_key=True)) for path, place in paths]
+    return document._replace(text=text, changes=(*document.changes, *changes)), faults
+
+
+def _inside(document: Rendered, below: DocumentPath) -> dict[str, JSON]:
+    data: Any = _read(document.text).data
+    for step in below:
+        data = data[step]
+    return dict(data or {})
 
 
 def _leaves(merge: Mapping[str, JSON]) -> Iterator[DocumentPath]:
@@ -73,7 +94,7 @@ def no_match(patch: Patch, names_by_kind: Mapping[str, Sequence[str]]) -> Fault:
 
 def _names_by_kind(identities: Sequence[tuple[str, ...]]) -> dict[str, list[str]]:
     names: dict[str, list[str]] = {}
-    for kind, name in identities:
+    for kind, name, *_ in identities:
         names.setdefault(kind, []).append(name)
     return names
 

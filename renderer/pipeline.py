@@ -9,9 +9,13 @@ from renderer.errors import Problem, errors_in
 from renderer.load import load
 from renderer.model import Options, Rendered, Server, Source
 from renderer.parallel import build_and_check
+from renderer.policy import Levels, judge_documents, judge_specs
 from renderer.resolve import resolve
 from renderer.target import Target
 from renderer.validate import across_servers, validate_rules, validate_source
+
+#: No rule is turned on or off.
+_AS_THEY_ARE: Levels = {}
 
 
 class Specs(NamedTuple):
@@ -19,6 +23,7 @@ class Specs(NamedTuple):
 
     servers: tuple[Server, ...]
     problems: tuple[Problem, ...]
+    levels: Levels = _AS_THEY_ARE
 
 
 class Output(NamedTuple):
@@ -28,7 +33,7 @@ class Output(NamedTuple):
     problems: tuple[Problem, ...]
 
 
-def read(paths: Sequence[str], stdin: BinaryIO | None = None) -> Specs:
+def read(paths: Sequence[str], stdin: BinaryIO | None = None, levels: Levels = _AS_THEY_ARE) -> Specs:
     """Load, validate, resolve. Faults of one document do not hide those of another."""
     sources, problems = load(paths, stdin=stdin)
     servers: list[Server] = []
@@ -37,7 +42,8 @@ def read(paths: Sequence[str], stdin: BinaryIO | None = None) -> Specs:
         problems += faults
         servers += [server] if server else []
     problems += across_servers(servers)
-    return Specs(tuple(servers), _sorted(problems))
+    problems += judge_specs(servers, levels)
+    return Specs(tuple(servers), _sorted(problems), levels)
 
 
 def _server(source: Source) -> tuple[Server | None, list[Problem]]:
@@ -54,7 +60,13 @@ def render(specs: Specs, target: Target, options: Options) -> Output:
         return Output((), specs.problems)
     groups = target.groups(specs.servers, one_stream=options.one_stream)
     documents, problems = build_and_check(target, groups, options)
+    problems = judge_documents(problems, specs.servers, target.name, specs.levels)
     return Output(tuple(documents), _sorted([*specs.problems, *_ignored(specs.servers, target), *problems]))
+
+
+def tree(specs: Specs, output: Output, target: Target, options: Options) -> tuple[Rendered, ...]:
+    """The files of a whole tree: what was rendered, and what a stream has no place for."""
+    return (*output.documents, *target.beside(specs.servers, output.documents, options))
 
 
 def _ignored(servers: Sequence[Server], target: Target) -> list[Problem]:

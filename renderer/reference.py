@@ -86,7 +86,7 @@ class _Reference:
         node = self._resolved(node)
         if "const" in node or "enum" in node:
             return " ".join(_code(value) for value in node.get("enum", [node.get("const")]))
-        if "type" not in node:
+        if "oneOf" in node and "type" not in node:
             return " or ".join(dict.fromkeys(self._sketch(branch) for branch in node["oneOf"]))
         return _word(node).removeprefix("a ")
 
@@ -183,7 +183,9 @@ def _by_path(fields: Sequence[Field]) -> dict[str, list[Field]]:
 
 
 def _word(node: Node) -> str:
-    return _TYPES.get(node["type"], str(node["type"]))
+    """The type; a schema without one allows every value."""
+    kind = node.get("type", "any value")
+    return _TYPES.get(kind, str(kind))
 
 
 def _prose(text: str) -> str:

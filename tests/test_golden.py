@@ -48,6 +48,15 @@ def test_golden(spec: str, target_name: str, golden: SnapshotAssertion) -> None:
         assert text.encode() == golden(name=name)
 
 
+def test_cilium(golden: SnapshotAssertion) -> None:
+    """The one object that another provider of network policies changes."""
+    options = OPTIONS._replace(network_policy_provider="cilium")
+    output = render(read([str(SPECS / "egress.yaml")]), target("kubernetes"), options)
+    for document in output.documents:
+        if document.path.endswith("/ciliumnetworkpolicy.yaml"):
+            assert document.text.encode() == golden(name=document.path.partition("/")[0])
+
+
 def test_bytes_are_compared() -> None:
     """CRLF for LF would be a difference."""
     text = tree("minimal", "kubernetes")["minimal/service.yaml"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from renderer.errors import errors_in
-from renderer.pipeline import read, render
+from renderer.pipeline import read, render, tree
 from renderer.registry import TARGETS, target
 from renderer.write import RECORD, compare
 from tests.fields import EXAMPLES
@@ -20,9 +20,10 @@ OUTPUT = Path(__file__).parent.parent / "output"
 
 
 def files(name: str) -> dict[str, str]:
-    output = render(read([str(EXAMPLES)]), target(name), OPTIONS)
+    specs = read([str(EXAMPLES)])
+    output = render(specs, target(name), OPTIONS)
     assert [str(problem) for problem in errors_in(output.problems)] == []
-    return {document.path: document.text for document in output.documents}
+    return {document.path: document.text for document in tree(specs, output, target(name), OPTIONS)}
 
 
 @pytest.mark.parametrize("name", sorted(TARGETS))

@@ -154,7 +154,13 @@ def case(text: str, label: str = "x") -> Case:
 
 def document(number: int, of: Case) -> dict[str, JSON]:
     text = of["text"]
-    short = text[:1024]
+    short = text[:1024]  # all annotations together, and the file of all servers, have limits
+    container: dict[str, JSON] = {
+        "image": IMAGE,
+        "command": [short, short],
+        "args": [short],
+        "env": {"TEXT": short, "LAST": short},
+    }
     return spec(
         f"server-{number}",
         {"labels": {"example.com/label": of["label"]}, "annotations": {"example.com/text": text}},
@@ -165,8 +171,35 @@ def document(number: int, of: Case) -> dict[str, JSON]:
         args=[text],
         env={"TEXT": text, "LAST": text},
         files={"/etc/text": {"content": text}, "/etc/more": {"content": f"{text}\nend"}},
-        storage=[{"name": "data", "size": "1Gi", "mountPath": "/data", "purpose": text[:256]}],
+        storage=[
+            {
+                "name": "data",
+                "size": "1Gi",
+                "mountPath": "/data",
+                "purpose": text[:256],
+                "accessModes": ["ReadWriteMany"],
+            }
+        ],
         health={"command": [text]},
+        initContainers=[{"name": "before", **container}],
+        sidecars=[{"name": "beside", **container}],
+        autoscaling={"min": 2, "max": 3},
+        disruption={"minAvailable": 1},
+        expose={
+            "host": f"server-{number}.example.com",
+            "tls": {"secret": "tls"},
+            "annotations": {"example.com/own": short},
+        },
+        monitoring={"port": 9090, "alerts": {"down": {}}},
+        externalSecrets=[
+            {"name": f"token-{number}", "store": {"name": "vault"}, "keys": [{"key": "a", "remoteKey": "b"}]}
+        ],
+        sandbox={
+            "namespace": f"sandbox-{number}",
+            "runtimeClass": {"name": f"sandbox-{number}", "handler": "runsc", "create": True},
+            "quota": {"pods": 2},
+            "limits": {"max": {"cpu": "1"}},
+        },
     )
 
 
@@ -179,18 +212,30 @@ def check(objects: Sequence[dict[str, Any]], cases: Sequence[Case]) -> None:
     """Every object is there, with the text of its case at every place."""
     assert [o["kind"] for o in objects] == [kind for _ in cases for kind in KINDS]
     for number, of in enumerate(cases):
-        found = {o["kind"]: o for o in objects[number * len(KINDS) : (number + 1) * len(KINDS)]}
+        found = objects[number * len(KINDS) : (number + 1) * len(KINDS)]
         assert list(expected_of(found)) == list(placed(of))
 
 
-KINDS = ["ServiceAccount", "NetworkPolicy", "ConfigMap", "PersistentVolumeClaim", "Service", "Deployment"]
+KINDS = [
+    *("Namespace", "RuntimeClass", "ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"),
+    *["NetworkPolicy"] * 3,
+    *("ResourceQuota", "LimitRange", "NetworkPolicy", "ExternalSecret", "ConfigMap"),
+    *("PersistentVolumeClaim", "Service", "Deployment", "PodDisruptionBudget", "HorizontalPodAutoscaler", "Ingress"),
+    *("ServiceMonitor", "PrometheusRule"),
+]
+CONTAINERS = ["before", "mcp-server", "beside"]
+#: Which stand in the place of another kind, with the same templates for all that is text.
+INSTEAD = {"StatefulSet", "Pod", "CiliumNetworkPolicy", "HTTPRoute"}
 
 
-def expected_of(found: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def expected_of(objects: Sequence[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
     """Place and value, as read."""
-    for kind, object_ in found.items():
+    for object_ in objects:
+        kind = object_["kind"]
         yield f"{kind} label", object_["metadata"]["labels"]["example.com/label"]
         yield f"{kind} annotation", object_["metadata"]["annotations"]["example.com/text"]
+    found = {object_["kind"]: object_ for object_ in objects}
+    yield "own annotation", found["Ingress"]["metadata"]["annotations"]["example.com/own"]
     workload = found["Deployment"]
     yield "description", workload["metadata"]["annotations"].get("mcpctl.io/description", "")
     yield "purpose", found["PersistentVolumeClaim"]["metadata"]["annotations"]["mcpctl.io/purpose"]
@@ -198,12 +243,14 @@ def expected_of(found: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     pod = workload["spec"]["template"]
     yield "pod label", pod["metadata"]["labels"]["example.com/label"]
     yield "pod annotation", pod["metadata"]["annotations"]["example.com/text"]
-    (container,) = pod["spec"]["containers"]
-    for field in ("command", "args"):
-        yield field, [kubelet(word) for word in container[field]]
-    yield "env", {item["name"]: kubelet(item.get("value", "")) for item in container["env"]}
+    containers = {c["name"]: c for c in [*pod["spec"]["initContainers"], *pod["spec"]["containers"]]}
+    for container in (containers[name] for name in CONTAINERS):
+        name = container["name"]
+        for field in ("command", "args"):
+            yield f"{name} {field}", [kubelet(word) for word in container[field]]
+        yield f"{name} env", {item["name"]: kubelet(item.get("value", "")) for item in container["env"]}
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
-        yield probe, [kubelet(word) for word in container[probe]["exec"]["command"]]
+        yield probe, [kubelet(word) for word in containers["mcp-server"][probe]["exec"]["command"]]
 
 
 def placed(of: Case) -> Iterator[tuple[str, Any]]:
@@ -212,14 +259,17 @@ def placed(of: Case) -> Iterator[tuple[str, Any]]:
     for kind in KINDS:
         yield f"{kind} label", of["label"]
         yield f"{kind} annotation", text
+    yield "own annotation", text[:1024]
     yield "description", text[:1024]
     yield "purpose", text[:256]
     yield "files", {"text": text, "more": f"{text}\nend"}
     yield "pod label", of["label"]
     yield "pod annotation", text
-    yield "command", [text, text]
-    yield "args", [text]
-    yield "env", {"TEXT": text, "LAST": text}
+    for name in CONTAINERS:
+        said = text if name == "mcp-server" else text[:1024]
+        yield f"{name} command", [said, said]
+        yield f"{name} args", [said]
+        yield f"{name} env", {"TEXT": said, "LAST": said}
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
         yield probe, [text]
 
@@ -250,7 +300,7 @@ ALL = [case(text, LABEL_VALUES[i % len(LABEL_VALUES)]) for i, text in enumerate(
 
 
 def test_the_kinds_are_those_of_the_table() -> None:
-    assert {*KINDS, "StatefulSet", "Pod"} == {kind.kind for kind in OBJECTS}
+    assert {*KINDS, *INSTEAD} == {kind.kind for kind in OBJECTS}
 
 
 @pytest.mark.parametrize("number", range(len(HOSTILE)), ids=lambda n: ascii(HOSTILE[n])[:30])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from renderer.check.api_rules import object_faults, set_faults
@@ -13,9 +13,17 @@ from renderer.check.shape import pod_of
 from renderer.errors import Fault, Problem
 from renderer.model import Rendered
 
+#: Finds more in a document and its data.
+Judge = Callable[[Rendered, Any], list[Problem]]
 
-def check_documents(documents: Sequence[Rendered], version: str) -> list[Problem]:
-    """The faults of all documents of a run, each alone and between them."""
+
+def _nothing(document: Rendered, data: Any) -> list[Problem]:
+    del document, data
+    return []
+
+
+def check_documents(documents: Sequence[Rendered], version: str, judge: Judge = _nothing) -> list[Problem]:
+    """The faults of all documents of a run, each alone and between them; ``judge`` sees each as it is read."""
     problems: list[Problem] = []
     readable: list[tuple[Rendered, Any]] = []
     for document in documents:
@@ -24,6 +32,7 @@ def check_documents(documents: Sequence[Rendered], version: str) -> list[Problem
         if not unreadable:
             readable.append((document, data))
             problems += located(document, _faults(data, version))
+            problems += judge(document, data)
     between = set_faults([data for _, data in readable])
     for i, fault in between:
         problems += located(readable[i][0], [fault])

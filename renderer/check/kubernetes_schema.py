@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from renderer.check.custom_resources import GROUP_VERSION_KIND, api_version, api_versions, custom_schema
 from renderer.errors import Defect, Fault, UsageMistake
 from renderer.schemas import Schema
 from renderer.schemas.wording import did_you_mean, either, excerpt
@@ -24,7 +25,6 @@ _FOLDER = re.compile(r"v(1\.[0-9]+)\.0-local-strict")
 # All names begin alike, which lets the search skip through the text.
 _DEFINITION = re.compile(r'"(io\.k8s\.[\w.-]+)": \{')
 _REFERENCE = "#/$defs/"
-_GROUP_VERSION_KIND = "x-kubernetes-group-version-kind"
 _decode = json.JSONDecoder().raw_decode
 
 
@@ -64,9 +64,9 @@ class _Definitions(NamedTuple):
         """Every definition of a kind, as ``(apiVersion, name)``, by what it says of itself."""
         for name in self.offsets:
             if name.endswith(f".{kind}"):
-                for entry in self.raw(name).get(_GROUP_VERSION_KIND, ()):
+                for entry in self.raw(name).get(GROUP_VERSION_KIND, ()):
                     if entry["kind"] == kind:
-                        yield "/".join(filter(None, (entry["group"], entry["version"]))), name
+                        yield api_version(entry), name
 
 
 @cache
@@ -121,11 +121,11 @@ def _schema(version: str, name: str) -> Schema:
 
 
 @lru_cache(maxsize=256)
-def _schema_of(version: str, api_version: str, kind: str) -> Schema | None:
+def _schema_of(version: str, api: str, kind: str) -> Schema | None:
     for found, name in _definitions(version).named(kind):
-        if found == api_version:
+        if found == api:
             return _schema(version, name)
-    return None
+    return custom_schema(api, kind)
 
 
 def schema_faults(doc: Mapping[str, Any], version: str) -> list[Fault]:
@@ -134,33 +134,33 @@ def schema_faults(doc: Mapping[str, Any], version: str) -> list[Fault]:
     Rules are ``kubernetes/unknown-kind``, ``kubernetes/unknown-field``, ``kubernetes/null`` and so on. No
     message contains a value. Raises UsageMistake when the version is not bundled.
     """
-    api_version, kind = doc.get("apiVersion"), doc.get("kind")
-    if not isinstance(api_version, str) or not isinstance(kind, str):
+    api, kind = doc.get("apiVersion"), doc.get("kind")
+    if not isinstance(api, str) or not isinstance(kind, str):
         _definitions(version)
         return [_unnamed(name) for name in ("apiVersion", "kind") if not isinstance(doc.get(name), str)]
-    schema = _schema_of(version, api_version, kind)
-    return schema.faults(doc, "kubernetes") if schema else [_unknown_kind(api_version, kind, version)]
+    schema = _schema_of(version, api, kind)
+    return schema.faults(doc, "kubernetes") if schema else [_unknown_kind(api, kind, version)]
 
 
 def _unnamed(name: str) -> Fault:
     return Fault((name,), "kubernetes/unknown-kind", f"{name} must be given, as text")
 
 
-def _unknown_kind(api_version: str, kind: str, version: str) -> Fault:
-    message = f"Kubernetes {version} has no kind {excerpt(kind)} in apiVersion {excerpt(api_version)}"
-    return Fault(("kind",), "kubernetes/unknown-kind", message, _kind_hint(api_version, kind, version))
+def _unknown_kind(api: str, kind: str, version: str) -> Fault:
+    message = f"Kubernetes {version} has no kind {excerpt(kind)} in apiVersion {excerpt(api)}"
+    return Fault(("kind",), "kubernetes/unknown-kind", message, _kind_hint(api, kind, version))
 
 
 @lru_cache(maxsize=256)
-def _kind_hint(api_version: str, kind: str, version: str) -> str:
+def _kind_hint(api: str, kind: str, version: str) -> str:
     """Where the kind does exist: under another apiVersion, in other versions, under a similar name."""
-    here = [found for found, _ in _definitions(version).named(kind)]
+    here = [*(found for found, _ in _definitions(version).named(kind)), *api_versions(kind)]
     if here:
         return f"write apiVersion: {either(sorted(here))}"
-    elsewhere = [v for v in versions() if any(a == api_version for a, _ in _definitions(v).named(kind))]
+    elsewhere = [v for v in versions() if any(a == api for a, _ in _definitions(v).named(kind))]
     if elsewhere:
         return f"it exists in Kubernetes {elsewhere[0]} to {elsewhere[-1]}"
     kinds = sorted({name.rsplit(".", 1)[1] for name in _definitions(version).offsets})
     named = _definitions(version).named
-    near = did_you_mean(kind, (k for k in kinds if any(found == api_version for found, _ in named(k))))
+    near = did_you_mean(kind, (k for k in kinds if any(found == api for found, _ in named(k))))
     return f"did you mean {excerpt(near)}?" if near else "a custom resource has no schema here"

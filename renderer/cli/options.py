@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
 
-from renderer.model import Options
+from renderer.model import NetworkPolicyProvider, Options
 from renderer.pins import KUBERNETES_VERSION, NAMESPACE
+from renderer.policy import parse_levels
+from renderer.policy.catalogue import Level
 from renderer.report import REPORTERS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -37,6 +39,43 @@ def quiet_option(command: Command) -> Command:
     return click.option("--quiet", "-q", is_flag=True, help="Tell errors only: no warnings, no summary.")(command)
 
 
+def policy_option(command: Command) -> Command:
+    """Which policy rules count, and how much."""
+    return click.option(
+        "--policy",
+        "levels",
+        multiple=True,
+        metavar="RULE=LEVEL",
+        callback=_levels,
+        help="Level of a policy rule in this run: error, warning or off; may be repeated. See docs/rules.md.",
+    )(command)
+
+
+def namespace_option(command: Command) -> Command:
+    """Where the objects lie."""
+    return click.option(
+        "--namespace",
+        "-n",
+        default=NAMESPACE,
+        show_default=True,
+        callback=_dns_label,
+        help="Namespace of the Kubernetes objects.",
+    )(command)
+
+
+def network_policy_provider_option(command: Command) -> Command:
+    """Whose rules the cluster understands."""
+    return click.option(
+        "--network-policy-provider",
+        "network_policy_provider",
+        type=click.Choice(get_args(NetworkPolicyProvider)),
+        default=get_args(NetworkPolicyProvider)[0],
+        show_default=True,
+        help="Who enforces network rules in the cluster. kubernetes: NetworkPolicies, which know no host names; "
+        "cilium: CiliumNetworkPolicies, which do; none: nobody, and no policy is rendered.",
+    )(command)
+
+
 def target_options(command: Command) -> Command:
     """What the rendering is for."""
     for option in (
@@ -54,27 +93,33 @@ def target_options(command: Command) -> Command:
             callback=_known_version,
             help="Version whose schemas the manifests are checked against, and of the Pod Security labels.",
         ),
-        click.option(
-            "--namespace",
-            "-n",
-            default=NAMESPACE,
-            show_default=True,
-            callback=_dns_label,
-            help="Namespace of the Kubernetes objects.",
-        ),
+        network_policy_provider_option,
+        namespace_option,
     ):
         command = option(command)
     return command
 
 
-def render_options(namespace: str, kubernetes_version: str, create_namespace: bool, *, one_stream: bool) -> Options:
+def _levels(context: click.Context, parameter: click.Parameter, settings: tuple[str, ...]) -> dict[str, Level]:
+    del context, parameter
+    return parse_levels(settings)
+
+
+def render_options(
+    namespace: str,
+    kubernetes_version: str,
+    create_namespace: bool,
+    provider: NetworkPolicyProvider,
+    *,
+    one_stream: bool,
+) -> Options:
     """The options of a run; a UsageError where the Namespace must not be rendered."""
     if create_namespace and (namespace == "default" or namespace.startswith("kube-")):
         raise click.UsageError(
             f"the namespace {namespace} belongs to the cluster: rendered, it would get new labels, and pods that are "
             "not 'restricted' would be refused in it; choose another --namespace, or add --no-create-namespace"
         )
-    return Options(namespace, kubernetes_version, create_namespace, one_stream)
+    return Options(namespace, kubernetes_version, create_namespace, one_stream, provider)
 
 
 def _known_version(context: click.Context, parameter: click.Parameter, value: str) -> str:

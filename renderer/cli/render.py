@@ -8,10 +8,18 @@ from pathlib import Path
 import click
 
 from renderer import pipeline
-from renderer.cli.options import output_option, paths_argument, quiet_option, render_options, target_options
+from renderer.cli.options import (
+    output_option,
+    paths_argument,
+    policy_option,
+    quiet_option,
+    render_options,
+    target_options,
+)
 from renderer.cli.streams import emit, specs_in, tell
 from renderer.errors import Exit, OutputTreeFault, Problem, errors_in
-from renderer.model import Rendered
+from renderer.model import NetworkPolicyProvider, Rendered
+from renderer.policy import Levels
 from renderer.registry import TARGETS, target
 from renderer.report import Report
 
@@ -45,6 +53,7 @@ Examples:
 @click.option("--check", is_flag=True, help="With --out: write nothing, tell which files differ, exit 1 if any.")
 @click.option("--force", is_flag=True, help="With --out: overwrite files that were edited by hand or are not ours.")
 @click.option("--prune-data", is_flag=True, help="With --out: also remove stale files of volumes and namespaces.")
+@policy_option
 @output_option
 @quiet_option
 def render(
@@ -52,10 +61,12 @@ def render(
     target_name: str,
     namespace: str,
     kubernetes_version: str,
+    network_policy_provider: NetworkPolicyProvider,
     create_namespace: bool,
     out: Path | None,
     check: bool,
     force: bool,
+    levels: Levels,
     prune_data: bool,
     style: str,
     quiet: bool,
@@ -67,16 +78,18 @@ def render(
     """
     if out is None and (check or force or prune_data):
         raise click.UsageError("--check, --force and --prune-data go with --out DIR")
-    options = render_options(namespace, kubernetes_version, create_namespace, one_stream=out is None)
-    specs = pipeline.read(paths, specs_in(paths))
+    provider = network_policy_provider
+    options = render_options(namespace, kubernetes_version, create_namespace, provider, one_stream=out is None)
+    specs = pipeline.read(paths, specs_in(paths), levels)
     result = pipeline.render(specs, target(target_name), options)
     counts = {"servers": len(specs.servers), "documents": len(result.documents)}
     lines: list[str] = []
     problems = list(result.problems)
     code = exit_code(problems)
     if not code:
+        documents = pipeline.tree(specs, result, target(target_name), options) if out else result.documents
         try:
-            code = _deliver(result.documents, out and out / target_name, check, (force, prune_data), lines, counts)
+            code = _deliver(documents, out and out / target_name, check, (force, prune_data), lines, counts)
         except OutputTreeFault as fault:  # told in the style that was asked for, like every other Problem
             problems += fault.problems
             lines.append(f"mcpctl: {fault.message}")

@@ -5,10 +5,19 @@ from __future__ import annotations
 import click
 
 from renderer import pipeline
-from renderer.cli.options import output_option, paths_argument, quiet_option, render_options, target_options
+from renderer.cli.options import (
+    output_option,
+    paths_argument,
+    policy_option,
+    quiet_option,
+    render_options,
+    target_options,
+)
 from renderer.cli.render import exit_code
 from renderer.cli.streams import specs_in, tell
 from renderer.errors import Problem
+from renderer.model import NetworkPolicyProvider
+from renderer.policy import Levels
 from renderer.registry import TARGETS, target
 from renderer.report import Report
 
@@ -31,6 +40,7 @@ Examples:
     help="Also render for this target and check the result; may be repeated.",
 )
 @target_options
+@policy_option
 @output_option
 @quiet_option
 def validate(
@@ -38,7 +48,9 @@ def validate(
     targets: tuple[str, ...],
     namespace: str,
     kubernetes_version: str,
+    network_policy_provider: NetworkPolicyProvider,
     create_namespace: bool,
+    levels: Levels,
     style: str,
     quiet: bool,
 ) -> int:
@@ -47,8 +59,9 @@ def validate(
     PATHS are files, folders or - for stdin. Nothing is written. The report goes to stderr as text,
     to stdout as JSON or SARIF.
     """
-    options = render_options(namespace, kubernetes_version, create_namespace, one_stream=False)
-    specs = pipeline.read(paths, specs_in(paths))
+    provider = network_policy_provider
+    options = render_options(namespace, kubernetes_version, create_namespace, provider, one_stream=False)
+    specs = pipeline.read(paths, specs_in(paths), levels)
     problems: dict[Problem, None] = dict.fromkeys(specs.problems)
     counts = {"servers": len(specs.servers)}
     for name in sorted(set(targets)):

@@ -5,30 +5,40 @@ from __future__ import annotations
 from typing import Any
 
 from renderer.model import (
+    Acceptance,
     Amounts,
     ConfigMapRef,
+    Container,
     Egress,
     EgressCidr,
     EgressHost,
     EgressService,
     EnvFrom,
     File,
+    Gpu,
     Health,
+    Mount,
     Network,
     Package,
     Patch,
-    Peer,
     Publish,
     Resources,
+    Rollout,
+    Scheduling,
     SecretRef,
     Security,
     Server,
     ServiceAccount,
+    Shutdown,
     Source,
     Storage,
+    Toleration,
+    TopologySpread,
     Transport,
     Writable,
 )
+from renderer.resolve.operations import make_autoscaling, make_disruption, make_expose, make_monitoring, make_peer
+from renderer.resolve.sandbox import make_external_secret, make_sandbox
 
 #: Port of an egress host that names none: MCP servers talk HTTPS to the APIs they wrap.
 HTTPS = 443
@@ -56,15 +66,30 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
         env={name: _reference(value) for name, value in spec["env"].items()},
         env_from=tuple(_env_from(item) for item in spec["envFrom"]),
         files=tuple(_file(path, item) for path, item in spec["files"].items()),
-        resources=Resources(*(_amounts(spec["resources"][part]) for part in ("requests", "limits"))),
+        resources=_resources(spec["resources"]),
         replicas=spec["replicas"],
+        autoscaling=make_autoscaling(spec.get("autoscaling")),
+        disruption=make_disruption(spec.get("disruption")),
+        expose=make_expose(spec.get("expose")),
+        monitoring=make_monitoring(spec.get("monitoring")),
         storage=tuple(_storage(item) for item in spec["storage"]),
         network=_network(spec["network"], transport),
         health=_health(spec["health"]),
         security=_security(spec["security"]),
         workload=spec["workload"],
         service_account=_service_account(spec["serviceAccount"], resource_name),
+        scheduling=_scheduling(spec["scheduling"]),
+        gpu=Gpu(spec["gpu"].get("product"), spec["gpu"]["count"]) if "gpu" in spec else None,
+        runtime_class=spec.get("runtimeClass"),
+        image_pull_secrets=tuple(spec["imagePullSecrets"]),
+        rollout=Rollout(spec["rollout"]["maxSurge"], spec["rollout"]["maxUnavailable"]),
+        shutdown=Shutdown(spec["shutdown"]["graceSeconds"], spec["shutdown"]["preStopSeconds"]),
+        sidecars=tuple(_container(item) for item in spec["sidecars"]),
+        init_containers=tuple(_container(item) for item in spec["initContainers"]),
         patches=tuple(_patch(i, item) for i, item in enumerate(spec["patches"])),
+        accepted=tuple(Acceptance(a["rule"], a["reason"], a.get("until")) for a in spec["accept"]),
+        sandbox=make_sandbox(spec.get("sandbox")),
+        external_secrets=tuple(make_external_secret(item) for item in spec["externalSecrets"]),
     )
 
 
@@ -105,6 +130,10 @@ def _amounts(amounts: dict[str, str]) -> Amounts:
     return Amounts(amounts.get("cpu"), amounts.get("memory"))
 
 
+def _resources(resources: dict[str, Any]) -> Resources:
+    return Resources(_amounts(resources["requests"]), _amounts(resources["limits"]))
+
+
 def _storage(item: dict[str, Any]) -> Storage:
     return Storage(
         name=item["name"],
@@ -121,7 +150,7 @@ def _network(network: dict[str, Any], transport: Transport) -> Network:
     peers = network["ingress"]["from"]
     return Network(
         egress=_egress(network.get("egress")),
-        ingress=tuple(Peer(p.get("podLabels"), p.get("namespace"), p.get("cidr")) for p in peers),
+        ingress=tuple(make_peer(peer) for peer in peers),
         publish=Publish(publish["address"], publish.get("port", transport.port)),
     )
 
@@ -158,6 +187,8 @@ def _health(health: dict[str, Any]) -> Health:
         path=health.get("path"),
         port=health.get("port"),
         command=tuple(health.get("command", ())),
+        tcp=health["tcp"],
+        mcp=health["mcp"],
         period=health["periodSeconds"],
         timeout=health["timeoutSeconds"],
         failure_threshold=health["failureThreshold"],
@@ -183,8 +214,39 @@ def _writable(item: Any) -> Writable:
 
 def _service_account(account: dict[str, Any], resource_name: str) -> ServiceAccount:
     fallback = resource_name if account["create"] else "default"
-    return ServiceAccount(account["create"], account.get("name", fallback))
+    name = account.get("name", fallback)
+    return ServiceAccount(account["create"], name, account["annotations"], account["automountToken"])
+
+
+def _scheduling(scheduling: dict[str, Any]) -> Scheduling:
+    return Scheduling(
+        node_selector=scheduling["nodeSelector"],
+        tolerations=tuple(_toleration(item) for item in scheduling["tolerations"]),
+        anti_affinity=scheduling["antiAffinity"],
+        topology_spread=tuple(
+            TopologySpread(item["topologyKey"], item["maxSkew"], item["whenUnsatisfiable"])
+            for item in scheduling["topologySpread"]
+        ),
+        priority_class=scheduling.get("priorityClassName"),
+    )
+
+
+def _toleration(item: dict[str, Any]) -> Toleration:
+    return Toleration(item.get("key"), item["operator"], item.get("value"), item.get("effect"), item.get("seconds"))
+
+
+def _container(item: dict[str, Any]) -> Container:
+    return Container(
+        name=item["name"],
+        image=item["image"],
+        command=tuple(item["command"]),
+        args=tuple(item["args"]),
+        env={name: _reference(value) for name, value in item["env"].items()},
+        resources=_resources(item["resources"]),
+        mounts=tuple(Mount(m["source"], m.get("path"), m["readOnly"]) for m in item["mounts"]),
+    )
 
 
 def _patch(index: int, item: dict[str, Any]) -> Patch:
-    return Patch(index, item["target"], item["kind"], item.get("name"), item["merge"])
+    operations = tuple(item.get("json", ()))
+    return Patch(index, item["target"], item["kind"], item.get("name"), item.get("merge", {}), operations)

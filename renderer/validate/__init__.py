@@ -9,10 +9,16 @@ from renderer.errors import Problem
 from renderer.model import Server, Source
 from renderer.schemas import Schema
 from renderer.validate.across import across_servers
-from renderer.validate.network import NETWORK_RULES
-from renderer.validate.rules import RULES
+from renderer.validate.network import NETWORK_RULES as _NETWORK_RULES
+from renderer.validate.operations import RULES as _OPERATIONS_RULES
+from renderer.validate.pod import RULES as _POD_RULES
+from renderer.validate.rules import RULES as _RULES
+from renderer.validate.sandbox import RULES as _SANDBOX_RULES
 
-__all__ = ["across_servers", "validate_rules", "validate_source"]
+__all__ = ["RULES", "across_servers", "validate_rules", "validate_source"]
+
+#: In the order in which they are told when they stand on one line.
+RULES = (*_RULES, *_NETWORK_RULES, *_POD_RULES, *_OPERATIONS_RULES, *_SANDBOX_RULES)
 
 
 def validate_source(source: Source) -> list[Problem]:
@@ -27,7 +33,7 @@ def validate_source(source: Source) -> list[Problem]:
 
 def validate_rules(server: Server) -> list[Problem]:
     """The faults of one server between its fields: what no schema can say, each with its reason."""
-    return [server.problem(fault) for rule in (*RULES, *NETWORK_RULES) for fault in rule(server)]
+    return [server.problem(fault) for rule in RULES for fault in rule(server)]
 
 
 @cache

@@ -15,7 +15,7 @@ def across_servers(servers: Sequence[Server]) -> list[Problem]:
     """Two servers of one name, or whose objects would have one name: each told, both places named."""
     problems = _clashes(servers, _server_name)
     told = {(p.place.file, p.place.line) for p in problems}
-    for names in (_object_name, _account_name, _claim_names):
+    for names in (_object_name, _account_name, _claim_names, _sandbox_names, _runtime_class_name):
         more = [p for p in _clashes(servers, names) if (p.place.file, p.place.line) not in told]
         told |= {(p.place.file, p.place.line) for p in more}
         problems += more
@@ -70,3 +70,24 @@ def _claim_names(server: Server) -> Names:
         path = ("spec", "storage", i, "name")
         found.append((name, Fault(path, "spec/duplicate-claim", message, "rename one of the volumes")))
     return found
+
+
+def _sandbox_names(server: Server) -> Names:
+    """A Namespace is of one server, which keeps it."""
+    if server.sandbox is None or not server.sandbox.create:
+        return []
+    message = f"two servers would make the sandbox namespace '{server.sandbox.namespace}'"
+    hint = "choose another sandbox.namespace, or say 'create: false' in one of them"
+    fault = Fault(("spec", "sandbox"), "spec/duplicate-sandbox", message, hint, at_key=True)
+    return [(server.sandbox.namespace, fault)]
+
+
+def _runtime_class_name(server: Server) -> Names:
+    """So is a RuntimeClass, which has no namespace."""
+    runtime_class = server.sandbox and server.sandbox.runtime_class
+    if not runtime_class or not runtime_class.create:
+        return []
+    message = f"two servers would make the RuntimeClass '{runtime_class.name}'"
+    hint = "say 'create: false' in one of them"
+    fault = Fault(("spec", "sandbox", "runtimeClass"), "spec/duplicate-sandbox", message, hint, at_key=True)
+    return [(runtime_class.name, fault)]

@@ -5,31 +5,17 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Iterator
 
-from renderer import pins
 from renderer.errors import Fault
+from renderer.launch import registries_out_of_reach
 from renderer.model import Server
-
-#: Variables that send npx and uvx to another registry, whose hosts nobody here can know.
-MIRRORS = (
-    "npm_config_registry",
-    "NPM_CONFIG_REGISTRY",
-    "UV_DEFAULT_INDEX",
-    "UV_INDEX",
-    "UV_INDEX_URL",
-    "UV_CONFIG_FILE",
-)
 
 
 def packages_need_their_registry(server: Server) -> Iterator[Fault]:
     """npx and uvx download at the start, package and bridge: with no way to a registry the server never starts."""
-    package, egress = server.package, server.network.egress
-    if package is None or egress is None or egress.cidrs or any(name in server.env for name in MIRRORS):
+    egress = server.network.egress
+    if egress is None or egress.cidrs:
         return
-    registries = {package.registry, pins.RUNTIME_OF_BRIDGE.get(server.transport.bridge, package.registry)}
-    wanted = [host for registry in sorted(registries) for host in pins.REGISTRY_HOSTS[registry]]
-    missing = [
-        name for name in wanted if not any(host.port == 443 and _admits(host.name, name) for host in egress.hosts)
-    ]
+    missing = registries_out_of_reach(server)
     if missing:
         yield Fault(
             ("spec", "network", "egress"),
@@ -40,31 +26,28 @@ def packages_need_their_registry(server: Server) -> Iterator[Fault]:
         )
 
 
-def _admits(pattern: str, name: str) -> bool:
-    return name == pattern or (pattern.startswith("*.") and name.endswith(pattern[1:]))
-
-
 def cidrs_are_blocks(server: Server) -> Iterator[Fault]:
     """An address block has no host bits, and exceptions lie inside it."""
     egress = server.network.egress
     for i, block in enumerate(egress.cidrs if egress else ()):
         where = ("spec", "network", "egress", "cidrs", i)
-        outer, faults = _block(block.cidr, where)
+        outer, faults = address_block(block.cidr, where)
         yield from faults
         for j, text in enumerate(block.excepted):
-            inner, faults = _block(text, (*where, "except", j))
+            inner, faults = address_block(text, (*where, "except", j))
             yield from faults
             if outer and inner and (outer.version != inner.version or not inner.subnet_of(outer) or inner == outer):  # type: ignore[arg-type]
                 outside = f"{text} does not lie inside {block.cidr}"
                 yield Fault((*where, "except", j), "spec/cidr-except", outside, "remove it")
     for i, peer in enumerate(server.network.ingress):
         if peer.cidr:
-            yield from _block(peer.cidr, ("spec", "network", "ingress", "from", i, "cidr"))[1]
+            yield from address_block(peer.cidr, ("spec", "network", "ingress", "from", i, "cidr"))[1]
 
 
-def _block(
+def address_block(
     text: str, where: tuple[str | int, ...]
 ) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network | None, list[Fault]]:
+    """The network that a text stands for, and what is wrong with it."""
     try:
         return ipaddress.ip_network(text), []
     except ValueError:

@@ -100,7 +100,7 @@ def stdio_without_bridge(server: Server) -> Iterator[Fault]:
     if server.listens:
         return
     wanted = (("transport", "port"), ("transport", "path"), ("network", "publish"), ("network", "ingress"))
-    for path in (*wanted, ("health", "path"), ("health", "port")):
+    for path in (*wanted, *(("health", way) for way in ("path", "port", "tcp", "mcp")), ("expose",), ("monitoring",)):
         if server.given("spec", *path):
             yield Fault(
                 ("spec", *path),
@@ -131,15 +131,16 @@ def replicas_of_a_pod(server: Server) -> Iterator[Fault]:
 
 def replicas_share_volume(server: Server) -> Iterator[Fault]:
     """All pods of a Deployment mount the same claim; a StatefulSet gives each its own."""
-    if server.workload != "Deployment" or server.replicas < 2:
+    if server.workload != "Deployment" or server.most_pods < 2:
         return
+    field = ("autoscaling", "max") if server.autoscaling else ("replicas",)
     for i, volume in enumerate(server.storage):
         if not volume.shared:
             yield Fault(
-                ("spec", "replicas"),
+                ("spec", *field),
                 "spec/replicas-share-volume",
-                f"{server.replicas} pods of a Deployment would share volume '{volume.name}' (spec.storage[{i}]), which "
-                f"is {', '.join(volume.access_modes)}: pods on other nodes would never start",
+                f"{server.most_pods} pods of a Deployment would share volume '{volume.name}' (spec.storage[{i}]), "
+                f"which is {', '.join(volume.access_modes)}: pods on other nodes would never start",
                 "use 'workload: StatefulSet' (a volume each), accessModes [ReadWriteMany], or one replica",
             )
 
@@ -259,7 +260,7 @@ def health_has_one_way(server: Server) -> Iterator[Fault]:
             "remove one of them",
             at_key=True,
         )
-    if health.port and not health.path:
+    if health.port and not health.path and not health.tcp:
         yield Fault(
             ("spec", "health", "port"),
             "spec/health-port-without-path",

@@ -175,6 +175,68 @@ def claim_of_volume() -> dict[str, Any]:
     }
 
 
+def autoscaler() -> dict[str, Any]:
+    target = {"type": "Utilization", "averageUtilization": 70}
+    spec = {
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "mcp-github"},
+        "minReplicas": 3,
+        "maxReplicas": 10,
+        "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": target}}],
+    }
+    about = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": _metadata("mcp-github")}
+    return {**about, "spec": spec}
+
+
+def budget() -> dict[str, Any]:
+    spec = {"minAvailable": 2, "selector": {"matchLabels": {"mcpctl.io/server": "github"}}}
+    about = {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": _metadata("mcp-github")}
+    return {**about, "spec": spec}
+
+
+def ingress() -> dict[str, Any]:
+    backend = {"service": {"name": "mcp-github", "port": {"name": "mcp"}}}
+    path = {"path": "/", "pathType": "Prefix", "backend": backend}
+    spec = {"ingressClassName": "nginx", "rules": [{"host": "mcp.example.com", "http": {"paths": [path]}}]}
+    about = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": _metadata("mcp-github")}
+    return {**about, "spec": spec}
+
+
+def cilium_policy() -> dict[str, Any]:
+    def ports() -> list[Any]:
+        return [{"ports": [{"port": "443", "protocol": "TCP"}]}]
+
+    spec = {
+        "endpointSelector": {"matchLabels": {"mcpctl.io/server": "github"}},
+        "ingress": [{"fromEndpoints": [{"matchLabels": {"a": "b"}}], "toPorts": ports()}],
+        "egress": [{"toFQDNs": [{"matchName": "a.example"}], "toPorts": ports()}, {"toCIDRSet": [{"cidr": "::/0"}]}],
+    }
+    about = {"apiVersion": "cilium.io/v2", "kind": "CiliumNetworkPolicy", "metadata": _metadata("mcp-github")}
+    return {**about, "spec": spec}
+
+
+def route() -> dict[str, Any]:
+    spec = {
+        "parentRefs": [{"name": "public"}],
+        "hostnames": ["mcp.example.com"],
+        "rules": [{"timeouts": {"request": "0s"}, "backendRefs": [{"name": "mcp-github", "port": 8080}]}],
+    }
+    about = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": _metadata("mcp-github")}
+    return {**about, "spec": spec}
+
+
+def monitor() -> dict[str, Any]:
+    selector = {"matchLabels": {"mcpctl.io/server": "github"}}
+    spec = {"selector": selector, "endpoints": [{"port": "metrics", "path": "/metrics", "interval": "30s"}]}
+    about = {"apiVersion": "monitoring.coreos.com/v1", "kind": "ServiceMonitor", "metadata": _metadata("mcp-github")}
+    return {**about, "spec": spec}
+
+
+def rule() -> dict[str, Any]:
+    alert = {"alert": "MCPServerDown", "expr": "up == 0", "for": "1m", "labels": {"severity": "critical"}}
+    about = {"apiVersion": "monitoring.coreos.com/v1", "kind": "PrometheusRule", "metadata": _metadata("mcp-github")}
+    return {**about, "spec": {"groups": [{"name": "mcp-github", "rules": [alert]}]}}
+
+
 def every_object() -> list[dict[str, Any]]:
     return [namespace(), config_map(), claim_of_volume(), deployment(), service(), network_policy()]
 

@@ -12,13 +12,18 @@ from renderer.errors import Severity
 from renderer.quantity import nano
 from tests.check.objects import (
     GONE,
+    autoscaler,
+    budget,
     claim_of_volume,
     config_map,
     deployment,
     every_object,
+    ingress,
     job,
+    monitor,
     namespace,
     network_policy,
+    route,
     secret,
     service,
     spoilt,
@@ -41,6 +46,17 @@ _CLAIM = ("spec", "resources", "requests")
 
 # make, path that is set, value, rule, path of the Fault (None: the path that is set)
 _REFUSED = [
+    # scaling, disruption, the way in
+    (autoscaler, ("spec", "minReplicas"), 0, "scale-bounds", None),
+    (autoscaler, ("spec", "maxReplicas"), 2, "scale-bounds", None),
+    (budget, ("spec", "maxUnavailable"), 1, "budget", ("spec",)),
+    (budget, ("spec", "selector", "matchLabels", "a b"), "x", "label-key", None),
+    (ingress, ("spec", "rules"), [], "ingress-rules", ("spec",)),
+    (ingress, ("spec", "rules", 0, "host"), "A.example.com", "host", None),
+    (ingress, ("spec", "rules", 0, "host"), "a.*.example.com", "host", None),
+    (ingress, ("spec", "ingressClassName"), "Nginx", "name", None),
+    (ingress, ("spec", "rules", 0, "http", "paths", 0, "path"), "mcp", "path", None),
+    (ingress, ("spec", "rules", 0, "http", "paths", 0, "pathType"), "prefix", "unknown-value", None),
     # what it is
     (config_map, ("apiVersion",), None, "missing-identity", None),
     (config_map, ("kind",), GONE, "missing-identity", None),
@@ -227,6 +243,9 @@ _BARE_POD = {
     "metadata": {"name": "p", "namespace": "mcp", "labels": {"mcpctl.io/server": "github"}},
 }
 
+_PATH = ("spec", "rules", 0, "http", "paths", 0)
+_SCALED = spoilt(deployment(), "spec", "replicas", value=GONE)
+
 # documents, and of the Faults: position of the document, path, rule, a piece of message or hint
 _REFUSED_TOGETHER: list[tuple[list[dict[str, Any]], list[tuple[Any, ...]]]] = [
     ([config_map(), secret(), config_map()], [
@@ -255,6 +274,30 @@ _REFUSED_TOGETHER: list[tuple[list[dict[str, Any]], list[tuple[Any, ...]]]] = [
     ]),
     ([_stateless(), service()],
      [(0, ("spec", "serviceName"), "unknown-service", "did you mean 'mcp-github'?")]),
+    ([_SCALED, spoilt(autoscaler(), "spec", "scaleTargetRef", "name", value="mcp-gitub")],
+     [(1, ("spec", "scaleTargetRef", "name"), "unknown-scale-target", "did you mean 'mcp-github'?")]),
+    ([_SCALED, spoilt(autoscaler(), "spec", "scaleTargetRef", "kind", value="StatefulSet")],
+     [(1, ("spec", "scaleTargetRef", "name"), "unknown-scale-target", "no 'StatefulSet' of this set")]),
+    ([deployment(), autoscaler()],
+     [(0, ("spec", "replicas"), "replicas-autoscaled", "decides the number too")]),
+    ([deployment(), spoilt(budget(), "spec", "selector", "matchLabels", "x", value="y")],
+     [(1, ("spec", "selector"), "selects-nothing", "not even those of Deployment 'mcp-github'")]),
+    ([service(), spoilt(ingress(), *_PATH, "backend", "service", "name", value="mcp-gitub")],
+     [(1, (*_PATH, "backend", "service", "name"), "unknown-service", "did you mean 'mcp-github'?")]),
+    ([service(), spoilt(ingress(), *_PATH, "backend", "service", "port", "name", value="http")],
+     [(1, (*_PATH, "backend", "service", "port", "name"), "unknown-port", "its ports are 'mcp' or 'metrics'")]),
+    ([service(), spoilt(ingress(), *_PATH, "backend", "service", "port", value={"number": 80})],
+     [(1, (*_PATH, "backend", "service", "port", "number"), "unknown-port", "its ports are 8080 or 9090")]),
+    ([service(), spoilt(ingress(), "spec", "defaultBackend", value={"service": {"name": "x", "port": {"number": 1}}})],
+     [(1, ("spec", "defaultBackend", "service", "name"), "unknown-service", "is called 'x'")]),
+    ([service(), spoilt(route(), "spec", "rules", 0, "backendRefs", 0, "port", value=80)],
+     [(1, ("spec", "rules", 0, "backendRefs", 0, "port"), "unknown-port", "has no port 80")]),
+    ([route()],
+     [(0, ("spec", "rules", 0, "backendRefs", 0, "name"), "unknown-service", "no 'Service' of this set")]),
+    ([service(), spoilt(monitor(), "spec", "selector", "matchLabels", "x", value="y")],
+     [(1, ("spec", "selector"), "selects-nothing", "nothing would be scraped")]),
+    ([service(), spoilt(monitor(), "spec", "endpoints", 0, "port", value="metric")],
+     [(1, ("spec", "endpoints", 0, "port"), "unknown-port", "its ports are 'mcp' or 'metrics'")]),
 ]  # fmt: skip
 
 _ACCEPTED_TOGETHER = [
@@ -263,6 +306,11 @@ _ACCEPTED_TOGETHER = [
     [deployment(), spoilt(_renamed(deployment(), "other"), "metadata", "namespace", value="elsewhere")],
     [config_map(), spoilt(config_map(), "metadata", "namespace", value="elsewhere")],
     [_other_port()],
+    [_SCALED, service(), autoscaler(), budget(), ingress(), route(), monitor()],
+    [spoilt(route(), "spec", "rules", 0, "backendRefs", 0, "namespace", value="elsewhere")],
+    [spoilt(monitor(), "spec", "namespaceSelector", "any", value=True)],
+    [spoilt(monitor(), "apiVersion", value="example.com/v1")],
+    [budget()],
     [spoilt(service(), "apiVersion", value="serving.knative.dev/v1"), service()],
     [],
 ]
@@ -327,7 +375,11 @@ def test_custom_resources_are_not_judged_by_a_namesake() -> None:
 _JUNK = [None, True, -1, 10**5000, 1.5, "", ":x", [], [[1]], [None], {}, {"a": None}, "a" * 300]
 
 
-@pytest.mark.parametrize("make", [deployment, stateful_set, service, network_policy, claim_of_volume, secret])
+_SHAPES = [deployment, stateful_set, service, network_policy, claim_of_volume, secret]
+_SHAPES += [autoscaler, budget, ingress, route, monitor]
+
+
+@pytest.mark.parametrize("make", _SHAPES)
 def test_documents_of_any_shape_are_survived(make: Any) -> None:
     for path in _places(make()):
         for junk in _JUNK:

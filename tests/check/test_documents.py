@@ -63,7 +63,13 @@ def test_what_a_patch_broke_elsewhere_is_told_at_the_patch_too() -> None:
     ],
 )
 def test_text_that_is_not_one_sound_document_is_the_template_s_fault(text: str, rule: str) -> None:
-    context = {"namespace": "mcpctl", "kubernetes_version": "1.35", "labels": {"a": "b"}}
+    context = {
+        "namespace": "mcpctl",
+        "object_name": "mcpctl",
+        "object_annotations": {},
+        "kubernetes_version": "1.35",
+        "labels": {"a": "b"},
+    }
     document = Rendered("namespace.yaml", text, "kubernetes/namespace.yaml.j2", context, "namespace mcpctl")
     data, problems = parsed(document)
     assert data is None

@@ -6,10 +6,26 @@ from typing import Any
 import jsonschema
 import pytest
 
+from renderer import assets
 from renderer.check import kubernetes_schema
+from renderer.check.custom_resources import custom_schema
 from renderer.check.kubernetes_schema import default_version, schema_faults, versions
 from renderer.errors import Defect, UsageMistake
-from tests.check.objects import GONE, deployment, every_object, secret, spoilt, stateful_set
+from tests.check.objects import (
+    GONE,
+    autoscaler,
+    budget,
+    cilium_policy,
+    deployment,
+    every_object,
+    ingress,
+    monitor,
+    route,
+    rule,
+    secret,
+    spoilt,
+    stateful_set,
+)
 
 _POD = ("spec", "template", "spec")
 _C = (*_POD, "containers", 0)
@@ -57,13 +73,15 @@ _HINTS = [
         "write apiVersion: flowcontrol.apiserver.k8s.io/v1",
     ),
     ("resource.k8s.io/v1", "DeviceClass", "1.25", "it exists in Kubernetes 1.34 to {newest}"),
-    ("monitoring.coreos.com/v1", "ServiceMonitor", "1.34", "a custom resource has no schema here"),
+    ("example.com/v1", "Widget", "1.34", "a custom resource has no schema here"),
+    ("monitoring.coreos.com/v1beta1", "ServiceMonitor", "1.34", "write apiVersion: monitoring.coreos.com/v1"),
 ]
 
 
 @pytest.mark.parametrize("version", versions())
 def test_what_mcpctl_renders_is_valid_in_every_version(version: Any) -> None:
-    for doc in [*every_object(), stateful_set(), secret()]:
+    operations = [autoscaler(), budget(), ingress(), route(), monitor(), rule()]
+    for doc in [*every_object(), stateful_set(), secret(), *operations]:
         assert schema_faults(doc, version) == []
 
 
@@ -84,6 +102,51 @@ def test_tells_all_faults_sorted_by_path() -> None:
 def test_unknown_kinds_are_told_where_they_are(api_version: Any, kind: Any, version: Any, hint: Any) -> None:
     [fault] = schema_faults({"apiVersion": api_version, "kind": kind}, version)
     assert (fault.rule, fault.hint) == ("kubernetes/unknown-kind", hint.format(newest=versions()[-1]))
+
+
+_NAMED = ("spec", "egress", 0, "toFQDNs", 0)
+_CUSTOM = [
+    (monitor, ("spec", "endpoints", 0, "prt"), "x", None, "unknown-field"),
+    (monitor, ("spec", "endpoints", 0, "interval"), "30 seconds", None, "pattern"),
+    (monitor, ("spec", "endpoints", 0, "path"), None, None, "null"),
+    (monitor, ("spec", "endpoints"), [], None, "min-items"),
+    (monitor, ("metadata", "labels", "x"), 1, None, "type"),
+    (monitor, ("spec", "selector"), GONE, ("spec",), "missing-field"),
+    (rule, ("spec", "groups", 0, "rules", 0, "for"), "1 minute", None, "pattern"),
+    (rule, ("spec", "groups", 0, "rules", 0, "expr"), GONE, ("spec", "groups", 0, "rules", 0), "missing-field"),
+    (rule, ("spec", "groups", 0, "rules", 0, "alert"), GONE, ("spec", "groups", 0, "rules", 0), "missing-field"),
+    (cilium_policy, ("spec", "ingress"), [], None, "min-items"),
+    (cilium_policy, ("spec", "egress"), GONE, ("spec",), "missing-field"),
+    (cilium_policy, ("spec", "egress", 0, "toPorts", 0, "ports", 0, "port"), 443, None, "type"),
+    (cilium_policy, ("spec", "egress", 0, "toFQDNs", 0, "matchName"), "https://x", None, "pattern"),
+    (cilium_policy, ("spec", "egress", 0, "toFQDNs", 0, "matchPattern"), "*", _NAMED, "max-properties"),
+    (cilium_policy, ("spec", "egress", 1, "toCIDRs"), ["10.0.0.0/8"], None, "unknown-field"),
+    (cilium_policy, ("spec", "egress", 1, "toCIDRSet", 0, "cidr"), "10.0.0.0", None, "pattern"),
+    (cilium_policy, ("spec", "ingress", 0, "fromEndpoints", 0), {}, None, "missing-field"),
+    (route, ("spec", "hostnames", 0), "https://x", None, "pattern"),
+    (route, ("spec", "rules", 0, "timeouts", "request"), "0", None, "pattern"),
+    (route, ("spec", "rules", 0, "backendRefs", 0, "port"), "mcp", None, "type"),
+    (route, ("spec", "parentRefs"), GONE, ("spec",), "missing-field"),
+    (route, ("spec", "rules", 0, "matches"), [{"path": {"type": "Prefix", "value": "/"}}], None, "enum"),
+]
+
+
+@pytest.mark.parametrize(("make", "path", "value", "where", "name"), _CUSTOM)
+def test_custom_resources_have_strict_schemas_too(make: Any, path: Any, value: Any, where: Any, name: Any) -> None:
+    faults = schema_faults(spoilt(make(), *path, value=value), "1.30")
+    assert [fault.rule for fault in faults] == [f"kubernetes/{name}"]
+    told = faults[0].path
+    assert told == (where or path) or told[: len(path)] == path
+
+
+def test_each_schema_of_a_custom_resource_is_found_by_what_it_says_of_itself() -> None:
+    found = 0
+    for name in (n for n in assets.names("schemas") if n.startswith("output/")):
+        for entry in assets.schema(name).get("x-kubernetes-group-version-kind", ()):
+            assert name == f"output/{entry['kind'].lower()}"
+            assert custom_schema(f"{entry['group']}/{entry['version']}", entry["kind"]) is not None
+            found += 1
+    assert found >= 3
 
 
 def test_a_value_is_never_told() -> None:

@@ -16,6 +16,13 @@ from tests.test_report import check_sarif
 
 KINDS = ["Namespace", "ServiceAccount", "NetworkPolicy", "Service", "Deployment"]
 TREE = ["demo/deployment.yaml", "demo/networkpolicy.yaml", "demo/service.yaml", "demo/serviceaccount.yaml"]
+#: What stands beside the manifests of a tree.
+BESIDE = [
+    "kustomization.yaml",
+    *(f"demo/{name}" for name in ("PREREQUISITES.md", "kustomization.yaml", "prerequisites.json")),
+]
+#: Of one server, the Namespace included.
+FILES = len(TREE) + len(BESIDE) + 1
 
 
 def files(folder: Path) -> list[str]:
@@ -98,11 +105,13 @@ def test_options_reach_the_manifests(mcpctl: Mcpctl) -> None:
 def test_a_tree_is_written_and_told(mcpctl: Mcpctl, specs: Path) -> None:
     run = mcpctl("render", "good.yaml", "--out", "tree")
     assert (run.code, run.out) == (0, "")
-    assert files(specs / "tree") == sorted([f"kubernetes/{path}" for path in [RECORD, *TREE, "namespace.yaml"]])
+    assert files(specs / "tree") == sorted(
+        [f"kubernetes/{path}" for path in [RECORD, *TREE, *BESIDE, "namespace.yaml"]]
+    )
     assert "tree/kubernetes/demo/service.yaml: written\n" in run.err
-    assert "5 written, 0 removed, 0 unchanged" in run.err
+    assert f"{FILES} written, 0 removed, 0 unchanged" in run.err
     run = mcpctl("render", "good.yaml", "--out", "tree")
-    assert "0 written, 0 removed, 5 unchanged" in run.err
+    assert f"0 written, 0 removed, {FILES} unchanged" in run.err
     assert ": written\n" not in run.err
 
 
@@ -154,8 +163,8 @@ def test_what_nothing_renders_any_more_is_removed_and_told(mcpctl: Mcpctl, specs
 def test_check_says_why_each_file_differs_and_writes_nothing(mcpctl: Mcpctl, specs: Path) -> None:
     run = mcpctl("render", "good.yaml", "--out", "tree", "--check")
     assert run.code == Exit.DIFFERENT
-    assert run.err.count(": missing: it is rendered, but not in the tree\n") == 5
-    assert "5 differences" in run.err
+    assert run.err.count(": missing: it is rendered, but not in the tree\n") == FILES
+    assert f"{FILES} differences" in run.err
     assert not (specs / "tree").exists()
     mcpctl("render", "good.yaml", "--out", "tree")
     run = mcpctl("render", "good.yaml", "--out", "tree", "--check")
@@ -185,7 +194,7 @@ def test_the_report_of_a_tree_is_data(mcpctl: Mcpctl) -> None:
     run = mcpctl("render", "warned.yaml", "--out", "tree", "--output", "json")
     data = json.loads(run.out)
     assert run.err == ""
-    assert (data["written"], data["removed"], data["unchanged"], data["warnings"]) == (5, 0, 0, 1)
+    assert (data["written"], data["removed"], data["unchanged"], data["warnings"]) == (FILES, 0, 0, 1)
     assert "tree/kubernetes/namespace.yaml: written" in data["lines"]
     run = mcpctl("render", "good.yaml", "--out", "tree", "--check", "--output", "json")
     assert json.loads(run.out)["differences"] == 2
@@ -206,6 +215,25 @@ def test_links_in_a_tree_are_refused(mcpctl: Mcpctl, specs: Path) -> None:
         assert run.code == Exit.OUTPUT_INVALID
         assert "symbolic link" in run.err
     assert list((specs / "outside").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("provider", "kind"), [("kubernetes", "NetworkPolicy"), ("cilium", "CiliumNetworkPolicy"), ("none", None)]
+)
+@pytest.mark.usefixtures("specs")
+def test_the_provider_decides_which_policy_there_is(mcpctl: Mcpctl, provider: str, kind: str | None) -> None:
+    run = mcpctl("render", "good.yaml", "--network-policy-provider", provider)
+    kinds = [document["kind"] for document in yaml.safe_load_all(run.out)]
+    assert (run.code, [found for found in kinds if "Policy" in found]) == (0, [kind] if kind else [])
+    run = mcpctl("validate", "good.yaml", "--target", "kubernetes", "--network-policy-provider", provider)
+    assert (run.code, "kubernetes/not-isolated" in run.err) == (0, provider == "none")
+    run = mcpctl("prerequisites", "good.yaml", "--network-policy-provider", provider)
+    assert ("Cilium" in run.out, "NetworkPolicies" in run.out) == (provider == "cilium", provider == "kubernetes")
+
+
+@pytest.mark.usefixtures("specs")
+def test_an_unknown_provider_is_a_usage_mistake(mcpctl: Mcpctl) -> None:
+    assert mcpctl("render", "good.yaml", "--network-policy-provider", "calico").code == Exit.USAGE
 
 
 @pytest.mark.parametrize("namespace", ["default", "kube-system", "kube-public"])

@@ -17,6 +17,12 @@ from tests.fields import SCHEMA, documents
 from tests.specs import IMAGE, NPM, OCI, PYPI, spec
 
 VALID = jsonschema_rs.Draft202012Validator(SCHEMA)
+
+
+def further(size: str) -> JSON:
+    return {"name": "a", "image": IMAGE, "size": size, "mounts": [{"source": "/tmp"}]}
+
+
 #: What the examples leave to a default in no document.
 SMALL: list[dict[str, JSON]] = [
     spec(package=NPM),
@@ -33,6 +39,21 @@ SMALL: list[dict[str, JSON]] = [
     spec(network={"egress": {}, "ingress": {}}),
     spec(security={"writablePaths": [{"path": "/cache"}]}),
     spec(patches=[{"kind": "Deployment", "merge": {"a": 1}}]),
+    spec(patches=[{"kind": "Deployment", "json": [{"op": "remove", "path": "/a"}]}]),
+    spec(gpu={}, rollout={}, shutdown={}),
+    spec(scheduling={"tolerations": [{"key": "a"}], "topologySpread": [{"topologyKey": "zone"}]}),
+    *(spec(sidecars=[further(size)], initContainers=[further(size)]) for size in ("medium", "large")),
+    spec(sidecars=[{"name": "a", "image": IMAGE, "env": {"A": {"secret": "s", "key": "k"}}}]),
+    spec(sidecars=[{"name": "a", "image": IMAGE, "env": {"A": {"configMap": "s", "key": "k"}}}]),
+    spec(initContainers=[{"name": "a", "image": IMAGE, "env": {"A": {"secret": "s", "key": "k"}}}]),
+    spec(initContainers=[{"name": "a", "image": IMAGE, "env": {"A": {"configMap": "s", "key": "k"}}}]),
+    spec(autoscaling={"min": 1, "max": 2}),
+    spec(autoscaling={"min": 1, "max": 2, "scaleUp": {}, "scaleDown": {}}),
+    spec(expose={"host": "mcp.example.com"}),
+    spec(monitoring={"port": 9090}),
+    spec(monitoring={"port": 9090, "alerts": {"down": {}, "sessions": {}, "latency": {}, "errors": {}}}),
+    spec(sandbox={"runtimeClass": {}}),
+    spec(externalSecrets=[{"name": "s", "store": {"name": "v"}, "keys": [{"key": "k", "remoteKey": "r"}]}]),
 ]
 ALL = [*documents(), *SMALL]
 

@@ -82,10 +82,10 @@ def test_what_is_not_rendered_is_not_in_the_server() -> None:
         ({"files": {"/a": {"content": "x", "mode": "0640"}}}, "files", (File("/a", "x", 0o640),)),
         ({"files": {"/a": {"secret": "s", "key": "k"}}}, "files", (File("/a", SecretRef("s", "k"), 0o444),)),
         ({"files": {"/a": {"configMap": "m", "key": "k"}}}, "files", (File("/a", ConfigMapRef("m", "k"), 0o444),)),
-        ({}, "service_account", ServiceAccount(True, "mcp-demo")),
-        ({"serviceAccount": {"name": "x"}}, "service_account", ServiceAccount(True, "x")),
-        ({"serviceAccount": {"create": False, "name": "x"}}, "service_account", ServiceAccount(False, "x")),
-        ({"resourceName": "other"}, "service_account", ServiceAccount(True, "other")),
+        ({}, "service_account", ServiceAccount(True, "mcp-demo", {}, False)),
+        ({"serviceAccount": {"name": "x"}}, "service_account", ServiceAccount(True, "x", {}, False)),
+        ({"serviceAccount": {"create": False, "name": "x"}}, "service_account", ServiceAccount(False, "x", {}, False)),
+        ({"resourceName": "other"}, "service_account", ServiceAccount(True, "other", {}, False)),
         (
             {
                 "patches": [

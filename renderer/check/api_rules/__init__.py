@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from renderer.check.api_rules.metadata import identity_faults
 from renderer.check.api_rules.network import network_policy_faults
+from renderer.check.api_rules.operations import autoscaler_faults, budget_faults, ingress_faults
 from renderer.check.api_rules.relations import set_faults
 from renderer.check.api_rules.services import service_faults
 from renderer.check.api_rules.storage import claim_faults, data_faults
@@ -22,6 +23,9 @@ _RULES: Mapping[str, Callable[[Json], list[Fault]]] = {
     "PersistentVolumeClaim": claim_faults,
     "Service": service_faults,
     "NetworkPolicy": network_policy_faults,
+    "HorizontalPodAutoscaler": autoscaler_faults,
+    "PodDisruptionBudget": budget_faults,
+    "Ingress": ingress_faults,
     **dict.fromkeys(TEMPLATES, workload_faults),
 }
 

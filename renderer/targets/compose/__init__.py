@@ -10,6 +10,7 @@ from renderer.check.documents import located, parsed
 from renderer.errors import Problem
 from renderer.launch import launch
 from renderer.model import Options, Rendered, Server
+from renderer.policy.documents import compose_findings
 from renderer.render import render
 from renderer.target import Ignored
 from renderer.targets.compose.across import clashes
@@ -27,7 +28,23 @@ class Compose:
     ignored: Mapping[str, Ignored] = {
         "spec.workload": Ignored("compose has services only"),
         "spec.serviceAccount": Ignored("containers of compose have no identity in a cluster"),
+        "spec.scheduling": Ignored("compose runs everything on one machine"),
+        "spec.gpu.product": Ignored("compose asks for any GPU of the machine"),
+        "spec.runtimeClass": Ignored("RuntimeClasses are a cluster's: Docker's own runtime isolates the containers"),
+        "spec.imagePullSecrets": Ignored("images are pulled with what docker login has left on the machine"),
+        "spec.rollout": Ignored("docker compose stops a container before it starts the next"),
+        "spec.shutdown.preStopSeconds": Ignored("compose tells a container to stop at once"),
+        "spec.initContainers": Ignored("compose gets the server alone: what they prepare has to be there already"),
+        "spec.sidecars": Ignored("compose gets the server alone: what they offer it is not there"),
         "spec.network.ingress": Ignored("whoever is on mcpctl-network may connect, and who reaches the machine's port"),
+        "spec.autoscaling": Ignored("docker compose does not follow the load: one container runs"),
+        "spec.disruption": Ignored("docker compose drains no nodes"),
+        "spec.expose": Ignored("docker compose publishes the machine's port (network.publish) and has no Ingress"),
+        "spec.monitoring": Ignored(
+            "whoever is on mcpctl-network can read the metrics; no Prometheus Operator is there"
+        ),
+        "spec.sandbox": Ignored("compose has no second namespace, no quota and no API that starts pods"),
+        "spec.externalSecrets": Ignored("the operator runs in a cluster; compose reads secrets from .env"),
         "spec.resources.requests.cpu": Ignored("docker compose reserves no CPU"),
     }
 
@@ -53,6 +70,11 @@ class Compose:
         beside = [] if options.one_stream else _beside(parts[0], folder, subject)
         return [document, *beside], [*unmatched, *clashes(group), *_limits(group, options)]
 
+    def beside(self, servers: Sequence[Server], documents: Sequence[Rendered], options: Options) -> list[Rendered]:
+        """Nothing more: what a project needs stands beside it already."""
+        del servers, documents, options
+        return []
+
     def check(self, documents: Sequence[Rendered], options: Options) -> list[Problem]:
         """The Compose Specification, and what docker compose refuses beyond it; of each project alone."""
         del options
@@ -61,6 +83,7 @@ class Compose:
         for document in (d for d in documents if d.template):
             data, unreadable = parsed(document)
             problems += unreadable or located(document, [*faults(data), *hardening_faults(data)])
+            problems += compose_findings(document, data)
         return problems
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from renderer.errors import Fault, Severity
-from renderer.launch import Launch
+from renderer.launch import Launch, registries_out_of_reach
 from renderer.model import Server
 from renderer.quantity import amount
 from renderer.targets.compose.amounts import bytes_of
-from renderer.targets.compose.names import service_labels
+from renderer.targets.compose.egress import not_enforced, proxy_variables
+from renderer.targets.compose.names import has_proxy, service_labels
 from renderer.targets.compose.references import literal
 from renderer.targets.compose.service import publishes_any_port
 
@@ -22,18 +23,56 @@ USUAL_ACCESS = ("ReadWriteOnce",)
 Limit = Callable[[Server, Launch], Iterator[Fault]]
 
 
-def egress_is_all_or_nothing(server: Server, _launch: Launch) -> Iterator[Fault]:
+def egress_is_by_name_or_nothing(server: Server, _launch: Launch) -> Iterator[Fault]:
     """A network is internal or it is not. Told each time: nobody may believe in a rule that is not there."""
-    egress = server.network.egress
-    if egress is not None and not egress.forbidden:
+    if not_enforced(server):
         yield Fault(
             ("spec", "network", "egress"),
             "compose/egress-not-enforced",
             "not enforced: a compose network is open to everything or closed, so this server may connect to anything",
-            "forbid all egress (egress: {}) where the server needs none, or filter on the machine",
+            "list host names (network.egress.hosts), which a proxy enforces, forbid all egress (egress: {}) where the "
+            "server needs none, or filter on the machine",
             Severity.WARNING,
             at_key=True,
         )
+    egress = server.network.egress
+    for name in ("cidrs", "services") if egress and has_proxy(server) else ():
+        if getattr(egress, name):
+            yield _warning(
+                ("spec", "network", "egress", name),
+                "egress-out-of-reach",
+                "cannot be reached: the proxy that enforces network.egress.hosts is the only way out, and it knows "
+                "names only",
+                "add the names under which they are reached to network.egress.hosts, where the server speaks to them "
+                "through an HTTP proxy",
+            )
+
+
+def packages_come_through_the_proxy(server: Server, _launch: Launch) -> Iterator[Fault]:
+    """In a cluster an address block could lead to the registry: here only the proxy leads anywhere."""
+    egress = server.network.egress
+    missing = registries_out_of_reach(server) if has_proxy(server) and egress and egress.cidrs else []
+    if missing:
+        yield Fault(
+            ("spec", "network", "egress", "hosts"),
+            "compose/package-without-registry",
+            f"the package is downloaded through the egress proxy, which does not let it reach {' and '.join(missing)}",
+            "add the missing hosts, or build the package into an image",
+            at_key=True,
+        )
+
+
+def proxy_variables_are_ours(server: Server, _launch: Launch) -> Iterator[Fault]:
+    """The spec's own variable wins, as everywhere."""
+    ours = dict(proxy_variables(server))
+    for name in server.env:
+        if name in ours:
+            yield _warning(
+                ("spec", "env", name),
+                "proxy-variable",
+                f"stands instead of '{ours[name]}': without the proxy this server reaches nothing",
+                "remove it for compose, or let it name the proxy of the same project",
+            )
 
 
 def health_needs_a_program(_server: Server, launch: Launch) -> Iterator[Fault]:
@@ -128,7 +167,9 @@ def annotations_become_labels(server: Server, _launch: Launch) -> Iterator[Fault
 
 #: In the order in which they are told when they stand on one line.
 LIMITS: tuple[Limit, ...] = (
-    egress_is_all_or_nothing,
+    egress_is_by_name_or_nothing,
+    packages_come_through_the_proxy,
+    proxy_variables_are_ours,
     health_needs_a_program,
     replicas_share_the_machine,
     local_volumes_are_plain,

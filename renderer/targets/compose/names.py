@@ -6,7 +6,7 @@ What belongs to a server is called ``<resource name>.<part>``. No resource name 
 
 from __future__ import annotations
 
-from renderer.labels import object_labels
+from renderer.labels import accepted, object_labels
 from renderer.model import Server
 from renderer.targets.compose.references import literal
 
@@ -21,9 +21,15 @@ def part_of(server: Server, role: str) -> str:
     return f"{server.resource_name}.{role}"
 
 
+def has_proxy(server: Server) -> bool:
+    """Whether the spec lists hosts: a proxy with that list is then the only way out."""
+    return server.network.egress is not None and bool(server.network.egress.hosts)
+
+
 def is_isolated(server: Server) -> bool:
-    """Whether the spec forbids all egress: compose can hold to that, and to no lesser restriction."""
-    return server.network.egress is not None and server.network.egress.forbidden
+    """Whether its own network leads nowhere: all egress is forbidden, or goes through the proxy."""
+    egress = server.network.egress
+    return egress is not None and (egress.forbidden or has_proxy(server))
 
 
 def has_gateway(server: Server) -> bool:
@@ -31,11 +37,16 @@ def has_gateway(server: Server) -> bool:
     return is_isolated(server) and server.listens
 
 
+def has_network(server: Server) -> bool:
+    """Whether there is an internal network: somebody has to be on it beside the server."""
+    return has_gateway(server) or has_proxy(server)
+
+
 def service_labels(server: Server) -> dict[str, str]:
     """The labels of the server's own service: compose has no annotations, so they are labels as well."""
     text = {"mcpctl.io/description": server.description} if server.description else {}
     kept = object_labels(server)
-    more = {key: value for key, value in {**server.annotations, **text}.items() if key not in kept}
+    more = {key: value for key, value in {**server.annotations, **text, **accepted(server)}.items() if key not in kept}
     return {**kept, **{key: literal(value) for key, value in more.items()}}
 
 

@@ -28,7 +28,8 @@ def patched(document: Rendered, parts: Sequence[Part]) -> tuple[Rendered, list[P
                 continue
             keys = _matches(patch, part)
             for key in keys:
-                document = apply(document, patch, part.server, (SECTIONS[patch.kind], key))
+                document, unfit = apply(document, patch, part.server, (SECTIONS[patch.kind], key))
+                problems += [part.server.problem(fault) for fault in unfit]
             if not keys:
                 there = {kind: part.keys[section] for kind, section in SECTIONS.items() if part.keys[section]}
                 problems.append(part.server.problem(no_match(patch, there)))

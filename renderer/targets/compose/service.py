@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from renderer.launch import Launch
-from renderer.model import JSON, Egress, Server
+from renderer.model import JSON, Server
 from renderer.targets.compose.amounts import cpus, memory
-from renderer.targets.compose.names import NETWORK, has_gateway, is_isolated, part_of, service_labels
+from renderer.targets.compose.egress import not_enforced, out_of_reach, proxy_variables
+from renderer.targets.compose.names import NETWORK, has_gateway, has_network, is_isolated, part_of, service_labels
 from renderer.targets.compose.references import FileMounts, env_file, expression, literal
 from renderer.targets.compose.volumes import tmpfs, volumes
 
@@ -21,6 +22,7 @@ def service(server: Server, launch: Launch, files: FileMounts) -> dict[str, Any]
         "command": [literal(text) for text in launch.args],
         "stdin": launch.stdin,
         "replicas": server.replicas,
+        "grace": f"{server.shutdown.grace}s",
         "resources": _resources(server),
         "environment": _environment(server, launch),
         "env_file": [env_file(item) for item in server.env_from],
@@ -52,7 +54,8 @@ def _network(server: Server) -> dict[str, Any]:
         "ports": [] if has_gateway(server) else ports(server, fixed=not publishes_any_port(server)),
         "endpoint": endpoint(server),
         "networks": _networks(server),
-        "not_enforced": _not_enforced(server.network.egress),
+        "not_enforced": not_enforced(server),
+        "out_of_reach": out_of_reach(server),
     }
 
 
@@ -84,19 +87,12 @@ def _networks(server: Server) -> dict[str, JSON]:
     """Empty where the server is on no network at all."""
     if not is_isolated(server):
         return {NETWORK: {}}
-    return {part_of(server, "internal"): {"aliases": [part_of(server, "server")]}} if server.listens else {}
-
-
-def _not_enforced(egress: Egress | None) -> str:
-    if egress is None or egress.forbidden:
-        return ""
-    wanted = [f"{host.name}:{host.port}" for host in egress.hosts]
-    wanted += [block.cidr for block in egress.cidrs] + [f"service {s.name}" for s in egress.services]
-    return f"NOT ENFORCED: egress only to {', '.join(wanted)}. A compose network is open or closed."
+    return {part_of(server, "internal"): {"aliases": [part_of(server, "server")]}} if has_network(server) else {}
 
 
 def _environment(server: Server, launch: Launch) -> dict[str, JSON]:
-    own = {name: literal(value) for name, value in launch.env if name not in server.env}
+    defaults = (*launch.env, *proxy_variables(server))
+    own = {name: literal(value) for name, value in defaults if name not in server.env}
     given = {name: literal(v) if isinstance(v, str) else expression(v) for name, v in server.env.items()}
     return {**own, **given}
 
@@ -108,7 +104,12 @@ def _resources(server: Server) -> dict[str, JSON]:
         # Only swarm reserves CPUs.
         "reservations": {"memory": requests.memory and memory(requests.memory)},
     }
-    return {part: {name: value for name, value in values.items() if value} for part, values in parts.items()}
+    given: dict[str, dict[str, JSON]] = {
+        part: {name: value for name, value in values.items() if value} for part, values in parts.items()
+    }
+    if server.gpu:
+        given["reservations"]["devices"] = [{"driver": "nvidia", "count": server.gpu.number, "capabilities": ["gpu"]}]
+    return {**given}
 
 
 def _healthcheck(server: Server, launch: Launch) -> dict[str, JSON] | None:

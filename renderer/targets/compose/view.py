@@ -9,7 +9,16 @@ from typing import Any
 from renderer.labels import object_labels
 from renderer.launch import launch
 from renderer.model import JSON, Server
-from renderer.targets.compose.names import NETWORK, STREAM_PROJECT, has_gateway, part_of, volume_labels
+from renderer.targets.compose.egress import proxy
+from renderer.targets.compose.names import (
+    NETWORK,
+    STREAM_PROJECT,
+    has_gateway,
+    has_network,
+    has_proxy,
+    part_of,
+    volume_labels,
+)
 from renderer.targets.compose.references import FileMounts, Need, env_path, origin, references, variable
 from renderer.targets.compose.service import service
 from renderer.targets.compose.sidecars import COMPLETED, bridge, gateway, prepare
@@ -40,10 +49,13 @@ def part(server: Server, *, inline: bool) -> Part:
     owned = volumes(server, started)
     helpers = {"prepare": prepare(server, started, owned), "bridge": bridge(server, started)}
     first: dict[str, JSON] = {helper["key"]: COMPLETED for helper in helpers.values() if helper}
+    if has_proxy(server):
+        first[part_of(server, "proxy")] = {"condition": "service_started"}
     context: dict[str, Any] = {
         "service": {**service(server, started, files), "depends_on": first},
         **helpers,
         "gateway": gateway(server),
+        "proxy": proxy(server),
         "networks": _networks(server),
         "volumes": [{"key": v.key, "note": v.note, "labels": volume_labels(server)} for v in owned],
         "configs": files.configs,
@@ -53,13 +65,16 @@ def part(server: Server, *, inline: bool) -> Part:
 
 
 def _networks(server: Server) -> list[dict[str, Any]]:
-    if not has_gateway(server):
+    if not has_network(server):
         return []
-    return [{"key": part_of(server, "internal"), "labels": object_labels(server, "network")}]
+    way_out = "No way out of it but through the proxy" if has_proxy(server) else "No way out of it"
+    way_in = "none in but through the gateway" if has_gateway(server) else "none in"
+    note = f"{way_out}, and {way_in}. The machine itself stays reachable."
+    return [{"key": part_of(server, "internal"), "note": note, "labels": object_labels(server, "network")}]
 
 
 def _keys(context: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    services = [context[role] for role in ("service", "prepare", "bridge", "gateway") if context[role]]
+    services = [context[role] for role in ("service", "prepare", "bridge", "gateway", "proxy") if context[role]]
     networks = dict.fromkeys(name for one in services for name in one.get("networks", ()))
     return {
         "services": tuple(one["key"] for one in services),

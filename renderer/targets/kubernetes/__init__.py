@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from renderer.check.kubernetes import check_documents
-from renderer.errors import Fault, Problem, Severity
+from renderer.errors import Problem
 from renderer.launch import launch
 from renderer.model import Options, Rendered, Server
+from renderer.policy.documents import kubernetes_findings
 from renderer.render import render
 from renderer.target import Ignored
+from renderer.targets.kubernetes.network import network_limits
 from renderer.targets.kubernetes.objects import OBJECTS
+from renderer.targets.kubernetes.operations import operations_limits
+from renderer.targets.kubernetes.pod import pod_limits
+from renderer.targets.kubernetes.sandbox import sandbox_limits
 from renderer.targets.kubernetes.view import view
 
 
@@ -32,7 +37,8 @@ class Kubernetes:
         if not options.create_namespace:
             return []
         context = {
-            "namespace": options.namespace,
+            "object_name": options.namespace,
+            "object_annotations": {},
             "kubernetes_version": options.kubernetes_version,
             "labels": {
                 "app.kubernetes.io/managed-by": "mcpctl",
@@ -43,7 +49,7 @@ class Kubernetes:
         template = "kubernetes/namespace.yaml.j2"
         text = render(template, context)
         subject = f"namespace {options.namespace}"
-        return [Rendered("namespace.yaml", text, template, context, subject, ("Namespace", options.namespace))]
+        return [Rendered("namespace.yaml", text, template, context, subject, ("Namespace", options.namespace, ""))]
 
     def build(self, group: Sequence[Server], options: Options) -> tuple[list[Rendered], list[Problem]]:
         """The objects of the group's servers, in the order of the table."""
@@ -57,12 +63,24 @@ class Kubernetes:
                 built, faults = patch_documents(built, server, self.name)
                 problems += [server.problem(fault) for fault in faults]
             documents += built
-            problems += [server.problem(fault) for fault in _limits(server)]
+            limits = (
+                *network_limits(server, options),
+                *sandbox_limits(server, options),
+                *pod_limits(server, options),
+                *operations_limits(server),
+            )
+            problems += [server.problem(fault) for fault in limits]
         return documents, problems
+
+    def beside(self, servers: Sequence[Server], documents: Sequence[Rendered], options: Options) -> list[Rendered]:
+        """What must be in the cluster first, the Secrets without values, and the lists for kustomize."""
+        from renderer.targets.kubernetes.beside import beside  # only a tree has them
+
+        return beside(servers, documents, options)
 
     def check(self, documents: Sequence[Rendered], options: Options) -> list[Problem]:
         """Schemas, what an API server refuses, Pod Security; each object alone and all together."""
-        return check_documents(documents, options.kubernetes_version)
+        return check_documents(documents, options.kubernetes_version, kubernetes_findings)
 
 
 TARGET = Kubernetes()
@@ -81,24 +99,6 @@ def _objects(server: Server, options: Options) -> list[Rendered]:
             }
             text = render(kind.template, context)
             path = f"{server.name}/{instance.stem}.yaml"
-            identity = (kind.kind, instance.name)
+            identity = (kind.kind, instance.name, context["namespace"] or "")
             documents.append(Rendered(path, text, kind.template, context, f"server {server.name}", identity))
     return documents
-
-
-def _limits(server: Server) -> list[Fault]:
-    """What a NetworkPolicy cannot hold to. Told each time: nobody may believe in a rule that is not there."""
-    egress = server.network.egress
-    if egress is None or not egress.hosts:
-        return []
-    return [
-        Fault(
-            ("spec", "network", "egress", "hosts"),
-            "kubernetes/egress-hosts",
-            "host names are not enforced: a NetworkPolicy knows only addresses and ports, so these ports are open "
-            "to every public address, and closed to private ones",
-            "list address blocks under network.egress.cidrs where that is too wide",
-            Severity.WARNING,
-            at_key=True,
-        )
-    ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from renderer.model import JSON, Egress, EgressService, Peer, Server
+from renderer.errors import DocumentPath, Fault, Severity
+from renderer.model import JSON, Egress, EgressService, Options, Peer, Server
 
 #: Addresses that a public host name never stands for (RFC 1918, 6598, 3927, 1122; RFC 4193, 4291).
 PRIVATE_V4 = ("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16")
@@ -16,6 +17,16 @@ def ingress_peers(server: Server) -> list[dict[str, JSON]]:
     if not server.listens:
         return []
     return [_peer(peer) for peer in server.network.ingress]
+
+
+def exposed_to(server: Server) -> list[dict[str, JSON]]:
+    """The ingress controller or gateway, where the spec names it."""
+    return [_peer(peer) for peer in (server.expose.peers if server.expose else None) or ()]
+
+
+def scraped_by(server: Server) -> list[dict[str, JSON]]:
+    """Who reads the metrics, where the spec names it."""
+    return [_peer(peer) for peer in (server.monitoring.peers if server.monitoring else None) or ()]
 
 
 def _peer(peer: Peer) -> dict[str, JSON]:
@@ -84,3 +95,37 @@ def _service_rule(service: EgressService) -> dict[str, Any]:
 
 def _ports(ports: Any) -> list[JSON]:
     return [{"protocol": "TCP", "port": port} for port in ports]
+
+
+def network_limits(server: Server, options: Options) -> list[Fault]:
+    """What nobody holds to. Told each time: nobody may believe in a rule that is not there."""
+    provider, egress = options.network_policy_provider, server.network.egress
+    if provider == "none":
+        return [_isolates_nothing(server)]
+    if provider == "cilium" or egress is None or not egress.hosts:
+        return []
+    return [
+        Fault(
+            ("spec", "network", "egress", "hosts"),
+            "kubernetes/egress-hosts",
+            "host names are not enforced: a NetworkPolicy knows only addresses and ports, so these ports are open "
+            "to every public address, and closed to private ones",
+            "list address blocks under network.egress.cidrs where that is too wide, or use "
+            "--network-policy-provider cilium",
+            Severity.WARNING,
+            at_key=True,
+        )
+    ]
+
+
+def _isolates_nothing(server: Server) -> Fault:
+    path: DocumentPath = ("spec", "network") if server.given("spec", "network") else ("metadata", "name")
+    pods = "its pods and its sandboxed pods" if server.sandbox else "its pods"
+    return Fault(
+        path,
+        "kubernetes/not-isolated",
+        f"nothing is isolated: no network policy is rendered, so everybody may connect to {pods}, and they to anything",
+        "use --network-policy-provider kubernetes or cilium, or keep policies of your own for them",
+        Severity.WARNING,
+        at_key=True,
+    )

@@ -15,12 +15,22 @@ from renderer.model import (
     EnvFrom,
     File,
     Options,
-    Resources,
     SecretRef,
     Server,
     Storage,
 )
-from renderer.targets.kubernetes.network import egress_rules, hosts_not_enforced, ingress_peers
+from renderer.targets.kubernetes.cilium import cilium_view
+from renderer.targets.kubernetes.containers import env_entries, literal, others, resource_amounts
+from renderer.targets.kubernetes.network import (
+    egress_rules,
+    exposed_to,
+    hosts_not_enforced,
+    ingress_peers,
+    scraped_by,
+)
+from renderer.targets.kubernetes.operations import metrics_port, operations_view, scrape_annotations
+from renderer.targets.kubernetes.pod import gpu_resources, pod_view
+from renderer.targets.kubernetes.sandbox import sandbox_view
 
 #: Seconds between the checks of a start: short, so that a ready server serves at once.
 STARTUP_PERIOD = 5
@@ -37,17 +47,25 @@ def view(server: Server, launch: Launch, options: Options) -> dict[str, Any]:
         "annotations": dict(server.annotations),
         "pod_annotations": _pod_annotations(server, files.data),
         "service_account": server.service_account.name,
-        "replicas": server.replicas,
+        # An autoscaler counts the pods; a number here would be fought over.
+        "replicas": None if server.autoscaling else server.replicas,
         "recreate": not all(volume.shared for volume in server.storage),
         "protocol": server.transport.served,
         "port": server.transport.port,
         "path": server.transport.path,
-        "sticky": server.replicas > 1,
+        "sticky": server.most_pods > 1,
         "ingress": ingress_peers(server),
+        "exposed_to": exposed_to(server),
+        "scraped_by": scraped_by(server),
         "egress": egress_rules(server),
         "hosts_not_enforced": hosts_not_enforced(server),
+        "network_policy_provider": options.network_policy_provider,
+        "cilium": cilium_view(server) if options.network_policy_provider == "cilium" else None,
         "config_data": files.data,
         "storage": [_volume(server, volume) for volume in server.storage],
+        "sandbox": sandbox_view(server, options),
+        **pod_view(server, selector(server), options),
+        **operations_view(server, options),
         **_container(server, launch, files),
     }
 
@@ -57,16 +75,12 @@ def selector(server: Server) -> dict[str, str]:
     return {"mcpctl.io/server": server.name}
 
 
-def literal(text: str) -> str:
-    """Text that the kubelet leaves alone: it expands ``$(VAR)`` and reads ``$$`` as ``$``."""
-    return re.sub(r"\$(?=[$(])", "$$", text)
-
-
 def _pod_annotations(server: Server, config_data: dict[str, str]) -> dict[str, str]:
+    own = {**server.annotations, **scrape_annotations(server)}
     if not config_data:
-        return dict(server.annotations)
+        return own
     text = json.dumps(config_data, sort_keys=True, separators=(",", ":"))
-    return {**server.annotations, "mcpctl.io/config-checksum": hashlib.sha256(text.encode()).hexdigest()}
+    return {**own, "mcpctl.io/config-checksum": hashlib.sha256(text.encode()).hexdigest()}
 
 
 def _volume(server: Server, volume: Storage) -> dict[str, JSON]:
@@ -81,7 +95,7 @@ def _volume(server: Server, volume: Storage) -> dict[str, JSON]:
 
 
 def _container(server: Server, launch: Launch, files: FileMounts) -> dict[str, Any]:
-    security = server.security
+    security, mounts = server.security, _mounts(server, launch, files)
     return {
         "image": launch.image,
         "command": [literal(text) for text in launch.command],
@@ -92,7 +106,7 @@ def _container(server: Server, launch: Launch, files: FileMounts) -> dict[str, A
         "env": _env(server, launch),
         "env_from": [_env_from(item) for item in server.env_from],
         "probe": _probe(server, launch.probe),
-        "resources": _resources(server.resources),
+        "resources": _resources(server),
         "security": {
             "run_as_user": security.run_as_user,
             "run_as_group": security.run_as_group,
@@ -100,7 +114,9 @@ def _container(server: Server, launch: Launch, files: FileMounts) -> dict[str, A
             "read_only_root": security.read_only_root,
         },
         "bridge_copy": _bridge_copy(server, launch),
-        "mounts": _mounts(server, launch, files),
+        "sidecars": others(server.sidecars, server, mounts),
+        "init_containers": others(server.init_containers, server, mounts),
+        "mounts": mounts,
         "volumes": _volumes(server, launch, files),
     }
 
@@ -108,22 +124,15 @@ def _container(server: Server, launch: Launch, files: FileMounts) -> dict[str, A
 def _ports(server: Server) -> list[dict[str, JSON]]:
     if not server.listens:
         return []
-    return [{"name": "mcp", "containerPort": server.transport.port, "protocol": "TCP"}]
+    ports: list[dict[str, JSON]] = [{"name": "mcp", "containerPort": server.transport.port, "protocol": "TCP"}]
+    if server.monitoring and metrics_port(server) == "metrics":
+        ports.append({"name": "metrics", "containerPort": server.monitoring.port, "protocol": "TCP"})
+    return ports
 
 
 def _env(server: Server, launch: Launch) -> list[dict[str, JSON]]:
     own = [(name, value) for name, value in launch.env if name not in server.env]
-    return [{"name": name, **_env_value(value)} for name, value in [*own, *server.env.items()]]
-
-
-def _env_value(value: str | SecretRef | ConfigMapRef) -> dict[str, JSON]:
-    if isinstance(value, str):
-        return {"value": literal(value)}
-    name = value.secret if isinstance(value, SecretRef) else value.config_map
-    reference: dict[str, JSON] = {"name": name, "key": value.key}
-    if value.optional:
-        reference["optional"] = True
-    return {"valueFrom": {"secretKeyRef" if isinstance(value, SecretRef) else "configMapKeyRef": reference}}
+    return env_entries([*own, *server.env.items()])
 
 
 def _env_from(item: EnvFrom) -> dict[str, JSON]:
@@ -158,12 +167,9 @@ def _action(server: Server, probe: Probe) -> dict[str, JSON]:
     return {"httpGet": {"path": probe.path, "port": port}}
 
 
-def _resources(resources: Resources) -> dict[str, JSON]:
-    parts = {"requests": resources.requests, "limits": resources.limits}
-    return {
-        part: {name: value for name, value in (("cpu", amounts.cpu), ("memory", amounts.memory)) if value}
-        for part, amounts in parts.items()
-    }
+def _resources(server: Server) -> dict[str, dict[str, JSON]]:
+    gpus = gpu_resources(server)
+    return {part: {**amounts, **gpus} for part, amounts in resource_amounts(server.resources).items()}
 
 
 def _bridge_copy(server: Server, launch: Launch) -> dict[str, JSON] | None:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from renderer.labels import object_labels
 from renderer.launch import launch
 from renderer.model import JSON
-from renderer.targets.kubernetes.view import literal, selector, view
+from renderer.targets.kubernetes.containers import literal
+from renderer.targets.kubernetes.view import selector, view
 from tests.kubelet import expanded
 from tests.specs import HTTP, IMAGE, NPM, OPTIONS, PYPI, server
 

@@ -1,0 +1,115 @@
+"""Policy: what a team would rather not run. Each finding is an error, a warning, off, or accepted with a reason.
+
+``spec`` finds in specs, ``documents`` in what was rendered, with the rule's id and nothing decided; here
+it is decided how much a finding weighs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from renderer.errors import Fault, Problem, Severity, UsageMistake, excerpt
+from renderer.model import Acceptance, Server
+from renderer.policy.catalogue import LEVELS, RULES, Level
+from renderer.policy.spec import CHECKS
+
+#: What a run was told by ``--policy``: rule to level.
+Levels = Mapping[str, Level]
+_PREFIX = "policy/"
+
+
+def parse_levels(settings: Iterable[str]) -> dict[str, Level]:
+    """Of ``RULE=LEVEL``, the rule with or without ``policy/``; UsageMistake with a suggestion."""
+    levels: dict[str, Level] = {}
+    for setting in settings:
+        name, _, level = setting.partition("=")
+        rule = name if name.startswith(_PREFIX) else f"{_PREFIX}{name}"
+        if rule not in RULES:
+            raise UsageMistake(f"no policy rule is called '{excerpt(name)}'{_suggestion(rule)}")
+        if level not in LEVELS:
+            raise UsageMistake(f"--policy {name}: write {name}=error, {name}=warning or {name}=off")
+        levels[rule] = next(known for known in LEVELS if known == level)
+    return levels
+
+
+def _suggestion(rule: str) -> str:
+    from renderer.schemas.wording import did_you_mean  # only a mistake needs it
+
+    near = did_you_mean(rule, sorted(RULES))
+    return f"; did you mean '{near}'?" if near else f"; there is: {', '.join(RULES)}"
+
+
+def judge_specs(servers: Sequence[Server], levels: Levels) -> list[Problem]:
+    """What the specs themselves say, decided; and what they accept that is not there."""
+    problems: list[Problem] = []
+    for server in servers:
+        found = [server.problem(fault) for check in CHECKS for fault in check(server) if _on(fault.rule, levels)]
+        weighed = (_weighed(problem, server, levels) for problem in found)
+        problems += [problem for problem in weighed if problem]
+        fired = {problem.rule for problem in found}
+        problems += _needless(server, fired, "", levels)
+    return problems
+
+
+def judge_documents(
+    problems: Iterable[Problem], servers: Sequence[Server], target: str, levels: Levels
+) -> list[Problem]:
+    """The Problems of a run for one target, with the findings among them decided."""
+    owners = {server.name: server for server in servers}
+    fired: dict[str, set[str]] = {}
+    judged: list[Problem] = []
+    for problem in problems:
+        if not problem.rule.startswith(_PREFIX):
+            judged.append(problem)
+        elif _on(problem.rule, levels):
+            fired.setdefault(problem.owner, set()).add(problem.rule)
+            weighed = _weighed(problem, owners.get(problem.owner), levels)
+            judged += [weighed] if weighed else []
+    for server in servers:
+        judged += _needless(server, fired.get(server.name, set()), target, levels)
+    return judged
+
+
+def _level(rule: str, levels: Levels) -> Level:
+    return levels.get(rule) or RULES[rule].level
+
+
+def _on(rule: str, levels: Levels) -> bool:
+    return _level(rule, levels) != "off"
+
+
+def _weighed(problem: Problem, server: Server | None, levels: Levels) -> Problem | None:
+    """The finding at its level; as a warning with name, reason and date where the spec accepts it."""
+    accepted = server and next((a for a in server.accepted if a.rule == problem.rule), None)
+    if not accepted:
+        return problem._replace(severity=Severity(_level(problem.rule, levels)))
+    return problem._replace(
+        message=f"accepted: {problem.message}", hint=f"the reason given: {accepted.told}", severity=Severity.WARNING
+    )
+
+
+def _needless(server: Server, fired: set[str], target: str, levels: Levels) -> list[Problem]:
+    """Acceptances of what is not there: they would hide the day on which it comes."""
+    return [
+        server.problem(
+            Fault(
+                ("spec", "accept", i, "rule"),
+                "policy/accepts-nothing",
+                f"{accepted.rule} is accepted, but does not fire{f' for {target}' if target else ''}",
+                "remove it: it would hide the day on which it does",
+                Severity.WARNING,
+            )
+        )
+        for i, accepted in enumerate(server.accepted)
+        if accepted.rule not in fired and _on(accepted.rule, levels) and _judged_here(server, accepted, target)
+    ]
+
+
+def _judged_here(server: Server, accepted: Acceptance, target: str) -> bool:
+    """Whether the rule must fire in the spec (no target), or in what this target renders."""
+    targets = RULES[accepted.rule].targets
+    if not target:
+        return not targets and not server.patches
+    # What a patch of the other target does shows only there.
+    elsewhere = any(patch.target != target for patch in server.patches)
+    return target in targets and not elsewhere

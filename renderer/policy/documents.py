@@ -1,0 +1,187 @@
+"""Policy on rendered documents, which patches have changed: what no field of a spec can say.
+
+What ``spec.py`` tells of the spec is told here only where a patch brought it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from renderer.check.documents import located
+from renderer.check.shape import CONTAINER_FIELDS, Json, entries, kind_of, mapping, pod_of, text, texts
+from renderer.errors import DocumentPath, Fault, Problem
+from renderer.labels import SERVER_LABEL
+from renderer.model import Rendered
+from renderer.policy.images import image_faults
+from renderer.policy.literals import env_faults, value_faults, word_faults
+from renderer.policy.variables import variable_faults
+
+_SOCKETS = ("docker.sock", "containerd.sock", "crio.sock", "podman.sock", "dockershim.sock")
+_ROLE_VERBS = ("*", "bind", "escalate", "impersonate")
+_HOST = {"hostNetwork": "network", "hostPID": "processes", "hostIPC": "memory"}
+_EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 - what is looked for
+
+
+def kubernetes_findings(document: Rendered, data: Any) -> list[Problem]:
+    """Of one object."""
+    if not isinstance(data, dict):
+        return []
+    faults = [*_cluster_role(data), *_pod(data)]
+    if document.changes:
+        faults += [fault for fault in _patched_object(data) if _is_patched(document, fault.path)]
+    owner = text(mapping(mapping(data, "metadata"), "labels"), SERVER_LABEL)
+    return [problem._replace(owner=owner) for problem in located(document, faults)]
+
+
+def compose_findings(document: Rendered, data: Any) -> list[Problem]:
+    """Of all services of one project."""
+    problems: list[Problem] = []
+    services = mapping(data, "services") if isinstance(data, dict) else {}
+    for key, service in services.items():
+        if not isinstance(service, dict):
+            continue
+        path = ("services", key)
+        faults = list(_service(service, path))
+        if document.changes:
+            faults += [fault for fault in _patched_service(service, path) if _is_patched(document, fault.path)]
+        owner = text(mapping(service, "labels"), SERVER_LABEL)
+        problems += [problem._replace(owner=owner) for problem in located(document, faults)]
+    return problems
+
+
+def _is_patched(document: Rendered, path: DocumentPath) -> bool:
+    return any(path[: len(change)] == change or change[: len(path)] == path for change, _ in document.changes)
+
+
+def _cluster_role(data: Json) -> Iterator[Fault]:
+    if kind_of(data) != "ClusterRole":
+        return
+    for i, rule in entries(data, "rules"):
+        verbs, resources = texts(rule, "verbs"), texts(rule, "resources")
+        wide = [verb for verb in verbs if verb in _ROLE_VERBS]
+        if wide or "*" in resources or "*" in texts(rule, "apiGroups"):
+            what = "every right in it" if not wide or "*" in wide else f"the verb '{wide[0]}'"
+            message = f"a ClusterRole gives {what}, in every namespace"
+        elif "secrets" in resources and not texts(rule, "resourceNames"):
+            message = "a ClusterRole opens the Secrets of every namespace"
+        else:
+            continue
+        hint = "use a Role in one namespace, and name verbs, resources and resourceNames"
+        yield Fault(("rules", i), "policy/cluster-wide-rights", message, hint)
+
+
+def _pod(data: Json) -> Iterator[Fault]:
+    found = pod_of(data)
+    if found is None:
+        return
+    path = (*found[0], "spec")
+    pod = mapping(found[1], "spec")
+    for i, volume in entries(pod, "volumes"):
+        if source := text(mapping(volume, "hostPath"), "path"):
+            yield _mounted(source, (*path, "volumes", i, "hostPath"))
+    for name, what in _HOST.items():
+        if pod.get(name) is True:
+            yield _privileged(f"the pod shares the machine's {what}", (*path, name))
+    for field in CONTAINER_FIELDS:
+        for i, container in entries(pod, field):
+            yield from _container(container, (*path, field, i))
+
+
+def _container(container: Json, path: DocumentPath) -> Iterator[Fault]:
+    name = text(container, "name")
+    if mapping(container, "securityContext").get("privileged") is True:
+        yield _privileged(
+            f"container '{name}' is privileged: it has the whole machine", (*path, "securityContext", "privileged")
+        )
+    limits = mapping(mapping(container, "resources"), "limits")
+    if missing := [part for part in ("cpu", "memory") if part not in limits]:
+        yield _unlimited(f"container '{name}'", missing, (*path, "resources"))
+
+
+def _service(service: Json, path: DocumentPath) -> Iterator[Fault]:
+    if service.get("privileged") is True:
+        yield _privileged("the service is privileged: it has the whole machine", (*path, "privileged"))
+    for field in ("network_mode", "pid", "ipc"):
+        if service.get(field) == "host":
+            yield _privileged(f"the service shares the machine's own ({field}: host)", (*path, field))
+    volumes = service.get("volumes")
+    for i, volume in enumerate(volumes if isinstance(volumes, list) else ()):
+        source = volume.partition(":")[0] if isinstance(volume, str) else _bind(volume)
+        if source.startswith(("/", "~", "..")):
+            yield _mounted(source, (*path, "volumes", i))
+    limits = mapping(mapping(mapping(service, "deploy"), "resources"), "limits")
+    missing = [
+        part for part, old in (("cpus", "cpus"), ("memory", "mem_limit")) if part not in limits and old not in service
+    ]
+    if missing:
+        yield _unlimited("the service", missing, (*path, "deploy", "resources"))
+
+
+def _bind(volume: Any) -> str:
+    return text(volume, "source") if isinstance(volume, dict) and volume.get("type") == "bind" else ""
+
+
+def _mounted(source: str, path: DocumentPath) -> Fault:
+    if source.endswith(_SOCKETS):
+        message = "the socket of the container runtime is mounted: who has it is root on the machine"
+        return Fault(
+            path, "policy/docker-socket", message, "give the server an API of its own that allows only what it needs"
+        )
+    message = "a folder of the machine is mounted: it outlives every wall around the container"
+    return Fault(path, "policy/host-path", message, "use spec.storage, or spec.files")
+
+
+def _privileged(message: str, path: DocumentPath) -> Fault:
+    return Fault(path, "policy/privileged", message, "no MCP server needs that: remove it")
+
+
+def _unlimited(who: str, missing: list[str], path: DocumentPath) -> Fault:
+    message = f"{who} has no limit of {' and '.join(missing)}: it may take all that the machine has"
+    return Fault(path, "policy/limits", message, "use 'size', or name it under resources.limits")
+
+
+def _patched_object(data: Json) -> Iterator[Fault]:
+    if kind_of(data) == "Ingress" and not mapping(data, "spec").get("tls"):
+        message = "the Ingress has no TLS: tokens and answers travel in clear"
+        yield Fault(("spec", "tls"), "policy/ingress-tls", message, "add 'tls: {secret: …}'")
+    if kind_of(data) == "ConfigMap":
+        for name, value in mapping(data, "data").items():
+            yield from value_faults(name, value, ("data", name)) if isinstance(value, str) else ()
+    found = pod_of(data)
+    if found is None:
+        return
+    path, pod = (*found[0], "spec"), mapping(found[1], "spec")
+    if pod.get("automountServiceAccountToken") is True:
+        message = "a token of the Kubernetes API is mounted, and nothing in the spec needs one"
+        hint = "remove it, or accept this with the reason"
+        yield Fault((*path, "automountServiceAccountToken"), "policy/service-account-token", message, hint)
+    for field in CONTAINER_FIELDS:
+        for i, container in entries(pod, field):
+            yield from _patched_container(container, (*path, field, i))
+
+
+def _patched_container(container: Json, path: DocumentPath) -> Iterator[Fault]:
+    if image := text(container, "image"):
+        yield from image_faults(image, (*path, "image"))
+    for i, entry in entries(container, "env"):
+        yield from variable_faults(text(entry, "name"), (*path, "env", i))
+        yield from value_faults(text(entry, "name"), text(entry, "value"), (*path, "env", i, "value"))
+    for field in ("command", "args"):
+        yield from word_faults(texts(container, field), (*path, field))
+
+
+def _patched_service(service: Json, path: DocumentPath) -> Iterator[Fault]:
+    if image := text(service, "image"):
+        yield from image_faults(image, (*path, "image"))
+    environment = {k: v for k, v in mapping(service, "environment").items() if isinstance(k, str)}
+    values = {name: value for name, value in environment.items() if isinstance(value, str)}
+    yield from env_faults(values, (*path, "environment"), environment)
+    for field in ("entrypoint", "command"):
+        yield from word_faults(texts(service, field), (*path, field))
+    for i, port in enumerate(service["ports"] if isinstance(service.get("ports"), list) else ()):
+        address = text(port, "host_ip") if isinstance(port, dict) else str(port).rpartition(":")[0].rpartition(":")[0]
+        if address in _EVERY_ADDRESS:
+            message = "the port is open to every network of the machine, past its firewall"
+            hint = "publish on 127.0.0.1, or on the one address that needs it"
+            yield Fault((*path, "ports", i), "policy/published-everywhere", message, hint)

@@ -1,0 +1,34 @@
+"""What a reference to an image promises: a tag that moves, one that stays, or a digest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from renderer.errors import DocumentPath, Fault
+
+#: Tags that their makers move, by custom.
+MOVING = frozenset(
+    {"latest", "main", "master", "edge", "nightly", "stable", "dev", "develop", "canary", "next", "rolling", "head"}
+)
+
+
+def image_faults(image: str, path: DocumentPath) -> Iterator[Fault]:
+    """A digest says which image it is; a tag says who is trusted not to move it."""
+    name, at, _ = image.partition("@")
+    if at:
+        return
+    tag = name.rpartition("/")[2].partition(":")[2]
+    if not tag or tag.lower() in MOVING:
+        what = f"tag '{tag}' moves" if tag else "no tag means 'latest'"
+        yield Fault(
+            path,
+            "policy/image-tag",
+            f"{what}: the next start may run another program than the one reviewed",
+            "write the tag of a release, or better a digest",
+        )
+    yield Fault(
+        path,
+        "policy/image-digest",
+        "the image has no digest: its registry decides what the tag means",
+        "append @sha256:…",
+    )

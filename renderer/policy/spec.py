@@ -1,0 +1,107 @@
+"""Policy on what a spec says. A check takes a Server and yields Faults whose paths count from the spec's root."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from renderer.errors import DocumentPath, Fault
+from renderer.model import Container, Server
+from renderer.policy.images import image_faults
+from renderer.policy.literals import env_faults, file_faults, word_faults
+
+Check = Callable[[Server], Iterator[Fault]]
+
+_EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - what is looked for
+
+
+def images(server: Server) -> Iterator[Fault]:
+    """Of the server and of the containers beside it; those of bridges are pinned by mcpctl."""
+    if server.image:
+        path: DocumentPath = ("spec", "image") if server.given("spec", "image") else ("spec", "package", "version")
+        yield from image_faults(server.image, path)
+    if server.package and server.package.base_image:
+        yield from image_faults(server.package.base_image, ("spec", "package", "baseImage"))
+    for where, container in _others(server):
+        yield from image_faults(container.image, (*where, "image"))
+
+
+def literals(server: Server) -> Iterator[Fault]:
+    """Secrets and names of variables, wherever a spec takes text."""
+    containers: list[tuple[DocumentPath, Server | Container]] = [(("spec",), server), *_others(server)]
+    for path, container in containers:
+        texts = {name: value for name, value in container.env.items() if isinstance(value, str)}
+        yield from env_faults(texts, (*path, "env"), container.env)
+        yield from word_faults(container.command, (*path, "command"))
+        yield from word_faults(container.args, (*path, "args"))
+    for file in server.files:
+        if isinstance(file.source, str):
+            yield from file_faults(file.source, ("spec", "files", file.path, "content"))
+
+
+def _others(server: Server) -> list[tuple[DocumentPath, Container]]:
+    lists = (("initContainers", server.init_containers), ("sidecars", server.sidecars))
+    return [(("spec", field, i), one) for field, many in lists for i, one in enumerate(many)]
+
+
+def egress(server: Server) -> Iterator[Fault]:
+    """What is not restricted can send everything it reads to anybody."""
+    if server.network.egress is None:
+        yield Fault(
+            ("spec", "network"),
+            "policy/unrestricted-egress",
+            "the server may connect to every address",
+            "list what it needs under network.egress; 'egress: {}' is nothing at all",
+            at_key=True,
+        )
+
+
+def replicas(server: Server) -> Iterator[Fault]:
+    """A bridge keeps the sessions of a stdio server in its own memory."""
+    bridged = server.transport.type == "stdio" and server.listens
+    if bridged and server.most_pods > 1 and server.workload != "Pod":  # of a Pod, another rule tells it
+        yield Fault(
+            ("spec", "autoscaling") if server.autoscaling else ("spec", "replicas"),
+            "policy/stateful-replicas",
+            f"each of {server.most_pods} pods has sessions of its own behind its bridge, and a client that reaches "
+            "another pod has lost its session",
+            "run one, or a server that speaks streamable-http without sessions",
+            at_key=True,
+        )
+
+
+def tls(server: Server) -> Iterator[Fault]:
+    """Tokens travel in the headers of every request."""
+    if server.expose and server.expose.type == "Ingress" and not server.expose.tls_secret:
+        yield Fault(
+            ("spec", "expose"),
+            "policy/ingress-tls",
+            "the Ingress has no TLS: tokens and answers travel in clear",
+            "add 'tls: {secret: …}'",
+            at_key=True,
+        )
+
+
+def token(server: Server) -> Iterator[Fault]:
+    """Only a server with a sandbox is known to use the Kubernetes API."""
+    if server.service_account.automount and server.sandbox is None:
+        yield Fault(
+            ("spec", "serviceAccount", "automountToken"),
+            "policy/service-account-token",
+            "a token of the Kubernetes API is mounted, and nothing in the spec needs one",
+            "remove 'automountToken', or accept this with the reason",
+            at_key=True,
+        )
+
+
+def published(server: Server) -> Iterator[Fault]:
+    """Docker opens a published port past the machine's own firewall."""
+    if server.network.publish.address in _EVERY_ADDRESS:
+        yield Fault(
+            ("spec", "network", "publish", "address"),
+            "policy/published-everywhere",
+            "the port is open to every network of the machine, past its firewall",
+            "publish on 127.0.0.1, or on the one address that needs it",
+        )
+
+
+CHECKS: tuple[Check, ...] = (images, literals, egress, replicas, tls, token, published)

@@ -1,0 +1,248 @@
+"""What a cluster must hold before the manifests of a server can work: as data, and as text for people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from renderer.model import JSON, ConfigMapRef, NetworkPolicyProvider, SecretRef, Server
+
+#: Where it is looked for: in the server's namespace, or in the whole cluster.
+Scope = Literal["namespace", "cluster"]
+#: A thing that has no object of its own: a controller, a plugin.
+COMPONENT = "Component"
+
+
+class Prerequisite(NamedTuple):
+    """One thing that must be there. ``keys`` are those that are read; of a Secret without keys, all are.
+    ``optional_keys`` are those among them that may be missing.
+
+    ``type`` is that of a Secret, ``reasons`` the fields of the spec that need it, ``namespace`` one that is not
+    the server's own.
+    """
+
+    kind: str
+    name: str
+    reasons: tuple[str, ...]
+    scope: Scope = "namespace"
+    keys: tuple[str, ...] = ()
+    optional_keys: tuple[str, ...] = ()
+    type: str = ""
+    namespace: str = ""
+    optional: bool = False
+
+
+def prerequisites(server: Server, provider: NetworkPolicyProvider = "kubernetes") -> tuple[Prerequisite, ...]:
+    """All of one server, each once, in the order in which somebody would see to them."""
+    found: dict[tuple[str, str, str], Prerequisite] = {}
+    for source in _SOURCES:
+        for one in (*(_isolation(provider) if source is _components else ()), *source(server)):
+            key = (one.kind, one.name, one.scope)
+            found[key] = _joined(found[key], one) if key in found else one
+    return tuple(found.values())
+
+
+def _joined(one: Prerequisite, other: Prerequisite) -> Prerequisite:
+    must = {*one.keys} - {*one.optional_keys} | {*other.keys} - {*other.optional_keys}
+    return one._replace(
+        reasons=tuple(dict.fromkeys(one.reasons + other.reasons)),
+        keys=tuple(dict.fromkeys(one.keys + other.keys)),
+        optional_keys=tuple(key for key in dict.fromkeys(one.optional_keys + other.optional_keys) if key not in must),
+        type=one.type or other.type,
+        optional=one.optional and other.optional,
+    )
+
+
+def _namespaces(server: Server) -> Iterator[Prerequisite]:
+    if server.sandbox and not server.sandbox.create:
+        yield Prerequisite("Namespace", server.sandbox.namespace, ("sandbox.namespace",), "cluster")
+
+
+def _references(server: Server) -> Iterator[Prerequisite]:
+    """Secrets and ConfigMaps, but for those that are rendered or made by an operator."""
+    made = {secret.name for secret in server.external_secrets}
+    for one in (*_values(server), *_whole(server), *_of_the_cluster(server)):
+        if one.kind != "Secret" or one.name not in made:
+            yield one
+
+
+def _values(server: Server) -> Iterator[Prerequisite]:
+    containers = (("initContainers", server.init_containers), ("sidecars", server.sidecars))
+    environments: list[tuple[str, Mapping[str, str | SecretRef | ConfigMapRef]]] = [("env", server.env)]
+    environments += [(f"{field}.{c.name}.env", c.env) for field, inner in containers for c in inner]
+    for where, values in environments:
+        for name, value in values.items():
+            yield from _value(value, f"{where}.{name}")
+    for file in server.files:
+        yield from _value(file.source, f"files.{file.path}")
+
+
+def _value(value: str | SecretRef | ConfigMapRef, reason: str) -> Iterator[Prerequisite]:
+    if isinstance(value, SecretRef):
+        one = Prerequisite("Secret", value.secret, (reason,), keys=(value.key,))
+    elif isinstance(value, ConfigMapRef):
+        one = Prerequisite("ConfigMap", value.config_map, (reason,), keys=(value.key,))
+    else:
+        return
+    yield one._replace(optional=True, optional_keys=one.keys) if value.optional else one
+
+
+def _whole(server: Server) -> Iterator[Prerequisite]:
+    for item in server.env_from:
+        kind = "Secret" if item.kind == "secret" else "ConfigMap"
+        yield Prerequisite(kind, item.name, ("envFrom",), optional=item.optional)
+
+
+def _of_the_cluster(server: Server) -> Iterator[Prerequisite]:
+    if server.expose and server.expose.tls_secret and server.expose.type == "Ingress":
+        keys = ("tls.crt", "tls.key")
+        yield Prerequisite("Secret", server.expose.tls_secret, ("expose.tls",), keys=keys, type="kubernetes.io/tls")
+    for name in server.image_pull_secrets:
+        kind = "kubernetes.io/dockerconfigjson"
+        yield Prerequisite("Secret", name, ("imagePullSecrets",), keys=(".dockerconfigjson",), type=kind)
+
+
+def _identity(server: Server) -> Iterator[Prerequisite]:
+    account = server.service_account
+    if not account.create and account.name != "default":
+        yield Prerequisite("ServiceAccount", account.name, ("serviceAccount",))
+
+
+def _classes(server: Server) -> Iterator[Prerequisite]:
+    for volume in server.storage:
+        if volume.storage_class:
+            yield Prerequisite("StorageClass", volume.storage_class, (f"storage.{volume.name}",), "cluster")
+        else:
+            yield Prerequisite(COMPONENT, "a default StorageClass", (f"storage.{volume.name}",), "cluster")
+    runtime = server.sandbox and server.sandbox.runtime_class
+    if server.runtime_class and not (runtime and runtime.create and runtime.name == server.runtime_class):
+        yield Prerequisite("RuntimeClass", server.runtime_class, ("runtimeClass",), "cluster")
+    if runtime and not runtime.create:
+        yield Prerequisite("RuntimeClass", runtime.name, ("sandbox.runtimeClass",), "cluster")
+    if server.scheduling.priority_class:
+        yield Prerequisite("PriorityClass", server.scheduling.priority_class, ("scheduling",), "cluster")
+    if server.expose and server.expose.type == "Ingress" and server.expose.class_name:
+        yield Prerequisite("IngressClass", server.expose.class_name, ("expose.className",), "cluster")
+
+
+def _custom_resources(server: Server) -> Iterator[Prerequisite]:
+    """The definitions of the custom resources that are rendered, and what they refer to."""
+
+    def crd(name: str, reason: str) -> Prerequisite:
+        return Prerequisite("CustomResourceDefinition", name, (reason,), "cluster")
+
+    monitoring, expose = server.monitoring, server.expose
+    if monitoring and monitoring.scrape == "ServiceMonitor":
+        yield crd("servicemonitors.monitoring.coreos.com", "monitoring")
+    if monitoring and monitoring.alerts:
+        yield crd("prometheusrules.monitoring.coreos.com", "monitoring.alerts")
+    if expose and expose.type == "HTTPRoute":
+        yield crd("httproutes.gateway.networking.k8s.io", "expose")
+        if expose.gateway:
+            place = expose.gateway.namespace or ""
+            yield Prerequisite("Gateway", expose.gateway.name, ("expose.gateway",), namespace=place)
+    for secret in server.external_secrets:
+        yield crd("externalsecrets.external-secrets.io", "externalSecrets")
+        scope: Scope = "namespace" if secret.store_kind == "SecretStore" else "cluster"
+        yield Prerequisite(secret.store_kind, secret.store, (f"externalSecrets.{secret.name}",), scope)
+
+
+def _isolation(provider: NetworkPolicyProvider) -> Iterator[Prerequisite]:
+    """Who enforces the network rules."""
+    reason = ("network",)
+    if provider == "cilium":
+        crd = "ciliumnetworkpolicies.cilium.io"
+        yield Prerequisite("CustomResourceDefinition", crd, reason, "cluster")
+        yield Prerequisite(COMPONENT, "Cilium as the network plugin (CNI), with its DNS proxy", reason, "cluster")
+    elif provider == "kubernetes":
+        yield Prerequisite(COMPONENT, "a network plugin (CNI) that enforces NetworkPolicies", reason, "cluster")
+
+
+def _components(server: Server) -> Iterator[Prerequisite]:
+    """What runs in the cluster. Without it the objects are accepted and do nothing."""
+    if server.expose:
+        reason = "expose"
+        name = "an ingress controller" if server.expose.type == "Ingress" else "a controller of the Gateway API"
+        yield Prerequisite(COMPONENT, name, (reason,), "cluster")
+    if server.autoscaling:
+        yield Prerequisite(COMPONENT, "the metrics server (metrics.k8s.io)", ("autoscaling",), "cluster")
+    if server.gpu:
+        name = "nodes with NVIDIA GPUs, their device plugin and GPU feature discovery"
+        yield Prerequisite(COMPONENT, name, ("gpu",), "cluster")
+    runtime = server.sandbox and server.sandbox.runtime_class
+    if runtime and runtime.create:
+        name = f"nodes whose container runtime has the handler {runtime.handler}"
+        yield Prerequisite(COMPONENT, name, ("sandbox.runtimeClass",), "cluster")
+
+
+_SOURCES: tuple[Callable[[Server], Iterator[Prerequisite]], ...] = (
+    _namespaces,
+    _references,
+    _identity,
+    _classes,
+    _custom_resources,
+    _components,
+)
+
+# ---------------------------------------------------------------------------------------------
+# As data and as text.
+
+
+def as_data(server: Server, namespace: str, provider: NetworkPolicyProvider = "kubernetes") -> dict[str, JSON]:
+    """Plain data of one server's prerequisites; nothing that does not apply is in it."""
+    return {
+        "server": server.name,
+        "namespace": namespace,
+        "prerequisites": [_data(one, namespace) for one in prerequisites(server, provider)],
+    }
+
+
+def _data(one: Prerequisite, namespace: str) -> dict[str, JSON]:
+    fields: dict[str, JSON] = {
+        "kind": one.kind,
+        "name": one.name,
+        "namespace": one.namespace or (namespace if one.scope == "namespace" else ""),
+        "type": one.type,
+        "keys": list(one.keys),
+        "optionalKeys": list(one.optional_keys),
+        "optional": one.optional,
+        "neededBy": [f"spec.{reason}" for reason in one.reasons],
+    }
+    return {name: value for name, value in fields.items() if value not in ("", [], False)}
+
+
+def as_json(servers: Sequence[Server], namespace: str, provider: NetworkPolicyProvider = "kubernetes") -> str:
+    """One object for one server, a list for several."""
+    data: list[JSON] = [as_data(server, namespace, provider) for server in servers]
+    return json.dumps(data[0] if len(data) == 1 else data, indent=2, ensure_ascii=True) + "\n"
+
+
+def as_markdown(server: Server, namespace: str, provider: NetworkPolicyProvider = "kubernetes") -> str:
+    """A list to tick off."""
+    lines = [
+        f"# What server {server.name} needs before it is applied",
+        "",
+        f"In namespace `{namespace}` unless it says otherwise. "
+        "As data: `prerequisites.json`, or `mcpctl prerequisites --output json`.",
+        "",
+    ]
+    lines += [f"- [ ] {_sentence(one)}" for one in prerequisites(server, provider)]
+    return "\n".join(lines) + "\n"
+
+
+def _sentence(one: Prerequisite) -> str:
+    what = one.name if one.kind == COMPONENT else f"{one.kind} `{one.name}`"
+    if one.keys:
+        what += f" with {'key' if len(one.keys) == 1 else 'keys'} {', '.join(_key(one, key) for key in one.keys)}"
+    if one.type:
+        what += f", of type `{one.type}`"
+    if one.namespace:
+        what += f", in namespace `{one.namespace}`"
+    reasons = ", ".join(f"`spec.{reason}`" for reason in one.reasons)
+    return f"{what}{' (optional)' if one.optional else ''}: for {reasons}"
+
+
+def _key(one: Prerequisite, key: str) -> str:
+    alone = key in one.optional_keys and not one.optional
+    return f"`{key}` (optional)" if alone else f"`{key}`"

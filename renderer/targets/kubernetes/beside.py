@@ -1,0 +1,66 @@
+"""Files of a tree that stand beside the manifests: nothing applies them, and a stream has none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from renderer.model import JSON, Options, Rendered, Server
+from renderer.prerequisites import Prerequisite, as_json, as_markdown, prerequisites
+from renderer.render import render
+
+_KUSTOMIZATION = "kubernetes/kustomization.yaml.j2"
+_SECRETS = "kubernetes/secret.yaml.example.j2"
+
+
+def beside(servers: Sequence[Server], documents: Sequence[Rendered], options: Options) -> list[Rendered]:
+    """What each server needs, its Secrets without values, and for kustomize what lies in each folder."""
+    files: list[Rendered] = []
+    for server in servers:
+        texts = dict(_texts(server, options))
+        files += [_plain(f"{server.name}/{name}", text, f"server {server.name}") for name, text in texts.items()]
+    return [*files, *_kustomizations(servers, documents)]
+
+
+def _plain(path: str, text: str, subject: str) -> Rendered:
+    """Without a template: nobody parses it."""
+    return Rendered(path, text, "", {}, subject)
+
+
+def _texts(server: Server, options: Options) -> Iterator[tuple[str, str]]:
+    yield "PREREQUISITES.md", as_markdown(server, options.namespace, options.network_policy_provider)
+    yield "prerequisites.json", as_json([server], options.namespace, options.network_policy_provider)
+    secrets = [one for one in prerequisites(server) if one.kind == "Secret"]
+    if secrets:
+        values: dict[str, JSON] = {
+            "server": server.name,
+            "namespace": options.namespace,
+            "secrets": [_secret(secret) for secret in secrets],
+        }
+        yield "secret.yaml.example", render(_SECRETS, values)
+
+
+def _secret(secret: Prerequisite) -> dict[str, JSON]:
+    return {
+        "name": secret.name,
+        "type": secret.type,
+        "keys": [{"name": key, "optional": key in secret.optional_keys} for key in secret.keys],
+        "reasons": ", ".join(f"spec.{reason}" for reason in secret.reasons),
+        "optional": secret.optional,
+    }
+
+
+def _kustomizations(servers: Sequence[Server], documents: Sequence[Rendered]) -> Iterator[Rendered]:
+    """One for each folder, and one above them all, in the order of application."""
+    folders: dict[str, list[str]] = {"": [], **{server.name: [] for server in servers}}
+    for document in documents:
+        folder, _, name = document.path.rpartition("/")
+        folders[folder].append(name)
+    shared = folders.pop("")
+    for folder, names in folders.items():
+        yield _kustomization(f"{folder}/", names, f"server {folder}")
+    if shared or folders:
+        yield _kustomization("", [*shared, *folders], "all servers")
+
+
+def _kustomization(prefix: str, resources: Sequence[str], subject: str) -> Rendered:
+    return _plain(f"{prefix}kustomization.yaml", render(_KUSTOMIZATION, {"resources": list(resources)}), subject)

@@ -1,0 +1,230 @@
+"""Every policy rule, fired, accepted, and explained."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from renderer import assets
+from renderer.errors import Severity, UsageMistake
+from renderer.pipeline import Output, read, render
+from renderer.policy import parse_levels
+from renderer.policy.catalogue import RULES
+from renderer.registry import target
+from tests.specs import HTTP, IMAGE, NPM, OPTIONS, as_stream, spec
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
+#: Of a form that only tokens have, and valid nowhere.
+TOKEN = "ghp_" + "aB3dE6gH9j" * 3 + "aB3dE6"
+DISORDER = "3f786850e387550fdab836ed7e6dc881de23001b"
+CONTAINER = "/spec/template/spec/containers/0"
+
+
+def run(target_name: str, levels: dict[str, Any], **fields: Any) -> Output:
+    from io import BytesIO
+
+    specs = read(["-"], BytesIO(as_stream(spec(**fields))), parse_levels(f"{k}={v}" for k, v in levels.items()))
+    return render(specs, target(target_name), OPTIONS)
+
+
+def add(path: str, value: Any) -> dict[str, Any]:
+    """A patch of the Deployment."""
+    return {"patches": [{"kind": "Deployment", "json": [{"op": "add", "path": path, "value": value}]}]}
+
+
+def compose(merge: dict[str, Any]) -> dict[str, Any]:
+    """A patch of the compose service."""
+    return {"patches": [{"target": "compose", "kind": "service", "merge": merge}]}
+
+
+def role(rules: Any) -> dict[str, Any]:
+    """A patch of a ClusterRole, which a sandbox brings."""
+    patch = {"kind": "ClusterRole", "merge": {"rules": rules}}
+    return {"sandbox": {"namespace": "boxes"}, "serviceAccount": {"automountToken": True}, "patches": [patch]}
+
+
+def image(name: str) -> dict[str, Any]:
+    return {"image": name, "transport": HTTP}
+
+
+def volume(path: str) -> dict[str, Any]:
+    return {"spec": {"template": {"spec": {"volumes": [{"name": "x", "hostPath": {"path": path}}]}}}}
+
+
+SIDECAR = {"name": "side", "image": "registry.example.com/side", "env": {"PASSWORD": "hunter2"}}
+STDIO = {"package": NPM, "transport": {"type": "stdio"}}
+RULE_CASES: list[tuple[str, str, dict[str, Any]]] = [
+    ("cluster-wide-rights", "kubernetes", role([{"apiGroups": [""], "resources": ["pods"], "verbs": ["*"]}])),
+    ("cluster-wide-rights", "kubernetes", role([{"apiGroups": [""], "resources": ["*"], "verbs": ["get"]}])),
+    ("cluster-wide-rights", "kubernetes", role([{"apiGroups": ["*"], "resources": ["x"], "verbs": ["get"]}])),
+    ("cluster-wide-rights", "kubernetes", role([{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}])),
+    ("cluster-wide-rights", "kubernetes", role([{"apiGroups": [""], "resources": ["x"], "verbs": ["escalate"]}])),
+    ("docker-socket", "compose", compose({"volumes": ["/var/run/docker.sock:/var/run/docker.sock"]})),
+    ("docker-socket", "kubernetes", {"patches": [{"kind": "Deployment", "merge": volume("/run/docker.sock")}]}),
+    ("host-path", "compose", compose({"volumes": [{"type": "bind", "source": "/etc", "target": "/host"}]})),
+    ("host-path", "kubernetes", {"patches": [{"kind": "Deployment", "merge": volume("/etc")}]}),
+    ("privileged", "compose", compose({"privileged": True})),
+    ("privileged", "compose", compose({"pid": "host"})),
+    ("privileged", "kubernetes", add("/spec/template/spec/hostPID", True)),
+    ("privileged", "kubernetes", add(f"{CONTAINER}/securityContext/privileged", True)),
+    ("limits", "compose", compose({"deploy": {"resources": {"limits": {"memory": None}}}})),
+    (
+        "limits",
+        "kubernetes",
+        {"patches": [{"kind": "Deployment", "json": [{"op": "remove", "path": f"{CONTAINER}/resources/limits/cpu"}]}]},
+    ),
+    ("image-tag", "kubernetes", image("registry.example.com:5000/demo")),
+    ("image-tag", "compose", image("registry.example.com/demo:latest")),
+    ("image-tag", "kubernetes", {"sidecars": [{"name": "side", "image": "registry.example.com/side:main"}]}),
+    ("image-tag", "kubernetes", add(f"{CONTAINER}/image", "registry.example.com/demo:edge")),
+    ("image-tag", "compose", compose({"image": "registry.example.com/demo"})),
+    ("ingress-tls", "kubernetes", {"expose": {"host": "mcp.example.com"}}),
+    (
+        "ingress-tls",
+        "kubernetes",
+        {
+            "expose": {"host": "mcp.example.com", "tls": {"secret": "tls"}},
+            "patches": [{"kind": "Ingress", "merge": {"spec": {"tls": None}}}],
+        },
+    ),
+    ("loader-variable", "kubernetes", {"env": {"LD_PRELOAD": "/x.so"}}),
+    ("loader-variable", "kubernetes", {"env": {"PATH": {"secret": "x", "key": "y"}}}),
+    ("loader-variable", "kubernetes", add(f"{CONTAINER}/env", [{"name": "LD_AUDIT", "value": "/x.so"}])),
+    ("loader-variable", "compose", compose({"environment": {"PATH": "/x"}})),
+    ("published-everywhere", "compose", {"network": {"publish": {"address": "0.0.0.0"}}}),
+    ("published-everywhere", "compose", compose({"ports": ["9999:8080"]})),
+    ("secret-literal", "kubernetes", {"env": {"VALUE": TOKEN}}),
+    ("secret-literal", "kubernetes", {"args": ["--password", "hunter2"]}),
+    ("secret-literal", "kubernetes", {"args": ["--password=hunter2"]}),
+    ("secret-literal", "kubernetes", {"command": ["/server", "postgres://me:hunter2@db/x"]}),
+    ("secret-literal", "kubernetes", {"files": {"/a.yaml": {"content": "a: b\npassword: hunter2\n"}}}),
+    ("secret-literal", "kubernetes", add(f"{CONTAINER}/args", ["--token", TOKEN])),
+    ("secret-literal", "compose", compose({"environment": {"DB_PASSWORD": "hunter2"}})),
+    ("high-entropy", "kubernetes", {"env": {"VALUE": DISORDER}}),
+    ("service-account-token", "kubernetes", {"serviceAccount": {"automountToken": True}}),
+    ("service-account-token", "kubernetes", add("/spec/template/spec/automountServiceAccountToken", True)),
+    ("stateful-replicas", "kubernetes", {**STDIO, "replicas": 3}),
+    ("stateful-replicas", "kubernetes", {**STDIO, "autoscaling": {"min": 1, "max": 3}}),
+    ("unrestricted-egress", "kubernetes", {}),
+    ("image-digest", "kubernetes", {}),
+]
+
+
+@pytest.mark.parametrize(("name", "target_name", "fields"), RULE_CASES, ids=lambda v: v if isinstance(v, str) else "")
+def test_fired_and_accepted(name: str, target_name: str, fields: dict[str, Any]) -> None:
+    rule = f"policy/{name}"
+    on = {name: "error"}
+    fired = [p for p in run(target_name, on, **fields).problems if p.rule == rule]
+    assert {p.severity for p in fired} == {Severity.ERROR}
+    accepted = {"rule": rule, "reason": "our own reason", "until": "2027-01-31"}
+    told = run(target_name, on, **fields, accept=[accepted]).problems
+    assert [p.severity for p in told if p.rule == rule] == [Severity.WARNING] * len(fired)
+    for problem in (p for p in told if p.rule == rule):
+        assert problem.message.startswith("accepted: ")
+        assert problem.hint == "the reason given: our own reason (until 2027-01-31)"
+    assert "policy/accepts-nothing" not in [p.rule for p in told]
+    off = run(target_name, {name: "off"}, **fields, accept=[accepted]).problems
+    assert {"policy/accepts-nothing", rule}.isdisjoint(p.rule for p in off)
+
+
+def test_no_message_holds_the_value() -> None:
+    for name, target_name, fields in RULE_CASES:
+        for problem in run(target_name, {name: "error"}, **fields).problems:
+            assert "hunter2" not in problem.message + problem.hint
+            assert TOKEN not in problem.message + problem.hint
+
+
+def test_every_rule_has_fired() -> None:
+    assert {f"policy/{name}" for name, _, _ in RULE_CASES} == set(RULES)
+
+
+def test_by_default_each_rule_has_the_level_of_the_table() -> None:
+    for name, target_name, fields in RULE_CASES:
+        rule = f"policy/{name}"
+        levels = {str(p.severity) for p in run(target_name, {}, **fields).problems if p.rule == rule}
+        assert (levels or {"off"}) == {RULES[rule].level}
+
+
+def test_a_patch_brings_its_finding_to_its_own_place() -> None:
+    (problem,) = [p for p in run("compose", {}, **compose({"privileged": True})).problems if "policy" in p.rule]
+    assert problem.place.file == "<stdin>"
+
+
+@pytest.mark.parametrize(("target_name", "rule"), [("kubernetes", "host-path"), ("compose", "image-tag")])
+def test_accepting_what_does_not_fire(target_name: str, rule: str) -> None:
+    accept = [{"rule": f"policy/{rule}", "reason": "our own reason"}]
+    problems = run(target_name, {}, accept=accept).problems
+    assert [(p.rule, p.path, p.severity) for p in problems if "policy/" in p.rule] == [
+        ("policy/accepts-nothing", "spec.accept[0].rule", Severity.WARNING)
+    ]
+
+
+def test_a_patch_of_the_other_target_may_be_what_is_accepted() -> None:
+    accept = [{"rule": "policy/privileged", "reason": "our own reason"}]
+    assert run("kubernetes", {}, accept=accept, **compose({"privileged": True})).problems == ()
+
+
+def test_acceptances_stand_in_the_output() -> None:
+    accept = [{"rule": "policy/image-tag", "reason": "costs $5 to mend", "until": "2027-01-31"}]
+    kubernetes = run("kubernetes", {}, **image("demo"), accept=accept)
+    told = "mcpctl.io/accepted: 'policy/image-tag: costs $5 to mend (until 2027-01-31)'"
+    holders = [d.path for d in kubernetes.documents if "mcpctl.io/accepted" in d.text]
+    assert holders == ["demo/deployment.yaml"]
+    assert any(told in d.text.replace('"', "'") for d in kubernetes.documents)
+    composed = run("compose", {}, **image("demo"), accept=accept)
+    assert any(told.replace("$", "$$") in d.text.replace('"', "'") for d in composed.documents)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MAX_TOKENS", "4096"),
+        ("TOKEN_FILE", "/run/secrets/token"),
+        ("SECRET_NAME", "github-token"),
+        ("PASSWORD", "${DB_PASSWORD}"),
+        ("API_KEY", "<your-key>"),
+        ("TOKENIZER", "cl100k_base"),
+        ("API_URL", "https://api.example.com/v1/projects/12345"),
+        ("TOOLSETS", "repos,issues,pull_requests,discussions"),
+        ("PATHS", "/usr/local/lib/node_modules/server-3/index.js"),
+        ("REQUEST_ID", "a8f5f167-f44f-4964-e6c9-98d9e8f1b2a1"),
+        ("IMAGE", IMAGE),
+    ],
+)
+def test_what_is_no_secret(name: str, value: str) -> None:
+    assert run("kubernetes", {}, env={name: value}).problems == ()
+
+
+def test_a_private_key_in_a_file() -> None:
+    text = "key: |\n  -----BEGIN RSA PRIVATE KEY-----\n  " + "MIIEpAIBAAKCAQEA7" * 3 + "\n"
+    (problem,) = run("kubernetes", {"high-entropy": "off"}, files={"/a.pem": {"content": text}}).problems
+    assert problem.message.startswith("looks like a secret in line 2 of the content (Private Key)")
+
+
+def test_levels_of_a_run() -> None:
+    assert parse_levels(["policy/limits=off", "image-digest=error"]) == {
+        "policy/limits": "off",
+        "policy/image-digest": "error",
+    }
+    with pytest.raises(UsageMistake, match="did you mean 'policy/host-path'"):
+        parse_levels(["host-pth=off"])
+    with pytest.raises(UsageMistake, match="write limits=error"):
+        parse_levels(["limits=never"])
+
+
+def test_the_schema_knows_every_rule() -> None:
+    accept = assets.schema("mcpserver")["$defs"]["spec"]["properties"]["accept"]
+    assert accept["items"]["properties"]["rule"]["enum"] == list(RULES)
+
+
+def test_the_page_explains_every_rule() -> None:
+    sections = re.split(r"^## ", DOCUMENT, flags=re.MULTILINE)
+    pages = {text.partition("\n")[0]: text for text in sections if text.startswith("policy/")}
+    assert list(pages) == list(RULES)
+    for rule, text in pages.items():
+        assert f"Level: {RULES[rule].level}." in text
+        assert [f"**{part}**" in text for part in ("What", "Why", "Mend", "Accept")] == [True] * 4
+        assert f"| [`{rule}`](#{rule.replace('/', '')}) | {RULES[rule].level} |" in DOCUMENT

@@ -1,0 +1,103 @@
+"""What stands beside the manifests of a tree: prerequisites, Secrets without values, lists for kustomize."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from renderer.model import JSON
+from renderer.pipeline import Output, read, render, tree
+from renderer.registry import TARGETS, target
+from renderer.write import write
+from tests.fields import EXAMPLES
+from tests.oracles import kustomize
+from tests.specs import OPTIONS, read_specs, spec
+
+SECRETS: dict[str, JSON] = {
+    "env": {
+        "A": {"secret": "one", "key": "a"},
+        "B": {"secret": "one", "key": "y", "optional": True},
+        "C": {"configMap": "c", "key": "k"},
+    },
+    "envFrom": [{"secret": "whole", "optional": True}],
+    "expose": {"host": "a.example", "tls": {"secret": "tls"}},
+}
+
+
+def files(*documents: JSON) -> dict[str, str]:
+    specs = read_specs(*documents)
+    output = render(specs, target("kubernetes"), OPTIONS)
+    return {document.path: document.text for document in tree(specs, output, target("kubernetes"), OPTIONS)}
+
+
+def test_a_stream_has_none_of_it() -> None:
+    output = render(read_specs(spec(**SECRETS)), target("kubernetes"), OPTIONS._replace(one_stream=True))
+    assert all(document.template for document in output.documents)
+
+
+def test_every_server_has_its_prerequisites_as_data_and_as_text() -> None:
+    found = files(spec("one", **SECRETS), spec("two"))
+    for name in ("one", "two"):
+        assert json.loads(found[f"{name}/prerequisites.json"])["server"] == name
+        assert f"What server {name} needs" in found[f"{name}/PREREQUISITES.md"]
+
+
+def test_secrets_with_their_keys_and_never_a_value() -> None:
+    text = files(spec(**SECRETS))["demo/secret.yaml.example"]
+    secrets: list[Any] = [document for document in yaml.safe_load_all(text) if document]
+    assert [(s["apiVersion"], s["kind"], s["metadata"]["name"], s["type"]) for s in secrets] == [
+        ("v1", "Secret", "one", "Opaque"),
+        ("v1", "Secret", "whole", "Opaque"),
+        ("v1", "Secret", "tls", "kubernetes.io/tls"),
+    ]
+    assert [s["stringData"] for s in secrets] == [{"a": "", "y": ""}, {}, {"tls.crt": "", "tls.key": ""}]
+    assert {s["metadata"]["namespace"] for s in secrets} == {OPTIONS.namespace}
+    assert '  "y": "" # optional\n' in text
+    assert "# The server starts without it.\n" in text
+
+
+def test_no_example_of_secrets_where_there_are_none() -> None:
+    keys: JSON = [{"key": "a", "remoteKey": "x"}]
+    made: JSON = [{"name": "one", "store": {"name": "vault"}, "keys": keys}]
+    for found in (files(spec()), files(spec(env={"A": {"secret": "one", "key": "a"}}, externalSecrets=made))):
+        assert "demo/secret.yaml.example" not in found
+
+
+def test_kustomize_lists_what_is_rendered_in_order() -> None:
+    found = files(spec("one"), spec("two", sandbox={}))
+    assert yaml.safe_load(found["kustomization.yaml"]) == {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": ["namespace.yaml", "one", "two"],
+    }
+    one, two = (yaml.safe_load(found[f"{name}/kustomization.yaml"])["resources"] for name in ("one", "two"))
+    assert one == ["serviceaccount.yaml", "networkpolicy.yaml", "service.yaml", "deployment.yaml"]
+    assert two[0] == "sandbox-namespace.yaml"
+    listed = {"namespace.yaml", *(f"one/{name}" for name in one), *(f"two/{name}" for name in two)}
+    assert listed == {path for path in found if path.endswith(".yaml") and "kustomization" not in path}
+
+
+def test_nothing_beside_nothing() -> None:
+    empty = read_specs()
+    assert tree(empty, Output((), ()), target("kubernetes"), OPTIONS) == ()
+
+
+@pytest.mark.parametrize("name", sorted(TARGETS))
+def test_paths_are_distinct(name: str) -> None:
+    specs = read([str(EXAMPLES)])
+    found = tree(specs, render(specs, target(name), OPTIONS), target(name), OPTIONS)
+    paths = [document.path for document in found]
+    assert len(set(paths)) == len(paths)
+
+
+def test_kustomize_builds_every_folder(tmp_path: Path) -> None:
+    specs = read([str(EXAMPLES)])
+    output = render(specs, target("kubernetes"), OPTIONS)
+    write(tmp_path, {d.path: d.text for d in tree(specs, output, target("kubernetes"), OPTIONS)})
+    built = kustomize(tmp_path)
+    assert sorted(built) == sorted((d.identity[0], d.identity[1]) for d in output.documents)
+    assert kustomize(tmp_path / "panda")

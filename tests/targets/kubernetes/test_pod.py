@@ -1,0 +1,167 @@
+"""Nodes, GPUs, identity, stopping, further containers: each on and off."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from renderer.check.kubernetes_schema import versions
+from renderer.errors import errors_in
+from renderer.model import JSON
+from tests.specs import IMAGE, OPTIONS, rendered, rules, spec, texts
+
+SELECTOR = {"matchLabels": {"mcpctl.io/server": "demo"}}
+
+
+def deployment(**fields: JSON) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(texts("kubernetes", spec(**fields))["demo/deployment.yaml"])
+    return found
+
+
+def pod(**fields: JSON) -> dict[str, Any]:
+    found: dict[str, Any] = deployment(**fields)["spec"]["template"]["spec"]
+    return found
+
+
+def test_nothing_is_asked_of_the_cluster_unless_the_spec_does() -> None:
+    found = pod()
+    absent = ("affinity", "nodeSelector", "tolerations", "topologySpreadConstraints", "priorityClassName")
+    assert not [key for key in (*absent, "runtimeClassName", "imagePullSecrets", "initContainers") if key in found]
+    assert len(found["containers"]) == 1
+    assert "lifecycle" not in found["containers"][0]
+    assert found["terminationGracePeriodSeconds"] == 30
+    assert found["automountServiceAccountToken"] is False
+    assert deployment()["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+
+
+def test_anti_affinity() -> None:
+    term = {"labelSelector": SELECTOR, "topologyKey": "kubernetes.io/hostname"}
+    preferred = [{"weight": 100, "podAffinityTerm": term}]
+    assert pod(scheduling={"antiAffinity": "preferred"})["affinity"] == {
+        "podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": preferred}
+    }
+    assert pod(scheduling={"antiAffinity": "required"})["affinity"] == {
+        "podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}
+    }
+    assert "affinity" not in pod(scheduling={"antiAffinity": "none"})
+
+
+def test_scheduling() -> None:
+    found = pod(
+        scheduling={
+            "nodeSelector": {"a": "b"},
+            "tolerations": [{"key": "k", "operator": "Exists", "effect": "NoExecute", "seconds": 0}],
+            "topologySpread": [{"topologyKey": "zone"}],
+            "priorityClassName": "high",
+        },
+        runtimeClass="gvisor",
+        imagePullSecrets=["one", "two"],
+    )
+    assert found["nodeSelector"] == {"a": "b"}
+    assert found["tolerations"] == [{"key": "k", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 0}]
+    (spread,) = found["topologySpreadConstraints"]
+    assert spread == {
+        "maxSkew": 1,
+        "topologyKey": "zone",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": SELECTOR,
+    }
+    assert (found["priorityClassName"], found["runtimeClassName"]) == ("high", "gvisor")
+    assert found["imagePullSecrets"] == [{"name": "one"}, {"name": "two"}]
+
+
+def test_a_gpu_is_a_limit_a_toleration_and_with_a_product_an_affinity() -> None:
+    found = pod(gpu={"product": "NVIDIA-H100-80GB-HBM3", "count": 2})
+    resources = found["containers"][0]["resources"]
+    assert resources["limits"]["nvidia.com/gpu"] == resources["requests"]["nvidia.com/gpu"] == 2
+    assert found["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
+    (term,) = found["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    assert term == {
+        "matchExpressions": [{"key": "nvidia.com/gpu.product", "operator": "In", "values": ["NVIDIA-H100-80GB-HBM3"]}]
+    }
+    assert "affinity" not in pod(gpu={})
+
+
+def test_a_gpu_in_compose_is_a_reserved_device_and_its_product_is_told() -> None:
+    output = rendered("compose", spec(gpu={"product": "NVIDIA-L4", "count": 1}, health={"enabled": False}))
+    (service,) = yaml.safe_load(output.documents[0].text)["services"].values()
+    devices = service["deploy"]["resources"]["reservations"]["devices"]
+    assert devices == [{"driver": "nvidia", "count": 1, "capabilities": ["gpu"]}]
+    assert [problem.path for problem in output.problems] == ["spec.gpu.product"]
+    assert errors_in(output.problems) == []
+
+
+@pytest.mark.parametrize("version", versions())
+def test_pre_stop_is_rendered_where_kubernetes_waits_by_itself(version: str) -> None:
+    options = OPTIONS._replace(kubernetes_version=version)
+    output = rendered("kubernetes", spec(shutdown={"graceSeconds": 60, "preStopSeconds": 10}), options=options)
+    text = next(document.text for document in output.documents if document.path == "demo/deployment.yaml")
+    container = yaml.safe_load(text)["spec"]["template"]["spec"]["containers"][0]
+    if int(version.partition(".")[2]) >= 30:
+        assert container["lifecycle"] == {"preStop": {"sleep": {"seconds": 10}}}
+        assert output.problems == ()
+    else:
+        assert "lifecycle" not in container
+        assert "# NOT RENDERED: a wait of 10 seconds" in text
+        assert rules(output.problems) == ["kubernetes/pre-stop-not-rendered"]
+    assert errors_in(output.problems) == []
+
+
+def test_grace_is_compose_s_too() -> None:
+    (text,) = texts("compose", spec(shutdown={"graceSeconds": 75}, health={"enabled": False})).values()
+    (service,) = yaml.safe_load(text)["services"].values()
+    assert service["stop_grace_period"] == "75s"
+
+
+def test_rollout() -> None:
+    found = deployment(rollout={"maxSurge": "25%", "maxUnavailable": 2})["spec"]["strategy"]["rollingUpdate"]
+    assert found == {"maxSurge": "25%", "maxUnavailable": 2}
+
+
+def test_the_account_s_annotations_are_on_the_account_alone() -> None:
+    found = texts("kubernetes", spec(serviceAccount={"annotations": {"example.com/role": "r"}, "automountToken": True}))
+    assert [path for path, text in found.items() if "example.com/role" in text] == ["demo/serviceaccount.yaml"]
+    account = yaml.safe_load(found["demo/serviceaccount.yaml"])
+    workload = yaml.safe_load(found["demo/deployment.yaml"])
+    assert account["automountServiceAccountToken"] is True
+    assert workload["spec"]["template"]["spec"]["automountServiceAccountToken"] is True
+
+
+def test_further_containers_are_restricted_and_share_what_the_server_has() -> None:
+    one: JSON = {
+        "name": "one",
+        "image": "registry.example.com/one:1",
+        "args": ["$(A)"],
+        "env": {"A": {"configMap": "c", "key": "k"}},
+        "mounts": [
+            {"source": "data", "path": "/other", "readOnly": True},
+            {"source": "/etc/a.yaml", "path": "/a.yaml"},
+            {"source": "/tmp"},
+        ],
+    }
+    found = pod(
+        storage=[{"name": "data", "size": "1Gi", "mountPath": "/data"}],
+        files={"/etc/a.yaml": {"content": "x"}},
+        sidecars=[one],
+        initContainers=[{"name": "two", "image": "registry.example.com/two:1", "size": "large"}],
+    )
+    server, sidecar = found["containers"]
+    (init,) = found["initContainers"]
+    assert sidecar["securityContext"] == init["securityContext"] == server["securityContext"]
+    assert sidecar["resources"] == server["resources"]
+    assert init["resources"]["limits"]["memory"] == "8Gi"
+    assert sidecar["args"] == ["$$(A)"]
+    assert sidecar["env"] == [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "k"}}}]
+    assert sidecar["volumeMounts"] == [
+        {"name": "data", "mountPath": "/other", "readOnly": True},
+        {"name": "files", "mountPath": "/a.yaml", "subPath": "a.yaml", "readOnly": True},
+        {"name": "writable-0", "mountPath": "/tmp"},
+    ]
+
+
+def test_the_bridge_is_copied_before_the_spec_s_own_init_containers() -> None:
+    own: JSON = [{"name": "own", "image": "registry.example.com/own:1"}]
+    found = pod(image=IMAGE, command=["/server"], initContainers=own)
+    assert [container["name"] for container in found["initContainers"]] == ["bridge", "own"]
