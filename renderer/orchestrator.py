@@ -1,0 +1,226 @@
+"""What starts, stops and watches servers: one Protocol for every runtime, and the values that it speaks in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import StrEnum
+from typing import Literal, NamedTuple, Protocol
+
+from renderer.model import JSON, Rendered, Server
+
+#: Told as it happens: one line for people. Never holds the value of a secret.
+Progress = Callable[[str], None]
+
+
+class DockerConfig(NamedTuple):
+    """``host`` and ``port`` (TCP) instead of ``socket_path`` where they are set. All servers join ``network``."""
+
+    socket_path: str = "/var/run/docker.sock"
+    host: str | None = None
+    port: int | None = None
+    network: str = "mcpctl-network"
+
+
+class KubernetesConfig(NamedTuple):
+    """``kubeconfig`` and ``context`` None: what kubectl would take, which is looked up and shown, never assumed."""
+
+    namespace: str = "mcpctl"
+    kubeconfig: str | None = None
+    context: str | None = None
+    in_cluster: bool = False
+
+
+class OrchestratorConfig(NamedTuple):
+    """Which runtime, and how it is reached. Made by ``settings`` from file, environment and command line."""
+
+    type: str = "docker"
+    docker: DockerConfig = DockerConfig()
+    kubernetes: KubernetesConfig = KubernetesConfig()
+
+
+class InstanceState(StrEnum):
+    """What a runtime says of an instance, in the words of Kubernetes' pod phases, and of the MCP check.
+
+    READY means that an MCP ``initialize`` was answered; RUNNING only that the runtime believes in it.
+    """
+
+    PENDING = "pending"
+    RUNNING = "running"
+    READY = "ready"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    UNKNOWN = "unknown"
+
+
+class Handshake(NamedTuple):
+    """What a server said of itself when it was asked: MCP ``initialize``, then ``tools/list``."""
+
+    server_name: str
+    server_version: str
+    protocol_version: str
+    tools: int
+
+
+class Replica(NamedTuple):
+    """One pod, or one container. ``started`` is the runtime's time stamp (RFC 3339), empty before the start."""
+
+    name: str
+    state: InstanceState
+    image: str = ""
+    restarts: int = 0
+    started: str = ""
+    reason: str = ""
+
+
+class InstanceStatus(NamedTuple):
+    """One server as it runs. ``reason`` is the last one in plain words, empty where all is well.
+
+    ``id`` is what ``start_server`` returned: the name that all its objects carry. ``where`` is the namespace, or the
+    compose project. ``endpoint`` is a URL or a name and port, empty where nothing can connect.
+    """
+
+    id: str
+    server: str
+    where: str
+    state: InstanceState
+    desired: int
+    ready: int
+    replicas: tuple[Replica, ...] = ()
+    endpoint: str = ""
+    reason: str = ""
+    handshake: Handshake | None = None
+
+    @property
+    def image(self) -> str:
+        """Of the first replica: they differ only while a new one rolls out."""
+        return self.replicas[0].image if self.replicas else ""
+
+    @property
+    def restarts(self) -> int:
+        """Of all replicas."""
+        return sum(replica.restarts for replica in self.replicas)
+
+
+class LogOptions(NamedTuple):
+    """``tail`` None: all lines. ``since`` is a duration (``10m``) or an RFC 3339 time, as kubectl and docker take it.
+
+    ``previous``: of the container before the last restart, where the runtime keeps it.
+    """
+
+    tail: int | None = None
+    follow: bool = False
+    since: str = ""
+    timestamps: bool = False
+    previous: bool = False
+
+
+class LogLine(NamedTuple):
+    """One line, and the replica that wrote it."""
+
+    replica: str
+    text: str
+
+
+class InstanceFilters(NamedTuple):
+    """Empty: all that mcpctl manages. ``labels`` must all be equal."""
+
+    servers: tuple[str, ...] = ()
+    states: tuple[InstanceState, ...] = ()
+    labels: Mapping[str, str] = {}
+
+
+class InstancePage(NamedTuple):
+    """``next`` asks for the page after this one; empty at the end."""
+
+    instances: tuple[InstanceStatus, ...]
+    next: str = ""
+
+
+class ApplyOptions(NamedTuple):
+    """How documents are applied. ``owner`` marks what this tree or project made: only that is ever pruned.
+
+    ``confirm`` is asked, with the objects in words, before anything is removed.
+    """
+
+    owner: str
+    dry_run: Literal["none", "client", "server"] = "none"
+    force_conflicts: bool = False
+    prune: bool = False
+    seconds: float = 300.0
+
+
+class Change(NamedTuple):
+    """What became of one object: ``what`` is ``Deployment mcp-demo``."""
+
+    what: str
+    outcome: Literal["created", "changed", "unchanged", "removed", "failed", "not tried"]
+    message: str = ""
+
+
+class Applied(NamedTuple):
+    """What stands after an apply, object by object, in the order in which it was tried."""
+
+    changes: tuple[Change, ...]
+
+    @property
+    def failed(self) -> bool:
+        """Whether anything was refused."""
+        return any(change.outcome == "failed" for change in self.changes)
+
+
+#: Asked before anything is removed: the objects in words, and whether data or whole namespaces go with them.
+Confirm = Callable[[Sequence[str], bool], bool]
+
+
+class Orchestrator(Protocol):
+    """A runtime. Implementations live in ``orchestrators/``, one line each in their registry.
+
+    Every method may raise ApplyFailed (the runtime refused or is not there) and WaitTimedOut.
+    """
+
+    @property
+    def name(self) -> str:
+        """As in ``orchestrator.type``."""
+        ...
+
+    @property
+    def target(self) -> str:
+        """The target whose documents it takes."""
+        ...
+
+    def where(self) -> str:
+        """What would be changed, for people: daemon and network, or context and namespace."""
+        ...
+
+    def start_server(self, server: Server, config: Mapping[str, JSON]) -> str:
+        """Renders, checks and applies one server, and returns its instance id; does not wait for it."""
+        ...
+
+    def stop_server(self, instance_id: str) -> None:
+        """Ends it gracefully and waits until it is gone; its data stays. ApplyFailed where there is none."""
+        ...
+
+    def get_status(self, instance_id: str) -> InstanceStatus:
+        """What the runtime says, without asking the server itself. ApplyFailed where there is none."""
+        ...
+
+    def get_logs(self, instance_id: str, options: LogOptions) -> Iterator[LogLine]:
+        """Of all its replicas, in order within each; with ``follow`` it ends only when closed."""
+        ...
+
+    def list_instances(self, filters: InstanceFilters, page: str = "", size: int = 500) -> InstancePage:
+        """Sorted by place and server; ``page`` is the ``next`` of the page before."""
+        ...
+
+    def apply(self, documents: Sequence[Rendered], options: ApplyOptions, tell: Progress, confirm: Confirm) -> Applied:
+        """Hands rendered and checked documents to the runtime, and removes what its owner no longer has."""
+        ...
+
+    def delete(self, servers: Sequence[str], *, data: bool, tell: Progress, confirm: Confirm) -> Applied:
+        """Removes the objects of these servers that are ours; volumes only with ``data``."""
+        ...
+
+    def reach(self, instance_id: str, ask: Callable[[str], Handshake]) -> Handshake:
+        """Calls ``ask`` with a URL under which the server can be reached from here, for as long as the call takes."""
+        ...
