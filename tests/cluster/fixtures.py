@@ -1,0 +1,80 @@
+"""Fixtures for tests that drive the real kubectl against a cluster of their own."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.cluster.cluster import Cluster, environment
+
+
+class Run(NamedTuple):
+    """What kubectl did."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> Any:
+        return json.loads(self.out)
+
+
+Kubectl = Callable[..., Run]
+
+
+@pytest.fixture(scope="session")
+def kubectl_program() -> str:
+    """The path of kubectl; skips without one, except in CI."""
+    found = shutil.which("kubectl")
+    if not found and not os.environ.get("CI"):
+        pytest.skip("needs kubectl")
+    assert found, "kubectl must be there in CI"
+    return found
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    """Running, with the namespaces default, kube-system and mcpctl; no pods appear by themselves."""
+    with Cluster() as running:
+        yield running
+    assert not running.defects, "\n".join(running.defects)
+
+
+@pytest.fixture
+def kubeconfig(cluster: Cluster, tmp_path: Path) -> Path:
+    """Of ``cluster``, with the context ``test`` and the namespace mcpctl."""
+    return cluster.write_kubeconfig(tmp_path / "kubeconfig")
+
+
+@pytest.fixture
+def kubectl_environment(kubeconfig: Path, tmp_path: Path) -> Mapping[str, str]:
+    """What kubectl must find in its environment, to be laid over PATH."""
+    return environment(tmp_path, kubeconfig)
+
+
+@pytest.fixture
+def kubectl(kubectl_program: str, kubectl_environment: Mapping[str, str]) -> Kubectl:
+    """Runs kubectl: ``kubectl("get", "pods", stdin="")``."""
+    return functools.partial(run, kubectl_program, kubectl_environment)
+
+
+def run(program: str, env: Mapping[str, str], *arguments: str, stdin: str = "", timeout: float = 60) -> Run:
+    """The exit code and streams of kubectl; logs may hold any bytes."""
+    done = subprocess.run(
+        [program, *arguments],
+        input=stdin.encode(),
+        capture_output=True,
+        env={"PATH": os.environ["PATH"], **env},
+        timeout=timeout,
+        check=False,
+    )
+    return Run(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
