@@ -1,0 +1,1 @@
+"""What is rendered for compose, run by a real Docker Engine."""
