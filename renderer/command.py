@@ -6,6 +6,7 @@ import os
 import selectors
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -19,6 +20,8 @@ OUTPUT_LIMIT = 64 * 1024 * 1024
 LINE_LIMIT = 64 * 1024
 #: Seconds that a program has to end after SIGTERM.
 GRACE = 5.0
+#: Seconds between two looks whether a silent program has ended, though its children keep its pipes open.
+LOOK = 0.25
 _CHUNK = 64 * 1024
 
 
@@ -55,19 +58,59 @@ def run(
         return Done(process.wait(), out, err)
 
 
-def lines(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> Iterator[str]:
-    """The lines that a program writes to stdout and stderr, as they come, without their ends.
+class Background:
+    """A program that goes on: read while it runs, by whoever waits for several at once (``fileno``)."""
 
-    Closing the iterator ends the program; a program that fails raises ApplyFailed after its last line.
-    """
-    with _started(argv, env, subprocess.DEVNULL, stderr=subprocess.STDOUT) as process:
-        last = ""
+    def __init__(self, process: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
         assert process.stdout
-        while chunk := process.stdout.readline(LINE_LIMIT):
-            last = chunk.decode("utf-8", "replace").rstrip("\r\n")
-            yield last
-        if code := process.wait():
-            raise ApplyFailed(f"{_name(argv[0])} ended with {code}: {excerpt(last, 400)}")
+        self._process = process
+        self._out = process.stdout
+        self._errors = errors
+        self._rest = b""
+        self.over = False
+
+    def fileno(self) -> int:
+        """Of its stdout, for a selector."""
+        return self._out.fileno()
+
+    def lines(self, seconds: float = 0.0) -> list[str]:
+        """What has come since, without line ends; waits at most ``seconds`` for something. ``over`` at its end."""
+        if self.over or not (self._is_there(seconds) or self.over):
+            return []
+        chunk = b"" if self.over else os.read(self._out.fileno(), _CHUNK)
+        self.over = not chunk
+        *whole, self._rest = (self._rest + chunk).split(b"\n")
+        # What never ends its line is told in pieces.
+        if self._rest and (self.over or len(self._rest) > LINE_LIMIT):
+            whole, self._rest = [*whole, self._rest], b""
+        return [line.decode("utf-8", "replace").rstrip("\r") for line in whole]
+
+    def _is_there(self, seconds: float) -> bool:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._out, selectors.EVENT_READ)
+            if selector.select(seconds):
+                return True
+            # What its children may still write once it has ended is not waited for.
+            self.over = self._process.poll() is not None and not selector.select(0)
+            return not self.over and bool(selector.select(0))
+
+    def end(self) -> Done:
+        """Ends it if it has not ended; its exit code and the end of what it wrote to stderr."""
+        if not self.over:
+            _signal(self._process, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(GRACE)
+        size = self._errors.seek(0, os.SEEK_END)
+        self._errors.seek(max(0, size - LINE_LIMIT))
+        code = self._process.poll()
+        return Done(-signal.SIGKILL if code is None else code, "", self._errors.read().decode("utf-8", "replace"))
+
+
+@contextmanager
+def background(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> Iterator[Background]:
+    """A program that goes on until the context ends, which ends it and its children."""
+    with tempfile.TemporaryFile() as errors, _started(argv, env, subprocess.DEVNULL, errors.fileno()) as process:
+        yield Background(process, errors)
 
 
 @contextmanager
@@ -86,8 +129,10 @@ def _started(
         )
     except (FileNotFoundError, NotADirectoryError):
         raise ProgramMissing(f"{_name(argv[0])} is not installed, or not on the PATH") from None
-    except (PermissionError, OSError) as error:
+    except OSError as error:
         raise ProgramMissing(f"{_name(argv[0])} cannot be started: {error.strerror or error}") from error
+    except ValueError:  # its own text may quote the argument
+        raise ApplyFailed(f"{_name(argv[0])} cannot be started: a character that no argument can hold") from None
     try:
         yield process
     finally:
@@ -112,7 +157,9 @@ def _exchange(
             selector.register(stream, selectors.EVENT_READ, streams[stream])
         selector.register(process.stdin, selectors.EVENT_WRITE)
         while selector.get_map():
-            ready = selector.select(max(0.0, deadline - time.monotonic()))
+            ready = selector.select(min(LOOK, max(0.0, deadline - time.monotonic())))
+            if not ready and process.poll() is not None and not selector.select(0):
+                break  # its children keep the pipes open, and what it wrote itself has been read
             if not ready and time.monotonic() >= deadline:
                 raise WaitTimedOut(f"{_name(program)} did not answer in time, and was ended")
             for key, _ in ready:
@@ -160,9 +207,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(GRACE)
     finally:
-        if process.poll() is None:
-            _signal(process, signal.SIGKILL)
-            process.wait()
+        # The number of the group is not given to another program as long as anybody is in it.
+        _signal(process, signal.SIGKILL)
+        process.wait()
         for pipe in (process.stdin, process.stdout, process.stderr):
             _close(pipe)
 

@@ -15,6 +15,8 @@ from renderer.yaml_reader.text import too_large
 
 STDIN_NAME = "<stdin>"
 SUFFIXES = (".yaml", ".yml", ".json")
+#: The configuration of mcpctl itself may lie in a folder of specs.
+_CONFIGURATIONS = tuple(f"mcpctl{suffix}" for suffix in SUFFIXES)
 _LONGEST_SHOWN = 4096
 
 
@@ -67,12 +69,12 @@ class _Loading:
         found = False
         for path in _specs_below(folder, self._tell_unreadable):
             found = True
-            self._add_file(path)
+            self._add_file(path, in_folder=True)
         if not found:
             message = "the folder holds no .yaml, .yml or .json file"
             self._tell(folder, "load/empty-folder", message, "hidden files and folders are left out")
 
-    def _add_file(self, path: str) -> None:
+    def _add_file(self, path: str, *, in_folder: bool = False) -> None:
         try:
             data = self._bytes_of(path)
         except FileNotFoundError:
@@ -82,7 +84,10 @@ class _Loading:
             self._tell(path, "load/unreadable", f"the file cannot be read: {_reason(error)}")
         else:
             if data is not None:
+                told = len(self.sources)
                 self._add_bytes(path, data)
+                if in_folder and os.path.basename(path) in _CONFIGURATIONS:
+                    self.sources[told:] = [one for one in self.sources[told:] if not _is_configuration(one)]
 
     def _bytes_of(self, path: str) -> bytes | None:
         """The content, or None when it was loaded before or is refused."""
@@ -156,6 +161,11 @@ def _specs_below(folder: str, on_error: Callable[[OSError], None]) -> list[str]:
             elif path.lower().endswith(SUFFIXES):
                 found.append(path)
     return sorted(found, key=lambda path: path.split(os.sep))
+
+
+def _is_configuration(source: Source) -> bool:
+    """By what it says, and not by its name alone: no spec is passed over."""
+    return "orchestrator" in source.data and not {"apiVersion", "kind", "spec"} & source.data.keys()
 
 
 def _similar(path: str) -> str:

@@ -54,12 +54,16 @@ class InstanceState(StrEnum):
 
 
 class Handshake(NamedTuple):
-    """What a server said of itself when it was asked: MCP ``initialize``, then ``tools/list``."""
+    """What a server said of itself when it was asked: MCP ``initialize``, then ``tools/list``.
+
+    ``more``: it has more tools than were counted.
+    """
 
     server_name: str
     server_version: str
     protocol_version: str
     tools: int
+    more: bool = False
 
 
 class Replica(NamedTuple):
@@ -140,7 +144,9 @@ class InstancePage(NamedTuple):
 class ApplyOptions(NamedTuple):
     """How documents are applied. ``owner`` marks what this tree or project made: only that is ever pruned.
 
-    ``confirm`` is asked, with the objects in words, before anything is removed.
+    ``env_files`` are files with the values of secrets for compose: server to path, ``""`` for every server.
+    ``folder`` holds the documents of a tree by their paths; compose takes relative paths from there. Empty: they were
+    rendered for this run, and the working folder counts.
     """
 
     owner: str
@@ -148,6 +154,8 @@ class ApplyOptions(NamedTuple):
     force_conflicts: bool = False
     prune: bool = False
     seconds: float = 300.0
+    env_files: Mapping[str, str] = {}
+    folder: str = ""
 
 
 class Change(NamedTuple):
@@ -194,7 +202,11 @@ class Orchestrator(Protocol):
         ...
 
     def start_server(self, server: Server, config: Mapping[str, JSON]) -> str:
-        """Renders, checks and applies one server, and returns its instance id; does not wait for it."""
+        """Renders, checks and applies one server, and returns its instance id; does not wait for it.
+
+        ``config``, all of it optional: kubernetesVersion, networkPolicyProvider, createNamespace, owner,
+        forceConflicts, and for compose envFile.
+        """
         ...
 
     def stop_server(self, instance_id: str) -> None:
@@ -203,6 +215,13 @@ class Orchestrator(Protocol):
 
     def get_status(self, instance_id: str) -> InstanceStatus:
         """What the runtime says, without asking the server itself. ApplyFailed where there is none."""
+        ...
+
+    def wait(self, instances: Sequence[str], *, seconds: float, tell: Progress) -> tuple[InstanceStatus, ...]:
+        """Until the newest version of all runs, or is stopped because nothing is wanted; ``tell`` gets what changes.
+
+        ApplyFailed as soon as one cannot get there, with the reason; WaitTimedOut with what is missing.
+        """
         ...
 
     def get_logs(self, instance_id: str, options: LogOptions) -> Iterator[LogLine]:
@@ -218,7 +237,10 @@ class Orchestrator(Protocol):
         ...
 
     def delete(self, servers: Sequence[str], *, data: bool, tell: Progress, confirm: Confirm) -> Applied:
-        """Removes the objects of these servers that are ours; volumes only with ``data``."""
+        """Removes the objects of these servers that are ours; volumes only with ``data``.
+
+        No change at all: nothing of them is there. What stays is ``unchanged``, with the reason.
+        """
         ...
 
     def reach(self, instance_id: str, ask: Callable[[str], Handshake]) -> Handshake:

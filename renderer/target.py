@@ -48,6 +48,10 @@ class Target(Protocol):
         """Files that only a tree has, made when all documents are: nothing parses or applies them."""
         ...
 
+    def from_tree(self, paths: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Of the files of a tree the documents, in order of application, and what is applied beside them."""
+        ...
+
     def check(self, documents: Sequence[Rendered], options: Options) -> list[Problem]:
         """The faults of all documents of a run, parsed back: of each alone and between them."""
         ...

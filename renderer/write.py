@@ -78,6 +78,57 @@ def compare(folder: Path, files: Mapping[str, str]) -> list[Difference]:
         return _differences(folder, files, record)
 
 
+def recorded(folder: Path) -> dict[str, str]:
+    """The files of a tree that is as its record says: path to text, sorted.
+
+    Raises OutputTreeFault with one Problem for each file that is not: edited, missing, a link, unfinished, not listed.
+    """
+    with _told(folder, "the tree could not be read", ""):
+        record = _record(folder)
+        if not record.digests:
+            problem = Problem(Place(os.fspath(folder / RECORD)), "", "tree/record", "there is no record of mcpctl here")
+            raise OutputTreeFault(f"{folder} is no tree that mcpctl rendered", [problem])
+        _refuse_links(folder, list(record.digests), "nothing was applied")
+        problems = [p for path, digests in record.digests.items() if (p := _unlike(folder, path, digests))]
+        problems += _unlisted(folder, record)
+        if problems:
+            raise OutputTreeFault("nothing was applied: the tree is not as it was rendered", sorted(problems))
+        return _texts(folder, record)
+
+
+def _texts(folder: Path, record: _Record) -> dict[str, str]:
+    """Read once more, and held against the record once more: what is applied is what was compared."""
+    contents = {path: (folder / path).read_bytes() for path in sorted(record.digests)}
+    for path, content in contents.items():
+        if hashlib.sha256(content).hexdigest() not in record.digests[path]:
+            problem = Problem(Place(os.fspath(folder / path)), "", "tree/edited", "it changes while it is read")
+            raise OutputTreeFault("nothing was applied", [problem])
+    return {path: content.decode() for path, content in contents.items()}
+
+
+def _unlike(folder: Path, path: str, digests: tuple[str, ...]) -> Problem | None:
+    present = _digest_of(folder / path)
+    place, hint = Place(os.fspath(folder / path)), "render the tree again: mcpctl render … --out"
+    if present is None:
+        return Problem(place, "", "tree/missing", "the record lists it, and it is not there", hint)
+    if present not in digests:
+        return Problem(place, "", "tree/edited", REASONS["edited"], hint)
+    return None
+
+
+def _unlisted(folder: Path, record: _Record) -> list[Problem]:
+    """Files that the record does not know; not the ``.env`` of compose, which holds what is never rendered."""
+    found = [
+        Path(parent, name)
+        for parent, folders, names in os.walk(folder)
+        for name in (*names, *(inner for inner in folders if Path(parent, inner).is_symlink()))
+    ]
+    known = {RECORD, *record.digests}
+    strangers = [path for path in found if path.name != ".env" and path.relative_to(folder).as_posix() not in known]
+    told = ("", "tree/foreign", "the record does not list it", "move it out of the tree")
+    return [Problem(Place(os.fspath(path)), *told) for path in strangers]
+
+
 def write(folder: Path, files: Mapping[str, str], *, force: bool = False, prune_data: bool = False) -> Written:
     """Makes the tree at ``folder`` hold ``files``; all are written before the first is put in place.
 
@@ -217,7 +268,7 @@ def _is_entry(entry: tuple[str, object]) -> bool:
     return plain and path.isprintable() and isinstance(digest, str)
 
 
-def _refuse_links(folder: Path, paths: Sequence[str]) -> None:
+def _refuse_links(folder: Path, paths: Sequence[str], outcome: str = "nothing was written") -> None:
     """A link below the tree would lead a write, or a removal, to somewhere else."""
     steps = {folder / step for path in paths for step in (Path(path), *Path(path).parents)} - {folder}
     links = sorted(step for step in steps if step.is_symlink())
@@ -226,7 +277,7 @@ def _refuse_links(folder: Path, paths: Sequence[str]) -> None:
             Problem(Place(os.fspath(p)), "", "tree/link", "this is a symbolic link", "remove it: none is followed here")
             for p in links
         ]
-        raise OutputTreeFault("nothing was written: the output tree contains symbolic links", problems)
+        raise OutputTreeFault(f"{outcome}: the output tree contains symbolic links", problems)
 
 
 def _refuse_strangers(strangers: Sequence[Difference], folder: Path, force: bool) -> None:

@@ -17,7 +17,24 @@ from renderer.errors import Exit, McpctlError, excerpt
 from renderer.report import LONGEST, Report, as_text
 
 #: In the order of a first use. Each is the command of that name in the module of that name.
-COMMANDS = ("init", "validate", "render", "prerequisites", "schema")
+COMMANDS = (
+    "init",
+    "validate",
+    "render",
+    "prerequisites",
+    "doctor",
+    "apply",
+    "start",
+    "stop",
+    "status",
+    "logs",
+    "list",
+    "delete",
+    "config",
+    "schema",
+)
+#: A module 'list' of this package would stand before Python's own here.
+_MODULES = {"list": "listing"}
 
 
 class Commands(click.Group):
@@ -36,22 +53,25 @@ class Commands(click.Group):
             close = get_close_matches(cmd_name, COMMANDS, 1)
             hint = f"; did you mean '{close[0]}'?" if close else f"; there is: {', '.join(COMMANDS)}"
             raise click.UsageError(f"no command is called {excerpt(cmd_name)!r}{hint}", ctx)
-        command: click.Command = getattr(import_module(f"renderer.cli.{cmd_name}"), cmd_name)
+        name = _MODULES.get(cmd_name, cmd_name)
+        command: click.Command = getattr(import_module(f"renderer.cli.{name}"), name)
         return command
 
 
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 fine, 1 differences found, 2 usage, 3 spec invalid, 4 output invalid, 70 defect of mcpctl.",
+    epilog="Exit codes: 0 fine, 1 differences found, 2 usage, 3 spec or configuration invalid, 4 output invalid, "
+    "5 apply failed, 6 waiting timed out, 70 defect of mcpctl, 130 interrupted.",
 )
 @click.version_option(__version__, prog_name="mcpctl")
 def mcpctl() -> None:
-    """Render specs of MCP servers into Kubernetes manifests or compose files, checked and reviewable.
+    """Render specs of MCP servers into Kubernetes manifests or compose files, checked and reviewable; apply them.
 
     \b
-    Example:
+    Examples:
       mcpctl render docs/examples | kubectl apply -f -
+      mcpctl apply github.yaml
     """
 
 

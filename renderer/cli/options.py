@@ -21,6 +21,11 @@ def paths_argument(command: Command) -> Command:
     return click.argument("paths", nargs=-1, required=True, metavar="PATHS...")(command)
 
 
+def optional_paths_argument(command: Command) -> Command:
+    """PATHS of a command that can do without."""
+    return click.argument("paths", nargs=-1, metavar="[PATHS]...")(command)
+
+
 def output_option(command: Command) -> Command:
     """How the report is written."""
     return click.option(
@@ -78,6 +83,11 @@ def network_policy_provider_option(command: Command) -> Command:
 
 def target_options(command: Command) -> Command:
     """What the rendering is for."""
+    return version_options(network_policy_provider_option(namespace_option(command)))
+
+
+def version_options(command: Command) -> Command:
+    """Of the cluster: its version, and whether the Namespace is ours to make."""
     for option in (
         click.option(
             "--create-namespace/--no-create-namespace",
@@ -93,8 +103,6 @@ def target_options(command: Command) -> Command:
             callback=_known_version,
             help="Version whose schemas the manifests are checked against, and of the Pod Security labels.",
         ),
-        network_policy_provider_option,
-        namespace_option,
     ):
         command = option(command)
     return command

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import BAD, BROKEN, GOOD, WARNED, Mcpctl, in_process
+from tests.cli.runtime_fixtures import fake as fake
+from tests.cli.runtime_fixtures import terminal as terminal
 
 
 @pytest.fixture

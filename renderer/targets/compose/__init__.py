@@ -75,6 +75,11 @@ class Compose:
         del servers, documents, options
         return []
 
+    def from_tree(self, paths: Sequence[str]) -> tuple[list[str], list[str]]:
+        """One compose file in the folder of each server; all else is for it to read."""
+        documents = sorted(path for path in paths if path.count("/") == 1 and path.endswith("/compose.yaml"))
+        return documents, sorted({*paths} - {*documents})
+
     def check(self, documents: Sequence[Rendered], options: Options) -> list[Problem]:
         """The Compose Specification, and what docker compose refuses beyond it; of each project alone."""
         del options

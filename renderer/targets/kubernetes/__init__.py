@@ -78,12 +78,27 @@ class Kubernetes:
 
         return beside(servers, documents, options)
 
+    def from_tree(self, paths: Sequence[str]) -> tuple[list[str], list[str]]:
+        """The objects: the Namespace, then of each server in the order of the table. Nothing beside them is applied."""
+        manifests = [path for path in paths if path.endswith(".yaml") and not path.endswith("kustomization.yaml")]
+        return sorted(manifests, key=_rank), []
+
     def check(self, documents: Sequence[Rendered], options: Options) -> list[Problem]:
         """Schemas, what an API server refuses, Pod Security; each object alone and all together."""
         return check_documents(documents, options.kubernetes_version, kubernetes_findings)
 
 
 TARGET = Kubernetes()
+
+
+def _rank(path: str) -> tuple[str, int, str]:
+    """By the kind, which is in the name of the file: ``persistentvolumeclaim-data.yaml``, ``sandbox-role.yaml``."""
+    folder, _, name = path.rpartition("/")
+    words = name.removesuffix(".yaml").split("-")
+    places = [[i for i, kind in enumerate(OBJECTS) if kind.kind.lower() == word] for word in words]
+    found = next(filter(None, places), [len(OBJECTS)])
+    # What a sandbox has of a kind comes before what the server itself has.
+    return folder, found[0] if words[0] == "sandbox" else found[-1], path
 
 
 def _objects(server: Server, options: Options) -> list[Rendered]:

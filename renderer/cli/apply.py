@@ -1,0 +1,255 @@
+"""``mcpctl apply``: specs, or a tree of rendered files, handed to the runtime; then waited for."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import click
+
+from renderer import pipeline
+from renderer.cli.options import (
+    network_policy_provider_option,
+    optional_paths_argument,
+    policy_option,
+    render_options,
+    version_options,
+)
+from renderer.cli.ready import emit_json, failure, show, statuses_of, until_ready
+from renderer.cli.render import exit_code
+from renderer.cli.runtime import (
+    confirm_with,
+    instances_of,
+    output_option,
+    progress,
+    refuse_unasked,
+    runtime_options,
+    show_place,
+    timeout_option,
+    yes_option,
+)
+from renderer.cli.streams import emit, specs_in, tell
+from renderer.errors import Exit, McpctlError, Problem
+from renderer.instances import change_line, changes_as_data, tally
+from renderer.model import JSON, Options, Rendered
+from renderer.orchestrator import Applied, ApplyOptions, InstanceFilters, InstanceStatus, Orchestrator
+from renderer.orchestrators import create_orchestrator
+from renderer.policy import Levels
+from renderer.registry import target
+from renderer.report import Report, as_json
+from renderer.settings import Settings
+
+DryRun = Literal["none", "client", "server"]
+
+
+class Plan(NamedTuple):
+    """What is to be applied. ``ids`` None: the servers are looked up by name when they are there."""
+
+    documents: tuple[Rendered, ...]
+    problems: tuple[Problem, ...]
+    servers: tuple[str, ...]
+    ids: tuple[str, ...] | None
+    transports: Mapping[str, str]
+    env_files: Mapping[str, str]
+    folder: str = ""
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  mcpctl apply github.yaml
+  mcpctl apply --orchestrator kubernetes --context kind-dev --namespace mcp specs/ --timeout 10m
+  mcpctl apply --tree deploy/ --owner team-a --prune
+  mcpctl apply specs/ --dry-run=server --output json
+""",
+)
+@optional_paths_argument
+@click.option(
+    "--tree",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Apply the files that mcpctl render --out DIR wrote, as they are, instead of specs. Refused where one of them "
+    "is not as it was rendered.",
+)
+@click.option(
+    "--dry-run",
+    type=click.Choice(["none", "client", "server"]),
+    default="none",
+    show_default=True,
+    help="Change nothing: compare on this machine, or let the runtime itself judge what it would do.",
+)
+@click.option("--force-conflicts", is_flag=True, help="Take over fields, and objects, that others manage.")
+@click.option("--prune", is_flag=True, help="Remove what --owner applied before and does not have any more.")
+@click.option(
+    "--owner", default="", metavar="NAME", help="Whose objects these are, for --prune: a team, or a repository."
+)
+@click.option(
+    "--env-file",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="For docker: values of secrets, NAME=value a line, beside those of the environment.",
+)
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until every server answers.")
+@timeout_option
+@yes_option
+@version_options
+@network_policy_provider_option
+@policy_option
+@output_option
+@runtime_options
+def apply(
+    paths: tuple[str, ...],
+    settings: Settings,
+    tree: Path | None,
+    owner: str,
+    prune: bool,
+    yes: bool,
+    delete_data: bool,
+    style: str,
+    dry_run: DryRun,
+    force_conflicts: bool,
+    env_file: str | None,
+    timeout: float,
+    **more: Any,
+) -> int:
+    """Render, check and apply specs, then wait until every server answers an MCP initialize.
+
+    PATHS are files, folders or - for stdin. With any error in them nothing is applied. Where it is applied is shown
+    first. Exit codes: 5 something was refused or cannot start, 6 the time was over, 130 interrupted.
+    """
+    if bool(paths) == bool(tree):
+        raise click.UsageError("give PATHS of specs, or --tree DIR")
+    if prune and not owner:
+        raise click.UsageError("--prune removes what --owner NAME applied before: say whose objects these are")
+    if prune and dry_run == "none":
+        refuse_unasked(yes, "--prune")
+    with_env = {"": env_file} if env_file else {}
+    orchestrator, plan, code = _planned(paths, tree, settings, style, with_env, more)
+    if code:
+        return code
+    options = ApplyOptions(owner, dry_run, force_conflicts, prune, timeout, plan.env_files, plan.folder)
+    run = _Run(orchestrator, plan, style, options)
+    return run.all(confirm_with(yes, delete_data), wait=more["wait"])
+
+
+def _planned(
+    paths: Sequence[str],
+    tree: Path | None,
+    settings: Settings,
+    style: str,
+    env_files: Mapping[str, str],
+    more: Mapping[str, Any],
+) -> tuple[Orchestrator, Plan, Exit]:
+    """What is to be applied; its Problems told. With errors nothing is asked of the runtime."""
+    orchestrator = create_orchestrator(settings.config)
+    rendering = render_options(
+        settings.config.kubernetes.namespace,
+        more["kubernetes_version"],
+        more["create_namespace"],
+        more["network_policy_provider"],
+        one_stream=False,
+    )
+    plan = (
+        _of_tree(tree, orchestrator.target, rendering, env_files)
+        if tree
+        else _of_specs(paths, orchestrator.target, rendering, more["levels"], env_files)
+    )
+    code = exit_code(plan.problems)
+    counts = {"servers": len(plan.servers), "documents": len(plan.documents)}
+    if code or style == "text":
+        tell(Report("apply", plan.problems, counts), style, quiet=False, stdout=True)
+    if not code:
+        show_place(orchestrator)
+    return orchestrator, plan, code
+
+
+def _of_specs(
+    paths: Sequence[str], target_name: str, options: Options, levels: Levels, env_files: Mapping[str, str]
+) -> Plan:
+    specs = pipeline.read(paths, specs_in(paths), levels)
+    output = pipeline.render(specs, target(target_name), options)
+    names = tuple(server.name for server in specs.servers)
+    ids = tuple(server.resource_name for server in specs.servers)
+    transports = {server.name: server.transport.type for server in specs.servers}
+    return Plan(output.documents, output.problems, names, ids, transports, env_files)
+
+
+def _of_tree(folder: Path, target_name: str, options: Options, env_files: Mapping[str, str]) -> Plan:
+    from renderer.tree import read_tree
+
+    found = read_tree(folder, target(target_name), options)
+    return Plan(
+        found.documents,
+        found.problems,
+        found.servers,
+        None,
+        {},
+        {**found.env_files, **env_files},
+        str(folder / target_name),
+    )
+
+
+class _Run(NamedTuple):
+    """One apply, after all was checked."""
+
+    orchestrator: Orchestrator
+    plan: Plan
+    style: str
+    options: ApplyOptions
+
+    def all(self, confirm: Any, *, wait: bool) -> int:
+        """Apply, wait, show. What stands is shown in JSON even where it failed."""
+        applied, statuses = Applied(()), tuple[InstanceStatus, ...]()
+        try:
+            applied = self.orchestrator.apply(self.plan.documents, self.options, progress, confirm)
+            self._tell_changes(applied)
+            if self.options.dry_run == "none":
+                ids = self._ids()
+                statuses = statuses_of(self.orchestrator, ids)
+                if wait and ids:
+                    statuses = self._waited(ids)
+        except McpctlError as error:
+            if self.style == "json":
+                self._emit_json(applied, statuses, error.message)
+            raise
+        if self.style == "json":
+            self._emit_json(applied, statuses)
+        elif self.options.dry_run != "none":
+            emit("".join(f"{change_line(change)}\n" for change in applied.changes))
+        else:
+            show(statuses, time.time())
+        return Exit.FINE
+
+    def _tell_changes(self, applied: Applied) -> None:
+        """All in numbers, and what was kept; a failure, which the runtime has told, ends the run here."""
+        dry = " (dry run: nothing was changed)" if self.options.dry_run != "none" else ""
+        if applied.failed:
+            failed = ", ".join(change.what for change in applied.changes if change.outcome == "failed")
+            raise failure(f"not all could be applied: {failed}: {tally(applied)}{dry}")
+        for change in applied.changes:
+            if change.outcome == "not tried":
+                progress(change_line(change))
+        progress(f"{tally(applied)}{dry}")
+
+    def _waited(self, ids: Sequence[str]) -> tuple[InstanceStatus, ...]:
+        return until_ready(self.orchestrator, ids, self.plan.transports, self.options.seconds)
+
+    def _ids(self) -> tuple[str, ...]:
+        if self.plan.ids is not None:
+            return self.plan.ids
+        found = instances_of(self.orchestrator, InstanceFilters(servers=self.plan.servers))
+        return tuple(one.id for one in found)
+
+    def _emit_json(self, applied: Applied, statuses: Sequence[InstanceStatus], error: str = "") -> None:
+        report = json.loads(as_json(Report("apply", self.plan.problems, {})))
+        facts: dict[str, JSON] = {
+            "orchestrator": self.orchestrator.name,
+            "where": self.orchestrator.where(),
+            "dryRun": self.options.dry_run,
+            "changes": changes_as_data(applied),
+            **{name: report[name] for name in ("errors", "warnings", "problems")},
+        }
+        emit_json("apply", facts, statuses, error)

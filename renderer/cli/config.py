@@ -1,0 +1,85 @@
+"""``mcpctl config``: each setting, and where it came from."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from renderer import __version__, assets
+from renderer.cli.runtime import output_option, runtime_options
+from renderer.cli.streams import emit
+from renderer.errors import Exit, excerpt
+from renderer.report import LONGEST
+from renderer.settings import Rank, Settings, Value
+
+
+def _print_schema(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    """At once, before any configuration is read: that may be what is broken."""
+    del parameter
+    if value:
+        emit(assets.read_schema("config"))
+        context.exit(Exit.FINE)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  mcpctl config
+  mcpctl config --orchestrator kubernetes --output json
+  mcpctl config --schema > mcpctl.schema.json
+"""
+)
+@click.option(
+    "--schema",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_schema,
+    help="Print the JSON Schema of the configuration file, and nothing else.",
+)
+@output_option
+@runtime_options
+def config(settings: Settings, style: str) -> int:
+    """Show every setting, and where it came from: option, environment variable, file with line, or default.
+
+    Later ones win: default, the tools' own variables (DOCKER_HOST, KUBECONFIG), file, MCPCTL_ variables, options.
+    """
+    if style == "json":
+        data = {
+            "command": "config",
+            "version": __version__,
+            "file": settings.file,
+            "settings": [_as_data(value) for value in settings.values],
+        }
+        emit(json.dumps(data, indent=2) + "\n")
+        return Exit.FINE
+    emit(f"file: {excerpt(settings.file, LONGEST) or 'none'}\n" + "".join(_lines(settings.values)))
+    return Exit.FINE
+
+
+def _as_data(value: Value) -> dict[str, object]:
+    return {
+        "name": value.field.name,
+        "value": value.value,
+        "source": value.rank.name.lower(),
+        "origin": value.origin,
+        "variable": value.field.variable,
+        "option": value.field.option,
+    }
+
+
+def _lines(values: tuple[Value, ...]) -> list[str]:
+    rows = [(value.field.name, _shown(value), _origin(value)) for value in values]
+    widths = [max(len(row[i]) for row in rows) for i in range(2)]
+    return [f"{name.ljust(widths[0])}  {shown.ljust(widths[1])}  {origin}\n" for name, shown, origin in rows]
+
+
+def _shown(value: Value) -> str:
+    plain = value.value if isinstance(value.value, str) else json.dumps(value.value)
+    return "-" if value.value is None else excerpt(plain, LONGEST)
+
+
+def _origin(value: Value) -> str:
+    words = {Rank.TOOL: "environment variable ", Rank.ENVIRONMENT: "environment variable ", Rank.OPTION: "option "}
+    return f"{words.get(value.rank, '')}{excerpt(value.origin, LONGEST)}"

@@ -1,0 +1,105 @@
+"""``mcpctl list``: what runs, page by page."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+
+import click
+
+from renderer.cli.runtime import orchestrator_of, output_option, runtime_options
+from renderer.cli.streams import emit
+from renderer.errors import Exit
+from renderer.instances import COLUMNS, as_columns, as_data, row
+from renderer.orchestrator import InstanceFilters, InstancePage, InstanceState, Orchestrator
+from renderer.settings import Settings
+
+#: READY is what a server says when it is asked, and this command asks none.
+_STATES = [state.value for state in InstanceState if state is not InstanceState.READY]
+
+
+def _labels(context: click.Context, parameter: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str]:
+    del context, parameter
+    labels: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not (key and equals) or labels.get(key, value) != value:
+            raise click.BadParameter("write KEY=VALUE, each key once")
+        labels[key] = value
+    return labels
+
+
+@click.command(
+    "list",
+    epilog="""\b
+Examples:
+  mcpctl list
+  mcpctl list --state failed -l team=platform
+  mcpctl list --output json | jq -r '.[].server'
+""",
+)
+@click.option("--server", "servers", multiple=True, metavar="NAME", help="Only this server; may be repeated.")
+@click.option(
+    "--state", "states", type=click.Choice(_STATES), multiple=True, help="Only in this state; may be repeated."
+)
+@click.option(
+    "--label",
+    "-l",
+    "labels",
+    multiple=True,
+    metavar="KEY=VALUE",
+    callback=_labels,
+    help="Only with this label; may be repeated: all must fit.",
+)
+@click.option(
+    "--page-size", type=click.IntRange(1, 5000), default=500, show_default=True, help="How many are asked for at once."
+)
+@output_option
+@runtime_options
+def listing(
+    servers: tuple[str, ...],
+    states: tuple[str, ...],
+    labels: dict[str, str],
+    settings: Settings,
+    page_size: int,
+    style: str,
+) -> int:
+    """List the servers that mcpctl manages, as the runtime sees them; mcpctl status asks the servers themselves.
+
+    Rows come page by page, also of thousands. JSON is one list; where it is not closed, the run failed.
+    """
+    filters = InstanceFilters(servers, tuple(InstanceState(state) for state in states), labels)
+    orchestrator = orchestrator_of(settings)
+    pages = _pages(orchestrator, filters, page_size)
+    if style == "json":
+        _emit_json(pages)
+    else:
+        _emit_rows(pages)
+    return Exit.FINE
+
+
+def _pages(orchestrator: Orchestrator, filters: InstanceFilters, size: int) -> Iterator[InstancePage]:
+    page = InstancePage((), "")
+    while True:
+        yield (page := orchestrator.list_instances(filters, page.next, size))
+        if not page.next:
+            return
+
+
+def _emit_rows(pages: Iterator[InstancePage]) -> None:
+    widths: list[int] = []
+    for page in pages:
+        rows = [row(status, time.time()) for status in page.instances]
+        if rows:
+            lines, widths = as_columns(rows if widths else [COLUMNS, *rows], widths)
+            emit("".join(f"{line}\n" for line in lines))
+
+
+def _emit_json(pages: Iterator[InstancePage]) -> None:
+    before = "[\n"
+    for page in pages:
+        for status in page.instances:
+            emit(before + json.dumps(as_data(status)))
+            before = ",\n"
+    emit("[]\n" if before == "[\n" else "\n]\n")

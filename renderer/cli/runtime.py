@@ -1,0 +1,235 @@
+"""What the commands of a running server share: settings as options, questions, durations, the check of life."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import wraps
+from typing import Any, TypeVar
+
+import click
+
+from renderer import life
+from renderer.cli.streams import say, tell
+from renderer.errors import ApplyFailed, UsageMistake, WaitTimedOut, excerpt
+from renderer.orchestrator import (
+    Confirm,
+    Handshake,
+    InstanceFilters,
+    InstanceState,
+    InstanceStatus,
+    Orchestrator,
+)
+from renderer.orchestrators import create_orchestrator
+from renderer.report import LONGEST, Report
+from renderer.settings import Field, Settings, fields, load_settings
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+#: Seconds for one MCP handshake.
+HANDSHAKE_SECONDS = 10.0
+#: What is typed before data is removed.
+DATA_WORD = "delete data"
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+def duration(context: click.Context, parameter: click.Parameter, value: str) -> float:
+    """``90s``, ``5m``, ``1h30m``, or seconds alone; as seconds."""
+    del context, parameter
+    parts = re.findall(r"(\d{1,6})([smh])", value)
+    if re.fullmatch(r"\d{1,6}", value):
+        parts = [(value, "s")]
+    elif not parts or "".join(map("".join, parts)) != value:
+        raise click.BadParameter(f"{excerpt(value)!r} is no duration; write 90s, 5m or 1h30m")
+    seconds = float(sum(int(number) * _UNITS[unit] for number, unit in parts))
+    if not seconds:
+        raise click.BadParameter("must be more than 0")
+    return seconds
+
+
+def timeout_option(command: Command) -> Command:
+    """How long is waited."""
+    text = "How long to wait until every server answers: 90s, 5m, 1h30m."
+    default = {"default": "5m", "show_default": True}
+    return click.option("--timeout", metavar="DURATION", callback=duration, help=text, **default)(command)  # type: ignore[arg-type]
+
+
+def runtime_options(command: Command) -> Command:
+    """An option for each setting, and --config; the command gets ``settings``."""
+
+    @wraps(command)
+    def with_settings(*arguments: Any, **options: Any) -> Any:
+        file = options.pop("config_file")
+        given = {field.option: options.pop(_parameter(field)) for field in fields()}
+        settings = load_settings(given, file=file)
+        if settings.problems:
+            tell(Report("", settings.problems, {}), "text", quiet=False, stdout=False)
+        return command(*arguments, settings=settings, **options)
+
+    wrapped: Any = with_settings
+    for field in reversed(fields()):
+        wrapped = _option(field)(wrapped)
+    text = "Configuration file.  [default: mcpctl.yaml, .yml or .json, found upwards from here]"
+    made: Command = click.option("--config", "config_file", metavar="FILE", help=text)(wrapped)
+    return made
+
+
+def _parameter(field: Field) -> str:
+    return "setting_" + "_".join(field.path[1:]).lower()
+
+
+def _option(field: Field) -> Callable[[Any], Any]:
+    names = [_parameter(field), field.option]
+    if field.option == "--namespace":
+        names.append("-n")
+    if field.type == "boolean":
+        names[1] = f"{field.option}/--no-{field.option.removeprefix('--')}"
+    kind: Any = {"integer": int, "boolean": bool}.get(field.type, str)
+    kind = click.Choice(field.choices) if field.choices else kind
+    shown = f"  [{field.variable}]"
+    return click.option(*names, type=kind, default=None, help=field.description + shown, metavar=_metavar(field))
+
+
+def _metavar(field: Field) -> str | None:
+    plain = field.type == "string" and not field.choices
+    return field.path[-1].upper() if plain else None
+
+
+def output_option(command: Command) -> Command:
+    """Text, or JSON."""
+    return click.option(
+        "--output",
+        "-o",
+        "style",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="For people, or for programs.",
+    )(command)
+
+
+def yes_option(command: Command) -> Command:
+    """Both answers beforehand."""
+    command = click.option("--delete-data", is_flag=True, help=f"{_DATA} Asked for once more unless --yes is given.")(
+        command
+    )
+    return click.option(
+        "--yes", "-y", is_flag=True, help="Do not ask before something is removed. Data needs --delete-data as well."
+    )(command)
+
+
+_DATA = "Also remove volumes with their data, and whole namespaces and definitions of custom resources."
+
+
+def orchestrator_of(settings: Settings) -> Orchestrator:
+    """The runtime that the settings name; shown with its place before anything else happens."""
+    orchestrator = create_orchestrator(settings.config)
+    show_place(orchestrator)
+    return orchestrator
+
+
+def show_place(orchestrator: Orchestrator) -> None:
+    """Before anything changes."""
+    progress(f"{orchestrator.name}: {orchestrator.where()}")
+
+
+def progress(line: str) -> None:
+    """One line for people, to stderr."""
+    shown = excerpt(line, LONGEST)
+    say(f"{' ' if shown.startswith('::') else ''}{shown}\n")
+
+
+def on_terminal() -> bool:
+    """Whether somebody can be asked."""
+    streams = (sys.stdin, sys.stderr)
+    return all(stream is not None and stream.isatty() for stream in streams)
+
+
+def refuse_unasked(yes: bool, what: str) -> None:
+    """Before anything happens: a question that nobody would hear."""
+    if not yes and not on_terminal():
+        raise UsageMistake(f"{what} asks before it removes anything, and there is no terminal to ask on; add --yes")
+
+
+def confirm_with(yes: bool, delete_data: bool) -> Confirm:
+    """Shows what would be removed, and asks. Data, namespaces and definitions have a question of their own."""
+
+    def confirm(objects: Sequence[str], data: bool) -> bool:
+        progress(f"to be removed, {'with all data in it' if data else 'without data'}:")
+        for one in objects:
+            progress(f"  {one}")
+        if yes and (delete_data or not data):
+            return True
+        if not on_terminal():
+            progress(
+                "kept: there is no terminal to ask on; " + ("add --delete-data and --yes" if data else "add --yes")
+            )
+            return False
+        if not data:
+            return click.confirm("Remove them?", err=True)
+        typed = click.prompt(f"This cannot be undone. Type '{DATA_WORD}' to remove them", default="", err=True)
+        return bool(typed.strip() == DATA_WORD)
+
+    return confirm
+
+
+def instances_of(orchestrator: Orchestrator, filters: InstanceFilters) -> Iterator[InstanceStatus]:
+    """Page after page."""
+    page = ""
+    while True:
+        found = orchestrator.list_instances(filters, page)
+        yield from found.instances
+        if not (page := found.next):
+            return
+
+
+def identify(orchestrator: Orchestrator, name: str) -> str:
+    """The instance id for the name of a server, or for an id itself. ApplyFailed with a suggestion for any other."""
+    found = [one.id for one in instances_of(orchestrator, InstanceFilters(servers=(name,)))]
+    if found:
+        return found[0]
+    known: dict[str, str] = {}
+    for one in instances_of(orchestrator, InstanceFilters()):
+        known |= {one.id: one.id, one.server: one.id}
+    if name in known:
+        return known[name]
+    from renderer.schemas.wording import did_you_mean  # only a mistake needs it
+
+    near = did_you_mean(name, sorted(known))
+    hint = f"did you mean '{excerpt(near)}'?" if near else "mcpctl list shows what is there"
+    raise ApplyFailed(f"no server is called '{excerpt(name)}' in {orchestrator.where()}; {hint}")
+
+
+def no_client() -> str:
+    """What to do where the MCP client is missing."""
+    return (
+        "the servers were not asked, so 'running' is all that can be told: the MCP SDK is missing; "
+        f"pip install '{life.EXTRA}'"
+    )
+
+
+def asked(orchestrator: Orchestrator, status: InstanceStatus, transports: Mapping[str, str]) -> InstanceStatus:
+    """READY with what it said where it answers an MCP ``initialize``; else as it is, with the reason."""
+    if not answers_expected(status):
+        return status
+    try:
+        return ask(orchestrator, status, transports)
+    except (ApplyFailed, WaitTimedOut) as error:
+        return status._replace(reason=f"does not answer MCP: {error.message}")
+
+
+def answers_expected(status: InstanceStatus) -> bool:
+    """Whether it runs, and something can connect to it."""
+    return status.state is InstanceState.RUNNING and bool(status.endpoint)
+
+
+def ask(orchestrator: Orchestrator, status: InstanceStatus, transports: Mapping[str, str]) -> InstanceStatus:
+    """READY, with what it said; as the handshake raises."""
+    shake = orchestrator.reach(status.id, lambda url: _handshake(url, transports.get(status.server, "")))
+    return status._replace(state=InstanceState.READY, reason="", handshake=shake)
+
+
+def _handshake(url: str, transport: str) -> Handshake:
+    # No runtime says what a server speaks; a path of SSE ends so by convention.
+    sse = transport == "sse" or (not transport and url.rstrip("/").endswith("/sse"))
+    return life.handshake(url, "sse" if sse else "streamable-http", HANDSHAKE_SECONDS)

@@ -1,0 +1,107 @@
+"""``mcpctl start``: servers of specs, one by one, each with its instance id."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import click
+
+from renderer import pipeline
+from renderer.cli.options import network_policy_provider_option, paths_argument, policy_option, version_options
+from renderer.cli.ready import emit_json, show, statuses_of, until_ready
+from renderer.cli.render import exit_code
+from renderer.cli.runtime import orchestrator_of, output_option, progress, runtime_options, timeout_option
+from renderer.cli.streams import specs_in, tell
+from renderer.errors import ApplyFailed, Exit, McpctlError, WaitTimedOut
+from renderer.model import JSON, Server
+from renderer.orchestrator import InstanceStatus, Orchestrator
+from renderer.report import Report
+from renderer.settings import Settings
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  mcpctl start time.yaml
+  mcpctl start --orchestrator kubernetes --context kind-dev time.yaml --no-wait
+"""
+)
+@paths_argument
+@click.option(
+    "--env-file",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="For docker: values of secrets, NAME=value a line, beside those of the environment.",
+)
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until every server answers.")
+@timeout_option
+@version_options
+@network_policy_provider_option
+@policy_option
+@output_option
+@runtime_options
+def start(
+    paths: tuple[str, ...],
+    settings: Settings,
+    style: str,
+    wait: bool,
+    timeout: float,
+    env_file: str | None,
+    **more: Any,
+) -> int:
+    """Start the servers of specs, also those that were stopped, and wait until they answer.
+
+    PATHS are files, folders or - for stdin. Nothing is ever removed: mcpctl apply does the same for a whole tree.
+    """
+    specs = pipeline.read(paths, specs_in(paths), more["levels"])
+    code = exit_code(specs.problems)
+    if code or style == "text":
+        tell(Report("start", specs.problems, {"servers": len(specs.servers)}), style, quiet=False, stdout=True)
+    if code:
+        return code
+    orchestrator = orchestrator_of(settings)
+    config: dict[str, JSON] = {
+        "kubernetesVersion": more["kubernetes_version"],
+        "networkPolicyProvider": more["network_policy_provider"],
+        "createNamespace": more["create_namespace"],
+        **({"envFile": env_file} if env_file else {}),
+    }
+    return _started(orchestrator, specs.servers, config, timeout if wait else 0.0, style)
+
+
+def _started(
+    orchestrator: Orchestrator, servers: tuple[Server, ...], config: dict[str, JSON], seconds: float, style: str
+) -> int:
+    ids: list[str] = []
+    statuses: tuple[InstanceStatus, ...] = ()
+    facts: dict[str, JSON] = {"orchestrator": orchestrator.name, "where": orchestrator.where()}
+    try:
+        for server in servers:
+            ids.append(_start(orchestrator, server, config, servers[len(ids) + 1 :]))
+        statuses = statuses_of(orchestrator, ids)
+        if seconds:
+            transports = {server.name: server.transport.type for server in servers}
+            statuses = until_ready(orchestrator, ids, transports, seconds)
+    except McpctlError as error:
+        if style == "json":
+            emit_json("start", facts, statuses, error.message)
+        raise
+    if style == "json":
+        emit_json("start", facts, statuses)
+    else:
+        show(statuses, time.time())
+    return Exit.FINE
+
+
+def _start(orchestrator: Orchestrator, server: Server, config: dict[str, JSON], rest: tuple[Server, ...]) -> str:
+    try:
+        started = orchestrator.start_server(server, config)
+    except (McpctlError, KeyboardInterrupt) as error:
+        if rest:
+            progress(f"not tried: {', '.join(one.name for one in rest)}")
+        if isinstance(error, McpctlError) and not isinstance(error, WaitTimedOut) and not error.problems:
+            raise ApplyFailed(f"{server.name} could not be started: {error.message}") from error
+        raise
+    progress(f"{server.name}: started as {started}")
+    return started

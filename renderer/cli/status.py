@@ -1,0 +1,111 @@
+"""``mcpctl status``: what the runtime says of servers, and what they say themselves."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+
+import click
+
+from renderer import __version__, life
+from renderer.cli.ready import show
+from renderer.cli.runtime import (
+    asked,
+    identify,
+    instances_of,
+    no_client,
+    orchestrator_of,
+    output_option,
+    progress,
+    runtime_options,
+)
+from renderer.cli.streams import emit
+from renderer.errors import Exit
+from renderer.instances import as_data
+from renderer.orchestrator import InstanceFilters, InstanceStatus, Orchestrator
+from renderer.settings import Settings
+
+#: Seconds between two looks with --watch.
+INTERVAL = 2.0
+Look = Callable[[], list[InstanceStatus]]
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  mcpctl status
+  mcpctl status time --watch
+  mcpctl status time --output json | jq '.servers[0].mcp'
+"""
+)
+@click.argument("names", nargs=-1, metavar="[NAMES]...")
+@click.option("--watch", "-w", is_flag=True, help="Look again and again, until Ctrl-C.")
+@click.option(
+    "--ask/--no-ask",
+    default=True,
+    show_default=True,
+    help="Ask every running server itself, with an MCP initialize: only who answers is ready.",
+)
+@output_option
+@runtime_options
+def status(names: tuple[str, ...], settings: Settings, watch: bool, ask: bool, style: str) -> int:
+    """Show servers: ready means that an MCP initialize was answered, running that only the runtime believes in it.
+
+    NAMES are those of servers, or instance ids; without any, all of them.
+    """
+    orchestrator = orchestrator_of(settings)
+    if ask and not life.installed():
+        progress(no_client())
+        ask = False
+    ids = [identify(orchestrator, name) for name in names]
+
+    def look() -> list[InstanceStatus]:
+        return _looked(orchestrator, ids, everything=not names, ask=ask)
+
+    if watch:
+        _watch(look, style)
+    elif style == "json":
+        servers = [as_data(one) for one in look()]
+        data = {"command": "status", "version": __version__, "where": orchestrator.where(), "servers": servers}
+        emit(json.dumps(data, indent=2) + "\n")
+    else:
+        _show(look())
+    return Exit.FINE
+
+
+def _looked(orchestrator: Orchestrator, ids: Sequence[str], *, everything: bool, ask: bool) -> list[InstanceStatus]:
+    if everything:
+        found = list(instances_of(orchestrator, InstanceFilters()))
+    else:
+        found = [orchestrator.get_status(one) for one in dict.fromkeys(ids)]
+    return [asked(orchestrator, one, {}) for one in found] if ask else found
+
+
+def _show(statuses: Sequence[InstanceStatus]) -> None:
+    from renderer.cli.tables import fits_a_table, print_table
+
+    if not statuses:
+        progress("no servers")
+    elif fits_a_table():
+        print_table(statuses, time.time())
+    else:
+        show(statuses, time.time())
+
+
+def _watch(look: Look, style: str, sleep: Callable[[float], None] = time.sleep) -> None:
+    """A live table on a terminal; elsewhere what is new, as rows, or as one JSON object a line."""
+    from renderer.cli.tables import fits_a_table, live
+
+    if style == "text" and fits_a_table():
+        live(look, lambda: sleep(INTERVAL))
+        return
+    before: list[InstanceStatus] | None = None
+    while True:
+        now = look()
+        if now != before and style == "json":
+            emit(json.dumps({"servers": [as_data(one) for one in now]}) + "\n")
+        elif now != before:
+            _show(now)
+        before = now
+        sleep(INTERVAL)

@@ -1,0 +1,123 @@
+"""Instances and changes as data for programs, and as rows for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from renderer.errors import excerpt
+from renderer.model import JSON
+from renderer.orchestrator import Applied, Change, Handshake, InstanceState, InstanceStatus, Replica
+
+COLUMNS = ("SERVER", "WHERE", "STATE", "READY", "RESTARTS", "AGE", "IMAGE", "ENDPOINT", "DETAILS")
+#: Characters of one cell: an image with its digest fits.
+_WIDEST = 160
+
+
+def row(status: InstanceStatus, now: float) -> tuple[str, ...]:
+    """The cells of ``COLUMNS``, fit for a terminal. ``now`` is in seconds since 1970."""
+    cells = (
+        status.server,
+        status.where,
+        status.state.value,
+        f"{status.ready}/{status.desired}",
+        str(status.restarts),
+        age(status, now),
+        status.image,
+        status.endpoint,
+        status.reason or _answered(status.handshake),
+    )
+    return tuple(excerpt(cell, _WIDEST) or "-" for cell in cells)
+
+
+def age(status: InstanceStatus, now: float) -> str:
+    """How long its oldest replica has been there: ``45s``, ``12m``, ``5h``, ``3d``; empty where nobody knows."""
+    starts = [start for replica in status.replicas if (start := _seconds(replica.started)) is not None]
+    if not starts or now < min(starts):
+        return ""
+    passed = int(now - min(starts))
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if passed >= 2 * size:
+            return f"{passed // size}{unit}"
+    return f"{passed}s"
+
+
+def _seconds(stamp: str) -> float | None:
+    try:
+        return datetime.fromisoformat(stamp).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _answered(handshake: Handshake | None) -> str:
+    if handshake is None:
+        return ""
+    tools = f"{handshake.tools}{'+' * handshake.more} tool{'' if handshake.tools == 1 else 's'}"
+    return f"{handshake.server_name} {handshake.server_version}, MCP {handshake.protocol_version}, {tools}"
+
+
+def answered(status: InstanceStatus) -> str:
+    """What it said of itself, as a sentence; empty where it was not asked."""
+    return excerpt(_answered(status.handshake), _WIDEST)
+
+
+def as_columns(rows: Sequence[Sequence[str]], widths: Sequence[int] = ()) -> tuple[list[str], list[int]]:
+    """Lines of plain columns, and their widths: those of an earlier page are kept, so that pages line up."""
+    at_least = widths or [0] * len(COLUMNS)
+    new = [max(least, *(len(cells[i]) for cells in rows)) for i, least in enumerate(at_least)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(cells, new, strict=True)).rstrip() for cells in rows]
+    return lines, new
+
+
+def as_data(status: InstanceStatus) -> dict[str, JSON]:
+    """All that is known of one instance."""
+    shake = status.handshake
+    return {
+        "id": status.id,
+        "server": status.server,
+        "where": status.where,
+        "state": status.state.value,
+        "ready": status.state is InstanceState.READY,
+        "replicas": {"desired": status.desired, "ready": status.ready},
+        "restarts": status.restarts,
+        "image": status.image,
+        "endpoint": status.endpoint,
+        "reason": status.reason,
+        "instances": [_replica(replica) for replica in status.replicas],
+        "mcp": shake
+        and {
+            "name": shake.server_name,
+            "version": shake.server_version,
+            "protocolVersion": shake.protocol_version,
+            "tools": shake.tools,
+        },
+    }
+
+
+def _replica(replica: Replica) -> dict[str, JSON]:
+    return {
+        "name": replica.name,
+        "state": replica.state.value,
+        "image": replica.image,
+        "restarts": replica.restarts,
+        "started": replica.started,
+        "reason": replica.reason,
+    }
+
+
+def changes_as_data(applied: Applied) -> list[JSON]:
+    """Object by object."""
+    return [{"what": one.what, "outcome": one.outcome, "message": one.message} for one in applied.changes]
+
+
+def change_line(change: Change) -> str:
+    """One line, fit for a terminal."""
+    message = f": {excerpt(change.message, 1000)}" if change.message else ""
+    return f"{excerpt(change.what, 400)}: {change.outcome}{message}"
+
+
+def tally(applied: Applied) -> str:
+    """``3 created, 1 unchanged``."""
+    outcomes = ("created", "changed", "unchanged", "removed", "failed", "not tried")
+    counted = [(sum(change.outcome == outcome for change in applied.changes), outcome) for outcome in outcomes]
+    return ", ".join(f"{number} {outcome}" for number, outcome in counted if number) or "nothing to do"

@@ -1,0 +1,97 @@
+"""The HTTP below the SDK, watched: bounded, and with what went wrong kept, which the SDK would only log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+
+import httpx2
+
+from renderer.life import Transport
+
+#: Bytes of all answers together: a hundred tools are about 200 kB.
+BYTES = 16 * 1024 * 1024
+_MEDIA_TYPES = {"application/json", "text/event-stream"}
+
+
+class Watched(httpx2.AsyncBaseTransport):
+    """Passes requests on. ``give_up`` is called as soon as something went wrong that the SDK would not tell of."""
+
+    def __init__(self, transport: Transport, give_up: Callable[[], None], *, limit: int = BYTES) -> None:
+        self._transport = transport
+        self._inner = httpx2.AsyncHTTPTransport(trust_env=False)
+        self._give_up = give_up
+        self._left = limit
+        #: What ended it: an exception of the connection, or an answer that is no MCP.
+        self.error: Exception | None = None
+        self.status = 0
+        self.media_type = ""
+        self.too_much = False
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """One request of the SDK."""
+        request.headers["accept-encoding"] = "identity"  # what unpacks to gigabytes is not asked for
+        matters = self._matters(request)
+        try:
+            response = await self._inner.handle_async_request(request)
+        except httpx2.TransportError as error:
+            if matters:
+                self._fail(error)
+            raise
+        if matters:
+            self._look(response, answers=self._transport != "sse" or request.method == "GET")
+        assert isinstance(response.stream, httpx2.AsyncByteStream)
+        encoded = response.headers.get("content-encoding", "identity").lower() != "identity"
+        response.stream = _Counted(response.stream, self, encoded)
+        return response
+
+    async def aclose(self) -> None:
+        """Closes every connection."""
+        await self._inner.aclose()
+
+    def _matters(self, request: httpx2.Request) -> bool:
+        """Whether its failure is the end: not that of a notification, of the stream that a server need not have,
+        or of the goodbye. With SSE, the SDK sends nothing more after a refusal, and would wait for ever.
+        """
+        if self._transport == "sse":
+            return request.method != "DELETE"
+        return request.method == "POST" and "id" in json.loads(request.content)
+
+    def _look(self, response: httpx2.Response, *, answers: bool) -> None:
+        media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if response.status_code >= 300:
+            self.status = self.status or response.status_code
+            # An error in JSON may be one of MCP, which the SDK then tells; and it follows some redirections.
+            if self._transport == "sse" or media_type != "application/json":
+                self._give_up()
+        elif answers and response.status_code == 200 and media_type not in _MEDIA_TYPES:
+            self.media_type = media_type or "nothing"
+            self._give_up()
+
+    def took(self, size: int) -> None:
+        """Counts what came; raises where it is too much."""
+        self._left -= size
+        if self._left < 0:
+            self.too_much = True
+            self._give_up()
+            raise httpx2.ReadError("too much")
+
+    def _fail(self, error: Exception) -> None:
+        self.error = self.error or error
+        self._give_up()
+
+
+class _Counted(httpx2.AsyncByteStream):
+    def __init__(self, inner: httpx2.AsyncByteStream, watched: Watched, encoded: bool) -> None:
+        self._inner = inner
+        self._watched = watched
+        self._encoded = encoded
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._inner:
+            # What comes packed all the same counts as if it were too much: nobody asked for it.
+            self._watched.took(2 * BYTES if self._encoded else len(chunk))
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()

@@ -1,0 +1,156 @@
+"""Containers of ours as docker tells them: found by label, and of each only what is needed.
+
+``docker inspect`` as a whole holds every secret in clear (``.Config.Env``): only these parts are ever asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from renderer.errors import ApplyFailed, excerpt
+from renderer.labels import SERVER_LABEL
+from renderer.orchestrators.docker.client import Client, json_lines
+from renderer.orchestrators.docker.faults import Refused
+
+MANAGED_LABEL = "mcpctl.io/managed"
+#: Whose a container is: the tree or project that it was applied from. Only that one removes it as stale.
+OWNER_LABEL = "mcpctl.io/owner"
+#: Where in the server MCP is spoken.
+PATH_LABEL = "mcpctl.io/path"
+#: Digest of the files that it mounts: compose does not see that their content changed.
+FILES_LABEL = "mcpctl.io/files"
+NAME_LABEL = "app.kubernetes.io/name"
+COMPONENT_LABEL = "app.kubernetes.io/component"
+PROJECT_LABEL = "com.docker.compose.project"
+SERVICE_LABEL = "com.docker.compose.service"
+HASH_LABEL = "com.docker.compose.config-hash"
+NUMBER_LABEL = "com.docker.compose.container-number"
+
+#: Containers asked for in one call: an argument list has its limits.
+_AT_ONCE = 200
+_ID = re.compile(r"[0-9a-f]{12,64}")
+_PARTS = {
+    "id": ".Id",
+    "name": ".Name",
+    "created": ".Created",
+    "restarts": ".RestartCount",
+    "state": ".State",
+    "image": ".Config.Image",
+    "labels": ".Config.Labels",
+    # Missing where the image and compose say nothing of it.
+    "grace": '(index .Config "StopTimeout")',
+    "policy": ".HostConfig.RestartPolicy.Name",
+    "ports": ".NetworkSettings.Ports",
+    "mounts": ".Mounts",
+}
+_FORM = "{" + ",".join(f'"{key}":{{{{json {part}}}}}' for key, part in _PARTS.items()) + "}"
+
+
+class Container(NamedTuple):
+    """One container. ``state`` is docker's State object, ``ports`` and ``mounts`` as in docker inspect."""
+
+    id: str
+    name: str
+    image: str
+    restarts: int
+    policy: str
+    grace: int
+    state: Mapping[str, Any]
+    labels: Mapping[str, str]
+    ports: Mapping[str, Any]
+    mounts: Sequence[Mapping[str, Any]]
+
+    @property
+    def project(self) -> str:
+        return self.labels.get(PROJECT_LABEL, "")
+
+    @property
+    def service(self) -> str:
+        return self.labels.get(SERVICE_LABEL, "")
+
+    @property
+    def server(self) -> str:
+        return self.labels.get(SERVER_LABEL, "")
+
+    @property
+    def owner(self) -> str:
+        return self.labels.get(OWNER_LABEL, "")
+
+    @property
+    def managed(self) -> bool:
+        return self.labels.get(MANAGED_LABEL) == "true"
+
+    @property
+    def is_main(self) -> bool:
+        """The server itself, not what is beside it."""
+        return self.labels.get(COMPONENT_LABEL) == "mcp-server"
+
+    @property
+    def is_one_shot(self) -> bool:
+        """Runs once before the server, and ends."""
+        return self.policy in ("", "no")
+
+    @property
+    def status(self) -> str:
+        return str(self.state.get("Status", ""))
+
+    @property
+    def code(self) -> int:
+        return int(self.state.get("ExitCode") or 0)
+
+    @property
+    def runs(self) -> bool:
+        return self.status == "running"
+
+
+def ours(**more: str) -> dict[str, str]:
+    """The labels to look for; ``server`` and ``instance`` say of what."""
+    names = {"server": SERVER_LABEL, "instance": NAME_LABEL, "owner": OWNER_LABEL}
+    return {MANAGED_LABEL: "true", **{names[key]: value for key, value in more.items()}}
+
+
+def find(client: Client, labels: Mapping[str, str], doing: str) -> list[Container]:
+    """All that carry these labels, running or not, by name."""
+    found = inspected(client, ids(client, labels, doing), doing)
+    # The filter was the daemon's to honour.
+    return sorted((one for one in found if labels.items() <= one.labels.items()), key=lambda one: one.name)
+
+
+def ids(client: Client, labels: Mapping[str, str], doing: str) -> list[str]:
+    """Only their ids."""
+    filters = [f"--filter=label={key}={value}" for key, value in labels.items()]
+    lines = client.docker(doing, "ps", "--all", "--no-trunc", *filters, "--format={{.ID}}").split("\n")
+    found = [line.strip() for line in lines if line.strip()]
+    if strange := [one for one in found if not _ID.fullmatch(one)]:
+        raise ApplyFailed(f"{doing}: docker's answer is no list of containers ({excerpt(strange[0], 80)})")
+    return found
+
+
+def inspected(client: Client, wanted: Sequence[str], doing: str) -> Iterator[Container]:
+    """Without those that have gone since they were listed."""
+    for start in range(0, len(wanted), _AT_ONCE):
+        some = wanted[start : start + _AT_ONCE]
+        done = client.tried("docker", "inspect", "--type=container", f"--format={_FORM}", *some, doing=doing)
+        if done.code and (failed := client.failed(done, doing)).kind != "gone":
+            raise failed
+        yield from (_container(data, doing) for data in json_lines(done.out.strip(), doing))
+
+
+def _container(data: Mapping[str, Any], doing: str) -> Container:
+    try:
+        return Container(
+            id=str(data["id"]),
+            name=str(data["name"]).lstrip("/"),
+            image=str(data["image"]),
+            restarts=int(data["restarts"]),
+            policy=str(data["policy"]),
+            grace=int(data["grace"] or 10),
+            state=dict(data["state"]),
+            labels=dict(data["labels"] or {}),
+            ports=dict(data["ports"] or {}),
+            mounts=list(data["mounts"] or []),
+        )
+    except (KeyError, TypeError, ValueError):
+        raise Refused(f"{doing}: docker's answer about a container cannot be read") from None

@@ -1,0 +1,204 @@
+"""Stopping and removing what is ours: found by labels, shown, confirmed, and removed only as it was shown."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from renderer import poll
+from renderer.errors import ApplyFailed, McpctlError, excerpt
+from renderer.labels import SERVER_LABEL
+from renderer.orchestrator import Change, Confirm, Progress
+from renderer.orchestrators.docker.client import CALL_SECONDS, Client, json_lines, known_name
+from renderer.orchestrators.docker.containers import (
+    MANAGED_LABEL,
+    PROJECT_LABEL,
+    Container,
+    find,
+    ours,
+)
+from renderer.orchestrators.docker.projects import NETWORK, files_folder, owner_value
+from renderer.orchestrators.docker.rollout import Time
+
+#: Seconds until the daemon has let go of the last container of a network.
+_ENDPOINTS = 10.0
+_NETWORK_LABEL = "com.docker.compose.network"
+#: Volumes of packages that were downloaded and of a copied bridge: a start makes them anew, so they are no data.
+#: No resource name and no storage has a '.' in its name.
+_REMADE = (".package.cache", ".bridge.program")
+
+
+def end(client: Client, containers: Sequence[Container], doing: str) -> None:
+    """Asks them to end, each with its own time, and waits for it."""
+    running = [one for one in containers if one.status in ("running", "restarting", "paused")]
+    if running:
+        grace = max(one.grace for one in running)
+        client.docker(doing, "stop", *(one.id for one in running), seconds=grace + CALL_SECONDS)
+
+
+def stop(client: Client, containers: Sequence[Container], doing: str) -> None:
+    """Data and containers stay; one-shots, which have nothing to go on with, are removed."""
+    end(client, containers, doing)
+    remove(client, [one for one in containers if one.is_one_shot and not one.is_main], doing)
+
+
+def remove(client: Client, containers: Sequence[Container], doing: str, *, data: bool = False) -> None:
+    """For good. The anonymous volumes of an image are data, too."""
+    if containers:
+        flags = ["--force", *(["--volumes"] if data else [])]
+        done = client.tried("docker", "rm", *flags, *(one.id for one in containers), doing=doing, seconds=120.0)
+        if done.code and (failed := client.failed(done, doing)).kind != "gone":
+            raise failed
+
+
+def orphans(
+    containers: Sequence[Container], services: Mapping[str, object], owner: str
+) -> tuple[list[Container], list[Container]]:
+    """Containers of a project whose service is gone: ours, and those that are not ours to remove."""
+    gone = [one for one in containers if one.service not in services]
+    mine = [one for one in gone if one.managed and owner and one.owner == owner_value(owner)]
+    return mine, [one for one in gone if one not in mine]
+
+
+def stale(client: Client, owner: str, keep: Sequence[str]) -> list[Container]:
+    """Containers that this owner applied, in projects that it no longer has."""
+    mine = owner_value(owner)
+    if not mine:
+        raise ApplyFailed("pruning needs an owner: without one nothing tells our projects from those of others")
+    found = find(client, ours(owner=mine), "looking for what is no longer rendered")
+    return [one for one in found if one.project not in keep]
+
+
+class Removal:
+    """One run: asks first, then removes containers, networks, volumes, in that order."""
+
+    def __init__(
+        self, client: Client, tell: Progress, confirm: Confirm, *, dry: bool = False, waits: Time | None = None
+    ) -> None:
+        self._client = client
+        self._tell = tell
+        self._confirm = confirm
+        self._dry = dry
+        self._waits = waits or Time()
+
+    def run(self, containers: Sequence[Container], volumes: Sequence[str], *, data: bool) -> list[Change]:
+        """``volumes`` with data go only with ``data``, and only after their own question."""
+        remade = [name for name in volumes if name.endswith(_REMADE)]
+        volumes = [name for name in volumes if name not in remade]
+        going = [*(f"container {one.name}" for one in containers), *(f"volume {name}" for name in remade)]
+        precious = [f"volume {name}" for name in volumes]
+        for what in [*going, *(precious if data else [])]:
+            self._tell(f"to be removed: {what}")
+        if self._dry:
+            return [Change(what, "removed", "in a dry run: nothing was removed") for what in [*going, *precious * data]]
+        if going and not self._confirm(going, False):
+            return [Change(what, "not tried", "not confirmed: kept") for what in [*going, *precious]]
+        may = data and bool(precious) and self._confirm(precious, True)
+        changes = self._containers(containers, data=may)
+        if any(change.outcome == "failed" for change in changes):
+            kept = [*going[len(containers) :], *precious]
+            return [*changes, *(Change(what, "not tried", "its containers are still there") for what in kept)]
+        changes += [self._tried(f"volume {name}", "volume", "rm", name) for name in remade]
+        if not may:
+            outcome, why = ("not tried", "not confirmed: kept") if data else ("unchanged", "kept, with its data")
+            return [*changes, *(Change(what, outcome, why) for what in precious)]  # type: ignore[arg-type]
+        return [*changes, *(self._tried(f"volume {name}", "volume", "rm", name) for name in volumes)]
+
+    def _containers(self, containers: Sequence[Container], *, data: bool) -> list[Change]:
+        changes: list[Change] = []
+        for project, grouped in groupby(sorted(containers, key=lambda one: one.project), key=lambda one: one.project):
+            some = list(grouped)
+            changes += self._project(project, some, data=data)
+        self._files(containers)
+        try:
+            return changes + self._networks(sorted({one.project for one in containers}))
+        except McpctlError as error:
+            return [*changes, Change("networks", "failed", f"{error.message}; run the same again")]
+
+    def _project(self, project: str, some: Sequence[Container], *, data: bool) -> list[Change]:
+        doing = f"removing {excerpt(project)}"
+        try:
+            end(self._client, some, doing)
+            remove(self._client, some, doing, data=data)
+        except McpctlError as error:
+            return [Change(f"container {one.name}", "failed", error.message) for one in some]
+        except KeyboardInterrupt:
+            self._tell(f"interrupted while {doing}: run the same again to go on")
+            raise
+        self._tell(f"{project}: {len(some)} containers removed")
+        return [Change(f"container {one.name}", "removed") for one in some]
+
+    def _networks(self, projects: Sequence[str]) -> list[Change]:
+        """Those of the projects, and the shared one, whoever made it: each only when nobody is on it any more."""
+        names: list[str] = []
+        for label in (*(f"{PROJECT_LABEL}={project}" for project in projects), f"{_NETWORK_LABEL}={NETWORK}"):
+            out = self._client.docker(
+                "looking for networks", "network", "ls", f"--filter=label={label}", "--format={{.Name}}"
+            )
+            names += [name for name in out.split() if name not in names]
+        return [self._without(name) for name in names if not self._used(name)]
+
+    def _without(self, network: str) -> Change:
+        """A container that is gone may leave its end of the network a moment later."""
+        last: list[Change] = []
+
+        def look() -> Change | None:
+            last.append(self._tried(f"network {network}", "network", "rm", network))
+            return None if "active endpoints" in last[-1].message else last[-1]
+
+        found = poll.until(look, seconds=_ENDPOINTS, clock=self._waits.clock, sleep=self._waits.sleep)
+        return found or last[-1]
+
+    def _used(self, network: str) -> bool:
+        doing = f"asking who is on {excerpt(network)}"
+        known_name(network, "a network")
+        return bool(
+            self._client.docker(doing, "ps", "--all", f"--filter=network={network}", "--format={{.ID}}").strip()
+        )
+
+    def _tried(self, what: str, *arguments: str) -> Change:
+        known_name(arguments[-1], "the name of something to remove")
+        try:
+            self._client.docker(f"removing {what}", *arguments)
+        except McpctlError as error:
+            return Change(what, "failed", error.message)
+        self._tell(f"{what}: removed")
+        return Change(what, "removed")
+
+    def _files(self, containers: Sequence[Container]) -> None:
+        """What was written for them to mount, and is in no tree."""
+        kept = files_folder(self._client.environ)
+        for mount in (mount for one in containers for mount in one.mounts):
+            source = Path(str(mount.get("Source", "")))
+            if source.parent.parent == kept:
+                shutil.rmtree(source.parent, ignore_errors=True)
+
+
+def volumes_of(client: Client, key: str, value: str) -> list[str]:
+    """Names of our volumes with that label."""
+    filters = [f"--filter=label={MANAGED_LABEL}=true", f"--filter=label={key}={value}"]
+    doing = "looking for volumes"
+    out = client.docker(doing, "volume", "ls", *filters, "--format={{json .}}")
+    return sorted(str(one.get("Name", "")) for one in json_lines(out.strip(), doing))
+
+
+def of_servers(client: Client, servers: Sequence[str]) -> tuple[list[Container], list[str]]:
+    """All containers and volumes of these servers, in whatever project."""
+    containers: list[Container] = []
+    volumes: list[str] = []
+    for server in servers:
+        known_name(server, "server")
+        containers += find(client, ours(server=server), f"looking for {server}")
+        volumes += volumes_of(client, SERVER_LABEL, server)
+    return containers, volumes
+
+
+def publishing(client: Client, port: str) -> str:
+    """Which container has that port of the machine; '' where it is none of this daemon."""
+    try:
+        out = client.docker("asking who has the port", "ps", f"--filter=publish={port}", "--format={{.Names}}")
+    except McpctlError:
+        return ""
+    return ", ".join(excerpt(name, 100) for name in out.split())

@@ -1,0 +1,230 @@
+"""The orchestrator ``kubernetes``: kubectl, in one namespace of one cluster."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+
+from renderer import poll
+from renderer.errors import ApplyFailed, OutputInvalid, WaitTimedOut, errors_in
+from renderer.labels import SERVER_LABEL
+from renderer.model import JSON, Options, Rendered, Server
+from renderer.orchestrator import (
+    Applied,
+    ApplyOptions,
+    Change,
+    Confirm,
+    Handshake,
+    InstanceFilters,
+    InstancePage,
+    InstanceStatus,
+    LogLine,
+    LogOptions,
+    OrchestratorConfig,
+    Progress,
+)
+from renderer.orchestrators.kubernetes import logs, removal
+from renderer.orchestrators.kubernetes.apply import MANAGER, Application
+from renderer.orchestrators.kubernetes.client import Kubectl, known_name
+from renderer.orchestrators.kubernetes.listing import page_of
+from renderer.orchestrators.kubernetes.objects import TYPES, Object, labels_of, objects
+from renderer.orchestrators.kubernetes.reach import forwarded
+from renderer.orchestrators.kubernetes.removal import Time
+from renderer.orchestrators.kubernetes.status import NoSuchInstance, Snapshot, Watcher, desired
+
+#: Seconds that a stop may take beyond what the pods themselves ask for.
+STOP_SECONDS = 60.0
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _silent(line: str) -> None:
+    del line
+
+
+class Kubernetes:
+    """One namespace. ``now`` is the time of day for ``mcpctl.io/created-at``; ``waits`` how waiting is done."""
+
+    name = "kubernetes"
+    target = "kubernetes"
+
+    def __init__(self, kubectl: Kubectl, *, now: Callable[[], str] = _now, waits: Time | None = None) -> None:
+        self._kubectl = kubectl
+        self._watcher = Watcher(kubectl)
+        self._now = now
+        self._waits = waits or Time()
+
+    def where(self) -> str:
+        """Context, cluster with its address, and namespace."""
+        return str(self._kubectl.place)
+
+    def start_server(self, server: Server, config: Mapping[str, JSON]) -> str:
+        """``config`` may have kubernetesVersion, networkPolicyProvider, createNamespace, owner and forceConflicts."""
+        done = self.apply(self._rendered(server, config), _options(config), _silent, lambda _, __: False)
+        if done.failed:
+            failed = next(change for change in done.changes if change.outcome == "failed")
+            raise ApplyFailed(f"{failed.message}; {_stands(done.changes)}")
+        return server.resource_name
+
+    def _rendered(self, server: Server, config: Mapping[str, JSON]) -> Sequence[Rendered]:
+        from renderer import pipeline  # status and logs need neither templates nor schemas
+        from renderer.pins import KUBERNETES_VERSION
+        from renderer.registry import target
+
+        options = Options(
+            self._kubectl.namespace,
+            str(config.get("kubernetesVersion", KUBERNETES_VERSION)),
+            create_namespace=bool(config.get("createNamespace", True)),
+            network_policy_provider=config.get("networkPolicyProvider", "kubernetes"),  # type: ignore[arg-type]
+        )
+        output = pipeline.render(pipeline.Specs((server,), ()), target(self.target), options)
+        if faults := errors_in(output.problems):
+            raise OutputInvalid("nothing was applied: what was rendered does not hold", faults)
+        return output.documents
+
+    def apply(self, documents: Sequence[Rendered], options: ApplyOptions, tell: Progress, confirm: Confirm) -> Applied:
+        """In order, until one fails; then prunes, if nothing failed."""
+        found = objects(documents, self._kubectl.namespace)
+        tell(self._summary(found, options))
+        changes = Application(self._kubectl, options, tell, self._now()).run(found) if found else []
+        applied = Applied(tuple(changes))
+        if applied.failed:
+            tell(_stands(changes))
+            return applied
+        if options.dry_run != "client":
+            changes += self._woken(found, options, tell)
+        if options.prune:
+            changes += self._pruned(found, options, tell, confirm)
+        return Applied(tuple(changes))
+
+    def _summary(self, found: Sequence[Object], options: ApplyOptions) -> str:
+        others = sorted({one.namespace for one in found} - {"", self._kubectl.namespace})
+        wide = sum(one.namespace == "" for one in found)
+        tries = f"dry run ({options.dry_run}) of " if options.dry_run != "none" else ""
+        text = f"{tries}{len(found)} objects to {self.where()}"
+        text += f"; {wide} of them for the whole cluster" if wide else ""
+        return text + (f"; and into the sandboxes {', '.join(others)}" if others else "")
+
+    def _pruned(self, found: Sequence[Object], options: ApplyOptions, tell: Progress, confirm: Confirm) -> list[Change]:
+        keep = frozenset(one.identity for one in found)
+        stale = removal.stale(self._kubectl, options.owner, keep, tell)
+        return removal.remove(
+            self._kubectl,
+            stale,
+            tell=tell,
+            confirm=confirm,
+            dry=options.dry_run != "none",
+            seconds=options.seconds,
+            waits=self._waits,
+        )
+
+    def _woken(self, found: Sequence[Object], options: ApplyOptions, tell: Progress) -> list[Change]:
+        """An autoscaler leaves a workload alone that was scaled to nothing: whoever applies it wants it to run."""
+        changes = []
+        for one in found:
+            if one.kind != "HorizontalPodAutoscaler" or options.dry_run != "none":
+                continue
+            name, least = one.data["spec"]["scaleTargetRef"]["name"], int(one.data["spec"].get("minReplicas", 1))
+            seen = self._watcher.look(name)
+            if seen.kind != "Pod" and desired(seen.workload) == 0:
+                self._scale(seen, least)
+                changes.append(Change(f"{seen.kind} {name}", "changed", f"started again with {least} pods"))
+                tell(f"{seen.kind} {name}: started again with {least} pods")
+        return changes
+
+    def _scale(self, seen: Snapshot, count: int) -> None:
+        resource = f"{TYPES[seen.kind].resource}/{seen.name}"
+        patch = json.dumps({"spec": {"replicas": count}})
+        asked = ["patch", resource, "--type=merge", f"--field-manager={MANAGER}", f"--patch={patch}", "--output=name"]
+        self._kubectl.call(f"scaling {seen.name} to {count}", *asked)
+
+    def stop_server(self, instance_id: str) -> None:
+        """Scales to nothing, which an autoscaler respects; a Pod, which cannot be scaled, is deleted."""
+        seen = self._watcher.look(instance_id)
+        grace = max((int(pod["spec"].get("terminationGracePeriodSeconds") or 30) for pod in seen.pods), default=0)
+        if seen.kind == "Pod":
+            self._kubectl.call(
+                f"stopping {instance_id}", "delete", f"pods/{seen.name}", "--wait=false", "--output=name"
+            )
+        else:
+            self._scale(seen, 0)
+        if not poll.until(
+            lambda: self._is_stopped(instance_id),
+            seconds=grace + STOP_SECONDS,
+            clock=self._waits.clock,
+            sleep=self._waits.sleep,
+        ):
+            raise WaitTimedOut(f"{instance_id} was told to stop, and its pods have not ended in time; they still may")
+
+    def _is_stopped(self, instance_id: str) -> bool | None:
+        try:
+            seen = self._watcher.look(instance_id)
+        except NoSuchInstance:
+            return True
+        return None if seen.pods else True
+
+    def get_status(self, instance_id: str) -> InstanceStatus:
+        """``ready`` counts the pods of the newest version only."""
+        return self._watcher.find(instance_id).status
+
+    def wait(self, instances: Sequence[str], *, seconds: float, tell: Progress) -> tuple[InstanceStatus, ...]:
+        """Until the newest version of all of them is ready."""
+        from renderer.orchestrators.kubernetes import rollout
+
+        return rollout.wait(self._watcher.find, instances, seconds=seconds, tell=tell, waits=self._waits)
+
+    def get_logs(self, instance_id: str, options: LogOptions) -> Iterator[LogLine]:
+        """Pod after pod, or all at once while following."""
+        if options.follow:
+            return logs.Follower(self._kubectl, self._watcher, instance_id, options, self._waits.clock).lines()
+        return logs.now(self._kubectl, self._watcher, instance_id, options)
+
+    def list_instances(self, filters: InstanceFilters, page: str = "", size: int = 500) -> InstancePage:
+        """Deployments, then StatefulSets, then single Pods, each by name: as the API server gives pages."""
+        return page_of(self._kubectl, filters, page, size)
+
+    def delete(self, servers: Sequence[str], *, data: bool, tell: Progress, confirm: Confirm) -> Applied:
+        """Namespaces only after their own question; volumes only with ``data``, after theirs."""
+        for server in servers:
+            known_name(server, "server")
+        tell(f"from {self.where()}")
+        found = removal.of_servers(self._kubectl, servers, tell)
+        missing = sorted(set(servers) - {labels_of(one)[SERVER_LABEL] for one in found})
+        if missing:
+            tell(f"nothing of ours is there of {', '.join(missing)}")
+        kept = [one for one in found if one["kind"] == "PersistentVolumeClaim" and not data]
+        going = [one for one in found if one not in kept]
+        changes = removal.remove(
+            self._kubectl, going, tell=tell, confirm=confirm, seconds=ApplyOptions("").seconds, waits=self._waits
+        )
+        changes += [
+            Change(f"PersistentVolumeClaim {one['metadata']['name']}", "unchanged", "kept, with its data")
+            for one in kept
+        ]
+        return Applied(tuple(changes))
+
+    def reach(self, instance_id: str, ask: Callable[[str], Handshake]) -> Handshake:
+        """Through `kubectl port-forward`, which ends with the call."""
+        with forwarded(self._kubectl, self._watcher.look(instance_id), self._waits.clock) as url:
+            return ask(url)
+
+
+def create(config: OrchestratorConfig) -> Kubernetes:
+    """Asks nothing of any cluster yet."""
+    return Kubernetes(Kubectl(config.kubernetes))
+
+
+def _options(config: Mapping[str, JSON]) -> ApplyOptions:
+    return ApplyOptions(str(config.get("owner", "")), force_conflicts=bool(config.get("forceConflicts", False)))
+
+
+def _stands(changes: Sequence[Change]) -> str:
+    """What is so after a failure, and what to do."""
+    applied = [change.what for change in changes if change.outcome in ("created", "changed", "unchanged")]
+    rest = [change.what for change in changes if change.outcome == "not tried"]
+    text = f"{len(applied)} of {len(changes)} objects are applied"
+    text += f", not tried: {', '.join(rest[:10])}{' …' * (len(rest) > 10)}" if rest else ""
+    return f"{text}; see to the reason and run the same again: what is applied stays as it is"

@@ -1,0 +1,207 @@
+"""kubectl as it is called: which cluster and namespace, argument lists, JSON back, failures told apart."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple, Protocol
+from urllib.parse import urlsplit
+
+from renderer import command
+from renderer.command import Background, Done, ProgramMissing
+from renderer.errors import ApplyFailed, McpctlError, excerpt
+from renderer.orchestrator import KubernetesConfig
+from renderer.orchestrators.kubernetes.faults import Refused, refusal
+
+#: Server-side apply is stable from there on.
+OLDEST = (1, 22)
+#: Seconds for one request; a call of kubectl makes a few of them.
+REQUEST_SECONDS = 30
+_CALL_SECONDS = 3 * REQUEST_SECONDS
+
+#: Plain data of an object, as the API server has it.
+Data = dict[str, Any]
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+
+
+class Run(Protocol):
+    """``command.run``, or what stands for it in a test."""
+
+    def __call__(
+        self, argv: list[str], *, seconds: float, stdin: bytes = b"", env: Mapping[str, str] | None = None
+    ) -> Done: ...
+
+
+class Start(Protocol):
+    """``command.background``."""
+
+    def __call__(
+        self, argv: list[str], *, env: Mapping[str, str] | None = None
+    ) -> AbstractContextManager[Background]: ...
+
+
+class Place(NamedTuple):
+    """Where everything happens, for all calls of a run. ``context`` is '' in a pod of the cluster itself."""
+
+    context: str
+    cluster: str
+    server: str
+    namespace: str
+
+    def __str__(self) -> str:
+        cluster = f"cluster {excerpt(self.cluster, 80)} ({excerpt(self.server, 200)})"
+        context = f"context {excerpt(self.context, 80)}, {cluster}" if self.context else f"in {cluster}"
+        return f"{context}, namespace {self.namespace}"
+
+
+class Kubectl:
+    """Every call names context, namespace and a time limit: nothing is left to what kubectl would take."""
+
+    def __init__(
+        self,
+        config: KubernetesConfig,
+        *,
+        run: Run = command.run,
+        start: Start = command.background,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self._config = config
+        self._run = run
+        self._start = start
+        self._environ = environ
+        self._place: Place | None = None
+        self.namespace = known_name(config.namespace, "kubernetes.namespace")
+
+    @property
+    def place(self) -> Place:
+        """Looked up once, before the first call; ApplyFailed where there is no such context."""
+        if self._place is None:
+            self._check_version()
+            self._place = self._in_cluster() if self._config.in_cluster else self._from_kubeconfig()
+        return self._place
+
+    def argv(self, *arguments: str, namespace: str = "", seconds: float = REQUEST_SECONDS) -> list[str]:
+        """The whole command line; ``seconds`` 0 for what goes on for as long as it takes."""
+        context = [f"--context={self.place.context}"] if self.place.context else []
+        where = [*self._kubeconfig(), *context, f"--namespace={namespace or self.namespace}"]
+        return ["kubectl", *where, f"--request-timeout={int(seconds)}s", *arguments]
+
+    def call(self, doing: str, *arguments: str, stdin: bytes = b"", namespace: str = "", secret: bool = False) -> Done:
+        """Runs to the end; Refused (or WaitTimedOut) with ``doing`` in front where it fails."""
+        argv = self.argv(*arguments, namespace=namespace)
+        done = self._run(argv, seconds=_CALL_SECONDS, stdin=stdin, env=self._env())
+        if done.code:
+            raise self.failed(done.code, done.err, doing, secret=secret)
+        return done
+
+    def failed(self, code: int, err: str, doing: str, *, secret: bool = False) -> McpctlError:
+        """The exception for an exit code and what was written to stderr."""
+        if code < 0:
+            return ApplyFailed(f"{doing}: kubectl was ended by signal {-code}; run the same again")
+        return refusal(err, doing, secret=secret)
+
+    def read(self, doing: str, *arguments: str, stdin: bytes = b"", namespace: str = "") -> Data:
+        """The object that kubectl prints as JSON; {} where it prints nothing."""
+        done = self.call(doing, *arguments, stdin=stdin, namespace=namespace)
+        return as_object(done, doing)
+
+    def items(self, doing: str, *arguments: str, stdin: bytes = b"", namespace: str = "") -> list[Data]:
+        """The objects of a list, or the one object."""
+        found = self.read(doing, *arguments, stdin=stdin, namespace=namespace)
+        items = found.get("items", [found] if found else [])
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise ApplyFailed(f"{doing}: kubectl's answer is no list of objects")
+        return items
+
+    def background(self, *arguments: str, namespace: str = "") -> AbstractContextManager[Background]:
+        """A kubectl that goes on until its context ends."""
+        return self._start(self.argv(*arguments, namespace=namespace, seconds=0), env=self._env())
+
+    def _kubeconfig(self) -> list[str]:
+        return [f"--kubeconfig={self._config.kubeconfig}"] if self._config.kubeconfig else []
+
+    def _env(self) -> Mapping[str, str]:
+        # Without any kubeconfig kubectl takes the service account of its pod, token and all.
+        return {"KUBECONFIG": os.devnull} if self._config.in_cluster else {}
+
+    def _check_version(self) -> None:
+        try:
+            done = self._run(
+                ["kubectl", "version", "--client", "--output=json"], seconds=_CALL_SECONDS, env=self._env()
+            )
+        except ProgramMissing as missing:
+            raise ProgramMissing(f"{missing.message}: install it (https://kubernetes.io/docs/tasks/tools/)") from None
+        doing = "asking kubectl for its version"
+        if done.code:
+            raise self.failed(done.code, done.err, doing)
+        version = as_object(done, doing).get("clientVersion")
+        numbers = _numbers(version) if isinstance(version, dict) else None
+        if numbers is None:
+            raise ApplyFailed("what kubectl says of its version cannot be read; is it really kubectl?")
+        if numbers < OLDEST:
+            has, needs = (".".join(map(str, pair)) for pair in (numbers, OLDEST))
+            raise ApplyFailed(f"kubectl {has} is too old: server-side apply needs {needs} or newer")
+
+    def _in_cluster(self) -> Place:
+        host, port = (self._environ.get(f"KUBERNETES_SERVICE_{part}", "") for part in ("HOST", "PORT"))
+        if not host:
+            raise ApplyFailed(
+                "kubernetes.inCluster is set, but this is no pod of a cluster (KUBERNETES_SERVICE_HOST is missing); "
+                "unset it, or give kubernetes.context"
+            )
+        return Place("", "this pod's own, by its service account", f"{host}:{port or 443}", self.namespace)
+
+    def _from_kubeconfig(self) -> Place:
+        named = [f"--context={self._config.context}"] if self._config.context else []
+        doing = "reading the kubeconfig"
+        argv = ["kubectl", *self._kubeconfig(), *named, "config", "view", "--minify", "--output=json"]
+        done = self._run(argv, seconds=_CALL_SECONDS)
+        if done.code:
+            raise self.failed(done.code, done.err, doing)
+        found = as_object(done, doing)
+        context = self._config.context or found.get("current-context")
+        clusters = found.get("clusters") or []
+        if not context or not clusters:
+            raise Refused(
+                "no cluster is chosen: the kubeconfig has no current context; "
+                "name one of `kubectl config get-contexts` with kubernetes.context",
+                kind="context",
+            )
+        return Place(str(context), str(clusters[0]["name"]), _address(clusters[0]), self.namespace)
+
+
+def known_name(name: str, what: str) -> str:
+    """The name, if Kubernetes could have given it: nothing else reaches an argument list."""
+    if not _NAME.fullmatch(name):
+        raise ApplyFailed(f"{what}: {excerpt(name)!r} is not a name in Kubernetes")
+    return name
+
+
+def as_object(done: Done, doing: str) -> Data:
+    """stdout as JSON; {} where there is none."""
+    if not done.out.strip():
+        return {}
+    try:
+        found = json.loads(done.out)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        shown = excerpt(done.out.strip() or done.err.strip(), 80)
+        raise ApplyFailed(f"{doing}: kubectl's answer is not JSON ({shown})")
+    return found
+
+
+def _numbers(version: Mapping[str, Any]) -> tuple[int, int] | None:
+    """``minor`` may be ``32+``."""
+    found = [re.match(r"[0-9]{1,6}", str(version.get(part, ""))) for part in ("major", "minor")]
+    return (int(found[0][0]), int(found[1][0])) if found[0] and found[1] else None
+
+
+def _address(cluster: Data) -> str:
+    """Of the API server, without a user or password that somebody may have put into it."""
+    url = str((cluster.get("cluster") or {}).get("server", "unknown"))
+    return url.replace(f"{urlsplit(url).netloc.rpartition('@')[0]}@", "") if "@" in url else url

@@ -1,0 +1,120 @@
+"""Instances page by page: as many are kept in memory as are shown at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+from urllib.parse import quote
+
+from renderer.errors import ApplyFailed, excerpt
+from renderer.labels import SERVER_LABEL
+from renderer.orchestrator import InstanceFilters, InstancePage, InstanceState, InstanceStatus
+from renderer.orchestrators.kubernetes.client import Data, Kubectl, known_name
+from renderer.orchestrators.kubernetes.objects import MANAGED_LABEL, labels_of
+from renderer.orchestrators.kubernetes.reasons import of_pod
+from renderer.orchestrators.kubernetes.status import NAME_LABEL, Snapshot, found_status
+
+#: Plural, kind and root in the API, in the order of a list.
+_PLURALS: Mapping[str, tuple[str, str]] = {
+    "deployments": ("Deployment", "/apis/apps/v1"),
+    "statefulsets": ("StatefulSet", "/apis/apps/v1"),
+    "pods": ("Pod", "/api/v1"),
+}
+#: Names in one selector: an address of 8 KiB is refused by proxies.
+_NAMES_AT_ONCE = 60
+_PODS_AT_ONCE = 500
+
+
+class _Spot(NamedTuple):
+    """Where a page begins."""
+
+    plural: str
+    token: str
+
+    def __str__(self) -> str:
+        return f"{self.plural}:{self.token}"
+
+
+def page_of(kubectl: Kubectl, filters: InstanceFilters, page: str, size: int) -> InstancePage:
+    """At most ``size`` instances: Deployments, then StatefulSets, then single Pods, each by name."""
+    spot = _spot(page)
+    while True:
+        items, rest = _items(kubectl, spot, _selector(filters), size)
+        alone = [data for data in items if not data["metadata"].get("ownerReferences")]
+        found = [
+            one for one in _statuses(kubectl, alone, spot.plural) if one.state in (filters.states or InstanceState)
+        ]
+        following = _Spot(spot.plural, rest) if rest else _after(spot.plural)
+        if following is None:
+            return InstancePage(tuple(found))
+        # An empty page is no news: all pods of Deployments were left out of it, or all states.
+        if found:
+            return InstancePage(tuple(found), str(following))
+        spot = following
+
+
+def _spot(page: str) -> _Spot:
+    plural, _, token = page.partition(":")
+    if not page:
+        return _Spot(next(iter(_PLURALS)), "")
+    if plural not in _PLURALS:
+        raise ApplyFailed(f"{excerpt(page)!r} is no page of a list: begin again without it")
+    return _Spot(plural, token)
+
+
+def _after(plural: str) -> _Spot | None:
+    plurals = list(_PLURALS)
+    place = plurals.index(plural) + 1
+    return _Spot(plurals[place], "") if place < len(plurals) else None
+
+
+def _selector(filters: InstanceFilters) -> str:
+    terms = [f"{MANAGED_LABEL}=true", *(f"{key}={value}" for key, value in sorted(filters.labels.items()))]
+    if filters.servers:
+        names = ",".join(known_name(name, "server") for name in filters.servers)
+        terms.append(f"{SERVER_LABEL} in ({names})")
+    return ",".join(terms)
+
+
+def _items(kubectl: Kubectl, spot: _Spot, selector: str, size: int) -> tuple[list[Data], str]:
+    kind, root = _PLURALS.get(spot.plural, ("Service", "/api/v1"))
+    query = f"limit={size}&labelSelector={quote(selector, safe='')}"
+    query += f"&continue={quote(spot.token, safe='')}" if spot.token else ""
+    path = f"{root}/namespaces/{kubectl.namespace}/{spot.plural}?{query}"
+    found = kubectl.read(f"listing {spot.plural}", "get", f"--raw={path}")
+    items = found.get("items")
+    if not isinstance(items, list):
+        raise ApplyFailed(f"listing {spot.plural}: the API server's answer is no list")
+    # A list does not repeat the kind in its items.
+    return [{**item, "kind": kind} for item in items], str(found.get("metadata", {}).get("continue") or "")
+
+
+def _statuses(kubectl: Kubectl, workloads: Sequence[Data], plural: str) -> Iterator[InstanceStatus]:
+    for start in range(0, len(workloads), _NAMES_AT_ONCE):
+        some = workloads[start : start + _NAMES_AT_ONCE]
+        pods = {} if plural == "pods" else _by_instance(kubectl, some, "pods")
+        services = _by_instance(kubectl, some, "services")
+        for data in some:
+            own = (data,) if plural == "pods" else tuple(pods.get(_instance(data), ()))
+            reasons = {pod["metadata"]["name"]: of_pod(pod) for pod in own}
+            seen = Snapshot(data, own, services=tuple(services.get(_instance(data), ())))
+            yield found_status(seen, reasons, (), kubectl.namespace).status
+
+
+def _by_instance(kubectl: Kubectl, workloads: Sequence[Data], plural: str) -> dict[str, list[Data]]:
+    """Pods or Services by the instance that they belong to; a Pod without an owner is an instance itself."""
+    names = ",".join(_instance(data) for data in workloads)
+    selector = f"{MANAGED_LABEL}=true,{NAME_LABEL} in ({names})"
+    found: dict[str, list[Data]] = {}
+    token, more = "", True
+    while more:
+        items, token = _items(kubectl, _Spot(plural, token), selector, _PODS_AT_ONCE)
+        for data in items:
+            if plural != "pods" or data["metadata"].get("ownerReferences"):
+                found.setdefault(_instance(data), []).append(data)
+        more = bool(token)
+    return found
+
+
+def _instance(data: Data) -> str:
+    return labels_of(data).get(NAME_LABEL) or str(data["metadata"]["name"])

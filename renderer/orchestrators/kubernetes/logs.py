@@ -1,0 +1,141 @@
+"""Logs of all pods of an instance: one kubectl a pod, told apart by the pod's name."""
+
+from __future__ import annotations
+
+import re
+import selectors
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+
+from renderer.command import Background
+from renderer.errors import ApplyFailed
+from renderer.orchestrator import LogLine, LogOptions
+from renderer.orchestrators.kubernetes.client import Data, Kubectl
+from renderer.orchestrators.kubernetes.faults import Refused, refusal
+from renderer.orchestrators.kubernetes.status import Watcher, main_container
+
+#: Seconds between two looks for new pods, while following.
+LOOK = 2.0
+#: Connections that are held open at once.
+MOST = 100
+#: A pod that has nothing to show yet, or no more: no reason to end with the others.
+_NOTHING_YET = re.compile(r"is waiting to start|ContainerCreating|PodInitializing|\bnot found|NotFound")
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT")
+
+
+def arguments(pod: Data, options: LogOptions) -> list[str]:
+    """Of one pod."""
+    container = str(main_container(pod).get("name", ""))
+    asked = ["logs", str(pod["metadata"]["name"]), f"--container={container}"]
+    asked += [f"--tail={options.tail if options.tail is not None else -1}"]
+    asked += ["--follow"] if options.follow else []
+    if options.since:
+        asked += [f"--since-time={options.since}" if _RFC_3339.match(options.since) else f"--since={options.since}"]
+    asked += ["--timestamps"] if options.timestamps else []
+    return asked + (["--previous"] if options.previous else [])
+
+
+def now(kubectl: Kubectl, watcher: Watcher, instance_id: str, options: LogOptions) -> Iterator[LogLine]:
+    """What is there, pod after pod. Raises where no pod had a log to give."""
+    pods = watcher.look(instance_id).pods
+    refused: Refused | None = None
+    given = 0
+    for pod in pods:
+        try:
+            yield from _of_pod(kubectl, pod, options)
+            given += 1
+        except Refused as error:
+            refused = error
+    if not pods:
+        raise ApplyFailed(f"{instance_id} has no pods, and so no logs; see `mcpctl status {instance_id}`")
+    if refused and not given:
+        raise refused
+
+
+def _of_pod(kubectl: Kubectl, pod: Data, options: LogOptions) -> Iterator[LogLine]:
+    name = str(pod["metadata"]["name"])
+    with kubectl.background(*arguments(pod, options)) as running:
+        while not running.over:
+            yield from (LogLine(name, line) for line in running.lines(3600.0))
+        done = running.end()
+    if done.code:
+        raise kubectl.failed(done.code, done.err, f"reading the log of {name}")
+
+
+class Follower:
+    """Follows until closed. Pods that come are joined, pods that end are left."""
+
+    def __init__(
+        self,
+        kubectl: Kubectl,
+        watcher: Watcher,
+        instance_id: str,
+        options: LogOptions,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._kubectl = kubectl
+        self._watcher = watcher
+        self._id = instance_id
+        self._options = options
+        self._clock = clock
+        self._next = 0.0
+        #: Pods whose log is read, by their uid and count of restarts: a container that starts again is a new log.
+        self._begun: set[tuple[str, int]] = set()
+        self._stacks: dict[Background, tuple[ExitStack, str]] = {}
+        self._selector = selectors.DefaultSelector()
+
+    def lines(self) -> Iterator[LogLine]:
+        """Ends only when closed, or with the cluster; ends every kubectl then."""
+        try:
+            self._join(first=True)
+            while True:
+                if self._clock() >= self._next:
+                    self._join(first=False)
+                for key, _ in self._selector.select(max(0.0, self._next - self._clock())):
+                    yield from self._read(key.fileobj)  # type: ignore[arg-type]
+        finally:
+            for stack, _ in list(self._stacks.values()):
+                stack.close()
+            self._selector.close()
+
+    def _join(self, *, first: bool) -> None:
+        self._next = self._clock() + LOOK
+        options = self._options if first else self._options._replace(tail=None)
+        for pod in self._fresh():
+            if len(self._stacks) >= MOST:
+                raise ApplyFailed(f"{self._id} has more than {MOST} pods: too many to follow at once")
+            self._begun.add(_run_of(pod))
+            self._begin(pod, options)
+
+    def _fresh(self) -> Sequence[Data]:
+        pods = self._watcher.look(self._id).pods
+        reading = {name for _, name in self._stacks.values()}
+        return [p for p in pods if p["metadata"]["name"] not in reading and _run_of(p) not in self._begun]
+
+    def _begin(self, pod: Data, options: LogOptions) -> None:
+        stack = ExitStack()
+        running = stack.enter_context(self._kubectl.background(*arguments(pod, options)))
+        self._stacks[running] = stack, str(pod["metadata"]["name"])
+        self._selector.register(running, selectors.EVENT_READ, pod)
+
+    def _read(self, running: Background) -> Iterator[LogLine]:
+        _, name = self._stacks[running]
+        yield from (LogLine(name, line) for line in running.lines())
+        if running.over:
+            self._ended(running, name)
+
+    def _ended(self, running: Background, name: str) -> None:
+        pod = self._selector.unregister(running).data
+        stack, _ = self._stacks.pop(running)
+        done = running.end()
+        stack.close()
+        if done.code and _NOTHING_YET.search(done.err):
+            self._begun.discard(_run_of(pod))
+        elif done.code:
+            raise refusal(done.err, f"following the log of {name}")
+
+
+def _run_of(pod: Data) -> tuple[str, int]:
+    told = (pod.get("status") or {}).get("containerStatuses") or []
+    return str(pod["metadata"].get("uid")), sum(int(one.get("restartCount") or 0) for one in told)

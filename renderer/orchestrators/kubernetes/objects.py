@@ -1,0 +1,190 @@
+"""Objects as they are applied: read from what was rendered, in order, and stamped with whose they are."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from renderer.errors import ApplyFailed, Defect, excerpt
+from renderer.labels import SERVER_LABEL
+from renderer.model import Rendered
+from renderer.orchestrators.kubernetes.client import Data
+from renderer.yaml_reader import OUTPUT_LIMITS, read
+
+MANAGED_LABEL = "mcpctl.io/managed"
+#: Whose an object is: the tree or project that it was applied from. Only that one prunes it.
+OWNER_LABEL = "mcpctl.io/owner"
+#: The configured namespace of that apply: what is elsewhere (a sandbox, a ClusterRole) belongs to it too.
+HOME_LABEL = "mcpctl.io/home"
+#: When the workload was first applied. The first stamp stays.
+CREATED = "mcpctl.io/created-at"
+#: Where in the server MCP is spoken: no object but a comment says it.
+PATH = "mcpctl.io/path"
+
+#: What is put on at apply time, and nothing else: all that differs from what was rendered and checked.
+STAMPED_LABELS = (OWNER_LABEL, HOME_LABEL)
+STAMPED_ANNOTATIONS = (CREATED, PATH)
+
+WORKLOADS = ("Deployment", "StatefulSet", "Pod")
+
+
+class Type(NamedTuple):
+    """A kind that is rendered: how kubectl names it, and when it is applied."""
+
+    resource: str
+    rank: int
+    namespaced: bool = True
+    #: Users' data, or everything inside goes with it: asked for separately.
+    precious: bool = False
+
+
+#: Namespaces, definitions, classes, identities, what pods need, ways to them, pods, what watches pods, and last the
+#: users of other people's definitions. A CiliumNetworkPolicy and an ExternalSecret come with what pods need:
+#: the first packet of a pod must meet the policy, and no pod starts without its Secret.
+TYPES: Mapping[str, Type] = {
+    "Namespace": Type("namespaces", 0, namespaced=False, precious=True),
+    "CustomResourceDefinition": Type("customresourcedefinitions.apiextensions.k8s.io", 1, False, True),
+    "RuntimeClass": Type("runtimeclasses.node.k8s.io", 2, namespaced=False),
+    "ServiceAccount": Type("serviceaccounts", 3),
+    "Role": Type("roles.rbac.authorization.k8s.io", 3),
+    "RoleBinding": Type("rolebindings.rbac.authorization.k8s.io", 3),
+    "ClusterRole": Type("clusterroles.rbac.authorization.k8s.io", 3, namespaced=False),
+    "ClusterRoleBinding": Type("clusterrolebindings.rbac.authorization.k8s.io", 3, namespaced=False),
+    "NetworkPolicy": Type("networkpolicies.networking.k8s.io", 4),
+    "CiliumNetworkPolicy": Type("ciliumnetworkpolicies.cilium.io", 4),
+    "ResourceQuota": Type("resourcequotas", 4),
+    "LimitRange": Type("limitranges", 4),
+    "ExternalSecret": Type("externalsecrets.external-secrets.io", 4),
+    "ConfigMap": Type("configmaps", 4),
+    "PersistentVolumeClaim": Type("persistentvolumeclaims", 4, precious=True),
+    "Service": Type("services", 5),
+    "Deployment": Type("deployments.apps", 6),
+    "StatefulSet": Type("statefulsets.apps", 6),
+    "Pod": Type("pods", 6),
+    "PodDisruptionBudget": Type("poddisruptionbudgets.policy", 7),
+    "HorizontalPodAutoscaler": Type("horizontalpodautoscalers.autoscaling", 7),
+    "Ingress": Type("ingresses.networking.k8s.io", 7),
+    "HTTPRoute": Type("httproutes.gateway.networking.k8s.io", 8),
+    "ServiceMonitor": Type("servicemonitors.monitoring.coreos.com", 8),
+    "PrometheusRule": Type("prometheusrules.monitoring.coreos.com", 8),
+}
+_LAST = 9
+
+#: Kind, namespace ('' for the whole cluster) and name.
+Identity = tuple[str, str, str]
+
+
+class Object(NamedTuple):
+    """One object to apply. ``path`` is where MCP is spoken, of a Service whose template said so."""
+
+    data: Data
+    identity: Identity
+    path: str = ""
+
+    @property
+    def kind(self) -> str:
+        return self.identity[0]
+
+    @property
+    def namespace(self) -> str:
+        return self.identity[1]
+
+
+def words(data: Data, home: str) -> str:
+    """``Deployment mcp-demo``; with the namespace where that is not ``home``."""
+    meta = data.get("metadata", {})
+    namespace = meta.get("namespace", "")
+    elsewhere = f" in namespace {excerpt(namespace, 63)}" if namespace not in ("", home) else ""
+    return f"{excerpt(str(data.get('kind')), 63)} {excerpt(str(meta.get('name')), 253)}{elsewhere}"
+
+
+def identity(data: Data) -> Identity:
+    """What no two objects share."""
+    meta = data["metadata"]
+    return data["kind"], meta.get("namespace", ""), meta["name"]
+
+
+def labels_of(data: Data) -> Mapping[str, str]:
+    """None are an empty mapping."""
+    found: Mapping[str, str] = data.get("metadata", {}).get("labels") or {}
+    return found
+
+
+def annotations_of(data: Data) -> Mapping[str, str]:
+    """None are an empty mapping."""
+    found: Mapping[str, str] = data.get("metadata", {}).get("annotations") or {}
+    return found
+
+
+def objects(documents: Sequence[Rendered], home: str) -> list[Object]:
+    """In the order in which they are applied. ApplyFailed for an object of a namespace that is not ours."""
+    found = [_object(document) for document in documents]
+    strays = [one for one in found if not _belongs(one, home)]
+    if strays:
+        told = ", ".join(words(one.data, home) for one in strays[:5])
+        raise ApplyFailed(
+            f"nothing was applied: {len(strays)} of {len(found)} objects are for another namespace than {home}, "
+            f"which is configured ({told}); render them for {home}, or configure kubernetes.namespace"
+        )
+    return sorted(found, key=lambda one: TYPES[one.kind].rank if one.kind in TYPES else _LAST)
+
+
+def _object(document: Rendered) -> Object:
+    # The reader of the checks: what is applied is, to the scalar, what was checked.
+    read_back, faults = read(document.text, strict=False, limits=OUTPUT_LIMITS, marks=False)
+    if faults or len(read_back) != 1 or not isinstance(read_back[0].data, dict):
+        raise Defect(f"{excerpt(document.path, 200)} was rendered and checked, and cannot be read back")
+    data: Data = read_back[0].data
+    return Object(data, identity(data), _path(document) if data.get("kind") == "Service" else "")
+
+
+#: The template's own words: all that a tree on disk has of it.
+_SPOKEN = re.compile(r"^ *# MCP over \S+ at (/\S*)$", re.MULTILINE)
+
+
+def _path(document: Rendered) -> str:
+    path = document.context.get("path", "")
+    found = _SPOKEN.search(document.text)
+    return path if isinstance(path, str) and path else found[1] if found else ""
+
+
+def _belongs(one: Object, home: str) -> bool:
+    """In the configured namespace, of the whole cluster, or in a sandbox, which has a namespace of its own."""
+    if one.kind in TYPES and not TYPES[one.kind].namespaced:
+        return True
+    return one.namespace == home or labels_of(one.data).get("app.kubernetes.io/component") == "sandbox"
+
+
+def stamped(one: Object, live: Data | None, owner: str, home: str, now: str) -> Data:
+    """The object with whose it is, and since when. A shared Namespace is nobody's, and gets no stamp.
+
+    An empty ``owner`` leaves it with the owner that it has.
+    """
+    if SERVER_LABEL not in labels_of(one.data):
+        return one.data
+    before, noted = labels_of(live or {}), annotations_of(live or {})
+    labels = {OWNER_LABEL: owner_value(owner) or before.get(OWNER_LABEL, ""), HOME_LABEL: home}
+    notes = {CREATED: noted.get(CREATED, now)} if one.kind in WORKLOADS else {}
+    if one.kind == "Service":
+        notes = {PATH: one.path or noted.get(PATH, "")}
+    return _with(one.data, _given(labels), _given(notes))
+
+
+def _given(values: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in values.items() if value}
+
+
+def _with(data: Data, labels: Mapping[str, str], notes: Mapping[str, str]) -> Data:
+    meta: dict[str, Any] = {**data["metadata"], "labels": {**labels_of(data), **labels}}
+    if notes:
+        meta["annotations"] = {**annotations_of(data), **notes}
+    return {**data, "metadata": meta}
+
+
+def owner_value(owner: str) -> str:
+    """As a label can hold it: itself, or a digest."""
+    if not owner or re.fullmatch(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", owner):
+        return owner
+    return f"sha256-{hashlib.sha256(owner.encode()).hexdigest()[:40]}"

@@ -1,0 +1,196 @@
+"""Why a pod does not run, or a workload has none, in plain words. Pure: from the objects as they are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from renderer.errors import excerpt
+from renderer.orchestrators.kubernetes.client import Data
+
+#: Characters of one text of the cluster that are shown.
+_SHOWN = 300
+
+
+class Reason(NamedTuple):
+    """``hopeless``: it will not heal by waiting. ``log_of``: the container whose last lines tell more."""
+
+    text: str
+    hopeless: bool = False
+    log_of: str = ""
+
+
+def of_pod(pod: Data, events: Sequence[Data] = ()) -> Reason | None:
+    """The first thing that is wrong with a pod; None where all is well."""
+    meta, status = pod.get("metadata", {}), pod.get("status") or {}
+    if meta.get("deletionTimestamp"):
+        return Reason("is ending")
+    for look in (_placed, _containers, _ended, _events(events), _unready):
+        found = look(pod, status)
+        if found:
+            return found
+    return None
+
+
+def _placed(pod: Data, status: Data) -> Reason | None:
+    """Whether a node has been found."""
+    del pod
+    for condition in status.get("conditions") or []:
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            text = _cut(condition.get("message"))
+            if re.search(r"PersistentVolumeClaim|volume", text, re.IGNORECASE):
+                return Reason(f"waits for its volume: {text}")
+            gated = condition.get("reason") == "SchedulingGated"
+            return Reason(f"waits at a scheduling gate: {text}" if gated else f"no node takes it: {text}")
+    return None
+
+
+def _containers(pod: Data, status: Data) -> Reason | None:
+    for container in (*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])):
+        state = container.get("state") or {}
+        if waiting := state.get("waiting"):
+            found = _waiting(pod, container, waiting)
+        elif (ended := state.get("terminated")) and ended.get("exitCode"):
+            found = Reason(f"{_name(container)} {_how_it_ended(ended)}", log_of=_name(container))
+        else:
+            found = None
+        if found:
+            return found
+    return None
+
+
+def _waiting(pod: Data, container: Data, waiting: Mapping[str, Any]) -> Reason | None:
+    code, said, name = str(waiting.get("reason", "")), _cut(waiting.get("message")), _name(container)
+    if code in ("", "ContainerCreating", "PodInitializing"):
+        return None
+    if code == "CrashLoopBackOff":
+        last = (container.get("lastState") or {}).get("terminated") or {}
+        count = int(container.get("restartCount") or 0)
+        how = f"; the last time it {_how_it_ended(last)}" if last else ""
+        return Reason(f"{name} ends as soon as it has started ({count} restarts){how}", log_of=name)
+    image = excerpt(str(container.get("image") or _image(pod, name)), 200)
+    text, hopeless = _WAITING.get(code, ("{name} does not start ({code})", False))
+    told = text.format(name=name, image=image, code=excerpt(code, 80))
+    return Reason(f"{told}: {said}" if said else told, hopeless)
+
+
+_PULL = "the image {image} cannot be pulled: check its name and tag, and imagePullSecrets"
+#: Reason of a waiting container to words, and whether it is hopeless.
+_WAITING: Mapping[str, tuple[str, bool]] = {
+    "ErrImagePull": (_PULL, False),
+    "ImagePullBackOff": (_PULL, False),
+    "ErrImageNeverPull": ("the image {image} is not on the node, and may not be pulled", False),
+    "InvalidImageName": ("{image} is not the name of an image", True),
+    "ImageInspectError": ("the image {image} is broken", False),
+    "RegistryUnavailable": ("the registry of the image {image} does not answer", False),
+    "CreateContainerConfigError": ("{name} needs a Secret or ConfigMap, or a key in it, that is not there", False),
+    "CreateContainerError": ("{name} cannot be made", False),
+    "RunContainerError": ("{name} cannot be started: is the command in the image?", False),
+    "StartError": ("{name} cannot be started: is the command in the image?", False),
+}
+
+
+def _how_it_ended(ended: Mapping[str, Any]) -> str:
+    if ended.get("reason") == "OOMKilled":
+        return "took more memory than its limit and was killed (OOMKilled): give it more with spec.size or resources"
+    code = int(ended.get("exitCode") or 0)
+    said = _cut(ended.get("message"))
+    meaning = {126: ", its program may not be run", 127: ", its program was not found", 137: ", killed"}.get(code, "")
+    return f"ended with exit code {code}{meaning}" + (f": {said}" if said else "")
+
+
+def _ended(pod: Data, status: Data) -> Reason | None:
+    """Evicted, or its node lost."""
+    del pod
+    if status.get("phase") != "Failed":
+        return None
+    reason, said = _cut(status.get("reason")), _cut(status.get("message"))
+    return Reason(": ".join(filter(None, ("has failed", reason, said))))
+
+
+def _events(events: Sequence[Data]) -> Callable[[Data, Data], Reason | None]:
+    def look(pod: Data, status: Data) -> Reason | None:
+        del pod
+        if _is_ready(status):
+            return None
+        told = {str(event.get("reason")): _cut(event.get("message")) for event in events}
+        for code, text in _EVENTS.items():
+            if code in told:
+                return Reason(f"{text}: {told[code]}")
+        return None
+
+    return look
+
+
+#: Reason of a warning about a pod to words, the most telling first.
+_EVENTS: Mapping[str, str] = {
+    "FailedMount": "a volume cannot be mounted",
+    "FailedAttachVolume": "a volume cannot be attached to the node",
+    "FailedCreatePodSandBox": "the node cannot make the pod's network or sandbox",
+    "Unhealthy": "does not answer its probe",
+}
+
+
+def _unready(pod: Data, status: Data) -> Reason | None:
+    del pod
+    if status.get("phase") == "Unknown":
+        return Reason("its node does not answer")
+    if status.get("phase") != "Running" or _is_ready(status):
+        return None
+    waiting = [_name(c) for c in status.get("containerStatuses") or [] if not c.get("ready")]
+    return Reason(f"runs, and does not answer its readiness probe yet ({', '.join(waiting) or 'a readiness gate'})")
+
+
+def of_workload(workload: Data, sets: Iterable[Data] = (), events: Iterable[Data] = ()) -> Reason | None:
+    """Why no pod can be made, or a rollout does not get on."""
+    for said in _refusals(workload, sets, events):
+        text = _cut(said)
+        if "exceeded quota" in said:
+            return Reason(f"the quota of the namespace allows no more pods: {text}")
+        if "violates PodSecurity" in said:
+            return Reason(f"Pod Security of the namespace refuses the pod: {text}", hopeless=True)
+        return Reason(f"its pods cannot be made: {text}")
+    for condition in (workload.get("status") or {}).get("conditions") or []:
+        if condition.get("type") == "Progressing" and condition.get("reason") == "ProgressDeadlineExceeded":
+            return Reason("the rollout has made no progress within its deadline", hopeless=True)
+    return None
+
+
+def _refusals(workload: Data, sets: Iterable[Data], events: Iterable[Data]) -> Iterator[str]:
+    for data in (workload, *sets):
+        for condition in (data.get("status") or {}).get("conditions") or []:
+            if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
+                yield str(condition.get("message", ""))
+    # A StatefulSet has no such condition.
+    yield from (str(event.get("message", "")) for event in events if event.get("reason") == "FailedCreate")
+
+
+def of_claims(claims: Iterable[Data]) -> Reason | None:
+    """A volume that nobody provides."""
+    for claim in claims:
+        phase = (claim.get("status") or {}).get("phase")
+        if phase in ("Pending", "Lost"):
+            name = excerpt(str(claim["metadata"]["name"]), 100)
+            named = claim.get("spec", {}).get("storageClassName")
+            of_class = f"of the StorageClass {excerpt(str(named), 80)}" if named else "of the default StorageClass"
+            return Reason(f"the volume {name} {of_class} is {phase.lower()}")
+    return None
+
+
+def _is_ready(status: Data) -> bool:
+    found = status.get("conditions") or []
+    return any(one.get("type") == "Ready" and one.get("status") == "True" for one in found)
+
+
+def _image(pod: Data, container: str) -> str:
+    named = {one.get("name"): one.get("image", "") for one in pod.get("spec", {}).get("containers") or []}
+    return str(named.get(container, ""))
+
+
+def _name(container: Data) -> str:
+    return excerpt(str(container.get("name", "")), 63)
+
+
+def _cut(text: Any) -> str:
+    return excerpt(str(text or ""), _SHOWN)

@@ -1,0 +1,211 @@
+"""Removing what is ours: found by labels, shown, confirmed, and removed only as it was shown."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from renderer import poll
+from renderer.errors import ApplyFailed, WaitTimedOut, excerpt
+from renderer.labels import SERVER_LABEL
+from renderer.orchestrator import Change, Confirm, Progress
+from renderer.orchestrators.kubernetes.client import Data, Kubectl
+from renderer.orchestrators.kubernetes.faults import Refused
+from renderer.orchestrators.kubernetes.objects import (
+    HOME_LABEL,
+    MANAGED_LABEL,
+    OWNER_LABEL,
+    TYPES,
+    Identity,
+    identity,
+    labels_of,
+    owner_value,
+    words,
+)
+
+_OURS = f"{MANAGED_LABEL}=true"
+#: kubectl fetches lists in pages of that many.
+CHUNK = 500
+
+
+class Time(NamedTuple):
+    """How waiting is done."""
+
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+def stale(kubectl: Kubectl, owner: str, keep: frozenset[Identity], tell: Progress) -> list[Data]:
+    """What this owner applied here and no longer has. Never what has no label of ours, or another owner."""
+    mine = owner_value(owner)
+    if not mine:
+        raise ApplyFailed("pruning needs an owner: without one nothing tells our objects from those of others")
+    selector = f"{_OURS},{OWNER_LABEL}={mine},{HOME_LABEL}={kubectl.namespace}"
+    found = _found(kubectl, selector, tell, everywhere=True)
+    # The selector was the server's to honour; what is removed is asked of each object once more.
+    return [
+        data
+        for data in found
+        if identity(data) not in keep and _has(data, {OWNER_LABEL: mine, HOME_LABEL: kubectl.namespace})
+    ]
+
+
+def of_servers(kubectl: Kubectl, servers: Sequence[str], tell: Progress) -> list[Data]:
+    """All objects of these servers: in our namespace, and what their apply made elsewhere."""
+    names = ",".join(servers)
+    selector = f"{_OURS},{SERVER_LABEL} in ({names})"
+    here = _found(kubectl, selector, tell, everywhere=False)
+    elsewhere = _found(kubectl, f"{selector},{HOME_LABEL}={kubectl.namespace}", tell, everywhere=True)
+    unique = {identity(data): data for data in (*here, *elsewhere)}
+    return [data for data in unique.values() if labels_of(data).get(SERVER_LABEL) in servers and _has(data, {})]
+
+
+def _has(data: Data, labels: Mapping[str, str]) -> bool:
+    return {MANAGED_LABEL: "true", **labels}.items() <= labels_of(data).items()
+
+
+def _found(kubectl: Kubectl, selector: str, tell: Progress, *, everywhere: bool) -> list[Data]:
+    done = kubectl.call("asking which kinds the cluster knows", "api-resources", "--verbs=list,delete", "--output=name")
+    served = set(done.out.split())
+    kinds = [kind for kind, known in TYPES.items() if known.resource in served and (everywhere or known.namespaced)]
+    asked = [f"--selector={selector}", f"--chunk-size={CHUNK}", "--output=json"]
+    try:
+        resources = ",".join(TYPES[kind].resource for kind in kinds)
+        found = kubectl.items("listing what is ours", "get", resources, *asked, *_scope(everywhere))
+    except Refused as refused:
+        if refused.kind != "forbidden":
+            raise
+        found = [data for kind in kinds for data in _listed(kubectl, kind, asked, tell, everywhere=everywhere)]
+    # The controllers' own: their owners take them along.
+    return [data for data in found if data["kind"] in TYPES and not data["metadata"].get("ownerReferences")]
+
+
+def _scope(everywhere: bool) -> list[str]:
+    return ["--all-namespaces"] if everywhere else []
+
+
+def _listed(kubectl: Kubectl, kind: str, asked: Sequence[str], tell: Progress, *, everywhere: bool) -> list[Data]:
+    """Of one kind, as far as we may look."""
+    resource = TYPES[kind].resource
+    try:
+        return kubectl.items(f"listing {resource}", "get", resource, *asked, *_scope(everywhere))
+    except Refused as refused:
+        if refused.kind != "forbidden":
+            raise
+    if everywhere and TYPES[kind].namespaced:
+        tell(f"may not list {kind} of all namespaces: looked for in {kubectl.namespace} only")
+        return _listed(kubectl, kind, asked, tell, everywhere=False)
+    tell(f"may not list {kind}: none of them is removed")
+    return []
+
+
+def remove(
+    kubectl: Kubectl,
+    found: Sequence[Data],
+    *,
+    tell: Progress,
+    confirm: Confirm,
+    dry: bool = False,
+    seconds: float,
+    waits: Time,
+) -> list[Change]:
+    """Users before what they use. Namespaces, volumes and definitions are asked for separately, kind by kind."""
+    ordered = sorted(found, key=lambda data: (_precious(data), -TYPES[data["kind"]].rank, identity(data)))
+    changes: list[Change] = []
+    deadline = waits.clock() + seconds
+    for (precious, _), group in groupby(ordered, key=lambda data: (p := _precious(data), data["kind"] if p else "")):
+        objects = list(group)
+        told = [_shown(kubectl, data) for data in objects]
+        if dry:
+            changes += [Change(one, "removed", "dry run: would be removed") for one in told]
+        elif not confirm(told, precious):
+            changes += [Change(one, "unchanged", "kept: not confirmed") for one in told]
+        else:
+            changes += _removed(kubectl, objects, tell, deadline, waits)
+    return changes
+
+
+def _shown(kubectl: Kubectl, data: Data) -> str:
+    inside = " with everything in it" if data["kind"] in ("Namespace", "CustomResourceDefinition") else ""
+    data_too = " with its data" if data["kind"] == "PersistentVolumeClaim" else ""
+    return words(data, kubectl.namespace) + inside + data_too
+
+
+def _precious(data: Data) -> bool:
+    return TYPES[data["kind"]].precious
+
+
+def _removed(
+    kubectl: Kubectl, objects: Sequence[Data], tell: Progress, deadline: float, waits: Time
+) -> Iterator[Change]:
+    """Those of one rank at a time: the pods have ended before the policies that hold them go."""
+    for _, rank in groupby(objects, key=lambda data: TYPES[data["kind"]].rank):
+        for data, change in [(data, _asked(kubectl, data)) for data in rank]:
+            known = _gone(kubectl, data, change, deadline, waits)
+            tell(f"{known.what}: {known.outcome}" + (f" ({known.message})" if known.message else ""))
+            yield known
+
+
+def _asked(kubectl: Kubectl, data: Data) -> Change:
+    what = words(data, kubectl.namespace)
+    try:
+        _ask(kubectl, data, what)
+    except (ApplyFailed, WaitTimedOut) as error:
+        return Change(what, "failed", error.message)
+    return Change(what, "removed")
+
+
+def _ask(kubectl: Kubectl, data: Data, what: str) -> None:
+    """Only as it was shown: one of the same name that came after it stays. Its pods end before it is gone."""
+    options = {
+        "apiVersion": "v1",
+        "kind": "DeleteOptions",
+        "propagationPolicy": "Foreground",
+        "preconditions": {"uid": data["metadata"]["uid"]},
+    }
+    stdin = json.dumps(options).encode()
+    try:
+        kubectl.call(f"removing {what}", "delete", f"--raw={path_of(data)}", "--filename=-", stdin=stdin)
+    except Refused as refused:
+        if refused.kind != "not found":
+            raise
+
+
+def _gone(kubectl: Kubectl, data: Data, change: Change, deadline: float, waits: Time) -> Change:
+    """Waits: a finalizer, or the pods' own time to end, may hold it."""
+    if change.outcome != "removed":
+        return change
+    left = max(0.0, deadline - waits.clock())
+    try:
+        gone = poll.until(lambda: _is_gone(kubectl, data), seconds=left, clock=waits.clock, sleep=waits.sleep)
+    except (ApplyFailed, WaitTimedOut) as error:
+        return change._replace(outcome="failed", message=error.message)
+    if gone:
+        return change
+    held = ", ".join(map(str, (data["metadata"].get("finalizers") or ["pods that end, or a finalizer"])))
+    return change._replace(
+        outcome="failed", message=f"is being removed and not gone in time: held by {excerpt(held, 200)}"
+    )
+
+
+def _is_gone(kubectl: Kubectl, data: Data) -> bool | None:
+    try:
+        now = kubectl.read("waiting until it is gone", "get", f"--raw={path_of(data)}")
+    except Refused as refused:
+        if refused.kind in ("not found", "no namespace"):
+            return True
+        raise
+    return True if now.get("metadata", {}).get("uid") != data["metadata"]["uid"] else None
+
+
+def path_of(data: Data) -> str:
+    """Of an object in the API."""
+    meta: dict[str, Any] = data["metadata"]
+    plural = TYPES[data["kind"]].resource.partition(".")[0]
+    version = data["apiVersion"]
+    root = f"/apis/{version}" if "/" in version else f"/api/{version}"
+    namespace = f"/namespaces/{meta['namespace']}" if meta.get("namespace") else ""
+    return f"{root}{namespace}/{plural}/{meta['name']}"

@@ -1,0 +1,248 @@
+"""From the objects of an instance to its status. Pure, but for ``Watcher``, which fetches them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from renderer.errors import ApplyFailed, McpctlError, excerpt
+from renderer.labels import SERVER_LABEL
+from renderer.orchestrator import InstanceState, InstanceStatus, Replica
+from renderer.orchestrators.kubernetes.client import Data, Kubectl, known_name
+from renderer.orchestrators.kubernetes.objects import MANAGED_LABEL, PATH, annotations_of, labels_of
+from renderer.orchestrators.kubernetes.reasons import Reason, of_claims, of_pod, of_workload
+
+NAME_LABEL = "app.kubernetes.io/name"
+_TYPES = "deployments.apps,statefulsets.apps,pods,replicasets.apps,services,persistentvolumeclaims"
+#: Pods whose events and logs are asked for: of a thousand that fail, three tell why.
+_ASKED = 3
+_LOG_LINES = 5
+
+#: Phases of pods, as in seeds/000.
+PHASES: Mapping[str, InstanceState] = {
+    "Pending": InstanceState.PENDING,
+    "Running": InstanceState.RUNNING,
+    "Succeeded": InstanceState.SUCCEEDED,
+    "Failed": InstanceState.FAILED,
+}
+
+
+class NoSuchInstance(ApplyFailed):
+    """Nothing of ours has that name."""
+
+
+class Snapshot(NamedTuple):
+    """The objects of one instance at one time."""
+
+    workload: Data
+    pods: tuple[Data, ...] = ()
+    sets: tuple[Data, ...] = ()
+    services: tuple[Data, ...] = ()
+    claims: tuple[Data, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        return str(self.workload["kind"])
+
+    @property
+    def name(self) -> str:
+        return str(self.workload["metadata"]["name"])
+
+
+class Found(NamedTuple):
+    """A status, and whether waiting can help."""
+
+    status: InstanceStatus
+    hopeless: bool
+
+
+def snapshot(objects: Sequence[Data]) -> Snapshot | None:
+    """Sorted out by kind; None without a workload."""
+    by_kind: dict[str, list[Data]] = {}
+    for data in objects:
+        by_kind.setdefault(str(data.get("kind")), []).append(data)
+    alone = [pod for pod in by_kind.get("Pod", []) if not pod["metadata"].get("ownerReferences")]
+    workloads = [*by_kind.get("Deployment", []), *by_kind.get("StatefulSet", []), *alone]
+    if not workloads:
+        return None
+    workload = workloads[0]
+    pods = [workload] if workload["kind"] == "Pod" else [pod for pod in by_kind.get("Pod", []) if pod not in alone]
+    rest = (tuple(by_kind.get(kind, [])) for kind in ("ReplicaSet", "Service", "PersistentVolumeClaim"))
+    return Snapshot(workload, tuple(sorted(pods, key=lambda pod: str(pod["metadata"]["name"]))), *rest)
+
+
+class Watcher:
+    """Looks at instances of one namespace."""
+
+    def __init__(self, kubectl: Kubectl) -> None:
+        self._kubectl = kubectl
+
+    def look(self, instance_id: str) -> Snapshot:
+        """Raises NoSuchInstance."""
+        selector = f"{MANAGED_LABEL}=true,{NAME_LABEL}={known_name(instance_id, 'instance')}"
+        asked = ["get", _TYPES, f"--selector={selector}", "--output=json"]
+        found = snapshot(self._kubectl.items(f"looking for {instance_id}", *asked))
+        if found is None:
+            raise NoSuchInstance(f"no server runs as {instance_id} ({self._kubectl.place}); see `mcpctl list`")
+        return found
+
+    def find(self, instance_id: str) -> Found:
+        """Its status, with the reason asked of events and logs where something is wrong."""
+        seen = self.look(instance_id)
+        reasons = {pod["metadata"]["name"]: of_pod(pod) for pod in seen.pods}
+        unwell = [pod for pod in seen.pods if not is_ready(pod)][:_ASKED]
+        for pod in unwell:
+            found = of_pod(pod, self._events("Pod", pod["metadata"]["name"]))
+            reasons[pod["metadata"]["name"]] = self._with_log(pod, found)
+        short = len(seen.pods) < desired(seen.workload)
+        events = self._events(seen.kind, seen.name) if short else []
+        return found_status(seen, reasons, events, self._kubectl.namespace)
+
+    def _events(self, kind: str, name: str) -> list[Data]:
+        selector = f"--field-selector=type=Warning,involvedObject.kind={kind},involvedObject.name={name}"
+        try:
+            return self._kubectl.items("reading events", "get", "events", selector, "--output=json")
+        except McpctlError:
+            # Events say more, and nothing depends on them: who may not read them still gets a status.
+            return []
+
+    def _with_log(self, pod: Data, reason: Reason | None) -> Reason | None:
+        if not reason or not reason.log_of:
+            return reason
+        name, container = pod["metadata"]["name"], f"--container={reason.log_of}"
+        for which in (["--previous"], []):
+            asked = ["logs", name, container, f"--tail={_LOG_LINES}", "--limit-bytes=4096", *which]
+            try:
+                done = self._kubectl.call("reading the log", *asked)
+            except McpctlError:
+                continue
+            if done.out.strip():
+                lines = " | ".join(excerpt(line, 200) for line in done.out.strip().splitlines()[-_LOG_LINES:])
+                return reason._replace(text=f"{reason.text}; its last lines: {lines}")
+        return reason
+
+
+def found_status(seen: Snapshot, reasons: Mapping[str, Reason | None], events: Sequence[Data], namespace: str) -> Found:
+    """What the objects say all together."""
+    wanted, good = desired(seen.workload), ready(seen)
+    replicas = tuple(_replica(pod, reasons.get(pod["metadata"]["name"])) for pod in seen.pods)
+    problem = _problem(seen, reasons, events, good, wanted)
+    status = InstanceStatus(
+        id=seen.name,
+        server=labels_of(seen.workload).get(SERVER_LABEL, ""),
+        where=namespace,
+        state=_state(seen, replicas, good, wanted, problem),
+        desired=wanted,
+        ready=good,
+        replicas=replicas,
+        endpoint=_endpoint(seen.services, namespace),
+        reason=problem.text if problem else "",
+    )
+    return Found(status, bool(problem and problem.hopeless))
+
+
+def desired(workload: Data) -> int:
+    """How many pods there should be now."""
+    return 1 if workload["kind"] == "Pod" else int(workload.get("spec", {}).get("replicas", 1))
+
+
+def ready(seen: Snapshot) -> int:
+    """Pods of the newest version that are ready, by the workload's own books: never those of the version before.
+
+    At least so many: as long as old pods are there, they are taken for ready.
+    """
+    if seen.kind == "Pod":
+        return int(is_ready(seen.workload))
+    status, meta = seen.workload.get("status") or {}, seen.workload["metadata"]
+    if int(status.get("observedGeneration") or 0) < int(meta.get("generation") or 0):
+        return 0
+    old = int(status.get("replicas") or 0) - int(status.get("updatedReplicas") or 0)
+    return max(0, int(status.get("readyReplicas") or 0) - max(0, old))
+
+
+def is_ready(pod: Data) -> bool:
+    """As its conditions say; one that is ending is not."""
+    found = (pod.get("status") or {}).get("conditions") or []
+    here = not pod["metadata"].get("deletionTimestamp")
+    return here and any(one.get("type") == "Ready" and one.get("status") == "True" for one in found)
+
+
+def _state(
+    seen: Snapshot, replicas: Sequence[Replica], good: int, wanted: int, problem: Reason | None
+) -> InstanceState:
+    states = {replica.state for replica in replicas}
+    if wanted == 0:
+        return InstanceState.STOPPED
+    if good >= wanted or any(is_ready(pod) for pod in seen.pods):
+        return InstanceState.RUNNING
+    if InstanceState.FAILED in states or (problem and problem.hopeless):
+        return InstanceState.FAILED
+    if states and states <= {InstanceState.SUCCEEDED}:
+        return InstanceState.SUCCEEDED
+    if states and states <= {InstanceState.UNKNOWN}:
+        return InstanceState.UNKNOWN
+    return InstanceState.PENDING
+
+
+def _replica(pod: Data, reason: Reason | None) -> Replica:
+    status = pod.get("status") or {}
+    state = PHASES.get(str(status.get("phase")), InstanceState.UNKNOWN)
+    main = main_container(pod)
+    told = [one for one in status.get("containerStatuses") or [] if one.get("name") == main.get("name")]
+    waiting = {str((one.get("state") or {}).get("waiting", {}).get("reason")) for one in told}
+    # The phase stays Running while a container dies again and again.
+    if "CrashLoopBackOff" in waiting or (reason and reason.hopeless):
+        state = InstanceState.FAILED
+    return Replica(
+        name=str(pod["metadata"]["name"]),
+        state=state,
+        image=excerpt(str(main.get("image", "")), 300),
+        restarts=sum(int(one.get("restartCount") or 0) for one in told),
+        started=str(status.get("startTime") or ""),
+        reason=reason.text if reason else "",
+    )
+
+
+def main_container(pod: Data) -> Mapping[str, Any]:
+    """The server's own: what we render puts it first, what injects sidecars may not."""
+    found: list[Mapping[str, Any]] = pod.get("spec", {}).get("containers") or [{}]
+    return next((one for one in found if one.get("name") == "mcp-server"), found[0])
+
+
+def _problem(
+    seen: Snapshot, reasons: Mapping[str, Reason | None], events: Sequence[Data], good: int, wanted: int
+) -> Reason | None:
+    if wanted == 0:
+        return Reason(f"is stopping: {len(seen.pods)} pods end") if seen.pods else None
+    if good >= wanted:
+        return None
+    causes = _causes(seen, reasons, events)
+    first = next(causes, None) or Reason("its pods are being made or started")
+    hopeless = first.hopeless or any(other.hopeless for other in causes)
+    count = f"{good} of {wanted} ready: " if wanted > 1 or any(is_ready(pod) for pod in seen.pods) else ""
+    return first._replace(text=count + first.text, hopeless=hopeless)
+
+
+def _causes(seen: Snapshot, reasons: Mapping[str, Reason | None], events: Sequence[Data]) -> Iterator[Reason]:
+    """The most telling first: a pod that cannot start, then what has no pod yet."""
+    ending = "is ending"
+    told = [reason for reason in reasons.values() if reason and reason.text != ending]
+    # A pod that only is not ready yet says less than one that cannot start.
+    yield from sorted(told, key=lambda reason: (not reason.hopeless, reason.text.startswith("runs, and")))
+    for other in (of_workload(seen.workload, _newest(seen.sets), events), of_claims(seen.claims)):
+        if other:
+            yield other
+
+
+def _newest(sets: Sequence[Data]) -> list[Data]:
+    """ReplicaSets that should have pods: those of versions before keep their conditions for ever."""
+    return [one for one in sets if one.get("spec", {}).get("replicas")]
+
+
+def _endpoint(services: Sequence[Data], namespace: str) -> str:
+    for service in services:
+        for port in service.get("spec", {}).get("ports") or []:
+            if port.get("name") == "mcp":
+                path = annotations_of(service).get(PATH, "")
+                return excerpt(f"http://{service['metadata']['name']}.{namespace}.svc:{port.get('port')}{path}", 300)
+    return ""

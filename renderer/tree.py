@@ -1,0 +1,70 @@
+"""A tree on disk, read back to be applied: as its record says, and checked once more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from renderer.errors import OutputTreeFault, Place, Problem, Severity
+from renderer.model import Options, Rendered
+from renderer.policy import judge_documents
+from renderer.target import Target
+from renderer.write import RECORD, recorded
+from renderer.yaml_reader import OUTPUT_LIMITS, read
+
+#: Stands for the template of what was read from a tree.
+TEMPLATE = "tree"
+
+
+class Tree(NamedTuple):
+    """``servers`` by their folders; ``env_files`` of those that have values of secrets beside them."""
+
+    documents: tuple[Rendered, ...]
+    servers: tuple[str, ...]
+    env_files: Mapping[str, str]
+    problems: tuple[Problem, ...]
+
+
+def read_tree(folder: Path, target: Target, options: Options) -> Tree:
+    """The documents of ``folder/<target>``. OutputTreeFault where a file is not as it was rendered.
+
+    Faults of what the documents say are Problems; policy was decided when they were rendered, and is only told.
+    """
+    below = folder / target.name
+    if not (below / RECORD).exists() and (folder / RECORD).exists():
+        raise OutputTreeFault(f"{folder} is the folder of one target: name the folder above it")
+    files = recorded(below)
+    paths, beside = target.from_tree(list(files))
+    problems = [problem for path in paths for problem in _unreadable(below / path, files[path])]
+    documents = [_document(below, path, files[path]) for path in paths]
+    if not problems:
+        judged = judge_documents(target.check(documents, options), (), target.name, {})
+        problems += [_told(problem) for problem in judged]
+    documents += [Rendered(path, files[path], "", {}, "the tree") for path in beside]
+    servers = dict.fromkeys(path.partition("/")[0] for path in paths if "/" in path)
+    env_files = {name: str(file) for name in servers if (file := below / name / ".env").is_file()}
+    return Tree(tuple(documents), tuple(servers), env_files, tuple(sorted(problems, key=Problem.sort_key)))
+
+
+def _document(folder: Path, path: str, text: str) -> Rendered:
+    # Faults are told at the file itself: no template and no spec is at hand.
+    return Rendered(path, text, TEMPLATE, {}, "the tree", (path,), (((), Place(str(folder / path))),))
+
+
+def _unreadable(path: Path, text: str) -> Sequence[Problem]:
+    """By our own reader, as strictly as a spec: no two readers may see different things in it."""
+    documents, findings = read(text.encode(), strict=True, limits=OUTPUT_LIMITS, marks=False)
+    problems = [
+        Problem(Place(str(path), line, column), "", fault.rule, fault.message, fault.hint)
+        for line, column, fault in findings
+    ]
+    if not problems and (len(documents) != 1 or not isinstance(documents[0].data, dict)):
+        message = "a file of a tree holds one document, a mapping"
+        problems.append(Problem(Place(str(path), 1, 1), "", "output/documents", message))
+    return problems
+
+
+def _told(problem: Problem) -> Problem:
+    by_policy = problem.rule.startswith("policy/")
+    return problem._replace(severity=Severity.WARNING) if by_policy else problem

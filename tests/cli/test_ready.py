@@ -1,0 +1,104 @@
+"""Waiting for an answer: by a clock of the test's own."""
+
+from __future__ import annotations
+
+import pytest
+
+from renderer import life
+from renderer.cli.ready import until_ready
+from renderer.errors import WaitTimedOut
+from renderer.orchestrator import Handshake, InstanceState, InstanceStatus
+from tests.cli.fake_runtime import SHAKE, FakeRuntime, instance
+
+Answer = Handshake | Exception
+
+
+class Clock:
+    """Goes on only where somebody sleeps."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def waited(fake: FakeRuntime, seconds: float, transport: str = "") -> tuple[InstanceStatus, ...]:
+    clock = Clock()
+    transports = {"demo": transport} if transport else {}
+    return until_ready(fake, ["mcp-demo"], transports, seconds, clock=clock, sleep=clock.sleep)
+
+
+@pytest.fixture
+def answers(fake: FakeRuntime, monkeypatch: pytest.MonkeyPatch) -> list[Answer]:
+    """What comes back, one after the other; the last one again and again."""
+    fake.instances["mcp-demo"] = instance("demo")
+    found: list[Answer] = []
+
+    def handshake(url: str, transport: str, seconds: float) -> Handshake:
+        answer = found.pop(0) if len(found) > 1 else found[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(life, "handshake", handshake)
+    return found
+
+
+def test_a_server_may_need_a_moment(
+    fake: FakeRuntime, answers: list[Answer], capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers += [
+        life.Unanswered("connection refused"),
+        life.Unanswered("connection refused"),
+        WaitTimedOut("slow"),
+        SHAKE,
+    ]
+    (status,) = waited(fake, 10)
+    assert (status.state, status.handshake, status.reason) == (InstanceState.READY, SHAKE, "")
+    told = capsys.readouterr().err
+    # What says the same is told once.
+    assert told.count("connection refused") == 1
+    assert told.index("connection refused") < told.index("slow") < told.index("answers:")
+
+
+def test_the_time_is_over(fake: FakeRuntime, answers: list[Answer]) -> None:
+    answers.append(life.Unanswered("connection refused"))
+    with pytest.raises(WaitTimedOut, match="not ready after 10 s: demo: does not answer MCP yet: connection refused"):
+        waited(fake, 10)
+    assert len(fake.named("reach")) == 11
+
+
+@pytest.mark.parametrize(
+    ("url", "given", "asked"),
+    [
+        ("http://127.0.0.1:1/mcp", "", "streamable-http"),
+        ("http://127.0.0.1:1/mcp", "sse", "sse"),
+        ("http://127.0.0.1:1/sse", "", "sse"),
+        ("http://127.0.0.1:1/sse", "streamable-http", "streamable-http"),
+        ("http://127.0.0.1:1/mcp", "stdio", "streamable-http"),
+    ],
+)
+def test_by_which_transport_it_is_asked(
+    fake: FakeRuntime, monkeypatch: pytest.MonkeyPatch, url: str, given: str, asked: str
+) -> None:
+    seen: list[tuple[str, str]] = []
+
+    def handshake(url: str, transport: str, seconds: float) -> Handshake:
+        seen.append((url, transport))
+        return SHAKE
+
+    monkeypatch.setattr(life, "handshake", handshake)
+    fake.instances["mcp-demo"] = instance("demo")
+    fake.url = url
+    waited(fake, 10, given)
+    assert seen == [(url, asked)]
+
+
+def test_what_does_not_run_is_not_asked(fake: FakeRuntime) -> None:
+    fake.instances["mcp-demo"] = instance("demo", state=InstanceState.STOPPED, desired=0)
+    (status,) = waited(fake, 10)
+    assert status.state is InstanceState.STOPPED
+    assert not fake.named("reach")

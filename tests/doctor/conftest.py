@@ -1,0 +1,58 @@
+"""A cluster to be looked at, and what the checks said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from renderer import pipeline
+from renderer.doctor import Check, Patient, diagnose
+from renderer.model import Options
+from renderer.orchestrator import KubernetesConfig, OrchestratorConfig
+from renderer.registry import target
+from tests.cluster import Cluster
+from tests.cluster.cluster import environment
+from tests.cluster.fixtures import cluster, kubeconfig, kubectl_program
+
+__all__ = ["cluster", "kubeconfig", "kubectl_program"]
+
+SPEC = """\
+apiVersion: mcpctl.io/v1alpha1
+kind: McpServer
+metadata: {name: demo}
+spec:
+  image: registry.example.com/mcp/demo:1.0
+  transport: {type: streamable-http}
+"""
+
+#: What was looked at to what was seen.
+Seen = Mapping[str, Check]
+Doctor = Callable[..., Seen]
+
+
+def patient(text: str, target_name: str) -> Patient:
+    """A spec as an apply would have it."""
+    from io import BytesIO
+
+    options = Options("mcpctl", "1.35", one_stream=False)
+    specs = pipeline.read(["-"], BytesIO(text.encode()))
+    output = pipeline.render(specs, target(target_name), options)
+    assert output.documents, output.problems
+    return Patient(specs.servers, output.documents, options)
+
+
+@pytest.fixture
+def doctor(
+    cluster: Cluster, kubeconfig: Path, kubectl_program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Doctor:
+    """``doctor(SPEC)``: the checks of the cluster, where not everything is allowed."""
+    for name, value in environment(tmp_path, kubeconfig).items():
+        monkeypatch.setenv(name, value)
+
+    def look(text: str = "", **config: str) -> Seen:
+        given = OrchestratorConfig("kubernetes", kubernetes=KubernetesConfig(**config))  # type: ignore[arg-type]
+        return {check.what: check for check in diagnose(given, patient(text, "kubernetes") if text else Patient())}
+
+    return look

@@ -1,0 +1,1 @@
+"""The orchestrator ``docker``, against programs that answer as they are told."""

@@ -1,0 +1,113 @@
+"""The orchestrator against the cluster of the tests, through the real kubectl; no test waits for real time."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from renderer import pipeline
+from renderer.model import Options, Rendered, Server
+from renderer.orchestrator import ApplyOptions, KubernetesConfig
+from renderer.orchestrators.kubernetes import Kubernetes
+from renderer.orchestrators.kubernetes.client import Kubectl
+from renderer.orchestrators.kubernetes.objects import objects, stamped
+from renderer.orchestrators.kubernetes.removal import Time
+from renderer.registry import target
+from tests.cluster import Cluster
+from tests.cluster.fixtures import Run, cluster, kubeconfig, kubectl_environment, kubectl_program, run
+
+__all__ = ["cluster", "kubeconfig", "kubectl_environment", "kubectl_program"]
+
+EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
+NOW = "2026-01-01T00:00:00Z"
+OWNED = ApplyOptions("tree-a")
+
+
+class Told(list[str]):
+    """What was told, and what was asked: ``questions``, answered with ``answer``."""
+
+    answer = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.questions: list[tuple[list[str], bool]] = []
+
+    def confirm(self, what: Sequence[str], precious: bool) -> bool:
+        self.questions.append((list(what), precious))
+        return self.answer
+
+
+class Clock:
+    """A time that passes only while somebody sleeps; ``then`` is what happens meanwhile."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.step = 0.01
+        self.then: list[Callable[[], object]] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += max(seconds, self.step)
+        if self.then:
+            self.then.pop(0)()
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def connected(kubectl_program: str, kubectl_environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """kubectl finds the cluster of the test, and nothing of the user's."""
+    for name, value in kubectl_environment.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def orchestrator(connected: None, kubeconfig: Path, clock: Clock) -> Kubernetes:
+    return orchestrator_of(kubeconfig, clock)
+
+
+def orchestrator_of(kubeconfig: Path, clock: Clock, now: str = NOW, namespace: str = "mcpctl") -> Kubernetes:
+    config = KubernetesConfig(namespace, str(kubeconfig))
+    return Kubernetes(Kubectl(config), now=lambda: now, waits=Time(clock, clock.sleep))
+
+
+def rendered(*names: str, namespace: str = "mcpctl") -> tuple[Rendered, ...]:
+    """The documents of examples."""
+    specs = pipeline.read([str(EXAMPLES / f"{name}.yaml") for name in names])
+    output = pipeline.render(specs, target("kubernetes"), Options(namespace, "1.35"))
+    assert output.documents, output.problems
+    return output.documents
+
+
+def placed(cluster: Cluster, *names: str) -> None:
+    """As an apply in the name of ``tree-a`` leaves them, without the time that kubectl takes."""
+    for one in objects(rendered(*names), "mcpctl"):
+        if one.identity != ("Namespace", "", "mcpctl"):
+            cluster.add(stamped(one, None, "tree-a", "mcpctl", NOW))
+
+
+def server(name: str) -> Server:
+    return pipeline.read([str(EXAMPLES / f"{name}.yaml")]).servers[0]
+
+
+def ready(cluster: Cluster, name: str, state: str = "Ready", kind: str = "Deployment") -> None:
+    cluster.controllers.run_pods(kind, name, state=state)
+
+
+@pytest.fixture
+def kubectl_run(kubectl_program: str, kubectl_environment: Mapping[str, str]) -> Callable[..., Run]:
+    """Somebody else's kubectl."""
+    return functools.partial(run, kubectl_program, kubectl_environment)

@@ -1,0 +1,255 @@
+"""Applying to a cluster: order, outcomes, conflicts, faults in the middle, whose the objects are."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+
+from renderer.errors import ApplyFailed
+from renderer.orchestrator import Applied, ApplyOptions
+from renderer.orchestrators.kubernetes import Kubernetes
+from renderer.orchestrators.kubernetes.faults import Conflict, conflicts
+from renderer.orchestrators.kubernetes.objects import (
+    CREATED,
+    HOME_LABEL,
+    OWNER_LABEL,
+    PATH,
+    STAMPED_ANNOTATIONS,
+    STAMPED_LABELS,
+    TYPES,
+    objects,
+    owner_value,
+    stamped,
+)
+from renderer.targets.kubernetes.objects import OBJECTS
+from tests.cluster import Cluster
+from tests.orchestrators.kubernetes.conftest import NOW, OWNED, Clock, Told, orchestrator_of, rendered, server
+
+
+def outcomes(applied: Applied) -> list[str]:
+    return [change.outcome for change in applied.changes]
+
+
+def test_all_that_is_rendered_has_a_place_in_the_order() -> None:
+    assert {kind.kind for kind in OBJECTS} <= TYPES.keys()
+
+
+def test_namespaces_come_first_and_users_of_definitions_last() -> None:
+    kinds = [one.kind for one in objects(rendered("panda", "time"), "mcpctl")]
+    assert kinds[:2] == ["Namespace", "Namespace"]
+    assert kinds[-2:] == ["ServiceMonitor", "PrometheusRule"]
+    workload = kinds.index("Deployment")
+    before = {"ServiceAccount", "Role", "ConfigMap", "NetworkPolicy", "ResourceQuota", "Service"}
+    assert all(workload > place for place, kind in enumerate(kinds) if kind in before)
+    assert workload < kinds.index("HorizontalPodAutoscaler")
+
+
+def test_what_is_applied_is_what_was_checked_but_for_the_stamps() -> None:
+    for one in objects(rendered("panda", "everything", "filesystem"), "mcpctl"):
+        data = copy.deepcopy(stamped(one, None, "tree-a", "mcpctl", NOW))
+        for key in STAMPED_LABELS:
+            data["metadata"].get("labels", {}).pop(key, None)
+        notes = data["metadata"].get("annotations", {})
+        for key in STAMPED_ANNOTATIONS:
+            notes.pop(key, None)
+        if not notes and "annotations" not in one.data["metadata"]:
+            data["metadata"].pop("annotations", None)
+        assert data == one.data
+
+
+def test_a_second_apply_changes_nothing(orchestrator: Kubernetes, cluster: Cluster, told: Told) -> None:
+    documents = rendered("time")
+    first = orchestrator.apply(documents, OWNED, told.append, told.confirm)
+    assert outcomes(first) == ["changed", *["created"] * 4]
+    assert first.changes[0].message == "was there before, and is managed by mcpctl now"
+    assert told[0].startswith("5 objects to context test, cluster test (http://127.0.0.1:")
+    assert told[0].endswith(", namespace mcpctl; 1 of them for the whole cluster")
+    before = cluster.get("Deployment", "mcp-time")
+    assert outcomes(orchestrator.apply(documents, OWNED, told.append, told.confirm)) == ["unchanged"] * 5
+    assert cluster.get("Deployment", "mcp-time") == before
+    assert not told.questions
+
+
+def test_the_first_time_stays_and_says_whose_it_is(
+    orchestrator: Kubernetes, cluster: Cluster, told: Told, kubeconfig: Path, clock: Clock
+) -> None:
+    orchestrator.apply(rendered("time"), OWNED, told.append, told.confirm)
+    later = orchestrator_of(kubeconfig, clock, now="2030-01-01T00:00:00Z")
+    assert set(outcomes(later.apply(rendered("time"), OWNED, told.append, told.confirm))) == {"unchanged"}
+    meta = cluster.get("Deployment", "mcp-time")["metadata"]
+    assert meta["annotations"][CREATED] == NOW
+    assert (meta["labels"][OWNER_LABEL], meta["labels"][HOME_LABEL]) == ("tree-a", "mcpctl")
+    assert cluster.get("Service", "mcp-time")["metadata"]["annotations"][PATH] == "/mcp"
+    # The pods are not: a stamp would restart them.
+    assert "tree-a" not in json.dumps(cluster.get("Deployment", "mcp-time")["spec"])
+
+
+def test_a_tree_on_disk_knows_the_path_by_the_templates_words() -> None:
+    services = [one for one in rendered("panda", "github") if one.identity[0] == "Service"]
+    found = [objects([one._replace(context={})], "mcpctl")[0].path for one in services]
+    assert found == [one.context["path"] for one in services]
+
+
+def test_a_shared_namespace_is_nobodys(orchestrator: Kubernetes, cluster: Cluster, told: Told) -> None:
+    orchestrator.apply(rendered("time"), OWNED, told.append, told.confirm)
+    assert OWNER_LABEL not in cluster.get("Namespace", "mcpctl")["metadata"]["labels"]
+
+
+def test_it_is_a_server_side_apply_in_our_name_with_documents_on_stdin(
+    orchestrator: Kubernetes, cluster: Cluster, told: Told
+) -> None:
+    orchestrator.apply(rendered("time"), OWNED, told.append, told.confirm)
+    sent = cluster.sent("PATCH", "/deployments/mcp-time")
+    assert [request.query["fieldManager"] for request in sent] == ["mcpctl"]
+    assert sent[0].query.get("force", "false") == "false"
+
+
+def test_start_makes_one_server_and_keeps_its_owner(orchestrator: Kubernetes, cluster: Cluster, told: Told) -> None:
+    assert orchestrator.start_server(server("time"), {}) == "mcp-time"
+    meta = cluster.get("Deployment", "mcp-time")["metadata"]
+    assert OWNER_LABEL not in meta["labels"]
+    assert meta["annotations"][CREATED] == NOW
+    orchestrator.apply(rendered("time"), OWNED, told.append, told.confirm)
+    orchestrator.start_server(server("time"), {})
+    assert cluster.get("Deployment", "mcp-time")["metadata"]["labels"][OWNER_LABEL] == "tree-a"
+
+
+def test_a_conflict_names_fields_and_managers_and_is_never_forced(
+    orchestrator: Kubernetes, cluster: Cluster, told: Told, kubectl_run: object
+) -> None:
+    orchestrator.apply(rendered("time"), OWNED, told.append, told.confirm)
+    assert callable(kubectl_run)
+    kubectl_run("scale", "deployment/mcp-time", "--replicas=3")
+    applied = orchestrator.apply(rendered("time"), OWNED, told.append, told.confirm)
+    assert outcomes(applied) == ["unchanged"] * 4 + ["failed"]
+    message = applied.changes[-1].message
+    assert "1 conflict: .spec.replicas is managed by 'kubectl'" in message
+    assert "--force-conflicts" in message
+    assert cluster.get("Deployment", "mcp-time")["spec"]["replicas"] == 3
+    forced = orchestrator.apply(rendered("time"), OWNED._replace(force_conflicts=True), told.append, told.confirm)
+    assert outcomes(forced)[-1] == "changed"
+    assert cluster.get("Deployment", "mcp-time")["spec"]["replicas"] == 1
+
+
+def test_conflicts_of_several_managers_are_read() -> None:
+    said = (
+        'Apply failed with 3 conflicts: conflicts with "a" using apps/v1 at 2026-01-01T00:00:00Z:\n- .spec.replicas\n'
+        '- .spec.paused\nconflicts with "b" with subresource "scale" using apps/v1:\n- .spec.x'
+    )
+    assert conflicts(said) == [Conflict(".spec.replicas", "a"), Conflict(".spec.paused", "a"), Conflict(".spec.x", "b")]
+
+
+def test_a_failure_in_the_middle_says_what_stands_and_a_second_run_repairs(
+    orchestrator: Kubernetes, cluster: Cluster, told: Told
+) -> None:
+    cluster.faults.broken(verb="apply", resource="services")
+    applied = orchestrator.apply(rendered("time"), OWNED._replace(prune=True), told.append, told.confirm)
+    assert outcomes(applied) == ["changed", "created", "created", "failed", "not tried"]
+    assert "applying Service mcp-time" in applied.changes[3].message
+    assert told[-1].startswith("3 of 5 objects are applied, not tried: Deployment mcp-time; see to the reason")
+    assert not told.questions
+    cluster.faults.clear()
+    again = orchestrator.apply(rendered("time"), OWNED, told.append, told.confirm)
+    assert outcomes(again) == ["unchanged"] * 3 + ["created"] * 2
+
+
+def test_a_cluster_that_dies_in_the_middle(orchestrator: Kubernetes, cluster: Cluster, told: Told) -> None:
+    cluster.faults.stop(verb="apply", resource="networkpolicies*")
+    applied = orchestrator.apply(rendered("time"), OWNED, told.append, told.confirm)
+    assert outcomes(applied) == ["changed", "created", "failed", "not tried", "not tried"]
+    cluster.faults.clear()
+    cluster.start()
+    assert not orchestrator.apply(rendered("time"), OWNED, told.append, told.confirm).failed
+
+
+def test_start_raises_and_says_what_stands(orchestrator: Kubernetes, cluster: Cluster) -> None:
+    cluster.faults.quota("services")
+    with pytest.raises(ApplyFailed, match=r"exceeded quota.*raise the quota.*3 of 5 objects are applied"):
+        orchestrator.start_server(server("time"), {})
+
+
+def test_objects_of_another_owner_are_left_alone(orchestrator: Kubernetes, cluster: Cluster, told: Told) -> None:
+    orchestrator.apply(rendered("time"), OWNED, told.append, told.confirm)
+    other = ApplyOptions("tree-b")
+    applied = orchestrator.apply(rendered("time"), other, told.append, told.confirm)
+    assert outcomes(applied)[:2] == ["unchanged", "failed"]
+    assert "belongs to 'tree-a' (mcpctl.io/owner), not to 'tree-b'" in applied.changes[1].message
+    taken = orchestrator.apply(rendered("time"), other._replace(force_conflicts=True), told.append, told.confirm)
+    assert not taken.failed
+
+
+def test_another_namespace_is_refused_before_anything_is_sent(
+    orchestrator: Kubernetes, cluster: Cluster, told: Told
+) -> None:
+    with pytest.raises(ApplyFailed, match="4 of 5 objects are for another namespace than mcpctl"):
+        orchestrator.apply(rendered("time", namespace="elsewhere"), OWNED, told.append, told.confirm)
+    assert not cluster.sent("PATCH")
+
+
+def test_sandboxes_and_the_whole_cluster_are_named(orchestrator: Kubernetes, cluster: Cluster, told: Told) -> None:
+    cluster.define_custom_kinds()
+    applied = orchestrator.apply(rendered("panda"), OWNED, told.append, told.confirm)
+    assert not applied.failed
+    assert "5 of them for the whole cluster; and into the sandboxes mcp-sandboxes" in told[0]
+
+
+def test_a_kind_that_the_cluster_does_not_know(orchestrator: Kubernetes, told: Told) -> None:
+    applied = orchestrator.apply(rendered("panda"), OWNED, told.append, told.confirm)
+    assert outcomes(applied)[-2:] == ["failed", "not tried"]
+    assert "install what defines this kind" in applied.changes[-2].message
+
+
+def test_a_dry_run_by_the_server_changes_nothing(orchestrator: Kubernetes, cluster: Cluster, told: Told) -> None:
+    cluster.define_custom_kinds()
+    tried = OWNED._replace(dry_run="server", prune=True)
+    applied = orchestrator.apply(rendered("panda"), tried, told.append, told.confirm)
+    assert not applied.failed
+    waiting = [change for change in applied.changes if change.outcome == "not tried"]
+    assert waiting
+    assert all("in namespace mcp-sandboxes" in change.what for change in waiting)
+    assert not cluster.names("Deployment")
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_dry_run_by_the_client_sends_nothing(
+    orchestrator: Kubernetes, cluster: Cluster, told: Told, live: bool
+) -> None:
+    if live:
+        orchestrator.apply(rendered("time"), OWNED, told.append, told.confirm)
+    sent = len(cluster.sent("PATCH"))
+    applied = orchestrator.apply(rendered("time"), OWNED._replace(dry_run="client"), told.append, told.confirm)
+    assert outcomes(applied) == (["unchanged"] * 5 if live else ["changed", *["created"] * 4])
+    assert len(cluster.sent("PATCH")) == sent
+
+
+def test_warnings_of_the_server_are_told(orchestrator: Kubernetes, cluster: Cluster, told: Told) -> None:
+    cluster.faults.warn('would violate PodSecurity "restricted:latest"', verb="apply", resource="deployments*")
+    orchestrator.apply(rendered("time"), OWNED, told.append, told.confirm)
+    assert 'warning: Deployment mcp-time: would violate PodSecurity "restricted:latest"' in told
+
+
+def test_ctrl_c_says_how_far_it_came(orchestrator: Kubernetes, told: Told) -> None:
+    def tell(line: str) -> None:
+        told.append(line)
+        if line.startswith("2/5"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        orchestrator.apply(rendered("time"), OWNED, tell, told.confirm)
+    assert told[-1] == "interrupted: 2 of 5 objects were applied; run the same again to go on"
+
+
+@pytest.mark.parametrize("owner", ["", "a", "team.a-1", "x" * 63])
+def test_an_owner_that_fits_into_a_label_stands_there_as_it_is(owner: str) -> None:
+    assert owner_value(owner) == owner
+
+
+@pytest.mark.parametrize("owner", ["/a b", "x" * 64, "-a", "ä", "a\n"])
+def test_any_other_owner_is_a_digest(owner: str) -> None:
+    value = owner_value(owner)
+    assert value.startswith("sha256-")
+    assert owner_value(value) == value
+    assert owner_value(owner + "x") != value

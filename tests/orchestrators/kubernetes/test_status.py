@@ -1,0 +1,242 @@
+"""What is said of instances: states, reasons in plain words, rollouts, lists by pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from renderer.errors import ApplyFailed, WaitTimedOut
+from renderer.orchestrator import InstanceFilters, InstanceState
+from renderer.orchestrators.kubernetes import Kubernetes
+from renderer.orchestrators.kubernetes.reasons import of_claims, of_pod, of_workload
+from renderer.orchestrators.kubernetes.status import PHASES
+from tests.cluster import Cluster
+from tests.cluster.fixtures import Run
+from tests.orchestrators.kubernetes.conftest import Clock, Told, placed, ready
+
+REASONS = [
+    ("Ready", InstanceState.RUNNING, ""),
+    ("Running", InstanceState.PENDING, "runs, and does not answer its readiness probe yet (mcp-server)"),
+    ("ContainerCreating", InstanceState.PENDING, "its pods are being made or started"),
+    ("Succeeded", InstanceState.SUCCEEDED, "its pods are being made or started"),
+    ("ImagePullBackOff", InstanceState.PENDING, "cannot be pulled: check its name and tag, and imagePullSecrets"),
+    ("ErrImagePull", InstanceState.PENDING, "not found"),
+    ("InvalidImageName", InstanceState.FAILED, "is not the name of an image"),
+    ("CrashLoopBackOff", InstanceState.FAILED, "ends as soon as it has started (3 restarts); the last time it ended"),
+    ("CreateContainerConfigError", InstanceState.PENDING, 'or a key in it, that is not there: secret "missing" not'),
+    ("Unschedulable", InstanceState.PENDING, "no node takes it: 0/3 nodes are available"),
+    ("VolumePending", InstanceState.PENDING, "waits for its volume: "),
+    ("OOMKilled", InstanceState.FAILED, "took more memory than its limit and was killed (OOMKilled)"),
+    ("Failed", InstanceState.FAILED, "ended with exit code 1"),
+]
+
+
+@pytest.fixture
+def applied(orchestrator: Kubernetes, cluster: Cluster) -> Kubernetes:
+    placed(cluster, "time")
+    return orchestrator
+
+
+@pytest.mark.parametrize(("state", "expected", "reason"), REASONS, ids=[row[0] for row in REASONS])
+def test_a_state_of_a_pod_in_plain_words(
+    applied: Kubernetes, cluster: Cluster, state: str, expected: InstanceState, reason: str
+) -> None:
+    ready(cluster, "mcp-time", state)
+    status = applied.get_status("mcp-time")
+    assert status.state is expected
+    assert reason in status.reason
+    assert bool(status.reason) == bool(reason)
+    assert (status.id, status.server, status.where) == ("mcp-time", "time", "mcpctl")
+    assert (status.desired, status.ready) == (1, int(state == "Ready"))
+    assert status.image == "ghcr.io/astral-sh/uv:0.9.9-python3.12-bookworm-slim"
+    assert status.endpoint == "http://mcp-time.mcpctl.svc:8080/mcp"
+
+
+def test_every_phase_has_a_state() -> None:
+    assert set(PHASES) == {"Pending", "Running", "Succeeded", "Failed"}
+
+
+def test_a_crash_loop_shows_the_last_lines(applied: Kubernetes, cluster: Cluster) -> None:
+    ready(cluster, "mcp-time", "CrashLoopBackOff")
+    (pod,) = cluster.controllers.pods("mcp-time")
+    cluster.log(pod, "old", *[f"line {n}" for n in range(5)], "Traceback: \x1b[31mno\x1b[0m token", previous=True)
+    reason = applied.get_status("mcp-time").reason
+    assert reason.endswith("its last lines: line 1 | line 2 | line 3 | line 4 | Traceback: \\x1b[31mno\\x1b[0m token")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "example"), [("Deployment", "mcp-time", "time"), ("StatefulSet", "mcp-filesystem", "filesystem")]
+)
+def test_pods_that_cannot_be_made(
+    orchestrator: Kubernetes, cluster: Cluster, kind: str, name: str, example: str
+) -> None:
+    placed(cluster, example)
+    cluster.controllers.refuse_by_quota(kind, name)
+    quota = orchestrator.get_status(name)
+    assert quota.state is InstanceState.PENDING
+    assert "the quota of the namespace allows no more pods" in quota.reason
+    assert "limits.memory=1Gi" in quota.reason
+
+
+def test_pod_security_refuses_for_good(applied: Kubernetes, cluster: Cluster, told: Told) -> None:
+    cluster.controllers.refuse_by_pod_security("Deployment", "mcp-time")
+    status = applied.get_status("mcp-time")
+    assert status.state is InstanceState.FAILED
+    assert "Pod Security of the namespace refuses the pod" in status.reason
+    with pytest.raises(ApplyFailed, match="mcp-time will not start: Pod Security"):
+        applied.wait(["mcp-time"], seconds=300, tell=told.append)
+
+
+def test_a_probe_that_fails_is_told_by_its_event(applied: Kubernetes, cluster: Cluster) -> None:
+    ready(cluster, "mcp-time", "Running")
+    (pod,) = cluster.controllers.pods("mcp-time")
+    cluster.controllers.event(cluster.get("Pod", pod), "Unhealthy", "Readiness probe failed: HTTP 503")
+    assert applied.get_status("mcp-time").reason == "does not answer its probe: Readiness probe failed: HTTP 503"
+    cluster.faults.forbid(resource="events")
+    assert applied.get_status("mcp-time").reason.startswith("runs, and does not answer")
+
+
+def test_a_volume_that_nobody_provides() -> None:
+    claim = {"metadata": {"name": "data"}, "spec": {"storageClassName": "fast"}, "status": {"phase": "Pending"}}
+    found = of_claims([claim])
+    assert found
+    assert found.text == "the volume data of the StorageClass fast is pending"
+    assert of_claims([{**claim, "status": {"phase": "Bound"}}]) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        ({"phase": "Failed", "reason": "Evicted", "message": "low on memory"}, "has failed: Evicted: low on memory"),
+        ({"phase": "Unknown"}, "its node does not answer"),
+        (
+            {
+                "phase": "Pending",
+                "conditions": [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}],
+            },
+            "waits at a scheduling gate: ",
+        ),
+        (
+            {"initContainerStatuses": [{"name": "i", "state": {"terminated": {"exitCode": 127}}}]},
+            "i ended with exit code 127, its program was not found",
+        ),
+        (
+            {"containerStatuses": [{"name": "c", "state": {"waiting": {"reason": "Novel", "message": "\x1b]0;x"}}}]},
+            "c does not start (Novel): \\x1b]0;x",
+        ),
+    ],
+)
+def test_rarer_states_of_pods(status: dict[str, object], text: str) -> None:
+    found = of_pod({"metadata": {"name": "p"}, "status": status})
+    assert found
+    assert found.text == text
+
+
+def test_objects_with_nothing_in_them_are_no_defect() -> None:
+    assert of_pod({}) is None
+    assert of_workload({}) is None
+    assert of_pod({"status": None, "metadata": {}}) is None
+
+
+def test_a_rollout_counts_only_pods_of_the_newest_version(
+    applied: Kubernetes, cluster: Cluster, told: Told, clock: Clock, kubectl_run: Callable[..., Run]
+) -> None:
+    ready(cluster, "mcp-time")
+    kubectl_run("set", "image", "deployment/mcp-time", "mcp-server=new:1")
+    assert applied.get_status("mcp-time").ready == 0
+    cluster.controllers.run_pods("Deployment", "mcp-time", state="ImagePullBackOff", keep_old=True)
+    status = applied.get_status("mcp-time")
+    assert (status.state, status.ready) == (InstanceState.RUNNING, 0)
+    assert status.reason.startswith("0 of 1 ready: the image new:1 cannot be pulled")
+    clock.then = [lambda: None, lambda: ready(cluster, "mcp-time")]
+    (last,) = applied.wait(["mcp-time"], seconds=60, tell=told.append)
+    assert (last.ready, last.image) == (1, "new:1")
+    assert [line.partition(":")[2][:15] for line in told] == [" 0 of 1 ready: ", " 1 of 1 ready"]
+
+
+def test_a_wait_ends_with_what_is_missing(applied: Kubernetes, cluster: Cluster, told: Told, clock: Clock) -> None:
+    ready(cluster, "mcp-time", "Unschedulable")
+    with pytest.raises(WaitTimedOut, match="not ready after 20 s: mcp-time: 0 of 1 ready: no node takes it"):
+        applied.wait(["mcp-time"], seconds=20, tell=told.append)
+    assert clock.now == pytest.approx(20, abs=0.1)
+
+
+def test_a_deadline_of_the_rollout_ends_the_wait(applied: Kubernetes, cluster: Cluster, told: Told) -> None:
+    ready(cluster, "mcp-time", "Running")
+    cluster.controllers.deadline("mcp-time")
+    with pytest.raises(ApplyFailed, match="will not start"):
+        applied.wait(["mcp-time"], seconds=20, tell=told.append)
+
+
+def test_a_cluster_that_is_away_for_a_moment_does_not_end_the_wait(
+    applied: Kubernetes, cluster: Cluster, told: Told, clock: Clock
+) -> None:
+    ready(cluster, "mcp-time")
+    cluster.stop()
+    clock.then = [cluster.start]
+    assert applied.wait(["mcp-time"], seconds=20, tell=told.append)[0].ready == 1
+
+
+def test_a_wait_that_may_not_look_ends_at_once(applied: Kubernetes, cluster: Cluster, told: Told, clock: Clock) -> None:
+    cluster.faults.forbid(resource="pods")
+    with pytest.raises(ApplyFailed, match="ask for the right"):
+        applied.wait(["mcp-time"], seconds=20, tell=told.append)
+    assert clock.now == 0
+
+
+def _deployments(cluster: Cluster, count: int) -> None:
+    for number in range(count):
+        name = f"mcp-s{number:03}"
+        labels = {"mcpctl.io/managed": "true", "mcpctl.io/server": f"s{number:03}", "app.kubernetes.io/name": name}
+        pod = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "mcp-server", "image": "i:1"}]}}
+        spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": pod}
+        meta = {"name": name, "labels": {**labels, "team": "even" if number % 2 == 0 else "odd"}}
+        cluster.add({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": spec}, "mcpctl")
+        cluster.controllers.run_pods("Deployment", name, state="Ready" if number != 3 else "ImagePullBackOff")
+
+
+def _pod(cluster: Cluster) -> None:
+    labels = {"mcpctl.io/managed": "true", "mcpctl.io/server": "alone", "app.kubernetes.io/name": "mcp-alone"}
+    spec = {"containers": [{"name": "mcp-server", "image": "i:1"}]}
+    meta = {"name": "mcp-alone", "labels": labels}
+    cluster.add({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}, "mcpctl")
+
+
+def _all(orchestrator: Kubernetes, filters: InstanceFilters, size: int) -> list[list[str]]:
+    pages, page = [], ""
+    while True:
+        found = orchestrator.list_instances(filters, page, size)
+        pages.append([one.id for one in found.instances])
+        page = found.next
+        if not page:
+            return pages
+
+
+def test_a_list_goes_page_by_page(orchestrator: Kubernetes, cluster: Cluster) -> None:
+    _deployments(cluster, 70)
+    placed(cluster, "filesystem")
+    _pod(cluster)
+    pages = _all(orchestrator, InstanceFilters(), 25)
+    names = [name for page in pages for name in page]
+    assert names == [*(f"mcp-s{n:03}" for n in range(70)), "mcp-filesystem", "mcp-alone"]
+    assert [len(page) for page in pages][:4] == [25, 25, 20, 1]
+    (filesystem,) = orchestrator.list_instances(InstanceFilters(servers=("filesystem",)), "statefulsets:").instances
+    assert filesystem.endpoint == "http://mcp-filesystem.mcpctl.svc:8080/mcp"
+    # No request asks for more than is shown, or for more pods than are kept at once.
+    assert {int(request.query["limit"]) for request in cluster.sent("GET") if "limit" in request.query} <= {25, 500}
+
+
+def test_filters_of_a_list(orchestrator: Kubernetes, cluster: Cluster) -> None:
+    _deployments(cluster, 5)
+    assert _all(orchestrator, InstanceFilters(servers=("s001", "s004")), 10)[0] == ["mcp-s001", "mcp-s004"]
+    assert _all(orchestrator, InstanceFilters(labels={"team": "odd"}), 10)[0] == ["mcp-s001", "mcp-s003"]
+    assert _all(orchestrator, InstanceFilters(states=(InstanceState.PENDING,)), 10)[0] == ["mcp-s003"]
+    (one,) = orchestrator.list_instances(InstanceFilters(servers=("s003",))).instances
+    assert "cannot be pulled" in one.reason
+
+
+@pytest.mark.parametrize("page", ["nonsense", "secrets:x", "deployments:***"])
+def test_a_page_that_nobody_gave(orchestrator: Kubernetes, page: str) -> None:
+    with pytest.raises(ApplyFailed, match=r"begin again|does not take it|continue key"):
+        orchestrator.list_instances(InstanceFilters(), page)
