@@ -48,6 +48,10 @@ class Target(Protocol):
         """Files that only a tree has, made when all documents are: nothing parses or applies them."""
         ...
 
+    def enforces_restricted(self, options: Options) -> bool:
+        """Whether what it renders has the cluster itself refuse pods below Pod Security 'restricted'."""
+        ...
+
     def check(self, documents: Sequence[Rendered], options: Options) -> list[Problem]:
         """The faults of all documents of a run, parsed back: of each alone and between them."""
         ...
