@@ -60,7 +60,8 @@ def render(specs: Specs, target: Target, options: Options) -> Output:
         return Output((), specs.problems)
     groups = target.groups(specs.servers, one_stream=options.one_stream)
     documents, problems = build_and_check(target, groups, options)
-    problems = judge_documents(problems, specs.servers, target.name, specs.levels)
+    admission = target.enforces_restricted(options)
+    problems = judge_documents(problems, specs.servers, target.name, specs.levels, admission=admission)
     return Output(tuple(documents), _sorted([*specs.problems, *_ignored(specs.servers, target), *problems]))
 
 

@@ -52,6 +52,10 @@ class Target(Protocol):
         """Of the files of a tree the documents, in order of application, and what is applied beside them."""
         ...
 
+    def enforces_restricted(self, options: Options) -> bool:
+        """Whether what it renders has the cluster itself refuse pods below Pod Security 'restricted'."""
+        ...
+
     def check(self, documents: Sequence[Rendered], options: Options) -> list[Problem]:
         """The faults of all documents of a run, parsed back: of each alone and between them."""
         ...

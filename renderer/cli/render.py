@@ -12,6 +12,7 @@ from renderer.cli.options import (
     output_option,
     paths_argument,
     policy_option,
+    provider_has_a_cluster,
     quiet_option,
     render_options,
     target_options,
@@ -78,6 +79,7 @@ def render(
     """
     if out is None and (check or force or prune_data):
         raise click.UsageError("--check, --force and --prune-data go with --out DIR")
+    provider_has_a_cluster([target_name])
     provider = network_policy_provider
     options = render_options(namespace, kubernetes_version, create_namespace, provider, one_stream=out is None)
     specs = pipeline.read(paths, specs_in(paths), levels)

@@ -9,6 +9,7 @@ from renderer.cli.options import (
     output_option,
     paths_argument,
     policy_option,
+    provider_has_a_cluster,
     quiet_option,
     render_options,
     target_options,
@@ -59,6 +60,7 @@ def validate(
     PATHS are files, folders or - for stdin. Nothing is written. The report goes to stderr as text,
     to stdout as JSON or SARIF.
     """
+    provider_has_a_cluster(targets)
     provider = network_policy_provider
     options = render_options(namespace, kubernetes_version, create_namespace, provider, one_stream=False)
     specs = pipeline.read(paths, specs_in(paths), levels)

@@ -232,7 +232,7 @@ def test_a_port_that_is_taken_is_named_and_the_second_run_repairs(echo_image: st
         refused = session.apply()
         message = failure(refused)
         assert f"port {session.project.port} of the machine is taken" in message
-        assert "a program of the machine has it" in message
+        assert "a program of the machine, not a container, has it" in message
         assert outcomes(refused)[f"service {session.id}"] == "not tried"
     assert not session.apply().failed
     session.wait()

@@ -6,6 +6,7 @@ A daemon that was killed while it started a container may leave a ``docker-proxy
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from pathlib import Path
 
 _PROGRAM = "docker-proxy"
@@ -18,6 +19,6 @@ def proxy_of(port: str, processes: Path = Path("/proc")) -> str:
             program, *words = os.fsdecode(file.read_bytes()).split("\0")
         except OSError:  # ended meanwhile
             continue
-        if os.path.basename(program) == _PROGRAM and ("-host-port", port) in zip(words, words[1:], strict=False):
+        if os.path.basename(program) == _PROGRAM and ("-host-port", port) in pairwise(words):
             return file.parent.name
     return ""

@@ -67,7 +67,7 @@ class Kubernetes:
                 *network_limits(server, options),
                 *sandbox_limits(server, options),
                 *pod_limits(server, options),
-                *operations_limits(server),
+                *operations_limits(server, options),
             )
             problems += [server.problem(fault) for fault in limits]
         return documents, problems
@@ -82,6 +82,10 @@ class Kubernetes:
         """The objects: the Namespace, then of each server in the order of the table. Nothing beside them is applied."""
         manifests = [path for path in paths if path.endswith(".yaml") and not path.endswith("kustomization.yaml")]
         return sorted(manifests, key=_rank), []
+
+    def enforces_restricted(self, options: Options) -> bool:
+        """By the labels of the Namespace, when that is rendered."""
+        return options.create_namespace
 
     def check(self, documents: Sequence[Rendered], options: Options) -> list[Problem]:
         """Schemas, what an API server refuses, Pod Security; each object alone and all together."""

@@ -169,6 +169,22 @@ def test_the_servers_own_namespace_is_no_sandbox(sandbox: JSON) -> None:
     assert "kubernetes/sandbox-namespace" in rules(errors_in(output.problems))
 
 
+@pytest.mark.parametrize(
+    ("provider", "egress", "told"),
+    [
+        ("kubernetes", {"hosts": ["api.example.com"]}, True),
+        ("kubernetes", {"cidrs": ["192.0.2.10/32"]}, False),
+        ("cilium", {"hosts": ["api.example.com"]}, False),
+        ("none", {"hosts": ["api.example.com"]}, False),
+    ],
+)
+def test_a_wall_without_a_way_to_the_api_server_is_told(provider: Any, egress: JSON, told: bool) -> None:
+    options = OPTIONS._replace(network_policy_provider=provider)
+    output = rendered("kubernetes", spec(sandbox=SANDBOX, network={"egress": egress}), options=options)
+    assert errors_in(output.problems) == []
+    assert ("kubernetes/sandbox-without-api" in rules(output.problems)) is told
+
+
 def test_objects_of_one_name_in_two_namespaces_are_two() -> None:
     one: JSON = {"namespace": "one", "runtimeClass": {"create": False}}
     output = rendered("kubernetes", spec("one", sandbox=one), spec("two", sandbox=SANDBOX))
