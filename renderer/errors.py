@@ -19,6 +19,8 @@ class Exit(IntEnum):
     USAGE = 2
     INPUT_INVALID = 3
     OUTPUT_INVALID = 4
+    APPLY_FAILED = 5
+    TIMED_OUT = 6
     DEFECT = 70
     INTERRUPTED = 130
 
@@ -131,6 +133,18 @@ class OutputTreeFault(McpctlError):
     """The output tree cannot be written safely: a foreign or edited file, a link, a full disk."""
 
     exit_code = Exit.OUTPUT_INVALID
+
+
+class ApplyFailed(McpctlError):
+    """kubectl or docker compose, or what they speak to, refused or failed. The text says what stands."""
+
+    exit_code = Exit.APPLY_FAILED
+
+
+class WaitTimedOut(McpctlError):
+    """Nothing refused, but the deadline came first."""
+
+    exit_code = Exit.TIMED_OUT
 
 
 class Defect(McpctlError):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from renderer.errors import DocumentPath, Fault, Place, Problem, dotted
+from renderer.images import AS_WRITTEN, Images
 
 #: Plain data: what YAML and JSON can say alike.
 JSON: TypeAlias = dict[str, "JSON"] | list["JSON"] | str | int | float | bool | None
@@ -14,7 +15,8 @@ JSON: TypeAlias = dict[str, "JSON"] | list["JSON"] | str | int | float | bool | 
 class Marks(NamedTuple):
     """Where a value stands in its text; lines and columns count from 1.
 
-    A list item, and the root of a document, is its own key.
+    A list item, and the root of a document, is its own key. ``file`` is empty for the document's own:
+    what an environment has put in stands elsewhere.
     """
 
     key_line: int
@@ -22,6 +24,7 @@ class Marks(NamedTuple):
     line: int
     column: int
     children: dict[str, Marks] | list[Marks] | None = None
+    file: str = ""
 
 
 def position(marks: Marks | None, path: DocumentPath, at_key: bool = False) -> tuple[int, int]:
@@ -31,12 +34,18 @@ def position(marks: Marks | None, path: DocumentPath, at_key: bool = False) -> t
     """
     if marks is None:
         return 0, 0
+    found, missing = nearest(marks, path)
+    return (found.key_line, found.key_column) if at_key or missing else (found.line, found.column)
+
+
+def nearest(marks: Marks, path: DocumentPath) -> tuple[Marks, bool]:
+    """The marks of what ``path`` names; those of its nearest ancestor, and True, where it is missing."""
     for step in path:
         child = _child(marks.children, step)
         if child is None:
-            return marks.key_line, marks.key_column
+            return marks, True
         marks = child
-    return (marks.key_line, marks.key_column) if at_key else (marks.line, marks.column)
+    return marks, False
 
 
 def _child(children: dict[str, Marks] | list[Marks] | None, step: str | int) -> Marks | None:
@@ -61,7 +70,8 @@ class Source(NamedTuple):
     def place(self, path: DocumentPath, at_key: bool = False) -> Place:
         """Where in the file ``path`` stands, or its nearest ancestor."""
         line, column = position(self.marks, path, at_key)
-        return Place(self.file, line or self.line, column)
+        file = nearest(self.marks, path)[0].file if self.marks else ""
+        return Place(file or self.file, line or self.line, column)
 
     def problem(self, fault: Fault) -> Problem:
         """The Fault (its path counts from the document's root) with its place in the file."""
@@ -520,6 +530,8 @@ class Server(NamedTuple):
     accepted: tuple[Acceptance, ...]
     sandbox: Sandbox | None
     external_secrets: tuple[ExternalSecret, ...]
+    #: What the environment puts in the place of images that mcpctl pins itself; the spec's own are replaced already.
+    images: Images = AS_WRITTEN
 
     @property
     def fewest_pods(self) -> int:
@@ -558,6 +570,20 @@ class Server(NamedTuple):
 NetworkPolicyProvider: TypeAlias = Literal["kubernetes", "cilium", "none"]
 
 
+#: A level of the Pod Security Standards that a Namespace asks for.
+PodSecurityLevel: TypeAlias = Literal["restricted", "baseline"]
+
+
+class NamespaceRules(NamedTuple):
+    """What holds in the namespace. ``version`` None is that of the cluster; ``quota`` and ``limits`` as rendered."""
+
+    enforce: PodSecurityLevel = "restricted"
+    warn: PodSecurityLevel = "restricted"
+    version: str | None = None
+    quota: Mapping[str, str] | None = None
+    limits: Mapping[str, Mapping[str, str]] | None = None
+
+
 class Options(NamedTuple):
     """What a run is told beside the specs. ``kubernetes_version`` is ``major.minor``."""
 
@@ -566,6 +592,9 @@ class Options(NamedTuple):
     create_namespace: bool = True
     one_stream: bool = False
     network_policy_provider: NetworkPolicyProvider = "kubernetes"
+    namespace_rules: NamespaceRules = NamespaceRules()
+    #: Whether objects say in which order Argo CD applies them.
+    sync_waves: bool = False
 
 
 class Rendered(NamedTuple):

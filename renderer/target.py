@@ -44,8 +44,13 @@ class Target(Protocol):
         """The documents of one group in order of application, and what cannot be expressed."""
         ...
 
-    def beside(self, servers: Sequence[Server], documents: Sequence[Rendered], options: Options) -> list[Rendered]:
-        """Files that only a tree has, made when all documents are: nothing parses or applies them."""
+    def beside(
+        self, servers: Sequence[Server], documents: Sequence[Rendered], options: Options, names: Sequence[str]
+    ) -> list[Rendered]:
+        """Files that only a tree has, made when all documents are: nothing parses or applies them.
+
+        ``names`` are those of all servers of the tree in order; ``servers`` may be a part of them.
+        """
         ...
 
     def check(self, documents: Sequence[Rendered], options: Options) -> list[Problem]:

@@ -17,7 +17,7 @@ from renderer.errors import Exit, McpctlError, excerpt
 from renderer.report import LONGEST, Report, as_text
 
 #: In the order of a first use. Each is the command of that name in the module of that name.
-COMMANDS = ("init", "validate", "render", "prerequisites", "schema")
+COMMANDS = ("init", "validate", "render", "diff", "explain", "eject", "krm", "prerequisites", "schema")
 
 
 class Commands(click.Group):

@@ -70,9 +70,11 @@ class Compose:
         beside = [] if options.one_stream else _beside(parts[0], folder, subject)
         return [document, *beside], [*unmatched, *clashes(group), *_limits(group, options)]
 
-    def beside(self, servers: Sequence[Server], documents: Sequence[Rendered], options: Options) -> list[Rendered]:
+    def beside(
+        self, servers: Sequence[Server], documents: Sequence[Rendered], options: Options, names: Sequence[str]
+    ) -> list[Rendered]:
         """Nothing more: what a project needs stands beside it already."""
-        del servers, documents, options
+        del servers, documents, options, names
         return []
 
     def check(self, documents: Sequence[Rendered], options: Options) -> list[Problem]:

@@ -1,0 +1,229 @@
+"""The one place that starts programs: argument lists, never a shell; a deadline, and bounds on what comes back."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import IO, Any, NamedTuple
+
+from renderer.errors import ApplyFailed, WaitTimedOut, excerpt
+
+#: Bytes that are kept of one output: a list of thousands of objects is 20 MB.
+OUTPUT_LIMIT = 64 * 1024 * 1024
+#: Bytes of one line that are shown; a log line may be a binary file.
+LINE_LIMIT = 64 * 1024
+#: Seconds that a program has to end after SIGTERM.
+GRACE = 5.0
+#: Seconds between two looks whether a silent program has ended, though its children keep its pipes open.
+LOOK = 0.25
+_CHUNK = 64 * 1024
+
+
+class ProgramMissing(ApplyFailed):
+    """The program is not installed, or may not be run."""
+
+
+class Done(NamedTuple):
+    """A program that has ended. ``code`` is negative for a signal; texts are decoded with replacements."""
+
+    code: int
+    out: str
+    err: str
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    seconds: float,
+    stdin: bytes = b"",
+    env: Mapping[str, str] | None = None,
+    limit: int = OUTPUT_LIMIT,
+) -> Done:
+    """Runs a program to its end and keeps what it wrote.
+
+    ``env`` is added to our own environment: the place for what must not stand in a process listing.
+    Raises ProgramMissing; WaitTimedOut after ``seconds``; ApplyFailed when it writes more than ``limit`` bytes.
+    Whatever ends this call early, Ctrl-C among it, ends the program and its children as well.
+    """
+    with _started(argv, env, subprocess.PIPE) as process:
+        streams = {process.stdout: bytearray(), process.stderr: bytearray()}
+        _exchange(process, argv[0], stdin, streams, time.monotonic() + seconds, limit)
+        out, err = (bytes(kept).decode("utf-8", "replace") for kept in streams.values())
+        return Done(process.wait(), out, err)
+
+
+class Background:
+    """A program that goes on: read while it runs, by whoever waits for several at once (``fileno``)."""
+
+    def __init__(self, process: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
+        assert process.stdout
+        self._process = process
+        self._out = process.stdout
+        self._errors = errors
+        self._rest = b""
+        self.over = False
+
+    def fileno(self) -> int:
+        """Of its stdout, for a selector."""
+        return self._out.fileno()
+
+    def lines(self, seconds: float = 0.0) -> list[str]:
+        """What has come since, without line ends; waits at most ``seconds`` for something. ``over`` at its end."""
+        if self.over or not (self._is_there(seconds) or self.over):
+            return []
+        chunk = b"" if self.over else os.read(self._out.fileno(), _CHUNK)
+        self.over = not chunk
+        *whole, self._rest = (self._rest + chunk).split(b"\n")
+        # What never ends its line is told in pieces.
+        if self._rest and (self.over or len(self._rest) > LINE_LIMIT):
+            whole, self._rest = [*whole, self._rest], b""
+        return [line.decode("utf-8", "replace").rstrip("\r") for line in whole]
+
+    def _is_there(self, seconds: float) -> bool:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._out, selectors.EVENT_READ)
+            if selector.select(seconds):
+                return True
+            # What its children may still write once it has ended is not waited for.
+            self.over = self._process.poll() is not None and not selector.select(0)
+            return not self.over and bool(selector.select(0))
+
+    def end(self) -> Done:
+        """Ends it if it has not ended; its exit code and the end of what it wrote to stderr."""
+        if not self.over:
+            _signal(self._process, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(GRACE)
+        size = self._errors.seek(0, os.SEEK_END)
+        self._errors.seek(max(0, size - LINE_LIMIT))
+        code = self._process.poll()
+        return Done(-signal.SIGKILL if code is None else code, "", self._errors.read().decode("utf-8", "replace"))
+
+
+@contextmanager
+def background(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> Iterator[Background]:
+    """A program that goes on until the context ends, which ends it and its children."""
+    with tempfile.TemporaryFile() as errors, _started(argv, env, subprocess.DEVNULL, errors.fileno()) as process:
+        yield Background(process, errors)
+
+
+@contextmanager
+def _started(
+    argv: Sequence[str], env: Mapping[str, str] | None, stdin: int, stderr: int = subprocess.PIPE
+) -> Iterator[subprocess.Popen[bytes]]:
+    try:
+        # A group of its own: Ctrl-C reaches us alone, and we end the program together with its children.
+        process = subprocess.Popen(  # noqa: S603 - a list, and no shell
+            list(argv),
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env={**os.environ, **(env or {})},
+            process_group=0,
+        )
+    except (FileNotFoundError, NotADirectoryError):
+        raise ProgramMissing(f"{_name(argv[0])} is not installed, or not on the PATH") from None
+    except OSError as error:
+        raise ProgramMissing(f"{_name(argv[0])} cannot be started: {error.strerror or error}") from error
+    except ValueError:  # its own text may quote the argument
+        raise ApplyFailed(f"{_name(argv[0])} cannot be started: a character that no argument can hold") from None
+    try:
+        yield process
+    finally:
+        _end(process)
+
+
+def _exchange(
+    process: subprocess.Popen[bytes],
+    program: str,
+    stdin: bytes,
+    streams: Mapping[IO[bytes] | None, bytearray],
+    deadline: float,
+    limit: int,
+) -> None:
+    """Feeds the program and reads from it at once: either pipe may be full while the other one waits."""
+    left = memoryview(stdin)
+    assert process.stdin
+    os.set_blocking(process.stdin.fileno(), False)
+    with selectors.DefaultSelector() as selector:
+        for stream in (process.stdout, process.stderr):
+            assert stream
+            selector.register(stream, selectors.EVENT_READ, streams[stream])
+        selector.register(process.stdin, selectors.EVENT_WRITE)
+        while selector.get_map():
+            ready = selector.select(min(LOOK, max(0.0, deadline - time.monotonic())))
+            if not ready and process.poll() is not None and not selector.select(0):
+                break  # its children keep the pipes open, and what it wrote itself has been read
+            if not ready and time.monotonic() >= deadline:
+                raise WaitTimedOut(f"{_name(program)} did not answer in time, and was ended")
+            for key, _ in ready:
+                if key.data is None:
+                    left = left[_feed(process.stdin, left) :]
+                    over = not left
+                else:
+                    over = not _read(key.fd, key.data, limit, program)
+                if over:
+                    selector.unregister(key.fileobj)
+                    _close(key.fileobj)
+    _await(process, deadline, program)
+
+
+def _read(pipe: int, kept: bytearray, limit: int, program: str) -> bytes:
+    chunk = os.read(pipe, _CHUNK)
+    kept += chunk
+    if len(kept) > limit:
+        raise ApplyFailed(f"{_name(program)} wrote more than {limit // 1024 // 1024} MiB, and was ended")
+    return chunk
+
+
+def _await(process: subprocess.Popen[bytes], deadline: float, program: str) -> None:
+    try:
+        process.wait(max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        raise WaitTimedOut(f"{_name(program)} did not end in time, and was ended") from None
+
+
+def _feed(pipe: IO[bytes], left: memoryview) -> int:
+    """How many bytes went in; all of them when nobody reads any more: its exit code tells why."""
+    try:
+        return os.write(pipe.fileno(), left[:_CHUNK])
+    except BlockingIOError:
+        return 0
+    except BrokenPipeError:
+        return len(left)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Nothing is left behind: asked first, then killed, with its children; pipes closed."""
+    try:
+        if process.poll() is None:
+            _signal(process, signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(GRACE)
+    finally:
+        # The number of the group is not given to another program as long as anybody is in it.
+        _signal(process, signal.SIGKILL)
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            _close(pipe)
+
+
+def _close(pipe: Any) -> None:
+    if pipe:
+        with suppress(OSError):
+            pipe.close()
+
+
+def _signal(process: subprocess.Popen[bytes], number: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
+
+
+def _name(program: str) -> str:
+    return excerpt(os.path.basename(program))
