@@ -24,10 +24,10 @@ def as_merge(before: dict[str, JSON], patch: Patch) -> tuple[dict[str, JSON], li
             after = jsonpatch.JsonPatch([dict(operation)]).apply(after)
         except _REFUSALS as error:
             return {}, [_refused(operation, (*origin, i), error)]
-        if operation["op"] in ("add", "replace") and _holds_null([operation["value"]]):
+        if operation["op"] in ("add", "replace") and holds_null([operation["value"]]):
             message = "the patch would write a null, which no rendered object has"
             return {}, [Fault((*origin, i, "value"), "spec/patch-null", message, "leave the field out, or remove it")]
-    return _difference(before, after), []
+    return difference(before, after), []
 
 
 def touched(operation: Mapping[str, JSON]) -> list[DocumentPath]:
@@ -56,27 +56,29 @@ def _refused(operation: Mapping[str, JSON], where: DocumentPath, error: Exceptio
     )
 
 
-def _difference(before: Mapping[str, JSON], after: Mapping[str, JSON]) -> dict[str, JSON]:
+def difference(before: Mapping[str, JSON], after: Mapping[str, JSON]) -> dict[str, JSON]:
+    """The merge patch that turns one mapping into the other, which holds no null."""
     changed: dict[str, JSON] = dict.fromkeys(key for key in before if key not in after)
     for key, value in after.items():
         old = before.get(key)
-        if key in before and _same(old, value):
+        if key in before and same(old, value):
             continue
         both = isinstance(old, dict) and isinstance(value, dict)
-        changed[key] = _difference(old, value) if both else value  # type: ignore[arg-type]
+        changed[key] = difference(old, value) if both else value  # type: ignore[arg-type]
     return changed
 
 
-def _same(one: JSON, other: JSON) -> bool:
+def same(one: JSON, other: JSON) -> bool:
     """Equal, and of one type: to Python, true is 1."""
     if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_same, one, other))
+        return len(one) == len(other) and all(map(same, one, other))
     return type(one) is type(other) and one == other
 
 
-def _holds_null(value: JSON) -> bool:
+def holds_null(value: JSON) -> bool:
+    """Whether there is a null at any depth, which a merge patch cannot write."""
     if isinstance(value, dict | list):
-        return any(map(_holds_null, value.values() if isinstance(value, dict) else value))
+        return any(map(holds_null, value.values() if isinstance(value, dict) else value))
     return value is None

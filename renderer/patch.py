@@ -168,11 +168,54 @@ def _merge(node: _Node, patch: Mapping[str, JSON], lines: list[str], edits: list
             edits.append(_Edit(start, end, indent, [f"{' ' * indent}# {scalar(key)} is removed by {origin}"]))
         elif isinstance(value, dict) and _is_block(old, mark) and merged(old, value):
             _merge(_Node(old, mark, end), value, lines, edits, origin)
+        elif (items := _item_edits(old, value, mark, end, lines, origin)) is not None:
+            edits += items
         else:
             note = f"changed by {origin}"
             edits.append(_Edit(start, end, indent, _lines({key: merged(old, value)}, indent, note)))
     if added:
         edits.append(_Edit(node.end, node.end, indent, _lines(added, indent, f"added by {origin}")))
+
+
+def _item_edits(old: JSON, new: JSON, mark: Marks, end: int, lines: list[str], origin: str) -> list[_Edit] | None:
+    """What changes inside single items, and new items behind them, so that the comments of all others stay.
+
+    None where the list must be written anew: items went, came before others, or changed from the first key on.
+    """
+    if not (isinstance(old, list) and isinstance(new, list) and _has_lines(mark) and 0 < len(old) <= len(new)):
+        return None
+    from renderer.json_patch import difference, holds_null, same  # few patches change a list
+
+    assert isinstance(mark.children, list), "a list has marks of its items"
+    edits: list[_Edit] = []
+    indent = mark.children[0].column - 1 - len("- ")
+    starts = [item.line - 1 for item in mark.children]
+    for was, now, item, stop in zip(old, new, mark.children, [*starts[1:], end], strict=False):
+        if same(was, now):
+            continue
+        if not (isinstance(was, dict) and isinstance(now, dict) and _begins_with_its_key(item)) or holds_null(now):
+            return None
+        change = difference(was, now)
+        if next(iter(was)) in change:  # it shares its line with the dash
+            return None
+        _merge(_Node(was, item, _end(lines, item.line - 1, stop, indent)), change, lines, edits, origin)
+    if more := new[len(old) :]:
+        added = [f"{' ' * indent}# added by {origin}", *block(more, indent).split("\n")]
+        edits.append(_Edit(end, end, indent, added))
+    return edits
+
+
+def _has_lines(mark: Marks) -> bool:
+    """Whether each item has a line of its own, below that of the key."""
+    return isinstance(mark.children, list) and bool(mark.children) and mark.children[0].line > mark.key_line
+
+
+def _begins_with_its_key(item: Marks) -> bool:
+    """Whether an item is a block mapping: one in braces begins before its first key."""
+    if not isinstance(item.children, dict) or not item.children:
+        return False
+    first = next(iter(item.children.values()))
+    return (first.key_line, first.key_column) == (item.line, item.column)
 
 
 def _is_block(old: JSON, mark: Marks) -> TypeGuard[dict[str, JSON]]:

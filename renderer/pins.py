@@ -123,3 +123,10 @@ def tcp_check(runtime: Runtime, port: int, timeout: int) -> tuple[str, ...]:
         ".on('timeout',()=>process.exit(1)).on('error',()=>process.exit(1))"
     )
     return ("node", "-e", code)
+
+
+def wait_command(runtime: Runtime, seconds: int) -> tuple[str, ...]:
+    """A program of the base image that only waits."""
+    if runtime == "pypi":
+        return ("python3", "-c", f"import time; time.sleep({seconds})")
+    return ("node", "-e", f"setTimeout(() => {{}}, {1000 * seconds})")

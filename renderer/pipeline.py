@@ -172,7 +172,8 @@ def render(specs: Specs, target: Target, options: Options) -> Output:
         documents, problems = build_and_check(target, groups, options)
     except TemplateFault as fault:
         return Output((), _sorted([*specs.problems, *fault.problems]))
-    problems = judge_documents(problems, specs.servers, target.name, specs.levels)
+    admission = target.enforces_pod_security(options)
+    problems = judge_documents(problems, specs.servers, target.name, specs.levels, admission=admission)
     return Output(tuple(documents), _sorted([*specs.problems, *_ignored(specs.servers, target), *problems]))
 
 

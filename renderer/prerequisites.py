@@ -12,6 +12,9 @@ from renderer.model import JSON, ConfigMapRef, NetworkPolicyProvider, SecretRef,
 Scope = Literal["namespace", "cluster"]
 #: A thing that has no object of its own: a controller, a plugin.
 COMPONENT = "Component"
+#: The first releases whose definitions have what is rendered: time-outs of routes, and external-secrets.io/v1.
+_GATEWAY_API = "a controller of the Gateway API, in version 1.2 or later"
+_EXTERNAL_SECRETS = "the External Secrets Operator, in version 0.16 or later"
 
 
 class Prerequisite(NamedTuple):
@@ -162,9 +165,10 @@ def _isolation(provider: NetworkPolicyProvider) -> Iterator[Prerequisite]:
 def _components(server: Server) -> Iterator[Prerequisite]:
     """What runs in the cluster. Without it the objects are accepted and do nothing."""
     if server.expose:
-        reason = "expose"
-        name = "an ingress controller" if server.expose.type == "Ingress" else "a controller of the Gateway API"
-        yield Prerequisite(COMPONENT, name, (reason,), "cluster")
+        name = "an ingress controller" if server.expose.type == "Ingress" else _GATEWAY_API
+        yield Prerequisite(COMPONENT, name, ("expose",), "cluster")
+    if server.external_secrets:
+        yield Prerequisite(COMPONENT, _EXTERNAL_SECRETS, ("externalSecrets",), "cluster")
     if server.autoscaling:
         yield Prerequisite(COMPONENT, "the metrics server (metrics.k8s.io)", ("autoscaling",), "cluster")
     if server.gpu:

@@ -70,8 +70,9 @@ def as_sarif(report: Report) -> str:
     """SARIF 2.1.0, as code hosts read it."""
     problems = [*report.problems, *map(_as_problem, report.differing)]
     rules = sorted({p.rule for p in problems})
+    driver = {"name": "mcpctl", "version": __version__, "rules": [_sarif_rule(rule) for rule in rules]}
     run = {
-        "tool": {"driver": {"name": "mcpctl", "version": __version__, "rules": [{"id": rule} for rule in rules]}},
+        "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
         "results": [_sarif_result(problem) for problem in problems],
     }
@@ -176,6 +177,24 @@ def _as_data(problem: Problem) -> dict[str, object]:
         "message": problem.message,
         "hint": problem.hint,
         "related": [{"file": p.file, "line": p.line, "column": p.column} for p in problem.related],
+    }
+
+
+def _sarif_rule(rule: str) -> dict[str, object]:
+    """Of policy also what it is, how much it weighs by default, and where more is written."""
+    from renderer.policy.catalogue import RULES  # only this format needs it
+
+    known = RULES.get(rule)
+    if known is None:
+        return {"id": rule}
+    page = f"docs/rules.md#{rule.replace('/', '')}"
+    return {
+        "id": rule,
+        "shortDescription": {"text": known.about},
+        "help": {
+            "text": f"Why, how to mend it, and how to accept it with a reason: {page} in the documents of mcpctl."
+        },
+        "defaultConfiguration": {"level": {"off": "none"}.get(known.level, known.level)},
     }
 
 

@@ -53,6 +53,10 @@ class Target(Protocol):
         """
         ...
 
+    def enforces_pod_security(self, options: Options) -> bool:
+        """Whether what it renders has the cluster itself refuse pods below the level that they are checked for."""
+        ...
+
     def check(self, documents: Sequence[Rendered], options: Options) -> list[Problem]:
         """The faults of all documents of a run, parsed back: of each alone and between them."""
         ...

@@ -1,4 +1,5 @@
-"""The YAML of docs/KUBERNETES_DEPLOYMENT.md: each block is a spec that renders, or stands in ``output/``."""
+"""The YAML of docs/KUBERNETES_DEPLOYMENT.md: each block is a spec that renders, stands in ``output/``, or is a manifest
+for people to apply, which is checked like a rendered one."""
 
 from __future__ import annotations
 
@@ -9,12 +10,18 @@ from pathlib import Path
 import pytest
 import yaml
 
+from renderer.check.kubernetes_schema import schema_faults
 from renderer.errors import errors_in
-from tests.specs import rendered
+from renderer.model import JSON, NetworkPolicyProvider
+from renderer.pipeline import read, render
+from renderer.registry import target
+from tests.fields import EXAMPLES
+from tests.specs import OPTIONS, rendered
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = ROOT / "docs" / "KUBERNETES_DEPLOYMENT.md"
 FROM = "# from "
+BY_HAND = "# by hand: "
 
 
 def blocks() -> Iterator[str]:
@@ -24,13 +31,15 @@ def blocks() -> Iterator[str]:
 
 
 BLOCKS = list(blocks())
-SPECS = [block for block in BLOCKS if not block.startswith(FROM)]
+SPECS = [block for block in BLOCKS if not block.startswith((FROM, BY_HAND))]
 EXCERPTS = [block for block in BLOCKS if block.startswith(FROM)]
+MANIFESTS = [block for block in BLOCKS if block.startswith(BY_HAND)]
 
 
-def test_there_are_blocks_of_both_sorts() -> None:
+def test_there_are_blocks_of_every_sort() -> None:
     assert SPECS
     assert EXCERPTS
+    assert MANIFESTS
     assert len(BLOCKS) == DOCUMENT.read_text(encoding="utf-8").count("```yaml")
 
 
@@ -49,3 +58,34 @@ def test_an_excerpt_stands_in_the_output(block: str) -> None:
     assert wanted
     lines = iter((ROOT / first.removeprefix(FROM)).read_text(encoding="utf-8").splitlines())
     assert [line for line in wanted if line not in lines] == []
+
+
+@pytest.mark.parametrize("block", MANIFESTS, ids=lambda block: block.partition("\n")[0].removeprefix(BY_HAND))
+def test_a_manifest_holds(block: str) -> None:
+    objects = list(yaml.safe_load_all(block))
+    assert objects
+    for data in objects:
+        assert schema_faults(data, OPTIONS.kubernetes_version) == []
+
+
+def test_who_applies_has_rights_on_all_that_is_rendered_into_the_namespace_and_on_nothing_else() -> None:
+    (block,) = MANIFESTS
+    role, binding = yaml.safe_load_all(block)
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    assert role["metadata"]["namespace"] == OPTIONS.namespace
+    given = [(group, name) for rule in role["rules"] for group in rule["apiGroups"] for name in rule["resources"]]
+    assert sorted(given) == sorted(own_resources("kubernetes") | own_resources("cilium"))
+
+
+def own_resources(provider: NetworkPolicyProvider) -> set[tuple[str, str]]:
+    """API group and resource of all that the examples put into the servers' namespace."""
+    output = render(read([str(EXAMPLES)]), target("kubernetes"), OPTIONS._replace(network_policy_provider=provider))
+    objects = [yaml.load(document.text, Loader=yaml.CSafeLoader) for document in output.documents]
+    return {resource(each) for each in objects if each["metadata"].get("namespace") == OPTIONS.namespace}
+
+
+def resource(data: dict[str, JSON]) -> tuple[str, str]:
+    group, slash, _ = str(data["apiVersion"]).partition("/")
+    name = str(data["kind"]).lower()
+    plural = f"{name[:-1]}ies" if name.endswith("y") else f"{name}es" if name.endswith("ss") else f"{name}s"
+    return (group if slash else "", plural)

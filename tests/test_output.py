@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
+from renderer.check.pod_security import violations
+from renderer.check.shape import CONTAINER_FIELDS, pod_of
 from renderer.cli.environments import place_in_tree
 from renderer.errors import errors_in
 from renderer.pipeline import read, read_inputs, render, render_run, runs_for, tree
@@ -57,6 +61,22 @@ def test_output_holds_nothing_else(name: str) -> None:
     folder = OUTPUT / name
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert found == {*files(name), RECORD}
+
+
+def test_every_pod_of_the_output_is_restricted() -> None:
+    """As the API server of that namespace sees it: init containers, sidecars and patched ones included."""
+    pods = {path.parent.name: pod for path in (OUTPUT / "kubernetes").rglob("*.yaml") if (pod := pod_in(path))}
+    assert {path.name for path in (OUTPUT / "kubernetes").iterdir() if path.is_dir()} == set(pods)
+    assert [name for name, pod in pods.items() if violations(pod)] == []
+    containers = [c["name"] for pod in pods.values() for field in CONTAINER_FIELDS for c in pod["spec"].get(field, ())]
+    assert {"mcp-server", "bridge", "migrate", "cache"} <= set(containers)
+    assert pods["everything"]["spec"]["hostname"] == "everything", "a patched one is among them"
+
+
+def pod_in(path: Path) -> Any:
+    """The pod of a workload, or its template."""
+    found = pod_of(yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))
+    return found and found[1]
 
 
 def test_output_has_a_folder_for_each_target_and_environment() -> None:

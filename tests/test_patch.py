@@ -81,6 +81,8 @@ def difference(patch: Mapping[str, JSON]) -> list[str]:
             {"spec": {"words": ["three"]}},
             ["-    - one # first", "-    - two", "+    - three", "+  # changed by the test"],
         ),
+        ({"spec": {"words": ["one", "two", "three"]}}, ["+    # added by the test", "+    - three"]),
+        ({"spec": {"words": ["one", "two"]}}, []),
         ({"spec": {"words": []}}, None),
         ({"spec": {"script": "y\n# z\n"}}, None),
         ({"spec": {"flow": {"a": None, "c": 3}}}, None),
@@ -135,6 +137,67 @@ def test_comments_and_order_stay() -> None:
         assert f"{line}\n" in found
     assert list(data_of(found)["spec"]) == list(data_of(TEXT)["spec"])
     assert found.endswith("# the end\n")
+
+
+LIST = """\
+items:
+  # about the first
+  - name: a
+    # why
+    words: [x]
+    deep:
+      depth: 1
+  # about the second
+  - name: b
+  - {name: c}
+# the end
+"""
+
+
+@pytest.mark.parametrize(
+    ("items", "expected"),
+    [
+        (
+            [{"name": "a", "words": ["x"], "deep": {"depth": 2}}, {"name": "b"}, {"name": "c"}],
+            LIST.replace("      depth: 1\n", "      # changed by the test\n      depth: 2\n"),
+        ),
+        (
+            [
+                {"name": "a", "words": ["x"], "deep": {"depth": 1}},
+                {"name": "b", "more": 1},
+                {"name": "c"},
+                {"name": "d"},
+            ],
+            LIST.replace("  - name: b\n", "  - name: b\n    # added by the test\n    more: 1\n").replace(
+                "# the end", "  # added by the test\n  - name: d\n# the end"
+            ),
+        ),
+        (
+            [{"name": "a", "deep": {"depth": 1}}, {"name": "b"}, {"name": "c"}],
+            LIST.replace("    # why\n    words: [x]\n", "    # why\n    # words is removed by the test\n"),
+        ),
+    ],
+)
+def test_single_items_of_a_list_change(items: JSON, expected: str) -> None:
+    assert patched({"items": items}, LIST) == expected
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        [{"name": "z", "words": ["x"], "deep": {"depth": 1}}, {"name": "b"}, {"name": "c"}],
+        [{"name": "new"}, {"name": "a", "words": ["x"], "deep": {"depth": 1}}, {"name": "b"}, {"name": "c"}],
+        [{"name": "a", "words": ["x"], "deep": {"depth": 1}}, {"name": "b"}, {"name": "c", "in": "braces"}],
+        [{"name": "a", "words": None, "deep": {"depth": 1}}, {"name": "b"}, {"name": "c"}],
+        [{"name": "a"}],
+    ],
+    ids=str,
+)
+def test_a_list_is_written_anew_where_its_items_are_others(items: JSON) -> None:
+    found = patched({"items": items}, LIST)
+    assert data_of(found) == {"items": items}
+    assert found.startswith("# changed by the test\nitems:\n")
+    assert "about the first" not in found
 
 
 def test_a_text_that_ends_like_a_comment_keeps_its_end() -> None:
@@ -212,6 +275,19 @@ def test_any_patch_of_any_text_gives_what_rfc_7396_says(data: dict[str, Any], pa
 def test_patches_follow_one_another(data: dict[str, Any], one: dict[str, Any], two: dict[str, Any]) -> None:
     text = merge_text(f"{block(data, 0)}\n", one, ORIGIN)
     assert data_of(merge_text(text, two, ORIGIN)) == reference(reference(data, one), two)
+
+
+ITEMS = st.lists(st.tuples(OBJECTS, st.dictionaries(KEYS, values(nulls=False), max_size=3)), min_size=1, max_size=4)
+
+
+@given(ITEMS, st.lists(OBJECTS, max_size=2))
+def test_comments_between_items_stay_while_their_first_keys_do(pairs: list[tuple[Any, Any]], more: list[Any]) -> None:
+    about = [f"  # about item {i}" for i in range(len(pairs))]
+    text = "\n".join(["l:", *(f"{about[i]}\n{block([before], 2)}" for i, (before, _) in enumerate(pairs)), "end: 1\n"])
+    after = [{**before, **{key: now[key] for key in now if key != next(iter(before))}} for before, now in pairs]
+    found = merge_text(text, {"l": [*after, *more]}, ORIGIN)
+    assert data_of(found) == {"l": [*after, *more], "end": 1}
+    assert [line for line in found.split("\n") if line in about] == about
 
 
 # ---------------------------------------------------------------------------------------------

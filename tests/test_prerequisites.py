@@ -75,7 +75,7 @@ def test_another_plugin_for_other_policies() -> None:
             [
                 ("CustomResourceDefinition", "httproutes.gateway.networking.k8s.io"),
                 ("Gateway", "g"),
-                ("Component", "a controller of the Gateway API"),
+                ("Component", "a controller of the Gateway API, in version 1.2 or later"),
             ],
         ),
         (
@@ -91,7 +91,11 @@ def test_another_plugin_for_other_policies() -> None:
                 "env": {"A": TOKEN},
                 "externalSecrets": [{"name": "s", "store": VAULT, "keys": [{"key": "token", "remoteKey": "x"}]}],
             },
-            [("CustomResourceDefinition", "externalsecrets.external-secrets.io"), ("ClusterSecretStore", "vault")],
+            [
+                ("CustomResourceDefinition", "externalsecrets.external-secrets.io"),
+                ("ClusterSecretStore", "vault"),
+                ("Component", "the External Secrets Operator, in version 0.16 or later"),
+            ],
         ),
         (
             {"sandbox": {"create": False, "runtimeClass": {"name": "kata", "create": False}}},

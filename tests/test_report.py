@@ -189,6 +189,14 @@ def test_every_format_ends_with_a_line_feed_and_holds_nothing_twice(style: str) 
         assert text.count("did you mean?") == [ERROR in found.problems].count(True)
 
 
+def test_sarif_explains_the_rules_of_policy() -> None:
+    found = [ERROR._replace(rule=f"policy/{name}") for name in ("ingress-tls", "image-digest", "accepts-nothing")]
+    rules = json.loads(as_sarif(report(*found)))["runs"][0]["tool"]["driver"]["rules"]
+    assert [rule.get("defaultConfiguration") for rule in rules] == [None, {"level": "none"}, {"level": "warning"}]
+    assert rules[2]["shortDescription"] == {"text": "an Ingress without TLS"}
+    assert "docs/rules.md#policyingress-tls " in rules[2]["help"]["text"]
+
+
 # ---------------------------------------------------------------------------------------------
 # Annotations.
 

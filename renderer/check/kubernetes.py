@@ -13,17 +13,17 @@ from renderer.check.shape import pod_of
 from renderer.errors import Fault, Problem
 from renderer.model import Rendered
 
-#: Finds more in a document and its data.
-Judge = Callable[[Rendered, Any], list[Problem]]
+#: Takes a document, its data and what was found in it, and says what there is to tell.
+Judge = Callable[[Rendered, Any, list[Problem]], list[Problem]]
 
 
-def _nothing(document: Rendered, data: Any) -> list[Problem]:
+def _as_found(document: Rendered, data: Any, found: list[Problem]) -> list[Problem]:
     del document, data
-    return []
+    return found
 
 
 def check_documents(
-    documents: Sequence[Rendered], version: str, judge: Judge = _nothing, level: Level = "restricted"
+    documents: Sequence[Rendered], version: str, judge: Judge = _as_found, level: Level = "restricted"
 ) -> list[Problem]:
     """The faults of all documents of a run, each alone and between them; ``judge`` sees each as it is read.
 
@@ -36,8 +36,7 @@ def check_documents(
         problems += unreadable
         if not unreadable:
             readable.append((document, data))
-            problems += located(document, _faults(data, version, level))
-            problems += judge(document, data)
+            problems += judge(document, data, located(document, _faults(data, version, level)))
     between = set_faults([data for _, data in readable])
     for i, fault in between:
         problems += located(readable[i][0], [fault])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, TypeVar, get_args
 
 import click
+from click.core import ParameterSource
 
 from renderer.model import NetworkPolicyProvider, Options
 from renderer.pins import KUBERNETES_VERSION, NAMESPACE
@@ -143,6 +144,17 @@ def render_options(
             "not 'restricted' would be refused in it; choose another --namespace, or add --no-create-namespace"
         )
     return Options(namespace, kubernetes_version, create_namespace, one_stream, provider)
+
+
+def provider_has_a_cluster(targets: Collection[str]) -> None:
+    """A UsageError where the provider of network policies is asked for, and nothing for a cluster is rendered."""
+    context = click.get_current_context()
+    asked = context.get_parameter_source("network_policy_provider") is ParameterSource.COMMANDLINE
+    if asked and "kubernetes" not in targets:
+        raise click.UsageError(
+            "--network-policy-provider goes with --target kubernetes: it says who enforces network rules in a "
+            "cluster; what compose enforces is in docs/network.md"
+        )
 
 
 def _known_version(context: click.Context, parameter: click.Parameter, value: str) -> str:

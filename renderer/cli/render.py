@@ -14,6 +14,7 @@ from renderer.cli.options import (
     output_option,
     paths_argument,
     policy_option,
+    provider_has_a_cluster,
     quiet_option,
     render_options,
     target_options,
@@ -105,6 +106,7 @@ def render(
     alone = run_alone(target_name, options, levels)
     # All specs are read, whichever were passed: rules between servers need them, and the order is theirs.
     runs = runs_of([*part_of, *paths], environments, alone, several=out is not None)
+    provider_has_a_cluster({run.target for run in runs})
     runs[0] = runs[0]._replace(specs=with_templates(runs[0].specs, templates))
     runs = runs if trees is None else trees.plan(runs, paths)
     results = [pipeline.render_run(run, target(run.target)) for run in runs]

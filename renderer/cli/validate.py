@@ -10,6 +10,7 @@ from renderer.cli.options import (
     output_option,
     paths_argument,
     policy_option,
+    provider_has_a_cluster,
     quiet_option,
     render_options,
     target_options,
@@ -72,6 +73,7 @@ def validate(
     provider = network_policy_provider
     options = render_options(namespace, kubernetes_version, create_namespace, provider, one_stream=False)
     runs = runs_of(paths, environments, run_alone("", options, levels), several=True)
+    provider_has_a_cluster({name for run in runs for name in targets_of(run, targets)})
     runs[0] = runs[0]._replace(specs=with_templates(runs[0].specs, templates))
     problems: dict[Problem, None] = {}
     counts = {"servers": sum(len(run.specs.servers) for run in runs)}

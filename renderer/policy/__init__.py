@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from renderer.errors import Fault, Problem, Severity, UsageMistake, excerpt
+from renderer.errors import Fault, Place, Problem, Severity, UsageMistake, excerpt
 from renderer.model import Acceptance, Server
 from renderer.policy.catalogue import LEVELS, RULES, Level
 from renderer.policy.spec import CHECKS
@@ -16,6 +16,8 @@ from renderer.policy.spec import CHECKS
 #: What a run was told by ``--policy``: rule to level.
 Levels = Mapping[str, Level]
 _PREFIX = "policy/"
+#: Checks of 'restricted', which keep ids of their own and are accepted together.
+_RESTRICTED = ("pod-security/", "compose/not-restricted")
 
 
 def parse_levels(settings: Iterable[str]) -> dict[str, Level]:
@@ -28,6 +30,8 @@ def parse_levels(settings: Iterable[str]) -> dict[str, Level]:
             raise UsageMistake(f"no policy rule is called '{excerpt(name)}'{_suggestion(rule)}")
         if level not in LEVELS:
             raise UsageMistake(f"--policy {name}: write {name}=error, {name}=warning or {name}=off")
+        if RULES[rule].waived_only and level != "error":
+            raise UsageMistake(f"--policy {name}: only a spec lifts it, with its reason (spec.accept)")
         levels[rule] = next(known for known in LEVELS if known == level)
     return levels
 
@@ -44,30 +48,46 @@ def judge_specs(servers: Sequence[Server], levels: Levels) -> list[Problem]:
     problems: list[Problem] = []
     for server in servers:
         found = [server.problem(fault) for check in CHECKS for fault in check(server) if _on(fault.rule, levels)]
-        weighed = (_weighed(problem, server, levels) for problem in found)
-        problems += [problem for problem in weighed if problem]
+        problems += [_weighed(problem, server, levels) for problem in found]
         fired = {problem.rule for problem in found}
         problems += _needless(server, fired, "", levels)
     return problems
 
 
 def judge_documents(
-    problems: Iterable[Problem], servers: Sequence[Server], target: str, levels: Levels
+    problems: Iterable[Problem], servers: Sequence[Server], target: str, levels: Levels, *, admission: bool = False
 ) -> list[Problem]:
-    """The Problems of a run for one target, with the findings among them decided."""
+    """The Problems of a run for one target, with the findings among them decided.
+
+    ``admission``: what is rendered has the cluster refuse pods below 'restricted'.
+    """
     owners = {server.name: server for server in servers}
     fired: dict[str, set[str]] = {}
     judged: list[Problem] = []
-    for problem in problems:
-        if not problem.rule.startswith(_PREFIX):
+    told: set[tuple[Place, str]] = set()
+    # The policy's own first: what they tell, the checks of 'restricted' need not tell again.
+    for problem in sorted(problems, key=lambda problem: not problem.rule.startswith(_PREFIX)):
+        rule = _policy_of(problem.rule)
+        if not rule:
             judged.append(problem)
-        elif _on(problem.rule, levels):
-            fired.setdefault(problem.owner, set()).add(problem.rule)
-            weighed = _weighed(problem, owners.get(problem.owner), levels)
-            judged += [weighed] if weighed else []
+        elif _on(rule, levels) and (rule == problem.rule or (problem.place, problem.path) not in told):
+            fired.setdefault(problem.owner, set()).add(rule)
+            weighed = _weighed(
+                problem, owners.get(problem.owner), levels, admission=admission and RULES[rule].admission
+            )
+            judged.append(weighed)
+            if weighed.severity is Severity.ERROR or weighed.message != problem.message:
+                told.add((problem.place, problem.path))
     for server in servers:
         judged += _needless(server, fired.get(server.name, set()), target, levels)
     return judged
+
+
+def _policy_of(rule: str) -> str:
+    """The rule of policy under which a Problem is accepted; empty where it cannot be."""
+    if rule.startswith(_PREFIX):
+        return rule
+    return "policy/pod-security" if rule.startswith(_RESTRICTED) else ""
 
 
 def _level(rule: str, levels: Levels) -> Level:
@@ -78,13 +98,23 @@ def _on(rule: str, levels: Levels) -> bool:
     return _level(rule, levels) != "off"
 
 
-def _weighed(problem: Problem, server: Server | None, levels: Levels) -> Problem | None:
+def _weighed(problem: Problem, server: Server | None, levels: Levels, *, admission: bool = False) -> Problem:
     """The finding at its level; as a warning with name, reason and date where the spec accepts it."""
-    accepted = server and next((a for a in server.accepted if a.rule == problem.rule), None)
+    rule = _policy_of(problem.rule)
+    accepted = server and next((a for a in server.accepted if a.rule == rule), None)
     if not accepted:
-        return problem._replace(severity=Severity(_level(problem.rule, levels)))
+        return problem._replace(severity=Severity(_level(rule, levels)))
+    if admission:
+        hint = (
+            "it is accepted, but the Namespace that is rendered enforces 'restricted', and the cluster would refuse "
+            "the pod: add --no-create-namespace, and keep a namespace that allows it"
+        )
+        return problem._replace(hint=hint, severity=Severity.ERROR)
     return problem._replace(
-        message=f"accepted: {problem.message}", hint=f"the reason given: {accepted.told}", severity=Severity.WARNING
+        message=f"accepted: {problem.message}",
+        hint=f"the reason given: {accepted.told}",
+        severity=Severity.WARNING,
+        in_output=False,
     )
 
 

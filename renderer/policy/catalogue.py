@@ -15,28 +15,40 @@ LEVELS: tuple[Level, ...] = ("error", "warning", "off")
 
 
 class Rule(NamedTuple):
-    """``targets`` in whose output it may be found; empty where the spec alone tells everything."""
+    """``about`` in a few words what is found; ``targets`` in whose output: none where the spec tells everything.
+
+    ``admission``: the Namespace that is rendered refuses it as well, so accepting it there would only
+    delay the error. ``waived_only``: no run can lower it, only a spec with its reason.
+    """
 
     level: Level
+    about: str
     targets: tuple[str, ...] = ()
+    admission: bool = False
+    waived_only: bool = False
 
 
 _BOTH = ("kubernetes", "compose")
 
 RULES: Mapping[str, Rule] = {
-    "policy/cluster-wide-rights": Rule("error", ("kubernetes",)),
-    "policy/docker-socket": Rule("error", _BOTH),
-    "policy/high-entropy": Rule("warning"),
-    "policy/host-path": Rule("error", _BOTH),
-    "policy/image-digest": Rule("off"),
-    "policy/image-tag": Rule("warning"),
-    "policy/ingress-tls": Rule("warning"),
-    "policy/limits": Rule("warning", _BOTH),
-    "policy/loader-variable": Rule("error"),
-    "policy/privileged": Rule("error", _BOTH),
-    "policy/published-everywhere": Rule("warning"),
-    "policy/secret-literal": Rule("error"),
-    "policy/service-account-token": Rule("warning"),
-    "policy/stateful-replicas": Rule("warning"),
-    "policy/unrestricted-egress": Rule("off"),
+    "policy/cluster-wide-rights": Rule("error", "a ClusterRole with more rights than names", ("kubernetes",)),
+    "policy/docker-socket": Rule("error", "the socket of the container runtime mounted", _BOTH, admission=True),
+    "policy/high-entropy": Rule("warning", "a literal as disordered as a key"),
+    "policy/host-path": Rule("error", "a folder of the machine mounted", _BOTH, admission=True),
+    "policy/image-digest": Rule("off", "an image without a digest"),
+    "policy/image-tag": Rule("error", "an image without a tag, or with one that moves"),
+    "policy/ingress-tls": Rule("warning", "an Ingress without TLS"),
+    "policy/limits": Rule("warning", "a container without a limit of CPU or memory", _BOTH),
+    "policy/loader-variable": Rule("error", "a variable that decides which programs or libraries run"),
+    "policy/pod-security": Rule(
+        "error", "a pod or service below Pod Security 'restricted'", _BOTH, admission=True, waived_only=True
+    ),
+    "policy/privileged": Rule(
+        "error", "a privileged container, or the machine's own network, processes or memory", _BOTH, admission=True
+    ),
+    "policy/published-everywhere": Rule("warning", "a port open to every network of the machine"),
+    "policy/secret-literal": Rule("error", "a secret in clear"),
+    "policy/service-account-token": Rule("warning", "a token of the Kubernetes API that nothing needs"),
+    "policy/stateful-replicas": Rule("warning", "several pods of a server that keeps sessions"),
+    "policy/unrestricted-egress": Rule("off", "a server that may connect to every address"),
 }

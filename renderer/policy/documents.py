@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from renderer.check.compose.hardening import hardening_faults
 from renderer.check.documents import located
-from renderer.check.shape import CONTAINER_FIELDS, Json, entries, kind_of, mapping, pod_of, text, texts
+from renderer.check.shape import CONTAINER_FIELDS, Json, entries, kind_of, labels, mapping, pod_of, text, texts
 from renderer.errors import DocumentPath, Fault, Problem
 from renderer.labels import SERVER_LABEL
 from renderer.model import Rendered
@@ -23,26 +24,29 @@ _HOST = {"hostNetwork": "network", "hostPID": "processes", "hostIPC": "memory"}
 _EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 - what is looked for
 
 
-def kubernetes_findings(document: Rendered, data: Any) -> list[Problem]:
-    """Of one object."""
+def kubernetes_findings(document: Rendered, data: Any, found: list[Problem]) -> list[Problem]:
+    """Of one object, beside what the checks have ``found``: each with the server that may accept it."""
     if not isinstance(data, dict):
-        return []
+        return found
     faults = [*_cluster_role(data), *_pod(data)]
     if document.changes:
         faults += [fault for fault in _patched_object(data) if _is_patched(document, fault.path)]
+    if not faults and not found:
+        return []
     owner = text(mapping(mapping(data, "metadata"), "labels"), SERVER_LABEL)
-    return [problem._replace(owner=owner) for problem in located(document, faults)]
+    return [problem._replace(owner=owner) for problem in (*found, *located(document, faults))]
 
 
 def compose_findings(document: Rendered, data: Any) -> list[Problem]:
-    """Of all services of one project."""
+    """Of all services of one project: policy, and what keeps a service as restricted as a pod."""
     problems: list[Problem] = []
     services = mapping(data, "services") if isinstance(data, dict) else {}
+    hard = hardening_faults(data) if services else []
     for key, service in services.items():
         if not isinstance(service, dict):
             continue
         path = ("services", key)
-        faults = list(_service(service, path))
+        faults = [*(fault for fault in hard if fault.path[:2] == path), *_service(service, path)]
         if document.changes:
             faults += [fault for fault in _patched_service(service, path) if _is_patched(document, fault.path)]
         owner = text(mapping(service, "labels"), SERVER_LABEL)
@@ -55,7 +59,7 @@ def _is_patched(document: Rendered, path: DocumentPath) -> bool:
 
 
 def _cluster_role(data: Json) -> Iterator[Fault]:
-    if kind_of(data) != "ClusterRole":
+    if data.get("kind") != "ClusterRole":
         return
     for i, rule in entries(data, "rules"):
         verbs, resources = texts(rule, "verbs"), texts(rule, "resources")
@@ -108,7 +112,7 @@ def _service(service: Json, path: DocumentPath) -> Iterator[Fault]:
     volumes = service.get("volumes")
     for i, volume in enumerate(volumes if isinstance(volumes, list) else ()):
         source = volume.partition(":")[0] if isinstance(volume, str) else _bind(volume)
-        if source.startswith(("/", "~", "..")):
+        if source.startswith(("/", "~", ".")):
             yield _mounted(source, (*path, "volumes", i))
     limits = mapping(mapping(mapping(service, "deploy"), "resources"), "limits")
     missing = [
@@ -119,7 +123,11 @@ def _service(service: Json, path: DocumentPath) -> Iterator[Fault]:
 
 
 def _bind(volume: Any) -> str:
-    return text(volume, "source") if isinstance(volume, dict) and volume.get("type") == "bind" else ""
+    """The folder of a bind mount; a path without a '.' in front is one below the project all the same."""
+    if not isinstance(volume, dict) or volume.get("type") != "bind":
+        return ""
+    source = text(volume, "source")
+    return source if source.startswith(("/", "~", ".")) else f"./{source}"
 
 
 def _mounted(source: str, path: DocumentPath) -> Fault:
@@ -145,9 +153,18 @@ def _patched_object(data: Json) -> Iterator[Fault]:
     if kind_of(data) == "Ingress" and not mapping(data, "spec").get("tls"):
         message = "the Ingress has no TLS: tokens and answers travel in clear"
         yield Fault(("spec", "tls"), "policy/ingress-tls", message, "add 'tls: {secret: …}'")
+    texts_of: dict[DocumentPath, Json] = {
+        ("metadata", "annotations"): mapping(mapping(data, "metadata"), "annotations")
+    }
     if kind_of(data) == "ConfigMap":
-        for name, value in mapping(data, "data").items():
-            yield from value_faults(name, value, ("data", name)) if isinstance(value, str) else ()
+        texts_of["data",] = mapping(data, "data")
+    for where, found_there in texts_of.items():
+        for name, value in labels(found_there).items():
+            yield from value_faults(name, value, (*where, name))
+    yield from _patched_pod(data)
+
+
+def _patched_pod(data: Json) -> Iterator[Fault]:
     found = pod_of(data)
     if found is None:
         return

@@ -33,6 +33,8 @@ def literals(server: Server) -> Iterator[Fault]:
         yield from env_faults(texts, (*path, "env"), container.env)
         yield from word_faults(container.command, (*path, "command"))
         yield from word_faults(container.args, (*path, "args"))
+    yield from env_faults(server.annotations, ("metadata", "annotations"), ())
+    yield from word_faults(server.health.command, ("spec", "health", "command"))
     for file in server.files:
         if isinstance(file.source, str):
             yield from file_faults(file.source, ("spec", "files", file.path, "content"))

@@ -59,10 +59,17 @@ def address_block(
     return None, [Fault(where, "spec/cidr", f"'{text}' is not an address block", hint)]
 
 
-def egress_host_ports(server: Server) -> Iterator[Fault]:
-    """The schema's pattern cannot bound a number inside a text."""
+def egress_hosts_are_names(server: Server) -> Iterator[Fault]:
+    """What the schema's pattern lets through: an address, for which no rule of names holds, and a port of 0."""
     egress = server.network.egress
     for i, host in enumerate(egress.hosts if egress else ()):
+        if host.name.rpartition(".")[2].isdigit():
+            yield Fault(
+                ("spec", "network", "egress", "hosts", i),
+                "spec/host-address",
+                f"'{host.name}' is an address and no host name",
+                "write it under network.egress.cidrs, as a block: {cidr: 192.0.2.1/32, ports: [443]}",
+            )
         if not 1 <= host.port <= 65535:
             yield Fault(
                 ("spec", "network", "egress", "hosts", i),
@@ -89,6 +96,6 @@ def publish_address(server: Server) -> Iterator[Fault]:
 NETWORK_RULES: tuple[Callable[[Server], Iterator[Fault]], ...] = (
     packages_need_their_registry,
     cidrs_are_blocks,
-    egress_host_ports,
+    egress_hosts_are_names,
     publish_address,
 )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import NamedTuple
 
-from renderer.errors import DocumentPath, Fault, Severity
+from renderer.errors import DocumentPath, Fault
 from renderer.model import SecretRef, Server
 from renderer.quantity import amount
 from renderer.validate.network import address_block
@@ -49,17 +49,15 @@ def sandbox_cidrs(server: Server) -> Iterator[Fault]:
         yield from address_block(cidr, ("spec", "sandbox", "egress", "cidrs", i))[1]
 
 
-def sandbox_needs_the_api(server: Server) -> Iterator[Fault]:
-    """Pods are started through the API server, whose address no label selects."""
-    egress = server.network.egress
-    if server.sandbox and egress is not None and not egress.cidrs:
+def sandbox_account_is_its_own(server: Server) -> Iterator[Fault]:
+    """Every pod that names no account has the one called default, and would have the same rights."""
+    account = server.service_account
+    if server.sandbox and account.name == "default":
         yield Fault(
-            ("spec", "network", "egress"),
-            "spec/sandbox-without-api",
-            "the server starts pods through the Kubernetes API, but may connect to no address block that could hold it",
-            "add the API server's address with its port under network.egress.cidrs (kubectl get endpoints kubernetes)",
-            Severity.WARNING,
-            at_key=True,
+            ("spec", "serviceAccount", "name"),
+            "spec/sandbox-account",
+            "the rights in the sandbox would be those of every pod of the namespace that has no account of its own",
+            "name another account, or remove 'serviceAccount': the server then gets its own",
         )
 
 
@@ -93,9 +91,13 @@ def external_secrets_have_the_keys(server: Server) -> Iterator[Fault]:
 
 
 def _uses(server: Server) -> Iterator[_Use]:
-    for name, value in server.env.items():
-        if isinstance(value, SecretRef) and not value.optional:
-            yield _Use(value.secret, value.key, ("spec", "env", name, "key"))
+    containers = (("initContainers", server.init_containers), ("sidecars", server.sidecars))
+    environments: list[tuple[DocumentPath, Mapping[str, object]]] = [(("spec", "env"), server.env)]
+    environments += [(("spec", field, i, "env"), c.env) for field, many in containers for i, c in enumerate(many)]
+    for path, variables in environments:
+        for name, value in variables.items():
+            if isinstance(value, SecretRef) and not value.optional:
+                yield _Use(value.secret, value.key, (*path, name, "key"))
     for file in server.files:
         if isinstance(file.source, SecretRef):
             yield _Use(file.source.secret, file.source.key, ("spec", "files", file.path, "key"))
@@ -104,7 +106,7 @@ def _uses(server: Server) -> Iterator[_Use]:
 RULES: tuple[Rule, ...] = (
     sandbox_limits,
     sandbox_cidrs,
-    sandbox_needs_the_api,
+    sandbox_account_is_its_own,
     external_secrets_are_distinct,
     external_secrets_have_the_keys,
 )

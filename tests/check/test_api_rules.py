@@ -245,6 +245,20 @@ _BARE_POD = {
 
 _PATH = ("spec", "rules", 0, "http", "paths", 0)
 _SCALED = spoilt(deployment(), "spec", "replicas", value=GONE)
+_CONTAINER = ("spec", "template", "spec", "containers")
+#: Not a share of what is requested, but an amount.
+_AMOUNT = [
+    {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "AverageValue", "averageValue": "500m"}}}
+]
+
+
+def _unmeasured(*parts: str) -> Any:
+    """A Deployment whose container says nothing of its CPU there."""
+    changed = _SCALED
+    for part in parts:
+        changed = spoilt(changed, *_CONTAINER, 0, "resources", part, value={"memory": "64Mi"})
+    return changed
+
 
 # documents, and of the Faults: position of the document, path, rule, a piece of message or hint
 _REFUSED_TOGETHER: list[tuple[list[dict[str, Any]], list[tuple[Any, ...]]]] = [
@@ -280,6 +294,10 @@ _REFUSED_TOGETHER: list[tuple[list[dict[str, Any]], list[tuple[Any, ...]]]] = [
      [(1, ("spec", "scaleTargetRef", "name"), "unknown-scale-target", "no 'StatefulSet' of this set")]),
     ([deployment(), autoscaler()],
      [(0, ("spec", "replicas"), "replicas-autoscaled", "decides the number too")]),
+    ([_unmeasured("requests"), autoscaler()], []),
+    ([_unmeasured("requests", "limits"), autoscaler()],
+     [(0, (*_CONTAINER, 0), "autoscaled-without-request", "requests no cpu, and HorizontalPodAutoscaler")]),
+    ([_unmeasured("requests", "limits"), spoilt(autoscaler(), "spec", "metrics", value=_AMOUNT)], []),
     ([deployment(), spoilt(budget(), "spec", "selector", "matchLabels", "x", value="y")],
      [(1, ("spec", "selector"), "selects-nothing", "not even those of Deployment 'mcp-github'")]),
     ([service(), spoilt(ingress(), *_PATH, "backend", "service", "name", value="mcp-gitub")],

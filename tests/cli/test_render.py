@@ -280,3 +280,11 @@ def test_quiet_does_not_list_what_was_written(mcpctl: Mcpctl) -> None:
 @pytest.mark.usefixtures("specs")
 def test_no_line_is_a_command_to_a_code_host(mcpctl: Mcpctl) -> None:
     assert not any(line.startswith("::") for line in mcpctl("render", "good.yaml", "--out", "::o").err.splitlines())
+
+
+@pytest.mark.parametrize("command", [["render", "-t", "compose"], ["validate", "-t", "compose"], ["validate"]], ids=str)
+@pytest.mark.usefixtures("specs")
+def test_a_provider_without_a_cluster_is_refused(mcpctl: Mcpctl, command: list[str]) -> None:
+    run = mcpctl(*command, "good.yaml", "--network-policy-provider", "cilium")
+    assert run.code == Exit.USAGE
+    assert "goes with --target kubernetes" in run.err

@@ -8,8 +8,8 @@ from typing import Any
 from renderer.check.api_rules.forms import refused
 from renderer.check.api_rules.index import Found, Index, Object, selects_nothing
 from renderer.check.api_rules.selectors import matches
-from renderer.check.shape import Json, entries, labels, mapping, text
-from renderer.errors import DocumentPath, Fault
+from renderer.check.shape import Json, entries, labels, mapping, pod_of, text
+from renderer.errors import DocumentPath, Fault, Severity
 from renderer.schemas.wording import did_you_mean, either, excerpt
 
 
@@ -21,10 +21,37 @@ def _autoscaler(item: Object, index: Index) -> Found:
     if found is None:
         known = [n for k, namespace, n in index.named if (k, namespace) == (kind, item.namespace)]
         yield item.position, _missing(kind, name, known, where, "unknown-scale-target")
-    elif "replicas" in mapping(found.doc, "spec"):
+        return
+    if "replicas" in mapping(found.doc, "spec"):
         message = f"HorizontalPodAutoscaler {excerpt(item.name)} decides the number too"
         fault = refused(("spec", "replicas"), "replicas-autoscaled", message, "remove replicas", at_key=True)
         yield found.position, fault
+    yield from _unmeasured(item, found)
+
+
+def _unmeasured(item: Object, found: Object) -> Found:
+    """Percentages are of what pods request: where one container requests nothing, the autoscaler does nothing."""
+    path, pod = pod_of(found.doc) or ((), {})
+    for _, metric in entries(mapping(item.doc, "spec"), "metrics"):
+        measured = mapping(metric, "resource")
+        if text(mapping(measured, "target"), "type") == "Utilization":
+            for i, container in entries(mapping(pod, "spec"), "containers"):
+                if not _requests(container, text(measured, "name")):
+                    where = (*path, "spec", "containers", i)
+                    yield found.position, _requests_nothing(container, text(measured, "name"), item, where)
+
+
+def _requests(container: Json, name: str) -> bool:
+    """Where there is no request, the limit is one."""
+    resources = mapping(container, "resources")
+    return name in mapping(resources, "requests") or name in mapping(resources, "limits")
+
+
+def _requests_nothing(container: Json, name: str, item: Object, path: DocumentPath) -> Fault:
+    who = f"container {excerpt(text(container, 'name'))}"
+    message = f"{who} requests no {name}, and HorizontalPodAutoscaler {excerpt(item.name)} scales by a share of that"
+    hint = f"request some {name}, unless a LimitRange of the namespace fills it in"
+    return refused(path, "autoscaled-without-request", message, hint)._replace(severity=Severity.WARNING)
 
 
 def _missing(kind: str, name: str, known: list[str], path: DocumentPath, rule: str) -> Fault:

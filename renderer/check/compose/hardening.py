@@ -1,13 +1,13 @@
 """Pod Security 'restricted', in the words of compose: what a patch may not take away from a service.
 
 Source of the rules: https://kubernetes.io/docs/concepts/security/pod-security-standards/. Compose has no
-admission that would ask for them later.
+admission that would ask for them later. Privileged services, the machine's own network, processes and memory, and its
+folders are told by the policy's documents.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from renderer.check.shape import Json, mapping, texts
 from renderer.errors import Fault
@@ -18,7 +18,7 @@ ONE_SHOT_CAPABILITIES = frozenset({"CHOWN"})
 CAPABILITIES = frozenset({"NET_BIND_SERVICE"})
 
 _ROOT = ("0", "root")
-_HOST = ("network_mode", "pid", "ipc", "uts", "userns_mode", "cgroup")
+_HOST = ("uts", "userns_mode", "cgroup")
 _LISTS = ("devices", "device_cgroup_rules")
 
 
@@ -34,12 +34,9 @@ def _service(name: str, service: Json) -> Iterator[Fault]:
     yield from _machine(name, service)
     yield from _identity(name, service, name.endswith(ONE_SHOTS))
     yield from _options(name, texts(service, "security_opt"))
-    yield from _mounts(name, service)
 
 
 def _machine(name: str, service: Json) -> Iterator[Fault]:
-    if service.get("privileged") is True:
-        yield _fault(name, "privileged", "a service must not be privileged")
     for field in _HOST:
         if service.get(field) == "host":
             yield _fault(name, field, f"'{field}' must not be 'host'")
@@ -65,17 +62,6 @@ def _options(name: str, options: list[str]) -> Iterator[Fault]:
         yield _fault(name, "security_opt", "seccomp, AppArmor and SELinux must not be switched off")
 
 
-def _mounts(name: str, service: Json) -> Iterator[Fault]:
-    volumes: Any = service.get("volumes")
-    for i, volume in enumerate(volumes if isinstance(volumes, list) else []):
-        short = isinstance(volume, str) and volume.startswith(("/", ".", "~"))
-        if short or (isinstance(volume, dict) and volume.get("type") == "bind"):
-            message = "a folder of the machine must not be mounted (and its docker.sock is root on it)"
-            yield Fault(
-                ("services", name, "volumes", i), "compose/host-path", message, "use spec.storage or spec.files"
-            )
-
-
 def _fault(name: str, field: str, message: str) -> Fault:
-    hint = "this holds for every server, as on Kubernetes; take it out of the patch"
+    hint = "as on Kubernetes: take it out of the patch, or accept policy/pod-security with the reason"
     return Fault(("services", name, field), "compose/not-restricted", message, hint)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from renderer.check.compose import faults
-from renderer.check.compose.hardening import hardening_faults
 from renderer.check.documents import located, parsed
 from renderer.errors import Problem
 from renderer.launch import launch
@@ -77,6 +76,11 @@ class Compose:
         del servers, documents, options, names
         return []
 
+    def enforces_pod_security(self, options: Options) -> bool:
+        """Nobody asks again after the checks."""
+        del options
+        return False
+
     def check(self, documents: Sequence[Rendered], options: Options) -> list[Problem]:
         """The Compose Specification, and what docker compose refuses beyond it; of each project alone."""
         del options
@@ -84,7 +88,7 @@ class Compose:
         # Without a template: a file that stands beside a compose file.
         for document in (d for d in documents if d.template):
             data, unreadable = parsed(document)
-            problems += unreadable or located(document, [*faults(data), *hardening_faults(data)])
+            problems += unreadable or located(document, faults(data))
             problems += compose_findings(document, data)
         return problems
 

@@ -10,6 +10,16 @@ from renderer.labels import object_labels
 from renderer.model import JSON, EgressHost, Server
 from renderer.targets.compose.names import NETWORK, has_proxy, part_of
 
+#: Where clouds answer a machine about itself, its credentials included: no name leads the proxy there.
+METADATA = (
+    "169.254.0.0/16",
+    "100.100.100.200/32",
+    "168.63.129.16/32",
+    "192.0.0.192/32",
+    "fe80::/10",
+    "fd00:ec2::254/128",
+)
+
 #: Ports that a URL leaves out: the name alone means them.
 _HTTP = 80
 
@@ -24,6 +34,7 @@ def proxy(server: Server) -> dict[str, Any] | None:
         "memory": pins.EGRESS_PROXY_MEMORY,
         "port": pins.EGRESS_PROXY_PORT,
         "allowed": _allowed(server),
+        "never": [_block(block) for block in METADATA],
         "refusal": f"not under network.egress.hosts of the McpServer {server.name}",
         "user": f"{server.security.run_as_user}:{server.security.run_as_group}",
         "networks": {NETWORK: {}, part_of(server, "internal"): {}},
@@ -41,6 +52,11 @@ def _authorities(host: EgressHost) -> Iterator[str]:
     yield f"{host.name}:{host.port}"
     if host.port == _HTTP:
         yield host.name
+
+
+def _block(text: str) -> dict[str, JSON]:
+    address, _, length = text.partition("/")
+    return {"address": address, "length": int(length)}
 
 
 def proxy_variables(server: Server) -> tuple[tuple[str, str], ...]:

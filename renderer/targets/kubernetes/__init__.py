@@ -54,7 +54,7 @@ class Kubernetes:
                 *network_limits(server, options),
                 *sandbox_limits(server, options),
                 *pod_limits(server, options),
-                *operations_limits(server),
+                *operations_limits(server, options),
             )
             problems += [server.problem(fault) for fault in limits]
         return documents, problems
@@ -66,6 +66,10 @@ class Kubernetes:
         from renderer.targets.kubernetes.beside import beside  # only a tree has them
 
         return beside(servers, documents, options, names)
+
+    def enforces_pod_security(self, options: Options) -> bool:
+        """By the labels of the Namespace, when that is rendered."""
+        return options.create_namespace
 
     def check(self, documents: Sequence[Rendered], options: Options) -> list[Problem]:
         """Schemas, what an API server refuses, Pod Security; each object alone and all together."""

@@ -20,7 +20,9 @@ _MOST_PORTS = 40
 def cilium_view(server: Server) -> dict[str, Any]:
     """``ingress`` and ``egress`` rules, each ``{comment, field, peers, ports}``; no egress (None) is unrestricted."""
     egress = server.network.egress
-    return {"ingress": _ingress(server), "egress": None if egress is None else _egress(egress)}
+    if egress is None:
+        return {"ingress": _ingress(server), "egress": None}
+    return {"ingress": _ingress(server), "egress": [*_api_rule(server), *_egress(egress)]}
 
 
 def _rule(field: str, peers: list[JSON], ports: Sequence[int], comment: str = "") -> dict[str, Any]:
@@ -59,6 +61,14 @@ def _endpoints(labels: Any, namespace: str | None) -> dict[str, JSON]:
 
 def _egress(egress: Egress) -> list[dict[str, Any]]:
     return [*_host_rules(egress.hosts), *_cidr_rules(egress), *(_service_rule(one) for one in egress.services)]
+
+
+def _api_rule(server: Server) -> list[dict[str, Any]]:
+    """A server with a sandbox starts its pods through the API server, which no block of addresses stands for here."""
+    if server.sandbox is None:
+        return []
+    comment = "The Kubernetes API, through which it starts its pods. Cilium knows it by this name."
+    return [_rule("toEntities", ["kube-apiserver"], [], comment)]
 
 
 def _host_rules(hosts: Sequence[EgressHost]) -> list[dict[str, Any]]:

@@ -7,9 +7,16 @@ from typing import Any
 from renderer.errors import DocumentPath, Fault, Severity
 from renderer.model import JSON, Egress, EgressService, Options, Peer, Server
 
-#: Addresses that a public host name never stands for (RFC 1918, 6598, 3927, 1122; RFC 4193, 4291).
-PRIVATE_V4 = ("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16")
-PRIVATE_V6 = ("fc00::/7", "fe80::/10")
+#: Addresses that a public host name never stands for (IANA's special-purpose registries). Clouds answer with a
+#: machine's own credentials in 169.254.0.0/16, 100.64.0.0/10, 192.0.0.0/24 and at 168.63.129.16; 240.0.0.0/4 is
+#: given to pods.
+PRIVATE_V4 = (
+    *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "168.63.129.16/32", "169.254.0.0/16"),
+    *("172.16.0.0/12", "192.0.0.0/24", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/3"),
+)
+PRIVATE_V6 = ("::1/128", "64:ff9b:1::/48", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8")
+#: Endings of names that only the cluster's own DNS knows.
+_INSIDE = (".svc", ".cluster.local")
 
 
 def ingress_peers(server: Server) -> list[dict[str, JSON]]:
@@ -102,20 +109,38 @@ def network_limits(server: Server, options: Options) -> list[Fault]:
     provider, egress = options.network_policy_provider, server.network.egress
     if provider == "none":
         return [_isolates_nothing(server)]
-    if provider == "cilium" or egress is None or not egress.hosts:
+    if egress is None or not egress.hosts:
         return []
-    return [
-        Fault(
-            ("spec", "network", "egress", "hosts"),
-            "kubernetes/egress-hosts",
-            "host names are not enforced: a NetworkPolicy knows only addresses and ports, so these ports are open "
-            "to every public address, and closed to private ones",
-            "list address blocks under network.egress.cidrs where that is too wide, or use "
-            "--network-policy-provider cilium",
-            Severity.WARNING,
-            at_key=True,
-        )
-    ]
+    inside = [_stays_closed(i, host.name) for i, host in enumerate(egress.hosts) if _is_inside(host.name)]
+    return inside if provider == "cilium" else [_not_by_name(), *inside]
+
+
+def _not_by_name() -> Fault:
+    return Fault(
+        ("spec", "network", "egress", "hosts"),
+        "kubernetes/egress-hosts",
+        "host names are not enforced: a NetworkPolicy knows only addresses and ports, so these ports are open "
+        "to every public address, and closed to private ones",
+        "list address blocks under network.egress.cidrs where that is too wide, or use "
+        "--network-policy-provider cilium",
+        Severity.WARNING,
+        at_key=True,
+    )
+
+
+def _is_inside(name: str) -> bool:
+    return "." not in name or name.endswith(_INSIDE)
+
+
+def _stays_closed(position: int, name: str) -> Fault:
+    """Cilium knows pods by labels and never by name, and a NetworkPolicy opens public addresses for names."""
+    return Fault(
+        ("spec", "network", "egress", "hosts", position),
+        "kubernetes/egress-host-inside",
+        f"'{name}' is a name inside the cluster: no policy opens the way to pods by name, so it stays closed",
+        "name the Service under network.egress.services",
+        Severity.WARNING,
+    )
 
 
 def _isolates_nothing(server: Server) -> Fault:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from renderer.errors import Fault, Severity
-from renderer.model import JSON, Alert, Monitoring, Options, ScalingStep, Server
+from renderer.model import JSON, Alert, Expose, Monitoring, Options, ScalingStep, Server
 
 #: The first Kubernetes version that serves ``unhealthyPodEvictionPolicy`` without a feature gate.
 _EVICTS_UNHEALTHY = 27
@@ -198,11 +198,15 @@ def _number(value: float) -> str:
     return format(value, ".12g")
 
 
-def operations_limits(server: Server) -> Iterator[Fault]:
+def operations_limits(server: Server, options: Options) -> Iterator[Fault]:
     """What the rendered objects do not bring about by themselves."""
-    if server.expose:
-        yield from _expose_limits(server)
-    if server.monitoring and server.monitoring.peers is None:
+    # Without a policy everybody may come in, which another warning tells.
+    walled = options.network_policy_provider != "none"
+    if walled and server.expose and server.expose.peers is None:
+        yield _not_admitted(server.expose)
+    if server.expose and server.most_pods > 1 and not _is_nginx(server):
+        yield _without_affinity(server.expose)
+    if walled and server.monitoring and server.monitoring.peers is None:
         yield Fault(
             ("spec", "monitoring"),
             "kubernetes/metrics-not-admitted",
@@ -213,27 +217,28 @@ def operations_limits(server: Server) -> Iterator[Fault]:
         )
 
 
-def _expose_limits(server: Server) -> Iterator[Fault]:
-    expose = server.expose
-    if expose is None:
-        return
-    brings = "ingress controller" if expose.type == "Ingress" else "gateway"
-    if expose.peers is None:
-        yield Fault(
-            ("spec", "expose"),
-            "kubernetes/expose-not-admitted",
-            f"the NetworkPolicy does not let the {brings} in, unless network.ingress.from names it",
-            "name its pods under expose.from: [{namespace: ingress-nginx}], or say 'from: []' where it is named",
-            Severity.WARNING,
-            at_key=True,
-        )
-    if server.most_pods > 1 and not _is_nginx(server):
-        yield Fault(
-            ("spec", "expose"),
-            "kubernetes/expose-affinity",
-            f"most {brings}s send to pods directly, past the Service and its session affinity: with several pods, "
-            "sessions that live in one of them break",
-            "have it send a client to the same pod each time; a server without sessions needs nothing",
-            Severity.WARNING,
-            at_key=True,
-        )
+def _not_admitted(expose: Expose) -> Fault:
+    return Fault(
+        ("spec", "expose"),
+        "kubernetes/expose-not-admitted",
+        f"the NetworkPolicy does not let the {_way_in(expose)} in, unless network.ingress.from names it",
+        "name its pods under expose.from: [{namespace: ingress-nginx}], or say 'from: []' where it is named",
+        Severity.WARNING,
+        at_key=True,
+    )
+
+
+def _without_affinity(expose: Expose) -> Fault:
+    return Fault(
+        ("spec", "expose"),
+        "kubernetes/expose-affinity",
+        f"most {_way_in(expose)}s send to pods directly, past the Service and its session affinity: with several pods, "
+        "sessions that live in one of them break",
+        "have it send a client to the same pod each time; a server without sessions needs nothing",
+        Severity.WARNING,
+        at_key=True,
+    )
+
+
+def _way_in(expose: Expose) -> str:
+    return "ingress controller" if expose.type == "Ingress" else "gateway"

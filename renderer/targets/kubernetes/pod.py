@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from renderer import pins
 from renderer.errors import Fault, Severity
 from renderer.model import JSON, Options, Scheduling, Server, Toleration
 
@@ -21,7 +22,7 @@ _WEIGHT = 100
 
 def pod_view(server: Server, selector: dict[str, str], options: Options) -> dict[str, Any]:
     """What the pod's spec reads besides its containers; ``selector`` is that of the server's pods."""
-    scheduling, wait = server.scheduling, server.shutdown.pre_stop
+    scheduling, wait = server.scheduling, pre_stop(server, options)
     return {
         "automount_token": server.service_account.automount or server.sandbox is not None,
         "pull_secrets": [{"name": name} for name in server.image_pull_secrets],
@@ -32,8 +33,8 @@ def pod_view(server: Server, selector: dict[str, str], options: Options) -> dict
         "affinity": _affinity(server, selector),
         "topology_spread": _topology_spread(scheduling, selector),
         "grace": server.shutdown.grace,
-        "pre_stop": wait if wait and can_sleep(options) else 0,
-        "pre_stop_lost": wait if wait and not can_sleep(options) else 0,
+        "pre_stop": wait,
+        "pre_stop_lost": 0 if wait else server.shutdown.pre_stop,
         "rollout": {"max_surge": server.rollout.max_surge, "max_unavailable": server.rollout.max_unavailable},
     }
 
@@ -42,6 +43,21 @@ def can_sleep(options: Options) -> bool:
     """Whether the cluster itself can wait before it stops a container."""
     major, minor = options.kubernetes_version.split(".")
     return (int(major), int(minor)) >= SLEEP_ACTION
+
+
+def pre_stop(server: Server, options: Options) -> Json | None:
+    """How the container waits before it is told to stop; None where it does not, and where nothing can.
+
+    Of a package's image it is known which interpreter it has, of any other image nothing.
+    """
+    seconds = server.shutdown.pre_stop
+    if not seconds:
+        return None
+    if can_sleep(options):
+        return {"sleep": {"seconds": seconds}}
+    if server.package is None:
+        return None
+    return {"exec": {"command": list(pins.wait_command(server.package.registry, seconds))}}
 
 
 def gpu_resources(server: Server) -> Json:
@@ -101,7 +117,7 @@ def _topology_spread(scheduling: Scheduling, selector: dict[str, str]) -> list[J
 
 def pod_limits(server: Server, options: Options) -> Iterator[Fault]:
     """What the chosen version of Kubernetes cannot do."""
-    if server.shutdown.pre_stop and not can_sleep(options):
+    if server.shutdown.pre_stop and pre_stop(server, options) is None:
         yield Fault(
             ("spec", "shutdown", "preStopSeconds"),
             "kubernetes/pre-stop-not-rendered",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from renderer.errors import Fault
+from renderer.errors import Fault, Severity
 from renderer.labels import object_labels
 from renderer.model import JSON, Amounts, ExternalSecret, Options, Sandbox, Server
 from renderer.targets.kubernetes.network import PRIVATE_V4, PRIVATE_V6
@@ -49,19 +49,35 @@ def sandbox_view(server: Server, options: Options) -> dict[str, JSON]:
     }
 
 
-def sandbox_limits(server: Server, options: Options) -> list[Fault]:
-    """What cannot be walled off: the server's own namespace."""
-    if server.sandbox is None or server.sandbox.namespace != options.namespace:
-        return []
-    return [
-        Fault(
-            ("spec", "sandbox", "namespace") if server.given("spec", "sandbox", "namespace") else ("spec", "sandbox"),
-            "kubernetes/sandbox-namespace",
-            f"the sandbox would be the server's own namespace ('{options.namespace}'): its default deny and its quota "
-            "would hold for the server too",
-            "choose another --namespace, or another sandbox.namespace",
-        )
-    ]
+def sandbox_limits(server: Server, options: Options) -> Iterator[Fault]:
+    """What cannot be walled off, the server's own namespace, and what its own walls must leave open."""
+    sandbox, egress = server.sandbox, server.network.egress
+    if sandbox and sandbox.namespace == options.namespace:
+        yield _own_namespace(server, options)
+    # To Cilium the API server has a name, for which the policy has a rule.
+    if sandbox and options.network_policy_provider == "kubernetes" and egress is not None and not egress.cidrs:
+        yield _without_api()
+
+
+def _own_namespace(server: Server, options: Options) -> Fault:
+    return Fault(
+        ("spec", "sandbox", "namespace") if server.given("spec", "sandbox", "namespace") else ("spec", "sandbox"),
+        "kubernetes/sandbox-namespace",
+        f"the sandbox would be the server's own namespace ('{options.namespace}'): its default deny and its quota "
+        "would hold for the server too",
+        "choose another --namespace, or another sandbox.namespace",
+    )
+
+
+def _without_api() -> Fault:
+    return Fault(
+        ("spec", "network", "egress"),
+        "kubernetes/sandbox-without-api",
+        "the server starts pods through the Kubernetes API, but may connect to no address block that could hold it",
+        "add the API server's address with its port under network.egress.cidrs (kubectl get endpoints kubernetes)",
+        Severity.WARNING,
+        at_key=True,
+    )
 
 
 def _amounts(amounts: Amounts) -> dict[str, JSON]:

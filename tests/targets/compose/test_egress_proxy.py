@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 import yaml
@@ -51,6 +52,13 @@ def other_site(site: int) -> Iterator[int]:
 @pytest.fixture(scope="module")
 def ask(site: int) -> Iterator[Ask]:
     """Sends the head of a request to the proxy of a server that may reach the site; the status line of the answer."""
+    with _proxy(site) as asked:
+        yield asked
+
+
+@contextmanager
+def _proxy(site: int, *changes: tuple[str, str]) -> Iterator[Ask]:
+    """The proxy, its configuration with ``changes`` of its text."""
     program = envoy()
     document = spec(
         health={"enabled": False}, network={"egress": {"hosts": [f"localhost:{site}", f"*.localhost:{site}"]}}
@@ -58,7 +66,9 @@ def ask(site: int) -> Iterator[Ask]:
     project = yaml.safe_load(texts("compose", document)["demo/compose.yaml"])
     *arguments, config = project["services"]["mcp-demo.proxy"]["command"]
     port = _free_port()
-    config = config.replace(f"port_value: {pins.EGRESS_PROXY_PORT}", f"port_value: {port}")
+    for old, new in [(f"port_value: {pins.EGRESS_PROXY_PORT}", f"port_value: {port}"), *changes]:
+        assert old in config
+        config = config.replace(old, new)
     proxy = subprocess.Popen([program, *arguments, config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         _wait(port, proxy)
@@ -121,3 +131,11 @@ def test_another_port_is_refused(ask: Ask, other_site: int) -> None:
 def test_a_name_that_only_ends_like_an_allowed_one_is_refused(ask: Ask, site: int, other_site: int, trick: str) -> None:
     name = trick.format(other_site)
     assert ask(f"CONNECT {name}:{site} HTTP/1.1\nHost: {name}:{site}").startswith(b"40")
+
+
+def test_an_allowed_name_leads_to_no_metadata_of_the_cloud(site: int) -> None:
+    """No name on loopback stands for such an address: here loopback is one."""
+    own = ('address_prefix: "169.254.0.0", prefix_len: 16', 'address_prefix: "127.0.0.0", prefix_len: 8')
+    with _proxy(site, own) as asked:
+        assert asked(f"CONNECT localhost:{site} HTTP/1.1\nHost: localhost:{site}") == b"403 Forbidden"
+        assert asked(f"GET http://localhost:{site}/ HTTP/1.1\nHost: localhost:{site}") == b"403 Forbidden"

@@ -92,6 +92,14 @@ def test_blocks_keep_their_exceptions() -> None:
     ]
 
 
+def test_a_server_with_a_sandbox_reaches_the_api_server_and_no_other_does() -> None:
+    network: JSON = {"egress": {"cidrs": ["192.0.2.10/32"]}}
+    api, block = policy(network=network, sandbox=SANDBOX)["spec"]["egress"][DNS:]
+    assert api == {"toEntities": ["kube-apiserver"]}
+    assert "toCIDRSet" in block
+    assert "kube-apiserver" not in str(policy(network=network))
+
+
 def test_a_list_of_ports_is_cut_where_it_is_too_long() -> None:
     (rule,) = egress(cidrs=[{"cidr": "10.0.0.0/8", "ports": list(range(1, 42))}])
     assert [len(part["ports"]) for part in rule["toPorts"]] == [40, 1]

@@ -6,8 +6,9 @@ import ipaddress
 from typing import Any
 
 import pytest
+import yaml
 
-from renderer.model import JSON
+from renderer.model import JSON, NetworkPolicyProvider
 from renderer.targets.kubernetes.network import (
     PRIVATE_V4,
     PRIVATE_V6,
@@ -15,7 +16,7 @@ from renderer.targets.kubernetes.network import (
     hosts_not_enforced,
     ingress_peers,
 )
-from tests.specs import IMAGE, rendered, rules, server, spec, texts
+from tests.specs import IMAGE, OPTIONS, rendered, rules, server, spec, texts
 
 
 def egress(**fields: JSON) -> list[dict[str, Any]] | None:
@@ -68,14 +69,6 @@ def test_hosts_open_their_ports_to_public_addresses_only() -> None:
     assert "b.example:8443, a.example:443, c.example:443" in rule["comment"]
 
 
-@pytest.mark.parametrize(
-    "address", ["10.1.2.3", "169.254.169.254", "192.168.0.1", "172.31.0.1", "127.0.0.1", "fd00::1"]
-)
-def test_private_addresses_stay_closed(address: str) -> None:
-    found = ipaddress.ip_address(address)
-    assert any(found in ipaddress.ip_network(block) for block in (*PRIVATE_V4, *PRIVATE_V6))
-
-
 def test_hosts_are_told_in_a_warning_an_annotation_and_a_comment() -> None:
     fields: dict[str, JSON] = {"network": {"egress": {"hosts": ["a.example", "*.b.example:8443"]}}}
     assert hosts_not_enforced(server(**fields)) == ["a.example:443", "*.b.example:8443"]
@@ -123,3 +116,28 @@ def test_dns_is_open_whenever_egress_is_restricted(egress: JSON) -> None:
     assert "k8s-app: kube-dns" in policy
     assert policy.count("port: 53\n") == 2
     assert "- {}" not in policy
+
+
+@pytest.mark.parametrize("provider", ["kubernetes", "cilium"])
+def test_a_name_inside_the_cluster_stays_closed_and_is_told(provider: NetworkPolicyProvider) -> None:
+    names: JSON = ["db:5432", "db.data.svc:5432", "db.data.svc.cluster.local:5432", "api.example:443"]
+    options = OPTIONS._replace(network_policy_provider=provider)
+    output = rendered("kubernetes", spec(network={"egress": {"hosts": names}}), options=options)
+    inside = [p.path for p in output.problems if p.rule == "kubernetes/egress-host-inside"]
+    assert inside == [f"spec.network.egress.hosts[{i}]" for i in range(3)]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("10.1.2.3", "100.100.100.200", "127.0.0.1", "168.63.129.16", "169.254.169.254", "172.31.0.1", "192.0.0.192"),
+        *("192.168.1.1", "198.18.0.1", "224.0.0.1", "240.1.1.1", "255.255.255.255", "0.0.0.0"),
+        *("::1", "fd00:ec2::254", "fe80::1", "fec0::1", "ff02::1", "64:ff9b:1::a9fe:a9fe"),
+    ],
+)
+def test_what_is_not_public_is_closed_to_hosts(address: str) -> None:
+    text = texts("kubernetes", spec(network={"egress": {"hosts": ["a.example"]}}))["demo/networkpolicy.yaml"]
+    blocks = [peer["ipBlock"] for peer in yaml.safe_load(text)["spec"]["egress"][1]["to"]]
+    one = ipaddress.ip_address(address)
+    assert any(one in ipaddress.ip_network(block["cidr"]) for block in blocks)
+    assert any(one in ipaddress.ip_network(excepted) for block in blocks for excepted in block["except"])

@@ -92,7 +92,7 @@ def test_no_namespace_when_somebody_else_keeps_it() -> None:
     assert all(yaml.safe_load(text)["metadata"]["namespace"] == OPTIONS.namespace for text in found.values())
 
 
-def test_the_namespace_enforces_restricted_of_the_chosen_version() -> None:
+def test_the_namespace_enforces_pod_security_of_the_chosen_version() -> None:
     found = texts("kubernetes", spec(), options=OPTIONS._replace(kubernetes_version="1.30", namespace="other"))
     namespace = yaml.safe_load(found["namespace.yaml"])
     assert namespace["metadata"]["name"] == "other"

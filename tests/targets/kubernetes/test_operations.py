@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import promql_parser
 import pytest
 import yaml
 
@@ -208,6 +209,14 @@ def test_what_does_not_come_about_by_itself_is_told(fields: dict[str, JSON], tol
     assert warnings(**fields) == told
 
 
+def test_what_no_policy_keeps_out_is_not_told_to_be_kept_out() -> None:
+    """Affinity has nothing to do with policies, and is told all the same."""
+    closed = spec(expose={"host": "x.example.com"}, monitoring={"port": 9090}, replicas=2)
+    output = rendered("kubernetes", closed, options=OPTIONS._replace(network_policy_provider="none"))
+    told = [problem.rule for problem in output.problems if problem.rule.startswith("kubernetes/")]
+    assert told == ["kubernetes/not-isolated", "kubernetes/expose-affinity"]
+
+
 # ---------------------------------------------------------------------------------------------
 # Metrics
 
@@ -280,6 +289,19 @@ def test_an_alert_is_on_when_it_is_named_and_its_values_are_fields() -> None:
     assert rule["expr"].endswith(" > 2")
     assert rule["for"] == "1h"
     assert rule["annotations"]["description"].startswith("99.9 % of")
+
+
+def test_prometheus_own_grammar_reads_every_expression() -> None:
+    values: JSON = {
+        "down": {},
+        "sessions": {"threshold": 0.5},
+        "latency": {"metric": "a:b_seconds", "quantile": 0.999, "threshold": 1e-3},
+        "errors": {"threshold": 100000},
+    }
+    for rule in alerts(interval="75s", alerts=values).values():
+        assert promql_parser.parse(rule["expr"])
+    with pytest.raises(ValueError, match="unclosed"):
+        promql_parser.parse("sum by (pod (up)")
 
 
 @pytest.mark.parametrize(

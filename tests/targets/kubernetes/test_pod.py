@@ -10,7 +10,7 @@ import yaml
 from renderer.check.kubernetes_schema import versions
 from renderer.errors import errors_in
 from renderer.model import JSON
-from tests.specs import IMAGE, OPTIONS, rendered, rules, spec, texts
+from tests.specs import IMAGE, NPM, OPTIONS, PYPI, rendered, rules, spec, texts
 
 SELECTOR = {"matchLabels": {"mcpctl.io/server": "demo"}}
 
@@ -107,6 +107,24 @@ def test_pre_stop_is_rendered_where_kubernetes_waits_by_itself(version: str) -> 
         assert "# NOT RENDERED: a wait of 10 seconds" in text
         assert rules(output.problems) == ["kubernetes/pre-stop-not-rendered"]
     assert errors_in(output.problems) == []
+
+
+@pytest.mark.parametrize(
+    ("package", "command"),
+    [
+        (NPM, ["node", "-e", "setTimeout(() => {}, 10000)"]),
+        (PYPI, ["python3", "-c", "import time; time.sleep(10)"]),
+    ],
+)
+def test_before_that_the_interpreter_of_a_package_waits(package: JSON, command: list[str]) -> None:
+    shutdown: JSON = {"graceSeconds": 60, "preStopSeconds": 10}
+    document = spec(package=package, shutdown=shutdown)
+    output = rendered("kubernetes", document, options=OPTIONS._replace(kubernetes_version="1.29"))
+    text = next(found.text for found in output.documents if found.path == "demo/deployment.yaml")
+    container = yaml.safe_load(text)["spec"]["template"]["spec"]["containers"][0]
+    assert container["lifecycle"] == {"preStop": {"exec": {"command": command}}}
+    assert "NOT RENDERED" not in text
+    assert output.problems == ()
 
 
 def test_grace_is_compose_s_too() -> None:

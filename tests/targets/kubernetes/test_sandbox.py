@@ -62,7 +62,7 @@ def test_objects_lie_in_the_sandbox_and_those_of_the_cluster_in_no_namespace() -
     assert found["clusterrole"]["metadata"]["name"] == "mcpctl:mcp-demo-sandbox"
 
 
-def test_the_namespace_enforces_restricted() -> None:
+def test_the_namespace_enforces_pod_security() -> None:
     document = spec("demo", {"annotations": {"example.com/a": "b"}}, sandbox=SANDBOX)
     found = texts("kubernetes", document, options=OPTIONS._replace(kubernetes_version="1.30"))
     metadata = yaml.safe_load(found["demo/sandbox-namespace.yaml"])["metadata"]
@@ -167,6 +167,22 @@ def test_the_runtime_class() -> None:
 def test_the_servers_own_namespace_is_no_sandbox(sandbox: JSON) -> None:
     output = rendered("kubernetes", spec(sandbox=sandbox), options=OPTIONS._replace(namespace="mcp-sandboxes"))
     assert "kubernetes/sandbox-namespace" in rules(errors_in(output.problems))
+
+
+@pytest.mark.parametrize(
+    ("provider", "egress", "told"),
+    [
+        ("kubernetes", {"hosts": ["api.example.com"]}, True),
+        ("kubernetes", {"cidrs": ["192.0.2.10/32"]}, False),
+        ("cilium", {"hosts": ["api.example.com"]}, False),
+        ("none", {"hosts": ["api.example.com"]}, False),
+    ],
+)
+def test_a_wall_without_a_way_to_the_api_server_is_told(provider: Any, egress: JSON, told: bool) -> None:
+    options = OPTIONS._replace(network_policy_provider=provider)
+    output = rendered("kubernetes", spec(sandbox=SANDBOX, network={"egress": egress}), options=options)
+    assert errors_in(output.problems) == []
+    assert ("kubernetes/sandbox-without-api" in rules(output.problems)) is told
 
 
 def test_objects_of_one_name_in_two_namespaces_are_two() -> None:

@@ -98,8 +98,9 @@ def test_a_patch_below_restricted_is_refused() -> None:
     merge: JSON = {"spec": {"template": {"spec": {"hostNetwork": True}}}}
     output = rendered("kubernetes", spec(patches=[{"kind": "Deployment", "merge": merge}]))
     problems = errors_in(output.problems)
-    assert [problem.rule.partition("/")[0] for problem in problems] == ["pod-security", "policy"]
-    assert all(problem.path.startswith("spec.template.spec") for problem in problems)
+    assert [(problem.rule, problem.path) for problem in problems] == [
+        ("policy/privileged", "spec.template.spec.hostNetwork")
+    ]
 
 
 def test_each_server_is_a_group_of_its_own() -> None:

@@ -1,0 +1,83 @@
+"""Documents as they were loaded, with the places of all that stands in them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias
+
+from renderer.errors import DocumentPath, Fault, Place, Problem, dotted
+
+#: Plain data: what YAML and JSON can say alike.
+JSON: TypeAlias = dict[str, "JSON"] | list["JSON"] | str | int | float | bool | None
+
+
+class Marks(NamedTuple):
+    """Where a value stands in its text; lines and columns count from 1.
+
+    A list item, and the root of a document, is its own key. ``file`` is empty for the document's own:
+    what an environment has put in stands elsewhere.
+    """
+
+    key_line: int
+    key_column: int
+    line: int
+    column: int
+    children: dict[str, Marks] | list[Marks] | None = None
+    file: str = ""
+
+
+def position(marks: Marks | None, path: DocumentPath, at_key: bool = False) -> tuple[int, int]:
+    """Line and column of what ``path`` names; of its key when asked. (0, 0) when no marks were kept.
+
+    A path that leads to nothing (a field that is missing) gets the place of the nearest ancestor's key.
+    """
+    if marks is None:
+        return 0, 0
+    found, missing = nearest(marks, path)
+    return (found.key_line, found.key_column) if at_key or missing else (found.line, found.column)
+
+
+def nearest(marks: Marks, path: DocumentPath) -> tuple[Marks, bool]:
+    """The marks of what ``path`` names; those of its nearest ancestor, and True, where it is missing."""
+    for step in path:
+        child = _child(marks.children, step)
+        if child is None:
+            return marks, True
+        marks = child
+    return marks, False
+
+
+def _child(children: dict[str, Marks] | list[Marks] | None, step: str | int) -> Marks | None:
+    if isinstance(step, str):
+        return children.get(step) if isinstance(children, dict) else None
+    inside = isinstance(children, list) and 0 <= step < len(children)
+    return children[step] if inside and isinstance(children, list) else None
+
+
+class Source(NamedTuple):
+    """One document as it was loaded. ``document`` counts from 1 within the file; ``line`` is where it starts.
+
+    ``file`` is the path as the user gave it, with ``/`` and with control characters escaped: fit to be shown.
+    """
+
+    file: str
+    document: int
+    line: int
+    data: dict[str, JSON]
+    marks: Marks | None = None
+
+    def place(self, path: DocumentPath, at_key: bool = False) -> Place:
+        """Where in the file ``path`` stands, or its nearest ancestor."""
+        line, column = position(self.marks, path, at_key)
+        file = nearest(self.marks, path)[0].file if self.marks else ""
+        return Place(file or self.file, line or self.line, column)
+
+    def problem(self, fault: Fault) -> Problem:
+        """The Fault (its path counts from the document's root) with its place in the file."""
+        return Problem(
+            place=self.place(fault.path, fault.at_key),
+            path=dotted(fault.path),
+            rule=fault.rule,
+            message=fault.message,
+            hint=fault.hint,
+            severity=fault.severity,
+        )
