@@ -66,7 +66,7 @@ def launch(server: Server) -> Launch:
         args=tuple(args),
         env=_cache_env(server),
         writable=server.security.writable + _caches(server),
-        copy=_copy() if server.transport.bridge == "agentgateway" else None,
+        copy=_copy(server) if server.transport.bridge == "agentgateway" else None,
         probe=probe,
         check=_check(server, probe),
         stdin=not server.listens,
@@ -79,7 +79,7 @@ def _image(server: Server) -> str:
         assert server.image is not None, "a valid spec has an image or a package"
         return server.image
     runtime = pins.RUNTIME_OF_BRIDGE.get(server.transport.bridge, package.registry)
-    return package.base_image or pins.BASE_IMAGES[package.registry, runtime]
+    return package.base_image or server.images.of(pins.BASE_IMAGES[package.registry, runtime])
 
 
 def _runtimes(server: Server) -> list[pins.Runtime]:
@@ -174,9 +174,9 @@ def _supergateway(server: Server, inner: Sequence[str]) -> tuple[list[str], list
     ]
 
 
-def _copy() -> Copy:
+def _copy(server: Server) -> Copy:
     return Copy(
-        image=pins.AGENTGATEWAY_IMAGE,
+        image=server.images.of(pins.AGENTGATEWAY_IMAGE),
         args=("--copy-self", f"{pins.BRIDGE_FOLDER}/agentgateway"),
         volume="mcp-bridge",
         mount_path=pins.BRIDGE_FOLDER,

@@ -198,8 +198,13 @@ def as_data(server: Server, namespace: str, provider: NetworkPolicyProvider = "k
     return {
         "server": server.name,
         "namespace": namespace,
-        "prerequisites": [_data(one, namespace) for one in prerequisites(server, provider)],
+        "prerequisites": as_fields(prerequisites(server, provider), namespace),
     }
+
+
+def as_fields(found: Sequence[Prerequisite], namespace: str) -> list[JSON]:
+    """Any prerequisites as plain data; ``namespace`` is that of those which do not say it."""
+    return [_data(one, namespace) for one in found]
 
 
 def _data(one: Prerequisite, namespace: str) -> dict[str, JSON]:
@@ -216,23 +221,28 @@ def _data(one: Prerequisite, namespace: str) -> dict[str, JSON]:
     return {name: value for name, value in fields.items() if value not in ("", [], False)}
 
 
-def as_json(servers: Sequence[Server], namespace: str, provider: NetworkPolicyProvider = "kubernetes") -> str:
-    """One object for one server, a list for several."""
-    data: list[JSON] = [as_data(server, namespace, provider) for server in servers]
+def as_json(
+    servers: Sequence[Server],
+    namespace: str,
+    provider: NetworkPolicyProvider = "kubernetes",
+    more: Sequence[JSON] = (),
+) -> str:
+    """One object for one server, a list for several, or with ``more`` behind it."""
+    data: list[JSON] = [*(as_data(server, namespace, provider) for server in servers), *more]
     return json.dumps(data[0] if len(data) == 1 else data, indent=2, ensure_ascii=True) + "\n"
 
 
 def as_markdown(server: Server, namespace: str, provider: NetworkPolicyProvider = "kubernetes") -> str:
     """A list to tick off."""
-    lines = [
-        f"# What server {server.name} needs before it is applied",
-        "",
-        f"In namespace `{namespace}` unless it says otherwise. "
-        "As data: `prerequisites.json`, or `mcpctl prerequisites --output json`.",
-        "",
-    ]
-    lines += [f"- [ ] {_sentence(one)}" for one in prerequisites(server, provider)]
-    return "\n".join(lines) + "\n"
+    title = f"What server {server.name} needs before it is applied"
+    where = f"In namespace `{namespace}` unless it says otherwise. "
+    where += "As data: `prerequisites.json`, or `mcpctl prerequisites --output json`."
+    return as_list(title, where, prerequisites(server, provider))
+
+
+def as_list(title: str, where: str, found: Sequence[Prerequisite]) -> str:
+    """Any prerequisites as Markdown; ``where`` is a paragraph above them."""
+    return "\n".join([f"# {title}", "", where, "", *(f"- [ ] {_sentence(one)}" for one in found)]) + "\n"
 
 
 def _sentence(one: Prerequisite) -> str:

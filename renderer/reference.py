@@ -13,6 +13,11 @@ _MADE_BY = (
     "Every field of a spec, made from its schema by `mcpctl schema --format markdown`. `<…>` in a path stands for "
     "a name of your own, `[]` for each item of a list. Unknown fields are refused."
 )
+#: The first words for another kind of document.
+_OF_A_SPEC, _OF_ANOTHER = (
+    "a spec, made from its schema by `mcpctl schema",
+    "an {0}, made from its schema by `mcpctl schema {1}",
+)
 #: Lower bound, upper bound and what they count, by JSON Schema's keywords.
 _BOUNDS = (
     ("minimum", "maximum", ""),
@@ -45,12 +50,18 @@ def markdown(schema: Node) -> str:
     parts = [
         f"# {schema['title']}",
         _prose(schema["description"]),
-        _MADE_BY,
+        _made_by(schema["title"]),
         "## At a glance",
         reference.overview(fields),
     ]
     parts += ["## Fields", *reference.sections(fields)]
     return "\n\n".join(parts) + "\n"
+
+
+def _made_by(title: str) -> str:
+    return (
+        _MADE_BY if title != "Environment" else _MADE_BY.replace(_OF_A_SPEC, _OF_ANOTHER.format(title, title.lower()))
+    )
 
 
 class _Reference:

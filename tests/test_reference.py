@@ -12,7 +12,7 @@ from renderer import assets
 from renderer.cli.schema import schema as command
 from renderer.reference import markdown
 
-SPEC = Path(__file__).parent.parent / "docs" / "spec.md"
+DOCS = Path(__file__).parent.parent / "docs"
 
 SCHEMA: dict[str, Any] = {
     "title": "Thing",
@@ -179,9 +179,11 @@ def test_every_field_of_the_spec_has_a_section() -> None:
     assert {"metadata.name", "spec.env.<name>.secret", "spec.network.egress.cidrs[].except"} <= rows
 
 
-def test_the_committed_reference_is_not_stale() -> None:
-    fresh = markdown(assets.schema("mcpserver")).encode()
-    assert SPEC.read_bytes() == fresh, "stale; refresh it with: mcpctl schema --format markdown > docs/spec.md"
+@pytest.mark.parametrize(("name", "file"), [("mcpserver", "spec.md"), ("environment", "environment-spec.md")])
+def test_the_committed_reference_is_not_stale(name: str, file: str) -> None:
+    fresh = markdown(assets.schema(name)).encode()
+    stale = f"stale; refresh it with: mcpctl schema {name} --format markdown > docs/{file}"
+    assert (DOCS / file).read_bytes() == fresh, stale
 
 
 def test_command_prints_the_reference() -> None:

@@ -1,4 +1,4 @@
-"""What is shown: one line a Problem for people, the same facts as JSON and SARIF for programs."""
+"""What is shown: one line a Problem for people, the same facts as JSON, SARIF and annotations for programs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from renderer import __version__
 from renderer.errors import Place, Problem, Severity
-from renderer.report import REPORTERS, Report, as_json, as_sarif, as_text
+from renderer.report import REPORTERS, Differing, Report, as_github, as_json, as_sarif, as_text
 
 ERROR = Problem(Place("specs/a.yaml", 12, 5), "spec.trasport", "schema/unknown-field", "unknown field", "did you mean?")
 WARNING = Problem(Place("b.yaml", 3), "", "spec/privileged-port", "port 80", severity=Severity.WARNING)
@@ -195,3 +195,52 @@ def test_sarif_explains_the_rules_of_policy() -> None:
     assert [rule.get("defaultConfiguration") for rule in rules] == [None, {"level": "none"}, {"level": "warning"}]
     assert rules[2]["shortDescription"] == {"text": "an Ingress without TLS"}
     assert "docs/rules.md#policyingress-tls " in rules[2]["help"]["text"]
+
+
+# ---------------------------------------------------------------------------------------------
+# Annotations.
+
+
+@pytest.mark.parametrize(
+    ("problem", "line"),
+    [
+        (
+            ERROR,
+            "::error file=specs/a.yaml,line=12,col=5,title=schema/unknown-field::spec.trasport: unknown field; "
+            "did you mean?",
+        ),
+        (WARNING, "::warning file=b.yaml,line=3,title=spec/privileged-port::port 80"),
+        (Problem(Place("a,b:c%.yaml"), "", "a/b", "50%, ::x"), "::error file=a%2Cb%3Ac%25.yaml,title=a/b::50%25, ::x"),
+        (Problem(Place("a\n::set"), "", "a/b", "x\r\n::y"), "::error file=a\\n%3A%3Aset,title=a/b::x\\r\\n::y"),
+    ],
+)
+def test_an_annotation_is_one_command(problem: Problem, line: str) -> None:
+    assert as_github(report(problem)).splitlines()[0] == line
+
+
+DIFFERING = Differing(Place("tree/a.yaml"), "outdated", ["spec", "tool"], "it is rendered otherwise now")
+
+
+def test_files_that_differ() -> None:
+    found = Report("render", [], {"differences": 1}, ["::line"], [DIFFERING])
+    assert as_text(found).splitlines() == [
+        "./::line",
+        "tree/a.yaml: outdated: it is rendered otherwise now",
+        "1 difference, 0 errors, 0 warnings",
+    ]
+    assert json.loads(as_json(found))["differing"] == [
+        {
+            "file": "tree/a.yaml",
+            "state": "outdated",
+            "causes": ["spec", "tool"],
+            "message": "it is rendered otherwise now",
+        }
+    ]
+    assert "differing" not in json.loads(as_json(report()))
+    (result,) = json.loads(as_sarif(found))["runs"][0]["results"]
+    assert (result["ruleId"], result["level"]) == ("check/outdated", "error")
+    assert as_github(found).splitlines() == [
+        "::error file=tree/a.yaml,title=check/outdated::it is rendered otherwise now",
+        "./::line",
+        "1 difference, 0 errors, 0 warnings",
+    ]

@@ -162,7 +162,7 @@ def document(number: int, of: Case) -> dict[str, JSON]:
         "env": {"TEXT": short, "LAST": short},
     }
     return spec(
-        f"server-{number}",
+        f"server-{number:04}",
         {"labels": {"example.com/label": of["label"]}, "annotations": {"example.com/text": text}},
         image=IMAGE,
         transport={"type": "streamable-http"},

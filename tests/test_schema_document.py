@@ -15,7 +15,8 @@ import pytest
 from renderer import assets
 
 SCHEMAS = Path(__file__).parent.parent / "schemas"
-SCHEMA = assets.schema("mcpserver")
+#: Of everything that people write.
+KINDS = ("mcpserver", "environment")
 #: Words that bound a value, by its type.
 BOUNDS = {
     "string": {"maxLength", "pattern", "enum", "const"},
@@ -26,38 +27,41 @@ BOUNDS = {
     "boolean": set(),
 }
 #: What a patch writes may be anything; the size of a spec bounds it.
-ANYTHING = {".spec.patches[].json[].value"}
+ANYTHING = {"mcpserver.spec.patches[].json[].value"}
 
 
-def resolved(schema: Mapping[str, Any]) -> dict[str, Any]:
+def resolved(schema: Mapping[str, Any], kind: str) -> dict[str, Any]:
     """The schema with what its reference says; what stands beside the reference wins."""
     result = dict(schema)
     while "$ref" in result:
         name = result.pop("$ref").removeprefix("#/$defs/")
-        result = {**SCHEMA["$defs"][name], **result}
+        result = {**assets.schema(kind)["$defs"][name], **result}
     return result
 
 
-def fields(schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+def fields(schema: Mapping[str, Any], kind: str, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
     """Every property with its path; conditions only add to properties that are declared elsewhere."""
-    schema = resolved(schema)
+    schema = resolved(schema, kind)
     for name, inner in schema.get("properties", {}).items():
-        yield f"{path}.{name}", resolved(inner)
-        yield from fields(inner, f"{path}.{name}")
+        yield f"{path}.{name}", resolved(inner, kind)
+        yield from fields(inner, kind, f"{path}.{name}")
     for word in ("items", "additionalProperties"):
         if isinstance(schema.get(word), dict):
-            yield from fields(schema[word], f"{path}[]")
+            yield from fields(schema[word], kind, f"{path}[]")
     for branch in schema.get("oneOf", ()):
-        yield from fields(branch, path)
+        yield from fields(branch, kind, path)
 
 
-FIELDS = dict(fields(SCHEMA))
+#: By the name of the schema and the path.
+FIELDS = {f"{kind}{path}": field for kind in KINDS for path, field in fields(assets.schema(kind), kind)}
 
 
-def test_it_is_a_sound_schema_of_its_draft() -> None:
-    assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-    jsonschema.Draft202012Validator.check_schema(SCHEMA)
-    assert len(FIELDS) > 90
+@pytest.mark.parametrize(("kind", "fewest"), [("mcpserver", 90), ("environment", 40)])
+def test_it_is_a_sound_schema_of_its_draft(kind: str, fewest: int) -> None:
+    schema = assets.schema(kind)
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert sum(path.startswith(f"{kind}.") for path in FIELDS) > fewest
 
 
 def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -79,7 +83,8 @@ def test_a_field_is_described_bounded_and_shown_by_valid_examples(path: str) -> 
     assert path in ANYTHING or not BOUNDS[kind] or BOUNDS[kind] & set(field), f"{path} has no bound"
     if kind == "object" and "properties" in field:
         assert field.get("additionalProperties") is False
-    validator = jsonschema_rs.Draft202012Validator({**field, "$defs": SCHEMA["$defs"]})
+    definitions = assets.schema(path.partition(".")[0])["$defs"]
+    validator = jsonschema_rs.Draft202012Validator({**field, "$defs": definitions})
     assert field["examples"]
     for value in [*field["examples"], *([field["default"]] if "default" in field else [])]:
         assert validator.is_valid(value), f"{path}: {value}"

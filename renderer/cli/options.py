@@ -109,6 +109,29 @@ def version_options(command: Command) -> Command:
     return command
 
 
+#: What a run may do with a tree.
+_TREE = {
+    "--check": "write nothing, tell which files differ and why, exit 1 if any.",
+    "--force": "overwrite files that were edited by hand or are not ours.",
+    "--prune-data": "also remove stale files of volumes and namespaces.",
+    "--allow-empty": "a folder without specs is no mistake, and takes every server out of the tree.",
+}
+
+
+def tree_options(command: Command) -> Command:
+    """What may become of a tree."""
+    for name, text in reversed(_TREE.items()):
+        command = click.option(name, is_flag=True, help=f"With --out: {text}")(command)
+    return click.option(
+        "--part-of",
+        "part_of",
+        multiple=True,
+        type=click.Path(exists=True),
+        metavar="SPECS",
+        help="With --out: PATHS are a part of these specs, as a hook passes them; only what changed is rendered.",
+    )(command)
+
+
 def _levels(context: click.Context, parameter: click.Parameter, settings: tuple[str, ...]) -> dict[str, Level]:
     del context, parameter
     return parse_levels(settings)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import click
 
-from renderer import pipeline
+from renderer.cli.environments import environment_option, run_alone, runs_of
 from renderer.cli.options import namespace_option, network_policy_provider_option, paths_argument, quiet_option
 from renderer.cli.render import exit_code
-from renderer.cli.streams import emit, specs_in, tell
-from renderer.model import NetworkPolicyProvider
+from renderer.cli.streams import emit, tell
+from renderer.model import JSON, NetworkPolicyProvider, Options
+from renderer.pins import KUBERNETES_VERSION
+from renderer.pipeline import Run
 from renderer.prerequisites import as_json, as_markdown
 from renderer.report import Report
 
@@ -17,12 +19,14 @@ from renderer.report import Report
     epilog="""\b
 Examples:
   mcpctl prerequisites specs/
+  mcpctl prerequisites specs/ environments/ --environment production
   mcpctl prerequisites --output json github.yaml | jq -r '.prerequisites[].name'
 """,
 )
 @paths_argument
 @namespace_option
 @network_policy_provider_option
+@environment_option
 @click.option(
     "--output",
     "-o",
@@ -34,17 +38,36 @@ Examples:
 )
 @quiet_option
 def prerequisites(
-    paths: tuple[str, ...], namespace: str, network_policy_provider: NetworkPolicyProvider, style: str, quiet: bool
+    paths: tuple[str, ...],
+    namespace: str,
+    network_policy_provider: NetworkPolicyProvider,
+    environments: tuple[str, ...],
+    style: str,
+    quiet: bool,
 ) -> int:
     """List what must exist before the manifests are applied: Secrets with their keys, classes, controllers.
 
     PATHS are files, folders or - for stdin. The list goes to stdout, problems with the specs to stderr;
     with any error there is no list.
     """
-    specs = pipeline.read(paths, specs_in(paths))
+    options = Options(namespace, KUBERNETES_VERSION, network_policy_provider=network_policy_provider)
+    (run,) = runs_of(paths, environments, run_alone("kubernetes", options, {}), several=False)
+    specs, place = run.specs, (run.options.namespace, run.options.network_policy_provider)
     code = exit_code(specs.problems)
     if not code:
-        texts = [as_markdown(server, namespace, network_policy_provider) for server in specs.servers]
-        emit("\n".join(texts) if style == "text" else as_json(specs.servers, namespace, network_policy_provider))
+        texts, data = _delivery(run)
+        texts = [*(as_markdown(server, *place) for server in specs.servers), *texts]
+        emit("\n".join(texts) if style == "text" else as_json(specs.servers, *place, data))
     tell(Report("prerequisites", specs.problems, {"servers": len(specs.servers)}), "text", quiet=quiet, stdout=False)
     return code
+
+
+def _delivery(run: Run) -> tuple[list[str], list[JSON]]:
+    """What the delivery of the environment needs by itself, as text and as data."""
+    if run.environment is None or run.environment.delivery is None:
+        return [], []
+    from renderer.delivery import delivery_prerequisites, prerequisites_data, prerequisites_text
+
+    if not delivery_prerequisites(run.environment.delivery):
+        return [], []
+    return [prerequisites_text(run.environment)], [prerequisites_data(run.environment)]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from renderer import pipeline
+from renderer.cli.environments import environment_option, run_alone, runs_of
 from renderer.cli.options import (
     output_option,
     paths_argument,
@@ -16,13 +18,19 @@ from renderer.cli.options import (
     quiet_option,
     render_options,
     target_options,
+    tree_options,
 )
-from renderer.cli.streams import emit, specs_in, tell
-from renderer.errors import Exit, OutputTreeFault, Problem, errors_in
-from renderer.model import NetworkPolicyProvider, Rendered
+from renderer.cli.streams import emit, tell
+from renderer.cli.templates import templates_option, with_templates
+from renderer.errors import Exit, Problem, errors_in
+from renderer.model import NetworkPolicyProvider
+from renderer.pipeline import Output, Run
 from renderer.policy import Levels
 from renderer.registry import TARGETS, target
 from renderer.report import Report
+
+if TYPE_CHECKING:
+    from renderer.cli.tree import Trees
 
 
 @click.command(
@@ -32,6 +40,11 @@ Examples:
   mcpctl render --target compose github.yaml | docker compose -f - up -d
   mcpctl render specs/ --out deploy/
   mcpctl render specs/ --out deploy/ --check
+  mcpctl render specs/ --out deploy/ --check --output github
+  mcpctl render --out deploy/ --part-of specs/ specs/github.yaml
+  mcpctl render specs/ environments/ --out deploy/
+  mcpctl render specs/ environments/ --environment production | kubectl apply -f -
+  mcpctl render specs/ --templates templates
 """,
 )
 @paths_argument
@@ -45,15 +58,16 @@ Examples:
     help="; ".join(f"{name}: {summary}" for name, summary in sorted(TARGETS.items())) + ".",
 )
 @target_options
+@environment_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Write a tree of files, DIR/<target>/<server>/<object>.yaml, instead of a stream to stdout.",
+    help="Write a tree of files, DIR/<target>/<server>/<object>.yaml, instead of a stream to stdout; with "
+    "environments DIR/<environment>/<target>/….",
     metavar="DIR",
 )
-@click.option("--check", is_flag=True, help="With --out: write nothing, tell which files differ, exit 1 if any.")
-@click.option("--force", is_flag=True, help="With --out: overwrite files that were edited by hand or are not ours.")
-@click.option("--prune-data", is_flag=True, help="With --out: also remove stale files of volumes and namespaces.")
+@tree_options
+@templates_option
 @policy_option
 @output_option
 @quiet_option
@@ -64,11 +78,15 @@ def render(
     kubernetes_version: str,
     network_policy_provider: NetworkPolicyProvider,
     create_namespace: bool,
+    environments: tuple[str, ...],
     out: Path | None,
     check: bool,
     force: bool,
     levels: Levels,
     prune_data: bool,
+    allow_empty: bool,
+    part_of: tuple[str, ...],
+    templates: str | None,
     style: str,
     quiet: bool,
 ) -> int:
@@ -77,29 +95,44 @@ def render(
     PATHS are files, folders or - for stdin. Manifests go to stdout, or with --out into a tree;
     problems go to stderr. With any error nothing is written.
     """
-    if out is None and (check or force or prune_data):
-        raise click.UsageError("--check, --force and --prune-data go with --out DIR")
-    provider_has_a_cluster([target_name])
+    if out is None and (check or force or prune_data or allow_empty or part_of):
+        flags = "--check, --force, --prune-data, --allow-empty and --part-of"
+        raise click.UsageError(f"{flags} go with --out DIR")
+    trees = _trees(out, check, (force, prune_data, allow_empty), part_of, templates)
+    if trees is not None:
+        trees.refuse_outside(paths)
     provider = network_policy_provider
     options = render_options(namespace, kubernetes_version, create_namespace, provider, one_stream=out is None)
-    specs = pipeline.read(paths, specs_in(paths), levels)
-    result = pipeline.render(specs, target(target_name), options)
-    counts = {"servers": len(specs.servers), "documents": len(result.documents)}
-    lines: list[str] = []
-    problems = list(result.problems)
+    alone = run_alone(target_name, options, levels)
+    # All specs are read, whichever were passed: rules between servers need them, and the order is theirs.
+    runs = runs_of([*part_of, *paths], environments, alone, several=out is not None)
+    provider_has_a_cluster({run.target for run in runs})
+    runs[0] = runs[0]._replace(specs=with_templates(runs[0].specs, templates))
+    runs = runs if trees is None else trees.plan(runs, paths)
+    results = [pipeline.render_run(run, target(run.target)) for run in runs]
+    problems = problems_of(results)
+    report = Report("render", problems, count(runs, results))
     code = exit_code(problems)
-    if not code:
-        documents = pipeline.tree(specs, result, target(target_name), options) if out else result.documents
-        try:
-            code = _deliver(documents, out and out / target_name, check, (force, prune_data), lines, counts)
-        except OutputTreeFault as fault:  # told in the style that was asked for, like every other Problem
-            problems += fault.problems
-            lines.append(f"mcpctl: {fault.message}")
-            code = fault.exit_code
+    if not code and trees is None:
+        emit(as_stream([document.text for document in results[0].documents if document.template]))
+    elif not code and trees is not None:
+        code, report = trees.carry_out(results, report)
     if quiet and code is Exit.FINE:
-        lines.clear()
-    tell(Report("render", problems, counts, lines), style, quiet=quiet, stdout=out is not None)
+        report = report._replace(lines=())
+    tell(report, style, quiet=quiet, stdout=out is not None)
     return code
+
+
+def _trees(
+    out: Path | None, check: bool, allowed: tuple[bool, bool, bool], part_of: tuple[str, ...], templates: str | None
+) -> Trees | None:
+    """What is to become of the trees; None for a stream."""
+    if out is None:
+        return None
+    from renderer.cli.tree import Trees  # a stream needs none of it
+    from renderer.write import Allowed
+
+    return Trees(out, check, Allowed(*allowed), part_of, templates)
 
 
 def exit_code(problems: Sequence[Problem]) -> Exit:
@@ -110,31 +143,19 @@ def exit_code(problems: Sequence[Problem]) -> Exit:
     return Exit.OUTPUT_INVALID if all(problem.in_output for problem in errors) else Exit.INPUT_INVALID
 
 
-def _deliver(
-    documents: Sequence[Rendered],
-    folder: Path | None,
-    check: bool,
-    allowed: tuple[bool, bool],
-    lines: list[str],
-    counts: dict[str, int],
-) -> Exit:
-    """To stdout, or into the tree, or compared with the tree; ``lines`` and ``counts`` are the report's."""
-    if folder is None:
-        emit(as_stream([document.text for document in documents if document.template]))
-        return Exit.FINE
-    from renderer import write  # a stream needs none of it
+def count(runs: Sequence[Run], results: Sequence[Output]) -> dict[str, int]:
+    """How much there is, over all environments."""
+    counts = {"environments": sum(run.environment is not None for run in runs)} if runs[0].environment else {}
+    # What overlays stand on is counted with them.
+    own = [(run, result) for run, result in zip(runs, results, strict=True) if not run.is_base]
+    servers, documents = (len(run.specs.servers) for run, _ in own), (len(result.documents) for _, result in own)
+    return {**counts, "servers": sum(servers), "documents": sum(documents)}
 
-    files = {document.path: document.text for document in documents}
-    if check:
-        differences = write.compare(folder, files)
-        lines += [f"{folder / d.path}: {d.why}: {write.REASONS[d.why]}" for d in differences]
-        counts["differences"] = len(differences)
-        return Exit.DIFFERENT if differences else Exit.FINE
-    done = write.write(folder, files, force=allowed[0], prune_data=allowed[1])
-    lines += [f"{folder / path}: written" for path in done.written]
-    lines += [f"{folder / path}: removed, nothing renders it any more" for path in done.removed]
-    counts |= {"written": len(done.written), "removed": len(done.removed), "unchanged": done.unchanged}
-    return Exit.FINE
+
+def problems_of(results: Sequence[Output]) -> list[Problem]:
+    """The Problems of all, each once: what is wrong with a spec is so in every environment."""
+    found = dict.fromkeys(problem for result in results for problem in result.problems)
+    return sorted(found, key=Problem.sort_key)
 
 
 def as_stream(texts: Sequence[str]) -> str:

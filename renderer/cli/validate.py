@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from renderer import pipeline
+from renderer.cli.environments import environment_option, run_alone, runs_of
 from renderer.cli.options import (
     output_option,
     paths_argument,
@@ -15,9 +16,11 @@ from renderer.cli.options import (
     target_options,
 )
 from renderer.cli.render import exit_code
-from renderer.cli.streams import specs_in, tell
-from renderer.errors import Problem
+from renderer.cli.streams import tell
+from renderer.cli.templates import templates_option, with_templates
+from renderer.errors import Problem, UsageMistake
 from renderer.model import NetworkPolicyProvider
+from renderer.pipeline import Run
 from renderer.policy import Levels
 from renderer.registry import TARGETS, target
 from renderer.report import Report
@@ -28,6 +31,8 @@ from renderer.report import Report
 Examples:
   mcpctl validate specs/
   mcpctl validate --target kubernetes --target compose github.yaml
+  mcpctl validate --target kubernetes --templates templates specs/
+  mcpctl validate specs/ environments/
   cat github.yaml | mcpctl validate --output sarif -
 """,
 )
@@ -41,6 +46,8 @@ Examples:
     help="Also render for this target and check the result; may be repeated.",
 )
 @target_options
+@environment_option
+@templates_option
 @policy_option
 @output_option
 @quiet_option
@@ -51,25 +58,41 @@ def validate(
     kubernetes_version: str,
     network_policy_provider: NetworkPolicyProvider,
     create_namespace: bool,
+    environments: tuple[str, ...],
     levels: Levels,
+    templates: str | None,
     style: str,
     quiet: bool,
 ) -> int:
     """Tell every fault of the specs at once, each with its place and what to do.
 
-    PATHS are files, folders or - for stdin. Nothing is written. The report goes to stderr as text,
+    PATHS are files, folders or - for stdin. With environments among them the specs are checked as each of these
+    has them, rendered for its target. Nothing is written. The report goes to stderr as text,
     to stdout as JSON or SARIF.
     """
-    provider_has_a_cluster(targets)
     provider = network_policy_provider
     options = render_options(namespace, kubernetes_version, create_namespace, provider, one_stream=False)
-    specs = pipeline.read(paths, specs_in(paths), levels)
-    problems: dict[Problem, None] = dict.fromkeys(specs.problems)
-    counts = {"servers": len(specs.servers)}
-    for name in sorted(set(targets)):
-        result = pipeline.render(specs, target(name), options)
-        problems |= dict.fromkeys(result.problems)
-        counts[f"{name} documents"] = len(result.documents)
+    runs = runs_of(paths, environments, run_alone("", options, levels), several=True)
+    provider_has_a_cluster({name for run in runs for name in targets_of(run, targets)})
+    runs[0] = runs[0]._replace(specs=with_templates(runs[0].specs, templates))
+    problems: dict[Problem, None] = {}
+    counts = {"servers": sum(len(run.specs.servers) for run in runs)}
+    for run in runs:
+        problems |= dict.fromkeys(run.specs.problems)
+        for name in targets_of(run, targets):
+            result = pipeline.render_run(run, target(name))
+            problems |= dict.fromkeys(result.problems)
+            counts[f"{name} documents"] = counts.get(f"{name} documents", 0) + len(result.documents)
     found = sorted(problems, key=Problem.sort_key)
     tell(Report("validate", found, counts), style, quiet=quiet, stdout=True)
     return exit_code(found)
+
+
+def targets_of(run: Run, wanted: tuple[str, ...]) -> list[str]:
+    """What is rendered to be checked: what was asked for, and for an environment its own target."""
+    if run.environment is None:
+        return sorted(set(wanted))
+    if wanted and run.target not in wanted:
+        source = run.environment.source.file
+        raise UsageMistake(f"{source}: environment {run.name} is for {run.target}, and --target is for something else")
+    return [run.target]

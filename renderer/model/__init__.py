@@ -20,7 +20,7 @@ from renderer.model.container import (
 )
 from renderer.model.network import Egress, EgressCidr, EgressHost, EgressService, Network, Peer, Publish
 from renderer.model.operations import Alert, Autoscaling, Disruption, Expose, Gateway, Monitoring, ScalingStep
-from renderer.model.output import NetworkPolicyProvider, Options, Rendered
+from renderer.model.output import NamespaceRules, NetworkPolicyProvider, Options, PodSecurityLevel, Rendered
 from renderer.model.pod import (
     ExternalSecret,
     Gpu,
@@ -35,7 +35,7 @@ from renderer.model.pod import (
     TopologySpread,
 )
 from renderer.model.server import Acceptance, Patch, Server
-from renderer.model.source import JSON, Marks, Source, position
+from renderer.model.source import JSON, Marks, Source, nearest, position
 
 __all__ = [
     "JSON",
@@ -60,12 +60,14 @@ __all__ = [
     "Marks",
     "Monitoring",
     "Mount",
+    "NamespaceRules",
     "Network",
     "NetworkPolicyProvider",
     "Options",
     "Package",
     "Patch",
     "Peer",
+    "PodSecurityLevel",
     "Publish",
     "RemoteKey",
     "Rendered",
@@ -86,5 +88,6 @@ __all__ = [
     "TopologySpread",
     "Transport",
     "Writable",
+    "nearest",
     "position",
 ]

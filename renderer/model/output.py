@@ -10,6 +10,19 @@ from renderer.errors import DocumentPath, Place
 #: Who enforces network rules in a cluster: what is rendered depends on what that one understands.
 NetworkPolicyProvider: TypeAlias = Literal["kubernetes", "cilium", "none"]
 
+#: A level of the Pod Security Standards that a Namespace asks for.
+PodSecurityLevel: TypeAlias = Literal["restricted", "baseline"]
+
+
+class NamespaceRules(NamedTuple):
+    """What holds in the namespace. ``version`` None is that of the cluster; ``quota`` and ``limits`` as rendered."""
+
+    enforce: PodSecurityLevel = "restricted"
+    warn: PodSecurityLevel = "restricted"
+    version: str | None = None
+    quota: Mapping[str, str] | None = None
+    limits: Mapping[str, Mapping[str, str]] | None = None
+
 
 class Options(NamedTuple):
     """What a run is told beside the specs. ``kubernetes_version`` is ``major.minor``."""
@@ -19,6 +32,9 @@ class Options(NamedTuple):
     create_namespace: bool = True
     one_stream: bool = False
     network_policy_provider: NetworkPolicyProvider = "kubernetes"
+    namespace_rules: NamespaceRules = NamespaceRules()
+    #: Whether objects say in which order Argo CD applies them.
+    sync_waves: bool = False
 
 
 class Rendered(NamedTuple):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from renderer.errors import Fault, Problem
+from renderer.images import AS_WRITTEN, Images
 from renderer.model.container import (
     ConfigMapRef,
     Container,
@@ -90,6 +91,8 @@ class Server(NamedTuple):
     accepted: tuple[Acceptance, ...]
     sandbox: Sandbox | None
     external_secrets: tuple[ExternalSecret, ...]
+    #: What the environment puts in the place of images that mcpctl pins itself; the spec's own are replaced already.
+    images: Images = AS_WRITTEN
 
     @property
     def fewest_pods(self) -> int:

@@ -13,7 +13,8 @@ JSON: TypeAlias = dict[str, "JSON"] | list["JSON"] | str | int | float | bool | 
 class Marks(NamedTuple):
     """Where a value stands in its text; lines and columns count from 1.
 
-    A list item, and the root of a document, is its own key.
+    A list item, and the root of a document, is its own key. ``file`` is empty for the document's own:
+    what an environment has put in stands elsewhere.
     """
 
     key_line: int
@@ -21,6 +22,7 @@ class Marks(NamedTuple):
     line: int
     column: int
     children: dict[str, Marks] | list[Marks] | None = None
+    file: str = ""
 
 
 def position(marks: Marks | None, path: DocumentPath, at_key: bool = False) -> tuple[int, int]:
@@ -30,12 +32,18 @@ def position(marks: Marks | None, path: DocumentPath, at_key: bool = False) -> t
     """
     if marks is None:
         return 0, 0
+    found, missing = nearest(marks, path)
+    return (found.key_line, found.key_column) if at_key or missing else (found.line, found.column)
+
+
+def nearest(marks: Marks, path: DocumentPath) -> tuple[Marks, bool]:
+    """The marks of what ``path`` names; those of its nearest ancestor, and True, where it is missing."""
     for step in path:
         child = _child(marks.children, step)
         if child is None:
-            return marks.key_line, marks.key_column
+            return marks, True
         marks = child
-    return (marks.key_line, marks.key_column) if at_key else (marks.line, marks.column)
+    return marks, False
 
 
 def _child(children: dict[str, Marks] | list[Marks] | None, step: str | int) -> Marks | None:
@@ -60,7 +68,8 @@ class Source(NamedTuple):
     def place(self, path: DocumentPath, at_key: bool = False) -> Place:
         """Where in the file ``path`` stands, or its nearest ancestor."""
         line, column = position(self.marks, path, at_key)
-        return Place(self.file, line or self.line, column)
+        file = nearest(self.marks, path)[0].file if self.marks else ""
+        return Place(file or self.file, line or self.line, column)
 
     def problem(self, fault: Fault) -> Problem:
         """The Fault (its path counts from the document's root) with its place in the file."""

@@ -68,6 +68,7 @@ class _Compiler:
             if name not in data:
                 if default is None:
                     return
+                # A mapping or a list is filled further.
                 data[name] = _copied(default)
             inner(data[name])
 

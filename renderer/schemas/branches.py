@@ -30,6 +30,14 @@ def only_missing(context: Sequence[Branch]) -> list[str]:
     return list(names) if len(names) == len(context) else []
 
 
+def wrong_discriminator(context: Sequence[Branch]) -> tuple[ValidationError, list[Any]] | None:
+    """Where one field tells the branches apart and holds the word of none: its error, and the words of all."""
+    found = [[e for e in branch if e.kind.name == "const"] for branch in context]
+    if not all(found) or len({tuple(errors[0].instance_path) for errors in found}) > 1:
+        return None
+    return found[0][0], [errors[0].kind.expected_value for errors in found]  # type: ignore[attr-defined]
+
+
 def nearest_branch(context: Sequence[Branch], atlas: Atlas) -> Branch | None:
     """The errors of the branch that needs the least change; None when the type fits no branch."""
     depth = min((len(e.instance_path) for branch in context for e in branch), default=0)
@@ -43,7 +51,8 @@ def _is_of_other_type(error: ValidationError, depth: int) -> bool:
 
 def _cost(branch: Branch, depth: int, atlas: Atlas) -> tuple[int, float, int]:
     """A wrong discriminator (``type: {const: …}``) weighs most, then the faults, then how early they come."""
-    at_field = [e for e in branch if len(e.instance_path) == depth + 1]
+    # All branches may have their faults in fields only: then the depth is that of the fields already.
+    at_field = [e for e in branch if len(e.instance_path) <= depth + 1]
     discriminators = sum(e.kind.name in ("const", "enum") for e in at_field)
     deepest = max((len(e.instance_path) for e in branch), default=0)
     return discriminators, sum(_weight(e, atlas) for e in branch), -deepest

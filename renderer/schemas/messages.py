@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from jsonschema_rs import ValidationError
 
 from renderer.errors import DocumentPath, Fault
-from renderer.schemas.branches import nearest_branch, only_missing, required_of, wanted
+from renderer.schemas.branches import nearest_branch, only_missing, required_of, wanted, wrong_discriminator
 from renderer.schemas.sites import Atlas, Node, Site
 from renderer.schemas.wording import either, every, excerpt, suggestion, type_word, type_words
 
@@ -89,10 +89,13 @@ class Teller:
         found = {(f.path, f.message): f for error in errors for f in self._faults(error)}
         return sorted(found.values(), key=lambda f: (sort_key(f.path), f.rule, f.message))
 
-    def _faults(self, error: ValidationError) -> Iterator[Fault]:
+    def _case(self, error: ValidationError) -> _Case:
         site = self.atlas.site(error.evaluation_path)
         quiet = site.secret or not self.show_values
-        case = _Case(error, site, tuple(error.instance_path), quiet)
+        return _Case(error, site, tuple(error.instance_path), quiet)
+
+    def _faults(self, error: ValidationError) -> Iterator[Fault]:
+        case = self._case(error)
         return _TELLERS.get(error.kind.name, Teller._other)(self, case)
 
     def _fault(self, case: _Case, rule: str, message: str, hint: str = "") -> Fault:
@@ -128,15 +131,15 @@ class Teller:
         message = f"expected {expected}, got nothing (null)"
         return self._fault(case, "null", message, "give it a value or leave the field out")
 
-    def _enum(self, case: _Case) -> Iterator[Fault]:
+    def _enum(self, case: _Case, choice: Sequence[Any] = ()) -> Iterator[Fault]:
         kind = case.kind
-        options = kind.options if kind.name == "enum" else [kind.expected_value]
+        options = choice or (kind.options if kind.name == "enum" else [kind.expected_value])
         listed = [excerpt(o) for o in options[:_LISTED_VALUES] if o is not None]
         more = " or one of the others" if len(options) > _LISTED_VALUES else ""
         value = case.value
-        tell = isinstance(value, str) and not case.quiet and kind.name == "enum"
+        tell = isinstance(value, str) and not case.quiet and len(options) > 1
         near = suggestion(value, options) if tell else ""
-        yield self._fault(case, kind.name, f"expected {either(listed)}{more}{case.got()}{near}")
+        yield self._fault(case, "enum" if choice else kind.name, f"expected {either(listed)}{more}{case.got()}{near}")
 
     def _text_form(self, case: _Case) -> Iterator[Fault]:
         kind, site = case.kind, case.site
@@ -204,6 +207,8 @@ class Teller:
         if missing:
             message = f"missing one of the fields {either([excerpt(n) for n in missing])}"
             yield Fault(case.path, f"{self.prefix}/missing-field", message, at_key=True)
+        elif (found := wrong_discriminator(context)) is not None:
+            yield from self._enum(self._case(found[0]), found[1])
         elif (branch := nearest_branch(context, self.atlas)) is not None:
             for error in branch:
                 yield from self._faults(error)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -43,6 +44,7 @@ spec:
     egress: {{cidrs: [10.0.0.0/8, {{cidr: 192.0.2.0/24, ports: [443]}}]}}
 """
 
+ROOT = Path(__file__).parents[2]
 #: As after `pip install`, which compiles: without this, every run would compile every module again.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
@@ -73,7 +75,22 @@ def main() -> None:
             "1 server, cold start": [*mcpctl, "render", "-q", str(one)],
             "--version": [*mcpctl, "--version"],
         }
-        print(f"{'case':32} {'CPU s':>23} {'wall s':>23} {'peak MiB':>9}")
+        tree = [*mcpctl, "render", "-q", "--out", str(Path(folder, "tree"))]
+        subprocess.run([*tree, str(many)], check=True, cwd=ROOT, env=ENVIRONMENT)
+        changed = change_one(many, Path(folder, "changed"))
+        whole = f"{options.servers} servers, --check"
+        cases |= {
+            f"{whole}, all the same": [*tree, "--check", str(many)],
+            f"{whole}, one changed": [*tree, "--check", str(changed.parent)],
+            f"hook, 1 of {options.servers}, one changed": [
+                *tree,
+                "--check",
+                "--part-of",
+                str(changed.parent),
+                str(changed),
+            ],
+        }
+        print(f"{'case':36} {'CPU s':>23} {'wall s':>23} {'peak MiB':>9}")
         for name, command in cases.items():
             report(name, [measure(command) for _ in range(options.runs + 1)][1:])
 
@@ -85,15 +102,23 @@ def write_specs(folder: Path, count: int) -> None:
         (folder / f"server-{number:04}.yaml").write_text(SPEC.format(number=number))
 
 
+def change_one(folder: Path, to: Path) -> Path:
+    """A copy of the specs in which one is another; returns that one."""
+    shutil.copytree(folder, to)
+    changed = sorted(to.iterdir())[len(os.listdir(to)) // 2]
+    changed.write_text(changed.read_text().replace("LOG_LEVEL: info", "LOG_LEVEL: debug"))
+    return changed
+
+
 def measure(command: Sequence[str]) -> Run:
     """One process, by the operating system's own account of it and of its children."""
     with open(os.devnull, "wb") as nowhere:
         start = time.perf_counter()
-        process = subprocess.Popen(command, stdout=nowhere, cwd=Path(__file__).parents[2], env=ENVIRONMENT)
+        process = subprocess.Popen(command, stdout=nowhere, stderr=nowhere, cwd=ROOT, env=ENVIRONMENT)
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+    if process.returncode not in ((0, 1) if "--check" in command else (0,)):
         raise SystemExit(f"{command} ended with {process.returncode}")
     return Run(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024)
 
@@ -102,7 +127,7 @@ def report(name: str, runs: Sequence[Run]) -> None:
     """One row: minimum, median, maximum."""
     cpu, wall = ([getattr(run, figure) for run in runs] for figure in ("cpu", "wall"))
     columns = [f"{min(v):7.3f} {statistics.median(v):7.3f} {max(v):7.3f}" for v in (cpu, wall)]
-    print(f"{name:32} {columns[0]:>23} {columns[1]:>23} {max(run.peak for run in runs):9.1f}")
+    print(f"{name:36} {columns[0]:>23} {columns[1]:>23} {max(run.peak for run in runs):9.1f}")
 
 
 if __name__ == "__main__":

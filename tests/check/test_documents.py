@@ -68,6 +68,8 @@ def test_text_that_is_not_one_sound_document_is_the_template_s_fault(text: str, 
         "object_name": "mcpctl",
         "object_annotations": {},
         "kubernetes_version": "1.35",
+        "enforce": "restricted",
+        "warn": "restricted",
         "labels": {"a": "b"},
     }
     document = Rendered("namespace.yaml", text, "kubernetes/namespace.yaml.j2", context, "namespace mcpctl")

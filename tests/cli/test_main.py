@@ -176,7 +176,7 @@ def test_the_version_is_that_of_the_package(mcpctl: Mcpctl) -> None:
     ("arguments", "word"),
     [
         (["rendr"], "did you mean 'render'?"),
-        (["deploy"], "there is: init, validate, render, prerequisites"),
+        (["deploy"], f"there is: {', '.join(COMMANDS)}"),
         (["render", "x", "--naemspace", "a"], "--namespace"),
         (["render", "x", "--kubernetes-version", "1.99"], "1.35"),
         (["render", "x", "--namespace", "A"], "DNS label"),

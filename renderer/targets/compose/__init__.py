@@ -69,9 +69,11 @@ class Compose:
         beside = [] if options.one_stream else _beside(parts[0], folder, subject)
         return [document, *beside], [*unmatched, *clashes(group), *_limits(group, options)]
 
-    def beside(self, servers: Sequence[Server], documents: Sequence[Rendered], options: Options) -> list[Rendered]:
+    def beside(
+        self, servers: Sequence[Server], documents: Sequence[Rendered], options: Options, names: Sequence[str]
+    ) -> list[Rendered]:
         """Nothing more: what a project needs stands beside it already."""
-        del servers, documents, options
+        del servers, documents, options, names
         return []
 
     def from_tree(self, paths: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -79,7 +81,7 @@ class Compose:
         documents = sorted(path for path in paths if path.count("/") == 1 and path.endswith("/compose.yaml"))
         return documents, sorted({*paths} - {*documents})
 
-    def enforces_restricted(self, options: Options) -> bool:
+    def enforces_pod_security(self, options: Options) -> bool:
         """Nobody asks again after the checks."""
         del options
         return False

@@ -30,7 +30,7 @@ def proxy(server: Server) -> dict[str, Any] | None:
         return None
     return {
         "key": part_of(server, "proxy"),
-        "image": pins.EGRESS_PROXY_IMAGE,
+        "image": server.images.of(pins.EGRESS_PROXY_IMAGE),
         "memory": pins.EGRESS_PROXY_MEMORY,
         "port": pins.EGRESS_PROXY_PORT,
         "allowed": _allowed(server),

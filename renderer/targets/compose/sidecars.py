@@ -24,7 +24,7 @@ def gateway(server: Server) -> dict[str, Any] | None:
     port = str(server.transport.port)
     return {
         "key": part_of(server, "gateway"),
-        "image": pins.BUSYBOX,
+        "image": server.images.of(pins.BUSYBOX),
         "command": ["nc", "-ll", "-p", port, "-e", "nc", part_of(server, "server"), port],
         "user": f"{server.security.run_as_user}:{server.security.run_as_group}",
         "ports": ports(server, fixed=True),
@@ -44,7 +44,7 @@ def prepare(server: Server, launch: Launch, volumes: Sequence[Volume]) -> dict[s
     old = [f"{v.place}/{_program(launch.copy)}" for v in volumes if not v.writable and launch.copy]
     return {
         "key": part_of(server, "prepare"),
-        "image": pins.BUSYBOX,
+        "image": server.images.of(pins.BUSYBOX),
         "command": _prepare_command(chown, old),
         "capabilities": ["CHOWN"] if chown else [],
         "removes_bridge": bool(old),

@@ -11,12 +11,14 @@ from renderer.model import Options, Rendered, Server
 from renderer.policy.documents import kubernetes_findings
 from renderer.render import render
 from renderer.target import Ignored
+from renderer.targets.kubernetes.namespace import namespace_objects
 from renderer.targets.kubernetes.network import network_limits
 from renderer.targets.kubernetes.objects import OBJECTS
 from renderer.targets.kubernetes.operations import operations_limits
 from renderer.targets.kubernetes.pod import pod_limits
 from renderer.targets.kubernetes.sandbox import sandbox_limits
 from renderer.targets.kubernetes.view import view
+from renderer.targets.kubernetes.waves import wave
 
 
 class Kubernetes:
@@ -33,23 +35,8 @@ class Kubernetes:
         return [(server,) for server in servers]
 
     def shared(self, options: Options) -> list[Rendered]:
-        """The Namespace, unless somebody else keeps it."""
-        if not options.create_namespace:
-            return []
-        context = {
-            "object_name": options.namespace,
-            "object_annotations": {},
-            "kubernetes_version": options.kubernetes_version,
-            "labels": {
-                "app.kubernetes.io/managed-by": "mcpctl",
-                "app.kubernetes.io/part-of": "mcp",
-                "mcpctl.io/managed": "true",
-            },
-        }
-        template = "kubernetes/namespace.yaml.j2"
-        text = render(template, context)
-        subject = f"namespace {options.namespace}"
-        return [Rendered("namespace.yaml", text, template, context, subject, ("Namespace", options.namespace, ""))]
+        """The Namespace, unless somebody else keeps it; what an environment says of everything in it."""
+        return namespace_objects(options)
 
     def build(self, group: Sequence[Server], options: Options) -> tuple[list[Rendered], list[Problem]]:
         """The objects of the group's servers, in the order of the table."""
@@ -72,24 +59,27 @@ class Kubernetes:
             problems += [server.problem(fault) for fault in limits]
         return documents, problems
 
-    def beside(self, servers: Sequence[Server], documents: Sequence[Rendered], options: Options) -> list[Rendered]:
+    def beside(
+        self, servers: Sequence[Server], documents: Sequence[Rendered], options: Options, names: Sequence[str]
+    ) -> list[Rendered]:
         """What must be in the cluster first, the Secrets without values, and the lists for kustomize."""
         from renderer.targets.kubernetes.beside import beside  # only a tree has them
 
-        return beside(servers, documents, options)
+        return beside(servers, documents, options, names)
 
     def from_tree(self, paths: Sequence[str]) -> tuple[list[str], list[str]]:
         """The objects: the Namespace, then of each server in the order of the table. Nothing beside them is applied."""
         manifests = [path for path in paths if path.endswith(".yaml") and not path.endswith("kustomization.yaml")]
         return sorted(manifests, key=_rank), []
 
-    def enforces_restricted(self, options: Options) -> bool:
+    def enforces_pod_security(self, options: Options) -> bool:
         """By the labels of the Namespace, when that is rendered."""
         return options.create_namespace
 
     def check(self, documents: Sequence[Rendered], options: Options) -> list[Problem]:
         """Schemas, what an API server refuses, Pod Security; each object alone and all together."""
-        return check_documents(documents, options.kubernetes_version, kubernetes_findings)
+        level = options.namespace_rules.enforce
+        return check_documents(documents, options.kubernetes_version, kubernetes_findings, level)
 
 
 TARGET = Kubernetes()
@@ -114,7 +104,7 @@ def _objects(server: Server, options: Options) -> list[Rendered]:
                 **values,
                 **instance.extra,
                 "object_name": instance.name,
-                "object_annotations": dict(instance.annotations),
+                "object_annotations": {**instance.annotations, **wave(kind.kind, options)},
             }
             text = render(kind.template, context)
             path = f"{server.name}/{instance.stem}.yaml"

@@ -12,13 +12,18 @@ _KUSTOMIZATION = "kubernetes/kustomization.yaml.j2"
 _SECRETS = "kubernetes/secret.yaml.example.j2"
 
 
-def beside(servers: Sequence[Server], documents: Sequence[Rendered], options: Options) -> list[Rendered]:
-    """What each server needs, its Secrets without values, and for kustomize what lies in each folder."""
+def beside(
+    servers: Sequence[Server], documents: Sequence[Rendered], options: Options, names: Sequence[str]
+) -> list[Rendered]:
+    """What each server needs, its Secrets without values, and for kustomize what lies in each folder.
+
+    ``names`` are those of all servers of the tree, of which ``servers`` may be a part.
+    """
     files: list[Rendered] = []
     for server in servers:
         texts = dict(_texts(server, options))
         files += [_plain(f"{server.name}/{name}", text, f"server {server.name}") for name, text in texts.items()]
-    return [*files, *_kustomizations(servers, documents)]
+    return [*files, *_kustomizations(servers, documents, names)]
 
 
 def _plain(path: str, text: str, subject: str) -> Rendered:
@@ -49,17 +54,19 @@ def _secret(secret: Prerequisite) -> dict[str, JSON]:
     }
 
 
-def _kustomizations(servers: Sequence[Server], documents: Sequence[Rendered]) -> Iterator[Rendered]:
+def _kustomizations(
+    servers: Sequence[Server], documents: Sequence[Rendered], names: Sequence[str]
+) -> Iterator[Rendered]:
     """One for each folder, and one above them all, in the order of application."""
     folders: dict[str, list[str]] = {"": [], **{server.name: [] for server in servers}}
     for document in documents:
         folder, _, name = document.path.rpartition("/")
         folders[folder].append(name)
     shared = folders.pop("")
-    for folder, names in folders.items():
-        yield _kustomization(f"{folder}/", names, f"server {folder}")
-    if shared or folders:
-        yield _kustomization("", [*shared, *folders], "all servers")
+    for folder, resources in folders.items():
+        yield _kustomization(f"{folder}/", resources, f"server {folder}")
+    if shared or names:
+        yield _kustomization("", [*shared, *names], "all servers")
 
 
 def _kustomization(prefix: str, resources: Sequence[str], subject: str) -> Rendered:

@@ -96,7 +96,10 @@ def _destinations(sandbox: Sandbox) -> list[JSON]:
 def namespaces(server: Server, view: Mapping[str, Any]) -> Iterator[Own]:
     """The namespace of the sandboxed pods."""
     if server.sandbox and view["sandbox"]["create"]:
-        extra = {**_own(view), **_CLUSTER, "kubernetes_version": view["sandbox"]["kubernetes_version"]}
+        # Whatever the servers' own namespace asks for: what runs here is less trusted.
+        version = view["sandbox"]["kubernetes_version"]
+        level = {"enforce": "restricted", "warn": "restricted", "kubernetes_version": version}
+        extra = {**_own(view), **_CLUSTER, **level}
         yield Own(server.sandbox.namespace, "sandbox-namespace", extra)
 
 

@@ -113,7 +113,7 @@ def accepted(folder: Path) -> str:
         (folder / needed).parent.mkdir(parents=True, exist_ok=True)
         (folder / needed).touch()
     example = [f"--env-file={folder / '.env.example'}"] if (folder / ".env.example").exists() else []
-    command = [oracles._program("docker-compose"), *example, "config", "-q"]
+    command = [oracles.program("docker-compose"), *example, "config", "-q"]
     done = subprocess.run(command, capture_output=True, cwd=folder, timeout=60, check=False, env={"HOME": str(folder)})
     return done.stderr.decode()
 

@@ -28,7 +28,8 @@ def objects(**fields: JSON) -> dict[str, Any]:
 def test_every_template_of_the_table_exists_and_every_other_is_included() -> None:
     names = {name for name in assets.names("templates") if name.startswith("kubernetes/")}
     beside = {"kubernetes/kustomization.yaml.j2", "kubernetes/secret.yaml.example.j2"}
-    used = {kind.template for kind in OBJECTS} | {"kubernetes/namespace.yaml.j2"} | beside
+    rules = {f"kubernetes/namespace-{kind}.yaml.j2" for kind in ("limitrange", "resourcequota")}  # of an environment
+    used = {kind.template for kind in OBJECTS} | {"kubernetes/namespace.yaml.j2"} | rules | beside
     included = {
         found
         for name in names
@@ -91,7 +92,7 @@ def test_no_namespace_when_somebody_else_keeps_it() -> None:
     assert all(yaml.safe_load(text)["metadata"]["namespace"] == OPTIONS.namespace for text in found.values())
 
 
-def test_the_namespace_enforces_restricted_of_the_chosen_version() -> None:
+def test_the_namespace_enforces_pod_security_of_the_chosen_version() -> None:
     found = texts("kubernetes", spec(), options=OPTIONS._replace(kubernetes_version="1.30", namespace="other"))
     namespace = yaml.safe_load(found["namespace.yaml"])
     assert namespace["metadata"]["name"] == "other"

@@ -62,7 +62,7 @@ def test_objects_lie_in_the_sandbox_and_those_of_the_cluster_in_no_namespace() -
     assert found["clusterrole"]["metadata"]["name"] == "mcpctl:mcp-demo-sandbox"
 
 
-def test_the_namespace_enforces_restricted() -> None:
+def test_the_namespace_enforces_pod_security() -> None:
     document = spec("demo", {"annotations": {"example.com/a": "b"}}, sandbox=SANDBOX)
     found = texts("kubernetes", document, options=OPTIONS._replace(kubernetes_version="1.30"))
     metadata = yaml.safe_load(found["demo/sandbox-namespace.yaml"])["metadata"]

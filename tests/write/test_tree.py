@@ -6,6 +6,7 @@ import errno
 import fcntl
 import json
 import os
+import signal
 import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from renderer.errors import Exit, OutputTreeFault
-from renderer.write import REASONS, RECORD, UNFINISHED, Difference, compare, write
+from renderer.write import REASONS, RECORD, UNFINISHED, Allowed, Difference, compare, write
 
 # Workers of pytest-xdist have threads; the children here only write files and end.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -70,7 +71,7 @@ def test_a_new_tree(tmp_path: Path) -> None:
     done = write(folder, FILES)
     assert (done.written, done.removed, done.unchanged) == (tuple(sorted(FILES)), (), 0)
     assert content(folder) == FILES
-    assert set(recorded(folder)) == {"files"}
+    assert set(recorded(folder)) == {"format", "files"}
     assert list(recorded(folder)["files"]) == sorted(FILES)
     assert compare(folder, FILES) == []
 
@@ -168,7 +169,7 @@ def test_edited_and_foreign_files_are_refused_and_nothing_else_is_written(
 @pytest.mark.parametrize("files", [FILES, OTHER, {}], ids=["same", "other", "none"])
 def test_force_overwrites_what_was_edited_stale_or_not(tree: Path, files: dict[str, str]) -> None:
     (tree / "one/service.yaml").write_text("mine\n")
-    write(tree, files, force=True)
+    write(tree, files, allowed=Allowed(force=True))
     assert content(tree) == files
 
 
@@ -215,7 +216,7 @@ def test_what_is_no_file_is_not_ours(tree: Path, place: Callable[[Path], None]) 
 
 def test_a_folder_is_not_overwritten_even_by_force(tree: Path) -> None:
     _folder_in_the_way(tree)
-    assert rules(fault(lambda: write(tree, FILES, force=True))) == ["tree/obstacle"]
+    assert rules(fault(lambda: write(tree, FILES, allowed=Allowed(force=True)))) == ["tree/obstacle"]
     assert not list(tree.rglob(f"*{UNFINISHED}"))
 
 
@@ -270,7 +271,7 @@ def test_links_are_refused(
     (outside / "service.yaml").write_text(FILES["one/service.yaml"])
     link(tree, outside)
     before, within = content(outside), content(tree)
-    assert rules(fault(lambda: write(tree, files, force=force))) == ["tree/link"]
+    assert rules(fault(lambda: write(tree, files, allowed=Allowed(force=force)))) == ["tree/link"]
     assert rules(fault(lambda: compare(tree, files))) == ["tree/link"]
     assert content(outside) == before
     assert content(tree) == within
@@ -341,7 +342,11 @@ DIGEST = "0" * 64
 )
 def test_a_damaged_or_hostile_record_is_refused(tree: Path, text: str | bytes) -> None:
     (tree / RECORD).write_bytes(text if isinstance(text, bytes) else text.encode())
-    for call in (lambda: write(tree, OTHER), lambda: write(tree, OTHER, force=True), lambda: compare(tree, FILES)):
+    for call in (
+        lambda: write(tree, OTHER),
+        lambda: write(tree, OTHER, allowed=Allowed(force=True)),
+        lambda: compare(tree, FILES),
+    ):
         assert rules(fault(call)) == ["tree/record"]
     assert content(tree) == FILES
 
@@ -465,7 +470,7 @@ def failing_write(folder: Path) -> bool:
 
 def mended(folder: Path, files: Mapping[str, str]) -> None:
     assert content(folder) == files
-    assert set(recorded(folder)) == {"files"}
+    assert set(recorded(folder)) == {"format", "files"}
     assert list(recorded(folder)["files"]) == sorted(files)
     assert compare(folder, files) == []
     assert folders(folder) == sorted({str(Path(path).parent) for path in files} - {"."})
@@ -477,10 +482,10 @@ def test_a_tree_that_needs_no_change_may_be_read_only(tree: Path, monkeypatch: p
 
 
 def test_a_tree_that_cannot_be_read_is_told(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(self: Path) -> bytes:
-        raise PermissionError(errno.EACCES, "Permission denied", os.fspath(self))
+    def refused(path: str, *_: Any) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied", path)
 
-    monkeypatch.setattr(Path, "read_bytes", refused)
+    monkeypatch.setattr(os, "open", refused)
     assert rules(fault(lambda: compare(tree, FILES))) == ["tree/not-read"]
     assert rules(fault(lambda: write(tree, FILES))) == ["tree/not-written"]
 
@@ -512,12 +517,12 @@ def killed_at(folder: Path, files: Mapping[str, str], n: int) -> bool:
             if event in _CHANGES or (event == "open" and isinstance(args[2], int) and args[2] & os.O_WRONLY):
                 left -= 1
                 if left < 0:
-                    os._exit(9)
+                    os.kill(os.getpid(), signal.SIGKILL)
 
         sys.addaudithook(kill)
         write(folder, files)
         os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("next_files", [OTHER, FILES, MORE, {}], ids=["same", "back", "more", "none"])
@@ -577,8 +582,11 @@ def test_what_holds_data_leaves_the_tree_only_when_asked_for(tmp_path: Path, tex
     error = fault(lambda: write(tmp_path, {"b.yaml": "x\n"}))
     assert rules(error) == ["tree/data-loss"]
     assert sorted(content(tmp_path)) == ["a/data.yaml", "a/service.yaml"]
-    assert rules(fault(lambda: write(tmp_path, {"b.yaml": "x\n"}, force=True))) == ["tree/data-loss"]
-    assert write(tmp_path, {"b.yaml": "x\n"}, prune_data=True).removed == ("a/data.yaml", "a/service.yaml")
+    assert rules(fault(lambda: write(tmp_path, {"b.yaml": "x\n"}, allowed=Allowed(force=True)))) == ["tree/data-loss"]
+    assert write(tmp_path, {"b.yaml": "x\n"}, allowed=Allowed(prune_data=True)).removed == (
+        "a/data.yaml",
+        "a/service.yaml",
+    )
 
 
 def test_what_holds_no_data_leaves_without_asking(tmp_path: Path) -> None:

@@ -1,0 +1,104 @@
+"""``mcpctl eject``: built-in templates to change, and which of the changed ones have fallen behind."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from renderer.cli.options import output_option, quiet_option
+from renderer.cli.streams import emit, tell
+from renderer.errors import Exit, UsageMistake, errors_in, excerpt
+from renderer.report import LONGEST, Report
+from renderer.shadows import ejected, read_folder, replaceable
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  mcpctl eject kubernetes/service.yaml.j2
+  mcpctl render specs/ --templates templates
+  mcpctl eject kubernetes/service.yaml.j2 --out - | diff templates/kubernetes/service.yaml.j2 -
+  mcpctl eject --list
+  mcpctl eject --check templates
+""",
+)
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option(
+    "--out",
+    default="templates",
+    show_default=True,
+    metavar="DIR",
+    help="Folder to copy into, or - for stdout.",
+)
+@click.option("--force", is_flag=True, help="Overwrite what is there.")
+@click.option("--list", "list_names", is_flag=True, help="Print the names of all templates that can be replaced.")
+@click.option(
+    "--check",
+    type=click.Path(exists=True, file_okay=False),
+    metavar="DIR",
+    help="Tell which templates in DIR are older than the built-in ones that they replace; exit 1 if any.",
+)
+@output_option
+@quiet_option
+def eject(
+    names: tuple[str, ...], out: str, force: bool, list_names: bool, check: str | None, style: str, quiet: bool
+) -> int:
+    """Copy built-in templates out, to change them and to give the folder to --templates.
+
+    The first line of each copy says which built-in template it was made from; leave it there.
+    """
+    if bool(names) + list_names + (check is not None) != 1:
+        raise click.UsageError("give names of templates, or one of --list and --check DIR")
+    if list_names:
+        emit("".join(f"{name}\n" for name in replaceable()))
+        return Exit.FINE
+    if check is not None:
+        return _check(check, style, quiet)
+    texts = {name: ejected(_known(name)) for name in names}
+    if out == "-":
+        emit("".join(texts.values()))
+        return Exit.FINE
+    _refuse_taken([Path(out, name) for name in texts], force)
+    lines = [
+        f"{excerpt(os.fspath(_write(Path(out, name), text, force)), LONGEST)}: written" for name, text in texts.items()
+    ]
+    tell(Report("eject", (), {"templates": len(texts)}, [] if quiet else lines), style, quiet=quiet, stdout=True)
+    return Exit.FINE
+
+
+def _check(folder: str, style: str, quiet: bool) -> Exit:
+    """Errors end as invalid input, warnings (each is a template that has fallen behind) as a difference."""
+    shadows, problems = read_folder(folder)
+    tell(Report("eject", problems, {"templates": len(shadows.texts)}), style, quiet=quiet, stdout=True)
+    if errors_in(problems):
+        return Exit.INPUT_INVALID
+    return Exit.DIFFERENT if problems else Exit.FINE
+
+
+def _known(name: str) -> str:
+    if name in replaceable():
+        return name
+    from difflib import get_close_matches  # only a mistake needs it
+
+    near = get_close_matches(name, replaceable(), 1)
+    hint = f"did you mean '{near[0]}'?" if near else "see mcpctl eject --list"
+    raise click.UsageError(f"no template that can be replaced is called {excerpt(name)!r}; {hint}")
+
+
+def _refuse_taken(paths: list[Path], force: bool) -> None:
+    taken = [excerpt(os.fspath(path), LONGEST) for path in paths if os.path.lexists(path)]
+    if taken and not force:
+        raise UsageMistake(f"{', '.join(taken)}: exists; choose another --out, or overwrite it with --force")
+
+
+def _write(path: Path, text: str, force: bool) -> Path:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | (os.O_TRUNC if force else os.O_EXCL)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(os.open(path, flags, 0o644), "wb") as file:
+            file.write(text.encode())
+    except OSError as error:
+        raise UsageMistake(f"{excerpt(os.fspath(path), LONGEST)} cannot be written: {error.strerror}") from None
+    return path

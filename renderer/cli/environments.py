@@ -1,0 +1,120 @@
+"""``--environment NAME``: which of the environments in the input a command is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from renderer import pipeline
+from renderer.cli.streams import specs_in
+from renderer.errors import UsageMistake, errors_in, excerpt
+from renderer.model import Rendered
+from renderer.pipeline import Inputs, Run, Specs
+
+if TYPE_CHECKING:
+    from renderer.environment import Environment
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def environment_option(command: Command) -> Command:
+    """Which environments are meant."""
+    return click.option(
+        "--environment",
+        "-e",
+        "environments",
+        multiple=True,
+        metavar="NAME",
+        help="Environment (a document of kind Environment among PATHS) whose defaults, patches and cluster hold; may "
+        "be repeated.  [default: all of them; a stream takes one]",
+    )(command)
+
+
+def runs_of(paths: Sequence[str], wanted: Sequence[str], alone: Run, *, several: bool) -> list[Run]:
+    """One Run for each environment; where there is none, ``alone`` with the specs as they are.
+
+    ``several`` says whether there may be more than one. UsageMistake where an option contradicts an environment.
+    """
+    inputs = pipeline.read_inputs(paths, specs_in(paths))
+    levels = alone.specs.levels
+    # What is wrong with the input is told first: a faulty environment cannot be chosen.
+    if not (inputs.environments or wanted) or errors_in(inputs.problems):
+        return [alone._replace(specs=pipeline.plain(inputs, levels))]
+    chosen = choose(inputs, wanted, several=several)
+    for environment in chosen:
+        _refuse_contradictions(environment, alone)
+    runs = pipeline.runs_for(inputs, chosen, levels)
+    runs = [run._replace(options=run.options._replace(one_stream=alone.options.one_stream)) for run in runs]
+    base = pipeline.base_of(runs) if several else None
+    return [*runs, base] if base else runs
+
+
+def run_alone(target: str, options: Any, levels: Any) -> Run:
+    """What the command line alone says; the specs come later."""
+    return Run(None, target, options, Specs((), (), levels))
+
+
+def choose(inputs: Inputs, wanted: Sequence[str], *, several: bool) -> list[Environment]:
+    """The environments of those names, in the order of their names; without any name all of them."""
+    known = {environment.name: environment for environment in inputs.environments}
+    there = ", ".join(sorted(known)) or "none: add the file to PATHS"
+    for name in wanted:
+        if name not in known:
+            from renderer.schemas.wording import suggestion  # only a mistake needs it
+
+            near = suggestion(name, known) or f"; there is: {there}"
+            raise UsageMistake(f"no environment is called '{excerpt(name)}'{near}")
+    chosen = sorted(set(wanted) or set(known))
+    if len(chosen) > 1 and not several:
+        raise UsageMistake(f"one environment at a time here: choose with --environment ({', '.join(chosen)})")
+    return [known[name] for name in chosen]
+
+
+def _refuse_contradictions(environment: Environment, alone: Run) -> None:
+    """An option that says something else than the environment: nobody could tell which one holds."""
+    options, own = environment.options, alone.options
+    pairs = (
+        ("target_name", "--target", environment.target, alone.target),
+        ("namespace", "--namespace", options.namespace, own.namespace),
+        ("kubernetes_version", "--kubernetes-version", options.kubernetes_version, own.kubernetes_version),
+        ("create_namespace", "--create-namespace", options.create_namespace, own.create_namespace),
+        (
+            "network_policy_provider",
+            "--network-policy-provider",
+            options.network_policy_provider,
+            own.network_policy_provider,
+        ),
+    )
+    context = click.get_current_context()
+    typed = click.core.ParameterSource.COMMANDLINE
+    found = [
+        f"{option} (there: {value})"
+        for parameter, option, value, given in pairs
+        if value != given and context.get_parameter_source(parameter) is typed
+    ]
+    levels = alone.specs.levels
+    found += [
+        f"--policy {rule}={level} (there: {environment.levels[rule]})"
+        for rule, level in levels.items()
+        if environment.levels.get(rule, level) != level
+    ]
+    if found:
+        raise UsageMistake(
+            f"{environment.source.file}: environment {environment.name} says something else than {', '.join(found)}; "
+            "change it there, or leave the option out"
+        )
+
+
+def place_in_tree(out: Path, run: Run, documents: Sequence[Rendered]) -> tuple[Path, dict[str, str]]:
+    """The folder that has a record of its own, and what belongs in it: of an environment, with the target's folder."""
+    if run.environment is None:
+        return out / run.target, {document.path: document.text for document in documents}
+    return out / run.name, {_below(run, document): document.text for document in documents}
+
+
+def _below(run: Run, document: Rendered) -> str:
+    """The path below the environment's folder; what delivers it stands beside the target's folder."""
+    return document.path.removeprefix("../") if document.path.startswith("../") else f"{run.target}/{document.path}"

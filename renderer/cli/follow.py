@@ -1,0 +1,88 @@
+"""What an environment says of the runtime, beside the settings: it names target and namespace, so they follow it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from renderer import pipeline
+from renderer.cli.environments import run_alone, runs_of
+from renderer.cli.options import render_options
+from renderer.errors import UsageMistake, excerpt
+from renderer.orchestrator import OrchestratorConfig
+from renderer.orchestrators import ORCHESTRATORS, create_orchestrator
+from renderer.pipeline import Run
+from renderer.policy import Levels
+from renderer.settings import Rank, Settings, Value
+
+_TYPE, _NAMESPACE = "orchestrator.type", "orchestrator.kubernetes.namespace"
+
+
+class Chosen(NamedTuple):
+    """One run over specs, and the settings of the runtime that it is for."""
+
+    run: Run
+    settings: Settings
+
+
+def specs_for(
+    paths: Sequence[str], wanted: Sequence[str], settings: Settings, rendering: Mapping[str, Any], levels: Levels
+) -> Chosen:
+    """The specs as one environment has them, or as they are where there is none.
+
+    UsageMistake where there are several environments, or where a setting says something else than the environment.
+    """
+    options = render_options(
+        settings.config.kubernetes.namespace,
+        rendering["kubernetes_version"],
+        rendering["create_namespace"],
+        rendering["network_policy_provider"],
+        one_stream=False,
+    )
+    alone = run_alone(create_orchestrator(settings.config).target, options, levels)
+    (run,) = runs_of(paths, wanted, alone, several=False)
+    if run.environment is None:
+        return Chosen(run, settings)
+    source = f"{run.environment.source.file}: environment {run.name}"
+    return Chosen(run, follow(settings, run.target, run.options.namespace, source))
+
+
+def follow(settings: Settings, target: str, namespace: str, source: str) -> Settings:
+    """The settings with the runtime of ``target``, and ``namespace`` in a cluster; as ``source`` says.
+
+    What nobody set follows; UsageMistake where somebody set something else.
+    """
+    kind = next(name for name in ORCHESTRATORS if _target(settings.config, name) == target)
+    config = settings.config._replace(type=kind)
+    given = [_given(settings, _TYPE, kind, source)]
+    if kind == "kubernetes":
+        given.append(_given(settings, _NAMESPACE, namespace, source))
+        config = config._replace(kubernetes=config.kubernetes._replace(namespace=namespace))
+    known = {value.field.name: value for value in given}
+    return settings._replace(config=config, values=tuple(known.get(v.field.name, v) for v in settings.values))
+
+
+def _target(config: OrchestratorConfig, kind: str) -> str:
+    return create_orchestrator(config._replace(type=kind)).target
+
+
+def _given(settings: Settings, name: str, wanted: str, source: str) -> Value:
+    value = next(value for value in settings.values if value.field.name == name)
+    if value.value != wanted and value.rank is not Rank.DEFAULT:
+        raise UsageMistake(
+            f"{source} is for {wanted}, and {name} is {excerpt(str(value.value))} ({value.origin}); "
+            "change one of the two, or leave the setting out"
+        )
+    return value._replace(value=wanted, origin=source)
+
+
+def plain_specs(paths: Sequence[str], levels: Levels, stdin: Any) -> pipeline.Specs:
+    """The specs as they are; UsageMistake where there are environments, whose word would be lost."""
+    inputs = pipeline.read_inputs(paths, stdin)
+    if inputs.environments:
+        name = inputs.environments[0].name
+        raise UsageMistake(
+            f"there are environments among PATHS, which only render and apply follow; "
+            f"use mcpctl apply --environment {name}, or name the specs alone"
+        )
+    return pipeline.plain(inputs, levels)

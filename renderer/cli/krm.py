@@ -1,0 +1,107 @@
+"""``mcpctl krm``: rendering as a function, for kustomize, kpt and plug-ins of Argo CD."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+from renderer.cli.options import quiet_option, render_options, target_options
+from renderer.cli.render import as_stream, exit_code
+from renderer.cli.streams import emit, specs_in, tell
+from renderer.errors import Exit, InputInvalid, Place, Problem, excerpt
+from renderer.krm import Item, ResourceList, answer, as_yaml, is_spec, read_items, read_list
+from renderer.report import LONGEST, Report
+from renderer.yaml_writer import block
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  mcpctl krm < resource-list.yaml
+  kustomize fn run . --exec-path 'mcpctl krm'
+  kpt fn eval . --exec 'mcpctl krm'
+  mcpctl krm server.yaml < resources.yaml
+""",
+)
+@click.argument("config", type=click.Path(exists=True, dir_okay=False), required=False)
+@click.option("--environment", "-e", metavar="NAME", help="Which Environment holds, where there are several.")
+@target_options
+@quiet_option
+def krm(config: str | None, quiet: bool, **chosen: Any) -> int:
+    """Read a KRM ResourceList on stdin, render the specs in it, and write one with the manifests added.
+
+    Specs are items, or the functionConfig. A functionConfig of kind ConfigMap sets options: namespace,
+    kubernetesVersion, createNamespace, networkPolicyProvider; with an Environment among the items, which says these
+    itself, only environment. Problems go to stderr and into the results.
+
+    With CONFIG, a file with the functionConfig, stdin and stdout are plain streams of resources instead: the way
+    in which kubectl kustomize calls a plug-in.
+    """
+    stdin = specs_in(["-"])
+    text = stdin.read() if stdin else b""
+    given = _plain(config, text) if config else read_list(text)
+    chosen |= _from_config(given.config)
+    options = render_options(
+        chosen["namespace"],
+        chosen["kubernetes_version"],
+        chosen["create_namespace"],
+        chosen["network_policy_provider"],
+        one_stream=False,
+    )
+    found = answer(given, options, chosen["environment"] or "")
+    code = exit_code(found.problems)
+    if config is None:
+        emit(as_yaml(found, given.config))
+    elif code is Exit.FINE:
+        emit(as_stream([f"{block(item, 0)}\n" for item in found.items]))
+    tell(Report("krm", found.problems, {"items": len(found.items)}), "text", quiet=quiet, stdout=False)
+    return code
+
+
+def _plain(config: str, text: bytes) -> ResourceList:
+    shown = excerpt(config, LONGEST)
+    configs = read_items(Path(config).read_bytes(), shown)
+    if len(configs) != 1:
+        raise _bad_config("the file must hold one resource", shown)
+    return ResourceList(read_items(text, "<stdin>") if text.strip() else [], configs[0])
+
+
+def _from_config(config: Item | None) -> dict[str, Any]:
+    """The options that a ConfigMap sets, read as if they were given on the command line."""
+    if config is None or is_spec(config):
+        return {}
+    data = config.get("data") or {}
+    if config.get("kind") != "ConfigMap" or not isinstance(data, dict):
+        raise _bad_config("the functionConfig must be a McpServer, or a ConfigMap whose data sets options")
+    known = {_camel_case(option.name or ""): option for option in krm.params if isinstance(option, click.Option)}
+    del known["quiet"]
+    arguments = []
+    for key, value in data.items():
+        if key not in known:
+            raise _bad_config(f"data.{excerpt(str(key))}: unknown option; there is {', '.join(sorted(known))}")
+        arguments += _argument(known[key], str(value), key)
+    try:
+        given = krm.make_context("functionConfig", arguments).params
+    except click.UsageError as mistake:
+        raise _bad_config(mistake.format_message()) from mistake
+    return {option.name: given[option.name] for key, option in known.items() if key in data and option.name}
+
+
+def _argument(option: click.Option, value: str, key: str) -> list[str]:
+    if not option.is_flag:
+        return [f"{option.opts[0]}={value}"]
+    if value not in ("true", "false"):
+        raise _bad_config(f"data.{key} must be 'true' or 'false'")
+    return [option.opts[0] if value == "true" else option.secondary_opts[0]]
+
+
+def _camel_case(name: str) -> str:
+    return re.sub("_(.)", lambda found: found[1].upper(), name)
+
+
+def _bad_config(message: str, file: str = "<stdin>") -> InputInvalid:
+    problem = Problem(Place(file), "functionConfig", "krm/config", message, "see docs/gitops.md")
+    return InputInvalid("the function cannot be configured so", [problem])

@@ -1,0 +1,77 @@
+"""Flux: a Kustomization, and its source where that is not there already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from renderer.delivery.inventory import Item
+from renderer.environment.delivery import Delivery, Flux
+from renderer.environment.values import Environment
+
+#: What runs: its apiVersion by kind.
+_WORKLOADS = {"Deployment": "apps/v1", "StatefulSet": "apps/v1", "Pod": "v1"}
+_REFERENCES = ("branch", "tag", "semver", "commit", "digest")
+
+
+def kustomization(
+    environment: Environment, delivery: Delivery | None, found: Sequence[Item]
+) -> Mapping[str, Any] | None:
+    """What is applied, and when it counts as healthy."""
+    del environment
+    if not isinstance(delivery, Flux):
+        return None
+    # Flux looks at no health check where it waits for everything.
+    checks = [] if delivery.wait else [item for item in found if item.kind in _WORKLOADS]
+    return {
+        "delivery": {
+            "path": f"./{delivery.path}",
+            "source_ref": dict(delivery.source_ref),
+            "interval": delivery.interval,
+            "retry_interval": delivery.retry_interval,
+            "timeout": delivery.timeout,
+            "prune": delivery.prune,
+            "wait": delivery.wait,
+            "depends_on": [dict(one) for one in delivery.depends_on],
+            "service_account": delivery.service_account,
+        },
+        "health_checks": [
+            {
+                "apiVersion": _WORKLOADS[item.kind],
+                "kind": item.kind,
+                "name": item.name,
+                **({"namespace": item.namespace} if item.namespace else {}),
+            }
+            for item in checks
+        ],
+    }
+
+
+def git_repository(
+    environment: Environment, delivery: Delivery | None, found: Sequence[Item]
+) -> Mapping[str, Any] | None:
+    """The repository with the tree."""
+    del environment, found
+    return _source(delivery, "GitRepository")
+
+
+def oci_repository(
+    environment: Environment, delivery: Delivery | None, found: Sequence[Item]
+) -> Mapping[str, Any] | None:
+    """The artifact with the tree."""
+    del environment, found
+    return _source(delivery, "OCIRepository")
+
+
+def _source(delivery: Delivery | None, kind: str) -> Mapping[str, Any] | None:
+    if not isinstance(delivery, Flux) or not delivery.source or delivery.source["kind"] != kind:
+        return None
+    source = delivery.source
+    return {
+        "source": {
+            "url": source["url"],
+            "interval": source["interval"],
+            "secret": source.get("secret"),
+            "ref": {name: source[name] for name in _REFERENCES if name in source},
+        }
+    }

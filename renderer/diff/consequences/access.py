@@ -1,0 +1,183 @@
+"""Who may do what, and what is handed over: RBAC, references to secrets, ways in from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import Any
+
+from renderer.diff.consequences.values import Consequence, Pair, at, containers, items, mapping, mappings, pod_spec
+from renderer.diff.fields import same
+
+Right = tuple[str, ...]
+
+
+def access_rules(pair: Pair) -> Iterator[Consequence]:
+    """All of this module."""
+    if pair.new:
+        yield from _rights(pair)
+        yield from _bindings(pair)
+        yield from _tokens(pair)
+        new = secrets_of(pair.now) - secrets_of(pair.before)
+        yield from (Consequence("secret", f"{pair.object.name}: {name}") for name in sorted(new))
+        ways = _ways_in(pair.object.kind, pair.now) - _ways_in(pair.object.kind, pair.before)
+        yield from (Consequence("exposure", f"{pair.object.label}: {way}") for way in sorted(ways))
+
+
+# ---------------------------------------------------------------------------------------------
+# RBAC.
+
+
+def _rights(pair: Pair) -> Iterator[Consequence]:
+    if pair.object.kind in ("Role", "ClusterRole"):
+        before, now = rights(pair.before), rights(pair.now)
+        new = sorted(right for right in now if not any(_covers(old, right) for old in before))
+        if new:
+            more = f" and {len(new) - 3} more" if len(new) > 3 else ""
+            yield Consequence("rbac", f"{pair.object.label}: {', '.join(map(_told, new[:3]))}{more}")
+
+
+def rights(role: Mapping[str, Any]) -> set[Right]:
+    """Every single right of a role: verb, group and resource and name, or verb and URL."""
+    found: set[Right] = set()
+    for rule in mappings(role.get("rules")):
+        verbs, groups, resources = (_texts(rule.get(name)) for name in ("verbs", "apiGroups", "resources"))
+        names = _texts(rule.get("resourceNames")) or ["*"]
+        found.update(product(verbs, groups, resources, names))
+        found.update(product(verbs, _texts(rule.get("nonResourceURLs"))))
+    return found
+
+
+def _texts(value: Any) -> list[str]:
+    return [str(item) for item in items(value)]
+
+
+def _covers(old: Right, new: Right) -> bool:
+    return len(old) == len(new) and all(
+        was in ("*", now) or _below(was, now) for was, now in zip(old, new, strict=True)
+    )
+
+
+def _below(was: str, now: str) -> bool:
+    """``pods/*`` and ``/healthz/*`` stand for what is below."""
+    return was.endswith("/*") and now.startswith(was[:-1])
+
+
+def _told(right: Right) -> str:
+    verb, *rest = right
+    if len(rest) == 1:
+        return f"{verb} {rest[0]}"
+    group, resource, name = rest
+    return f"{verb} {resource}{f'.{group}' if group else ''}{'' if name == '*' else f' {name}'}"
+
+
+def _bindings(pair: Pair) -> Iterator[Consequence]:
+    if pair.object.kind in ("RoleBinding", "ClusterRoleBinding"):
+        before, now = (
+            {
+                (str(s.get("kind")), str(s.get("namespace", "")), str(s.get("name")))
+                for s in mappings(data.get("subjects"))
+            }
+            for data in (pair.before, pair.now)
+        )
+        rebound = not same(at(pair.before, "roleRef"), at(pair.now, "roleRef"))
+        for kind, _, name in sorted(now if rebound else now - before):
+            yield Consequence("rbac", f"{pair.object.label}: {kind} {name} gets {at(pair.now, 'roleRef', 'name')}")
+
+
+def _tokens(pair: Pair) -> Iterator[Consequence]:
+    kind = pair.object.kind
+    spec, before = pod_spec(kind, pair.now), pod_spec(kind, pair.before)
+    name = "automountServiceAccountToken"
+    if spec and spec.get(name) is not False and (not pair.old or before.get(name) is False):
+        yield Consequence("rbac", f"{pair.object.name}: pods get a token of the Kubernetes API")
+    if kind == "ServiceAccount":
+        if pair.now.get(name) is not False and (not pair.old or pair.before.get(name) is False):
+            yield Consequence("rbac", f"{pair.object.label}: its pods get a token of the Kubernetes API")
+        was, now = (mapping(at(data, "metadata", "annotations")) for data in (pair.before, pair.now))
+        for key in sorted(now.keys() - {key for key in was if was[key] == now.get(key)}):
+            if not key.startswith("mcpctl.io/"):
+                yield Consequence("rbac", f"{pair.object.label}: annotation {key} may give it another identity")
+
+
+# ---------------------------------------------------------------------------------------------
+# Secrets.
+
+
+def secrets_of(data: Any) -> set[str]:
+    """Every Secret that an object refers to, with the key where one is named."""
+    found: set[str] = set()
+    if isinstance(data, dict):
+        for key, value in data.items():
+            found |= _referred(key, value) or secrets_of(value)
+    elif isinstance(data, list):
+        found = {name for item in data for name in secrets_of(item)}
+    return found
+
+
+def _referred(key: str, value: Any) -> set[str]:
+    if key == "secretKeyRef" and isinstance(value, dict):
+        return {f"{value.get('name')}/{value.get('key')}"}
+    if key in ("secretRef", "nodePublishSecretRef", "authSecretRef") and isinstance(value, dict):
+        return {str(value.get("name"))}
+    if key == "imagePullSecrets":
+        return {str(at(item, "name")) for item in items(value)}
+    if key == "secret" and isinstance(value, dict) and ("secretName" in value or "name" in value):
+        return {str(value.get("secretName", value.get("name")))}
+    if key == "secretName" and isinstance(value, str):
+        return {value}
+    return set()
+
+
+# ---------------------------------------------------------------------------------------------
+# Exposure.
+
+
+def _ways_in(kind: str, data: Mapping[str, Any]) -> set[str]:
+    if kind == "Ingress":
+        return _of_ingress(data)
+    if kind in ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute"):
+        return _of_route(data)
+    if kind == "Service":
+        return _of_service(data)
+    if kind == "Gateway":
+        listeners = mappings(at(data, "spec", "listeners"))
+        return {f"listens on {one.get('hostname', '*')}:{one.get('port')}" for one in listeners}
+    ports = [port for one in containers(pod_spec(kind, data)).values() for port in mappings(one.get("ports"))]
+    return {f"port {port['hostPort']} of the node" for port in ports if port.get("hostPort")}
+
+
+def _of_ingress(data: Mapping[str, Any]) -> set[str]:
+    spec = mapping(data.get("spec"))
+    secured = {str(host) for tls in mappings(spec.get("tls")) for host in items(tls.get("hosts"))}
+    found = {"everything else"} if spec.get("defaultBackend") else set()
+    for rule in mappings(spec.get("rules")):
+        host = str(rule.get("host", "*"))
+        paths = mappings(at(rule, "http", "paths")) or [{}]
+        found |= {f"{host}{path.get('path', '/')}" for path in paths}
+        found |= {f"{host} without TLS"} - {f"{name} without TLS" for name in secured}
+    return found
+
+
+def _of_route(data: Mapping[str, Any]) -> set[str]:
+    spec = mapping(data.get("spec"))
+    gateways = [f"{at(parent, 'namespace') or ''}/{at(parent, 'name')}" for parent in items(spec.get("parentRefs"))]
+    paths = [
+        str(at(match, "path", "value") or "/")
+        for rule in mappings(spec.get("rules"))
+        for match in mappings(rule.get("matches")) or [{}]
+    ]
+    hosts = _texts(spec.get("hostnames")) or ["*"]
+    places = {f"{host}{path}" for host, path in product(hosts, paths or ["/"])}
+    return places | {f"by Gateway {gateway.lstrip('/')}" for gateway in gateways}
+
+
+def _of_service(data: Mapping[str, Any]) -> set[str]:
+    spec = mapping(data.get("spec"))
+    kind = spec.get("type")
+    if kind not in ("LoadBalancer", "NodePort"):
+        return {f"address {address}" for address in _texts(spec.get("externalIPs"))}
+    ranges = _texts(spec.get("loadBalancerSourceRanges")) or ["everywhere"]
+    ports = [str(port.get("port")) for port in mappings(spec.get("ports"))]
+    found = {f"port {port} as {kind} from {source}" for port, source in product(ports, ranges)}
+    return found | {f"address {address}" for address in _texts(spec.get("externalIPs"))}

@@ -1,0 +1,171 @@
+"""Of parts of a compose file: the same questions as in Kubernetes, in other words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from renderer.diff.consequences.network import ALL, ANY, Peer, Port, Way, covers, told
+from renderer.diff.consequences.values import Consequence, Pair, at, items, mapping, mappings
+from renderer.diff.consequences.workloads import image_rules
+from renderer.diff.fields import same
+from renderer.diff.objects import COMPOSE, Object
+from renderer.yaml_reader import read
+
+_VARIABLE = re.compile(r"(?<!\$)(?:\$\$)*\$\{([A-Za-z_][A-Za-z0-9_]*)")
+_COMPONENT = "app.kubernetes.io/component"
+
+
+def compose_rules(pair: Pair) -> Iterator[Consequence]:
+    """All of one part."""
+    if pair.object.kind == "volume":
+        if pair.old and (not pair.new or pair.changes):
+            why = "is another one" if pair.new else "is used no more"
+            yield Consequence("data-loss", f"{pair.object.label} {why}")
+    elif pair.object.kind in ("secret", "config") and not pair.old:
+        if pair.object.kind == "secret":
+            yield Consequence("secret", f"{pair.object.name}")
+    elif pair.object.kind == "service":
+        yield from _service(pair)
+
+
+def _service(pair: Pair) -> Iterator[Consequence]:
+    name, before, now = pair.object.name, pair.before, pair.now
+    if pair.old and pair.new and any(change.path[:2] != ("deploy", "replicas") for change in pair.changes):
+        yield Consequence("restart", pair.object.label)
+    if pair.old and pair.new and not same(_replicas(before), _replicas(now)):
+        yield Consequence("scaling", f"{pair.object.label}: replicas {_replicas(before)} → {_replicas(now)}")
+    if pair.old and pair.new and not same(at(before, "deploy", "resources"), at(now, "deploy", "resources")):
+        yield Consequence("resources", name)
+    if pair.new:
+        yield from image_rules(name, before.get("image"), now.get("image"))
+        yield from (Consequence("secret", f"{name}: {one}") for one in sorted(_secrets(now) - _secrets(before)))
+        yield from (Consequence("exposure", f"{name}: {one}") for one in sorted(_ports(now) - _ports(before)))
+        weak = _weak(now) - (_weak(before) if pair.old else set())
+        yield from (Consequence("hardening", f"{name}: {one}") for one in sorted(weak))
+    if pair.old and pair.new:
+        lost = _volumes(before) - _volumes(now)
+        yield from (Consequence("data-loss", f"{name} mounts volume {one} no more") for one in sorted(lost))
+
+
+def _replicas(service: Mapping[str, Any]) -> Any:
+    return at(service, "deploy", "replicas") or 1
+
+
+def _secrets(service: Mapping[str, Any]) -> set[str]:
+    """Secrets by name, variables that come from outside, and files of variables."""
+    found = {str(one if isinstance(one, str) else at(one, "source")) for one in items(service.get("secrets"))}
+    environment = service.get("environment")
+    values = environment.values() if isinstance(environment, dict) else items(environment)
+    found |= {name for value in values if isinstance(value, str) for name in _VARIABLE.findall(value)}
+    files = service.get("env_file")
+    files = files if isinstance(files, list) else [files] if files else []
+    return found | {str(one if isinstance(one, str) else at(one, "path")) for one in files}
+
+
+def _ports(service: Mapping[str, Any]) -> set[str]:
+    found = set()
+    for port in items(service.get("ports")):
+        if isinstance(port, dict):
+            published, address = port.get("published"), port.get("host_ip")
+        else:
+            address, published = _short(str(port))
+        found.add(f"port {published or 'of any number'} on {address or '0.0.0.0'}")  # noqa: S104 - told, not bound
+    return found | ({"the network of the machine"} if service.get("network_mode") == "host" else set())
+
+
+def _short(port: str) -> tuple[str, str]:
+    """``127.0.0.1:80:8080/tcp`` is an address and a published port."""
+    rest, _, _ = port.rpartition(":")
+    address, _, published = rest.rpartition(":")
+    return address, published
+
+
+def _weak(service: Mapping[str, Any]) -> set[str]:
+    options = [str(option).replace("=", ":") for option in items(service.get("security_opt"))]
+    user = str(service.get("user", "0")).partition(":")[0]
+    holds = {
+        "is privileged": service.get("privileged") is not True,
+        "keeps capabilities": "ALL" in [str(name).upper() for name in items(service.get("cap_drop"))],
+        "may gain privileges": bool({"no-new-privileges:true", "no-new-privileges"} & set(options)),
+        "may write to its root file system": service.get("read_only") is True,
+        "runs as user 0": user not in ("0", "root"),
+        "shares the processes of the machine": service.get("pid") != "host" and service.get("ipc") != "host",
+    }
+    found = {weak for weak, held in holds.items() if not held}
+    found |= {f"has capability {name}" for name in items(service.get("cap_add"))}
+    found |= {f"option {option}" for option in options if option.endswith(":unconfined")}
+    binds = [one for one in mappings(service.get("volumes")) if one.get("type") == "bind"]
+    short = [str(one).partition(":")[0] for one in items(service.get("volumes")) if isinstance(one, str)]
+    paths = [str(one.get("source")) for one in binds] + [one for one in short if one.startswith(("/", ".", "~"))]
+    return found | {f"mounts {path} of the machine" for path in paths}
+
+
+def _volumes(service: Mapping[str, Any]) -> set[str]:
+    named = {str(one.get("source")) for one in mappings(service.get("volumes")) if one.get("type") == "volume"}
+    short = [str(one).partition(":")[0] for one in items(service.get("volumes")) if isinstance(one, str)]
+    return named | {one for one in short if not one.startswith(("/", ".", "~"))}
+
+
+# ---------------------------------------------------------------------------------------------
+# Egress: a service is on a network that leads out, or has a proxy with a list of hosts.
+
+
+def compose_egress(old: Iterable[Object], new: Iterable[Object]) -> Iterator[Consequence]:
+    """Of all parts of a server, before and now."""
+    before, now = _egress(old), _egress(new)
+    if now is not None:
+        for way in sorted(way for way in now if not any(covers(was, way) for was in before or ())):
+            yield Consequence("egress", told(way))
+
+
+def _egress(objects: Iterable[Object]) -> set[Way] | None:
+    """All ways out; None where there is no server."""
+    parts = [one for one in objects if one.group == COMPOSE]
+    services = [one for one in parts if one.kind == "service" and _is_server(one.data)]
+    internal = {one.name for one in parts if one.kind == "network" and at(one.data, "internal") is True}
+    if not services:
+        return None
+    if any(_leads_out(mapping(one.data), internal) for one in services):
+        return {(ANY, ALL)}
+    return {way for one in parts for text in _texts(one.data) for way in _allowed(text)}
+
+
+def _is_server(service: Any) -> bool:
+    return at(service, "labels", _COMPONENT) in (None, "mcp-server")
+
+
+def _leads_out(service: Mapping[str, Any], internal: set[str]) -> bool:
+    mode = str(service.get("network_mode", ""))
+    if mode:
+        return not mode.startswith(("none", "service:", "container:"))
+    networks = service.get("networks") or ["default"]
+    return any(str(name) not in internal for name in networks)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _texts(inner)
+
+
+def _allowed(text: str) -> Iterator[Way]:
+    """The hosts that a configuration of Envoy lets through."""
+    if "virtual_hosts:" not in text:
+        return
+    documents, _ = read(text, strict=False, marks=False)
+    for host in (host for document in documents for host in _virtual_hosts(document.data)):
+        if any("direct_response" not in route for route in mappings(host.get("routes"))):
+            for domain in items(host.get("domains")):
+                name, _, port = str(domain).rpartition(":")
+                yield Peer("host", name or str(domain)), Port("TCP", port if name else "*")
+
+
+def _virtual_hosts(data: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(data, dict):
+        yield from mappings(data.get("virtual_hosts"))
+    for inner in data.values() if isinstance(data, dict) else items(data):
+        yield from _virtual_hosts(inner)

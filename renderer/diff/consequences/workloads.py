@@ -1,0 +1,161 @@
+"""Of objects that run something: restart, replacement, image, resources, number, data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+
+from renderer.diff.consequences.values import TEMPLATES, Consequence, Pair, at, containers, mappings, pod_spec
+from renderer.diff.fields import same
+from renderer.quantity import nano
+
+#: Kind to the fields that an API server refuses to change, as patterns of their paths; '!' takes back.
+_IMMUTABLE: Mapping[str, tuple[str, ...]] = {
+    "Deployment": ("spec.selector*",),
+    "DaemonSet": ("spec.selector*",),
+    "ReplicaSet": ("spec.selector*",),
+    "StatefulSet": (
+        "spec.*",
+        "!spec.replicas",
+        "!spec.ordinals*",
+        "!spec.template*",
+        "!spec.updateStrategy*",
+        "!spec.persistentVolumeClaimRetentionPolicy*",
+        "!spec.minReadySeconds",
+        "!spec.revisionHistoryLimit",
+    ),
+    "Job": ("spec.selector*", "spec.template*", "spec.completionMode", "spec.completions", "spec.podFailurePolicy*"),
+    "Pod": ("spec.*", "!spec.containers[[]*].image", "!spec.initContainers[[]*].image", "!spec.activeDeadlineSeconds"),
+    "Service": ("spec.clusterIP", "spec.clusterIPs*"),
+    "PersistentVolumeClaim": ("spec*", "!spec.resources.requests.storage", "!spec.volumeAttributesClassName"),
+    "RoleBinding": ("roleRef*",),
+    "ClusterRoleBinding": ("roleRef*",),
+    "RuntimeClass": ("handler",),
+    "StorageClass": ("provisioner", "parameters*", "reclaimPolicy", "volumeBindingMode"),
+    "PriorityClass": ("value",),
+    "Secret": ("type",),
+}
+_KEEPS_DATA = ("Namespace", "PersistentVolumeClaim", "PersistentVolume", "CustomResourceDefinition")
+_CLAIMS = ("spec", "volumeClaimTemplates")
+
+
+def workload_rules(pair: Pair) -> Iterator[Consequence]:
+    """All of this module."""
+    yield from _replacement(pair)
+    yield from _restart(pair)
+    yield from _images(pair)
+    yield from _resources(pair)
+    yield from _scaling(pair)
+    yield from _data_loss(pair)
+
+
+def _replacement(pair: Pair) -> Iterator[Consequence]:
+    if pair.old and pair.new:
+        fields = list(dict.fromkeys(field for field in _immutable(pair)))
+        if fields:
+            more = f" and {len(fields) - 3} more" if len(fields) > 3 else ""
+            yield Consequence("replacement", f"{pair.object.label}: {', '.join(fields[:3])}{more}")
+
+
+def _immutable(pair: Pair) -> Iterator[str]:
+    kind = pair.object.kind
+    if kind in ("Secret", "ConfigMap") and at(pair.before, "immutable") is True:
+        names = ("data", "stringData", "binaryData", "immutable")
+        yield from (change.path[0] for change in pair.changes if change.path and change.path[0] in names)
+    patterns = _IMMUTABLE.get(kind, ())
+    yield from (change.where for change in pair.changes if _matches(change.where, patterns))
+    if kind == "PersistentVolumeClaim" and _shrinks(pair.before, pair.now):
+        yield "spec.resources.requests.storage"
+
+
+def _matches(where: str, patterns: tuple[str, ...]) -> bool:
+    found = False
+    for pattern in patterns:
+        if fnmatchcase(where, pattern.removeprefix("!")):
+            found = not pattern.startswith("!")
+    return found
+
+
+def _restart(pair: Pair) -> Iterator[Consequence]:
+    path = TEMPLATES.get(pair.object.kind)
+    if pair.object.kind in ("Job", "CronJob") or not (pair.old and pair.new):
+        return  # a job runs once, and a new template holds from the next time on
+    if path and not same(at(pair.before, *path), at(pair.now, *path)):
+        yield Consequence("restart", pair.object.label)
+    if pair.object.kind == "Pod" and any(change.path[:1] == ("spec",) for change in pair.changes):
+        yield Consequence("restart", pair.object.label)
+
+
+def _images(pair: Pair) -> Iterator[Consequence]:
+    kind = pair.object.kind
+    before, now = (containers(pod_spec(kind, data)) for data in (pair.before, pair.now))
+    for name, one in now.items():
+        image = one.get("image")
+        yield from image_rules(f"{pair.object.name}/{name}", at(before.get(name), "image"), image)
+
+
+def image_rules(name: str, before: object, now: object) -> Iterator[Consequence]:
+    """Of one container's image; one that was there before is not told again."""
+    if before == now or not isinstance(now, str):
+        return
+    if before is not None:
+        yield Consequence("image", f"{name}: {before} → {now}")
+    if "@sha256:" not in now:
+        yield Consequence("no-digest", f"{name}: {now}")
+
+
+def _resources(pair: Pair) -> Iterator[Consequence]:
+    kind = pair.object.kind
+    if kind in ("ResourceQuota", "LimitRange") and any(change.path[:1] == ("spec",) for change in pair.changes):
+        yield Consequence("resources", pair.object.label)
+    before, now = (containers(pod_spec(kind, data)) for data in (pair.before, pair.now))
+    for name in before.keys() & now.keys():
+        if not same(before[name].get("resources"), now[name].get("resources")):
+            yield Consequence("resources", f"{pair.object.name}/{name}")
+
+
+def _scaling(pair: Pair) -> Iterator[Consequence]:
+    kind = pair.object.kind
+    scaler = kind in ("HorizontalPodAutoscaler", "PodDisruptionBudget")
+    before, now = at(pair.before, "spec", "replicas"), at(pair.now, "spec", "replicas")
+    if pair.old and pair.new and kind in TEMPLATES and before != now:
+        yield Consequence("scaling", f"{pair.object.label}: replicas {_amount(before)} → {_amount(now)}")
+    elif scaler and (not (pair.old and pair.new) or any(change.path[:1] == ("spec",) for change in pair.changes)):
+        yield Consequence("scaling", pair.object.label)
+
+
+def _amount(value: object) -> str:
+    return "not set" if value is None else str(value)
+
+
+def _data_loss(pair: Pair) -> Iterator[Consequence]:
+    kind, label = pair.object.kind, pair.object.label
+    if kind in _KEEPS_DATA and not pair.new:
+        yield Consequence("data-loss", f"{label} is removed")
+    if kind == "PersistentVolumeClaim" and pair.old and pair.new and any(True for _ in _immutable(pair)):
+        yield Consequence("data-loss", f"{label} must be made anew")
+    if kind == "StatefulSet" and pair.old:
+        yield from _claims(pair)
+
+
+def _claims(pair: Pair) -> Iterator[Consequence]:
+    before, now = (
+        {str(at(claim, "metadata", "name")): claim for claim in mappings(at(data, *_CLAIMS))}
+        for data in (pair.before, pair.now)
+    )
+    for name, claim in before.items():
+        if name not in now:
+            why = "is left behind" if pair.new else "loses its StatefulSet"
+            yield Consequence("data-loss", f"claim {name} of {pair.object.label} {why}")
+        elif _shrinks(claim, now[name]):
+            yield Consequence("data-loss", f"claim {name} of {pair.object.label} shrinks")
+    for event in ("whenDeleted", "whenScaled"):
+        path = ("spec", "persistentVolumeClaimRetentionPolicy", event)
+        if before and at(pair.now, *path) == "Delete" != at(pair.before, *path):
+            yield Consequence("data-loss", f"{pair.object.label} deletes its claims ({event})")
+
+
+def _shrinks(before: object, now: object) -> bool:
+    path = ("spec", "resources", "requests", "storage")
+    sizes = [nano(value) if isinstance(value := at(data, *path), str) else None for data in (before, now)]
+    return sizes[0] is not None and sizes[1] is not None and sizes[1] < sizes[0]

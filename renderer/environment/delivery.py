@@ -1,0 +1,154 @@
+"""The frozen values of ``spec.delivery``: who brings a tree into a cluster, and what they must know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from renderer.errors import DocumentPath, Fault
+from renderer.model import JSON
+
+
+class Kustomize(NamedTuple):
+    """An overlay on a base without environment; there is nothing to say of it."""
+
+    type: Literal["kustomize"] = "kustomize"
+
+
+class ArgoCD(NamedTuple):
+    """An Application; with ``clusters`` or ``cluster_labels`` an ApplicationSet, and no ``destination``."""
+
+    repo_url: str
+    revision: str
+    path: str
+    name: str
+    namespace: str
+    project: str
+    destination: Mapping[str, str] | None
+    clusters: Sequence[Mapping[str, str]] | None
+    cluster_labels: Mapping[str, str] | None
+    automated: bool
+    prune: bool
+    self_heal: bool
+    sync_options: Sequence[str]
+    sync_waves: bool
+    finalizer: str | None
+    type: Literal["argocd"] = "argocd"
+
+    @property
+    def is_set(self) -> bool:
+        """Whether there are many clusters."""
+        return self.destination is None
+
+
+class Flux(NamedTuple):
+    """A Kustomization of Flux, and its ``source`` (kind, url, …) where that is rendered too."""
+
+    path: str
+    name: str
+    namespace: str
+    source_ref: Mapping[str, str]
+    source: Mapping[str, JSON] | None
+    interval: str
+    retry_interval: str | None
+    timeout: str
+    prune: bool
+    wait: bool
+    depends_on: Sequence[Mapping[str, str]]
+    service_account: str | None
+    type: Literal["flux"] = "flux"
+
+
+Delivery: TypeAlias = Kustomize | ArgoCD | Flux
+
+_FINALIZERS = {
+    "foreground": "resources-finalizer.argocd.argoproj.io",
+    "background": "resources-finalizer.argocd.argoproj.io/background",
+}
+
+
+def make_delivery(data: Mapping[str, Any], environment: str) -> Delivery | None:
+    """From valid data with defaults; None where nobody is told of the tree."""
+    name = data.get("name", f"mcp-{environment}")
+    if data["type"] == "argocd":
+        return _argocd(data, name)
+    if data["type"] == "flux":
+        return _flux(data, name)
+    return Kustomize() if data["type"] == "kustomize" else None
+
+
+def _argocd(data: Mapping[str, Any], name: str) -> ArgoCD:
+    clusters, policy = data.get("clusters", {}), data["syncPolicy"]
+    return ArgoCD(
+        repo_url=data["repoURL"],
+        revision=data["targetRevision"],
+        path=data["path"],
+        name=name,
+        namespace=data["namespace"],
+        project=data["project"],
+        destination=data.get("destination"),
+        clusters=clusters.get("list"),
+        cluster_labels=clusters.get("labels"),
+        automated=policy["automated"],
+        prune=policy["prune"],
+        self_heal=policy["selfHeal"],
+        sync_options=policy["syncOptions"],
+        sync_waves=data["syncWaves"],
+        finalizer=_FINALIZERS.get(data["finalizer"]),
+    )
+
+
+def _flux(data: Mapping[str, Any], name: str) -> Flux:
+    source = data.get("source")
+    return Flux(
+        path=data["path"],
+        name=name,
+        namespace=data["namespace"],
+        source_ref={"kind": source["kind"], "name": name} if source else data["sourceRef"],
+        source=source,
+        interval=data["interval"],
+        retry_interval=data.get("retryInterval"),
+        timeout=data["timeout"],
+        prune=data["prune"],
+        wait=data["wait"],
+        depends_on=data["dependsOn"],
+        service_account=data.get("serviceAccount"),
+    )
+
+
+# ---------------------------------------------------------------------------------------------
+# What no schema can say.
+
+_HERE: DocumentPath = ("spec", "delivery")
+
+
+def delivery_faults(delivery: Delivery | None, environment: str, target: str) -> Iterator[Fault]:
+    """What is wrong with a delivery in its environment."""
+    if delivery is None:
+        return
+    if target != "kubernetes":
+        message = f"{delivery.type} brings manifests into a cluster, and {target} has none"
+        hint = "write 'type: none', or choose the target kubernetes"
+        yield Fault((*_HERE, "type"), "environment/delivery-target", message, hint)
+    elif not isinstance(delivery, Kustomize):
+        yield from _misplaced(delivery.path, f"{environment}/{target}")
+        if isinstance(delivery, ArgoCD):
+            yield from _repeated_clusters(delivery)
+
+
+def _misplaced(path: str, folder: str) -> Iterator[Fault]:
+    """Any other folder holds nothing, another environment, or the delivery itself."""
+    if path != folder and not path.endswith(f"/{folder}"):
+        message = f"the manifests of this environment are in a folder {folder}"
+        hint = f"write the folder of --out in the repository, and then {folder}"
+        yield Fault((*_HERE, "path"), "environment/delivery-path", message, hint)
+
+
+def _repeated_clusters(delivery: ArgoCD) -> Iterator[Fault]:
+    seen: set[str] = set()
+    for i, cluster in enumerate(delivery.clusters or ()):
+        if cluster["name"] in seen:
+            message = f"two clusters are called '{cluster['name']}': their Applications would have one name"
+            path = (*_HERE, "clusters", "list", i, "name")
+            yield Fault(path, "environment/duplicate-cluster", message, "rename one of them")
+        seen.add(cluster["name"])

@@ -1,0 +1,218 @@
+"""From a document of kind Environment to the frozen Environment, or to its faults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from renderer import assets
+from renderer.environment.delivery import delivery_faults, make_delivery
+from renderer.environment.overlay import stamped
+from renderer.environment.values import Environment, Merge, Selector
+from renderer.errors import DocumentPath, Fault, Problem, Severity, errors_in
+from renderer.images import Images, parse
+from renderer.model import JSON, NamespaceRules, Options, Source
+from renderer.policy.catalogue import RULES
+from renderer.resolve.defaults import compile_defaults
+from renderer.schemas import Schema
+
+KIND = "Environment"
+_PREFIX = "policy/"
+
+
+def is_environment(source: Source) -> bool:
+    """Whether the document is, or was meant to be, of kind Environment."""
+    kind = source.data.get("kind")
+    if kind in (KIND, "McpServer") or not isinstance(kind, str):
+        return kind == KIND
+    from renderer.schemas.wording import did_you_mean  # only a mistake needs it
+
+    return did_you_mean(kind, [KIND, "McpServer"]) == KIND
+
+
+def make_environments(sources: Sequence[Source]) -> tuple[list[Environment], list[Problem]]:
+    """The environments that hold, in the order of the input, and all Problems with the others."""
+    environments: dict[str, Environment] = {}
+    problems: list[Problem] = []
+    for source in sources:
+        found = [source.problem(fault) for fault in _schema().faults(source.data, "schema")]
+        if not found:
+            environment = _environment(source)
+            found = [source.problem(fault) for fault in _faults(environment)]
+            if environment.name in environments:
+                found.append(_twice(environment, environments[environment.name]))
+            elif not errors_in(found):
+                environments[environment.name] = environment
+        problems += found
+    return list(environments.values()), problems
+
+
+def _twice(environment: Environment, other: Environment) -> Problem:
+    path: DocumentPath = ("metadata", "name")
+    there = other.source.place(path)
+    message = f"two environments are called '{environment.name}'; the other one: {there}"
+    fault = Fault(path, "environment/duplicate-name", message, "names are unique in a run: rename one of them")
+    return environment.source.problem(fault)._replace(related=(there,))
+
+
+@cache
+def _schema() -> Schema:
+    return Schema(assets.schema("environment"))
+
+
+@cache
+def _fill() -> Callable[[JSON], JSON]:
+    return compile_defaults(assets.schema("environment"))
+
+
+def _environment(source: Source) -> Environment:
+    filled: Any = _fill()(source.data)
+    spec, servers = filled["spec"], filled["spec"]["servers"]
+    marks = stamped(source.marks, source.file) if source.marks else None
+    return Environment(
+        source=source._replace(marks=marks),
+        name=filled["metadata"]["name"],
+        target=spec["target"],
+        options=_options(spec),
+        levels={_rule(name): level for name, level in spec["policies"].items()},
+        include=_selectors(servers["include"], "include") if "include" in servers else None,
+        exclude=_selectors(servers["exclude"], "exclude"),
+        defaults=Merge(("spec", "defaults"), spec["defaults"]) if "defaults" in spec else None,
+        patches=tuple(_patch(i, item) for i, item in enumerate(spec["patches"])),
+        images=Images(
+            spec["images"]["registryMirrors"],
+            {parse(name).name: version for name, version in spec["images"]["pins"].items()},
+        ),
+        delivery=make_delivery(spec["delivery"], filled["metadata"]["name"]),
+    )
+
+
+def _options(spec: dict[str, Any]) -> Options:
+    namespace = spec["namespace"]
+    security = namespace["podSecurity"]
+    return Options(
+        namespace=namespace["name"],
+        kubernetes_version=spec["kubernetesVersion"],
+        create_namespace=namespace["create"],
+        network_policy_provider=spec["networkPolicy"]["provider"],
+        namespace_rules=NamespaceRules(
+            enforce=security["enforce"],
+            warn=security["warn"],
+            version=security.get("version"),
+            quota=_quota(namespace.get("quota")),
+            limits=namespace.get("limitRange"),
+        ),
+        sync_waves=spec["delivery"].get("syncWaves", False),
+    )
+
+
+def _quota(quota: Mapping[str, Any] | None) -> dict[str, str] | None:
+    """As a ResourceQuota names them."""
+    if quota is None:
+        return None
+    named = {"pods": "pods", "claims": "persistentvolumeclaims", "storage": "requests.storage"}
+    hard = {word: str(quota[name]) for name, word in named.items() if name in quota}
+    for part in ("requests", "limits"):
+        hard |= {f"{part}.{resource}": amount for resource, amount in quota.get(part, {}).items()}
+    return hard
+
+
+def _selectors(items: Sequence[Mapping[str, Any]], field: str) -> tuple[Selector, ...]:
+    return tuple(_selector(item, ("spec", "servers", field, i)) for i, item in enumerate(items))
+
+
+def _selector(item: Mapping[str, Any], path: DocumentPath) -> Selector:
+    return Selector(path, item.get("name"), item.get("glob"), item.get("labels"))
+
+
+def _patch(index: int, item: Mapping[str, Any]) -> Merge:
+    path: DocumentPath = ("spec", "patches", index)
+    return Merge((*path, "merge"), item["merge"], _selector(item["select"], (*path, "select")))
+
+
+def _rule(name: str) -> str:
+    return name if name.startswith(_PREFIX) else f"{_PREFIX}{name}"
+
+
+# ---------------------------------------------------------------------------------------------
+# What no schema can say.
+
+
+def _faults(environment: Environment) -> Iterator[Fault]:
+    for rule in (_reserved_namespace, _unknown_versions, _unknown_policies, _repeated_pins, _not_rendered):
+        yield from rule(environment)
+    yield from delivery_faults(environment.delivery, environment.name, environment.target)
+
+
+def _reserved_namespace(environment: Environment) -> Iterator[Fault]:
+    options = environment.options
+    name = options.namespace
+    if options.create_namespace and (name == "default" or name.startswith("kube-")):
+        yield Fault(
+            ("spec", "namespace", "name"),
+            "environment/reserved-namespace",
+            f"the namespace {name} belongs to the cluster: rendered, it would get new labels, and pods that are not "
+            f"'{options.namespace_rules.enforce}' would be refused in it",
+            "choose another name, or say 'create: false'",
+        )
+
+
+def _unknown_versions(environment: Environment) -> Iterator[Fault]:
+    options = environment.options
+    security: DocumentPath = ("spec", "namespace", "podSecurity", "version")
+    places = ((("spec", "kubernetesVersion"), options.kubernetes_version), (security, options.namespace_rules.version))
+    if not any(environment.given(*map(str, path)) for path, _ in places):
+        return
+    from renderer.check.kubernetes_schema import versions  # the default is known to be there
+
+    for path, version in places:
+        if version is not None and version not in versions():
+            message = f"no schemas are known of Kubernetes {version}"
+            yield Fault(path, "environment/kubernetes-version", message, f"there is: {', '.join(versions())}")
+
+
+def _unknown_policies(environment: Environment) -> Iterator[Fault]:
+    document: Any = environment.source.data
+    for name in document.get("spec", {}).get("policies", {}):
+        if _rule(name) not in RULES:
+            from renderer.schemas.wording import suggestion
+
+            path: DocumentPath = ("spec", "policies", name)
+            message = f"no policy rule is called '{name}'{suggestion(_rule(name), RULES)}"
+            yield Fault(path, "environment/unknown-policy", message, "docs/rules.md lists them", at_key=True)
+
+
+def _repeated_pins(environment: Environment) -> Iterator[Fault]:
+    """``redis`` and ``docker.io/library/redis`` are one image."""
+    document: Any = environment.source.data
+    seen: dict[str, str] = {}
+    for name in document.get("spec", {}).get("images", {}).get("pins", {}):
+        other = seen.setdefault(parse(name).name, name)
+        if other != name:
+            path: DocumentPath = ("spec", "images", "pins", name)
+            message = f"this is the same image as '{other}'"
+            yield Fault(path, "environment/duplicate-pin", message, "keep one of them", at_key=True)
+
+
+_ONLY_IN_A_CLUSTER = {
+    "namespace": "compose has no namespaces",
+    "kubernetesVersion": "compose is no cluster",
+    "networkPolicy": "compose has networks of its own, and a proxy for egress to hosts",
+}
+
+
+def _not_rendered(environment: Environment) -> Iterator[Fault]:
+    """What the environment says and its target does not render: never dropped in silence."""
+    if environment.target == "compose":
+        for field, reason in _ONLY_IN_A_CLUSTER.items():
+            if environment.given("spec", field):
+                yield _unrendered(("spec", field), f"not rendered for compose: {reason}")
+    elif not environment.options.create_namespace and environment.given("spec", "namespace", "podSecurity"):
+        message = "not rendered: the labels of a namespace that is not created here are somebody else's"
+        yield _unrendered(("spec", "namespace", "podSecurity"), message)
+
+
+def _unrendered(path: DocumentPath, message: str) -> Fault:
+    hint = "remove it, or choose a target that has it"
+    return Fault(path, "environment/not-rendered", message, hint, Severity.WARNING, at_key=True)

@@ -1,0 +1,81 @@
+"""Which servers a selector means, and what to say when it means none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+
+from renderer.environment.values import Environment, Selector
+from renderer.errors import Fault
+from renderer.model import Source
+
+
+def name_of(source: Source) -> str:
+    """The server's name; empty where a faulty document has none."""
+    metadata = source.data.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+def labels_of(source: Source) -> Mapping[str, object]:
+    """The server's own labels."""
+    metadata = source.data.get("metadata")
+    labels = metadata.get("labels") if isinstance(metadata, dict) else None
+    return labels if isinstance(labels, dict) else {}
+
+
+def selects(selector: Selector, source: Source) -> bool:
+    """Whether all that the selector says holds for the server."""
+    name, labels = name_of(source), labels_of(source)
+    return (
+        selector.name in (None, name)
+        and (selector.glob is None or fnmatchcase(name, selector.glob))
+        and all(labels.get(key) == value for key, value in (selector.labels or {}).items())
+    )
+
+
+def members(environment: Environment, sources: Sequence[Source]) -> list[Source]:
+    """The servers of the environment, in the order of the input."""
+    chosen = [s for s in sources if environment.include is None or _any(environment.include, s)]
+    return [s for s in chosen if not _any(environment.exclude, s)]
+
+
+def _any(selectors: Iterable[Selector], source: Source) -> bool:
+    return any(selects(selector, source) for selector in selectors)
+
+
+def no_match(selector: Selector, there: Sequence[Source], everywhere: Sequence[Source]) -> Fault:
+    """The Fault of a selector that selects nobody of ``there``, with what was most likely meant."""
+    if any(selects(selector, source) for source in everywhere):
+        hint = "the server is in the input, but not in this environment: see spec.servers"
+    else:
+        hint = _suggestion(selector, there)
+    return Fault(selector.path, "environment/selects-nothing", f"no server {_words(selector)}", hint)
+
+
+def _words(selector: Selector) -> str:
+    words = [f"is called '{selector.name}'"] if selector.name is not None else []
+    words += [f"has a name that fits '{selector.glob}'"] if selector.glob is not None else []
+    pairs = ", ".join(f"{key}: {value}" for key, value in (selector.labels or {}).items())
+    words += [f"has the labels {{{pairs}}}"] if pairs else []
+    return " and ".join(words)
+
+
+def _suggestion(selector: Selector, there: Sequence[Source]) -> str:
+    from renderer.schemas.wording import did_you_mean  # only a mistake needs it
+
+    names = sorted(filter(None, map(name_of, there)))
+    pairs = sorted({f"{key}: {value}" for source in there for key, value in labels_of(source).items()})
+    wanted = [f"{key}: {value}" for key, value in (selector.labels or {}).items()]
+    near = [did_you_mean(selector.name, names)] if selector.name is not None else []
+    near += [did_you_mean(pair, pairs) for pair in wanted if pair not in pairs]
+    found = [word for word in near if word]
+    if found:
+        return f"did you mean '{found[0]}'?"
+    known, what = (pairs, "labels") if wanted and selector.name is None else (names, "servers")
+    return f"{what} of the input: {_listed(known)}" if known else f"the input has no {what}"
+
+
+def _listed(words: Sequence[str], most: int = 12) -> str:
+    more = f" and {len(words) - most} more" if len(words) > most else ""
+    return ", ".join(words[:most]) + more

@@ -1,0 +1,63 @@
+"""References to images, and what an environment puts in their place: another registry, one exact version.
+
+The same for every image: those of specs, and those that mcpctl pins itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+#: The registry of an image that names none, and the folder of its own images there.
+DOCKER_HUB, _LIBRARY = "docker.io", "library"
+_DIGEST = "sha256:"
+
+
+class Reference(NamedTuple):
+    """An image in full: ``registry/path``, and ``:tag``, ``@digest`` or both as ``version`` (empty for none)."""
+
+    registry: str
+    path: str
+    version: str
+
+    @property
+    def name(self) -> str:
+        """Without tag and digest, always with the registry: how two references are compared."""
+        return f"{self.registry}/{self.path}"
+
+
+def parse(image: str) -> Reference:
+    """The reference with what it leaves unsaid: ``redis:7`` is ``docker.io/library/redis:7``."""
+    name, at, digest = image.partition("@")
+    folder, slash, last = name.rpartition("/")
+    last, colon, tag = last.partition(":")
+    registry, _, rest = f"{folder}{slash}{last}".partition("/")
+    if not (rest and ("." in registry or ":" in registry or registry == "localhost")):
+        registry, rest = DOCKER_HUB, f"{folder}{slash}{last}"
+    if registry == DOCKER_HUB and "/" not in rest:
+        rest = f"{_LIBRARY}/{rest}"
+    return Reference(registry, rest, f"{colon}{tag}{at}{digest}")
+
+
+class Images(NamedTuple):
+    """What takes the place of images: registries by ``mirrors``, versions by ``pins`` (by full name)."""
+
+    mirrors: Mapping[str, str]
+    pins: Mapping[str, str]
+
+    def of(self, image: str) -> str:
+        """The image that runs; unchanged where nothing is said of it. A pin goes by the name before the mirror."""
+        reference = parse(image)
+        pin, mirror = self.pins.get(reference.name), self.mirrors.get(reference.registry)
+        if pin is None and mirror is None:
+            return image
+        version = reference.version if pin is None else _version(pin)
+        return f"{mirror or reference.registry}/{reference.path}{version}"
+
+
+#: Every image is what it says.
+AS_WRITTEN = Images({}, {})
+
+
+def _version(pin: str) -> str:
+    return f"@{pin}" if pin.startswith(_DIGEST) else f":{pin}"

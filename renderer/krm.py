@@ -1,0 +1,262 @@
+"""Rendering as a KRM function: resources in, the same resources and what they render to out.
+
+https://github.com/kubernetes-sigs/kustomize/blob/master/cmd/config/docs/api-conventions/functions-spec.md
+"""
+
+from __future__ import annotations
+
+import posixpath
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from io import BytesIO
+from typing import Any, NamedTuple
+
+from renderer import pipeline
+from renderer.errors import InputInvalid, Place, Problem, Severity, errors_in, excerpt
+from renderer.model import JSON, Options
+from renderer.registry import target
+from renderer.yaml_reader import OUTPUT_LIMITS, read
+from renderer.yaml_writer import block
+
+API_VERSION = "config.kubernetes.io/v1"
+SPEC_API = "mcpctl.io/v1alpha1"
+KINDS = ("McpServer", "Environment")
+#: Of the files that orchestrators keep resources in. Not the users' own, and so not of what is rendered.
+_INTERNAL = ("config.kubernetes.io/", "internal.config.kubernetes.io/", "config.k8s.io/", "internal.kpt.dev/")
+_LOCAL = "config.kubernetes.io/local-config"
+_MANAGED = "mcpctl.io/managed"
+_STDIN = "<stdin>"
+
+Item = dict[str, Any]
+
+
+class ResourceList(NamedTuple):
+    """What a function is called with."""
+
+    items: list[Item]
+    config: Item | None = None
+
+
+class Answer(NamedTuple):
+    """What it answers. ``results`` are the Problems, in the form that orchestrators know."""
+
+    items: list[Item]
+    problems: list[Problem]
+    results: list[dict[str, JSON]]
+
+
+def read_list(text: bytes) -> ResourceList:
+    """The one ResourceList of standard input; InputInvalid where it is something else."""
+    found = read_items(text, _STDIN)
+    if len(found) != 1 or (found[0].get("apiVersion"), found[0].get("kind")) != (API_VERSION, "ResourceList"):
+        raise _not_a_list(f"expected one ResourceList of {API_VERSION}")
+    items, config = found[0].get("items"), found[0].get("functionConfig")
+    items = [] if items is None else items
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise _not_a_list("items must be a list of resources")
+    if config is not None and not isinstance(config, dict):
+        raise _not_a_list("functionConfig must be a resource")
+    return ResourceList(items, config)
+
+
+def read_items(text: bytes, file: str) -> list[Item]:
+    """The resources of a YAML stream; InputInvalid where it holds something else."""
+    documents, findings = read(text, strict=False, limits=OUTPUT_LIMITS)
+    problems = [Problem(Place(file, line, column), "", *fault[1:4]) for line, column, fault in findings]
+    problems += [
+        Problem(Place(file, document.line), "", "krm/input", "a resource must be a mapping")
+        for document in documents
+        if document.data is not None and not isinstance(document.data, dict)
+    ]
+    if problems:
+        raise InputInvalid("what was given is no resource that a function can take", problems)
+    return [document.data for document in documents if isinstance(document.data, dict)]
+
+
+def is_spec(item: Mapping[str, Any]) -> bool:
+    """Whether it is ours to render."""
+    return item.get("apiVersion") == SPEC_API and item.get("kind") in KINDS
+
+
+def answer(given: ResourceList, options: Options, environment: str = "") -> Answer:
+    """The items, and in place or behind them what the specs among them (and in functionConfig) render to.
+
+    An Environment among them holds instead of ``options``; of several the one called ``environment``. With an error
+    the items are answered as they came.
+    """
+    specs = [item for item in given.items if is_spec(item)]
+    sources = [given.config, *specs] if given.config and is_spec(given.config) else specs
+    if not sources:
+        hint = "give a McpServer as an item or as the functionConfig"
+        message = "there is no spec, so nothing is rendered"
+        nothing = Problem(Place(_STDIN), "", "krm/nothing", message, hint, Severity.WARNING)
+        return Answer(given.items, [nothing], [_result(nothing, [], [])])
+    stream, starts = _stream(sources)
+    output = _rendered(pipeline.read_inputs(["-"], BytesIO(stream)), options, environment)
+    problems = list(output.problems)
+    items = given.items
+    if not errors_in(problems):
+        paths = _paths(sources)
+        rendered = [(_parsed(document.text), _path(document.path, paths)) for document in output.documents]
+        items, clashes = _merged(given.items, rendered)
+        problems += clashes
+    results = [_result(problem, sources, starts) for problem in problems]
+    told = [_at_its_item(problem, sources, starts) for problem in problems]
+    return Answer(given.items if errors_in(problems) else items, told, results)
+
+
+def _rendered(inputs: pipeline.Inputs, options: Options, environment: str) -> pipeline.Output:
+    if not (inputs.environments or environment) or errors_in(inputs.problems):
+        return pipeline.render(pipeline.plain(inputs), target("kubernetes"), options)
+    chosen = [each for each in inputs.environments if environment in ("", each.name)]
+    if len(chosen) == 1 and chosen[0].target == "kubernetes":
+        return pipeline.render_run(pipeline.runs_for(inputs, chosen)[0], target("kubernetes"))
+    names = ", ".join(sorted(each.name for each in inputs.environments)) or "none"
+    message = f"one environment with the target kubernetes is rendered here, and there is: {names}"
+    hint = "name the right one in the functionConfig, as data.environment"
+    return pipeline.Output((), (Problem(Place(_STDIN), "", "krm/environment", message, hint),))
+
+
+def as_yaml(found: Answer, config: Item | None) -> str:
+    """The ResourceList of an answer."""
+    data: dict[str, JSON] = {"apiVersion": API_VERSION, "kind": "ResourceList"}
+    data |= {"functionConfig": config} if config is not None else {}
+    data |= {"items": [*found.items]}
+    data |= {"results": [*found.results]} if found.results else {}
+    return block(data, 0) + "\n"
+
+
+def _not_a_list(message: str) -> InputInvalid:
+    hint = "call 'mcpctl krm' as a function of kustomize or kpt, or give a file as CONFIG"
+    return InputInvalid("standard input is not what a KRM function is given", [_problem_at(message, hint)])
+
+
+def _problem_at(message: str, hint: str = "") -> Problem:
+    return Problem(Place(_STDIN), "", "krm/input", message, hint)
+
+
+def _stream(sources: Sequence[Item]) -> tuple[bytes, list[int]]:
+    """The specs as one file, and the line on which each begins."""
+    text, starts, line = [], [], 1
+    for source in sources:
+        written = f"---\n{block(_without_internals(source), 0)}\n"
+        text.append(written)
+        starts.append(line)
+        line += written.count("\n")
+    return "".join(text).encode(), starts
+
+
+def _without_internals(source: Item) -> Item:
+    metadata = _mapping(source.get("metadata"))
+    annotations = metadata.get("annotations")
+    if not isinstance(annotations, dict):
+        return source
+    own = {key: value for key, value in annotations.items() if not key.startswith(_INTERNAL)}
+    rest = {key: value for key, value in metadata.items() if key != "annotations"}
+    return {**source, "metadata": {**rest, "annotations": own} if own else rest}
+
+
+def _parsed(text: str) -> Item:
+    data = read(text, strict=False, limits=OUTPUT_LIMITS, marks=False)[0][0].data
+    assert isinstance(data, dict)  # checked already
+    return data
+
+
+def _paths(sources: Iterable[Item]) -> dict[str, str]:
+    """The folder of each server's spec, by its name; of all, under the empty name, the first one's."""
+    folders: dict[str, str] = {}
+    for source in sources:
+        folder = posixpath.dirname(_annotation(source, "path"))
+        folders.setdefault("", folder)
+        if source["kind"] == "McpServer":
+            folders[source["metadata"]["name"]] = folder
+    return folders
+
+
+def _path(path: str, folders: Mapping[str, str]) -> str:
+    server = path.split("/")[0]
+    return posixpath.join(folders.get(server, folders[""]), path)
+
+
+def _annotation(item: Mapping[str, Any], name: str) -> str:
+    found = _mapping(_mapping(item.get("metadata")).get("annotations"))
+    value = found.get(f"internal.config.kubernetes.io/{name}") or found.get(f"config.kubernetes.io/{name}")
+    return value if isinstance(value, str) else ""
+
+
+def _merged(items: Sequence[Item], rendered: Iterable[tuple[Item, str]]) -> tuple[list[Item], list[Problem]]:
+    """Rendered objects in place of what an earlier call made, new ones behind all; specs marked as local."""
+    merged = [_with_annotations(item, {_LOCAL: "true"}) if is_spec(item) else item for item in items]
+    places = {_identity(item): index for index, item in enumerate(merged)}
+    problems = []
+    for made, path in rendered:
+        index = places.get(_identity(made))
+        if index is None:
+            origin = {"path": path, "index": "0"}
+            annotations = {f"{prefix}{name}": value for prefix in _INTERNAL[:2] for name, value in origin.items()}
+            merged.append(_with_annotations(made, annotations))
+        elif _mapping(merged[index]["metadata"].get("labels")).get(_MANAGED) == "true":
+            merged[index] = _with_annotations(made, _internals(merged[index]))
+        else:
+            problems.append(_clash(merged[index]))
+    return merged, problems
+
+
+def _clash(item: Item) -> Problem:
+    place = Place(_annotation(item, "path") or _STDIN)
+    message = f"{item['kind']} {item['metadata'].get('name')} is there already, and mcpctl did not make it"
+    return Problem(place, "", "krm/foreign", message, "rename the server, or remove the other", in_output=True)
+
+
+def _internals(item: Item) -> dict[str, JSON]:
+    annotations = _mapping(item["metadata"].get("annotations"))
+    return {key: value for key, value in annotations.items() if key.startswith(_INTERNAL)}
+
+
+def _with_annotations(item: Item, annotations: Mapping[str, JSON]) -> Item:
+    metadata = item["metadata"]
+    return {**item, "metadata": {**metadata, "annotations": {**_mapping(metadata.get("annotations")), **annotations}}}
+
+
+def _mapping(value: Any) -> Item:
+    return value if isinstance(value, dict) else {}
+
+
+def _identity(item: Item) -> tuple[str, ...]:
+    known = _mapping(item.get("metadata"))
+    group = str(item.get("apiVersion")).rpartition("/")[0]
+    return group, str(item.get("kind")), str(known.get("namespace") or ""), str(known.get("name"))
+
+
+def _at_its_item(problem: Problem, sources: Sequence[Item], starts: Sequence[int]) -> Problem:
+    """The lines are those of no file that anybody has: the item's own file, or else its kind and name, is told."""
+    if problem.place.file != _STDIN or not problem.place.line:
+        return problem
+    source = sources[bisect_right(starts, problem.place.line) - 1]
+    name = excerpt(str(_mapping(source.get("metadata")).get("name")))
+    file = excerpt(_annotation(source, "path"), 4096) or f"{source['kind']}/{name}"
+    return problem._replace(place=Place(file), related=())
+
+
+def _result(problem: Problem, sources: Sequence[Item], starts: Sequence[int]) -> dict[str, JSON]:
+    text = f"{problem.message}; {problem.hint}" if problem.hint else problem.message
+    result: dict[str, JSON] = {"message": text, "severity": str(problem.severity), "tags": {"rule": problem.rule}}
+    place = problem.place
+    if place.file == _STDIN and place.line and starts:
+        source = sources[bisect_right(starts, place.line) - 1]
+        result |= _about(source)
+    elif place.file != _STDIN:
+        result["file"] = {"path": place.file}
+    if problem.path:
+        result["field"] = {"path": problem.path}
+    return result
+
+
+def _about(source: Item) -> dict[str, JSON]:
+    """Which resource a result is about, and which file it came from."""
+    name = _mapping(source.get("metadata")).get("name")
+    about: dict[str, JSON] = {"resourceRef": {"apiVersion": SPEC_API, "kind": source["kind"], "name": str(name or "")}}
+    if path := _annotation(source, "path"):
+        index = _annotation(source, "index")
+        about["file"] = {"path": path, "index": int(index) if index.isdecimal() and len(index) < 9 else 0}
+    return about

@@ -1,0 +1,133 @@
+"""``spec.delivery`` on the command line: what is in the tree, what is taken out of it, what must be there first."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from renderer.errors import Exit
+from tests.cli.commands import GOOD, Mcpctl
+from tests.oracles import kustomized
+
+HEAD = "apiVersion: mcpctl.io/v1alpha1\nkind: Environment\nmetadata: {name: prod}\nspec:\n  namespace: {name: prod}\n"
+TYPES = {
+    "none": "{type: none}",
+    "kustomize": "{type: kustomize}",
+    "argocd": "{type: argocd, repoURL: 'https://git.example.com/deploy.git', path: tree/prod/kubernetes}",
+    "flux": "{type: flux, path: tree/prod/kubernetes}",
+}
+OBJECTS = {
+    "none": set(),
+    "kustomize": {"kustomization.yaml", "namespace.added.yaml", "demo/deployment.patch.yaml"},
+    "argocd": {"application.yaml", "PREREQUISITES.md"},
+    "flux": {"flux.yaml", "PREREQUISITES.md"},
+}
+
+
+@pytest.fixture(autouse=True)
+def _inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "specs").mkdir()
+    monkeypatch.chdir(tmp_path)
+    Path("specs/demo.yaml").write_text(GOOD)
+
+
+def deliver(kind: str) -> None:
+    Path("specs/prod.yaml").write_text(f"{HEAD}  delivery: {TYPES[kind]}\n")
+
+
+def below(folder: str) -> set[str]:
+    root = Path("tree") / folder
+    return {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_the_tree_has_what_delivers_it_and_holds(kind: str, mcpctl: Mcpctl) -> None:
+    deliver(kind)
+    assert mcpctl("render", "specs", "--out", "tree").code == Exit.FINE
+    assert below("prod/delivery") >= OBJECTS[kind]
+    assert bool(OBJECTS[kind]) is bool(below("prod/delivery"))
+    assert mcpctl("render", "specs", "--out", "tree", "--check").code == Exit.FINE
+
+
+@pytest.mark.parametrize(("before", "kind"), [("flux", "none"), ("flux", "argocd"), ("kustomize", "none")])
+def test_what_delivered_before_is_taken_out(before: str, kind: str, mcpctl: Mcpctl) -> None:
+    """An overlay has a copy of the Namespace, which is no reason to ask about its data."""
+    deliver(before)
+    assert mcpctl("render", "specs", "--out", "tree").code == Exit.FINE
+    deliver(kind)
+    assert mcpctl("render", "specs", "--out", "tree", "--check").code == Exit.DIFFERENT
+    assert mcpctl("render", "specs", "--out", "tree").code == Exit.FINE
+    assert below("prod/delivery") == OBJECTS[kind]
+
+
+def test_a_part_of_the_specs_keeps_what_delivers_all(mcpctl: Mcpctl) -> None:
+    """A health check for each workload, also of the specs that were not passed."""
+    deliver("flux")
+    Path("specs/other.yaml").write_text(GOOD.replace("demo", "other"))
+    assert mcpctl("render", "specs", "--out", "tree").code == Exit.FINE
+    before = Path("tree/prod/delivery/flux.yaml").read_bytes()
+    assert b"name: mcp-other\n" in before
+    Path("specs/demo.yaml").write_text(GOOD.replace("replicas: 1", "replicas: 2"))
+    assert mcpctl("render", "--out", "tree", "--part-of", "specs", "specs/demo.yaml").code == Exit.FINE
+    assert Path("tree/prod/delivery/flux.yaml").read_bytes() == before
+    assert mcpctl("render", "specs", "--out", "tree", "--check").code == Exit.FINE
+
+
+def test_an_overlay_comes_with_its_base(mcpctl: Mcpctl) -> None:
+    deliver("kustomize")
+    run = mcpctl("render", "specs", "--out", "tree")
+    assert run.code == Exit.FINE
+    assert ".mcpctl.json" in below("kubernetes")
+    assert "1 environment" in run.err + run.out
+    built = {
+        (one["kind"], one["metadata"].get("namespace")) for one in kustomized(Path("tree/prod/delivery").resolve())
+    }
+    assert ("Deployment", "prod") in built
+    assert ("Deployment", "mcpctl") not in built
+
+
+def test_the_base_is_checked_with_its_overlay(mcpctl: Mcpctl) -> None:
+    deliver("kustomize")
+    assert mcpctl("render", "specs", "--out", "tree").code == Exit.FINE
+    Path("tree/kubernetes/demo/deployment.yaml").write_text("")
+    run = mcpctl("render", "specs", "--out", "tree", "--check")
+    assert run.code == Exit.DIFFERENT
+    assert "kubernetes/demo/deployment.yaml: edited" in run.out + run.err
+
+
+@pytest.mark.parametrize("kind", ["kustomize", "argocd", "flux"])
+def test_a_stream_is_the_manifests_alone(kind: str, mcpctl: Mcpctl) -> None:
+    deliver("none")
+    manifests = mcpctl("render", "specs").out
+    deliver(kind)
+    assert mcpctl("render", "specs").out == manifests
+
+
+def test_prerequisites_of_the_delivery(mcpctl: Mcpctl) -> None:
+    deliver("argocd")
+    text = mcpctl("prerequisites", "specs").out
+    assert "# What the delivery of environment prod needs before it is applied\n" in text
+    assert "- [ ] CustomResourceDefinition `applications.argoproj.io`: for `spec.delivery`\n" in text
+    data = json.loads(mcpctl("prerequisites", "specs", "--output", "json").out)
+    assert [one.get("server") or one["environment"] for one in data] == ["demo", "prod"]
+
+
+@pytest.mark.parametrize("kind", ["none", "kustomize"])
+def test_no_prerequisites_where_nothing_is_needed(kind: str, mcpctl: Mcpctl) -> None:
+    deliver(kind)
+    assert "delivery" not in mcpctl("prerequisites", "specs").out
+    assert json.loads(mcpctl("prerequisites", "specs", "--output", "json").out)["server"] == "demo"
+
+
+def test_templates_of_a_user_are_read_back(mcpctl: Mcpctl) -> None:
+    deliver("argocd")
+    Path("own/delivery").mkdir(parents=True)
+    own = Path("own/delivery/application.yaml.j2")
+    assert mcpctl("eject", "delivery/application.yaml.j2", "--out", "own").code == Exit.FINE
+    own.write_text(own.read_text().replace("kind: Application", "kind: Aplication"))
+    run = mcpctl("render", "specs", "--out", "tree", "--templates", "own")
+    assert run.code == Exit.OUTPUT_INVALID
+    assert "kubernetes/unknown-kind" in run.err + run.out
+    assert not Path("tree").exists()

@@ -1,0 +1,458 @@
+"""``mcpctl diff``: against a tree and against a revision, in every format, with every kind of cause."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from renderer.diff.markdown import LIMIT
+from renderer.errors import Exit
+from tests.cli.commands import BAD, GOOD, Mcpctl
+
+ENVIRONMENT = """\
+apiVersion: mcpctl.io/v1alpha1
+kind: Environment
+metadata: {name: production}
+spec:
+  target: kubernetes
+  namespace: {name: tools}
+"""
+NEWER = "registry.example.com/mcp/demo:2.0"
+OLDER = "registry.example.com/mcp/demo:1.0"
+#: An earlier tool wrote this; nothing of it is in a template of today.
+EARLIER = "revisionHistoryLimit: 3"
+
+
+def spec(name: str, image: str = OLDER, more: str = "") -> str:
+    return GOOD.replace("demo}", f"{name}}}").replace(OLDER, image) + more
+
+
+def git(*arguments: str, where: str = ".") -> None:
+    names = ["-c", "user.name=x", "-c", "user.email=x"]
+    subprocess.run(["git", "-C", where, *names, *arguments], check=True, capture_output=True, timeout=60)
+
+
+def commit() -> None:
+    git("add", "-A")
+    git("commit", "-qm", "x", "--allow-empty")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mcpctl: Mcpctl) -> Path:
+    """The current folder: two specs and their tree, committed."""
+    monkeypatch.chdir(tmp_path)
+    git("init", "-q")
+    Path("in").mkdir()
+    for name in ("one", "two"):
+        Path(f"in/{name}.yaml").write_text(spec(name))
+    assert mcpctl("render", "in", "--out", "tree").code == Exit.FINE
+    commit()
+    return tmp_path
+
+
+def entries(mcpctl: Mcpctl, *more: str) -> list[dict[str, Any]]:
+    run = mcpctl("diff", "in", "--out", "tree", "--format", "json", *more)
+    data = json.loads(run.out)
+    assert run.code == (Exit.DIFFERENT if data["entries"] else Exit.FINE)
+    found: list[dict[str, Any]] = data["entries"]
+    return found
+
+
+def consequences(entry: Mapping[str, Any]) -> set[str]:
+    return {one["name"] for one in entry["consequences"]}
+
+
+# ---------------------------------------------------------------------------------------------
+# Sides and causes.
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("base", [[], ["--base", "HEAD"]], ids=["tree", "revision"])
+@pytest.mark.parametrize("style", ["text", "markdown", "json"])
+def test_nothing_differs(mcpctl: Mcpctl, base: list[str], style: str) -> None:
+    run = mcpctl("diff", "in", "--out", "tree", "--format", style, *base)
+    assert run.code == Exit.FINE
+    assert "nothing changes" in run.out or not json.loads(run.out)["different"]
+    assert run.err == ""
+
+
+@pytest.mark.usefixtures("project")
+def test_a_field_of_a_spec(mcpctl: Mcpctl) -> None:
+    Path("in/one.yaml").write_text(spec("one", NEWER))
+    run = mcpctl("diff", "in", "--out", "tree", "--base", "HEAD")
+    assert run.code == Exit.DIFFERENT
+    assert run.out.splitlines()[0] == (
+        "in/one.yaml:5:3: spec.image of one changed: 1 field in 1 file; image without a digest; other image; "
+        "restarts pods"
+    )
+    (entry,) = entries(mcpctl, "--base", "HEAD")
+    assert entry["by"] == "spec"
+    assert entry["fields"] == [
+        {
+            "object": "Deployment mcp-one",
+            "path": "spec.template.spec.containers[mcp-server].image",
+            "old": OLDER,
+            "new": NEWER,
+        }
+    ]
+
+
+@pytest.mark.usefixtures("project")
+def test_against_the_tree_the_record_tells_the_cause(mcpctl: Mcpctl) -> None:
+    Path("in/one.yaml").write_text(spec("one", NEWER))
+    assert "the spec of one changed: 1 field" in mcpctl("diff", "in", "--out", "tree").out
+
+
+@pytest.mark.usefixtures("project")
+def test_a_tool_upgrade_is_told_apart(mcpctl: Mcpctl) -> None:
+    record = Path("tree/kubernetes/.mcpctl.json")
+    record.write_text(json.dumps({**json.loads(record.read_text()), "tool": "0.0.1", "files": {}}))
+    for path in Path("tree").rglob("deployment.yaml"):
+        path.write_text(path.read_text().replace(EARLIER, "revisionHistoryLimit: 9"))
+    commit()
+    Path("in/one.yaml").write_text(spec("one", NEWER))
+    found = {(entry["server"], entry["by"]): entry for entry in entries(mcpctl, "--base", "HEAD")}
+    assert set(found) == {("one", "spec"), ("one", "tool"), ("two", "tool")}
+    assert [field["path"] for field in found["one", "spec"]["fields"]] == [
+        "spec.template.spec.containers[mcp-server].image"
+    ]
+    assert [field["path"] for field in found["one", "tool"]["fields"]] == ["spec.revisionHistoryLimit"]
+    assert found["two", "tool"]["causes"][0]["what"] == ["mcpctl was 0.0.1, is 0.1.0"]
+    text = mcpctl("diff", "in", "--out", "tree", "--base", "HEAD").out
+    assert "without any change of a spec: mcpctl was 0.0.1, is 0.1.0" in text
+    assert "the same in 2 servers: one, two" in text
+
+
+@pytest.mark.usefixtures("project")
+def test_an_edit_by_hand_is_the_cause(mcpctl: Mcpctl) -> None:
+    path = Path("tree/kubernetes/one/deployment.yaml")
+    path.write_text(path.read_text().replace(EARLIER, "revisionHistoryLimit: 9"))
+    (entry,) = entries(mcpctl)
+    assert [cause["name"] for cause in entry["causes"]] == ["edited"]
+
+
+@pytest.mark.usefixtures("project")
+def test_an_old_tree_that_was_stale(mcpctl: Mcpctl) -> None:
+    Path("in/one.yaml").write_text(spec("one", NEWER))
+    commit()
+    (entry,) = entries(mcpctl, "--base", "HEAD")
+    assert [cause["name"] for cause in entry["causes"]] == ["outdated"]
+
+
+@pytest.mark.usefixtures("project")
+def test_an_option_is_the_cause(mcpctl: Mcpctl) -> None:
+    found = entries(mcpctl, "--kubernetes-version", "1.33")
+    assert {cause["name"] for entry in found for cause in entry["causes"]} == {"options"}
+
+
+@pytest.mark.usefixtures("project")
+def test_comments_alone_are_cosmetic(mcpctl: Mcpctl) -> None:
+    path = Path("tree/kubernetes/one/service.yaml")
+    path.write_text(f"# mine\n{path.read_text()}")
+    (entry,) = entries(mcpctl)
+    assert consequences(entry) == {"cosmetic"}
+    assert entry["fields"] == []
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("base", [[], ["--base", "HEAD"]], ids=["tree", "revision"])
+def test_servers_come_go_and_are_renamed(mcpctl: Mcpctl, base: list[str]) -> None:
+    Path("in/one.yaml").rename("in/three.yaml")
+    Path("in/three.yaml").write_text(spec("three"))
+    Path("in/two.yaml").unlink()
+    Path("in/four.yaml").write_text(spec("four", NEWER))
+    found = {entry["server"]: entry["state"] for entry in entries(mcpctl, *base) if entry["server"]}
+    assert found == {"two": "removed", "three": "renamed", "four": "new"}
+
+
+@pytest.mark.usefixtures("project")
+def test_the_first_tree(mcpctl: Mcpctl) -> None:
+    run = mcpctl("diff", "in", "--out", "elsewhere", "--base", "HEAD")
+    assert run.code == Exit.DIFFERENT
+    assert "there is no tree yet" in run.out
+    assert {entry["state"] for entry in entries(mcpctl) if entry["server"]} == set()
+
+
+@pytest.mark.usefixtures("project")
+def test_compose(mcpctl: Mcpctl) -> None:
+    arguments = ("in", "--target", "compose", "--out", "tree")
+    mcpctl("render", *arguments)
+    commit()
+    Path("in/one.yaml").write_text(spec("one", NEWER))
+    run = mcpctl("diff", *arguments, "--base", "HEAD")
+    assert "spec.image of one changed: 1 field in 1 file" in run.out
+
+
+@pytest.mark.usefixtures("project")
+def test_specs_that_do_not_hold_any_more(mcpctl: Mcpctl) -> None:
+    Path("in/one.yaml").write_text(BAD.replace("demo}", "one}"))
+    commit()
+    Path("in/one.yaml").write_text(spec("one", NEWER))
+    run = mcpctl("diff", "in", "--out", "tree", "--base", "HEAD")
+    assert run.code == Exit.DIFFERENT
+    assert "do not hold for this mcpctl" in run.out
+
+
+@pytest.mark.usefixtures("project")
+def test_specs_that_cannot_be_read_at_the_base(mcpctl: Mcpctl) -> None:
+    Path("in/one.yaml").write_bytes(b"\xff: [")
+    commit()
+    Path("in/one.yaml").write_text(spec("one", NEWER))
+    assert "could not be read" in mcpctl("diff", "in", "--out", "tree", "--base", "HEAD").out
+
+
+# ---------------------------------------------------------------------------------------------
+# Environments.
+
+
+@pytest.fixture
+def two_environments(project: Path, mcpctl: Mcpctl) -> Path:
+    Path("in/production.yaml").write_text(ENVIRONMENT)
+    Path("in/test.yaml").write_text(ENVIRONMENT.replace("production", "test"))
+    assert mcpctl("render", "in", "--out", "tree").code == Exit.FINE
+    commit()
+    return project
+
+
+@pytest.mark.usefixtures("two_environments")
+def test_a_field_of_an_environment(mcpctl: Mcpctl) -> None:
+    patch = "  patches: [{select: {name: one}, merge: {replicas: 2}}]\n"
+    Path("in/test.yaml").write_text(ENVIRONMENT.replace("production", "test") + patch)
+    (entry,) = entries(mcpctl, "--base", "HEAD")
+    assert (entry["tree"], entry["server"]) == ("test", "one")
+    assert [(cause["name"], cause["what"], cause["of"]) for cause in entry["causes"]] == [
+        ("environment", ["spec.patches"], "test")
+    ]
+    assert "scaling" in consequences(entry)
+
+
+@pytest.mark.usefixtures("two_environments")
+def test_a_spec_in_every_environment_is_told_once(mcpctl: Mcpctl) -> None:
+    Path("in/one.yaml").write_text(spec("one", NEWER))
+    out = mcpctl("diff", "in", "--out", "tree", "--base", "HEAD").out
+    assert out.count("spec.image of one (production, test) changed") == 1
+
+
+@pytest.mark.usefixtures("two_environments")
+@pytest.mark.parametrize("base", [[], ["--base", "HEAD"]], ids=["tree", "revision"])
+def test_an_environment_that_is_gone(mcpctl: Mcpctl, base: list[str]) -> None:
+    Path("in/test.yaml").unlink()
+    found = entries(mcpctl, *base)
+    assert {entry["tree"] for entry in found} == {"test"}
+    assert any("data-loss" in consequences(entry) for entry in found)  # its Namespace
+
+
+@pytest.mark.usefixtures("two_environments")
+@pytest.mark.parametrize("style", ["text", "markdown", "json"])
+def test_a_matrix(mcpctl: Mcpctl, style: str) -> None:
+    Path("in/test.yaml").write_text(ENVIRONMENT.replace("production", "test").replace("tools", "others"))
+    out = mcpctl("diff", "in", "--out", "tree", "--environments", "--format", style).out
+    assert "namespace.name" in out
+    assert "others" in out
+
+
+@pytest.mark.usefixtures("project")
+def test_a_matrix_needs_environments(mcpctl: Mcpctl) -> None:
+    assert mcpctl("diff", "in", "--out", "tree", "--environments").code == Exit.USAGE
+
+
+# ---------------------------------------------------------------------------------------------
+# Revisions.
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("name", ["nowhere", "--output=x", "-h", "HEAD\n", "", "HEAD:tree", "@{u}", "a b", "\x00"])
+def test_revisions_that_are_none(mcpctl: Mcpctl, name: str) -> None:
+    run = mcpctl("diff", "in", "--out", "tree", f"--base={name}")
+    assert run.code == Exit.USAGE
+    assert "--base" in run.err
+    assert not Path("x").exists()
+
+
+def test_outside_of_a_repository(mcpctl: Mcpctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    Path("one.yaml").write_text(GOOD)
+    run = mcpctl("diff", "one.yaml", "--out", "tree", "--base", "HEAD")
+    assert run.code == Exit.USAGE
+    assert "needs a git repository" in run.err
+
+
+@pytest.mark.usefixtures("project")
+def test_a_shallow_clone_says_what_to_do(mcpctl: Mcpctl, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("in/one.yaml").write_text(spec("one", NEWER))
+    commit()
+    git("clone", "-q", "--depth=1", f"file://{Path.cwd()}", "clone")
+    monkeypatch.chdir("clone")
+    run = mcpctl("diff", "in", "--out", "tree", "--base", "HEAD~1")
+    assert run.code == Exit.USAGE
+    assert "this clone is shallow: fetch it (git fetch --depth=1 origin" in run.err
+
+
+def test_without_git(mcpctl: Mcpctl, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(project))
+    run = mcpctl("diff", "in", "--out", "tree", "--base", "HEAD")
+    assert run.code == Exit.USAGE
+    assert "git is not installed" in run.err
+
+
+@pytest.mark.usefixtures("project")
+def test_binary_files_beside_others(mcpctl: Mcpctl) -> None:
+    Path("tree/kubernetes/one/service.yaml").write_bytes(b"\xff\xfe\x00" * 7)
+    for path in Path("tree").rglob("deployment.yaml"):
+        path.write_text(path.read_text().replace(EARLIER, "revisionHistoryLimit: 9"))
+    commit()
+    found = {entry["server"]: entry["files"] for entry in entries(mcpctl, "--base", "HEAD")}
+    assert found == {"one": ["one/deployment.yaml", "one/service.yaml"], "two": ["two/deployment.yaml"]}
+
+
+@pytest.mark.usefixtures("project")
+def test_faults_of_specs_end_it(mcpctl: Mcpctl) -> None:
+    Path("in/one.yaml").write_text(BAD)
+    run = mcpctl("diff", "in", "--out", "tree", "--base", "HEAD", "--format", "markdown")
+    assert run.code == Exit.INPUT_INVALID
+    assert run.out == ""
+    assert "spec.replicas" in run.err
+
+
+@pytest.mark.usefixtures("project")
+def test_a_link_is_not_followed(mcpctl: Mcpctl, tmp_path: Path) -> None:
+    secret = tmp_path / "outside"
+    secret.write_text("kind: Secret\nleaked: text\n")
+    path = Path("tree/kubernetes/one/service.yaml")
+    path.unlink()
+    path.symlink_to(secret)
+    run = mcpctl("diff", "in", "--out", "tree")
+    assert run.code == Exit.DIFFERENT
+    assert "leaked" not in run.out
+
+
+# ---------------------------------------------------------------------------------------------
+# What is shown.
+
+HOSTILE = "`````` ``` </details><script>@everyone #1 | [x](javascript:y) \x1b[31m"
+
+
+@pytest.mark.usefixtures("project")
+def test_text_gives_no_orders_to_a_ci(mcpctl: Mcpctl) -> None:
+    record = Path("tree/kubernetes/.mcpctl.json")
+    data = json.loads(record.read_text())
+    record.write_text(json.dumps({**data, "files": {**data["files"], "::error::x/a.yaml": "0"}}))
+    Path("tree/kubernetes/::error::x").mkdir()
+    Path("tree/kubernetes/::error::x/a.yaml").write_text("a: b\n")
+    out = mcpctl("diff", "in", "--out", "tree").out
+    assert out.startswith("\\::error::x is removed")
+
+
+@pytest.mark.usefixtures("project")
+def test_markdown_is_ours_alone(mcpctl: Mcpctl) -> None:
+    name = json.dumps("X </summary> @team #7 `` `")
+    Path("in/one.yaml").write_text(spec("one", NEWER, f"  description: {json.dumps(HOSTILE[:-5])}\n"))
+    path = Path("tree/kubernetes/one/service.yaml")
+    path.write_text(path.read_text().replace("spec:\n", f"spec:\n  {name}: {json.dumps(HOSTILE)}\n", 1))
+    out = mcpctl("diff", "in", "--out", "tree", "--format", "markdown").out
+    outside = without_code(out)
+    assert not any(mark in outside for mark in ("@", "#7", "#1", "script", "javascript", "summary> @"))
+    assert outside.count("<details>") == outside.count("</details>")
+    assert "\x1b" not in out
+
+
+def without_code(text: str) -> str:
+    """What is left for a code host to interpret: neither fences nor spans, read as CommonMark does."""
+    lines, fence = [], ""
+    for line in text.splitlines():
+        ticks = len(line) - len(line.lstrip("`"))
+        if fence:
+            fence = "" if ticks >= len(fence) and not line.strip("`") else fence
+        elif ticks >= 3 and "`" not in line[ticks:]:
+            fence = "`" * ticks
+        else:
+            lines.append(spans_out(line))
+    assert not fence
+    return "\n".join(lines)
+
+
+def spans_out(line: str) -> str:
+    import re
+
+    found, at = "", 0
+    while match := re.compile("`+").search(line, at):
+        close = re.compile(rf"(?<!`){match[0]}(?!`)").search(line, match.end())
+        found += line[at : match.start()]
+        assert close, line
+        at = close.end()
+    return found + line[at:]
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("style", ["text", "markdown", "json"])
+def test_no_secret_is_shown(mcpctl: Mcpctl, style: str) -> None:
+    token = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+    folder = Path("tree/kubernetes/one")
+    (folder / "service.yaml").write_text(
+        f"apiVersion: v1\nkind: Secret\nmetadata: {{name: mcp-one}}\nstringData: {{a: hunter2, b: {token}}}\n"
+    )
+    deployment = (folder / "deployment.yaml").read_text()
+    literal = f"          env: [{{name: DB_PASSWORD, value: hunter22}}]\n          args: [--token, {token}]\n"
+    image = f"          image: {OLDER}\n"
+    assert image in deployment
+    (folder / "deployment.yaml").write_text(deployment.replace(image, image + literal))
+    out = mcpctl("diff", "in", "--out", "tree", "--format", style).out
+    assert "hunter2" not in out
+    assert token not in out
+    assert "(hidden: looks like a secret)" in out
+    assert "DB_PASSWORD" in out
+
+
+@pytest.mark.usefixtures("project")
+def test_a_comment_is_bounded_and_its_summary_whole(mcpctl: Mcpctl) -> None:
+    for i in range(300):
+        lines = "".join(f"    NAME_{j}_{i}: 'v{i}é'\n" for j in range(40))
+        Path(f"in/s{i}.yaml").write_text(spec(f"s{i}", more=f"  env:\n{lines}"))
+    mcpctl("render", "in", "--out", "tree")
+    for i in range(300):
+        lines = "".join(f"    NAME_{j}_{i}: 'w{i}é'\n" for j in range(40))
+        Path(f"in/s{i}.yaml").write_text(spec(f"s{i}", more=f"  env:\n{lines}"))
+    out = mcpctl("diff", "in", "--out", "tree", "--format", "markdown").out
+    assert LIMIT // 2 < len(out.encode()) <= LIMIT
+    assert "300 servers, 300 files, 12000 fields differ" in out
+    assert "more changes, of " in out
+    assert "are left out here" in out
+    assert without_code(out).count("<details>") == without_code(out).count("</details>")
+
+
+@pytest.mark.usefixtures("project")
+def test_the_same_in_many_servers_is_told_once(mcpctl: Mcpctl) -> None:
+    for i in range(30):
+        Path(f"in/s{i}.yaml").write_text(spec(f"s{i}"))
+    mcpctl("render", "in", "--out", "tree")
+    for i in range(30):
+        Path(f"in/s{i}.yaml").write_text(spec(f"s{i}", NEWER))
+    out = mcpctl("diff", "in", "--out", "tree", "--format", "markdown").out
+    assert out.count("<details>") == 1
+    assert "the same in 30 servers: `s0`, `s1`" in out
+
+
+@pytest.mark.usefixtures("project")
+def test_the_order_is_fixed(mcpctl: Mcpctl) -> None:
+    for name in ("one", "two"):
+        Path(f"in/{name}.yaml").write_text(spec(name, f"{NEWER}-{name}"))
+    first = mcpctl("diff", "in", "--out", "tree", "--base", "HEAD").out
+    again = mcpctl("diff", "in/two.yaml", "in/one.yaml", "--out", "tree", "--base", "HEAD").out
+    assert first == again
+
+
+@pytest.mark.usefixtures("two_environments")
+def test_what_delivers_an_environment_is_made_of_all_of_it(mcpctl: Mcpctl) -> None:
+    Path("in/test.yaml").write_text(ENVIRONMENT.replace("production", "test") + "  delivery: {type: kustomize}\n")
+    assert mcpctl("render", "in", "--out", "tree").code == Exit.FINE
+    commit()
+    Path("in/one.yaml").write_text(spec("one", NEWER))
+    run = mcpctl("diff", "in", "--out", "tree", "--base", "HEAD")
+    assert "spec.image of one (production, test, base) changed: 1 field in 1 file of each" in run.out
+    assert "1 server, 3 files, 3 fields differ" in run.out

@@ -1,0 +1,173 @@
+"""``--environment`` of every command that has it, and ``mcpctl explain``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from renderer.errors import Exit
+from tests.cli.commands import GOOD, Mcpctl
+
+ENVIRONMENT = """\
+apiVersion: mcpctl.io/v1alpha1
+kind: Environment
+metadata: {{name: {name}}}
+spec:
+  target: {target}
+  policies: {{image-digest: warning}}
+  patches: [{{select: {{name: demo}}, merge: {{replicas: {replicas}}}}}]
+"""
+
+
+@pytest.fixture(autouse=True)
+def _inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "specs").mkdir()
+    monkeypatch.chdir(tmp_path / "specs")
+    Path("demo.yaml").write_text(GOOD)
+    for name, target, replicas in (("local", "compose", 1), ("prod", "kubernetes", 3)):
+        text = ENVIRONMENT.format(name=name, target=target, replicas=replicas)
+        Path(f"{name}.yaml").write_text(text)
+
+
+def test_a_tree_has_a_folder_for_each_environment(mcpctl: Mcpctl) -> None:
+    run = mcpctl("render", ".", "--out", "../tree")
+    assert run.code == Exit.FINE
+    found = {path.as_posix() for path in Path("../tree").rglob("*") if path.is_file()}
+    assert {
+        "../tree/local/.mcpctl.json",
+        "../tree/local/compose/demo/compose.yaml",
+        "../tree/prod/.mcpctl.json",
+        "../tree/prod/kubernetes/namespace.yaml",
+        "../tree/prod/kubernetes/demo/deployment.yaml",
+    } <= found
+    assert "2 environments, 2 servers" in run.err
+    assert mcpctl("render", ".", "--out", "../tree", "--check").code == Exit.FINE
+    Path("prod.yaml").write_text(ENVIRONMENT.format(name="prod", target="kubernetes", replicas=4))
+    assert mcpctl("render", ".", "--out", "../tree", "--check").code == Exit.DIFFERENT
+    assert mcpctl("render", ".", "--out", "../tree", "--check", "-e", "local").code == Exit.FINE
+
+
+def test_another_target_leaves_nothing_of_the_first(mcpctl: Mcpctl) -> None:
+    assert mcpctl("render", ".", "--out", "../tree", "-e", "prod").code == Exit.FINE
+    Path("prod.yaml").write_text(ENVIRONMENT.format(name="prod", target="compose", replicas=1))
+    assert mcpctl("render", ".", "--out", "../tree", "-e", "prod", "--prune-data").code == Exit.FINE
+    assert sorted(path.name for path in Path("../tree/prod").iterdir()) == [".mcpctl.json", "compose"]
+
+
+def test_a_stream_is_of_one_environment(mcpctl: Mcpctl) -> None:
+    run = mcpctl("render", ".")
+    assert (run.code, run.out) == (Exit.USAGE, "")
+    assert "one environment at a time here: choose with --environment (local, prod)" in run.err
+    run = mcpctl("render", ".", "-e", "prod")
+    assert run.code == Exit.FINE
+    assert "replicas: 3" in run.out
+    assert mcpctl("render", "demo.yaml", "prod.yaml").out == run.out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["-e", "prdo"], "no environment is called 'prdo'; did you mean 'prod'?"),
+        (["-e", "x"], "no environment is called 'x'; there is: local, prod"),
+        (["-e", "prod", "-n", "other"], "environment prod says something else than --namespace (there: mcpctl)"),
+        (["-e", "prod", "-t", "compose"], "environment prod says something else than --target (there: kubernetes)"),
+        (["-e", "prod", "--no-create-namespace"], "says something else than --create-namespace (there: True)"),
+        (["-e", "prod", "--kubernetes-version", "1.30"], "--kubernetes-version (there: 1.35)"),
+        (["-e", "prod", "--network-policy-provider", "none"], "--network-policy-provider (there: kubernetes)"),
+        (["-e", "prod", "--policy", "image-digest=off"], "--policy policy/image-digest=off (there: warning)"),
+    ],
+)
+def test_options_that_contradict(mcpctl: Mcpctl, options: list[str], message: str) -> None:
+    run = mcpctl("render", ".", *options)
+    assert (run.code, run.out) == (Exit.USAGE, "")
+    assert message in run.err
+
+
+def test_options_that_agree(mcpctl: Mcpctl) -> None:
+    assert mcpctl("render", ".", "-e", "prod", "-n", "mcpctl", "-t", "kubernetes").code == Exit.FINE
+
+
+def test_an_environment_that_is_not_in_the_input(mcpctl: Mcpctl) -> None:
+    run = mcpctl("render", "demo.yaml", "-e", "prod")
+    assert run.code == Exit.USAGE
+    assert "there is: none: add the file to PATHS" in run.err
+
+
+def test_a_faulty_environment_is_told_before_it_is_missed(mcpctl: Mcpctl) -> None:
+    Path("prod.yaml").write_text(ENVIRONMENT.format(name="prod", target="nomad", replicas=3))
+    for command in (["render"], ["validate"], ["explain", "demo"]):
+        run = mcpctl(*command, ".", "-e", "prod")
+        assert run.code == Exit.INPUT_INVALID
+        assert "prod.yaml:5:11: error: spec.target: expected 'kubernetes' or 'compose'" in run.err + run.out
+
+
+def test_validate_checks_each_environment(mcpctl: Mcpctl) -> None:
+    run = mcpctl("validate", ".", "--output", "json")
+    data = json.loads(run.out)
+    assert (run.code, data["servers"]) == (Exit.FINE, 2)
+    assert data["compose documents"] == 1
+    assert data["kubernetes documents"] > 4
+    Path("prod.yaml").write_text(ENVIRONMENT.format(name="prod", target="kubernetes", replicas=-1))
+    run = mcpctl("validate", ".")
+    assert run.code == Exit.INPUT_INVALID
+    assert "prod.yaml:7:54: error: spec.patches[0].merge.replicas: must be at least 0" in run.err
+    run = mcpctl("validate", ".", "-e", "local", "-t", "kubernetes")
+    assert run.code == Exit.USAGE
+    assert "environment local is for compose" in run.err
+
+
+def test_prerequisites_are_of_the_environment(mcpctl: Mcpctl) -> None:
+    Path("prod.yaml").write_text(
+        "apiVersion: mcpctl.io/v1alpha1\nkind: Environment\nmetadata: {name: prod}\n"
+        "spec: {namespace: {name: elsewhere}, networkPolicy: {provider: cilium}}\n"
+    )
+    run = mcpctl("prerequisites", ".", "-e", "prod")
+    assert run.code == Exit.FINE
+    assert "`elsewhere`" in run.out
+    assert "Cilium" in run.out
+
+
+def test_explain(mcpctl: Mcpctl) -> None:
+    run = mcpctl("explain", "demo.replicas", ".", "-e", "prod")
+    assert (run.code, run.err) == (Exit.FINE, "")
+    assert run.out.startswith("spec.replicas: 3  # ./prod.yaml:7:44, environment patch\n    instead of 1")
+    assert mcpctl("explain", "demo.replicas", "-e", "prod") == run, "the current folder is the default"
+    data = json.loads(mcpctl("explain", "demo.replicas", "-e", "prod", "-o", "json").out)
+    assert data["fields"][0]["value"] == 3
+    assert mcpctl("explain", "demo.replicas", "demo.yaml").out.startswith("spec.replicas: 1  # schema default")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["demo"], "one environment at a time here"),
+        (["dmeo", "-e", "prod"], "no server is called 'dmeo'; did you mean 'demo'?"),
+        (["demo.nothing", "-e", "prod"], "a spec has no field 'spec.nothing'"),
+        (["demo", "--differences", "-e", "prod"], "differences are between environments"),
+        (["dmeo", "--differences"], "no server is called 'dmeo'"),
+    ],
+)
+def test_mistakes_of_explain(mcpctl: Mcpctl, arguments: list[str], message: str) -> None:
+    run = mcpctl("explain", *arguments)
+    assert (run.code, run.out) == (Exit.USAGE, "")
+    assert message in run.err
+
+
+def test_explain_of_a_server_that_is_left_out(mcpctl: Mcpctl) -> None:
+    Path("more.yaml").write_text(GOOD.replace("name: demo", "name: more"))
+    Path("prod.yaml").write_text(
+        "apiVersion: mcpctl.io/v1alpha1\nkind: Environment\nmetadata: {name: prod}\n"
+        "spec: {servers: {exclude: [{name: more}]}}\n"
+    )
+    run = mcpctl("explain", "more", "-e", "prod")
+    assert run.code == Exit.USAGE
+    assert "the server more does not belong to this environment" in run.err
+
+
+def test_differences(mcpctl: Mcpctl) -> None:
+    run = mcpctl("explain", "demo", "--differences")
+    assert run.out.splitlines()[2:] == ["| demo | spec.replicas | `1` | `3` |"]
+    rows = json.loads(mcpctl("explain", "all", "--differences", "-o", "json").out)["differences"]
+    assert {"server": "", "path": "target", "values": {"local": "compose", "prod": "kubernetes"}} in rows

@@ -1,0 +1,300 @@
+# ruff: noqa: E501 - a case is a row
+"""Every consequence fires for what has it, a row each; nothing fires for what only looks different."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import pytest
+
+from renderer.diff import Before, Now
+from renderer.diff.consequences import CONSEQUENCES, Consequence
+from renderer.diff.entries import Entry, Sides, entries
+from renderer.diff.trees import Tree
+from renderer.write import UNKNOWN
+
+HARD = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "runAsNonRoot": True,
+    "capabilities": {"drop": ["ALL"]},
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+IMAGE = "r.example.com/a@sha256:" + "0" * 64
+ANY = "0.0.0.0/0"
+
+
+def kind(name: str, version: str = "v1", /, **rest: Any) -> dict[str, Any]:
+    return {"apiVersion": version, "kind": name, "metadata": {"name": "x", "namespace": "n"}, **rest}
+
+
+def pod(container: dict[str, Any] | None = None, /, **rest: Any) -> dict[str, Any]:
+    one = {"name": "c", "image": IMAGE, "securityContext": HARD, **(container or {})}
+    return {"containers": [one], "automountServiceAccountToken": False, **rest}
+
+
+def deployment(container: dict[str, Any] | None = None, /, labels: Any = None, **rest: Any) -> dict[str, Any]:
+    spec = {"replicas": 1, "selector": {"matchLabels": {"a": "b"}}}
+    return kind("Deployment", "apps/v1", spec={**spec, "template": {"metadata": {}, "spec": pod(container)}, **rest})
+
+
+def stateful(*claims: dict[str, Any], **rest: Any) -> dict[str, Any]:
+    template = {"spec": pod()}
+    return kind("StatefulSet", "apps/v1", spec={"template": template, "volumeClaimTemplates": list(claims), **rest})
+
+
+def claim(name: str = "data", size: str = "1Gi") -> dict[str, Any]:
+    return {"metadata": {"name": name}, "spec": {"resources": {"requests": {"storage": size}}}}
+
+
+def pvc(size: str = "1Gi", **rest: Any) -> dict[str, Any]:
+    return kind("PersistentVolumeClaim", spec={"resources": {"requests": {"storage": size}}, **rest})
+
+
+def policy(*egress: Any, ingress: Sequence[Any] = (), types: Sequence[str] = ("Egress",)) -> dict[str, Any]:
+    rules = {"egress": list(egress), "ingress": list(ingress), "policyTypes": list(types)}
+    return kind("NetworkPolicy", "networking.k8s.io/v1", spec={"podSelector": {"matchLabels": {"a": "b"}}, **rules})
+
+
+def block(cidr: str, port: int | None = None, *excepted: str, last: int | None = None, word: str = "to") -> Any:
+    ports = {"ports": [{"port": port, **({"endPort": last} if last else {})}]} if port else {}
+    return {word: [{"ipBlock": {"cidr": cidr, **({"except": list(excepted)} if excepted else {})}}], **ports}
+
+
+def cilium(**egress: Any) -> dict[str, Any]:
+    return kind(
+        "CiliumNetworkPolicy",
+        "cilium.io/v2",
+        spec={"endpointSelector": {"matchLabels": {"a": "b"}}, "egress": [egress]},
+    )
+
+
+def role(*rules: tuple[str, str, str]) -> dict[str, Any]:
+    each = [{"apiGroups": [g], "resources": r.split(","), "verbs": v.split(",")} for g, r, v in rules]
+    return kind("Role", "rbac.authorization.k8s.io/v1", rules=each)
+
+
+def binding(to: str = "r", *subjects: str) -> dict[str, Any]:
+    who = [{"kind": "ServiceAccount", "name": name} for name in subjects]
+    return kind("RoleBinding", "rbac.authorization.k8s.io/v1", roleRef={"name": to}, subjects=who)
+
+
+def ingress(host: str = "a.example.com", **rest: Any) -> dict[str, Any]:
+    paths = {"paths": [{"path": "/mcp"}]}
+    return kind("Ingress", "networking.k8s.io/v1", spec={"rules": [{"host": host, "http": paths}], **rest})
+
+
+def service(**spec: Any) -> dict[str, Any]:
+    return kind("Service", spec={"ports": [{"port": 80}], **spec})
+
+
+def compose(one: dict[str, Any] | None = None, /, **rest: Any) -> dict[str, Any]:
+    hard = {"cap_drop": ["ALL"], "security_opt": ["no-new-privileges:true"], "read_only": True, "user": "1000"}
+    whole = {"image": IMAGE, "network_mode": "none", **hard, **(one or {})}
+    return {"name": "p", "services": {"s": {key: value for key, value in whole.items() if value is not None}}, **rest}
+
+
+def envoy(*domains: str) -> dict[str, Any]:
+    hosts = [{"name": "allowed", "domains": list(domains), "routes": [{"route": {}}]}]
+    hosts.append({"name": "refused", "domains": ["*"], "routes": [{"direct_response": {}}]})
+    # As Envoy's configuration stands in a compose file: text.
+    content = "virtual_hosts: " + json.dumps(hosts)
+    server = {"network_mode": None, "networks": ["inside"]}
+    return compose(server, networks={"inside": {"internal": True}}, configs={"envoy": {"content": content}})
+
+
+class Case(NamedTuple):
+    """What must be among the consequences, and what must not."""
+
+    name: str
+    old: dict[str, Any] | None
+    new: dict[str, Any] | None
+    fires: str
+
+
+CASES = [
+    Case("template", deployment(), deployment({"args": ["x"]}), "restart"),
+    Case("pod label", deployment(), deployment(template={"metadata": {"labels": {"a": "c"}}, "spec": pod()}), "restart"),
+    Case("compose argument", compose(), compose({"command": ["x"]}), "restart"),
+    Case("selector", deployment(), deployment(selector={"matchLabels": {"a": "c"}}), "replacement"),
+    Case("claim templates", stateful(claim()), stateful(claim(size="2Gi")), "replacement"),
+    Case("service name", stateful(serviceName="a"), stateful(serviceName="b"), "replacement"),
+    Case("cluster address", service(clusterIP="10.0.0.1"), service(clusterIP="10.0.0.2"), "replacement"),
+    Case("job", kind("Job", "batch/v1", spec={"template": {"spec": pod()}}), kind("Job", "batch/v1", spec={"template": {"spec": pod({"args": ["x"]})}}), "replacement"),
+    Case("storage class", pvc(storageClassName="a"), pvc(storageClassName="b"), "replacement"),
+    Case("role of a binding", binding("a", "s"), binding("b", "s"), "replacement"),
+    Case("immutable config", kind("ConfigMap", immutable=True, data={"a": "b"}), kind("ConfigMap", immutable=True, data={"a": "c"}), "replacement"),
+    Case("immutable secret", kind("Secret", immutable=True, data={"a": "b"}), kind("Secret", immutable=True, data={"a": "c"}), "replacement"),
+    Case("pod spec", kind("Pod", spec=pod()), kind("Pod", spec=pod(dnsPolicy="None")), "replacement"),
+    Case("runtime class", kind("RuntimeClass", "node.k8s.io/v1", handler="a"), kind("RuntimeClass", "node.k8s.io/v1", handler="b"), "replacement"),
+    Case("volume gone", pvc(), None, "data-loss"),
+    Case("volume shrunk", pvc("2Gi"), pvc("1Gi"), "data-loss"),
+    Case("namespace gone", kind("Namespace"), None, "data-loss"),
+    Case("claim renamed", stateful(claim("a")), stateful(claim("b")), "data-loss"),
+    Case("claims deleted", stateful(claim()), stateful(claim(), persistentVolumeClaimRetentionPolicy={"whenDeleted": "Delete"}), "data-loss"),
+    Case("compose volume gone", compose(volumes={"v": None}), compose(), "data-loss"),
+    Case("compose mount gone", compose({"volumes": ["v:/data"]}), compose({"volumes": []}), "data-loss"),
+    Case("new port", policy(block(ANY, 443)), policy(block(ANY, 443), block(ANY, 80)), "egress"),
+    Case("wider block", policy(block("10.1.0.0/16")), policy(block("10.0.0.0/8")), "egress"),
+    Case("exception gone", policy(block(ANY, 443, "10.0.0.0/8")), policy(block(ANY, 443)), "egress"),
+    Case("wider range", policy(block(ANY, 80, last=90)), policy(block(ANY, 80, last=91)), "egress"),
+    Case("everything", policy(block(ANY, 443)), policy({}), "egress"),
+    Case("direction free", policy(types=["Egress"]), policy(types=["Ingress"]), "ingress-or-egress"),
+    Case("new host", cilium(toFQDNs=[{"matchName": "a"}]), cilium(toFQDNs=[{"matchName": "a"}, {"matchName": "b"}]), "egress"),
+    Case("all entities", cilium(toFQDNs=[{"matchName": "a"}]), cilium(toEntities=["all"]), "egress"),
+    Case("proxy host", envoy("a.example.com:443"), envoy("a.example.com:443", "b.example.com:443"), "egress"),
+    Case("proxy left out", envoy("a.example.com:443"), compose({"network_mode": None}), "egress"),
+    Case("new client", policy(ingress=[block("10.0.0.1/32", word="from")], types=["Ingress"]), policy(ingress=[block("10.0.0.0/24", word="from")], types=["Ingress"]), "ingress"),
+    Case("new secret", deployment(), deployment({"env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]}), "secret"),
+    Case("new key", deployment({"env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]}), deployment({"env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "l"}}}]}), "secret"),
+    Case("pull secret", deployment(), deployment(template={"metadata": {}, "spec": pod(imagePullSecrets=[{"name": "s"}])}), "secret"),
+    Case("secret volume", deployment(), deployment(template={"metadata": {}, "spec": pod(volumes=[{"name": "v", "secret": {"secretName": "s"}}])}), "secret"),
+    Case("compose variable", compose({"environment": {}}), compose({"environment": {"A": "${TOKEN:?key}"}}), "secret"),
+    Case("more verbs", role(("", "pods", "get")), role(("", "pods", "get,list")), "rbac"),
+    Case("wildcard", role(("", "pods", "get")), role(("", "*", "get")), "rbac"),
+    Case("new subject", binding("r", "a"), binding("r", "a", "b"), "rbac"),
+    Case("token", deployment(), deployment(template={"metadata": {}, "spec": pod(automountServiceAccountToken=True)}), "rbac"),
+    Case("identity", kind("ServiceAccount"), {**kind("ServiceAccount"), "metadata": {"name": "x", "namespace": "n", "annotations": {"eks.amazonaws.com/role-arn": "a"}}}, "rbac"),
+    Case("new host name", ingress(), ingress("b.example.com"), "exposure"),
+    Case("tls gone", ingress(tls=[{"hosts": ["a.example.com"]}]), ingress(), "exposure"),
+    Case("load balancer", service(), service(type="LoadBalancer"), "exposure"),
+    Case("node port", service(), service(type="NodePort"), "exposure"),
+    Case("host port", deployment(), deployment({"ports": [{"containerPort": 80, "hostPort": 80}]}), "exposure"),
+    Case("route", kind("HTTPRoute", "gateway.networking.k8s.io/v1", spec={"hostnames": ["a"]}), kind("HTTPRoute", "gateway.networking.k8s.io/v1", spec={"hostnames": ["a", "b"]}), "exposure"),
+    Case("published everywhere", compose({"ports": ["127.0.0.1:80:80"]}), compose({"ports": ["80:80"]}), "exposure"),
+    Case("published everywhere, long", compose(), compose({"ports": [{"target": 80, "published": "80"}]}), "exposure"),
+    Case("tag", deployment(), deployment({"image": "a:1"}), "no-digest"),
+    Case("compose tag", compose(), compose({"image": "a:1"}), "no-digest"),
+    Case("other digest", deployment(), deployment({"image": IMAGE.replace("0", "1")}), "image"),
+    Case("privileged", deployment(), deployment({"securityContext": {**HARD, "privileged": True}}), "hardening"),
+    Case("writable root", deployment(), deployment({"securityContext": {**HARD, "readOnlyRootFilesystem": False}}), "hardening"),
+    Case("capability", deployment(), deployment({"securityContext": {**HARD, "capabilities": {"drop": ["ALL"], "add": ["NET_RAW"]}}}), "hardening"),
+    Case("host network", deployment(), deployment(template={"metadata": {}, "spec": pod(hostNetwork=True)}), "hardening"),
+    Case("host path", deployment(), deployment(template={"metadata": {}, "spec": pod(volumes=[{"name": "v", "hostPath": {"path": "/"}}])}), "hardening"),
+    Case("no sandbox", deployment(template={"metadata": {}, "spec": pod(runtimeClassName="gvisor")}), deployment(), "hardening"),
+    Case("compose capability", compose(), compose({"cap_add": ["NET_RAW"]}), "hardening"),
+    Case("compose root", compose(), compose({"user": "0"}), "hardening"),
+    Case("replicas", deployment(), deployment(replicas=2), "scaling"),
+    Case("autoscaler", None, kind("HorizontalPodAutoscaler", "autoscaling/v2", spec={}), "scaling"),
+    Case("compose replicas", compose(), compose({"deploy": {"replicas": 2}}), "scaling"),
+    Case("limits", deployment(), deployment({"resources": {"limits": {"cpu": 1}}}), "resources"),
+    Case("quota", kind("ResourceQuota", spec={"hard": {"pods": 1}}), kind("ResourceQuota", spec={"hard": {"pods": 2}}), "resources"),
+    Case("object gone", service(), None, "removal"),
+    Case("in place", service(), service(sessionAffinity="ClientIP"), "update"),
+    Case("ingress annotation", ingress(), {**ingress(), "metadata": {"name": "x", "namespace": "n", "annotations": {"a": "b"}}}, "update"),
+    Case("label", service(), {**service(), "metadata": {"name": "x", "namespace": "n", "labels": {"a": "b"}}}, "cosmetic"),
+]  # fmt: skip
+
+
+def text(data: Any) -> str | None:
+    return json.dumps(data, indent=1)
+
+
+def run(old: dict[str, str | None], new: dict[str, str], name: str = "t") -> list[Entry]:
+    """As the command compares; paths are below one server."""
+    before = {f"one/{path}": value for path, value in old.items()}
+    now = {f"one/{path}": value for path, value in new.items()}
+    unlike = {path: value for path, value in before.items() if now.get(path) != value}
+    tree = Tree(unlike, frozenset(path for path in now if path not in before), there=True)
+    return entries(Sides(name, tree, now, {}, Before(), Now({}, UNKNOWN)))
+
+
+def names(old: dict[str, Any] | None, new: dict[str, Any] | None) -> list[str]:
+    # Another object stands beside: a server that comes, or goes, as a whole is another matter.
+    other = {"other.yaml": text(kind("ConfigMap") | {"metadata": {"name": "other"}}) or ""}
+    before: dict[str, str | None] = {**other, **({"x.yaml": text(old)} if old else {})}
+    now = {**other, **({"x.yaml": text(new) or ""} if new else {})}
+    (entry,) = run(before, now)
+    return [one.name for one in entry.consequences]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_consequence_fires(case: Case) -> None:
+    found = names(case.old, case.new)
+    assert set(case.fires.split("-or-")) & set(found), found
+
+
+def test_every_consequence_has_fired() -> None:
+    assert {case.fires for case in CASES} >= set(CONSEQUENCES)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.old and case.new], ids=lambda case: case.name)
+def test_layout_is_cosmetic(case: Case) -> None:
+    assert case.old
+    before = {"x.yaml": text(case.old)}
+    now = {"x.yaml": "# a comment\n" + json.dumps(case.old, sort_keys=True)}
+    (entry,) = run(before, now)
+    assert entry.consequences == (Consequence("cosmetic"),)
+    assert entry.fields == ()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_equal_trees_have_no_difference(case: Case) -> None:
+    whole = {"x.yaml": text(case.new or case.old) or ""}
+    assert run({**whole}, whole) == []
+
+
+#: Narrower, or the same in other words: of these nothing grave is told.
+HARMLESS = [
+    ("fewer ports", policy(block(ANY, 443), block(ANY, 80)), policy(block(ANY, 443))),
+    ("other order", policy(block(ANY, 443), block(ANY, 80)), policy(block(ANY, 80), block(ANY, 443))),
+    ("narrower block", policy(block("10.0.0.0/8")), policy(block("10.1.0.0/16"))),
+    ("exception added", policy(block(ANY, 443)), policy(block(ANY, 443, "10.0.0.0/8"))),
+    ("exception outside", policy(block(ANY, 443, "10.0.0.0/8")), policy(block("192.0.2.0/24", 443))),
+    ("inside a range", policy(block(ANY, 80, last=90)), policy(block(ANY, 81, last=89))),
+    ("rules joined", role(("", "pods", "get"), ("", "pods", "list")), role(("", "pods", "list,get"))),
+    ("below a wildcard", role(("*", "*", "*")), role(("apps", "deployments", "get"))),
+    ("volume grows", pvc("1Gi"), pvc("2048Mi")),
+    ("subject gone", binding("r", "a", "b"), binding("r", "a")),
+    ("private port", compose({"ports": ["80:80"]}), compose({"ports": []})),
+    ("fewer hosts", envoy("a.example.com:443", "b.example.com:443"), envoy("a.example.com:443")),
+    ("from host blocks to names", policy(block(ANY, 443)), cilium(toFQDNs=[{"matchName": "a"}], toPorts=[{"ports": [{"port": "443", "protocol": "TCP"}]}])),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new"), [row[1:] for row in HARMLESS], ids=[row[0] for row in HARMLESS])
+def test_what_is_narrower_is_not_grave(old: dict[str, Any], new: dict[str, Any]) -> None:
+    assert set(names(old, new)) <= {"update", "removal", "restart", "scaling", "resources"}
+
+
+def test_a_policy_that_goes_frees_the_pods() -> None:
+    before = {"p.yaml": text(policy(block(ANY, 443))), "d.yaml": text(deployment())}
+    (entry,) = run(before, {"d.yaml": before["d.yaml"] or ""})
+    assert Consequence("egress", "everything, every port") in entry.consequences
+
+
+def test_a_label_that_a_monitor_selects_counts() -> None:
+    monitor = kind("ServiceMonitor", "monitoring.coreos.com/v1", spec={"selector": {"matchLabels": {"a": "b"}}})
+    labelled = {**service(), "metadata": {"name": "x", "namespace": "n", "labels": {"a": "c"}}}
+    files = {"m.yaml": text(monitor) or ""}
+    (entry,) = run({**files, "s.yaml": text(service())}, {**files, "s.yaml": text(labelled) or ""})
+    assert [one.name for one in entry.consequences] == ["update"]
+
+
+def test_documents_for_people_are_cosmetic() -> None:
+    (entry,) = run({"A.md": "a", "x.yaml": text(service())}, {"A.md": "b", "x.yaml": text(service()) or ""})
+    assert entry.consequences == (Consequence("cosmetic"),)
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        "",
+        "a: [",
+        "- 1\n",
+        "kind: 1\n",
+        "spec: {template: [1]}\nkind: Deployment\napiVersion: v1\n",
+        None,
+        "kind: Pod\napiVersion: v1\nspec: {containers: [1, {name: [x]}], volumes: x}\n",
+        "services: {a: 1, b: {ports: 3}}\nvolumes: [1]\n",
+    ],
+)
+def test_old_files_may_hold_anything(junk: str | None) -> None:
+    (entry,) = run(
+        {"x.yaml": junk, "o.yaml": text(service())},
+        {"x.yaml": text(deployment()) or "", "o.yaml": text(service()) or ""},
+    )
+    assert entry.files == ("one/x.yaml",)
+    assert entry.consequences

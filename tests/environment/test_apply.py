@@ -1,0 +1,200 @@
+"""An environment applied: what wins over what, whose servers they are, and what is rendered."""
+
+from __future__ import annotations
+
+import json
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from renderer.errors import errors_in
+from renderer.pipeline import Run, read_inputs, render_run, runs_for
+from renderer.registry import target
+from renderer.yaml_reader import OUTPUT_LIMITS, read
+
+SERVERS = """\
+apiVersion: mcpctl.io/v1alpha1
+kind: McpServer
+metadata: {name: web, labels: {team: platform}}
+spec:
+  image: ghcr.io/mcp/web:1.0
+  transport: {type: streamable-http}
+  env: {MODE: spec}
+  sidecars: [{name: cache, image: redis:7}]
+---
+apiVersion: mcpctl.io/v1alpha1
+kind: McpServer
+metadata: {name: clock}
+spec:
+  package: {registry: pypi, name: mcp-server-time, version: 1.0.0}
+---
+apiVersion: mcpctl.io/v1alpha1
+kind: McpServer
+metadata: {name: shell}
+spec:
+  package: {registry: oci, name: ghcr.io/mcp/shell, version: "2.0"}
+  command: [/shell]
+"""
+HEAD = "apiVersion: mcpctl.io/v1alpha1\nkind: Environment\nmetadata: {name: prod}\n"
+
+
+def run_of(folder: Path, spec: str) -> Run:
+    """The run of one environment with this spec, over SERVERS; without errors."""
+    (folder / "servers.yaml").write_text(SERVERS)
+    (folder / "prod.yaml").write_text(f"{HEAD}spec:\n{spec}")
+    inputs = read_inputs([str(folder / "servers.yaml"), str(folder / "prod.yaml")])
+    (run,) = runs_for(inputs, inputs.environments)
+    assert errors_in(run.specs.problems) == []
+    return run
+
+
+def objects(run: Run) -> dict[tuple[str, str], Any]:
+    """What it renders, by kind and name."""
+    output = render_run(run, target(run.target))
+    assert errors_in(output.problems) == []
+    texts = [document.text for document in output.documents]
+    found: list[Any] = [read(text, strict=False, limits=OUTPUT_LIMITS)[0][0].data for text in texts]
+    return {(one["kind"], one["metadata"]["name"]): one for one in found}
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ("  defaults: {env: {MODE: default, MORE: default}}", {"MODE": "spec", "MORE": "default"}),
+        ("  patches: [{select: {name: web}, merge: {env: {MODE: patch}}}]", {"MODE": "patch"}),
+        ("  patches: [{select: {name: web}, merge: {env: {MODE: null}}}]", {}),
+        (
+            "  defaults: {env: {MORE: default}}\n"
+            "  patches:\n"
+            "    - {select: {glob: 'w*'}, merge: {env: {MORE: one}}}\n"
+            "    - {select: {labels: {team: platform}}, merge: {env: {MORE: two}}}\n",
+            {"MODE": "spec", "MORE": "two"},
+        ),
+    ],
+)
+def test_patches_win_over_the_spec_and_the_spec_over_defaults(
+    tmp_path: Path, spec: str, expected: dict[str, str]
+) -> None:
+    (web,) = [server for server in run_of(tmp_path, spec).specs.servers if server.name == "web"]
+    assert web.env == expected
+
+
+@pytest.mark.parametrize(
+    ("servers", "expected"),
+    [
+        ("{}", ["clock", "shell", "web"]),
+        ("{include: [{name: clock}, {labels: {team: platform}}]}", ["clock", "web"]),
+        ("{exclude: [{glob: '*[bk]'}]}", ["shell"]),
+        ("{include: [{glob: '*'}], exclude: [{name: web, labels: {team: platform}}]}", ["clock", "shell"]),
+    ],
+)
+def test_servers(tmp_path: Path, servers: str, expected: list[str]) -> None:
+    assert [server.name for server in run_of(tmp_path, f"  servers: {servers}").specs.servers] == expected
+
+
+def test_every_image_is_mirrored_and_pinned_those_of_mcpctl_among_them(tmp_path: Path) -> None:
+    digest = f"sha256:{'a' * 64}"
+    spec = (
+        "  images:\n"
+        "    registryMirrors: {ghcr.io: mirror.example.com/ghcr, docker.io: mirror.example.com/hub}\n"
+        f"    pins: {{redis: '8', ghcr.io/mcp/shell: '{digest}'}}\n"
+    )
+    found = objects(run_of(tmp_path, spec))
+    images = {
+        container["image"]
+        for (kind, _), one in found.items()
+        if kind == "Deployment"
+        for part in ("initContainers", "containers")
+        for container in one["spec"]["template"]["spec"].get(part, [])
+    }
+    assert all(image.startswith("mirror.example.com/") for image in images), images
+    assert {
+        "mirror.example.com/ghcr/mcp/web:1.0",
+        "mirror.example.com/hub/library/redis:8",
+        f"mirror.example.com/ghcr/mcp/shell@{digest}",
+    } <= images
+    assert any("astral-sh/uv" in image for image in images)
+    assert any("agentgateway" in image for image in images)
+
+
+def test_the_namespace(tmp_path: Path) -> None:
+    spec = (
+        "  kubernetesVersion: '1.34'\n"
+        "  namespace:\n"
+        "    name: mcp-prod\n"
+        "    podSecurity: {enforce: baseline, warn: restricted, version: '1.33'}\n"
+        "    quota: {pods: 9, requests: {cpu: '2'}, limits: {memory: 4Gi}, storage: 10Gi, claims: 3}\n"
+        "    limitRange: {defaultRequest: {cpu: 10m}, default: {memory: 64Mi}, max: {memory: 1Gi}}\n"
+    )
+    found = objects(run_of(tmp_path, spec))
+    labels = found["Namespace", "mcp-prod"]["metadata"]["labels"]
+    security = {key.partition("/")[2]: value for key, value in labels.items() if key.startswith("pod-security")}
+    assert security == {
+        "enforce": "baseline",
+        "enforce-version": "v1.33",
+        "warn": "restricted",
+        "warn-version": "v1.33",
+    }
+    assert found["ResourceQuota", "mcpctl"]["spec"]["hard"] == {
+        "pods": "9",
+        "persistentvolumeclaims": "3",
+        "requests.storage": "10Gi",
+        "requests.cpu": "2",
+        "limits.memory": "4Gi",
+    }
+    assert found["LimitRange", "mcpctl"]["spec"]["limits"] == [
+        {"type": "Container", "defaultRequest": {"cpu": "10m"}, "default": {"memory": "64Mi"}, "max": {"memory": "1Gi"}}
+    ]
+    assert {one["metadata"].get("namespace") for key, one in found.items() if key[0] != "Namespace"} == {"mcp-prod"}
+
+
+#: An object that 'baseline' allows and 'restricted' does not.
+_LESS = "  patches: [{select: {name: web}, merge: {patches: [{kind: Deployment, merge: {spec: {template: {spec: {securityContext: {runAsNonRoot: false}}}}}}]}}]\n"  # noqa: E501
+
+
+@pytest.mark.parametrize(("level", "code"), [("restricted", True), ("baseline", False)])
+def test_pods_are_checked_against_the_level_that_the_namespace_enforces(tmp_path: Path, level: str, code: bool) -> None:
+    run = run_of(tmp_path, f"  namespace: {{podSecurity: {{enforce: {level}}}}}\n{_LESS}")
+    assert bool(errors_in(render_run(run, target("kubernetes")).problems)) is code
+
+
+def test_policies(tmp_path: Path) -> None:
+    run = run_of(tmp_path, "  policies: {image-digest: warning, policy/image-tag: 'off'}")
+    assert {problem.rule for problem in run.specs.problems} == {"policy/image-digest"}
+
+
+def test_the_order_of_the_input_changes_nothing(tmp_path: Path) -> None:
+    run = run_of(tmp_path, "  defaults: {size: large}")
+    paths = [str(tmp_path / name) for name in ("prod.yaml", "servers.yaml")]
+    inputs = read_inputs(paths)
+    (other,) = runs_for(inputs, inputs.environments)
+    assert objects(other) == objects(run)
+
+
+_WORDS = ("image", "package", "transport", "sidecars", "env", "storage", "replicas", "registry", "name", "type")
+_ANYTHING = st.recursive(
+    st.sampled_from([None, 1, -1, "x", True, "ghcr.io/x/y:1"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(_WORDS), inner, max_size=3),
+    max_leaves=8,
+)
+_MERGES = st.dictionaries(st.sampled_from(_WORDS), _ANYTHING, min_size=1, max_size=3)
+
+
+@given(_MERGES, st.lists(_MERGES, max_size=2))
+def test_no_merge_is_more_than_a_problem(defaults: dict[str, Any], merges: list[dict[str, Any]]) -> None:
+    """Whatever is merged into a spec, and whatever stands there then: told, never a traceback."""
+    patches = [{"select": {"glob": "*"}, "merge": merge} for merge in merges]
+    images = {"registryMirrors": {"ghcr.io": "mirror.example.com"}, "pins": {"redis": "8"}}
+    environment = {
+        "apiVersion": "mcpctl.io/v1alpha1",
+        "kind": "Environment",
+        "metadata": {"name": "prod"},
+        "spec": {"defaults": defaults, "patches": patches, "images": images},
+    }
+    inputs = read_inputs(["-"], BytesIO(f"{SERVERS}---\n{json.dumps(environment)}\n".encode()))
+    (run,) = runs_for(inputs, inputs.environments)
+    assert all(problem.place.line for problem in run.specs.problems)

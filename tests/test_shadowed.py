@@ -1,0 +1,247 @@
+"""Templates of users are rendered: with the same result where they are the same, and stopped at every wall."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from renderer import assets, parallel, render
+from renderer.confined import Limits
+from renderer.delivery.objects import OBJECTS as DELIVERY
+from renderer.delivery.overlay import DELETION, KUSTOMIZATION, PATCH
+from renderer.errors import Place
+from renderer.model import NamespaceRules
+from renderer.registry import TARGETS
+from renderer.render import TemplateFault, shadowed
+from renderer.render.shadowed import Shadowed
+from renderer.shadows import Shadows, ejected, replaceable
+from renderer.targets.kubernetes.namespace import namespace_objects
+from renderer.targets.kubernetes.objects import OBJECTS
+from tests.fields import documents
+from tests.specs import OPTIONS, rendered, spec
+
+NAME = "kubernetes/service.yaml.j2"
+#: Everything that a namespace can have.
+WITH_RULES = OPTIONS._replace(namespace_rules=NamespaceRules(quota={"pods": "1"}, limits={"max": {"cpu": "1"}}))
+SHORT = Limits(seconds=0.5, memory=64 << 20, answer=1 << 20)
+
+
+def told(text: str, context: Mapping[str, Any] | None = None, limits: Limits = SHORT, /, **others: str) -> str:
+    """``line: message`` of what a template of the user ends with."""
+    engine = Shadowed(Shadows("own", {NAME: text, **others}), limits)
+    try:
+        with pytest.raises(TemplateFault) as caught:
+            engine.render(NAME, context or {})
+    finally:
+        engine.close()
+    (problem,) = caught.value.problems
+    assert problem.in_output
+    assert problem.place.file == f"own/{NAME}"
+    return f"{problem.place.line}: {problem.message}"
+
+
+def made(text: str, context: Mapping[str, Any]) -> str:
+    engine = Shadowed(Shadows("own", {NAME: text}), SHORT)
+    try:
+        return engine.render(NAME, context)
+    finally:
+        engine.close()
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_unchanged_templates_make_the_same_bytes(target: str) -> None:
+    """All of them, through the sandbox and the child, on every example."""
+    expected = rendered(target, *documents())
+    own = Shadows("own", {name: ejected(name) for name in replaceable()})
+    with render.shadowing(own) as faults:
+        found = rendered(target, *documents())
+    assert faults == []
+    assert [(d.path, d.text) for d in found.documents] == [(d.path, d.text) for d in expected.documents]
+    assert found.problems == expected.problems
+
+
+def test_built_in_templates_include_those_of_the_user() -> None:
+    own = Shadows("own", {"kubernetes/metadata.yaml.j2": "metadata: {name: {{ object_name }}, namespace: x}\n"})
+    with render.shadowing(own):
+        text = render.render(NAME, {**dict(rendered("kubernetes", spec()).documents[3].context)})
+    assert "metadata: {name: mcp-demo, namespace: x}\n" in text
+
+
+def test_all_that_can_be_replaced_is_checked_afterwards() -> None:
+    """Each is a template of documents that are parsed back, or is included by one of those."""
+    checked = {kind.template for kind in OBJECTS} | {d.template for d in namespace_objects(WITH_RULES)}
+    checked |= {kind.template for kind in DELIVERY} | {KUSTOMIZATION, PATCH, DELETION}
+    checked |= {document.template for target in TARGETS for document in rendered(target, *documents()).documents}
+    waiting = sorted(checked - {""})
+    while waiting:
+        source = assets.read(f"templates/{waiting.pop()}").decode()
+        named = re.findall(r"\{%-? (?:include|import|extends|from) '([^']+)'", source)
+        # A name that ends with '/' is put together: any template in that folder.
+        found = {n for n in assets.names("templates") for m in named if n == m or (m[-1] == "/" and n.startswith(m))}
+        found -= checked
+        checked |= found
+        waiting += found
+    assert set(replaceable()) - checked == set()
+
+
+# ---------------------------------------------------------------------------------------------
+# Walls.
+
+LOOPS = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a: 1\n" + LOOPS, "2: it took more than 0.5 s of processor time"),
+        ("a: 1\n\nb: {{ 'a' * 2000000000 }}\n", "3: it needs more than 64 MiB of memory"),
+        ("a: {{ 'a' | center(2000000000) }}\n", "1: it needs more than 64 MiB of memory"),
+        ("{% for a in range(999) %}{{ 'a' * 999 }}{% endfor %}", "0: it made more than 131,072 characters"),
+        ("\n{% for a in range(10000000000) %}{% endfor %}", "2: Range too big."),
+        ("\n{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "2: it calls itself without an end"),
+        (f"{{% include '{NAME}' %}}", "1: it calls itself without an end"),
+        ("a: {{ " + "(" * 3000 + "1" + ")" * 3000 + " }}\n", "0: it calls itself without an end, or is nested too"),
+    ],
+    ids=["loop", "text", "filter", "output", "range", "macro", "include", "nesting"],
+)
+def test_what_has_no_end_is_stopped(text: str, expected: str) -> None:
+    assert told(text).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+        "{{ '' | attr('__class__') }}",
+        "{{ [''] | map(attribute='__class__') | first }}",
+        "{{ '{0.__class__}'.format(1) }}",
+        "{{ '{a.__class__}'.format_map({'a': 1}) }}",
+        "{{ range.__globals__ }}",
+        "{{ self.__init__.__globals__ }}",
+        "{{ namespace.__init__.__globals__ }}",
+        "{% macro m() %}{% endmacro %}{{ m._func.__globals__ }}",
+        "{{ ({}).__class__.__base__ }}",
+        "{{ (1 | string).format.__self__.__class__ }}",
+    ],
+)
+def test_nothing_leads_out_of_the_sandbox(text: str) -> None:
+    message = told(f"a: 1\n{text}\n")
+    assert message.startswith("2: access to attribute '")
+    assert message.endswith("is unsafe.")
+
+
+@pytest.mark.parametrize("text", ["{% set _ = v.update({'a': 1}) %}", "{% set _ = v.l.append(1) %}"])
+def test_values_cannot_be_changed(text: str) -> None:
+    assert "is unsafe" in told(text, {"v": {"l": []}})
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/passwd", "kubernetes/../../x", "a.j2", "link.j2", ""])
+@pytest.mark.parametrize("form", ["{% include NAME %}", "{% import NAME as x %}", "{% extends NAME %}"])
+def test_no_file_is_reached_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, form: str) -> None:
+    (tmp_path / "a.j2").write_text("a: 1\n")
+    (tmp_path / "link.j2").symlink_to("/etc/passwd")
+    monkeypatch.chdir(tmp_path)
+    assert told("\n" + form.replace("NAME", repr(name))).startswith(f"2: there is no template {name!r}")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a: 1\nb: {{ nope }}\n", "2: 'nope' is undefined"),
+        ("a: {{ v.nope }}\n", "1: 'dict object' has no attribute 'nope'"),
+        ("{% for x in nope %}{% endfor %}", "1: 'nope' is undefined"),
+        ("a: {{ v }}\n", "1: a nested value needs '| block(indent)': dict"),
+        ("a: 1\n{% if %}\n", "2: Expected an expression"),
+        ("a: 1\nb: {{ 1 // 0 }}\n", "2: integer division or modulo by zero"),
+        ("a: 1\nb: {{ 1 + 'a' }}\n", "2: unsupported operand"),
+        ("a: {{ lipsum() }}\n", "1: 'lipsum' is undefined"),
+        ("a: {{ [1, 2] | random }}\n", "1: No filter named 'random'."),
+        ("a: {{ ([1] | map('string')) ~ '' }}\n", "1: this is no value but an object of the program"),
+    ],
+)
+def test_mistakes_are_told_with_their_line(text: str, expected: str) -> None:
+    assert told(text, {"v": {}}).startswith(expected)
+
+
+def test_all_templates_that_cannot_be_read_are_told_at_once() -> None:
+    own = Shadows(
+        "own", {NAME: "a: 1\n{% if %}", "kubernetes/pod.yaml.j2": "{{ a | nope }}", "compose/proxy.yaml.j2": ""}
+    )
+    with render.shadowing(own) as faults:
+        assert [p.place for p in faults] == [Place("own/kubernetes/pod.yaml.j2", 1), Place(f"own/{NAME}", 2)]
+
+
+# ---------------------------------------------------------------------------------------------
+# Values.
+
+
+@pytest.mark.parametrize("text", ["a: x\nkind: Role", "{{ 7 * 7 }}", "# x", "NO", "é😀\u2028"])
+@pytest.mark.parametrize("form", ["{{ v }}", "{{ v | safe }}", "{% autoescape false %}{{ v }}{% endautoescape %}"])
+def test_a_value_stays_one_value(text: str, form: str) -> None:
+    import yaml
+
+    assert yaml.safe_load(made(f"a: {form}\n", {"v": text})) == {"a": text}
+
+
+def test_only_plain_data_gets_in() -> None:
+    engine = Shadowed(Shadows("own", {NAME: "a: {{ p }}\n"}), SHORT)
+    try:
+        with pytest.raises(ValueError, match="unmarshallable"):
+            engine.render(NAME, {"p": Path("/")})
+    finally:
+        engine.close()
+
+
+# ---------------------------------------------------------------------------------------------
+# The run around them.
+
+
+@pytest.fixture
+def breaks() -> Iterator[None]:
+    """A Service whose port is no number, on line 4 of the user's template."""
+    text = "apiVersion: v1\nkind: Service\nmetadata: {name: {{ object_name }}, namespace: {{ namespace }}}\n"
+    with render.shadowing(Shadows("own", {NAME: f"{text}spec: {{ports: [{{port: x}}]}}\n"})):
+        yield
+
+
+@pytest.mark.usefixtures("breaks")
+def test_what_they_make_is_checked_and_faults_stand_in_the_users_file() -> None:
+    places = {str(p.place) for p in rendered("kubernetes", spec()).problems if p.in_output}
+    assert places == {f"own/{NAME}:4"}
+
+
+@pytest.mark.usefixtures("breaks")
+def test_one_process_sees_all_that_they_make() -> None:
+    assert len(parallel._parts([()] * 1000)) == 1
+
+
+@pytest.mark.parametrize("text", ["a: {{ nope }}\n", "kind: A\n---\nkind: B\n", "a: [\n", "kind: ClusterRole\n", ""])
+def test_nothing_that_does_not_hold_is_delivered(text: str) -> None:
+    with render.shadowing(Shadows("own", {NAME: text})):
+        output = rendered("kubernetes", spec())
+    assert any(p.place.file == f"own/{NAME}" and p.in_output for p in output.problems)
+
+
+def test_the_built_in_templates_are_back_afterwards() -> None:
+    before = rendered("kubernetes", spec()).documents[3].text
+    with pytest.raises(KeyboardInterrupt), render.shadowing(Shadows("own", {NAME: "a: 1\n"})):
+        raise KeyboardInterrupt
+    assert not render.is_shadowed()
+    assert rendered("kubernetes", spec()).documents[3].text == before
+
+
+def test_the_child_answers_with_text_that_nobody_executes() -> None:
+    """What it sends is read as JSON; marshal and pickle can make a reader do things."""
+    tree = ast.parse(Path(shadowed.__file__).read_text())
+    ask = next(n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name == "_ask")
+    assert "json.loads(answer)" in ast.unparse(ask)
+    assert "marshal.loads" not in ast.unparse(ask)
+
+
+def test_only_known_templates_are_there() -> None:
+    assert NAME in assets.names("templates")

@@ -1,0 +1,176 @@
+"""Killed by SIGKILL at every change of the disk: no torn file, nothing of others gone, and the next run repairs."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from renderer.write import RECORD, UNFINISHED, Origin, compare, write
+
+# Workers of pytest-xdist have threads; the children here only write files and end.
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+
+#: Before, after, and after that: servers that stay, change, come and go.
+BEFORE = {
+    "shared.yaml": "one\n",
+    **{f"s{n}/{name}.yaml": f"{n} {name}\n" * 50 for n in range(4) for name in ("a", "b", "c")},
+}
+AFTER = {
+    "shared.yaml": "two\n",
+    **{f"s{n}/{name}.yaml": f"{n} {name} new\n" * 60 for n in range(2, 6) for name in ("a", "b", "d")},
+}
+LATER = {"shared.yaml": "three\n", **{f"s{n}/a.yaml": f"{n} later\n" for n in range(3, 5)}}
+FOREIGN = {"README.md": "mine\n", "s0/notes.txt": "mine\n", "s5/.hidden": "mine\n"}
+
+
+def origin(files: Mapping[str, str]) -> Origin:
+    servers = {path.partition("/")[0] for path in files if "/" in path}
+    return Origin("1.0", "t", "", {}, {server: f"{server} {len(files)}" for server in servers})
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tree that every run starts with: it is copied, which is faster than to write and sync it each time."""
+    folder = tmp_path_factory.mktemp("before") / "tree"
+    write(folder, BEFORE, origin(BEFORE))
+    for path, text in FOREIGN.items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_text(text)
+    return folder
+
+
+def content(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_text()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.is_symlink()
+    }
+
+
+_CHANGES = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.chmod")
+
+
+def _kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Killer:
+    """Ends its process before the n-th change of the disk; where that is a sync, with half of the file on the disk."""
+
+    def __init__(self, n: int) -> None:
+        self._left = n
+        self._fsync = os.fsync
+
+    def arm(self) -> None:
+        sys.addaudithook(self._audit)
+        os.fsync = self._torn  # type: ignore[assignment]
+
+    def _due(self) -> bool:
+        self._left -= 1
+        return self._left < 0
+
+    def _audit(self, event: str, args: tuple[Any, ...]) -> None:
+        writes = event == "open" and isinstance(args[2], int) and args[2] & os.O_WRONLY
+        if (event in _CHANGES or writes) and self._due():
+            _kill()
+
+    def _torn(self, descriptor: int) -> None:
+        if self._due():
+            if os.path.isfile(f"/proc/self/fd/{descriptor}"):
+                os.ftruncate(descriptor, os.fstat(descriptor).st_size // 2)
+            _kill()
+        self._fsync(descriptor)
+
+
+def killed_at(folder: Path, files: Mapping[str, str], n: int) -> bool:
+    """Whether the n-th change was reached: then nothing after it happened, no 'finally' either."""
+    child = os.fork()
+    if child == 0:
+        try:
+            Killer(n).arm()
+            write(folder, files, origin(files))
+        finally:
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+def kills(before: Path, root: Path, step: int = 1) -> Iterator[Path]:
+    """A tree for each moment, or each ``step``-th, at which the run from BEFORE to AFTER can be killed."""
+    for n in range(0, 1000, step):
+        folder = root / str(n)
+        shutil.copytree(before, folder)
+        if not killed_at(folder, AFTER, n):
+            return
+        yield folder
+
+
+def is_whole(folder: Path, *trees: Mapping[str, str]) -> None:
+    """Every file is one of those, nothing is torn, and what is foreign is there."""
+    found = content(folder)
+    for path, text in found.items():
+        if path != RECORD and not path.endswith(UNFINISHED):
+            assert text in [tree[path] for tree in (*trees, FOREIGN) if path in tree], path
+    assert {path: found.get(path) for path in FOREIGN} == FOREIGN
+
+
+@pytest.mark.parametrize("then", [AFTER, BEFORE, LATER], ids=["the same", "back", "another"])
+def test_killed_at_every_change(before: Path, tmp_path: Path, then: dict[str, str]) -> None:
+    count = 0
+    write(tmp_path / "fresh", then, origin(then))
+    fresh = content(tmp_path / "fresh")
+    for folder in kills(before, tmp_path / "killed"):
+        count += 1
+        is_whole(folder, BEFORE, AFTER)
+        # Nothing of ours is taken for a stranger's: the half of the files that are new already is known.
+        assert {d.why for d in compare(folder, then, origin(then))} <= {"missing", "outdated", "stale"}
+        write(folder, then, origin(then))
+        assert content(folder) == {**fresh, **FOREIGN}
+        assert compare(folder, then, origin(then)) == []
+    assert count >= 67, "three times that is more than 200"
+
+
+def test_killed_again_and_again(before: Path, tmp_path: Path) -> None:
+    """Runs towards different trees, each killed at a moment drawn by a fixed seed, never repaired in between."""
+    draw = random.Random(5)
+    trees = [BEFORE, AFTER, LATER]
+    tree = tmp_path / "tree"
+    shutil.copytree(before, tree)
+    count = sum(killed_at(tree, draw.choice(trees), draw.randrange(80)) for _ in range(200))
+    assert count > 50
+    is_whole(tree, *trees)
+    write(tree, AFTER, origin(AFTER))
+    left = content(tree)
+    assert {path: text for path, text in left.items() if path != RECORD} == {**AFTER, **FOREIGN}
+
+
+def test_a_check_tells_what_a_killed_run_left(before: Path, tmp_path: Path) -> None:
+    """Some files new, some old, the record still of the run before: each is told by its content."""
+    mixed = 0
+    for folder in kills(before, tmp_path, 3):
+        found = content(folder)
+        expected = {path for path, text in AFTER.items() if found.get(path) != text}
+        expected |= {path for path in BEFORE if path not in AFTER and path in found}
+        differences = compare(folder, AFTER, origin(AFTER))
+        assert {d.path for d in differences} == expected
+        if any("unfinished" in {cause.name for cause in d.causes} for d in differences):
+            mixed += 1
+    assert mixed > 5
+
+
+def test_a_hand_edit_after_a_killed_run_is_still_one(before: Path, tmp_path: Path) -> None:
+    edited = 0
+    for folder in kills(before, tmp_path, 3):
+        target = folder / "s3/a.yaml"
+        target.write_text("mine\n")
+        (difference,) = (d for d in compare(folder, AFTER, origin(AFTER)) if d.path == "s3/a.yaml")
+        assert difference.why == "edited"
+        edited += 1
+    assert edited > 20
