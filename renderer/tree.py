@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from renderer.errors import OutputTreeFault, Place, Problem, Severity
 from renderer.model import Options, Rendered
-from renderer.policy import judge_documents
+from renderer.policy import Levels, judge_documents, policy_of
 from renderer.target import Target
 from renderer.write import RECORD, recorded
 from renderer.yaml_reader import OUTPUT_LIMITS, read
 
 #: Stands for the template of what was read from a tree.
 TEMPLATE = "tree"
+#: What the spec accepted of policy, as ``labels.accepted`` writes it.
+_ACCEPTED = re.compile(r'^ +mcpctl\.io/accepted: "(.*)"$', re.MULTILINE)
+_RULE = re.compile(r"(?:^|; )(policy/[a-z-]+): ")
 
 
 class Tree(NamedTuple):
@@ -26,10 +30,10 @@ class Tree(NamedTuple):
     problems: tuple[Problem, ...]
 
 
-def read_tree(folder: Path, target: Target, options: Options) -> Tree:
+def read_tree(folder: Path, target: Target, options: Options, levels: Levels) -> Tree:
     """The documents of ``folder/<target>``. OutputTreeFault where a file is not as it was rendered.
 
-    Faults of what the documents say are Problems; policy was decided when they were rendered, and is only told.
+    Faults of what the documents say are Problems; what the spec accepted of policy stands in them, and is only told.
     """
     below = folder / target.name
     if not (below / RECORD).exists() and (folder / RECORD).exists():
@@ -39,8 +43,9 @@ def read_tree(folder: Path, target: Target, options: Options) -> Tree:
     problems = [problem for path in paths for problem in _unreadable(below / path, files[path])]
     documents = [_document(below, path, files[path]) for path in paths]
     if not problems:
-        judged = judge_documents(target.check(documents, options), (), target.name, {})
-        problems += [_told(problem) for problem in judged]
+        accepted = _accepted(below, {path: files[path] for path in paths})
+        judged = judge_documents(target.check(documents, options), (), target.name, levels)
+        problems += [_told(problem, accepted) for problem in judged]
     documents += [Rendered(path, files[path], "", {}, "the tree") for path in beside]
     servers = dict.fromkeys(path.partition("/")[0] for path in paths if "/" in path)
     env_files = {name: str(file) for name in servers if (file := below / name / ".env").is_file()}
@@ -65,6 +70,16 @@ def _unreadable(path: Path, text: str) -> Sequence[Problem]:
     return problems
 
 
-def _told(problem: Problem) -> Problem:
-    by_policy = problem.rule.startswith("policy/")
-    return problem._replace(severity=Severity.WARNING) if by_policy else problem
+def _accepted(below: Path, files: Mapping[str, str]) -> set[tuple[Path, str]]:
+    """Folder of a server and rule: one of its documents says it for all of them."""
+    return {
+        ((below / path).parent, rule)
+        for path, text in files.items()
+        for line in _ACCEPTED.findall(text)
+        for rule in _RULE.findall(line)
+    }
+
+
+def _told(problem: Problem, accepted: set[tuple[Path, str]]) -> Problem:
+    by_spec = (Path(problem.place.file).parent, policy_of(problem.rule)) in accepted
+    return problem._replace(severity=Severity.WARNING) if by_spec else problem

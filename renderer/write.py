@@ -26,6 +26,7 @@ from renderer.errors import OutputTreeFault, Place, Problem
 RECORD = ".mcpctl.json"
 #: Ending of a file that is being written; what a killed run leaves is removed by the next.
 UNFINISHED = ".mcpctl-tmp"
+_LARGEST, _NOT_OURS = 64_000_000, "no text of ours"  # bytes; what stands in place of a digest
 
 _HOLDS_DATA = re.compile(
     rb"^(kind: (Namespace|PersistentVolumeClaim|CustomResourceDefinition)|  volumeClaimTemplates:)$", re.M
@@ -218,13 +219,13 @@ def _digest(text: str) -> str:
 
 
 def _digest_of(file: Path) -> str | None:
-    """None where nothing stands; what is no regular file (nothing of it is opened) has no digest of a text."""
+    """None where nothing stands; what is no regular file, or larger than any of ours, is not opened."""
     try:
         status = file.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return None
-    if not stat.S_ISREG(status.st_mode):
-        return "not a regular file"
+    if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
+        return _NOT_OURS
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
@@ -232,11 +233,10 @@ def _record(folder: Path) -> _Record:
     path = folder / RECORD
     if folder.is_symlink() or path.is_symlink():
         _refuse_links(folder.parent, [f"{folder.name}/{RECORD}"])
-    if _digest_of(path) is None:
+    if (digest := _digest_of(path)) is None:
         return _Record({})
     try:
-        # Asked first: to open a FIFO would wait for ever.
-        data: Any = json.loads(path.read_bytes()) if path.is_file() else None
+        data: Any = json.loads(path.read_bytes()) if digest != _NOT_OURS else None
     except (ValueError, RecursionError):
         data = None
     if not isinstance(data, dict):

@@ -25,7 +25,7 @@ def test_what_was_rendered_comes_back_in_order_and_without_a_fault(name: str, tm
     output = pipeline.render(specs, target(name), OPTIONS)
     rendered = pipeline.tree(specs, output, target(name), OPTIONS)
     write.write(tmp_path / name, {document.path: document.text for document in rendered})
-    found = read_tree(tmp_path, target(name), OPTIONS)
+    found = read_tree(tmp_path, target(name), OPTIONS, {})
     assert {p.severity for p in found.problems} <= {Severity.WARNING}
     assert sorted(found.servers) == sorted(server.name for server in specs.servers)
     made = {document.path: document.text for document in output.documents}
@@ -73,9 +73,16 @@ def _fifo(tree: Path) -> None:
     os.mkfifo(tree / "a/service.yaml")
 
 
+def _huge(file: Path) -> None:
+    with file.open("r+b") as made:
+        made.truncate(2**40)  # no more on the disk than before
+
+
 @pytest.mark.parametrize(
     ("damage", "expected"),
     [
+        (lambda tree: _huge(tree / "namespace.yaml"), [("namespace.yaml", "tree/edited")]),
+        (lambda tree: _huge(tree / ".mcpctl.json"), [(".mcpctl.json", "tree/record")]),
         (_edit, [("a/service.yaml", "tree/edited")]),
         (lambda tree: (tree / "namespace.yaml").unlink(), [("namespace.yaml", "tree/missing")]),
         (lambda tree: (tree / "a/x.yaml").write_text(""), [("a/x.yaml", "tree/foreign")]),

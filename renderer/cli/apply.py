@@ -153,7 +153,7 @@ def _planned(
         one_stream=False,
     )
     plan = (
-        _of_tree(tree, orchestrator.target, rendering, env_files)
+        _of_tree(tree, orchestrator.target, rendering, more["levels"], env_files)
         if tree
         else _of_specs(paths, orchestrator.target, rendering, more["levels"], env_files)
     )
@@ -177,10 +177,10 @@ def _of_specs(
     return Plan(output.documents, output.problems, names, ids, transports, env_files)
 
 
-def _of_tree(folder: Path, target_name: str, options: Options, env_files: Mapping[str, str]) -> Plan:
+def _of_tree(folder: Path, target_name: str, options: Options, levels: Levels, env_files: Mapping[str, str]) -> Plan:
     from renderer.tree import read_tree
 
-    found = read_tree(folder, target(target_name), options)
+    found = read_tree(folder, target(target_name), options, levels)
     return Plan(
         found.documents,
         found.problems,
