@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from renderer.errors import OutputTreeFault, Place, Problem, Severity
-from renderer.model import Options, Rendered
-from renderer.policy import judge_documents
+from renderer.model import JSON, NamespaceRules, Options, PodSecurityLevel, Rendered
+from renderer.policy import Levels, judge_documents, policy_of
+from renderer.registry import TARGETS
 from renderer.target import Target
 from renderer.write import RECORD, recorded
 from renderer.yaml_reader import OUTPUT_LIMITS, read
 
 #: Stands for the template of what was read from a tree.
 TEMPLATE = "tree"
+#: What the spec accepted of policy, as ``labels.accepted`` writes it.
+_ACCEPTED = re.compile(r'^ +mcpctl\.io/accepted: "(.*)"$', re.MULTILINE)
+_RULE = re.compile(r"(?:^|; )(policy/[a-z-]+): ")
+
+
+class Kept(NamedTuple):
+    """The files of one target below ``folder``, path to text, as their record says.
+
+    ``options`` are those of the rendering; ``record`` is the file that names them where the tree is an environment's,
+    else empty: only an environment says where it belongs.
+    """
+
+    folder: Path
+    target: str
+    texts: Mapping[str, str]
+    options: Options
+    record: str
 
 
 class Tree(NamedTuple):
@@ -26,21 +45,52 @@ class Tree(NamedTuple):
     problems: tuple[Problem, ...]
 
 
-def read_tree(folder: Path, target: Target, options: Options) -> Tree:
-    """The documents of ``folder/<target>``. OutputTreeFault where a file is not as it was rendered.
+def kept(folder: Path, wanted: str, options: Options) -> Kept:
+    """The tree of an environment, whichever target it has, or the part of ``wanted`` of a tree without environments.
 
-    Faults of what the documents say are Problems; policy was decided when they were rendered, and is only told.
+    ``options`` hold where the record says nothing. OutputTreeFault where a file is not as it was rendered.
     """
-    below = folder / target.name
-    if not (below / RECORD).exists() and (folder / RECORD).exists():
+    if not (folder / RECORD).exists():
+        found = recorded(folder / wanted)
+        return Kept(folder / wanted, wanted, found.texts, _options(found.origin.options, options), "")
+    found = recorded(folder)
+    targets = sorted({path.partition("/")[0] for path in found.texts} & {*TARGETS})
+    if not found.origin.environment or len(targets) != 1:
         raise OutputTreeFault(f"{folder} is the folder of one target: name the folder above it")
-    files = recorded(below)
+    prefix = f"{targets[0]}/"
+    # What delivers the objects stands beside them: it is for another program to apply.
+    texts = {path.removeprefix(prefix): text for path, text in found.texts.items() if path.startswith(prefix)}
+    options = _options(found.origin.options, options)
+    return Kept(folder / targets[0], targets[0], texts, options, str(folder / RECORD))
+
+
+def _options(said: Mapping[str, JSON], otherwise: Options) -> Options:
+    """As the record has them. Of the rules of the namespace the checks ask for the level alone."""
+    from renderer.check.kubernetes_schema import versions
+
+    known = {name: value for name, value in said.items() if type(value) is type(getattr(otherwise, name, None))}
+    if known.get("kubernetes_version") not in versions():
+        known["kubernetes_version"] = otherwise.kubernetes_version
+    rules = said.get("namespace_rules")
+    level = rules.get("enforce") if isinstance(rules, dict) else None
+    if level in get_args(PodSecurityLevel):
+        known["namespace_rules"] = NamespaceRules(enforce=level)  # type: ignore[arg-type]
+    return otherwise._replace(**known)  # type: ignore[arg-type]
+
+
+def read_tree(found: Kept, target: Target, levels: Levels) -> Tree:
+    """The documents, checked again. OutputTreeFault is raised by ``kept``.
+
+    Faults of what the documents say are Problems; what the spec accepted of policy stands in them, and is only told.
+    """
+    below, files = found.folder, found.texts
     paths, beside = target.from_tree(list(files))
     problems = [problem for path in paths for problem in _unreadable(below / path, files[path])]
     documents = [_document(below, path, files[path]) for path in paths]
     if not problems:
-        judged = judge_documents(target.check(documents, options), (), target.name, {})
-        problems += [_told(problem) for problem in judged]
+        accepted = _accepted(below, {path: files[path] for path in paths})
+        judged = judge_documents(target.check(documents, found.options), (), target.name, levels)
+        problems += [_told(problem, accepted) for problem in judged]
     documents += [Rendered(path, files[path], "", {}, "the tree") for path in beside]
     servers = dict.fromkeys(path.partition("/")[0] for path in paths if "/" in path)
     env_files = {name: str(file) for name in servers if (file := below / name / ".env").is_file()}
@@ -65,6 +115,16 @@ def _unreadable(path: Path, text: str) -> Sequence[Problem]:
     return problems
 
 
-def _told(problem: Problem) -> Problem:
-    by_policy = problem.rule.startswith("policy/")
-    return problem._replace(severity=Severity.WARNING) if by_policy else problem
+def _accepted(below: Path, files: Mapping[str, str]) -> set[tuple[Path, str]]:
+    """Folder of a server and rule: one of its documents says it for all of them."""
+    return {
+        ((below / path).parent, rule)
+        for path, text in files.items()
+        for line in _ACCEPTED.findall(text)
+        for rule in _RULE.findall(line)
+    }
+
+
+def _told(problem: Problem, accepted: set[tuple[Path, str]]) -> Problem:
+    by_spec = (Path(problem.place.file).parent, policy_of(problem.rule)) in accepted
+    return problem._replace(severity=Severity.WARNING) if by_spec else problem

@@ -13,7 +13,7 @@ from renderer import pipeline, write
 from renderer.errors import OutputTreeFault, Severity
 from renderer.model import Options
 from renderer.registry import TARGETS, target
-from renderer.tree import read_tree
+from renderer.tree import kept, read_tree
 
 ROOT = Path(__file__).parent.parent
 OPTIONS = Options("mcpctl", "1.35")
@@ -25,7 +25,7 @@ def test_what_was_rendered_comes_back_in_order_and_without_a_fault(name: str, tm
     output = pipeline.render(specs, target(name), OPTIONS)
     rendered = pipeline.tree(specs, output, target(name), OPTIONS)
     write.write(tmp_path / name, {document.path: document.text for document in rendered})
-    found = read_tree(tmp_path, target(name), OPTIONS)
+    found = read_tree(kept(tmp_path, name, OPTIONS), target(name), {})
     assert {p.severity for p in found.problems} <= {Severity.WARNING}
     assert sorted(found.servers) == sorted(server.name for server in specs.servers)
     made = {document.path: document.text for document in output.documents}
@@ -73,9 +73,16 @@ def _fifo(tree: Path) -> None:
     os.mkfifo(tree / "a/service.yaml")
 
 
+def _huge(file: Path) -> None:
+    with file.open("r+b") as made:
+        made.truncate(2**40)  # no more on the disk than before
+
+
 @pytest.mark.parametrize(
     ("damage", "expected"),
     [
+        (lambda tree: _huge(tree / "namespace.yaml"), [("namespace.yaml", "tree/edited")]),
+        (lambda tree: _huge(tree / ".mcpctl.json"), [(".mcpctl.json", "tree/record")]),
         (_edit, [("a/service.yaml", "tree/edited")]),
         (lambda tree: (tree / "namespace.yaml").unlink(), [("namespace.yaml", "tree/missing")]),
         (lambda tree: (tree / "a/x.yaml").write_text(""), [("a/x.yaml", "tree/foreign")]),
@@ -87,7 +94,7 @@ def _fifo(tree: Path) -> None:
     ],
 )
 def test_each_damage_is_named(tree: Path, damage: Callable[[Path], object], expected: list[tuple[str, str]]) -> None:
-    assert list(write.recorded(tree)) == ["a/service.yaml", "namespace.yaml"]
+    assert list(write.recorded(tree).texts) == ["a/service.yaml", "namespace.yaml"]
     damage(tree)
     assert damaged(tree) == expected
 
@@ -103,18 +110,9 @@ def test_what_a_killed_run_left_is_refused(tree: Path) -> None:
     record = json.loads((tree / ".mcpctl.json").read_text())
     record["pending"] = {"a/new.yaml": "0" * 64}
     (tree / ".mcpctl.json").write_text(json.dumps(record))
-    assert damaged(tree) == [("a/new.yaml", "tree/missing")]
+    assert damaged(tree) == [("a/new.yaml", "tree/unfinished")]
 
 
 def test_the_values_of_secrets_beside_compose_are_no_strangers(tree: Path) -> None:
     (tree / "a/.env").write_text("A=1\n")
-    assert "a/.env" not in write.recorded(tree)
-
-
-def test_a_file_that_changes_while_it_is_read(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def edit(folder: Path, record: object) -> list[object]:
-        _edit(folder)
-        return []
-
-    monkeypatch.setattr(write, "_unlisted", edit)
-    assert damaged(tree) == [("a/service.yaml", "tree/edited")]
+    assert "a/.env" not in write.recorded(tree).texts

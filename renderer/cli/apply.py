@@ -11,11 +11,12 @@ from typing import Any, Literal, NamedTuple
 import click
 
 from renderer import pipeline
+from renderer.cli.environments import environment_option
+from renderer.cli.follow import follow, options_for, specs_for
 from renderer.cli.options import (
     network_policy_provider_option,
     optional_paths_argument,
     policy_option,
-    render_options,
     version_options,
 )
 from renderer.cli.ready import emit_json, failure, show, statuses_of, until_ready
@@ -31,13 +32,12 @@ from renderer.cli.runtime import (
     timeout_option,
     yes_option,
 )
-from renderer.cli.streams import emit, specs_in, tell
+from renderer.cli.streams import emit, tell
 from renderer.errors import Exit, McpctlError, Problem
 from renderer.instances import change_line, changes_as_data, tally
-from renderer.model import JSON, Options, Rendered
+from renderer.model import JSON, Rendered
 from renderer.orchestrator import Applied, ApplyOptions, InstanceFilters, InstanceStatus, Orchestrator
 from renderer.orchestrators import create_orchestrator
-from renderer.policy import Levels
 from renderer.registry import target
 from renderer.report import Report, as_json
 from renderer.settings import Settings
@@ -62,6 +62,7 @@ class Plan(NamedTuple):
 Examples:
   mcpctl apply github.yaml
   mcpctl apply --orchestrator kubernetes --context kind-dev --namespace mcp specs/ --timeout 10m
+  mcpctl apply specs/ environments/ --environment production --context prod
   mcpctl apply --tree deploy/ --owner team-a --prune
   mcpctl apply specs/ --dry-run=server --output json
 """,
@@ -95,6 +96,7 @@ Examples:
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until every server answers.")
 @timeout_option
 @yes_option
+@environment_option
 @version_options
 @network_policy_provider_option
 @policy_option
@@ -144,52 +146,45 @@ def _planned(
     more: Mapping[str, Any],
 ) -> tuple[Orchestrator, Plan, Exit]:
     """What is to be applied; its Problems told. With errors nothing is asked of the runtime."""
-    orchestrator = create_orchestrator(settings.config)
-    rendering = render_options(
-        settings.config.kubernetes.namespace,
-        more["kubernetes_version"],
-        more["create_namespace"],
-        more["network_policy_provider"],
-        one_stream=False,
-    )
-    plan = (
-        _of_tree(tree, orchestrator.target, rendering, env_files)
-        if tree
-        else _of_specs(paths, orchestrator.target, rendering, more["levels"], env_files)
-    )
+    if tree:
+        plan, settings = _of_tree(tree, settings, env_files, more)
+    else:
+        plan, settings = _of_specs(paths, settings, env_files, more)
     code = exit_code(plan.problems)
     counts = {"servers": len(plan.servers), "documents": len(plan.documents)}
     if code or style == "text":
         tell(Report("apply", plan.problems, counts), style, quiet=False, stdout=True)
+    orchestrator = create_orchestrator(settings.config)
     if not code:
         show_place(orchestrator)
     return orchestrator, plan, code
 
 
 def _of_specs(
-    paths: Sequence[str], target_name: str, options: Options, levels: Levels, env_files: Mapping[str, str]
-) -> Plan:
-    specs = pipeline.read(paths, specs_in(paths), levels)
-    output = pipeline.render(specs, target(target_name), options)
-    names = tuple(server.name for server in specs.servers)
-    ids = tuple(server.resource_name for server in specs.servers)
-    transports = {server.name: server.transport.type for server in specs.servers}
-    return Plan(output.documents, output.problems, names, ids, transports, env_files)
+    paths: Sequence[str], settings: Settings, env_files: Mapping[str, str], more: Mapping[str, Any]
+) -> tuple[Plan, Settings]:
+    run, settings = specs_for(paths, more["environments"], settings, more, more["levels"])
+    servers = run.specs.servers
+    output = pipeline.render_run(run, target(run.target))
+    names = tuple(server.name for server in servers)
+    ids = tuple(server.resource_name for server in servers)
+    transports = {server.name: server.transport.type for server in servers}
+    return Plan(output.documents, output.problems, names, ids, transports, env_files), settings
 
 
-def _of_tree(folder: Path, target_name: str, options: Options, env_files: Mapping[str, str]) -> Plan:
-    from renderer.tree import read_tree
+def _of_tree(
+    folder: Path, settings: Settings, env_files: Mapping[str, str], more: Mapping[str, Any]
+) -> tuple[Plan, Settings]:
+    from renderer.tree import kept, read_tree
 
-    found = read_tree(folder, target(target_name), options)
-    return Plan(
-        found.documents,
-        found.problems,
-        found.servers,
-        None,
-        {},
-        {**found.env_files, **env_files},
-        str(folder / target_name),
-    )
+    if more["environments"]:
+        raise click.UsageError("--environment is for specs: with --tree, name the folder of the environment")
+    files = kept(folder, create_orchestrator(settings.config).target, options_for(settings, more))
+    if files.record:
+        settings = follow(settings, files.target, files.options.namespace, files.record)
+    found = read_tree(files, target(files.target), more["levels"])
+    env_files = {**found.env_files, **env_files}
+    return Plan(found.documents, found.problems, found.servers, None, {}, env_files, str(files.folder)), settings
 
 
 class _Run(NamedTuple):

@@ -7,15 +7,16 @@ from typing import Any
 import click
 
 from renderer import pipeline
+from renderer.cli.environments import environment_option
+from renderer.cli.follow import options_for, specs_for
 from renderer.cli.options import (
     network_policy_provider_option,
     optional_paths_argument,
-    render_options,
     version_options,
 )
 from renderer.cli.render import exit_code
 from renderer.cli.runtime import output_option, progress, runtime_options
-from renderer.cli.streams import emit, specs_in, tell
+from renderer.cli.streams import emit, tell
 from renderer.doctor import Check, Patient, diagnose, has_failed
 from renderer.doctor.shown import as_json, as_lines, summary
 from renderer.errors import Exit
@@ -33,6 +34,7 @@ Examples:
 """,
 )
 @optional_paths_argument
+@environment_option
 @version_options
 @network_policy_provider_option
 @runtime_options
@@ -43,7 +45,7 @@ def doctor(paths: tuple[str, ...], settings: Settings, style: str, **rendering: 
     PATHS are files, folders or - for stdin; without them, what needs no spec is checked. Nothing is changed, and no
     value of a secret is read. Exit code 5 where something has failed.
     """
-    patient, code = _patient(paths, settings, rendering)
+    patient, settings, code = _patient(paths, settings, rendering)
     if code:
         return code
     checks: list[Check] = []
@@ -57,21 +59,11 @@ def doctor(paths: tuple[str, ...], settings: Settings, style: str, **rendering: 
     return Exit.APPLY_FAILED if has_failed(checks) else Exit.FINE
 
 
-def _patient(paths: tuple[str, ...], settings: Settings, rendering: dict[str, Any]) -> tuple[Patient, Exit]:
+def _patient(paths: tuple[str, ...], settings: Settings, rendering: dict[str, Any]) -> tuple[Patient, Settings, Exit]:
     """Rendered as an apply would; its problems told."""
-    from renderer.orchestrators import create_orchestrator
-
-    options = render_options(
-        settings.config.kubernetes.namespace,
-        rendering["kubernetes_version"],
-        rendering["create_namespace"],
-        rendering["network_policy_provider"],
-        one_stream=False,
-    )
     if not paths:
-        return Patient(options=options), Exit.FINE
-    output_of = target(create_orchestrator(settings.config).target)
-    specs = pipeline.read(paths, specs_in(paths))
-    output = pipeline.render(specs, output_of, options)
-    tell(Report("doctor", output.problems, {"servers": len(specs.servers)}), "text", quiet=False, stdout=False)
-    return Patient(specs.servers, output.documents, options), exit_code(output.problems)
+        return Patient(options=options_for(settings, rendering)), settings, Exit.FINE
+    run, settings = specs_for(paths, rendering["environments"], settings, rendering, {})
+    output = pipeline.render_run(run, target(run.target))
+    tell(Report("doctor", output.problems, {"servers": len(run.specs.servers)}), "text", quiet=False, stdout=False)
+    return Patient(run.specs.servers, output.documents, run.options), settings, exit_code(output.problems)

@@ -9,6 +9,7 @@ from renderer import pipeline
 from renderer.cli.environments import run_alone, runs_of
 from renderer.cli.options import render_options
 from renderer.errors import UsageMistake, excerpt
+from renderer.model import Options
 from renderer.orchestrator import OrchestratorConfig
 from renderer.orchestrators import ORCHESTRATORS, create_orchestrator
 from renderer.pipeline import Run
@@ -32,19 +33,23 @@ def specs_for(
 
     UsageMistake where there are several environments, or where a setting says something else than the environment.
     """
-    options = render_options(
+    alone = run_alone(create_orchestrator(settings.config).target, options_for(settings, rendering), levels)
+    (run,) = runs_of(paths, wanted, alone, several=False)
+    if run.environment is None:
+        return Chosen(run, settings)
+    source = f"{run.environment.source.file}: environment {run.name}"
+    return Chosen(run, follow(settings, run.target, run.options.namespace, source))
+
+
+def options_for(settings: Settings, rendering: Mapping[str, Any]) -> Options:
+    """Of a rendering without any environment."""
+    return render_options(
         settings.config.kubernetes.namespace,
         rendering["kubernetes_version"],
         rendering["create_namespace"],
         rendering["network_policy_provider"],
         one_stream=False,
     )
-    alone = run_alone(create_orchestrator(settings.config).target, options, levels)
-    (run,) = runs_of(paths, wanted, alone, several=False)
-    if run.environment is None:
-        return Chosen(run, settings)
-    source = f"{run.environment.source.file}: environment {run.name}"
-    return Chosen(run, follow(settings, run.target, run.options.namespace, source))
 
 
 def follow(settings: Settings, target: str, namespace: str, source: str) -> Settings:
@@ -82,7 +87,7 @@ def plain_specs(paths: Sequence[str], levels: Levels, stdin: Any) -> pipeline.Sp
     if inputs.environments:
         name = inputs.environments[0].name
         raise UsageMistake(
-            f"there are environments among PATHS, which only render and apply follow; "
+            "there are environments among PATHS, which this command does not follow; "
             f"use mcpctl apply --environment {name}, or name the specs alone"
         )
     return pipeline.plain(inputs, levels)

@@ -28,7 +28,8 @@ def until_ready(
 ) -> tuple[InstanceStatus, ...]:
     """Until all run and answer an MCP ``initialize``. ApplyFailed, or WaitTimedOut, with the reasons.
 
-    Without the MCP client they stay RUNNING, and that is told; so does what nothing can connect to.
+    Without the MCP client they stay RUNNING, and that is told; so does what nothing can connect to, and what wants
+    credentials.
     """
     began = clock()
     try:
@@ -50,16 +51,25 @@ def _asking(
     orchestrator: Orchestrator, found: dict[str, InstanceStatus], transports: Mapping[str, str]
 ) -> Callable[[], bool | None]:
     told: set[str] = set()
+    guarded: set[str] = set()
+
+    def expected(status: InstanceStatus) -> bool:
+        return answers_expected(status) and status.id not in guarded
 
     def look() -> bool | None:
         for name, status in found.items():
-            if answers_expected(status):
-                found[name] = _asked(orchestrator, status, transports)
+            if expected(status):
+                try:
+                    found[name] = _asked(orchestrator, status, transports)
+                except life.Guarded as error:
+                    # It lives, and a stranger gets no more out of it: no failure of the apply, and no 'ready'.
+                    guarded.add(status.id)
+                    found[name] = status._replace(reason=f"not asked further: {error.message}")
                 line = f"{name}: {found[name].reason or f'answers: {answered(found[name])}'}"
                 if line not in told:
                     told.add(line)
                     progress(line)
-        return None if any(map(answers_expected, found.values())) else True
+        return None if any(map(expected, found.values())) else True
 
     return look
 
@@ -67,6 +77,8 @@ def _asking(
 def _asked(orchestrator: Orchestrator, status: InstanceStatus, transports: Mapping[str, str]) -> InstanceStatus:
     try:
         return ask(orchestrator, status, transports)
+    except life.Guarded:
+        raise
     except life.Refused as refused:
         raise failure(f"{status.server} runs, and does not speak MCP: {refused.message}") from None
     except (ApplyFailed, WaitTimedOut) as error:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import wraps
 from typing import Any, TypeVar
 
 import click
 
 from renderer import life
-from renderer.cli.streams import say, tell
-from renderer.errors import ApplyFailed, UsageMistake, WaitTimedOut, excerpt
+from renderer.cli.signals import ended_whole
+from renderer.cli.streams import ReaderLeft, delivered, emit, say, tell
+from renderer.errors import ApplyFailed, McpctlError, UsageMistake, WaitTimedOut, excerpt
 from renderer.orchestrator import (
     Confirm,
     Handshake,
@@ -22,7 +25,7 @@ from renderer.orchestrator import (
     Orchestrator,
 )
 from renderer.orchestrators import create_orchestrator
-from renderer.report import LONGEST, Report
+from renderer.report import LONGEST, Report, as_json
 from renderer.settings import Field, Settings, fields, load_settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -31,6 +34,8 @@ HANDSHAKE_SECONDS = 10.0
 #: What is typed before data is removed.
 DATA_WORD = "delete data"
 _UNITS = {"s": 1, "m": 60, "h": 3600}
+#: Commands whose JSON has no end, or ends as a list: where it is not whole, the run failed.
+_STREAMS = ("logs", "list")
 
 
 def duration(context: click.Context, parameter: click.Parameter, value: str) -> float:
@@ -61,10 +66,16 @@ def runtime_options(command: Command) -> Command:
     def with_settings(*arguments: Any, **options: Any) -> Any:
         file = options.pop("config_file")
         given = {field.option: options.pop(_parameter(field)) for field in fields()}
-        settings = load_settings(given, file=file)
-        if settings.problems:
-            tell(Report("", settings.problems, {}), "text", quiet=False, stdout=False)
-        return command(*arguments, settings=settings, **options)
+        try:
+            with ended_whole():
+                settings = load_settings(given, file=file)
+                if settings.problems:
+                    tell(Report("", settings.problems, {}), "text", quiet=False, stdout=False)
+                return command(*arguments, settings=settings, **options)
+        except McpctlError as error:
+            if options.get("style") == "json":
+                _emit_failure(error)
+            raise
 
     wrapped: Any = with_settings
     for field in reversed(fields()):
@@ -72,6 +83,16 @@ def runtime_options(command: Command) -> Command:
     text = "Configuration file.  [default: mcpctl.yaml, .yml or .json, found upwards from here]"
     made: Command = click.option("--config", "config_file", metavar="FILE", help=text)(wrapped)
     return made
+
+
+def _emit_failure(error: McpctlError) -> None:
+    """For programs, which read one document; what has begun already ends as it is, and streams of lines have none."""
+    name = click.get_current_context().info_name or ""
+    if name in _STREAMS or delivered():
+        return
+    report = json.loads(as_json(Report(name, error.problems, {})))
+    with suppress(ReaderLeft):  # the exit code still tells
+        emit(json.dumps({**report, "error": error.message}, indent=2) + "\n")
 
 
 def _parameter(field: Field) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from renderer import pipeline
+from renderer.cli.follow import plain_specs
 from renderer.cli.options import network_policy_provider_option, paths_argument, policy_option, version_options
 from renderer.cli.ready import emit_json, show, statuses_of, until_ready
 from renderer.cli.render import exit_code
@@ -54,7 +54,7 @@ def start(
 
     PATHS are files, folders or - for stdin. Nothing is ever removed: mcpctl apply does the same for a whole tree.
     """
-    specs = pipeline.read(paths, specs_in(paths), more["levels"])
+    specs = plain_specs(paths, more["levels"], specs_in(paths))
     code = exit_code(specs.problems)
     if code or style == "text":
         tell(Report("start", specs.problems, {"servers": len(specs.servers)}), style, quiet=False, stdout=True)

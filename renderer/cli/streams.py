@@ -8,8 +8,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import BinaryIO, TextIO
 
+import click
+
 from renderer.errors import OutputTreeFault
 from renderer.report import REPORTERS, Report, as_text
+
+#: In the notes of click's context: whether anything of the data was delivered.
+_DELIVERED = "renderer.delivered"
 
 
 class ReaderLeft(Exception):
@@ -28,12 +33,19 @@ def emit(text: str) -> None:
     """Data, for a pipe or a file. OutputTreeFault where it cannot be delivered, ReaderLeft where nobody reads it."""
     if sys.stdout is None:
         raise OutputTreeFault("standard output is closed: nothing was delivered")
+    if context := click.get_current_context(silent=True):
+        context.meta[_DELIVERED] = True
     try:
         _write(sys.stdout, text)
     except BrokenPipeError:
         raise ReaderLeft from None
     except OSError as error:
         raise OutputTreeFault(f"standard output cannot be written: {error.strerror}") from error
+
+
+def delivered() -> bool:
+    """Whether this command has begun with its data."""
+    return bool(click.get_current_context().meta.get(_DELIVERED))
 
 
 def say(text: str) -> None:

@@ -89,7 +89,7 @@ def _namespace(kubectl: Kubectl, found: list[Object]) -> Check:
 def _served(kubectl: Kubectl) -> set[str] | McpctlError:
     """The resources as ``deployments.apps`` and the API versions as ``apps/v1``."""
     try:
-        names = kubectl.call("asking for the kinds that are served", "api-resources", "--output=name").out.split()
+        names = kubectl.kinds("asking for the kinds that are served").out.split()
         return {*names, *kubectl.call("asking for the API versions", "api-versions").out.split()}
     except (ApplyFailed, WaitTimedOut) as error:
         return error

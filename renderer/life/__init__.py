@@ -25,11 +25,15 @@ class Refused(ApplyFailed):
     """Somebody answered, and it was not what an MCP server answers: asking again will hardly help."""
 
 
+class Guarded(Refused):
+    """It runs, and wants credentials, which nobody has given to us: all that can be told from outside."""
+
+
 def handshake(url: str, transport: Transport, seconds: float) -> Handshake:
     """What the server says of itself, asked once. Texts in it are cut and fit for a terminal.
 
-    Raises SdkMissing, Unanswered, Refused, and WaitTimedOut after ``seconds``. Leaves nothing running, logs nothing,
-    and takes no proxy from the environment: what is asked is on this machine, or forwarded to it.
+    Raises SdkMissing, Unanswered, Refused (Guarded for one that wants credentials), and WaitTimedOut after ``seconds``.
+    Leaves nothing running, logs nothing, and takes no proxy from the environment: what is asked is on this machine, or forwarded to it.
     Not to be called while an event loop runs in the same thread.
     """
     try:

@@ -11,7 +11,7 @@ import httpx2
 from mcp.shared.exceptions import MCPError
 
 from renderer.errors import McpctlError, WaitTimedOut, excerpt
-from renderer.life import Refused, Transport, Unanswered
+from renderer.life import Guarded, Refused, Transport, Unanswered
 from renderer.life.watch import BYTES, Watched
 
 _OTHER: Mapping[Transport, Transport] = {"sse": "streamable-http", "streamable-http": "sse"}
@@ -83,7 +83,7 @@ def _of_status(status: int, where: str, transport: Transport) -> McpctlError:
     if text is None and status < 400:
         text = "it sends the client elsewhere: give the right URL or path"
     text = text or ("it is not ready, or fails" if status >= 500 or status in _TRANSIENT else _check())
-    kind = Unanswered if status in _TRANSIENT else Refused
+    kind = Unanswered if status in _TRANSIENT else Guarded if status == 401 else Refused
     return kind(f"{where} answers HTTP {status}: {text.format(transport=transport, other=_OTHER[transport])}")
 
 

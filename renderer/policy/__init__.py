@@ -67,7 +67,7 @@ def judge_documents(
     told: set[tuple[Place, str]] = set()
     # The policy's own first: what they tell, the checks of 'restricted' need not tell again.
     for problem in sorted(problems, key=lambda problem: not problem.rule.startswith(_PREFIX)):
-        rule = _policy_of(problem.rule)
+        rule = policy_of(problem.rule)
         if not rule:
             judged.append(problem)
         elif _on(rule, levels) and (rule == problem.rule or (problem.place, problem.path) not in told):
@@ -83,7 +83,7 @@ def judge_documents(
     return judged
 
 
-def _policy_of(rule: str) -> str:
+def policy_of(rule: str) -> str:
     """The rule of policy under which a Problem is accepted; empty where it cannot be."""
     if rule.startswith(_PREFIX):
         return rule
@@ -100,7 +100,7 @@ def _on(rule: str, levels: Levels) -> bool:
 
 def _weighed(problem: Problem, server: Server | None, levels: Levels, *, admission: bool = False) -> Problem:
     """The finding at its level; as a warning with name, reason and date where the spec accepts it."""
-    rule = _policy_of(problem.rule)
+    rule = policy_of(problem.rule)
     accepted = server and next((a for a in server.accepted if a.rule == rule), None)
     if not accepted:
         return problem._replace(severity=Severity(_level(rule, levels)))

@@ -37,7 +37,8 @@ def recorded(folder: Path) -> Recorded:
         # Read once: what is applied is what was compared.
         contents = {path: content_of(os.fspath(folder / path)) for path in sorted(record.digests)}
         problems = [_unfinished(folder, path) for path in record.pending]
-        problems += [p for path, content in contents.items() if (p := _unlike(folder, path, content, record))]
+        finished = {path: content for path, content in contents.items() if path not in record.pending}
+        problems += [p for path, content in finished.items() if (p := _unlike(folder, path, content, record))]
         problems += _unlisted(folder, record)
         if problems:
             raise OutputTreeFault("nothing was applied: the tree is not as it was rendered", sorted(problems))

@@ -247,6 +247,14 @@ def test_a_hostile_tree_with_a_fitting_record_is_checked_again(mcpctl: Mcpctl, f
         assert fake.named("apply") == []
         file.write_text(kept[0])
         record.write_text(kept[1])
+    # What was accepted with a reason stands in the file, and is only told.
+    accepted = 'labels:\n      mcpctl.io/accepted: "policy/x: a; policy/privileged: it is a test"\n'
+    text = file.read_text().replace("read_only: true", "privileged: true").replace("labels:\n", accepted)
+    file.write_text(text)
+    record.write_text(json.dumps({"files": {"demo/compose.yaml": hashlib.sha256(text.encode()).hexdigest()}}))
+    run = mcpctl("apply", "--tree", "deploy")
+    assert "warning: services.mcp-demo.privileged" in run.err
+    assert (run.code, len(fake.named("apply"))) == (0, 1)
 
 
 def test_there_is_no_tree(mcpctl: Mcpctl, fake: FakeRuntime, tree: Path) -> None:

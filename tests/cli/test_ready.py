@@ -64,6 +64,17 @@ def test_a_server_may_need_a_moment(
     assert told.index("connection refused") < told.index("slow") < told.index("answers:")
 
 
+def test_a_server_that_wants_credentials_lives_and_is_not_ready(
+    fake: FakeRuntime, answers: list[Answer], capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers.append(life.Guarded("HTTP 401: it runs, and wants credentials"))
+    (status,) = waited(fake, 10)
+    assert status.state is InstanceState.RUNNING
+    assert status.reason == "not asked further: HTTP 401: it runs, and wants credentials"
+    assert capsys.readouterr().err.count("wants credentials") == 1
+    assert len(fake.named("reach")) == 1
+
+
 def test_the_time_is_over(fake: FakeRuntime, answers: list[Answer]) -> None:
     answers.append(life.Unanswered("connection refused"))
     with pytest.raises(WaitTimedOut, match="not ready after 10 s: demo: does not answer MCP yet: connection refused"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -278,6 +279,33 @@ def test_the_place_comes_first_and_a_dead_runtime_is_told(
     assert (run.code, run.out) == (Exit.APPLY_FAILED, "")
     assert "no daemon answers" in run.err
     assert [method for method, _ in demo.calls] == ["where"]
+
+
+@pytest.mark.parametrize("arguments", [one for one in EACH if one[0] not in ("logs", "list")], ids=" ".join)
+@pytest.mark.parametrize("method", ["where", "apply", "start_server", "stop_server", "list_instances", "delete"])
+def test_a_failure_is_one_document_too(
+    mcpctl: Mcpctl, demo: FakeRuntime, arguments: Sequence[str], method: str
+) -> None:
+    demo.fail[method] = ApplyFailed("no daemon answers")
+    run = mcpctl(*arguments, "-o", "json")
+    data = json.loads(run.out)
+    assert data["command"] == arguments[0]
+    assert ("no daemon answers" in data.get("error", "")) == (run.code == Exit.APPLY_FAILED)
+
+
+@pytest.mark.parametrize("arguments", [*EACH, ["config"], ["doctor"]], ids=" ".join)
+def test_a_broken_configuration_is_one_document_too(
+    mcpctl: Mcpctl, demo: FakeRuntime, tmp_path: Path, arguments: Sequence[str]
+) -> None:
+    (tmp_path / "mcpctl.yaml").write_text("orchestrator: {typ: docker}")
+    run = mcpctl(*arguments, "-o", "json")
+    assert run.code == Exit.INPUT_INVALID
+    if arguments[0] in ("logs", "list"):
+        assert run.out == ""  # lines, or a list that is not whole
+        return
+    data = json.loads(run.out)
+    assert (data["command"], data["errors"], data["problems"][0]["line"]) == (arguments[0], 1, 1)
+    assert "does not hold" in data["error"]
 
 
 @pytest.mark.parametrize("arguments", EACH, ids=" ".join)

@@ -58,6 +58,31 @@ def test_ctrl_c_ends_the_logs_and_what_writes_them(tmp_path: Path) -> None:
     assert err.split(b"\n", 2) == [b"docker: the fake daemon", b"closed", b"\n"]
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_what_else_ends_it_ends_what_it_started(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    process = started(tmp_path, "silent", "logs", "demo", "-f")
+    assert process.stdout
+    assert process.stdout.readline() == b"demo-1 | first\n"
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (code, b"")
+    assert b"\nclosed\n" in err
+    assert b"Traceback" not in err
+
+
+def test_what_nohup_ignores_stays_ignored(tmp_path: Path) -> None:
+    ignore = lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)  # noqa: E731
+    process = started(tmp_path, "silent", "logs", "demo", "-f", preexec_fn=ignore)
+    assert process.stdout
+    assert process.stdout.readline() == b"demo-1 | first\n"
+    process.send_signal(signal.SIGHUP)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(0.3)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 143
+
+
 def on_a_terminal(folder: Path, *arguments: str, end: bytes = b"", **more: str) -> tuple[int, bytes]:
     """Exit code and what a terminal of 200 columns was shown; Ctrl-C at ``end``."""
     terminal, inner = pty.openpty()

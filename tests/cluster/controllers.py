@@ -65,23 +65,28 @@ class Controllers:
 
     def _replica_set(self, owner: Json, stamp: str) -> Json:
         kind, meta = self._kinds.named("ReplicaSet"), owner["metadata"]
+        revision = 1
         for other in self._store.all(kind, meta["namespace"]):
             if other["metadata"]["ownerReferences"][0]["uid"] == meta["uid"] and not _named_for(other, stamp):
                 self._save({**other, "spec": {**other["spec"], "replicas": 0}})
+                revision = max(revision, int(other["metadata"]["annotations"][_REVISION]) + 1)
         template = _labelled(owner["spec"]["template"], {_HASH: stamp})
         spec = {"replicas": owner["spec"]["replicas"], "selector": owner["spec"]["selector"], "template": template}
+        named = _owned_by(owner, f"{meta['name']}-{stamp}", template["metadata"]["labels"])
         return self._save(
             {
                 "apiVersion": "apps/v1",
                 "kind": "ReplicaSet",
-                "metadata": _owned_by(owner, f"{meta['name']}-{stamp}", template["metadata"]["labels"]),
+                "metadata": {**named, "annotations": {_REVISION: str(revision)}},
                 "spec": spec,
                 "status": {"replicas": owner["spec"]["replicas"]},
             }
         )
 
     def _pod(self, owner: Json, parent: Json, name: str, stamp: str) -> None:
-        template = _labelled(owner["spec"]["template"], {_HASH: stamp, _WORKLOAD: owner["metadata"]["name"]})
+        labels = {_HASH: stamp, _WORKLOAD: owner["metadata"]["name"]}
+        labels |= {_REVISION_HASH: stamp} if owner["kind"] == "StatefulSet" else {}
+        template = _labelled(owner["spec"]["template"], labels)
         meta = _owned_by(parent, name, template["metadata"]["labels"])
         meta["annotations"] = template["metadata"].get("annotations", {})
         self._save({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": template["spec"]})
@@ -201,6 +206,8 @@ class Controllers:
 
 
 _HASH = "pod-template-hash"
+_REVISION_HASH = "controller-revision-hash"
+_REVISION = "deployment.kubernetes.io/revision"
 #: Which workload a pod belongs to: its own label of the simulation, so that nothing depends on selectors.
 _WORKLOAD = "test.mcpctl.io/workload"
 _EVENTS = {

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from renderer.errors import ApplyFailed, WaitTimedOut
-from renderer.life import Refused, SdkMissing, Transport, Unanswered, handshake, installed
+from renderer.life import Guarded, Refused, SdkMissing, Transport, Unanswered, handshake, installed
 from renderer.life import session as life_session
 from renderer.orchestrator import Handshake
 from tests.life.servers import Asked, by_method, demo, greeting, raw_server, sdk_server
@@ -161,6 +161,13 @@ def test_what_answers_and_is_no_sse_server(name: str) -> None:
     with raw_server(answer) as url, pytest.raises(Refused) as refused:
         handshake(url, "sse", SECONDS)
     assert text in refused.value.message
+
+
+@pytest.mark.parametrize(("status", "kind"), [(401, Guarded), (403, Refused)])
+def test_a_server_that_wants_credentials_is_told_apart(status: int, kind: type[Exception]) -> None:
+    with raw_server(_status(status)) as url, pytest.raises(Refused) as caught:
+        handshake(url, "streamable-http", 20)
+    assert type(caught.value) is kind
 
 
 def test_an_sse_server_that_refuses_what_is_sent_to_it() -> None:

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ from renderer.yaml_reader import OUTPUT_LIMITS, read
 #: The network of every rendered file.
 NETWORK = "mcpctl-network"
 _FILE = "compose.yaml"
+#: Bytes of a file of variables.
+_LARGEST_ENV = 1_000_000
 #: A variable that a document takes from outside, and its meaning where it must be there.
 _VARIABLE = re.compile(r"(?<!\$)(?:\$\$)*\$\{(\w+)(?::\?([^}]*)|[^}]*)\}")
 #: The comment that says where MCP is spoken; it may run over two lines.
@@ -76,6 +79,7 @@ def _project(
     folder = Path(options.folder, place).absolute() if options.folder else Path.cwd()
     sources = _sources(data, beside, str(data["name"]), folder if options.folder else None, environ)
     env_file = next((options.env_files[n] for n in (*sorted(names), "") if options.env_files.get(n)), "")
+    _refuse_odd(Path(env_file) if env_file else folder / ".env")
     return Project(
         name=str(data["name"]),
         folder=folder,
@@ -86,6 +90,19 @@ def _project(
         # Compose would count it from the project's folder.
         env_file=os.path.abspath(env_file) if env_file else "",
     )
+
+
+def _refuse_odd(env_file: Path) -> None:
+    """A pipe can be read once, by us or by compose, and may never end."""
+    try:
+        status = env_file.stat()
+    except OSError:  # compose itself tells, if it needs it
+        return
+    if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_ENV:
+        raise ApplyFailed(
+            f"nothing was applied: {excerpt(str(env_file), 300)} is no regular file of at most 1 MB, which values of "
+            "secrets have to stand in"
+        )
 
 
 def _read(document: Rendered) -> dict[str, Any]:

@@ -25,6 +25,9 @@ _CALL_SECONDS = 3 * REQUEST_SECONDS
 #: Plain data of an object, as the API server has it.
 Data = dict[str, Any]
 
+#: kubectl's words where the list is as whole as it can be.
+_PARTLY = "unable to retrieve the complete list of server APIs"
+
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
@@ -96,6 +99,16 @@ class Kubectl:
         done = self._run(argv, seconds=_CALL_SECONDS, stdin=stdin, env=self._env())
         if done.code:
             raise self.failed(done.code, done.err, doing, secret=secret)
+        return done
+
+    def kinds(self, doing: str, *verbs: str) -> Done:
+        """``deployments.apps`` and so on. ``code`` is not 0 where an API that somebody else serves does not answer, and
+        ``err`` says which: a broken metrics server hides nothing of ours.
+        """
+        asked = ["api-resources", *([f"--verbs={','.join(verbs)}"] if verbs else []), "--output=name"]
+        done = self._run(self.argv(*asked), seconds=_CALL_SECONDS, env=self._env())
+        if done.code and not (done.out.strip() and _PARTLY in done.err):
+            raise self.failed(done.code, done.err, doing)
         return done
 
     def failed(self, code: int, err: str, doing: str, *, secret: bool = False) -> McpctlError:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from renderer.command import Background
 from renderer.errors import ApplyFailed, WaitTimedOut, excerpt
 from renderer.orchestrators.kubernetes.client import Kubectl
 from renderer.orchestrators.kubernetes.faults import refusal
-from renderer.orchestrators.kubernetes.objects import PATH, annotations_of
-from renderer.orchestrators.kubernetes.status import Snapshot, is_ready
+from renderer.orchestrators.kubernetes.objects import PATH, annotations_of, labels_of
+from renderer.orchestrators.kubernetes.status import Snapshot, is_ready, newest_pods
 
 #: Seconds until kubectl must have a port.
 SECONDS = 30.0
@@ -23,18 +23,35 @@ _FORWARDING = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+) ->")
 @contextmanager
 def forwarded(kubectl: Kubectl, seen: Snapshot, clock: Callable[[], float] = time.monotonic) -> Iterator[str]:
     """The URL, on a free port of the loopback; nothing listens there afterwards."""
-    target, path = _target(seen)
-    with kubectl.background("port-forward", "--address=127.0.0.1", target, f":{_PORT}") as running:
+    pod, port, path = _target(seen)
+    with kubectl.background("port-forward", "--address=127.0.0.1", f"pods/{pod}", f":{port}") as running:
         yield f"http://127.0.0.1:{_port(running, seen.name, clock)}{path}"
 
 
-def _target(seen: Snapshot) -> tuple[str, str]:
+def _target(seen: Snapshot) -> tuple[str, str, str]:
+    """A pod, its port, and the path. Of a Service kubectl takes the pod that has been ready for longest: while a new
+    version rolls out, that is one of the old, or one that is ending.
+    """
     for service in seen.services:
-        if any(port.get("name") == _PORT for port in service.get("spec", {}).get("ports") or []):
-            if not any(is_ready(pod) for pod in seen.pods):
-                raise ApplyFailed(f"{seen.name} cannot be reached: none of its pods is ready")
-            return f"service/{service['metadata']['name']}", annotations_of(service).get(PATH, "/mcp")
+        spec = service.get("spec", {})
+        port = next((port for port in spec.get("ports") or [] if port.get("name") == _PORT), None)
+        if port:
+            pod = _pod(seen, spec.get("selector") or {})
+            return pod, str(port.get("targetPort") or _PORT), annotations_of(service).get(PATH, "/mcp")
     raise ApplyFailed(f"{seen.name} cannot be reached: it has no Service, nothing connects to it")
+
+
+def _pod(seen: Snapshot, selector: Mapping[str, str]) -> str:
+    """The youngest of the newest version that is ready, among those to which the Service leads."""
+    found = [pod for pod in seen.pods if is_ready(pod)]
+    if not found:
+        raise ApplyFailed(f"{seen.name} cannot be reached: none of its pods is ready")
+    led = [pod for pod in found if selector.items() <= labels_of(pod).items()]
+    if not led:
+        raise ApplyFailed(f"{seen.name} cannot be reached: its Service leads to none of its pods")
+    newest = newest_pods(seen)
+    meta = max(led, key=lambda pod: (pod in newest, str(pod["metadata"].get("creationTimestamp"))))["metadata"]
+    return str(meta["name"])
 
 
 def _port(running: Background, name: str, clock: Callable[[], float]) -> int:

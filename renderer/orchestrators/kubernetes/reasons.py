@@ -149,16 +149,21 @@ def of_workload(workload: Data, sets: Iterable[Data] = (), events: Iterable[Data
         if "exceeded quota" in said:
             return Reason(f"the quota of the namespace allows no more pods: {text}")
         if "violates PodSecurity" in said:
-            return Reason(f"Pod Security of the namespace refuses the pod: {text}", hopeless=True)
+            # An event may be of an hour ago, and of the version before: no reason to give up.
+            told = f"Pod Security of the namespace refuses the pod: {text}"
+            return Reason(told, hopeless=workload.get("kind") != "StatefulSet")
         return Reason(f"its pods cannot be made: {text}")
     for condition in (workload.get("status") or {}).get("conditions") or []:
         if condition.get("type") == "Progressing" and condition.get("reason") == "ProgressDeadlineExceeded":
             return Reason("the rollout has made no progress within its deadline", hopeless=True)
+    if workload.get("spec", {}).get("paused") and not (workload.get("status") or {}).get("updatedReplicas"):
+        return Reason("its rollout is paused, and no pod is replaced: see `kubectl rollout resume`", hopeless=True)
     return None
 
 
 def _refusals(workload: Data, sets: Iterable[Data], events: Iterable[Data]) -> Iterator[str]:
-    for data in (workload, *sets):
+    # A Deployment repeats what its ReplicaSets say, also those of versions before.
+    for data in tuple(sets) or (workload,):
         for condition in (data.get("status") or {}).get("conditions") or []:
             if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
                 yield str(condition.get("message", ""))

@@ -68,7 +68,9 @@ def _has(data: Data, labels: Mapping[str, str]) -> bool:
 
 
 def _found(kubectl: Kubectl, selector: str, tell: Progress, *, everywhere: bool) -> list[Data]:
-    done = kubectl.call("asking which kinds the cluster knows", "api-resources", "--verbs=list,delete", "--output=name")
+    done = kubectl.kinds("asking which kinds the cluster knows", "list", "delete")
+    if done.code:
+        tell(f"warning: what these serve is not looked for: {excerpt(done.err.strip().rpartition('APIs: ')[2], 300)}")
     served = set(done.out.split())
     kinds = [kind for kind, known in TYPES.items() if known.resource in served and (everywhere or known.namespaced)]
     asked = [f"--selector={selector}", f"--chunk-size={CHUNK}", "--output=json"]

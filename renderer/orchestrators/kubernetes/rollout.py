@@ -34,8 +34,7 @@ def wait(
             if found is None:
                 continue
             seen[instance] = found.status
-            line = f"{instance}: {found.status.ready} of {found.status.desired} ready"
-            line += f": {found.status.reason}" if found.status.reason else ""
+            line = f"{instance}: {_words(found.status)}"
             if told.get(instance) != line:
                 told[instance] = line
                 tell(line)
@@ -47,6 +46,13 @@ def wait(
         return tuple(seen[name] for name in instances)
     late = [told.get(name, f"{name}: not seen yet") for name in instances if not _arrived(seen.get(name))]
     raise WaitTimedOut(f"not ready after {seconds:.0f} s: {'; '.join(late)}")
+
+
+def _words(status: InstanceStatus) -> str:
+    count = f"{status.ready} of {status.desired} ready"
+    if status.reason.startswith(count):
+        return status.reason
+    return f"{count}: {status.reason}" if status.reason else count
 
 
 def _arrived(status: InstanceStatus | None) -> bool:

@@ -13,6 +13,8 @@ from renderer.orchestrators.kubernetes.objects import MANAGED_LABEL, PATH, annot
 from renderer.orchestrators.kubernetes.reasons import Reason, of_claims, of_pod, of_workload
 
 NAME_LABEL = "app.kubernetes.io/name"
+#: On the ReplicaSets of a Deployment: the highest is the newest version.
+_REVISION = "deployment.kubernetes.io/revision"
 _TYPES = "deployments.apps,statefulsets.apps,pods,replicasets.apps,services,persistentvolumeclaims"
 #: Pods whose events and logs are asked for: of a thousand that fail, three tell why.
 _ASKED = 3
@@ -92,14 +94,19 @@ class Watcher:
         reasons = {pod["metadata"]["name"]: of_pod(pod) for pod in seen.pods}
         unwell = [pod for pod in seen.pods if not is_ready(pod)][:_ASKED]
         for pod in unwell:
-            found = of_pod(pod, self._events("Pod", pod["metadata"]["name"]))
+            found = of_pod(pod, self._events(pod))
             reasons[pod["metadata"]["name"]] = self._with_log(pod, found)
         short = len(seen.pods) < desired(seen.workload)
-        events = self._events(seen.kind, seen.name) if short else []
+        events = self._events(seen.workload) if short else []
         return found_status(seen, reasons, events, self._kubectl.namespace)
 
-    def _events(self, kind: str, name: str) -> list[Data]:
-        selector = f"--field-selector=type=Warning,involvedObject.kind={kind},involvedObject.name={name}"
+    def _events(self, about: Data) -> list[Data]:
+        meta = about["metadata"]
+        terms = {"kind": about["kind"], "name": meta["name"]}
+        # A pod of a StatefulSet has the name, and for an hour the events, of the one before it.
+        terms |= {"uid": meta["uid"]} if meta.get("uid") else {}
+        told = "".join(f",involvedObject.{key}={value}" for key, value in terms.items())
+        selector = f"--field-selector=type=Warning{told}"
         try:
             return self._kubectl.items("reading events", "get", "events", selector, "--output=json")
         except McpctlError:
@@ -153,11 +160,38 @@ def ready(seen: Snapshot) -> int:
     """
     if seen.kind == "Pod":
         return int(is_ready(seen.workload))
-    status, meta = seen.workload.get("status") or {}, seen.workload["metadata"]
-    if int(status.get("observedGeneration") or 0) < int(meta.get("generation") or 0):
+    if not _observed(seen):
         return 0
-    old = int(status.get("replicas") or 0) - int(status.get("updatedReplicas") or 0)
+    status = seen.workload.get("status") or {}
+    old = int(status.get("replicas") or 0) - int(status.get("updatedReplicas") or 0) - _staying(seen.workload)
     return max(0, int(status.get("readyReplicas") or 0) - max(0, old))
+
+
+def _observed(seen: Snapshot) -> bool:
+    """Whether its controller has seen what was applied last: until then its books are about the version before."""
+    if seen.kind == "Pod":
+        return True
+    status, meta = seen.workload.get("status") or {}, seen.workload["metadata"]
+    return int(status.get("observedGeneration") or 0) >= int(meta.get("generation") or 0)
+
+
+def _staying(workload: Data) -> int:
+    """Pods of a StatefulSet that are meant to stay as they were: below its partition, or all until somebody deletes
+    them."""
+    strategy = workload.get("spec", {}).get("updateStrategy") or {}
+    if strategy.get("type") == "OnDelete":
+        return desired(workload)
+    return int((strategy.get("rollingUpdate") or {}).get("partition") or 0)
+
+
+def newest_pods(seen: Snapshot) -> tuple[Data, ...]:
+    """Those of the newest version; all where nobody tells versions apart."""
+    if seen.kind == "StatefulSet":
+        label, value = "controller-revision-hash", (seen.workload.get("status") or {}).get("updateRevision")
+    else:
+        newest = _newest(seen.sets)
+        label, value = "pod-template-hash", labels_of(newest[0]).get("pod-template-hash") if newest else None
+    return tuple(pod for pod in seen.pods if labels_of(pod).get(label) == value) if value else seen.pods
 
 
 def is_ready(pod: Data) -> bool:
@@ -170,7 +204,8 @@ def is_ready(pod: Data) -> bool:
 def _state(
     seen: Snapshot, replicas: Sequence[Replica], good: int, wanted: int, problem: Reason | None
 ) -> InstanceState:
-    states = {replica.state for replica in replicas}
+    newest = {str(pod["metadata"]["name"]) for pod in newest_pods(seen)}
+    states = {one.state for one in replicas if one.name in newest} or {one.state for one in replicas}
     if wanted == 0:
         return InstanceState.STOPPED
     if good >= wanted or any(is_ready(pod) for pod in seen.pods):
@@ -224,9 +259,14 @@ def _problem(
 
 
 def _causes(seen: Snapshot, reasons: Mapping[str, Reason | None], events: Sequence[Data]) -> Iterator[Reason]:
-    """The most telling first: a pod that cannot start, then what has no pod yet."""
-    ending = "is ending"
-    told = [reason for reason in reasons.values() if reason and reason.text != ending]
+    """The most telling first: a pod that cannot start, then what has no pod yet.
+
+    Of the newest version alone: what was wrong with the one before may just have been put right.
+    """
+    if not _observed(seen):
+        return
+    found = [reasons.get(pod["metadata"]["name"]) for pod in newest_pods(seen)]
+    told = [reason for reason in found if reason and reason.text != "is ending"]
     # A pod that only is not ready yet says less than one that cannot start.
     yield from sorted(told, key=lambda reason: (not reason.hopeless, reason.text.startswith("runs, and")))
     for other in (of_workload(seen.workload, _newest(seen.sets), events), of_claims(seen.claims)):
@@ -235,8 +275,10 @@ def _causes(seen: Snapshot, reasons: Mapping[str, Reason | None], events: Sequen
 
 
 def _newest(sets: Sequence[Data]) -> list[Data]:
-    """ReplicaSets that should have pods: those of versions before keep their conditions for ever."""
-    return [one for one in sets if one.get("spec", {}).get("replicas")]
+    """The ReplicaSet of the newest version: those before it keep their conditions, and for a while their pods."""
+    told = [annotations_of(one).get(_REVISION, "") for one in sets]
+    numbers = [int(text) if text.isdecimal() else 0 for text in told]
+    return [sets[numbers.index(max(numbers))]] if sets else []
 
 
 def _endpoint(services: Sequence[Data], namespace: str) -> str:

@@ -21,8 +21,25 @@ from tests.cluster import Cluster
 
 #: What starts the stdio server in its image, as in a shell.
 STDIO_COMMAND = "MCPCTL_TEST_STDIO_COMMAND"
+#: What the specs of the two images need besides, as JSON Merge Patches of ``spec``: another path, user, command.
+SPEC, STDIO_SPEC = "MCPCTL_TEST_SPEC", "MCPCTL_TEST_STDIO_SPEC"
 #: An image that nobody can pull: the name is reserved never to exist (RFC 6761).
 NO_IMAGE = "registry.invalid/mcpctl/nothing:1"
+
+
+#: Whatever the tag of an image is that is given.
+_ANY_TAG = {"rule": "policy/image-tag", "reason": "the image of a test run, which ends with the test"}
+
+
+def merged(spec: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """RFC 7396."""
+    found = dict(spec)
+    for key, value in patch.items():
+        if value is None:
+            found.pop(key, None)
+        else:
+            found[key] = merged(found.get(key) or {}, value) if isinstance(value, dict) else value
+    return found
 
 
 @dataclass
@@ -44,7 +61,8 @@ class Bed:
     @property
     def patience(self) -> str:
         """For what does not work: until its reason must be known."""
-        return "2s" if self.fake else "90s"
+        # A name server that cannot be reached keeps the first pull for a minute.
+        return "2s" if self.fake else "150s"
 
     # --- mcpctl ---
 
@@ -53,10 +71,12 @@ class Bed:
         where = ("--orchestrator=kubernetes", f"--kubeconfig={self.kubeconfig}", f"--namespace={self.namespace}")
         # Login helpers of a kubeconfig need what is ours; the kept cluster needs nothing.
         own = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "KUBECACHEDIR": str(self.folder / "cache")}
+        # Settings of whoever runs the tests would lead elsewhere.
+        given = {name: value for name, value in os.environ.items() if not name.startswith("MCPCTL_")}
         command, *rest = arguments
         done = subprocess.run(
             [sys.executable, "-m", "renderer", command, *where, *rest],
-            env={**(own if self.fake else os.environ), "PYTHONPATH": str(ROOT)},
+            env={**(own if self.fake else given), "PYTHONPATH": str(ROOT)},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=2 * self.seconds + 120,
@@ -86,16 +106,19 @@ class Bed:
 
     def spec(self, name: str, *, image: str = "", **more: Any) -> Path:
         """A file with a server that speaks streamable-http."""
-        given = {"image": image or self.image, "transport": {"type": "streamable-http", "port": 8080}, **more}
-        return self._write(name, given)
+        given = {"image": image or self.image, "transport": {"type": "streamable-http", "port": 8080}}
+        return self._write(name, self._patched({**given, **more}, SPEC))
 
     def stdio_spec(self, name: str) -> Path:
         """A file with a stdio server behind the bridge that its image has to bring."""
         command, *args = shlex.split(os.environ.get(STDIO_COMMAND, "mcp-server-time"))
         transport = {"type": "stdio", "bridge": "mcp-proxy"}
-        return self._write(
-            name, {"image": self.stdio_image, "command": [command], "args": args, "transport": transport}
-        )
+        given = {"image": self.stdio_image, "command": [command], "args": args, "transport": transport}
+        return self._write(name, self._patched(given, STDIO_SPEC))
+
+    def _patched(self, spec: Mapping[str, Any], variable: str) -> Mapping[str, Any]:
+        """What is known of an image holds for the real one alone."""
+        return spec if self.fake else merged(spec, json.loads(os.environ.get(variable) or "{}"))
 
     def _write(self, name: str, spec: Mapping[str, Any]) -> Path:
         # An image that was loaded into the nodes is nowhere to be pulled from, whatever its tag.
@@ -105,7 +128,7 @@ class Bed:
             "apiVersion": "mcpctl.io/v1alpha1",
             "kind": "McpServer",
             "metadata": {"name": name},
-            "spec": {**spec, "patches": [patch]},
+            "spec": {**spec, "patches": [patch], "accept": [_ANY_TAG]},
         }
         file = self.folder / f"{name}.yaml"
         file.write_text(json.dumps(document))
@@ -137,10 +160,14 @@ class Bed:
         return sorted(one["metadata"]["name"] for one in found if "deletionTimestamp" not in one["metadata"])
 
     def until(self, holds: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + self.seconds
-        while not holds():
-            assert time.monotonic() < deadline, f"{what}: not within {self.seconds} s\n{self._picture()}"
+        assert self.within(self.seconds, holds), f"{what}: not within {self.seconds} s\n{self._picture()}"
+
+    def within(self, seconds: float, holds: Callable[[], bool]) -> bool:
+        """Whether it comes true in that time."""
+        deadline = time.monotonic() + seconds
+        while not (found := holds()) and time.monotonic() < deadline:
             time.sleep(0.2 if self.fake else 1)
+        return found
 
     def _picture(self) -> str:
         return self.kubectl("get", "pods,events", "--output=wide", check=False).stdout[-5000:]

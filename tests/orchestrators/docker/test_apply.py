@@ -226,6 +226,23 @@ def test_missing_variables_are_told_at_once_with_what_they_mean(fakes: Fakes, se
     assert "needs MY_TOKEN_VALUE (key value of secret my-token); set it in the environment" in failed.message
 
 
+def _huge(path: Path) -> None:
+    with path.open("w") as made:
+        made.truncate(2**40)  # nothing on the disk
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("odd", [os.mkfifo, Path.mkdir, _huge])
+def test_an_odd_file_of_variables_is_not_waited_for(
+    fakes: Fakes, session: Session, odd: Callable[[Path], None], named: bool
+) -> None:
+    path = Path("s.env" if named else ".env").absolute()
+    odd(path)
+    with pytest.raises(ApplyFailed, match=r"env is no regular file of at most 1 MB"):
+        session.apply(spec(**SECRET), env_files={"": str(path)} if named else {})
+    assert fakes.called(" up ") == []
+
+
 @pytest.mark.parametrize("where", ["environment", "file"])
 def test_values_of_secrets_are_nowhere(
     fakes: Fakes, session: Session, monkeypatch: pytest.MonkeyPatch, where: str
