@@ -17,6 +17,8 @@ STDIN_NAME = "<stdin>"
 SUFFIXES = (".yaml", ".yml", ".json")
 #: The configuration of mcpctl itself may lie in a folder of specs.
 _CONFIGURATIONS = tuple(f"mcpctl{suffix}" for suffix in SUFFIXES)
+#: Stands in every tree that mcpctl wrote: nothing in there is a spec.
+_RECORD_OF_A_TREE = ".mcpctl.json"
 _LONGEST_SHOWN = 4096
 
 
@@ -25,7 +27,8 @@ def load(
 ) -> tuple[list[Source], list[Problem]]:
     """All documents of the paths, and all Problems of reading them; no Problem ends the loading.
 
-    A path is a file, a folder (its .yaml, .yml and .json files at any depth, hidden ones left out) or ``-``
+    A path is a file, a folder (its .yaml, .yml and .json files at any depth; what is hidden, and trees that mcpctl
+    wrote, are left out) or ``-``
     for ``stdin``. Documents come in the order of the paths, in a folder sorted by path, then as in the file.
     A file reached twice, by whatever name, is read once. Paths are shown as they were given, with '/'.
     """
@@ -151,7 +154,10 @@ def _specs_below(folder: str, on_error: Callable[[OSError], None]) -> list[str]:
             if (status.st_dev, status.st_ino) in visited:
                 continue  # a link that leads back, or a second way to the same folder
             visited.add((status.st_dev, status.st_ino))
-            names = sorted((n for n in os.listdir(current) if not n.startswith(".")), reverse=True)
+            there = os.listdir(current)
+            if _RECORD_OF_A_TREE in there and current != folder:
+                continue  # 'render . --out deploy' must be possible twice
+            names = sorted((n for n in there if not n.startswith(".")), reverse=True)
         except OSError as error:
             on_error(error)
             continue

@@ -43,6 +43,10 @@ END
 """
 
 
+#: As git answers, of the name of the tree.
+HASH = "5ca1ab1e" * 5
+
+
 class Runner:
     """Runs the steps as the code host does: expressions into the environment, conditions, outputs."""
 
@@ -115,7 +119,9 @@ def holds(condition: str | None, known: Mapping[str, str]) -> bool:
 
 @pytest.fixture
 def runner(tmp_path: Path) -> Runner:
-    return Runner(tmp_path)
+    made = Runner(tmp_path)
+    made.answers = {"git hash-object": (f"{HASH}\n", 0)}
+    return made
 
 
 # ---------------------------------------------------------------------------------------------
@@ -163,9 +169,9 @@ def test_nothing_differs(runner: Runner) -> None:
 
 
 def test_a_difference_fails_after_it_was_told(runner: Runner) -> None:
-    runner.answers = {"mcpctl render": ("deploy/x: edited\n", 1), "mcpctl diff": ("**image changed**\n", 1)}
+    runner.answers |= {"mcpctl render": ("deploy/x: edited\n", 1), "mcpctl diff": ("**image changed**\n", 1)}
     assert runner.run() == 1
-    assert runner.summary() == "<!-- mcpctl diff -->\n**image changed**\n"
+    assert runner.summary() == f"<!-- mcpctl diff {HASH} -->\n**image changed**\n"
     (posted,) = [call for call in runner.calls("gh") if "POST" in call]
     assert "repos/acme/tools/issues/7/comments" in posted
     assert posted[-1] == f"body=@{runner.folder}/temp/mcpctl-diff.md"
@@ -173,33 +179,52 @@ def test_a_difference_fails_after_it_was_told(runner: Runner) -> None:
 
 
 def test_a_tree_that_is_right_may_still_change_things(runner: Runner) -> None:
-    runner.answers = {"mcpctl diff": ("**image changed**\n", 1)}
+    runner.answers |= {"mcpctl diff": ("**image changed**\n", 1)}
     assert runner.run() == 0
     assert len([call for call in runner.calls("gh") if "POST" in call]) == 1
 
 
 def test_the_comment_of_an_earlier_run_is_changed(runner: Runner) -> None:
-    runner.answers = {"gh --paginate": ("42\n43\n", 0)}
+    runner.answers |= {"gh --paginate": ("42\n43\n", 0)}
     assert runner.run() == 0
     (patched,) = [call for call in runner.calls("gh") if "PATCH" in call]
     assert "repos/acme/tools/issues/comments/42" in patched
 
 
+def test_where_comments_cannot_be_read_none_is_added(runner: Runner) -> None:
+    runner.answers |= {"mcpctl diff": ("x\n", 1), "gh --paginate": ("", 1)}
+    assert runner.run() == 0
+    assert len(runner.calls("gh")) == 1
+    assert "::warning title=mcpctl::the comment could not be written" in runner.log
+
+
+def test_the_comment_is_that_of_this_tree(runner: Runner) -> None:
+    """Two uses of the action, for two trees, do not write over one another."""
+    runner.run()
+    ((*_, query),) = runner.calls("gh")
+    assert f'startswith("<!-- mcpctl diff {HASH} -->")' in query
+
+
+def test_python_runs_nothing_of_the_pull_request(runner: Runner) -> None:
+    runner.run()
+    assert [call[0] for call in runner.calls("python3")] == ["-I"]
+
+
 def test_a_token_that_may_not_write_is_a_warning(runner: Runner) -> None:
-    runner.answers = {"mcpctl diff": ("x\n", 1), "gh": ("", 1), "gh --paginate": ("", 1)}
+    runner.answers |= {"mcpctl diff": ("x\n", 1), "gh": ("", 1), "gh --paginate": ("", 1)}
     assert runner.run() == 0
     assert "::warning title=mcpctl::the comment could not be written" in runner.log
 
 
 @pytest.mark.parametrize(("program", "code"), [("mcpctl render", 3), ("mcpctl render", 4), ("mcpctl diff", 3)])
 def test_faults_end_the_run_with_their_code(runner: Runner, program: str, code: int) -> None:
-    runner.answers = {program: ("", code)}
+    runner.answers |= {program: ("", code)}
     assert runner.run() == code
     assert runner.calls("gh") == []
 
 
 def test_without_a_comment(runner: Runner) -> None:
-    runner.answers = {"mcpctl diff": ("x\n", 1)}
+    runner.answers |= {"mcpctl diff": ("x\n", 1)}
     assert runner.run(comment="false") == 0
     assert runner.calls("gh") == []
     assert "x\n" in runner.summary()
@@ -211,7 +236,7 @@ def test_without_a_base_there_is_only_the_check(runner: Runner) -> None:
 
 
 def test_a_base_that_is_not_there_is_fetched(runner: Runner) -> None:
-    runner.answers = {"git cat-file": ("", 1)}
+    runner.answers |= {"git cat-file": ("", 1)}
     assert runner.run() == 0
     assert runner.calls("git")[1] == ["fetch", "--quiet", "--no-tags", "--depth=1", "origin", "0123abc"]
 

@@ -11,6 +11,7 @@ import pytest
 
 from renderer.errors import Problem
 from renderer.load import load
+from renderer.write import RECORD
 from renderer.yaml_reader import SPEC_LIMITS, Limits
 
 CORPUS = Path(__file__).parent / "negative" / "yaml"
@@ -80,6 +81,17 @@ def test_folders_are_read_in_a_fixed_order_whatever_the_listing(monkeypatch: pyt
     assert [s.file for s in load(["d"], stdin=None)[0]] == expected
     assert [s.file for s in load(["d/"], stdin=None)[0]] == expected
     assert [s.file for s in load(["./d"], stdin=None)[0]] == [f"./{path}" for path in expected]
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_tree_that_mcpctl_wrote_holds_no_specs() -> None:
+    for path in ("spec.yaml", "deploy/mine.yaml", "deploy/prod/kubernetes/a/x.yaml", "deploy/kubernetes/a/x.yaml"):
+        write(path)
+    for path in ("deploy/prod", "deploy/kubernetes"):
+        write(f"{path}/{RECORD}")
+    assert [s.file for s in load(["."], stdin=None)[0]] == ["./deploy/mine.yaml", "./spec.yaml"]
+    # What the user names is read: a part of the specs is never lost because of a stray file.
+    assert [s.file for s in load(["deploy/prod"], stdin=None)[0]] == ["deploy/prod/kubernetes/a/x.yaml"]
 
 
 @pytest.mark.usefixtures("folder")

@@ -114,6 +114,7 @@ _TREE = {
     "--check": "write nothing, tell which files differ and why, exit 1 if any.",
     "--force": "overwrite files that were edited by hand or are not ours.",
     "--prune-data": "also remove stale files of volumes and namespaces.",
+    "--prune-environments": "also remove the files of environments that are not in the input any more.",
     "--allow-empty": "a folder without specs is no mistake, and takes every server out of the tree.",
 }
 

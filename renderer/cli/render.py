@@ -84,6 +84,7 @@ def render(
     force: bool,
     levels: Levels,
     prune_data: bool,
+    prune_environments: bool,
     allow_empty: bool,
     part_of: tuple[str, ...],
     templates: str | None,
@@ -95,10 +96,11 @@ def render(
     PATHS are files, folders or - for stdin. Manifests go to stdout, or with --out into a tree;
     problems go to stderr. With any error nothing is written.
     """
-    if out is None and (check or force or prune_data or allow_empty or part_of):
-        flags = "--check, --force, --prune-data, --allow-empty and --part-of"
+    allowed = (force, prune_data, allow_empty, prune_environments)
+    if out is None and (check or part_of or any(allowed)):
+        flags = "--check, --force, --prune-data, --prune-environments, --allow-empty and --part-of"
         raise click.UsageError(f"{flags} go with --out DIR")
-    trees = _trees(out, check, (force, prune_data, allow_empty), part_of, templates)
+    trees = _trees(out, check, allowed, part_of, templates)
     if trees is not None:
         trees.refuse_outside(paths)
     provider = network_policy_provider
@@ -108,7 +110,7 @@ def render(
     runs = runs_of([*part_of, *paths], environments, alone, several=out is not None)
     provider_has_a_cluster({run.target for run in runs})
     runs[0] = runs[0]._replace(specs=with_templates(runs[0].specs, templates))
-    runs = runs if trees is None else trees.plan(runs, paths)
+    runs = runs if trees is None else trees.plan(runs, paths, every=not environments)
     results = [pipeline.render_run(run, target(run.target)) for run in runs]
     problems = problems_of(results)
     report = Report("render", problems, count(runs, results))
@@ -124,7 +126,11 @@ def render(
 
 
 def _trees(
-    out: Path | None, check: bool, allowed: tuple[bool, bool, bool], part_of: tuple[str, ...], templates: str | None
+    out: Path | None,
+    check: bool,
+    allowed: tuple[bool, bool, bool, bool],
+    part_of: tuple[str, ...],
+    templates: str | None,
 ) -> Trees | None:
     """What is to become of the trees; None for a stream."""
     if out is None:

@@ -12,7 +12,7 @@ import click
 
 from renderer import pipeline, write
 from renderer.cli.environments import place_in_tree
-from renderer.errors import Exit, OutputTreeFault, Place
+from renderer.errors import Exit, OutputTreeFault, Place, Problem, Severity
 from renderer.model import JSON, Server
 from renderer.pipeline import Output, Run
 from renderer.registry import target
@@ -50,6 +50,8 @@ class Trees:
         self._part_of = part_of
         self._templates = templates
         self._trees: list[Tree] = []
+        #: All environments that there are; None where the run does not know.
+        self._environments: frozenset[str] | None = None
 
     def refuse_outside(self, paths: Sequence[str]) -> None:
         """A whole run would not see what lies outside, and would take it out of the tree again."""
@@ -58,8 +60,10 @@ class Trees:
             if path == "-" or not _is_below(os.path.realpath(path), whole):
                 raise click.UsageError(f"'{path}' is not below {', '.join(self._part_of)}, of which PATHS are a part")
 
-    def plan(self, runs: Sequence[Run], paths: Sequence[str]) -> list[Run]:
-        """The runs over what must be rendered."""
+    def plan(self, runs: Sequence[Run], paths: Sequence[str], *, every: bool) -> list[Run]:
+        """The runs over what must be rendered. With ``every`` the runs are over all environments of the input."""
+        names = frozenset(run.name for run in runs if run.environment)
+        self._environments = names if every and names else None
         runs = [_without_servers(run) for run in runs] if self._allowed.allow_empty else runs
         self._trees = [self._planned(run, paths) for run in runs]
         return [tree.rendered for tree in self._trees]
@@ -77,29 +81,59 @@ class Trees:
     def carry_out(self, results: Sequence[Output], report: Report) -> tuple[Exit, Report]:
         """Writes, or compares, one tree after the other, and adds to the report; the fault of one ends it."""
         code = Exit.FINE
-        for tree, result in zip(self._trees, results, strict=True):
-            try:
+        try:
+            for tree, result in zip(self._trees, results, strict=True):
                 found, report = self._one(tree, result, report)
                 code = max(code, found)
-            except OutputTreeFault as fault:  # told in the style that was asked for, like every other Problem
-                problems, lines = [*report.problems, *fault.problems], [*report.lines, f"mcpctl: {fault.message}"]
-                return fault.exit_code, report._replace(problems=problems, lines=lines)
+            for name in self._left():
+                found, report = self._gone(self._out / name, report)
+                code = max(code, found)
+        except OutputTreeFault as fault:  # told in the style that was asked for, like every other Problem
+            problems, lines = [*report.problems, *fault.problems], [*report.lines, f"mcpctl: {fault.message}"]
+            return fault.exit_code, report._replace(problems=problems, lines=lines)
         return code, report
+
+    def _left(self) -> list[str]:
+        """Folders of environments that are not in the input any more."""
+        return write.environments_left(self._out, self._environments) if self._environments is not None else []
+
+    def _gone(self, folder: Path, report: Report) -> tuple[Exit, Report]:
+        """Told always, and removed only when asked for: the input may be a part of what the tree is made from."""
+        if self._check:
+            return _compared(folder, write.compare_left(folder), report)
+        if self._allowed.prune_environments:
+            return Exit.FINE, _done(folder, write.remove_left(folder, self._allowed), report)
+        problem = Problem(Place(os.fspath(folder)), "", *_LEFT, Severity.WARNING)
+        return Exit.FINE, report._replace(problems=[*report.problems, problem])
 
     def _one(self, tree: Tree, result: Output, report: Report) -> tuple[Exit, Report]:
         run = tree.rendered
         documents = pipeline.tree(run.specs, result, target(run.target), run.options, tree.run.specs)
         folder, files = place_in_tree(self._out, run, documents)
         if self._check:
-            found = write.compare(folder, files, tree.origin, tree.part)
-            differing = [*report.differing, *(_differing(folder, difference) for difference in found)]
-            report = report._replace(differing=differing, counts=_added(report, differences=len(found)))
-            return Exit.DIFFERENT if found else Exit.FINE, report
-        done = write.write(folder, files, tree.origin, tree.part, self._allowed)
-        lines = [*report.lines, *(f"{folder / path}: written" for path in done.written)]
-        lines += [f"{folder / path}: removed, nothing renders it any more" for path in done.removed]
-        counts = _added(report, written=len(done.written), removed=len(done.removed), unchanged=done.unchanged)
-        return Exit.FINE, report._replace(lines=lines, counts=counts)
+            return _compared(folder, write.compare(folder, files, tree.origin, tree.part), report)
+        return Exit.FINE, _done(folder, write.write(folder, files, tree.origin, tree.part, self._allowed), report)
+
+
+#: Rule, message and hint.
+_LEFT = (
+    "tree/environment-gone",
+    "no environment of the input is called so any more, and nothing keeps these files up to date",
+    "add --prune-environments to remove them; where the input has only some of them, choose with --environment",
+)
+
+
+def _compared(folder: Path, found: Sequence[write.Difference], report: Report) -> tuple[Exit, Report]:
+    differing = [*report.differing, *(_differing(folder, difference) for difference in found)]
+    report = report._replace(differing=differing, counts=_added(report, differences=len(found)))
+    return Exit.DIFFERENT if found else Exit.FINE, report
+
+
+def _done(folder: Path, done: write.Written, report: Report) -> Report:
+    lines = [*report.lines, *(f"{folder / path}: written" for path in done.written)]
+    lines += [f"{folder / path}: removed, nothing renders it any more" for path in done.removed]
+    counts = _added(report, written=len(done.written), removed=len(done.removed), unchanged=done.unchanged)
+    return report._replace(lines=lines, counts=counts)
 
 
 def _needs_all(run: Run) -> bool:

@@ -47,7 +47,7 @@ def revision(name: str, folder: Path) -> Revision:
     # After --end-of-options nothing is an option, whatever it begins with.
     asked = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"]
     commit = _line(_git(asked, Path(top)))
-    if commit is None:
+    if commit is None or not commit.isalnum():  # ^name is what to leave out, and no commit
         shallow = _line(_git(["rev-parse", "--is-shallow-repository"], Path(top))) == "true"
         raise UsageMistake(f"--base: {excerpt(name, 100)} names no commit here; {_advice(shallow)}")
     return Revision(top, commit, name)

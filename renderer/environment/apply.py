@@ -159,13 +159,13 @@ class _Teller:
 
     def _nearest(self, problem: Problem) -> Place | None:
         """The change that is at, above or below the path, the last of several; of what is missing, what removed it."""
-        missing = problem.rule.endswith("/missing-field")
-        found = [
-            change.place
-            for change in self._changes()
-            if _related(change.path, problem.path) or (missing and change.removed)
-        ]
-        return found[-1] if found else None
+        changes = list(self._changes())
+        found = [change for change in changes if _related(change.path, problem.path)]
+        if problem.rule.endswith("/missing-field"):
+            removed = [change for change in changes if change.removed]
+            named = [change for change in removed if f"'{change.path.rpartition('.')[2]}'" in problem.message]
+            found = named or found or removed  # a patch may remove more than what is missed
+        return found[-1].place if found else None
 
 
 class _Change(NamedTuple):

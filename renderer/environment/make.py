@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from renderer import assets
-from renderer.environment.delivery import delivery_faults, make_delivery
+from renderer.environment.delivery import ArgoCD, Flux, delivery_faults, make_delivery
 from renderer.environment.overlay import stamped
 from renderer.environment.values import Environment, Merge, Selector
 from renderer.errors import DocumentPath, Fault, Problem, Severity, errors_in
@@ -45,7 +45,7 @@ def make_environments(sources: Sequence[Source]) -> tuple[list[Environment], lis
             elif not errors_in(found):
                 environments[environment.name] = environment
         problems += found
-    return list(environments.values()), problems
+    return list(environments.values()), [*problems, *_delivered_twice(list(environments.values()))]
 
 
 def _twice(environment: Environment, other: Environment) -> Problem:
@@ -54,6 +54,21 @@ def _twice(environment: Environment, other: Environment) -> Problem:
     message = f"two environments are called '{environment.name}'; the other one: {there}"
     fault = Fault(path, "environment/duplicate-name", message, "names are unique in a run: rename one of them")
     return environment.source.problem(fault)._replace(related=(there,))
+
+
+def _delivered_twice(environments: Sequence[Environment]) -> Iterator[Problem]:
+    """No error: each environment may have a cluster of its own in which it is delivered from."""
+    first: dict[tuple[str, str, str], Environment] = {}
+    for environment in environments:
+        delivery = environment.delivery
+        if isinstance(delivery, ArgoCD | Flux):
+            other = first.setdefault((delivery.type, delivery.namespace, delivery.name), environment)
+            if other is not environment:
+                words = f"environment {other.name} is delivered under the same name in namespace {delivery.namespace}"
+                message = f"{words}: in one cluster one would replace the other"
+                path: DocumentPath = ("spec", "delivery", "name")
+                fault = Fault(path, "environment/duplicate-delivery", message, "rename one", Severity.WARNING)
+                yield environment.source.problem(fault)._replace(related=(other.source.place(path),))
 
 
 @cache

@@ -7,6 +7,7 @@ is told and left alone.
 
 from renderer.write.compare import CAUSES, REASONS, Cause, Difference, Why, compare, explained
 from renderer.write.disk import UNFINISHED
+from renderer.write.gone import compare_left, environments_left, remove_left
 from renderer.write.origin import UNKNOWN, Origin, digest_of_spec, origin_of_run
 from renderer.write.part import changed_servers
 from renderer.write.readback import Recorded, recorded
@@ -29,9 +30,12 @@ __all__ = [
     "Written",
     "changed_servers",
     "compare",
+    "compare_left",
     "digest_of_spec",
+    "environments_left",
     "explained",
     "origin_of_run",
     "recorded",
+    "remove_left",
     "write",
 ]

@@ -20,6 +20,7 @@ class Allowed(NamedTuple):
     force: bool = False
     prune_data: bool = False
     allow_empty: bool = False
+    prune_environments: bool = False
 
 
 class Written(NamedTuple):
@@ -50,12 +51,13 @@ def write(
     with told(folder, "the output tree could not be written", "the next run completes what this one left"):
         make_folder(folder)
         with locked(folder):
-            return _write_locked(folder, files, origin, part, allowed)
+            return write_locked(folder, files, origin, part, allowed)
 
 
-def _write_locked(
+def write_locked(
     folder: Path, files: Mapping[str, str], origin: Origin, part: Collection[str] | None, allowed: Allowed
 ) -> Written:
+    """As ``write``, by a caller who holds the lock of the folder and tells errors of the file system."""
     record = read_record(folder)
     mine = judged(record, origin, part)
     found = differences(folder, files, record, origin, part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from renderer.diff.markdown import LIMIT
 from renderer.errors import Exit
-from tests.cli.commands import BAD, GOOD, Mcpctl
+from tests.cli.commands import BAD, GOOD, ROOT, Mcpctl
 
 ENVIRONMENT = """\
 apiVersion: mcpctl.io/v1alpha1
@@ -256,6 +257,23 @@ def test_a_matrix(mcpctl: Mcpctl, style: str) -> None:
     assert "others" in out
 
 
+@pytest.mark.usefixtures("two_environments")
+def test_the_document_has_every_field_of_the_json(mcpctl: Mcpctl) -> None:
+    Path("in/test.yaml").write_text(ENVIRONMENT.replace("production", "test").replace("tools", "others"))
+    Path("in/one.yaml").rename("in/three.yaml")
+    Path("in/three.yaml").write_text(spec("three"))
+    Path("in/two.yaml").write_text(spec("two", NEWER))
+    run = mcpctl("diff", "in", "--out", "tree", "--base", "HEAD", "--environments", "--format", "json")
+    text = (ROOT / "docs" / "diff.md").read_text(encoding="utf-8").partition("## As data")[2]
+    told = set(re.findall(r"`([a-zA-Z]+)`", text))
+    assert {key for key in keys(json.loads(run.out)) if key not in ("production", "staging", "test")} <= told
+
+
+def keys(data: Any) -> set[str]:
+    inner = list(data.values()) if isinstance(data, dict) else data if isinstance(data, list) else []
+    return set(data if isinstance(data, dict) else ()).union(*map(keys, inner))
+
+
 @pytest.mark.usefixtures("project")
 def test_a_matrix_needs_environments(mcpctl: Mcpctl) -> None:
     assert mcpctl("diff", "in", "--out", "tree", "--environments").code == Exit.USAGE
@@ -266,7 +284,9 @@ def test_a_matrix_needs_environments(mcpctl: Mcpctl) -> None:
 
 
 @pytest.mark.usefixtures("project")
-@pytest.mark.parametrize("name", ["nowhere", "--output=x", "-h", "HEAD\n", "", "HEAD:tree", "@{u}", "a b", "\x00"])
+@pytest.mark.parametrize(
+    "name", ["nowhere", "--output=x", "-h", "HEAD\n", "", "HEAD:tree", "@{u}", "a b", "^HEAD", "\x00"]
+)
 def test_revisions_that_are_none(mcpctl: Mcpctl, name: str) -> None:
     run = mcpctl("diff", "in", "--out", "tree", f"--base={name}")
     assert run.code == Exit.USAGE

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from renderer.errors import Exit
-from tests.cli.commands import GOOD, Mcpctl
+from tests.cli.commands import GOOD, Mcpctl, Run
 
 ENVIRONMENT = """\
 apiVersion: mcpctl.io/v1alpha1
@@ -171,3 +171,76 @@ def test_differences(mcpctl: Mcpctl) -> None:
     assert run.out.splitlines()[2:] == ["| demo | spec.replicas | `1` | `3` |"]
     rows = json.loads(mcpctl("explain", "all", "--differences", "-o", "json").out)["differences"]
     assert {"server": "", "path": "target", "values": {"local": "compose", "prod": "kubernetes"}} in rows
+
+
+# ---------------------------------------------------------------------------------------------
+# An environment that is gone.
+
+
+def _gone(mcpctl: Mcpctl, *options: str) -> Run:
+    """A tree of two environments, and a run over the input when one of them is not in it any more."""
+    assert mcpctl("render", ".", "--out", "../tree").code == Exit.FINE
+    Path("local.yaml").unlink()
+    return mcpctl("render", ".", "--out", "../tree", *options)
+
+
+def test_an_environment_that_is_gone_is_told_and_its_files_stay(mcpctl: Mcpctl) -> None:
+    run = _gone(mcpctl)
+    assert run.code == Exit.FINE
+    assert "../tree/local: warning: no environment of the input is called so any more" in run.err
+    assert "--prune-environments" in run.err
+    assert Path("../tree/local/compose/demo/compose.yaml").exists()
+
+
+def test_the_check_tells_every_file_of_an_environment_that_is_gone(mcpctl: Mcpctl) -> None:
+    run = _gone(mcpctl, "--check", "--output", "json")
+    assert run.code == Exit.DIFFERENT
+    found = {one["file"]: (one["state"], one["causes"]) for one in json.loads(run.out)["differing"]}
+    assert found["../tree/local/.mcpctl.json"] == ("stale", ["environment"])
+    assert found["../tree/local/compose/demo/compose.yaml"] == ("stale", ["environment"])
+    assert all(file.startswith("../tree/local/") for file in found)
+
+
+def test_an_environment_that_is_gone_is_removed_when_asked_for(mcpctl: Mcpctl) -> None:
+    Path("local.yaml").write_text(ENVIRONMENT.format(name="local", target="kubernetes", replicas=1))
+    run = _gone(mcpctl, "--prune-environments")
+    assert run.code == Exit.OUTPUT_INVALID
+    assert "tree/data-loss" in run.err
+    assert Path("../tree/local/kubernetes/demo/deployment.yaml").exists()
+    assert mcpctl("render", ".", "--out", "../tree", "--prune-environments", "--prune-data").code == Exit.FINE
+    assert sorted(path.name for path in Path("../tree").iterdir()) == ["prod"]
+    assert mcpctl("render", ".", "--out", "../tree", "--check").code == Exit.FINE
+
+
+def test_what_somebody_wrote_in_an_environment_that_is_gone_stays(mcpctl: Mcpctl) -> None:
+    assert mcpctl("render", ".", "--out", "../tree").code == Exit.FINE
+    Path("../tree/local/compose/demo/compose.yaml").write_text("mine\n")
+    Path("../tree/local/notes.txt").write_text("mine\n")
+    run = _gone_again(mcpctl)
+    assert run.code == Exit.OUTPUT_INVALID
+    assert "tree/edited" in run.err
+    assert Path("../tree/local/compose/demo/compose.yaml").read_text() == "mine\n"
+    assert _gone_again(mcpctl, "--force").code == Exit.FINE
+    assert [path.name for path in Path("../tree/local").iterdir()] == ["notes.txt"]
+
+
+def _gone_again(mcpctl: Mcpctl, *options: str) -> Run:
+    Path("local.yaml").unlink(missing_ok=True)
+    return mcpctl("render", ".", "--out", "../tree", "--prune-environments", *options)
+
+
+def test_only_a_run_over_all_environments_knows_which_are_gone(mcpctl: Mcpctl) -> None:
+    run = _gone(mcpctl, "--check", "-e", "prod")
+    assert (run.code, "stale" in run.err) == (Exit.FINE, False)
+    assert mcpctl("render", "demo.yaml", "--out", "../tree", "--prune-environments").code == Exit.FINE
+    assert Path("../tree/local/.mcpctl.json").exists()
+
+
+def test_other_folders_beside_the_environments_are_nobodys(mcpctl: Mcpctl, tmp_path: Path) -> None:
+    assert mcpctl("render", "demo.yaml", "--out", "../tree").code == Exit.FINE
+    assert mcpctl("render", ".", "--out", "../tree").code == Exit.FINE
+    (tmp_path / "tree" / "foreign").mkdir()
+    (tmp_path / "tree" / "link").symlink_to(tmp_path / "tree" / "local")
+    assert mcpctl("render", ".", "--out", "../tree", "--check").code == Exit.FINE
+    assert mcpctl("render", ".", "--out", "../tree", "--prune-environments", "--prune-data").code == Exit.FINE
+    assert Path("../tree/kubernetes/.mcpctl.json").exists()

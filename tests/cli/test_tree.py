@@ -212,7 +212,9 @@ def test_what_is_passed_lies_in_the_whole(mcpctl: Mcpctl, input_folder: Path, pa
     assert not Path("tree").exists()
 
 
-@pytest.mark.parametrize("flag", ["--check", "--force", "--prune-data", "--allow-empty", "--part-of=in"])
+@pytest.mark.parametrize(
+    "flag", ["--check", "--force", "--prune-data", "--prune-environments", "--allow-empty", "--part-of=in"]
+)
 @pytest.mark.usefixtures("input_folder")
 def test_options_of_a_tree_need_one(mcpctl: Mcpctl, flag: str) -> None:
     assert mcpctl("render", "in", flag).code == Exit.USAGE

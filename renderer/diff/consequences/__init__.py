@@ -38,6 +38,10 @@ _ANNOTATIONS_COUNT = (
     "Pod",
     "Kustomization",
 )
+#: Found by their labels in every namespace, by controllers and sidecars.
+_LABELS_FOUND = ("ConfigMap", "Secret")
+#: Labels and annotations that only people read.
+_IDLE = ("mcpctl.io/", "app.kubernetes.io/", "kubernetes.io/description", "helm.sh/chart")
 _CONTEXT = ("NetworkPolicy", "services:", *TEMPLATES, "kind: Pod", "ServiceMonitor", "PodMonitor")
 #: Files for people: what they say of the cluster is said by the objects too.
 _FOR_PEOPLE = (".md", "prerequisites.json", ".example")
@@ -80,7 +84,7 @@ def _of_pair(pair: Pair, selected: set[str]) -> Iterator[Consequence]:
 def _is_cosmetic(pair: Pair, selected: set[str]) -> bool:
     one = pair.object
     if one.kind == TEXT and one.file.endswith(_FOR_PEOPLE):
-        return True
+        return "files" not in one.file.split("/")  # those are the server's own, whatever they are called
     if not (pair.old and pair.new):
         return False
     return all(_idle(change, one, selected) for change in pair.changes)
@@ -90,12 +94,14 @@ def _idle(change: Change, one: Object, selected: set[str]) -> bool:
     """Whether it is a label that nothing selects, or an annotation that nobody acts on."""
     path = change.path
     if one.group == COMPOSE:
-        return path[:1] == ("labels",)
+        return False  # compose makes a container, a network or a volume anew for a label too
     keys = {path[2]} if path[2:] else {*mapping(change.old), *mapping(change.new)}
+    # A name with a domain belongs to a program that may act on it: Argo CD, Flux, a mesh.
     if path[:2] == ("metadata", "labels"):
-        return one.kind not in _LABELS_COUNT and selected.isdisjoint(keys)
-    ours = all(key.startswith("mcpctl.io/") for key in keys)
-    return path[:2] == ("metadata", "annotations") and (ours or one.kind not in _ANNOTATIONS_COUNT)
+        known = one.kind not in _LABELS_COUNT and selected.isdisjoint(keys)
+        return known and all(key.startswith(_IDLE) for key in keys if "/" in key or one.kind in _LABELS_FOUND)
+    ours = all(key.startswith(_IDLE) for key in keys if "/" in key or one.kind in _ANNOTATIONS_COUNT)
+    return path[:2] == ("metadata", "annotations") and ours
 
 
 def _selected(pairs: Sequence[Pair], beside: Sequence[Object]) -> set[str]:

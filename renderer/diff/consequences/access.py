@@ -22,6 +22,7 @@ def access_rules(pair: Pair) -> Iterator[Consequence]:
         yield from (Consequence("secret", f"{pair.object.name}: {name}") for name in sorted(new))
         ways = _ways_in(pair.object.kind, pair.now) - _ways_in(pair.object.kind, pair.before)
         yield from (Consequence("exposure", f"{pair.object.label}: {way}") for way in sorted(ways))
+        yield from _guards(pair)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -35,6 +36,10 @@ def _rights(pair: Pair) -> Iterator[Consequence]:
         if new:
             more = f" and {len(new) - 3} more" if len(new) > 3 else ""
             yield Consequence("rbac", f"{pair.object.label}: {', '.join(map(_told, new[:3]))}{more}")
+        if pair.now.get("aggregationRule") and not same(
+            pair.before.get("aggregationRule"), pair.now["aggregationRule"]
+        ):
+            yield Consequence("rbac", f"{pair.object.label}: has the rights of other roles by their labels")
 
 
 def rights(role: Mapping[str, Any]) -> set[Right]:
@@ -91,6 +96,11 @@ def _tokens(pair: Pair) -> Iterator[Consequence]:
     name = "automountServiceAccountToken"
     if spec and spec.get(name) is not False and (not pair.old or before.get(name) is False):
         yield Consequence("rbac", f"{pair.object.name}: pods get a token of the Kubernetes API")
+    if _mounts_token(spec) and not _mounts_token(before):
+        yield Consequence("rbac", f"{pair.object.name}: pods mount a token of their ServiceAccount")
+    account = "serviceAccountName"
+    if before and spec and not same(before.get(account), spec.get(account)):
+        yield Consequence("rbac", f"{pair.object.name}: pods run as ServiceAccount {spec.get(account, 'default')}")
     if kind == "ServiceAccount":
         if pair.now.get(name) is not False and (not pair.old or pair.before.get(name) is False):
             yield Consequence("rbac", f"{pair.object.label}: its pods get a token of the Kubernetes API")
@@ -98,6 +108,12 @@ def _tokens(pair: Pair) -> Iterator[Consequence]:
         for key in sorted(now.keys() - {key for key in was if was[key] == now.get(key)}):
             if not key.startswith("mcpctl.io/"):
                 yield Consequence("rbac", f"{pair.object.label}: annotation {key} may give it another identity")
+
+
+def _mounts_token(spec: Mapping[str, Any]) -> bool:
+    """Whether a volume of the pods holds a token, whatever else they are given."""
+    sources = [one for volume in mappings(spec.get("volumes")) for one in mappings(at(volume, "projected", "sources"))]
+    return any("serviceAccountToken" in one for one in sources)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -122,6 +138,10 @@ def _referred(key: str, value: Any) -> set[str]:
         return {str(value.get("name"))}
     if key == "imagePullSecrets":
         return {str(at(item, "name")) for item in items(value)}
+    if key in ("remoteRef", "extract") and isinstance(value, dict) and isinstance(value.get("key"), str):
+        return {f"{value['key']}{f'/{found}' if (found := value.get('property')) else ''} of the store"}
+    if key == "secretStoreRef" and isinstance(value, dict):
+        return {f"store {value.get('name')}"}
     if key == "secret" and isinstance(value, dict) and ("secretName" in value or "name" in value):
         return {str(value.get("secretName", value.get("name")))}
     if key == "secretName" and isinstance(value, str):
@@ -131,6 +151,17 @@ def _referred(key: str, value: Any) -> set[str]:
 
 # ---------------------------------------------------------------------------------------------
 # Exposure.
+
+
+def _guards(pair: Pair) -> Iterator[Consequence]:
+    """Annotations of controllers: who may call, with what proof, from inside or from everywhere."""
+    balancer = pair.object.kind == "Service" and at(pair.now, "spec", "type") == "LoadBalancer"
+    if not pair.old or not (balancer or pair.object.kind in ("Ingress", "Gateway", "HTTPRoute")):
+        return
+    was, now = (mapping(at(data, "metadata", "annotations")) for data in (pair.before, pair.now))
+    for key in sorted(str(key) for key in {*was, *now} if was.get(key) != now.get(key)):
+        if "/" in key and not key.startswith("mcpctl.io/"):
+            yield Consequence("exposure", f"{pair.object.label}: annotation {key} may let others in")
 
 
 def _ways_in(kind: str, data: Mapping[str, Any]) -> set[str]:
@@ -151,10 +182,13 @@ def _of_ingress(data: Mapping[str, Any]) -> set[str]:
     spec = mapping(data.get("spec"))
     secured = {str(host) for tls in mappings(spec.get("tls")) for host in items(tls.get("hosts"))}
     found = {"everything else"} if spec.get("defaultBackend") else set()
+    found.add(f"by class {spec.get('ingressClassName', 'of the cluster')}")
     for rule in mappings(spec.get("rules")):
         host = str(rule.get("host", "*"))
         paths = mappings(at(rule, "http", "paths")) or [{}]
         found |= {f"{host}{path.get('path', '/')}" for path in paths}
+        below = [path for path in paths if path.get("pathType") == "Prefix"]
+        found |= {f"{host}{path.get('path', '/')} and what is below" for path in below}
         found |= {f"{host} without TLS"} - {f"{name} without TLS" for name in secured}
     return found
 

@@ -13,7 +13,9 @@ from renderer.diff.fields import same
 from renderer.diff.objects import COMPOSE, Object
 from renderer.yaml_reader import read
 
-_VARIABLE = re.compile(r"(?<!\$)(?:\$\$)*\$\{([A-Za-z_][A-Za-z0-9_]*)")
+_VARIABLE = re.compile(r"(?<!\$)(?:\$\$)*\$\{?([A-Za-z_][A-Za-z0-9_]*)")
+#: With these a source is a path and not the name of a volume.
+_PATHS = ("/", ".", "~", "$")
 _COMPONENT = "app.kubernetes.io/component"
 
 
@@ -23,9 +25,8 @@ def compose_rules(pair: Pair) -> Iterator[Consequence]:
         if pair.old and (not pair.new or pair.changes):
             why = "is another one" if pair.new else "is used no more"
             yield Consequence("data-loss", f"{pair.object.label} {why}")
-    elif pair.object.kind in ("secret", "config") and not pair.old:
-        if pair.object.kind == "secret":
-            yield Consequence("secret", f"{pair.object.name}")
+    elif pair.object.kind == "secret" and pair.new:
+        yield Consequence("secret", f"{pair.object.name}{' is another one' if pair.old else ''}")
     elif pair.object.kind == "service":
         yield from _service(pair)
 
@@ -56,9 +57,13 @@ def _replicas(service: Mapping[str, Any]) -> Any:
 def _secrets(service: Mapping[str, Any]) -> set[str]:
     """Secrets by name, variables that come from outside, and files of variables."""
     found = {str(one if isinstance(one, str) else at(one, "source")) for one in items(service.get("secrets"))}
+    found |= {name for text in _texts(service) for name in _VARIABLE.findall(text)}
+    # A variable without a value is that of whoever calls compose.
     environment = service.get("environment")
-    values = environment.values() if isinstance(environment, dict) else items(environment)
-    found |= {name for value in values if isinstance(value, str) for name in _VARIABLE.findall(value)}
+    if isinstance(environment, dict):
+        found |= {str(name) for name, value in environment.items() if value is None}
+    else:
+        found |= {str(one) for one in items(environment) if "=" not in str(one)}
     files = service.get("env_file")
     files = files if isinstance(files, list) else [files] if files else []
     return found | {str(one if isinstance(one, str) else at(one, "path")) for one in files}
@@ -92,20 +97,34 @@ def _weak(service: Mapping[str, Any]) -> set[str]:
         "may write to its root file system": service.get("read_only") is True,
         "runs as user 0": user not in ("0", "root"),
         "shares the processes of the machine": service.get("pid") != "host" and service.get("ipc") != "host",
+        "shares the users of the machine": service.get("userns_mode") != "host",
+        "shares the control groups of the machine": service.get("cgroup") != "host",
     }
     found = {weak for weak, held in holds.items() if not held}
     found |= {f"has capability {name}" for name in items(service.get("cap_add"))}
     found |= {f"option {option}" for option in options if option.endswith(":unconfined")}
-    binds = [one for one in mappings(service.get("volumes")) if one.get("type") == "bind"]
-    short = [str(one).partition(":")[0] for one in items(service.get("volumes")) if isinstance(one, str)]
-    paths = [str(one.get("source")) for one in binds] + [one for one in short if one.startswith(("/", ".", "~"))]
-    return found | {f"mounts {path} of the machine" for path in paths}
+    found |= {f"has device {one}" for one in items(service.get("devices"))}
+    return found | {f"mounts {path} of the machine{how}" for path, how in _binds(service)}
+
+
+def _binds(service: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Paths of the machine, and again with a word where they can be written."""
+    for one in items(service.get("volumes")):
+        if isinstance(one, dict) and one.get("type") == "bind":
+            path, fixed = str(one.get("source")), one.get("read_only") is True
+        else:
+            path, _, options = str(one).partition(":") if isinstance(one, str) else ("", "", "")
+            fixed = "ro" in options.rpartition(":")[2].split(",")
+        if path.startswith(_PATHS) or (isinstance(one, dict) and one.get("type") == "bind"):
+            yield path, ""
+            if not fixed:
+                yield path, ", to write"
 
 
 def _volumes(service: Mapping[str, Any]) -> set[str]:
     named = {str(one.get("source")) for one in mappings(service.get("volumes")) if one.get("type") == "volume"}
     short = [str(one).partition(":")[0] for one in items(service.get("volumes")) if isinstance(one, str)]
-    return named | {one for one in short if not one.startswith(("/", ".", "~"))}
+    return named | {one for one in short if not one.startswith(_PATHS)}
 
 
 # ---------------------------------------------------------------------------------------------
@@ -127,7 +146,8 @@ def _egress(objects: Iterable[Object]) -> set[Way] | None:
     internal = {one.name for one in parts if one.kind == "network" and at(one.data, "internal") is True}
     if not services:
         return None
-    if any(_leads_out(mapping(one.data), internal) for one in services):
+    others = {one.name: mapping(one.data) for one in parts if one.kind == "service"}
+    if any(_leads_out(mapping(one.data), internal, others) for one in services):
         return {(ANY, ALL)}
     return {way for one in parts for text in _texts(one.data) for way in _allowed(text)}
 
@@ -136,10 +156,13 @@ def _is_server(service: Any) -> bool:
     return at(service, "labels", _COMPONENT) in (None, "mcp-server")
 
 
-def _leads_out(service: Mapping[str, Any], internal: set[str]) -> bool:
-    mode = str(service.get("network_mode", ""))
+def _leads_out(service: Mapping[str, Any], internal: set[str], others: Mapping[str, Mapping[str, Any]]) -> bool:
+    mode, _, other = str(service.get("network_mode", "")).partition(":")
+    if mode == "service" and other in others:
+        rest = {name: one for name, one in others.items() if name != other}
+        return _leads_out(others[other], internal, rest)
     if mode:
-        return not mode.startswith(("none", "service:", "container:"))
+        return mode not in ("none", "service")
     networks = service.get("networks") or ["default"]
     return any(str(name) not in internal for name in networks)
 

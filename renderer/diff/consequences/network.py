@@ -13,15 +13,20 @@ from renderer.diff.objects import Object
 
 POLICIES = ("NetworkPolicy", "CiliumNetworkPolicy")
 _DIRECTIONS: tuple[tuple[Name, str, str], ...] = (("egress", "Egress", "to"), ("ingress", "Ingress", "from"))
-_NAMESPACE = "k8s:io.kubernetes.pod.namespace"
+_NAMESPACE = "io.kubernetes.pod.namespace"
+_OF, _SAME = "of namespace ", "of the same namespace"
 
 
 class Peer(NamedTuple):
-    """``kind`` is any, block, host, pods or other; ``excepted`` are blocks inside of a block."""
+    """``kind`` is any, block, host, pods or other; ``excepted`` are blocks inside of a block.
+
+    ``labels`` are what pods must have, those of their namespace with ``_OF`` before them; who has more, is fewer.
+    """
 
     kind: str
     name: str
     excepted: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
 
 class Port(NamedTuple):
@@ -42,14 +47,95 @@ def network_rules(old: Sequence[Object], new: Sequence[Object]) -> Iterator[Cons
     """Of all objects of a server, before and now."""
     for name, kind, word in _DIRECTIONS:
         before, now = _ways(old, kind, word), _ways(new, kind, word)
+        yield from _of_pods(name, (before, now), _pods_in(old), _pods_in(new))
         # Pods that no policy selects reach everything, if there were any pods.
         unrestricted = {(ANY, ALL)} if _has_pods(old) else set()
+        here = [*_pods_in(old).values(), *_pods_in(new).values()]
+        elsewhere = {one for one in {*before, *now} if not any(selects(one, pods) for pods in here)}
         for subject, ways in sorted(now.items()):
-            yield from _wider(name, before.get(subject, unrestricted), ways)
-        for ways in _freed(before, now, new):
+            if subject in elsewhere:
+                yield from _wider(name, before.get(subject, unrestricted), ways)
+        for ways in _freed({one: before[one] for one in before if one in elsewhere}, now, new):
             yield from _wider(name, ways, {(ANY, ALL)})
+        yield from _refused_no_more(name, _ways(old, kind, word, "Deny"), _ways(new, kind, word, "Deny"))
         if _has_pods(new) and not before and not now and not _has_pods(old):
             yield Consequence(name, f"nothing restricts {name}")
+
+
+class Pods(NamedTuple):
+    """What policies see of the pods of one workload."""
+
+    namespace: str
+    labels: tuple[tuple[str, str], ...]
+
+
+def _pods_in(objects: Iterable[Object]) -> dict[tuple[str, str], Pods]:
+    """By kind and name of what runs them."""
+    found = {}
+    for one in objects:
+        if one.kind in TEMPLATES or one.kind == "Pod":
+            labels = mapping(at(one.data, *TEMPLATES.get(one.kind, ()), "metadata", "labels"))
+            pairs = tuple(sorted((str(key), str(value)) for key, value in labels.items()))
+            found[one.kind, one.name] = Pods(one.namespace, pairs)
+    return found
+
+
+def _of_pods(
+    name: Name,
+    ways: tuple[Mapping[Subject, set[Way]], Mapping[Subject, set[Way]]],
+    old: Mapping[tuple[str, str], Pods],
+    new: Mapping[tuple[str, str], Pods],
+) -> Iterator[Consequence]:
+    """Pods by pods: a policy that goes, or a label on either side, may leave them without any."""
+    before, now = ways
+    for identity, pods in sorted(new.items()):
+        was = old.get(identity) or next((one for one in old.values() if one == pods), None)
+        restricted = any(selects(one, pods) for one in now) or any(selects(one, was) for one in before if was)
+        if restricted or (was is None and (before or now)):
+            yield from _wider(name, _open_to(was, before) if was else set(), _open_to(pods, now))
+
+
+def _open_to(pods: Pods, ways: Mapping[Subject, set[Way]]) -> set[Way]:
+    """All that the policies let through together; everything where none selects the pods."""
+    selecting = [ways[one] for one in ways if selects(one, pods)]
+    return set().union(*selecting) if selecting else {(ANY, ALL)}
+
+
+def selects(subject: Subject, pods: Pods) -> bool:
+    """Whether policies of that namespace with that selector select the pods."""
+    namespace, text = subject
+    selector, labels = json.loads(text), dict(pods.labels)
+    wanted = {_bare(key): str(value) for key, value in mapping(mapping(selector).get("matchLabels")).items()}
+    wanted.pop(_NAMESPACE, None)
+    holds = all(labels.get(key) == value for key, value in wanted.items())
+    return namespace == pods.namespace and holds and all(_holds(one, labels) for one in _expressions(selector))
+
+
+def _expressions(selector: Any) -> list[dict[str, Any]]:
+    return mappings(mapping(selector).get("matchExpressions"))
+
+
+def _holds(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    key, values = _bare(expression.get("key")), [str(value) for value in items(expression.get("values"))]
+    operator = expression.get("operator")
+    if operator in ("In", "NotIn"):
+        return (labels.get(key) in values) is (operator == "In")
+    return (key in labels) is (operator == "Exists")
+
+
+def _bare(key: object) -> str:
+    """Cilium says where a label comes from; labels of pods are the same without."""
+    return str(key).removeprefix("k8s:").removeprefix("any:")
+
+
+def _refused_no_more(
+    name: Name, before: Mapping[Subject, set[Way]], now: Mapping[Subject, set[Way]]
+) -> Iterator[Consequence]:
+    """A rule of Cilium that denies goes before all that allow."""
+    for subject, ways in sorted(before.items()):
+        kept = now.get(subject, set())
+        for way in sorted(way for way in ways if not any(covers(one, way) for one in kept)):
+            yield Consequence(name, f"{told(way)}, is refused no more")
 
 
 def _freed(
@@ -108,6 +194,8 @@ def _covers_peer(old: Peer, new: Peer) -> bool:
         return old.name == "0.0.0.0/0" and not new.name.endswith(".local")
     if old.kind == "host" and new.kind == "host":
         return old.name.startswith("*.") and new.name.endswith(old.name[1:])
+    if old.kind == new.kind == "pods":
+        return set(old.labels) <= set(new.labels)
     return old.kind == new.kind == "block" and _covers_block(old, new)
 
 
@@ -132,18 +220,34 @@ def _within(inner: Any, outer: Any) -> bool:
 # Policies read.
 
 
-def _ways(objects: Iterable[Object], kind: str, word: str) -> dict[Subject, set[Way]]:
-    """What may pass in one direction, by whom the policies select; who is not there may do everything."""
+def _ways(objects: Iterable[Object], kind: str, word: str, verdict: str = "") -> dict[Subject, set[Way]]:
+    """What may pass in one direction, by whom the policies select; who is not there may do everything.
+
+    With the verdict Deny what may not.
+    """
     found: dict[Subject, set[Way]] = {}
     for one in objects:
-        spec = mapping(at(one.data, "spec"))
-        if one.kind == "NetworkPolicy" and kind in (items(spec.get("policyTypes")) or ["Ingress", "Egress"]):
-            ways = _of_kubernetes(mappings(spec.get(kind.lower())), word)
+        spec, field = mapping(at(one.data, "spec")), f"{kind.lower()}{verdict}"
+        if one.kind == "NetworkPolicy" and kind in _types(spec) and not verdict:
+            ways = _of_kubernetes(mappings(spec.get(field)), word)
             found.setdefault((one.namespace, _selector(spec.get("podSelector"))), set()).update(ways)
-        elif one.kind == "CiliumNetworkPolicy" and kind.lower() in spec:
-            ways = _of_cilium(mappings(spec.get(kind.lower())), word)
+        elif one.kind == "CiliumNetworkPolicy" and _is_closed(spec, kind, verdict):
+            ways = _of_cilium(mappings(spec.get(field)), word)
             found.setdefault((one.namespace, _selector(spec.get("endpointSelector"))), set()).update(ways)
     return found
+
+
+def _types(spec: Mapping[str, Any]) -> list[Any]:
+    """As the API server fills them in: Egress only where there is a rule for it."""
+    return items(spec.get("policyTypes")) or ["Ingress", *(["Egress"] if spec.get("egress") else [])]
+
+
+def _is_closed(spec: Mapping[str, Any], kind: str, verdict: str) -> bool:
+    """Whether a policy of Cilium closes a direction to all that it does not let through."""
+    field = kind.lower()
+    if verdict:
+        return f"{field}{verdict}" in spec
+    return (field in spec or f"{field}Deny" in spec) and at(spec, "enableDefaultDeny", field) is not False
 
 
 def _selector(value: Any) -> str:
@@ -161,17 +265,22 @@ def _peer(peer: Mapping[str, Any]) -> Peer:
     block = peer.get("ipBlock")
     if isinstance(block, dict):
         return Peer("block", str(block.get("cidr")), tuple(sorted(map(str, items(block.get("except"))))))
-    return _pods(at(peer, "namespaceSelector", "matchLabels"), at(peer, "podSelector", "matchLabels"), peer)
+    namespace = at(peer, "namespaceSelector", "matchLabels") if "namespaceSelector" in peer else None
+    everywhere = "namespaceSelector" in peer and not namespace
+    expressions = _expressions(peer.get("namespaceSelector")) or _expressions(peer.get("podSelector"))
+    if expressions:
+        return Peer("other", json.dumps(peer, sort_keys=True))
+    return _pods(namespace, at(peer, "podSelector", "matchLabels"), everywhere=everywhere)
 
 
-def _pods(namespace: Any, labels: Any, whole: Mapping[str, Any]) -> Peer:
-    known = {"namespaceSelector", "podSelector"}
-    expressions = any("matchExpressions" in mapping(whole.get(name)) for name in known)
-    if expressions or not (namespace or labels):
-        return Peer("other", json.dumps(whole, sort_keys=True))
+def _pods(namespace: Any, labels: Any, *, everywhere: bool) -> Peer:
+    """Pods with these labels, in namespaces with those; without any of them, in the policy's own or in all."""
     words = [f"pods {_labels(labels)}" if labels else "all pods"]
-    words += [f"of namespace {_labels(namespace)}"] if namespace else []
-    return Peer("pods", " ".join(words))
+    words += [f"{_OF}{_labels(namespace)}"] if namespace else ["of all namespaces"] if everywhere else []
+    wanted = [f"{key}={value}" for key, value in mapping(labels).items()]
+    wanted += [f"{_OF}{key}={value}" for key, value in mapping(namespace).items()]
+    wanted += [] if namespace or everywhere else [_SAME]
+    return Peer("pods", " ".join(words), (), tuple(sorted(wanted)))
 
 
 def _labels(labels: Any) -> str:
@@ -204,6 +313,12 @@ def _cilium_peers(rule: Mapping[str, Any], word: str) -> Iterator[Peer]:
     for host in mappings(rule.get("toFQDNs")) if word == "to" else ():
         yield Peer("host", str(host.get("matchName", host.get("matchPattern"))))
     for endpoint in mappings(rule.get(f"{word}Endpoints")):
-        labels = dict(mapping(endpoint.get("matchLabels")))
-        namespace = labels.pop(_NAMESPACE, None)
-        yield _pods({"kubernetes.io/metadata.name": namespace} if namespace else None, labels, endpoint)
+        yield _endpoints(endpoint)
+
+
+def _endpoints(endpoint: Mapping[str, Any]) -> Peer:
+    if "matchExpressions" in endpoint:
+        return Peer("other", json.dumps(endpoint, sort_keys=True))
+    labels = {_bare(key): value for key, value in mapping(endpoint.get("matchLabels")).items()}
+    namespace = labels.pop(_NAMESPACE, None)
+    return _pods({"kubernetes.io/metadata.name": namespace} if namespace else None, labels, everywhere=False)

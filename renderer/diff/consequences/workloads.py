@@ -134,8 +134,16 @@ def _data_loss(pair: Pair) -> Iterator[Consequence]:
         yield Consequence("data-loss", f"{label} is removed")
     if kind == "PersistentVolumeClaim" and pair.old and pair.new and any(True for _ in _immutable(pair)):
         yield Consequence("data-loss", f"{label} must be made anew")
+    if pair.old and pair.new:
+        for claim in sorted(_mounted(pod_spec(kind, pair.before)) - _mounted(pod_spec(kind, pair.now))):
+            yield Consequence("data-loss", f"{label} uses claim {claim} no more")
     if kind == "StatefulSet" and pair.old:
         yield from _claims(pair)
+
+
+def _mounted(spec: Mapping[str, object]) -> set[str]:
+    found = [at(volume, "persistentVolumeClaim", "claimName") for volume in mappings(spec.get("volumes"))]
+    return {str(name) for name in found if name}
 
 
 def _claims(pair: Pair) -> Iterator[Consequence]:

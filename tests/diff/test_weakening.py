@@ -1,0 +1,202 @@
+# ruff: noqa: E501 - a case is a row
+"""What looks harmless and is not: each of these was once told as less than it is."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pytest
+
+from renderer.diff.consequences import Consequence
+from tests.diff.test_consequences import (
+    ANY,
+    HARD,
+    block,
+    compose,
+    deployment,
+    ingress,
+    kind,
+    names,
+    pod,
+    policy,
+    pvc,
+    run,
+    service,
+    stateful,
+    text,
+)
+
+
+def labelled(
+    labels: dict[str, str] | None = None, /, container: dict[str, Any] | None = None, **rest: Any
+) -> dict[str, Any]:
+    return deployment(template={"metadata": {"labels": labels or {"a": "b"}}, "spec": pod(container, **rest)})
+
+
+def named(data: dict[str, Any], **metadata: Any) -> dict[str, Any]:
+    return {**data, "metadata": {**data["metadata"], **metadata}}
+
+
+def closed(**spec: Any) -> dict[str, Any]:
+    return kind("NetworkPolicy", "networking.k8s.io/v1", spec={"podSelector": {"matchLabels": {"a": "b"}}, **spec})
+
+
+def from_pods(**peer: Any) -> dict[str, Any]:
+    return closed(policyTypes=["Ingress"], ingress=[{"from": [peer]}])
+
+
+def cilium(**spec: Any) -> dict[str, Any]:
+    return kind(
+        "CiliumNetworkPolicy", "cilium.io/v2", spec={"endpointSelector": {"matchLabels": {"k8s:a": "b"}}, **spec}
+    )
+
+
+def external(key: str, store: str = "s") -> dict[str, Any]:
+    data = [{"secretKey": "K", "remoteRef": {"key": key}}]
+    return kind("ExternalSecret", "external-secrets.io/v1", spec={"secretStoreRef": {"name": store}, "data": data})
+
+
+def role(**rest: Any) -> dict[str, Any]:
+    return kind("ClusterRole", "rbac.authorization.k8s.io/v1", rules=[], **rest)
+
+
+def rule(kind: str) -> dict[str, Any]:
+    paths = {"paths": [{"path": "/mcp", "pathType": kind}]}
+    return ingress(rules=[{"host": "a", "http": paths}])
+
+
+class Case(NamedTuple):
+    name: str
+    old: dict[str, Any] | None
+    new: dict[str, Any]
+    fires: str
+
+
+X, XZ = {"matchLabels": {"x": "y"}}, {"matchLabels": {"x": "y", "z": "1"}}
+TOKEN = {"name": "v", "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}}
+CLAIM = {"name": "v", "persistentVolumeClaim": {"claimName": "c"}}
+DENIED = {"egressDeny": [{"toCIDR": ["10.0.0.0/8"]}]}
+INTERNAL = {"service.beta.kubernetes.io/aws-load-balancer-internal": "true"}
+
+CASES = [
+    Case("no policy types, no rule", closed(policyTypes=["Ingress", "Egress"]), closed(), "egress"),
+    Case("pods of all namespaces", from_pods(podSelector=X), from_pods(podSelector=X, namespaceSelector={}), "ingress"),
+    Case("all pods", from_pods(podSelector=X), from_pods(podSelector={}), "ingress"),
+    Case("fewer labels", from_pods(podSelector=XZ), from_pods(podSelector=X), "ingress"),
+    Case("no label of the namespace", from_pods(podSelector=X, namespaceSelector=X), from_pods(podSelector=X, namespaceSelector={}), "ingress"),
+    Case("empty from", from_pods(podSelector=X), closed(policyTypes=["Ingress"], ingress=[{"from": []}]), "ingress"),
+    Case("no ports", policy(block(ANY, 443)), policy(block(ANY)), "egress"),
+    Case("deny gone", cilium(egress=[{"toEntities": ["all"]}], **DENIED), cilium(egress=[{"toEntities": ["all"]}]), "egress"),
+    Case("not by default", cilium(egress=[]), cilium(egress=[], enableDefaultDeny={"egress": False}), "egress"),
+    Case("all endpoints but some", cilium(ingress=[{"fromEndpoints": [X]}]), cilium(ingress=[{"fromEndpoints": [{**X, "matchExpressions": [{"key": "z", "operator": "Exists"}]}]}]), "ingress"),
+    Case("account", labelled(serviceAccountName="a"), labelled(serviceAccountName="admin"), "rbac"),
+    Case("mounted token", labelled(), labelled(volumes=[TOKEN]), "rbac"),
+    Case("aggregated role", role(), role(aggregationRule={"clusterRoleSelectors": [{}]}), "rbac"),
+    Case("mounted secret", labelled(), labelled(volumes=[{"name": "v", "projected": {"sources": [{"secret": {"name": "s"}}]}}]), "secret"),
+    Case("other external secret", external("a"), external("b"), "secret"),
+    Case("other store", external("a"), external("a", "b"), "secret"),
+    Case("ingress class", ingress(ingressClassName="internal"), ingress(ingressClassName="public"), "exposure"),
+    Case("exact path", rule("Exact"), rule("Prefix"), "exposure"),
+    Case("allowed sources", named(ingress(), annotations={"nginx.ingress.kubernetes.io/whitelist-source-range": "10.0.0.0/8"}), ingress(), "exposure"),
+    Case("internal balancer", named(service(type="LoadBalancer"), annotations=INTERNAL), service(type="LoadBalancer"), "exposure"),
+    Case("kept by Argo CD", named(pvc(), annotations={"argocd.argoproj.io/sync-options": "Prune=false"}), pvc(), "update"),
+    Case("kept by Flux", named(pvc(), labels={"kustomize.toolkit.fluxcd.io/prune": "disabled"}), pvc(), "update"),
+    Case("found by its label", named(kind("ConfigMap"), labels={"grafana_dashboard": "1"}), kind("ConfigMap"), "update"),
+    Case("claim used no more", labelled(volumes=[CLAIM]), labelled(volumes=[{"name": "v", "emptyDir": {}}]), "data-loss"),
+    Case("access of a claim", pvc(accessModes=["ReadWriteOnce"]), pvc(accessModes=["ReadOnlyMany"]), "data-loss"),
+    Case("users", labelled(hostUsers=False), labelled(), "hardening"),
+    Case("processes", labelled(), labelled(shareProcessNamespace=True), "hardening"),
+    Case("kernel", labelled(), labelled(securityContext={"sysctls": [{"name": "kernel.x", "value": "1"}]}), "hardening"),
+    Case("apparmor", labelled(), labelled(securityContext={"appArmorProfile": {"type": "Unconfined"}}), "hardening"),
+    Case("windows", labelled(), labelled(securityContext={"windowsOptions": {"hostProcess": True}}), "hardening"),
+    Case("group", labelled(), labelled(None, {"securityContext": {**HARD, "runAsGroup": 0}}), "hardening"),
+    Case("open namespace", None, kind("Namespace"), "hardening"),
+    Case("replicas left to an autoscaler", deployment(replicas=2), deployment(replicas=None), "scaling"),
+    Case("no probe", labelled(None, {"livenessProbe": {"httpGet": {"port": 1}}}), labelled(), "restart"),
+    Case("another kind", deployment(), stateful(), "removal"),
+    Case("compose label", compose({"labels": {"traefik.enable": "false"}}), compose({"labels": {"traefik.enable": "true"}}), "restart"),
+    Case("variable without braces", compose(), compose({"environment": {"A": "$TOKEN"}}), "secret"),
+    Case("variable of the caller", compose(), compose({"environment": ["TOKEN"]}), "secret"),
+    Case("variable of the caller, long", compose(), compose({"environment": {"TOKEN": None}}), "secret"),
+    Case("other file of a secret", compose(secrets={"s": {"file": "./a"}}), compose(secrets={"s": {"file": "/etc/shadow"}}), "secret"),
+    Case("device", compose(), compose({"devices": ["/dev/mem"]}), "hardening"),
+    Case("compose users", compose(), compose({"userns_mode": "host"}), "hardening"),
+    Case("control groups", compose(), compose({"cgroup": "host"}), "hardening"),
+    Case("writable path", compose({"volumes": ["/d:/d:ro"]}), compose({"volumes": ["/d:/d"]}), "hardening"),
+    Case("path by a variable", compose(), compose({"volumes": ["${HOME}/.ssh:/k:ro"]}), "hardening"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_it_is_told(case: Case) -> None:
+    assert case.fires in names(case.old, case.new)
+
+
+def told(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> tuple[Consequence, ...]:
+    before, now = (
+        {f"{each['kind']}-{each['metadata']['name']}.yaml": text(each) or "" for each in side} for side in (old, new)
+    )
+    (entry,) = run({**before}, now)
+    return entry.consequences
+
+
+OPEN = Consequence("egress", "everything, every port")
+MINE = policy(block(ANY, 443))
+OTHER = named(closed(policyTypes=["Egress"], podSelector={"matchLabels": {"q": "q"}}), name="other")
+EVERY = named(closed(policyTypes=["Egress"], podSelector={}), name="every")
+NOT_X = named(
+    closed(
+        policyTypes=["Egress"], podSelector={"matchExpressions": [{"key": "a", "operator": "NotIn", "values": ["x"]}]}
+    ),
+    name="not",
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "opened"),
+    [
+        ([MINE, labelled()], [OTHER | {"metadata": MINE["metadata"]}, labelled()], True),
+        ([MINE, labelled()], [MINE, labelled({"a": "z"})], True),
+        ([MINE, OTHER, labelled()], [OTHER, labelled()], True),
+        ([MINE, labelled()], [MINE, labelled(), named(labelled({"c": "d"}), name="second")], True),
+        ([MINE, NOT_X, labelled()], [NOT_X, labelled({"a": "x"})], True),
+        ([MINE, EVERY, labelled()], [EVERY, labelled()], False),
+        ([MINE, NOT_X, labelled()], [NOT_X, labelled()], False),
+        ([MINE, labelled()], [MINE, labelled({"a": "b", "version": "2"})], False),
+        ([MINE, OTHER, labelled()], [MINE, labelled()], False),
+    ],
+    ids=["policy selects others", "pod has another label", "one of two goes", "pods besides", "expression", "another holds", "another with an expression", "more labels", "a policy for nobody goes"],
+)  # fmt: skip
+def test_pods_are_what_counts(old: list[dict[str, Any]], new: list[dict[str, Any]], opened: bool) -> None:
+    assert (OPEN in told(old, new)) is opened
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (from_pods(podSelector=X, namespaceSelector={}), from_pods(podSelector=X)),
+        (from_pods(podSelector={}), from_pods(podSelector=X)),
+        (from_pods(podSelector=X, namespaceSelector={}), from_pods(podSelector=XZ, namespaceSelector=X)),
+        (cilium(egress=[{"toCIDR": ["10.0.0.0/8"]}]), cilium(egress=[{"toCIDR": ["10.0.0.0/8"]}], **DENIED)),
+        (rule("Prefix"), rule("Exact")),
+        (labelled(volumes=[TOKEN]), labelled()),
+    ],
+)
+def test_less_is_not_grave(old: dict[str, Any], new: dict[str, Any]) -> None:
+    assert set(names(old, new)) <= {"update", "restart"}
+
+
+def test_files_of_a_server_are_not_for_people() -> None:
+    """A prompt is Markdown, and the server reads it."""
+    whole = text(service()) or ""
+    (entry,) = run({"files/PROMPT.md": "a", "x.yaml": whole}, {"files/PROMPT.md": "b", "x.yaml": whole})
+    assert [one.name for one in entry.consequences] == ["update"]
+
+
+@pytest.mark.parametrize("leads_out", [True, False])
+def test_the_network_of_another_service_counts(leads_out: bool) -> None:
+    proxy = {"labels": {"app.kubernetes.io/component": "proxy"}, "network_mode": None if leads_out else "none"}
+    before, now = compose(), compose({"network_mode": "service:p"})
+    for each in (before, now):
+        each["services"]["p"] = {key: value for key, value in proxy.items() if value}
+    assert ("egress" in names(before, now)) is leads_out
