@@ -85,12 +85,24 @@ def _gpus(kubectl: Kubectl, what: str, served: set[str]) -> Check:
     return failed(what, f"none of {len(found)} nodes has a GPU to give", "add such nodes, and the device plugin")
 
 
+def _external_secrets(kubectl: Kubectl, what: str, served: set[str]) -> Check:
+    del kubectl
+    if "external-secrets.io/v1" in served:
+        return ok(what, "its API external-secrets.io/v1 is served; whether its controller runs is not told by that")
+    if not served:
+        return unchecked(what, "which APIs are served could not be asked")
+    older = sorted(name for name in served if name.startswith("external-secrets.io/"))
+    text = f"only {excerpt(', '.join(older), 100)} is served" if older else "its API is not served"
+    return failed(what, text, "install it in version 0.16 or later: no Secret comes without it")
+
+
 #: Beginning of the name to its look. A test holds it against renderer/prerequisites.py.
 LOOKS: Mapping[str, Callable[[Kubectl, str, set[str]], Check]] = {
     "a default StorageClass": _storage,
     "a network plugin (CNI)": _policies,
     "Cilium": _cilium,
     "an ingress controller": _ingress,
+    "the External Secrets Operator": _external_secrets,
     "the metrics server": _metrics,
     "nodes with NVIDIA GPUs": _gpus,
 }

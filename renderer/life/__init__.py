@@ -33,7 +33,8 @@ def handshake(url: str, transport: Transport, seconds: float) -> Handshake:
     """What the server says of itself, asked once. Texts in it are cut and fit for a terminal.
 
     Raises SdkMissing, Unanswered, Refused (Guarded for one that wants credentials), and WaitTimedOut after ``seconds``.
-    Leaves nothing running, logs nothing, and takes no proxy from the environment: what is asked is on this machine, or forwarded to it.
+    Leaves nothing running, logs nothing, and takes no proxy from the environment: what is asked is on this machine, or
+    forwarded to it.
     Not to be called while an event loop runs in the same thread.
     """
     try:

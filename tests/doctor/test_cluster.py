@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from renderer import command
-from renderer.doctor import Result, has_failed
+from renderer.doctor import Check, Result, has_failed
 from renderer.doctor.components import LOOKS, UNSEEN
 from renderer.doctor.needs import RESOURCES
 from renderer.orchestrators.kubernetes.client import Kubectl
@@ -329,6 +329,23 @@ def test_the_metrics_server(cluster: Cluster, doctor: Doctor) -> None:
     assert doctor(text)[what].result is Result.WARNING
     cluster.kinds.add(Kind("metrics.k8s.io", "v1beta1", "PodMetrics", "pods"))
     assert doctor(text)[what].result is Result.OK
+
+
+def test_the_external_secrets_operator(cluster: Cluster, doctor: Doctor) -> None:
+    keys = "keys: [{key: token, remoteKey: team/token}]"
+    text = f"{SPEC}  externalSecrets: [{{name: token, store: {{name: vault}}, {keys}}}]\n"
+    what = next(name for name in LOOKS if "External Secrets" in name)
+
+    def seen() -> Check:
+        return next(check for name, check in doctor(text).items() if name.startswith(what))
+
+    assert (seen().result, seen().text) == (Result.FAILED, "its API is not served")
+    cluster.kinds.add(Kind("external-secrets.io", "v1beta1", "ExternalSecret", "externalsecrets"))
+    assert seen().text == "only external-secrets.io/v1beta1 is served"
+    cluster.kinds.add(Kind("external-secrets.io", "v1", "ExternalSecret", "externalsecrets"))
+    assert seen().result is Result.OK
+    cluster.faults.garbled(resource="/api*")
+    assert seen().result is Result.UNCHECKED
 
 
 def test_every_prerequisite_that_there_is_can_be_looked_for() -> None:
