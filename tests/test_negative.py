@@ -2,7 +2,7 @@
 
 A new case is a new file. After a change of messages write all reports anew, and read the difference:
 
-    MCPCTL_UPDATE_EXPECTED=1 python -m pytest tests/test_negative.py
+    MCPCTL_TEST_UPDATE_EXPECTED=1 python -m pytest tests/test_negative.py
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from renderer.report import Report, as_text
 
 FOLDER = Path(__file__).parent / "negative" / "spec"
 CASES = sorted(FOLDER.glob("*.yaml"))
-UPDATE = os.environ.get("MCPCTL_UPDATE_EXPECTED", "") not in ("", "0")
+UPDATE = os.environ.get("MCPCTL_TEST_UPDATE_EXPECTED", "") not in ("", "0")
 
 #: The rule that speaks for each keyword of the schema which a spec can offend.
 SCHEMA_RULES = {

@@ -44,6 +44,16 @@ spec:
     egress: {{cidrs: [10.0.0.0/8, {{cidr: 192.0.2.0/24, ports: [443]}}]}}
 """
 
+ENVIRONMENT_SPEC = """\
+apiVersion: mcpctl.io/v1alpha1
+kind: Environment
+metadata: {{name: {name}}}
+spec:
+  target: kubernetes
+  namespace: {{name: mcp-{name}}}
+  defaults: {{env: {{STAGE: {name}}}}}
+"""
+
 ROOT = Path(__file__).parents[2]
 #: As after `pip install`, which compiles: without this, every run would compile every module again.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
@@ -90,7 +100,11 @@ def main() -> None:
                 str(changed),
             ],
         }
-        print(f"{'case':36} {'CPU s':>23} {'wall s':>23} {'peak MiB':>9}")
+        environments = write_environments(Path(folder, "environments"))
+        several = [*mcpctl, "render", "-q", "--out", str(Path(folder, "several")), str(many), str(environments)]
+        subprocess.run(several, check=True, cwd=ROOT, env=ENVIRONMENT)
+        cases[f"{options.servers} servers, 3 environments, --check"] = [*several, "--check"]
+        print(f"{'case':42} {'CPU s':>23} {'wall s':>23} {'peak MiB':>9}")
         for name, command in cases.items():
             report(name, [measure(command) for _ in range(options.runs + 1)][1:])
 
@@ -100,6 +114,14 @@ def write_specs(folder: Path, count: int) -> None:
     folder.mkdir()
     for number in range(count):
         (folder / f"server-{number:04}.yaml").write_text(SPEC.format(number=number))
+
+
+def write_environments(folder: Path) -> Path:
+    """Three, each of which changes every server."""
+    folder.mkdir()
+    for name in ("dev", "staging", "production"):
+        (folder / f"{name}.yaml").write_text(ENVIRONMENT_SPEC.format(name=name))
+    return folder
 
 
 def change_one(folder: Path, to: Path) -> Path:
@@ -127,7 +149,7 @@ def report(name: str, runs: Sequence[Run]) -> None:
     """One row: minimum, median, maximum."""
     cpu, wall = ([getattr(run, figure) for run in runs] for figure in ("cpu", "wall"))
     columns = [f"{min(v):7.3f} {statistics.median(v):7.3f} {max(v):7.3f}" for v in (cpu, wall)]
-    print(f"{name:36} {columns[0]:>23} {columns[1]:>23} {max(run.peak for run in runs):9.1f}")
+    print(f"{name:42} {columns[0]:>23} {columns[1]:>23} {max(run.peak for run in runs):9.1f}")
 
 
 if __name__ == "__main__":

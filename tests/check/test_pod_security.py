@@ -9,7 +9,7 @@ import pytest
 from renderer.check.pod_security import CHECKS, LATEST, violations
 from tests.check.objects import GONE, deployment, spoilt
 
-_SHARED = Path(os.environ.get("MCPCTL_SHARED", Path(__file__).parents[3] / "shared"))
+_SHARED = Path(os.environ.get("MCPCTL_TEST_SHARED", Path(__file__).parents[3] / "shared"))
 _FIXTURES = _SHARED / "pod-security" / "fixtures.jsonl.gz"
 
 _C = ("spec", "containers", 0)
@@ -113,7 +113,7 @@ def test_messages_name_the_container_and_what_to_set() -> None:
 
 def test_agrees_with_all_upstream_fixtures() -> None:
     if not _FIXTURES.is_file():
-        reason = f"the upstream fixtures are not at {_FIXTURES} (MCPCTL_SHARED names another folder)"
+        reason = f"the upstream fixtures are not at {_FIXTURES} (MCPCTL_TEST_SHARED names another folder)"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
     with gzip.open(_FIXTURES, "rt", encoding="utf-8") as lines:
         fixtures = [json.loads(line) for line in lines]

@@ -2,7 +2,7 @@
 
 A new case is a new file. After a change of templates write all anew, and read the difference:
 
-    MCPCTL_UPDATE_EXPECTED=1 python -m pytest tests/delivery
+    MCPCTL_TEST_UPDATE_EXPECTED=1 python -m pytest tests/delivery
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tests.oracles import kubectl_read
 
 FILES = Path(__file__).parent / "cases"
 CASES = sorted(path for path in FILES.glob("*.yaml") if not path.name.endswith(".expected.yaml"))
-UPDATE = os.environ.get("MCPCTL_UPDATE_EXPECTED", "") not in ("", "0")
+UPDATE = os.environ.get("MCPCTL_TEST_UPDATE_EXPECTED", "") not in ("", "0")
 
 
 def rendered(case: Path) -> tuple[Run, Output]:
