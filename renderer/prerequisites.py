@@ -195,11 +195,12 @@ _SOURCES: tuple[Callable[[Server], Iterator[Prerequisite]], ...] = (
 
 def as_data(server: Server, namespace: str, provider: NetworkPolicyProvider = "kubernetes") -> dict[str, JSON]:
     """Plain data of one server's prerequisites; nothing that does not apply is in it."""
-    return {
-        "server": server.name,
-        "namespace": namespace,
-        "prerequisites": as_fields(prerequisites(server, provider), namespace),
-    }
+    return data_of(server.name, namespace, prerequisites(server, provider))
+
+
+def data_of(name: str, namespace: str, found: Sequence[Prerequisite]) -> dict[str, JSON]:
+    """The same of what was found before."""
+    return {"server": name, "namespace": namespace, "prerequisites": as_fields(found, namespace)}
 
 
 def as_fields(found: Sequence[Prerequisite], namespace: str) -> list[JSON]:
@@ -228,16 +229,25 @@ def as_json(
     more: Sequence[JSON] = (),
 ) -> str:
     """One object for one server, a list for several, or with ``more`` behind it."""
-    data: list[JSON] = [*(as_data(server, namespace, provider) for server in servers), *more]
+    return json_of([*(as_data(server, namespace, provider) for server in servers), *more])
+
+
+def json_of(data: Sequence[JSON]) -> str:
+    """One object alone, or a list of several."""
     return json.dumps(data[0] if len(data) == 1 else data, indent=2, ensure_ascii=True) + "\n"
 
 
 def as_markdown(server: Server, namespace: str, provider: NetworkPolicyProvider = "kubernetes") -> str:
     """A list to tick off."""
-    title = f"What server {server.name} needs before it is applied"
+    return markdown_of(server.name, namespace, prerequisites(server, provider))
+
+
+def markdown_of(name: str, namespace: str, found: Sequence[Prerequisite]) -> str:
+    """The same of what was found before."""
+    title = f"What server {name} needs before it is applied"
     where = f"In namespace `{namespace}` unless it says otherwise. "
     where += "As data: `prerequisites.json`, or `mcpctl prerequisites --output json`."
-    return as_list(title, where, prerequisites(server, provider))
+    return as_list(title, where, found)
 
 
 def as_list(title: str, where: str, found: Sequence[Prerequisite]) -> str:

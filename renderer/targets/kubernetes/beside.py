@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from renderer.model import JSON, Options, Rendered, Server
-from renderer.prerequisites import Prerequisite, as_json, as_markdown, prerequisites
+from renderer.prerequisites import Prerequisite, data_of, json_of, markdown_of, prerequisites
 from renderer.render import render
 
 _KUSTOMIZATION = "kubernetes/kustomization.yaml.j2"
@@ -32,9 +33,10 @@ def _plain(path: str, text: str, subject: str) -> Rendered:
 
 
 def _texts(server: Server, options: Options) -> Iterator[tuple[str, str]]:
-    yield "PREREQUISITES.md", as_markdown(server, options.namespace, options.network_policy_provider)
-    yield "prerequisites.json", as_json([server], options.namespace, options.network_policy_provider)
-    secrets = [one for one in prerequisites(server) if one.kind == "Secret"]
+    found = prerequisites(server, options.network_policy_provider)
+    yield "PREREQUISITES.md", markdown_of(server.name, options.namespace, found)
+    yield "prerequisites.json", json_of([data_of(server.name, options.namespace, found)])
+    secrets = [one for one in found if one.kind == "Secret"]
     if secrets:
         values: dict[str, JSON] = {
             "server": server.name,
@@ -70,4 +72,9 @@ def _kustomizations(
 
 
 def _kustomization(prefix: str, resources: Sequence[str], subject: str) -> Rendered:
-    return _plain(f"{prefix}kustomization.yaml", render(_KUSTOMIZATION, {"resources": list(resources)}), subject)
+    return _plain(f"{prefix}kustomization.yaml", _listed(tuple(resources)), subject)
+
+
+@lru_cache(maxsize=256)  # most servers have the same objects
+def _listed(resources: tuple[str, ...]) -> str:
+    return render(_KUSTOMIZATION, {"resources": list(resources)})
