@@ -9,8 +9,8 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from typing import IO, Any, NamedTuple
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import IO, Any, NamedTuple, Protocol
 
 from renderer.errors import ApplyFailed, WaitTimedOut, excerpt
 
@@ -227,3 +227,19 @@ def _signal(process: subprocess.Popen[bytes], number: int) -> None:
 
 def _name(program: str) -> str:
     return excerpt(os.path.basename(program))
+
+
+class Run(Protocol):
+    """``run``, or what stands for it in a test."""
+
+    def __call__(
+        self, argv: list[str], *, seconds: float, stdin: bytes = b"", env: Mapping[str, str] | None = None
+    ) -> Done: ...
+
+
+class Start(Protocol):
+    """``background``, or what stands for it in a test."""
+
+    def __call__(
+        self, argv: list[str], *, env: Mapping[str, str] | None = None
+    ) -> AbstractContextManager[Background]: ...

@@ -205,7 +205,7 @@ class Orchestrator(Protocol):
         """Renders, checks and applies one server, and returns its instance id; does not wait for it.
 
         ``config``, all of it optional: kubernetesVersion, networkPolicyProvider, createNamespace, owner,
-        forceConflicts, and for compose envFile.
+        forceConflicts, policy (rule to level), and for compose envFile.
         """
         ...
 

@@ -14,6 +14,7 @@ from renderer.model import JSON, Patch, Rendered
 from renderer.patch import merge_text, merged, patch_documents
 from renderer.yaml_reader import read
 from renderer.yaml_writer import block
+from tests.rfc7396 import EXAMPLES
 from tests.specs import server
 
 TEXT = """\
@@ -213,21 +214,7 @@ def test_an_empty_result_is_an_empty_mapping() -> None:
 
 @pytest.mark.parametrize(
     ("data", "patch", "expected"),
-    [  # the examples of RFC 7396, appendix A, as far as both are mappings or the patch is no mapping
-        ({"a": "b"}, {"a": "c"}, {"a": "c"}),
-        ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
-        ({"a": "b"}, {"a": None}, {}),
-        ({"a": "b", "b": "c"}, {"a": None}, {"b": "c"}),
-        ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
-        ({"a": "c"}, {"a": ["b"]}, {"a": ["b"]}),
-        ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
-        ({"a": [{"b": "c"}]}, {"a": [1]}, {"a": [1]}),
-        (["a", "b"], ["c", "d"], ["c", "d"]),
-        ({"a": "b"}, ["c"], ["c"]),
-        ({"e": None}, {"a": 1}, {"e": None, "a": 1}),
-        ([1, 2], {"a": "b", "c": None}, {"a": "b"}),
-        ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
-    ],
+    EXAMPLES,
     ids=str,
 )
 def test_merged(data: JSON, patch: JSON, expected: JSON) -> None:

@@ -17,12 +17,14 @@ from renderer.cli.options import (
     network_policy_provider_option,
     optional_paths_argument,
     policy_option,
+    provider_has_a_cluster,
     version_options,
 )
 from renderer.cli.ready import emit_json, failure, show, statuses_of, until_ready
 from renderer.cli.render import exit_code
 from renderer.cli.runtime import (
     confirm_with,
+    env_file_option,
     instances_of,
     output_option,
     progress,
@@ -30,6 +32,7 @@ from renderer.cli.runtime import (
     runtime_options,
     show_place,
     timeout_option,
+    wait_option,
     yes_option,
 )
 from renderer.cli.streams import emit, tell
@@ -87,13 +90,8 @@ Examples:
 @click.option(
     "--owner", default="", metavar="NAME", help="Whose objects these are, for --prune: a team, or a repository."
 )
-@click.option(
-    "--env-file",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="For docker: values of secrets, NAME=value a line, beside those of the environment.",
-)
-@click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until every server answers.")
+@env_file_option
+@wait_option
 @timeout_option
 @yes_option
 @environment_option
@@ -180,6 +178,7 @@ def _of_tree(
     if more["environments"]:
         raise click.UsageError("--environment is for specs: with --tree, name the folder of the environment")
     files = kept(folder, create_orchestrator(settings.config).target, options_for(settings, more))
+    provider_has_a_cluster({files.target})
     if files.record:
         settings = follow(settings, files.target, files.options.namespace, files.record)
     found = read_tree(files, target(files.target), more["levels"])

@@ -12,7 +12,14 @@ import click
 from renderer import diff as diffing
 from renderer import pipeline
 from renderer.cli.environments import environment_option, place_in_tree, run_alone, runs_of
-from renderer.cli.options import paths_argument, policy_option, quiet_option, render_options, target_options
+from renderer.cli.options import (
+    paths_argument,
+    policy_option,
+    quiet_option,
+    render_options,
+    target_option,
+    target_options,
+)
 from renderer.cli.render import exit_code, problems_of
 from renderer.cli.streams import emit, tell
 from renderer.cli.templates import templates_option, with_templates
@@ -23,7 +30,7 @@ from renderer.errors import Exit, UsageMistake, errors_in
 from renderer.model import NetworkPolicyProvider, Source
 from renderer.pipeline import Inputs, Output, Run, Specs
 from renderer.policy import Levels
-from renderer.registry import TARGETS, target
+from renderer.registry import target
 from renderer.report import Report
 
 
@@ -74,15 +81,7 @@ Examples:
     show_default=True,
     help="For people, for a comment of a pull request, or as data.",
 )
-@click.option(
-    "--target",
-    "-t",
-    "target_name",
-    type=click.Choice(sorted(TARGETS)),
-    default="kubernetes",
-    show_default=True,
-    help="; ".join(f"{name}: {summary}" for name, summary in sorted(TARGETS.items())) + ".",
-)
+@target_option
 @target_options
 @environment_option
 @templates_option

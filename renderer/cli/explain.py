@@ -9,7 +9,7 @@ import click
 from renderer import explain as explaining
 from renderer import pipeline
 from renderer.cli.environments import choose, environment_option
-from renderer.cli.options import quiet_option
+from renderer.cli.options import quiet_option, text_or_json
 from renderer.cli.render import exit_code, problems_of
 from renderer.cli.streams import emit, specs_in, tell
 from renderer.environment import Environment, name_of
@@ -37,15 +37,7 @@ Examples:
     is_flag=True,
     help="Tell instead which fields differ between the environments, as a table; SERVER may be 'all'.",
 )
-@click.option(
-    "--output",
-    "-o",
-    "style",
-    type=click.Choice(["json", "text"]),
-    default="text",
-    show_default=True,
-    help="For people, or the same as data.",
-)
+@text_or_json("For people, or the same as data.")
 @quiet_option
 def explain(
     field: str, paths: tuple[str, ...], environments: tuple[str, ...], differences: bool, style: str, quiet: bool

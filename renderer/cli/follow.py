@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from renderer import pipeline
 from renderer.cli.environments import run_alone, runs_of
-from renderer.cli.options import render_options
+from renderer.cli.options import provider_has_a_cluster, render_options
 from renderer.errors import UsageMistake, excerpt
 from renderer.model import Options
 from renderer.orchestrator import OrchestratorConfig
@@ -35,6 +35,7 @@ def specs_for(
     """
     alone = run_alone(create_orchestrator(settings.config).target, options_for(settings, rendering), levels)
     (run,) = runs_of(paths, wanted, alone, several=False)
+    provider_has_a_cluster({run.target})
     if run.environment is None:
         return Chosen(run, settings)
     source = f"{run.environment.source.file}: environment {run.name}"
@@ -81,7 +82,7 @@ def _given(settings: Settings, name: str, wanted: str, source: str) -> Value:
     return value._replace(value=wanted, origin=source)
 
 
-def plain_specs(paths: Sequence[str], levels: Levels, stdin: Any) -> pipeline.Specs:
+def plain_specs(paths: Sequence[str], levels: Levels, stdin: BinaryIO | None) -> pipeline.Specs:
     """The specs as they are; UsageMistake where there are environments, whose word would be lost."""
     inputs = pipeline.read_inputs(paths, stdin)
     if inputs.environments:

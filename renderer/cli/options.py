@@ -12,6 +12,7 @@ from renderer.model import NetworkPolicyProvider, Options
 from renderer.pins import KUBERNETES_VERSION, NAMESPACE
 from renderer.policy import parse_levels
 from renderer.policy.catalogue import Level
+from renderer.registry import TARGETS
 from renderer.report import REPORTERS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -43,6 +44,32 @@ def output_option(command: Command) -> Command:
 def quiet_option(command: Command) -> Command:
     """Errors only."""
     return click.option("--quiet", "-q", is_flag=True, help="Tell errors only: no warnings, no summary.")(command)
+
+
+def text_or_json(text: str) -> Callable[[Command], Command]:
+    """How data is written, for a command that makes no report of Problems."""
+    return click.option(
+        "--output",
+        "-o",
+        "style",
+        type=click.Choice(["json", "text"]),
+        default="text",
+        show_default=True,
+        help=text,
+    )
+
+
+def target_option(command: Command) -> Command:
+    """What is rendered, where no environment says it."""
+    return click.option(
+        "--target",
+        "-t",
+        "target_name",
+        type=click.Choice(sorted(TARGETS)),
+        default="kubernetes",
+        show_default=True,
+        help="; ".join(f"{name}: {summary}" for name, summary in sorted(TARGETS.items())) + ".",
+    )(command)
 
 
 def policy_option(command: Command) -> Command:
@@ -161,8 +188,8 @@ def provider_has_a_cluster(targets: Collection[str]) -> None:
     asked = context.get_parameter_source("network_policy_provider") is ParameterSource.COMMANDLINE
     if asked and "kubernetes" not in targets:
         raise click.UsageError(
-            "--network-policy-provider goes with --target kubernetes: it says who enforces network rules in a "
-            "cluster; what compose enforces is in docs/network.md"
+            "--network-policy-provider is for Kubernetes: it says who enforces network rules in a cluster; what "
+            "compose enforces is in docs/network.md"
         )
 
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 import click
 
 from renderer.cli.environments import environment_option, run_alone, runs_of
-from renderer.cli.options import namespace_option, network_policy_provider_option, paths_argument, quiet_option
+from renderer.cli.options import (
+    namespace_option,
+    network_policy_provider_option,
+    paths_argument,
+    quiet_option,
+    text_or_json,
+)
 from renderer.cli.render import exit_code
 from renderer.cli.streams import emit, tell
 from renderer.model import JSON, NetworkPolicyProvider, Options
@@ -27,15 +33,7 @@ Examples:
 @namespace_option
 @network_policy_provider_option
 @environment_option
-@click.option(
-    "--output",
-    "-o",
-    "style",
-    type=click.Choice(["json", "text"]),
-    default="text",
-    show_default=True,
-    help="A list to tick off, in Markdown, or the same as data.",
-)
+@text_or_json("A list to tick off, in Markdown, or the same as data.")
 @quiet_option
 def prerequisites(
     paths: tuple[str, ...],

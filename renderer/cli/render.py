@@ -17,6 +17,7 @@ from renderer.cli.options import (
     provider_has_a_cluster,
     quiet_option,
     render_options,
+    target_option,
     target_options,
     tree_options,
 )
@@ -26,7 +27,7 @@ from renderer.errors import Exit, Problem, errors_in
 from renderer.model import NetworkPolicyProvider
 from renderer.pipeline import Output, Run
 from renderer.policy import Levels
-from renderer.registry import TARGETS, target
+from renderer.registry import target
 from renderer.report import Report
 
 if TYPE_CHECKING:
@@ -48,15 +49,7 @@ Examples:
 """,
 )
 @paths_argument
-@click.option(
-    "--target",
-    "-t",
-    "target_name",
-    type=click.Choice(sorted(TARGETS)),
-    default="kubernetes",
-    show_default=True,
-    help="; ".join(f"{name}: {summary}" for name, summary in sorted(TARGETS.items())) + ".",
-)
+@target_option
 @target_options
 @environment_option
 @click.option(

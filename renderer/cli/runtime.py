@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from renderer import life
+from renderer.cli.options import text_or_json
 from renderer.cli.signals import ended_whole
 from renderer.cli.streams import ReaderLeft, delivered, emit, say, tell
 from renderer.errors import ApplyFailed, McpctlError, UsageMistake, WaitTimedOut, excerpt
@@ -118,15 +119,19 @@ def _metavar(field: Field) -> str | None:
 
 def output_option(command: Command) -> Command:
     """Text, or JSON."""
-    return click.option(
-        "--output",
-        "-o",
-        "style",
-        type=click.Choice(["text", "json"]),
-        default="text",
-        show_default=True,
-        help="For people, or for programs.",
-    )(command)
+    return text_or_json("For people, or for programs.")(command)
+
+
+def env_file_option(command: Command) -> Command:
+    """Values of secrets that are in no environment."""
+    text = "For docker: values of secrets, NAME=value a line, beside those of the environment."
+    return click.option("--env-file", type=click.Path(dir_okay=False), metavar="FILE", help=text)(command)
+
+
+def wait_option(command: Command) -> Command:
+    """Whether the command ends when all is handed over, or when all answers."""
+    text = "Wait until every server answers."
+    return click.option("--wait/--no-wait", default=True, show_default=True, help=text)(command)
 
 
 def yes_option(command: Command) -> Command:

@@ -7,15 +7,32 @@ from typing import Any
 
 import click
 
-from renderer.cli.follow import plain_specs
-from renderer.cli.options import network_policy_provider_option, paths_argument, policy_option, version_options
+from renderer import pipeline
+from renderer.cli.follow import options_for, plain_specs
+from renderer.cli.options import (
+    network_policy_provider_option,
+    paths_argument,
+    policy_option,
+    provider_has_a_cluster,
+    version_options,
+)
 from renderer.cli.ready import emit_json, show, statuses_of, until_ready
 from renderer.cli.render import exit_code
-from renderer.cli.runtime import orchestrator_of, output_option, progress, runtime_options, timeout_option
+from renderer.cli.runtime import (
+    env_file_option,
+    orchestrator_of,
+    output_option,
+    progress,
+    runtime_options,
+    timeout_option,
+    wait_option,
+)
 from renderer.cli.streams import specs_in, tell
 from renderer.errors import ApplyFailed, Exit, McpctlError, WaitTimedOut
 from renderer.model import JSON, Server
 from renderer.orchestrator import InstanceStatus, Orchestrator
+from renderer.orchestrators import create_orchestrator
+from renderer.registry import target
 from renderer.report import Report
 from renderer.settings import Settings
 
@@ -28,13 +45,8 @@ Examples:
 """
 )
 @paths_argument
-@click.option(
-    "--env-file",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="For docker: values of secrets, NAME=value a line, beside those of the environment.",
-)
-@click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until every server answers.")
+@env_file_option
+@wait_option
 @timeout_option
 @version_options
 @network_policy_provider_option
@@ -55,9 +67,13 @@ def start(
     PATHS are files, folders or - for stdin. Nothing is ever removed: mcpctl apply does the same for a whole tree.
     """
     specs = plain_specs(paths, more["levels"], specs_in(paths))
-    code = exit_code(specs.problems)
+    # Each is rendered once more when it is started: here all are, so that no fault comes after the first has started.
+    wanted = create_orchestrator(settings.config).target
+    provider_has_a_cluster({wanted})
+    problems = pipeline.render(specs, target(wanted), options_for(settings, more)).problems
+    code = exit_code(problems)
     if code or style == "text":
-        tell(Report("start", specs.problems, {"servers": len(specs.servers)}), style, quiet=False, stdout=True)
+        tell(Report("start", problems, {"servers": len(specs.servers)}), style, quiet=False, stdout=True)
     if code:
         return code
     orchestrator = orchestrator_of(settings)
@@ -65,6 +81,7 @@ def start(
         "kubernetesVersion": more["kubernetes_version"],
         "networkPolicyProvider": more["network_policy_provider"],
         "createNamespace": more["create_namespace"],
+        "policy": dict(more["levels"]),
         **({"envFile": env_file} if env_file else {}),
     }
     return _started(orchestrator, specs.servers, config, timeout if wait else 0.0, style)

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from renderer.json_patch import same
+
 #: Stands for what is not there: None would be a value.
 ABSENT: Any = type("Absent", (), {"__repr__": lambda _: "ABSENT"})()
 #: What names an item of a list, the first that all items have; as the Kubernetes API merges them.
@@ -49,17 +51,6 @@ def changes(old: Any, new: Any) -> tuple[Change, ...]:
         if len(found) > MOST:
             return (Change((), old, new),)
     return tuple(found)
-
-
-def same(old: Any, new: Any) -> bool:
-    """Equal, and of one type: to Python 1 is 1.0 and True."""
-    if type(old) is not type(new):
-        return False
-    if isinstance(old, dict):
-        return old.keys() == new.keys() and all(same(value, new[key]) for key, value in old.items())
-    if isinstance(old, list):
-        return len(old) == len(new) and all(map(same, old, new))
-    return bool(old == new)
 
 
 def _changes(old: Any, new: Any, path: tuple[str, ...]) -> Iterator[Change]:

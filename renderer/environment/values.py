@@ -51,12 +51,7 @@ class Environment(NamedTuple):
 
     def given(self, *path: str) -> bool:
         """Whether the document itself says something at ``path`` (and not a default)."""
-        node: JSON = self.source.data
-        for step in path:
-            if not isinstance(node, dict) or step not in node:
-                return False
-            node = node[step]
-        return True
+        return self.source.given(*path)
 
 
 #: Where a value of a spec comes from.

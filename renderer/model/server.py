@@ -111,12 +111,7 @@ class Server(NamedTuple):
 
     def given(self, *path: str) -> bool:
         """Whether the spec itself says something at ``path`` (and not a default)."""
-        node: JSON = self.source.data
-        for step in path:
-            if not isinstance(node, dict) or step not in node:
-                return False
-            node = node[step]
-        return True
+        return self.source.given(*path)
 
     def problem(self, fault: Fault) -> Problem:
         """The Fault (its path counts from the spec's root) with its place in the spec's file."""

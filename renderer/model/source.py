@@ -71,6 +71,15 @@ class Source(NamedTuple):
         file = nearest(self.marks, path)[0].file if self.marks else ""
         return Place(file or self.file, line or self.line, column)
 
+    def given(self, *path: str) -> bool:
+        """Whether the document itself says something at ``path`` (and not a default)."""
+        node: JSON = self.data
+        for step in path:
+            if not isinstance(node, dict) or step not in node:
+                return False
+            node = node[step]
+        return True
+
     def problem(self, fault: Fault) -> Problem:
         """The Fault (its path counts from the document's root) with its place in the file."""
         return Problem(

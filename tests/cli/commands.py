@@ -22,6 +22,14 @@ spec:
   image: registry.example.com/mcp/demo:1.0
   transport: {type: streamable-http}
 """
+ENVIRONMENT = """\
+apiVersion: mcpctl.io/v1alpha1
+kind: Environment
+metadata: {name: production}
+spec:
+  target: kubernetes
+  namespace: {name: tools}
+"""
 #: One error and no more.
 BAD = GOOD.replace("spec:\n", "spec:\n  replicas: -1\n")
 #: Holds, with one warning.

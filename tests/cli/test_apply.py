@@ -286,3 +286,30 @@ def test_start_that_fails_says_what_was_not_tried(mcpctl: Mcpctl, fake: FakeRunt
     assert "not tried: two" in run.err
     assert "demo could not be started: port 8080 is taken" in json.loads(run.out)["error"]
     assert mcpctl("start", "bad.yaml").code == Exit.INPUT_INVALID
+
+
+#: Holds as a spec; what is rendered of it mounts a folder of the machine.
+MOUNTED = GOOD + '  patches: [{target: compose, kind: service, merge: {volumes: ["/etc:/x:ro"]}}]\n'
+
+
+def test_nothing_is_started_where_one_of_them_does_not_hold(mcpctl: Mcpctl, fake: FakeRuntime, tmp_path: Path) -> None:
+    (tmp_path / "two.yaml").write_text(MOUNTED.replace("demo}", "two}"))
+    run = mcpctl("start", "good.yaml", "two.yaml")
+    assert (run.code, fake.named("start_server")) == (Exit.INPUT_INVALID, [])
+    assert "[policy/host-path]" in run.err
+    # What is only told of the first is told here too, as by apply.
+    assert "[compose/health-not-rendered]" in mcpctl("start", "good.yaml").err
+
+
+def test_a_level_of_policy_reaches_what_start_renders(mcpctl: Mcpctl, fake: FakeRuntime, tmp_path: Path) -> None:
+    (tmp_path / "good.yaml").write_text(MOUNTED)
+    assert mcpctl("start", "good.yaml", "--policy", "host-path=warning").code == Exit.FINE
+    ((name, config),) = fake.named("start_server")
+    assert (name, config["policy"]) == ("demo", {"policy/host-path": "warning"})
+
+
+@pytest.mark.parametrize("command", ["apply", "start", "doctor"])
+def test_network_policies_are_of_a_cluster(mcpctl: Mcpctl, fake: FakeRuntime, command: str) -> None:
+    run = mcpctl(command, "good.yaml", "--network-policy-provider", "cilium")
+    assert (run.code, fake.calls) == (Exit.USAGE, [])
+    assert "is for Kubernetes" in run.err

@@ -13,16 +13,8 @@ import pytest
 
 from renderer.diff.markdown import LIMIT
 from renderer.errors import Exit
-from tests.cli.commands import BAD, GOOD, ROOT, Mcpctl
+from tests.cli.commands import BAD, ENVIRONMENT, GOOD, ROOT, Mcpctl
 
-ENVIRONMENT = """\
-apiVersion: mcpctl.io/v1alpha1
-kind: Environment
-metadata: {name: production}
-spec:
-  target: kubernetes
-  namespace: {name: tools}
-"""
 NEWER = "registry.example.com/mcp/demo:2.0"
 OLDER = "registry.example.com/mcp/demo:1.0"
 #: An earlier tool wrote this; nothing of it is in a template of today.

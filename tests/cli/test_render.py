@@ -287,4 +287,4 @@ def test_no_line_is_a_command_to_a_code_host(mcpctl: Mcpctl) -> None:
 def test_a_provider_without_a_cluster_is_refused(mcpctl: Mcpctl, command: list[str]) -> None:
     run = mcpctl(*command, "good.yaml", "--network-policy-provider", "cilium")
     assert run.code == Exit.USAGE
-    assert "goes with --target kubernetes" in run.err
+    assert "is for Kubernetes" in run.err

@@ -11,18 +11,10 @@ import pytest
 
 from renderer.errors import Exit
 from renderer.report import REPORTERS
-from tests.cli.commands import GOOD, Mcpctl
+from tests.cli.commands import ENVIRONMENT, GOOD, Mcpctl
 from tests.test_report import check_sarif
 
 NAMES = ("one", "two", "three")
-ENVIRONMENT = """\
-apiVersion: mcpctl.io/v1alpha1
-kind: Environment
-metadata: {name: production}
-spec:
-  target: kubernetes
-  namespace: {name: tools}
-"""
 
 
 def spec(name: str, more: str = "") -> str:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renderer.diff.fields import ABSENT, MOST, Change, changes, same
+from renderer.diff.fields import ABSENT, MOST, Change, changes
+from renderer.json_patch import same
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=3),

@@ -12,20 +12,14 @@ from renderer.doctor import Check, Patient, diagnose
 from renderer.model import Options
 from renderer.orchestrator import KubernetesConfig, OrchestratorConfig
 from renderer.registry import target
+from tests.cli.commands import GOOD
 from tests.cluster import Cluster
 from tests.cluster.cluster import environment
 from tests.cluster.fixtures import cluster, kubeconfig, kubectl_program
 
 __all__ = ["cluster", "kubeconfig", "kubectl_program"]
 
-SPEC = """\
-apiVersion: mcpctl.io/v1alpha1
-kind: McpServer
-metadata: {name: demo}
-spec:
-  image: registry.example.com/mcp/demo:1.0
-  transport: {type: streamable-http}
-"""
+SPEC = GOOD
 
 #: What was looked at to what was seen.
 Seen = Mapping[str, Check]

@@ -12,20 +12,7 @@ from renderer.environment.overlay import filled, idle_nulls, leaves, merged, pla
 from renderer.model import JSON, Marks, nearest
 from renderer.patch import merged as plain_merged
 from renderer.yaml_reader import read
-
-#: The examples of RFC 7396, appendix A: original, patch, result.
-RFC = [
-    ({"a": "b"}, {"a": "c"}, {"a": "c"}),
-    ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
-    ({"a": "b"}, {"a": None}, {}),
-    ({"a": "b", "b": "c"}, {"a": None}, {"b": "c"}),
-    ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
-    ({"a": "c"}, {"a": ["b"]}, {"a": ["b"]}),
-    ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
-    ({"a": [{"b": "c"}]}, {"a": [1]}, {"a": [1]}),
-    ({"e": None}, {"a": 1}, {"e": None, "a": 1}),
-    ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
-]
+from tests.rfc7396 import EXAMPLES
 
 
 def marks_of(value: JSON, file: str = "") -> Marks:
@@ -37,7 +24,7 @@ def marks_of(value: JSON, file: str = "") -> Marks:
     return Marks(1, 1, 1, 1, inner, file)
 
 
-@pytest.mark.parametrize(("data", "patch", "expected"), RFC)
+@pytest.mark.parametrize(("data", "patch", "expected"), EXAMPLES)
 def test_rfc_7396(data: JSON, patch: JSON, expected: JSON) -> None:
     assert merged(data, marks_of(data), patch, marks_of(patch, "env"))[0] == expected
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ruamel.yaml import YAML
 
 from renderer.yaml_reader import read
 from renderer.yaml_reader.plain import DOUBTFUL, ambiguous, lenient_verdict, strict_verdict
@@ -105,8 +106,7 @@ def pyyaml_values(values: list[str]) -> list[Any]:
 
 
 def ruamel_values(values: list[str]) -> list[Any]:
-    ruamel = pytest.importorskip("ruamel.yaml")
-    data = ruamel.YAML(typ="safe", pure=True).load(as_text(values, ""))
+    data = YAML(typ="safe", pure=True).load(as_text(values, ""))
     return [data[f"k{i}"] for i in range(len(values))]
 
 

@@ -7,7 +7,7 @@ from itertools import product
 from typing import Any
 
 from renderer.diff.consequences.values import Consequence, Pair, at, containers, items, mapping, mappings, pod_spec
-from renderer.diff.fields import same
+from renderer.json_patch import same
 
 Right = tuple[str, ...]
 

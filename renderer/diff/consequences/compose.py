@@ -9,8 +9,8 @@ from typing import Any
 from renderer.diff.consequences.network import ALL, ANY, Peer, Port, Way, covers, told
 from renderer.diff.consequences.values import Consequence, Pair, at, items, mapping, mappings
 from renderer.diff.consequences.workloads import image_rules
-from renderer.diff.fields import same
 from renderer.diff.objects import COMPOSE, Object
+from renderer.json_patch import same
 from renderer.yaml_reader import read
 
 _VARIABLE = re.compile(r"(?<!\$)(?:\$\$)*\$\{?([A-Za-z_][A-Za-z0-9_]*)")

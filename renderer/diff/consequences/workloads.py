@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 
 from renderer.diff.consequences.values import TEMPLATES, Consequence, Pair, at, containers, mappings, pod_spec
-from renderer.diff.fields import same
+from renderer.json_patch import same
 from renderer.quantity import nano
 
 #: Kind to the fields that an API server refuses to change, as patterns of their paths; '!' takes back.

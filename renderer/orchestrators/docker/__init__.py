@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from renderer.errors import ApplyFailed, OutputInvalid, errors_in
-from renderer.model import JSON, Options, Rendered, Server
+from renderer.errors import ApplyFailed
+from renderer.model import JSON, Rendered, Server
 from renderer.orchestrator import (
     Applied,
     ApplyOptions,
@@ -30,10 +30,6 @@ from renderer.orchestrators.docker.status import Watcher, endpoint
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
-def _silent(line: str) -> None:
-    del line
-
-
 class Docker:
     """One daemon, and one network that all servers share. ``waits`` is how waiting is done."""
 
@@ -50,23 +46,11 @@ class Docker:
         return f"daemon at {self._client.host}, network {self._client.network}"
 
     def start_server(self, server: Server, config: Mapping[str, JSON]) -> str:
-        """``config`` may have owner, forceConflicts and envFile."""
-        done = self.apply(self._rendered(server, config), _options(config), _silent, lambda _, __: False)
-        if done.failed:
-            failed = next(change for change in done.changes if change.outcome == "failed")
-            raise ApplyFailed(f"{failed.message}; {_stands(done.changes)}")
-        return server.resource_name
+        """Rendered, checked and applied by itself."""
+        from renderer.orchestrators.starting import start  # status and logs need neither templates nor schemas
+        from renderer.pins import NAMESPACE
 
-    def _rendered(self, server: Server, config: Mapping[str, JSON]) -> Sequence[Rendered]:
-        from renderer import pipeline  # status and logs need neither templates nor schemas
-        from renderer.pins import KUBERNETES_VERSION, NAMESPACE
-        from renderer.registry import target
-
-        options = Options(NAMESPACE, str(config.get("kubernetesVersion", KUBERNETES_VERSION)))
-        output = pipeline.render(pipeline.Specs((server,), ()), target(self.target), options)
-        if faults := errors_in(output.problems):
-            raise OutputInvalid("nothing was applied: what was rendered does not hold", faults)
-        return output.documents
+        return start(self, server, NAMESPACE, config)
 
     def apply(self, documents: Sequence[Rendered], options: ApplyOptions, tell: Progress, confirm: Confirm) -> Applied:
         """Project after project; then prunes, if nothing failed."""
@@ -156,15 +140,6 @@ def _address(url: str) -> str:
 def create(config: OrchestratorConfig) -> Docker:
     """Asks nothing of any daemon yet."""
     return Docker(Client(config.docker))
-
-
-def _options(config: Mapping[str, JSON]) -> ApplyOptions:
-    env_file = str(config.get("envFile") or "")
-    return ApplyOptions(
-        str(config.get("owner", "")),
-        force_conflicts=bool(config.get("forceConflicts", False)),
-        env_files={"": env_file} if env_file else {},
-    )
 
 
 def _stands(changes: Sequence[Change]) -> str:

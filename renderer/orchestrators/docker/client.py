@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any
 
 from renderer import command
 from renderer.command import Background, Done, ProgramMissing
@@ -33,22 +33,6 @@ _STEERING: Mapping[str, str] = {
 }
 
 
-class Run(Protocol):
-    """``command.run``, or what stands for it in a test."""
-
-    def __call__(
-        self, argv: list[str], *, seconds: float, stdin: bytes = b"", env: Mapping[str, str] | None = None
-    ) -> Done: ...
-
-
-class Start(Protocol):
-    """``command.background``."""
-
-    def __call__(
-        self, argv: list[str], *, env: Mapping[str, str] | None = None
-    ) -> AbstractContextManager[Background]: ...
-
-
 class Client:
     """One daemon. Its address stands in the environment of the child, never among the arguments."""
 
@@ -56,8 +40,8 @@ class Client:
         self,
         config: DockerConfig,
         *,
-        run: Run = command.run,
-        start: Start = command.background,
+        run: command.Run = command.run,
+        start: command.Start = command.background,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         self.config = config

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from renderer import poll
-from renderer.errors import ApplyFailed, OutputInvalid, WaitTimedOut, errors_in
+from renderer.errors import WaitTimedOut
 from renderer.labels import SERVER_LABEL
-from renderer.model import JSON, Options, Rendered, Server
+from renderer.model import JSON, Rendered, Server
 from renderer.orchestrator import (
     Applied,
     ApplyOptions,
@@ -41,10 +41,6 @@ def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _silent(line: str) -> None:
-    del line
-
-
 class Kubernetes:
     """One namespace. ``now`` is the time of day for ``mcpctl.io/created-at``; ``waits`` how waiting is done."""
 
@@ -62,28 +58,10 @@ class Kubernetes:
         return str(self._kubectl.place)
 
     def start_server(self, server: Server, config: Mapping[str, JSON]) -> str:
-        """``config`` may have kubernetesVersion, networkPolicyProvider, createNamespace, owner and forceConflicts."""
-        done = self.apply(self._rendered(server, config), _options(config), _silent, lambda _, __: False)
-        if done.failed:
-            failed = next(change for change in done.changes if change.outcome == "failed")
-            raise ApplyFailed(f"{failed.message}; {_stands(done.changes)}")
-        return server.resource_name
+        """Rendered, checked and applied by itself."""
+        from renderer.orchestrators.starting import start  # status and logs need neither templates nor schemas
 
-    def _rendered(self, server: Server, config: Mapping[str, JSON]) -> Sequence[Rendered]:
-        from renderer import pipeline  # status and logs need neither templates nor schemas
-        from renderer.pins import KUBERNETES_VERSION
-        from renderer.registry import target
-
-        options = Options(
-            self._kubectl.namespace,
-            str(config.get("kubernetesVersion", KUBERNETES_VERSION)),
-            create_namespace=bool(config.get("createNamespace", True)),
-            network_policy_provider=config.get("networkPolicyProvider", "kubernetes"),  # type: ignore[arg-type]
-        )
-        output = pipeline.render(pipeline.Specs((server,), ()), target(self.target), options)
-        if faults := errors_in(output.problems):
-            raise OutputInvalid("nothing was applied: what was rendered does not hold", faults)
-        return output.documents
+        return start(self, server, self._kubectl.namespace, config)
 
     def apply(self, documents: Sequence[Rendered], options: ApplyOptions, tell: Progress, confirm: Confirm) -> Applied:
         """In order, until one fails; then prunes, if nothing failed."""
@@ -215,10 +193,6 @@ class Kubernetes:
 def create(config: OrchestratorConfig) -> Kubernetes:
     """Asks nothing of any cluster yet."""
     return Kubernetes(Kubectl(config.kubernetes))
-
-
-def _options(config: Mapping[str, JSON]) -> ApplyOptions:
-    return ApplyOptions(str(config.get("owner", "")), force_conflicts=bool(config.get("forceConflicts", False)))
 
 
 def _stands(changes: Sequence[Change]) -> str:

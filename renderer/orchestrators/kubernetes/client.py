@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from renderer import command
@@ -31,22 +31,6 @@ _PARTLY = "unable to retrieve the complete list of server APIs"
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
-class Run(Protocol):
-    """``command.run``, or what stands for it in a test."""
-
-    def __call__(
-        self, argv: list[str], *, seconds: float, stdin: bytes = b"", env: Mapping[str, str] | None = None
-    ) -> Done: ...
-
-
-class Start(Protocol):
-    """``command.background``."""
-
-    def __call__(
-        self, argv: list[str], *, env: Mapping[str, str] | None = None
-    ) -> AbstractContextManager[Background]: ...
-
-
 class Place(NamedTuple):
     """Where everything happens, for all calls of a run. ``context`` is '' in a pod of the cluster itself."""
 
@@ -68,8 +52,8 @@ class Kubectl:
         self,
         config: KubernetesConfig,
         *,
-        run: Run = command.run,
-        start: Start = command.background,
+        run: command.Run = command.run,
+        start: command.Start = command.background,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         self._config = config

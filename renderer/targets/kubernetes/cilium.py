@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from renderer.model import JSON, Egress, EgressHost, EgressService, Peer, Server
+from renderer.targets.kubernetes.network import ip_block
 
 #: Under this label Cilium knows the namespace of a pod.
 NAMESPACE = "k8s:io.kubernetes.pod.namespace"
@@ -89,11 +90,8 @@ def _name(name: str) -> dict[str, JSON]:
 def _cidr_rules(egress: Egress) -> list[dict[str, Any]]:
     rules = []
     for block in egress.cidrs:
-        peer: dict[str, JSON] = {"cidr": block.cidr}
-        if block.excepted:
-            peer["except"] = list(block.excepted)
         comment = "Addresses outside of the cluster: Cilium knows pods and nodes by their labels, not by addresses."
-        rules.append(_rule("toCIDRSet", [peer], block.ports, comment))
+        rules.append(_rule("toCIDRSet", [ip_block(block)], block.ports, comment))
     return rules
 
 

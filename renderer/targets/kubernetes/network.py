@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from renderer.errors import DocumentPath, Fault, Severity
-from renderer.model import JSON, Egress, EgressService, Options, Peer, Server
+from renderer.model import JSON, Egress, EgressCidr, EgressService, Options, Peer, Server
 
 #: Addresses that a public host name never stands for (IANA's special-purpose registries). Clouds answer with a
 #: machine's own credentials in 169.254.0.0/16, 100.64.0.0/10, 192.0.0.0/24 and at 168.63.129.16; 240.0.0.0/4 is
@@ -83,13 +83,15 @@ def _host_rules(egress: Egress) -> list[dict[str, Any]]:
 
 
 def _cidr_rules(egress: Egress) -> list[dict[str, Any]]:
-    rules = []
-    for block in egress.cidrs:
-        peer: dict[str, JSON] = {"cidr": block.cidr}
-        if block.excepted:
-            peer["except"] = list(block.excepted)
-        rules.append({"comment": "", "to": [{"ipBlock": peer}], "ports": _ports(block.ports)})
-    return rules
+    return [
+        {"comment": "", "to": [{"ipBlock": ip_block(block)}], "ports": _ports(block.ports)} for block in egress.cidrs
+    ]
+
+
+def ip_block(block: EgressCidr) -> dict[str, JSON]:
+    """As an ``ipBlock`` and a rule of Cilium have it."""
+    excepted: dict[str, JSON] = {"except": list(block.excepted)} if block.excepted else {}
+    return {"cidr": block.cidr, **excepted}
 
 
 def _service_rule(service: EgressService) -> dict[str, Any]:

@@ -1,0 +1,49 @@
+"""One server rendered, checked and applied: what ``start_server`` is for every runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from renderer import pipeline
+from renderer.errors import ApplyFailed, OutputInvalid, UsageMistake, errors_in
+from renderer.model import JSON, Options, Server
+from renderer.orchestrator import ApplyOptions, Orchestrator
+from renderer.pins import KUBERNETES_VERSION
+from renderer.policy import Levels, parse_levels
+from renderer.registry import target
+
+
+def start(orchestrator: Orchestrator, server: Server, namespace: str, config: Mapping[str, JSON]) -> str:
+    """The instance id; ``config`` as ``Orchestrator.start_server`` has it."""
+    options = Options(
+        namespace,
+        str(config.get("kubernetesVersion", KUBERNETES_VERSION)),
+        create_namespace=bool(config.get("createNamespace", True)),
+        network_policy_provider=config.get("networkPolicyProvider", "kubernetes"),  # type: ignore[arg-type]
+    )
+    specs = pipeline.Specs((server,), (), _levels(config.get("policy", {})))
+    output = pipeline.render(specs, target(orchestrator.target), options)
+    if faults := errors_in(output.problems):
+        raise OutputInvalid("nothing was applied: what was rendered does not hold", faults)
+    told: list[str] = []
+    done = orchestrator.apply(output.documents, _apply_options(config), told.append, lambda _, __: False)
+    if done.failed:
+        failed = next(change for change in done.changes if change.outcome == "failed")
+        # The last that an apply tells of a failure is what stands.
+        raise ApplyFailed("; ".join([failed.message, *told[-1:]]))
+    return server.resource_name
+
+
+def _levels(policy: JSON) -> Levels:
+    if not isinstance(policy, dict):
+        raise UsageMistake("policy: write a mapping, rule to level")
+    return parse_levels(f"{rule}={level}" for rule, level in policy.items())
+
+
+def _apply_options(config: Mapping[str, JSON]) -> ApplyOptions:
+    env_file = str(config.get("envFile") or "")
+    return ApplyOptions(
+        str(config.get("owner", "")),
+        force_conflicts=bool(config.get("forceConflicts", False)),
+        env_files={"": env_file} if env_file else {},
+    )
