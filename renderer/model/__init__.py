@@ -2,39 +2,50 @@
 
 from __future__ import annotations
 
-from renderer.model.container import (
+from renderer.model.fields import (
+    Acceptance,
+    Alert,
     Amounts,
+    Autoscaling,
     ConfigMapRef,
     Container,
+    Disruption,
+    Egress,
+    EgressCidr,
+    EgressHost,
+    EgressService,
     EnvFrom,
-    File,
-    Health,
-    Mount,
-    Package,
-    Resources,
-    SecretRef,
-    Security,
-    Storage,
-    Transport,
-    Writable,
-)
-from renderer.model.network import Egress, EgressCidr, EgressHost, EgressService, Network, Peer, Publish
-from renderer.model.operations import Alert, Autoscaling, Disruption, Expose, Gateway, Monitoring, ScalingStep
-from renderer.model.output import NamespaceRules, NetworkPolicyProvider, Options, PodSecurityLevel, Rendered
-from renderer.model.pod import (
+    Expose,
     ExternalSecret,
+    File,
+    Gateway,
     Gpu,
+    Health,
+    Monitoring,
+    Mount,
+    Network,
+    Package,
+    Patch,
+    Peer,
+    Publish,
     RemoteKey,
+    Resources,
     Rollout,
     RuntimeClass,
     Sandbox,
+    ScalingStep,
     Scheduling,
+    SecretRef,
+    Security,
     ServiceAccount,
     Shutdown,
+    Storage,
     Toleration,
     TopologySpread,
+    Transport,
+    Writable,
 )
-from renderer.model.server import Acceptance, Patch, Server
+from renderer.model.server import NamespaceRules, NetworkPolicyProvider, Options, PodSecurityLevel, Rendered, Server
 from renderer.model.source import JSON, Marks, Source, nearest, position
 
 __all__ = [

@@ -1,53 +1,40 @@
-"""The frozen Server: what the targets take. Made by resolve alone, from validated data."""
+"""The frozen Server, what a run is asked for, and what it renders."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
-from renderer.errors import Fault, Problem
+from renderer.errors import DocumentPath, Fault, Place, Problem
 from renderer.images import AS_WRITTEN, Images
-from renderer.model.container import (
+from renderer.model.fields import (
+    Acceptance,
+    Autoscaling,
     ConfigMapRef,
     Container,
+    Disruption,
     EnvFrom,
+    Expose,
+    ExternalSecret,
     File,
+    Gpu,
     Health,
+    Monitoring,
+    Network,
     Package,
+    Patch,
     Resources,
+    Rollout,
+    Sandbox,
+    Scheduling,
     SecretRef,
     Security,
+    ServiceAccount,
+    Shutdown,
     Storage,
     Transport,
 )
-from renderer.model.network import Network
-from renderer.model.operations import Autoscaling, Disruption, Expose, Monitoring
-from renderer.model.pod import ExternalSecret, Gpu, Rollout, Sandbox, Scheduling, ServiceAccount, Shutdown
-from renderer.model.source import JSON, Source
-
-
-class Patch(NamedTuple):
-    """A patch of one rendered object: ``merge``, or else ``json``. ``position`` counts from 0 under spec.patches."""
-
-    position: int
-    target: str
-    kind: str
-    name: str | None
-    merge: Mapping[str, JSON]
-    json: tuple[Mapping[str, JSON], ...] = ()
-
-
-class Acceptance(NamedTuple):
-    """A policy rule that the spec accepts. ``until`` is told and never compared: output knows no clock."""
-
-    rule: str
-    reason: str
-    until: str | None
-
-    @property
-    def told(self) -> str:
-        """Reason and date."""
-        return f"{self.reason} (until {self.until})" if self.until else self.reason
+from renderer.model.source import Source
 
 
 class Server(NamedTuple):
@@ -116,3 +103,51 @@ class Server(NamedTuple):
     def problem(self, fault: Fault) -> Problem:
         """The Fault (its path counts from the spec's root) with its place in the spec's file."""
         return self.source.problem(fault)
+
+
+#: Who enforces network rules in a cluster: what is rendered depends on what that one understands.
+NetworkPolicyProvider: TypeAlias = Literal["kubernetes", "cilium", "none"]
+
+#: A level of the Pod Security Standards that a Namespace asks for.
+PodSecurityLevel: TypeAlias = Literal["restricted", "baseline"]
+
+
+class NamespaceRules(NamedTuple):
+    """What holds in the namespace. ``version`` None is that of the cluster; ``quota`` and ``limits`` as rendered."""
+
+    enforce: PodSecurityLevel = "restricted"
+    warn: PodSecurityLevel = "restricted"
+    version: str | None = None
+    quota: Mapping[str, str] | None = None
+    limits: Mapping[str, Mapping[str, str]] | None = None
+
+
+class Options(NamedTuple):
+    """What a run is told beside the specs. ``kubernetes_version`` is ``major.minor``."""
+
+    namespace: str
+    kubernetes_version: str
+    create_namespace: bool = True
+    one_stream: bool = False
+    network_policy_provider: NetworkPolicyProvider = "kubernetes"
+    namespace_rules: NamespaceRules = NamespaceRules()
+    #: Whether objects say in which order Argo CD applies them.
+    sync_waves: bool = False
+
+
+class Rendered(NamedTuple):
+    """One YAML document: its path below the target's folder and its text.
+
+    ``template`` and ``context`` are kept to find the template's line for a fault in the text;
+    ``subject`` says in words for whom it was made (``server github``); ``identity`` is what no two
+    documents of a run may share (kind, name and namespace of a Kubernetes object); ``changes`` are the paths that
+    patches changed, each with the place of the patch: a fault there is the patch's.
+    """
+
+    path: str
+    text: str
+    template: str
+    context: Mapping[str, Any]
+    subject: str
+    identity: tuple[str, ...] = ()
+    changes: tuple[tuple[DocumentPath, Place], ...] = ()

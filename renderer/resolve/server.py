@@ -6,24 +6,36 @@ from typing import Any
 
 from renderer.model import (
     Acceptance,
+    Alert,
     Amounts,
+    Autoscaling,
     ConfigMapRef,
     Container,
+    Disruption,
     Egress,
     EgressCidr,
     EgressHost,
     EgressService,
     EnvFrom,
+    Expose,
+    ExternalSecret,
     File,
+    Gateway,
     Gpu,
     Health,
+    Monitoring,
     Mount,
     Network,
     Package,
     Patch,
+    Peer,
     Publish,
+    RemoteKey,
     Resources,
     Rollout,
+    RuntimeClass,
+    Sandbox,
+    ScalingStep,
     Scheduling,
     SecretRef,
     Security,
@@ -37,8 +49,6 @@ from renderer.model import (
     Transport,
     Writable,
 )
-from renderer.resolve.operations import make_autoscaling, make_disruption, make_expose, make_monitoring, make_peer
-from renderer.resolve.sandbox import make_external_secret, make_sandbox
 
 #: Port of an egress host that names none: MCP servers talk HTTPS to the APIs they wrap.
 HTTPS = 443
@@ -68,10 +78,10 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
         files=tuple(_file(path, item) for path, item in spec["files"].items()),
         resources=_resources(spec["resources"]),
         replicas=spec["replicas"],
-        autoscaling=make_autoscaling(spec.get("autoscaling")),
-        disruption=make_disruption(spec.get("disruption")),
-        expose=make_expose(spec.get("expose")),
-        monitoring=make_monitoring(spec.get("monitoring")),
+        autoscaling=_autoscaling(spec.get("autoscaling")),
+        disruption=_disruption(spec.get("disruption")),
+        expose=_expose(spec.get("expose")),
+        monitoring=_monitoring(spec.get("monitoring")),
         storage=tuple(_storage(item) for item in spec["storage"]),
         network=_network(spec["network"], transport),
         health=_health(spec["health"]),
@@ -88,8 +98,8 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
         init_containers=tuple(_container(item) for item in spec["initContainers"]),
         patches=tuple(_patch(i, item) for i, item in enumerate(spec["patches"])),
         accepted=tuple(Acceptance(a["rule"], a["reason"], a.get("until")) for a in spec["accept"]),
-        sandbox=make_sandbox(spec.get("sandbox")),
-        external_secrets=tuple(make_external_secret(item) for item in spec["externalSecrets"]),
+        sandbox=_sandbox(spec.get("sandbox")),
+        external_secrets=tuple(_external_secret(item) for item in spec["externalSecrets"]),
     )
 
 
@@ -150,7 +160,7 @@ def _network(network: dict[str, Any], transport: Transport) -> Network:
     peers = network["ingress"]["from"]
     return Network(
         egress=_egress(network.get("egress")),
-        ingress=tuple(make_peer(peer) for peer in peers),
+        ingress=tuple(_peer(peer) for peer in peers),
         publish=Publish(publish["address"], publish.get("port", transport.port)),
     )
 
@@ -250,3 +260,100 @@ def _container(item: dict[str, Any]) -> Container:
 def _patch(index: int, item: dict[str, Any]) -> Patch:
     operations = tuple(item.get("json", ()))
     return Patch(index, item["target"], item["kind"], item.get("name"), item.get("merge", {}), operations)
+
+
+def _autoscaling(item: dict[str, Any] | None) -> Autoscaling | None:
+    if item is None:
+        return None
+    steps = (_step(item[name]) for name in ("scaleUp", "scaleDown"))
+    return Autoscaling(item["min"], item["max"], item["cpu"], item["memory"], *steps)
+
+
+def _step(item: dict[str, int]) -> ScalingStep:
+    return ScalingStep(item["pods"], item["periodSeconds"], item["stabilizationSeconds"])
+
+
+def _disruption(item: dict[str, Any] | None) -> Disruption | None:
+    if item is None:
+        return None
+    return Disruption(_pod_count(item.get("minAvailable")), _pod_count(item.get("maxUnavailable")))
+
+
+def _pod_count(count: float | str | None) -> int | str | None:
+    """To JSON Schema 2.0 is an integer, to Kubernetes it is none."""
+    return int(count) if isinstance(count, float) else count
+
+
+def _expose(item: dict[str, Any] | None) -> Expose | None:
+    if item is None:
+        return None
+    return Expose(
+        type=item["type"],
+        host=item["host"],
+        path=item["path"],
+        class_name=item.get("className"),
+        annotations=item["annotations"],
+        tls_secret=item["tls"]["secret"] if "tls" in item else None,
+        gateway=_gateway(item.get("gateway")),
+        peers=_peers(item.get("from")),
+    )
+
+
+def _gateway(item: dict[str, str] | None) -> Gateway | None:
+    return None if item is None else Gateway(item["name"], item.get("namespace"), item.get("sectionName"))
+
+
+def _monitoring(item: dict[str, Any] | None) -> Monitoring | None:
+    if item is None:
+        return None
+    return Monitoring(
+        port=item["port"],
+        path=item["path"],
+        scrape=item["scrape"],
+        interval=item.get("interval"),
+        labels=item["labels"],
+        peers=_peers(item.get("from")),
+        alerts=tuple(_alert(kind, alert) for kind, alert in item["alerts"].items()),
+    )
+
+
+def _alert(kind: Any, item: dict[str, Any]) -> Alert:
+    return Alert(kind, item["for"], item.get("metric", ""), item.get("threshold", 0), item.get("quantile", 0))
+
+
+def _peers(items: list[dict[str, Any]] | None) -> tuple[Peer, ...] | None:
+    return None if items is None else tuple(_peer(item) for item in items)
+
+
+def _peer(item: dict[str, Any]) -> Peer:
+    return Peer(item.get("podLabels"), item.get("namespace"), item.get("cidr"))
+
+
+def _sandbox(sandbox: dict[str, Any] | None) -> Sandbox | None:
+    if sandbox is None:
+        return None
+    quota, limits, egress = sandbox["quota"], sandbox["limits"], sandbox["egress"]
+    runtime = sandbox.get("runtimeClass")
+    return Sandbox(
+        namespace=sandbox["namespace"],
+        create=sandbox["create"],
+        runtime_class=runtime and RuntimeClass(runtime["name"], runtime["handler"], runtime["create"]),
+        pods=quota["pods"],
+        requests=Amounts(**quota["requests"]),
+        limits=Amounts(**quota["limits"]),
+        default_request=Amounts(**limits["defaultRequest"]),
+        default=Amounts(**limits["default"]),
+        most=Amounts(**limits["max"]),
+        ports=tuple(egress["ports"]),
+        cidrs=tuple(egress["cidrs"]),
+    )
+
+
+def _external_secret(item: dict[str, Any]) -> ExternalSecret:
+    return ExternalSecret(
+        name=item["name"],
+        store=item["store"]["name"],
+        store_kind=item["store"]["kind"],
+        refresh=item["refreshInterval"],
+        keys=tuple(RemoteKey(k["key"], k["remoteKey"], k.get("property")) for k in item["keys"]),
+    )

@@ -1,0 +1,383 @@
+"""The values of a spec's fields, with every default filled in.
+
+None means that the spec says nothing. Times are in seconds; amounts of CPU and memory are Kubernetes quantities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+from renderer.model.source import JSON
+
+
+class SecretRef(NamedTuple):
+    secret: str
+    key: str
+    optional: bool = False
+
+
+class ConfigMapRef(NamedTuple):
+    config_map: str
+    key: str
+    optional: bool = False
+
+
+class EnvFrom(NamedTuple):
+    kind: Literal["secret", "configMap"]
+    name: str
+    optional: bool
+
+
+class File(NamedTuple):
+    """A file mounted at ``path``; ``mode`` is the permission bits (0o444)."""
+
+    path: str
+    source: str | SecretRef | ConfigMapRef
+    mode: int = 0o444
+
+
+class Package(NamedTuple):
+    """A published package at one exact version, run in a base image. (An oci package is an image.)"""
+
+    registry: Literal["npm", "pypi"]
+    name: str
+    version: str
+    base_image: str | None
+
+
+class Transport(NamedTuple):
+    """What the server speaks, and the bridge that makes stdio reachable (``none`` otherwise)."""
+
+    type: Literal["stdio", "streamable-http", "sse"]
+    bridge: Literal["mcp-proxy", "supergateway", "agentgateway", "none"]
+    port: int
+    path: str
+
+    @property
+    def served(self) -> str:
+        """What clients speak to it: a bridge serves streamable HTTP, and the older SSE at its own path."""
+        if self.type != "stdio":
+            return self.type
+        return "sse" if self.path == "/sse" and self.bridge != "supergateway" else "streamable-http"
+
+
+class Amounts(NamedTuple):
+    cpu: str | None
+    memory: str | None
+
+
+class Resources(NamedTuple):
+    requests: Amounts
+    limits: Amounts
+
+
+class Storage(NamedTuple):
+    name: str
+    size: str
+    mount_path: str
+    storage_class: str | None
+    access_modes: tuple[str, ...]
+    purpose: str
+
+    @property
+    def shared(self) -> bool:
+        """Whether pods on several nodes can mount it at once."""
+        return not {"ReadWriteMany", "ReadOnlyMany"}.isdisjoint(self.access_modes)
+
+
+class Writable(NamedTuple):
+    """A folder in temporary storage; ``size`` is a Kubernetes quantity of bytes.
+
+    ``executable`` says that programs run from it: runtimes mount such storage noexec by themselves.
+    """
+
+    path: str
+    size: str
+    executable: bool = False
+
+
+class Health(NamedTuple):
+    enabled: bool
+    path: str | None
+    port: int | None
+    command: tuple[str, ...]
+    tcp: bool
+    mcp: bool
+    period: int
+    timeout: int
+    failure_threshold: int
+    startup: int
+
+
+class Security(NamedTuple):
+    run_as_user: int
+    run_as_group: int
+    fs_group: int
+    read_only_root: bool
+    writable: tuple[Writable, ...]
+
+
+class Mount(NamedTuple):
+    """What a container shares with the server: a volume by name, or anything by path; ``path`` None is the same."""
+
+    source: str
+    path: str | None
+    read_only: bool
+
+
+class Container(NamedTuple):
+    """A container beside the server, or before it."""
+
+    name: str
+    image: str
+    command: tuple[str, ...]
+    args: tuple[str, ...]
+    env: Mapping[str, str | SecretRef | ConfigMapRef]
+    resources: Resources
+    mounts: tuple[Mount, ...]
+
+
+class EgressHost(NamedTuple):
+    """A host by name; a wildcard begins with ``*.``."""
+
+    name: str
+    port: int
+
+
+class EgressCidr(NamedTuple):
+    """An address block; no ports means every port."""
+
+    cidr: str
+    excepted: tuple[str, ...]
+    ports: tuple[int, ...]
+
+
+class EgressService(NamedTuple):
+    """Pods in the cluster; ``namespace`` None is the server's own."""
+
+    name: str
+    namespace: str | None
+    pod_labels: Mapping[str, str]
+    ports: tuple[int, ...]
+
+
+class Egress(NamedTuple):
+    """All that the server may connect to, beside DNS."""
+
+    hosts: tuple[EgressHost, ...]
+    cidrs: tuple[EgressCidr, ...]
+    services: tuple[EgressService, ...]
+
+    @property
+    def forbidden(self) -> bool:
+        """Whether nothing at all may be reached."""
+        return not (self.hosts or self.cidrs or self.services)
+
+
+class Peer(NamedTuple):
+    """Who may connect: pods (by labels, in a namespace) or an address block."""
+
+    pod_labels: Mapping[str, str] | None
+    namespace: str | None
+    cidr: str | None
+
+
+class Publish(NamedTuple):
+    address: str
+    port: int
+
+
+class Network(NamedTuple):
+    """``egress`` None is unrestricted."""
+
+    egress: Egress | None
+    ingress: tuple[Peer, ...]
+    publish: Publish
+
+
+class ScalingStep(NamedTuple):
+    """How fast the number of pods may change; times in seconds."""
+
+    pods: int
+    period: int
+    stabilization: int
+
+
+class Autoscaling(NamedTuple):
+    """The number of pods follows their load; ``cpu`` and ``memory`` in percent, 0 where they do not count."""
+
+    least: int
+    most: int
+    cpu: int
+    memory: int
+    up: ScalingStep
+    down: ScalingStep
+
+
+class Disruption(NamedTuple):
+    """How many pods may go at once; exactly one is set, to a number or a percentage."""
+
+    min_available: int | str | None
+    max_unavailable: int | str | None
+
+
+class Gateway(NamedTuple):
+    """The Gateway of an HTTPRoute; ``namespace`` None is the server's own."""
+
+    name: str
+    namespace: str | None
+    section: str | None
+
+
+class Expose(NamedTuple):
+    """The way in from outside of the cluster. ``peers`` None: the spec does not say who brings it."""
+
+    type: Literal["Ingress", "HTTPRoute"]
+    host: str
+    path: str
+    class_name: str | None
+    annotations: Mapping[str, str]
+    tls_secret: str | None
+    gateway: Gateway | None
+    peers: tuple[Peer, ...] | None
+
+
+class Alert(NamedTuple):
+    """An alert that the spec names; ``duration`` is how long it must hold before it fires."""
+
+    kind: Literal["down", "sessions", "latency", "errors"]
+    duration: str
+    metric: str = ""
+    threshold: float = 0
+    quantile: float = 0
+
+
+class Monitoring(NamedTuple):
+    """Metrics and who scrapes them. ``peers`` None: the spec does not say."""
+
+    port: int
+    path: str
+    scrape: Literal["ServiceMonitor", "annotations"]
+    interval: str | None
+    labels: Mapping[str, str]
+    peers: tuple[Peer, ...] | None
+    alerts: tuple[Alert, ...]
+
+
+class ServiceAccount(NamedTuple):
+    create: bool
+    name: str
+    annotations: Mapping[str, str]
+    automount: bool
+
+
+class Toleration(NamedTuple):
+    key: str | None
+    operator: str
+    value: str | None
+    effect: str | None
+    seconds: int | None
+
+
+class TopologySpread(NamedTuple):
+    topology_key: str
+    max_skew: int
+    when_unsatisfiable: str
+
+
+class Scheduling(NamedTuple):
+    node_selector: Mapping[str, str]
+    tolerations: tuple[Toleration, ...]
+    anti_affinity: Literal["none", "preferred", "required"]
+    topology_spread: tuple[TopologySpread, ...]
+    priority_class: str | None
+
+
+class Gpu(NamedTuple):
+    """NVIDIA GPUs; ``product`` None is any."""
+
+    product: str | None
+    number: int
+
+
+class Rollout(NamedTuple):
+    """Pods, or a share of them in percent."""
+
+    max_surge: int | str
+    max_unavailable: int | str
+
+
+class Shutdown(NamedTuple):
+    """Seconds until it is killed, and how many of them it goes on serving."""
+
+    grace: int
+    pre_stop: int
+
+
+class RuntimeClass(NamedTuple):
+    """How a container runtime isolates pods; ``handler`` is its name on the nodes."""
+
+    name: str
+    handler: str
+    create: bool
+
+
+class Sandbox(NamedTuple):
+    """The second namespace, in which the server itself starts pods.
+
+    ``requests`` and ``limits`` are sums over the namespace; ``default_request``, ``default`` and
+    ``most`` hold for one container. No ``cidrs`` means every public address.
+    """
+
+    namespace: str
+    create: bool
+    runtime_class: RuntimeClass | None
+    pods: int
+    requests: Amounts
+    limits: Amounts
+    default_request: Amounts
+    default: Amounts
+    most: Amounts
+    ports: tuple[int, ...]
+    cidrs: tuple[str, ...]
+
+
+class RemoteKey(NamedTuple):
+    """One key of a Secret, and where it is in a store of secrets."""
+
+    key: str
+    remote_key: str
+    property: str | None
+
+
+class ExternalSecret(NamedTuple):
+    name: str
+    store: str
+    store_kind: Literal["SecretStore", "ClusterSecretStore"]
+    refresh: str
+    keys: tuple[RemoteKey, ...]
+
+
+class Patch(NamedTuple):
+    """A patch of one rendered object: ``merge``, or else ``json``. ``position`` counts from 0 under spec.patches."""
+
+    position: int
+    target: str
+    kind: str
+    name: str | None
+    merge: Mapping[str, JSON]
+    json: tuple[Mapping[str, JSON], ...] = ()
+
+
+class Acceptance(NamedTuple):
+    """A policy rule that the spec accepts. ``until`` is told and never compared: output knows no clock."""
+
+    rule: str
+    reason: str
+    until: str | None
+
+    @property
+    def told(self) -> str:
+        """Reason and date."""
+        return f"{self.reason} (until {self.until})" if self.until else self.reason
