@@ -35,6 +35,8 @@ class Done(NamedTuple):
     code: int
     out: str
     err: str
+    #: Standard output as it came.
+    raw: bytes = b""
 
 
 def run(
@@ -54,8 +56,8 @@ def run(
     with _started(argv, env, subprocess.PIPE) as process:
         streams = {process.stdout: bytearray(), process.stderr: bytearray()}
         _exchange(process, argv[0], stdin, streams, time.monotonic() + seconds, limit)
-        out, err = (bytes(kept).decode("utf-8", "replace") for kept in streams.values())
-        return Done(process.wait(), out, err)
+        out, err = (bytes(kept) for kept in streams.values())
+        return Done(process.wait(), out.decode("utf-8", "replace"), err.decode("utf-8", "replace"), out)
 
 
 class Background:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from renderer import command
-from renderer.command import ProgramMissing, background, run
+from renderer.command import Done, ProgramMissing, background, run
 from renderer.errors import ApplyFailed, WaitTimedOut
 
 SECONDS = 30.0
@@ -55,7 +55,7 @@ def no_pipe_is_left() -> Iterator[None]:
 
 
 def test_code_and_streams() -> None:
-    assert run(sh("echo out; echo err >&2; exit 3"), seconds=SECONDS) == (3, "out\n", "err\n")
+    assert run(sh("echo out; echo err >&2; exit 3"), seconds=SECONDS) == Done(3, "out\n", "err\n", b"out\n")
 
 
 def test_a_signal_is_a_negative_code() -> None:
@@ -73,11 +73,11 @@ def test_large_input_and_output_at_once() -> None:
 
 @pytest.mark.parametrize("script", ["exec 0<&-; sleep 0.1; echo done", "echo done"])
 def test_input_that_nobody_reads(script: str) -> None:
-    assert run(sh(script), seconds=SECONDS, stdin=b"x" * 3_000_000) == (0, "done\n", "")
+    assert run(sh(script), seconds=SECONDS, stdin=b"x" * 3_000_000)[:3] == (0, "done\n", "")
 
 
 def test_without_input_stdin_is_at_its_end() -> None:
-    assert run(["cat"], seconds=SECONDS) == (0, "", "")
+    assert run(["cat"], seconds=SECONDS)[:3] == (0, "", "")
 
 
 def test_arguments_arrive_as_they_are() -> None:
@@ -252,7 +252,7 @@ def test_its_end_tells_code_and_stderr() -> None:
     with background(sh("echo no >&2; exit 2")) as running:
         while not running.over:
             running.lines(SECONDS)
-        assert running.end() == (2, "", "no\n")
+        assert running.end() == Done(2, "", "no\n")
 
 
 def test_only_the_end_of_stderr_is_kept() -> None:

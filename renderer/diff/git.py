@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,19 +15,18 @@ from renderer.errors import ApplyFailed, UsageMistake, WaitTimedOut, excerpt
 #: Bytes of one file beyond which it is not compared, and of what is asked for at once.
 LARGEST = 2_000_000
 _AT_ONCE = 16 << 20
-#: Files that are no text are found by halving; so many calls of git, and then the rest is not compared.
-_MOST_CALLS = 200
 #: Seconds that git has for one answer.
 _SECONDS = 60.0
-_ENV = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_LITERAL_PATHSPECS": "1"}
+_ENV = {
+    "LC_ALL": "C",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_LITERAL_PATHSPECS": "1",
+    # A partial clone lacks objects, which git fetches when it misses one. Before 2.45 only a protocol can be refused.
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALLOW_PROTOCOL": "",
+}
 _FILES = ("100644", "100755")
-
-
-class Entry(NamedTuple):
-    """One file of a revision: the hash of its content, which is git's name for it, and its size."""
-
-    blob: str
-    size: int
 
 
 class Revision(NamedTuple):
@@ -59,81 +60,83 @@ def _advice(shallow: bool) -> str:
     return "fetch it (git fetch origin), or see 'git log' for what there is"
 
 
-def inside(found: Revision, path: str) -> str | None:
+def inside(revision: Revision, path: str) -> str | None:
     """The path as git knows it, empty for the top itself; None where it lies outside of the repository."""
     real = os.path.join(os.path.realpath(os.path.dirname(path) or "."), os.path.basename(path))
-    relative = os.path.relpath(os.path.normpath(real), os.path.realpath(found.top)).replace(os.sep, "/")
+    relative = os.path.relpath(os.path.normpath(real), os.path.realpath(revision.top)).replace(os.sep, "/")
     if relative == ".." or relative.startswith("../"):
         return None
     return "" if relative == "." else relative
 
 
-def listing(found: Revision, folder: str) -> dict[str, Entry]:
-    """The regular files at or below a path of the repository, by that whole path; links and modules are left out."""
-    done = _git(["ls-tree", "-r", "-z", "-l", "--full-tree", found.commit, "--", *([folder] if folder else [])], found)
-    if done.code:
-        raise UsageMistake(f"git cannot read {excerpt(found.name, 100)}: {_why(done)}")
+def listing(revision: Revision, folder: str) -> dict[str, str]:
+    """The regular files at or below a path of the repository, by that whole path, with the hash of their content.
+
+    Links and submodules are left out.
+    """
+    arguments = ["ls-tree", "-r", "-z", "--full-tree", revision.commit, "--", *([folder] if folder else [])]
     files = {}
-    for line in done.out.split("\0"):
+    for line in _read(revision, arguments).decode("utf-8", "replace").split("\0"):
         facts, _, path = line.partition("\t")
         mode, _, rest = facts.partition(" ")
         if mode in _FILES:
-            _, blob, size = rest.split()
-            files[path] = Entry(blob, int(size) if size.isdecimal() else LARGEST + 1)
+            files[path] = rest.split()[1]
     return files
 
 
-def contents(found: Revision, files: Mapping[str, Entry]) -> dict[str, str | None]:
-    """The text of each file; None where it is none, or too large. Only what is wanted is read."""
-    texts: dict[str, str | None] = {entry.blob: None for entry in files.values()}
-    wanted = sorted({entry for entry in files.values() if entry.size <= LARGEST})
-    calls = _MOST_CALLS
-    waiting = list(_portions(wanted))[::-1]
-    while waiting and calls:
-        calls -= 1
-        portion = waiting.pop()
-        read = _read(found, portion)
-        if read is not None:
-            texts |= read
-        elif len(portion) > 1:
-            half = len(portion) // 2
-            waiting += [portion[half:], portion[:half]]
-    return {path: texts[entry.blob] for path, entry in files.items()}
+def contents(revision: Revision, files: Mapping[str, str]) -> dict[str, str | None]:
+    """The text of each file; None where it is no UTF-8, or too large. Only what is wanted is read."""
+    texts: dict[str, str | None] = {}
+    for blobs in _portions(revision, sorted(set(files.values()))):
+        data, at = _read(revision, ["cat-file", "--batch"], blobs), 0
+        while at < len(data):
+            end = data.index(b"\n", at)
+            blob, _, size = data[at:end].decode().split()
+            content = data[end + 1 : end + 1 + int(size)]
+            at = end + len(content) + 2
+            with suppress(UnicodeDecodeError):
+                texts[blob] = content.decode()
+    return {path: texts.get(blob) for path, blob in files.items()}
 
 
-def _portions(wanted: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
-    start = size = 0
-    for i, entry in enumerate(wanted):
-        if size + entry.size > _AT_ONCE:
-            yield wanted[start:i]
-            start, size = i, 0
-        size += entry.size
-    if wanted[start:]:
-        yield wanted[start:]
+def _portions(revision: Revision, wanted: Sequence[str]) -> Iterator[list[str]]:
+    """The blobs that are not too large, in portions of bounded size."""
+    portion: list[str] = []
+    total = 0
+    for line in _read(revision, ["cat-file", "--batch-check"], wanted).decode().splitlines() if wanted else ():
+        blob, kind, *size = line.split()
+        if kind == "missing":
+            raise UsageMistake(_partial(revision))
+        if int(size[0]) > LARGEST:
+            continue
+        if portion and total + int(size[0]) > _AT_ONCE:
+            yield portion
+            portion, total = [], 0
+        portion.append(blob)
+        total += int(size[0])
+    if portion:
+        yield portion
 
 
-def _read(found: Revision, portion: Sequence[Entry]) -> dict[str, str] | None:
-    """All texts of the portion; None where one of them is no UTF-8, so that where it ends is not known."""
-    asked = "".join(f"{entry.blob}\n" for entry in portion).encode()
-    done = _git(["cat-file", "--batch"], found, asked)
+def _read(revision: Revision, arguments: Sequence[str], names: Sequence[str] = ()) -> bytes:
+    done = _git(arguments, revision, "".join(f"{name}\n" for name in names).encode())
+    if done.code and "promisor" in done.err:
+        raise UsageMistake(_partial(revision))
     if done.code:
-        raise UsageMistake(f"git cannot read {excerpt(found.name, 100)}: {_why(done)}")
-    data = done.out.encode("utf-8", "surrogatepass")
-    texts, at = {}, 0
-    for entry in portion:
-        head = f"{entry.blob} blob {entry.size}\n".encode()
-        end = at + len(head) + entry.size
-        if data[at : at + len(head)] != head or data[end : end + 1] != b"\n":
-            return None
-        texts[entry.blob] = data[at + len(head) : end].decode("utf-8", "surrogatepass")
-        at = end + 1
-    return texts if at == len(data) else None
+        raise UsageMistake(f"git cannot read {excerpt(revision.name, 100)}: {_why(done)}")
+    return done.raw
+
+
+def _partial(revision: Revision) -> str:
+    name = excerpt(revision.name, 100)
+    return (
+        f"--base: this clone is partial and lacks files of {name}, and mcpctl fetches nothing; "
+        f"fetch them (git archive {name} >{os.devnull}), or clone without --filter"
+    )
 
 
 def blob_of(text: bytes, like: str) -> str:
     """What git would call a file of that content, in a repository with names like that one."""
-    import hashlib
-
     head = b"blob %d\0" % len(text)
     # Not for security: it is git's own name for the content, as the repository has it.
     digest = hashlib.sha256(head) if len(like) == 64 else hashlib.sha1(head, usedforsecurity=False)

@@ -23,9 +23,7 @@ def old_sources(found: git.Revision, paths: Sequence[str], now: Sequence[Source]
         if place is None:
             return None
         files = {
-            name: entry
-            for name, entry in git.listing(found, place).items()
-            if name not in seen and _is_spec(name, place)
+            name: blob for name, blob in git.listing(found, place).items() if name not in seen and _is_spec(name, place)
         }
         seen.update(files)
         read_now = _of_files(found, files, path, place, known)
@@ -43,11 +41,11 @@ def _is_spec(name: str, place: str) -> bool:
 
 
 def _of_files(
-    found: git.Revision, files: Mapping[str, git.Entry], path: str, place: str, known: Mapping[str, list[Source]]
+    found: git.Revision, files: Mapping[str, str], path: str, place: str, known: Mapping[str, list[Source]]
 ) -> list[Source] | None:
     shown = {name: _shown(path, name.removeprefix(place).lstrip("/")) for name in files}
-    same = {name for name, entry in files.items() if shown[name] in known and _is_same(shown[name], entry)}
-    texts = git.contents(found, {name: entry for name, entry in files.items() if name not in same})
+    same = {name for name, blob in files.items() if shown[name] in known and _is_same(shown[name], blob)}
+    texts = git.contents(found, {name: blob for name, blob in files.items() if name not in same})
     sources: list[Source] = []
     for name in sorted(files, key=lambda name: name.split("/")):
         if name in same:
@@ -68,9 +66,9 @@ def _shown(path: str, below: str) -> str:
     return (os.path.join(path, below) if below else path).replace(os.sep, "/")
 
 
-def _is_same(path: str, entry: git.Entry) -> bool:
+def _is_same(path: str, blob: str) -> bool:
     try:
         with open(path, "rb") as file:
-            return git.blob_of(file.read(git.LARGEST + 1), entry.blob) == entry.blob
+            return git.blob_of(file.read(git.LARGEST + 1), blob) == blob
     except (OSError, ValueError):
         return False

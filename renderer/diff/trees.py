@@ -70,14 +70,14 @@ def _steps(path: str) -> Iterable[str]:
 def in_revision(found: git.Revision, folder: str, rendered: Mapping[str, str]) -> Tree:
     """What the revision has below ``folder`` of the repository; what is as rendered now is not even read."""
     prefix = f"{folder}/" if folder else ""
-    files = {path.removeprefix(prefix): entry for path, entry in git.listing(found, folder).items()}
+    files = {path.removeprefix(prefix): blob for path, blob in git.listing(found, folder).items()}
     record = git.contents(found, {RECORD: files[RECORD]})[RECORD] if RECORD in files else None
     origin, digests = _record(record)
     ours = {path: files[path] for path in sorted({*rendered, *digests}) if path in files}
     unlike = {
-        path: entry
-        for path, entry in ours.items()
-        if path not in rendered or git.blob_of(rendered[path].encode(), entry.blob) != entry.blob
+        path: blob
+        for path, blob in ours.items()
+        if path not in rendered or git.blob_of(rendered[path].encode(), blob) != blob
     }
     missing = frozenset(path for path in rendered if path not in files)
     return Tree(git.contents(found, unlike), missing, origin, digests, bool(ours))
@@ -119,8 +119,8 @@ def _folders_in(folder: Path, found: git.Revision) -> dict[str, str | None]:
     prefix = f"{place}/" if place else ""
     files = git.listing(found, place)
     records = {
-        path: entry
-        for path, entry in files.items()
+        path: blob
+        for path, blob in files.items()
         if path.endswith(f"/{RECORD}") and path.removeprefix(prefix).count("/") == 1
     }
     return {path.removeprefix(prefix).partition("/")[0]: text for path, text in git.contents(found, records).items()}
