@@ -30,13 +30,13 @@ def templates(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         return found[key].encode()
 
     monkeypatch.setattr(assets, "read", read)
-    for environment in ("_environment", "_marked_environment"):
-        monkeypatch.setattr(render, environment, getattr(render, environment).__wrapped__)
+    monkeypatch.setattr(render, "_engine", render._Engine(None))
     return found
 
 
 def made(templates: dict[str, str], text: str, context: Mapping[str, Any]) -> str:
     templates["t.yaml.j2"] = text
+    render._engine = render._Engine(None)  # which has not read it yet; the fixture puts ours back
     return render.render("t.yaml.j2", context)
 
 

@@ -1,8 +1,8 @@
-"""Templates of users are rendered: with the same result where they are the same, and stopped at every wall."""
+"""Templates of users: the same result where they are the same, and no way out of the sandbox."""
 
 from __future__ import annotations
 
-import ast
+import marshal
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,14 +11,12 @@ from typing import Any
 import pytest
 
 from renderer import assets, parallel, render
-from renderer.confined import Limits
 from renderer.delivery.objects import OBJECTS as DELIVERY
 from renderer.delivery.overlay import DELETION, KUSTOMIZATION, PATCH
 from renderer.errors import Place
 from renderer.model import NamespaceRules
 from renderer.registry import TARGETS
-from renderer.render import TemplateFault, shadowed
-from renderer.render.shadowed import Shadowed
+from renderer.render import TemplateFault
 from renderer.shadows import Shadows, ejected, replaceable
 from renderer.targets.kubernetes.namespace import namespace_objects
 from renderer.targets.kubernetes.objects import OBJECTS
@@ -28,17 +26,12 @@ from tests.specs import OPTIONS, rendered, spec
 NAME = "kubernetes/service.yaml.j2"
 #: Everything that a namespace can have.
 WITH_RULES = OPTIONS._replace(namespace_rules=NamespaceRules(quota={"pods": "1"}, limits={"max": {"cpu": "1"}}))
-SHORT = Limits(seconds=0.5, memory=64 << 20, answer=1 << 20)
 
 
-def told(text: str, context: Mapping[str, Any] | None = None, limits: Limits = SHORT, /, **others: str) -> str:
+def fault_of(text: str, context: Mapping[str, Any] | None = None) -> str:
     """``line: message`` of what a template of the user ends with."""
-    engine = Shadowed(Shadows("own", {NAME: text, **others}), limits)
-    try:
-        with pytest.raises(TemplateFault) as caught:
-            engine.render(NAME, context or {})
-    finally:
-        engine.close()
+    with render.shadowing(Shadows("own", {NAME: text})), pytest.raises(TemplateFault) as caught:
+        render.render(NAME, context or {})
     (problem,) = caught.value.problems
     assert problem.in_output
     assert problem.place.file == f"own/{NAME}"
@@ -46,16 +39,13 @@ def told(text: str, context: Mapping[str, Any] | None = None, limits: Limits = S
 
 
 def made(text: str, context: Mapping[str, Any]) -> str:
-    engine = Shadowed(Shadows("own", {NAME: text}), SHORT)
-    try:
-        return engine.render(NAME, context)
-    finally:
-        engine.close()
+    with render.shadowing(Shadows("own", {NAME: text})):
+        return render.render(NAME, context)
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_unchanged_templates_make_the_same_bytes(target: str) -> None:
-    """All of them, through the sandbox and the child, on every example."""
+    """All of them, through the sandbox, on every example."""
     expected = rendered(target, *documents())
     own = Shadows("own", {name: ejected(name) for name in replaceable()})
     with render.shadowing(own) as faults:
@@ -92,25 +82,19 @@ def test_all_that_can_be_replaced_is_checked_afterwards() -> None:
 # ---------------------------------------------------------------------------------------------
 # Walls.
 
-LOOPS = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
-
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a: 1\n" + LOOPS, "2: it took more than 0.5 s of processor time"),
-        ("a: 1\n\nb: {{ 'a' * 2000000000 }}\n", "3: it needs more than 64 MiB of memory"),
-        ("a: {{ 'a' | center(2000000000) }}\n", "1: it needs more than 64 MiB of memory"),
-        ("{% for a in range(999) %}{{ 'a' * 999 }}{% endfor %}", "0: it made more than 131,072 characters"),
         ("\n{% for a in range(10000000000) %}{% endfor %}", "2: Range too big."),
         ("\n{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "2: it calls itself without an end"),
         (f"{{% include '{NAME}' %}}", "1: it calls itself without an end"),
         ("a: {{ " + "(" * 3000 + "1" + ")" * 3000 + " }}\n", "0: it calls itself without an end, or is nested too"),
     ],
-    ids=["loop", "text", "filter", "output", "range", "macro", "include", "nesting"],
+    ids=["range", "macro", "include", "nesting"],
 )
 def test_what_has_no_end_is_stopped(text: str, expected: str) -> None:
-    assert told(text).startswith(expected)
+    assert fault_of(text).startswith(expected)
 
 
 @pytest.mark.parametrize(
@@ -130,14 +114,14 @@ def test_what_has_no_end_is_stopped(text: str, expected: str) -> None:
     ],
 )
 def test_nothing_leads_out_of_the_sandbox(text: str) -> None:
-    message = told(f"a: 1\n{text}\n")
+    message = fault_of(f"a: 1\n{text}\n")
     assert message.startswith("2: access to attribute '")
     assert message.endswith("is unsafe.")
 
 
 @pytest.mark.parametrize("text", ["{% set _ = v.update({'a': 1}) %}", "{% set _ = v.l.append(1) %}"])
 def test_values_cannot_be_changed(text: str) -> None:
-    assert "is unsafe" in told(text, {"v": {"l": []}})
+    assert "is unsafe" in fault_of(text, {"v": {"l": []}})
 
 
 @pytest.mark.parametrize("name", ["../x", "/etc/passwd", "kubernetes/../../x", "a.j2", "link.j2", ""])
@@ -146,14 +130,16 @@ def test_no_file_is_reached_by_its_name(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "a.j2").write_text("a: 1\n")
     (tmp_path / "link.j2").symlink_to("/etc/passwd")
     monkeypatch.chdir(tmp_path)
-    assert told("\n" + form.replace("NAME", repr(name))).startswith(f"2: there is no template {name!r}")
+    assert fault_of("\n" + form.replace("NAME", repr(name))).startswith(f"2: there is no template {name!r}")
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a: 1\nb: {{ nope }}\n", "2: 'nope' is undefined"),
-        ("a: {{ v.nope }}\n", "1: 'dict object' has no attribute 'nope'"),
+        ("a: 1\nb: {{ nope }}\n", "2: 'nope' is undefined; a template may read: names, v"),
+        ("a: {{ name }}\n", "1: 'name' is undefined; did you mean 'names'?; a template may read: names, v"),
+        ("a: {{ v.nope }}\n", "1: there is no 'nope' here; there is: nothing"),
+        ("a: {{ names.frist }}\n", "1: there is no 'frist' here; did you mean 'first'?; there is: first, last"),
         ("{% for x in nope %}{% endfor %}", "1: 'nope' is undefined"),
         ("a: {{ v }}\n", "1: a nested value needs '| block(indent)': dict"),
         ("a: 1\n{% if %}\n", "2: Expected an expression"),
@@ -165,7 +151,7 @@ def test_no_file_is_reached_by_its_name(tmp_path: Path, monkeypatch: pytest.Monk
     ],
 )
 def test_mistakes_are_told_with_their_line(text: str, expected: str) -> None:
-    assert told(text, {"v": {}}).startswith(expected)
+    assert fault_of(text, {"v": {}, "names": {"first": 1, "last": 2}}).startswith(expected)
 
 
 def test_all_templates_that_cannot_be_read_are_told_at_once() -> None:
@@ -188,13 +174,16 @@ def test_a_value_stays_one_value(text: str, form: str) -> None:
     assert yaml.safe_load(made(f"a: {form}\n", {"v": text})) == {"a": text}
 
 
-def test_only_plain_data_gets_in() -> None:
-    engine = Shadowed(Shadows("own", {NAME: "a: {{ p }}\n"}), SHORT)
-    try:
-        with pytest.raises(ValueError, match="unmarshallable"):
-            engine.render(NAME, {"p": Path("/")})
-    finally:
-        engine.close()
+@pytest.mark.parametrize("text", ["<b>a</b>", "a"])
+def test_filters_that_import_when_they_are_called_work(text: str) -> None:
+    assert made("a: {{ v | striptags }}\nb: {{ v | wordwrap }}\nc: {{ v | urlencode }}\n", {"v": text})[:5] == "a: a\n"
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_only_plain_data_gets_in(target: str) -> None:
+    """Nothing with methods that reach outside: marshal takes plain data alone."""
+    for document in rendered(target, *documents()).documents:
+        marshal.dumps(dict(document.context))
 
 
 # ---------------------------------------------------------------------------------------------
@@ -220,7 +209,10 @@ def test_one_process_sees_all_that_they_make() -> None:
     assert len(parallel._parts([()] * 1000)) == 1
 
 
-@pytest.mark.parametrize("text", ["a: {{ nope }}\n", "kind: A\n---\nkind: B\n", "a: [\n", "kind: ClusterRole\n", ""])
+@pytest.mark.parametrize(
+    "text",
+    ["a: {{ nope }}\n", "kind: A\n---\nkind: B\n", "a: [\n", "kind: ClusterRole\n", "", "hello\n", "[]\n", "3\n"],
+)
 def test_nothing_that_does_not_hold_is_delivered(text: str) -> None:
     with render.shadowing(Shadows("own", {NAME: text})):
         output = rendered("kubernetes", spec())
@@ -233,14 +225,6 @@ def test_the_built_in_templates_are_back_afterwards() -> None:
         raise KeyboardInterrupt
     assert not render.is_shadowed()
     assert rendered("kubernetes", spec()).documents[3].text == before
-
-
-def test_the_child_answers_with_text_that_nobody_executes() -> None:
-    """What it sends is read as JSON; marshal and pickle can make a reader do things."""
-    tree = ast.parse(Path(shadowed.__file__).read_text())
-    ask = next(n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name == "_ask")
-    assert "json.loads(answer)" in ast.unparse(ask)
-    assert "marshal.loads" not in ast.unparse(ask)
 
 
 def test_only_known_templates_are_there() -> None:

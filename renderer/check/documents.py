@@ -8,6 +8,7 @@ from typing import Any
 from renderer.errors import Fault, Place, Problem, dotted
 from renderer.model import Rendered, position
 from renderer.render import places_in_templates
+from renderer.schemas.wording import type_word
 from renderer.yaml_reader import OUTPUT_LIMITS, read
 
 
@@ -20,6 +21,15 @@ def parsed(document: Rendered) -> tuple[Any, list[Problem]]:
         fault = Fault((), "output/documents", f"one template made {len(documents)} documents")
         return None, _problems(document, [(1, fault)])
     return documents[0].data, []
+
+
+def parsed_mapping(document: Rendered) -> tuple[Any, list[Problem]]:
+    """The same of what must be an object: a template of a user may make a list or a single value."""
+    data, problems = parsed(document)
+    if problems or isinstance(data, dict):
+        return data, problems
+    fault = Fault((), "output/not-a-mapping", f"expected a mapping, got {type_word(data)}")
+    return None, _problems(document, [(1, fault)])
 
 
 def located(document: Rendered, faults: Sequence[Fault]) -> list[Problem]:
