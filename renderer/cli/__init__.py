@@ -49,6 +49,13 @@ class Commands(click.Group):
         del ctx
         return list(COMMANDS)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Each command with its whole summary: click cuts them at the width of a line."""
+        names = self.list_commands(ctx)
+        rows = [(name, (self.get_command(ctx, name)).get_short_help_str(limit=1000)) for name in names]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
         """The command; a UsageError with a suggestion where there is none of that name."""
         if cmd_name not in COMMANDS:
@@ -64,12 +71,14 @@ class Commands(click.Group):
 
 @click.group(
     cls=Commands,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 fine, 1 differences found, 2 usage, 3 spec or configuration invalid, 4 output invalid, "
     "5 apply failed, 6 waiting timed out, 70 defect of mcpctl, 130 interrupted.",
 )
 @click.version_option(__version__, prog_name="mcpctl")
-def mcpctl() -> None:
+@click.pass_context
+def mcpctl(context: click.Context) -> None:
     """Render specs of MCP servers into Kubernetes manifests or compose files, checked and reviewable; apply them.
 
     \b
@@ -77,6 +86,9 @@ def mcpctl() -> None:
       mcpctl render docs/examples | kubectl apply -f -
       mcpctl apply github.yaml
     """
+    # Versions of click differ in what a group without a command does; kubectl prints its help and succeeds.
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

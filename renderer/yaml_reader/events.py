@@ -79,22 +79,32 @@ def read(
         return [], [(refused.line, refused.column, refused.fault)]
     reading = _Reading(text, strict, limits, marks)
     reading.run()
+    if reading.too_deep_at:
+        # libyaml 0.2.6 has a limit of its own and looks up to 1,024 characters ahead, so it may answer before ours.
+        # What lies so far before its mark is still nested deeper than we allow: there ours answers, as on 0.2.5.
+        head = text.data.decode()[: reading.too_deep_at - _LEVELS_BEYOND]
+        reading = _Reading(text._replace(data=head.encode()), strict, limits, marks)
+        reading.run()
     if reading.findings and not marks:
         # The first line of a duplicate key is only known from the marks: faults are rare, so read again.
         return read(data, strict=strict, limits=limits, marks=True)
     return reading.documents, sorted(reading.findings, key=lambda f: (f[0], f[1]))
 
 
+#: libyaml allows 1,000 levels, we 64; a character opens at most one.
+_LEVELS_BEYOND = 500
+
 _Children: TypeAlias = dict[str, Marks] | list[Marks]
 _Frame: TypeAlias = tuple[Any, Any, Any]  # container, key, children of the marks
 
 
 class _Reading:
-    __slots__ = ("_get", "_keep", "_left", "_limits", "_scalar", "_text", "documents", "findings")
+    __slots__ = ("_get", "_keep", "_left", "_limits", "_scalar", "_text", "documents", "findings", "too_deep_at")
 
     def __init__(self, text: Text, strict: bool, limits: Limits, keep_marks: bool) -> None:
         self.documents: list[Document] = []
         self.findings: list[Finding] = []
+        self.too_deep_at = 0  # index of the character at which libyaml's own limit answered
         self._text = text
         self._scalar = strict_verdict if strict else lenient_verdict
         self._limits = limits
@@ -113,6 +123,8 @@ class _Reading:
             self._add(refused.line, refused.column, refused.fault)
         except (yaml.YAMLError, ValueError) as error:
             # ValueError: PyYAML decodes some parts (a tag's escapes) outside its own error tree.
+            if isinstance(error, yaml.MarkedYAMLError) and "maximum nesting depth" in (error.problem or ""):
+                self.too_deep_at = error.problem_mark.index if error.problem_mark else 0
             self._add(*syntax_fault(error, self._text.data))
 
     def _start(self, event: DocumentStartEvent) -> None:
@@ -203,8 +215,8 @@ class _Reading:
     def _tell(self, event: Event, fault: Fault) -> None:
         self._add(*_place(event), fault)
         if len(self.findings) >= self._limits.max_faults:
-            message = f"only the first {len(self.findings)} faults are told"
-            self._refuse(event, "yaml/too-many", message, "mend these first")
+            message = f"only the first {len(self.findings)} faults are listed"
+            self._refuse(event, "yaml/too-many", message, "fix these first")
 
     def _add(self, line: int, column: int, fault: Fault) -> None:
         self.findings.append((line, self._text.column(line, column), fault))

@@ -164,6 +164,13 @@ def test_the_help_lists_every_command_and_exit_code(mcpctl: Mcpctl) -> None:
         assert str(code) in run.out.split("Exit codes:")[1]
 
 
+def test_without_a_command_the_help_is_printed(mcpctl: Mcpctl) -> None:
+    code, out, err = mcpctl()
+    assert (code, err) == (Exit.FINE, "")
+    assert out == mcpctl("--help")[1]
+    assert "\\n" not in out
+
+
 def test_the_version_is_that_of_the_package(mcpctl: Mcpctl) -> None:
     assert __version__ in mcpctl("--version").out
 

@@ -203,7 +203,7 @@ LIMITS = Limits(max_bytes=200, max_depth=3, max_nodes=8, max_total=12, max_docum
         ("[1,2,3,4,5,6,7,8,9]", "more than 8 keys and values in one document"),
         ("---\n[1,2,3,4]\n---\n[1,2,3,4]\n---\n[1,2,3]\n", "more than 12 keys and values in one file"),
         ("--- 1\n--- 2\n--- 3\n--- 4\n", "more than 3 documents in one file"),
-        ("[no, no, no]", "only the first 2 faults are told"),
+        ("[no, no, no]", "only the first 2 faults are listed"),
     ],
 )
 def test_limits(text: str, message: str) -> None:
