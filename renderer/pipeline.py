@@ -10,7 +10,6 @@ from renderer.load import load
 from renderer.model import Options, Rendered, Server, Source
 from renderer.parallel import build_and_check
 from renderer.policy import Levels, judge_documents, judge_specs
-from renderer.policy.catalogue import RULES
 from renderer.render import TemplateFault
 from renderer.resolve import resolve
 from renderer.target import Target
@@ -57,10 +56,6 @@ class Run(NamedTuple):
     specs: Specs
     #: The documents of the input as they were written, where an environment changes them.
     sources: tuple[Source, ...] = ()
-    #: All servers as their specs have them, where the environment is an overlay on what they render to.
-    bases: tuple[Server, ...] = ()
-    #: Whether this is what those overlays stand on: the environments' own runs tell its warnings.
-    is_base: bool = False
 
     @property
     def name(self) -> str:
@@ -118,20 +113,8 @@ def runs_for(inputs: Inputs, environments: Sequence[Environment], levels: Levels
         applied = apply(one, sound, bases, broken=bool(errors_in(problems)))
         specs = _judged(applied.servers, [*problems, *applied.problems], {**one.levels, **levels})
         specs = specs._replace(problems=_sorted(told(one, specs.problems)))
-        overlay = one.delivery is not None and one.delivery.type == "kustomize"
-        runs.append(Run(one, one.target, one.options, specs, tuple(sound), tuple(bases.values()) if overlay else ()))
+        runs.append(Run(one, one.target, one.options, specs, tuple(sound)))
     return runs
-
-
-def base_of(runs: Sequence[Run]) -> Run | None:
-    """What the overlays among the runs stand on: all servers without any environment, which no policy judges."""
-    bases = next((run.bases for run in runs if run.bases), ())
-    if not bases:
-        return None
-    from renderer.delivery import BASE
-
-    servers = tuple(sorted(bases, key=lambda server: server.name))
-    return Run(None, "kubernetes", BASE, Specs(servers, (), dict.fromkeys(RULES, "off")), is_base=True)
 
 
 def _judged(servers: Sequence[Server], problems: Sequence[Problem], levels: Levels) -> Specs:
@@ -144,23 +127,16 @@ def render_run(run: Run, target: Target) -> Output:
     """As ``render``; what an environment says is told at its own place and path."""
     output = render(run.specs, target, run.options)
     if run.environment is None:
-        return output._replace(problems=tuple(errors_in(output.problems))) if run.is_base else output
+        return output
     from renderer.environment import told
 
-    if run.environment.delivery and not errors_in(output.problems):
-        output = _delivered(run, run.environment, output, target)
-    return output._replace(problems=_sorted(told(run.environment, output.problems)))
+    problems = output.problems
+    if run.environment.delivery and not errors_in(problems):
+        from renderer.delivery import deliver
 
-
-def _delivered(run: Run, environment: Environment, output: Output, target: Target) -> Output:
-    """With what brings the documents into a cluster, checked as they are."""
-    from renderer.delivery import BASE, deliver
-
-    names = {server.name for server in run.specs.servers}
-    groups = target.groups([server for server in run.bases if server.name in names], one_stream=False)
-    base = [document for group in groups for document in target.build(group, BASE)[0]]
-    files, problems = deliver(environment, output.documents, base)
-    return output._replace(problems=(*output.problems, *problems), delivery=tuple(files))
+        files, faults = deliver(run.environment, output.documents)
+        problems, output = (*problems, *faults), output._replace(delivery=tuple(files))
+    return output._replace(problems=_sorted(told(run.environment, problems)))
 
 
 def render(specs: Specs, target: Target, options: Options) -> Output:

@@ -246,7 +246,7 @@ def markdown_of(name: str, namespace: str, found: Sequence[Prerequisite]) -> str
     """The same of what was found before."""
     title = f"What server {name} needs before it is applied"
     where = f"In namespace `{namespace}` unless it says otherwise. "
-    where += "As data: `prerequisites.json`, or `mcpctl prerequisites --output json`."
+    where += "As data: `mcpctl prerequisites --output json`."
     return as_list(title, where, found)
 
 

@@ -187,7 +187,8 @@ def test_monitoring() -> None:
 
 
 def test_secrets_and_lists_stand_beside() -> None:
-    found = {d.path: d.text for d in tree(specs(), output(), target("kubernetes"), OPTIONS)}
+    options = OPTIONS._replace(kustomization=True)
+    found = {d.path: d.text for d in tree(specs(), output(), target("kubernetes"), options)}
     secrets = [document for document in yaml.safe_load_all(found["panda/secret.yaml.example"]) if document]
     keys = {secret["metadata"]["name"]: secret["stringData"] for secret in secrets}
     assert list(keys) == [OWN, f"{OWN}-tls"]

@@ -12,7 +12,6 @@ import pytest
 
 from renderer import assets, parallel, render
 from renderer.delivery.objects import OBJECTS as DELIVERY
-from renderer.delivery.overlay import DELETION, KUSTOMIZATION, PATCH
 from renderer.errors import Place
 from renderer.model import NamespaceRules
 from renderer.registry import TARGETS
@@ -65,7 +64,7 @@ def test_built_in_templates_include_those_of_the_user() -> None:
 def test_all_that_can_be_replaced_is_checked_afterwards() -> None:
     """Each is a template of documents that are parsed back, or is included by one of those."""
     checked = {kind.template for kind in OBJECTS} | {d.template for d in namespace_objects(WITH_RULES)}
-    checked |= {kind.template for kind in DELIVERY} | {KUSTOMIZATION, PATCH, DELETION}
+    checked |= {kind.template for kind in DELIVERY}
     checked |= {document.template for target in TARGETS for document in rendered(target, *documents()).documents}
     waiting = sorted(checked - {""})
     while waiting:

@@ -20,7 +20,13 @@ def parsed(document: Rendered) -> tuple[Any, list[Problem]]:
     if len(documents) != 1:
         fault = Fault((), "output/documents", f"one template made {len(documents)} documents")
         return None, _problems(document, [(1, fault)])
-    return documents[0].data, []
+    data = documents[0].data
+    if not isinstance(data, dict):
+        kind = "a list" if isinstance(data, list) else "a single value"
+        message = f"the template made {kind} where an object is expected"
+        fault = Fault((), "output/documents", message, "begin with a key, such as 'apiVersion: v1'")
+        return None, _problems(document, [(1, fault)])
+    return data, []
 
 
 def parsed_mapping(document: Rendered) -> tuple[Any, list[Problem]]:

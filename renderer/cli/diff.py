@@ -180,7 +180,7 @@ def _sides(run: Run, result: Output, out: Path, old: Old, templates: str | None,
     tree = _tree(folder, rendered, old.revision)
     depth = 1 if run.environment else 0
     now = diffing.Now(_documents(run), origin_of(run, templates), run.environment and run.environment.source)
-    sides = diffing.Sides("base" if run.is_base else run.name, tree, rendered, {}, diffing.Before(), now, depth)
+    sides = diffing.Sides(run.name, tree, rendered, {}, diffing.Before(), now, depth)
     if old.inputs is None:
         return sides
     before = _before(run, old.inputs)

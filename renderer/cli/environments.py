@@ -47,9 +47,11 @@ def runs_of(paths: Sequence[str], wanted: Sequence[str], alone: Run, *, several:
     for environment in chosen:
         _refuse_contradictions(environment, alone)
     runs = pipeline.runs_for(inputs, chosen, levels)
-    runs = [run._replace(options=run.options._replace(one_stream=alone.options.one_stream)) for run in runs]
-    base = pipeline.base_of(runs) if several else None
-    return [*runs, base] if base else runs
+    listed, stream = alone.options.kustomization, alone.options.one_stream
+    return [
+        run._replace(options=run.options._replace(one_stream=stream, kustomization=listed or run.options.kustomization))
+        for run in runs
+    ]
 
 
 def run_alone(target: str, options: Any, levels: Any) -> Run:

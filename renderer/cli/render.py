@@ -78,6 +78,7 @@ def render(
     levels: Levels,
     prune_data: bool,
     prune_environments: bool,
+    kustomization: bool,
     allow_empty: bool,
     part_of: tuple[str, ...],
     templates: str | None,
@@ -90,15 +91,15 @@ def render(
     problems go to stderr. With any error nothing is written.
     """
     allowed = (force, prune_data, allow_empty, prune_environments)
-    if out is None and (check or part_of or any(allowed)):
-        flags = "--check, --force, --prune-data, --prune-environments, --allow-empty and --part-of"
+    if out is None and (check or part_of or kustomization or any(allowed)):
+        flags = "--check, --force, --prune-data, --prune-environments, --kustomization, --allow-empty and --part-of"
         raise click.UsageError(f"{flags} go with --out DIR")
     trees = _trees(out, check, allowed, part_of, templates)
     if trees is not None:
         trees.refuse_outside(paths)
     provider = network_policy_provider
     options = render_options(namespace, kubernetes_version, create_namespace, provider, one_stream=out is None)
-    alone = run_alone(target_name, options, levels)
+    alone = run_alone(target_name, options._replace(kustomization=kustomization), levels)
     # All specs are read, whichever were passed: rules between servers need them, and the order is theirs.
     runs = runs_of([*part_of, *paths], environments, alone, several=out is not None)
     provider_has_a_cluster({run.target for run in runs})
@@ -145,9 +146,7 @@ def exit_code(problems: Sequence[Problem]) -> Exit:
 def count(runs: Sequence[Run], results: Sequence[Output]) -> dict[str, int]:
     """How much there is, over all environments."""
     counts = {"environments": sum(run.environment is not None for run in runs)} if runs[0].environment else {}
-    # What overlays stand on is counted with them.
-    own = [(run, result) for run, result in zip(runs, results, strict=True) if not run.is_base]
-    servers, documents = (len(run.specs.servers) for run, _ in own), (len(result.documents) for _, result in own)
+    servers, documents = (len(run.specs.servers) for run in runs), (len(result.documents) for result in results)
     return {**counts, "servers": sum(servers), "documents": sum(documents)}
 
 

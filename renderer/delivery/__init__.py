@@ -1,4 +1,4 @@
-"""What brings an environment's tree into a cluster: objects of Argo CD or Flux, or an overlay for kustomize.
+"""What brings an environment's tree into a cluster: objects of Argo CD or Flux.
 
 They lie beside the target's folder, which is what they apply: nothing here applies itself.
 """
@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 from renderer.check.kubernetes import check_documents
 from renderer.delivery.objects import FOLDER, OBJECTS, delivery_objects
-from renderer.delivery.overlay import BASE, overlay, overlay_faults
 from renderer.delivery.prerequisites import (
     delivery_prerequisites,
     prerequisites_data,
@@ -21,7 +20,6 @@ from renderer.errors import Problem
 from renderer.model import Rendered
 
 __all__ = [
-    "BASE",
     "FOLDER",
     "OBJECTS",
     "deliver",
@@ -31,16 +29,8 @@ __all__ = [
 ]
 
 
-def deliver(
-    environment: Environment, documents: Sequence[Rendered], base: Sequence[Rendered]
-) -> tuple[list[Rendered], list[Problem]]:
-    """The files that deliver ``documents``, all that the environment renders, and what is wrong with them.
-
-    ``base`` is what its servers render to without it; only kustomize needs that.
-    """
-    if environment.delivery and environment.delivery.type == "kustomize":
-        made = overlay(environment, base, documents)
-        return made.files, overlay_faults(made)
+def deliver(environment: Environment, documents: Sequence[Rendered]) -> tuple[list[Rendered], list[Problem]]:
+    """The files that deliver ``documents``, all that the environment renders, and what is wrong with them."""
     objects = delivery_objects(environment, documents)
     problems = check_documents(objects, environment.options.kubernetes_version)
     return [*objects, *prerequisites_file(environment)], problems

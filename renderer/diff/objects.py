@@ -54,8 +54,6 @@ def _objects(path: str, data: Mapping[str, JSON]) -> Iterator[Object]:
     kind, version, metadata = data.get("kind"), data.get("apiVersion"), data.get("metadata", {})
     if isinstance(kind, str) and isinstance(version, str) and isinstance(metadata, dict):
         group = version.rpartition("/")[0]
-        # What is a part of an overlay of kustomize bears the name of what it makes, and is not that.
-        kind += " patch" if path.endswith((".patch.yaml", ".delete.yaml", ".added.yaml")) else ""
         yield Object(group, kind, str(metadata.get("namespace", "")), str(metadata.get("name", path)), data, path)
     elif isinstance(data.get("services"), dict):
         yield from _parts(path, data)

@@ -10,7 +10,7 @@ from renderer.model import JSON
 
 
 class Kustomize(NamedTuple):
-    """An overlay on a base without environment; there is nothing to say of it."""
+    """``kustomization.yaml`` files in the tree, for ``kubectl apply -k``; there is nothing to say of it."""
 
     type: Literal["kustomize"] = "kustomize"
 

@@ -119,6 +119,7 @@ def _options(spec: dict[str, Any]) -> Options:
             limits=namespace.get("limitRange"),
         ),
         sync_waves=spec["delivery"].get("syncWaves", False),
+        kustomization=spec["delivery"]["type"] == "kustomize",
     )
 
 

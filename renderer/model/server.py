@@ -133,6 +133,8 @@ class Options(NamedTuple):
     namespace_rules: NamespaceRules = NamespaceRules()
     #: Whether objects say in which order Argo CD applies them.
     sync_waves: bool = False
+    #: Whether a tree has ``kustomization.yaml`` files, one a server and one that lists the servers.
+    kustomization: bool = False
 
 
 class Rendered(NamedTuple):

@@ -20,7 +20,7 @@ TYPES = {
 }
 OBJECTS = {
     "none": set(),
-    "kustomize": {"kustomization.yaml", "namespace.added.yaml", "demo/deployment.patch.yaml"},
+    "kustomize": set(),
     "argocd": {"application.yaml", "PREREQUISITES.md"},
     "flux": {"flux.yaml", "PREREQUISITES.md"},
 }
@@ -51,9 +51,8 @@ def test_the_tree_has_what_delivers_it_and_holds(kind: str, mcpctl: Mcpctl) -> N
     assert mcpctl("render", "specs", "--out", "tree", "--check").code == Exit.FINE
 
 
-@pytest.mark.parametrize(("before", "kind"), [("flux", "none"), ("flux", "argocd"), ("kustomize", "none")])
+@pytest.mark.parametrize(("before", "kind"), [("flux", "none"), ("flux", "argocd"), ("argocd", "kustomize")])
 def test_what_delivered_before_is_taken_out(before: str, kind: str, mcpctl: Mcpctl) -> None:
-    """An overlay has a copy of the Namespace, which is no reason to ask about its data."""
     deliver(before)
     assert mcpctl("render", "specs", "--out", "tree").code == Exit.FINE
     deliver(kind)
@@ -75,26 +74,25 @@ def test_a_part_of_the_specs_keeps_what_delivers_all(mcpctl: Mcpctl) -> None:
     assert mcpctl("render", "specs", "--out", "tree", "--check").code == Exit.FINE
 
 
-def test_an_overlay_comes_with_its_base(mcpctl: Mcpctl) -> None:
+def test_kustomize_builds_what_is_rendered(mcpctl: Mcpctl) -> None:
     deliver("kustomize")
     run = mcpctl("render", "specs", "--out", "tree")
     assert run.code == Exit.FINE
-    assert ".mcpctl.json" in below("kubernetes")
     assert "1 environment" in run.err + run.out
+    assert not Path("tree/kubernetes").exists()
     built = {
-        (one["kind"], one["metadata"].get("namespace")) for one in kustomized(Path("tree/prod/delivery").resolve())
+        (one["kind"], one["metadata"].get("namespace")) for one in kustomized(Path("tree/prod/kubernetes").resolve())
     }
     assert ("Deployment", "prod") in built
-    assert ("Deployment", "mcpctl") not in built
+    assert len(built) == len([path for path in below("prod/kubernetes") if path.endswith(".yaml")]) - 2
 
 
-def test_the_base_is_checked_with_its_overlay(mcpctl: Mcpctl) -> None:
-    deliver("kustomize")
+def test_kustomization_files_without_an_environment(mcpctl: Mcpctl) -> None:
     assert mcpctl("render", "specs", "--out", "tree").code == Exit.FINE
-    Path("tree/kubernetes/demo/deployment.yaml").write_text("")
-    run = mcpctl("render", "specs", "--out", "tree", "--check")
-    assert run.code == Exit.DIFFERENT
-    assert "kubernetes/demo/deployment.yaml: edited" in run.out + run.err
+    assert not any("kustomization" in path for path in below("kubernetes"))
+    assert mcpctl("render", "specs", "--out", "tree", "--kustomization").code == Exit.FINE
+    assert below("kubernetes") >= {"kustomization.yaml", "demo/kustomization.yaml"}
+    assert mcpctl("render", "specs", "--kustomization").code == Exit.USAGE
 
 
 @pytest.mark.parametrize("kind", ["kustomize", "argocd", "flux"])

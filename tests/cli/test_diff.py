@@ -466,5 +466,5 @@ def test_what_delivers_an_environment_is_made_of_all_of_it(mcpctl: Mcpctl) -> No
     commit()
     Path("in/one.yaml").write_text(spec("one", NEWER))
     run = mcpctl("diff", "in", "--out", "tree", "--base", "HEAD")
-    assert "spec.image of one (production, test, base) changed: 1 field in 1 file of each" in run.out
-    assert "1 server, 3 files, 3 fields differ" in run.out
+    assert "spec.image of one (production, test) changed: 1 field in 1 file of each" in run.out
+    assert "1 server, 2 files, 2 fields differ" in run.out

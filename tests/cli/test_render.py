@@ -17,10 +17,7 @@ from tests.test_report import check_sarif
 KINDS = ["Namespace", "ServiceAccount", "NetworkPolicy", "Service", "Deployment"]
 TREE = ["demo/deployment.yaml", "demo/networkpolicy.yaml", "demo/service.yaml", "demo/serviceaccount.yaml"]
 #: What stands beside the manifests of a tree.
-BESIDE = [
-    "kustomization.yaml",
-    *(f"demo/{name}" for name in ("PREREQUISITES.md", "kustomization.yaml", "prerequisites.json")),
-]
+BESIDE = ["demo/PREREQUISITES.md"]
 #: Of one server, the Namespace included.
 FILES = len(TREE) + len(BESIDE) + 1
 

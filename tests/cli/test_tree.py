@@ -229,4 +229,4 @@ def test_a_tree_is_emptied_only_when_asked_for(mcpctl: Mcpctl, input_folder: Pat
     assert mcpctl("render", "in", "--out", "tree", "--force", "--prune-data").code == Exit.INPUT_INVALID
     assert Path("tree/kubernetes/one").exists()
     assert mcpctl("render", "in", "--out", "tree", "--allow-empty").code == 0
-    assert sorted(content(Path("tree/kubernetes"))) == [".mcpctl.json", "kustomization.yaml", "namespace.yaml"]
+    assert sorted(content(Path("tree/kubernetes"))) == [".mcpctl.json", "namespace.yaml"]

@@ -76,11 +76,10 @@ def test_every_kind_is_in_a_case_and_has_a_schema() -> None:
     assert {f"output/{kind.kind.lower()}" for kind in OBJECTS} <= names
 
 
-def test_every_template_is_of_an_object_or_of_the_overlay() -> None:
+def test_every_template_is_of_an_object() -> None:
     found = {name for name in assets.names("templates") if name.startswith("delivery/")}
     parts = {"delivery/application-spec.yaml.j2"}
-    of_overlay = {f"delivery/{name}.yaml.j2" for name in ("kustomization", "patch", "deletion")}
-    assert found == {kind.template for kind in OBJECTS} | parts | of_overlay
+    assert found == {kind.template for kind in OBJECTS} | parts
 
 
 def test_no_file_is_taken_for_one_of_kustomize() -> None:

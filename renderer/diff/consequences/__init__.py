@@ -44,7 +44,7 @@ _LABELS_FOUND = ("ConfigMap", "Secret")
 _IDLE = ("mcpctl.io/", "app.kubernetes.io/", "kubernetes.io/description", "helm.sh/chart")
 _CONTEXT = ("NetworkPolicy", "services:", *TEMPLATES, "kind: Pod", "ServiceMonitor", "PodMonitor")
 #: Files for people: what they say of the cluster is said by the objects too.
-_FOR_PEOPLE = (".md", "prerequisites.json", ".example")
+_FOR_PEOPLE = (".md", ".example")
 
 
 def consequences(pairs: Sequence[Pair], beside: Sequence[Object] = ()) -> tuple[Consequence, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from renderer.model import JSON, Options, Rendered, Server
-from renderer.prerequisites import Prerequisite, data_of, json_of, markdown_of, prerequisites
+from renderer.prerequisites import Prerequisite, markdown_of, prerequisites
 from renderer.render import render
 
 _KUSTOMIZATION = "kubernetes/kustomization.yaml.j2"
@@ -24,7 +24,7 @@ def beside(
     for server in servers:
         texts = dict(_texts(server, options))
         files += [_plain(f"{server.name}/{name}", text, f"server {server.name}") for name, text in texts.items()]
-    return [*files, *_kustomizations(servers, documents, names)]
+    return [*files, *_kustomizations(servers, documents, names)] if options.kustomization else files
 
 
 def _plain(path: str, text: str, subject: str) -> Rendered:
@@ -35,7 +35,6 @@ def _plain(path: str, text: str, subject: str) -> Rendered:
 def _texts(server: Server, options: Options) -> Iterator[tuple[str, str]]:
     found = prerequisites(server, options.network_policy_provider)
     yield "PREREQUISITES.md", markdown_of(server.name, options.namespace, found)
-    yield "prerequisites.json", json_of([data_of(server.name, options.namespace, found)])
     secrets = [one for one in found if one.kind == "Secret"]
     if secrets:
         values: dict[str, JSON] = {

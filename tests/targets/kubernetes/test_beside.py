@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from renderer.model import JSON
+from renderer.model import JSON, Options
 from renderer.pipeline import Output, read, render, tree
 from renderer.registry import TARGETS, target
 from renderer.write import write
@@ -28,10 +27,13 @@ SECRETS: dict[str, JSON] = {
 }
 
 
-def files(*documents: JSON) -> dict[str, str]:
+LISTED = OPTIONS._replace(kustomization=True)
+
+
+def files(*documents: JSON, options: Options = OPTIONS) -> dict[str, str]:
     specs = read_specs(*documents)
-    output = render(specs, target("kubernetes"), OPTIONS)
-    return {document.path: document.text for document in tree(specs, output, target("kubernetes"), OPTIONS)}
+    output = render(specs, target("kubernetes"), options)
+    return {document.path: document.text for document in tree(specs, output, target("kubernetes"), options)}
 
 
 def test_a_stream_has_none_of_it() -> None:
@@ -39,10 +41,9 @@ def test_a_stream_has_none_of_it() -> None:
     assert all(document.template for document in output.documents)
 
 
-def test_every_server_has_its_prerequisites_as_data_and_as_text() -> None:
+def test_every_server_has_its_prerequisites() -> None:
     found = files(spec("one", **SECRETS), spec("two"))
     for name in ("one", "two"):
-        assert json.loads(found[f"{name}/prerequisites.json"])["server"] == name
         assert f"What server {name} needs" in found[f"{name}/PREREQUISITES.md"]
 
 
@@ -67,8 +68,15 @@ def test_no_example_of_secrets_where_there_are_none() -> None:
         assert "demo/secret.yaml.example" not in found
 
 
+def test_what_looks_like_a_manifest_is_one() -> None:
+    """kubectl, Argo CD and Flux take these endings of a plain folder."""
+    output = render(read_specs(spec(**SECRETS)), target("kubernetes"), OPTIONS)
+    manifests = {document.path for document in output.documents if document.template}
+    assert {path for path in files(spec(**SECRETS)) if path.endswith((".yaml", ".yml", ".json"))} == manifests
+
+
 def test_kustomize_lists_what_is_rendered_in_order() -> None:
-    found = files(spec("one"), spec("two", sandbox={}))
+    found = files(spec("one"), spec("two", sandbox={}), options=LISTED)
     assert yaml.safe_load(found["kustomization.yaml"]) == {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
@@ -83,7 +91,7 @@ def test_kustomize_lists_what_is_rendered_in_order() -> None:
 
 def test_nothing_beside_nothing() -> None:
     empty = read_specs()
-    assert tree(empty, Output((), ()), target("kubernetes"), OPTIONS) == ()
+    assert tree(empty, Output((), ()), target("kubernetes"), LISTED) == ()
 
 
 @pytest.mark.parametrize("name", sorted(TARGETS))
@@ -96,8 +104,8 @@ def test_paths_are_distinct(name: str) -> None:
 
 def test_kustomize_builds_every_folder(tmp_path: Path) -> None:
     specs = read([str(EXAMPLES)])
-    output = render(specs, target("kubernetes"), OPTIONS)
-    write(tmp_path, {d.path: d.text for d in tree(specs, output, target("kubernetes"), OPTIONS)})
+    output = render(specs, target("kubernetes"), LISTED)
+    write(tmp_path, {d.path: d.text for d in tree(specs, output, target("kubernetes"), LISTED)})
     built = kustomize(tmp_path)
     assert sorted(built) == sorted((d.identity[0], d.identity[1]) for d in output.documents)
     assert kustomize(tmp_path / "panda")
