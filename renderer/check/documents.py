@@ -22,20 +22,9 @@ def parsed(document: Rendered) -> tuple[Any, list[Problem]]:
         return None, _problems(document, [(1, fault)])
     data = documents[0].data
     if not isinstance(data, dict):
-        kind = "a list" if isinstance(data, list) else "a single value"
-        message = f"the template made {kind} where an object is expected"
-        fault = Fault((), "output/documents", message, "begin with a key, such as 'apiVersion: v1'")
+        fault = Fault((), "output/not-a-mapping", f"expected a mapping, got {type_word(data)}")
         return None, _problems(document, [(1, fault)])
     return data, []
-
-
-def parsed_mapping(document: Rendered) -> tuple[Any, list[Problem]]:
-    """The same of what must be an object: a template of a user may make a list or a single value."""
-    data, problems = parsed(document)
-    if problems or isinstance(data, dict):
-        return data, problems
-    fault = Fault((), "output/not-a-mapping", f"expected a mapping, got {type_word(data)}")
-    return None, _problems(document, [(1, fault)])
 
 
 def located(document: Rendered, faults: Sequence[Fault]) -> list[Problem]:

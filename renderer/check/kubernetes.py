@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from renderer.check.api_rules import object_faults, set_faults
-from renderer.check.documents import located, parsed_mapping
+from renderer.check.documents import located, parsed
 from renderer.check.kubernetes_schema import schema_faults
 from renderer.check.pod_security import Level, violations
 from renderer.check.shape import pod_of
@@ -32,7 +32,7 @@ def check_documents(
     problems: list[Problem] = []
     readable: list[tuple[Rendered, Any]] = []
     for document in documents:
-        data, unreadable = parsed_mapping(document)
+        data, unreadable = parsed(document)
         problems += unreadable
         if not unreadable:
             readable.append((document, data))

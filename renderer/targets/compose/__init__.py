@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from renderer.check.compose import faults
-from renderer.check.documents import located, parsed_mapping
+from renderer.check.documents import located, parsed
 from renderer.errors import Problem
 from renderer.launch import launch
 from renderer.model import Options, Rendered, Server
@@ -92,7 +92,7 @@ class Compose:
         problems = []
         # Without a template: a file that stands beside a compose file.
         for document in (d for d in documents if d.template):
-            data, unreadable = parsed_mapping(document)
+            data, unreadable = parsed(document)
             problems += unreadable or [*located(document, faults(data)), *compose_findings(document, data)]
         return problems
 
