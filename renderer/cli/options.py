@@ -142,7 +142,7 @@ _TREE = {
     "--force": "overwrite files that were edited by hand or are not ours.",
     "--prune-data": "also remove stale files of volumes and namespaces.",
     "--prune-environments": "also remove the files of environments that are not in the input any more.",
-    "--kustomization": "also write kustomization.yaml files, for 'kubectl apply -k'; environments say so by their delivery.",
+    "--kustomization": "also write kustomization.yaml files, for 'kubectl apply -k', as the delivery kustomize does.",
     "--allow-empty": "a folder without specs is no mistake, and takes every server out of the tree.",
 }
 
