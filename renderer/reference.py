@@ -9,31 +9,21 @@ from typing import Any
 
 Node = Mapping[str, Any]
 
-_MADE_BY = (
-    "Every field of a spec, made from its schema by `mcpctl schema --format markdown`. `<…>` in a path stands for "
-    "a name of your own, `[]` for each item of a list. Unknown fields are refused."
-)
-#: The first words for another kind of document.
-_OF_A_SPEC, _OF_ANOTHER = (
-    "a spec, made from its schema by `mcpctl schema",
-    "an {0}, made from its schema by `mcpctl schema {1}",
-)
 #: Lower bound, upper bound and what they count, by JSON Schema's keywords.
 _BOUNDS = (
-    ("minimum", "maximum", ""),
-    ("minLength", "maxLength", "character"),
-    ("minItems", "maxItems", "item"),
-    ("minProperties", "maxProperties", "entry"),
+    ("minimum", "maximum", "", ""),
+    ("minLength", "maxLength", "character", "characters"),
+    ("minItems", "maxItems", "item", "items"),
+    ("minProperties", "maxProperties", "entry", "entries"),
 )
-_PLURALS = {"character": "characters", "item": "items", "entry": "entries"}
-_TYPES = {"string": "text", "boolean": "true or false", "object": "a mapping", "array": "a list", "null": "nothing"}
+_TYPES = {"boolean": "true or false", "object": "a mapping", "array": "a list"}
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
     """One field of the spec. ``form`` names the form of its mapping, where that has several.
 
-    ``conditions`` are what holds for it only beside a certain value of another field, as text.
+    ``conditions`` are what holds for it only with a certain value of another field, as text.
     """
 
     path: str
@@ -46,22 +36,22 @@ class Field:
 def markdown(schema: Node) -> str:
     """The reference as one Markdown document. The schema's definitions must not be recursive."""
     reference = _Reference(schema)
-    fields = list(reference.fields(schema, "", ""))
+    by_path: dict[str, list[Field]] = {}
+    for field in reference.fields(schema, "", ""):
+        by_path.setdefault(field.path, []).append(field)
+    title = schema["title"]
+    article, argument = ("an Environment", " environment") if title == "Environment" else ("a spec", "")
     parts = [
-        f"# {schema['title']}",
+        f"# {title}",
         _prose(schema["description"]),
-        _made_by(schema["title"]),
+        f"Every field of {article}, made from its schema by `mcpctl schema{argument} --format markdown`. `<…>` in a "
+        "path stands for a name of your own, `[]` for each item of a list. Unknown fields are refused.",
         "## At a glance",
-        reference.overview(fields),
+        reference.overview(by_path),
+        "## Fields",
+        *reference.sections(by_path),
     ]
-    parts += ["## Fields", *reference.sections(fields)]
     return "\n\n".join(parts) + "\n"
-
-
-def _made_by(title: str) -> str:
-    return (
-        _MADE_BY if title != "Environment" else _MADE_BY.replace(_OF_A_SPEC, _OF_ANOTHER.format(title, title.lower()))
-    )
 
 
 class _Reference:
@@ -72,43 +62,45 @@ class _Reference:
         """All fields below ``node``, in the schema's order, parents first."""
         node = self._resolved(node)
         for name, inner in node.get("properties", {}).items():
-            here = f"{path}.{name}" if path else name
+            field_path = f"{path}.{name}" if path else name
             required = name in node.get("required", ())
-            yield Field(here, form, self._resolved(inner), required, tuple(_conditions(node, name)))
-            yield from self.fields(inner, here, "")
+            yield Field(field_path, form, self._resolved(inner), required, tuple(_conditions(node, name)))
+            yield from self.fields(inner, field_path, "")
         if isinstance(node.get("additionalProperties"), dict):
-            yield from self.fields(node["additionalProperties"], f"{path}.<{_key(path)}>", "")
+            key = "path" if path.endswith("files") else "name"
+            yield from self.fields(node["additionalProperties"], f"{path}.<{key}>", "")
         if "items" in node:
             yield from self.fields(node["items"], f"{path}[]", "")
         for branch in node.get("oneOf", ()):
             yield from self.fields(branch, path, branch["title"])
 
-    def overview(self, fields: Sequence[Field]) -> str:
+    def overview(self, by_path: Mapping[str, Sequence[Field]]) -> str:
         """Field, type and default as a table: one row a path."""
         rows = ["| field | type | default |", "|---|---|---|"]
-        for path, group in _by_path(fields).items():
-            first = group[0]
+        for path, (first, *_) in by_path.items():
             default = _code(first.node["default"]) if "default" in first.node else ""
-            rows.append(f"| `{path}` | {self._sketch(first.node)} | {'*required*' if first.required else default} |")
+            rows.append(
+                f"| `{path}` | {self._short_type(first.node)} | {'*required*' if first.required else default} |"
+            )
         return "\n".join(rows)
 
-    def _sketch(self, node: Node) -> str:
+    def _short_type(self, node: Node) -> str:
         """The type in a word or two; choices in full."""
         node = self._resolved(node)
         if "const" in node or "enum" in node:
             return " ".join(_code(value) for value in node.get("enum", [node.get("const")]))
         if "oneOf" in node and "type" not in node:
-            return " or ".join(dict.fromkeys(self._sketch(branch) for branch in node["oneOf"]))
+            return " or ".join(dict.fromkeys(self._short_type(branch) for branch in node["oneOf"]))
         return _word(node).removeprefix("a ")
 
-    def sections(self, fields: Sequence[Field]) -> Iterator[str]:
+    def sections(self, by_path: Mapping[str, Sequence[Field]]) -> Iterator[str]:
         """A section for each path; one for each form where they differ."""
-        for path, group in _by_path(fields).items():
-            bodies = dict.fromkeys(self._body(field) for field in group)
+        for path, fields in by_path.items():
+            bodies = dict.fromkeys(self._body(field) for field in fields)
             if len(bodies) == 1:
                 yield f"### `{path}`\n\n{next(iter(bodies))}"
                 continue
-            for field in group:
+            for field in fields:
                 yield f"### `{path}` in {field.form}\n\n{self._body(field)}"
 
     def _body(self, field: Field) -> str:
@@ -128,7 +120,7 @@ class _Reference:
         if "enum" in node:
             return f"one of {', '.join(_code(value) for value in node['enum'])}"
         if "oneOf" in node:
-            return _either([branch["title"] for branch in node["oneOf"]])
+            return ", or ".join(dict.fromkeys(branch["title"] for branch in node["oneOf"]))
         if node.get("type") == "array":
             return f"a list; each item: {self._type(node['items'])}"
         if isinstance(node.get("additionalProperties"), dict):
@@ -136,97 +128,57 @@ class _Reference:
         return str(node.get("x-expected") or _word(node))
 
     def _bounds(self, node: Node) -> Iterator[str]:
-        for least, most, counted in _BOUNDS:
-            text = _range(node.get(least), node.get(most), counted)
-            if text:
-                unit = f" {node['x-unit']}" if "x-unit" in node else ""
-                yield f"bounds: {text}{unit}"
+        for lower, upper, singular, plural in _BOUNDS:
+            least, most = node.get(lower), node.get(upper)
+            if least is None and most is None:
+                continue
+            text = f"at most {most}" if least is None else f"at least {least}" if most is None else f"{least} to {most}"
+            counted = singular if (most or least) == 1 else plural
+            yield " ".join(filter(None, ["bounds:", text, counted, node.get("x-unit")]))
         if node.get("uniqueItems"):
             yield "bounds: no item twice"
         if "pattern" in node and "x-expected" not in node:
             yield f"pattern: `{node['pattern']}`"
-        yield from self._key_bounds(node)
-
-    def _key_bounds(self, node: Node) -> Iterator[str]:
-        """What the names in a mapping must look like, and which are taken."""
+        # What the names in a mapping must look like, and which are taken.
         names = self._resolved(node.get("propertyNames", {}))
-        for rule in (names, names.get("not", {})):
-            if "x-expected" in rule:
-                yield f"names: {rule['x-expected']}"
+        yield from (f"names: {rule['x-expected']}" for rule in (names, names.get("not", {})) if "x-expected" in rule)
 
     def _resolved(self, node: Node) -> Node:
-        """The node with what its reference says; what stands beside the reference wins."""
+        """The node with what its reference says; what the node says itself wins."""
         while "$ref" in node:
             definition: Node = self._definitions[node["$ref"].removeprefix("#/$defs/")]
             merged = {**definition, **{name: value for name, value in node.items() if name != "$ref"}}
-            if "propertyNames" in definition:  # the one word where both hold and both have something to tell
+            if "propertyNames" in definition:  # the one keyword of which both hold
                 merged["propertyNames"] = {**definition["propertyNames"], **merged["propertyNames"]}
             node = merged
         return node
 
 
 def _conditions(node: Node, name: str) -> Iterator[str]:
-    """What the schema says of a field beside one value of its neighbour: ``with registry npm: …``."""
+    """What the schema says of a field that depends on the value of another: ``with registry npm: …``."""
     for rule in node.get("allOf", ()):
-        given = [
-            (field, test["const"])
-            for field, test in rule.get("if", {}).get("properties", {}).items()
-            if "const" in test
-        ]
-        for field, value in given:
-            yield from _condition(rule["then"], name, f"with {field} {_code(value)}")
-            yield from _condition(rule.get("else", {}), name, f"with another {field}")
-
-
-def _condition(node: Node, name: str, when: str) -> Iterator[str]:
-    rule = node.get("properties", {}).get(name, {})
-    if "x-expected" in rule:
-        yield f"{when}: {rule['x-expected']}"
-    if "default" in rule:
-        yield f"{when}: default {_code(rule['default'])}"
-
-
-def _by_path(fields: Sequence[Field]) -> dict[str, list[Field]]:
-    groups: dict[str, list[Field]] = {}
-    for field in fields:
-        groups.setdefault(field.path, []).append(field)
-    return groups
+        for other, test in rule.get("if", {}).get("properties", {}).items():
+            if "const" not in test:
+                continue
+            cases = ((rule["then"], _code(test["const"])), (rule.get("else", {}), ""))
+            for branch, value in cases:
+                when = f"with {other} {value}" if value else f"with another {other}"
+                field = branch.get("properties", {}).get(name, {})
+                if "x-expected" in field:
+                    yield f"{when}: {field['x-expected']}"
+                if "default" in field:
+                    yield f"{when}: default {_code(field['default'])}"
 
 
 def _word(node: Node) -> str:
     """The type; a schema without one allows every value."""
-    kind = node.get("type", "any value")
-    return _TYPES.get(kind, str(kind))
+    kind = str(node.get("type", "any value"))
+    return _TYPES.get(kind, kind)
 
 
 def _prose(text: str) -> str:
     """Text of the schema, in which ``mcp-<name>`` and ``*.`` are meant literally."""
     return text.replace("<", "\\<").replace("*", "\\*")
-
-
-def _key(path: str) -> str:
-    """What a key of the mapping is: files are named by their path, everything else by a name."""
-    return "path" if path.endswith("files") else "name"
-
-
-def _range(least: int | None, most: int | None, counted: str) -> str:
-    """``1 to 65535``, ``at most 64 items``; empty where there is no bound."""
-    if least is None and most is None:
-        return ""
-    if least is None:
-        return f"at most {_number(most or 0, counted)}"
-    if most is None:
-        return f"at least {_number(least, counted)}"
-    return f"{least} to {_number(most, counted)}"
-
-
-def _number(count: int, counted: str) -> str:
-    word = counted if count == 1 else _PLURALS.get(counted, counted)
-    return f"{count} {word}".rstrip()
-
-
-def _either(forms: Sequence[str]) -> str:
-    return ", or ".join(dict.fromkeys(forms))
 
 
 def _code(value: object) -> str:

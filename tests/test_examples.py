@@ -29,7 +29,7 @@ def servers(*names: str) -> tuple[Server, ...]:
 
 # ---------------------------------------------------------------------------------------------
 # What the schema declares, and what a document uses of it, as paths: spec.env.*.secret, spec.args[].
-# A form of a choice (oneOf) counts as a path of its own: "spec.env.* as text".
+# A form of a choice (oneOf) counts as a path of its own: "spec.env.* as a string".
 
 
 def declared(schema: Mapping[str, Any], path: str = "") -> Iterator[str]:
@@ -112,7 +112,7 @@ def test_the_guard_sees_fields_choices_and_members() -> None:
         "metadata.name",
         "spec as image",
         "spec as package",
-        "spec.env.* as text",
+        "spec.env.* as a string",
         "spec.env.*.secret",
         "spec.storage[].accessModes",
         "spec.network.egress.cidrs[].except",
@@ -128,7 +128,7 @@ def test_the_guard_sees_fields_choices_and_members() -> None:
         "spec as image",
         "spec.image",
         "spec.env",
-        "spec.env.* as text",
+        "spec.env.* as a string",
     }
 
 

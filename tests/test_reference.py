@@ -120,7 +120,7 @@ def section(heading: str) -> list[str]:
             "`code`",
             [
                 "A code.",
-                "- type: text",
+                "- type: string",
                 "- pattern: `^[a-z]$`",
                 "- with color `red`: one letter",
                 "- with another color: default `z`",
@@ -131,7 +131,7 @@ def section(heading: str) -> list[str]:
             "`words`",
             [
                 "Words.",
-                "- type: a list; each item: text",
+                "- type: a list; each item: string",
                 "- bounds: at most 1 item",
                 "- bounds: no item twice",
                 '- default: `["a"]`',
@@ -147,12 +147,12 @@ def section(heading: str) -> list[str]:
             ],
         ),
         ("`files`", ["By path.", "- type: a mapping; each value: a mapping with 'text', or a mapping with 'from'"]),
-        ("`files.<path>.text`", ["Text.", "- type: text", "- required", '- default: `""`']),
-        ("`files.<path>.mode`", ["Mode.", "- type: text"]),
-        ("`files.<path>.key` in a mapping with 'text'", ["Key here.", "- type: text"]),
-        ("`files.<path>.key` in a mapping with 'from'", ["Key there.", "- type: text"]),
+        ("`files.<path>.text`", ["Text.", "- type: string", "- required", '- default: `""`']),
+        ("`files.<path>.mode`", ["Mode.", "- type: string"]),
+        ("`files.<path>.key` in a mapping with 'text'", ["Key here.", "- type: string"]),
+        ("`files.<path>.key` in a mapping with 'from'", ["Key there.", "- type: string"]),
         ("`place`", ["Where.", "- type: text, or a mapping with 'at'"]),
-        ("`place.at`", ["At.", "- type: text"]),
+        ("`place.at`", ["At.", "- type: string"]),
     ],
 )
 def test_section(heading: str, expected: list[str]) -> None:
@@ -164,9 +164,9 @@ def test_title_and_overview() -> None:
     assert lines[0] == "# Thing"
     assert "A thing called thing-\\<name>." in lines
     for row in (
-        "| `name` | text | *required* |",
+        "| `name` | string | *required* |",
         "| `color` | `red` `blue` | `red` |",
-        "| `place` | text or mapping |  |",
+        "| `place` | string or mapping |  |",
     ):
         assert row in lines
 

@@ -1,4 +1,4 @@
-"""Errors of the schema evaluator, told as Faults: one row of a table for every keyword."""
+"""The errors of a schema in plain words, as Faults: one row of a table for every keyword."""
 
 from __future__ import annotations
 
@@ -9,39 +9,27 @@ from typing import Any
 from jsonschema_rs import ValidationError
 
 from renderer.errors import DocumentPath, Fault
-from renderer.schemas.branches import nearest_branch, only_missing, required_of, wanted, wrong_discriminator
-from renderer.schemas.sites import Atlas, Node, Site
-from renderer.schemas.wording import either, every, excerpt, suggestion, type_word, type_words
+from renderer.schemas.subschemas import Finder, Node, Subschemas
+from renderer.schemas.wording import did_you_mean, either, every, excerpt, suggestion, type_word, type_words
 
 #: More allowed values than this are not listed.
 _LISTED_VALUES = 12
 
-_FORMATS = {
-    "date-time": "a date and time such as 2026-01-31T12:00:00Z",
-    "date": "a date such as 2026-01-31",
-    "uri": "an absolute URI such as https://example.com/",
-    "email": "an e-mail address",
-    "hostname": "a host name",
-    "ipv4": "an IPv4 address",
-    "ipv6": "an IPv6 address",
-    "regex": "a regular expression",
-    "uuid": "a UUID",
-}
-
+#: The words for each bound, and what it counts.
 _BOUNDS = {
-    "minimum": "at least",
-    "maximum": "at most",
-    "exclusiveMinimum": "more than",
-    "exclusiveMaximum": "less than",
-    "minLength": "at least",
-    "maxLength": "at most",
-    "minItems": "at least",
-    "maxItems": "at most",
-    "minProperties": "at least",
-    "maxProperties": "at most",
+    "minimum": ("at least", ""),
+    "maximum": ("at most", ""),
+    "exclusiveMinimum": ("more than", ""),
+    "exclusiveMaximum": ("less than", ""),
+    "minLength": ("at least", "character"),
+    "maxLength": ("at most", "character"),
+    "minItems": ("at least", "item"),
+    "maxItems": ("at most", "item"),
+    "minProperties": ("at least", "field"),
+    "maxProperties": ("at most", "field"),
 }
 
-_COUNTED = {"Length": "character", "Items": "item", "Properties": "field"}
+Branch = list[ValidationError]
 
 
 def sort_key(path: DocumentPath) -> tuple[tuple[bool, int, str], ...]:
@@ -51,10 +39,10 @@ def sort_key(path: DocumentPath) -> tuple[tuple[bool, int, str], ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """One error with what the schema says about its place."""
+    """One error with what the schema says about its value. ``quiet``: the value must not be quoted."""
 
     error: ValidationError
-    site: Site
+    schemas: Subschemas
     path: DocumentPath
     quiet: bool
 
@@ -67,229 +55,274 @@ class _Case:
     def value(self) -> Any:
         return self.error.instance
 
+    @property
+    def expected(self) -> str | None:
+        """What the schema itself says it expects, in words."""
+        text: str | None = self.schemas.annotation("x-expected")
+        return text
+
     def got(self) -> str:
-        """``, got integer 8080``; without the value where it must not be shown."""
+        """``, got integer 8080``; without the value where it must not be quoted."""
         value = self.value
         if self.quiet or value is None or isinstance(value, dict | list):
             return f", got {type_word(value)}"
-        shown = excerpt(value)
-        return f", got {shown}" if isinstance(value, bool) else f", got {type_word(value)} {shown}"
+        return f", got {excerpt(value)}" if isinstance(value, bool) else f", got {type_word(value)} {excerpt(value)}"
 
 
-class Teller:
+class Messages:
     """Turns the errors of one schema into Faults with the rule ids ``<prefix>/<rule>``."""
 
-    def __init__(self, document: Node, resources: Mapping[str, Node], prefix: str, show_values: bool = True) -> None:
-        self.atlas = Atlas(document, resources)
+    def __init__(self, document: Node, resources: Mapping[str, Node], prefix: str, show_values: bool) -> None:
+        self.finder = Finder(document, resources)
         self.prefix = prefix
         self.show_values = show_values
 
-    def tell(self, errors: Iterable[ValidationError]) -> list[Fault]:
+    def faults(self, errors: Iterable[ValidationError]) -> list[Fault]:
         """All Faults, each once, sorted by path."""
-        found = {(f.path, f.message): f for error in errors for f in self._faults(error)}
-        return sorted(found.values(), key=lambda f: (sort_key(f.path), f.rule, f.message))
+        unique = {(f.path, f.message): f for error in errors for f in self._of(self._case(error))}
+        return sorted(unique.values(), key=lambda f: (sort_key(f.path), f.rule, f.message))
 
     def _case(self, error: ValidationError) -> _Case:
-        site = self.atlas.site(error.evaluation_path)
-        quiet = site.secret or not self.show_values
-        return _Case(error, site, tuple(error.instance_path), quiet)
+        schemas = self.finder.subschemas(error.evaluation_path)
+        return _Case(error, schemas, tuple(error.instance_path), schemas.secret or not self.show_values)
 
-    def _faults(self, error: ValidationError) -> Iterator[Fault]:
-        case = self._case(error)
-        return _TELLERS.get(error.kind.name, Teller._other)(self, case)
+    def _of(self, case: _Case) -> Iterator[Fault]:
+        return _MESSAGES.get(case.kind.name, Messages._other)(self, case)
 
-    def _fault(self, case: _Case, rule: str, message: str, hint: str = "") -> Fault:
-        return Fault(case.path, f"{self.prefix}/{rule}", message, hint)
+    def _fault(self, case: _Case, rule: str, message: str, hint: str = "", *, at_key: bool = False) -> Fault:
+        return Fault(case.path, f"{self.prefix}/{rule}", message, hint, at_key=at_key)
 
     def _unknown_fields(self, case: _Case) -> Iterator[Fault]:
-        known = [n for n in self.atlas.properties(case.site) if n not in case.value]
+        known = [name for name in self.finder.properties(case.schemas) if name not in case.value]
         # Words that other tools use for the same: what to write here instead, in the schema's own words.
-        instead: Mapping[str, str] = case.site.annotation("x-instead") or {}
+        instead = {name.lower(): hint for name, hint in (case.schemas.annotation("x-instead") or {}).items()}
         for name in case.kind.unexpected:
             hint = instead.get(name.lower(), "")
             message = "unknown field" + ("" if hint else suggestion(name, known))
             yield Fault((*case.path, name), f"{self.prefix}/unknown-field", message, hint, at_key=True)
 
     def _missing_field(self, case: _Case) -> Iterator[Fault]:
-        name, given = case.kind.property, case.value
-        needs = case.site.node.get(str(case.error.evaluation_path[-1]))
-        triggers = [t for t in needs if t in given and name in needs[t]] if isinstance(needs, dict) else []
-        because = f", which {every([excerpt(t) for t in triggers])} cannot do without" if triggers else ""
-        message = f"missing field {excerpt(name)}{because}"
-        yield Fault(case.path, f"{self.prefix}/missing-field", message, at_key=True)
+        name, needs = case.kind.property, case.schemas.innermost.get(str(case.error.evaluation_path[-1]))
+        triggers = [t for t in needs if t in case.value and name in needs[t]] if isinstance(needs, dict) else []
+        verb = "requires" if len(triggers) == 1 else "require"
+        because = f", which {every([excerpt(t) for t in triggers])} {verb}" if triggers else ""
+        yield self._fault(case, "missing-field", f"missing field {excerpt(name)}{because}", at_key=True)
 
     def _type(self, case: _Case) -> Iterator[Fault]:
-        types, value = case.kind.types, case.value
-        if value is None:
+        types = case.kind.types
+        if case.value is None:
             yield self._null(case, type_words(types))
             return
-        expected = case.site.annotation("x-expected") if "string" not in types else None
-        message = f"expected {expected or type_words(types)}{case.got()}"
-        yield self._fault(case, "type", message, _type_hint(types, value, case.quiet))
+        expected = (case.expected if "string" not in types else None) or type_words(types)
+        yield self._fault(case, "type", f"expected {expected}{case.got()}", _type_hint(types, case.value, case.quiet))
 
     def _null(self, case: _Case, expected: str) -> Fault:
-        message = f"expected {expected}, got nothing (null)"
-        return self._fault(case, "null", message, "give it a value or leave the field out")
+        return self._fault(case, "null", f"expected {expected}, got null", "add a value or remove the field")
 
     def _enum(self, case: _Case, choice: Sequence[Any] = ()) -> Iterator[Fault]:
-        kind = case.kind
+        kind, value = case.kind, case.value
         options = choice or (kind.options if kind.name == "enum" else [kind.expected_value])
         listed = [excerpt(o) for o in options[:_LISTED_VALUES] if o is not None]
-        more = " or one of the others" if len(options) > _LISTED_VALUES else ""
-        value = case.value
-        tell = isinstance(value, str) and not case.quiet and len(options) > 1
-        near = suggestion(value, options) if tell else ""
-        yield self._fault(case, "enum" if choice else kind.name, f"expected {either(listed)}{more}{case.got()}{near}")
+        more = f" or {len(options) - _LISTED_VALUES} other values" if len(options) > _LISTED_VALUES else ""
+        words = f"{', '.join(listed)}{more}" if more else either(listed)
+        near = suggestion(value, options) if isinstance(value, str) and not case.quiet and len(options) > 1 else ""
+        yield self._fault(case, "enum" if choice else kind.name, f"expected {words}{case.got()}{near}")
 
-    def _text_form(self, case: _Case) -> Iterator[Fault]:
-        kind, site = case.kind, case.site
-        by_pattern = kind.name == "pattern"
-        form = f"text that matches {kind.pattern}" if by_pattern else _FORMATS.get(kind.format, kind.format)
-        yield self._fault(case, kind.name, f"expected {site.annotation('x-expected') or form}{case.got()}")
+    def _pattern(self, case: _Case) -> Iterator[Fault]:
+        expected = case.expected or f"a string that matches {case.kind.pattern}"
+        yield self._fault(case, "pattern", f"expected {expected}{case.got()}")
 
     def _bound(self, case: _Case) -> Iterator[Fault]:
-        kind, value = case.kind, case.value
-        limit = kind.limit
-        counted = next((word for end, word in _COUNTED.items() if kind.name.endswith(end)), "")
-        if counted and limit == 1 and kind.name.startswith("min"):
+        name, limit = case.kind.name, case.kind.limit
+        words, counted = _BOUNDS[name]
+        if counted and limit == 1 and name.startswith("min"):
             message = "must not be empty"
         elif counted:
-            message = f"must have {_BOUNDS[kind.name]} {_number(limit, counted)}, has {len(value)}"
+            message = f"must have {words} {limit} {counted}{'' if limit == 1 else 's'}, has {len(case.value)}"
         else:
-            unit = case.site.annotation("x-unit")
-            message = f"must be {_BOUNDS[kind.name]} {limit}{f' {unit}' if unit else ''}{case.got()}"
-        yield self._fault(case, _kebab(kind.name), message)
-
-    def _multiple(self, case: _Case) -> Iterator[Fault]:
-        factor = case.kind.multiple_of
-        yield self._fault(case, "multiple-of", f"must be a multiple of {factor}{case.got()}")
+            unit = case.schemas.annotation("x-unit") or ""
+            unit = f" {unit.removesuffix('s') if limit == 1 else unit}" if unit else ""
+            message = f"must be {words} {limit}{unit}{case.got()}"
+        yield self._fault(case, _kebab(name), message)
 
     def _repeated(self, case: _Case) -> Iterator[Fault]:
         items = case.value
         first, again = next((i, j) for j in range(len(items)) for i in range(j) if items[i] == items[j])
         message = f"repeats item {first + 1} of the list"
-        yield Fault((*case.path, again), f"{self.prefix}/unique-items", message, "remove one of the two")
+        yield Fault((*case.path, again), f"{self.prefix}/unique-items", message, "remove one of them")
 
     def _not(self, case: _Case) -> Iterator[Fault]:
-        names = required_of(case.kind.schema)
-        # What is wanted instead stands in the refused schema itself, or beside it.
-        refused = case.kind.schema
-        own = refused.get("x-expected") if isinstance(refused, dict) else None
-        expected = own or case.site.annotation("x-expected")
-        if expected:
+        names = [excerpt(name) for name in _only_required(case.kind.schema)]
+        # What is expected instead stands in the refused schema itself, or beside it.
+        refused = case.kind.schema if isinstance(case.kind.schema, dict) else {}
+        if expected := refused.get("x-expected") or case.expected:
             message = f"expected {expected}"
         elif names:
-            quoted = every([excerpt(n) for n in names])
-            message = f"field {quoted} is not allowed here" if len(names) == 1 else f"{quoted} exclude each other"
+            message = (
+                f"field {names[0]} is not allowed here" if len(names) == 1 else f"{every(names)} cannot be combined"
+            )
         else:
             message = "this value is not allowed here"
         yield self._fault(case, "not", message)
 
     def _field_name(self, case: _Case) -> Iterator[Fault]:
         inner: ValidationError = case.kind.error
-        name = str(inner.instance)
-        at_name = _Case(inner, case.site, (*case.path, name), quiet=False)
-        for fault in _TELLERS.get(inner.kind.name, Teller._other)(self, at_name):
-            message = f"bad field name: {fault.message}"
-            yield Fault(fault.path, f"{self.prefix}/field-name", message, at_key=True)
-
-    def _contains(self, case: _Case) -> Iterator[Fault]:
-        expected = case.site.annotation("x-expected") or "another item"
-        yield self._fault(case, "contains", f"the list lacks {expected}")
+        at_name = _Case(inner, case.schemas, (*case.path, str(inner.instance)), quiet=False)
+        for fault in self._of(at_name):
+            yield self._fault(at_name, "field-name", f"bad field name: {fault.message}", at_key=True)
 
     def _forbidden(self, case: _Case) -> Iterator[Fault]:
-        yield Fault(case.path, f"{self.prefix}/unknown-field", "is not allowed here", at_key=True)
+        yield self._fault(case, "unknown-field", "is not allowed here", at_key=True)
+
+    def _other(self, case: _Case) -> Iterator[Fault]:
+        name = case.kind.name
+        yield self._fault(case, _kebab(name), f"expected {case.expected or f'what the schema asks for by {name!r}'}")
 
     def _choice(self, case: _Case) -> Iterator[Fault]:
-        """No branch of a choice fits: tell what is wrong with the one that was most likely meant."""
-        context: list[list[ValidationError]] = case.kind.context
-        missing = only_missing(context)
-        if missing:
-            message = f"missing one of the fields {either([excerpt(n) for n in missing])}"
-            yield Fault(case.path, f"{self.prefix}/missing-field", message, at_key=True)
-        elif (found := wrong_discriminator(context)) is not None:
-            yield from self._enum(self._case(found[0]), found[1])
-        elif (branch := nearest_branch(context, self.atlas)) is not None:
+        """No branch of a choice fits: what is wrong with the one that was most likely meant."""
+        branches: list[Branch] = case.kind.context
+        if missing := _only_missing(branches):
+            message = f"missing one of the fields {either([excerpt(name) for name in missing])}"
+            yield self._fault(case, "missing-field", message, at_key=True)
+        elif discriminator := _wrong_discriminator(branches):
+            yield from self._enum(self._case(discriminator[0]), discriminator[1])
+        elif branch := self._nearest(branches):
             for error in branch:
-                yield from self._faults(error)
+                yield from self._of(self._case(error))
         else:
             yield self._no_branch(case)
 
-    def _no_branch(self, case: _Case) -> Fault:
-        branches = case.site.node.get(case.kind.name, ())
-        sites = [self.atlas.site([*case.error.evaluation_path, i]) for i in range(len(branches))]
-        forms = dict.fromkeys(word for s in sites if (word := wanted(self.atlas, s.node, s.base)))
-        expected = ", or ".join(forms) if any(" " in form for form in forms) else either(list(forms))
-        if case.value is None:
-            return self._null(case, expected)
-        shy = _Case(case.error, case.site, case.path, case.quiet or any(s.secret for s in sites))
-        types = [t for branch in case.kind.context for e in branch for t in getattr(e.kind, "types", ())]
-        hint = _type_hint(types, case.value, shy.quiet)
-        return self._fault(shy, "type", f"expected {expected}{shy.got()}", hint)
-
-    def _several(self, case: _Case) -> Iterator[Fault]:
-        """More than one branch of a ``oneOf`` fits."""
-        branches = case.site.node.get("oneOf", ())
-        fitting = [b for b, e in zip(branches, case.kind.context, strict=False) if not e]
-        names = [name for branch in fitting for name in required_of(branch)]
-        expected = case.site.annotation("x-expected")
-        if expected:
-            message = f"expected {expected}"
-        elif len(names) == len(fitting):
-            message = f"only one of the fields {every([excerpt(n) for n in names])} may be given"
+    def _one_of(self, case: _Case) -> Iterator[Fault]:
+        if all(case.kind.context):
+            yield from self._choice(case)
+            return
+        # More than one branch fits.
+        branches = zip(case.schemas.innermost.get("oneOf", ()), case.kind.context, strict=False)
+        required = [_only_required(branch) for branch, errors in branches if not errors]
+        if case.expected:
+            message = f"expected {case.expected}"
+        elif all(required):
+            names = every([excerpt(name) for names in required for name in names])
+            message = f"{names} cannot be combined; keep one of them"
         else:
-            message = "fits more than one of the allowed forms; only one may be given"
+            message = "matches more than one of the allowed forms; keep one of them"
         yield self._fault(case, "one-of", message)
 
-    def _one_of(self, case: _Case) -> Iterator[Fault]:
-        return self._choice(case) if all(case.kind.context) else self._several(case)
+    def _nearest(self, branches: Sequence[Branch]) -> Branch | None:
+        """The errors of the branch that needs the least change; None when the value has the type of no branch.
 
-    def _other(self, case: _Case) -> Iterator[Fault]:
-        expected = case.site.annotation("x-expected") or f"what '{case.kind.name}' of the schema asks for"
-        yield self._fault(case, _kebab(case.kind.name), f"expected {expected}")
+        A wrong discriminator (``type: {const: …}``) weighs most, then the faults, then how early they come.
+        """
+        depth = min((len(e.instance_path) for branch in branches for e in branch), default=0)
+
+        def cost(branch: Branch) -> tuple[int, float, int]:
+            # All branches may have their faults in fields only: then the depth is that of the fields already.
+            at_field = [e for e in branch if len(e.instance_path) <= depth + 1]
+            discriminators = sum(e.kind.name in ("const", "enum") for e in at_field)
+            deepest = max((len(e.instance_path) for e in branch), default=0)
+            return discriminators, sum(self._weight(e) for e in branch), -deepest
+
+        def fits(branch: Branch) -> bool:
+            return not any(e.kind.name == "type" and len(e.instance_path) == depth for e in branch)
+
+        return min(filter(fits, branches), key=cost, default=None)
+
+    def _weight(self, error: ValidationError) -> float:
+        """An unknown field counts half when the branch knows one of nearly that name."""
+        if error.kind.name not in ("additionalProperties", "unevaluatedProperties"):
+            return 1.0
+        known = self.finder.properties(self.finder.subschemas(error.evaluation_path))
+        unexpected: list[str] = getattr(error.kind, "unexpected", [])
+        return sum(0.5 if did_you_mean(name, known) else 1.0 for name in unexpected)
+
+    def _no_branch(self, case: _Case) -> Fault:
+        number = len(case.schemas.innermost.get(case.kind.name, ()))
+        schemas = [self.finder.subschemas([*case.error.evaluation_path, i]) for i in range(number)]
+        words = list(dict.fromkeys(word for s in schemas if (word := self._branch_words(s))))
+        expected = ", or ".join(words) if any(" " in word for word in words) else either(words)
+        if case.value is None:
+            return self._null(case, expected)
+        quiet = case.quiet or any(s.secret for s in schemas)
+        types = [t for branch in case.kind.context for e in branch for t in getattr(e.kind, "types", ())]
+        got = _Case(case.error, case.schemas, case.path, quiet).got()
+        return self._fault(case, "type", f"expected {expected}{got}", _type_hint(types, case.value, quiet))
+
+    def _branch_words(self, branch: Subschemas) -> str:
+        """Its title, else its values, else its type and what it requires (``a mapping with 'a' and 'b'``)."""
+        nodes = list(self.finder.unfolded(branch.innermost, branch.base))
+
+        def first(keyword: str) -> Any:
+            return next((node[keyword] for node in nodes if keyword in node), None)
+
+        if (title := first("title")) is not None:
+            return str(title)
+        if values := first("enum") or [node["const"] for node in nodes if "const" in node]:
+            return either([excerpt(value) for value in values if value is not None])
+        types = first("type") or []
+        words = type_words([types] if isinstance(types, str) else types) if types else ""
+        required = [excerpt(name) for name in first("required") or ()]
+        return f"{words} with {every(required)}" if required and words == "a mapping" else words
 
 
-_TELLERS: dict[str, Callable[[Teller, _Case], Iterator[Fault]]] = {
-    "additionalProperties": Teller._unknown_fields,
-    "unevaluatedProperties": Teller._unknown_fields,
-    "required": Teller._missing_field,
-    "type": Teller._type,
-    "enum": Teller._enum,
-    "const": Teller._enum,
-    "pattern": Teller._text_form,
-    "format": Teller._text_form,
-    "multipleOf": Teller._multiple,
-    "uniqueItems": Teller._repeated,
-    "contains": Teller._contains,
-    "not": Teller._not,
-    "propertyNames": Teller._field_name,
-    "falseSchema": Teller._forbidden,
-    "anyOf": Teller._choice,
-    "oneOf": Teller._one_of,
-    **dict.fromkeys(_BOUNDS, Teller._bound),
+_MESSAGES: dict[str, Callable[[Messages, _Case], Iterator[Fault]]] = {
+    "additionalProperties": Messages._unknown_fields,
+    "unevaluatedProperties": Messages._unknown_fields,
+    "required": Messages._missing_field,
+    "type": Messages._type,
+    "enum": Messages._enum,
+    "const": Messages._enum,
+    "pattern": Messages._pattern,
+    "uniqueItems": Messages._repeated,
+    "not": Messages._not,
+    "propertyNames": Messages._field_name,
+    "falseSchema": Messages._forbidden,
+    "anyOf": Messages._choice,
+    "oneOf": Messages._one_of,
+    **dict.fromkeys(_BOUNDS, Messages._bound),
 }
+
+
+def _only_required(schema: object) -> list[str]:
+    """The fields that a schema requires, when requiring them is all it does; otherwise none."""
+    if isinstance(schema, dict) and set(schema) <= {"required", "type", "title", "description"}:
+        return [str(name) for name in schema.get("required", ())]
+    return []
+
+
+def _only_missing(branches: Sequence[Branch]) -> list[str]:
+    """The field that each branch lacks, when every branch lacks one field and has no other fault."""
+    if not all(len(branch) == 1 and branch[0].kind.name == "required" for branch in branches):
+        return []
+    if len({tuple(branch[0].instance_path) for branch in branches}) > 1:
+        return []
+    names = dict.fromkeys(branch[0].kind.property for branch in branches)  # type: ignore[attr-defined]
+    return list(names) if len(names) == len(branches) else []
+
+
+def _wrong_discriminator(branches: Sequence[Branch]) -> tuple[ValidationError, list[Any]] | None:
+    """Where one field tells the branches apart and holds the word of none: its error, and the words of all."""
+    constants = [[e for e in branch if e.kind.name == "const"] for branch in branches]
+    if not all(constants) or len({tuple(errors[0].instance_path) for errors in constants}) > 1:
+        return None
+    return constants[0][0], [errors[0].kind.expected_value for errors in constants]  # type: ignore[attr-defined]
 
 
 def _type_hint(types: list[str], value: Any, quiet: bool) -> str:
     """What to write instead, where a change of notation is all it takes."""
-    shown = excerpt(value).strip("'")
     if "string" in types and isinstance(value, bool | int | float):
-        return "write it in quotes" if quiet else f'write "{shown}" in quotes'
-    if isinstance(value, str) and _reads_as(types, value):
-        return "write it without quotes" if quiet else f"write {shown} without quotes"
+        return "write it in quotes" if quiet else f'write "{excerpt(value)}" in quotes'
+    if isinstance(value, str) and (number := _without_quotes(types, value)):
+        return "write it without quotes" if quiet else f"write {excerpt(number)[1:-1]}"
     if "array" in types and not isinstance(value, dict):
-        return "write a list, each item on a line of its own after '- '"
+        return "write a list, each item on its own line after '- '"
     return ""
 
 
-def _reads_as(types: list[str], text: str) -> bool:
-    if "integer" in types or "number" in types:
-        return text.isascii() and text.isdecimal()
-    return "boolean" in types and text in ("true", "false")
-
-
-def _number(count: int, word: str) -> str:
-    return f"{count} {word}{'' if count == 1 else 's'}"
+def _without_quotes(types: list[str], text: str) -> str:
+    """How a text is written that means a number or true and false; empty where it means neither."""
+    if {"integer", "number"} & set(types) and text.isascii() and text.isdecimal():
+        return text.lstrip("0") or "0"
+    return text if "boolean" in types and text in ("true", "false") else ""
 
 
 def _kebab(name: str) -> str:

@@ -11,7 +11,7 @@ from renderer.errors import excerpt as printable
 EXCERPT_LENGTH = 40
 
 _TYPE_WORDS = {
-    "string": "text",
+    "string": "a string",
     "integer": "an integer",
     "number": "a number",
     "boolean": "true or false",
@@ -43,7 +43,7 @@ def type_word(value: object) -> str:
         case float():
             return "number"
         case str():
-            return "text"
+            return "string"
         case dict():
             return "a mapping"
         case _:
@@ -75,9 +75,12 @@ def did_you_mean(word: str, candidates: Iterable[Any]) -> str | None:
     """The candidate that somebody who wrote ``word`` most likely meant, if any is near enough."""
     import difflib  # only a message about a mistake needs it
 
+    folded = word.lower()[:80]
     by_folded = {c.lower(): c for c in candidates if isinstance(c, str) and c != word}
-    near = difflib.get_close_matches(word.lower()[:80], by_folded, n=1, cutoff=0.66)
-    return by_folded[near[0]] if near else None
+    near = difflib.get_close_matches(folded, by_folded, n=1, cutoff=0.66)
+    if not near:  # a word of a longer name: http of streamable-http
+        near = [candidate for candidate in by_folded if folded in candidate.split("-")]
+    return by_folded[near[0]] if len(near) == 1 else None
 
 
 def suggestion(word: str, candidates: Iterable[Any]) -> str:

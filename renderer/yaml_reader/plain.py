@@ -142,7 +142,9 @@ def _reading_of_number(text: str, shown: bool) -> tuple[str, str]:
     if not math.isfinite(number):
         return "some read an infinite number, kubectl reads text", ""
     written = str(int(number)) if number == int(number) and abs(number) < 10**15 else repr(number)
-    instead = written if verdict(written) is not DOUBTFUL else ""
+    # After a leading zero the decimal number is meant, whatever is read.
+    meant = (text.lstrip("0") or "0") if text.isdecimal() else written
+    instead = meant if verdict(meant) is not DOUBTFUL else ""
     return (f"kubectl reads the number {written}" if shown else "kubectl reads a number"), instead
 
 

@@ -95,7 +95,7 @@ def test_a_fault_has_its_line_and_a_suggestion(tmp_path: Path) -> None:
         "mcpctl.yaml:2:3: orchestrator.typ: unknown field; did you mean 'type'?; ",
         "mcpctl.yaml:4:11: orchestrator.docker.port: must be at most 65535, got integer 99999; ",
         "mcpctl.yaml:5:11: orchestrator.docker.host: expected a host name or an IP address, without a scheme and "
-        "without a port, got text 'tcp://a'; ",
+        "without a port, got string 'tcp://a'; ",
     ]
 
 
