@@ -1,22 +1,23 @@
-"""The run on one page: the stages in order, values from one to the next, and nothing else."""
+"""The run on one page: the stages in order, values from one to the next, and nothing else.
+
+load -> environment -> validate -> resolve -> judge, for each environment; then build -> check -> judge -> deliver.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import BinaryIO, NamedTuple
 
-from renderer.errors import Problem, errors_in
+from renderer.environment import Environment, is_environment, make_environments, merge, name_of, unmet_images
+from renderer.errors import Fault, Problem, errors_in
 from renderer.load import load
-from renderer.model import Options, Rendered, Server, Source
+from renderer.model import WITH, Options, Rendered, Server, Source
 from renderer.parallel import build_and_check
 from renderer.policy import Levels, judge_documents, judge_specs
 from renderer.render import TemplateFault
 from renderer.resolve import resolve
 from renderer.target import Target
 from renderer.validate import across_servers, validate_rules, validate_source
-
-if TYPE_CHECKING:
-    from renderer.environment import Environment
 
 #: No rule is turned on or off.
 _AS_THEY_ARE: Levels = {}
@@ -37,6 +38,7 @@ class Output(NamedTuple):
     problems: tuple[Problem, ...]
     #: What brings the documents into a cluster: files of a tree alone.
     delivery: tuple[Rendered, ...] = ()
+    environment: str = ""
 
 
 class Inputs(NamedTuple):
@@ -66,7 +68,7 @@ class Run(NamedTuple):
 def read(paths: Sequence[str], stdin: BinaryIO | None = None, levels: Levels = _AS_THEY_ARE) -> Specs:
     """Load, validate, resolve. Faults of one document do not hide those of another.
 
-    Environments are checked too, and not applied: that is ``run_for``.
+    Environments are checked too, and not applied: that is ``runs_for``.
     """
     return plain(read_inputs(paths, stdin), levels)
 
@@ -78,10 +80,6 @@ def read_inputs(paths: Sequence[str], stdin: BinaryIO | None = None) -> Inputs:
 
 def inputs_of(sources: Sequence[Source], problems: Sequence[Problem] = ()) -> Inputs:
     """The same of documents that were loaded."""
-    if all(source.data.get("kind") == "McpServer" for source in sources):
-        return Inputs(tuple(sources), (), tuple(problems))
-    from renderer.environment import is_environment, make_environments  # few runs have any
-
     environments, faults = make_environments([source for source in sources if is_environment(source)])
     servers = tuple(source for source in sources if not is_environment(source))
     return Inputs(servers, tuple(environments), (*problems, *faults))
@@ -89,32 +87,51 @@ def inputs_of(sources: Sequence[Source], problems: Sequence[Problem] = ()) -> In
 
 def plain(inputs: Inputs, levels: Levels = _AS_THEY_ARE) -> Specs:
     """The servers as their specs have them, without any environment."""
-    problems = list(inputs.problems)
-    servers: list[Server] = []
-    for source in inputs.sources:
-        faults = validate_source(source)
-        problems += faults
-        if not errors_in(faults):
-            servers.append(resolve(source))
-            problems += validate_rules(servers[-1])
-    return _judged(servers, problems, levels)
+    servers, problems = _servers(inputs.sources, {})
+    return _judged(servers, [*inputs.problems, *problems], levels)
 
 
 def runs_for(inputs: Inputs, environments: Sequence[Environment], levels: Levels = _AS_THEY_ARE) -> list[Run]:
     """The servers as each of the environments has them; ``levels`` win over the environments' own."""
-    from renderer.environment import apply, told
-
-    faults = {id(source): validate_source(source) for source in inputs.sources}
-    problems = [*inputs.problems, *(problem for found in faults.values() for problem in found)]
-    sound = [source for source in inputs.sources if not errors_in(faults[id(source)])]
-    bases = {id(source): resolve(source) for source in sound}
+    known: dict[int, tuple[Server | None, list[Problem]]] = {}
+    complete = not errors_in(inputs.problems) and all(map(name_of, inputs.sources))
+    merged = [merge(environment, inputs.sources, complete=complete) for environment in environments]
+    taken = {id(source) for found in merged for source in found.written}
+    left = [problem for source in inputs.sources if id(source) not in taken for problem in validate_source(source)]
     runs = []
-    for one in environments:
-        applied = apply(one, sound, bases, broken=bool(errors_in(problems)))
-        specs = _judged(applied.servers, [*problems, *applied.problems], {**one.levels, **levels})
-        specs = specs._replace(problems=_sorted(told(one, specs.problems)))
-        runs.append(Run(one, one.target, one.options, specs, tuple(sound)))
+    for environment, found in zip(environments, merged, strict=True):
+        servers, faults = _servers(found.sources, known)
+        problems = [*inputs.problems, *left, *found.problems, *faults]
+        if complete and len(servers) == len(found.sources):  # else nobody knows which images there are
+            problems += unmet_images(environment, found.images, servers)
+        servers = [server._replace(images=environment.images) for server in servers]
+        specs = _judged(servers, problems, {**environment.levels, **levels})
+        specs = specs._replace(problems=_sorted(map(environment.policy_named, specs.problems)))
+        runs.append(Run(environment, environment.target, environment.options, specs, found.written))
     return runs
+
+
+def _servers(
+    sources: Sequence[Source], known: dict[int, tuple[Server | None, list[Problem]]]
+) -> tuple[list[Server], list[Problem]]:
+    """The servers that hold, and all faults; a document that several environments share is looked at once."""
+    servers: list[Server] = []
+    problems: list[Problem] = []
+    for source in sources:
+        if id(source) not in known:
+            known[id(source)] = _server(source)
+        server, faults = known[id(source)]
+        servers += [server] if server else []
+        problems += faults
+    return servers, problems
+
+
+def _server(source: Source) -> tuple[Server | None, list[Problem]]:
+    faults = validate_source(source)
+    if errors_in(faults):
+        return None, faults
+    server = resolve(source)
+    return server, [*faults, *validate_rules(server)]
 
 
 def _judged(servers: Sequence[Server], problems: Sequence[Problem], levels: Levels) -> Specs:
@@ -124,19 +141,40 @@ def _judged(servers: Sequence[Server], problems: Sequence[Problem], levels: Leve
 
 
 def render_run(run: Run, target: Target) -> Output:
-    """As ``render``; what an environment says is told at its own place and path."""
+    """As ``render``, and with what delivers it."""
     output = render(run.specs, target, run.options)
     if run.environment is None:
         return output
-    from renderer.environment import told
-
-    problems = output.problems
+    problems: Sequence[Problem] = output.problems
     if run.environment.delivery and not errors_in(problems):
-        from renderer.delivery import deliver
+        from renderer.delivery import deliver  # 6 ms, which few runs need
 
         files, faults = deliver(run.environment, output.documents)
-        problems, output = (*problems, *faults), output._replace(delivery=tuple(files))
-    return output._replace(problems=_sorted(told(run.environment, problems)))
+        problems, output = [*problems, *faults], output._replace(delivery=tuple(files))
+    problems = _sorted(map(run.environment.policy_named, problems))
+    return output._replace(problems=problems, environment=run.name)
+
+
+def problems_of(outputs: Sequence[Output]) -> list[Problem]:
+    """The Problems of all runs, each once; what is so in some environments only names these."""
+    where: dict[tuple[object, ...], dict[str, Problem]] = {}
+    for output in outputs:
+        for problem in output.problems:
+            message, _, _ = problem.message.partition(WITH)
+            where.setdefault((*problem.sort_key()[:3], message), {}).setdefault(output.environment, problem)
+    every = len({output.environment for output in outputs})
+    problems = [_named(list(found.values()), list(found), every) for found in where.values()]
+    return sorted(problems, key=Problem.sort_key)
+
+
+def _named(same: Sequence[Problem], environments: Sequence[str], every: int) -> Problem:
+    problem, (message, words, _) = same[0], same[0].message.partition(WITH)
+    if not words or len(same) == 1:
+        return problem
+    # What is so everywhere is the spec's own fault; a policy is on where an environment says so.
+    everywhere = len(same) == every and not problem.rule.startswith("policy/")
+    names = "" if everywhere else f"{WITH}s {', '.join(environments)})"
+    return problem._replace(message=message + names)
 
 
 def render(specs: Specs, target: Target, options: Options) -> Output:
@@ -164,12 +202,14 @@ def tree(
 def _ignored(servers: Sequence[Server], target: Target) -> list[Problem]:
     """What the specs say and this target does not render: never dropped in silence."""
     return [
-        Problem(
-            place=server.source.place(steps, at_key=True),
-            path=path,
-            rule=f"{target.name}/not-rendered",
-            message=f"not rendered for {target.name}: {ignored.reason}",
-            severity=ignored.severity,
+        server.problem(
+            Fault(
+                steps,
+                f"{target.name}/not-rendered",
+                f"not rendered for {target.name}: {ignored.reason}",
+                severity=ignored.severity,
+                at_key=True,
+            )
         )
         for path, ignored in target.ignored.items()
         for server in servers
@@ -177,5 +217,7 @@ def _ignored(servers: Sequence[Server], target: Target) -> list[Problem]:
     ]
 
 
-def _sorted(problems: Sequence[Problem]) -> tuple[Problem, ...]:
-    return tuple(sorted(dict.fromkeys(problems), key=Problem.sort_key))
+def _sorted(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Each fault of one place once, however many servers have it from an environment."""
+    once = {problem.sort_key(): problem for problem in reversed(list(problems))}
+    return tuple(once[key] for key in sorted(once))

@@ -20,7 +20,7 @@ from renderer.cli.options import (
     target_option,
     target_options,
 )
-from renderer.cli.render import exit_code, problems_of
+from renderer.cli.render import exit_code
 from renderer.cli.streams import emit, tell
 from renderer.cli.templates import templates_option, with_templates
 from renderer.cli.tree import origin_of
@@ -115,7 +115,7 @@ def diff(
     if matrix and sum(run.environment is not None for run in runs) < 2:
         raise UsageMistake("--environments compares environments: name several, or add their files to PATHS")
     results = [pipeline.render_run(run, target(run.target)) for run in runs]
-    problems = problems_of(results)
+    problems = pipeline.problems_of(results)
     if code := exit_code(problems):
         tell(Report("diff", problems, {}), "text", quiet=quiet, stdout=False)
         return code

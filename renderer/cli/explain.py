@@ -10,7 +10,7 @@ from renderer import explain as explaining
 from renderer import pipeline
 from renderer.cli.environments import choose, environment_option
 from renderer.cli.options import quiet_option, text_or_json
-from renderer.cli.render import exit_code, problems_of
+from renderer.cli.render import exit_code
 from renderer.cli.streams import emit, specs_in, tell
 from renderer.environment import Environment, name_of
 from renderer.errors import DocumentPath, Exit, Problem, UsageMistake, errors_in, excerpt
@@ -59,7 +59,8 @@ def explain(
         raise UsageMistake("differences are between environments: name several, or add their files to PATHS")
     runs = pipeline.runs_for(inputs, wanted)
     specs = [run.specs for run in runs] or [pipeline.plain(inputs)]
-    problems = problems_of([Output((), one.problems) for one in specs])
+    outputs = [Output((), run.specs.problems, environment=run.name) for run in runs]
+    problems = pipeline.problems_of(outputs or [Output((), specs[0].problems)])
     code = exit_code(problems)
     if not code and differences:
         servers = {run.name: [s for s in run.specs.servers if name in ("all", s.name)] for run in runs}

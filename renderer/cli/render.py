@@ -106,7 +106,7 @@ def render(
     runs[0] = runs[0]._replace(specs=with_templates(runs[0].specs, templates))
     runs = runs if trees is None else trees.plan(runs, paths, every=not environments)
     results = [pipeline.render_run(run, target(run.target)) for run in runs]
-    problems = problems_of(results)
+    problems = pipeline.problems_of(results)
     report = Report("render", problems, count(runs, results))
     code = exit_code(problems)
     if not code and trees is None:
@@ -148,12 +148,6 @@ def count(runs: Sequence[Run], results: Sequence[Output]) -> dict[str, int]:
     counts = {"environments": sum(run.environment is not None for run in runs)} if runs[0].environment else {}
     servers, documents = (len(run.specs.servers) for run in runs), (len(result.documents) for result in results)
     return {**counts, "servers": sum(servers), "documents": sum(documents)}
-
-
-def problems_of(results: Sequence[Output]) -> list[Problem]:
-    """The Problems of all, each once: what is wrong with a spec is so in every environment."""
-    found = dict.fromkeys(problem for result in results for problem in result.problems)
-    return sorted(found, key=Problem.sort_key)
 
 
 def as_stream(texts: Sequence[str]) -> str:

@@ -18,9 +18,9 @@ from renderer.cli.options import (
 from renderer.cli.render import exit_code
 from renderer.cli.streams import tell
 from renderer.cli.templates import templates_option, with_templates
-from renderer.errors import Problem, UsageMistake
+from renderer.errors import UsageMistake
 from renderer.model import NetworkPolicyProvider
-from renderer.pipeline import Run
+from renderer.pipeline import Output, Run
 from renderer.policy import Levels
 from renderer.registry import TARGETS, target
 from renderer.report import Report
@@ -75,17 +75,17 @@ def validate(
     runs = runs_of(paths, environments, run_alone("", options, levels), several=True)
     provider_has_a_cluster({name for run in runs for name in targets_of(run, targets)})
     runs[0] = runs[0]._replace(specs=with_templates(runs[0].specs, templates))
-    problems: dict[Problem, None] = {}
+    results: list[Output] = []
     counts = {"servers": sum(len(run.specs.servers) for run in runs)}
     for run in runs:
-        problems |= dict.fromkeys(run.specs.problems)
+        results.append(Output((), run.specs.problems, environment=run.name))
         for name in targets_of(run, targets):
             result = pipeline.render_run(run, target(name))
-            problems |= dict.fromkeys(result.problems)
+            results.append(result)
             counts[f"{name} documents"] = counts.get(f"{name} documents", 0) + len(result.documents)
-    found = sorted(problems, key=Problem.sort_key)
-    tell(Report("validate", found, counts), style, quiet=quiet, stdout=True)
-    return exit_code(found)
+    problems = pipeline.problems_of(results)
+    tell(Report("validate", problems, counts), style, quiet=quiet, stdout=True)
+    return exit_code(problems)
 
 
 def targets_of(run: Run, wanted: tuple[str, ...]) -> list[str]:

@@ -1,25 +1,23 @@
 """Environments: what differs from one place to the next, kept out of the specs.
 
-``make`` turns documents into Environments, ``apply`` an Environment and specs into servers.
+``make`` turns documents into Environments, ``layers`` is the stage: specs in, specs as an Environment has them out.
 """
 
-from __future__ import annotations
-
-from renderer.environment.apply import Applied, apply, layers
+from renderer.environment.images import unmet_images
+from renderer.environment.layers import Merged, layers, merge
 from renderer.environment.make import is_environment, make_environments
-from renderer.environment.places import told
-from renderer.environment.select import members, name_of
+from renderer.environment.selectors import members, name_of
 from renderer.environment.values import Environment, Layer
 
 __all__ = [
-    "Applied",
     "Environment",
     "Layer",
-    "apply",
+    "Merged",
     "is_environment",
     "layers",
     "make_environments",
     "members",
+    "merge",
     "name_of",
-    "told",
+    "unmet_images",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 
 from renderer import assets
 from renderer.environment.delivery import ArgoCD, Flux, delivery_faults, make_delivery
-from renderer.environment.overlay import stamped
+from renderer.environment.merge import stamped
 from renderer.environment.values import Environment, Merge, Selector
 from renderer.errors import DocumentPath, Fault, Problem, Severity, errors_in
 from renderer.images import Images, parse

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple, TypeAlias
 
 from renderer.environment.delivery import Delivery
-from renderer.errors import DocumentPath
+from renderer.errors import DocumentPath, Place, Problem
 from renderer.images import Images
-from renderer.model import JSON, Marks, Options, Server, Source
+from renderer.model import JSON, WITH, Marks, Options, Source
 from renderer.policy import Levels
 
 
@@ -49,6 +49,22 @@ class Environment(NamedTuple):
         """What changes specs, in order."""
         return (self.defaults, *self.patches) if self.defaults else self.patches
 
+    def policy_named(self, problem: Problem) -> Problem:
+        """A finding of a policy rule that the environment sets says so, with the place."""
+        names = [name for name in self._policies() if problem.rule == f"policy/{name.removeprefix('policy/')}"]
+        if not names or WITH in problem.message:
+            return problem
+        name = names[0]
+        place = self.source.place(("spec", "policies", name), at_key=True)
+        words = f"{problem.message}{WITH} {self.name}, which sets the rule at {place})"
+        return problem._replace(message=words, related=(*problem.related, place))
+
+    def _policies(self) -> Mapping[str, JSON]:
+        """As they are written: with or without the prefix of their rules."""
+        spec = self.source.data.get("spec")
+        policies = spec.get("policies") if isinstance(spec, dict) else None
+        return policies if isinstance(policies, dict) else {}
+
     def given(self, *path: str) -> bool:
         """Whether the document itself says something at ``path`` (and not a default)."""
         return self.source.given(*path)
@@ -64,10 +80,5 @@ class Layer(NamedTuple):
     origin: Origin
     data: dict[str, JSON]
     marks: Marks | None
-
-
-class Resolved(NamedTuple):
-    """One server as an environment has it: the document that was merged, and the Server when it holds."""
-
-    source: Source
-    server: Server | None
+    #: Where the environment says so; None for what the spec says.
+    place: Place | None = None

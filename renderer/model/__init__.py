@@ -46,10 +46,11 @@ from renderer.model.fields import (
     Writable,
 )
 from renderer.model.server import NamespaceRules, NetworkPolicyProvider, Options, PodSecurityLevel, Rendered, Server
-from renderer.model.source import JSON, Marks, Source, nearest, position
+from renderer.model.source import JSON, WITH, Marks, Overlay, Source, nearest, position
 
 __all__ = [
     "JSON",
+    "WITH",
     "Acceptance",
     "Alert",
     "Amounts",
@@ -75,6 +76,7 @@ __all__ = [
     "Network",
     "NetworkPolicyProvider",
     "Options",
+    "Overlay",
     "Package",
     "Patch",
     "Peer",

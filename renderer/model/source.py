@@ -13,7 +13,7 @@ JSON: TypeAlias = dict[str, "JSON"] | list["JSON"] | str | int | float | bool | 
 class Marks(NamedTuple):
     """Where a value stands in its text; lines and columns count from 1.
 
-    A list item, and the root of a document, is its own key. ``file`` is empty for the document's own:
+    A list item, and the root of a document, is its own key. ``file`` and ``path`` are empty for the document's own:
     what an environment has put in stands elsewhere.
     """
 
@@ -23,6 +23,9 @@ class Marks(NamedTuple):
     column: int
     children: dict[str, Marks] | list[Marks] | None = None
     file: str = ""
+    path: DocumentPath = ()
+    #: Whether it is a null of an environment, which took away what stood here.
+    removed: bool = False
 
 
 def position(marks: Marks | None, path: DocumentPath, at_key: bool = False) -> tuple[int, int]:
@@ -53,10 +56,22 @@ def _child(children: dict[str, Marks] | list[Marks] | None, step: str | int) -> 
     return children[step] if inside and isinstance(children, list) else None
 
 
+#: Begins the end of a message that says which environment has a part in it.
+WITH = " (with environment"
+
+
+class Overlay(NamedTuple):
+    """Whose values are merged into a document: the environment's name, and where it says so."""
+
+    environment: str
+    places: tuple[Place, ...]
+
+
 class Source(NamedTuple):
     """One document as it was loaded. ``document`` counts from 1 within the file; ``line`` is where it starts.
 
     ``file`` is the path as the user gave it, with ``/`` and with control characters escaped: fit to be shown.
+    ``overlay`` is set where an environment changed the data; the marks then lead into both files.
     """
 
     file: str
@@ -64,6 +79,7 @@ class Source(NamedTuple):
     line: int
     data: dict[str, JSON]
     marks: Marks | None = None
+    overlay: Overlay | None = None
 
     def place(self, path: DocumentPath, at_key: bool = False) -> Place:
         """Where in the file ``path`` stands, or its nearest ancestor."""
@@ -81,12 +97,24 @@ class Source(NamedTuple):
         return True
 
     def problem(self, fault: Fault) -> Problem:
-        """The Fault (its path counts from the document's root) with its place in the file."""
-        return Problem(
-            place=self.place(fault.path, fault.at_key),
-            path=dotted(fault.path),
-            rule=fault.rule,
-            message=fault.message,
-            hint=fault.hint,
-            severity=fault.severity,
-        )
+        """The Fault (its path counts from the document's root) with its place: in the file, or in the environment's."""
+        place = self.place(fault.path, fault.at_key)
+        problem = Problem(place, dotted(fault.path), fault.rule, fault.message, fault.hint, fault.severity)
+        return _brought(problem, fault.path, self, self.overlay) if self.overlay else problem
+
+
+def _brought(problem: Problem, path: DocumentPath, source: Source, overlay: Overlay) -> Problem:
+    """A Problem that the environment may have a part in, with both places."""
+    assert source.marks, "what an environment changes is loaded with marks"
+    marks = nearest(source.marks, path)[0]
+    if problem.rule.endswith("/missing-field"):
+        removed = marks.children.items() if isinstance(marks.children, dict) else ()
+        named = [mark for key, mark in removed if mark.removed and f"'{key}'" in problem.message]
+        marks = named[-1] if named else marks
+    if marks.file:
+        place = Place(marks.file, marks.key_line, marks.key_column) if marks.removed else problem.place
+        return problem._replace(place=place, path=dotted(marks.path), related=(source.place(("metadata", "name")),))
+    if problem.rule.startswith("schema/"):
+        return problem  # the value is the spec's own, and wrong by itself
+    words = f"{WITH} {overlay.environment}, which changes this server at {overlay.places[0]})"
+    return problem._replace(message=problem.message + words, related=overlay.places)

@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from renderer import environment
-from renderer.cli.render import problems_of
-from renderer.pipeline import Output, plain, read_inputs, render_run, runs_for
+from renderer.pipeline import Output, plain, problems_of, read_inputs, render_run, runs_for
 from renderer.registry import target
 from renderer.report import Report, as_text
 

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from renderer import pins
-from renderer.environment.overlay import at, placed
+from renderer.environment.merge import at, placed
 from renderer.environment.values import Environment, Layer
-from renderer.errors import DocumentPath, Fault
+from renderer.errors import DocumentPath, Fault, Problem
 from renderer.images import AS_WRITTEN, parse
 from renderer.launch import launch
-from renderer.model import Marks, Server
+from renderer.model import JSON, Marks, Server
+from renderer.schemas.wording import did_you_mean
 
 _PINS: DocumentPath = ("spec", "images", "pins")
 _MIRRORS: DocumentPath = ("spec", "images", "registryMirrors")
@@ -23,7 +24,7 @@ def replaced(environment: Environment, layer: Layer) -> Layer:
     """The document with every image that the spec names as it is called in the environment."""
     data: Any = layer.data
     marks = layer.marks
-    for path, image in list(_images(layer.data)):
+    for path, image in list(images_in(layer.data)):
         name = environment.images.of(image)
         if name == image:
             continue
@@ -34,23 +35,34 @@ def replaced(environment: Environment, layer: Layer) -> Layer:
             data, marks = placed(data, marks, (*path, "version"), version, mark)
         else:
             data, marks = placed(data, marks, path, name, mark)
-    return layer if data is layer.data else Layer("environment image", data, marks)
+    if data is layer.data:
+        return layer
+    return Layer("environment image", data, marks, environment.source.place(("spec", "images"), at_key=True))
 
 
-def _images(data: Any) -> Iterator[tuple[DocumentPath, str]]:
-    """Every image of a spec. A package of the registry oci is one, in two fields."""
-    spec = data["spec"]
-    package = spec.get("package", {})
-    if "image" in spec:
-        yield ("spec", "image"), spec["image"]
-    if package.get("registry") == "oci":
-        joint = "@" if package["version"].startswith("sha256:") else ":"
-        yield ("spec", "package"), f"{package['name']}{joint}{package['version']}"
-    if "baseImage" in package:
-        yield ("spec", "package", "baseImage"), package["baseImage"]
+def images_in(data: JSON) -> Iterator[tuple[DocumentPath, str]]:
+    """Every image of a spec, which need not hold. A package of the registry oci is one, in two fields."""
+    package: DocumentPath = ("spec", "package")
+    name, version = _text(data, (*package, "name")), _text(data, (*package, "version"))
+    if name and version and _text(data, (*package, "registry")) == "oci":
+        yield package, f"{name}{'@' if version.startswith('sha256:') else ':'}{version}"
+    paths: list[DocumentPath] = [("spec", "image"), (*package, "baseImage")]
     for field in ("initContainers", "sidecars"):
-        for i, container in enumerate(spec.get(field, ())):
-            yield ("spec", field, i, "image"), container["image"]
+        containers = _value(data, ("spec", field))
+        paths += [("spec", field, i, "image") for i in range(len(containers) if isinstance(containers, list) else 0)]
+    yield from ((path, image) for path in paths if (image := _text(data, path)))
+
+
+def _text(data: JSON, path: DocumentPath) -> str:
+    value = _value(data, path)
+    return value if isinstance(value, str) else ""
+
+
+def _value(data: Any, path: DocumentPath) -> Any:
+    for step in path:
+        known = isinstance(data, list) if isinstance(step, int) else isinstance(data, dict) and step in data
+        data = data[step] if known else None
+    return data
 
 
 def _package(image: str) -> tuple[str, str]:
@@ -77,25 +89,19 @@ def _pins_as_written(environment: Environment) -> Iterable[str]:
     return list(document.get("spec", {}).get("images", {}).get("pins", {}))
 
 
-def image_faults(environment: Environment, layers: Sequence[Layer], servers: Sequence[Server]) -> list[Fault]:
-    """Pins and mirrors that no image of the environment meets; ``layers`` are the documents before them."""
+def unmet_images(environment: Environment, named: Iterable[str], servers: Sequence[Server]) -> Iterator[Problem]:
+    """Pins and mirrors that no image of the environment meets; ``named`` are those of the specs."""
     images = environment.images
     if not (images.pins or images.mirrors):
-        return []
-    found = {parse(image) for layer in layers for _, image in _images(layer.data)}
-    found |= {parse(image) for image in _built_in(environment, servers)}
-    names, registries = {one.name for one in found}, {one.registry for one in found}
-    faults = [
-        _unmet((*_PINS, name), "no image of this environment is called", parse(name).name, names)
-        for name in _pins_as_written(environment)
-        if parse(name).name not in names
-    ]
-    faults += [
-        _unmet((*_MIRRORS, name), "no image of this environment comes from", name, registries)
-        for name in images.mirrors
-        if name not in registries
-    ]
-    return faults
+        return
+    met = {parse(image) for image in (*named, *_built_in(environment, servers))}
+    names, registries = {image.name for image in met}, {image.registry for image in met}
+    for name in _pins_as_written(environment):
+        if parse(name).name not in names:
+            yield _unmet(environment, (*_PINS, name), f"is called '{parse(name).name}'", parse(name).name, names)
+    for name in images.mirrors:
+        if name not in registries:
+            yield _unmet(environment, (*_MIRRORS, name), f"comes from '{name}'", name, registries)
 
 
 def _built_in(environment: Environment, servers: Sequence[Server]) -> Iterator[str]:
@@ -110,9 +116,8 @@ def _built_in(environment: Environment, servers: Sequence[Server]) -> Iterator[s
         yield from _OF_COMPOSE
 
 
-def _unmet(path: DocumentPath, message: str, name: str, known: Iterable[str]) -> Fault:
-    from renderer.schemas.wording import did_you_mean  # only a mistake needs it
-
+def _unmet(environment: Environment, path: DocumentPath, words: str, name: str, known: Iterable[str]) -> Problem:
     near = did_you_mean(name, known)
     hint = f"did you mean '{near}'?" if near else f"there is: {', '.join(sorted(known)) or 'none'}"
-    return Fault(path, "environment/image-without-match", f"{message} '{name}'", hint, at_key=True)
+    message = f"no image of this environment {words}"
+    return environment.source.problem(Fault(path, "environment/image-without-match", message, hint, at_key=True))

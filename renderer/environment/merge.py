@@ -8,14 +8,14 @@ from renderer.errors import DocumentPath
 from renderer.model import JSON, Marks, nearest
 
 
-def stamped(marks: Marks, file: str) -> Marks:
-    """The marks, each saying that it is of ``file``: they are about to be mixed with those of another."""
+def stamped(marks: Marks, file: str, path: DocumentPath = ()) -> Marks:
+    """The marks, each saying where in which file it is: they are about to be mixed with those of another."""
     inner = marks.children
     if isinstance(inner, dict):
-        inner = {key: stamped(child, file) for key, child in inner.items()}
+        inner = {key: stamped(child, file, (*path, key)) for key, child in inner.items()}
     elif isinstance(inner, list):
-        inner = [stamped(child, file) for child in inner]
-    return marks._replace(children=inner, file=file)
+        inner = [stamped(child, file, (*path, i)) for i, child in enumerate(inner)]
+    return marks._replace(children=inner, file=file, path=path)
 
 
 def at(marks: Marks, path: DocumentPath) -> Marks:
@@ -38,7 +38,7 @@ def merged(data: JSON, marks: Marks | None, patch: JSON, over: Marks) -> tuple[J
             result[key], children[key] = merged(result.get(key), inner, value, mark)
         elif key in result:
             del result[key]
-            children[key] = mark
+            children[key] = mark._replace(removed=True)
     return result, (marks if isinstance(data, dict) and marks else over)._replace(children=children)
 
 

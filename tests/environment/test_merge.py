@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renderer.environment.overlay import filled, idle_nulls, leaves, merged, placed, stamped
+from renderer.environment.merge import filled, idle_nulls, leaves, merged, placed, stamped
 from renderer.model import JSON, Marks, nearest
 from renderer.patch import merged as plain_merged
 from renderer.yaml_reader import read

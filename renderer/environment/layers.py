@@ -1,0 +1,147 @@
+"""Specs as an environment has them: merged documents, whose marks say where each value was written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from renderer.environment.images import images_in, replaced
+from renderer.environment.merge import at, filled, idle_nulls, leaves, merged
+from renderer.environment.selectors import members, no_match, selects
+from renderer.environment.values import Environment, Layer, Merge, Origin
+from renderer.errors import DocumentPath, Fault, Problem, Severity, dotted
+from renderer.model import Overlay, Source
+
+
+class Merged(NamedTuple):
+    """The environment's servers, as documents: what it changes nothing of is the same object as before.
+
+    ``written`` are the same documents as they came, ``images`` what they name before mirrors and pins.
+    """
+
+    sources: tuple[Source, ...]
+    written: tuple[Source, ...]
+    images: frozenset[str]
+    problems: tuple[Problem, ...]
+
+
+def merge(environment: Environment, sources: Sequence[Source], *, complete: bool) -> Merged:
+    """The stage. Where the input is not ``complete``, nobody can say that a selector matches none."""
+    chosen = members(environment, sources)
+    effects = Effects()
+    stacks = [layers(environment, source, effects) for source in chosen]
+    images = frozenset(image for stack in stacks for _, image in images_in(_before_images(stack).data))
+    faults = [*_unmatched(environment, chosen, sources), *_idle(environment, effects), *_nobody(chosen)]
+    return Merged(
+        tuple(_overlaid(environment, source, stack) for source, stack in zip(chosen, stacks, strict=True)),
+        tuple(chosen),
+        images,
+        tuple(map(environment.source.problem, faults if complete else ())),
+    )
+
+
+def _before_images(stack: Sequence[Layer]) -> Layer:
+    return stack[-2] if stack[-1].origin == "environment image" else stack[-1]
+
+
+def layers(environment: Environment, source: Source, effects: Effects | None = None) -> list[Layer]:
+    """The document as written, then after each change that the environment makes, in order.
+
+    ``effects`` learns what each merge does.
+    """
+    found = [Layer("spec", source.data, source.marks)]
+    for change in environment.merges:
+        if change.select is None or selects(change.select, source):
+            changed = _changed(environment, found[-1], change)
+            differs = changed.data != found[-1].data
+            if effects is not None:
+                effects.note(change, found[-1], differs)
+            found += [changed] if differs else []
+    last = replaced(environment, found[-1])
+    return found if last is found[-1] else [*found, last]
+
+
+class Effects:
+    """Over all servers of an environment: which patches change something, and which of their nulls remove nothing."""
+
+    def __init__(self) -> None:
+        self.changing: set[DocumentPath] = set()
+        self.idle: dict[DocumentPath, set[DocumentPath]] = {}
+
+    def note(self, change: Merge, before: Layer, differs: bool) -> None:
+        """One server, as the patch finds it."""
+        if differs:
+            self.changing.add(change.path)
+        if change.select and self.idle.get(change.path) != set():
+            nulls = set(idle_nulls(before.data.get("spec"), dict(change.data)))
+            self.idle[change.path] = self.idle.get(change.path, nulls) & nulls
+
+
+def _changed(environment: Environment, layer: Layer, change: Merge) -> Layer:
+    marks = environment.source.marks
+    assert marks, "environments are loaded with marks"
+    over = at(marks, change.path)
+    combine = filled if change.select is None else merged
+    data, found = combine(layer.data, layer.marks, {"spec": dict(change.data)}, over._replace(children={"spec": over}))
+    assert isinstance(data, dict), "a mapping stays one"
+    origin: Origin = "environment default" if change.select is None else "environment patch"
+    return Layer(origin, data, found, environment.source.place(change.path))
+
+
+def _overlaid(environment: Environment, source: Source, stack: Sequence[Layer]) -> Source:
+    places = tuple(layer.place for layer in stack if layer.place)
+    if not places:
+        return source
+    return source._replace(data=stack[-1].data, marks=stack[-1].marks, overlay=Overlay(environment.name, places))
+
+
+# ---------------------------------------------------------------------------------------------
+# What does nothing.
+
+
+def _unmatched(environment: Environment, chosen: Sequence[Source], everywhere: Sequence[Source]) -> Iterator[Fault]:
+    for selector in (*(environment.include or ()), *environment.exclude):
+        if not any(selects(selector, source) for source in everywhere):
+            yield no_match(selector, everywhere, ())
+    for patch in environment.patches:
+        if patch.select and not any(selects(patch.select, source) for source in chosen):
+            yield no_match(patch.select, chosen, everywhere)
+
+
+def _nobody(chosen: Sequence[Source]) -> Iterator[Fault]:
+    if not chosen:
+        message = "no server of the input belongs to this environment"
+        hint = "name files or folders with specs, or select other servers (spec.servers)"
+        yield Fault(("metadata", "name"), "environment/no-servers", message, hint)
+
+
+def _idle(environment: Environment, effects: Effects) -> Iterator[Fault]:
+    """Merge patches that change no server, and nulls that remove nothing from any."""
+    if environment.defaults:
+        nulls = [path for path in leaves(dict(environment.defaults.data)) if _value(environment.defaults, path) is None]
+        yield from (_idle_null(environment.defaults, path) for path in nulls)
+    for patch in environment.patches:
+        if patch.path not in effects.idle:
+            continue  # it selects nobody, which is told
+        if patch.path not in effects.changing:
+            message = "it changes nothing: every server that it selects says the same already"
+            yield Fault(patch.path, "environment/patch-without-effect", message, "remove it", Severity.WARNING, True)
+        else:
+            yield from (_idle_null(patch, path) for path in sorted(effects.idle[patch.path], key=dotted))
+
+
+def _value(change: Merge, path: DocumentPath) -> Any:
+    node: Any = change.data
+    for step in path:
+        node = node[step]
+    return node
+
+
+def _idle_null(change: Merge, path: DocumentPath) -> Fault:
+    message = "null removes nothing here: no spec says anything at this place"
+    if change.select is None:
+        message = "null removes nothing here: 'defaults' only add what specs do not say"
+    full = (*change.path, *path)
+    return Fault(
+        full, "environment/null-without-effect", message, "remove it, or remove by a patch", Severity.WARNING, True
+    )
