@@ -106,15 +106,17 @@ def answer(given: ResourceList, options: Options, environment: str = "") -> Answ
 
 
 def _rendered(inputs: pipeline.Inputs, options: Options, environment: str) -> pipeline.Output:
-    if not (inputs.environments or environment) or errors_in(inputs.problems):
-        return pipeline.render(pipeline.plain(inputs), target("kubernetes"), options)
     chosen = [each for each in inputs.environments if environment in ("", each.name)]
-    if len(chosen) == 1 and chosen[0].target == "kubernetes":
-        return pipeline.render_run(pipeline.runs_for(inputs, chosen)[0], target("kubernetes"))
-    names = ", ".join(sorted(each.name for each in inputs.environments)) or "none"
-    message = f"one environment with the target kubernetes is rendered here, and there is: {names}"
-    hint = "name the right one in the functionConfig, as data.environment"
-    return pipeline.Output((), (Problem(Place(_STDIN), "", "krm/environment", message, hint),))
+    alone = pipeline.Run(None, "kubernetes", options, pipeline.Specs((), ()))
+    if not (inputs.environments or environment) or errors_in(inputs.problems):
+        chosen = []
+    elif len(chosen) != 1 or chosen[0].target != alone.target:
+        names = ", ".join(sorted(each.name for each in inputs.environments)) or "none"
+        message = f"one environment with the target kubernetes is rendered here, and there is: {names}"
+        hint = "name the right one in the functionConfig, as data.environment"
+        return pipeline.Output((), (Problem(Place(_STDIN), "", "krm/environment", message, hint),))
+    (run,) = pipeline.runs(inputs, chosen, alone)
+    return pipeline.render_run(run, target(run.target))
 
 
 def as_yaml(found: Answer, config: Item | None) -> str:

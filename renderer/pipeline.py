@@ -5,7 +5,9 @@ load -> environment -> validate -> resolve -> judge, for each environment; then 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from renderer.environment import Environment, is_environment, make_environments, merge, name_of, unmet_images
@@ -89,6 +91,12 @@ def plain(inputs: Inputs, levels: Levels = _AS_THEY_ARE) -> Specs:
     """The servers as their specs have them, without any environment."""
     servers, problems = _servers(inputs.sources, {})
     return _judged(servers, [*inputs.problems, *problems], levels)
+
+
+def runs(inputs: Inputs, environments: Sequence[Environment], alone: Run) -> list[Run]:
+    """One Run for each of the environments, or without any ``alone`` with the specs as they are."""
+    levels = alone.specs.levels
+    return runs_for(inputs, environments, levels) or [alone._replace(specs=plain(inputs, levels))]
 
 
 def runs_for(inputs: Inputs, environments: Sequence[Environment], levels: Levels = _AS_THEY_ARE) -> list[Run]:
@@ -197,6 +205,15 @@ def tree(
     """The files of a tree: what was rendered, and what a stream has no place for; of a part of ``whole``."""
     names = [server.name for server in (whole or specs).servers]
     return (*output.documents, *target.beside(specs.servers, output.documents, options, names), *output.delivery)
+
+
+def place_in_tree(out: Path, run: Run, documents: Sequence[Rendered]) -> tuple[Path, dict[str, str]]:
+    """The folder of a run's files below ``out``, and their texts by path: an environment's has one for the target."""
+    if run.environment is None:
+        return out / run.target, {document.path: document.text for document in documents}
+    # What delivers an environment stands beside the target's folder.
+    paths = [os.path.normpath(f"{run.target}/{document.path}").replace(os.sep, "/") for document in documents]
+    return out / run.name, {path: document.text for path, document in zip(paths, documents, strict=True)}
 
 
 def _ignored(servers: Sequence[Server], target: Target) -> list[Problem]:

@@ -15,9 +15,8 @@ import yaml
 
 from renderer.check.pod_security import violations
 from renderer.check.shape import CONTAINER_FIELDS, pod_of
-from renderer.cli.environments import place_in_tree
 from renderer.errors import errors_in
-from renderer.pipeline import read, read_inputs, render, render_run, runs_for, tree
+from renderer.pipeline import place_in_tree, read, read_inputs, render, render_run, runs_for, tree
 from renderer.registry import TARGETS, target
 from renderer.write import RECORD, compare
 from tests.fields import EXAMPLES

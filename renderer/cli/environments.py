@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -11,7 +10,6 @@ import click
 from renderer import pipeline
 from renderer.cli.streams import specs_in
 from renderer.errors import UsageMistake, errors_in, excerpt
-from renderer.model import Rendered
 from renderer.pipeline import Inputs, Run, Specs
 
 if TYPE_CHECKING:
@@ -39,14 +37,13 @@ def runs_of(paths: Sequence[str], wanted: Sequence[str], alone: Run, *, several:
     ``several`` says whether there may be more than one. UsageMistake where an option contradicts an environment.
     """
     inputs = pipeline.read_inputs(paths, specs_in(paths))
-    levels = alone.specs.levels
     # What is wrong with the input is told first: a faulty environment cannot be chosen.
     if not (inputs.environments or wanted) or errors_in(inputs.problems):
-        return [alone._replace(specs=pipeline.plain(inputs, levels))]
+        return pipeline.runs(inputs, (), alone)
     chosen = choose(inputs, wanted, several=several)
     for environment in chosen:
         _refuse_contradictions(environment, alone)
-    runs = pipeline.runs_for(inputs, chosen, levels)
+    runs = pipeline.runs(inputs, chosen, alone)
     listed, stream = alone.options.kustomization, alone.options.one_stream
     return [
         run._replace(options=run.options._replace(one_stream=stream, kustomization=listed or run.options.kustomization))
@@ -108,15 +105,3 @@ def _refuse_contradictions(environment: Environment, alone: Run) -> None:
             f"{environment.source.file}: environment {environment.name} says something else than {', '.join(found)}; "
             "change it there, or leave the option out"
         )
-
-
-def place_in_tree(out: Path, run: Run, documents: Sequence[Rendered]) -> tuple[Path, dict[str, str]]:
-    """The folder that has a record of its own, and what belongs in it: of an environment, with the target's folder."""
-    if run.environment is None:
-        return out / run.target, {document.path: document.text for document in documents}
-    return out / run.name, {_below(run, document): document.text for document in documents}
-
-
-def _below(run: Run, document: Rendered) -> str:
-    """The path below the environment's folder; what delivers it stands beside the target's folder."""
-    return document.path.removeprefix("../") if document.path.startswith("../") else f"{run.target}/{document.path}"

@@ -11,10 +11,9 @@ from typing import NamedTuple
 import click
 
 from renderer import pipeline, write
-from renderer.cli.environments import place_in_tree
 from renderer.errors import Exit, OutputTreeFault, Place, Problem, Severity
 from renderer.model import JSON, Server
-from renderer.pipeline import Output, Run
+from renderer.pipeline import Output, Run, place_in_tree
 from renderer.registry import target
 from renderer.render import is_shadowed
 from renderer.report import Differing, Report

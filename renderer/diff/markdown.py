@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from renderer.diff.consequences import CONSEQUENCES, GRAVE
+from renderer.diff.consequences import CONSEQUENCES
 from renderer.diff.fold import Diff, Group, folded
 from renderer.diff.wording import changed, details, headline, listed, same_in, summary, tallies, tool_words
 from renderer.errors import excerpt
@@ -64,9 +64,9 @@ def _head(diff: Diff) -> Iterator[str]:
             why = f" ({listed(tool_words(diff), code)})" if leg == "tool" and tool_words(diff) else ""
             yield f"\n**{title}**{why}\n\n"
         for name, servers in found:
-            mark = "⚠️ " if name in GRAVE else ""
+            mark = "⚠️ " if CONSEQUENCES[name].grave else ""
             named = [excerpt(server, _NAME) for server in servers if server]
-            yield f"- {mark}**{CONSEQUENCES[name]}**: {_servers(servers, named)}\n"
+            yield f"- {mark}**{CONSEQUENCES[name].words}**: {_servers(servers, named)}\n"
     yield from (f"\n> {excerpt(note, _LONGEST)}\n" for note in diff.notes)
 
 

@@ -28,7 +28,7 @@ def headline(group: Group, quote: Quote) -> str:
 
 
 def _led(entry: Entry) -> str:
-    return "; ".join(CONSEQUENCES[name] for name in names_in(entry.consequences))
+    return "; ".join(CONSEQUENCES[name].words for name in names_in(entry.consequences))
 
 
 def _subject(group: Group, quote: Quote) -> str:
@@ -80,7 +80,7 @@ def same_in(group: Group, quote: Quote, most: int = 20) -> str:
 
 def details(entry: Entry) -> list[str]:
     """``image: mcp-github/mcp-server: a → b``, for what needs more words than its name."""
-    return [f"{CONSEQUENCES[one.name]}: {masks.words(one.detail)}" for one in entry.consequences if one.detail]
+    return [f"{CONSEQUENCES[one.name].words}: {masks.words(one.detail)}" for one in entry.consequences if one.detail]
 
 
 def changed(field: Field) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from renderer.diff import Before, Now
+from renderer.diff.causes import Before, Now
 from renderer.diff.consequences import CONSEQUENCES, Consequence
 from renderer.diff.entries import Entry, Sides, entries
 from renderer.diff.trees import Tree

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renderer.diff import Diff, Entry
 from renderer.diff.causes import Cause
 from renderer.diff.consequences import CONSEQUENCES, Consequence
-from renderer.diff.entries import Field
+from renderer.diff.entries import Entry, Field
 from renderer.diff.fields import Change
+from renderer.diff.fold import Diff
 from renderer.diff.markdown import LIMIT, as_markdown, code, fenced
 from tests.cli.test_diff import without_code
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "diff.md"
+UPDATE = os.environ.get("MCPCTL_TEST_UPDATE_EXPECTED", "") not in ("", "0")
 
 TEXT = st.text(st.sampled_from("`~|\\<>@#&[](){}*_-\n\r\x1b\u202e é\ud800ax"), max_size=40)
 
@@ -38,6 +44,20 @@ def test_hostile_sizes() -> None:
     entries = [huge(f"{i}{'n' * 5000}", leg) for i in range(60) for leg in ("spec", "tool")]
     out = as_markdown(Diff("b" * 9000, tuple(entries), ("n" * 9000,)))
     assert len(out.encode()) <= LIMIT
-    for words in CONSEQUENCES.values():
-        assert out.count(f"**{words}**: 60 servers") == 2
+    for row in CONSEQUENCES.values():
+        assert out.count(f"**{row.words}**: 60 servers") == 2
     assert "are left out here" in out
+
+
+def test_the_document_has_the_table_of_consequences() -> None:
+    """MCPCTL_TEST_UPDATE_EXPECTED=1 writes it anew."""
+    rows = [
+        f"| `{name}` | {'⚠️ ' if row.grave else ''}{row.words} | {row.fires} |\n" for name, row in CONSEQUENCES.items()
+    ]
+    table = "".join(["| name | is told as | fires when |\n|---|---|---|\n", *rows])
+    text = DOCUMENT.read_text(encoding="utf-8")
+    before, heading, rest = text.partition("## Consequences\n\n")
+    _, gap, after = rest.partition("\n\n")
+    if UPDATE:
+        DOCUMENT.write_text(f"{before}{heading}{table.rstrip()}{gap}{after}", encoding="utf-8")
+    assert f"{heading}{table}\n" in DOCUMENT.read_text(encoding="utf-8")

@@ -10,7 +10,6 @@ from renderer.diff.consequences.hardening import hardening_rules
 from renderer.diff.consequences.network import POLICIES, network_rules
 from renderer.diff.consequences.values import (
     CONSEQUENCES,
-    GRAVE,
     TEMPLATES,
     Consequence,
     Name,
@@ -23,7 +22,7 @@ from renderer.diff.consequences.workloads import workload_rules
 from renderer.diff.fields import Change
 from renderer.diff.objects import COMPOSE, TEXT, Object
 
-__all__ = ["CONSEQUENCES", "GRAVE", "POLICIES", "Consequence", "Name", "Pair", "consequences", "is_context"]
+__all__ = ["CONSEQUENCES", "POLICIES", "Consequence", "Name", "Pair", "consequences", "is_context"]
 
 _ORDER = {name: i for i, name in enumerate(CONSEQUENCES)}
 #: Their labels select, or are selected by somebody whom nobody here knows; or their annotations are settings.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple
 
 from renderer.diff.fields import Change
 from renderer.diff.objects import Object
@@ -27,26 +27,64 @@ Name = Literal[
     "cosmetic",
 ]
 
-CONSEQUENCES: Mapping[Name, str] = {
-    "data-loss": "data may be lost",
-    "replacement": "must be replaced: a field that cannot change",
-    "egress": "new or wider egress",
-    "ingress": "wider ingress",
-    "exposure": "exposed to more",
-    "rbac": "wider rights",
-    "hardening": "weaker hardening",
-    "secret": "new secret reference",
-    "no-digest": "image without a digest",
-    "image": "other image",
-    "restart": "restarts pods",
-    "scaling": "scales otherwise",
-    "resources": "other resources",
-    "removal": "removes objects",
-    "update": "changes objects in place",
-    "cosmetic": "cosmetic only",
+
+class Kind(NamedTuple):
+    """A row of the table: what is said, when it fires, and whether it asks for a second look."""
+
+    words: str
+    fires: str
+    grave: bool = False
+
+
+#: In the order in which a reviewer wants them. docs/diff.md has this table, which a test holds equal.
+CONSEQUENCES: Mapping[Name, Kind] = {
+    "data-loss": Kind(
+        "data may be lost",
+        "a volume, claim or Namespace goes or shrinks; a claim of a StatefulSet has another name; pods use a claim, or "
+        "compose a volume, no more",
+        grave=True,
+    ),
+    "replacement": Kind(
+        "must be replaced: a field that cannot change",
+        "a field changes that an API server refuses to change: selectors, claim templates, `clusterIP`, "
+        "a Job's template, `roleRef`, a Pod's spec, what is `immutable`",
+        grave=True,
+    ),
+    "egress": Kind("new or wider egress", "pods reach more than before", grave=True),
+    "ingress": Kind("wider ingress", "pods are reached by more than before", grave=True),
+    "exposure": Kind(
+        "exposed to more",
+        "a new host or path, no TLS any more, another class of an Ingress, `LoadBalancer`, `NodePort`, "
+        "a port of a node, a port that compose publishes elsewhere; "
+        "an annotation by which a controller decides who may call",
+        grave=True,
+    ),
+    "rbac": Kind(
+        "wider rights",
+        "a right, a subject, a token of the API, an annotation of a ServiceAccount that was not there; pods "
+        "run as another ServiceAccount",
+        grave=True,
+    ),
+    "hardening": Kind("weaker hardening", "a pod, container, service or namespace loses a protection", grave=True),
+    "secret": Kind(
+        "new secret reference",
+        "a Secret, key, entry of an external store or variable is referred to for the first time",
+        grave=True,
+    ),
+    "no-digest": Kind("image without a digest", "a new image has no digest", grave=True),
+    "image": Kind("other image", "an image is another one"),
+    "restart": Kind("restarts pods", "a pod template, or a compose service, is another one"),
+    "scaling": Kind("scales otherwise", "replicas, autoscalers and budgets"),
+    "resources": Kind("other resources", "requests, limits and quotas"),
+    "removal": Kind("removes objects", "an object goes"),
+    "update": Kind("changes objects in place", "an object changes and none of the above says how"),
+    "cosmetic": Kind(
+        "cosmetic only",
+        "comments, layout, files for people; labels and annotations that nothing selects or acts on. One with the "
+        "domain of another program (`argocd.argoproj.io/…`) is never cosmetic, nor is a label in compose, which makes "
+        "another container",
+    ),
 }
-#: The ones that ask for a second look.
-GRAVE: tuple[Name, ...] = get_args(Name)[:9]
 
 
 class Consequence(NamedTuple):
