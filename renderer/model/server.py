@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from renderer.errors import DocumentPath, Fault, Place, Problem
@@ -103,6 +103,13 @@ class Server(NamedTuple):
     def problem(self, fault: Fault) -> Problem:
         """The Fault (its path counts from the spec's root) with its place in the spec's file."""
         return self.source.problem(fault)
+
+    def findings(self, checks: Iterable[Check]) -> Iterator[Problem]:
+        """What the checks find, each with its place."""
+        return (self.problem(fault) for check in checks for fault in check(self))
+
+
+Check: TypeAlias = Callable[[Server], Iterable[Fault]]
 
 
 #: Who enforces network rules in a cluster: what is rendered depends on what that one understands.

@@ -1,41 +1,124 @@
-"""Stage 2, validate: every fault of a spec at once, against the schema and across fields."""
+"""Stage 2, validate: every fault of a spec at once, against the schema, between fields, between servers."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
 from renderer import assets
-from renderer.errors import Problem
+from renderer.errors import Fault, Problem
 from renderer.model import Server, Source
 from renderer.schemas import Schema
-from renderer.validate.across import across_servers
-from renderer.validate.network import NETWORK_RULES as _NETWORK_RULES
-from renderer.validate.operations import RULES as _OPERATIONS_RULES
-from renderer.validate.pod import RULES as _POD_RULES
-from renderer.validate.rules import RULES as _RULES
-from renderer.validate.sandbox import RULES as _SANDBOX_RULES
+from renderer.validate import network, sandbox, transport, workload
 
-__all__ = ["RULES", "across_servers", "validate_rules", "validate_source"]
+#: A rule takes a Server (every default filled in) and yields Faults whose paths count from the root of the spec.
+#: What holds for one target only is not here but in that target.
+Rule = Callable[[Server], Iterator[Fault]]
+RULES: tuple[Rule, ...] = (*transport.RULES, *network.RULES, *workload.RULES, *sandbox.RULES)
 
-#: In the order in which they are told when they stand on one line.
-RULES = (*_RULES, *_NETWORK_RULES, *_POD_RULES, *_OPERATIONS_RULES, *_SANDBOX_RULES)
+_API_GROUP = "mcpctl.io/"
+_KINDS = ("McpServer", "Environment")
 
 
 def validate_source(source: Source) -> list[Problem]:
     """The faults of one document against ``schemas/mcpserver.schema.json``.
 
-    Of another kind of document only that is told: all its other fields would be unknown too.
+    Of another kind of document only that is said: all its other fields would be unknown too.
     """
-    faults = _schema().faults(source.data, "schema")
+    version, kind = source.data.get("apiVersion"), source.data.get("kind")
+    if kind not in _KINDS and not str(version).startswith(_API_GROUP):
+        path = ("apiVersion",) if version is not None else ()
+        message = f"not a spec (no apiVersion {_API_GROUP}v1alpha1)"
+        hint = "write apiVersion and kind, or keep the file outside of the folder of specs"
+        return [source.problem(Fault(path, "schema/not-a-spec", message, hint))]
+    faults = spec_schema().faults(source.data, "schema")
     of_kind = [fault for fault in faults if fault.path in (("apiVersion",), ("kind",)) and fault.rule != "schema/type"]
     return [source.problem(fault) for fault in of_kind or faults]
 
 
 def validate_rules(server: Server) -> list[Problem]:
-    """The faults of one server between its fields: what no schema can say, each with its reason."""
-    return [server.problem(fault) for rule in RULES for fault in rule(server)]
+    """The faults of one server between its fields: what no schema can say."""
+    return list(server.findings(RULES))
 
 
 @cache
-def _schema() -> Schema:
+def spec_schema() -> Schema:
+    """The compiled schema of a spec."""
     return Schema(assets.schema("mcpserver"))
+
+
+#: What a server takes for itself alone: names, each with the Fault of a second server that takes it too.
+Names = list[tuple[str, Fault]]
+
+
+def across_servers(servers: Sequence[Server]) -> list[Problem]:
+    """Two servers of one name, or whose objects would have one name: one Problem a line, both places named."""
+    problems: list[Problem] = []
+    for names_of in (_server_name, _object_name, _account_name, _claim_names, _sandbox_names, _runtime_class_name):
+        lines = {(p.place.file, p.place.line) for p in problems}
+        first: dict[str, tuple[Server, Fault]] = {}
+        for server in servers:
+            for name, fault in names_of(server):
+                other, others_fault = first.setdefault(name, (server, fault))
+                problem, place = server.problem(fault), other.problem(others_fault).place
+                if other is not server and (problem.place.file, problem.place.line) not in lines:
+                    message = f"{problem.message} (also {place})"
+                    problems.append(problem._replace(message=message, related=(place,)))
+    return problems
+
+
+def _server_name(server: Server) -> Names:
+    message = f"two servers are named '{server.name}'"
+    hint = "rename one: names are unique in a run, they select the pods"
+    return [(server.name, Fault(("metadata", "name"), "spec/duplicate-name", message, hint))]
+
+
+def _object_name(server: Server) -> Names:
+    path = ("spec", "resourceName") if server.given("spec", "resourceName") else ("metadata", "name")
+    message = f"the objects of two servers are named '{server.resource_name}'"
+    hint = "choose another metadata.name or spec.resourceName"
+    return [(server.resource_name, Fault(path, "spec/duplicate-resource-name", message, hint))]
+
+
+def _account_name(server: Server) -> Names:
+    account = server.service_account
+    if not account.create:
+        return []
+    named = server.given("spec", "serviceAccount", "name")
+    path = ("spec", "serviceAccount", "name") if named else ("metadata", "name")
+    message = f"two servers create the ServiceAccount '{account.name}'"
+    hint = "to share it, create it elsewhere and write 'create: false' in both"
+    return [(account.name, Fault(path, "spec/duplicate-service-account", message, hint))]
+
+
+def _claim_names(server: Server) -> Names:
+    if server.workload == "StatefulSet":  # its claims carry the names of its pods
+        return []
+    names: Names = []
+    for i, volume in enumerate(server.storage):
+        name = f"{server.resource_name}-{volume.name}"
+        message = f"the PersistentVolumeClaims of two servers are named '{name}'"
+        path = ("spec", "storage", i, "name")
+        names.append((name, Fault(path, "spec/duplicate-claim", message, "rename one of the volumes")))
+    return names
+
+
+def _sandbox_names(server: Server) -> Names:
+    """A Namespace is of one server, which keeps it."""
+    if server.sandbox is None or not server.sandbox.create:
+        return []
+    message = f"two servers create the sandbox namespace '{server.sandbox.namespace}'"
+    hint = "choose another sandbox.namespace, or write 'create: false' in one of them"
+    fault = Fault(("spec", "sandbox"), "spec/duplicate-sandbox", message, hint, at_key=True)
+    return [(server.sandbox.namespace, fault)]
+
+
+def _runtime_class_name(server: Server) -> Names:
+    """So is a RuntimeClass, which has no namespace."""
+    runtime_class = server.sandbox and server.sandbox.runtime_class
+    if not runtime_class or not runtime_class.create:
+        return []
+    message = f"two servers create the RuntimeClass '{runtime_class.name}'"
+    hint = "write 'create: false' in one of them"
+    fault = Fault(("spec", "sandbox", "runtimeClass"), "spec/duplicate-sandbox", message, hint, at_key=True)
+    return [(runtime_class.name, fault)]

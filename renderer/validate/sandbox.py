@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import NamedTuple
 
 from renderer.errors import DocumentPath, Fault
 from renderer.model import SecretRef, Server
 from renderer.quantity import amount
-from renderer.validate.network import address_block
-from renderer.validate.rules import Rule
-
-
-class _Use(NamedTuple):
-    """A key of a Secret that the spec refers to, and where."""
-
-    secret: str
-    key: str
-    path: DocumentPath
+from renderer.schemas.wording import suggestion
 
 
 def sandbox_limits(server: Server) -> Iterator[Fault]:
@@ -30,33 +20,26 @@ def sandbox_limits(server: Server) -> Iterator[Fault]:
         ("default", server.sandbox.default),
         ("max", server.sandbox.most),
     ]
-    for part in ("cpu", "memory"):
+    for resource in ("cpu", "memory"):
         for (name, lower), (above, upper) in pairwise(steps):
-            less, more = getattr(lower, part), getattr(upper, part)
+            less, more = getattr(lower, resource), getattr(upper, resource)
             if amount(less) > amount(more):
-                wrong = name if server.given("spec", "sandbox", "limits", name, part) else above
+                wrong = name if server.given("spec", "sandbox", "limits", name, resource) else above
                 yield Fault(
-                    ("spec", "sandbox", "limits", wrong, part),
+                    ("spec", "sandbox", "limits", wrong, resource),
                     "spec/sandbox-limits",
-                    f"{name} ({less}) is above {above} ({more})",
-                    f"raise {above}, or lower {name}",
+                    f"{name} ({less}) is higher than {above} ({more})",
+                    f"raise {above} or lower {name}",
                 )
-
-
-def sandbox_cidrs(server: Server) -> Iterator[Fault]:
-    """An address block has no host bits."""
-    for i, cidr in enumerate(server.sandbox.cidrs if server.sandbox else ()):
-        yield from address_block(cidr, ("spec", "sandbox", "egress", "cidrs", i))[1]
 
 
 def sandbox_account_is_its_own(server: Server) -> Iterator[Fault]:
     """Every pod that names no account has the one called default, and would have the same rights."""
-    account = server.service_account
-    if server.sandbox and account.name == "default":
+    if server.sandbox and server.service_account.name == "default":
         yield Fault(
             ("spec", "serviceAccount", "name"),
             "spec/sandbox-account",
-            "the rights in the sandbox would be those of every pod of the namespace that has no account of its own",
+            "every pod without an account of its own uses 'default', and would get the rights in the sandbox",
             "name another account, or remove 'serviceAccount': the server then gets its own",
         )
 
@@ -65,47 +48,48 @@ def external_secrets_are_distinct(server: Server) -> Iterator[Fault]:
     """Each is an object, and each key of a Secret has one value."""
     names: set[str] = set()
     for i, secret in enumerate(server.external_secrets):
+        path: DocumentPath = ("spec", "externalSecrets", i)
         if secret.name in names:
-            message = f"two external secrets are called '{secret.name}'"
-            yield Fault(("spec", "externalSecrets", i, "name"), "spec/external-secret-name", message, "join their keys")
+            message = f"two external secrets are named '{secret.name}'"
+            yield Fault((*path, "name"), "spec/external-secret-name", message, "merge their keys")
         names.add(secret.name)
         keys: set[str] = set()
         for j, key in enumerate(secret.keys):
             if key.key in keys:
-                where = ("spec", "externalSecrets", i, "keys", j, "key")
-                yield Fault(where, "spec/external-secret-name", f"key '{key.key}' is there twice", "remove one")
+                message = f"key '{key.key}' is listed twice"
+                yield Fault((*path, "keys", j, "key"), "spec/external-secret-name", message, "remove one of them")
             keys.add(key.key)
 
 
 def external_secrets_have_the_keys(server: Server) -> Iterator[Fault]:
     """A container whose Secret lacks a key is never started."""
-    made = {secret.name: [key.key for key in secret.keys] for secret in server.external_secrets}
-    for use in _uses(server):
-        if use.secret in made and use.key not in made[use.secret]:
+    containers = (("initContainers", server.init_containers), ("sidecars", server.sidecars))
+    references: list[tuple[DocumentPath, object]] = [
+        (("spec", "env", name), value) for name, value in server.env.items()
+    ]
+    references += [
+        (("spec", field, i, "env", name), value)
+        for field, many in containers
+        for i, container in enumerate(many)
+        for name, value in container.env.items()
+    ]
+    references += [(("spec", "files", file.path), file.source) for file in server.files]
+    secrets = {secret.name: [key.key for key in secret.keys] for secret in server.external_secrets}
+    for path, reference in references:
+        if not isinstance(reference, SecretRef) or reference.optional or reference.secret not in secrets:
+            continue
+        keys = secrets[reference.secret]
+        if reference.key not in keys:
             yield Fault(
-                use.path,
+                (*path, "key"),
                 "spec/external-secret-key",
-                f"Secret '{use.secret}' is made from spec.externalSecrets, which gives it no key '{use.key}'",
-                f"add the key there; it has: {', '.join(made[use.secret])}",
+                f"Secret '{reference.secret}' has no key '{reference.key}'{suggestion(reference.key, keys)}",
+                f"add the key to spec.externalSecrets, which has: {', '.join(keys)}",
             )
 
 
-def _uses(server: Server) -> Iterator[_Use]:
-    containers = (("initContainers", server.init_containers), ("sidecars", server.sidecars))
-    environments: list[tuple[DocumentPath, Mapping[str, object]]] = [(("spec", "env"), server.env)]
-    environments += [(("spec", field, i, "env"), c.env) for field, many in containers for i, c in enumerate(many)]
-    for path, variables in environments:
-        for name, value in variables.items():
-            if isinstance(value, SecretRef) and not value.optional:
-                yield _Use(value.secret, value.key, (*path, name, "key"))
-    for file in server.files:
-        if isinstance(file.source, SecretRef):
-            yield _Use(file.source.secret, file.source.key, ("spec", "files", file.path, "key"))
-
-
-RULES: tuple[Rule, ...] = (
+RULES = (
     sandbox_limits,
-    sandbox_cidrs,
     sandbox_account_is_its_own,
     external_secrets_are_distinct,
     external_secrets_have_the_keys,

@@ -1,0 +1,180 @@
+"""Rules of the transport: what a server speaks, its bridge, its port and its health checks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from renderer import pins
+from renderer.errors import Fault, Severity
+from renderer.model import Server
+
+
+def bridge_needs_stdio(server: Server) -> Iterator[Fault]:
+    """A bridge turns stdin and stdout into HTTP; a server that speaks HTTP has no use for one."""
+    if server.transport.type != "stdio" and server.transport.bridge != "none":
+        yield Fault(
+            ("spec", "transport", "bridge"),
+            "spec/bridge-without-stdio",
+            f"a bridge is for stdio servers, and transport.type is {server.transport.type}",
+            "remove 'bridge', or write 'type: stdio'",
+        )
+
+
+def bridged_image_needs_command(server: Server) -> Iterator[Fault]:
+    """The bridge takes the place of the image's entrypoint and cannot look up what that was."""
+    if not server.image or server.transport.type != "stdio" or server.transport.bridge == "none" or server.command:
+        return
+    message = f"missing field 'command': the bridge ({server.transport.bridge}) replaces the image's entrypoint"
+    if not server.given("spec", "transport", "type"):
+        http = "if the image serves HTTP: transport: {type: streamable-http, port: …}"
+        message = f"{http}; if it serves stdio: {message}"
+    yield Fault(
+        ("spec",),
+        "spec/bridge-without-command",
+        message,
+        "write the entrypoint as 'command' (docker inspect -f '{{.Config.Entrypoint}}' IMAGE), "
+        "or use 'transport: {bridge: none}'",
+        at_key=True,
+    )
+
+
+def bridge_inside_image(server: Server) -> Iterator[Fault]:
+    """Only a static program can be copied into an image that nobody can see into."""
+    bridge = server.transport.bridge
+    if server.image and server.transport.type == "stdio" and bridge in ("mcp-proxy", "supergateway"):
+        language = "Python" if bridge == "mcp-proxy" else "Node.js"
+        yield Fault(
+            ("spec", "transport", "bridge"),
+            "spec/bridge-inside-image",
+            f"{bridge} is a {language} program and cannot be copied into an image: the image must contain '{bridge}'",
+            "if it does not, use 'bridge: agentgateway', which an init container copies in",
+            Severity.WARNING,
+        )
+
+
+def base_image_moves(server: Server) -> Iterator[Fault]:
+    """Of the base images only the one with both package managers has no tag that stays."""
+    package = server.package
+    if package is None or package.base_image:
+        return
+    if pins.RUNTIME_OF_BRIDGE.get(server.transport.bridge, package.registry) != package.registry:
+        yield Fault(
+            ("spec", "transport", "bridge"),
+            "spec/base-image-moves",
+            f"{server.transport.bridge} with {package.registry} packages needs a base image with npm and uv, "
+            "and the tag of that image is rebuilt upstream",
+            "set package.baseImage to an image with a digest, or remove 'bridge'",
+            Severity.WARNING,
+        )
+
+
+def bridge_path(server: Server) -> Iterator[Fault]:
+    """Bridges serve fixed paths; a Service or client pointed elsewhere would find nothing."""
+    paths = pins.BRIDGE_PATHS.get(server.transport.bridge)
+    if server.transport.type == "stdio" and paths and server.transport.path not in paths:
+        yield Fault(
+            ("spec", "transport", "path"),
+            "spec/bridge-path",
+            f"{server.transport.bridge} serves only {' and '.join(paths)}",
+            f"write 'path: {paths[0]}', or use supergateway, which serves any path",
+        )
+
+
+def bridge_ports(server: Server) -> Iterator[Fault]:
+    """agentgateway listens on ports of its own."""
+    port = server.transport.port
+    if server.transport.bridge == "agentgateway" and port in pins.AGENTGATEWAY_PORTS:
+        message = f"port {port} is used by agentgateway itself"
+        yield Fault(("spec", "transport", "port"), "spec/bridge-port", message, "choose another port")
+
+
+def stdio_without_bridge(server: Server) -> Iterator[Fault]:
+    """Nothing listens: whatever presumes a port cannot be had."""
+    if server.listens:
+        return
+    fields = (("transport", "port"), ("transport", "path"), ("network", "publish"), ("network", "ingress"))
+    for path in (*fields, *(("health", way) for way in ("path", "port", "tcp", "mcp")), ("expose",), ("monitoring",)):
+        if server.given("spec", *path):
+            yield Fault(
+                ("spec", *path),
+                "spec/stdio-without-bridge",
+                "a stdio server without a bridge has no port, so it has no Service, address or HTTP check",
+                "choose a bridge, or remove this field",
+                at_key=True,
+            )
+    if server.workload == "StatefulSet":
+        yield Fault(
+            ("spec", "workload"),
+            "spec/stdio-without-bridge",
+            "a StatefulSet needs a Service, and a stdio server without a bridge has none",
+            "use 'workload: Deployment', or choose a bridge",
+        )
+
+
+def privileged_ports(server: Server) -> Iterator[Fault]:
+    """Ports below 1024 need a capability that 'drop: [ALL]' takes away, on many clusters."""
+    if server.listens and server.transport.port < 1024:
+        yield Fault(
+            ("spec", "transport", "port"),
+            "spec/privileged-port",
+            f"port {server.transport.port} is below 1024, and the container has no capability to bind it",
+            "let the server listen on 1024 or above",
+            Severity.WARNING,
+        )
+
+
+def health_has_one_handler(server: Server) -> Iterator[Fault]:
+    """A probe has one handler; a bridge answers for the server behind it at its own endpoint."""
+    health = server.health
+    handlers = {"path": health.path, "command": health.command, "tcp": health.tcp, "mcp": health.mcp}
+    names = [name for name, value in handlers.items() if value]
+    if len(names) > 1:
+        message = f"{' and '.join(map(repr, names))} cannot be combined: a probe has one handler"
+        yield Fault(("spec", "health", names[-1]), "spec/health-two-ways", message, "keep one of them", at_key=True)
+    if health.port and not health.path and not health.tcp:
+        yield Fault(
+            ("spec", "health", "port"),
+            "spec/health-port-without-path",
+            "'port' needs 'path' or 'tcp'",
+            "add one of them, or remove 'port'",
+        )
+    if health.path and server.transport.type == "stdio" and server.listens:
+        yield Fault(
+            ("spec", "health", "path"),
+            "spec/health-behind-bridge",
+            "a stdio server has no URL paths",
+            f"remove 'path': the endpoint of its bridge ({server.transport.bridge}) is checked",
+        )
+
+
+def mcp_check_can_run(server: Server) -> Iterator[Fault]:
+    """The check is a program for an interpreter that must be in the container, and must not start servers."""
+    if not server.health.mcp or not server.listens:
+        return
+    transport = server.transport
+    if server.package is None:
+        message = "an MCP check needs Node.js or Python, and mcpctl cannot know whether this image has one"
+        hint = "set health.command to a program of the image that asks the server, or use 'tcp' or 'path'"
+    elif transport.type == "stdio" and transport.bridge != "mcp-proxy":
+        message = f"{transport.bridge} starts a server process for each session, so for each check too"
+        hint = "use 'bridge: mcp-proxy', which keeps one process for all sessions"
+    elif transport.type == "sse":
+        message = "a server that speaks sse answers on a second connection, which a check does not open"
+        hint = "use 'tcp' or 'path'"
+    else:
+        return
+    yield Fault(("spec", "health", "mcp"), "spec/health-mcp", message, hint, at_key=True)
+
+
+RULES = (
+    bridge_needs_stdio,
+    bridged_image_needs_command,
+    bridge_inside_image,
+    base_image_moves,
+    bridge_path,
+    bridge_ports,
+    stdio_without_bridge,
+    privileged_ports,
+    health_has_one_handler,
+    mcp_check_can_run,
+)

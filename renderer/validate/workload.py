@@ -1,0 +1,292 @@
+"""Rules of the workload: replicas, volumes and mounts, resources, containers, scheduling, rollout, account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from renderer import pins
+from renderer.errors import DocumentPath, Fault, dotted
+from renderer.model import Container, Resources, Server
+from renderer.quantity import amount
+from renderer.schemas.wording import suggestion
+
+#: An API server refuses a ConfigMap above 1 MiB, keys included.
+MOST_FILES = 1024 * 1024
+#: And annotations above 256 KiB together; ours need a little of that.
+MOST_ANNOTATIONS = 250 * 1024
+#: Names of containers that mcpctl renders itself.
+OWN_CONTAINERS = ("mcp-server", "bridge")
+
+_NOT_A_POD = "use 'workload: Deployment' or StatefulSet"
+
+
+def pods_stand_alone(server: Server) -> Iterator[Fault]:
+    """A Pod has no owner that could make more of it, or another one after a drain."""
+    if server.workload != "Pod":
+        return
+    if server.replicas != 1:
+        message = f"workload: Pod cannot have {server.replicas} replicas"
+        yield Fault(("spec", "replicas"), "spec/replicas-of-pod", message, _NOT_A_POD)
+    for name, cannot in (("autoscaling", "be autoscaled"), ("disruption", "have a disruption budget")):
+        if getattr(server, name):
+            message = f"workload: Pod cannot {cannot}"
+            yield Fault(("spec", name), "spec/operations-of-pod", message, _NOT_A_POD, at_key=True)
+
+
+def replicas_share_volume(server: Server) -> Iterator[Fault]:
+    """All pods of a Deployment mount the same claim; a StatefulSet gives each its own."""
+    if server.workload != "Deployment" or server.most_pods < 2:
+        return
+    field = ("autoscaling", "max") if server.autoscaling else ("replicas",)
+    for i, volume in enumerate(server.storage):
+        if not volume.shared:
+            yield Fault(
+                ("spec", *field),
+                "spec/replicas-share-volume",
+                f"{server.most_pods} replicas of a Deployment would share volume '{volume.name}' (spec.storage[{i}]), "
+                f"which is {', '.join(volume.access_modes)}: pods on other nodes could not start",
+                "use 'workload: StatefulSet' (a volume for each pod), accessModes [ReadWriteMany], or one replica",
+            )
+
+
+def replicas_or_autoscaling(server: Server) -> Iterator[Fault]:
+    """Each apply would set the number back, and the autoscaler would change it again."""
+    if server.autoscaling and server.given("spec", "replicas"):
+        yield Fault(
+            ("spec", "replicas"),
+            "spec/replicas-and-autoscaling",
+            "replicas cannot be combined with autoscaling",
+            "remove 'replicas': autoscaling.min is the initial number",
+            at_key=True,
+        )
+
+
+def autoscaling_has_room(server: Server) -> Iterator[Fault]:
+    """An API server refuses max below min; without a metric nothing would ever scale."""
+    scaling = server.autoscaling
+    if scaling is None:
+        return
+    if scaling.least > scaling.most:
+        message = f"max ({scaling.most}) is lower than min ({scaling.least})"
+        yield Fault(("spec", "autoscaling", "max"), "spec/autoscaling-bounds", message, "raise max or lower min")
+    if not (scaling.cpu or scaling.memory):
+        message = "cpu and memory are both 0, so there is no metric to scale by"
+        hint = "set cpu or memory to a percentage above 0"
+        yield Fault(("spec", "autoscaling"), "spec/autoscaling-measure", message, hint, at_key=True)
+
+
+def disruption_lets_nodes_drain(server: Server) -> Iterator[Fault]:
+    """A budget that never lets a pod go blocks every upgrade of a node. Kubernetes rounds percentages up."""
+    disruption, pods = server.disruption, server.fewest_pods
+    if disruption is None or server.workload == "Pod":
+        return
+
+    def count(amount: int | str) -> int:
+        return amount if isinstance(amount, int) else -(-int(amount.rstrip("%")) * pods // 100)
+
+    available, unavailable = disruption.min_available, disruption.max_unavailable
+    if available is not None and count(available) >= pods:
+        replicas = f"{pods} replica{'' if pods == 1 else 's'}{' (autoscaling.min)' if server.autoscaling else ''}"
+        yield Fault(
+            ("spec", "disruption", "minAvailable"),
+            "spec/disruption-blocks",
+            f"minAvailable {available} with {replicas} blocks every node drain",
+            "use maxUnavailable or add replicas",
+        )
+    if unavailable is not None and count(unavailable) == 0:
+        message = f"maxUnavailable {unavailable} blocks every node drain"
+        yield Fault(("spec", "disruption", "maxUnavailable"), "spec/disruption-blocks", message, "allow at least 1")
+
+
+def mounts_are_distinct(server: Server) -> Iterator[Fault]:
+    """Two mounts on one path hide each other; a file cannot lie above a folder."""
+    mounts: list[tuple[str, DocumentPath]] = [
+        *((volume.mount_path, ("spec", "storage", i, "mountPath")) for i, volume in enumerate(server.storage)),
+        *((file.path, ("spec", "files", file.path)) for file in server.files),
+        *((w.path, ("spec", "security", "writablePaths", i)) for i, w in enumerate(server.security.writable)),
+    ]
+    first: dict[str, DocumentPath] = {}
+    files = sorted(file.path for file in server.files)
+    for path, field in mounts:
+        if path in first:
+            message = f"'{path}' is mounted twice (first by {dotted(first[path])})"
+            hint = "give each volume, file and writable path its own path"
+            yield Fault(field, "spec/mount-twice", message, hint)
+        first.setdefault(path, field)
+        above = next((file for file in files if path.startswith(f"{file}/")), None)
+        if above:
+            message = f"'{path}' is below '{above}', which is a file"
+            yield Fault(field, "spec/mount-below-file", message, "move one of them")
+        for folder in (pins.BRIDGE_FOLDER, pins.CACHE_FOLDER):
+            if path == folder or path.startswith(f"{folder}/"):
+                message = f"'{folder}' is reserved: mcpctl mounts bridges and caches there"
+                yield Fault(field, "spec/mount-reserved", message, "choose another path")
+
+
+def sizes_fit(server: Server) -> Iterator[Fault]:
+    """All literal files of a server share one ConfigMap, and an API server bounds all annotations of an object."""
+    size = sum(len(f.source.encode()) + len(f.path) for f in server.files if isinstance(f.source, str))
+    if size > MOST_FILES:
+        message = f"the files have {size:,} bytes together, and a ConfigMap holds at most {MOST_FILES:,}"
+        hint = "move large files into the image or a volume"
+        yield Fault(("spec", "files"), "spec/files-size", message, hint, at_key=True)
+    size = sum(len(key.encode()) + len(value.encode()) for key, value in server.annotations.items())
+    if size > MOST_ANNOTATIONS:
+        message = f"the annotations have {size:,} bytes together, and an object holds at most {MOST_ANNOTATIONS:,}"
+        yield Fault(("metadata", "annotations"), "spec/annotations-size", message, "shorten them", at_key=True)
+
+
+def volumes_hold_together(server: Server) -> Iterator[Fault]:
+    """The name of a volume becomes that of its claim; an API server refuses ReadWriteOncePod with another mode."""
+    names: set[str] = set()
+    for i, volume in enumerate(server.storage):
+        path = ("spec", "storage", i)
+        if volume.name in names:
+            message = f"two volumes are named '{volume.name}'"
+            yield Fault((*path, "name"), "spec/storage-name", message, "rename one")
+        names.add(volume.name)
+        if "ReadWriteOncePod" in volume.access_modes and len(volume.access_modes) > 1:
+            message = "ReadWriteOncePod cannot be combined with other access modes"
+            yield Fault((*path, "accessModes"), "spec/access-modes", message, "keep it alone, or use ReadWriteOnce")
+
+
+def requests_within_limits(server: Server) -> Iterator[Fault]:
+    """A pod that requests more than its limit is refused by the API server."""
+    for resource, message in _above_limits(server.resources):
+        side = "requests" if server.given("spec", "resources", "requests", resource) else "limits"
+        hint = "raise the limit, lower the request, or choose another size"
+        yield Fault(("spec", "resources", side, resource), "spec/requests-above-limits", message, hint)
+    for path, container in _containers(server):
+        for _, message in _above_limits(container.resources):
+            yield Fault((*path, "resources"), "spec/container-requests", message, "raise the limit, or the size")
+
+
+def _above_limits(resources: Resources) -> Iterator[tuple[str, str]]:
+    for name in ("cpu", "memory"):
+        request, limit = getattr(resources.requests, name), getattr(resources.limits, name)
+        if request and limit and amount(request) > amount(limit):
+            yield name, f"the {name} request ({request}) is higher than the limit ({limit})"
+
+
+def containers_have_names(server: Server) -> Iterator[Fault]:
+    """Containers of one pod, whichever list they stand in, have different names."""
+    names = set(OWN_CONTAINERS)
+    for path, container in _containers(server):
+        if container.name in names:
+            own = container.name in OWN_CONTAINERS
+            message = (
+                f"'{container.name}' is reserved for mcpctl" if own else f"two containers are named '{container.name}'"
+            )
+            yield Fault((*path, "name"), "spec/container-name", message, "choose another name")
+        names.add(container.name)
+
+
+def _containers(server: Server) -> Iterator[tuple[DocumentPath, Container]]:
+    for field, containers in (("initContainers", server.init_containers), ("sidecars", server.sidecars)):
+        for i, container in enumerate(containers):
+            yield ("spec", field, i), container
+
+
+def containers_mount_what_there_is(server: Server) -> Iterator[Fault]:
+    """They share what the server has; they own nothing themselves."""
+    volumes = {volume.name: volume.mount_path for volume in server.storage}
+    paths = {*volumes.values(), *(f.path for f in server.files), *(w.path for w in server.security.writable)}
+    for path, container in _containers(server):
+        mounted = set()
+        for i, mount in enumerate(container.mounts):
+            source = volumes.get(mount.source, mount.source)
+            if source not in paths:
+                known = sorted({*volumes, *paths})
+                near = suggestion(mount.source, known)
+                message = f"the server has no volume, file or writable path '{mount.source}'{near}"
+                hint = f"choose from {', '.join(known)}" if known else "add it to the server"
+                yield Fault((*path, "mounts", i, "source"), "spec/container-mount", message, hint)
+            elif (mount.path or source) in mounted:
+                message = f"'{mount.path or source}' is mounted twice"
+                yield Fault((*path, "mounts", i), "spec/container-mount-twice", message, "give each its own path")
+            mounted.add(mount.path or source)
+
+
+def tolerations_hold_together(server: Server) -> Iterator[Fault]:
+    """What the API server refuses of a toleration."""
+    for i, toleration in enumerate(server.scheduling.tolerations):
+        path: DocumentPath = ("spec", "scheduling", "tolerations", i)
+        if toleration.operator == "Equal" and toleration.key is None:
+            hint = "add 'key', or write 'operator: Exists' to tolerate every taint"
+            yield Fault(path, "spec/toleration", "operator Equal needs 'key'", hint)
+        if toleration.operator == "Exists" and toleration.value is not None:
+            message = "operator Exists cannot be combined with 'value'"
+            yield Fault((*path, "value"), "spec/toleration", message, "remove 'value' or 'operator'", at_key=True)
+        if toleration.seconds is not None and toleration.effect != "NoExecute":
+            hint = "add 'effect: NoExecute', or remove 'seconds'"
+            yield Fault((*path, "seconds"), "spec/toleration", "'seconds' needs effect NoExecute", hint, at_key=True)
+
+
+def rollout_is_possible(server: Server) -> Iterator[Fault]:
+    """Only a Deployment has it, and some pod must be allowed to come or go."""
+    if not server.given("spec", "rollout"):
+        return
+    rollout = server.rollout
+    if server.workload != "Deployment":
+        rule, message = "spec/rollout-workload", f"rollout applies to a Deployment only, not to a {server.workload}"
+        hint = "remove it, or use 'workload: Deployment'"
+    elif any("ReadWriteMany" not in volume.access_modes for volume in server.storage):
+        rule = "spec/rollout-recreate"
+        message = (
+            "a Deployment whose volume only one node can mount uses strategy Recreate, which has no rollout settings"
+        )
+        hint = "remove it, or use accessModes [ReadWriteMany]"
+    elif {rollout.max_surge, rollout.max_unavailable} <= {0, "0%"}:
+        rule, hint = "spec/rollout-stands-still", "raise one of them"
+        message = "maxSurge and maxUnavailable are both 0, so no pod can be replaced"
+    else:
+        return
+    yield Fault(("spec", "rollout"), rule, message, hint, at_key=True)
+
+
+def stop_leaves_time(server: Server) -> Iterator[Fault]:
+    """The grace period begins with the preStop hook, not after it."""
+    grace, wait = server.shutdown
+    if wait >= grace:
+        yield Fault(
+            ("spec", "shutdown", "preStopSeconds"),
+            "spec/shutdown-no-time",
+            f"preStopSeconds ({wait}) uses up graceSeconds ({grace}), so the server is killed without time to stop",
+            "raise graceSeconds or lower preStopSeconds",
+        )
+
+
+def accounts_are_named(server: Server) -> Iterator[Fault]:
+    """An existing account can only be used by its name, and is somebody else's to annotate."""
+    account, path = server.service_account, ("spec", "serviceAccount")
+    if account.create:
+        return
+    if not server.given(*path, "name"):
+        message = "'create: false' needs the name of an existing ServiceAccount"
+        hint = "add 'name' (every namespace has one named default)"
+        yield Fault((*path, "create"), "spec/service-account-name", message, hint)
+    if account.annotations:
+        message = (
+            "'create: false' cannot be combined with annotations: mcpctl does not change an existing ServiceAccount"
+        )
+        hint = "annotate it where it is defined, or remove 'create: false'"
+        yield Fault((*path, "annotations"), "spec/service-account-annotations", message, hint, at_key=True)
+
+
+RULES = (
+    pods_stand_alone,
+    replicas_share_volume,
+    replicas_or_autoscaling,
+    autoscaling_has_room,
+    disruption_lets_nodes_drain,
+    mounts_are_distinct,
+    sizes_fit,
+    volumes_hold_together,
+    requests_within_limits,
+    containers_have_names,
+    containers_mount_what_there_is,
+    tolerations_hold_together,
+    rollout_is_possible,
+    stop_leaves_time,
+    accounts_are_named,
+)
