@@ -53,7 +53,8 @@ def _answered(handshake: Handshake | None) -> str:
     if handshake is None:
         return ""
     tools = f"{handshake.tools}{'+' * handshake.more} tool{'' if handshake.tools == 1 else 's'}"
-    return f"{handshake.server_name} {handshake.server_version}, MCP {handshake.protocol_version}, {tools}"
+    name = f"{handshake.server_name} {handshake.server_version}".strip() or "a server without a name"
+    return f"{name}, MCP {' and '.join(handshake.versions)}, {tools}"
 
 
 def answered(status: InstanceStatus) -> str:
@@ -88,7 +89,8 @@ def as_data(status: InstanceStatus) -> dict[str, JSON]:
         and {
             "name": shake.server_name,
             "version": shake.server_version,
-            "protocolVersion": shake.protocol_version,
+            "protocolVersion": shake.versions[-1],
+            "protocolVersions": list(shake.versions),
             "tools": shake.tools,
         },
     }

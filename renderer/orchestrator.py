@@ -41,7 +41,7 @@ class OrchestratorConfig(NamedTuple):
 class InstanceState(StrEnum):
     """What a runtime says of an instance, in the words of Kubernetes' pod phases, and of the MCP check.
 
-    READY means that an MCP ``initialize`` was answered; RUNNING only that the runtime believes in it.
+    READY means that the server answered MCP; RUNNING only that the runtime believes in it.
     """
 
     PENDING = "pending"
@@ -54,14 +54,15 @@ class InstanceState(StrEnum):
 
 
 class Handshake(NamedTuple):
-    """What a server said of itself when it was asked: MCP ``initialize``, then ``tools/list``.
+    """What a server said of itself: MCP ``server/discover`` or ``initialize``, then ``tools/list``.
 
-    ``more``: it has more tools than were counted.
+    ``versions`` of the protocol that it speaks, oldest first; of those before 2026-07-28 a server names the newest.
+    The name is empty where the server does not give one. ``more``: it has more tools than were counted.
     """
 
     server_name: str
     server_version: str
-    protocol_version: str
+    versions: tuple[str, ...]
     tools: int
     more: bool = False
 

@@ -115,7 +115,7 @@ def apply(
     timeout: float,
     **more: Any,
 ) -> int:
-    """Render, check and apply specs, then wait until every server answers an MCP initialize.
+    """Render, check and apply specs, then wait until every server answers MCP.
 
     PATHS are files, folders or - for stdin. With any error in them nothing is applied. Where it is applied is shown
     first. Exit codes: 5 something was refused or cannot start, 6 the time was over, 130 interrupted.

@@ -8,14 +8,15 @@ from collections.abc import Iterator
 
 import click
 
-from renderer.cli.runtime import orchestrator_of, output_option, runtime_options
+from renderer import life
+from renderer.cli.runtime import asked, no_client, orchestrator_of, output_option, progress, runtime_options
 from renderer.cli.streams import emit
 from renderer.errors import Exit
 from renderer.instances import COLUMNS, as_columns, as_data, row
 from renderer.orchestrator import InstanceFilters, InstancePage, InstanceState, Orchestrator
 from renderer.settings import Settings
 
-#: READY is what a server says when it is asked, and this command asks none.
+#: READY is what a server says when it is asked, and a filter is the runtime's.
 _STATES = [state.value for state in InstanceState if state is not InstanceState.READY]
 
 
@@ -36,6 +37,7 @@ def _labels(context: click.Context, parameter: click.Parameter, pairs: tuple[str
 Examples:
   mcpctl list
   mcpctl list --state failed -l team=platform
+  mcpctl list --ask
   mcpctl list --output json | jq -r '.[].server'
 """,
 )
@@ -55,6 +57,9 @@ Examples:
 @click.option(
     "--page-size", type=click.IntRange(1, 5000), default=500, show_default=True, help="How many are asked for at once."
 )
+@click.option(
+    "--ask/--no-ask", default=False, show_default=True, help="Ask every running server over MCP, one after the other."
+)
 @output_option
 @runtime_options
 def listing(
@@ -63,15 +68,19 @@ def listing(
     labels: dict[str, str],
     settings: Settings,
     page_size: int,
+    ask: bool,
     style: str,
 ) -> int:
-    """List the servers that mcpctl manages, as the runtime sees them; mcpctl status asks the servers themselves.
+    """List the servers that mcpctl manages, as the runtime sees them; --ask adds what each says over MCP.
 
     Rows come page by page, also of thousands. JSON is one list; where it is not closed, the run failed.
     """
     filters = InstanceFilters(servers, tuple(InstanceState(state) for state in states), labels)
     orchestrator = orchestrator_of(settings)
-    pages = _pages(orchestrator, filters, page_size)
+    if ask and not life.installed():
+        progress(no_client())
+        ask = False
+    pages = _pages(orchestrator, filters, page_size, ask=ask)
     if style == "json":
         _emit_json(pages)
     else:
@@ -79,10 +88,11 @@ def listing(
     return Exit.FINE
 
 
-def _pages(orchestrator: Orchestrator, filters: InstanceFilters, size: int) -> Iterator[InstancePage]:
+def _pages(orchestrator: Orchestrator, filters: InstanceFilters, size: int, *, ask: bool) -> Iterator[InstancePage]:
     page = InstancePage((), "")
     while True:
-        yield (page := orchestrator.list_instances(filters, page.next, size))
+        page = orchestrator.list_instances(filters, page.next, size)
+        yield page._replace(instances=tuple(asked(orchestrator, one, {}) for one in page.instances)) if ask else page
         if not page.next:
             return
 

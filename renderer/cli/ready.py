@@ -26,7 +26,7 @@ def until_ready(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> tuple[InstanceStatus, ...]:
-    """Until all run and answer an MCP ``initialize``. ApplyFailed, or WaitTimedOut, with the reasons.
+    """Until all run and answer MCP. ApplyFailed, or WaitTimedOut, with the reasons.
 
     Without the MCP client they stay RUNNING, and that is told; so does what nothing can connect to, and what wants
     credentials.

@@ -235,7 +235,7 @@ def no_client() -> str:
 
 
 def asked(orchestrator: Orchestrator, status: InstanceStatus, transports: Mapping[str, str]) -> InstanceStatus:
-    """READY with what it said where it answers an MCP ``initialize``; else as it is, with the reason."""
+    """READY with what it said where it answers MCP; else as it is, with the reason."""
     if not answers_expected(status):
         return status
     try:

@@ -45,12 +45,12 @@ Examples:
     "--ask/--no-ask",
     default=True,
     show_default=True,
-    help="Ask every running server itself, with an MCP initialize: only who answers is ready.",
+    help="Ask every running server over MCP: a server that answers is ready.",
 )
 @output_option
 @runtime_options
 def status(names: tuple[str, ...], settings: Settings, watch: bool, ask: bool, style: str) -> int:
-    """Show servers: ready means that an MCP initialize was answered, running that only the runtime believes in it.
+    """Show servers: 'ready' has answered MCP, 'running' is what the runtime says.
 
     NAMES are those of servers, or instance ids; without any, all of them.
     """

@@ -1,7 +1,8 @@
-"""Whether a server lives: an MCP ``initialize`` and ``tools/list``, asked as a client would, with the official SDK."""
+"""Whether a server answers MCP: ``server/discover`` or ``initialize``, then ``tools/list``, with the official SDK."""
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 from renderer.errors import ApplyFailed
@@ -9,7 +10,7 @@ from renderer.orchestrator import Handshake
 
 Transport = Literal["streamable-http", "sse"]
 
-#: The optional extra that brings the SDK, and the least version of it.
+#: The optional extra that brings the SDK.
 EXTRA = "mcpctl-renderer[mcp]"
 
 
@@ -18,38 +19,35 @@ class SdkMissing(ApplyFailed):
 
 
 class Unanswered(ApplyFailed):
-    """Nobody is there, or whoever is there is not ready: it may answer when it is asked again."""
+    """Nothing listens, or what listens is not ready: it may answer when it is asked again."""
 
 
 class Refused(ApplyFailed):
-    """Somebody answered, and it was not what an MCP server answers: asking again will hardly help."""
+    """Something answered that is not what an MCP server answers: asking again will hardly help."""
 
 
 class Guarded(Refused):
-    """It runs, and wants credentials, which nobody has given to us: all that can be told from outside."""
+    """The server runs and asks for credentials, which this check does not have."""
 
 
 def handshake(url: str, transport: Transport, seconds: float) -> Handshake:
-    """What the server says of itself, asked once. Texts in it are cut and fit for a terminal.
+    """What the server says of itself, and which versions of MCP it speaks. Texts in it are cut and fit for a terminal.
 
-    Raises SdkMissing, Unanswered, Refused (Guarded for one that wants credentials), and WaitTimedOut after ``seconds``.
-    Leaves nothing running, logs nothing, and takes no proxy from the environment: what is asked is on this machine, or
-    forwarded to it.
-    Not to be called while an event loop runs in the same thread.
+    Raises SdkMissing, Unanswered, Refused (Guarded for a server that asks for credentials), and WaitTimedOut after
+    ``seconds``. Leaves nothing running, logs nothing, and uses no proxy of the environment: the server is on this
+    machine, or forwarded to it. Not to be called while an event loop runs in the same thread.
     """
     try:
-        from renderer.life.session import ask  # the SDK takes a second to import, and may not be there
+        from renderer.life.session import ask  # 900 ms: the SDK, which may not be installed
     except ModuleNotFoundError as missing:
         if (missing.name or "").partition(".")[0] in ("mcp", "mcp_types", "httpx2", "anyio"):
-            raise SdkMissing(f"to ask a server itself, the MCP SDK is needed: pip install '{EXTRA}'") from None
+            raise SdkMissing(f"the MCP SDK is missing, so no server can be asked: pip install '{EXTRA}'") from None
         raise
     return ask(url, transport, seconds)
 
 
 def installed() -> str:
     """The version of the SDK; '' where it is not installed. Imports nothing of it."""
-    from importlib.metadata import PackageNotFoundError, version
-
     try:
         return version("mcp")
     except PackageNotFoundError:

@@ -1,4 +1,8 @@
-"""One session with a server. The only module that imports the SDK, with the watched HTTP beside it."""
+"""Sessions with a server, one for each era of the protocol. The SDK is imported here and in ``words`` alone.
+
+MCP 2026-07-28 has no session and is asked by ``server/discover``; every version before it by ``initialize``. A server
+speaks either or both, so both are asked. HTTP with SSE belongs to the old era alone.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from mcp import ClientSession
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import PaginatedRequestParams
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
 from renderer.errors import excerpt
 from renderer.life import Transport, words
@@ -22,18 +27,31 @@ from renderer.orchestrator import Handshake
 #: Pages and tools that are counted; beyond that there are "more".
 PAGES = 100
 TOOLS = 10_000
-#: Seconds for saying goodbye, once everything is known.
+#: Seconds for the end of a session, once everything is known.
 _GOODBYE = 2.0
-#: Characters of a name, and of a version, that are kept.
-_NAME, _VERSION = 100, 60
+#: Seconds for the old era of a server that has answered in the new one: only its version is missing.
+_OLD_VERSION = 3.0
+#: Seconds, for a limit that must be given: the scope around the session ends it before.
+_NEVER = 86_400.0
+#: Characters of a name, and of a version, that are kept; and how many versions.
+_NAME, _VERSION, _VERSIONS = 100, 60, 20
 
 
-class _Findings:
-    """How far it got."""
+class Attempt:
+    """How far one era got. ``method``: what was asked first; ``versions``: what the answer to it names."""
 
-    def __init__(self) -> None:
-        self.greeted = False
+    def __init__(self, method: str) -> None:
+        self.method = method
+        self.versions: tuple[str, ...] = ()
         self.answer: Handshake | None = None
+        self.failure: Exception | None = None
+        self.late = False
+        self.watched: Watched
+
+    @property
+    def asked(self) -> str:
+        """The last question."""
+        return "tools/list" if self.versions else self.method
 
 
 def ask(url: str, transport: Transport, seconds: float) -> Handshake:
@@ -44,33 +62,51 @@ def ask(url: str, transport: Transport, seconds: float) -> Handshake:
 
 
 async def _ask(url: str, transport: Transport, seconds: float) -> Handshake:
-    findings, failure = _Findings(), None
-    with anyio.move_on_after(seconds) as scope:
-        watched = Watched(transport, scope.cancel)
-        late_at = scope.deadline
+    end = anyio.current_time() + seconds
+    attempts: list[Attempt] = []
+    if transport != "sse":
+        new = await _attempt(url, transport, "server/discover", end - seconds / 2)
+        if new.answer and not set(HANDSHAKE_PROTOCOL_VERSIONS).isdisjoint(new.versions):
+            return new.answer
+        attempts.append(new)
+    if not (attempts and words.is_final(attempts[0])):
+        answered = any(attempt.answer for attempt in attempts)
+        until = min(end, anyio.current_time() + _OLD_VERSION) if answered else end
+        attempts.append(await _attempt(url, transport, "initialize", until, only_greet=answered))
+    first = next((attempt.answer for attempt in attempts if attempt.answer), None)
+    if first is None:
+        raise words.error_for(url, transport, seconds, attempts)
+    versions = {*first.versions, *(attempts[-1].versions if attempts[-1].method == "initialize" else ())}
+    return first._replace(versions=tuple(sorted(versions)))
+
+
+async def _attempt(url: str, transport: Transport, method: str, until: float, *, only_greet: bool = False) -> Attempt:
+    attempt = Attempt(method)
+    with anyio.CancelScope(deadline=until) as scope:
+        attempt.watched = Watched(transport, scope.cancel)
         try:
-            async with _streams(url, transport, watched, seconds) as streams, ClientSession(*streams) as session:
-                await _talk(session, findings)
-                scope.deadline = min(scope.deadline, anyio.current_time() + _GOODBYE)
+            async with _streams(url, transport, attempt.watched) as streams, ClientSession(*streams) as session:
+                await _talk(session, attempt, only_greet=only_greet)
+                scope.deadline = min(until, anyio.current_time() + _GOODBYE)
         except Exception as error:  # a group of whatever the SDK and its HTTP client raise
-            failure = error
-    if findings.answer:
-        return findings.answer
-    late = anyio.current_time() >= late_at
-    raise words.tell(url, transport, seconds, words.Facts(watched, failure, findings.greeted, late))
+            attempt.failure = error
+    attempt.late = anyio.current_time() >= until
+    return attempt
 
 
-async def _talk(session: ClientSession, findings: _Findings) -> None:
-    hello = await session.initialize()
-    findings.greeted = True
-    count, more = await _tools(session) if hello.capabilities.tools is not None else (0, False)
-    findings.answer = Handshake(
-        excerpt(hello.server_info.name, _NAME),
-        excerpt(hello.server_info.version, _VERSION),
-        excerpt(str(hello.protocol_version), _VERSION),
-        count,
-        more,
-    )
+async def _talk(session: ClientSession, attempt: Attempt, *, only_greet: bool) -> None:
+    if attempt.method == "initialize":
+        versions: list[Any] = [(await session.initialize()).protocol_version]
+    else:
+        versions = (await session.discover()).supported_versions
+    attempt.versions = tuple(sorted({excerpt(str(version), _VERSION) for version in versions[:_VERSIONS]}))
+    if only_greet:
+        return
+    capabilities, server = session.server_capabilities, session.server_info
+    has_tools = capabilities is not None and capabilities.tools is not None
+    count, more = await _tools(session) if has_tools else (0, False)
+    name, version = (server.name, server.version) if server else ("", "")
+    attempt.answer = Handshake(excerpt(name, _NAME), excerpt(version, _VERSION), attempt.versions, count, more)
 
 
 async def _tools(session: ClientSession) -> tuple[int, bool]:
@@ -85,15 +121,15 @@ async def _tools(session: ClientSession) -> tuple[int, bool]:
 
 
 @asynccontextmanager
-async def _streams(url: str, transport: Transport, watched: Watched, seconds: float) -> AsyncIterator[tuple[Any, Any]]:
-    """The two ends of the transport. The time limit is ours, for all of it."""
+async def _streams(url: str, transport: Transport, watched: Watched) -> AsyncIterator[tuple[Any, Any]]:
+    """The two ends of the transport. The scope around them is the time limit, so that none is set here."""
     if transport == "sse":
 
         def client(headers: Any = None, timeout: Any = None, auth: Any = None) -> httpx2.AsyncClient:
-            del headers, timeout, auth  # there are none, and the time limit is for all of it
+            del headers, timeout, auth
             return httpx2.AsyncClient(transport=watched, timeout=None)
 
-        async with sse_client(url, timeout=seconds, httpx_client_factory=client) as streams:
+        async with sse_client(url, timeout=_NEVER, httpx_client_factory=client) as streams:
             yield streams
         return
     async with (
@@ -105,7 +141,7 @@ async def _streams(url: str, transport: Transport, watched: Watched, seconds: fl
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """What the SDK, its HTTP client and asyncio log is told by us, once; without this it would reach stderr."""
+    """The SDK, its HTTP client and asyncio log to stderr what the exceptions of this package say already."""
     loggers = [logging.getLogger(name) for name in ("mcp", "client", "httpx2", "httpcore2", "anyio", "asyncio")]
     before = [(logger.propagate, list(logger.handlers)) for logger in loggers]
     for logger in loggers:

@@ -15,14 +15,14 @@ _MEDIA_TYPES = {"application/json", "text/event-stream"}
 
 
 class Watched(httpx2.AsyncBaseTransport):
-    """Passes requests on. ``give_up`` is called as soon as something went wrong that the SDK would not tell of."""
+    """Passes requests on. ``give_up`` is called as soon as something goes wrong that the SDK keeps to itself."""
 
     def __init__(self, transport: Transport, give_up: Callable[[], None], *, limit: int = BYTES) -> None:
         self._transport = transport
         self._inner = httpx2.AsyncHTTPTransport(trust_env=False)
         self._give_up = give_up
         self._left = limit
-        #: What ended it: an exception of the connection, or an answer that is no MCP.
+        #: What ended it: an exception of the connection, or an answer that is not MCP.
         self.error: Exception | None = None
         self.status = 0
         self.media_type = ""
@@ -61,7 +61,7 @@ class Watched(httpx2.AsyncBaseTransport):
         media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if response.status_code >= 300:
             self.status = self.status or response.status_code
-            # An error in JSON may be one of MCP, which the SDK then tells; and it follows some redirections.
+            # An error in JSON may be one of MCP, which the SDK then raises; and it follows some redirections.
             if self._transport == "sse" or media_type != "application/json":
                 self._give_up()
         elif answers and response.status_code == 200 and media_type not in _MEDIA_TYPES:

@@ -1,56 +1,72 @@
-"""Why there was no handshake, in plain words: which exception, and with which text."""
+"""Why a server did not answer MCP: which exception, and with which text."""
 
 from __future__ import annotations
 
 import socket
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Protocol
 
 import httpx2
 from mcp.shared.exceptions import MCPError
+from mcp_types import UNSUPPORTED_PROTOCOL_VERSION
 
 from renderer.errors import McpctlError, WaitTimedOut, excerpt
 from renderer.life import Guarded, Refused, Transport, Unanswered
 from renderer.life.watch import BYTES, Watched
 
 _OTHER: Mapping[Transport, Transport] = {"sse": "streamable-http", "streamable-http": "sse"}
-#: What a server says that was started a moment ago, or the proxy before it.
+#: What a server answers that was started a moment ago, or the proxy in front of it.
 _TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
+_CHECK = "check transport.type, transport.path and the port"
 _STATUS: Mapping[int, str] = {
-    400: "it takes the request for a mistake: is it {transport}, and is the path right?",
-    401: "it runs, and wants credentials, which this check does not have",
-    403: "it runs, and refuses this client: credentials, or a list of hosts that it answers to",
-    404: "it runs, and serves nothing under this path: check transport.path",
-    405: "it runs, and does not take such requests under this path: is it rather {other}? check transport",
-    406: "it runs, and does not speak this transport: is it rather {other}? check transport",
-    415: "it runs, and does not speak this transport: is it rather {other}? check transport",
-    421: "it runs, and answers only to hosts on its list: let it answer to 127.0.0.1 too",
+    400: "bad request; check that the server speaks {transport} and that transport.path is right",
+    401: "the server runs and asks for credentials, which this check does not have",
+    403: "the server runs and refuses this client: it wants credentials, or answers to the hosts on its list alone",
+    404: "the server runs and serves nothing under this path; check transport.path",
+    405: "the server runs and does not take POST under this path; check transport.path, or use transport {other}",
+    406: "the server runs and does not speak this transport; use transport {other}",
+    415: "the server runs and does not speak this transport; use transport {other}",
+    421: "the server runs and answers to the hosts on its list alone; add 127.0.0.1 to that list",
 }
 
 
-class Facts(NamedTuple):
-    """What is known when there was no answer. ``greeted``: ``initialize`` was answered, and ``tools/list`` was not."""
+class Attempt(Protocol):
+    """What ``session.Attempt`` knows of one era."""
 
-    watched: Watched
-    error: Exception | None
-    greeted: bool
+    versions: tuple[str, ...]
+    failure: Exception | None
     late: bool
+    watched: Watched
+
+    @property
+    def asked(self) -> str:
+        """The last question."""
 
 
-def tell(url: str, transport: Transport, seconds: float, facts: Facts) -> McpctlError:
-    """The exception to raise."""
-    where = f"the MCP server at {_shown(url)}"
-    asked = "tools/list" if facts.greeted else "initialize"
-    errors = [*([facts.watched.error] if facts.watched.error else []), *_flat(facts.error)]
-    found = _of_answer(facts.watched, errors, where, asked)
-    if not found and facts.watched.status:
-        found = _of_status(facts.watched.status, where, transport)
-    for error in errors:
-        found = found or _of_error(error, where, asked)
-    if not found and facts.late:
-        return WaitTimedOut(f"{where} did not answer {asked} within {seconds:g} s")
-    return found or Refused(f"{where} answers {asked} with something that is not MCP: {_check()}")
+def is_final(attempt: Attempt) -> bool:
+    """Whether the other era need not be asked: no connection, credentials wanted, or an answer that is too long."""
+    errors = [attempt.watched.error, *_flat(attempt.failure)]
+    no_connection = any(isinstance(error, httpx2.ConnectError) for error in errors)
+    return no_connection or attempt.watched.too_much or attempt.watched.status == 401
+
+
+def error_for(url: str, transport: Transport, seconds: float, attempts: Sequence[Attempt]) -> McpctlError:
+    """The exception to raise: of the era that the server understood, else of the last one asked."""
+    understood = [attempt for attempt in attempts if attempt.versions or _unknown_versions(attempt)]
+    attempt = (understood or attempts)[-1]
+    where, watched = f"the MCP server at {_without_secrets(url)}", attempt.watched
+    errors = [*([watched.error] if watched.error else []), *_flat(attempt.failure)]
+    if versions := _unknown_versions(attempt):
+        return Refused(f"{where} speaks MCP {versions}, which the installed SDK does not know: update one of them")
+    error = _of_answer(watched, errors, where, attempt.asked)
+    if not error and watched.status:
+        error = _of_status(watched.status, where, transport)
+    for cause in errors:
+        error = error or _of_connection(cause, where, attempt.asked)
+    if not error and attempt.late:
+        return WaitTimedOut(f"{where} did not answer {attempt.asked} within {seconds:g} s")
+    return error or Refused(f"{where} answers {attempt.asked} with something that is not MCP: {_CHECK}")
 
 
 def refuse_no_url(url: str) -> None:
@@ -61,17 +77,28 @@ def refuse_no_url(url: str) -> None:
     except httpx2.InvalidURL:
         fits = False
     if not fits:
-        raise Refused(f"the MCP server at {_shown(url)} cannot be asked: that is not an http or https URL")
+        raise Refused(f"the MCP server at {_without_secrets(url)} cannot be asked: that is not an http or https URL")
+
+
+def _unknown_versions(attempt: Attempt) -> str:
+    """The versions that the server names and the SDK does not know; '' where that is not the trouble."""
+    for error in _flat(attempt.failure):
+        if isinstance(error, RuntimeError) and "protocol version" in str(error):
+            return excerpt(str(error).partition(": ")[2].partition("], client")[0].lstrip("["), 60)
+        if isinstance(error, MCPError) and error.code == UNSUPPORTED_PROTOCOL_VERSION:
+            supported = error.error.data.get("supported") if isinstance(error.error.data, dict) else None
+            if isinstance(supported, list) and supported and not attempt.versions:
+                return excerpt(", ".join(map(str, supported[:5])), 60)
+    return ""
 
 
 def _of_answer(watched: Watched, errors: Sequence[BaseException], where: str, asked: str) -> McpctlError | None:
     """Where something came that says why."""
     if watched.too_much:
-        return Refused(
-            f"{where} answers {asked} with more than {BYTES // 1024 // 1024} MiB, or packed: not read further"
-        )
+        limit = BYTES // 1024 // 1024
+        return Refused(f"{where} answers {asked} with more than {limit} MiB, or packed: not read further")
     if watched.media_type:
-        return Refused(f"{where} answers {asked} with {excerpt(watched.media_type, 60)}, which is not MCP: {_check()}")
+        return Refused(f"{where} answers {asked} with {excerpt(watched.media_type, 60)}, which is not MCP: {_CHECK}")
     for error in errors:
         if isinstance(error, MCPError) and not _made_up(error, watched.status):
             return Refused(f"{where} refuses {asked}: {excerpt(error.message, 200)} (code {error.code})")
@@ -81,34 +108,30 @@ def _of_answer(watched: Watched, errors: Sequence[BaseException], where: str, as
 def _of_status(status: int, where: str, transport: Transport) -> McpctlError:
     text = _STATUS.get(status)
     if text is None and status < 400:
-        text = "it sends the client elsewhere: give the right URL or path"
-    text = text or ("it is not ready, or fails" if status >= 500 or status in _TRANSIENT else _check())
+        text = "it redirects to another address; give the right URL or path"
+    text = text or ("the server is not ready, or fails" if status >= 500 or status in _TRANSIENT else _CHECK)
     kind = Unanswered if status in _TRANSIENT else Guarded if status == 401 else Refused
     return kind(f"{where} answers HTTP {status}: {text.format(transport=transport, other=_OTHER[transport])}")
 
 
-def _of_error(error: BaseException, where: str, asked: str) -> McpctlError | None:
-    if isinstance(error, RuntimeError) and "protocol version" in str(error):
-        version = excerpt(str(error).rpartition(": ")[2], 40)
-        return Refused(f"{where} speaks MCP {version}, which the installed SDK does not know: update one of them")
+def _of_connection(error: BaseException, where: str, asked: str) -> McpctlError | None:
     if isinstance(error, httpx2.ConnectError):
-        return _unconnected(error, where)
+        causes = list(_causes(error))
+        for cause in causes:
+            if isinstance(cause, ssl.SSLError):
+                reason = getattr(cause, "verify_message", "") or cause.reason or "no TLS spoken"
+                return Refused(
+                    f"{where}: no TLS connection: {excerpt(str(reason), 120)}; is it https, with a known CA?"
+                )
+            if isinstance(cause, socket.gaierror):
+                return Unanswered(f"{where}: there is no host of that name")
+        refused = any(isinstance(cause, ConnectionRefusedError) for cause in causes)
+        return Unanswered(f"{where}: {'connection refused: nothing listens there' if refused else 'no connection'}")
     if isinstance(error, (httpx2.RemoteProtocolError, httpx2.NetworkError)):
-        text = "is not speaking HTTP, or ended the connection" if _is_garbage(error) else "ended the connection"
+        is_garbage = isinstance(error, httpx2.RemoteProtocolError) and "disconnected" not in str(error)
+        text = "is not speaking HTTP, or ended the connection" if is_garbage else "ended the connection"
         return Unanswered(f"{where} {text} before it answered {asked}")
     return None
-
-
-def _unconnected(error: httpx2.ConnectError, where: str) -> McpctlError:
-    causes = list(_causes(error))
-    for cause in causes:
-        if isinstance(cause, ssl.SSLError):
-            reason = getattr(cause, "verify_message", "") or cause.reason or "no TLS spoken"
-            return Refused(f"{where}: no TLS connection: {excerpt(str(reason), 120)}; is it https, with a known CA?")
-        if isinstance(cause, socket.gaierror):
-            return Unanswered(f"{where}: there is no host of that name")
-    refused = any(isinstance(cause, ConnectionRefusedError) for cause in causes)
-    return Unanswered(f"{where}: {'connection refused: nothing listens there' if refused else 'no connection'}")
 
 
 def _made_up(error: MCPError, status: int) -> bool:
@@ -116,10 +139,6 @@ def _made_up(error: MCPError, status: int) -> bool:
     own = ("Not Found", "Server returned an error response", "Session terminated", "Redirect to", "Unexpected content")
     lost = ("SSE stream", "Connection closed", "Failed to parse", "server answered a request with 202")
     return error.message.startswith(own if status else lost)
-
-
-def _is_garbage(error: Exception) -> bool:
-    return isinstance(error, httpx2.RemoteProtocolError) and "disconnected" not in str(error)
 
 
 def _flat(error: BaseException | None) -> Iterator[BaseException]:
@@ -132,22 +151,18 @@ def _flat(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    seen: BaseException | None = error
+    cause: BaseException | None = error
     for _ in range(10):
-        if seen is None:
+        if cause is None:
             return
-        yield from _flat(seen)
-        seen = seen.__cause__ or seen.__context__
+        yield from _flat(cause)
+        cause = cause.__cause__ or cause.__context__
 
 
-def _shown(url: str) -> str:
-    """Without what may be a secret: user, password, query."""
+def _without_secrets(url: str) -> str:
+    """Without user, password and query."""
     try:
         bare = httpx2.URL(url).copy_with(userinfo=b"", query=None, fragment=None)
     except (httpx2.InvalidURL, TypeError):
         return "that URL"
     return excerpt(str(bare), 200)
-
-
-def _check() -> str:
-    return "check transport.type, transport.path and the port"

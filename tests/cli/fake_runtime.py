@@ -28,7 +28,7 @@ from renderer.orchestrator import (
     Replica,
 )
 
-SHAKE = Handshake("demo-server", "1.2", "2025-06-18", 3)
+SHAKE = Handshake("demo-server", "1.2", ("2025-06-18",), 3)
 
 
 def instance(name: str, **changes: Any) -> InstanceStatus:

@@ -38,7 +38,8 @@ def test_as_data(mcpctl: Mcpctl, fake: FakeRuntime) -> None:
     assert data["changes"] == [{"what": "Project mcp-demo", "outcome": "created", "message": ""}]
     (server,) = data["servers"]
     assert (server["state"], server["ready"]) == ("ready", True)
-    assert server["mcp"] == {"name": "demo-server", "version": "1.2", "protocolVersion": "2025-06-18", "tools": 3}
+    said = {"name": "demo-server", "version": "1.2", "tools": 3}
+    assert server["mcp"] == said | {"protocolVersion": "2025-06-18", "protocolVersions": ["2025-06-18"]}
     assert (data["where"], data["error"], data["errors"]) == ("the fake daemon", "", 0)
     assert [problem["severity"] for problem in data["problems"]] == ["warning"] * data["warnings"]
 

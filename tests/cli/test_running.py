@@ -31,7 +31,7 @@ def test_ready_means_that_it_answered(mcpctl: Mcpctl, demo: FakeRuntime, monkeyp
     def handshake(url: str, transport: str, seconds: float) -> Handshake:
         if demo.calls[-1] == ("reach", "mcp-other"):
             raise life.Unanswered("connection refused")
-        return Handshake("a", "1", "2025-06-18", 10_000, more=True)
+        return Handshake("a", "1", ("2025-06-18",), 10_000, more=True)
 
     monkeypatch.setattr(life, "handshake", handshake)
     run = mcpctl("status")
@@ -112,6 +112,13 @@ def test_filters_reach_the_runtime(mcpctl: Mcpctl, demo: FakeRuntime) -> None:
     assert demo.named("list_instances") == [(filters, "", 7)]
     assert len(run.out.splitlines()) == 2
     assert not demo.named("reach")
+
+
+def test_a_list_asks_the_servers_where_it_is_told_to(mcpctl: Mcpctl, demo: FakeRuntime) -> None:
+    plain, asking = (json.loads(mcpctl("list", "--output", "json", *more).out) for more in ((), ("--ask",)))
+    assert [server["mcp"] for server in plain] == [None, None]
+    assert asking[0]["mcp"]["protocolVersions"] == ["2025-06-18"]
+    assert asking[0]["state"] == "ready"
 
 
 def test_thousands_come_page_by_page(mcpctl: Mcpctl, fake: FakeRuntime) -> None:
@@ -319,7 +326,7 @@ def test_nothing_from_outside_reaches_a_terminal_unescaped(
     fake.lines = [LogLine(HOSTILE, HOSTILE), LogLine("", "::error::x")]
     fake.changes = [Change(HOSTILE, "unchanged", HOSTILE)]
     fake.where = lambda: HOSTILE  # type: ignore[method-assign]
-    monkeypatch.setattr(life, "handshake", lambda *_: Handshake(HOSTILE, HOSTILE, HOSTILE, 1))
+    monkeypatch.setattr(life, "handshake", lambda *_: Handshake(HOSTILE, HOSTILE, (HOSTILE,), 1))
     for more in ([], ["--no-prefix"] if arguments[0] == "logs" else []):
         run = mcpctl(*arguments, "-o", style, *more)
         for line in (run.out + run.err).split("\n"):

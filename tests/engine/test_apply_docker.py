@@ -77,7 +77,7 @@ class Session:
 
         def ask(url: str) -> Handshake:
             found.append(client.answered(url, *calls))
-            return Handshake(found[0].name, found[0].version, found[0].protocol, len(found[0].tools))
+            return Handshake(found[0].name, found[0].version, (found[0].protocol,), len(found[0].tools))
 
         self.docker.reach(self.id, ask)
         return found[0]

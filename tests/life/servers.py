@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import uvicorn
 from mcp.server import MCPServer
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 Json = dict[str, Any]
 
@@ -30,10 +31,29 @@ def _nothing() -> str:
     return ""
 
 
+def modern_alone(app: ASGIApp) -> ASGIApp:
+    """The app, with every request of the old era refused as the specification of 2026-07-28 asks."""
+
+    async def refusing(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or dict(scope["headers"]).get(b"mcp-protocol-version") == b"2026-07-28":
+            return await app(scope, receive, send)
+        data = {"supported": ["2026-07-28"], "requested": "2025-11-25"}
+        error = {"code": -32022, "message": "Unsupported protocol version", "data": data}
+        body = json.dumps({"jsonrpc": "2.0", "id": None, "error": error}).encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 400, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return refusing
+
+
 @contextmanager
-def sdk_server(transport: Literal["streamable-http", "sse"], server: MCPServer) -> Iterator[str]:
-    """The URL of a server on the SDK."""
-    app = server.sse_app() if transport == "sse" else server.streamable_http_app()
+def sdk_server(
+    transport: Literal["streamable-http", "sse"], server: MCPServer, *, modern: bool = False
+) -> Iterator[str]:
+    """The URL of a server on the installed SDK, which speaks both eras; ``modern``: 2026-07-28 alone."""
+    app: ASGIApp = server.sse_app() if transport == "sse" else server.streamable_http_app()
+    app = modern_alone(app) if modern else app
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         config = uvicorn.Config(
@@ -85,9 +105,9 @@ class Asked(BaseHTTPRequestHandler):
     def result(self, result: Json) -> None:
         self.say(200, json.dumps({"jsonrpc": "2.0", "id": self.body.get("id"), "result": result}).encode())
 
-    def error(self, code: int, message: str, status: int = 200) -> None:
-        data = {"jsonrpc": "2.0", "id": self.body.get("id"), "error": {"code": code, "message": message}}
-        self.say(status, json.dumps(data).encode())
+    def error(self, code: int, message: str, status: int = 200, data: Json | None = None) -> None:
+        error = {"code": code, "message": message, **({"data": data} if data else {})}
+        self.say(status, json.dumps({"jsonrpc": "2.0", "id": self.body.get("id"), "error": error}).encode())
 
 
 class _Quiet(ThreadingHTTPServer):
@@ -117,8 +137,17 @@ def greeting(**changes: Any) -> Json:
     return {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}}, "serverInfo": info, **changes}
 
 
+def discovery(**changes: Any) -> Json:
+    """The result of ``server/discover``."""
+    info = {"io.modelcontextprotocol/serverInfo": {"name": "raw", "version": "2"}}
+    fixed = {"resultType": "complete", "ttlMs": 0, "cacheScope": "private", "_meta": info}
+    return {"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}, **fixed, **changes}
+
+
 def by_method(**answers: Callable[[Asked], object]) -> Callable[[Asked], None]:
-    """``initialize`` and ``tools_list`` answered as given, notifications accepted, the rest refused with 405."""
+    """Methods answered as given (``tools_list``), ``initialize`` by ``greeting``, notifications accepted, the rest
+    refused with 405.
+    """
 
     def answer(asked: Asked) -> None:
         method = asked.body.get("method", "").replace("/", "_")

@@ -494,7 +494,7 @@ def test_why_a_server_cannot_be_reached(
 
 def test_it_is_asked_where_it_can_be_reached(fakes: Fakes, docker: Docker) -> None:
     fakes.containers(shown(labels={"mcpctl.io/path": "/mcp"}))
-    said = docker.reach("mcp-demo", lambda url: Handshake(url, "1", "2025-11-25", 2))
+    said = docker.reach("mcp-demo", lambda url: Handshake(url, "1", ("2025-11-25",), 2))
     assert said.server_name == "http://127.0.0.1:8080/mcp"
 
 

@@ -155,7 +155,7 @@ def test_a_server_is_reached_for_as_long_as_the_question_takes(
     def ask(url: str) -> Handshake:
         seen.append(url)
         with urllib.request.urlopen(url, timeout=20) as answer:
-            return Handshake(answer.read().decode(), "1", "2025-06-18", 2)
+            return Handshake(answer.read().decode(), "1", ("2025-06-18",), 2)
 
     assert applied.reach("mcp-time", ask).server_name == "/mcp"
     assert seen[0].startswith("http://127.0.0.1:")

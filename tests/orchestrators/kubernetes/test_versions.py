@@ -146,7 +146,7 @@ def test_while_a_new_version_rolls_out_it_is_the_new_one_that_is_asked(
     cluster.controllers.run_pods("Deployment", "mcp-time", keep_old=True)
     (new,) = set(cluster.controllers.pods("mcp-time")) - {old}
     cluster.requests.clear()
-    orchestrator.reach("mcp-time", lambda url: Handshake("a", "1", "2025-06-18", 0))
+    orchestrator.reach("mcp-time", lambda url: Handshake("a", "1", ("2025-06-18",), 0))
     asked = [one.path for one in cluster.requests if one.path.startswith("/api/v1/namespaces/mcpctl/pods/")]
     assert asked
     assert all(f"/pods/{new}" in path for path in asked)
