@@ -19,7 +19,7 @@ from renderer.policy import Levels, judge_documents, judge_specs
 from renderer.render import TemplateFault
 from renderer.resolve import resolve
 from renderer.target import Target
-from renderer.validate import across_servers, validate_rules, validate_source
+from renderer.validate import across_servers, sound_server, validate_rules, validate_source
 
 #: No rule is turned on or off.
 _AS_THEY_ARE: Levels = {}
@@ -110,9 +110,9 @@ def runs_for(inputs: Inputs, environments: Sequence[Environment], levels: Levels
     for environment, found in zip(environments, merged, strict=True):
         servers, faults = _servers(found.sources, known)
         problems = [*inputs.problems, *left, *found.problems, *faults]
-        if complete and len(servers) == len(found.sources):  # else nobody knows which images there are
-            problems += unmet_images(environment, found.images, servers)
-        servers = [server._replace(images=environment.images) for server in servers]
+        if complete and len(servers) == len(found.sources) and all(server.complete for server in servers):
+            problems += unmet_images(environment, found.images, servers)  # else nobody knows which images there are
+        servers = [server._replace(images=environment.images) if server.complete else server for server in servers]
         specs = _judged(servers, problems, {**environment.levels, **levels})
         specs = specs._replace(problems=_sorted(map(environment.policy_named, specs.problems)))
         runs.append(Run(environment, environment.target, environment.options, specs, found.written))
@@ -136,16 +136,15 @@ def _servers(
 
 def _server(source: Source) -> tuple[Server | None, list[Problem]]:
     faults = validate_source(source)
-    if errors_in(faults):
-        return None, faults
-    server = resolve(source)
-    return server, [*faults, *validate_rules(server)]
+    server = sound_server(source, resolve) if errors_in(faults) else resolve(source)
+    return server, [*faults, *(validate_rules(server) if server else ())]
 
 
 def _judged(servers: Sequence[Server], problems: Sequence[Problem], levels: Levels) -> Specs:
-    found = [*problems, *across_servers(servers), *judge_specs(servers, levels)]
+    complete = [server for server in servers if server.complete]
+    found = [*problems, *across_servers(complete), *judge_specs(servers, levels)]
     # By name: the order in which files were named must not reach what is rendered.
-    return Specs(tuple(sorted(servers, key=lambda server: server.name)), _sorted(found), levels)
+    return Specs(tuple(sorted(complete, key=lambda server: server.name)), _sorted(found), levels)
 
 
 def render_run(run: Run, target: Target) -> Output:
@@ -237,4 +236,7 @@ def _ignored(servers: Sequence[Server], target: Target) -> list[Problem]:
 def _sorted(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """Each fault of one place once, however many servers have it from an environment."""
     once = {problem.sort_key(): problem for problem in reversed(list(problems))}
-    return tuple(once[key] for key in sorted(once))
+    # Where the schema says which type is expected, it is no question any more how readers take the value.
+    typed = {problem.place for problem in once.values() if problem.rule == "schema/type"}
+    kept = (once[key] for key in sorted(once))
+    return tuple(problem for problem in kept if problem.rule != "yaml/ambiguous" or problem.place not in typed)

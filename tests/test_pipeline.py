@@ -117,7 +117,7 @@ def test_problems_of_one_file_are_in_the_order_of_its_lines(tmp_path: Path) -> N
         "  image: x\n  replicas: -1\n  transport: {type: stdi, prt: 1}\n  size: huge\n",
     )
     problems = pipeline.read([path]).problems
-    assert [problem.place.line for problem in problems] == [3, 6, 7, 7, 8]
+    assert [problem.place.line for problem in problems] == [3, 5, 6, 7, 7, 8]
     assert all(problem.place.column for problem in problems)
 
 

@@ -45,7 +45,15 @@ from renderer.model.fields import (
     Transport,
     Writable,
 )
-from renderer.model.server import NamespaceRules, NetworkPolicyProvider, Options, PodSecurityLevel, Rendered, Server
+from renderer.model.server import (
+    NamespaceRules,
+    NetworkPolicyProvider,
+    Options,
+    PartialServer,
+    PodSecurityLevel,
+    Rendered,
+    Server,
+)
 from renderer.model.source import JSON, WITH, Marks, Overlay, Source, nearest, position
 
 __all__ = [
@@ -78,6 +86,7 @@ __all__ = [
     "Options",
     "Overlay",
     "Package",
+    "PartialServer",
     "Patch",
     "Peer",
     "PodSecurityLevel",

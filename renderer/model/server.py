@@ -104,12 +104,88 @@ class Server(NamedTuple):
         """The Fault (its path counts from the spec's root) with its place in the spec's file."""
         return self.source.problem(fault)
 
+    @property
+    def complete(self) -> bool:
+        """Whether the whole spec is sound. Nothing is rendered of a server that is not."""
+        return True
+
     def findings(self, checks: Iterable[Check]) -> Iterator[Problem]:
         """What the checks find, each with its place."""
         return (self.problem(fault) for check in checks for fault in check(self))
 
+    def findings_of_values(self, checks: Iterable[Check]) -> Iterator[Problem]:
+        """The same of checks that judge each value by itself."""
+        return self.findings(checks)
+
+    def doubts(self, attribute: str) -> bool:  # noqa: ARG002 - a partial server has doubts
+        """Whether a faulty field decides the attribute."""
+        return False
+
 
 Check: TypeAlias = Callable[[Server], Iterable[Fault]]
+
+
+class PartialServer(Server):
+    """What the sound part of a spec with faults describes, for checks that depend on nothing else.
+
+    A check that reads what a faulty field decides finds nothing; of checks that judge each value by itself only the
+    faulty values are left out.
+    """
+
+    faulty: frozenset[DocumentPath]
+    _read: set[str]
+
+    @classmethod
+    def of(cls, server: Server, faulty: frozenset[DocumentPath]) -> PartialServer:
+        """``faulty`` are the paths of what was taken out of the spec, or replaced."""
+        partial = cls._make(server)
+        partial.faulty, partial._read = faulty, set()
+        return partial
+
+    @property
+    def complete(self) -> bool:
+        return False
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in Server._fields:
+            object.__getattribute__(self, "_read").add(name)
+        return super().__getattribute__(name)
+
+    def given(self, *path: str) -> bool:
+        self._read.update(_decided_by(path))
+        return super().given(*path)
+
+    def findings(self, checks: Iterable[Check]) -> Iterator[Problem]:
+        for check in checks:
+            self._read.clear()
+            faults = list(check(self))
+            if not any(map(self.doubts, self._read)):
+                yield from map(self.problem, faults)
+
+    def findings_of_values(self, checks: Iterable[Check]) -> Iterator[Problem]:
+        for fault in (fault for check in checks for fault in check(self)):
+            if not any(fault.path[: len(path)] == path for path in self.faulty):
+                yield self.problem(fault)
+
+    def doubts(self, attribute: str) -> bool:
+        return any(attribute in _decided_by(path) for path in self.faulty)
+
+
+def _decided_by(path: DocumentPath) -> Iterable[str]:
+    """The attributes of a server that a field of the spec decides."""
+    field = str(path[1]) if len(path) > 1 else ""
+    name = "".join(f"_{c.lower()}" if c.isupper() else c for c in field)
+    return _DECIDES.get(field, (name,))
+
+
+_DECIDES = {
+    "name": ("name", "resource_name", "service_account"),
+    "resourceName": ("resource_name", "service_account"),
+    "size": ("resources",),
+    # Whether it is a package, and of which registry, decides the bridge.
+    **dict.fromkeys(("image", "package"), ("image", "package", "transport")),
+    "accept": ("accepted",),
+}
 
 
 #: Who enforces network rules in a cluster: what is rendered depends on what that one understands.

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from renderer.errors import Fault, Place, Problem, Severity, UsageMistake, excerpt
 from renderer.model import Acceptance, Server
 from renderer.policy.catalogue import LEVELS, RULES, Level
-from renderer.policy.spec import CHECKS
+from renderer.policy.spec import CHECKS, VALUE_CHECKS
 
 #: What a run was told by ``--policy``: rule to level.
 Levels = Mapping[str, Level]
@@ -47,8 +47,13 @@ def judge_specs(servers: Sequence[Server], levels: Levels) -> list[Problem]:
     """What the specs themselves say, decided; and what they accept that is not there."""
     problems: list[Problem] = []
     for server in servers:
-        found = [server.problem(fault) for check in CHECKS for fault in check(server) if _on(fault.rule, levels)]
+        if server.doubts("accepted"):  # nobody knows what is accepted
+            continue
+        findings = (*server.findings_of_values(VALUE_CHECKS), *server.findings(CHECKS))
+        found = [problem for problem in findings if _on(problem.rule, levels)]
         problems += [_weighed(problem, server, levels) for problem in found]
+        if not server.complete:
+            continue
         fired = {problem.rule for problem in found}
         problems += _needless(server, fired, "", levels)
     return problems

@@ -106,4 +106,6 @@ def published(server: Server) -> Iterator[Fault]:
         )
 
 
-CHECKS: tuple[Check, ...] = (images, literals, egress, replicas, tls, token, published)
+#: These judge each value by itself.
+VALUE_CHECKS: tuple[Check, ...] = (images, literals)
+CHECKS: tuple[Check, ...] = (egress, replicas, tls, token, published)

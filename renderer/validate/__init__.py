@@ -7,9 +7,10 @@ from functools import cache
 
 from renderer import assets
 from renderer.errors import Fault, Problem
-from renderer.model import Server, Source
+from renderer.model import PartialServer, Server, Source
 from renderer.schemas import Schema
 from renderer.validate import network, sandbox, transport, workload
+from renderer.validate.sound import sound_part
 
 #: A rule takes a Server (every default filled in) and yields Faults whose paths count from the root of the spec.
 #: What holds for one target only is not here but in that target.
@@ -34,6 +35,12 @@ def validate_source(source: Source) -> list[Problem]:
     faults = spec_schema().faults(source.data, "schema")
     of_kind = [fault for fault in faults if fault.path in (("apiVersion",), ("kind",)) and fault.rule != "schema/type"]
     return [source.problem(fault) for fault in of_kind or faults]
+
+
+def sound_server(source: Source, resolve: Callable[[Source], Server]) -> Server | None:
+    """What a spec with faults describes apart from them: to find more faults, and for nothing else."""
+    part = sound_part(source, lambda data: spec_schema().faults(data, "schema"))
+    return PartialServer.of(resolve(part[0]), part[1]) if part else None
 
 
 def validate_rules(server: Server) -> list[Problem]:

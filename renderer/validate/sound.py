@@ -1,0 +1,81 @@
+"""The sound part of a spec that the schema refuses: so that all other faults are found in the same run."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from renderer.errors import DocumentPath, Fault
+from renderer.model import JSON, Source
+
+#: Each round takes out what the one before left behind: a mapping whose required field is gone.
+_ROUNDS = 8
+#: Stand for required fields that are faulty or missing. What depends on them is left unsaid.
+_NAME, _IMAGE = "name", "registry.example.com/image:1"
+
+
+def sound_part(
+    source: Source, faults_of: Callable[[JSON], Sequence[Fault]]
+) -> tuple[Source, frozenset[DocumentPath]] | None:
+    """The document without its faulty values, and their paths; None where nothing can be made of it."""
+    data = copy.deepcopy(source.data)
+    faulty: set[DocumentPath] = set()
+    for _ in range(_ROUNDS):
+        faults = faults_of(data)
+        if not faults:
+            return source._replace(data=data), frozenset(faulty)
+        for fault in faults:
+            path = _repair(data, fault, faulty)
+            if not path:
+                return None
+            faulty.add(path)
+    return None
+
+
+def _repair(data: dict[str, Any], fault: Fault, faulty: set[DocumentPath]) -> DocumentPath:
+    """Makes the document sound at one place, which is returned; the empty path where that is not possible."""
+    path = fault.path
+    if path == ("spec",) and isinstance(data["spec"], dict) and not {"image", "package"} & data["spec"].keys():
+        data["spec"]["image"] = _IMAGE
+        return "spec", "image"
+    metadata = data.get("metadata")
+    if path == ("metadata",) or (not path and metadata is None):
+        data["metadata"] = {**(metadata if isinstance(metadata, dict) else {}), "name": _NAME}
+        return "metadata", "name"
+    if len(path) < 2 and not fault.rule.endswith("unknown-field"):
+        return ()
+    parent, last = _parent(data, path), path[-1]
+    if parent is None:  # another fault took it out
+        return path
+    value = parent[last]
+    if path not in faulty and (other := _other_notation(fault, value)) is not None:
+        parent[last] = other
+        return path
+    # Of a list nothing is taken out: the places of the items after it would be wrong.
+    path = next((path[:i] for i, step in enumerate(path) if isinstance(step, int)), path)
+    parent = _parent(data, path)
+    if parent is not None:
+        del parent[path[-1]]
+    return path
+
+
+def _parent(data: Any, path: DocumentPath) -> Any:
+    """The mapping or list that holds the value at ``path``; None where there is no such value."""
+    for step in path[:-1]:
+        data = data[step] if _holds(data, step) else None
+    return data if _holds(data, path[-1]) else None
+
+
+def _holds(data: Any, step: str | int) -> bool:
+    inside = isinstance(data, list) and isinstance(step, int) and step < len(data)
+    return inside or (isinstance(data, dict) and step in data)
+
+
+def _other_notation(fault: Fault, value: Any) -> Any:
+    """A number in quotes, or text without: what is meant is known."""
+    if not fault.rule.endswith("/type"):
+        return None
+    if isinstance(value, bool | int | float):
+        return str(value).lower()
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 20 else None
