@@ -97,8 +97,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         result = mcpctl.main(args=arguments, prog_name="mcpctl", standalone_mode=False)
         return int(result or Exit.FINE)
     except (KeyboardInterrupt, click.exceptions.Abort) as end:
-        # Of what ended us in place of Ctrl-C there is the number, by which a shell would tell it.
-        cause = end.__cause__ if isinstance(end, click.exceptions.Abort) else end
+        # A signal in place of Ctrl-C has a number, which a shell reports as 128 + number.
+        # click wraps the interrupt; 8.1.0 hides that it is the cause.
+        cause = end.__context__ if isinstance(end, click.exceptions.Abort) else end
         number = next(iter(cause.args), None) if isinstance(cause, KeyboardInterrupt) else None
         return 128 + number if isinstance(number, int) else Exit.INTERRUPTED
     except click.ClickException as mistake:

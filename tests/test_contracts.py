@@ -1,0 +1,122 @@
+"""The contracts on imports (pyproject.toml) and on the rest: each is broken in every module, and seen to refuse it."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "renderer"
+FORBIDDEN = ("jinja2", "subprocess", "multiprocessing", "concurrent", "asyncio", "pty")
+#: Which module may import it.
+MAY = {"jinja2": "render", "subprocess": "command", "multiprocessing": "parallel"}
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the package, by its dotted name without ``renderer.``."""
+    paths = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
+    return {name.removesuffix(".__init__"): path for name, path in paths.items() if name != "__init__"}
+
+
+def lint(folder: Path, change: Callable[[Path], None]) -> tuple[int, str]:
+    """Exit code and words of lint-imports for a copy of the package with a change."""
+    shutil.copytree(PACKAGE, folder / "renderer", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    change(folder / "renderer")
+    run = "from importlinter.cli import lint_imports_command as run; run()"
+    done = subprocess.run(
+        [sys.executable, "-c", run, "--no-cache"],
+        cwd=folder,
+        env={"PYTHONPATH": str(folder), "COLUMNS": "1000", "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert "Contracts" in done.stdout, done.stderr
+    return done.returncode, done.stdout
+
+
+def test_the_package_keeps_the_contracts(tmp_path: Path) -> None:
+    code, said = lint(tmp_path, lambda package: None)
+    assert code == 0, said
+
+
+def test_no_module_may_import_what_only_one_may(tmp_path: Path) -> None:
+    def plant(package: Path) -> None:
+        for path in package.rglob("*.py"):
+            with path.open("a") as file:
+                file.write("".join(f"import {name}\n" for name in FORBIDDEN))
+
+    code, said = lint(tmp_path, plant)
+    assert code == 1
+    reported = set(re.findall(r"renderer\.(\S+) -> (\w+)", said))
+    expected = {(name, library) for name in modules() for library in FORBIDDEN}
+    assert expected - reported == {(name, library) for library, name in MAY.items() if name in modules()}
+
+
+def test_no_layer_may_import_one_above_it(tmp_path: Path) -> None:
+    def plant(package: Path) -> None:
+        for path in package.rglob("*.py"):
+            if path.parent != package or path.stem not in ("__init__", "__main__"):
+                with path.open("a") as file:
+                    file.write("import renderer.__main__\n")
+
+    code, said = lint(tmp_path, plant)
+    assert code == 1
+    layers = {name.partition(".")[0] for name in modules()} - {"__main__"}
+    assert layers - set(re.findall(r"renderer\.(\w+) is not allowed to import renderer\.__main__", said)) == set()
+
+
+def test_a_module_without_a_layer_is_refused(tmp_path: Path) -> None:
+    code, said = lint(tmp_path, lambda package: (package / "surplus.py").touch())
+    assert code == 1
+    assert "surplus" in said
+
+
+def test_no_target_may_import_another(tmp_path: Path) -> None:
+    def plant(package: Path) -> None:
+        with (package / "targets/compose/__init__.py").open("a") as file:
+            file.write("import renderer.targets.kubernetes\n")
+
+    code, said = lint(tmp_path, plant)
+    assert code == 1
+    assert "renderer.targets.compose is not allowed to import renderer.targets.kubernetes" in said
+
+
+# ---------------------------------------------------------------------------------------------
+# What is done without an import of its own.
+
+#: What the call matches, the modules that may do it (the first word of their names), and a line that does it.
+CALLS = {
+    "starts a process": (r"os\.(fork|forkpty|popen|system|exec\w*|spawn\w*|posix_spawnp?)", {"command"}, "os.execvp"),
+    "ends the run": (r"(sys\.exit|os\._exit|os\.abort|exit|quit)", {"cli", "__main__", "parallel"}, "sys.exit"),
+    "prints": (r"(print|input|sys\.std(in|out|err)(\.\w+)*|click\.(echo|secho))", {"cli"}, "print"),
+    "imports by name, around the contracts": (
+        r"(__import__|import_module|importlib\.import_module|exec|eval)",
+        {"cli", "registry", "orchestrators", "doctor"},
+        "importlib.import_module",
+    ),
+}
+
+
+def calls(source: str, pattern: str) -> list[int]:
+    """The lines that call what matches."""
+    nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    return [node.lineno for node in nodes if re.fullmatch(pattern, ast.unparse(node.func))]
+
+
+@pytest.mark.parametrize("what", CALLS)
+def test_only_these_modules_do_it(what: str) -> None:
+    pattern, may, example = CALLS[what]
+    assert calls(f"import {example.partition('.')[0]}\ndef f():\n    {example}('x')\n", pattern) == [3]
+    does = {name for name, path in modules().items() if calls(path.read_text(), pattern)}
+    assert {name for name in does if name.partition(".")[0] not in may} == set()
+    assert {name.partition(".")[0] for name in does} <= may
