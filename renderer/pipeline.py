@@ -236,7 +236,7 @@ def _ignored(servers: Sequence[Server], target: Target) -> list[Problem]:
 def _sorted(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """Each fault of one place once, however many servers have it from an environment."""
     once = {problem.sort_key(): problem for problem in reversed(list(problems))}
-    # Where the schema says which type is expected, it is no question any more how readers take the value.
-    typed = {problem.place for problem in once.values() if problem.rule == "schema/type"}
+    # Where the schema says what is expected, it is no question any more how readers take the value.
+    typed = {problem.place for problem in once.values() if problem.rule in ("schema/type", "schema/enum")}
     kept = (once[key] for key in sorted(once))
     return tuple(problem for problem in kept if problem.rule != "yaml/ambiguous" or problem.place not in typed)

@@ -90,7 +90,7 @@ def _environment(source: Source) -> Environment:
         name=filled["metadata"]["name"],
         target=spec["target"],
         options=_options(spec),
-        levels={_rule(name): level for name, level in spec["policies"].items()},
+        levels={_rule(name): level or "off" for name, level in spec["policies"].items()},
         include=_selectors(servers["include"], "include") if "include" in servers else None,
         exclude=_selectors(servers["exclude"], "exclude"),
         defaults=Merge(("spec", "defaults"), spec["defaults"]) if "defaults" in spec else None,

@@ -228,7 +228,9 @@ class _Reading:
         if is_key and event.value == "<<":
             message, hint = "merge keys ('<<') are not allowed", "write the merged entries out"
             self._refuse(event, "yaml/merge", message, hint, path)
-        self._tell(event, ambiguous(path, event.value, is_key))
+        # As a level of a policy rule the word and the boolean mean the same.
+        if is_key or event.value != "off" or path[-2:-1] != ("policies",):
+            self._tell(event, ambiguous(path, event.value, is_key))
 
     def _odd_key(self, event: ScalarEvent, path: DocumentPath) -> str:
         """Tells of a key that is not text, and goes on as if it were."""

@@ -162,8 +162,10 @@ def test_pods_are_checked_against_the_level_that_the_namespace_enforces(tmp_path
     assert bool(errors_in(render_run(run, target("kubernetes")).problems)) is code
 
 
-def test_policies(tmp_path: Path) -> None:
-    run = run_of(tmp_path, "  policies: {image-digest: warning, policy/image-tag: 'off'}")
+@pytest.mark.parametrize("off", ["off", "'off'", "false"])
+def test_policies(tmp_path: Path, off: str) -> None:
+    """YAML's boolean is off, however it is written."""
+    run = run_of(tmp_path, f"  policies: {{image-digest: warning, policy/image-tag: {off}}}")
     assert {problem.rule for problem in run.specs.problems} == {"policy/image-digest"}
 
 
