@@ -1,8 +1,7 @@
 """Jinja: plain data and a template in, text out. The only module that knows Jinja.
 
-Every ``{{ expression }}`` passes through one ``finalize``, which writes it as one YAML scalar, so no value can change
-the structure of the document around it. Nested values go through the ``block`` filter, prose goes through
-``comment``; anything else is refused.
+Every ``{{ expression }}`` passes through the quoting of its target, so no value can change the structure of the
+document around it. Of a nested value only a filter of the quoting makes text; anything else is refused.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Any
 
 import jinja2
@@ -20,7 +19,7 @@ import jinja2.sandbox
 from renderer import assets
 from renderer.errors import OutputInvalid, Place, Problem, excerpt
 from renderer.shadows import Shadows
-from renderer.yaml_writer import block, comment, scalar
+from renderer.yaml_writer import block, comment, scalar, text_value
 
 #: What a template may read: plain data, nothing with methods that reach outside.
 Context = Mapping[str, Any]
@@ -33,10 +32,34 @@ _MARK = re.compile("\0([^\0]*)\0([0-9]+)\0")
 _LONGEST_MESSAGE = 1000
 
 
-class Yaml(str):
-    """Text that is YAML already, made by one of the filters."""
+class Written(str):
+    """Text in the target's format already, made by one of the quoting's filters."""
 
     __slots__ = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Quoting:
+    """How a target's format takes values: ``scalar`` writes one, ``writers`` are filters that make finished text.
+
+    ``values`` are filters that make another value, which is written afterwards. ``scalar`` raises ValueError for what
+    the format cannot say.
+    """
+
+    scalar: Callable[[Any], str]
+    writers: Mapping[str, Callable[..., str]] = field(default_factory=dict)
+    values: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+
+
+#: One value as one scalar; ``block`` writes nested values, ``text`` a value of maybe several lines, ``comment`` prose.
+YAML = Quoting(
+    scalar,
+    {
+        "block": lambda value, indent=0: block(value, indent),
+        "comment": lambda text, indent=0: comment(text, indent),
+        "text": text_value,
+    },
+)
 
 
 class TemplateFault(OutputInvalid):
@@ -44,12 +67,15 @@ class TemplateFault(OutputInvalid):
 
 
 @contextmanager
-def shadowing(shadows: Shadows) -> Iterator[list[Problem]]:
-    """Templates of a user stand for the built-in ones until the end of the block; yields their syntax errors."""
+def shadowing(shadows: Shadows, quotings: Mapping[str, Quoting]) -> Iterator[list[Problem]]:
+    """Templates of a user stand for the built-in ones until the end of the block; yields their syntax errors.
+
+    ``quotings`` are those of the targets by name, which is the folder of their templates; YAML for all others.
+    """
     global _engine
     built_in, _engine = _engine, _Engine(shadows)
     try:
-        yield _engine.syntax_errors()
+        yield _engine.syntax_errors(quotings)
     finally:
         _engine = built_in
 
@@ -59,10 +85,10 @@ def is_shadowed() -> bool:
     return _engine.users is not None
 
 
-def render(template: str, context: Context) -> str:
+def render(template: str, context: Context, quoting: Quoting = YAML) -> str:
     """The text that ``templates/<template>``, or the user's of that name, makes of plain data."""
     try:
-        return _engine.plain.get_template(template).render(context)
+        return _engine.template(template, quoting).render(context)
     except _engine.faults as error:
         raise _engine.fault(error, template, context) from error
 
@@ -73,7 +99,7 @@ def places_in_templates(template: str, context: Context) -> Callable[[int], Plac
     Found by rendering once more with every line of the sources marked by its own number: slow, and
     so used only where there are faults to explain, once for all of a document.
     """
-    marked = _engine.marked.get_template(template).render(context).split("\n")
+    marked = _engine.template(template, marked=True).render(context).split("\n")
 
     def place(line: int) -> Place:
         for text in marked[max(line - 1, 0) :]:
@@ -91,25 +117,29 @@ class _Engine:
         self.users = users
         #: In a built-in template anything but these is a defect of ours.
         self.faults: type[Exception] = jinja2.TemplateError if users is None else Exception
+        self._quotings: dict[str, Quoting] = {}
+        self._environments: dict[tuple[Quoting, bool], jinja2.Environment] = {}
 
-    @cached_property
-    def plain(self) -> jinja2.Environment:
-        return self._environment(self._source)
-
-    @cached_property
-    def marked(self) -> jinja2.Environment:
-        return self._environment(lambda name: _with_marks(self._source(name), name))
+    def template(self, name: str, quoting: Quoting | None = None, *, marked: bool = False) -> jinja2.Template:
+        """With marks in the quoting in which it was rendered: a template is of one target."""
+        if quoting is None:
+            quoting = self._quotings.get(name, YAML)
+        environment = self._environments.get((quoting, marked))
+        if environment is None:
+            environment = self._environments[quoting, marked] = self._environment(quoting, marked=marked)
+        self._quotings[name] = quoting
+        return environment.get_template(name)
 
     def file(self, name: str) -> str:
         """The file of a template, as it is shown."""
         return f"{self.users.folder if self.users and name in self.users.texts else 'templates'}/{name}"
 
-    def syntax_errors(self) -> list[Problem]:
+    def syntax_errors(self, quotings: Mapping[str, Quoting]) -> list[Problem]:
         """Of all the user's templates at once."""
         problems: list[Problem] = []
         for name in sorted(self.users.texts if self.users else ()):
             try:
-                self.plain.get_template(name)
+                self.template(name, quotings.get(name.partition("/")[0], YAML))
             except Exception as error:
                 problems += self.fault(error, name, {}).problems
         return problems
@@ -136,18 +166,18 @@ class _Engine:
         # Built-in ones are found by their names alone, which never lead out of their folder.
         return assets.read(f"templates/{name}").decode() if text is None else text
 
-    def _environment(self, source: Callable[[str], str]) -> jinja2.Environment:
+    def _environment(self, quoting: Quoting, *, marked: bool) -> jinja2.Environment:
         def load(name: str) -> tuple[str, str, None] | None:
             try:
-                return source(name), self.file(name), None
+                source = self._source(name)
             except FileNotFoundError:
                 return None
+            return _with_marks(source, name) if marked else source, self.file(name), None
 
-        kind = jinja2.sandbox.ImmutableSandboxedEnvironment if self.users else jinja2.Environment
-        environment = kind(
+        environment = (_Sandbox if self.users else _Environment)(
             loader=jinja2.FunctionLoader(load),
             undefined=_Undefined,
-            finalize=finalize,
+            finalize=_finalizer(quoting),
             trim_blocks=True,
             lstrip_blocks=True,
             keep_trailing_newline=True,
@@ -155,13 +185,34 @@ class _Engine:
             auto_reload=False,
             cache_size=-1,
         )
-        environment.filters["block"] = lambda value, indent=0: Yaml(block(value, indent))
-        environment.filters["comment"] = lambda text, indent=0: Yaml(comment(text, indent))
+        environment.filters |= quoting.values
+        for name, write in quoting.writers.items():
+            environment.filters[name] = _writer(write)
         for name in _RANDOM_FILTERS:
             del environment.filters[name]
         for name in _RANDOM_GLOBALS:
             del environment.globals[name]
         return environment
+
+
+class _ItemsFirst:
+    """``spec.items`` is the field of that name, where there is one; of a mapping that is also the faster way."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if type(obj) is dict:
+            try:
+                return obj[attribute]
+            except KeyError:
+                pass
+        return super().getattr(obj, attribute)  # type: ignore[misc]
+
+
+class _Environment(_ItemsFirst, jinja2.Environment):
+    """For the built-in templates."""
+
+
+class _Sandbox(_ItemsFirst, jinja2.sandbox.ImmutableSandboxedEnvironment):
+    """For those of users, and the built-in ones that they may include, or that may include them."""
 
 
 class _Undefined(jinja2.StrictUndefined):
@@ -193,18 +244,31 @@ def _message(error: Exception, context: Context) -> str:
     return message or type(error).__name__
 
 
-def finalize(value: Any) -> str:
-    """One value as one YAML scalar; what a filter has made is text already."""
-    if type(value) is Yaml:
-        return value
-    if isinstance(value, (jinja2.Undefined, dict, list, tuple)):
-        # str() of an Undefined raises what names the variable; a nested value has no one-line form.
-        kind = str(value) if isinstance(value, jinja2.Undefined) else type(value).__name__
-        raise jinja2.TemplateRuntimeError(f"a nested value needs '| block(indent)': {kind}")
-    text = scalar(value)
-    if " at 0x" in text and _ADDRESS.search(text):
-        raise jinja2.TemplateRuntimeError("this is no value but an object of the program; did you mean '| list'?")
-    return text
+def _writer(write: Callable[..., str]) -> Callable[..., Written]:
+    return lambda *values, **named: Written(write(*values, **named))
+
+
+def _finalizer(quoting: Quoting) -> Callable[[Any], str]:
+    """Writes the value of an expression; what a writer has made is text already."""
+    write = quoting.scalar
+    nested = (
+        "a nested value needs '| block(indent)'" if "block" in quoting.writers else "a nested value has no form here"
+    )
+
+    def finalize(value: Any) -> str:
+        kind = type(value)
+        if kind is Written:
+            return value  # type: ignore[no-any-return]
+        if kind is not str and isinstance(value, (jinja2.Undefined, dict, list, tuple)):
+            # str() of an Undefined raises what names the variable; a nested value has no one-line form.
+            name = str(value) if isinstance(value, jinja2.Undefined) else kind.__name__
+            raise jinja2.TemplateRuntimeError(f"{nested}: {name}")
+        text = write(value)
+        if " at 0x" in text and _ADDRESS.search(text):
+            raise jinja2.TemplateRuntimeError("this is no value but an object of the program; did you mean '| list'?")
+        return text
+
+    return finalize
 
 
 def _with_marks(source: str, name: str) -> str:

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 from renderer.errors import Problem, Severity
 from renderer.model import Options, Rendered, Server
+from renderer.render import Quoting
 
 
 class Ignored(NamedTuple):
@@ -22,6 +23,11 @@ class Target(Protocol):
     @property
     def name(self) -> str:
         """As on the command line, and as the folder's name in the output tree."""
+        ...
+
+    @property
+    def quoting(self) -> Quoting:
+        """How its format takes values: what renders a template of it writes every value so."""
         ...
 
     @property

@@ -170,6 +170,13 @@ def _literal(start: str, text: str, pad: str) -> Iterator[str]:
         yield f"{pad}  {line}" if line else ""
 
 
+def text_value(text: str, indent: int = 0) -> str:
+    """What stands behind ``key: ``: one scalar, or a literal block whose lines begin with ``indent`` spaces."""
+    if "\n" in text and _is_literal(text):
+        return "\n".join(_literal("", text, " " * (indent - 2)))[1:]
+    return scalar(text)
+
+
 _NOT_IN_COMMENT = re.compile(f"[{_ODD}]")
 
 

@@ -15,6 +15,7 @@ from renderer.delivery.objects import OBJECTS as DELIVERY
 from renderer.errors import Place
 from renderer.model import NamespaceRules
 from renderer.registry import TARGETS
+from renderer.registry import target as target_of
 from renderer.render import TemplateFault
 from renderer.shadows import Shadows, ejected, replaceable
 from renderer.targets.kubernetes.namespace import namespace_objects
@@ -23,13 +24,14 @@ from tests.fields import documents
 from tests.specs import OPTIONS, rendered, spec
 
 NAME = "kubernetes/service.yaml.j2"
+QUOTINGS = {name: target_of(name).quoting for name in TARGETS}
 #: Everything that a namespace can have.
 WITH_RULES = OPTIONS._replace(namespace_rules=NamespaceRules(quota={"pods": "1"}, limits={"max": {"cpu": "1"}}))
 
 
 def fault_of(text: str, context: Mapping[str, Any] | None = None) -> str:
     """``line: message`` of what a template of the user ends with."""
-    with render.shadowing(Shadows("own", {NAME: text})), pytest.raises(TemplateFault) as caught:
+    with render.shadowing(Shadows("own", {NAME: text}), {}), pytest.raises(TemplateFault) as caught:
         render.render(NAME, context or {})
     (problem,) = caught.value.problems
     assert problem.in_output
@@ -38,7 +40,7 @@ def fault_of(text: str, context: Mapping[str, Any] | None = None) -> str:
 
 
 def made(text: str, context: Mapping[str, Any]) -> str:
-    with render.shadowing(Shadows("own", {NAME: text})):
+    with render.shadowing(Shadows("own", {NAME: text}), {}):
         return render.render(NAME, context)
 
 
@@ -47,7 +49,7 @@ def test_unchanged_templates_make_the_same_bytes(target: str) -> None:
     """All of them, through the sandbox, on every example."""
     expected = rendered(target, *documents())
     own = Shadows("own", {name: ejected(name) for name in replaceable()})
-    with render.shadowing(own) as faults:
+    with render.shadowing(own, QUOTINGS) as faults:
         found = rendered(target, *documents())
     assert faults == []
     assert [(d.path, d.text) for d in found.documents] == [(d.path, d.text) for d in expected.documents]
@@ -56,7 +58,7 @@ def test_unchanged_templates_make_the_same_bytes(target: str) -> None:
 
 def test_built_in_templates_include_those_of_the_user() -> None:
     own = Shadows("own", {"kubernetes/metadata.yaml.j2": "metadata: {name: {{ object_name }}, namespace: x}\n"})
-    with render.shadowing(own):
+    with render.shadowing(own, QUOTINGS):
         text = render.render(NAME, {**dict(rendered("kubernetes", spec()).documents[3].context)})
     assert "metadata: {name: mcp-demo, namespace: x}\n" in text
 
@@ -157,7 +159,7 @@ def test_all_templates_that_cannot_be_read_are_told_at_once() -> None:
     own = Shadows(
         "own", {NAME: "a: 1\n{% if %}", "kubernetes/pod.yaml.j2": "{{ a | nope }}", "compose/proxy.yaml.j2": ""}
     )
-    with render.shadowing(own) as faults:
+    with render.shadowing(own, QUOTINGS) as faults:
         assert [p.place for p in faults] == [Place("own/kubernetes/pod.yaml.j2", 1), Place(f"own/{NAME}", 2)]
 
 
@@ -193,7 +195,7 @@ def test_only_plain_data_gets_in(target: str) -> None:
 def breaks() -> Iterator[None]:
     """A Service whose port is no number, on line 4 of the user's template."""
     text = "apiVersion: v1\nkind: Service\nmetadata: {name: {{ object_name }}, namespace: {{ namespace }}}\n"
-    with render.shadowing(Shadows("own", {NAME: f"{text}spec: {{ports: [{{port: x}}]}}\n"})):
+    with render.shadowing(Shadows("own", {NAME: f"{text}spec: {{ports: [{{port: x}}]}}\n"}), {}):
         yield
 
 
@@ -213,14 +215,14 @@ def test_one_process_sees_all_that_they_make() -> None:
     ["a: {{ nope }}\n", "kind: A\n---\nkind: B\n", "a: [\n", "kind: ClusterRole\n", "", "hello\n", "[]\n", "3\n"],
 )
 def test_nothing_that_does_not_hold_is_delivered(text: str) -> None:
-    with render.shadowing(Shadows("own", {NAME: text})):
+    with render.shadowing(Shadows("own", {NAME: text}), {}):
         output = rendered("kubernetes", spec())
     assert any(p.place.file == f"own/{NAME}" and p.in_output for p in output.problems)
 
 
 def test_the_built_in_templates_are_back_afterwards() -> None:
     before = rendered("kubernetes", spec()).documents[3].text
-    with pytest.raises(KeyboardInterrupt), render.shadowing(Shadows("own", {NAME: "a: 1\n"})):
+    with pytest.raises(KeyboardInterrupt), render.shadowing(Shadows("own", {NAME: "a: 1\n"}), {}):
         raise KeyboardInterrupt
     assert not render.is_shadowed()
     assert rendered("kubernetes", spec()).documents[3].text == before

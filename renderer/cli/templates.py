@@ -9,6 +9,9 @@ import click
 
 from renderer.errors import Problem, errors_in
 from renderer.pipeline import Specs
+from renderer.registry import TARGETS, target
+from renderer.render import shadowing
+from renderer.shadows import read_folder
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -27,10 +30,8 @@ def with_templates(specs: Specs, folder: str | None) -> Specs:
     """The specs, with all that is wrong with the templates; these are in force until the command ends."""
     if folder is None:
         return specs
-    from renderer.render import shadowing  # few runs have any
-    from renderer.shadows import read_folder
-
     shadows, problems = read_folder(folder)
     if not errors_in(problems):
-        problems += click.get_current_context().with_resource(shadowing(shadows))
+        quotings = {name: target(name).quoting for name in TARGETS}
+        problems += click.get_current_context().with_resource(shadowing(shadows, quotings))
     return specs._replace(problems=tuple(sorted([*specs.problems, *problems], key=Problem.sort_key)))

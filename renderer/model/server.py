@@ -41,6 +41,8 @@ class Server(NamedTuple):
     """One MCP server with every default filled in. Exactly one of image and package is set."""
 
     source: Source
+    #: The source's data with defaults filled in, for templates alone.
+    data: Mapping[str, Any]
     name: str
     resource_name: str
     labels: Mapping[str, str]
@@ -218,6 +220,11 @@ class Options(NamedTuple):
     sync_waves: bool = False
     #: Whether a tree has ``kustomization.yaml`` files, one a server and one that lists the servers.
     kustomization: bool = False
+
+    @property
+    def kubernetes_minor(self) -> int:
+        """35 of 1.35."""
+        return int(self.kubernetes_version.partition(".")[2])
 
 
 class Rendered(NamedTuple):

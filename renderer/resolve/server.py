@@ -63,6 +63,7 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
     transport = Transport(**spec["transport"])
     return Server(
         source=source,
+        data=data,
         name=metadata["name"],
         resource_name=resource_name,
         labels=metadata["labels"],

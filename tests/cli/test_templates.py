@@ -140,7 +140,7 @@ def test_a_template_that_loops_runs_until_it_is_interrupted(
             signal.raise_signal(signal.SIGINT)
         return "x"
 
-    monkeypatch.setattr(render, "finalize", interrupts)
+    monkeypatch.setattr(render, "_finalizer", lambda quoting: interrupts)
     own.write_text("{% for a in range(9999) %}{% for b in range(9999) %}{{ 'round ' ~ a }}{% endfor %}{% endfor %}")
     run = mcpctl("render", "good.yaml", "--out", "tree", "--templates", "own")
     assert (run.code, run.out, (specs / "tree").exists()) == (Exit.INTERRUPTED, "", False)

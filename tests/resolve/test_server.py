@@ -30,8 +30,8 @@ from tests.specs import IMAGE, NPM, OCI, PYPI, server
 
 
 def as_text(data: dict[str, Any]) -> str:
-    """The Server without its Source: types included, since tuples of two types can be equal."""
-    return repr(resolve(Source("spec.yaml", 1, 1, data))._replace(source=Source("", 1, 1, {})))
+    """The Server without its documents: types included, since tuples of two types can be equal."""
+    return repr(resolve(Source("spec.yaml", 1, 1, data))._replace(source=Source("", 1, 1, {}), data={}))
 
 
 def test_every_field_of_the_schema_changes_the_server() -> None:

@@ -10,7 +10,7 @@ from renderer.errors import Problem
 from renderer.launch import launch
 from renderer.model import Options, Rendered, Server
 from renderer.policy.documents import compose_findings
-from renderer.render import render
+from renderer.render import YAML, render
 from renderer.target import Ignored
 from renderer.targets.compose.across import clashes
 from renderer.targets.compose.limits import LIMITS, stream_limits
@@ -24,6 +24,7 @@ class Compose:
     """The target ``compose``."""
 
     name = "compose"
+    quoting = YAML
     ignored: Mapping[str, Ignored] = {
         "spec.workload": Ignored("compose has services only"),
         "spec.serviceAccount": Ignored("containers of compose have no identity in a cluster"),
@@ -64,7 +65,9 @@ class Compose:
         context = view(parts, one_stream=options.one_stream)
         folder = "" if options.one_stream else f"{group[0].name}/"
         subject = "all servers" if options.one_stream else f"server {group[0].name}"
-        document = Rendered(f"{folder}compose.yaml", render(_TEMPLATE, context), _TEMPLATE, context, subject)
+        document = Rendered(
+            f"{folder}compose.yaml", render(_TEMPLATE, context, self.quoting), _TEMPLATE, context, subject
+        )
         document, unmatched = patched(document, parts)
         beside = [] if options.one_stream else _beside(parts[0], folder, subject)
         return [document, *beside], [*unmatched, *clashes(group), *_limits(group, options)]

@@ -9,15 +9,12 @@ from renderer.errors import Problem
 from renderer.launch import launch
 from renderer.model import Options, Rendered, Server
 from renderer.policy.documents import kubernetes_findings
-from renderer.render import render
+from renderer.render import YAML, Quoting, render
 from renderer.target import Ignored
+from renderer.targets.kubernetes.limits import limits
 from renderer.targets.kubernetes.namespace import namespace_objects
-from renderer.targets.kubernetes.network import network_limits
 from renderer.targets.kubernetes.objects import OBJECTS
-from renderer.targets.kubernetes.operations import operations_limits
-from renderer.targets.kubernetes.pod import pod_limits
-from renderer.targets.kubernetes.sandbox import sandbox_limits
-from renderer.targets.kubernetes.view import view
+from renderer.targets.kubernetes.values import literal, server_values
 from renderer.targets.kubernetes.waves import wave
 
 
@@ -25,6 +22,7 @@ class Kubernetes:
     """The target ``kubernetes``."""
 
     name = "kubernetes"
+    quoting = Quoting(YAML.scalar, YAML.writers, {"literal": literal})
     ignored: Mapping[str, Ignored] = {
         "spec.network.publish": Ignored("a cluster publishes through the Service, not on a machine's port"),
     }
@@ -43,21 +41,32 @@ class Kubernetes:
         documents: list[Rendered] = []
         problems: list[Problem] = []
         for server in group:
-            built = _objects(server, options)
+            built = self._objects(server, options)
             if server.patches:
                 from renderer.patch import patch_documents  # few servers have any
 
                 built, faults = patch_documents(built, server, self.name)
                 problems += [server.problem(fault) for fault in faults]
             documents += built
-            limits = (
-                *network_limits(server, options),
-                *sandbox_limits(server, options),
-                *pod_limits(server, options),
-                *operations_limits(server, options),
-            )
-            problems += [server.problem(fault) for fault in limits]
+            problems += [server.problem(fault) for fault in limits(server, options)]
         return documents, problems
+
+    def _objects(self, server: Server, options: Options) -> list[Rendered]:
+        values = server_values(server, launch(server), options)
+        documents = []
+        for kind in OBJECTS:
+            for instance in kind.instances(server, options):
+                context = {
+                    **values,
+                    **instance.extra,
+                    "object_name": instance.name,
+                    "object_annotations": {**instance.annotations, **wave(kind.kind, options)},
+                }
+                text = render(kind.template, context, self.quoting)
+                path = f"{server.name}/{instance.stem}.yaml"
+                identity = (kind.kind, instance.name, context["namespace"] or "")
+                documents.append(Rendered(path, text, kind.template, context, f"server {server.name}", identity))
+        return documents
 
     def beside(
         self, servers: Sequence[Server], documents: Sequence[Rendered], options: Options, names: Sequence[str]
@@ -93,21 +102,3 @@ def _rank(path: str) -> tuple[str, int, str]:
     found = next(filter(None, places), [len(OBJECTS)])
     # What a sandbox has of a kind comes before what the server itself has.
     return folder, found[0] if words[0] == "sandbox" else found[-1], path
-
-
-def _objects(server: Server, options: Options) -> list[Rendered]:
-    values = view(server, launch(server), options)
-    documents = []
-    for kind in OBJECTS:
-        for instance in kind.instances(server, values):
-            context = {
-                **values,
-                **instance.extra,
-                "object_name": instance.name,
-                "object_annotations": {**instance.annotations, **wave(kind.kind, options)},
-            }
-            text = render(kind.template, context)
-            path = f"{server.name}/{instance.stem}.yaml"
-            identity = (kind.kind, instance.name, context["namespace"] or "")
-            documents.append(Rendered(path, text, kind.template, context, f"server {server.name}", identity))
-    return documents

@@ -9,6 +9,18 @@ from renderer.model import Options, Rendered
 from renderer.render import render
 from renderer.targets.kubernetes.waves import wave
 
+#: Every name that their templates may read, and what it is: docs/templates.md has these lines.
+NAMES: Mapping[str, str] = {
+    "object_name": "name of this object",
+    "object_annotations": "annotations of this object",
+    "namespace": "namespace of this object; empty for the Namespace itself",
+    "labels": "labels of this object",
+    "enforce": "Pod Security level below which the API server refuses pods",
+    "warn": "Pod Security level below which it warns",
+    "kubernetes_version": "version of the Pod Security Standards, such as `1.35`",
+    "quota": "`hard` of the ResourceQuota, from the environment",
+    "limits": "amounts of the LimitRange by name (`max`, `default`, …), from the environment",
+}
 _LABELS = {
     "app.kubernetes.io/managed-by": "mcpctl",
     "app.kubernetes.io/part-of": "mcp",
@@ -26,23 +38,26 @@ def namespace_objects(options: Options) -> list[Rendered]:
 def _objects(options: Options) -> Iterator[Rendered]:
     rules = options.namespace_rules
     if options.create_namespace:
-        values = {
-            "enforce": rules.enforce,
-            "warn": rules.warn,
-            "kubernetes_version": rules.version or options.kubernetes_version,
-        }
-        yield _object("Namespace", options.namespace, "", values, options)
+        yield _object("Namespace", options.namespace, "", options)
     if rules.quota:
-        yield _object("ResourceQuota", _NAME, options.namespace, {"quota": dict(rules.quota)}, options)
+        yield _object("ResourceQuota", _NAME, options.namespace, options)
     if rules.limits:
-        limits = {name: dict(amounts) for name, amounts in rules.limits.items()}
-        yield _object("LimitRange", _NAME, options.namespace, {"limits": limits}, options)
+        yield _object("LimitRange", _NAME, options.namespace, options)
 
 
-def _object(kind: str, name: str, namespace: str, values: Mapping[str, Any], options: Options) -> Rendered:
-    stem = kind.lower()
+def _object(kind: str, name: str, namespace: str, options: Options) -> Rendered:
+    stem, rules = kind.lower(), options.namespace_rules
     template = f"kubernetes/{stem}.yaml.j2" if kind == "Namespace" else f"kubernetes/namespace-{stem}.yaml.j2"
-    common = {"object_name": name, "namespace": namespace, "labels": _LABELS}
-    context = {**common, "object_annotations": wave(kind, options), **values}
+    context: dict[str, Any] = {
+        "object_name": name,
+        "object_annotations": wave(kind, options),
+        "namespace": namespace,
+        "labels": _LABELS,
+        "enforce": rules.enforce,
+        "warn": rules.warn,
+        "kubernetes_version": rules.version or options.kubernetes_version,
+        "quota": dict(rules.quota or {}),
+        "limits": {name: dict(amounts) for name, amounts in (rules.limits or {}).items()},
+    }
     subject = f"namespace {options.namespace}"
     return Rendered(f"{stem}.yaml", render(template, context), template, context, subject, (kind, name, namespace))

@@ -8,23 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from renderer.labels import accepted
-from renderer.model import JSON, Server
-from renderer.targets.kubernetes import sandbox
-
-Values = Mapping[str, JSON]
+from renderer.labels import accepted, object_labels
+from renderer.model import Monitoring, Options, Server
+from renderer.targets.kubernetes.limits import NGINX
+from renderer.targets.kubernetes.values import pod_annotations
 
 
 class Instance(NamedTuple):
-    """One object to render: name, own annotations, and the name of its file without ending."""
+    """One object to render: its name, its file without ending, its annotations, and what it sets in the values."""
 
     name: str
     stem: str
     annotations: Mapping[str, str]
-    extra: Values
+    extra: Mapping[str, Any] = {}
 
 
-_Instances = Callable[[Server, Mapping[str, Any]], Iterator[Instance]]
+_Instances = Callable[[Server, Options], Iterator[Instance]]
 
 
 class ObjectType(NamedTuple):
@@ -35,124 +34,206 @@ class ObjectType(NamedTuple):
     instances: _Instances
 
 
-def _service_account(server: Server, view: Mapping[str, Any]) -> Iterator[Instance]:
+def _service_accounts(server: Server, options: Options) -> Iterator[Instance]:
+    del options
     if server.service_account.create:
         # Its own annotations are for those who hand out identities, and concern nobody else.
-        annotations = {**view["annotations"], **server.service_account.annotations}
-        yield Instance(server.service_account.name, "serviceaccount", annotations, {})
+        annotations = {**server.annotations, **server.service_account.annotations}
+        yield Instance(server.service_account.name, "serviceaccount", annotations)
 
 
-def _config_map(server: Server, view: Mapping[str, Any]) -> Iterator[Instance]:
-    if view["config_data"]:
-        yield _one(f"{server.resource_name}-files", "configmap", view)
+def _config_maps(server: Server, options: Options) -> Iterator[Instance]:
+    del options
+    if any(isinstance(file.source, str) for file in server.files):
+        yield Instance(f"{server.resource_name}-files", "configmap", server.annotations)
 
 
-def _claims(server: Server, view: Mapping[str, Any]) -> Iterator[Instance]:
-    if server.workload != "StatefulSet":
-        for volume in view["storage"]:
-            stem = f"persistentvolumeclaim-{volume['name']}"
-            yield Instance(volume["claim"], stem, volume["annotations"], {"volume": volume})
+def _claims(server: Server, options: Options) -> Iterator[Instance]:
+    del options
+    for i, volume in enumerate(server.storage if server.workload != "StatefulSet" else ()):
+        name, stem = f"{server.resource_name}-{volume.name}", f"persistentvolumeclaim-{volume.name}"
+        yield Instance(name, stem, {**server.annotations, "mcpctl.io/purpose": volume.purpose}, {"position": i})
 
 
-def _network_policy(server: Server, view: Mapping[str, Any]) -> Iterator[Instance]:
-    if view["network_policy_provider"] != "kubernetes":
+def _network_policies(server: Server, options: Options) -> Iterator[Instance]:
+    if options.network_policy_provider != "kubernetes":
         return
-    hosts = view["hosts_not_enforced"]
+    egress = server.network.egress
+    hosts = ",".join(f"{host.name}:{host.port}" for host in egress.hosts) if egress else ""
     # A tool that reads the object must learn the same as a person who reads its comment.
-    own = {"mcpctl.io/egress-hosts-not-enforced": ",".join(hosts)} if hosts else {}
-    annotations = {**view["annotations"], **own}
-    yield Instance(f"{server.resource_name}-netpol", "networkpolicy", annotations, {})
+    own = {"mcpctl.io/egress-hosts-not-enforced": hosts} if hosts else {}
+    yield Instance(f"{server.resource_name}-netpol", "networkpolicy", {**server.annotations, **own})
 
 
-def _cilium_policy(server: Server, view: Mapping[str, Any]) -> Iterator[Instance]:
-    if view["network_policy_provider"] == "cilium":
-        yield _one(f"{server.resource_name}-netpol", "ciliumnetworkpolicy", view)
+def _cilium_policies(server: Server, options: Options) -> Iterator[Instance]:
+    if options.network_policy_provider == "cilium":
+        yield Instance(f"{server.resource_name}-netpol", "ciliumnetworkpolicy", server.annotations)
 
 
-def _service(server: Server, view: Mapping[str, Any]) -> Iterator[Instance]:
-    if server.listens:
-        yield _one(server.resource_name, "service", view)
+def _alone(stem: str, is_wanted: Callable[[Server], object]) -> _Instances:
+    """One of the server's name, where the spec asks for it."""
+
+    def instances(server: Server, options: Options) -> Iterator[Instance]:
+        del options
+        if is_wanted(server):
+            yield Instance(server.resource_name, stem, server.annotations)
+
+    return instances
 
 
-def _autoscalers(server: Server, view: Mapping[str, Any]) -> Iterator[Instance]:
-    if server.autoscaling:
-        yield _one(server.resource_name, "horizontalpodautoscaler", view)
-
-
-def _budgets(server: Server, view: Mapping[str, Any]) -> Iterator[Instance]:
-    if server.disruption:
-        yield _one(server.resource_name, "poddisruptionbudget", view)
+_STREAMS = {
+    # Streams are silent between messages: the default of 60 seconds would cut them.
+    "nginx.ingress.kubernetes.io/proxy-read-timeout": "3600",
+    "nginx.ingress.kubernetes.io/proxy-send-timeout": "3600",
+    # Events must not wait until a buffer is full.
+    "nginx.ingress.kubernetes.io/proxy-buffering": "off",
+    "nginx.ingress.kubernetes.io/proxy-request-buffering": "off",
+    "nginx.ingress.kubernetes.io/proxy-http-version": "1.1",
+}
+#: ingress-nginx sends to pods directly, past the Service and its session affinity.
+_SAME_POD = {"nginx.ingress.kubernetes.io/upstream-hash-by": "$remote_addr"}
 
 
 def _ways_in(kind: str) -> _Instances:
-    def instances(server: Server, view: Mapping[str, Any]) -> Iterator[Instance]:
+    def instances(server: Server, options: Options) -> Iterator[Instance]:
+        del options
         if server.expose and server.expose.type == kind:
-            annotations = {**view["annotations"], **view["expose"]["annotations"]}
-            yield Instance(server.resource_name, kind.lower(), annotations, {})
+            annotations = dict(server.annotations)
+            if server.expose.class_name == NGINX:
+                annotations |= {**_STREAMS, **(_SAME_POD if server.most_pods > 1 else {})}
+            yield Instance(server.resource_name, kind.lower(), {**annotations, **server.expose.annotations})
 
     return instances
 
 
-def _monitors(server: Server, view: Mapping[str, Any]) -> Iterator[Instance]:
-    if server.monitoring and server.monitoring.scrape == "ServiceMonitor":
-        labels = {**view["labels"], **server.monitoring.labels}
-        yield Instance(server.resource_name, "servicemonitor", view["annotations"], {"labels": labels})
+def _of_prometheus(stem: str, is_wanted: Callable[[Monitoring], object]) -> _Instances:
+    def instances(server: Server, options: Options) -> Iterator[Instance]:
+        del options
+        if server.monitoring and is_wanted(server.monitoring):
+            labels = {**object_labels(server), **server.monitoring.labels}
+            yield Instance(server.resource_name, stem, server.annotations, {"labels": labels})
+
+    return instances
 
 
-def _alerts(server: Server, view: Mapping[str, Any]) -> Iterator[Instance]:
-    if server.monitoring and server.monitoring.alerts:
-        labels = {**view["labels"], **server.monitoring.labels}
-        yield Instance(server.resource_name, "prometheusrule", view["annotations"], {"labels": labels})
-
-
-def _workload(kind: str) -> Callable[[Server, Mapping[str, Any]], Iterator[Instance]]:
-    def instances(server: Server, view: Mapping[str, Any]) -> Iterator[Instance]:
+def _workload(kind: str) -> _Instances:
+    def instances(server: Server, options: Options) -> Iterator[Instance]:
+        del options
         if server.workload == kind:
             text = {"mcpctl.io/description": server.description} if server.description else {}
             # A Pod is its own pod: what a template would carry, it carries itself.
-            base = view["pod_annotations"] if kind == "Pod" else view["annotations"]
-            yield Instance(server.resource_name, kind.lower(), {**base, **text, **accepted(server)}, {})
+            base = pod_annotations(server) if kind == "Pod" else server.annotations
+            yield Instance(server.resource_name, kind.lower(), {**base, **text, **accepted(server)})
 
     return instances
 
 
-def _one(name: str, stem: str, view: Mapping[str, Any]) -> Instance:
-    return Instance(name, stem, view["annotations"], {})
+def _external_secrets(server: Server, options: Options) -> Iterator[Instance]:
+    """One object for each Secret; they lie in the server's own namespace."""
+    del options
+    for i, secret in enumerate(server.external_secrets):
+        yield Instance(secret.name, f"externalsecret-{secret.name}", server.annotations, {"position": i})
 
 
-def _all(parts: Callable[[Server, Mapping[str, Any]], Iterator[sandbox.Own]]) -> _Instances:
-    def instances(server: Server, view: Mapping[str, Any]) -> Iterator[Instance]:
-        for own in parts(server, view):
-            yield Instance(own.name, own.stem, view["annotations"], own.extra)
+# ---------------------------------------------------------------------------------------------
+# The sandbox: the second namespace, in which a server starts pods of its own.
+
+
+def _in_sandbox(server: Server, name: str, stem: str, /, **extra: Any) -> Instance:
+    """Objects of the sandbox lie in its namespace and are labelled as its parts; None is for those of the cluster."""
+    assert server.sandbox, "asked for by its owner"
+    own = {"namespace": server.sandbox.namespace, "labels": object_labels(server, "sandbox")}
+    return Instance(name, stem, server.annotations, {**own, **extra})
+
+
+def _sandbox_namespaces(server: Server, options: Options) -> Iterator[Instance]:
+    if server.sandbox and server.sandbox.create and options.create_namespace:
+        # Whatever the servers' own namespace asks for: what runs here is less trusted.
+        level = {"enforce": "restricted", "warn": "restricted", "kubernetes_version": options.kubernetes_version}
+        yield _in_sandbox(server, server.sandbox.namespace, "sandbox-namespace", namespace=None, **level)
+
+
+def _runtime_classes(server: Server, options: Options) -> Iterator[Instance]:
+    """The RuntimeClass of the sandboxed pods, unless somebody else keeps it."""
+    del options
+    runtime = server.sandbox and server.sandbox.runtime_class
+    if runtime and runtime.create:
+        yield _in_sandbox(server, runtime.name, "runtimeclass", namespace=None)
+
+
+def _sandbox_objects(stem: str, /, **extra: Any) -> _Instances:
+    """One for the sandbox, called after the server."""
+
+    def instances(server: Server, options: Options) -> Iterator[Instance]:
+        del options
+        if server.sandbox:
+            name = f"{server.resource_name}-sandbox"
+            yield _in_sandbox(server, name, stem, **({"role": name} if stem.endswith("rolebinding") else {}), **extra)
 
     return instances
+
+
+def _cluster_roles(stem: str) -> _Instances:
+    """Reading the one Namespace. The name holds the server's namespace, as the cluster has only one of a name."""
+
+    def instances(server: Server, options: Options) -> Iterator[Instance]:
+        if server.sandbox:
+            name = f"{options.namespace}:{server.resource_name}-sandbox"
+            extra = {"role": name} if stem == "clusterrolebinding" else {}
+            yield _in_sandbox(server, name, stem, namespace=None, **extra)
+
+    return instances
+
+
+def _sandbox_policies(server: Server, options: Options) -> Iterator[Instance]:
+    """First nothing is open; then the server may come in, and pods may reach DNS and the data sources.
+
+    They name nobody by host name, so every provider understands them: Cilium enforces NetworkPolicies too.
+    """
+    for policy in ("deny", "ingress", "egress") if server.sandbox and options.network_policy_provider != "none" else ():
+        name = f"{server.resource_name}-sandbox-{policy}"
+        yield _in_sandbox(server, name, f"sandbox-networkpolicy-{policy}", policy=policy)
 
 
 #: A NetworkPolicy stands before the workload, so that its first packet already meets it.
 OBJECTS: tuple[ObjectType, ...] = (
-    ObjectType("Namespace", "kubernetes/namespace.yaml.j2", _all(sandbox.namespaces)),
-    ObjectType("RuntimeClass", "kubernetes/runtimeclass.yaml.j2", _all(sandbox.runtime_classes)),
-    ObjectType("ServiceAccount", "kubernetes/serviceaccount.yaml.j2", _service_account),
-    ObjectType("Role", "kubernetes/role.yaml.j2", _all(sandbox.roles)),
-    ObjectType("RoleBinding", "kubernetes/rolebinding.yaml.j2", _all(sandbox.role_bindings)),
-    ObjectType("ClusterRole", "kubernetes/clusterrole.yaml.j2", _all(sandbox.cluster_roles)),
-    ObjectType("ClusterRoleBinding", "kubernetes/clusterrolebinding.yaml.j2", _all(sandbox.cluster_role_bindings)),
-    ObjectType("NetworkPolicy", "kubernetes/sandbox-networkpolicy.yaml.j2", _all(sandbox.network_policies)),
-    ObjectType("ResourceQuota", "kubernetes/resourcequota.yaml.j2", _all(sandbox.resource_quotas)),
-    ObjectType("LimitRange", "kubernetes/limitrange.yaml.j2", _all(sandbox.limit_ranges)),
-    ObjectType("NetworkPolicy", "kubernetes/networkpolicy.yaml.j2", _network_policy),
-    ObjectType("CiliumNetworkPolicy", "kubernetes/ciliumnetworkpolicy.yaml.j2", _cilium_policy),
-    ObjectType("ExternalSecret", "kubernetes/externalsecret.yaml.j2", _all(sandbox.external_secrets)),
-    ObjectType("ConfigMap", "kubernetes/configmap.yaml.j2", _config_map),
+    ObjectType("Namespace", "kubernetes/namespace.yaml.j2", _sandbox_namespaces),
+    ObjectType("RuntimeClass", "kubernetes/runtimeclass.yaml.j2", _runtime_classes),
+    ObjectType("ServiceAccount", "kubernetes/serviceaccount.yaml.j2", _service_accounts),
+    ObjectType("Role", "kubernetes/role.yaml.j2", _sandbox_objects("sandbox-role")),
+    ObjectType("RoleBinding", "kubernetes/rolebinding.yaml.j2", _sandbox_objects("sandbox-rolebinding")),
+    ObjectType("ClusterRole", "kubernetes/clusterrole.yaml.j2", _cluster_roles("clusterrole")),
+    ObjectType("ClusterRoleBinding", "kubernetes/clusterrolebinding.yaml.j2", _cluster_roles("clusterrolebinding")),
+    ObjectType("NetworkPolicy", "kubernetes/sandbox-networkpolicy.yaml.j2", _sandbox_policies),
+    ObjectType("ResourceQuota", "kubernetes/resourcequota.yaml.j2", _sandbox_objects("sandbox-resourcequota")),
+    ObjectType("LimitRange", "kubernetes/limitrange.yaml.j2", _sandbox_objects("sandbox-limitrange")),
+    ObjectType("NetworkPolicy", "kubernetes/networkpolicy.yaml.j2", _network_policies),
+    ObjectType("CiliumNetworkPolicy", "kubernetes/ciliumnetworkpolicy.yaml.j2", _cilium_policies),
+    ObjectType("ExternalSecret", "kubernetes/externalsecret.yaml.j2", _external_secrets),
+    ObjectType("ConfigMap", "kubernetes/configmap.yaml.j2", _config_maps),
     ObjectType("PersistentVolumeClaim", "kubernetes/persistentvolumeclaim.yaml.j2", _claims),
-    ObjectType("Service", "kubernetes/service.yaml.j2", _service),
+    ObjectType("Service", "kubernetes/service.yaml.j2", _alone("service", lambda s: s.listens)),
     ObjectType("Deployment", "kubernetes/deployment.yaml.j2", _workload("Deployment")),
     ObjectType("StatefulSet", "kubernetes/statefulset.yaml.j2", _workload("StatefulSet")),
     ObjectType("Pod", "kubernetes/pod.yaml.j2", _workload("Pod")),
-    ObjectType("PodDisruptionBudget", "kubernetes/poddisruptionbudget.yaml.j2", _budgets),
-    ObjectType("HorizontalPodAutoscaler", "kubernetes/horizontalpodautoscaler.yaml.j2", _autoscalers),
+    ObjectType(
+        "PodDisruptionBudget",
+        "kubernetes/poddisruptionbudget.yaml.j2",
+        _alone("poddisruptionbudget", lambda s: s.disruption),
+    ),
+    ObjectType(
+        "HorizontalPodAutoscaler",
+        "kubernetes/horizontalpodautoscaler.yaml.j2",
+        _alone("horizontalpodautoscaler", lambda s: s.autoscaling),
+    ),
     ObjectType("Ingress", "kubernetes/ingress.yaml.j2", _ways_in("Ingress")),
     ObjectType("HTTPRoute", "kubernetes/httproute.yaml.j2", _ways_in("HTTPRoute")),
-    ObjectType("ServiceMonitor", "kubernetes/servicemonitor.yaml.j2", _monitors),
-    ObjectType("PrometheusRule", "kubernetes/prometheusrule.yaml.j2", _alerts),
+    ObjectType(
+        "ServiceMonitor",
+        "kubernetes/servicemonitor.yaml.j2",
+        _of_prometheus("servicemonitor", lambda m: m.scrape == "ServiceMonitor"),
+    ),
+    ObjectType(
+        "PrometheusRule", "kubernetes/prometheusrule.yaml.j2", _of_prometheus("prometheusrule", lambda m: m.alerts)
+    ),
 )

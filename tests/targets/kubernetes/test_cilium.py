@@ -10,7 +10,6 @@ import yaml
 from renderer.check.kubernetes_schema import versions
 from renderer.errors import Severity, errors_in
 from renderer.model import JSON, NetworkPolicyProvider
-from renderer.targets.kubernetes.cilium import NAMESPACE
 from tests.specs import IMAGE, OPTIONS, rendered, rules, spec, texts
 
 CILIUM = OPTIONS._replace(network_policy_provider="cilium")
@@ -18,6 +17,9 @@ NONE = OPTIONS._replace(network_policy_provider="none")
 PATH = "demo/ciliumnetworkpolicy.yaml"
 SANDBOX: JSON = {"namespace": "boxes"}
 DNS = 1
+
+#: Under this label Cilium knows the namespace of a pod.
+NAMESPACE = "k8s:io.kubernetes.pod.namespace"
 
 
 def policy(**fields: JSON) -> Any:

@@ -1,4 +1,4 @@
-"""The plain data that the Kubernetes templates read."""
+"""What the Kubernetes templates make of the values that they read."""
 
 from __future__ import annotations
 
@@ -6,21 +6,43 @@ import re
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from renderer.labels import object_labels
-from renderer.launch import launch
 from renderer.model import JSON
-from renderer.targets.kubernetes.containers import literal
-from renderer.targets.kubernetes.view import selector, view
+from renderer.targets.kubernetes import TARGET
+from renderer.targets.kubernetes.values import literal
 from tests.kubelet import expanded
 from tests.specs import HTTP, IMAGE, NPM, OPTIONS, PYPI, server
 
 
-def of(**fields: JSON) -> dict[str, Any]:
-    found = server(**fields)
-    return view(found, launch(found), OPTIONS)
+def objects(**fields: JSON) -> dict[str, Any]:
+    """What a server is rendered to, by the names of its files without ending."""
+    documents, _ = TARGET.build([server(**fields)], OPTIONS)
+    return {d.path.removeprefix("demo/").removesuffix(".yaml"): yaml.safe_load(d.text) for d in documents}
+
+
+def pod(**fields: JSON) -> dict[str, Any]:
+    """The spec of its pods."""
+    workload = objects(**fields)[str(fields.get("workload", "Deployment")).lower()]
+    found: dict[str, Any] = workload["spec"] if workload["kind"] == "Pod" else workload["spec"]["template"]["spec"]
+    return found
+
+
+def container(**fields: JSON) -> dict[str, Any]:
+    """The server's own container."""
+    (found,) = (c for c in pod(**fields)["containers"] if c["name"] == "mcp-server")
+    return dict(found)
+
+
+def config_data(**fields: JSON) -> dict[str, str]:
+    return dict(objects(**fields)["configmap"]["data"])
+
+
+def pod_annotations(**fields: JSON) -> dict[str, str]:
+    return dict(objects(**fields)["deployment"]["spec"]["template"]["metadata"].get("annotations", {}))
 
 
 # ---------------------------------------------------------------------------------------------
@@ -67,10 +89,12 @@ def test_the_kubelet_leaves_every_literal_alone(text: str, variables: dict[str, 
 
 def test_everything_that_the_kubelet_expands_is_literal() -> None:
     text = "$$(HOME)"
-    found = of(command=[text], args=[text], env={"A": text}, health={"command": [text]})
-    probe = found["probe"]["action"]["exec"]
-    written = [*found["command"], *found["args"], found["env"][0]["value"], *probe["command"]]
-    assert [expanded(word, {"HOME": "x"}) for word in written] == [text] * 4
+    other: JSON = {"name": "c", "image": IMAGE, "command": [text], "args": [text], "env": {"A": text}}
+    found = pod(command=[text], args=[text], env={"A": text}, health={"command": [text]}, sidecars=[other])
+    server_, sidecar = found["containers"]
+    written = [text for one in (server_, sidecar) for text in (*one["command"], *one["args"], one["env"][0]["value"])]
+    written += [server_[f"{kind}Probe"]["exec"]["command"][0] for kind in ("startup", "readiness", "liveness")]
+    assert [expanded(word, {"HOME": "x"}) for word in written] == [text] * 9
 
 
 # ---------------------------------------------------------------------------------------------
@@ -92,9 +116,9 @@ def test_labels_of_the_spec_stand_beside_ours() -> None:
 
 def test_the_selector_never_changes_with_other_fields() -> None:
     """It cannot be changed in a Deployment that exists."""
-    plain = selector(server())
+    plain = objects()["deployment"]["spec"]["selector"]["matchLabels"]
     assert plain.items() <= object_labels(server()).items()
-    assert selector(server("demo", {"labels": {"team": "b"}}, resourceName="other", replicas=3)) == plain
+    assert objects(resourceName="other", replicas=3)["deployment"]["spec"]["selector"]["matchLabels"] == plain
 
 
 # ---------------------------------------------------------------------------------------------
@@ -116,22 +140,22 @@ def test_the_selector_never_changes_with_other_fields() -> None:
     ids=str,
 )
 def test_env(value: JSON, entry: dict[str, JSON]) -> None:
-    assert of(env={"A": value})["env"] == [{"name": "A", **entry}]
+    assert container(env={"A": value})["env"] == [{"name": "A", **entry}]
 
 
 def test_env_of_the_spec_wins_over_the_caches() -> None:
-    names = [item["name"] for item in of(package=NPM, env={"HOME": "/data", "Z": "1"})["env"]]
+    names = [item["name"] for item in container(package=NPM, env={"HOME": "/data", "Z": "1"})["env"]]
     assert sorted(names) == sorted(set(names))
-    assert {"name": "HOME", "value": "/data"} in of(package=NPM, env={"HOME": "/data"})["env"]
-    assert {"name": "HOME", "value": "/mcp-cache"} in of(package=NPM)["env"]
+    assert {"name": "HOME", "value": "/data"} in container(package=NPM, env={"HOME": "/data"})["env"]
+    assert {"name": "HOME", "value": "/mcp-cache"} in container(package=NPM)["env"]
 
 
 def test_env_keeps_the_order_of_the_spec() -> None:
-    assert [item["name"] for item in of(env={"Z": "1", "A": "2"})["env"]] == ["Z", "A"]
+    assert [item["name"] for item in container(env={"Z": "1", "A": "2"})["env"]] == ["Z", "A"]
 
 
 def test_env_from() -> None:
-    found = of(envFrom=[{"secret": "s"}, {"configMap": "m", "optional": True}])["env_from"]
+    found = container(envFrom=[{"secret": "s"}, {"configMap": "m", "optional": True}])["envFrom"]
     assert found == [{"secretRef": {"name": "s"}}, {"configMapRef": {"name": "m", "optional": True}}]
 
 
@@ -154,21 +178,27 @@ def test_env_from() -> None:
     ids=str,
 )
 def test_probe_actions(fields: dict[str, JSON], action: dict[str, JSON]) -> None:
-    assert of(**fields)["probe"]["action"] == action
+    found = container(**fields)
+    probes = [found[f"{kind}Probe"] for kind in ("startup", "readiness", "liveness")]
+    assert [
+        {name: probe[name] for name in probe if "econds" not in name and name != "failureThreshold"} for probe in probes
+    ] == [action] * 3
 
 
 @pytest.mark.parametrize(("startup", "failures"), [(0, 1), (1, 1), (5, 1), (6, 2), (120, 24), (121, 25)])
 def test_startup_attempts_fill_the_time(startup: int, failures: int) -> None:
-    assert of(health={"startupSeconds": startup})["probe"]["startup_failures"] == failures
+    assert container(health={"startupSeconds": startup})["startupProbe"]["failureThreshold"] == failures
 
 
 def test_liveness_is_more_patient_than_readiness() -> None:
-    found = of(health={"failureThreshold": 4, "periodSeconds": 7, "timeoutSeconds": 2})["probe"]
-    assert (found["failures"], found["liveness_failures"], found["period"], found["timeout"]) == (4, 8, 7, 2)
+    found = container(health={"failureThreshold": 4, "periodSeconds": 7, "timeoutSeconds": 2})
+    ready, live = (found[f"{kind}Probe"] for kind in ("readiness", "liveness"))
+    assert (ready["failureThreshold"], live["failureThreshold"]) == (4, 8)
+    assert {(probe["periodSeconds"], probe["timeoutSeconds"]) for probe in (ready, live)} == {(7, 2)}
 
 
 def test_no_probe() -> None:
-    assert of(health={"enabled": False})["probe"] is None
+    assert not [name for name in container(health={"enabled": False}) if name.endswith("Probe")]
 
 
 # ---------------------------------------------------------------------------------------------
@@ -178,13 +208,13 @@ def test_no_probe() -> None:
 def consistent(found: dict[str, Any], claims: tuple[str, ...] = ()) -> None:
     """Every mount has its volume, no name and no path is there twice."""
     volumes = [volume["name"] for volume in found["volumes"]]
-    mounts = [mount["name"] for mount in found["mounts"]]
+    server_ = next(c for c in found["containers"] if c["name"] == "mcp-server")
+    mounts = [mount["name"] for mount in server_["volumeMounts"]]
     assert len(set(volumes)) == len(volumes)
     assert set(mounts) == {*volumes, *claims}
-    paths = [mount["mountPath"] for mount in found["mounts"]]
+    paths = [mount["mountPath"] for mount in server_["volumeMounts"]]
     assert len(set(paths)) == len(paths)
-    if found["bridge_copy"]:
-        assert found["bridge_copy"]["volume"] in volumes
+    assert {mount["name"] for one in found["initContainers"] for mount in one["volumeMounts"]} <= set(volumes)
 
 
 STORAGE_NAMES = ("data", "files", "file-1", "writable-0", "mcp-bridge", "files-mcpctl")
@@ -195,21 +225,23 @@ STORAGE_NAMES = ("data", "files", "file-1", "writable-0", "mcp-bridge", "files-m
 def test_no_name_of_a_volume_of_the_spec_meets_one_of_ours(name: str, workload: str) -> None:
     files: JSON = {"/a": {"content": "x"}, "/b": {"secret": "s", "key": "k"}}
     storage: JSON = [{"name": name, "size": "1Gi", "mountPath": "/d"}]
-    found = of(image=IMAGE, command=["x"], workload=workload, files=files, storage=storage)
+    found = pod(image=IMAGE, command=["x"], workload=workload, files=files, storage=storage)
     consistent(found, (name,) if workload == "StatefulSet" else ())
 
 
 def test_all_names_of_ours_taken_at_once() -> None:
     storage: JSON = [{"name": name, "size": "1Gi", "mountPath": f"/own/{name}"} for name in STORAGE_NAMES]
     files: JSON = {"/a": {"content": "x"}, "/b": {"secret": "s", "key": "k"}}
-    consistent(of(image=IMAGE, command=["x"], storage=storage, files=files))
+    consistent(pod(image=IMAGE, command=["x"], storage=storage, files=files))
 
 
 def test_files_are_mounted_one_by_one_and_read_only() -> None:
-    found = of(files={"/etc/a.yaml": {"content": "x", "mode": "0440"}, "/etc/k": {"secret": "s", "key": "kk"}})
-    assert found["config_data"] == {"a.yaml": "x"}
-    assert {"name": "files", "mountPath": "/etc/a.yaml", "subPath": "a.yaml", "readOnly": True} in found["mounts"]
-    assert {"name": "file-1", "mountPath": "/etc/k", "subPath": "kk", "readOnly": True} in found["mounts"]
+    files: JSON = {"/etc/a.yaml": {"content": "x", "mode": "0440"}, "/etc/k": {"secret": "s", "key": "kk"}}
+    assert config_data(files=files) == {"a.yaml": "x"}
+    found = pod(files=files)
+    mounts = found["containers"][0]["volumeMounts"]
+    assert {"name": "files", "mountPath": "/etc/a.yaml", "subPath": "a.yaml", "readOnly": True} in mounts
+    assert {"name": "file-1", "mountPath": "/etc/k", "subPath": "kk", "readOnly": True} in mounts
     items = [{"key": "a.yaml", "path": "a.yaml", "mode": 0o440}]
     assert {"name": "files", "configMap": {"name": "mcp-demo-files", "items": items}} in found["volumes"]
     items = [{"key": "kk", "path": "kk", "mode": 0o444}]
@@ -217,9 +249,9 @@ def test_files_are_mounted_one_by_one_and_read_only() -> None:
 
 
 def test_files_of_somebody_elses_config_map() -> None:
-    found = of(files={"/etc/k": {"configMap": "m", "key": "kk"}})
-    assert found["config_data"] == {}
-    assert found["volumes"][0]["configMap"]["name"] == "m"
+    files: JSON = {"/etc/k": {"configMap": "m", "key": "kk"}}
+    assert "configmap" not in objects(files=files)
+    assert pod(files=files)["volumes"][0]["configMap"]["name"] == "m"
 
 
 @pytest.mark.parametrize(
@@ -239,7 +271,7 @@ def test_files_of_somebody_elses_config_map() -> None:
     ids=str,
 )
 def test_keys_of_files(paths: list[str], keys: list[str]) -> None:
-    assert list(of(files={path: {"content": path} for path in paths})["config_data"]) == keys
+    assert list(config_data(files={path: {"content": path} for path in paths})) == keys
 
 
 STEPS = st.text("ab.-_ é", min_size=1, max_size=4).filter(lambda step: step not in (".", ".."))
@@ -252,14 +284,15 @@ def _not_below_one_another(paths: set[str]) -> bool:
 
 @given(st.sets(PATHS, min_size=1, max_size=8).filter(_not_below_one_another))
 def test_keys_are_distinct_and_what_an_api_server_takes(paths: set[str]) -> None:
-    found = of(files={path: {"content": path} for path in sorted(paths)})
-    data = found["config_data"]
+    found = objects(files={path: {"content": path} for path in sorted(paths)})
+    data = found["configmap"]["data"]
+    mounts = found["deployment"]["spec"]["template"]["spec"]["containers"][0]["volumeMounts"]
     assert sorted(data.values()) == sorted(paths)
     for key in data:
         assert re.fullmatch(r"[-._a-zA-Z0-9]{1,253}", key)
         assert key != "."
         assert not key.startswith("..")
-    mounted = {mount["mountPath"]: mount["subPath"] for mount in found["mounts"] if mount["name"] == "files"}
+    mounted = {mount["mountPath"]: mount["subPath"] for mount in mounts if mount["name"] == "files"}
     assert {path: data[key] for path, key in mounted.items()} == {path: path for path in paths}
 
 
@@ -277,7 +310,7 @@ def test_keys_are_distinct_and_what_an_api_server_takes(paths: set[str]) -> None
 )
 def test_the_checksum_changes_with_the_content(files: JSON, same: bool) -> None:
     one: JSON = {"/a": {"content": "x"}}
-    before, after = of(files=one)["pod_annotations"], of(files=files)["pod_annotations"]
+    before, after = pod_annotations(files=one), pod_annotations(files=files)
     assert list(after) == ["mcpctl.io/config-checksum"]
     assert (before == after) is same
 
@@ -285,15 +318,15 @@ def test_the_checksum_changes_with_the_content(files: JSON, same: bool) -> None:
 def test_the_checksum_does_not_depend_on_the_order_of_the_files() -> None:
     one: JSON = {"/a": {"content": "1"}, "/b": {"content": "2"}}
     two: JSON = {"/b": {"content": "2"}, "/a": {"content": "1"}}
-    assert of(files=one)["pod_annotations"] == of(files=two)["pod_annotations"]
+    assert pod_annotations(files=one) == pod_annotations(files=two)
 
 
 def test_no_checksum_without_content() -> None:
-    assert of(files={"/a": {"secret": "s", "key": "k"}})["pod_annotations"] == {}
+    assert pod_annotations(files={"/a": {"secret": "s", "key": "k"}}) == {}
 
 
 def test_writable_paths_are_sized() -> None:
-    found = of(security={"writablePaths": ["/tmp", {"path": "/c", "size": "1Gi"}]})
+    found = pod(security={"writablePaths": ["/tmp", {"path": "/c", "size": "1Gi"}]})
     assert found["volumes"] == [
         {"name": "writable-0", "emptyDir": {"sizeLimit": "64Mi"}},
         {"name": "writable-1", "emptyDir": {"sizeLimit": "1Gi"}},
@@ -302,13 +335,14 @@ def test_writable_paths_are_sized() -> None:
 
 @pytest.mark.parametrize("workload", ["Deployment", "Pod"])
 def test_storage_is_claimed(workload: str) -> None:
-    found = of(workload=workload, storage=[{"name": "data", "size": "1Gi", "mountPath": "/data"}])
-    assert {"name": "data", "persistentVolumeClaim": {"claimName": "mcp-demo-data"}} in found["volumes"]
-    assert found["storage"][0]["claim"] == "mcp-demo-data"
+    fields: dict[str, JSON] = {"workload": workload, "storage": [{"name": "data", "size": "1Gi", "mountPath": "/data"}]}
+    claim = {"name": "data", "persistentVolumeClaim": {"claimName": "mcp-demo-data"}}
+    assert claim in pod(**fields)["volumes"]
+    assert objects(**fields)["persistentvolumeclaim-data"]["metadata"]["name"] == "mcp-demo-data"
 
 
 def test_a_stateful_set_claims_by_itself() -> None:
-    found = of(workload="StatefulSet", storage=[{"name": "data", "size": "1Gi", "mountPath": "/data"}])
+    found = pod(workload="StatefulSet", storage=[{"name": "data", "size": "1Gi", "mountPath": "/data"}])
     assert "data" not in [volume["name"] for volume in found["volumes"]]
 
 
@@ -317,21 +351,24 @@ def test_a_stateful_set_claims_by_itself() -> None:
 )
 def test_a_volume_of_one_pod_means_recreating(modes: list[JSON], recreate: bool) -> None:
     storage: JSON = [{"name": "data", "size": "1Gi", "mountPath": "/data", "accessModes": modes}]
-    assert of(storage=storage)["recreate"] is recreate
-    assert of()["recreate"] is False
+    strategy = {True: "Recreate", False: "RollingUpdate"}
+    assert objects(storage=storage)["deployment"]["spec"]["strategy"]["type"] == strategy[recreate]
+    assert objects()["deployment"]["spec"]["strategy"]["type"] == strategy[False]
 
 
 def test_amounts_that_are_not_said_are_not_rendered() -> None:
-    found = of(resources={"limits": {"memory": "1Gi"}})["resources"]
+    found = container(resources={"limits": {"memory": "1Gi"}})["resources"]
     assert found == {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": "500m", "memory": "1Gi"}}
 
 
 def test_protocol_of_a_bridge_is_what_it_serves() -> None:
-    assert of(package=NPM)["protocol"] == "streamable-http"
-    assert of(image=IMAGE, transport={"type": "sse"})["protocol"] == "sse"
-    assert of(image=IMAGE, transport=HTTP)["protocol"] == "streamable-http"
+    assert server(package=NPM).transport.served == "streamable-http"
+    assert server(image=IMAGE, transport={"type": "sse"}).transport.served == "sse"
+    assert server(image=IMAGE, transport=HTTP).transport.served == "streamable-http"
 
 
 def test_nothing_listens_without_a_bridge() -> None:
-    found = of(image=IMAGE, transport={"bridge": "none"})
-    assert (found["ports"], found["stdin"], found["ingress"]) == ([], True, [])
+    fields: dict[str, JSON] = {"image": IMAGE, "transport": {"bridge": "none"}}
+    found = container(**fields)
+    assert ("ports" not in found, found["stdin"]) == (True, True)
+    assert objects(**fields)["networkpolicy"]["spec"]["ingress"] == []

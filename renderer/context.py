@@ -1,0 +1,81 @@
+"""What the templates of every target read of a server: its document under its own names, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from renderer import assets
+from renderer.model import Server
+
+_Complete = Callable[[Any], Any]
+
+
+def document_values(server: Server) -> dict[str, Any]:
+    """``spec`` and ``metadata`` with every field of the schema: null where nothing is said and nothing assumed."""
+    completed = _complete()(server.data)
+    return {"metadata": completed["metadata"], "spec": completed["spec"]}
+
+
+@cache
+def _complete() -> _Complete:
+    schema = assets.schema("mcpserver")
+    complete = _completer([schema], schema["$defs"])
+    assert complete, "a document has fields"
+    return complete
+
+
+def _completer(schemas: Sequence[Any], definitions: Mapping[str, Any]) -> _Complete | None:
+    """Adds the missing fields of what may be any of the schemas, at every depth; None where there are none."""
+    branches = [branch for schema in schemas for branch in _branches(schema, definitions)]
+    fields: dict[str, list[Any]] = {}
+    members: list[Any] = []
+    for branch in branches:
+        for name, schema in branch.get("properties", {}).items():
+            fields.setdefault(name, []).append(schema)
+        members += [branch[word] for word in ("items", "additionalProperties") if isinstance(branch.get(word), dict)]
+    member = _completer(members, definitions) if members else None
+    if fields:
+        return _completes_mapping({name: _completer(found, definitions) for name, found in fields.items()})
+    return _completes_members(member) if member else None
+
+
+def _completes_mapping(fields: Mapping[str, _Complete | None]) -> _Complete:
+    nested = {name: complete for name, complete in fields.items() if complete}
+
+    def complete(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        completed = dict(value)  # in its own order, which counts in the list of alerts
+        for name in fields:
+            if name not in completed:
+                completed[name] = None
+        for name, inner in nested.items():
+            if (item := completed[name]) is not None:
+                completed[name] = inner(item)
+        return completed
+
+    return complete
+
+
+def _completes_members(member: _Complete) -> _Complete:
+    def complete(value: Any) -> Any:
+        if isinstance(value, list):
+            return [member(item) for item in value]
+        return {name: member(item) for name, item in value.items()} if isinstance(value, dict) else value
+
+    return complete
+
+
+def _branches(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The schema, and all that hold for the same value or may hold for it."""
+    yield schema
+    if "$ref" in schema:
+        yield from _branches(definitions[schema["$ref"].removeprefix("#/$defs/")], definitions)
+    for word in ("allOf", "anyOf", "oneOf"):
+        for branch in schema.get(word, ()):
+            yield from _branches(branch, definitions)
+    for word in ("then", "else"):
+        if word in schema:
+            yield from _branches(schema[word], definitions)

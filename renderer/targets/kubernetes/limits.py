@@ -1,0 +1,121 @@
+"""What the rendered objects do not bring about, or the cluster cannot do: told at the field of the spec."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from renderer.errors import DocumentPath, Fault, Severity
+from renderer.model import Expose, Options, Server
+from renderer.targets.kubernetes.values import pre_stop
+
+#: Endings of names that only the cluster's own DNS knows.
+_INSIDE = (".svc", ".cluster.local")
+#: An IngressClass of this name is that of ingress-nginx everywhere.
+NGINX = "nginx"
+
+
+def limits(server: Server, options: Options) -> Iterator[Fault]:
+    """All of them, in the order in which they are told when they stand on one line."""
+    yield from _network_limits(server, options)
+    yield from _sandbox_limits(server, options)
+    if server.shutdown.pre_stop and pre_stop(server, options) is None:
+        yield Fault(
+            ("spec", "shutdown", "preStopSeconds"),
+            "kubernetes/pre-stop-not-rendered",
+            f"not rendered for Kubernetes {options.kubernetes_version}: it waits by itself from 1.30 on, and before "
+            "that only a program of the image could, which mcpctl cannot know",
+            "render for 1.30 or later, or let the server finish its requests after SIGTERM",
+            Severity.WARNING,
+        )
+    yield from _ways_in_limits(server, options)
+
+
+def _warning(path: DocumentPath, rule: str, message: str, hint: str) -> Fault:
+    return Fault(path, f"kubernetes/{rule}", message, hint, Severity.WARNING, at_key=True)
+
+
+def _network_limits(server: Server, options: Options) -> Iterator[Fault]:
+    """What nobody holds to. Told each time: nobody may believe in a rule that is not there."""
+    provider, egress = options.network_policy_provider, server.network.egress
+    if provider == "none":
+        pods = "its pods and its sandboxed pods" if server.sandbox else "its pods"
+        yield _warning(
+            ("spec", "network") if server.given("spec", "network") else ("metadata", "name"),
+            "not-isolated",
+            f"nothing is isolated: no network policy is rendered, so everybody may connect to {pods}, and they to "
+            "anything",
+            "use --network-policy-provider kubernetes or cilium, or keep policies of your own for them",
+        )
+    elif egress and egress.hosts:
+        if provider != "cilium":
+            yield _warning(
+                ("spec", "network", "egress", "hosts"),
+                "egress-hosts",
+                "host names are not enforced: a NetworkPolicy knows only addresses and ports, so these ports are open "
+                "to every public address, and closed to private ones",
+                "list address blocks under network.egress.cidrs where that is too wide, or use "
+                "--network-policy-provider cilium",
+            )
+        for i, host in enumerate(egress.hosts):
+            # Cilium knows pods by labels and never by name, and a NetworkPolicy opens public addresses for names.
+            if "." not in host.name or host.name.endswith(_INSIDE):
+                yield Fault(
+                    ("spec", "network", "egress", "hosts", i),
+                    "kubernetes/egress-host-inside",
+                    f"'{host.name}' is a name inside the cluster: no policy opens the way to pods by name, so it stays "
+                    "closed",
+                    "name the Service under network.egress.services",
+                    Severity.WARNING,
+                )
+
+
+def _sandbox_limits(server: Server, options: Options) -> Iterator[Fault]:
+    """What cannot be walled off, the server's own namespace, and what its own walls must leave open."""
+    sandbox, egress = server.sandbox, server.network.egress
+    if sandbox and sandbox.namespace == options.namespace:
+        yield Fault(
+            ("spec", "sandbox", "namespace") if server.given("spec", "sandbox", "namespace") else ("spec", "sandbox"),
+            "kubernetes/sandbox-namespace",
+            f"the sandbox would be the server's own namespace ('{options.namespace}'): its default deny and its quota "
+            "would hold for the server too",
+            "choose another --namespace, or another sandbox.namespace",
+        )
+    # To Cilium the API server has a name, for which the policy has a rule.
+    if sandbox and options.network_policy_provider == "kubernetes" and egress is not None and not egress.cidrs:
+        yield _warning(
+            ("spec", "network", "egress"),
+            "sandbox-without-api",
+            "the server starts pods through the Kubernetes API, but may connect to no address block that could hold it",
+            "add the API server's address with its port under network.egress.cidrs (kubectl get endpoints kubernetes)",
+        )
+
+
+def _ways_in_limits(server: Server, options: Options) -> Iterator[Fault]:
+    # Without a policy everybody may come in, which another warning tells.
+    walled = options.network_policy_provider != "none"
+    if walled and server.expose and server.expose.peers is None:
+        yield _warning(
+            ("spec", "expose"),
+            "expose-not-admitted",
+            f"the NetworkPolicy does not let the {_way_in(server.expose)} in, unless network.ingress.from names it",
+            "name its pods under expose.from: [{namespace: ingress-nginx}], or say 'from: []' where it is named",
+        )
+    if server.expose and server.most_pods > 1 and server.expose.class_name != NGINX:
+        yield _warning(
+            ("spec", "expose"),
+            "expose-affinity",
+            f"most {_way_in(server.expose)}s send to pods directly, past the Service and its session affinity: with "
+            "several pods, sessions that live in one of them break",
+            "have it send a client to the same pod each time; a server without sessions needs nothing",
+        )
+    if walled and server.monitoring and server.monitoring.peers is None:
+        yield _warning(
+            ("spec", "monitoring"),
+            "metrics-not-admitted",
+            "the NetworkPolicy does not let Prometheus in, so nothing can be scraped",
+            "name its pods under monitoring.from: [{namespace: monitoring}]; 'from: []' where another policy does",
+        )
+
+
+def _way_in(expose: Expose) -> str:
+    return "ingress controller" if expose.type == "Ingress" else "gateway"

@@ -1,0 +1,260 @@
+"""What the Kubernetes templates read of a server: its document, and what follows from it; plain data only."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from renderer import pins
+from renderer.context import document_values
+from renderer.labels import object_labels
+from renderer.launch import Launch
+from renderer.model import JSON, Container, Options, SecretRef, Server
+
+#: Every name that a template of a server may read, and what it is: docs/templates.md has these lines.
+NAMES: Mapping[str, str] = {
+    "metadata": "`metadata` of the spec's document",
+    "spec": "`spec`, in the names of [spec.md](spec.md)",
+    "object_name": "name of this object",
+    "object_annotations": "annotations of this object",
+    "namespace": "namespace of this object; null where it has none",
+    "labels": "labels of this object",
+    "position": "which one of `spec.storage` or `spec.externalSecrets` the object is for, from 0; null for all others",
+    "role": "the Role or ClusterRole of a binding; else null",
+    "policy": "of a sandbox's NetworkPolicy: `deny`, `ingress` or `egress`; else null",
+    "server_namespace": "namespace of the server, also for objects that lie elsewhere",
+    "resource_name": "what the server's own objects are called: `spec.resourceName`, or `mcp-` and the name",
+    "selector": "labels that select the server's pods",
+    "service_account": "name of the pods' ServiceAccount",
+    "pod_annotations": "annotations of the pods: the spec's, of Prometheus, the checksum of the files",
+    "listens": "false for a server that speaks stdio without a bridge",
+    "protocol": "what clients speak to it: `streamable-http`, `sse` or `stdio`",
+    "most_pods": "number of pods when there is most to do",
+    "recreate": "whether a volume cannot be on the old and the new pod at once",
+    "kubernetes_minor": "35 for Kubernetes 1.35",
+    "image": "image of the server's container: the spec's, or the base image of its package",
+    "command": "its command: that of the bridge where there is one; an empty list for the image's own",
+    "args": "its arguments",
+    "env": "its variables: the defaults of npx and uvx, then `spec.env`",
+    "mounts": "its mounts: `volume`, `path`, `read_only`, and `key` of a single file",
+    "files": "`spec.files` as a list: `path`, `volume`, `key`, `mode`, and `content`, `secret` or `configMap`",
+    "writable": "folders in temporary storage, those of npx and uvx among them: `volume`, `path`, `size`",
+    "bridge": "the bridge that is copied in: `image`, `args`, `volume`, `path`, `size`; or null",
+    "probe": "one check of its health: `command`, or `port` with `path` (null for a connection only); or null",
+    "init_containers": "`spec.initContainers`, with mounts as in `mounts`",
+    "sidecars": "`spec.sidecars`, with mounts as in `mounts`",
+    "pre_stop": "how it waits before it stops: `sleep`, `exec` (before 1.30), or null",
+    "wait_command": "the program of `exec`",
+    "egress": "`spec.network.egress` written out (`hosts`: `name`, `port`, `wild`, `text`), or null where all is open",
+    "metrics_port": "name of the port with the metrics: `mcp`, `metrics`, or null",
+    "rate_window": "over how long alerts take rates, such as `300s`",
+}
+
+#: The first version whose API server takes the ``sleep`` action by default (1.29 knows it as alpha).
+_SLEEPS_FROM = 30
+#: Over how long rates and quantiles are taken, in seconds; four scrapes at least, so that one may be lost.
+_RANGE, _SCRAPES = 300, 4
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def literal(text: str | Sequence[str]) -> Any:
+    """Text, or texts, that the kubelet leaves alone: it expands ``$(VAR)`` and reads ``$$`` as ``$``."""
+    return re.sub(r"\$(?=[$(])", "$$", text) if isinstance(text, str) else [literal(one) for one in text]
+
+
+def server_values(server: Server, launch: Launch, options: Options) -> dict[str, Any]:
+    """All names but those that differ from object to object."""
+    files = _files(server)
+    writable = [
+        {"volume": _own_name(f"writable-{i}", server), "path": folder.path, "size": folder.size}
+        for i, folder in enumerate(launch.writable)
+    ]
+    bridge: dict[str, Any] | None = launch.copy and {
+        "image": launch.copy.image,
+        "args": list(launch.copy.args),
+        "volume": _own_name(launch.copy.volume, server),
+        "path": launch.copy.mount_path,
+        "size": launch.copy.size,
+    }
+    mounts = [
+        *(_mount(volume.name, volume.mount_path) for volume in server.storage),
+        *(_mount(file["volume"], file["path"], read_only=True, key=file["key"]) for file in files),
+        *([_mount(bridge["volume"], bridge["path"], read_only=True)] if bridge else ()),
+        *(_mount(folder["volume"], folder["path"]) for folder in writable),
+    ]
+    document, probe = document_values(server), launch.probe
+    spec = document["spec"]
+    return {
+        **document,
+        "position": None,
+        "role": None,
+        "policy": None,
+        "namespace": options.namespace,
+        "server_namespace": options.namespace,
+        "labels": object_labels(server),
+        "resource_name": server.resource_name,
+        "selector": {"mcpctl.io/server": server.name},  # only the name: a Deployment's selector can never change
+        "service_account": server.service_account.name,
+        "pod_annotations": pod_annotations(server),
+        "listens": server.listens,
+        "protocol": server.transport.served,
+        "most_pods": server.most_pods,
+        "recreate": not all(volume.shared for volume in server.storage),
+        "kubernetes_minor": options.kubernetes_minor,
+        "image": launch.image,
+        "command": list(launch.command),
+        "args": list(launch.args),
+        "env": {**{name: value for name, value in launch.env if name not in server.env}, **spec["env"]},
+        "mounts": mounts,
+        "files": files,
+        "writable": writable,
+        "bridge": bridge,
+        "probe": probe
+        and {
+            "command": list(probe.command),
+            "port": "mcp" if probe.port == server.transport.port else probe.port,
+            "path": probe.path,
+        },
+        "init_containers": _with_mounts(spec["initContainers"], server.init_containers, server, mounts),
+        "sidecars": _with_mounts(spec["sidecars"], server.sidecars, server, mounts),
+        "pre_stop": pre_stop(server, options),
+        "wait_command": list(pins.wait_command(server.package.registry, server.shutdown.pre_stop))
+        if server.package
+        else [],
+        "egress": _egress(server),
+        "metrics_port": metrics_port(server),
+        "rate_window": _rate_window(server),
+    }
+
+
+def pod_annotations(server: Server) -> dict[str, str]:
+    """The spec's, what tells a Prometheus without operator to scrape, and what restarts pods when a file changes."""
+    annotations, monitoring = dict(server.annotations), server.monitoring
+    if monitoring and monitoring.scrape == "annotations":
+        annotations |= {
+            "prometheus.io/scrape": "true",
+            "prometheus.io/port": str(monitoring.port),
+            "prometheus.io/path": monitoring.path,
+        }
+    contents = {file["key"]: file["content"] for file in _files(server) if file["content"] is not None}
+    if contents:
+        text = json.dumps(contents, sort_keys=True, separators=(",", ":"))
+        annotations["mcpctl.io/config-checksum"] = hashlib.sha256(text.encode()).hexdigest()
+    return annotations
+
+
+def pre_stop(server: Server, options: Options) -> str | None:
+    """How the container waits before it is told to stop; None where it does not, and where nothing can.
+
+    Of a package's image it is known which interpreter it has, of any other image nothing.
+    """
+    if not server.shutdown.pre_stop:
+        return None
+    if options.kubernetes_minor >= _SLEEPS_FROM:
+        return "sleep"
+    return "exec" if server.package else None
+
+
+def metrics_port(server: Server) -> str | None:
+    """The name of the port with the metrics; they may be served on the server's own."""
+    if server.monitoring is None:
+        return None
+    return "mcp" if server.monitoring.port == server.transport.port else "metrics"
+
+
+def _rate_window(server: Server) -> str:
+    interval = (server.monitoring.interval if server.monitoring else None) or ""
+    number = interval.rstrip("msdh")
+    seconds = int(number or 0) * _SECONDS[interval[len(number) :] or "s"]
+    return f"{max(_RANGE, math.ceil(_SCRAPES * seconds))}s"
+
+
+def _egress(server: Server) -> dict[str, JSON] | None:
+    egress = server.network.egress
+    return egress and {
+        "hosts": [
+            {
+                "name": host.name,
+                "port": host.port,
+                "wild": host.name.startswith("*."),
+                "text": f"{host.name}:{host.port}",
+            }
+            for host in egress.hosts
+        ],
+        "cidrs": [
+            {"cidr": block.cidr, "except": list(block.excepted), "ports": list(block.ports)} for block in egress.cidrs
+        ],
+        "services": [
+            {
+                "name": service.name,
+                "namespace": service.namespace,
+                "podLabels": dict(service.pod_labels),
+                "cidr": None,
+                "ports": list(service.ports),
+            }
+            for service in egress.services
+        ],
+    }
+
+
+def _files(server: Server) -> list[dict[str, Any]]:
+    """Each file is mounted alone, so that it does not hide its neighbours in the image; ours lie in one ConfigMap."""
+    files, keys = [], set[str]()
+    for i, file in enumerate(server.files):
+        source: dict[str, JSON] = {"content": None, "secret": None, "configMap": None}
+        if isinstance(file.source, str):
+            key, volume = _key(file.path, keys), "files"
+            keys.add(key)
+            source["content"] = file.source
+        elif isinstance(file.source, SecretRef):
+            key, volume, source["secret"] = file.source.key, f"file-{i}", file.source.secret
+        else:
+            key, volume, source["configMap"] = file.source.key, f"file-{i}", file.source.config_map
+        place = {"path": file.path, "volume": _own_name(volume, server), "key": key, "mode": file.mode}
+        files.append({**place, **source})
+    return files
+
+
+def _key(path: str, taken: Iterable[str]) -> str:
+    """The ConfigMap's key: the file's own name, made longer or counted where two are alike."""
+    steps = [re.sub(r"[^-._A-Za-z0-9]", "-", step) for step in path.strip("/").split("/")]
+    # An API server refuses keys that begin with two dots: kubelets keep their own files under such names.
+    names = [re.sub(r"^\.\.", "_..", "_".join(steps[-n:])[-240:]) for n in range(1, len(steps) + 1)]
+    counted = (f"{names[-1]}.{n}" for n in itertools.count(2))
+    return next(name for name in itertools.chain(names, counted) if name not in taken)
+
+
+def _own_name(name: str, server: Server) -> str:
+    """A name for a volume of ours that no volume of the spec has."""
+    taken = {volume.name for volume in server.storage}
+    while name in taken:
+        name += "-mcpctl"
+    return name
+
+
+def _mount(volume: str, path: str, *, read_only: bool = False, key: str | None = None) -> dict[str, JSON]:
+    return {"volume": volume, "path": path, "read_only": read_only, "key": key}
+
+
+def _with_mounts(
+    documents: Sequence[Mapping[str, Any]], containers: Sequence[Container], server: Server, mounts: Sequence[Any]
+) -> list[dict[str, Any]]:
+    """Containers of the spec; what they mount is the server's own, by the name of a volume or by its path."""
+    if not containers:
+        return []
+    paths = {volume.name: volume.mount_path for volume in server.storage}
+    by_path = {mount["path"]: mount for mount in mounts}
+    result = []
+    for document, container in zip(documents, containers, strict=True):
+        shared = []
+        for mount in container.mounts:
+            path = paths.get(mount.source, mount.source)
+            own = by_path[path]
+            shared.append({**own, "path": mount.path or path, "read_only": mount.read_only or own["read_only"]})
+        result.append({**document, "mounts": shared})
+    return result

@@ -1,0 +1,82 @@
+"""What templates may read: docs/templates.md lists it, every context has it, and some template reads it.
+
+``MCPCTL_TEST_UPDATE_EXPECTED=1`` writes the lists anew.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from renderer import assets
+from renderer.context import document_values
+from renderer.model import NamespaceRules
+from renderer.registry import target
+from renderer.targets.kubernetes import namespace, values
+from tests.fields import documents
+from tests.specs import OPTIONS, read_specs, server
+
+DOCUMENT = Path(__file__).parent.parent / "docs" / "templates.md"
+RULES = NamespaceRules(quota={"pods": "1"}, limits={"max": {"cpu": "1"}})
+#: Heading in the document to names.
+NAMES: dict[str, Mapping[str, str]] = {
+    "Kubernetes, of a server": values.NAMES,
+    "Kubernetes, of the namespace": namespace.NAMES,
+}
+
+
+def contexts(heading: str) -> list[Mapping[str, Any]]:
+    options = OPTIONS._replace(namespace_rules=RULES)
+    kubernetes = target("kubernetes")
+    if heading == "Kubernetes, of the namespace":
+        return [document.context for document in kubernetes.shared(options)]
+    servers = [server for document in documents() for server in read_specs(document).servers]
+    return [document.context for server in servers for document in kubernetes.build([server], options)[0]]
+
+
+@pytest.mark.parametrize("heading", NAMES)
+def test_every_name_is_listed(heading: str) -> None:
+    lines = "".join(f"| `{name}` | {meaning} |\n" for name, meaning in NAMES[heading].items())
+    expected = f"### {heading}\n\n| name | what it is |\n|---|---|\n{lines}"
+    text = DOCUMENT.read_text()
+    if os.environ.get("MCPCTL_TEST_UPDATE_EXPECTED"):
+        pattern = rf"### {re.escape(heading)}\n\n(\|.*\n)*"
+        text = re.sub(pattern, lambda _: expected, text)
+        DOCUMENT.write_text(text)
+    assert expected in text
+
+
+@pytest.mark.parametrize("heading", NAMES)
+def test_every_context_has_every_name(heading: str) -> None:
+    found = contexts(heading)
+    assert found
+    # The namespace of a sandbox is made by the template of all namespaces.
+    extra = {"enforce", "warn", "kubernetes_version"}
+    for context in found:
+        assert set(context) - (extra if context.get("spec") else set()) == set(NAMES[heading])
+
+
+@pytest.mark.parametrize("heading", NAMES)
+def test_every_name_is_read_by_a_template(heading: str) -> None:
+    folder = f"templates/{heading.partition(',')[0].lower()}/"
+    names = [f"templates/{name}" for name in assets.names("templates")]
+    text = "\n".join(assets.read(name).decode() for name in names if name.startswith(folder))
+    read = set(re.findall(r"\w+", "\n".join(re.findall(r"\{[%{].*?[%}]\}", text, re.DOTALL))))
+    assert set(NAMES[heading]) - read == set()
+
+
+def test_every_field_of_the_schema_is_there() -> None:
+    """Null where a spec does not say it, so that a template may ask for it."""
+    found = document_values(server())
+    definitions = assets.schema("mcpserver")["$defs"]
+    assert set(found["spec"]) == set(definitions["spec"]["properties"])
+    assert found["spec"]["autoscaling"] is None
+    full = document_values(server(health={"path": "/h"}, gpu={"count": 1}, env={"A": {"secret": "s", "key": "k"}}))
+    assert set(full["spec"]["health"]) == set(definitions["spec"]["properties"]["health"]["properties"])
+    assert full["spec"]["gpu"]["product"] is None
+    assert full["spec"]["env"]["A"] == {"secret": "s", "key": "k", "optional": False, "configMap": None}
