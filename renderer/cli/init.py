@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
+from io import BytesIO
 from pathlib import Path
 
 import click
 
 from renderer import pipeline
 from renderer.cli.streams import emit, say
-from renderer.errors import Exit, InputInvalid, UsageMistake, errors_in, excerpt
+from renderer.errors import Exit, InputInvalid, Place, UsageMistake, errors_in, excerpt
 from renderer.render import render
 from renderer.report import LONGEST
 
@@ -23,26 +25,26 @@ Examples:
 """
 )
 @click.argument("name")
-@click.option("--image", metavar="IMAGE", help="The server is this container image.")
-@click.option("--npm", metavar="NAME@VERSION", help="The server is this npm package.")
-@click.option("--pypi", metavar="NAME==VERSION", help="The server is this PyPI package.")
+@click.option("--image", metavar="IMAGE", help="Run this container image.")
+@click.option("--npm", metavar="NAME@VERSION", help="Run this npm package.")
+@click.option("--pypi", metavar="NAME==VERSION", help="Run this PyPI package.")
 @click.option(
     "--transport",
     type=click.Choice(["stdio", "streamable-http", "sse"]),
     default="stdio",
     show_default=True,
-    help="What the server itself speaks.",
+    help="Transport that the server speaks.",
 )
-@click.option("--port", type=click.IntRange(1, 65535), help="Port on which it listens, when it speaks HTTP.")
-@click.option("--command", "command", multiple=True, metavar="WORD", help="Program of the image; repeat for each word.")
-@click.option("--arg", "args", multiple=True, metavar="WORD", help="Argument of the program; repeat for each.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port that the server listens on (HTTP transports).")
+@click.option("--command", "command", multiple=True, metavar="WORD", help="Entrypoint of the image; repeat for each word.")
+@click.option("--arg", "args", multiple=True, metavar="WORD", help="Argument of the entrypoint or package; repeat for each.")
 @click.option("--env", "env", multiple=True, metavar="NAME=VALUE", help="Environment variable; repeat for each.")
 @click.option(
     "--secret",
     "secrets",
     multiple=True,
     metavar="NAME=SECRET:KEY",
-    help="Environment variable from a key of a Secret; only the reference is written.",
+    help="Environment variable from a key of a Secret; repeat for each. Only the reference is written.",
 )
 @click.option("--out", metavar="FILE", help="File to write, or - for stdout.  [default: NAME.yaml]")
 @click.option("--force", is_flag=True, help="Overwrite the file.")
@@ -60,7 +62,7 @@ def init(
     out: str | None,
     force: bool,
 ) -> int:
-    """Write a first spec of server NAME, checked, with comments on what to fill in next."""
+    """Write a first spec of server NAME: valid, with comments on what to add."""
     context = {
         "name": name,
         "image": image,
@@ -72,12 +74,12 @@ def init(
         "env": {**_literals(env), **_references(secrets)},
     }
     if sum(value is not None for value in (image, npm, pypi)) != 1:
-        raise click.UsageError("say what the server is: exactly one of --image, --npm and --pypi")
+        raise click.UsageError("exactly one of --image, --npm and --pypi is needed: what the server runs")
     try:
         text = render("init/mcpserver.yaml.j2", context)
     except ValueError:  # a lone surrogate: Python's stand-in for a byte that is not text
         raise click.UsageError("the command line holds bytes that are not text in the locale's encoding") from None
-    _refuse_invalid(text)
+    _refuse_invalid(text, bool(npm))
     _write(text, out or f"{name}.yaml", force)
     return Exit.FINE
 
@@ -106,20 +108,45 @@ def _references(pairs: tuple[str, ...]) -> dict[str, dict[str, str]]:
 
 
 def _split(text: str, separator: str, form: str) -> tuple[str, str]:
-    before, found, after = text.partition(separator)
-    if not (before and found and after):
+    before, _, after = text.partition(separator)
+    if not (before and after):
         # The text itself is not repeated: it may be a secret at the wrong option.
         raise click.UsageError(f"expected {form}")
     return before, after
 
 
-def _refuse_invalid(text: str) -> None:
-    """The same checks as for every spec; what they find came from the command line."""
-    from io import BytesIO
+#: The option that a field of the spec came from, by the beginning of its path.
+_OPTIONS = {
+    "spec.image": "--image",
+    "spec.transport.port": "--port",
+    "spec.transport": "--transport",
+    "spec.command": "--command",
+    "spec.args": "--arg",
+    "metadata.name": "NAME",
+}
 
-    found = errors_in(pipeline.read(["-"], BytesIO(text.encode())).problems)
-    if found:
-        raise InputInvalid("the command line does not make a valid spec; nothing was written", list(found))
+
+def _refuse_invalid(text: str, npm: bool) -> None:
+    """The same checks as for every spec, whose problems name the option instead of a place in the text."""
+    errors = {}
+    for problem in errors_in(pipeline.read(["-"], BytesIO(text.encode())).problems):
+        path, message, hint = problem.path, problem.message, problem.hint
+        if problem.rule == "spec/bridge-without-command":
+            path, message = "", "--command is missing: a bridge replaces the image's entrypoint"
+            hint = (
+                "if the image serves HTTP: --transport streamable-http --port PORT; else give each word of "
+                "docker inspect -f '{{.Config.Entrypoint}}' IMAGE with a --command of its own"
+            )
+        elif variable := re.match(r"""spec\.env(?:\.|\[")(\w[^"\]]*?)(?:"\])?(\.(?:secret|key))?$""", path):
+            path = f"{'--secret' if variable[2] else '--env'} {variable[1]}"
+        elif path.startswith("spec.package"):
+            path = "--npm NAME@VERSION" if npm else "--pypi NAME==VERSION"
+        else:
+            path = next((option for start, option in _OPTIONS.items() if path.startswith(start)), path)
+        # One for each option: of an empty version there are two.
+        errors[path] = problem._replace(place=Place("mcpctl init"), path=path, message=message, hint=hint)
+    if errors:
+        raise InputInvalid("nothing was written", list(errors.values()))
 
 
 def _write(text: str, out: str, force: bool) -> None:
@@ -134,5 +161,5 @@ def _write(text: str, out: str, force: bool) -> None:
         raise UsageMistake(f"{out} exists; choose another --out, or overwrite it with --force") from None
     except OSError as error:
         raise UsageMistake(f"{out} cannot be written: {error.strerror}") from None
-    shown = excerpt(os.fspath(Path(out)), LONGEST)
-    say(f"{shown}: written; next: mcpctl render {shown}\n")
+    path = excerpt(os.fspath(Path(out)), LONGEST)
+    say(f"{path}: written; next: mcpctl render {path}\n")

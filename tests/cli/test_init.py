@@ -94,20 +94,22 @@ def test_out_names_the_file(mcpctl: Mcpctl) -> None:
     [
         (["demo"], Exit.USAGE, "--image, --npm and --pypi"),
         (["demo", *IMAGE, "--npm", "a@1.0.0"], Exit.USAGE, "exactly one"),
-        (["Demo", *IMAGE], Exit.INPUT_INVALID, "metadata.name"),
-        (["../demo", *IMAGE], Exit.INPUT_INVALID, "metadata.name"),
-        (["demo", "--image", "a:1"], Exit.INPUT_INVALID, "spec/bridge-without-command"),
-        (["demo", "--image", "A B"], Exit.INPUT_INVALID, "spec.image"),
-        (["demo", "--npm", "server"], Exit.INPUT_INVALID, "spec.package.version"),
-        (["demo", "--npm", "@acme/server"], Exit.INPUT_INVALID, "spec.package.version"),
-        (["demo", "--npm", "server@latest"], Exit.INPUT_INVALID, "spec.package.version"),
-        (["demo", "--pypi", "server"], Exit.INPUT_INVALID, "spec.package.version"),
-        (["demo", "--pypi", "server>=1"], Exit.INPUT_INVALID, "spec.package"),
+        (["Demo", *IMAGE], Exit.INPUT_INVALID, "mcpctl init: error: NAME: expected a DNS label"),
+        (["../demo", *IMAGE], Exit.INPUT_INVALID, "error: NAME: "),
+        (["demo", "--image", "a:1"], Exit.INPUT_INVALID, "mcpctl init: error: --command is missing: "),
+        (["demo", "--image", "A B"], Exit.INPUT_INVALID, "error: --image: expected"),
+        (["demo", "--npm", "server"], Exit.INPUT_INVALID, "error: --npm NAME@VERSION: expected one exact version"),
+        (["demo", "--npm", "@acme/server"], Exit.INPUT_INVALID, "--npm NAME@VERSION: expected"),
+        (["demo", "--npm", "server@latest"], Exit.INPUT_INVALID, "--npm NAME@VERSION: expected"),
+        (["demo", "--pypi", "server"], Exit.INPUT_INVALID, "--pypi NAME==VERSION: expected"),
+        (["demo", "--pypi", "server>=1"], Exit.INPUT_INVALID, "--pypi NAME==VERSION: expected"),
         (["demo", *IMAGE, "--port", "0"], Exit.USAGE, "--port"),
         (["demo", *IMAGE, "--env", "A"], Exit.USAGE, "--env NAME=VALUE"),
-        (["demo", *IMAGE, "--env", "1A=x"], Exit.INPUT_INVALID, "spec.env"),
+        (["demo", *IMAGE, "--env", "1A=x"], Exit.INPUT_INVALID, "error: --env 1A: "),
         (["demo", *IMAGE, "--secret", "A=b"], Exit.USAGE, "--secret NAME=SECRET:KEY"),
-        (["demo", *IMAGE, "--arg", "\x01"], Exit.INPUT_INVALID, "spec.args"),
+        (["demo", *IMAGE, "--env", "A.B=x"], Exit.INPUT_INVALID, "error: --env A.B: "),
+        (["demo", *IMAGE, "--secret", "A=b_c:d"], Exit.INPUT_INVALID, "error: --secret A: expected the name"),
+        (["demo", "--image", "a:1", "--transport", "sse", "--arg", "\x01"], Exit.INPUT_INVALID, "error: --arg: "),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -115,6 +117,7 @@ def test_what_does_not_hold_is_not_written(mcpctl: Mcpctl, arguments: list[str],
     run = mcpctl("init", *arguments)
     assert (run.code, run.out) == (code, "")
     assert word in run.err
+    assert "<stdin>" not in run.err
     assert list(Path().iterdir()) == []
 
 
