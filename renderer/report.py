@@ -191,9 +191,7 @@ def _sarif_rule(rule: str) -> dict[str, object]:
     return {
         "id": rule,
         "shortDescription": {"text": known.about},
-        "help": {
-            "text": f"Why, how to mend it, and how to accept it with a reason: {page} in the documents of mcpctl."
-        },
+        "help": {"text": f"Why, how to fix it, and how to accept it with a reason: {page} in the documents of mcpctl."},
         "defaultConfiguration": {"level": {"off": "none"}.get(known.level, known.level)},
     }
 

@@ -146,7 +146,7 @@ def test_every_input_is_used_and_described() -> None:
 
 
 def test_the_token_is_known_to_one_step_alone() -> None:
-    assert [step["name"] for step in STEPS if "inputs.token" in json.dumps(step)] == ["Tell what changes"]
+    assert [step["name"] for step in STEPS if "inputs.token" in json.dumps(step)] == ["Show what changes"]
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step["name"])

@@ -86,10 +86,8 @@ Examples:
     help="Change nothing: compare on this machine, or let the runtime itself judge what it would do.",
 )
 @click.option("--force-conflicts", is_flag=True, help="Take over fields, and objects, that others manage.")
-@click.option("--prune", is_flag=True, help="Remove what --owner applied before and does not have any more.")
-@click.option(
-    "--owner", default="", metavar="NAME", help="Whose objects these are, for --prune: a team, or a repository."
-)
+@click.option("--prune", is_flag=True, help="Remove what --owner applied before and does not render now.")
+@click.option("--owner", default="", metavar="NAME", help="Owner of the objects, for --prune: a team or a repository.")
 @env_file_option
 @wait_option
 @timeout_option

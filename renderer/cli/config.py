@@ -41,7 +41,7 @@ Examples:
 @output_option
 @runtime_options
 def config(settings: Settings, style: str) -> int:
-    """Show every setting, and where it came from: option, environment variable, file with line, or default.
+    """Show every setting and its source: option, environment variable, file and line, or default.
 
     Later ones win: default, the tools' own variables (DOCKER_HOST, KUBECONFIG), file, MCPCTL_ variables, options.
     """

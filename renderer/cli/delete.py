@@ -33,7 +33,7 @@ Examples:
 """
 )
 @click.argument("names", nargs=-1, required=True, metavar="NAMES...")
-@click.option("--ignore-not-found", is_flag=True, help="Exit 0 where nothing of the servers is there.")
+@click.option("--ignore-not-found", is_flag=True, help="Exit 0 if the servers do not exist.")
 @yes_option
 @output_option
 @runtime_options

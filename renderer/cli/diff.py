@@ -44,19 +44,19 @@ Examples:
     type=click.Path(path_type=Path, file_okay=False),
     required=True,
     metavar="DIR",
-    help="The tree, as written by 'mcpctl render --out DIR': what is rendered now is compared with it.",
+    help="Tree to compare with, as 'mcpctl render --out DIR' wrote it.",
 )
 @click.option(
     "--base",
     metavar="REV",
-    help="Compare with the tree as this git revision has it, and read the specs there too, so that changes of specs "
-    "are told apart from those that mcpctl itself makes.",
+    help="Compare with the tree of this git revision, and read its specs too: changes that come from a new version "
+    "of mcpctl are then listed apart from changes of specs.",
 )
 @click.option(
     "--environments",
     "matrix",
     is_flag=True,
-    help="Tell besides which fields differ between the environments, as a table.",
+    help="Also list the fields that differ between environments, as a table.",
 )
 @click.option(
     "--format",
@@ -66,7 +66,7 @@ Examples:
     type=click.Choice(sorted(FORMATS)),
     default="text",
     show_default=True,
-    help="For people, for a comment of a pull request, or as data.",
+    help="Format: text for a terminal, markdown for a pull request, json for programs.",
 )
 @target_option
 @target_options
@@ -90,10 +90,10 @@ def diff(
     levels: Levels,
     quiet: bool,
 ) -> int:
-    """Tell what changes between a tree and what specs render to now: why, and what that leads to.
+    """Show what a change of specs does to a tree: what changes, why, and with which consequences.
 
-    PATHS are files, folders or - for stdin. The answer goes to stdout, problems go to stderr; nothing is written. The
-    exit code is 1 where anything differs, even if it is only a comment. No secret is shown.
+    PATHS are files, folders or - for stdin. The differences go to stdout, problems to stderr; nothing is written. The
+    exit code is 1 if anything differs, even a comment. No secret is shown.
     """
     options = render_options(namespace, kubernetes_version, create_namespace, network_policy_provider, one_stream=False)
     revision = None if base is None else git.revision(base, out)

@@ -38,14 +38,14 @@ Examples:
     "--check",
     type=click.Path(exists=True, file_okay=False),
     metavar="DIR",
-    help="Tell which templates in DIR are older than the built-in ones that they replace; exit 1 if any.",
+    help="List templates in DIR that are older than the built-in ones they replace; exit 1 if any.",
 )
 @output_option
 @quiet_option
 def eject(
     names: tuple[str, ...], out: str, force: bool, list_names: bool, check: str | None, style: str, quiet: bool
 ) -> int:
-    """Copy built-in templates out, to change them and to give the folder to --templates.
+    """Copy built-in templates, to edit them and pass the folder to --templates.
 
     The first line of each copy says which built-in template it was made from; leave it there.
     """

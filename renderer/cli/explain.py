@@ -35,16 +35,16 @@ Examples:
 @click.option(
     "--differences",
     is_flag=True,
-    help="Tell instead which fields differ between the environments, as a table; SERVER may be 'all'.",
+    help="List the fields that differ between environments instead, as a table; SERVER may be 'all'.",
 )
-@text_or_json("For people, or the same as data.")
+@text_or_json("Format: text for a terminal, json for programs.")
 @quiet_option
 def explain(
     field: str, paths: tuple[str, ...], environments: tuple[str, ...], differences: bool, style: str, quiet: bool
 ) -> int:
-    """Tell the values of SERVER, or of one field, as they are rendered: who says so, where, and instead of what.
+    """Show the values of SERVER, or of one field: where each is set, and which value it overrides.
 
-    PATHS are files, folders or - for stdin; the current folder unless given. A value comes from the spec, from a
+    PATHS are files, folders or - for stdin (default: the current folder). A value comes from the spec, from a
     default of its schema, or from a default, a patch or an image of the environment. The answer goes to stdout,
     problems go to stderr; with any error there is no answer.
     """

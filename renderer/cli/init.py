@@ -36,8 +36,12 @@ Examples:
     help="Transport that the server speaks.",
 )
 @click.option("--port", type=click.IntRange(1, 65535), help="Port that the server listens on (HTTP transports).")
-@click.option("--command", "command", multiple=True, metavar="WORD", help="Entrypoint of the image; repeat for each word.")
-@click.option("--arg", "args", multiple=True, metavar="WORD", help="Argument of the entrypoint or package; repeat for each.")
+@click.option(
+    "--command", "command", multiple=True, metavar="WORD", help="Entrypoint of the image; repeat for each word."
+)
+@click.option(
+    "--arg", "args", multiple=True, metavar="WORD", help="Argument of the entrypoint or package; repeat for each."
+)
 @click.option("--env", "env", multiple=True, metavar="NAME=VALUE", help="Environment variable; repeat for each.")
 @click.option(
     "--secret",

@@ -55,7 +55,11 @@ Examples:
     help="Only with this label; may be repeated: all must fit.",
 )
 @click.option(
-    "--page-size", type=click.IntRange(1, 5000), default=500, show_default=True, help="How many are asked for at once."
+    "--page-size",
+    type=click.IntRange(1, 5000),
+    default=500,
+    show_default=True,
+    help="Servers per request to the runtime.",
 )
 @click.option(
     "--ask/--no-ask", default=False, show_default=True, help="Ask every running server over MCP, one after the other."

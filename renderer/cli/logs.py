@@ -42,11 +42,11 @@ Examples:
 )
 @click.argument("name", metavar="NAME")
 @click.option("--tail", type=click.IntRange(0), metavar="LINES", help="Only the last lines of each replica.")
-@click.option("--follow", "-f", is_flag=True, help="Go on with what is written from now on, until Ctrl-C.")
-@click.option("--since", default="", metavar="TIME", callback=_since, help="Only from then on: 10m, or RFC 3339.")
-@click.option("--timestamps", "-t", is_flag=True, help="Each line with its time.")
-@click.option("--previous", "-p", is_flag=True, help="Of the containers before their last restart.")
-@click.option("--prefix/--no-prefix", default=True, show_default=True, help="Each line with its replica.")
+@click.option("--follow", "-f", is_flag=True, help="Stream new lines until Ctrl-C.")
+@click.option("--since", default="", metavar="TIME", callback=_since, help="Only lines since then: 10m, or RFC 3339.")
+@click.option("--timestamps", "-t", is_flag=True, help="Print the time of each line.")
+@click.option("--previous", "-p", is_flag=True, help="Show the containers before their last restart.")
+@click.option("--prefix/--no-prefix", default=True, show_default=True, help="Print the replica of each line.")
 @output_option
 @runtime_options
 def logs(

@@ -37,13 +37,13 @@ def output_option(command: Command) -> Command:
         type=click.Choice(sorted(REPORTERS)),
         default="text",
         show_default=True,
-        help="How problems and results are reported.",
+        help="Format of the report.",
     )(command)
 
 
 def quiet_option(command: Command) -> Command:
     """Errors only."""
-    return click.option("--quiet", "-q", is_flag=True, help="Tell errors only: no warnings, no summary.")(command)
+    return click.option("--quiet", "-q", is_flag=True, help="Print errors only: no warnings, no summary.")(command)
 
 
 def text_or_json(text: str) -> Callable[[Command], Command]:
@@ -80,7 +80,7 @@ def policy_option(command: Command) -> Command:
         multiple=True,
         metavar="RULE=LEVEL",
         callback=_levels,
-        help="Level of a policy rule in this run: error, warning or off; may be repeated. See docs/rules.md.",
+        help="Set a policy rule to error, warning or off in this run; repeatable. See docs/rules.md.",
     )(command)
 
 
@@ -104,8 +104,8 @@ def network_policy_provider_option(command: Command) -> Command:
         type=click.Choice(get_args(NetworkPolicyProvider)),
         default=get_args(NetworkPolicyProvider)[0],
         show_default=True,
-        help="Who enforces network rules in the cluster. kubernetes: NetworkPolicies, which know no host names; "
-        "cilium: CiliumNetworkPolicies, which do; none: nobody, and no policy is rendered.",
+        help="What enforces network rules in the cluster. kubernetes: NetworkPolicies, without host names; "
+        "cilium: CiliumNetworkPolicies, with host names; none: no policy is rendered.",
     )(command)
 
 
@@ -121,7 +121,7 @@ def version_options(command: Command) -> Command:
             "--create-namespace/--no-create-namespace",
             default=True,
             show_default=True,
-            help="Whether the Namespace is rendered too.",
+            help="Render the Namespace too.",
         ),
         click.option(
             "--kubernetes-version",
@@ -129,7 +129,7 @@ def version_options(command: Command) -> Command:
             default=KUBERNETES_VERSION,
             show_default=True,
             callback=_known_version,
-            help="Version whose schemas the manifests are checked against, and of the Pod Security labels.",
+            help="Kubernetes version to check the manifests against, and of the Pod Security labels.",
         ),
     ):
         command = option(command)
@@ -138,7 +138,7 @@ def version_options(command: Command) -> Command:
 
 #: What a run may do with a tree.
 _TREE = {
-    "--check": "write nothing, tell which files differ and why, exit 1 if any.",
+    "--check": "write nothing, list the files that differ and why; exit 1 if any.",
     "--force": "overwrite files that were edited by hand or are not ours.",
     "--prune-data": "also remove stale files of volumes and namespaces.",
     "--prune-environments": "also remove the files of environments that are not in the input any more.",
@@ -157,7 +157,7 @@ def tree_options(command: Command) -> Command:
         multiple=True,
         type=click.Path(exists=True),
         metavar="SPECS",
-        help="With --out: PATHS are a part of these specs, as a hook passes them; only what changed is rendered.",
+        help="With --out: PATHS are some of these specs, as pre-commit passes them; render only these.",
     )(command)
 
 

@@ -119,12 +119,12 @@ def _metavar(field: Field) -> str | None:
 
 def output_option(command: Command) -> Command:
     """Text, or JSON."""
-    return text_or_json("For people, or for programs.")(command)
+    return text_or_json("Format: text for a terminal, json for programs.")(command)
 
 
 def env_file_option(command: Command) -> Command:
     """Values of secrets that are in no environment."""
-    text = "For docker: values of secrets, NAME=value a line, beside those of the environment."
+    text = "For docker: values of secrets, one NAME=value per line, added to the environment."
     return click.option("--env-file", type=click.Path(dir_okay=False), metavar="FILE", help=text)(command)
 
 
@@ -136,7 +136,7 @@ def wait_option(command: Command) -> Command:
 
 def yes_option(command: Command) -> Command:
     """Both answers beforehand."""
-    command = click.option("--delete-data", is_flag=True, help=f"{_DATA} Asked for once more unless --yes is given.")(
+    command = click.option("--delete-data", is_flag=True, help=f"{_DATA} Asks once more unless --yes is given.")(
         command
     )
     return click.option(
@@ -229,7 +229,7 @@ def identify(orchestrator: Orchestrator, name: str) -> str:
 def no_client() -> str:
     """What to do where the MCP client is missing."""
     return (
-        "the servers were not asked, so 'running' is all that can be told: the MCP SDK is missing; "
+        "the servers were not asked over MCP, so the best state is 'running': the MCP SDK is missing; "
         f"pip install '{life.EXTRA}'"
     )
 

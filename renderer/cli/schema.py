@@ -17,20 +17,22 @@ Examples:
   mcpctl schema --list
 """
 )
-@click.argument("name", type=click.Choice(assets.names("schemas")), default="mcpserver", required=False)
+@click.argument(
+    "name", type=click.Choice(assets.names("schemas")), default="mcpserver", required=False, metavar="[NAME]"
+)
 @click.option(
     "--format",
     "form",
     type=click.Choice(["json", "markdown"]),
     default="json",
     show_default=True,
-    help="The JSON Schema itself, or a reference of every field for people.",
+    help="The JSON Schema, or a reference of every field.",
 )
 @click.option("--list", "list_names", is_flag=True, help="Print the names of all schemas.")
 def schema(name: str, form: str, list_names: bool) -> int:
-    """Print a JSON Schema, for editors and other tools, or what it says as Markdown.
+    """Print a JSON Schema, for editors and other tools, or a reference in Markdown.
 
-    For completion and checks while typing, name it in the first line of a spec:
+    For completion and checks in an editor, name it in the first line of a spec:
     # yaml-language-server: $schema=mcpserver.schema.json
     """
     if list_names:
@@ -43,7 +45,7 @@ def schema(name: str, form: str, list_names: bool) -> int:
 def _reference(name: str) -> str:
     if name.startswith("output/"):
         # These belong to others, who describe them themselves.
-        raise click.UsageError(f"--format markdown is for the schemas of specs, and {name} is of what comes out")
+        raise click.UsageError(f"--format markdown is for the schemas of specs; {name} is a schema of rendered objects")
     from renderer.reference import markdown
 
     return markdown(assets.schema(name))

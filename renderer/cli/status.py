@@ -40,7 +40,7 @@ Examples:
 """
 )
 @click.argument("names", nargs=-1, metavar="[NAMES]...")
-@click.option("--watch", "-w", is_flag=True, help="Look again and again, until Ctrl-C.")
+@click.option("--watch", "-w", is_flag=True, help="Refresh until Ctrl-C.")
 @click.option(
     "--ask/--no-ask",
     default=True,
@@ -50,7 +50,7 @@ Examples:
 @output_option
 @runtime_options
 def status(names: tuple[str, ...], settings: Settings, watch: bool, ask: bool, style: str) -> int:
-    """Show servers: 'ready' has answered MCP, 'running' is what the runtime says.
+    """Show servers: 'ready' means that it answered MCP, 'running' that the runtime says so.
 
     NAMES are those of servers, or instance ids; without any, all of them.
     """

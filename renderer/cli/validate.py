@@ -43,7 +43,7 @@ Examples:
     "targets",
     type=click.Choice(sorted(TARGETS)),
     multiple=True,
-    help="Also render for this target and check the result; may be repeated.",
+    help="Also render for this target and check the result; repeatable.",
 )
 @target_options
 @environment_option
@@ -64,10 +64,10 @@ def validate(
     style: str,
     quiet: bool,
 ) -> int:
-    """Tell every fault of the specs at once, each with its place and what to do.
+    """Check specs: list every problem at once, with file, line and what to do.
 
-    PATHS are files, folders or - for stdin. With environments among them the specs are checked as each of these
-    has them, rendered for its target. Nothing is written. The report goes to stderr as text,
+    PATHS are files, folders or - for stdin. With environments among them, the specs are checked with the values
+    of each, rendered for its target. Nothing is written. The report goes to stderr as text,
     to stdout as JSON or SARIF.
     """
     provider = network_policy_provider
