@@ -6,8 +6,9 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from renderer.diff.fields import Change, changes
+from renderer.diff.objects import Change, changes
 from renderer.diff.trees import Tree
+from renderer.environment import Environment, layers
 from renderer.errors import DocumentPath, Place, excerpt
 from renderer.model import JSON, Source
 from renderer.write import Origin, digest_of_spec
@@ -25,10 +26,10 @@ class Cause(NamedTuple):
 
 
 class Before(NamedTuple):
-    """What the specs were at the base: by server, and the document of the environment. None: that is not known."""
+    """What the specs were at the base: by server, and the environment. None: that is not known."""
 
-    specs: Mapping[str, JSON] | None = None
-    environment: JSON = None
+    specs: Mapping[str, Source] | None = None
+    environment: Environment | None = None
 
 
 class Now(NamedTuple):
@@ -36,26 +37,52 @@ class Now(NamedTuple):
 
     specs: Mapping[str, Source]
     origin: Origin
-    environment: Source | None = None
+    environment: Environment | None = None
 
 
 def spec_causes(server: str, before: Before, now: Now, tree: Tree) -> tuple[Cause, ...]:
-    """What changed in the spec, and in the environment; by the record's hashes where the old ones are not known."""
+    """What changed in the spec; by the record's hashes where the old one is not known."""
     if before.specs is None:
         return tuple(_by_hashes(server, now.origin, tree.origin))
-    found = []
     old, new = before.specs.get(server), now.specs.get(server)
-    if old is not None and new is not None and (fields := changes(old, new.data)):
-        found.append(_of_fields("spec", fields, server, new))
-    if now.environment and before.environment is not None:
-        fields = changes(before.environment, now.environment.data)
-        found += [_of_fields("environment", fields, _name(now.environment), now.environment)] if fields else []
-    return tuple(found)
+    if old is not None and new is not None and (fields := changes(old.data, new.data)):
+        return (_of_fields("spec", fields, server, new),)
+    return ()
 
 
-def _name(source: Source) -> str:
-    metadata = source.data.get("metadata")
-    return str(metadata.get("name", "")) if isinstance(metadata, dict) else ""
+def environment_cause(server: str, before: Before, now: Now, changed: Sequence[tuple[str, ...]]) -> tuple[Cause, ...]:
+    """The fields of the environment that have a part in what changed (paths in objects) of a server, or of all."""
+    old, new = before.environment, now.environment
+    if old is None or new is None:
+        return ()
+    source = now.specs.get(server)
+    fields = changes(old.source.data, new.source.data)
+    fields = tuple(field for field in fields if _has_a_part(field.path[1:], old, new, source, changed))
+    return (_of_fields("environment", fields, new.name, new.source),) if fields else ()
+
+
+def _has_a_part(
+    path: tuple[str, ...],
+    old: Environment,
+    new: Environment,
+    source: Source | None,
+    changed: Sequence[tuple[str, ...]],
+) -> bool:
+    section = path[0] if path else ""
+    if section in ("policies", "servers"):
+        return False  # neither reaches what is rendered of a server that stays
+    if section == "delivery":
+        return source is None or any("argocd.argoproj.io" in step for steps in changed for step in steps)
+    if section == "namespace" and len(path) > 1 and path[1] != "name":
+        return source is None
+    if section not in ("defaults", "patches", "images"):
+        return True
+    if source is None:
+        return False
+    mixed = new._replace(**{section: getattr(old, section)})
+    own = layers(mixed, source)[-1].data != layers(new, source)[-1].data
+    # Images that mcpctl adds itself are in no spec.
+    return own or (section == "images" and any(steps[-1:] == ("image",) for steps in changed))
 
 
 def _of_fields(name: CauseName, fields: Sequence[Change], of: str, source: Source) -> Cause:
@@ -108,7 +135,7 @@ def tool_causes(server: str, files: Sequence[str], before: Before, now: Origin, 
         found.append(Cause("options", tuple(f"--{excerpt(name).replace('_', '-')}" for name in names)))
     if edited := sum(_is_edited(path, tree) for path in files):
         found.append(Cause("edited", (f"somebody edited {edited} of the old files by hand",)))
-    if not found and before.specs and server in before.specs and _is_outdated(before.specs[server], server, old):
+    if not found and before.specs and server in before.specs and _is_outdated(before.specs[server].data, server, old):
         found.append(Cause("outdated", ("the old tree was not what its specs rendered to",)))
     return tuple(found)
 

@@ -10,8 +10,7 @@ from typing import NamedTuple
 from renderer import pipeline
 from renderer.diff import git, masks
 from renderer.diff.causes import Before, Now
-from renderer.diff.entries import Sides, entries, server_of
-from renderer.diff.fold import Diff, Row
+from renderer.diff.entries import Diff, Row, Sides, entries, server_of
 from renderer.diff.specs import old_sources
 from renderer.diff.trees import Tree, environments_in, in_revision, on_disk
 from renderer.environment import name_of
@@ -58,7 +57,7 @@ def compare(
     sides = []
     for run, output, origin in zip(runs, outputs, origins, strict=True):
         folder, rendered = place_in_tree(out, run, pipeline.tree(run.specs, output, target(run.target), run.options))
-        now = Now(_documents(run), origin, run.environment and run.environment.source)
+        now = Now(_documents(run), origin, run.environment)
         tree = _tree(folder, rendered, revision)
         side = Sides(run.name, tree, rendered, {}, Before(), now, 1 if run.environment else 0)
         sides.append(_with_between(side, run, base.inputs, out, notes) if base and base.inputs else side)
@@ -89,12 +88,13 @@ def _tree(folder: Path, rendered: Mapping[str, str], revision: git.Revision | No
 
 def _with_between(sides: Sides, run: Run, old: Inputs, out: Path, notes: list[str]) -> Sides:
     """With what the old specs render to now, for servers whose files and whose specs, or environment, are others."""
-    before = {name_of(source): source.data for source in old.sources}
+    before = {name_of(source): source for source in old.sources}
     environment = next((each for each in old.environments if each.name == run.name), None)
-    sides = sides._replace(before=Before(before, environment and environment.source.data))
-    changed = {name for name in before if name not in sides.now.specs or before[name] != sides.now.specs[name].data}
+    sides = sides._replace(before=Before(before, environment))
+    now = sides.now.specs
+    changed = {name for name in before if name not in now or before[name].data != now[name].data}
     other = bool(environment and run.environment and environment.source.data != run.environment.source.data)
-    if not (changed or other or before.keys() != sides.now.specs.keys()) or bool(run.environment) != bool(environment):
+    if not (changed or other or before.keys() != now.keys()) or bool(run.environment) != bool(environment):
         return sides
     # What delivers an environment is made from all of its servers.
     every = other or bool(run.environment and run.environment.delivery)

@@ -1,19 +1,22 @@
-"""One entry a server and a kind of cause: its files, fields and consequences."""
+"""One entry a server and a kind of cause: its files, fields and consequences; and groups of entries that are alike."""
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from renderer.diff.causes import Before, Cause, Now, spec_causes, tool_causes
-from renderer.diff.consequences import Consequence, Pair, consequences, is_context
-from renderer.diff.fields import ABSENT, Change, changes
-from renderer.diff.objects import Object, objects_in
+from renderer.diff.causes import Before, Cause, Now, environment_cause, spec_causes, tool_causes
+from renderer.diff.consequences import CONSEQUENCES, Consequence, Name, Pair, consequences, is_context
+from renderer.diff.objects import ABSENT, Change, Object, changes, objects_in
+from renderer.diff.renames import nameless, renamed_text, renames
 from renderer.diff.trees import Tree
 
 Texts = Mapping[str, str | None]
+Leg = Literal["spec", "tool"]
+#: Files beside the manifests, for people and for other tools: what they say of the cluster is said by the objects too.
+_BESIDE = (".md", "prerequisites.json", ".example", "kustomization.yaml")
+_FOR_PEOPLE = (".md", ".json", ".example")
+_DELIVERY = "delivery/"
 
 
 class Field(NamedTuple):
@@ -27,18 +30,20 @@ class Field(NamedTuple):
 class Entry(NamedTuple):
     """What happens to one server (empty: to what all share) for one kind of cause. ``tree``: environment or target.
 
-    ``leg`` tool is what happens without any change of a spec or an environment.
+    ``leg`` tool is what happens without any change of a spec or an environment. ``beside`` are those of the ``files``
+    that are no manifests.
     """
 
     tree: str
     server: str
-    leg: Literal["spec", "tool"]
+    leg: Leg
     state: Literal["new", "removed", "renamed", "changed"]
     causes: tuple[Cause, ...]
     files: tuple[str, ...]
     fields: tuple[Field, ...]
     consequences: tuple[Consequence, ...]
     renamed_from: str = ""
+    beside: tuple[str, ...] = ()
 
 
 class Sides(NamedTuple):
@@ -61,18 +66,29 @@ def entries(sides: Sides) -> list[Entry]:
     """All of a tree, in the order of the servers' names."""
     rendered, old = _by_server(sides.rendered, sides.depth), _by_server(sides.tree.texts, sides.depth)
     missing = _by_server(dict.fromkeys(sides.tree.missing), sides.depth)
+    names = sorted({*old, *missing, *(name for name, texts in sides.between.items() if texts)})
+    gone = {name: old[name] for name in names if name and name in old and not rendered.get(name)}
+    came = {name: rendered[name] for name in names if name and name not in old and _is_new(name, rendered, missing)}
+    renamed = renames(gone, came)
     found: list[Entry] = []
-    for server in sorted({*old, *missing, *(name for name, mid in sides.between.items() if mid)}):
+    for server in (name for name in names if name not in renamed.values()):
         now: Texts = rendered.get(server, {})
+        if server in renamed:
+            found.append(_renamed(renamed[server], server, gone[renamed[server]], now, sides))
+            continue
         unchanged = {path: text for path, text in now.items() if path not in missing.get(server, {})}
         found += _of_server(server, {**unchanged, **old.get(server, {})}, now, sides)
-    return _renamed(found, old, rendered)
+    return found
 
 
 def server_of(path: str, depth: int) -> str:
     """Whose file that is: each server has a folder of its name."""
     steps = path.split("/")
     return steps[depth] if len(steps) > depth + 1 else ""
+
+
+def _is_new(name: str, rendered: Mapping[str, Texts], missing: Mapping[str, Texts]) -> bool:
+    return bool(rendered.get(name)) and rendered[name].keys() == missing.get(name, {}).keys()
 
 
 def _by_server(files: Texts, depth: int) -> dict[str, dict[str, str | None]]:
@@ -84,40 +100,92 @@ def _by_server(files: Texts, depth: int) -> dict[str, dict[str, str | None]]:
 
 def _of_server(server: str, before: Texts, now: Texts, sides: Sides) -> Iterator[Entry]:
     if server and not (before and now):
-        yield _entry(sides.name, server, "spec", before, now, ())
+        yield _entry(server, "spec", before, now, sides)
         return
     between: Texts | None = sides.between.get(server)
     if between is not None:
-        first = _entry(sides.name, server, "tool", before, between, ())
-        if first.files:
-            yield first._replace(causes=tool_causes(server, first.files, sides.before, sides.now.origin, sides.tree))
-        second = _entry(sides.name, server, "spec", between, now, ())
-        if second.files:
-            yield second._replace(causes=spec_causes(server, sides.before, sides.now, sides.tree))
+        tool = _entry(server, "tool", before, between, sides)
+        if tool.files:
+            yield tool._replace(causes=tool_causes(server, tool.files, sides.before, sides.now.origin, sides.tree))
+        spec = _entry(server, "spec", between, now, sides)
+        if spec.files:
+            yield spec._replace(causes=_causes(spec, sides))
         return
-    entry = _entry(sides.name, server, "spec", before, now, ())
+    entry = _entry(server, "spec", before, now, sides)
     if not entry.files:
         return
-    causes = spec_causes(server, sides.before, sides.now, sides.tree)
+    causes = _causes(entry, sides)
     more = tool_causes(server, entry.files, sides.before, sides.now.origin, sides.tree)
     yield entry._replace(leg="spec" if causes else "tool", causes=(*causes, *more))
 
 
-def _entry(
-    tree: str, server: str, leg: Literal["spec", "tool"], before: Texts, now: Texts, causes: tuple[Cause, ...]
-) -> Entry:
-    files = sorted(p for p in {*before, *now} if p not in before or p not in now or _differ(before[p], now[p]))
-    pairs = list(_pairs(files, before, now))
-    same = {path: text for path, text in now.items() if path not in set(files) and text and is_context(text)}
-    beside = [one for path, text in same.items() for one in objects_in(path, text)] if files else []
+def _causes(entry: Entry, sides: Sides) -> tuple[Cause, ...]:
+    causes = spec_causes(entry.server, sides.before, sides.now, sides.tree)
+    changed = [field.change.path for field in entry.fields]
+    return (*causes, *environment_cause(entry.server, sides.before, sides.now, changed))
+
+
+def _entry(server: str, leg: Leg, before: Texts, now: Texts, sides: Sides) -> Entry:
+    files = [path for path in sorted({*before, *now}) if _differs(path, before, now)]
+    beside = tuple(path for path in files if path.endswith(_BESIDE) and "files" not in path.split("/")[:-1])
+    delivery = [path for path in files if path.startswith(_DELIVERY) and path not in beside]
+    manifests = [path for path in files if path not in beside and path not in delivery]
+    pairs = list(_pairs(manifests, before, now))
     state: Literal["new", "removed", "changed"] = "new" if not before else "changed" if now else "removed"
+    led = list(_led(pairs, server, files, now, sides, new=bool(server) and state == "new")) if pairs else []
+    switch = _switch([*delivery, *beside], before, now) if delivery or not server else None
+    if switch:
+        led, beside = [*led, switch], (*beside, *delivery)
+    else:
+        delivered = list(_pairs(delivery, before, now))
+        led += [Consequence("delivery", pair.object.label) for pair in delivered]
+        pairs += delivered
+    if server and state != "changed":
+        led = [
+            Consequence((state == "new" and "addition") or "removal"),
+            *(one for one in led if one.name not in _WHOLE),
+        ]
+    if not led and files:
+        led = [Consequence("cosmetic" if all(path.endswith(_FOR_PEOPLE) for path in beside) else "files")]
+    told = sorted(set(led), key=lambda one: (_ORDER[one.name], one.detail))
+    grave = [one for one in told if one.name not in ("cosmetic", "files")]
     fields = tuple(field for pair in pairs for field in _fields(pair))
-    led = consequences(pairs, beside) if files else ()
-    return Entry(tree, server, leg, state if server else "changed", causes, tuple(files), fields, led)
+    return Entry(
+        sides.name,
+        server,
+        leg,
+        state if server else "changed",
+        (),
+        tuple(files),
+        fields,
+        tuple(grave or told),
+        beside=beside,
+    )
 
 
-def _differ(old: str | None, new: str | None) -> bool:
+_ORDER = {name: i for i, name in enumerate(CONSEQUENCES)}
+#: Of a server that comes or goes as a whole that is no news.
+_WHOLE = ("addition", "removal", "cosmetic")
+
+
+def _differs(path: str, before: Texts, now: Texts) -> bool:
+    # What is no text is not known to be the same.
+    old, new = before.get(path), now.get(path)
     return old is None or new is None or old != new
+
+
+def _led(
+    pairs: Sequence[Pair], server: str, files: Sequence[str], now: Texts, sides: Sides, *, new: bool
+) -> Iterator[Consequence]:
+    same = {path: text for path, text in now.items() if path not in set(files) and text and is_context(text)}
+    beside = [one for path, text in same.items() for one in objects_in(path, text)]
+
+    def others() -> list[Object]:
+        texts = sides.rendered.items()
+        theirs = [(path, text) for path, text in texts if server_of(path, sides.depth) != server and is_context(text)]
+        return [one for path, text in theirs for one in objects_in(path, text)]
+
+    yield from consequences(pairs, beside, others, new=new)
 
 
 def _pairs(files: Sequence[str], before: Texts, now: Texts) -> Iterator[Pair]:
@@ -127,13 +195,8 @@ def _pairs(files: Sequence[str], before: Texts, now: Texts) -> Iterator[Pair]:
     )
     for identity in sorted({*old, *new}):
         was, one = old.get(identity), new.get(identity)
-        yield Pair(was, one, _changes(was, one))
-
-
-def _changes(old: Object | None, new: Object | None) -> tuple[Change, ...]:
-    if old and new:
-        return changes(old.data, new.data) or ()
-    return (Change((), old.data if old else ABSENT, new.data if new else ABSENT),)
+        whole = Change((), was.data if was else ABSENT, one.data if one else ABSENT)
+        yield Pair(was, one, changes(was.data, one.data) if was and one else (whole,))
 
 
 def _fields(pair: Pair) -> Iterator[Field]:
@@ -145,33 +208,119 @@ def _fields(pair: Pair) -> Iterator[Field]:
             yield Field(pair.object.label, pair.object.kind, there)
 
 
-def _renamed(found: list[Entry], old: Mapping[str, Texts], new: Mapping[str, Texts]) -> list[Entry]:
-    """A server that went and one that came with the same files but for the name are one."""
-    gone = {entry.server: entry for entry in found if entry.state == "removed"}
-    came = [entry.server for entry in found if entry.state == "new"] if gone else []
-    left = {_likeness(name, old[name]): name for name in sorted(gone, reverse=True)}
-    pairs = {name: left.pop(_likeness(name, new[name])) for name in came if _likeness(name, new[name]) in left}
-    renamed = []
-    for entry in found:
-        if entry.state == "new" and entry.server in pairs:
-            before = gone[pairs[entry.server]]
-            led = tuple(
-                dict.fromkeys([*before.consequences, Consequence("replacement", "every object gets a new name")])
-            )
-            files = (*before.files, *entry.files)
-            entry = entry._replace(state="renamed", renamed_from=before.server, files=files, consequences=led)
-        if not (entry.state == "removed" and entry.server in pairs.values()):
-            renamed.append(entry)
-    return renamed
+def _switch(files: Sequence[str], before: Texts, now: Texts) -> Consequence | None:
+    """Another delivery, by the files that only it has: told as that and not by its files."""
+    old, new = ({_deliverer(path, texts[path]) for path in files if path in texts} - {""} for texts in (before, now))
+    if old == new or old & new:
+        return None
+    return Consequence("delivery", f"by {_listed(old)} before, by {_listed(new)} now")
 
 
-def _likeness(name: str, files: Texts) -> str:
-    total = hashlib.sha256()
-    for path in sorted(files):
-        total.update(f"{nameless(path, name)}\0{nameless(files[path] or '', name)}\0".encode())
-    return total.hexdigest()
+def _deliverer(path: str, text: str | None) -> str:
+    if path.startswith(_DELIVERY):
+        return "Argo CD" if "argoproj.io/" in (text or "") else "Flux" if "fluxcd.io/" in (text or "") else ""
+    return "kustomize" if path.endswith("kustomization.yaml") else ""
 
 
-def nameless(text: str, name: str) -> str:
-    """The text without the server's name, where that stands alone."""
-    return re.sub(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", "<server>", text) if name in text else text
+def _listed(names: set[str]) -> str:
+    return " and ".join(sorted(names)) or "nobody"
+
+
+def _renamed(old: str, new: str, before: Texts, now: Texts, sides: Sides) -> Entry:
+    """A server of another name: what differs beyond the name, and what a new name does to its objects."""
+    removed = _entry(old, "spec", before, {}, sides)
+    as_new: dict[str, str | None] = {}
+    for path, text in before.items():
+        steps = path.split("/")
+        steps[sides.depth] = new
+        new_path = "/".join(steps)
+        as_new[new_path] = renamed_text(text, old, new, now.get(new_path))
+    entry = _entry(new, "spec", as_new, now, sides)
+    lost = [one for one in removed.consequences if one.name == "data-loss"]
+    led = [one for one in entry.consequences if one.name not in ("cosmetic", "files", "restart", "update")]
+    named = Consequence("replacement", "every object gets a new name")
+    told = [_kept(one) for one in lost] + [named] + [one for one in led if one != named]
+    files = (*removed.files, *sorted(now))
+    told = sorted(dict.fromkeys(told), key=lambda one: _ORDER[one.name])
+    return entry._replace(state="renamed", renamed_from=old, files=files, consequences=tuple(told))
+
+
+def _kept(loss: Consequence) -> Consequence:
+    """What a new name means for a volume: another one, which is empty."""
+    label = loss.detail.removesuffix(" is removed").removesuffix(" is used no more")
+    return Consequence("data-loss", f"{label} stays behind with its data, and the new name begins with an empty volume")
+
+
+# ---------------------------------------------------------------------------------------------
+# What happens to many servers, or in many environments, alike is told once.
+
+
+class Row(NamedTuple):
+    """One field that is not the same in every environment; values by environment, already fit to be shown."""
+
+    server: str
+    path: str
+    values: Mapping[str, str]
+
+
+class Diff(NamedTuple):
+    """All that is told. ``against`` says what the old side is."""
+
+    against: str
+    entries: tuple[Entry, ...]
+    notes: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
+    rows: tuple[Row, ...] | None = None
+
+    def counts(self) -> dict[str, int]:
+        """Servers, files and fields that change."""
+        files = {(entry.tree, path) for entry in self.entries for path in entry.files}
+        servers = {entry.server for entry in self.entries if entry.server}
+        fields = sum(len(entry.fields) for entry in self.entries)
+        return {"servers": len(servers), "files": len(files), "fields": fields}
+
+    def servers_with(self, leg: Leg, name: Name) -> list[str]:
+        """The servers to which that happens; empty for what all share."""
+        alike = [entry for entry in self.entries if entry.leg == leg]
+        return sorted({entry.server for entry in alike if any(one.name == name for one in entry.consequences)})
+
+
+class Group(NamedTuple):
+    """Entries that are the same but for the names of servers and trees; the first one is shown."""
+
+    entries: tuple[Entry, ...]
+
+    @property
+    def first(self) -> Entry:
+        """That one stands for all."""
+        return self.entries[0]
+
+    @property
+    def places(self) -> dict[str, tuple[str, ...]]:
+        """Each server with its trees."""
+        trees: dict[str, tuple[str, ...]] = {}
+        for entry in self.entries:
+            trees[entry.server] = (*trees.get(entry.server, ()), entry.tree)
+        return trees
+
+
+def grouped(entries: Iterable[Entry]) -> list[Group]:
+    """The groups: changes of specs first, then by what they lead to, then by name."""
+    groups: dict[object, list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault(_likeness(entry), []).append(entry)
+    return sorted((Group(tuple(group)) for group in groups.values()), key=_rank)
+
+
+def _rank(group: Group) -> tuple[bool, list[int], str, str]:
+    first = group.first
+    return (first.leg == "tool", [_ORDER[one.name] for one in first.consequences], first.server, first.tree)
+
+
+def _likeness(entry: Entry) -> object:
+    # Which environment it is does not count: each may say the same of its own.
+    causes = [(cause.name, cause.what, cause.of if cause.name == "spec" else "") for cause in entry.causes]
+    fields = [(field.object, field.change.path, field.change.old, field.change.new) for field in entry.fields]
+    files = [path.rpartition("/")[2] for path in entry.files]
+    whole = repr([entry.leg, entry.state, entry.renamed_from, causes, files, fields, entry.consequences])
+    return nameless(whole, entry.server) if entry.server else whole

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from renderer.diff.consequences import CONSEQUENCES
-from renderer.diff.fold import Diff, Group, folded
-from renderer.diff.wording import changed, details, headline, listed, same_in, summary, tallies, tool_words
+from renderer.diff.entries import Diff, Group, Leg, grouped
+from renderer.diff.text import changed, details, headline, listed, same_in, summary, tallies, tool_words
 from renderer.errors import excerpt
 
 #: A comment may have 65,536 characters. These are bytes, of which there are never fewer, and some are left over.
@@ -31,7 +31,7 @@ def as_markdown(diff: Diff, limit: int = LIMIT) -> str:
     if diff.rows is not None:
         parts.append(_matrix(diff, min(room, _OF_MATRIX)))
         room -= _size(parts[-1])
-    groups = folded(diff.entries)
+    groups = grouped(diff.entries)
     left = list(_sections(groups, room, parts))
     if left:
         servers = len({entry.server for group in left for entry in group.entries})
@@ -57,8 +57,12 @@ def _sections(groups: Sequence[Group], room: int, parts: list[str]) -> Iterator[
 
 
 def _head(diff: Diff) -> Iterator[str]:
-    yield f"## mcpctl diff\n\n{''.join(summary(diff, code))}\n"
-    for leg, title in (("spec", "By changes of specs and environments"), ("tool", "Without any change of a spec")):
+    yield f"## mcpctl diff\n\n{summary(diff, code)}\n"
+    legs: tuple[tuple[Leg, str], ...] = (
+        ("spec", "By changes of specs and environments"),
+        ("tool", "Without any change of a spec"),
+    )
+    for leg, title in legs:
         found = tallies(diff, leg)
         if found:
             why = f" ({listed(tool_words(diff), code)})" if leg == "tool" and tool_words(diff) else ""

@@ -7,13 +7,15 @@ import re
 from difflib import unified_diff
 from typing import Any
 
-from renderer.diff.fields import ABSENT
+from renderer.diff.objects import ABSENT
 from renderer.policy.secrets import in_text, in_value, in_words
 
 MASK = "(hidden: looks like a secret)"
 OF_SECRET = "(hidden: data of a Secret)"  # noqa: S105 - it stands in the place of one
 #: Longest value, and most lines of one text, that are shown.
 LONGEST = 200
+#: Of what two long values have in common, that is shown before their first difference.
+_CONTEXT = 60
 MOST_LINES = 40
 _BEYOND = 100_000
 _STEP = re.compile(r"\[(.*)\]")
@@ -25,11 +27,31 @@ def shown(kind: str, path: tuple[str, ...], value: Any) -> str:
     """One value on one line."""
     if value is ABSENT:
         return "nothing"
+    text = _whole(kind, path, value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def shown_both(kind: str, path: tuple[str, ...], old: Any, new: Any) -> tuple[str | None, str | None]:
+    """Two values, each on one line, cut so that the first difference is in it; None for what is not there."""
+    texts = ["" if value is ABSENT else _whole(kind, path, value) for value in (old, new)]
+    start = 0
+    if ABSENT not in (old, new) and max(map(len, texts)) > LONGEST:
+        pairs = enumerate(zip(*texts, strict=False))
+        start = max(0, next((i for i, (a, b) in pairs if a != b), min(map(len, texts))) - _CONTEXT)
+    found = [None if value is ABSENT else _cut(text, start) for value, text in zip((old, new), texts, strict=True)]
+    return found[0], found[1]
+
+
+def _cut(text: str, start: int) -> str:
+    text = f"…{text[start:]}" if start else text
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _whole(kind: str, path: tuple[str, ...], value: Any) -> str:
     if _of_secret(kind, path):
         return OF_SECRET
     masked = _masked(value, path, _strict(kind, path))
-    text = masked if isinstance(masked, str) else json.dumps(masked, ensure_ascii=False)
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    return masked if isinstance(masked, str) else json.dumps(masked, ensure_ascii=False)
 
 
 def words(text: str) -> str:
@@ -39,9 +61,12 @@ def words(text: str) -> str:
 
 
 def lines(kind: str, path: tuple[str, ...], old: Any, new: Any) -> list[str] | None:
-    """Two texts of several lines as a diff of their lines; None where they are not such."""
-    if _is_words(old) and _is_words(new) and any("\n" in word for word in (*old, *new)):
+    """Two texts of several lines as a diff of their lines, two lists of words as one of their items; else None."""
+    if _is_words(old) and _is_words(new) and not _of_secret(kind, path):
+        # Hidden as a whole: what a word is may depend on the one before it.
         hidden = [_masked_list(value, path, _strict(kind, path)) for value in (old, new)]
+        if not any("\n" in word for word in (*old, *new)):
+            return _unified(*hidden)
         old, new = ("\n".join(value) for value in hidden)
     texts = [value if value is not ABSENT else "" for value in (old, new)]
     several = all(isinstance(text, str) for text in texts) and any("\n" in text for text in texts)
@@ -49,7 +74,10 @@ def lines(kind: str, path: tuple[str, ...], old: Any, new: Any) -> list[str] | N
         return None
     if any(len(text) > _BEYOND for text in texts):
         return ["(too long to be compared by lines)"]
-    before, now = (_masked_lines(text) for text in texts)
+    return _unified(*(_masked_lines(text) for text in texts))
+
+
+def _unified(before: list[str], now: list[str]) -> list[str]:
     found = [line for line in unified_diff(before, now, lineterm="", n=1) if not line.startswith(("---", "+++", "@@"))]
     more = [f"… {len(found) - MOST_LINES} more lines"] if len(found) > MOST_LINES else []
     # Lines that differ only in what is hidden still say that something is different.

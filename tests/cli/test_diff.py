@@ -232,6 +232,86 @@ def test_a_spec_in_every_environment_is_told_once(mcpctl: Mcpctl) -> None:
 
 
 @pytest.mark.usefixtures("two_environments")
+def test_the_same_patch_in_every_environment_is_told_once(mcpctl: Mcpctl) -> None:
+    patch = "  patches: [{select: {name: one}, merge: {replicas: 2}}]\n"
+    for name in ("test", "production"):
+        Path(f"in/{name}.yaml").write_text(ENVIRONMENT.replace("production", name) + patch)
+    out = mcpctl("diff", "in", "--out", "tree", "--base", "HEAD").out
+    assert out.startswith(
+        "spec.patches of environments production, test changed, for one (production, test): 2 fields in 2 files of each"
+    )
+
+
+@pytest.mark.usefixtures("two_environments")
+def test_a_cause_is_named_only_for_what_it_caused(mcpctl: Mcpctl) -> None:
+    """What an environment says of other servers, of policies and of patches that select somebody else."""
+    more = "  servers: {exclude: [{name: two}]}\n  policies: {image-digest: 'off'}\n"
+    more += "  patches: [{select: {name: one}, merge: {replicas: 2}}]\n"
+    Path("in/three.yaml").write_text(spec("three"))
+    assert mcpctl("render", "in", "--out", "tree").code == Exit.FINE
+    commit()
+    Path("in/test.yaml").write_text(ENVIRONMENT.replace("production", "test") + more)
+    for name in ("one", "three"):
+        Path(f"in/{name}.yaml").write_text(spec(name, NEWER))
+    found = {
+        entry["server"]: {cause["name"] for cause in entry["causes"]}
+        for entry in entries(mcpctl, "--base", "HEAD")
+        if entry["tree"] == "test" and entry["server"]
+    }
+    assert found == {"one": {"spec", "environment"}, "three": {"spec"}, "two": set()}
+
+
+@pytest.mark.usefixtures("project")
+def test_a_new_server_is_new_and_nothing_of_it_is_changed(mcpctl: Mcpctl) -> None:
+    Path("in/three.yaml").write_text(spec("three"))
+    run = mcpctl("diff", "in", "--out", "tree", "--base", "HEAD")
+    line = next(line for line in run.out.splitlines() if "three" in line)
+    assert re.fullmatch("three is new: [0-9]+ files; .*", line)
+    assert "changes objects in place" not in line
+    assert "adds objects" not in line
+
+
+@pytest.mark.usefixtures("project")
+def test_a_rename_where_the_name_stands_in_more_than_the_name(mcpctl: Mcpctl) -> None:
+    body = (
+        "  package: {registry: pypi, name: mcp-server-time, version: 1.0.0}\n"
+        "  description: The time of %s\n"
+        "  storage: [{name: data, size: 1Gi, mountPath: /data}]\n"
+    )
+    head = "apiVersion: mcpctl.io/v1alpha1\nkind: McpServer\nmetadata: {name: %s}\nspec:\n"
+    Path("in/time.yaml").write_text(head % "time" + body % "day")
+    assert mcpctl("render", "in", "--out", "tree").code == Exit.FINE
+    commit()
+    Path("in/time.yaml").unlink()
+    Path("in/clock.yaml").write_text(head % "clock" + body % "night")
+    found = [entry for entry in entries(mcpctl, "--base", "HEAD") if entry["server"]]
+    assert [(entry["server"], entry["state"], entry["renamedFrom"]) for entry in found] == [
+        ("clock", "renamed", "time")
+    ]
+    details = {one["name"]: one["detail"] for one in found[0]["consequences"]}
+    assert details["data-loss"] == (
+        "PersistentVolumeClaim mcp-time-data stays behind with its data, and the new name begins with an empty volume"
+    )
+    assert not {"egress", "no-digest"} & consequences(found[0])
+    assert all("night" in str(field) for field in found[0]["fields"])  # and of the name itself nothing is told
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("provider", ["kubernetes", "cilium"])
+def test_a_host_that_is_added_is_printed_alone(mcpctl: Mcpctl, provider: str) -> None:
+    network = "  network: {egress: {hosts: [%s]}}\n"
+    options = ("--network-policy-provider", provider)
+    Path("in/one.yaml").write_text(spec("one", OLDER, network % "api.example.com:443"))
+    assert mcpctl("render", "in", "--out", "tree", *options).code == Exit.FINE
+    commit()
+    Path("in/one.yaml").write_text(spec("one", OLDER, network % "api.example.com:443, new.example.com:8443"))
+    out = mcpctl("diff", "in", "--out", "tree", "--base", "HEAD", *options).out
+    lines = [line.strip() for line in out.splitlines() if line.startswith(("    - ", "    + "))]
+    assert [line for line in lines if line.startswith("+") and ("new.example.com" in line or "8443" in line)], out
+    assert not [line for line in lines if line.startswith("-") and f"+{line[1:]}" in lines], "lines that are cut alike"
+
+
+@pytest.mark.usefixtures("two_environments")
 @pytest.mark.parametrize("base", [[], ["--base", "HEAD"]], ids=["tree", "revision"])
 def test_an_environment_that_is_gone(mcpctl: Mcpctl, base: list[str]) -> None:
     Path("in/test.yaml").unlink()

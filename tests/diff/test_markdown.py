@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 
 from renderer.diff.causes import Cause
 from renderer.diff.consequences import CONSEQUENCES, Consequence
-from renderer.diff.entries import Entry, Field
-from renderer.diff.fields import Change
-from renderer.diff.fold import Diff
+from renderer.diff.entries import Diff, Entry, Field
 from renderer.diff.markdown import LIMIT, as_markdown, code, fenced
+from renderer.diff.objects import Change
 from tests.cli.test_diff import without_code
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "diff.md"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from renderer.diff.consequences.access import access_rules
 from renderer.diff.consequences.compose import compose_egress, compose_rules
-from renderer.diff.consequences.hardening import hardening_rules
-from renderer.diff.consequences.network import POLICIES, network_rules
-from renderer.diff.consequences.values import (
+from renderer.diff.consequences.network import POLICIES, label_rules, network_rules
+from renderer.diff.consequences.pods import pod_rules
+from renderer.diff.consequences.table import (
     CONSEQUENCES,
     TEMPLATES,
     Consequence,
@@ -18,47 +18,35 @@ from renderer.diff.consequences.values import (
     mapping,
     mappings,
 )
-from renderer.diff.consequences.workloads import workload_rules
-from renderer.diff.fields import Change
-from renderer.diff.objects import COMPOSE, TEXT, Object
+from renderer.diff.objects import COMPOSE, Change, Object
 
-__all__ = ["CONSEQUENCES", "POLICIES", "Consequence", "Name", "Pair", "consequences", "is_context"]
+__all__ = ["CONSEQUENCES", "Consequence", "Name", "Pair", "consequences", "is_context"]
 
-_ORDER = {name: i for i, name in enumerate(CONSEQUENCES)}
 #: Their labels select, or are selected by somebody whom nobody here knows; or their annotations are settings.
 _LABELS_COUNT = ("Namespace", "Pod", "ServiceMonitor", "PodMonitor", "PrometheusRule")
-_ANNOTATIONS_COUNT = (
-    "Ingress",
-    "Service",
-    "ServiceAccount",
-    "HTTPRoute",
-    "Gateway",
-    "Namespace",
-    "Pod",
-    "Kustomization",
-)
+_ANNOTATIONS_COUNT = ("Ingress", "Service", "ServiceAccount", "HTTPRoute", "Gateway", "Namespace", "Pod")
 #: Found by their labels in every namespace, by controllers and sidecars.
 _LABELS_FOUND = ("ConfigMap", "Secret")
 #: Labels and annotations that only people read.
 _IDLE = ("mcpctl.io/", "app.kubernetes.io/", "kubernetes.io/description", "helm.sh/chart")
-_CONTEXT = ("NetworkPolicy", "services:", *TEMPLATES, "kind: Pod", "ServiceMonitor", "PodMonitor")
-#: Files for people: what they say of the cluster is said by the objects too.
-_FOR_PEOPLE = (".md", ".example")
+_CONTEXT = ("NetworkPolicy", "services:", *TEMPLATES, "kind: Pod", "kind: Service\n", "ServiceMonitor", "PodMonitor")
 
 
-def consequences(pairs: Sequence[Pair], beside: Sequence[Object] = ()) -> tuple[Consequence, ...]:
-    """All consequences, each once, the gravest first; ``beside`` are objects that did not change."""
-    found = [one for pair in pairs for one in _of_pair(pair, _selected(pairs, beside))]
-    old = [*beside, *(pair.old for pair in pairs if pair.old)]
-    new = [*beside, *(pair.new for pair in pairs if pair.new)]
+def consequences(
+    pairs: Sequence[Pair], beside: Sequence[Object], others: Callable[[], Sequence[Object]], *, new: bool = False
+) -> Iterator[Consequence]:
+    """All consequences; ``beside`` are objects of the server that did not change, ``others`` those of other servers."""
+    selected = _selected(pairs, beside)
+    for pair in pairs:
+        yield from _of_pair(pair, selected, new=new)
+    before = [*beside, *(pair.old for pair in pairs if pair.old)]
+    now = [*beside, *(pair.new for pair in pairs if pair.new)]
     changed = {pair.object.kind for pair in pairs}
     if not changed.isdisjoint({*POLICIES, *TEMPLATES, "Pod"}):
-        found += network_rules(old, new)
+        yield from network_rules(before, now)
+        yield from label_rules(before, now, others)
     if any(pair.object.group == COMPOSE for pair in pairs):
-        found += compose_egress(old, new)
-    told = sorted(set(found), key=lambda one: (_ORDER[one.name], one.detail))
-    grave = [one for one in told if one.name != "cosmetic"]
-    return tuple(grave or [Consequence("cosmetic")])
+        yield from compose_egress(before, now)
 
 
 def is_context(text: str) -> bool:
@@ -66,27 +54,20 @@ def is_context(text: str) -> bool:
     return any(word in text for word in _CONTEXT)
 
 
-def _of_pair(pair: Pair, selected: set[str]) -> Iterator[Consequence]:
-    if _is_cosmetic(pair, selected):
+def _of_pair(pair: Pair, selected: set[str], *, new: bool) -> Iterator[Consequence]:
+    if pair.old and pair.new and all(_idle(change, pair.object, selected) for change in pair.changes):
         return
     if pair.object.group == COMPOSE:
-        own = list(compose_rules(pair))
+        own = list(compose_rules(pair, new=new))
     else:
-        own = [*workload_rules(pair), *access_rules(pair), *hardening_rules(pair)]
+        own = [*pod_rules(pair, new=new), *access_rules(pair)]
     yield from own
-    if pair.old and not pair.new:
+    if not pair.new:
         yield Consequence("removal", pair.object.label)
+    elif not pair.old:
+        yield Consequence("addition", pair.object.label)
     elif not own:
         yield Consequence("update", pair.object.label)
-
-
-def _is_cosmetic(pair: Pair, selected: set[str]) -> bool:
-    one = pair.object
-    if one.kind == TEXT and one.file.endswith(_FOR_PEOPLE):
-        return "files" not in one.file.split("/")  # those are the server's own, whatever they are called
-    if not (pair.old and pair.new):
-        return False
-    return all(_idle(change, one, selected) for change in pair.changes)
 
 
 def _idle(change: Change, one: Object, selected: set[str]) -> bool:

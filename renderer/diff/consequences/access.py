@@ -1,25 +1,35 @@
-"""Who may do what, and what is handed over: RBAC, references to secrets, ways in from outside."""
+"""Who may do what, and what is handed over: RBAC, accounts, references to secrets, ways in from outside."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
-from renderer.diff.consequences.values import Consequence, Pair, at, containers, items, mapping, mappings, pod_spec
+from renderer.diff.consequences.table import (
+    HARMLESS,
+    Consequence,
+    Pair,
+    at,
+    containers,
+    items,
+    mapping,
+    mappings,
+    pod_spec,
+)
+from renderer.images import parse
 from renderer.json_patch import same
 
 Right = tuple[str, ...]
 
 
 def access_rules(pair: Pair) -> Iterator[Consequence]:
-    """All of this module."""
+    """Of one object."""
     if pair.new:
         yield from _rights(pair)
         yield from _bindings(pair)
         yield from _tokens(pair)
-        new = secrets_of(pair.now) - secrets_of(pair.before)
-        yield from (Consequence("secret", f"{pair.object.name}: {name}") for name in sorted(new))
+        yield from _secrets(pair)
         ways = _ways_in(pair.object.kind, pair.now) - _ways_in(pair.object.kind, pair.before)
         yield from (Consequence("exposure", f"{pair.object.label}: {way}") for way in sorted(ways))
         yield from _guards(pair)
@@ -98,15 +108,15 @@ def _tokens(pair: Pair) -> Iterator[Consequence]:
         yield Consequence("rbac", f"{pair.object.name}: pods get a token of the Kubernetes API")
     if _mounts_token(spec) and not _mounts_token(before):
         yield Consequence("rbac", f"{pair.object.name}: pods mount a token of their ServiceAccount")
-    account = "serviceAccountName"
-    if before and spec and not same(before.get(account), spec.get(account)):
-        yield Consequence("rbac", f"{pair.object.name}: pods run as ServiceAccount {spec.get(account, 'default')}")
+    accounts = [pods.get("serviceAccountName", pods.get("serviceAccount", "default")) for pods in (before, spec)]
+    if before and spec and not same(*accounts):
+        yield Consequence("rbac", f"{pair.object.name}: pods run as ServiceAccount {accounts[1]}")
     if kind == "ServiceAccount":
         if pair.now.get(name) is not False and (not pair.old or pair.before.get(name) is False):
             yield Consequence("rbac", f"{pair.object.label}: its pods get a token of the Kubernetes API")
         was, now = (mapping(at(data, "metadata", "annotations")) for data in (pair.before, pair.now))
         for key in sorted(now.keys() - {key for key in was if was[key] == now.get(key)}):
-            if not key.startswith("mcpctl.io/"):
+            if not key.startswith(HARMLESS):
                 yield Consequence("rbac", f"{pair.object.label}: annotation {key} may give it another identity")
 
 
@@ -118,6 +128,42 @@ def _mounts_token(spec: Mapping[str, Any]) -> bool:
 
 # ---------------------------------------------------------------------------------------------
 # Secrets.
+
+
+def _secrets(pair: Pair) -> Iterator[Consequence]:
+    name = pair.object.name
+    known, now = secrets_of(pair.before), secrets_of(pair.now)
+    yield from (Consequence("secret", f"{name}: {secret}") for secret in sorted(now - known))
+    before, pods = (pod_spec(pair.object.kind, data) for data in (pair.before, pair.now))
+    old_uses, uses = _uses(before), _uses(pods)
+    for secret, where in sorted(use for use in uses - old_uses if use[0] in known):
+        yield Consequence("secret", f"{name}: {secret} → {where}")
+    images = [{key: str(one.get("image")) for key, one in containers(spec).items()} for spec in (before, pods)]
+    for container in sorted(images[0].keys() & images[1].keys()):
+        given = sorted({secret for secret, where in uses if where.partition(" ")[0] == container})
+        yield from handed_on(f"{name}/{container}", images[0][container], images[1][container], given)
+
+
+def handed_on(name: str, before: str, now: str, secrets: Sequence[str]) -> Iterator[Consequence]:
+    """Secrets of a container that another image gets; another version of the same one is no news."""
+    if secrets and parse(before).name != parse(now).name:
+        more = f" and {len(secrets) - 3} more" if len(secrets) > 3 else ""
+        yield Consequence("secret", f"{name}: {', '.join(secrets[:3])}{more} → image {parse(now).name}")
+
+
+def _uses(spec: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """Each Secret of a pod with the container and the variable or folder that it is given to."""
+    volumes = {str(volume.get("name")): secrets_of(volume) for volume in mappings(spec.get("volumes"))}
+    found: set[tuple[str, str]] = set()
+    for name, container in containers(spec).items():
+        for variable in mappings(container.get("env")):
+            found |= {(secret, f"{name} as {variable.get('name')}") for secret in secrets_of(variable)}
+        for source in mappings(container.get("envFrom")):
+            found |= {(secret, f"{name} as {source.get('prefix', '')}*") for secret in secrets_of(source)}
+        for mount in mappings(container.get("volumeMounts")):
+            secrets = volumes.get(str(mount.get("name")), set())
+            found |= {(secret, f"{name} at {mount.get('mountPath')}") for secret in secrets}
+    return found
 
 
 def secrets_of(data: Any) -> set[str]:
@@ -160,7 +206,7 @@ def _guards(pair: Pair) -> Iterator[Consequence]:
         return
     was, now = (mapping(at(data, "metadata", "annotations")) for data in (pair.before, pair.now))
     for key in sorted(str(key) for key in {*was, *now} if was.get(key) != now.get(key)):
-        if "/" in key and not key.startswith("mcpctl.io/"):
+        if "/" in key and not key.startswith(HARMLESS):
             yield Consequence("exposure", f"{pair.object.label}: annotation {key} may let others in")
 
 

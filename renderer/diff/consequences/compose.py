@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from renderer.diff.consequences.access import handed_on
 from renderer.diff.consequences.network import ALL, ANY, Peer, Port, Way, covers, told
-from renderer.diff.consequences.values import Consequence, Pair, at, items, mapping, mappings
-from renderer.diff.consequences.workloads import image_rules
+from renderer.diff.consequences.pods import image_rules
+from renderer.diff.consequences.table import Consequence, Pair, at, items, mapping, mappings
 from renderer.diff.objects import COMPOSE, Object
 from renderer.json_patch import same
 from renderer.yaml_reader import read
@@ -19,35 +20,81 @@ _PATHS = ("/", ".", "~", "$")
 _COMPONENT = "app.kubernetes.io/component"
 
 
-def compose_rules(pair: Pair) -> Iterator[Consequence]:
-    """All of one part."""
-    if pair.object.kind == "volume":
-        if pair.old and (not pair.new or pair.changes):
-            why = "is another one" if pair.new else "is used no more"
-            yield Consequence("data-loss", f"{pair.object.label} {why}")
-    elif pair.object.kind == "secret" and pair.new:
+def compose_rules(pair: Pair, *, new: bool) -> Iterator[Consequence]:
+    """All of one part; ``new``: the whole project is."""
+    kind, label = pair.object.kind, pair.object.label
+    if kind == "service":
+        yield from _service(pair, new=new)
+        return
+    if kind == "volume" and pair.old and (not pair.new or pair.changes):
+        yield Consequence("data-loss", f"{label} {'is another one' if pair.new else 'is used no more'}")
+    if kind == "secret" and pair.new:
         yield Consequence("secret", f"{pair.object.name}{' is another one' if pair.old else ''}")
-    elif pair.object.kind == "service":
-        yield from _service(pair)
+    weak = _weak_part(kind, pair.now) - _weak_part(kind, pair.before)
+    yield from (Consequence("hardening", f"{label}: {words}") for words in sorted(weak))
 
 
-def _service(pair: Pair) -> Iterator[Consequence]:
+def _weak_part(kind: str, part: Mapping[str, Any]) -> set[str]:
+    """What a volume, network, config or secret has of the machine."""
+    found = {f"driver {part['driver']}"} if part.get("driver") not in (None, "local", "bridge", "default") else set()
+    options = mapping(part.get("driver_opts"))
+    if options.get("device"):
+        found.add(f"is {options['device']} of the machine")
+    elif options:
+        found.add(f"driver options {', '.join(sorted(map(str, options)))}")
+    if part.get("external"):
+        found.add("is one of another project")
+    if kind in ("config", "secret") and str(part.get("file", "")).startswith(("/", "~", "..", "$")):
+        found.add(f"is {part['file']} of the machine")
+    return found
+
+
+def _service(pair: Pair, *, new: bool) -> Iterator[Consequence]:
     name, before, now = pair.object.name, pair.before, pair.now
-    if pair.old and pair.new and any(change.path[:2] != ("deploy", "replicas") for change in pair.changes):
-        yield Consequence("restart", pair.object.label)
-    if pair.old and pair.new and not same(_replicas(before), _replicas(now)):
-        yield Consequence("scaling", f"{pair.object.label}: replicas {_replicas(before)} → {_replicas(now)}")
-    if pair.old and pair.new and not same(at(before, "deploy", "resources"), at(now, "deploy", "resources")):
-        yield Consequence("resources", name)
+    if pair.old and pair.new:
+        if any(change.path[:2] != ("deploy", "replicas") for change in pair.changes):
+            yield Consequence("restart", pair.object.label)
+        if not same(_replicas(before), _replicas(now)):
+            yield Consequence("scaling", f"{pair.object.label}: replicas {_replicas(before)} → {_replicas(now)}")
+        if not same(at(before, "deploy", "resources"), at(now, "deploy", "resources")):
+            yield Consequence("resources", name)
+        lost = _volumes(before) - _volumes(now)
+        yield from (Consequence("data-loss", f"{name} mounts volume {one} no more") for one in sorted(lost))
+        secrets = sorted({secret for secret, _ in _uses(now)})
+        yield from handed_on(name, str(before.get("image")), str(now.get("image")), secrets)
+    elif pair.new and not new:
+        yield Consequence("container", f"{name}: {now.get('image')}")
     if pair.new:
         yield from image_rules(name, before.get("image"), now.get("image"))
         yield from (Consequence("secret", f"{name}: {one}") for one in sorted(_secrets(now) - _secrets(before)))
+        for secret, where in sorted(use for use in _uses(now) - _uses(before) if use[0] in _secrets(before)):
+            yield Consequence("secret", f"{name}: {secret} → {where}")
         yield from (Consequence("exposure", f"{name}: {one}") for one in sorted(_ports(now) - _ports(before)))
         weak = _weak(now) - (_weak(before) if pair.old else set())
         yield from (Consequence("hardening", f"{name}: {one}") for one in sorted(weak))
-    if pair.old and pair.new:
-        lost = _volumes(before) - _volumes(now)
-        yield from (Consequence("data-loss", f"{name} mounts volume {one} no more") for one in sorted(lost))
+        images = _mounted_images(now) - _mounted_images(before)
+        yield from (Consequence("container", f"{name} mounts the image {one}") for one in sorted(images))
+
+
+def _uses(service: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """Each secret or variable from outside, with the variable, file or key that it is given to."""
+    found = set()
+    for one in items(service.get("secrets")):
+        source, target = (one, one) if isinstance(one, str) else (at(one, "source"), at(one, "target"))
+        found.add((str(source), f"/run/secrets/{target or source}"))
+    for key, value in service.items():
+        if key == "environment" and isinstance(value, dict):
+            pairs = [(str(variable), text) for variable, text in value.items()]
+        elif key == "environment":
+            pairs = [(text.partition("=")[0], text.partition("=")[2]) for text in map(str, items(value))]
+        else:
+            pairs = [(key, value)]
+        found |= {(name, where) for where, inner in pairs for text in _texts(inner) for name in _VARIABLE.findall(text)}
+    return found
+
+
+def _mounted_images(service: Mapping[str, Any]) -> set[str]:
+    return {str(one.get("source")) for one in mappings(service.get("volumes")) if one.get("type") == "image"}
 
 
 def _replicas(service: Mapping[str, Any]) -> Any:
@@ -87,6 +134,23 @@ def _short(port: str) -> tuple[str, str]:
     return address, published
 
 
+#: Keys of a service that are judged by rules of their own, or take nothing away from what holds it in.
+# fmt: off
+_KNOWN_KEYS = frozenset({
+    "annotations", "attach", "blkio_config", "cap_add", "cap_drop", "command", "configs", "container_name",
+    "cpu_count", "cpu_percent", "cpu_period", "cpu_quota", "cpu_shares", "cpus", "cpuset", "depends_on", "deploy",
+    "devices", "domainname", "entrypoint", "env_file", "environment", "expose", "healthcheck", "hostname",
+    "image", "init", "labels", "logging", "mac_address", "mem_limit", "mem_reservation", "mem_swappiness",
+    "memswap_limit", "network_mode", "networks", "oom_score_adj", "pids_limit", "platform", "ports", "privileged",
+    "profiles", "pull_policy", "read_only", "restart", "scale", "secrets", "security_opt", "shm_size",
+    "stdin_open", "stop_grace_period", "stop_signal", "storage_opt", "tmpfs", "tty", "ulimits", "user", "volumes",
+    "working_dir"
+})
+# fmt: on
+#: Namespaces that a service has of its own unless it says otherwise.
+_NAMESPACES = ("pid", "ipc", "uts", "userns_mode", "cgroup")
+
+
 def _weak(service: Mapping[str, Any]) -> set[str]:
     options = [str(option).replace("=", ":") for option in items(service.get("security_opt"))]
     user = str(service.get("user", "0")).partition(":")[0]
@@ -95,15 +159,20 @@ def _weak(service: Mapping[str, Any]) -> set[str]:
         "keeps capabilities": "ALL" in [str(name).upper() for name in items(service.get("cap_drop"))],
         "may gain privileges": bool({"no-new-privileges:true", "no-new-privileges"} & set(options)),
         "may write to its root file system": service.get("read_only") is True,
-        "runs as user 0": user not in ("0", "root"),
-        "shares the processes of the machine": service.get("pid") != "host" and service.get("ipc") != "host",
-        "shares the users of the machine": service.get("userns_mode") != "host",
-        "shares the control groups of the machine": service.get("cgroup") != "host",
+        "runs as user 0": user.isdecimal() and int(user) > 0,
     }
     found = {weak for weak, held in holds.items() if not held}
     found |= {f"has capability {name}" for name in items(service.get("cap_add"))}
-    found |= {f"option {option}" for option in options if option.endswith(":unconfined")}
+    found |= {f"option {option}" for option in options if not option.startswith("no-new-privileges")}
     found |= {f"has device {one}" for one in items(service.get("devices"))}
+    found |= {f"has group {one}" for one in items(service.get("group_add"))}
+    found |= {f"{key} is that of {service[key]}" for key in _NAMESPACES if service.get(key) not in (None, "private")}
+    mode = str(service.get("network_mode", ""))
+    found |= {f"has the network of {mode}"} if mode.startswith("container:") else set()
+    others = service.keys() - _KNOWN_KEYS - {*_NAMESPACES, "group_add"}
+    found |= {
+        f"sets {key}" for key in others if not str(key).startswith("x-") and service[key] not in (None, [], {}, False)
+    }
     return found | {f"mounts {path} of the machine{how}" for path, how in _binds(service)}
 
 

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_network
 from itertools import product
 from typing import Any, NamedTuple
 
-from renderer.diff.consequences.values import TEMPLATES, Consequence, Name, at, items, mapping, mappings
+from renderer.diff.consequences.table import (
+    TEMPLATES,
+    Consequence,
+    Name,
+    at,
+    items,
+    mapping,
+    mappings,
+    pod_template,
+)
 from renderer.diff.objects import Object
 
 POLICIES = ("NetworkPolicy", "CiliumNetworkPolicy")
@@ -74,7 +83,7 @@ def _pods_in(objects: Iterable[Object]) -> dict[tuple[str, str], Pods]:
     found = {}
     for one in objects:
         if one.kind in TEMPLATES or one.kind == "Pod":
-            labels = mapping(at(one.data, *TEMPLATES.get(one.kind, ()), "metadata", "labels"))
+            labels = mapping(at(pod_template(one.kind, one.data), "metadata", "labels"))
             pairs = tuple(sorted((str(key), str(value)) for key, value in labels.items()))
             found[one.kind, one.name] = Pods(one.namespace, pairs)
     return found
@@ -214,6 +223,44 @@ def _covers_block(old: Peer, new: Peer) -> bool:
 
 def _within(inner: Any, outer: Any) -> bool:
     return inner.version == outer.version and bool(inner.subnet_of(outer))
+
+
+# ---------------------------------------------------------------------------------------------
+# Labels by which others know pods.
+
+
+def label_rules(
+    old: Sequence[Object], new: Sequence[Object], others: Callable[[], Sequence[Object]]
+) -> Iterator[Consequence]:
+    """Pods that the policies or Services of other servers select by labels that they had not before."""
+    before = _pods_in(old)
+    for identity, pods in sorted(_pods_in(new).items()):
+        was = before.get(identity)
+        if was == pods:
+            continue
+        for other in others():
+            for selector, words in _selecting(other):
+                if _names_pods(selector, pods) and not (was and _names_pods(selector, was)):
+                    labels = _labels(mapping(selector).get("matchLabels"))
+                    yield Consequence("labels", f"{identity[1]}: {words} {other.name} by {labels or 'its selector'}")
+
+
+def _selecting(other: Object) -> Iterator[tuple[Any, str]]:
+    """Selectors of pods, with what happens to the pods that they select."""
+    spec = mapping(at(other.data, "spec"))
+    if other.kind == "Service":
+        yield {"matchLabels": spec.get("selector")}, "gets what is sent to Service"
+    elif other.kind in POLICIES:
+        for rule in mappings(spec.get("ingress")):
+            for peer in (*mappings(rule.get("from")), *mappings(rule.get("fromEndpoints"))):
+                yield peer.get("podSelector", peer), "may reach the pods of"
+        yield spec.get("podSelector", spec.get("endpointSelector")), "is held to the policy"
+
+
+def _names_pods(selector: Any, pods: Pods) -> bool:
+    """Whether it selects them by a label; one that selects everything does not know them."""
+    named = mapping(selector).get("matchLabels") or _expressions(selector)
+    return bool(named) and selects((pods.namespace, json.dumps(selector, sort_keys=True)), pods)
 
 
 # ---------------------------------------------------------------------------------------------

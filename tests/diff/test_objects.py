@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renderer.diff.fields import ABSENT, MOST, Change, changes
+from renderer.diff.objects import ABSENT, MOST, Change, changes
 from renderer.json_patch import same
 
 PLAIN = st.recursive(
@@ -28,7 +28,10 @@ ROWS: list[tuple[Any, Any, dict[str, tuple[Any, Any]]]] = [
         {"[y]": (ABSENT, {"name": "y"}), "[x].v": (1, 2)},
     ),
     ([{"name": "x"}, {"name": "y"}], [{"name": "y"}, {"name": "x"}], {"[order]": (["x", "y"], ["y", "x"])}),
-    ([{"name": "x"}, {"name": "x"}], [{"name": "x"}], {"": ([{"name": "x"}, {"name": "x"}], [{"name": "x"}])}),
+    ([{"name": "x"}, {"name": "x"}], [{"name": "x"}], {"[]": ({"name": "x"}, ABSENT)}),
+    ([{"to": 1}, {"to": 2}], [{"to": 1}, {"to": 3}, {"to": 2}], {"[]": (ABSENT, {"to": 3})}),
+    ([{"to": 1, "ports": [1]}], [{"to": 1, "ports": [2]}], {"[].ports": ([1], [2])}),
+    ([{"to": 1}, {"to": 2}], [{"to": 2}, {"to": 1}], {"[order]": ([{"to": 1}, {"to": 2}], [{"to": 2}, {"to": 1}])}),
     ([{"containerPort": 1}], [{"containerPort": 1, "name": "a"}], {"[1].name": (ABSENT, "a")}),
     (["a"], ["b"], {"": (["a"], ["b"])}),
 ]

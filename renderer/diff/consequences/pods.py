@@ -1,11 +1,22 @@
-"""Of objects that run something: restart, replacement, image, resources, number, data."""
+"""Of objects that run something: restart, replacement, containers, resources, number, data, and hardening."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
+from typing import Any
 
-from renderer.diff.consequences.values import TEMPLATES, Consequence, Pair, at, containers, mappings, pod_spec
+from renderer.diff.consequences.table import (
+    TEMPLATES,
+    Consequence,
+    Pair,
+    at,
+    containers,
+    items,
+    mapping,
+    mappings,
+    pod_spec,
+)
 from renderer.json_patch import same
 from renderer.quantity import nano
 
@@ -39,14 +50,17 @@ _KEEPS_DATA = ("Namespace", "PersistentVolumeClaim", "PersistentVolume", "Custom
 _CLAIMS = ("spec", "volumeClaimTemplates")
 
 
-def workload_rules(pair: Pair) -> Iterator[Consequence]:
-    """All of this module."""
+def pod_rules(pair: Pair, *, new: bool) -> Iterator[Consequence]:
+    """Of one object; ``new``: its server is new, so that nothing stands beside it yet."""
     yield from _replacement(pair)
     yield from _restart(pair)
     yield from _images(pair)
+    if not new:
+        yield from _containers(pair)
     yield from _resources(pair)
     yield from _scaling(pair)
     yield from _data_loss(pair)
+    yield from _hardening(pair)
 
 
 def _replacement(pair: Pair) -> Iterator[Consequence]:
@@ -104,6 +118,21 @@ def image_rules(name: str, before: object, now: object) -> Iterator[Consequence]
         yield Consequence("no-digest", f"{name}: {now}")
 
 
+def _containers(pair: Pair) -> Iterator[Consequence]:
+    """What runs, or is mounted, that was not there."""
+    before, now = (pod_spec(pair.object.kind, data) for data in (pair.before, pair.now))
+    known = containers(before)
+    for name, container in containers(now).items():
+        if name not in known:
+            yield Consequence("container", f"{pair.object.name}/{name}: {container.get('image')}")
+    mounted = [
+        {str(image) for volume in mappings(spec.get("volumes")) if (image := at(volume, "image", "reference"))}
+        for spec in (before, now)
+    ]
+    for image in sorted(mounted[1] - mounted[0]):
+        yield Consequence("container", f"{pair.object.name} mounts the image {image}")
+
+
 def _resources(pair: Pair) -> Iterator[Consequence]:
     kind = pair.object.kind
     if kind in ("ResourceQuota", "LimitRange") and any(change.path[:1] == ("spec",) for change in pair.changes):
@@ -133,7 +162,7 @@ def _data_loss(pair: Pair) -> Iterator[Consequence]:
     if kind in _KEEPS_DATA and not pair.new:
         yield Consequence("data-loss", f"{label} is removed")
     if kind == "PersistentVolumeClaim" and pair.old and pair.new and any(True for _ in _immutable(pair)):
-        yield Consequence("data-loss", f"{label} must be made anew")
+        yield Consequence("data-loss", f"{label} must be replaced")
     if pair.old and pair.new:
         for claim in sorted(_mounted(pod_spec(kind, pair.before)) - _mounted(pod_spec(kind, pair.now))):
             yield Consequence("data-loss", f"{label} uses claim {claim} no more")
@@ -167,3 +196,83 @@ def _shrinks(before: object, now: object) -> bool:
     path = ("spec", "resources", "requests", "storage")
     sizes = [nano(value) if isinstance(value := at(data, *path), str) else None for data in (before, now)]
     return sizes[0] is not None and sizes[1] is not None and sizes[1] < sizes[0]
+
+
+# ---------------------------------------------------------------------------------------------
+# Weaker hardening: what a container, a pod or a namespace held before and holds no more. New ones count as held.
+
+#: How much a namespace that enforces it refuses.
+_LEVELS = {"privileged": 0, "baseline": 1, "restricted": 2}
+_SHARED = ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace")
+#: Volumes that lead to nothing but what Kubernetes itself keeps.
+_CLOSED_VOLUMES = {
+    "name",
+    "configMap",
+    "downwardAPI",
+    "emptyDir",
+    "ephemeral",
+    "image",
+    "persistentVolumeClaim",
+    "projected",
+    "secret",
+}
+_ENFORCE = "pod-security.kubernetes.io/enforce"
+
+
+def _hardening(pair: Pair) -> Iterator[Consequence]:
+    kind, name = pair.object.kind, pair.object.name
+    before, now = pod_spec(kind, pair.before), pod_spec(kind, pair.now)
+    if now:
+        yield from (Consequence("hardening", f"{name}: {weak}") for weak in _weak_pod(now) - _weak_pod(before))
+        old = containers(before)
+        for container, one in containers(now).items():
+            earlier = _weak_container(old[container], before) if container in old else set()
+            weaker = _weak_container(one, now) - earlier
+            yield from (Consequence("hardening", f"{name}/{container}: {weak}") for weak in weaker)
+        if before.get("hostUsers") is False and now.get("hostUsers") is not False:
+            yield Consequence("hardening", f"{name}: has the users of the node")
+        was, runtime = at(before, "runtimeClassName"), at(now, "runtimeClassName")
+        if was and was != runtime:
+            yield Consequence("hardening", f"{name}: runtime class {was} → {runtime or 'none'}")
+    if kind == "Namespace" and pair.new:
+        yield from _level(pair)
+
+
+def _level(pair: Pair) -> Iterator[Consequence]:
+    was, level = (str(at(data, "metadata", "labels", _ENFORCE)) for data in (pair.before, pair.now))
+    if _LEVELS.get(level, 0) < _LEVELS.get(was if pair.old else "restricted", 0):
+        yield Consequence("hardening", f"{pair.object.label}: enforces {level if level in _LEVELS else 'nothing'}")
+
+
+def _weak_pod(spec: Mapping[str, Any]) -> set[str]:
+    found = {f"{name} is true" for name in _SHARED if spec.get(name) is True}
+    found |= {f"sets {one.get('name')} of the kernel" for one in mappings(at(spec, "securityContext", "sysctls"))}
+    found |= {f"has group {group}" for group in items(at(spec, "securityContext", "supplementalGroups"))}
+    for volume in mappings(spec.get("volumes")):
+        for source in volume.keys() - _CLOSED_VOLUMES:
+            where = at(volume, source, "path") or at(volume, source, "driver") or ""
+            found.add(f"mounts {where} of the node" if source == "hostPath" else f"mounts {source} {where}".strip())
+    return found
+
+
+def _weak_container(container: Mapping[str, Any], pod: Mapping[str, Any]) -> set[str]:
+    own, shared = mapping(container.get("securityContext")), mapping(pod.get("securityContext"))
+    merged = {**shared, **own}
+    dropped = [str(name).upper() for name in items(at(own, "capabilities", "drop"))]
+    holds = {
+        "is privileged": own.get("privileged") is not True,
+        "may gain privileges": own.get("allowPrivilegeEscalation") is False,
+        "may write to its root file system": own.get("readOnlyRootFilesystem") is True,
+        "may run as root": merged.get("runAsNonRoot") is True,
+        "runs as user 0": merged.get("runAsUser") != 0,
+        "keeps capabilities": "ALL" in dropped,
+        "has no seccomp profile": at(merged, "seccompProfile", "type") in ("RuntimeDefault", "Localhost"),
+        "has no AppArmor profile": at(merged, "appArmorProfile", "type") != "Unconfined",
+        "is a process of the node": at(merged, "windowsOptions", "hostProcess") is not True,
+        "runs in group 0": merged.get("runAsGroup") != 0,
+        "sees all of /proc": own.get("procMount", "Default") == "Default",
+    }
+    found = {weak for weak, held in holds.items() if not held}
+    found |= {f"has the device {device.get('devicePath')}" for device in mappings(container.get("volumeDevices"))}
+    found |= {f"has SELinux type {kind}" for kind in [at(merged, "seLinuxOptions", "type")] if kind}
+    return found | {f"has capability {name}" for name in items(at(own, "capabilities", "add"))}

@@ -1,12 +1,11 @@
-"""What a change leads to: the names, in the order in which a reviewer wants them, and what rules are given."""
+"""What a change can lead to, and what the rules are given: pairs of objects, of which nothing is trusted."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-from renderer.diff.fields import Change
-from renderer.diff.objects import Object
+from renderer.diff.objects import Change, Object
 
 Name = Literal[
     "data-loss",
@@ -16,14 +15,19 @@ Name = Literal[
     "exposure",
     "rbac",
     "hardening",
+    "container",
     "secret",
+    "labels",
     "no-digest",
     "image",
     "restart",
     "scaling",
     "resources",
+    "addition",
     "removal",
     "update",
+    "delivery",
+    "files",
     "cosmetic",
 ]
 
@@ -61,14 +65,30 @@ CONSEQUENCES: Mapping[Name, Kind] = {
     ),
     "rbac": Kind(
         "wider rights",
-        "a right, a subject, a token of the API, an annotation of a ServiceAccount that was not there; pods "
+        "a right, a subject, a token of the API, an annotation of a ServiceAccount that may give it an identity; pods "
         "run as another ServiceAccount",
         grave=True,
     ),
-    "hardening": Kind("weaker hardening", "a pod, container, service or namespace loses a protection", grave=True),
+    "hardening": Kind(
+        "weaker hardening",
+        "a pod, container, service or namespace loses a protection; a folder, device, group or socket of the machine, "
+        "however it comes; a key of a compose service that is not known to be harmless",
+        grave=True,
+    ),
+    "container": Kind(
+        "new container or image",
+        "a container, init container or service beside the server, or an image that is mounted, that was not there",
+        grave=True,
+    ),
     "secret": Kind(
-        "new secret reference",
-        "a Secret, key, entry of an external store or variable is referred to for the first time",
+        "secret given to more",
+        "a Secret, key, entry of an external store or variable is referred to for the first time, or from one more "
+        "variable, file or container; a container that has one gets another image (not only another version)",
+        grave=True,
+    ),
+    "labels": Kind(
+        "taken for another's pods",
+        "labels of pods by which the policy or Service of another server in the tree selects them",
         grave=True,
     ),
     "no-digest": Kind("image without a digest", "a new image has no digest", grave=True),
@@ -76,8 +96,11 @@ CONSEQUENCES: Mapping[Name, Kind] = {
     "restart": Kind("restarts pods", "a pod template, or a compose service, is another one"),
     "scaling": Kind("scales otherwise", "replicas, autoscalers and budgets"),
     "resources": Kind("other resources", "requests, limits and quotas"),
+    "addition": Kind("adds objects", "an object comes; for a new server all of its objects"),
     "removal": Kind("removes objects", "an object goes"),
     "update": Kind("changes objects in place", "an object changes and none of the above says how"),
+    "delivery": Kind("delivered otherwise", "what Argo CD or Flux are told of the tree changes, or who delivers it"),
+    "files": Kind("files beside the manifests", "only `kustomization.yaml` and the like change"),
     "cosmetic": Kind(
         "cosmetic only",
         "comments, layout, files for people; labels and annotations that nothing selects or acts on. One with the "
@@ -152,11 +175,37 @@ TEMPLATES: Mapping[str, tuple[str, ...]] = {
 }
 
 
+#: Annotations and labels that are known to give nobody anything: of ours, for people, and of programs that only
+#: restart, order or note.
+HARMLESS = (
+    "mcpctl.io/",
+    "app.kubernetes.io/",
+    "kubernetes.io/description",
+    "kubectl.kubernetes.io/last-applied-configuration",
+    "helm.sh/",
+    "meta.helm.sh/",
+    "argocd.argoproj.io/",
+    "kustomize.toolkit.fluxcd.io/",
+    "config.kubernetes.io/",
+    "internal.config.kubernetes.io/",
+    "reloader.stakater.com/",
+    "secret.reloader.stakater.com/",
+    "configmap.reloader.stakater.com/",
+    "prometheus.io/",
+    "checksum/",
+)
+
+
+def pod_template(kind: str, data: Any) -> dict[str, Any]:
+    """Metadata and spec of the pods of an object; empty where it has none."""
+    if kind == "Pod":
+        return mapping(data)
+    return mapping(at(data, *TEMPLATES[kind])) if kind in TEMPLATES else {}
+
+
 def pod_spec(kind: str, data: Any) -> dict[str, Any]:
     """The spec of the pods of an object; empty where it has none."""
-    if kind == "Pod":
-        return mapping(at(data, "spec"))
-    return mapping(at(data, *TEMPLATES[kind], "spec")) if kind in TEMPLATES else {}
+    return mapping(at(pod_template(kind, data), "spec"))
 
 
 def containers(spec: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -1,0 +1,73 @@
+"""Which server that came is one that went: by the likeness of their files, wherever the name stands in them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import NamedTuple
+
+Texts = Mapping[str, str | None]
+#: Of the lines of both, the share that must be the same but for the name; most lines are the same in any two servers.
+_LIKE = 0.9
+#: Lines that say what a server is, of which all must be: images, and items of lists (arguments, variables, hosts).
+_TELLING = ("image:", "- ")
+#: Beyond these it is no rename of servers, but another fleet.
+_MOST_PAIRS = 10_000
+
+
+class _Lines(NamedTuple):
+    """The lines of a server's files: as they stand, and what each is without the server's name."""
+
+    literal: Counter[str]
+    nameless: dict[str, str]
+
+
+def renames(gone: Mapping[str, Texts], came: Mapping[str, Texts]) -> dict[str, str]:
+    """New name to old name, the most alike first; each server is one other at most."""
+    if len(gone) * len(came) > _MOST_PAIRS:
+        return {}
+    old_lines, new_lines = ({name: _lines(texts[name], name) for name in texts} for texts in (gone, came))
+    pairs = [(_likeness(old_lines[old], new_lines[new]), new, old) for old in gone for new in came]
+    found: dict[str, str] = {}
+    for likeness, new, old in sorted(pairs, key=lambda pair: (-pair[0], pair[1:])):
+        if likeness >= _LIKE and new not in found and old not in found.values():
+            found[new] = old
+    return found
+
+
+def _lines(files: Texts, name: str) -> _Lines:
+    lines = [(nameless(path, name), line.strip()) for path, text in files.items() for line in (text or "").splitlines()]
+    literal = Counter(f"{path}\0{line}" for path, line in lines)
+    return _Lines(literal, {line: nameless(line, name) for line in literal})
+
+
+def _likeness(old: _Lines, new: _Lines) -> float:
+    """The share of lines that are equal, as they stand or without the servers' names."""
+    literal = old.literal & new.literal
+    rest = [Counter[str](), Counter[str]()]
+    for lines, left in zip((old, new), rest, strict=True):
+        for line, number in (lines.literal - literal).items():
+            left[lines.nameless[line]] += number
+    both = rest[0] & rest[1]
+    if any(line.partition("\0")[2].startswith(_TELLING) for left in rest for line in left - both):
+        return 0.0
+    return 2 * (literal + both).total() / ((old.literal.total() + new.literal.total()) or 1)
+
+
+def nameless(text: str, name: str) -> str:
+    """The text without the server's name, where that stands alone."""
+    return re.sub(_alone(name), "<server>", text) if name in text else text
+
+
+def renamed_text(text: str | None, old: str, new: str, now: str | None) -> str | None:
+    """The old text under the new name, but for lines that still stand there as they were: of a package, an image."""
+    if text is None:
+        return None
+    kept = set((now or "").splitlines())
+    lines = text.splitlines(keepends=True)
+    return "".join(line if line.rstrip("\r\n") in kept else re.sub(_alone(old), lambda _: new, line) for line in lines)
+
+
+def _alone(name: str) -> str:
+    return rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])"

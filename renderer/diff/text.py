@@ -1,0 +1,227 @@
+"""A Diff as text for a terminal and as JSON, and the sentences that Markdown has too, with some words quoted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+
+from renderer.diff import masks
+from renderer.diff.causes import Cause
+from renderer.diff.consequences import CONSEQUENCES, Name
+from renderer.diff.entries import Diff, Entry, Field, Group, Leg, grouped
+from renderer.diff.objects import ABSENT
+from renderer.errors import excerpt
+from renderer.model import JSON
+
+#: Puts a text that somebody else wrote into a sentence.
+Quote = Callable[[str], str]
+#: Most names in one list.
+MOST = 5
+#: Of one group in text; JSON has all.
+_MOST_LINES = 60
+_LONGEST = 400
+
+
+def as_text(diff: Diff) -> str:
+    """Headlines, below each its consequences and fields; then a summary."""
+    lines: list[str] = []
+    groups = grouped(diff.entries)
+    tool = [group for group in groups if group.first.leg == "tool"]
+    for group in groups:
+        if tool and group is tool[0]:
+            lines += [f"without any change of a spec: {'; '.join(tool_words(diff)) or 'see below'}"]
+        lines += _group(group)
+    lines += [f"note: {note}" for note in diff.notes]
+    if diff.rows is not None:
+        lines += ["fields that are not the same in every environment:"]
+        for row in diff.rows:
+            values = ", ".join(f"{name}: {row.values.get(name) or 'not set'}" for name in diff.environments)
+            lines += [f"    {row.server or '(environment)'} {row.path}: {values}"]
+    lines += [summary(diff, str)]
+    return "".join(f"{_no_command(excerpt(line, _LONGEST))}\n" for line in lines)
+
+
+def _no_command(line: str) -> str:
+    """A CI of GitHub obeys lines that begin with two colons, or ``##[``: no name in an old tree gives it orders."""
+    return f"\\{line}" if line.lstrip().startswith(("::", "##[")) else line
+
+
+def _group(group: Group) -> Iterator[str]:
+    first = group.first
+    place = next((f"{cause.place}: " for cause in first.causes if cause.place and len(group.entries) == 1), "")
+    yield f"{place}{headline(group, str)}"
+    if len(group.places) > 1:
+        yield f"    {same_in(group, str)}"
+    lines = [*details(first), *(line for field in first.fields for line in changed(field))]
+    yield from (f"    {line}" for line in lines[:_MOST_LINES])
+    if len(lines) > _MOST_LINES:
+        yield f"    … {len(lines) - _MOST_LINES} more lines (--format json has all)"
+
+
+def as_json(diff: Diff) -> str:
+    """All entries, each in full; values of secrets are hidden here as well."""
+    data: dict[str, JSON] = {
+        "command": "diff",
+        "against": diff.against,
+        "different": bool(diff.entries),
+        **diff.counts(),
+        "notes": list(diff.notes),
+        "entries": [_entry(entry) for group in grouped(diff.entries) for entry in group.entries],
+    }
+    if diff.rows is not None:
+        data["environments"] = list(diff.environments)
+        data["differences"] = [
+            {"server": row.server, "path": row.path, "values": dict(row.values)} for row in diff.rows
+        ]
+    return json.dumps(data, indent=2) + "\n"
+
+
+def _entry(entry: Entry) -> JSON:
+    return {
+        "tree": entry.tree,
+        "server": entry.server,
+        "by": entry.leg,
+        "state": entry.state,
+        **({"renamedFrom": entry.renamed_from} if entry.renamed_from else {}),
+        "causes": [
+            {
+                "name": cause.name,
+                "what": list(cause.what),
+                "of": cause.of,
+                "place": dict(cause.place._asdict()) if cause.place else None,
+            }
+            for cause in entry.causes
+        ],
+        "consequences": [{"name": one.name, "detail": masks.words(one.detail)} for one in entry.consequences],
+        "files": list(entry.files),
+        "beside": list(entry.beside),
+        "fields": [_field(field) for field in entry.fields],
+    }
+
+
+def _field(field: Field) -> JSON:
+    change = field.change
+    found: dict[str, JSON] = {"object": field.object, "path": change.where}
+    lines = None
+    if change.path or field.kind == "file":
+        lines = masks.lines(field.kind, change.path, change.old, change.new)
+    if lines is not None:
+        return {**found, "lines": list(lines)}
+    values = zip(("old", "new"), masks.shown_both(field.kind, change.path, change.old, change.new), strict=True)
+    return {**found, **{name: value for name, value in values if value is not None}}
+
+
+# ---------------------------------------------------------------------------------------------
+# Sentences.
+
+
+def headline(group: Group, quote: Quote) -> str:
+    """``spec.image of github changed: 2 fields in 2 files; restarts pods``."""
+    first = group.first
+    manifests = len(first.files) - len(first.beside)
+    amount = _count(len(first.files), "file")
+    if first.state == "changed" and manifests:
+        amount = f"{_count(len(first.fields), 'field')} in {_count(manifests, 'file')}"
+    amount += " of each" if len(group.entries) > 1 else ""
+    led = list(dict.fromkeys(CONSEQUENCES[one.name].words for one in first.consequences))
+    if first.state == "new":
+        led = [words for words in led if words != CONSEQUENCES["addition"].words]
+    elif first.state == "removed":
+        led = [words for words in led if words != CONSEQUENCES["removal"].words]
+    return "; ".join([f"{_subject(group, quote)}: {amount}", *led])
+
+
+def _subject(group: Group, quote: Quote) -> str:
+    first, who = group.first, _who(group, quote)
+    if first.state == "renamed":
+        return f"{who} was {quote(first.renamed_from)}"
+    if first.state in ("new", "removed"):
+        return f"{who} {'is' if len(group.places) == 1 else 'are'} {first.state}"
+    if not first.causes:
+        return f"{who} changes"
+    causes = " and ".join(_cause(cause, group, who, quote) for cause in first.causes)
+    # For whom, where the cause does not say it.
+    return causes if any(cause.name == "spec" and cause.of for cause in first.causes) else f"{causes}, for {who}"
+
+
+def _cause(cause: Cause, group: Group, who: str, quote: Quote) -> str:
+    if cause.name == "spec" and cause.of:
+        return f"{listed(cause.what, quote) if cause.what else 'the spec'} of {who} changed"
+    if cause.name == "environment":
+        every = [each.of or entry.tree for entry in group.entries for each in entry.causes if each.name == cause.name]
+        names = list(dict.fromkeys(every))
+        what = f"{listed(cause.what, quote)} of" if cause.what else "the"
+        return f"{what} environment{'s' if len(names) > 1 else ''} {listed(names, quote)} changed"
+    return "; ".join(cause.what)
+
+
+def _who(group: Group, quote: Quote) -> str:
+    if len(group.places) > 1:
+        return f"{len(group.places)} servers"
+    ((name, trees),) = group.places.items()
+    found = quote(name) if name else "what all servers share"
+    return f"{found} ({listed(trees, quote)})" if trees != ("",) else found
+
+
+def listed(names: Sequence[str], quote: Quote, most: int = MOST) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(quote(name) for name in names[:most]) + more
+
+
+def same_in(group: Group, quote: Quote, most: int = 20) -> str:
+    """The servers of a group of several, with the environments where these are not the same for all."""
+    alike = len(set(group.places.values())) == 1
+    names = [(name or "(shared)") + ("" if alike else f" ({', '.join(trees)})") for name, trees in group.places.items()]
+    trees = next(iter(group.places.values()))
+    where = f" ({listed(trees, quote)})" if alike and trees != ("",) else ""
+    return f"the same in {_count(len(names), 'server')}{where}: {listed(names, quote, most)}"
+
+
+def details(entry: Entry) -> list[str]:
+    """``other image: mcp-github/mcp-server: a → b``, for what needs more words than its name; and the other files."""
+    lines = [f"{CONSEQUENCES[one.name].words}: {masks.words(one.detail)}" for one in entry.consequences if one.detail]
+    names = sorted({path.rpartition("/")[2] for path in entry.beside})
+    more = f", {_count(len(entry.beside), 'file')}" if len(entry.beside) > len(names) else ""
+    return (
+        [*lines, f"beside the manifests: {listed(names, str)}{more}"] if names and entry.state == "changed" else lines
+    )
+
+
+def changed(field: Field) -> list[str]:
+    """One field, as lines that begin with what happens: ``-`` and ``+`` are values, others explain."""
+    change = field.change
+    if not change.path and (change.old is ABSENT or change.new is ABSENT):
+        return [f"{'+' if change.old is ABSENT else '-'} {field.object}"]
+    where = f"@ {field.object}: {change.where}" if change.path else f"@ {field.object}"
+    if change.path[-1:] == ("[order]",):
+        return [f"{where.removesuffix('[order]')}: other order"]
+    lines = masks.lines(field.kind, change.path, change.old, change.new)
+    if lines is not None:
+        return [where, *lines]
+    old, new = masks.shown_both(field.kind, change.path, change.old, change.new)
+    return [where, *([] if old is None else [f"- {old}"]), *([] if new is None else [f"+ {new}"])]
+
+
+def summary(diff: Diff, quote: Quote) -> str:
+    """What changes in all."""
+    if not diff.entries:
+        return f"nothing changes against {quote(diff.against)}"
+    amounts = ", ".join(_count(number, noun.removesuffix("s")) for noun, number in diff.counts().items())
+    return f"{amounts} differ from {quote(diff.against)}"
+
+
+def tallies(diff: Diff, leg: Leg) -> list[tuple[Name, list[str]]]:
+    """Each consequence with the servers that it happens to."""
+    found = [(name, diff.servers_with(leg, name)) for name in CONSEQUENCES]
+    return [(name, servers) for name, servers in found if servers]
+
+
+def tool_words(diff: Diff) -> list[str]:
+    """What changed beside specs, each once."""
+    causes = [cause for entry in diff.entries if entry.leg == "tool" for cause in entry.causes]
+    return list(dict.fromkeys(word for cause in causes if cause.name != "edited" for word in cause.what))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
