@@ -17,6 +17,7 @@ from renderer import assets
 from renderer.context import document_values
 from renderer.model import NamespaceRules
 from renderer.registry import target
+from renderer.targets.compose import values as compose
 from renderer.targets.kubernetes import namespace, values
 from tests.fields import documents
 from tests.specs import OPTIONS, read_specs, server
@@ -27,6 +28,8 @@ RULES = NamespaceRules(quota={"pods": "1"}, limits={"max": {"cpu": "1"}})
 NAMES: dict[str, Mapping[str, str]] = {
     "Kubernetes, of a server": values.NAMES,
     "Kubernetes, of the namespace": namespace.NAMES,
+    "Compose, of a project": compose.NAMES,
+    "Compose, of a server": compose.SERVER_NAMES,
 }
 
 
@@ -35,8 +38,12 @@ def contexts(heading: str) -> list[Mapping[str, Any]]:
     kubernetes = target("kubernetes")
     if heading == "Kubernetes, of the namespace":
         return [document.context for document in kubernetes.shared(options)]
+    made = target(heading.partition(",")[0].lower())
     servers = [server for document in documents() for server in read_specs(document).servers]
-    return [document.context for server in servers for document in kubernetes.build([server], options)[0]]
+    found = [d.context for server in servers for d in made.build([server], options)[0] if d.template]
+    return (
+        [server for context in found for server in context["servers"]] if heading == "Compose, of a server" else found
+    )
 
 
 @pytest.mark.parametrize("heading", NAMES)

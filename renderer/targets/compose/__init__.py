@@ -7,24 +7,31 @@ from collections.abc import Mapping, Sequence
 from renderer.check.compose import faults
 from renderer.check.documents import located, parsed
 from renderer.errors import Problem
-from renderer.launch import launch
-from renderer.model import Options, Rendered, Server
+from renderer.model import Options, Patch, Rendered, Server
+from renderer.patch import apply, no_match
 from renderer.policy.documents import compose_findings
-from renderer.render import YAML, render
+from renderer.render import YAML, Quoting, render
 from renderer.target import Ignored
-from renderer.targets.compose.across import clashes
-from renderer.targets.compose.limits import LIMITS, stream_limits
-from renderer.targets.compose.patching import patched
-from renderer.targets.compose.view import Part, once, part, view
+from renderer.targets.compose.limits import limits
+from renderer.targets.compose.names import literal, once
+from renderer.targets.compose.values import Part, part, project_values
 
 _TEMPLATE = "compose/project.yaml.j2"
+#: Kind in a patch to section of the file.
+SECTIONS = {
+    "service": "services",
+    "network": "networks",
+    "volume": "volumes",
+    "config": "configs",
+    "secret": "secrets",
+}
 
 
 class Compose:
     """The target ``compose``."""
 
     name = "compose"
-    quoting = YAML
+    quoting = Quoting(YAML.scalar, YAML.writers, {"literal": literal})
     ignored: Mapping[str, Ignored] = {
         "spec.workload": Ignored("compose has services only"),
         "spec.serviceAccount": Ignored("containers of compose have no identity in a cluster"),
@@ -62,15 +69,15 @@ class Compose:
     def build(self, group: Sequence[Server], options: Options) -> tuple[list[Rendered], list[Problem]]:
         """The compose file of one project, and in a tree what stands beside it."""
         parts = [part(server, inline=options.one_stream) for server in group]
-        context = view(parts, one_stream=options.one_stream)
+        context = project_values(parts, one_stream=options.one_stream)
         folder = "" if options.one_stream else f"{group[0].name}/"
         subject = "all servers" if options.one_stream else f"server {group[0].name}"
         document = Rendered(
             f"{folder}compose.yaml", render(_TEMPLATE, context, self.quoting), _TEMPLATE, context, subject
         )
-        document, unmatched = patched(document, parts)
+        document, unmatched = _patched(document, parts)
         beside = [] if options.one_stream else _beside(parts[0], folder, subject)
-        return [document, *beside], [*unmatched, *clashes(group), *_limits(group, options)]
+        return [document, *beside], [*unmatched, *limits(group, one_stream=options.one_stream)]
 
     def beside(
         self, servers: Sequence[Server], documents: Sequence[Rendered], options: Options, names: Sequence[str]
@@ -103,15 +110,27 @@ class Compose:
 TARGET = Compose()
 
 
-def _limits(group: Sequence[Server], options: Options) -> list[Problem]:
-    """What cannot be expressed, or not in a stream."""
+def _patched(document: Rendered, parts: Sequence[Part]) -> tuple[Rendered, list[Problem]]:
+    """The compose file after the patches of its servers; a patch without match is a Problem."""
     problems = []
-    for server in group:
-        started = launch(server)
-        found = [fault for limit in LIMITS for fault in limit(server, started)]
-        found += stream_limits(server) if options.one_stream else ()
-        problems += [server.problem(fault) for fault in found]
-    return problems
+    for server, keys in ((each.server, each.keys) for each in parts):
+        for patch in (patch for patch in server.patches if patch.target == "compose"):
+            matches = _matches(patch, keys)
+            for key in matches:
+                document, unfit = apply(document, patch, server, (SECTIONS[patch.kind], key))
+                problems += [server.problem(fault) for fault in unfit]
+            if not matches:
+                there = {kind: keys[section] for kind, section in SECTIONS.items() if keys[section]}
+                problems.append(server.problem(no_match(patch, there)))
+    return document, problems
+
+
+def _matches(patch: Patch, keys: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """The keys that are meant: without a name the server's own service, or all of another kind."""
+    there = keys.get(SECTIONS.get(patch.kind, ""), ())
+    if patch.name is None:
+        return there[:1] if patch.kind == "service" else there
+    return (patch.name,) if patch.name in there else ()
 
 
 def _beside(part: Part, folder: str, subject: str) -> list[Rendered]:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
-from renderer.errors import Fault, Severity
-from renderer.launch import Launch, registries_out_of_reach
+from renderer.errors import DocumentPath, Fault, Problem, Severity
+from renderer.launch import Launch, launch, registries_out_of_reach
 from renderer.model import Server
 from renderer.quantity import amount
-from renderer.targets.compose.amounts import bytes_of
-from renderer.targets.compose.egress import not_enforced, proxy_variables
-from renderer.targets.compose.names import has_proxy, service_labels
-from renderer.targets.compose.references import literal
-from renderer.targets.compose.service import publishes_any_port
+from renderer.targets.compose.names import (
+    Ref,
+    has_proxy,
+    literal,
+    origin,
+    publishes_any_port,
+    references,
+    service_labels,
+    variable,
+)
+from renderer.targets.compose.values import bytes_of, not_enforced, proxy_variables
 
 #: The least that the engine takes (it calls it 6MB, and counts in powers of 1024).
 LEAST_MEMORY = 6 * 1024**2
@@ -20,7 +26,21 @@ LEAST_CPU = amount("10m")
 #: The access mode that needs no saying.
 USUAL_ACCESS = ("ReadWriteOnce",)
 
+#: Every address of the machine.
+_EVERY = ("0.0.0.0", "::")  # noqa: S104 - recognised, not bound
+
 Limit = Callable[[Server, Launch], Iterator[Fault]]
+
+
+def limits(servers: Sequence[Server], *, one_stream: bool) -> list[Problem]:
+    """What a project of these servers cannot express, and what two of them cannot both have."""
+    problems = [*_same_variables(servers), *_same_ports(servers)]
+    for server in servers:
+        started = launch(server)
+        faults = [fault for limit in LIMITS for fault in limit(server, started)]
+        faults += stream_limits(server) if one_stream else ()
+        problems += [server.problem(fault) for fault in faults]
+    return problems
 
 
 def egress_is_by_name_or_nothing(server: Server, _launch: Launch) -> Iterator[Fault]:
@@ -212,3 +232,62 @@ def stream_limits(server: Server) -> Iterator[Fault]:
 
 def _warning(path: tuple[str | int, ...], rule: str, message: str, hint: str = "") -> Fault:
     return Fault(path, f"compose/{rule}", message, hint, Severity.WARNING, at_key=True)
+
+
+# ---------------------------------------------------------------------------------------------
+# Between the servers of one project: each with both places.
+
+
+def _same_variables(servers: Sequence[Server]) -> list[Problem]:
+    first: dict[str, tuple[Server, str, Ref]] = {}
+    problems = []
+    for server in servers:
+        for name, ref in references(server):
+            owner, where, other = first.setdefault(variable(ref), (server, name, ref))
+            if origin(other) != origin(ref):
+                fault = Fault(
+                    ("spec", "env", name),
+                    "compose/same-variable",
+                    f"{origin(ref)} and {origin(other)} would both be the variable {variable(ref)}",
+                    "rename one of them",
+                )
+                problems.append(_with_place(server, fault, owner, ("spec", "env", where)))
+    return problems
+
+
+def _same_ports(servers: Sequence[Server]) -> list[Problem]:
+    taken: dict[int, list[Server]] = {}
+    problems = []
+    for server in servers:
+        if not server.listens or publishes_any_port(server):
+            continue
+        publish = server.network.publish
+        same_port = taken.setdefault(publish.port, [])
+        other = next((s for s in same_port if _meet(s.network.publish.address, publish.address)), None)
+        same_port.append(server)
+        if other:
+            fault = Fault(
+                _port_field(server),
+                "compose/same-port",
+                f"servers {other.name} and {server.name} would publish one port of the machine, {publish.port}",
+                "set network.publish.port of one of them, or use --out DIR, where each is a project of its own",
+            )
+            problems.append(_with_place(server, fault, other, _port_field(other)))
+    return problems
+
+
+def _meet(address: str, other: str) -> bool:
+    """Whether two addresses of the machine have a port in common."""
+    same_family = (":" in address) == (":" in other)
+    return address == other or (same_family and (address in _EVERY or other in _EVERY))
+
+
+def _port_field(server: Server) -> DocumentPath:
+    for path in (("network", "publish", "port"), ("transport", "port")):
+        if server.given("spec", *path):
+            return ("spec", *path)
+    return ("spec", "network", "publish", "port")
+
+
+def _with_place(server: Server, fault: Fault, other: Server, path: DocumentPath) -> Problem:
+    return server.problem(fault)._replace(related=(other.source.place(path),))

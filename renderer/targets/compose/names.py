@@ -1,4 +1,4 @@
-"""How the things of one server are called in a project, and what they are labelled with.
+"""How the things of one server are called in a project: its parts, labels, variables, and files beside it.
 
 What belongs to a server is called ``<resource name>.<part>``. No resource name and no storage has a
 '.' in its name, so the parts of two servers never have one name, in a file or on the shared network.
@@ -6,14 +6,26 @@ What belongs to a server is called ``<resource name>.<part>``. No resource name 
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
 from renderer.labels import accepted, object_labels
-from renderer.model import Server
-from renderer.targets.compose.references import literal
+from renderer.model import ConfigMapRef, EnvFrom, SecretRef, Server
+
+Ref = SecretRef | ConfigMapRef
 
 #: The network that all servers share; whoever is on it can connect to them.
 NETWORK = "mcpctl-network"
 #: Name of the project in a stream, where one file holds all servers.
 STREAM_PROJECT = "mcpctl"
+#: Variables that steer docker compose itself; none of ours may be taken for one.
+_NOT_OURS = ("COMPOSE_", "DOCKER_")
+
+
+def literal(text: str | Sequence[str]) -> Any:
+    """Text, or texts, that docker compose leaves alone: in values, never in keys, it reads ``$$`` as ``$``."""
+    return text.replace("$", "$$") if isinstance(text, str) else [literal(one) for one in text]
 
 
 def part_of(server: Server, role: str) -> str:
@@ -42,6 +54,11 @@ def has_network(server: Server) -> bool:
     return has_gateway(server) or has_proxy(server)
 
 
+def publishes_any_port(server: Server) -> bool:
+    """Whether several containers would need one port of the machine: each then gets a free one."""
+    return server.listens and server.replicas > 1 and not has_gateway(server)
+
+
 def service_labels(server: Server) -> dict[str, str]:
     """The labels of the server's own service: compose has no annotations, so they are labels as well."""
     text = {"mcpctl.io/description": server.description} if server.description else {}
@@ -50,6 +67,55 @@ def service_labels(server: Server) -> dict[str, str]:
     return {**kept, **{key: literal(value) for key, value in more.items()}}
 
 
-def volume_labels(server: Server) -> dict[str, str]:
-    """Never more: compose offers to make a volume anew, without its data, when a label of it changes."""
-    return {"mcpctl.io/managed": "true", "mcpctl.io/server": server.name}
+# ---------------------------------------------------------------------------------------------
+# What somebody else fills: variables, and files beside the project.
+
+
+class Need(NamedTuple):
+    """A variable or path that somebody else fills, and with what."""
+
+    name: str
+    meaning: str
+    optional: bool = False
+
+
+def once(needs: Sequence[Need]) -> list[Need]:
+    """Each name once, in the order of the servers; what one of them cannot do without is not optional."""
+    first: dict[str, Need] = {}
+    for need in needs:
+        if need.name not in first or first[need.name].optional:
+            first[need.name] = need
+    return list(first.values())
+
+
+def references(server: Server) -> Iterator[tuple[str, Ref]]:
+    """The server's variables that are references, each with its name in the container."""
+    for name, value in server.env.items():
+        if not isinstance(value, str):
+            yield name, value
+
+
+def owner(ref: Ref) -> str:
+    """The Secret or ConfigMap."""
+    return ref.secret if isinstance(ref, SecretRef) else ref.config_map
+
+
+def origin(ref: Ref) -> str:
+    """Which key of what, in words; names and keys hold nothing that compose would interpolate."""
+    return f"key {ref.key} of {'secret' if isinstance(ref, SecretRef) else 'configMap'} {owner(ref)}"
+
+
+def variable(ref: Ref) -> str:
+    """The variable that stands for the reference: GITHUB_TOKEN_TOKEN for key token of github-token."""
+    name = re.sub("[^A-Z0-9]", "_", f"{owner(ref)}_{ref.key}".upper())
+    return f"MCP_{name}" if name[0].isdigit() or name.startswith(_NOT_OURS) else name
+
+
+def expression(ref: Ref) -> str:
+    """What compose replaces by the variable's value; it refuses to start where a needed one is missing."""
+    return f"${{{variable(ref)}:-}}" if ref.optional else f"${{{variable(ref)}:?{origin(ref)}}}"
+
+
+def env_path(item: EnvFrom) -> str:
+    """Where the variables of a whole Secret or ConfigMap are expected; the two may have one name."""
+    return f"./env/{item.kind.lower()}s/{item.name}.env"

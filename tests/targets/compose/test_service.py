@@ -13,8 +13,8 @@ from renderer import pins
 from renderer.model import JSON, Source
 from renderer.resolve import resolve
 from renderer.targets.compose import TARGET
-from renderer.targets.compose.amounts import cpus, memory, tmpfs_size
-from renderer.targets.compose.references import literal
+from renderer.targets.compose.names import literal
+from renderer.targets.compose.values import cpus, memory, tmpfs_size
 from tests.oracles import compose_read
 from tests.specs import HTTP, IMAGE, NPM, OPTIONS, PYPI, spec, texts
 

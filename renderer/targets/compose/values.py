@@ -1,0 +1,391 @@
+"""What the compose templates read: of each server its document and what follows from it, and of the project."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from renderer import pins
+from renderer.context import document_values
+from renderer.labels import object_labels
+from renderer.launch import Launch, launch
+from renderer.model import JSON, EgressHost, SecretRef, Server
+from renderer.quantity import amount
+from renderer.targets.compose.names import (
+    NETWORK,
+    STREAM_PROJECT,
+    Need,
+    env_path,
+    expression,
+    has_gateway,
+    has_network,
+    has_proxy,
+    is_isolated,
+    literal,
+    once,
+    origin,
+    owner,
+    part_of,
+    publishes_any_port,
+    references,
+    service_labels,
+    variable,
+)
+
+#: Every name that ``compose/project.yaml.j2`` may read, and what it is: docs/templates.md has these lines.
+NAMES: Mapping[str, str] = {
+    "project": "name of the project",
+    "one_stream": "whether one file holds all servers, with nothing beside it",
+    "servers": "the servers, each with the names of the next list; the other templates read one as `server`",
+    "shared_network": "the network that servers share",
+    "variables": "what it takes from the environment, a text each",
+    "needed": "files that somebody puts beside it, a text each",
+    "configs": "its entries `configs`: `key`, and `content` or `file`",
+    "secrets": "its entries `secrets`: `key` and `file`",
+}
+#: Every name of one server.
+SERVER_NAMES: Mapping[str, str] = {
+    "metadata": "`metadata` of the spec's document",
+    "spec": "`spec`, in the names of [spec.md](spec.md)",
+    "resource_name": "name of its service; its parts are called so too, with `.proxy`, `.gateway` and so on behind it",
+    "labels": "labels of the service; annotations and the description are among them",
+    "part_labels": "labels of the parts, by `prepare`, `bridge`, `gateway`, `proxy` and `network`",
+    "image": "image of the container: the spec's, or the base image of its package",
+    "command": "its entrypoint: that of the bridge where there is one; an empty list for the image's own",
+    "args": "its arguments",
+    "environment": "its variables by name, as compose reads them: `$$` is a `$`, `${NAME:?…}` a reference",
+    "env_files": "files with variables of a whole Secret or ConfigMap: `path`, `optional`",
+    "check": "the program that checks its health; empty where there is none",
+    "unchecked": "whether a check is wanted and nothing is known of what the image holds",
+    "listens": "false for a server that speaks stdio without a bridge",
+    "endpoint": "in words, what is reached where",
+    "published": "its port of the machine; null for a free one",
+    "isolated": "whether its own network leads nowhere",
+    "has_network": "whether it has a network of its own, with the gateway or the proxy on it",
+    "has_gateway": "whether a second container forwards connections to it",
+    "busybox": "image of the gateway and of what prepares volumes",
+    "not_enforced": "in words, the rules of egress that nothing enforces; or empty",
+    "out_of_reach": "in words, what the server reaches through its proxy; empty without one",
+    "proxy": "the egress proxy: `image`, `port`, `memory`, `allowed`; or null",
+    "limits": "what it never exceeds: `cpus`, `memory`; null where nothing is said",
+    "reservations": "what it reserves: `memory`",
+    "tmpfs": "folders in memory: `path`, `size`, `mode`, `executable`",
+    "volumes": "its volumes: `key`, `path`, `place` (in what prepares them), `note`, `writable`",
+    "prepare": "what prepares its volumes: `command`, `owns`, `removes_bridge`; or null",
+    "bridge": "the bridge that is copied in: `image`, `args`, `path`; or null",
+    "copies_files": "whether compose copies files into the container, which then cannot be read-only",
+    "configs": "files with content or from a ConfigMap: `key`, `path`",
+    "secrets": "files from Secrets: `key`, `path`",
+}
+
+#: Ports that a URL leaves out: the name alone means them.
+_HTTP = 80
+
+
+class Part(NamedTuple):
+    """What one server adds to a project.
+
+    ``values`` is for the templates, ``keys`` the names in each section that are the server's, ``beside`` the files next
+    to the compose file. ``variables`` and ``needed`` (paths) must be there before it starts.
+    """
+
+    server: Server
+    values: Mapping[str, Any]
+    keys: Mapping[str, tuple[str, ...]]
+    configs: Mapping[str, Mapping[str, JSON]]
+    secrets: Mapping[str, Mapping[str, JSON]]
+    beside: Mapping[str, str]
+    variables: tuple[Need, ...]
+    needed: tuple[Need, ...]
+
+
+def project_values(parts: Sequence[Part], *, one_stream: bool) -> dict[str, Any]:
+    """Everything that the template of a project reads; plain data only."""
+    return {
+        "project": STREAM_PROJECT if one_stream else parts[0].server.resource_name,
+        "one_stream": one_stream,
+        "servers": [dict(part.values) for part in parts],
+        "shared_network": NETWORK,
+        "variables": _lines(need for part in parts for need in part.variables),
+        "needed": _lines(need for part in parts for need in part.needed),
+        # Two servers may mount one key of one Secret.
+        "configs": list({key: source for part in parts for key, source in part.configs.items()}.values()),
+        "secrets": list({key: source for part in parts for key, source in part.secrets.items()}.values()),
+    }
+
+
+def _lines(needs: Iterable[Need]) -> list[JSON]:
+    return [f"- {need.name}: {need.meaning}{', optional' if need.optional else ''}" for need in once(list(needs))]
+
+
+def part(server: Server, *, inline: bool) -> Part:
+    """One server's part; ``inline`` keeps the text of its files in the compose file itself."""
+    started = launch(server)
+    files = _Files(server, inline)
+    volumes = list(_volumes(server, started))
+    values = _server_values(server, started, files, volumes)
+    roles = [role for role in ("prepare", "bridge") if values[role]]
+    roles += [role for role, is_there in (("gateway", has_gateway(server)), ("proxy", has_proxy(server))) if is_there]
+    shared = [] if is_isolated(server) else [NETWORK]
+    own = [part_of(server, "internal")] if has_network(server) else []
+    keys = {
+        "services": (server.resource_name, *(part_of(server, role) for role in roles)),
+        "networks": (*shared, *own, *([NETWORK] if own else ())),
+        "volumes": tuple(str(volume["key"]) for volume in volumes),
+        "configs": tuple(files.configs),
+        "secrets": tuple(files.secrets),
+    }
+    variables = tuple(Need(variable(ref), origin(ref), ref.optional) for _, ref in references(server))
+    whole = [
+        Need(env_path(item), f"all keys of {item.kind} {item.name}, a line NAME=value each", item.optional)
+        for item in server.env_from
+    ]
+    return Part(server, values, keys, files.configs, files.secrets, files.beside, variables, (*whole, *files.needed))
+
+
+def _server_values(server: Server, launch: Launch, files: _Files, volumes: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    limits, requests = server.resources.limits, server.resources.requests
+    return {
+        **document_values(server),
+        "resource_name": server.resource_name,
+        "labels": service_labels(server),
+        "part_labels": {
+            name: object_labels(server, component)
+            for name, component in (
+                *((name, name) for name in ("prepare", "bridge", "gateway", "network")),
+                ("proxy", "egress-proxy"),
+            )
+        },
+        "image": launch.image,
+        "command": list(launch.command),
+        "args": list(launch.args),
+        "environment": {
+            **{
+                name: literal(value)
+                for name, value in (*launch.env, *proxy_variables(server))
+                if name not in server.env
+            },
+            **{name: literal(v) if isinstance(v, str) else expression(v) for name, v in server.env.items()},
+        },
+        "env_files": [{"path": env_path(item), "optional": item.optional} for item in server.env_from],
+        "check": list(launch.check),
+        "unchecked": launch.probe is not None and not launch.check,
+        "listens": server.listens,
+        "endpoint": _endpoint(server),
+        "published": None if publishes_any_port(server) else server.network.publish.port,
+        "isolated": is_isolated(server),
+        "has_network": has_network(server),
+        "has_gateway": has_gateway(server),
+        "busybox": server.images.of(pins.BUSYBOX),
+        "not_enforced": not_enforced(server),
+        "out_of_reach": _out_of_reach(server),
+        "proxy": _proxy(server),
+        "limits": {"cpus": limits.cpu and cpus(limits.cpu), "memory": limits.memory and memory(limits.memory)},
+        "reservations": {"memory": requests.memory and memory(requests.memory)},  # only swarm reserves CPUs
+        "tmpfs": [
+            {
+                "path": folder.path,
+                "size": tmpfs_size(folder.size),
+                # Sticky and everybody's, as programs expect of the folders for temporary files.
+                "mode": "1777" if folder.path in ("/tmp", "/var/tmp") else "0700",  # noqa: S108
+                "executable": folder.executable,
+            }
+            for folder in launch.writable
+            if not folder.executable or _caches_in_memory(server)
+        ],
+        "volumes": volumes,
+        "prepare": _prepare(server, launch, volumes),
+        "bridge": launch.copy
+        and {"image": launch.copy.image, "args": list(launch.copy.args), "path": launch.copy.mount_path},
+        "copies_files": files.are_copied,
+        "configs": files.config_mounts,
+        "secrets": files.secret_mounts,
+    }
+
+
+def _endpoint(server: Server) -> str:
+    protocol, publish, path = server.transport.served, server.network.publish, server.transport.path
+    if publishes_any_port(server):
+        return f"MCP over {protocol} at {path}, on a free port for each replica: see `docker compose ps`"
+    address = f"[{publish.address}]" if ":" in publish.address else publish.address
+    return f"MCP over {protocol}: http://{address}:{publish.port}{path}"
+
+
+# ---------------------------------------------------------------------------------------------
+# Egress: the proxy is the one way out of a server's internal network, for the hosts of its list.
+
+
+def _proxy(server: Server) -> dict[str, Any] | None:
+    if not has_proxy(server):
+        return None
+    hosts = server.network.egress.hosts if server.network.egress else ()
+    return {
+        "image": server.images.of(pins.EGRESS_PROXY_IMAGE),
+        "memory": pins.EGRESS_PROXY_MEMORY,
+        "port": pins.EGRESS_PROXY_PORT,
+        # What a request may name, each once: Envoy refuses a list that says something twice.
+        "allowed": list(dict.fromkeys(name for host in hosts for name in _authorities(host))),
+    }
+
+
+def _authorities(host: EgressHost) -> Iterator[str]:
+    yield f"{host.name}:{host.port}"
+    if host.port == _HTTP:
+        yield host.name
+
+
+def proxy_variables(server: Server) -> tuple[tuple[str, str], ...]:
+    """What tells programs of the proxy. There is no standard: some read the one case, some the other."""
+    if not has_proxy(server):
+        return ()
+    url = f"http://{part_of(server, 'proxy')}:{pins.EGRESS_PROXY_PORT}"
+    direct = "localhost,127.0.0.1,::1"
+    values = {"HTTP_PROXY": url, "HTTPS_PROXY": url, "NO_PROXY": direct}
+    both = [(name, value) for upper, value in values.items() for name in (upper, upper.lower())]
+    # Node.js itself (fetch, http) reads them only when told to, from 22.21 and 24 on.
+    return (*both, ("NODE_USE_ENV_PROXY", "1"))
+
+
+def not_enforced(server: Server) -> str:
+    """In words, the list that nothing holds: no name is in it, so the network stays open."""
+    egress = server.network.egress
+    if egress is None or egress.forbidden or has_proxy(server):
+        return ""
+    return f"NOT ENFORCED: egress only to {', '.join(_without_names(server))}. A compose network is open or closed."
+
+
+def _out_of_reach(server: Server) -> str:
+    if not has_proxy(server):
+        return ""
+    text = "Its only way out is the proxy: a program that ignores HTTP_PROXY and HTTPS_PROXY cannot connect at all."
+    others = _without_names(server)
+    return f"{text} OUT OF REACH: {', '.join(others)}." if others else text
+
+
+def _without_names(server: Server) -> list[str]:
+    egress = server.network.egress
+    return [*(b.cidr for b in egress.cidrs), *(f"service {s.name}" for s in egress.services)] if egress else []
+
+
+# ---------------------------------------------------------------------------------------------
+# Volumes: storage, what npx and uvx download, a copied bridge.
+
+
+def _volumes(server: Server, launch: Launch) -> Iterator[dict[str, Any]]:
+    """In the order in which they are mounted."""
+    for storage in server.storage:
+        yield _volume(server, storage.name, storage.mount_path, storage.purpose)
+    for cache in launch.writable:
+        if cache.executable and not _caches_in_memory(server):
+            yield _volume(server, "package.cache", cache.path, "packages that npx and uvx downloaded")
+    if launch.copy:
+        note = "the bridge, copied out of its own image"
+        yield _volume(server, "bridge.program", launch.copy.mount_path, note, writable=False)
+
+
+def _volume(server: Server, name: str, path: str, note: str, *, writable: bool = True) -> dict[str, Any]:
+    # Not where the image of what prepares it keeps programs.
+    place = f"/volumes/{name}"
+    return {"key": part_of(server, name), "path": path, "place": place, "note": note, "writable": writable}
+
+
+def _caches_in_memory(server: Server) -> bool:
+    """Whether several containers would download into one volume at once, which npx does not survive."""
+    return server.replicas > 1
+
+
+def _prepare(server: Server, launch: Launch, volumes: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Gives new volumes, which are root's, to the server's user; removes an old bridge."""
+    if not volumes:
+        return None
+    owned = [volume["place"] for volume in volumes if volume["writable"]]
+    program = launch.copy.args[-1].rpartition("/")[2] if launch.copy else ""
+    old = [f"{volume['place']}/{program}" for volume in volumes if not volume["writable"]]
+    change = [f"{server.security.run_as_user}:{server.security.fs_group}", *owned]
+    if owned and old:
+        # The shell's text is fixed: paths reach it as parameters.
+        command = ["sh", "-ec", literal('rm -f "$0"; chown "$@"'), *old, *change]
+    else:
+        command = ["chown", *change] if owned else ["rm", "-f", *old]
+    return {"command": command, "owns": bool(owned), "removes_bridge": bool(old)}
+
+
+class _Files:
+    """The files of one server: entries at the top of the project, mounts of the service, files beside.
+
+    ``beside`` maps a path below the project's folder to the text that we write there; ``needed`` are the paths that
+    somebody else fills. Owner and mode are those of the file on the machine: compose ignores what a mount says of them.
+    """
+
+    def __init__(self, server: Server, inline: bool) -> None:
+        self.configs: dict[str, dict[str, JSON]] = {}
+        self.secrets: dict[str, dict[str, JSON]] = {}
+        self.config_mounts: list[dict[str, JSON]] = []
+        self.secret_mounts: list[dict[str, JSON]] = []
+        self.beside: dict[str, str] = {}
+        self.needed: list[Need] = []
+        names: set[str] = set()
+        for file in server.files:
+            ref = file.source
+            if isinstance(ref, str):
+                name = _file_name(file.path, names)
+                names.add(name)
+                key = part_of(server, name)
+                content, place = (ref, None) if inline else (None, f"./files/{name}")
+                self.configs[key] = {"key": key, "content": content, "file": place}
+                self.config_mounts.append({"key": key, "path": file.path})
+                if not inline:
+                    self.beside[f"files/{name}"] = ref
+                continue
+            # Neither an object's name nor our own keys contain '_', so no two things get one key.
+            key = f"{owner(ref)}_{ref.key}"
+            is_secret = isinstance(ref, SecretRef)
+            place = f"./{'secrets' if is_secret else 'configs'}/{owner(ref)}/{ref.key}"
+            (self.secrets if is_secret else self.configs)[key] = {"key": key, "content": None, "file": place}
+            (self.secret_mounts if is_secret else self.config_mounts).append({"key": key, "path": file.path})
+            self.needed.append(Need(place, f"{origin(ref)}, readable by user {server.security.run_as_user}"))
+
+    @property
+    def are_copied(self) -> bool:
+        """Whether compose has to copy text into the container, which it cannot do when that is read-only."""
+        return any(source["content"] is not None for source in self.configs.values())
+
+
+def _file_name(path: str, taken: set[str]) -> str:
+    """The file's own name, made longer or counted where two are alike, also on a case-blind disk."""
+    # No hidden files: they are overlooked, and the names of our temporary files begin with a dot.
+    steps = [re.sub("[^-.a-z0-9]", "-", step.lower()).lstrip(".") or "file" for step in path.strip("/").split("/")]
+    names = ["-".join(steps[-n:])[-200:] for n in range(1, len(steps) + 1)]
+    counted = [f"{names[-1]}.{n}" for n in range(2, len(taken) + 3)]
+    return next(name for name in [*names, *counted] if name not in taken)
+
+
+# ---------------------------------------------------------------------------------------------
+# Kubernetes quantities in the words of compose.
+
+
+def bytes_of(quantity: str) -> int:
+    """Whole bytes; a fraction of one counts as one, as in Kubernetes."""
+    return math.ceil(amount(quantity))
+
+
+def cpus(quantity: str) -> str:
+    """``500m`` as ``0.5``, in thousandths of a CPU."""
+    whole, rest = divmod(math.ceil(amount(quantity) * 1000), 1000)
+    return f"{whole}.{rest:03d}".rstrip("0").rstrip(".")
+
+
+def memory(quantity: str) -> str:
+    """``512Mi`` as ``512M``: compose means powers of 1024 by its units, and refuses the 'i'."""
+    size = bytes_of(quantity)
+    for unit, factor in (("G", 1024**3), ("M", 1024**2)):
+        if size % factor == 0:
+            return f"{size // factor}{unit}"
+    return str(size)
+
+
+def tmpfs_size(quantity: str) -> str:
+    """The same for the option of a mount, whose units are the kernel's."""
+    return memory(quantity).lower()
