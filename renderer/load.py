@@ -27,10 +27,9 @@ def load(
 ) -> tuple[list[Source], list[Problem]]:
     """All documents of the paths, and all Problems of reading them; no Problem ends the loading.
 
-    A path is a file, a folder (its .yaml, .yml and .json files at any depth; what is hidden, and trees that mcpctl
-    wrote, are left out) or ``-``
-    for ``stdin``. Documents come in the order of the paths, in a folder sorted by path, then as in the file.
-    A file reached twice, by whatever name, is read once. Paths are shown as they were given, with '/'.
+    A path is a file, a folder (its .yaml, .yml and .json files at any depth, without what is hidden and trees that
+    mcpctl wrote) or ``-`` for ``stdin``. Documents come in the order of the paths, in a folder sorted by path, then as
+    in the file. A file reached twice, by whatever name, is read once. Paths are shown as they were written, with '/'.
     """
     loading = _Loading(limits, stdin)
     for path in paths:
@@ -52,45 +51,38 @@ class _Loading:
         if path == "-":
             self._add_stdin()
         elif os.path.isdir(path):
-            self._add_folder(path)
+            paths = _specs_below(path, self._unreadable_folder)
+            for file in paths:
+                self._add_file(file, in_folder=True)
+            if not paths:
+                message = "the folder has no .yaml, .yml or .json file"
+                self._problem(path, "load/empty-folder", message, "hidden files and folders are left out")
         else:
             self._add_file(path)
 
     def _add_stdin(self) -> None:
         if self.stdin is None:
-            self._tell(STDIN_NAME, "load/stdin", "there is no standard input", "name a file")
+            self._problem(STDIN_NAME, "load/stdin", "there is no standard input", "name a file")
         elif not self.stdin_read:
             self.stdin_read = True
             try:
                 data = self.stdin.read(self.limits.max_bytes + 1)
             except (OSError, ValueError) as error:
-                self._tell(STDIN_NAME, "load/stdin", f"standard input cannot be read: {_reason(error)}")
+                self._problem(STDIN_NAME, "load/stdin", f"standard input cannot be read: {_reason(error)}")
                 return
             self._add_bytes(STDIN_NAME, data)
-
-    def _add_folder(self, folder: str) -> None:
-        found = False
-        for path in _specs_below(folder, self._tell_unreadable):
-            found = True
-            self._add_file(path, in_folder=True)
-        if not found:
-            message = "the folder holds no .yaml, .yml or .json file"
-            self._tell(folder, "load/empty-folder", message, "hidden files and folders are left out")
 
     def _add_file(self, path: str, *, in_folder: bool = False) -> None:
         try:
             data = self._bytes_of(path)
         except FileNotFoundError:
-            hint = "it is a link that leads nowhere" if os.path.islink(path) else _similar(path)
-            self._tell(path, "load/missing", "no such file or folder", hint)
+            hint = "the link points to nothing" if os.path.islink(path) else _similar(path)
+            self._problem(path, "load/missing", "no such file or folder", hint)
         except (OSError, ValueError) as error:
-            self._tell(path, "load/unreadable", f"the file cannot be read: {_reason(error)}")
+            self._problem(path, "load/unreadable", f"the file cannot be read: {_reason(error)}")
         else:
             if data is not None:
-                told = len(self.sources)
-                self._add_bytes(path, data)
-                if in_folder and os.path.basename(path) in _CONFIGURATIONS:
-                    self.sources[told:] = [one for one in self.sources[told:] if not _is_configuration(one)]
+                self._add_bytes(path, data, in_folder=in_folder)
 
     def _bytes_of(self, path: str) -> bytes | None:
         """The content, or None when it was loaded before or is refused."""
@@ -103,37 +95,43 @@ class _Loading:
                 return None
             self.seen.add(identity)
             if not stat.S_ISREG(status.st_mode):
-                hint = "give the text on standard input, with '-'"
-                self._tell(path, "load/not-a-file", "this is not a regular file", hint)
+                hint = "pass the text on standard input, with '-'"
+                self._problem(path, "load/not-a-file", "not a regular file", hint)
                 return None
             if status.st_size > self.limits.max_bytes:
                 self._add_fault(path, 0, 0, too_large(status.st_size, self.limits))
                 return None
             return file.read(self.limits.max_bytes + 1)  # it may have grown since
 
-    def _add_bytes(self, path: str, data: bytes) -> None:
+    def _add_bytes(self, path: str, data: bytes, *, in_folder: bool = False) -> None:
         documents, findings = read(data, strict=True, limits=self.limits)
-        for line, column, fault in findings:
-            self._add_fault(path, line, column, fault)
-        told = len(self.problems)
+        sources: list[Source] = []
+        faults = list(findings)
         for number, document in enumerate(documents, start=1):
             if document.data is None:
                 continue  # nothing but comments between two '---'
             if isinstance(document.data, dict):
-                source = Source(_shown(path), number, document.line, document.data, document.marks)
-                self.sources.append(source)
+                sources.append(Source(_shown(path), number, document.line, document.data, document.marks))
             else:
                 line = document.marks.line if document.marks else document.line
-                self._add_fault(path, line, 1, _not_a_mapping(document.data))
-        if not findings and len(self.problems) == told and all(d.data is None for d in documents):
-            message = "the file is empty, or holds only comments"
-            self._add_fault(path, 1, 1, Fault((), "yaml/empty", message, "write a document, or remove the file"))
+                message = f"expected a mapping, got {'a list' if isinstance(document.data, list) else 'a single value'}"
+                hint = "begin the document with 'apiVersion: mcpctl.io/v1alpha1'"
+                faults.append((line, 1, Fault((), "yaml/not-a-mapping", message, hint)))
+        if not faults and not sources:
+            message = "the file is empty, or has only comments"
+            faults.append((1, 1, Fault((), "yaml/empty", message, "write a document, or remove the file")))
+        if in_folder and os.path.basename(path) in _CONFIGURATIONS:
+            sources = [source for source in sources if not _is_configuration(source)]
+        if in_folder and sources and all(source.is_foreign for source in sources):
+            faults = []  # that it is not a spec says enough
+        for line, column, fault in faults:
+            self._add_fault(path, line, column, fault)
+        self.sources += sources
 
-    def _tell_unreadable(self, error: OSError) -> None:
-        message = f"the folder cannot be read: {_reason(error)}"
-        self._tell(str(error.filename), "load/unreadable", message)
+    def _unreadable_folder(self, error: OSError) -> None:
+        self._problem(str(error.filename), "load/unreadable", f"the folder cannot be read: {_reason(error)}")
 
-    def _tell(self, path: str, rule: str, message: str, hint: str = "") -> None:
+    def _problem(self, path: str, rule: str, message: str, hint: str = "") -> None:
         self._add_fault(path, 0, 0, Fault((), rule, message, hint))
 
     def _add_fault(self, path: str, line: int, column: int, fault: Fault) -> None:
@@ -144,7 +142,7 @@ class _Loading:
 
 def _specs_below(folder: str, on_error: Callable[[OSError], None]) -> list[str]:
     """Paths of the spec files at any depth, sorted, whatever order the file system lists them in."""
-    found: list[str] = []
+    paths: list[str] = []
     visited: set[tuple[int, int]] = set()
     waiting = [folder]
     while waiting:
@@ -154,10 +152,10 @@ def _specs_below(folder: str, on_error: Callable[[OSError], None]) -> list[str]:
             if (status.st_dev, status.st_ino) in visited:
                 continue  # a link that leads back, or a second way to the same folder
             visited.add((status.st_dev, status.st_ino))
-            there = os.listdir(current)
-            if _RECORD_OF_A_TREE in there and current != folder:
+            entries = os.listdir(current)
+            if _RECORD_OF_A_TREE in entries and current != folder:
                 continue  # 'render . --out deploy' must be possible twice
-            names = sorted((n for n in there if not n.startswith(".")), reverse=True)
+            names = sorted((n for n in entries if not n.startswith(".")), reverse=True)
         except OSError as error:
             on_error(error)
             continue
@@ -165,8 +163,8 @@ def _specs_below(folder: str, on_error: Callable[[OSError], None]) -> list[str]:
             if os.path.isdir(path):
                 waiting.append(path)
             elif path.lower().endswith(SUFFIXES):
-                found.append(path)
-    return sorted(found, key=lambda path: path.split(os.sep))
+                paths.append(path)
+    return sorted(paths, key=lambda path: path.split(os.sep))
 
 
 def _is_configuration(source: Source) -> bool:
@@ -192,9 +190,3 @@ def _shown(path: str) -> str:
 def _reason(error: Exception) -> str:
     """Why it failed, without the path, which the place tells."""
     return (getattr(error, "strerror", None) or excerpt(str(error), 80)).lower()
-
-
-def _not_a_mapping(data: object) -> Fault:
-    kind = "list" if isinstance(data, list) else "plain value"
-    message = f"a document must be a mapping of keys to values, and this is a {kind}"
-    return Fault((), "yaml/not-a-mapping", message, "begin it with 'apiVersion: mcpctl.io/v1alpha1'")

@@ -1,10 +1,10 @@
-"""Problems and results as text, JSON, SARIF or annotations. The only module that knows how they are shown."""
+"""Problems and results as text, JSON, SARIF or annotations."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from renderer import __version__
@@ -15,7 +15,7 @@ LONGEST = 2000
 
 
 class Differing(NamedTuple):
-    """A file that is not as it should be: its state, and the names of the causes, in words together."""
+    """A file that is not as it should be; ``words`` are its state and causes for people."""
 
     place: Place
     state: str
@@ -24,7 +24,7 @@ class Differing(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What a command tells: the Problems, and counts of what it did (``servers``, ``documents``)."""
+    """What a command reports: the Problems, and counts of what it did (``servers``, ``documents``)."""
 
     command: str
     problems: Sequence[Problem]
@@ -34,18 +34,31 @@ class Report(NamedTuple):
 
     def tally(self) -> dict[str, int]:
         """How many errors and warnings."""
-        found = Counter(p.severity for p in self.problems)
-        return {"errors": found[Severity.ERROR], "warnings": found[Severity.WARNING]}
+        counts = Counter(p.severity for p in self.problems)
+        return {"errors": counts[Severity.ERROR], "warnings": counts[Severity.WARNING]}
 
 
 def as_text(report: Report, *, color: bool = False, quiet: bool = False) -> str:
     """One line a Problem, ``file:line:column: severity: path: message; hint``, then a summary.
 
-    Warnings that say the same of several places are told once, with their number; the other formats list all.
+    Warnings that say the same of several places are one line with their number; the other formats list all.
     """
-    shown = [p for p in report.problems if not (quiet and p.severity is Severity.WARNING)]
-    lines = [_line(problem, color) + _more(count) for problem, count in _folded(shown)]
-    lines += [_no_command(excerpt(line, LONGEST)) for line in report.lines]
+    first: dict[object, Problem] = {}
+    counts: dict[object, int] = Counter()
+    for problem in report.problems:
+        if problem.severity is Severity.ERROR:
+            same: object = problem
+        elif quiet:
+            continue
+        else:
+            same = (problem.rule, problem.message, problem.hint)
+        first.setdefault(same, problem)
+        counts[same] += 1
+    lines = []
+    for same, problem in first.items():
+        more = f" (and {_counted(counts[same] - 1, 'more places')})" if counts[same] > 1 else ""
+        lines.append(_line(problem, color) + more)
+    lines += _results(report)
     lines += [_no_command(excerpt(f"{d.place.file}: {d.state}: {d.words}", LONGEST)) for d in report.differing]
     if not quiet:
         lines.append(_summary(report))
@@ -54,14 +67,29 @@ def as_text(report: Report, *, color: bool = False, quiet: bool = False) -> str:
 
 def as_json(report: Report) -> str:
     """The same facts for programs."""
+    differing = [
+        {"file": d.place.file, "state": d.state, "causes": list(d.causes), "message": d.words} for d in report.differing
+    ]
+    problems = [
+        {
+            **problem.place._asdict(),
+            "severity": str(problem.severity),
+            "path": problem.path,
+            "rule": problem.rule,
+            "message": problem.message,
+            "hint": problem.hint,
+            "related": [place._asdict() for place in problem.related],
+        }
+        for problem in report.problems
+    ]
     data = {
         "command": report.command,
         "version": __version__,
         **report.tally(),
         **report.counts,
         "lines": list(report.lines),
-        **({"differing": [_differing(one) for one in report.differing]} if report.differing else {}),
-        "problems": [_as_data(problem) for problem in report.problems],
+        **({"differing": differing} if differing else {}),
+        "problems": problems,
     }
     return json.dumps(data, indent=2) + "\n"
 
@@ -85,10 +113,17 @@ def as_github(report: Report) -> str:
 
     https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
     """
-    problems = [*report.problems, *map(_as_problem, report.differing)]
-    lines = [_annotation(problem) for problem in problems]
-    lines += [_no_command(excerpt(line, LONGEST)) for line in report.lines]
-    return "".join(f"{line}\n" for line in [*lines, _summary(report)])
+    lines = []
+    for problem in [*report.problems, *map(_as_problem, report.differing)]:
+        file, line, column = problem.place
+        where = {"file": excerpt(file, LONGEST), "line": line, "col": column, "title": problem.rule}
+        properties = ",".join(
+            f"{name}={_escaped(str(value)).replace(':', '%3A').replace(',', '%2C')}"
+            for name, value in where.items()
+            if value
+        )
+        lines.append(f"::{problem.severity} {properties}::{_escaped(excerpt(_sentence(problem), LONGEST))}")
+    return "".join(f"{line}\n" for line in [*lines, *_results(report), _summary(report)])
 
 
 #: The formats of ``--output``; text needs to know of the terminal and is called with more.
@@ -116,45 +151,22 @@ def _no_command(line: str) -> str:
     return f"./{line}" if line.startswith("::") else line
 
 
-def _annotation(problem: Problem) -> str:
-    place = problem.place
-    where = {"file": excerpt(place.file, LONGEST), "line": place.line, "col": place.column, "title": problem.rule}
-    properties = ",".join(f"{name}={_property(str(value))}" for name, value in where.items() if value)
-    text = "; ".join(part for part in (problem.message, problem.hint) if part)
-    message = excerpt(f"{problem.path}: {text}" if problem.path else text, LONGEST)
-    return f"::{problem.severity} {properties}::{_data(message)}"
+def _results(report: Report) -> list[str]:
+    return [_no_command(excerpt(line, LONGEST)) for line in report.lines]
 
 
-def _data(text: str) -> str:
+def _sentence(problem: Problem) -> str:
+    text = "; ".join(filter(None, (problem.message, problem.hint)))
+    return f"{problem.path}: {text}" if problem.path else text
+
+
+def _escaped(text: str) -> str:
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
 def _as_problem(differing: Differing) -> Problem:
     """A difference where only Problems are known; its rule is its state."""
     return Problem(differing.place, "", f"check/{differing.state}", differing.words)
-
-
-def _differing(one: Differing) -> dict[str, object]:
-    return {"file": one.place.file, "state": one.state, "causes": list(one.causes), "message": one.words}
-
-
-def _folded(problems: Iterable[Problem]) -> list[tuple[Problem, int]]:
-    """The Problems, and to the first of warnings that say the same how many more there are of them."""
-    counts: dict[object, int] = Counter()
-    first: dict[object, Problem] = {}
-    for problem in problems:
-        same = problem if problem.severity is Severity.ERROR else (problem.rule, problem.message, problem.hint)
-        first.setdefault(same, problem)
-        counts[same] += 1
-    return [(problem, counts[same] - 1) for same, problem in first.items()]
-
-
-def _more(count: int) -> str:
-    return f" (and {_counted(count, 'more places')})" if count else ""
 
 
 def _summary(report: Report) -> str:
@@ -166,23 +178,9 @@ def _counted(number: int, plural: str) -> str:
     return f"{number} {plural.removesuffix('s') if number == 1 else plural}"
 
 
-def _as_data(problem: Problem) -> dict[str, object]:
-    return {
-        "file": problem.place.file,
-        "line": problem.place.line,
-        "column": problem.place.column,
-        "severity": str(problem.severity),
-        "path": problem.path,
-        "rule": problem.rule,
-        "message": problem.message,
-        "hint": problem.hint,
-        "related": [{"file": p.file, "line": p.line, "column": p.column} for p in problem.related],
-    }
-
-
 def _sarif_rule(rule: str) -> dict[str, object]:
     """Of policy also what it is, how much it weighs by default, and where more is written."""
-    from renderer.policy.catalogue import RULES  # only this format needs it
+    from renderer.policy.catalogue import RULES  # 6 ms, which only this format needs
 
     known = RULES.get(rule)
     if known is None:
@@ -197,18 +195,17 @@ def _sarif_rule(rule: str) -> dict[str, object]:
 
 
 def _sarif_result(problem: Problem) -> dict[str, object]:
-    text = "; ".join(part for part in (problem.message, problem.hint) if part)
     return {
         "ruleId": problem.rule,
         "level": str(problem.severity),
-        "message": {"text": f"{problem.path}: {text}" if problem.path else text},
+        "message": {"text": _sentence(problem)},
         "locations": [_sarif_place(problem.place)],
         "relatedLocations": [_sarif_place(place) for place in problem.related],
     }
 
 
 def _sarif_place(place: Place) -> dict[str, object]:
-    from urllib.parse import quote  # only this format needs it
+    from urllib.parse import quote  # 10 ms, which only this format needs
 
     # A name of a file is no URI: '<stdin>', a space, or a percent sign would be refused.
     location: dict[str, object] = {"artifactLocation": {"uri": quote(place.file, errors="replace")}}

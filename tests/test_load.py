@@ -11,6 +11,7 @@ import pytest
 
 from renderer.errors import Problem
 from renderer.load import load
+from renderer.pipeline import plain, read_inputs
 from renderer.write import RECORD
 from renderer.yaml_reader import SPEC_LIMITS, Limits
 
@@ -187,9 +188,9 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_loaded() -> None:
     assert [(str(p.place), p.rule, p.hint) for p in problems] == [
         ("githb.yaml", "load/missing", "did you mean 'github.yaml'?"),
         ("no/such.yaml", "load/missing", "the folder 'no' does not exist"),
-        ("dangling.yaml", "load/missing", "it is a link that leads nowhere"),
-        ("pipe.yaml", "load/not-a-file", "give the text on standard input, with '-'"),
-        ("/dev/null", "load/not-a-file", "give the text on standard input, with '-'"),
+        ("dangling.yaml", "load/missing", "the link points to nothing"),
+        ("pipe.yaml", "load/not-a-file", "pass the text on standard input, with '-'"),
+        ("/dev/null", "load/not-a-file", "pass the text on standard input, with '-'"),
         ("none", "load/empty-folder", "hidden files and folders are left out"),
         ("a\\x00b", "load/unreadable", ""),
         ("", "load/missing", ""),
@@ -277,10 +278,25 @@ def test_line_ends_do_not_matter() -> None:
 
 @pytest.mark.usefixtures("folder")
 def test_names_of_files_cannot_reach_a_terminal() -> None:
-    write("d/\x1b[31m\n::error::.yaml", "a: no")
+    write("d/\x1b[31m\n::error::.yaml", "a: [")
     write(os.fsdecode(b"d/\xff.yaml"), "a: b")
     sources, problems = load(["d", "\x1b]0;x\x07.yaml"], stdin=None)
     shown = [str(p.place) + p.path + p.message + p.hint for p in problems] + [s.file for s in sources]
     assert len(problems) == 2
     assert all(text.isprintable() for text in shown)
     assert sources[-1].file == "d/\\udcff.yaml"
+
+
+def test_a_file_of_another_tool_in_a_folder_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "package.json").write_text('{"name": "x", "scripts": {}}')
+    (tmp_path / "mkdocs.yml").write_text("site_name: x\nstrict: yes\ntheme: {name: y}\n")
+    (tmp_path / "deploy.yaml").write_text("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {x: no}\n")
+    problems = read_inputs(["."])
+    messages = {problem.place.file: problem.message for problem in plain(problems).problems}
+    assert len(plain(problems).problems) == 3
+    assert set(messages.values()) == {"not a spec (no apiVersion mcpctl.io/v1alpha1)"}
+    # By its own name it is what somebody wants to read.
+    sources, faults = load(["mkdocs.yml"], stdin=None)
+    assert {fault.rule for fault in faults} == {"yaml/ambiguous"}
+    assert sources[0].is_foreign

@@ -10,6 +10,11 @@ from renderer.errors import DocumentPath, Fault, Place, Problem, dotted
 JSON: TypeAlias = dict[str, "JSON"] | list["JSON"] | str | int | float | bool | None
 
 
+#: What mcpctl's own documents say of themselves.
+API_GROUP = "mcpctl.io/"
+KINDS = ("McpServer", "Environment")
+
+
 class Marks(NamedTuple):
     """Where a value stands in its text; lines and columns count from 1.
 
@@ -80,6 +85,12 @@ class Source(NamedTuple):
     data: dict[str, JSON]
     marks: Marks | None = None
     overlay: Overlay | None = None
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it says that it is something else: no kind and no API group of mcpctl's."""
+        known = self.data.get("kind") in KINDS
+        return not known and not str(self.data.get("apiVersion")).startswith(API_GROUP)
 
     def place(self, path: DocumentPath, at_key: bool = False) -> Place:
         """Where in the file ``path`` stands, or its nearest ancestor."""

@@ -17,19 +17,15 @@ from renderer.validate.sound import sound_part
 Rule = Callable[[Server], Iterator[Fault]]
 RULES: tuple[Rule, ...] = (*transport.RULES, *network.RULES, *workload.RULES, *sandbox.RULES)
 
-_API_GROUP = "mcpctl.io/"
-_KINDS = ("McpServer", "Environment")
-
 
 def validate_source(source: Source) -> list[Problem]:
     """The faults of one document against ``schemas/mcpserver.schema.json``.
 
     Of another kind of document only that is said: all its other fields would be unknown too.
     """
-    version, kind = source.data.get("apiVersion"), source.data.get("kind")
-    if kind not in _KINDS and not str(version).startswith(_API_GROUP):
-        path = ("apiVersion",) if version is not None else ()
-        message = f"not a spec (no apiVersion {_API_GROUP}v1alpha1)"
+    if source.is_foreign:
+        path = ("apiVersion",) if "apiVersion" in source.data else ()
+        message = "not a spec (no apiVersion mcpctl.io/v1alpha1)"
         hint = "write apiVersion and kind, or keep the file outside of the folder of specs"
         return [source.problem(Fault(path, "schema/not-a-spec", message, hint))]
     faults = spec_schema().faults(source.data, "schema")
