@@ -12,6 +12,7 @@ from renderer.environment import Environment, Layer, layers
 from renderer.errors import DocumentPath, Place, UsageMistake, dotted, excerpt
 from renderer.model import JSON, Server, Source
 from renderer.resolve import with_defaults
+from renderer.wording import suggestion
 from renderer.yaml_writer import scalar
 
 #: Stands for what is not there: None would be a value.
@@ -166,8 +167,6 @@ def _refuse_unknown(path: DocumentPath, data: JSON) -> None:
         here = path[:length]
         if _nodes(here) or _at(data, here) is not _NOTHING:
             continue
-        from renderer.schemas.wording import suggestion  # only a mistake needs it
-
         known = [name for node in _nodes(here[:-1]) for name in node.get("properties", ())]
         near = suggestion(str(here[-1]), known) or (f"; there is: {', '.join(dict.fromkeys(known))}" if known else "")
         raise UsageMistake(f"a spec has no field '{excerpt(dotted(here), 100)}'{near}")

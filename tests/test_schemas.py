@@ -5,7 +5,7 @@ import pytest
 
 from renderer.errors import dotted
 from renderer.schemas import Schema
-from renderer.schemas.wording import EXCERPT_LENGTH, did_you_mean, excerpt
+from renderer.wording import EXCERPT_LENGTH, did_you_mean, excerpt
 
 _SECRET_REF = {
     "title": "a mapping with 'secret' and 'key'",

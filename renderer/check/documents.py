@@ -8,7 +8,7 @@ from typing import Any
 from renderer.errors import Fault, Place, Problem, dotted
 from renderer.model import Rendered, position
 from renderer.render import places_in_templates
-from renderer.schemas.wording import type_word
+from renderer.wording import type_word
 from renderer.yaml_reader import OUTPUT_LIMITS, read
 
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from renderer.check.custom_resources import GROUP_VERSION_KIND, api_version, api_versions, custom_schema
 from renderer.errors import Defect, Fault, UsageMistake
 from renderer.schemas import Schema
-from renderer.schemas.wording import did_you_mean, either, excerpt
+from renderer.wording import did_you_mean, either, excerpt
 
 _PACKAGE = "kubernetes_validate"
 _FOLDER = re.compile(r"v(1\.[0-9]+)\.0-local-strict")

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from renderer.check.shape import CONTAINER_FIELDS, Json, entries, labels, mapping, text, texts
 from renderer.errors import DocumentPath, Fault
-from renderer.schemas.wording import every, excerpt
+from renderer.wording import every, excerpt
 
 Level = Literal["baseline", "restricted"]
 Version = tuple[int, int]

@@ -11,6 +11,7 @@ from renderer import pipeline
 from renderer.cli.streams import specs_in
 from renderer.errors import UsageMistake, errors_in, excerpt
 from renderer.pipeline import Inputs, Run, Specs
+from renderer.wording import suggestion
 
 if TYPE_CHECKING:
     from renderer.environment import Environment
@@ -62,8 +63,6 @@ def choose(inputs: Inputs, wanted: Sequence[str], *, several: bool) -> list[Envi
     there = ", ".join(sorted(known)) or "none: add the file to PATHS"
     for name in wanted:
         if name not in known:
-            from renderer.schemas.wording import suggestion  # only a mistake needs it
-
             near = suggestion(name, known) or f"; there is: {there}"
             raise UsageMistake(f"no environment is called '{excerpt(name)}'{near}")
     chosen = sorted(set(wanted) or set(known))

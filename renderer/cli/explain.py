@@ -17,6 +17,7 @@ from renderer.errors import DocumentPath, Exit, Problem, UsageMistake, errors_in
 from renderer.model import Source
 from renderer.pipeline import Inputs, Output
 from renderer.report import Report
+from renderer.wording import suggestion
 
 
 @click.command(
@@ -91,8 +92,6 @@ def _source(inputs: Inputs, name: str, there: set[str] | None = None) -> Source:
     """The document of that server; a UsageMistake with what was most likely meant."""
     found = {name_of(source): source for source in inputs.sources}
     if name not in found:
-        from renderer.schemas.wording import suggestion  # only a mistake needs it
-
         near = suggestion(name, found) or f"; there is: {', '.join(sorted(found)) or 'none'}"
         raise UsageMistake(f"no server is called '{excerpt(name)}'{near}")
     if there is not None and name not in there:

@@ -28,6 +28,7 @@ from renderer.orchestrator import (
 from renderer.orchestrators import create_orchestrator
 from renderer.report import LONGEST, Report, as_json
 from renderer.settings import Field, Settings, fields, load_settings
+from renderer.wording import did_you_mean
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 #: Seconds for one MCP handshake.
@@ -219,8 +220,6 @@ def identify(orchestrator: Orchestrator, name: str) -> str:
         known |= {one.id: one.id, one.server: one.id}
     if name in known:
         return known[name]
-    from renderer.schemas.wording import did_you_mean  # only a mistake needs it
-
     near = did_you_mean(name, sorted(known))
     hint = f"did you mean '{excerpt(near)}'?" if near else "mcpctl list shows what is there"
     raise ApplyFailed(f"no server is called '{excerpt(name)}' in {orchestrator.where()}; {hint}")

@@ -12,7 +12,7 @@ from renderer.errors import DocumentPath, Fault, Problem
 from renderer.images import AS_WRITTEN, parse
 from renderer.launch import launch
 from renderer.model import JSON, Marks, Server
-from renderer.schemas.wording import did_you_mean
+from renderer.wording import did_you_mean
 
 _PINS: DocumentPath = ("spec", "images", "pins")
 _MIRRORS: DocumentPath = ("spec", "images", "registryMirrors")

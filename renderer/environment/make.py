@@ -16,6 +16,7 @@ from renderer.model import JSON, NamespaceRules, Options, Source
 from renderer.policy.catalogue import RULES
 from renderer.resolve.defaults import compile_defaults
 from renderer.schemas import Schema
+from renderer.wording import did_you_mean, suggestion
 
 KIND = "Environment"
 _PREFIX = "policy/"
@@ -26,8 +27,6 @@ def is_environment(source: Source) -> bool:
     kind = source.data.get("kind")
     if kind in (KIND, "McpServer") or not isinstance(kind, str):
         return kind == KIND
-    from renderer.schemas.wording import did_you_mean  # only a mistake needs it
-
     return did_you_mean(kind, [KIND, "McpServer"]) == KIND
 
 
@@ -192,8 +191,6 @@ def _unknown_policies(environment: Environment) -> Iterator[Fault]:
     document: Any = environment.source.data
     for name in document.get("spec", {}).get("policies", {}):
         if _rule(name) not in RULES:
-            from renderer.schemas.wording import suggestion
-
             path: DocumentPath = ("spec", "policies", name)
             message = f"no policy rule is called '{name}'{suggestion(_rule(name), RULES)}"
             yield Fault(path, "environment/unknown-policy", message, "docs/rules.md lists them", at_key=True)

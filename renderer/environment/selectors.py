@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from renderer.environment.values import Environment, Selector
 from renderer.errors import Fault
 from renderer.model import Source
+from renderer.wording import did_you_mean
 
 
 def name_of(source: Source) -> str:
@@ -62,8 +63,6 @@ def _words(selector: Selector) -> str:
 
 
 def _suggestion(selector: Selector, there: Sequence[Source]) -> str:
-    from renderer.schemas.wording import did_you_mean  # only a mistake needs it
-
     names = sorted(filter(None, map(name_of, there)))
     pairs = sorted({f"{key}: {value}" for source in there for key, value in labels_of(source).items()})
     wanted = [f"{key}: {value}" for key, value in (selector.labels or {}).items()]

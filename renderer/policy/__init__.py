@@ -12,6 +12,7 @@ from renderer.errors import Fault, Place, Problem, Severity, UsageMistake, excer
 from renderer.model import Acceptance, Server
 from renderer.policy.catalogue import LEVELS, RULES, Level
 from renderer.policy.spec import CHECKS, VALUE_CHECKS
+from renderer.wording import did_you_mean
 
 #: What a run was told by ``--policy``: rule to level.
 Levels = Mapping[str, Level]
@@ -37,8 +38,6 @@ def parse_levels(settings: Iterable[str]) -> dict[str, Level]:
 
 
 def _suggestion(rule: str) -> str:
-    from renderer.schemas.wording import did_you_mean  # only a mistake needs it
-
     near = did_you_mean(rule, sorted(RULES))
     return f"; did you mean '{near}'?" if near else f"; there is: {', '.join(RULES)}"
 

@@ -10,7 +10,7 @@ from jsonschema_rs import ValidationError
 
 from renderer.errors import DocumentPath, Fault
 from renderer.schemas.subschemas import Finder, Node, Subschemas
-from renderer.schemas.wording import did_you_mean, either, every, excerpt, suggestion, type_word, type_words
+from renderer.wording import did_you_mean, either, every, excerpt, suggestion, type_word, type_words
 
 #: More allowed values than this are not listed.
 _LISTED_VALUES = 12

@@ -16,6 +16,7 @@ from renderer.load import load
 from renderer.model import JSON, Source
 from renderer.schemas import Schema
 from renderer.settings.fields import Field, fields
+from renderer.wording import did_you_mean
 
 _LONGEST = 200
 #: What our own tests are told by.
@@ -105,8 +106,6 @@ def _misspelt(environ: Mapping[str, str]) -> Iterator[Problem]:
     known = [field.variable for field in fields()]
     for name in sorted(environ):
         if name.startswith("MCPCTL_") and not name.startswith(_NO_SETTINGS) and name not in known:
-            from renderer.schemas.wording import did_you_mean  # only a mistake needs it
-
             near = did_you_mean(name, known)
             hint = f"did you mean '{near}'?" if near else "see mcpctl config"
             place = Place(excerpt(name, _LONGEST))

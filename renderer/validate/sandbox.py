@@ -8,7 +8,7 @@ from itertools import pairwise
 from renderer.errors import DocumentPath, Fault
 from renderer.model import SecretRef, Server
 from renderer.quantity import amount
-from renderer.schemas.wording import suggestion
+from renderer.wording import suggestion
 
 
 def sandbox_limits(server: Server) -> Iterator[Fault]:

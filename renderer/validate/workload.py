@@ -8,7 +8,7 @@ from renderer import pins
 from renderer.errors import DocumentPath, Fault, dotted
 from renderer.model import Container, Resources, Server
 from renderer.quantity import amount
-from renderer.schemas.wording import suggestion
+from renderer.wording import suggestion
 
 #: An API server refuses a ConfigMap above 1 MiB, keys included.
 MOST_FILES = 1024 * 1024

@@ -18,7 +18,7 @@ from renderer.check.api_rules.forms import (
 from renderer.check.api_rules.quantities import resource_faults
 from renderer.check.shape import Json, entries, mapping, text
 from renderer.errors import DocumentPath, Fault
-from renderer.schemas.wording import did_you_mean, either, excerpt
+from renderer.wording import did_you_mean, either, excerpt
 
 PROTOCOLS = ("TCP", "UDP", "SCTP")
 _PULL_POLICIES = ("Always", "IfNotPresent", "Never")

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from renderer.errors import DocumentPath, Fault
-from renderer.schemas.wording import either, excerpt, suggestion
+from renderer.wording import either, excerpt, suggestion
 
 
 def refused(path: DocumentPath, rule: str, message: str, hint: str = "", *, at_key: bool = False) -> Fault:

@@ -10,7 +10,7 @@ from renderer.check.api_rules.forms import refused
 from renderer.check.api_rules.selectors import label_pairs, matches
 from renderer.check.shape import Json, kind_of, labels, mapping, pod_of, text
 from renderer.errors import DocumentPath, Fault
-from renderer.schemas.wording import excerpt
+from renderer.wording import excerpt
 
 #: Names the server that an object belongs to: what selects no pod of its own server is a mistake.
 SERVER_LABEL = "mcpctl.io/server"

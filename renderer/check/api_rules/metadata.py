@@ -20,7 +20,7 @@ from renderer.check.api_rules.forms import (
 )
 from renderer.check.shape import Json, kind_of, labels, mapping, text
 from renderer.errors import DocumentPath, Fault
-from renderer.schemas.wording import excerpt
+from renderer.wording import excerpt
 
 #: The kinds whose names have another form than a DNS subdomain.
 _NAME_FORMS: dict[str, Form] = {

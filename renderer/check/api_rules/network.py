@@ -10,7 +10,7 @@ from renderer.check.api_rules.forms import choice_fault, port_fault, range_fault
 from renderer.check.api_rules.selectors import selector_faults
 from renderer.check.shape import Json, entries, mapping, texts
 from renderer.errors import DocumentPath, Fault, Severity
-from renderer.schemas.wording import excerpt
+from renderer.wording import excerpt
 
 _DIRECTIONS = {"Ingress": ("ingress", "from"), "Egress": ("egress", "to")}
 

@@ -6,7 +6,7 @@ from renderer.check.api_rules.forms import DNS_SUBDOMAIN, choice_fault, name_fau
 from renderer.check.api_rules.selectors import selector_faults
 from renderer.check.shape import Json, entries, mapping, text
 from renderer.errors import DocumentPath, Fault
-from renderer.schemas.wording import excerpt
+from renderer.wording import excerpt
 
 _PATH_TYPES = ("Exact", "Prefix", "ImplementationSpecific")
 

@@ -19,7 +19,7 @@ from renderer.check.api_rules.quantities import quantity_faults
 from renderer.check.api_rules.selectors import NODE_OPERATORS, expression_faults, selector_faults
 from renderer.check.shape import CONTAINER_FIELDS, Json, entries, mapping, text
 from renderer.errors import DocumentPath, Fault
-from renderer.schemas.wording import excerpt
+from renderer.wording import excerpt
 
 _RESTART_POLICIES = ("Always", "OnFailure", "Never")
 _DNS_POLICIES = ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")

@@ -8,7 +8,7 @@ from renderer.check.api_rules.forms import refused
 from renderer.check.shape import Json, mapping
 from renderer.errors import DocumentPath, Fault
 from renderer.quantity import nano
-from renderer.schemas.wording import excerpt
+from renderer.wording import excerpt
 
 #: Python refuses to make text of integers with thousands of digits.
 _MOST_BITS = 64

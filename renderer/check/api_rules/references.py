@@ -10,7 +10,7 @@ from renderer.check.api_rules.index import Found, Index, Object, selects_nothing
 from renderer.check.api_rules.selectors import matches
 from renderer.check.shape import Json, entries, labels, mapping, pod_of, text
 from renderer.errors import DocumentPath, Fault, Severity
-from renderer.schemas.wording import did_you_mean, either, excerpt
+from renderer.wording import did_you_mean, either, excerpt
 
 
 def _autoscaler(item: Object, index: Index) -> Found:

@@ -11,7 +11,7 @@ from renderer.check.api_rules.references import REFERRING
 from renderer.check.api_rules.workloads import SELECTING
 from renderer.check.shape import CONTAINER_FIELDS, Json, entries, mapping, pod_of, text
 from renderer.errors import DocumentPath, Fault
-from renderer.schemas.wording import did_you_mean, either, excerpt
+from renderer.wording import did_you_mean, either, excerpt
 
 
 def set_faults(docs: Sequence[Json]) -> list[tuple[int, Fault]]:

@@ -8,7 +8,7 @@ from renderer.check.api_rules.forms import choice_fault, refused, wrong_key
 from renderer.check.api_rules.metadata import label_faults
 from renderer.check.shape import Json, entries, labels, mapping, text, texts
 from renderer.errors import DocumentPath, Fault
-from renderer.schemas.wording import excerpt
+from renderer.wording import excerpt
 
 _WITH_VALUES = ("In", "NotIn")
 _WITHOUT_VALUES = ("Exists", "DoesNotExist")

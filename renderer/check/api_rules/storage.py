@@ -14,7 +14,7 @@ from renderer.check.api_rules.quantities import quantity_faults
 from renderer.check.api_rules.selectors import selector_faults
 from renderer.check.shape import Json, mapping, text, texts
 from renderer.errors import DocumentPath, Fault
-from renderer.schemas.wording import excerpt
+from renderer.wording import excerpt
 
 _ACCESS_MODES = ("ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod")
 _DATA_FIELDS = {"ConfigMap": ("data", "binaryData"), "Secret": ("data", "stringData")}

@@ -9,7 +9,7 @@ from renderer.check.api_rules.selectors import matches, selector_faults
 from renderer.check.api_rules.storage import claim_faults
 from renderer.check.shape import Json, entries, labels, mapping, pod_of, text
 from renderer.errors import DocumentPath, Fault
-from renderer.schemas.wording import excerpt
+from renderer.wording import excerpt
 
 #: The kinds that select their pods by ``spec.selector`` and keep them running for ever.
 SELECTING = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")

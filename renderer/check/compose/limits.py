@@ -10,7 +10,7 @@ from typing import Any
 from renderer.check.compose.workload import Workload, is_small
 from renderer.check.shape import Json
 from renderer.errors import DocumentPath, Fault
-from renderer.schemas.wording import excerpt
+from renderer.wording import excerpt
 
 _LIMITS, _RESERVATIONS = ("deploy", "resources", "limits"), ("deploy", "resources", "reservations")
 #: The units of docker compose are powers of 1024, with or without an 'i'.

@@ -11,7 +11,7 @@ from typing import Any
 from renderer.check.compose.workload import Workload, source_of
 from renderer.check.shape import mapping, text
 from renderer.errors import DocumentPath, Fault
-from renderer.schemas.wording import excerpt
+from renderer.wording import excerpt
 
 _DRIVE = r"[A-Za-z]:[\\/][^:]*"
 _SHORT = re.compile(rf"(?:({_DRIVE}|[^:]+):)?({_DRIVE}|[^:]+)(?::[^:]*)?")

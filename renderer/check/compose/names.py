@@ -8,7 +8,7 @@ from typing import Any
 from renderer.check.compose.workload import Workload
 from renderer.check.shape import text
 from renderer.errors import Fault
-from renderer.schemas.wording import excerpt
+from renderer.wording import excerpt
 
 
 def container_name_faults(_doc: Mapping[str, Any], workloads: Sequence[Workload]) -> Iterator[Fault]:

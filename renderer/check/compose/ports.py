@@ -10,7 +10,7 @@ from typing import Any
 from renderer.check.compose.workload import Workload, is_small
 from renderer.check.shape import mapping, text
 from renderer.errors import DocumentPath, Fault, Severity
-from renderer.schemas.wording import excerpt
+from renderer.wording import excerpt
 
 _RANGE = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 #: Addresses that stand for all of a family, and what an address of that family has in it.

@@ -9,7 +9,7 @@ from renderer.check.compose.mounts import mounts
 from renderer.check.compose.workload import Workload, source_of
 from renderer.check.shape import mapping, text
 from renderer.errors import DocumentPath, Fault
-from renderer.schemas.wording import excerpt, suggestion
+from renderer.wording import excerpt, suggestion
 
 #: Section of the file, name in it, place of the reference.
 _Reference = tuple[str, str, DocumentPath]

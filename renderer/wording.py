@@ -1,4 +1,4 @@
-"""Small pieces of the language of messages: excerpts of values, names of types, suggestions."""
+"""The words of messages: excerpts of values, names of types, lists, suggestions."""
 
 from __future__ import annotations
 
