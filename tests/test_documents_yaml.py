@@ -13,6 +13,7 @@ import yaml
 from renderer.check.kubernetes_schema import schema_faults
 from renderer.errors import errors_in
 from renderer.model import JSON, NetworkPolicyProvider
+from renderer.orchestrators.kubernetes.rights import READ
 from renderer.pipeline import read, render
 from renderer.registry import target
 from tests.fields import EXAMPLES
@@ -74,7 +75,12 @@ def test_who_applies_has_rights_on_all_that_is_rendered_into_the_namespace_and_o
     assert binding["roleRef"]["name"] == role["metadata"]["name"]
     assert role["metadata"]["namespace"] == OPTIONS.namespace
     given = [(group, name) for rule in role["rules"] for group in rule["apiGroups"] for name in rule["resources"]]
-    assert sorted(given) == sorted(own_resources("kubernetes") | own_resources("cilium"))
+    reads = set()
+    for right in READ:
+        plural, _, subresource = right.resource.partition("/")
+        plural, _, group = plural.partition(".")
+        reads.add((group, f"{plural}/{subresource}" if subresource else plural))
+    assert sorted(given) == sorted(own_resources("kubernetes") | own_resources("cilium") | reads)
 
 
 def own_resources(provider: NetworkPolicyProvider) -> set[tuple[str, str]]:

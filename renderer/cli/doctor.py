@@ -17,8 +17,8 @@ from renderer.cli.options import (
 from renderer.cli.render import exit_code
 from renderer.cli.runtime import output_option, progress, runtime_options
 from renderer.cli.streams import emit, tell
-from renderer.doctor import Check, Patient, diagnose, has_failed
-from renderer.doctor.shown import as_json, as_lines, summary
+from renderer.doctor import Patient, diagnose
+from renderer.doctor.checks import Check, Result, as_json, as_lines, summary
 from renderer.errors import Exit
 from renderer.registry import target
 from renderer.report import Report
@@ -56,7 +56,7 @@ def doctor(paths: tuple[str, ...], settings: Settings, style: str, **rendering: 
     if style == "json":
         emit(as_json(checks, settings.config.type))
     progress(summary(checks))
-    return Exit.APPLY_FAILED if has_failed(checks) else Exit.FINE
+    return Exit.APPLY_FAILED if any(check.result is Result.FAILED for check in checks) else Exit.FINE
 
 
 def _patient(paths: tuple[str, ...], settings: Settings, rendering: dict[str, Any]) -> tuple[Patient, Settings, Exit]:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import platform
+import sys
+from collections.abc import Iterator
 from importlib import import_module
 from typing import NamedTuple
 
-from renderer.doctor.checks import Check, Result
+from renderer.doctor.checks import Check, failed, ok, warning
+from renderer.life import EXTRA, installed
 from renderer.model import Options, Rendered, Server
 from renderer.orchestrator import OrchestratorConfig
 
-__all__ = ["Check", "Patient", "Result", "diagnose"]
-
-#: Orchestrator to the module of its checks, which has ``checks``.
-_CHECKS = {"docker": "engine", "kubernetes": "cluster"}
+#: As in pyproject.toml.
+PYTHON = (3, 11)
+SDK = (2, 3)
 
 
 class Patient(NamedTuple):
-    """What is to be applied, rendered as an apply would render it; nothing of it may be there."""
+    """What is to be applied, rendered as an apply would render it; all of it may be empty."""
 
     servers: tuple[Server, ...] = ()
     documents: tuple[Rendered, ...] = ()
@@ -26,12 +28,22 @@ class Patient(NamedTuple):
 
 def diagnose(config: OrchestratorConfig, patient: Patient) -> Iterator[Check]:
     """One check after the other, as they are made. Nothing is changed anywhere."""
-    from renderer.doctor import programs
+    yield python(sys.version_info[:2])
+    yield sdk(installed())
+    yield from import_module(f"renderer.doctor.{config.type}").checks(config, patient)
 
-    yield from programs.checks()
-    yield from import_module(f"renderer.doctor.{_CHECKS[config.type]}").checks(config, patient)
+
+def python(version: tuple[int, int]) -> Check:
+    """Whether that version will do."""
+    text, needed = platform.python_version(), ".".join(map(str, PYTHON))
+    return ok("Python", text) if version >= PYTHON else failed("Python", f"{text} is too old", f"use {needed} or newer")
 
 
-def has_failed(checks: Sequence[Check]) -> bool:
-    """Whether anything will go wrong."""
-    return any(check.result is Result.FAILED for check in checks)
+def sdk(version: str) -> Check:
+    """Whether that version of the MCP SDK will do; '' is none."""
+    advice = f"pip install '{EXTRA}'"
+    if not version:
+        return warning("MCP SDK", "not installed: no server can be asked, 'running' is all that is known", advice)
+    numbers = tuple(int(number) for number in version.split(".")[:2] if number.isdecimal())
+    fits = SDK <= numbers < (SDK[0] + 1,)
+    return ok("MCP SDK", version) if fits else warning("MCP SDK", f"{version} is not a version that fits", advice)

@@ -1,16 +1,23 @@
-"""What a look tells: one value for each thing that was looked at."""
+"""The result of one check, and how it is shown."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from renderer.errors import ApplyFailed, McpctlError, UsageMistake, WaitTimedOut
+from renderer import __version__
+from renderer.errors import ApplyFailed, McpctlError, UsageMistake, WaitTimedOut, excerpt
+
+#: What a runtime, or its program, refuses: the result of a check, not the end of the run.
+TROUBLE = (ApplyFailed, WaitTimedOut, UsageMistake)
+#: Characters of the subject, and of each text.
+_WHAT, _TEXT = 90, 700
 
 
 class Result(StrEnum):
-    """FAILED: an apply, or the server after it, will not work. UNCHECKED: nobody here can tell."""
+    """FAILED: an apply, or the server after it, will not work. UNCHECKED: nothing here can tell."""
 
     OK = "ok"
     WARNING = "warning"
@@ -19,7 +26,7 @@ class Result(StrEnum):
 
 
 class Check(NamedTuple):
-    """``what`` was looked at, ``text`` is what was seen, ``advice`` what to do; never the value of a secret."""
+    """``what`` was checked, what was seen, and what to do about it; never the value of a secret."""
 
     what: str
     result: Result
@@ -28,31 +35,23 @@ class Check(NamedTuple):
 
 
 def ok(what: str, text: str) -> Check:
-    """All is well."""
     return Check(what, Result.OK, text)
 
 
 def warning(what: str, text: str, advice: str) -> Check:
-    """It may go wrong."""
     return Check(what, Result.WARNING, text, advice)
 
 
 def failed(what: str, text: str, advice: str) -> Check:
-    """It will go wrong."""
     return Check(what, Result.FAILED, text, advice)
 
 
-def unchecked(what: str, text: str, advice: str = "see to it yourself") -> Check:
-    """Honestly unknown."""
+def unchecked(what: str, text: str, advice: str) -> Check:
     return Check(what, Result.UNCHECKED, text, advice)
 
 
-#: What a runtime, or its program, does not do: a result of a look, not its end.
-TROUBLE = (ApplyFailed, WaitTimedOut, UsageMistake)
-
-
-def looked(what: str, look: Callable[[], Iterable[Check]], *, result: Result = Result.UNCHECKED) -> Iterator[Check]:
-    """The checks of one look; one of ``result`` where the look itself meets trouble."""
+def guarded(what: str, look: Callable[[], Iterable[Check]], *, result: Result = Result.UNCHECKED) -> Iterator[Check]:
+    """The checks of ``look``; one of ``result`` where it meets trouble."""
     try:
         yield from look()
     except TROUBLE as error:
@@ -62,5 +61,25 @@ def looked(what: str, look: Callable[[], Iterable[Check]], *, result: Result = R
 def troubled(what: str, error: McpctlError, result: Result) -> Check:
     """A failure in its own words, which end with what to do."""
     text, _, advice = error.message.partition(" - ")
-    usual = "" if "; " in text else "see to the reason, then run mcpctl doctor again"
-    return Check(what, result, text, advice or usual)
+    return Check(what, result, text, advice or ("" if "; " in text else "fix that, then run mcpctl doctor again"))
+
+
+def as_lines(check: Check) -> str:
+    """One line, and one more with what to do."""
+    line = f"{check.result.value:<11}  {excerpt(check.what, _WHAT)}: {excerpt(check.text, _TEXT)}"
+    return f"{line}\n" + (f"{'':<11}  -> {excerpt(check.advice, _TEXT)}\n" if check.advice else "")
+
+
+def summary(checks: Sequence[Check]) -> str:
+    """``3 ok, 1 failed``."""
+    return ", ".join(f"{count} {name}" for name, count in _counts(checks).items() if count)
+
+
+def as_json(checks: Sequence[Check], orchestrator: str) -> str:
+    """One document."""
+    facts = {"command": "doctor", "version": __version__, "orchestrator": orchestrator, "results": _counts(checks)}
+    return json.dumps({**facts, "checks": [check._asdict() for check in checks]}, indent=2, ensure_ascii=True) + "\n"
+
+
+def _counts(checks: Sequence[Check]) -> dict[str, int]:
+    return {result.value: sum(check.result is result for check in checks) for result in Result}

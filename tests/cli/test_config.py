@@ -77,7 +77,7 @@ def test_the_settings_reach_the_runtime(
     run = mcpctl("list")
     assert run.code == 0
     assert fake.config.docker.network == "mine"
-    assert "MCPCTL_DOCKER_HOTS: warning: is no setting; did you mean 'MCPCTL_DOCKER_HOST'?" in run.err
+    assert "MCPCTL_DOCKER_HOTS: warning: is not a setting; did you mean 'MCPCTL_DOCKER_HOST'?" in run.err
 
 
 def test_a_configuration_among_specs_is_no_spec(mcpctl: Mcpctl, fake: FakeRuntime, tmp_path: Path) -> None:

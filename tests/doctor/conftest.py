@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 
 from renderer import pipeline
-from renderer.doctor import Check, Patient, diagnose
+from renderer.doctor import Patient, diagnose
+from renderer.doctor.checks import Check
 from renderer.model import Options
 from renderer.orchestrator import KubernetesConfig, OrchestratorConfig
 from renderer.registry import target
@@ -28,8 +30,6 @@ Doctor = Callable[..., Seen]
 
 def patient(text: str, target_name: str) -> Patient:
     """A spec as an apply would have it."""
-    from io import BytesIO
-
     options = Options("mcpctl", "1.35", one_stream=False)
     specs = pipeline.read(["-"], BytesIO(text.encode()))
     output = pipeline.render(specs, target(target_name), options)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from renderer.doctor import Check, Patient, Result, diagnose, has_failed
+from renderer.doctor import Patient, diagnose
+from renderer.doctor.checks import Check, Result
 from renderer.orchestrator import DockerConfig, OrchestratorConfig
 from tests.doctor.conftest import SPEC, Seen, patient
 
@@ -85,7 +86,7 @@ def test_all_is_well(docker: Docker, taken: int) -> None:
     assert seen["network mcpctl-network"].text == "is there"
     assert seen["image registry.example.com/mcp/demo:1.0"].result is Result.OK
     assert seen[f"port 127.0.0.1:{taken}"].text == "free, for demo"
-    assert not has_failed(list(seen.values()))
+    assert not any(check.result is Result.FAILED for check in seen.values())
 
 
 def test_no_docker(docker: Docker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,7 +138,7 @@ def test_an_unusual_daemon(docker: Docker, version: str, result: Result) -> None
 
 
 def test_a_network_that_is_not_there_is_made(docker: Docker) -> None:
-    assert docker.look(network="other")["network other"].text == "not there yet; it is made by the first apply"
+    assert docker.look(network="other")["network other"].text == "not there yet; the first apply makes it"
 
 
 def test_networks_that_cannot_be_read(docker: Docker) -> None:
@@ -152,7 +153,7 @@ def test_a_name_that_docker_does_not_take(docker: Docker) -> None:
 def test_an_image_that_is_not_there(docker: Docker) -> None:
     docker.answers["image inspect"] = (1, "", "Error: No such image")
     seen = docker.look(SPEC)["image registry.example.com/mcp/demo:1.0"]
-    assert (seen.result, seen.text) == (Result.WARNING, "not there: it is pulled by the apply")
+    assert (seen.result, seen.text) == (Result.WARNING, "not there: apply pulls it")
     assert ["image", "inspect", "--format={{.Id}}", "--", "registry.example.com/mcp/demo:1.0"] in [
         json.loads(line) for line in docker.told.read_text().splitlines()
     ]

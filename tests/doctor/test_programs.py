@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from renderer.doctor import programs
+from renderer import doctor
 from renderer.doctor.checks import Result
 
 PROJECT = tomllib.loads((Path(__file__).parent.parent.parent / "pyproject.toml").read_text())["project"]
 
 
 def test_python() -> None:
-    assert programs._python(programs.PYTHON).result is Result.OK
-    assert programs._python((3, 8)).result is Result.FAILED
-    assert PROJECT["requires-python"] == f">={'.'.join(map(str, programs.PYTHON))}"
+    assert doctor.python(doctor.PYTHON).result is Result.OK
+    assert doctor.python((3, 8)).result is Result.FAILED
+    assert PROJECT["requires-python"] == f">={'.'.join(map(str, doctor.PYTHON))}"
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_python() -> None:
     ],
 )
 def test_the_sdk(version: str, result: Result) -> None:
-    seen = programs._sdk(version)
+    seen = doctor.sdk(version)
     assert seen.result is result
     assert (seen.advice == "pip install 'mcpctl-renderer[mcp]'") is (result is Result.WARNING)
 
@@ -39,5 +39,5 @@ def test_the_sdk(version: str, result: Result) -> None:
 def test_the_extra_is_what_is_checked() -> None:
     least = re.fullmatch(r"mcp>=(\d+)\.(\d+),<(\d+)", PROJECT["optional-dependencies"]["mcp"][0])
     assert least
-    assert (int(least[1]), int(least[2])) == programs.SDK
-    assert int(least[3]) == programs.SDK[0] + 1
+    assert (int(least[1]), int(least[2])) == doctor.SDK
+    assert int(least[3]) == doctor.SDK[0] + 1

@@ -144,7 +144,7 @@ def test_what_is_refused_in_the_environment(tmp_path: Path, name: str, value: st
 def test_what_is_refused_on_the_command_line(tmp_path: Path) -> None:
     assert faults(tmp_path, docker_port=0)[0].startswith("--docker-port:0:0: orchestrator.docker.port: must be at")
     with pytest.raises(
-        UsageMistake, match=r"--context is of kubernetes, and the orchestrator is docker \(default\); add"
+        UsageMistake, match=r"--context is an option of kubernetes, and the orchestrator is docker \(default\); add"
     ):
         load(tmp_path, kubernetes_context="a")
 
@@ -243,7 +243,7 @@ def test_it_is_not_looked_for_beyond_the_home_folder(tmp_path: Path) -> None:
 
 def test_two_of_them_are_refused(tmp_path: Path) -> None:
     (tmp_path / "mcpctl.json").write_text("{}")
-    assert faults(tmp_path, "{}") == ["mcpctl.json:0:0: : mcpctl.yaml stands beside it; "]
+    assert faults(tmp_path, "{}") == ["mcpctl.json:0:0: : mcpctl.yaml is there too; "]
 
 
 def test_somebody_elses_is_refused_above_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,7 +251,7 @@ def test_somebody_elses_is_refused_above_the_working_folder(tmp_path: Path, monk
     (tmp_path / "a").mkdir()
     monkeypatch.setattr("os.geteuid", lambda: 4711)
     if tmp_path.stat().st_uid == 0:
-        monkeypatch.setattr("renderer.settings.discovery._ROOT", 4712)
+        monkeypatch.setattr("renderer.settings._ROOT_USER", 4712)
     with pytest.raises(InputInvalid, match="name it with --config"):
         load_settings(folder=tmp_path / "a", environ={})
     assert load_settings(folder=tmp_path, environ={}).config.type == "kubernetes"

@@ -158,17 +158,32 @@ class Kubectl:
         argv = ["kubectl", *self._kubeconfig(), *named, "config", "view", "--minify", "--output=json"]
         done = self._run(argv, seconds=_CALL_SECONDS)
         if done.code:
+            self._refuse_missing_kubeconfig()
             raise self.failed(done.code, done.err, doing)
         found = as_object(done, doing)
         context = self._config.context or found.get("current-context")
         clusters = found.get("clusters") or []
+        if not (isinstance(clusters, list) and all(isinstance(one, dict) and "name" in one for one in clusters)):
+            raise ApplyFailed(f"{doing}: 'clusters' in kubectl's answer is not a list of named clusters")
         if not context or not clusters:
+            self._refuse_missing_kubeconfig()
             raise Refused(
                 "no cluster is chosen: the kubeconfig has no current context; "
                 "name one of `kubectl config get-contexts` with kubernetes.context",
                 kind="context",
             )
         return Place(str(context), str(clusters[0]["name"]), _address(clusters[0]), self.namespace)
+
+    def _refuse_missing_kubeconfig(self) -> None:
+        """kubectl takes a file that is not there for an empty one, and misses the context in it."""
+        variable = self._environ.get("KUBECONFIG", "")
+        paths, name = [path for path in variable.split(os.pathsep) if path], "KUBECONFIG"
+        if self._config.kubeconfig:
+            paths, name = [self._config.kubeconfig], "kubernetes.kubeconfig"
+        if paths and not any(os.path.exists(path) for path in paths):
+            shown = ", ".join(excerpt(path, 200) for path in paths)
+            text = f"the kubeconfig {shown} does not exist; correct {name}, or leave it out for ~/.kube/config"
+            raise Refused(text, kind="context")
 
 
 def known_name(name: str, what: str) -> str:
@@ -200,5 +215,6 @@ def _numbers(version: Mapping[str, Any]) -> tuple[int, int] | None:
 
 def _address(cluster: Data) -> str:
     """Of the API server, without a user or password that somebody may have put into it."""
-    url = str((cluster.get("cluster") or {}).get("server", "unknown"))
+    inner = cluster.get("cluster")
+    url = str(inner.get("server", "unknown")) if isinstance(inner, dict) else "unknown"
     return url.replace(f"{urlsplit(url).netloc.rpartition('@')[0]}@", "") if "@" in url else url

@@ -85,6 +85,8 @@ def test_in_cluster_outside_of_one() -> None:
         ({"version": Done(0, "{}", "")}, "cannot be read; is it really kubectl"),
         ({"version": Done(0, "usage: \x1b[31m", "")}, r"not JSON \(usage: \\x1b\[31m\)"),
         ({"version": Done(0, "[" * 100_000, "")}, "not JSON"),
+        ({"config": Done(0, '{"current-context": "a", "clusters": [1]}', "")}, "is not a list of named clusters"),
+        ({"config": Done(0, '{"current-context": "a", "clusters": {"a": 1}}', "")}, "is not a list of named clusters"),
         ({"config": Done(0, "{}", "")}, "the kubeconfig has no current context"),
         ({"config": Done(1, "", "error: current-context must exist in order to minify")}, "name one of"),
         ({"config": Done(-9, "", "")}, "kubectl was ended by signal 9"),
@@ -162,7 +164,7 @@ def test_no_such_context(connected: None, kubeconfig: Path) -> None:
 
 
 def test_no_such_kubeconfig(connected: None, tmp_path: Path) -> None:
-    with pytest.raises(ApplyFailed, match="reading the kubeconfig"):
+    with pytest.raises(ApplyFailed, match="none does not exist; correct"):
         Kubectl(KubernetesConfig(kubeconfig=str(tmp_path / "none"))).place  # noqa: B018
 
 

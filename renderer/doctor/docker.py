@@ -1,0 +1,130 @@
+"""The checks of a Docker daemon: programs, the way there, network, ports, images, values of secrets."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from renderer.doctor import Patient
+from renderer.doctor.checks import TROUBLE, Check, Result, failed, guarded, ok, troubled, unchecked, warning
+from renderer.errors import UsageMistake, excerpt
+from renderer.labels import SERVER_LABEL
+from renderer.orchestrator import OrchestratorConfig
+from renderer.orchestrators.docker.client import OLDEST, Client
+from renderer.yaml_reader import OUTPUT_LIMITS, read
+
+#: The oldest engine that was tried.
+ENGINE = (20, 10)
+#: ``${NAME:?…}``: compose refuses to start without it.
+_REQUIRED = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*):\?")
+
+
+def checks(config: OrchestratorConfig, patient: Patient) -> Iterator[Check]:
+    """As far as they make sense: without a daemon only what needs none."""
+    try:
+        client = Client(config.docker)
+    except UsageMistake as error:
+        yield troubled("configuration", error, Result.FAILED)
+        return
+    yield from guarded("docker compose", lambda: [_compose(client)], result=Result.FAILED)
+    for name in sorted({name for document in patient.documents for name in _REQUIRED.findall(document.text)}):
+        is_set, advice = client.environ.get(name), "set it, or give a file: --env-file"
+        what = f"value of {name}"
+        yield (
+            ok(what, "is set in the environment") if is_set else warning(what, "is not set in the environment", advice)
+        )
+    reached = list(guarded("daemon", lambda: [_daemon(client)], result=Result.FAILED))
+    yield from reached
+    if reached[0].result is Result.FAILED:
+        return
+    yield from guarded("network", lambda: [_network(client)])
+    services = [
+        service
+        for document in patient.documents
+        if document.path.endswith("compose.yaml")
+        for source in read(document.text, strict=False, limits=OUTPUT_LIMITS, marks=False)[0]
+        for service in (_mapping(source.data).get("services") or {}).values()
+    ]
+    for image in sorted({str(service["image"]) for service in services if service.get("image")}):
+        yield _image(client, image)
+    for service in services:
+        for port in service.get("ports") or ():
+            if isinstance(port, dict) and str(port.get("published", "")).isdecimal():
+                address = str(port.get("host_ip") or "0.0.0.0")  # noqa: S104 - compose's default
+                yield _port(
+                    client, str((service.get("labels") or {}).get(SERVER_LABEL, "")), address, port["published"]
+                )
+
+
+def _mapping(data: Any) -> Mapping[str, Any]:
+    return data if isinstance(data, dict) else {}
+
+
+def _compose(client: Client) -> Check:
+    program = client.compose()
+    done = client.tried(*program, "version", "--short", doing="asking compose for its version")
+    least = ".".join(map(str, OLDEST))
+    return ok("docker compose", f"{excerpt(done.out.strip(), 30)} ({' '.join(program)}; {least} or newer is needed)")
+
+
+def _daemon(client: Client) -> Check:
+    answer = client.docker("asking the daemon for its version", "version", "--format={{json .Server}}")
+    try:
+        version = json.loads(answer)["Version"]
+    except (ValueError, RecursionError, TypeError, KeyError):
+        text = f"what docker says of its daemon cannot be read ({excerpt(answer.strip(), 60)})"
+        return failed("daemon", text, "check that docker is Docker's command line")
+    numbers = re.match(r"(\d{1,4})\.(\d{1,4})", str(version))
+    text, least = (
+        f"Docker Engine {excerpt(str(version), 40)} at {excerpt(client.host, 200)}",
+        ".".join(map(str, ENGINE)),
+    )
+    if not numbers:
+        return unchecked("daemon", f"{text}: the version has an unknown form", f"use {least} or newer")
+    if (int(numbers[1]), int(numbers[2])) < ENGINE:
+        return warning("daemon", f"{text} is older than any that was tried", f"use {least} or newer")
+    return ok("daemon", text)
+
+
+def _network(client: Client) -> Check:
+    names = client.docker("reading the networks", "network", "ls", "--format={{.Name}}").split()
+    there = client.network in names
+    return ok(f"network {client.network}", "is there" if there else "not there yet; the first apply makes it")
+
+
+def _image(client: Client, name: str) -> Check:
+    what = f"image {excerpt(name, 200)}"
+    try:
+        done = client.tried("docker", "image", "inspect", "--format={{.Id}}", "--", name, doing="looking for an image")
+    except TROUBLE as error:
+        return troubled(what, error, Result.UNCHECKED)
+    if done.code == 0:
+        return ok(what, "is there")
+    return warning(what, "not there: apply pulls it", "pull it before, if the registry asks for a login")
+
+
+def _port(client: Client, server: str, address: str, published: Any) -> Check:
+    port, what = int(published), f"port {address}:{published}"
+    if not client.host.startswith("unix://"):
+        return unchecked(what, "the daemon is on another machine", "look there whether the port is free")
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address.strip("[]"), port))
+            return ok(what, f"free, for {server}")
+        except PermissionError:
+            return ok(what, f"a low port, which the daemon may bind for {server}")
+        except OSError:
+            pass
+    try:
+        label = f'--format={{{{.Label "{SERVER_LABEL}"}}}}'
+        owners = client.docker("asking who publishes a port", "ps", f"--filter=publish={port}", label).split()
+    except TROUBLE as error:
+        return troubled(what, error, Result.UNCHECKED)
+    if server and server in owners:
+        return ok(what, f"published by {server} itself, which runs")
+    by = f"the server {excerpt(owners[0], 63)}" if owners else "another program"
+    return failed(what, f"taken by {by}", "stop that, or give another port with network.publish.port")

@@ -1,0 +1,296 @@
+"""The checks of a cluster: kubectl, the way there, versions, namespace, rights, kinds, and what the specs need."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from renderer.check.pod_security import violations
+from renderer.doctor import Patient
+from renderer.doctor.checks import TROUBLE, Check, Result, failed, guarded, ok, troubled, unchecked, warning
+from renderer.errors import ApplyFailed, excerpt
+from renderer.labels import SERVER_LABEL
+from renderer.orchestrator import OrchestratorConfig
+from renderer.orchestrators.kubernetes.client import Kubectl, known_name
+from renderer.orchestrators.kubernetes.faults import Refused
+from renderer.orchestrators.kubernetes.objects import CREATED, TYPES, Object, annotations_of, labels_of, objects
+from renderer.orchestrators.kubernetes.rights import APPLY, READ, REMOVE
+from renderer.pins import KUBERNETES_VERSION
+from renderer.prerequisites import COMPONENT, Prerequisite, prerequisites
+
+#: Minor versions that kubectl may be away from the API server.
+SKEW = 1
+#: What is asked for where there are no specs.
+_USUAL = ("ServiceAccount", "ConfigMap", "NetworkPolicy", "Service", "Deployment")
+_ENFORCE = "pod-security.kubernetes.io/enforce"
+#: Kinds that govern all pods of a namespace, some only without a selector.
+_GOVERNS = ("LimitRange", "NetworkPolicy", "ResourceQuota")
+_ABSENT = ("not found", "no namespace", "no kind")
+_DEFAULT = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
+#: Kind to resource; all that a prerequisite may be.
+RESOURCES: Mapping[str, str] = {
+    "ClusterSecretStore": "clustersecretstores.external-secrets.io",
+    "ConfigMap": "configmaps",
+    "CustomResourceDefinition": "customresourcedefinitions.apiextensions.k8s.io",
+    "Gateway": "gateways.gateway.networking.k8s.io",
+    "IngressClass": "ingressclasses.networking.k8s.io",
+    "Namespace": "namespaces",
+    "PriorityClass": "priorityclasses.scheduling.k8s.io",
+    "RuntimeClass": "runtimeclasses.node.k8s.io",
+    "Secret": "secrets",
+    "SecretStore": "secretstores.external-secrets.io",
+    "ServiceAccount": "serviceaccounts",
+    "StorageClass": "storageclasses.storage.k8s.io",
+}
+#: Only the names of keys leave kubectl: values are not even read here.
+_KEYS = {
+    "Secret": "--output=go-template={{.type}}{{range $key, $_ := .data}}\n{{$key}}{{end}}",
+    "ConfigMap": "--output=go-template={{range $key, $_ := .data}}\n{{$key}}{{end}}"
+    "{{range $key, $_ := .binaryData}}\n{{$key}}{{end}}",
+}
+
+
+def checks(config: OrchestratorConfig, patient: Patient) -> Iterator[Check]:
+    """As far as they make sense: without a cluster nothing can be checked in it."""
+    what = "kubectl"
+    try:
+        kubectl = Kubectl(config.kubernetes)
+        yield ok("context", str(kubectl.place))
+        what = "cluster"
+        answer = kubectl.read("asking the API server for its version", "version", "--output=json")
+    except TROUBLE as error:
+        yield troubled(what, error, Result.FAILED)
+        return
+    yield from _versions(answer, patient.options.kubernetes_version if patient.options else KUBERNETES_VERSION)
+    rendered = objects(patient.documents, kubectl.namespace) if patient.documents else []
+    yield from guarded("namespace", lambda: _namespace(kubectl, rendered))
+    yield from guarded("permissions", lambda: _rights(kubectl, rendered))
+    served: set[str] = set()
+    try:
+        served = {*kubectl.kinds("asking for the kinds that are served").out.split()}
+        served |= {*kubectl.call("asking for the API versions", "api-versions").out.split()}
+        yield from _kinds(served, rendered)
+    except TROUBLE as error:
+        yield troubled("kinds", error, Result.UNCHECKED)
+    provider = patient.options.network_policy_provider if patient.options else "kubernetes"
+    needed = [(need, server.name) for server in patient.servers for need in prerequisites(server, provider)]
+    for need, server in {need._replace(reasons=()): (need, server) for need, server in reversed(needed)}.values():
+        yield _prerequisite(kubectl, need, server, served)
+
+
+def _versions(answer: Mapping[str, Any], wanted: str) -> Iterator[Check]:
+    found = [re.match(r"[0-9]{1,4}", str(_mapping(answer.get(key)).get("minor"))) for key in _VERSION_KEYS]
+    if not (found[0] and found[1]):
+        yield unchecked("versions", "kubectl names them in an unknown form", "check that kubectl is kubectl")
+        return
+    client, server, rendered = int(found[0][0]), int(found[1][0]), int(wanted.partition(".")[2])
+    if abs(client - server) > SKEW:
+        advice = f"use kubectl 1.{max(0, server - SKEW)} to 1.{server + SKEW}"
+        yield warning("kubectl", f"1.{client} is too far from the API server's 1.{server}", advice)
+    else:
+        yield ok("kubectl", f"1.{client}")
+    text = f"API server 1.{server}"
+    if server == rendered:
+        yield ok("versions", f"{text}, as rendered for")
+    else:
+        text += f" is {'older' if server < rendered else 'newer'} than {wanted}, which the manifests are checked for"
+        yield warning("versions", text, f"render for it: --kubernetes-version 1.{server}")
+
+
+_VERSION_KEYS = ("clientVersion", "serverVersion")
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _namespace(kubectl: Kubectl, rendered: Sequence[Object]) -> Iterator[Check]:
+    what = f"namespace {kubectl.namespace}"
+    made = next((o for o in rendered if o.identity == ("Namespace", "", kubectl.namespace)), None)
+    try:
+        there = kubectl.read("reading the namespace", "get", f"namespaces/{kubectl.namespace}", "--output=json")
+    except Refused as error:
+        if error.kind not in ("not found", "no namespace"):
+            raise
+        advice = "create it, or let it be rendered (--create-namespace)"
+        yield ok(what, "not there yet; apply creates it") if made else warning(what, "not there", advice)
+        return
+    if there.get("metadata", {}).get("deletionTimestamp"):
+        yield failed(what, "is being deleted", "wait until it is gone, or use another one")
+        return
+    yield ok(what, "is there")
+    governing = [o for o in rendered if o.namespace == kubectl.namespace and _governs(o)]
+    if CREATED not in annotations_of(there) and (made or governing):
+        yield from _for_others(kubectl, there, made, governing)
+
+
+def _governs(rendered: Object) -> bool:
+    selects = _mapping(rendered.data.get("spec")).get("podSelector")
+    is_default = rendered.kind == "ServiceAccount" and rendered.identity[2] == "default"
+    return is_default or (rendered.kind in _GOVERNS and not selects)
+
+
+def _for_others(
+    kubectl: Kubectl, there: dict[str, Any], made: Object | None, governing: Sequence[Object]
+) -> Iterator[Check]:
+    """What an apply would change for the others in a namespace that mcpctl did not create."""
+    wanted, has = labels_of(made.data) if made else {}, labels_of(there)
+    changes = [f"sets the label {key} to {excerpt(wanted[key], 40)}" for key in wanted if has.get(key) != wanted[key]]
+    changes += [f"adds {o.kind} {o.identity[2]}, which holds for all pods" for o in governing]
+    level = wanted.get(_ENFORCE, "")
+    if level in ("baseline", "restricted") and has.get(_ENFORCE) != level:
+        pods = kubectl.items(
+            "reading the pods of others", "get", "pods", f"--selector=!{SERVER_LABEL}", "--output=json"
+        )
+        refused = [str(pod["metadata"]["name"]) for pod in pods if violations(pod, level)]  # type: ignore[arg-type]
+        shown = ", ".join(excerpt(name, 63) for name in refused[:5]) + ", …" * (len(refused) > 5)
+        changes += [f"refuses {len(refused)} of {len(pods)} pods of others at their next start ({shown})"] * bool(
+            refused
+        )
+    if changes:
+        text = f"mcpctl did not create it, and apply changes it for others: {'; '.join(changes)}"
+        yield warning(f"others in {kubectl.namespace}", text, "use a namespace of its own, or --no-create-namespace")
+
+
+def _rights(kubectl: Kubectl, rendered: Sequence[Object]) -> Iterator[Check]:
+    """One check a kind and namespace; a single one where everything is allowed."""
+    if _may(kubectl, [("*", "*.*", "")])[0]:
+        yield ok("permissions", "everything is allowed in the whole cluster")
+        return
+    kinds = [(o.kind, o.namespace) for o in rendered if o.kind in TYPES] or [(k, kubectl.namespace) for k in _USUAL]
+    kinds, verbs = list(dict.fromkeys(kinds)), (*APPLY, *REMOVE)
+    asked = [(verb, TYPES[kind].resource, namespace) for kind, namespace in kinds for verb in verbs]
+    asked += [(right.verb, right.resource, kubectl.namespace) for right in READ]
+    allowed = dict(zip(asked, _may(kubectl, asked), strict=True))
+    for kind, namespace in kinds:
+        what = f"permissions for {kind}" + (f" in {namespace}" if namespace not in ("", kubectl.namespace) else "")
+        resource = TYPES[kind].resource
+        missing = [verb for verb in verbs if not allowed[verb, resource, namespace]]
+        if needed := [verb for verb in missing if verb in APPLY]:
+            yield failed(what, f"may not {', '.join(needed)} {resource}", "ask for the right, or use another context")
+        elif missing:
+            advice = "ask for the right before you need mcpctl delete or --prune"
+            yield warning(what, f"may not {', '.join(missing)} {resource}", advice)
+        else:
+            yield ok(what, ", ".join(verbs))
+    denied = [r for r in READ if not allowed[r.verb, r.resource, kubectl.namespace]]
+    if denied:
+        shown = ", ".join(f"{right.verb} {right.resource} ({right.use})" for right in denied)
+        yield failed("permissions to watch", f"may not {shown}", "ask for the right; apply cannot wait without it")
+    else:
+        yield ok("permissions to watch", "status, logs, port-forward")
+
+
+def _may(kubectl: Kubectl, asked: Sequence[tuple[str, str, str]]) -> list[bool]:
+    """Whether each verb is allowed on its resource (``pods/log``, ``deployments.apps``), by one kubectl."""
+    reviews = []
+    for verb, resource, namespace in asked:
+        plural, _, subresource = resource.partition("/")
+        plural, _, group = plural.partition(".")
+        where = {"verb": verb, "group": group, "resource": plural, "namespace": namespace, "subresource": subresource}
+        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
+        reviews.append({**review, "spec": {"resourceAttributes": {k: v for k, v in where.items() if v}}})
+    stdin = json.dumps({"apiVersion": "v1", "kind": "List", "items": reviews}).encode()
+    out = '--output=jsonpath={.status.allowed}{"\\n"}'
+    doing = "asking for the rights of this user"
+    answers = kubectl.call(doing, "create", "--validate=false", "--filename=-", out, stdin=stdin).out.split()
+    if len(answers) != len(asked):
+        raise ApplyFailed(f"{doing}: {len(answers)} answers to {len(asked)} questions")
+    return [answer == "true" for answer in answers]
+
+
+def _kinds(served: set[str], rendered: Sequence[Object]) -> Iterator[Check]:
+    """Whether the cluster serves what is rendered."""
+    versions = sorted({str(o.data["apiVersion"]) for o in rendered})
+    missing = [version for version in versions if version not in served]
+    for version in missing:
+        kinds = ", ".join(sorted({o.kind for o in rendered if o.data["apiVersion"] == version}))
+        text = f"the cluster does not serve {excerpt(version, 100)} ({kinds})"
+        yield failed(f"kind {kinds}", text, "install what defines it, or leave out the fields that need it")
+    if versions and not missing:
+        yield ok("kinds", f"all {len({o.kind for o in rendered})} kinds are served")
+
+
+def _prerequisite(kubectl: Kubectl, need: Prerequisite, server: str, served: set[str]) -> Check:
+    what = need.name if need.kind == COMPONENT else f"{need.kind} {excerpt(need.name, 253)}"
+    why = f"for spec.{need.reasons[0]} of {server}"
+    try:
+        return _component(kubectl, what, served) if need.kind == COMPONENT else _object(kubectl, need, what, why)
+    except Refused as error:
+        if error.kind not in _ABSENT:
+            return troubled(what, error, Result.UNCHECKED)
+        if need.optional:
+            return warning(what, f"is not there ({why}, optional)", "create it, if the server is to have it")
+        keys = f" with the key{'s' * (len(need.keys) > 1)} {', '.join(excerpt(key, 100) for key in need.keys)}"
+        kind = f", of type {need.type}" if need.type else ""
+        return failed(what, f"is not there ({why})", f"create it before the apply{keys + kind if need.keys else ''}")
+    except TROUBLE as error:
+        return troubled(what, error, Result.UNCHECKED)
+
+
+def _object(kubectl: Kubectl, need: Prerequisite, what: str, why: str) -> Check:
+    name = f"{RESOURCES[need.kind]}/{known_name(need.name, need.kind)}"
+    output, is_secret = _KEYS.get(need.kind, "--output=name"), need.kind == "Secret"
+    out = kubectl.call(f"reading {what}", "get", name, output, namespace=need.namespace, secret=is_secret).out
+    kind, *keys = out.split("\n")
+    if missing := [key for key in need.keys if key not in keys and key not in need.optional_keys]:
+        text = f"has no key {', '.join(excerpt(key, 100) for key in missing)} ({why}); it has "
+        text += ", ".join(excerpt(key, 60) for key in keys[:20]) or "none"
+        return failed(what, text, "add it, or name another key in the spec")
+    if need.type and kind != need.type:
+        return failed(what, f"is of type {excerpt(kind, 100)}, not {need.type} ({why})", "create it with that type")
+    return ok(what, f"is there{', with ' * bool(need.keys)}{', '.join(need.keys)} ({why})")
+
+
+def _component(kubectl: Kubectl, what: str, served: set[str]) -> Check:
+    """What runs in the cluster is known by its API or its classes; the rest is not guessed."""
+    for beginning, resource, counts, result, advice in _LISTED:
+        if what.startswith(beginning):
+            items = kubectl.items(f"reading {resource}", "get", resource, "--output=json")
+            names = [excerpt(str(item["metadata"]["name"]), 63) for item in items if counts(item)]
+            return ok(what, ", ".join(names[:5])) if names else Check(what, result, "there is none", advice)
+    for beginning, api, result, effect in _SERVED:
+        if what.startswith(beginning) and api in served:
+            return ok(what, f"its API {api} is served; that does not tell whether its controller runs")
+        if what.startswith(beginning) and served:
+            others = sorted(name for name in served if name.startswith(api.partition("/")[0]) and "/" in name)
+            text = f"its API {api} is not served{', only ' * bool(others)}{excerpt(', '.join(others), 100)}: {effect}"
+            return Check(what, result, text, "install it, in the version that is named")
+    return unchecked(what, "no object in the cluster tells", "ask who runs the cluster")
+
+
+def _is_default(storage_class: dict[str, Any]) -> bool:
+    return any(annotations_of(storage_class).get(key) == "true" for key in _DEFAULT)
+
+
+def _has_gpus(node: dict[str, Any]) -> bool:
+    return str(_mapping(_mapping(node.get("status")).get("allocatable")).get("nvidia.com/gpu", "0")) not in ("", "0")
+
+
+#: Beginning of a component's name, what is listed, which of it counts, and what to do without any.
+_LISTED: tuple[tuple[str, str, Callable[[dict[str, Any]], bool], Result, str], ...] = (
+    (
+        "a default StorageClass",
+        RESOURCES["StorageClass"],
+        _is_default,
+        Result.FAILED,
+        "make a StorageClass the default, or name one with storage.storageClass",
+    ),
+    ("an ingress controller", RESOURCES["IngressClass"], bool, Result.WARNING, "install an ingress controller"),
+    ("nodes with NVIDIA GPUs", "nodes", _has_gpus, Result.FAILED, "add such nodes, and the device plugin"),
+)
+#: Beginning of a component's name, the API that it serves, and what is so without it.
+_SERVED = (
+    ("the metrics server", "metrics.k8s.io/v1beta1", Result.WARNING, "the autoscaler leaves the number of pods alone"),
+    ("the External Secrets Operator", "external-secrets.io/v1", Result.FAILED, "no Secret is made"),
+)
+LOOKED_FOR = (*(row[0] for row in _LISTED), *(row[0] for row in _SERVED))
+#: Beginnings of the names of components that no object in a cluster tells of.
+UNSEEN = (
+    "a network plugin (CNI)",
+    "Cilium as the network plugin",
+    "a controller of the Gateway API",
+    "nodes whose container runtime has the handler",
+)
