@@ -15,7 +15,7 @@ from renderer import assets
 from renderer.errors import InputInvalid, Place, Problem, Severity, UsageMistake, dotted, errors_in, excerpt
 from renderer.load import load
 from renderer.model import JSON
-from renderer.orchestrator import DockerConfig, KubernetesConfig, OrchestratorConfig
+from renderer.orchestrators.contract import DockerConfig, KubernetesConfig, OrchestratorConfig
 from renderer.schemas import Schema
 from renderer.wording import did_you_mean
 

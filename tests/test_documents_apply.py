@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from renderer.cli import COMMANDS
-from renderer.orchestrator import LogLine
+from renderer.orchestrators.contract import LogLine
 from renderer.settings import fields
 from tests.cli.fake_runtime import FakeRuntime, module
 

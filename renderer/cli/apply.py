@@ -37,10 +37,10 @@ from renderer.cli.runtime import (
 )
 from renderer.cli.streams import emit, tell
 from renderer.errors import Exit, McpctlError, Problem
-from renderer.instances import change_line, changes_as_data, tally
 from renderer.model import JSON, Rendered
-from renderer.orchestrator import Applied, ApplyOptions, InstanceFilters, InstanceStatus, Orchestrator
 from renderer.orchestrators import create_orchestrator
+from renderer.orchestrators.contract import Applied, ApplyOptions, InstanceFilters, InstanceStatus, Orchestrator
+from renderer.orchestrators.instances import change_line, changes_as_data, tally
 from renderer.registry import target
 from renderer.report import Report, as_json
 from renderer.settings import Settings

@@ -19,8 +19,8 @@ from renderer.cli.runtime import (
 )
 from renderer.cli.streams import ReaderLeft, emit
 from renderer.errors import ApplyFailed, Exit, excerpt
-from renderer.instances import change_line, changes_as_data, tally
-from renderer.orchestrator import Applied, Orchestrator
+from renderer.orchestrators.contract import Applied, Orchestrator
+from renderer.orchestrators.instances import change_line, changes_as_data, tally
 from renderer.settings import Settings
 
 

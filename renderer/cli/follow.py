@@ -10,8 +10,8 @@ from renderer.cli.environments import run_alone, runs_of
 from renderer.cli.options import provider_has_a_cluster, render_options
 from renderer.errors import UsageMistake, excerpt
 from renderer.model import Options
-from renderer.orchestrator import OrchestratorConfig
 from renderer.orchestrators import ORCHESTRATORS, create_orchestrator
+from renderer.orchestrators.contract import OrchestratorConfig
 from renderer.pipeline import Run
 from renderer.policy import Levels
 from renderer.settings import Rank, Settings, Value

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 import click
 
-from renderer import life
 from renderer.cli.runtime import asked, no_client, orchestrator_of, output_option, progress, runtime_options
 from renderer.cli.streams import emit
 from renderer.errors import Exit
-from renderer.instances import COLUMNS, as_columns, as_data, row
-from renderer.orchestrator import InstanceFilters, InstancePage, InstanceState, Orchestrator
+from renderer.orchestrators import mcp_check
+from renderer.orchestrators.contract import InstanceFilters, InstancePage, InstanceState, Orchestrator
+from renderer.orchestrators.instances import COLUMNS, as_columns, as_data, row
 from renderer.settings import Settings
 
 #: READY is what a server says when it is asked, and a filter is the runtime's.
@@ -81,7 +81,7 @@ def listing(
     """
     filters = InstanceFilters(servers, tuple(InstanceState(state) for state in states), labels)
     orchestrator = orchestrator_of(settings)
-    if ask and not life.installed():
+    if ask and not mcp_check.installed():
         progress(no_client())
         ask = False
     pages = _pages(orchestrator, filters, page_size, ask=ask)

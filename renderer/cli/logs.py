@@ -15,7 +15,7 @@ import click
 from renderer.cli.runtime import identify, orchestrator_of, output_option, runtime_options
 from renderer.cli.streams import emit
 from renderer.errors import Exit, excerpt
-from renderer.orchestrator import LogLine, LogOptions
+from renderer.orchestrators.contract import LogLine, LogOptions
 from renderer.settings import Settings
 
 #: Characters of one line that are shown.

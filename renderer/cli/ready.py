@@ -8,13 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from typing import Any
 
-from renderer import __version__, life, poll
+from renderer import __version__
 from renderer.cli.runtime import answers_expected, ask, no_client, progress
 from renderer.cli.streams import ReaderLeft, emit
 from renderer.errors import ApplyFailed, McpctlError, WaitTimedOut
-from renderer.instances import COLUMNS, answered, as_columns, as_data, row
 from renderer.model import JSON
-from renderer.orchestrator import InstanceStatus, Orchestrator
+from renderer.orchestrators import mcp_check
+from renderer.orchestrators.contract import InstanceStatus, Orchestrator
+from renderer.orchestrators.instances import COLUMNS, answered, as_columns, as_data, row
+from renderer.orchestrators.wait import until
 
 
 def until_ready(
@@ -34,11 +36,11 @@ def until_ready(
     began = clock()
     try:
         found = {one.id: one for one in orchestrator.wait(ids, seconds=seconds, tell=progress)}
-        if not life.installed():
+        if not mcp_check.installed():
             progress(no_client())
             return tuple(found.values())
         left = max(0.0, seconds - (clock() - began))
-        if not poll.until(_asking(orchestrator, found, transports), seconds=left, clock=clock, sleep=sleep):
+        if not until(_asking(orchestrator, found, transports), seconds=left, clock=clock, sleep=sleep):
             late = "; ".join(f"{one.server}: {one.reason}" for one in found.values() if answers_expected(one))
             raise WaitTimedOut(f"not ready after {seconds:.0f} s: {late}; mcpctl logs NAME may say why")
         return tuple(found.values())
@@ -61,7 +63,7 @@ def _asking(
             if expected(status):
                 try:
                     found[name] = _asked(orchestrator, status, transports)
-                except life.Guarded as error:
+                except mcp_check.Guarded as error:
                     # It lives, and a stranger gets no more out of it: no failure of the apply, and no 'ready'.
                     guarded.add(status.id)
                     found[name] = status._replace(reason=f"not asked further: {error.message}")
@@ -77,9 +79,9 @@ def _asking(
 def _asked(orchestrator: Orchestrator, status: InstanceStatus, transports: Mapping[str, str]) -> InstanceStatus:
     try:
         return ask(orchestrator, status, transports)
-    except life.Guarded:
+    except mcp_check.Guarded:
         raise
-    except life.Refused as refused:
+    except mcp_check.Refused as refused:
         raise failure(f"{status.server} runs, and does not speak MCP: {refused.message}") from None
     except (ApplyFailed, WaitTimedOut) as error:
         return status._replace(reason=f"does not answer MCP yet: {error.message}")

@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 
 import click
 
-from renderer import life
 from renderer.cli.options import text_or_json
 from renderer.cli.signals import ended_whole
 from renderer.cli.streams import ReaderLeft, delivered, emit, say, tell
 from renderer.errors import ApplyFailed, McpctlError, UsageMistake, WaitTimedOut, excerpt
-from renderer.orchestrator import (
+from renderer.orchestrators import create_orchestrator, mcp_check
+from renderer.orchestrators.contract import (
     Confirm,
     Handshake,
     InstanceFilters,
@@ -25,7 +25,6 @@ from renderer.orchestrator import (
     InstanceStatus,
     Orchestrator,
 )
-from renderer.orchestrators import create_orchestrator
 from renderer.report import LONGEST, Report, as_json
 from renderer.settings import Field, Settings, fields, load_settings
 from renderer.wording import did_you_mean
@@ -229,7 +228,7 @@ def no_client() -> str:
     """What to do where the MCP client is missing."""
     return (
         "the servers were not asked over MCP, so the best state is 'running': the MCP SDK is missing; "
-        f"pip install '{life.EXTRA}'"
+        f"pip install '{mcp_check.EXTRA}'"
     )
 
 
@@ -257,4 +256,4 @@ def ask(orchestrator: Orchestrator, status: InstanceStatus, transports: Mapping[
 def _handshake(url: str, transport: str) -> Handshake:
     # No runtime says what a server speaks; a path of SSE ends so by convention.
     sse = transport == "sse" or (not transport and url.rstrip("/").endswith("/sse"))
-    return life.handshake(url, "sse" if sse else "streamable-http", HANDSHAKE_SECONDS)
+    return mcp_check.handshake(url, "sse" if sse else "streamable-http", HANDSHAKE_SECONDS)

@@ -30,8 +30,8 @@ from renderer.cli.runtime import (
 from renderer.cli.streams import specs_in, tell
 from renderer.errors import ApplyFailed, Exit, McpctlError, WaitTimedOut
 from renderer.model import JSON, Server
-from renderer.orchestrator import InstanceStatus, Orchestrator
 from renderer.orchestrators import create_orchestrator
+from renderer.orchestrators.contract import InstanceStatus, Orchestrator
 from renderer.registry import target
 from renderer.report import Report
 from renderer.settings import Settings

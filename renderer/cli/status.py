@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import click
 
-from renderer import __version__, life
+from renderer import __version__
 from renderer.cli.ready import show
 from renderer.cli.runtime import (
     asked,
@@ -22,8 +22,9 @@ from renderer.cli.runtime import (
 )
 from renderer.cli.streams import emit
 from renderer.errors import Exit
-from renderer.instances import as_data
-from renderer.orchestrator import InstanceFilters, InstanceStatus, Orchestrator
+from renderer.orchestrators import mcp_check
+from renderer.orchestrators.contract import InstanceFilters, InstanceStatus, Orchestrator
+from renderer.orchestrators.instances import as_data
 from renderer.settings import Settings
 
 #: Seconds between two looks with --watch.
@@ -55,7 +56,7 @@ def status(names: tuple[str, ...], settings: Settings, watch: bool, ask: bool, s
     NAMES are those of servers, or instance ids; without any, all of them.
     """
     orchestrator = orchestrator_of(settings)
-    if ask and not life.installed():
+    if ask and not mcp_check.installed():
         progress(no_client())
         ask = False
     ids = [identify(orchestrator, name) for name in names]

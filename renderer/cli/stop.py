@@ -11,7 +11,7 @@ from renderer import __version__
 from renderer.cli.runtime import identify, orchestrator_of, output_option, progress, runtime_options
 from renderer.cli.streams import ReaderLeft, emit
 from renderer.errors import Exit, McpctlError
-from renderer.orchestrator import Orchestrator
+from renderer.orchestrators.contract import Orchestrator
 from renderer.settings import Settings
 
 

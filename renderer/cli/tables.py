@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from renderer.cli.streams import ReaderLeft
-from renderer.instances import COLUMNS, row
-from renderer.orchestrator import InstanceState, InstanceStatus
+from renderer.orchestrators.contract import InstanceState, InstanceStatus
+from renderer.orchestrators.instances import COLUMNS, row
 
 if TYPE_CHECKING:
     from rich.console import Console

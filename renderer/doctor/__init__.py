@@ -9,9 +9,9 @@ from importlib import import_module
 from typing import NamedTuple
 
 from renderer.doctor.checks import Check, failed, ok, warning
-from renderer.life import EXTRA, installed
 from renderer.model import Options, Rendered, Server
-from renderer.orchestrator import OrchestratorConfig
+from renderer.orchestrators.contract import OrchestratorConfig
+from renderer.orchestrators.mcp_check import EXTRA, installed
 
 #: As in pyproject.toml.
 PYTHON = (3, 11)

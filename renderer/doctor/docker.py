@@ -12,7 +12,7 @@ from renderer.doctor import Patient
 from renderer.doctor.checks import TROUBLE, Check, Result, failed, guarded, ok, troubled, unchecked, warning
 from renderer.errors import UsageMistake, excerpt
 from renderer.labels import SERVER_LABEL
-from renderer.orchestrator import OrchestratorConfig
+from renderer.orchestrators.contract import OrchestratorConfig
 from renderer.orchestrators.docker.client import OLDEST, Client
 from renderer.yaml_reader import OUTPUT_LIMITS, read
 

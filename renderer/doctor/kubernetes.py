@@ -12,7 +12,7 @@ from renderer.doctor import Patient
 from renderer.doctor.checks import TROUBLE, Check, Result, failed, guarded, ok, troubled, unchecked, warning
 from renderer.errors import ApplyFailed, excerpt
 from renderer.labels import SERVER_LABEL
-from renderer.orchestrator import OrchestratorConfig
+from renderer.orchestrators.contract import OrchestratorConfig
 from renderer.orchestrators.kubernetes.client import Kubectl, known_name
 from renderer.orchestrators.kubernetes.faults import Refused
 from renderer.orchestrators.kubernetes.objects import CREATED, TYPES, Object, annotations_of, labels_of, objects

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib import import_module
 
 from renderer.errors import UsageMistake, excerpt
-from renderer.orchestrator import Orchestrator, OrchestratorConfig
+from renderer.orchestrators.contract import Orchestrator, OrchestratorConfig
 
 #: Name to one line of help. The module of the same name here has ``create``, which takes the OrchestratorConfig.
 ORCHESTRATORS: Mapping[str, str] = {

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from renderer import pipeline
 from renderer.errors import ApplyFailed, OutputInvalid, UsageMistake, errors_in
 from renderer.model import JSON, Options, Server
-from renderer.orchestrator import ApplyOptions, Orchestrator
+from renderer.orchestrators.contract import ApplyOptions, Orchestrator
 from renderer.pins import KUBERNETES_VERSION
 from renderer.policy import Levels, parse_levels
 from renderer.registry import target

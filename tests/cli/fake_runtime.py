@@ -11,7 +11,7 @@ from typing import Any
 
 from renderer.errors import ApplyFailed
 from renderer.model import JSON, Rendered, Server
-from renderer.orchestrator import (
+from renderer.orchestrators.contract import (
     Applied,
     ApplyOptions,
     Change,

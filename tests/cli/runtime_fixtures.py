@@ -9,8 +9,8 @@ from pathlib import Path
 import click.termui
 import pytest
 
-from renderer import life
-from renderer.orchestrator import Handshake
+from renderer.orchestrators import mcp_check
+from renderer.orchestrators.contract import Handshake
 from tests.cli.commands import BAD, GOOD
 from tests.cli.fake_runtime import SHAKE, FakeRuntime, module
 
@@ -25,8 +25,8 @@ def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeRuntime:
     for name in ("DOCKER_HOST", "KUBECONFIG", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr(life, "installed", lambda: "2.3.0")
-    monkeypatch.setattr(life, "handshake", _answers)
+    monkeypatch.setattr(mcp_check, "installed", lambda: "2.3.0")
+    monkeypatch.setattr(mcp_check, "handshake", _answers)
     (tmp_path / "good.yaml").write_text(GOOD)
     (tmp_path / "bad.yaml").write_text(BAD)
     monkeypatch.chdir(tmp_path)

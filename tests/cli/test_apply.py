@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from renderer import life
 from renderer.errors import ApplyFailed, Exit, WaitTimedOut
-from renderer.orchestrator import ApplyOptions, Change, Handshake, InstanceState
+from renderer.orchestrators import mcp_check
+from renderer.orchestrators.contract import ApplyOptions, Change, Handshake, InstanceState
 from tests.cli.commands import GOOD, Mcpctl
 from tests.cli.fake_runtime import FakeRuntime, instance
 
@@ -79,7 +79,7 @@ def test_without_waiting(mcpctl: Mcpctl, fake: FakeRuntime) -> None:
 def test_without_the_client_it_runs_and_is_not_ready(
     mcpctl: Mcpctl, fake: FakeRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(life, "installed", lambda: "")
+    monkeypatch.setattr(mcp_check, "installed", lambda: "")
     run = mcpctl("apply", "good.yaml")
     assert run.code == 0
     assert "pip install 'mcpctl-renderer[mcp]'" in run.err
@@ -91,9 +91,9 @@ def test_who_speaks_something_else_fails_at_once(
     mcpctl: Mcpctl, fake: FakeRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(url: str, transport: str, seconds: float) -> Handshake:
-        raise life.Refused("it answered 401")
+        raise mcp_check.Refused("it answered 401")
 
-    monkeypatch.setattr(life, "handshake", refuse)
+    monkeypatch.setattr(mcp_check, "handshake", refuse)
     run = mcpctl("apply", "good.yaml", "-o", "json")
     assert run.code == Exit.APPLY_FAILED
     assert "does not speak MCP: it answered 401" in run.err

@@ -80,7 +80,7 @@ def test_a_setting_that_says_something_else(
 
 @pytest.mark.usefixtures("environments")
 def test_an_environment_of_a_cluster_goes_to_its_namespace(mcpctl: Mcpctl, monkeypatch: pytest.MonkeyPatch) -> None:
-    from renderer.orchestrator import OrchestratorConfig
+    from renderer.orchestrators.contract import OrchestratorConfig
 
     seen: list[OrchestratorConfig] = []
     runtime = FakeRuntime("kubernetes", "kubernetes")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from renderer import life
 from renderer.cli.ready import until_ready
 from renderer.errors import WaitTimedOut
-from renderer.orchestrator import Handshake, InstanceState, InstanceStatus
+from renderer.orchestrators import mcp_check
+from renderer.orchestrators.contract import Handshake, InstanceState, InstanceStatus
 from tests.cli.fake_runtime import SHAKE, FakeRuntime, instance
 
 Answer = Handshake | Exception
@@ -43,7 +43,7 @@ def answers(fake: FakeRuntime, monkeypatch: pytest.MonkeyPatch) -> list[Answer]:
             raise answer
         return answer
 
-    monkeypatch.setattr(life, "handshake", handshake)
+    monkeypatch.setattr(mcp_check, "handshake", handshake)
     return found
 
 
@@ -51,8 +51,8 @@ def test_a_server_may_need_a_moment(
     fake: FakeRuntime, answers: list[Answer], capsys: pytest.CaptureFixture[str]
 ) -> None:
     answers += [
-        life.Unanswered("connection refused"),
-        life.Unanswered("connection refused"),
+        mcp_check.Unanswered("connection refused"),
+        mcp_check.Unanswered("connection refused"),
         WaitTimedOut("slow"),
         SHAKE,
     ]
@@ -67,7 +67,7 @@ def test_a_server_may_need_a_moment(
 def test_a_server_that_wants_credentials_lives_and_is_not_ready(
     fake: FakeRuntime, answers: list[Answer], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answers.append(life.Guarded("HTTP 401: it runs, and wants credentials"))
+    answers.append(mcp_check.Guarded("HTTP 401: it runs, and wants credentials"))
     (status,) = waited(fake, 10)
     assert status.state is InstanceState.RUNNING
     assert status.reason == "not asked further: HTTP 401: it runs, and wants credentials"
@@ -76,7 +76,7 @@ def test_a_server_that_wants_credentials_lives_and_is_not_ready(
 
 
 def test_the_time_is_over(fake: FakeRuntime, answers: list[Answer]) -> None:
-    answers.append(life.Unanswered("connection refused"))
+    answers.append(mcp_check.Unanswered("connection refused"))
     with pytest.raises(WaitTimedOut, match="not ready after 10 s: demo: does not answer MCP yet: connection refused"):
         waited(fake, 10)
     assert len(fake.named("reach")) == 11
@@ -101,7 +101,7 @@ def test_by_which_transport_it_is_asked(
         seen.append((url, transport))
         return SHAKE
 
-    monkeypatch.setattr(life, "handshake", handshake)
+    monkeypatch.setattr(mcp_check, "handshake", handshake)
     fake.instances["mcp-demo"] = instance("demo")
     fake.url = url
     waited(fake, 10, given)

@@ -8,9 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from renderer import life
 from renderer.errors import ApplyFailed, Exit, WaitTimedOut
-from renderer.orchestrator import Change, Handshake, InstanceFilters, InstanceState, LogLine, LogOptions, Replica
+from renderer.orchestrators import mcp_check
+from renderer.orchestrators.contract import (
+    Change,
+    Handshake,
+    InstanceFilters,
+    InstanceState,
+    LogLine,
+    LogOptions,
+    Replica,
+)
 from tests.cli.commands import Mcpctl
 from tests.cli.fake_runtime import FakeRuntime, instance
 
@@ -30,10 +38,10 @@ def demo(fake: FakeRuntime) -> FakeRuntime:
 def test_ready_means_that_it_answered(mcpctl: Mcpctl, demo: FakeRuntime, monkeypatch: pytest.MonkeyPatch) -> None:
     def handshake(url: str, transport: str, seconds: float) -> Handshake:
         if demo.calls[-1] == ("reach", "mcp-other"):
-            raise life.Unanswered("connection refused")
+            raise mcp_check.Unanswered("connection refused")
         return Handshake("a", "1", ("2025-06-18",), 10_000, more=True)
 
-    monkeypatch.setattr(life, "handshake", handshake)
+    monkeypatch.setattr(mcp_check, "handshake", handshake)
     run = mcpctl("status")
     assert (run.code, run.err) == (0, "docker: the fake daemon\n")
     _, first, second = run.out.splitlines()
@@ -52,7 +60,7 @@ def test_status_of_some_by_server_or_by_id(mcpctl: Mcpctl, demo: FakeRuntime) ->
 
 def test_status_without_asking(mcpctl: Mcpctl, demo: FakeRuntime, monkeypatch: pytest.MonkeyPatch) -> None:
     assert " running " in mcpctl("status", "--no-ask").out
-    monkeypatch.setattr(life, "installed", lambda: "")
+    monkeypatch.setattr(mcp_check, "installed", lambda: "")
     run = mcpctl("status")
     assert " ready " not in run.out
     assert "pip install" in run.err
@@ -326,7 +334,7 @@ def test_nothing_from_outside_reaches_a_terminal_unescaped(
     fake.lines = [LogLine(HOSTILE, HOSTILE), LogLine("", "::error::x")]
     fake.changes = [Change(HOSTILE, "unchanged", HOSTILE)]
     fake.where = lambda: HOSTILE  # type: ignore[method-assign]
-    monkeypatch.setattr(life, "handshake", lambda *_: Handshake(HOSTILE, HOSTILE, (HOSTILE,), 1))
+    monkeypatch.setattr(mcp_check, "handshake", lambda *_: Handshake(HOSTILE, HOSTILE, (HOSTILE,), 1))
     for more in ([], ["--no-prefix"] if arguments[0] == "logs" else []):
         run = mcpctl(*arguments, "-o", style, *more)
         for line in (run.out + run.err).split("\n"):

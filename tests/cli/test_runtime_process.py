@@ -130,7 +130,7 @@ def test_replicas_have_colours_on_a_terminal(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("command", "modules"),
-    [("render", {"rich", "renderer.settings", "renderer.orchestrator"}), ("list", {"rich", "mcp", "jinja2"})],
+    [("render", {"rich", "renderer.settings", "renderer.orchestrators.contract"}), ("list", {"rich", "mcp", "jinja2"})],
 )
 def test_no_command_pays_for_what_it_does_not_need(tmp_path: Path, command: str, modules: set[str]) -> None:
     script = f"""

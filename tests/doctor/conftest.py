@@ -12,7 +12,7 @@ from renderer import pipeline
 from renderer.doctor import Patient, diagnose
 from renderer.doctor.checks import Check
 from renderer.model import Options
-from renderer.orchestrator import KubernetesConfig, OrchestratorConfig
+from renderer.orchestrators.contract import KubernetesConfig, OrchestratorConfig
 from renderer.registry import target
 from tests.cli.commands import GOOD
 from tests.cluster import Cluster

@@ -11,7 +11,7 @@ import pytest
 
 from renderer.doctor import Patient, diagnose
 from renderer.doctor.checks import Check, Result
-from renderer.orchestrator import DockerConfig, OrchestratorConfig
+from renderer.orchestrators.contract import DockerConfig, OrchestratorConfig
 from tests.doctor.conftest import SPEC, Seen, patient
 
 #: Beginning of the arguments to exit code, stdout and stderr; the longest that fits counts.

@@ -18,7 +18,7 @@ import pytest
 
 from renderer.errors import ApplyFailed
 from renderer.model import JSON
-from renderer.orchestrator import (
+from renderer.orchestrators.contract import (
     Applied,
     ApplyOptions,
     DockerConfig,

@@ -9,7 +9,7 @@ import pytest
 
 from renderer.errors import ApplyFailed, OutputInvalid, UsageMistake
 from renderer.model import JSON, Rendered
-from renderer.orchestrator import Applied, ApplyOptions, Change, Confirm, Orchestrator, Progress
+from renderer.orchestrators.contract import Applied, ApplyOptions, Change, Confirm, Orchestrator, Progress
 from renderer.orchestrators.starting import start
 from tests.specs import server
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from renderer.errors import InputInvalid, UsageMistake
-from renderer.orchestrator import DockerConfig, KubernetesConfig, OrchestratorConfig
 from renderer.orchestrators import ORCHESTRATORS
+from renderer.orchestrators.contract import DockerConfig, KubernetesConfig, OrchestratorConfig
 from renderer.settings import Settings, fields, load_settings
 
 BY_NAME = {field.name.removeprefix("orchestrator."): field for field in fields()}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from renderer.errors import ApplyFailed
 from renderer.model import JSON, Rendered, Server
-from renderer.orchestrator import (
+from renderer.orchestrators.contract import (
     Applied,
     ApplyOptions,
     Change,

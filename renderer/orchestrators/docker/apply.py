@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from renderer.errors import ApplyFailed, McpctlError, WaitTimedOut, excerpt
-from renderer.orchestrator import ApplyOptions, Change, Progress
+from renderer.orchestrators.contract import ApplyOptions, Change, Progress
 from renderer.orchestrators.docker import removal
 from renderer.orchestrators.docker.client import Client
 from renderer.orchestrators.docker.containers import HASH_LABEL, PROJECT_LABEL, Container, find

@@ -12,7 +12,7 @@ from typing import Any
 from renderer import command
 from renderer.command import Background, Done, ProgramMissing
 from renderer.errors import ApplyFailed, UsageMistake, WaitTimedOut, excerpt
-from renderer.orchestrator import DockerConfig
+from renderer.orchestrators.contract import DockerConfig
 from renderer.orchestrators.docker.faults import Refused, refusal
 
 #: The first compose that takes ``env_file`` with ``format: raw``, which is rendered.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from renderer.labels import SERVER_LABEL
-from renderer.orchestrator import InstanceFilters, InstancePage, InstanceState, InstanceStatus
+from renderer.orchestrators.contract import InstanceFilters, InstancePage, InstanceState, InstanceStatus
 from renderer.orchestrators.docker.client import Client
 from renderer.orchestrators.docker.containers import NAME_LABEL, PROJECT_LABEL, Container, inspected, ours
 from renderer.orchestrators.docker.status import reason_of, status_of

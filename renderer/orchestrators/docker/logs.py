@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from renderer.errors import UsageMistake
-from renderer.orchestrator import LogLine, LogOptions
+from renderer.orchestrators.contract import LogLine, LogOptions
 from renderer.orchestrators.docker.client import Client
 from renderer.orchestrators.docker.containers import NUMBER_LABEL, Container
 from renderer.orchestrators.docker.faults import Refused

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from renderer.errors import ApplyFailed, Defect, excerpt
 from renderer.labels import SERVER_LABEL
 from renderer.model import Rendered
-from renderer.orchestrator import ApplyOptions
+from renderer.orchestrators.contract import ApplyOptions
 from renderer.orchestrators.docker.containers import COMPONENT_LABEL, FILES_LABEL, OWNER_LABEL, PATH_LABEL
 from renderer.yaml_reader import OUTPUT_LIMITS, read
 

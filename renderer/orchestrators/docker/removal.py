@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from renderer import poll
 from renderer.errors import ApplyFailed, McpctlError, excerpt
 from renderer.labels import SERVER_LABEL
-from renderer.orchestrator import Change, Confirm, Progress
+from renderer.orchestrators.contract import Change, Confirm, Progress
 from renderer.orchestrators.docker.client import CALL_SECONDS, Client, json_lines, known_name
 from renderer.orchestrators.docker.containers import (
     MANAGED_LABEL,
@@ -21,6 +20,7 @@ from renderer.orchestrators.docker.containers import (
 )
 from renderer.orchestrators.docker.projects import NETWORK, files_folder, owner_value
 from renderer.orchestrators.docker.rollout import Time
+from renderer.orchestrators.wait import until
 
 #: Seconds until the daemon has let go of the last container of a network.
 _ENDPOINTS = 10.0
@@ -148,7 +148,7 @@ class Removal:
             last.append(self._tried(f"network {network}", "network", "rm", network))
             return None if "active endpoints" in last[-1].message else last[-1]
 
-        found = poll.until(look, seconds=_ENDPOINTS, clock=self._waits.clock, sleep=self._waits.sleep)
+        found = until(look, seconds=_ENDPOINTS, clock=self._waits.clock, sleep=self._waits.sleep)
         return found or last[-1]
 
     def _used(self, network: str) -> bool:

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from renderer import poll
 from renderer.errors import ApplyFailed, WaitTimedOut
-from renderer.orchestrator import InstanceState, InstanceStatus, Progress
+from renderer.orchestrators.contract import InstanceState, InstanceStatus, Progress
 from renderer.orchestrators.docker.faults import Refused
 from renderer.orchestrators.docker.status import Found
+from renderer.orchestrators.wait import until
 
 #: Seconds that a server without a healthcheck has to stay alive: one that dies at once runs for a moment.
 SETTLED = 3.0
@@ -49,7 +49,7 @@ def wait(
                 there[instance] = found.status
         return True if len(there) == len(set(instances)) else None
 
-    if poll.until(look, seconds=seconds, clock=waits.clock, sleep=waits.sleep):
+    if until(look, seconds=seconds, clock=waits.clock, sleep=waits.sleep):
         return tuple(there[name] for name in instances)
     late = [told.get(name, f"{name}: not seen yet") for name in instances if name not in there]
     raise WaitTimedOut(f"not running after {seconds:.0f} s: {'; '.join(late)}")

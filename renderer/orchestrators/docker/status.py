@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from renderer.command import Done
 from renderer.errors import ApplyFailed, McpctlError, excerpt
-from renderer.orchestrator import InstanceState, InstanceStatus, Replica
+from renderer.orchestrators.contract import InstanceState, InstanceStatus, Replica
 from renderer.orchestrators.docker.client import Client, known_name
 from renderer.orchestrators.docker.containers import PATH_LABEL, Container, find, ours
 from renderer.orchestrators.docker.faults import masked

@@ -6,11 +6,10 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from renderer import poll
 from renderer.errors import WaitTimedOut
 from renderer.labels import SERVER_LABEL
 from renderer.model import JSON, Rendered, Server
-from renderer.orchestrator import (
+from renderer.orchestrators.contract import (
     Applied,
     ApplyOptions,
     Change,
@@ -32,6 +31,7 @@ from renderer.orchestrators.kubernetes.objects import TYPES, Object, labels_of, 
 from renderer.orchestrators.kubernetes.reach import forwarded
 from renderer.orchestrators.kubernetes.removal import Time
 from renderer.orchestrators.kubernetes.status import NoSuchInstance, Snapshot, Watcher, desired
+from renderer.orchestrators.wait import until
 
 #: Seconds that a stop may take beyond what the pods themselves ask for.
 STOP_SECONDS = 60.0
@@ -129,7 +129,7 @@ class Kubernetes:
             )
         else:
             self._scale(seen, 0)
-        if not poll.until(
+        if not until(
             lambda: self._is_stopped(instance_id),
             seconds=grace + STOP_SECONDS,
             clock=self._waits.clock,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from renderer.errors import ApplyFailed, McpctlError, WaitTimedOut, excerpt
-from renderer.orchestrator import ApplyOptions, Change, Progress
+from renderer.orchestrators.contract import ApplyOptions, Change, Progress
 from renderer.orchestrators.kubernetes.client import Data, Kubectl
 from renderer.orchestrators.kubernetes.faults import HOPELESS, SHOWN, Conflict, Refused, conflicts, warnings
 from renderer.orchestrators.kubernetes.objects import (

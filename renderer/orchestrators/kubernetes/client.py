@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from renderer import command
 from renderer.command import Background, Done, ProgramMissing
 from renderer.errors import ApplyFailed, McpctlError, excerpt
-from renderer.orchestrator import KubernetesConfig
+from renderer.orchestrators.contract import KubernetesConfig
 from renderer.orchestrators.kubernetes.faults import Refused, refusal
 
 #: Server-side apply is stable from there on.

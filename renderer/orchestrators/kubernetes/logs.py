@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 from renderer.command import Background
 from renderer.errors import ApplyFailed
-from renderer.orchestrator import LogLine, LogOptions
+from renderer.orchestrators.contract import LogLine, LogOptions
 from renderer.orchestrators.kubernetes.client import Data, Kubectl
 from renderer.orchestrators.kubernetes.faults import Refused, refusal
 from renderer.orchestrators.kubernetes.status import Watcher, main_container

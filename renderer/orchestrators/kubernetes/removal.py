@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from renderer import poll
 from renderer.errors import ApplyFailed, WaitTimedOut, excerpt
 from renderer.labels import SERVER_LABEL
-from renderer.orchestrator import Change, Confirm, Progress
+from renderer.orchestrators.contract import Change, Confirm, Progress
 from renderer.orchestrators.kubernetes.client import Data, Kubectl
 from renderer.orchestrators.kubernetes.faults import Refused
 from renderer.orchestrators.kubernetes.objects import (
@@ -25,6 +24,7 @@ from renderer.orchestrators.kubernetes.objects import (
     owner_value,
     words,
 )
+from renderer.orchestrators.wait import until
 
 _OURS = f"{MANAGED_LABEL}=true"
 #: kubectl fetches lists in pages of that many.
@@ -182,7 +182,7 @@ def _gone(kubectl: Kubectl, data: Data, change: Change, deadline: float, waits: 
         return change
     left = max(0.0, deadline - waits.clock())
     try:
-        gone = poll.until(lambda: _is_gone(kubectl, data), seconds=left, clock=waits.clock, sleep=waits.sleep)
+        gone = until(lambda: _is_gone(kubectl, data), seconds=left, clock=waits.clock, sleep=waits.sleep)
     except (ApplyFailed, WaitTimedOut) as error:
         return change._replace(outcome="failed", message=error.message)
     if gone:

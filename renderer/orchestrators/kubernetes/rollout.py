@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from renderer import poll
 from renderer.errors import ApplyFailed, WaitTimedOut
-from renderer.orchestrator import InstanceState, InstanceStatus, Progress
+from renderer.orchestrators.contract import InstanceState, InstanceStatus, Progress
 from renderer.orchestrators.kubernetes.faults import Refused
 from renderer.orchestrators.kubernetes.removal import Time
 from renderer.orchestrators.kubernetes.status import Found
+from renderer.orchestrators.wait import until
 
 #: Kinds of failure of an API server that restarts, or is far away.
 _PASSING = frozenset({"down", "broken"})
@@ -42,7 +42,7 @@ def wait(
                 raise ApplyFailed(f"{instance} will not start: {found.status.reason}")
         return True if all(name in seen and _arrived(seen[name]) for name in instances) else None
 
-    if poll.until(look, seconds=seconds, clock=waits.clock, sleep=waits.sleep):
+    if until(look, seconds=seconds, clock=waits.clock, sleep=waits.sleep):
         return tuple(seen[name] for name in instances)
     late = [told.get(name, f"{name}: not seen yet") for name in instances if not _arrived(seen.get(name))]
     raise WaitTimedOut(f"not ready after {seconds:.0f} s: {'; '.join(late)}")

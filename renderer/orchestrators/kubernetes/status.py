@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from renderer.errors import ApplyFailed, McpctlError, excerpt
 from renderer.labels import SERVER_LABEL
-from renderer.orchestrator import InstanceState, InstanceStatus, Replica
+from renderer.orchestrators.contract import InstanceState, InstanceStatus, Replica
 from renderer.orchestrators.kubernetes.client import Data, Kubectl, known_name
 from renderer.orchestrators.kubernetes.objects import MANAGED_LABEL, PATH, annotations_of, labels_of
 from renderer.orchestrators.kubernetes.reasons import Reason, of_claims, of_pod, of_workload

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from renderer.orchestrator import KubernetesConfig, Orchestrator, OrchestratorConfig
 from renderer.orchestrators import create_orchestrator
+from renderer.orchestrators.contract import KubernetesConfig, Orchestrator, OrchestratorConfig
 from tests.cli.commands import ROOT, Run
 from tests.cluster import Cluster
 

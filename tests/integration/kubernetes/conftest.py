@@ -16,7 +16,7 @@ from tests.cluster.cluster import environment
 from tests.cluster.fixtures import kubectl_program
 from tests.engine import images
 from tests.integration.kubernetes.bed import Bed
-from tests.life.servers import demo, sdk_server
+from tests.orchestrators.mcp_check.servers import demo, sdk_server
 
 __all__ = ["kubectl_program"]
 

@@ -10,8 +10,8 @@ import json
 
 import pytest
 
-from renderer.life import handshake
-from renderer.orchestrator import InstanceFilters, InstanceState, LogOptions
+from renderer.orchestrators.contract import InstanceFilters, InstanceState, LogOptions
+from renderer.orchestrators.mcp_check import handshake
 from tests.integration.kubernetes.bed import NO_IMAGE, Bed
 
 #: Connects from inside a pod: an image of a Python server has it.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from renderer.orchestrator import DockerConfig, OrchestratorConfig
+from renderer.orchestrators.contract import DockerConfig, OrchestratorConfig
 from renderer.orchestrators.docker import Docker, create
 from tests.orchestrators.docker.fakes import Fakes
 

@@ -14,7 +14,7 @@ import pytest
 
 from renderer.errors import ApplyFailed, UsageMistake
 from renderer.model import JSON, Rendered
-from renderer.orchestrator import Applied, ApplyOptions, Change, DockerConfig, Handshake
+from renderer.orchestrators.contract import Applied, ApplyOptions, Change, DockerConfig, Handshake
 from renderer.orchestrators.docker import Docker
 from renderer.orchestrators.docker.client import Client
 from renderer.orchestrators.docker.containers import HASH_LABEL

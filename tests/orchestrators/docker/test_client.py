@@ -8,7 +8,7 @@ import pytest
 
 from renderer.command import Done, ProgramMissing, run
 from renderer.errors import ApplyFailed, UsageMistake, WaitTimedOut
-from renderer.orchestrator import DockerConfig, InstanceFilters
+from renderer.orchestrators.contract import DockerConfig, InstanceFilters
 from renderer.orchestrators.docker import Docker
 from renderer.orchestrators.docker.client import Client, known_name
 from tests.orchestrators.docker.fakes import Fakes, shown

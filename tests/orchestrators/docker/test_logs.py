@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from renderer.errors import ApplyFailed, UsageMistake
-from renderer.orchestrator import LogLine, LogOptions
+from renderer.orchestrators.contract import LogLine, LogOptions
 from renderer.orchestrators.docker import Docker
 from tests.orchestrators.docker.fakes import Fakes, shown
 

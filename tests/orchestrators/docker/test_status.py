@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from renderer.orchestrator import InstanceFilters, InstanceState
+from renderer.orchestrators.contract import InstanceFilters, InstanceState
 from renderer.orchestrators.docker import Docker
 from renderer.orchestrators.docker.status import endpoint, reason_of, state_of, status_of
 from tests.orchestrators.docker.fakes import Fakes, container, shown

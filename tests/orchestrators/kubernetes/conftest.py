@@ -10,7 +10,7 @@ import pytest
 
 from renderer import pipeline
 from renderer.model import Options, Rendered, Server
-from renderer.orchestrator import ApplyOptions, KubernetesConfig
+from renderer.orchestrators.contract import ApplyOptions, KubernetesConfig
 from renderer.orchestrators.kubernetes import Kubernetes
 from renderer.orchestrators.kubernetes.client import Kubectl
 from renderer.orchestrators.kubernetes.objects import objects, stamped

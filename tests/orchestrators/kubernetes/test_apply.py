@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from renderer.errors import ApplyFailed
-from renderer.orchestrator import Applied, ApplyOptions
+from renderer.orchestrators.contract import Applied, ApplyOptions
 from renderer.orchestrators.kubernetes import Kubernetes
 from renderer.orchestrators.kubernetes.faults import Conflict, conflicts
 from renderer.orchestrators.kubernetes.objects import (

@@ -14,7 +14,7 @@ import pytest
 
 from renderer.command import Done, ProgramMissing
 from renderer.errors import ApplyFailed, Exit, McpctlError, WaitTimedOut
-from renderer.orchestrator import KubernetesConfig
+from renderer.orchestrators.contract import KubernetesConfig
 from renderer.orchestrators.kubernetes import Kubernetes
 from renderer.orchestrators.kubernetes.client import Kubectl
 from renderer.orchestrators.kubernetes.faults import refusal, warnings

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from renderer.errors import ApplyFailed, WaitTimedOut
-from renderer.orchestrator import ApplyOptions, InstanceState
+from renderer.orchestrators.contract import ApplyOptions, InstanceState
 from renderer.orchestrators.kubernetes import Kubernetes
 from tests.cluster import Cluster
 from tests.orchestrators.kubernetes.conftest import (

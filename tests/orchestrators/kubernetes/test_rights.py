@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from renderer.errors import WaitTimedOut
-from renderer.orchestrator import InstanceFilters, LogOptions
+from renderer.orchestrators.contract import InstanceFilters, LogOptions
 from renderer.orchestrators.kubernetes import Kubernetes
 from renderer.orchestrators.kubernetes.objects import TYPES
 from renderer.orchestrators.kubernetes.rights import APPLY, READ, REMOVE

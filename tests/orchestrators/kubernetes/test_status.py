@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from renderer.errors import ApplyFailed, WaitTimedOut
-from renderer.orchestrator import InstanceFilters, InstanceState
+from renderer.orchestrators.contract import InstanceFilters, InstanceState
 from renderer.orchestrators.kubernetes import Kubernetes
 from renderer.orchestrators.kubernetes.reasons import of_claims, of_pod, of_workload
 from renderer.orchestrators.kubernetes.status import PHASES

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from renderer.errors import ApplyFailed
-from renderer.orchestrator import Handshake, LogLine, LogOptions
+from renderer.orchestrators.contract import Handshake, LogLine, LogOptions
 from renderer.orchestrators.kubernetes import Kubernetes
 from renderer.orchestrators.kubernetes.logs import arguments
 from tests.cluster import Cluster

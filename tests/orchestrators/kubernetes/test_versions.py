@@ -10,7 +10,7 @@ import pytest
 
 from renderer.command import Done
 from renderer.errors import ApplyFailed
-from renderer.orchestrator import Handshake, InstanceState, KubernetesConfig
+from renderer.orchestrators.contract import Handshake, InstanceState, KubernetesConfig
 from renderer.orchestrators.kubernetes import Kubernetes
 from renderer.orchestrators.kubernetes.client import Kubectl
 from renderer.orchestrators.kubernetes.reach import _target

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from renderer.poll import until
+from renderer.orchestrators.wait import until
 
 
 class Time:

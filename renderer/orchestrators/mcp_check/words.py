@@ -12,8 +12,8 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import UNSUPPORTED_PROTOCOL_VERSION
 
 from renderer.errors import McpctlError, WaitTimedOut, excerpt
-from renderer.life import Guarded, Refused, Transport, Unanswered
-from renderer.life.watch import BYTES, Watched
+from renderer.orchestrators.mcp_check import Guarded, Refused, Transport, Unanswered
+from renderer.orchestrators.mcp_check.watch import BYTES, Watched
 
 _OTHER: Mapping[Transport, Transport] = {"sse": "streamable-http", "streamable-http": "sse"}
 #: What a server answers that was started a moment ago, or the proxy in front of it.

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from renderer.errors import excerpt
 from renderer.model import JSON
-from renderer.orchestrator import Applied, Change, Handshake, InstanceState, InstanceStatus, Replica
+from renderer.orchestrators.contract import Applied, Change, Handshake, InstanceState, InstanceStatus, Replica
 
 COLUMNS = ("SERVER", "WHERE", "STATE", "READY", "RESTARTS", "AGE", "IMAGE", "ENDPOINT", "DETAILS")
 #: Characters of one cell: an image with its digest fits.

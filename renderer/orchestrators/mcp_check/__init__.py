@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 from renderer.errors import ApplyFailed
-from renderer.orchestrator import Handshake
+from renderer.orchestrators.contract import Handshake
 
 Transport = Literal["streamable-http", "sse"]
 
@@ -38,7 +38,7 @@ def handshake(url: str, transport: Transport, seconds: float) -> Handshake:
     machine, or forwarded to it. Not to be called while an event loop runs in the same thread.
     """
     try:
-        from renderer.life.session import ask  # 900 ms: the SDK, which may not be installed
+        from renderer.orchestrators.mcp_check.session import ask  # 900 ms: the SDK, which may not be installed
     except ModuleNotFoundError as missing:
         if (missing.name or "").partition(".")[0] in ("mcp", "mcp_types", "httpx2", "anyio"):
             raise SdkMissing(f"the MCP SDK is missing, so no server can be asked: pip install '{EXTRA}'") from None

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from renderer.errors import McpctlError
-from renderer.life import Refused, Transport, handshake
-from renderer.orchestrator import Handshake
-from tests.life.servers import Asked, by_method, demo, discovery, greeting, raw_server, sdk_server
+from renderer.orchestrators.contract import Handshake
+from renderer.orchestrators.mcp_check import Refused, Transport, handshake
+from tests.orchestrators.mcp_check.servers import Asked, by_method, demo, discovery, greeting, raw_server, sdk_server
 
 SECONDS = 30.0
 OLD, NEW = "2025-11-25", "2026-07-28"

@@ -20,9 +20,9 @@ from mcp_types import PaginatedRequestParams
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
 from renderer.errors import excerpt
-from renderer.life import Transport, words
-from renderer.life.watch import BYTES, Watched
-from renderer.orchestrator import Handshake
+from renderer.orchestrators.contract import Handshake
+from renderer.orchestrators.mcp_check import Transport, words
+from renderer.orchestrators.mcp_check.watch import BYTES, Watched
 
 #: Pages and tools that are counted; beyond that there are "more".
 PAGES = 100
@@ -55,7 +55,7 @@ class Attempt:
 
 
 def ask(url: str, transport: Transport, seconds: float) -> Handshake:
-    """As ``life.handshake``, with the SDK there."""
+    """As ``mcp_check.handshake``, with the SDK there."""
     words.refuse_no_url(url)
     with _silence():
         return anyio.run(_ask, url, transport, seconds)

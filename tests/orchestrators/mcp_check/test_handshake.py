@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from renderer.errors import ApplyFailed, WaitTimedOut
-from renderer.life import Guarded, Refused, SdkMissing, Transport, Unanswered, handshake, installed
-from renderer.life import session as life_session
-from renderer.orchestrator import Handshake
-from tests.life.servers import Asked, by_method, greeting, raw_server
+from renderer.orchestrators.contract import Handshake
+from renderer.orchestrators.mcp_check import Guarded, Refused, SdkMissing, Transport, Unanswered, handshake, installed
+from renderer.orchestrators.mcp_check import session as life_session
+from tests.orchestrators.mcp_check.servers import Asked, by_method, greeting, raw_server
 
 SECONDS = 20.0
 
@@ -329,7 +329,7 @@ def test_the_version_of_the_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
 
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr("renderer.life.version", missing)
+    monkeypatch.setattr("renderer.orchestrators.mcp_check.version", missing)
     assert installed() == ""
 
 
