@@ -18,13 +18,21 @@ _LONG = re.compile(r"[A-Za-z0-9+/_=-]{20,}")
 _PLACEHOLDER = re.compile(
     r"\$[{(]|(?-i:\$[A-Z_][A-Z0-9_]*$)|<[^>]*>$|\{\{|/[\w./-]*$|(true|false|null|none)$", re.IGNORECASE
 )
+#: What servers of one's own, which ask for no key, are documented with: Ollama, LM Studio, vLLM, llama.cpp.
+_DUMMY = re.compile(
+    r"ollama|lm-?studio|vllm|llama(\.?cpp)?|local|empty|unused|dummy|fake|placeholder|example|n/?a|x{3,}|"
+    r"(sk-)?(no|not)[-_ ]?(api[-_ ]?)?(key|token|needed|required|used|set)([-_ ]?(needed|required))?|"
+    r"(sk-)?(your|my)[-_ ](api[-_ ]|access[-_ ]|secret[-_ ])?(key|token|secret|password)([-_ ]here)?",
+    re.IGNORECASE,
+)
 _NUMBER = re.compile(r"[\d.]*$")
 #: Under these names a number is no number of something: PASSWORD, and not MAX_TOKENS.
 _PASSWORD = re.compile(r"pass|pwd|secret|contrase", re.IGNORECASE)
 #: Names of what is about a secret and is none: TOKEN_URL, SECRET_NAME, KEY_ID, TOKENIZER, KEYSPACE, SECRETS_BACKEND.
 _ABOUT = re.compile(
     r"(name|file|path|dir|url|uri|id|type|header|prefix|endpoint|ttl|limit|size|mode|izer|space|env|less|provider|"
-    r"backend|source|policy|store|manager|strategy|encoding|format|algorithm|length|count|expiry|timeout|minute)$",
+    r"backend|source|policy|store|manager|strategy|encoding|format|algorithm|length|count|expiry|timeout|minute|"
+    r"scopes?|audience|issuer|permissions?|roles?|claims?|names|ids|urls|paths|types)$",
     re.IGNORECASE,
 )
 _ENTRY = re.compile(r"""\s{0,200}["']?([\w.-]{1,200})["']?\s{0,9}[:=]\s{0,9}(\S.*)""")
@@ -116,8 +124,10 @@ def _worth_a_look(name: str, value: str) -> bool:
 
 
 def _stands_for_another(name: str, value: str) -> bool:
-    """Whether a value is none of its own; a number is one only under the name of a password."""
-    return bool(_PLACEHOLDER.match(value) or (_NUMBER.match(value) and not _PASSWORD.search(name)))
+    """Whether a value is none of its own; a number or a dummy may well be a password."""
+    if _PLACEHOLDER.match(value):
+        return True
+    return not _PASSWORD.search(name) and bool(_NUMBER.match(value) or _DUMMY.fullmatch(value))
 
 
 def _mixed(word: str) -> bool:

@@ -284,6 +284,13 @@ def test_acceptances_stand_in_the_output() -> None:
         ("PATHS", "/usr/local/lib/node_modules/server-3/index.js"),
         ("ASTRA_DB_KEYSPACE", "default_keyspace"),
         ("SECRETS_BACKEND", "vault"),
+        ("GITHUB_TOKEN_SCOPES", "repo,read:org"),
+        ("OAUTH_TOKEN_AUDIENCE", "https://api.example.com"),
+        ("OPENAI_API_KEY", "ollama"),
+        ("OPENAI_API_KEY", "sk-no-key-required"),
+        ("API_KEY", "not-needed"),
+        ("VLLM_API_KEY", "EMPTY"),
+        ("API_TOKEN", "your-api-key-here"),
         ("DSN", "host=db password=${DB_PASSWORD}"),
         ("DATABASE_URL", "postgres://$USER:$PASSWORD@db/x"),
         ("HEADERS", "Authorization: Bearer ${TOKEN}"),
@@ -294,6 +301,12 @@ def test_acceptances_stand_in_the_output() -> None:
 )
 def test_what_is_no_secret(name: str, value: str) -> None:
     assert run("kubernetes", {}, env={name: value}).problems == ()
+
+
+@pytest.mark.parametrize("value", ["changeme", "dummy", "ollama", "secret"])
+def test_a_short_word_may_be_a_password(value: str) -> None:
+    (problem,) = run("kubernetes", {}, env={"DB_PASSWORD": value}).problems
+    assert problem.rule == "policy/secret-literal"
 
 
 def test_a_secret_in_an_annotation() -> None:
