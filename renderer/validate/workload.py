@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from renderer import pins
 from renderer.errors import DocumentPath, Fault, dotted
 from renderer.model import Container, Resources, Server
 from renderer.quantity import amount
-from renderer.wording import suggestion
+from renderer.wording import excerpt, suggestion
 
 #: An API server refuses a ConfigMap above 1 MiB, keys included.
 MOST_FILES = 1024 * 1024
@@ -16,6 +17,10 @@ MOST_FILES = 1024 * 1024
 MOST_ANNOTATIONS = 250 * 1024
 #: Names of containers that mcpctl renders itself.
 OWN_CONTAINERS = ("mcp-server", "bridge")
+
+#: References of compose (``${NAME}``, ``${name:-default}``) and of an mcp.json (``${env:NAME}``, ``${input:name}``).
+_REFERENCE = re.compile(r"\$\{(?P<name>[A-Z_][A-Z0-9_]*(?=\})|\w+(?=:?[-?+])|(env|input):[\w-]+(?=\}))")
+_SHELLS = frozenset({"sh", "ash", "bash", "dash", "zsh", "busybox"})
 
 _NOT_A_POD = "use 'workload: Deployment' or StatefulSet"
 
@@ -96,6 +101,27 @@ def disruption_lets_nodes_drain(server: Server) -> Iterator[Fault]:
     if unavailable is not None and count(unavailable) == 0:
         message = f"maxUnavailable {unavailable} blocks every node drain"
         yield Fault(("spec", "disruption", "maxUnavailable"), "spec/disruption-blocks", message, "allow at least 1")
+
+
+def variables_are_written_out(server: Server) -> Iterator[Fault]:
+    """``${NAME}`` of a compose file or an mcp.json: neither the kubelet nor mcpctl expands it.
+
+    A shell does, and so may a program with the variables that it has: of those nothing is said.
+    """
+    own: tuple[DocumentPath, Server | Container] = (("spec",), server)
+    for path, container in (own, *_containers(server)):
+        texts = [((*path, "env", name), value, name) for name, value in container.env.items() if isinstance(value, str)]
+        words = {"command": container.command, "args": container.args}
+        if not any(word.rpartition("/")[2] in _SHELLS for many in words.values() for word in many):
+            texts += [((*path, field, i), word, "") for field, many in words.items() for i, word in enumerate(many)]
+        has_more = isinstance(container, Server) and bool(container.env_from)
+        for place, text, variable in texts:
+            name = match["name"] if (match := _REFERENCE.search(text)) else ""
+            if name and (name == variable or not (has_more or name in container.env)):
+                message = f"'${{{excerpt(name)[1:-1]}}}' is passed as text: variables are not expanded"
+                reference = "{secret: NAME, key: KEY} or {configMap: NAME, key: KEY}"
+                hint = f"write the value, or {reference}" if variable else "write the value, or declare it in env"
+                yield Fault(place, "spec/unexpanded-variable", message, hint)
 
 
 def mounts_are_distinct(server: Server) -> Iterator[Fault]:
@@ -279,6 +305,7 @@ RULES = (
     replicas_or_autoscaling,
     autoscaling_has_room,
     disruption_lets_nodes_drain,
+    variables_are_written_out,
     mounts_are_distinct,
     sizes_fit,
     volumes_hold_together,

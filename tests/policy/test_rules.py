@@ -300,7 +300,8 @@ def test_acceptances_stand_in_the_output() -> None:
     ],
 )
 def test_what_is_no_secret(name: str, value: str) -> None:
-    assert run("kubernetes", {}, env={name: value}).problems == ()
+    problems = run("kubernetes", {}, env={name: value}).problems
+    assert [problem for problem in problems if problem.rule != "spec/unexpanded-variable"] == []
 
 
 @pytest.mark.parametrize("value", ["changeme", "dummy", "ollama", "secret"])
