@@ -7,15 +7,22 @@ folders, with ``/``; nothing outside of them can be named.
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from renderer.target_names import TARGETS
 
 KINDS = ("schemas", "templates")
 
 _SCHEMA_ENDING = ".schema.json"
 #: Only in a wheel does the package hold this file. ``renderer/schemas`` itself exists in both.
 _MARKER = f"schemas/mcpserver{_SCHEMA_ENDING}"
+
+
+#: The values of a field that names a target. The files have them too, for editors that read them from the web.
+_TARGETS = re.compile(r'("x-values": "targets", "enum": )\[[^]]*\]')
 
 
 @cache
@@ -50,8 +57,9 @@ def names(kind: str) -> list[str]:
 
 
 def read_schema(name: str) -> str:
-    """The text of a schema by its name in ``names("schemas")``; errors as ``read``."""
-    return read(f"schemas/{name}{_SCHEMA_ENDING}").decode()
+    """The text of a schema by its name in ``names("schemas")``, with the targets that there are; errors as ``read``."""
+    text = read(f"schemas/{name}{_SCHEMA_ENDING}").decode()
+    return _TARGETS.sub(lambda found: found[1] + json.dumps(sorted(TARGETS)), text)
 
 
 @cache

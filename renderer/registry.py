@@ -1,17 +1,13 @@
-"""The targets by name: the one list that options, documents and tests read."""
+"""The targets: the one list that options, schemas, documents and tests read, and where each is."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib import import_module
 
 from renderer.target import Target
+from renderer.target_names import TARGETS
 
-#: Name to one line of help. The module of the same name in ``renderer.targets`` has the ``TARGET``.
-TARGETS: Mapping[str, str] = {
-    "compose": "a compose file, for docker compose",
-    "kubernetes": "Kubernetes manifests, for kubectl and GitOps trees",
-}
+__all__ = ["TARGETS", "target"]
 
 
 def target(name: str) -> Target:

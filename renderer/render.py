@@ -263,7 +263,10 @@ def _finalizer(quoting: Quoting) -> Callable[[Any], str]:
             # str() of an Undefined raises what names the variable; a nested value has no one-line form.
             name = str(value) if isinstance(value, jinja2.Undefined) else kind.__name__
             raise jinja2.TemplateRuntimeError(f"{nested}: {name}")
-        text = write(value)
+        try:
+            text = write(value)
+        except ValueError as error:
+            raise jinja2.TemplateRuntimeError(str(error)) from error
         if " at 0x" in text and _ADDRESS.search(text):
             raise jinja2.TemplateRuntimeError("this is no value but an object of the program; did you mean '| list'?")
         return text

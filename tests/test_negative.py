@@ -49,6 +49,7 @@ SILENT = {
     *("$defs", "$id", "$ref", "$schema", "allOf", "default", "dependentSchemas", "description", "else", "examples"),
     *("if", "items", "properties", "then", "title", "x-expected", "x-instead", "x-secret"),
     "x-unit",
+    "x-values",
 }
 
 

@@ -1,0 +1,11 @@
+"""The targets by name. Low, because the schemas of specs and environments list them too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+#: Name to one line of help. The module of the same name in ``renderer.targets`` has the ``TARGET``.
+TARGETS: Mapping[str, str] = {
+    "compose": "a compose file, for docker compose",
+    "kubernetes": "Kubernetes manifests, for kubectl and GitOps trees",
+}
