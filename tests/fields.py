@@ -164,9 +164,12 @@ def _at(document: Any, place: DocumentPath) -> Any:
     return document
 
 
-def _with(document: dict[str, JSON], place: DocumentPath, value: JSON) -> dict[str, Any]:
-    changed = copy.deepcopy(document)
-    _at(changed, place[:-1])[place[-1]] = value
+def _with(document: Any, place: DocumentPath, value: JSON) -> Any:
+    """A copy, which shares what does not change."""
+    if not place:
+        return value
+    changed = copy.copy(document)
+    changed[place[0]] = _with(document[place[0]] if place[1:] else None, place[1:], value)
     return changed
 
 

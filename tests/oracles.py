@@ -9,6 +9,7 @@ import importlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -88,5 +89,5 @@ def _json_values(text: str) -> list[dict[str, Any]]:
     while at < len(text):
         value, at = decoder.raw_decode(text, at)
         values += value["items"] if value.get("kind") == "List" else [value]
-        at += len(text[at:]) - len(text[at:].lstrip())
+        at = len(text) if (begins := re.compile(r"\S").search(text, at)) is None else begins.start()
     return values

@@ -36,6 +36,12 @@ def origin(files: Mapping[str, str]) -> Origin:
     return Origin("1.0", "t", "", {}, {server: f"{server} {len(files)}" for server in servers})
 
 
+@pytest.fixture(autouse=True)
+def _no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sync is a moment to be killed at; what the disk does then is no matter here, and takes most of the time."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
 @pytest.fixture(scope="module")
 def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tree that every run starts with: it is copied, which is faster than to write and sync it each time."""

@@ -76,6 +76,7 @@ class Asked(BaseHTTPRequestHandler):
     """One request to a raw server; ``answer`` does the rest."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # the body follows the headers at once: 40 ms a request
     answer: Callable[[Asked], object]
 
     def do_POST(self) -> None:

@@ -53,6 +53,8 @@ def seen() -> tuple[set[str], set[str]]:
     for document in (*documents(), spec(patches=[named]), spec(patches=[by_item])):
         before, _ = built(document)
         for field, place, changed in changes(document):
+            if field in effective:
+                continue
             after, paths = built(changed)
             if after not in ((), before):
                 effective.add(field)
