@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from renderer.errors import Problem, Severity
 from renderer.model import Options, Rendered, Server
-from renderer.render import Quoting
+
+if TYPE_CHECKING:
+    from renderer.render import Quoting  # Jinja takes 25 ms, which commands of the runtime need not pay
 
 
 class Ignored(NamedTuple):

@@ -173,13 +173,13 @@ def _with(document: Any, place: DocumentPath, value: JSON) -> Any:
     return changed
 
 
-def _with_neighbour(document: dict[str, JSON], place: DocumentPath, value: JSON) -> dict[str, Any]:
+def _with_neighbour(document: dict[str, JSON], place: DocumentPath, value: JSON) -> Any:
     if value is not None:
         return _with(document, place, value)
     return _without(document, place) if place[-1] in _at(document, place[:-1]) else document
 
 
-def _without(document: dict[str, JSON], place: DocumentPath) -> dict[str, Any]:
+def _without(document: Any, place: DocumentPath) -> Any:
     changed = copy.deepcopy(document)
     del _at(changed, place[:-1])[place[-1]]
     return changed

@@ -320,7 +320,7 @@ def test_a_broken_configuration_is_one_document_too(
         return
     data = json.loads(run.out)
     assert (data["command"], data["errors"], data["problems"][0]["line"]) == (arguments[0], 1, 1)
-    assert "does not hold" in data["error"]
+    assert "is not valid" in data["error"]
 
 
 @pytest.mark.parametrize("arguments", EACH, ids=" ".join)
