@@ -73,7 +73,7 @@ def explain(source: Source, path: DocumentPath, environment: Environment | None 
     stack = layers(environment, source) if environment else [Layer("spec", source.data, source.marks)]
     _refuse_unknown(path, with_defaults(stack[-1].data))
     ends = with_defaults(stack[0].data), with_defaults(stack[-1].data)
-    found = list(_leaves(_at(ends[1], path), path)) or [path]
+    found = list(leaves(_at(ends[1], path), path)) or [path]
     return [Explained(one, tuple(_steps(source, stack, ends, one)), _description(one)) for one in found]
 
 
@@ -108,16 +108,16 @@ def _at(data: JSON, path: DocumentPath) -> Any:
     return node
 
 
-def _leaves(value: Any, path: DocumentPath) -> Iterator[DocumentPath]:
+def leaves(value: Any, path: DocumentPath) -> Iterator[DocumentPath]:
     """Fields that hold no further fields; a list of plain values is one."""
     if value is _NOTHING:
         return
     if isinstance(value, dict) and value:
         for key, inner in value.items():
-            yield from _leaves(inner, (*path, key))
+            yield from leaves(inner, (*path, key))
     elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
         for i, inner in enumerate(value):
-            yield from _leaves(inner, (*path, i))
+            yield from leaves(inner, (*path, i))
     else:
         yield path
 
@@ -126,7 +126,7 @@ def _leaves(value: Any, path: DocumentPath) -> Iterator[DocumentPath]:
 # What the schema knows.
 
 
-def _nodes(path: DocumentPath) -> list[Mapping[str, Any]]:
+def schema_nodes(path: DocumentPath) -> list[Mapping[str, Any]]:
     """Every subschema that may hold at the path."""
     found = _forms(assets.schema("mcpserver"))
     for step in path:
@@ -158,16 +158,16 @@ def _inside(node: Mapping[str, Any], step: str | int) -> Iterator[Mapping[str, A
 
 def _description(path: DocumentPath) -> str:
     """Of the field, or of the mapping that it is a name in."""
-    found = [str(node["description"]) for node in _nodes(path) if "description" in node]
+    found = [str(node["description"]) for node in schema_nodes(path) if "description" in node]
     return found[0] if found else _description(path[:-1]) if path else ""
 
 
 def _refuse_unknown(path: DocumentPath, data: JSON) -> None:
     for length in range(1, len(path) + 1):
         here = path[:length]
-        if _nodes(here) or _at(data, here) is not _NOTHING:
+        if schema_nodes(here) or _at(data, here) is not _NOTHING:
             continue
-        known = [name for node in _nodes(here[:-1]) for name in node.get("properties", ())]
+        known = [name for node in schema_nodes(here[:-1]) for name in node.get("properties", ())]
         near = suggestion(str(here[-1]), known) or (f"; there is: {', '.join(dict.fromkeys(known))}" if known else "")
         raise UsageMistake(f"a spec has no field '{excerpt(dotted(here), 100)}'{near}")
 
@@ -207,7 +207,7 @@ def _rows(server: str, names: Sequence[str], values: Mapping[str, Mapping[str, J
 
 def _flat(server: Server, path: DocumentPath) -> Iterator[tuple[str, JSON]]:
     data = with_defaults(server.source.data)
-    for leaf in _leaves(_at(data, path), path):
+    for leaf in leaves(_at(data, path), path):
         yield dotted(leaf), _at(data, leaf)
 
 
@@ -227,14 +227,23 @@ def _facts(environment: Environment) -> dict[str, JSON]:
 # As text and as data.
 
 
-def as_text(fields: Sequence[Explained]) -> str:
-    """A line a field, below it what the value took the place of."""
-    lines = []
-    for field in fields:
-        *before, last = field.steps or (Step(None, "", None, absent=True),)
-        lines.append(f"{excerpt(dotted(field.path), _LONGEST)}: {_value(last)}  # {_origin(last, field)}")
-        lines += [f"    instead of {_value(step)}  # {_origin(step, field)}" for step in reversed(before)]
-    return "".join(f"{line}\n" for line in lines)
+def as_text(environments: Sequence[tuple[str, Sequence[Explained]]]) -> str:
+    """A line a field, below it what the value took the place of; once for all environments where it is the same."""
+    fields: dict[str, dict[str, list[str]]] = {}
+    for name, found in environments:
+        for field in found:
+            *before, last = field.steps or (Step(None, "", None, absent=True),)
+            lines = [f"{_value(last)}  # {_origin(last, field)}"]
+            lines += [f"    instead of {_value(step)}  # {_origin(step, field)}" for step in reversed(before)]
+            path = excerpt(dotted(field.path), _LONGEST)
+            fields.setdefault(path, {}).setdefault("\n".join(lines), []).append(name)
+    text = ""
+    for path, values in fields.items():
+        everywhere = len(values) == 1 and len(next(iter(values.values()))) == len(environments)
+        for value, names in values.items():
+            where = "" if everywhere else f" ({', '.join(names)})"
+            text += f"{path}{where}: {value}\n"
+    return text
 
 
 def _value(step: Step) -> str:
@@ -252,13 +261,14 @@ def _origin(step: Step, field: Explained) -> str:
     return f"{step.origin}: {field.description}" if step.origin else field.description
 
 
-def as_json(name: str, environment: str, fields: Sequence[Explained]) -> str:
-    """The same for programs."""
-    data = {"server": name, "environment": environment, "fields": [_field(field) for field in fields]}
+def as_json(name: str, environments: Sequence[tuple[str, Sequence[Explained]]]) -> str:
+    """The same for programs; of several environments each under its name."""
+    found = [{"environment": each, "fields": [field_data(field) for field in fields]} for each, fields in environments]
+    data = {"server": name, **(found[0] if len(found) == 1 else {"environments": found})}
     return json.dumps(data, indent=2) + "\n"
 
 
-def _field(field: Explained) -> dict[str, object]:
+def field_data(field: Explained) -> dict[str, object]:
     *before, last = field.steps or (Step(None, "", None, absent=True),)
     overridden = [_step(step) for step in reversed(before)]
     return {"path": dotted(field.path), **_step(last), "description": field.description, "insteadOf": overridden}

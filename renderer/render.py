@@ -276,9 +276,14 @@ def _finalizer(quoting: Quoting) -> Callable[[Any], str]:
 
 def _with_marks(source: str, name: str) -> str:
     """The source of a template with its name and number on every line."""
-    # A line that ends in a tag makes no text of its own, and a mark would keep its line end alive.
-    lines = enumerate(source.split("\n"), 1)
-    return "\n".join(text if not text or text.endswith(("%}", "#}")) else f"{text}\0{name}\0{n}\0" for n, text in lines)
+    lines, open_tag = [], False
+    for number, text in enumerate(source.split("\n"), 1):
+        rest = text.rpartition("%}")[2].rpartition("#}")[2].rpartition("}}")[2]
+        open_tag = any(tag in rest for tag in ("{%", "{#", "{{")) or (open_tag and rest == text)
+        # Inside of a tag a mark is no text; behind one at the end of a line it would keep the line end alive.
+        marked = text and not open_tag and not text.endswith(("%}", "#}"))
+        lines.append(f"{text}\0{name}\0{number}\0" if marked else text)
+    return "\n".join(lines)
 
 
 _engine = _Engine(None)

@@ -91,13 +91,28 @@ def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Inputs:
 )
 def test_origins(inputs: Inputs, field: str, expected: str) -> None:
     (source,), production = inputs.sources, inputs.environments[1]
-    text = as_text(explain(source, split(field)[1], production))
+    text = as_text([("prod", explain(source, split(field)[1], production))])
     assert text.startswith(expected)
 
 
 def test_without_an_environment(inputs: Inputs) -> None:
     (source,) = inputs.sources
-    assert as_text(explain(source, split("web.env.MODE")[1])) == "spec.env.MODE: spec  # web.yaml:9:5, spec\n"
+    assert as_text([("", explain(source, split("web.env.MODE")[1]))]) == "spec.env.MODE: spec  # web.yaml:9:5, spec\n"
+
+
+def test_several_environments(inputs: Inputs) -> None:
+    """What is so in all of them is told once, other values with the names of the environments."""
+    (source,) = inputs.sources
+    found = [
+        (name, explain(source, ("spec",), each))
+        for name, each in (("a", None), ("b", None), ("c", inputs.environments[1]))
+    ]
+    text = as_text(found)
+    assert "spec.env.MODE (a, b): spec  # web.yaml:9:5, spec\n" in text
+    assert "spec.env.MODE (c): second  # " in text
+    assert text.count("spec.workload: Deployment") == 1
+    data = json.loads(as_json("web", found))
+    assert [each["environment"] for each in data["environments"]] == ["a", "b", "c"]
 
 
 def test_the_whole_server_is_told_field_by_field(inputs: Inputs) -> None:
@@ -110,7 +125,7 @@ def test_the_whole_server_is_told_field_by_field(inputs: Inputs) -> None:
 
 def test_as_data(inputs: Inputs) -> None:
     (source,), production = inputs.sources, inputs.environments[1]
-    data = json.loads(as_json("web", "prod", explain(source, ("spec", "args"), production)))
+    data = json.loads(as_json("web", [("prod", explain(source, ("spec", "args"), production))]))
     (field,) = data["fields"]
     assert (data["server"], data["environment"], field["value"], field["origin"]) == (
         "web",

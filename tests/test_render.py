@@ -240,6 +240,15 @@ def test_a_line_behind_the_end_is_in_the_template_at_least(templates: dict[str, 
     assert places_in_templates("t.yaml.j2", {})(99) == Place("templates/t.yaml.j2")
 
 
+@pytest.mark.parametrize(
+    "tag", ["{%% set xs = [\n  1,\n  2,\n] %%}\n", "{# one\n two #}\n", "{%% for x in [\n 1] %%}\n{%% endfor %%}\n"]
+)
+def test_a_tag_over_several_lines_can_be_marked(templates: dict[str, str], tag: str) -> None:
+    text = f"{tag.replace('%%', '%')}a: 1\n"
+    made(templates, text, {})
+    assert places_in_templates("t.yaml.j2", {})(1) == Place("templates/t.yaml.j2", text.count("\n"))
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_every_line_of_every_example_has_its_line_in_a_template(target: str) -> None:
     """The marked text has the lines of the text, and a line of fixed text is found word for word."""

@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
 from renderer import explain as explaining
-from renderer import pipeline
-from renderer.cli.environments import choose, environment_option
-from renderer.cli.options import quiet_option, text_or_json
+from renderer import pins, pipeline
+from renderer.cli.environments import choose, environment_option, run_alone
+from renderer.cli.options import quiet_option, render_options, text_or_json
 from renderer.cli.render import exit_code
 from renderer.cli.streams import emit, specs_in, tell
+from renderer.cli.templates import templates_option, with_templates
 from renderer.environment import Environment, name_of
 from renderer.errors import DocumentPath, Exit, Problem, UsageMistake, errors_in, excerpt
 from renderer.model import Source
-from renderer.pipeline import Inputs, Output
+from renderer.pipeline import Inputs, Output, Run
+from renderer.registry import TARGETS, target
 from renderer.report import Report
 from renderer.wording import suggestion
+
+#: A line of a file; no name of a server has a slash or a colon.
+_LINE = re.compile(r"(.*[./].*):([0-9]{1,9})")
 
 
 @click.command(
     epilog="""\b
 Examples:
   mcpctl explain github specs/
+  mcpctl explain github.replicas specs/ environments/
   mcpctl explain github.replicas --environment production specs/ environments/
+  mcpctl explain deploy/production/kubernetes/github/deployment.yaml:42 specs/ environments/
   mcpctl explain 'github.files["/config/app.yaml"]' specs/
   mcpctl explain --differences github specs/ environments/
   mcpctl explain --differences all specs/ environments/ --output json
 """,
 )
-@click.argument("field", metavar="SERVER[.FIELD]")
+@click.argument("field", metavar="SERVER[.FIELD]|FILE:LINE")
 @click.argument("paths", nargs=-1, metavar="[PATHS]...")
 @environment_option
 @click.option(
@@ -38,41 +47,62 @@ Examples:
     is_flag=True,
     help="List the fields that differ between environments instead, as a table; SERVER may be 'all'.",
 )
+@templates_option
 @text_or_json("Format: text for a terminal, json for programs.")
 @quiet_option
 def explain(
-    field: str, paths: tuple[str, ...], environments: tuple[str, ...], differences: bool, style: str, quiet: bool
+    field: str,
+    paths: tuple[str, ...],
+    environments: tuple[str, ...],
+    differences: bool,
+    templates: str | None,
+    style: str,
+    quiet: bool,
 ) -> int:
-    """Show the values of SERVER, or of one field: where each is set, and which value it overrides.
+    """Print the values of SERVER, or of one field, as they are rendered: who says so, where, and instead of what.
 
-    PATHS are files, folders or - for stdin (default: the current folder). A value comes from the spec, from a
-    default of its schema, or from a default, a patch or an image of the environment. The answer goes to stdout,
-    problems go to stderr; with any error there is no answer.
+    PATHS are files, folders or - for stdin; the current folder unless given. A value comes from the spec, from a
+    default of its schema, or from a default, a patch or an image of the environment; without --environment all
+    environments are explained. FILE:LINE is a line of a rendered tree: the template's line, and every field that has a
+    part in it. The answer goes to stdout, problems go to stderr; with any error there is no answer.
     """
     given = paths or (".",)
     inputs = pipeline.read_inputs(given, specs_in(given))
-    name, path = explaining.split(field)
+    line = _LINE.fullmatch(field)
+    name, path = ("", ()) if line else explaining.split(field)
     if errors_in(inputs.problems):  # a faulty environment cannot be chosen: first what is wrong with it
         _tell(inputs.problems, quiet)
         return exit_code(inputs.problems)
-    wanted = choose(inputs, environments, several=differences) if environments or inputs.environments else []
+    wanted = choose(inputs, environments, several=True) if environments or inputs.environments else []
     if differences and len(wanted) < 2:
         raise UsageMistake("differences are between environments: name several, or add their files to PATHS")
-    runs = pipeline.runs_for(inputs, wanted)
-    specs = [run.specs for run in runs] or [pipeline.plain(inputs)]
-    outputs = [Output((), run.specs.problems, environment=run.name) for run in runs]
-    problems = pipeline.problems_of(outputs or [Output((), specs[0].problems)])
+    options = render_options(pins.NAMESPACE, pins.KUBERNETES_VERSION, True, "kubernetes", one_stream=False)
+    runs = pipeline.runs(inputs, wanted, run_alone("kubernetes", options, {}))
+    runs[0] = runs[0]._replace(specs=with_templates(runs[0].specs, templates))
+    problems = pipeline.problems_of([Output((), run.specs.problems, environment=run.name) for run in runs])
     code = exit_code(problems)
-    if not code and differences:
+    if not code and line:
+        emit(_line(line[1], int(line[2]), runs, style))
+    elif not code and differences:
         servers = {run.name: [s for s in run.specs.servers if name in ("all", s.name)] for run in runs}
         if name != "all":
             _source(inputs, name)
         emit(_matrix(wanted, explaining.differences(wanted, servers, path), name, style))
     elif not code:
-        there = {server.name for server in specs[0].servers}
-        emit(_explained(_source(inputs, name, there), path, wanted[0] if wanted else None, style))
+        emit(_explained(_source(inputs, name), path, runs, style))
     _tell(problems, quiet)
     return code
+
+
+def _line(file: str, number: int, runs: Sequence[Run], style: str) -> str:
+    from renderer.provenance import explain_line, line_as_json, line_as_text  # 30 ms: it renders
+
+    if runs[0].environment is None:
+        runs = [runs[0]._replace(target=name) for name in TARGETS]
+    there = [run for run in runs if not run.name or run.name in Path(file).parts] or runs
+    outputs = [pipeline.render_run(run, target(run.target)) for run in there]
+    line = explain_line(file, number, there, outputs)
+    return line_as_text(file, number, line) if style == "text" else line_as_json(file, number, line)
 
 
 def _matrix(environments: Sequence[Environment], rows: Sequence[explaining.Difference], name: str, style: str) -> str:
@@ -81,21 +111,25 @@ def _matrix(environments: Sequence[Environment], rows: Sequence[explaining.Diffe
     return explaining.matrix(names, rows) if style == "text" else explaining.matrix_json(names, rows)
 
 
-def _explained(source: Source, path: DocumentPath, environment: Environment | None, style: str) -> str:
-    fields = explaining.explain(source, path, environment)
-    if style == "text":
-        return explaining.as_text(fields)
-    return explaining.as_json(name_of(source), environment.name if environment else "", fields)
+def _explained(source: Source, path: DocumentPath, runs: Sequence[Run], style: str) -> str:
+    name = name_of(source)
+    found = [
+        (run.name, explaining.explain(source, path, run.environment))
+        for run in runs
+        if any(server.name == name for server in run.specs.servers)
+    ]
+    if not found:
+        where = "to this environment" if len(runs) == 1 else "to any of the environments"
+        raise UsageMistake(f"the server {name} does not belong {where}: see spec.servers")
+    return explaining.as_text(found) if style == "text" else explaining.as_json(name, found)
 
 
-def _source(inputs: Inputs, name: str, there: set[str] | None = None) -> Source:
+def _source(inputs: Inputs, name: str) -> Source:
     """The document of that server; a UsageMistake with what was most likely meant."""
     found = {name_of(source): source for source in inputs.sources}
     if name not in found:
         near = suggestion(name, found) or f"; there is: {', '.join(sorted(found)) or 'none'}"
         raise UsageMistake(f"no server is called '{excerpt(name)}'{near}")
-    if there is not None and name not in there:
-        raise UsageMistake(f"the server {name} does not belong to this environment: see its spec.servers")
     return found[name]
 
 

@@ -142,7 +142,6 @@ def test_explain(mcpctl: Mcpctl) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["demo"], "one environment at a time here"),
         (["dmeo", "-e", "prod"], "no server is called 'dmeo'; did you mean 'demo'?"),
         (["demo.nothing", "-e", "prod"], "a spec has no field 'spec.nothing'"),
         (["demo", "--differences", "-e", "prod"], "differences are between environments"),
@@ -153,6 +152,14 @@ def test_mistakes_of_explain(mcpctl: Mcpctl, arguments: list[str], message: str)
     run = mcpctl("explain", *arguments)
     assert (run.code, run.out) == (Exit.USAGE, "")
     assert message in run.err
+
+
+def test_explain_over_all_environments(mcpctl: Mcpctl) -> None:
+    out = mcpctl("explain", "demo.replicas").out
+    assert out.startswith("spec.replicas (local): 1  # ")
+    assert "\nspec.replicas (prod): 3  # ./prod.yaml:7:44, environment patch\n" in out
+    data = json.loads(mcpctl("explain", "demo.replicas", "-o", "json").out)
+    assert [each["environment"] for each in data["environments"]] == ["local", "prod"]
 
 
 def test_explain_of_a_server_that_is_left_out(mcpctl: Mcpctl) -> None:

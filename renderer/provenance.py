@@ -1,0 +1,259 @@
+"""Where a line of a rendered file comes from: the template's line, and every field that has a part in it.
+
+A field has a part in a line where another value of it makes another line. That is tried, field by field: it holds for
+every line of every object, whatever turned the one into the other.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from renderer.environment import Environment, name_of
+from renderer.errors import DocumentPath, Place, UsageMistake, dotted, excerpt
+from renderer.explain import Explained, as_text, explain, field_data, leaves, schema_nodes
+from renderer.images import AS_WRITTEN
+from renderer.model import JSON, Marks, Options, Rendered, Server, Source
+from renderer.pipeline import Output, Run, place_in_tree
+from renderer.registry import target
+from renderer.render import places_in_templates
+from renderer.resolve import resolve, with_defaults
+from renderer.yaml_reader import OUTPUT_LIMITS, read
+
+
+class Line(NamedTuple):
+    """One line of a rendered file: what made it. ``settings`` are options or fields of the environment, by place."""
+
+    text: str
+    environment: str
+    template: Place
+    fields: tuple[Explained, ...]
+    settings: tuple[tuple[str, Place | None], ...]
+    patches: tuple[Place, ...]
+
+
+def explain_line(file: str, number: int, runs: Sequence[Run], outputs: Sequence[Output]) -> Line:
+    """Line ``number`` (from 1) of a file that one of the runs renders; UsageMistake where none does."""
+    try:
+        lines = Path(file).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise UsageMistake(
+            f"{excerpt(file, 200)} cannot be read: {getattr(error, 'strerror', None) or error}"
+        ) from None
+    if not 0 < number <= len(lines):
+        raise UsageMistake(f"{excerpt(file, 200)} has {len(lines)} lines")
+    run, document = _document(file, runs, outputs)
+    line = _nearest(lines[number - 1], number, document.text.splitlines())
+    if line is None:
+        raise UsageMistake(
+            f"line {number} of {excerpt(file, 200)} is nothing that the specs render to now: "
+            "somebody edited it, or 'mcpctl render' has to bring it up to date"
+        )
+    documents, _ = read(document.text, strict=False, limits=OUTPUT_LIMITS)
+    path = _path_at(documents[0].marks, line) if documents and documents[0].marks else None
+    owner = next((server for server in run.specs.servers if document.subject.endswith(f" {server.name}")), None)
+    fields = tuple(_fields(run, owner, document, path, line)) if owner else ()
+    patches = [place for changed, place in document.changes if path and _touches(changed, path)]
+    return Line(
+        document.text.splitlines()[line - 1].strip(),
+        run.name,
+        places_in_templates(document.template, document.context)(line),
+        fields,
+        tuple(_settings(run, owner, document, path, line)),
+        tuple(dict.fromkeys(patches)),
+    )
+
+
+def _document(file: str, runs: Sequence[Run], outputs: Sequence[Output]) -> tuple[Run, Rendered]:
+    full = os.path.normpath(file).replace(os.sep, "/")
+    for run, output in zip(runs, outputs, strict=True):
+        for document in (*output.documents, *output.delivery):
+            folder, files = place_in_tree(Path(), run, [document])
+            (path,) = files
+            if f"/{full}".endswith(f"/{folder.as_posix()}/{path}") and document.template:
+                return run, document
+    shown = excerpt(file, 200)
+    raise UsageMistake(f"nothing in PATHS is rendered to {shown}: add its specs, and its environment, to PATHS")
+
+
+def _nearest(text: str, number: int, lines: Sequence[str]) -> int | None:
+    """The rendered line that is the same, or has the same key, nearest to that number (a file may have a head)."""
+    same = [i for i, line in enumerate(lines, 1) if line == text]
+    key, colon, _ = text.partition(":")
+    alike = same or [i for i, line in enumerate(lines, 1) if colon and line.partition(":")[0] == key]
+    return min(alike, key=lambda i: abs(i - number), default=None)
+
+
+def _path_at(marks: Marks | None, line: int, path: DocumentPath = ()) -> DocumentPath | None:
+    """The path of what begins last on that line, the deepest one; of a text over several lines the one before it."""
+    if marks is None or min(marks.key_line, marks.line) > line:
+        return None
+    children = marks.children or {}
+    pairs: list[tuple[str | int, Marks]] = list(children.items() if isinstance(children, dict) else enumerate(children))
+    for step, child in reversed(pairs):
+        if (found := _path_at(child, line, (*path, step))) is not None:
+            return found
+    return path
+
+
+def _touches(one: DocumentPath, other: DocumentPath) -> bool:
+    return one[: len(other)] == other or other[: len(one)] == one
+
+
+# ---------------------------------------------------------------------------------------------
+# What is tried.
+
+
+def _fields(run: Run, server: Server, document: Rendered, path: DocumentPath | None, line: int) -> Iterator[Explained]:
+    before = _seen(document, path, line)
+    filled: Any = with_defaults(server.source.data)
+    written = next((source for source in run.sources if name_of(source) == server.name), server.source)
+    for field in leaves(filled, ()):
+        if field[0] in ("apiVersion", "kind") or field[:2] in (("spec", "accept"), ("spec", "patches")):
+            continue  # they decide what is rendered at all; what a patch changes is known
+        others = _others(filled, field)
+        if any(_seen_with(run, server.source, other, document, path, line) != before for other in others):
+            yield from explain(written, field, run.environment)
+
+
+def _others(filled: JSON, path: DocumentPath) -> Iterator[JSON]:
+    """The document with other values there, likely ones first."""
+    value: Any = filled
+    for step in path:
+        value = value[step]
+    items = enumerate(value) if isinstance(value, list) else ()
+    single = [[*value[:i], other, *value[i + 1 :]] for i, item in items for other in _other(item, ())]
+    for other in single or _other(value, path):
+        yield _with(filled, path, other)
+
+
+def _other(value: Any, path: DocumentPath) -> list[Any]:
+    if isinstance(value, bool):
+        return [not value]
+    if isinstance(value, int | float):
+        return [value + 1]
+    if isinstance(value, str):
+        choices = [choice for node in schema_nodes(path) for choice in node.get("enum", ())] if path else []
+        return [choice for choice in choices if choice != value] or [f"{value}x", f"1{value}"]
+    return [["x"]] if value == [] else [{"x": "x"}] if value == {} else []
+
+
+def _with(data: Any, path: DocumentPath, value: JSON) -> Any:
+    if not path:
+        return value
+    copy: Any = list(data) if isinstance(data, list) else dict(data)
+    copy[path[0]] = _with(data[path[0]], path[1:], value)
+    return copy
+
+
+def _seen_with(
+    run: Run, source: Source, data: JSON, document: Rendered, path: DocumentPath | None, line: int
+) -> object:
+    """What stands there with other data; what cannot be rendered says nothing."""
+    try:
+        server = resolve(source._replace(data=data))  # type: ignore[arg-type]
+        images = run.environment.images if run.environment else AS_WRITTEN
+        return _built(run.target, server._replace(images=images), run.options, document, path, line)
+    except Exception:
+        return _seen(document, path, line)
+
+
+def _built(
+    name: str, server: Server, options: Options, document: Rendered, path: DocumentPath | None, line: int
+) -> object:
+    """What stands there in the same file of other settings; a file that is not made then says nothing of the line."""
+    documents = [*target(name).build([server], options)[0], *target(name).shared(options)]
+    same = [other for other in documents if other.template == document.template]
+    other = next((other for other in same if other.path == document.path), same[0] if same else document)
+    found = _seen(other, path, line)
+    text = document.text.splitlines()[line - 1].strip()
+    # Under another name the same line stands somewhere else.
+    moved = found is None and text in map(str.strip, other.text.splitlines())
+    return _seen(document, path, line) if moved or other.text == document.text else found
+
+
+def _seen(document: Rendered, path: DocumentPath | None, line: int) -> object:
+    """The value at the path, with the name of its key; of a comment, or of a file that is no YAML, the line."""
+    lines = document.text.splitlines()
+    if path is None or (line <= len(lines) and lines[line - 1].lstrip().startswith("#")):
+        return lines[line - 1] if line <= len(lines) else None
+    documents, _ = read(document.text, strict=False, limits=OUTPUT_LIMITS, marks=False)
+    value: Any = documents[0].data if documents else None
+    for step in path:
+        if isinstance(value, list) and isinstance(step, int):
+            value = value[step] if step < len(value) else None
+        else:
+            value = value.get(step) if isinstance(value, dict) else None
+    return sorted(value) if isinstance(value, dict) else len(value) if isinstance(value, list) else value
+
+
+def _settings(
+    run: Run, server: Server | None, document: Rendered, path: DocumentPath | None, line: int
+) -> Iterator[tuple[str, Place | None]]:
+    """Options, or the fields of the environment in their place, that have a part."""
+    before = _seen(document, path, line)
+    options, environment = run.options, run.environment
+    tried: Mapping[DocumentPath, Options] = {
+        ("spec", "namespace", "name"): options._replace(namespace=f"{options.namespace}x"),
+        ("spec", "kubernetesVersion"): options._replace(kubernetes_version="1.30"),
+        ("spec", "networkPolicy", "provider"): options._replace(network_policy_provider="none"),
+        ("spec", "namespace", "podSecurity", "enforce"): options._replace(
+            namespace_rules=options.namespace_rules._replace(
+                enforce="baseline" if options.namespace_rules.enforce == "restricted" else "restricted"
+            )
+        ),
+    }
+    for field, other in tried.items():
+        if server:
+            built = _built(run.target, server, other, document, path, line)
+        else:
+            built = _shared(run, other, document, path, line)
+        if built != before:
+            yield dotted(field), _place(environment, field)
+    if environment and server and server.images != AS_WRITTEN:
+        plain = server._replace(images=AS_WRITTEN)
+        if _built(run.target, plain, options, document, path, line) != before:
+            yield "spec.images", _place(environment, ("spec", "images"))
+
+
+def _shared(run: Run, options: Options, document: Rendered, path: DocumentPath | None, line: int) -> object:
+    others = [other for other in target(run.target).shared(options) if other.template == document.template]
+    return _seen(others[0] if others else document, path, line)
+
+
+def _place(environment: Environment | None, field: DocumentPath) -> Place | None:
+    given = environment and environment.given(*map(str, field))
+    return environment.source.place(field, at_key=True) if environment and given else None
+
+
+# ---------------------------------------------------------------------------------------------
+# As text and as data.
+
+
+def line_as_text(file: str, number: int, line: Line) -> str:
+    """The line, then what made it."""
+    where = f" (environment {line.environment})" if line.environment else ""
+    text = f"{excerpt(file, 4096)}:{number}{where}: {excerpt(line.text, 200)}\n    template {line.template}\n"
+    for place in line.patches:
+        text += f"    patch at {excerpt(str(place), 4096)}\n"
+    for name, setting in line.settings:
+        text += f"    {name}: {excerpt(str(setting), 4096) if setting else 'an option, or its default'}\n"
+    return text + "".join(f"    {row}\n" for row in as_text([("", line.fields)]).splitlines())
+
+
+def line_as_json(file: str, number: int, line: Line) -> str:
+    """The same for programs."""
+    data = {
+        "file": file,
+        "line": number,
+        "text": line.text,
+        "environment": line.environment,
+        "template": line.template._asdict(),
+        "patches": [place._asdict() for place in line.patches],
+        "settings": [{"name": name, "place": place and place._asdict()} for name, place in line.settings],
+        "fields": [field_data(field) for field in line.fields],
+    }
+    return json.dumps(data, indent=2) + "\n"

@@ -1,0 +1,90 @@
+"""``explain FILE:LINE``: every line of every object of real trees, and what has a part in it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from renderer.errors import Exit
+from tests.cli.commands import ROOT, Mcpctl
+
+INPUTS = ("docs/examples", "docs/environments")
+GITHUB = "output/production/kubernetes/github/deployment.yaml"
+
+
+@pytest.fixture(autouse=True)
+def _at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def number(file: str, text: str) -> int:
+    lines = Path(file).read_text(encoding="utf-8").splitlines()
+    return next(i for i, line in enumerate(lines, 1) if text in line)
+
+
+#: A file, what a line of it holds, and what must, and must not, be among what is told.
+ROWS = [
+    (GITHUB, "namespace: ", ["spec.namespace.name: docs/environments/production.yaml:10:5"], ["spec.image"]),
+    (GITHUB, "replicas: ", ["spec.replicas: "], ["metadata.name", "spec.image"]),
+    (
+        GITHUB,
+        "mcpctl.io/server: github",
+        ["metadata.name: github  # docs/examples/github.yaml:6:3, spec"],
+        ["workload"],
+    ),
+    (GITHUB, "image: registry.example.com/ghcr/github", ["spec.image: registry", "instead of ghcr.io"], ["replicas"]),
+    (GITHUB, "agentgateway/agentgateway", ["spec.images: docs/environments/production.yaml"], ["spec.image:"]),
+    (GITHUB, "kind: Deployment", ["template templates/kubernetes/"], ["spec.", "metadata."]),
+    ("output/production/kubernetes/namespace.yaml", "name: ", ["spec.namespace.name: docs/environments"], ["github"]),
+    ("output/kubernetes/everything/service.yaml", "port: ", ["spec.transport.port: "], ["spec.image"]),
+    ("output/dev/compose/time/compose.yaml", "pass-environment", ["template templates/compose/"], ["metadata.name"]),
+    ("output/kubernetes/everything/configmap.yaml", "greeting: ", ["spec.files"], ["spec.replicas"]),
+]
+
+
+@pytest.mark.parametrize(("file", "text", "told", "silent"), ROWS, ids=[f"{row[0]}: {row[1]}" for row in ROWS])
+def test_a_line(mcpctl: Mcpctl, file: str, text: str, told: list[str], silent: list[str]) -> None:
+    inputs = INPUTS if "production" in file or "dev/" in file else INPUTS[:1]
+    run = mcpctl("explain", f"{file}:{number(file, text)}", *inputs)
+    assert (run.code, run.err) == (Exit.FINE, "")
+    head, _, rest = run.out.partition("\n")
+    assert text.strip() in head
+    assert [words for words in told if words not in rest] == []
+    assert [words for words in silent if words in rest] == []
+
+
+@pytest.mark.parametrize("file", ["kubernetes/grafana/deployment.yaml", "kubernetes/time/ciliumnetworkpolicy.yaml"])
+def test_every_line_of_every_object(mcpctl: Mcpctl, file: str) -> None:
+    path = f"output/production/{file}"
+    for line in range(1, len(Path(path).read_text(encoding="utf-8").splitlines()) + 1, 9):
+        data = json.loads(mcpctl("explain", f"{path}:{line}", *INPUTS, "-o", "json").out)
+        assert data["environment"] == "production"
+        assert data["template"]["file"].startswith("templates/")
+        assert data["template"]["line"] > 0
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        (f"{GITHUB}:99999", "lines"),
+        (f"{GITHUB}:0", "lines"),
+        ("output/nothing.yaml:1", "cannot be read"),
+        ("README.md:1", "nothing in PATHS is rendered to README.md"),
+    ],
+)
+def test_mistakes(mcpctl: Mcpctl, argument: str, message: str) -> None:
+    run = mcpctl("explain", argument, *INPUTS)
+    assert (run.code, run.out) == (Exit.USAGE, "")
+    assert message in run.err
+
+
+def test_a_line_that_somebody_wrote(mcpctl: Mcpctl, tmp_path: Path) -> None:
+    file = tmp_path / "production" / "kubernetes" / "github" / "deployment.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(f"# a head\n{Path(GITHUB).read_text(encoding='utf-8')}mine\n", encoding="utf-8")
+    below = mcpctl("explain", f"{file}:{number(GITHUB, 'replicas: ') + 1}", *INPUTS)
+    assert "spec.replicas" in below.out
+    last = len(file.read_text(encoding="utf-8").splitlines())
+    assert "somebody edited it" in mcpctl("explain", f"{file}:{last}", *INPUTS).err
