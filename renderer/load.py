@@ -18,7 +18,7 @@ SUFFIXES = (".yaml", ".yml", ".json")
 #: The configuration of mcpctl itself may lie in a folder of specs.
 _CONFIGURATIONS = tuple(f"mcpctl{suffix}" for suffix in SUFFIXES)
 #: Stands in every tree that mcpctl wrote: nothing in there is a spec.
-_RECORD_OF_A_TREE = ".mcpctl.json"
+_RECORDS_OF_A_TREE = {".mcpctl", ".mcpctl.json"}
 _LONGEST_SHOWN = 4096
 
 
@@ -153,7 +153,7 @@ def _specs_below(folder: str, on_error: Callable[[OSError], None]) -> list[str]:
                 continue  # a link that leads back, or a second way to the same folder
             visited.add((status.st_dev, status.st_ino))
             entries = os.listdir(current)
-            if _RECORD_OF_A_TREE in entries and current != folder:
+            if not _RECORDS_OF_A_TREE.isdisjoint(entries) and current != folder:
                 continue  # 'render . --out deploy' must be possible twice
             names = sorted((n for n in entries if not n.startswith(".")), reverse=True)
         except OSError as error:

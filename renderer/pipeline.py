@@ -5,9 +5,7 @@ load -> environment -> validate -> resolve -> judge, for each environment; then 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from renderer.environment import Environment, is_environment, make_environments, merge, name_of, unmet_images
@@ -156,7 +154,7 @@ def render_run(run: Run, target: Target) -> Output:
     if run.environment.delivery and not errors_in(problems):
         from renderer.delivery import deliver  # 6 ms, which few runs need
 
-        files, faults = deliver(run.environment, output.documents)
+        files, faults = deliver(run.environment)
         problems, output = [*problems, *faults], output._replace(delivery=tuple(files))
     problems = _sorted(map(run.environment.policy_named, problems))
     return output._replace(problems=problems, environment=run.name)
@@ -199,20 +197,14 @@ def render(specs: Specs, target: Target, options: Options) -> Output:
 
 
 def tree(
-    specs: Specs, output: Output, target: Target, options: Options, whole: Specs | None = None
+    specs: Specs, output: Output, target: Target, options: Options, others: Iterable[str] = ()
 ) -> tuple[Rendered, ...]:
-    """The files of a tree: what was rendered, and what a stream has no place for; of a part of ``whole``."""
-    names = [server.name for server in (whole or specs).servers]
+    """The files of a tree: what was rendered, and what a stream has no place for.
+
+    ``others`` are servers that the tree has besides and keeps: what lists all servers names them too.
+    """
+    names = sorted({*others, *(server.name for server in specs.servers)})
     return (*output.documents, *target.beside(specs.servers, output.documents, options, names), *output.delivery)
-
-
-def place_in_tree(out: Path, run: Run, documents: Sequence[Rendered]) -> tuple[Path, dict[str, str]]:
-    """The folder of a run's files below ``out``, and their texts by path: an environment's has one for the target."""
-    if run.environment is None:
-        return out / run.target, {document.path: document.text for document in documents}
-    # What delivers an environment stands beside the target's folder.
-    paths = [os.path.normpath(f"{run.target}/{document.path}").replace(os.sep, "/") for document in documents]
-    return out / run.name, {path: document.text for path, document in zip(paths, documents, strict=True)}
 
 
 def _ignored(servers: Sequence[Server], target: Target) -> list[Problem]:

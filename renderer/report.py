@@ -15,11 +15,10 @@ LONGEST = 2000
 
 
 class Differing(NamedTuple):
-    """A file that is not as it should be; ``words`` are its state and causes for people."""
+    """A file that is not as it should be; ``words`` are its state for people."""
 
     place: Place
     state: str
-    causes: Sequence[str]
     words: str
 
 
@@ -31,6 +30,8 @@ class Report(NamedTuple):
     counts: Mapping[str, int]
     lines: Sequence[str] = ()
     differing: Sequence[Differing] = ()
+    #: What to do next: the last line for people.
+    next: str = ""
 
     def tally(self) -> dict[str, int]:
         """How many errors and warnings."""
@@ -62,14 +63,13 @@ def as_text(report: Report, *, color: bool = False, quiet: bool = False) -> str:
     lines += [_no_command(excerpt(f"{d.place.file}: {d.state}: {d.words}", LONGEST)) for d in report.differing]
     if not quiet:
         lines.append(_summary(report))
+    lines += [report.next] if report.next else []
     return "".join(f"{line}\n" for line in lines)
 
 
 def as_json(report: Report) -> str:
     """The same facts for programs."""
-    differing = [
-        {"file": d.place.file, "state": d.state, "causes": list(d.causes), "message": d.words} for d in report.differing
-    ]
+    differing = [{"file": d.place.file, "state": d.state, "message": d.words} for d in report.differing]
     problems = [
         {
             **problem.place._asdict(),
@@ -89,6 +89,7 @@ def as_json(report: Report) -> str:
         **report.counts,
         "lines": list(report.lines),
         **({"differing": differing} if differing else {}),
+        **({"next": report.next} if report.next else {}),
         "problems": problems,
     }
     return json.dumps(data, indent=2) + "\n"

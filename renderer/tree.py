@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, get_args
 
 from renderer.errors import OutputTreeFault, Place, Problem, Severity
-from renderer.model import JSON, NamespaceRules, Options, PodSecurityLevel, Rendered
+from renderer.model import NamespaceRules, Options, PodSecurityLevel, Rendered
 from renderer.policy import Levels, judge_documents, policy_of
 from renderer.registry import TARGETS
 from renderer.target import Target
@@ -20,6 +20,9 @@ TEMPLATE = "tree"
 #: What the spec accepted of policy, as ``labels.accepted`` writes it.
 _ACCEPTED = re.compile(r'^ +mcpctl\.io/accepted: "(.*)"$', re.MULTILINE)
 _RULE = re.compile(r"(?:^|; )(policy/[a-z-]+): ")
+_NAME = re.compile(r'^  name: "?([a-z0-9-]+)"?$', re.MULTILINE)
+_NAMESPACE = re.compile(r'^  namespace: "?([a-z0-9-]+)"?$', re.MULTILINE)
+_POD_SECURITY = re.compile(r'^    pod-security\.kubernetes\.io/([a-z-]+): "?([a-z0-9.]+)"?$', re.MULTILINE)
 
 
 class Kept(NamedTuple):
@@ -48,34 +51,49 @@ class Tree(NamedTuple):
 def kept(folder: Path, wanted: str, options: Options) -> Kept:
     """The tree of an environment, whichever target it has, or the part of ``wanted`` of a tree without environments.
 
-    ``options`` hold where the record says nothing. OutputTreeFault where a file is not as it was rendered.
+    ``options`` hold where the files say nothing. OutputTreeFault where a file is not as it was rendered.
     """
-    if not (folder / RECORD).exists():
-        found = recorded(folder / wanted)
-        return Kept(folder / wanted, wanted, found.texts, _options(found.origin.options, options), "")
-    found = recorded(folder)
-    targets = sorted({path.partition("/")[0] for path in found.texts} & {*TARGETS})
-    if not found.origin.environment or len(targets) != 1:
+    if folder.name in TARGETS and (folder / RECORD).exists():
         raise OutputTreeFault(f"{folder} is the folder of one target: name the folder above it")
+    if not (folder / RECORD).exists():
+        _refuse_another_target(folder, wanted)
+        texts = recorded(folder / wanted)
+        return Kept(folder / wanted, wanted, texts, _options(texts, options), "")
+    found = recorded(folder, depth=1)
+    targets = sorted({path.partition("/")[0] for path in found} & {*TARGETS})
+    if len(targets) != 1:
+        raise OutputTreeFault(f"{folder} holds files of {len(targets)} targets, and one is applied at a time")
     prefix = f"{targets[0]}/"
     # What delivers the objects stands beside them: it is for another program to apply.
-    texts = {path.removeprefix(prefix): text for path, text in found.texts.items() if path.startswith(prefix)}
-    options = _options(found.origin.options, options)
-    return Kept(folder / targets[0], targets[0], texts, options, str(folder / RECORD))
+    texts = {path.removeprefix(prefix): text for path, text in found.items() if path.startswith(prefix)}
+    return Kept(folder / targets[0], targets[0], texts, _options(texts, options), str(folder / RECORD))
 
 
-def _options(said: Mapping[str, JSON], otherwise: Options) -> Options:
-    """As the record has them. Of the rules of the namespace the checks ask for the level alone."""
-    from renderer.check.kubernetes_schema import versions
+def _refuse_another_target(folder: Path, wanted: str) -> None:
+    there = [name for name in sorted(TARGETS) if (folder / name / RECORD).exists()]
+    if there and wanted not in there:
+        runtime = {"compose": "docker"}.get(there[0], there[0])
+        raise OutputTreeFault(f"{folder} holds a tree of {there[0]}: add --orchestrator {runtime}")
 
-    known = {name: value for name, value in said.items() if type(value) is type(getattr(otherwise, name, None))}
-    if known.get("kubernetes_version") not in versions():
-        known["kubernetes_version"] = otherwise.kubernetes_version
-    rules = said.get("namespace_rules")
-    level = rules.get("enforce") if isinstance(rules, dict) else None
-    if level in get_args(PodSecurityLevel):
-        known["namespace_rules"] = NamespaceRules(enforce=level)  # type: ignore[arg-type]
-    return otherwise._replace(**known)  # type: ignore[arg-type]
+
+def _options(texts: Mapping[str, str], otherwise: Options) -> Options:
+    """As the Namespace has them, where one is rendered; else the namespace of the objects."""
+    from renderer.check.kubernetes_schema import versions  # 12 ms, and compose needs none
+
+    objects = [text for path, text in texts.items() if path.endswith(".yaml")]
+    found = next((match[1] for text in objects if (match := _NAMESPACE.search(text))), otherwise.namespace)
+    text = texts.get("namespace.yaml")
+    if text is None:
+        return otherwise._replace(namespace=found, create_namespace=False)
+    name, said = _NAME.search(text), dict(_POD_SECURITY.findall(text))
+    version, level = said.get("enforce-version", "").removeprefix("v"), said.get("enforce")
+    rules = NamespaceRules(enforce=level) if level in get_args(PodSecurityLevel) else otherwise.namespace_rules  # type: ignore[arg-type]
+    return otherwise._replace(
+        namespace=name[1] if name else found,
+        kubernetes_version=version if version in versions() else otherwise.kubernetes_version,
+        namespace_rules=rules,
+        create_namespace=True,
+    )
 
 
 def read_tree(found: Kept, target: Target, levels: Levels) -> Tree:

@@ -88,9 +88,8 @@ def test_hooks_name_commands_and_say_what_they_are_given() -> None:
         assert hook["language"] == "python"
         # Two runs at once in one tree would wait for each other; and one run checks what lies between the specs.
         assert hook["require_serial"]
-        # What gets no names has to say what all of it is; what gets some, of which whole they are a part.
-        assert hook["pass_filenames"] is (hook.get("args", ["--part-of"])[0] == "--part-of")
-        assert hook["pass_filenames"] is not hook.get("always_run", False)
+        # What gets no names has to say what all of it is.
+        assert hook["pass_filenames"] is ("args" not in hook)
 
 
 def test_the_manifest_is_valid() -> None:

@@ -1,11 +1,12 @@
 """``output/`` is what ``docs/examples`` renders to: a change of one without the other is seen here.
 
 ``mcpctl render docs/examples --target TARGET --out output`` makes it anew, for each target, and
-``mcpctl render docs/examples docs/environments --out output`` for each environment.
+``mcpctl render docs/examples docs/environments --out output/environments`` for each environment.
 """
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ import yaml
 from renderer.check.pod_security import violations
 from renderer.check.shape import CONTAINER_FIELDS, pod_of
 from renderer.errors import errors_in
-from renderer.pipeline import place_in_tree, read, read_inputs, render, render_run, runs_for, tree
+from renderer.layout import Layout, layout
+from renderer.pipeline import Run, read, read_inputs, render_run, runs_for
 from renderer.registry import TARGETS, target
-from renderer.write import RECORD, compare
+from renderer.write import Comparison, compare
 from tests.fields import EXAMPLES
 from tests.specs import OPTIONS
 
@@ -28,38 +30,32 @@ NAMES = sorted(path.stem for path in ENVIRONMENTS.glob("*.yaml"))
 
 
 @cache
-def environments() -> dict[str, dict[str, str]]:
-    """Files by path below the folder of each environment."""
+def layouts() -> dict[str, Layout]:
+    """The tree of each target, and of each environment."""
     inputs = read_inputs([str(EXAMPLES), str(ENVIRONMENTS)])
+    specs = read([str(EXAMPLES)])
+    runs = [(OUTPUT, Run(None, name, OPTIONS, specs)) for name in TARGETS]
+    runs += [(OUTPUT / "environments", run) for run in runs_for(inputs, inputs.environments)]
     found = {}
-    for run in runs_for(inputs, inputs.environments):
+    for out, run in runs:
         output = render_run(run, target(run.target))
         assert [str(problem) for problem in errors_in(output.problems)] == []
-        documents = tree(run.specs, output, target(run.target), run.options)
-        found[run.name] = place_in_tree(OUTPUT, run, documents)[1]
+        found[run.name or run.target] = layout(out, run, output)
     return found
-
-
-def files(name: str) -> dict[str, str]:
-    """Files by path below the folder of a target, or of an environment."""
-    if name in NAMES:
-        return environments()[name]
-    specs = read([str(EXAMPLES)])
-    output = render(specs, target(name), OPTIONS)
-    assert [str(problem) for problem in errors_in(output.problems)] == []
-    return {document.path: document.text for document in tree(specs, output, target(name), OPTIONS)}
 
 
 @pytest.mark.parametrize("name", [*sorted(TARGETS), *NAMES])
 def test_output_is_not_stale(name: str) -> None:
-    assert compare(OUTPUT / name, files(name)) == []
+    """Nor does it hold anything else."""
+    folder, files, depth = layouts()[name]
+    assert compare(folder, files, depth) == Comparison(())
 
 
 @pytest.mark.parametrize("name", [*sorted(TARGETS), *NAMES])
-def test_output_holds_nothing_else(name: str) -> None:
-    folder = OUTPUT / name
-    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert found == {*files(name), RECORD}
+def test_every_file_says_which_spec_to_edit(name: str) -> None:
+    for path, text in layouts()[name].files.items():
+        content_of_others = path.endswith(".md") or "/files/" in path
+        assert content_of_others or re.match(r"# Made by mcpctl( from docs/e|; change the options)", text), path
 
 
 def test_every_pod_of_the_output_is_restricted() -> None:
@@ -80,4 +76,5 @@ def pod_in(path: Path) -> Any:
 
 def test_output_has_a_folder_for_each_target_and_environment() -> None:
     assert len(NAMES) >= 3
-    assert sorted(path.name for path in OUTPUT.iterdir()) == sorted([*TARGETS, *NAMES])
+    assert sorted(path.name for path in OUTPUT.iterdir()) == sorted([*TARGETS, "environments"])
+    assert sorted(path.name for path in (OUTPUT / "environments").iterdir()) == NAMES

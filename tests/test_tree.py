@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -82,19 +81,20 @@ def _huge(file: Path) -> None:
     ("damage", "expected"),
     [
         (lambda tree: _huge(tree / "namespace.yaml"), [("namespace.yaml", "tree/edited")]),
-        (lambda tree: _huge(tree / ".mcpctl.json"), [(".mcpctl.json", "tree/record")]),
+        (lambda tree: _huge(tree / ".mcpctl"), [(".mcpctl", "tree/record")]),
         (_edit, [("a/service.yaml", "tree/edited")]),
         (lambda tree: (tree / "namespace.yaml").unlink(), [("namespace.yaml", "tree/missing")]),
         (lambda tree: (tree / "a/x.yaml").write_text(""), [("a/x.yaml", "tree/foreign")]),
         (lambda tree: (tree / "b").symlink_to("/"), [("b", "tree/foreign")]),
         (_link, [("a/service.yaml", "tree/link")]),
         (_fifo, [("a/service.yaml", "tree/edited")]),
-        (lambda tree: (tree / ".mcpctl.json").unlink(), [(".mcpctl.json", "tree/record")]),
-        (lambda tree: (tree / ".mcpctl.json").write_text("{"), [(".mcpctl.json", "tree/record")]),
+        (lambda tree: (tree / ".mcpctl").unlink(), [("namespace.yaml", "tree/foreign")]),
+        (lambda tree: (tree / "a/.mcpctl").unlink(), [("a/service.yaml", "tree/foreign")]),
+        (lambda tree: (tree / ".mcpctl").write_text("{"), [(".mcpctl", "tree/record")]),
     ],
 )
 def test_each_damage_is_named(tree: Path, damage: Callable[[Path], object], expected: list[tuple[str, str]]) -> None:
-    assert list(write.recorded(tree).texts) == ["a/service.yaml", "namespace.yaml"]
+    assert list(write.recorded(tree)) == ["a/service.yaml", "namespace.yaml"]
     damage(tree)
     assert damaged(tree) == expected
 
@@ -107,12 +107,10 @@ def test_all_damages_at_once(tree: Path) -> None:
 
 
 def test_what_a_killed_run_left_is_refused(tree: Path) -> None:
-    record = json.loads((tree / ".mcpctl.json").read_text())
-    record["pending"] = {"a/new.yaml": "0" * 64}
-    (tree / ".mcpctl.json").write_text(json.dumps(record))
+    (tree / "a" / f"..mcpctl{write.UNFINISHED}").write_text(f"# mcpctl 1\n{'0' * 64}  new.yaml\n")
     assert damaged(tree) == [("a/new.yaml", "tree/unfinished")]
 
 
 def test_the_values_of_secrets_beside_compose_are_no_strangers(tree: Path) -> None:
     (tree / "a/.env").write_text("A=1\n")
-    assert "a/.env" not in write.recorded(tree).texts
+    assert "a/.env" not in write.recorded(tree)

@@ -94,7 +94,8 @@ def mcpctl(context: click.Context) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code. No traceback ever reaches a user."""
     try:
-        result = mcpctl.main(args=arguments, prog_name="mcpctl", standalone_mode=False)
+        typed = list(sys.argv[1:] if arguments is None else arguments)
+        result = mcpctl.main(args=typed, prog_name="mcpctl", standalone_mode=False, obj=typed)
         return int(result or Exit.FINE)
     except (KeyboardInterrupt, click.exceptions.Abort) as end:
         # A signal in place of Ctrl-C has a number, which a shell reports as 128 + number.

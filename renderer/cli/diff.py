@@ -9,6 +9,7 @@ import click
 from renderer import pipeline
 from renderer.cli.environments import environment_option, run_alone, runs_of
 from renderer.cli.options import (
+    FOLDER,
     paths_argument,
     policy_option,
     quiet_option,
@@ -19,7 +20,6 @@ from renderer.cli.options import (
 from renderer.cli.render import exit_code
 from renderer.cli.streams import emit, tell
 from renderer.cli.templates import templates_option, with_templates
-from renderer.cli.tree import origin_of
 from renderer.diff import FORMATS, at_base, compare, git, with_matrix
 from renderer.errors import Exit, UsageMistake
 from renderer.model import NetworkPolicyProvider
@@ -41,7 +41,7 @@ Examples:
 @paths_argument
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     required=True,
     metavar="DIR",
     help="Tree to compare with, as 'mcpctl render --out DIR' wrote it.",
@@ -106,8 +106,7 @@ def diff(
     if code := exit_code(problems):
         tell(Report("diff", problems, {}), "text", quiet=quiet, stdout=False)
         return code
-    origins = [origin_of(run, templates) for run in runs]
     base_specs = at_base(revision, paths, runs) if revision else None
-    found = compare(runs, outputs, origins, out, base_specs, every=not environments)
+    found = compare(runs, outputs, out, base_specs, every=not environments)
     emit(FORMATS[style](with_matrix(found, runs) if matrix else found))
     return Exit.DIFFERENT if found.entries else Exit.FINE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import click
@@ -136,14 +137,26 @@ def version_options(command: Command) -> Command:
     return command
 
 
+class _Folder(click.Path):
+    """A folder by its path; the empty path is a mistake of a script, and not the working folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The Path; BadParameter where nothing is named."""
+        if value == "":
+            self.fail("the path is empty; name a folder ('.' is the working folder)", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+FOLDER = _Folder(path_type=Path, file_okay=False)
+
 #: What a run may do with a tree.
 _TREE = {
     "--check": "write nothing, list the files that differ and why; exit 1 if any.",
     "--force": "overwrite files that were edited by hand or are not ours.",
+    "--prune": "also remove servers and environments that are not in the input, which must be all of it.",
     "--prune-data": "also remove stale files of volumes and namespaces.",
-    "--prune-environments": "also remove the files of environments that are not in the input any more.",
     "--kustomization": "also write kustomization.yaml files, for 'kubectl apply -k', as the delivery kustomize does.",
-    "--allow-empty": "a folder without specs is no mistake, and takes every server out of the tree.",
+    "--allow-empty": "a folder without specs is no mistake; with --prune every server leaves the tree.",
 }
 
 
@@ -151,14 +164,7 @@ def tree_options(command: Command) -> Command:
     """What may become of a tree."""
     for name, text in reversed(_TREE.items()):
         command = click.option(name, is_flag=True, help=f"With --out: {text}")(command)
-    return click.option(
-        "--part-of",
-        "part_of",
-        multiple=True,
-        type=click.Path(exists=True),
-        metavar="SPECS",
-        help="With --out: PATHS are some of these specs, as pre-commit passes them; render only these.",
-    )(command)
+    return command
 
 
 def _levels(context: click.Context, parameter: click.Parameter, settings: tuple[str, ...]) -> dict[str, Level]:

@@ -11,6 +11,7 @@ import click
 from renderer import pipeline
 from renderer.cli.environments import environment_option, run_alone, runs_of
 from renderer.cli.options import (
+    FOLDER,
     output_option,
     paths_argument,
     policy_option,
@@ -42,7 +43,7 @@ Examples:
   mcpctl render specs/ --out deploy/
   mcpctl render specs/ --out deploy/ --check
   mcpctl render specs/ --out deploy/ --check --output github
-  mcpctl render --out deploy/ --part-of specs/ specs/github.yaml
+  mcpctl render specs/ --out deploy/ --prune
   mcpctl render specs/ environments/ --out deploy/
   mcpctl render specs/ environments/ --environment production | kubectl apply -f -
   mcpctl render specs/ --templates templates
@@ -54,7 +55,7 @@ Examples:
 @environment_option
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     help="Write a tree of files, DIR/<target>/<server>/<object>.yaml, instead of a stream to stdout; with "
     "environments DIR/<environment>/<target>/….",
     metavar="DIR",
@@ -76,11 +77,10 @@ def render(
     check: bool,
     force: bool,
     levels: Levels,
+    prune: bool,
     prune_data: bool,
-    prune_environments: bool,
     kustomization: bool,
     allow_empty: bool,
-    part_of: tuple[str, ...],
     templates: str | None,
     style: str,
     quiet: bool,
@@ -90,21 +90,18 @@ def render(
     PATHS are files, folders or - for stdin. Manifests go to stdout, or with --out into a tree;
     problems go to stderr. With any error nothing is written.
     """
-    allowed = (force, prune_data, allow_empty, prune_environments)
-    if out is None and (check or part_of or kustomization or any(allowed)):
-        flags = "--check, --force, --prune-data, --prune-environments, --kustomization, --allow-empty and --part-of"
+    allowed = (force, prune, prune_data, allow_empty)
+    if out is None and (check or kustomization or any(allowed)):
+        flags = "--check, --force, --prune, --prune-data, --kustomization and --allow-empty"
         raise click.UsageError(f"{flags} go with --out DIR")
-    trees = _trees(out, check, allowed, part_of, templates)
-    if trees is not None:
-        trees.refuse_outside(paths)
+    trees = _trees(out, check, allowed, whole=not environments)
     provider = network_policy_provider
     options = render_options(namespace, kubernetes_version, create_namespace, provider, one_stream=out is None)
     alone = run_alone(target_name, options._replace(kustomization=kustomization), levels)
-    # All specs are read, whichever were passed: rules between servers need them, and the order is theirs.
-    runs = runs_of([*part_of, *paths], environments, alone, several=out is not None)
+    runs = runs_of(paths, environments, alone, several=out is not None)
     provider_has_a_cluster({run.target for run in runs})
     runs[0] = runs[0]._replace(specs=with_templates(runs[0].specs, templates))
-    runs = runs if trees is None else trees.plan(runs, paths, every=not environments)
+    runs = runs if trees is None else [trees.without_servers(run) for run in runs]
     results = [pipeline.render_run(run, target(run.target)) for run in runs]
     problems = pipeline.problems_of(results)
     report = Report("render", problems, count(runs, results))
@@ -112,27 +109,21 @@ def render(
     if not code and trees is None:
         emit(as_stream([document.text for document in results[0].documents if document.template]))
     elif not code and trees is not None:
-        code, report = trees.carry_out(results, report)
+        code, report = trees.carry_out(runs, results, report)
     if quiet and code is Exit.FINE:
         report = report._replace(lines=())
     tell(report, style, quiet=quiet, stdout=out is not None)
     return code
 
 
-def _trees(
-    out: Path | None,
-    check: bool,
-    allowed: tuple[bool, bool, bool, bool],
-    part_of: tuple[str, ...],
-    templates: str | None,
-) -> Trees | None:
+def _trees(out: Path | None, check: bool, allowed: tuple[bool, bool, bool, bool], *, whole: bool) -> Trees | None:
     """What is to become of the trees; None for a stream."""
     if out is None:
         return None
-    from renderer.cli.tree import Trees  # a stream needs none of it
+    from renderer.cli.tree import Trees  # 5 ms, and a stream needs none of it
     from renderer.write import Allowed
 
-    return Trees(out, check, Allowed(*allowed), part_of, templates)
+    return Trees(out, check, Allowed(*allowed), whole=whole)
 
 
 def exit_code(problems: Sequence[Problem]) -> Exit:

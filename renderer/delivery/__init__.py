@@ -5,8 +5,6 @@ They lie beside the target's folder, which is what they apply: nothing here appl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from renderer.check.kubernetes import check_documents
 from renderer.delivery.objects import FOLDER, OBJECTS, delivery_objects
 from renderer.delivery.prerequisites import (
@@ -29,8 +27,8 @@ __all__ = [
 ]
 
 
-def deliver(environment: Environment, documents: Sequence[Rendered]) -> tuple[list[Rendered], list[Problem]]:
-    """The files that deliver ``documents``, all that the environment renders, and what is wrong with them."""
-    objects = delivery_objects(environment, documents)
+def deliver(environment: Environment) -> tuple[list[Rendered], list[Problem]]:
+    """The files that deliver the environment's tree, and what is wrong with them."""
+    objects = delivery_objects(environment)
     problems = check_documents(objects, environment.options.kubernetes_version)
     return [*objects, *prerequisites_file(environment)], problems

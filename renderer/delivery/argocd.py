@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from renderer.delivery.inventory import Item
 from renderer.environment.delivery import ArgoCD, Delivery
 from renderer.environment.values import Environment
-from renderer.model import JSON
 
-#: Fields inside of lists that the API server or a controller fills in, by group and kind. Argo CD compares lists of
-#: custom resources, and these of StatefulSets, as they are, and would tell a difference for ever.
-_FILLED_IN: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "StatefulSet": (
+#: Fields inside of lists that the API server or a controller fills in: group, kind, jq paths. Argo CD compares lists of
+#: custom resources, and these of StatefulSets, as they are, and would report a difference for ever. The same for every
+#: environment: an Application that named what is rendered would change with each server.
+_FILLED_IN = (
+    (
         "apps",
+        "StatefulSet",
         (
             ".spec.volumeClaimTemplates[]?.apiVersion",
             ".spec.volumeClaimTemplates[]?.kind",
@@ -22,16 +22,18 @@ _FILLED_IN: Mapping[str, tuple[str, tuple[str, ...]]] = {
             ".spec.volumeClaimTemplates[]?.spec.volumeMode",
         ),
     ),
-    "ExternalSecret": (
+    (
         "external-secrets.io",
+        "ExternalSecret",
         (
             ".spec.data[]?.remoteRef.conversionStrategy",
             ".spec.data[]?.remoteRef.decodingStrategy",
             ".spec.data[]?.remoteRef.metadataPolicy",
         ),
     ),
-    "HTTPRoute": (
+    (
         "gateway.networking.k8s.io",
+        "HTTPRoute",
         (
             ".spec.parentRefs[]?.group",
             ".spec.parentRefs[]?.kind",
@@ -40,21 +42,18 @@ _FILLED_IN: Mapping[str, tuple[str, tuple[str, ...]]] = {
             ".spec.rules[]?.backendRefs[]?.weight",
         ),
     ),
-}
-_SCALED = ("Deployment", "StatefulSet")
+)
 
 
-def application(environment: Environment, delivery: Delivery | None, found: Sequence[Item]) -> Mapping[str, Any] | None:
+def application(environment: Environment, delivery: Delivery | None) -> Mapping[str, Any] | None:
     """For one cluster."""
     if not isinstance(delivery, ArgoCD) or delivery.is_set:
         return None
     destination = {**(delivery.destination or {}), "namespace": environment.options.namespace}
-    return {**_values(delivery, found), "destination": destination}
+    return {**_values(delivery), "destination": destination}
 
 
-def application_set(
-    environment: Environment, delivery: Delivery | None, found: Sequence[Item]
-) -> Mapping[str, Any] | None:
+def application_set(environment: Environment, delivery: Delivery | None) -> Mapping[str, Any] | None:
     """For many: Argo CD fills in the braces, which no value of an environment may have."""
     if not isinstance(delivery, ArgoCD) or not delivery.is_set:
         return None
@@ -62,7 +61,7 @@ def application_set(
     # A cluster that was added by hand may have a name that is no label.
     suffix = "{{.name}}" if delivery.clusters else "{{.nameNormalized}}"
     return {
-        **_values(delivery, found),
+        **_values(delivery),
         "destination": destination,
         "clusters": [dict(cluster) for cluster in delivery.clusters or ()],
         "cluster_labels": dict(delivery.cluster_labels or {}),
@@ -70,7 +69,7 @@ def application_set(
     }
 
 
-def _values(delivery: ArgoCD, found: Sequence[Item]) -> dict[str, Any]:
+def _values(delivery: ArgoCD) -> dict[str, Any]:
     return {
         "delivery": {
             "project": delivery.project,
@@ -83,23 +82,7 @@ def _values(delivery: ArgoCD, found: Sequence[Item]) -> dict[str, Any]:
             "sync_options": list(delivery.sync_options),
             "finalizer": delivery.finalizer,
         },
-        "ignored": list(_ignored(found)),
+        "ignored": [
+            {"group": group, "kind": kind, "jqPathExpressions": list(paths)} for group, kind, paths in _FILLED_IN
+        ],
     }
-
-
-def _ignored(found: Sequence[Item]) -> Iterator[dict[str, JSON]]:
-    """Only what the rendered objects need: every rule hides something."""
-    scaled = {(item.name, item.namespace) for item in found if item.kind == "HorizontalPodAutoscaler"}
-    for item in found:
-        if item.kind in _SCALED and (item.name, item.namespace) in scaled:
-            yield {
-                "group": "apps",
-                "kind": item.kind,
-                "name": item.name,
-                "namespace": item.namespace,
-                "jsonPointers": ["/spec/replicas"],
-            }
-    kinds = {item.kind for item in found if item.kind != "StatefulSet" or item.claims}
-    for kind, (group, expressions) in _FILLED_IN.items():
-        if kind in kinds:
-            yield {"group": group, "kind": kind, "jqPathExpressions": list(expressions)}

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from renderer.delivery.inventory import Item
 from renderer.environment.delivery import Delivery, Flux
 from renderer.environment.values import Environment
 
-#: What runs: its apiVersion by kind.
-_WORKLOADS = {"Deployment": "apps/v1", "StatefulSet": "apps/v1", "Pod": "v1"}
 _REFERENCES = ("branch", "tag", "semver", "commit", "digest")
 
 
-def kustomization(
-    environment: Environment, delivery: Delivery | None, found: Sequence[Item]
-) -> Mapping[str, Any] | None:
-    """What is applied, and when it counts as healthy."""
+def kustomization(environment: Environment, delivery: Delivery | None) -> Mapping[str, Any] | None:
+    """What is applied. With ``wait`` it is healthy when all of it is; health checks by name would name every server."""
     del environment
     if not isinstance(delivery, Flux):
         return None
-    # Flux looks at no health check where it waits for everything.
-    checks = [] if delivery.wait else [item for item in found if item.kind in _WORKLOADS]
     return {
         "delivery": {
             "path": f"./{delivery.path}",
@@ -35,31 +28,18 @@ def kustomization(
             "depends_on": [dict(one) for one in delivery.depends_on],
             "service_account": delivery.service_account,
         },
-        "health_checks": [
-            {
-                "apiVersion": _WORKLOADS[item.kind],
-                "kind": item.kind,
-                "name": item.name,
-                **({"namespace": item.namespace} if item.namespace else {}),
-            }
-            for item in checks
-        ],
     }
 
 
-def git_repository(
-    environment: Environment, delivery: Delivery | None, found: Sequence[Item]
-) -> Mapping[str, Any] | None:
+def git_repository(environment: Environment, delivery: Delivery | None) -> Mapping[str, Any] | None:
     """The repository with the tree."""
-    del environment, found
+    del environment
     return _source(delivery, "GitRepository")
 
 
-def oci_repository(
-    environment: Environment, delivery: Delivery | None, found: Sequence[Item]
-) -> Mapping[str, Any] | None:
+def oci_repository(environment: Environment, delivery: Delivery | None) -> Mapping[str, Any] | None:
     """The artifact with the tree."""
-    del environment, found
+    del environment
     return _source(delivery, "OCIRepository")
 
 

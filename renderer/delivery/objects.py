@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from renderer.delivery import argocd, flux
-from renderer.delivery.inventory import inventory
 from renderer.environment.values import Environment
 from renderer.model import Rendered
 from renderer.render import render
@@ -34,13 +33,12 @@ OBJECTS: tuple[DeliveryObject, ...] = (
 )
 
 
-def delivery_objects(environment: Environment, documents: Sequence[Rendered]) -> list[Rendered]:
-    """The objects that deliver ``documents``, all that the environment renders."""
-    found = inventory(documents)
+def delivery_objects(environment: Environment) -> list[Rendered]:
+    """The objects that deliver the environment's tree. None of them names a server."""
     return [
         _object(environment, kind, values)
         for kind in OBJECTS
-        if (values := kind.values(environment, environment.delivery, found)) is not None
+        if (values := kind.values(environment, environment.delivery)) is not None
     ]
 
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from renderer.diff.objects import Change, changes
 from renderer.diff.trees import Tree
 from renderer.environment import Environment, layers
-from renderer.errors import DocumentPath, Place, excerpt
+from renderer.errors import DocumentPath, Place
 from renderer.model import JSON, Source
-from renderer.write import Origin, digest_of_spec
 
-CauseName = Literal["spec", "environment", "options", "templates", "tool", "edited", "outdated", "unknown"]
+CauseName = Literal["spec", "environment", "tool", "edited", "unknown"]
 
 
 class Cause(NamedTuple):
@@ -36,14 +35,14 @@ class Now(NamedTuple):
     """What they are."""
 
     specs: Mapping[str, Source]
-    origin: Origin
     environment: Environment | None = None
 
 
-def spec_causes(server: str, before: Before, now: Now, tree: Tree) -> tuple[Cause, ...]:
-    """What changed in the spec; by the record's hashes where the old one is not known."""
+def spec_causes(server: str, before: Before, now: Now) -> tuple[Cause, ...]:
+    """What changed in the spec."""
     if before.specs is None:
-        return tuple(_by_hashes(server, now.origin, tree.origin))
+        words = "changed since the tree was rendered (a spec, an option or mcpctl: --base REV says which)"
+        return (Cause("unknown", (words,)),)
     old, new = before.specs.get(server), now.specs.get(server)
     if old is not None and new is not None and (fields := changes(old.data, new.data)):
         return (_of_fields("spec", fields, server, new),)
@@ -110,41 +109,13 @@ def _named(item: Mapping[str, JSON], step: str) -> bool:
     return any(f"[{value}]" == step for value in item.values() if isinstance(value, str | int))
 
 
-def _by_hashes(server: str, now: Origin, before: Origin) -> Iterator[Cause]:
-    if not before.tool:
-        yield Cause("unknown", ("the record does not say what the old files were made from",))
-        return
-    if server and before.specs.get(server) != now.specs.get(server):
-        yield Cause("spec", (), server)
-    elif not server and before.specs.keys() != now.specs.keys():
-        yield Cause("spec", ("servers came or went",))
-    if before.environment != now.environment:
-        yield Cause("environment", ())
-
-
-def tool_causes(server: str, files: Sequence[str], before: Before, now: Origin, tree: Tree) -> tuple[Cause, ...]:
-    """What else changed: what the record says of it, and what somebody did to the old files by hand."""
-    old = tree.origin
-    found = []
-    if old.tool and old.tool != now.tool:
-        found.append(Cause("tool", (f"mcpctl was {excerpt(old.tool)}, is {now.tool}",)))
-    elif old.tool and old.templates != now.templates:
-        found.append(Cause("templates", ("a template, or a default of the schema, changed",)))
-    if old.tool and old.options != now.options and not now.environment:
-        names = sorted(key for key in {*old.options, *now.options} if old.options.get(key) != now.options.get(key))
-        found.append(Cause("options", tuple(f"--{excerpt(name).replace('_', '-')}" for name in names)))
+def tool_causes(files: Sequence[str], tree: Tree) -> tuple[Cause, ...]:
+    """What else changed: what somebody did to the old files by hand, or else mcpctl and the options of the run."""
     if edited := sum(_is_edited(path, tree) for path in files):
-        found.append(Cause("edited", (f"somebody edited {edited} of the old files by hand",)))
-    if not found and before.specs and server in before.specs and _is_outdated(before.specs[server].data, server, old):
-        found.append(Cause("outdated", ("the old tree was not what its specs rendered to",)))
-    return tuple(found)
-
-
-def _is_outdated(spec: JSON, server: str, old: Origin) -> bool:
-    """Whether the tree was not rendered from the spec that lay beside it."""
-    return server in old.specs and old.specs[server] != digest_of_spec(spec)
+        return (Cause("edited", (f"somebody edited {edited} of the old files by hand",)),)
+    return (Cause("tool", ("the old tree is not what its specs render to with this mcpctl and these options",)),)
 
 
 def _is_edited(path: str, tree: Tree) -> bool:
     text, recorded = tree.texts.get(path), tree.digests.get(path)
-    return text is not None and bool(recorded) and hashlib.sha256(text.encode()).hexdigest() != recorded
+    return text is not None and bool(recorded) and hashlib.sha256(text.encode()).hexdigest() not in (recorded or ())

@@ -16,10 +16,10 @@ from renderer.diff.trees import Tree, environments_in, in_revision, on_disk
 from renderer.environment import name_of
 from renderer.errors import UsageMistake, errors_in
 from renderer.explain import differences
+from renderer.layout import layout
 from renderer.model import Source
-from renderer.pipeline import Inputs, Output, Run, Specs, place_in_tree
+from renderer.pipeline import Inputs, Output, Run
 from renderer.registry import target
-from renderer.write import Origin
 
 _NOT_TOLD_APART = "its own changes are not told apart"
 
@@ -43,7 +43,6 @@ def at_base(revision: git.Revision, paths: Sequence[str], runs: Sequence[Run]) -
 def compare(
     runs: Sequence[Run],
     outputs: Sequence[Output],
-    origins: Sequence[Origin],
     out: Path,
     base: Base | None,
     *,
@@ -55,16 +54,16 @@ def compare(
     if base and base.inputs is None:
         notes.append("the specs at the base could not be read: changes of mcpctl itself are not told apart")
     sides = []
-    for run, output, origin in zip(runs, outputs, origins, strict=True):
-        folder, rendered = place_in_tree(out, run, pipeline.tree(run.specs, output, target(run.target), run.options))
-        now = Now(_documents(run), origin, run.environment)
+    for run, output in zip(runs, outputs, strict=True):
+        folder, rendered, depth = layout(out, run, output)
+        now = Now(_documents(run), run.environment)
         tree = _tree(folder, rendered, revision)
-        side = Sides(run.name, tree, rendered, {}, Before(), now, 1 if run.environment else 0)
+        side = Sides(run.name, tree, rendered, {}, Before(), now, depth)
         sides.append(_with_between(side, run, base.inputs, out, notes) if base and base.inputs else side)
     if every and runs[0].environment:
         for name in sorted(set(environments_in(out, revision)) - {run.name for run in runs}):
             tree = _tree(out / name, {}, revision)
-            sides.append(Sides(name, tree, {}, {}, Before(), Now({}, tree.origin), 1))
+            sides.append(Sides(name, tree, {}, {}, Before(), Now({}), 1))
     if not any(side.tree.there for side in sides):
         notes.append("there is no tree yet: everything is new")
     against = f"{revision.name} ({revision.commit[:12]})" if revision else f"the tree {out}"
@@ -96,8 +95,7 @@ def _with_between(sides: Sides, run: Run, old: Inputs, out: Path, notes: list[st
     other = bool(environment and run.environment and environment.source.data != run.environment.source.data)
     if not (changed or other or before.keys() != now.keys()) or bool(run.environment) != bool(environment):
         return sides
-    # What delivers an environment is made from all of its servers.
-    every = other or bool(run.environment and run.environment.delivery)
+    every = other
     sources = old.sources if every else tuple(source for source in old.sources if name_of(source) in changed)
     if environment is None:
         old_run = run._replace(specs=pipeline.plain(old._replace(sources=sources), run.specs.levels))
@@ -107,7 +105,6 @@ def _with_between(sides: Sides, run: Run, old: Inputs, out: Path, notes: list[st
     if any(not problem.rule.startswith("environment/") for problem in errors_in(old_run.specs.problems)):
         notes.append(f"the specs at the base do not hold for this mcpctl: {_NOT_TOLD_APART}")
         return sides
-    whole = old_run.specs if every else _whole(run, old_run.specs, before, changed)
     differing = {server_of(path, sides.depth) for path in (*sides.tree.texts, *sides.tree.missing)}
     part = tuple(server for server in old_run.specs.servers if every or server.name in differing)
     old_run = old_run._replace(specs=old_run.specs._replace(servers=part, problems=()))
@@ -115,18 +112,11 @@ def _with_between(sides: Sides, run: Run, old: Inputs, out: Path, notes: list[st
     if errors_in(output.problems):
         notes.append(f"the specs at the base do not render with this mcpctl: {_NOT_TOLD_APART}")
         return sides
-    documents = pipeline.tree(old_run.specs, output, target(old_run.target), old_run.options, whole)
+    servers = {server_of(path, sides.depth) for path in sides.tree.digests} - {""}
     between: dict[str, dict[str, str]] = {"": {}, **{server.name: {} for server in part}}
-    for path, text in place_in_tree(out, old_run, documents)[1].items():
+    for path, text in layout(out, old_run, output, servers).files.items():
         between.setdefault(server_of(path, sides.depth), {})[path] = text
     return sides._replace(between=between)
-
-
-def _whole(run: Run, old: Specs, before: Mapping[str, object], changed: set[str]) -> Specs:
-    """All servers as they were: those whose spec is another, and the others as they are."""
-    servers = {server.name: server for server in run.specs.servers if server.name not in changed}
-    servers |= {server.name: server for server in old.servers}
-    return old._replace(servers=tuple(servers[name] for name in sorted(before) if name in servers))
 
 
 def with_matrix(diff: Diff, runs: Sequence[Run]) -> Diff:

@@ -106,7 +106,7 @@ def _of_server(server: str, before: Texts, now: Texts, sides: Sides) -> Iterator
     if between is not None:
         tool = _entry(server, "tool", before, between, sides)
         if tool.files:
-            yield tool._replace(causes=tool_causes(server, tool.files, sides.before, sides.now.origin, sides.tree))
+            yield tool._replace(causes=tool_causes(tool.files, sides.tree))
         spec = _entry(server, "spec", between, now, sides)
         if spec.files:
             yield spec._replace(causes=_causes(spec, sides))
@@ -115,12 +115,14 @@ def _of_server(server: str, before: Texts, now: Texts, sides: Sides) -> Iterator
     if not entry.files:
         return
     causes = _causes(entry, sides)
-    more = tool_causes(server, entry.files, sides.before, sides.now.origin, sides.tree)
+    more = tool_causes(entry.files, sides.tree)
+    if causes:
+        more = tuple(cause for cause in more if cause.name == "edited")
     yield entry._replace(leg="spec" if causes else "tool", causes=(*causes, *more))
 
 
 def _causes(entry: Entry, sides: Sides) -> tuple[Cause, ...]:
-    causes = spec_causes(entry.server, sides.before, sides.now, sides.tree)
+    causes = spec_causes(entry.server, sides.before, sides.now)
     changed = [field.change.path for field in entry.fields]
     return (*causes, *environment_cause(entry.server, sides.before, sides.now, changed))
 

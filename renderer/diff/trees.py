@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from renderer.diff import git
-from renderer.write import RECORD, UNKNOWN, Origin
-
-_TEXTS = ("tool", "templates", "environment")
-_MAPS = ("options", "specs")
+from renderer.registry import TARGETS
+from renderer.write import OLD_RECORD, RECORD, parsed_records, trees_in
 
 
 class Tree(NamedTuple):
     """The files that differ from ``rendered``, and those that it has no more.
 
     ``texts`` holds None for what is no text, or too large; ``missing`` is rendered and was not there; ``digests``
-    are those of the record, by path.
+    are those of the records, by path.
     """
 
     texts: Mapping[str, str | None] = {}
     missing: frozenset[str] = frozenset()
-    origin: Origin = UNKNOWN
-    digests: Mapping[str, str] = {}
+    digests: Mapping[str, tuple[str, ...]] = {}
     there: bool = False
 
 
 def on_disk(folder: Path, rendered: Mapping[str, str]) -> Tree:
     """What stands in the folder: files that are rendered now, and those that the record names besides."""
-    origin, digests = _record(_text(folder, RECORD)[0])
+    records = [path for path in _record_paths(folder) if _text(folder, path)[0] is not None]
+    digests = parsed_records({path: _text(folder, path)[0] or "" for path in records})
     texts: dict[str, str | None] = {}
     missing = set()
     for path in sorted({*rendered, *digests}):
@@ -42,7 +39,7 @@ def on_disk(folder: Path, rendered: Mapping[str, str]) -> Tree:
         elif text is None or text != rendered.get(path):
             texts[path] = text
     there = bool(digests) or len(missing) < len(rendered)
-    return Tree(texts, frozenset(missing.intersection(rendered)), origin, digests, there)
+    return Tree(texts, frozenset(missing.intersection(rendered)), digests, there)
 
 
 def _text(folder: Path, path: str) -> tuple[str | None, bool]:
@@ -71,8 +68,8 @@ def in_revision(found: git.Revision, folder: str, rendered: Mapping[str, str]) -
     """What the revision has below ``folder`` of the repository; what is as rendered now is not even read."""
     prefix = f"{folder}/" if folder else ""
     files = {path.removeprefix(prefix): blob for path, blob in git.listing(found, folder).items()}
-    record = git.contents(found, {RECORD: files[RECORD]})[RECORD] if RECORD in files else None
-    origin, digests = _record(record)
+    records = {path: blob for path, blob in files.items() if path.rpartition("/")[2] in (RECORD, OLD_RECORD)}
+    digests = parsed_records({path: text or "" for path, text in git.contents(found, records).items()})
     ours = {path: files[path] for path in sorted({*rendered, *digests}) if path in files}
     unlike = {
         path: blob
@@ -80,47 +77,24 @@ def in_revision(found: git.Revision, folder: str, rendered: Mapping[str, str]) -
         if path not in rendered or git.blob_of(rendered[path].encode(), blob) != blob
     }
     missing = frozenset(path for path in rendered if path not in files)
-    return Tree(git.contents(found, unlike), missing, origin, digests, bool(ours))
+    return Tree(git.contents(found, unlike), missing, digests, bool(ours))
 
 
-def _record(text: str | None) -> tuple[Origin, dict[str, str]]:
-    """What the record says; of one that cannot be read, nothing: this is about what changed, not about who may."""
-    try:
-        data: Any = json.loads(text or "{}")
-    except (ValueError, RecursionError):
-        return UNKNOWN, {}
-    if not isinstance(data, dict):
-        return UNKNOWN, {}
-    texts: list[Any] = [value if isinstance(value := data.get(name), str) else "" for name in _TEXTS]
-    maps: list[Any] = [value if isinstance(value := data.get(name), dict) else {} for name in _MAPS]
-    files = data.get("files")
-    entries = files.items() if isinstance(files, dict) else ()
-    digests = {path: digest for path, digest in entries if isinstance(digest, str) and _stays_below(path)}
-    return Origin(*texts, *maps), digests
-
-
-def _stays_below(path: str) -> bool:
-    return path.isprintable() and path != RECORD and {"", ".", ".."}.isdisjoint(path.split("/"))
+def _record_paths(folder: Path) -> list[str]:
+    """The records of the tree: its own, and those of the servers one or two folders down."""
+    found = [path for pattern in ("", "*/", "*/*/") for path in folder.glob(f"{pattern}{RECORD}")]
+    paths = [path.relative_to(folder).as_posix() for path in (*found, *folder.glob(OLD_RECORD))]
+    return sorted(path for path in paths if not any(os.path.islink(f"{folder}/{step}") for step in _steps(path)))
 
 
 def environments_in(folder: Path, found: git.Revision | None) -> list[str]:
-    """The environments that have a tree below the folder: those whose record says so."""
-    names = _folders_on_disk(folder) if found is None else _folders_in(folder, found)
-    return sorted(name for name, text in names.items() if _record(text)[0].environment)
+    """The folders below that have a tree, by their records, but for those that are named after a target."""
+    names = trees_in(folder) if found is None else _trees_in_revision(folder, found)
+    return sorted({*names} - {*TARGETS})
 
 
-def _folders_on_disk(folder: Path) -> dict[str, str | None]:
-    names = sorted(os.listdir(folder)) if folder.is_dir() else []
-    return {name: _text(folder, f"{name}/{RECORD}")[0] for name in names}
-
-
-def _folders_in(folder: Path, found: git.Revision) -> dict[str, str | None]:
+def _trees_in_revision(folder: Path, found: git.Revision) -> list[str]:
     place = git.inside(found, os.fspath(folder)) or ""
     prefix = f"{place}/" if place else ""
-    files = git.listing(found, place)
-    records = {
-        path: blob
-        for path, blob in files.items()
-        if path.endswith(f"/{RECORD}") and path.removeprefix(prefix).count("/") == 1
-    }
-    return {path.removeprefix(prefix).partition("/")[0]: text for path, text in git.contents(found, records).items()}
+    steps = [path.removeprefix(prefix).split("/") for path in git.listing(found, place)]
+    return [names[0] for names in steps if len(names) == 2 and names[1] in (RECORD, OLD_RECORD)]

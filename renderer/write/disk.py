@@ -8,7 +8,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from renderer.errors import OutputTreeFault, Place, Problem
@@ -68,20 +68,27 @@ def content_of(path: str) -> bytes | None:
         os.close(descriptor)
 
 
-def put(files: Mapping[str, str], folder: Path) -> None:
-    """All or nothing, as far as a file system allows: temporary files, synced, then renamed."""
-    unfinished: list[tuple[Path, Path]] = []
+def write_unfinished(folder: Path, files: Mapping[str, str]) -> None:
+    """All files under temporary names, synced, for the caller to rename; after an error none of them is left."""
+    targets = [folder / path for path in files]
     try:
-        for path, text in files.items():
-            target = folder / path
+        for target, text in zip(targets, files.values(), strict=True):
             make_folder(target.parent)
-            unfinished.append((temporary(target), target))
-            _write_new(unfinished[-1][0], text)
-        for new, target in unfinished:
-            new.replace(target)
-    finally:
-        for new, _ in unfinished:
-            new.unlink(missing_ok=True)
+            _write_new(temporary(target), text)
+        # Written first and synced afterwards: the disk takes them together.
+        for target in targets:
+            descriptor = os.open(temporary(target), os.O_RDONLY | os.O_NOFOLLOW)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        for parent in {target.parent for target in targets}:
+            sync_names(parent)
+    except BaseException:
+        for target in targets:
+            with suppress(FileNotFoundError, NotADirectoryError):
+                temporary(target).unlink()
+        raise
 
 
 def temporary(target: Path) -> Path:
@@ -104,8 +111,6 @@ def _write_new(path: Path, text: str) -> None:
     with open(descriptor, "wb") as file:
         os.fchmod(descriptor, 0o644)
         file.write(text.encode())
-        file.flush()
-        os.fsync(descriptor)
 
 
 def sync_names(folder: Path) -> None:

@@ -81,10 +81,6 @@ def refuse_obstacles(paths: Collection[str], folder: Path) -> None:
         raise OutputTreeFault("nothing was written", problems)
 
 
-#: They tell again what other files of the tree stand for.
-_OF_OVERLAYS = (".added.yaml", ".delete.yaml")
-
-
 def refuse_data_loss(stale: Sequence[str], folder: Path) -> None:
     """Where a controller prunes what leaves the tree, these take data with them, or all that is in them."""
     message = "nothing renders it any more, and what it stands for would go with all its data"
@@ -92,7 +88,7 @@ def refuse_data_loss(stale: Sequence[str], folder: Path) -> None:
     problems = [
         Problem(Place(os.fspath(folder / path)), "", "tree/data-loss", message, hint)
         for path in stale
-        if not path.endswith(_OF_OVERLAYS) and _HOLDS_DATA.search((folder / path).read_bytes())
+        if _HOLDS_DATA.search((folder / path).read_bytes())
     ]
     if problems:
         raise OutputTreeFault("nothing was written: files of data would leave the output tree", problems)

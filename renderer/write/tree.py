@@ -1,134 +1,419 @@
-"""Makes a tree hold what was rendered: what could go wrong is asked before the first file is put in place."""
+"""Makes a tree hold what was rendered, or says how it differs.
+
+What could go wrong is asked before the first file is put in place. Contents decide, records only explain: nobody can
+hide a difference in a record.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
+from renderer.errors import OutputTreeFault, Place, Problem
 from renderer.write import refuse
-from renderer.write.compare import REASONS, Difference, differences, judged
-from renderer.write.disk import digest, locked, make_folder, put, remove_empty, sync_names, temporary, told
-from renderer.write.origin import UNKNOWN, Origin
-from renderer.write.record import RECORD, Record, present, put_record, read_record
+from renderer.write.disk import (
+    LINK,
+    UNFINISHED,
+    content_of,
+    digest,
+    locked,
+    make_folder,
+    remove_empty,
+    sync_names,
+    temporary,
+    told,
+    write_unfinished,
+)
+from renderer.write.records import (
+    OLD_RECORD,
+    RECORD,
+    Records,
+    has_conflict,
+    is_server_list,
+    names_of,
+    read_records,
+    record_path,
+    record_text,
+    unit_of,
+)
+
+Why = Literal["missing", "outdated", "edited", "foreign", "stale", "conflict", "line-ends", "stranger"]
+
+REASONS: Mapping[Why, str] = {
+    "missing": "it is rendered, but not in the tree",
+    "outdated": "it is as mcpctl wrote it, and is rendered otherwise now",
+    "edited": "somebody changed it by hand since mcpctl wrote it",
+    "foreign": "mcpctl did not write it, and it stands where a rendered file belongs",
+    "stale": "nothing renders it any more",
+    "conflict": "it holds the conflict markers of a merge",
+    "line-ends": "only its line ends differ (CRLF)",
+    "stranger": "mcpctl did not write it",
+}
+#: A render overwrites neither, unless told to.
+_NOT_OURS = ("edited", "foreign")
+_MARK = b"# Made by mcpctl"
+
+
+class Difference(NamedTuple):
+    """One file of the tree that is not as rendered; ``path`` is relative to the tree.
+
+    ``unfinished``: a run was killed before it came to this file. ``counts``: whether it makes the trees differ; a
+    stranger that nobody applies, and line ends that git changed, are only mentioned.
+    """
+
+    path: str
+    why: Why
+    unfinished: bool = False
+    counts: bool = True
+
+
+class Comparison(NamedTuple):
+    """How a tree differs, sorted by path, and the servers in it that are not in the input."""
+
+    differences: tuple[Difference, ...]
+    others: tuple[str, ...] = ()
 
 
 class Allowed(NamedTuple):
-    """What the user has said may happen to the tree."""
+    """What the user has said may happen to the tree. ``prune``: servers that are not in the input go."""
 
     force: bool = False
+    prune: bool = False
     prune_data: bool = False
     allow_empty: bool = False
-    prune_environments: bool = False
 
 
 class Written(NamedTuple):
-    """What a run did to the tree; paths relative to it, sorted."""
+    """What a run did to the tree; paths relative to it, sorted. ``others``: servers that were left alone."""
 
     written: tuple[str, ...]
     removed: tuple[str, ...]
     unchanged: int
+    others: tuple[str, ...] = ()
 
 
 _NOTHING = Allowed()
 
 
-def write(
+def explained(difference: Difference) -> str:
+    """The state of the file in one sentence."""
+    more = "; an earlier run was stopped before it came to this file" if difference.unfinished else ""
+    return f"{REASONS[difference.why]}{more}"
+
+
+# ---------------------------------------------------------------------------------------------
+# Comparing.
+
+
+def compare(
     folder: Path,
     files: Mapping[str, str],
-    origin: Origin = UNKNOWN,
-    part: Collection[str] | None = None,
-    allowed: Allowed = _NOTHING,
-) -> Written:
+    depth: int = 0,
+    *,
+    whole: bool = True,
+    applies: Callable[[str], bool] | None = None,
+) -> Comparison:
+    """How the tree at ``folder`` differs from ``files`` (path to text).
+
+    With ``whole``, servers of the tree that are not among the files are stale; otherwise they are none of this run's
+    business. ``applies`` says of a path whether a tool that takes the folder would take that file. Raises
+    OutputTreeFault where the tree cannot be read, or contains links.
+    """
+    with told(folder, "the output tree could not be read", ""):
+        records = read_records(folder, depth)
+        differences = _differences(folder, files, records, depth, whole=whole)
+        known = {*files, *records.digests, *(difference.path for difference in differences)}
+        strangers = [
+            Difference(path, "stranger", counts=applies is not None and applies(path))
+            for path in _strangers(folder, known)
+        ]
+        return Comparison(tuple(sorted([*differences, *strangers])), _others(files, records, depth))
+
+
+def _others(files: Mapping[str, str], records: Records, depth: int) -> tuple[str, ...]:
+    rendered = names_of({unit_of(path, depth) for path in files})
+    return tuple(name for name in names_of({unit_of(path, depth) for path in records.digests}) if name not in rendered)
+
+
+def _mine(files: Mapping[str, str], records: Records, depth: int, *, whole: bool) -> list[str]:
+    """The recorded files that a run answers for: shared ones, and those of its servers, or all."""
+    if whole:
+        return list(records.digests)
+    names = {*names_of({unit_of(path, depth) for path in files})}
+    units = {path: unit_of(path, depth) for path in records.digests}
+    return [path for path, unit in units.items() if not unit or unit.rpartition("/")[2] in names]
+
+
+def _differences(
+    folder: Path, files: Mapping[str, str], records: Records, depth: int, *, whole: bool
+) -> list[Difference]:
+    stale = [path for path in _mine(files, records, depth, whole=whole) if path not in files]
+    lists = [path for path in _server_lists(folder, depth) if path not in files]
+    # Folders first: what stands behind a link is not looked at. One look at each folder, not one for each file.
+    refuse.refuse_links(folder, {path.rpartition("/")[0] for path in (*files, *stale)})
+    unlike: dict[str, bytes | None] = {}
+    for path, text in files.items():
+        content = content_of(f"{folder}/{path}")
+        if content is None or content != text.encode():
+            unlike[path] = content
+    there = {path: content for path in stale if (content := content_of(f"{folder}/{path}")) is not None}
+    refuse.refuse_links(folder, [path for path, content in {**unlike, **there}.items() if content == LINK])
+    found = [
+        Difference(path, why, path in records.pending, why != "line-ends")
+        for path, content in unlike.items()
+        for why in [_why(path, content, files[path].encode(), records, depth)]
+    ]
+    for path, content in there.items():
+        ours = digest(_lf(content)) in records.digests[path] or has_conflict(content)
+        found.append(Difference(path, "stale" if ours else "edited", path in records.pending))
+    found += [Difference(path, "stale") for path in lists]
+    return [*found, *_record_differences(found, files, records, depth, whole=whole)]
+
+
+def _why(path: str, content: bytes | None, rendered: bytes, records: Records, depth: int) -> Why:
+    if content is None:
+        return "missing"
+    recorded = records.digests.get(path, ())
+    if recorded or is_server_list(path, depth):
+        if has_conflict(content):
+            return "conflict"
+        if is_server_list(path, depth) and content.startswith(_MARK):
+            return "outdated"
+    if (text := _lf(content)) == rendered:
+        return "line-ends"
+    if not recorded:
+        return "foreign"
+    return "outdated" if digest(text) in recorded else "edited"
+
+
+def _lf(content: bytes) -> bytes:
+    return content.replace(b"\r\n", b"\n")
+
+
+def _server_lists(folder: Path, depth: int) -> list[str]:
+    """The lists of servers that we have written, in the folder itself or in those of its targets."""
+    parents = [""] if not depth else [f"{entry.name}/" for entry in sorted(folder.glob("*/")) if not entry.is_symlink()]
+    paths = [f"{parent}kustomization.yaml" for parent in parents]
+    return [path for path in paths if (content_of(f"{folder}/{path}") or b"").startswith(_MARK)]
+
+
+def _record_differences(
+    found: list[Difference], files: Mapping[str, str], records: Records, depth: int, *, whole: bool
+) -> Iterator[Difference]:
+    """Records that do not say what is there; not where a file of theirs differs, which says it already."""
+    if records.old:
+        yield Difference(OLD_RECORD, "outdated")
+    explained_units = {unit_of(difference.path, depth) for difference in found if difference.counts}
+    for unit, text in _record_texts(files, depth).items():
+        path, content = record_path(unit), records.texts.get(unit)
+        if unit in explained_units or (content is not None and _lf(content) == text.encode()):
+            continue
+        if content is not None and has_conflict(content):
+            yield Difference(path, "conflict")
+        elif not records.old:
+            yield Difference(path, "missing" if content is None else "outdated")
+    rendered = {unit_of(path, depth) for path in files}
+    for unit in records.texts if whole else ():
+        if unit and unit not in rendered and unit not in explained_units:
+            yield Difference(record_path(unit), "stale")
+
+
+def _record_texts(files: Mapping[str, str], depth: int) -> dict[str, str]:
+    """The records of what was rendered, by unit; that of shared files stands there even if there are none."""
+    units: dict[str, dict[str, tuple[str, ...]]] = {"": {}}
+    for path, text in files.items():
+        if not is_server_list(path, depth):
+            units.setdefault(unit_of(path, depth), {})[path] = (digest(text.encode()),)
+    return {unit: record_text(unit, digests) for unit, digests in units.items()}
+
+
+def _strangers(folder: Path, known: Collection[str]) -> Iterator[str]:
+    """Files that nobody rendered; not the ``.env`` of compose, which holds what is never rendered."""
+    for parent, folders, names in os.walk(folder):
+        folders.sort()
+        below = os.path.relpath(parent, folder).replace(os.sep, "/")
+        for name in sorted((*names, *(inner for inner in folders if os.path.islink(os.path.join(parent, inner))))):
+            path = name if below == "." else f"{below}/{name}"
+            ours = name in (RECORD, OLD_RECORD, ".env") or name.endswith(UNFINISHED)
+            if not ours and path not in known:
+                yield path
+
+
+# ---------------------------------------------------------------------------------------------
+# Writing.
+
+
+def write(folder: Path, files: Mapping[str, str], depth: int = 0, allowed: Allowed = _NOTHING) -> Written:
     """Makes the tree at ``folder`` hold ``files``; all are written before the first is put in place.
 
-    With ``part`` files of other servers than those stay as they are. Raises OutputTreeFault, with one Problem
-    a file, where that would destroy what is not ours (``force`` overwrites edited and foreign files, but never
-    follows a link), or where the disk does not take it; without ``prune_data``, where files of volumes or
-    namespaces would go; without ``allow_empty``, where no server is left of those that the tree has.
+    Files that the servers among ``files`` do not render any more are removed with it; other servers only with
+    ``prune``. Raises OutputTreeFault, with one Problem a file, where that would destroy what is not ours (``force``
+    overwrites edited and foreign files, but never follows a link), or where the disk does not take it; without
+    ``prune_data``, where files of volumes or namespaces would go; without ``allow_empty``, where no server is left.
     """
     with told(folder, "the output tree could not be written", "the next run completes what this one left"):
         make_folder(folder)
         with locked(folder):
-            return write_locked(folder, files, origin, part, allowed)
+            return _write_locked(folder, files, depth, allowed)
 
 
-def write_locked(
-    folder: Path, files: Mapping[str, str], origin: Origin, part: Collection[str] | None, allowed: Allowed
-) -> Written:
-    """As ``write``, by a caller who holds the lock of the folder and tells errors of the file system."""
-    record = read_record(folder)
-    mine = judged(record, origin, part)
-    found = differences(folder, files, record, origin, part)
-    _refuse(folder, files, found, record, origin, allowed)
-    _sweep(folder, record)
+def _write_locked(folder: Path, files: Mapping[str, str], depth: int, allowed: Allowed) -> Written:
+    records = read_records(folder, depth)
+    found = _differences(folder, files, records, depth, whole=allowed.prune)
+    _refuse(folder, files, found, records, depth, allowed)
     changed = {d.path: files[d.path] for d in found if d.path in files}
-    removed = tuple(d.path for d in found if d.path not in files)
-    if changed or removed:
-        _journal(folder, record, changed)
-    put(changed, folder)
-    _remove([path for path in mine if path not in files], removed, files, folder)
-    _sync([*changed, *removed], folder)
-    kept = {path: digests[0] for path, digests in record.digests.items()}
-    for path in mine:
-        del kept[path]
-    put_record(folder, kept | {path: digest(text.encode()) for path, text in files.items()}, {}, origin)
-    return Written(tuple(changed), removed, len(files) - len(changed))
+    removed = [d.path for d in found if d.path not in files and d.path.rpartition("/")[2] not in (RECORD, OLD_RECORD)]
+    gone = [path for path in _mine(files, records, depth, whole=allowed.prune) if path not in files]
+    texts = _record_texts(files, depth)
+    names = {*names_of({unit_of(path, depth) for path in files})}
+    new = {
+        unit: text
+        for unit, text in {**_kept(records, texts, names, depth, allowed), **texts}.items()
+        if unit in records.journals or records.texts.get(unit) != text.encode()
+    }
+    if changed or removed or gone or new or records.old or records.journals:
+        _settle(folder, records, depth)
+        # The records first: they are the journal, so whatever a killed run leaves is known as ours.
+        coming = [record_path(unit) for unit in new]
+        write_unfinished(folder, {**{record_path(unit): text for unit, text in new.items()}, **changed})
+        _put_in_place(folder, [*changed], removed, files)
+        _sync(folder, [*changed, *removed])
+        for path in coming:
+            temporary(folder / path).replace(folder / path)
+        units = {*records.texts, *records.journals, *(unit_of(path, depth) for path in gone)} - {*texts}
+        dropped = [unit for unit in units if allowed.prune or unit.rpartition("/")[2] in names]
+        for path in [*map(record_path, dropped), *([OLD_RECORD] if records.old else [])]:
+            (folder / path).unlink(missing_ok=True)
+        for path in [*gone, *map(record_path, dropped)]:
+            remove_empty(folder, (folder / path).parent)
+        _sync(folder, [*coming, OLD_RECORD])
+    written = tuple(sorted(changed))
+    others = () if allowed.prune else _others(files, records, depth)
+    return Written(written, tuple(sorted(removed)), len(files) - len(changed), others)
+
+
+def _kept(
+    records: Records, texts: Mapping[str, str], names: Collection[str], depth: int, allowed: Allowed
+) -> dict[str, str]:
+    """Records of servers that are left alone, where only that of an earlier version names their files."""
+    if not records.old or allowed.prune:
+        return {}
+    units: dict[str, dict[str, tuple[str, ...]]] = {}
+    for path, digests in records.digests.items():
+        units.setdefault(unit_of(path, depth), {})[path] = digests
+    return {
+        unit: record_text(unit, digests)
+        for unit, digests in units.items()
+        if unit not in texts and unit.rpartition("/")[2] not in names
+    }
 
 
 def _refuse(
     folder: Path,
     files: Mapping[str, str],
-    found: Sequence[Difference],
-    record: Record,
-    origin: Origin,
+    found: list[Difference],
+    records: Records,
+    depth: int,
     allowed: Allowed,
 ) -> None:
     """Everything that forbids the run, before anything is changed."""
     refuse.refuse_collisions(files, folder)
-    servers = {path.removeprefix(origin.prefix).partition("/")[0] for path in record.digests if "/" in path}
-    if origin is not UNKNOWN and not origin.specs and servers and not allowed.allow_empty:
+    servers = names_of({unit_of(path, depth) for path in records.digests})
+    if allowed.prune and servers and not allowed.allow_empty and not names_of({unit_of(path, depth) for path in files}):
         refuse.refuse_emptying(servers, folder)
     if not allowed.force:
         refuse.refuse_strangers([(d.path, d.why, REASONS[d.why]) for d in found if d.why in _NOT_OURS], folder)
     if not allowed.prune_data:
-        refuse.refuse_data_loss([d.path for d in found if d.path not in files], folder)
+        removed = [
+            d.path for d in found if d.path not in files and d.path.rpartition("/")[2] not in (RECORD, OLD_RECORD)
+        ]
+        refuse.refuse_data_loss(removed, folder)
     refuse.refuse_obstacles(files, folder)
 
 
-_NOT_OURS = ("edited", "foreign")
+def _settle(folder: Path, records: Records, depth: int) -> None:
+    """Takes away what a killed run left, after its journal has become a part of the records."""
+    for unit in records.journals:
+        record = folder / record_path(unit)
+        mine = {path: hashes for path, hashes in records.digests.items() if unit_of(path, depth) == unit}
+        settled = record.parent / ".settled"
+        write_unfinished(record.parent, {settled.name: record_text(unit, mine)})
+        temporary(settled).replace(record)
+        sync_names(record.parent)
+    for parent, _, names in os.walk(folder) if records.journals else ():
+        for name in names:
+            if name.endswith(UNFINISHED):
+                os.unlink(os.path.join(parent, name))
 
 
-def _journal(folder: Path, record: Record, changed: Mapping[str, str]) -> None:
-    """Known before it is there: killed at any point, the next run takes every file of this one for ours."""
-    pending = {path: digest(text.encode()) for path, text in changed.items()}
-    put_record(folder, present(folder, record), pending, record.origin)
-    sync_names(folder)
-
-
-def _sweep(folder: Path, record: Record) -> None:
-    """Takes away what a killed run left beside the files that it was to write."""
-    for path in (RECORD, *record.pending):
-        left = temporary(folder / path)
-        if os.path.lexists(left):  # asked first: a tree that needs no change may be read-only
-            left.unlink()
-
-
-def _remove(gone: Sequence[str], removed: Sequence[str], files: Mapping[str, str], folder: Path) -> None:
-    """Takes away what is stale, and the folders that it leaves empty."""
+def _put_in_place(folder: Path, changed: list[str], removed: list[str], files: Mapping[str, str]) -> None:
+    for path in changed:
+        target = folder / path
+        temporary(target).replace(target)
     # On a disk that does not tell large from small letters, an old name may be that of a file just written.
     rendered = {refuse.folded(path): path for path in files} if removed else {}
     for path in removed:
         other = rendered.get(refuse.folded(path))
         if other is None or not os.path.samefile(folder / path, folder / other):
             (folder / path).unlink()
-    for path in gone:
-        remove_empty(folder, (folder / path).parent)
 
 
-def _sync(paths: Sequence[str], folder: Path) -> None:
-    """The names of all that was changed, before the record says that it is so."""
+def _sync(folder: Path, paths: list[str]) -> None:
+    """Makes names outlive a power cut, before the record says that they are there."""
     for parent in sorted({(folder / path).parent for path in paths}):
         if parent.is_dir():
             sync_names(parent)
+
+
+def remove_tree(folder: Path, depth: int, allowed: Allowed) -> Written:
+    """Takes away all that is ours: not what somebody edited, nor data without ``prune_data``."""
+    done = write(folder, {}, depth, allowed._replace(prune=True, allow_empty=True))
+    with told(folder, "the output tree could not be written", "the next run completes what this one left"):
+        # It goes last: as long as it is there, the next run knows that this was a tree.
+        (folder / RECORD).unlink(missing_ok=True)
+        remove_empty(folder.parent, folder)
+    return done
+
+
+# ---------------------------------------------------------------------------------------------
+# Reading back, to be applied.
+
+_AGAIN = "render the tree again: mcpctl render … --out"
+
+
+def recorded(folder: Path, depth: int = 0) -> dict[str, str]:
+    """The files of a tree that is as its records say, path to text, sorted.
+
+    Raises OutputTreeFault with one Problem for each file that is not: edited, missing, a link, unfinished, not listed.
+    """
+    with told(folder, "the tree could not be read", ""):
+        records = read_records(folder, depth)
+        if not records.digests:
+            problem = Problem(Place(os.fspath(folder / RECORD)), "", "tree/record", "there is no record of mcpctl here")
+            raise OutputTreeFault(f"{folder} is no tree that mcpctl rendered", [problem])
+        refuse.refuse_links(folder, records.digests, "nothing was applied")
+        # Read once: what is applied is what was compared.
+        contents = {path: content_of(os.fspath(folder / path)) for path in sorted(records.digests)}
+        problems = [p for path, content in contents.items() if (p := _unlike(folder, path, content, records))]
+        known = {*records.digests, *_server_lists(folder, depth)}
+        said = ("", "tree/foreign", "no record lists it", "move it out of the tree")
+        problems += [Problem(Place(os.fspath(folder / path)), *said) for path in _strangers(folder, known)]
+        if problems:
+            raise OutputTreeFault("nothing was applied: the tree is not as it was rendered", sorted(problems))
+        return {path: (content or b"").decode() for path, content in contents.items()}
+
+
+def _unlike(folder: Path, path: str, content: bytes | None, records: Records) -> Problem | None:
+    place = Place(os.fspath(folder / path))
+    if path in records.pending:
+        message = "a run was ended before it had written this file"
+        return Problem(place, "", "tree/unfinished", message, _AGAIN)
+    if content is None:
+        return Problem(place, "", "tree/missing", "the record lists it, and it is not there", _AGAIN)
+    if has_conflict(content):
+        return Problem(place, "", "tree/conflict", REASONS["conflict"], _AGAIN)
+    if digest(_lf(content)) not in records.digests[path]:
+        return Problem(place, "", "tree/edited", REASONS["edited"], _AGAIN)
+    return None

@@ -92,13 +92,6 @@ def main() -> None:
         cases |= {
             f"{whole}, all the same": [*tree, "--check", str(many)],
             f"{whole}, one changed": [*tree, "--check", str(changed.parent)],
-            f"hook, 1 of {options.servers}, one changed": [
-                *tree,
-                "--check",
-                "--part-of",
-                str(changed.parent),
-                str(changed),
-            ],
         }
         environments = write_environments(Path(folder, "environments"))
         several = [*mcpctl, "render", "-q", "--out", str(Path(folder, "several")), str(many), str(environments)]

@@ -226,14 +226,14 @@ def test_a_tree_that_is_not_as_it_was_rendered_is_refused(mcpctl: Mcpctl, fake: 
     run = mcpctl("apply", "--tree", "deploy")
     assert run.code == Exit.OUTPUT_INVALID
     assert "compose.yaml: error: somebody changed it by hand" in run.err
-    assert "other.yaml: error: the record does not list it" in run.err
+    assert "other.yaml: error: no record lists it" in run.err
     assert fake.named("apply") == []
 
 
 def test_a_hostile_tree_with_a_fitting_record_is_checked_again(mcpctl: Mcpctl, fake: FakeRuntime, tree: Path) -> None:
     import hashlib
 
-    file, record = tree / "compose/demo/compose.yaml", tree / "compose/.mcpctl.json"
+    file, record = tree / "compose/demo/compose.yaml", tree / "compose/demo/.mcpctl"
     for text, word in (
         (file.read_text().replace("read_only: true", "privileged: true"), "privileged"),
         (file.read_text() + "name: again\n", "name"),
@@ -241,7 +241,7 @@ def test_a_hostile_tree_with_a_fitting_record_is_checked_again(mcpctl: Mcpctl, f
     ):
         kept = file.read_text(), record.read_text()
         file.write_text(text)
-        record.write_text(json.dumps({"files": {"demo/compose.yaml": hashlib.sha256(text.encode()).hexdigest()}}))
+        record.write_text(f"# mcpctl 1\n{hashlib.sha256(text.encode()).hexdigest()}  compose.yaml\n")
         run = mcpctl("apply", "--tree", "deploy")
         assert run.code in (Exit.INPUT_INVALID, Exit.OUTPUT_INVALID)
         assert word in run.err
@@ -252,7 +252,7 @@ def test_a_hostile_tree_with_a_fitting_record_is_checked_again(mcpctl: Mcpctl, f
     accepted = 'labels:\n      mcpctl.io/accepted: "policy/x: a; policy/privileged: it is a test"\n'
     text = file.read_text().replace("read_only: true", "privileged: true").replace("labels:\n", accepted)
     file.write_text(text)
-    record.write_text(json.dumps({"files": {"demo/compose.yaml": hashlib.sha256(text.encode()).hexdigest()}}))
+    record.write_text(f"# mcpctl 1\n{hashlib.sha256(text.encode()).hexdigest()}  compose.yaml\n")
     run = mcpctl("apply", "--tree", "deploy")
     assert "warning: services.mcp-demo.privileged" in run.err
     assert (run.code, len(fake.named("apply"))) == (0, 1)

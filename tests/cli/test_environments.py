@@ -36,9 +36,9 @@ def test_a_tree_has_a_folder_for_each_environment(mcpctl: Mcpctl) -> None:
     assert run.code == Exit.FINE
     found = {path.as_posix() for path in Path("../tree").rglob("*") if path.is_file()}
     assert {
-        "../tree/local/.mcpctl.json",
+        "../tree/local/.mcpctl",
         "../tree/local/compose/demo/compose.yaml",
-        "../tree/prod/.mcpctl.json",
+        "../tree/prod/.mcpctl",
         "../tree/prod/kubernetes/namespace.yaml",
         "../tree/prod/kubernetes/demo/deployment.yaml",
     } <= found
@@ -53,7 +53,7 @@ def test_another_target_leaves_nothing_of_the_first(mcpctl: Mcpctl) -> None:
     assert mcpctl("render", ".", "--out", "../tree", "-e", "prod").code == Exit.FINE
     Path("prod.yaml").write_text(ENVIRONMENT.format(name="prod", target="compose", replicas=1))
     assert mcpctl("render", ".", "--out", "../tree", "-e", "prod", "--prune-data").code == Exit.FINE
-    assert sorted(path.name for path in Path("../tree/prod").iterdir()) == [".mcpctl.json", "compose"]
+    assert sorted(path.name for path in Path("../tree/prod").iterdir()) == [".mcpctl", "compose"]
 
 
 def test_a_stream_is_of_one_environment(mcpctl: Mcpctl) -> None:
@@ -194,27 +194,26 @@ def _gone(mcpctl: Mcpctl, *options: str) -> Run:
 def test_an_environment_that_is_gone_is_told_and_its_files_stay(mcpctl: Mcpctl) -> None:
     run = _gone(mcpctl)
     assert run.code == Exit.FINE
-    assert "../tree/local: warning: no environment of the input is called so any more" in run.err
-    assert "--prune-environments" in run.err
+    assert "../tree/local: warning: the input has no environment of this name" in run.err
+    assert "--prune" in run.err
     assert Path("../tree/local/compose/demo/compose.yaml").exists()
 
 
 def test_the_check_tells_every_file_of_an_environment_that_is_gone(mcpctl: Mcpctl) -> None:
     run = _gone(mcpctl, "--check", "--output", "json")
     assert run.code == Exit.DIFFERENT
-    found = {one["file"]: (one["state"], one["causes"]) for one in json.loads(run.out)["differing"]}
-    assert found["../tree/local/.mcpctl.json"] == ("stale", ["environment"])
-    assert found["../tree/local/compose/demo/compose.yaml"] == ("stale", ["environment"])
+    found = {one["file"]: one["state"] for one in json.loads(run.out)["differing"]}
+    assert found["../tree/local/compose/demo/compose.yaml"] == "stale"
     assert all(file.startswith("../tree/local/") for file in found)
 
 
 def test_an_environment_that_is_gone_is_removed_when_asked_for(mcpctl: Mcpctl) -> None:
     Path("local.yaml").write_text(ENVIRONMENT.format(name="local", target="kubernetes", replicas=1))
-    run = _gone(mcpctl, "--prune-environments")
+    run = _gone(mcpctl, "--prune")
     assert run.code == Exit.OUTPUT_INVALID
     assert "tree/data-loss" in run.err
     assert Path("../tree/local/kubernetes/demo/deployment.yaml").exists()
-    assert mcpctl("render", ".", "--out", "../tree", "--prune-environments", "--prune-data").code == Exit.FINE
+    assert mcpctl("render", ".", "--out", "../tree", "--prune", "--prune-data").code == Exit.FINE
     assert sorted(path.name for path in Path("../tree").iterdir()) == ["prod"]
     assert mcpctl("render", ".", "--out", "../tree", "--check").code == Exit.FINE
 
@@ -233,21 +232,41 @@ def test_what_somebody_wrote_in_an_environment_that_is_gone_stays(mcpctl: Mcpctl
 
 def _gone_again(mcpctl: Mcpctl, *options: str) -> Run:
     Path("local.yaml").unlink(missing_ok=True)
-    return mcpctl("render", ".", "--out", "../tree", "--prune-environments", *options)
+    return mcpctl("render", ".", "--out", "../tree", "--prune", *options)
 
 
 def test_only_a_run_over_all_environments_knows_which_are_gone(mcpctl: Mcpctl) -> None:
     run = _gone(mcpctl, "--check", "-e", "prod")
     assert (run.code, "stale" in run.err) == (Exit.FINE, False)
-    assert mcpctl("render", "demo.yaml", "--out", "../tree", "--prune-environments").code == Exit.FINE
-    assert Path("../tree/local/.mcpctl.json").exists()
+    run = mcpctl("render", ".", "--out", "../tree", "-e", "prod", "--prune")
+    assert run.code == Exit.USAGE
+    assert "give all of it, without --environment" in run.err
+    assert Path("../tree/local/.mcpctl").exists()
+
+
+def test_a_run_without_environments_knows_that_the_tree_has_some(mcpctl: Mcpctl) -> None:
+    assert mcpctl("render", ".", "--out", "../tree").code == Exit.FINE
+    assert mcpctl("render", "demo.yaml", "--out", "../tree").code == Exit.FINE
+    run = mcpctl("render", "demo.yaml", "--out", "../tree", "--check")
+    assert run.code == Exit.DIFFERENT
+    assert "../tree/prod/kubernetes/demo/deployment.yaml: stale" in run.err
+    assert run.err.splitlines()[-1] == ("to bring the tree up to date: mcpctl render demo.yaml --out ../tree --prune")
 
 
 def test_other_folders_beside_the_environments_are_nobodys(mcpctl: Mcpctl, tmp_path: Path) -> None:
-    assert mcpctl("render", "demo.yaml", "--out", "../tree").code == Exit.FINE
     assert mcpctl("render", ".", "--out", "../tree").code == Exit.FINE
     (tmp_path / "tree" / "foreign").mkdir()
     (tmp_path / "tree" / "link").symlink_to(tmp_path / "tree" / "local")
     assert mcpctl("render", ".", "--out", "../tree", "--check").code == Exit.FINE
-    assert mcpctl("render", ".", "--out", "../tree", "--prune-environments", "--prune-data").code == Exit.FINE
-    assert Path("../tree/kubernetes/.mcpctl.json").exists()
+    assert mcpctl("render", ".", "--out", "../tree", "--prune", "--prune-data").code == Exit.FINE
+    assert Path("../tree/link").is_symlink()
+    assert Path("../tree/local/compose/demo/compose.yaml").exists()
+
+
+def test_a_tree_of_a_run_without_environments_is_left_over(mcpctl: Mcpctl) -> None:
+    assert mcpctl("render", "demo.yaml", "--out", "../tree").code == Exit.FINE
+    run = mcpctl("render", ".", "--out", "../tree")
+    assert "../tree/kubernetes: warning: the input has no run without environments of this name" in run.err
+    assert mcpctl("render", ".", "--out", "../tree", "--check").code == Exit.DIFFERENT
+    assert mcpctl("render", ".", "--out", "../tree", "--prune", "--prune-data").code == Exit.FINE
+    assert not Path("../tree/kubernetes").exists()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -123,7 +122,7 @@ def test_the_tree_of_an_environment_says_where_it_belongs(mcpctl: Mcpctl, fake: 
     assert found.folder == "deploy/laptop/compose"
     run = mcpctl("apply", "--tree", "deploy/cluster", "--orchestrator", "docker")
     assert run.code == Exit.USAGE
-    assert "deploy/cluster/.mcpctl.json is for kubernetes" in run.err
+    assert "deploy/cluster/.mcpctl is for kubernetes" in run.err
     assert len(fake.named("apply")) == 1
 
 
@@ -132,15 +131,6 @@ def test_a_damaged_tree_of_an_environment_is_refused(mcpctl: Mcpctl, fake: FakeR
     run = mcpctl("apply", "--tree", "deploy/laptop")
     assert (run.code, fake.named("apply")) == (Exit.OUTPUT_INVALID, [])
     assert "deploy/laptop/compose/demo/compose.yaml: error" in run.err
-
-
-def test_what_a_record_says_of_options_is_taken_with_care(mcpctl: Mcpctl, fake: FakeRuntime, tree: Path) -> None:
-    file = tree / "laptop/.mcpctl.json"
-    record = json.loads(file.read_text())
-    record["options"] |= {"kubernetes_version": "../../x", "namespace": 5, "namespace_rules": "none", "other": 1}
-    file.write_text(json.dumps(record))
-    assert mcpctl("apply", "--tree", "deploy/laptop").code == Exit.FINE
-    assert len(fake.named("apply")) == 1
 
 
 @pytest.mark.usefixtures("tree")

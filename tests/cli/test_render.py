@@ -103,7 +103,7 @@ def test_a_tree_is_written_and_told(mcpctl: Mcpctl, specs: Path) -> None:
     run = mcpctl("render", "good.yaml", "--out", "tree")
     assert (run.code, run.out) == (0, "")
     assert files(specs / "tree") == sorted(
-        [f"kubernetes/{path}" for path in [RECORD, *TREE, *BESIDE, "namespace.yaml"]]
+        [f"kubernetes/{path}" for path in [RECORD, f"demo/{RECORD}", *TREE, *BESIDE, "namespace.yaml"]]
     )
     assert "tree/kubernetes/demo/service.yaml: written\n" in run.err
     assert f"{FILES} written, 0 removed, 0 unchanged" in run.err
@@ -125,8 +125,10 @@ def test_the_tree_is_the_stream(mcpctl: Mcpctl, specs: Path) -> None:
     stream = mcpctl("render", "good.yaml").out
     mcpctl("render", "good.yaml", "--out", "tree")
     texts = [(specs / "tree/kubernetes" / path).read_text() for path in ["namespace.yaml", *TREE]]
-    assert sorted(stream.removeprefix("---\n").split("\n---\n")) == sorted(
-        text.removesuffix("\n") if text != stream[-len(text) :] else text for text in texts
+    heads, bodies = zip(*(text.split("\n", 1) for text in texts), strict=True)
+    assert all(head.startswith("# Made by mcpctl") for head in heads)
+    assert sorted(f"{text}\n" for text in stream.removeprefix("---\n").removesuffix("\n").split("\n---\n")) == sorted(
+        bodies
     )
 
 
@@ -152,7 +154,7 @@ def test_a_wrong_folder_does_not_empty_a_tree(mcpctl: Mcpctl, specs: Path, sourc
 def test_what_nothing_renders_any_more_is_removed_and_told(mcpctl: Mcpctl, specs: Path) -> None:
     (specs / "two.yaml").write_text(GOOD.replace("demo", "two"))
     mcpctl("render", "good.yaml", "two.yaml", "--out", "tree")
-    run = mcpctl("render", "good.yaml", "--out", "tree")
+    run = mcpctl("render", "good.yaml", "--out", "tree", "--prune")
     assert "tree/kubernetes/two/service.yaml: removed, nothing renders it any more\n" in run.err
     assert not (specs / "tree/kubernetes/two").exists()
 

@@ -14,7 +14,6 @@ from renderer.diff.causes import Before, Now
 from renderer.diff.consequences import CONSEQUENCES, Consequence
 from renderer.diff.entries import Entry, Sides, entries
 from renderer.diff.trees import Tree
-from renderer.write import UNKNOWN
 
 HARD = {
     "allowPrivilegeEscalation": False,
@@ -270,7 +269,7 @@ def run(old: dict[str, str | None], new: dict[str, str], name: str = "t") -> lis
     now = {f"one/{path}": value for path, value in new.items()}
     unlike = {path: value for path, value in before.items() if now.get(path) != value}
     tree = Tree(unlike, frozenset(path for path in now if path not in before), there=True)
-    return entries(Sides(name, tree, now, {}, Before(), Now({}, UNKNOWN)))
+    return entries(Sides(name, tree, now, {}, Before(), Now({})))
 
 
 def names(old: dict[str, Any] | None, new: dict[str, Any] | None) -> list[str]:
@@ -353,7 +352,7 @@ def test_labels_by_which_others_know_pods() -> None:
         before, now = deployment(), deployment(template={"metadata": {"labels": labels}, "spec": pod()})
         tree = Tree({"one/x.yaml": text(before)}, there=True)
         rendered = {**theirs, "one/x.yaml": text(now) or ""}
-        (entry,) = entries(Sides("t", tree, rendered, {}, Before(), Now({}, UNKNOWN)))
+        (entry,) = entries(Sides("t", tree, rendered, {}, Before(), Now({})))
         return {one for one in entry.consequences if one.name == "labels"}
 
     assert led(component="local-proxy") == {
@@ -371,7 +370,7 @@ def led(before: dict[str, str | None], now: dict[str, str]) -> list[Consequence]
     """Of the files that all servers share."""
     unlike = {path: value for path, value in before.items() if now.get(path) != value}
     tree = Tree(unlike, frozenset(path for path in now if path not in before), there=True)
-    (entry,) = entries(Sides("t", tree, now, {}, Before(), Now({}, UNKNOWN), 1))
+    (entry,) = entries(Sides("t", tree, now, {}, Before(), Now({}), 1))
     return list(entry.consequences)
 
 

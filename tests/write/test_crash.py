@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from renderer.write import RECORD, UNFINISHED, Origin, compare, write
+from renderer.write import RECORD, UNFINISHED, Allowed, compare, write
 
 # Workers of pytest-xdist have threads; the children here only write files and end.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -31,9 +31,7 @@ LATER = {"shared.yaml": "three\n", **{f"s{n}/a.yaml": f"{n} later\n" for n in ra
 FOREIGN = {"README.md": "mine\n", "s0/notes.txt": "mine\n", "s5/.hidden": "mine\n"}
 
 
-def origin(files: Mapping[str, str]) -> Origin:
-    servers = {path.partition("/")[0] for path in files if "/" in path}
-    return Origin("1.0", "t", "", {}, {server: f"{server} {len(files)}" for server in servers})
+PRUNE = Allowed(prune=True)
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +44,7 @@ def _no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
 def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tree that every run starts with: it is copied, which is faster than to write and sync it each time."""
     folder = tmp_path_factory.mktemp("before") / "tree"
-    write(folder, BEFORE, origin(BEFORE))
+    write(folder, BEFORE)
     for path, text in FOREIGN.items():
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_text(text)
@@ -102,7 +100,7 @@ def killed_at(folder: Path, files: Mapping[str, str], n: int) -> bool:
     if child == 0:
         try:
             Killer(n).arm()
-            write(folder, files, origin(files))
+            write(folder, files, allowed=PRUNE)
         finally:
             os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
@@ -122,7 +120,7 @@ def is_whole(folder: Path, *trees: Mapping[str, str]) -> None:
     """Every file is one of those, nothing is torn, and what is foreign is there."""
     found = content(folder)
     for path, text in found.items():
-        if path != RECORD and not path.endswith(UNFINISHED):
+        if not path.endswith((RECORD, UNFINISHED)):
             assert text in [tree[path] for tree in (*trees, FOREIGN) if path in tree], path
     assert {path: found.get(path) for path in FOREIGN} == FOREIGN
 
@@ -130,16 +128,20 @@ def is_whole(folder: Path, *trees: Mapping[str, str]) -> None:
 @pytest.mark.parametrize("then", [AFTER, BEFORE, LATER], ids=["the same", "back", "another"])
 def test_killed_at_every_change(before: Path, tmp_path: Path, then: dict[str, str]) -> None:
     count = 0
-    write(tmp_path / "fresh", then, origin(then))
+    write(tmp_path / "fresh", then)
     fresh = content(tmp_path / "fresh")
     for folder in kills(before, tmp_path / "killed"):
         count += 1
         is_whole(folder, BEFORE, AFTER)
         # Nothing of ours is taken for a stranger's: the half of the files that are new already is known.
-        assert {d.why for d in compare(folder, then, origin(then))} <= {"missing", "outdated", "stale"}
-        write(folder, then, origin(then))
+        assert {d.why for d in compare(folder, then).differences if d.path not in FOREIGN} <= {
+            "missing",
+            "outdated",
+            "stale",
+        }
+        write(folder, then, allowed=PRUNE)
         assert content(folder) == {**fresh, **FOREIGN}
-        assert compare(folder, then, origin(then)) == []
+        assert {d.path for d in compare(folder, then).differences} == FOREIGN.keys()
     assert count >= 67, "three times that is more than 200"
 
 
@@ -152,9 +154,9 @@ def test_killed_again_and_again(before: Path, tmp_path: Path) -> None:
     count = sum(killed_at(tree, draw.choice(trees), draw.randrange(80)) for _ in range(200))
     assert count > 50
     is_whole(tree, *trees)
-    write(tree, AFTER, origin(AFTER))
+    write(tree, AFTER, allowed=PRUNE)
     left = content(tree)
-    assert {path: text for path, text in left.items() if path != RECORD} == {**AFTER, **FOREIGN}
+    assert {path: text for path, text in left.items() if not path.endswith(RECORD)} == {**AFTER, **FOREIGN}
 
 
 def test_a_check_tells_what_a_killed_run_left(before: Path, tmp_path: Path) -> None:
@@ -164,10 +166,9 @@ def test_a_check_tells_what_a_killed_run_left(before: Path, tmp_path: Path) -> N
         found = content(folder)
         expected = {path for path, text in AFTER.items() if found.get(path) != text}
         expected |= {path for path in BEFORE if path not in AFTER and path in found}
-        differences = compare(folder, AFTER, origin(AFTER))
-        assert {d.path for d in differences} == expected
-        if any("unfinished" in {cause.name for cause in d.causes} for d in differences):
-            mixed += 1
+        differences = [d for d in compare(folder, AFTER).differences if not d.path.endswith(RECORD)]
+        assert {d.path for d in differences} - FOREIGN.keys() == expected
+        mixed += any(d.unfinished for d in differences)
     assert mixed > 5
 
 
@@ -176,7 +177,7 @@ def test_a_hand_edit_after_a_killed_run_is_still_one(before: Path, tmp_path: Pat
     for folder in kills(before, tmp_path, 3):
         target = folder / "s3/a.yaml"
         target.write_text("mine\n")
-        (difference,) = (d for d in compare(folder, AFTER, origin(AFTER)) if d.path == "s3/a.yaml")
+        (difference,) = (d for d in compare(folder, AFTER).differences if d.path == "s3/a.yaml")
         assert difference.why == "edited"
         edited += 1
     assert edited > 20

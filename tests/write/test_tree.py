@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import json
 import os
 import signal
 import stat
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from renderer.errors import Exit, OutputTreeFault
-from renderer.write import REASONS, RECORD, UNFINISHED, Allowed, Difference, compare, write
+from renderer.write import (
+    OLD_RECORD,
+    REASONS,
+    RECORD,
+    UNFINISHED,
+    Allowed,
+    Comparison,
+    Difference,
+    Why,
+    compare,
+    parsed_records,
+    write,
+)
 
 # Workers of pytest-xdist have threads; the children here only write files and end.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -33,21 +47,36 @@ def tree(tmp_path: Path) -> Path:
     return folder
 
 
+#: Servers that are not among the files go too.
+PRUNE = Allowed(prune=True, allow_empty=True)
+
+
 def content(folder: Path) -> dict[str, str]:
-    """Path to text of everything that is there, the record left out; links are not followed."""
+    """Path to text of everything that is there, the records left out; links are not followed."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes().decode()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.is_symlink() and path != folder / RECORD
+        if path.is_file() and not path.is_symlink() and path.name != RECORD
     }
 
 
+def differences(folder: Path, files: Mapping[str, str]) -> list[Difference]:
+    return list(compare(folder, files).differences)
+
+
 def folders(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_dir())
+    """Those that git would keep."""
+    made = (path for path in folder.rglob("*") if path.is_dir() and any(path.iterdir()))
+    return sorted(path.relative_to(folder).as_posix() for path in made)
 
 
-def recorded(folder: Path) -> Any:
-    return json.loads((folder / RECORD).read_bytes())
+def recorded(folder: Path) -> list[str]:
+    """The files that the records name, each with the digest of what is there."""
+    records = {path.relative_to(folder).as_posix(): path.read_text() for path in sorted(folder.rglob(RECORD))}
+    digests = parsed_records(records)
+    for path, hashes in digests.items():
+        assert hashes == (hashlib.sha256((folder / path).read_bytes()).hexdigest(),)
+    return sorted(digests)
 
 
 def fault(call: Callable[[], object]) -> OutputTreeFault:
@@ -71,9 +100,8 @@ def test_a_new_tree(tmp_path: Path) -> None:
     done = write(folder, FILES)
     assert (done.written, done.removed, done.unchanged) == (tuple(sorted(FILES)), (), 0)
     assert content(folder) == FILES
-    assert set(recorded(folder)) == {"format", "files"}
-    assert list(recorded(folder)["files"]) == sorted(FILES)
-    assert compare(folder, FILES) == []
+    assert recorded(folder) == sorted(FILES)
+    assert differences(folder, FILES) == []
 
 
 def test_nothing_is_written_twice(tree: Path) -> None:
@@ -95,16 +123,30 @@ def test_only_what_changed_is_written(tree: Path) -> None:
     assert (tree / "one/service.yaml").read_text() == "b: 2\n"
 
 
-def test_stale_files_go_with_their_folders(tree: Path) -> None:
-    done = write(tree, {"namespace.yaml": "a: 1\n"})
+def test_another_server_is_left_alone(tree: Path) -> None:
+    done = write(tree, OTHER)
+    assert (done.removed, done.others) == ((), ("one",))
+    assert content(tree) == {**FILES, **OTHER}
+    assert compare(tree, OTHER, whole=False) == Comparison((), ("one",))
+    assert {d.why for d in differences(tree, OTHER)} == {"stale"}
+
+
+def test_stale_files_of_a_server_go_with_it(tree: Path) -> None:
+    done = write(tree, {"namespace.yaml": "a: 1\n", "one/service.yaml": "b: 1\n"})
+    assert (done.removed, done.others) == (("one/deployment.yaml",), ())
+    assert recorded(tree) == ["namespace.yaml", "one/service.yaml"]
+
+
+def test_stale_servers_go_with_their_folders(tree: Path) -> None:
+    done = write(tree, {"namespace.yaml": "a: 1\n"}, allowed=PRUNE)
     assert done.removed == ("one/deployment.yaml", "one/service.yaml")
     assert folders(tree) == []
-    assert list(recorded(tree)["files"]) == ["namespace.yaml"]
+    assert recorded(tree) == ["namespace.yaml"]
 
 
 def test_a_folder_with_somebody_elses_file_stays(tree: Path) -> None:
     (tree / "one/README").write_text("mine\n")
-    write(tree, {"namespace.yaml": "a: 1\n"})
+    write(tree, {"namespace.yaml": "a: 1\n"}, allowed=PRUNE)
     assert content(tree) == {"namespace.yaml": "a: 1\n", "one/README": "mine\n"}
 
 
@@ -121,28 +163,29 @@ def test_line_ends_are_written_as_they_are(tmp_path: Path) -> None:
         (lambda tree: (tree / "one/service.yaml").write_text("mine\n"), "one/service.yaml", "edited"),
         (lambda tree: write(tree, {**FILES, "one/service.yaml": "old\n"}), "one/service.yaml", "outdated"),
         (lambda tree: write(tree, {**FILES, "two/x.yaml": "x\n"}), "two/x.yaml", "stale"),
-        (lambda tree: (tree / RECORD).unlink(), None, None),
+        (lambda tree: (tree / RECORD).unlink(), RECORD, "missing"),
+        (lambda tree: (tree / "one" / RECORD).unlink(), f"one/{RECORD}", "missing"),
     ],
-    ids=["same", "missing", "edited", "outdated", "stale", "without record"],
+    ids=["same", "missing", "edited", "outdated", "stale", "no record", "no record of a server"],
 )
 def test_compare_says_why(tree: Path, change: Callable[[Path], object], path: str | None, why: Any) -> None:
     change(tree)
-    assert compare(tree, FILES) == ([Difference(path, why)] if path else [])
+    assert differences(tree, FILES) == ([Difference(path, why)] if path else [])
 
 
 def test_compare_tells_foreign_from_edited_by_the_record(tree: Path) -> None:
     (tree / "one/service.yaml").write_text("mine\n")
-    (tree / RECORD).unlink()
-    assert compare(tree, FILES) == [Difference("one/service.yaml", "foreign")]
+    (tree / "one" / RECORD).unlink()
+    assert differences(tree, FILES) == [Difference("one/service.yaml", "foreign")]
 
 
 def test_compare_is_sorted_and_writes_nothing(tmp_path: Path) -> None:
-    assert [d.path for d in compare(tmp_path / "tree", FILES)] == sorted(FILES)
+    assert [d.path for d in differences(tmp_path / "tree", FILES)] == sorted(FILES)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_every_reason_is_explained() -> None:
-    assert set(REASONS) == {"missing", "outdated", "edited", "foreign", "stale"}
+    assert set(REASONS) == set(get_args(Why))
 
 
 # ---------------------------------------------------------------------------------------------
@@ -150,7 +193,12 @@ def test_every_reason_is_explained() -> None:
 
 
 @pytest.mark.parametrize(
-    ("files", "rule"), [(FILES, "tree/edited"), (OTHER, "tree/edited"), ({**FILES, "x.yaml": "new\n"}, "tree/foreign")]
+    ("files", "rule"),
+    [
+        (FILES, "tree/edited"),
+        ({**FILES, "namespace.yaml": "a: 2\n"}, "tree/edited"),
+        ({**FILES, "x.yaml": "new\n"}, "tree/foreign"),
+    ],
 )
 def test_edited_and_foreign_files_are_refused_and_nothing_else_is_written(
     tree: Path, files: dict[str, str], rule: str
@@ -169,7 +217,7 @@ def test_edited_and_foreign_files_are_refused_and_nothing_else_is_written(
 @pytest.mark.parametrize("files", [FILES, OTHER, {}], ids=["same", "other", "none"])
 def test_force_overwrites_what_was_edited_stale_or_not(tree: Path, files: dict[str, str]) -> None:
     (tree / "one/service.yaml").write_text("mine\n")
-    write(tree, files, allowed=Allowed(force=True))
+    write(tree, files, allowed=PRUNE._replace(force=True))
     assert content(tree) == files
 
 
@@ -181,15 +229,26 @@ def test_all_strangers_are_told_at_once(tree: Path) -> None:
 
 def test_foreign_files_that_nothing_renders_are_untouched(tree: Path) -> None:
     (tree / "kustomization.yaml").write_text("mine\n")
-    write(tree, OTHER)
+    write(tree, OTHER, allowed=PRUNE)
     assert content(tree) == {**OTHER, "kustomization.yaml": "mine\n"}
-    assert compare(tree, OTHER) == []
+    assert differences(tree, OTHER) == [Difference("kustomization.yaml", "stranger", counts=False)]
+
+
+def test_a_stranger_counts_where_somebody_would_apply_it(tree: Path) -> None:
+    for path in ("evil.yaml", "one/evil.yaml", "notes.txt", "two/evil.yaml"):
+        (tree / path).parent.mkdir(exist_ok=True)
+        (tree / path).write_text("mine\n")
+    found = compare(tree, FILES, applies=lambda path: path.endswith(".yaml")).differences
+    assert [(d.path, d.why) for d in found if d.counts] == [
+        (path, "stranger") for path in ("evil.yaml", "one/evil.yaml", "two/evil.yaml")
+    ]
+    assert [d.path for d in found if not d.counts] == ["notes.txt"]
 
 
 def test_a_foreign_file_of_the_same_content_becomes_ours(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("x\n")
     assert write(tmp_path, {"a": "x\n"}).unchanged == 1
-    assert write(tmp_path, {}).removed == ("a",)
+    assert write(tmp_path, {}, allowed=PRUNE).removed == ("a",)
 
 
 def _file(path: Path) -> None:
@@ -211,7 +270,7 @@ def _fifo_in_the_way(tree: Path) -> None:
 def test_what_is_no_file_is_not_ours(tree: Path, place: Callable[[Path], None]) -> None:
     place(tree)
     assert rules(fault(lambda: write(tree, FILES))) == ["tree/edited"]
-    assert compare(tree, FILES) == [Difference("one/service.yaml", "edited")]
+    assert Difference("one/service.yaml", "edited") in differences(tree, FILES)
 
 
 def test_a_folder_is_not_overwritten_even_by_force(tree: Path) -> None:
@@ -222,7 +281,7 @@ def test_a_folder_is_not_overwritten_even_by_force(tree: Path) -> None:
 
 def test_a_file_where_a_folder_belongs(tmp_path: Path) -> None:
     (tmp_path / "one").write_text("mine\n")
-    assert [d.why for d in compare(tmp_path, FILES)] == ["missing"] * 3
+    assert sorted(d.why for d in differences(tmp_path, FILES)) == ["missing"] * 3 + ["stranger"]
     assert set(rules(fault(lambda: write(tmp_path, FILES)))) == {"tree/obstacle"}
     assert content(tmp_path) == {"one": "mine\n"}
 
@@ -230,7 +289,7 @@ def test_a_file_where_a_folder_belongs(tmp_path: Path) -> None:
 def test_the_tree_itself_may_not_be_a_file(tmp_path: Path) -> None:
     (tmp_path / "tree").write_text("mine\n")
     assert rules(fault(lambda: write(tmp_path / "tree", FILES))) == ["tree/not-written"]
-    assert [d.why for d in compare(tmp_path / "tree", FILES)] == ["missing"] * 3
+    assert [d.why for d in differences(tmp_path / "tree", FILES)] == ["missing"] * 3
 
 
 # ---------------------------------------------------------------------------------------------
@@ -271,7 +330,14 @@ def test_links_are_refused(
     (outside / "service.yaml").write_text(FILES["one/service.yaml"])
     link(tree, outside)
     before, within = content(outside), content(tree)
-    assert rules(fault(lambda: write(tree, files, allowed=Allowed(force=force)))) == ["tree/link"]
+    if link is _link_folder and files != FILES:
+        # What stands behind a link is not even read, so nothing there is known as ours.
+        assert Difference("one", "stranger", counts=False) in differences(tree, files)
+        write(tree, files, allowed=PRUNE._replace(force=force))
+        assert (tree / "one").is_symlink()
+        assert content(outside) == before
+        return
+    assert rules(fault(lambda: write(tree, files, allowed=PRUNE._replace(force=force)))) == ["tree/link"]
     assert rules(fault(lambda: compare(tree, files))) == ["tree/link"]
     assert content(outside) == before
     assert content(tree) == within
@@ -306,7 +372,7 @@ def test_a_record_that_is_a_pipe_is_not_waited_for(tree: Path, call: Callable[[P
 def test_an_unfinished_file_that_is_a_link_is_not_followed(tree: Path, tmp_path: Path) -> None:
     (tmp_path / "precious").write_text("mine\n")
     (tree / f".namespace.yaml{UNFINISHED}").symlink_to(tmp_path / "precious")
-    write(tree, OTHER)
+    write(tree, OTHER, allowed=PRUNE)
     assert (tmp_path / "precious").read_text() == "mine\n"
     assert content(tree) == OTHER
 
@@ -315,33 +381,29 @@ def test_an_unfinished_file_that_is_a_link_is_not_followed(tree: Path, tmp_path:
 # The record.
 
 DIGEST = "0" * 64
+HEADER = "# mcpctl 1: x\n"
 
 
+@pytest.mark.parametrize("record", [RECORD, f"one/{RECORD}"])
 @pytest.mark.parametrize(
     "text",
     [
-        "",
-        "not JSON",
-        "[]",
-        "null",
+        "not a record",
         "{}",
-        '{"files": []}',
-        '{"files": {"a": 1}}',
-        '{"files": {"a": null}}',
-        '{"files": {}, "pending": []}',
-        '{"files": {}, "pending": {"a": 1}}',
-        "[" * 100_000,
-        '{"files": {"a": "\xff"}}'.encode("latin-1"),
+        f"{DIGEST}  a.yaml\n",
+        f"{HEADER}{DIGEST} a.yaml\n",
+        f"{HEADER}{DIGEST[:-1]}  a.yaml\n",
+        f"{HEADER}{DIGEST}  a.yaml\nx\n",
+        f"{HEADER}{DIGEST}  a\xff".encode("latin-1"),
         *(
-            json.dumps({part: {path: DIGEST}, "files" if part == "pending" else "other": {}})
-            for part in ("files", "pending")
+            f"{HEADER}{DIGEST}  {path}\n"
             for path in ("../x", "a/../../x", "/etc/passwd", "..", ".", "", "a//b", "a/./b", "a\0b", RECORD)
         ),
     ],
     ids=lambda text: ascii(text)[:40],
 )
-def test_a_damaged_or_hostile_record_is_refused(tree: Path, text: str | bytes) -> None:
-    (tree / RECORD).write_bytes(text if isinstance(text, bytes) else text.encode())
+def test_a_damaged_or_hostile_record_is_refused(tree: Path, text: str | bytes, record: str) -> None:
+    (tree / record).write_bytes(text if isinstance(text, bytes) else text.encode())
     for call in (
         lambda: write(tree, OTHER),
         lambda: write(tree, OTHER, allowed=Allowed(force=True)),
@@ -351,22 +413,134 @@ def test_a_damaged_or_hostile_record_is_refused(tree: Path, text: str | bytes) -
     assert content(tree) == FILES
 
 
+def test_a_record_of_a_newer_version_is_refused(tree: Path) -> None:
+    (tree / RECORD).write_text("# mcpctl 2: something else\n")
+    assert rules(fault(lambda: write(tree, FILES))) == ["tree/record-newer"]
+    assert rules(fault(lambda: compare(tree, FILES))) == ["tree/record-newer"]
+
+
 def test_a_record_that_names_what_is_not_there(tree: Path) -> None:
-    data = recorded(tree)
-    data["files"] |= {"gone/a.yaml": DIGEST, "gone.yaml": DIGEST}
-    (tree / RECORD).write_text(json.dumps(data))
-    assert compare(tree, FILES) == []
+    with (tree / RECORD).open("a") as record:
+        record.write(f"{DIGEST}  gone.yaml\n{DIGEST}  gone/a.yaml\n")
+    assert differences(tree, FILES) == [Difference(RECORD, "outdated")]
     assert write(tree, FILES).removed == ()
-    assert list(recorded(tree)["files"]) == sorted(FILES)
+    assert recorded(tree) == sorted(FILES)
 
 
 def test_a_record_that_names_what_somebody_else_wrote(tree: Path) -> None:
     (tree / "mine.yaml").write_text("mine\n")
-    data = recorded(tree)
-    data["files"]["mine.yaml"] = DIGEST
-    (tree / RECORD).write_text(json.dumps(data))
+    with (tree / RECORD).open("a") as record:
+        record.write(f"{DIGEST}  mine.yaml\n")
     assert rules(fault(lambda: write(tree, FILES))) == ["tree/edited"]
     assert (tree / "mine.yaml").exists()
+
+
+def test_sha256sum_reads_a_record(tree: Path) -> None:
+    command = ["sha256sum", "--check", "--strict", RECORD]
+    for folder in (tree, tree / "one"):
+        assert subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode == 0
+
+
+def test_a_record_names_no_other_server(tree: Path) -> None:
+    """So that branches which change different servers merge."""
+    before = (tree / RECORD).read_text(), (tree / "one" / RECORD).read_text()
+    write(tree, {**FILES, "two/service.yaml": "d: 1\n"})
+    assert before == ((tree / RECORD).read_text(), (tree / "one" / RECORD).read_text())
+
+
+# ---------------------------------------------------------------------------------------------
+# What git does to a tree.
+
+CONFLICT = "<<<<<<< HEAD\n{}=======\n{}>>>>>>> other\n"
+
+
+@pytest.mark.parametrize("path", ["one/service.yaml", "namespace.yaml"])
+def test_conflict_markers_are_recognised_and_written_over(tree: Path, path: str) -> None:
+    (tree / path).write_text(CONFLICT.format("b: 2\n", "b: 3\n"))
+    assert differences(tree, FILES) == [Difference(path, "conflict")]
+    write(tree, FILES)
+    assert content(tree) == FILES
+
+
+@pytest.mark.parametrize("style", [CONFLICT, CONFLICT.replace("=======", "||||||| base\nx  y\n=======")])
+def test_of_a_record_in_conflict_both_sides_count(tree: Path, style: str) -> None:
+    record = tree / "one" / RECORD
+    head, *lines = record.read_text().splitlines(keepends=True)
+    style = style.replace("x  y", f"{DIGEST}  service.yaml")
+    record.write_text(head + style.format("".join(lines), f"{DIGEST}  service.yaml\n"))
+    assert differences(tree, FILES) == [Difference(f"one/{RECORD}", "conflict")]
+    assert write(tree, {**FILES, "one/service.yaml": "b: 9\n"}).written == ("one/service.yaml",)
+    assert differences(tree, {**FILES, "one/service.yaml": "b: 9\n"}) == []
+
+
+def test_line_ends_of_a_checkout_are_no_edit(tree: Path) -> None:
+    for path in [*map(Path, FILES), Path(RECORD), Path("one") / RECORD]:
+        (tree / path).write_bytes((tree / path).read_bytes().replace(b"\n", b"\r\n"))
+    assert differences(tree, FILES) == [Difference(path, "line-ends", counts=False) for path in sorted(FILES)]
+    assert {d.why for d in differences(tree, {**FILES, "namespace.yaml": "a: 2\n"})} == {"line-ends", "outdated"}
+    assert write(tree, FILES).written == tuple(sorted(FILES))
+    assert content(tree) == FILES
+
+
+def test_the_list_of_servers_is_ours_without_a_hash(tree: Path) -> None:
+    """It changes with every server, so a record that named its hash would be changed by all of them."""
+    files = {**FILES, "kustomization.yaml": "# Made by mcpctl\nresources: [one]\n"}
+    write(tree, files)
+    assert "kustomization" not in (tree / RECORD).read_text()
+    (tree / "kustomization.yaml").write_text("# Made by mcpctl\n" + CONFLICT.format("- one\n", "- two\n"))
+    assert differences(tree, files) == [Difference("kustomization.yaml", "conflict")]
+    write(tree, files)
+    assert content(tree) == files
+    assert write(tree, FILES).removed == ("kustomization.yaml",)
+
+
+# ---------------------------------------------------------------------------------------------
+# Trees of earlier versions: one record for all, in JSON.
+
+
+def old_tree(folder: Path, files: Mapping[str, str], version: int = 2) -> None:
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    digests = {path: hashlib.sha256(text.encode()).hexdigest() for path, text in files.items()}
+    data = {"files": digests} if version == 1 else {"format": 2, "tool": "0.1.0", "files": digests}
+    (folder / OLD_RECORD).write_text(json.dumps(data, indent=1) + "\n")
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_tree_of_an_earlier_version_is_upgraded(tmp_path: Path, version: int) -> None:
+    old_tree(tmp_path, {**MORE, "one/old.yaml": "x: 1\n"}, version)
+    (tmp_path / "one/mine.txt").write_text("mine\n")
+    (tmp_path / "one/service.yaml").write_text("edited\n")
+    why = {d.path: d.why for d in differences(tmp_path, FILES)}
+    assert why == {
+        OLD_RECORD: "outdated",
+        "one/mine.txt": "stranger",
+        "one/old.yaml": "stale",
+        "one/service.yaml": "edited",
+        "two/service.yaml": "stale",
+    }
+    assert rules(fault(lambda: write(tmp_path, FILES))) == ["tree/edited"]
+    done = write(tmp_path, FILES, allowed=Allowed(force=True))
+    assert (done.removed, done.others) == (("one/old.yaml",), ("two",))
+    assert not (tmp_path / OLD_RECORD).exists()
+    assert content(tmp_path) == {**MORE, "one/mine.txt": "mine\n"}
+    assert recorded(tmp_path) == sorted(MORE)
+
+
+def test_a_record_of_an_earlier_version_in_conflict(tmp_path: Path) -> None:
+    old_tree(tmp_path, FILES)
+    first, *lines = (tmp_path / OLD_RECORD).read_text().splitlines(keepends=True)
+    (tmp_path / OLD_RECORD).write_text(first + CONFLICT.format("".join(lines), "".join(lines)))
+    write(tmp_path, FILES)
+    assert recorded(tmp_path) == sorted(FILES)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}", '{"files": []}', "[" * 100_000])
+def test_a_damaged_record_of_an_earlier_version_is_refused(tmp_path: Path, text: str) -> None:
+    old_tree(tmp_path, FILES)
+    (tmp_path / OLD_RECORD).write_text(text)
+    assert rules(fault(lambda: write(tmp_path, FILES))) == ["tree/record"]
 
 
 # ---------------------------------------------------------------------------------------------
@@ -407,7 +581,7 @@ def test_a_second_run_does_not_mix(tree: Path) -> None:
         assert content(tree) == FILES
     finally:
         os.close(lock)
-    write(tree, OTHER)
+    write(tree, OTHER, allowed=PRUNE)
     assert content(tree) == OTHER
 
 
@@ -452,7 +626,7 @@ def test_a_disk_that_does_not_take_it(tmp_path: Path, number: int) -> None:
             if failing_write(folder):
                 assert failing.left >= 0
                 break
-        write(folder, OTHER)
+        write(folder, OTHER, allowed=PRUNE)
         mended(folder, OTHER)
     assert first > 10, "calls were seen"
 
@@ -461,7 +635,7 @@ def failing_write(folder: Path) -> bool:
     """Whether it succeeded; otherwise the fault says why."""
     told: list[str] = []
     try:
-        write(folder, OTHER)
+        write(folder, OTHER, allowed=PRUNE)
     except OutputTreeFault as error:
         told = [f"{problem.rule} {problem.message}" for problem in error.problems]
     assert not told or told[0] in {f"tree/not-written {os.strerror(number)}" for number in ERRORS}
@@ -470,9 +644,8 @@ def failing_write(folder: Path) -> bool:
 
 def mended(folder: Path, files: Mapping[str, str]) -> None:
     assert content(folder) == files
-    assert set(recorded(folder)) == {"format", "files"}
-    assert list(recorded(folder)["files"]) == sorted(files)
-    assert compare(folder, files) == []
+    assert recorded(folder) == sorted(files)
+    assert differences(folder, files) == []
     assert folders(folder) == sorted({str(Path(path).parent) for path in files} - {"."})
 
 
@@ -520,7 +693,7 @@ def killed_at(folder: Path, files: Mapping[str, str], n: int) -> bool:
                     os.kill(os.getpid(), signal.SIGKILL)
 
         sys.addaudithook(kill)
-        write(folder, files)
+        write(folder, files, allowed=PRUNE)
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
 
@@ -535,8 +708,8 @@ def test_the_next_run_repairs_a_tree_of_a_killed_one(tmp_path: Path, next_files:
         for path, text in content(folder).items():
             if not path.endswith(UNFINISHED):
                 assert text in (FILES.get(path), OTHER.get(path))
-        assert not [d for d in compare(folder, next_files) if d.why in ("edited", "foreign")]
-        write(folder, next_files)
+        assert not [d for d in differences(folder, next_files) if d.why in ("edited", "foreign", "stranger")]
+        write(folder, next_files, allowed=PRUNE)
         mended(folder, next_files)
         if not killed:
             break
@@ -550,7 +723,7 @@ def test_killed_twice(tmp_path: Path) -> None:
         write(folder, FILES)
         killed_at(folder, OTHER, 12)
         killed = killed_at(folder, MORE, n)
-        write(folder, OTHER)
+        write(folder, OTHER, allowed=PRUNE)
         mended(folder, OTHER)
         if not killed:
             break
@@ -561,7 +734,7 @@ def test_killed_in_a_new_tree(tmp_path: Path) -> None:
     for n in range(200):
         folder = tmp_path / str(n)
         killed = killed_at(folder, FILES, n)
-        write(folder, OTHER)
+        write(folder, OTHER, allowed=PRUNE)
         mended(folder, OTHER)
         if not killed:
             break
@@ -579,11 +752,12 @@ def test_killed_in_a_new_tree(tmp_path: Path) -> None:
 )
 def test_what_holds_data_leaves_the_tree_only_when_asked_for(tmp_path: Path, text: str) -> None:
     write(tmp_path, {"a/data.yaml": text, "a/service.yaml": "kind: Service\n"})
-    error = fault(lambda: write(tmp_path, {"b.yaml": "x\n"}))
+    error = fault(lambda: write(tmp_path, {"b.yaml": "x\n"}, allowed=PRUNE))
     assert rules(error) == ["tree/data-loss"]
     assert sorted(content(tmp_path)) == ["a/data.yaml", "a/service.yaml"]
-    assert rules(fault(lambda: write(tmp_path, {"b.yaml": "x\n"}, allowed=Allowed(force=True)))) == ["tree/data-loss"]
-    assert write(tmp_path, {"b.yaml": "x\n"}, allowed=Allowed(prune_data=True)).removed == (
+    forced = PRUNE._replace(force=True)
+    assert rules(fault(lambda: write(tmp_path, {"b.yaml": "x\n"}, allowed=forced))) == ["tree/data-loss"]
+    assert write(tmp_path, {"b.yaml": "x\n"}, allowed=PRUNE._replace(prune_data=True)).removed == (
         "a/data.yaml",
         "a/service.yaml",
     )

@@ -78,7 +78,8 @@ class Kubernetes:
 
     def from_tree(self, paths: Sequence[str]) -> tuple[list[str], list[str]]:
         """The objects: the Namespace, then of each server in the order of the table. Nothing beside them is applied."""
-        manifests = [path for path in paths if path.endswith(".yaml") and not path.endswith("kustomization.yaml")]
+        endings = (".yaml", ".yml", ".json")  # what kubectl, Argo CD and Flux take of a folder
+        manifests = [path for path in paths if path.endswith(endings) and not path.endswith("kustomization.yaml")]
         return sorted(manifests, key=_rank), []
 
     def enforces_pod_security(self, options: Options) -> bool:

@@ -1,0 +1,216 @@
+"""The records of a tree: which files are ours, with their SHA-256, one file a line, one record a server.
+
+A record lies in the folder of its server and names nothing outside of it, so branches that change different servers
+merge. What the servers of an environment share (its namespace, its delivery) has a record of its own, which names no
+server. A record that is being written is the journal of a run: the files that it names may be in place already.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from renderer.errors import OutputTreeFault, Place, Problem
+from renderer.write.disk import content_of, temporary
+from renderer.write.refuse import refuse_links
+
+RECORD = ".mcpctl"
+#: Of versions that kept one record a tree; read once more, and replaced.
+OLD_RECORD = ".mcpctl.json"
+#: ``sha256sum -c`` passes over it, and reads all other lines.
+HEADER = "# mcpctl 1: the files that mcpctl wrote here; 'sha256sum -c .mcpctl' compares them"
+_HEADER = re.compile(r"# mcpctl (\d+)\b")
+_LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
+#: What git leaves where two branches changed the same lines.
+_CONFLICT = re.compile(rb"^(<{7}|={7}|>{7}|\|{7})( .*)?\r?$", re.MULTILINE)
+#: Lists the servers of a tree, so no record could name its hash without naming all of them.
+SERVER_LIST = "kustomization.yaml"
+
+
+class Records(NamedTuple):
+    """What is ours in a tree.
+
+    ``digests``: path to the digests that are ours; two after a run that was killed, or in a merge. ``pending``: the
+    paths that such a run may not have come to. ``texts``: each unit (the folder of a server; empty for what is shared)
+    to the text of its record. ``journals``: the units whose record a killed run was writing. ``old``: whether there
+    is a record of an earlier version.
+    """
+
+    digests: Mapping[str, tuple[str, ...]] = {}
+    pending: frozenset[str] = frozenset()
+    texts: Mapping[str, bytes] = {}
+    journals: tuple[str, ...] = ()
+    old: bool = False
+
+
+def unit_of(path: str, depth: int) -> str:
+    """The folder whose record names the file: that of its server, ``depth`` folders down; empty for shared files."""
+    steps = path.split("/", depth + 1)
+    return "/".join(steps[: depth + 1]) if len(steps) > depth + 1 else ""
+
+
+def record_path(unit: str) -> str:
+    """Where the record of a unit lies in the tree."""
+    return f"{unit}/{RECORD}" if unit else RECORD
+
+
+def is_server_list(path: str, depth: int) -> bool:
+    """Whether the file is derived from the names of the folders beside it."""
+    return not unit_of(path, depth) and path.rpartition("/")[2] == SERVER_LIST
+
+
+def has_conflict(content: bytes) -> bool:
+    """Whether git left the markers of a conflict."""
+    return b"<<<<<<<" in content and len(set(_CONFLICT.findall(content))) > 1
+
+
+def record_text(unit: str, digests: Mapping[str, Collection[str]]) -> str:
+    """The record of one unit: ``digests`` by path of the tree, written relative to the unit and sorted."""
+    below = len(unit) + 1 if unit else 0
+    lines = sorted({(path[below:], digest) for path, hashes in digests.items() for digest in hashes})
+    return "".join([HEADER, "\n", *(f"{digest}  {path}\n" for path, digest in lines)])
+
+
+def read_records(folder: Path, depth: int) -> Records:
+    """The records of the tree at ``folder``. OutputTreeFault where one cannot be trusted."""
+    digests: dict[str, tuple[str, ...]] = {}
+    pending: set[str] = set()
+    journals: list[str] = []
+    texts: dict[str, bytes] = {}
+    if folder.is_symlink():
+        refuse_links(folder.parent, [folder.name])
+    old = content_of(f"{folder}/{OLD_RECORD}")
+    if old is not None:
+        refuse_links(folder, [OLD_RECORD])
+        digests |= _old_digests(old, folder / OLD_RECORD)
+    for unit in _units(folder, depth):
+        path = record_path(unit)
+        refuse_links(folder, [path])
+        content, journal = content_of(f"{folder}/{path}"), content_of(os.fspath(temporary(folder / path)))
+        before = _parsed(content, unit, folder / path)
+        coming = _parsed(journal, unit, None)
+        if content is not None:
+            texts[unit] = content
+        journals += [unit] if journal is not None else []
+        pending |= {path for path, hashes in coming.items() if before.get(path) != hashes}
+        for path in {**before, **coming}:
+            digests[path] = (*before.get(path, ()), *coming.get(path, ()), *digests.get(path, ()))
+    return Records(digests, frozenset(pending), texts, tuple(journals), old is not None)
+
+
+def parsed_records(texts: Mapping[str, str | bytes]) -> dict[str, tuple[str, ...]]:
+    """What records say, by their paths in the tree; of one that cannot be read, nothing."""
+    digests: dict[str, tuple[str, ...]] = {}
+    for path, text in texts.items():
+        content = text.encode() if isinstance(text, str) else text
+        unit = path.removesuffix(RECORD).removesuffix("/")
+        try:
+            digests |= _old_digests(content, Path(path)) if path == OLD_RECORD else _parsed(content, unit, Path(path))
+        except OutputTreeFault:
+            continue
+    return digests
+
+
+def servers_in(folder: Path, depth: int, below: str) -> list[str]:
+    """The servers that the tree has a record of, below the folder of one target (``below``, empty or ending in /)."""
+    units = [unit for unit in _units(folder, depth) if unit.startswith(below) and unit]
+    return sorted(unit.rpartition("/")[2] for unit in units)
+
+
+def trees_in(out: Path) -> list[str]:
+    """The folders directly below ``out`` that have a record, sorted. What is a link belongs to somebody else."""
+    if not out.is_dir():
+        return []
+    with os.scandir(out) as entries:
+        names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+    return [name for name in names if any((out / name / record).is_file() for record in (RECORD, OLD_RECORD))]
+
+
+def _units(folder: Path, depth: int) -> Iterator[str]:
+    """The units that have a record, or the journal of one."""
+    for unit in ("", *_folders(folder, depth + 1)):
+        path = folder / record_path(unit)
+        if os.path.lexists(path) or os.path.lexists(temporary(path)):
+            yield unit
+
+
+def _folders(folder: Path, levels: int, below: str = "") -> Iterator[str]:
+    """The folders that many levels down, sorted, by their paths; no link is followed."""
+    try:
+        with os.scandir(f"{folder}/{below}") as entries:
+            names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for name in names:
+        path = f"{below}{name}"
+        if levels == 1:
+            yield path
+        else:
+            yield from _folders(folder, levels - 1, f"{path}/")
+
+
+def _parsed(content: bytes | None, unit: str, place: Path | None) -> dict[str, tuple[str, ...]]:
+    """Path of the tree to digests. Of a record in conflict both sides count; a journal (no ``place``) may be torn."""
+    found: dict[str, tuple[str, ...]] = {}
+    try:
+        lines = (content or b"").decode(errors="strict" if place else "replace").splitlines()
+    except UnicodeDecodeError:
+        raise _not_a_record(place or Path(unit)) from None
+    if lines and place and not has_conflict(content or b""):
+        version = _HEADER.match(lines[0])
+        if version is None:
+            raise _not_a_record(place)
+        if int(version[1]) > 1:
+            raise _newer(place)
+    for line in lines:
+        entry = _LINE.fullmatch(line)
+        if entry and is_below(entry[2]):
+            path = f"{unit}/{entry[2]}" if unit else entry[2]
+            found[path] = (*found.get(path, ()), entry[1])
+        elif place and not line.startswith(("#", "<<<<<<<", "=======", ">>>>>>>", "|||||||")):
+            raise _not_a_record(place)
+    return found
+
+
+def is_below(path: str) -> bool:
+    """Whether a path of a record stays below its folder, whoever wrote it there."""
+    steps = path.split("/")
+    return path.isprintable() and {"", ".", ".."}.isdisjoint(steps) and steps[-1] not in (RECORD, OLD_RECORD)
+
+
+def _old_digests(content: bytes, place: Path) -> dict[str, tuple[str, ...]]:
+    """Of the one record that earlier versions kept for a whole tree; in a conflict, of all lines of both sides."""
+    try:
+        data = json.loads(content)
+        parts = [data["files"], data.get("pending", {})]
+        entries = [(path, digest) for part in parts for path, digest in part.items()]
+    except (ValueError, RecursionError, AttributeError, TypeError, KeyError):
+        if not has_conflict(content):
+            raise _not_a_record(place) from None
+        entries = re.findall(r'^ +"(.+)": "([0-9a-f]{64})",?\r?$', content.decode(errors="replace"), re.MULTILINE)
+    digests: dict[str, tuple[str, ...]] = {}
+    for path, digest in entries:
+        if isinstance(digest, str) and is_below(path):
+            digests[path] = (*digests.get(path, ()), digest)
+    return digests
+
+
+def _not_a_record(path: Path) -> OutputTreeFault:
+    hint = "restore it from git, or remove it and run 'mcpctl render' again: files that are as rendered are ours then"
+    problem = Problem(Place(os.fspath(path)), "", "tree/record", "this is not a record that mcpctl wrote", hint)
+    return OutputTreeFault("the record of the output tree cannot be read", [problem])
+
+
+def _newer(path: Path) -> OutputTreeFault:
+    message = "a newer mcpctl wrote this record, in a form that this version does not know"
+    problem = Problem(Place(os.fspath(path)), "", "tree/record-newer", message, "use that version, or a later one")
+    return OutputTreeFault("the output tree was written by a newer mcpctl", [problem])
+
+
+def names_of(units: Collection[str]) -> list[str]:
+    """The servers of units, sorted, each once."""
+    return sorted({unit.rpartition("/")[2] for unit in units if unit})
