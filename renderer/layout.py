@@ -42,17 +42,18 @@ def depth_of(name: str) -> int:
 def layout(out: Path, run: Run, output: Output, others: Iterable[str] = ()) -> Layout:
     """The files of a run in the tree below ``out``; ``others`` are servers that the tree keeps besides."""
     folder = folder_of(out, run)
-    depth, below = (1, f"{run.target}/") if run.environment else (0, "")
+    depth = depth_of(run.name or run.target)
     documents = tree(run.specs, output, target(run.target), run.options, others)
     heads = _heads(out, run)
-    files = {_path(document, below): _with_head(document, heads) for document in documents}
+    files = {path_in_tree(document, run): _with_head(document, heads) for document in documents}
     return Layout(folder, files, depth)
 
 
-def _path(document: Rendered, below: str) -> str:
-    """What delivers an environment stands beside the target's folder."""
-    path = document.path
-    return path.removeprefix("../") if path.startswith("../") else f"{below}{path}"
+def path_in_tree(document: Rendered, run: Run) -> str:
+    """The path below the tree's folder: an environment has one for the target, and beside it what delivers that."""
+    if run.environment is None:
+        return document.path
+    return document.path.removeprefix("../") if document.path.startswith("../") else f"{run.target}/{document.path}"
 
 
 def _with_head(document: Rendered, heads: Mapping[str, str]) -> str:

@@ -16,8 +16,9 @@ from renderer.environment import Environment, name_of
 from renderer.errors import DocumentPath, Place, UsageMistake, dotted, excerpt
 from renderer.explain import Explained, as_text, explain, field_data, leaves, schema_nodes
 from renderer.images import AS_WRITTEN
+from renderer.layout import folder_of, path_in_tree
 from renderer.model import JSON, Marks, Options, Rendered, Server, Source
-from renderer.pipeline import Output, Run, place_in_tree
+from renderer.pipeline import Output, Run
 from renderer.registry import target
 from renderer.render import places_in_templates
 from renderer.resolve import resolve, with_defaults
@@ -71,9 +72,8 @@ def _document(file: str, runs: Sequence[Run], outputs: Sequence[Output]) -> tupl
     full = os.path.normpath(file).replace(os.sep, "/")
     for run, output in zip(runs, outputs, strict=True):
         for document in (*output.documents, *output.delivery):
-            folder, files = place_in_tree(Path(), run, [document])
-            (path,) = files
-            if f"/{full}".endswith(f"/{folder.as_posix()}/{path}") and document.template:
+            path = folder_of(Path(), run) / path_in_tree(document, run)
+            if f"/{full}".endswith(f"/{path.as_posix()}") and document.template:
                 return run, document
     shown = excerpt(file, 200)
     raise UsageMistake(f"nothing in PATHS is rendered to {shown}: add its specs, and its environment, to PATHS")

@@ -100,7 +100,7 @@ def test_a_faulty_environment_is_told_before_it_is_missed(mcpctl: Mcpctl) -> Non
     for command in (["render"], ["validate"], ["explain", "demo"]):
         run = mcpctl(*command, ".", "-e", "prod")
         assert run.code == Exit.INPUT_INVALID
-        assert "prod.yaml:5:11: error: spec.target: expected 'kubernetes' or 'compose'" in run.err + run.out
+        assert "prod.yaml:5:11: error: spec.target: expected 'compose' or 'kubernetes'" in run.err + run.out
 
 
 def test_validate_checks_each_environment(mcpctl: Mcpctl) -> None:
