@@ -42,20 +42,33 @@ SLOW = [
     "write/test_crash.py",
     "write/test_tree.py",
 ]
+#: In ``core``, and not in ``quick``: other processes, random values by the hundred, the MCP SDK.
+NOT_QUICK = [
+    *SLOW,
+    "check/test_api_rules.py",
+    "cli/test_environments.py",
+    "cli/test_krm.py",
+    "cli/test_runtime_process.py",
+    "environment/test_everywhere.py",
+    "orchestrators/mcp_check",
+    "targets/kubernetes/test_values.py",
+    "targets/compose/test_service.py",
+    "test_command.py",
+    "test_contracts.py",
+    "test_patch.py",
+    "test_pipeline.py",
+    "test_yaml_writer.py",
+    "yaml_reader/test_attacks.py",
+    "yaml_reader/test_plain.py",
+]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks tests by where they lie; ``core`` is what a daily change and every other Python must pass."""
+    """Marks tests by where they lie."""
     for item in items:
         path = item.path.relative_to(TESTS)
-        for mark, paths in MARKS.items():
-            if any(path.is_relative_to(each) for each in paths):
-                item.add_marker(mark)
-        if not any(path.is_relative_to(each) for each in SLOW):
-            item.add_marker("core")
-
-
-def pytest_configure() -> None:
-    """No mark without a test: a file that was moved needs its new name above."""
-    missing = [path for path in SLOW if not (TESTS / path).exists()]
-    assert missing == [], missing
+        marks = {mark for mark, paths in MARKS.items() if any(path.is_relative_to(each) for each in paths)}
+        marks |= {"core"} - {"core" for each in SLOW if path.is_relative_to(each)}
+        marks |= {"quick"} - {"quick" for each in NOT_QUICK if path.is_relative_to(each)}
+        for mark in sorted(marks):
+            item.add_marker(mark)

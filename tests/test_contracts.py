@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import NOT_QUICK, TESTS
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "renderer"
 FORBIDDEN = ("jinja2", "subprocess", "multiprocessing", "concurrent", "asyncio", "pty")
@@ -120,3 +122,7 @@ def test_only_these_modules_do_it(what: str) -> None:
     does = {name for name, path in modules().items() if calls(path.read_text(), pattern)}
     assert {name for name in does if name.partition(".")[0] not in may} == set()
     assert {name.partition(".")[0] for name in does} <= may
+
+
+def test_marks_are_of_files_that_exist() -> None:
+    assert [path for path in NOT_QUICK if not (TESTS / path).exists()] == []

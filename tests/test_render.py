@@ -235,6 +235,13 @@ def test_lines(templates: dict[str, str], start: str, place: tuple[str, int]) ->
     assert places_in_templates("t.yaml.j2", context)(number) == Place(f"templates/{place[0]}", place[1])
 
 
+def test_tags_may_go_over_several_lines(templates: dict[str, str]) -> None:
+    text = "a: {{ [\n  v,\n][0]\n}}\n{% set b = [\n  2,\n] %}\nb: {{ b[0] }}\n"
+    assert made(templates, text, {"v": "v"}) == "a: v\nb: 2\n"
+    places = places_in_templates("t.yaml.j2", {"v": "v"})
+    assert [places(line).line for line in (1, 2)] == [4, 8]
+
+
 def test_a_line_behind_the_end_is_in_the_template_at_least(templates: dict[str, str]) -> None:
     made(templates, "a: 1\n", {})
     assert places_in_templates("t.yaml.j2", {})(99) == Place("templates/t.yaml.j2")
