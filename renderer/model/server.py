@@ -52,6 +52,7 @@ class Server(NamedTuple):
     package: Package | None
     command: tuple[str, ...]
     args: tuple[str, ...]
+    working_dir: str | None
     transport: Transport
     env: Mapping[str, str | SecretRef | ConfigMapRef]
     env_from: tuple[EnvFrom, ...]

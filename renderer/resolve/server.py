@@ -73,6 +73,7 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
         package=_package(spec.get("package")),
         command=tuple(spec["command"]),
         args=tuple(spec["args"]),
+        working_dir=spec.get("workingDir"),
         transport=transport,
         env={name: _reference(value) for name, value in spec["env"].items()},
         env_from=tuple(_env_from(item) for item in spec["envFrom"]),

@@ -32,6 +32,10 @@ def service(**fields: JSON) -> Any:
     return project(**fields)["services"]["mcp-demo"]
 
 
+def test_the_working_folder() -> None:
+    assert service(workingDir="/app")["working_dir"] == "/app"
+
+
 def test_the_smallest_service() -> None:
     assert service() == {
         "image": IMAGE,
