@@ -72,6 +72,7 @@ class Server(NamedTuple):
     scheduling: Scheduling
     gpu: Gpu | None
     runtime_class: str | None
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None
     image_pull_secrets: tuple[str, ...]
     rollout: Rollout
     shutdown: Shutdown

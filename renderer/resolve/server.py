@@ -93,6 +93,7 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
         scheduling=_scheduling(spec["scheduling"]),
         gpu=Gpu(spec["gpu"].get("product"), spec["gpu"]["count"]) if "gpu" in spec else None,
         runtime_class=spec.get("runtimeClass"),
+        image_pull_policy=spec.get("imagePullPolicy"),
         image_pull_secrets=tuple(spec["imagePullSecrets"]),
         rollout=Rollout(spec["rollout"]["maxSurge"], spec["rollout"]["maxUnavailable"]),
         shutdown=Shutdown(spec["shutdown"]["graceSeconds"], spec["shutdown"]["preStopSeconds"]),

@@ -32,6 +32,13 @@ def service(**fields: JSON) -> Any:
     return project(**fields)["services"]["mcp-demo"]
 
 
+@pytest.mark.parametrize(
+    ("policy", "expected"), [("Always", "always"), ("IfNotPresent", "missing"), ("Never", "never")]
+)
+def test_the_pull_policy(policy: str, expected: str) -> None:
+    assert service(imagePullPolicy=policy)["pull_policy"] == expected
+
+
 def test_the_working_folder() -> None:
     assert service(workingDir="/app")["working_dir"] == "/app"
 

@@ -48,6 +48,11 @@ def test_anti_affinity() -> None:
     assert "affinity" not in pod(scheduling={"antiAffinity": "none"})
 
 
+def test_the_pull_policy() -> None:
+    assert pod(imagePullPolicy="Always")["containers"][0]["imagePullPolicy"] == "Always"
+    assert "imagePullPolicy" not in pod()["containers"][0]
+
+
 def test_the_working_folder() -> None:
     assert pod(workingDir="/app")["containers"][0]["workingDir"] == "/app"
     assert "workingDir" not in pod()["containers"][0]
