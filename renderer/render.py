@@ -102,7 +102,9 @@ def places_in_templates(template: str, context: Context) -> Callable[[int], Plac
     marked = _engine.template(template, marked=True).render(context).split("\n")
 
     def place(line: int) -> Place:
-        for text in marked[max(line - 1, 0) :]:
+        start = max(line - 1, 0)
+        # A line without a mark belongs to the next that has one; behind the last, where a text breaks off, to that one.
+        for text in (*marked[start:], *reversed(marked[:start])):
             if mark := _MARK.search(text):
                 return Place(_engine.file(mark[1]), int(mark[2]))
         return Place(_engine.file(template))

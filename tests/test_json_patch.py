@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from renderer.errors import errors_in
-from renderer.json_patch import as_merge, touched
+from renderer.merge_patch import merged
 from renderer.model import JSON, Patch
-from renderer.patch import merged
+from renderer.patch import as_merge, touched
 from tests.specs import rendered, spec, texts
 
 BEFORE: dict[str, Any] = {"a": {"b": [1, 2], "c": "x"}, "d": True}
@@ -66,6 +66,14 @@ def test_what_does_not_fit_is_a_fault_at_its_operation(operation: dict[str, JSON
     merge, (fault,) = as_merge(BEFORE, patch({"op": "test", "path": "/d", "value": True}, operation))
     assert merge == {}
     assert (fault.rule, fault.path) == (rule, ("spec", "patches", 2, "json", 1, field))
+
+
+def test_what_grows_without_end_is_refused_before_memory_is_short() -> None:
+    """Each copy holds all before it: 40 of them would need a terabyte."""
+    copies: list[dict[str, JSON]] = [{"op": "copy", "from": "/a", "path": f"/a/{i}"} for i in range(40)]
+    merge, (fault,) = as_merge({"a": {"b": "text"}}, patch(*copies))
+    assert (merge, fault.rule) == ({}, "spec/patch-size")
+    assert fault.path[:4] == ("spec", "patches", 2, "json")
 
 
 def test_what_an_operation_touches() -> None:

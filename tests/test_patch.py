@@ -10,8 +10,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from renderer.merge_patch import merge_text, merged
 from renderer.model import JSON, Patch, Rendered
-from renderer.patch import merge_text, merged, patch_documents
+from renderer.patch import patch_documents
 from renderer.yaml_reader import read
 from renderer.yaml_writer import block
 from tests.rfc7396 import EXAMPLES

@@ -242,9 +242,9 @@ def test_tags_may_go_over_several_lines(templates: dict[str, str]) -> None:
     assert [places(line).line for line in (1, 2)] == [4, 8]
 
 
-def test_a_line_behind_the_end_is_in_the_template_at_least(templates: dict[str, str]) -> None:
+def test_a_line_behind_the_end_is_told_at_the_last_one(templates: dict[str, str]) -> None:
     made(templates, "a: 1\n", {})
-    assert places_in_templates("t.yaml.j2", {})(99) == Place("templates/t.yaml.j2")
+    assert places_in_templates("t.yaml.j2", {})(99) == Place("templates/t.yaml.j2", 1)
 
 
 @pytest.mark.parametrize(

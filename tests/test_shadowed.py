@@ -220,6 +220,28 @@ def test_nothing_that_does_not_hold_is_delivered(text: str) -> None:
     assert any(p.place.file == f"own/{NAME}" and p.in_output for p in output.problems)
 
 
+@pytest.mark.parametrize("patch", [{"merge": {"a": 1}}, {"json": [{"op": "add", "path": "/a", "value": 1}]}], ids=str)
+@pytest.mark.parametrize("text", ["hello\n", "- a\n", "a: 1\n---\nb: 2\n", "a: [\n"])
+def test_a_patch_of_what_is_no_mapping_leaves_the_fault_to_the_template(text: str, patch: dict[str, Any]) -> None:
+    with render.shadowing(Shadows("own", {NAME: text}), QUOTINGS):
+        output = rendered("kubernetes", spec(patches=[{"kind": "Service", **patch}]))
+    assert [str(p.place) for p in output.problems if p.in_output] == [f"own/{NAME}:1"]
+
+
+def test_a_patch_of_a_text_on_one_line_writes_it_again() -> None:
+    """As JSON is: there is no line for each key."""
+    own = "{apiVersion: v1, kind: Service, metadata: {name: {{ object_name }}}, spec: {ports: [{port: 1}]} }\n"
+    patch: dict[str, Any] = {
+        "kind": "Service",
+        "merge": {"spec": {"type": "NodePort"}, "metadata": {"labels": {"a": "b"}}},
+    }
+    with render.shadowing(Shadows("own", {NAME: own}), QUOTINGS):
+        output = rendered("kubernetes", spec(patches=[patch]))
+    text = next(d.text for d in output.documents if d.path.endswith("/service.yaml"))
+    assert text.startswith("# changed by spec.patches[0] of server demo\napiVersion: v1\n")
+    assert "  type: NodePort\n" in text
+
+
 def test_the_built_in_templates_are_back_afterwards() -> None:
     before = rendered("kubernetes", spec()).documents[3].text
     with pytest.raises(KeyboardInterrupt), render.shadowing(Shadows("own", {NAME: "a: 1\n"}), {}):

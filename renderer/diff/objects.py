@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from renderer.json_patch import same
+from renderer.merge_patch import same
 from renderer.model import JSON
 from renderer.yaml_reader import Limits, read
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from renderer.diff.objects import ABSENT, MOST, Change, changes
-from renderer.json_patch import same
+from renderer.merge_patch import same
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=3),

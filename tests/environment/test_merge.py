@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from renderer.environment.merge import filled, idle_nulls, leaves, merged, placed, stamped
+from renderer.merge_patch import merged as plain_merged
 from renderer.model import JSON, Marks, nearest
-from renderer.patch import merged as plain_merged
 from renderer.yaml_reader import read
 from tests.rfc7396 import EXAMPLES
 

@@ -18,7 +18,7 @@ from renderer.diff.consequences.table import (
     pod_spec,
 )
 from renderer.images import parse
-from renderer.json_patch import same
+from renderer.merge_patch import same
 
 Right = tuple[str, ...]
 

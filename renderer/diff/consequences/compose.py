@@ -11,7 +11,7 @@ from renderer.diff.consequences.network import ALL, ANY, Peer, Port, Way, covers
 from renderer.diff.consequences.pods import image_rules
 from renderer.diff.consequences.table import Consequence, Pair, at, items, mapping, mappings
 from renderer.diff.objects import COMPOSE, Object
-from renderer.json_patch import same
+from renderer.merge_patch import same
 from renderer.yaml_reader import read
 
 _VARIABLE = re.compile(r"(?<!\$)(?:\$\$)*\$\{?([A-Za-z_][A-Za-z0-9_]*)")

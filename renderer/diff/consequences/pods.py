@@ -17,7 +17,7 @@ from renderer.diff.consequences.table import (
     mappings,
     pod_spec,
 )
-from renderer.json_patch import same
+from renderer.merge_patch import same
 from renderer.quantity import nano
 
 #: Kind to the fields that an API server refuses to change, as patterns of their paths; '!' takes back.

@@ -8,6 +8,7 @@ from renderer.check.kubernetes import check_documents
 from renderer.errors import Problem
 from renderer.launch import launch
 from renderer.model import Options, Rendered, Server
+from renderer.patch import patch_documents
 from renderer.policy.documents import kubernetes_findings
 from renderer.render import YAML, Quoting, render
 from renderer.target import Ignored
@@ -43,8 +44,6 @@ class Kubernetes:
         for server in group:
             built = self._objects(server, options)
             if server.patches:
-                from renderer.patch import patch_documents  # few servers have any
-
                 built, faults = patch_documents(built, server, self.name)
                 problems += [server.problem(fault) for fault in faults]
             documents += built
