@@ -172,8 +172,8 @@ def _conditions(node: Node, name: str) -> Iterator[str]:
 
 def _word(node: Node) -> str:
     """The type; a schema without one allows every value."""
-    kind = str(node.get("type", "any value"))
-    return _TYPES.get(kind, kind)
+    kinds = node.get("type", "any value")
+    return " or ".join(_TYPES.get(kind, kind) for kind in ([kinds] if isinstance(kinds, str) else kinds))
 
 
 def _prose(text: str) -> str:

@@ -146,7 +146,7 @@ def _privileged(message: str, path: DocumentPath) -> Fault:
 
 def _unlimited(who: str, missing: list[str], path: DocumentPath) -> Fault:
     message = f"{who} has no limit of {' and '.join(missing)}: it may take all that the machine has"
-    return Fault(path, "policy/limits", message, "use 'size', or name it under resources.limits")
+    return Fault(path, "policy/limits", message, "set it under resources.limits, or accept this with a reason")
 
 
 def _patched_object(data: Json) -> Iterator[Fault]:

@@ -39,6 +39,11 @@ def test_the_pull_policy(policy: str, expected: str) -> None:
     assert service(imagePullPolicy=policy)["pull_policy"] == expected
 
 
+def test_a_memory_limit_without_a_cpu_limit() -> None:
+    resources = service(resources={"limits": {"cpu": None, "memory": "1Gi"}})["deploy"]["resources"]
+    assert resources["limits"] == {"memory": "1G"}
+
+
 def test_the_working_folder() -> None:
     assert service(workingDir="/app")["working_dir"] == "/app"
 

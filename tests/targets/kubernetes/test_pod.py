@@ -48,6 +48,11 @@ def test_anti_affinity() -> None:
     assert "affinity" not in pod(scheduling={"antiAffinity": "none"})
 
 
+def test_a_memory_limit_without_a_cpu_limit() -> None:
+    found = pod(resources={"limits": {"cpu": None, "memory": "1Gi"}})["containers"][0]["resources"]
+    assert found == {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "1Gi"}}
+
+
 def test_the_pull_policy() -> None:
     assert pod(imagePullPolicy="Always")["containers"][0]["imagePullPolicy"] == "Always"
     assert "imagePullPolicy" not in pod()["containers"][0]
