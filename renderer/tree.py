@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, get_args
 
+from renderer.assets import kubernetes_folders
 from renderer.errors import OutputTreeFault, Place, Problem, Severity
 from renderer.model import NamespaceRules, Options, PodSecurityLevel, Rendered
 from renderer.policy import Levels, judge_documents, policy_of
@@ -78,7 +79,6 @@ def _refuse_another_target(folder: Path, wanted: str) -> None:
 
 def _options(texts: Mapping[str, str], otherwise: Options) -> Options:
     """As the Namespace has them, where one is rendered; else the namespace of the objects."""
-    from renderer.check.kubernetes_schema import versions  # 12 ms, and compose needs none
 
     objects = [text for path, text in texts.items() if path.endswith(".yaml")]
     found = next((match[1] for text in objects if (match := _NAMESPACE.search(text))), otherwise.namespace)
@@ -90,7 +90,7 @@ def _options(texts: Mapping[str, str], otherwise: Options) -> Options:
     rules = NamespaceRules(enforce=level) if level in get_args(PodSecurityLevel) else otherwise.namespace_rules  # type: ignore[arg-type]
     return otherwise._replace(
         namespace=name[1] if name else found,
-        kubernetes_version=version if version in versions() else otherwise.kubernetes_version,
+        kubernetes_version=version if version in kubernetes_folders() else otherwise.kubernetes_version,
         namespace_rules=rules,
         create_namespace=True,
     )

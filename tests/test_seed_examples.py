@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from renderer.check.kubernetes_schema import versions
+from renderer.assets import kubernetes_folders
 from renderer.errors import errors_in
 from renderer.model import Options
 from renderer.pipeline import read, render
@@ -29,7 +29,7 @@ def objects(name: str, options: Options = OPTIONS) -> dict[tuple[str, str], Any]
 
 
 @pytest.mark.parametrize("name", ["sample-pod", "pod-manager"])
-@pytest.mark.parametrize("version", versions())
+@pytest.mark.parametrize("version", kubernetes_folders())
 def test_every_version_takes_them(name: str, version: str) -> None:
     assert objects(name, OPTIONS._replace(kubernetes_version=version))
 

@@ -11,42 +11,18 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, NamedTuple
 
+from renderer.assets import kubernetes_folders
 from renderer.check.custom_resources import GROUP_VERSION_KIND, api_version, api_versions, custom_schema
-from renderer.errors import Defect, Fault, UsageMistake
+from renderer.errors import Fault, UsageMistake
 from renderer.schemas import Schema
 from renderer.wording import did_you_mean, either, excerpt
 
-_PACKAGE = "kubernetes_validate"
-_FOLDER = re.compile(r"v(1\.[0-9]+)\.0-local-strict")
 # All names begin alike, which lets the search skip through the text.
 _DEFINITION = re.compile(r'"(io\.k8s\.[\w.-]+)": \{')
 _REFERENCE = "#/$defs/"
 _decode = json.JSONDecoder().raw_decode
-
-
-@cache
-def _folders() -> dict[str, Path]:
-    """The folder of each bundled version, oldest first."""
-    spec = find_spec(_PACKAGE)  # of a top-level name: this executes nothing
-    if spec is None or not spec.submodule_search_locations:
-        raise Defect(f"the package {_PACKAGE} is not installed: install mcpctl-renderer again")
-    root = Path(spec.submodule_search_locations[0]) / "kubernetes-json-schema"
-    found = {match[1]: path for path in root.iterdir() if (match := _FOLDER.fullmatch(path.name))}
-    return {version: found[version] for version in sorted(found, key=lambda v: int(v.split(".")[1]))}
-
-
-def versions() -> tuple[str, ...]:
-    """The Kubernetes versions whose schemas are at hand: ``("1.25", …)``, oldest first."""
-    return tuple(_folders())
-
-
-def default_version() -> str:
-    """The newest bundled version."""
-    return versions()[-1]
 
 
 class _Definitions(NamedTuple):
@@ -71,9 +47,10 @@ class _Definitions(NamedTuple):
 
 @cache
 def _definitions(version: str) -> _Definitions:
-    if version not in _folders():  # before any path is built
-        raise UsageMistake(f"Kubernetes {excerpt(version)} is not known; choose one of {', '.join(versions())}")
-    text = (_folders()[version] / "_definitions.json").read_bytes().decode()
+    if version not in kubernetes_folders():  # before any path is built
+        known = ", ".join(kubernetes_folders())
+        raise UsageMistake(f"Kubernetes {excerpt(version)} is not known; choose one of {known}")
+    text = (kubernetes_folders()[version] / "_definitions.json").read_bytes().decode()
     return _Definitions(text, {m[1]: m.end() - 1 for m in _DEFINITION.finditer(text)})
 
 
@@ -157,7 +134,7 @@ def _kind_hint(api: str, kind: str, version: str) -> str:
     here = [*(found for found, _ in _definitions(version).named(kind)), *api_versions(kind)]
     if here:
         return f"write apiVersion: {either(sorted(here))}"
-    elsewhere = [v for v in versions() if any(a == api for a, _ in _definitions(v).named(kind))]
+    elsewhere = [v for v in kubernetes_folders() if any(a == api for a, _ in _definitions(v).named(kind))]
     if elsewhere:
         return f"it exists in Kubernetes {elsewhere[0]} to {elsewhere[-1]}"
     kinds = sorted({name.rsplit(".", 1)[1] for name in _definitions(version).offsets})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -9,6 +10,7 @@ from typing import Any, TypeVar, get_args
 import click
 from click.core import ParameterSource
 
+from renderer.assets import kubernetes_folders
 from renderer.model import NetworkPolicyProvider, Options
 from renderer.pins import KUBERNETES_VERSION, NAMESPACE
 from renderer.policy import parse_levels
@@ -202,16 +204,14 @@ def provider_has_a_cluster(targets: Collection[str]) -> None:
 
 def _known_version(context: click.Context, parameter: click.Parameter, value: str) -> str:
     del context, parameter
-    from renderer.check.kubernetes_schema import versions
 
-    if value not in versions():
-        raise click.BadParameter(f"'{value}' is not one of {', '.join(versions())}")
+    if value not in kubernetes_folders():
+        raise click.BadParameter(f"'{value}' is not one of {', '.join(kubernetes_folders())}")
     return value
 
 
 def _dns_label(context: click.Context, parameter: click.Parameter, value: str) -> str:
     del context, parameter
-    import re
 
     if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", value):
         raise click.BadParameter("a namespace is a DNS label: at most 63 lower-case letters, digits and '-'")

@@ -14,6 +14,7 @@ from renderer.cli.options import (
 )
 from renderer.cli.render import exit_code
 from renderer.cli.streams import emit, tell
+from renderer.delivery import delivery_prerequisites, prerequisites_data, prerequisites_text
 from renderer.model import JSON, NetworkPolicyProvider, Options
 from renderer.pins import KUBERNETES_VERSION
 from renderer.pipeline import Run
@@ -64,8 +65,6 @@ def _delivery(run: Run) -> tuple[list[str], list[JSON]]:
     """What the delivery of the environment needs by itself, as text and as data."""
     if run.environment is None or run.environment.delivery is None:
         return [], []
-    from renderer.delivery import delivery_prerequisites, prerequisites_data, prerequisites_text
-
     if not delivery_prerequisites(run.environment.delivery):
         return [], []
     return [prerequisites_text(run.environment)], [prerequisites_data(run.environment)]

@@ -7,6 +7,7 @@ import click
 from renderer import assets
 from renderer.cli.streams import emit
 from renderer.errors import Exit
+from renderer.reference import markdown
 
 
 @click.command(
@@ -46,6 +47,4 @@ def _reference(name: str) -> str:
     if name.startswith("output/"):
         # These belong to others, who describe them themselves.
         raise click.UsageError(f"--format markdown is for the schemas of specs; {name} is a schema of rendered objects")
-    from renderer.reference import markdown
-
     return markdown(assets.schema(name))

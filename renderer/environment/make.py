@@ -177,14 +177,11 @@ def _unknown_versions(environment: Environment) -> Iterator[Fault]:
     options = environment.options
     security: DocumentPath = ("spec", "namespace", "podSecurity", "version")
     places = ((("spec", "kubernetesVersion"), options.kubernetes_version), (security, options.namespace_rules.version))
-    if not any(environment.given(*map(str, path)) for path, _ in places):
-        return
-    from renderer.check.kubernetes_schema import versions  # the default is known to be there
-
+    known = assets.kubernetes_folders()
     for path, version in places:
-        if version is not None and version not in versions():
+        if version is not None and version not in known:
             message = f"no schemas are known of Kubernetes {version}"
-            yield Fault(path, "environment/kubernetes-version", message, f"there is: {', '.join(versions())}")
+            yield Fault(path, "environment/kubernetes-version", message, f"there is: {', '.join(known)}")
 
 
 def _unknown_policies(environment: Environment) -> Iterator[Fault]:

@@ -7,9 +7,10 @@ import jsonschema
 import pytest
 
 from renderer import assets
+from renderer.assets import kubernetes_folders
 from renderer.check import kubernetes_schema
 from renderer.check.custom_resources import custom_schema
-from renderer.check.kubernetes_schema import default_version, schema_faults, versions
+from renderer.check.kubernetes_schema import schema_faults
 from renderer.errors import Defect, UsageMistake
 from tests.check.objects import (
     GONE,
@@ -27,6 +28,7 @@ from tests.check.objects import (
     stateful_set,
 )
 
+NEWEST = [*kubernetes_folders()][-1]
 _POD = ("spec", "template", "spec")
 _C = (*_POD, "containers", 0)
 
@@ -78,7 +80,7 @@ _HINTS = [
 ]
 
 
-@pytest.mark.parametrize("version", versions())
+@pytest.mark.parametrize("version", kubernetes_folders())
 def test_what_mcpctl_renders_is_valid_in_every_version(version: Any) -> None:
     operations = [autoscaler(), budget(), ingress(), route(), monitor(), rule()]
     for doc in [*every_object(), stateful_set(), secret(), *operations]:
@@ -87,7 +89,7 @@ def test_what_mcpctl_renders_is_valid_in_every_version(version: Any) -> None:
 
 @pytest.mark.parametrize(("path", "value", "where", "rule", "message"), _REFUSED)
 def test_refuses(path: Any, value: Any, where: Any, rule: Any, message: Any) -> None:
-    version = default_version()
+    version = NEWEST
     faults = schema_faults(spoilt(deployment(), *path, value=value), version)
     told = [(f.path, f.rule, f.message) for f in faults]
     assert told == [(where or path, f"kubernetes/{rule}", message.format(version))]
@@ -101,7 +103,7 @@ def test_tells_all_faults_sorted_by_path() -> None:
 @pytest.mark.parametrize(("api_version", "kind", "version", "hint"), _HINTS)
 def test_unknown_kinds_are_told_where_they_are(api_version: Any, kind: Any, version: Any, hint: Any) -> None:
     [fault] = schema_faults({"apiVersion": api_version, "kind": kind}, version)
-    assert (fault.rule, fault.hint) == ("kubernetes/unknown-kind", hint.format(newest=versions()[-1]))
+    assert (fault.rule, fault.hint) == ("kubernetes/unknown-kind", hint.format(newest=NEWEST))
 
 
 _NAMED = ("spec", "egress", 0, "toFQDNs", 0)
@@ -152,16 +154,15 @@ def test_each_schema_of_a_custom_resource_is_found_by_what_it_says_of_itself() -
 def test_a_value_is_never_told() -> None:
     doc = spoilt(secret(), "data", "k", value=["hunter2"])
     doc["stringData"] = {"p": 12345678}
-    faults = schema_faults(doc, default_version())
+    faults = schema_faults(doc, NEWEST)
     assert len(faults) == 2
     assert "hunter2" not in str(faults)
     assert "12345678" not in str(faults)
 
 
 def test_versions_are_sorted_as_numbers() -> None:
-    assert versions()[0] == "1.25"
-    assert list(versions()) == sorted(versions(), key=lambda v: int(v.split(".")[1]))
-    assert default_version() == versions()[-1]
+    assert next(iter(kubernetes_folders())) == "1.25"
+    assert list(kubernetes_folders()) == sorted(kubernetes_folders(), key=lambda v: int(v.split(".")[1]))
 
 
 @pytest.mark.parametrize("version", ["1.3", "1.99", "../../x", "", "v1.34", "1.34.0"])
@@ -171,9 +172,9 @@ def test_versions_that_are_not_bundled_are_refused(version: Any) -> None:
 
 
 def test_a_missing_package_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kubernetes_schema, "_PACKAGE", "no_such_package")
+    monkeypatch.setattr(assets, "_KUBERNETES", "no_such_package")
     with pytest.raises(Defect, match="install mcpctl-renderer again"):
-        kubernetes_schema._folders.__wrapped__()
+        kubernetes_folders.__wrapped__()
 
 
 @pytest.mark.parametrize("kind", ["../../x", "/etc/passwd", "..", "a/b", ".", ""])
@@ -204,7 +205,7 @@ _DOUBTFUL = [
 @pytest.mark.parametrize(("doc", "_path"), _DOUBTFUL)
 def test_agrees_with_the_reference_evaluator(doc: Any, _path: Any) -> None:
     """python-jsonschema on the files as they are, null being refused by a walk of its own."""
-    folder = kubernetes_schema._folders()["1.34"]
+    folder = kubernetes_folders()["1.34"]
     document = json.loads((folder / "_definitions.json").read_text())
     names = [n for n, d in document["$defs"].items() if _is(d, doc)]
     schema = {**document, "$ref": f"#/$defs/{names[0]}"}

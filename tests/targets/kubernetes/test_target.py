@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from renderer.check.kubernetes_schema import versions
+from renderer.assets import kubernetes_folders
 from renderer.errors import errors_in
 from renderer.model import JSON, Source
 from renderer.pipeline import read, render
@@ -68,7 +68,7 @@ def test_ignored_fields_are_told_where_they_stand() -> None:
     assert TARGET.ignored["spec.network.publish"].reason in problem.message
 
 
-@pytest.mark.parametrize("version", versions())
+@pytest.mark.parametrize("version", kubernetes_folders())
 def test_all_examples_hold_for_every_bundled_version(version: str) -> None:
     output = render(read([str(EXAMPLES)]), TARGET, OPTIONS._replace(kubernetes_version=version))
     assert errors_in(output.problems) == []
