@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from renderer.errors import Problem
 from renderer.model import Options, Rendered, Server
-from renderer.render import is_shadowed
+from renderer.render import has_user_templates
 from renderer.target import Target
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _on_one_core(target: Target, groups: Groups, options: Options, *, shared: bo
 def _parts(groups: Groups) -> list[Groups]:
     """The groups in as many runs of neighbours as there are cores; one where that would not pay."""
     # A patch, or a user's template, may change what an object is called or selects; one process sees all of them.
-    patched = is_shadowed() or any(server.patches for group in groups for server in group)
+    patched = has_user_templates() or any(server.patches for group in groups for server in group)
     if len(groups) < FEWEST_GROUPS or patched or sys.platform != "linux":
         return [groups]
     count = min(len(os.sched_getaffinity(0)), MOST_PROCESSES)

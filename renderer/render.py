@@ -18,7 +18,7 @@ import jinja2.sandbox
 
 from renderer import assets
 from renderer.errors import OutputInvalid, Place, Problem, excerpt
-from renderer.shadows import Shadows
+from renderer.user_templates import UserTemplates
 from renderer.yaml_writer import block, comment, scalar, text_value
 
 #: What a template may read: plain data, nothing with methods that reach outside.
@@ -67,20 +67,20 @@ class TemplateFault(OutputInvalid):
 
 
 @contextmanager
-def shadowing(shadows: Shadows, quotings: Mapping[str, Quoting]) -> Iterator[list[Problem]]:
+def user_templates_in_force(templates: UserTemplates, quotings: Mapping[str, Quoting]) -> Iterator[list[Problem]]:
     """Templates of a user stand for the built-in ones until the end of the block; yields their syntax errors.
 
     ``quotings`` are those of the targets by name, which is the folder of their templates; YAML for all others.
     """
     global _engine
-    built_in, _engine = _engine, _Engine(shadows)
+    built_in, _engine = _engine, _Engine(templates)
     try:
         yield _engine.syntax_errors(quotings)
     finally:
         _engine = built_in
 
 
-def is_shadowed() -> bool:
+def has_user_templates() -> bool:
     """Whether templates of a user are in force: then nobody knows what a document is before it was parsed."""
     return _engine.users is not None
 
@@ -115,7 +115,7 @@ def places_in_templates(template: str, context: Context) -> Callable[[int], Plac
 class _Engine:
     """Jinja with the built-in templates, or with those of a user in their place, then in Jinja's sandbox."""
 
-    def __init__(self, users: Shadows | None) -> None:
+    def __init__(self, users: UserTemplates | None) -> None:
         self.users = users
         #: In a built-in template anything but these is a defect of ours.
         self.faults: type[Exception] = jinja2.TemplateError if users is None else Exception

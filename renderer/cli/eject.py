@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -11,7 +12,7 @@ from renderer.cli.options import output_option, quiet_option
 from renderer.cli.streams import emit, tell
 from renderer.errors import Exit, UsageMistake, errors_in, excerpt
 from renderer.report import LONGEST, Report
-from renderer.shadows import ejected, read_folder, replaceable
+from renderer.user_templates import ejected, name_hint, read_folder, replaceable
 
 
 @click.command(
@@ -56,49 +57,45 @@ def eject(
         return Exit.FINE
     if check is not None:
         return _check(check, style, quiet)
-    texts = {name: ejected(_known(name)) for name in names}
+    known = replaceable()
+    for name in names:
+        if name not in known:
+            raise click.UsageError(f"no template that can be replaced is called {excerpt(name)!r}; {name_hint(name)}")
     if out == "-":
-        emit("".join(texts.values()))
+        emit("".join(map(ejected, names)))
         return Exit.FINE
-    _refuse_taken([Path(out, name) for name in texts], force)
-    lines = [
-        f"{excerpt(os.fspath(_write(Path(out, name), text, force)), LONGEST)}: written" for name, text in texts.items()
-    ]
+    return _copy({Path(out, name): ejected(name) for name in names}, force, style, quiet)
+
+
+def _copy(texts: Mapping[Path, str], force: bool, style: str, quiet: bool) -> Exit:
+    existing = [_shown(path) for path in texts if os.path.lexists(path)]
+    if existing and not force:
+        raise UsageMistake(f"{', '.join(existing)}: exists; choose another --out, or overwrite it with --force")
+    for path, text in texts.items():
+        _write(path, text, force)
+    lines = [f"{_shown(path)}: written" for path in texts]
     tell(Report("eject", (), {"templates": len(texts)}, [] if quiet else lines), style, quiet=quiet, stdout=True)
     return Exit.FINE
 
 
 def _check(folder: str, style: str, quiet: bool) -> Exit:
-    """Errors end as invalid input, warnings (each is a template that has fallen behind) as a difference."""
-    shadows, problems = read_folder(folder)
-    tell(Report("eject", problems, {"templates": len(shadows.texts)}), style, quiet=quiet, stdout=True)
+    """Errors end as invalid input, warnings (each is an outdated template) as a difference."""
+    templates, problems = read_folder(folder)
+    tell(Report("eject", problems, {"templates": len(templates.texts)}), style, quiet=quiet, stdout=True)
     if errors_in(problems):
         return Exit.INPUT_INVALID
     return Exit.DIFFERENT if problems else Exit.FINE
 
 
-def _known(name: str) -> str:
-    if name in replaceable():
-        return name
-    from difflib import get_close_matches  # only a mistake needs it
-
-    near = get_close_matches(name, replaceable(), 1)
-    hint = f"did you mean '{near[0]}'?" if near else "see mcpctl eject --list"
-    raise click.UsageError(f"no template that can be replaced is called {excerpt(name)!r}; {hint}")
+def _shown(path: Path) -> str:
+    return excerpt(os.fspath(path), LONGEST)
 
 
-def _refuse_taken(paths: list[Path], force: bool) -> None:
-    taken = [excerpt(os.fspath(path), LONGEST) for path in paths if os.path.lexists(path)]
-    if taken and not force:
-        raise UsageMistake(f"{', '.join(taken)}: exists; choose another --out, or overwrite it with --force")
-
-
-def _write(path: Path, text: str, force: bool) -> Path:
+def _write(path: Path, text: str, force: bool) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | (os.O_TRUNC if force else os.O_EXCL)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(os.open(path, flags, 0o644), "wb") as file:
             file.write(text.encode())
     except OSError as error:
-        raise UsageMistake(f"{excerpt(os.fspath(path), LONGEST)} cannot be written: {error.strerror}") from None
-    return path
+        raise UsageMistake(f"{_shown(path)} cannot be written: {error.strerror}") from None

@@ -10,8 +10,8 @@ import click
 from renderer.errors import Problem, errors_in
 from renderer.pipeline import Specs
 from renderer.registry import TARGETS, target
-from renderer.render import shadowing
-from renderer.shadows import read_folder
+from renderer.render import user_templates_in_force
+from renderer.user_templates import read_folder
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -27,11 +27,11 @@ def templates_option(command: Command) -> Command:
 
 
 def with_templates(specs: Specs, folder: str | None) -> Specs:
-    """The specs, with all that is wrong with the templates; these are in force until the command ends."""
+    """The specs, with the Problems of the templates, which are in force until the command ends."""
     if folder is None:
         return specs
-    shadows, problems = read_folder(folder)
+    templates, problems = read_folder(folder)
     if not errors_in(problems):
         quotings = {name: target(name).quoting for name in TARGETS}
-        problems += click.get_current_context().with_resource(shadowing(shadows, quotings))
+        problems += click.get_current_context().with_resource(user_templates_in_force(templates, quotings))
     return specs._replace(problems=tuple(sorted([*specs.problems, *problems], key=Problem.sort_key)))

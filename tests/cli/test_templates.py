@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from renderer import render, shadows
+from renderer import render, user_templates
 from renderer.errors import Exit
-from renderer.shadows import ejected, replaceable
+from renderer.user_templates import ejected, replaceable
 from tests.cli.commands import Mcpctl, as_program
 
 NAME = "kubernetes/service.yaml.j2"
@@ -61,7 +61,7 @@ def test_a_link_is_not_followed(mcpctl: Mcpctl, own: Path, specs: Path) -> None:
     assert (specs / "good.yaml").read_text() == before
     run = mcpctl("render", "good.yaml", "--templates", "own")
     assert (run.code, run.out) == (Exit.INPUT_INVALID, "")
-    assert f"own/{NAME}: error: this is a link" in run.err
+    assert f"own/{NAME}: error: symbolic links are not followed" in run.err
 
 
 def test_the_list(mcpctl: Mcpctl) -> None:
@@ -89,8 +89,8 @@ def test_mistakes(mcpctl: Mcpctl, arguments: list[str], word: str) -> None:
 
 def test_the_check_tells_what_fell_behind(mcpctl: Mcpctl, own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert mcpctl("eject", "--check", "own").code == Exit.FINE
-    built_in = shadows._built_in
-    monkeypatch.setattr(shadows, "_built_in", lambda name: built_in(name) + "# newer\n")
+    built_in = user_templates._built_in
+    monkeypatch.setattr(user_templates, "_built_in", lambda name: built_in(name) + "# newer\n")
     run = mcpctl("eject", "--check", "own", "--output", "json")
     assert run.code == Exit.DIFFERENT
     assert [p["rule"] for p in json.loads(run.out)["problems"]] == ["templates/outdated"]
@@ -129,7 +129,7 @@ def test_faults_of_the_spec_and_of_the_folder_come_together(mcpctl: Mcpctl, own:
     own.with_name("nope.j2").write_text("")
     run = mcpctl("validate", "bad.yaml", "--templates", "own", "--output", "json")
     assert run.code == Exit.INPUT_INVALID
-    assert {p["rule"] for p in json.loads(run.out)["problems"]} > {"templates/shadows-nothing"}
+    assert {p["rule"] for p in json.loads(run.out)["problems"]} > {"templates/unknown-name"}
 
 
 def test_a_template_that_loops_runs_until_it_is_interrupted(

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from renderer import assets, shadows
+from renderer import assets, user_templates
 from renderer.errors import Severity
-from renderer.shadows import ejected, read_folder, replaceable
+from renderer.user_templates import ejected, read_folder, replaceable
 
 SERVICE = "kubernetes/service.yaml.j2"
 
@@ -28,7 +28,9 @@ def found(folder: Path) -> list[tuple[str, str]]:
 
 
 def test_every_template_can_be_replaced_or_says_why_not() -> None:
-    assert set(replaceable()) | set(shadows._FIXED) == {n for n in assets.names("templates") if n.endswith(".j2")}
+    assert set(replaceable()) | set(user_templates._FIXED) == {
+        n for n in assets.names("templates") if n.endswith(".j2")
+    }
     assert SERVICE in replaceable()
 
 
@@ -47,16 +49,16 @@ def test_an_ejected_template_is_the_built_in_one_behind_its_origin(name: str, tm
         ("kubernetes/servce.yaml.j2", "did you mean 'kubernetes/service.yaml.j2'?"),
         ("service.yaml.j2", "service.yaml.j2'?"),
         ("kubernetes/service.yaml", "did you mean 'kubernetes/service.yaml.j2'?"),
-        ("notes.txt", "'mcpctl eject --list' has the names"),
+        ("notes.txt", "list the names with 'mcpctl eject --list'"),
         ("init/mcpserver.yaml.j2", "remove the file"),
         ("kubernetes/kustomization.yaml.j2", "remove the file"),
-        ("checks/mcp-python.txt", "'mcpctl eject --list' has the names"),
+        ("checks/mcp-python.txt", "list the names with 'mcpctl eject --list'"),
     ],
 )
 def test_what_stands_for_nothing_is_an_error(tmp_path: Path, name: str, hint: str) -> None:
     put(tmp_path, name)
     read, (problem,) = read_folder(str(tmp_path))
-    assert (problem.rule, problem.severity) == ("templates/shadows-nothing", Severity.ERROR)
+    assert (problem.rule, problem.severity) == ("templates/unknown-name", Severity.ERROR)
     assert str(problem.place) == f"{tmp_path}/{name}"
     assert hint in problem.hint
     assert read.texts == {}
@@ -68,7 +70,7 @@ def test_all_faults_of_a_folder_at_once(tmp_path: Path) -> None:
     put(folder, "kubernetes/a.j2")
     put(folder, "kubernetes/job.yaml.j2")
     put(folder, SERVICE, b"a: 1\nb: \xff\n")
-    put(folder, "kubernetes/pod.yaml.j2", "x" * (shadows.LARGEST_FILE + 1))
+    put(folder, "kubernetes/pod.yaml.j2", "x" * (user_templates.LARGEST_FILE + 1))
     (folder / "kubernetes/role.yaml.j2").symlink_to(outside)
     (folder / "compose").symlink_to(outside.parent)
     os.mkfifo(folder / "kubernetes/deployment.yaml.j2")
@@ -77,9 +79,9 @@ def test_all_faults_of_a_folder_at_once(tmp_path: Path) -> None:
         ("link", "compose"),
         ("link", "kubernetes/role.yaml.j2"),
         ("not-a-file", "kubernetes/deployment.yaml.j2"),
-        ("shadows-nothing", "kubernetes/a.j2"),
-        ("shadows-nothing", "kubernetes/job.yaml.j2"),
         ("too-large", "kubernetes/pod.yaml.j2"),
+        ("unknown-name", "kubernetes/a.j2"),
+        ("unknown-name", "kubernetes/job.yaml.j2"),
     ]
 
 
@@ -91,7 +93,7 @@ def test_a_folder_without_templates_is_a_mistake(tmp_path: Path) -> None:
 
 
 def test_a_folder_full_of_other_things_is_not_read_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shadows, "MOST_FILES", 2)
+    monkeypatch.setattr(user_templates, "MOST_FILES", 2)
     for name in "abc":
         put(tmp_path, name)
     assert found(tmp_path) == [("too-many", str(tmp_path))]
@@ -115,8 +117,8 @@ def test_line_ends_and_byte_order_marks_make_no_difference(tmp_path: Path) -> No
 
 def test_a_template_that_fell_behind_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path, SERVICE)
-    built_in = shadows._built_in
-    monkeypatch.setattr(shadows, "_built_in", lambda name: built_in(name) + "# newer\n")
+    built_in = user_templates._built_in
+    monkeypatch.setattr(user_templates, "_built_in", lambda name: built_in(name) + "# newer\n")
     _, (problem,) = read_folder(str(tmp_path))
     assert (problem.rule, problem.severity) == ("templates/outdated", Severity.WARNING)
     assert str(problem.place) == f"{tmp_path}/{SERVICE}:1"

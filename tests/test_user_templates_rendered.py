@@ -17,9 +17,9 @@ from renderer.model import NamespaceRules
 from renderer.registry import TARGETS
 from renderer.registry import target as target_of
 from renderer.render import TemplateFault
-from renderer.shadows import Shadows, ejected, replaceable
 from renderer.targets.kubernetes.namespace import namespace_objects
 from renderer.targets.kubernetes.objects import OBJECTS
+from renderer.user_templates import UserTemplates, ejected, replaceable
 from tests.fields import documents
 from tests.specs import OPTIONS, rendered, spec
 
@@ -31,7 +31,7 @@ WITH_RULES = OPTIONS._replace(namespace_rules=NamespaceRules(quota={"pods": "1"}
 
 def fault_of(text: str, context: Mapping[str, Any] | None = None) -> str:
     """``line: message`` of what a template of the user ends with."""
-    with render.shadowing(Shadows("own", {NAME: text}), {}), pytest.raises(TemplateFault) as caught:
+    with render.user_templates_in_force(UserTemplates("own", {NAME: text}), {}), pytest.raises(TemplateFault) as caught:
         render.render(NAME, context or {})
     (problem,) = caught.value.problems
     assert problem.in_output
@@ -40,7 +40,7 @@ def fault_of(text: str, context: Mapping[str, Any] | None = None) -> str:
 
 
 def made(text: str, context: Mapping[str, Any]) -> str:
-    with render.shadowing(Shadows("own", {NAME: text}), {}):
+    with render.user_templates_in_force(UserTemplates("own", {NAME: text}), {}):
         return render.render(NAME, context)
 
 
@@ -48,8 +48,8 @@ def made(text: str, context: Mapping[str, Any]) -> str:
 def test_unchanged_templates_make_the_same_bytes(target: str) -> None:
     """All of them, through the sandbox, on every example."""
     expected = rendered(target, *documents())
-    own = Shadows("own", {name: ejected(name) for name in replaceable()})
-    with render.shadowing(own, QUOTINGS) as faults:
+    own = UserTemplates("own", {name: ejected(name) for name in replaceable()})
+    with render.user_templates_in_force(own, QUOTINGS) as faults:
         found = rendered(target, *documents())
     assert faults == []
     assert [(d.path, d.text) for d in found.documents] == [(d.path, d.text) for d in expected.documents]
@@ -57,8 +57,8 @@ def test_unchanged_templates_make_the_same_bytes(target: str) -> None:
 
 
 def test_built_in_templates_include_those_of_the_user() -> None:
-    own = Shadows("own", {"kubernetes/metadata.yaml.j2": "metadata: {name: {{ object_name }}, namespace: x}\n"})
-    with render.shadowing(own, QUOTINGS):
+    own = UserTemplates("own", {"kubernetes/metadata.yaml.j2": "metadata: {name: {{ object_name }}, namespace: x}\n"})
+    with render.user_templates_in_force(own, QUOTINGS):
         text = render.render(NAME, {**dict(rendered("kubernetes", spec()).documents[3].context)})
     assert "metadata: {name: mcp-demo, namespace: x}\n" in text
 
@@ -156,10 +156,10 @@ def test_mistakes_are_told_with_their_line(text: str, expected: str) -> None:
 
 
 def test_all_templates_that_cannot_be_read_are_told_at_once() -> None:
-    own = Shadows(
+    own = UserTemplates(
         "own", {NAME: "a: 1\n{% if %}", "kubernetes/pod.yaml.j2": "{{ a | nope }}", "compose/proxy.yaml.j2": ""}
     )
-    with render.shadowing(own, QUOTINGS) as faults:
+    with render.user_templates_in_force(own, QUOTINGS) as faults:
         assert [p.place for p in faults] == [Place("own/kubernetes/pod.yaml.j2", 1), Place(f"own/{NAME}", 2)]
 
 
@@ -195,7 +195,7 @@ def test_only_plain_data_gets_in(target: str) -> None:
 def breaks() -> Iterator[None]:
     """A Service whose port is no number, on line 4 of the user's template."""
     text = "apiVersion: v1\nkind: Service\nmetadata: {name: {{ object_name }}, namespace: {{ namespace }}}\n"
-    with render.shadowing(Shadows("own", {NAME: f"{text}spec: {{ports: [{{port: x}}]}}\n"}), {}):
+    with render.user_templates_in_force(UserTemplates("own", {NAME: f"{text}spec: {{ports: [{{port: x}}]}}\n"}), {}):
         yield
 
 
@@ -215,7 +215,7 @@ def test_one_process_sees_all_that_they_make() -> None:
     ["a: {{ nope }}\n", "kind: A\n---\nkind: B\n", "a: [\n", "kind: ClusterRole\n", "", "hello\n", "[]\n", "3\n"],
 )
 def test_nothing_that_does_not_hold_is_delivered(text: str) -> None:
-    with render.shadowing(Shadows("own", {NAME: text}), {}):
+    with render.user_templates_in_force(UserTemplates("own", {NAME: text}), {}):
         output = rendered("kubernetes", spec())
     assert any(p.place.file == f"own/{NAME}" and p.in_output for p in output.problems)
 
@@ -223,7 +223,7 @@ def test_nothing_that_does_not_hold_is_delivered(text: str) -> None:
 @pytest.mark.parametrize("patch", [{"merge": {"a": 1}}, {"json": [{"op": "add", "path": "/a", "value": 1}]}], ids=str)
 @pytest.mark.parametrize("text", ["hello\n", "- a\n", "a: 1\n---\nb: 2\n", "a: [\n"])
 def test_a_patch_of_what_is_no_mapping_leaves_the_fault_to_the_template(text: str, patch: dict[str, Any]) -> None:
-    with render.shadowing(Shadows("own", {NAME: text}), QUOTINGS):
+    with render.user_templates_in_force(UserTemplates("own", {NAME: text}), QUOTINGS):
         output = rendered("kubernetes", spec(patches=[{"kind": "Service", **patch}]))
     assert [str(p.place) for p in output.problems if p.in_output] == [f"own/{NAME}:1"]
 
@@ -235,7 +235,7 @@ def test_a_patch_of_a_text_on_one_line_writes_it_again() -> None:
         "kind": "Service",
         "merge": {"spec": {"type": "NodePort"}, "metadata": {"labels": {"a": "b"}}},
     }
-    with render.shadowing(Shadows("own", {NAME: own}), QUOTINGS):
+    with render.user_templates_in_force(UserTemplates("own", {NAME: own}), QUOTINGS):
         output = rendered("kubernetes", spec(patches=[patch]))
     text = next(d.text for d in output.documents if d.path.endswith("/service.yaml"))
     assert text.startswith("# changed by spec.patches[0] of server demo\napiVersion: v1\n")
@@ -244,9 +244,9 @@ def test_a_patch_of_a_text_on_one_line_writes_it_again() -> None:
 
 def test_the_built_in_templates_are_back_afterwards() -> None:
     before = rendered("kubernetes", spec()).documents[3].text
-    with pytest.raises(KeyboardInterrupt), render.shadowing(Shadows("own", {NAME: "a: 1\n"}), {}):
+    with pytest.raises(KeyboardInterrupt), render.user_templates_in_force(UserTemplates("own", {NAME: "a: 1\n"}), {}):
         raise KeyboardInterrupt
-    assert not render.is_shadowed()
+    assert not render.has_user_templates()
     assert rendered("kubernetes", spec()).documents[3].text == before
 
 

@@ -1,0 +1,164 @@
+"""Templates of users: the files of a folder, each in place of the built-in template of the same path.
+
+An ejected template begins with a comment that names the built-in one and its hash, so that a newer one is noticed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from renderer import __version__, assets
+from renderer.errors import Place, Problem, Severity, excerpt
+from renderer.wording import did_you_mean
+
+ENDING = ".j2"
+#: More than all built-in templates together, and less than anybody waits for.
+LARGEST_FILE = 256 << 10
+MOST_FILES = 1000
+
+#: What no run reads from here, or what no check reads back, so that nobody would know what it has become.
+_FIXED: Mapping[str, str] = {
+    "init/mcpserver.yaml.j2": "only 'mcpctl init' reads it",
+    "kubernetes/kustomization.yaml.j2": "its output is not checked",
+    "kubernetes/secret.yaml.example.j2": "its output is not checked",
+}
+_HEADER = re.compile(r"\{# mcpctl eject: (\S+) of mcpctl (\S+), sha256:([0-9a-f]{64}) #\}\n")
+
+
+class UserTemplates(NamedTuple):
+    """The templates of a folder: name to text. ``folder`` is shown in front of the names."""
+
+    folder: str
+    texts: Mapping[str, str]
+
+
+def replaceable() -> list[str]:
+    """The names of all built-in templates that a user's may stand for, sorted."""
+    return [name for name in assets.names("templates") if name.endswith(ENDING) and name not in _FIXED]
+
+
+def name_hint(name: str) -> str:
+    """What to do about a name that no replaceable template has."""
+    near = did_you_mean(name, replaceable())
+    return f"did you mean '{near}'?" if near else "list the names with 'mcpctl eject --list'"
+
+
+def ejected(name: str) -> str:
+    """A built-in template, to be changed: with the header that says what it was made from."""
+    text = _built_in(name)
+    return f"{{# mcpctl eject: {name} of mcpctl {__version__}, sha256:{_digest(text)} #}}\n{text}"
+
+
+def read_folder(folder: str) -> tuple[UserTemplates, list[Problem]]:
+    """The templates of a folder, and all Problems with its files: errors, and warnings of outdated templates.
+
+    Hidden files, Markdown and what editors leave behind are no templates. No link is followed.
+    """
+    reader = _Reader(folder)
+    texts = {name: text for name in reader.names() if (text := reader.text(name)) is not None}
+    if not texts and not reader.problems:
+        reader.add("", "none", "the folder holds no template", "start with 'mcpctl eject NAME'")
+    for name, text in texts.items():
+        header = _HEADER.match(text)
+        if header is None:
+            message = "the first line does not say what this was ejected from, so a newer built-in template is missed"
+            hint = f"copy the first line of 'mcpctl eject {name} --out -'"
+            reader.add(name, "no-origin", message, hint, line=1, severity=Severity.WARNING)
+        elif header[3] != _digest(_built_in(name)):
+            message = f"the built-in template has changed since this was ejected from mcpctl {excerpt(header[2])}"
+            hint = f"merge the output of 'mcpctl eject {name} --out -', its first line too"
+            reader.add(name, "outdated", message, hint, line=1, severity=Severity.WARNING)
+    return UserTemplates(reader.shown, texts), reader.problems
+
+
+class _Reader:
+    """Reads one folder, and collects what is wrong with its files."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.shown = excerpt(folder.replace(os.sep, "/").rstrip("/") or "/", 4096)
+        self.problems: list[Problem] = []
+        self._known = frozenset(replaceable())
+
+    def add(
+        self,
+        name: str,
+        rule: str,
+        message: str,
+        hint: str = "",
+        *,
+        line: int = 0,
+        severity: Severity = Severity.ERROR,
+    ) -> None:
+        file = f"{self.shown}/{excerpt(name, 4096)}" if name else self.shown
+        self.problems.append(Problem(Place(file, line), "", f"templates/{rule}", message, hint, severity))
+
+    def names(self) -> list[str]:
+        """Names of the files at any depth, sorted."""
+        names: list[str] = []
+        folders = [""]
+        while folders:
+            below = folders.pop()
+            try:
+                with os.scandir(os.path.join(self.folder, below)) as entries:
+                    # Hidden, explained, or left behind by an editor: no template.
+                    templates = [e for e in entries if not e.name.startswith(".") and not e.name.endswith(("~", ".md"))]
+            except OSError as error:
+                self._unreadable(below.rstrip("/"), error)
+                continue
+            for entry in sorted(templates, key=lambda e: e.name):
+                name = f"{below}{entry.name}"
+                if entry.is_symlink():
+                    self.add(name, "link", "symbolic links are not followed", "put the file itself there")
+                elif entry.is_dir():
+                    folders.append(f"{name}/")
+                else:
+                    names.append(name)
+            if len(names) > MOST_FILES:
+                self.add("", "too-many", f"the folder holds more than {MOST_FILES} files", "check the path")
+                return []
+        return sorted(names)
+
+    def text(self, name: str) -> str | None:
+        if name in _FIXED:
+            self.add(name, "unknown-name", f"this template cannot be replaced: {_FIXED[name]}", "remove the file")
+            return None
+        if name not in self._known:
+            self.add(name, "unknown-name", "no built-in template has this name, so it is never read", name_hint(name))
+            return None
+        try:
+            # Not blocking, and asked only then what it is: a FIFO would wait, and a file can become a link at any time.
+            handle = os.open(os.path.join(self.folder, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            with open(handle, "rb") as file:
+                if not stat.S_ISREG(os.fstat(handle).st_mode):
+                    self.add(name, "not-a-file", "this is not a regular file")
+                    return None
+                data = file.read(LARGEST_FILE + 1)
+        except OSError as error:
+            self._unreadable(name, error)
+            return None
+        if len(data) > LARGEST_FILE:
+            self.add(name, "too-large", f"the template is larger than {LARGEST_FILE >> 10} KiB")
+            return None
+        try:
+            return data.decode("utf-8-sig").replace("\r\n", "\n")
+        except UnicodeDecodeError as error:
+            line = data[: error.start].count(b"\n") + 1
+            self.add(name, "encoding", "the file is not UTF-8", "save it as UTF-8", line=line)
+            return None
+
+    def _unreadable(self, name: str, error: OSError) -> None:
+        self.add(name, "unreadable", f"cannot read it: {(error.strerror or 'unknown reason').lower()}")
+
+
+def _built_in(name: str) -> str:
+    return assets.read(f"templates/{name}").decode()
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
