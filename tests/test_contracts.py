@@ -126,3 +126,11 @@ def test_only_these_modules_do_it(what: str) -> None:
 
 def test_marks_are_of_files_that_exist() -> None:
     assert [path for path in NOT_QUICK if not (TESTS / path).exists()] == []
+
+
+def test_the_architecture_names_modules_that_exist() -> None:
+    text = (ROOT / "docs/architecture.md").read_text().partition("## Decisions")[0]
+    cells = [re.findall(r"`([a-z_/]+)`", line) for line in text.splitlines() if line.startswith("| ")]
+    names = {name.removesuffix("/").replace("/", ".") for cell in cells for name in cell if "-" not in name}
+    assert len(names) > 20
+    assert names - modules().keys() == set()
