@@ -15,10 +15,12 @@ import pytest
 
 from renderer import assets
 from renderer.context import document_values
+from renderer.delivery import objects as delivery
 from renderer.model import NamespaceRules
 from renderer.registry import target
 from renderer.targets.compose import values as compose
 from renderer.targets.kubernetes import namespace, values
+from tests.delivery.test_objects import all_objects
 from tests.fields import documents
 from tests.specs import OPTIONS, read_specs, server
 
@@ -28,12 +30,15 @@ RULES = NamespaceRules(quota={"pods": "1"}, limits={"max": {"cpu": "1"}})
 NAMES: dict[str, Mapping[str, str]] = {
     "Kubernetes, of a server": values.NAMES,
     "Kubernetes, of the namespace": namespace.NAMES,
+    "Delivery": delivery.NAMES,
     "Compose, of a project": compose.NAMES,
     "Compose, of a server": compose.SERVER_NAMES,
 }
 
 
 def contexts(heading: str) -> list[Mapping[str, Any]]:
+    if heading == "Delivery":
+        return [document.context for found in all_objects().values() for document in found]
     options = OPTIONS._replace(namespace_rules=RULES)
     kubernetes = target("kubernetes")
     if heading == "Kubernetes, of the namespace":
@@ -52,13 +57,16 @@ def test_every_name_is_listed(heading: str) -> None:
     expected = f"### {heading}\n\n| name | what it is |\n|---|---|\n{lines}"
     text = DOCUMENT.read_text()
     if os.environ.get("MCPCTL_TEST_UPDATE_EXPECTED"):
-        pattern = rf"### {re.escape(heading)}\n\n(\|.*\n)*"
-        text = re.sub(pattern, lambda _: expected, text)
+        text = re.sub(rf"### {re.escape(heading)}\n\n(\|.*\n)*\n?", lambda _: f"{expected}\n", text)
         DOCUMENT.write_text(text)
     assert expected in text
 
 
-@pytest.mark.parametrize("heading", NAMES)
+def test_deliveries_have_these_names_and_no_others() -> None:
+    assert {name for context in contexts("Delivery") for name in context} == set(delivery.NAMES)
+
+
+@pytest.mark.parametrize("heading", [heading for heading in NAMES if heading != "Delivery"])
 def test_every_context_has_every_name(heading: str) -> None:
     found = contexts(heading)
     assert found
@@ -72,7 +80,8 @@ def test_every_context_has_every_name(heading: str) -> None:
 def test_every_name_is_read_by_a_template(heading: str) -> None:
     folder = f"templates/{heading.partition(',')[0].lower()}/"
     names = [f"templates/{name}" for name in assets.names("templates")]
-    text = "\n".join(assets.read(name).decode() for name in names if name.startswith(folder))
+    shared = "templates/kubernetes/metadata.yaml.j2"
+    text = "\n".join(assets.read(name).decode() for name in names if name.startswith(folder) or name == shared)
     read = set(re.findall(r"\w+", "\n".join(re.findall(r"\{[%{].*?[%}]\}", text, re.DOTALL))))
     assert set(NAMES[heading]) - read == set()
 

@@ -12,6 +12,20 @@ from renderer.render import render
 
 #: Seen from the target's folder: beside it, so that what is applied from there does not hold what applies it.
 FOLDER = "../delivery/"
+#: Every name that their templates may read, and what it is: docs/templates.md has these lines.
+NAMES: Mapping[str, str] = {
+    "object_name": "name of this object",
+    "object_annotations": "annotations of this object",
+    "namespace": "namespace of this object",
+    "labels": "labels of this object",
+    "delivery": "`spec.delivery` of the environment, in `snake_case` (not in GitRepository and OCIRepository)",
+    "source": "where Flux reads the tree: `url`, `interval`, `secret`, `ref` (in GitRepository and OCIRepository)",
+    "destination": "cluster and namespace (in Application and ApplicationSet)",
+    "ignored": "fields that a cluster fills in (in Application and ApplicationSet)",
+    "clusters": "the clusters by name (in ApplicationSet)",
+    "cluster_labels": "labels that select clusters (in ApplicationSet)",
+    "application_name": "name of the Application of each cluster (in ApplicationSet)",
+}
 
 
 class DeliveryObject(NamedTuple):

@@ -37,6 +37,52 @@ def test_a_template_is_copied_and_changed(mcpctl: Mcpctl, specs: Path) -> None:
     assert "\n  # Ours.\n" in run.out
 
 
+@pytest.mark.parametrize(
+    ("name", "old", "new", "shown"),
+    [
+        (
+            "kubernetes/probe.yaml.j2",
+            "        port: {{ probe.port }}\n",
+            "        port: {{ probe.port }}\n        httpHeaders: [{name: Host, value: {{ spec.transport.path }}}]\n",
+            "        port: mcp\n        httpHeaders: [{name: Host, value: /mcp}]\n",
+        ),
+        (
+            "kubernetes/volumes.yaml.j2",
+            "      sizeLimit: {{ folder.size }}\n",
+            "      sizeLimit: {{ folder.size }}\n      medium: {{ 'Memory' if folder.path == '/tmp' else '' }}\n",
+            "    emptyDir:\n      sizeLimit: 64Mi\n      medium: Memory\n",
+        ),
+        (
+            "kubernetes/pod-spec.yaml.j2",
+            "restartPolicy: Always\n",
+            "tolerations:\n  - key: team\n    operator: Exists\nrestartPolicy: Always\n",
+            "      tolerations:\n        - key: team\n          operator: Exists\n      restartPolicy: Always\n",
+        ),
+        (
+            "kubernetes/env.yaml.j2",
+            "{% if env %}\n    env:\n",
+            "{% if true %}\n    env:\n      - name: MCP_PATH\n        value: {{ spec.transport.path }}\n",
+            "        - name: MCP_PATH\n              value: /mcp\n",
+        ),
+    ],
+    ids=["probe", "volumes", "tolerations", "variables"],
+)
+def test_lists_are_text_that_people_edit(
+    mcpctl: Mcpctl, specs: Path, name: str, old: str, new: str, shown: str
+) -> None:
+    (specs / "served.yaml").write_text(
+        "{apiVersion: mcpctl.io/v1alpha1, kind: McpServer, metadata: {name: demo}, spec: {image: a.example/b:v1, "
+        "transport: {type: streamable-http}, health: {path: /h}}}\n"
+    )
+    assert mcpctl("eject", name).code == Exit.FINE
+    copy = specs / "templates" / name
+    assert old in copy.read_text()
+    copy.write_text(copy.read_text().replace(old, new))
+    run = mcpctl("render", "served.yaml", "--templates", "templates")
+    assert run.code == Exit.FINE, run.err
+    assert shown.replace(" ", "") in run.out.replace(" ", "")
+
+
 def test_several_or_none(mcpctl: Mcpctl, specs: Path) -> None:
     other = "kubernetes/pod.yaml.j2"
     assert mcpctl("eject", NAME, "--out", "x").code == Exit.FINE
