@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from renderer.diff.objects import Change, changes
-from renderer.diff.trees import Tree
 from renderer.environment import Environment, layers
 from renderer.errors import DocumentPath, Place
 from renderer.model import JSON, Source
+
+if TYPE_CHECKING:
+    from renderer.diff.trees import Tree
 
 CauseName = Literal["spec", "environment", "tool", "edited", "unknown"]
 
@@ -94,19 +96,16 @@ def _path(steps: Sequence[str], data: JSON) -> DocumentPath:
     path: list[str | int] = []
     for step in steps:
         if isinstance(data, list):
-            found = [i for i, item in enumerate(data) if isinstance(item, dict) and _named(item, step)]
-            if not found:
+            items = [item.values() if isinstance(item, dict) else () for item in data]
+            named = [i for i, values in enumerate(items) if step in [f"[{value}]" for value in values]]
+            if not named:
                 break
-            path.append(found[0])
-            data = data[found[0]]
+            path.append(named[0])
+            data = data[named[0]]
         else:
             path.append(step)
             data = data.get(step) if isinstance(data, dict) else None
     return tuple(path)
-
-
-def _named(item: Mapping[str, JSON], step: str) -> bool:
-    return any(f"[{value}]" == step for value in item.values() if isinstance(value, str | int))
 
 
 def tool_causes(files: Sequence[str], tree: Tree) -> tuple[Cause, ...]:

@@ -11,8 +11,7 @@ from renderer import pipeline
 from renderer.diff import git, masks
 from renderer.diff.causes import Before, Now
 from renderer.diff.entries import Diff, Row, Sides, entries, server_of
-from renderer.diff.specs import old_sources
-from renderer.diff.trees import Tree, environments_in, in_revision, on_disk
+from renderer.diff.trees import Tree, environments_in, in_revision, on_disk, specs_in
 from renderer.environment import name_of
 from renderer.errors import UsageMistake, errors_in
 from renderer.explain import differences
@@ -35,7 +34,7 @@ def at_base(revision: git.Revision, paths: Sequence[str], runs: Sequence[Run]) -
     """The specs of ``paths`` as the revision has them."""
     known = [source for run in runs for source in _documents(run).values()]
     known += [run.environment.source for run in runs if run.environment]
-    sources = old_sources(revision, paths, list({id(source): source for source in known}.values()))
+    sources = specs_in(revision, paths, list({id(source): source for source in known}.values()))
     inputs = None if sources is None else pipeline.inputs_of(sources)
     return Base(revision, None if inputs and errors_in(inputs.problems) else inputs)
 

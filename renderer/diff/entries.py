@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from renderer.diff.causes import Before, Cause, Now, environment_cause, spec_causes, tool_causes
 from renderer.diff.consequences import CONSEQUENCES, Consequence, Name, Pair, consequences, is_context
 from renderer.diff.objects import ABSENT, Change, Object, changes, objects_in
 from renderer.diff.renames import nameless, renamed_text, renames
-from renderer.diff.trees import Tree
+
+if TYPE_CHECKING:
+    from renderer.diff.trees import Tree
 
 Texts = Mapping[str, str | None]
 Leg = Literal["spec", "tool"]
@@ -128,7 +130,8 @@ def _causes(entry: Entry, sides: Sides) -> tuple[Cause, ...]:
 
 
 def _entry(server: str, leg: Leg, before: Texts, now: Texts, sides: Sides) -> Entry:
-    files = [path for path in sorted({*before, *now}) if _differs(path, before, now)]
+    # What is no text is not known to be the same.
+    files = sorted(path for path in {*before, *now} if before.get(path) is None or before[path] != now.get(path))
     beside = tuple(path for path in files if path.endswith(_BESIDE) and "files" not in path.split("/")[:-1])
     delivery = [path for path in files if path.startswith(_DELIVERY) and path not in beside]
     manifests = [path for path in files if path not in beside and path not in delivery]
@@ -168,12 +171,6 @@ def _entry(server: str, leg: Leg, before: Texts, now: Texts, sides: Sides) -> En
 _ORDER = {name: i for i, name in enumerate(CONSEQUENCES)}
 #: Of a server that comes or goes as a whole that is no news.
 _WHOLE = ("addition", "removal", "cosmetic")
-
-
-def _differs(path: str, before: Texts, now: Texts) -> bool:
-    # What is no text is not known to be the same.
-    old, new = before.get(path), now.get(path)
-    return old is None or new is None or old != new
 
 
 def _led(

@@ -70,14 +70,11 @@ def _head(diff: Diff) -> Iterator[str]:
         for name, servers in found:
             mark = "⚠️ " if CONSEQUENCES[name].grave else ""
             named = [excerpt(server, _NAME) for server in servers if server]
-            yield f"- {mark}**{CONSEQUENCES[name].words}**: {_servers(servers, named)}\n"
+            count = f"{len(named)} {'server' if len(named) == 1 else 'servers'} ({listed(named, code, 10)})"
+            shared = ["what all servers share"] if len(named) < len(servers) else []
+            who = " and ".join([*([count] if named else []), *shared])
+            yield f"- {mark}**{CONSEQUENCES[name].words}**: {who}\n"
     yield from (f"\n> {excerpt(note, _LONGEST)}\n" for note in diff.notes)
-
-
-def _servers(servers: Sequence[str], named: Sequence[str]) -> str:
-    shared = ["what all servers share"] if len(named) < len(servers) else []
-    count = f"{len(named)} {'server' if len(named) == 1 else 'servers'} ({listed(named, code, 10)})" if named else ""
-    return " and ".join([*([count] if count else []), *shared])
 
 
 def _section(group: Group) -> str:

@@ -1,16 +1,19 @@
-"""The old side: a tree as it is on the disk, or as a git revision has it. Nothing in it is trusted."""
+"""The old side: a tree as it is on the disk or in a git revision, and the specs there. Nothing in it is trusted."""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from renderer.diff import git
+from renderer.load import SUFFIXES
+from renderer.model import Source
 from renderer.registry import TARGETS
 from renderer.write import OLD_RECORD, RECORD, parsed_records, trees_in
+from renderer.yaml_reader import SPEC_LIMITS, read
 
 
 class Tree(NamedTuple):
@@ -98,3 +101,68 @@ def _trees_in_revision(folder: Path, found: git.Revision) -> list[str]:
     prefix = f"{place}/" if place else ""
     steps = [path.removeprefix(prefix).split("/") for path in git.listing(found, place)]
     return [names[0] for names in steps if len(names) == 2 and names[1] in (RECORD, OLD_RECORD)]
+
+
+# ---------------------------------------------------------------------------------------------
+# Specs as a revision has them, at the same paths; a file that is the same now is not read again.
+
+
+def specs_in(revision: git.Revision, paths: Sequence[str], now: Sequence[Source]) -> list[Source] | None:
+    """All documents in the order of the paths; None where they cannot be known: stdin, elsewhere, or not readable."""
+    known: dict[str, list[Source]] = {}
+    for source in now:
+        known.setdefault(source.file, []).append(source)
+    sources: list[Source] = []
+    seen: set[str] = set()
+    for path in paths:
+        place = None if path == "-" else git.inside(revision, path)
+        if place is None:
+            return None
+        files = git.listing(revision, place)
+        files = {name: blob for name, blob in files.items() if name not in seen and _is_spec(name, place)}
+        seen.update(files)
+        documents = _documents(revision, files, path, place, known)
+        if documents is None:
+            return None
+        sources += documents
+    return sources
+
+
+def _is_spec(name: str, place: str) -> bool:
+    if name == place:
+        return True
+    below = name.removeprefix(f"{place}/" if place else "").split("/")
+    return name.lower().endswith(SUFFIXES) and not any(step.startswith(".") for step in below)
+
+
+def _documents(
+    revision: git.Revision, files: Mapping[str, str], path: str, place: str, known: Mapping[str, list[Source]]
+) -> list[Source] | None:
+    below = {name: name.removeprefix(place).lstrip("/") for name in files}
+    # As the loader shows it.
+    shown = {name: (os.path.join(path, below[name]) if below[name] else path).replace(os.sep, "/") for name in files}
+    same = {name for name, blob in files.items() if shown[name] in known and _is_same(shown[name], blob)}
+    texts = git.contents(revision, {name: blob for name, blob in files.items() if name not in same})
+    sources: list[Source] = []
+    for name in sorted(files, key=lambda name: name.split("/")):
+        if name in same:
+            sources += known[shown[name]]
+            continue
+        text = texts[name]
+        documents, faults = read(text or "", strict=True, limits=SPEC_LIMITS)
+        if faults or text is None:
+            return None
+        sources += [
+            Source(shown[name], number, document.line, document.data, document.marks)
+            for number, document in enumerate(documents, 1)
+            if isinstance(document.data, dict)
+        ]
+    return sources
+
+
+def _is_same(path: str, blob: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return git.blob_of(file.read(git.LARGEST + 1), blob) == blob
+    except (OSError, ValueError):
+        return False
