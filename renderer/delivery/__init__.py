@@ -6,13 +6,14 @@ They lie beside the target's folder, which is what they apply: nothing here appl
 from __future__ import annotations
 
 from renderer.check.kubernetes import check_documents
-from renderer.delivery.objects import FOLDER, OBJECTS, delivery_objects
+from renderer.delivery.objects import OBJECTS, delivery_objects
 from renderer.delivery.prerequisites import (
     delivery_prerequisites,
     prerequisites_data,
     prerequisites_file,
     prerequisites_text,
 )
+from renderer.environment.delivery import FOLDER
 from renderer.environment.values import Environment
 from renderer.errors import Problem
 from renderer.model import Rendered

@@ -1,17 +1,15 @@
-"""The table of objects that deliver: kind, template, when. Adding one is a line here, its template and its schema."""
+"""The objects of Argo CD or Flux that deliver an environment's tree, as a table of what each template needs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from renderer.delivery import argocd, flux
+from renderer.environment.delivery import FOLDER, ArgoCD, Delivery, Flux
 from renderer.environment.values import Environment
 from renderer.model import Rendered
 from renderer.render import render
 
-#: Seen from the target's folder: beside it, so that what is applied from there does not hold what applies it.
-FOLDER = "../delivery/"
 #: Every name that their templates may read, and what it is: docs/templates.md has these lines.
 NAMES: Mapping[str, str] = {
     "object_name": "name of this object",
@@ -27,6 +25,144 @@ NAMES: Mapping[str, str] = {
     "application_name": "name of the Application of each cluster (in ApplicationSet)",
 }
 
+# ---------------------------------------------------------------------------------------------
+# Argo CD.
+
+#: Fields inside of lists that the API server or a controller fills in: group, kind, jq paths. Argo CD compares lists of
+#: custom resources, and these of StatefulSets, as they are, and would report a difference for ever. The same for every
+#: environment: an Application that named what is rendered would change with each server.
+_FILLED_IN = (
+    (
+        "apps",
+        "StatefulSet",
+        (
+            ".spec.volumeClaimTemplates[]?.apiVersion",
+            ".spec.volumeClaimTemplates[]?.kind",
+            ".spec.volumeClaimTemplates[]?.status",
+            ".spec.volumeClaimTemplates[]?.spec.volumeMode",
+        ),
+    ),
+    (
+        "external-secrets.io",
+        "ExternalSecret",
+        (
+            ".spec.data[]?.remoteRef.conversionStrategy",
+            ".spec.data[]?.remoteRef.decodingStrategy",
+            ".spec.data[]?.remoteRef.metadataPolicy",
+        ),
+    ),
+    (
+        "gateway.networking.k8s.io",
+        "HTTPRoute",
+        (
+            ".spec.parentRefs[]?.group",
+            ".spec.parentRefs[]?.kind",
+            ".spec.rules[]?.backendRefs[]?.group",
+            ".spec.rules[]?.backendRefs[]?.kind",
+            ".spec.rules[]?.backendRefs[]?.weight",
+        ),
+    ),
+)
+
+
+def application(environment: Environment, delivery: Delivery | None) -> Mapping[str, Any] | None:
+    """For one cluster."""
+    if not isinstance(delivery, ArgoCD) or delivery.is_set:
+        return None
+    destination = {**(delivery.destination or {}), "namespace": environment.options.namespace}
+    return {**_values(delivery), "destination": destination}
+
+
+def application_set(environment: Environment, delivery: Delivery | None) -> Mapping[str, Any] | None:
+    """For many: Argo CD fills in the braces, which no value of an environment may have."""
+    if not isinstance(delivery, ArgoCD) or not delivery.is_set:
+        return None
+    destination = {"server": "{{.server}}", "namespace": environment.options.namespace}
+    # A cluster that was added by hand may have a name that is no label.
+    suffix = "{{.name}}" if delivery.clusters else "{{.nameNormalized}}"
+    return {
+        **_values(delivery),
+        "destination": destination,
+        "clusters": [dict(cluster) for cluster in delivery.clusters or ()],
+        "cluster_labels": dict(delivery.cluster_labels or {}),
+        "application_name": f"{delivery.name}-{suffix}",
+    }
+
+
+def _values(delivery: ArgoCD) -> dict[str, Any]:
+    return {
+        "delivery": {
+            "project": delivery.project,
+            "repo_url": delivery.repo_url,
+            "revision": delivery.revision,
+            "path": delivery.path,
+            "automated": delivery.automated,
+            "prune": delivery.prune,
+            "self_heal": delivery.self_heal,
+            "sync_options": list(delivery.sync_options),
+            "finalizer": delivery.finalizer,
+        },
+        "ignored": [
+            {"group": group, "kind": kind, "jqPathExpressions": list(paths)} for group, kind, paths in _FILLED_IN
+        ],
+    }
+
+
+# ---------------------------------------------------------------------------------------------
+# Flux.
+
+_REFERENCES = ("branch", "tag", "semver", "commit", "digest")
+
+
+def kustomization(environment: Environment, delivery: Delivery | None) -> Mapping[str, Any] | None:
+    """What is applied. With ``wait`` it is healthy when all of it is; health checks by name would name every server."""
+    del environment
+    if not isinstance(delivery, Flux):
+        return None
+    return {
+        "delivery": {
+            "path": f"./{delivery.path}",
+            "source_ref": dict(delivery.source_ref),
+            "interval": delivery.interval,
+            "retry_interval": delivery.retry_interval,
+            "timeout": delivery.timeout,
+            "prune": delivery.prune,
+            "wait": delivery.wait,
+            "depends_on": [dict(one) for one in delivery.depends_on],
+            "service_account": delivery.service_account,
+        },
+    }
+
+
+def git_repository(environment: Environment, delivery: Delivery | None) -> Mapping[str, Any] | None:
+    """The repository with the tree."""
+    del environment
+    return _source(delivery, "GitRepository")
+
+
+def oci_repository(environment: Environment, delivery: Delivery | None) -> Mapping[str, Any] | None:
+    """The artifact with the tree."""
+    del environment
+    return _source(delivery, "OCIRepository")
+
+
+def _source(delivery: Delivery | None, kind: str) -> Mapping[str, Any] | None:
+    if not isinstance(delivery, Flux) or not delivery.source or delivery.source["kind"] != kind:
+        return None
+    source = delivery.source
+    return {
+        "source": {
+            "url": source["url"],
+            "interval": source["interval"],
+            "secret": source.get("secret"),
+            "ref": {name: source[name] for name in _REFERENCES if name in source},
+        }
+    }
+
+
+# ---------------------------------------------------------------------------------------------
+# Both.
+
 
 class DeliveryObject(NamedTuple):
     """One line of the table: ``values`` gives what its template needs, or None where there is no such object."""
@@ -39,11 +175,11 @@ class DeliveryObject(NamedTuple):
 
 
 OBJECTS: tuple[DeliveryObject, ...] = (
-    DeliveryObject("GitRepository", "delivery/gitrepository.yaml.j2", "gitrepository.yaml", flux.git_repository),
-    DeliveryObject("OCIRepository", "delivery/ocirepository.yaml.j2", "ocirepository.yaml", flux.oci_repository),
-    DeliveryObject("Kustomization", "delivery/flux.yaml.j2", "flux.yaml", flux.kustomization),
-    DeliveryObject("Application", "delivery/application.yaml.j2", "application.yaml", argocd.application),
-    DeliveryObject("ApplicationSet", "delivery/applicationset.yaml.j2", "applicationset.yaml", argocd.application_set),
+    DeliveryObject("GitRepository", "delivery/gitrepository.yaml.j2", "gitrepository.yaml", git_repository),
+    DeliveryObject("OCIRepository", "delivery/ocirepository.yaml.j2", "ocirepository.yaml", oci_repository),
+    DeliveryObject("Kustomization", "delivery/flux.yaml.j2", "flux.yaml", kustomization),
+    DeliveryObject("Application", "delivery/application.yaml.j2", "application.yaml", application),
+    DeliveryObject("ApplicationSet", "delivery/applicationset.yaml.j2", "applicationset.yaml", application_set),
 )
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from renderer.delivery.objects import FOLDER
-from renderer.environment.delivery import ArgoCD, Delivery, Flux
+from renderer.environment.delivery import FOLDER, ArgoCD, Delivery, Flux
 from renderer.environment.values import Environment
 from renderer.model import JSON, Rendered
 from renderer.prerequisites import COMPONENT, Prerequisite, as_fields, as_list

@@ -8,6 +8,9 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from renderer.errors import DocumentPath, Fault
 from renderer.model import JSON
 
+#: Where it lies, seen from the target's folder: beside it, so that what is applied does not hold what applies it.
+FOLDER = "../delivery/"
+
 
 class Kustomize(NamedTuple):
     """``kustomization.yaml`` files in the tree, for ``kubectl apply -k``; there is nothing to say of it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from renderer import pins
 from renderer.environment.merge import at, placed
@@ -11,8 +11,10 @@ from renderer.environment.values import Environment, Layer
 from renderer.errors import DocumentPath, Fault, Problem
 from renderer.images import AS_WRITTEN, parse
 from renderer.launch import launch
-from renderer.model import JSON, Marks, Server
 from renderer.wording import did_you_mean
+
+if TYPE_CHECKING:
+    from renderer.model import JSON, Marks, Server
 
 _PINS: DocumentPath = ("spec", "images", "pins")
 _MIRRORS: DocumentPath = ("spec", "images", "registryMirrors")

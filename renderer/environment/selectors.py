@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
-from renderer.environment.values import Environment, Selector
 from renderer.errors import Fault
-from renderer.model import Source
 from renderer.wording import did_you_mean
+
+if TYPE_CHECKING:
+    from renderer.environment.values import Environment, Selector
+    from renderer.model import Source
 
 
 def name_of(source: Source) -> str:

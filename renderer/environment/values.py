@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from renderer.environment.delivery import Delivery
-from renderer.errors import DocumentPath, Place, Problem
-from renderer.images import Images
 from renderer.model import JSON, WITH, Marks, Options, Source
-from renderer.policy import Levels
+
+if TYPE_CHECKING:
+    from renderer.environment.delivery import Delivery
+    from renderer.errors import DocumentPath, Place, Problem
+    from renderer.images import Images
+    from renderer.policy import Levels
 
 
 class Selector(NamedTuple):

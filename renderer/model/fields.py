@@ -6,9 +6,10 @@ None means that the spec says nothing. Times are in seconds; amounts of CPU and 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from renderer.model.source import JSON
+if TYPE_CHECKING:
+    from renderer.model.source import JSON
 
 
 class SecretRef(NamedTuple):

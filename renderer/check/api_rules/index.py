@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from renderer.check.api_rules.forms import refused
-from renderer.check.api_rules.selectors import label_pairs, matches
+from renderer.check.api_rules.metadata import label_pairs, matches
 from renderer.check.shape import Json, kind_of, labels, mapping, pod_of, text
 from renderer.errors import DocumentPath, Fault
 from renderer.wording import excerpt

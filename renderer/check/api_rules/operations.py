@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from renderer.check.api_rules.forms import DNS_SUBDOMAIN, choice_fault, name_fault, range_fault, refused
-from renderer.check.api_rules.selectors import selector_faults
+from renderer.check.api_rules.metadata import selector_faults
 from renderer.check.shape import Json, entries, mapping, text
 from renderer.errors import DocumentPath, Fault
 from renderer.wording import excerpt

@@ -14,9 +14,8 @@ from renderer.check.api_rules.forms import (
     refused,
     repeated,
 )
-from renderer.check.api_rules.metadata import label_faults
+from renderer.check.api_rules.metadata import NODE_OPERATORS, expression_faults, label_faults, selector_faults
 from renderer.check.api_rules.quantities import quantity_faults
-from renderer.check.api_rules.selectors import NODE_OPERATORS, expression_faults, selector_faults
 from renderer.check.shape import CONTAINER_FIELDS, Json, entries, mapping, text
 from renderer.errors import DocumentPath, Fault
 from renderer.wording import excerpt

@@ -7,7 +7,7 @@ from typing import Any
 
 from renderer.check.api_rules.forms import refused
 from renderer.check.api_rules.index import Found, Index, Object, selects_nothing
-from renderer.check.api_rules.selectors import matches
+from renderer.check.api_rules.metadata import matches
 from renderer.check.shape import Json, entries, labels, mapping, pod_of, text
 from renderer.errors import DocumentPath, Fault, Severity
 from renderer.wording import did_you_mean, either, excerpt

@@ -10,8 +10,8 @@ from renderer.check.api_rules.forms import (
     refused,
     wrong_form,
 )
+from renderer.check.api_rules.metadata import selector_faults
 from renderer.check.api_rules.quantities import quantity_faults
-from renderer.check.api_rules.selectors import selector_faults
 from renderer.check.shape import Json, mapping, text, texts
 from renderer.errors import DocumentPath, Fault
 from renderer.wording import excerpt

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from renderer.check.api_rules.forms import choice_fault, range_fault, refused, repeated
-from renderer.check.api_rules.metadata import metadata_faults
+from renderer.check.api_rules.metadata import matches, metadata_faults, selector_faults
 from renderer.check.api_rules.pods import pod_faults
-from renderer.check.api_rules.selectors import matches, selector_faults
 from renderer.check.api_rules.storage import claim_faults
 from renderer.check.shape import Json, entries, labels, mapping, pod_of, text
 from renderer.errors import DocumentPath, Fault

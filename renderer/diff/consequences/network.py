@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_network
 from itertools import product
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from renderer.diff.consequences.table import (
     TEMPLATES,
@@ -18,7 +18,9 @@ from renderer.diff.consequences.table import (
     mappings,
     pod_template,
 )
-from renderer.diff.objects import Object
+
+if TYPE_CHECKING:
+    from renderer.diff.objects import Object
 
 POLICIES = ("NetworkPolicy", "CiliumNetworkPolicy")
 _DIRECTIONS: tuple[tuple[Name, str, str], ...] = (("egress", "Egress", "to"), ("ingress", "Ingress", "from"))

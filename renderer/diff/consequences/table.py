@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from renderer.diff.objects import Change, Object
+if TYPE_CHECKING:
+    from renderer.diff.objects import Change, Object
+
 
 Name = Literal[
     "data-loss",

@@ -3,31 +3,14 @@
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
-from typing import Literal
 
-from renderer.errors import ApplyFailed
 from renderer.orchestrators.contract import Handshake
+from renderer.orchestrators.mcp_check.answers import Guarded, Refused, SdkMissing, Transport, Unanswered
 
-Transport = Literal["streamable-http", "sse"]
+__all__ = ["EXTRA", "Guarded", "Refused", "SdkMissing", "Transport", "Unanswered", "handshake", "installed"]
 
 #: The optional extra that brings the SDK.
 EXTRA = "mcpctl-renderer[mcp]"
-
-
-class SdkMissing(ApplyFailed):
-    """The optional extra is not installed: nothing was asked, and asking again will not help."""
-
-
-class Unanswered(ApplyFailed):
-    """Nothing listens, or what listens is not ready: it may answer when it is asked again."""
-
-
-class Refused(ApplyFailed):
-    """Something answered that is not what an MCP server answers: asking again will hardly help."""
-
-
-class Guarded(Refused):
-    """The server runs and asks for credentials, which this check does not have."""
 
 
 def handshake(url: str, transport: Transport, seconds: float) -> Handshake:

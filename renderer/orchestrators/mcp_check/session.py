@@ -21,7 +21,8 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
 from renderer.errors import excerpt
 from renderer.orchestrators.contract import Handshake
-from renderer.orchestrators.mcp_check import Transport, words
+from renderer.orchestrators.mcp_check import words
+from renderer.orchestrators.mcp_check.answers import Transport
 from renderer.orchestrators.mcp_check.watch import BYTES, Watched
 
 #: Pages and tools that are counted; beyond that there are "more".

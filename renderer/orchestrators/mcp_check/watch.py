@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 
 import httpx2
 
-from renderer.orchestrators.mcp_check import Transport
+from renderer.orchestrators.mcp_check.answers import Transport
 
 #: Bytes of all answers together: a hundred tools are about 200 kB.
 BYTES = 16 * 1024 * 1024

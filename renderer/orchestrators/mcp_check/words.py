@@ -12,7 +12,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import UNSUPPORTED_PROTOCOL_VERSION
 
 from renderer.errors import McpctlError, WaitTimedOut, excerpt
-from renderer.orchestrators.mcp_check import Guarded, Refused, Transport, Unanswered
+from renderer.orchestrators.mcp_check.answers import Guarded, Refused, Transport, Unanswered
 from renderer.orchestrators.mcp_check.watch import BYTES, Watched
 
 _OTHER: Mapping[Transport, Transport] = {"sse": "streamable-http", "streamable-http": "sse"}
