@@ -99,6 +99,14 @@ def errors_in(problems: Iterable[Problem]) -> list[Problem]:
     return [p for p in problems if p.severity is Severity.ERROR]
 
 
+def exit_code(problems: Iterable[Problem]) -> Exit:
+    """Input invalid where an error stands in a spec; output invalid where errors are all in templates."""
+    errors = errors_in(problems)
+    if not errors:
+        return Exit.FINE
+    return Exit.OUTPUT_INVALID if all(problem.in_output for problem in errors) else Exit.INPUT_INVALID
+
+
 @dataclass
 class McpctlError(Exception):
     """Ends the run. ``problems`` are shown in full, ``message`` says what to do next."""

@@ -48,6 +48,8 @@ def explain_line(file: str, number: int, runs: Sequence[Run], outputs: Sequence[
         raise UsageMistake(f"{excerpt(file, 200)} has {len(lines)} lines")
     run, document = _document(file, runs, outputs)
     line = _nearest(lines[number - 1], number, document.text.splitlines())
+    if line is None and number == 1:
+        raise UsageMistake(f"line 1 of {excerpt(file, 200)} is the head: what made the file, and which spec to edit")
     if line is None:
         raise UsageMistake(
             f"line {number} of {excerpt(file, 200)} is nothing that the specs render to now: "

@@ -12,8 +12,10 @@ import textwrap
 from collections.abc import Iterator
 from decimal import Decimal
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from renderer.model import JSON
+if TYPE_CHECKING:
+    from renderer.model import JSON
 
 # Begins like a word, a path or an option; no comma, bracket or '?' (Go's flow context); no ': ' or ' #'.
 _PLAIN = re.compile(

@@ -6,9 +6,10 @@ Wrong types are the business of the schema check; the other checks go on with wh
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from renderer.errors import DocumentPath
+if TYPE_CHECKING:
+    from renderer.errors import DocumentPath
 
 Json = Mapping[str, Any]
 

@@ -21,7 +21,6 @@ from renderer.cli.options import (
     version_options,
 )
 from renderer.cli.ready import emit_json, failure, show, statuses_of, until_ready
-from renderer.cli.render import exit_code
 from renderer.cli.runtime import (
     confirm_with,
     env_file_option,
@@ -36,7 +35,7 @@ from renderer.cli.runtime import (
     yes_option,
 )
 from renderer.cli.streams import emit, tell
-from renderer.errors import Exit, McpctlError, Problem
+from renderer.errors import Exit, McpctlError, Problem, exit_code
 from renderer.model import JSON, Rendered
 from renderer.orchestrators import create_orchestrator
 from renderer.orchestrators.contract import Applied, ApplyOptions, InstanceFilters, InstanceStatus, Orchestrator

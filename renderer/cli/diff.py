@@ -17,11 +17,10 @@ from renderer.cli.options import (
     target_option,
     target_options,
 )
-from renderer.cli.render import exit_code
 from renderer.cli.streams import emit, tell
 from renderer.cli.templates import templates_option, with_templates
 from renderer.diff import FORMATS, at_base, compare, git, with_matrix
-from renderer.errors import Exit, UsageMistake
+from renderer.errors import Exit, UsageMistake, exit_code
 from renderer.model import NetworkPolicyProvider
 from renderer.policy import Levels
 from renderer.registry import target

@@ -14,12 +14,11 @@ from renderer.cli.options import (
     optional_paths_argument,
     version_options,
 )
-from renderer.cli.render import exit_code
 from renderer.cli.runtime import output_option, progress, runtime_options
 from renderer.cli.streams import emit, tell
 from renderer.doctor import Patient, diagnose
 from renderer.doctor.checks import Check, Result, as_json, as_lines, summary
-from renderer.errors import Exit
+from renderer.errors import Exit, exit_code
 from renderer.registry import target
 from renderer.report import Report
 from renderer.settings import Settings

@@ -12,11 +12,10 @@ from renderer import explain as explaining
 from renderer import pins, pipeline
 from renderer.cli.environments import choose, environment_option, run_alone
 from renderer.cli.options import quiet_option, render_options, text_or_json
-from renderer.cli.render import exit_code
 from renderer.cli.streams import emit, specs_in, tell
 from renderer.cli.templates import templates_option, with_templates
 from renderer.environment import Environment, name_of
-from renderer.errors import DocumentPath, Exit, Problem, UsageMistake, errors_in, excerpt
+from renderer.errors import DocumentPath, Exit, Problem, UsageMistake, errors_in, excerpt, exit_code
 from renderer.model import Source
 from renderer.pipeline import Inputs, Output, Run
 from renderer.registry import TARGETS, target

@@ -9,9 +9,8 @@ from typing import Any
 import click
 
 from renderer.cli.options import quiet_option, render_options, target_options
-from renderer.cli.render import as_stream, exit_code
-from renderer.cli.streams import emit, specs_in, tell
-from renderer.errors import Exit, InputInvalid, Place, Problem, excerpt
+from renderer.cli.streams import as_stream, emit, specs_in, tell
+from renderer.errors import Exit, InputInvalid, Place, Problem, excerpt, exit_code
 from renderer.krm import Item, ResourceList, answer, as_yaml, is_spec, read_items, read_list
 from renderer.report import LONGEST, Report
 from renderer.yaml_writer import block

@@ -12,9 +12,9 @@ from renderer.cli.options import (
     quiet_option,
     text_or_json,
 )
-from renderer.cli.render import exit_code
 from renderer.cli.streams import emit, tell
 from renderer.delivery import delivery_prerequisites, prerequisites_data, prerequisites_text
+from renderer.errors import exit_code
 from renderer.model import JSON, NetworkPolicyProvider, Options
 from renderer.pins import KUBERNETES_VERSION
 from renderer.pipeline import Run

@@ -22,9 +22,9 @@ from renderer.cli.options import (
     target_options,
     tree_options,
 )
-from renderer.cli.streams import emit, tell
+from renderer.cli.streams import as_stream, emit, tell
 from renderer.cli.templates import templates_option, with_templates
-from renderer.errors import Exit, Problem, errors_in
+from renderer.errors import Exit, exit_code
 from renderer.model import NetworkPolicyProvider
 from renderer.pipeline import Output, Run
 from renderer.policy import Levels
@@ -126,21 +126,8 @@ def _trees(out: Path | None, check: bool, allowed: tuple[bool, bool, bool, bool]
     return Trees(out, check, Allowed(*allowed), whole=whole)
 
 
-def exit_code(problems: Sequence[Problem]) -> Exit:
-    """Input invalid where an error stands in a spec; output invalid where errors are all in templates."""
-    errors = errors_in(problems)
-    if not errors:
-        return Exit.FINE
-    return Exit.OUTPUT_INVALID if all(problem.in_output for problem in errors) else Exit.INPUT_INVALID
-
-
 def count(runs: Sequence[Run], results: Sequence[Output]) -> dict[str, int]:
     """How much there is, over all environments."""
     counts = {"environments": sum(run.environment is not None for run in runs)} if runs[0].environment else {}
     servers, documents = (len(run.specs.servers) for run in runs), (len(result.documents) for result in results)
     return {**counts, "servers": sum(servers), "documents": sum(documents)}
-
-
-def as_stream(texts: Sequence[str]) -> str:
-    """Documents as one YAML stream; one alone needs no separator."""
-    return texts[0] if len(texts) == 1 else "".join(f"---\n{text}" for text in texts)

@@ -17,7 +17,6 @@ from renderer.cli.options import (
     version_options,
 )
 from renderer.cli.ready import emit_json, show, statuses_of, until_ready
-from renderer.cli.render import exit_code
 from renderer.cli.runtime import (
     env_file_option,
     orchestrator_of,
@@ -28,7 +27,7 @@ from renderer.cli.runtime import (
     wait_option,
 )
 from renderer.cli.streams import specs_in, tell
-from renderer.errors import ApplyFailed, Exit, McpctlError, WaitTimedOut
+from renderer.errors import ApplyFailed, Exit, McpctlError, WaitTimedOut, exit_code
 from renderer.model import JSON, Server
 from renderer.orchestrators import create_orchestrator
 from renderer.orchestrators.contract import InstanceStatus, Orchestrator

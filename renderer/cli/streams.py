@@ -75,3 +75,8 @@ def _colored() -> bool:
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
     return sys.stderr is not None and sys.stderr.isatty()
+
+
+def as_stream(texts: Sequence[str]) -> str:
+    """Documents as one YAML stream; one alone needs no separator."""
+    return texts[0] if len(texts) == 1 else "".join(f"---\n{text}" for text in texts)

@@ -15,10 +15,9 @@ from renderer.cli.options import (
     render_options,
     target_options,
 )
-from renderer.cli.render import exit_code
 from renderer.cli.streams import tell
 from renderer.cli.templates import templates_option, with_templates
-from renderer.errors import UsageMistake
+from renderer.errors import UsageMistake, exit_code
 from renderer.model import NetworkPolicyProvider
 from renderer.pipeline import Output, Run
 from renderer.policy import Levels

@@ -8,8 +8,7 @@ import pytest
 
 from renderer import pipeline
 from renderer.check.documents import parsed
-from renderer.cli.render import exit_code
-from renderer.errors import Exit, Problem
+from renderer.errors import Exit, Problem, exit_code
 from renderer.model import Options, Rendered
 from renderer.registry import target
 

@@ -11,7 +11,10 @@ from renderer.errors import Exit
 from tests.cli.commands import ROOT, Mcpctl
 
 INPUTS = ("docs/examples", "docs/environments")
-GITHUB = "output/production/kubernetes/github/deployment.yaml"
+TREES = "output/environments"
+GITHUB = f"{TREES}/production/kubernetes/github/deployment.yaml"
+NAMESPACE = f"{TREES}/production/kubernetes/namespace.yaml"
+COMPOSE = f"{TREES}/dev/compose/time/compose.yaml"
 
 
 @pytest.fixture(autouse=True)
@@ -37,9 +40,19 @@ ROWS = [
     (GITHUB, "image: registry.example.com/ghcr/github", ["spec.image: registry", "instead of ghcr.io"], ["replicas"]),
     (GITHUB, "agentgateway/agentgateway", ["spec.images: docs/environments/production.yaml"], ["spec.image:"]),
     (GITHUB, "kind: Deployment", ["template templates/kubernetes/"], ["spec.", "metadata."]),
-    ("output/production/kubernetes/namespace.yaml", "name: ", ["spec.namespace.name: docs/environments"], ["github"]),
+    (
+        "output/environments/production/kubernetes/namespace.yaml",
+        "name: ",
+        ["spec.namespace.name: docs/environments"],
+        ["github"],
+    ),
     ("output/kubernetes/everything/service.yaml", "port: ", ["spec.transport.port: "], ["spec.image"]),
-    ("output/dev/compose/time/compose.yaml", "pass-environment", ["template templates/compose/"], ["metadata.name"]),
+    (
+        "output/environments/dev/compose/time/compose.yaml",
+        "pass-environment",
+        ["template templates/compose/"],
+        ["metadata.name"],
+    ),
     ("output/kubernetes/everything/configmap.yaml", "greeting: ", ["spec.files"], ["spec.replicas"]),
 ]
 
@@ -57,8 +70,8 @@ def test_a_line(mcpctl: Mcpctl, file: str, text: str, told: list[str], silent: l
 
 @pytest.mark.parametrize("file", ["kubernetes/grafana/deployment.yaml", "kubernetes/time/ciliumnetworkpolicy.yaml"])
 def test_every_line_of_every_object(mcpctl: Mcpctl, file: str) -> None:
-    path = f"output/production/{file}"
-    for line in range(1, len(Path(path).read_text(encoding="utf-8").splitlines()) + 1, 9):
+    path = f"output/environments/production/{file}"
+    for line in range(2, len(Path(path).read_text(encoding="utf-8").splitlines()) + 1, 9):
         data = json.loads(mcpctl("explain", f"{path}:{line}", *INPUTS, "-o", "json").out)
         assert data["environment"] == "production"
         assert data["template"]["file"].startswith("templates/")
@@ -70,6 +83,7 @@ def test_every_line_of_every_object(mcpctl: Mcpctl, file: str) -> None:
     [
         (f"{GITHUB}:99999", "lines"),
         (f"{GITHUB}:0", "lines"),
+        (f"{GITHUB}:1", "is the head"),
         ("output/nothing.yaml:1", "cannot be read"),
         ("README.md:1", "nothing in PATHS is rendered to README.md"),
     ],

@@ -14,8 +14,8 @@ from renderer.check.api_rules.forms import (
     range_fault,
     refused,
     repeated,
+    resource_faults,
 )
-from renderer.check.api_rules.quantities import resource_faults
 from renderer.check.shape import Json, entries, mapping, text
 from renderer.errors import DocumentPath, Fault
 from renderer.wording import did_you_mean, either, excerpt

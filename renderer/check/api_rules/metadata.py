@@ -116,6 +116,8 @@ def _level_faults(doc: Json, about: Json) -> list[Fault]:
 # ---------------------------------------------------------------------------------------------
 # Selectors.
 
+#: The kinds that select their pods by ``spec.selector`` and keep them running for ever.
+SELECTING = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
 _WITH_VALUES = ("In", "NotIn")
 _WITHOUT_VALUES = ("Exists", "DoesNotExist")
 _LABEL_OPERATORS = (*_WITH_VALUES, *_WITHOUT_VALUES)

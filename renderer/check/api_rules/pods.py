@@ -10,12 +10,12 @@ from renderer.check.api_rules.forms import (
     DNS_SUBDOMAIN,
     choice_fault,
     name_fault,
+    quantity_faults,
     range_fault,
     refused,
     repeated,
 )
 from renderer.check.api_rules.metadata import NODE_OPERATORS, expression_faults, label_faults, selector_faults
-from renderer.check.api_rules.quantities import quantity_faults
 from renderer.check.shape import CONTAINER_FIELDS, Json, entries, mapping, text
 from renderer.errors import DocumentPath, Fault
 from renderer.wording import excerpt

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 from renderer.check.api_rules.containers import port_names
 from renderer.check.api_rules.forms import refused
-from renderer.check.api_rules.index import Found, Index, Object, Pods, read, selects_nothing
-from renderer.check.api_rules.references import REFERRING
-from renderer.check.api_rules.workloads import SELECTING
+from renderer.check.api_rules.metadata import SELECTING
+from renderer.check.api_rules.references import REFERRING, Found, Index, Object, Pods, read, selects_nothing
 from renderer.check.shape import CONTAINER_FIELDS, Json, entries, mapping, pod_of, text
 from renderer.errors import DocumentPath, Fault
 from renderer.wording import did_you_mean, either, excerpt

@@ -7,11 +7,11 @@ from renderer.check.api_rules.forms import (
     DNS_SUBDOMAIN,
     choice_fault,
     name_fault,
+    quantity_faults,
     refused,
     wrong_form,
 )
 from renderer.check.api_rules.metadata import selector_faults
-from renderer.check.api_rules.quantities import quantity_faults
 from renderer.check.shape import Json, mapping, text, texts
 from renderer.errors import DocumentPath, Fault
 from renderer.wording import excerpt

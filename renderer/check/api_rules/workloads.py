@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from renderer.check.api_rules.forms import choice_fault, range_fault, refused, repeated
-from renderer.check.api_rules.metadata import matches, metadata_faults, selector_faults
+from renderer.check.api_rules.metadata import SELECTING, matches, metadata_faults, selector_faults
 from renderer.check.api_rules.pods import pod_faults
 from renderer.check.api_rules.storage import claim_faults
 from renderer.check.shape import Json, entries, labels, mapping, pod_of, text
 from renderer.errors import DocumentPath, Fault
 from renderer.wording import excerpt
-
-#: The kinds that select their pods by ``spec.selector`` and keep them running for ever.
-SELECTING = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
 
 _STRATEGY_FIELDS = {"Deployment": "strategy", "StatefulSet": "updateStrategy", "DaemonSet": "updateStrategy"}
 _STRATEGIES = {
