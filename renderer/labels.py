@@ -6,6 +6,9 @@ from renderer.model import Server
 
 #: Names the server that an object belongs to, in every target.
 SERVER_LABEL = "mcpctl.io/server"
+#: Where a server speaks MCP, on what leads to it; not there: at the default path.
+PATH_ANNOTATION = "mcpctl.io/path"
+DEFAULT_PATH = "/mcp"
 
 
 def object_labels(server: Server, component: str = "mcp-server") -> dict[str, str]:

@@ -85,6 +85,11 @@ Examples:
     help="Change nothing: compare on this machine, or let the runtime itself judge what it would do.",
 )
 @click.option("--force-conflicts", is_flag=True, help="Take over fields, and objects, that others manage.")
+@click.option(
+    "--adopt-namespace",
+    is_flag=True,
+    help="Manage a namespace that was there before: its labels, policies and quotas; and remove it by 'mcpctl delete'.",
+)
 @click.option("--prune", is_flag=True, help="Remove what --owner applied before and does not render now.")
 @click.option("--owner", default="", metavar="NAME", help="Owner of the objects, for --prune: a team or a repository.")
 @env_file_option
@@ -108,6 +113,7 @@ def apply(
     style: str,
     dry_run: DryRun,
     force_conflicts: bool,
+    adopt_namespace: bool,
     env_file: str | None,
     timeout: float,
     **more: Any,
@@ -127,7 +133,8 @@ def apply(
     orchestrator, plan, code = _planned(paths, tree, settings, style, with_env, more)
     if code:
         return code
-    options = ApplyOptions(owner, dry_run, force_conflicts, prune, timeout, plan.env_files, plan.folder)
+    env_files = plan.env_files
+    options = ApplyOptions(owner, dry_run, force_conflicts, prune, timeout, env_files, plan.folder, adopt_namespace)
     run = _Run(orchestrator, plan, style, options)
     return run.all(confirm_with(yes, delete_data), wait=more["wait"])
 

@@ -147,7 +147,8 @@ class ApplyOptions(NamedTuple):
 
     ``env_files`` are files with the values of secrets for compose: server to path, ``""`` for every server.
     ``folder`` holds the documents of a tree by their paths; compose takes relative paths from there. Empty: they were
-    rendered for this run, and the working folder counts.
+    rendered for this run, and the working folder counts. With ``adopt_namespace`` a namespace that was there before is
+    managed like one that was created.
     """
 
     owner: str
@@ -157,6 +158,7 @@ class ApplyOptions(NamedTuple):
     seconds: float = 300.0
     env_files: Mapping[str, str] = {}
     folder: str = ""
+    adopt_namespace: bool = False
 
 
 class Change(NamedTuple):

@@ -1,22 +1,32 @@
-"""Server-side apply, one object after the other, and what became of each."""
+"""Server-side apply: one call of kubectl for the objects of one stage, and what became of each object.
+
+kubectl goes on after a refusal, and its output names what was applied. What is missing there is asked again alone, so
+each refusal has its own message.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 from renderer.errors import ApplyFailed, McpctlError, WaitTimedOut, excerpt
+from renderer.labels import SERVER_LABEL
 from renderer.orchestrators.contract import ApplyOptions, Change, Progress
 from renderer.orchestrators.kubernetes.client import Data, Kubectl
 from renderer.orchestrators.kubernetes.faults import HOPELESS, SHOWN, Conflict, Refused, conflicts, warnings
 from renderer.orchestrators.kubernetes.objects import (
+    CREATED,
     MANAGED_LABEL,
     OWNER_LABEL,
+    TYPES,
     Identity,
     Object,
+    annotations_of,
     identity,
     labels_of,
+    noted,
     owner_value,
     stamped,
     words,
@@ -24,12 +34,19 @@ from renderer.orchestrators.kubernetes.objects import (
 
 #: Who we are in ``managedFields``.
 MANAGER = "mcpctl"
+#: Who applied the same objects before, from ``mcpctl render``: on objects of ours their fields are taken over.
+_KUBECTL_APPLY = ("kubectl", "kubectl-client-side-apply")
 #: Kept by the API server; they change without anybody's doing.
 _SERVERS_OWN = ("resourceVersion", "managedFields", "generation", "creationTimestamp", "uid", "selfLink")
+#: The first rank of each stage: namespaces; what pods need; pods; what watches pods or leads to them.
+_STAGES = (0, 1, 6, 7)
 
 
 class Application:
-    """One run over all objects. It goes on until one fails: what comes after it may need it."""
+    """One run over all objects. A server of which an object is refused is left out of the later stages.
+
+    The other servers go on; a refused object that servers share ends the run.
+    """
 
     def __init__(self, kubectl: Kubectl, options: ApplyOptions, tell: Progress, now: str) -> None:
         self._kubectl = kubectl
@@ -37,112 +54,280 @@ class Application:
         self._tell = tell
         self._now = now
         self._home = kubectl.namespace
-        #: What a dry run has not made: nothing can be tried in there.
+        self._live: dict[Identity, Data] = {}
+        self._changes: dict[Identity, Change] = {}
+        #: Objects as they are, or with a dry run as they would be, after they were applied.
+        self._answers: dict[Identity, Data] = {}
+        self._refused_servers: set[str] = set()
+        #: Namespaces that a dry run has not made, and those that are there and not ours.
         self._absent: set[str] = set()
+        self._foreign: set[str] = set()
+        self._over = False
 
     def run(self, objects: Sequence[Object]) -> list[Change]:
         """Each object's outcome, in order. Raises only what ends a whole run (Ctrl-C), after telling what stands."""
-        changes: list[Change] = []
+        done: list[Object] = []
         try:
-            live = self._live(objects)
-            for one in objects:
-                changes.append(self._tried(one, live.get(one.identity)))
-                self._tell(_line(changes[-1], len(changes), len(objects)))
-                if changes[-1].outcome == "failed":
-                    break
+            self._live = self._read_all(objects)
+            for _, stage in groupby(objects, key=_stage):
+                tried = [each for each in stage if not (self._over or _server(each) in self._refused_servers)]
+                done += self._apply_stage(tried)
+                if tried:
+                    self._tell(f"{len(done)}/{len(objects)} objects applied")
+            self._compare(done)
         except McpctlError as error:
-            changes.append(Change(words(objects[0].data, self._home), "failed", error.message))
+            first = next((each for each in objects if each.identity not in self._changes), objects[0])
+            self._fail(first, error.message)
         except KeyboardInterrupt:
-            done, count = len(changes), len(objects)
-            self._tell(f"interrupted: {done} of {count} objects were applied; run the same again to go on")
+            self._tell(f"interrupted: {len(done)} of {len(objects)} objects were applied; run the same again to go on")
             raise
-        rest = objects[len(changes) :]
-        return changes + [Change(words(one.data, self._home), "not tried") for one in rest]
+        changes = [
+            self._changes.get(each.identity) or Change(words(each.data, self._home), "not tried") for each in objects
+        ]
+        for number, change in enumerate(changes, 1):
+            self._tell(_line(change, number, len(changes)))
+        return changes
 
-    def _tried(self, one: Object, live: Data | None) -> Change:
-        what = words(one.data, self._home)
-        if one.namespace in self._absent:
-            return Change(what, "not tried", "its namespace does not exist yet, and a dry run does not create it")
-        try:
-            self._refuse_foreign(one, live)
-            data = stamped(one, live, self._options.owner, self._home, self._now)
-            if self._options.dry_run == "client":
-                return Change(what, _compared(data, live), "compared on this machine; the server was not asked")
-            after = self._applied(data, what)
-        except (ApplyFailed, WaitTimedOut) as error:
-            return Change(what, "failed", error.message)
-        if one.kind == "Namespace" and live is None and self._options.dry_run == "server":
-            self._absent.add(one.identity[2])
-        if live is None:
-            return Change(what, "created")
-        adopted = "was there before, and is managed by mcpctl now" if MANAGED_LABEL not in labels_of(live) else ""
-        return Change(what, "unchanged" if _content(after) == _content(live) else "changed", adopted)
+    def _say(self, each: Object, outcome: Any, message: str = "") -> None:
+        self._changes[each.identity] = Change(words(each.data, self._home), outcome, message)
 
-    def _refuse_foreign(self, one: Object, live: Data | None) -> None:
-        """What another tree or project applied is not taken over in silence: its prune and ours would fight."""
+    def _fail(self, each: Object, message: str) -> None:
+        self._say(each, "failed", message)
+        server = _server(each)
+        self._refused_servers |= {server} if server else set()
+        self._over = self._over or not server
+
+    def _apply_stage(self, stage: Sequence[Object]) -> list[Object]:
+        """The objects that were applied; what became of the others is known then."""
+        ready = [(each, data) for each in stage for data in self._prepared(each)]
+        done: list[Object] = []
+        for _, pairs in groupby(
+            sorted(ready, key=lambda pair: pair[0].namespace or self._home), key=_where(self._home)
+        ):
+            some = list(pairs)
+            names = self._send_all([data for _, data in some])
+            done += [each for each, data in some if _name(data) in names]
+            for each, data in some:
+                if _name(data) in names:
+                    continue
+                if self._over:
+                    break
+                done += [each] if self._send_alone(each, data) else []
+        return done
+
+    def _prepared(self, each: Object) -> Iterator[Data]:
+        """What is sent for the object; nothing where that is known to be wrong, or is done here."""
+        live = self._live.get(each.identity)
         mine, theirs = owner_value(self._options.owner), labels_of(live or {}).get(OWNER_LABEL, "")
-        if mine and theirs not in ("", mine) and not self._options.force_conflicts:
-            raise ApplyFailed(
-                f"{words(one.data, self._home)} belongs to '{excerpt(theirs, 63)}' ({OWNER_LABEL}), not to '{mine}': "
-                f"apply it from there, or take it over with --force-conflicts"
+        if each.namespace in self._absent:
+            self._say(each, "not tried", "its namespace does not exist yet, and a dry run does not create it")
+        elif each.kind == "Namespace":
+            yield from self._namespace(each, live)
+        elif each.namespace in self._foreign and not _server(each):
+            self._say(each, "not tried", f"it would hold for everything in {each.namespace}, which is not ours")
+        elif mine and theirs not in ("", mine) and not self._options.force_conflicts:
+            # What another tree or project applied is not taken over in silence: its prune and ours would fight.
+            self._fail(
+                each,
+                f"{words(each.data, self._home)} belongs to '{excerpt(theirs, 63)}' ({OWNER_LABEL}), not to '{mine}': "
+                f"apply it from there, or take it over with --force-conflicts",
             )
+        else:
+            data = stamped(each, live, self._options.owner, self._home, self._now)
+            if self._options.dry_run == "client":
+                self._say(each, _compared(data, live), "compared on this machine; the server was not asked")
+            else:
+                yield data
 
-    def _applied(self, data: Data, what: str) -> Data:
+    def _namespace(self, each: Object, live: Data | None) -> Iterator[Data]:
+        """One that mcpctl did not create is used and never changed; a label that was rendered proves nothing."""
+        name = each.identity[2]
+        ours = live is not None and CREATED in annotations_of(live)
+        if live is not None and not ours and not self._options.adopt_namespace:
+            self._foreign.add(name)
+            text = "was there before: used as it is, and never changed or deleted; --adopt-namespace makes it ours"
+            self._say(each, "unchanged", text)
+            return
+        data = noted(each.data, {CREATED: annotations_of(live or {}).get(CREATED, self._now)})
+        if self._options.dry_run == "client":
+            self._say(each, _compared(data, live), "compared on this machine; the server was not asked")
+        elif live is not None:
+            yield data
+        else:
+            self._create(each, data)
+
+    def _create(self, each: Object, data: Data) -> None:
+        """Not applied: another who creates it at the same time keeps it."""
+        asked = ["create", f"--field-manager={MANAGER}", "--output=name", *self._dry(), "--filename=-"]
+        doing = f"creating {words(data, self._home)}"
+        try:
+            done = self._kubectl.call(doing, *asked, stdin=json.dumps(data).encode())
+            if _name(data) not in done.out.split():
+                shown = excerpt(done.out.strip() or done.err.strip(), 80)
+                raise ApplyFailed(f"{doing}: kubectl's answer is not the name of the object ({shown})")
+        except (ApplyFailed, WaitTimedOut) as error:
+            self._fail(each, error.message)
+            return
+        if self._options.dry_run == "server":
+            self._absent.add(each.identity[2])
+        self._say(each, "created")
+
+    def _dry(self) -> list[str]:
+        return ["--dry-run=server"] if self._options.dry_run == "server" else []
+
+    def _send_all(self, documents: Sequence[Data]) -> frozenset[str]:
+        """The names of those that were applied. A dry run prints whole objects, and nothing where one is refused."""
+        if len(documents) < 2:
+            return frozenset()  # its own call says the same, and more
+        output = "json" if self._options.dry_run == "server" else "name"
+        done = self._kubectl.attempt(
+            *self._asked(output, force=self._options.force_conflicts),
+            stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": documents}).encode(),
+            namespace=documents[0]["metadata"].get("namespace", ""),
+        )
+        if output == "name":
+            names = frozenset(done.out.split())
+        else:
+            items = [] if done.code else list(_items(done.out))
+            self._answers |= {identity(item): item for item in items}
+            names = frozenset(map(_name, items))
+        if len(names) == len(documents):
+            self._warn("", done.err)  # of the others each is asked again, and warns again
+        return names
+
+    def _asked(self, output: str, *, force: bool) -> list[str]:
+        extra = ["--force-conflicts"] if force else []
+        return [
+            "apply",
+            "--server-side",
+            f"--field-manager={MANAGER}",
+            f"--output={output}",
+            *extra,
+            *self._dry(),
+            "--filename=-",
+        ]
+
+    def _warn(self, what: str, said: str) -> None:
+        for warning in warnings(said):
+            self._tell(f"warning: {what}: {warning}" if what else f"warning: {warning}")
+
+    def _send_alone(self, each: Object, data: Data) -> bool:
+        """Whether it was applied; else its own message stands in the changes."""
+        what = words(data, self._home)
+        try:
+            self._answers[each.identity] = self._forced_where_ours(each, data, what)
+        except (ApplyFailed, WaitTimedOut) as error:
+            self._over = self._over or (isinstance(error, Refused) and error.kind in HOPELESS)
+            self._fail(each, error.message)
+            return False
+        return True
+
+    def _forced_where_ours(self, each: Object, data: Data, what: str) -> Data:
         try:
             return self._send(data, what, force=self._options.force_conflicts)
         except Refused as refused:
             found = conflicts(refused.said) if refused.kind == "conflict" else []
             if not found:
                 raise
-            # A stop or a start scaled it in our own name: nobody else loses anything.
-            if all(conflict.manager == MANAGER for conflict in found):
+            ours = MANAGED_LABEL in labels_of(self._live.get(each.identity, {}))
+            # A stop or a start scaled it in our own name, or somebody piped the same rendering into kubectl: nobody
+            # else loses anything. A scale by hand is somebody's wish.
+            if all(_is_taken_over(conflict, ours=ours) for conflict in found):
                 return self._send(data, what, force=True)
             raise Refused(_told(what, found), kind="conflict", said=refused.said) from None
 
     def _send(self, data: Data, what: str, *, force: bool) -> Data:
-        extra = ["--force-conflicts"] if force else []
-        extra += ["--dry-run=server"] if self._options.dry_run == "server" else []
         done = self._kubectl.call(
             f"applying {what}",
-            *("apply", "--server-side", f"--field-manager={MANAGER}", "--output=json", *extra, "--filename=-"),
+            *self._asked("json", force=force),
             stdin=json.dumps(data).encode(),
             namespace=data["metadata"].get("namespace", ""),
             secret=data["kind"] == "Secret",
         )
-        for warning in warnings(done.err):
-            self._tell(f"warning: {what}: {warning}")
-        try:
-            return dict(json.loads(done.out))
-        except (ValueError, TypeError):
+        self._warn(what, done.err)
+        found = list(_items(done.out))
+        if not found:
             shown = excerpt(done.out.strip() or done.err.strip(), 80)
-            raise ApplyFailed(f"applying {what}: kubectl's answer is not JSON ({shown})") from None
+            raise ApplyFailed(f"applying {what}: kubectl's answer is not JSON ({shown})")
+        return found[0]
 
-    def _live(self, objects: Sequence[Object]) -> dict[Identity, Data]:
+    def _compare(self, done: Sequence[Object]) -> None:
+        """What changed: by the content before and after, as a controller may have written a status in between."""
+        unknown = [each for each in done if each.identity not in self._answers]
+        if unknown and self._options.dry_run == "none":
+            self._answers |= self._read_all(unknown)
+        for each in done:
+            live, after = self._live.get(each.identity), self._answers.get(each.identity)
+            if live is None:
+                self._say(each, "created")
+                continue
+            adopted = MANAGED_LABEL not in labels_of(live)
+            same = after is not None and _content(after) == _content(live)
+            text = "was there before, and is managed by mcpctl now" if adopted else ""
+            self._say(each, "unchanged" if same else "changed", text)
+
+    def _read_all(self, objects: Sequence[Object]) -> dict[Identity, Data]:
         """The objects as they are now; those that are not there are missing."""
         found: list[Data] = []
-        for namespace in dict.fromkeys(one.namespace for one in objects):
-            there = [one for one in objects if one.namespace == namespace]
+        for namespace in dict.fromkeys(each.namespace or self._home for each in objects):
+            there = [each for each in objects if (each.namespace or self._home) == namespace]
             try:
                 found += self._read(there, namespace)
             except Refused as refused:
                 if refused.kind in HOPELESS:
                     raise
-                # One kind that the cluster does not know hides all others: each alone.
-                found += self._one_by_one(there, namespace)
+                # One kind that the cluster does not know, or that nobody may read, hides all others.
+                for kind in dict.fromkeys(each.kind for each in there):
+                    found += self._read_kind([each for each in there if each.kind == kind], namespace)
         return {identity(data): data for data in found}
 
-    def _one_by_one(self, objects: Sequence[Object], namespace: str) -> Iterator[Data]:
-        for one in objects:
-            try:
-                yield from self._read([one], namespace)
-            except Refused as refused:
-                if refused.kind not in ("no kind", "forbidden"):
-                    raise
+    def _read_kind(self, objects: Sequence[Object], namespace: str) -> list[Data]:
+        try:
+            return self._read(objects, namespace)
+        except Refused as refused:
+            if refused.kind not in ("no kind", "forbidden"):
+                raise
+            return []
 
     def _read(self, objects: Sequence[Object], namespace: str) -> list[Data]:
         asked = ["get", "--ignore-not-found", "--output=json", "--filename=-"]
-        stdin = json.dumps({"apiVersion": "v1", "kind": "List", "items": [_named(one.data) for one in objects]})
-        return self._kubectl.items("reading what is there", *asked, stdin=stdin.encode(), namespace=namespace)
+        items = [_named(each.data) for each in objects]
+        stdin = json.dumps({"apiVersion": "v1", "kind": "List", "items": items}).encode()
+        return self._kubectl.items("reading what is there", *asked, stdin=stdin, namespace=namespace)
+
+
+def _stage(each: Object) -> int:
+    rank = TYPES[each.kind].rank if each.kind in TYPES else _STAGES[-1]
+    return max(first for first in _STAGES if first <= rank)
+
+
+def _where(home: str) -> Any:
+    return lambda pair: pair[0].namespace or home
+
+
+def _server(each: Object) -> str:
+    """The server that it belongs to; empty for what servers share."""
+    return labels_of(each.data).get(SERVER_LABEL, "")
+
+
+def _name(data: Data) -> str:
+    """As ``--output=name`` prints it."""
+    group = data["apiVersion"].rpartition("/")[0]
+    return f"{data['kind'].lower()}{'.' if group else ''}{group}/{data['metadata']['name']}"
+
+
+def _items(text: str) -> Iterator[Data]:
+    """The objects that kubectl printed; none where that is no JSON."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return
+    items = data.get("items", [data]) if isinstance(data, dict) else []
+    yield from (item for item in items if isinstance(item, dict) and isinstance(item.get("metadata"), dict))
+
+
+def _is_taken_over(conflict: Conflict, *, ours: bool) -> bool:
+    return conflict.manager == MANAGER or (ours and conflict.manager in _KUBECTL_APPLY and not conflict.subresource)
 
 
 def _named(data: Data) -> Data:

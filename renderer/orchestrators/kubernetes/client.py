@@ -85,6 +85,11 @@ class Kubectl:
             raise self.failed(done.code, done.err, doing, secret=secret)
         return done
 
+    def attempt(self, *arguments: str, stdin: bytes, namespace: str = "") -> Done:
+        """Runs to the end, and leaves it to the caller what a failure means: some of it may have been done."""
+        argv = self.argv(*arguments, namespace=namespace)
+        return self._run(argv, seconds=_CALL_SECONDS, stdin=stdin, env=self._env())
+
     def kinds(self, doing: str, *verbs: str) -> Done:
         """``deployments.apps`` and so on. ``code`` is not 0 where an API that somebody else serves does not answer, and
         ``err`` says which: a broken metrics server hides nothing of ours.

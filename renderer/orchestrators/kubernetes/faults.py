@@ -113,7 +113,7 @@ def _words(said: str) -> str:
 
 #: klog: ``E1121 12:00:00.000000   123 memcache.go:265] "Unhandled Error" err=…``
 _LOG = re.compile(r"[EIW][0-9]{4} [0-9:.]+ +[0-9]+ \S+\]")
-_MANAGER = re.compile(r'conflicts? with "((?:[^"\\]|\\.)*)"[^\n]*?:(?: (\.[^\n]*))?$', re.MULTILINE)
+_MANAGER = re.compile(r'conflicts? with "((?:[^"\\]|\\.)*)"( with subresource)?[^\n]*?:(?: (\.[^\n]*))?$', re.MULTILINE)
 
 
 class Conflict(NamedTuple):
@@ -121,17 +121,18 @@ class Conflict(NamedTuple):
 
     field: str
     manager: str
+    subresource: bool = False
 
 
 def conflicts(said: str) -> list[Conflict]:
     """Of a refusal of kind ``conflict``."""
     found: list[Conflict] = []
-    manager = ""
+    manager, subresource = "", False
     for line in said.splitlines():
         if match := _MANAGER.search(line):
-            manager = match[1]
-            if match[2]:
-                found.append(Conflict(match[2], manager))
+            manager, subresource = match[1], bool(match[2])
+            if match[3]:
+                found.append(Conflict(match[3], manager, subresource))
         elif line.startswith("- "):
-            found.append(Conflict(line.removeprefix("- "), manager))
+            found.append(Conflict(line.removeprefix("- "), manager, subresource))
     return found

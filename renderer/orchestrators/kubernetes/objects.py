@@ -20,12 +20,10 @@ OWNER_LABEL = "mcpctl.io/owner"
 HOME_LABEL = "mcpctl.io/home"
 #: When the workload was first applied. The first stamp stays.
 CREATED = "mcpctl.io/created-at"
-#: Where in the server MCP is spoken: no object but a comment says it.
-PATH = "mcpctl.io/path"
 
 #: What is put on at apply time, and nothing else: all that differs from what was rendered and checked.
 STAMPED_LABELS = (OWNER_LABEL, HOME_LABEL)
-STAMPED_ANNOTATIONS = (CREATED, PATH)
+STAMPED_ANNOTATIONS = (CREATED,)
 
 WORKLOADS = ("Deployment", "StatefulSet", "Pod")
 
@@ -77,11 +75,10 @@ Identity = tuple[str, str, str]
 
 
 class Object(NamedTuple):
-    """One object to apply. ``path`` is where MCP is spoken, of a Service whose template said so."""
+    """One object to apply."""
 
     data: Data
     identity: Identity
-    path: str = ""
 
     @property
     def kind(self) -> str:
@@ -137,17 +134,7 @@ def _object(document: Rendered) -> Object:
     if faults or len(read_back) != 1 or not isinstance(read_back[0].data, dict):
         raise Defect(f"{excerpt(document.path, 200)} was rendered and checked, and cannot be read back")
     data: Data = read_back[0].data
-    return Object(data, identity(data), _path(document) if data.get("kind") == "Service" else "")
-
-
-#: The template's own words: all that a tree on disk has of it.
-_SPOKEN = re.compile(r"^ *# MCP over \S+ at (/\S*)$", re.MULTILINE)
-
-
-def _path(document: Rendered) -> str:
-    path = document.context.get("path", "")
-    found = _SPOKEN.search(document.text)
-    return path if isinstance(path, str) and path else found[1] if found else ""
+    return Object(data, identity(data))
 
 
 def _belongs(one: Object, home: str) -> bool:
@@ -164,11 +151,9 @@ def stamped(one: Object, live: Data | None, owner: str, home: str, now: str) -> 
     """
     if SERVER_LABEL not in labels_of(one.data):
         return one.data
-    before, noted = labels_of(live or {}), annotations_of(live or {})
+    before, stamps = labels_of(live or {}), annotations_of(live or {})
     labels = {OWNER_LABEL: owner_value(owner) or before.get(OWNER_LABEL, ""), HOME_LABEL: home}
-    notes = {CREATED: noted.get(CREATED, now)} if one.kind in WORKLOADS else {}
-    if one.kind == "Service":
-        notes = {PATH: one.path or noted.get(PATH, "")}
+    notes = {CREATED: stamps.get(CREATED, now)} if one.kind in WORKLOADS else {}
     return _with(one.data, _given(labels), _given(notes))
 
 
@@ -181,6 +166,11 @@ def _with(data: Data, labels: Mapping[str, str], notes: Mapping[str, str]) -> Da
     if notes:
         meta["annotations"] = {**annotations_of(data), **notes}
     return {**data, "metadata": meta}
+
+
+def noted(data: Data, notes: Mapping[str, str]) -> Data:
+    """With these annotations too."""
+    return _with(data, {}, notes)
 
 
 def owner_value(owner: str) -> str:

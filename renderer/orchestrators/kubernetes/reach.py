@@ -9,9 +9,10 @@ from contextlib import contextmanager
 
 from renderer.command import Background
 from renderer.errors import ApplyFailed, WaitTimedOut, excerpt
+from renderer.labels import DEFAULT_PATH, PATH_ANNOTATION
 from renderer.orchestrators.kubernetes.client import Kubectl
 from renderer.orchestrators.kubernetes.faults import refusal
-from renderer.orchestrators.kubernetes.objects import PATH, annotations_of, labels_of
+from renderer.orchestrators.kubernetes.objects import annotations_of, labels_of
 from renderer.orchestrators.kubernetes.status import Snapshot, is_ready, newest_pods
 
 #: Seconds until kubectl must have a port.
@@ -37,7 +38,7 @@ def _target(seen: Snapshot) -> tuple[str, str, str]:
         port = next((port for port in spec.get("ports") or [] if port.get("name") == _PORT), None)
         if port:
             pod = _pod(seen, spec.get("selector") or {})
-            return pod, str(port.get("targetPort") or _PORT), annotations_of(service).get(PATH, "/mcp")
+            return pod, str(port.get("targetPort") or _PORT), annotations_of(service).get(PATH_ANNOTATION, DEFAULT_PATH)
     raise ApplyFailed(f"{seen.name} cannot be reached: it has no Service, nothing connects to it")
 
 

@@ -14,11 +14,13 @@ from renderer.orchestrators.contract import Change, Confirm, Progress
 from renderer.orchestrators.kubernetes.client import Data, Kubectl
 from renderer.orchestrators.kubernetes.faults import Refused
 from renderer.orchestrators.kubernetes.objects import (
+    CREATED,
     HOME_LABEL,
     MANAGED_LABEL,
     OWNER_LABEL,
     TYPES,
     Identity,
+    annotations_of,
     identity,
     labels_of,
     owner_value,
@@ -27,6 +29,8 @@ from renderer.orchestrators.kubernetes.objects import (
 from renderer.orchestrators.wait import until
 
 _OURS = f"{MANAGED_LABEL}=true"
+#: What people put into a namespace; not what a cluster puts into each of them.
+_INSIDE = "deployments,statefulsets,pods,services,secrets,persistentvolumeclaims,configmaps"
 #: kubectl fetches lists in pages of that many.
 CHUNK = 500
 
@@ -115,8 +119,10 @@ def remove(
     waits: Time,
 ) -> list[Change]:
     """Users before what they use. Namespaces, volumes and definitions are asked for separately, kind by kind."""
-    ordered = sorted(found, key=lambda data: (_precious(data), -TYPES[data["kind"]].rank, identity(data)))
-    changes: list[Change] = []
+    changes = [_kept_namespace(kubectl, data) for data in found if not _is_ours(data)]
+    ordered = sorted(
+        filter(_is_ours, found), key=lambda data: (_precious(data), -TYPES[data["kind"]].rank, identity(data))
+    )
     deadline = waits.clock() + seconds
     for (precious, _), group in groupby(ordered, key=lambda data: (p := _precious(data), data["kind"] if p else "")):
         objects = list(group)
@@ -128,6 +134,21 @@ def remove(
         else:
             changes += _removed(kubectl, objects, tell, deadline, waits)
     return changes
+
+
+def _is_ours(data: Data) -> bool:
+    """Of a namespace a label proves nothing: it is rendered. What apply created has a stamp."""
+    return data["kind"] != "Namespace" or CREATED in annotations_of(data)
+
+
+def _kept_namespace(kubectl: Kubectl, data: Data) -> Change:
+    """With what is in it: whoever wants it gone must know."""
+    name = data["metadata"]["name"]
+    asked = ["get", _INSIDE, "--ignore-not-found", "--output=name"]
+    inside = kubectl.attempt(*asked, stdin=b"", namespace=name).out.split()
+    holds = f"; it holds {len(inside)} objects ({', '.join(inside[:5])}{' …' * (len(inside) > 5)})" if inside else ""
+    text = f"kept: mcpctl did not create this namespace{excerpt(holds, 400)}; remove it with kubectl if it is yours"
+    return Change(words(data, kubectl.namespace), "unchanged", text)
 
 
 def _shown(kubectl: Kubectl, data: Data) -> str:

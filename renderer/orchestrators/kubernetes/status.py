@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from renderer.errors import ApplyFailed, McpctlError, excerpt
-from renderer.labels import SERVER_LABEL
+from renderer.labels import DEFAULT_PATH, PATH_ANNOTATION, SERVER_LABEL
 from renderer.orchestrators.contract import InstanceState, InstanceStatus, Replica
 from renderer.orchestrators.kubernetes.client import Data, Kubectl, known_name
-from renderer.orchestrators.kubernetes.objects import MANAGED_LABEL, PATH, annotations_of, labels_of
+from renderer.orchestrators.kubernetes.objects import MANAGED_LABEL, annotations_of, labels_of
 from renderer.orchestrators.kubernetes.reasons import Reason, of_claims, of_pod, of_workload
 
 NAME_LABEL = "app.kubernetes.io/name"
@@ -285,6 +285,6 @@ def _endpoint(services: Sequence[Data], namespace: str) -> str:
     for service in services:
         for port in service.get("spec", {}).get("ports") or []:
             if port.get("name") == "mcp":
-                path = annotations_of(service).get(PATH, "")
+                path = annotations_of(service).get(PATH_ANNOTATION, DEFAULT_PATH)
                 return excerpt(f"http://{service['metadata']['name']}.{namespace}.svc:{port.get('port')}{path}", 300)
     return ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from renderer.labels import accepted, object_labels
+from renderer.labels import DEFAULT_PATH, PATH_ANNOTATION, accepted, object_labels
 from renderer.model import Monitoring, Options, Server
 from renderer.targets.kubernetes.limits import NGINX
 from renderer.targets.kubernetes.values import pod_annotations
@@ -68,6 +68,15 @@ def _network_policies(server: Server, options: Options) -> Iterator[Instance]:
 def _cilium_policies(server: Server, options: Options) -> Iterator[Instance]:
     if options.network_policy_provider == "cilium":
         yield Instance(f"{server.resource_name}-netpol", "ciliumnetworkpolicy", server.annotations)
+
+
+def _services(server: Server, options: Options) -> Iterator[Instance]:
+    del options
+    if server.listens:
+        path = server.transport.path
+        # For 'mcpctl status', whoever applied it: nothing else of a Service says where MCP is spoken.
+        own = {} if path == DEFAULT_PATH else {PATH_ANNOTATION: path}
+        yield Instance(server.resource_name, "service", {**server.annotations, **own})
 
 
 def _alone(stem: str, is_wanted: Callable[[Server], object]) -> _Instances:
@@ -212,7 +221,7 @@ OBJECTS: tuple[ObjectType, ...] = (
     ObjectType("ExternalSecret", "kubernetes/externalsecret.yaml.j2", _external_secrets),
     ObjectType("ConfigMap", "kubernetes/configmap.yaml.j2", _config_maps),
     ObjectType("PersistentVolumeClaim", "kubernetes/persistentvolumeclaim.yaml.j2", _claims),
-    ObjectType("Service", "kubernetes/service.yaml.j2", _alone("service", lambda s: s.listens)),
+    ObjectType("Service", "kubernetes/service.yaml.j2", _services),
     ObjectType("Deployment", "kubernetes/deployment.yaml.j2", _workload("Deployment")),
     ObjectType("StatefulSet", "kubernetes/statefulset.yaml.j2", _workload("StatefulSet")),
     ObjectType("Pod", "kubernetes/pod.yaml.j2", _workload("Pod")),

@@ -13,7 +13,7 @@ from renderer.model import Options, Rendered, Server
 from renderer.orchestrators.contract import ApplyOptions, KubernetesConfig
 from renderer.orchestrators.kubernetes import Kubernetes
 from renderer.orchestrators.kubernetes.client import Kubectl
-from renderer.orchestrators.kubernetes.objects import objects, stamped
+from renderer.orchestrators.kubernetes.objects import CREATED, noted, objects, stamped
 from renderer.orchestrators.kubernetes.removal import Time
 from renderer.registry import target
 from tests.cluster import Cluster
@@ -96,7 +96,8 @@ def placed(cluster: Cluster, *names: str) -> None:
     """As an apply in the name of ``tree-a`` leaves them, without the time that kubectl takes."""
     for one in objects(rendered(*names), "mcpctl"):
         if one.identity != ("Namespace", "", "mcpctl"):
-            cluster.add(stamped(one, None, "tree-a", "mcpctl", NOW))
+            data = stamped(one, None, "tree-a", "mcpctl", NOW)
+            cluster.add(noted(data, {CREATED: NOW}) if one.kind == "Namespace" else data)
 
 
 def server(name: str) -> Server:

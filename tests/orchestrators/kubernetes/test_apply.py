@@ -5,9 +5,11 @@ from __future__ import annotations
 import copy
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from renderer.command import Done
 from renderer.errors import ApplyFailed
 from renderer.orchestrators.contract import Applied, ApplyOptions
 from renderer.orchestrators.kubernetes import Kubernetes
@@ -16,7 +18,6 @@ from renderer.orchestrators.kubernetes.objects import (
     CREATED,
     HOME_LABEL,
     OWNER_LABEL,
-    PATH,
     STAMPED_ANNOTATIONS,
     STAMPED_LABELS,
     TYPES,
@@ -63,8 +64,8 @@ def test_what_is_applied_is_what_was_checked_but_for_the_stamps() -> None:
 def test_a_second_apply_changes_nothing(orchestrator: Kubernetes, cluster: Cluster, told: Told) -> None:
     documents = rendered("time")
     first = orchestrator.apply(documents, OWNED, told.append, told.confirm)
-    assert outcomes(first) == ["changed", *["created"] * 4]
-    assert first.changes[0].message == "was there before, and is managed by mcpctl now"
+    assert outcomes(first) == ["unchanged", *["created"] * 4]
+    assert first.changes[0].message.startswith("was there before: used as it is, and never changed or deleted")
     assert told[0].startswith("5 objects to context test, cluster test (http://127.0.0.1:")
     assert told[0].endswith(", namespace mcpctl; 1 of them for the whole cluster")
     before = cluster.get("Deployment", "mcp-time")
@@ -82,15 +83,8 @@ def test_the_first_time_stays_and_says_whose_it_is(
     meta = cluster.get("Deployment", "mcp-time")["metadata"]
     assert meta["annotations"][CREATED] == NOW
     assert (meta["labels"][OWNER_LABEL], meta["labels"][HOME_LABEL]) == ("tree-a", "mcpctl")
-    assert cluster.get("Service", "mcp-time")["metadata"]["annotations"][PATH] == "/mcp"
     # The pods are not: a stamp would restart them.
     assert "tree-a" not in json.dumps(cluster.get("Deployment", "mcp-time")["spec"])
-
-
-def test_a_tree_on_disk_knows_the_path_by_the_templates_words() -> None:
-    services = [one for one in rendered("panda", "github") if one.identity[0] == "Service"]
-    found = [objects([one._replace(context={})], "mcpctl")[0].path for one in services]
-    assert found == [one.context["path"] for one in services]
 
 
 def test_a_shared_namespace_is_nobodys(orchestrator: Kubernetes, cluster: Cluster, told: Told) -> None:
@@ -139,7 +133,11 @@ def test_conflicts_of_several_managers_are_read() -> None:
         'Apply failed with 3 conflicts: conflicts with "a" using apps/v1 at 2026-01-01T00:00:00Z:\n- .spec.replicas\n'
         '- .spec.paused\nconflicts with "b" with subresource "scale" using apps/v1:\n- .spec.x'
     )
-    assert conflicts(said) == [Conflict(".spec.replicas", "a"), Conflict(".spec.paused", "a"), Conflict(".spec.x", "b")]
+    assert conflicts(said) == [
+        Conflict(".spec.replicas", "a"),
+        Conflict(".spec.paused", "a"),
+        Conflict(".spec.x", "b", True),
+    ]
 
 
 def test_a_failure_in_the_middle_says_what_stands_and_a_second_run_repairs(
@@ -147,7 +145,7 @@ def test_a_failure_in_the_middle_says_what_stands_and_a_second_run_repairs(
 ) -> None:
     cluster.faults.broken(verb="apply", resource="services")
     applied = orchestrator.apply(rendered("time"), OWNED._replace(prune=True), told.append, told.confirm)
-    assert outcomes(applied) == ["changed", "created", "created", "failed", "not tried"]
+    assert outcomes(applied) == ["unchanged", "created", "created", "failed", "not tried"]
     assert "applying Service mcp-time" in applied.changes[3].message
     assert told[-1].startswith("3 of 5 objects are applied, not tried: Deployment mcp-time; see to the reason")
     assert not told.questions
@@ -159,7 +157,8 @@ def test_a_failure_in_the_middle_says_what_stands_and_a_second_run_repairs(
 def test_a_cluster_that_dies_in_the_middle(orchestrator: Kubernetes, cluster: Cluster, told: Told) -> None:
     cluster.faults.stop(verb="apply", resource="networkpolicies*")
     applied = orchestrator.apply(rendered("time"), OWNED, told.append, told.confirm)
-    assert outcomes(applied) == ["changed", "created", "failed", "not tried", "not tried"]
+    assert outcomes(applied)[0] == "unchanged"
+    assert outcomes(applied)[2:] == ["failed", "not tried", "not tried"]
     cluster.faults.clear()
     cluster.start()
     assert not orchestrator.apply(rendered("time"), OWNED, told.append, told.confirm).failed
@@ -198,8 +197,8 @@ def test_sandboxes_and_the_whole_cluster_are_named(orchestrator: Kubernetes, clu
 
 def test_a_kind_that_the_cluster_does_not_know(orchestrator: Kubernetes, told: Told) -> None:
     applied = orchestrator.apply(rendered("panda"), OWNED, told.append, told.confirm)
-    assert outcomes(applied)[-2:] == ["failed", "not tried"]
-    assert "install what defines this kind" in applied.changes[-2].message
+    assert outcomes(applied)[-2:] == ["failed", "failed"]
+    assert all("install what defines this kind" in change.message for change in applied.changes[-2:])
 
 
 def test_a_dry_run_by_the_server_changes_nothing(orchestrator: Kubernetes, cluster: Cluster, told: Told) -> None:
@@ -221,7 +220,7 @@ def test_a_dry_run_by_the_client_sends_nothing(
         orchestrator.apply(rendered("time"), OWNED, told.append, told.confirm)
     sent = len(cluster.sent("PATCH"))
     applied = orchestrator.apply(rendered("time"), OWNED._replace(dry_run="client"), told.append, told.confirm)
-    assert outcomes(applied) == (["unchanged"] * 5 if live else ["changed", *["created"] * 4])
+    assert outcomes(applied) == (["unchanged"] * 5 if live else ["unchanged", *["created"] * 4])
     assert len(cluster.sent("PATCH")) == sent
 
 
@@ -234,12 +233,101 @@ def test_warnings_of_the_server_are_told(orchestrator: Kubernetes, cluster: Clus
 def test_ctrl_c_says_how_far_it_came(orchestrator: Kubernetes, told: Told) -> None:
     def tell(line: str) -> None:
         told.append(line)
-        if line.startswith("2/5"):
+        if line.startswith("3/5 objects"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         orchestrator.apply(rendered("time"), OWNED, tell, told.confirm)
-    assert told[-1] == "interrupted: 2 of 5 objects were applied; run the same again to go on"
+    assert told[-1] == "interrupted: 3 of 5 objects were applied; run the same again to go on"
+
+
+def test_one_call_of_kubectl_for_each_stage(orchestrator: Kubernetes, cluster: Cluster, told: Told) -> None:
+    """Of 20 servers as of one: what is there, what pods need, pods, and what is there then."""
+    calls: list[list[str]] = []
+    run = orchestrator._kubectl._run
+
+    def counted(argv: list[str], **more: Any) -> Done:
+        calls.append([word for word in argv[1:] if not word.startswith("-")][:1])
+        return run(argv, **more)
+
+    orchestrator._kubectl._run = counted
+    documents = [each for name in ("time", "fetch", "memory") for each in rendered(name)]
+    unique = {each.identity: each for each in documents}
+    assert not orchestrator.apply(list(unique.values()), OWNED, told.append, told.confirm).failed
+    assert calls == [["version"], ["config"], ["get"], ["apply"], ["apply"], ["get"]]
+
+
+def test_a_refused_server_is_left_out_and_the_others_go_on(
+    orchestrator: Kubernetes, cluster: Cluster, told: Told
+) -> None:
+    cluster.faults.forbid(verb="apply", resource="services", name="mcp-time")
+    documents = {each.identity: each for name in ("time", "fetch") for each in rendered(name)}
+    applied = orchestrator.apply(list(documents.values()), OWNED, told.append, told.confirm)
+    what = {change.what: change.outcome for change in applied.changes}
+    assert (what["Service mcp-time"], what["Deployment mcp-time"]) == ("failed", "not tried")
+    assert (what["Service mcp-fetch"], what["Deployment mcp-fetch"]) == ("created", "created")
+
+
+# ---------------------------------------------------------------------------------------------
+# Namespaces of others, and the way from kubectl.
+
+
+def other_namespace(cluster: Cluster) -> None:
+    cluster.add({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "mcp-sandboxes"}})
+
+
+def test_a_namespace_that_is_not_ours_is_used_and_never_changed(
+    orchestrator: Kubernetes, cluster: Cluster, told: Told
+) -> None:
+    before = cluster.get("Namespace", "mcpctl")
+    assert not orchestrator.apply(rendered("time"), OWNED, told.append, told.confirm).failed
+    assert cluster.get("Namespace", "mcpctl") == before
+
+
+def test_one_that_is_adopted_becomes_ours(orchestrator: Kubernetes, cluster: Cluster, told: Told) -> None:
+    adopting = OWNED._replace(adopt_namespace=True)
+    applied = orchestrator.apply(rendered("time"), adopting, told.append, told.confirm)
+    assert outcomes(applied)[0] == "changed"
+    meta = cluster.get("Namespace", "mcpctl")["metadata"]
+    assert meta["annotations"][CREATED] == NOW
+    assert meta["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    assert outcomes(orchestrator.apply(rendered("time"), OWNED, told.append, told.confirm))[0] == "unchanged"
+
+
+def test_one_that_is_not_there_is_created_with_a_stamp(orchestrator: Kubernetes, cluster: Cluster, told: Told) -> None:
+    cluster.define_custom_kinds()
+    assert not orchestrator.apply(rendered("panda"), OWNED, told.append, told.confirm).failed
+    assert cluster.get("Namespace", "mcp-sandboxes")["metadata"]["annotations"][CREATED] == NOW
+    assert not orchestrator.apply(rendered("panda"), OWNED, told.append, told.confirm).failed
+
+
+def test_delete_keeps_a_namespace_that_is_not_ours_with_what_is_in_it(
+    orchestrator: Kubernetes, cluster: Cluster, told: Told
+) -> None:
+    cluster.define_custom_kinds()
+    other_namespace(cluster)
+    cluster.add({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs", "namespace": "mcp-sandboxes"}})
+    orchestrator.apply(rendered("panda"), OWNED, told.append, told.confirm)
+    orchestrator.delete(["panda"], data=True, tell=told.append, confirm=told.confirm)
+    assert "mcp-sandboxes" in cluster.names("Namespace")
+    assert cluster.get("ConfigMap", "theirs", "mcp-sandboxes")
+
+
+@pytest.mark.parametrize("way", [[], ["--server-side"]], ids=["client-side", "server-side"])
+def test_what_kubectl_applied_of_the_same_rendering_is_taken_over(
+    orchestrator: Kubernetes, cluster: Cluster, told: Told, kubectl_run: Any, way: list[str], tmp_path: Path
+) -> None:
+    documents = rendered("time")
+    file = tmp_path / "all.yaml"
+    file.write_text("".join(f"---\n{each.text}" for each in documents if each.identity[0] != "Namespace"))
+    assert kubectl_run("apply", "-f", str(file), *way).code == 0
+    newer_documents = [
+        each._replace(text=each.text.replace("revisionHistoryLimit: 3", "revisionHistoryLimit: 4"))
+        for each in documents
+    ]
+    applied = orchestrator.apply(newer_documents, OWNED, told.append, told.confirm)
+    assert not applied.failed, applied
+    assert cluster.get("Deployment", "mcp-time")["spec"]["revisionHistoryLimit"] == 4
 
 
 @pytest.mark.parametrize("owner", ["", "a", "team.a-1", "x" * 63])
