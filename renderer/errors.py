@@ -26,7 +26,7 @@ class Exit(IntEnum):
 
 
 class Severity(StrEnum):
-    """How much a Problem weighs: an error stops the run, a warning is only told."""
+    """How much a Problem weighs: an error stops the run, a warning does not."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -60,7 +60,7 @@ class Fault(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """A Fault with its place in a file: what the user is shown, as text, JSON or SARIF.
+    """A Fault with its place in a file: what users see, as text, JSON or SARIF.
 
     ``owner`` is the server of a finding in a rendered document, whose spec may accept it.
     """
@@ -120,7 +120,7 @@ class McpctlError(Exception):
 
 
 class UsageMistake(McpctlError):
-    """The command line cannot be carried out as it was given."""
+    """The command line cannot be carried out."""
 
     exit_code = Exit.USAGE
 

@@ -28,4 +28,4 @@ def accepted(server: Server) -> dict[str, str]:
     """What the spec accepts of policy, for a reviewer of the output: each with reason and date."""
     if not server.accepted:
         return {}
-    return {"mcpctl.io/accepted": "; ".join(f"{one.rule}: {one.told}" for one in server.accepted)}
+    return {"mcpctl.io/accepted": "; ".join(f"{accepted.rule}: {accepted.explanation}" for accepted in server.accepted)}

@@ -221,7 +221,7 @@ def _ignored(servers: Sequence[Server], target: Target) -> list[Problem]:
         )
         for path, ignored in target.ignored.items()
         for server in servers
-        if server.given(*(steps := tuple(path.split("."))))
+        if server.sets(*(steps := tuple(path.split("."))))
     ]
 
 

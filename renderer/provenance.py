@@ -227,7 +227,7 @@ def _shared(run: Run, options: Options, document: Rendered, path: DocumentPath |
 
 
 def _place(environment: Environment | None, field: DocumentPath) -> Place | None:
-    given = environment and environment.given(*map(str, field))
+    given = environment and environment.sets(*map(str, field))
     return environment.source.place(field, at_key=True) if environment and given else None
 
 

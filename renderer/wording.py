@@ -27,8 +27,8 @@ def excerpt(value: object) -> str:
         return str(value).lower()
     if isinstance(value, int) and value.bit_length() > EXCERPT_LENGTH * 4:
         return "of very many digits"
-    shown = printable(str(value), EXCERPT_LENGTH)
-    return f"'{shown}'" if isinstance(value, str) else shown
+    text = printable(str(value), EXCERPT_LENGTH)
+    return f"'{text}'" if isinstance(value, str) else text
 
 
 def type_word(value: object) -> str:
@@ -85,5 +85,5 @@ def did_you_mean(word: str, candidates: Iterable[Any]) -> str | None:
 
 def suggestion(word: str, candidates: Iterable[Any]) -> str:
     """``; did you mean 'x'?`` or nothing, to be appended to a message."""
-    found = did_you_mean(word, candidates)
-    return f"; did you mean {excerpt(found)}?" if found is not None else ""
+    near = did_you_mean(word, candidates)
+    return f"; did you mean {excerpt(near)}?" if near is not None else ""

@@ -216,9 +216,9 @@ def _not_rendered(environment: Environment) -> Iterator[Fault]:
     """What the environment says and its target does not render: never dropped in silence."""
     if environment.target == "compose":
         for field, reason in _ONLY_IN_A_CLUSTER.items():
-            if environment.given("spec", field):
+            if environment.sets("spec", field):
                 yield _unrendered(("spec", field), f"not rendered for compose: {reason}")
-    elif not environment.options.create_namespace and environment.given("spec", "namespace", "podSecurity"):
+    elif not environment.options.create_namespace and environment.sets("spec", "namespace", "podSecurity"):
         message = "not rendered: the labels of a namespace that is not created here are somebody else's"
         yield _unrendered(("spec", "namespace", "podSecurity"), message)
 

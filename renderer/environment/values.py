@@ -67,9 +67,9 @@ class Environment(NamedTuple):
         policies = spec.get("policies") if isinstance(spec, dict) else None
         return policies if isinstance(policies, dict) else {}
 
-    def given(self, *path: str) -> bool:
-        """Whether the document itself says something at ``path`` (and not a default)."""
-        return self.source.given(*path)
+    def sets(self, *path: str) -> bool:
+        """Whether the document itself sets ``path`` (and not a default)."""
+        return self.source.sets(*path)
 
 
 #: Where a value of a spec comes from.

@@ -128,7 +128,7 @@ class Mount(NamedTuple):
 
 
 class Container(NamedTuple):
-    """A container beside the server, or before it."""
+    """A sidecar or init container."""
 
     name: str
     image: str
@@ -164,7 +164,7 @@ class EgressService(NamedTuple):
 
 
 class Egress(NamedTuple):
-    """All that the server may connect to, beside DNS."""
+    """All that the server may connect to, in addition to DNS."""
 
     hosts: tuple[EgressHost, ...]
     cidrs: tuple[EgressCidr, ...]
@@ -217,7 +217,7 @@ class Autoscaling(NamedTuple):
 
 
 class Disruption(NamedTuple):
-    """How many pods may go at once; exactly one is set, to a number or a percentage."""
+    """Exactly one of the two is set, to a number of pods or a percentage."""
 
     min_available: int | str | None
     max_unavailable: int | str | None
@@ -372,13 +372,13 @@ class Patch(NamedTuple):
 
 
 class Acceptance(NamedTuple):
-    """A policy rule that the spec accepts. ``until`` is told and never compared: output knows no clock."""
+    """A policy rule that the spec accepts. ``until`` is never compared with the clock: output depends on none."""
 
     rule: str
     reason: str
     until: str | None
 
     @property
-    def told(self) -> str:
+    def explanation(self) -> str:
         """Reason and date."""
         return f"{self.reason} (until {self.until})" if self.until else self.reason

@@ -100,9 +100,9 @@ class Server(NamedTuple):
         """Whether anything can connect to it: all but a stdio server without a bridge."""
         return self.transport.type != "stdio" or self.transport.bridge != "none"
 
-    def given(self, *path: str) -> bool:
-        """Whether the spec itself says something at ``path`` (and not a default)."""
-        return self.source.given(*path)
+    def sets(self, *path: str) -> bool:
+        """Whether the spec itself sets ``path`` (and not a default)."""
+        return self.source.sets(*path)
 
     def problem(self, fault: Fault) -> Problem:
         """The Fault (its path counts from the spec's root) with its place in the spec's file."""
@@ -155,9 +155,9 @@ class PartialServer(Server):
             object.__getattribute__(self, "_read").add(name)
         return super().__getattribute__(name)
 
-    def given(self, *path: str) -> bool:
+    def sets(self, *path: str) -> bool:
         self._read.update(_decided_by(path))
-        return super().given(*path)
+        return super().sets(*path)
 
     def findings(self, checks: Iterable[Check]) -> Iterator[Problem]:
         for check in checks:
@@ -192,7 +192,7 @@ _DECIDES = {
 }
 
 
-#: Who enforces network rules in a cluster: what is rendered depends on what that one understands.
+#: Who enforces network rules in a cluster, which decides what is rendered.
 NetworkPolicyProvider: TypeAlias = Literal["kubernetes", "cilium", "none"]
 
 #: A level of the Pod Security Standards that a Namespace asks for.
@@ -210,7 +210,7 @@ class NamespaceRules(NamedTuple):
 
 
 class Options(NamedTuple):
-    """What a run is told beside the specs. ``kubernetes_version`` is ``major.minor``."""
+    """What a run renders for, besides the specs. ``kubernetes_version`` is ``major.minor``."""
 
     namespace: str
     kubernetes_version: str

@@ -40,8 +40,9 @@ def position(marks: Marks | None, path: DocumentPath, at_key: bool = False) -> t
     """
     if marks is None:
         return 0, 0
-    found, missing = nearest(marks, path)
-    return (found.key_line, found.key_column) if at_key or missing else (found.line, found.column)
+    nearest_marks, missing = nearest(marks, path)
+    key_line, key_column, line, column, *_ = nearest_marks
+    return (key_line, key_column) if at_key or missing else (line, column)
 
 
 def nearest(marks: Marks, path: DocumentPath) -> tuple[Marks, bool]:
@@ -98,8 +99,8 @@ class Source(NamedTuple):
         file = nearest(self.marks, path)[0].file if self.marks else ""
         return Place(file or self.file, line or self.line, column)
 
-    def given(self, *path: str) -> bool:
-        """Whether the document itself says something at ``path`` (and not a default)."""
+    def sets(self, *path: str) -> bool:
+        """Whether the document itself sets ``path`` (and not a default)."""
         node: JSON = self.data
         for step in path:
             if not isinstance(node, dict) or step not in node:

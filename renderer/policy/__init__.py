@@ -116,7 +116,7 @@ def _weighed(problem: Problem, server: Server | None, levels: Levels, *, admissi
         return problem._replace(hint=hint, severity=Severity.ERROR)
     return problem._replace(
         message=f"accepted: {problem.message}",
-        hint=f"the reason given: {accepted.told}",
+        hint=f"the reason given: {accepted.explanation}",
         severity=Severity.WARNING,
         in_output=False,
     )

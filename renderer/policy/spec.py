@@ -17,7 +17,7 @@ _EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - what is looked for
 def images(server: Server) -> Iterator[Fault]:
     """Of the server and of the containers beside it; those of bridges are pinned by mcpctl."""
     if server.image:
-        path: DocumentPath = ("spec", "image") if server.given("spec", "image") else ("spec", "package", "version")
+        path: DocumentPath = ("spec", "image") if server.sets("spec", "image") else ("spec", "package", "version")
         yield from image_faults(server.image, path)
     if server.package and server.package.base_image:
         yield from image_faults(server.package.base_image, ("spec", "package", "baseImage"))

@@ -153,7 +153,7 @@ class Messages:
 
     def _not(self, case: _Case) -> Iterator[Fault]:
         names = [excerpt(name) for name in _only_required(case.kind.schema)]
-        # What is expected instead stands in the refused schema itself, or beside it.
+        # What is expected instead stands in the refused schema itself, or in the one around it.
         refused = case.kind.schema if isinstance(case.kind.schema, dict) else {}
         if expected := refused.get("x-expected") or case.expected:
             message = f"expected {expected}"

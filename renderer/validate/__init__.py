@@ -77,7 +77,7 @@ def _server_name(server: Server) -> Names:
 
 
 def _object_name(server: Server) -> Names:
-    path = ("spec", "resourceName") if server.given("spec", "resourceName") else ("metadata", "name")
+    path = ("spec", "resourceName") if server.sets("spec", "resourceName") else ("metadata", "name")
     message = f"the objects of two servers are named '{server.resource_name}'"
     hint = "choose another metadata.name or spec.resourceName"
     return [(server.resource_name, Fault(path, "spec/duplicate-resource-name", message, hint))]
@@ -87,7 +87,7 @@ def _account_name(server: Server) -> Names:
     account = server.service_account
     if not account.create:
         return []
-    named = server.given("spec", "serviceAccount", "name")
+    named = server.sets("spec", "serviceAccount", "name")
     path = ("spec", "serviceAccount", "name") if named else ("metadata", "name")
     message = f"two servers create the ServiceAccount '{account.name}'"
     hint = "to share it, create it elsewhere and write 'create: false' in both"

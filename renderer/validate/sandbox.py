@@ -24,7 +24,7 @@ def sandbox_limits(server: Server) -> Iterator[Fault]:
         for (name, lower), (above, upper) in pairwise(steps):
             less, more = getattr(lower, resource), getattr(upper, resource)
             if amount(less) > amount(more):
-                wrong = name if server.given("spec", "sandbox", "limits", name, resource) else above
+                wrong = name if server.sets("spec", "sandbox", "limits", name, resource) else above
                 yield Fault(
                     ("spec", "sandbox", "limits", wrong, resource),
                     "spec/sandbox-limits",

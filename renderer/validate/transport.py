@@ -25,7 +25,7 @@ def bridged_image_needs_command(server: Server) -> Iterator[Fault]:
     if not server.image or server.transport.type != "stdio" or server.transport.bridge == "none" or server.command:
         return
     message = f"missing field 'command': the bridge ({server.transport.bridge}) replaces the image's entrypoint"
-    if not server.given("spec", "transport", "type"):
+    if not server.sets("spec", "transport", "type"):
         http = "if the image serves HTTP: transport: {type: streamable-http, port: …}"
         message = f"{http}; if it serves stdio: {message}"
     yield Fault(
@@ -94,7 +94,7 @@ def stdio_without_bridge(server: Server) -> Iterator[Fault]:
         return
     fields = (("transport", "port"), ("transport", "path"), ("network", "publish"), ("network", "ingress"))
     for path in (*fields, *(("health", way) for way in ("path", "port", "tcp", "mcp")), ("expose",), ("monitoring",)):
-        if server.given("spec", *path):
+        if server.sets("spec", *path):
             yield Fault(
                 ("spec", *path),
                 "spec/stdio-without-bridge",

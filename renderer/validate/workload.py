@@ -56,7 +56,7 @@ def replicas_share_volume(server: Server) -> Iterator[Fault]:
 
 def replicas_or_autoscaling(server: Server) -> Iterator[Fault]:
     """Each apply would set the number back, and the autoscaler would change it again."""
-    if server.autoscaling and server.given("spec", "replicas"):
+    if server.autoscaling and server.sets("spec", "replicas"):
         yield Fault(
             ("spec", "replicas"),
             "spec/replicas-and-autoscaling",
@@ -179,7 +179,7 @@ def volumes_hold_together(server: Server) -> Iterator[Fault]:
 def requests_within_limits(server: Server) -> Iterator[Fault]:
     """A pod that requests more than its limit is refused by the API server."""
     for resource, message in _above_limits(server.resources):
-        side = "requests" if server.given("spec", "resources", "requests", resource) else "limits"
+        side = "requests" if server.sets("spec", "resources", "requests", resource) else "limits"
         hint = "raise the limit, lower the request, or choose another size"
         yield Fault(("spec", "resources", side, resource), "spec/requests-above-limits", message, hint)
     for path, container in _containers(server):
@@ -250,7 +250,7 @@ def tolerations_hold_together(server: Server) -> Iterator[Fault]:
 
 def rollout_is_possible(server: Server) -> Iterator[Fault]:
     """Only a Deployment has it, and some pod must be allowed to come or go."""
-    if not server.given("spec", "rollout"):
+    if not server.sets("spec", "rollout"):
         return
     rollout = server.rollout
     if server.workload != "Deployment":
@@ -287,7 +287,7 @@ def accounts_are_named(server: Server) -> Iterator[Fault]:
     account, path = server.service_account, ("spec", "serviceAccount")
     if account.create:
         return
-    if not server.given(*path, "name"):
+    if not server.sets(*path, "name"):
         message = "'create: false' needs the name of an existing ServiceAccount"
         hint = "add 'name' (every namespace has one named default)"
         yield Fault((*path, "create"), "spec/service-account-name", message, hint)

@@ -181,11 +181,11 @@ def test_listens(fields: dict[str, Any], listens: bool) -> None:
 
 def test_given_tells_a_default_from_what_was_written() -> None:
     found = server(replicas=1, health={"enabled": True})
-    assert found.given("spec", "replicas")
-    assert found.given("spec", "health", "enabled")
-    assert not found.given("spec", "health", "path")
-    assert not found.given("spec", "workload")
-    assert not found.given("spec", "replicas", "deeper")
+    assert found.sets("spec", "replicas")
+    assert found.sets("spec", "health", "enabled")
+    assert not found.sets("spec", "health", "path")
+    assert not found.sets("spec", "workload")
+    assert not found.sets("spec", "replicas", "deeper")
 
 
 def test_the_example_of_the_name_is_a_server() -> None:

@@ -284,7 +284,7 @@ def _meet(address: str, other: str) -> bool:
 
 def _port_field(server: Server) -> DocumentPath:
     for path in (("network", "publish", "port"), ("transport", "port")):
-        if server.given("spec", *path):
+        if server.sets("spec", *path):
             return ("spec", *path)
     return ("spec", "network", "publish", "port")
 

@@ -40,7 +40,7 @@ def _network_limits(server: Server, options: Options) -> Iterator[Fault]:
     if provider == "none":
         pods = "its pods and its sandboxed pods" if server.sandbox else "its pods"
         yield _warning(
-            ("spec", "network") if server.given("spec", "network") else ("metadata", "name"),
+            ("spec", "network") if server.sets("spec", "network") else ("metadata", "name"),
             "not-isolated",
             f"nothing is isolated: no network policy is rendered, so everybody may connect to {pods}, and they to "
             "anything",
@@ -74,7 +74,7 @@ def _sandbox_limits(server: Server, options: Options) -> Iterator[Fault]:
     sandbox, egress = server.sandbox, server.network.egress
     if sandbox and sandbox.namespace == options.namespace:
         yield Fault(
-            ("spec", "sandbox", "namespace") if server.given("spec", "sandbox", "namespace") else ("spec", "sandbox"),
+            ("spec", "sandbox", "namespace") if server.sets("spec", "sandbox", "namespace") else ("spec", "sandbox"),
             "kubernetes/sandbox-namespace",
             f"the sandbox would be the server's own namespace ('{options.namespace}'): its default deny and its quota "
             "would hold for the server too",
