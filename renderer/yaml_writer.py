@@ -129,7 +129,10 @@ def _mapping(entries: dict[str, JSON], pad: str) -> Iterator[str]:
         if len(name) > _LONGEST_KEY:
             yield f"{pad}? {name}"
             name = ""
-        yield from _entry(f"{pad}{name}:", value, pad)
+        if type(value) is str and "\n" not in value:  # most are, and each generator costs
+            yield f"{pad}{name}: {scalar(value)}"
+        else:
+            yield from _entry(f"{pad}{name}:", value, pad)
 
 
 def _entry(start: str, value: JSON, pad: str) -> Iterator[str]:
