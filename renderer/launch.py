@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from renderer import assets, pins
-from renderer.model import JSON, EgressHost, Health, Server, Writable
+from renderer.model import JSON, EgressHost, Server, Writable
 from renderer.yaml_writer import block
 
 HTTPS = 443
@@ -53,23 +53,34 @@ class Launch(NamedTuple):
     copy: Copy | None
     probe: Probe | None
     check: tuple[str, ...]
-    stdin: bool
 
 
 def launch(server: Server) -> Launch:
     """How this server is started."""
-    command, args = _program(server)
-    probe = _probe(server)
+    command, args = _program(server, _server_argv(server))
+    runtimes, probe = _runtimes(server), _probe(server)
+    env = {"HOME": pins.CACHE_FOLDER} if server.package else {}
+    for runtime in runtimes:
+        env |= pins.CACHE_ENV[runtime]
+    writable = server.security.writable
+    if runtimes:  # npx and uvx download into it, and run programs from it
+        writable += (Writable(pins.CACHE_FOLDER, pins.CACHE_SIZE[len(runtimes)], executable=True),)
+    copy = Copy(
+        image=server.images.of(pins.AGENTGATEWAY_IMAGE),
+        args=("--copy-self", f"{pins.BRIDGE_FOLDER}/agentgateway"),
+        volume="mcp-bridge",
+        mount_path=pins.BRIDGE_FOLDER,
+        size=pins.AGENTGATEWAY_SIZE,
+    )
     return Launch(
         image=_image(server),
         command=tuple(command),
         args=tuple(args),
-        env=_cache_env(server),
-        writable=server.security.writable + _caches(server),
-        copy=_copy(server) if server.transport.bridge == "agentgateway" else None,
+        env=tuple(env.items()),
+        writable=writable,
+        copy=copy if server.transport.bridge == "agentgateway" else None,
         probe=probe,
-        check=_check(server, probe),
-        stdin=not server.listens,
+        check=_check(server, probe) if probe else (),
     )
 
 
@@ -104,29 +115,34 @@ def _covers(host: EgressHost, name: str) -> bool:
     return host.port == HTTPS and (host.name == name or wild)
 
 
-def _cache_env(server: Server) -> tuple[tuple[str, str], ...]:
-    pairs = [("HOME", pins.CACHE_FOLDER)] if server.package else []
-    return tuple(pairs + [pair for runtime in _runtimes(server) for pair in pins.CACHE_ENV[runtime].items()])
-
-
-def _caches(server: Server) -> tuple[Writable, ...]:
-    """npx and uvx download into it, and run programs from it."""
-    runtimes = _runtimes(server)
-    if not runtimes:
-        return ()
-    return (Writable(pins.CACHE_FOLDER, pins.CACHE_SIZE[len(runtimes)], executable=True),)
-
-
-def _program(server: Server) -> tuple[list[str], list[str]]:
-    """Command and arguments of the container."""
-    bridge, inner = server.transport.bridge, _server_argv(server)
-    if bridge == "none":
-        return (inner, []) if server.package else (list(server.command), list(server.args))
-    if bridge == "mcp-proxy":
-        return _mcp_proxy(server, inner)
-    if bridge == "supergateway":
-        return _supergateway(server, inner)
-    return _agentgateway(server, inner)
+def _program(server: Server, inner: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Command and arguments of the container; ``inner`` is the server's own program."""
+    transport, port = server.transport, str(server.transport.port)
+    if transport.bridge == "none":
+        return (inner, []) if server.package else (server.command, server.args)
+    if transport.bridge == "mcp-proxy":
+        # It binds 127.0.0.1 and hides the environment from the server unless told otherwise.
+        start = ["uvx", f"mcp-proxy@{pins.MCP_PROXY}"] if server.package else ["mcp-proxy"]
+        # A check that asks for the tools can then do so without a session, which would stay behind in memory.
+        sessions = ["--stateless"] if server.health.mcp else []
+        return start, ["--host", "0.0.0.0", "--port", port, "--pass-environment", *sessions, "--", *inner]  # noqa: S104
+    if transport.bridge == "supergateway":
+        start = ["npx", "-y", f"supergateway@{pins.SUPERGATEWAY}"] if server.package else ["supergateway"]
+        return start, [
+            *("--stdio", shlex.join(inner)),  # it hands this text to a shell
+            *("--outputTransport", "streamableHttp", "--stateful", "--port", port),
+            *("--streamableHttpPath", transport.path, "--healthEndpoint", pins.BRIDGE_HEALTH["supergateway"].path),
+            *(
+                "--logLevel",
+                "none",
+            ),  # 'info' writes every message into the log, arguments and results of tools included
+        ]
+    stdio: JSON = {"cmd": inner[0], "args": [*inner[1:]]}
+    backend: JSON = {"mcp": {"targets": [{"name": "server", "stdio": stdio}]}}
+    listeners: JSON = [{"routes": [{"backends": [backend]}]}]
+    config = block({"binds": [{"port": transport.port, "listeners": listeners}]}, 0)
+    # agentgateway expands $NAME in the whole text before it reads it; $$ stands for one $.
+    return [f"{pins.BRIDGE_FOLDER}/agentgateway"], ["-c", config.replace("$", "$$") + "\n"]
 
 
 def _server_argv(server: Server) -> list[str]:
@@ -145,54 +161,6 @@ def _server_argv(server: Server) -> list[str]:
     return [*start, *server.args]
 
 
-def _mcp_proxy(server: Server, inner: Sequence[str]) -> tuple[list[str], list[str]]:
-    # It binds 127.0.0.1 and hides the environment from the server unless told otherwise.
-    bridge = ["uvx", f"mcp-proxy@{pins.MCP_PROXY}"] if server.package else ["mcp-proxy"]
-    port = str(server.transport.port)
-    # A check that asks for the tools can then do so without a session, which would stay behind in memory.
-    sessions = ["--stateless"] if server.health.mcp else []
-    return bridge, ["--host", "0.0.0.0", "--port", port, "--pass-environment", *sessions, "--", *inner]  # noqa: S104
-
-
-def _supergateway(server: Server, inner: Sequence[str]) -> tuple[list[str], list[str]]:
-    bridge = ["npx", "-y", f"supergateway@{pins.SUPERGATEWAY}"] if server.package else ["supergateway"]
-    transport = server.transport
-    return bridge, [
-        "--stdio",
-        shlex.join(inner),  # it hands this text to a shell
-        "--outputTransport",
-        "streamableHttp",
-        "--stateful",
-        "--port",
-        str(transport.port),
-        "--streamableHttpPath",
-        transport.path,
-        "--healthEndpoint",
-        pins.BRIDGE_HEALTH["supergateway"].path,
-        "--logLevel",
-        "none",  # 'info' writes every message into the log, arguments and results of tools included
-    ]
-
-
-def _copy(server: Server) -> Copy:
-    return Copy(
-        image=server.images.of(pins.AGENTGATEWAY_IMAGE),
-        args=("--copy-self", f"{pins.BRIDGE_FOLDER}/agentgateway"),
-        volume="mcp-bridge",
-        mount_path=pins.BRIDGE_FOLDER,
-        size=pins.AGENTGATEWAY_SIZE,
-    )
-
-
-def _agentgateway(server: Server, inner: Sequence[str]) -> tuple[list[str], list[str]]:
-    stdio: JSON = {"cmd": inner[0], "args": [*inner[1:]]}
-    backend: JSON = {"mcp": {"targets": [{"name": "server", "stdio": stdio}]}}
-    listeners: JSON = [{"routes": [{"backends": [backend]}]}]
-    config = block({"binds": [{"port": server.transport.port, "listeners": listeners}]}, 0)
-    # It expands $NAME in the whole text before it reads it; $$ stands for one $.
-    return [f"{pins.BRIDGE_FOLDER}/agentgateway"], ["-c", config.replace("$", "$$") + "\n"]
-
-
 def _probe(server: Server) -> Probe | None:
     health, transport = server.health, server.transport
     if not health.enabled:
@@ -203,17 +171,11 @@ def _probe(server: Server) -> Probe | None:
         return None
     if health.mcp:
         return Probe(transport.port, None, _mcp_check(server))
-    if health.tcp:
-        return Probe(health.port or transport.port, None)
-    if transport.type == "stdio":
+    if transport.type == "stdio" and not health.tcp:
         endpoint = pins.BRIDGE_HEALTH[transport.bridge]
         return Probe(endpoint.port or transport.port, endpoint.path)
-    return _native_probe(health, transport.port)
-
-
-def _native_probe(health: Health, port: int) -> Probe:
-    # A GET of the MCP endpoint itself is answered 400, 405 or 406: only a connection tells.
-    return Probe(health.port or port, health.path)
+    # A GET of the MCP endpoint itself is answered 400, 405 or 406: without a path only a connection tells.
+    return Probe(health.port or transport.port, None if health.tcp else health.path)
 
 
 def _mcp_check(server: Server) -> tuple[str, ...]:
@@ -231,12 +193,11 @@ def runtime_for_checks(server: Server) -> pins.Runtime | None:
     return server.package.registry if server.package else None
 
 
-def _check(server: Server, probe: Probe | None) -> tuple[str, ...]:
-    if probe is None or probe.command:
-        return probe.command if probe else ()
-    runtime = server.package.registry if server.package else pins.RUNTIME_OF_BRIDGE.get(server.transport.bridge)
-    if runtime is None:
-        return ()
+def _check(server: Server, probe: Probe) -> tuple[str, ...]:
+    """The probe as a program of the container; empty where nothing is known of what it holds."""
+    runtime = runtime_for_checks(server) or pins.RUNTIME_OF_BRIDGE.get(server.transport.bridge)
+    if probe.command or runtime is None:
+        return probe.command
     if probe.path is None:
         return pins.tcp_check(runtime, probe.port, server.health.timeout) if server.health.tcp else ()
     return pins.http_check(runtime, probe.port, probe.path, server.health.timeout)

@@ -95,7 +95,7 @@ def test_environment_and_caches_follow_the_runtimes(pair: tuple[str, str]) -> No
 
 
 @pytest.mark.parametrize("pair", TABLE, ids="-".join)
-def test_probe_check_copy_and_stdin_follow_the_bridge(pair: tuple[str, str]) -> None:
+def test_probe_check_and_copy_follow_the_bridge(pair: tuple[str, str]) -> None:
     source, bridge = pair
     found = of(bridge, **SOURCES[source])
     expected = {
@@ -106,7 +106,6 @@ def test_probe_check_copy_and_stdin_follow_the_bridge(pair: tuple[str, str]) -> 
     }[bridge]
     assert found.probe == expected
     assert (found.copy is not None) == (bridge == "agentgateway")
-    assert found.stdin == (bridge == "none")
     runtime = {"npm": "node", "pypi": "python3"}.get(source) or {"mcp-proxy": "python3", "supergateway": "node"}.get(
         bridge
     )
@@ -162,7 +161,7 @@ def test_an_image_without_command_keeps_its_own() -> None:
 
 def test_a_package_that_speaks_http_is_started_alone() -> None:
     found = launch(server(package=PYPI, transport=HTTP))
-    assert (found.image, [*found.command, *found.args], found.copy, found.stdin) == (UV, UVX, None, False)
+    assert (found.image, [*found.command, *found.args], found.copy) == (UV, UVX, None)
     assert found.probe == Probe(8080, None)
 
 
