@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from renderer.model import (
@@ -61,6 +62,11 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
     metadata, spec = data["metadata"], data["spec"]
     resource_name = spec.get("resourceName") or f"mcp-{metadata['name']}"
     transport = Transport(**spec["transport"])
+    package = spec.get("package")
+    if package and package["registry"] == "oci":  # is an image: name:tag, or name@digest
+        separator = "@" if package["version"].startswith("sha256:") else ":"
+        spec = {**spec, "image": f"{package['name']}{separator}{package['version']}"}
+        package = None
     return Server(
         source=source,
         data=data,
@@ -69,22 +75,40 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
         labels=metadata["labels"],
         annotations=metadata["annotations"],
         description=spec["description"],
-        image=spec.get("image") or _oci_image(spec.get("package")),
-        package=_package(spec.get("package")),
+        image=spec.get("image"),
+        package=package and Package(package["registry"], package["name"], package["version"], package.get("baseImage")),
         command=tuple(spec["command"]),
         args=tuple(spec["args"]),
         working_dir=spec.get("workingDir"),
         transport=transport,
         env={name: _reference(value) for name, value in spec["env"].items()},
-        env_from=tuple(_env_from(item) for item in spec["envFrom"]),
-        files=tuple(_file(path, item) for path, item in spec["files"].items()),
+        env_from=tuple(
+            EnvFrom(
+                "secret" if "secret" in item else "configMap", item.get("secret") or item["configMap"], item["optional"]
+            )
+            for item in spec["envFrom"]
+        ),
+        files=tuple(
+            File(path, item["content"] if "content" in item else _reference(item), int(item["mode"], 8))
+            for path, item in spec["files"].items()
+        ),
         resources=_resources(spec["resources"]),
         replicas=spec["replicas"],
         autoscaling=_autoscaling(spec.get("autoscaling")),
         disruption=_disruption(spec.get("disruption")),
         expose=_expose(spec.get("expose")),
         monitoring=_monitoring(spec.get("monitoring")),
-        storage=tuple(_storage(item) for item in spec["storage"]),
+        storage=tuple(
+            Storage(
+                name=item["name"],
+                size=item["size"],
+                mount_path=item["mountPath"],
+                storage_class=item.get("storageClass"),
+                access_modes=tuple(item["accessModes"]),
+                purpose=item["purpose"],
+            )
+            for item in spec["storage"]
+        ),
         network=_network(spec["network"], transport),
         health=_health(spec["health"]),
         security=_security(spec["security"]),
@@ -106,20 +130,6 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
     )
 
 
-def _oci_image(package: dict[str, Any] | None) -> str | None:
-    """An oci package is an image: name:tag, or name@digest."""
-    if package is None or package["registry"] != "oci":
-        return None
-    joint = "@" if package["version"].startswith("sha256:") else ":"
-    return f"{package['name']}{joint}{package['version']}"
-
-
-def _package(package: dict[str, Any] | None) -> Package | None:
-    if package is None or package["registry"] == "oci":
-        return None
-    return Package(package["registry"], package["name"], package["version"], package.get("baseImage"))
-
-
 def _reference(value: Any) -> str | SecretRef | ConfigMapRef:
     if isinstance(value, str):
         return value
@@ -129,33 +139,9 @@ def _reference(value: Any) -> str | SecretRef | ConfigMapRef:
     return ConfigMapRef(value["configMap"], value["key"], optional)
 
 
-def _env_from(item: dict[str, Any]) -> EnvFrom:
-    kind: Any = "secret" if "secret" in item else "configMap"
-    return EnvFrom(kind, item[kind], item["optional"])
-
-
-def _file(path: str, item: dict[str, Any]) -> File:
-    source = item["content"] if "content" in item else _reference(item)
-    return File(path, source, int(item["mode"], 8))
-
-
-def _amounts(amounts: dict[str, str]) -> Amounts:
-    return Amounts(amounts.get("cpu"), amounts.get("memory"))
-
-
 def _resources(resources: dict[str, Any]) -> Resources:
-    return Resources(_amounts(resources["requests"]), _amounts(resources["limits"]))
-
-
-def _storage(item: dict[str, Any]) -> Storage:
-    return Storage(
-        name=item["name"],
-        size=item["size"],
-        mount_path=item["mountPath"],
-        storage_class=item.get("storageClass"),
-        access_modes=tuple(item["accessModes"]),
-        purpose=item["purpose"],
-    )
+    amounts = ((resources[side].get("cpu"), resources[side].get("memory")) for side in ("requests", "limits"))
+    return Resources(*(Amounts(cpu, memory) for cpu, memory in amounts))
 
 
 def _network(network: dict[str, Any], transport: Transport) -> Network:
@@ -171,27 +157,23 @@ def _network(network: dict[str, Any], transport: Transport) -> Network:
 def _egress(egress: dict[str, Any] | None) -> Egress | None:
     if egress is None:
         return None
-    return Egress(
-        hosts=tuple(_host(text) for text in egress["hosts"]),
-        cidrs=tuple(_cidr(item) for item in egress["cidrs"]),
-        services=tuple(_service(item) for item in egress["services"]),
+    hosts = (text.partition(":") for text in egress["hosts"])
+    cidrs: Iterator[dict[str, Any]] = (
+        {"cidr": i, "except": (), "ports": ()} if isinstance(i, str) else i for i in egress["cidrs"]
     )
-
-
-def _host(text: str) -> EgressHost:
-    name, _, port = text.partition(":")
-    return EgressHost(name, int(port) if port else HTTPS)
-
-
-def _cidr(item: Any) -> EgressCidr:
-    if isinstance(item, str):
-        return EgressCidr(item, (), ())
-    return EgressCidr(item["cidr"], tuple(item["except"]), tuple(item["ports"]))
-
-
-def _service(item: dict[str, Any]) -> EgressService:
-    labels = item["podLabels"] or {"app.kubernetes.io/name": item["name"]}
-    return EgressService(item["name"], item.get("namespace"), labels, tuple(item["ports"]))
+    return Egress(
+        hosts=tuple(EgressHost(name, int(port) if port else HTTPS) for name, _, port in hosts),
+        cidrs=tuple(EgressCidr(i["cidr"], tuple(i["except"]), tuple(i["ports"])) for i in cidrs),
+        services=tuple(
+            EgressService(
+                item["name"],
+                item.get("namespace"),
+                item["podLabels"] or {"app.kubernetes.io/name": item["name"]},
+                tuple(item["ports"]),
+            )
+            for item in egress["services"]
+        ),
+    )
 
 
 def _health(health: dict[str, Any]) -> Health:
@@ -268,12 +250,9 @@ def _patch(index: int, item: dict[str, Any]) -> Patch:
 def _autoscaling(item: dict[str, Any] | None) -> Autoscaling | None:
     if item is None:
         return None
-    steps = (_step(item[name]) for name in ("scaleUp", "scaleDown"))
-    return Autoscaling(item["min"], item["max"], item["cpu"], item["memory"], *steps)
-
-
-def _step(item: dict[str, int]) -> ScalingStep:
-    return ScalingStep(item["pods"], item["periodSeconds"], item["stabilizationSeconds"])
+    steps = (item["scaleUp"], item["scaleDown"])
+    up, down = (ScalingStep(step["pods"], step["periodSeconds"], step["stabilizationSeconds"]) for step in steps)
+    return Autoscaling(item["min"], item["max"], item["cpu"], item["memory"], up, down)
 
 
 def _disruption(item: dict[str, Any] | None) -> Disruption | None:
@@ -290,6 +269,7 @@ def _pod_count(count: float | str | None) -> int | str | None:
 def _expose(item: dict[str, Any] | None) -> Expose | None:
     if item is None:
         return None
+    gateway = item.get("gateway")
     return Expose(
         type=item["type"],
         host=item["host"],
@@ -297,13 +277,9 @@ def _expose(item: dict[str, Any] | None) -> Expose | None:
         class_name=item.get("className"),
         annotations=item["annotations"],
         tls_secret=item["tls"]["secret"] if "tls" in item else None,
-        gateway=_gateway(item.get("gateway")),
+        gateway=gateway and Gateway(gateway["name"], gateway.get("namespace"), gateway.get("sectionName")),
         peers=_peers(item.get("from")),
     )
-
-
-def _gateway(item: dict[str, str] | None) -> Gateway | None:
-    return None if item is None else Gateway(item["name"], item.get("namespace"), item.get("sectionName"))
 
 
 def _monitoring(item: dict[str, Any] | None) -> Monitoring | None:
@@ -316,12 +292,11 @@ def _monitoring(item: dict[str, Any] | None) -> Monitoring | None:
         interval=item.get("interval"),
         labels=item["labels"],
         peers=_peers(item.get("from")),
-        alerts=tuple(_alert(kind, alert) for kind, alert in item["alerts"].items()),
+        alerts=tuple(
+            Alert(kind, alert["for"], alert.get("metric", ""), alert.get("threshold", 0), alert.get("quantile", 0))
+            for kind, alert in item["alerts"].items()
+        ),
     )
-
-
-def _alert(kind: Any, item: dict[str, Any]) -> Alert:
-    return Alert(kind, item["for"], item.get("metric", ""), item.get("threshold", 0), item.get("quantile", 0))
 
 
 def _peers(items: list[dict[str, Any]] | None) -> tuple[Peer, ...] | None:
