@@ -24,6 +24,11 @@ def object_labels(server: Server, component: str = "mcp-server") -> dict[str, st
     }
 
 
+def path_note(server: Server) -> dict[str, str]:
+    """What tells later commands under which path the server is asked."""
+    return {PATH_ANNOTATION: server.transport.path} if server.listens and server.transport.path != DEFAULT_PATH else {}
+
+
 def accepted(server: Server) -> dict[str, str]:
     """What the spec accepts of policy, for a reviewer of the output: each with reason and date."""
     if not server.accepted:

@@ -55,7 +55,7 @@ def test_the_example_for_python_runs(
     exec(compile(example, "docs/apply.md", "exec"), {})
     assert capsys.readouterr().out.split("\n")[:4] == [
         "the fake daemon",
-        "mcp-time: 1 of 1 ready",
+        "mcp-time: 1 of 1 running",
         "running",
         "mcp-time-1 hello",
     ]

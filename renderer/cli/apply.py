@@ -24,6 +24,7 @@ from renderer.cli.ready import emit_json, failure, show, statuses_of, until_read
 from renderer.cli.runtime import (
     confirm_with,
     env_file_option,
+    fail_fast_option,
     instances_of,
     output_option,
     progress,
@@ -95,6 +96,7 @@ Examples:
 @env_file_option
 @wait_option
 @timeout_option
+@fail_fast_option
 @yes_option
 @environment_option
 @version_options
@@ -136,7 +138,7 @@ def apply(
     env_files = plan.env_files
     options = ApplyOptions(owner, dry_run, force_conflicts, prune, timeout, env_files, plan.folder, adopt_namespace)
     run = _Run(orchestrator, plan, style, options)
-    return run.all(confirm_with(yes, delete_data), wait=more["wait"])
+    return run.all(confirm_with(yes, delete_data), wait=more["wait"], fail_fast=more["fail_fast"])
 
 
 def _planned(
@@ -198,7 +200,7 @@ class _Run(NamedTuple):
     style: str
     options: ApplyOptions
 
-    def all(self, confirm: Any, *, wait: bool) -> int:
+    def all(self, confirm: Any, *, wait: bool, fail_fast: bool) -> int:
         """Apply, wait, show. What stands is shown in JSON even where it failed."""
         applied, statuses = Applied(()), tuple[InstanceStatus, ...]()
         try:
@@ -208,7 +210,9 @@ class _Run(NamedTuple):
                 ids = self._ids()
                 statuses = statuses_of(self.orchestrator, ids)
                 if wait and ids:
-                    statuses = self._waited(ids)
+                    statuses = until_ready(
+                        self.orchestrator, ids, self.plan.transports, self.options.seconds, fail_fast
+                    )
         except McpctlError as error:
             if self.style == "json":
                 self._emit_json(applied, statuses, error.message)
@@ -231,9 +235,6 @@ class _Run(NamedTuple):
             if change.outcome == "not tried":
                 progress(change_line(change))
         progress(f"{tally(applied)}{dry}")
-
-    def _waited(self, ids: Sequence[str]) -> tuple[InstanceStatus, ...]:
-        return until_ready(self.orchestrator, ids, self.plan.transports, self.options.seconds)
 
     def _ids(self) -> tuple[str, ...]:
         if self.plan.ids is not None:

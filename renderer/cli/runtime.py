@@ -134,6 +134,12 @@ def wait_option(command: Command) -> Command:
     return click.option("--wait/--no-wait", default=True, show_default=True, help=text)(command)
 
 
+def fail_fast_option(command: Command) -> Command:
+    """Whether the wait also ends on what passes when somebody does something."""
+    text = "Also stop waiting where another has to act: for a node, a Secret, quota."
+    return click.option("--fail-fast", is_flag=True, help=text)(command)
+
+
 def yes_option(command: Command) -> Command:
     """Both answers beforehand."""
     command = click.option("--delete-data", is_flag=True, help=f"{_DATA} Asks once more unless --yes is given.")(

@@ -19,6 +19,7 @@ from renderer.cli.options import (
 from renderer.cli.ready import emit_json, show, statuses_of, until_ready
 from renderer.cli.runtime import (
     env_file_option,
+    fail_fast_option,
     orchestrator_of,
     output_option,
     progress,
@@ -47,6 +48,7 @@ Examples:
 @env_file_option
 @wait_option
 @timeout_option
+@fail_fast_option
 @version_options
 @network_policy_provider_option
 @policy_option
@@ -59,6 +61,7 @@ def start(
     wait: bool,
     timeout: float,
     env_file: str | None,
+    fail_fast: bool,
     **more: Any,
 ) -> int:
     """Start the servers of specs, also those that were stopped, and wait until they answer.
@@ -83,11 +86,16 @@ def start(
         "policy": dict(more["levels"]),
         **({"envFile": env_file} if env_file else {}),
     }
-    return _started(orchestrator, specs.servers, config, timeout if wait else 0.0, style)
+    return _started(orchestrator, specs.servers, config, timeout if wait else 0.0, style, fail_fast)
 
 
 def _started(
-    orchestrator: Orchestrator, servers: tuple[Server, ...], config: dict[str, JSON], seconds: float, style: str
+    orchestrator: Orchestrator,
+    servers: tuple[Server, ...],
+    config: dict[str, JSON],
+    seconds: float,
+    style: str,
+    fail_fast: bool,
 ) -> int:
     ids: list[str] = []
     statuses: tuple[InstanceStatus, ...] = ()
@@ -98,7 +106,7 @@ def _started(
         statuses = statuses_of(orchestrator, ids)
         if seconds:
             transports = {server.name: server.transport.type for server in servers}
-            statuses = until_ready(orchestrator, ids, transports, seconds)
+            statuses = until_ready(orchestrator, ids, transports, seconds, fail_fast)
     except McpctlError as error:
         if style == "json":
             emit_json("start", facts, statuses, error.message)

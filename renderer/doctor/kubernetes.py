@@ -13,8 +13,8 @@ from renderer.doctor.checks import TROUBLE, Check, Result, failed, guarded, ok, 
 from renderer.errors import ApplyFailed, excerpt
 from renderer.labels import SERVER_LABEL
 from renderer.orchestrators.contract import OrchestratorConfig
+from renderer.orchestrators.failures import Refused
 from renderer.orchestrators.kubernetes.client import Kubectl, known_name
-from renderer.orchestrators.kubernetes.faults import Refused
 from renderer.orchestrators.kubernetes.objects import CREATED, TYPES, Object, annotations_of, labels_of, objects
 from renderer.orchestrators.kubernetes.rights import APPLY, READ, REMOVE
 from renderer.pins import KUBERNETES_VERSION

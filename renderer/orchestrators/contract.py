@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, get_args
 
 from renderer.model import JSON, Rendered, Server
 
@@ -105,6 +105,44 @@ class InstanceStatus(NamedTuple):
     def restarts(self) -> int:
         """Of all replicas."""
         return sum(replica.restarts for replica in self.replicas)
+
+
+#: What becomes of a cause. ``starts``: it passes while the server starts. ``elsewhere``: it passes when somebody does
+#: something, as adding a node, a Secret or quota. ``hopeless``: it stays until the spec or the server changes.
+Outlook = Literal["starts", "elsewhere", "hopeless"]
+#: From what passes to what stays.
+OUTLOOKS: tuple[Outlook, ...] = get_args(Outlook)
+
+
+class Cause(NamedTuple):
+    """What keeps an instance from running or answering, in plain words."""
+
+    text: str
+    outlook: Outlook = "starts"
+
+
+class Observation(NamedTuple):
+    """An instance as it is seen at one time. ``checked``: a probe or healthcheck stands behind ``status.ready``."""
+
+    status: InstanceStatus
+    cause: Cause | None = None
+    checked: bool = False
+
+
+#: Asks a server that runs over MCP: READY, or with the cause why it does not answer.
+Ask = Callable[[InstanceStatus], Observation]
+
+
+class Wait(NamedTuple):
+    """How servers are waited for. ``ask`` asks one that runs; None: what the runtime says is enough.
+
+    ``fail_fast`` ends on causes that heal only elsewhere, too.
+    """
+
+    seconds: float
+    tell: Progress
+    ask: Ask | None = None
+    fail_fast: bool = False
 
 
 class LogOptions(NamedTuple):
@@ -220,10 +258,10 @@ class Orchestrator(Protocol):
         """What the runtime says, without asking the server itself. ApplyFailed where there is none."""
         ...
 
-    def wait(self, instances: Sequence[str], *, seconds: float, tell: Progress) -> tuple[InstanceStatus, ...]:
-        """Until the newest version of all runs, or is stopped because nothing is wanted; ``tell`` gets what changes.
+    def wait(self, instances: Sequence[str], wait: Wait) -> tuple[InstanceStatus, ...]:
+        """Until the newest version of all runs (and answers), or is stopped because nothing is wanted.
 
-        ApplyFailed as soon as one cannot get there, with the reason; WaitTimedOut with what is missing.
+        ApplyFailed when one cannot get there, with the cause; WaitTimedOut with what is missing.
         """
         ...
 

@@ -1,12 +1,36 @@
-"""Looking again and again until something is so, or the time is over."""
+"""Waiting: until something is so, and until servers run and answer. The same words and ends for every runtime."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeVar
+
+from renderer.errors import ApplyFailed, WaitTimedOut
+from renderer.orchestrators.contract import Cause, InstanceState, InstanceStatus, Observation, Wait
+from renderer.orchestrators.failures import PASSING, Refused, loops
+from renderer.orchestrators.instances import answered
 
 T = TypeVar("T")
+
+#: Seconds that a hopeless cause must stand before it ends the wait: a Secret and a pod may come in any order.
+GRACE = 5.0
+#: Seconds that a server without any check has to stay alive: one that ends at once runs for a moment.
+SETTLED = 3.0
+#: Restarts during the wait after which the next one is not waited for.
+LOOP = 3
+
+
+#: Looks at several instances at once; raises NoSuchInstance for one that is not there.
+Observe = Callable[[Sequence[str]], Mapping[str, Observation]]
+
+
+class Time(NamedTuple):
+    """How waiting is done."""
+
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
 
 
 def until(
@@ -24,7 +48,113 @@ def until(
     deadline = clock() + seconds
     while True:
         late = clock() >= deadline
-        found = look()
-        if found is not None or late:
-            return found
+        result = look()
+        if result is not None or late:
+            return result
         sleep(min(interval, max(0.0, deadline - clock())))
+
+
+@dataclass
+class _Instance:
+    """What is known of one instance during a wait."""
+
+    line: str = "not seen yet"
+    restarts: dict[str, int] = field(default_factory=dict)
+    run: tuple[tuple[str, str, int], ...] = ()
+    run_since: float = 0.0
+    lost_since: float | None = None
+    asked: bool = False
+    done: InstanceStatus | None = None
+
+
+def wait_for(observe: Observe, ids: Sequence[str], wait: Wait, times: Time) -> tuple[InstanceStatus, ...]:
+    """Until the newest version of all runs (and answers), or nothing is wanted of it; one line for each change.
+
+    ApplyFailed with the cause when one cannot get there, WaitTimedOut with what is missing.
+    """
+    known = {name: _Instance() for name in ids}
+
+    def look() -> bool | None:
+        lost = []
+        left = {name: instance for name, instance in known.items() if instance.done is None}
+        for name, seen in _observed(observe, left, wait).items():
+            instance = known[name]
+            cause = _step(name, instance, seen, wait, times.clock())
+            if cause and _is_lost(instance, cause, wait, times.clock()):
+                lost.append(f"{name} {'runs, and' if instance.asked else 'will not start:'} {cause.text}")
+        if lost:
+            raise ApplyFailed("; ".join(lost))
+        return all(instance.done for instance in known.values()) or None
+
+    if until(look, seconds=wait.seconds, clock=times.clock, sleep=times.sleep):
+        return tuple(instance.done for name in ids if (instance := known[name]).done)
+    late = "; ".join(f"{name}: {instance.line}" for name, instance in known.items() if not instance.done)
+    raise WaitTimedOut(f"not ready after {wait.seconds:.0f} s: {late}")
+
+
+def _observed(observe: Observe, left: Mapping[str, _Instance], wait: Wait) -> Mapping[str, Observation]:
+    """Nothing while a daemon or an API server is away: the deadline ends that, with the words of the failure."""
+    try:
+        return observe(tuple(left))
+    except (WaitTimedOut, Refused) as error:
+        if isinstance(error, Refused) and error.kind not in PASSING:
+            raise
+        for name, instance in left.items():
+            _tell(name, instance, error.message, wait)
+        return {}
+
+
+def _step(name: str, instance: _Instance, seen: Observation, wait: Wait, now: float) -> Cause | None:
+    """Tells what is new, and gives what keeps the instance from running or answering."""
+    status, cause, checked = seen
+    cause, instance.asked = _looped(instance, status, cause), False
+    counted = f"{status.ready} of {status.desired} running"
+    if _runs(status, instance, checked or wait.ask is not None, now):
+        silent: Cause | None = None
+        if wait.ask and status.endpoint and status.state is InstanceState.RUNNING:
+            status, silent, _ = wait.ask(status)
+        instance.done = None if silent else status
+        # A server that is restarted again and again does not answer because of that.
+        instance.asked = not (cause and cause.outlook == "hopeless")
+        cause = (silent if instance.asked else cause) if silent else None
+    reason = cause.text if cause else status.reason if instance.done else ""
+    answers = bool(instance.done and status.handshake)
+    line = f"answers: {answered(status)}" if answers else f"{counted}: {reason}" if reason else counted
+    _tell(name, instance, line, wait)
+    return cause
+
+
+def _tell(name: str, instance: _Instance, line: str, wait: Wait) -> None:
+    if line != instance.line:
+        instance.line = line
+        wait.tell(f"{name}: {line}")
+
+
+def _looped(instance: _Instance, status: InstanceStatus, cause: Cause | None) -> Cause | None:
+    """A server that ends again and again runs between two restarts, and would be seen running."""
+    for replica in status.replicas:
+        before = instance.restarts.setdefault(replica.name, replica.restarts)
+        if replica.restarts - before >= LOOP:
+            return Cause(cause.text if cause else f"{replica.name} {loops(replica.restarts, '')}", "hopeless")
+    return cause
+
+
+def _runs(status: InstanceStatus, instance: _Instance, checked: bool, now: float) -> bool:
+    if status.desired == 0:
+        return status.state is InstanceState.STOPPED
+    if status.ready < status.desired:
+        instance.run = ()
+        return False
+    run = tuple((replica.name, replica.started, replica.restarts) for replica in status.replicas)
+    if run != instance.run:
+        instance.run, instance.run_since = run, now
+    return checked or now - instance.run_since >= SETTLED
+
+
+def _is_lost(instance: _Instance, cause: Cause, wait: Wait, now: float) -> bool:
+    ends: tuple[str, ...] = ("hopeless", "elsewhere") if wait.fail_fast else ("hopeless",)
+    if cause.outlook not in ends:
+        instance.lost_since = None
+        return False
+    instance.lost_since = now if instance.lost_since is None else instance.lost_since
+    return now - instance.lost_since >= GRACE

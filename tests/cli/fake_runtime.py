@@ -14,6 +14,7 @@ from renderer.model import JSON, Rendered, Server
 from renderer.orchestrators.contract import (
     Applied,
     ApplyOptions,
+    Cause,
     Change,
     Confirm,
     Handshake,
@@ -23,10 +24,13 @@ from renderer.orchestrators.contract import (
     InstanceStatus,
     LogLine,
     LogOptions,
+    Observation,
     OrchestratorConfig,
     Progress,
     Replica,
+    Wait,
 )
+from renderer.orchestrators.wait import Time, wait_for
 
 SHAKE = Handshake("demo-server", "1.2", ("2025-06-18",), 3)
 
@@ -55,6 +59,8 @@ class FakeRuntime:
     calls: list[tuple[str, Any]] = field(default_factory=list)
     closed: bool = False
     url: str = "http://127.0.0.1:1/mcp"
+    cause: Cause | None = None
+    times: Time = field(default_factory=Time)
 
     def _called(self, method: str, what: Any = None) -> None:
         self.calls.append((method, what))
@@ -82,11 +88,10 @@ class FakeRuntime:
             raise ApplyFailed(f"no {instance_id}")
         return self.instances[instance_id]
 
-    def wait(self, instances: Sequence[str], *, seconds: float, tell: Progress) -> tuple[InstanceStatus, ...]:
-        self._called("wait", (tuple(instances), seconds))
-        for name in instances:
-            tell(f"{name}: 1 of 1 ready")
-        return tuple(self.instances[name] for name in instances)
+    def wait(self, instances: Sequence[str], wait: Wait) -> tuple[InstanceStatus, ...]:
+        self._called("wait", (tuple(instances), wait.seconds))
+        seen = {name: Observation(self.instances[name], self.cause, True) for name in instances}
+        return wait_for(lambda ids: {name: seen[name] for name in ids}, instances, wait, self.times)
 
     def get_logs(self, instance_id: str, options: LogOptions) -> Iterator[LogLine]:
         self._called("get_logs", (instance_id, options))

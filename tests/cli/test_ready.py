@@ -8,6 +8,7 @@ from renderer.cli.ready import until_ready
 from renderer.errors import WaitTimedOut
 from renderer.orchestrators import mcp_check
 from renderer.orchestrators.contract import Handshake, InstanceState, InstanceStatus
+from renderer.orchestrators.wait import Time
 from tests.cli.fake_runtime import SHAKE, FakeRuntime, instance
 
 Answer = Handshake | Exception
@@ -25,10 +26,12 @@ class Clock:
         self.now += seconds
 
 
-def waited(fake: FakeRuntime, seconds: float, transport: str = "") -> tuple[InstanceStatus, ...]:
+def waited(
+    fake: FakeRuntime, seconds: float, transport: str = "", fail_fast: bool = False
+) -> tuple[InstanceStatus, ...]:
     clock = Clock()
-    transports = {"demo": transport} if transport else {}
-    return until_ready(fake, ["mcp-demo"], transports, seconds, clock=clock, sleep=clock.sleep)
+    fake.times = Time(clock, clock.sleep)
+    return until_ready(fake, ["mcp-demo"], {"demo": transport} if transport else {}, seconds, fail_fast)
 
 
 @pytest.fixture
@@ -77,7 +80,10 @@ def test_a_server_that_wants_credentials_lives_and_is_not_ready(
 
 def test_the_time_is_over(fake: FakeRuntime, answers: list[Answer]) -> None:
     answers.append(mcp_check.Unanswered("connection refused"))
-    with pytest.raises(WaitTimedOut, match="not ready after 10 s: demo: does not answer MCP yet: connection refused"):
+    with pytest.raises(
+        WaitTimedOut,
+        match="not ready after 10 s: mcp-demo: 1 of 1 running: does not answer MCP yet: connection refused",
+    ):
         waited(fake, 10)
     assert len(fake.named("reach")) == 11
 

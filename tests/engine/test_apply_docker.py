@@ -26,10 +26,11 @@ from renderer.orchestrators.contract import (
     InstanceFilters,
     InstanceState,
     LogOptions,
+    Wait,
 )
 from renderer.orchestrators.docker import Docker
 from renderer.orchestrators.docker.client import Client
-from renderer.orchestrators.docker.rollout import Time
+from renderer.orchestrators.wait import Time
 from tests.engine import client, images
 from tests.engine.fixtures import ROOT, Project, compose_program
 from tests.specs import rendered, spec
@@ -70,7 +71,7 @@ class Session:
         return self.docker.delete([self.project.server], data=data, tell=self.told.append, confirm=self.confirm)
 
     def wait(self) -> None:
-        self.docker.wait([self.id], seconds=180, tell=self.told.append)
+        self.docker.wait([self.id], Wait(180, self.told.append))
 
     def answer(self, *calls: client.Call) -> client.Answer:
         found: list[client.Answer] = []
@@ -106,7 +107,7 @@ def _socket() -> str:
 def docker_at(path: str) -> Docker:
     """With a clock that runs three times as fast: a server has to stay alive for a while before it counts."""
     waits = Time(lambda: 3 * time.monotonic(), lambda seconds: time.sleep(min(seconds, 0.2)))
-    return Docker(Client(DockerConfig(socket_path=path)), waits=waits)
+    return Docker(Client(DockerConfig(socket_path=path)), times=waits)
 
 
 def outcomes(applied: Applied) -> dict[str, str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from renderer.errors import ApplyFailed
+from renderer.errors import ApplyFailed, UsageMistake
+from renderer.labels import SERVER_LABEL
 from renderer.model import JSON, Rendered, Server
 from renderer.orchestrators.contract import (
     Applied,
@@ -14,32 +16,48 @@ from renderer.orchestrators.contract import (
     Handshake,
     InstanceFilters,
     InstancePage,
+    InstanceState,
     InstanceStatus,
     LogLine,
     LogOptions,
     OrchestratorConfig,
     Progress,
+    Wait,
 )
-from renderer.orchestrators.docker import logs, removal, rollout
+from renderer.orchestrators.docker import removal
 from renderer.orchestrators.docker.client import Client
-from renderer.orchestrators.docker.containers import PROJECT_LABEL
-from renderer.orchestrators.docker.listing import page_of
-from renderer.orchestrators.docker.rollout import Time
-from renderer.orchestrators.docker.status import Watcher, endpoint
+from renderer.orchestrators.docker.containers import (
+    NAME_LABEL,
+    NUMBER_LABEL,
+    PROJECT_LABEL,
+    Container,
+    inspected,
+    ours,
+)
+from renderer.orchestrators.docker.status import cause_of, endpoint, look, observation, observe
+from renderer.orchestrators.failures import Refused
+from renderer.orchestrators.wait import Time, wait_for
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
+#: Instances that are looked at in one call while those of some state are searched.
+_AT_ONCE = 50
+_LABEL = '{{{{.Label "{0}"}}}}'
+_FORM = "\t".join(["{{.ID}}", *(_LABEL.format(name) for name in (PROJECT_LABEL, NAME_LABEL, SERVER_LABEL))])
+_LINE = re.compile(r"([0-9a-f]{12,64})\t([\w.-]+)\t([\w.-]+)\t([\w.-]*)")
+#: ``web-1  | text`` in a log. Compose pads the names, and clears the line before it says that a container ended.
+_PREFIX = re.compile(r"^([\w.-]+-\d+) +\| ?(.*)$", re.DOTALL)
+_CLEARED = "\x1b[K"
 
 
 class Docker:
-    """One daemon, and one network that all servers share. ``waits`` is how waiting is done."""
+    """One daemon, and one network that all servers share. ``times`` is how waiting is done."""
 
     name = "docker"
     target = "compose"
 
-    def __init__(self, client: Client, *, waits: Time | None = None) -> None:
+    def __init__(self, client: Client, *, times: Time | None = None) -> None:
         self._client = client
-        self._watcher = Watcher(client)
-        self._waits = waits or Time()
+        self._times = times or Time()
 
     def where(self) -> str:
         """Daemon and network."""
@@ -47,56 +65,106 @@ class Docker:
 
     def start_server(self, server: Server, config: Mapping[str, JSON]) -> str:
         """Rendered, checked and applied by itself."""
-        from renderer.orchestrators.starting import start  # status and logs need neither templates nor schemas
+        from renderer.orchestrators.starting import start  # 150 ms: status and logs need neither templates nor schemas
         from renderer.pins import NAMESPACE
 
         return start(self, server, NAMESPACE, config)
 
     def apply(self, documents: Sequence[Rendered], options: ApplyOptions, tell: Progress, confirm: Confirm) -> Applied:
         """Project after project; then prunes, if nothing failed."""
-        from renderer.orchestrators.docker.apply import Application, network_note
-        from renderer.orchestrators.docker.projects import projects
+        from renderer.orchestrators.docker.apply import (
+            Application,
+        )  # 20 ms: the YAML reader, which status does not need
+        from renderer.orchestrators.docker.projects import NETWORK, projects
 
-        found = projects(documents, options, self._client.network, self._client.environ)
+        wanted = projects(documents, options, self._client.network, self._client.environ)
         tries = f"dry run ({options.dry_run}) of " if options.dry_run != "none" else ""
-        tell(f"{tries}{len(found)} project{'s' * (len(found) != 1)} for the {self.where()}")
-        if note := network_note(found, self._client.network):
-            tell(note)
-        changes = Application(self._client, options, tell).run(found)
+        tell(f"{tries}{len(wanted)} project{'s' * (len(wanted) != 1)} for the {self.where()}")
+        if wanted and self._client.network != NETWORK:
+            tell(f"the network {NETWORK} of the files is called {self._client.network} here (docker.network)")
+        changes = Application(self._client, options, tell).run(wanted)
         if Applied(tuple(changes)).failed:
-            tell(_stands(changes))
-            return Applied(tuple(changes))
-        if options.prune:
-            changes += self._pruned([project.name for project in found], options, tell, confirm)
+            tell(_what_stands(changes))
+        elif options.prune:
+            stale = removal.stale(self._client, options.owner, [project.name for project in wanted])
+            owned = sorted({container.project for container in stale})
+            volumes = [name for key in owned for name in removal.volumes_of(self._client, PROJECT_LABEL, key)]
+            removing = self._removal(tell, confirm, dry=options.dry_run != "none")
+            changes += removing.run(stale, volumes, data=True)
         return Applied(tuple(changes))
 
-    def _pruned(self, keep: Sequence[str], options: ApplyOptions, tell: Progress, confirm: Confirm) -> list[Change]:
-        stale = removal.stale(self._client, options.owner, keep)
-        projects = sorted({one.project for one in stale})
-        volumes = [name for p in projects for name in removal.volumes_of(self._client, PROJECT_LABEL, p)]
-        removing = removal.Removal(self._client, tell, confirm, dry=options.dry_run != "none", waits=self._waits)
-        return removing.run(stale, volumes, data=True)
+    def _removal(self, tell: Progress, confirm: Confirm, *, dry: bool = False) -> removal.Removal:
+        return removal.Removal(self._client, tell, confirm, dry=dry, times=self._times)
 
     def stop_server(self, instance_id: str) -> None:
         """Ends its containers, each within its own grace; they and their data stay, one-shots do not."""
-        removal.stop(self._client, self._watcher.look(instance_id), f"stopping {instance_id}")
+        removal.stop(self._client, look(self._client, instance_id), f"stopping {instance_id}")
 
     def get_status(self, instance_id: str) -> InstanceStatus:
         """``ready`` counts the replicas that run, and whose healthcheck, where there is one, has passed."""
-        return self._watcher.find(instance_id).status
+        return observe(self._client, instance_id).status
 
-    def wait(self, instances: Sequence[str], *, seconds: float, tell: Progress) -> tuple[InstanceStatus, ...]:
-        """Until all run, and go on running."""
-        return rollout.wait(self._watcher.find, instances, seconds=seconds, tell=tell, waits=self._waits)
+    def wait(self, instances: Sequence[str], wait: Wait) -> tuple[InstanceStatus, ...]:
+        """Never by ``up --wait``, which fails on containers that end on purpose."""
+        return wait_for(lambda ids: {name: observe(self._client, name) for name in ids}, instances, wait, self._times)
 
     def get_logs(self, instance_id: str, options: LogOptions) -> Iterator[LogLine]:
-        """Of the server's own containers, not of those beside it."""
-        found = self._watcher.look(instance_id)
-        return logs.read(self._client, [one for one in found if one.is_main] or found, options)
+        """Of the server's own containers, not of those beside it: one compose, whose prefix tells replicas apart."""
+        if options.previous:
+            raise UsageMistake("docker keeps one log over all restarts of a container: leave --previous out")
+        containers = look(self._client, instance_id)
+        mains = [container for container in containers if container.is_main] or containers
+        asked = [f"--project-name={mains[0].project}", "logs", "--no-color"]
+        asked += [f"--tail={options.tail}"] if options.tail is not None else []
+        asked += [f"--since={options.since}"] if options.since else []
+        asked += ["--timestamps"] * options.timestamps + ["--follow"] * options.follow
+        # The services are found by their labels: neither file nor variables are needed.
+        argv = [*asked, "--", *sorted({container.service for container in mains})]
+        return self._lines(mains, argv, follow=options.follow)
+
+    def _lines(self, containers: Sequence[Container], argv: Sequence[str], *, follow: bool) -> Iterator[LogLine]:
+        """Closing it ends the program; the end of the daemon is an error, not an end."""
+        names = {f"{c.service}-{c.labels.get(NUMBER_LABEL)}": c.name for c in containers}
+        last, project = containers[0].name, containers[0].project
+        with self._client.background(*self._client.compose(), *argv) as running:
+            while not running.over:
+                for line in running.lines(3600.0):
+                    text = line.removeprefix(_CLEARED)
+                    if match := _PREFIX.match(text):
+                        last, text = names.get(match[1], f"{project}-{match[1]}"), match[2]
+                    yield LogLine(last, text)
+            done = running.end()
+        if done.code:
+            raise self._client.failed(done, f"reading the log of {containers[0].service}")
+        # It ends as if all were well when the daemon dies.
+        if follow and not self._client.answers():
+            text = f"reading the log of {containers[0].service}: the Docker daemon at {self._client.host}"
+            raise Refused(f"{text} does not answer any more", kind="down")
 
     def list_instances(self, filters: InstanceFilters, page: str = "", size: int = 500) -> InstancePage:
-        """By project, then by instance."""
-        return page_of(self._client, filters, page, size)
+        """By project, then by instance: all are named by one cheap question, and only those of the page looked at."""
+        doing, known = "listing instances", dict[tuple[str, str], list[str]]()
+        asked = [f"--filter=label={key}={value}" for key, value in {**ours(), **filters.labels}.items()]
+        out = self._client.docker(doing, "ps", "--all", "--no-trunc", *asked, f"--format={_FORM}")
+        # What does not look like ours was labelled by somebody else.
+        for match in filter(None, map(_LINE.fullmatch, out.split("\n"))):
+            container, project, instance, server = match.groups()
+            if not filters.servers or server in filters.servers:
+                known.setdefault((project, instance), []).append(container)
+        after = tuple(page.split("/", 1)) if page else ("", "")
+        keys, statuses = [key for key in sorted(known) if key > after], list[InstanceStatus]()
+        for start in range(0, len(keys), _AT_ONCE):
+            some, there = keys[start : start + _AT_ONCE], dict[tuple[str, str], list[Container]]()
+            for seen in inspected(self._client, [id_ for key in some for id_ in known[key]], doing):
+                there.setdefault((seen.project, seen.labels.get(NAME_LABEL, "")), []).append(seen)
+            for key in filter(there.__contains__, some):
+                causes = {container.id: cause_of(container) for container in there[key]}
+                status = observation(there[key], causes, self._client.config.host or "").status
+                if status.state in (filters.states or InstanceState):
+                    statuses.append(status)
+                if len(statuses) == size:
+                    return InstancePage(tuple(statuses), "/".join(key) if key != keys[-1] else "")
+        return InstancePage(tuple(statuses))
 
     def delete(self, servers: Sequence[str], *, data: bool, tell: Progress, confirm: Confirm) -> Applied:
         """Containers, and networks that nobody is on any more; volumes of data only with ``data``. Images stay."""
@@ -105,36 +173,26 @@ class Docker:
         if not containers and not volumes:
             tell(f"nothing of ours is there of {', '.join(servers)}")
             return Applied(())
-        return Applied(
-            tuple(removal.Removal(self._client, tell, confirm, waits=self._waits).run(containers, volumes, data=data))
-        )
+        return Applied(tuple(self._removal(tell, confirm).run(containers, volumes, data=data)))
 
     def reach(self, instance_id: str, ask: Callable[[str], Handshake]) -> Handshake:
         """Through the published port."""
-        return ask(self._url(instance_id))
-
-    def _url(self, instance_id: str) -> str:
-        containers = self._watcher.look(instance_id)
-        host = self._client.config.host or ""
-        url = endpoint(containers, host)
-        if not url and not any(one.runs for one in containers):
-            raise ApplyFailed(f"{instance_id} cannot be reached: it does not run")
+        containers, host = look(self._client, instance_id), self._client.config.host or ""
+        url, problem = endpoint(containers, host), f"{instance_id} cannot be reached"
+        if not url and not any(container.runs for container in containers):
+            raise ApplyFailed(f"{problem}: it does not run")
         if not url:
             raise ApplyFailed(
-                f"{instance_id} cannot be reached from here: it publishes no port (a stdio server without a bridge "
-                "speaks over `docker attach` alone)"
+                f"{problem} from here: it publishes no port (a stdio server without a bridge speaks over "
+                "`docker attach` alone)"
             )
         if host and host not in _LOOPBACK and url.startswith(("http://127.", "http://[::1]")):
+            address = url.removeprefix("http://").partition("/")[0]
             raise ApplyFailed(
-                f"{instance_id} cannot be reached from here: its port is published on {_address(url)} of {host} "
-                "alone; set network.publish.address, or forward the port with ssh"
+                f"{problem} from here: its port is published on {address} of {host} alone; set "
+                "network.publish.address, or forward the port with ssh"
             )
-        return url
-
-
-def _address(url: str) -> str:
-    """The host and port of a URL."""
-    return url.removeprefix("http://").partition("/")[0]
+        return ask(url)
 
 
 def create(config: OrchestratorConfig) -> Docker:
@@ -142,10 +200,9 @@ def create(config: OrchestratorConfig) -> Docker:
     return Docker(Client(config.docker))
 
 
-def _stands(changes: Sequence[Change]) -> str:
-    """What is so after a failure, and what to do."""
-    applied = [one.what for one in changes if one.outcome in ("created", "changed", "unchanged")]
-    rest = [one.what for one in changes if one.outcome == "not tried"]
+def _what_stands(changes: Sequence[Change]) -> str:
+    applied = [change.what for change in changes if change.outcome in ("created", "changed", "unchanged")]
+    rest = [change.what for change in changes if change.outcome == "not tried"]
     text = f"what stands: {', '.join(applied) or 'nothing new that is known of'}"
     text += f"; not tried: {', '.join(rest)}" if rest else ""
-    return f"{text}; see to the reason and run the same again: what is applied stays as it is"
+    return f"{text}; fix the reason and run the same again: what is applied stays as it is"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
 from typing import Literal
 
 from renderer.errors import ApplyFailed, McpctlError, WaitTimedOut, excerpt
@@ -10,10 +13,9 @@ from renderer.orchestrators.contract import ApplyOptions, Change, Progress
 from renderer.orchestrators.docker import removal
 from renderer.orchestrators.docker.client import Client
 from renderer.orchestrators.docker.containers import HASH_LABEL, PROJECT_LABEL, Container, find
-from renderer.orchestrators.docker.faults import Refused
-from renderer.orchestrators.docker.projects import NETWORK, Project, arguments, env_values, owner_value, write_files
-from renderer.orchestrators.docker.proxies import proxy_of
+from renderer.orchestrators.docker.projects import Project, arguments, owner_value, write_files
 from renderer.orchestrators.docker.status import last_lines
+from renderer.orchestrators.failures import Refused, with_log
 
 Outcome = Literal["created", "changed", "unchanged", "not tried"]
 #: Kinds of failure after which nothing else can work either.
@@ -33,38 +35,36 @@ class Application:
         """Each service's outcome. Raises only what ends a whole run (Ctrl-C), after telling what stands."""
         changes: list[Change] = []
         for place, project in enumerate(projects):
+            rest = [later.name for later in projects[place + 1 :]]
             self._before = []
             try:
                 changes += self._tried(project)
             except KeyboardInterrupt:
-                rest = ", ".join(one.name for one in projects[place + 1 :]) or "none"
-                self._tell(
-                    f"interrupted in {project.name}: what it made stands; not tried: {rest}; the same again goes on"
-                )
+                made = f"interrupted in {project.name}: what it made stands"
+                self._tell(f"{made}; not tried: {', '.join(rest) or 'none'}; run the same again to go on")
                 raise
             except McpctlError as error:
-                self._tell(f"{project.name}: failed: {error.message}")
-                changes += [*self._after_failure(project, error)]
+                changes += self._after_failure(project, error)
                 if isinstance(error, WaitTimedOut) or (isinstance(error, Refused) and error.kind in _HOPELESS):
-                    return changes + [Change(f"project {one.name}", "not tried") for one in projects[place + 1 :]]
+                    return changes + [Change(f"project {name}", "not tried") for name in rest]
         return changes
 
     def _tried(self, project: Project) -> list[Change]:
         self._before = before = self._containers(project)
         self._refuse_foreign(project, before)
         dry = self._options.dry_run != "none"
-        self._client.masks.update(project.values(self._client.environ).values())
-        self._client.masks.update(_secrets_of_files(project))
+        self._client.masks.update(project.secrets(self._client.environ))
         if not dry:
             write_files(project, in_tree=bool(self._options.folder))
         planned = self._planned(project, before) if dry else {}
         removed = self._without_orphans(project, before, dry=dry)
-        if self._options.dry_run == "client":
-            return [*_planned_changes(planned, "compared on this machine; the daemon was not told to try"), *removed]
-        self._tell(f"{project.name}: docker compose up")
-        self._up(project, dry=dry)
+        if self._options.dry_run != "client":
+            self._tell(f"{project.name}: docker compose up")
+            self._composed(project, "up", "--detach", flags=["--dry-run"] if dry else [])
         if dry:
-            return [*_planned_changes(planned, "docker compose tried it without doing it"), *removed]
+            client = self._options.dry_run == "client"
+            how = "compared on this machine; the daemon was not asked" if client else "docker compose --dry-run"
+            return [*(Change(_what(name), outcome, how) for name, outcome in planned.items()), *removed]
         changes = _outcomes(project, before, self._containers(project))
         for change in changes:
             self._tell(f"{project.name}: {change.what}: {change.outcome}")
@@ -75,72 +75,73 @@ class Application:
 
     def _refuse_foreign(self, project: Project, there: Sequence[Container]) -> None:
         """What another tree or project applied is not taken over in silence: its prune and ours would fight."""
-        if self._options.force_conflicts:
-            return
-        for one in there:
-            if not one.managed and one.service in project.services:
+        mine, advice = owner_value(self._options.owner), "take it over with --force-conflicts"
+        for container in there if not self._options.force_conflicts else ():
+            if not container.managed and container.service in project.services:
+                name = excerpt(container.name, 100)
+                raise ApplyFailed(f"the container {name} is not managed by mcpctl; rename the server, or {advice}")
+            if mine and container.owner not in ("", mine):
+                owner = excerpt(container.owner, 63)
                 raise ApplyFailed(
-                    f"{project.name}: the container {excerpt(one.name, 100)} is not managed by mcpctl: somebody else's "
-                    "project has that name; rename the server, or take it over with --force-conflicts"
-                )
-            mine = owner_value(self._options.owner)
-            if mine and one.owner not in ("", mine):
-                raise ApplyFailed(
-                    f"{project.name} belongs to '{excerpt(one.owner, 63)}', not to '{mine}': apply it from there, or "
-                    "take it over with --force-conflicts"
+                    f"the project belongs to '{owner}', not to '{mine}'; apply it from there, or {advice}"
                 )
 
     def _without_orphans(self, project: Project, before: Sequence[Container], *, dry: bool) -> list[Change]:
-        """Before the rest: an orphan may have the port that is needed."""
-        mine, others = removal.orphans(before, project.services, self._options.owner)
-        for one in others:
-            self._tell(f"{project.name}: the container {excerpt(one.name, 100)} belongs to no service; not ours: kept")
+        """Before the rest: an orphan may have the port that is needed. Only what is ours to remove goes."""
+        orphans = [container for container in before if container.service not in project.services]
+        owner = owner_value(self._options.owner)
+        mine = [container for container in orphans if container.managed and owner and container.owner == owner]
+        for container in orphans:
+            if container not in mine:
+                name = excerpt(container.name, 100)
+                self._tell(f"{project.name}: the container {name} belongs to no service and is not ours: kept")
         if mine and not dry:
             doing = f"removing what {project.name} no longer has"
             removal.end(self._client, mine, doing)
             removal.remove(self._client, mine, doing)
-        return [Change(f"container {one.name}", "removed", "its service is gone from the spec") for one in mine]
+        return [
+            Change(f"container {container.name}", "removed", "its service is gone from the spec") for container in mine
+        ]
 
     def _planned(self, project: Project, before: Sequence[Container]) -> dict[str, Outcome]:
         """By the hashes that compose itself goes by: nothing is touched."""
-        doing = f"comparing {project.name}"
-        with arguments(project) as named:
-            argv = (*self._client.compose(), *named, "config", "--hash=*")
-            done = self._client.tried(*argv, doing=doing, stdin=project.text.encode())
-        if done.code:
-            raise self._failed(self._client.failed(done, doing), project)
-        hashes = dict(line.split() for line in done.out.splitlines() if len(line.split()) == 2)
+        out, doing = self._composed(project, "config", "--hash=*"), f"comparing {project.name}"
+        hashes = dict(line.split() for line in out.splitlines() if len(line.split()) == 2)
         if set(hashes) != set(project.services):
-            raise ApplyFailed(f"{doing}: compose's answer is no list of services ({excerpt(done.out, 80)})")
-        there: dict[str, set[str]] = {}
-        for one in before:
+            raise ApplyFailed(f"{doing}: compose's answer is no list of services ({excerpt(out, 80)})")
+        planned: dict[str, Outcome] = {}
+        for name, value in hashes.items():
             # What is stopped would be started: no hash says that.
-            awake = one.runs or one.is_one_shot
-            there.setdefault(one.service, set()).add(one.labels.get(HASH_LABEL, "") if awake else "")
-        return {name: _compared(there.get(name), value) for name, value in hashes.items()}
+            there = {
+                container.labels.get(HASH_LABEL, "") if container.runs or container.is_one_shot else ""
+                for container in before
+                if container.service == name
+            }
+            planned[name] = "created" if not there else "unchanged" if there == {value} else "changed"
+        return planned
 
-    def _up(self, project: Project, *, dry: bool) -> None:
-        doing = f"docker compose up of {project.name}"
+    def _composed(self, project: Project, *command: str, flags: Sequence[str] = ()) -> str:
+        """What compose writes; the checked text goes to its stdin."""
+        doing = f"docker compose {command[0]} of {project.name}"
         with arguments(project) as named:
-            flags = ["--progress=json", *(["--dry-run"] if dry else [])]
-            argv = (*self._client.compose(), *flags, *named, "up", "--detach")
+            argv = (*self._client.compose(), "--progress=json", *flags, *named, *command)
             done = self._client.tried(*argv, doing=doing, seconds=self._options.seconds, stdin=project.text.encode())
         if done.code:
-            raise self._failed(self._client.failed(done, doing), project)
+            raise self._explained(self._client.failed(done, doing), project)
+        return done.out
 
-    def _failed(self, refused: Refused, project: Project) -> Refused:
+    def _explained(self, refused: Refused, project: Project) -> Refused:
         """With what only the project, or the daemon, knows of it."""
-        more = ""
         if refused.kind == "variable":
-            return Refused(f"{project.name}: {self._missing(project)}", "variable", refused.about)
+            return Refused(project.missing(self._client.environ), kind="variable", about=refused.about)
         if refused.kind == "port":
             holder = removal.publishing(self._client, refused.about)
-            more = f"; {f'the container {holder}' if holder else self._program(refused.about)} has it"
+            by = f"the container {holder}" if holder else self._program(refused.about)
+            refused.message += f"; {by} has it"
         if refused.kind == "oneshot":
-            one = next((c for c in self._containers(project) if c.service == refused.about), None)
-            lines = last_lines(self._client, one.id) if one else ""
-            more = f"; its last lines: {lines}" if lines else ""
-        return Refused(refused.message + more, refused.kind, refused.about)
+            failed = next((c for c in self._containers(project) if c.service == refused.about), None)
+            refused.message = with_log(refused.message, last_lines(self._client, failed.id) if failed else [])
+        return refused
 
     def _program(self, port: str) -> str:
         proxy = "" if self._client.config.host else proxy_of(port)
@@ -148,78 +149,48 @@ class Application:
             return "a program of the machine, not a container,"
         return f"a docker-proxy that a killed daemon left (process {proxy}: end it, or restart the daemon once more)"
 
-    def _missing(self, project: Project) -> str:
-        """All variables at once: compose tells the first."""
-        given = project.values(self._client.environ)
-        missing = [f"{name} ({what})" for name, what in project.variables.items() if what and name not in given]
-        where = project.env_file or str(project.folder / ".env")
-        return (
-            f"nothing was applied: it needs {', '.join(missing) or 'a variable'}; set it in the environment, or in "
-            f"{excerpt(where, 300)}"
-        )
-
     def _after_failure(self, project: Project, error: McpctlError) -> list[Change]:
         failed = Change(f"project {project.name}", "failed", error.message)
         try:
             now = self._containers(project)
         except McpctlError:
-            unknown = "what it had made by then cannot be told now: mcpctl status can, once the daemon answers"
-            self._tell(f"{project.name}: {unknown}")
+            unknown = "what it had made by then is not known; mcpctl status shows it, once the daemon answers"
             return [failed._replace(message=f"{error.message}; {unknown}")]
-        stands = [one for one in _outcomes(project, self._before, now) if one.outcome != "not tried"]
-        named = {one.what for one in stands}
-        rest = [
-            Change(_what(name), "not tried", "not started") for name in project.services if _what(name) not in named
-        ]
-        return [*stands, failed, *rest]
+        changes = _outcomes(project, self._before, now)
+        stands = [change for change in changes if change.outcome != "not tried"]
+        return [*stands, failed, *(change for change in changes if change not in stands)]
 
 
 def _what(service: str) -> str:
     return f"service {service}"
 
 
-def _planned_changes(planned: Mapping[str, Outcome], how: str) -> list[Change]:
-    return [Change(_what(name), outcome, how) for name, outcome in planned.items()]
-
-
-def _compared(there: set[str] | None, wanted: str) -> Outcome:
-    if not there:
-        return "created"
-    return "unchanged" if there == {wanted} else "changed"
-
-
 def _outcomes(project: Project, before: Sequence[Container], after: Sequence[Container]) -> list[Change]:
     """By the containers themselves: compose's words are for people."""
     changes = []
     for name in project.services:
-        old = {one.id: one for one in before if one.service == name}
-        new = {one.id: one for one in after if one.service == name}
-        outcome, message = _outcome(old, new)
-        changes.append(Change(_what(name), outcome, message))
+        old = {container.id: container for container in before if container.service == name}
+        new = {container.id: container for container in after if container.service == name}
+        changes.append(Change(_what(name), *_outcome(old, new)))
     return changes
 
 
 def _outcome(old: Mapping[str, Container], new: Mapping[str, Container]) -> tuple[Outcome, str]:
-    if not new or all(one.status == "created" for one in new.values()):
+    if not new or all(container.status == "created" for container in new.values()):
         return "not tried", "not started"
-    if not old:
-        return "created", ""
-    if set(old) != set(new):
-        return "changed", ""
-    asleep = any(not old[id_].runs and new[id_].runs and not new[id_].is_one_shot for id_ in new)
-    return ("changed", "started again") if asleep else ("unchanged", "")
+    if not old or set(old) != set(new):
+        return "changed" if old else "created", ""
+    woken = any(not old[id_].runs and new[id_].runs and not new[id_].is_one_shot for id_ in new)
+    return ("changed", "started again") if woken else ("unchanged", "")
 
 
-def _secrets_of_files(project: Project) -> set[str]:
-    """Values that stand in files of variables beside the project: to hide them, should a message have one."""
-    found: set[str] = set()
-    for path in (project.folder / "env" / "secrets").glob("*.env"):
-        found |= set(env_values(path).values())
-    return found
-
-
-def network_note(projects: Sequence[Project], network: str) -> str:
-    """What is told when another network than the rendered one is configured."""
-    if network == NETWORK or not projects:
-        return ""
-    return f"the network {NETWORK} of the files is called {network} here (docker.network)"
+def proxy_of(port: str, processes: Path = Path("/proc")) -> str:
+    """The id of a ``docker-proxy`` that publishes the port, as a daemon that was killed may leave one; '' for none."""
+    for file in processes.glob("[0-9]*/cmdline"):
+        try:
+            program, *words = os.fsdecode(file.read_bytes()).split("\0")
+        except OSError:  # ended meanwhile
+            continue
+        if os.path.basename(program) == "docker-proxy" and ("-host-port", port) in pairwise(words):
+            return file.parent.name
+    return ""

@@ -1,11 +1,11 @@
-"""docker and docker compose as they are called: where the daemon is, argument lists, failures told apart."""
+"""docker and docker compose as they are called: where the daemon is, argument lists, and what their failures mean."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -13,7 +13,7 @@ from renderer import command
 from renderer.command import Background, Done, ProgramMissing
 from renderer.errors import ApplyFailed, UsageMistake, WaitTimedOut, excerpt
 from renderer.orchestrators.contract import DockerConfig
-from renderer.orchestrators.docker.faults import Refused, refusal
+from renderer.orchestrators.failures import Refused, kind, masked, matched
 
 #: The first compose that takes ``env_file`` with ``format: raw``, which is rendered.
 OLDEST = (2, 30)
@@ -31,6 +31,58 @@ _STEERING: Mapping[str, str] = {
     "COMPOSE_STATUS_STDOUT": "0",
     "DOCKER_CLI_HINTS": "false",
 }
+
+
+#: Characters of one text from outside that are shown.
+SHOWN = 400
+#: stderr of a program that was made to write without end.
+_READ = 256 * 1024
+_NO_IMAGE = "the image {about} cannot be pulled, and is not on the machine of the daemon ({text})"
+_GET_IMAGE = "check its name and tag, docker login, or load it with `docker load`"
+#: What docker and compose write when they fail.
+KINDS = (
+    kind(
+        "permission",
+        r"permission denied while trying to connect",
+        "add yourself to the group docker, or use sudo",
+        "you may not use the Docker daemon at {host}",
+    ),
+    kind(
+        "down",
+        r"Cannot connect to the Docker daemon|failed to connect to the docker API|error during connect|"
+        r"Is the docker daemon running|connection reset by peer|unexpected EOF",
+        "start it, or say where it is (docker.socketPath, docker.host, docker.port), and run the same again",
+        "the Docker daemon at {host} does not answer ({text})",
+    ),
+    kind(
+        "port",
+        r"(?:Bind for |listen tcp[46]? )\S*?:(\d+)(?: failed: port is already allocated|: bind: address already in)",
+        "stop what has it, or set network.publish.port",
+        "port {about} of the machine is taken",
+    ),
+    kind("variable", r"required variable (\w+) is missing a value", "set it in the environment or in the .env file"),
+    kind("oneshot", r'service "([^"]+)" didn\'t complete successfully', "see why it failed"),
+    kind(
+        "file",
+        r"env file (\S+) not found|bind source path does not exist: (\S+)",
+        "create it; the head of the compose file says what belongs in it",
+        "the file {about} does not exist",
+    ),
+    kind(
+        "network",
+        r"network (\S+) was found but has incorrect label",
+        "another program made that network: remove it, or configure another docker.network",
+    ),
+    kind(
+        "image",
+        r"No such image: (\S+)|pull access denied for ([^\s,]+)|manifest for (\S+) not found|manifest unknown",
+        _GET_IMAGE,
+        _NO_IMAGE,
+    ),
+    kind("name", r'container name "/?([^"]+)" is already in use', "remove or rename that container"),
+    kind("gone", r"No such (?:container|object): (\S+)", "run the same again"),
+    kind("since", r'invalid value for "since"', "give a duration such as 10m, or a time such as 2026-01-31T12:00:00Z"),
+)
 
 
 class Client:
@@ -78,11 +130,12 @@ class Client:
     def failed(self, done: Done, doing: str) -> Refused:
         """The exception for a program that failed. Only the daemon itself can say that it is gone."""
         if done.code < 0:
-            return Refused(f"{doing}: {excerpt('docker')} was ended by signal {-done.code}; run the same again")
-        found = refusal(done.err or done.out, doing, self.host, self.masks)
-        if found.kind == "" and not self.answers():
-            return Refused(f"{found.message}; the Docker daemon at {self.host} does not answer any more", "down")
-        return found
+            return Refused(f"{doing}: docker was ended by signal {-done.code}; run the same again")
+        refused = refusal(done.err or done.out, doing, self.host, self.masks)
+        if refused.kind == "" and not self.answers():
+            text = f"{refused.message}; the Docker daemon at {self.host} does not answer any more"
+            return Refused(text, kind="down")
+        return refused
 
     def answers(self) -> bool:
         """Whether the daemon does."""
@@ -96,32 +149,25 @@ class Client:
 
     def compose(self) -> tuple[str, ...]:
         """The plugin or the standalone program: found once. ApplyFailed where there is none, or only an old one."""
-        if self._compose is None:
-            self._compose = self._found()
-        return self._compose
-
-    def _found(self) -> tuple[str, ...]:
-        old = ""
-        for program in (("docker", "compose"), ("docker-compose",)):
-            version = self._version(program)
-            if version and version >= OLDEST:
-                return program
-            old = old or ("" if version is None else f"{' '.join(program)} {'.'.join(map(str, version))}")
-        least = ".".join(map(str, OLDEST))
-        if old:
+        old, least = "", ".".join(map(str, OLDEST))
+        for program in (("docker", "compose"), ("docker-compose",)) if self._compose is None else ():
+            try:
+                done = self._run([*program, "version", "--short"], seconds=CALL_SECONDS, env=self._env())
+            except (ProgramMissing, WaitTimedOut):
+                continue
+            numbers = re.match(r"v?(\d{1,6})\.(\d{1,6})", done.out.strip()) if done.code == 0 else None
+            if numbers and (int(numbers[1]), int(numbers[2])) >= OLDEST:
+                self._compose = program
+                break
+            old = old or (f"{' '.join(program)} {numbers[1]}.{numbers[2]}" if numbers else "")
+        if self._compose is None and old:
             raise ApplyFailed(f"{old} is too old: {least} or newer is needed (env_file with format: raw)")
-        raise ProgramMissing(
-            f"docker compose is not installed: neither the plugin nor docker-compose is there; {least} or newer is "
-            "needed (https://docs.docker.com/compose/install/)"
-        )
-
-    def _version(self, program: Sequence[str]) -> tuple[int, int] | None:
-        try:
-            done = self._run([*program, "version", "--short"], seconds=CALL_SECONDS, env=self._env())
-        except (ProgramMissing, WaitTimedOut):
-            return None
-        found = re.match(r"v?(\d{1,6})\.(\d{1,6})", done.out.strip()) if done.code == 0 else None
-        return (int(found[1]), int(found[2])) if found else None
+        if self._compose is None:
+            raise ProgramMissing(
+                f"docker compose is not installed: neither the plugin nor docker-compose is there; {least} or newer is "
+                "needed (https://docs.docker.com/compose/install/)"
+            )
+        return self._compose
 
     def background(self, *argv: str) -> AbstractContextManager[Background]:
         """A program that goes on until its context ends."""
@@ -158,3 +204,37 @@ def json_lines(text: str, doing: str) -> list[dict[str, Any]]:
             raise ApplyFailed(f"{doing}: docker's answer is not JSON ({excerpt(line, 80)})")
         found.append(value)
     return found
+
+
+def refusal(said: str, doing: str, host: str, masks: Iterable[str]) -> Refused:
+    """The last word of what was written to stderr, with what to do about it; no value of ``masks``."""
+    messages, image = [], ""
+    for event in _events(said[-_READ:]):
+        name = str(event.get("id", ""))
+        if event.get("error") or "message" in event:
+            messages.append(str(event.get("message", "")))
+        elif event.get("status") == "Error" and name.startswith("Image "):
+            image = excerpt(name.removeprefix("Image "), 200)
+    text = masked(messages[-1] if messages else "it did not say why", masks)
+    shown = excerpt(text, SHOWN)
+    if match := matched(KINDS, text):
+        row, about = match[0], excerpt(match[1], 200) or image
+        words = row.words.format(about=about, host=host, text=shown) if row.words else shown
+        return Refused(f"{doing}: {words}; {row.advice}", kind=row.name, about=about)
+    if image:
+        text = _NO_IMAGE.format(about=image, text=shown)
+        return Refused(f"{doing}: {text}; {_GET_IMAGE}", kind="image", about=image)
+    return Refused(f"{doing}: {shown}")
+
+
+def _events(said: str) -> Iterator[dict[str, object]]:
+    """Those of ``--progress=json``; any other line is a message, but for compose's own warnings."""
+    for line in filter(None, map(str.strip, said.splitlines())):
+        try:
+            event = json.loads(line)
+        except (ValueError, RecursionError):
+            event = None
+        if isinstance(event, dict):
+            yield event
+        elif not re.match(r'time="[^"]*" level=(warning|info|debug)', line):
+            yield {"message": line}

@@ -1,4 +1,4 @@
-"""Containers of ours as docker tells them: found by label, and of each only what is needed.
+"""Containers of ours: found by label, and of each only what is needed.
 
 ``docker inspect`` as a whole holds every secret in clear (``.Config.Env``): only these parts are ever asked for.
 """
@@ -12,13 +12,11 @@ from typing import Any, NamedTuple
 from renderer.errors import ApplyFailed, excerpt
 from renderer.labels import SERVER_LABEL
 from renderer.orchestrators.docker.client import Client, json_lines
-from renderer.orchestrators.docker.faults import Refused
+from renderer.orchestrators.failures import Refused
 
 MANAGED_LABEL = "mcpctl.io/managed"
 #: Whose a container is: the tree or project that it was applied from. Only that one removes it as stale.
 OWNER_LABEL = "mcpctl.io/owner"
-#: Where in the server MCP is spoken.
-PATH_LABEL = "mcpctl.io/path"
 #: Digest of the files that it mounts: compose does not see that their content changed.
 FILES_LABEL = "mcpctl.io/files"
 NAME_LABEL = "app.kubernetes.io/name"

@@ -1,8 +1,7 @@
 """From documents to compose projects: where relative paths count from, and what is stamped on at apply time.
 
 The text that was checked goes to compose as it is, on stdin. Beside it goes one override, which holds nothing but
-stamps: labels (whose it is, where MCP is spoken, a digest of mounted files), where those files lie, and the configured
-network.
+stamps: labels (whose it is, a digest of mounted files), where those files lie, and the configured network.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from renderer.errors import ApplyFailed, Defect, excerpt
 from renderer.labels import SERVER_LABEL
 from renderer.model import Rendered
 from renderer.orchestrators.contract import ApplyOptions
-from renderer.orchestrators.docker.containers import COMPONENT_LABEL, FILES_LABEL, OWNER_LABEL, PATH_LABEL
+from renderer.orchestrators.docker.containers import FILES_LABEL, OWNER_LABEL
 from renderer.yaml_reader import OUTPUT_LIMITS, read
 
 #: The network of every rendered file.
@@ -32,12 +31,13 @@ _FILE = "compose.yaml"
 _LARGEST_ENV = 1_000_000
 #: A variable that a document takes from outside, and its meaning where it must be there.
 _VARIABLE = re.compile(r"(?<!\$)(?:\$\$)*\$\{(\w+)(?::\?([^}]*)|[^}]*)\}")
-#: The comment that says where MCP is spoken; it may run over two lines.
-_ENDPOINT = re.compile(r"MCP over [^:\s]+(?::[\s#]+https?://[^\s/]+| at[\s#]+)?(/[^\s,]*)")
 
 
 class Project(NamedTuple):
-    """One compose file. ``folder`` is where its relative paths count from; ``files`` are those that it mounts."""
+    """One compose file. ``folder`` is where its relative paths count from; ``files`` are those that it mounts.
+
+    ``environment`` is each variable of a container with the text that it is read from.
+    """
 
     name: str
     folder: Path
@@ -46,19 +46,35 @@ class Project(NamedTuple):
     override: Mapping[str, Any]
     files: Mapping[Path, str]
     env_file: str
+    environment: Sequence[tuple[str, str]]
 
     @property
-    def variables(self) -> dict[str, str]:
-        """Name to meaning of what it takes from outside; the meaning is empty for what it can do without."""
-        found: dict[str, str] = {}
-        for name, meaning in _VARIABLE.findall(self.text):
-            found[name] = found.get(name) or meaning
-        return found
+    def values_file(self) -> Path:
+        """Where compose reads values from, beside the environment."""
+        return Path(self.env_file) if self.env_file else self.folder / ".env"
 
-    def values(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """What the variables stand for, as well as we can tell; only to find what is missing, and what to hide."""
-        given = {**env_values(Path(self.env_file) if self.env_file else self.folder / ".env"), **environ}
-        return {name: given[name] for name in self.variables if given.get(name)}
+    def given(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """All values that there are, as well as this side can tell: compose is the one that reads them."""
+        return {**env_values(self.values_file), **environ}
+
+    def secrets(self, environ: Mapping[str, str]) -> set[str]:
+        """Values that no message may show: of the variables, and of the files of variables beside the project."""
+        given = self.given(environ)
+        values = {given[name] for name, _ in _VARIABLE.findall(self.text) if given.get(name)}
+        for path in (self.folder / "env" / "secrets").glob("*.env"):
+            values |= set(env_values(path).values())
+        return values
+
+    def missing(self, environ: Mapping[str, str]) -> str:
+        """All variables without a value at once, as compose names the first, with what they are for."""
+        given, needs = self.given(environ), []
+        for name, meaning in dict(_VARIABLE.findall(self.text)).items():
+            if meaning and not given.get(name):
+                own = next((key for key, text in self.environment if key in given and f"${{{name}:" in text), "")
+                hint = f"; {own} is set, and the server reads its {own} from {name}: rename it" if own else ""
+                needs.append(f"{name} ({meaning}{hint})")
+        where = excerpt(str(self.values_file), 300)
+        return f"needs {', '.join(needs) or 'a variable'}; set it in the environment, or in {where}"
 
 
 def projects(
@@ -71,60 +87,52 @@ def projects(
 def _project(
     document: Rendered, documents: Sequence[Rendered], options: ApplyOptions, network: str, environ: Mapping[str, str]
 ) -> Project:
-    data = _read(document)
-    place = document.path.removesuffix(_FILE)
-    beside = {d.path.removeprefix(place): d.text for d in documents if not d.template and d.path.startswith(place)}
-    services = {name: dict(service.get("labels") or {}) for name, service in data["services"].items()}
-    names = {labels.get(SERVER_LABEL, "") for labels in services.values()}
-    folder = Path(options.folder, place).absolute() if options.folder else Path.cwd()
-    sources = _sources(data, beside, str(data["name"]), folder if options.folder else None, environ)
-    env_file = next((options.env_files[n] for n in (*sorted(names), "") if options.env_files.get(n)), "")
-    _refuse_odd(Path(env_file) if env_file else folder / ".env")
-    return Project(
-        name=str(data["name"]),
-        folder=folder,
-        text=document.text,
-        services=services,
-        override=_override(data, document, options, network, sources),
-        files=dict(sources.values()),
-        # Compose would count it from the project's folder.
-        env_file=os.path.abspath(env_file) if env_file else "",
-    )
-
-
-def _refuse_odd(env_file: Path) -> None:
-    """A pipe can be read once, by us or by compose, and may never end."""
-    try:
-        status = env_file.stat()
-    except OSError:  # compose itself tells, if it needs it
-        return
-    if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_ENV:
-        raise ApplyFailed(
-            f"nothing was applied: {excerpt(str(env_file), 300)} is no regular file of at most 1 MB, which values of "
-            "secrets have to stand in"
-        )
-
-
-def _read(document: Rendered) -> dict[str, Any]:
     # The reader of the checks: what is applied is, to the scalar, what was checked.
-    found, faults = read(document.text, strict=False, limits=OUTPUT_LIMITS, marks=False)
-    data = found[0].data if found and not faults else None
+    sources, faults = read(document.text, strict=False, limits=OUTPUT_LIMITS, marks=False)
+    data: Any = sources[0].data if sources and not faults else None
     if not isinstance(data, dict) or "name" not in data or not isinstance(data.get("services"), dict):
         raise Defect(f"{excerpt(document.path, 200)} was rendered and checked, and cannot be read back")
-    return data
-
-
-def _sources(
-    data: Mapping[str, Any], beside: Mapping[str, str], name: str, folder: Path | None, environ: Mapping[str, str]
-) -> dict[str, tuple[Path, str]]:
-    """The configs whose text is ours: key to the file that is mounted, and what has to stand in it."""
-    found = {}
+    name, place = str(data["name"]), document.path.removesuffix(_FILE)
+    beside = {d.path.removeprefix(place): d.text for d in documents if not d.template and d.path.startswith(place)}
+    services = {key: dict(service.get("labels") or {}) for key, service in data["services"].items()}
+    servers = sorted({labels.get(SERVER_LABEL, "") for labels in services.values()})
+    env_file = next((options.env_files[key] for key in (*servers, "") if options.env_files.get(key)), "")
+    folder = Path(options.folder, place).absolute() if options.folder else Path.cwd()
+    files: dict[str, tuple[Path, str]] = {}
     for key, source in (data.get("configs") or {}).items():
         path = str(source.get("file", "")).removeprefix("./")
         if path in beside:
-            text = beside[path]
-            found[key] = (folder / path if folder else _kept(name, path, text, environ), text)
-    return found
+            kept = folder / path if options.folder else _kept(name, path, beside[path], environ)
+            files[key] = (kept, beside[path])
+    environment = [
+        (str(key), str(value))
+        for service in data["services"].values()
+        for key, value in (service.get("environment") or {}).items()
+    ]
+    project = Project(
+        name=name,
+        folder=folder,
+        text=document.text,
+        services=services,
+        override=_override(data, options, network, files),
+        files=dict(files.values()),
+        # Compose would count it from the project's folder.
+        env_file=os.path.abspath(env_file) if env_file else "",
+        environment=environment,
+    )
+    _refuse_odd(project.values_file)
+    return project
+
+
+def _refuse_odd(path: Path) -> None:
+    """A pipe can be read once, by us or by compose, and may never end."""
+    try:
+        status = path.stat()
+    except OSError:  # compose itself refuses, if it needs it
+        return
+    if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_ENV:
+        shown = excerpt(str(path), 300)
+        raise ApplyFailed(f"nothing was applied: {shown} is not a regular file of at most 1 MB; put values there")
 
 
 def files_folder(environ: Mapping[str, str]) -> Path:
@@ -156,37 +164,20 @@ def write_files(project: Project, *, in_tree: bool) -> None:
 
 
 def _override(
-    data: Mapping[str, Any],
-    document: Rendered,
-    options: ApplyOptions,
-    network: str,
-    sources: Mapping[str, tuple[Path, str]],
+    data: Mapping[str, Any], options: ApplyOptions, network: str, files: Mapping[str, tuple[Path, str]]
 ) -> dict[str, Any]:
-    path = _mcp_path(document)
     services = {}
     for name, service in data["services"].items():
-        labels = {OWNER_LABEL: owner_value(options.owner)}
-        if (service.get("labels") or {}).get(COMPONENT_LABEL) == "mcp-server":
-            labels[PATH_LABEL] = path
-        used = sorted(c["source"] for c in service.get("configs") or [] if c["source"] in sources)
-        labels[FILES_LABEL] = _digest([sources[key][1] for key in used]) if used else ""
+        used = sorted(c["source"] for c in service.get("configs") or [] if c["source"] in files)
+        digest = hashlib.sha256("\0".join(files[key][1] for key in used).encode()).hexdigest()[:16]
+        labels = {OWNER_LABEL: owner_value(options.owner), FILES_LABEL: digest if used else ""}
         services[name] = {"labels": {key: value.replace("$", "$$") for key, value in labels.items() if value}}
-    made: dict[str, Any] = {"services": {name: one for name, one in services.items() if one["labels"]}}
-    if not options.folder and sources:
-        made["configs"] = {key: {"file": str(path).replace("$", "$$")} for key, (path, _) in sources.items()}
+    made: dict[str, Any] = {"services": {name: service for name, service in services.items() if service["labels"]}}
+    if not options.folder and files:
+        made["configs"] = {key: {"file": str(path).replace("$", "$$")} for key, (path, _) in files.items()}
     if network != NETWORK and NETWORK in (data.get("networks") or {}):
         made["networks"] = {NETWORK: {"name": network}}
     return made
-
-
-def _digest(texts: Sequence[str]) -> str:
-    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
-
-
-def _mcp_path(document: Rendered) -> str:
-    """Of the one server of a file; in a stream of several nobody can tell whose a comment is."""
-    found = _ENDPOINT.findall(document.text)
-    return found[0] if len(set(found)) == 1 else ""
 
 
 def owner_value(owner: str) -> str:
@@ -212,7 +203,5 @@ def env_values(path: Path) -> dict[str, str]:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return {}
-    found = re.findall(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*[=:]\s*(.*?)\s*$", text, re.MULTILINE)
-    return {
-        name: value[1:-1] if value[:1] in ("'", '"') and value[-1:] == value[:1] else value for name, value in found
-    }
+    lines = re.findall(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*[=:]\s*(.*?)\s*$", text, re.MULTILINE)
+    return {key: text[1:-1] if text[:1] in ("'", '"') and text[-1:] == text[:1] else text for key, text in lines}

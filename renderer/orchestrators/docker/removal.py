@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -19,8 +19,7 @@ from renderer.orchestrators.docker.containers import (
     ours,
 )
 from renderer.orchestrators.docker.projects import NETWORK, files_folder, owner_value
-from renderer.orchestrators.docker.rollout import Time
-from renderer.orchestrators.wait import until
+from renderer.orchestrators.wait import Time, until
 
 #: Seconds until the daemon has let go of the last container of a network.
 _ENDPOINTS = 10.0
@@ -53,15 +52,6 @@ def remove(client: Client, containers: Sequence[Container], doing: str, *, data:
             raise failed
 
 
-def orphans(
-    containers: Sequence[Container], services: Mapping[str, object], owner: str
-) -> tuple[list[Container], list[Container]]:
-    """Containers of a project whose service is gone: ours, and those that are not ours to remove."""
-    gone = [one for one in containers if one.service not in services]
-    mine = [one for one in gone if one.managed and owner and one.owner == owner_value(owner)]
-    return mine, [one for one in gone if one not in mine]
-
-
 def stale(client: Client, owner: str, keep: Sequence[str]) -> list[Container]:
     """Containers that this owner applied, in projects that it no longer has."""
     mine = owner_value(owner)
@@ -75,13 +65,13 @@ class Removal:
     """One run: asks first, then removes containers, networks, volumes, in that order."""
 
     def __init__(
-        self, client: Client, tell: Progress, confirm: Confirm, *, dry: bool = False, waits: Time | None = None
+        self, client: Client, tell: Progress, confirm: Confirm, *, dry: bool = False, times: Time | None = None
     ) -> None:
         self._client = client
         self._tell = tell
         self._confirm = confirm
         self._dry = dry
-        self._waits = waits or Time()
+        self._times = times or Time()
 
     def run(self, containers: Sequence[Container], volumes: Sequence[str], *, data: bool) -> list[Change]:
         """``volumes`` with data go only with ``data``, and only after their own question."""
@@ -148,7 +138,7 @@ class Removal:
             last.append(self._tried(f"network {network}", "network", "rm", network))
             return None if "active endpoints" in last[-1].message else last[-1]
 
-        found = until(look, seconds=_ENDPOINTS, clock=self._waits.clock, sleep=self._waits.sleep)
+        found = until(look, seconds=_ENDPOINTS, clock=self._times.clock, sleep=self._times.sleep)
         return found or last[-1]
 
     def _used(self, network: str) -> bool:

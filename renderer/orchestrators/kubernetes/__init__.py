@@ -22,6 +22,7 @@ from renderer.orchestrators.contract import (
     LogOptions,
     OrchestratorConfig,
     Progress,
+    Wait,
 )
 from renderer.orchestrators.kubernetes import logs, removal
 from renderer.orchestrators.kubernetes.apply import MANAGER, Application
@@ -29,9 +30,8 @@ from renderer.orchestrators.kubernetes.client import Kubectl, known_name
 from renderer.orchestrators.kubernetes.listing import page_of
 from renderer.orchestrators.kubernetes.objects import TYPES, Object, labels_of, objects
 from renderer.orchestrators.kubernetes.reach import forwarded
-from renderer.orchestrators.kubernetes.removal import Time
 from renderer.orchestrators.kubernetes.status import NoSuchInstance, Snapshot, Watcher, desired
-from renderer.orchestrators.wait import until
+from renderer.orchestrators.wait import Time, until, wait_for
 
 #: Seconds that a stop may take beyond what the pods themselves ask for.
 STOP_SECONDS = 60.0
@@ -148,11 +148,9 @@ class Kubernetes:
         """``ready`` counts the pods of the newest version only."""
         return self._watcher.find(instance_id).status
 
-    def wait(self, instances: Sequence[str], *, seconds: float, tell: Progress) -> tuple[InstanceStatus, ...]:
-        """Until the newest version of all of them is ready."""
-        from renderer.orchestrators.kubernetes import rollout
-
-        return rollout.wait(self._watcher.find, instances, seconds=seconds, tell=tell, waits=self._waits)
+    def wait(self, instances: Sequence[str], wait: Wait) -> tuple[InstanceStatus, ...]:
+        """By generations and counts of the newest version, never by kubectl's words."""
+        return wait_for(lambda ids: {name: self._watcher.find(name) for name in ids}, instances, wait, self._waits)
 
     def get_logs(self, instance_id: str, options: LogOptions) -> Iterator[LogLine]:
         """Pod after pod, or all at once while following."""

@@ -14,8 +14,9 @@ from typing import Any
 from renderer.errors import ApplyFailed, McpctlError, WaitTimedOut, excerpt
 from renderer.labels import SERVER_LABEL
 from renderer.orchestrators.contract import ApplyOptions, Change, Progress
+from renderer.orchestrators.failures import Refused
 from renderer.orchestrators.kubernetes.client import Data, Kubectl
-from renderer.orchestrators.kubernetes.faults import HOPELESS, SHOWN, Conflict, Refused, conflicts, warnings
+from renderer.orchestrators.kubernetes.faults import HOPELESS, SHOWN, Conflict, conflicts, warnings
 from renderer.orchestrators.kubernetes.objects import (
     CREATED,
     MANAGED_LABEL,

@@ -14,7 +14,8 @@ from renderer import command
 from renderer.command import Background, Done, ProgramMissing
 from renderer.errors import ApplyFailed, McpctlError, excerpt
 from renderer.orchestrators.contract import KubernetesConfig
-from renderer.orchestrators.kubernetes.faults import Refused, refusal
+from renderer.orchestrators.failures import Refused
+from renderer.orchestrators.kubernetes.faults import refusal
 
 #: Server-side apply is stable from there on.
 OLDEST = (1, 22)

@@ -3,80 +3,58 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from renderer.errors import ApplyFailed, McpctlError, WaitTimedOut, excerpt
+from renderer.errors import McpctlError, WaitTimedOut, excerpt
+from renderer.orchestrators.failures import Refused, kind
 
 #: Characters of kubectl's own words that are shown.
 SHOWN = 600
 
 
-@dataclass
-class Refused(ApplyFailed):
-    """kubectl or the API server said no. ``kind`` is one of KINDS, ``said`` kubectl's whole text."""
-
-    kind: str = "other"
-    said: str = ""
-
-
-class _Kind(NamedTuple):
-    """One kind of failure. The first whose pattern is found counts, so the special stand before the general."""
-
-    name: str
-    pattern: re.Pattern[str]
-    advice: str
-
-
-def _kind(name: str, pattern: str, advice: str) -> _Kind:
-    return _Kind(name, re.compile(pattern, re.IGNORECASE), advice)
-
-
 TIMED_OUT = "timed out"
 _KINDS = (
-    _kind("conflict", r"Apply failed with \d+ conflict", "see who manages these fields, or use --force-conflicts"),
-    _kind(
+    kind("conflict", r"Apply failed with \d+ conflict", "see who manages these fields, or use --force-conflicts"),
+    kind(
         "context",
         r"cannot locate context|context .*(does not exist|was not found)|current-context (must exist|is not set)",
         "name one of `kubectl config get-contexts` with kubernetes.context",
     ),
-    _kind("login", r"\(Unauthorized\)|must be logged in|provide credentials", "log in to the cluster again"),
-    _kind("login", r"getting credentials: exec|exec: executable", "the kubeconfig's login helper does not work"),
-    _kind("quota", r"exceeded quota", "raise the quota of the namespace, or ask for less"),
-    _kind("pod security", r"violates PodSecurity", "the namespace allows only pods that are safer: see spec.security"),
-    _kind(
-        "terminating", r"because it is being terminated", "wait until the namespace is gone, then run the same again"
-    ),
-    _kind(
+    kind("login", r"\(Unauthorized\)|must be logged in|provide credentials", "log in to the cluster again"),
+    kind("login", r"getting credentials: exec|exec: executable", "the kubeconfig's login helper does not work"),
+    kind("quota", r"exceeded quota", "raise the quota of the namespace, or ask for less"),
+    kind("pod security", r"violates PodSecurity", "the namespace allows only pods that are safer: see spec.security"),
+    kind("terminating", r"because it is being terminated", "wait until the namespace is gone, then run the same again"),
+    kind(
         "immutable",
         r"field is immutable|updates to statefulset spec|may not change fields",
         "this cannot be changed in place: delete the object (its volumes stay), then run the same again",
     ),
-    _kind("forbidden", r"\(Forbidden\)|is forbidden|forbidden:", "ask for the right, or use another context"),
-    _kind("changed", r"\(Conflict\)|has been modified|Precondition failed", "somebody else changed it: run it again"),
-    _kind(
+    kind("forbidden", r"\(Forbidden\)|is forbidden|forbidden:", "ask for the right, or use another context"),
+    kind("changed", r"\(Conflict\)|has been modified|Precondition failed", "somebody else changed it: run it again"),
+    kind(
         "no kind",
         r"no matches for kind|doesn't have a resource type|ensure CRDs are installed",
         "install what defines this kind (see `mcpctl prerequisites`)",
     ),
-    _kind("expired", r"\(Expired\)|\(Gone\)|continue parameter is too old", "the list has changed: begin it again"),
-    _kind("no namespace", r"namespaces \"?[^ ]+\"? not found", "create the namespace, or render it"),
-    _kind("not found", r"\(NotFound\)|not found$", "see what is there with `mcpctl list`"),
-    _kind(TIMED_OUT, r"Client\.Timeout|deadline exceeded|i/o timeout|request canceled|\(Timeout\)", "try it again"),
-    _kind("certificate", r"x509:|tls:", "check the certificates in the kubeconfig"),
-    _kind(
+    kind("expired", r"\(Expired\)|\(Gone\)|continue parameter is too old", "the list has changed: begin it again"),
+    kind("no namespace", r"namespaces \"?[^ ]+\"? not found", "create the namespace, or render it"),
+    kind("not found", r"\(NotFound\)|not found$", "see what is there with `mcpctl list`"),
+    kind(TIMED_OUT, r"Client\.Timeout|deadline exceeded|i/o timeout|request canceled|\(Timeout\)", "try it again"),
+    kind("certificate", r"x509:|tls:", "check the certificates in the kubeconfig"),
+    kind(
         "down",
         r"connection to the server|unable to connect|connection refused|no such host|\bEOF\b|connection reset"
         r"|connection lost|no route to host|network is unreachable",
         "check that the cluster runs and can be reached, then run the same again",
     ),
-    _kind("invalid", r"\(Invalid\)|is invalid|\(BadRequest\)|strict decoding", "the API server does not take it"),
-    _kind(
+    kind("invalid", r"\(Invalid\)|is invalid|\(BadRequest\)|strict decoding", "the API server does not take it"),
+    kind(
         "broken",
         r"\(InternalError\)|internal error|\(ServiceUnavailable\)|\(TooManyRequests\)|unavailable",
         "the API server is in trouble: run the same again later",
     ),
-    _kind("too old", r"unknown flag|unknown command", "kubectl is too old"),
+    kind("too old", r"unknown flag|unknown command", "kubectl is too old"),
 )
 #: What ends a whole run, as the next object would meet it too.
 HOPELESS = frozenset({"down", "login", "certificate", "context", "too old"})
@@ -88,12 +66,12 @@ def refusal(said: str, doing: str, *, secret: bool = False) -> McpctlError:
     ``secret``: its words may quote values, and are not shown.
     """
     text = _words(said)
-    kind = next((kind for kind in _KINDS if kind.pattern.search(text)), None)
+    row = next((row for row in _KINDS if row.pattern.search(text)), None)
     shown = "kubectl's words are not shown, as they may hold values" if secret else excerpt(text, SHOWN)
-    message = f"{doing}: {shown or 'kubectl failed and said nothing'}" + (f" - {kind.advice}" if kind else "")
-    if kind and kind.name == TIMED_OUT:
+    message = f"{doing}: {shown or 'kubectl failed and said nothing'}" + (f" - {row.advice}" if row else "")
+    if row and row.name == TIMED_OUT:
         return WaitTimedOut(message)
-    return Refused(message, kind=kind.name if kind else "other", said="" if secret else text)
+    return Refused(message, kind=row.name if row else "other", said="" if secret else text)
 
 
 def warnings(said: str) -> list[str]:

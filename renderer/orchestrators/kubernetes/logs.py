@@ -11,8 +11,9 @@ from contextlib import ExitStack
 from renderer.command import Background
 from renderer.errors import ApplyFailed
 from renderer.orchestrators.contract import LogLine, LogOptions
+from renderer.orchestrators.failures import Refused
 from renderer.orchestrators.kubernetes.client import Data, Kubectl
-from renderer.orchestrators.kubernetes.faults import Refused, refusal
+from renderer.orchestrators.kubernetes.faults import refusal
 from renderer.orchestrators.kubernetes.status import Watcher, main_container
 
 #: Seconds between two looks for new pods, while following.

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from renderer.errors import excerpt
+from renderer.orchestrators.contract import Outlook
+from renderer.orchestrators.failures import ended, loops
 from renderer.orchestrators.kubernetes.client import Data
 
 #: Characters of one text of the cluster that are shown.
@@ -14,11 +16,15 @@ _SHOWN = 300
 
 
 class Reason(NamedTuple):
-    """``hopeless``: it will not heal by waiting. ``log_of``: the container whose last lines tell more."""
+    """A cause, and ``log_of``: the container whose last lines tell more."""
 
     text: str
-    hopeless: bool = False
+    outlook: Outlook = "starts"
     log_of: str = ""
+
+    @property
+    def hopeless(self) -> bool:
+        return self.outlook == "hopeless"
 
 
 def of_pod(pod: Data, events: Sequence[Data] = ()) -> Reason | None:
@@ -40,9 +46,10 @@ def _placed(pod: Data, status: Data) -> Reason | None:
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
             text = _cut(condition.get("message"))
             if re.search(r"PersistentVolumeClaim|volume", text, re.IGNORECASE):
-                return Reason(f"waits for its volume: {text}")
+                return Reason(f"waits for its volume: {text}", "elsewhere")
             gated = condition.get("reason") == "SchedulingGated"
-            return Reason(f"waits at a scheduling gate: {text}" if gated else f"no node takes it: {text}")
+            words = f"waits at a scheduling gate: {text}" if gated else f"no node takes it: {text}"
+            return Reason(words, "elsewhere")
     return None
 
 
@@ -51,8 +58,8 @@ def _containers(pod: Data, status: Data) -> Reason | None:
         state = container.get("state") or {}
         if waiting := state.get("waiting"):
             found = _waiting(pod, container, waiting)
-        elif (ended := state.get("terminated")) and ended.get("exitCode"):
-            found = Reason(f"{_name(container)} {_how_it_ended(ended)}", log_of=_name(container))
+        elif (last := state.get("terminated")) and last.get("exitCode"):
+            found = Reason(f"{_name(container)} {_how_it_ended(last)}", log_of=_name(container))
         else:
             found = None
         if found:
@@ -67,37 +74,45 @@ def _waiting(pod: Data, container: Data, waiting: Mapping[str, Any]) -> Reason |
     if code == "CrashLoopBackOff":
         last = (container.get("lastState") or {}).get("terminated") or {}
         count = int(container.get("restartCount") or 0)
-        how = f"; the last time it {_how_it_ended(last)}" if last else ""
-        return Reason(f"{name} ends as soon as it has started ({count} restarts){how}", log_of=name)
+        # The second back-off takes 20 s: a server that only waited for another one is up again by then.
+        outlook: Outlook = "hopeless" if count >= 3 else "starts"
+        return Reason(f"{name} {loops(count, _how_it_ended(last) if last else '')}", outlook, log_of=name)
     image = excerpt(str(container.get("image") or _image(pod, name)), 200)
-    text, hopeless = _WAITING.get(code, ("{name} does not start ({code})", False))
+    text, outlook = _WAITING.get(code, ("{name} does not start ({code})", "starts"))
+    if text is _PULL and _REFUSED.search(str(waiting.get("message", ""))):
+        outlook = "hopeless"
     told = text.format(name=name, image=image, code=excerpt(code, 80))
-    return Reason(f"{told}: {said}" if said else told, hopeless)
+    return Reason(f"{told}: {said}" if said else told, outlook)
 
 
 _PULL = "the image {image} cannot be pulled: check its name and tag, and imagePullSecrets"
-#: Reason of a waiting container to words, and whether it is hopeless.
-_WAITING: Mapping[str, tuple[str, bool]] = {
-    "ErrImagePull": (_PULL, False),
-    "ImagePullBackOff": (_PULL, False),
-    "ErrImageNeverPull": ("the image {image} is not on the node, and may not be pulled", False),
-    "InvalidImageName": ("{image} is not the name of an image", True),
-    "ImageInspectError": ("the image {image} is broken", False),
-    "RegistryUnavailable": ("the registry of the image {image} does not answer", False),
-    "CreateContainerConfigError": ("{name} needs a Secret or ConfigMap, or a key in it, that is not there", False),
-    "CreateContainerError": ("{name} cannot be made", False),
-    "RunContainerError": ("{name} cannot be started: is the command in the image?", False),
-    "StartError": ("{name} cannot be started: is the command in the image?", False),
+#: What a registry says that no second pull changes: the name is wrong, or the right is missing.
+_REFUSED = re.compile(
+    r"not found|manifest unknown|does not exist|invalid reference"
+    r"|unauthorized|denied|forbidden|authentication required",
+    re.IGNORECASE,
+)
+#: Reason of a waiting container to words, and what becomes of it.
+_WAITING: Mapping[str, tuple[str, Outlook]] = {
+    "ErrImagePull": (_PULL, "starts"),
+    "ImagePullBackOff": (_PULL, "elsewhere"),
+    "ErrImageNeverPull": ("the image {image} is not on the node, and may not be pulled", "hopeless"),
+    "InvalidImageName": ("{image} is not the name of an image", "hopeless"),
+    "ImageInspectError": ("the image {image} is broken", "hopeless"),
+    "RegistryUnavailable": ("the registry of the image {image} does not answer", "elsewhere"),
+    "CreateContainerConfigError": (
+        "{name} needs a Secret or ConfigMap, or a key in it, that is not there",
+        "elsewhere",
+    ),
+    "CreateContainerError": ("{name} cannot be made", "hopeless"),
+    "RunContainerError": ("{name} cannot be started: is the command in the image?", "hopeless"),
+    "StartError": ("{name} cannot be started: is the command in the image?", "hopeless"),
 }
 
 
-def _how_it_ended(ended: Mapping[str, Any]) -> str:
-    if ended.get("reason") == "OOMKilled":
-        return "took more memory than its limit and was killed (OOMKilled): give it more with spec.size or resources"
-    code = int(ended.get("exitCode") or 0)
-    said = _cut(ended.get("message"))
-    meaning = {126: ", its program may not be run", 127: ", its program was not found", 137: ", killed"}.get(code, "")
-    return f"ended with exit code {code}{meaning}" + (f": {said}" if said else "")
+def _how_it_ended(last: Mapping[str, Any]) -> str:
+    killed = last.get("reason") == "OOMKilled"
+    return ended(int(last.get("exitCode") or 0), out_of_memory=killed, said=_cut(last.get("message")))
 
 
 def _ended(pod: Data, status: Data) -> Reason | None:
@@ -117,7 +132,7 @@ def _events(events: Sequence[Data]) -> Callable[[Data, Data], Reason | None]:
         told = {str(event.get("reason")): _cut(event.get("message")) for event in events}
         for code, text in _EVENTS.items():
             if code in told:
-                return Reason(f"{text}: {told[code]}")
+                return Reason(f"{text}: {told[code]}", "starts" if code == "Unhealthy" else "elsewhere")
         return None
 
     return look
@@ -142,22 +157,27 @@ def _unready(pod: Data, status: Data) -> Reason | None:
     return Reason(f"runs, and does not answer its readiness probe yet ({', '.join(waiting) or 'a readiness gate'})")
 
 
+#: Refusals of admission that stay until the spec or the rights change. A service account may be made a moment later.
+_FORBIDDEN = re.compile(r"(?<!serviceaccount )is forbidden|denied the request|\(Forbidden\)")
+
+
 def of_workload(workload: Data, sets: Iterable[Data] = (), events: Iterable[Data] = ()) -> Reason | None:
     """Why no pod can be made, or a rollout does not get on."""
     for said in _refusals(workload, sets, events):
         text = _cut(said)
         if "exceeded quota" in said:
-            return Reason(f"the quota of the namespace allows no more pods: {text}")
+            return Reason(f"the quota of the namespace allows no more pods: {text}", "elsewhere")
         if "violates PodSecurity" in said:
             # An event may be of an hour ago, and of the version before: no reason to give up.
             told = f"Pod Security of the namespace refuses the pod: {text}"
-            return Reason(told, hopeless=workload.get("kind") != "StatefulSet")
-        return Reason(f"its pods cannot be made: {text}")
+            return Reason(told, "starts" if workload.get("kind") == "StatefulSet" else "hopeless")
+        refused = _FORBIDDEN.search(said) and workload.get("kind") != "StatefulSet"
+        return Reason(f"its pods cannot be made: {text}", "hopeless" if refused else "starts")
     for condition in (workload.get("status") or {}).get("conditions") or []:
         if condition.get("type") == "Progressing" and condition.get("reason") == "ProgressDeadlineExceeded":
-            return Reason("the rollout has made no progress within its deadline", hopeless=True)
+            return Reason("the rollout has made no progress within its deadline", "hopeless")
     if workload.get("spec", {}).get("paused") and not (workload.get("status") or {}).get("updatedReplicas"):
-        return Reason("its rollout is paused, and no pod is replaced: see `kubectl rollout resume`", hopeless=True)
+        return Reason("its rollout is paused, and no pod is replaced: see `kubectl rollout resume`", "hopeless")
     return None
 
 
@@ -179,7 +199,7 @@ def of_claims(claims: Iterable[Data]) -> Reason | None:
             name = excerpt(str(claim["metadata"]["name"]), 100)
             named = claim.get("spec", {}).get("storageClassName")
             of_class = f"of the StorageClass {excerpt(str(named), 80)}" if named else "of the default StorageClass"
-            return Reason(f"the volume {name} {of_class} is {phase.lower()}")
+            return Reason(f"the volume {name} {of_class} is {phase.lower()}", "elsewhere")
     return None
 
 

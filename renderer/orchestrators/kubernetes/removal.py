@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
 from renderer.errors import ApplyFailed, WaitTimedOut, excerpt
 from renderer.labels import SERVER_LABEL
 from renderer.orchestrators.contract import Change, Confirm, Progress
+from renderer.orchestrators.failures import Refused
 from renderer.orchestrators.kubernetes.client import Data, Kubectl
-from renderer.orchestrators.kubernetes.faults import Refused
 from renderer.orchestrators.kubernetes.objects import (
     CREATED,
     HOME_LABEL,
@@ -26,20 +25,13 @@ from renderer.orchestrators.kubernetes.objects import (
     owner_value,
     words,
 )
-from renderer.orchestrators.wait import until
+from renderer.orchestrators.wait import Time, until
 
 _OURS = f"{MANAGED_LABEL}=true"
 #: What people put into a namespace; not what a cluster puts into each of them.
 _INSIDE = "deployments,statefulsets,pods,services,secrets,persistentvolumeclaims,configmaps"
 #: kubectl fetches lists in pages of that many.
 CHUNK = 500
-
-
-class Time(NamedTuple):
-    """How waiting is done."""
-
-    clock: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
 
 
 def stale(kubectl: Kubectl, owner: str, keep: frozenset[Identity], tell: Progress) -> list[Data]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from renderer.errors import ApplyFailed, McpctlError, excerpt
 from renderer.labels import DEFAULT_PATH, PATH_ANNOTATION, SERVER_LABEL
-from renderer.orchestrators.contract import InstanceState, InstanceStatus, Replica
+from renderer.orchestrators.contract import OUTLOOKS, Cause, InstanceState, InstanceStatus, Observation, Replica
 from renderer.orchestrators.kubernetes.client import Data, Kubectl, known_name
 from renderer.orchestrators.kubernetes.objects import MANAGED_LABEL, annotations_of, labels_of
 from renderer.orchestrators.kubernetes.reasons import Reason, of_claims, of_pod, of_workload
@@ -51,13 +51,6 @@ class Snapshot(NamedTuple):
         return str(self.workload["metadata"]["name"])
 
 
-class Found(NamedTuple):
-    """A status, and whether waiting can help."""
-
-    status: InstanceStatus
-    hopeless: bool
-
-
 def snapshot(objects: Sequence[Data]) -> Snapshot | None:
     """Sorted out by kind; None without a workload."""
     by_kind: dict[str, list[Data]] = {}
@@ -88,7 +81,7 @@ class Watcher:
             raise NoSuchInstance(f"no server runs as {instance_id} ({self._kubectl.place}); see `mcpctl list`")
         return found
 
-    def find(self, instance_id: str) -> Found:
+    def find(self, instance_id: str) -> Observation:
         """Its status, with the reason asked of events and logs where something is wrong."""
         seen = self.look(instance_id)
         reasons = {pod["metadata"]["name"]: of_pod(pod) for pod in seen.pods}
@@ -129,7 +122,9 @@ class Watcher:
         return reason
 
 
-def found_status(seen: Snapshot, reasons: Mapping[str, Reason | None], events: Sequence[Data], namespace: str) -> Found:
+def found_status(
+    seen: Snapshot, reasons: Mapping[str, Reason | None], events: Sequence[Data], namespace: str
+) -> Observation:
     """What the objects say all together."""
     wanted, good = desired(seen.workload), ready(seen)
     replicas = tuple(_replica(pod, reasons.get(pod["metadata"]["name"])) for pod in seen.pods)
@@ -145,7 +140,7 @@ def found_status(seen: Snapshot, reasons: Mapping[str, Reason | None], events: S
         endpoint=_endpoint(seen.services, namespace),
         reason=problem.text if problem else "",
     )
-    return Found(status, bool(problem and problem.hopeless))
+    return Observation(status, Cause(problem.text, problem.outlook) if problem else None, checked=True)
 
 
 def desired(workload: Data) -> int:
@@ -253,9 +248,8 @@ def _problem(
         return None
     causes = _causes(seen, reasons, events)
     first = next(causes, None) or Reason("its pods are being made or started")
-    hopeless = first.hopeless or any(other.hopeless for other in causes)
-    count = f"{good} of {wanted} ready: " if wanted > 1 or any(is_ready(pod) for pod in seen.pods) else ""
-    return first._replace(text=count + first.text, hopeless=hopeless)
+    worst = max((first, *causes), key=lambda reason: OUTLOOKS.index(reason.outlook))
+    return first._replace(outlook=worst.outlook)
 
 
 def _causes(seen: Snapshot, reasons: Mapping[str, Reason | None], events: Sequence[Data]) -> Iterator[Reason]:

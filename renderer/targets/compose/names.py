@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from renderer.labels import accepted, object_labels
+from renderer.labels import accepted, object_labels, path_note
 from renderer.model import ConfigMapRef, EnvFrom, SecretRef, Server
 
 Ref = SecretRef | ConfigMapRef
@@ -63,7 +63,11 @@ def service_labels(server: Server) -> dict[str, str]:
     """The labels of the server's own service: compose has no annotations, so they are labels as well."""
     text = {"mcpctl.io/description": server.description} if server.description else {}
     kept = object_labels(server)
-    more = {key: value for key, value in {**server.annotations, **text, **accepted(server)}.items() if key not in kept}
+    more = {
+        key: value
+        for key, value in {**server.annotations, **text, **accepted(server), **path_note(server)}.items()
+        if key not in kept
+    }
     return {**kept, **{key: literal(value) for key, value in more.items()}}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from renderer.labels import DEFAULT_PATH, PATH_ANNOTATION, accepted, object_labels
+from renderer.labels import accepted, object_labels, path_note
 from renderer.model import Monitoring, Options, Server
 from renderer.targets.kubernetes.limits import NGINX
 from renderer.targets.kubernetes.values import pod_annotations
@@ -73,10 +73,7 @@ def _cilium_policies(server: Server, options: Options) -> Iterator[Instance]:
 def _services(server: Server, options: Options) -> Iterator[Instance]:
     del options
     if server.listens:
-        path = server.transport.path
-        # For 'mcpctl status', whoever applied it: nothing else of a Service says where MCP is spoken.
-        own = {} if path == DEFAULT_PATH else {PATH_ANNOTATION: path}
-        yield Instance(server.resource_name, "service", {**server.annotations, **own})
+        yield Instance(server.resource_name, "service", {**server.annotations, **path_note(server)})
 
 
 def _alone(stem: str, is_wanted: Callable[[Server], object]) -> _Instances:

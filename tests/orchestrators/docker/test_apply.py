@@ -16,11 +16,11 @@ from renderer.errors import ApplyFailed, UsageMistake
 from renderer.model import JSON, Rendered
 from renderer.orchestrators.contract import Applied, ApplyOptions, Change, DockerConfig, Handshake
 from renderer.orchestrators.docker import Docker
+from renderer.orchestrators.docker.apply import proxy_of
 from renderer.orchestrators.docker.client import Client
 from renderer.orchestrators.docker.containers import HASH_LABEL
 from renderer.orchestrators.docker.projects import arguments, projects, write_files
-from renderer.orchestrators.docker.proxies import proxy_of
-from renderer.orchestrators.docker.rollout import Time
+from renderer.orchestrators.wait import Time
 from tests.orchestrators.docker.fakes import Fakes, shown
 from tests.specs import rendered, server, spec
 
@@ -114,7 +114,6 @@ def test_stamps_are_all_that_is_added(tmp_path: Path) -> None:
     (path,) = project.files
     labels = {
         "mcpctl.io/owner": owner,
-        "mcpctl.io/path": "/mcp",
         "mcpctl.io/files": hashlib.sha256(b"a: $b").hexdigest()[:16],
     }
     assert project.override == {
@@ -223,7 +222,9 @@ def test_dry_runs_touch_nothing(fakes: Fakes, session: Session) -> None:
 def test_missing_variables_are_told_at_once_with_what_they_mean(fakes: Fakes, session: Session) -> None:
     up(fakes, err="required variable MY_TOKEN_VALUE is missing a value: key value of secret my-token\n", code=1)
     (failed, _) = session.apply(spec(**SECRET)).changes
-    assert "needs MY_TOKEN_VALUE (key value of secret my-token); set it in the environment" in failed.message
+    assert failed.message.startswith(
+        "needs MY_TOKEN_VALUE (key value of secret my-token); set it in the environment, or"
+    )
 
 
 def _huge(path: Path) -> None:
@@ -238,7 +239,7 @@ def test_an_odd_file_of_variables_is_not_waited_for(
 ) -> None:
     path = Path("s.env" if named else ".env").absolute()
     odd(path)
-    with pytest.raises(ApplyFailed, match=r"env is no regular file of at most 1 MB"):
+    with pytest.raises(ApplyFailed, match=r"env is not a regular file of at most 1 MB"):
         session.apply(spec(**SECRET), env_files={"": str(path)} if named else {})
     assert fakes.called(" up ") == []
 
@@ -292,7 +293,7 @@ def test_what_a_daemon_made_before_it_died_is_not_denied(fakes: Fakes, session: 
     fakes.answer("docker", "ps *", script=script)
     up(fakes, err=gone, code=1)
     (change,) = session.apply().changes
-    assert "what it had made by then cannot be told now" in change.message
+    assert "what it had made by then is not known" in change.message
     assert "nothing new that is known of" in session.told[-1]
 
 
@@ -331,7 +332,9 @@ def test_ctrl_c_tells_what_stands(fakes: Fakes, session: Session) -> None:
     up(fakes, script=f"kill -INT {os.getpid()}; exec sleep 1000")
     with pytest.raises(KeyboardInterrupt):
         session.apply(spec("a"), spec("b"))
-    assert session.told[-1] == ("interrupted in mcp-a: what it made stands; not tried: mcp-b; the same again goes on")
+    assert session.told[-1] == (
+        "interrupted in mcp-a: what it made stands; not tried: mcp-b; run the same again to go on"
+    )
 
 
 def test_start_returns_the_name_of_all_containers(fakes: Fakes, docker: Docker) -> None:
@@ -448,7 +451,7 @@ def test_a_network_that_somebody_uses_stays(fakes: Fakes, session: Session) -> N
 
 def test_a_network_that_is_let_go_of_late_is_tried_again(fakes: Fakes) -> None:
     paused: list[float] = []
-    docker = Docker(Client(DockerConfig()), waits=Time(lambda: sum(paused), paused.append))
+    docker = Docker(Client(DockerConfig()), times=Time(lambda: sum(paused), paused.append))
     fakes.containers(shown(status="exited"))
     fakes.answer("docker", "network ls *", out="mcpctl-network\n")
     fakes.answer("docker", "ps --all --filter=network=*")

@@ -8,7 +8,7 @@ import pytest
 
 from renderer.orchestrators.contract import InstanceFilters, InstanceState
 from renderer.orchestrators.docker import Docker
-from renderer.orchestrators.docker.status import endpoint, reason_of, state_of, status_of
+from renderer.orchestrators.docker.status import cause_of, endpoint, observation, state_of
 from tests.orchestrators.docker.fakes import Fakes, container, shown
 
 UNHEALTHY = {"Health": {"Status": "unhealthy", "Log": [{"Output": "old"}, {"Output": "refused\x1b[0m"}]}}
@@ -35,10 +35,10 @@ UNHEALTHY = {"Health": {"Status": "unhealthy", "Log": [{"Output": "old"}, {"Outp
 )
 def test_states_of_a_server(status: str, state: dict[str, Any], expected: str, words: str, hopeless: bool) -> None:
     one = container(status=status, state=state)
-    reason = reason_of(one)
+    cause = cause_of(one)
     assert state_of(one) == InstanceState(expected)
-    assert words in (reason.text if reason else "")
-    assert (reason is not None and reason.hopeless) == hopeless
+    assert words in (cause.text if cause else "")
+    assert (cause is not None and cause.outlook == "hopeless") == hopeless
 
 
 @pytest.mark.parametrize(
@@ -48,26 +48,26 @@ def test_states_of_a_server(status: str, state: dict[str, Any], expected: str, w
 def test_a_one_shot_counts_only_where_it_failed(status: str, code: int, expected: str, hopeless: bool) -> None:
     prepare = container("mcp-demo.prepare", status, state={"ExitCode": code}, id_="b" * 64)
     both = [container(), prepare]
-    found = status_of(both, {one.id: reason_of(one) for one in both})
-    assert (found.status.state, found.hopeless) == (InstanceState(expected), hopeless)
-    assert len(found.status.replicas) == 1
+    instance, cause, _ = observation(both, {one.id: cause_of(one) for one in both})
+    assert (instance.state, cause is not None and cause.outlook == "hopeless") == (InstanceState(expected), hopeless)
+    assert len(instance.replicas) == 1
     assert state_of(prepare) is {0: InstanceState.SUCCEEDED, 4: InstanceState.FAILED}[code] or status == "running"
 
 
 def test_three_restarts_are_enough() -> None:
     dying = {"Restarting": True, "ExitCode": 3}
     for restarts, hopeless in ((2, False), (3, True)):
-        reason = reason_of(container(status="restarting", state=dying, restarts=restarts))
-        assert reason
-        assert reason.hopeless is hopeless
+        cause = cause_of(container(status="restarting", state=dying, restarts=restarts))
+        assert cause
+        assert (cause.outlook == "hopeless") is hopeless
 
 
 def test_replicas_count_each() -> None:
     both = [container(), container(status="created", number=2)]
-    status = status_of(both, {one.id: reason_of(one) for one in both}).status
+    status = observation(both, {one.id: cause_of(one) for one in both}).status
     assert (status.desired, status.ready, status.state) == (2, 1, InstanceState.PENDING)
     assert [replica.name for replica in status.replicas] == ["mcp-demo-mcp-demo-1", "mcp-demo-mcp-demo-2"]
-    assert status.reason.startswith("mcp-demo-mcp-demo-2 is made")
+    assert status.reason.startswith("mcp-demo-mcp-demo-2 has not been started")
 
 
 @pytest.mark.parametrize(
@@ -84,6 +84,11 @@ def test_the_endpoint_is_the_published_port(address: str, host: str, url: str) -
     assert endpoint([container(ports=ports, labels={"mcpctl.io/path": "/mcp"})], host) == url
 
 
+@pytest.mark.parametrize(("labels", "path"), [({}, "/mcp"), ({"mcpctl.io/path": "/x/sse"}, "/x/sse")])
+def test_the_path_is_what_was_rendered(labels: dict[str, str], path: str) -> None:
+    assert endpoint([container(labels=labels)]) == f"http://127.0.0.1:8080{path}"
+
+
 def test_what_publishes_nothing_has_no_endpoint() -> None:
     assert endpoint([container(ports={})]) == ""
 
@@ -94,6 +99,17 @@ def test_the_last_lines_of_what_dies_are_told(fakes: Fakes, docker: Docker) -> N
     assert docker.get_status("mcp-demo").reason.endswith(r"its last lines: begun | no \x1b[31mdatabase")
     fakes.answer("docker", "logs *", err="gone", code=1)
     assert docker.get_status("mcp-demo").reason.endswith("exit code 3")
+
+
+def test_how_a_server_that_runs_again_ended_is_asked_of_the_events(fakes: Fakes, docker: Docker) -> None:
+    fakes.containers(shown(restarts=2))
+    fakes.answer("docker", "events *", out="1\n7\n")
+    fakes.answer("docker", "logs *", err="no database\n")
+    cause = "was restarted 2 times; the last time it ended with exit code 7; its last lines: no database"
+    assert docker.get_status("mcp-demo").reason == f"mcp-demo-mcp-demo-1 {cause}"
+    for out, code in (("", 0), ("<none>\n", 0), ("7\n", 1)):
+        fakes.answer("docker", "events *", out=out, code=code)
+        assert docker.get_status("mcp-demo").reason == "mcp-demo-mcp-demo-1 was restarted 2 times"
 
 
 def _listed(fakes: Fakes, docker: Docker, count: int, *more: str) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from renderer.orchestrators.contract import ApplyOptions, KubernetesConfig
 from renderer.orchestrators.kubernetes import Kubernetes
 from renderer.orchestrators.kubernetes.client import Kubectl
 from renderer.orchestrators.kubernetes.objects import CREATED, noted, objects, stamped
-from renderer.orchestrators.kubernetes.removal import Time
+from renderer.orchestrators.wait import Time
 from renderer.registry import target
 from tests.cluster import Cluster
 from tests.cluster.fixtures import Run, cluster, kubeconfig, kubectl_environment, kubectl_program, run

@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from renderer.errors import WaitTimedOut
-from renderer.orchestrators.contract import InstanceFilters, LogOptions
+from renderer.orchestrators.contract import InstanceFilters, LogOptions, Wait
 from renderer.orchestrators.kubernetes import Kubernetes
 from renderer.orchestrators.kubernetes.objects import TYPES
 from renderer.orchestrators.kubernetes.rights import APPLY, READ, REMOVE
@@ -65,7 +65,7 @@ def test_nothing_is_asked_without_a_right_for_it(orchestrator: Kubernetes, clust
     ready(cluster, "mcp-time", "CrashLoopBackOff")
     orchestrator.get_status("mcp-time")
     ready(cluster, "mcp-time")
-    orchestrator.wait(["mcp-time"], seconds=5, tell=told.append)
+    orchestrator.wait(["mcp-time"], Wait(5, told.append))
     assert orchestrator.list_instances(InstanceFilters()).instances
     list(orchestrator.get_logs("mcp-time", LogOptions()))
     with suppress(WaitTimedOut):  # no pod ends by itself here

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from renderer.errors import ApplyFailed, WaitTimedOut
-from renderer.orchestrators.contract import InstanceFilters, InstanceState
+from renderer.orchestrators.contract import InstanceFilters, InstanceState, Wait
 from renderer.orchestrators.kubernetes import Kubernetes
 from renderer.orchestrators.kubernetes.reasons import of_claims, of_pod, of_workload
 from renderer.orchestrators.kubernetes.status import PHASES
@@ -21,7 +21,7 @@ REASONS = [
     ("ContainerCreating", InstanceState.PENDING, "its pods are being made or started"),
     ("Succeeded", InstanceState.SUCCEEDED, "its pods are being made or started"),
     ("ImagePullBackOff", InstanceState.PENDING, "cannot be pulled: check its name and tag, and imagePullSecrets"),
-    ("ErrImagePull", InstanceState.PENDING, "not found"),
+    ("ErrImagePull", InstanceState.FAILED, "not found"),
     ("InvalidImageName", InstanceState.FAILED, "is not the name of an image"),
     ("CrashLoopBackOff", InstanceState.FAILED, "ends as soon as it has started (3 restarts); the last time it ended"),
     ("CreateContainerConfigError", InstanceState.PENDING, 'or a key in it, that is not there: secret "missing" not'),
@@ -85,7 +85,7 @@ def test_pod_security_refuses_for_good(applied: Kubernetes, cluster: Cluster, to
     assert status.state is InstanceState.FAILED
     assert "Pod Security of the namespace refuses the pod" in status.reason
     with pytest.raises(ApplyFailed, match="mcp-time will not start: Pod Security"):
-        applied.wait(["mcp-time"], seconds=300, tell=told.append)
+        applied.wait(["mcp-time"], Wait(300, told.append))
 
 
 def test_a_probe_that_fails_is_told_by_its_event(applied: Kubernetes, cluster: Cluster) -> None:
@@ -148,17 +148,17 @@ def test_a_rollout_counts_only_pods_of_the_newest_version(
     cluster.controllers.run_pods("Deployment", "mcp-time", state="ImagePullBackOff", keep_old=True)
     status = applied.get_status("mcp-time")
     assert (status.state, status.ready) == (InstanceState.RUNNING, 0)
-    assert status.reason.startswith("0 of 1 ready: the image new:1 cannot be pulled")
+    assert status.reason.startswith("the image new:1 cannot be pulled")
     clock.then = [lambda: None, lambda: ready(cluster, "mcp-time")]
-    (last,) = applied.wait(["mcp-time"], seconds=60, tell=told.append)
+    (last,) = applied.wait(["mcp-time"], Wait(60, told.append))
     assert (last.ready, last.image) == (1, "new:1")
-    assert [line.partition(":")[2][:15] for line in told] == [" 0 of 1 ready: ", " 1 of 1 ready"]
+    assert [line.partition(":")[2][:15] for line in told] == [" 0 of 1 running", " 1 of 1 running"]
 
 
 def test_a_wait_ends_with_what_is_missing(applied: Kubernetes, cluster: Cluster, told: Told, clock: Clock) -> None:
     ready(cluster, "mcp-time", "Unschedulable")
-    with pytest.raises(WaitTimedOut, match="not ready after 20 s: mcp-time: 0 of 1 ready: no node takes it"):
-        applied.wait(["mcp-time"], seconds=20, tell=told.append)
+    with pytest.raises(WaitTimedOut, match="not ready after 20 s: mcp-time: 0 of 1 running: no node takes it"):
+        applied.wait(["mcp-time"], Wait(20, told.append))
     assert clock.now == pytest.approx(20, abs=0.1)
 
 
@@ -166,7 +166,7 @@ def test_a_deadline_of_the_rollout_ends_the_wait(applied: Kubernetes, cluster: C
     ready(cluster, "mcp-time", "Running")
     cluster.controllers.deadline("mcp-time")
     with pytest.raises(ApplyFailed, match="will not start"):
-        applied.wait(["mcp-time"], seconds=20, tell=told.append)
+        applied.wait(["mcp-time"], Wait(20, told.append))
 
 
 def test_a_cluster_that_is_away_for_a_moment_does_not_end_the_wait(
@@ -175,13 +175,13 @@ def test_a_cluster_that_is_away_for_a_moment_does_not_end_the_wait(
     ready(cluster, "mcp-time")
     cluster.stop()
     clock.then = [cluster.start]
-    assert applied.wait(["mcp-time"], seconds=20, tell=told.append)[0].ready == 1
+    assert applied.wait(["mcp-time"], Wait(20, told.append))[0].ready == 1
 
 
 def test_a_wait_that_may_not_look_ends_at_once(applied: Kubernetes, cluster: Cluster, told: Told, clock: Clock) -> None:
     cluster.faults.forbid(resource="pods")
     with pytest.raises(ApplyFailed, match="ask for the right"):
-        applied.wait(["mcp-time"], seconds=20, tell=told.append)
+        applied.wait(["mcp-time"], Wait(20, told.append))
     assert clock.now == 0
 
 

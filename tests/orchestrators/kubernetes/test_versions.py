@@ -10,13 +10,13 @@ import pytest
 
 from renderer.command import Done
 from renderer.errors import ApplyFailed
-from renderer.orchestrators.contract import Handshake, InstanceState, KubernetesConfig
+from renderer.orchestrators.contract import Cause, Handshake, InstanceState, KubernetesConfig, Observation, Wait
 from renderer.orchestrators.kubernetes import Kubernetes
 from renderer.orchestrators.kubernetes.client import Kubectl
 from renderer.orchestrators.kubernetes.reach import _target
 from renderer.orchestrators.kubernetes.reasons import of_pod
 from renderer.orchestrators.kubernetes.removal import of_servers
-from renderer.orchestrators.kubernetes.status import Found, Snapshot, found_status
+from renderer.orchestrators.kubernetes.status import Snapshot, found_status
 from tests.cluster import Cluster
 from tests.cluster.fixtures import Run
 from tests.orchestrators.kubernetes.conftest import Clock, Told, placed, ready
@@ -58,7 +58,11 @@ def pod(version: str, *, waiting: str = "", made: str = "2026-01-01T00:00:00Z", 
     }
 
 
-def looked(seen: Snapshot, events: tuple[Json, ...] = ()) -> Found:
+def outlook(seen: Observation) -> str:
+    return seen.cause.outlook if seen.cause else ""
+
+
+def looked(seen: Snapshot, events: tuple[Json, ...] = ()) -> Observation:
     return found_status(seen, {one["metadata"]["name"]: of_pod(one) for one in seen.pods}, events, "mcpctl")
 
 
@@ -67,34 +71,34 @@ def test_what_was_wrong_with_the_version_before_does_not_end_the_wait_for_the_ne
     sets = (replica_set(2), replica_set(1, REFUSED))
     # A Deployment repeats the failure of any of its ReplicaSets.
     found = looked(Snapshot(workload(readyReplicas=0, **replica_set(1, REFUSED)["status"]), pods, sets))
-    assert not found.hopeless
+    assert found.cause == Cause("its pods are being made or started")
     assert (found.status.state, found.status.reason) == (InstanceState.PENDING, "its pods are being made or started")
     again = looked(Snapshot(workload(readyReplicas=0), pods[::-1], (replica_set(1), replica_set(2, REFUSED))))
-    assert again.hopeless
+    assert again.cause
+    assert again.cause.outlook == "hopeless"
     assert "Pod Security of the namespace refuses the pod" in again.status.reason
 
 
 def test_books_about_the_version_before_do_not_count() -> None:
     late = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
     of_before = workload(generation=3, conditions=[late], readyReplicas=0)
-    assert not looked(Snapshot(of_before, (pod("v1", waiting="InvalidImageName"),), (replica_set(1),))).hopeless
-    assert looked(Snapshot(workload(conditions=[late], readyReplicas=0))).hopeless
+    earlier = looked(Snapshot(of_before, (pod("v1", waiting="InvalidImageName"),), (replica_set(1),)))
+    assert outlook(earlier) != "hopeless"
+    assert outlook(looked(Snapshot(workload(conditions=[late], readyReplicas=0)))) == "hopeless"
 
 
 def test_an_event_of_a_stateful_set_is_told_and_may_be_old() -> None:
     event = {"reason": "FailedCreate", "message": REFUSED}
     found = looked(Snapshot(workload("StatefulSet", replicas=0, updatedReplicas=0, readyReplicas=0)), (event,))
     assert "Pod Security of the namespace refuses the pod" in found.status.reason
-    assert not found.hopeless
+    assert outlook(found) == "starts"
 
 
 def test_a_rollout_that_is_paused() -> None:
     paused = workload(spec={"paused": True}, replicas=1, updatedReplicas=0)
     found = looked(Snapshot(paused, (pod("v1"),), (replica_set(1),)))
-    assert found.hopeless
-    assert found.status.reason == (
-        "0 of 1 ready: its rollout is paused, and no pod is replaced: see `kubectl rollout resume`"
-    )
+    assert outlook(found) == "hopeless"
+    assert found.status.reason == "its rollout is paused, and no pod is replaced: see `kubectl rollout resume`"
     assert looked(Snapshot(workload(spec={"paused": True}, replicas=1), (pod("v1"),))).status.ready == 1
 
 
@@ -159,10 +163,10 @@ def test_a_wait_tells_counts_once(
     ready(cluster, "mcp-time")
     kubectl_run("set", "image", "deployment/mcp-time", "mcp-server=new:1")
     clock.then = [lambda: ready(cluster, "mcp-time")]
-    orchestrator.wait(["mcp-time"], seconds=60, tell=told.append)
+    orchestrator.wait(["mcp-time"], Wait(60, told.append))
     assert told == [
-        "mcp-time: 0 of 1 ready: its pods are being made or started",
-        "mcp-time: 1 of 1 ready",
+        "mcp-time: 0 of 1 running: its pods are being made or started",
+        "mcp-time: 1 of 1 running",
     ]
 
 

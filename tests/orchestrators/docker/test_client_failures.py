@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from renderer.orchestrators.docker.faults import masked, refusal
+from renderer.orchestrators.docker.client import refusal
+from renderer.orchestrators.failures import masked
 
 HOST = "unix:///x.sock"
 NO_REGISTRY = 'Get "https://registry-1.docker.io/v2/": dial tcp: lookup registry-1.docker.io: no such host'
@@ -34,8 +35,8 @@ ENDPOINT = "Error response from daemon: driver failed programming external conne
         ("failed to connect to the docker API at x; check if the path is correct", "down", "", "start it"),
         ("permission denied while trying to connect to the docker API at x", "permission", "", "the group docker"),
         ('service "p" didn\'t complete successfully: exit 4', "oneshot", "p", "exit 4"),
-        ("env file /w/env/secrets/s.env not found: stat", "file", "/w/env/secrets/s.env", "s.env is not there"),
-        ("network n was found but has incorrect label x set to ''", "network", "n", "somebody else made"),
+        ("env file /w/env/secrets/s.env not found: stat", "file", "/w/env/secrets/s.env", "s.env does not exist"),
+        ("network n was found but has incorrect label x set to ''", "network", "n", "another program made"),
         ('The container name "/x" is already in use by container', "name", "x", "rename"),
         ('invalid value for "since": failed to parse', "since", "", "10m"),
         ('time="now" level=warning msg="a"\nsomething odd\n', "", "", "something odd"),
