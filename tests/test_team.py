@@ -1,0 +1,183 @@
+"""A team in one tree, with real git: branches that change different servers merge, and the merge is a true tree."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from renderer.cli import main
+from renderer.errors import Exit
+from tests.cli.commands import GOOD
+
+#: Three deliveries, one an environment.
+ENVIRONMENTS = {
+    "dev": "{type: none}",
+    "staging": "{type: flux, path: deploy/staging/kubernetes}",
+    "prod": "{type: argocd, repoURL: 'https://git.example.com/deploy.git', path: deploy/prod/kubernetes}",
+}
+SERVERS = 30
+RENDER = ("render", "specs", "environments", "--out", "deploy")
+
+
+class Team:
+    """A repository with specs, environments and their tree."""
+
+    def __init__(self, folder: Path, servers: int, environments: dict[str, str]) -> None:
+        self.folder = folder
+        self.git("init", "--quiet", "--initial-branch=main")
+        for name, value in (("user.name", "a"), ("user.email", "a@example.com"), ("gc.auto", "0")):
+            self.git("config", name, value)
+        for name in ("specs", "environments"):
+            (folder / name).mkdir()
+        for number in range(servers):
+            self.write(f"s{number:02}")
+        for name, delivery in environments.items():
+            text = f"apiVersion: mcpctl.io/v1alpha1\nkind: Environment\nmetadata: {{name: {name}}}\nspec:\n"
+            text += f"  namespace: {{name: mcp-{name}, quota: {{pods: 60}}}}\n  delivery: {delivery}\n"
+            (folder / f"environments/{name}.yaml").write_text(text)
+        self.render()
+        self.commit("the beginning")
+
+    def git(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(["git", *arguments], cwd=self.folder, capture_output=True, text=True, check=False)
+        assert not check or done.returncode == 0, (arguments, done.stdout, done.stderr)
+        return done
+
+    def write(self, name: str, more: str = "") -> None:
+        (self.folder / f"specs/{name}.yaml").write_text(GOOD.replace("demo", name) + more)
+
+    def render(self, *options: str) -> int:
+        code = main([*RENDER, "--quiet", *options])
+        assert code == Exit.FINE or "--check" in options, options
+        return code
+
+    def commit(self, message: str) -> None:
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "-m", message)
+
+    def branch(self, name: str, change: Callable[[], None], *options: str) -> None:
+        self.git("checkout", "--quiet", "-B", name, "main")
+        change()
+        self.render("--prune", "--prune-data", *options)
+        self.commit(name)
+
+    def merge(self) -> subprocess.CompletedProcess[str]:
+        """Of branch ``two`` into branch ``one``."""
+        self.git("checkout", "--quiet", "one")
+        return self.git("merge", "--quiet", "--no-edit", "two", check=False)
+
+    def conflicts(self) -> list[str]:
+        return self.git("diff", "--name-only", "--diff-filter=U").stdout.split()
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # nothing here is about power cuts
+    return tmp_path
+
+
+def change(team: Team, draw: random.Random, taken: list[str], number: int) -> Callable[[], None]:
+    """One change of a server that is not taken yet: neighbours and the end of the list included."""
+    names = sorted(path.stem for path in (team.folder / "specs").glob("*.yaml"))
+    free = [name for name in names if name not in taken]
+    near = [name for name in free if taken and abs(names.index(name) - names.index(taken[0])) == 1]
+    name = draw.choice(near if near and draw.random() < 0.5 else free)
+    taken.append(name)
+    what = draw.choice(["edit", "shape", "add", "add at the end", "rename", "remove"])
+
+    def carry_out() -> None:
+        if what == "edit":
+            team.write(name, f"  shutdown: {{graceSeconds: {30 + number % 60}}}\n")
+        elif what == "shape":  # other objects, and other lines of those that there are
+            team.write(name, f"  expose: {{host: {name}.example.com}}\n  env: {{NUMBER: 'x{number}'}}\n")
+        elif what == "add":
+            team.write(f"{name}-n{number}")
+        elif what == "add at the end":
+            team.write(f"z{number:04}")
+        else:
+            (team.folder / f"specs/{name}.yaml").unlink()
+            if what == "rename":
+                team.write(f"{name}-r{number}")
+
+    return carry_out
+
+
+def simulate(team: Team, pairs: int, seed: int) -> None:
+    draw = random.Random(seed)
+    for number in range(pairs):
+        taken: list[str] = []
+        one = change(team, draw, taken, 2 * number)
+        two = change(team, draw, taken, 2 * number + 1)
+        team.branch("one", one)
+        team.branch("two", two)
+        merged = team.merge()
+        assert merged.returncode == 0, (number, taken, merged.stdout, team.conflicts())
+        assert team.render("--check") == Exit.FINE, (number, taken)
+        if number % 4 == 3:  # the fleet goes on from there
+            team.git("branch", "--force", "main", "one")
+        team.git("checkout", "--quiet", "main")
+
+
+@pytest.mark.fleet
+def test_sixty_pairs_of_branches_merge_without_a_conflict(here: Path) -> None:
+    simulate(Team(here, SERVERS, ENVIRONMENTS), 60, seed=7)
+
+
+def test_a_few_pairs_of_branches_merge_without_a_conflict(here: Path) -> None:
+    simulate(Team(here, 6, ENVIRONMENTS), 6, seed=11)
+
+
+def test_with_kustomize_the_list_of_servers_alone_conflicts_and_a_render_resolves_it(here: Path) -> None:
+    team = Team(here, 4, {"prod": "{type: kustomize}"})
+    team.branch("one", lambda: team.write("s03a"))
+    team.branch("two", lambda: team.write("s03b"))
+    assert team.merge().returncode == 1
+    assert team.conflicts() == ["deploy/prod/kubernetes/kustomization.yaml"]
+    assert team.render("--check") == Exit.DIFFERENT
+    team.render()
+    text = (here / "deploy/prod/kubernetes/kustomization.yaml").read_text()
+    assert [line for line in text.splitlines() if "s03" in line] == ["  - s03", "  - s03a", "  - s03b"]
+    assert team.render("--check") == Exit.FINE
+
+
+@pytest.mark.parametrize("side", ["--ours", "--theirs", "markers"])
+def test_two_changes_of_one_server_conflict_in_its_files_alone(here: Path, side: str) -> None:
+    team = Team(here, 3, ENVIRONMENTS)
+    team.branch("one", lambda: team.write("s01", "  replicas: 2\n"))
+    team.branch("two", lambda: team.write("s01", "  replicas: 3\n"))
+    assert team.merge().returncode == 1
+    paths = [path for path in team.conflicts() if not path.startswith("specs/")]
+    assert paths
+    assert all("/kubernetes/s01/" in path for path in paths)
+    team.write("s01", "  replicas: 3\n")  # somebody resolves the spec
+    if side != "markers":
+        team.git("checkout", side, "--", *paths)
+    else:
+        assert team.render("--check") == Exit.DIFFERENT
+    team.render()
+    assert team.render("--check") == Exit.FINE
+
+
+def test_a_rename_on_one_side_and_a_change_on_the_other(here: Path) -> None:
+    team = Team(here, 3, ENVIRONMENTS)
+
+    def rename() -> None:
+        (here / "specs/s01.yaml").unlink()
+        team.write("other")
+
+    team.branch("one", rename)
+    team.branch("two", lambda: team.write("s01", "  replicas: 3\n"))
+    assert team.merge().returncode == 1
+    assert {path.split("/")[3] for path in team.conflicts() if path.startswith("deploy/")} <= {"s01", "other"}
+    (here / "specs/s01.yaml").unlink(missing_ok=True)
+    team.write("other", "  replicas: 3\n")
+    team.render("--prune", "--prune-data")
+    assert team.render("--check") == Exit.FINE
+    assert not (here / "deploy/prod/kubernetes/s01").exists()
