@@ -11,7 +11,7 @@ from renderer.targets.kubernetes.values import pre_stop
 #: Endings of names that only the cluster's own DNS knows.
 _INSIDE = (".svc", ".cluster.local")
 #: An IngressClass of this name is that of ingress-nginx everywhere.
-NGINX = "nginx"
+_NGINX = "nginx"
 
 
 def limits(server: Server, options: Options) -> Iterator[Fault]:
@@ -100,7 +100,7 @@ def _ways_in_limits(server: Server, options: Options) -> Iterator[Fault]:
             f"the NetworkPolicy does not let the {_way_in(server.expose)} in, unless network.ingress.from names it",
             "name its pods under expose.from: [{namespace: ingress-nginx}], or say 'from: []' where it is named",
         )
-    if server.expose and server.most_pods > 1 and server.expose.class_name != NGINX:
+    if server.expose and server.most_pods > 1 and server.expose.class_name != _NGINX:
         yield _warning(
             ("spec", "expose"),
             "expose-affinity",

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from renderer.labels import accepted, object_labels, path_note
 from renderer.model import Monitoring, Options, Server
-from renderer.targets.kubernetes.limits import NGINX
 from renderer.targets.kubernetes.values import pod_annotations
 
 
@@ -87,27 +86,12 @@ def _alone(stem: str, is_wanted: Callable[[Server], object]) -> _Instances:
     return instances
 
 
-_STREAMS = {
-    # Streams are silent between messages: the default of 60 seconds would cut them.
-    "nginx.ingress.kubernetes.io/proxy-read-timeout": "3600",
-    "nginx.ingress.kubernetes.io/proxy-send-timeout": "3600",
-    # Events must not wait until a buffer is full.
-    "nginx.ingress.kubernetes.io/proxy-buffering": "off",
-    "nginx.ingress.kubernetes.io/proxy-request-buffering": "off",
-    "nginx.ingress.kubernetes.io/proxy-http-version": "1.1",
-}
-#: ingress-nginx sends to pods directly, past the Service and its session affinity.
-_SAME_POD = {"nginx.ingress.kubernetes.io/upstream-hash-by": "$remote_addr"}
-
-
 def _ways_in(kind: str) -> _Instances:
     def instances(server: Server, options: Options) -> Iterator[Instance]:
         del options
         if server.expose and server.expose.type == kind:
-            annotations = dict(server.annotations)
-            if server.expose.class_name == NGINX:
-                annotations |= {**_STREAMS, **(_SAME_POD if server.most_pods > 1 else {})}
-            yield Instance(server.resource_name, kind.lower(), {**annotations, **server.expose.annotations})
+            annotations = {**server.annotations, **server.expose.annotations}
+            yield Instance(server.resource_name, kind.lower(), annotations)
 
     return instances
 
