@@ -102,7 +102,7 @@ def as_merge(before: dict[str, JSON], patch: Patch) -> tuple[dict[str, JSON], li
         try:
             after = jsonpatch.JsonPatch([dict(operation)]).apply(after, in_place=True)
         except jsonpatch.JsonPatchTestFailed:
-            message = f"{operation['path']} does not hold the value that is tested"
+            message = f"{operation['path']} is not the value that the test operation expects"
             hint = "nothing is rendered while the test fails"
             return {}, [Fault((*where, "value"), "spec/patch-test", message, hint)]
         except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException):

@@ -52,8 +52,8 @@ def explain_line(file: str, number: int, runs: Sequence[Run], outputs: Sequence[
         raise UsageMistake(f"line 1 of {excerpt(file, 200)} is the head: what made the file, and which spec to edit")
     if line is None:
         raise UsageMistake(
-            f"line {number} of {excerpt(file, 200)} is nothing that the specs render to now: "
-            "somebody edited it, or 'mcpctl render' has to bring it up to date"
+            f"line {number} of {excerpt(file, 200)} is not what the specs render to now: "
+            "it was edited by hand, or the tree is outdated; run 'mcpctl render'"
         )
     documents, _ = read(document.text, strict=False, limits=OUTPUT_LIMITS)
     path = _path_at(documents[0].marks, line) if documents and documents[0].marks else None

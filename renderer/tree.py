@@ -63,7 +63,7 @@ def kept(folder: Path, wanted: str, options: Options) -> Kept:
     found = recorded(folder, depth=1)
     targets = sorted({path.partition("/")[0] for path in found} & {*TARGETS})
     if len(targets) != 1:
-        raise OutputTreeFault(f"{folder} holds files of {len(targets)} targets, and one is applied at a time")
+        raise OutputTreeFault(f"{folder} has files of {len(targets)} targets; apply them one at a time")
     prefix = f"{targets[0]}/"
     # What delivers the objects stands beside them: it is for another program to apply.
     texts = {path.removeprefix(prefix): text for path, text in found.items() if path.startswith(prefix)}
@@ -128,7 +128,7 @@ def _unreadable(path: Path, text: str) -> Sequence[Problem]:
         for line, column, fault in findings
     ]
     if not problems and (len(documents) != 1 or not isinstance(documents[0].data, dict)):
-        message = "a file of a tree holds one document, a mapping"
+        message = "each file of a tree must have one document, a mapping"
         problems.append(Problem(Place(str(path), 1, 1), "", "output/documents", message))
     return problems
 

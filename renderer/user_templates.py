@@ -62,7 +62,7 @@ def read_folder(folder: str) -> tuple[UserTemplates, list[Problem]]:
     reader = _Reader(folder)
     texts = {name: text for name in reader.names() if (text := reader.text(name)) is not None}
     if not texts and not reader.problems:
-        reader.add("", "none", "the folder holds no template", "start with 'mcpctl eject NAME'")
+        reader.add("", "none", "the folder has no template", "start with 'mcpctl eject NAME'")
     for name, text in texts.items():
         header = _HEADER.match(text)
         if header is None:

@@ -27,8 +27,8 @@ def environment_option(command: Command) -> Command:
         "environments",
         multiple=True,
         metavar="NAME",
-        help="Environment (a document of kind Environment among PATHS) whose defaults, patches and cluster hold; may "
-        "be repeated.  [default: all of them; a stream takes one]",
+        help="Render for this environment, a document of kind Environment among PATHS; repeatable.  "
+        "[default: all of them; a stream takes one]",
     )(command)
 
 

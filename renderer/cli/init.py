@@ -82,7 +82,7 @@ def init(
     try:
         text = render("init/mcpserver.yaml.j2", context)
     except ValueError:  # a lone surrogate: Python's stand-in for a byte that is not text
-        raise click.UsageError("the command line holds bytes that are not text in the locale's encoding") from None
+        raise click.UsageError("the command line has bytes that are not text in the locale's encoding") from None
     _refuse_invalid(text, bool(npm))
     _write(text, out or f"{name}.yaml", force)
     return Exit.FINE

@@ -26,7 +26,7 @@ Examples:
 """,
 )
 @click.argument("config", type=click.Path(exists=True, dir_okay=False), required=False)
-@click.option("--environment", "-e", metavar="NAME", help="Which Environment holds, where there are several.")
+@click.option("--environment", "-e", metavar="NAME", help="Render for this environment; needed if there are several.")
 @target_options
 @quiet_option
 def krm(config: str | None, quiet: bool, **chosen: Any) -> int:

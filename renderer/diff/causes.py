@@ -111,7 +111,7 @@ def _path(steps: Sequence[str], data: JSON) -> DocumentPath:
 def tool_causes(files: Sequence[str], tree: Tree) -> tuple[Cause, ...]:
     """What else changed: what somebody did to the old files by hand, or else mcpctl and the options of the run."""
     if edited := sum(_is_edited(path, tree) for path in files):
-        return (Cause("edited", (f"somebody edited {edited} of the old files by hand",)),)
+        return (Cause("edited", (f"{edited} of the old files were edited by hand",)),)
     return (Cause("tool", ("the old tree is not what its specs render to with this mcpctl and these options",)),)
 
 

@@ -20,7 +20,7 @@ from renderer.model import Source
 from renderer.pipeline import Inputs, Output, Run
 from renderer.registry import target
 
-_NOT_TOLD_APART = "its own changes are not told apart"
+_NOT_TOLD_APART = "changes by a new version of mcpctl are not listed apart"
 
 
 class Base(NamedTuple):
@@ -51,7 +51,7 @@ def compare(
     revision = base.revision if base else None
     notes: list[str] = []
     if base and base.inputs is None:
-        notes.append("the specs at the base could not be read: changes of mcpctl itself are not told apart")
+        notes.append("the specs at the base could not be read: changes by a new version of mcpctl are not listed apart")
     sides = []
     for run, output in zip(runs, outputs, strict=True):
         folder, rendered, depth = layout(out, run, output)
@@ -102,7 +102,7 @@ def _with_between(sides: Sides, run: Run, old: Inputs, out: Path, notes: list[st
         (old_run,) = pipeline.runs_for(old._replace(sources=sources), [environment], run.specs.levels)
     # Of a part of the servers, a patch for another one seems to select nobody.
     if any(not problem.rule.startswith("environment/") for problem in errors_in(old_run.specs.problems)):
-        notes.append(f"the specs at the base do not hold for this mcpctl: {_NOT_TOLD_APART}")
+        notes.append(f"the specs at the base are not valid for this mcpctl: {_NOT_TOLD_APART}")
         return sides
     differing = {server_of(path, sides.depth) for path in (*sides.tree.texts, *sides.tree.missing)}
     part = tuple(server for server in old_run.specs.servers if every or server.name in differing)

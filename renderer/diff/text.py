@@ -183,9 +183,7 @@ def details(entry: Entry) -> list[str]:
     lines = [f"{CONSEQUENCES[one.name].words}: {masks.words(one.detail)}" for one in entry.consequences if one.detail]
     names = sorted({path.rpartition("/")[2] for path in entry.beside})
     more = f", {_count(len(entry.beside), 'file')}" if len(entry.beside) > len(names) else ""
-    return (
-        [*lines, f"beside the manifests: {listed(names, str)}{more}"] if names and entry.state == "changed" else lines
-    )
+    return [*lines, f"other files: {listed(names, str)}{more}"] if names and entry.state == "changed" else lines
 
 
 def changed(field: Field) -> list[str]:

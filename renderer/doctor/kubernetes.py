@@ -118,7 +118,7 @@ def _namespace(kubectl: Kubectl, rendered: Sequence[Object]) -> Iterator[Check]:
         yield ok(what, "not there yet; apply creates it") if made else warning(what, "not there", advice)
         return
     if there.get("metadata", {}).get("deletionTimestamp"):
-        yield failed(what, "is being deleted", "wait until it is gone, or use another one")
+        yield failed(what, "is being deleted", "wait until it is deleted, or use another one")
         return
     yield ok(what, "is there")
     governing = [o for o in rendered if o.namespace == kubectl.namespace and _governs(o)]
@@ -138,7 +138,7 @@ def _for_others(
     """What an apply would change for the others in a namespace that mcpctl did not create."""
     wanted, has = labels_of(made.data) if made else {}, labels_of(there)
     changes = [f"sets the label {key} to {excerpt(wanted[key], 40)}" for key in wanted if has.get(key) != wanted[key]]
-    changes += [f"adds {o.kind} {o.identity[2]}, which holds for all pods" for o in governing]
+    changes += [f"adds {o.kind} {o.identity[2]}, which applies to all pods" for o in governing]
     level = wanted.get(_ENFORCE, "")
     if level in ("baseline", "restricted") and has.get(_ENFORCE) != level:
         pods = kubectl.items(
@@ -253,12 +253,12 @@ def _component(kubectl: Kubectl, what: str, served: set[str]) -> Check:
             return ok(what, ", ".join(names[:5])) if names else Check(what, result, "there is none", advice)
     for beginning, api, result, effect in _SERVED:
         if what.startswith(beginning) and api in served:
-            return ok(what, f"its API {api} is served; that does not tell whether its controller runs")
+            return ok(what, f"its API {api} is served; whether its controller runs is not known")
         if what.startswith(beginning) and served:
             others = sorted(name for name in served if name.startswith(api.partition("/")[0]) and "/" in name)
             text = f"its API {api} is not served{', only ' * bool(others)}{excerpt(', '.join(others), 100)}: {effect}"
             return Check(what, result, text, "install it, in the version that is named")
-    return unchecked(what, "no object in the cluster tells", "ask who runs the cluster")
+    return unchecked(what, "no object in the cluster shows it", "ask who runs the cluster")
 
 
 def _is_default(storage_class: dict[str, Any]) -> bool:

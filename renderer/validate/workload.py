@@ -153,12 +153,12 @@ def sizes_fit(server: Server) -> Iterator[Fault]:
     """All literal files of a server share one ConfigMap, and an API server bounds all annotations of an object."""
     size = sum(len(f.source.encode()) + len(f.path) for f in server.files if isinstance(f.source, str))
     if size > MOST_FILES:
-        message = f"the files have {size:,} bytes together, and a ConfigMap holds at most {MOST_FILES:,}"
+        message = f"the files have {size:,} bytes together, a ConfigMap takes at most {MOST_FILES:,}"
         hint = "move large files into the image or a volume"
         yield Fault(("spec", "files"), "spec/files-size", message, hint, at_key=True)
     size = sum(len(key.encode()) + len(value.encode()) for key, value in server.annotations.items())
     if size > MOST_ANNOTATIONS:
-        message = f"the annotations have {size:,} bytes together, and an object holds at most {MOST_ANNOTATIONS:,}"
+        message = f"the annotations have {size:,} bytes together, an object takes at most {MOST_ANNOTATIONS:,}"
         yield Fault(("metadata", "annotations"), "spec/annotations-size", message, "shorten them", at_key=True)
 
 

@@ -65,7 +65,7 @@ def refuse_strangers(strangers: Sequence[tuple[str, str, str]], folder: Path) ->
         Problem(Place(os.fspath(folder / path)), "", f"tree/{why}", words, hint) for path, why, words in strangers
     ]
     if problems:
-        raise OutputTreeFault("nothing was written: the output tree holds files that are not ours to change", problems)
+        raise OutputTreeFault("nothing was written: the tree has files that mcpctl must not change", problems)
 
 
 def refuse_obstacles(paths: Collection[str], folder: Path) -> None:
@@ -75,7 +75,7 @@ def refuse_obstacles(paths: Collection[str], folder: Path) -> None:
     obstacles = [p for p in targets if p.exists() and not p.is_file()]
     obstacles += [p for p in parents if p.exists() and not p.is_dir()]
     if obstacles:
-        message = "it stands where a rendered file or its folder belongs"
+        message = "it is where a rendered file or its folder belongs"
         hint = "move it away: it is not overwritten, not even with --force"
         problems = [Problem(Place(os.fspath(p)), "", "tree/obstacle", message, hint) for p in sorted(obstacles)]
         raise OutputTreeFault("nothing was written", problems)
@@ -83,8 +83,8 @@ def refuse_obstacles(paths: Collection[str], folder: Path) -> None:
 
 def refuse_data_loss(stale: Sequence[str], folder: Path) -> None:
     """Where a controller prunes what leaves the tree, these take data with them, or all that is in them."""
-    message = "nothing renders it any more, and what it stands for would go with all its data"
-    hint = "add --prune-data if that is wanted, or render all specs of the tree"
+    message = "no spec renders it now, and its object would be deleted with all data"
+    hint = "add --prune-data to allow that, or render all specs of the tree"
     problems = [
         Problem(Place(os.fspath(folder / path)), "", "tree/data-loss", message, hint)
         for path in stale
@@ -96,7 +96,7 @@ def refuse_data_loss(stale: Sequence[str], folder: Path) -> None:
 
 def refuse_emptying(before: Collection[str], folder: Path) -> None:
     """No server is left of those that the tree has: a wrong folder, far more often than the end of all of them."""
-    message = f"the specs name no server, and the tree holds files of {len(before)}"
-    hint = "check the path of the specs; if all of them are gone for good, add --allow-empty"
+    message = f"the specs name no server, and the tree has files of {len(before)}"
+    hint = "check the path of the specs; to remove all servers, add --allow-empty"
     problem = Problem(Place(os.fspath(folder)), "", "tree/would-empty", message, hint)
-    raise OutputTreeFault("nothing was written: the output tree would be emptied", [problem])
+    raise OutputTreeFault("nothing was written: the tree would be empty", [problem])

@@ -43,11 +43,11 @@ Why = Literal["missing", "outdated", "edited", "foreign", "stale", "conflict", "
 
 REASONS: Mapping[Why, str] = {
     "missing": "it is rendered, but not in the tree",
-    "outdated": "it is as mcpctl wrote it, and is rendered otherwise now",
-    "edited": "somebody changed it by hand since mcpctl wrote it",
-    "foreign": "mcpctl did not write it, and it stands where a rendered file belongs",
-    "stale": "nothing renders it any more",
-    "conflict": "it holds the conflict markers of a merge",
+    "outdated": "the specs render to another text now",
+    "edited": "it was edited by hand after mcpctl wrote it",
+    "foreign": "mcpctl did not write it, and a rendered file belongs there",
+    "stale": "no spec renders it now",
+    "conflict": "it has the conflict markers of a merge",
     "line-ends": "only its line ends differ (CRLF)",
     "stranger": "mcpctl did not write it",
 }

@@ -225,7 +225,7 @@ def test_a_tree_that_is_not_as_it_was_rendered_is_refused(mcpctl: Mcpctl, fake: 
     (tree / "compose/demo/other.yaml").write_text("a: 1\n")
     run = mcpctl("apply", "--tree", "deploy")
     assert run.code == Exit.OUTPUT_INVALID
-    assert "compose.yaml: error: somebody changed it by hand" in run.err
+    assert "compose.yaml: error: it was edited by hand" in run.err
     assert "other.yaml: error: no record lists it" in run.err
     assert fake.named("apply") == []
 

@@ -193,7 +193,7 @@ def test_specs_that_do_not_hold_any_more(mcpctl: Mcpctl) -> None:
     Path("in/one.yaml").write_text(spec("one", NEWER))
     run = mcpctl("diff", "in", "--out", "tree", "--base", "HEAD")
     assert run.code == Exit.DIFFERENT
-    assert "do not hold for this mcpctl" in run.out
+    assert "are not valid for this mcpctl" in run.out
 
 
 @pytest.mark.usefixtures("project")

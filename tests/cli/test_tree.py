@@ -48,9 +48,9 @@ def test_why_is_told_in_text(mcpctl: Mcpctl) -> None:
     *lines, _, command = [line.removeprefix("tree/kubernetes/") for line in run.err.splitlines()]
     assert command == "to bring the tree up to date: mcpctl render in --out tree --force"
     assert lines == [
-        "one/deployment.yaml: outdated: it is as mcpctl wrote it, and is rendered otherwise now",
+        "one/deployment.yaml: outdated: the specs render to another text now",
         "two/deployment.yaml: missing: it is rendered, but not in the tree",
-        "two/service.yaml: edited: somebody changed it by hand since mcpctl wrote it",
+        "two/service.yaml: edited: it was edited by hand after mcpctl wrote it",
     ]
 
 

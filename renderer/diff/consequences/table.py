@@ -79,7 +79,7 @@ CONSEQUENCES: Mapping[Name, Kind] = {
     ),
     "container": Kind(
         "new container or image",
-        "a container, init container or service beside the server, or an image that is mounted, that was not there",
+        "another container, init container, service or mounted image than before",
         grave=True,
     ),
     "secret": Kind(
@@ -96,13 +96,13 @@ CONSEQUENCES: Mapping[Name, Kind] = {
     "no-digest": Kind("image without a digest", "a new image has no digest", grave=True),
     "image": Kind("other image", "an image is another one"),
     "restart": Kind("restarts pods", "a pod template, or a compose service, is another one"),
-    "scaling": Kind("scales otherwise", "replicas, autoscalers and budgets"),
+    "scaling": Kind("changes scaling", "replicas, autoscalers and budgets"),
     "resources": Kind("other resources", "requests, limits and quotas"),
     "addition": Kind("adds objects", "an object comes; for a new server all of its objects"),
     "removal": Kind("removes objects", "an object goes"),
     "update": Kind("changes objects in place", "an object changes and none of the above says how"),
-    "delivery": Kind("delivered otherwise", "what Argo CD or Flux are told of the tree changes, or who delivers it"),
-    "files": Kind("files beside the manifests", "only `kustomization.yaml` and the like change"),
+    "delivery": Kind("changes delivery", "what Argo CD or Flux get, or which of them delivers"),
+    "files": Kind("other files", "only `kustomization.yaml` and the like change"),
     "cosmetic": Kind(
         "cosmetic only",
         "comments, layout, files for people; labels and annotations that nothing selects or acts on. One with the "

@@ -40,15 +40,17 @@ class Compose:
         "spec.runtimeClass": Ignored("RuntimeClasses are a cluster's: Docker's own runtime isolates the containers"),
         "spec.imagePullSecrets": Ignored("images are pulled with what docker login has left on the machine"),
         "spec.rollout": Ignored("docker compose stops a container before it starts the next"),
-        "spec.shutdown.preStopSeconds": Ignored("compose tells a container to stop at once"),
-        "spec.initContainers": Ignored("compose gets the server alone: what they prepare has to be there already"),
-        "spec.sidecars": Ignored("compose gets the server alone: what they offer it is not there"),
-        "spec.network.ingress": Ignored("whoever is on mcpctl-network may connect, and who reaches the machine's port"),
+        "spec.shutdown.preStopSeconds": Ignored("compose stops a container at once"),
+        "spec.initContainers": Ignored("compose gets the server alone: prepare what they prepare yourself"),
+        "spec.sidecars": Ignored("compose gets the server alone, without what they offer"),
+        "spec.network.ingress": Ignored(
+            "every container on mcpctl-network may connect, and every client of the published port"
+        ),
         "spec.autoscaling": Ignored("docker compose does not follow the load: one container runs"),
         "spec.disruption": Ignored("docker compose drains no nodes"),
         "spec.expose": Ignored("docker compose publishes the machine's port (network.publish) and has no Ingress"),
         "spec.monitoring": Ignored(
-            "whoever is on mcpctl-network can read the metrics; no Prometheus Operator is there"
+            "every container on mcpctl-network can read the metrics; compose has no Prometheus Operator"
         ),
         "spec.sandbox": Ignored("compose has no second namespace, no quota and no API that starts pods"),
         "spec.externalSecrets": Ignored("the operator runs in a cluster; compose reads secrets from .env"),

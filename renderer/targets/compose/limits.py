@@ -199,7 +199,7 @@ LIMITS: tuple[Limit, ...] = (
 )
 
 
-_BESIDE = "use --out DIR, where files stand beside the compose file"
+_BESIDE = "use --out DIR, which writes the files next to the compose file"
 
 
 def stream_limits(server: Server) -> Iterator[Fault]:

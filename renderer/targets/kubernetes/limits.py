@@ -77,7 +77,7 @@ def _sandbox_limits(server: Server, options: Options) -> Iterator[Fault]:
             ("spec", "sandbox", "namespace") if server.sets("spec", "sandbox", "namespace") else ("spec", "sandbox"),
             "kubernetes/sandbox-namespace",
             f"the sandbox would be the server's own namespace ('{options.namespace}'): its default deny and its quota "
-            "would hold for the server too",
+            "would apply to the server too",
             "choose another --namespace, or another sandbox.namespace",
         )
     # To Cilium the API server has a name, for which the policy has a rule.
