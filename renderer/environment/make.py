@@ -219,7 +219,7 @@ def _not_rendered(environment: Environment) -> Iterator[Fault]:
             if environment.sets("spec", field):
                 yield _unrendered(("spec", field), f"not rendered for compose: {reason}")
     elif not environment.options.create_namespace and environment.sets("spec", "namespace", "podSecurity"):
-        message = "not rendered: the labels of a namespace that is not created here are somebody else's"
+        message = "not rendered: mcpctl sets no labels on a namespace that it does not create"
         yield _unrendered(("spec", "namespace", "podSecurity"), message)
 
 
