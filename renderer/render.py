@@ -6,7 +6,6 @@ document around it. Of a nested value only a filter of the quoting makes text; a
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ import jinja2.sandbox
 from renderer import assets
 from renderer.errors import OutputInvalid, Place, Problem, excerpt
 from renderer.user_templates import UserTemplates
+from renderer.wording import suggestion
 from renderer.yaml_writer import block, comment, scalar, text_value
 
 #: What a template may read: plain data, nothing with methods that reach outside.
@@ -226,12 +226,7 @@ class _Undefined(jinja2.StrictUndefined):
         if self._undefined_hint or not isinstance(owner, dict) or not isinstance(name, str):
             return super()._undefined_message
         there = ", ".join(map(str, owner)) or "nothing"
-        return f"there is no {name!r} here{_did_you_mean(name, owner)}; there is: {there}"
-
-
-def _did_you_mean(name: str, names: Mapping[str, Any]) -> str:
-    close = difflib.get_close_matches(name, [key for key in names if isinstance(key, str)], 1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+        return f"there is no {name!r} here{suggestion(name, owner)}; there is: {there}"
 
 
 def _message(error: Exception, context: Context) -> str:
@@ -242,7 +237,7 @@ def _message(error: Exception, context: Context) -> str:
     message = str(error)
     if isinstance(error, jinja2.UndefinedError) and (name := re.fullmatch("'(.*)' is undefined", message)):
         there = ", ".join(sorted(context)) or "nothing"
-        return f"{message}{_did_you_mean(name[1], context)}; a template may read: {there}"
+        return f"{message}{suggestion(name[1], context)}; a template may read: {there}"
     return message or type(error).__name__
 
 
