@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from renderer.errors import Fault, Place, Problem, dotted, excerpt
 from renderer.model import Source
+from renderer.wording import did_you_mean
 from renderer.yaml_reader import SPEC_LIMITS, Limits, read
 from renderer.yaml_reader.text import too_large
 
@@ -173,14 +174,12 @@ def _is_configuration(source: Source) -> bool:
 
 
 def _similar(path: str) -> str:
-    import difflib  # ten milliseconds that a run without mistakes does not pay
-
     folder, name = os.path.split(path.rstrip(os.sep))
     try:
-        near = difflib.get_close_matches(name, sorted(os.listdir(folder or os.curdir)), n=1)
+        near = did_you_mean(name, sorted(os.listdir(folder or os.curdir)))
     except (OSError, ValueError):
         return f"the folder '{_shown(folder)}' does not exist" if folder else ""
-    return f"did you mean '{_shown(os.path.join(folder, near[0]))}'?" if near else ""
+    return f"did you mean '{_shown(os.path.join(folder, near))}'?" if near else ""
 
 
 def _shown(path: str) -> str:

@@ -179,7 +179,7 @@ def _of_specs(
 def _of_tree(
     folder: Path, settings: Settings, env_files: Mapping[str, str], more: Mapping[str, Any]
 ) -> tuple[Plan, Settings]:
-    from renderer.tree import kept, read_tree
+    from renderer.tree import kept, read_tree  # 9 ms, and only --tree reads one
 
     if more["environments"]:
         raise click.UsageError("--environment is for specs: with --tree, name the folder of the environment")

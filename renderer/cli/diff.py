@@ -19,12 +19,18 @@ from renderer.cli.options import (
 )
 from renderer.cli.streams import emit, tell
 from renderer.cli.templates import templates_option, with_templates
-from renderer.diff import FORMATS, at_base, compare, git, with_matrix
+from renderer.diff import git
+from renderer.diff.compare import at_base, compare, with_matrix
+from renderer.diff.markdown import as_markdown
+from renderer.diff.text import as_json, as_text
 from renderer.errors import Exit, UsageMistake, exit_code
 from renderer.model import NetworkPolicyProvider
 from renderer.policy import Levels
 from renderer.registry import target
 from renderer.report import Report
+
+#: By the name of ``--format``.
+FORMATS = {"json": as_json, "markdown": as_markdown, "text": as_text}
 
 
 @click.command(

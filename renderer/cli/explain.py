@@ -18,6 +18,7 @@ from renderer.environment import Environment, name_of
 from renderer.errors import DocumentPath, Exit, Problem, UsageMistake, errors_in, excerpt, exit_code
 from renderer.model import Source
 from renderer.pipeline import Inputs, Output, Run
+from renderer.provenance import explain_line, line_as_json, line_as_text
 from renderer.registry import TARGETS, target
 from renderer.report import Report
 from renderer.wording import suggestion
@@ -94,8 +95,6 @@ def explain(
 
 
 def _line(file: str, number: int, runs: Sequence[Run], style: str) -> str:
-    from renderer.provenance import explain_line, line_as_json, line_as_text  # 30 ms: it renders
-
     if runs[0].environment is None:
         runs = [runs[0]._replace(target=name) for name in TARGETS]
     there = [run for run in runs if not run.name or run.name in Path(file).parts] or runs

@@ -120,8 +120,7 @@ def _trees(out: Path | None, check: bool, allowed: tuple[bool, bool, bool, bool]
     """What is to become of the trees; None for a stream."""
     if out is None:
         return None
-    from renderer.cli.tree import Trees  # 5 ms, and a stream needs none of it
-    from renderer.write import Allowed
+    from renderer.cli.tree import Allowed, Trees  # 10 ms, and a stream needs none of it
 
     return Trees(out, check, Allowed(*allowed), whole=whole)
 

@@ -21,6 +21,7 @@ from renderer.cli.runtime import (
     runtime_options,
 )
 from renderer.cli.streams import emit
+from renderer.cli.tables import fits_a_table, live, print_table
 from renderer.errors import Exit
 from renderer.orchestrators import mcp_check
 from renderer.orchestrators.contract import InstanceFilters, InstanceStatus, Orchestrator
@@ -84,8 +85,6 @@ def _looked(orchestrator: Orchestrator, ids: Sequence[str], *, everything: bool,
 
 
 def _show(statuses: Sequence[InstanceStatus]) -> None:
-    from renderer.cli.tables import fits_a_table, print_table
-
     if not statuses:
         progress("no servers")
     elif fits_a_table():
@@ -96,8 +95,6 @@ def _show(statuses: Sequence[InstanceStatus]) -> None:
 
 def _watch(look: Look, style: str, sleep: Callable[[float], None] = time.sleep) -> None:
     """A live table on a terminal; elsewhere what is new, as rows, or as one JSON object a line."""
-    from renderer.cli.tables import fits_a_table, live
-
     if style == "text" and fits_a_table():
         live(look, lambda: sleep(INTERVAL))
         return

@@ -39,7 +39,7 @@ def print_table(statuses: Sequence[InstanceStatus], now: float) -> None:
 
 def live(look: Callable[[], list[InstanceStatus]], pause: Callable[[], None]) -> None:
     """Again and again in the same place; the last table stays when Ctrl-C ends it."""
-    from rich.live import Live
+    from rich.live import Live  # 40 ms: rich, which only a terminal needs
 
     try:
         with Live(console=_console(), auto_refresh=False) as shown:
@@ -51,14 +51,14 @@ def live(look: Callable[[], list[InstanceStatus]], pause: Callable[[], None]) ->
 
 
 def _console() -> Console:
-    from rich.console import Console
+    from rich.console import Console  # as above
 
     # rich honours NO_COLOR itself, but not as its authors meant it: an empty one counts as none.
     return Console(file=sys.stdout, no_color=bool(os.environ.get("NO_COLOR")), highlight=False, emoji=False)
 
 
 def _table(statuses: Sequence[InstanceStatus], now: float) -> Table:
-    from rich.box import SIMPLE
+    from rich.box import SIMPLE  # as above
     from rich.table import Table
     from rich.text import Text
 

@@ -15,12 +15,15 @@ from renderer.layout import depth_of, folder_of, layout
 from renderer.pipeline import Output, Run
 from renderer.registry import TARGETS, target
 from renderer.report import Differing, Report
+from renderer.write import Allowed
+
+__all__ = ["Allowed", "Trees"]
 
 
 class Trees:
     """What is to become of the trees below ``out``. ``whole``: the input is all that they are made of."""
 
-    def __init__(self, out: Path, check: bool, allowed: write.Allowed, *, whole: bool) -> None:
+    def __init__(self, out: Path, check: bool, allowed: Allowed, *, whole: bool) -> None:
         if not os.fspath(out) or os.fspath(out) == ".":
             raise click.UsageError("--out '' names no folder: the tree needs one of its own")
         if allowed.prune and not whole:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from itertools import islice
+from textwrap import dedent
 from typing import Any, NamedTuple
 
 #: Worth the library's import (200 ms): a telling name, a password in a URL, a token, a key.
@@ -92,7 +93,7 @@ def _in_line(name: str, line: str) -> Finding | None:
 def in_text(text: str) -> Iterator[tuple[int, Finding]]:
     """The lines of a file, from 1, that hold something."""
     begin = text.find("-----BEGIN")
-    if begin >= 0 and (found := in_value("", _dedented(text[text.rfind("\n", 0, begin) + 1 :]))):
+    if begin >= 0 and (found := in_value("", dedent(text[text.rfind("\n", 0, begin) + 1 :]))):
         yield text.count("\n", 0, begin) + 1, found
     for number, line in enumerate(text.splitlines(), 1):
         entry = _ENTRY.match(line[:_LONGEST])
@@ -109,12 +110,6 @@ def in_words(words: tuple[str, ...]) -> Iterator[tuple[int, Finding]]:
         if equals and (found := in_value(flag.lstrip("-"), value)):
             yield i, found
         before = word if word.startswith("-") and "=" not in word else ""
-
-
-def _dedented(text: str) -> str:
-    from textwrap import dedent  # only a key needs it
-
-    return dedent(text)
 
 
 def _worth_a_look(name: str, value: str) -> bool:
@@ -151,7 +146,7 @@ def _looked_at(name: str, value: str) -> Finding | None:
 @cache
 def _plugins() -> tuple[tuple[bool, Any], ...]:
     """Those with a form first: of several findings the surest is told."""
-    from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
+    from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class  # 170 ms
 
     classes = [c for c in get_mapping_from_secret_type_to_class().values() if c.__name__ not in _NO_SECRETS]
     found = [(c.__name__ not in _ENTROPY, c()) for c in classes]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from bisect import bisect_left
 from typing import NamedTuple
@@ -143,8 +144,6 @@ def _with_joined_surrogates(raw: bytes) -> Text:
     begins_as_json = raw[:1000].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
     if not begins_as_json or not 0 < len(_MAY_HOLD_PAIR.findall(raw)) <= _MOST_PAIRS:
         return Text(raw, {})
-    import json  # only few files need it
-
     try:
         json.loads(raw.decode("utf-8-sig"))
     except (ValueError, RecursionError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from ipaddress import ip_network
 from typing import Any
 
 from renderer.check.api_rules.containers import PROTOCOLS
@@ -81,8 +82,6 @@ def _network(value: Any, path: DocumentPath) -> tuple[Any, list[Fault]]:
 
 @lru_cache(maxsize=1024)
 def _parsed(value: str) -> Any:
-    from ipaddress import ip_network  # only a policy with address blocks needs it
-
     try:
         return ip_network(value, strict=False) if "/" in value else None
     except ValueError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
+
 from renderer.check.api_rules.forms import (
     DATA_KEY,
     DNS_SUBDOMAIN,
@@ -57,8 +59,6 @@ def _key_faults(doc: Json, key: str, field: str, before: str) -> list[Fault]:
 
 
 def _encoding_faults(value: str, path: DocumentPath) -> list[Fault]:
-    from base64 import b64decode  # rendered objects carry references, hardly ever data of this kind
-
     try:
         b64decode("".join(value.split()), validate=True)
     except ValueError:

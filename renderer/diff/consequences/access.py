@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
 
@@ -12,12 +12,12 @@ from renderer.diff.consequences.table import (
     Pair,
     at,
     containers,
+    handed_on,
     items,
     mapping,
     mappings,
     pod_spec,
 )
-from renderer.images import parse
 from renderer.merge_patch import same
 
 Right = tuple[str, ...]
@@ -142,13 +142,6 @@ def _secrets(pair: Pair) -> Iterator[Consequence]:
     for container in sorted(images[0].keys() & images[1].keys()):
         given = sorted({secret for secret, where in uses if where.partition(" ")[0] == container})
         yield from handed_on(f"{name}/{container}", images[0][container], images[1][container], given)
-
-
-def handed_on(name: str, before: str, now: str, secrets: Sequence[str]) -> Iterator[Consequence]:
-    """Secrets of a container that another image gets; another version of the same one is no news."""
-    if secrets and parse(before).name != parse(now).name:
-        more = f" and {len(secrets) - 3} more" if len(secrets) > 3 else ""
-        yield Consequence("secret", f"{name}: {', '.join(secrets[:3])}{more} → image {parse(now).name}")
 
 
 def _uses(spec: Mapping[str, Any]) -> set[tuple[str, str]]:

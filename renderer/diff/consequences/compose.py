@@ -6,10 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from renderer.diff.consequences.access import handed_on
 from renderer.diff.consequences.network import ALL, ANY, Peer, Port, Way, covers, told
-from renderer.diff.consequences.pods import image_rules
-from renderer.diff.consequences.table import Consequence, Pair, at, items, mapping, mappings
+from renderer.diff.consequences.table import Consequence, Pair, at, handed_on, image_rules, items, mapping, mappings
 from renderer.diff.objects import COMPOSE, Object
 from renderer.merge_patch import same
 from renderer.yaml_reader import read

@@ -12,6 +12,7 @@ from renderer.diff.consequences.table import (
     Pair,
     at,
     containers,
+    image_rules,
     items,
     mapping,
     mappings,
@@ -106,16 +107,6 @@ def _images(pair: Pair) -> Iterator[Consequence]:
     for name, one in now.items():
         image = one.get("image")
         yield from image_rules(f"{pair.object.name}/{name}", at(before.get(name), "image"), image)
-
-
-def image_rules(name: str, before: object, now: object) -> Iterator[Consequence]:
-    """Of one container's image; one that was there before is not told again."""
-    if before == now or not isinstance(now, str):
-        return
-    if before is not None:
-        yield Consequence("image", f"{name}: {before} → {now}")
-    if "@sha256:" not in now:
-        yield Consequence("no-digest", f"{name}: {now}")
 
 
 def _containers(pair: Pair) -> Iterator[Consequence]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from renderer.images import parse
 
 if TYPE_CHECKING:
     from renderer.diff.objects import Change, Object
@@ -214,3 +216,20 @@ def containers(spec: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """All containers of a pod by name."""
     names = ("initContainers", "containers", "ephemeralContainers")
     return {str(one.get("name")): one for name in names for one in mappings(spec.get(name))}
+
+
+def image_rules(name: str, before: object, now: object) -> Iterator[Consequence]:
+    """Of one container's image; one that was there before is not told again."""
+    if before == now or not isinstance(now, str):
+        return
+    if before is not None:
+        yield Consequence("image", f"{name}: {before} → {now}")
+    if "@sha256:" not in now:
+        yield Consequence("no-digest", f"{name}: {now}")
+
+
+def handed_on(name: str, before: str, now: str, secrets: Sequence[str]) -> Iterator[Consequence]:
+    """Secrets of a container that another image gets; another version of the same one is no news."""
+    if secrets and parse(before).name != parse(now).name:
+        more = f" and {len(secrets) - 3} more" if len(secrets) > 3 else ""
+        yield Consequence("secret", f"{name}: {', '.join(secrets[:3])}{more} → image {parse(now).name}")

@@ -12,6 +12,7 @@ from renderer.patch import patch_documents
 from renderer.policy.documents import kubernetes_findings
 from renderer.render import YAML, Quoting, render
 from renderer.target import Ignored
+from renderer.targets.kubernetes.beside import beside
 from renderer.targets.kubernetes.limits import limits
 from renderer.targets.kubernetes.namespace import namespace_objects
 from renderer.targets.kubernetes.objects import OBJECTS
@@ -71,8 +72,6 @@ class Kubernetes:
         self, servers: Sequence[Server], documents: Sequence[Rendered], options: Options, names: Sequence[str]
     ) -> list[Rendered]:
         """What must be in the cluster first, the Secrets without values, and the lists for kustomize."""
-        from renderer.targets.kubernetes.beside import beside  # only a tree has them
-
         return beside(servers, documents, options, names)
 
     def from_tree(self, paths: Sequence[str]) -> tuple[list[str], list[str]]:
