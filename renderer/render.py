@@ -59,6 +59,7 @@ YAML = Quoting(
         "comment": lambda text, indent=0: comment(text, indent),
         "text": text_value,
     },
+    {"literal": lambda value: value},  # for templates that several targets include: here nothing is expanded
 )
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from renderer.yaml_reader import OUTPUT_LIMITS, read
 from renderer.yaml_reader.text import UNCARRIED
-from renderer.yaml_writer import block, comment, scalar
+from renderer.yaml_writer import block, comment, scalar, text_value
 from tests.oracles import compose_read, kubectl_read
 
 WORDS = """
@@ -221,6 +221,15 @@ def test_literal_blocks_are_read_back(reader: Any) -> None:
     assert reader(block(whole, 0) + "\n") == whole
     # A blank line that a template puts behind the block changes nothing.
     assert reader(block(whole, 0) + "\n\n") == whole
+
+
+@given(text=st.text() | st.text("ab \n#:-"), indent=st.sampled_from([2, 4, 10]))
+def test_text_behind_a_key_is_written_as_in_a_block(text: str, indent: int) -> None:
+    try:
+        expected = block({"k": text}, indent - 2)
+    except ValueError:
+        return
+    assert f"{' ' * (indent - 2)}k: {text_value(text, indent)}" == expected
 
 
 @pytest.mark.parametrize(
