@@ -118,7 +118,9 @@ def variables_are_written_out(server: Server) -> Iterator[Fault]:
         for place, text, variable in texts:
             name = match["name"] if (match := _REFERENCE.search(text)) else ""
             if name and (name == variable or not (has_more or name in container.env)):
-                message = f"'${{{excerpt(name)[1:-1]}}}' is passed as text: variables are not expanded"
+                # What is no name of a variable for certain may be a value.
+                quoted = excerpt(name)[1:-1] if name.isupper() or ":" in name else "…"
+                message = f"'${{{quoted}}}' is passed as text: variables are not expanded"
                 reference = "{secret: NAME, key: KEY} or {configMap: NAME, key: KEY}"
                 hint = f"write the value, or {reference}" if variable else "write the value, or declare it in env"
                 yield Fault(place, "spec/unexpanded-variable", message, hint)
