@@ -5,21 +5,10 @@ file ``.mcpctl`` in the folder of each server, and one for what an environment s
 what is not ours, is reported and left alone.
 """
 
+from renderer.write.comparison import REASONS, Comparison, Difference, Why, compare, explained, recorded
 from renderer.write.disk import UNFINISHED
 from renderer.write.records import OLD_RECORD, RECORD, parsed_records, servers_in, trees_in, unit_of
-from renderer.write.tree import (
-    REASONS,
-    Allowed,
-    Comparison,
-    Difference,
-    Why,
-    Written,
-    compare,
-    explained,
-    recorded,
-    remove_tree,
-    write,
-)
+from renderer.write.tree import Allowed, Written, remove_tree, write
 
 __all__ = [
     "OLD_RECORD",

@@ -37,6 +37,7 @@ from renderer.orchestrators.docker.containers import (
 from renderer.orchestrators.docker.status import cause_of, endpoint, look, observation, observe
 from renderer.orchestrators.failures import Refused
 from renderer.orchestrators.wait import Time, wait_for
+from renderer.pins import NAMESPACE
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 #: Instances that are looked at in one call while those of some state are searched.
@@ -66,15 +67,13 @@ class Docker:
     def start_server(self, server: Server, config: Mapping[str, JSON]) -> str:
         """Rendered, checked and applied by itself."""
         from renderer.orchestrators.starting import start  # 150 ms: status and logs need neither templates nor schemas
-        from renderer.pins import NAMESPACE
 
         return start(self, server, NAMESPACE, config)
 
     def apply(self, documents: Sequence[Rendered], options: ApplyOptions, tell: Progress, confirm: Confirm) -> Applied:
         """Project after project; then prunes, if nothing failed."""
-        from renderer.orchestrators.docker.apply import (
-            Application,
-        )  # 20 ms: the YAML reader, which status does not need
+        # 20 ms: the YAML reader, which status does not need
+        from renderer.orchestrators.docker.apply import Application
         from renderer.orchestrators.docker.projects import NETWORK, projects
 
         wanted = projects(documents, options, self._client.network, self._client.environ)

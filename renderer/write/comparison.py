@@ -1,0 +1,248 @@
+"""How a tree differs from what was rendered. Contents decide: nobody can hide a difference in a record."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from renderer.errors import OutputTreeFault, Place, Problem
+from renderer.write import refuse
+from renderer.write.disk import (
+    LINK,
+    UNFINISHED,
+    content_of,
+    digest,
+    told,
+)
+from renderer.write.records import (
+    OLD_RECORD,
+    RECORD,
+    Records,
+    has_conflict,
+    is_server_list,
+    names_of,
+    read_records,
+    record_path,
+    record_text,
+    unit_of,
+)
+
+Why = Literal["missing", "outdated", "edited", "foreign", "stale", "conflict", "line-ends", "stranger"]
+
+REASONS: Mapping[Why, str] = {
+    "missing": "it is rendered, but not in the tree",
+    "outdated": "the specs render to another text now",
+    "edited": "it was edited by hand after mcpctl wrote it",
+    "foreign": "mcpctl did not write it, and a rendered file belongs there",
+    "stale": "no spec renders it now",
+    "conflict": "it has the conflict markers of a merge",
+    "line-ends": "only its line ends differ (CRLF)",
+    "stranger": "mcpctl did not write it",
+}
+#: A render overwrites neither, unless told to.
+NOT_OURS = ("edited", "foreign")
+_MARK = b"# Made by mcpctl"
+
+
+class Difference(NamedTuple):
+    """One file of the tree that is not as rendered; ``path`` is relative to the tree.
+
+    ``unfinished``: a run was killed before it came to this file. ``counts``: whether it makes the trees differ; a
+    stranger that nobody applies, and line ends that git changed, are only mentioned.
+    """
+
+    path: str
+    why: Why
+    unfinished: bool = False
+    counts: bool = True
+
+
+class Comparison(NamedTuple):
+    """How a tree differs, sorted by path, and the servers in it that are not in the input."""
+
+    differences: tuple[Difference, ...]
+    others: tuple[str, ...] = ()
+
+
+def explained(difference: Difference) -> str:
+    """The state of the file in one sentence."""
+    more = "; an earlier run was stopped before it came to this file" if difference.unfinished else ""
+    return f"{REASONS[difference.why]}{more}"
+
+
+def compare(
+    folder: Path,
+    files: Mapping[str, str],
+    depth: int = 0,
+    *,
+    whole: bool = True,
+    applies: Callable[[str], bool] | None = None,
+) -> Comparison:
+    """How the tree at ``folder`` differs from ``files`` (path to text).
+
+    With ``whole``, servers of the tree that are not among the files are stale; otherwise they are none of this run's
+    business. ``applies`` says of a path whether a tool that takes the folder would take that file. Raises
+    OutputTreeFault where the tree cannot be read, or contains links.
+    """
+    with told(folder, "the output tree could not be read", ""):
+        records = read_records(folder, depth)
+        differences = differences_of(folder, files, records, depth, whole=whole)
+        known = {*files, *records.digests, *(difference.path for difference in differences)}
+        strangers = [
+            Difference(path, "stranger", counts=applies is not None and applies(path))
+            for path in _strangers(folder, known)
+        ]
+        return Comparison(tuple(sorted([*differences, *strangers])), others_of(files, records, depth))
+
+
+def others_of(files: Mapping[str, str], records: Records, depth: int) -> tuple[str, ...]:
+    rendered = names_of({unit_of(path, depth) for path in files})
+    return tuple(name for name in names_of({unit_of(path, depth) for path in records.digests}) if name not in rendered)
+
+
+def mine(files: Mapping[str, str], records: Records, depth: int, *, whole: bool) -> list[str]:
+    """The recorded files that a run answers for: shared ones, and those of its servers, or all."""
+    if whole:
+        return list(records.digests)
+    names = {*names_of({unit_of(path, depth) for path in files})}
+    units = {path: unit_of(path, depth) for path in records.digests}
+    return [path for path, unit in units.items() if not unit or unit.rpartition("/")[2] in names]
+
+
+def differences_of(
+    folder: Path, files: Mapping[str, str], records: Records, depth: int, *, whole: bool
+) -> list[Difference]:
+    stale = [path for path in mine(files, records, depth, whole=whole) if path not in files]
+    lists = [path for path in _server_lists(folder, depth) if path not in files]
+    # Folders first: what stands behind a link is not looked at. One look at each folder, not one for each file.
+    refuse.refuse_links(folder, {path.rpartition("/")[0] for path in (*files, *stale)})
+    unlike: dict[str, bytes | None] = {}
+    for path, text in files.items():
+        content = content_of(f"{folder}/{path}")
+        if content is None or content != text.encode():
+            unlike[path] = content
+    there = {path: content for path in stale if (content := content_of(f"{folder}/{path}")) is not None}
+    refuse.refuse_links(folder, [path for path, content in {**unlike, **there}.items() if content == LINK])
+    found = [
+        Difference(path, why, path in records.pending, why != "line-ends")
+        for path, content in unlike.items()
+        for why in [_why(path, content, files[path].encode(), records, depth)]
+    ]
+    for path, content in there.items():
+        ours = digest(_lf(content)) in records.digests[path] or has_conflict(content)
+        found.append(Difference(path, "stale" if ours else "edited", path in records.pending))
+    found += [Difference(path, "stale") for path in lists]
+    return [*found, *_record_differences(found, files, records, depth, whole=whole)]
+
+
+def _why(path: str, content: bytes | None, rendered: bytes, records: Records, depth: int) -> Why:
+    if content is None:
+        return "missing"
+    recorded = records.digests.get(path, ())
+    if recorded or is_server_list(path, depth):
+        if has_conflict(content):
+            return "conflict"
+        if is_server_list(path, depth) and content.startswith(_MARK):
+            return "outdated"
+    if (text := _lf(content)) == rendered:
+        return "line-ends"
+    if not recorded:
+        return "foreign"
+    return "outdated" if digest(text) in recorded else "edited"
+
+
+def _lf(content: bytes) -> bytes:
+    return content.replace(b"\r\n", b"\n")
+
+
+def _server_lists(folder: Path, depth: int) -> list[str]:
+    """The lists of servers that we have written, in the folder itself or in those of its targets."""
+    parents = [""] if not depth else [f"{entry.name}/" for entry in sorted(folder.glob("*/")) if not entry.is_symlink()]
+    paths = [f"{parent}kustomization.yaml" for parent in parents]
+    return [path for path in paths if (content_of(f"{folder}/{path}") or b"").startswith(_MARK)]
+
+
+def _record_differences(
+    found: list[Difference], files: Mapping[str, str], records: Records, depth: int, *, whole: bool
+) -> Iterator[Difference]:
+    """Records that do not say what is there; not where a file of theirs differs, which says it already."""
+    if records.old:
+        yield Difference(OLD_RECORD, "outdated")
+    explained_units = {unit_of(difference.path, depth) for difference in found if difference.counts}
+    for unit, text in record_texts(files, depth).items():
+        path, content = record_path(unit), records.texts.get(unit)
+        if unit in explained_units or (content is not None and _lf(content) == text.encode()):
+            continue
+        if content is not None and has_conflict(content):
+            yield Difference(path, "conflict")
+        elif not records.old:
+            yield Difference(path, "missing" if content is None else "outdated")
+    rendered = {unit_of(path, depth) for path in files}
+    for unit in records.texts if whole else ():
+        if unit and unit not in rendered and unit not in explained_units:
+            yield Difference(record_path(unit), "stale")
+
+
+def record_texts(files: Mapping[str, str], depth: int) -> dict[str, str]:
+    """The records of what was rendered, by unit; that of shared files stands there even if there are none."""
+    units: dict[str, dict[str, tuple[str, ...]]] = {"": {}}
+    for path, text in files.items():
+        if not is_server_list(path, depth):
+            units.setdefault(unit_of(path, depth), {})[path] = (digest(text.encode()),)
+    return {unit: record_text(unit, digests) for unit, digests in units.items()}
+
+
+def _strangers(folder: Path, known: Collection[str]) -> Iterator[str]:
+    """Files that nobody rendered; not the ``.env`` of compose, which holds what is never rendered."""
+    for parent, folders, names in os.walk(folder):
+        folders.sort()
+        below = os.path.relpath(parent, folder).replace(os.sep, "/")
+        for name in sorted((*names, *(inner for inner in folders if os.path.islink(os.path.join(parent, inner))))):
+            path = name if below == "." else f"{below}/{name}"
+            ours = name in (RECORD, OLD_RECORD, ".env") or name.endswith(UNFINISHED)
+            if not ours and path not in known:
+                yield path
+
+
+# ---------------------------------------------------------------------------------------------
+# Reading back, to be applied.
+
+_AGAIN = "render the tree again: mcpctl render … --out"
+
+
+def recorded(folder: Path, depth: int = 0) -> dict[str, str]:
+    """The files of a tree that is as its records say, path to text, sorted.
+
+    Raises OutputTreeFault with one Problem for each file that is not: edited, missing, a link, unfinished, not listed.
+    """
+    with told(folder, "the tree could not be read", ""):
+        records = read_records(folder, depth)
+        if not records.digests:
+            problem = Problem(Place(os.fspath(folder / RECORD)), "", "tree/record", "there is no record of mcpctl here")
+            raise OutputTreeFault(f"{folder} is no tree that mcpctl rendered", [problem])
+        refuse.refuse_links(folder, records.digests, "nothing was applied")
+        # Read once: what is applied is what was compared.
+        contents = {path: content_of(os.fspath(folder / path)) for path in sorted(records.digests)}
+        problems = [p for path, content in contents.items() if (p := _unlike(folder, path, content, records))]
+        known = {*records.digests, *_server_lists(folder, depth)}
+        said = ("", "tree/foreign", "no record lists it", "move it out of the tree")
+        problems += [Problem(Place(os.fspath(folder / path)), *said) for path in _strangers(folder, known)]
+        if problems:
+            raise OutputTreeFault("nothing was applied: the tree is not as it was rendered", sorted(problems))
+        return {path: (content or b"").decode() for path, content in contents.items()}
+
+
+def _unlike(folder: Path, path: str, content: bytes | None, records: Records) -> Problem | None:
+    place = Place(os.fspath(folder / path))
+    if path in records.pending:
+        message = "a run was ended before it had written this file"
+        return Problem(place, "", "tree/unfinished", message, _AGAIN)
+    if content is None:
+        return Problem(place, "", "tree/missing", "the record lists it, and it is not there", _AGAIN)
+    if has_conflict(content):
+        return Problem(place, "", "tree/conflict", REASONS["conflict"], _AGAIN)
+    if digest(_lf(content)) not in records.digests[path]:
+        return Problem(place, "", "tree/edited", REASONS["edited"], _AGAIN)
+    return None
