@@ -44,7 +44,7 @@ def limits(servers: Sequence[Server], *, one_stream: bool) -> list[Problem]:
 
 
 def egress_is_by_name_or_nothing(server: Server, _launch: Launch) -> Iterator[Fault]:
-    """A network is internal or it is not. Told each time: nobody may believe in a rule that is not there."""
+    """A network is internal or it is not. Reported each time, so that nobody relies on a rule that is not there."""
     if not_enforced(server):
         yield Fault(
             ("spec", "network", "egress"),
@@ -61,8 +61,7 @@ def egress_is_by_name_or_nothing(server: Server, _launch: Launch) -> Iterator[Fa
             yield _warning(
                 ("spec", "network", "egress", name),
                 "egress-out-of-reach",
-                "cannot be reached: the proxy that enforces network.egress.hosts is the only way out, and it knows "
-                "names only",
+                "cannot be reached: the only way out is the proxy for network.egress.hosts, which takes names only",
                 "add the names under which they are reached to network.egress.hosts, where the server speaks to them "
                 "through an HTTP proxy",
             )
@@ -90,8 +89,8 @@ def proxy_variables_are_ours(server: Server, _launch: Launch) -> Iterator[Fault]
             yield _warning(
                 ("spec", "env", name),
                 "proxy-variable",
-                f"stands instead of '{ours[name]}': without the proxy this server reaches nothing",
-                "remove it for compose, or let it name the proxy of the same project",
+                f"replaces '{ours[name]}', and the egress proxy is the only way out",
+                "remove it for compose, or set it to the proxy of this project",
             )
 
 
@@ -125,8 +124,8 @@ def replicas_share_the_machine(server: Server, _launch: Launch) -> Iterator[Faul
         yield Fault(
             ("spec", "replicas"),
             "compose/replicas-share-volume",
-            f"{server.replicas} containers would write into one volume '{server.storage[i].name}' (spec.storage[{i}]): "
-            "compose has none for each",
+            f"{server.replicas} containers would share one volume, '{server.storage[i].name}' (spec.storage[{i}]): "
+            "compose has no volume per replica",
             "use one replica, or accessModes [ReadWriteMany] where the server can share it",
         )
 
@@ -137,9 +136,9 @@ def local_volumes_are_plain(server: Server, _launch: Launch) -> Iterator[Fault]:
         yield _warning(("spec", "storage", 0, "size"), "storage-size", "the size of a local volume is not enforced")
     for i, volume in enumerate(server.storage):
         if volume.storage_class:
-            yield _warning(("spec", "storage", i, "storageClass"), "storage-class", "compose knows no storage classes")
+            yield _warning(("spec", "storage", i, "storageClass"), "storage-class", "compose has no storage classes")
         if volume.access_modes != USUAL_ACCESS:
-            yield _warning(("spec", "storage", i, "accessModes"), "access-modes", "compose knows no access modes")
+            yield _warning(("spec", "storage", i, "accessModes"), "access-modes", "compose has no access modes")
 
 
 def file_modes_are_the_hosts(server: Server, _launch: Launch) -> Iterator[Fault]:
@@ -149,11 +148,11 @@ def file_modes_are_the_hosts(server: Server, _launch: Launch) -> Iterator[Fault]
             yield Fault(
                 ("spec", "files", file.path, "mode"),
                 "compose/file-mode",
-                "compose gives a file no mode of its own, so a rendered file cannot be made executable",
+                "compose mounts a file with its mode on the machine, so a rendered file cannot be executable",
                 "put the program into the image, or start it through its interpreter",
             )
         elif file.mode != 0o444:
-            reason = "compose gives a file no mode of its own: it has the one that it has on the machine"
+            reason = "not rendered: compose mounts a file with its mode on the machine"
             yield _warning(("spec", "files", file.path, "mode"), "file-mode", reason)
 
 
@@ -175,17 +174,17 @@ def annotations_become_labels(server: Server, _launch: Launch) -> Iterator[Fault
     for section, given in (("labels", server.labels), ("annotations", server.annotations)):
         for key in given:
             if key.startswith("com.docker.compose."):
-                text = "docker compose finds its own containers by labels of this domain"
+                text = "reserved: docker compose finds its containers by labels of this domain"
                 where = ("metadata", section, key)
                 yield Fault(where, "compose/reserved-label", text, "choose a key of your own", at_key=True)
     shown = service_labels(server)
     for key, value in server.annotations.items():
         if shown[key] != literal(value):
-            text = "not rendered: compose has only labels, and a label has this key already"
+            text = "not rendered: compose has labels only, and this key is already a label"
             yield _warning(("metadata", "annotations", key), "annotation-hidden", text)
 
 
-#: In the order in which they are told when they stand on one line.
+#: In the order in which they are reported when they are on one line.
 LIMITS: tuple[Limit, ...] = (
     egress_is_by_name_or_nothing,
     packages_come_through_the_proxy,
@@ -217,7 +216,7 @@ def stream_limits(server: Server) -> Iterator[Fault]:
             yield Fault(
                 ("spec", "files", file.path, "content"),
                 "compose/empty-file",
-                "docker compose takes empty content for none, and makes a folder of the file",
+                "docker compose treats empty content as missing and creates a folder instead",
                 _BESIDE,
             )
         above = [w.path for w in server.security.writable if file.path.startswith(f"{w.path}/")]
@@ -225,7 +224,7 @@ def stream_limits(server: Server) -> Iterator[Fault]:
             yield Fault(
                 ("spec", "files", file.path),
                 "compose/file-below-tmpfs",
-                f"'{above[0]}' is mounted when the container starts, and hides a file that was copied there before",
+                f"the tmpfs '{above[0]}' is mounted over the copied file and hides it",
                 f"{_BESIDE}, or another path",
             )
 

@@ -15,15 +15,15 @@ _NGINX = "nginx"
 
 
 def limits(server: Server, options: Options) -> Iterator[Fault]:
-    """All of them, in the order in which they are told when they stand on one line."""
+    """All of them, in the order in which they are reported when they are on one line."""
     yield from _network_limits(server, options)
     yield from _sandbox_limits(server, options)
     if server.shutdown.pre_stop and pre_stop(server, options) is None:
         yield Fault(
             ("spec", "shutdown", "preStopSeconds"),
             "kubernetes/pre-stop-not-rendered",
-            f"not rendered for Kubernetes {options.kubernetes_version}: it waits by itself from 1.30 on, and before "
-            "that only a program of the image could, which mcpctl cannot know",
+            f"not rendered for Kubernetes {options.kubernetes_version}: the sleep action needs 1.30, and mcpctl "
+            "does not know which programs the image has",
             "render for 1.30 or later, or let the server finish its requests after SIGTERM",
             Severity.WARNING,
         )
@@ -35,15 +35,14 @@ def _warning(path: DocumentPath, rule: str, message: str, hint: str) -> Fault:
 
 
 def _network_limits(server: Server, options: Options) -> Iterator[Fault]:
-    """What nobody holds to. Told each time: nobody may believe in a rule that is not there."""
+    """What nobody holds to. Reported each time, so that nobody relies on a rule that is not there."""
     provider, egress = options.network_policy_provider, server.network.egress
     if provider == "none":
         pods = "its pods and its sandboxed pods" if server.sandbox else "its pods"
         yield _warning(
             ("spec", "network") if server.sets("spec", "network") else ("metadata", "name"),
             "not-isolated",
-            f"nothing is isolated: no network policy is rendered, so everybody may connect to {pods}, and they to "
-            "anything",
+            f"no network policy is rendered: every pod may connect to {pods}, and they to every address",
             "use --network-policy-provider kubernetes or cilium, or keep policies of your own for them",
         )
     elif egress and egress.hosts:
@@ -85,7 +84,7 @@ def _sandbox_limits(server: Server, options: Options) -> Iterator[Fault]:
         yield _warning(
             ("spec", "network", "egress"),
             "sandbox-without-api",
-            "the server starts pods through the Kubernetes API, but may connect to no address block that could hold it",
+            "egress does not open the Kubernetes API, through which the server starts its pods",
             "add the API server's address with its port under network.egress.cidrs (kubectl get endpoints kubernetes)",
         )
 
@@ -97,7 +96,7 @@ def _ways_in_limits(server: Server, options: Options) -> Iterator[Fault]:
         yield _warning(
             ("spec", "expose"),
             "expose-not-admitted",
-            f"the NetworkPolicy does not let the {_way_in(server.expose)} in, unless network.ingress.from names it",
+            f"the NetworkPolicy does not admit the {_way_in(server.expose)}, unless network.ingress.from names it",
             "name its pods under expose.from: [{namespace: ingress-nginx}], or say 'from: []' where it is named",
         )
     if server.expose and server.most_pods > 1 and server.expose.class_name != _NGINX:
@@ -112,7 +111,7 @@ def _ways_in_limits(server: Server, options: Options) -> Iterator[Fault]:
         yield _warning(
             ("spec", "monitoring"),
             "metrics-not-admitted",
-            "the NetworkPolicy does not let Prometheus in, so nothing can be scraped",
+            "the NetworkPolicy does not admit Prometheus, so it cannot scrape",
             "name its pods under monitoring.from: [{namespace: monitoring}]; 'from: []' where another policy does",
         )
 
