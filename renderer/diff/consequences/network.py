@@ -13,9 +13,11 @@ from renderer.diff.consequences.table import (
     Consequence,
     Name,
     at,
+    containers,
     items,
     mapping,
     mappings,
+    pod_spec,
     pod_template,
 )
 
@@ -244,7 +246,8 @@ def label_rules(
             for selector, words in _selecting(other):
                 if _names_pods(selector, pods) and not (was and _names_pods(selector, was)):
                     labels = _labels(mapping(selector).get("matchLabels"))
-                    yield Consequence("labels", f"{identity[1]}: {words} {other.name} by {labels or 'its selector'}")
+                    server = at(other.data, "metadata", "labels", "mcpctl.io/server") or other.name
+                    yield Consequence("labels", f"{identity[1]}: {words} {server} by {labels or 'its selector'}")
 
 
 def _selecting(other: Object) -> Iterator[tuple[Any, str]]:
@@ -275,13 +278,15 @@ def _ways(objects: Iterable[Object], kind: str, word: str, verdict: str = "") ->
     With the verdict Deny what may not.
     """
     found: dict[Subject, set[Way]] = {}
+    objects = list(objects)
+    names = _port_names(objects)
     for one in objects:
         spec, field = mapping(at(one.data, "spec")), f"{kind.lower()}{verdict}"
         if one.kind == "NetworkPolicy" and kind in _types(spec) and not verdict:
-            ways = _of_kubernetes(mappings(spec.get(field)), word)
+            ways = _of_kubernetes(mappings(spec.get(field)), word, names)
             found.setdefault((one.namespace, _selector(spec.get("podSelector"))), set()).update(ways)
         elif one.kind == "CiliumNetworkPolicy" and _is_closed(spec, kind, verdict):
-            ways = _of_cilium(mappings(spec.get(field)), word)
+            ways = _of_cilium(mappings(spec.get(field)), word, names)
             found.setdefault((one.namespace, _selector(spec.get("endpointSelector"))), set()).update(ways)
     return found
 
@@ -303,10 +308,21 @@ def _selector(value: Any) -> str:
     return json.dumps(value or {}, sort_keys=True)
 
 
-def _of_kubernetes(rules: Iterable[Mapping[str, Any]], word: str) -> Iterator[Way]:
+def _port_names(objects: Iterable[Object]) -> dict[str, str]:
+    """The number of each port that has a name, where all containers mean the same by it."""
+    found: dict[str, str] = {}
+    for one in objects:
+        for container in containers(pod_spec(one.kind, one.data)).values():
+            for port in mappings(container.get("ports")):
+                name, number = str(port.get("name")), str(port.get("containerPort"))
+                found[name] = number if found.get(name, number) == number else name
+    return found
+
+
+def _of_kubernetes(rules: Iterable[Mapping[str, Any]], word: str, names: Mapping[str, str]) -> Iterator[Way]:
     for rule in rules:
         peers = [_peer(peer) for peer in mappings(rule.get(word))] or [ANY]
-        ports = [_port(port) for port in mappings(rule.get("ports"))] or [ALL]
+        ports = [_port(port, names) for port in mappings(rule.get("ports"))] or [ALL]
         yield from product(peers, ports)
 
 
@@ -337,18 +353,18 @@ def _labels(labels: Any) -> str:
     return ",".join(pairs).removeprefix("kubernetes.io/metadata.name=")
 
 
-def _port(port: Mapping[str, Any]) -> Port:
+def _port(port: Mapping[str, Any], names: Mapping[str, str]) -> Port:
     last = port.get("endPort")
     first = str(port["port"]) if port.get("port") is not None else "*"
-    return Port(str(port.get("protocol", "TCP")), first, "" if last is None else str(last))
+    return Port(str(port.get("protocol", "TCP")), names.get(first, first), "" if last is None else str(last))
 
 
-def _of_cilium(rules: Iterable[Mapping[str, Any]], word: str) -> Iterator[Way]:
+def _of_cilium(rules: Iterable[Mapping[str, Any]], word: str, names: Mapping[str, str]) -> Iterator[Way]:
     for rule in rules:
         peers = list(_cilium_peers(rule, word))
         if not peers and not any(key.startswith((word, f"{word}P")) for key in rule):
             continue  # an empty rule lets nothing through: it only turns default deny on
-        ports = [_port(port) for each in mappings(rule.get("toPorts")) for port in mappings(each.get("ports"))]
+        ports = [_port(port, names) for each in mappings(rule.get("toPorts")) for port in mappings(each.get("ports"))]
         yield from product(peers or [ANY], ports or [ALL])
 
 

@@ -53,7 +53,7 @@ CONSEQUENCES: Mapping[Name, Kind] = {
         grave=True,
     ),
     "replacement": Kind(
-        "must be replaced: a field that cannot change",
+        "must be replaced",
         "a field changes that an API server refuses to change: selectors, claim templates, `clusterIP`, "
         "a Job's template, `roleRef`, a Pod's spec, what is `immutable`",
         grave=True,
