@@ -17,6 +17,8 @@ from renderer.wording import did_you_mean
 #: What a run was told by ``--policy``: rule to level.
 Levels = Mapping[str, Level]
 _PREFIX = "policy/"
+#: Where a rendered container has no CPU limit: the path of the finding.
+_CPU_LIMITS = (".resources.limits.cpu", ".resources.limits.cpus")
 #: Checks of 'restricted', which keep ids of their own and are accepted together.
 _RESTRICTED = ("pod-security/", "compose/not-restricted")
 
@@ -74,6 +76,8 @@ def judge_documents(
         rule = policy_of(problem.rule)
         if not rule:
             judged.append(problem)
+        elif problem.path.endswith(_CPU_LIMITS) and _without_cpu_limit(owners.get(problem.owner)):
+            continue
         elif _on(rule, levels) and (rule == problem.rule or (problem.place, problem.path) not in told):
             fired.setdefault(problem.owner, set()).add(rule)
             weighed = _weighed(
@@ -85,6 +89,15 @@ def judge_documents(
     for server in servers:
         judged += _needless(server, fired.get(server.name, set()), target, levels)
     return judged
+
+
+def _without_cpu_limit(server: Server | None) -> bool:
+    """Whether the spec says so itself (``limits.cpu: null``): every size has one."""
+    if server is None:
+        return False
+    containers = (*server.sidecars, *server.init_containers)
+    resources = (server.resources, *(container.resources for container in containers))
+    return any(limits.cpu is None for _, limits in resources)
 
 
 def policy_of(rule: str) -> str:

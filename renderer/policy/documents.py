@@ -145,6 +145,7 @@ def _privileged(message: str, path: DocumentPath) -> Fault:
 
 
 def _unlimited(who: str, missing: list[str], path: DocumentPath) -> Fault:
+    path = (*path, "limits", missing[0]) if len(missing) == 1 else path
     message = f"{who} has no limit of {' and '.join(missing)}: it may take all that the machine has"
     return Fault(path, "policy/limits", message, "set it under resources.limits, or accept this with a reason")
 

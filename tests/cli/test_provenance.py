@@ -101,4 +101,4 @@ def test_a_line_that_somebody_wrote(mcpctl: Mcpctl, tmp_path: Path) -> None:
     below = mcpctl("explain", f"{file}:{number(GITHUB, 'replicas: ') + 1}", *INPUTS)
     assert "spec.replicas" in below.out
     last = len(file.read_text(encoding="utf-8").splitlines())
-    assert "somebody edited it" in mcpctl("explain", f"{file}:{last}", *INPUTS).err
+    assert "it was edited by hand" in mcpctl("explain", f"{file}:{last}", *INPUTS).err

@@ -356,3 +356,11 @@ def test_the_page_explains_every_rule() -> None:
         assert ("cannot lower it" in text) is RULES[rule].waived_only
         assert [f"**{part}**" in text for part in ("What", "Why", "Mend", "Accept")] == [True] * 4
         assert f"| [`{rule}`](#{rule.replace('/', '')}) | {RULES[rule].level} |" in DOCUMENT
+
+
+@pytest.mark.parametrize("target_name", ["kubernetes", "compose"])
+def test_a_spec_that_wants_no_cpu_limit_is_asked_for_none(target_name: str) -> None:
+    fields: dict[str, Any] = {"resources": {"limits": {"cpu": None}}, "health": {"enabled": False}}
+    assert run(target_name, {}, **fields).problems == ()
+    gone = {"kubernetes": add(f"{CONTAINER}/resources", {}), "compose": compose({"deploy": None})}[target_name]
+    assert "policy/limits" in {problem.rule for problem in run(target_name, {}, **fields, **gone).problems}
