@@ -53,7 +53,7 @@ def test_the_document_has_the_table_of_consequences() -> None:
     rows = [
         f"| `{name}` | {'⚠️ ' if row.grave else ''}{row.words} | {row.fires} |\n" for name, row in CONSEQUENCES.items()
     ]
-    table = "".join(["| name | is told as | fires when |\n|---|---|---|\n", *rows])
+    table = "".join(["| name | shown as | fires when |\n|---|---|---|\n", *rows])
     text = DOCUMENT.read_text(encoding="utf-8")
     before, heading, rest = text.partition("## Consequences\n\n")
     _, gap, after = rest.partition("\n\n")
