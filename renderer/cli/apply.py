@@ -40,7 +40,7 @@ from renderer.errors import Exit, McpctlError, Problem, exit_code
 from renderer.model import JSON, Rendered
 from renderer.orchestrators import create_orchestrator
 from renderer.orchestrators.contract import Applied, ApplyOptions, InstanceFilters, InstanceStatus, Orchestrator
-from renderer.orchestrators.instances import change_line, changes_as_data, tally
+from renderer.orchestrators.instances import change_line, changes_as_data, failure_text, tally
 from renderer.registry import target
 from renderer.report import Report, as_json
 from renderer.settings import Settings
@@ -226,11 +226,10 @@ class _Run(NamedTuple):
         return Exit.FINE
 
     def _tell_changes(self, applied: Applied) -> None:
-        """All in numbers, and what was kept; a failure, which the runtime has told, ends the run here."""
+        """All in numbers, and what was kept; a failure ends the run here."""
         dry = " (dry run: nothing was changed)" if self.options.dry_run != "none" else ""
         if applied.failed:
-            failed = ", ".join(change.what for change in applied.changes if change.outcome == "failed")
-            raise failure(f"not all could be applied: {failed}: {tally(applied)}{dry}")
+            raise failure(f"{failure_text(applied)} ({tally(applied)}){dry}")
         for change in applied.changes:
             if change.outcome == "not tried":
                 progress(change_line(change))

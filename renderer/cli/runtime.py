@@ -245,7 +245,8 @@ def asked(orchestrator: Orchestrator, status: InstanceStatus, transports: Mappin
     try:
         return ask(orchestrator, status, transports)
     except (ApplyFailed, WaitTimedOut) as error:
-        return status._replace(reason=f"does not answer MCP: {error.message}")
+        words = [status.reason] if status.reason else []
+        return status._replace(reason="; ".join([*words, f"does not answer MCP: {error.message}"]))
 
 
 def answers_expected(status: InstanceStatus) -> bool:

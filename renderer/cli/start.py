@@ -1,8 +1,11 @@
-"""``mcpctl start``: servers of specs, one by one, each with its instance id."""
+"""``mcpctl start``: servers by name, or of specs, one by one, each with its instance id."""
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import click
@@ -11,7 +14,6 @@ from renderer import pipeline
 from renderer.cli.follow import options_for, plain_specs
 from renderer.cli.options import (
     network_policy_provider_option,
-    paths_argument,
     policy_option,
     provider_has_a_cluster,
     version_options,
@@ -20,6 +22,7 @@ from renderer.cli.ready import emit_json, show, statuses_of, until_ready
 from renderer.cli.runtime import (
     env_file_option,
     fail_fast_option,
+    identify,
     orchestrator_of,
     output_option,
     progress,
@@ -41,10 +44,11 @@ from renderer.settings import Settings
     epilog="""\b
 Examples:
   mcpctl start time.yaml
+  mcpctl start time
   mcpctl start --orchestrator kubernetes --context kind-dev time.yaml --no-wait
 """
 )
-@paths_argument
+@click.argument("targets", nargs=-1, required=True, metavar="TARGETS...")
 @env_file_option
 @wait_option
 @timeout_option
@@ -55,7 +59,7 @@ Examples:
 @output_option
 @runtime_options
 def start(
-    paths: tuple[str, ...],
+    targets: tuple[str, ...],
     settings: Settings,
     style: str,
     wait: bool,
@@ -64,20 +68,25 @@ def start(
     fail_fast: bool,
     **more: Any,
 ) -> int:
-    """Start the servers of specs, also those that were stopped, and wait until they answer.
+    """Start servers that were stopped, or the servers of specs, and wait until they answer.
 
-    PATHS are files, folders or - for stdin. Nothing is ever removed: mcpctl apply does the same for a whole tree.
+    TARGETS are names of servers that are there, or files, folders or - for stdin. Nothing is ever removed: mcpctl apply
+    does the same for a whole tree.
     """
-    specs = plain_specs(paths, more["levels"], specs_in(paths))
-    # Each is rendered once more when it is started: here all are, so that no fault comes after the first has started.
-    wanted = create_orchestrator(settings.config).target
-    provider_has_a_cluster({wanted})
-    problems = pipeline.render(specs, target(wanted), options_for(settings, more)).problems
-    code = exit_code(problems)
-    if code or style == "text":
-        tell(Report("start", problems, {"servers": len(specs.servers)}), style, quiet=False, stdout=True)
-    if code:
-        return code
+    names = [name for name in targets if not _is_path(name)]
+    paths = tuple(path for path in targets if _is_path(path))
+    servers: tuple[Server, ...] = ()
+    if paths:
+        specs = plain_specs(paths, more["levels"], specs_in(paths))
+        # Each is rendered once more when it is started: here all are, so that no fault comes after the first started.
+        wanted = create_orchestrator(settings.config).target
+        provider_has_a_cluster({wanted})
+        problems, servers = pipeline.render(specs, target(wanted), options_for(settings, more)).problems, specs.servers
+        code = exit_code(problems)
+        if code or style == "text":
+            tell(Report("start", problems, {"servers": len(servers)}), style, quiet=False, stdout=True)
+        if code:
+            return code
     orchestrator = orchestrator_of(settings)
     config: dict[str, JSON] = {
         "kubernetesVersion": more["kubernetes_version"],
@@ -86,13 +95,21 @@ def start(
         "policy": dict(more["levels"]),
         **({"envFile": env_file} if env_file else {}),
     }
-    return _started(orchestrator, specs.servers, config, timeout if wait else 0.0, style, fail_fast)
+    starts = [(name, partial(_resume, orchestrator, name)) for name in names]
+    starts += [(server.name, partial(_start, orchestrator, server, config)) for server in servers]
+    transports = {server.name: server.transport.type for server in servers}
+    return _started(orchestrator, starts, transports, timeout if wait else 0.0, style, fail_fast)
+
+
+def _is_path(text: str) -> bool:
+    """Whether it names a file: '-', what is there, and what looks like a path."""
+    return text == "-" or text.endswith((".yaml", ".yml", ".json")) or os.sep in text or os.path.exists(text)
 
 
 def _started(
     orchestrator: Orchestrator,
-    servers: tuple[Server, ...],
-    config: dict[str, JSON],
+    starts: Sequence[tuple[str, Callable[[], str]]],
+    transports: Mapping[str, str],
     seconds: float,
     style: str,
     fail_fast: bool,
@@ -101,14 +118,15 @@ def _started(
     statuses: tuple[InstanceStatus, ...] = ()
     facts: dict[str, JSON] = {"orchestrator": orchestrator.name, "where": orchestrator.where()}
     try:
-        for server in servers:
-            ids.append(_start(orchestrator, server, config, servers[len(ids) + 1 :]))
+        for _, begin in starts:
+            ids.append(begin())
         statuses = statuses_of(orchestrator, ids)
         if seconds:
-            transports = {server.name: server.transport.type for server in servers}
             statuses = until_ready(orchestrator, ids, transports, seconds, fail_fast)
-    except McpctlError as error:
-        if style == "json":
+    except (McpctlError, KeyboardInterrupt) as error:
+        if rest := [name for name, _ in starts[len(ids) + 1 :]]:
+            progress(f"not tried: {', '.join(rest)}")
+        if style == "json" and isinstance(error, McpctlError):
             emit_json("start", facts, statuses, error.message)
         raise
     if style == "json":
@@ -118,14 +136,22 @@ def _started(
     return Exit.FINE
 
 
-def _start(orchestrator: Orchestrator, server: Server, config: dict[str, JSON], rest: tuple[Server, ...]) -> str:
+def _resume(orchestrator: Orchestrator, name: str) -> str:
     try:
-        started = orchestrator.start_server(server, config)
-    except (McpctlError, KeyboardInterrupt) as error:
-        if rest:
-            progress(f"not tried: {', '.join(one.name for one in rest)}")
-        if isinstance(error, McpctlError) and not isinstance(error, WaitTimedOut) and not error.problems:
+        instance = identify(orchestrator, name)
+    except ApplyFailed as error:
+        raise ApplyFailed(f"{error.message}; one that was never applied starts from its file") from None
+    orchestrator.resume_server(instance)
+    progress(f"{name}: started as {instance}")
+    return instance
+
+
+def _start(orchestrator: Orchestrator, server: Server, config: dict[str, JSON]) -> str:
+    try:
+        instance = orchestrator.start_server(server, config)
+    except McpctlError as error:
+        if not isinstance(error, WaitTimedOut) and not error.problems:
             raise ApplyFailed(f"{server.name} could not be started: {error.message}") from error
         raise
-    progress(f"{server.name}: started as {started}")
-    return started
+    progress(f"{server.name}: started as {instance}")
+    return instance

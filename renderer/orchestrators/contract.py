@@ -254,6 +254,10 @@ class Orchestrator(Protocol):
         """Ends it gracefully and waits until it is gone; its data stays. ApplyFailed where there is none."""
         ...
 
+    def resume_server(self, instance_id: str) -> None:
+        """Starts what was stopped, as it was applied; does not wait. ApplyFailed where there is none."""
+        ...
+
     def get_status(self, instance_id: str) -> InstanceStatus:
         """What the runtime says, without asking the server itself. ApplyFailed where there is none."""
         ...

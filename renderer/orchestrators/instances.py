@@ -118,6 +118,18 @@ def change_line(change: Change) -> str:
     return f"{excerpt(change.what, 400)}: {change.outcome}{message}"
 
 
+def failure_text(applied: Applied) -> str:
+    """Why what failed did, and what stands."""
+    reasons = [f"{change.what}: {change.message}" for change in applied.changes if change.outcome == "failed"]
+    stands = [change.what for change in applied.changes if change.outcome in ("created", "changed", "unchanged")]
+    more = [f"and {len(reasons) - 5} more failed"] if len(reasons) > 5 else []
+    text = excerpt("; ".join([*reasons[:5], *more]), 2000)
+    kept = (
+        f"what stands: {', '.join(stands[:10])}{', …' * (len(stands) > 10)}" if stands else "nothing else was applied"
+    )
+    return f"{text}; {excerpt(kept, 600)}"
+
+
 def tally(applied: Applied) -> str:
     """``3 created, 1 unchanged``."""
     outcomes = ("created", "changed", "unchanged", "removed", "failed", "not tried")

@@ -8,6 +8,7 @@ from renderer import pipeline
 from renderer.errors import ApplyFailed, OutputInvalid, UsageMistake, errors_in
 from renderer.model import JSON, Options, Server
 from renderer.orchestrators.contract import ApplyOptions, Orchestrator
+from renderer.orchestrators.instances import failure_text
 from renderer.pins import KUBERNETES_VERSION
 from renderer.policy import Levels, parse_levels
 from renderer.registry import target
@@ -25,12 +26,9 @@ def start(orchestrator: Orchestrator, server: Server, namespace: str, config: Ma
     output = pipeline.render(specs, target(orchestrator.target), options)
     if faults := errors_in(output.problems):
         raise OutputInvalid("nothing was applied: what was rendered does not hold", faults)
-    told: list[str] = []
-    done = orchestrator.apply(output.documents, _apply_options(config), told.append, lambda _, __: False)
-    if done.failed:
-        failed = next(change for change in done.changes if change.outcome == "failed")
-        # The last that an apply tells of a failure is what stands.
-        raise ApplyFailed("; ".join([failed.message, *told[-1:]]))
+    applied = orchestrator.apply(output.documents, _apply_options(config), lambda _: None, lambda _, __: False)
+    if applied.failed:
+        raise ApplyFailed(failure_text(applied))
     return server.resource_name
 
 

@@ -82,6 +82,9 @@ class FakeRuntime:
     def stop_server(self, instance_id: str) -> None:
         self._called("stop_server", instance_id)
 
+    def resume_server(self, instance_id: str) -> None:
+        self._called("resume_server", instance_id)
+
     def get_status(self, instance_id: str) -> InstanceStatus:
         self._called("get_status", instance_id)
         if instance_id not in self.instances:

@@ -218,6 +218,18 @@ def test_stop(mcpctl: Mcpctl, demo: FakeRuntime) -> None:
     assert (data["stopped"], data["error"]) == (["mcp-demo"], "")
 
 
+def test_start_takes_names_as_stop_does(mcpctl: Mcpctl, demo: FakeRuntime) -> None:
+    run = mcpctl("start", "demo", "mcp-other", "good.yaml")
+    assert run.code == 0, run.err
+    assert demo.named("resume_server") == ["mcp-demo", "mcp-other"]
+    assert [name for name, _ in demo.named("start_server")] == ["demo"]
+    assert demo.named("wait")[0][0] == ("mcp-demo", "mcp-other", "mcp-demo")
+    run = mcpctl("start", "demmo")
+    assert run.code == Exit.APPLY_FAILED
+    assert "did you mean 'demo'?; one that was never applied starts from its file" in run.err
+    assert mcpctl("start", "none.yaml").code == Exit.INPUT_INVALID
+
+
 def test_stop_that_fails_says_what_was_not_tried(mcpctl: Mcpctl, demo: FakeRuntime) -> None:
     demo.fail["stop_server"] = WaitTimedOut("mcp-demo has not ended in time")
     run = mcpctl("stop", "demo", "other", "-o", "json")

@@ -66,5 +66,5 @@ def test_a_level_of_policy_holds_for_what_is_rendered() -> None:
 
 
 def test_a_failure_says_what_stands() -> None:
-    with pytest.raises(ApplyFailed, match=r"^two was refused; what stands: one$"):
+    with pytest.raises(ApplyFailed, match=r"^two: two was refused; what stands: one$"):
         started(Runtime(outcome="failed"), {})

@@ -11,7 +11,6 @@ from renderer.model import JSON, Rendered, Server
 from renderer.orchestrators.contract import (
     Applied,
     ApplyOptions,
-    Change,
     Confirm,
     Handshake,
     InstanceFilters,
@@ -78,13 +77,12 @@ class Docker:
 
         wanted = projects(documents, options, self._client.network, self._client.environ)
         tries = f"dry run ({options.dry_run}) of " if options.dry_run != "none" else ""
-        tell(f"{tries}{len(wanted)} project{'s' * (len(wanted) != 1)} for the {self.where()}")
+        if tries or len(wanted) > 1:
+            tell(f"{tries}{len(wanted)} project{'s' * (len(wanted) != 1)}")
         if wanted and self._client.network != NETWORK:
             tell(f"the network {NETWORK} of the files is called {self._client.network} here (docker.network)")
         changes = Application(self._client, options, tell).run(wanted)
-        if Applied(tuple(changes)).failed:
-            tell(_what_stands(changes))
-        elif options.prune:
+        if options.prune and not Applied(tuple(changes)).failed:
             stale = removal.stale(self._client, options.owner, [project.name for project in wanted])
             owned = sorted({container.project for container in stale})
             volumes = [name for key in owned for name in removal.volumes_of(self._client, PROJECT_LABEL, key)]
@@ -98,6 +96,11 @@ class Docker:
     def stop_server(self, instance_id: str) -> None:
         """Ends its containers, each within its own grace; they and their data stay, one-shots do not."""
         removal.stop(self._client, look(self._client, instance_id), f"stopping {instance_id}")
+
+    def resume_server(self, instance_id: str) -> None:
+        """Starts its containers; a volume that a one-shot prepared is prepared still."""
+        containers = sorted(look(self._client, instance_id), key=lambda container: container.is_main)
+        self._client.docker(f"starting {instance_id}", "start", *(container.id for container in containers))
 
     def get_status(self, instance_id: str) -> InstanceStatus:
         """``ready`` counts the replicas that run, and whose healthcheck, where there is one, has passed."""
@@ -167,7 +170,6 @@ class Docker:
 
     def delete(self, servers: Sequence[str], *, data: bool, tell: Progress, confirm: Confirm) -> Applied:
         """Containers, and networks that nobody is on any more; volumes of data only with ``data``. Images stay."""
-        tell(f"from the {self.where()}")
         containers, volumes = removal.of_servers(self._client, servers)
         if not containers and not volumes:
             tell(f"nothing of ours is there of {', '.join(servers)}")
@@ -197,11 +199,3 @@ class Docker:
 def create(config: OrchestratorConfig) -> Docker:
     """Asks nothing of any daemon yet."""
     return Docker(Client(config.docker))
-
-
-def _what_stands(changes: Sequence[Change]) -> str:
-    applied = [change.what for change in changes if change.outcome in ("created", "changed", "unchanged")]
-    rest = [change.what for change in changes if change.outcome == "not tried"]
-    text = f"what stands: {', '.join(applied) or 'nothing new that is known of'}"
-    text += f"; not tried: {', '.join(rest)}" if rest else ""
-    return f"{text}; fix the reason and run the same again: what is applied stays as it is"

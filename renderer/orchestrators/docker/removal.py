@@ -79,8 +79,6 @@ class Removal:
         volumes = [name for name in volumes if name not in remade]
         going = [*(f"container {one.name}" for one in containers), *(f"volume {name}" for name in remade)]
         precious = [f"volume {name}" for name in volumes]
-        for what in [*going, *(precious if data else [])]:
-            self._tell(f"to be removed: {what}")
         if self._dry:
             return [Change(what, "removed", "in a dry run: nothing was removed") for what in [*going, *precious * data]]
         if going and not self._confirm(going, False):

@@ -28,7 +28,7 @@ from renderer.orchestrators.kubernetes import logs, removal
 from renderer.orchestrators.kubernetes.apply import MANAGER, Application
 from renderer.orchestrators.kubernetes.client import Kubectl, known_name
 from renderer.orchestrators.kubernetes.listing import page_of
-from renderer.orchestrators.kubernetes.objects import TYPES, Object, labels_of, objects
+from renderer.orchestrators.kubernetes.objects import REPLICAS, TYPES, Object, annotations_of, labels_of, objects
 from renderer.orchestrators.kubernetes.reach import forwarded
 from renderer.orchestrators.kubernetes.status import NoSuchInstance, Snapshot, Watcher, desired
 from renderer.orchestrators.wait import Time, until, wait_for
@@ -70,7 +70,6 @@ class Kubernetes:
         changes = Application(self._kubectl, options, tell, self._now()).run(found) if found else []
         applied = Applied(tuple(changes))
         if applied.failed:
-            tell(_stands(changes))
             return applied
         if options.dry_run != "client":
             changes += self._woken(found, options, tell)
@@ -114,8 +113,10 @@ class Kubernetes:
         return changes
 
     def _scale(self, seen: Snapshot, count: int) -> None:
-        resource = f"{TYPES[seen.kind].resource}/{seen.name}"
-        patch = json.dumps({"spec": {"replicas": count}})
+        """To ``count`` pods; how many there were before is kept, for ``resume_server``."""
+        resource, before = f"{TYPES[seen.kind].resource}/{seen.name}", desired(seen.workload)
+        notes: JSON = {REPLICAS: str(before) if before and not count else None}
+        patch = json.dumps({"metadata": {"annotations": notes}, "spec": {"replicas": count}})
         asked = ["patch", resource, "--type=merge", f"--field-manager={MANAGER}", f"--patch={patch}", "--output=name"]
         self._kubectl.call(f"scaling {seen.name} to {count}", *asked)
 
@@ -136,6 +137,13 @@ class Kubernetes:
             sleep=self._waits.sleep,
         ):
             raise WaitTimedOut(f"{instance_id} was told to stop, and its pods have not ended in time; they still may")
+
+    def resume_server(self, instance_id: str) -> None:
+        """Scales to the number of pods that it had before it was stopped."""
+        seen = self._watcher.look(instance_id)
+        if seen.kind != "Pod" and desired(seen.workload) == 0:
+            before = annotations_of(seen.workload).get(REPLICAS, "")
+            self._scale(seen, int(before) if before.isdecimal() and len(before) < 5 else 1)
 
     def _is_stopped(self, instance_id: str) -> bool | None:
         try:
@@ -191,12 +199,3 @@ class Kubernetes:
 def create(config: OrchestratorConfig) -> Kubernetes:
     """Asks nothing of any cluster yet."""
     return Kubernetes(Kubectl(config.kubernetes))
-
-
-def _stands(changes: Sequence[Change]) -> str:
-    """What is so after a failure, and what to do."""
-    applied = [change.what for change in changes if change.outcome in ("created", "changed", "unchanged")]
-    rest = [change.what for change in changes if change.outcome == "not tried"]
-    text = f"{len(applied)} of {len(changes)} objects are applied"
-    text += f", not tried: {', '.join(rest[:10])}{' …' * (len(rest) > 10)}" if rest else ""
-    return f"{text}; see to the reason and run the same again: what is applied stays as it is"

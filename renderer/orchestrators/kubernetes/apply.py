@@ -346,7 +346,9 @@ def _told(what: str, found: Sequence[Conflict]) -> str:
 
 
 def _line(change: Change, number: int, count: int) -> str:
-    return f"{number}/{count} {change.what}: {change.outcome}" + (f" ({change.message})" if change.message else "")
+    # Why one was refused is the last word of the run.
+    message = f" ({change.message})" if change.message and change.outcome != "failed" else ""
+    return f"{number}/{count} {change.what}: {change.outcome}{message}"
 
 
 def _content(data: Data) -> Data:

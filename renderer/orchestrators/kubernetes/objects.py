@@ -20,6 +20,8 @@ OWNER_LABEL = "mcpctl.io/owner"
 HOME_LABEL = "mcpctl.io/home"
 #: When the workload was first applied. The first stamp stays.
 CREATED = "mcpctl.io/created-at"
+#: How many pods a workload had when it was stopped.
+REPLICAS = "mcpctl.io/replicas"
 
 #: What is put on at apply time, and nothing else: all that differs from what was rendered and checked.
 STAMPED_LABELS = (OWNER_LABEL, HOME_LABEL)

@@ -18,6 +18,7 @@ from renderer.orchestrators.kubernetes.objects import (
     CREATED,
     HOME_LABEL,
     OWNER_LABEL,
+    REPLICAS,
     STAMPED_ANNOTATIONS,
     STAMPED_LABELS,
     TYPES,
@@ -147,7 +148,7 @@ def test_a_failure_in_the_middle_says_what_stands_and_a_second_run_repairs(
     applied = orchestrator.apply(rendered("time"), OWNED._replace(prune=True), told.append, told.confirm)
     assert outcomes(applied) == ["unchanged", "created", "created", "failed", "not tried"]
     assert "applying Service mcp-time" in applied.changes[3].message
-    assert told[-1].startswith("3 of 5 objects are applied, not tried: Deployment mcp-time; see to the reason")
+    assert told[-2:] == ["4/5 Service mcp-time: failed", "5/5 Deployment mcp-time: not tried"]
     assert not told.questions
     cluster.faults.clear()
     again = orchestrator.apply(rendered("time"), OWNED, told.append, told.confirm)
@@ -164,9 +165,25 @@ def test_a_cluster_that_dies_in_the_middle(orchestrator: Kubernetes, cluster: Cl
     assert not orchestrator.apply(rendered("time"), OWNED, told.append, told.confirm).failed
 
 
+def test_a_server_that_was_stopped_is_started_by_its_name(
+    orchestrator: Kubernetes, cluster: Cluster, told: Told
+) -> None:
+    orchestrator.apply(rendered("time"), OWNED, told.append, told.confirm)
+    workload = cluster.get("Deployment", "mcp-time")
+    workload["spec"]["replicas"] = 3
+    cluster.store.put(cluster.kinds.named("Deployment"), "mcpctl", "mcp-time", workload)
+    orchestrator.stop_server("mcp-time")
+    assert cluster.get("Deployment", "mcp-time")["spec"]["replicas"] == 0
+    orchestrator.resume_server("mcp-time")
+    assert cluster.get("Deployment", "mcp-time")["spec"]["replicas"] == 3
+    assert REPLICAS not in cluster.get("Deployment", "mcp-time")["metadata"]["annotations"]
+    orchestrator.resume_server("mcp-time")
+    assert cluster.get("Deployment", "mcp-time")["spec"]["replicas"] == 3
+
+
 def test_start_raises_and_says_what_stands(orchestrator: Kubernetes, cluster: Cluster) -> None:
     cluster.faults.quota("services")
-    with pytest.raises(ApplyFailed, match=r"exceeded quota.*raise the quota.*3 of 5 objects are applied"):
+    with pytest.raises(ApplyFailed, match=r"exceeded quota.*raise the quota.*what stands: Namespace mcpctl, "):
         orchestrator.start_server(server("time"), {})
 
 
