@@ -21,11 +21,14 @@ from renderer.model import JSON
 from renderer.orchestrators.contract import (
     Applied,
     ApplyOptions,
+    Cause,
     DockerConfig,
     Handshake,
     InstanceFilters,
     InstanceState,
+    InstanceStatus,
     LogOptions,
+    Observation,
     Wait,
 )
 from renderer.orchestrators.docker import Docker
@@ -224,6 +227,34 @@ def test_a_crash_loop_is_told_with_its_last_words(echo_image: str, busybox_image
     assert session.docker.get_status(session.id).restarts >= 3
     assert not session.apply().failed
     session.wait()
+
+
+def test_a_server_that_ends_after_seconds_is_a_crash_loop(echo_image: str, session: Session) -> None:
+    """Docker shows it running most of the time."""
+    assert not session.apply(env={"START_AFTER": "4", "EXIT_CODE": "3"}).failed
+
+    def ask(status: InstanceStatus) -> Observation:
+        return Observation(status, Cause("does not answer MCP yet"))
+
+    with pytest.raises(ApplyFailed, match=r"will not start: .*exit code 3; its last lines: .*exiting with 3"):
+        session.docker.wait([session.id], Wait(200, session.told.append, ask))
+    assert any(": 1 of 1 running: " in line for line in session.told)
+
+
+def test_what_compose_itself_started_is_found_and_asked_under_its_path(
+    echo_image: str, session: Session, tmp_path: Path
+) -> None:
+    transport = {**HTTP, "path": "/tools/mcp"}  # type: ignore[dict-item]
+    (document,) = rendered("compose", session.spec(transport=transport, env={"MCP_PATH": "/tools/mcp"})).documents
+    (tmp_path / "compose.yaml").write_text(document.text)
+    subprocess.run([compose_program() or "", "up", "--detach"], cwd=tmp_path, check=True, capture_output=True)
+    session.wait()
+    assert session.docker.get_status(session.id).endpoint == session.project.url.replace("/mcp", "/tools/mcp")
+    session.project.wait(lambda: session.answer().name == "echo", "an answer")
+    session.docker.stop_server(session.id)
+    session.docker.resume_server(session.id)
+    session.wait()
+    session.project.wait(lambda: session.answer().name == "echo", "an answer")
 
 
 def test_a_port_that_is_taken_is_named_and_the_second_run_repairs(echo_image: str, session: Session) -> None:
