@@ -98,6 +98,15 @@ _Children: TypeAlias = dict[str, Marks] | list[Marks]
 _Frame: TypeAlias = tuple[Any, Any, Any]  # container, key, children of the marks
 
 
+#: Rule, message and hint.
+_ALIAS = ("yaml/alias", "aliases ('*') are not allowed", "repeat the value; put text that begins with '*' in quotes")
+_COMPLEX_KEY = (
+    "yaml/key",
+    "a key must be text, and this is a list or a mapping",
+    "put text that begins with '{' or '[' in quotes",
+)
+
+
 class _Reading:
     __slots__ = ("_get", "_keep", "_left", "_limits", "_scalar", "_text", "documents", "findings", "too_deep_at")
 
@@ -162,8 +171,9 @@ class _Reading:
                     if value is DOUBTFUL:
                         value = event.value
                         self._doubtful(event, _path(stack, container, key, value), is_map and key is None)
-                elif event.style == '"' and not value.isprintable():
-                    self._check_escapes(event, _path(stack, container, key))
+                elif event.style == '"' and not value.isprintable() and (odd := UNCARRIED.search(value)):
+                    path = _path(stack, container, key)
+                    self._tell(event, control_character(path, odd[0], "remove the escape"))
                 if is_map and key is None:
                     key = value if type(value) is str else self._odd_key(event, _path(stack, container))
                     if key in container:
@@ -177,9 +187,11 @@ class _Reading:
                 continue
             elif kind is MappingStartEvent or kind is SequenceStartEvent:
                 if is_map and key is None:
-                    self._refuse_complex_key(event, _path(stack, container))
+                    self._refuse(event, *_COMPLEX_KEY, _path(stack, container))
                 if len(stack) >= max_depth:
-                    self._refuse_depth(event, _path(stack, container, key))
+                    message = f"nested deeper than {max_depth} levels"
+                    path = _path(stack, container, key)[:8]
+                    self._refuse(event, "yaml/too-deep", message, "make it flatter", path)
                 if event.tag is not None or event.anchor is not None:
                     self._properties(event, _path(stack, container, key))
                 value = {} if kind is MappingStartEvent else []
@@ -189,7 +201,7 @@ class _Reading:
                 self.documents.append(Document(root[0], own_marks, _place(start)[0]))
                 return
             else:
-                self._refuse_alias(event, _path(stack, container, key))
+                self._refuse(event, *_ALIAS, _path(stack, container, key))
             if is_map:
                 # The first of two equal keys wins: what follows a duplicate is still checked, then dropped.
                 container.setdefault(key, value)
@@ -210,7 +222,10 @@ class _Reading:
             else:
                 stack.append((container, key, children))
                 container, children, is_map, key = value, inner, kind is MappingStartEvent, None
-        self._refuse_size(event)
+        message = f"more than {self._limits.max_nodes:,} keys and values in one document"
+        if self._left < self._limits.max_nodes:
+            message = f"more than {self._limits.max_total:,} keys and values in one file"
+        self._refuse(event, "yaml/too-large", message, "split it into several files")
 
     def _tell(self, event: Event, fault: Fault) -> None:
         self._add(*_place(event), fault)
@@ -257,28 +272,6 @@ class _Reading:
             message = "explicit tags ('!') are not allowed"
             hint = "remove it; put text that begins with '!' in quotes"
             self._tell(event, Fault(path, "yaml/tag", message, hint))
-
-    def _check_escapes(self, event: ScalarEvent, path: DocumentPath) -> None:
-        if found := UNCARRIED.search(event.value):
-            self._tell(event, control_character(path, found[0], "remove the escape"))
-
-    def _refuse_alias(self, event: Event, path: DocumentPath) -> NoReturn:
-        hint = "repeat the value; put text that begins with '*' in quotes"
-        self._refuse(event, "yaml/alias", "aliases ('*') are not allowed", hint, path)
-
-    def _refuse_complex_key(self, event: Event, path: DocumentPath) -> NoReturn:
-        hint = "put text that begins with '{' or '[' in quotes"
-        self._refuse(event, "yaml/key", "a key must be text, and this is a list or a mapping", hint, path)
-
-    def _refuse_depth(self, event: Event, path: DocumentPath) -> NoReturn:
-        message = f"nested deeper than {self._limits.max_depth} levels"
-        self._refuse(event, "yaml/too-deep", message, "make it flatter", path[:8])
-
-    def _refuse_size(self, event: Event) -> NoReturn:
-        message = f"more than {self._limits.max_nodes:,} keys and values in one document"
-        if self._left < self._limits.max_nodes:
-            message = f"more than {self._limits.max_total:,} keys and values in one file"
-        self._refuse(event, "yaml/too-large", message, "split it into several files")
 
     def _widened(self, marks: Marks) -> Marks:
         """The marks with columns as in the file, where escapes of JSON were joined before parsing."""

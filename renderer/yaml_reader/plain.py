@@ -70,24 +70,22 @@ def _numeric_verdict(text: str) -> Verdict:
         return int(text) if len(text) <= 20 and _LOWEST <= int(text) <= _HIGHEST else DOUBTFUL
     if _DECIMAL.fullmatch(text):
         # Minus zero keeps its sign in some readers and loses it in others.
-        return number if len(text) <= _LONGEST_NUMBER and _signed_alike(number := float(text)) else DOUBTFUL
+        number = float(text) if len(text) <= _LONGEST_NUMBER else -0.0
+        return number if number or math.copysign(1, number) > 0 else DOUBTFUL
     patterns = (_DATE, _BASE_60, _NOT_FINITE, _HOLLOW)
     doubtful = _NUMBER.fullmatch(text.replace("_", "")) or any(p.fullmatch(text) for p in patterns)
     return DOUBTFUL if doubtful else text
 
 
-def _signed_alike(number: float) -> bool:
-    return number != 0 or math.copysign(1, number) > 0
-
-
-def _lenient_verdict(text: str) -> Verdict:
-    return _OTHER_SPELLINGS[text] if text in _OTHER_SPELLINGS else verdict(text)
-
-
 # The same scalars recur in every document; long ones do not, and would only fill the memory.
 LONGEST_CACHED = 128
 strict_verdict: Callable[[str], Verdict] = lru_cache(maxsize=8192)(verdict)
-lenient_verdict: Callable[[str], Verdict] = lru_cache(maxsize=8192)(_lenient_verdict)
+
+
+@lru_cache(maxsize=8192)
+def lenient_verdict(text: str) -> Verdict:
+    """The same, and the core schema's other spellings of null, true and false."""
+    return _OTHER_SPELLINGS[text] if text in _OTHER_SPELLINGS else verdict(text)
 
 
 def ambiguous(path: DocumentPath, text: str, is_key: bool) -> Fault:
@@ -114,7 +112,9 @@ def _reading(text: str, shown: bool) -> tuple[str, str]:
     """What is read, as a clause, and the plain spelling that says the same ('' when there is none)."""
     word = text.casefold() if len(text) <= _LONGEST_WORD else ""
     if word in _TRUE_WORDS | _FALSE_WORDS:
-        return _reading_of_boolean(text, "true" if word in _TRUE_WORDS else "false")
+        value = "true" if word in _TRUE_WORDS else "false"
+        usual = text in (text.lower(), text.upper(), text.capitalize())
+        return f"{'kubectl reads' if usual else 'some read'} the boolean {value}", value
     if word in _NULL_WORDS:
         return ("kubectl reads null" if text in _OTHER_SPELLINGS else "some read null"), "null"
     if word in _SPECIAL:
@@ -126,11 +126,6 @@ def _reading(text: str, shown: bool) -> tuple[str, str]:
     if _DATE.fullmatch(text):
         return "some read a date, kubectl reads text", ""
     return _reading_of_number(text, shown)
-
-
-def _reading_of_boolean(text: str, value: str) -> tuple[str, str]:
-    usual = text in (text.lower(), text.upper(), text.capitalize())
-    return f"{'kubectl reads' if usual else 'some read'} the boolean {value}", value
 
 
 def _reading_of_number(text: str, shown: bool) -> tuple[str, str]:

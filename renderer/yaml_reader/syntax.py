@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import yaml
@@ -73,7 +72,10 @@ def syntax_fault(error: Exception, data: bytes) -> tuple[int, int, Fault]:
     mark = error.problem_mark or error.context_mark
     context, problem = (error.context or "").lower(), (error.problem or "").lower()
     if mark and "cannot start any token" in problem:
-        return mark.line + 1, mark.column + 1, _cannot_start(_char_at(data, mark.line, mark.column))
+        line = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")[mark.line :][:1]
+        char = b"".join(line).decode()[mark.column : mark.column + 1]
+        what = _TAB if char == "\t" else (f"a plain value cannot begin with '{excerpt(char)}'", "put it in quotes")
+        return mark.line + 1, mark.column + 1, Fault((), "yaml/syntax", *what)
     for said in _TABLE:
         if said.context in context and said.problem in problem:
             begun = error.context_mark if said.at_start else None
@@ -83,19 +85,3 @@ def syntax_fault(error: Exception, data: bytes) -> tuple[int, int, Fault]:
 
 def _numbers(mark: yaml.Mark | None) -> tuple[int, int]:
     return (mark.line + 1, mark.column + 1) if mark else (1, 1)
-
-
-def _char_at(data: bytes, line: int, column: int) -> str:
-    found = next((text for number, text in enumerate(_lines(data)) if number == line), "")
-    return found[column : column + 1]
-
-
-def _lines(data: bytes) -> Iterator[str]:
-    return (line.decode() for line in data.removeprefix(b"\xef\xbb\xbf").split(b"\n"))
-
-
-def _cannot_start(char: str) -> Fault:
-    if char == "\t":
-        return Fault((), "yaml/syntax", *_TAB)
-    message = f"a plain value cannot begin with '{excerpt(char)}'"
-    return Fault((), "yaml/syntax", message, "put it in quotes")

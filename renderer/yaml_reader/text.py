@@ -90,29 +90,21 @@ def _encoded(text: str) -> bytes:
         return text.encode()
     except UnicodeEncodeError as error:
         at = text[: error.start].encode()
-        raise RefusalError(*_place(at, len(at)), _unwanted(text[error.start])) from None
+        raise RefusalError(*_place(at, len(at)), control_character((), text[error.start], "remove it")) from None
 
 
 def _refuse_unwanted(raw: bytes) -> None:
     if raw.isascii() and len(raw.translate(None, _ASCII_CONTROLS)) == len(raw):
         return  # by far the most files, at a fifth of the cost of the search below
-    text = _decoded(raw)
-    if found := _UNWANTED.search(text):
-        at = text[: found.start()].encode()
-        raise RefusalError(*_place(at, len(at)), _unwanted(found[0]))
-
-
-def _decoded(raw: bytes) -> str:
     try:
-        return raw.decode()
+        text = raw.decode()
     except UnicodeDecodeError as error:
         message = f"the byte 0x{raw[error.start]:02x} is not UTF-8"
         fault = Fault((), "yaml/encoding", message, "save the file as UTF-8")
         raise RefusalError(*_place(raw, error.start), fault) from None
-
-
-def _unwanted(char: str) -> Fault:
-    return control_character((), char, "remove it")
+    if found := _UNWANTED.search(text):
+        at = text[: found.start()].encode()
+        raise RefusalError(*_place(at, len(at)), control_character((), found[0], "remove it"))
 
 
 def control_character(path: tuple[str | int, ...], char: str, hint: str) -> Fault:
