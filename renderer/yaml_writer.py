@@ -60,21 +60,22 @@ def scalar(value: str | int | float | bool | None) -> str:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
-    return _integer(value) if isinstance(value, int) else _decimal(value)
+    if isinstance(value, int):
+        if not _LOWEST <= value <= _HIGHEST:
+            raise ValueError("an integer beyond 64 bits is not read alike by all YAML readers")
+        return str(int(value))
+    return _decimal(value)
 
 
 def _text(text: str) -> str:
-    return str(text) if _is_plain(text) else f'"{_ESCAPED.sub(_escape, text)}"'
+    plain = len(text) <= _LONGEST_PLAIN and _PLAIN.fullmatch(text) and not text.startswith(_MARKERS)
+    if plain and text.lower() not in _NOT_TEXT and not _MAY_BE_NUMBER.fullmatch(text):
+        return str(text)
+    return f'"{_ESCAPED.sub(_escape, text)}"'
 
 
 # The same names, labels and images recur in every object of a server.
 _cached_text = lru_cache(maxsize=16384)(_text)
-
-
-def _is_plain(text: str) -> bool:
-    if len(text) > _LONGEST_PLAIN or not _PLAIN.fullmatch(text) or text.startswith(_MARKERS):
-        return False
-    return text.lower() not in _NOT_TEXT and not _MAY_BE_NUMBER.fullmatch(text)
 
 
 def _escape(found: re.Match[str]) -> str:
@@ -85,12 +86,6 @@ def _escape(found: re.Match[str]) -> str:
     if 0xD800 <= code <= 0xDFFF:
         raise ValueError(f"a lone surrogate (U+{code:04X}) cannot be written as YAML")
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-
-
-def _integer(number: int) -> str:
-    if not _LOWEST <= number <= _HIGHEST:
-        raise ValueError("an integer beyond 64 bits is not read alike by all YAML readers")
-    return str(int(number))
 
 
 def _decimal(number: float) -> str:

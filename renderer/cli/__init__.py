@@ -104,7 +104,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         number = next(iter(cause.args), None) if isinstance(cause, KeyboardInterrupt) else None
         return 128 + number if isinstance(number, int) else Exit.INTERRUPTED
     except click.ClickException as mistake:
-        _show(mistake)
+        # As click would, but fit for a terminal: its text quotes what was typed.
+        context = getattr(mistake, "ctx", None)
+        usage = f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n\n" if context else ""
+        say(f"{usage}Error: {excerpt(mistake.format_message(), LONGEST)}\n")
         return Exit.USAGE
     except McpctlError as error:
         say(f"{as_text(Report('', error.problems, {}), quiet=True)}mcpctl: {excerpt(error.message, LONGEST)}\n")
@@ -113,13 +116,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return Exit.FINE
     except Exception as defect:
         return _defect(defect)
-
-
-def _show(mistake: click.ClickException) -> None:
-    """As click would, but fit for a terminal: its text quotes what was typed."""
-    context = getattr(mistake, "ctx", None)
-    usage = f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n\n" if context else ""
-    say(f"{usage}Error: {excerpt(mistake.format_message(), LONGEST)}\n")
 
 
 def _defect(defect: Exception) -> int:

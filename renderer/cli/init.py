@@ -75,7 +75,7 @@ def init(
         "port": port,
         "command": list(command),
         "args": list(args),
-        "env": {**_literals(env), **_references(secrets)},
+        "env": {**dict(_split(pair, "=", "--env NAME=VALUE") for pair in env), **_references(secrets)},
     }
     if sum(value is not None for value in (image, npm, pypi)) != 1:
         raise click.UsageError("exactly one of --image, --npm and --pypi is needed: what the server runs")
@@ -96,10 +96,6 @@ def _package(npm: str | None, pypi: str | None) -> dict[str, str] | None:
         name, _, version = pypi.partition("==")
         return {"registry": "pypi", "name": name, "version": version}
     return None
-
-
-def _literals(pairs: tuple[str, ...]) -> dict[str, str]:
-    return dict(_split(pair, "=", "--env NAME=VALUE") for pair in pairs)
 
 
 def _references(pairs: tuple[str, ...]) -> dict[str, dict[str, str]]:

@@ -14,7 +14,6 @@ from renderer.assets import kubernetes_folders
 from renderer.model import NetworkPolicyProvider, Options
 from renderer.pins import KUBERNETES_VERSION, NAMESPACE
 from renderer.policy import parse_levels
-from renderer.policy.catalogue import Level
 from renderer.registry import TARGETS
 from renderer.report import REPORTERS
 
@@ -82,7 +81,7 @@ def policy_option(command: Command) -> Command:
         "levels",
         multiple=True,
         metavar="RULE=LEVEL",
-        callback=_levels,
+        callback=lambda _context, _parameter, settings: parse_levels(settings),
         help="Set a policy rule to error, warning or off in this run; repeatable. See docs/rules.md.",
     )(command)
 
@@ -167,11 +166,6 @@ def tree_options(command: Command) -> Command:
     for name, text in reversed(_TREE.items()):
         command = click.option(name, is_flag=True, help=f"With --out: {text}")(command)
     return command
-
-
-def _levels(context: click.Context, parameter: click.Parameter, settings: tuple[str, ...]) -> dict[str, Level]:
-    del context, parameter
-    return parse_levels(settings)
 
 
 def render_options(

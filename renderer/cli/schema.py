@@ -36,15 +36,10 @@ def schema(name: str, form: str, list_names: bool) -> int:
     For completion and checks in an editor, name it in the first line of a spec:
     # yaml-language-server: $schema=mcpserver.schema.json
     """
+    if form == "markdown" and name.startswith("output/"):  # schemas of others, who document them
+        raise click.UsageError(f"--format markdown is for the schemas of specs; {name} is a schema of rendered objects")
     if list_names:
         emit("".join(f"{known}\n" for known in assets.names("schemas")))
     else:
-        emit(_reference(name) if form == "markdown" else assets.read_schema(name))
+        emit(markdown(assets.schema(name)) if form == "markdown" else assets.read_schema(name))
     return Exit.FINE
-
-
-def _reference(name: str) -> str:
-    if name.startswith("output/"):
-        # These belong to others, who describe them themselves.
-        raise click.UsageError(f"--format markdown is for the schemas of specs; {name} is a schema of rendered objects")
-    return markdown(assets.schema(name))
