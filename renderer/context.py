@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -10,6 +10,9 @@ from renderer import assets
 from renderer.model import Server
 
 _Complete = Callable[[Any], Any]
+#: Keywords whose subschemas hold for the same value, and those under which there may be further fields.
+_COMBINED = frozenset({"$ref", "allOf", "anyOf", "oneOf", "then", "else"})
+_NESTED = _COMBINED | {"properties", "items", "additionalProperties"}
 
 
 def document_values(server: Server) -> dict[str, Any]:
@@ -28,7 +31,9 @@ def _complete() -> _Complete:
 
 def _completer(schemas: Sequence[Any], definitions: Mapping[str, Any]) -> _Complete | None:
     """Adds the missing fields of what may be any of the schemas, at every depth; None where there are none."""
-    branches = [branch for schema in schemas for branch in _branches(schema, definitions)]
+    branches: list[Any] = []
+    for schema in schemas:
+        branches += [schema] if _COMBINED.isdisjoint(schema) else _branches(schema, definitions)
     fields: dict[str, list[Any]] = {}
     members: list[Any] = []
     for branch in branches:
@@ -37,7 +42,10 @@ def _completer(schemas: Sequence[Any], definitions: Mapping[str, Any]) -> _Compl
         members += [branch[word] for word in ("items", "additionalProperties") if isinstance(branch.get(word), dict)]
     member = _completer(members, definitions) if members else None
     if fields:
-        return _completes_mapping({name: _completer(found, definitions) for name, found in fields.items()})
+        nested = {name: any(not _NESTED.isdisjoint(schema) for schema in found) for name, found in fields.items()}
+        return _completes_mapping(
+            {name: _completer(found, definitions) if nested[name] else None for name, found in fields.items()}
+        )
     return _completes_members(member) if member else None
 
 
@@ -68,14 +76,17 @@ def _completes_members(member: _Complete) -> _Complete:
     return complete
 
 
-def _branches(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _branches(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The schema, and all that hold for the same value or may hold for it."""
-    yield schema
-    if "$ref" in schema:
-        yield from _branches(definitions[schema["$ref"].removeprefix("#/$defs/")], definitions)
-    for word in ("allOf", "anyOf", "oneOf"):
-        for branch in schema.get(word, ()):
-            yield from _branches(branch, definitions)
-    for word in ("then", "else"):
-        if word in schema:
-            yield from _branches(schema[word], definitions)
+    found, waiting = [], [schema]
+    while waiting:
+        branch = waiting.pop()
+        found.append(branch)
+        if _COMBINED.isdisjoint(branch):
+            continue
+        inner = [definitions[branch["$ref"].removeprefix("#/$defs/")]] if "$ref" in branch else []
+        for word in ("allOf", "anyOf", "oneOf"):
+            inner += branch.get(word, ())
+        inner += [branch[word] for word in ("then", "else") if word in branch]
+        waiting += reversed(inner)
+    return found

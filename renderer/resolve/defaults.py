@@ -30,17 +30,25 @@ def compile_defaults(schema: Mapping[str, Any]) -> Callable[[JSON], JSON]:
     return fill
 
 
+#: Keywords under which there may be defaults; most subschemas have none of them.
+_NESTED = frozenset({"$ref", "properties", "items", "additionalProperties", "oneOf", "allOf", "if"})
+
+
 class _Compiler:
     """Turns one schema document into fillers; the schemas have no recursive definitions."""
 
     def __init__(self, root: Mapping[str, Any]) -> None:
         self._definitions: Mapping[str, Any] = root.get("$defs", {})
+        self._fillers: dict[str, Filler] = {}
 
     def filler(self, schema: Mapping[str, Any]) -> Filler:
         """The filler of one subschema; the order is: own fields, children, then conditions."""
         steps: list[Filler] = []
         if "$ref" in schema:
-            steps.append(self.filler(self._definitions[schema["$ref"].removeprefix("#/$defs/")]))
+            name = schema["$ref"].removeprefix("#/$defs/")
+            if name not in self._fillers:
+                self._fillers[name] = self.filler(self._definitions[name])
+            steps.append(self._fillers[name])
         if "properties" in schema:
             steps += self._properties(schema["properties"])
         if "items" in schema:
@@ -61,7 +69,8 @@ class _Compiler:
         alone: dict[str, JSON] = {}
         steps = []
         for name, schema in properties.items():
-            inner, default = self.filler(schema), self._default(schema)
+            inner = _nothing if _NESTED.isdisjoint(schema) else self.filler(schema)
+            default = self._default(schema) if "$ref" in schema else schema.get("default")
             if inner is not _nothing:
                 steps.append(self._property(name, default, inner))
             elif default is not None:
