@@ -22,7 +22,8 @@ API_VERSION = "config.kubernetes.io/v1"
 SPEC_API = "mcpctl.io/v1alpha1"
 KINDS = ("McpServer", "Environment")
 #: Of the files that orchestrators keep resources in. Not the users' own, and so not of what is rendered.
-_INTERNAL = ("config.kubernetes.io/", "internal.config.kubernetes.io/", "config.k8s.io/", "internal.kpt.dev/")
+_STAMPED = ("config.kubernetes.io/", "internal.config.kubernetes.io/")
+_INTERNAL = (*_STAMPED, "config.k8s.io/", "internal.kpt.dev/")
 _LOCAL = "config.kubernetes.io/local-config"
 _MANAGED = "mcpctl.io/managed"
 _STDIN = "<stdin>"
@@ -195,7 +196,7 @@ def _merged(items: Sequence[Item], rendered: Iterable[tuple[Item, str]]) -> tupl
         index = places.get(_identity(made))
         if index is None:
             origin = {"path": path, "index": "0"}
-            annotations = {f"{prefix}{name}": value for prefix in _INTERNAL[:2] for name, value in origin.items()}
+            annotations = {f"{prefix}{name}": value for prefix in _STAMPED for name, value in origin.items()}
             merged.append(_with_annotations(made, annotations))
         elif _mapping(merged[index]["metadata"].get("labels")).get(_MANAGED) == "true":
             merged[index] = _with_annotations(made, _internals(merged[index]))

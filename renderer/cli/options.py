@@ -104,7 +104,7 @@ def network_policy_provider_option(command: Command) -> Command:
         "--network-policy-provider",
         "network_policy_provider",
         type=click.Choice(get_args(NetworkPolicyProvider)),
-        default=get_args(NetworkPolicyProvider)[0],
+        default="kubernetes",
         show_default=True,
         help="What enforces network rules in the cluster. kubernetes: NetworkPolicies, without host names; "
         "cilium: CiliumNetworkPolicies, with host names; none: no policy is rendered.",

@@ -11,7 +11,7 @@ from renderer import pipeline
 from renderer.diff import git, masks
 from renderer.diff.causes import Before, Now
 from renderer.diff.entries import Diff, Row, Sides, entries, server_of
-from renderer.diff.trees import Tree, environments_in, in_revision, on_disk, specs_in
+from renderer.diff.trees import Tree, in_revision, on_disk, other_trees, specs_in
 from renderer.environment import name_of
 from renderer.errors import UsageMistake, errors_in
 from renderer.explain import differences
@@ -60,7 +60,10 @@ def compare(
         side = Sides(run.name, tree, rendered, {}, Before(), now, depth)
         sides.append(_with_between(side, run, base.inputs, out, notes) if base and base.inputs else side)
     if every and runs[0].environment:
-        for name in sorted(set(environments_in(out, revision)) - {run.name for run in runs}):
+        gone, of_targets = other_trees(out, revision, {run.name for run in runs})
+        words = "is a tree of no environment, and nothing renders it now: 'mcpctl render --prune' removes it"
+        notes += [f"{out / name} {words}" for name in of_targets]
+        for name in gone:
             tree = _tree(out / name, {}, revision)
             sides.append(Sides(name, tree, {}, {}, Before(), Now({}), 1))
     if not any(side.tree.there for side in sides):

@@ -90,17 +90,16 @@ def _record_paths(folder: Path) -> list[str]:
     return sorted(path for path in paths if not any(os.path.islink(f"{folder}/{step}") for step in _steps(path)))
 
 
-def environments_in(folder: Path, found: git.Revision | None) -> list[str]:
-    """The folders below that have a tree, by their records, but for those that are named after a target."""
-    names = trees_in(folder) if found is None else _trees_in_revision(folder, found)
-    return sorted({*names} - {*TARGETS})
-
-
-def _trees_in_revision(folder: Path, found: git.Revision) -> list[str]:
-    place = git.inside(found, os.fspath(folder)) or ""
-    prefix = f"{place}/" if place else ""
-    steps = [path.removeprefix(prefix).split("/") for path in git.listing(found, place)]
-    return [names[0] for names in steps if len(names) == 2 and names[1] in (RECORD, OLD_RECORD)]
+def other_trees(folder: Path, revision: git.Revision | None, names: set[str]) -> tuple[list[str], list[str]]:
+    """The trees below that are none of ``names``, by their records: of environments, and those named after a target."""
+    if revision is None:
+        found = set(trees_in(folder))
+    else:
+        place = git.inside(revision, os.fspath(folder)) or ""
+        prefix = f"{place}/" if place else ""
+        steps = [path.removeprefix(prefix).split("/") for path in git.listing(revision, place)]
+        found = {names[0] for names in steps if len(names) == 2 and names[1] in (RECORD, OLD_RECORD)}
+    return sorted(found - names - {*TARGETS}), sorted(found & {*TARGETS})
 
 
 # ---------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Literal, NamedTuple, Protocol, get_args
+from typing import Literal, NamedTuple, Protocol
 
 from renderer.model import JSON, Rendered, Server
 
@@ -110,8 +110,8 @@ class InstanceStatus(NamedTuple):
 #: What becomes of a cause. ``starts``: it passes while the server starts. ``elsewhere``: it passes when somebody does
 #: something, as adding a node, a Secret or quota. ``hopeless``: it stays until the spec or the server changes.
 Outlook = Literal["starts", "elsewhere", "hopeless"]
-#: From what passes to what stays.
-OUTLOOKS: tuple[Outlook, ...] = get_args(Outlook)
+#: How much each weighs where several causes are known: what stays weighs more than what passes.
+WEIGHTS: Mapping[Outlook, int] = {"starts": 0, "elsewhere": 1, "hopeless": 2}
 
 
 class Cause(NamedTuple):

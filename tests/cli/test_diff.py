@@ -326,6 +326,15 @@ def test_an_environment_that_is_gone(mcpctl: Mcpctl, base: list[str]) -> None:
 
 
 @pytest.mark.usefixtures("two_environments")
+@pytest.mark.parametrize("base", [[], ["--base", "HEAD"]], ids=["tree", "revision"])
+def test_a_tree_that_was_rendered_before_there_were_environments_is_named(mcpctl: Mcpctl, base: list[str]) -> None:
+    """The fixture has rendered it first."""
+    out = mcpctl("diff", "in", "--out", "tree", *base).out
+    assert "note: tree/kubernetes is a tree of no environment, and nothing renders it now" in out
+    assert "removes objects" not in out
+
+
+@pytest.mark.usefixtures("two_environments")
 @pytest.mark.parametrize("style", ["text", "markdown", "json"])
 def test_a_matrix(mcpctl: Mcpctl, style: str) -> None:
     Path("in/test.yaml").write_text(ENVIRONMENT.replace("production", "test").replace("tools", "others"))

@@ -14,7 +14,7 @@ from renderer.wording import excerpt
 
 _LIMITS, _RESERVATIONS = ("deploy", "resources", "limits"), ("deploy", "resources", "reservations")
 #: The units of docker compose are powers of 1024, with or without an 'i'.
-_UNITS = "bkmgtp"
+_POWERS = {"": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 
 
 #: Bounded: an exponent or a million digits would cost more than they are worth.
@@ -23,7 +23,7 @@ _AMOUNT = re.compile(r"(-?[0-9]{1,18}(?:\.[0-9]{1,18})?) ?([bkmgtp]?)i?b?", re.I
 
 def _bytes(value: str) -> Fraction | None:
     match = _AMOUNT.fullmatch(value)
-    return Fraction(match[1]) * Fraction(1024) ** _UNITS.index(match[2].lower() or "b") if match else None
+    return Fraction(match[1]) * Fraction(1024) ** _POWERS[match[2].lower()] if match else None
 
 
 def _number(value: str) -> Fraction | None:

@@ -298,7 +298,7 @@ class Application:
 
 
 def _stage(each: Object) -> int:
-    rank = TYPES[each.kind].rank if each.kind in TYPES else _STAGES[-1]
+    rank = TYPES[each.kind].rank if each.kind in TYPES else max(_STAGES)
     return max(first for first in _STAGES if first <= rank)
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from renderer.errors import ApplyFailed, McpctlError, excerpt
 from renderer.labels import DEFAULT_PATH, PATH_ANNOTATION, SERVER_LABEL
-from renderer.orchestrators.contract import OUTLOOKS, Cause, InstanceState, InstanceStatus, Observation, Replica
+from renderer.orchestrators.contract import WEIGHTS, Cause, InstanceState, InstanceStatus, Observation, Replica
 from renderer.orchestrators.kubernetes.client import Data, Kubectl, known_name
 from renderer.orchestrators.kubernetes.objects import MANAGED_LABEL, annotations_of, labels_of
 from renderer.orchestrators.kubernetes.reasons import Reason, of_claims, of_pod, of_workload
@@ -248,7 +248,7 @@ def _problem(
         return None
     causes = _causes(seen, reasons, events)
     first = next(causes, None) or Reason("its pods are being made or started")
-    worst = max((first, *causes), key=lambda reason: OUTLOOKS.index(reason.outlook))
+    worst = max((first, *causes), key=lambda reason: WEIGHTS[reason.outlook])
     return first._replace(outlook=worst.outlook)
 
 
