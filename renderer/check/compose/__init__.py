@@ -6,17 +6,20 @@ config`` and only fail, or are ignored in silence, when the project starts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from renderer import assets
-from renderer.check.compose.cycles import cycle_faults
 from renderer.check.compose.limits import limit_faults
-from renderer.check.compose.mounts import mount_faults, read_only_faults
-from renderer.check.compose.names import container_name_faults
-from renderer.check.compose.ports import port_faults, unreachable_port_faults
-from renderer.check.compose.references import health_faults, reference_faults
+from renderer.check.compose.ports import container_name_faults, port_faults, unreachable_port_faults
+from renderer.check.compose.references import (
+    cycle_faults,
+    health_faults,
+    mount_faults,
+    read_only_faults,
+    reference_faults,
+)
 from renderer.check.compose.workload import Workload, workloads
 from renderer.errors import Fault
 from renderer.schemas import Schema
@@ -43,15 +46,10 @@ def faults(doc: Mapping[str, Any]) -> list[Fault]:
     cannot be told here.
     """
     found = _schema().faults(doc, "compose")
-    return [*found, *_beyond_the_schema(doc)] if isinstance(doc, dict) else found
+    running = workloads(doc) if isinstance(doc, dict) else []
+    return [*found, *(fault for check in _CHECKS if running for fault in check(doc, running))]
 
 
 @cache
 def _schema() -> Schema:
     return Schema(assets.schema("output/compose"))
-
-
-def _beyond_the_schema(doc: Mapping[str, Any]) -> Iterator[Fault]:
-    running = workloads(doc)
-    for check in _CHECKS:
-        yield from check(doc, running)

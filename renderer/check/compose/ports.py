@@ -1,4 +1,4 @@
-"""Ports of the host: each can be published once, and only where a network leads to the service."""
+"""What is unique on the machine: ports of the host, where a network leads to the service, and names of containers."""
 
 from __future__ import annotations
 
@@ -72,15 +72,12 @@ def _clashes(ports: list[_Published]) -> Iterator[Fault]:
         if first is None:
             opened.append(port)
         else:
-            yield _clash(first, port)
-
-
-def _clash(first: _Published, second: _Published) -> Fault:
-    same = first.workload.name == second.workload.name
-    owner = "it" if same else f"service {excerpt(first.workload.name)}"
-    who = excerpt(second.workload.name)
-    message = f"service {who} publishes host port {second}, which {owner} publishes already"
-    return Fault(second.path, "compose/duplicate-port", message, "publish another port of the host")
+            same = first.workload.name == port.workload.name
+            owner = "it" if same else f"service {excerpt(first.workload.name)}"
+            message = (
+                f"service {excerpt(port.workload.name)} publishes host port {port}, which {owner} publishes already"
+            )
+            yield Fault(port.path, "compose/duplicate-port", message, "publish another port of the host")
 
 
 def _covers(address: str, other: str) -> bool:
@@ -116,3 +113,19 @@ def _why_unreachable(doc: Mapping[str, Any], workload: Workload) -> str:
     networks = mapping(doc, "networks")
     internal = [mapping(networks, name).get("internal") is True for _, name in workload.named("networks")]
     return "all of its networks are internal" if internal and all(internal) else ""
+
+
+def container_name_faults(_doc: Mapping[str, Any], workloads: Sequence[Workload]) -> Iterator[Fault]:
+    """A fixed name that two services have, or several replicas of one."""
+    owners: dict[str, str] = {}
+    for workload in workloads:
+        name = text(workload.body, "container_name")
+        if not name:
+            continue
+        path, owner = workload.at("container_name"), owners.setdefault(name, workload.name)
+        if owner != workload.name:
+            message = f"{excerpt(name)} is the name of the container of service {excerpt(owner)} too"
+            yield Fault(path, "compose/duplicate-container-name", message, "give each its own name")
+        if workload.replicas() > 1:
+            message = f"{workload.replicas()} replicas cannot have one container name"
+            yield Fault(path, "compose/container-name-replicas", message, "leave 'container_name' out")

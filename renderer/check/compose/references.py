@@ -1,15 +1,88 @@
-"""Names that stand for something else in the file: networks, volumes, configs, secrets, models, services."""
+"""What names of the file stand for, services that wait for one another, and what is mounted where."""
 
 from __future__ import annotations
 
+import posixpath
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from renderer.check.compose.mounts import mounts
 from renderer.check.compose.workload import Workload, source_of
 from renderer.check.shape import mapping, text
 from renderer.errors import DocumentPath, Fault
 from renderer.wording import excerpt, suggestion
+
+_DRIVE = r"[A-Za-z]:[\\/][^:]*"
+_SHORT = re.compile(rf"(?:({_DRIVE}|[^:]+):)?({_DRIVE}|[^:]+)(?::[^:]*)?")
+#: How a source of the short form begins that is a path of the host.
+_HOST_PATH = re.compile(r"[./~\\]|[A-Za-z]:[\\/]")
+
+#: What a read-only service can be given only as a file: docker compose copies the rest into the container.
+_COPIED = {"configs": ("content", "environment"), "secrets": ("environment",)}
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A place in the container. ``volume`` is the top-level volume on it, if it is one with a name."""
+
+    path: DocumentPath
+    target: str
+    volume: str = ""
+    is_short: bool = False
+
+
+def mounts(workload: Workload) -> Iterator[Mount]:
+    """The entries of ``volumes``, in both forms."""
+    for path, entry in workload.items("volumes"):
+        if isinstance(entry, dict):
+            volume = text(entry, "source") if entry.get("type") == "volume" else ""
+            yield Mount(path, text(entry, "target"), volume)
+        elif isinstance(entry, str) and (match := _SHORT.fullmatch(entry)):
+            source = match[1] or ""
+            yield Mount(path, match[2], "" if _HOST_PATH.match(source) else source, is_short=True)
+
+
+def mount_faults(_doc: Mapping[str, Any], workloads: Sequence[Workload]) -> Iterator[Fault]:
+    """Two things at one place of a container, and volumes that are taken for a drive of Windows."""
+    for workload in workloads:
+        taken: dict[str, DocumentPath] = {}
+        for mount in _all_mounts(workload):
+            place = posixpath.normpath(mount.target)
+            first = taken.setdefault(place, mount.path)
+            if first is not mount.path:
+                message = f"{excerpt(place)} is mounted twice, first by '{first[2]}'"
+                yield Fault(mount.path, "compose/duplicate-mount", message, "remove one of the two")
+            if len(mount.volume) == 1 and mount.is_short:
+                message = f"docker compose reads '{mount.volume}:' as a drive of Windows, not as a volume"
+                yield Fault(mount.path, "compose/drive-letter", message, "use the long form of a mount")
+
+
+def read_only_faults(doc: Mapping[str, Any], workloads: Sequence[Workload]) -> Iterator[Fault]:
+    """Configs and secrets that docker compose would copy into a container that cannot be written."""
+    for workload in workloads:
+        for section in _COPIED if workload.body.get("read_only") is True else ():
+            for path, grant in workload.items(section):
+                source = mapping(mapping(doc, section), source_of(grant))
+                if any(field in source for field in _COPIED[section]):
+                    what = f"{section.removesuffix('s')} {excerpt(source_of(grant))}"
+                    message = f"docker compose cannot copy {what} into a service that is read_only"
+                    yield Fault(path, "compose/read-only-copy", message, "keep it in a file, under 'file'")
+
+
+def _all_mounts(workload: Workload) -> Iterator[Mount]:
+    yield from (mount for mount in mounts(workload) if mount.target)
+    tmpfs = workload.body.get("tmpfs")
+    single = [(workload.at("tmpfs"), tmpfs)] if isinstance(tmpfs, str) else []
+    for path, entry in (*single, *workload.items("tmpfs")):
+        if isinstance(entry, str):
+            yield Mount(path, entry.partition(":")[0])
+    for section, folder in (("configs", "/"), ("secrets", "/run/secrets")):
+        for path, grant in workload.items(section):
+            target = text(grant, "target") if isinstance(grant, dict) else ""
+            if source_of(grant):
+                yield Mount(path, posixpath.join(folder, target or source_of(grant)))
+
 
 #: Section of the file, name in it, place of the reference.
 _Reference = tuple[str, str, DocumentPath]
@@ -33,7 +106,8 @@ def reference_faults(doc: Mapping[str, Any], workloads: Sequence[Workload]) -> I
 
 def health_faults(_doc: Mapping[str, Any], workloads: Sequence[Workload]) -> Iterator[Fault]:
     """Services that wait for the health of one whose check is switched off: they would never start."""
-    unchecked = {w.name for w in workloads if _has_no_check(w)}
+    checks = {workload.name: mapping(workload.body, "healthcheck") for workload in workloads}
+    unchecked = {n for n, check in checks.items() if check.get("disable") is True or check.get("test") == ["NONE"]}
     for workload in workloads if unchecked else ():
         for name, how in mapping(workload.body, "depends_on").items():
             if name in unchecked and isinstance(how, dict) and how.get("condition") == "service_healthy":
@@ -95,6 +169,35 @@ def _extended(workload: Workload) -> Iterator[_Reference]:
         yield "services", base["service"], workload.at("extends", "service")
 
 
-def _has_no_check(workload: Workload) -> bool:
-    check = mapping(workload.body, "healthcheck")
-    return check.get("disable") is True or check.get("test") == ["NONE"]
+#: For each service those that it needs, in the order of the file, with the place of the first mention.
+_Graph = dict[str, dict[str, DocumentPath]]
+
+
+def cycle_faults(_doc: Mapping[str, Any], workloads: Sequence[Workload]) -> Iterator[Fault]:
+    """Each way back to a service that is still waited for, told once."""
+    graph: _Graph = {}
+    for workload in workloads:
+        needs = graph.setdefault(workload.name, {})
+        for path, name in dependencies(workload):
+            needs.setdefault(name, path)
+    done: set[str] = set()
+    for start in graph:
+        if start not in done:
+            yield from _cycles_from(start, graph, done)
+
+
+def _cycles_from(start: str, graph: _Graph, done: set[str]) -> Iterator[Fault]:
+    """Depth first, without recursion: a chain of services may be longer than Python's stack."""
+    way, todo = {start: None}, [iter(graph[start].items())]
+    while todo:
+        name, path = next(todo[-1], ("", ()))
+        if not path:
+            todo.pop()
+            done.add(way.popitem()[0])
+        elif name in way:
+            circle = " -> ".join([*[*way][[*way].index(name) :], name])
+            message = f"services wait for one another: {circle}"
+            yield Fault(path, "compose/cycle", message, "remove one of the dependencies")
+        elif name in graph and name not in done:
+            way[name] = None
+            todo.append(iter(graph[name].items()))
