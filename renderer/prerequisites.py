@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from renderer.kinds import KINDS
 from renderer.model import JSON, ConfigMapRef, NetworkPolicyProvider, SecretRef, Server
 
 #: Where it is looked for: in the server's namespace, or in the whole cluster.
@@ -129,24 +130,25 @@ def _classes(server: Server) -> Iterator[Prerequisite]:
         yield Prerequisite("IngressClass", server.expose.class_name, ("expose.className",), "cluster")
 
 
+def _definition(kind: str, reason: str) -> Prerequisite:
+    return Prerequisite("CustomResourceDefinition", KINDS[kind].resource, (reason,), "cluster")
+
+
 def _custom_resources(server: Server) -> Iterator[Prerequisite]:
     """The definitions of the custom resources that are rendered, and what they refer to."""
 
-    def crd(name: str, reason: str) -> Prerequisite:
-        return Prerequisite("CustomResourceDefinition", name, (reason,), "cluster")
-
     monitoring, expose = server.monitoring, server.expose
     if monitoring and monitoring.scrape == "ServiceMonitor":
-        yield crd("servicemonitors.monitoring.coreos.com", "monitoring")
+        yield _definition("ServiceMonitor", "monitoring")
     if monitoring and monitoring.alerts:
-        yield crd("prometheusrules.monitoring.coreos.com", "monitoring.alerts")
+        yield _definition("PrometheusRule", "monitoring.alerts")
     if expose and expose.type == "HTTPRoute":
-        yield crd("httproutes.gateway.networking.k8s.io", "expose")
+        yield _definition("HTTPRoute", "expose")
         if expose.gateway:
             place = expose.gateway.namespace or ""
             yield Prerequisite("Gateway", expose.gateway.name, ("expose.gateway",), namespace=place)
     for secret in server.external_secrets:
-        yield crd("externalsecrets.external-secrets.io", "externalSecrets")
+        yield _definition("ExternalSecret", "externalSecrets")
         scope: Scope = "namespace" if secret.store_kind == "SecretStore" else "cluster"
         yield Prerequisite(secret.store_kind, secret.store, (f"externalSecrets.{secret.name}",), scope)
 
@@ -155,8 +157,7 @@ def _isolation(provider: NetworkPolicyProvider) -> Iterator[Prerequisite]:
     """Who enforces the network rules."""
     reason = ("network",)
     if provider == "cilium":
-        crd = "ciliumnetworkpolicies.cilium.io"
-        yield Prerequisite("CustomResourceDefinition", crd, reason, "cluster")
+        yield _definition("CiliumNetworkPolicy", "network")
         yield Prerequisite(COMPONENT, "Cilium as the network plugin (CNI), with its DNS proxy", reason, "cluster")
     elif provider == "kubernetes":
         yield Prerequisite(COMPONENT, "a network plugin (CNI) that enforces NetworkPolicies", reason, "cluster")

@@ -8,24 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from renderer.kinds import POD_TEMPLATES
+
 if TYPE_CHECKING:
     from renderer.errors import DocumentPath
 
 Json = Mapping[str, Any]
 
 _NOTHING: Json = {}
-
-#: Where the pod template lies in the kinds that have one.
-TEMPLATES: Mapping[str, DocumentPath] = {
-    "Pod": (),
-    "Deployment": ("spec", "template"),
-    "StatefulSet": ("spec", "template"),
-    "DaemonSet": ("spec", "template"),
-    "ReplicaSet": ("spec", "template"),
-    "ReplicationController": ("spec", "template"),
-    "Job": ("spec", "template"),
-    "CronJob": ("spec", "jobTemplate", "spec", "template"),
-}
 
 #: How the API groups that Kubernetes itself serves end; the core group has no name.
 _OWN_GROUPS = ("", "apps", "batch", "autoscaling", "policy")
@@ -75,7 +65,7 @@ def kind_of(doc: Json) -> str:
 
 def pod_of(doc: Json) -> tuple[DocumentPath, Json] | None:
     """The pod or the pod template of an object, with its path in the object; None when it has none."""
-    path = TEMPLATES.get(kind_of(doc))
+    path = POD_TEMPLATES.get(kind_of(doc))
     if path is None:
         return None
     pod = doc

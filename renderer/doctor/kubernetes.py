@@ -11,11 +11,12 @@ from renderer.check.pod_security import violations
 from renderer.doctor import Patient
 from renderer.doctor.checks import TROUBLE, Check, Result, failed, guarded, ok, troubled, unchecked, warning
 from renderer.errors import ApplyFailed, excerpt
+from renderer.kinds import KINDS
 from renderer.labels import SERVER_LABEL
 from renderer.orchestrators.contract import OrchestratorConfig
 from renderer.orchestrators.failures import Refused
 from renderer.orchestrators.kubernetes.client import Kubectl, known_name
-from renderer.orchestrators.kubernetes.objects import CREATED, TYPES, Object, annotations_of, labels_of, objects
+from renderer.orchestrators.kubernetes.objects import CREATED, Object, annotations_of, labels_of, objects
 from renderer.orchestrators.kubernetes.rights import APPLY, READ, REMOVE
 from renderer.pins import KUBERNETES_VERSION
 from renderer.prerequisites import COMPONENT, Prerequisite, prerequisites
@@ -29,21 +30,6 @@ _ENFORCE = "pod-security.kubernetes.io/enforce"
 _GOVERNS = ("LimitRange", "NetworkPolicy", "ResourceQuota")
 _ABSENT = ("not found", "no namespace", "no kind")
 _DEFAULT = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
-#: Kind to resource; all that a prerequisite may be.
-RESOURCES: Mapping[str, str] = {
-    "ClusterSecretStore": "clustersecretstores.external-secrets.io",
-    "ConfigMap": "configmaps",
-    "CustomResourceDefinition": "customresourcedefinitions.apiextensions.k8s.io",
-    "Gateway": "gateways.gateway.networking.k8s.io",
-    "IngressClass": "ingressclasses.networking.k8s.io",
-    "Namespace": "namespaces",
-    "PriorityClass": "priorityclasses.scheduling.k8s.io",
-    "RuntimeClass": "runtimeclasses.node.k8s.io",
-    "Secret": "secrets",
-    "SecretStore": "secretstores.external-secrets.io",
-    "ServiceAccount": "serviceaccounts",
-    "StorageClass": "storageclasses.storage.k8s.io",
-}
 #: Only the names of keys leave kubectl: values are not even read here.
 _KEYS = {
     "Secret": "--output=go-template={{.type}}{{range $key, $_ := .data}}\n{{$key}}{{end}}",
@@ -159,14 +145,14 @@ def _rights(kubectl: Kubectl, rendered: Sequence[Object]) -> Iterator[Check]:
     if _may(kubectl, [("*", "*.*", "")])[0]:
         yield ok("permissions", "everything is allowed in the whole cluster")
         return
-    kinds = [(o.kind, o.namespace) for o in rendered if o.kind in TYPES] or [(k, kubectl.namespace) for k in _USUAL]
+    kinds = [(o.kind, o.namespace) for o in rendered if o.kind in KINDS] or [(k, kubectl.namespace) for k in _USUAL]
     kinds, verbs = list(dict.fromkeys(kinds)), (*APPLY, *REMOVE)
-    asked = [(verb, TYPES[kind].resource, namespace) for kind, namespace in kinds for verb in verbs]
+    asked = [(verb, KINDS[kind].resource, namespace) for kind, namespace in kinds for verb in verbs]
     asked += [(right.verb, right.resource, kubectl.namespace) for right in READ]
     allowed = dict(zip(asked, _may(kubectl, asked), strict=True))
     for kind, namespace in kinds:
         what = f"permissions for {kind}" + (f" in {namespace}" if namespace not in ("", kubectl.namespace) else "")
-        resource = TYPES[kind].resource
+        resource = KINDS[kind].resource
         missing = [verb for verb in verbs if not allowed[verb, resource, namespace]]
         if needed := [verb for verb in missing if verb in APPLY]:
             yield failed(what, f"may not {', '.join(needed)} {resource}", "ask for the right, or use another context")
@@ -231,7 +217,7 @@ def _prerequisite(kubectl: Kubectl, need: Prerequisite, server: str, served: set
 
 
 def _object(kubectl: Kubectl, need: Prerequisite, what: str, why: str) -> Check:
-    name = f"{RESOURCES[need.kind]}/{known_name(need.name, need.kind)}"
+    name = f"{KINDS[need.kind].resource}/{known_name(need.name, need.kind)}"
     output, is_secret = _KEYS.get(need.kind, "--output=name"), need.kind == "Secret"
     out = kubectl.call(f"reading {what}", "get", name, output, namespace=need.namespace, secret=is_secret).out
     kind, *keys = out.split("\n")
@@ -273,12 +259,12 @@ def _has_gpus(node: dict[str, Any]) -> bool:
 _LISTED: tuple[tuple[str, str, Callable[[dict[str, Any]], bool], Result, str], ...] = (
     (
         "a default StorageClass",
-        RESOURCES["StorageClass"],
+        KINDS["StorageClass"].resource,
         _is_default,
         Result.FAILED,
         "make a StorageClass the default, or name one with storage.storageClass",
     ),
-    ("an ingress controller", RESOURCES["IngressClass"], bool, Result.WARNING, "install an ingress controller"),
+    ("an ingress controller", KINDS["IngressClass"].resource, bool, Result.WARNING, "install an ingress controller"),
     ("nodes with NVIDIA GPUs", "nodes", _has_gpus, Result.FAILED, "add such nodes, and the device plugin"),
 )
 #: Beginning of a component's name, the API that it serves, and what is so without it.

@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from renderer.errors import OutputTreeFault, Place, Problem
+from renderer.kinds import KINDS
 
-_HOLDS_DATA = re.compile(
-    rb"^(kind: (Namespace|PersistentVolumeClaim|CustomResourceDefinition)|  volumeClaimTemplates:)$", re.M
-)
+_DATA = "|".join(name for name, kind in KINDS.items() if kind.holds_data)
+_HOLDS_DATA = re.compile(rf"^(kind: ({_DATA})|  volumeClaimTemplates:)$".encode(), re.M)
 
 
 def refuse_links(folder: Path, paths: Iterable[str], outcome: str = "nothing was written") -> None:

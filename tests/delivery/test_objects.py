@@ -18,11 +18,11 @@ from renderer import assets
 from renderer.delivery import FOLDER, OBJECTS, delivery_prerequisites
 from renderer.environment.delivery import Delivery, Kustomize
 from renderer.errors import errors_in
+from renderer.kinds import KINDS
 from renderer.model import Rendered
 from renderer.pipeline import Output, Run, read_inputs, render_run, runs_for, tree
 from renderer.registry import TARGETS, target
-from renderer.targets.kubernetes.objects import OBJECTS as MANIFESTS
-from renderer.targets.kubernetes.waves import ANNOTATION, WAVES
+from renderer.targets.kubernetes.waves import ANNOTATION
 from renderer.yaml_reader import OUTPUT_LIMITS, read
 from tests.oracles import kubectl_read
 
@@ -111,13 +111,9 @@ def test_what_a_cluster_fills_in_is_ignored_everywhere(kind: str) -> None:
 # Waves.
 
 
-def test_every_kind_has_a_wave() -> None:
-    assert set(WAVES) == {kind.kind for kind in MANIFESTS}
-
-
 def test_a_claim_waits_for_nothing_that_waits_for_it() -> None:
     """With a StorageClass that binds late it is healthy only when the pod is there."""
-    assert {WAVES[kind] for kind in ("PersistentVolumeClaim", "Deployment", "StatefulSet", "Pod")} == {0}
+    assert {KINDS[kind].wave for kind in ("PersistentVolumeClaim", "Deployment", "StatefulSet", "Pod")} == {0}
 
 
 @pytest.mark.parametrize("asked", [True, False])
@@ -127,7 +123,7 @@ def test_waves_where_the_environment_asks(asked: bool, tmp_path: Path) -> None:
     case.write_text(re.sub("(?m)^    type: argocd$", f"\\g<0>\n    syncWaves: {str(asked).lower()}", text))
     documents = rendered(case)[1].documents
     found = {data(one)["kind"]: data(one)["metadata"].get("annotations", {}).get(ANNOTATION) for one in documents}
-    expected = {kind: str(WAVES[kind]) if asked and WAVES[kind] else None for kind in found}
+    expected = {kind: str(KINDS[kind].wave) if asked and KINDS[kind].wave else None for kind in found}
     assert found == expected
     assert {"Namespace", "Deployment", "HorizontalPodAutoscaler", "HTTPRoute", "ExternalSecret"} < set(found)
 

@@ -10,7 +10,8 @@ import yaml
 
 from renderer import command
 from renderer.doctor.checks import Check, Result
-from renderer.doctor.kubernetes import LOOKED_FOR, RESOURCES, UNSEEN
+from renderer.doctor.kubernetes import LOOKED_FOR, UNSEEN
+from renderer.kinds import KINDS
 from renderer.orchestrators.kubernetes.client import Kubectl
 from renderer.orchestrators.kubernetes.objects import CREATED
 from renderer.prerequisites import COMPONENT, prerequisites
@@ -368,7 +369,7 @@ def test_every_prerequisite_that_there_is_can_be_looked_for() -> None:
         for server in patient(text, "kubernetes").servers
     ]
     needed = [one for server in servers for name in ("kubernetes", "cilium") for one in prerequisites(server, name)]
-    assert {one.kind for one in needed} - {COMPONENT} <= set(RESOURCES)
+    assert {one.kind for one in needed} - {COMPONENT} <= KINDS.keys()
     known = (*LOOKED_FOR, *UNSEEN)
     components = {one.name for one in needed if one.kind == COMPONENT}
     assert all(name.startswith(known) for name in components)

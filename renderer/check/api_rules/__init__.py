@@ -11,8 +11,9 @@ from renderer.check.api_rules.relations import set_faults
 from renderer.check.api_rules.services import service_faults
 from renderer.check.api_rules.storage import claim_faults, data_faults
 from renderer.check.api_rules.workloads import workload_faults
-from renderer.check.shape import TEMPLATES, Json, kind_of
+from renderer.check.shape import Json, kind_of
 from renderer.errors import Fault
+from renderer.kinds import POD_TEMPLATES
 
 __all__ = ["object_faults", "set_faults"]
 
@@ -26,7 +27,7 @@ _RULES: Mapping[str, Callable[[Json], list[Fault]]] = {
     "HorizontalPodAutoscaler": autoscaler_faults,
     "PodDisruptionBudget": budget_faults,
     "Ingress": ingress_faults,
-    **dict.fromkeys(TEMPLATES, workload_faults),
+    **dict.fromkeys(POD_TEMPLATES, workload_faults),
 }
 
 

@@ -10,7 +10,6 @@ from renderer.diff.consequences.network import POLICIES, label_rules, network_ru
 from renderer.diff.consequences.pods import pod_rules
 from renderer.diff.consequences.table import (
     CONSEQUENCES,
-    TEMPLATES,
     Consequence,
     Name,
     Pair,
@@ -19,6 +18,7 @@ from renderer.diff.consequences.table import (
     mappings,
 )
 from renderer.diff.objects import COMPOSE, Change, Object
+from renderer.kinds import POD_TEMPLATES, TEMPLATED
 
 __all__ = ["CONSEQUENCES", "Consequence", "Name", "Pair", "consequences", "is_context"]
 
@@ -29,7 +29,7 @@ _ANNOTATIONS_COUNT = ("Ingress", "Service", "ServiceAccount", "HTTPRoute", "Gate
 _LABELS_FOUND = ("ConfigMap", "Secret")
 #: Labels and annotations that only people read.
 _IDLE = ("mcpctl.io/", "app.kubernetes.io/", "kubernetes.io/description", "helm.sh/chart")
-_CONTEXT = ("NetworkPolicy", "services:", *TEMPLATES, "kind: Pod", "kind: Service\n", "ServiceMonitor", "PodMonitor")
+_CONTEXT = ("NetworkPolicy", "services:", *TEMPLATED, "kind: Pod", "kind: Service\n", "ServiceMonitor", "PodMonitor")
 
 
 def consequences(
@@ -42,7 +42,7 @@ def consequences(
     before = [*beside, *(pair.old for pair in pairs if pair.old)]
     now = [*beside, *(pair.new for pair in pairs if pair.new)]
     changed = {pair.object.kind for pair in pairs}
-    if not changed.isdisjoint({*POLICIES, *TEMPLATES, "Pod"}):
+    if not changed.isdisjoint({*POLICIES, *POD_TEMPLATES}):
         yield from network_rules(before, now)
         yield from label_rules(before, now, others)
     if any(pair.object.group == COMPOSE for pair in pairs):

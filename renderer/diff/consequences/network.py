@@ -9,7 +9,6 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from renderer.diff.consequences.table import (
-    TEMPLATES,
     Consequence,
     Name,
     at,
@@ -20,6 +19,7 @@ from renderer.diff.consequences.table import (
     pod_spec,
     pod_template,
 )
+from renderer.kinds import POD_TEMPLATES
 
 if TYPE_CHECKING:
     from renderer.diff.objects import Object
@@ -86,7 +86,7 @@ def _pods_in(objects: Iterable[Object]) -> dict[tuple[str, str], Pods]:
     """By kind and name of what runs them."""
     found = {}
     for one in objects:
-        if one.kind in TEMPLATES or one.kind == "Pod":
+        if one.kind in POD_TEMPLATES:
             labels = mapping(at(pod_template(one.kind, one.data), "metadata", "labels"))
             pairs = tuple(sorted((str(key), str(value)) for key, value in labels.items()))
             found[one.kind, one.name] = Pods(one.namespace, pairs)
@@ -167,7 +167,7 @@ def _selected(policy: Object) -> str:
 
 
 def _has_pods(objects: Iterable[Object]) -> bool:
-    return any(one.kind in TEMPLATES or one.kind == "Pod" for one in objects)
+    return any(one.kind in POD_TEMPLATES for one in objects)
 
 
 def _wider(name: Name, before: set[Way], now: set[Way]) -> Iterator[Consequence]:

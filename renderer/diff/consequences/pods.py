@@ -7,7 +7,6 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from renderer.diff.consequences.table import (
-    TEMPLATES,
     Consequence,
     Pair,
     at,
@@ -18,36 +17,10 @@ from renderer.diff.consequences.table import (
     mappings,
     pod_spec,
 )
+from renderer.kinds import KINDS, TEMPLATED
 from renderer.merge_patch import same
 from renderer.quantity import nano
 
-#: Kind to the fields that an API server refuses to change, as patterns of their paths; '!' takes back.
-_IMMUTABLE: Mapping[str, tuple[str, ...]] = {
-    "Deployment": ("spec.selector*",),
-    "DaemonSet": ("spec.selector*",),
-    "ReplicaSet": ("spec.selector*",),
-    "StatefulSet": (
-        "spec.*",
-        "!spec.replicas",
-        "!spec.ordinals*",
-        "!spec.template*",
-        "!spec.updateStrategy*",
-        "!spec.persistentVolumeClaimRetentionPolicy*",
-        "!spec.minReadySeconds",
-        "!spec.revisionHistoryLimit",
-    ),
-    "Job": ("spec.selector*", "spec.template*", "spec.completionMode", "spec.completions", "spec.podFailurePolicy*"),
-    "Pod": ("spec.*", "!spec.containers[[]*].image", "!spec.initContainers[[]*].image", "!spec.activeDeadlineSeconds"),
-    "Service": ("spec.clusterIP", "spec.clusterIPs*"),
-    "PersistentVolumeClaim": ("spec*", "!spec.resources.requests.storage", "!spec.volumeAttributesClassName"),
-    "RoleBinding": ("roleRef*",),
-    "ClusterRoleBinding": ("roleRef*",),
-    "RuntimeClass": ("handler",),
-    "StorageClass": ("provisioner", "parameters*", "reclaimPolicy", "volumeBindingMode"),
-    "PriorityClass": ("value",),
-    "Secret": ("type",),
-}
-_KEEPS_DATA = ("Namespace", "PersistentVolumeClaim", "PersistentVolume", "CustomResourceDefinition")
 _CLAIMS = ("spec", "volumeClaimTemplates")
 
 
@@ -77,7 +50,7 @@ def _immutable(pair: Pair) -> Iterator[str]:
     if kind in ("Secret", "ConfigMap") and at(pair.before, "immutable") is True:
         names = ("data", "stringData", "binaryData", "immutable")
         yield from (change.path[0] for change in pair.changes if change.path and change.path[0] in names)
-    patterns = _IMMUTABLE.get(kind, ())
+    patterns = KINDS[kind].immutable if kind in KINDS else ()
     yield from (change.where for change in pair.changes if _matches(change.where, patterns))
     if kind == "PersistentVolumeClaim" and _shrinks(pair.before, pair.now):
         yield "spec.resources.requests.storage"
@@ -92,7 +65,7 @@ def _matches(where: str, patterns: tuple[str, ...]) -> bool:
 
 
 def _restart(pair: Pair) -> Iterator[Consequence]:
-    path = TEMPLATES.get(pair.object.kind)
+    path = TEMPLATED.get(pair.object.kind)
     if pair.object.kind in ("Job", "CronJob") or not (pair.old and pair.new):
         return  # a job runs once, and a new template holds from the next time on
     if path and not same(at(pair.before, *path), at(pair.now, *path)):
@@ -138,7 +111,7 @@ def _scaling(pair: Pair) -> Iterator[Consequence]:
     kind = pair.object.kind
     scaler = kind in ("HorizontalPodAutoscaler", "PodDisruptionBudget")
     before, now = at(pair.before, "spec", "replicas"), at(pair.now, "spec", "replicas")
-    if pair.old and pair.new and kind in TEMPLATES and before != now:
+    if pair.old and pair.new and kind in TEMPLATED and before != now:
         yield Consequence("scaling", f"{pair.object.label}: replicas {_amount(before)} → {_amount(now)}")
     elif scaler and (not (pair.old and pair.new) or any(change.path[:1] == ("spec",) for change in pair.changes)):
         yield Consequence("scaling", pair.object.label)
@@ -150,7 +123,7 @@ def _amount(value: object) -> str:
 
 def _data_loss(pair: Pair) -> Iterator[Consequence]:
     kind, label = pair.object.kind, pair.object.label
-    if kind in _KEEPS_DATA and not pair.new:
+    if kind in KINDS and KINDS[kind].holds_data and not pair.new:
         yield Consequence("data-loss", f"{label} is removed")
     if kind == "PersistentVolumeClaim" and pair.old and pair.new and any(True for _ in _immutable(pair)):
         yield Consequence("data-loss", f"{label} must be replaced")

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from renderer.images import parse
+from renderer.kinds import POD_TEMPLATES
 
 if TYPE_CHECKING:
     from renderer.diff.objects import Change, Object
-
 
 Name = Literal[
     "data-loss",
@@ -168,17 +168,6 @@ def at(data: Any, *path: str) -> Any:
     return data
 
 
-#: Kinds to the place of their pods' template.
-TEMPLATES: Mapping[str, tuple[str, ...]] = {
-    "Deployment": ("spec", "template"),
-    "StatefulSet": ("spec", "template"),
-    "DaemonSet": ("spec", "template"),
-    "ReplicaSet": ("spec", "template"),
-    "Job": ("spec", "template"),
-    "CronJob": ("spec", "jobTemplate", "spec", "template"),
-}
-
-
 #: Annotations and labels that are known to give nobody anything: of ours, for people, and of programs that only
 #: restart, order or note.
 HARMLESS = (
@@ -202,9 +191,7 @@ HARMLESS = (
 
 def pod_template(kind: str, data: Any) -> dict[str, Any]:
     """Metadata and spec of the pods of an object; empty where it has none."""
-    if kind == "Pod":
-        return mapping(data)
-    return mapping(at(data, *TEMPLATES[kind])) if kind in TEMPLATES else {}
+    return mapping(at(data, *POD_TEMPLATES[kind])) if kind in POD_TEMPLATES else {}
 
 
 def pod_spec(kind: str, data: Any) -> dict[str, Any]:

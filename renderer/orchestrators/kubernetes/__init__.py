@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from renderer.errors import WaitTimedOut
+from renderer.kinds import KINDS
 from renderer.labels import SERVER_LABEL
 from renderer.model import JSON, Rendered, Server
 from renderer.orchestrators.contract import (
@@ -28,7 +29,7 @@ from renderer.orchestrators.kubernetes import logs, removal
 from renderer.orchestrators.kubernetes.apply import MANAGER, Application
 from renderer.orchestrators.kubernetes.client import Kubectl, known_name
 from renderer.orchestrators.kubernetes.listing import page_of
-from renderer.orchestrators.kubernetes.objects import REPLICAS, TYPES, Object, annotations_of, labels_of, objects
+from renderer.orchestrators.kubernetes.objects import REPLICAS, Object, annotations_of, labels_of, objects
 from renderer.orchestrators.kubernetes.reach import forwarded
 from renderer.orchestrators.kubernetes.status import NoSuchInstance, Snapshot, Watcher, desired
 from renderer.orchestrators.wait import Time, until, wait_for
@@ -114,7 +115,7 @@ class Kubernetes:
 
     def _scale(self, seen: Snapshot, count: int) -> None:
         """To ``count`` pods; how many there were before is kept, for ``resume_server``."""
-        resource, before = f"{TYPES[seen.kind].resource}/{seen.name}", desired(seen.workload)
+        resource, before = f"{KINDS[seen.kind].resource}/{seen.name}", desired(seen.workload)
         notes: JSON = {REPLICAS: str(before) if before and not count else None}
         patch = json.dumps({"metadata": {"annotations": notes}, "spec": {"replicas": count}})
         asked = ["patch", resource, "--type=merge", f"--field-manager={MANAGER}", f"--patch={patch}", "--output=name"]

@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import Any
 
 from renderer.errors import ApplyFailed, McpctlError, WaitTimedOut, excerpt
+from renderer.kinds import in_order
 from renderer.labels import SERVER_LABEL
 from renderer.orchestrators.contract import ApplyOptions, Change, Progress
 from renderer.orchestrators.failures import Refused
@@ -21,7 +22,6 @@ from renderer.orchestrators.kubernetes.objects import (
     CREATED,
     MANAGED_LABEL,
     OWNER_LABEL,
-    TYPES,
     Identity,
     Object,
     annotations_of,
@@ -39,8 +39,6 @@ MANAGER = "mcpctl"
 _KUBECTL_APPLY = ("kubectl", "kubectl-client-side-apply")
 #: Kept by the API server; they change without anybody's doing.
 _SERVERS_OWN = ("resourceVersion", "managedFields", "generation", "creationTimestamp", "uid", "selfLink")
-#: The first rank of each stage: namespaces; what pods need; pods; what watches pods or leads to them.
-_STAGES = (0, 1, 6, 7)
 
 
 class Application:
@@ -298,8 +296,7 @@ class Application:
 
 
 def _stage(each: Object) -> int:
-    rank = TYPES[each.kind].rank if each.kind in TYPES else max(_STAGES)
-    return max(first for first in _STAGES if first <= rank)
+    return in_order(each.kind)[0]
 
 
 def _where(home: str) -> Any:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from renderer.errors import ApplyFailed, Defect, excerpt
+from renderer.kinds import KINDS, WORKLOADS, in_order
 from renderer.labels import SERVER_LABEL
 from renderer.model import Rendered
 from renderer.orchestrators.kubernetes.client import Data
@@ -26,51 +27,6 @@ REPLICAS = "mcpctl.io/replicas"
 #: What is put on at apply time, and nothing else: all that differs from what was rendered and checked.
 STAMPED_LABELS = (OWNER_LABEL, HOME_LABEL)
 STAMPED_ANNOTATIONS = (CREATED,)
-
-WORKLOADS = ("Deployment", "StatefulSet", "Pod")
-
-
-class Type(NamedTuple):
-    """A kind that is rendered: how kubectl names it, and when it is applied."""
-
-    resource: str
-    rank: int
-    namespaced: bool = True
-    #: Users' data, or everything inside goes with it: asked for separately.
-    precious: bool = False
-
-
-#: Namespaces, definitions, classes, identities, what pods need, ways to them, pods, what watches pods, and last the
-#: users of other people's definitions. A CiliumNetworkPolicy and an ExternalSecret come with what pods need:
-#: the first packet of a pod must meet the policy, and no pod starts without its Secret.
-TYPES: Mapping[str, Type] = {
-    "Namespace": Type("namespaces", 0, namespaced=False, precious=True),
-    "CustomResourceDefinition": Type("customresourcedefinitions.apiextensions.k8s.io", 1, False, True),
-    "RuntimeClass": Type("runtimeclasses.node.k8s.io", 2, namespaced=False),
-    "ServiceAccount": Type("serviceaccounts", 3),
-    "Role": Type("roles.rbac.authorization.k8s.io", 3),
-    "RoleBinding": Type("rolebindings.rbac.authorization.k8s.io", 3),
-    "ClusterRole": Type("clusterroles.rbac.authorization.k8s.io", 3, namespaced=False),
-    "ClusterRoleBinding": Type("clusterrolebindings.rbac.authorization.k8s.io", 3, namespaced=False),
-    "NetworkPolicy": Type("networkpolicies.networking.k8s.io", 4),
-    "CiliumNetworkPolicy": Type("ciliumnetworkpolicies.cilium.io", 4),
-    "ResourceQuota": Type("resourcequotas", 4),
-    "LimitRange": Type("limitranges", 4),
-    "ExternalSecret": Type("externalsecrets.external-secrets.io", 4),
-    "ConfigMap": Type("configmaps", 4),
-    "PersistentVolumeClaim": Type("persistentvolumeclaims", 4, precious=True),
-    "Service": Type("services", 5),
-    "Deployment": Type("deployments.apps", 6),
-    "StatefulSet": Type("statefulsets.apps", 6),
-    "Pod": Type("pods", 6),
-    "PodDisruptionBudget": Type("poddisruptionbudgets.policy", 7),
-    "HorizontalPodAutoscaler": Type("horizontalpodautoscalers.autoscaling", 7),
-    "Ingress": Type("ingresses.networking.k8s.io", 7),
-    "HTTPRoute": Type("httproutes.gateway.networking.k8s.io", 8),
-    "ServiceMonitor": Type("servicemonitors.monitoring.coreos.com", 8),
-    "PrometheusRule": Type("prometheusrules.monitoring.coreos.com", 8),
-}
-_LAST = 9
 
 #: Kind, namespace ('' for the whole cluster) and name.
 Identity = tuple[str, str, str]
@@ -127,7 +83,7 @@ def objects(documents: Sequence[Rendered], home: str) -> list[Object]:
             f"nothing was applied: {len(strays)} of {len(found)} objects are for another namespace than {home}, "
             f"which is configured ({told}); render them for {home}, or configure kubernetes.namespace"
         )
-    return sorted(found, key=lambda one: TYPES[one.kind].rank if one.kind in TYPES else _LAST)
+    return sorted(found, key=lambda one: in_order(one.kind))
 
 
 def _object(document: Rendered) -> Object:
@@ -141,7 +97,7 @@ def _object(document: Rendered) -> Object:
 
 def _belongs(one: Object, home: str) -> bool:
     """In the configured namespace, of the whole cluster, or in a sandbox, which has a namespace of its own."""
-    if one.kind in TYPES and not TYPES[one.kind].namespaced:
+    if one.kind in KINDS and not KINDS[one.kind].namespaced:
         return True
     return one.namespace == home or labels_of(one.data).get("app.kubernetes.io/component") == "sandbox"
 

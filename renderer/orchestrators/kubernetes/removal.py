@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from renderer.errors import ApplyFailed, WaitTimedOut, excerpt
+from renderer.kinds import KINDS, in_order
 from renderer.labels import SERVER_LABEL
 from renderer.orchestrators.contract import Change, Confirm, Progress
 from renderer.orchestrators.failures import Refused
@@ -17,7 +18,6 @@ from renderer.orchestrators.kubernetes.objects import (
     HOME_LABEL,
     MANAGED_LABEL,
     OWNER_LABEL,
-    TYPES,
     Identity,
     annotations_of,
     identity,
@@ -68,17 +68,21 @@ def _found(kubectl: Kubectl, selector: str, tell: Progress, *, everywhere: bool)
     if done.code:
         tell(f"warning: what these serve is not looked for: {excerpt(done.err.strip().rpartition('APIs: ')[2], 300)}")
     served = set(done.out.split())
-    kinds = [kind for kind, known in TYPES.items() if known.resource in served and (everywhere or known.namespaced)]
+    kinds = [
+        kind
+        for kind, known in KINDS.items()
+        if known.resource in served and known.rendered and (everywhere or known.namespaced)
+    ]
     asked = [f"--selector={selector}", f"--chunk-size={CHUNK}", "--output=json"]
     try:
-        resources = ",".join(TYPES[kind].resource for kind in kinds)
+        resources = ",".join(KINDS[kind].resource for kind in kinds)
         found = kubectl.items("listing what is ours", "get", resources, *asked, *_scope(everywhere))
     except Refused as refused:
         if refused.kind != "forbidden":
             raise
         found = [data for kind in kinds for data in _listed(kubectl, kind, asked, tell, everywhere=everywhere)]
     # The controllers' own: their owners take them along.
-    return [data for data in found if data["kind"] in TYPES and not data["metadata"].get("ownerReferences")]
+    return [data for data in found if data["kind"] in KINDS and not data["metadata"].get("ownerReferences")]
 
 
 def _scope(everywhere: bool) -> list[str]:
@@ -87,13 +91,13 @@ def _scope(everywhere: bool) -> list[str]:
 
 def _listed(kubectl: Kubectl, kind: str, asked: Sequence[str], tell: Progress, *, everywhere: bool) -> list[Data]:
     """Of one kind, as far as we may look."""
-    resource = TYPES[kind].resource
+    resource = KINDS[kind].resource
     try:
         return kubectl.items(f"listing {resource}", "get", resource, *asked, *_scope(everywhere))
     except Refused as refused:
         if refused.kind != "forbidden":
             raise
-    if everywhere and TYPES[kind].namespaced:
+    if everywhere and KINDS[kind].namespaced:
         tell(f"may not list {kind} of all namespaces: looked for in {kubectl.namespace} only")
         return _listed(kubectl, kind, asked, tell, everywhere=False)
     tell(f"may not list {kind}: none of them is removed")
@@ -113,7 +117,8 @@ def remove(
     """Users before what they use. Namespaces, volumes and definitions are asked for separately, kind by kind."""
     changes = [_kept_namespace(kubectl, data) for data in found if not _is_ours(data)]
     ordered = sorted(
-        filter(_is_ours, found), key=lambda data: (_precious(data), -TYPES[data["kind"]].rank, identity(data))
+        filter(_is_ours, found),
+        key=lambda data: (_precious(data), *(-at for at in in_order(data["kind"])), identity(data)),
     )
     deadline = waits.clock() + seconds
     for (precious, _), group in groupby(ordered, key=lambda data: (p := _precious(data), data["kind"] if p else "")):
@@ -150,14 +155,14 @@ def _shown(kubectl: Kubectl, data: Data) -> str:
 
 
 def _precious(data: Data) -> bool:
-    return TYPES[data["kind"]].precious
+    return KINDS[data["kind"]].holds_data
 
 
 def _removed(
     kubectl: Kubectl, objects: Sequence[Data], tell: Progress, deadline: float, waits: Time
 ) -> Iterator[Change]:
     """Those of one rank at a time: the pods have ended before the policies that hold them go."""
-    for _, rank in groupby(objects, key=lambda data: TYPES[data["kind"]].rank):
+    for _, rank in groupby(objects, key=lambda data: KINDS[data["kind"]].rank):
         for data, change in [(data, _asked(kubectl, data)) for data in rank]:
             known = _gone(kubectl, data, change, deadline, waits)
             tell(f"{known.what}: {known.outcome}" + (f" ({known.message})" if known.message else ""))
@@ -219,7 +224,7 @@ def _is_gone(kubectl: Kubectl, data: Data) -> bool | None:
 def path_of(data: Data) -> str:
     """Of an object in the API."""
     meta: dict[str, Any] = data["metadata"]
-    plural = TYPES[data["kind"]].resource.partition(".")[0]
+    plural = KINDS[data["kind"]].resource.partition(".")[0]
     version = data["apiVersion"]
     root = f"/apis/{version}" if "/" in version else f"/api/{version}"
     namespace = f"/namespaces/{meta['namespace']}" if meta.get("namespace") else ""

@@ -11,6 +11,7 @@ import pytest
 
 from renderer.command import Done
 from renderer.errors import ApplyFailed
+from renderer.kinds import KINDS
 from renderer.orchestrators.contract import Applied, ApplyOptions
 from renderer.orchestrators.kubernetes import Kubernetes
 from renderer.orchestrators.kubernetes.faults import Conflict, conflicts
@@ -21,7 +22,6 @@ from renderer.orchestrators.kubernetes.objects import (
     REPLICAS,
     STAMPED_ANNOTATIONS,
     STAMPED_LABELS,
-    TYPES,
     objects,
     owner_value,
     stamped,
@@ -36,7 +36,7 @@ def outcomes(applied: Applied) -> list[str]:
 
 
 def test_all_that_is_rendered_has_a_place_in_the_order() -> None:
-    assert {kind.kind for kind in OBJECTS} <= TYPES.keys()
+    assert {kind.kind for kind in OBJECTS} <= KINDS.keys()
 
 
 def test_namespaces_come_first_and_users_of_definitions_last() -> None:

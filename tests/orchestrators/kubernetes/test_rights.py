@@ -10,9 +10,9 @@ from pathlib import Path
 import yaml
 
 from renderer.errors import WaitTimedOut
+from renderer.kinds import KINDS
 from renderer.orchestrators.contract import InstanceFilters, LogOptions, Wait
 from renderer.orchestrators.kubernetes import Kubernetes
-from renderer.orchestrators.kubernetes.objects import TYPES
 from renderer.orchestrators.kubernetes.rights import APPLY, READ, REMOVE
 from tests.cluster import Cluster
 from tests.orchestrators.kubernetes.conftest import OWNED, Told, ready, rendered
@@ -39,7 +39,7 @@ def test_the_role_of_the_documents_has_every_right() -> None:
         assert right.verb in allowed[right.resource], right
     for resource, verbs in allowed.items():
         reads = {right.verb for right in READ if right.resource == resource}
-        if resource in {kind.resource for kind in TYPES.values()}:
+        if resource in {kind.resource for kind in KINDS.values()}:
             assert {*APPLY, *REMOVE} <= verbs, resource
         else:
             assert verbs <= {*reads, "get", "list", "watch"}, resource

@@ -1,0 +1,136 @@
+"""What a kind of Kubernetes is: one row for each that is rendered, applied or judged. Adding one begins here.
+
+The order of the rows is that of application within a rank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+#: Ranks of application, each a call of kubectl: what comes later needs what comes before.
+NAMESPACES, NEEDED_BY_PODS, PODS, AFTER_PODS = range(4)
+
+_TEMPLATE = ("spec", "template")
+_SELECTOR = ("spec.selector*",)
+
+
+class Kind(NamedTuple):
+    """One kind.
+
+    ``resource`` is its plural with the group, as kubectl and the names of CustomResourceDefinitions have it.
+    ``wave`` is Argo CD's sync wave. ``holds_data``: users' data, or everything in it, goes with it. ``pod_template``
+    is the path of its pods' metadata and spec (empty: the object is a pod itself; None: it has none). ``immutable``
+    are patterns of the fields that an API server refuses to change; '!' takes back. ``custom``: a
+    CustomResourceDefinition must be there first. ``rendered``: mcpctl renders it; the others may come by a patch, or
+    stand in an old tree.
+    """
+
+    name: str
+    resource: str
+    rank: int = NEEDED_BY_PODS
+    wave: int = 0
+    namespaced: bool = True
+    holds_data: bool = False
+    pod_template: tuple[str, ...] | None = None
+    immutable: tuple[str, ...] = ()
+    custom: bool = False
+    rendered: bool = True
+
+
+_STATEFUL_SET = (
+    "spec.*",
+    "!spec.replicas",
+    "!spec.ordinals*",
+    "!spec.template*",
+    "!spec.updateStrategy*",
+    "!spec.persistentVolumeClaimRetentionPolicy*",
+    "!spec.minReadySeconds",
+    "!spec.revisionHistoryLimit",
+)
+_POD = ("spec.*", "!spec.containers[[]*].image", "!spec.initContainers[[]*].image", "!spec.activeDeadlineSeconds")
+_JOB = ("spec.selector*", "spec.template*", "spec.completionMode", "spec.completions", "spec.podFailurePolicy*")
+_CLAIM = ("spec*", "!spec.resources.requests.storage", "!spec.volumeAttributesClassName")
+_STORAGE_CLASS = ("provisioner", "parameters*", "reclaimPolicy", "volumeBindingMode")
+_RBAC = "rbac.authorization.k8s.io"
+
+# Ranks: the first packet of a pod must meet its policy, and no pod starts without its account, Secret or volume.
+# Waves: a claim goes with its workload, as with a StorageClass that waits for the first consumer it becomes healthy
+# only then; scaling and ways in come when there is something behind them; monitoring last, as nothing needs it.
+KINDS: Mapping[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind("Namespace", "namespaces", NAMESPACES, -3, namespaced=False, holds_data=True),
+        Kind(
+            "CustomResourceDefinition",
+            "customresourcedefinitions.apiextensions.k8s.io",
+            wave=-3,
+            namespaced=False,
+            holds_data=True,
+            rendered=False,
+        ),
+        Kind("RuntimeClass", "runtimeclasses.node.k8s.io", wave=-3, namespaced=False, immutable=("handler",)),
+        Kind("ServiceAccount", "serviceaccounts", wave=-2),
+        Kind("Role", f"roles.{_RBAC}", wave=-2),
+        Kind("RoleBinding", f"rolebindings.{_RBAC}", wave=-2, immutable=("roleRef*",)),
+        Kind("ClusterRole", f"clusterroles.{_RBAC}", wave=-2, namespaced=False),
+        Kind("ClusterRoleBinding", f"clusterrolebindings.{_RBAC}", wave=-2, namespaced=False, immutable=("roleRef*",)),
+        Kind("NetworkPolicy", "networkpolicies.networking.k8s.io", wave=-1),
+        Kind("CiliumNetworkPolicy", "ciliumnetworkpolicies.cilium.io", wave=-1, custom=True),
+        Kind("ResourceQuota", "resourcequotas", wave=-2),
+        Kind("LimitRange", "limitranges", wave=-2),
+        Kind("ExternalSecret", "externalsecrets.external-secrets.io", wave=-1, custom=True),
+        Kind("ConfigMap", "configmaps", wave=-1),
+        Kind("PersistentVolumeClaim", "persistentvolumeclaims", holds_data=True, immutable=_CLAIM),
+        Kind("Service", "services", immutable=("spec.clusterIP", "spec.clusterIPs*")),
+        Kind("Deployment", "deployments.apps", PODS, pod_template=_TEMPLATE, immutable=_SELECTOR),
+        Kind("StatefulSet", "statefulsets.apps", PODS, pod_template=_TEMPLATE, immutable=_STATEFUL_SET),
+        Kind("Pod", "pods", PODS, pod_template=(), immutable=_POD),
+        Kind("PodDisruptionBudget", "poddisruptionbudgets.policy", AFTER_PODS, 1),
+        Kind("HorizontalPodAutoscaler", "horizontalpodautoscalers.autoscaling", AFTER_PODS, 1),
+        Kind("Ingress", "ingresses.networking.k8s.io", AFTER_PODS, 1),
+        Kind("HTTPRoute", "httproutes.gateway.networking.k8s.io", AFTER_PODS, 1, custom=True),
+        Kind("ServiceMonitor", "servicemonitors.monitoring.coreos.com", AFTER_PODS, 2, custom=True),
+        Kind("PrometheusRule", "prometheusrules.monitoring.coreos.com", AFTER_PODS, 2, custom=True),
+        # Never rendered: what a patch, an old tree or somebody else may have.
+        Kind("DaemonSet", "daemonsets.apps", PODS, pod_template=_TEMPLATE, immutable=_SELECTOR, rendered=False),
+        Kind("ReplicaSet", "replicasets.apps", PODS, pod_template=_TEMPLATE, immutable=_SELECTOR, rendered=False),
+        Kind("ReplicationController", "replicationcontrollers", PODS, pod_template=_TEMPLATE, rendered=False),
+        Kind("Job", "jobs.batch", PODS, pod_template=_TEMPLATE, immutable=_JOB, rendered=False),
+        Kind("CronJob", "cronjobs.batch", PODS, pod_template=("spec", "jobTemplate", *_TEMPLATE), rendered=False),
+        Kind("PersistentVolume", "persistentvolumes", namespaced=False, holds_data=True, rendered=False),
+        Kind(
+            "StorageClass", "storageclasses.storage.k8s.io", namespaced=False, immutable=_STORAGE_CLASS, rendered=False
+        ),
+        Kind(
+            "PriorityClass", "priorityclasses.scheduling.k8s.io", namespaced=False, immutable=("value",), rendered=False
+        ),
+        Kind("IngressClass", "ingressclasses.networking.k8s.io", namespaced=False, rendered=False),
+        Kind("Secret", "secrets", immutable=("type",), rendered=False),
+        Kind("Gateway", "gateways.gateway.networking.k8s.io", custom=True, rendered=False),
+        Kind("SecretStore", "secretstores.external-secrets.io", custom=True, rendered=False),
+        Kind(
+            "ClusterSecretStore",
+            "clustersecretstores.external-secrets.io",
+            namespaced=False,
+            custom=True,
+            rendered=False,
+        ),
+    )
+}
+
+#: Kinds to the path of their pods' metadata and spec.
+POD_TEMPLATES: Mapping[str, tuple[str, ...]] = {
+    name: kind.pod_template for name, kind in KINDS.items() if kind.pod_template is not None
+}
+#: What runs a server: each has its pods, and a Pod is its own.
+WORKLOADS = tuple(name for name, kind in KINDS.items() if kind.pod_template is not None and kind.rendered)
+#: Kinds that keep pods of a template.
+TEMPLATED = {name: path for name, path in POD_TEMPLATES.items() if path}
+
+
+def in_order(name: str) -> tuple[int, int]:
+    """Sorts kinds as they are applied; unknown ones last."""
+    if name not in KINDS:
+        return AFTER_PODS, len(KINDS)
+    return KINDS[name].rank, list(KINDS).index(name)
