@@ -131,11 +131,8 @@ def as_yaml(found: Answer, config: Item | None) -> str:
 
 def _not_a_list(message: str) -> InputInvalid:
     hint = "call 'mcpctl krm' as a function of kustomize or kpt, or give a file as CONFIG"
-    return InputInvalid("standard input is not what a KRM function is given", [_problem_at(message, hint)])
-
-
-def _problem_at(message: str, hint: str = "") -> Problem:
-    return Problem(Place(_STDIN), "", "krm/input", message, hint)
+    problem = Problem(Place(_STDIN), "", "krm/input", message, hint)
+    return InputInvalid("standard input is not what a KRM function is given", [problem])
 
 
 def _stream(sources: Sequence[Item]) -> tuple[bytes, list[int]]:

@@ -59,7 +59,11 @@ def explain_line(file: str, number: int, runs: Sequence[Run], outputs: Sequence[
     path = _path_at(documents[0].marks, line) if documents and documents[0].marks else None
     owner = next((server for server in run.specs.servers if document.subject.endswith(f" {server.name}")), None)
     fields = tuple(_fields(run, owner, document, path, line)) if owner else ()
-    patches = [place for changed, place in document.changes if path and _touches(changed, path)]
+    patches = [
+        place
+        for changed, place in document.changes
+        if path and (changed[: len(path)] == path or path[: len(changed)] == changed)
+    ]
     return Line(
         document.text.splitlines()[line - 1].strip(),
         run.name,
@@ -99,10 +103,6 @@ def _path_at(marks: Marks | None, line: int, path: DocumentPath = ()) -> Documen
         if (found := _path_at(child, line, (*path, step))) is not None:
             return found
     return path
-
-
-def _touches(one: DocumentPath, other: DocumentPath) -> bool:
-    return one[: len(other)] == other or other[: len(one)] == one
 
 
 # ---------------------------------------------------------------------------------------------

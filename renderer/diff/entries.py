@@ -70,7 +70,8 @@ def entries(sides: Sides) -> list[Entry]:
     missing = _by_server(dict.fromkeys(sides.tree.missing), sides.depth)
     names = sorted({*old, *missing, *(name for name, texts in sides.between.items() if texts)})
     gone = {name: old[name] for name in names if name and name in old and not rendered.get(name)}
-    came = {name: rendered[name] for name in names if name and name not in old and _is_new(name, rendered, missing)}
+    new = {name for name, texts in rendered.items() if texts.keys() == missing.get(name, {}).keys()}
+    came = {name: rendered[name] for name in names if name and name not in old and name in new}
     renamed = renames(gone, came)
     found: list[Entry] = []
     for server in (name for name in names if name not in renamed.values()):
@@ -87,10 +88,6 @@ def server_of(path: str, depth: int) -> str:
     """Whose file that is: each server has a folder of its name."""
     steps = path.split("/")
     return steps[depth] if len(steps) > depth + 1 else ""
-
-
-def _is_new(name: str, rendered: Mapping[str, Texts], missing: Mapping[str, Texts]) -> bool:
-    return bool(rendered.get(name)) and rendered[name].keys() == missing.get(name, {}).keys()
 
 
 def _by_server(files: Texts, depth: int) -> dict[str, dict[str, str | None]]:
@@ -308,12 +305,12 @@ def grouped(entries: Iterable[Entry]) -> list[Group]:
     groups: dict[object, list[Entry]] = {}
     for entry in entries:
         groups.setdefault(_likeness(entry), []).append(entry)
-    return sorted((Group(tuple(group)) for group in groups.values()), key=_rank)
 
+    def rank(group: Group) -> tuple[bool, list[int], str, str]:
+        first = group.first
+        return (first.leg == "tool", [_ORDER[one.name] for one in first.consequences], first.server, first.tree)
 
-def _rank(group: Group) -> tuple[bool, list[int], str, str]:
-    first = group.first
-    return (first.leg == "tool", [_ORDER[one.name] for one in first.consequences], first.server, first.tree)
+    return sorted((Group(tuple(group)) for group in groups.values()), key=rank)
 
 
 def _likeness(entry: Entry) -> object:

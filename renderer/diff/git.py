@@ -49,15 +49,12 @@ def revision(name: str, folder: Path) -> Revision:
     asked = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"]
     commit = _line(_git(asked, Path(top)))
     if commit is None or not commit.isalnum():  # ^name is what to leave out, and no commit
-        shallow = _line(_git(["rev-parse", "--is-shallow-repository"], Path(top))) == "true"
-        raise UsageMistake(f"--base: {excerpt(name, 100)} names no commit here; {_advice(shallow)}")
+        advice = "fetch it (git fetch origin), or see 'git log' for what there is"
+        if _line(_git(["rev-parse", "--is-shallow-repository"], Path(top))) == "true":
+            how = "fetch it (git fetch --depth=1 origin REVISION), or clone with the whole history"
+            advice = f"this clone is shallow: {how}"
+        raise UsageMistake(f"--base: {excerpt(name, 100)} names no commit here; {advice}")
     return Revision(top, commit, name)
-
-
-def _advice(shallow: bool) -> str:
-    if shallow:
-        return "this clone is shallow: fetch it (git fetch --depth=1 origin REVISION), or clone with the whole history"
-    return "fetch it (git fetch origin), or see 'git log' for what there is"
 
 
 def inside(revision: Revision, path: str) -> str | None:

@@ -124,19 +124,14 @@ def changes(old: Any, new: Any) -> tuple[Change, ...]:
 
 def _changes(old: Any, new: Any, path: tuple[str, ...]) -> Iterator[Change]:
     if isinstance(old, dict) and isinstance(new, dict):
-        yield from _of_mappings(old, new, path)
+        for key in dict.fromkeys([*new, *old]):
+            yield from _changes(old.get(key, ABSENT), new.get(key, ABSENT), (*path, key))
     elif isinstance(old, list) and isinstance(new, list) and (key := _merge_key(old, new)):
         yield from _of_lists(old, new, path, key)
     elif isinstance(old, list) and isinstance(new, list) and any(isinstance(item, dict) for item in (*old, *new)):
         yield from _of_items(old, new, path)
     elif not same(old, new):
         yield Change(path, old, new)
-
-
-def _of_mappings(old: Mapping[str, Any], new: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[Change]:
-    for key in dict.fromkeys([*new, *old]):
-        before, now = old.get(key, ABSENT), new.get(key, ABSENT)
-        yield from _changes(before, now, (*path, key))
 
 
 def _of_lists(old: Sequence[Any], new: Sequence[Any], path: tuple[str, ...], key: str) -> Iterator[Change]:

@@ -38,12 +38,9 @@ def as_text(diff: Diff) -> str:
             values = ", ".join(f"{name}: {row.values.get(name) or 'not set'}" for name in diff.environments)
             lines += [f"    {row.server or '(environment)'} {row.path}: {values}"]
     lines += [summary(diff, str)]
-    return "".join(f"{_no_command(excerpt(line, _LONGEST))}\n" for line in lines)
-
-
-def _no_command(line: str) -> str:
-    """A CI of GitHub obeys lines that begin with two colons, or ``##[``: no name in an old tree gives it orders."""
-    return f"\\{line}" if line.lstrip().startswith(("::", "##[")) else line
+    # A CI of GitHub obeys lines that begin with two colons, or '##[': no name in an old tree gives it orders.
+    safe = (f"\\{line}" if line.lstrip().startswith(("::", "##[")) else line for line in lines)
+    return "".join(f"{excerpt(line, _LONGEST)}\n" for line in safe)
 
 
 def _group(group: Group) -> Iterator[str]:

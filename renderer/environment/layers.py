@@ -30,18 +30,20 @@ def merge(environment: Environment, sources: Sequence[Source], *, complete: bool
     chosen = members(environment, sources)
     effects = Effects()
     stacks = [layers(environment, source, effects) for source in chosen]
-    images = frozenset(image for stack in stacks for _, image in images_in(_before_images(stack).data))
-    faults = [*_unmatched(environment, chosen, sources), *_idle(environment, effects), *_nobody(chosen)]
+    # Images are the last layer, where there is one of them.
+    before = [stack[-2] if stack[-1].origin == "environment image" else stack[-1] for stack in stacks]
+    images = frozenset(image for layer in before for _, image in images_in(layer.data))
+    faults = [*_unmatched(environment, chosen, sources), *_idle(environment, effects)]
+    if not chosen:
+        message = "no server of the input belongs to this environment"
+        hint = "name files or folders with specs, or select other servers (spec.servers)"
+        faults.append(Fault(("metadata", "name"), "environment/no-servers", message, hint))
     return Merged(
         tuple(_overlaid(environment, source, stack) for source, stack in zip(chosen, stacks, strict=True)),
         tuple(chosen),
         images,
         tuple(map(environment.source.problem, faults if complete else ())),
     )
-
-
-def _before_images(stack: Sequence[Layer]) -> Layer:
-    return stack[-2] if stack[-1].origin == "environment image" else stack[-1]
 
 
 def layers(environment: Environment, source: Source, effects: Effects | None = None) -> list[Layer]:
@@ -106,13 +108,6 @@ def _unmatched(environment: Environment, chosen: Sequence[Source], everywhere: S
     for patch in environment.patches:
         if patch.select and not any(selects(patch.select, source) for source in chosen):
             yield no_match(patch.select, chosen, everywhere)
-
-
-def _nobody(chosen: Sequence[Source]) -> Iterator[Fault]:
-    if not chosen:
-        message = "no server of the input belongs to this environment"
-        hint = "name files or folders with specs, or select other servers (spec.servers)"
-        yield Fault(("metadata", "name"), "environment/no-servers", message, hint)
 
 
 def _idle(environment: Environment, effects: Effects) -> Iterator[Fault]:

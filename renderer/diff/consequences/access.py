@@ -68,14 +68,11 @@ def _texts(value: Any) -> list[str]:
 
 
 def _covers(old: Right, new: Right) -> bool:
+    # 'pods/*' and '/healthz/*' stand for what is below.
     return len(old) == len(new) and all(
-        was in ("*", now) or _below(was, now) for was, now in zip(old, new, strict=True)
+        was in ("*", now) or (was.endswith("/*") and now.startswith(was[:-1]))
+        for was, now in zip(old, new, strict=True)
     )
-
-
-def _below(was: str, now: str) -> bool:
-    """``pods/*`` and ``/healthz/*`` stand for what is below."""
-    return was.endswith("/*") and now.startswith(was[:-1])
 
 
 def _told(right: Right) -> str:

@@ -209,7 +209,8 @@ def compose_egress(old: Iterable[Object], new: Iterable[Object]) -> Iterator[Con
 def _egress(objects: Iterable[Object]) -> set[Way] | None:
     """All ways out; None where there is no server."""
     parts = [one for one in objects if one.group == COMPOSE]
-    services = [one for one in parts if one.kind == "service" and _is_server(one.data)]
+    servers = (None, "mcp-server")
+    services = [one for one in parts if one.kind == "service" and at(one.data, "labels", _COMPONENT) in servers]
     internal = {one.name for one in parts if one.kind == "network" and at(one.data, "internal") is True}
     if not services:
         return None
@@ -217,10 +218,6 @@ def _egress(objects: Iterable[Object]) -> set[Way] | None:
     if any(_leads_out(mapping(one.data), internal, others) for one in services):
         return {(ANY, ALL)}
     return {way for one in parts for text in _texts(one.data) for way in _allowed(text)}
-
-
-def _is_server(service: Any) -> bool:
-    return at(service, "labels", _COMPONENT) in (None, "mcp-server")
 
 
 def _leads_out(service: Mapping[str, Any], internal: set[str], others: Mapping[str, Mapping[str, Any]]) -> bool:

@@ -155,15 +155,11 @@ def _freed(
     before: Mapping[Subject, set[Way]], now: Mapping[Subject, set[Way]], new: Sequence[Object]
 ) -> Iterator[set[Way]]:
     """What pods were allowed that no policy restricts in this direction any more."""
-    selected = {(one.namespace, _selected(one)) for one in new if one.kind in POLICIES}
+    specs = [(one.namespace, mapping(at(one.data, "spec"))) for one in new if one.kind in POLICIES]
+    selected = {(home, _selector(spec.get("podSelector", spec.get("endpointSelector")))) for home, spec in specs}
     for subject, ways in sorted(before.items()):
         if subject not in now and (subject in selected or (_has_pods(new) and not now)):
             yield ways
-
-
-def _selected(policy: Object) -> str:
-    spec = mapping(at(policy.data, "spec"))
-    return _selector(spec.get("podSelector", spec.get("endpointSelector")))
 
 
 def _has_pods(objects: Iterable[Object]) -> bool:
