@@ -202,19 +202,19 @@ class _Run(NamedTuple):
 
     def all(self, confirm: Any, *, wait: bool, fail_fast: bool) -> int:
         """Apply, wait, show. What stands is shown in JSON even where it failed."""
-        applied, statuses = Applied(()), tuple[InstanceStatus, ...]()
+        applied, statuses, ids = Applied(()), tuple[InstanceStatus, ...](), tuple[str, ...]()
         try:
             applied = self.orchestrator.apply(self.plan.documents, self.options, progress, confirm)
             self._tell_changes(applied)
-            if self.options.dry_run == "none":
-                ids = self._ids()
+            ids = self._ids() if self.options.dry_run == "none" else ()
+            if wait and ids:
+                seconds, transports = self.options.seconds, self.plan.transports
+                statuses = until_ready(self.orchestrator, ids, transports, seconds, fail_fast)
+            else:
                 statuses = statuses_of(self.orchestrator, ids)
-                if wait and ids:
-                    statuses = until_ready(
-                        self.orchestrator, ids, self.plan.transports, self.options.seconds, fail_fast
-                    )
         except McpctlError as error:
             if self.style == "json":
+                statuses = statuses_of(self.orchestrator, ids)
                 self._emit_json(applied, statuses, error.message)
             raise
         if self.style == "json":

@@ -71,14 +71,11 @@ def emit_json(command: str, facts: Mapping[str, JSON], statuses: Sequence[Instan
 
 
 def statuses_of(orchestrator: Orchestrator, ids: Sequence[str]) -> tuple[InstanceStatus, ...]:
-    """As they are; what cannot be told any more is left out: it is the second failure, and the first one counts."""
-    found = []
-    for one in ids:
-        try:
-            found.append(orchestrator.get_status(one))
-        except McpctlError:
-            continue
-    return tuple(found)
+    """As they are; none where that is not known: it is the second failure, and the first one counts."""
+    try:
+        return orchestrator.get_statuses(ids)
+    except McpctlError:
+        return ()
 
 
 def failure(text: str) -> ApplyFailed:

@@ -120,14 +120,15 @@ def _started(
     try:
         for _, begin in starts:
             ids.append(begin())
-        statuses = statuses_of(orchestrator, ids)
         if seconds:
             statuses = until_ready(orchestrator, ids, transports, seconds, fail_fast)
+        else:
+            statuses = statuses_of(orchestrator, ids)
     except (McpctlError, KeyboardInterrupt) as error:
         if rest := [name for name, _ in starts[len(ids) + 1 :]]:
             progress(f"not tried: {', '.join(rest)}")
         if style == "json" and isinstance(error, McpctlError):
-            emit_json("start", facts, statuses, error.message)
+            emit_json("start", facts, statuses_of(orchestrator, ids), error.message)
         raise
     if style == "json":
         emit_json("start", facts, statuses)

@@ -80,7 +80,7 @@ def _looked(orchestrator: Orchestrator, ids: Sequence[str], *, everything: bool,
     if everything:
         found = list(instances_of(orchestrator, InstanceFilters()))
     else:
-        found = [orchestrator.get_status(one) for one in dict.fromkeys(ids)]
+        found = list(orchestrator.get_statuses(list(dict.fromkeys(ids))))
     return [asked(orchestrator, one, {}) for one in found] if ask else found
 
 

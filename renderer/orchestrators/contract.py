@@ -262,6 +262,10 @@ class Orchestrator(Protocol):
         """What the runtime says, without asking the server itself. ApplyFailed where there is none."""
         ...
 
+    def get_statuses(self, instances: Sequence[str]) -> tuple[InstanceStatus, ...]:
+        """Those of several, in their order, for little more than one costs."""
+        ...
+
     def wait(self, instances: Sequence[str], wait: Wait) -> tuple[InstanceStatus, ...]:
         """Until the newest version of all runs (and answers), or is stopped because nothing is wanted.
 

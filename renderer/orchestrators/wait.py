@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import NamedTuple, TypeVar
 
 from renderer.errors import ApplyFailed, WaitTimedOut
-from renderer.orchestrators.contract import Cause, InstanceState, InstanceStatus, Observation, Wait
+from renderer.orchestrators.contract import Ask, Cause, InstanceState, InstanceStatus, Observation, Wait
 from renderer.orchestrators.failures import PASSING, Refused, loops
 from renderer.orchestrators.instances import answered
 
@@ -18,6 +21,8 @@ T = TypeVar("T")
 GRACE = 5.0
 #: Seconds that a server without any check has to stay alive: one that ends at once runs for a moment.
 SETTLED = 3.0
+#: Servers that are asked over MCP at the same time.
+ASKED_AT_ONCE = 8
 #: Restarts during the wait after which the next one is not waited for.
 LOOP = 3
 
@@ -38,12 +43,14 @@ def until(
     *,
     seconds: float,
     interval: float = 1.0,
+    longest: float | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> T | None:
     """The first result of ``look`` that is not None; None when ``seconds`` are over.
 
-    Looks at least once, and once more when the time is over: what came true in the last pause counts.
+    Looks at least once, and once more when the time is over: what came true in the last pause counts. Pauses grow from
+    ``interval`` to ``longest`` seconds.
     """
     deadline = clock() + seconds
     while True:
@@ -52,6 +59,7 @@ def until(
         if result is not None or late:
             return result
         sleep(min(interval, max(0.0, deadline - clock())))
+        interval = max(interval, min(1.2 * interval, longest or interval))
 
 
 @dataclass
@@ -67,26 +75,32 @@ class _Instance:
     done: InstanceStatus | None = None
 
 
-def wait_for(observe: Observe, ids: Sequence[str], wait: Wait, times: Time) -> tuple[InstanceStatus, ...]:
+def wait_for(
+    observe: Observe, ids: Sequence[str], wait: Wait, times: Time, *, longest: float = 1.0
+) -> tuple[InstanceStatus, ...]:
     """Until the newest version of all runs (and answers), or nothing is wanted of it; one line for each change.
 
-    ApplyFailed with the cause when one cannot get there, WaitTimedOut with what is missing.
+    Looks every second, and after a while every ``longest`` seconds. ApplyFailed with the cause when one cannot get
+    there, WaitTimedOut with what is missing.
     """
     known = {name: _Instance() for name in ids}
 
     def look() -> bool | None:
         lost = []
         left = {name: instance for name, instance in known.items() if instance.done is None}
-        for name, seen in _observed(observe, left, wait).items():
+        seen, now = _observed(observe, left, wait), times.clock()
+        running = {name for name, each in seen.items() if _runs(each, known[name], wait.ask is not None, now)}
+        answers = _answers(wait.ask, {name: seen[name].status for name in running}) if wait.ask else {}
+        for name, each in seen.items():
             instance = known[name]
-            cause = _step(name, instance, seen, wait, times.clock())
-            if cause and _is_lost(instance, cause, wait, times.clock()):
+            cause = _step(name, instance, each, answers.get(name), wait, runs=name in running)
+            if cause and _is_lost(instance, cause, wait, now):
                 lost.append(f"{name} {'runs, and' if instance.asked else 'will not start:'} {cause.text}")
         if lost:
             raise ApplyFailed("; ".join(lost))
         return all(instance.done for instance in known.values()) or None
 
-    if until(look, seconds=wait.seconds, clock=times.clock, sleep=times.sleep):
+    if until(look, seconds=wait.seconds, longest=longest, clock=times.clock, sleep=times.sleep):
         return tuple(instance.done for name in ids if (instance := known[name]).done)
     late = "; ".join(f"{name}: {instance.line}" for name, instance in known.items() if not instance.done)
     raise WaitTimedOut(f"not ready after {wait.seconds:.0f} s: {late}")
@@ -104,15 +118,44 @@ def _observed(observe: Observe, left: Mapping[str, _Instance], wait: Wait) -> Ma
         return {}
 
 
-def _step(name: str, instance: _Instance, seen: Observation, wait: Wait, now: float) -> Cause | None:
+def _answers(ask: Ask, running: Mapping[str, InstanceStatus]) -> dict[str, Observation]:
+    """What the servers that can be connected to say, several asked at once: most of the time is waited for them."""
+    names: SimpleQueue[str] = SimpleQueue()
+    for name in (n for n, each in running.items() if each.endpoint and each.state is InstanceState.RUNNING):
+        names.put(name)
+    answers: dict[str, Observation] = {}
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        with suppress(Empty):
+            while not failures:
+                name = names.get_nowait()
+                try:
+                    answers[name] = ask(running[name])
+                except BaseException as error:
+                    failures.append(error)
+
+    others = [Thread(target=work) for _ in range(min(ASKED_AT_ONCE, names.qsize()) - 1)]
+    for thread in others:
+        thread.start()
+    work()
+    for thread in others:
+        thread.join()
+    if failures:
+        raise failures[0]
+    return answers
+
+
+def _step(
+    name: str, instance: _Instance, seen: Observation, answer: Observation | None, wait: Wait, *, runs: bool
+) -> Cause | None:
     """Tells what is new, and gives what keeps the instance from running or answering."""
-    status, cause, checked = seen
+    status, cause, _ = seen
     cause, instance.asked = _looped(instance, status, cause), False
     counted = f"{status.ready} of {status.desired} running"
-    if _runs(status, instance, checked or wait.ask is not None, now):
-        silent: Cause | None = None
-        if wait.ask and status.endpoint and status.state is InstanceState.RUNNING:
-            status, silent, _ = wait.ask(status)
+    if runs:
+        silent = answer.cause if answer else None
+        status = answer.status if answer else status
         instance.done = None if silent else status
         # A server that is restarted again and again does not answer because of that.
         instance.asked = not (cause and cause.outlook == "hopeless")
@@ -139,7 +182,8 @@ def _looped(instance: _Instance, status: InstanceStatus, cause: Cause | None) ->
     return cause
 
 
-def _runs(status: InstanceStatus, instance: _Instance, checked: bool, now: float) -> bool:
+def _runs(seen: Observation, instance: _Instance, is_asked: bool, now: float) -> bool:
+    status = seen.status
     if status.desired == 0:
         return status.state is InstanceState.STOPPED
     if status.ready < status.desired:
@@ -148,7 +192,7 @@ def _runs(status: InstanceStatus, instance: _Instance, checked: bool, now: float
     run = tuple((replica.name, replica.started, replica.restarts) for replica in status.replicas)
     if run != instance.run:
         instance.run, instance.run_since = run, now
-    return checked or now - instance.run_since >= SETTLED
+    return seen.checked or is_asked or now - instance.run_since >= SETTLED
 
 
 def _is_lost(instance: _Instance, cause: Cause, wait: Wait, now: float) -> bool:

@@ -91,6 +91,9 @@ class FakeRuntime:
             raise ApplyFailed(f"no {instance_id}")
         return self.instances[instance_id]
 
+    def get_statuses(self, instances: Sequence[str]) -> tuple[InstanceStatus, ...]:
+        return tuple(self.get_status(instance) for instance in instances)
+
     def wait(self, instances: Sequence[str], wait: Wait) -> tuple[InstanceStatus, ...]:
         self._called("wait", (tuple(instances), wait.seconds))
         seen = {name: Observation(self.instances[name], self.cause, True) for name in instances}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -234,3 +235,23 @@ def test_other_failures_end_it_at_once(time: Time, error: BaseException) -> None
     with pytest.raises(type(error)):
         waiting.run()
     assert waiting.took == 0
+
+
+def test_several_servers_are_asked_at_once_and_a_failure_ends_all(time: Time) -> None:
+    meet = Barrier(3)
+
+    def ask(status: InstanceStatus) -> Observation:
+        meet.wait(60)  # all three are asked, or nobody goes on
+        return Observation(status._replace(state=InstanceState.READY, handshake=SHAKE))
+
+    names, wait = ["a", "b", "c"], Wait(60, lambda line: None, ask)
+    done = wait_for(lambda ids: dict.fromkeys(ids, seen()), names, wait, Waits(time.clock, time.sleep))
+    assert [status.state for status in done] == [InstanceState.READY] * 3
+
+    def refuse(status: InstanceStatus) -> Observation:
+        raise ApplyFailed("the SDK is missing")
+
+    with pytest.raises(ApplyFailed, match="the SDK is missing"):
+        wait_for(
+            lambda ids: dict.fromkeys(ids, seen()), names, wait._replace(ask=refuse), Waits(time.clock, time.sleep)
+        )

@@ -106,6 +106,10 @@ class Docker:
         """``ready`` counts the replicas that run, and whose healthcheck, where there is one, has passed."""
         return observe(self._client, instance_id).status
 
+    def get_statuses(self, instances: Sequence[str]) -> tuple[InstanceStatus, ...]:
+        """One after the other: the daemon is near."""
+        return tuple(self.get_status(instance) for instance in instances)
+
     def wait(self, instances: Sequence[str], wait: Wait) -> tuple[InstanceStatus, ...]:
         """Never by ``up --wait``, which fails on containers that end on purpose."""
         return wait_for(lambda ids: {name: observe(self._client, name) for name in ids}, instances, wait, self._times)

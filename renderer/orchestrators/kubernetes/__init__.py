@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import count
 
 from renderer.errors import WaitTimedOut
 from renderer.kinds import KINDS
@@ -21,6 +22,7 @@ from renderer.orchestrators.contract import (
     InstanceStatus,
     LogLine,
     LogOptions,
+    Observation,
     OrchestratorConfig,
     Progress,
     Wait,
@@ -34,6 +36,10 @@ from renderer.orchestrators.kubernetes.reach import forwarded
 from renderer.orchestrators.kubernetes.status import NoSuchInstance, Snapshot, Watcher, desired
 from renderer.orchestrators.wait import Time, until, wait_for
 
+#: Seconds between two looks of a wait, once it has lasted a while: each starts a kubectl.
+LONGEST_PAUSE = 3.0
+#: Looks of a wait of which one asks for events.
+EVENTS_EVERY = 3
 #: Seconds that a stop may take beyond what the pods themselves ask for.
 STOP_SECONDS = 60.0
 
@@ -155,11 +161,21 @@ class Kubernetes:
 
     def get_status(self, instance_id: str) -> InstanceStatus:
         """``ready`` counts the pods of the newest version only."""
-        return self._watcher.find(instance_id).status
+        return self.get_statuses([instance_id])[0]
+
+    def get_statuses(self, instances: Sequence[str]) -> tuple[InstanceStatus, ...]:
+        """With one call for all of them, and one for events where something is wrong."""
+        seen = self._watcher.observe(instances) if instances else {}
+        return tuple(seen[name].status for name in instances)
 
     def wait(self, instances: Sequence[str], wait: Wait) -> tuple[InstanceStatus, ...]:
         """By generations and counts of the newest version, never by kubectl's words."""
-        return wait_for(lambda ids: {name: self._watcher.find(name) for name in ids}, instances, wait, self._waits)
+        looks = count()
+
+        def observe(ids: Sequence[str]) -> Mapping[str, Observation]:
+            return self._watcher.observe(ids, fresh_events=next(looks) % EVENTS_EVERY == 0)
+
+        return wait_for(observe, instances, wait, self._waits, longest=LONGEST_PAUSE)
 
     def get_logs(self, instance_id: str, options: LogOptions) -> Iterator[LogLine]:
         """Pod after pod, or all at once while following."""
@@ -193,7 +209,9 @@ class Kubernetes:
 
     def reach(self, instance_id: str, ask: Callable[[str], Handshake]) -> Handshake:
         """Through `kubectl port-forward`, which ends with the call."""
-        with forwarded(self._kubectl, self._watcher.look(instance_id), self._waits.clock) as url:
+        # A wait or a status has looked a moment ago.
+        seen = self._watcher.snapshots.pop(instance_id, None) or self._watcher.look(instance_id)
+        with forwarded(self._kubectl, seen, self._waits.clock) as url:
             return ask(url)
 
 

@@ -19,6 +19,9 @@ _TYPES = "deployments.apps,statefulsets.apps,pods,replicasets.apps,services,pers
 #: Pods whose events and logs are asked for: of a thousand that fail, three tell why.
 _ASKED = 3
 _LOG_LINES = 5
+#: Names in one selector: an address of 8 KiB is refused by proxies.
+_NAMES_AT_ONCE = 60
+_WARNINGS = "--field-selector=type=Warning"
 
 #: Phases of pods, as in seeds/000.
 PHASES: Mapping[str, InstanceState] = {
@@ -67,44 +70,71 @@ def snapshot(objects: Sequence[Data]) -> Snapshot | None:
 
 
 class Watcher:
-    """Looks at instances of one namespace."""
+    """Looks at instances of one namespace, all at once: one call for their objects, one for the events about them."""
 
     def __init__(self, kubectl: Kubectl) -> None:
         self._kubectl = kubectl
+        self._events: dict[tuple[str, str, str], list[Data]] = {}
+        #: As the last ``observe`` saw them.
+        self.snapshots: dict[str, Snapshot] = {}
 
     def look(self, instance_id: str) -> Snapshot:
         """Raises NoSuchInstance."""
-        selector = f"{MANAGED_LABEL}=true,{NAME_LABEL}={known_name(instance_id, 'instance')}"
-        asked = ["get", _TYPES, f"--selector={selector}", "--output=json"]
-        found = snapshot(self._kubectl.items(f"looking for {instance_id}", *asked))
-        if found is None:
-            raise NoSuchInstance(f"no server runs as {instance_id} ({self._kubectl.place}); see `mcpctl list`")
-        return found
+        return self._look([instance_id])[instance_id]
 
-    def find(self, instance_id: str) -> Observation:
-        """Its status, with the reason asked of events and logs where something is wrong."""
-        seen = self.look(instance_id)
-        reasons = {pod["metadata"]["name"]: of_pod(pod) for pod in seen.pods}
-        unwell = [pod for pod in seen.pods if not is_ready(pod)][:_ASKED]
-        for pod in unwell:
-            found = of_pod(pod, self._events(pod))
-            reasons[pod["metadata"]["name"]] = self._with_log(pod, found)
-        short = len(seen.pods) < desired(seen.workload)
-        events = self._events(seen.workload) if short else []
-        return found_status(seen, reasons, events, self._kubectl.namespace)
+    def _look(self, ids: Sequence[str]) -> dict[str, Snapshot]:
+        objects: dict[str, list[Data]] = {known_name(name, "instance"): [] for name in ids}
+        for start in range(0, len(ids), _NAMES_AT_ONCE):
+            names = ids[start : start + _NAMES_AT_ONCE]
+            selector = f"{MANAGED_LABEL}=true,{NAME_LABEL} in ({','.join(names)})"
+            asked = ["get", _TYPES, f"--selector={selector}", "--output=json"]
+            for data in self._kubectl.items(f"looking for {', '.join(names[:3])}{', …' * (len(names) > 3)}", *asked):
+                objects.get(labels_of(data).get(NAME_LABEL, ""), []).append(data)
+        snapshots = {}
+        for name, found in objects.items():
+            seen = snapshot(found)
+            if seen is None:
+                raise NoSuchInstance(f"no server runs as {name} ({self._kubectl.place}); see `mcpctl list`")
+            snapshots[name] = seen
+        return snapshots
 
-    def _events(self, about: Data) -> list[Data]:
-        meta = about["metadata"]
-        terms = {"kind": about["kind"], "name": meta["name"]}
-        # A pod of a StatefulSet has the name, and for an hour the events, of the one before it.
-        terms |= {"uid": meta["uid"]} if meta.get("uid") else {}
-        told = "".join(f",involvedObject.{key}={value}" for key, value in terms.items())
-        selector = f"--field-selector=type=Warning{told}"
+    def observe(self, ids: Sequence[str], *, fresh_events: bool = True) -> dict[str, Observation]:
+        """Each with the reason of events and logs where something is wrong. Without ``fresh_events`` those of the look
+        before count: they change seldom, and cost a call.
+        """
+        seen = self._look(ids)
+        self.snapshots |= seen
+        unwell = {name: [pod for pod in each.pods if not is_ready(pod)][:_ASKED] for name, each in seen.items()}
+        short = [name for name, each in seen.items() if len(each.pods) < desired(each.workload)]
+        if (any(unwell.values()) or short) and fresh_events:
+            self._events = self._read_events()
+        observations = {}
+        for name, each in seen.items():
+            reasons = {pod["metadata"]["name"]: of_pod(pod) for pod in each.pods}
+            for pod in unwell[name]:
+                reasons[pod["metadata"]["name"]] = self._with_log(pod, of_pod(pod, self._about(pod)))
+            events = self._about(each.workload) if name in short else []
+            observations[name] = found_status(each, reasons, events, self._kubectl.namespace)
+        return observations
+
+    def _read_events(self) -> dict[tuple[str, str, str], list[Data]]:
+        """Warnings by kind, name and uid of what they are about."""
         try:
-            return self._kubectl.items("reading events", "get", "events", selector, "--output=json")
+            items = self._kubectl.items("reading events", "get", "events", _WARNINGS, "--output=json")
         except McpctlError:
             # Events say more, and nothing depends on them: who may not read them still gets a status.
-            return []
+            return {}
+        events: dict[tuple[str, str, str], list[Data]] = {}
+        for event in items:
+            about = event.get("involvedObject") or {}
+            key = str(about.get("kind")), str(about.get("name")), str(about.get("uid") or "")
+            events.setdefault(key, []).append(event)
+        return events
+
+    def _about(self, data: Data) -> list[Data]:
+        # A pod of a StatefulSet has the name, and for an hour the events, of the one before it.
+        meta = data["metadata"]
+        return self._events.get((str(data["kind"]), str(meta["name"]), str(meta.get("uid") or "")), [])
 
     def _with_log(self, pod: Data, reason: Reason | None) -> Reason | None:
         if not reason or not reason.log_of:

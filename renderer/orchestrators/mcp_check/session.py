@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from threading import Lock
 from typing import Any
 
 import anyio
@@ -140,15 +141,29 @@ async def _streams(url: str, transport: Transport, watched: Watched) -> AsyncIte
         yield streams
 
 
+_LOGGERS = ("mcp", "client", "httpx2", "httpcore2", "anyio", "asyncio")
+_silent, _before = Lock(), list[tuple[bool, list[logging.Handler]]]()
+_asking = 0
+
+
 @contextmanager
 def _silence() -> Iterator[None]:
-    """The SDK, its HTTP client and asyncio log to stderr what the exceptions of this package say already."""
-    loggers = [logging.getLogger(name) for name in ("mcp", "client", "httpx2", "httpcore2", "anyio", "asyncio")]
-    before = [(logger.propagate, list(logger.handlers)) for logger in loggers]
-    for logger in loggers:
-        logger.propagate, logger.handlers = False, [logging.NullHandler()]
+    """The SDK, its HTTP client and asyncio log to stderr what the exceptions of this package say already.
+
+    Several threads may ask at once: the first silences the loggers, the last gives them back.
+    """
+    global _asking
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    with _silent:
+        _asking += 1
+        if _asking == 1:
+            _before[:] = [(logger.propagate, list(logger.handlers)) for logger in loggers]
+            for logger in loggers:
+                logger.propagate, logger.handlers = False, [logging.NullHandler()]
     try:
         yield
     finally:
-        for logger, (propagate, handlers) in zip(loggers, before, strict=True):
-            logger.propagate, logger.handlers = propagate, handlers
+        with _silent:
+            _asking -= 1
+            for logger, (propagate, handlers) in zip(loggers, _before, strict=True) if not _asking else ():
+                logger.propagate, logger.handlers = propagate, handlers

@@ -311,6 +311,24 @@ def test_loggers_are_as_before() -> None:
     assert (logger.propagate, list(logger.handlers)) == before
 
 
+def test_several_threads_may_ask_at_once() -> None:
+    logger = logging.getLogger("mcp")
+    before = logger.propagate, list(logger.handlers)
+    answer = by_method(initialize=lambda asked: asked.result(greeting(capabilities={})))
+    names: list[str] = []
+    with raw_server(answer) as url:
+        asking = [
+            threading.Thread(target=lambda: names.append(handshake(url, "streamable-http", SECONDS).server_name))
+            for _ in range(4)
+        ]
+        for thread in asking:
+            thread.start()
+        for thread in asking:
+            thread.join()
+    assert names == ["raw"] * 4
+    assert (logger.propagate, list(logger.handlers)) == before
+
+
 def test_without_the_sdk_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
