@@ -15,9 +15,9 @@ import pytest
 import yaml
 
 from renderer.check.pod_security import violations
-from renderer.check.shape import CONTAINER_FIELDS, pod_of
 from renderer.errors import errors_in
 from renderer.layout import Layout, layout
+from renderer.manifest import CONTAINER_FIELDS, pod_of
 from renderer.pipeline import Run, read, read_inputs, render_run, runs_for
 from renderer.registry import TARGETS, target
 from renderer.write import Comparison, compare

@@ -9,8 +9,8 @@ from renderer.check.api_rules import object_faults, set_faults
 from renderer.check.documents import located, parsed
 from renderer.check.kubernetes_schema import schema_faults
 from renderer.check.pod_security import Level, violations
-from renderer.check.shape import pod_of
 from renderer.errors import Fault, Problem
+from renderer.manifest import pod_of
 from renderer.model import Rendered
 
 #: Takes a document, its data and what was found in it, and says what there is to tell.

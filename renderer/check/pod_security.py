@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
-from renderer.check.shape import CONTAINER_FIELDS, Json, entries, labels, mapping, text, texts
 from renderer.errors import DocumentPath, Fault
+from renderer.manifest import CONTAINER_FIELDS, Json, entries, labels, mapping, text, texts
 from renderer.wording import every, excerpt
 
 Level = Literal["baseline", "restricted"]

@@ -13,10 +13,11 @@ from renderer.doctor.checks import TROUBLE, Check, Result, failed, guarded, ok, 
 from renderer.errors import ApplyFailed, excerpt
 from renderer.kinds import KINDS
 from renderer.labels import SERVER_LABEL
+from renderer.manifest import annotations_of, labels_of
 from renderer.orchestrators.contract import OrchestratorConfig
 from renderer.orchestrators.failures import Refused
 from renderer.orchestrators.kubernetes.client import Kubectl, known_name
-from renderer.orchestrators.kubernetes.objects import CREATED, Object, annotations_of, labels_of, objects
+from renderer.orchestrators.kubernetes.objects import CREATED, Object, objects
 from renderer.orchestrators.kubernetes.rights import APPLY, READ, REMOVE
 from renderer.pins import KUBERNETES_VERSION
 from renderer.prerequisites import COMPONENT, Prerequisite, prerequisites

@@ -10,9 +10,9 @@ from typing import Any
 
 from renderer.check.compose.hardening import hardening_faults
 from renderer.check.documents import located
-from renderer.check.shape import CONTAINER_FIELDS, Json, entries, kind_of, labels, mapping, pod_of, text, texts
 from renderer.errors import DocumentPath, Fault, Problem
 from renderer.labels import SERVER_LABEL
+from renderer.manifest import CONTAINER_FIELDS, Json, entries, kind_of, labels, mapping, pod_of, text, texts
 from renderer.model import Rendered
 from renderer.policy.images import image_faults
 from renderer.policy.literals import env_faults, value_faults, word_faults

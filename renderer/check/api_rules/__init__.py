@@ -11,9 +11,9 @@ from renderer.check.api_rules.relations import set_faults
 from renderer.check.api_rules.services import service_faults
 from renderer.check.api_rules.storage import claim_faults, data_faults
 from renderer.check.api_rules.workloads import workload_faults
-from renderer.check.shape import Json, kind_of
 from renderer.errors import Fault
 from renderer.kinds import POD_TEMPLATES
+from renderer.manifest import Json, kind_of
 
 __all__ = ["object_faults", "set_faults"]
 

@@ -16,8 +16,8 @@ from renderer.check.api_rules.forms import (
     repeated,
     resource_faults,
 )
-from renderer.check.shape import Json, entries, mapping, text
 from renderer.errors import DocumentPath, Fault
+from renderer.manifest import Json, entries, mapping, text
 from renderer.wording import did_you_mean, either, excerpt
 
 PROTOCOLS = ("TCP", "UDP", "SCTP")

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from renderer.check.shape import Json, mapping
 from renderer.errors import DocumentPath, Fault
+from renderer.manifest import Json, mapping
 from renderer.quantity import nano
 from renderer.wording import either, excerpt, suggestion
 

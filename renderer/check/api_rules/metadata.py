@@ -19,8 +19,8 @@ from renderer.check.api_rules.forms import (
     wrong_form,
     wrong_key,
 )
-from renderer.check.shape import Json, entries, kind_of, labels, mapping, text, texts
 from renderer.errors import DocumentPath, Fault
+from renderer.manifest import Json, entries, kind_of, labels, mapping, text, texts
 from renderer.wording import excerpt
 
 #: The kinds whose names have another form than a DNS subdomain.

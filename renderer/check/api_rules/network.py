@@ -9,8 +9,8 @@ from typing import Any
 from renderer.check.api_rules.containers import PROTOCOLS
 from renderer.check.api_rules.forms import choice_fault, port_fault, range_fault, refused
 from renderer.check.api_rules.metadata import selector_faults
-from renderer.check.shape import Json, entries, mapping, texts
 from renderer.errors import DocumentPath, Fault, Severity
+from renderer.manifest import Json, entries, mapping, texts
 from renderer.wording import excerpt
 
 _DIRECTIONS = {"Ingress": ("ingress", "from"), "Egress": ("egress", "to")}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from renderer.check.api_rules.forms import DNS_SUBDOMAIN, choice_fault, name_fault, range_fault, refused
 from renderer.check.api_rules.metadata import selector_faults
-from renderer.check.shape import Json, entries, mapping, text
 from renderer.errors import DocumentPath, Fault
+from renderer.manifest import Json, entries, mapping, text
 from renderer.wording import excerpt
 
 _PATH_TYPES = ("Exact", "Prefix", "ImplementationSpecific")

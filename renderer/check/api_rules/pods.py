@@ -16,8 +16,8 @@ from renderer.check.api_rules.forms import (
     repeated,
 )
 from renderer.check.api_rules.metadata import NODE_OPERATORS, expression_faults, label_faults, selector_faults
-from renderer.check.shape import CONTAINER_FIELDS, Json, entries, mapping, text
 from renderer.errors import DocumentPath, Fault
+from renderer.manifest import CONTAINER_FIELDS, Json, entries, mapping, text
 from renderer.wording import excerpt
 
 _RESTART_POLICIES = ("Always", "OnFailure", "Never")

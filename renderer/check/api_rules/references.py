@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from renderer.check.api_rules.forms import refused
 from renderer.check.api_rules.metadata import label_pairs, matches
-from renderer.check.shape import Json, entries, kind_of, labels, mapping, pod_of, text
 from renderer.errors import DocumentPath, Fault, Severity
+from renderer.manifest import Json, entries, kind_of, labels, mapping, pod_of, text
 from renderer.wording import did_you_mean, either, excerpt
 
 #: Names the server that an object belongs to: what selects no pod of its own server is a mistake.

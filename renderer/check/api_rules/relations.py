@@ -8,8 +8,8 @@ from renderer.check.api_rules.containers import port_names
 from renderer.check.api_rules.forms import refused
 from renderer.check.api_rules.metadata import SELECTING
 from renderer.check.api_rules.references import REFERRING, Found, Index, Object, Pods, read, selects_nothing
-from renderer.check.shape import CONTAINER_FIELDS, Json, entries, mapping, pod_of, text
 from renderer.errors import DocumentPath, Fault
+from renderer.manifest import CONTAINER_FIELDS, Json, entries, mapping, pod_of, text
 from renderer.wording import did_you_mean, either, excerpt
 
 

@@ -13,8 +13,8 @@ from renderer.check.api_rules.forms import (
     repeated,
 )
 from renderer.check.api_rules.metadata import label_faults
-from renderer.check.shape import Json, entries, mapping, text
 from renderer.errors import DocumentPath, Fault
+from renderer.manifest import Json, entries, mapping, text
 
 _TYPES = ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")
 _OPEN_TYPES = ("NodePort", "LoadBalancer")

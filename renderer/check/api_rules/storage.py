@@ -14,8 +14,8 @@ from renderer.check.api_rules.forms import (
     wrong_form,
 )
 from renderer.check.api_rules.metadata import selector_faults
-from renderer.check.shape import Json, mapping, text, texts
 from renderer.errors import DocumentPath, Fault
+from renderer.manifest import Json, mapping, text, texts
 from renderer.wording import excerpt
 
 _ACCESS_MODES = ("ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod")

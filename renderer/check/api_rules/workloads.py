@@ -6,8 +6,8 @@ from renderer.check.api_rules.forms import choice_fault, range_fault, refused, r
 from renderer.check.api_rules.metadata import SELECTING, matches, metadata_faults, selector_faults
 from renderer.check.api_rules.pods import pod_faults
 from renderer.check.api_rules.storage import claim_faults
-from renderer.check.shape import Json, entries, labels, mapping, pod_of, text
 from renderer.errors import DocumentPath, Fault
+from renderer.manifest import Json, entries, labels, mapping, pod_of, text
 from renderer.wording import excerpt
 
 _STRATEGY_FIELDS = {"Deployment": "strategy", "StatefulSet": "updateStrategy", "DaemonSet": "updateStrategy"}

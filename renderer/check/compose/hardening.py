@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from renderer.check.shape import Json, mapping, texts
 from renderer.errors import Fault
+from renderer.manifest import Json, mapping, texts
 
 #: Our own one-shot services are root, without a network, for the moment in which they prepare volumes.
 ONE_SHOTS = (".prepare", ".bridge")

@@ -8,8 +8,8 @@ from fractions import Fraction
 from typing import Any
 
 from renderer.check.compose.workload import Workload, is_small
-from renderer.check.shape import Json
 from renderer.errors import DocumentPath, Fault
+from renderer.manifest import Json
 from renderer.wording import excerpt
 
 _LIMITS, _RESERVATIONS = ("deploy", "resources", "limits"), ("deploy", "resources", "reservations")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from renderer.check.compose.workload import Workload, is_small
-from renderer.check.shape import mapping, text
 from renderer.errors import DocumentPath, Fault, Severity
+from renderer.manifest import mapping, text
 from renderer.wording import excerpt
 
 _RANGE = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from renderer.check.compose.workload import Workload, source_of
-from renderer.check.shape import mapping, text
 from renderer.errors import DocumentPath, Fault
+from renderer.manifest import mapping, text
 from renderer.wording import excerpt, suggestion
 
 _DRIVE = r"[A-Za-z]:[\\/][^:]*"

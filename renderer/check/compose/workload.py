@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from renderer.check.shape import Json, mapping
 from renderer.errors import DocumentPath
+from renderer.manifest import Json, mapping
 
 #: Sections of a compose file whose entries run containers.
 _SECTIONS = ("services", "jobs")

@@ -8,17 +8,10 @@ from renderer.diff.consequences.access import access_rules
 from renderer.diff.consequences.compose import compose_egress, compose_rules
 from renderer.diff.consequences.network import POLICIES, label_rules, network_rules
 from renderer.diff.consequences.pods import pod_rules
-from renderer.diff.consequences.table import (
-    CONSEQUENCES,
-    Consequence,
-    Name,
-    Pair,
-    at,
-    mapping,
-    mappings,
-)
+from renderer.diff.consequences.table import CONSEQUENCES, Consequence, Name, Pair
 from renderer.diff.objects import COMPOSE, Change, Object
 from renderer.kinds import POD_TEMPLATES, TEMPLATED
+from renderer.manifest import as_mapping, at, mappings
 
 __all__ = ["CONSEQUENCES", "Consequence", "Name", "Pair", "consequences", "is_context"]
 
@@ -75,7 +68,7 @@ def _idle(change: Change, one: Object, selected: set[str]) -> bool:
     path = change.path
     if one.group == COMPOSE:
         return False  # compose makes a container, a network or a volume anew for a label too
-    keys = {path[2]} if path[2:] else {*mapping(change.old), *mapping(change.new)}
+    keys = {path[2]} if path[2:] else {*as_mapping(change.old), *as_mapping(change.new)}
     # A name with a domain belongs to a program that may act on it: Argo CD, Flux, a mesh.
     if path[:2] == ("metadata", "labels"):
         known = one.kind not in _LABELS_COUNT and selected.isdisjoint(keys)
@@ -90,7 +83,7 @@ def _selected(pairs: Sequence[Pair], beside: Sequence[Object]) -> set[str]:
     names: set[str] = set()
     for one in objects:
         if one.kind in ("ServiceMonitor", "PodMonitor"):
-            names |= set(mapping(at(one.data, "spec", "selector", "matchLabels")))
+            names |= set(as_mapping(at(one.data, "spec", "selector", "matchLabels")))
             names |= {
                 str(expression.get("key"))
                 for expression in mappings(at(one.data, "spec", "selector", "matchExpressions"))

@@ -6,18 +6,8 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
 
-from renderer.diff.consequences.table import (
-    HARMLESS,
-    Consequence,
-    Pair,
-    at,
-    containers,
-    handed_on,
-    items,
-    mapping,
-    mappings,
-    pod_spec,
-)
+from renderer.diff.consequences.table import HARMLESS, Consequence, Pair, handed_on
+from renderer.manifest import as_mapping, at, containers, items, mappings, pod_spec
 from renderer.merge_patch import same
 
 Right = tuple[str, ...]
@@ -111,7 +101,7 @@ def _tokens(pair: Pair) -> Iterator[Consequence]:
     if kind == "ServiceAccount":
         if pair.now.get(name) is not False and (not pair.old or pair.before.get(name) is False):
             yield Consequence("rbac", f"{pair.object.label}: its pods get a token of the Kubernetes API")
-        was, now = (mapping(at(data, "metadata", "annotations")) for data in (pair.before, pair.now))
+        was, now = (as_mapping(at(data, "metadata", "annotations")) for data in (pair.before, pair.now))
         for key in sorted(now.keys() - {key for key in was if was[key] == now.get(key)}):
             if not key.startswith(HARMLESS):
                 yield Consequence("rbac", f"{pair.object.label}: annotation {key} may give it another identity")
@@ -194,7 +184,7 @@ def _guards(pair: Pair) -> Iterator[Consequence]:
     balancer = pair.object.kind == "Service" and at(pair.now, "spec", "type") == "LoadBalancer"
     if not pair.old or not (balancer or pair.object.kind in ("Ingress", "Gateway", "HTTPRoute")):
         return
-    was, now = (mapping(at(data, "metadata", "annotations")) for data in (pair.before, pair.now))
+    was, now = (as_mapping(at(data, "metadata", "annotations")) for data in (pair.before, pair.now))
     for key in sorted(str(key) for key in {*was, *now} if was.get(key) != now.get(key)):
         if "/" in key and not key.startswith(HARMLESS):
             yield Consequence("exposure", f"{pair.object.label}: annotation {key} may let others in")
@@ -215,7 +205,7 @@ def _ways_in(kind: str, data: Mapping[str, Any]) -> set[str]:
 
 
 def _of_ingress(data: Mapping[str, Any]) -> set[str]:
-    spec = mapping(data.get("spec"))
+    spec = as_mapping(data.get("spec"))
     secured = {str(host) for tls in mappings(spec.get("tls")) for host in items(tls.get("hosts"))}
     found = {"everything else"} if spec.get("defaultBackend") else set()
     found.add(f"by class {spec.get('ingressClassName', 'of the cluster')}")
@@ -230,7 +220,7 @@ def _of_ingress(data: Mapping[str, Any]) -> set[str]:
 
 
 def _of_route(data: Mapping[str, Any]) -> set[str]:
-    spec = mapping(data.get("spec"))
+    spec = as_mapping(data.get("spec"))
     gateways = [f"{at(parent, 'namespace') or ''}/{at(parent, 'name')}" for parent in items(spec.get("parentRefs"))]
     paths = [
         str(at(match, "path", "value") or "/")
@@ -243,7 +233,7 @@ def _of_route(data: Mapping[str, Any]) -> set[str]:
 
 
 def _of_service(data: Mapping[str, Any]) -> set[str]:
-    spec = mapping(data.get("spec"))
+    spec = as_mapping(data.get("spec"))
     kind = spec.get("type")
     if kind not in ("LoadBalancer", "NodePort"):
         return {f"address {address}" for address in _texts(spec.get("externalIPs"))}

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from renderer.diff.consequences.network import ALL, ANY, Peer, Port, Way, covers, told
-from renderer.diff.consequences.table import Consequence, Pair, at, handed_on, image_rules, items, mapping, mappings
+from renderer.diff.consequences.table import Consequence, Pair, handed_on, image_rules
 from renderer.diff.objects import COMPOSE, Object
+from renderer.manifest import as_mapping, at, items, mappings
 from renderer.merge_patch import same
 from renderer.yaml_reader import read
 
@@ -35,7 +36,7 @@ def compose_rules(pair: Pair, *, new: bool) -> Iterator[Consequence]:
 def _weak_part(kind: str, part: Mapping[str, Any]) -> set[str]:
     """What a volume, network, config or secret has of the machine."""
     found = {f"driver {part['driver']}"} if part.get("driver") not in (None, "local", "bridge", "default") else set()
-    options = mapping(part.get("driver_opts"))
+    options = as_mapping(part.get("driver_opts"))
     if options.get("device"):
         found.add(f"is {options['device']} of the machine")
     elif options:
@@ -214,8 +215,8 @@ def _egress(objects: Iterable[Object]) -> set[Way] | None:
     internal = {one.name for one in parts if one.kind == "network" and at(one.data, "internal") is True}
     if not services:
         return None
-    others = {one.name: mapping(one.data) for one in parts if one.kind == "service"}
-    if any(_leads_out(mapping(one.data), internal, others) for one in services):
+    others = {one.name: as_mapping(one.data) for one in parts if one.kind == "service"}
+    if any(_leads_out(as_mapping(one.data), internal, others) for one in services):
         return {(ANY, ALL)}
     return {way for one in parts for text in _texts(one.data) for way in _allowed(text)}
 

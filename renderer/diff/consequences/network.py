@@ -8,18 +8,9 @@ from ipaddress import ip_network
 from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from renderer.diff.consequences.table import (
-    Consequence,
-    Name,
-    at,
-    containers,
-    items,
-    mapping,
-    mappings,
-    pod_spec,
-    pod_template,
-)
+from renderer.diff.consequences.table import Consequence, Name
 from renderer.kinds import POD_TEMPLATES
+from renderer.manifest import as_mapping, at, containers, items, mappings, pod_spec, pod_template
 
 if TYPE_CHECKING:
     from renderer.diff.objects import Object
@@ -87,7 +78,7 @@ def _pods_in(objects: Iterable[Object]) -> dict[tuple[str, str], Pods]:
     found = {}
     for one in objects:
         if one.kind in POD_TEMPLATES:
-            labels = mapping(at(pod_template(one.kind, one.data), "metadata", "labels"))
+            labels = as_mapping(at(pod_template(one.kind, one.data), "metadata", "labels"))
             pairs = tuple(sorted((str(key), str(value)) for key, value in labels.items()))
             found[one.kind, one.name] = Pods(one.namespace, pairs)
     return found
@@ -118,14 +109,14 @@ def selects(subject: Subject, pods: Pods) -> bool:
     """Whether policies of that namespace with that selector select the pods."""
     namespace, text = subject
     selector, labels = json.loads(text), dict(pods.labels)
-    wanted = {_bare(key): str(value) for key, value in mapping(mapping(selector).get("matchLabels")).items()}
+    wanted = {_bare(key): str(value) for key, value in as_mapping(as_mapping(selector).get("matchLabels")).items()}
     wanted.pop(_NAMESPACE, None)
     holds = all(labels.get(key) == value for key, value in wanted.items())
     return namespace == pods.namespace and holds and all(_holds(one, labels) for one in _expressions(selector))
 
 
 def _expressions(selector: Any) -> list[dict[str, Any]]:
-    return mappings(mapping(selector).get("matchExpressions"))
+    return mappings(as_mapping(selector).get("matchExpressions"))
 
 
 def _holds(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
@@ -155,7 +146,7 @@ def _freed(
     before: Mapping[Subject, set[Way]], now: Mapping[Subject, set[Way]], new: Sequence[Object]
 ) -> Iterator[set[Way]]:
     """What pods were allowed that no policy restricts in this direction any more."""
-    specs = [(one.namespace, mapping(at(one.data, "spec"))) for one in new if one.kind in POLICIES]
+    specs = [(one.namespace, as_mapping(at(one.data, "spec"))) for one in new if one.kind in POLICIES]
     selected = {(home, _selector(spec.get("podSelector", spec.get("endpointSelector")))) for home, spec in specs}
     for subject, ways in sorted(before.items()):
         if subject not in now and (subject in selected or (_has_pods(new) and not now)):
@@ -241,14 +232,14 @@ def label_rules(
         for other in others():
             for selector, words in _selecting(other):
                 if _names_pods(selector, pods) and not (was and _names_pods(selector, was)):
-                    labels = _labels(mapping(selector).get("matchLabels"))
+                    labels = _labels(as_mapping(selector).get("matchLabels"))
                     server = at(other.data, "metadata", "labels", "mcpctl.io/server") or other.name
                     yield Consequence("labels", f"{identity[1]}: {words} {server} by {labels or 'its selector'}")
 
 
 def _selecting(other: Object) -> Iterator[tuple[Any, str]]:
     """Selectors of pods, with what happens to the pods that they select."""
-    spec = mapping(at(other.data, "spec"))
+    spec = as_mapping(at(other.data, "spec"))
     if other.kind == "Service":
         yield {"matchLabels": spec.get("selector")}, "gets what is sent to Service"
     elif other.kind in POLICIES:
@@ -260,7 +251,7 @@ def _selecting(other: Object) -> Iterator[tuple[Any, str]]:
 
 def _names_pods(selector: Any, pods: Pods) -> bool:
     """Whether it selects them by a label; one that selects everything does not know them."""
-    named = mapping(selector).get("matchLabels") or _expressions(selector)
+    named = as_mapping(selector).get("matchLabels") or _expressions(selector)
     return bool(named) and selects((pods.namespace, json.dumps(selector, sort_keys=True)), pods)
 
 
@@ -277,7 +268,7 @@ def _ways(objects: Iterable[Object], kind: str, word: str, verdict: str = "") ->
     objects = list(objects)
     names = _port_names(objects)
     for one in objects:
-        spec, field = mapping(at(one.data, "spec")), f"{kind.lower()}{verdict}"
+        spec, field = as_mapping(at(one.data, "spec")), f"{kind.lower()}{verdict}"
         if one.kind == "NetworkPolicy" and kind in _types(spec) and not verdict:
             ways = _of_kubernetes(mappings(spec.get(field)), word, names)
             found.setdefault((one.namespace, _selector(spec.get("podSelector"))), set()).update(ways)
@@ -338,14 +329,14 @@ def _pods(namespace: Any, labels: Any, *, everywhere: bool) -> Peer:
     """Pods with these labels, in namespaces with those; without any of them, in the policy's own or in all."""
     words = [f"pods {_labels(labels)}" if labels else "all pods"]
     words += [f"{_OF}{_labels(namespace)}"] if namespace else ["of all namespaces"] if everywhere else []
-    wanted = [f"{key}={value}" for key, value in mapping(labels).items()]
-    wanted += [f"{_OF}{key}={value}" for key, value in mapping(namespace).items()]
+    wanted = [f"{key}={value}" for key, value in as_mapping(labels).items()]
+    wanted += [f"{_OF}{key}={value}" for key, value in as_mapping(namespace).items()]
     wanted += [] if namespace or everywhere else [_SAME]
     return Peer("pods", " ".join(words), (), tuple(sorted(wanted)))
 
 
 def _labels(labels: Any) -> str:
-    pairs = sorted(f"{key}={value}" for key, value in mapping(labels).items())
+    pairs = sorted(f"{key}={value}" for key, value in as_mapping(labels).items())
     return ",".join(pairs).removeprefix("kubernetes.io/metadata.name=")
 
 
@@ -380,6 +371,6 @@ def _cilium_peers(rule: Mapping[str, Any], word: str) -> Iterator[Peer]:
 def _endpoints(endpoint: Mapping[str, Any]) -> Peer:
     if "matchExpressions" in endpoint:
         return Peer("other", json.dumps(endpoint, sort_keys=True))
-    labels = {_bare(key): value for key, value in mapping(endpoint.get("matchLabels")).items()}
+    labels = {_bare(key): value for key, value in as_mapping(endpoint.get("matchLabels")).items()}
     namespace = labels.pop(_NAMESPACE, None)
     return _pods({"kubernetes.io/metadata.name": namespace} if namespace else None, labels, everywhere=False)

@@ -6,18 +6,9 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from renderer.diff.consequences.table import (
-    Consequence,
-    Pair,
-    at,
-    containers,
-    image_rules,
-    items,
-    mapping,
-    mappings,
-    pod_spec,
-)
+from renderer.diff.consequences.table import Consequence, Pair, image_rules
 from renderer.kinds import KINDS, TEMPLATED
+from renderer.manifest import as_mapping, at, containers, items, mappings, pod_spec
 from renderer.merge_patch import same
 from renderer.quantity import nano
 
@@ -220,7 +211,7 @@ def _weak_pod(spec: Mapping[str, Any]) -> set[str]:
 
 
 def _weak_container(container: Mapping[str, Any], pod: Mapping[str, Any]) -> set[str]:
-    own, shared = mapping(container.get("securityContext")), mapping(pod.get("securityContext"))
+    own, shared = as_mapping(container.get("securityContext")), as_mapping(pod.get("securityContext"))
     merged = {**shared, **own}
     dropped = [str(name).upper() for name in items(at(own, "capabilities", "drop"))]
     holds = {

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from renderer.images import parse
-from renderer.kinds import POD_TEMPLATES
+from renderer.manifest import as_mapping
 
 if TYPE_CHECKING:
     from renderer.diff.objects import Change, Object
@@ -138,34 +138,12 @@ class Pair(NamedTuple):
     @property
     def before(self) -> dict[str, Any]:
         """The old data, empty where there is none."""
-        return mapping(self.old.data) if self.old else {}
+        return as_mapping(self.old.data) if self.old else {}
 
     @property
     def now(self) -> dict[str, Any]:
         """The new data, empty where there is none."""
-        return mapping(self.new.data) if self.new else {}
-
-
-def mapping(value: Any) -> dict[str, Any]:
-    """The value where it is a mapping; old trees may hold anything."""
-    return value if isinstance(value, dict) else {}
-
-
-def items(value: Any) -> list[Any]:
-    """The value where it is a list."""
-    return value if isinstance(value, list) else []
-
-
-def mappings(value: Any) -> list[dict[str, Any]]:
-    """The mappings of a list."""
-    return [item for item in items(value) if isinstance(item, dict)]
-
-
-def at(data: Any, *path: str) -> Any:
-    """What stands there; None where nothing does."""
-    for step in path:
-        data = mapping(data).get(step)
-    return data
+        return as_mapping(self.new.data) if self.new else {}
 
 
 #: Annotations and labels that are known to give nobody anything: of ours, for people, and of programs that only
@@ -187,22 +165,6 @@ HARMLESS = (
     "prometheus.io/",
     "checksum/",
 )
-
-
-def pod_template(kind: str, data: Any) -> dict[str, Any]:
-    """Metadata and spec of the pods of an object; empty where it has none."""
-    return mapping(at(data, *POD_TEMPLATES[kind])) if kind in POD_TEMPLATES else {}
-
-
-def pod_spec(kind: str, data: Any) -> dict[str, Any]:
-    """The spec of the pods of an object; empty where it has none."""
-    return mapping(at(pod_template(kind, data), "spec"))
-
-
-def containers(spec: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """All containers of a pod by name."""
-    names = ("initContainers", "containers", "ephemeralContainers")
-    return {str(one.get("name")): one for name in names for one in mappings(spec.get(name))}
 
 
 def image_rules(name: str, before: object, now: object) -> Iterator[Consequence]:

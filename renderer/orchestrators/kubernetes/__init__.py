@@ -10,6 +10,7 @@ from itertools import count
 from renderer.errors import WaitTimedOut
 from renderer.kinds import KINDS
 from renderer.labels import SERVER_LABEL
+from renderer.manifest import annotations_of, labels_of
 from renderer.model import JSON, Rendered, Server
 from renderer.orchestrators.contract import (
     Applied,
@@ -31,7 +32,7 @@ from renderer.orchestrators.kubernetes import logs, removal
 from renderer.orchestrators.kubernetes.apply import MANAGER, Application
 from renderer.orchestrators.kubernetes.client import Kubectl, known_name
 from renderer.orchestrators.kubernetes.listing import page_of
-from renderer.orchestrators.kubernetes.objects import REPLICAS, Object, annotations_of, labels_of, objects
+from renderer.orchestrators.kubernetes.objects import REPLICAS, Object, objects
 from renderer.orchestrators.kubernetes.reach import forwarded
 from renderer.orchestrators.kubernetes.status import NoSuchInstance, Snapshot, Watcher, desired
 from renderer.orchestrators.wait import Time, until, wait_for

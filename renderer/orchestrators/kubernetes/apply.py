@@ -14,6 +14,7 @@ from typing import Any
 from renderer.errors import ApplyFailed, McpctlError, WaitTimedOut, excerpt
 from renderer.kinds import in_order
 from renderer.labels import SERVER_LABEL
+from renderer.manifest import Identity, annotations_of, identity, labels_of
 from renderer.orchestrators.contract import ApplyOptions, Change, Progress
 from renderer.orchestrators.failures import Refused
 from renderer.orchestrators.kubernetes.client import Data, Kubectl
@@ -22,11 +23,7 @@ from renderer.orchestrators.kubernetes.objects import (
     CREATED,
     MANAGED_LABEL,
     OWNER_LABEL,
-    Identity,
     Object,
-    annotations_of,
-    identity,
-    labels_of,
     noted,
     owner_value,
     stamped,

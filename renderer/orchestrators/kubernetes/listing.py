@@ -8,9 +8,10 @@ from urllib.parse import quote
 
 from renderer.errors import ApplyFailed, excerpt
 from renderer.labels import SERVER_LABEL
+from renderer.manifest import labels_of
 from renderer.orchestrators.contract import InstanceFilters, InstancePage, InstanceState, InstanceStatus
 from renderer.orchestrators.kubernetes.client import Data, Kubectl, known_name
-from renderer.orchestrators.kubernetes.objects import MANAGED_LABEL, labels_of
+from renderer.orchestrators.kubernetes.objects import MANAGED_LABEL
 from renderer.orchestrators.kubernetes.reasons import of_pod
 from renderer.orchestrators.kubernetes.status import NAME_LABEL, Snapshot, found_status
 

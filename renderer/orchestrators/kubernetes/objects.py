@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from renderer.errors import ApplyFailed, Defect, excerpt
 from renderer.kinds import KINDS, WORKLOADS, in_order
 from renderer.labels import SERVER_LABEL
+from renderer.manifest import Identity, annotations_of, identity, labels_of
 from renderer.model import Rendered
 from renderer.orchestrators.kubernetes.client import Data
 from renderer.yaml_reader import OUTPUT_LIMITS, read
@@ -27,9 +28,6 @@ REPLICAS = "mcpctl.io/replicas"
 #: What is put on at apply time, and nothing else: all that differs from what was rendered and checked.
 STAMPED_LABELS = (OWNER_LABEL, HOME_LABEL)
 STAMPED_ANNOTATIONS = (CREATED,)
-
-#: Kind, namespace ('' for the whole cluster) and name.
-Identity = tuple[str, str, str]
 
 
 class Object(NamedTuple):
@@ -53,24 +51,6 @@ def words(data: Data, home: str) -> str:
     namespace = meta.get("namespace", "")
     elsewhere = f" in namespace {excerpt(namespace, 63)}" if namespace not in ("", home) else ""
     return f"{excerpt(str(data.get('kind')), 63)} {excerpt(str(meta.get('name')), 253)}{elsewhere}"
-
-
-def identity(data: Data) -> Identity:
-    """What no two objects share."""
-    meta = data["metadata"]
-    return data["kind"], meta.get("namespace", ""), meta["name"]
-
-
-def labels_of(data: Data) -> Mapping[str, str]:
-    """None are an empty mapping."""
-    found: Mapping[str, str] = data.get("metadata", {}).get("labels") or {}
-    return found
-
-
-def annotations_of(data: Data) -> Mapping[str, str]:
-    """None are an empty mapping."""
-    found: Mapping[str, str] = data.get("metadata", {}).get("annotations") or {}
-    return found
 
 
 def objects(documents: Sequence[Rendered], home: str) -> list[Object]:

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from renderer.command import Background
 from renderer.errors import ApplyFailed, WaitTimedOut, excerpt
 from renderer.labels import DEFAULT_PATH, PATH_ANNOTATION
+from renderer.manifest import annotations_of, labels_of
 from renderer.orchestrators.kubernetes.client import Kubectl
 from renderer.orchestrators.kubernetes.faults import refusal
-from renderer.orchestrators.kubernetes.objects import annotations_of, labels_of
 from renderer.orchestrators.kubernetes.status import Snapshot, is_ready, newest_pods
 
 #: Seconds until kubectl must have a port.

@@ -10,6 +10,7 @@ from typing import Any
 from renderer.errors import ApplyFailed, WaitTimedOut, excerpt
 from renderer.kinds import KINDS, in_order
 from renderer.labels import SERVER_LABEL
+from renderer.manifest import Identity, annotations_of, identity, labels_of
 from renderer.orchestrators.contract import Change, Confirm, Progress
 from renderer.orchestrators.failures import Refused
 from renderer.orchestrators.kubernetes.client import Data, Kubectl
@@ -18,10 +19,6 @@ from renderer.orchestrators.kubernetes.objects import (
     HOME_LABEL,
     MANAGED_LABEL,
     OWNER_LABEL,
-    Identity,
-    annotations_of,
-    identity,
-    labels_of,
     owner_value,
     words,
 )

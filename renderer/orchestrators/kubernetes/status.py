@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 from renderer.errors import ApplyFailed, McpctlError, excerpt
 from renderer.labels import DEFAULT_PATH, PATH_ANNOTATION, SERVER_LABEL
+from renderer.manifest import annotations_of, labels_of
 from renderer.orchestrators.contract import WEIGHTS, Cause, InstanceState, InstanceStatus, Observation, Replica
 from renderer.orchestrators.kubernetes.client import Data, Kubectl, known_name
-from renderer.orchestrators.kubernetes.objects import MANAGED_LABEL, annotations_of, labels_of
+from renderer.orchestrators.kubernetes.objects import MANAGED_LABEL
 from renderer.orchestrators.kubernetes.reasons import Reason, of_claims, of_pod, of_workload
 
 NAME_LABEL = "app.kubernetes.io/name"

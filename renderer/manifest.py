@@ -1,6 +1,7 @@
-"""Reading parsed documents that may have any shape: what is not as expected reads as empty.
+"""Reading a manifest, rendered or found somewhere: identity, labels, pods, containers, and the value at a path.
 
-Wrong types are the business of the schema check; the other checks go on with what is left.
+A manifest is plain data of any shape: what is not as expected reads as empty. Wrong types are the business of the
+schema check; all others go on with what is left.
 """
 
 from __future__ import annotations
@@ -23,6 +24,62 @@ _OWN_DOMAIN = ".k8s.io"
 
 #: The fields of a pod's ``spec`` that hold containers.
 CONTAINER_FIELDS = ("containers", "initContainers", "ephemeralContainers")
+
+#: Kind, namespace ('' for the whole cluster) and name.
+Identity = tuple[str, str, str]
+
+
+def as_mapping(value: Any) -> dict[str, Any]:
+    """The value, or an empty mapping where it is none."""
+    return value if isinstance(value, dict) else {}
+
+
+def items(value: Any) -> list[Any]:
+    """The items of a list; none of what is no list."""
+    return value if isinstance(value, list) else []
+
+
+def mappings(value: Any) -> list[dict[str, Any]]:
+    """The mappings of a list."""
+    return [item for item in items(value) if isinstance(item, dict)]
+
+
+def at(data: Any, *path: str) -> Any:
+    """What stands there; None where nothing does."""
+    for step in path:
+        data = as_mapping(data).get(step)
+    return data
+
+
+def identity(data: Json) -> Identity:
+    """What no two objects share. KeyError where one of them is missing: of checked manifests."""
+    meta = data["metadata"]
+    return data["kind"], meta.get("namespace", ""), meta["name"]
+
+
+def labels_of(data: Json) -> Mapping[str, str]:
+    """None are an empty mapping."""
+    return as_mapping(at(data, "metadata", "labels"))
+
+
+def annotations_of(data: Json) -> Mapping[str, str]:
+    """None are an empty mapping."""
+    return as_mapping(at(data, "metadata", "annotations"))
+
+
+def pod_template(kind: str, data: Any) -> dict[str, Any]:
+    """Metadata and spec of the pods of an object of that kind; empty where it has none."""
+    return as_mapping(at(data, *POD_TEMPLATES[kind])) if kind in POD_TEMPLATES else {}
+
+
+def pod_spec(kind: str, data: Any) -> dict[str, Any]:
+    """The spec of the pods of an object; empty where it has none."""
+    return as_mapping(at(pod_template(kind, data), "spec"))
+
+
+def containers(spec: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """All containers of a pod by name."""
+    return {str(one.get("name")): one for name in CONTAINER_FIELDS for one in mappings(spec.get(name))}
 
 
 def mapping(parent: Json, key: str) -> Json:
