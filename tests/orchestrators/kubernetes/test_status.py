@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from renderer import command, pipeline
+from renderer.command import Done
 from renderer.errors import ApplyFailed, WaitTimedOut
-from renderer.orchestrators.contract import InstanceFilters, InstanceState, Wait
+from renderer.model import Options
+from renderer.orchestrators.contract import InstanceFilters, InstanceState, KubernetesConfig, Wait
 from renderer.orchestrators.kubernetes import Kubernetes
+from renderer.orchestrators.kubernetes.client import Kubectl
 from renderer.orchestrators.kubernetes.reasons import of_claims, of_pod, of_workload
 from renderer.orchestrators.kubernetes.status import PHASES
+from renderer.orchestrators.wait import Time
+from renderer.registry import target
 from tests.cluster import Cluster
 from tests.cluster.fixtures import Run
-from tests.orchestrators.kubernetes.conftest import Clock, Told, placed, ready
+from tests.orchestrators.kubernetes.conftest import OWNED, Clock, Told, placed, ready
 
 REASONS = [
     ("Ready", InstanceState.RUNNING, ""),
@@ -240,3 +249,30 @@ def test_filters_of_a_list(orchestrator: Kubernetes, cluster: Cluster) -> None:
 def test_a_page_that_nobody_gave(orchestrator: Kubernetes, page: str) -> None:
     with pytest.raises(ApplyFailed, match=r"begin again|does not take it|continue key"):
         orchestrator.list_instances(InstanceFilters(), page)
+
+
+def test_twenty_servers_cost_as_few_processes_as_one(
+    connected: None, cluster: Cluster, kubeconfig: Path, clock: Clock, told: Told
+) -> None:
+    started: list[list[str]] = []
+
+    def run(argv: Sequence[str], **options: Any) -> Done:
+        started.append(list(argv))
+        return command.run(argv, **options)
+
+    form = "apiVersion: mcpctl.io/v1alpha1\nkind: McpServer\nmetadata: {{name: s{0}}}\nspec: {{image: x:1, {1}}}\n"
+    text = "---\n".join(form.format(n, "transport: {type: streamable-http, port: 8080}") for n in range(20))
+    specs = pipeline.read(["-"], BytesIO(text.encode()))
+    documents = pipeline.render(specs, target("kubernetes"), Options("mcpctl", "1.35")).documents
+    kubectl = Kubectl(KubernetesConfig("mcpctl", str(kubeconfig)), run=run)
+    orchestrator = Kubernetes(kubectl, waits=Time(clock, clock.sleep))
+    assert not orchestrator.apply(documents, OWNED, told.append, told.confirm).failed
+    ids = [server.resource_name for server in specs.servers]
+
+    def all_ready() -> None:
+        for name in ids:
+            ready(cluster, name)
+
+    clock.then = [lambda: None, lambda: None, all_ready]
+    assert len(orchestrator.wait(ids, Wait(60, told.append))) == 20
+    assert len(started) <= 12, started
