@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Literal
 
 from renderer.errors import ApplyFailed, McpctlError, WaitTimedOut, excerpt
-from renderer.orchestrators.contract import ApplyOptions, Change, Progress
+from renderer.orchestrators.contract import ApplyOptions, Change, Progress, owner_value
 from renderer.orchestrators.docker import removal
 from renderer.orchestrators.docker.client import Client
 from renderer.orchestrators.docker.containers import HASH_LABEL, PROJECT_LABEL, Container, find
-from renderer.orchestrators.docker.projects import Project, arguments, owner_value, write_files
+from renderer.orchestrators.docker.projects import Project, arguments, write_files
 from renderer.orchestrators.docker.status import last_lines
 from renderer.orchestrators.failures import Refused, with_log
 

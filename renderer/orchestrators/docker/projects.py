@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from renderer.errors import ApplyFailed, Defect, excerpt
 from renderer.labels import SERVER_LABEL
 from renderer.model import Rendered
-from renderer.orchestrators.contract import ApplyOptions
+from renderer.orchestrators.contract import ApplyOptions, owner_value
 from renderer.orchestrators.docker.containers import FILES_LABEL, OWNER_LABEL
 from renderer.yaml_reader import OUTPUT_LIMITS, read
 
@@ -178,13 +178,6 @@ def _override(
     if network != NETWORK and NETWORK in (data.get("networks") or {}):
         made["networks"] = {NETWORK: {"name": network}}
     return made
-
-
-def owner_value(owner: str) -> str:
-    """As a label can hold it: itself, or a digest. The same as in a cluster."""
-    if not owner or re.fullmatch(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", owner):
-        return owner
-    return f"sha256-{hashlib.sha256(owner.encode()).hexdigest()[:40]}"
 
 
 @contextmanager

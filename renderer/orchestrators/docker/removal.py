@@ -9,7 +9,7 @@ from pathlib import Path
 
 from renderer.errors import ApplyFailed, McpctlError, excerpt
 from renderer.labels import SERVER_LABEL
-from renderer.orchestrators.contract import Change, Confirm, Progress
+from renderer.orchestrators.contract import Change, Confirm, Progress, owner_value
 from renderer.orchestrators.docker.client import CALL_SECONDS, Client, json_lines, known_name
 from renderer.orchestrators.docker.containers import (
     MANAGED_LABEL,
@@ -18,7 +18,7 @@ from renderer.orchestrators.docker.containers import (
     find,
     ours,
 )
-from renderer.orchestrators.docker.projects import NETWORK, files_folder, owner_value
+from renderer.orchestrators.docker.projects import NETWORK, files_folder
 from renderer.orchestrators.wait import Time, until
 
 #: Seconds until the daemon has let go of the last container of a network.

@@ -15,7 +15,7 @@ from renderer.errors import ApplyFailed, McpctlError, WaitTimedOut, excerpt
 from renderer.kinds import in_order
 from renderer.labels import SERVER_LABEL
 from renderer.manifest import Identity, annotations_of, identity, labels_of
-from renderer.orchestrators.contract import ApplyOptions, Change, Progress
+from renderer.orchestrators.contract import ApplyOptions, Change, Progress, owner_value
 from renderer.orchestrators.failures import Refused
 from renderer.orchestrators.kubernetes.client import Data, Kubectl
 from renderer.orchestrators.kubernetes.faults import HOPELESS, SHOWN, Conflict, conflicts, warnings
@@ -25,7 +25,6 @@ from renderer.orchestrators.kubernetes.objects import (
     OWNER_LABEL,
     Object,
     noted,
-    owner_value,
     stamped,
     words,
 )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -12,6 +10,7 @@ from renderer.kinds import KINDS, WORKLOADS, in_order
 from renderer.labels import SERVER_LABEL
 from renderer.manifest import Identity, annotations_of, identity, labels_of
 from renderer.model import Rendered
+from renderer.orchestrators.contract import owner_value
 from renderer.orchestrators.kubernetes.client import Data
 from renderer.yaml_reader import OUTPUT_LIMITS, read
 
@@ -109,10 +108,3 @@ def _with(data: Data, labels: Mapping[str, str], notes: Mapping[str, str]) -> Da
 def noted(data: Data, notes: Mapping[str, str]) -> Data:
     """With these annotations too."""
     return _with(data, {}, notes)
-
-
-def owner_value(owner: str) -> str:
-    """As a label can hold it: itself, or a digest."""
-    if not owner or re.fullmatch(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", owner):
-        return owner
-    return f"sha256-{hashlib.sha256(owner.encode()).hexdigest()[:40]}"

@@ -11,7 +11,7 @@ from renderer.errors import ApplyFailed, WaitTimedOut, excerpt
 from renderer.kinds import KINDS, in_order
 from renderer.labels import SERVER_LABEL
 from renderer.manifest import Identity, annotations_of, identity, labels_of
-from renderer.orchestrators.contract import Change, Confirm, Progress
+from renderer.orchestrators.contract import Change, Confirm, Progress, owner_value
 from renderer.orchestrators.failures import Refused
 from renderer.orchestrators.kubernetes.client import Data, Kubectl
 from renderer.orchestrators.kubernetes.objects import (
@@ -19,7 +19,6 @@ from renderer.orchestrators.kubernetes.objects import (
     HOME_LABEL,
     MANAGED_LABEL,
     OWNER_LABEL,
-    owner_value,
     words,
 )
 from renderer.orchestrators.wait import Time, until

@@ -12,7 +12,7 @@ import pytest
 from renderer.command import Done
 from renderer.errors import ApplyFailed
 from renderer.kinds import KINDS
-from renderer.orchestrators.contract import Applied, ApplyOptions
+from renderer.orchestrators.contract import Applied, ApplyOptions, owner_value
 from renderer.orchestrators.kubernetes import Kubernetes
 from renderer.orchestrators.kubernetes.faults import Conflict, conflicts
 from renderer.orchestrators.kubernetes.objects import (
@@ -23,7 +23,6 @@ from renderer.orchestrators.kubernetes.objects import (
     STAMPED_ANNOTATIONS,
     STAMPED_LABELS,
     objects,
-    owner_value,
     stamped,
 )
 from renderer.targets.kubernetes.objects import OBJECTS
