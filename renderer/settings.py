@@ -16,13 +16,11 @@ from renderer.errors import InputInvalid, Place, Problem, Severity, UsageMistake
 from renderer.load import load
 from renderer.model import JSON
 from renderer.orchestrators.contract import DockerConfig, KubernetesConfig, OrchestratorConfig
+from renderer.project import find_file
 from renderer.schemas import Schema
 from renderer.wording import did_you_mean
 
 ROOT = "orchestrator"
-#: The configuration file. In one folder only one of them may stand.
-NAMES = ("mcpctl.yaml", "mcpctl.yml", "mcpctl.json")
-_ROOT_USER = 0
 _LONGEST = 200
 #: Variables of the tests.
 _NO_SETTINGS = ("MCPCTL_TEST_", "MCPCTL_REQUIRE_")
@@ -125,7 +123,7 @@ def load_settings(
     ``options`` by their names (``--context``); ``file`` None: found from ``folder`` upwards. InputInvalid with all
     Problems; UsageMistake where an option belongs to the other runtime.
     """
-    path = file or _find(folder or Path.cwd(), Path(environ["HOME"]) if environ.get("HOME") else None)
+    path = file or find_file(folder or Path.cwd(), Path(environ["HOME"]) if environ.get("HOME") else None)
     problems: list[Problem] = []
     tools, of_tools = _from_tools(environ)
     values = {field.name: Value(field, field.default, Rank.DEFAULT, "default") for field in fields()}
@@ -158,26 +156,6 @@ def _words(name: str, separator: str) -> str:
 @cache
 def _schema() -> Schema:
     return Schema(assets.schema("config"))
-
-
-def _find(folder: Path, home: Path | None) -> str:
-    """The nearest configuration file, from ``folder`` upwards, not beyond a git root, the home folder or '/'."""
-    for place in (folder, *folder.parents):
-        files = [place / name for name in NAMES if (place / name).is_file()]
-        if len(files) > 1:
-            problem = Problem(Place(os.fspath(files[1])), "", "config/two-files", f"{files[0].name} is there too")
-            raise InputInvalid("two configuration files: remove one, or name one with --config", [problem])
-        if files:
-            # In a folder that all may write to, as /tmp, somebody else's file would choose the daemon.
-            if place != folder and files[0].stat().st_uid not in (_ROOT_USER, os.geteuid()):
-                problem = Problem(Place(os.fspath(files[0])), "", "config/owner", "the file belongs to another user")
-                raise InputInvalid(
-                    "a configuration file above this folder is not yours: name it with --config", [problem]
-                )
-            return os.path.relpath(files[0])
-        if place == home or (place / ".git").exists():
-            break
-    return ""
 
 
 def _from_file(path: str, problems: list[Problem]) -> Iterator[Value]:

@@ -17,6 +17,7 @@ from renderer.cli.options import (
     network_policy_provider_option,
     optional_paths_argument,
     policy_option,
+    project,
     provider_has_a_cluster,
     version_options,
 )
@@ -122,9 +123,12 @@ def apply(
 ) -> int:
     """Render, check and apply specs, then wait until every server answers MCP.
 
-    PATHS are files, folders or - for stdin. With any error in them nothing is applied. Where it is applied is shown
-    first. Exit codes: 5 something was refused or cannot start, 6 the time was over, 130 interrupted.
+    PATHS are files, folders or - for stdin; without any those of the project. With any error in them nothing is
+    applied. Where it is applied is shown first. Exit codes: 5 something was refused or cannot start, 6 the time was
+    over, 130 interrupted.
     """
+    known = None if paths or tree else project()
+    paths = known.paths if known else paths
     if bool(paths) == bool(tree):
         raise click.UsageError("give PATHS of specs, or --tree DIR")
     if prune and not owner:

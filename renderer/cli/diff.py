@@ -12,6 +12,7 @@ from renderer.cli.options import (
     FOLDER,
     paths_argument,
     policy_option,
+    project,
     quiet_option,
     render_options,
     target_option,
@@ -47,7 +48,6 @@ Examples:
 @click.option(
     "--out",
     type=FOLDER,
-    required=True,
     metavar="DIR",
     help="Tree to compare with, as 'mcpctl render --out DIR' wrote it.",
 )
@@ -81,7 +81,7 @@ Examples:
 @quiet_option
 def diff(
     paths: tuple[str, ...],
-    out: Path,
+    out: Path | None,
     base: str | None,
     matrix: bool,
     style: str,
@@ -100,6 +100,10 @@ def diff(
     PATHS are files, folders or - for stdin. The differences go to stdout, problems to stderr; nothing is written. The
     exit code is 1 if anything differs, even a comment. No secret is shown.
     """
+    known = project()
+    out = out or (Path(known.out) if known and known.out else None)
+    if out is None:
+        raise click.UsageError("--out DIR is missing: name the tree that 'mcpctl render --out DIR' wrote")
     options = render_options(namespace, kubernetes_version, create_namespace, network_policy_provider, one_stream=False)
     revision = None if base is None else git.revision(base, out)
     runs = runs_of(paths, environments, run_alone(target_name, options, levels), several=True)

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from renderer import pipeline
+from renderer.cli.options import project
 from renderer.cli.streams import specs_in
 from renderer.errors import UsageMistake, errors_in, excerpt
 from renderer.pipeline import Inputs, Run, Specs
+from renderer.policy import parse_levels
 from renderer.wording import suggestion
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ def runs_of(paths: Sequence[str], wanted: Sequence[str], alone: Run, *, several:
 
     ``several`` says whether there may be more than one. UsageMistake where an option contradicts an environment.
     """
-    inputs = pipeline.read_inputs(paths, specs_in(paths))
+    inputs, alone = in_project(pipeline.read_inputs(paths, specs_in(paths)), alone)
     # What is wrong with the input is told first: a faulty environment cannot be chosen.
     if not (inputs.environments or wanted) or errors_in(inputs.problems):
         return pipeline.runs(inputs, (), alone)
@@ -50,6 +52,27 @@ def runs_of(paths: Sequence[str], wanted: Sequence[str], alone: Run, *, several:
         run._replace(options=run.options._replace(one_stream=stream, kustomization=listed or run.options.kustomization))
         for run in runs
     ]
+
+
+def in_project(inputs: Inputs, alone: Run) -> tuple[Inputs, Run]:
+    """With what the project says where neither an environment nor an option does."""
+    known = project()
+    if known is None:
+        return inputs, alone
+    try:
+        policies = parse_levels(f"{name}={level}" for name, level in known.policies.items())
+    except UsageMistake as mistake:
+        raise UsageMistake(f"{known.file}: policies: {mistake.message}") from None
+    environments = []
+    for environment in inputs.environments:
+        options = environment.options
+        if known.kubernetes_version and not environment.sets("spec", "kubernetesVersion"):
+            options = options._replace(kubernetes_version=known.kubernetes_version)
+        if known.network_policy_provider and not environment.sets("spec", "networkPolicy", "provider"):
+            options = options._replace(network_policy_provider=alone.options.network_policy_provider)
+        environments.append(environment._replace(options=options, levels={**policies, **environment.levels}))
+    levels = alone.specs.levels if environments else {**policies, **alone.specs.levels}
+    return inputs._replace(environments=tuple(environments)), alone._replace(specs=alone.specs._replace(levels=levels))
 
 
 def run_alone(target: str, options: Any, levels: Any) -> Run:

@@ -11,7 +11,7 @@ import click
 from renderer import explain as explaining
 from renderer import pins, pipeline
 from renderer.cli.environments import choose, environment_option, run_alone
-from renderer.cli.options import quiet_option, render_options, text_or_json
+from renderer.cli.options import project, quiet_option, render_options, text_or_json
 from renderer.cli.streams import emit, specs_in, tell
 from renderer.cli.templates import templates_option, with_templates
 from renderer.environment import Environment, name_of
@@ -61,12 +61,15 @@ def explain(
 ) -> int:
     """Print the values of SERVER, or of one field, as they are rendered: who says so, where, and instead of what.
 
-    PATHS are files, folders or - for stdin; the current folder unless given. A value comes from the spec, from a
+    PATHS are files, folders or - for stdin; without any those of the project, or the current folder.
+
+    A value comes from the spec, from a
     default of its schema, or from a default, a patch or an image of the environment; without --environment all
     environments are explained. FILE:LINE is a line of a rendered tree: the template's line, and every field that has a
     part in it. The answer goes to stdout, problems go to stderr; with any error there is no answer.
     """
-    given = paths or (".",)
+    known = None if paths else project()
+    given = paths or (known.paths if known and known.specs else (".",))
     inputs = pipeline.read_inputs(given, specs_in(given))
     line = _LINE.fullmatch(field)
     name, path = ("", ()) if line else explaining.split(field)

@@ -22,9 +22,16 @@ Examples:
   mcpctl init github --image ghcr.io/github/github-mcp-server:v0.30.3 --command /server/github-mcp-server --arg stdio
   mcpctl init time --pypi mcp-server-time==2026.10.19
   mcpctl init everything --npm @modelcontextprotocol/server-everything@2026.8.31 --out -
+  mcpctl init --project
 """
 )
-@click.argument("name")
+@click.argument("name", required=False)
+@click.option(
+    "--project",
+    "as_project",
+    is_flag=True,
+    help="Write a project instead: mcpctl.yaml, a first spec, .pre-commit-config.yaml, .gitattributes and a CI job.",
+)
 @click.option("--image", metavar="IMAGE", help="Run this container image.")
 @click.option("--npm", metavar="NAME@VERSION", help="Run this npm package.")
 @click.option("--pypi", metavar="NAME==VERSION", help="Run this PyPI package.")
@@ -53,7 +60,8 @@ Examples:
 @click.option("--out", metavar="FILE", help="File to write, or - for stdout.  [default: NAME.yaml]")
 @click.option("--force", is_flag=True, help="Overwrite the file.")
 def init(
-    name: str,
+    name: str | None,
+    as_project: bool,
     image: str | None,
     npm: str | None,
     pypi: str | None,
@@ -66,7 +74,12 @@ def init(
     out: str | None,
     force: bool,
 ) -> int:
-    """Write a first spec of server NAME: valid, with comments on what to add."""
+    """Write a first spec of server NAME: valid, with comments on what to add; or the files of a project."""
+    if as_project == bool(name):
+        raise click.UsageError("give the NAME of a server, or --project for the files of a project")
+    if not name:
+        _write_project(force)
+        return Exit.FINE
     context = {
         "name": name,
         "image": image,
@@ -86,6 +99,37 @@ def init(
     _refuse_invalid(text, bool(npm))
     _write(text, out or f"{name}.yaml", force)
     return Exit.FINE
+
+
+#: Files of a project, and their templates.
+_PROJECT = {
+    "mcpctl.yaml": "project.yaml.j2",
+    "specs/time.yaml": "mcpserver.yaml.j2",
+    ".pre-commit-config.yaml": "pre-commit.yaml.j2",
+    ".gitattributes": "gitattributes.j2",
+    ".github/workflows/mcpctl.yaml": "workflow.yaml.j2",
+}
+_FIRST = {
+    "name": "time",
+    "image": None,
+    "package": {"registry": "pypi", "name": "mcp-server-time", "version": "2026.10.19"},
+    "transport": "stdio",
+    "port": None,
+    "command": [],
+    "args": ["--local-timezone", "UTC"],
+    "env": {},
+}
+
+
+def _write_project(force: bool) -> None:
+    """All of its files, or none where one is there."""
+    taken = [path for path in _PROJECT if os.path.lexists(path)]
+    if taken and not force:
+        raise UsageMistake(f"{', '.join(taken)}: exists; start in an empty folder, or overwrite with --force")
+    for path, template in _PROJECT.items():
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        _write(render(f"init/{template}", _FIRST), path, force, "")
+    say("next: mcpctl render\n")
 
 
 def _package(npm: str | None, pypi: str | None) -> dict[str, str] | None:
@@ -149,7 +193,7 @@ def _refuse_invalid(text: str, npm: bool) -> None:
         raise InputInvalid("nothing was written", list(errors.values()))
 
 
-def _write(text: str, out: str, force: bool) -> None:
+def _write(text: str, out: str, force: bool, then: str = "; next: mcpctl render {}") -> None:
     if out == "-":
         emit(text)
         return
@@ -162,4 +206,4 @@ def _write(text: str, out: str, force: bool) -> None:
     except OSError as error:
         raise UsageMistake(f"{out} cannot be written: {error.strerror}") from None
     path = excerpt(os.fspath(Path(out)), LONGEST)
-    say(f"{path}: written; next: mcpctl render {path}\n")
+    say(f"{path}: written{then.format(path)}\n")

@@ -14,15 +14,41 @@ from renderer.assets import kubernetes_folders
 from renderer.model import NetworkPolicyProvider, Options
 from renderer.pins import KUBERNETES_VERSION, NAMESPACE
 from renderer.policy import parse_levels
+from renderer.project import Project, find_project
 from renderer.registry import TARGETS
 from renderer.report import REPORTERS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+#: What a command without PATHS misses, outside of a project.
+REQUIRED = "PATHS..."
+
+
+def project() -> Project | None:
+    """The project around the working folder, looked up once a run."""
+    known: dict[str, Any] = click.get_current_context().meta
+    if "project" not in known:
+        known["project"] = find_project()
+    found: Project | None = known["project"]
+    return found
+
+
+def _paths(context: click.Context, parameter: click.Parameter, paths: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the project where none is typed."""
+    context.meta["paths typed"] = bool(paths)
+    known = None if paths else project()
+    if known is not None and known.specs:
+        return known.paths
+    if not paths and parameter.metavar == REQUIRED:
+        where = f"or write 'specs: [FOLDER]' into {known.file}" if known else "or run it in a project (docs/gitops.md)"
+        raise click.UsageError(f"PATHS are missing: name files or folders with specs, {where}")
+    return paths
+
+
 def paths_argument(command: Command) -> Command:
-    """PATHS: files, folders, or - for stdin."""
-    return click.argument("paths", nargs=-1, required=True, metavar="PATHS...")(command)
+    """PATHS: files, folders, or - for stdin; those of the project where none is typed."""
+    return click.argument("paths", nargs=-1, callback=_paths, metavar=REQUIRED)(command)
 
 
 def optional_paths_argument(command: Command) -> Command:
@@ -176,7 +202,12 @@ def render_options(
     *,
     one_stream: bool,
 ) -> Options:
-    """The options of a run; a UsageError where the Namespace must not be rendered."""
+    """The options of a run, the project's where none is typed; UsageError where the Namespace is not to be rendered."""
+    source, known = click.get_current_context().get_parameter_source, project()
+    if known and known.kubernetes_version and source("kubernetes_version") is ParameterSource.DEFAULT:
+        kubernetes_version = known.kubernetes_version
+    if known and known.network_policy_provider and source("network_policy_provider") is ParameterSource.DEFAULT:
+        provider = next(name for name in get_args(NetworkPolicyProvider) if name == known.network_policy_provider)
     if create_namespace and (namespace == "default" or namespace.startswith("kube-")):
         raise click.UsageError(
             f"the namespace {namespace} belongs to the cluster: rendered, it would get new labels, and pods that are "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from renderer.cli.options import (
     output_option,
     paths_argument,
     policy_option,
+    project,
     provider_has_a_cluster,
     quiet_option,
     render_options,
@@ -90,11 +92,19 @@ def render(
     PATHS are files, folders or - for stdin. Manifests go to stdout, or with --out into a tree;
     problems go to stderr. With any error nothing is written.
     """
+    known = project()
+    typed = click.get_current_context().meta["paths typed"]
+    whole = not environments and (known is None or not known.specs or _same(paths, known.paths))
+    if known and known.out and out is None and not typed:
+        out = Path(known.out)
+    out = None if out == Path("-") else out
+    if known and known.prune and whole and out is not None and not check:
+        prune = True
     allowed = (force, prune, prune_data, allow_empty)
     if out is None and (check or kustomization or any(allowed)):
         flags = "--check, --force, --prune, --prune-data, --kustomization and --allow-empty"
         raise click.UsageError(f"{flags} go with --out DIR")
-    trees = _trees(out, check, allowed, whole=not environments)
+    trees = _trees(out, check, allowed, whole=whole)
     provider = network_policy_provider
     options = render_options(namespace, kubernetes_version, create_namespace, provider, one_stream=out is None)
     alone = run_alone(target_name, options._replace(kustomization=kustomization), levels)
@@ -114,6 +124,10 @@ def render(
         report = report._replace(lines=())
     tell(report, style, quiet=quiet, stdout=out is not None)
     return code
+
+
+def _same(paths: Sequence[str], others: Sequence[str]) -> bool:
+    return {os.path.realpath(path) for path in paths} == {os.path.realpath(path) for path in others}
 
 
 def _trees(out: Path | None, check: bool, allowed: tuple[bool, bool, bool, bool], *, whole: bool) -> Trees | None:

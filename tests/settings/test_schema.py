@@ -12,7 +12,13 @@ import pytest
 from renderer import assets
 
 SCHEMA = assets.schema("config")
-BOUNDS = {"string": {"maxLength", "enum"}, "integer": {"maximum"}, "object": {"additionalProperties"}, "boolean": set()}
+BOUNDS = {
+    "array": {"maxItems"},
+    "string": {"maxLength", "enum"},
+    "integer": {"maximum"},
+    "object": {"additionalProperties"},
+    "boolean": set(),
+}
 
 
 def declared(schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -26,7 +32,7 @@ DECLARED = dict(declared(SCHEMA))
 
 def test_it_is_a_sound_schema_of_its_draft() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
-    assert len(DECLARED) == 13
+    assert len(DECLARED) == 20
 
 
 @pytest.mark.parametrize("path", DECLARED)

@@ -251,7 +251,7 @@ def test_somebody_elses_is_refused_above_the_working_folder(tmp_path: Path, monk
     (tmp_path / "a").mkdir()
     monkeypatch.setattr("os.geteuid", lambda: 4711)
     if tmp_path.stat().st_uid == 0:
-        monkeypatch.setattr("renderer.settings._ROOT_USER", 4712)
+        monkeypatch.setattr("renderer.project._ROOT_USER", 4712)
     with pytest.raises(InputInvalid, match="name it with --config"):
         load_settings(folder=tmp_path / "a", environ={})
     assert load_settings(folder=tmp_path, environ={}).config.type == "kubernetes"

@@ -1,0 +1,95 @@
+"""The project: the nearest ``mcpctl.yaml``, which says what is rendered from which specs to which tree.
+
+Its settings stand below options, specs and environments, and above defaults. The runtime's own keys are read by
+``settings``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from renderer import assets
+from renderer.errors import InputInvalid, Place, Problem, errors_in
+
+#: In one folder only one of them may stand.
+NAMES = ("mcpctl.yaml", "mcpctl.yml", "mcpctl.json")
+_ROOT_USER = 0
+
+
+class Project(NamedTuple):
+    """What the file says; paths lead there from the working folder. ``policies`` are levels by rule."""
+
+    file: str
+    specs: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
+    out: str = ""
+    prune: bool = False
+    policies: Mapping[str, str] = {}
+    kubernetes_version: str = ""
+    network_policy_provider: str = ""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """All input of the project."""
+        return (*self.specs, *self.environments)
+
+
+def find_file(folder: Path, home: Path | None) -> str:
+    """The nearest configuration file, from ``folder`` upwards, not beyond a git root, the home folder or '/'."""
+    for place in (folder, *folder.parents):
+        files = [place / name for name in NAMES if (place / name).is_file()]
+        if len(files) > 1:
+            problem = Problem(Place(os.fspath(files[1])), "", "config/two-files", f"{files[0].name} is there too")
+            raise InputInvalid("two configuration files: remove one, or name one with --config", [problem])
+        if files:
+            # In a folder that all may write to, as /tmp, somebody else's file would choose the daemon.
+            if place != folder and files[0].stat().st_uid not in (_ROOT_USER, os.geteuid()):
+                problem = Problem(Place(os.fspath(files[0])), "", "config/owner", "the file belongs to another user")
+                raise InputInvalid(
+                    "a configuration file above this folder is not yours: name it with --config", [problem]
+                )
+            return os.path.relpath(files[0])
+        if place == home or (place / ".git").exists():
+            break
+    return ""
+
+
+def find_project(folder: Path | None = None, environ: Mapping[str, str] = os.environ) -> Project | None:
+    """The project around the working folder; None without one. InputInvalid where its file is not valid."""
+    home = Path(environ["HOME"]) if environ.get("HOME") else None
+    file = find_file(folder or Path.cwd(), home)
+    return read_project(file) if file else None
+
+
+def read_project(file: str) -> Project:
+    """The project of that file. InputInvalid with all Problems."""
+    from renderer.load import load  # 12 ms with schemas, and a folder without a project pays nothing
+    from renderer.schemas import Schema
+
+    sources, problems = load([file], stdin=None)
+    problems = [problem for problem in problems if problem.rule != "yaml/empty"]  # all commented out is a project too
+    if sources:
+        problems += [
+            sources[0].problem(fault) for fault in Schema(assets.schema("config")).faults(sources[0].data, "config")
+        ]
+    if errors_in(problems):
+        raise InputInvalid("the configuration is not valid; nothing was done", problems)
+    data: Mapping[str, Any] = sources[0].data if sources else {}
+    base = os.path.dirname(file)
+
+    def path(text: str) -> str:
+        return os.path.normpath(os.path.join(base, text))
+
+    return Project(
+        file,
+        tuple(map(path, data.get("specs", ()))),
+        tuple(map(path, data.get("environments", ()))),
+        path(data["out"]) if "out" in data else "",
+        data.get("prune", False),
+        {name: level or "off" for name, level in data.get("policies", {}).items()},
+        data.get("kubernetesVersion", ""),
+        data.get("networkPolicyProvider", ""),
+    )
