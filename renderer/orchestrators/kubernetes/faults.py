@@ -26,11 +26,29 @@ _KINDS = (
     kind("pod security", r"violates PodSecurity", "the namespace allows only pods that are safer: see spec.security"),
     kind("terminating", r"because it is being terminated", "wait until the namespace is gone, then run the same again"),
     kind(
+        "stateful set",
+        r"updates to statefulset spec",
+        "a StatefulSet, its volume sizes included, cannot be changed in place: `kubectl delete statefulset NAME "
+        "--cascade=orphan` keeps pods and claims; raise spec.resources.requests.storage of the claims themselves, then "
+        "run the same again",
+    ),
+    kind(
+        "resize",
+        r"support resize|can ?not be less than (previous value|status\.capacity)",
+        "a volume never shrinks, and grows only where its StorageClass has allowVolumeExpansion: keep the size, or "
+        "copy the data into a new volume",
+    ),
+    kind(
         "immutable",
-        r"field is immutable|updates to statefulset spec|may not change fields",
+        r"field is immutable|may not change fields",
         "this cannot be changed in place: delete the object (its volumes stay), then run the same again",
     ),
-    kind("forbidden", r"\(Forbidden\)|is forbidden|forbidden:", "ask for the right, or use another context"),
+    kind("forbidden", r'User "[^"]*" cannot|cannot \w+ (resource|path)', "ask for the right, or use another context"),
+    kind(
+        "admission",
+        r"\(Forbidden\)|is forbidden|denied the request",
+        "an admission rule of the cluster or the namespace refuses it, whoever asks: change what it names",
+    ),
     kind("changed", r"\(Conflict\)|has been modified|Precondition failed", "somebody else changed it: run it again"),
     kind(
         "no kind",

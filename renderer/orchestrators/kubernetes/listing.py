@@ -10,6 +10,7 @@ from renderer.errors import ApplyFailed, excerpt
 from renderer.labels import SERVER_LABEL
 from renderer.manifest import labels_of
 from renderer.orchestrators.contract import InstanceFilters, InstancePage, InstanceState, InstanceStatus
+from renderer.orchestrators.failures import Refused
 from renderer.orchestrators.kubernetes.client import Data, Kubectl, known_name
 from renderer.orchestrators.kubernetes.objects import MANAGED_LABEL
 from renderer.orchestrators.kubernetes.reasons import of_pod
@@ -47,11 +48,23 @@ def page_of(kubectl: Kubectl, filters: InstanceFilters, page: str, size: int) ->
         ]
         following = _Spot(spot.plural, rest) if rest else _after(spot.plural)
         if following is None:
+            if not (found or page):
+                _refuse_missing_namespace(kubectl)
             return InstancePage(tuple(found))
         # An empty page is no news: all pods of Deployments were left out of it, or all states.
         if found:
             return InstancePage(tuple(found), str(following))
         spot = following
+
+
+def _refuse_missing_namespace(kubectl: Kubectl) -> None:
+    """An API server lists nothing in a namespace that does not exist, and calls that fine."""
+    try:
+        kubectl.call("reading the namespace", "get", f"namespaces/{kubectl.namespace}", "--output=name")
+    except Refused as refused:
+        if refused.kind in ("not found", "no namespace"):
+            text = f"the namespace {kubectl.namespace} does not exist in {kubectl.place.cluster}"
+            raise ApplyFailed(f"{text}; check --namespace and --context, or create it with mcpctl apply") from None
 
 
 def _spot(page: str) -> _Spot:

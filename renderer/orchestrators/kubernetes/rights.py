@@ -17,7 +17,10 @@ class Right(NamedTuple):
     use: str
 
 
-_STATE = "deployments.apps", "statefulsets.apps", "replicasets.apps", "pods", "services", "persistentvolumeclaims"
+_STATE = (
+    *("deployments.apps", "statefulsets.apps", "replicasets.apps", "pods", "services", "persistentvolumeclaims"),
+    "horizontalpodautoscalers.autoscaling",
+)
 #: Beside those on the kinds that are rendered.
 READ = (
     *(Right("list", resource, "apply, status") for resource in _STATE),

@@ -16,10 +16,15 @@ from renderer.orchestrators.kubernetes.reasons import Reason, of_claims, of_pod,
 NAME_LABEL = "app.kubernetes.io/name"
 #: On the ReplicaSets of a Deployment: the highest is the newest version.
 _REVISION = "deployment.kubernetes.io/revision"
-_TYPES = "deployments.apps,statefulsets.apps,pods,replicasets.apps,services,persistentvolumeclaims"
+_TYPES = (
+    "deployments.apps,statefulsets.apps,pods,replicasets.apps,services,persistentvolumeclaims,"
+    "horizontalpodautoscalers.autoscaling"
+)
 #: Pods whose events and logs are asked for: of a thousand that fail, three tell why.
 _ASKED = 3
 _LOG_LINES = 5
+#: What the kubelet writes in place of a log that it has lost.
+_NO_LOG = ("unable to retrieve container logs", "failed to try resolving symlinks", "rpc error:")
 #: Names in one selector: an address of 8 KiB is refused by proxies.
 _NAMES_AT_ONCE = 60
 _WARNINGS = "--field-selector=type=Warning"
@@ -45,6 +50,13 @@ class Snapshot(NamedTuple):
     sets: tuple[Data, ...] = ()
     services: tuple[Data, ...] = ()
     claims: tuple[Data, ...] = ()
+    autoscalers: tuple[Data, ...] = ()
+
+    @property
+    def desired(self) -> int:
+        """How many pods there should be: with an autoscaler at least its minimum, which it takes a moment to set."""
+        wanted = desired(self.workload)
+        return max([wanted, *(int(a["spec"].get("minReplicas") or 1) for a in self.autoscalers)]) if wanted else 0
 
     @property
     def kind(self) -> str:
@@ -66,7 +78,8 @@ def snapshot(objects: Sequence[Data]) -> Snapshot | None:
         return None
     workload = workloads[0]
     pods = [workload] if workload["kind"] == "Pod" else [pod for pod in by_kind.get("Pod", []) if pod not in alone]
-    rest = (tuple(by_kind.get(kind, [])) for kind in ("ReplicaSet", "Service", "PersistentVolumeClaim"))
+    kinds = ("ReplicaSet", "Service", "PersistentVolumeClaim", "HorizontalPodAutoscaler")
+    rest = (tuple(by_kind.get(kind, [])) for kind in kinds)
     return Snapshot(workload, tuple(sorted(pods, key=lambda pod: str(pod["metadata"]["name"]))), *rest)
 
 
@@ -106,7 +119,7 @@ class Watcher:
         seen = self._look(ids)
         self.snapshots |= seen
         unwell = {name: [pod for pod in each.pods if not is_ready(pod)][:_ASKED] for name, each in seen.items()}
-        short = [name for name, each in seen.items() if len(each.pods) < desired(each.workload)]
+        short = [name for name, each in seen.items() if len(each.pods) < each.desired]
         if (any(unwell.values()) or short) and fresh_events:
             self._events = self._read_events()
         observations = {}
@@ -147,6 +160,8 @@ class Watcher:
                 done = self._kubectl.call("reading the log", *asked)
             except McpctlError:
                 continue
+            if done.out.startswith(_NO_LOG):
+                return reason._replace(text=f"{reason.text}; the kubelet has no log of it")
             if done.out.strip():
                 lines = " | ".join(excerpt(line, 200) for line in done.out.strip().splitlines()[-_LOG_LINES:])
                 return reason._replace(text=f"{reason.text}; its last lines: {lines}")
@@ -157,8 +172,11 @@ def found_status(
     seen: Snapshot, reasons: Mapping[str, Reason | None], events: Sequence[Data], namespace: str
 ) -> Observation:
     """What the objects say all together."""
-    wanted, good = desired(seen.workload), ready(seen)
-    replicas = tuple(_replica(pod, reasons.get(pod["metadata"]["name"])) for pod in seen.pods)
+    wanted, good = seen.desired, ready(seen)
+    newest = newest_pods(seen)
+    # The first replica gives the image of the whole: one of the newest version, and ready if there is one.
+    pods = sorted(seen.pods, key=lambda pod: (pod not in newest, not is_ready(pod)))
+    replicas = tuple(_replica(pod, reasons.get(pod["metadata"]["name"])) for pod in pods)
     problem = _problem(seen, reasons, events, good, wanted)
     status = InstanceStatus(
         id=seen.name,

@@ -120,6 +120,29 @@ def test_a_namespace_is_a_name(namespace: str) -> None:
         ('Error from server (Forbidden): pods is forbidden: User "x" cannot list', "forbidden", "ask for the right"),
         ('Error from server (Forbidden): pods "a" is forbidden: exceeded quota: q', "quota", "raise the quota"),
         ('Error from server (Forbidden): violates PodSecurity "restricted:latest"', "pod security", "spec.security"),
+        (
+            'Error from server (Forbidden): pods "a" is forbidden: maximum memory usage per Container is 1Gi',
+            "admission",
+            "an admission rule",
+        ),
+        ('admission webhook "x.example.com" denied the request: no latest', "admission", "an admission rule"),
+        (
+            'persistentvolumeclaims "a" is forbidden: only dynamically provisioned pvc can be resized and the '
+            "storageclass that provisions the pvc must support resize",
+            "resize",
+            "allowVolumeExpansion",
+        ),
+        (
+            'The PersistentVolumeClaim "a" is invalid: spec.resources.requests.storage: Forbidden: field can not be '
+            "less than status.capacity",
+            "resize",
+            "never shrinks",
+        ),
+        (
+            'The StatefulSet "a" is invalid: spec: Forbidden: updates to statefulset spec for fields other than',
+            "stateful set",
+            "--cascade=orphan",
+        ),
         ("Error from server (Conflict): the object has been modified", "changed", "run it again"),
         ('error: no matches for kind "X" in version "y/v1"', "no kind", "install what defines this kind"),
         ('Error from server (NotFound): namespaces "a" not found', "no namespace", "create the namespace"),

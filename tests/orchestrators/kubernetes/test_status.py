@@ -17,12 +17,12 @@ from renderer.orchestrators.contract import InstanceFilters, InstanceState, Kube
 from renderer.orchestrators.kubernetes import Kubernetes
 from renderer.orchestrators.kubernetes.client import Kubectl
 from renderer.orchestrators.kubernetes.reasons import of_claims, of_pod, of_workload
-from renderer.orchestrators.kubernetes.status import PHASES
+from renderer.orchestrators.kubernetes.status import PHASES, found_status, snapshot
 from renderer.orchestrators.wait import Time
 from renderer.registry import target
 from tests.cluster import Cluster
 from tests.cluster.fixtures import Run
-from tests.orchestrators.kubernetes.conftest import OWNED, Clock, Told, placed, ready
+from tests.orchestrators.kubernetes.conftest import OWNED, Clock, Told, orchestrator_of, placed, ready
 
 REASONS = [
     ("Ready", InstanceState.RUNNING, ""),
@@ -276,3 +276,49 @@ def test_twenty_servers_cost_as_few_processes_as_one(
     clock.then = [lambda: None, lambda: None, all_ready]
     assert len(orchestrator.wait(ids, Wait(60, told.append))) == 20
     assert len(started) <= 12, started
+
+
+def test_a_namespace_that_does_not_exist_is_told(
+    connected: None, cluster: Cluster, kubeconfig: Path, clock: Clock
+) -> None:
+    with pytest.raises(ApplyFailed, match="the namespace other does not exist in test; check --namespace"):
+        orchestrator_of(kubeconfig, clock, namespace="other").list_instances(InstanceFilters())
+    assert not orchestrator_of(kubeconfig, clock).list_instances(InstanceFilters()).instances
+    # Who may not read namespaces gets the empty list.
+    cluster.faults.forbid(verb="get", resource="namespaces")
+    assert not orchestrator_of(kubeconfig, clock, namespace="other").list_instances(InstanceFilters()).instances
+
+
+def test_what_the_kubelet_says_of_a_lost_log_is_not_the_servers(applied: Kubernetes, cluster: Cluster) -> None:
+    ready(cluster, "mcp-time", "CrashLoopBackOff")
+    (pod,) = cluster.controllers.pods("mcp-time")
+    cluster.log(pod, "unable to retrieve container logs for containerd://1234", previous=True)
+    assert applied.get_status("mcp-time").reason.endswith("; the kubelet has no log of it")
+
+
+def test_an_autoscaled_server_has_arrived_with_its_minimum() -> None:
+    labels = {"app.kubernetes.io/name": "a", "mcpctl.io/server": "a"}
+    workload = {
+        "kind": "Deployment",
+        "metadata": {"name": "a", "labels": labels},
+        "spec": {"replicas": 1},
+        "status": {"readyReplicas": 1, "replicas": 1, "updatedReplicas": 1},
+    }
+    autoscaler = {"kind": "HorizontalPodAutoscaler", "metadata": {"name": "a"}, "spec": {"minReplicas": 3}}
+    seen = snapshot([workload, autoscaler])
+    assert seen
+    status = found_status(seen, {}, (), "mcpctl").status
+    assert (status.ready, status.desired) == (1, 3)
+    stopped = snapshot([workload | {"spec": {"replicas": 0}}, autoscaler])
+    assert stopped
+    assert stopped.desired == 0
+
+
+def test_the_image_is_that_of_the_newest_pod(
+    applied: Kubernetes, cluster: Cluster, kubectl_run: Callable[..., Run]
+) -> None:
+    ready(cluster, "mcp-time")
+    kubectl_run("set", "image", "deployment/mcp-time", "mcp-server=new:1")
+    for state in ("Running", "Ready"):
+        cluster.controllers.run_pods("Deployment", "mcp-time", state=state, keep_old=True)
+        assert applied.get_status("mcp-time").image == "new:1"
