@@ -204,6 +204,13 @@ def test_the_comment_is_that_of_this_tree(runner: Runner) -> None:
     assert f'startswith("<!-- mcpctl diff {HASH} -->")' in query
 
 
+def test_the_comment_is_one_of_our_own(runner: Runner) -> None:
+    """Anybody may write the mark first: by author as well."""
+    runner.run(author="team-bot")
+    ((*_, query),) = runner.calls("gh")
+    assert '.user.login == "team-bot" and ' in query
+
+
 def test_python_runs_nothing_of_the_pull_request(runner: Runner) -> None:
     runner.run()
     assert [call[0] for call in runner.calls("python3")] == ["-I"]
@@ -261,6 +268,8 @@ def test_several_paths_and_options(runner: Runner) -> None:
         {"base": "a b"},
         {"base": "$(touch pwned)"},
         {"comment": "yes"},
+        {"author": 'x" or true or "'},
+        {"author": ""},
     ],
     ids=str,
 )

@@ -146,6 +146,38 @@ def test_other_files_run_the_check_alone(repository: Repository) -> None:
     assert "mcpctl render --check" in output
 
 
+def test_the_hooks_of_a_project_keep_all_environments_true(repository: Repository) -> None:
+    """As ``mcpctl init --project`` writes them, with three environments and a policy that only production has."""
+    mcpctl = [sys.executable, "-m", "renderer"]
+    options: dict[str, Any] = {"cwd": repository.folder, "env": repository.env, "capture_output": True, "text": True}
+    subprocess.run([*mcpctl, "init", "--project", "--force"], check=True, **options)
+    repository.put("mcpctl.yaml", "specs: [specs]\nenvironments: [environments]\nout: deploy\nprune: true\n")
+    for name, more in (("dev", ""), ("staging", ""), ("prod", "  policies: {image-digest: error}\n")):
+        head = f"apiVersion: mcpctl.io/v1alpha1\nkind: Environment\nmetadata: {{name: {name}}}\n"
+        repository.put(f"environments/{name}.yaml", f"{head}spec:\n  namespace: {{name: mcp-{name}}}\n{more}")
+    subprocess.run([*mcpctl, "render"], check=True, **options)
+    repository.put("README", "")
+    assert repository.run()[0] == 0
+
+    digest = f"registry.example.com/mcp/demo:1.0@sha256:{'0' * 64}"
+    repository.put("specs/demo.yaml", GOOD.replace("registry.example.com/mcp/demo:1.0", digest))
+    code, output = repository.run()
+    assert code == 1, "new files have to be added"
+    assert "to bring the tree up to date" not in output, "the first hook has rendered"
+    for name in ("dev", "staging", "prod"):
+        assert (repository.folder / f"deploy/{name}/kubernetes/demo/deployment.yaml").is_file()
+    repository.put("README", "x")
+    assert repository.run()[0] == 0
+
+    repository.put("specs/demo.yaml", GOOD)
+    code, output = repository.run()
+    assert code == 1
+    assert "(with environment prod, which sets the rule at environments/prod.yaml:6:14)" in output
+    assert digest in (repository.folder / "deploy/dev/kubernetes/demo/deployment.yaml").read_text(), (
+        "nothing is written"
+    )
+
+
 @pytest.mark.skipif(os.environ.get("CI") != "true", reason="installs from PyPI, which takes a minute; CI does it")
 def test_pre_commit_installs_it_from_a_clone(tmp_path: Path) -> None:
     repository = Repository(tmp_path)
