@@ -11,7 +11,13 @@ from renderer.cli.runtime import output_option, runtime_options
 from renderer.cli.streams import emit
 from renderer.errors import Exit, excerpt
 from renderer.report import LONGEST
-from renderer.settings import Rank, Settings, Value
+from renderer.settings import Rank, Settings
+
+_SOURCES = {
+    Rank.TOOL: "environment variable ",
+    Rank.ENVIRONMENT: "environment variable ",
+    Rank.OPTION: "option ",
+}
 
 
 def _print_schema(context: click.Context, parameter: click.Parameter, value: bool) -> None:
@@ -50,36 +56,26 @@ def config(settings: Settings, style: str) -> int:
             "command": "config",
             "version": __version__,
             "file": settings.file,
-            "settings": [_as_data(value) for value in settings.values],
+            "settings": [
+                {
+                    "name": value.field.name,
+                    "value": value.value,
+                    "source": value.rank.name.lower(),
+                    "origin": value.origin,
+                    "variable": value.field.variable,
+                    "option": value.field.option,
+                }
+                for value in settings.values
+            ],
         }
         emit(json.dumps(data, indent=2) + "\n")
         return Exit.FINE
-    emit(f"file: {excerpt(settings.file, LONGEST) or 'none'}\n" + "".join(_lines(settings.values)))
+    rows = []
+    for value in settings.values:
+        plain = value.value if isinstance(value.value, str) else json.dumps(value.value)
+        shown = "-" if value.value is None else excerpt(plain, LONGEST)
+        rows.append((value.field.name, shown, f"{_SOURCES.get(value.rank, '')}{excerpt(value.origin, LONGEST)}"))
+    name_width, value_width = (max(len(row[i]) for row in rows) for i in range(2))
+    lines = [f"{name.ljust(name_width)}  {shown.ljust(value_width)}  {origin}\n" for name, shown, origin in rows]
+    emit(f"file: {excerpt(settings.file, LONGEST) or 'none'}\n" + "".join(lines))
     return Exit.FINE
-
-
-def _as_data(value: Value) -> dict[str, object]:
-    return {
-        "name": value.field.name,
-        "value": value.value,
-        "source": value.rank.name.lower(),
-        "origin": value.origin,
-        "variable": value.field.variable,
-        "option": value.field.option,
-    }
-
-
-def _lines(values: tuple[Value, ...]) -> list[str]:
-    rows = [(value.field.name, _shown(value), _origin(value)) for value in values]
-    widths = [max(len(row[i]) for row in rows) for i in range(2)]
-    return [f"{name.ljust(widths[0])}  {shown.ljust(widths[1])}  {origin}\n" for name, shown, origin in rows]
-
-
-def _shown(value: Value) -> str:
-    plain = value.value if isinstance(value.value, str) else json.dumps(value.value)
-    return "-" if value.value is None else excerpt(plain, LONGEST)
-
-
-def _origin(value: Value) -> str:
-    words = {Rank.TOOL: "environment variable ", Rank.ENVIRONMENT: "environment variable ", Rank.OPTION: "option "}
-    return f"{words.get(value.rank, '')}{excerpt(value.origin, LONGEST)}"

@@ -11,7 +11,6 @@ from renderer.cli.options import provider_has_a_cluster, render_options
 from renderer.errors import UsageMistake, excerpt
 from renderer.model import Options
 from renderer.orchestrators import ORCHESTRATORS, create_orchestrator
-from renderer.orchestrators.contract import OrchestratorConfig
 from renderer.pipeline import Run
 from renderer.policy import Levels
 from renderer.settings import Rank, Settings, Value
@@ -58,7 +57,8 @@ def follow(settings: Settings, target: str, namespace: str, source: str) -> Sett
 
     What nobody set follows; UsageMistake where somebody set something else.
     """
-    kind = next(name for name in ORCHESTRATORS if _target(settings.config, name) == target)
+    kinds = {create_orchestrator(settings.config._replace(type=name)).target: name for name in ORCHESTRATORS}
+    kind = kinds[target]
     config = settings.config._replace(type=kind)
     given = [_given(settings, _TYPE, kind, source)]
     if kind == "kubernetes":
@@ -66,10 +66,6 @@ def follow(settings: Settings, target: str, namespace: str, source: str) -> Sett
         config = config._replace(kubernetes=config.kubernetes._replace(namespace=namespace))
     known = {value.field.name: value for value in given}
     return settings._replace(config=config, values=tuple(known.get(v.field.name, v) for v in settings.values))
-
-
-def _target(config: OrchestratorConfig, kind: str) -> str:
-    return create_orchestrator(config._replace(type=kind)).target
 
 
 def _given(settings: Settings, name: str, wanted: str, source: str) -> Value:

@@ -109,12 +109,8 @@ def _option(field: Field) -> Callable[[Any], Any]:
     kind: Any = {"integer": int, "boolean": bool}.get(field.type, str)
     kind = click.Choice(field.choices) if field.choices else kind
     shown = f"  [{field.variable}]"
-    return click.option(*names, type=kind, default=None, help=field.description + shown, metavar=_metavar(field))
-
-
-def _metavar(field: Field) -> str | None:
-    plain = field.type == "string" and not field.choices
-    return field.path[-1].upper() if plain else None
+    metavar = field.path[-1].upper() if field.type == "string" and not field.choices else None
+    return click.option(*names, type=kind, default=None, help=field.description + shown, metavar=metavar)
 
 
 def output_option(command: Command) -> Command:
@@ -256,11 +252,12 @@ def answers_expected(status: InstanceStatus) -> bool:
 
 def ask(orchestrator: Orchestrator, status: InstanceStatus, transports: Mapping[str, str]) -> InstanceStatus:
     """READY, with what it said; as the handshake raises."""
-    shake = orchestrator.reach(status.id, lambda url: _handshake(url, transports.get(status.server, "")))
-    return status._replace(state=InstanceState.READY, reason="", handshake=shake)
+    transport = transports.get(status.server, "")
 
+    def handshake(url: str) -> Handshake:
+        # No runtime says what a server speaks; a path of SSE ends so by convention.
+        sse = transport == "sse" or (not transport and url.rstrip("/").endswith("/sse"))
+        return mcp_check.handshake(url, "sse" if sse else "streamable-http", HANDSHAKE_SECONDS)
 
-def _handshake(url: str, transport: str) -> Handshake:
-    # No runtime says what a server speaks; a path of SSE ends so by convention.
-    sse = transport == "sse" or (not transport and url.rstrip("/").endswith("/sse"))
-    return mcp_check.handshake(url, "sse" if sse else "streamable-http", HANDSHAKE_SECONDS)
+    answer = orchestrator.reach(status.id, handshake)
+    return status._replace(state=InstanceState.READY, reason="", handshake=answer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from renderer.doctor import Patient
@@ -41,13 +41,7 @@ def checks(config: OrchestratorConfig, patient: Patient) -> Iterator[Check]:
     if reached[0].result is Result.FAILED:
         return
     yield from guarded("network", lambda: [_network(client)])
-    services = [
-        service
-        for document in patient.documents
-        if document.path.endswith("compose.yaml")
-        for source in read(document.text, strict=False, limits=OUTPUT_LIMITS, marks=False)[0]
-        for service in (_mapping(source.data).get("services") or {}).values()
-    ]
+    services = _services(patient)
     for image in sorted({str(service["image"]) for service in services if service.get("image")}):
         yield _image(client, image)
     for service in services:
@@ -59,8 +53,14 @@ def checks(config: OrchestratorConfig, patient: Patient) -> Iterator[Check]:
                 )
 
 
-def _mapping(data: Any) -> Mapping[str, Any]:
-    return data if isinstance(data, dict) else {}
+def _services(patient: Patient) -> list[Any]:
+    services: list[Any] = []
+    for document in patient.documents:
+        if document.path.endswith("compose.yaml"):
+            sources, _ = read(document.text, strict=False, limits=OUTPUT_LIMITS, marks=False)
+            data: Any = sources[0].data if sources else {}
+            services += (data.get("services") or {}).values()
+    return services
 
 
 def _compose(client: Client) -> Check:

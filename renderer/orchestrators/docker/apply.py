@@ -136,18 +136,16 @@ class Application:
             return Refused(project.missing(self._client.environ), kind="variable", about=refused.about)
         if refused.kind == "port":
             holder = removal.publishing(self._client, refused.about)
-            by = f"the container {holder}" if holder else self._program(refused.about)
-            refused.message += f"; {by} has it"
+            proxy = "" if holder or self._client.config.host else proxy_of(refused.about)
+            left = (
+                f"a docker-proxy that a killed daemon left (process {proxy}: end it, or restart the daemon once more)"
+            )
+            program = left if proxy else "a program of the machine, not a container,"
+            refused.message += f"; {f'the container {holder}' if holder else program} has it"
         if refused.kind == "oneshot":
             failed = next((c for c in self._containers(project) if c.service == refused.about), None)
             refused.message = with_log(refused.message, last_lines(self._client, failed.id) if failed else [])
         return refused
-
-    def _program(self, port: str) -> str:
-        proxy = "" if self._client.config.host else proxy_of(port)
-        if not proxy:
-            return "a program of the machine, not a container,"
-        return f"a docker-proxy that a killed daemon left (process {proxy}: end it, or restart the daemon once more)"
 
     def _after_failure(self, project: Project, error: McpctlError) -> list[Change]:
         failed = Change(f"project {project.name}", "failed", error.message)

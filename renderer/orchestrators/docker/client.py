@@ -98,7 +98,11 @@ class Client:
     ) -> None:
         self.config = config
         self.network = known_name(config.network, "docker.network")
-        self.host = _host(config, environ)
+        self.host = f"unix://{config.socket_path}"
+        if config.host:
+            bare = ":" in config.host and not config.host.startswith("[")
+            port = config.port or (2376 if environ.get("DOCKER_TLS_VERIFY") else 2375)
+            self.host = f"tcp://{f'[{config.host}]' if bare else config.host}:{port}"
         self.environ = environ
         self._run = run
         self._start = start
@@ -175,14 +179,6 @@ class Client:
 
     def _env(self) -> Mapping[str, str]:
         return {**_STEERING, "DOCKER_HOST": self.host}
-
-
-def _host(config: DockerConfig, environ: Mapping[str, str]) -> str:
-    if not config.host:
-        return f"unix://{config.socket_path}"
-    port = config.port or (2376 if environ.get("DOCKER_TLS_VERIFY") else 2375)
-    host = f"[{config.host}]" if ":" in config.host and not config.host.startswith("[") else config.host
-    return f"tcp://{host}:{port}"
 
 
 def known_name(name: str, what: str) -> str:

@@ -102,8 +102,10 @@ def _project(
     for key, source in (data.get("configs") or {}).items():
         path = str(source.get("file", "")).removeprefix("./")
         if path in beside:
-            kept = folder / path if options.folder else _kept(name, path, beside[path], environ)
-            files[key] = (kept, beside[path])
+            # Another text is another file: a container that runs keeps the one that it was started with.
+            digest = hashlib.sha256(f"{name}\0{path}\0{beside[path]}".encode()).hexdigest()[:32]
+            kept = files_folder(environ) / digest / Path(path).name
+            files[key] = (folder / path if options.folder else kept, beside[path])
     environment = [
         (str(key), str(value))
         for service in data["services"].values()
@@ -138,12 +140,6 @@ def _refuse_odd(path: Path) -> None:
 def files_folder(environ: Mapping[str, str]) -> Path:
     """Where files lie that running containers mount, when no tree holds them."""
     return Path(environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "mcpctl" / "files"
-
-
-def _kept(name: str, path: str, text: str, environ: Mapping[str, str]) -> Path:
-    # Another text is another file: a container that runs keeps the one that it was started with.
-    digest = hashlib.sha256(f"{name}\0{path}\0{text}".encode()).hexdigest()[:32]
-    return files_folder(environ) / digest / Path(path).name
 
 
 def write_files(project: Project, *, in_tree: bool) -> None:

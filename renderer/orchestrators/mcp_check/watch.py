@@ -36,7 +36,8 @@ class Watched(httpx2.AsyncBaseTransport):
             response = await self._inner.handle_async_request(request)
         except httpx2.TransportError as error:
             if matters:
-                self._fail(error)
+                self.error = self.error or error
+                self._give_up()
             raise
         if matters:
             self._look(response, answers=self._transport != "sse" or request.method == "GET")
@@ -75,10 +76,6 @@ class Watched(httpx2.AsyncBaseTransport):
             self.too_much = True
             self._give_up()
             raise httpx2.ReadError("too much")
-
-    def _fail(self, error: Exception) -> None:
-        self.error = self.error or error
-        self._give_up()
 
 
 class _Counted(httpx2.AsyncByteStream):
