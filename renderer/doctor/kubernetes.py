@@ -27,8 +27,6 @@ SKEW = 1
 #: What is asked for where there are no specs.
 _USUAL = ("ServiceAccount", "ConfigMap", "NetworkPolicy", "Service", "Deployment")
 _ENFORCE = "pod-security.kubernetes.io/enforce"
-#: Kinds that govern all pods of a namespace, some only without a selector.
-_GOVERNS = ("LimitRange", "NetworkPolicy", "ResourceQuota")
 _ABSENT = ("not found", "no namespace", "no kind")
 _DEFAULT = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
 #: Only the names of keys leave kubectl: values are not even read here.
@@ -108,21 +106,15 @@ def _namespace(kubectl: Kubectl, rendered: Sequence[Object]) -> Iterator[Check]:
         yield failed(what, "is being deleted", "wait until it is deleted, or use another one")
         return
     yield ok(what, "is there")
-    governing = [o for o in rendered if o.namespace == kubectl.namespace and _governs(o)]
+    governing = [o for o in rendered if o.namespace == kubectl.namespace and SERVER_LABEL not in labels_of(o.data)]
     if CREATED not in annotations_of(there) and (made or governing):
         yield from _for_others(kubectl, there, made, governing)
-
-
-def _governs(rendered: Object) -> bool:
-    selects = _mapping(rendered.data.get("spec")).get("podSelector")
-    is_default = rendered.kind == "ServiceAccount" and rendered.identity[2] == "default"
-    return is_default or (rendered.kind in _GOVERNS and not selects)
 
 
 def _for_others(
     kubectl: Kubectl, there: dict[str, Any], made: Object | None, governing: Sequence[Object]
 ) -> Iterator[Check]:
-    """What an apply would change for the others in a namespace that mcpctl did not create."""
+    """What adopting a namespace that mcpctl did not create would change for the others in it."""
     wanted, has = labels_of(made.data) if made else {}, labels_of(there)
     changes = [f"sets the label {key} to {excerpt(wanted[key], 40)}" for key in wanted if has.get(key) != wanted[key]]
     changes += [f"adds {o.kind} {o.identity[2]}, which applies to all pods" for o in governing]
@@ -137,8 +129,8 @@ def _for_others(
             refused
         )
     if changes:
-        text = f"mcpctl did not create it, and apply changes it for others: {'; '.join(changes)}"
-        yield warning(f"others in {kubectl.namespace}", text, "use a namespace of its own, or --no-create-namespace")
+        text = f"apply leaves them alone, as mcpctl did not create it; --adopt-namespace {'; '.join(changes)}"
+        yield ok(f"others in {kubectl.namespace}", text)
 
 
 def _rights(kubectl: Kubectl, rendered: Sequence[Object]) -> Iterator[Check]:
