@@ -32,6 +32,8 @@ class Report(NamedTuple):
     differing: Sequence[Differing] = ()
     #: What to do next: the last line for people.
     next: str = ""
+    #: One line a file that was written or removed: for people only where they ask for it.
+    files: Sequence[str] = ()
 
     def tally(self) -> dict[str, int]:
         """How many errors and warnings."""
@@ -87,7 +89,7 @@ def as_json(report: Report) -> str:
         "version": __version__,
         **report.tally(),
         **report.counts,
-        "lines": list(report.lines),
+        "lines": [*report.files, *report.lines],
         **({"differing": differing} if differing else {}),
         **({"next": report.next} if report.next else {}),
         "problems": problems,
@@ -153,7 +155,7 @@ def _no_command(line: str) -> str:
 
 
 def _results(report: Report) -> list[str]:
-    return [_no_command(excerpt(line, LONGEST)) for line in report.lines]
+    return [_no_command(excerpt(line, LONGEST)) for line in (*report.files, *report.lines)]
 
 
 def _sentence(problem: Problem) -> str:

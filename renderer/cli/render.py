@@ -67,6 +67,7 @@ Examples:
 @policy_option
 @output_option
 @quiet_option
+@click.option("--verbose", "-v", is_flag=True, help="With --out, print a line for each file written or removed.")
 def render(
     paths: tuple[str, ...],
     target_name: str,
@@ -86,6 +87,7 @@ def render(
     templates: str | None,
     style: str,
     quiet: bool,
+    verbose: bool,
 ) -> int:
     """Render specs into checked manifests or a compose file.
 
@@ -104,7 +106,7 @@ def render(
     if out is None and (check or kustomization or any(allowed)):
         flags = "--check, --force, --prune, --prune-data, --kustomization and --allow-empty"
         raise click.UsageError(f"{flags} go with --out DIR")
-    trees = _trees(out, check, allowed, whole=whole)
+    trees = _trees(out, check, allowed, whole=whole, quiet=quiet)
     provider = network_policy_provider
     options = render_options(namespace, kubernetes_version, create_namespace, provider, one_stream=out is None)
     alone = run_alone(target_name, options._replace(kustomization=kustomization), levels)
@@ -122,6 +124,8 @@ def render(
         code, report = trees.carry_out(runs, results, report)
     if quiet and code is Exit.FINE:
         report = report._replace(lines=())
+    if style != "json" and (quiet or not verbose):
+        report = report._replace(files=())
     tell(report, style, quiet=quiet, stdout=out is not None)
     return code
 
@@ -130,13 +134,15 @@ def _same(paths: Sequence[str], others: Sequence[str]) -> bool:
     return {os.path.realpath(path) for path in paths} == {os.path.realpath(path) for path in others}
 
 
-def _trees(out: Path | None, check: bool, allowed: tuple[bool, bool, bool, bool], *, whole: bool) -> Trees | None:
+def _trees(
+    out: Path | None, check: bool, allowed: tuple[bool, bool, bool, bool], *, whole: bool, quiet: bool
+) -> Trees | None:
     """What is to become of the trees; None for a stream."""
     if out is None:
         return None
     from renderer.cli.tree import Allowed, Trees  # 10 ms, and a stream needs none of it
 
-    return Trees(out, check, Allowed(*allowed), whole=whole)
+    return Trees(out, check, Allowed(*allowed), whole=whole, quiet=quiet)
 
 
 def count(runs: Sequence[Run], results: Sequence[Output]) -> dict[str, int]:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import BinaryIO, TextIO
+from time import monotonic
+from typing import BinaryIO, TextIO, TypeVar
 
 import click
 
 from renderer.errors import OutputTreeFault
 from renderer.report import REPORTERS, Report, as_text
 
+#: Seconds without a word to somebody who waits.
+PATIENCE = 2.0
 #: In the notes of click's context: whether anything of the data was delivered.
 _DELIVERED = "renderer.delivered"
+_Item = TypeVar("_Item")
 
 
 class ReaderLeft(Exception):
@@ -63,6 +67,19 @@ def tell(report: Report, style: str, *, quiet: bool, stdout: bool) -> None:
             emit(text)
     else:
         say(text)
+
+
+def progress(label: str, items: Sequence[_Item]) -> Iterator[_Item]:
+    """The items, with a bar on a terminal where they take longer than two seconds."""
+    begun = monotonic()
+    bar = None
+    for number, item in enumerate(items, 1):
+        yield item
+        if monotonic() - begun > PATIENCE and sys.stderr is not None and sys.stderr.isatty():
+            bar = bar or click.progressbar(length=len(items), label=label, file=sys.stderr, show_pos=True)
+            bar.update(number - bar.pos)
+    if bar:
+        bar.render_finish()
 
 
 def _write(stream: TextIO, text: str) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 import click
 
 from renderer import write
+from renderer.cli.streams import progress
 from renderer.errors import Exit, OutputTreeFault, Place, Problem, Severity, excerpt
 from renderer.layout import depth_of, folder_of, layout
 from renderer.pipeline import Output, Run
@@ -23,7 +25,7 @@ __all__ = ["Allowed", "Trees"]
 class Trees:
     """What is to become of the trees below ``out``. ``whole``: the input is all that they are made of."""
 
-    def __init__(self, out: Path, check: bool, allowed: Allowed, *, whole: bool) -> None:
+    def __init__(self, out: Path, check: bool, allowed: Allowed, *, whole: bool, quiet: bool) -> None:
         if not os.fspath(out) or os.fspath(out) == ".":
             raise click.UsageError("--out '' names no folder: the tree needs one of its own")
         if allowed.prune and not whole:
@@ -34,6 +36,7 @@ class Trees:
         self._check = check
         self._allowed = allowed
         self._whole = whole
+        self._quiet = quiet
 
     def without_servers(self, run: Run) -> Run:
         """A folder without specs is no mistake, where the user says so."""
@@ -65,7 +68,9 @@ class Trees:
         others = () if alone else write.servers_in(folder_of(self._out, run), depth_of(run.name or run.target), below)
         folder, files, depth = layout(self._out, run, result, others)
         if not self._check:
-            return Exit.FINE, _done(folder, write.write(folder, files, depth, self._allowed), report)
+            watched = iter if self._quiet else partial(progress, f"writing {folder}")
+            done = write.write(folder, files, depth, self._allowed, watched)
+            return Exit.FINE, _done(folder, files, depth, done, report)
 
         def applies(path: str) -> bool:
             inside = path.startswith(below)
@@ -89,7 +94,8 @@ class Trees:
             stale = [difference for difference in found if difference.counts]
             return _compared(folder, stale or [write.Difference(write.RECORD, "stale")], report)
         if self._allowed.prune:
-            return Exit.FINE, _done(folder, write.remove_tree(folder, depth_of(name), self._allowed), report)
+            removed = write.remove_tree(folder, depth_of(name), self._allowed)
+            return Exit.FINE, _done(folder, (), depth_of(name), removed, report)
         what = "environment" if depth_of(name) else "run without environments"
         message = f"the input has no {what} of this name, and nothing keeps these files up to date"
         hint = "add --prune to remove them, or add what is missing to PATHS"
@@ -134,15 +140,26 @@ def _compared(folder: Path, found: Sequence[write.Difference], report: Report) -
     return Exit.DIFFERENT if counting else Exit.FINE, report
 
 
-def _done(folder: Path, done: write.Written, report: Report) -> Report:
-    lines = [*report.lines, *(f"{folder / path}: written" for path in done.written)]
-    lines += [f"{folder / path}: removed, nothing renders it any more" for path in done.removed]
+def _done(folder: Path, files: Iterable[str], depth: int, done: write.Written, report: Report) -> Report:
+    changed = [*(f"{folder / path}: written" for path in done.written)]
+    changed += [f"{folder / path}: removed, nothing renders it any more" for path in done.removed]
+    lines = list(report.lines)
+    if changed:
+        servers = _servers(files, depth)
+        written, removed = _servers(done.written, depth), _servers(done.removed, depth) - servers
+        verbs = {"written": written, "unchanged": servers - written, "removed": removed}
+        lines.append(f"{folder}: servers: " + ", ".join(f"{len(names)} {verb}" for verb, names in verbs.items()))
     if done.others:
         names = ", ".join(map(excerpt, done.others[:5])) + (", …" if len(done.others) > 5 else "")
         count = f"{len(done.others)} other server{'s' if len(done.others) > 1 else ''}"
         lines.append(f"{folder}: {count} not in the input left alone ({names}); --prune removes them")
     counts = _added(report, written=len(done.written), removed=len(done.removed), unchanged=done.unchanged)
-    return report._replace(lines=lines, counts=counts)
+    return report._replace(files=[*report.files, *changed], lines=lines, counts=counts)
+
+
+def _servers(paths: Iterable[str], depth: int) -> set[str]:
+    """The folders of the servers that these files belong to; what an environment shares belongs to none."""
+    return {write.unit_of(path, depth) for path in paths} - {""}
 
 
 def _added(report: Report, **more: int) -> dict[str, int]:

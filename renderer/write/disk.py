@@ -7,7 +7,7 @@ import fcntl
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -15,6 +15,9 @@ from renderer.errors import OutputTreeFault, Place, Problem
 
 #: Ending of a file that is being written; what a killed run leaves is removed by the next.
 UNFINISHED = ".mcpctl-tmp"
+
+#: Passes paths on, one after the other.
+Watched = Callable[[Sequence[Path]], Iterable[Path]]
 
 
 @contextmanager
@@ -68,15 +71,18 @@ def content_of(path: str) -> bytes | None:
         os.close(descriptor)
 
 
-def write_unfinished(folder: Path, files: Mapping[str, str]) -> None:
-    """All files under temporary names, synced, for the caller to rename; after an error none of them is left."""
+def write_unfinished(folder: Path, files: Mapping[str, str], watched: Watched = iter) -> None:
+    """All files under temporary names, synced, for the caller to rename; after an error none of them is left.
+
+    ``watched`` passes the files on as they are synced, which takes most of the time of a run.
+    """
     targets = [folder / path for path in files]
     try:
         for target, text in zip(targets, files.values(), strict=True):
             make_folder(target.parent)
             _write_new(temporary(target), text)
         # Written first and synced afterwards: the disk takes them together.
-        for target in targets:
+        for target in watched(targets):
             descriptor = os.open(temporary(target), os.O_RDONLY | os.O_NOFOLLOW)
             try:
                 os.fsync(descriptor)

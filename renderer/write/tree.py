@@ -11,6 +11,7 @@ from renderer.write import refuse
 from renderer.write.comparison import NOT_OURS, REASONS, Difference, differences_of, mine, others_of, record_texts
 from renderer.write.disk import (
     UNFINISHED,
+    Watched,
     locked,
     make_folder,
     remove_empty,
@@ -52,21 +53,24 @@ class Written(NamedTuple):
 _NOTHING = Allowed()
 
 
-def write(folder: Path, files: Mapping[str, str], depth: int = 0, allowed: Allowed = _NOTHING) -> Written:
+def write(
+    folder: Path, files: Mapping[str, str], depth: int = 0, allowed: Allowed = _NOTHING, watched: Watched = iter
+) -> Written:
     """Makes the tree at ``folder`` hold ``files``; all are written before the first is put in place.
 
     Files that the servers among ``files`` do not render any more are removed with it; other servers only with
     ``prune``. Raises OutputTreeFault, with one Problem a file, where that would destroy what is not ours (``force``
     overwrites edited and foreign files, but never follows a link), or where the disk does not take it; without
     ``prune_data``, where files of volumes or namespaces would go; without ``allow_empty``, where no server is left.
+    ``watched`` passes on the paths that are written, one after the other, for those who show how far it is.
     """
     with told(folder, "the output tree could not be written", "the next run completes what this one left"):
         make_folder(folder)
         with locked(folder):
-            return _write_locked(folder, files, depth, allowed)
+            return _write_locked(folder, files, depth, allowed, watched)
 
 
-def _write_locked(folder: Path, files: Mapping[str, str], depth: int, allowed: Allowed) -> Written:
+def _write_locked(folder: Path, files: Mapping[str, str], depth: int, allowed: Allowed, watched: Watched) -> Written:
     records = read_records(folder, depth)
     found = differences_of(folder, files, records, depth, whole=allowed.prune)
     _refuse(folder, files, found, records, depth, allowed)
@@ -84,7 +88,7 @@ def _write_locked(folder: Path, files: Mapping[str, str], depth: int, allowed: A
         _settle(folder, records, depth)
         # The records first: they are the journal, so whatever a killed run leaves is known as ours.
         coming = [record_path(unit) for unit in new]
-        write_unfinished(folder, {**{record_path(unit): text for unit, text in new.items()}, **changed})
+        write_unfinished(folder, {**{record_path(unit): text for unit, text in new.items()}, **changed}, watched)
         _put_in_place(folder, [*changed], removed, files)
         _sync(folder, [*changed, *removed])
         for path in coming:

@@ -105,11 +105,22 @@ def test_a_tree_is_written_and_told(mcpctl: Mcpctl, specs: Path) -> None:
     assert files(specs / "tree") == sorted(
         [f"kubernetes/{path}" for path in [RECORD, f"demo/{RECORD}", *TREE, *BESIDE, "namespace.yaml"]]
     )
-    assert "tree/kubernetes/demo/service.yaml: written\n" in run.err
+    assert run.err.splitlines()[0] == "tree/kubernetes: servers: 1 written, 0 unchanged, 0 removed"
     assert f"{FILES} written, 0 removed, 0 unchanged" in run.err
     run = mcpctl("render", "good.yaml", "--out", "tree")
     assert f"0 written, 0 removed, {FILES} unchanged" in run.err
-    assert ": written\n" not in run.err
+    assert "servers:" not in run.err
+
+
+def test_a_line_for_each_file_is_for_those_who_ask(mcpctl: Mcpctl, specs: Path) -> None:
+    run = mcpctl("render", "good.yaml", "--out", "tree", "--verbose")
+    assert "tree/kubernetes/demo/service.yaml: written\n" in run.err
+    (specs / "tree/kubernetes/demo/service.yaml").unlink()
+    run = mcpctl("render", "good.yaml", "--out", "tree", "-v")
+    assert run.err.splitlines()[0] == "tree/kubernetes/demo/service.yaml: written"
+    (specs / "tree/kubernetes/demo/service.yaml").unlink()
+    told = json.loads(mcpctl("render", "good.yaml", "--out", "tree", "--output", "json").out)
+    assert "tree/kubernetes/demo/service.yaml: written" in told["lines"]
 
 
 def test_each_target_has_its_folder(mcpctl: Mcpctl, specs: Path) -> None:
@@ -154,7 +165,7 @@ def test_a_wrong_folder_does_not_empty_a_tree(mcpctl: Mcpctl, specs: Path, sourc
 def test_what_nothing_renders_any_more_is_removed_and_told(mcpctl: Mcpctl, specs: Path) -> None:
     (specs / "two.yaml").write_text(GOOD.replace("demo", "two"))
     mcpctl("render", "good.yaml", "two.yaml", "--out", "tree")
-    run = mcpctl("render", "good.yaml", "--out", "tree", "--prune")
+    run = mcpctl("render", "good.yaml", "--out", "tree", "--prune", "-v")
     assert "tree/kubernetes/two/service.yaml: removed, nothing renders it any more\n" in run.err
     assert not (specs / "tree/kubernetes/two").exists()
 

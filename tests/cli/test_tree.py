@@ -125,7 +125,7 @@ def test_what_a_server_does_not_render_any_more_goes_with_it(mcpctl: Mcpctl) -> 
     mcpctl("render", "in", "--out", "tree")
     assert Path("tree/kubernetes/one/ingress.yaml").exists()
     Path("in/one.yaml").write_text(spec("one"))
-    run = mcpctl("render", "in/one.yaml", "--out", "tree")
+    run = mcpctl("render", "in/one.yaml", "--out", "tree", "-v")
     assert "tree/kubernetes/one/ingress.yaml: removed" in run.err
     assert not Path("tree/kubernetes/one/ingress.yaml").exists()
 
