@@ -93,13 +93,23 @@ def main() -> None:
             f"{whole}, all the same": [*tree, "--check", str(many)],
             f"{whole}, one changed": [*tree, "--check", str(changed.parent)],
         }
-        environments = write_environments(Path(folder, "environments"))
-        several = [*mcpctl, "render", "-q", "--out", str(Path(folder, "several")), str(many), str(environments)]
-        subprocess.run(several, check=True, cwd=ROOT, env=ENVIRONMENT)
-        cases[f"{options.servers} servers, 3 environments, --check"] = [*several, "--check"]
-        print(f"{'case':42} {'CPU s':>23} {'wall s':>23} {'peak MiB':>9}")
+        repository = Path(folder, "repository")
+        team = repository_of_a_team(repository, options.servers)
+        whole = f"{options.servers} servers, 3 environments"
+        stream = ["render", "-q", "specs", "environments", "--environment", "production"]
+        cases |= {
+            f"{options.servers} servers, one environment, one stream": [*mcpctl, *stream],
+            f"{whole}, render, all the same": [*mcpctl, "render", "-q", *team],
+            f"{whole}, --check": [*mcpctl, "render", "-q", *team, "--check"],
+            f"{whole}, diff --base, one changed": [*mcpctl, "diff", "-q", *team, "--base", "HEAD"],
+        }
+        files = [path for path in (repository / "deploy").rglob("*") if path.is_file()]
+        size = sum(path.stat().st_size for path in files) / 1e6
+        print(f"{whole}: {len(files)} files, {size:.1f} MB")
+        print(f"{'case':48} {'CPU s':>23} {'wall s':>23} {'peak MiB':>9}")
         for name, command in cases.items():
-            report(name, [measure(command) for _ in range(options.runs + 1)][1:])
+            place = repository if "environment" in name else ROOT
+            report(name, [measure(command, place) for _ in range(options.runs + 1)][1:])
 
 
 def write_specs(folder: Path, count: int) -> None:
@@ -107,6 +117,22 @@ def write_specs(folder: Path, count: int) -> None:
     folder.mkdir()
     for number in range(count):
         (folder / f"server-{number:04}.yaml").write_text(SPEC.format(number=number))
+
+
+def repository_of_a_team(folder: Path, servers: int) -> list[str]:
+    """A git repository with its tree committed and one spec changed since; returns the arguments of its commands."""
+    folder.mkdir()
+    write_specs(folder / "specs", servers)
+    write_environments(folder / "environments")
+    arguments = ["specs", "environments", "--out", "deploy"]
+    author = ["-c", "user.name=b", "-c", "user.email=b@example.com"]
+    subprocess.run(
+        [sys.executable, "-m", "renderer", "render", "-q", *arguments], check=True, cwd=folder, env=ENVIRONMENT
+    )
+    for command in (["init", "-q"], ["add", "."], [*author, "commit", "-qm", "tree"]):
+        subprocess.run(["git", *command], check=True, cwd=folder)
+    change(sorted((folder / "specs").iterdir())[servers // 2])
+    return arguments
 
 
 def write_environments(folder: Path) -> Path:
@@ -121,19 +147,24 @@ def change_one(folder: Path, to: Path) -> Path:
     """A copy of the specs in which one is another; returns that one."""
     shutil.copytree(folder, to)
     changed = sorted(to.iterdir())[len(os.listdir(to)) // 2]
-    changed.write_text(changed.read_text().replace("LOG_LEVEL: info", "LOG_LEVEL: debug"))
+    change(changed)
     return changed
 
 
-def measure(command: Sequence[str]) -> Run:
+def change(spec: Path) -> None:
+    """One field."""
+    spec.write_text(spec.read_text().replace("LOG_LEVEL: info", "LOG_LEVEL: debug"))
+
+
+def measure(command: Sequence[str], place: Path) -> Run:
     """One process, by the operating system's own account of it and of its children."""
     with open(os.devnull, "wb") as nowhere:
         start = time.perf_counter()
-        process = subprocess.Popen(command, stdout=nowhere, stderr=nowhere, cwd=ROOT, env=ENVIRONMENT)
+        process = subprocess.Popen(command, stdout=nowhere, stderr=nowhere, cwd=place, env=ENVIRONMENT)
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in ((0, 1) if "--check" in command else (0,)):
+    if process.returncode not in ((0, 1) if {"--check", "--base"} & {*command} else (0,)):
         raise SystemExit(f"{command} ended with {process.returncode}")
     return Run(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024)
 
@@ -142,7 +173,7 @@ def report(name: str, runs: Sequence[Run]) -> None:
     """One row: minimum, median, maximum."""
     cpu, wall = ([getattr(run, figure) for run in runs] for figure in ("cpu", "wall"))
     columns = [f"{min(v):7.3f} {statistics.median(v):7.3f} {max(v):7.3f}" for v in (cpu, wall)]
-    print(f"{name:42} {columns[0]:>23} {columns[1]:>23} {max(run.peak for run in runs):9.1f}")
+    print(f"{name:48} {columns[0]:>23} {columns[1]:>23} {max(run.peak for run in runs):9.1f}")
 
 
 if __name__ == "__main__":
