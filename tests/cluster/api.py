@@ -10,7 +10,7 @@ from collections.abc import Callable
 from tests.cluster import patches, protobuf, streams
 from tests.cluster.answers import Answer, Refused, Request, no_such_path, not_found, of_json
 from tests.cluster.apply import Conflict, Writer, applied, updated
-from tests.cluster.defaults import filled, refuse_immutable
+from tests.cluster.defaults import filled, refuse_immutable, refuse_invalid
 from tests.cluster.deletion import Deletion
 from tests.cluster.fields import Shape
 from tests.cluster.kinds import Json, Kind, Kinds
@@ -164,6 +164,7 @@ class Api:
             new["metadata"]["namespace"] = target.namespace
         if live:
             refuse_immutable(kind, live, new)
+        refuse_invalid(kind, new)
         status = 200 if live else 201
         if "dryRun" in request.query:
             return of_json(store.prepared(kind, new, live or None), status)

@@ -1,11 +1,12 @@
-"""What the server fills in when an object is written, and which changes it refuses."""
+"""What the server fills in when an object is written, and what it refuses."""
 
 from __future__ import annotations
 
 import base64
 import copy
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 
 from tests.cluster.answers import Refused
 from tests.cluster.fields import MISSING, lookup
@@ -103,9 +104,51 @@ def refuse_immutable(kind: Kind, live: Json, new: Json) -> None:
     for names in _IMMUTABLE.get(kind.kind, ()):
         path = tuple(f"f:{name}" for name in names)
         if lookup(live, path) != lookup(new, path) and lookup(live, path) is not MISSING:
-            field, name = ".".join(names), live["metadata"]["name"]
-            told = f"Invalid value: {json.dumps(lookup(new, path))}: field is immutable"
-            message = f'{kind.kind}.{kind.group} "{name}" is invalid: {field}: {told}'
-            cause = {"reason": "FieldValueInvalid", "message": told, "field": field}
-            details = {"name": name, "group": kind.group, "kind": kind.kind, "causes": [cause]}
-            raise Refused(422, "Invalid", message, details)
+            raise _invalid(kind, new, {".".join(names): (lookup(new, path), "field is immutable")})
+
+
+#: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
+_LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+_NAMES = {
+    "Namespace": (_LABEL, 63, "a lowercase RFC 1123 label"),
+    "Service": (r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?", 63, "a DNS-1035 label"),
+    **dict.fromkeys(
+        ["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"], (r"[^/%]+", 253, "a path segment without / or %")
+    ),
+}
+_SUBDOMAIN = (rf"{_LABEL}(\.{_LABEL})*", 253, "a lowercase RFC 1123 subdomain")
+_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
+
+
+def refuse_invalid(kind: Kind, new: Json) -> None:
+    """Raises for names, labels and selectors that no API server takes, all at once."""
+    faults: dict[str, tuple[object, str]] = {}
+    meta = new["metadata"]
+    spec: Json = new["spec"] if kind.builtin and isinstance(new.get("spec"), dict) else {}
+    pattern, longest, what = _NAMES.get(kind.kind, _SUBDOMAIN)
+    if len(meta["name"]) > longest or not re.fullmatch(pattern, meta["name"]):
+        faults["metadata.name"] = (meta["name"], f"{what} of at most {longest} characters is expected")
+    template = spec.get("template", {})
+    labels = {"metadata.labels": meta, "spec.template.metadata.labels": template.get("metadata", {})}
+    for path, owner in labels.items():
+        for value in (owner.get("labels") or {}).values():
+            if not (isinstance(value, str) and _LABEL_VALUE.fullmatch(value)):
+                faults[path] = (value, "a valid label has at most 63 letters, digits, '-', '_' or '.'")
+    if template and kind.kind in ("Deployment", "StatefulSet"):
+        wanted, given = spec["selector"].get("matchLabels", {}), template.get("metadata", {}).get("labels") or {}
+        if not wanted.items() <= given.items():
+            faults["spec.template.metadata.labels"] = (given, "`selector` does not match template `labels`")
+    if faults:
+        raise _invalid(kind, new, faults)
+
+
+def _invalid(kind: Kind, new: Json, faults: Mapping[str, tuple[object, str]]) -> Refused:
+    """HTTP 422; ``faults``: what each field has, and what is wrong with it."""
+    name = new["metadata"]["name"]
+    causes = [
+        {"reason": "FieldValueInvalid", "message": f"Invalid value: {json.dumps(value)}: {told}", "field": field}
+        for field, (value, told) in faults.items()
+    ]
+    told = ", ".join(f"{cause['field']}: {cause['message']}" for cause in causes)
+    message = f'{kind.kind}.{kind.group} "{name}" is invalid: {told if len(causes) == 1 else f"[{told}]"}'
+    return Refused(422, "Invalid", message, {"name": name, "group": kind.group, "kind": kind.kind, "causes": causes})

@@ -188,6 +188,24 @@ def test_a_selector_cannot_change(kubectl: Kubectl) -> None:
     assert "field is immutable" in refused.err
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "field"),
+    [
+        ("name: web", "name: Bad_Name", "metadata.name"),
+        ("name: web, labels: {app: web}", "name: web, labels: {app: 'a b'}", "metadata.labels"),
+        ("    metadata: {labels: {app: web}}", "    metadata: {labels: {app: other}}", "spec.template.metadata.labels"),
+    ],
+)
+def test_what_no_api_server_takes_is_refused(
+    cluster: Cluster, kubectl: Kubectl, right: str, wrong: str, field: str
+) -> None:
+    assert right in WEB
+    refused = apply(kubectl, WEB.replace(right, wrong, 1))
+    assert refused.code == 1
+    assert f"is invalid: {field}: Invalid value" in refused.err
+    assert cluster.names("Deployment") == []
+
+
 def test_patches(cluster: Cluster, kubectl: Kubectl) -> None:
     apply(kubectl, WEB)
     image = '{"spec":{"template":{"spec":{"containers":[{"name":"server","image":"demo:2"}]}}}}'
