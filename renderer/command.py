@@ -7,8 +7,9 @@ import selectors
 import signal
 import subprocess
 import tempfile
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import IO, Any, NamedTuple, Protocol
 
@@ -119,26 +120,52 @@ def background(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> 
 def _started(
     argv: Sequence[str], env: Mapping[str, str] | None, stdin: int, stderr: int = subprocess.PIPE
 ) -> Iterator[subprocess.Popen[bytes]]:
+    with _signals_held() as release:
+        try:
+            # A group of its own: Ctrl-C reaches us alone, and we end the program together with its children.
+            process = subprocess.Popen(  # noqa: S603 - a list, and no shell
+                list(argv),
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env={**os.environ, **(env or {})},
+                process_group=0,
+            )
+        except (FileNotFoundError, NotADirectoryError):
+            raise ProgramMissing(f"{_name(argv[0])} is not installed, or not on the PATH") from None
+        except OSError as error:
+            raise ProgramMissing(f"{_name(argv[0])} cannot be started: {error.strerror or error}") from error
+        except ValueError:  # its own text may quote the argument
+            raise ApplyFailed(f"{_name(argv[0])} cannot be started: a character that no argument can hold") from None
+        try:
+            release()
+            yield process
+        finally:
+            _end(process)
+
+
+@contextmanager
+def _signals_held() -> Iterator[Callable[[], None]]:
+    """Handlers run from ``release`` on: one that interrupts a start leaves a program that nobody knows and ends."""
+    if threading.current_thread() is not threading.main_thread():  # handlers run in the main thread alone
+        yield lambda: None
+        return
+    came: list[int] = []
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    held = {number: handler for number, handler in handlers.items() if callable(handler)}
+
+    def release() -> None:
+        while held:
+            signal.signal(*held.popitem())
+        while came:
+            signal.raise_signal(came.pop())
+
     try:
-        # A group of its own: Ctrl-C reaches us alone, and we end the program together with its children.
-        process = subprocess.Popen(  # noqa: S603 - a list, and no shell
-            list(argv),
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            env={**os.environ, **(env or {})},
-            process_group=0,
-        )
-    except (FileNotFoundError, NotADirectoryError):
-        raise ProgramMissing(f"{_name(argv[0])} is not installed, or not on the PATH") from None
-    except OSError as error:
-        raise ProgramMissing(f"{_name(argv[0])} cannot be started: {error.strerror or error}") from error
-    except ValueError:  # its own text may quote the argument
-        raise ApplyFailed(f"{_name(argv[0])} cannot be started: a character that no argument can hold") from None
-    try:
-        yield process
+        for number in held:
+            signal.signal(number, lambda number, _: came.append(number))
+        yield release
     finally:
-        _end(process)
+        release()
 
 
 def _exchange(

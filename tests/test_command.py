@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -195,6 +197,22 @@ def test_ctrl_c_ends_what_runs(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(sh(f"{WITH_CHILD} echo $! > {told}; wait"), seconds=SECONDS)
     assert is_gone(int(told.read_text()))
+
+
+def test_ctrl_c_in_the_middle_of_a_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[int] = []
+
+    class Interrupted(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            started.append(self.pid)
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(sh("sleep 60"), seconds=SECONDS)
+    assert is_gone(started[0])
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_ctrl_c_ends_what_is_read(tmp_path: Path) -> None:

@@ -50,6 +50,8 @@ def _answer(orchestrator: Orchestrator, status: InstanceStatus, transports: Mapp
         return Observation(status._replace(reason=f"not asked further: {error.message}"))
     except mcp_check.Refused as error:
         return Observation(status, Cause(f"does not speak MCP: {error.message}", "hopeless"))
+    except mcp_check.SdkMissing as error:  # half of it, as its metadata is there: no wait brings the rest
+        return Observation(status, Cause(error.message, "hopeless"))
     except (ApplyFailed, WaitTimedOut) as error:
         return Observation(status, Cause(f"does not answer MCP yet: {error.message}"))
 

@@ -106,7 +106,7 @@ def main() -> None:
         files = [path for path in (repository / "deploy").rglob("*") if path.is_file()]
         size = sum(path.stat().st_size for path in files) / 1e6
         print(f"{whole}: {len(files)} files, {size:.1f} MB")
-        print(f"{'case':48} {'CPU s':>23} {'wall s':>23} {'peak MiB':>9}")
+        print(f"{'case':56} {'CPU s':>23} {'wall s':>23} {'peak MiB':>9}")
         for name, command in cases.items():
             place = repository if "environment" in name else ROOT
             report(name, [measure(command, place) for _ in range(options.runs + 1)][1:])
@@ -173,7 +173,7 @@ def report(name: str, runs: Sequence[Run]) -> None:
     """One row: minimum, median, maximum."""
     cpu, wall = ([getattr(run, figure) for run in runs] for figure in ("cpu", "wall"))
     columns = [f"{min(v):7.3f} {statistics.median(v):7.3f} {max(v):7.3f}" for v in (cpu, wall)]
-    print(f"{name:48} {columns[0]:>23} {columns[1]:>23} {max(run.peak for run in runs):9.1f}")
+    print(f"{name:56} {columns[0]:>23} {columns[1]:>23} {max(run.peak for run in runs):9.1f}")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from renderer.cli.ready import until_ready
-from renderer.errors import WaitTimedOut
+from renderer.errors import ApplyFailed, WaitTimedOut
 from renderer.orchestrators import mcp_check
 from renderer.orchestrators.contract import Handshake, InstanceState, InstanceStatus
 from renderer.orchestrators.wait import Time
@@ -76,6 +76,12 @@ def test_a_server_that_wants_credentials_lives_and_is_not_ready(
     assert status.reason == "not asked further: HTTP 401: it runs, and wants credentials"
     assert capsys.readouterr().err.count("wants credentials") == 1
     assert len(fake.named("reach")) == 1
+
+
+def test_no_wait_installs_the_sdk(fake: FakeRuntime, answers: list[Answer]) -> None:
+    answers.append(mcp_check.SdkMissing("the MCP SDK is missing"))
+    with pytest.raises(ApplyFailed, match="mcp-demo runs, and the MCP SDK is missing"):
+        waited(fake, 300)
 
 
 def test_the_time_is_over(fake: FakeRuntime, answers: list[Answer]) -> None:
