@@ -165,6 +165,31 @@ def test_two_changes_of_one_server_conflict_in_its_files_alone(here: Path, side:
     assert team.render("--check") == Exit.FINE
 
 
+@pytest.mark.parametrize("side", ["--ours", "--theirs"])
+@pytest.mark.parametrize("committed", [False, True])
+def test_a_file_that_git_merged_by_itself_is_not_edited_by_hand(here: Path, side: str, committed: bool) -> None:
+    team = Team(here, 3, ENVIRONMENTS)
+    team.branch("one", lambda: team.write("s01", "  replicas: 2\n"))
+    team.branch("two", lambda: team.write("s01", "  shutdown: {graceSeconds: 50}\n"))
+    assert team.merge().returncode == 1
+    conflicts = team.conflicts()
+    deployment = "deploy/prod/kubernetes/s01/deployment.yaml"
+    assert "specs/s01.yaml" in conflicts
+    assert deployment not in conflicts
+    team.git("checkout", side, "--", *conflicts)
+    if committed:
+        team.git("add", "--all")
+        team.git("commit", "--quiet", "--message", "merged")
+    by_hand = here / deployment
+    text = by_hand.read_text()
+    by_hand.write_text(f"{text}# mine\n")
+    with pytest.raises(AssertionError):
+        team.render()
+    by_hand.write_text(text)
+    team.render()
+    assert team.render("--check") == Exit.FINE
+
+
 def test_a_rename_on_one_side_and_a_change_on_the_other(here: Path) -> None:
     team = Team(here, 3, ENVIRONMENTS)
 

@@ -12,7 +12,8 @@ import click
 
 from renderer import write
 from renderer.cli.streams import progress
-from renderer.errors import Exit, OutputTreeFault, Place, Problem, Severity, excerpt
+from renderer.diff.trees import merged
+from renderer.errors import Exit, OutputTreeFault, Place, Problem, Severity, UsageMistake, excerpt
 from renderer.layout import depth_of, folder_of, layout
 from renderer.pipeline import Output, Run
 from renderer.registry import TARGETS, target
@@ -69,7 +70,12 @@ class Trees:
         folder, files, depth = layout(self._out, run, result, others)
         if not self._check:
             watched = iter if self._quiet else partial(progress, f"writing {folder}")
-            done = write.write(folder, files, depth, self._allowed, watched)
+            try:
+                done = write.write(folder, files, depth, self._allowed, watched)
+            except OutputTreeFault:
+                if not _merged(folder, write.compare(folder, files, depth, whole=self._allowed.prune).differences):
+                    raise
+                done = write.write(folder, files, depth, self._allowed._replace(force=True), watched)
             return Exit.FINE, _done(folder, files, depth, done, report)
 
         def applies(path: str) -> bool:
@@ -77,7 +83,10 @@ class Trees:
             return inside and bool(target(run.target).from_tree([path.removeprefix(below)])[0])
 
         found = write.compare(folder, files, depth, whole=self._whole, applies=applies)
-        return _compared(folder, found.differences, report)
+        differences = found.differences
+        if _merged(folder, differences):
+            differences = tuple(d._replace(why="outdated") if d.why == "edited" else d for d in differences)
+        return _compared(folder, differences, report)
 
     def _left(self, runs: Sequence[Run]) -> list[str]:
         """Trees of environments that are not in the input; of a target alone, where the input has environments."""
@@ -101,6 +110,17 @@ class Trees:
         hint = "add --prune to remove them, or add what is missing to PATHS"
         problem = Problem(Place(os.fspath(folder)), "", "tree/left-over", message, hint, Severity.WARNING)
         return Exit.FINE, report._replace(problems=[*report.problems, problem])
+
+
+def _merged(folder: Path, found: Sequence[write.Difference]) -> bool:
+    """Whether what seems edited by hand is what git made of two versions of ours."""
+    edited = [difference.path for difference in found if difference.why == "edited"]
+    if not edited or any(difference.why == "foreign" for difference in found):
+        return False
+    try:
+        return merged(folder, edited)
+    except UsageMistake:  # git cannot say
+        return False
 
 
 def _command(report: Report) -> str:

@@ -57,6 +57,28 @@ def revision(name: str, folder: Path) -> Revision:
     return Revision(top, commit, name)
 
 
+def merge_of(folder: Path) -> tuple[Revision, Revision] | None:
+    """Both sides of the merge that is under way, or that the newest commit is."""
+    for names in (("HEAD", "MERGE_HEAD"), ("HEAD^1", "HEAD^2")):
+        with suppress(UsageMistake):
+            ours, theirs = (revision(name, folder) for name in names)
+            return ours, theirs
+    return None
+
+
+def result_of(side: Revision, folder: str) -> dict[str, str]:
+    """What git made of a merge that has this side, as ``listing``; without what conflicts."""
+    if side.name != "HEAD":
+        return listing(revision("HEAD", Path(side.top)), folder)
+    lines = _read(side, ["ls-files", "--stage", "-z", "--full-name", "--", os.path.join(side.top, folder)])
+    files = {}
+    for line in lines.decode("utf-8", "replace").split("\0"):
+        facts, _, path = line.partition("\t")
+        if facts.endswith(" 0"):
+            files[path] = facts.split()[1]
+    return files
+
+
 def inside(revision: Revision, path: str) -> str | None:
     """The path as git knows it, empty for the top itself; None where it lies outside of the repository."""
     real = os.path.join(os.path.realpath(os.path.dirname(path) or "."), os.path.basename(path))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from renderer.diff import git
 from renderer.load import SUFFIXES
 from renderer.model import Source
 from renderer.registry import TARGETS
-from renderer.write import OLD_RECORD, RECORD, parsed_records, trees_in
+from renderer.write import OLD_RECORD, RECORD, digest, parsed_records, trees_in
 from renderer.yaml_reader import SPEC_LIMITS, read
 
 
@@ -165,3 +165,31 @@ def _is_same(path: str, blob: str) -> bool:
             return git.blob_of(file.read(git.LARGEST + 1), blob) == blob
     except (OSError, ValueError):
         return False
+
+
+def merged(folder: Path, paths: Collection[str]) -> bool:
+    """Whether git has made all these files of a tree, and no hand: in both sides of the merge each is as recorded."""
+    sides = git.merge_of(folder)
+    below = git.inside(sides[0], os.fspath(folder)) if sides else None
+    if not sides or below is None:
+        return False
+    names = {path: f"{below}/{path}" if below else path for path in paths}
+    result = git.result_of(sides[0], below)
+    known: list[Mapping[str, str]] = [result]
+    for side in sides:
+        files = git.listing(side, below)
+        known.append(files)
+        records = {path: blob for path, blob in files.items() if path.rpartition("/")[2] == RECORD}
+        texts = git.contents(side, records | {name: files[name] for name in names.values() if name in files})
+        start = len(below) + 1 if below else 0
+        digests = parsed_records({path[start:]: texts[path] or "" for path in records})
+        for path, name in names.items():
+            text = texts.get(name, "")
+            if name in files and (text is None or digest(text.encode()) not in digests.get(path, ())):
+                return False
+    for path, name in names.items():
+        content = (folder / path).read_bytes()
+        blobs = {files[name] for files in known if name in files}
+        if not blobs or git.blob_of(content, next(iter(blobs))) not in blobs:
+            return False
+    return True

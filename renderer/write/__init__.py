@@ -6,7 +6,7 @@ what is not ours, is reported and left alone.
 """
 
 from renderer.write.comparison import REASONS, Comparison, Difference, Why, compare, explained, recorded
-from renderer.write.disk import UNFINISHED
+from renderer.write.disk import UNFINISHED, digest
 from renderer.write.records import OLD_RECORD, RECORD, parsed_records, servers_in, trees_in, unit_of
 from renderer.write.tree import Allowed, Written, remove_tree, write
 
@@ -21,6 +21,7 @@ __all__ = [
     "Why",
     "Written",
     "compare",
+    "digest",
     "explained",
     "parsed_records",
     "recorded",
