@@ -105,10 +105,14 @@ def reference_faults(doc: Mapping[str, Any], workloads: Sequence[Workload]) -> I
 
 
 def health_faults(_doc: Mapping[str, Any], workloads: Sequence[Workload]) -> Iterator[Fault]:
-    """Services that wait for the health of one whose check is switched off: they would never start."""
+    """Checks that are switched off: of a test that never runs, and of services that wait for it for ever."""
     checks = {workload.name: mapping(workload.body, "healthcheck") for workload in workloads}
     unchecked = {n for n, check in checks.items() if check.get("disable") is True or check.get("test") == ["NONE"]}
     for workload in workloads if unchecked else ():
+        check = checks[workload.name]
+        if check.get("disable") is True and check.get("test") not in (None, ["NONE"]):
+            path, hint = workload.at("healthcheck", "test"), "set disable: false beside it, or use spec.health.command"
+            yield Fault(path, "compose/disabled-check", "the test never runs: 'disable' is true", hint)
         for name, how in mapping(workload.body, "depends_on").items():
             if name in unchecked and isinstance(how, dict) and how.get("condition") == "service_healthy":
                 message = f"waits for {excerpt(name)} to be healthy, whose health check is switched off"

@@ -11,6 +11,7 @@ from renderer.quantity import amount
 from renderer.targets.compose.names import (
     Ref,
     has_proxy,
+    keeps_image_check,
     literal,
     origin,
     publishes_any_port,
@@ -94,14 +95,15 @@ def proxy_variables_are_ours(server: Server, _launch: Launch) -> Iterator[Fault]
             )
 
 
-def health_needs_a_program(_server: Server, launch: Launch) -> Iterator[Fault]:
+def health_needs_a_program(server: Server, launch: Launch) -> Iterator[Fault]:
     """compose checks from inside the container, with what the image holds."""
     if launch.probe is not None and not launch.check:
+        own = "stays in force" if keeps_image_check(server, launch) else "is switched off, as it checks another start"
         yield Fault(
             ("spec", "health"),
             "compose/health-not-rendered",
             "no health check is rendered: compose runs it inside the container, and mcpctl cannot know what is in "
-            "this image",
+            f"this image; a HEALTHCHECK of the image {own}",
             "set health.command to a program of the image, or health.enabled to false",
             Severity.WARNING,
             at_key=True,

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from renderer.labels import accepted, object_labels, path_note
+from renderer.launch import Launch
 from renderer.model import ConfigMapRef, EnvFrom, SecretRef, Server
 
 Ref = SecretRef | ConfigMapRef
@@ -57,6 +58,18 @@ def has_network(server: Server) -> bool:
 def publishes_any_port(server: Server) -> bool:
     """Whether several containers would need one port of the machine: each then gets a free one."""
     return server.listens and server.replicas > 1 and not has_gateway(server)
+
+
+def keeps_image_check(server: Server, launch: Launch) -> bool:
+    """Whether the image's own HEALTHCHECK can pass: the image starts as it was built, at the port of its own."""
+    if not server.listens or launch.command or launch.args:
+        return False
+    # 8000, :8000, 0.0.0.0:8000, http://+:8000: an address to listen at, and no URL of another server.
+    address = re.compile(rf"(\w+://)?([][0-9a-f:.*+]*:)?{server.transport.port}/?")
+    return not any(
+        address.fullmatch(value) if isinstance(value, str) else name.upper().endswith("PORT")
+        for name, value in server.env.items()
+    )
 
 
 def service_labels(server: Server) -> dict[str, str]:

@@ -136,6 +136,34 @@ def test_a_field_of_the_service(fields: dict[str, JSON], field: str, expected: J
     assert service(**fields).get(field) == expected
 
 
+PORTED = {"type": "streamable-http", "port": 8000}
+
+
+@pytest.mark.parametrize(
+    ("fields", "stays"),
+    [
+        ({}, True),
+        ({"env": {"GRAFANA_URL": "http://grafana:8000", "PORT_NAME": "x", "N": "18000"}, "transport": PORTED}, True),
+        ({"args": ["--read-only"]}, False),
+        ({"command": ["node", "server.js"]}, False),
+        (STDIO, False),
+        ({"image": IMAGE, "transport": {"type": "stdio", "bridge": "none"}}, False),
+        ({"package": {"registry": "npm", "name": "x", "version": "1.0.0"}, "transport": PORTED}, False),
+        *(
+            ({"env": {"A": value}, "transport": PORTED}, False)
+            for value in ("8000", ":8000", "0.0.0.0:8000", "[::]:8000", "http://+:8000", "tcp://0.0.0.0:8000")
+        ),
+        ({"env": {"MCP_PORT": {"configMap": "c", "key": "k"}}}, False),
+        ({"health": {"enabled": False}}, False),
+    ],
+    ids=str,
+)
+def test_the_images_own_check_stays_where_the_image_starts_as_it_was_built(
+    fields: dict[str, JSON], stays: bool
+) -> None:
+    assert service(**fields).get("healthcheck") == (None if stays else {"disable": True})
+
+
 @pytest.mark.parametrize(("replicas", "expected"), [(0, 0), (1, None), (3, 3)])
 def test_replicas(replicas: int, expected: int | None) -> None:
     assert service(replicas=replicas)["deploy"].get("replicas") == expected
