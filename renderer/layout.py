@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+from renderer.environment import name_of
+from renderer.load import SUFFIXES, load
 from renderer.model import Rendered
+from renderer.model.source import API_GROUP
 from renderer.pipeline import Output, Run, tree
 from renderer.registry import TARGETS, target
+from renderer.write import OLD_RECORD, RECORD
 
 #: A project begins here, or else the work tree of git.
 _ROOTS = ("mcpctl.yaml", ".git")
@@ -19,6 +25,14 @@ _COMMENTS = {
     "secret.yaml.example": "# {}\n",
     ".env.example": "# {}\n",
 }
+
+
+#: The head of a file that names the file to edit; without a work tree it names the server alone.
+_SOURCE = re.compile(r"Made by mcpctl from (?!the spec of server |environment )(.+); edit that, not this file\.")
+#: Bytes of a file in which its head is looked for: below the markers of a conflict it is not the first line.
+_HEAD_WITHIN = 4096
+#: Folders around the input that are searched for other specs: of a home folder not all.
+_MOST_FOLDERS = 2000
 
 
 class Layout(NamedTuple):
@@ -104,3 +118,80 @@ def _relative(file: str, root: str) -> str:
     inside = bool(root) and os.path.isfile(real) and real.startswith(os.path.join(root, ""))
     path = os.path.relpath(real, root).replace(os.sep, "/") if inside else ""
     return path if path.isprintable() and "-->" not in path else ""
+
+
+class Elsewhere:
+    """The specs and environments that a tree was made from and that ``paths``, the input, does not name.
+
+    The heads of its files say where they are. Outside of a work tree no head does: then the documents around the input
+    are searched for the name.
+    """
+
+    def __init__(self, out: Path, paths: Sequence[str]) -> None:
+        self._out = os.path.realpath(out)
+        self._root = _root(self._out)
+        self._paths = [os.path.realpath(path) for path in paths if path != "-"]
+
+    def file(self, folders: Sequence[Path], kind: str, name: str) -> str:
+        """The file outside of the input that still describes what these folders hold; empty where none does."""
+        source = next(filter(None, map(_source_of, folders)), "")
+        if not source or not self._root:
+            return self._near.get((kind, name), "")
+        real = os.path.join(self._root, source)
+        return os.path.relpath(real) if os.path.isfile(real) and not self._is_input(real) else ""
+
+    def _is_input(self, file: str) -> bool:
+        real = os.path.realpath(file)
+        return any(real == path or real.startswith(os.path.join(path, "")) for path in self._paths)
+
+    @cached_property
+    def _near(self) -> dict[tuple[str, str], str]:
+        """The file of each document near the input, by kind and name."""
+        around = os.path.dirname(self._out)
+        inside = [path for path in self._paths if os.path.join(path, "").startswith(os.path.join(around, ""))]
+        outside = [os.path.dirname(path) for path in self._paths if path not in inside]
+        folders = dict.fromkeys([*([around] if inside else []), *outside])
+        files = [file for file in _files_below(folders) if not self._is_input(file) and _may_be_spec(file)]
+        return {
+            (str(source.data.get("kind")), name_of(source)): os.path.relpath(source.file)
+            for source in reversed(load(files, stdin=None)[0])
+        }
+
+
+def _source_of(folder: Path) -> str:
+    """What the heads of the files in a folder of a tree name, relative to the root; empty where they name nothing."""
+    for path in sorted(folder.glob("*")):
+        if path.is_file() and not path.is_symlink():
+            with path.open("rb") as file:
+                head = _SOURCE.search(file.read(_HEAD_WITHIN).decode(errors="replace"))
+            if head:
+                return head[1]
+    return ""
+
+
+def _files_below(folders: Iterable[str]) -> Iterator[str]:
+    """Files with the ending of a spec, those of the nearest folders first; nothing hidden, no link, no tree of ours."""
+    waiting = list(folders)
+    for folder in waiting:
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError:
+            continue  # what may not be read is not what the tree was made from
+        if any(entry.name in (RECORD, OLD_RECORD) for entry in entries):
+            continue
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                waiting += [entry.path] if len(waiting) < _MOST_FOLDERS else []
+            elif entry.is_file(follow_symlinks=False) and entry.name.lower().endswith(SUFFIXES):
+                yield entry.path
+
+
+def _may_be_spec(file: str) -> bool:
+    """Without parsing it: most files around a spec are none."""
+    try:
+        with open(file, "rb") as opened:
+            return API_GROUP.encode() in opened.read(1 << 20)
+    except OSError:
+        return False

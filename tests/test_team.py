@@ -14,11 +14,15 @@ from renderer.cli import main
 from renderer.errors import Exit
 from tests.cli.commands import GOOD
 
+DELIVERIES = {
+    "none": "{{type: none}}",
+    "flux": "{{type: flux, path: deploy/{0}/kubernetes}}",
+    "argocd": "{{type: argocd, repoURL: 'https://git.example.com/deploy.git', path: deploy/{0}/kubernetes}}",
+}
 #: Three deliveries, one an environment.
 ENVIRONMENTS = {
-    "dev": "{type: none}",
-    "staging": "{type: flux, path: deploy/staging/kubernetes}",
-    "prod": "{type: argocd, repoURL: 'https://git.example.com/deploy.git', path: deploy/prod/kubernetes}",
+    name: DELIVERIES[delivery].format(name)
+    for name, delivery in {"dev": "none", "staging": "flux", "prod": "argocd"}.items()
 }
 SERVERS = 30
 RENDER = ("render", "specs", "environments", "--out", "deploy")
@@ -126,8 +130,10 @@ def simulate(team: Team, pairs: int, seed: int) -> None:
 
 
 @pytest.mark.fleet
-def test_sixty_pairs_of_branches_merge_without_a_conflict(here: Path) -> None:
-    simulate(Team(here, SERVERS, ENVIRONMENTS), 60, seed=7)
+@pytest.mark.parametrize("delivery", DELIVERIES)
+def test_sixty_pairs_of_branches_merge_without_a_conflict(here: Path, delivery: str) -> None:
+    environments = {name: DELIVERIES[delivery].format(name) for name in ENVIRONMENTS}
+    simulate(Team(here, SERVERS, environments), 60, seed=7)
 
 
 def test_a_few_pairs_of_branches_merge_without_a_conflict(here: Path) -> None:
@@ -187,6 +193,29 @@ def test_a_file_that_git_merged_by_itself_is_not_edited_by_hand(here: Path, side
         team.render()
     by_hand.write_text(text)
     team.render()
+    assert team.render("--check") == Exit.FINE
+
+
+@pytest.mark.parametrize("committed", [False, True])
+def test_an_object_that_the_other_side_added_goes_with_that_side(here: Path, committed: bool) -> None:
+    team = Team(here, 3, ENVIRONMENTS)
+    team.branch("one", lambda: team.write("s01", "  replicas: 2\n"))
+    team.branch("two", lambda: team.write("s01", "  replicas: 3\n  expose: {host: s01.example.com}\n"))
+    assert team.merge().returncode == 1
+    ingress = here / "deploy/prod/kubernetes/s01/ingress.yaml"
+    assert ingress.exists()
+    team.git("checkout", "--ours", "--", *team.conflicts())
+    stranger = here / "deploy/prod/kubernetes/s01/mine.yaml"
+    stranger.write_text("kind: Role\n")
+    if committed:
+        team.git("add", "--all")
+        team.git("commit", "--quiet", "--message", "merged")
+    assert team.render("--check") == Exit.DIFFERENT
+    team.render()
+    assert not ingress.exists()
+    assert stranger.exists()
+    assert team.render("--check") == Exit.DIFFERENT
+    stranger.unlink()
     assert team.render("--check") == Exit.FINE
 
 

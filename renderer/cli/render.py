@@ -100,13 +100,14 @@ def render(
     if known and known.out and out is None and not typed:
         out = Path(known.out)
     out = None if out == Path("-") else out
-    if known and known.prune and whole and out is not None and not check:
+    if known and known.prune and known.specs and whole and out is not None and not check:
         prune = True
     allowed = (force, prune, prune_data, allow_empty)
     if out is None and (check or kustomization or any(allowed)):
         flags = "--check, --force, --prune, --prune-data, --kustomization and --allow-empty"
         raise click.UsageError(f"{flags} go with --out DIR")
-    trees = _trees(out, check, allowed, whole=whole, quiet=quiet)
+    # A project says what all of its input is; elsewhere only what the trees were made from can tell.
+    trees = _trees(out, check, allowed, whole=whole, paths=() if known and known.specs else paths, quiet=quiet)
     provider = network_policy_provider
     options = render_options(namespace, kubernetes_version, create_namespace, provider, one_stream=out is None)
     alone = run_alone(target_name, options._replace(kustomization=kustomization), levels)
@@ -135,14 +136,20 @@ def _same(paths: Sequence[str], others: Sequence[str]) -> bool:
 
 
 def _trees(
-    out: Path | None, check: bool, allowed: tuple[bool, bool, bool, bool], *, whole: bool, quiet: bool
+    out: Path | None,
+    check: bool,
+    allowed: tuple[bool, bool, bool, bool],
+    *,
+    whole: bool,
+    paths: Sequence[str],
+    quiet: bool,
 ) -> Trees | None:
     """What is to become of the trees; None for a stream."""
     if out is None:
         return None
     from renderer.cli.tree import Allowed, Trees  # 10 ms, and a stream needs none of it
 
-    return Trees(out, check, Allowed(*allowed), whole=whole, quiet=quiet)
+    return Trees(out, check, Allowed(*allowed), whole=whole, paths=paths, quiet=quiet)
 
 
 def count(runs: Sequence[Run], results: Sequence[Output]) -> dict[str, int]:

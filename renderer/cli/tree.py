@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,9 +12,10 @@ import click
 
 from renderer import write
 from renderer.cli.streams import progress
+from renderer.diff.git import merge_of
 from renderer.diff.trees import merged
 from renderer.errors import Exit, OutputTreeFault, Place, Problem, Severity, UsageMistake, excerpt
-from renderer.layout import depth_of, folder_of, layout
+from renderer.layout import Elsewhere, depth_of, folder_of, layout
 from renderer.pipeline import Output, Run
 from renderer.registry import TARGETS, target
 from renderer.report import Differing, Report
@@ -24,11 +25,15 @@ __all__ = ["Allowed", "Trees"]
 
 
 class Trees:
-    """What is to become of the trees below ``out``. ``whole``: the input is all that they are made of."""
+    """What is to become of the trees below ``out``.
 
-    def __init__(self, out: Path, check: bool, allowed: Allowed, *, whole: bool, quiet: bool) -> None:
-        if not os.fspath(out) or os.fspath(out) == ".":
-            raise click.UsageError("--out '' names no folder: the tree needs one of its own")
+    ``whole``: the input may be all that they are made of. Where ``paths`` are given it is a part nevertheless if other
+    specs still describe what the trees have besides.
+    """
+
+    def __init__(
+        self, out: Path, check: bool, allowed: Allowed, *, whole: bool, paths: Sequence[str], quiet: bool
+    ) -> None:
         if allowed.prune and not whole:
             raise click.UsageError(
                 "--prune removes what the input does not have: give all of it, without --environment"
@@ -37,7 +42,10 @@ class Trees:
         self._check = check
         self._allowed = allowed
         self._whole = whole
+        self._elsewhere = Elsewhere(out, paths) if whole and paths else None
         self._quiet = quiet
+        #: What the command needs that makes the trees true: options, and paths of environments.
+        self._needs: dict[str, None] = {}
 
     def without_servers(self, run: Run) -> Run:
         """A folder without specs is no mistake, where the user says so."""
@@ -49,44 +57,94 @@ class Trees:
     def carry_out(self, runs: Sequence[Run], results: Sequence[Output], report: Report) -> tuple[Exit, Report]:
         """Writes, or compares, one tree after the other, and adds to the report; the fault of one ends it."""
         code = Exit.FINE
+        left = self._left(runs) if self._whole else []
         try:
+            if self._allowed.prune:
+                self._refuse_part(runs, left)
             for run, result in zip(runs, results, strict=True):
                 one, report = self._tree(run, result, report)
                 code = max(code, one)
-            for name in self._left(runs) if self._whole else ():
+            for name in left:
                 one, report = self._left_tree(name, report)
                 code = max(code, one)
         except OutputTreeFault as fault:  # in the style that was asked for, like every other Problem
             problems, lines = [*report.problems, *fault.problems], [*report.lines, f"mcpctl: {fault.message}"]
             return fault.exit_code, report._replace(problems=problems, lines=lines)
         if code is Exit.DIFFERENT:
-            report = report._replace(next=f"to bring the tree up to date: {_command(report)}")
+            report = report._replace(next=_next(report, self._needs))
         return code, report
+
+    def _refuse_part(self, runs: Sequence[Run], left: Sequence[str]) -> None:
+        found = {f"server {name}": file for run in runs for name, file in self._described(run).items()}
+        for name in left:
+            file = self._environment(name)
+            found |= {f"environment {name}": file} if file else self._servers_of(name)
+        if found:
+            some = ", ".join(f"{file} ({what})" for what, file in list(found.items())[:3])
+            more = f", and {len(found) - 3} more" if len(found) > 3 else ""
+            raise click.UsageError(
+                f"--prune removes what the input does not have, and the input is a part: it lacks {some}{more}. "
+                "Give all of PATHS, or name them once in mcpctl.yaml (docs/gitops.md)"
+            )
+
+    def _described(self, run: Run) -> dict[str, str]:
+        """Servers of the run's tree that are not in the input, and the file that still describes each."""
+        folder = folder_of(self._out, run)
+        below = f"{run.target}/" if run.environment else ""
+        rendered = {server.name for server in run.specs.servers}
+        names = write.servers_in(folder, depth_of(run.name or run.target), below)
+        return self._specs_of(folder / below, [name for name in names if name not in rendered])
+
+    def _specs_of(self, folder: Path, names: Sequence[str]) -> dict[str, str]:
+        if self._elsewhere is None:
+            return {}
+        files = {name: self._elsewhere.file([folder / name], "McpServer", name) for name in names}
+        return {name: file for name, file in files.items() if file}
+
+    def _environment(self, name: str) -> str:
+        """The file that still describes an environment that the input lacks; empty where none does."""
+        if self._elsewhere is None or not depth_of(name):
+            return ""
+        folder = self._out / name
+        return self._elsewhere.file([folder, *(folder / target for target in TARGETS)], "Environment", name)
+
+    def _servers_of(self, name: str) -> dict[str, str]:
+        """Servers of a tree that no run of the input has, and the file outside of the input that describes each."""
+        folder, depth = self._out / name, depth_of(name)
+        parts = [folder / target for target in TARGETS] if depth else [folder]
+        return {
+            f"server {server}": file
+            for part in parts
+            for server, file in self._specs_of(part, write.servers_in(part, 0, "")).items()
+        }
 
     def _tree(self, run: Run, result: Output, report: Report) -> tuple[Exit, Report]:
         below = f"{run.target}/" if run.environment else ""
-        alone = self._allowed.prune or (self._check and self._whole)
-        others = () if alone else write.servers_in(folder_of(self._out, run), depth_of(run.name or run.target), below)
-        folder, files, depth = layout(self._out, run, result, others)
+        folder, depth = folder_of(self._out, run), depth_of(run.name or run.target)
+        whole = self._allowed.prune or (self._check and self._whole)
+        keep = self._described(run) if whole and not self._allowed.prune else {}
+        folder, files, depth = layout(self._out, run, result, keep if whole else write.servers_in(folder, depth, below))
         if not self._check:
             watched = iter if self._quiet else partial(progress, f"writing {folder}")
-            try:
-                done = write.write(folder, files, depth, self._allowed, watched)
-            except OutputTreeFault:
-                if not _merged(folder, write.compare(folder, files, depth, whole=self._allowed.prune).differences):
-                    raise
-                done = write.write(folder, files, depth, self._allowed._replace(force=True), watched)
+            ours = _merged(folder, partial(write.compare, folder, files, depth, whole=whole))
+            done = write.write(folder, files, depth, self._allowed, watched, ours)
             return Exit.FINE, _done(folder, files, depth, done, report)
 
         def applies(path: str) -> bool:
             inside = path.startswith(below)
             return inside and bool(target(run.target).from_tree([path.removeprefix(below)])[0])
 
-        found = write.compare(folder, files, depth, whole=self._whole, applies=applies)
-        differences = found.differences
-        if _merged(folder, differences):
-            differences = tuple(d._replace(why="outdated") if d.why == "edited" else d for d in differences)
-        return _compared(folder, differences, report)
+        compare = partial(write.compare, folder, files, depth, whole=whole, keep=keep, applies=applies)
+        found = compare().differences
+        if any(difference.why in ("edited", "stranger") for difference in found):
+            found = compare(ours=_merged(folder, compare)).differences
+        rendered = {write.unit_of(path, depth) for path in files}
+        emptied = self._allowed.prune or any(write.unit_of(d.path, depth) not in rendered for d in found)
+        if emptied and rendered == {""}:
+            self._needs["--allow-empty"] = None
+        if keep:
+            report = report._replace(lines=[*report.lines, _left_alone(folder, list(keep))])
+        return self._compared(folder, found, report, rendered, depth)
 
     def _left(self, runs: Sequence[Run]) -> list[str]:
         """Trees of environments that are not in the input; of a target alone, where the input has environments."""
@@ -97,67 +155,97 @@ class Trees:
 
     def _left_tree(self, name: str, report: Report) -> tuple[Exit, Report]:
         """Always mentioned, and removed only when asked for: the input may be a part of what the tree is made from."""
-        folder = self._out / name
+        folder, file = self._out / name, self._environment(name)
+        if self._check and file:
+            self._needs[file] = None
+            words = f"the input lacks its environment, which {file} describes"
+            return Exit.DIFFERENT, _differing(report, [Differing(Place(os.fspath(folder)), "left-out", words)])
         if self._check:
-            found = write.compare(folder, {}, depth_of(name)).differences
+            keep = [what.removeprefix("server ") for what in self._servers_of(name)]
+            found = write.compare(folder, {}, depth_of(name), keep=keep).differences
             stale = [difference for difference in found if difference.counts]
-            return _compared(folder, stale or [write.Difference(write.RECORD, "stale")], report)
+            if keep:
+                return Exit.FINE, report._replace(lines=[*report.lines, _left_alone(folder, keep)])
+            stale = stale or [write.Difference(write.RECORD, "stale")]
+            self._needs["--prune"] = None
+            return self._compared(folder, stale, report, set(), depth_of(name))
         if self._allowed.prune:
             removed = write.remove_tree(folder, depth_of(name), self._allowed)
             return Exit.FINE, _done(folder, (), depth_of(name), removed, report)
         what = "environment" if depth_of(name) else "run without environments"
         message = f"the input has no {what} of this name, and nothing keeps these files up to date"
-        hint = "add --prune to remove them, or add what is missing to PATHS"
+        hint = f"add {file} to PATHS" if file else "add --prune to remove them, or add what is missing to PATHS"
         problem = Problem(Place(os.fspath(folder)), "", "tree/left-over", message, hint, Severity.WARNING)
         return Exit.FINE, report._replace(problems=[*report.problems, problem])
 
+    def _compared(
+        self, folder: Path, found: Sequence[write.Difference], report: Report, rendered: set[str], depth: int
+    ) -> tuple[Exit, Report]:
+        """The differences in the report, and what mends them in ``_needs``; ``rendered`` are the units of this run."""
+        counting = [difference for difference in found if difference.counts]
+        differing = []
+        for difference in counting:
+            if difference.why == "stale" and write.unit_of(difference.path, depth) not in rendered:
+                self._needs["--prune"] = None
+            path = folder / difference.path
+            option, words = _remedy(path, difference)
+            self._needs |= dict.fromkeys(filter(None, [option]))
+            differing.append(Differing(Place(os.fspath(path)), difference.why, words))
+        lines = [
+            f"{folder / difference.path}: {write.REASONS['stranger']}; nothing applies it"
+            for difference in found
+            if difference.why == "stranger" and not difference.counts
+        ]
+        crlf = sum(difference.why == "line-ends" for difference in found)
+        if crlf:
+            message = f"the line ends of {crlf} files are CRLF, and mcpctl writes LF; nothing else differs in them"
+            hint = "add a line '* text eol=lf' to .gitattributes in this folder, then run: git add --renormalize ."
+            problem = Problem(Place(os.fspath(folder)), "", "tree/line-ends", message, hint, Severity.WARNING)
+            report = report._replace(problems=[*report.problems, problem])
+        report = report._replace(lines=[*report.lines, *lines])
+        return Exit.DIFFERENT if counting else Exit.FINE, _differing(report, differing)
 
-def _merged(folder: Path, found: Sequence[write.Difference]) -> bool:
-    """Whether what seems edited by hand is what git made of two versions of ours."""
-    edited = [difference.path for difference in found if difference.why == "edited"]
-    if not edited or any(difference.why == "foreign" for difference in found):
-        return False
+
+def _remedy(path: Path, difference: write.Difference) -> tuple[str, str]:
+    """The option without which a render leaves the difference, if there is one, and the state in words."""
+    words = write.explained(difference)
+    if difference.why == "stale" and path.is_file() and write.holds_data(path):
+        return "--prune-data", f"{words}; --prune-data removes it, and what prunes the cluster then deletes its data"
+    if difference.why in ("edited", "foreign"):
+        if path.is_dir():
+            return "", f"{words}; a folder is never overwritten: move it away"
+        return "--force", f"{words}; --force overwrites it: move what must stay into the spec (spec.patches) first"
+    return "", f"{words}; move it out of the tree, or remove it" if difference.why == "stranger" else words
+
+
+def _differing(report: Report, more: Sequence[Differing]) -> Report:
+    return report._replace(differing=[*report.differing, *more], counts=_added(report, differences=len(more)))
+
+
+def _merged(folder: Path, compare: Callable[[], write.Comparison]) -> list[str]:
+    """What is not as recorded and seems edited by hand, or a stranger's, and is what git made of versions of ours."""
     try:
-        return merged(folder, edited)
+        if merge_of(folder) is None:
+            return []
+        return merged(folder, [d.path for d in compare().differences if d.why in ("edited", "stranger")])
     except UsageMistake:  # git cannot say
-        return False
+        return []
 
 
-def _command(report: Report) -> str:
-    """The command line of this run, writing instead of comparing; with ``--prune`` where something is stale."""
-    context = click.get_current_context()
-    arguments = [str(argument) for argument in context.obj or ()]
-    arguments = [argument for argument in arguments if argument != "--check"]
-    if any(differing.state == "stale" for differing in report.differing) and "--prune" not in arguments:
-        arguments.append("--prune")
-    if any(differing.state in ("edited", "foreign") for differing in report.differing) and "--force" not in arguments:
-        arguments.append("--force")
-    return excerpt(shlex.join(["mcpctl", *arguments]), 1000)
+def _next(report: Report, needs: Iterable[str]) -> str:
+    """What makes the trees true: the command line of this run, with all that it needs, writing instead of comparing."""
+    strange = [d.place.file for d in report.differing if d.state == "stranger"]
+    if len(strange) == len(report.differing):
+        return excerpt(f"to bring the tree up to date: move out of it, or remove, {', '.join(strange)}", 1000)
+    arguments = [str(argument) for argument in click.get_current_context().obj or () if argument != "--check"]
+    arguments += [need for need in needs if need not in arguments]
+    return f"to bring the tree up to date: {excerpt(shlex.join(['mcpctl', *arguments]), 1000)}"
 
 
-def _compared(folder: Path, found: Sequence[write.Difference], report: Report) -> tuple[Exit, Report]:
-    counting = [difference for difference in found if difference.counts]
-    differing = [
-        Differing(Place(os.fspath(folder / difference.path)), difference.why, write.explained(difference))
-        for difference in counting
-    ]
-    lines = [
-        f"{folder / difference.path}: {write.REASONS['stranger']}; nothing applies it"
-        for difference in found
-        if difference.why == "stranger" and not difference.counts
-    ]
-    crlf = sum(difference.why == "line-ends" for difference in found)
-    if crlf:
-        message = f"the line ends of {crlf} files are CRLF, and mcpctl writes LF; nothing else differs in them"
-        hint = "add a line '* text eol=lf' to .gitattributes in this folder, then run: git add --renormalize ."
-        problem = Problem(Place(os.fspath(folder)), "", "tree/line-ends", message, hint, Severity.WARNING)
-        report = report._replace(problems=[*report.problems, problem])
-    report = report._replace(
-        differing=[*report.differing, *differing],
-        lines=[*report.lines, *lines],
-        counts=_added(report, differences=len(counting)),
-    )
-    return Exit.DIFFERENT if counting else Exit.FINE, report
+def _left_alone(folder: Path, others: Sequence[str]) -> str:
+    names = ", ".join(map(excerpt, others[:5])) + (", …" if len(others) > 5 else "")
+    count = f"{len(others)} other server{'s' if len(others) > 1 else ''}"
+    return f"{folder}: {count} not in the input left alone ({names})"
 
 
 def _done(folder: Path, files: Iterable[str], depth: int, done: write.Written, report: Report) -> Report:
@@ -170,9 +258,7 @@ def _done(folder: Path, files: Iterable[str], depth: int, done: write.Written, r
         verbs = {"written": written, "unchanged": servers - written, "removed": removed}
         lines.append(f"{folder}: servers: " + ", ".join(f"{len(names)} {verb}" for verb, names in verbs.items()))
     if done.others:
-        names = ", ".join(map(excerpt, done.others[:5])) + (", …" if len(done.others) > 5 else "")
-        count = f"{len(done.others)} other server{'s' if len(done.others) > 1 else ''}"
-        lines.append(f"{folder}: {count} not in the input left alone ({names}); --prune removes them")
+        lines.append(f"{_left_alone(folder, done.others)}; --prune removes those that no spec describes")
     counts = _added(report, written=len(done.written), removed=len(done.removed), unchanged=done.unchanged)
     return report._replace(files=[*report.files, *changed], lines=lines, counts=counts)
 

@@ -167,15 +167,16 @@ def _is_same(path: str, blob: str) -> bool:
         return False
 
 
-def merged(folder: Path, paths: Collection[str]) -> bool:
-    """Whether git has made all these files of a tree, and no hand: in both sides of the merge each is as recorded."""
-    sides = git.merge_of(folder)
+def merged(folder: Path, paths: Collection[str]) -> list[str]:
+    """Those of the files of a tree that git has made, and no hand: in both sides of the merge each is as recorded."""
+    sides = git.merge_of(folder) if paths else None
     below = git.inside(sides[0], os.fspath(folder)) if sides else None
     if not sides or below is None:
-        return False
+        return []
     names = {path: f"{below}/{path}" if below else path for path in paths}
-    result = git.result_of(sides[0], below)
-    known: list[Mapping[str, str]] = [result]
+    known: list[Mapping[str, str]] = [git.result_of(sides[0], below)]
+    recorded: set[str] = set()
+    by_hand: set[str] = set()
     for side in sides:
         files = git.listing(side, below)
         known.append(files)
@@ -184,12 +185,14 @@ def merged(folder: Path, paths: Collection[str]) -> bool:
         start = len(below) + 1 if below else 0
         digests = parsed_records({path[start:]: texts[path] or "" for path in records})
         for path, name in names.items():
-            text = texts.get(name, "")
-            if name in files and (text is None or digest(text.encode()) not in digests.get(path, ())):
-                return False
-    for path, name in names.items():
-        content = (folder / path).read_bytes()
-        blobs = {files[name] for files in known if name in files}
-        if not blobs or git.blob_of(content, next(iter(blobs))) not in blobs:
-            return False
-    return True
+            if name in files:
+                text = texts[name]
+                as_recorded = text is not None and digest(text.encode()) in digests.get(path, ())
+                (recorded if as_recorded else by_hand).add(path)
+    return [path for path in sorted(recorded - by_hand) if _is_among(folder / path, names[path], known)]
+
+
+def _is_among(path: Path, name: str, known: Sequence[Mapping[str, str]]) -> bool:
+    """Whether the file is, to the byte, what one of these listings has under the name."""
+    blobs = {files[name] for files in known if name in files}
+    return bool(blobs) and not path.is_symlink() and git.blob_of(path.read_bytes(), next(iter(blobs))) in blobs

@@ -8,6 +8,7 @@ what is not ours, is reported and left alone.
 from renderer.write.comparison import REASONS, Comparison, Difference, Why, compare, explained, recorded
 from renderer.write.disk import UNFINISHED, digest
 from renderer.write.records import OLD_RECORD, RECORD, parsed_records, servers_in, trees_in, unit_of
+from renderer.write.refuse import holds_data
 from renderer.write.tree import Allowed, Written, remove_tree, write
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "compare",
     "digest",
     "explained",
+    "holds_data",
     "parsed_records",
     "recorded",
     "remove_tree",

@@ -78,17 +78,20 @@ def compare(
     depth: int = 0,
     *,
     whole: bool = True,
+    keep: Collection[str] = (),
+    ours: Collection[str] = (),
     applies: Callable[[str], bool] | None = None,
 ) -> Comparison:
     """How the tree at ``folder`` differs from ``files`` (path to text).
 
-    With ``whole``, servers of the tree that are not among the files are stale; otherwise they are none of this run's
-    business. ``applies`` says of a path whether a tool that takes the folder would take that file. Raises
-    OutputTreeFault where the tree cannot be read, or contains links.
+    With ``whole``, servers of the tree that are not among the files are stale, but for those to ``keep``; otherwise
+    they are none of this run's business. ``ours`` are paths that no record need name. ``applies`` says of a path
+    whether a tool that takes the folder would take that file. Raises OutputTreeFault where the tree cannot be read,
+    or contains links.
     """
     with told(folder, "the output tree could not be read", ""):
-        records = read_records(folder, depth)
-        differences = differences_of(folder, files, records, depth, whole=whole)
+        records = with_ours(read_records(folder, depth), folder, ours)
+        differences = differences_of(folder, files, records, depth, whole=whole, keep=keep)
         known = {*files, *records.digests, *(difference.path for difference in differences)}
         strangers = [
             Difference(path, "stranger", counts=applies is not None and applies(path))
@@ -102,19 +105,32 @@ def others_of(files: Mapping[str, str], records: Records, depth: int) -> tuple[s
     return tuple(name for name in names_of({unit_of(path, depth) for path in records.digests}) if name not in rendered)
 
 
-def mine(files: Mapping[str, str], records: Records, depth: int, *, whole: bool) -> list[str]:
-    """The recorded files that a run answers for: shared ones, and those of its servers, or all."""
-    if whole:
-        return list(records.digests)
+def with_ours(records: Records, folder: Path, paths: Collection[str]) -> Records:
+    """Files of ours as they are now, though no record names them, or another content of theirs."""
+    contents = {path: content for path in paths if (content := content_of(f"{folder}/{path}")) is not None}
+    more = {path: (*records.digests.get(path, ()), digest(_lf(content))) for path, content in contents.items()}
+    return records._replace(digests={**records.digests, **more})
+
+
+def mine(
+    files: Mapping[str, str], records: Records, depth: int, *, whole: bool, keep: Collection[str] = ()
+) -> list[str]:
+    """The recorded files that a run answers for: shared ones, those of its servers, or all but those to ``keep``."""
     names = {*names_of({unit_of(path, depth) for path in files})}
-    units = {path: unit_of(path, depth) for path in records.digests}
-    return [path for path, unit in units.items() if not unit or unit.rpartition("/")[2] in names]
+    units = {path: unit_of(path, depth).rpartition("/")[2] for path in records.digests}
+    return [path for path, name in units.items() if not name or name in names or (whole and name not in keep)]
 
 
 def differences_of(
-    folder: Path, files: Mapping[str, str], records: Records, depth: int, *, whole: bool
+    folder: Path,
+    files: Mapping[str, str],
+    records: Records,
+    depth: int,
+    *,
+    whole: bool,
+    keep: Collection[str] = (),
 ) -> list[Difference]:
-    stale = [path for path in mine(files, records, depth, whole=whole) if path not in files]
+    stale = [path for path in mine(files, records, depth, whole=whole, keep=keep) if path not in files]
     lists = [path for path in _server_lists(folder, depth) if path not in files]
     # Folders first: what stands behind a link is not looked at. One look at each folder, not one for each file.
     refuse.refuse_links(folder, {path.rpartition("/")[0] for path in (*files, *stale)})
@@ -134,7 +150,12 @@ def differences_of(
         ours = digest(_lf(content)) in records.digests[path] or has_conflict(content)
         found.append(Difference(path, "stale" if ours else "edited", path in records.pending))
     found += [Difference(path, "stale") for path in lists]
-    return [*found, *_record_differences(found, files, records, depth, whole=whole)]
+    found += _record_differences(found, files, records, depth)
+    explained_units = {unit_of(difference.path, depth) for difference in found if difference.counts}
+    unexplained = [unit for unit in records.texts if whole and unit and unit not in explained_units]
+    rendered = {unit_of(path, depth) for path in files}
+    left = [unit for unit in unexplained if unit not in rendered and unit.rpartition("/")[2] not in keep]
+    return [*found, *(Difference(record_path(unit), "stale") for unit in left)]
 
 
 def _why(path: str, content: bytes | None, rendered: bytes, records: Records, depth: int) -> Why:
@@ -165,24 +186,20 @@ def _server_lists(folder: Path, depth: int) -> list[str]:
 
 
 def _record_differences(
-    found: list[Difference], files: Mapping[str, str], records: Records, depth: int, *, whole: bool
-) -> Iterator[Difference]:
+    found: list[Difference], files: Mapping[str, str], records: Records, depth: int
+) -> list[Difference]:
     """Records that do not say what is there; not where a file of theirs differs, which says it already."""
-    if records.old:
-        yield Difference(OLD_RECORD, "outdated")
+    differences = [Difference(OLD_RECORD, "outdated")] if records.old else []
     explained_units = {unit_of(difference.path, depth) for difference in found if difference.counts}
     for unit, text in record_texts(files, depth).items():
         path, content = record_path(unit), records.texts.get(unit)
         if unit in explained_units or (content is not None and _lf(content) == text.encode()):
             continue
         if content is not None and has_conflict(content):
-            yield Difference(path, "conflict")
+            differences.append(Difference(path, "conflict"))
         elif not records.old:
-            yield Difference(path, "missing" if content is None else "outdated")
-    rendered = {unit_of(path, depth) for path in files}
-    for unit in records.texts if whole else ():
-        if unit and unit not in rendered and unit not in explained_units:
-            yield Difference(record_path(unit), "stale")
+            differences.append(Difference(path, "missing" if content is None else "outdated"))
+    return differences
 
 
 def record_texts(files: Mapping[str, str], depth: int) -> dict[str, str]:

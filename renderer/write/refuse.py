@@ -81,6 +81,11 @@ def refuse_obstacles(paths: Collection[str], folder: Path) -> None:
         raise OutputTreeFault("nothing was written", problems)
 
 
+def holds_data(path: Path) -> bool:
+    """Whether a manifest is that of a volume, a namespace or another object whose end takes data with it."""
+    return bool(_HOLDS_DATA.search(path.read_bytes()))
+
+
 def refuse_data_loss(stale: Sequence[str], folder: Path) -> None:
     """Where a controller prunes what leaves the tree, these take data with them, or all that is in them."""
     message = "no spec renders it now, and its object would be deleted with all data"
@@ -88,7 +93,7 @@ def refuse_data_loss(stale: Sequence[str], folder: Path) -> None:
     problems = [
         Problem(Place(os.fspath(folder / path)), "", "tree/data-loss", message, hint)
         for path in stale
-        if _HOLDS_DATA.search((folder / path).read_bytes())
+        if holds_data(folder / path)
     ]
     if problems:
         raise OutputTreeFault("nothing was written: files of data would leave the output tree", problems)

@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from renderer.write import refuse
-from renderer.write.comparison import NOT_OURS, REASONS, Difference, differences_of, mine, others_of, record_texts
+from renderer.write.comparison import (
+    NOT_OURS,
+    REASONS,
+    Difference,
+    differences_of,
+    mine,
+    others_of,
+    record_texts,
+    with_ours,
+)
 from renderer.write.disk import (
     UNFINISHED,
     Watched,
@@ -54,7 +63,12 @@ _NOTHING = Allowed()
 
 
 def write(
-    folder: Path, files: Mapping[str, str], depth: int = 0, allowed: Allowed = _NOTHING, watched: Watched = iter
+    folder: Path,
+    files: Mapping[str, str],
+    depth: int = 0,
+    allowed: Allowed = _NOTHING,
+    watched: Watched = iter,
+    ours: Collection[str] = (),
 ) -> Written:
     """Makes the tree at ``folder`` hold ``files``; all are written before the first is put in place.
 
@@ -62,16 +76,19 @@ def write(
     ``prune``. Raises OutputTreeFault, with one Problem a file, where that would destroy what is not ours (``force``
     overwrites edited and foreign files, but never follows a link), or where the disk does not take it; without
     ``prune_data``, where files of volumes or namespaces would go; without ``allow_empty``, where no server is left.
-    ``watched`` passes on the paths that are written, one after the other, for those who show how far it is.
+    ``watched`` passes on the paths that are written, one after the other, for those who show how far it is. ``ours``
+    are paths that may be overwritten and removed though no record names their content.
     """
     with told(folder, "the output tree could not be written", "the next run completes what this one left"):
         make_folder(folder)
         with locked(folder):
-            return _write_locked(folder, files, depth, allowed, watched)
+            records = with_ours(read_records(folder, depth), folder, ours)
+            return _write_locked(folder, files, records, depth, allowed, watched)
 
 
-def _write_locked(folder: Path, files: Mapping[str, str], depth: int, allowed: Allowed, watched: Watched) -> Written:
-    records = read_records(folder, depth)
+def _write_locked(
+    folder: Path, files: Mapping[str, str], records: Records, depth: int, allowed: Allowed, watched: Watched
+) -> Written:
     found = differences_of(folder, files, records, depth, whole=allowed.prune)
     _refuse(folder, files, found, records, depth, allowed)
     changed = {d.path: files[d.path] for d in found if d.path in files}

@@ -249,8 +249,14 @@ def test_a_run_without_environments_knows_that_the_tree_has_some(mcpctl: Mcpctl)
     assert mcpctl("render", "demo.yaml", "--out", "../tree").code == Exit.FINE
     run = mcpctl("render", "demo.yaml", "--out", "../tree", "--check")
     assert run.code == Exit.DIFFERENT
-    assert "../tree/prod/kubernetes/demo/deployment.yaml: stale" in run.err
-    assert run.err.splitlines()[-1] == ("to bring the tree up to date: mcpctl render demo.yaml --out ../tree --prune")
+    assert "../tree/prod: left-out: the input lacks its environment, which prod.yaml describes" in run.err
+    assert run.err.splitlines()[-1] == (
+        "to bring the tree up to date: mcpctl render demo.yaml --out ../tree local.yaml prod.yaml"
+    )
+    assert mcpctl("render", "demo.yaml", "--out", "../tree", "--prune", "--prune-data").code == Exit.USAGE
+    assert Path("../tree/prod/kubernetes/demo/deployment.yaml").exists()
+    run = mcpctl("render", "demo.yaml", "--out", "../tree")
+    assert "add prod.yaml to PATHS" in run.err
 
 
 def test_other_folders_beside_the_environments_are_nobodys(mcpctl: Mcpctl, tmp_path: Path) -> None:

@@ -165,6 +165,7 @@ def test_a_wrong_folder_does_not_empty_a_tree(mcpctl: Mcpctl, specs: Path, sourc
 def test_what_nothing_renders_any_more_is_removed_and_told(mcpctl: Mcpctl, specs: Path) -> None:
     (specs / "two.yaml").write_text(GOOD.replace("demo", "two"))
     mcpctl("render", "good.yaml", "two.yaml", "--out", "tree")
+    (specs / "two.yaml").unlink()
     run = mcpctl("render", "good.yaml", "--out", "tree", "--prune", "-v")
     assert "tree/kubernetes/two/service.yaml: removed, nothing renders it any more\n" in run.err
     assert not (specs / "tree/kubernetes/two").exists()

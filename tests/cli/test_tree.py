@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from renderer.errors import Exit
 from renderer.report import REPORTERS
-from tests.cli.commands import GOOD, Mcpctl
+from tests.cli.commands import ENVIRONMENT, GOOD, Mcpctl
 from tests.test_report import check_sarif
 
 NAMES = ("one", "two", "three")
@@ -50,7 +52,8 @@ def test_why_is_told_in_text(mcpctl: Mcpctl) -> None:
     assert lines == [
         "one/deployment.yaml: outdated: the specs render to another text now",
         "two/deployment.yaml: missing: it is rendered, but not in the tree",
-        "two/service.yaml: edited: it was edited by hand after mcpctl wrote it",
+        "two/service.yaml: edited: it was edited by hand after mcpctl wrote it; --force overwrites it: move what must "
+        "stay into the spec (spec.patches) first",
     ]
 
 
@@ -90,7 +93,7 @@ def test_one_spec_leaves_the_other_servers_alone(mcpctl: Mcpctl) -> None:
     Path("in/one.yaml").write_text(spec("one", "  replicas: 2\n"))
     run = mcpctl("render", "in/one.yaml", "--out", "tree")
     assert run.code == Exit.FINE
-    assert "tree/kubernetes: 2 other servers not in the input left alone (three, two); --prune removes them" in run.err
+    assert "tree/kubernetes: 2 other servers not in the input left alone (three, two)" in run.err
     after = content(Path("tree"))
     assert {path for path in after if after[path] != before[path]} == {
         "kubernetes/one/.mcpctl",
@@ -145,6 +148,146 @@ def test_a_manifest_of_a_stranger_is_a_difference(mcpctl: Mcpctl) -> None:
         assert run.code == Exit.DIFFERENT
         assert f"{file}: stranger: mcpctl did not write it" in run.err
         file.unlink()
+
+
+@pytest.mark.parametrize("paths", [["in/one.yaml"], ["in/one.yaml", "in/two.yaml"], ["in/team"], ["empty"]])
+@pytest.mark.parametrize("place", ["", ".git", "in/mcpctl.yaml"])
+def test_a_part_of_what_a_tree_was_made_from_prunes_nothing(
+    mcpctl: Mcpctl, input_folder: Path, tmp_path: Path, place: str, paths: list[str]
+) -> None:
+    """Wherever specs and tree lie: in a work tree, in a project, or in a folder with nothing else."""
+    (tmp_path / "empty").mkdir()
+    (input_folder / "team").mkdir()
+    (input_folder / "team/four.yaml").write_text(spec("four"))
+    if place == ".git":
+        (tmp_path / ".git").mkdir()
+    elif place:
+        (tmp_path / "mcpctl.yaml").write_text("prune: false\n")
+    mcpctl("render", "in", "--out", "tree")
+    before = content(Path("tree"))
+    run = mcpctl("render", *paths, "--out", "tree", "--prune", "--prune-data", "--force", "--allow-empty")
+    assert run.code == Exit.USAGE
+    assert "the input is a part: it lacks in/" in run.err
+    run = mcpctl("render", *paths, "--out", "tree", "--check", "--allow-empty")
+    assert run.code == Exit.FINE
+    assert "not in the input left alone" in run.err
+    assert "stale" not in run.err
+    assert content(Path("tree")) == before
+
+
+def test_a_part_is_known_by_specs_that_lie_elsewhere(
+    mcpctl: Mcpctl, input_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "repository/.git").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "repository")
+    mcpctl("render", "../in", "--out", "tree")
+    assert mcpctl("render", "../in/one.yaml", "--out", "tree", "--prune").code == Exit.USAGE
+    (input_folder / "two.yaml").unlink()
+    (input_folder / "three.yaml").unlink()
+    assert mcpctl("render", "../in/one.yaml", "--out", "tree", "--prune").code == Exit.FINE
+    assert [path.name for path in Path("tree/kubernetes").iterdir() if path.is_dir()] == ["one"]
+
+
+def test_another_fleet_beside_it_does_not_make_the_input_a_part(
+    mcpctl: Mcpctl, input_folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/two.yaml").write_text(spec("two"))
+    mcpctl("render", "in", "--out", "tree")
+    (input_folder / "two.yaml").unlink()
+    assert mcpctl("render", "in", "--out", "tree", "--check").code == Exit.DIFFERENT
+    assert mcpctl("render", "in", "--out", "tree", "--prune").code == Exit.FINE
+    assert not Path("tree/kubernetes/two").exists()
+
+
+# ---------------------------------------------------------------------------------------------
+# The last line of --check.
+
+
+def _deployment(environment: str = "prod") -> Path:
+    return Path(f"tree/{environment}/kubernetes/two/deployment.yaml")
+
+
+def _remove(*files: str) -> int:
+    for file in files:
+        Path(file).unlink()
+    return len(files)
+
+
+#: What somebody does to specs or tree, and the state that the check then names.
+CHANGES: dict[str, tuple[Callable[[], object], str]] = {
+    "a spec changes": (lambda: Path("in/two.yaml").write_text(spec("two", "  replicas: 2\n")), "outdated"),
+    "a file is lost": (lambda: _deployment().unlink(), "missing"),
+    "a record is lost": (lambda: Path("tree/prod/kubernetes/two/.mcpctl").unlink(), "foreign|missing"),
+    "a file is edited": (lambda: _deployment().write_text("kind: Deployment\n"), "edited"),
+    "a file is in conflict": (
+        lambda: _deployment().write_text("<<<<<<< one\na: 1\n=======\na: 2\n>>>>>>> two\n"),
+        "conflict",
+    ),
+    "a server is gone": (lambda: Path("in/two.yaml").unlink(), "stale"),
+    "a server with a volume is gone": (lambda: _remove("in/two.yaml", "in/three.yaml"), "stale"),
+    "all servers are gone": (lambda: _remove(*(f"in/{name}.yaml" for name in NAMES)), "stale"),
+    "a volume is gone": (lambda: Path("in/three.yaml").write_text(spec("three")), "stale"),
+    "an environment is gone": (lambda: Path("environments/dev.yaml").unlink(), "stale"),
+    "an edited file of a server that is gone": (
+        lambda: _deployment().write_text("kind: Deployment\n") and _remove("in/two.yaml"),
+        "edited",
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_the_last_line_of_a_check_makes_the_tree_true(mcpctl: Mcpctl, input_folder: Path, change: str) -> None:
+    (input_folder / "three.yaml").write_text(spec("three", "  storage: [{name: data, size: 1Gi, mountPath: /d}]\n"))
+    Path("environments").mkdir()
+    for name in ("dev", "prod"):
+        text = ENVIRONMENT.replace("production", name).replace("{name: tools}", f"{{name: tools-{name}}}")
+        Path(f"environments/{name}.yaml").write_text(text)
+    arguments = ("render", "in", "environments", "--out", "tree", "--allow-empty")
+    assert mcpctl(*arguments).code == Exit.FINE
+    carry_out, states = CHANGES[change]
+    carry_out()
+    run = mcpctl(*arguments, "--check")
+    assert run.code == Exit.DIFFERENT
+    assert any(f": {state}: " in run.err for state in states.split("|"))
+    command = run.err.splitlines()[-1].removeprefix("to bring the tree up to date: mcpctl ")
+    assert mcpctl(*shlex.split(command)).code == Exit.FINE, command
+    assert mcpctl(*arguments, "--check").code == Exit.FINE
+
+
+@pytest.mark.parametrize("name", ["evil.yaml", "two/evil.json", "new/evil.yml"])
+@pytest.mark.usefixtures("input_folder")
+def test_what_no_command_can_mend_is_named_in_the_last_line(mcpctl: Mcpctl, name: str) -> None:
+    mcpctl("render", "in", "--out", "tree")
+    file = Path("tree/kubernetes") / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("kind: ClusterRole\n")
+    run = mcpctl("render", "in", "--out", "tree", "--check")
+    assert run.err.splitlines()[-1] == f"to bring the tree up to date: move out of it, or remove, {file}"
+    file.unlink()
+    assert mcpctl("render", "in", "--out", "tree", "--check").code == Exit.FINE
+
+
+@pytest.mark.usefixtures("input_folder")
+def test_a_folder_in_the_way_is_not_said_to_be_overwritten(mcpctl: Mcpctl) -> None:
+    mcpctl("render", "in", "--out", "tree")
+    file = Path("tree/kubernetes/one/service.yaml")
+    file.unlink()
+    file.mkdir()
+    run = mcpctl("render", "in", "--out", "tree", "--check")
+    assert run.code == Exit.DIFFERENT
+    assert "a folder is never overwritten: move it away" in run.err
+    assert "--force" not in run.err
+
+
+@pytest.mark.usefixtures("input_folder")
+def test_the_working_folder_can_be_the_tree(mcpctl: Mcpctl, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("tree").mkdir()
+    monkeypatch.chdir("tree")
+    assert mcpctl("render", "../in", "--out", ".").code == Exit.FINE
+    assert mcpctl("render", "../in", "--out", ".", "--check").code == Exit.FINE
+    assert mcpctl("render", "../in/one.yaml", "--out", ".", "--prune").code == Exit.USAGE
 
 
 @pytest.mark.parametrize("command", [["render", "in", "--out", ""], ["diff", "in", "--out", ""]])
