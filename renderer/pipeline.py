@@ -193,7 +193,8 @@ def render(specs: Specs, target: Target, options: Options) -> Output:
         return Output((), _sorted([*specs.problems, *fault.problems]))
     admission = target.enforces_pod_security(options)
     problems = judge_documents(problems, specs.servers, target.name, specs.levels, admission=admission)
-    return Output(tuple(documents), _sorted([*specs.problems, *_ignored(specs.servers, target), *problems]))
+    found = [*specs.problems, *_ignored(specs.servers, target), *target.conflicts(specs.servers), *problems]
+    return Output(tuple(documents), _sorted(found))
 
 
 def tree(

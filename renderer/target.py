@@ -44,6 +44,10 @@ class Target(Protocol):
         """Which servers share documents: each alone, or all in one file of a stream."""
         ...
 
+    def conflicts(self, servers: Sequence[Server]) -> list[Problem]:
+        """What two servers of a run cannot both have, whether or not they share documents."""
+        ...
+
     def shared(self, options: Options) -> list[Rendered]:
         """What all servers of a run need together; comes first."""
         ...

@@ -190,11 +190,11 @@ class Publish(NamedTuple):
 
 
 class Network(NamedTuple):
-    """``egress`` None is unrestricted."""
+    """``egress`` None is unrestricted; ``publish`` None: the machine does not publish the server's port."""
 
     egress: Egress | None
     ingress: tuple[Peer, ...]
-    publish: Publish
+    publish: Publish | None
 
 
 class ScalingStep(NamedTuple):

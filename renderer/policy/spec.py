@@ -97,7 +97,7 @@ def token(server: Server) -> Iterator[Fault]:
 
 def published(server: Server) -> Iterator[Fault]:
     """Docker opens a published port past the machine's own firewall."""
-    if server.network.publish.address in _EVERY_ADDRESS:
+    if server.network.publish and server.network.publish.address in _EVERY_ADDRESS:
         yield Fault(
             ("spec", "network", "publish", "address"),
             "policy/published-everywhere",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
+from renderer import pins
 from renderer.model import (
     Acceptance,
     Alert,
@@ -109,7 +111,7 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
             )
             for item in spec["storage"]
         ),
-        network=_network(spec["network"], transport),
+        network=_network(spec["network"], metadata["name"]),
         health=_health(spec["health"]),
         security=_security(spec["security"]),
         workload=spec["workload"],
@@ -144,14 +146,20 @@ def _resources(resources: dict[str, Any]) -> Resources:
     return Resources(*(Amounts(cpu, memory) for cpu, memory in amounts))
 
 
-def _network(network: dict[str, Any], transport: Transport) -> Network:
+def _network(network: dict[str, Any], name: str) -> Network:
     publish = network["publish"]
     peers = network["ingress"]["from"]
     return Network(
         egress=_egress(network.get("egress")),
         ingress=tuple(_peer(peer) for peer in peers),
-        publish=Publish(publish["address"], publish.get("port", transport.port)),
+        publish=Publish(publish["address"], publish.get("port") or _own_port(name)) if publish else None,
     )
+
+
+def _own_port(name: str) -> int:
+    """The same for a name on every machine and in every run, whatever other servers there are."""
+    digest = hashlib.sha256(name.encode()).digest()
+    return pins.PUBLISHED_PORTS[int.from_bytes(digest[:8]) % len(pins.PUBLISHED_PORTS)]
 
 
 def _egress(egress: dict[str, Any] | None) -> Egress | None:

@@ -124,7 +124,7 @@ class Messages:
         options = choice or (kind.options if kind.name == "enum" else [kind.expected_value])
         listed = [excerpt(o) for o in options[:_LISTED_VALUES] if o is not None]
         more = f" or {len(options) - _LISTED_VALUES} other values" if len(options) > _LISTED_VALUES else ""
-        words = f"{', '.join(listed)}{more}" if more else either(listed)
+        words = case.expected or (f"{', '.join(listed)}{more}" if more else either(listed))
         near = suggestion(value, options) if isinstance(value, str) and not case.quiet and len(options) > 1 else ""
         yield self._fault(case, "enum" if choice else kind.name, f"expected {words}{case.got()}{near}")
 

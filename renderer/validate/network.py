@@ -83,14 +83,16 @@ def egress_hosts_are_names(server: Server) -> Iterator[Fault]:
 
 def publish_address(server: Server) -> Iterator[Fault]:
     """The schema's pattern lets 999.1.1.1 through."""
-    address = server.network.publish.address
+    publish = server.network.publish
+    if publish is None:
+        return
     try:
-        ipaddress.ip_address(address)
+        ipaddress.ip_address(publish.address)
     except ValueError:
         yield Fault(
             ("spec", "network", "publish", "address"),
             "spec/publish-address",
-            f"'{address}' is not an IP address",
+            f"'{publish.address}' is not an IP address",
             "write 127.0.0.1 for this machine only, or 0.0.0.0 for every network",
         )
 

@@ -75,6 +75,10 @@ class Quadlet:
         del one_stream
         return [(server,) for server in servers]
 
+    def conflicts(self, servers: Sequence[Server]) -> list[Problem]:
+        del servers
+        return []
+
     def shared(self, options: Options) -> list[Rendered]:
         del options
         return []
@@ -84,6 +88,7 @@ class Quadlet:
         documents = []
         for server in group:
             started, publish = launch(server), server.network.publish
+            assert publish is not None
             context = {
                 "description": server.description,
                 "image": started.image,

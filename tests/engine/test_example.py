@@ -81,7 +81,7 @@ def test_from_nothing_to_an_answer_and_back_to_nothing(local_images: None, mcpct
     assert left() == []
     done = mcpctl("apply", str(ROOT / EXAMPLE), "--timeout", "100s")
     assert done.returncode == 0, done.stderr
-    assert "http://127.0.0.1:8101/mcp" in done.stdout
+    assert "http://127.0.0.1:27736/mcp" in done.stdout
     assert "mcp-time 2026.10.19, MCP 20" in done.stdout
     assert "2 tools" in done.stdout
     again = mcpctl("apply", str(ROOT / EXAMPLE))

@@ -216,8 +216,10 @@ def test_what_does_not_speak_mcp_ends_after_the_grace(time: Time) -> None:
     assert waiting.took == GRACE
 
 
-def test_what_nothing_can_connect_to_is_not_asked(time: Time) -> None:
-    assert Waiting(time, seen(endpoint=""), ask=lambda status: pytest.fail("asked")).run()
+def test_what_nothing_can_connect_to_is_not_asked_and_has_to_stay_alive(time: Time) -> None:
+    waiting = Waiting(time, seen(endpoint="", checked=False), ask=lambda status: pytest.fail("asked"))
+    assert waiting.run()
+    assert waiting.took == SETTLED
 
 
 def test_a_daemon_that_restarts_is_told_and_waited_for(time: Time) -> None:

@@ -114,7 +114,9 @@ def test_values(fields: dict[str, Any], attribute: str, expected: object) -> Non
         ({"ingress": {"from": []}}, "ingress", ()),
         ({"ingress": {"from": [{"cidr": "10.0.0.0/8"}]}}, "ingress", (Peer(None, None, "10.0.0.0/8"),)),
         ({"ingress": {"from": [{"namespace": "agents"}]}}, "ingress", (Peer(None, "agents", None),)),
-        ({}, "publish", Publish("127.0.0.1", 8080)),
+        ({}, "publish", Publish("127.0.0.1", 24596)),
+        ({"publish": False}, "publish", None),
+        ({"publish": {"address": "::1"}}, "publish", Publish("::1", 24596)),
         ({"publish": {"address": "0.0.0.0", "port": 1234}}, "publish", Publish("0.0.0.0", 1234)),
     ],
     ids=str,
@@ -123,8 +125,13 @@ def test_network(network: dict[str, Any], attribute: str, expected: object) -> N
     assert repr(getattr(server(network=network).network, attribute)) == repr(expected)
 
 
-def test_the_published_port_follows_the_transport() -> None:
-    assert server(image=IMAGE, transport={"type": "sse", "port": 9000}).network.publish.port == 9000
+def test_the_published_port_follows_from_the_name_alone() -> None:
+    """Written down, so that no version moves the ports of those who upgrade."""
+    published = [
+        server(name, image=IMAGE, transport={"type": "sse", "port": port}).network.publish
+        for name, port in (("time", 9000), ("time", 8000), ("fetch", 8000))
+    ]
+    assert published == [Publish("127.0.0.1", port) for port in (27736, 27736, 20107)]
 
 
 @pytest.mark.parametrize(

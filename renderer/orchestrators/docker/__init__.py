@@ -188,8 +188,8 @@ class Docker:
             raise ApplyFailed(f"{problem}: it does not run")
         if not url:
             raise ApplyFailed(
-                f"{problem} from here: it publishes no port (a stdio server without a bridge speaks over "
-                "`docker attach` alone)"
+                f"{problem} from here: it publishes no port (network.publish is false, or it is a stdio server without "
+                "a bridge, which speaks over `docker attach` alone)"
             )
         if host and host not in _LOOPBACK and url.startswith(("http://127.", "http://[::1]")):
             address = url.removeprefix("http://").partition("/")[0]

@@ -12,7 +12,7 @@ from renderer.patch import apply, no_match
 from renderer.policy.documents import compose_findings
 from renderer.render import YAML, Quoting, render
 from renderer.target import Ignored
-from renderer.targets.compose.limits import limits
+from renderer.targets.compose.limits import limits, same_ports
 from renderer.targets.compose.names import literal, once
 from renderer.targets.compose.values import Part, part, project_values
 
@@ -62,6 +62,10 @@ class Compose:
         if one_stream:
             return [tuple(servers)] if servers else []
         return [(server,) for server in servers]
+
+    def conflicts(self, servers: Sequence[Server]) -> list[Problem]:
+        """Ports of the machine, which all projects share."""
+        return same_ports(servers)
 
     def shared(self, options: Options) -> list[Rendered]:
         """Nothing: the first project makes the shared network."""

@@ -35,7 +35,7 @@ Limit = Callable[[Server, Launch], Iterator[Fault]]
 
 def limits(servers: Sequence[Server], *, one_stream: bool) -> list[Problem]:
     """What a project of these servers cannot express, and what two of them cannot both have."""
-    problems = [*_same_variables(servers), *_same_ports(servers)]
+    problems = _same_variables(servers)
     for server in servers:
         started = launch(server)
         faults = [fault for limit in LIMITS for fault in limit(server, started)]
@@ -116,8 +116,8 @@ def replicas_share_the_machine(server: Server, _launch: Launch) -> Iterator[Faul
         yield Fault(
             ("spec", "replicas"),
             "compose/replicas-port",
-            f"{server.replicas} containers cannot share port {server.network.publish.port} of the machine: each gets a "
-            "free one ('docker compose ps' shows it)",
+            f"{server.replicas} containers cannot share one port of the machine: each gets a free one ('docker compose "
+            "ps' shows it)",
             "use one replica for a fixed port",
             Severity.WARNING,
         )
@@ -236,7 +236,7 @@ def _warning(path: tuple[str | int, ...], rule: str, message: str, hint: str = "
 
 
 # ---------------------------------------------------------------------------------------------
-# Between the servers of one project: each with both places.
+# Between two servers: each with both places.
 
 
 def _same_variables(servers: Sequence[Server]) -> list[Problem]:
@@ -256,22 +256,23 @@ def _same_variables(servers: Sequence[Server]) -> list[Problem]:
     return problems
 
 
-def _same_ports(servers: Sequence[Server]) -> list[Problem]:
-    taken: dict[int, list[Server]] = {}
+def same_ports(servers: Sequence[Server]) -> list[Problem]:
+    """Each port of the machine is there once, for all projects together."""
+    taken: dict[int, list[tuple[Server, str]]] = {}
     problems = []
     for server in servers:
-        if not server.listens or publishes_any_port(server):
-            continue
         publish = server.network.publish
+        if not server.listens or publish is None or publishes_any_port(server):
+            continue
         same_port = taken.setdefault(publish.port, [])
-        other = next((s for s in same_port if _meet(s.network.publish.address, publish.address)), None)
-        same_port.append(server)
+        other = next((s for s, address in same_port if _meet(address, publish.address)), None)
+        same_port.append((server, publish.address))
         if other:
             fault = Fault(
                 _port_field(server),
                 "compose/same-port",
-                f"servers {other.name} and {server.name} would publish one port of the machine, {publish.port}",
-                "set network.publish.port of one of them, or use --out DIR, where each is a project of its own",
+                f"servers {other.name} and {server.name} would publish the same port of the machine, {publish.port}",
+                "set another network.publish.port for one of them, or 'publish: false' where a proxy leads to it",
             )
             problems.append(_with_place(server, fault, other, _port_field(other)))
     return problems
@@ -284,10 +285,9 @@ def _meet(address: str, other: str) -> bool:
 
 
 def _port_field(server: Server) -> DocumentPath:
-    for path in (("network", "publish", "port"), ("transport", "port")):
-        if server.sets("spec", *path):
-            return ("spec", *path)
-    return ("spec", "network", "publish", "port")
+    """The name decides where no field does."""
+    path = ("spec", "network", "publish", "port")
+    return path if server.sets(*path) else ("metadata", "name")
 
 
 def _with_place(server: Server, fault: Fault, other: Server, path: DocumentPath) -> Problem:

@@ -57,7 +57,7 @@ def has_network(server: Server) -> bool:
 
 def publishes_any_port(server: Server) -> bool:
     """Whether several containers would need one port of the machine: each then gets a free one."""
-    return server.listens and server.replicas > 1 and not has_gateway(server)
+    return server.listens and server.replicas > 1 and not has_gateway(server) and server.network.publish is not None
 
 
 def keeps_image_check(server: Server, launch: Launch) -> bool:

@@ -63,6 +63,7 @@ SERVER_NAMES: Mapping[str, str] = {
     "image_check": "whether the image's own HEALTHCHECK stays in force where no other is rendered",
     "listens": "false for a server that speaks stdio without a bridge",
     "endpoint": "in words, what is reached where",
+    "publishes": "whether the machine publishes its port",
     "published": "its port of the machine; null for a free one",
     "isolated": "whether its own network leads nowhere",
     "has_network": "whether it has a network of its own, with the gateway or the proxy on it",
@@ -177,7 +178,8 @@ def _server_values(server: Server, launch: Launch, files: _Files, volumes: Seque
         "image_check": server.health.enabled and keeps_image_check(server, launch),
         "listens": server.listens,
         "endpoint": _endpoint(server),
-        "published": None if publishes_any_port(server) else server.network.publish.port,
+        "publishes": server.network.publish is not None,
+        "published": None if publishes_any_port(server) else server.network.publish and server.network.publish.port,
         "isolated": is_isolated(server),
         "has_network": has_network(server),
         "has_gateway": has_gateway(server),
@@ -212,6 +214,9 @@ def _endpoint(server: Server) -> str:
     protocol, publish, path = server.transport.served, server.network.publish, server.transport.path
     if publishes_any_port(server):
         return f"MCP over {protocol} at {path}, on a free port for each replica: see `docker compose ps`"
+    if publish is None:
+        url = f"http://{server.resource_name}:{server.transport.port}{path}"
+        return f"MCP over {protocol}: {url} on {NETWORK}; the machine does not publish it"
     address = f"[{publish.address}]" if ":" in publish.address else publish.address
     return f"MCP over {protocol}: http://{address}:{publish.port}{path}"
 

@@ -34,6 +34,11 @@ class Kubernetes:
         del one_stream
         return [(server,) for server in servers]
 
+    def conflicts(self, servers: Sequence[Server]) -> list[Problem]:
+        """Nothing: names are all that servers of a namespace share."""
+        del servers
+        return []
+
     def shared(self, options: Options) -> list[Rendered]:
         """The Namespace, unless somebody else keeps it; what an environment says of everything in it."""
         return namespace_objects(options)

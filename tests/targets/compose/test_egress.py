@@ -81,7 +81,7 @@ def test_only_the_proxy_leads_out() -> None:
     for role in ("proxy", "gateway"):
         assert set(services[f"mcp-demo.{role}"]["networks"]) == {"mcpctl-network", "mcp-demo.internal"}
     assert "ports" not in services["mcp-demo"]
-    assert services["mcp-demo.gateway"]["ports"][0]["published"] == "8080"
+    assert services["mcp-demo.gateway"]["ports"][0]["published"] == "24596"
     assert services["mcp-demo"]["depends_on"] == {"mcp-demo.proxy": {"condition": "service_started"}}
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from renderer.errors import Severity
 from renderer.model import JSON
-from tests.specs import HTTP, IMAGE, NPM, OPTIONS, rendered, spec
+from tests.specs import IMAGE, NPM, OPTIONS, rendered, spec
 
 STREAM = OPTIONS._replace(one_stream=True)
 WELL: dict[str, JSON] = {"health": {"command": ["/bin/check"]}}
@@ -157,20 +157,32 @@ def publishing(name: str, address: str, port: int, **more: JSON) -> dict[str, JS
 )
 def test_ports_of_the_machine(one: tuple[str, int], other: tuple[str, int], meet: bool) -> None:
     documents = (publishing("a", *one), publishing("b", *other))
-    problems = rendered("compose", *documents, options=STREAM).problems
-    found = [p for p in problems if p.rule == "compose/same-port"]
-    assert len(found) == meet
-    assert told(*documents) == [], "in a tree each is a project of its own"
+    found = [
+        p for o in (STREAM, OPTIONS) for p in rendered("compose", *documents, options=o).problems if "same" in p.rule
+    ]
+    assert [p.rule for p in found] == ["compose/same-port"] * 2 * meet, "projects of a tree share the machine too"
     for problem in found:
         assert problem.path == "spec.network.publish.port"
         assert (problem.place.line, [place.line for place in problem.related]) == (4, [2])
         assert "servers a and b" in problem.message
 
 
-def test_a_port_that_only_the_transport_names_is_told_there() -> None:
-    document = spec("b", **WELL, image=IMAGE, transport={**HTTP, "port": 9000})
-    problems = rendered("compose", publishing("a", "127.0.0.1", 9000), document, options=STREAM).problems
-    assert [p.path for p in problems if p.rule == "compose/same-port"] == ["spec.transport.port"]
+def test_a_port_that_only_the_name_decides_is_told_there() -> None:
+    problems = rendered("compose", publishing("a", "127.0.0.1", 27946), spec("b", **WELL)).problems
+    assert [p.path for p in problems if p.rule == "compose/same-port"] == ["metadata.name"]
+
+
+def test_servers_with_defaults_publish_ports_of_their_own() -> None:
+    documents = [spec(name, **WELL, transport={"type": "streamable-http", "port": 8080}, image=IMAGE) for name in "ab"]
+    for options in (STREAM, OPTIONS):
+        assert not rendered("compose", *documents, options=options).problems
+
+
+def test_servers_that_publish_nothing_clash_with_nobody() -> None:
+    documents = [spec(name, **WELL, network={"publish": False}) for name in "ab"]
+    output = rendered("compose", *documents)
+    assert not output.problems
+    assert all("ports:" not in document.text for document in output.documents)
 
 
 def test_servers_without_a_fixed_port_clash_with_nobody() -> None:

@@ -62,7 +62,7 @@ def test_the_smallest_service() -> None:
         "deploy": {
             "resources": {"limits": {"cpus": "0.5", "memory": "512M"}, "reservations": {"memory": "128M"}},
         },
-        "ports": [{"target": 8080, "published": "8080", "host_ip": "127.0.0.1", "protocol": "tcp"}],
+        "ports": [{"target": 8080, "published": "24596", "host_ip": "127.0.0.1", "protocol": "tcp"}],
         "networks": {"mcpctl-network": {}},
         "labels": {
             "app.kubernetes.io/name": "mcp-demo",
@@ -120,6 +120,8 @@ def test_the_smallest_service() -> None:
         ),
         ({"network": {"egress": {}}}, "networks", {"mcp-demo.internal": {"aliases": ["mcp-demo.server"]}}),
         ({"network": {"egress": {}}}, "ports", None),
+        ({"network": {"publish": False}}, "ports", None),
+        ({"network": {"publish": False}, "replicas": 2}, "ports", None),
         (
             {"storage": [VOLUME]},
             "volumes",
@@ -209,9 +211,15 @@ def test_a_server_without_egress_is_reached_through_a_gateway() -> None:
     assert found["networks"]["mcp-demo.internal"]["internal"] is True
 
 
+def test_a_gateway_that_nothing_publishes_is_for_other_containers() -> None:
+    gateway = project(network={"egress": {}, "publish": False})["services"]["mcp-demo.gateway"]
+    assert "ports" not in gateway
+    assert gateway["networks"]["mcpctl-network"] == {"aliases": ["mcp-demo"]}
+
+
 def test_replicas_behind_a_gateway_keep_the_port() -> None:
     found = project(network={"egress": {}}, replicas=2)
-    assert found["services"]["mcp-demo.gateway"]["ports"][0]["published"] == "8080"
+    assert found["services"]["mcp-demo.gateway"]["ports"][0]["published"] == "24596"
 
 
 def test_storage_is_given_to_the_user_before_the_server_starts() -> None:
@@ -289,9 +297,9 @@ def test_helpers_are_hardened_and_labelled(role: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "line"),
     [
-        ({}, "    # MCP over streamable-http: http://127.0.0.1:8080/mcp"),
-        ({"network": {"publish": {"address": "::1"}}}, "    # MCP over streamable-http: http://[::1]:8080/mcp"),
-        ({"image": IMAGE, "transport": {**HTTP, "type": "sse"}}, "    # MCP over sse: http://127.0.0.1:8080/sse"),
+        ({}, "    # MCP over streamable-http: http://127.0.0.1:24596/mcp"),
+        ({"network": {"publish": {"address": "::1"}}}, "    # MCP over streamable-http: http://[::1]:24596/mcp"),
+        ({"image": IMAGE, "transport": {**HTTP, "type": "sse"}}, "    # MCP over sse: http://127.0.0.1:24596/sse"),
         (
             {"replicas": 2},
             "    # MCP over streamable-http at /mcp, on a free port for each replica: see `docker compose ps`",

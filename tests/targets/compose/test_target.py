@@ -313,7 +313,8 @@ def _strangers(value: Any) -> Any:
 
 def test_many_clashes_are_found_in_one_look(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each fault once had the whole project rendered again: a hundred servers took half a minute."""
-    servers = [spec(f"server-{i}", image=IMAGE, transport=HTTP, health={"enabled": False}) for i in range(40)]
+    network: JSON = {"publish": {"port": 9000}}
+    servers = [spec(f"server-{i}", image=IMAGE, transport=HTTP, network=network) for i in range(40)]
     looks: list[Any] = []
     original = places_in_templates
 
