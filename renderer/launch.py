@@ -62,7 +62,10 @@ def launch(server: Server) -> Launch:
     env = {"HOME": pins.CACHE_FOLDER} if server.package else {}
     for runtime in runtimes:
         env |= pins.CACHE_ENV[runtime]
-    writable = server.security.writable
+    writable = tuple(
+        folder if folder.executable is not None else folder._replace(executable=_has_programs(folder.path, server))
+        for folder in server.security.writable
+    )
     if runtimes:  # npx and uvx download into it, and run programs from it
         writable += (Writable(pins.CACHE_FOLDER, pins.CACHE_SIZE[len(runtimes)], executable=True),)
     copy = Copy(
@@ -99,6 +102,15 @@ def _runtimes(server: Server) -> list[pins.Runtime]:
     if package is None:
         return []
     return sorted({package.registry, pins.RUNTIME_OF_BRIDGE.get(server.transport.bridge, package.registry)})
+
+
+def _has_programs(folder: str, server: Server) -> bool:
+    """Whether a package manager installs programs into it: npx and uvx then run them from there."""
+    steps = folder.strip("/").split("/")
+    if not pins.PACKAGE_FOLDERS.isdisjoint(steps) or steps == ["root"] or (steps[0] == "home" and len(steps) == 2):
+        return True
+    named = [v for name, v in server.env.items() if name.upper() in pins.PACKAGE_VARIABLES and isinstance(v, str)]
+    return any(f"{path.rstrip('/')}/".startswith(f"{folder}/") for path in named)
 
 
 def registries_out_of_reach(server: Server) -> list[str]:

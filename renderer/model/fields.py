@@ -90,12 +90,17 @@ class Storage(NamedTuple):
 class Writable(NamedTuple):
     """A folder in temporary storage; ``size`` is a Kubernetes quantity of bytes.
 
-    ``executable`` says that programs run from it: runtimes mount such storage noexec by themselves.
+    ``executable`` says that programs run from it: runtimes may mount such storage noexec by themselves.
     """
 
     path: str
     size: str
-    executable: bool = False
+    executable: bool | None = None
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether it has to be: what programs share by it would be slow, or refused, on a disk."""
+        return self.path == "/dev/shm"  # noqa: S108 - recognised, not used
 
 
 class Health(NamedTuple):

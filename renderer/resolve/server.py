@@ -212,7 +212,7 @@ def _security(security: dict[str, Any]) -> Security:
 def _writable(item: Any) -> Writable:
     if isinstance(item, str):
         return Writable(item, WRITABLE_SIZE)
-    return Writable(item["path"], item["size"])
+    return Writable(item["path"], item["size"], item.get("exec"))
 
 
 def _service_account(account: dict[str, Any], resource_name: str) -> ServiceAccount:

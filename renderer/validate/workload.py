@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from renderer import pins
-from renderer.errors import DocumentPath, Fault, dotted
+from renderer.errors import DocumentPath, Fault, Severity, dotted
 from renderer.model import Container, Resources, Server
 from renderer.quantity import amount
 from renderer.wording import excerpt, suggestion
@@ -164,6 +164,21 @@ def sizes_fit(server: Server) -> Iterator[Fault]:
         yield Fault(("metadata", "annotations"), "spec/annotations-size", message, "shorten them", at_key=True)
 
 
+def memory_folders_fit(server: Server) -> Iterator[Fault]:
+    """What is written there is charged to the container, which is killed over its limit."""
+    limit = server.resources.limits.memory
+    for i, folder in enumerate(server.security.writable):
+        if folder.in_memory and limit and amount(folder.size) >= amount(limit):
+            yield Fault(
+                ("spec", "security", "writablePaths", i),
+                "spec/memory-folder",
+                f"{folder.path} ({folder.size}) is in memory and is not smaller than the memory limit ({limit}): a "
+                "server that fills it is killed",
+                "raise resources.limits.memory, or lower the size",
+                Severity.WARNING,
+            )
+
+
 def volumes_hold_together(server: Server) -> Iterator[Fault]:
     """The name of a volume becomes that of its claim; an API server refuses ReadWriteOncePod with another mode."""
     names: set[str] = set()
@@ -310,6 +325,7 @@ RULES = (
     variables_are_written_out,
     mounts_are_distinct,
     sizes_fit,
+    memory_folders_fit,
     volumes_hold_together,
     requests_within_limits,
     containers_have_names,

@@ -141,6 +141,8 @@ WEAKER: list[tuple[str, Any]] = [
     ("provider", {"type": "x"}),
     ("build", {"context": "."}),
     ("runtime", "other"),
+    ("tmpfs", ["/x:mode=0700,exec"]),
+    ("tmpfs", "/x:exec"),
     ("what_nobody_knows_yet", "x"),
 ]
 

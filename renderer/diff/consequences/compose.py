@@ -172,6 +172,9 @@ def _weak(service: Mapping[str, Any]) -> set[str]:
     found |= {
         f"sets {key}" for key in others if not str(key).startswith("x-") and service[key] not in (None, [], {}, False)
     }
+    mounted = service.get("tmpfs")
+    tmpfs = [str(one).partition(":") for one in (items(mounted) or [mounted])]
+    found |= {f"may run programs from {path}" for path, _, options in tmpfs if "exec" in options.split(",")}
     return found | {f"mounts {path} of the machine{how}" for path, how in _binds(service)}
 
 

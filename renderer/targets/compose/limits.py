@@ -8,6 +8,7 @@ from renderer.errors import DocumentPath, Fault, Problem, Severity
 from renderer.launch import Launch, launch, registries_out_of_reach
 from renderer.model import Server
 from renderer.quantity import amount
+from renderer.targets.compose.egress import not_enforced, proxy_variables
 from renderer.targets.compose.names import (
     Ref,
     has_proxy,
@@ -19,7 +20,7 @@ from renderer.targets.compose.names import (
     service_labels,
     variable,
 )
-from renderer.targets.compose.values import bytes_of, not_enforced, proxy_variables
+from renderer.targets.compose.values import bytes_of
 
 #: The least that the engine takes (it calls it 6MB, and counts in powers of 1024).
 LEAST_MEMORY = 6 * 1024**2

@@ -11,8 +11,9 @@ from renderer import pins
 from renderer.context import document_values
 from renderer.labels import object_labels
 from renderer.launch import Launch, launch
-from renderer.model import JSON, EgressHost, SecretRef, Server
+from renderer.model import JSON, SecretRef, Server, Writable
 from renderer.quantity import amount
+from renderer.targets.compose.egress import not_enforced, out_of_reach, proxy, proxy_variables
 from renderer.targets.compose.names import (
     NETWORK,
     STREAM_PROJECT,
@@ -75,6 +76,7 @@ SERVER_NAMES: Mapping[str, str] = {
     "limits": "what it never exceeds: `cpus`, `memory`; null where nothing is said",
     "reservations": "what it reserves: `memory`",
     "tmpfs": "folders in memory: `path`, `size`, `mode`, `executable`",
+    "shm_size": "size of its /dev/shm, or null",
     "volumes": "its volumes: `key`, `path`, `place` (in what prepares them), `note`, `writable`",
     "prepare": "what prepares its volumes: `command`, `owns`, `removes_bridge`; or null",
     "bridge": "the bridge that is copied in: `image`, `args`, `path`; or null",
@@ -82,9 +84,6 @@ SERVER_NAMES: Mapping[str, str] = {
     "configs": "files with content or from a ConfigMap: `key`, `path`",
     "secrets": "files from Secrets: `key`, `path`",
 }
-
-#: Ports that a URL leaves out: the name alone means them.
-_HTTP = 80
 
 
 class Part(NamedTuple):
@@ -185,8 +184,8 @@ def _server_values(server: Server, launch: Launch, files: _Files, volumes: Seque
         "has_gateway": has_gateway(server),
         "busybox": server.images.of(pins.BUSYBOX),
         "not_enforced": not_enforced(server),
-        "out_of_reach": _out_of_reach(server),
-        "proxy": _proxy(server),
+        "out_of_reach": out_of_reach(server),
+        "proxy": proxy(server),
         "limits": {"cpus": limits.cpu and cpus(limits.cpu), "memory": limits.memory and memory(limits.memory)},
         "reservations": {"memory": requests.memory and memory(requests.memory)},  # only swarm reserves CPUs
         "tmpfs": [
@@ -198,8 +197,9 @@ def _server_values(server: Server, launch: Launch, files: _Files, volumes: Seque
                 "executable": folder.executable,
             }
             for folder in launch.writable
-            if not folder.executable or _caches_in_memory(server)
+            if not _has_shm(folder) and (folder.path != pins.CACHE_FOLDER or _caches_in_memory(server))
         ],
+        "shm_size": next((memory(folder.size) for folder in launch.writable if _has_shm(folder)), None),
         "volumes": volumes,
         "prepare": _prepare(server, launch, volumes),
         "bridge": launch.copy
@@ -222,62 +222,6 @@ def _endpoint(server: Server) -> str:
 
 
 # ---------------------------------------------------------------------------------------------
-# Egress: the proxy is the one way out of a server's internal network, for the hosts of its list.
-
-
-def _proxy(server: Server) -> dict[str, Any] | None:
-    if not has_proxy(server):
-        return None
-    hosts = server.network.egress.hosts if server.network.egress else ()
-    return {
-        "image": server.images.of(pins.EGRESS_PROXY_IMAGE),
-        "memory": pins.EGRESS_PROXY_MEMORY,
-        "port": pins.EGRESS_PROXY_PORT,
-        # What a request may name, each once: Envoy refuses a list that says something twice.
-        "allowed": list(dict.fromkeys(name for host in hosts for name in _authorities(host))),
-    }
-
-
-def _authorities(host: EgressHost) -> Iterator[str]:
-    yield f"{host.name}:{host.port}"
-    if host.port == _HTTP:
-        yield host.name
-
-
-def proxy_variables(server: Server) -> tuple[tuple[str, str], ...]:
-    """What tells programs of the proxy. There is no standard: some read the one case, some the other."""
-    if not has_proxy(server):
-        return ()
-    url = f"http://{part_of(server, 'proxy')}:{pins.EGRESS_PROXY_PORT}"
-    direct = "localhost,127.0.0.1,::1"
-    values = {"HTTP_PROXY": url, "HTTPS_PROXY": url, "NO_PROXY": direct}
-    both = [(name, value) for upper, value in values.items() for name in (upper, upper.lower())]
-    # Node.js itself (fetch, http) reads them only when told to, from 22.21 and 24 on.
-    return (*both, ("NODE_USE_ENV_PROXY", "1"))
-
-
-def not_enforced(server: Server) -> str:
-    """In words, the list that nothing holds: no name is in it, so the network stays open."""
-    egress = server.network.egress
-    if egress is None or egress.forbidden or has_proxy(server):
-        return ""
-    return f"NOT ENFORCED: egress only to {', '.join(_without_names(server))}. A compose network is open or closed."
-
-
-def _out_of_reach(server: Server) -> str:
-    if not has_proxy(server):
-        return ""
-    text = "Its only way out is the proxy: a program that ignores HTTP_PROXY and HTTPS_PROXY cannot connect at all."
-    others = _without_names(server)
-    return f"{text} OUT OF REACH: {', '.join(others)}." if others else text
-
-
-def _without_names(server: Server) -> list[str]:
-    egress = server.network.egress
-    return [*(b.cidr for b in egress.cidrs), *(f"service {s.name}" for s in egress.services)] if egress else []
-
-
-# ---------------------------------------------------------------------------------------------
 # Volumes: storage, what npx and uvx download, a copied bridge.
 
 
@@ -286,7 +230,7 @@ def _volumes(server: Server, launch: Launch) -> Iterator[dict[str, Any]]:
     for storage in server.storage:
         yield _volume(server, storage.name, storage.mount_path, storage.purpose)
     for cache in launch.writable:
-        if cache.executable and not _caches_in_memory(server):
+        if cache.path == pins.CACHE_FOLDER and not _caches_in_memory(server):
             yield _volume(server, "package.cache", cache.path, "packages that npx and uvx downloaded")
     if launch.copy:
         note = "the bridge, copied out of its own image"
@@ -297,6 +241,11 @@ def _volume(server: Server, name: str, path: str, note: str, *, writable: bool =
     # Not where the image of what prepares it keeps programs.
     place = f"/volumes/{name}"
     return {"key": part_of(server, name), "path": path, "place": place, "note": note, "writable": writable}
+
+
+def _has_shm(folder: Writable) -> bool:
+    """Whether it is the shared memory that the engine mounts itself, always noexec."""
+    return folder.in_memory and not folder.executable
 
 
 def _caches_in_memory(server: Server) -> bool:

@@ -27,6 +27,14 @@ def limits(server: Server, options: Options) -> Iterator[Fault]:
             "render for 1.30 or later, or let the server finish its requests after SIGTERM",
             Severity.WARNING,
         )
+    for i, folder in enumerate(server.security.writable):
+        if folder.executable is False:
+            yield _warning(
+                ("spec", "security", "writablePaths", i, "exec"),
+                "exec-not-forbidden",
+                "not enforced: Kubernetes has no mount option noexec for temporary storage",
+                "rely on it in compose alone, or leave 'exec' out",
+            )
     yield from _ways_in_limits(server, options)
 
 

@@ -43,7 +43,7 @@ NAMES: Mapping[str, str] = {
     "env": "its variables: the defaults of npx and uvx, then `spec.env`",
     "mounts": "its mounts: `volume`, `path`, `read_only`, and `key` of a single file",
     "files": "`spec.files` as a list: `path`, `volume`, `key`, `mode`, and `content`, `secret` or `configMap`",
-    "writable": "folders in temporary storage, those of npx and uvx among them: `volume`, `path`, `size`",
+    "writable": "folders in temporary storage, those of npx and uvx among them: `volume`, `path`, `size`, `memory`",
     "bridge": "the bridge that is copied in: `image`, `args`, `volume`, `path`, `size`; or null",
     "probe": "one check of its health: `command`, or `port` with `path` (null for a connection only); or null",
     "init_containers": "`spec.initContainers`, with mounts as in `mounts`",
@@ -70,8 +70,13 @@ def literal(text: str | Sequence[str]) -> Any:
 def server_values(server: Server, launch: Launch, options: Options) -> dict[str, Any]:
     """All names but those that differ from object to object."""
     files = _files(server)
-    writable = [
-        {"volume": _own_name(f"writable-{i}", server), "path": folder.path, "size": folder.size}
+    writable: list[dict[str, Any]] = [
+        {
+            "volume": _own_name(f"writable-{i}", server),
+            "path": folder.path,
+            "size": folder.size,
+            "memory": folder.in_memory,
+        }
         for i, folder in enumerate(launch.writable)
     ]
     bridge: dict[str, Any] | None = launch.copy and {

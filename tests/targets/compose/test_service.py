@@ -103,6 +103,9 @@ def test_the_smallest_service() -> None:
             ["/a b:uid=1000,gid=1000,mode=0700,size=1500", "/var/tmp:uid=1000,gid=1000,mode=1777,size=64m"],
         ),
         ({"security": {"writablePaths": []}}, "tmpfs", None),
+        ({"security": {"writablePaths": [{"path": "/dev/shm", "size": "1Gi"}]}}, "shm_size", "1G"),
+        ({"security": {"writablePaths": [{"path": "/dev/shm", "size": "1Gi"}]}}, "tmpfs", None),
+        ({}, "shm_size", None),
         ({"health": {"enabled": False}}, "healthcheck", {"disable": True}),
         (
             {"health": {"command": ["/c", "$x"], "periodSeconds": 1, "timeoutSeconds": 2, "startupSeconds": 0}},
@@ -136,6 +139,30 @@ def test_the_smallest_service() -> None:
 )
 def test_a_field_of_the_service(fields: dict[str, JSON], field: str, expected: JSON) -> None:
     assert service(**fields).get(field) == expected
+
+
+@pytest.mark.parametrize(
+    ("folder", "env", "runs"),
+    [
+        ({"path": "/plugins", "exec": True}, {}, True),
+        ({"path": "/.npm", "exec": False}, {}, False),
+        ({"path": "/plugins"}, {}, False),
+        ("/tmp", {}, False),
+        ("/tmp", {"HOME": "/tmp"}, True),
+        ("/tmp", {"UV_CACHE_DIR": "/tmp/uv"}, True),
+        ("/tmp", {"npm_config_cache": "/tmp"}, True),
+        ("/tmp", {"HOME": "/tmpfs", "UV_CACHE_DIR": {"secret": "s", "key": "k"}}, False),
+        ("/.npm", {}, True),
+        ("/home/node", {}, True),
+        ("/home/node/data", {}, False),
+        ("/home/node/.cache/uv", {}, True),
+        ("/root", {}, True),
+    ],
+    ids=str,
+)
+def test_programs_run_from_the_folders_of_package_managers(folder: JSON, env: dict[str, JSON], runs: bool) -> None:
+    (mount,) = service(security={"writablePaths": [folder]}, env=env)["tmpfs"]
+    assert mount.endswith(",exec") is runs
 
 
 PORTED = {"type": "streamable-http", "port": 8000}

@@ -17,7 +17,10 @@ from tests.fields import EXAMPLES, NOT_RENDERED, changes, declared, documents
 from tests.specs import OPTIONS, rendered, spec
 
 #: Fields without an effect of their own in a rendering, with the reason. Nothing else may be added here lightly.
-WITHOUT_EFFECT = dict(NOT_RENDERED)
+WITHOUT_EFFECT = {
+    **NOT_RENDERED,
+    "spec.security.writablePaths[].exec": "temporary storage is never noexec; where that is wanted, a warning says so",
+}
 
 
 def built(data: dict[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -66,6 +69,12 @@ def test_ignored_fields_are_told_where_they_stand() -> None:
     assert (problem.rule, problem.path) == ("kubernetes/not-rendered", "spec.network.publish")
     assert problem.place.line == 2
     assert TARGET.ignored["spec.network.publish"].reason in problem.message
+
+
+def test_noexec_is_told_where_it_is_wanted() -> None:
+    paths: JSON = ["/tmp", {"path": "/a"}, {"path": "/b", "exec": True}, {"path": "/c", "exec": False}]
+    (problem,) = rendered("kubernetes", spec(security={"writablePaths": paths})).problems
+    assert (problem.rule, problem.path) == ("kubernetes/exec-not-forbidden", "spec.security.writablePaths[3].exec")
 
 
 @pytest.mark.parametrize("version", kubernetes_folders())

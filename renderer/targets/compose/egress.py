@@ -1,0 +1,65 @@
+"""Egress: the proxy is the one way out of a server's internal network, for the hosts of its list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from renderer import pins
+from renderer.model import EgressHost, Server
+from renderer.targets.compose.names import has_proxy, part_of
+
+#: Ports that a URL leaves out: the name alone means them.
+_HTTP = 80
+
+
+def proxy(server: Server) -> dict[str, Any] | None:
+    if not has_proxy(server):
+        return None
+    hosts = server.network.egress.hosts if server.network.egress else ()
+    return {
+        "image": server.images.of(pins.EGRESS_PROXY_IMAGE),
+        "memory": pins.EGRESS_PROXY_MEMORY,
+        "port": pins.EGRESS_PROXY_PORT,
+        # What a request may name, each once: Envoy refuses a list that says something twice.
+        "allowed": list(dict.fromkeys(name for host in hosts for name in _authorities(host))),
+    }
+
+
+def _authorities(host: EgressHost) -> Iterator[str]:
+    yield f"{host.name}:{host.port}"
+    if host.port == _HTTP:
+        yield host.name
+
+
+def proxy_variables(server: Server) -> tuple[tuple[str, str], ...]:
+    """What tells programs of the proxy. There is no standard: some read the one case, some the other."""
+    if not has_proxy(server):
+        return ()
+    url = f"http://{part_of(server, 'proxy')}:{pins.EGRESS_PROXY_PORT}"
+    direct = "localhost,127.0.0.1,::1"
+    values = {"HTTP_PROXY": url, "HTTPS_PROXY": url, "NO_PROXY": direct}
+    both = [(name, value) for upper, value in values.items() for name in (upper, upper.lower())]
+    # Node.js itself (fetch, http) reads them only when told to, from 22.21 and 24 on.
+    return (*both, ("NODE_USE_ENV_PROXY", "1"))
+
+
+def not_enforced(server: Server) -> str:
+    """In words, the list that nothing holds: no name is in it, so the network stays open."""
+    egress = server.network.egress
+    if egress is None or egress.forbidden or has_proxy(server):
+        return ""
+    return f"NOT ENFORCED: egress only to {', '.join(_without_names(server))}. A compose network is open or closed."
+
+
+def out_of_reach(server: Server) -> str:
+    if not has_proxy(server):
+        return ""
+    text = "Its only way out is the proxy: a program that ignores HTTP_PROXY and HTTPS_PROXY cannot connect at all."
+    others = _without_names(server)
+    return f"{text} OUT OF REACH: {', '.join(others)}." if others else text
+
+
+def _without_names(server: Server) -> list[str]:
+    egress = server.network.egress
+    return [*(b.cidr for b in egress.cidrs), *(f"service {s.name}" for s in egress.services)] if egress else []
