@@ -18,7 +18,8 @@ _SELECTOR = ("spec.selector*",)
 class Kind(NamedTuple):
     """One kind.
 
-    ``resource`` is its plural with the group, as kubectl and the names of CustomResourceDefinitions have it.
+    ``resource`` is its plural with the group, as kubectl and the names of CustomResourceDefinitions have it, and
+    ``version`` the one of that group that is rendered.
     ``wave`` is Argo CD's sync wave. ``holds_data``: users' data, or everything in it, goes with it. ``pod_template``
     is the path of its pods' metadata and spec (empty: the object is a pod itself; None: it has none). ``immutable``
     are patterns of the fields that an API server refuses to change; '!' takes back. ``custom``: a
@@ -36,6 +37,12 @@ class Kind(NamedTuple):
     immutable: tuple[str, ...] = ()
     custom: bool = False
     rendered: bool = True
+    version: str = "v1"
+
+    @property
+    def api_version(self) -> str:
+        """As it stands in the objects: ``apps/v1``, and ``v1`` of the core group."""
+        return "/".join(filter(None, (self.resource.partition(".")[2], self.version)))
 
 
 _STATEFUL_SET = (
@@ -76,7 +83,7 @@ KINDS: Mapping[str, Kind] = {
         Kind("ClusterRole", f"clusterroles.{_RBAC}", wave=-2, namespaced=False),
         Kind("ClusterRoleBinding", f"clusterrolebindings.{_RBAC}", wave=-2, namespaced=False, immutable=("roleRef*",)),
         Kind("NetworkPolicy", "networkpolicies.networking.k8s.io", wave=-1),
-        Kind("CiliumNetworkPolicy", "ciliumnetworkpolicies.cilium.io", wave=-1, custom=True),
+        Kind("CiliumNetworkPolicy", "ciliumnetworkpolicies.cilium.io", wave=-1, custom=True, version="v2"),
         Kind("ResourceQuota", "resourcequotas", wave=-2),
         Kind("LimitRange", "limitranges", wave=-2),
         Kind("ExternalSecret", "externalsecrets.external-secrets.io", wave=-1, custom=True),
@@ -87,7 +94,7 @@ KINDS: Mapping[str, Kind] = {
         Kind("StatefulSet", "statefulsets.apps", PODS, pod_template=_TEMPLATE, immutable=_STATEFUL_SET),
         Kind("Pod", "pods", PODS, pod_template=(), immutable=_POD),
         Kind("PodDisruptionBudget", "poddisruptionbudgets.policy", AFTER_PODS, 1),
-        Kind("HorizontalPodAutoscaler", "horizontalpodautoscalers.autoscaling", AFTER_PODS, 1),
+        Kind("HorizontalPodAutoscaler", "horizontalpodautoscalers.autoscaling", AFTER_PODS, 1, version="v2"),
         Kind("Ingress", "ingresses.networking.k8s.io", AFTER_PODS, 1),
         Kind("HTTPRoute", "httproutes.gateway.networking.k8s.io", AFTER_PODS, 1, custom=True),
         Kind("ServiceMonitor", "servicemonitors.monitoring.coreos.com", AFTER_PODS, 2, custom=True),

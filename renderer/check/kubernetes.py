@@ -6,12 +6,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from renderer.check.api_rules import object_faults, set_faults
+from renderer.check.api_rules.references import OURS
 from renderer.check.documents import located, parsed
 from renderer.check.kubernetes_schema import schema_faults
 from renderer.check.pod_security import Level, violations
-from renderer.errors import Fault, Problem
-from renderer.manifest import pod_of
+from renderer.errors import DocumentPath, Fault, Problem, dotted
+from renderer.kinds import KINDS, POD_TEMPLATES
+from renderer.manifest import Json, at, mapping, pod_of
 from renderer.model import Rendered
+from renderer.wording import excerpt
 
 #: Takes a document, its data and what was found in it, and says what there is to tell.
 Judge = Callable[[Rendered, Any, list[Problem]], list[Problem]]
@@ -35,8 +38,9 @@ def check_documents(
         data, unreadable = parsed(document)
         problems += unreadable
         if not unreadable:
-            readable.append((document, data))
-            problems += judge(document, data, located(document, _faults(data, version, level)))
+            moved = _identity_faults(document, data)
+            readable.append((document, _restored(document, data) if moved else data))
+            problems += judge(document, data, located(document, moved or _faults(data, version, level)))
     between = set_faults([data for _, data in readable])
     for i, fault in between:
         problems += located(readable[i][0], [fault])
@@ -45,6 +49,48 @@ def check_documents(
 
 def _faults(data: Any, version: str, level: Level) -> list[Fault]:
     return [*schema_faults(data, version), *object_faults(data), *_pod_faults(data, version, level)]
+
+
+def _identity(document: Rendered) -> dict[DocumentPath, str | None]:
+    """What says which object it is and whose, as it was meant; empty where nobody knows (a tree that was read)."""
+    if len(document.identity) != 3:
+        return {}
+    kind, name, namespace = document.identity
+    about = {"name": name, "namespace": namespace or None, "generateName": None}
+    meant: dict[DocumentPath, str | None] = {("kind",): kind}
+    meant |= {("metadata", field): value for field, value in about.items()}
+    if kind in KINDS:
+        meant["apiVersion",] = KINDS[kind].api_version
+    labels = {key: value for key, value in mapping(document.context, "labels").items() if key in OURS}
+    pods = POD_TEMPLATES.get(kind)
+    paths = [("metadata",), *([(*pods, "metadata")] if pods else [])]
+    return meant | {(*path, "labels", key): value for path in paths for key, value in labels.items()}
+
+
+def _identity_faults(document: Rendered, data: Json) -> list[Fault]:
+    """Where a patch or a user's template makes another object of it, or one that is not the server's any more."""
+    faults = []
+    for path, value in _identity(document).items():
+        found = at(data, *map(str, path))
+        # A template of a user may leave our labels out: then later commands do not see the object.
+        if found != value and not (found is None and "labels" in path and not document.changes):
+            message = f"{dotted(path)} must {f'stay {excerpt(value)}' if value else 'not be set'}"
+            message = f"{message}: it says which object this is and whose"
+            hint = "patches and templates change what is in an object; names and namespace are fields of the spec"
+            faults.append(Fault(path, "output/identity", message, hint))
+    return faults
+
+
+def _restored(document: Rendered, data: Json) -> Json:
+    """With the identity that was meant: nothing else is told of those that refer to it."""
+    restored = dict(data)
+    for path, value in _identity(document).items():
+        inner = restored
+        for step in map(str, path[:-1]):
+            inner[step] = dict(mapping(inner, step))
+            inner = inner[step]
+        inner[str(path[-1])] = value
+    return restored
 
 
 def _pod_faults(data: Any, version: str, level: Level) -> list[Fault]:

@@ -14,6 +14,8 @@ from renderer.wording import did_you_mean, either, excerpt
 
 #: Names the server that an object belongs to: what selects no pod of its own server is a mistake.
 SERVER_LABEL = "mcpctl.io/server"
+#: By these labels later commands know what is ours, and of which server.
+OURS = (SERVER_LABEL, "mcpctl.io/managed")
 
 Found = Iterator[tuple[int, Fault]]
 

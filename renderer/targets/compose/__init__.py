@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from renderer.check.compose import faults
 from renderer.check.documents import located, parsed
-from renderer.errors import Problem
+from renderer.errors import DocumentPath, Fault, Problem
+from renderer.labels import SERVER_LABEL
+from renderer.manifest import Json, as_mapping
 from renderer.model import Options, Patch, Rendered, Server
 from renderer.patch import apply, no_match
 from renderer.policy.documents import compose_findings
@@ -15,6 +17,7 @@ from renderer.target import Ignored
 from renderer.targets.compose.limits import limits, same_ports
 from renderer.targets.compose.names import literal, once
 from renderer.targets.compose.values import Part, part, project_values
+from renderer.wording import excerpt
 
 _TEMPLATE = "compose/project.yaml.j2"
 #: Kind in a patch to section of the file.
@@ -78,9 +81,9 @@ class Compose:
         context = project_values(parts, one_stream=options.one_stream)
         folder = "" if options.one_stream else f"{group[0].name}/"
         subject = "all servers" if options.one_stream else f"server {group[0].name}"
-        document = Rendered(
-            f"{folder}compose.yaml", render(_TEMPLATE, context, self.quoting), _TEMPLATE, context, subject
-        )
+        identity = (context["project"], *(key for each in parts for key in each.keys["services"]))
+        text = render(_TEMPLATE, context, self.quoting)
+        document = Rendered(f"{folder}compose.yaml", text, _TEMPLATE, context, subject, identity)
         document, unmatched = _patched(document, parts)
         beside = [] if options.one_stream else _beside(parts[0], folder, subject)
         return [document, *beside], [*unmatched, *limits(group, one_stream=options.one_stream)]
@@ -109,7 +112,8 @@ class Compose:
         # Without a template: a file that stands beside a compose file.
         for document in (d for d in documents if d.template):
             data, unreadable = parsed(document)
-            problems += unreadable or [*located(document, faults(data)), *compose_findings(document, data)]
+            found = [] if unreadable else [*_identity_faults(document, data), *faults(data)]
+            problems += unreadable or [*located(document, found), *compose_findings(document, data)]
         return problems
 
 
@@ -129,6 +133,32 @@ def _patched(document: Rendered, parts: Sequence[Part]) -> tuple[Rendered, list[
                 there = {kind: keys[section] for kind, section in SECTIONS.items() if keys[section]}
                 problems.append(server.problem(no_match(patch, there)))
     return document, problems
+
+
+def _identity_faults(document: Rendered, data: Json) -> Iterator[Fault]:
+    """Where a patch or a user's template makes another project of it, other services, or another server's."""
+    if not document.context:  # of a tree that was read
+        return
+    project, *services = document.identity
+    if data.get("name") != project:
+        yield _moved(("name",), f"the project must be called {excerpt(project)}")
+    found = as_mapping(data.get("services"))
+    for key in sorted({*services} ^ found.keys()):
+        how = "is missing" if key in services else "is not one of mcpctl's"
+        yield _moved(("services", key), f"service {excerpt(key)} {how}")
+    owners = {server["resource_name"]: server["metadata"]["name"] for server in document.context["servers"]}
+    for key in sorted({*services} & found.keys()):
+        # The names of parts have the server's in front of the first dot, which no name has.
+        wanted = {SERVER_LABEL: owners[key.partition(".")[0]], "mcpctl.io/managed": "true"}
+        labels = as_mapping(as_mapping(found[key]).get("labels"))
+        for name, value in wanted.items():
+            if labels.get(name) != value and (name in labels or document.changes):
+                yield _moved(("services", key, "labels", name), f"label {name} must stay {excerpt(value)}")
+
+
+def _moved(path: DocumentPath, message: str) -> Fault:
+    hint = "patches and templates change what is in a service; names are fields of the spec"
+    return Fault(path, "output/identity", f"{message}: it says what this is and whose", hint)
 
 
 def _matches(patch: Patch, keys: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
