@@ -8,7 +8,7 @@ from typing import Any
 from renderer.check.api_rules import object_faults, set_faults
 from renderer.check.api_rules.references import OURS
 from renderer.check.documents import located, parsed
-from renderer.check.kubernetes_schema import schema_faults
+from renderer.check.kubernetes_schema import UNKNOWN_KIND, schema_faults
 from renderer.check.pod_security import Level, violations
 from renderer.errors import DocumentPath, Fault, Problem, dotted
 from renderer.kinds import KINDS, POD_TEMPLATES
@@ -40,8 +40,11 @@ def check_documents(
         if not unreadable:
             moved = _identity_faults(document, data)
             readable.append((document, _restored(document, data) if moved else data))
-            problems += judge(document, data, located(document, moved or _faults(data, version, level)))
-    between = set_faults([data for _, data in readable])
+            # Of an object that became another one only that it does not even exist is told besides.
+            faults = _faults(data, version, level)
+            faults = [*moved, *(fault for fault in faults if fault.rule == UNKNOWN_KIND)] if moved else faults
+            problems += judge(document, data, located(document, faults))
+    between = set_faults([data for _, data in readable], [document.outside for document, _ in readable])
     for i, fault in between:
         problems += located(readable[i][0], [fault])
     return problems

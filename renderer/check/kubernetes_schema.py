@@ -19,6 +19,8 @@ from renderer.errors import Fault, UsageMistake
 from renderer.schemas import Schema
 from renderer.wording import did_you_mean, either, excerpt
 
+#: The rule of what no version serves.
+UNKNOWN_KIND = "kubernetes/unknown-kind"
 # All names begin alike, which lets the search skip through the text.
 _DEFINITION = re.compile(r'"(io\.k8s\.[\w.-]+)": \{')
 _REFERENCE = "#/$defs/"
@@ -120,12 +122,12 @@ def schema_faults(doc: Mapping[str, Any], version: str) -> list[Fault]:
 
 
 def _unnamed(name: str) -> Fault:
-    return Fault((name,), "kubernetes/unknown-kind", f"{name} must be given, as text")
+    return Fault((name,), UNKNOWN_KIND, f"{name} must be given, as text")
 
 
 def _unknown_kind(api: str, kind: str, version: str) -> Fault:
     message = f"Kubernetes {version} has no kind {excerpt(kind)} in apiVersion {excerpt(api)}"
-    return Fault(("kind",), "kubernetes/unknown-kind", message, _kind_hint(api, kind, version))
+    return Fault(("kind",), UNKNOWN_KIND, message, _kind_hint(api, kind, version))
 
 
 @lru_cache(maxsize=256)

@@ -235,7 +235,8 @@ class Rendered(NamedTuple):
     ``template`` and ``context`` are kept to find the template's line for a fault in the text;
     ``subject`` says in words for whom it was made (``server github``); ``identity`` is what no two
     documents of a run may share (kind, name and namespace of a Kubernetes object); ``changes`` are the paths that
-    patches changed, each with the place of the patch: a fault there is the patch's.
+    patches changed, each with the place of the patch: a fault there is the patch's. ``outside`` are the objects (kind,
+    namespace, name) that it may refer to though nobody renders them; None: nobody knows.
     """
 
     path: str
@@ -245,3 +246,4 @@ class Rendered(NamedTuple):
     subject: str
     identity: tuple[str, ...] = ()
     changes: tuple[tuple[DocumentPath, Place], ...] = ()
+    outside: frozenset[tuple[str, str, str]] | None = None

@@ -261,6 +261,7 @@ def _unmeasured(*parts: str) -> Any:
 
 
 # documents, and of the Faults: position of the document, path, rule, a piece of message or hint
+_OTHERS = spoilt(deployment(), "spec", "template", "metadata", "labels", "mcpctl.io/server", value="other")
 _REFUSED_TOGETHER: list[tuple[list[dict[str, Any]], list[tuple[Any, ...]]]] = [
     ([config_map(), secret(), config_map()], [
         (0, ("metadata", "name"), "duplicate-object", "is there 2 times: document 3 too"),
@@ -300,6 +301,10 @@ _REFUSED_TOGETHER: list[tuple[list[dict[str, Any]], list[tuple[Any, ...]]]] = [
     ([_unmeasured("requests", "limits"), spoilt(autoscaler(), "spec", "metrics", value=_AMOUNT)], []),
     ([deployment(), spoilt(budget(), "spec", "selector", "matchLabels", "x", value="y")],
      [(1, ("spec", "selector"), "selects-nothing", "not even those of Deployment 'mcp-github'")]),
+    ([deployment(), spoilt(budget(), "spec", "selector", value={})],
+     [(1, ("spec", "selector"), "selects-others", "those of others too")]),
+    ([_OTHERS, spoilt(service(), "spec", "selector", value={"mcpctl.io/managed": "true"})],
+     [(1, ("spec", "selector"), "selects-others", "pods of server 'other' too")]),
     ([service(), spoilt(ingress(), *_PATH, "backend", "service", "name", value="mcp-gitub")],
      [(1, (*_PATH, "backend", "service", "name"), "unknown-service", "did you mean 'mcp-github'?")]),
     ([service(), spoilt(ingress(), *_PATH, "backend", "service", "port", "name", value="http")],

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from renderer.check.api_rules.forms import refused
 from renderer.check.api_rules.metadata import label_pairs, matches
 from renderer.errors import DocumentPath, Fault, Severity
-from renderer.manifest import Json, entries, kind_of, labels, mapping, pod_of, text
+from renderer.kinds import KINDS
+from renderer.manifest import CONTAINER_FIELDS, Identity, Json, entries, kind_of, labels, mapping, pod_of, text
 from renderer.wording import did_you_mean, either, excerpt
 
 #: Names the server that an object belongs to: what selects no pod of its own server is a mistake.
@@ -60,6 +61,9 @@ def read(docs: Sequence[Json]) -> Index:
     index = Index([_object(position, doc) for position, doc in enumerate(docs)])
     for item in index.objects:
         index.named.setdefault((item.kind, item.namespace, item.name), item)
+        if text(item.doc, "kind") == "ExternalSecret":  # its operator makes a Secret
+            made = text(mapping(mapping(item.doc, "spec"), "target"), "name") or item.name
+            index.named.setdefault(("Secret", item.namespace, made), item)
         if item.kind == "Service":
             index.services.setdefault(item.namespace, []).append(item.name)
         if (found := pod_of(item.doc)) is not None:
@@ -85,8 +89,88 @@ def selects_nothing(item: Object, index: Index, path: DocumentPath) -> Found:
         yield item.position, refused(path, "selects-nothing", message, "use labels that the pod template has")
 
 
+def selects_others(item: Object, selected: Sequence[Pods]) -> Found:
+    """A fault where pods of another server are selected: they would get its traffic, or be kept by its budget."""
+    server = mapping(mapping(item.doc, "metadata"), "labels").get(SERVER_LABEL)
+    others = [pods for pods in selected if pods.labels.get(SERVER_LABEL, server) != server]
+    if server and others:
+        message = f"selects pods of server {excerpt(others[0].labels[SERVER_LABEL])} too"
+        yield item.position, refused(("spec", "selector"), "selects-others", message, f"add the label {SERVER_LABEL}")
+
+
 # ---------------------------------------------------------------------------------------------
-# What refers to what.
+# What refers to what by name. A step that ends with [] is a list.
+
+_VOLUMES = "volumes[]"
+_ENV = tuple(f"{field}[].{{}}" for field in CONTAINER_FIELDS)
+#: In a pod: where a name stands, and the kind that it is of.
+_POD_NAMES: Mapping[str, str] = {
+    "serviceAccountName": "ServiceAccount",
+    "serviceAccount": "ServiceAccount",
+    "imagePullSecrets[].name": "Secret",
+    f"{_VOLUMES}.configMap.name": "ConfigMap",
+    f"{_VOLUMES}.secret.secretName": "Secret",
+    f"{_VOLUMES}.persistentVolumeClaim.claimName": "PersistentVolumeClaim",
+    f"{_VOLUMES}.projected.sources[].configMap.name": "ConfigMap",
+    f"{_VOLUMES}.projected.sources[].secret.name": "Secret",
+    f"{_VOLUMES}.csi.nodePublishSecretRef.name": "Secret",
+    **{where.format("env[].valueFrom.configMapKeyRef.name"): "ConfigMap" for where in _ENV},
+    **{where.format("env[].valueFrom.secretKeyRef.name"): "Secret" for where in _ENV},
+    **{where.format("envFrom[].configMapRef.name"): "ConfigMap" for where in _ENV},
+    **{where.format("envFrom[].secretRef.name"): "Secret" for where in _ENV},
+}
+#: In other objects, by kind. A ``kind`` beside the name counts more.
+_NAMES: Mapping[str, Mapping[str, str]] = {
+    "ServiceAccount": {"imagePullSecrets[].name": "Secret", "secrets[].name": "Secret"},
+    "RoleBinding": {"roleRef.name": "Role", "subjects[].name": "ServiceAccount"},
+    "ClusterRoleBinding": {"roleRef.name": "ClusterRole", "subjects[].name": "ServiceAccount"},
+    "Ingress": {"spec.tls[].secretName": "Secret"},
+    "HTTPRoute": {"spec.parentRefs[].name": "Gateway"},
+    "ExternalSecret": {"spec.secretStoreRef.name": "SecretStore"},
+}
+#: There in every namespace.
+_ALWAYS = (("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt"))
+
+
+def unknown_names(item: Object, index: Index, outside: Collection[Identity]) -> Found:
+    """Names of what is neither in the set nor ``outside``, nor optional: a pod would wait for it for ever."""
+    kind = text(item.doc, "kind")
+    path, pod = pod_of(item.doc) or ((), {})
+    where = [((), item.doc, _NAMES.get(kind, {})), ((*path, "spec"), mapping(pod, "spec"), _POD_NAMES)]
+    for above, parent, names in where:
+        for pattern, default in names.items():
+            for place, holder in _holders(parent, pattern.split(".")):
+                field = pattern.rpartition(".")[2]
+                name, wanted = text(holder, field), text(holder, "kind") or default
+                namespace = text(holder, "namespace") or item.namespace
+                if wanted in KINDS and not KINDS[wanted].namespaced:
+                    namespace = ""
+                one: Identity = (wanted, namespace, name)
+                there = one in index.named or one in outside or (wanted, name) in _ALWAYS
+                if name and not there and holder.get("optional") is not True:
+                    known = [n for k, space, n in index.named if (k, space) == (wanted, namespace)]
+                    fault = _missing(wanted, name, known, (*above, *place, field), "unknown-reference")
+                    yield item.position, fault._replace(hint=fault.hint or _NAME_IT)
+
+
+_NAME_IT = "name it in a field of the spec, which makes it a prerequisite"
+
+
+def _holders(parent: Json, steps: Sequence[str]) -> Iterator[tuple[DocumentPath, Json]]:
+    """The mappings that the last step is a key of, each with its path."""
+    if len(steps) == 1:
+        yield (), parent
+    elif steps[0].endswith("[]"):
+        field = steps[0].removesuffix("[]")
+        for i, entry in entries(parent, field):
+            yield from (((field, i, *path), holder) for path, holder in _holders(entry, steps[1:]))
+    else:
+        inner = mapping(parent, steps[0])
+        yield from (((steps[0], *path), holder) for path, holder in _holders(inner, steps[1:]))
+
+
+# ---------------------------------------------------------------------------------------------
+# What refers to what otherwise.
 
 
 def _autoscaler(item: Object, index: Index) -> Found:
@@ -138,8 +222,14 @@ def _missing(kind: str, name: str, known: list[str], path: DocumentPath, rule: s
 
 def _budget(item: Object, index: Index) -> Found:
     selector = mapping(mapping(item.doc, "spec"), "selector")
-    if not index.selected(item.namespace, selector):
+    selected = index.selected(item.namespace, selector)
+    if not (selector.get("matchLabels") or selector.get("matchExpressions")):
+        message = "selects every pod of the namespace, those of others too"
+        yield item.position, refused(("spec", "selector"), "selects-others", message, f"add the label {SERVER_LABEL}")
+    elif not selected:
         yield from selects_nothing(item, index, ("spec", "selector"))
+    else:
+        yield from selects_others(item, selected)
 
 
 def _ingress(item: Object, index: Index) -> Found:

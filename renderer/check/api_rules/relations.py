@@ -7,14 +7,27 @@ from collections.abc import Sequence
 from renderer.check.api_rules.containers import port_names
 from renderer.check.api_rules.forms import refused
 from renderer.check.api_rules.metadata import SELECTING
-from renderer.check.api_rules.references import REFERRING, Found, Index, Object, Pods, read, selects_nothing
+from renderer.check.api_rules.references import (
+    REFERRING,
+    Found,
+    Index,
+    Object,
+    Pods,
+    read,
+    selects_nothing,
+    selects_others,
+    unknown_names,
+)
 from renderer.errors import DocumentPath, Fault
-from renderer.manifest import CONTAINER_FIELDS, Json, entries, mapping, pod_of, text
+from renderer.manifest import CONTAINER_FIELDS, Identity, Json, entries, mapping, pod_of, text
 from renderer.wording import did_you_mean, either, excerpt
 
 
-def set_faults(docs: Sequence[Json]) -> list[tuple[int, Fault]]:
-    """Faults between the documents of one set, each with the position of the document it belongs to."""
+def set_faults(docs: Sequence[Json], outside: Sequence[frozenset[Identity] | None] = ()) -> list[tuple[int, Fault]]:
+    """Faults between the documents of one set, each with the position of the document it belongs to.
+
+    ``outside``: of each document the objects that it may refer to though nobody renders them.
+    """
     index = read(docs)
     found = list(_duplicates(index.objects))
     for item in index.objects:
@@ -28,6 +41,9 @@ def set_faults(docs: Sequence[Json]) -> list[tuple[int, Fault]]:
             found += _governing_service(item, index)
         elif (refer := REFERRING.get(text(item.doc, "kind"))) is not None:
             found += refer(item, index)
+        known = outside[item.position] if outside else None
+        if known is not None:
+            found += unknown_names(item, index, known)
     return sorted(found, key=lambda pair: pair[0])
 
 
@@ -73,12 +89,11 @@ def _labels_path(pods: Pods) -> DocumentPath:
 def _service(item: Object, index: Index) -> Found:
     spec = mapping(item.doc, "spec")
     selector = {"matchLabels": mapping(spec, "selector")}
-    if not selector["matchLabels"]:
-        return
-    selected = index.selected(item.namespace, selector)
+    selected = index.selected(item.namespace, selector) if selector["matchLabels"] else []
     if not selected:
         yield from selects_nothing(item, index, ("spec", "selector"))
         return
+    yield from selects_others(item, selected)
     declared = _declared_ports(selected)
     for position, port in entries(spec, "ports"):
         target = port.get("targetPort")

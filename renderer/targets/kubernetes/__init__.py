@@ -10,6 +10,7 @@ from renderer.launch import launch
 from renderer.model import Options, Rendered, Server
 from renderer.patch import patch_documents
 from renderer.policy.documents import kubernetes_findings
+from renderer.prerequisites import prerequisites
 from renderer.render import YAML, Quoting, render
 from renderer.target import Ignored
 from renderer.targets.kubernetes.beside import beside
@@ -58,6 +59,10 @@ class Kubernetes:
 
     def _objects(self, server: Server, options: Options) -> list[Rendered]:
         values = server_values(server, launch(server), options)
+        outside = frozenset(
+            (one.kind, (one.namespace or options.namespace) if one.scope == "namespace" else "", one.name)
+            for one in prerequisites(server, options.network_policy_provider)
+        )
         documents = []
         for kind in OBJECTS:
             for instance in kind.instances(server, options):
@@ -70,7 +75,8 @@ class Kubernetes:
                 text = render(kind.template, context, self.quoting)
                 path = f"{server.name}/{instance.stem}.yaml"
                 identity = (kind.kind, instance.name, context["namespace"] or "")
-                documents.append(Rendered(path, text, kind.template, context, f"server {server.name}", identity))
+                subject = f"server {server.name}"
+                documents.append(Rendered(path, text, kind.template, context, subject, identity, outside=outside))
         return documents
 
     def beside(
