@@ -34,7 +34,8 @@ _SELINUX_TYPES: dict[str, Version] = {
     "container_kvm_t": (1, 0),
     "container_engine_t": (1, 31),
 }
-_SYSCTLS: dict[str, Version] = {
+#: Those that are of the container alone, with the version from which they are safe.
+SYSCTLS: dict[str, Version] = {
     "kernel.shm_rmid_forced": (1, 0),
     "net.ipv4.ip_local_port_range": (1, 0),
     "net.ipv4.tcp_syncookies": (1, 0),
@@ -227,7 +228,7 @@ def _seccomp_restricted(pod: _Pod) -> _Findings:
 
 def _sysctls(pod: _Pod) -> _Findings:
     for index, sysctl in entries(pod.itself.security, "sysctls"):
-        if _SYSCTLS.get(text(sysctl, "name"), (9, 0)) > pod.version:
+        if SYSCTLS.get(text(sysctl, "name"), (9, 0)) > pod.version:
             path = pod.itself.context("sysctls", index, "name")
             yield path, f"the pod must not set the sysctl {excerpt(sysctl.get('name'))}"
 

@@ -12,11 +12,12 @@ from renderer.check.compose.hardening import hardening_faults
 from renderer.check.documents import located
 from renderer.errors import DocumentPath, Fault, Problem
 from renderer.labels import SERVER_LABEL
-from renderer.manifest import CONTAINER_FIELDS, Json, entries, kind_of, labels, mapping, pod_of, text, texts
+from renderer.manifest import CONTAINER_FIELDS, Json, at, entries, items, kind_of, labels, mapping, pod_of, text, texts
 from renderer.model import Rendered
 from renderer.policy.images import image_faults
 from renderer.policy.literals import env_faults, value_faults, word_faults
 from renderer.policy.variables import variable_faults
+from renderer.wording import excerpt
 
 _SOCKETS = ("docker.sock", "containerd.sock", "crio.sock", "podman.sock", "dockershim.sock")
 _ROLE_VERBS = ("*", "bind", "escalate", "impersonate")
@@ -38,20 +39,21 @@ def kubernetes_findings(document: Rendered, data: Any, found: list[Problem]) -> 
 
 
 def compose_findings(document: Rendered, data: Any) -> list[Problem]:
-    """Of all services of one project: policy, and what keeps a service as restricted as a pod."""
-    problems: list[Problem] = []
-    services = mapping(data, "services") if isinstance(data, dict) else {}
-    hard = hardening_faults(data) if services else []
-    for key, service in services.items():
-        if not isinstance(service, dict):
-            continue
-        path = ("services", key)
-        faults = [*(fault for fault in hard if fault.path[:2] == path), *_service(service, path)]
-        if document.changes:
-            faults += [fault for fault in _patched_service(service, path) if _is_patched(document, fault.path)]
-        owner = text(mapping(service, "labels"), SERVER_LABEL)
-        problems += [problem._replace(owner=owner) for problem in located(document, faults)]
-    return problems
+    """Of one project: policy, and what keeps a service as restricted as a pod."""
+    if not isinstance(data, dict):
+        return []
+    services = {key: service for key, service in mapping(data, "services").items() if isinstance(service, dict)}
+    faults = hardening_faults(data)
+    faults += [fault for key, service in services.items() for fault in _service(service, ("services", key))]
+    if document.changes:
+        judged = [fault for key, service in services.items() for fault in _patched_service(service, ("services", key))]
+        faults += [fault for fault in (*judged, *_patched_volumes(data)) if _is_patched(document, fault.path)]
+    owners = {key: text(mapping(service, "labels"), SERVER_LABEL) for key, service in services.items()}
+    # What a server has besides is called as its service, with more behind the first dot.
+    names = [str(fault.path[1]).partition(".")[0] if len(fault.path) > 1 else "" for fault in faults]
+    alone = next(iter(owners.values()), "") if len({*owners.values()}) == 1 else ""
+    found = located(document, faults)
+    return [problem._replace(owner=owners.get(name, alone)) for problem, name in zip(found, names, strict=True)]
 
 
 def _is_patched(document: Rendered, path: DocumentPath) -> bool:
@@ -111,8 +113,9 @@ def _service(service: Json, path: DocumentPath) -> Iterator[Fault]:
             yield _privileged(f"the service shares the machine's own ({field}: host)", (*path, field))
     volumes = service.get("volumes")
     for i, volume in enumerate(volumes if isinstance(volumes, list) else ()):
-        source = volume.partition(":")[0] if isinstance(volume, str) else _bind(volume)
-        if source.startswith(("/", "~", ".")):
+        source = volume.partition(":")[0] if isinstance(volume, str) and ":" in volume else _bind(volume)
+        # '$' may be any path, and one letter is a drive of Windows.
+        if source.startswith(("/", "~", ".", "$", "\\")) or (isinstance(volume, str) and len(source) == 1):
             yield _mounted(source, (*path, "volumes", i))
     limits = mapping(mapping(mapping(service, "deploy"), "resources"), "limits")
     missing = [
@@ -122,12 +125,25 @@ def _service(service: Json, path: DocumentPath) -> Iterator[Fault]:
         yield _unlimited("the service", missing, (*path, "deploy", "resources"))
 
 
+def _pairs(value: Any) -> dict[str, str]:
+    """Names and texts of a mapping, or of a list of NAME=value."""
+    if isinstance(value, dict):
+        return {str(name): inner if isinstance(inner, str) else "" for name, inner in value.items()}
+    words = [word.partition("=") for word in value if isinstance(word, str)] if isinstance(value, list) else []
+    return {name: inner for name, _, inner in words}
+
+
+def _words(value: Any) -> list[str]:
+    """Of a command, which may be one text."""
+    return value.split() if isinstance(value, str) else [word for word in items(value) if isinstance(word, str)]
+
+
 def _bind(volume: Any) -> str:
     """The folder of a bind mount; a path without a '.' in front is one below the project all the same."""
-    if not isinstance(volume, dict) or volume.get("type") != "bind":
+    if not isinstance(volume, dict) or volume.get("type") not in ("bind", "npipe"):
         return ""
     source = text(volume, "source")
-    return source if source.startswith(("/", "~", ".")) else f"./{source}"
+    return source if source.startswith(("/", "~", ".", "$")) else f"./{source}"
 
 
 def _mounted(source: str, path: DocumentPath) -> Fault:
@@ -189,17 +205,39 @@ def _patched_container(container: Json, path: DocumentPath) -> Iterator[Fault]:
         yield from word_faults(texts(container, field), (*path, field))
 
 
+def _patched_volumes(data: Json) -> Iterator[Fault]:
+    """Volumes of other projects, which a name of their own may be: the data in them is not this server's."""
+    for key, volume in mapping(data, "volumes").items():
+        for field in ("external", "name"):
+            if isinstance(volume, dict) and volume.get(field):
+                message = f"volume {excerpt(str(key))} is one of another project, or may be"
+                hint = "leave its name to compose, or accept policy/pod-security with the reason"
+                yield Fault(("volumes", key, field), "compose/not-restricted", message, hint)
+
+
 def _patched_service(service: Json, path: DocumentPath) -> Iterator[Fault]:
+    if service.get("group_add"):
+        message = "the service joins a group, which may own files or sockets of the machine"
+        hint = "write security.fsGroup, or accept policy/pod-security with the reason"
+        yield Fault((*path, "group_add"), "compose/not-restricted", message, hint)
     if image := text(service, "image"):
         yield from image_faults(image, (*path, "image"))
-    environment = {k: v for k, v in mapping(service, "environment").items() if isinstance(k, str)}
-    values = {name: value for name, value in environment.items() if isinstance(value, str)}
-    yield from env_faults(values, (*path, "environment"), environment)
-    for field in ("entrypoint", "command"):
-        yield from word_faults(texts(service, field), (*path, field))
+    yield from _literals(service, path)
+    for field in ("post_start", "pre_stop"):
+        for i, hook in entries(service, field):
+            yield from _literals(hook, (*path, field, i))
     for i, port in enumerate(service["ports"] if isinstance(service.get("ports"), list) else ()):
         address = text(port, "host_ip") if isinstance(port, dict) else str(port).rpartition(":")[0].rpartition(":")[0]
         if address in _EVERY_ADDRESS:
             message = "the port is open to every network of the machine, past its firewall"
             hint = "publish on 127.0.0.1, or on the one address that needs it"
             yield Fault((*path, "ports", i), "policy/published-everywhere", message, hint)
+
+
+def _literals(runs: Json, path: DocumentPath) -> Iterator[Fault]:
+    """Of a service, or of a command that it runs at a point of its life."""
+    for field in ("environment", "labels", "annotations"):
+        pairs = _pairs(runs.get(field))
+        yield from env_faults(pairs, (*path, field), pairs if field == "environment" else ())
+    for where in (("entrypoint",), ("command",), ("healthcheck", "test")):
+        yield from word_faults(_words(at(runs, *where)), (*path, *where))

@@ -1,67 +1,250 @@
-"""Pod Security 'restricted', in the words of compose: what a patch may not take away from a service.
+"""What a compose file may take from the machine: Pod Security 'restricted' in the words of compose, key by key.
 
-Source of the rules: https://kubernetes.io/docs/concepts/security/pod-security-standards/. Compose has no
-admission that would ask for them later. Privileged services, the machine's own network, processes and memory, and its
-folders are told by the policy's documents.
+Source of the rules: https://kubernetes.io/docs/concepts/security/pod-security-standards/. Compose has no admission that
+would ask for them later. Every key of the Compose Specification is harmless, policed or refused; a key that is in no
+table, as a newer specification may bring, is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
-from renderer.errors import Fault
-from renderer.manifest import Json, mapping, texts
+from renderer.check.pod_security import SYSCTLS
+from renderer.errors import DocumentPath, Fault
+from renderer.manifest import Json, as_mapping, at, items, mapping, mappings, text, texts
+from renderer.wording import every, excerpt
 
 #: Our own one-shot services are root, without a network, for the moment in which they prepare volumes.
 ONE_SHOTS = (".prepare", ".bridge")
 ONE_SHOT_CAPABILITIES = frozenset({"CHOWN"})
 CAPABILITIES = frozenset({"NET_BIND_SERVICE"})
 
-_ROOT = ("0", "root")
-_HOST = ("uts", "userns_mode", "cgroup")
-_LISTS = ("devices", "device_cgroup_rules")
+RESTRICTED = "compose/not-restricted"
+_LIMITS, _HOST_PATH, _SOCKET = "policy/limits", "policy/host-path", "policy/docker-socket"
+_OPTIONS = frozenset(
+    f"{name}{sign}{value}"
+    for name, value in (("no-new-privileges", "true"), ("seccomp", "builtin"), ("apparmor", "docker-default"))
+    for sign in ":="
+) | {"no-new-privileges"}
+
+#: What takes nothing from the machine, or is judged by rules of its own (images, variables, ports, mounts, limits).
+# fmt: off
+HARMLESS: Mapping[str, frozenset[str]] = {
+    "": frozenset({"name", "services", "networks", "volumes", "configs", "secrets"}),
+    "services": frozenset({
+        "annotations", "attach", "blkio_config", "command", "configs", "container_name", "cpu_count", "cpu_percent",
+        "cpu_period", "cpu_quota", "cpu_shares", "cpus", "cpuset", "depends_on", "dns", "dns_opt", "dns_search",
+        "domainname", "entrypoint", "environment", "expose", "extra_hosts", "healthcheck", "hostname", "image", "init",
+        "labels", "links", "logging", "mac_address", "mem_limit", "mem_reservation", "mem_swappiness", "memswap_limit",
+        "networks", "pids_limit", "platform", "ports", "profiles", "pull_policy", "pull_refresh_after", "read_only",
+        "restart", "scale", "secrets", "shm_size", "stdin_open", "stop_grace_period", "stop_signal", "storage_opt",
+        "tty", "ulimits", "working_dir",
+    }),
+    "networks": frozenset({
+        "name", "attachable", "enable_ipv4", "enable_ipv6", "external", "internal", "ipam", "labels"
+    }),
+    "volumes": frozenset({"name", "external", "labels"}),
+    "configs": frozenset({"name", "content", "environment", "external", "labels"}),
+    "secrets": frozenset({"name", "environment", "external", "labels"}),
+}
+# fmt: on
+#: What nobody gets, not even with a reason, and why.
+REFUSED: Mapping[str, Mapping[str, str]] = {
+    "": {
+        "include": "the files that it names are not checked",
+        "jobs": "a job is no part of a server",
+        "models": "a model runs outside of the server's limits",
+    },
+    "services": {
+        "build": "what runs is an image that somebody has reviewed",
+        "credential_spec": "it reads credentials of the machine",
+        "develop": "it copies files of the machine into the container",
+        "extends": "what it extends is not checked",
+        "external_links": "it leads to containers of other projects",
+        "models": "a model runs outside of the server's limits",
+        "pre_start": "it runs a container that no rule holds",
+        "provider": "it runs a program on the machine",
+        "volumes_from": "it mounts what other containers have",
+    },
+    "networks": {},
+    "volumes": {},
+    "configs": {"template_driver": "only Swarm has it"},
+    "secrets": dict.fromkeys(("driver", "driver_opts", "template_driver"), "only Swarm has it"),
+}
 
 
 def hardening_faults(doc: Json) -> list[Fault]:
-    """The faults of all services, each at the field that breaks a rule."""
-    services = mapping(doc, "services")
+    """The faults of the whole file, each at the key that breaks a rule."""
     return [
-        fault for name, service in services.items() if isinstance(service, dict) for fault in _service(name, service)
+        fault for section in HARMLESS for path, part in _parts(doc, section) for fault in _part(section, path, part)
     ]
 
 
-def _service(name: str, service: Json) -> Iterator[Fault]:
-    yield from _machine(name, service)
-    yield from _identity(name, service, name.endswith(ONE_SHOTS))
-    yield from _options(name, texts(service, "security_opt"))
+def _parts(doc: Json, section: str) -> Iterator[tuple[DocumentPath, Json]]:
+    if not section:
+        yield (), doc
+    for name, part in mapping(doc, section).items():
+        if isinstance(part, dict):
+            yield (section, name), part
 
 
-def _machine(name: str, service: Json) -> Iterator[Fault]:
-    for field in _HOST:
-        if service.get(field) == "host":
-            yield _fault(name, field, f"'{field}' must not be 'host'")
-    for field in _LISTS:
-        if service.get(field):
-            yield _fault(name, field, "a service must not have devices of the machine")
+def _part(section: str, path: DocumentPath, part: Json) -> Iterator[Fault]:
+    if section == "services":
+        yield from _identity(path, part, str(path[-1]).endswith(ONE_SHOTS))
+    policed = POLICED.get(section, {})
+    for key, value in part.items():
+        if value in (None, False, "", [], {}) or key in HARMLESS[section] or str(key).startswith("x-"):
+            continue
+        if key in policed:
+            rule, judge = policed[key]
+            if message := judge(value):
+                yield _fault((*path, key), message, rule)
+        else:
+            why = REFUSED[section].get(key, "no rule of mcpctl knows what it does")
+            message = f"'{excerpt(str(key))}' is not allowed: {why}"
+            yield Fault((*path, key), "compose/refused-key", message, "remove it")
 
 
-def _identity(name: str, service: Json, one_shot: bool) -> Iterator[Fault]:
+def _identity(path: DocumentPath, service: Json, one_shot: bool) -> Iterator[Fault]:
+    """What must be there, as nothing in compose is so by default."""
     if texts(service, "cap_drop") != ["ALL"]:
-        yield _fault(name, "cap_drop", "all capabilities must be dropped: cap_drop: [ALL]")
+        yield _fault((*path, "cap_drop"), "all capabilities must be dropped: cap_drop: [ALL]")
+    user = str(service.get("user", "0")).partition(":")[0]
+    # A name may be that of root in the image, and '$' is whatever the environment says.
+    if not (user.isdecimal() and int(user) > 0) and not one_shot:
+        yield _fault((*path, "user"), "a service must not run as root: write the number of a user")
+    options = texts(service, "security_opt")
+    if not {"no-new-privileges:true", "no-new-privileges=true", "no-new-privileges"}.intersection(options):
+        yield _fault((*path, "security_opt"), "no-new-privileges:true must be set")
     allowed = ONE_SHOT_CAPABILITIES if one_shot else CAPABILITIES
     if not allowed.issuperset(texts(service, "cap_add")):
-        yield _fault(name, "cap_add", f"only {' and '.join(sorted(allowed))} may be added")
-    if str(service.get("user", "0")).partition(":")[0] in _ROOT and not one_shot:
-        yield _fault(name, "user", "a service must not run as root")
+        yield _fault((*path, "cap_add"), f"only {' and '.join(sorted(allowed))} may be added")
 
 
-def _options(name: str, options: list[str]) -> Iterator[Fault]:
-    if not {"no-new-privileges:true", "no-new-privileges"}.intersection(options):
-        yield _fault(name, "security_opt", "no-new-privileges:true must be set")
-    if any(option.endswith(("unconfined", "disable")) for option in options):
-        yield _fault(name, "security_opt", "seccomp, AppArmor and SELinux must not be switched off")
+def _fault(path: DocumentPath, message: str, rule: str = RESTRICTED) -> Fault:
+    accepted = "policy/pod-security" if rule == RESTRICTED else rule
+    hint = f"as on Kubernetes: take it out of the patch, or accept {accepted} with the reason"
+    return Fault(path, rule, message, hint)
 
 
-def _fault(name: str, field: str, message: str) -> Fault:
-    hint = "as on Kubernetes: take it out of the patch, or accept policy/pod-security with the reason"
-    return Fault(("services", name, field), "compose/not-restricted", message, hint)
+# ---------------------------------------------------------------------------------------------
+# What is judged by its value: each takes it and says what is wrong, or nothing.
+
+_Judge = Callable[[Any], str]
+
+
+def _always(message: str) -> _Judge:
+    return lambda _: message
+
+
+def _host(value: Any) -> str:
+    return "must not be that of the machine ('host')" if value == "host" else ""
+
+
+def _namespace(value: Any) -> str:
+    """'host' is a rule of policy; 'none' and those of services of the same file are its own."""
+    own = value in ("none", "host", "private", "shareable") or str(value).startswith("service:")
+    return "" if own else "must be the service's own, or that of a service of this file"
+
+
+def _options(value: Any) -> str:
+    wrong = [excerpt(str(option)) for option in items(value) if option not in _OPTIONS]
+    return f"{every(wrong)} may switch off seccomp, AppArmor, SELinux or no-new-privileges" if wrong else ""
+
+
+def _outside(value: Any) -> str:
+    """Files lie below the folder of the compose file; '$' may be any path."""
+    entries = value if isinstance(value, list) else [value]
+    paths = [text(entry, "path") if isinstance(entry, dict) else str(entry) for entry in entries]
+    outside = [path for path in paths if path.startswith(("/", "~", "\\")) or set("$:") & {*path} or ".." in path]
+    return f"{every([excerpt(path) for path in outside])} is a file of the machine" if outside else ""
+
+
+def _sysctls(value: Any) -> str:
+    names = value if isinstance(value, dict) else [str(entry).partition("=")[0] for entry in items(value)]
+    wrong = [excerpt(name) for name in names if name not in SYSCTLS]
+    return f"{every(wrong)} must not be set" if wrong else ""
+
+
+def _devices(value: Any) -> str:
+    """GPUs alone: any other device, and what the Container Device Interface adds, is the machine's."""
+    asked = mappings(at(value, "resources", "reservations", "devices")) if isinstance(value, dict) else mappings(value)
+    gpus = all("gpu" in texts(one, "capabilities") or "capabilities" not in one for one in asked)
+    drivers = {text(one, "driver") for one in asked}
+    return "" if gpus and drivers <= {"", "nvidia"} else "a service must have no devices of the machine but GPUs"
+
+
+def _hooks(value: Any) -> str:
+    for hook in mappings(value):
+        user = str(hook.get("user", "1")).partition(":")[0]
+        if hook.get("privileged") or not (user.isdecimal() and int(user) > 0):
+            return "a hook must not run as root or privileged"
+    return ""
+
+
+def _tmpfs(value: Any) -> str:
+    entries = value if isinstance(value, list) else [value]
+    words = {word for entry in entries for word in str(entry).partition(":")[2].split(",")}
+    return "must not be mounted with suid or dev" if words & {"suid", "dev"} else ""
+
+
+def _driver_options(value: Any) -> str:
+    """``type: none, o: bind`` is a folder of the machine, and a file system of a disk is the disk."""
+    options = as_mapping(value)
+    kind, device = str(options.get("type", "")), str(options.get("device", ""))
+    remote = kind in ("nfs", "nfs4", "cifs", "tmpfs") and not device.startswith("/") and "bind" not in str(options)
+    return "" if remote else f"a volume must not be a folder or a disk of the machine ({excerpt(device or kind)})"
+
+
+def _network_options(value: Any) -> str:
+    wrong = [excerpt(str(name)) for name in as_mapping(value) if name != "com.docker.network.driver.mtu"]
+    return f"{every(wrong)} may open the network of the machine" if wrong else ""
+
+
+def _driver(*known: str) -> _Judge:
+    return lambda value: "" if value in known else f"driver {excerpt(str(value))} has rights on the machine"
+
+
+def _negative(value: Any) -> str:
+    kept = isinstance(value, int) and value >= 0
+    return "" if kept else "the machine would end other programs in its place when memory is short"
+
+
+#: Key to the rule under which it is told, and to what looks at its value.
+POLICED: Mapping[str, Mapping[str, tuple[str, _Judge]]] = {
+    "services": {
+        # These must be there, too: see above.
+        **dict.fromkeys(("cap_add", "cap_drop", "user"), (RESTRICTED, _always(""))),
+        "security_opt": (RESTRICTED, _options),
+        # Policy on documents tells the rest of these.
+        "privileged": ("policy/privileged", _always("")),
+        **dict.fromkeys(("network_mode", "pid", "ipc"), (RESTRICTED, _namespace)),
+        "volumes": (_HOST_PATH, _always("")),
+        **dict.fromkeys(("uts", "userns_mode", "cgroup"), (RESTRICTED, _host)),
+        "cgroup_parent": (RESTRICTED, _always("the service must stay within its own limits")),
+        "device_cgroup_rules": (RESTRICTED, _always("a service must not have devices of the machine")),
+        "devices": (RESTRICTED, _always("a service must not have devices of the machine")),
+        "deploy": (RESTRICTED, _devices),
+        "gpus": (RESTRICTED, _devices),
+        # The spec has a group for its volumes: policy on documents tells what a patch adds.
+        "group_add": (RESTRICTED, _always("")),
+        "isolation": (RESTRICTED, _always("how it is isolated is not the service's to choose")),
+        "runtime": (RESTRICTED, _always("another runtime decides how the service is isolated")),
+        "sysctls": (RESTRICTED, _sysctls),
+        "tmpfs": (RESTRICTED, _tmpfs),
+        **dict.fromkeys(("post_start", "pre_stop"), (RESTRICTED, _hooks)),
+        "use_api_socket": (_SOCKET, _always("who has the socket of the container runtime is root on the machine")),
+        **dict.fromkeys(("env_file", "label_file"), (_HOST_PATH, _outside)),
+        **dict.fromkeys(
+            ("cpu_rt_period", "cpu_rt_runtime"),
+            (_LIMITS, _always("the service may take the processors of the whole machine")),
+        ),
+        "oom_kill_disable": (_LIMITS, _always("the service goes on when its memory limit is reached")),
+        "oom_score_adj": (_LIMITS, _negative),
+    },
+    "networks": {"driver": (RESTRICTED, _driver("bridge", "default")), "driver_opts": (RESTRICTED, _network_options)},
+    "volumes": {"driver": (RESTRICTED, _driver("local")), "driver_opts": (_HOST_PATH, _driver_options)},
+    "configs": {"file": (_HOST_PATH, _outside)},
+    "secrets": {"file": (_HOST_PATH, _outside)},
+}

@@ -1,0 +1,215 @@
+"""Every key of the Compose Specification, as its authors publish it: harmless, policed or refused."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from renderer.check.compose.hardening import HARMLESS, POLICED, REFUSED, hardening_faults
+from renderer.errors import errors_in
+from renderer.model import JSON
+from tests.specs import HTTP, IMAGE, OPTIONS, rendered, rules, spec
+
+UPSTREAM = json.loads(
+    (files("check_jsonschema") / "builtin_schemas/vendor/compose-spec.json").read_text(encoding="utf-8")
+)
+GOOD = yaml.safe_load((Path(__file__).parent / "compose" / "good.yaml").read_text(encoding="utf-8"))
+#: Obsolete, and newer than the docker compose that is tested with: as all unknown keys they are refused.
+UNKNOWN = {"": {"version"}, "services": {"umask"}}
+
+
+def upstream(section: str) -> set[str]:
+    if not section:
+        return set(UPSTREAM["properties"])
+    found: set[str] = set()
+
+    def walk(schema: Any) -> None:
+        found.update(schema.get("properties", {}))
+        for part in (*schema.get("allOf", ()), *([{"$ref": schema["$ref"]}] if "$ref" in schema else ())):
+            walk(UPSTREAM["$defs"][part["$ref"].rpartition("/")[2]] if "$ref" in part else part)
+
+    walk(UPSTREAM["$defs"][section.removesuffix("s")])
+    return found
+
+
+@pytest.mark.parametrize("section", HARMLESS)
+def test_each_key_has_one_class(section: str) -> None:
+    classes = [set(HARMLESS[section]), set(POLICED.get(section, {})), set(REFUSED[section])]
+    assert set.union(*classes) == upstream(section) - UNKNOWN.get(section, set())
+    assert sum(map(len, classes)) == len(set.union(*classes))
+
+
+def patched(section: str, key: str, value: JSON, **fields: Any) -> list[str]:
+    """Rules that fire when a patch sets the key of a service, or of a volume, network or config."""
+    kind = section.removesuffix("s")
+    patch: JSON = {"target": "compose", "kind": kind, "merge": {key: value}}
+    fields = {
+        "image": IMAGE,
+        "transport": HTTP,
+        "health": {"enabled": False},
+        "storage": [{"name": "data", "size": "1Gi", "mountPath": "/data"}],
+        "files": {"/a": {"secret": "s", "key": "k"}, "/b": {"configMap": "c", "key": "k"}},
+        **fields,
+    }
+    return rules(rendered("compose", spec(**fields, patches=[patch])).problems)
+
+
+def samples(section: str, key: str) -> list[Any]:
+    """Values that the key has in the files without a fault."""
+    parts = [part for doc in GOOD.values() for part in (doc.get(section) or {}).values() if part]
+    return [part[key] for part in parts if part.get(key) not in (None, False, [], {})]
+
+
+@pytest.mark.parametrize("key", sorted(REFUSED["services"]))
+def test_what_is_refused_is_refused_through_a_patch(key: str) -> None:
+    (value, *_) = samples("services", key)
+    accept: JSON = [{"rule": "policy/pod-security", "reason": "no reason lifts it"}]
+    assert "compose/refused-key" in patched("services", key, value)
+    assert "compose/refused-key" in patched("services", key, value, accept=accept)
+
+
+@pytest.mark.parametrize("key", sorted(HARMLESS["services"]))
+def test_what_is_harmless_passes(key: str) -> None:
+    for value in samples("services", key):
+        doc = {"services": {"s": {"image": "i", key: value}}}
+        assert {fault.path[2] for fault in hardening_faults(doc)} <= {"user", "cap_drop", "security_opt"}
+
+
+#: Of each policed key what is found, and what is not.
+CASES: list[tuple[str, str, JSON, str]] = [
+    ("services", "use_api_socket", True, "policy/docker-socket"),
+    ("services", "user", "00", "compose/not-restricted"),
+    ("services", "user", "+0", "compose/not-restricted"),
+    ("services", "user", "root:1000", "compose/not-restricted"),
+    ("services", "user", "toor", "compose/not-restricted"),
+    ("services", "user", "${USER}", "compose/not-restricted"),
+    ("services", "group_add", ["docker"], "compose/not-restricted"),
+    ("services", "group_add", [0], "compose/not-restricted"),
+    ("services", "env_file", ["/etc/passwd"], "policy/host-path"),
+    ("services", "env_file", "../other/.env", "policy/host-path"),
+    ("services", "env_file", [{"path": "${HOME}/.env"}], "policy/host-path"),
+    ("services", "label_file", "~/labels", "policy/host-path"),
+    ("services", "privileged", True, "policy/privileged"),
+    ("services", "cap_add", ["SYS_ADMIN"], "compose/not-restricted"),
+    ("services", "cap_drop", ["NET_RAW"], "compose/not-restricted"),
+    ("services", "pid", "host", "policy/privileged"),
+    ("services", "pid", "container:x", "compose/not-restricted"),
+    ("services", "ipc", "host", "policy/privileged"),
+    ("services", "ipc", "container:x", "compose/not-restricted"),
+    ("services", "network_mode", "host", "policy/privileged"),
+    ("services", "network_mode", "container:x", "compose/not-restricted"),
+    ("services", "network_mode", "bridge", "compose/not-restricted"),
+    ("services", "uts", "host", "compose/not-restricted"),
+    ("services", "userns_mode", "host", "compose/not-restricted"),
+    ("services", "cgroup", "host", "compose/not-restricted"),
+    ("services", "cgroup_parent", "x", "compose/not-restricted"),
+    ("services", "devices", ["/dev/kvm"], "compose/not-restricted"),
+    ("services", "device_cgroup_rules", ["a *:* rmw"], "compose/not-restricted"),
+    ("services", "gpus", [{"capabilities": ["gpu"], "driver": "cdi"}], "compose/not-restricted"),
+    (
+        "services",
+        "deploy",
+        {"resources": {"reservations": {"devices": [{"capabilities": ["tpu"]}]}}},
+        "compose/not-restricted",
+    ),
+    ("services", "security_opt", ["no-new-privileges:true", "apparmor=mine"], "compose/not-restricted"),
+    ("services", "security_opt", ["no-new-privileges:true", "label:type:spc_t"], "compose/not-restricted"),
+    ("services", "security_opt", ["no-new-privileges:true", "systempaths=unconfined"], "compose/not-restricted"),
+    ("services", "security_opt", ["no-new-privileges:true", "no-new-privileges:false"], "compose/not-restricted"),
+    ("services", "isolation", "process", "compose/not-restricted"),
+    ("services", "runtime", "sysbox-runc", "compose/not-restricted"),
+    ("services", "sysctls", {"kernel.msgmax": 1}, "compose/not-restricted"),
+    ("services", "sysctls", ["net.ipv4.ip_forward=1"], "compose/not-restricted"),
+    ("services", "tmpfs", ["/tmp:dev,size=1m"], "compose/not-restricted"),
+    ("services", "post_start", [{"command": ["a"], "user": "root"}], "compose/not-restricted"),
+    ("services", "pre_stop", [{"command": ["a"], "privileged": True}], "compose/not-restricted"),
+    ("services", "oom_score_adj", -5, "policy/limits"),
+    ("services", "oom_kill_disable", True, "policy/limits"),
+    ("services", "cpu_rt_runtime", 95000, "policy/limits"),
+    ("services", "cpu_rt_period", 95000, "policy/limits"),
+    ("services", "volumes", ["$HOME:/x"], "policy/host-path"),
+    ("services", "volumes", ["C:\\data:/x"], "policy/host-path"),
+    ("services", "volumes", [{"type": "bind", "source": "${X}", "target": "/x"}], "policy/host-path"),
+    ("services", "environment", ["LD_PRELOAD=/x.so"], "policy/loader-variable"),
+    ("services", "environment", ["DB_PASSWORD=hunter2"], "policy/secret-literal"),
+    ("services", "command", "serve --password hunter2", "policy/secret-literal"),
+    ("services", "healthcheck", {"test": "check --password hunter2"}, "policy/secret-literal"),
+    ("services", "labels", {"a.password": "hunter2"}, "policy/secret-literal"),
+    ("services", "post_start", [{"command": "x --password=hunter2", "user": "1"}], "policy/secret-literal"),
+    ("volumes", "driver", "rclone", "compose/not-restricted"),
+    ("volumes", "driver_opts", {"type": "none", "o": "bind", "device": "/"}, "policy/host-path"),
+    ("volumes", "driver_opts", {"type": "ext4", "device": "/dev/sda1"}, "policy/host-path"),
+    ("volumes", "driver_opts", {"device": "${ROOT}", "o": "bind"}, "policy/host-path"),
+    ("volumes", "external", True, "compose/not-restricted"),
+    ("volumes", "name", "other_data", "compose/not-restricted"),
+    ("networks", "driver", "macvlan", "compose/not-restricted"),
+    ("networks", "driver_opts", {"parent": "eth0"}, "compose/not-restricted"),
+    ("configs", "file", "/etc/shadow", "policy/host-path"),
+    ("secrets", "file", "../../id_rsa", "policy/host-path"),
+]
+
+
+@pytest.mark.parametrize(("section", "key", "value", "rule"), CASES, ids=str)
+def test_what_is_policed_is_found_and_accepted(section: str, key: str, value: JSON, rule: str) -> None:
+    assert rule in patched(section, key, value)
+    policy = "policy/pod-security" if rule == "compose/not-restricted" else rule
+    accepted = patched(section, key, value, accept=[{"rule": policy, "reason": "our own reason"}])
+    assert "policy/accepts-nothing" not in accepted
+
+
+def test_every_policed_key_has_been_found() -> None:
+    assert {(section, key) for section, keys in POLICED.items() for key in keys} <= {case[:2] for case in CASES}
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("services", "gpus", "all"),
+        ("services", "sysctls", {"net.ipv4.ip_unprivileged_port_start": 0}),
+        ("services", "security_opt", ["no-new-privileges:true", "seccomp=builtin"]),
+        ("services", "ipc", "shareable"),
+        ("services", "tmpfs", ["/tmp:size=1m,exec"]),
+        ("services", "post_start", [{"command": ["a"], "user": "1000"}]),
+        ("volumes", "driver_opts", {"type": "nfs", "o": "addr=nfs.example.com,rw", "device": ":/export"}),
+        ("networks", "driver_opts", {"com.docker.network.driver.mtu": 1400}),
+        ("networks", "external", True),
+        ("secrets", "file", "./other.txt"),
+    ],
+    ids=str,
+)
+def test_what_is_within_bounds_is_not(section: str, key: str, value: JSON) -> None:
+    found = patched(section, key, value)
+    assert [rule for rule in found if rule.startswith(("policy/", "compose/not", "compose/refused"))] == []
+
+
+@pytest.mark.parametrize("section", HARMLESS)
+def test_a_key_that_nobody_knows_is_refused(section: str) -> None:
+    doc: dict[str, Any] = {section: {"a": {"newer": 1}}} if section else {"newer": {"a": 1}}
+    (fault,) = [fault for fault in hardening_faults(doc) if fault.path[-1] == "newer"]
+    assert fault.rule == "compose/refused-key"
+    assert "no rule of mcpctl knows what it does" in fault.message
+
+
+def test_a_key_of_a_newer_specification_does_not_pass_through_a_patch() -> None:
+    assert set(patched("services", "umask", "0000")) >= {"compose/refused-key", "compose/unknown-field"}
+
+
+def test_what_belongs_to_a_server_is_accepted_by_it_in_a_stream_of_all() -> None:
+    """Parts are called as the service, with more behind a dot."""
+    volume: JSON = {"target": "compose", "kind": "volume", "merge": {"driver": "rclone"}}
+    fields: dict[str, Any] = {"image": IMAGE, "transport": HTTP, "health": {"enabled": False}}
+    stored = spec(
+        "a",
+        **fields,
+        storage=[{"name": "data", "size": "1Gi", "mountPath": "/data"}],
+        patches=[volume],
+        accept=[{"rule": "policy/pod-security", "reason": "our own reason"}],
+    )
+    other = spec("b", **fields, network={"publish": {"port": 9000}})
+    output = rendered("compose", stored, other, options=OPTIONS._replace(one_stream=True))
+    assert errors_in(output.problems) == []
