@@ -1,4 +1,4 @@
-"""What can go wrong, on demand: rules that say for which requests, and what happens instead."""
+"""What can go wrong, on demand: the table of faults, and rules that say which requests meet one."""
 
 from __future__ import annotations
 
@@ -6,157 +6,83 @@ import threading
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from tests.cluster.answers import Answer, Refused, of_json
 from tests.cluster.kinds import Json
+from tests.cluster.requests import Answer, Refused
+
+_ANSWERS = {
+    "broken": (500, "InternalError", "Internal error occurred: etcdserver: no leader"),
+    "forbidden": (403, "Forbidden", '{resource} is forbidden: User "tester" cannot {verb} resource "{resource}"'),
+    "modified": (409, "Conflict", "the object has been modified; please apply your changes to the latest"),
+    "quota": (403, "Forbidden", '{resource} "any" is forbidden: exceeded quota: mcp, used: 2, limited: 2'),
+    "unauthorized": (401, "Unauthorized", "Unauthorized"),
+}
+#: The answers above, and: ``answer`` a body that the test gives, ``cut`` an answer that ends in its middle, ``drop`` a
+#: connection that ends without one, ``garbled`` one that is not the JSON it says it is, ``hang`` none until the cluster
+#: stops, ``stop`` the end of the server as if it were killed (``Cluster.start`` brings it back), ``warn`` a header
+#: Warning.
+NAMES = frozenset(_ANSWERS) | {"answer", "cut", "drop", "garbled", "hang", "stop", "warn"}
 
 
-@dataclass(frozen=True)
-class Where:
-    """The requests that a rule is for; patterns as in file names.
+@dataclass
+class Rule:
+    """Which requests meet a fault: patterns as in file names, after ``skip`` of them.
 
     Outside of resources (/version, discovery) the verb is ``get`` and the resource is the path. An apply is the verb
-    ``apply``, and a rule for ``patch`` is for it too. The first ``skip`` such requests pass, then ``times`` are met.
+    ``apply``, and a rule for ``patch`` is for it too.
     """
 
+    fault: str
+    text: str = ""
     verb: str = "*"
     resource: str = "*"
     name: str = "*"
     namespace: str = "*"
     skip: int = 0
-    times: int | None = None
 
-    def fits(self, verb: str, resource: str, name: str, namespace: str) -> bool:
+    def fits(self, verb: str, *rest: str) -> bool:
         verbs = {verb, "patch"} if verb == "apply" else {verb}
-        return any(fnmatchcase(known, self.verb) for known in verbs) and all(
-            fnmatchcase(found, wanted)
-            for found, wanted in ((resource, self.resource), (name, self.name), (namespace, self.namespace))
-        )
+        wanted = (self.resource, self.name, self.namespace)
+        return any(fnmatchcase(each, self.verb) for each in verbs) and all(map(fnmatchcase, rest, wanted))
 
-
-@dataclass(frozen=True)
-class Effect:
-    """What happens; the parts that are given are all done, in the order of this list."""
-
-    delay: float = 0
-    #: Nothing more until ``Faults.release``.
-    hang: bool = False
-    #: The server ends, as it were killed.
-    stop: bool = False
-    #: The connection ends without an answer.
-    drop: bool = False
-    answer: Answer | None = None
-    #: The connection ends in the middle of the answer.
-    cut: bool = False
-    warning: str = ""
-    forbids: bool = False
+    @property
+    def answer(self) -> Answer | None:
+        if self.fault in _ANSWERS:
+            code, reason, message = _ANSWERS[self.fault]
+            return Refused(code, reason, message.format(verb=self.verb, resource=self.resource)).answer
+        bodies = {"answer": self.text.encode(), "garbled": b"<html>\x00\xff not JSON"}
+        return Answer(200, bodies[self.fault]) if self.fault in bodies else None
 
 
 class Faults:
-    """The rules in force. All take the fields of Where."""
+    """The rules in force."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._rules: list[tuple[Where, Effect]] = []
-        self._met: dict[int, int] = {}
-        self._released = threading.Event()
+        self._rules: list[Rule] = []
+        self.released = threading.Event()
+
+    def add(self, fault: str, text: str = "", *, skip: int = 0, **where: str) -> None:
+        """One of NAMES, for the requests that fit verb, resource, name and namespace."""
+        assert fault in NAMES
+        with self._lock:
+            self._rules.append(Rule(fault, text, skip=skip, **where))
 
     def clear(self) -> None:
         with self._lock:
             self._rules.clear()
-            self._met.clear()
 
-    def add(self, effect: Effect, **where: str | int) -> None:
+    def met(self, verb: str, resource: str, name: str, namespace: str) -> list[Rule]:
+        """By one request; counts it."""
         with self._lock:
-            self._rules.append((Where(**where), effect))  # type: ignore[arg-type]
-
-    def effects(self, verb: str, resource: str, name: str, namespace: str) -> list[Effect]:
-        """Of one request; counts it."""
-        with self._lock:
-            return [
-                effect
-                for index, (where, effect) in enumerate(self._rules)
-                if where.fits(verb, resource, name, namespace) and self._due(index, where)
-            ]
-
-    def _due(self, index: int, where: Where) -> bool:
-        met = self._met[index] = self._met.get(index, 0) + 1
-        return met > where.skip and (where.times is None or met <= where.skip + where.times)
+            fitting = [rule for rule in self._rules if rule.fits(verb, resource, name, namespace)]
+            due = [rule for rule in fitting if rule.skip == 0]
+            for rule in fitting:
+                rule.skip = max(0, rule.skip - 1)
+            return due
 
     def allowed(self, attributes: Json) -> bool:
-        """For ``kubectl auth can-i``: what no rule of ``forbid`` denies."""
-        resource: str = attributes.get("resource") or attributes.get("path", "")
-        if attributes.get("subresource"):
-            resource += f"/{attributes['subresource']}"
-        verb, name, home = (str(attributes.get(part, "")) for part in ("verb", "name", "namespace"))
+        """For reviews of access: what no rule forbids."""
+        resource = "/".join(filter(None, (attributes.get("resource"), attributes.get("subresource"))))
+        verb, name, home = (attributes.get(part, "") for part in ("verb", "name", "namespace"))
         with self._lock:
-            return not any(effect.forbids and where.fits(verb, resource, name, home) for where, effect in self._rules)
-
-    def wait(self) -> None:
-        self._released.wait()
-
-    def release(self) -> None:
-        """Let what hangs go on; nothing hangs from then on."""
-        self._released.set()
-
-    # --- the faults by name ---
-
-    def delay(self, seconds: float, **where: str | int) -> None:
-        self.add(Effect(delay=seconds), **where)
-
-    def hang(self, **where: str | int) -> None:
-        self.add(Effect(hang=True), **where)
-
-    def stop(self, **where: str | int) -> None:
-        """The server is gone at the (skip + 1)th request. ``Cluster.start`` brings it back; without ``times=1`` it goes
-        again."""
-        self.add(Effect(stop=True), **where)
-
-    def drop(self, **where: str | int) -> None:
-        self.add(Effect(drop=True), **where)
-
-    def cut(self, **where: str | int) -> None:
-        self.add(Effect(cut=True), **where)
-
-    def reply(self, code: int, reason: str, message: str, **where: str | int) -> None:
-        self.add(Effect(answer=status(code, reason, message)), **where)
-
-    def unauthorized(self, **where: str | int) -> None:
-        self.reply(401, "Unauthorized", "Unauthorized", **where)
-
-    def forbid(self, **where: str | int) -> None:
-        """403, and ``can-i`` says no."""
-        verb, resource = where.get("verb", "*"), where.get("resource", "*")
-        message = f'{resource} is forbidden: User "tester" cannot {verb} resource "{resource}"'
-        self.add(Effect(answer=status(403, "Forbidden", message), forbids=True), **where)
-
-    def conflict(self, **where: str | int) -> None:
-        self.reply(409, "Conflict", "the object has been modified; please apply your changes to the latest", **where)
-
-    def broken(self, **where: str | int) -> None:
-        self.reply(500, "InternalError", "Internal error occurred: etcdserver: no leader", **where)
-
-    def quota(self, resource: str, **where: str | int) -> None:
-        """New objects of the resource are over the quota."""
-        message = (
-            f'{resource} "any" is forbidden: exceeded quota: mcp, requested: count/{resource}=1, '
-            f"used: count/{resource}=2, limited: count/{resource}=2"
-        )
-        for verb in ("apply", "create"):
-            self.reply(403, "Forbidden", message, verb=verb, resource=resource, **where)
-
-    def garbled(self, **where: str | int) -> None:
-        """An answer that is no JSON, though it says so."""
-        self.add(Effect(answer=Answer(200, b"<html>\x00\xff not JSON")), **where)
-
-    def huge(self, size: int, **where: str | int) -> None:
-        """An answer with a ConfigMap of ``size`` bytes."""
-        data = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "huge"}, "data": {"x": "x" * size}}
-        self.add(Effect(answer=of_json(data)), **where)
-
-    def warn(self, text: str, **where: str | int) -> None:
-        """A Warning header, as Pod Security sends: ``would violate PodSecurity "restricted:latest": …``."""
-        self.add(Effect(warning=text), **where)
-
-
-def status(code: int, reason: str, message: str) -> Answer:
-    return of_json(Refused(code, reason, message).status, code)
+            return not any(rule.fault == "forbidden" and rule.fits(verb, resource, name, home) for rule in self._rules)

@@ -1,14 +1,16 @@
-"""Fields of an object as server-side apply counts them: paths, and which lists and maps are merged.
+"""Fields as server-side apply counts them: paths, and which lists and maps are merged.
 
-An element of a path is written as in ``fieldsV1``: ``f:spec``, ``k:{"name":"app"}`` for an item of a list that is
-merged by key, ``v:"x"`` for an item of a list that is a set.
+An element of a path is written as in ``fieldsV1``: ``f:spec``, or ``k:{"name":"app"}`` for an item of a list that is
+merged by key. ``builtin`` says whether the kind has a schema: without one, maps are merged and lists replaced.
 """
 
 from __future__ import annotations
 
+import copy
 import json
-from collections.abc import Iterable, Iterator
-from typing import Any, Final, Literal
+import re
+from collections.abc import Iterator
+from typing import Any, Final
 
 from tests.cluster.kinds import Json
 
@@ -18,184 +20,135 @@ MISSING: Final = object()
 
 #: Keys of the lists that Kubernetes' own schema merges (x-kubernetes-list-map-keys), by the name of the field.
 _KEYS = {
-    "conditions": ("type",),
-    "containers": ("name",),
-    "env": ("name",),
-    "ephemeralContainers": ("name",),
-    "hostAliases": ("ip",),
-    "imagePullSecrets": ("name",),
-    "initContainers": ("name",),
-    "ownerReferences": ("uid",),
-    "secrets": ("name",),
-    "topologySpreadConstraints": ("topologyKey", "whenUnsatisfiable"),
-    "volumeDevices": ("devicePath",),
-    "volumeMounts": ("mountPath",),
-    "volumes": ("name",),
+    "f:conditions": ("type",),
+    "f:hostAliases": ("ip",),
+    "f:ownerReferences": ("uid",),
+    "f:topologySpreadConstraints": ("topologyKey", "whenUnsatisfiable"),
+    "f:volumeMounts": ("mountPath",),
+    **dict.fromkeys(
+        ["f:containers", "f:env", "f:imagePullSecrets", "f:initContainers", "f:secrets", "f:volumes"], ("name",)
+    ),
 }
-#: Maps that are replaced whole (x-kubernetes-map-type: atomic).
-_ATOMIC = frozenset(
-    [
-        "configMapKeyRef",
-        "fieldRef",
-        "labelSelector",
-        "namespaceSelector",
-        "nodeSelector",
-        "podSelector",
-        "resourceFieldRef",
-        "roleRef",
-        "secretKeyRef",
-        "selector",
-    ]
-)
 _KEY_DEFAULTS = {"protocol": "TCP"}
+#: Maps that are replaced whole (x-kubernetes-map-type: atomic).
+_ATOMIC = re.compile("f:((configMapKey|field|resourceField|role|secretKey)Ref|((label|namespace|node|pod)S|s)elector)")
 #: Never owned by anyone.
-_UNOWNED = frozenset(
-    [("f:apiVersion",), ("f:kind",)]
-    + [
-        ("f:metadata", f"f:{name}")
-        for name in [
-            "creationTimestamp",
-            "deletionGracePeriodSeconds",
-            "deletionTimestamp",
-            "generation",
-            "managedFields",
-            "name",
-            "namespace",
-            "resourceVersion",
-            "selfLink",
-            "uid",
-        ]
-    ]
+_UNOWNED = re.compile(
+    r"f:(apiVersion|kind|metadata/f:(\w+Timestamp|generation|managedFields|name|namespace|resourceVersion|uid))"
 )
 
 
-class Shape:
-    """How the fields of a kind are merged. Custom kinds without a schema merge maps, and replace lists."""
-
-    def __init__(self, *, builtin: bool) -> None:
-        self.builtin = builtin
-
-    def _known(self, path: Path) -> bool:
-        return self.builtin or path[:1] == ("f:metadata",)
-
-    def keys(self, path: Path, items: list[Any]) -> tuple[str, ...]:
-        """The keys of a list that is merged by key, () of one that is replaced."""
-        if not self._known(path) or path[:2] == ("f:spec", "f:volumeClaimTemplates"):
-            return ()
-        keys = self._list_keys(path)
-        complete = all(isinstance(item, dict) and all(k in item or k in _KEY_DEFAULTS for k in keys) for item in items)
-        return keys if complete else ()
-
-    def _list_keys(self, path: Path) -> tuple[str, ...]:
-        if path[-1] != "f:ports":
-            return _KEYS.get(path[-1][2:], ())
-        return ("containerPort", "protocol") if path[-2].startswith("k:") else ("port", "protocol")
-
-    def is_set(self, path: Path) -> bool:
-        return path == ("f:metadata", "f:finalizers")
-
-    def is_atomic(self, path: Path) -> bool:
-        return self._known(path) and bool(path) and path[-1][2:] in _ATOMIC and path[-2:-1] != ("f:data",)
+def _list_keys(path: Path, items: list[Any], *, builtin: bool) -> tuple[str, ...]:
+    """The keys of a list that is merged by key, () of one that is replaced."""
+    if path[:2] == ("f:spec", "f:volumeClaimTemplates") or not (builtin or path[0] == "f:metadata"):
+        return ()
+    keys = _KEYS.get(path[-1], ())
+    if path[-1] == "f:ports":
+        keys = ("containerPort" if path[-2].startswith("k:") else "port", "protocol")
+    complete = all(isinstance(item, dict) and all(k in item or k in _KEY_DEFAULTS for k in keys) for item in items)
+    return keys if complete else ()
 
 
-def item_element(item: Any, keys: Iterable[str]) -> str:
-    """The element of a path for an item of a list that is merged by ``keys``."""
+def _is_atomic(path: Path, *, builtin: bool) -> bool:
+    # A key of a ConfigMap may have any name.
+    return builtin and bool(path) and bool(_ATOMIC.fullmatch(path[-1])) and path[-2:-1] != ("f:data",)
+
+
+def _element(item: Json, keys: tuple[str, ...]) -> str:
     return "k:" + _compact({key: item.get(key, _KEY_DEFAULTS.get(key)) for key in sorted(keys)})
-
-
-def set_element(value: Any) -> str:
-    return "v:" + _compact(value)
 
 
 def _compact(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def owned(data: Json, shape: Shape) -> Fields:
+def owned(data: Any, *, builtin: bool, path: Path = ()) -> Fields:
     """The fields that giving ``data`` lays claim to."""
-    return frozenset(path for path in _leaves(data, (), shape) if path not in _UNOWNED)
+    return frozenset(_leaves(data, path, builtin=builtin))
 
 
-def _leaves(value: Any, path: Path, shape: Shape) -> Iterator[Path]:
-    if isinstance(value, dict) and value and not shape.is_atomic(path):
+def _leaves(value: Any, path: Path, *, builtin: bool) -> Iterator[Path]:
+    if isinstance(value, dict) and value and not _is_atomic(path, builtin=builtin):
         for name, inner in value.items():
-            if inner is not None and (*path, f"f:{name}") not in _UNOWNED:
-                yield from _leaves(inner, (*path, f"f:{name}"), shape)
-    elif isinstance(value, list) and value:
-        yield from _list_leaves(value, path, shape)
+            if inner is not None and not _UNOWNED.fullmatch("/".join((*path, f"f:{name}"))):
+                yield from _leaves(inner, (*path, f"f:{name}"), builtin=builtin)
+    elif isinstance(value, list) and value and (keys := _list_keys(path, value, builtin=builtin)):
+        for item in value:
+            here = (*path, _element(item, keys))
+            yield here
+            yield from _leaves(item, here, builtin=builtin)
     elif path:
         yield path
 
 
-def _list_leaves(items: list[Any], path: Path, shape: Shape) -> Iterator[Path]:
-    if shape.is_set(path):
-        yield from ((*path, set_element(item)) for item in items)
-    elif keys := shape.keys(path, items):
-        for item in items:
-            here = (*path, item_element(item, keys))
-            yield here
-            yield from _leaves(item, here, shape)
-    else:
-        yield path
+def merged(live: Any, new: Any, *, builtin: bool, path: Path = (), null_removes: bool = False) -> Any:
+    """``new`` laid over ``live``; a null in it says nothing (an apply) or removes (a patch)."""
+    if isinstance(new, dict) and (null_removes or not _is_atomic(path, builtin=builtin)):
+        result = dict(live) if isinstance(live, dict) else {}
+        for name, value in new.items():
+            if value is None:
+                result.pop(name if null_removes else "", None)
+            elif not name.startswith("$"):  # hints of kubectl: $setElementOrder, $retainKeys
+                here = (*path, f"f:{name}")
+                old = result.get(name, MISSING)
+                result[name] = merged(old, value, builtin=builtin, path=here, null_removes=null_removes)
+        return result
+    keys = _list_keys(path, [*live, *new], builtin=builtin) if isinstance(live, list) and isinstance(new, list) else ()
+    if not keys:
+        return copy.deepcopy(new)
+    before, given = ({_element(item, keys): item for item in items} for items in (live, new))
+    # The order given wins where it contradicts, or two runs of one apply would differ in nothing but order.
+    same_order = [name for name in before if name in given] == [name for name in given if name in before]
+    return [
+        merged(before.get(name, MISSING), given[name], builtin=builtin, path=(*path, name), null_removes=null_removes)
+        if name in given
+        else before[name]
+        for name in dict.fromkeys([*before, *given] if same_order else [*given, *before])
+    ]
 
 
 def lookup(data: Any, path: Path) -> Any:
     """The value at ``path``, or MISSING."""
     for element in path:
-        data = _step(data, element)
-        if data is MISSING:
+        place = _place(data, element)
+        if place is None:
             return MISSING
+        data = data[place]
     return data
 
 
-def _step(data: Any, element: str) -> Any:
+def _place(data: Any, element: str) -> str | int | None:
+    """The key or index that an element means, None where there is nothing."""
     if element.startswith("f:"):
-        return data.get(element[2:], MISSING) if isinstance(data, dict) else MISSING
-    index = position(data, element)
-    return MISSING if index is None else data[index]
-
-
-def position(items: Any, element: str) -> int | None:
-    """Where an item is in its list."""
-    if not isinstance(items, list):
-        return None
+        return element[2:] if isinstance(data, dict) and element[2:] in data else None
     wanted = json.loads(element[2:])
-    for index, item in enumerate(items):
-        if item == wanted if element.startswith("v:") else _has_keys(item, wanted):
+    for index, item in enumerate(data if isinstance(data, list) else ()):
+        if isinstance(item, dict) and all(item.get(key, _KEY_DEFAULTS.get(key)) == wanted[key] for key in wanted):
             return index
     return None
 
 
-def _has_keys(item: Any, wanted: Json) -> bool:
-    return isinstance(item, dict) and all(item.get(key, _KEY_DEFAULTS.get(key)) == wanted[key] for key in wanted)
-
-
 def remove(data: Any, path: Path, keep: Fields = frozenset(), done: Path = ()) -> None:
     """Take ``path`` out of ``data``, and the maps and lists that this empties unless they are in ``keep``."""
-    element, rest = path[0], path[1:]
-    inner = _step(data, element)
-    if inner is MISSING:
+    place, here = _place(data, path[0]), (*done, path[0])
+    if place is None:
         return
-    here = (*done, element)
-    if rest:
-        remove(inner, rest, keep, here)
-        if inner not in ({}, []) or here in keep:
+    if path[1:]:
+        remove(data[place], path[1:], keep, here)
+        if data[place] not in ({}, []) or here in keep:
             return
-    if element.startswith("f:"):
-        del data[element[2:]]
-    else:
-        del data[position(data, element)]
+    del data[place]
 
 
-def differing(old: Json, new: Json, shape: Shape) -> tuple[Fields, Fields]:
+def differing(old: Json, new: Json, *, builtin: bool) -> tuple[Fields, Fields]:
     """The fields that were set or changed, and those that are gone."""
-    before, after = owned(old, shape), owned(new, shape)
-    changed = {path for path in after if path not in before or _leaf_changed(old, new, path)}
-    return frozenset(changed), before - after
+    before, after = owned(old, builtin=builtin), owned(new, builtin=builtin)
+    return frozenset(path for path in after if path not in before or changed(old, new, path)), before - after
 
 
-def _leaf_changed(old: Json, new: Json, path: Path) -> bool:
-    return not path[-1].startswith(("k:", "v:")) and bool(lookup(old, path) != lookup(new, path))
+def changed(old: Json, new: Json, path: Path) -> bool:
+    """Whether a leaf is another; an item of a list is what its leaves are."""
+    return not path[-1].startswith("k:") and bool(lookup(old, path) != lookup(new, path))
 
 
 def to_fields_v1(fields: Fields) -> Json:
@@ -204,34 +157,23 @@ def to_fields_v1(fields: Fields) -> Json:
         node = tree
         for element in path:
             node = node.setdefault(element, {})
-        node["."] = {}
-    return _without_leaf_dots(tree)
-
-
-def _without_leaf_dots(node: Json) -> Json:
-    """A dot means: this field itself, besides the ones below it; a leaf needs none."""
-    if set(node) == {"."}:
-        return {}
-    return {name: {} if name == "." else _without_leaf_dots(inner) for name, inner in node.items()}
+        # A dot means: this field itself, besides the ones below it; a leaf needs none.
+        if any(other[: len(path)] == path for other in fields - {path}):
+            node["."] = {}
+    return tree
 
 
 def from_fields_v1(tree: Json, path: Path = ()) -> Fields:
     if not tree:
         return frozenset([path])
-    found: set[Path] = set()
-    for name, inner in tree.items():
-        found |= {path} if name == "." else from_fields_v1(inner, (*path, name))
-    return frozenset(found)
+    parts = [{path} if name == "." else from_fields_v1(inner, (*path, name)) for name, inner in tree.items()]
+    return frozenset().union(*parts)
 
 
 def spelled(path: Path) -> str:
     """As messages spell a path: ``.spec.containers[name="app"].image``."""
-    return "".join(_spelled_element(element[:1], element[2:]) for element in path)
+    return "".join(f".{text[2:]}" if text.startswith("f:") else _spelled_keys(text) for text in path)
 
 
-def _spelled_element(sort: Literal["f", "k", "v"] | str, text: str) -> str:
-    if sort == "f":
-        return f".{text}"
-    if sort == "v":
-        return f"[={text}]"
-    return "[" + ",".join(f"{key}={_compact(value)}" for key, value in json.loads(text).items()) + "]"
+def _spelled_keys(element: str) -> str:
+    return "[" + ",".join(f"{key}={_compact(value)}" for key, value in json.loads(element[2:]).items()) + "]"

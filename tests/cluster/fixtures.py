@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.cluster.cluster import Cluster, environment
+from tests.cluster.cluster import Cluster
 
 
 class Run(NamedTuple):
@@ -31,14 +31,19 @@ class Run(NamedTuple):
 Kubectl = Callable[..., Run]
 
 
+def environment(folder: Path, kubeconfig: Path) -> Mapping[str, str]:
+    """For kubectl: nothing of the user's is read, and nothing is kept from one cluster to the next."""
+    return {"KUBECONFIG": str(kubeconfig), "KUBECACHEDIR": str(folder / "cache"), "HOME": str(folder)}
+
+
 @pytest.fixture(scope="session")
 def kubectl_program() -> str:
     """The path of kubectl; skips without one, except in CI."""
-    found = shutil.which("kubectl")
-    if not found and not os.environ.get("CI"):
+    program = shutil.which("kubectl")
+    if not program and not os.environ.get("CI"):
         pytest.skip("needs kubectl")
-    assert found, "kubectl must be there in CI"
-    return found
+    assert program, "kubectl must be there in CI"
+    return program
 
 
 @pytest.fixture
@@ -67,14 +72,10 @@ def kubectl(kubectl_program: str, kubectl_environment: Mapping[str, str]) -> Kub
     return functools.partial(run, kubectl_program, kubectl_environment)
 
 
-def run(program: str, env: Mapping[str, str], *arguments: str, stdin: str = "", timeout: float = 60) -> Run:
+def run(program: str, env: Mapping[str, str], *arguments: str, stdin: str = "") -> Run:
     """The exit code and streams of kubectl; logs may hold any bytes."""
+    env = {"PATH": os.environ["PATH"], **env}
     done = subprocess.run(
-        [program, *arguments],
-        input=stdin.encode(),
-        capture_output=True,
-        env={"PATH": os.environ["PATH"], **env},
-        timeout=timeout,
-        check=False,
+        [program, *arguments], input=stdin.encode(), capture_output=True, env=env, timeout=300, check=False
     )
     return Run(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))

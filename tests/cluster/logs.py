@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from tests.cluster.answers import Answer, Refused
 from tests.cluster.kinds import Json
+from tests.cluster.requests import Answer, Refused
+from tests.cluster.storage import NOW
 
-_NO_IMAGE = ("ImagePullBackOff", "ErrImagePull", "InvalidImageName")
-_Stream = tuple[str, str, str, bool]
+
+class _Stream(NamedTuple):
+    namespace: str
+    pod: str
+    container: str
+    previous: bool
 
 
-class Line(NamedTuple):
-    """One line; the time is like 2026-01-01T00:00:00Z."""
-
+class _Line(NamedTuple):
     time: str
     text: bytes
 
@@ -25,17 +27,17 @@ class Logs:
     """Lines by pod, container, and whether of the run before."""
 
     def __init__(self) -> None:
-        self._lines: dict[_Stream, list[Line]] = {}
+        self._lines: dict[_Stream, list[_Line]] = {}
         self._ended: set[tuple[str, str]] = set()
         self._changed = threading.Condition()
 
     def write(
-        self, namespace: str, pod: str, container: str, *texts: str | bytes, time: str, previous: bool = False
+        self, namespace: str, pod: str, container: str, *texts: str | bytes, time: str = NOW, previous: bool = False
     ) -> None:
         """Add lines; who follows gets them at once."""
         with self._changed:
-            lines = self._lines.setdefault((namespace, pod, container, previous), [])
-            lines += [Line(time, text.encode() if isinstance(text, str) else text) for text in texts]
+            lines = self._lines.setdefault(_Stream(namespace, pod, container, previous), [])
+            lines += [_Line(time, text.encode() if isinstance(text, str) else text) for text in texts]
             self._changed.notify_all()
 
     def end(self, namespace: str, pod: str) -> None:
@@ -44,40 +46,39 @@ class Logs:
             self._ended.add((namespace, pod))
             self._changed.notify_all()
 
-    def answer(self, pod: Json, query: dict[str, str], now: str) -> Answer:
+    def answer(self, pod: Json, query: dict[str, str]) -> Answer:
         """For pods/log; raises Refused as Kubernetes does where there is no log."""
-        if "sinceSeconds" in query:
-            query = {**query, "sinceTime": _earlier(now, int(query["sinceSeconds"]))}
         stream = self._stream(pod, query)
         lines = self._lines.get(stream, [])
-        seen, chosen = len(lines), _chosen(lines, query)
-        media_type = "text/plain"
+        chosen = [line for line in lines if line.time >= query.get("sinceTime", "")]
+        if "tailLines" in query:
+            chosen = chosen[max(0, len(chosen) - int(query["tailLines"])) :]
         if query.get("follow") == "true":
-            return Answer(200, self._followed(stream, chosen, seen, query), media_type)
+            return Answer(200, self._followed(stream, chosen, len(lines), query), "text/plain")
         text = b"".join(_printed(line, query) for line in chosen)
-        return Answer(200, text[: int(query.get("limitBytes") or len(text))], media_type)
+        return Answer(200, text[: int(query.get("limitBytes") or len(text))], "text/plain")
 
     def _stream(self, pod: Json, query: dict[str, str]) -> _Stream:
-        name, spec = pod["metadata"]["name"], pod["spec"]
-        known = [container["name"] for container in [*spec["containers"], *spec.get("initContainers", [])]]
-        container = query.get("container") or (known[0] if len(known) == 1 else "")
-        if not container:
-            choice = " ".join(known)
-            _refuse(f"a container name must be specified for pod {name}, choose one of: [{choice}]")
-        if container not in known:
-            _refuse(f"container {container} is not valid for pod {name}")
-        stream = (pod["metadata"]["namespace"], name, container, query.get("previous") == "true")
-        if stream[3] and stream not in self._lines:
-            _refuse(f'previous terminated container "{container}" in pod "{name}" not found')
-        waiting = _waiting(pod, container)
-        if waiting and stream not in self._lines:
-            _refuse(f'container "{container}" in pod "{name}" is waiting to start: {waiting}')
+        meta, name = pod["metadata"], query.get("container") or pod["spec"]["containers"][0]["name"]
+        stream = _Stream(meta["namespace"], meta["name"], name, query.get("previous") == "true")
+        if stream in self._lines:
+            return stream
+        if stream.previous:
+            raise _refused(f'previous terminated container "{name}" in pod "{stream.pod}" not found')
+        containers = [*pod["spec"]["containers"], *pod["spec"].get("initContainers", [])]
+        if name not in [container["name"] for container in containers]:
+            raise _refused(f"container {name} is not valid for pod {stream.pod}")
+        for status in pod.get("status", {}).get("containerStatuses", []):
+            reason = status["state"].get("waiting", {}).get("reason", "")
+            # A container that crashed has a log, if an empty one.
+            if status["name"] == name and reason not in ("", "CrashLoopBackOff"):
+                waiting = "trying and failing to pull image" if "Image" in reason else reason
+                raise _refused(f'container "{name}" in pod "{stream.pod}" is waiting to start: {waiting}')
         return stream
 
-    def _followed(self, stream: _Stream, lines: list[Line], seen: int, query: dict[str, str]) -> Iterator[bytes]:
+    def _followed(self, stream: _Stream, lines: list[_Line], seen: int, query: dict[str, str]) -> Iterator[bytes]:
         while True:
-            for line in lines:
-                yield _printed(line, query)
+            yield from (_printed(line, query) for line in lines)
             with self._changed:
                 ended = stream[:2] in self._ended
                 if len(self._lines.get(stream, [])) <= seen and not ended:
@@ -90,31 +91,9 @@ class Logs:
                 yield b""
 
 
-def _earlier(now: str, seconds: int) -> str:
-    return (datetime.fromisoformat(now) - timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _refused(message: str) -> Refused:
+    return Refused(400, "BadRequest", message)
 
 
-def _refuse(message: str) -> None:
-    raise Refused(400, "BadRequest", message)
-
-
-def _waiting(pod: Json, container: str) -> str:
-    for status in pod.get("status", {}).get("containerStatuses", []):
-        reason = status.get("state", {}).get("waiting", {}).get("reason", "")
-        if status["name"] == container and reason:
-            # A container that crashed has a log, if an empty one.
-            waits = {"CrashLoopBackOff": "", **dict.fromkeys(_NO_IMAGE, "trying and failing to pull image")}
-            return str(waits.get(reason, reason))
-    return ""
-
-
-def _chosen(lines: list[Line], query: dict[str, str]) -> list[Line]:
-    since = query.get("sinceTime", "")
-    found = [line for line in lines if line.time >= since]
-    tail = query.get("tailLines")
-    return found if tail is None else found[len(found) - min(int(tail), len(found)) :]
-
-
-def _printed(line: Line, query: dict[str, str]) -> bytes:
-    stamp = f"{line.time} ".encode() if query.get("timestamps") == "true" else b""
-    return stamp + line.text + b"\n"
+def _printed(line: _Line, query: dict[str, str]) -> bytes:
+    return (f"{line.time} ".encode() if query.get("timestamps") == "true" else b"") + line.text + b"\n"

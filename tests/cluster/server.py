@@ -6,51 +6,33 @@ import contextlib
 import select
 import socket
 import threading
-import time
 import traceback
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BufferedIOBase
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from tests.cluster.answers import Answer, Request
-from tests.cluster.faults import Effect, Faults
+from tests.cluster.faults import Rule
+from tests.cluster.requests import Answer, Request
+
+if TYPE_CHECKING:
+    from tests.cluster.cluster import Cluster
 
 #: Speaks on a connection until it ends; the reader holds what has come already.
 Tunnel = Callable[[BufferedIOBase, socket.socket], None]
 
 
-class Application(Protocol):
-    """What the server serves."""
-
-    faults: Faults
-    requests: list[Request]
-    #: Tracebacks of defects in the cluster itself.
-    defects: list[str]
-
-    def named(self, request: Request) -> tuple[str, str, str, str]:
-        """Verb, resource, name and namespace."""
-
-    def answer(self, request: Request) -> Answer: ...
-
-    def tunnel(self, request: Request) -> Tunnel | None:
-        """What takes over the connection of a request that asks for another protocol."""
-
-
 class Server(ThreadingHTTPServer):
-    """Ends all connections when it stops."""
-
     daemon_threads = True
     block_on_close = False
     request_queue_size = 64
 
-    def __init__(self, application: Application, port: int) -> None:
+    def __init__(self, application: Cluster, port: int) -> None:
         super().__init__(("127.0.0.1", port), Handler)
         self.application = application
         self.connections: set[socket.socket] = set()
         self.stopping = threading.Event()
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
     def stop(self) -> None:
         self.stopping.set()
@@ -65,8 +47,6 @@ class Server(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One connection."""
-
     protocol_version = "HTTP/1.1"
     wbufsize = -1
     # A small answer must not wait for the acknowledgement of the last one.
@@ -91,56 +71,50 @@ class Handler(BaseHTTPRequestHandler):
             super().handle()
 
     def _handle(self) -> None:
-        request = self._read()
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        if headers.get("transfer-encoding") == "chunked":  # a delete --raw
+            body = b"".join(iter(self._chunk, b""))
+        else:
+            body = self.rfile.read(int(headers.get("content-length", 0)))
+        request = Request(self.command, self.path, headers, body)
         application = self.server.application
         application.requests.append(request)
-        effects = application.faults.effects(*application.named(request))
-        answer = self._faulty(effects)
+        rules = application.faults.met(*application.named(request))
+        answer = self._faulty(rules)
         tunnel = None if answer else application.tunnel(request)
         if tunnel:
             tunnel(self.rfile, self.connection)
             self.close_connection = True
-        if self.close_connection:
-            return
-        answer = answer or application.answer(request)
-        warnings = tuple(("Warning", f'299 - "{_quoted(effect.warning)}"') for effect in effects if effect.warning)
-        self._send(answer, warnings, cut=any(effect.cut for effect in effects))
+        if not self.close_connection:
+            self._send(answer or application.answer(request), rules)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _handle  # noqa: N815
-
-    def _read(self) -> Request:
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        if headers.get("transfer-encoding") == "chunked":
-            body = b"".join(iter(self._chunk, b""))
-        else:
-            body = self.rfile.read(int(headers.get("content-length", 0)))
-        return Request(self.command, self.path, headers, body)
 
     def _chunk(self) -> bytes:
         data = self.rfile.read(int(self.rfile.readline(), 16))
         self.rfile.readline()
         return data
 
-    def _faulty(self, effects: list[Effect]) -> Answer | None:
+    def _faulty(self, rules: list[Rule]) -> Answer | None:
         """The answer that a fault gives, if it gives one."""
-        for effect in effects:
-            time.sleep(effect.delay)
-            if effect.hang:
-                self.server.application.faults.wait()
-            if effect.stop:
+        for rule in rules:
+            if rule.fault == "hang":
+                self.server.application.faults.released.wait()
+            if rule.fault == "stop":
                 self.server.stop()
-            if effect.stop or effect.drop:
+            if rule.fault in ("stop", "drop"):
                 self.close_connection = True
                 return Answer(500, b"")
-            if effect.answer:
-                return effect.answer
-        return None
+        return next((rule.answer for rule in rules if rule.answer), None)
 
-    def _send(self, answer: Answer, warnings: tuple[tuple[str, str], ...], *, cut: bool) -> None:
+    def _send(self, answer: Answer, rules: list[Rule]) -> None:
+        cut = any(rule.fault == "cut" for rule in rules)
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.media_type)
-        for name, value in [*answer.headers, *warnings]:
-            self.send_header(name, value)
+        for rule in rules:
+            if rule.fault == "warn":
+                quoted = rule.text.replace("\\", "\\\\").replace('"', '\\"')
+                self.send_header("Warning", f'299 - "{quoted}"')
         if isinstance(answer.body, bytes):
             self.send_header("Content-Length", str(len(answer.body)))
             self.end_headers()
@@ -148,11 +122,11 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
-            self._stream(answer.body, cut=cut)
+            self._stream(answer.body)
         self.close_connection = self.close_connection or cut
         self.wfile.flush()
 
-    def _stream(self, pieces: Iterator[bytes], *, cut: bool) -> None:
+    def _stream(self, pieces: Iterator[bytes]) -> None:
         self.wfile.flush()
         for piece in pieces:
             if self.server.stopping.is_set() or (not piece and self._left()):
@@ -161,15 +135,9 @@ class Handler(BaseHTTPRequestHandler):
             if piece:
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
                 self.wfile.flush()
-                if cut:
-                    return
         self.wfile.write(b"0\r\n\r\n")
 
     def _left(self) -> bool:
         """Whether the client has closed its end."""
         readable, _, _ = select.select([self.connection], [], [], 0)
         return bool(readable) and self.connection.recv(1, socket.MSG_PEEK) == b""
-
-
-def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')

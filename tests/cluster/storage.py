@@ -1,26 +1,33 @@
-"""What the cluster holds: objects, their versions, and the events that watches read."""
+"""What the cluster holds: objects, their versions, what goes with what, and the events that watches read."""
 
 from __future__ import annotations
 
 import copy
+import json
+import re
 import threading
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from tests.cluster.kinds import Json, Kind
+from tests.cluster.kinds import Json, Kind, Kinds
+from tests.cluster.requests import Target
 
-#: The cluster has no clock: this is its time until a test sets another.
-START = "2026-01-01T00:00:00Z"
-_WITHOUT_GENERATION = frozenset(
-    ["Namespace", "Service", "ServiceAccount", "ConfigMap", "Secret", "Event", "LimitRange", "ResourceQuota"]
-)
-Key = tuple[str, str, str, str]
+#: The cluster has no clock: this is its time.
+NOW = "2026-01-01T00:00:00Z"
+_WITHOUT_GENERATION = {"Namespace", "Service", "ServiceAccount", "ConfigMap", "Secret", "Event"}
+
+
+class Key(NamedTuple):
+    """Objects are the same in all versions of their group."""
+
+    group: str
+    plural: str
+    namespace: str
+    name: str
 
 
 class Change(NamedTuple):
-    """What a watch tells: ADDED, MODIFIED or DELETED."""
-
     version: int
     sort: str
     key: Key
@@ -28,21 +35,18 @@ class Change(NamedTuple):
 
 
 def key_of(kind: Kind, namespace: str, name: str) -> Key:
-    """Objects are the same in all versions of their group."""
-    return kind.group, kind.plural, namespace if kind.namespaced else "", name
+    return Key(kind.group, kind.plural, namespace if kind.namespaced else "", name)
 
 
 class Store:
     """Objects by key. Every change takes the lock and wakes who waits for ``changed``."""
 
-    def __init__(self) -> None:
+    def __init__(self, kinds: Kinds) -> None:
+        self.kinds = kinds
         self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
         self.changes: list[Change] = []
-        self.now = START
         self.version = 1
-        #: Called after an object was created or changed by a client.
-        self.after_write: list[Callable[[Kind, Json], None]] = []
         self._objects: dict[Key, Json] = {}
         self._uids = 0
 
@@ -52,25 +56,12 @@ class Store:
 
     def all(self, kind: Kind, namespace: str = "") -> list[Json]:
         """By namespace and name; of all namespaces with ''."""
-        with self.lock:
-            return [
-                copy.deepcopy(data)
-                for key, data in sorted(self._objects.items())
-                if key[:2] == (kind.group, kind.plural) and namespace in ("", key[2])
-            ]
+        of_kind = (kind.group, kind.plural)
+        return [data for _, data in self._where(lambda key, _: key[:2] == of_kind and namespace in ("", key.namespace))]
 
-    def in_namespace(self, namespace: str) -> list[Json]:
+    def _where(self, wanted: Callable[[Key, Json], bool]) -> list[tuple[Key, Json]]:
         with self.lock:
-            return [copy.deepcopy(data) for key, data in sorted(self._objects.items()) if key[2] == namespace]
-
-    def children(self, uid: str) -> list[tuple[Key, Json]]:
-        """What an object owns."""
-        with self.lock:
-            return [
-                (key, copy.deepcopy(data))
-                for key, data in sorted(self._objects.items())
-                if any(owner.get("uid") == uid for owner in data["metadata"].get("ownerReferences", []))
-            ]
+            return [(key, copy.deepcopy(data)) for key, data in sorted(self._objects.items()) if wanted(key, data)]
 
     def prepared(self, kind: Kind, new: Json, live: Json | None) -> Json:
         """``new`` with what the server itself sets, as ``put`` would keep it."""
@@ -81,17 +72,10 @@ class Store:
             if live is not None and name in live["metadata"]:
                 meta[name] = live["metadata"][name]
         if live is None:
-            meta["uid"] = str(uuid.uuid5(uuid.NAMESPACE_OID, str(self._uids + 1)))
-            meta["creationTimestamp"] = self.now
+            meta |= {"uid": str(uuid.uuid5(uuid.NAMESPACE_OID, str(self._uids + 1))), "creationTimestamp": NOW}
         if kind.kind not in _WITHOUT_GENERATION:
-            meta["generation"] = self._generation(data, live)
+            meta["generation"] = meta.get("generation", int(live is not None)) + (_desired(data) != _desired(live))
         return data
-
-    def _generation(self, data: Json, live: Json | None) -> int:
-        if live is None:
-            return 1
-        before: int = live["metadata"].get("generation", 1)
-        return before + (_desired(data) != _desired(live))
 
     def put(self, kind: Kind, namespace: str, name: str, new: Json) -> Json:
         """Keep ``new``; nothing happens when it says what is kept already."""
@@ -103,71 +87,89 @@ class Store:
                 return copy.deepcopy(data)
             self._uids += live is None
             self._objects[key] = data
-            return self._tell("MODIFIED" if live else "ADDED", key, data)
+            return self._changed("MODIFIED" if live else "ADDED", key, data)
 
-    def drop(self, key: Key) -> Json | None:
-        with self.lock:
-            data = self._objects.pop(key, None)
-            return self._tell("DELETED", key, data) if data else None
-
-    def mark(self, key: Key) -> Json:
-        """Set the deletion timestamp: finalizers still hold the object."""
-        with self.lock:
-            data = self._objects[key] = copy.deepcopy(self._objects[key])
-            data["metadata"].setdefault("deletionTimestamp", self.now)
-            return self._tell("MODIFIED", key, data)
-
-    def _tell(self, sort: str, key: Key, data: Json) -> Json:
+    def _changed(self, sort: str, key: Key, data: Json) -> Json:
         self.version += 1
         data["metadata"]["resourceVersion"] = str(self.version)
         self.changes.append(Change(self.version, sort, key, copy.deepcopy(data)))
         self.changed.notify_all()
         return copy.deepcopy(data)
 
-    def since(self, version: int) -> list[Change]:
+    def delete(self, kind: Kind, data: Json) -> Json | None:
+        """With what it owns, and a namespace with what is in it. What is left while finalizers hold, else None."""
+        meta = data["metadata"]
         with self.lock:
-            return [change for change in self.changes if change.version > version]
+            owned = self._where(lambda _, other: meta["uid"] in _owners(other))
+            inside = self._where(lambda key, _: kind.kind == "Namespace" and key.namespace == meta["name"])
+            for key, other in owned:
+                self.delete(self.kinds.of_key(key.group, key.plural), other)
+            left = [self.delete(self.kinds.of_key(key.group, key.plural), other) for key, other in inside]
+            key = key_of(kind, meta.get("namespace", ""), meta["name"])
+            if key not in self._objects:
+                return None
+            if meta.get("finalizers") or any(left):
+                held = self._objects[key] = copy.deepcopy(self._objects[key])
+                held["metadata"].setdefault("deletionTimestamp", NOW)
+                return self._changed("MODIFIED", key, held)
+            self._changed("DELETED", key, self._objects.pop(key))
+            return None
+
+    def watch(self, target: Target, query: dict[str, str]) -> Iterator[bytes]:
+        """Lines of events from a version on; b'' while there is nothing, to find out who has left."""
+        seen = int(query.get("resourceVersion") or 0)
+        if not seen:
+            with self.lock:
+                seen, now = self.version, self.all(target.kind, target.namespace)
+            yield from (_line("ADDED", data) for data in now if selected(data, target, query))
+        while True:
+            with self.changed:
+                if self.version <= seen:
+                    self.changed.wait(0.25)
+                changes = [change for change in self.changes if change.version > seen]
+            for change in changes:
+                seen, key = change.version, change.key
+                of_kind = key[:2] == (target.kind.group, target.kind.plural)
+                here = target.namespace in ("", key.namespace)
+                if of_kind and here and selected(change.data, target, query):
+                    yield _line(change.sort, change.data)
+            if not changes:
+                yield b""
 
 
-def _desired(data: Json) -> Json:
-    return {name: value for name, value in data.items() if name not in ("metadata", "status")}
+def _line(sort: str, data: Json) -> bytes:
+    return json.dumps({"type": sort, "object": data}).encode() + b"\n"
 
 
-def matches_labels(data: Json, selector: str) -> bool:
-    """A label selector as kubectl sends it: ``a=b,c!=d,e,!f,g in (x,y)``."""
+def _owners(data: Json) -> list[str]:
+    return [owner.get("uid") for owner in data["metadata"].get("ownerReferences", [])]
+
+
+def _desired(data: Json | None) -> Json:
+    return {name: value for name, value in (data or {}).items() if name not in ("metadata", "status")}
+
+
+def selected(data: Json, target: Target, query: dict[str, str]) -> bool:
+    """Whether it has the name and fits the selectors: ``a=b,c!=d,e,!f,g in (x,y)``, ``status.phase!=Running``."""
     labels = data["metadata"].get("labels", {})
-    return all(_label_holds(labels, term.strip()) for term in _terms(selector))
-
-
-def _terms(selector: str) -> Iterator[str]:
-    depth, term = 0, ""
-    for letter in selector + ",":
-        depth += (letter == "(") - (letter == ")")
-        if letter == "," and depth == 0:
-            if term:
-                yield term
-            term = ""
-        else:
-            term += letter
+    terms = re.split(r",(?![^(]*\))", query.get("labelSelector", ""))
+    fields = query.get("fieldSelector", "").split(",")
+    return (
+        target.name in ("", data["metadata"]["name"])
+        and all(_label_holds(labels, term.strip()) for term in terms if term)
+        and all(_field_holds(data, term) for term in fields if term)
+    )
 
 
 def _label_holds(labels: dict[str, str], term: str) -> bool:
     if term.endswith(")"):
         name, relation, values = term[:-1].replace("(", " ").split(None, 2)
         listed = labels.get(name) in [value.strip() for value in values.split(",")]
-        return listed if relation == "in" else not listed
-    if "!=" in term:
-        name, value = term.split("!=")
-        return labels.get(name) != value
+        return listed == (relation == "in")
     if "=" in term:
         name, _, value = term.replace("==", "=").partition("=")
-        return labels.get(name) == value
+        return (labels.get(name.rstrip("!")) == value) != name.endswith("!")
     return term[1:] not in labels if term.startswith("!") else term in labels
-
-
-def matches_fields(data: Json, selector: str) -> bool:
-    """A field selector: ``metadata.name=x,status.phase!=Running``."""
-    return all(_field_holds(data, term) for term in selector.split(",") if term)
 
 
 def _field_holds(data: Json, term: str) -> bool:
@@ -175,4 +177,4 @@ def _field_holds(data: Json, term: str) -> bool:
     found: Any = data
     for part in name.rstrip("!").split("."):
         found = found.get(part, "") if isinstance(found, dict) else ""
-    return (str(found) != value) if name.endswith("!") else (str(found) == value)
+    return (str(found) == value) != name.endswith("!")

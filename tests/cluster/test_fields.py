@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cluster.apply import Conflict, Writer, applied, updated
-from tests.cluster.fields import Shape, from_fields_v1, lookup, owned, remove, spelled, to_fields_v1
+from tests.cluster.apply import Manager, applied, updated
+from tests.cluster.fields import from_fields_v1, lookup, owned, remove, spelled, to_fields_v1
 from tests.cluster.kinds import Json
+from tests.cluster.requests import Refused
 
-BUILTIN, CUSTOM = Shape(builtin=True), Shape(builtin=False)
 POD: Json = {
-    "metadata": {"name": "x", "labels": {"a": "b"}, "finalizers": ["x/y"]},
+    "metadata": {"name": "x", "labels": {"a": "b"}},
     "spec": {
         "nodeSelector": {"k": "v"},
         "volumes": [{"name": "tmp", "emptyDir": {}}],
@@ -19,13 +19,13 @@ POD: Json = {
 }
 
 
-def writer(name: str, shape: Shape = BUILTIN) -> Writer:
-    return Writer(name, "v1", shape, "2026-01-01T00:00:00Z")
+def apply(live: Json, given: Json, name: str = "one", *, force: bool = False) -> Json:
+    return applied(live, given, Manager(name, "Apply", "v1"), builtin=True, force=force)
 
 
 def test_fields_of_a_pod() -> None:
-    assert sorted(spelled(path) for path in owned(POD, BUILTIN)) == [
-        ".metadata.finalizers[=" + '"x/y"]',
+    fields = owned(POD, builtin=True)
+    assert sorted(map(spelled, fields)) == [
         ".metadata.labels.a",
         '.spec.containers[name="app"]',
         '.spec.containers[name="app"].args',
@@ -37,49 +37,39 @@ def test_fields_of_a_pod() -> None:
         '.spec.volumes[name="tmp"].emptyDir',
         '.spec.volumes[name="tmp"].name',
     ]
+    assert from_fields_v1(to_fields_v1(fields)) == fields
+    assert all(lookup(POD, path) is not None for path in fields)
 
 
 def test_lists_of_custom_kinds_are_whole() -> None:
-    assert {spelled(path) for path in owned({"spec": {"containers": [{"name": "x"}]}}, CUSTOM)} == {".spec.containers"}
+    fields = owned({"spec": {"containers": [{"name": "x"}]}}, builtin=False)
+    assert set(map(spelled, fields)) == {".spec.containers"}
 
 
-def test_fields_v1_there_and_back() -> None:
-    fields = owned(POD, BUILTIN)
-    assert from_fields_v1(to_fields_v1(fields)) == fields
-
-
-def test_every_field_is_found_and_can_go() -> None:
-    for path in owned(POD, BUILTIN):
-        assert lookup(POD, path) is not None
+def test_what_a_removed_field_empties_goes_too() -> None:
     data: Json = {"spec": {"a": {"b": {"c": 1}}, "d": 2}}
     remove(data, ("f:spec", "f:a", "f:b", "f:c"))
     assert data == {"spec": {"d": 2}}
 
 
 def test_a_volume_that_is_left_out_goes_whole() -> None:
-    live = applied({}, POD, writer("one"), force=False)
-    fewer = {**POD, "spec": {**POD["spec"], "volumes": []}}
-    assert applied(live, fewer, writer("one"), force=False)["spec"]["volumes"] == []
-    none = {**POD, "spec": {name: value for name, value in POD["spec"].items() if name != "volumes"}}
-    assert "volumes" not in applied(live, none, writer("one"), force=False)["spec"]
+    live = apply({}, POD)
+    assert apply(live, POD) == live
+    assert apply(live, {**POD, "spec": {**POD["spec"], "volumes": []}})["spec"]["volumes"] == []
+    none = {name: value for name, value in POD["spec"].items() if name != "volumes"}
+    assert "volumes" not in apply(live, {**POD, "spec": none})["spec"]
 
 
 def test_an_update_takes_the_fields_that_it_changes() -> None:
-    live = applied({}, {"data": {"a": "1", "b": "2"}}, writer("one"), force=False)
-    live = updated(live, {**live, "data": {"a": "9", "b": "2"}}, writer("editor"))
-    with pytest.raises(Conflict, match=r'conflict with "editor" using v1 at .*: \.data\.a'):
-        applied(live, {"data": {"a": "1"}}, writer("one"), force=False)
-    forced = applied(live, {"data": {"a": "1"}}, writer("one"), force=True)
+    live = apply({}, {"data": {"a": "1", "b": "2"}})
+    live = updated(live, {**live, "data": {"a": "9", "b": "2"}}, Manager("editor", "Update", "v1"), builtin=True)
+    with pytest.raises(Refused, match=r'conflict with "editor" using v1 at .*: \.data\.a'):
+        apply(live, {"data": {"a": "1"}})
+    forced = apply(live, {"data": {"a": "1"}}, force=True)
     assert forced["data"] == {"a": "1"}
     assert [entry["manager"] for entry in forced["metadata"]["managedFields"]] == ["one"]
 
 
-def test_the_same_apply_again_changes_nothing() -> None:
-    live = applied({}, POD, writer("one"), force=False)
-    assert applied(live, POD, writer("one"), force=False) == live
-
-
 def test_a_map_that_one_leaves_out_stays_for_what_another_has_in_it() -> None:
-    live = applied({}, {"data": {}}, writer("one"), force=False)
-    live = applied(live, {"data": {"a": "1"}}, writer("two"), force=False)
-    assert applied(live, {}, writer("one"), force=False)["data"] == {"a": "1"}
+    live = apply(apply({}, {"data": {}}), {"data": {"a": "1"}}, "two")
+    assert apply(live, {})["data"] == {"a": "1"}

@@ -16,8 +16,7 @@ from renderer.orchestrators.contract import KubernetesConfig, OrchestratorConfig
 from renderer.registry import target
 from tests.cli.commands import GOOD
 from tests.cluster import Cluster
-from tests.cluster.cluster import environment
-from tests.cluster.fixtures import cluster, kubeconfig, kubectl_program
+from tests.cluster.fixtures import cluster, environment, kubeconfig, kubectl_program
 
 __all__ = ["cluster", "kubeconfig", "kubectl_program"]
 

@@ -72,7 +72,7 @@ def test_no_kubectl(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_login_that_is_over(cluster: Cluster, doctor: Doctor) -> None:
-    cluster.faults.unauthorized(resource="/version")
+    cluster.faults.add("unauthorized", resource="/version")
     assert doctor()["cluster"].result is Result.FAILED
 
 
@@ -126,7 +126,7 @@ def test_a_namespace_that_goes(cluster: Cluster, doctor: Doctor) -> None:
 
 
 def test_a_namespace_that_may_not_be_read(cluster: Cluster, doctor: Doctor) -> None:
-    cluster.faults.forbid(verb="get", resource="namespaces")
+    cluster.faults.add("forbidden", verb="get", resource="namespaces")
     assert doctor()["namespace"].result is Result.UNCHECKED
 
 
@@ -157,10 +157,10 @@ def test_a_namespace_that_mcpctl_created_is_its_own(cluster: Cluster, doctor: Do
 
 
 def test_permissions_for_each_kind(cluster: Cluster, doctor: Doctor) -> None:
-    cluster.faults.forbid(verb="[*]")
-    cluster.faults.forbid(verb="patch", resource="deployments")
-    cluster.faults.forbid(verb="delete", resource="services")
-    cluster.faults.forbid(verb="create", resource="pods/portforward")
+    cluster.faults.add("forbidden", verb="[*]")
+    cluster.faults.add("forbidden", verb="patch", resource="deployments")
+    cluster.faults.add("forbidden", verb="delete", resource="services")
+    cluster.faults.add("forbidden", verb="create", resource="pods/portforward")
     seen = doctor(SPEC)
     assert seen["permissions for Deployment"].text == "may not patch deployments.apps"
     assert seen["permissions for Deployment"].result is Result.FAILED
@@ -175,14 +175,14 @@ def test_permissions_for_each_kind(cluster: Cluster, doctor: Doctor) -> None:
 
 
 def test_permissions_without_specs(cluster: Cluster, doctor: Doctor) -> None:
-    cluster.faults.forbid(verb="[*]")
+    cluster.faults.add("forbidden", verb="[*]")
     seen = doctor()
     assert seen["permissions for Deployment"].result is Result.OK
     assert seen["permissions to watch"].result is Result.OK
 
 
 def test_permissions_that_cannot_be_asked_for(cluster: Cluster, doctor: Doctor) -> None:
-    cluster.faults.broken(resource="selfsubjectaccessreviews")
+    cluster.faults.add("broken", resource="selfsubjectaccessreviews")
     assert doctor()["permissions"].result is Result.UNCHECKED
 
 
@@ -201,8 +201,8 @@ def test_kinds_that_the_cluster_does_not_know(cluster: Cluster, doctor: Doctor) 
 
 
 def test_kinds_that_cannot_be_asked_for(cluster: Cluster, doctor: Doctor) -> None:
-    cluster.faults.garbled(resource="/apis*")
-    cluster.faults.garbled(resource="/api*")
+    cluster.faults.add("garbled", resource="/apis*")
+    cluster.faults.add("garbled", resource="/api*")
     assert doctor()["kinds"].result is Result.UNCHECKED
 
 
@@ -225,7 +225,7 @@ def test_a_secret_without_the_key(cluster: Cluster, doctor: Doctor) -> None:
 
 
 def test_a_secret_that_may_not_be_read(cluster: Cluster, doctor: Doctor) -> None:
-    cluster.faults.forbid(verb="get", resource="secrets")
+    cluster.faults.add("forbidden", verb="get", resource="secrets")
     assert doctor(WITH_SECRET)["Secret github-token"].result is Result.UNCHECKED
 
 
@@ -356,7 +356,7 @@ def test_the_external_secrets_operator(cluster: Cluster, doctor: Doctor) -> None
     assert "not served, only external-secrets.io/v1beta1: " in seen().text
     cluster.kinds.add(Kind("external-secrets.io", "v1", "ExternalSecret", "externalsecrets"))
     assert seen().result is Result.OK
-    cluster.faults.garbled(resource="/api*")
+    cluster.faults.add("garbled", resource="/api*")
     assert seen().result is Result.UNCHECKED
 
 

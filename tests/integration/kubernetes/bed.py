@@ -192,4 +192,4 @@ class Bed:
         """What the server's pods log, in a cluster where none run. A real one logs what it logs."""
         if self.fake:
             for pod in self.pods(name):
-                self.fake.logs.write(self.namespace, pod, "mcp-server", text, time=self.fake.store.now)
+                self.fake.logs.write(self.namespace, pod, "mcp-server", text)

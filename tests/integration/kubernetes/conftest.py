@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster import Cluster
-from tests.cluster.cluster import environment
-from tests.cluster.fixtures import kubectl_program
+from tests.cluster.fixtures import environment, kubectl_program
 from tests.engine import images
 from tests.integration.kubernetes.bed import Bed
 from tests.orchestrators.mcp_check.servers import demo, sdk_server

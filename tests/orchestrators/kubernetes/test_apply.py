@@ -143,7 +143,7 @@ def test_conflicts_of_several_managers_are_read() -> None:
 def test_a_failure_in_the_middle_says_what_stands_and_a_second_run_repairs(
     orchestrator: Kubernetes, cluster: Cluster, told: Told
 ) -> None:
-    cluster.faults.broken(verb="apply", resource="services")
+    cluster.faults.add("broken", verb="apply", resource="services")
     applied = orchestrator.apply(rendered("time"), OWNED._replace(prune=True), told.append, told.confirm)
     assert outcomes(applied) == ["unchanged", "created", "created", "failed", "not tried"]
     assert "applying Service mcp-time" in applied.changes[3].message
@@ -155,7 +155,7 @@ def test_a_failure_in_the_middle_says_what_stands_and_a_second_run_repairs(
 
 
 def test_a_cluster_that_dies_in_the_middle(orchestrator: Kubernetes, cluster: Cluster, told: Told) -> None:
-    cluster.faults.stop(verb="apply", resource="networkpolicies*")
+    cluster.faults.add("stop", verb="apply", resource="networkpolicies*")
     applied = orchestrator.apply(rendered("time"), OWNED, told.append, told.confirm)
     assert outcomes(applied)[0] == "unchanged"
     assert outcomes(applied)[2:] == ["failed", "not tried", "not tried"]
@@ -181,7 +181,7 @@ def test_a_server_that_was_stopped_is_started_by_its_name(
 
 
 def test_start_raises_and_says_what_stands(orchestrator: Kubernetes, cluster: Cluster) -> None:
-    cluster.faults.quota("services")
+    cluster.faults.add("quota", verb="apply", resource="services")
     with pytest.raises(ApplyFailed, match=r"exceeded quota.*raise the quota.*what stands: Namespace mcpctl, "):
         orchestrator.start_server(server("time"), {})
 
@@ -241,7 +241,7 @@ def test_a_dry_run_by_the_client_sends_nothing(
 
 
 def test_warnings_of_the_server_are_told(orchestrator: Kubernetes, cluster: Cluster, told: Told) -> None:
-    cluster.faults.warn('would violate PodSecurity "restricted:latest"', verb="apply", resource="deployments*")
+    cluster.faults.add("warn", 'would violate PodSecurity "restricted:latest"', verb="apply", resource="deployments*")
     orchestrator.apply(rendered("time"), OWNED, told.append, told.confirm)
     assert 'warning: Deployment mcp-time: would violate PodSecurity "restricted:latest"' in told
 
@@ -276,7 +276,7 @@ def test_one_call_of_kubectl_for_each_stage(orchestrator: Kubernetes, cluster: C
 def test_a_refused_server_is_left_out_and_the_others_go_on(
     orchestrator: Kubernetes, cluster: Cluster, told: Told
 ) -> None:
-    cluster.faults.forbid(verb="apply", resource="services", name="mcp-time")
+    cluster.faults.add("forbidden", verb="apply", resource="services", name="mcp-time")
     documents = {each.identity: each for name in ("time", "fetch") for each in rendered(name)}
     applied = orchestrator.apply(list(documents.values()), OWNED, told.append, told.confirm)
     what = {change.what: change.outcome for change in applied.changes}

@@ -209,18 +209,25 @@ def test_a_context_that_changes_in_the_middle_is_not_followed(
     [
         ("unauthorized", "log in to the cluster again"),
         ("broken", "in trouble"),
-        ("drop", "check that the cluster runs"),
     ],
 )
 def test_a_cluster_that_refuses(orchestrator: Kubernetes, cluster: Cluster, fault: str, message: str) -> None:
     assert orchestrator.where()
-    getattr(cluster.faults, fault)(resource="deployments*")
+    cluster.faults.add(fault, resource="deployments*")
     with pytest.raises(ApplyFailed, match=message):
         orchestrator.get_status("mcp-time")
 
 
+def test_a_connection_that_ends_without_an_answer(connected: None, cluster: Cluster, kubeconfig: Path) -> None:
+    # A create: kubectl asks ten times, a second apart, where it only reads.
+    cluster.faults.add("drop", resource="configmaps")
+    stdin = json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}).encode()
+    with pytest.raises(ApplyFailed, match="check that the cluster runs"):
+        Kubectl(KubernetesConfig("mcpctl", str(kubeconfig))).call("creating", "create", "-f", "-", stdin=stdin)
+
+
 def test_an_answer_that_is_no_json(orchestrator: Kubernetes, cluster: Cluster) -> None:
-    cluster.faults.garbled(resource="deployments*")
+    cluster.faults.add("garbled", resource="deployments*")
     with pytest.raises(ApplyFailed):
         orchestrator.get_status("mcp-time")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,8 @@ def test_what_is_not_ours_is_never_pruned(both: Kubernetes, cluster: Cluster, to
 def test_a_selector_that_the_server_ignores_removes_nothing_of_others(
     both: Kubernetes, cluster: Cluster, told: Told
 ) -> None:
-    cluster.faults.huge(10, verb="list", resource="configmaps")
+    other = json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "other"}})
+    cluster.faults.add("answer", other, verb="list", resource="configmaps")
     applied = both.apply(rendered("time", "fetch"), PRUNE, told.append, told.confirm)
     assert not told.questions
     assert not applied.failed
@@ -114,8 +116,8 @@ def test_one_that_came_after_it_was_shown_stays(both: Kubernetes, cluster: Clust
 
 
 def test_who_may_not_list_is_told_and_removes_less(both: Kubernetes, cluster: Cluster, told: Told) -> None:
-    cluster.faults.forbid(verb="list", resource="deployments*")
-    cluster.faults.forbid(verb="list", resource="services", namespace="")
+    cluster.faults.add("forbidden", verb="list", resource="deployments*")
+    cluster.faults.add("forbidden", verb="list", resource="services", namespace="")
     applied = both.apply(rendered("fetch"), PRUNE, told.append, told.confirm)
     assert "may not list Deployment: none of them is removed" in told
     assert "may not list Service of all namespaces: looked for in mcpctl only" in told

@@ -81,7 +81,7 @@ def test_pods_that_cannot_be_made(
     orchestrator: Kubernetes, cluster: Cluster, kind: str, name: str, example: str
 ) -> None:
     placed(cluster, example)
-    cluster.controllers.refuse_by_quota(kind, name)
+    cluster.controllers.refuse_pods(kind, name, "quota")
     quota = orchestrator.get_status(name)
     assert quota.state is InstanceState.PENDING
     assert "the quota of the namespace allows no more pods" in quota.reason
@@ -89,7 +89,7 @@ def test_pods_that_cannot_be_made(
 
 
 def test_pod_security_refuses_for_good(applied: Kubernetes, cluster: Cluster, told: Told) -> None:
-    cluster.controllers.refuse_by_pod_security("Deployment", "mcp-time")
+    cluster.controllers.refuse_pods("Deployment", "mcp-time", "pod-security")
     status = applied.get_status("mcp-time")
     assert status.state is InstanceState.FAILED
     assert "Pod Security of the namespace refuses the pod" in status.reason
@@ -102,7 +102,7 @@ def test_a_probe_that_fails_is_told_by_its_event(applied: Kubernetes, cluster: C
     (pod,) = cluster.controllers.pods("mcp-time")
     cluster.controllers.event(cluster.get("Pod", pod), "Unhealthy", "Readiness probe failed: HTTP 503")
     assert applied.get_status("mcp-time").reason == "does not answer its probe: Readiness probe failed: HTTP 503"
-    cluster.faults.forbid(resource="events")
+    cluster.faults.add("forbidden", resource="events")
     assert applied.get_status("mcp-time").reason.startswith("runs, and does not answer")
 
 
@@ -173,7 +173,7 @@ def test_a_wait_ends_with_what_is_missing(applied: Kubernetes, cluster: Cluster,
 
 def test_a_deadline_of_the_rollout_ends_the_wait(applied: Kubernetes, cluster: Cluster, told: Told) -> None:
     ready(cluster, "mcp-time", "Running")
-    cluster.controllers.deadline("mcp-time")
+    cluster.controllers.refresh("Deployment", "mcp-time", deadline=True)
     with pytest.raises(ApplyFailed, match="will not start"):
         applied.wait(["mcp-time"], Wait(20, told.append))
 
@@ -188,7 +188,7 @@ def test_a_cluster_that_is_away_for_a_moment_does_not_end_the_wait(
 
 
 def test_a_wait_that_may_not_look_ends_at_once(applied: Kubernetes, cluster: Cluster, told: Told, clock: Clock) -> None:
-    cluster.faults.forbid(resource="pods")
+    cluster.faults.add("forbidden", resource="pods")
     with pytest.raises(ApplyFailed, match="ask for the right"):
         applied.wait(["mcp-time"], Wait(20, told.append))
     assert clock.now == 0
@@ -285,7 +285,7 @@ def test_a_namespace_that_does_not_exist_is_told(
         orchestrator_of(kubeconfig, clock, namespace="other").list_instances(InstanceFilters())
     assert not orchestrator_of(kubeconfig, clock).list_instances(InstanceFilters()).instances
     # Who may not read namespaces gets the empty list.
-    cluster.faults.forbid(verb="get", resource="namespaces")
+    cluster.faults.add("forbidden", verb="get", resource="namespaces")
     assert not orchestrator_of(kubeconfig, clock, namespace="other").list_instances(InstanceFilters()).instances
 
 

@@ -180,7 +180,7 @@ def test_what_cannot_be_reached_says_why(applied: Kubernetes, cluster: Cluster) 
     with pytest.raises(ApplyFailed, match="none of its pods is ready"):
         applied.reach("mcp-time", ask)
     ready(cluster, "mcp-time")
-    cluster.faults.forbid(resource="pods", verb="get")
+    cluster.faults.add("forbidden", resource="pods", verb="get")
     with pytest.raises(ApplyFailed, match=r"reaching mcp-time: .*ask for the right"):
         applied.reach("mcp-time", ask)
     cluster.faults.clear()
