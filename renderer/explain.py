@@ -216,7 +216,7 @@ def _facts(environment: Environment) -> dict[str, JSON]:
     return {
         "target": environment.target,
         "namespace.name": options.namespace,
-        "namespace.create": options.create_namespace,
+        "namespace.create": options.owns_namespace,
         "namespace.podSecurity.enforce": options.namespace_rules.enforce,
         "kubernetesVersion": options.kubernetes_version,
         "networkPolicy.provider": options.network_policy_provider,

@@ -15,8 +15,37 @@ Runtime = Literal["npm", "pypi"]
 #: Kubernetes version of schemas and Pod Security labels unless told otherwise: the oldest that the
 #: Kubernetes project still supported when this was written.
 KUBERNETES_VERSION = "1.35"
-#: Namespace unless told otherwise.
-NAMESPACE = "mcpctl"
+#: Namespaces of the cluster or of one of its components, by name or by prefix ('kube-'), and whose they are.
+#: A component's own installation fixes each name; what a team may have called so itself (monitoring) is not guessed.
+_SYSTEM_NAMESPACES: Mapping[str, str] = {
+    "default": "belongs to the cluster, for objects whose namespace nobody chose (CIS Kubernetes Benchmark, 5.7.4)",
+    "kube-": "belongs to Kubernetes, which reserves the prefix kube-",
+    "openshift": "belongs to OpenShift",
+    "openshift-": "belongs to OpenShift, which reserves the prefix openshift-",
+    "gke-": "belongs to Google Kubernetes Engine",
+    "gmp-": "belongs to Google Kubernetes Engine",
+    "cattle-": "belongs to Rancher",
+    "istio-system": "belongs to Istio",
+    "linkerd": "belongs to Linkerd",
+    "calico-system": "belongs to Calico",
+    "calico-apiserver": "belongs to Calico",
+    "tigera-operator": "belongs to Calico",
+    "metallb-system": "belongs to MetalLB",
+    "ingress-nginx": "belongs to ingress-nginx",
+    "cert-manager": "belongs to cert-manager",
+    "gatekeeper-system": "belongs to Gatekeeper",
+    "kyverno": "belongs to Kyverno",
+    "knative-serving": "belongs to Knative",
+    "argocd": "belongs to Argo CD",
+    "flux-system": "belongs to Flux",
+}
+
+
+def system_namespace(name: str) -> str:
+    """Whose namespace it is (``belongs to Istio``); empty for one that servers may have."""
+    prefix = "".join(name.partition("-")[:2])
+    return _SYSTEM_NAMESPACES.get(name) or _SYSTEM_NAMESPACES.get(prefix, "")
+
 
 #: Ports of the machine of which each server gets one by its name: below those that Linux, macOS and Windows hand out
 #: for connections, and below the NodePorts of Kubernetes.

@@ -8,8 +8,8 @@ from io import BytesIO
 from typing import Any
 
 from renderer.errors import errors_in
-from renderer.model import JSON, Options, Server
-from renderer.pins import KUBERNETES_VERSION, NAMESPACE
+from renderer.model import JSON, NAMESPACE, Options, Server
+from renderer.pins import KUBERNETES_VERSION
 from renderer.pipeline import Output, Specs, read, render
 from renderer.registry import target
 

@@ -18,7 +18,7 @@ from tests.oracles import kubectl_read
 
 OWN = "ethpandaops-mcp"
 SANDBOX = "mcp-sandboxes"
-OPTIONS = Options(OWN, "1.35")
+OPTIONS = Options(OWN, "1.35", create_namespace=True)
 #: Every object: kind, namespace (none for those of the cluster) and name.
 TABLE = [
     ("Namespace", None, OWN),

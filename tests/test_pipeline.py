@@ -14,8 +14,8 @@ import pytest
 
 from renderer import pipeline
 from renderer.errors import Problem, Severity, errors_in
-from renderer.model import JSON
-from renderer.pins import KUBERNETES_VERSION, NAMESPACE
+from renderer.model import JSON, NAMESPACE
+from renderer.pins import KUBERNETES_VERSION
 from renderer.registry import TARGETS, target
 from renderer.target import Ignored
 from tests.fields import EXAMPLES

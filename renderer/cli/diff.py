@@ -89,7 +89,7 @@ def diff(
     namespace: str,
     kubernetes_version: str,
     network_policy_provider: NetworkPolicyProvider,
-    create_namespace: bool,
+    create_namespace: bool | None,
     environments: tuple[str, ...],
     templates: str | None,
     levels: Levels,

@@ -101,7 +101,7 @@ def _refuse_contradictions(environment: Environment, alone: Run) -> None:
         ("target_name", "--target", environment.target, alone.target),
         ("namespace", "--namespace", options.namespace, own.namespace),
         ("kubernetes_version", "--kubernetes-version", options.kubernetes_version, own.kubernetes_version),
-        ("create_namespace", "--create-namespace", options.create_namespace, own.create_namespace),
+        ("create_namespace", "--create-namespace", options.owns_namespace, own.create_namespace),
         (
             "network_policy_provider",
             "--network-policy-provider",

@@ -16,7 +16,7 @@ from renderer.cli.streams import emit, specs_in, tell
 from renderer.cli.templates import templates_option, with_templates
 from renderer.environment import Environment, name_of
 from renderer.errors import DocumentPath, Exit, Problem, UsageMistake, errors_in, excerpt, exit_code
-from renderer.model import Source
+from renderer.model import NAMESPACE, Source
 from renderer.pipeline import Inputs, Output, Run
 from renderer.provenance import explain_line, line_as_json, line_as_text
 from renderer.registry import TARGETS, target
@@ -79,7 +79,7 @@ def explain(
     wanted = choose(inputs, environments, several=True) if environments or inputs.environments else []
     if differences and len(wanted) < 2:
         raise UsageMistake("differences are between environments: name several, or add their files to PATHS")
-    options = render_options(pins.NAMESPACE, pins.KUBERNETES_VERSION, True, "kubernetes", one_stream=False)
+    options = render_options(NAMESPACE, pins.KUBERNETES_VERSION, None, "kubernetes", one_stream=False)
     runs = pipeline.runs(inputs, wanted, run_alone("kubernetes", options, {}))
     runs[0] = runs[0]._replace(specs=with_templates(runs[0].specs, templates))
     problems = pipeline.problems_of([Output((), run.specs.problems, environment=run.name) for run in runs])

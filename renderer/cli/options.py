@@ -11,8 +11,8 @@ import click
 from click.core import ParameterSource
 
 from renderer.assets import kubernetes_folders
-from renderer.model import NetworkPolicyProvider, Options
-from renderer.pins import KUBERNETES_VERSION, NAMESPACE
+from renderer.model import NAMESPACE, NetworkPolicyProvider, Options
+from renderer.pins import KUBERNETES_VERSION, system_namespace
 from renderer.policy import parse_levels
 from renderer.project import Project, find_project
 from renderer.registry import TARGETS
@@ -143,13 +143,13 @@ def target_options(command: Command) -> Command:
 
 
 def version_options(command: Command) -> Command:
-    """Of the cluster: its version, and whether the Namespace is ours to make."""
+    """Of the cluster: its version, and whether the namespace is ours."""
     for option in (
         click.option(
             "--create-namespace/--no-create-namespace",
-            default=True,
-            show_default=True,
-            help="Render the Namespace too.",
+            default=None,
+            help="Whether the namespace is ours: render it, with its labels and what governs everything in it.  "
+            f"[default: only {NAMESPACE}, and where an environment says so]",
         ),
         click.option(
             "--kubernetes-version",
@@ -197,21 +197,21 @@ def tree_options(command: Command) -> Command:
 def render_options(
     namespace: str,
     kubernetes_version: str,
-    create_namespace: bool,
+    create_namespace: bool | None,
     provider: NetworkPolicyProvider,
     *,
     one_stream: bool,
 ) -> Options:
-    """The options of a run, the project's where none is typed; UsageError where the Namespace is not to be rendered."""
+    """The options of a run, the project's where none is typed; UsageError for a namespace of the cluster itself."""
     source, known = click.get_current_context().get_parameter_source, project()
     if known and known.kubernetes_version and source("kubernetes_version") is ParameterSource.DEFAULT:
         kubernetes_version = known.kubernetes_version
     if known and known.network_policy_provider and source("network_policy_provider") is ParameterSource.DEFAULT:
         provider = next(name for name in get_args(NetworkPolicyProvider) if name == known.network_policy_provider)
-    if create_namespace and (namespace == "default" or namespace.startswith("kube-")):
+    if create_namespace is not False and (whose := system_namespace(namespace)):
         raise click.UsageError(
-            f"the namespace {namespace} belongs to the cluster: rendered, it would get new labels, and pods that are "
-            "not 'restricted' would be refused in it; choose another --namespace, or add --no-create-namespace"
+            f"the namespace {namespace} {whose}; choose another --namespace, or add --no-create-namespace to use it "
+            "as it is"
         )
     return Options(namespace, kubernetes_version, create_namespace, one_stream, provider)
 

@@ -74,7 +74,7 @@ def render(
     namespace: str,
     kubernetes_version: str,
     network_policy_provider: NetworkPolicyProvider,
-    create_namespace: bool,
+    create_namespace: bool | None,
     environments: tuple[str, ...],
     out: Path | None,
     check: bool,

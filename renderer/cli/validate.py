@@ -56,7 +56,7 @@ def validate(
     namespace: str,
     kubernetes_version: str,
     network_policy_provider: NetworkPolicyProvider,
-    create_namespace: bool,
+    create_namespace: bool | None,
     environments: tuple[str, ...],
     levels: Levels,
     templates: str | None,

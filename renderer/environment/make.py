@@ -13,6 +13,7 @@ from renderer.environment.values import Environment, Merge, Selector
 from renderer.errors import DocumentPath, Fault, Problem, Severity, errors_in
 from renderer.images import Images, parse
 from renderer.model import JSON, NamespaceRules, Options, Source
+from renderer.pins import system_namespace
 from renderer.policy.catalogue import RULES
 from renderer.resolve.defaults import compile_defaults
 from renderer.schemas import Schema
@@ -88,7 +89,7 @@ def _environment(source: Source) -> Environment:
         source=source._replace(marks=marks),
         name=filled["metadata"]["name"],
         target=spec["target"],
-        options=_options(spec),
+        options=_options(spec, governs=any(source.sets("spec", "namespace", field) for field in _GOVERNING)),
         levels={_rule(name): level or "off" for name, level in spec["policies"].items()},
         include=_selectors(servers["include"], "include") if "include" in servers else None,
         exclude=_selectors(servers["exclude"], "exclude"),
@@ -102,13 +103,17 @@ def _environment(source: Source) -> Environment:
     )
 
 
-def _options(spec: dict[str, Any]) -> Options:
+#: What holds for everything in a namespace: whoever writes it says that the namespace is ours.
+_GOVERNING = ("podSecurity", "quota", "limitRange")
+
+
+def _options(spec: dict[str, Any], *, governs: bool) -> Options:
     namespace = spec["namespace"]
     security = namespace["podSecurity"]
     return Options(
         namespace=namespace["name"],
         kubernetes_version=spec["kubernetesVersion"],
-        create_namespace=namespace["create"],
+        create_namespace=namespace.get("create", True if governs else None),
         network_policy_provider=spec["networkPolicy"]["provider"],
         namespace_rules=NamespaceRules(
             enforce=security["enforce"],
@@ -163,13 +168,12 @@ def _faults(environment: Environment) -> Iterator[Fault]:
 def _reserved_namespace(environment: Environment) -> Iterator[Fault]:
     options = environment.options
     name = options.namespace
-    if options.create_namespace and (name == "default" or name.startswith("kube-")):
+    if options.create_namespace is not False and (whose := system_namespace(name)):
         yield Fault(
             ("spec", "namespace", "name"),
             "environment/reserved-namespace",
-            f"the namespace {name} belongs to the cluster: rendered, it would get new labels, and pods that are not "
-            f"'{options.namespace_rules.enforce}' would be refused in it",
-            "choose another name, or say 'create: false'",
+            f"the namespace {name} {whose}",
+            "choose another name, or say 'create: false' to use it as it is",
         )
 
 
@@ -218,9 +222,11 @@ def _not_rendered(environment: Environment) -> Iterator[Fault]:
         for field, reason in _ONLY_IN_A_CLUSTER.items():
             if environment.sets("spec", field):
                 yield _unrendered(("spec", field), f"not rendered for compose: {reason}")
-    elif not environment.options.create_namespace and environment.sets("spec", "namespace", "podSecurity"):
-        message = "not rendered: mcpctl sets no labels on a namespace that it does not create"
-        yield _unrendered(("spec", "namespace", "podSecurity"), message)
+    elif not environment.options.owns_namespace:
+        for field in _GOVERNING:
+            if environment.sets("spec", "namespace", field):
+                message = "not rendered: 'create: false' says that somebody else governs this namespace"
+                yield _unrendered(("spec", "namespace", field), message)
 
 
 def _unrendered(path: DocumentPath, message: str) -> Fault:

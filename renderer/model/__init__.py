@@ -46,6 +46,7 @@ from renderer.model.fields import (
     Writable,
 )
 from renderer.model.server import (
+    NAMESPACE,
     NamespaceRules,
     NetworkPolicyProvider,
     Options,
@@ -58,6 +59,7 @@ from renderer.model.source import JSON, WITH, Marks, Overlay, Source, nearest, p
 
 __all__ = [
     "JSON",
+    "NAMESPACE",
     "WITH",
     "Acceptance",
     "Alert",

@@ -199,6 +199,10 @@ NetworkPolicyProvider: TypeAlias = Literal["kubernetes", "cilium", "none"]
 PodSecurityLevel: TypeAlias = Literal["restricted", "baseline"]
 
 
+#: Namespace unless an option or an environment names another; ours by its name.
+NAMESPACE = "mcpctl"
+
+
 class NamespaceRules(NamedTuple):
     """What holds in the namespace. ``version`` None is that of the cluster; ``quota`` and ``limits`` as rendered."""
 
@@ -210,11 +214,14 @@ class NamespaceRules(NamedTuple):
 
 
 class Options(NamedTuple):
-    """What a run renders for, besides the specs. ``kubernetes_version`` is ``major.minor``."""
+    """What a run renders for, besides the specs. ``kubernetes_version`` is ``major.minor``.
+
+    ``create_namespace`` None: nobody says whether the namespace is ours.
+    """
 
     namespace: str
     kubernetes_version: str
-    create_namespace: bool = True
+    create_namespace: bool | None = None
     one_stream: bool = False
     network_policy_provider: NetworkPolicyProvider = "kubernetes"
     namespace_rules: NamespaceRules = NamespaceRules()
@@ -222,6 +229,11 @@ class Options(NamedTuple):
     sync_waves: bool = False
     #: Whether a tree has ``kustomization.yaml`` files, one a server and one that lists the servers.
     kustomization: bool = False
+
+    @property
+    def owns_namespace(self) -> bool:
+        """Whether the namespace is ours: only then the Namespace, and what governs everything in it, is rendered."""
+        return self.namespace == NAMESPACE if self.create_namespace is None else self.create_namespace
 
     @property
     def kubernetes_minor(self) -> int:

@@ -16,10 +16,11 @@ from renderer.registry import target
 
 def start(orchestrator: Orchestrator, server: Server, namespace: str, config: Mapping[str, JSON]) -> str:
     """The instance id; ``config`` as ``Orchestrator.start_server`` has it."""
+    create = config.get("createNamespace")
     options = Options(
         namespace,
         str(config.get("kubernetesVersion", KUBERNETES_VERSION)),
-        create_namespace=bool(config.get("createNamespace", True)),
+        create_namespace=None if create is None else bool(create),
         network_policy_provider=config.get("networkPolicyProvider", "kubernetes"),  # type: ignore[arg-type]
     )
     specs = pipeline.Specs((server,), (), _levels(config.get("policy", {})))

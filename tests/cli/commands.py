@@ -28,7 +28,7 @@ kind: Environment
 metadata: {name: production}
 spec:
   target: kubernetes
-  namespace: {name: tools}
+  namespace: {name: tools, create: true}
 """
 #: One error and no more.
 BAD = GOOD.replace("spec:\n", "spec:\n  replicas: -1\n")

@@ -52,7 +52,7 @@ def test_a_config_map_sets_options() -> None:
 def test_options_of_the_command_line_hold_where_the_config_says_nothing() -> None:
     run = call("--namespace", "here", config=options(networkPolicyProvider="none"), items=[spec()])
     items = yaml.safe_load(run.out)["items"]
-    assert [each["kind"] for each in items[1:]] == [kind for kind in KINDS if kind != "NetworkPolicy"]
+    assert [each["kind"] for each in items[1:]] == [kind for kind in KINDS[1:] if kind != "NetworkPolicy"]
     assert items[-1]["metadata"]["namespace"] == "here"
 
 
@@ -133,7 +133,7 @@ def test_kubectl_calls_it_as_a_generator(tmp_path: Path, build: Any) -> None:
 def test_kubectl_calls_it_as_a_transformer(tmp_path: Path, build: Any) -> None:
     (tmp_path / "app/kustomization.yaml").write_text("resources: [server.yaml]\ntransformers: [options.yaml]\n")
     (tmp_path / "app/server.yaml").write_text(GOOD)
-    (tmp_path / "app/options.yaml").write_text(yaml.safe_dump(options(namespace="tools")))
+    (tmp_path / "app/options.yaml").write_text(yaml.safe_dump(options(namespace="tools", createNamespace="true")))
     built = objects(build())
     assert sorted(each["kind"] for each in built) == sorted(KINDS)
     assert {each["metadata"].get("namespace", "tools") for each in built} == {"tools"}

@@ -86,7 +86,7 @@ def test_standard_input(specs: Path, target: str) -> None:
 
 @pytest.mark.usefixtures("specs")
 def test_options_reach_the_manifests(mcpctl: Mcpctl) -> None:
-    run = mcpctl("render", "good.yaml", "-n", "other", "--kubernetes-version", "1.30")
+    run = mcpctl("render", "good.yaml", "-n", "other", "--create-namespace", "--kubernetes-version", "1.30")
     namespace, *rest = yaml.safe_load_all(run.out)
     assert namespace["metadata"]["name"] == "other"
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce-version"] == "v1.30"
@@ -247,12 +247,29 @@ def test_an_unknown_provider_is_a_usage_mistake(mcpctl: Mcpctl) -> None:
     assert mcpctl("render", "good.yaml", "--network-policy-provider", "calico").code == Exit.USAGE
 
 
-@pytest.mark.parametrize("namespace", ["default", "kube-system", "kube-public"])
+@pytest.mark.usefixtures("specs")
+def test_another_namespace_is_not_rendered_unless_it_is_ours(mcpctl: Mcpctl) -> None:
+    for arguments, ours in (
+        ([], True),
+        (["-n", "mcpctl"], True),
+        (["-n", "monitoring"], False),
+        (["-n", "other", "--create-namespace"], True),
+        (["--no-create-namespace"], False),
+    ):
+        run = mcpctl("render", "good.yaml", *arguments)
+        kinds = [document["kind"] for document in yaml.safe_load_all(run.out)]
+        assert (run.code, kinds) == (0, KINDS if ours else KINDS[1:])
+        mcpctl("render", "good.yaml", "--out", f"tree{len(arguments)}{ours}", *arguments)
+        assert Path(f"tree{len(arguments)}{ours}/kubernetes/namespace.yaml").exists() == ours
+
+
+@pytest.mark.parametrize("namespace", ["default", "kube-system", "kube-public", "kube-x", "istio-system", "gke-system"])
 @pytest.mark.parametrize("command", ["render", "validate"])
 @pytest.mark.usefixtures("specs")
-def test_a_namespace_of_the_cluster_is_not_rendered(mcpctl: Mcpctl, command: str, namespace: str) -> None:
-    run = mcpctl(command, "good.yaml", "-n", namespace)
-    assert (run.code, run.out) == (Exit.USAGE, "")
+def test_a_namespace_of_the_cluster_is_refused(mcpctl: Mcpctl, command: str, namespace: str) -> None:
+    for more in ([], ["--create-namespace"]):
+        run = mcpctl(command, "good.yaml", "-n", namespace, *more)
+        assert (run.code, run.out) == (Exit.USAGE, "")
     assert "--no-create-namespace" in run.err
     kept = mcpctl("render", "good.yaml", "-n", namespace, "--no-create-namespace")
     assert kept.code == 0

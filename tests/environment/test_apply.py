@@ -152,6 +152,27 @@ def test_the_namespace(tmp_path: Path) -> None:
     assert {one["metadata"].get("namespace") for key, one in found.items() if key[0] != "Namespace"} == {"mcp-prod"}
 
 
+@pytest.mark.parametrize(
+    ("namespace", "governing"),
+    [
+        ("{}", {"Namespace"}),
+        ("{name: tools}", set()),
+        ("{name: tools, create: true}", {"Namespace"}),
+        ("{name: tools, podSecurity: {enforce: restricted}}", {"Namespace"}),
+        ("{name: tools, quota: {pods: 9}}", {"Namespace", "ResourceQuota"}),
+        ("{name: tools, create: false, quota: {pods: 9}, limitRange: {max: {cpu: '1'}}}", set()),
+        ("{create: false}", set()),
+    ],
+)
+def test_what_governs_a_namespace_is_rendered_where_it_is_ours(
+    tmp_path: Path, namespace: str, governing: set[str]
+) -> None:
+    run = run_of(tmp_path, f"  namespace: {namespace}\n")
+    assert {kind for kind, _ in objects(run)} & {"Namespace", "ResourceQuota", "LimitRange"} == governing
+    told = [problem.path for problem in run.specs.problems if problem.rule == "environment/not-rendered"]
+    assert told == [f"spec.namespace.{field}" for field in ("quota", "limitRange") if "false, quota" in namespace]
+
+
 #: An object that 'baseline' allows and 'restricted' does not.
 _LESS = "  patches: [{select: {name: web}, merge: {patches: [{kind: Deployment, merge: {spec: {template: {spec: {securityContext: {runAsNonRoot: false}}}}}}]}}]\n"  # noqa: E501
 

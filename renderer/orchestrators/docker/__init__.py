@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from renderer.errors import ApplyFailed, UsageMistake
 from renderer.labels import SERVER_LABEL
-from renderer.model import JSON, Rendered, Server
+from renderer.model import JSON, NAMESPACE, Rendered, Server
 from renderer.orchestrators.contract import (
     Applied,
     ApplyOptions,
@@ -36,7 +36,6 @@ from renderer.orchestrators.docker.containers import (
 from renderer.orchestrators.docker.status import cause_of, endpoint, look, observation, observe
 from renderer.orchestrators.failures import Refused
 from renderer.orchestrators.wait import Time, wait_for
-from renderer.pins import NAMESPACE
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 #: Instances that are looked at in one call while those of some state are searched.

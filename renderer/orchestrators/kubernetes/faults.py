@@ -56,7 +56,11 @@ _KINDS = (
         "install what defines this kind (see `mcpctl prerequisites`)",
     ),
     kind("expired", r"\(Expired\)|\(Gone\)|continue parameter is too old", "the list has changed: begin it again"),
-    kind("no namespace", r"namespaces \"?[^ ]+\"? not found", "create the namespace, or render it"),
+    kind(
+        "no namespace",
+        r"namespaces \"?[^ ]+\"? not found",
+        "create the namespace, or let it be rendered: --create-namespace, in an environment namespace.create: true",
+    ),
     kind("not found", r"\(NotFound\)|not found$", "see what is there with `mcpctl list`"),
     kind(TIMED_OUT, r"Client\.Timeout|deadline exceeded|i/o timeout|request canceled|\(Timeout\)", "try it again"),
     kind("certificate", r"x509:|tls:", "check the certificates in the kubeconfig"),

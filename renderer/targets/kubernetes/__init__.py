@@ -41,7 +41,7 @@ class Kubernetes:
         return []
 
     def shared(self, options: Options) -> list[Rendered]:
-        """The Namespace, unless somebody else keeps it; what an environment says of everything in it."""
+        """The Namespace and what governs everything in it, where it is ours."""
         return namespace_objects(options)
 
     def build(self, group: Sequence[Server], options: Options) -> tuple[list[Rendered], list[Problem]]:
@@ -93,7 +93,7 @@ class Kubernetes:
 
     def enforces_pod_security(self, options: Options) -> bool:
         """By the labels of the Namespace, when that is rendered."""
-        return options.create_namespace
+        return options.owns_namespace
 
     def check(self, documents: Sequence[Rendered], options: Options) -> list[Problem]:
         """Schemas, what an API server refuses, Pod Security; each object alone and all together."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from renderer.errors import DocumentPath, Fault, Severity
 from renderer.model import Expose, Options, Server
+from renderer.pins import system_namespace
 from renderer.targets.kubernetes.values import pre_stop
 
 #: Endings of names that only the cluster's own DNS knows.
@@ -86,6 +87,13 @@ def _sandbox_limits(server: Server, options: Options) -> Iterator[Fault]:
             f"the sandbox would be the server's own namespace ('{options.namespace}'): its default deny and its quota "
             "would apply to the server too",
             "choose another --namespace, or another sandbox.namespace",
+        )
+    if sandbox and (whose := system_namespace(sandbox.namespace)):
+        yield Fault(
+            ("spec", "sandbox", "namespace"),
+            "kubernetes/sandbox-namespace",
+            f"the namespace {sandbox.namespace} {whose}: default deny and quota of a sandbox hold for every pod in it",
+            "choose another name",
         )
     # To Cilium the API server has a name, for which the policy has a rule.
     if sandbox and options.network_policy_provider == "kubernetes" and egress is not None and not egress.cidrs:

@@ -31,14 +31,15 @@ _NAME = "mcpctl"
 
 
 def namespace_objects(options: Options) -> list[Rendered]:
-    """The Namespace, unless somebody else keeps it, and its quota and limits, where an environment has some."""
+    """The Namespace, and its quota and limits where an environment has some; nothing where it is not ours."""
     return list(_objects(options))
 
 
 def _objects(options: Options) -> Iterator[Rendered]:
     rules = options.namespace_rules
-    if options.create_namespace:
-        yield _object("Namespace", options.namespace, "", options)
+    if not options.owns_namespace:
+        return
+    yield _object("Namespace", options.namespace, "", options)
     if rules.quota:
         yield _object("ResourceQuota", _NAME, options.namespace, options)
     if rules.limits:

@@ -137,7 +137,8 @@ def _in_sandbox(server: Server, name: str, stem: str, /, **extra: Any) -> Instan
 
 
 def _sandbox_namespaces(server: Server, options: Options) -> Iterator[Instance]:
-    if server.sandbox and server.sandbox.create and options.create_namespace:
+    # The spec says whether the sandbox is ours; '--no-create-namespace' that no Namespace is.
+    if server.sandbox and server.sandbox.create and options.create_namespace is not False:
         # Whatever the servers' own namespace asks for: what runs here is less trusted.
         level = {"enforce": "restricted", "warn": "restricted", "kubernetes_version": options.kubernetes_version}
         yield _in_sandbox(server, server.sandbox.namespace, "sandbox-namespace", namespace=None, **level)

@@ -86,7 +86,8 @@ class Bed:
         return Run(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def apply(self, *specs: Path, options: tuple[str, ...] = (), code: int = 0) -> Run:
-        run = self.mcpctl("apply", f"--timeout={self.seconds}s", *options, *map(str, specs))
+        ours = ("--create-namespace", f"--timeout={self.seconds}s")
+        run = self.mcpctl("apply", *ours, *options, *map(str, specs))
         assert run.code == code, f"{run.err}\n{run.out}"
         return run
 

@@ -144,7 +144,8 @@ def test_a_rolling_update(bed: Bed) -> None:
 
 def test_an_image_that_cannot_be_pulled(bed: Bed) -> None:
     bed.pods_turn("ImagePullBackOff")
-    run = bed.mcpctl("apply", f"--timeout={bed.patience}", str(bed.spec("broken", image=NO_IMAGE)))
+    broken = str(bed.spec("broken", image=NO_IMAGE))
+    run = bed.mcpctl("apply", "--create-namespace", f"--timeout={bed.patience}", broken)
     assert run.code in (5, 6), run.err
     assert f"the image {NO_IMAGE} cannot be pulled" in run.err
     assert bed.status("broken", "--no-ask")["state"] in ("pending", "failed")

@@ -199,7 +199,7 @@ def test_objects_of_another_owner_are_left_alone(orchestrator: Kubernetes, clust
 def test_another_namespace_is_refused_before_anything_is_sent(
     orchestrator: Kubernetes, cluster: Cluster, told: Told
 ) -> None:
-    with pytest.raises(ApplyFailed, match="4 of 5 objects are for another namespace than mcpctl"):
+    with pytest.raises(ApplyFailed, match="4 of 4 objects are for another namespace than mcpctl"):
         orchestrator.apply(rendered("time", namespace="elsewhere"), OWNED, told.append, told.confirm)
     assert not cluster.sent("PATCH")
 

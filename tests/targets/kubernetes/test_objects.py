@@ -93,7 +93,8 @@ def test_no_namespace_when_somebody_else_keeps_it() -> None:
 
 
 def test_the_namespace_enforces_pod_security_of_the_chosen_version() -> None:
-    found = texts("kubernetes", spec(), options=OPTIONS._replace(kubernetes_version="1.30", namespace="other"))
+    options = OPTIONS._replace(kubernetes_version="1.30", namespace="other", create_namespace=True)
+    found = texts("kubernetes", spec(), options=options)
     namespace = yaml.safe_load(found["namespace.yaml"])
     assert namespace["metadata"]["name"] == "other"
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"

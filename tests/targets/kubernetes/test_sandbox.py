@@ -163,6 +163,19 @@ def test_the_runtime_class() -> None:
     assert (found["apiVersion"], found["metadata"]["name"], found["handler"]) == ("node.k8s.io/v1", "kata", "kata-qemu")
 
 
+def test_the_spec_says_that_a_sandbox_is_ours() -> None:
+    """Whosever the server's own namespace is."""
+    found = texts("kubernetes", spec(sandbox=SANDBOX), options=OPTIONS._replace(namespace="other"))
+    assert ("namespace.yaml" in found, "demo/sandbox-namespace.yaml" in found) == (False, True)
+
+
+@pytest.mark.parametrize("create", [True, False])
+@pytest.mark.parametrize("name", ["default", "kube-system", "istio-system", "openshift-monitoring"])
+def test_a_namespace_of_the_cluster_is_no_sandbox(name: str, create: bool) -> None:
+    output = rendered("kubernetes", spec(sandbox={"namespace": name, "create": create}))
+    assert "kubernetes/sandbox-namespace" in rules(errors_in(output.problems))
+
+
 @pytest.mark.parametrize("sandbox", [{}, {"namespace": "mcp-sandboxes"}], ids=str)
 def test_the_servers_own_namespace_is_no_sandbox(sandbox: JSON) -> None:
     output = rendered("kubernetes", spec(sandbox=sandbox), options=OPTIONS._replace(namespace="mcp-sandboxes"))
