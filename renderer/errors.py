@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import ClassVar, NamedTuple
 
+from renderer.credentials import masked
+
 #: Where in a document: ``("spec", "env", "TOKEN")``, list positions as integers.
 DocumentPath = tuple[str | int, ...]
 
@@ -48,7 +50,8 @@ class Fault(NamedTuple):
     """What is wrong inside one document, before anybody knows which file it came from.
 
     ``rule`` is the stable id (``schema/unknown-field``); ``message`` never contains the value of a
-    secret; ``hint`` says what to do. ``at_key`` asks to point at the key instead of the value.
+    secret; ``hint`` says what to do. ``at_key`` asks to point at the key instead of the value. ``digest`` is that of a
+    literal, by which an acceptance knows it.
     """
 
     path: DocumentPath
@@ -57,12 +60,13 @@ class Fault(NamedTuple):
     hint: str = ""
     severity: Severity = Severity.ERROR
     at_key: bool = False
+    digest: str = ""
 
 
 class Problem(NamedTuple):
     """A Fault with its place in a file: what users see, as text, JSON or SARIF.
 
-    ``owner`` is the server of a finding in a rendered document, whose spec may accept it.
+    ``owner`` is the server of a finding in a rendered document, whose spec may accept it; ``digest`` as the Fault's.
     """
 
     place: Place
@@ -75,6 +79,7 @@ class Problem(NamedTuple):
     #: Whether it is the fault of a template and of nothing that stands in a spec.
     in_output: bool = False
     owner: str = ""
+    digest: str = ""
 
     def sort_key(self) -> tuple[Place, str, str, str]:
         """Order of a report: file, line, column, then path, rule and text."""
@@ -161,13 +166,18 @@ class Defect(McpctlError):
     exit_code = Exit.DEFECT
 
 
+#: Of a private key, with room to spare.
+_LONGEST_CREDENTIAL = 8192
+
+
 def excerpt(text: str, limit: int = 40) -> str:
     """Text of a user on one line, safe for a terminal or a CI log, at most ``limit`` characters long.
 
     Everything that does not print is escaped: ANSI sequences, line breaks, bidirectional controls, lone surrogates.
+    Credentials are masked, before the text is cut: the beginning of one must not stay.
     """
     # Cut before escaping as well as after it: a message about a megabyte of NULs must stay cheap.
-    cut = text[: limit + 1]
+    cut = masked(text[: limit + _LONGEST_CREDENTIAL])[: limit + 1]
     if not cut.isprintable():
         cut = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in cut)
     return cut if len(cut) <= limit else cut[: limit - 1] + "…"

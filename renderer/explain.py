@@ -11,6 +11,7 @@ from renderer import assets
 from renderer.environment import Environment, Layer, layers
 from renderer.errors import DocumentPath, Place, UsageMistake, dotted, excerpt
 from renderer.model import JSON, Server, Source
+from renderer.policy.secrets import hidden
 from renderer.resolve import with_defaults
 from renderer.wording import suggestion
 from renderer.yaml_writer import scalar
@@ -82,7 +83,7 @@ def _steps(source: Source, stack: Sequence[Layer], ends: tuple[JSON, JSON], path
     last: Any = _NOTHING
     default = _at(ends[0], path)
     if _at(stack[0].data, path) is _NOTHING and default is not _NOTHING:
-        yield Step(default, _DEFAULT, None)
+        yield Step(hidden(default, path), _DEFAULT, None)
     for layer in stack:
         value = _at(layer.data, path)
         if value == last if value is not _NOTHING and last is not _NOTHING else value is last:
@@ -92,10 +93,10 @@ def _steps(source: Source, stack: Sequence[Layer], ends: tuple[JSON, JSON], path
         if value is _NOTHING:
             yield Step(None, f"removed by {layer.origin}", place, absent=True)
         else:
-            yield Step(value, layer.origin, place)
+            yield Step(hidden(value, path), layer.origin, place)
     final = _at(ends[1], path)
     if last is _NOTHING and final is not _NOTHING and _at(stack[0].data, path) is not _NOTHING:
-        yield Step(final, _DEFAULT, None)
+        yield Step(hidden(final, path), _DEFAULT, None)
 
 
 def _at(data: JSON, path: DocumentPath) -> Any:
@@ -194,32 +195,32 @@ def differences(
     return found
 
 
-def _rows(server: str, names: Sequence[str], values: Mapping[str, Mapping[str, JSON]]) -> Iterator[Difference]:
-    missing: Mapping[str, JSON] = {}
+def _rows(server: str, names: Sequence[str], values: Mapping[str, Mapping[DocumentPath, JSON]]) -> Iterator[Difference]:
+    missing: Mapping[DocumentPath, JSON] = {}
     if server and len(values) < len(names):
         yield Difference(server, "", {name: name in values for name in names})
         names = [name for name in names if name in values]
     for path in dict.fromkeys(path for name in names for path in values.get(name, missing)):
         row = {name: values[name].get(path) for name in names}
         if any(value != row[names[0]] for value in row.values()):
-            yield Difference(server, path, row)
+            yield Difference(server, dotted(path), {name: hidden(value, path) for name, value in row.items()})
 
 
-def _flat(server: Server, path: DocumentPath) -> Iterator[tuple[str, JSON]]:
+def _flat(server: Server, path: DocumentPath) -> Iterator[tuple[DocumentPath, JSON]]:
     data = with_defaults(server.source.data)
     for leaf in leaves(_at(data, path), path):
-        yield dotted(leaf), _at(data, leaf)
+        yield leaf, _at(data, leaf)
 
 
-def _facts(environment: Environment) -> dict[str, JSON]:
+def _facts(environment: Environment) -> dict[DocumentPath, JSON]:
     options = environment.options
     return {
-        "target": environment.target,
-        "namespace.name": options.namespace,
-        "namespace.create": options.owns_namespace,
-        "namespace.podSecurity.enforce": options.namespace_rules.enforce,
-        "kubernetesVersion": options.kubernetes_version,
-        "networkPolicy.provider": options.network_policy_provider,
+        ("target",): environment.target,
+        ("namespace", "name"): options.namespace,
+        ("namespace", "create"): options.owns_namespace,
+        ("namespace", "podSecurity", "enforce"): options.namespace_rules.enforce,
+        ("kubernetesVersion",): options.kubernetes_version,
+        ("networkPolicy", "provider"): options.network_policy_provider,
     }
 
 

@@ -12,6 +12,7 @@ from io import BytesIO
 from typing import Any, NamedTuple
 
 from renderer import pipeline
+from renderer.credentials import masked
 from renderer.errors import InputInvalid, Place, Problem, Severity, errors_in, excerpt
 from renderer.model import JSON, Options
 from renderer.registry import target
@@ -239,7 +240,7 @@ def _at_its_item(problem: Problem, sources: Sequence[Item], starts: Sequence[int
 
 
 def _result(problem: Problem, sources: Sequence[Item], starts: Sequence[int]) -> dict[str, JSON]:
-    text = f"{problem.message}; {problem.hint}" if problem.hint else problem.message
+    text = masked(f"{problem.message}; {problem.hint}" if problem.hint else problem.message)
     result: dict[str, JSON] = {"message": text, "severity": str(problem.severity), "tags": {"rule": problem.rule}}
     place = problem.place
     if place.file == _STDIN and place.line and starts:

@@ -13,7 +13,7 @@ from renderer.errors import Fault, Problem, errors_in
 from renderer.load import load
 from renderer.model import WITH, Options, Rendered, Server, Source
 from renderer.parallel import build_and_check
-from renderer.policy import Levels, judge_documents, judge_specs
+from renderer.policy import Levels, judge_documents, judge_specs, leaks
 from renderer.render import TemplateFault
 from renderer.resolve import resolve
 from renderer.target import Target
@@ -47,6 +47,8 @@ class Inputs(NamedTuple):
     sources: tuple[Source, ...]
     environments: tuple[Environment, ...]
     problems: tuple[Problem, ...]
+    #: Tokens in the documents, whether or not these hold otherwise.
+    leaks: tuple[Problem, ...] = ()
 
 
 class Run(NamedTuple):
@@ -82,13 +84,13 @@ def inputs_of(sources: Sequence[Source], problems: Sequence[Problem] = ()) -> In
     """The same of documents that were loaded."""
     environments, faults = make_environments([source for source in sources if is_environment(source)])
     servers = tuple(source for source in sources if not is_environment(source))
-    return Inputs(servers, tuple(environments), (*problems, *faults))
+    return Inputs(servers, tuple(environments), (*problems, *faults), tuple(leaks(sources)))
 
 
 def plain(inputs: Inputs, levels: Levels = _AS_THEY_ARE) -> Specs:
     """The servers as their specs have them, without any environment."""
     servers, problems = _servers(inputs.sources, {})
-    return _judged(servers, [*inputs.problems, *problems], levels)
+    return _judged(servers, [*inputs.problems, *inputs.leaks, *problems], levels)
 
 
 def runs(inputs: Inputs, environments: Sequence[Environment], alone: Run) -> list[Run]:
@@ -107,7 +109,7 @@ def runs_for(inputs: Inputs, environments: Sequence[Environment], levels: Levels
     runs = []
     for environment, found in zip(environments, merged, strict=True):
         servers, faults = _servers(found.sources, known)
-        problems = [*inputs.problems, *left, *found.problems, *faults]
+        problems = [*inputs.problems, *inputs.leaks, *left, *found.problems, *faults]
         if complete and len(servers) == len(found.sources) and all(server.complete for server in servers):
             problems += unmet_images(environment, found.images, servers)  # else nobody knows which images there are
         servers = [server._replace(images=environment.images) if server.complete else server for server in servers]

@@ -19,6 +19,7 @@ from renderer.images import AS_WRITTEN
 from renderer.layout import folder_of, path_in_tree
 from renderer.model import JSON, Marks, Options, Rendered, Server, Source
 from renderer.pipeline import Output, Run
+from renderer.policy.secrets import MASK, in_data
 from renderer.registry import target
 from renderer.render import places_in_templates
 from renderer.resolve import resolve, with_defaults
@@ -64,8 +65,10 @@ def explain_line(file: str, number: int, runs: Sequence[Run], outputs: Sequence[
         for changed, place in document.changes
         if path and (changed[: len(path)] == path or path[: len(changed)] == changed)
     ]
+    data = documents[0].data if documents else None
+    secret = any(found.path == path for found in in_data(data))
     return Line(
-        document.text.splitlines()[line - 1].strip(),
+        MASK if secret else document.text.splitlines()[line - 1].strip(),
         run.name,
         places_in_templates(document.template, document.context)(line),
         fields,

@@ -211,7 +211,7 @@ def _sarif_place(place: Place) -> dict[str, object]:
     from urllib.parse import quote  # 10 ms, which only this format needs
 
     # A name of a file is no URI: '<stdin>', a space, or a percent sign would be refused.
-    location: dict[str, object] = {"artifactLocation": {"uri": quote(place.file, errors="replace")}}
+    location: dict[str, object] = {"artifactLocation": {"uri": quote(excerpt(place.file, LONGEST), errors="replace")}}
     if place.line:
         location["region"] = {"startLine": place.line, **({"startColumn": place.column} if place.column else {})}
     return {"physicalLocation": location}

@@ -57,4 +57,5 @@ def _problems(document: Rendered, faults: Sequence[tuple[int, Fault]]) -> list[P
 def _told(document: Rendered, fault: Fault, place: Place, line: int) -> Problem:
     message = f"{fault.message} ({document.subject}, {Place(document.path, line)})"
     in_output = bool(line) or not document.changes
-    return Problem(place, dotted(fault.path), fault.rule, message, fault.hint, fault.severity, in_output=in_output)
+    problem = Problem(place, dotted(fault.path), fault.rule, message, fault.hint, fault.severity, in_output=in_output)
+    return problem._replace(digest=fault.digest)

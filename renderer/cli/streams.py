@@ -11,6 +11,7 @@ from typing import BinaryIO, TextIO, TypeVar
 
 import click
 
+from renderer.credentials import masked
 from renderer.errors import OutputTreeFault
 from renderer.report import REPORTERS, Report, as_text
 
@@ -53,10 +54,10 @@ def delivered() -> bool:
 
 
 def say(text: str) -> None:
-    """Progress and Problems, for people, if anybody listens; the exit code tells in any case."""
+    """Progress and Problems, for people, if anybody listens; the exit code tells in any case. No credentials."""
     if sys.stderr is not None:
         with suppress(OSError):
-            _write(sys.stderr, text)
+            _write(sys.stderr, masked(text))
 
 
 def tell(report: Report, style: str, *, quiet: bool, stdout: bool) -> None:
@@ -64,7 +65,7 @@ def tell(report: Report, style: str, *, quiet: bool, stdout: bool) -> None:
     text = as_text(report, color=_colored(), quiet=quiet) if style == "text" else REPORTERS[style](report)
     if stdout and style != "text":
         with suppress(ReaderLeft):  # the exit code still tells
-            emit(text)
+            emit(masked(text))
     else:
         say(text)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from renderer.errors import DocumentPath, Fault, Place, Problem
 from renderer.images import AS_WRITTEN, Images
@@ -34,7 +34,9 @@ from renderer.model.fields import (
     Storage,
     Transport,
 )
-from renderer.model.source import Source
+
+if TYPE_CHECKING:
+    from renderer.model.source import Source
 
 
 class Server(NamedTuple):

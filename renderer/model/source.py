@@ -112,6 +112,7 @@ class Source(NamedTuple):
         """The Fault (its path counts from the document's root) with its place: in the file, or in the environment's."""
         place = self.place(fault.path, fault.at_key)
         problem = Problem(place, dotted(fault.path), fault.rule, fault.message, fault.hint, fault.severity)
+        problem = problem._replace(digest=fault.digest)
         return _brought(problem, fault.path, self, self.overlay) if self.overlay else problem
 
 

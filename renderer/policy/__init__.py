@@ -6,17 +6,20 @@ it is decided how much a finding weighs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from renderer.errors import Fault, Place, Problem, Severity, UsageMistake, excerpt
-from renderer.model import Acceptance, Server
+from renderer.model import Acceptance, Server, Source
 from renderer.policy.catalogue import LEVELS, RULES, Level
+from renderer.policy.literals import literal_faults, token_faults
 from renderer.policy.spec import CHECKS, VALUE_CHECKS
 from renderer.wording import did_you_mean
 
 #: What a run was told by ``--policy``: rule to level.
 Levels = Mapping[str, Level]
 _PREFIX = "policy/"
+#: What an environment puts into specs, and is judged there.
+_MERGED = (("spec", "defaults"), ("spec", "patches"))
 #: Where a rendered container has no CPU limit: the path of the finding.
 _CPU_LIMITS = (".resources.limits.cpu", ".resources.limits.cpus")
 #: Checks of 'restricted', which keep ids of their own and are accepted together.
@@ -44,6 +47,19 @@ def _suggestion(rule: str) -> str:
     return f"; did you mean '{near}'?" if near else f"; there is: {', '.join(RULES)}"
 
 
+def leaks(sources: Iterable[Source]) -> Iterator[Problem]:
+    """Tokens anywhere in documents as they were loaded: errors in every run, which nothing accepts.
+
+    Of an environment credentials of every kind: it has none to accept them. What it merges into specs is theirs.
+    """
+    for source in sources:
+        yield from map(source.problem, token_faults(source.data))
+        if source.data.get("kind") == "Environment":
+            for fault in literal_faults(source.data):
+                if fault.rule == "policy/secret-literal" and fault.path[:2] not in _MERGED:
+                    yield source.problem(fault)
+
+
 def judge_specs(servers: Sequence[Server], levels: Levels) -> list[Problem]:
     """What the specs themselves say, decided; and what they accept that is not there."""
     problems: list[Problem] = []
@@ -61,7 +77,7 @@ def judge_specs(servers: Sequence[Server], levels: Levels) -> list[Problem]:
 
 
 def judge_documents(
-    problems: Iterable[Problem], servers: Sequence[Server], target: str, levels: Levels, *, admission: bool = False
+    problems: Sequence[Problem], servers: Sequence[Server], target: str, levels: Levels, *, admission: bool = False
 ) -> list[Problem]:
     """The Problems of a run for one target, with the findings among them decided.
 
@@ -71,11 +87,14 @@ def judge_documents(
     fired: dict[str, set[str]] = {}
     judged: list[Problem] = []
     told: set[tuple[Place, str]] = set()
+    in_specs = _digests(servers) if any(problem.digest for problem in problems) else {}
     # The policy's own first: what they tell, the checks of 'restricted' need not tell again.
     for problem in sorted(problems, key=lambda problem: not problem.rule.startswith(_PREFIX)):
         rule = policy_of(problem.rule)
         if not rule:
             judged.append(problem)
+        elif problem.digest in in_specs.get(problem.owner, ()):
+            continue  # a literal that was judged where it is written
         elif problem.path.endswith(_CPU_LIMITS) and _without_cpu_limit(owners.get(problem.owner)):
             continue
         elif _on(rule, levels) and (rule == problem.rule or (problem.place, problem.path) not in told):
@@ -89,6 +108,11 @@ def judge_documents(
     for server in servers:
         judged += _needless(server, fired.get(server.name, set()), target, levels)
     return judged
+
+
+def _digests(servers: Sequence[Server]) -> dict[str, set[str]]:
+    """Of the literals that were found in the specs, by server."""
+    return {server.name: {fault.digest for fault in literal_faults(server.source.data)} for server in servers}
 
 
 def _without_cpu_limit(server: Server | None) -> bool:

@@ -12,11 +12,12 @@ from renderer.check.compose.hardening import hardening_faults
 from renderer.check.documents import located
 from renderer.errors import DocumentPath, Fault, Problem
 from renderer.labels import SERVER_LABEL
-from renderer.manifest import CONTAINER_FIELDS, Json, at, entries, items, kind_of, labels, mapping, pod_of, text, texts
+from renderer.manifest import CONTAINER_FIELDS, Json, entries, kind_of, mapping, pod_of, text, texts
 from renderer.model import Rendered
 from renderer.policy.images import image_faults
-from renderer.policy.literals import env_faults, value_faults, word_faults
+from renderer.policy.literals import literal_faults, token_faults
 from renderer.policy.variables import variable_faults
+from renderer.render import has_user_templates
 from renderer.wording import excerpt
 
 _SOCKETS = ("docker.sock", "containerd.sock", "crio.sock", "podman.sock", "dockershim.sock")
@@ -29,7 +30,7 @@ def kubernetes_findings(document: Rendered, data: Any, found: list[Problem]) -> 
     """Of one object, beside what the checks have ``found``: each with the server that may accept it."""
     if not isinstance(data, dict):
         return found
-    faults = [*_cluster_role(data), *_pod(data)]
+    faults = [*_cluster_role(data), *_pod(data), *_secrets(document, data)]
     if document.changes:
         faults += [fault for fault in _patched_object(data) if _is_patched(document, fault.path)]
     if not faults and not found:
@@ -45,6 +46,7 @@ def compose_findings(document: Rendered, data: Any) -> list[Problem]:
     services = {key: service for key, service in mapping(data, "services").items() if isinstance(service, dict)}
     faults = hardening_faults(data)
     faults += [fault for key, service in services.items() for fault in _service(service, ("services", key))]
+    faults += _secrets(document, data)
     if document.changes:
         judged = [fault for key, service in services.items() for fault in _patched_service(service, ("services", key))]
         faults += [fault for fault in (*judged, *_patched_volumes(data)) if _is_patched(document, fault.path)]
@@ -54,6 +56,17 @@ def compose_findings(document: Rendered, data: Any) -> list[Problem]:
     alone = next(iter(owners.values()), "") if len({*owners.values()}) == 1 else ""
     found = located(document, faults)
     return [problem._replace(owner=owners.get(name, alone)) for problem, name in zip(found, names, strict=True)]
+
+
+def _secrets(document: Rendered, data: Json, path: DocumentPath = ()) -> Iterator[Fault]:
+    """What a patch or a template of the user brought: all else stands in the spec, and is found there."""
+    if document.changes or has_user_templates():
+        for fault in literal_faults(data, path):
+            patched = _is_patched(document, fault.path)
+            if patched or (has_user_templates() and fault.rule == "policy/secret-literal"):
+                yield fault
+        for fault in token_faults(data, path):
+            yield fault._replace(rule="output/secret", hint="put it into a Secret, and remove it from the template")
 
 
 def _is_patched(document: Rendered, path: DocumentPath) -> bool:
@@ -133,11 +146,6 @@ def _pairs(value: Any) -> dict[str, str]:
     return {name: inner for name, _, inner in words}
 
 
-def _words(value: Any) -> list[str]:
-    """Of a command, which may be one text."""
-    return value.split() if isinstance(value, str) else [word for word in items(value) if isinstance(word, str)]
-
-
 def _bind(volume: Any) -> str:
     """The folder of a bind mount; a path without a '.' in front is one below the project all the same."""
     if not isinstance(volume, dict) or volume.get("type") not in ("bind", "npipe"):
@@ -170,14 +178,6 @@ def _patched_object(data: Json) -> Iterator[Fault]:
     if kind_of(data) == "Ingress" and not mapping(data, "spec").get("tls"):
         message = "the Ingress has no TLS: tokens and answers travel in clear"
         yield Fault(("spec", "tls"), "policy/ingress-tls", message, "add 'tls: {secret: …}'")
-    texts_of: dict[DocumentPath, Json] = {
-        ("metadata", "annotations"): mapping(mapping(data, "metadata"), "annotations")
-    }
-    if kind_of(data) == "ConfigMap":
-        texts_of["data",] = mapping(data, "data")
-    for where, found_there in texts_of.items():
-        for name, value in labels(found_there).items():
-            yield from value_faults(name, value, (*where, name))
     yield from _patched_pod(data)
 
 
@@ -200,9 +200,6 @@ def _patched_container(container: Json, path: DocumentPath) -> Iterator[Fault]:
         yield from image_faults(image, (*path, "image"))
     for i, entry in entries(container, "env"):
         yield from variable_faults(text(entry, "name"), (*path, "env", i))
-        yield from value_faults(text(entry, "name"), text(entry, "value"), (*path, "env", i, "value"))
-    for field in ("command", "args"):
-        yield from word_faults(texts(container, field), (*path, field))
 
 
 def _patched_volumes(data: Json) -> Iterator[Fault]:
@@ -222,22 +219,13 @@ def _patched_service(service: Json, path: DocumentPath) -> Iterator[Fault]:
         yield Fault((*path, "group_add"), "compose/not-restricted", message, hint)
     if image := text(service, "image"):
         yield from image_faults(image, (*path, "image"))
-    yield from _literals(service, path)
-    for field in ("post_start", "pre_stop"):
-        for i, hook in entries(service, field):
-            yield from _literals(hook, (*path, field, i))
+    hooks = [((field, i), hook) for field in ("post_start", "pre_stop") for i, hook in entries(service, field)]
+    for where, runs in (((), service), *hooks):
+        for name in _pairs(runs.get("environment")):
+            yield from variable_faults(name, (*path, *where, "environment", name))
     for i, port in enumerate(service["ports"] if isinstance(service.get("ports"), list) else ()):
         address = text(port, "host_ip") if isinstance(port, dict) else str(port).rpartition(":")[0].rpartition(":")[0]
         if address in _EVERY_ADDRESS:
             message = "the port is open to every network of the machine, past its firewall"
             hint = "publish on 127.0.0.1, or on the one address that needs it"
             yield Fault((*path, "ports", i), "policy/published-everywhere", message, hint)
-
-
-def _literals(runs: Json, path: DocumentPath) -> Iterator[Fault]:
-    """Of a service, or of a command that it runs at a point of its life."""
-    for field in ("environment", "labels", "annotations"):
-        pairs = _pairs(runs.get(field))
-        yield from env_faults(pairs, (*path, field), pairs if field == "environment" else ())
-    for where in (("entrypoint",), ("command",), ("healthcheck", "test")):
-        yield from word_faults(_words(at(runs, *where)), (*path, *where))

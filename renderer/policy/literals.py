@@ -2,48 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
+from typing import Any
 
 from renderer.errors import DocumentPath, Fault
-from renderer.policy.secrets import Finding, in_text, in_value, in_words
-from renderer.policy.variables import variable_faults
+from renderer.policy.secrets import REFERENCES, Found, in_data
+
+_REPLACE = "and replace it where it is valid"
 
 
-def env_faults(texts: Mapping[str, str], path: DocumentPath, names: Iterable[str]) -> Iterator[Fault]:
-    """Of an environment: ``texts`` are its literals, ``names`` all there are."""
-    for name in names:
-        yield from variable_faults(name, (*path, name))
-    for name, value in texts.items():
-        yield from value_faults(name, value, (*path, name))
+def literal_faults(data: Any, path: DocumentPath = ()) -> Iterator[Fault]:
+    """Of every string that looks like a secret and may be none: of one text the first of each kind."""
+    yield from (_fault(found) for found in _firsts(data, path) if not found.finding.known)
 
 
-def value_faults(name: str, value: str, path: DocumentPath) -> Iterator[Fault]:
-    """Of one value under its name."""
-    if found := in_value(name, value):
-        yield _fault(found, path, "")
+def token_faults(data: Any, path: DocumentPath = ()) -> Iterator[Fault]:
+    """Of every string with the form of a token: nothing lowers or accepts it."""
+    for found in _firsts(data, path):
+        if found.finding.known:
+            yield _fault(found)
 
 
-def word_faults(words: Sequence[str], path: DocumentPath) -> Iterator[Fault]:
-    """Of a command or its arguments."""
-    for i, found in in_words(tuple(words)):
-        yield _fault(found, (*path, i), "")
+def _firsts(data: Any, path: DocumentPath) -> Iterator[Found]:
+    first = {(found.path, found.line and found.finding.kind): found for found in reversed(list(in_data(data, path)))}
+    yield from reversed(first.values())
 
 
-def file_faults(text: str, path: DocumentPath) -> Iterator[Fault]:
-    """Of the content of a file: the first of each kind."""
-    told: set[str] = set()
-    for number, found in in_text(text):
-        if found.kind not in told:
-            told.add(found.kind)
-            yield _fault(found, path, f" in line {number} of the content")
-
-
-def _fault(found: Finding, path: DocumentPath, where: str) -> Fault:
-    if found.certain:
-        message = f"looks like a secret{where} ({found.kind}); everybody who may read the spec may use it"
-        hint = "put it into a Secret, refer to it by {secret: NAME, key: KEY}, and replace it where it is valid"
-        return Fault(path, "policy/secret-literal", message, hint)
-    message = f"may be a secret{where}: nothing but its disorder says so ({found.kind})"
-    return Fault(
-        path, "policy/high-entropy", message, "if it is one, refer to a Secret; if not, accept this with the reason"
-    )
+def _fault(found: Found) -> Fault:
+    kind, certain, known = found.finding
+    where = f" in line {found.line}" + " of the content" * (found.path[-1:] == ("content",)) if found.line else ""
+    rule = "policy/secret-literal"
+    message = f"looks like a secret{where} ({kind}); everybody who may read the spec may use it"
+    hint = f"put it into a Secret, refer to it by {{secret: NAME, key: KEY}}, {_REPLACE}"
+    if found.path[-1:] and found.path[-1] in REFERENCES and not found.line:
+        message = f"looks like a secret ({kind}), where a name belongs; everybody who may read the spec may use it"
+        hint = f"write the name here, put the secret into a Secret, {_REPLACE}"
+    elif not certain:
+        rule, message = "policy/high-entropy", f"may be a secret{where}: nothing but its disorder says so ({kind})"
+        hint = "if it is one, refer to a Secret; if not, accept this with the reason"
+    return Fault(found.path, rule, message, hint, digest="" if known else found.digest)

@@ -1,13 +1,19 @@
-"""Literals that look like secrets, by detect-secrets. No value of them is ever told, only what kind it looks like."""
+"""Secrets in plain data: credentials by form wherever they stand, literals by name or disorder (detect-secrets).
+
+Findings never hold the value, only its kind.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
+from hashlib import sha256
 from itertools import islice
-from textwrap import dedent
 from typing import Any, NamedTuple
+
+from renderer.credentials import credentials_in, masked
+from renderer.errors import DocumentPath
 
 #: Worth the library's import (200 ms): a telling name, a password in a URL, a token, a key.
 _TELLING = re.compile(
@@ -17,15 +23,21 @@ _TELLING = re.compile(
 _LONG = re.compile(r"[A-Za-z0-9+/_=-]{20,}")
 #: Stands for a value that somebody else puts in, or is none: ${NAME}, $NAME, <token>, {{ token }}, a path, true.
 _PLACEHOLDER = re.compile(
-    r"\$[{(]|(?-i:\$[A-Z_][A-Z0-9_]*$)|<[^>]*>$|\{\{|/[\w./-]*$|(true|false|null|none)$", re.IGNORECASE
+    r"\$[{(]|(?-i:\$[A-Z_][A-Z0-9_]*$)|<[^>]*>$|\{\{|/[\w./-]*$|(true|false|null|none)$|your[-_][\w -]+$|"
+    r"(?-i:[\w/+]*EXAMPLE(KEY)?$)",
+    re.IGNORECASE,
 )
 #: What servers of one's own, which ask for no key, are documented with: Ollama, LM Studio, vLLM, llama.cpp.
 _DUMMY = re.compile(
     r"ollama|lm-?studio|vllm|llama(\.?cpp)?|local|empty|unused|dummy|fake|placeholder|example|n/?a|x{3,}|"
     r"(sk-)?(no|not)[-_ ]?(api[-_ ]?)?(key|token|needed|required|used|set)([-_ ]?(needed|required))?|"
-    r"(sk-)?(your|my)[-_ ](api[-_ ]|access[-_ ]|secret[-_ ])?(key|token|secret|password)([-_ ]here)?",
+    r"(sk-)?(your|my)[-_ ][\w .-]*|[\w .-]+[-_ ]here|[\w.-]*x{4,}[x-]*|[\w.-]*(\*{3,}|\.{3,})",
     re.IGNORECASE,
 )
+#: Passwords of examples, in prose.
+_IN_PROSE = re.compile(r"(my|your|db)?[-_]?(password|passwd|pass|pwd|pw|secret|token)", re.IGNORECASE)
+#: What documents write for a password in an address: PASSWORD, DB_PASS.
+_CAPITALS = re.compile(r"[A-Z_]{2,}|\*+")
 _NUMBER = re.compile(r"[\d.]*$")
 #: Under these names a number is no number of something: PASSWORD, and not MAX_TOKENS.
 _PASSWORD = re.compile(r"pass|pwd|secret|contrase", re.IGNORECASE)
@@ -36,14 +48,13 @@ _ABOUT = re.compile(
     r"scopes?|audience|issuer|permissions?|roles?|claims?|names|ids|urls|paths|types)$",
     re.IGNORECASE,
 )
-_ENTRY = re.compile(r"""\s{0,200}["']?([\w.-]{1,200})["']?\s{0,9}[:=]\s{0,9}(\S.*)""")
+_ENTRY = re.compile(r"""\s{0,200}["']?([\w.-]{1,200})["']?\s{0,9}[:=](?!//)\s{0,9}(\S.*)""")
 #: A name with its value inside a longer text: a header, JSON, a connection string, a query, a shell's assignment.
 _PAIR = re.compile(
     r"""(?<![\w.-])([\w.-]{2,200})\\?["']?\s{0,9}[:=]\s{0,9}\\?["']?(?!//|bearer\s)([^\s"';,&\\]{4,})"""
     r"""|bearer\s{1,9}([\w.~+/=-]{8,})""",
     re.IGNORECASE,
 )
-_PASSWORD_IN_URL = re.compile(r"://[^/\s:@]{0,200}:([^/\s@]{1,200})@")
 #: Of a longer line the rest is not looked at: the library's patterns take more than linear time.
 _LONGEST = 4096
 #: Of one line no more named values are shown to the library, which takes 0.3 ms for each.
@@ -52,26 +63,172 @@ _NO_SECRETS = ("IPPublicDetector",)
 _ENTROPY = ("Base64HighEntropyString", "HexHighEntropyString")
 
 
+#: Below these stand literals: disorder alone may make a secret. Elsewhere there are digests and checksums.
+LITERALS = frozenset({"env", "environment", "args", "command", "entrypoint", "test", "data", "binaryData", "content"})
+#: Below these a telling name counts as well. Anywhere else it tells nothing: secretName and key are about secrets.
+_NAMED = LITERALS | {"annotations", "labels", "headers", "stringData"}
+#: What says where a value is, and is none.
+_REFERRING = frozenset({"valueFrom", "envFrom", "externalSecrets"})
+#: Where the name of a Secret, of a ConfigMap, or of a key in one belongs.
+REFERENCES = frozenset({"secret", "key", "secretName", "configMap"})
+#: What compose takes as one string too.
+_COMMANDS = ("command", "entrypoint", "test")
+_PIECES = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
+_STEP = re.compile(r"\[(.*)\]")
+#: Of a label or an annotation the end counts: secret.reloader.stakater.com/reload is none of a secret.
+_TELLING_END = re.compile(r"(pass(word|wd)?|pwd|secret|token|key|credentials?|authorization)$", re.IGNORECASE)
+#: Stands in the place of a value that looks like a secret.
+MASK = "(hidden: looks like a secret)"
+
+
 class Finding(NamedTuple):
-    """``kind`` in the library's words; ``certain`` when it has a form or a name, not only disorder."""
+    """``kind`` in the library's words; ``certain`` when it has a form or a name, not only disorder.
+
+    ``known`` where the form is that of one issuer's tokens, or of a private key.
+    """
 
     kind: str
     certain: bool
+    known: bool = False
+
+
+class Found(NamedTuple):
+    """A Finding in plain data: the path of the string, the line in it (from 1) where it has several, and its digest."""
+
+    path: DocumentPath
+    line: int
+    finding: Finding
+    digest: str
+
+
+def digest_of(text: str) -> str:
+    """By which an acceptance knows a literal: ``printf %s TEXT | sha256sum | cut -c1-12``."""
+    return sha256(text.encode("utf-8", "replace")).hexdigest()[:12]
+
+
+def in_data(value: Any, path: DocumentPath = (), *, below: bool = False) -> Iterator[Found]:
+    """Of every string in nested data, keys as well. ``below``: the path begins inside of literals."""
+    if isinstance(value, str):
+        yield from _in_string(value, path, below)
+    elif isinstance(value, list):
+        texts = tuple(item if isinstance(item, str) else "" for item in value)
+        words = {i: found for i, found in in_words(texts) if found.certain or _is_literal(path, below)}
+        for i, item in enumerate(value):
+            here = Found((*path, i), 0, words[i], digest_of(item)) if i in words else None
+            yield from [here] if here else in_data(item, (*path, i), below=below)
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if (finding := by_form(key)) and finding.known:
+                yield Found((*path, key), 0, finding, digest_of(key))
+            elif key == "value" and ("op" in value or "name" in value):
+                yield from _in_pair(value, path, below)
+            else:
+                yield from in_data(inner, (*path, key), below=below)
+
+
+def _in_pair(pair: Mapping[str, Any], path: DocumentPath, below: bool) -> Iterator[Found]:
+    """Of a variable as Kubernetes writes it, ``{name, value}``, or of an operation of JSON Patch."""
+    pointer = tuple(str(pair.get("path", "")).split("/")) if "op" in pair else ()
+    strict = not pointer or below or not LITERALS.isdisjoint(pointer)
+    if isinstance(text := pair["value"], str):
+        yield from _in_named(_name(pointer) if pointer else str(pair["name"]), text, (*path, "value"), strict=strict)
+    else:
+        yield from in_data(text, (*path, "value"), below=strict)
+
+
+def _in_string(text: str, path: DocumentPath, below: bool) -> Iterator[Found]:
+    name, strict = _name(path), _is_literal(path, below)
+    if path and path[-1] in REFERENCES and not name:
+        disorder = Finding("High Entropy String", certain=True) if _is_disordered(text) else None
+        if reference := by_form(text) or disorder:
+            yield Found(path, 0, reference, digest_of(text))
+    elif path and path[-1] in _COMMANDS and (words := [found for _, found in in_words(tuple(text.split()))]):
+        yield Found(path, 0, max(words, key=lambda found: (found.known, found.certain)), digest_of(text))
+    elif strict or name:
+        yield from _in_named(name, text, path, strict=strict)
+    else:
+        lines = text.split("\n")
+        for number, line in enumerate(lines, 1):
+            if finding := by_form(line, prose=True):
+                yield Found(path, number * (len(lines) > 1), finding, digest_of(line.strip()))
+
+
+def _in_named(name: str, text: str, path: DocumentPath, *, strict: bool) -> Iterator[Found]:
+    if "\n" in text.strip() or path[-1:] == ("content",):
+        lines = text.split("\n")
+        for line, finding in in_text(text):
+            if strict or finding.certain:
+                yield Found(path, line, finding, digest_of(lines[line - 1].strip()))
+    elif (whole := in_value(name, text)) and (strict or whole.certain):
+        yield Found(path, 0, whole, digest_of(text))
+
+
+def _is_literal(path: DocumentPath, below: bool) -> bool:
+    return below or (_REFERRING.isdisjoint(path) and not LITERALS.isdisjoint(path))
+
+
+def _name(path: DocumentPath) -> str:
+    """The name that the value stands under: of a variable where it is the value of one (``[TOKEN]``, ``value``)."""
+    if len(path) < 2 or not isinstance(path[-1], str):
+        return ""
+    if path[-1] == "value":
+        found = _STEP.fullmatch(str(path[-2]))
+        return found[1] if found else ""
+    if path[-2] in ("annotations", "labels"):
+        return path[-1] if _TELLING_END.search(path[-1]) else ""
+    return path[-1].strip("[]") if path[-2] in _NAMED else ""
+
+
+def _is_disordered(text: str) -> bool:
+    """No name: letters of both cases and digits, mixed as nobody would name a thing."""
+    return len(text) >= 16 and _mixed(text) and len(_PIECES.findall(text)) * 2.5 > len(text)
+
+
+def hidden(value: Any, path: DocumentPath = (), *, below: bool = False) -> Any:
+    """The data with ``MASK`` in the place of each string, or each line of one, in which something was found."""
+    places: dict[DocumentPath, set[int]] = {}
+    for found in in_data(value, path, below=below):
+        places.setdefault(found.path, set()).add(found.line)
+    return _hidden(value, path, places) if places else value
+
+
+def _hidden(value: Any, path: DocumentPath, places: Mapping[DocumentPath, set[int]]) -> Any:
+    if isinstance(value, list):
+        return [_hidden(item, (*path, i), places) for i, item in enumerate(value)]
+    if isinstance(value, dict):
+        return {masked(key): _hidden(inner, (*path, key), places) for key, inner in value.items()}
+    lines = places.get(path, ())
+    if not lines or 0 in lines:
+        return MASK if lines else value
+    return "\n".join(MASK if i in lines else line for i, line in enumerate(value.split("\n"), 1))
 
 
 def in_value(name: str, value: str) -> Finding | None:
     """What a value that stands under a name looks like."""
+    finding = by_form(f"{name}: {value}" if name.lower() == "authorization" else value)
+    if finding and finding.known:
+        return finding
     name = "" if _ABOUT.search(name) else name
     if not _worth_a_look(name, value):
-        return None
-    begin = value.find("-----BEGIN")  # the library wants to see the next line too
-    key = [value[begin : begin + _LONGEST]] if begin >= 0 else []
+        return finding
     unsure = None
-    for line in [*key, *value.splitlines()]:
-        found = _in_line(name, line[:_LONGEST])
+    for line in value.splitlines():
+        found = finding or _in_line(name, line[:_LONGEST])
         if found and found.certain:
             return found
         unsure = unsure or found
+    return unsure
+
+
+def by_form(text: str, *, prose: bool = False) -> Finding | None:
+    """Of a text under no name, anywhere: a known form first. In prose an address may be an example."""
+    unsure = None
+    for kind, value, known in (credential[2:] for credential in credentials_in(text)):
+        if known:
+            return Finding(kind, certain=True, known=True)
+        example = _CAPITALS.fullmatch(value) or (prose and _IN_PROSE.fullmatch(value))
+        if not example and not _stands_for_another("password", value):
+            unsure = unsure or Finding(kind, certain=True)
     return unsure
 
 
@@ -80,9 +237,6 @@ def _in_line(name: str, line: str) -> Finding | None:
     found = _looked_at(name, line)
     if (found and found.certain) or not _TELLING.search(line):
         return found
-    url = _PASSWORD_IN_URL.search(line)
-    if url and not _stands_for_another("password", url[1]):
-        return _looked_at("password", url[1]) or found
     named = ((pair[1] or "token", pair[2] or pair[3]) for pair in _PAIR.finditer(line))
     telling = (pair for pair in named if _TELLING.search(pair[0]) and not _ABOUT.search(pair[0]))
     own = (pair for pair in telling if not _stands_for_another(*pair))
@@ -91,14 +245,17 @@ def _in_line(name: str, line: str) -> Finding | None:
 
 
 def in_text(text: str) -> Iterator[tuple[int, Finding]]:
-    """The lines of a file, from 1, that hold something."""
-    begin = text.find("-----BEGIN")
-    if begin >= 0 and (found := in_value("", dedent(text[text.rfind("\n", 0, begin) + 1 :]))):
-        yield text.count("\n", 0, begin) + 1, found
-    for number, line in enumerate(text.splitlines(), 1):
+    """The lines of a file, from 1, that hold something; of a private key all of them."""
+    keys: dict[int, str] = {}
+    if "-----BEGIN" in text:
+        for start, end, kind, *_ in (found for found in credentials_in(text) if "\n" in found.value):
+            keys |= dict.fromkeys(range(text.count("\n", 0, start) + 1, text.count("\n", 0, end) + 2), kind)
+    for number, line in enumerate(text.split("\n"), 1):
         entry = _ENTRY.match(line[:_LONGEST])
         name, value = entry.groups() if entry else ("", line)
-        if found := in_value(name, value.strip(" \t\"',")):
+        if number in keys:
+            yield number, Finding(keys[number], certain=True, known=True)
+        elif found := by_form(line) or in_value(name, value.strip(" \t\"',\r")):
             yield number, found
 
 
@@ -107,7 +264,7 @@ def in_words(words: tuple[str, ...]) -> Iterator[tuple[int, Finding]]:
     before = ""
     for i, word in enumerate(words):
         flag, equals, value = word.partition("=") if word.startswith("-") else (before, "=", word)
-        if equals and (found := in_value(flag.lstrip("-"), value)):
+        if found := in_value(flag.lstrip("-"), value) if equals else by_form(word):
             yield i, found
         before = word if word.startswith("-") and "=" not in word else ""
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from renderer.errors import DocumentPath, Fault
 from renderer.model import Container, Server
 from renderer.policy.images import image_faults
-from renderer.policy.literals import env_faults, file_faults, word_faults
+from renderer.policy.literals import literal_faults
+from renderer.policy.variables import variable_faults
 
 Check = Callable[[Server], Iterator[Fault]]
 
@@ -26,18 +27,12 @@ def images(server: Server) -> Iterator[Fault]:
 
 
 def literals(server: Server) -> Iterator[Fault]:
-    """Secrets and names of variables, wherever a spec takes text."""
+    """Secrets, wherever a spec has text, and names of variables."""
+    yield from literal_faults(server.source.data)
     containers: list[tuple[DocumentPath, Server | Container]] = [(("spec",), server), *_others(server)]
     for path, container in containers:
-        texts = {name: value for name, value in container.env.items() if isinstance(value, str)}
-        yield from env_faults(texts, (*path, "env"), container.env)
-        yield from word_faults(container.command, (*path, "command"))
-        yield from word_faults(container.args, (*path, "args"))
-    yield from env_faults(server.annotations, ("metadata", "annotations"), ())
-    yield from word_faults(server.health.command, ("spec", "health", "command"))
-    for file in server.files:
-        if isinstance(file.source, str):
-            yield from file_faults(file.source, ("spec", "files", file.path, "content"))
+        for name in container.env:
+            yield from variable_faults(name, (*path, "env", name))
 
 
 def _others(server: Server) -> list[tuple[DocumentPath, Container]]:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from renderer.diff import masks
-from renderer.diff.masks import MASK, OF_SECRET
+from renderer.diff.masks import OF_SECRET
+from renderer.policy.secrets import MASK
 
 TOKEN = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
 DIGEST = "r.example.com/a@sha256:" + "0123456789abcdef" * 4

@@ -50,7 +50,9 @@ def test_no_finding_comes_of_a_faulty_value(junk: Any) -> None:
     [
         ({"env": {"PORT": 8080, "T": TOKEN}}, {"schema/type", "policy/secret-literal"}),
         ({"args": [1, TOKEN]}, {"schema/type", "policy/secret-literal"}),
-        ({"args": [{}, TOKEN]}, {"schema/type"}),  # places of a list without one of its items would be wrong
+        ({"args": [{}, TOKEN]}, {"schema/type", "policy/secret-literal"}),
+        # Places of a list without one of its items would be wrong: what has no form of its own is found later.
+        ({"args": [{}, "--password=hunter2"]}, {"schema/type"}),
         ({"image": "a/b:latest", "transport": HTTP, "size": 1}, {"schema/enum", "policy/image-tag"}),
         ({"image": "a b", "env": {"T": TOKEN}}, {"schema/pattern", "policy/secret-literal"}),
         ({"autoscaling": {"min": 5, "max": 3, "x": 1}}, {"schema/unknown-field"}),
@@ -65,6 +67,10 @@ def test_what_is_found_in_one_run(fields: dict[str, Any], expected: set[str]) ->
     assert specs.servers == ()
 
 
-def test_a_document_of_which_nothing_can_be_made_has_its_own_faults_alone() -> None:
+def test_a_document_of_which_nothing_can_be_made_has_its_own_faults_and_its_tokens() -> None:
     source = Source("a.yaml", 1, 1, {"apiVersion": "mcpctl.io/v1alpha1", "kind": "McpServer", "spec": [TOKEN]})
-    assert set(rules(plain(inputs_of([source])).problems)) == {"schema/missing-field", "schema/type"}
+    assert set(rules(plain(inputs_of([source])).problems)) == {
+        "schema/missing-field",
+        "schema/type",
+        "policy/secret-literal",
+    }
