@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
@@ -118,7 +119,15 @@ def test_walls_of_the_sandbox() -> None:
     ((peer,),) = [rule["from"] for rule in ingress["ingress"]]
     assert peer["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": OWN}
     assert peer["podSelector"]["matchLabels"].items() <= pod()["metadata"]["labels"].items()
-    assert [[port["port"] for port in rule["ports"]] for rule in egress["egress"]] == [[53, 53], [443]]
+    ports = [[port["port"] for port in rule["ports"]] for rule in egress["egress"]]
+    assert ports == [[53, 53], [443, 8443, 9000, 9090, 3100]]
+    blocks = [ip_network(peer["ipBlock"]["cidr"]) for peer in egress["egress"][1]["to"]]
+    left_out = [ip_network(text) for peer in egress["egress"][1]["to"] for text in peer["ipBlock"]["except"]]
+    for address in ("10.1.2.3", "192.168.1.1", "203.0.113.1", "fd12::1", "2001:db8::1"):
+        assert any(ip_address(address) in block for block in blocks), address
+        assert not any(ip_address(address) in block for block in left_out), address
+    for address in ("169.254.169.254", "168.63.129.16", "100.100.100.200", "fd00:ec2::254", "fe80::a9fe:a9fe"):
+        assert any(ip_address(address) in block for block in left_out), address
 
 
 def test_quota_and_limits_of_the_sandbox() -> None:
@@ -145,6 +154,7 @@ def test_the_deployment() -> None:
     (container,) = pod()["spec"]["containers"]
     assert pod()["spec"]["terminationGracePeriodSeconds"] > container["lifecycle"]["preStop"]["sleep"]["seconds"] > 0
     assert {"readinessProbe", "livenessProbe"} <= set(container)
+    assert container["envFrom"] == [{"secretRef": {"name": OWN}}]
     assert pod()["spec"]["automountServiceAccountToken"] is True
     assert [(port["name"]) for port in container["ports"]] == ["mcp", "metrics"]
 
@@ -180,6 +190,8 @@ def test_monitoring() -> None:
     alerts = {rule["alert"]: rule for rule in group["rules"]}
     assert list(alerts) == ["MCPServerDown", "MCPHighSessionCount", "MCPHighExecutionLatency", "MCPExecutionErrors"]
     assert alerts["MCPServerDown"]["for"] == "1m"
+    assert alerts["MCPHighExecutionLatency"]["for"] == "10m"
+    assert {port["name"]: port["port"] for port in one("Service")["spec"]["ports"]}["metrics"] == 2490
     ends = {"MCPHighSessionCount": "> 15", "MCPHighExecutionLatency": "> 30", "MCPExecutionErrors": "> 0.1"}
     for name, end in ends.items():
         assert alerts[name]["expr"].endswith(end)
@@ -192,8 +204,8 @@ def test_secrets_and_lists_stand_beside() -> None:
     secrets = [document for document in yaml.safe_load_all(found["panda/secret.yaml.example"]) if document]
     keys = {secret["metadata"]["name"]: secret["stringData"] for secret in secrets}
     assert list(keys) == [OWN, f"{OWN}-tls"]
-    assert {name.partition("_")[0] for name in keys[OWN]} == {"CLICKHOUSE", "PROMETHEUS", "LOKI", "S3", "GITHUB"}
-    assert {value for values in keys.values() for value in values.values()} == {""}
+    assert keys[OWN] == {}, "all keys arrive, whichever there are"
+    assert keys[f"{OWN}-tls"] == {"tls.crt": "", "tls.key": ""}
     listed = yaml.safe_load(found["panda/kustomization.yaml"])["resources"]
     assert len(listed) == len(TABLE) - 1
     assert yaml.safe_load(found["kustomization.yaml"])["resources"] == ["namespace.yaml", "panda"]
