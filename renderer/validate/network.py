@@ -3,11 +3,45 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterator
 
-from renderer.errors import DocumentPath, Fault
+from renderer.errors import DocumentPath, Fault, Severity
 from renderer.launch import registries_out_of_reach
-from renderer.model import Peer, Server
+from renderer.model import Egress, Peer, Server
+
+#: Scheme, host and port of an address that a program connects to; user and password are passed over.
+_URL = re.compile(
+    r"\b([a-z][a-z0-9+.-]*)://(?:[^\s/@?#]*@)?([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(?::(\d{1,5}))?(?=[/?#\s,;\"']|$)"
+)
+#: A Service by its name in the cluster, without a scheme.
+_SERVICE = re.compile(r"([a-z0-9-]+\.[a-z0-9-]+\.svc(?:\.cluster\.local)?)(?::(\d{1,5}))?")
+#: Ports that a scheme stands for; of another one without a port nothing is known.
+_PORTS = {
+    "http": 80,
+    "https": 443,
+    "ws": 80,
+    "wss": 443,
+    "postgres": 5432,
+    "postgresql": 5432,
+    "mysql": 3306,
+    "mariadb": 3306,
+    "redis": 6379,
+    "rediss": 6379,
+    "mongodb": 27017,
+    "amqp": 5672,
+    "amqps": 5671,
+    "nats": 4222,
+    "bolt": 7687,
+    "neo4j": 7687,
+    "ldap": 389,
+    "ldaps": 636,
+    "ssh": 22,
+}
+#: Names of variables whose addresses are compared with, or handed to clients: the server does not connect to them.
+_NOT_CONNECTED = re.compile(
+    r"ORIGIN|CORS|ALLOW|REDIRECT|CALLBACK|PUBLIC|EXTERNAL|AUDIENCE|TRUSTED|REFERER", re.IGNORECASE
+)
 
 
 def packages_need_their_registry(server: Server) -> Iterator[Fault]:
@@ -81,6 +115,83 @@ def egress_hosts_are_names(server: Server) -> Iterator[Fault]:
             yield Fault(path, "spec/host-port", f"port {host.port} is out of range", "write 1 to 65535")
 
 
+def urls_are_reachable(server: Server) -> Iterator[Fault]:
+    """An address in the environment or the arguments that egress does not open: the server waits for it in vain."""
+    egress = server.network.egress
+    if egress is None:
+        return
+    texts: list[tuple[DocumentPath, str]] = [
+        (("spec", "env", name), value)
+        for name, value in server.env.items()
+        if isinstance(value, str) and not _NOT_CONNECTED.search(name)
+    ]
+    for field, words in (("command", server.command), ("args", server.args)):
+        texts += [(("spec", field, i), word) for i, word in enumerate(words or ())]
+    own = {"localhost", server.expose.host if server.expose else None}
+    for path, text in texts:
+        for host, port in _addresses(text):
+            if host not in own and not _opens(egress, host, port):
+                there = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+                yield Fault(
+                    path,
+                    "spec/unreachable-url",
+                    f"network.egress does not open {there}, so the server cannot connect to it",
+                    _how_to_open(host, port),
+                    Severity.WARNING,
+                )
+
+
+def _addresses(text: str) -> Iterator[tuple[str, int]]:
+    for scheme, host, port in _URL.findall(text):
+        if number := int(port or _PORTS.get(scheme.lower(), 0)):
+            yield host.strip("[]").lower().rstrip("."), number
+    if service := _SERVICE.fullmatch(text):
+        yield service[1], int(service[2] or 80)
+
+
+def _opens(egress: Egress, host: str, port: int) -> bool:
+    """Whether the address may be allowed; False only where it cannot be."""
+    address = _address(host)
+    if address is not None and (address.is_loopback or address.is_unspecified):
+        return True
+    for block in egress.cidrs:
+        # Which address a name stands for is not known: any block with that port may hold it.
+        inside = address is None or address in ipaddress.ip_network(block.cidr, strict=False)
+        if inside and (not block.ports or port in block.ports):
+            return True
+    if address is not None:
+        return False
+    for allowed in egress.hosts:
+        matches = host.endswith(allowed.name[1:]) if allowed.name.startswith("*.") else host == allowed.name.lower()
+        if matches and port == allowed.port:
+            return True
+    name, _, namespace = host.removesuffix(".cluster.local").removesuffix(".svc").partition(".")
+    # The port of a Service need not be that of its pods, which the policy sees; nor need labels say its name.
+    return any(
+        service.namespace in (None, namespace) or (not namespace and service.name == name)
+        for service in egress.services
+        if service.name == name or service.pod_labels != {"app.kubernetes.io/name": service.name}
+    )
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def _how_to_open(host: str, port: int) -> str:
+    if address := _address(host):
+        return f"add {{cidr: {address}/{address.max_prefixlen}, ports: [{port}]}} to network.egress.cidrs"
+    name, *rest = host.removesuffix(".cluster.local").removesuffix(".svc").split(".")
+    service = f"{{name: {name}{f', namespace: {rest[0]}' if rest else ''}, ports: [{port}]}}"
+    if host.endswith((".svc", ".svc.cluster.local")) or not rest:
+        return f"add {service} to network.egress.services"
+    by_name = f"add {host}:{port} to network.egress.hosts"
+    return f"{by_name}, or for a Service {service} to network.egress.services" if len(rest) == 1 else by_name
+
+
 def publish_address(server: Server) -> Iterator[Fault]:
     """The schema's pattern lets 999.1.1.1 through."""
     publish = server.network.publish
@@ -97,4 +208,11 @@ def publish_address(server: Server) -> Iterator[Fault]:
         )
 
 
-RULES = (packages_need_their_registry, cidrs_are_blocks, peers_are_blocks, egress_hosts_are_names, publish_address)
+RULES = (
+    packages_need_their_registry,
+    cidrs_are_blocks,
+    peers_are_blocks,
+    egress_hosts_are_names,
+    urls_are_reachable,
+    publish_address,
+)
