@@ -111,6 +111,8 @@ def _identity(server: Server) -> Iterator[Prerequisite]:
     account = server.service_account
     if not account.create and account.name != "default":
         yield Prerequisite("ServiceAccount", account.name, ("serviceAccount",))
+    for role in account.cluster_roles:
+        yield Prerequisite("ClusterRole", role, ("serviceAccount.clusterRoles",), "cluster")
 
 
 def _classes(server: Server) -> Iterator[Prerequisite]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from renderer.model.account import AccessRule, ServiceAccount
 from renderer.model.fields import (
     Acceptance,
     Alert,
@@ -37,7 +38,6 @@ from renderer.model.fields import (
     Scheduling,
     SecretRef,
     Security,
-    ServiceAccount,
     Shutdown,
     Storage,
     Toleration,
@@ -62,6 +62,7 @@ __all__ = [
     "NAMESPACE",
     "WITH",
     "Acceptance",
+    "AccessRule",
     "Alert",
     "Amounts",
     "Autoscaling",

@@ -271,13 +271,6 @@ class Monitoring(NamedTuple):
     alerts: tuple[Alert, ...]
 
 
-class ServiceAccount(NamedTuple):
-    create: bool
-    name: str
-    annotations: Mapping[str, str]
-    automount: bool
-
-
 class Toleration(NamedTuple):
     key: str | None
     operator: str

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from renderer.errors import DocumentPath, Fault, Place, Problem
 from renderer.images import AS_WRITTEN, Images
+from renderer.model.account import ServiceAccount
 from renderer.model.fields import (
     Acceptance,
     Autoscaling,
@@ -29,7 +30,6 @@ from renderer.model.fields import (
     Scheduling,
     SecretRef,
     Security,
-    ServiceAccount,
     Shutdown,
     Storage,
     Transport,
@@ -96,6 +96,11 @@ class Server(NamedTuple):
     def most_pods(self) -> int:
         """How many pods there are when there is most to do."""
         return self.autoscaling.most if self.autoscaling else self.replicas
+
+    @property
+    def mounts_token(self) -> bool:
+        """Whether it uses the Kubernetes API."""
+        return self.service_account.automount or self.sandbox is not None
 
     @property
     def listens(self) -> bool:

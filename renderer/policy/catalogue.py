@@ -31,7 +31,7 @@ class Rule(NamedTuple):
 _BOTH = ("kubernetes", "compose")
 
 RULES: Mapping[str, Rule] = {
-    "policy/cluster-wide-rights": Rule("error", "a ClusterRole with more rights than names", ("kubernetes",)),
+    "policy/cluster-wide-rights": Rule("error", "rights in the whole cluster beyond those that are named"),
     "policy/docker-socket": Rule("error", "the socket of the container runtime mounted", _BOTH, admission=True),
     "policy/high-entropy": Rule("warning", "a literal as disordered as a key"),
     "policy/host-path": Rule("error", "a folder of the machine mounted", _BOTH, admission=True),
@@ -51,4 +51,5 @@ RULES: Mapping[str, Rule] = {
     "policy/service-account-token": Rule("warning", "a token of the Kubernetes API that nothing needs"),
     "policy/stateful-replicas": Rule("warning", "several pods of a server that keeps sessions"),
     "policy/unrestricted-egress": Rule("off", "a server that may connect to every address"),
+    "policy/wide-rights": Rule("error", "rights in a namespace beyond those that are named"),
 }

@@ -13,15 +13,15 @@ from renderer.check.documents import located
 from renderer.errors import DocumentPath, Fault, Problem
 from renderer.labels import SERVER_LABEL
 from renderer.manifest import CONTAINER_FIELDS, Json, entries, kind_of, mapping, pod_of, text, texts
-from renderer.model import Rendered
+from renderer.model import AccessRule, Rendered
 from renderer.policy.images import image_faults
 from renderer.policy.literals import literal_faults, token_faults
+from renderer.policy.rights import role_fault, rule_fault
 from renderer.policy.variables import variable_faults
 from renderer.render import has_user_templates
 from renderer.wording import excerpt
 
 _SOCKETS = ("docker.sock", "containerd.sock", "crio.sock", "podman.sock", "dockershim.sock")
-_ROLE_VERBS = ("*", "bind", "escalate", "impersonate")
 _HOST = {"hostNetwork": "network", "hostPID": "processes", "hostIPC": "memory"}
 _EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 - what is looked for
 
@@ -30,7 +30,7 @@ def kubernetes_findings(document: Rendered, data: Any, found: list[Problem]) -> 
     """Of one object, beside what the checks have ``found``: each with the server that may accept it."""
     if not isinstance(data, dict):
         return found
-    faults = [*_cluster_role(data), *_pod(data), *_secrets(document, data)]
+    faults = [*_pod(data), *_secrets(document, data)]
     if document.changes:
         faults += [fault for fault in _patched_object(data) if _is_patched(document, fault.path)]
     if not faults and not found:
@@ -73,21 +73,21 @@ def _is_patched(document: Rendered, path: DocumentPath) -> bool:
     return any(path[: len(change)] == change or change[: len(path)] == path for change, _ in document.changes)
 
 
-def _cluster_role(data: Json) -> Iterator[Fault]:
-    if data.get("kind") != "ClusterRole":
-        return
-    for i, rule in entries(data, "rules"):
-        verbs, resources = texts(rule, "verbs"), texts(rule, "resources")
-        wide = [verb for verb in verbs if verb in _ROLE_VERBS]
-        if wide or "*" in resources or "*" in texts(rule, "apiGroups"):
-            what = "every right in it" if not wide or "*" in wide else f"the verb '{wide[0]}'"
-            message = f"a ClusterRole gives {what}, in every namespace"
-        elif "secrets" in resources and not texts(rule, "resourceNames"):
-            message = "a ClusterRole opens the Secrets of every namespace"
-        else:
-            continue
-        hint = "use a Role in one namespace, and name verbs, resources and resourceNames"
-        yield Fault(("rules", i), "policy/cluster-wide-rights", message, hint)
+def _patched_rights(data: Json) -> Iterator[Fault]:
+    kind = kind_of(data)
+    is_wide = kind.startswith("Cluster")
+    # Pods of a sandbox are the server's own.
+    is_sandbox = text(mapping(mapping(data, "metadata"), "labels"), "app.kubernetes.io/component") == "sandbox"
+    own = ("pods", "pods/exec") if is_sandbox and not is_wide else ()
+    if kind in ("Role", "ClusterRole"):
+        for i, rule in entries(data, "rules"):
+            groups, resources, names, verbs = (
+                tuple(texts(rule, name)) for name in ("apiGroups", "resources", "resourceNames", "verbs")
+            )
+            words = AccessRule(groups, tuple(one for one in resources if one not in own), names, verbs)
+            yield from rule_fault(words, ("rules", i), is_wide=is_wide)
+    elif kind in ("RoleBinding", "ClusterRoleBinding"):
+        yield from role_fault(text(mapping(data, "roleRef"), "name"), ("roleRef", "name"), is_wide=is_wide)
 
 
 def _pod(data: Json) -> Iterator[Fault]:
@@ -179,6 +179,7 @@ def _patched_object(data: Json) -> Iterator[Fault]:
         message = "the Ingress has no TLS: tokens and answers travel in clear"
         yield Fault(("spec", "tls"), "policy/ingress-tls", message, "add 'tls: {secret: …}'")
     yield from _patched_pod(data)
+    yield from _patched_rights(data)
 
 
 def _patched_pod(data: Json) -> Iterator[Fault]:

@@ -8,6 +8,7 @@ from renderer.errors import DocumentPath, Fault
 from renderer.model import Container, Server
 from renderer.policy.images import image_faults
 from renderer.policy.literals import literal_faults
+from renderer.policy.rights import role_fault, rule_fault
 from renderer.policy.variables import variable_faults
 
 Check = Callable[[Server], Iterator[Fault]]
@@ -79,8 +80,8 @@ def tls(server: Server) -> Iterator[Fault]:
 
 
 def token(server: Server) -> Iterator[Fault]:
-    """Only a server with a sandbox is known to use the Kubernetes API."""
-    if server.service_account.automount and server.sandbox is None:
+    """Without rights it opens what every account may."""
+    if server.service_account.automount and not server.service_account.has_rights and server.sandbox is None:
         yield Fault(
             ("spec", "serviceAccount", "automountToken"),
             "policy/service-account-token",
@@ -88,6 +89,16 @@ def token(server: Server) -> Iterator[Fault]:
             "remove 'automountToken', or accept this with the reason",
             at_key=True,
         )
+
+
+def rights(server: Server) -> Iterator[Fault]:
+    """What the account is given."""
+    account, path = server.service_account, ("spec", "serviceAccount")
+    for field, rules, is_wide in (("rules", account.rules, False), ("clusterRules", account.cluster_rules, True)):
+        for i, rule in enumerate(rules):
+            yield from rule_fault(rule, (*path, field, i), is_wide=is_wide)
+    for i, role in enumerate(account.cluster_roles):
+        yield from role_fault(role, (*path, "clusterRoles", i), is_wide=True)
 
 
 def published(server: Server) -> Iterator[Fault]:
@@ -103,4 +114,4 @@ def published(server: Server) -> Iterator[Fault]:
 
 #: These judge each value by itself.
 VALUE_CHECKS: tuple[Check, ...] = (images, literals)
-CHECKS: tuple[Check, ...] = (egress, replicas, tls, token, published)
+CHECKS: tuple[Check, ...] = (egress, replicas, tls, token, rights, published)

@@ -9,6 +9,7 @@ from typing import Any
 from renderer import pins
 from renderer.model import (
     Acceptance,
+    AccessRule,
     Alert,
     Amounts,
     Autoscaling,
@@ -217,8 +218,21 @@ def _writable(item: Any) -> Writable:
 
 def _service_account(account: dict[str, Any], resource_name: str) -> ServiceAccount:
     fallback = resource_name if account["create"] else "default"
-    name = account.get("name", fallback)
-    return ServiceAccount(account["create"], name, account["annotations"], account["automountToken"])
+    rules, cluster_rules = (_access_rules(account[field]) for field in ("rules", "clusterRules"))
+    return ServiceAccount(
+        create=account["create"],
+        name=account.get("name", fallback),
+        annotations=account["annotations"],
+        automount=account.get("automountToken", bool(rules or cluster_rules or account["clusterRoles"])),
+        rules=rules,
+        cluster_rules=cluster_rules,
+        cluster_roles=tuple(account["clusterRoles"]),
+    )
+
+
+def _access_rules(items: list[dict[str, Any]]) -> tuple[AccessRule, ...]:
+    fields = ("apiGroups", "resources", "resourceNames", "verbs")
+    return tuple(AccessRule(*(tuple(item[field]) for field in fields)) for item in items)
 
 
 def _scheduling(scheduling: dict[str, Any]) -> Scheduling:

@@ -1,4 +1,4 @@
-"""Rules of the sandbox namespace and of the Secrets that an operator makes."""
+"""Rules of the sandbox namespace, of the account's rights, and of the Secrets that an operator makes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from renderer.errors import DocumentPath, Fault
+from renderer.kinds import KINDS
 from renderer.model import SecretRef, Server
 from renderer.quantity import amount
 from renderer.wording import suggestion
+
+#: Resources by their plural, of groups that have them alone; metrics.k8s.io has pods of its own.
+_GROUPS = {plural: group for plural, _, group in (kind.resource.partition(".") for kind in KINDS.values())}
+_CHECKED = frozenset({"", "apps", "batch"})
 
 
 def sandbox_limits(server: Server) -> Iterator[Fault]:
@@ -35,13 +40,30 @@ def sandbox_limits(server: Server) -> Iterator[Fault]:
 
 def sandbox_account_is_its_own(server: Server) -> Iterator[Fault]:
     """Every pod that names no account has the one called default, and would have the same rights."""
-    if server.sandbox and server.service_account.name == "default":
+    if (server.sandbox or server.service_account.has_rights) and server.service_account.name == "default":
         yield Fault(
             ("spec", "serviceAccount", "name"),
             "spec/sandbox-account",
-            "every pod without an account of its own uses 'default', and would get the rights in the sandbox",
+            "every pod without an account of its own uses 'default', and would get "
+            f"{'the rights in the sandbox' if server.sandbox else 'these rights'}",
             "name another account, or remove 'serviceAccount': the server then gets its own",
         )
+
+
+def rights_can_be_used(server: Server) -> Iterator[Fault]:
+    """An API server takes a rule for a resource that no group of it has, and gives nothing."""
+    account, path = server.service_account, ("spec", "serviceAccount")
+    if (server.sandbox or account.has_rights) and not account.automount and server.sets(*path, "automountToken"):
+        message = "'automountToken: false' leaves the server without the token that its rights need"
+        yield Fault((*path, "automountToken"), "spec/token-not-mounted", message, "remove it, or the rights")
+    for field, rules in (("rules", account.rules), ("clusterRules", account.cluster_rules)):
+        for i, rule in enumerate(rules):
+            for j, resource in enumerate(rule.resources):
+                group = _GROUPS.get(resource.partition("/")[0])
+                if group is not None and group not in rule.api_groups and _CHECKED.issuperset(rule.api_groups):
+                    hint = f"write apiGroups: ['{group}']"
+                    message = f"'{resource}' is not in API group '{rule.api_groups[0]}': the rule gives no right to it"
+                    yield Fault((*path, field, i, "resources", j), "spec/rule-api-group", message, hint)
 
 
 def external_secrets_are_distinct(server: Server) -> Iterator[Fault]:
@@ -91,6 +113,7 @@ def external_secrets_have_the_keys(server: Server) -> Iterator[Fault]:
 RULES = (
     sandbox_limits,
     sandbox_account_is_its_own,
+    rights_can_be_used,
     external_secrets_are_distinct,
     external_secrets_have_the_keys,
 )

@@ -53,6 +53,37 @@ def role(rules: Any) -> dict[str, Any]:
     return {"sandbox": {"namespace": "boxes"}, "serviceAccount": {"automountToken": True}, "patches": [patch]}
 
 
+def account(**rights: Any) -> dict[str, Any]:
+    return {"serviceAccount": rights}
+
+
+def access(resource: str, *verbs: str, group: str = "", names: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {"apiGroups": [group], "resources": [resource], "verbs": [*verbs], "resourceNames": [*names]}
+
+
+WIDE = [
+    access("pods", "*"),
+    access("*", "get"),
+    access("pods", "get", group="*"),
+    access("secrets", "list"),
+    access("roles", "escalate", group="rbac.authorization.k8s.io"),
+    access("clusterroles", "bind", group="rbac.authorization.k8s.io", names=("view",)),
+    access("users", "impersonate"),
+    access("pods/exec", "create"),
+    access("pods/*", "get"),
+    access("serviceaccounts/token", "create"),
+    access("deployments", "get", "patch", group="apps"),
+]
+NARROW = [
+    access("pods", "get", "list", "watch"),
+    access("secrets", "get", names=("settings",)),
+    access("pods/log", "get"),
+    access("deployments/scale", "patch", group="apps"),
+    access("configmaps", "create"),
+    access("pods", "delete"),
+]
+
+
 def image(name: str) -> dict[str, Any]:
     return {"image": name, "transport": HTTP}
 
@@ -69,6 +100,21 @@ RULE_CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("cluster-wide-rights", "kubernetes", role([{"apiGroups": ["*"], "resources": ["x"], "verbs": ["get"]}])),
     ("cluster-wide-rights", "kubernetes", role([{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}])),
     ("cluster-wide-rights", "kubernetes", role([{"apiGroups": [""], "resources": ["x"], "verbs": ["escalate"]}])),
+    *(("cluster-wide-rights", "kubernetes", account(clusterRoles=[name])) for name in ("cluster-admin", "edit")),
+    *(("wide-rights", "kubernetes", account(rules=[rule])) for rule in WIDE),
+    *(("cluster-wide-rights", "kubernetes", account(clusterRules=[rule])) for rule in WIDE),
+    (
+        "wide-rights",
+        "kubernetes",
+        account(rules=[NARROW[0]]) | {"patches": [{"kind": "Role", "merge": {"rules": [WIDE[0]]}}]},
+    ),
+    ("wide-rights", "kubernetes", {"sandbox": {}, "patches": [{"kind": "Role", "merge": {"rules": [WIDE[3]]}}]}),
+    (
+        "cluster-wide-rights",
+        "kubernetes",
+        account(clusterRoles=["view"])
+        | {"patches": [{"kind": "ClusterRoleBinding", "merge": {"roleRef": {"name": "admin"}}}]},
+    ),
     ("docker-socket", "compose", compose({"volumes": ["/var/run/docker.sock:/var/run/docker.sock"]})),
     ("docker-socket", "kubernetes", {"patches": [{"kind": "Deployment", "merge": volume("/run/docker.sock")}]}),
     ("host-path", "compose", compose({"volumes": [{"type": "bind", "source": "/etc", "target": "/host"}]})),
@@ -148,6 +194,13 @@ def test_fired_and_accepted(name: str, target_name: str, fields: dict[str, Any])
     assert "policy/accepts-nothing" not in [p.rule for p in told]
     off = run(target_name, {name: "off"}, **fields, accept=[accepted]).problems
     assert {"policy/accepts-nothing", rule}.isdisjoint(p.rule for p in off)
+
+
+@pytest.mark.parametrize("field", ["rules", "clusterRules"])
+def test_rights_by_name_pass(field: str) -> None:
+    problems = run("kubernetes", {}, **account(**{field: NARROW})).problems
+    assert problems == ()
+    assert run("kubernetes", {}, **account(clusterRoles=["view", "system:discovery"])).problems == ()
 
 
 def test_no_message_holds_the_value() -> None:

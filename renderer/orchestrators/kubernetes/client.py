@@ -29,7 +29,7 @@ Data = dict[str, Any]
 #: kubectl's words where the list is as whole as it can be.
 _PARTLY = "unable to retrieve the complete list of server APIs"
 
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.:]{0,251}[a-z0-9])?")
 
 
 class Place(NamedTuple):

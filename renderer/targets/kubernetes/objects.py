@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from renderer.labels import accepted, object_labels, path_note
-from renderer.model import Monitoring, Options, Server
+from renderer.model import AccessRule, Monitoring, Options, Server
 from renderer.targets.kubernetes.values import pod_annotations
 
 
@@ -39,6 +39,30 @@ def _service_accounts(server: Server, options: Options) -> Iterator[Instance]:
         # Its own annotations are for those who hand out identities, and concern nobody else.
         annotations = {**server.annotations, **server.service_account.annotations}
         yield Instance(server.service_account.name, "serviceaccount", annotations)
+
+
+def _account_roles(kind: str) -> _Instances:
+    """The rights of the server's own account, and their bindings: in its namespace, or in the whole cluster."""
+    stem, is_wide = f"account-{kind.lower()}", kind.startswith("Cluster")
+
+    def instances(server: Server, options: Options) -> Iterator[Instance]:
+        account = server.service_account
+        # The name holds the server's namespace, as the cluster has only one of a name.
+        name = f"{options.namespace}:{server.resource_name}" if is_wide else server.resource_name
+        extra = {"namespace": None} if is_wide else {}
+        if rules := account.cluster_rules if is_wide else account.rules:
+            own = {"role": name} if kind.endswith("Binding") else {"rules": [_access_rule(rule) for rule in rules]}
+            yield Instance(name, stem, server.annotations, {**extra, **own})
+        for role in account.cluster_roles if kind == "ClusterRoleBinding" else ():
+            file = f"{stem}-{role.replace(':', '_')}"
+            yield Instance(f"{name}:{role}", file, server.annotations, {**extra, "role": role})
+
+    return instances
+
+
+def _access_rule(rule: AccessRule) -> dict[str, list[str]]:
+    names = ("apiGroups", "resources", "resourceNames", "verbs")
+    return {name: list(values) for name, values in zip(names, rule, strict=True) if values}
 
 
 def _config_maps(server: Server, options: Options) -> Iterator[Instance]:
@@ -191,6 +215,10 @@ OBJECTS: tuple[ObjectType, ...] = (
     ObjectType("Namespace", "kubernetes/namespace.yaml.j2", _sandbox_namespaces),
     ObjectType("RuntimeClass", "kubernetes/runtimeclass.yaml.j2", _runtime_classes),
     ObjectType("ServiceAccount", "kubernetes/serviceaccount.yaml.j2", _service_accounts),
+    ObjectType("Role", "kubernetes/role.yaml.j2", _account_roles("Role")),
+    ObjectType("RoleBinding", "kubernetes/rolebinding.yaml.j2", _account_roles("RoleBinding")),
+    ObjectType("ClusterRole", "kubernetes/clusterrole.yaml.j2", _account_roles("ClusterRole")),
+    ObjectType("ClusterRoleBinding", "kubernetes/clusterrolebinding.yaml.j2", _account_roles("ClusterRoleBinding")),
     ObjectType("Role", "kubernetes/role.yaml.j2", _sandbox_objects("sandbox-role")),
     ObjectType("RoleBinding", "kubernetes/rolebinding.yaml.j2", _sandbox_objects("sandbox-rolebinding")),
     ObjectType("ClusterRole", "kubernetes/clusterrole.yaml.j2", _cluster_roles("clusterrole")),
