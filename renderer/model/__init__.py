@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from renderer.model.account import AccessRule, ServiceAccount
+from renderer.model.cluster import AccessRule, Service, ServiceAccount, ServicePort
 from renderer.model.fields import (
     Acceptance,
     Alert,
@@ -105,7 +105,9 @@ __all__ = [
     "SecretRef",
     "Security",
     "Server",
+    "Service",
     "ServiceAccount",
+    "ServicePort",
     "Shutdown",
     "Source",
     "Storage",

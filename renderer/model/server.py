@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from renderer.errors import DocumentPath, Fault, Place, Problem
 from renderer.images import AS_WRITTEN, Images
-from renderer.model.account import ServiceAccount
+from renderer.model.cluster import Service, ServiceAccount
 from renderer.model.fields import (
     Acceptance,
     Autoscaling,
@@ -63,6 +63,7 @@ class Server(NamedTuple):
     replicas: int
     autoscaling: Autoscaling | None
     disruption: Disruption | None
+    service: Service
     expose: Expose | None
     monitoring: Monitoring | None
     storage: tuple[Storage, ...]

@@ -46,7 +46,7 @@ RULES: Mapping[str, Rule] = {
     "policy/privileged": Rule(
         "error", "a privileged container, or the machine's own network, processes or memory", _BOTH, admission=True
     ),
-    "policy/published-everywhere": Rule("warning", "a port open to every network of the machine"),
+    "policy/published-everywhere": Rule("warning", "a port open to every network of the machine, or of the cluster"),
     "policy/secret-literal": Rule("error", "a secret in clear"),
     "policy/service-account-token": Rule("warning", "a token of the Kubernetes API that nothing needs"),
     "policy/stateful-replicas": Rule("warning", "several pods of a server that keeps sessions"),

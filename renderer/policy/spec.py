@@ -102,7 +102,16 @@ def rights(server: Server) -> Iterator[Fault]:
 
 
 def published(server: Server) -> Iterator[Fault]:
-    """Docker opens a published port past the machine's own firewall."""
+    """Docker opens a published port past the machine's own firewall, and a Service has no TLS."""
+    service = server.service
+    if service.type != "ClusterIP" and not service.source_ranges:
+        where = "the cluster's nodes" if service.type == "NodePort" else "its load balancer"
+        yield Fault(
+            ("spec", "service", "type"),
+            "policy/published-everywhere",
+            f"the Service is open to every network that reaches {where}, without TLS",
+            "use 'expose', or a LoadBalancer with sourceRanges, or accept this with the reason",
+        )
     if server.network.publish and server.network.publish.address in _EVERY_ADDRESS:
         yield Fault(
             ("spec", "network", "publish", "address"),

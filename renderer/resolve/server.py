@@ -44,7 +44,9 @@ from renderer.model import (
     SecretRef,
     Security,
     Server,
+    Service,
     ServiceAccount,
+    ServicePort,
     Shutdown,
     Source,
     Storage,
@@ -99,6 +101,7 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
         replicas=spec["replicas"],
         autoscaling=_autoscaling(spec.get("autoscaling")),
         disruption=_disruption(spec.get("disruption")),
+        service=_service(spec["service"], transport),
         expose=_expose(spec.get("expose")),
         monitoring=_monitoring(spec.get("monitoring")),
         storage=tuple(
@@ -286,6 +289,21 @@ def _disruption(item: dict[str, Any] | None) -> Disruption | None:
 def _pod_count(count: float | str | None) -> int | str | None:
     """To JSON Schema 2.0 is an integer, to Kubernetes it is none."""
     return int(count) if isinstance(count, float) else count
+
+
+def _service(item: dict[str, Any], transport: Transport) -> Service:
+    return Service(
+        type=item["type"],
+        port=item.get("port", transport.port),
+        node_port=item.get("nodePort"),
+        source_ranges=tuple(item["sourceRanges"]),
+        app_protocol=item["appProtocol"],
+        annotations=item["annotations"],
+        ports=tuple(
+            ServicePort(port["name"], port["port"], port.get("targetPort", port["port"]), port.get("appProtocol"))
+            for port in item["ports"]
+        ),
+    )
 
 
 def _expose(item: dict[str, Any] | None) -> Expose | None:

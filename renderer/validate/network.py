@@ -71,6 +71,8 @@ def cidrs_are_blocks(server: Server) -> Iterator[Fault]:
             yield from faults
             if outer and inner and (outer.version != inner.version or not inner.subnet_of(outer) or inner == outer):  # type: ignore[arg-type]
                 yield Fault((*path, "except", j), "spec/cidr-except", f"{text} is not inside {block.cidr}", "remove it")
+    for i, cidr in enumerate(server.service.source_ranges):
+        yield from _cidr(cidr, ("spec", "service", "sourceRanges", i))[1]
     for i, cidr in enumerate(server.sandbox.cidrs if server.sandbox else ()):
         yield from _cidr(cidr, ("spec", "sandbox", "egress", "cidrs", i))[1]
 

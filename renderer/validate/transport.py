@@ -93,7 +93,8 @@ def stdio_without_bridge(server: Server) -> Iterator[Fault]:
     if server.listens:
         return
     fields = (("transport", "port"), ("transport", "path"), ("network", "publish"), ("network", "ingress"))
-    for path in (*fields, *(("health", way) for way in ("path", "port", "tcp", "mcp")), ("expose",), ("monitoring",)):
+    health = (("health", way) for way in ("path", "port", "tcp", "mcp"))
+    for path in (*fields, *health, ("service",), ("expose",), ("monitoring",)):
         if server.sets("spec", *path):
             yield Fault(
                 ("spec", *path),
@@ -118,9 +119,34 @@ def privileged_ports(server: Server) -> Iterator[Fault]:
             ("spec", "transport", "port"),
             "spec/privileged-port",
             f"port {server.transport.port} is below 1024, and the container has no capability to bind it",
-            "let the server listen on 1024 or above",
+            "let the server listen on 1024 or above; service.port can be any",
             Severity.WARNING,
         )
+
+
+def service_is_possible(server: Server) -> Iterator[Fault]:
+    """What an API server refuses: a name or a number twice, and fields of another type of Service."""
+    service, monitoring, path = server.service, server.monitoring, ("spec", "service")
+    for field, types in (("nodePort", ("NodePort", "LoadBalancer")), ("sourceRanges", ("LoadBalancer",))):
+        if server.sets(*path, field) and service.type not in types:
+            message = f"a Service of type {service.type} has no '{field}'"
+            hint = f"write type: {types[0]}, or remove it"
+            yield Fault((*path, field), "spec/service-type", message, hint, at_key=True)
+    names, numbers = {"mcp", "metrics"}, {service.port: "mcp"}
+    if monitoring and monitoring.port != server.transport.port:
+        if monitoring.port == service.port:
+            message = f"port {service.port} of the Service is that of the metrics (monitoring.port)"
+            yield Fault((*path, "port"), "spec/service-port", message, "choose another port")
+        numbers.setdefault(monitoring.port, "metrics")
+    for i, port in enumerate(service.ports):
+        if port.name in names:
+            message = f"the port name '{port.name}' is taken"
+            yield Fault((*path, "ports", i, "name"), "spec/service-port", message, "choose another name")
+        if port.port in numbers:
+            message = f"port {port.port} of the Service is that of '{numbers[port.port]}'"
+            yield Fault((*path, "ports", i, "port"), "spec/service-port", message, "choose another port")
+        names.add(port.name)
+        numbers.setdefault(port.port, port.name)
 
 
 def health_has_one_handler(server: Server) -> Iterator[Fault]:
@@ -175,6 +201,7 @@ RULES = (
     bridge_ports,
     stdio_without_bridge,
     privileged_ports,
+    service_is_possible,
     health_has_one_handler,
     mcp_check_can_run,
 )

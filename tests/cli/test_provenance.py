@@ -46,7 +46,7 @@ ROWS = [
         ["spec.namespace.name: docs/environments"],
         ["github"],
     ),
-    ("output/kubernetes/everything/service.yaml", "port: ", ["spec.transport.port: "], ["spec.image"]),
+    ("output/kubernetes/everything/service.yaml", "port: ", ["spec.service.port: "], ["spec.image"]),
     (
         "output/environments/dev/compose/time/compose.yaml",
         "pass-environment",

@@ -148,6 +148,8 @@ RULE_CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("loader-variable", "kubernetes", add(f"{CONTAINER}/env", [{"name": "LD_AUDIT", "value": "/x.so"}])),
     ("loader-variable", "compose", compose({"environment": {"PATH": "/x"}})),
     ("published-everywhere", "compose", {"network": {"publish": {"address": "0.0.0.0"}}}),
+    ("published-everywhere", "kubernetes", {"service": {"type": "NodePort"}}),
+    ("published-everywhere", "kubernetes", {"service": {"type": "LoadBalancer"}}),
     ("published-everywhere", "compose", compose({"ports": ["9999:8080"]})),
     ("secret-literal", "kubernetes", {"args": ["--password", "hunter2"]}),
     ("secret-literal", "kubernetes", {"args": ["--password=hunter2"]}),

@@ -23,6 +23,12 @@ def access_rules(pair: Pair) -> Iterator[Consequence]:
         ways = _ways_in(pair.object.kind, pair.now) - _ways_in(pair.object.kind, pair.before)
         yield from (Consequence("exposure", f"{pair.object.label}: {way}") for way in sorted(ways))
         yield from _guards(pair)
+        gone = _ports(pair.before) - _ports(pair.now) if pair.object.kind == "Service" else ()
+        yield from (Consequence("removal", f"{pair.object.label}: port {port}") for port in sorted(gone))
+
+
+def _ports(service: Mapping[str, Any]) -> set[str]:
+    return {str(port.get("port")) for port in mappings(at(service, "spec", "ports"))}
 
 
 # ---------------------------------------------------------------------------------------------

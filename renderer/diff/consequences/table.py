@@ -101,7 +101,7 @@ CONSEQUENCES: Mapping[Name, Kind] = {
     "scaling": Kind("changes scaling", "replicas, autoscalers and budgets"),
     "resources": Kind("other resources", "requests, limits and quotas"),
     "addition": Kind("adds objects", "an object comes; for a new server all of its objects"),
-    "removal": Kind("removes objects", "an object goes"),
+    "removal": Kind("removes objects", "an object, or a port of a Service, goes"),
     "update": Kind("changes objects in place", "an object changes and none of the above says how"),
     "delivery": Kind("changes delivery", "what Argo CD or Flux get, or which of them delivers"),
     "files": Kind("other files", "only `kustomization.yaml` and the like change"),

@@ -52,6 +52,7 @@ class Compose:
         "spec.autoscaling": Ignored("docker compose does not follow the load: one container runs"),
         "spec.disruption": Ignored("docker compose drains no nodes"),
         "spec.expose": Ignored("docker compose publishes the machine's port (network.publish) and has no Ingress"),
+        "spec.service": Ignored("compose has no Services: clients use the container's ports, or network.publish"),
         "spec.monitoring": Ignored(
             "every container on mcpctl-network can read the metrics; compose has no Prometheus Operator"
         ),

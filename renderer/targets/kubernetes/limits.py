@@ -123,6 +123,14 @@ def _ways_in_limits(server: Server, options: Options) -> Iterator[Fault]:
             "several pods, sessions that live in one of them break",
             "have it send a client to the same pod each time; a server without sessions needs nothing",
         )
+    if walled and server.service.type != "ClusterIP" and not any(peer.cidr for peer in server.network.ingress):
+        yield _warning(
+            ("spec", "service", "type"),
+            "service-not-admitted",
+            "the NetworkPolicy admits no address outside of the cluster",
+            "list the clients' addresses under network.ingress.from: [{cidr: …}]; where the nodes take their place "
+            "(externalTrafficPolicy: Cluster), the nodes'",
+        )
     if walled and server.monitoring and server.monitoring.peers is None:
         yield _warning(
             ("spec", "monitoring"),

@@ -96,7 +96,8 @@ def _cilium_policies(server: Server, options: Options) -> Iterator[Instance]:
 def _services(server: Server, options: Options) -> Iterator[Instance]:
     del options
     if server.listens:
-        yield Instance(server.resource_name, "service", {**server.annotations, **path_note(server)})
+        annotations = {**server.annotations, **server.service.annotations, **path_note(server)}
+        yield Instance(server.resource_name, "service", annotations)
 
 
 def _alone(stem: str, is_wanted: Callable[[Server], object]) -> _Instances:

@@ -52,6 +52,9 @@ NAMES: Mapping[str, str] = {
     "sidecars": "`spec.sidecars`, with mounts as in `mounts`",
     "pre_stop": "how it waits before it stops: `sleep`, `exec` (before 1.30), or null",
     "wait_command": "the program of `exec`",
+    "service_port": "port of the Service that leads to the server",
+    "more_ports": "`spec.service.ports` written out: `name`, `port`, `target`, `app_protocol`",
+    "opened_ports": "the container's ports behind them, each once, without the server's own",
     "egress": "`spec.network.egress` written out (`hosts`: `name`, `port`, `wild`, `text`), or null where all is open",
     "metrics_port": "name of the port with the metrics: `mcp`, `metrics`, or null",
     "rate_window": "over how long alerts take rates, such as `300s`",
@@ -135,6 +138,11 @@ def server_values(server: Server, launch: Launch, options: Options) -> dict[str,
         "wait_command": list(pins.wait_command(server.package.registry, server.shutdown.pre_stop))
         if server.package
         else [],
+        "service_port": server.service.port,
+        "more_ports": [port._asdict() for port in server.service.ports],
+        "opened_ports": list(
+            dict.fromkeys(port.target for port in server.service.ports if port.target != server.transport.port)
+        ),
         "egress": _egress(server),
         "metrics_port": metrics_port(server),
         "rate_window": _rate_window(server),

@@ -1,9 +1,9 @@
-"""The identity of a server's pods in the cluster, and its rights."""
+"""What a server is to its cluster: the account of its pods with its rights, and its Service."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 
 class AccessRule(NamedTuple):
@@ -29,3 +29,24 @@ class ServiceAccount(NamedTuple):
     @property
     def has_rights(self) -> bool:
         return bool(self.rules or self.cluster_rules or self.cluster_roles)
+
+
+class ServicePort(NamedTuple):
+    """A port of the Service, and the container's behind it."""
+
+    name: str
+    port: int
+    target: int
+    app_protocol: str | None
+
+
+class Service(NamedTuple):
+    """``port`` leads to that of the transport, ``ports`` are further ones."""
+
+    type: Literal["ClusterIP", "NodePort", "LoadBalancer"]
+    port: int
+    node_port: int | None
+    source_ranges: tuple[str, ...]
+    app_protocol: str
+    annotations: Mapping[str, str]
+    ports: tuple[ServicePort, ...]
