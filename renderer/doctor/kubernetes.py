@@ -5,19 +5,26 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from renderer.check.pod_security import violations
 from renderer.doctor import Patient
 from renderer.doctor.checks import TROUBLE, Check, Result, failed, guarded, ok, troubled, unchecked, warning
 from renderer.errors import ApplyFailed, excerpt
 from renderer.kinds import KINDS
-from renderer.labels import SERVER_LABEL
-from renderer.manifest import annotations_of, labels_of
+from renderer.manifest import annotations_of
 from renderer.orchestrators.contract import OrchestratorConfig
 from renderer.orchestrators.failures import Refused
 from renderer.orchestrators.kubernetes.client import Kubectl, known_name
-from renderer.orchestrators.kubernetes.objects import CREATED, Object, objects
+from renderer.orchestrators.kubernetes.objects import (
+    CREATED,
+    Object,
+    effects_of_adoption,
+    governs,
+    objects,
+    others_in,
+    words,
+)
 from renderer.orchestrators.kubernetes.rights import APPLY, READ, REMOVE
 from renderer.pins import KUBERNETES_VERSION
 from renderer.prerequisites import COMPONENT, Prerequisite, prerequisites
@@ -26,7 +33,6 @@ from renderer.prerequisites import COMPONENT, Prerequisite, prerequisites
 SKEW = 1
 #: What is asked for where there are no specs.
 _USUAL = ("ServiceAccount", "ConfigMap", "NetworkPolicy", "Service", "Deployment")
-_ENFORCE = "pod-security.kubernetes.io/enforce"
 _ABSENT = ("not found", "no namespace", "no kind")
 _DEFAULT = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
 #: Only the names of keys leave kubectl: values are not even read here.
@@ -50,7 +56,7 @@ def checks(config: OrchestratorConfig, patient: Patient) -> Iterator[Check]:
         return
     yield from _versions(answer, patient.options.kubernetes_version if patient.options else KUBERNETES_VERSION)
     rendered = objects(patient.documents, kubectl.namespace) if patient.documents else []
-    yield from guarded("namespace", lambda: _namespace(kubectl, rendered))
+    yield from _namespaces(kubectl, rendered)
     yield from guarded("permissions", lambda: _rights(kubectl, rendered))
     served: set[str] = set()
     try:
@@ -91,46 +97,43 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _namespace(kubectl: Kubectl, rendered: Sequence[Object]) -> Iterator[Check]:
-    what = f"namespace {kubectl.namespace}"
-    made = next((o for o in rendered if o.identity == ("Namespace", "", kubectl.namespace)), None)
+def _namespaces(kubectl: Kubectl, rendered: Sequence[Object]) -> Iterator[Check]:
+    """That of the servers, and those of their sandboxes."""
+    for name in dict.fromkeys([kubectl.namespace, *(each.namespace for each in rendered if each.namespace)]):
+        yield from guarded(f"namespace {name}", partial(_namespace, kubectl, name, rendered))
+
+
+def _namespace(kubectl: Kubectl, name: str, rendered: Sequence[Object]) -> Iterator[Check]:
+    what = f"namespace {name}"
+    made = any(each.identity == ("Namespace", "", name) for each in rendered)
     try:
-        there = kubectl.read("reading the namespace", "get", f"namespaces/{kubectl.namespace}", "--output=json")
+        live = kubectl.read("reading the namespace", "get", f"namespaces/{name}", "--output=json")
     except Refused as error:
         if error.kind not in ("not found", "no namespace"):
             raise
         advice = "create it, or let it be rendered (--create-namespace)"
         yield ok(what, "not there yet; apply creates it") if made else warning(what, "not there", advice)
         return
-    if there.get("metadata", {}).get("deletionTimestamp"):
+    if live.get("metadata", {}).get("deletionTimestamp"):
         yield failed(what, "is being deleted", "wait until it is deleted, or use another one")
         return
-    yield ok(what, "is there")
-    governing = [o for o in rendered if o.namespace == kubectl.namespace and SERVER_LABEL not in labels_of(o.data)]
-    if CREATED not in annotations_of(there) and (made or governing):
-        yield from _for_others(kubectl, there, made, governing)
-
-
-def _for_others(
-    kubectl: Kubectl, there: dict[str, Any], made: Object | None, governing: Sequence[Object]
-) -> Iterator[Check]:
-    """What adopting a namespace that mcpctl did not create would change for the others in it."""
-    wanted, has = labels_of(made.data) if made else {}, labels_of(there)
-    changes = [f"sets the label {key} to {excerpt(wanted[key], 40)}" for key in wanted if has.get(key) != wanted[key]]
-    changes += [f"adds {o.kind} {o.identity[2]}, which applies to all pods" for o in governing]
-    level = wanted.get(_ENFORCE, "")
-    if level in ("baseline", "restricted") and has.get(_ENFORCE) != level:
-        pods = kubectl.items(
-            "reading the pods of others", "get", "pods", f"--selector=!{SERVER_LABEL}", "--output=json"
-        )
-        refused = [str(pod["metadata"]["name"]) for pod in pods if violations(pod, level)]  # type: ignore[arg-type]
-        shown = ", ".join(excerpt(name, 63) for name in refused[:5]) + ", …" * (len(refused) > 5)
-        changes += [f"refuses {len(refused)} of {len(pods)} pods of others at their next start ({shown})"] * bool(
-            refused
-        )
-    if changes:
-        text = f"apply leaves them alone, as mcpctl did not create it; --adopt-namespace {'; '.join(changes)}"
-        yield ok(f"others in {kubectl.namespace}", text)
+    if CREATED in annotations_of(live):
+        yield ok(what, "is there")
+        return
+    others = others_in(kubectl, name)
+    pods = ", ".join(excerpt(str(pod["metadata"]["name"]), 63) for pod in others[:5]) + ", …" * (len(others) > 5)
+    if others:
+        text = f"mcpctl did not create it, and {len(others)} pods in it are of others ({pods})"
+        yield warning(what, text, "use another namespace, unless it is meant for MCP servers too")
+    else:
+        yield ok(what, "is there")
+    if made and (effects := effects_of_adoption(live, others, rendered)):
+        text = f"apply does not change the namespace; --adopt-namespace {'; '.join(effects)}"
+        yield ok(f"others in {name}", text)
+    sandboxing = [words(each.data, name) for each in rendered if each.namespace == name and governs(each)]
+    if others and name != kubectl.namespace and sandboxing:
+        text = f"apply adds {', '.join(sandboxing)}, which hold for every pod in it"
+        yield warning(f"sandbox in {name}", text, "choose a namespace for sandbox.namespace that nobody else uses")
 
 
 def _rights(kubectl: Kubectl, rendered: Sequence[Object]) -> Iterator[Check]:

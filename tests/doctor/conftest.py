@@ -27,9 +27,9 @@ Seen = Mapping[str, Check]
 Doctor = Callable[..., Seen]
 
 
-def patient(text: str, target_name: str) -> Patient:
+def patient(text: str, target_name: str, namespace: str = "mcpctl") -> Patient:
     """A spec as an apply would have it."""
-    options = Options("mcpctl", "1.35", one_stream=False)
+    options = Options(namespace, "1.35", one_stream=False)
     specs = pipeline.read(["-"], BytesIO(text.encode()))
     output = pipeline.render(specs, target(target_name), options)
     assert output.documents, output.problems
@@ -46,6 +46,7 @@ def doctor(
 
     def look(text: str = "", **config: str) -> Seen:
         given = OrchestratorConfig("kubernetes", kubernetes=KubernetesConfig(**config))  # type: ignore[arg-type]
-        return {check.what: check for check in diagnose(given, patient(text, "kubernetes") if text else Patient())}
+        seen = patient(text, "kubernetes", given.kubernetes.namespace) if text else Patient()
+        return {check.what: check for check in diagnose(given, seen)}
 
     return look

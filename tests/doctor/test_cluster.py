@@ -127,7 +127,7 @@ def test_a_namespace_that_goes(cluster: Cluster, doctor: Doctor) -> None:
 
 def test_a_namespace_that_may_not_be_read(cluster: Cluster, doctor: Doctor) -> None:
     cluster.faults.add("forbidden", verb="get", resource="namespaces")
-    assert doctor()["namespace"].result is Result.UNCHECKED
+    assert doctor()["namespace mcpctl"].result is Result.UNCHECKED
 
 
 FOREIGN = {"containers": [{"name": "c", "image": "c", "securityContext": {"privileged": True}}]}
@@ -136,12 +136,36 @@ FOREIGN = {"containers": [{"name": "c", "image": "c", "securityContext": {"privi
 def test_a_namespace_of_others_is_told_what_would_change(cluster: Cluster, doctor: Doctor) -> None:
     for name in ("old", "older"):
         cluster.create("v1", "Pod", name, spec=FOREIGN)
+    asked = doctor(SPEC)["namespace mcpctl"]
+    assert asked.result is Result.WARNING
+    assert asked.text == "mcpctl did not create it, and 2 pods in it are of others (old, older)"
     seen = doctor(SPEC)["others in mcpctl"]
     assert seen.result is Result.OK
-    assert seen.text.startswith("apply leaves them alone, as mcpctl did not create it; --adopt-namespace ")
+    assert seen.text.startswith("apply does not change the namespace; --adopt-namespace ")
     assert "sets the label pod-security.kubernetes.io/enforce to restricted" in seen.text
     assert "refuses 2 of 2 pods of others at their next start (old, older)" in seen.text
     assert "others in mcpctl" not in doctor()
+
+
+def test_a_namespace_of_others_that_is_only_named_is_asked_about(cluster: Cluster, doctor: Doctor) -> None:
+    """No name is guessed: who else is in it counts."""
+    cluster.create("v1", "Namespace", "monitoring")
+    cluster.create("v1", "Pod", "prometheus-0", namespace="monitoring", spec=FOREIGN)
+    seen = doctor(SPEC, namespace="monitoring")
+    asked = seen["namespace monitoring"]
+    assert (asked.result, "1 pods in it are of others (prometheus-0)" in asked.text) == (Result.WARNING, True)
+    assert "others in monitoring" not in seen
+
+
+def test_a_sandbox_in_a_namespace_of_others(cluster: Cluster, doctor: Doctor) -> None:
+    cluster.create("v1", "Namespace", "team-b")
+    sandboxed = SPEC + "  sandbox: {namespace: team-b, create: false}\n"
+    assert doctor(sandboxed)["namespace team-b"].text == "is there"
+    cluster.create("v1", "Pod", "theirs", namespace="team-b", spec=FOREIGN)
+    seen = doctor(sandboxed)["sandbox in team-b"]
+    assert seen.result is Result.WARNING
+    for kind in ("ResourceQuota", "LimitRange", "NetworkPolicy mcp-demo-sandbox-deny"):
+        assert kind in seen.text
 
 
 def test_a_namespace_that_mcpctl_created_is_its_own(cluster: Cluster, doctor: Doctor) -> None:

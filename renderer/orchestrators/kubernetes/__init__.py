@@ -202,6 +202,7 @@ class Kubernetes:
         changes = removal.remove(
             self._kubectl, going, tell=tell, confirm=confirm, seconds=ApplyOptions("").seconds, waits=self._waits
         )
+        changes += removal.kept_sandboxes(self._kubectl, found)
         changes += [
             Change(f"PersistentVolumeClaim {one['metadata']['name']}", "unchanged", "kept, with its data")
             for one in kept

@@ -24,7 +24,9 @@ from renderer.orchestrators.kubernetes.objects import (
     MANAGED_LABEL,
     OWNER_LABEL,
     Object,
+    effects_of_adoption,
     noted,
+    others_in,
     stamped,
     words,
 )
@@ -58,10 +60,12 @@ class Application:
         self._absent: set[str] = set()
         self._foreign: set[str] = set()
         self._over = False
+        self._objects: Sequence[Object] = ()
 
     def run(self, objects: Sequence[Object]) -> list[Change]:
         """Each object's outcome, in order. Raises only what ends a whole run (Ctrl-C), after telling what stands."""
         done: list[Object] = []
+        self._objects = objects
         try:
             self._live = self._read_all(objects)
             for _, stage in groupby(objects, key=_stage):
@@ -140,9 +144,12 @@ class Application:
         ours = live is not None and CREATED in annotations_of(live)
         if live is not None and not ours and not self._options.adopt_namespace:
             self._foreign.add(name)
-            text = "was there before: used as it is, and never changed or deleted; --adopt-namespace makes it ours"
-            self._say(each, "unchanged", text)
+            text = "was there before: used as it is, and never changed or deleted; --adopt-namespace "
+            effects = self._adoption(name, live) if self._options.dry_run != "none" else ()
+            self._say(each, "unchanged", text + ("; ".join(effects) or "makes it ours"))
             return
+        if live is not None and not ours and (effects := self._adoption(name, live)):
+            self._tell(f"adopting {words(each.data, self._home)}: {'; '.join(effects)}")
         data = noted(each.data, {CREATED: annotations_of(live or {}).get(CREATED, self._now)})
         if self._options.dry_run == "client":
             self._say(each, _compared(data, live), "compared on this machine; the server was not asked")
@@ -150,6 +157,13 @@ class Application:
             yield data
         else:
             self._create(each, data)
+
+    def _adoption(self, name: str, live: Data) -> Sequence[str]:
+        try:
+            others = others_in(self._kubectl, name)
+        except Refused:  # who may not list pods is told by doctor, and need not to apply
+            others = []
+        return effects_of_adoption(live, others, self._objects)
 
     def _create(self, each: Object, data: Data) -> None:
         """Not applied: another who creates it at the same time keeps it."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from renderer.check.pod_security import violations
 from renderer.errors import ApplyFailed, Defect, excerpt
 from renderer.kinds import KINDS, WORKLOADS, in_order
 from renderer.labels import SERVER_LABEL
 from renderer.manifest import Identity, annotations_of, identity, labels_of
 from renderer.model import Rendered
 from renderer.orchestrators.contract import owner_value
-from renderer.orchestrators.kubernetes.client import Data
+from renderer.orchestrators.kubernetes.client import Data, Kubectl
 from renderer.yaml_reader import OUTPUT_LIMITS, read
 
 MANAGED_LABEL = "mcpctl.io/managed"
@@ -19,6 +20,7 @@ MANAGED_LABEL = "mcpctl.io/managed"
 OWNER_LABEL = "mcpctl.io/owner"
 #: The configured namespace of that apply: what is elsewhere (a sandbox, a ClusterRole) belongs to it too.
 HOME_LABEL = "mcpctl.io/home"
+_ENFORCE = "pod-security.kubernetes.io/enforce"
 #: When the workload was first applied. The first stamp stays.
 CREATED = "mcpctl.io/created-at"
 #: How many pods a workload had when it was stopped.
@@ -79,6 +81,38 @@ def _belongs(one: Object, home: str) -> bool:
     if one.kind in KINDS and not KINDS[one.kind].namespaced:
         return True
     return one.namespace == home or labels_of(one.data).get("app.kubernetes.io/component") == "sandbox"
+
+
+def others_in(kubectl: Kubectl, namespace: str) -> list[Data]:
+    """The pods there that belong to no server."""
+    asked = ["get", "pods", f"--selector=!{SERVER_LABEL}", "--output=json"]
+    return kubectl.items(f"reading the pods of others in {namespace}", *asked, namespace=namespace)
+
+
+def effects_of_adoption(live: Data, pods: Sequence[Data], rendered: Sequence[Object]) -> list[str]:
+    """What managing a namespace that is there changes for everybody in it; ``pods`` are those of others."""
+    name, has = str(live["metadata"]["name"]), labels_of(live)
+    made = next((each for each in rendered if each.identity == ("Namespace", "", name)), None)
+    wanted = labels_of(made.data) if made else {}
+    effects = [f"sets the label {key} to {excerpt(wanted[key], 40)}" for key in wanted if has.get(key) != wanted[key]]
+    effects += [
+        f"adds {words(each.data, name)}, which holds for every pod in it"
+        for each in rendered
+        if each.namespace == name and SERVER_LABEL not in labels_of(each.data)
+    ]
+    level = wanted.get(_ENFORCE)
+    if (level == "baseline" or level == "restricted") and has.get(_ENFORCE) != level:
+        refused = [excerpt(str(pod["metadata"]["name"]), 63) for pod in pods if violations(pod, level)]  # type: ignore[arg-type]
+        if refused:
+            shown = ", ".join(refused[:5]) + ", …" * (len(refused) > 5)
+            effects.append(f"refuses {len(refused)} of {len(pods)} pods of others at their next start ({shown})")
+    return effects
+
+
+def governs(each: Object) -> bool:
+    """Whether it holds for everything in its namespace, as quota and default deny of a sandbox do."""
+    everywhere = each.kind == "NetworkPolicy" and not each.data["spec"].get("podSelector")
+    return each.kind in ("ResourceQuota", "LimitRange") or everywhere
 
 
 def stamped(one: Object, live: Data | None, owner: str, home: str, now: str) -> Data:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import groupby
 from typing import Any
 
@@ -25,7 +26,8 @@ from renderer.orchestrators.wait import Time, until
 
 _OURS = f"{MANAGED_LABEL}=true"
 #: What people put into a namespace; not what a cluster puts into each of them.
-_INSIDE = "deployments,statefulsets,pods,services,secrets,persistentvolumeclaims,configmaps"
+_INSIDE = "deployments,statefulsets,daemonsets,pods,services,secrets,persistentvolumeclaims,configmaps"
+_CLUSTERS_OWN = ("configmap/kube-root-ca.crt", "configmap/openshift-service-ca.crt")
 #: kubectl fetches lists in pages of that many.
 CHUNK = 500
 
@@ -134,20 +136,41 @@ def _is_ours(data: Data) -> bool:
     return data["kind"] != "Namespace" or CREATED in annotations_of(data)
 
 
+def kept_sandboxes(kubectl: Kubectl, found: Sequence[Data]) -> Iterator[Change]:
+    """The namespaces that stay of those in which objects are removed: of others, or of another server."""
+    known = {"", kubectl.namespace, *(data["metadata"]["name"] for data in found if data["kind"] == "Namespace")}
+    for name in sorted({str(data["metadata"].get("namespace", "")) for data in found} - known):
+        asked = ["get", f"namespaces/{name}", "--ignore-not-found", "--output=json"]
+        with suppress(Refused):  # nobody who may not read it can be told more
+            for live in kubectl.items("reading a sandbox's namespace", *asked):
+                if _is_ours(live):
+                    yield Change(words(live, kubectl.namespace), "unchanged", "kept: it belongs to another server")
+                else:
+                    yield _kept_namespace(kubectl, live)
+
+
 def _kept_namespace(kubectl: Kubectl, data: Data) -> Change:
-    """With what is in it: whoever wants it gone must know."""
-    name = data["metadata"]["name"]
-    asked = ["get", _INSIDE, "--ignore-not-found", "--output=name"]
-    inside = kubectl.attempt(*asked, stdin=b"", namespace=name).out.split()
-    holds = f"; it holds {len(inside)} objects ({', '.join(inside[:5])}{' …' * (len(inside) > 5)})" if inside else ""
-    text = f"kept: mcpctl did not create this namespace{excerpt(holds, 400)}; remove it with kubectl if it is yours"
-    return Change(words(data, kubectl.namespace), "unchanged", text)
+    holds = _of_others(kubectl, data)
+    text = "kept: mcpctl did not create this namespace" + (f", which {holds}" if holds else "")
+    return Change(words(data, kubectl.namespace), "unchanged", f"{text}; remove it with kubectl if it is yours")
+
+
+def _of_others(kubectl: Kubectl, namespace: Data) -> str:
+    """What would go with a namespace and is not ours: whoever removes it must know."""
+    server = labels_of(namespace).get(SERVER_LABEL)
+    which = f"{SERVER_LABEL}!={server}" if server else f"{MANAGED_LABEL}!=true"
+    asked = ["get", _INSIDE, f"--selector={which}", "--ignore-not-found", "--output=name"]
+    names = kubectl.attempt(*asked, stdin=b"", namespace=namespace["metadata"]["name"]).out.split()
+    found = [name for name in names if name not in _CLUSTERS_OWN]
+    shown = excerpt(", ".join(found[:5]), 400) + ", …" * (len(found) > 5)
+    return f"holds {len(found)} objects of others ({shown})" if found else ""
 
 
 def _shown(kubectl: Kubectl, data: Data) -> str:
     inside = " with everything in it" if data["kind"] in ("Namespace", "CustomResourceDefinition") else ""
     data_too = " with its data" if data["kind"] == "PersistentVolumeClaim" else ""
-    return words(data, kubectl.namespace) + inside + data_too
+    others = _of_others(kubectl, data) if data["kind"] == "Namespace" else ""
+    return words(data, kubectl.namespace) + inside + data_too + (f"; {others}" if others else "")
 
 
 def _precious(data: Data) -> bool:

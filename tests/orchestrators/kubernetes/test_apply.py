@@ -300,6 +300,29 @@ def test_a_namespace_that_is_not_ours_is_used_and_never_changed(
     assert cluster.get("Namespace", "mcpctl") == before
 
 
+FOREIGN = {"containers": [{"name": "a", "image": "x", "securityContext": {"privileged": True}}]}
+
+
+@pytest.mark.parametrize("dry", ["client", "server"])
+def test_the_plan_says_what_adoption_would_change_for_others(
+    orchestrator: Kubernetes, cluster: Cluster, told: Told, dry: Any
+) -> None:
+    cluster.create("v1", "Pod", "theirs", spec=FOREIGN)
+    effects = (
+        "sets the label pod-security.kubernetes.io/enforce to restricted",
+        "refuses 1 of 1 pods of others at their next start (theirs)",
+    )
+    plan = OWNED._replace(dry_run=dry)
+    applied = orchestrator.apply(rendered("time"), plan, told.append, told.confirm)
+    assert applied.changes[0].outcome == "unchanged"
+    assert "never changed or deleted; --adopt-namespace sets" in applied.changes[0].message
+    assert all(effect in applied.changes[0].message for effect in effects)
+    assert not any(line.startswith("adopting") for line in told)
+    orchestrator.apply(rendered("time"), plan._replace(adopt_namespace=True), told.append, told.confirm)
+    line = next(line for line in told if line.startswith("adopting Namespace mcpctl: "))
+    assert all(effect in line for effect in effects)
+
+
 def test_one_that_is_adopted_becomes_ours(orchestrator: Kubernetes, cluster: Cluster, told: Told) -> None:
     adopting = OWNED._replace(adopt_namespace=True)
     applied = orchestrator.apply(rendered("time"), adopting, told.append, told.confirm)
@@ -324,7 +347,10 @@ def test_delete_keeps_a_namespace_that_is_not_ours_with_what_is_in_it(
     other_namespace(cluster)
     cluster.add({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs", "namespace": "mcp-sandboxes"}})
     orchestrator.apply(rendered("panda"), OWNED, told.append, told.confirm)
-    orchestrator.delete(["panda"], data=True, tell=told.append, confirm=told.confirm)
+    deleted = orchestrator.delete(["panda"], data=True, tell=told.append, confirm=told.confirm)
+    kept = next(change for change in deleted.changes if change.what == "Namespace mcp-sandboxes")
+    assert kept.outcome == "unchanged"
+    assert "did not create this namespace, which holds 1 objects of others (configmap/theirs)" in kept.message
     assert "mcp-sandboxes" in cluster.names("Namespace")
     assert cluster.get("ConfigMap", "theirs", "mcp-sandboxes")
 
@@ -344,6 +370,28 @@ def test_what_kubectl_applied_of_the_same_rendering_is_taken_over(
     applied = orchestrator.apply(newer_documents, OWNED, told.append, told.confirm)
     assert not applied.failed, applied
     assert cluster.get("Deployment", "mcp-time")["spec"]["revisionHistoryLimit"] == 4
+
+
+def test_back_to_kubectl(
+    orchestrator: Kubernetes, cluster: Cluster, told: Told, kubectl_run: Any, tmp_path: Path
+) -> None:
+    """As docs/apply-kubernetes.md says: client-side without more, server-side in our name."""
+    documents = rendered("time")
+    orchestrator.apply(documents, OWNED, told.append, told.confirm)
+    file = tmp_path / "all.yaml"
+
+    def newer(limit: int) -> None:
+        texts = [each.text.replace("revisionHistoryLimit: 3", f"revisionHistoryLimit: {limit}") for each in documents]
+        file.write_text("---\n".join(texts))
+
+    newer(4)
+    assert kubectl_run("apply", "-f", str(file)).code == 0
+    assert cluster.get("Deployment", "mcp-time")["spec"]["revisionHistoryLimit"] == 4
+    orchestrator.apply(documents, OWNED, told.append, told.confirm)
+    newer(5)
+    assert kubectl_run("apply", "--server-side", "-f", str(file)).code == 1
+    assert kubectl_run("apply", "--server-side", "--field-manager=mcpctl", "-f", str(file)).code == 0
+    assert cluster.get("Deployment", "mcp-time")["spec"]["revisionHistoryLimit"] == 5
 
 
 @pytest.mark.parametrize("owner", ["", "a", "team.a-1", "x" * 63])

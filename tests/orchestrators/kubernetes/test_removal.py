@@ -94,11 +94,14 @@ def test_namespaces_and_volumes_are_asked_for_separately(
 ) -> None:
     cluster.define_custom_kinds()
     placed(cluster, "panda", "memory")
+    for name in ("theirs", "kube-root-ca.crt"):
+        cluster.create("v1", "ConfigMap", name, namespace="mcp-sandboxes")
     applied = orchestrator.apply(rendered("time"), PRUNE, told.append, told.confirm)
     assert not applied.failed
     assert [precious for _, precious in told.questions] == [False, True, True]
     assert told.questions[1][0] == ["PersistentVolumeClaim mcp-memory-data with its data"]
-    assert told.questions[2][0] == ["Namespace mcp-sandboxes with everything in it"]
+    holds = "holds 1 objects of others (configmap/theirs)"
+    assert told.questions[2][0] == [f"Namespace mcp-sandboxes with everything in it; {holds}"]
     assert not any("mcp-sandboxes with" in what or "PersistentVolumeClaim" in what for what in told.questions[0][0])
     assert cluster.names("Namespace") == ["default", "kube-system", "mcpctl"]
 
