@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from renderer import pipeline
 from renderer.cli.streams import emit, say
 from renderer.errors import Exit, InputInvalid, Place, UsageMistake, errors_in, excerpt
+from renderer.image_config import ImageConfig, image_config
 from renderer.render import render
 from renderer.report import LONGEST
 
@@ -20,6 +24,7 @@ from renderer.report import LONGEST
     epilog="""\b
 Examples:
   mcpctl init github --image ghcr.io/github/github-mcp-server:v0.30.3 --command /server/github-mcp-server --arg stdio
+  mcpctl init github --image ghcr.io/github/github-mcp-server:v0.30.3
   mcpctl init time --pypi mcp-server-time==2026.10.19
   mcpctl init everything --npm @modelcontextprotocol/server-everything@2026.8.31 --out -
   mcpctl init --project
@@ -32,7 +37,12 @@ Examples:
     is_flag=True,
     help="Write a project instead: mcpctl.yaml, a first spec, .pre-commit-config.yaml, .gitattributes and a CI job.",
 )
-@click.option("--image", metavar="IMAGE", help="Run this container image.")
+@click.option(
+    "--image",
+    metavar="IMAGE",
+    help="Run this container image. Without --command its entrypoint, user, ports, health check and volumes are asked "
+    "of docker, podman, skopeo or crane, whichever is there; nothing is pulled.",
+)
 @click.option("--npm", metavar="NAME@VERSION", help="Run this npm package.")
 @click.option("--pypi", metavar="NAME==VERSION", help="Run this PyPI package.")
 @click.option(
@@ -80,7 +90,10 @@ def init(
     if not name:
         _write_project(force)
         return Exit.FINE
-    context = {
+    if sum(value is not None for value in (image, npm, pypi)) != 1:
+        raise click.UsageError("exactly one of --image, --npm and --pypi is needed: what the server runs")
+    context: dict[str, Any] = {
+        **_FIRST,
         "name": name,
         "image": image,
         "package": _package(npm, pypi),
@@ -90,13 +103,17 @@ def init(
         "args": list(args),
         "env": {**dict(_split(pair, "=", "--env NAME=VALUE") for pair in env), **_references(secrets)},
     }
-    if sum(value is not None for value in (image, npm, pypi)) != 1:
-        raise click.UsageError("exactly one of --image, --npm and --pypi is needed: what the server runs")
+    reasons: list[str] = []
+    # What holds a password belongs into no list of processes: that it is refused is told below.
+    if image and not command and "@" not in image.partition("/")[0]:
+        config, reasons = image_config(image)
+        typed = click.get_current_context().get_parameter_source("transport") is ParameterSource.COMMANDLINE
+        context |= _of_image(config, context, typed) if config else {}
     try:
         text = render("init/mcpserver.yaml.j2", context)
     except ValueError:  # a lone surrogate: Python's stand-in for a byte that is not text
         raise click.UsageError("the command line has bytes that are not text in the locale's encoding") from None
-    _refuse_invalid(text, bool(npm))
+    _refuse_invalid(text, bool(npm), reasons)
     _write(text, out or f"{name}.yaml", force)
     return Exit.FINE
 
@@ -118,7 +135,36 @@ _FIRST = {
     "command": [],
     "args": ["--local-timezone", "UTC"],
     "env": {},
+    "asked": "",
+    "other_ports": [],
+    "user": None,
+    "user_name": "",
+    "health": [],
+    "storage": [],
 }
+
+
+def _of_image(config: ImageConfig, context: Mapping[str, Any], transport_typed: bool) -> dict[str, Any]:
+    """What the image's configuration adds to the spec: all of it can be changed there."""
+    found: dict[str, Any] = {"asked": config.program}
+    if config.ports and not transport_typed:
+        found |= {"transport": "streamable-http", "port": context["port"] or config.ports[0]}
+        found["other_ports"] = [port for port in config.ports if port != found["port"]]
+    if found.get("transport", context["transport"]) == "stdio":
+        # A bridge is started instead of the entrypoint, and starts that.
+        words = [*config.entrypoint, *([] if context["args"] else config.command)]
+        found |= {"command": words[:1] or list(config.command[:1]), "args": words[1:] + list(context["args"])}
+    else:
+        found["health"] = list(config.health)
+    user = config.user.partition(":")[0]
+    if user.isascii() and user.isdigit() and len(user) < 10 and int(user):
+        found["user"] = int(user)
+    elif re.fullmatch(r"[a-z_][a-z0-9_.-]{0,31}", user) and user != "root":
+        found["user_name"] = user
+    paths = [path for path in config.volumes if re.fullmatch(r"(/[A-Za-z0-9._-]+)+", path)]
+    names = {re.sub(r"[^a-z0-9]+", "-", path.lower()).strip("-")[:40].strip("-") or "data": path for path in paths}
+    found["storage"] = [{"name": name, "size": "1Gi", "mountPath": path} for name, path in names.items()]
+    return found
 
 
 def _write_project(force: bool) -> None:
@@ -170,16 +216,18 @@ _OPTIONS = {
 }
 
 
-def _refuse_invalid(text: str, npm: bool) -> None:
+def _refuse_invalid(text: str, npm: bool, reasons: Sequence[str]) -> None:
     """The same checks as for every spec, whose problems name the option instead of a place in the text."""
     errors = {}
     for problem in errors_in(pipeline.read(["-"], BytesIO(text.encode())).problems):
         path, message, hint = problem.path, problem.message, problem.hint
         if problem.rule == "spec/bridge-without-command":
             path, message = "", "--command is missing: a bridge replaces the image's entrypoint"
+            asked = f" ({'; '.join(reasons)})" if reasons else ""
             hint = (
-                "if the image serves HTTP: --transport streamable-http --port PORT; else give each word of "
-                "docker inspect -f '{{.Config.Entrypoint}}' IMAGE with a --command of its own"
+                "if the image serves HTTP: --transport streamable-http --port PORT; else give each word of its "
+                "entrypoint with a --command of its own. mcpctl reads the entrypoint of an image that docker or podman "
+                f"has (docker pull IMAGE), or with skopeo or crane from the registry{asked}"
             )
         elif variable := re.match(r"""spec\.env(?:\.|\[")(\w[^"\]]*?)(?:"\])?(\.(?:secret|key))?$""", path):
             path = f"{'--secret' if variable[2] else '--env'} {variable[1]}"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shlex
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -145,3 +149,107 @@ def test_any_words_and_values_arrive(tmp_path: Path, words: list[str], env: dict
     assert main(["init", "demo", *IMAGE, *(f"--arg={word}" for word in words), *values, "--out", out, "--force"]) == 0
     (server,) = read([out]).servers
     assert (server.args, dict(server.env)) == (tuple(words), env)
+
+
+# ---------------------------------------------------------------------------------------------
+# What the image says of itself.
+
+CONFIG = {
+    "Entrypoint": ["/app/server"],
+    "Cmd": ["stdio", "--log=no"],
+    "User": "65532:65532",
+    "Volumes": {"/var/lib/data": {}},
+    "Healthcheck": {"Test": ["CMD", "/app/check"], "Interval": 30},
+    "Env": ["PASSWORD=hunter2"],
+}
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Puts programs in place of all others: each prints the answer, or fails with its text."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", os.fspath(folder))
+
+    def add(name: str, answer: Any = None, error: str = "") -> None:
+        file = folder / name
+        # 'read' gives no line without its end.
+        (folder / f"{name}.json").write_text((answer if isinstance(answer, str) else json.dumps(answer)) + "\n")
+        lines = [
+            f"printf '%s\\n' \"$*\" >> {tmp_path}/asked",
+            f"echo {shlex.quote(error)} >&2; exit 1" if error else f'while read -r l; do echo "$l"; done < {file}.json',
+        ]
+        file.write_text("\n".join(["#!/bin/sh", *lines, ""]))
+        file.chmod(0o755)
+
+    return add
+
+
+def made(mcpctl: Mcpctl, *arguments: str) -> dict[str, Any]:
+    run = mcpctl("init", "demo", "--image", "ghcr.io/acme/server:1.0", *arguments, "--out", "-")
+    assert run.code == Exit.FINE, run.err
+    assert "hunter2" not in run.out
+    Path("made.yaml").write_text(run.out)
+    assert [str(problem) for problem in read(["made.yaml"]).problems] == []
+    spec: dict[str, Any] = yaml.safe_load(run.out)["spec"]
+    return spec
+
+
+@pytest.mark.parametrize("program", ["docker", "podman", "skopeo", "crane"])
+def test_the_entrypoint_of_an_image_is_asked_for(mcpctl: Mcpctl, programs: Any, tmp_path: Path, program: str) -> None:
+    programs(program, {"config": CONFIG} if program in ("skopeo", "crane") else CONFIG)
+    spec = made(mcpctl)
+    assert (spec["command"], spec["args"]) == (["/app/server"], ["stdio", "--log=no"])
+    assert spec["transport"] == {"type": "stdio"}
+    assert spec["security"] == {"runAsUser": 65532}
+    assert spec["storage"] == [{"name": "var-lib-data", "size": "1Gi", "mountPath": "/var/lib/data"}]
+    assert "health" not in spec, "a check of the image knows nothing of the bridge"
+    asked = (tmp_path / "asked").read_text()
+    assert asked.endswith("ghcr.io/acme/server:1.0\n")
+    assert "pull" not in asked
+    assert made(mcpctl, "--arg", "http")["args"] == ["http"]
+
+
+def test_an_image_that_exposes_a_port_serves_http(mcpctl: Mcpctl, programs: Any) -> None:
+    programs("docker", CONFIG | {"ExposedPorts": {"9000/tcp": {}, "3000/tcp": {}, "53/udp": {}}, "User": "node"})
+    spec = made(mcpctl)
+    assert spec["transport"] == {"type": "streamable-http", "port": 3000}
+    assert "command" not in spec
+    assert spec["health"] == {"command": ["/app/check"]}
+    assert "security" not in spec
+    text = Path("made.yaml").read_text()
+    assert "It exposes 9000 too." in text
+    assert "runs as user node" in text
+    assert made(mcpctl, "--transport", "stdio")["command"] == ["/app/server"]
+    assert made(mcpctl, "--port", "9000")["transport"]["port"] == 9000
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "",
+        "no JSON",
+        "[1]",
+        "null",
+        '{"config": 1}',
+        '{"Entrypoint": "x", "Cmd": [1], "ExposedPorts": ["1"], "User": 0}',
+    ],
+)
+def test_what_an_odd_answer_does_not_say_is_missing(mcpctl: Mcpctl, programs: Any, answer: str) -> None:
+    programs("docker", error="No such image")
+    programs("skopeo", answer)
+    run = mcpctl("init", "demo", "--image", "ghcr.io/acme/server:1.0")
+    assert run.code == Exit.INPUT_INVALID
+    assert "--command is missing" in run.err
+    assert "docker pull IMAGE" in run.err
+
+
+def test_why_no_program_knows_the_image_is_told(mcpctl: Mcpctl, programs: Any, tmp_path: Path) -> None:
+    programs("docker", error="Error: No such image: ghcr.io/acme/server:1.0")
+    programs("crane", error="Error: GET https://ghcr.io/token: DENIED")
+    run = mcpctl("init", "demo", "--image", "ghcr.io/acme/server:1.0")
+    assert run.code == Exit.INPUT_INVALID
+    assert "docker: Error: No such image: ghcr.io/acme/server:1.0; crane: Error: GET https://ghcr.io/token" in run.err
+    (tmp_path / "asked").unlink()
+    assert mcpctl("init", "demo", "--image", "user:word@ghcr.io/acme/server:1.0").code == Exit.INPUT_INVALID
+    assert not (tmp_path / "asked").exists(), "a password would stand in the list of processes"

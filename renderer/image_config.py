@@ -1,0 +1,87 @@
+"""What an image says of itself: asked of docker, podman, skopeo or crane, whichever is there. Nothing is pulled."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from renderer.command import ProgramMissing, run
+from renderer.errors import ApplyFailed, WaitTimedOut, excerpt
+
+#: Those that know only the images they hold stand first; the others read the configuration from the registry.
+_PROGRAMS = (
+    ("docker", ("image", "inspect", "--format", "{{json .Config}}", "--"), ""),
+    ("podman", ("image", "inspect", "--format", "{{json .Config}}", "--"), ""),
+    ("skopeo", ("inspect", "--config", "--"), "docker://"),
+    ("crane", ("config", "--"), ""),
+)
+_SECONDS = 60.0
+_SHELL = ("/bin/sh", "-c")
+
+
+class ImageConfig(NamedTuple):
+    """The fields of its configuration that a spec needs; ``program`` is who said it, ``user`` as in USER."""
+
+    program: str
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    user: str = ""
+    ports: tuple[int, ...] = ()
+    health: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+
+
+def image_config(image: str) -> tuple[ImageConfig | None, list[str]]:
+    """The first answer; or none, and for each program that is there why it has none."""
+    reasons = []
+    for program, arguments, scheme in _PROGRAMS:
+        try:
+            done = run([program, *arguments, f"{scheme}{image}"], seconds=_SECONDS)
+        except ProgramMissing:
+            continue
+        except (ApplyFailed, WaitTimedOut) as failure:
+            reasons.append(f"{program}: {failure.message}")
+            continue
+        lines = [line for line in done.err.splitlines() if line.strip()]
+        if done.code:
+            reasons.append(f"{program}: {excerpt(lines[-1], 200) if lines else f'exit code {done.code}'}")
+        elif config := _parsed(program, done.out):
+            return config, []
+        else:
+            reasons.append(f"{program}: its answer is not the configuration of an image")
+    return None, reasons
+
+
+def _parsed(program: str, text: str) -> ImageConfig | None:
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    # A registry has it as OCI defines it, with the image's layers around it.
+    config = data.get("config") if isinstance(data, dict) and "config" in data else data
+    if not isinstance(config, dict):
+        return None
+    health = config.get("Healthcheck")
+    test = _texts(health.get("Test") if isinstance(health, dict) else None)
+    user = config.get("User")
+    return ImageConfig(
+        program,
+        _texts(config.get("Entrypoint")),
+        _texts(config.get("Cmd")),
+        user if isinstance(user, str) else "",
+        tuple(sorted(int(port) for port, _, kind in _partitioned(config.get("ExposedPorts")) if _is_tcp(port, kind))),
+        test[1:] if test[:1] == ("CMD",) else (*_SHELL, *test[1:2]) if test[:1] == ("CMD-SHELL",) else (),
+        tuple(sorted(_texts(list(config.get("Volumes") or {}) if isinstance(config.get("Volumes"), dict) else None))),
+    )
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(value) if isinstance(value, list) and all(isinstance(item, str) for item in value) else ()
+
+
+def _partitioned(ports: Any) -> list[tuple[str, str, str]]:
+    return [port.partition("/") for port in ports] if isinstance(ports, dict) else []
+
+
+def _is_tcp(port: str, kind: str) -> bool:
+    return port.isascii() and port.isdigit() and 1 <= int(port[:6]) <= 65535 and kind in ("", "tcp")
