@@ -32,7 +32,7 @@ def bridged_image_needs_command(server: Server) -> Iterator[Fault]:
         ("spec",),
         "spec/bridge-without-command",
         message,
-        "write the entrypoint as 'command' (docker inspect -f '{{.Config.Entrypoint}}' IMAGE), "
+        "write the entrypoint as 'command' ('mcpctl init NAME --image IMAGE' looks it up), "
         "or use 'transport: {bridge: none}'",
         at_key=True,
     )
