@@ -14,7 +14,7 @@ from renderer.load import load
 from renderer.model import WITH, Options, Rendered, Server, Source
 from renderer.parallel import build_and_check
 from renderer.policy import Levels, judge_documents, judge_specs, leaks
-from renderer.render import TemplateFault
+from renderer.render import TemplateFault, has_user_templates
 from renderer.resolve import resolve
 from renderer.target import Target
 from renderer.validate import across_servers, sound_server, validate_rules, validate_source
@@ -142,7 +142,7 @@ def _server(source: Source) -> tuple[Server | None, list[Problem]]:
 
 def _judged(servers: Sequence[Server], problems: Sequence[Problem], levels: Levels) -> Specs:
     complete = [server for server in servers if server.complete]
-    found = [*problems, *across_servers(complete), *judge_specs(servers, levels)]
+    found = [*problems, *across_servers(complete), *judge_specs(servers, levels, own_templates=has_user_templates())]
     # By name: the order in which files were named must not reach what is rendered.
     return Specs(tuple(sorted(complete, key=lambda server: server.name)), _sorted(found), levels)
 

@@ -59,14 +59,15 @@ def _identity(document: Rendered) -> dict[DocumentPath, str | None]:
     if len(document.identity) != 3:
         return {}
     kind, name, namespace = document.identity
-    about = {"name": name, "namespace": namespace or None, "generateName": None}
-    meant: dict[DocumentPath, str | None] = {("kind",): kind}
-    meant |= {("metadata", field): value for field, value in about.items()}
+    meant: dict[DocumentPath, str | None] = {("kind",): kind, ("metadata", "generateName"): None}
+    meant |= {("metadata", "name"): name, ("metadata", "namespace"): namespace or None}
     if kind in KINDS:
         meant["apiVersion",] = KINDS[kind].api_version
     labels = {key: value for key, value in mapping(document.context, "labels").items() if key in OURS}
     pods = POD_TEMPLATES.get(kind)
     paths = [("metadata",), *([(*pods, "metadata")] if pods else [])]
+    # Others could keep it from being deleted, or have it deleted with something else.
+    meant |= {(*path, field): None for path in paths for field in ("finalizers", "ownerReferences")}
     return meant | {(*path, "labels", key): value for path in paths for key, value in labels.items()}
 
 

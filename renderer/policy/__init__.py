@@ -60,8 +60,11 @@ def leaks(sources: Iterable[Source]) -> Iterator[Problem]:
                     yield source.problem(fault)
 
 
-def judge_specs(servers: Sequence[Server], levels: Levels) -> list[Problem]:
-    """What the specs themselves say, decided; and what they accept that is not there."""
+def judge_specs(servers: Sequence[Server], levels: Levels, *, own_templates: bool = False) -> list[Problem]:
+    """What the specs themselves say, decided; and what they accept that is not there.
+
+    ``own_templates``: what is accepted may be what a template of the user brings.
+    """
     problems: list[Problem] = []
     for server in servers:
         if server.doubts("accepted"):  # nobody knows what is accepted
@@ -69,7 +72,7 @@ def judge_specs(servers: Sequence[Server], levels: Levels) -> list[Problem]:
         findings = (*server.findings_of_values(VALUE_CHECKS), *server.findings(CHECKS))
         found = [problem for problem in findings if _on(problem.rule, levels)]
         problems += [_weighed(problem, server, levels) for problem in found]
-        if not server.complete:
+        if own_templates or not server.complete:
             continue
         fired = {problem.rule for problem in found}
         problems += _needless(server, fired, "", levels)
@@ -93,8 +96,8 @@ def judge_documents(
         rule = policy_of(problem.rule)
         if not rule:
             judged.append(problem)
-        elif problem.digest in in_specs.get(problem.owner, ()):
-            continue  # a literal that was judged where it is written
+        elif problem.digest in in_specs.get(problem.owner, ()) or _repeats(problem, owners.get(problem.owner)):
+            continue  # it was judged where it is written
         elif problem.path.endswith(_CPU_LIMITS) and _without_cpu_limit(owners.get(problem.owner)):
             continue
         elif _on(rule, levels) and (rule == problem.rule or (problem.place, problem.path) not in told):
@@ -113,6 +116,14 @@ def judge_documents(
 def _digests(servers: Sequence[Server]) -> dict[str, set[str]]:
     """Of the literals that were found in the specs, by server."""
     return {server.name: {fault.digest for fault in literal_faults(server.source.data)} for server in servers}
+
+
+def _repeats(problem: Problem, server: Server | None) -> bool:
+    """Whether a template of the user, which is judged as a whole, only has what the spec says."""
+    if not server or not problem.in_output or policy_of(problem.rule) != problem.rule or RULES[problem.rule].targets:
+        return False
+    findings = (*server.findings_of_values(VALUE_CHECKS), *server.findings(CHECKS))
+    return problem.rule in {found.rule for found in findings}
 
 
 def _without_cpu_limit(server: Server | None) -> bool:

@@ -1,18 +1,15 @@
-"""Policy on rendered documents, which patches have changed: what no field of a spec can say.
-
-What ``spec.py`` tells of the spec is told here only where a patch brought it.
-"""
+"""Policy on rendered documents: what patches and templates of the user bring, and no field of a spec can say."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from renderer.check.compose.hardening import hardening_faults
 from renderer.check.documents import located
 from renderer.errors import DocumentPath, Fault, Problem
 from renderer.labels import SERVER_LABEL
-from renderer.manifest import CONTAINER_FIELDS, Json, entries, kind_of, mapping, pod_of, text, texts
+from renderer.manifest import CONTAINER_FIELDS, Json, at, entries, items, kind_of, mapping, pod_of, text, texts
 from renderer.model import AccessRule, Rendered
 from renderer.policy.images import image_faults
 from renderer.policy.literals import literal_faults, token_faults
@@ -30,9 +27,7 @@ def kubernetes_findings(document: Rendered, data: Any, found: list[Problem]) -> 
     """Of one object, beside what the checks have ``found``: each with the server that may accept it."""
     if not isinstance(data, dict):
         return found
-    faults = [*_pod(data), *_secrets(document, data)]
-    if document.changes:
-        faults += [fault for fault in _patched_object(data) if _is_patched(document, fault.path)]
+    faults = [*_pod(data), *_secrets(document, data), *_changed(document, _patched_object(document, data))]
     if not faults and not found:
         return []
     owner = text(mapping(mapping(data, "metadata"), "labels"), SERVER_LABEL)
@@ -46,10 +41,7 @@ def compose_findings(document: Rendered, data: Any) -> list[Problem]:
     services = {key: service for key, service in mapping(data, "services").items() if isinstance(service, dict)}
     faults = hardening_faults(data)
     faults += [fault for key, service in services.items() for fault in _service(service, ("services", key))]
-    faults += _secrets(document, data)
-    if document.changes:
-        judged = [fault for key, service in services.items() for fault in _patched_service(service, ("services", key))]
-        faults += [fault for fault in (*judged, *_patched_volumes(data)) if _is_patched(document, fault.path)]
+    faults += [*_secrets(document, data), *_changed(document, _patched_project(document, data, services))]
     owners = {key: text(mapping(service, "labels"), SERVER_LABEL) for key, service in services.items()}
     # What a server has besides is called as its service, with more behind the first dot.
     names = [str(fault.path[1]).partition(".")[0] if len(fault.path) > 1 else "" for fault in faults]
@@ -67,6 +59,16 @@ def _secrets(document: Rendered, data: Json, path: DocumentPath = ()) -> Iterato
                 yield fault
         for fault in token_faults(data, path):
             yield fault._replace(rule="output/secret", hint="put it into a Secret, and remove it from the template")
+
+
+def _changed(document: Rendered, faults: Iterator[Fault]) -> list[Fault]:
+    """Those that a patch or a template of the user may have brought: all others are told of the spec.
+
+    What the spec itself has is told once: see ``judge_documents``.
+    """
+    if has_user_templates():
+        return list(faults)
+    return [fault for fault in faults if _is_patched(document, fault.path)] if document.changes else []
 
 
 def _is_patched(document: Rendered, path: DocumentPath) -> bool:
@@ -174,56 +176,146 @@ def _unlimited(who: str, missing: list[str], path: DocumentPath) -> Fault:
     return Fault(path, "policy/limits", message, "set it under resources.limits, or accept this with a reason")
 
 
-def _patched_object(data: Json) -> Iterator[Fault]:
+def _patched_object(document: Rendered, data: Json) -> Iterator[Fault]:
     if kind_of(data) == "Ingress" and not mapping(data, "spec").get("tls"):
         message = "the Ingress has no TLS: tokens and answers travel in clear"
         yield Fault(("spec", "tls"), "policy/ingress-tls", message, "add 'tls: {secret: …}'")
-    yield from _patched_pod(data)
     yield from _patched_rights(data)
+    yield from _opened(data)
+    spec, replicas = mapping(document.context, "spec"), ("spec", "maxReplicas")
+    yield from _patched_pod(document, data)
+    if kind_of(data) in ("Deployment", "StatefulSet"):
+        replicas = ("spec", "replicas")
+    count = at(data, *replicas)
+    bridged = at(spec, "transport", "type") == "stdio" and document.context.get("listens")
+    if bridged and isinstance(count, int) and count > 1:
+        message = f"each of {count} pods has sessions of its own behind its bridge"
+        hint = "run one, or a server that speaks streamable-http without sessions"
+        yield Fault(replicas, "policy/stateful-replicas", message, hint)
 
 
-def _patched_pod(data: Json) -> Iterator[Fault]:
+def _opened(data: Json) -> Iterator[Fault]:
+    """Ways out to every address, and ways in from outside of the cluster."""
+    spec = mapping(data, "spec")
+    if kind_of(data) == "NetworkPolicy" and "Egress" not in texts(spec, "policyTypes"):
+        yield _open_egress(("spec", "policyTypes"))
+    peers = [
+        (i, rule, [peer for field in _DESTINATIONS for peer in _peers(rule, field)])
+        for i, rule in entries(spec, "egress")
+    ]
+    if kind_of(data) == "NetworkPolicy" or text(data, "kind") == "CiliumNetworkPolicy":
+        for i, rule, to in peers:
+            if not (_DESTINATIONS.keys() & rule.keys()) or any(peer in _ANYWHERE for peer in to):
+                yield _open_egress(("spec", "egress", i))
+    if kind_of(data) == "Service":
+        for field in ("type", "externalIPs"):
+            ranges = field == "type" and spec.get("type") == "LoadBalancer" and spec.get("loadBalancerSourceRanges")
+            if spec.get(field) not in (None, [], "ClusterIP", "ExternalName") and not ranges:
+                message = "the Service is open to every network that reaches the cluster's nodes, without TLS"
+                hint = "use 'expose', or accept this with the reason"
+                yield Fault(("spec", field), "policy/published-everywhere", message, hint)
+
+
+#: Where rules of egress say to whom, and what in it is an address or an entity.
+_DESTINATIONS: Mapping[str, tuple[str, ...]] = {
+    "to": ("ipBlock", "cidr"),
+    "toCIDR": (),
+    "toCIDRSet": ("cidr",),
+    "toEntities": (),
+    "toEndpoints": (),
+    "toFQDNs": ("matchPattern",),
+    "toServices": (),
+}
+_ANYWHERE = ("0.0.0.0/0", "::/0", "all", "world", "world-ipv4", "world-ipv6", "*", "**")
+
+
+def _peers(rule: Json, field: str) -> list[Any]:
+    """Those that a rule names without exceptions."""
+    return [
+        at(peer, *_DESTINATIONS[field])
+        for peer in items(rule.get(field))
+        if not (at(peer, "except") or at(peer, "ipBlock", "except"))
+    ]
+
+
+def _open_egress(path: DocumentPath) -> Fault:
+    hint = "list what it needs under network.egress, or accept this with the reason"
+    return Fault(path, "policy/unrestricted-egress", "the server may connect to every address", hint)
+
+
+def _patched_pod(document: Rendered, data: Json) -> Iterator[Fault]:
     found = pod_of(data)
     if found is None:
         return
     path, pod = (*found[0], "spec"), mapping(found[1], "spec")
-    if pod.get("automountServiceAccountToken") is True:
+    if mapping(pod, "os").get("name") == "windows":
+        # Pod Security leaves such a pod out of half of its checks.
+        message, hint = "the pod must not call itself one of Windows", "remove it: the image is one of Linux"
+        yield Fault((*path, "os", "name"), "pod-security/os", message, hint)
+    for where in _tokens(pod, wanted=bool(document.context.get("mounts_token"))):
         message = "a token of the Kubernetes API is mounted, and nothing in the spec needs one"
         hint = "remove it, or accept this with the reason"
-        yield Fault((*path, "automountServiceAccountToken"), "policy/service-account-token", message, hint)
+        yield Fault((*path, *where), "policy/service-account-token", message, hint)
     for field in CONTAINER_FIELDS:
         for i, container in entries(pod, field):
             yield from _patched_container(container, (*path, field, i))
+
+
+def _tokens(pod: Json, *, wanted: bool) -> Iterator[DocumentPath]:
+    """Where a token is mounted that the spec does not ask for: what is left out is true."""
+    if not wanted and pod.get("automountServiceAccountToken") is not False:
+        yield ("automountServiceAccountToken",)
+    for i, volume in entries(pod, "volumes"):
+        for j, source in entries(mapping(volume, "projected"), "sources"):
+            given = {"serviceAccountToken", "podCertificate"} & source.keys()
+            yield from (("volumes", i, "projected", "sources", j, field) for field in sorted(given))
 
 
 def _patched_container(container: Json, path: DocumentPath) -> Iterator[Fault]:
     if image := text(container, "image"):
         yield from image_faults(image, (*path, "image"))
     for i, entry in entries(container, "env"):
-        yield from variable_faults(text(entry, "name"), (*path, "env", i))
+        yield from variable_faults(text(entry, "name"), (*path, "env", i), text(entry, "value"))
 
 
-def _patched_volumes(data: Json) -> Iterator[Fault]:
-    """Volumes of other projects, which a name of their own may be: the data in them is not this server's."""
+def _patched_project(document: Rendered, data: Json, services: Mapping[str, Json]) -> Iterator[Fault]:
+    servers = {server["resource_name"]: server for server in document.context.get("servers", ())}
+    hint = "accept policy/pod-security with the reason"
+    for key, service in services.items():
+        server = servers.get(key, {})
+        yield from _patched_service(service, ("services", key))
+        group = at(server, "spec", "security", "fsGroup")
+        if any(str(name) != str(group) for name in items(service.get("group_add"))):
+            message = "the service joins a group, which may own files or sockets of the machine"
+            yield Fault(
+                ("services", key, "group_add"), "compose/not-restricted", message, f"write security.fsGroup, or {hint}"
+            )
+        if server.get("isolated") or server.get("has_network"):
+            yield from _ways_out(data, service, ("services", key))
+    # Those of other projects, which a name of their own may be: the data in them is not this server's.
     for key, volume in mapping(data, "volumes").items():
         for field in ("external", "name"):
             if isinstance(volume, dict) and volume.get(field):
                 message = f"volume {excerpt(str(key))} is one of another project, or may be"
-                hint = "leave its name to compose, or accept policy/pod-security with the reason"
-                yield Fault(("volumes", key, field), "compose/not-restricted", message, hint)
+                path = ("volumes", key, field)
+                yield Fault(path, "compose/not-restricted", message, f"leave its name to compose, or {hint}")
+
+
+def _ways_out(data: Json, service: Json, path: DocumentPath) -> Iterator[Fault]:
+    """Of a server that the spec keeps on a network which leads nowhere."""
+    for name in service.get("networks") or ["default"]:
+        if at(data, "networks", str(name), "internal") is not True and not service.get("network_mode"):
+            yield _open_egress((*path, "networks"))
+            yield _open_egress(("networks", str(name), "internal"))
 
 
 def _patched_service(service: Json, path: DocumentPath) -> Iterator[Fault]:
-    if service.get("group_add"):
-        message = "the service joins a group, which may own files or sockets of the machine"
-        hint = "write security.fsGroup, or accept policy/pod-security with the reason"
-        yield Fault((*path, "group_add"), "compose/not-restricted", message, hint)
     if image := text(service, "image"):
         yield from image_faults(image, (*path, "image"))
     hooks = [((field, i), hook) for field in ("post_start", "pre_stop") for i, hook in entries(service, field)]
     for where, runs in (((), service), *hooks):
-        for name in _pairs(runs.get("environment")):
-            yield from variable_faults(name, (*path, *where, "environment", name))
+        for name, value in _pairs(runs.get("environment")).items():
+            yield from variable_faults(name, (*path, *where, "environment", name), value)
     for i, port in enumerate(service["ports"] if isinstance(service.get("ports"), list) else ()):
         address = text(port, "host_ip") if isinstance(port, dict) else str(port).rpartition(":")[0].rpartition(":")[0]
         if address in _EVERY_ADDRESS:

@@ -32,8 +32,8 @@ def literals(server: Server) -> Iterator[Fault]:
     yield from literal_faults(server.source.data)
     containers: list[tuple[DocumentPath, Server | Container]] = [(("spec",), server), *_others(server)]
     for path, container in containers:
-        for name in container.env:
-            yield from variable_faults(name, (*path, "env", name))
+        for name, value in container.env.items():
+            yield from variable_faults(name, (*path, "env", name), value if isinstance(value, str) else "")
 
 
 def _others(server: Server) -> list[tuple[DocumentPath, Container]]:

@@ -46,6 +46,7 @@ _CLAIM = ("spec", "resources", "requests")
 
 # make, path that is set, value, rule, path of the Fault (None: the path that is set)
 _REFUSED = [
+    (deployment, (*_SPEC, "ephemeralContainers"), [{"name": "a", "image": "b"}], "ephemeral-containers", None),
     # scaling, disruption, the way in
     (autoscaler, ("spec", "minReplicas"), 0, "scale-bounds", None),
     (autoscaler, ("spec", "maxReplicas"), 2, "scale-bounds", None),

@@ -17,6 +17,8 @@ from renderer.policy import parse_levels
 from renderer.policy.catalogue import RULES
 from renderer.policy.secrets import in_value
 from renderer.registry import target
+from renderer.render import user_templates_in_force
+from renderer.user_templates import UserTemplates
 from tests.specs import HTTP, IMAGE, NPM, OPTIONS, as_stream, spec
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
@@ -90,6 +92,14 @@ def image(name: str) -> dict[str, Any]:
 
 def volume(path: str) -> dict[str, Any]:
     return {"spec": {"template": {"spec": {"volumes": [{"name": "x", "hostPath": {"path": path}}]}}}}
+
+
+CLOSED: dict[str, Any] = {"egress": {"hosts": ["api.example.com:443"]}}
+
+
+def opened(policy: dict[str, Any]) -> dict[str, Any]:
+    """A spec that restricts egress, and a patch that does not."""
+    return {"network": CLOSED, "patches": [{"kind": "NetworkPolicy", "merge": {"spec": policy}}]}
 
 
 SIDECAR = {"name": "side", "image": "registry.example.com/side", "env": {"PASSWORD": "hunter2"}}
@@ -174,9 +184,46 @@ RULE_CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("high-entropy", "kubernetes", {"env": {"VALUE": DISORDER}}),
     ("service-account-token", "kubernetes", {"serviceAccount": {"automountToken": True}}),
     ("service-account-token", "kubernetes", add("/spec/template/spec/automountServiceAccountToken", True)),
+    (
+        "service-account-token",
+        "kubernetes",
+        {
+            "patches": [
+                {
+                    "kind": "Deployment",
+                    "merge": {"spec": {"template": {"spec": {"automountServiceAccountToken": None}}}},
+                }
+            ]
+        },
+    ),
     ("stateful-replicas", "kubernetes", {**STDIO, "replicas": 3}),
+    (
+        "stateful-replicas",
+        "kubernetes",
+        {**STDIO, "patches": [{"kind": "Deployment", "merge": {"spec": {"replicas": 3}}}]},
+    ),
     ("stateful-replicas", "kubernetes", {**STDIO, "autoscaling": {"min": 1, "max": 3}}),
     ("unrestricted-egress", "kubernetes", {}),
+    ("unrestricted-egress", "kubernetes", opened({"egress": [{}]})),
+    ("unrestricted-egress", "kubernetes", opened({"policyTypes": ["Ingress"]})),
+    ("unrestricted-egress", "kubernetes", opened({"egress": [{"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}]})),
+    ("unrestricted-egress", "compose", {"network": CLOSED, **compose({"networks": {"mcpctl-network": {}}})}),
+    (
+        "unrestricted-egress",
+        "compose",
+        {
+            "network": CLOSED,
+            "patches": [
+                {"target": "compose", "kind": "network", "name": "mcp-demo.internal", "merge": {"internal": None}}
+            ],
+        },
+    ),
+    ("published-everywhere", "kubernetes", {"patches": [{"kind": "Service", "merge": {"spec": {"type": "NodePort"}}}]}),
+    (
+        "published-everywhere",
+        "kubernetes",
+        {"patches": [{"kind": "Service", "merge": {"spec": {"externalIPs": ["192.0.2.1"]}}}]},
+    ),
     ("image-digest", "kubernetes", {}),
 ]
 
@@ -226,6 +273,22 @@ def test_by_default_each_rule_has_the_level_of_the_table() -> None:
 def test_a_patch_brings_its_finding_to_its_own_place() -> None:
     (problem,) = [p for p in run("compose", {}, **compose({"privileged": True})).problems if "policy" in p.rule]
     assert problem.place.file == "<stdin>"
+
+
+OWN = {
+    "kubernetes/token.yaml.j2": ("service-account-token", "automountServiceAccountToken: true\n"),
+    "kubernetes/env.yaml.j2": ("loader-variable", "    env: [{name: LD_PRELOAD, value: /x.so}]\n"),
+}
+
+
+@pytest.mark.parametrize("template", OWN)
+def test_what_a_template_brings_is_found_as_through_a_field(template: str) -> None:
+    rule, text = OWN[template]
+    with user_templates_in_force(UserTemplates("own", {template: text}), {}):
+        found = [p for p in run("kubernetes", {}).problems if p.rule == f"policy/{rule}"]
+        assert {(p.place.file, p.in_output) for p in found} == {(f"own/{template}", True)}
+        accepted = run("kubernetes", {}, accept=[{"rule": f"policy/{rule}", "reason": "our own reason"}]).problems
+        assert [p.severity for p in accepted if p.rule.startswith("policy/")] == [Severity.WARNING] * len(found)
 
 
 @pytest.mark.parametrize(("target_name", "rule"), [("kubernetes", "host-path"), ("compose", "image-tag")])

@@ -34,6 +34,9 @@ def pod_faults(pod: Json, path: DocumentPath, claims: tuple[str, ...] = ()) -> l
     spec, where = mapping(pod, "spec"), (*path, "spec")
     volumes = {text(volume, "name") for _, volume in entries(spec, "volumes")} | set(claims)
     faults = [] if spec.get("containers") else [refused(where, "containers", "must have at least one container")]
+    if spec.get("ephemeralContainers"):
+        message = "only a running pod gets ephemeral containers"
+        faults.append(refused((*where, "ephemeralContainers"), "ephemeral-containers", message, "use a sidecar"))
     names = []
     for field in CONTAINER_FIELDS:
         for index, container in entries(spec, field):
