@@ -356,6 +356,14 @@ class ExternalSecret(NamedTuple):
     store_kind: Literal["SecretStore", "ClusterSecretStore"]
     refresh: str
     keys: tuple[RemoteKey, ...]
+    #: Keys of the Secret to Go templates; empty: the values as they are.
+    template: Mapping[str, str]
+    type: str | None
+
+    @property
+    def made_keys(self) -> list[str]:
+        """The keys of the Secret that is made."""
+        return list(self.template) or [key.key for key in self.keys]
 
 
 class Patch(NamedTuple):

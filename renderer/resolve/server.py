@@ -374,4 +374,6 @@ def _external_secret(item: dict[str, Any]) -> ExternalSecret:
         store_kind=item["store"]["kind"],
         refresh=item["refreshInterval"],
         keys=tuple(RemoteKey(k["key"], k["remoteKey"], k.get("property")) for k in item["keys"]),
+        template=item.get("template", {}),
+        type=item.get("type"),
     )

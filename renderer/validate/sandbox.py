@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -11,6 +12,11 @@ from renderer.model import SecretRef, Server
 from renderer.quantity import amount
 from renderer.wording import suggestion
 
+#: Of a Go template: an action, a string in it, a value by its name, and what gives the dot another meaning.
+_ACTION = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"|`[^`]*`')
+_VALUE = re.compile(r"(?<![\w.)])\.([A-Za-z_]\w*)")
+_SCOPES = re.compile(r"\b(range|with|define|template|block)\b")
 #: Resources by their plural, of groups that have them alone; metrics.k8s.io has pods of its own.
 _GROUPS = {plural: group for plural, _, group in (kind.resource.partition(".") for kind in KINDS.values())}
 _CHECKED = frozenset({"", "apps", "batch"})
@@ -83,6 +89,24 @@ def external_secrets_are_distinct(server: Server) -> Iterator[Fault]:
             keys.add(key.key)
 
 
+def templates_use_the_keys(server: Server) -> Iterator[Fault]:
+    """The operator makes no Secret at all where a template names a value that is not there."""
+    for i, secret in enumerate(server.external_secrets):
+        keys = [key.key for key in secret.keys]
+        for name, template in secret.template.items():
+            actions = [_STRING.sub('""', action) for action in _ACTION.findall(template)]
+            if any(_SCOPES.search(action) for action in actions):
+                continue  # within them a dot may be another value
+            for used in dict.fromkeys(used for action in actions for used in _VALUE.findall(action)):
+                if used not in keys:
+                    yield Fault(
+                        ("spec", "externalSecrets", i, "template", name),
+                        "spec/external-secret-key",
+                        f"the template uses '.{used}', which is not among the keys{suggestion(used, keys)}",
+                        f"add it to spec.externalSecrets[{i}].keys, which has: {', '.join(keys)}",
+                    )
+
+
 def external_secrets_have_the_keys(server: Server) -> Iterator[Fault]:
     """A container whose Secret lacks a key is never started."""
     containers = (("initContainers", server.init_containers), ("sidecars", server.sidecars))
@@ -96,7 +120,7 @@ def external_secrets_have_the_keys(server: Server) -> Iterator[Fault]:
         for name, value in container.env.items()
     ]
     references += [(("spec", "files", file.path), file.source) for file in server.files]
-    secrets = {secret.name: [key.key for key in secret.keys] for secret in server.external_secrets}
+    secrets = {secret.name: secret.made_keys for secret in server.external_secrets}
     for path, reference in references:
         if not isinstance(reference, SecretRef) or reference.optional or reference.secret not in secrets:
             continue
@@ -115,5 +139,6 @@ RULES = (
     sandbox_account_is_its_own,
     rights_can_be_used,
     external_secrets_are_distinct,
+    templates_use_the_keys,
     external_secrets_have_the_keys,
 )

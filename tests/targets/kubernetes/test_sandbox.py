@@ -249,6 +249,21 @@ def test_an_external_secret() -> None:
     assert order.index("demo/externalsecret-s.yaml") < order.index("demo/deployment.yaml")
 
 
+def test_a_template_makes_the_keys_that_others_refer_to() -> None:
+    template = '{"token": {{ .token | toJson }}}'
+    secret: JSON = {
+        "name": "s",
+        "store": {"name": "vault"},
+        "keys": [{"key": "token", "remoteKey": "x"}],
+        "template": {"config.json": template},
+        "type": "Opaque",
+    }
+    files: JSON = {"/app/config.json": {"secret": "s", "key": "config.json"}}
+    found = texts("kubernetes", spec(externalSecrets=[secret], files=files))
+    target = yaml.safe_load(found["demo/externalsecret-s.yaml"])["spec"]["target"]
+    assert target["template"] == {"engineVersion": "v2", "type": "Opaque", "data": {"config.json": template}}
+
+
 @pytest.mark.parametrize(
     "merge",
     [
@@ -257,6 +272,9 @@ def test_an_external_secret() -> None:
         {"spec": {"refreshInterval": "often"}},
         {"spec": {"data": [{"secretKey": "a"}]}},
         {"spec": {"target": {"creationPolicy": "Maybe"}}},
+        {"spec": {"target": {"template": {"engineVersion": "v1"}}}},
+        {"spec": {"target": {"template": {"data": {"a": 1}}}}},
+        {"spec": {"target": {"template": {"templates": {}}}}},
     ],
     ids=str,
 )
