@@ -104,7 +104,7 @@ def _environment(source: Source) -> Environment:
 
 
 #: What holds for everything in a namespace: whoever writes it says that the namespace is ours.
-_GOVERNING = ("podSecurity", "quota", "limitRange")
+_GOVERNING = ("labels", "annotations", "podSecurity", "quota", "limitRange")
 
 
 def _options(spec: dict[str, Any], *, governs: bool) -> Options:
@@ -121,6 +121,8 @@ def _options(spec: dict[str, Any], *, governs: bool) -> Options:
             version=security.get("version"),
             quota=_quota(namespace.get("quota")),
             limits=namespace.get("limitRange"),
+            labels=namespace["labels"],
+            annotations=namespace["annotations"],
         ),
         sync_waves=spec["delivery"].get("syncWaves", False),
         kustomization=spec["delivery"]["type"] == "kustomize",

@@ -160,12 +160,13 @@ class EgressCidr(NamedTuple):
 
 
 class EgressService(NamedTuple):
-    """Pods in the cluster; ``namespace`` None is the server's own."""
+    """Pods in the cluster; without ``namespace`` and ``namespace_labels`` in the server's own."""
 
     name: str
     namespace: str | None
     pod_labels: Mapping[str, str]
     ports: tuple[int, ...]
+    namespace_labels: Mapping[str, str] | None = None
 
 
 class Egress(NamedTuple):
@@ -182,11 +183,12 @@ class Egress(NamedTuple):
 
 
 class Peer(NamedTuple):
-    """Who may connect: pods (by labels, in a namespace) or an address block."""
+    """Who may connect: pods (by labels, in a namespace or in those with labels) or an address block."""
 
     pod_labels: Mapping[str, str] | None
     namespace: str | None
     cidr: str | None
+    namespace_labels: Mapping[str, str] | None = None
 
 
 class Publish(NamedTuple):

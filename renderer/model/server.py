@@ -219,6 +219,8 @@ class NamespaceRules(NamedTuple):
     version: str | None = None
     quota: Mapping[str, str] | None = None
     limits: Mapping[str, Mapping[str, str]] | None = None
+    labels: Mapping[str, str] = {}
+    annotations: Mapping[str, str] = {}
 
 
 class Options(NamedTuple):

@@ -182,6 +182,7 @@ def _egress(egress: dict[str, Any] | None) -> Egress | None:
                 item.get("namespace"),
                 item["podLabels"] or {"app.kubernetes.io/name": item["name"]},
                 tuple(item["ports"]),
+                item.get("namespaceLabels"),
             )
             for item in egress["services"]
         ),
@@ -344,7 +345,7 @@ def _peers(items: list[dict[str, Any]] | None) -> tuple[Peer, ...] | None:
 
 
 def _peer(item: dict[str, Any]) -> Peer:
-    return Peer(item.get("podLabels"), item.get("namespace"), item.get("cidr"))
+    return Peer(item.get("podLabels"), item.get("namespace"), item.get("cidr"), item.get("namespaceLabels"))
 
 
 def _sandbox(sandbox: dict[str, Any] | None) -> Sandbox | None:

@@ -24,6 +24,7 @@ HARD = {
 }
 IMAGE = "r.example.com/a@sha256:" + "0" * 64
 ANY = "0.0.0.0/0"
+OF = "k8s:io.cilium.k8s.namespace.labels."
 
 
 def kind(name: str, version: str = "v1", /, **rest: Any) -> dict[str, Any]:
@@ -185,6 +186,8 @@ CASES = [
     Case("everything", policy(block(ANY, 443)), policy({}), "egress"),
     Case("direction free", policy(types=["Egress"]), policy(types=["Ingress"]), "ingress-or-egress"),
     Case("new host", cilium(toFQDNs=[{"matchName": "a"}]), cilium(toFQDNs=[{"matchName": "a"}, {"matchName": "b"}]), "egress"),
+    Case("namespaces by labels", cilium(toEndpoints=[{"matchLabels": {"a": "b", f"{OF}c": "d"}}]), cilium(toEndpoints=[{"matchLabels": {"a": "b", f"{OF}c": "e"}}]), "egress"),
+    Case("all namespaces", cilium(toEndpoints=[{"matchLabels": {"a": "b"}}]), cilium(toEndpoints=[{"matchLabels": {"a": "b"}, "matchExpressions": [{"key": "k8s:io.kubernetes.pod.namespace", "operator": "Exists"}]}]), "egress"),
     Case("all entities", cilium(toFQDNs=[{"matchName": "a"}]), cilium(toEntities=["all"]), "egress"),
     Case("proxy host", envoy("a.example.com:443"), envoy("a.example.com:443", "b.example.com:443"), "egress"),
     Case("proxy left out", envoy("a.example.com:443"), compose({"network_mode": None}), "egress"),
@@ -313,6 +316,7 @@ GRAVE = {name for name, row in CONSEQUENCES.items() if row.grave}
 #: Narrower, or the same in other words: of these nothing grave is told.
 HARMLESS = [
     ("fewer ports", policy(block(ANY, 443), block(ANY, 80)), policy(block(ANY, 443))),
+    ("pods of namespaces by labels", cilium(toEndpoints=[{"matchLabels": {f"{OF}c": "d"}}]), cilium(toEndpoints=[{"matchLabels": {"a": "b", f"{OF}c": "d"}}])),
     ("other order", policy(block(ANY, 443), block(ANY, 80)), policy(block(ANY, 80), block(ANY, 443))),
     ("narrower block", policy(block("10.0.0.0/8")), policy(block("10.1.0.0/16"))),
     ("exception added", policy(block(ANY, 443)), policy(block(ANY, 443, "10.0.0.0/8"))),

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 POLICIES = ("NetworkPolicy", "CiliumNetworkPolicy")
 _DIRECTIONS: tuple[tuple[Name, str, str], ...] = (("egress", "Egress", "to"), ("ingress", "Ingress", "from"))
 _NAMESPACE = "io.kubernetes.pod.namespace"
+#: Before the labels of the namespace of pods.
+_LABELS_OF = "io.cilium.k8s.namespace.labels."
 _OF, _SAME = "of namespace ", "of the same namespace"
 
 
@@ -369,8 +371,12 @@ def _cilium_peers(rule: Mapping[str, Any], word: str) -> Iterator[Peer]:
 
 
 def _endpoints(endpoint: Mapping[str, Any]) -> Peer:
-    if "matchExpressions" in endpoint:
+    expressions = [(_bare(one.get("key")), one.get("operator")) for one in _expressions(endpoint)]
+    everywhere = expressions == [(_NAMESPACE, "Exists")]
+    if expressions and not everywhere:
         return Peer("other", json.dumps(endpoint, sort_keys=True))
     labels = {_bare(key): value for key, value in as_mapping(endpoint.get("matchLabels")).items()}
-    namespace = labels.pop(_NAMESPACE, None)
-    return _pods({"kubernetes.io/metadata.name": namespace} if namespace else None, labels, everywhere=False)
+    name = labels.pop(_NAMESPACE, None)
+    namespace = {key.removeprefix(_LABELS_OF): labels.pop(key) for key in [*labels] if key.startswith(_LABELS_OF)}
+    namespace |= {"kubernetes.io/metadata.name": name} if name else {}
+    return _pods(namespace or None, labels, everywhere=everywhere)

@@ -49,11 +49,12 @@ def _objects(options: Options) -> Iterator[Rendered]:
 def _object(kind: str, name: str, namespace: str, options: Options) -> Rendered:
     stem, rules = kind.lower(), options.namespace_rules
     template = f"kubernetes/{stem}.yaml.j2" if kind == "Namespace" else f"kubernetes/namespace-{stem}.yaml.j2"
+    own = kind == "Namespace"
     context: dict[str, Any] = {
         "object_name": name,
-        "object_annotations": wave(kind, options),
+        "object_annotations": {**(rules.annotations if own else {}), **wave(kind, options)},
         "namespace": namespace,
-        "labels": _LABELS,
+        "labels": {**_LABELS, **(rules.labels if own else {})},
         "enforce": rules.enforce,
         "warn": rules.warn,
         "kubernetes_version": rules.version or options.kubernetes_version,

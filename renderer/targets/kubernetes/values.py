@@ -210,6 +210,7 @@ def _egress(server: Server) -> dict[str, JSON] | None:
             {
                 "name": service.name,
                 "namespace": service.namespace,
+                "namespaceLabels": None if service.namespace_labels is None else dict(service.namespace_labels),
                 "podLabels": dict(service.pod_labels),
                 "cidr": None,
                 "ports": list(service.ports),

@@ -114,6 +114,28 @@ def test_services_are_endpoints() -> None:
     ]
 
 
+def test_namespaces_by_their_labels() -> None:
+    labels = "k8s:io.cilium.k8s.namespace.labels."
+    everywhere = {"key": NAMESPACE, "operator": "Exists"}
+    peers: JSON = [
+        {"podLabels": {"a": "b"}, "namespaceLabels": {"c": "d"}},
+        {"namespaceLabels": {"c": "d"}},
+        {"namespaceLabels": {}},
+        {"podLabels": {"a": "b"}, "namespaceLabels": {}},
+    ]
+    (rule,) = policy(network={"ingress": {"from": peers}})["spec"]["ingress"]
+    assert rule["fromEndpoints"] == [
+        {"matchLabels": {f"{labels}c": "d", "a": "b"}},
+        {"matchLabels": {f"{labels}c": "d"}},
+        {"matchLabels": {}, "matchExpressions": [everywhere]},
+        {"matchLabels": {"a": "b"}, "matchExpressions": [everywhere]},
+    ]
+    services: JSON = [{"name": "db", "namespaceLabels": {"c": "d"}}]
+    assert egress(services=services) == [
+        {"toEndpoints": [{"matchLabels": {f"{labels}c": "d", "app.kubernetes.io/name": "db"}}]}
+    ]
+
+
 def test_pods_and_blocks_come_in_by_rules_of_their_own() -> None:
     """One rule with both would admit only pods that have such an address."""
     peers: JSON = [{"podLabels": {"a": "b"}}, {"cidr": "10.0.0.0/8"}, {"namespace": "n"}, {"podLabels": {}}]

@@ -47,6 +47,12 @@ def egress(**fields: JSON) -> list[dict[str, Any]]:
                 "podSelector": {"matchLabels": {"a": "b"}},
             },
         ),
+        ({"namespaceLabels": {"a": "b"}}, {"namespaceSelector": {"matchLabels": {"a": "b"}}}),
+        ({"namespaceLabels": {}}, {"namespaceSelector": {"matchLabels": {}}}),
+        (
+            {"podLabels": {"a": "b"}, "namespaceLabels": {"c": "d"}},
+            {"namespaceSelector": {"matchLabels": {"c": "d"}}, "podSelector": {"matchLabels": {"a": "b"}}},
+        ),
         ({"cidr": "10.0.0.0/8"}, {"ipBlock": {"cidr": "10.0.0.0/8"}}),
     ],
     ids=str,
