@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from renderer import assets, pins
 from renderer.model import JSON, EgressHost, Server, Writable
+from renderer.variables import as_literal, expanded_in, pieces
 from renderer.yaml_writer import block
 
 HTTPS = 443
@@ -38,7 +39,7 @@ class Copy(NamedTuple):
 
 
 class Launch(NamedTuple):
-    """One container. Empty ``command`` and ``args`` mean the image's own.
+    """One container. Empty ``command`` and ``args`` mean the image's own; ``$(NAME)`` in them is a variable.
 
     ``env`` are defaults, over which the spec's own variables win. ``check`` is the probe as a
     program for runtimes that can only look from inside the container; empty where nothing is known
@@ -141,7 +142,7 @@ def _program(server: Server, inner: Sequence[str]) -> tuple[Sequence[str], Seque
     if transport.bridge == "supergateway":
         start = ["npx", "-y", f"supergateway@{pins.SUPERGATEWAY}"] if server.package else ["supergateway"]
         return start, [
-            *("--stdio", shlex.join(inner)),  # it hands this text to a shell
+            *("--stdio", as_literal(" ".join(_for_shell(word, server) for word in inner))),
             *("--outputTransport", "streamableHttp", "--stateful", "--port", port),
             *("--streamableHttpPath", transport.path, "--healthEndpoint", pins.BRIDGE_HEALTH["supergateway"].path),
             *(
@@ -149,12 +150,35 @@ def _program(server: Server, inner: Sequence[str]) -> tuple[Sequence[str], Seque
                 "none",
             ),  # 'info' writes every message into the log, arguments and results of tools included
         ]
-    stdio: JSON = {"cmd": inner[0], "args": [*inner[1:]]}
+    return [f"{pins.BRIDGE_FOLDER}/agentgateway"], ["-c", as_literal(_agentgateway_config(server, inner))]
+
+
+def _for_shell(word: str, server: Server) -> str:
+    """supergateway hands the command to a shell, which has the variables: no value can end its quotes."""
+    found = pieces(word, expanded_in(server, words=True))
+    return "".join(f'"${{{piece.name}}}"' if piece.name else shlex.quote(piece.text) for piece in found) or "''"
+
+
+def _agentgateway_config(server: Server, inner: Sequence[str]) -> str:
+    """It expands ``$NAME`` in the whole text, once, before it reads it; ``$$`` stands for one ``$``."""
+    words: list[JSON] = []
+    quoted: dict[str, str] = {}
+    for i, word in enumerate(inner):
+        found = list(pieces(word, expanded_in(server, words=True)))
+        if any(piece.name for piece in found):
+            # In single quotes a value may hold everything but such a quote and line breaks.
+            text = "".join(f"${{{piece.name}}}" if piece.name else piece.text.replace("$", "$$") for piece in found)
+            quoted[f"word-{i}-with-variables"] = "'" + text.replace("'", "''") + "'"
+            words.append(f"word-{i}-with-variables")
+        else:
+            words.append("".join(piece.text for piece in found))
+    stdio: JSON = {"cmd": words[0], "args": words[1:]}
     backend: JSON = {"mcp": {"targets": [{"name": "server", "stdio": stdio}]}}
     listeners: JSON = [{"routes": [{"backends": [backend]}]}]
-    config = block({"binds": [{"port": transport.port, "listeners": listeners}]}, 0)
-    # agentgateway expands $NAME in the whole text before it reads it; $$ stands for one $.
-    return [f"{pins.BRIDGE_FOLDER}/agentgateway"], ["-c", config.replace("$", "$$") + "\n"]
+    config = block({"binds": [{"port": server.transport.port, "listeners": listeners}]}, 0).replace("$", "$$")
+    for word, text in quoted.items():
+        config = config.replace(word, text)
+    return f"{config}\n"
 
 
 def _server_argv(server: Server) -> list[str]:

@@ -68,8 +68,9 @@ def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Inputs:
         ("web.replicas", "spec.replicas: 2  # prod.yaml:8:15, environment patch\n    instead of 1  # schema default: "),
         (
             "web.args",
-            "spec.args: []  # schema default: Arguments of the program. Taken literally, no shell and no "
-            "variables.\n    instead of not set  # prod.yaml:8:28, removed by environment patch\n"
+            "spec.args: []  # schema default: Arguments of the program, without a shell. $(NAME) is the value of a "
+            "variable of 'env'; $$(NAME) and $${NAME} are the texts $(NAME) and ${NAME}.\n"
+            "    instead of not set  # prod.yaml:8:28, removed by environment patch\n"
             '    instead of ["serve"]  # web.yaml:7:3, spec\n',
         ),
         (

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from renderer.errors import errors_in
 from renderer.model import JSON
 from renderer.targets.kubernetes.objects import OBJECTS
+from renderer.variables import as_literal
 from tests.kubelet import expanded
 from tests.oracles import kubectl_read
 from tests.specs import IMAGE, rendered, spec
@@ -157,9 +158,9 @@ def document(number: int, of: Case) -> dict[str, JSON]:
     short = text[:1024]  # all annotations together, and the file of all servers, have limits
     container: dict[str, JSON] = {
         "image": IMAGE,
-        "command": [short, short],
-        "args": [short],
-        "env": {"TEXT": short, "LAST": short},
+        "command": [as_literal(short)] * 2,
+        "args": [as_literal(short)],
+        "env": {"TEXT": as_literal(short), "LAST": as_literal(short)},
     }
     return spec(
         f"server-{number:04}",
@@ -167,9 +168,9 @@ def document(number: int, of: Case) -> dict[str, JSON]:
         image=IMAGE,
         transport={"type": "streamable-http"},
         description=short,
-        command=[text, text],
-        args=[text],
-        env={"TEXT": text, "LAST": text},
+        command=[as_literal(text)] * 2,
+        args=[as_literal(text)],
+        env={"TEXT": as_literal(text), "LAST": as_literal(text)},
         files={"/etc/text": {"content": text}, "/etc/more": {"content": f"{text}\nend"}},
         storage=[
             {
@@ -180,7 +181,7 @@ def document(number: int, of: Case) -> dict[str, JSON]:
                 "accessModes": ["ReadWriteMany"],
             }
         ],
-        health={"command": [text]},
+        health={"command": ["/bin/sh", text]},
         initContainers=[{"name": "before", **container}],
         sidecars=[{"name": "beside", **container}],
         autoscaling={"min": 2, "max": 3},
@@ -271,7 +272,7 @@ def placed(of: Case) -> Iterator[tuple[str, Any]]:
         yield f"{name} args", [said]
         yield f"{name} env", {"TEXT": said, "LAST": said}
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
-        yield probe, [text]
+        yield probe, ["/bin/sh", text]
 
 
 def stream(cases: Sequence[Case]) -> tuple[str, int]:

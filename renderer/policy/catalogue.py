@@ -47,6 +47,7 @@ RULES: Mapping[str, Rule] = {
         "error", "a privileged container, or the machine's own network, processes or memory", _BOTH, admission=True
     ),
     "policy/published-everywhere": Rule("warning", "a port open to every network of the machine, or of the cluster"),
+    "policy/secret-argument": Rule("warning", "a secret among the arguments of a process"),
     "policy/secret-literal": Rule("error", "a secret in clear"),
     "policy/service-account-token": Rule("warning", "a token of the Kubernetes API that nothing needs"),
     "policy/stateful-replicas": Rule("warning", "several pods of a server that keeps sessions"),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from renderer.errors import DocumentPath, Fault
-from renderer.model import Container, Server
+from renderer.model import ConfigMapRef, Container, SecretRef, Server
 from renderer.policy.images import image_faults
 from renderer.policy.literals import literal_faults
 from renderer.policy.rights import role_fault, rule_fault
 from renderer.policy.variables import variable_faults
+from renderer.variables import expanded_in, pieces
 
 Check = Callable[[Server], Iterator[Fault]]
 
@@ -34,6 +35,37 @@ def literals(server: Server) -> Iterator[Fault]:
     for path, container in containers:
         for name, value in container.env.items():
             yield from variable_faults(name, (*path, "env", name), value if isinstance(value, str) else "")
+
+
+def arguments(server: Server) -> Iterator[Fault]:
+    """A variable is read by the process alone; its arguments are read by whoever lists processes or containers."""
+    containers: list[tuple[DocumentPath, Server | Container]] = [(("spec",), server), *_others(server)]
+    for path, container in containers:
+        for field, words in (("command", container.command), ("args", container.args)):
+            for i, word in enumerate(words):
+                names = [piece.name for piece in pieces(word, expanded_in(container, words=True)) if piece.name]
+                secrets = list(dict.fromkeys(secret for name in names for secret in _secrets_in(name, container, ())))
+                if secrets:
+                    yield Fault(
+                        (*path, field, i),
+                        "policy/secret-argument",
+                        f"{' and '.join(secrets)} becomes an argument of the process: whoever may list processes or "
+                        "inspect containers sees it",
+                        "let the program read the variable or a file, or accept this where it takes an argument only",
+                    )
+
+
+def _secrets_in(name: str, container: Server | Container, above: tuple[str, ...]) -> Iterator[str]:
+    """What a variable has from Secrets, also through other variables."""
+    value = container.env.get(name)
+    if isinstance(value, SecretRef):
+        yield f"key {value.key} of Secret {value.secret}"
+    elif isinstance(value, str):
+        others = [piece.name for piece in pieces(value, expanded_in(container)) if piece.name]
+        for other in others if name not in above else ():
+            yield from _secrets_in(other, container, (*above, name))
+    elif not isinstance(value, ConfigMapRef) and isinstance(container, Server):
+        yield from (f"a key of Secret {source.name}" for source in container.env_from if source.kind == "secret")
 
 
 def _others(server: Server) -> list[tuple[DocumentPath, Container]]:
@@ -123,4 +155,4 @@ def published(server: Server) -> Iterator[Fault]:
 
 #: These judge each value by itself.
 VALUE_CHECKS: tuple[Check, ...] = (images, literals)
-CHECKS: tuple[Check, ...] = (egress, replicas, tls, token, rights, published)
+CHECKS: tuple[Check, ...] = (arguments, egress, replicas, tls, token, rights, published)

@@ -235,6 +235,7 @@ CASES = [
     Case("compose service", compose(), {**compose(), "services": {**compose()["services"], "x": {"image": IMAGE}}}, "container"),
     Case("compose image volume", compose(), compose({"volumes": [{"type": "image", "source": IMAGE, "target": "/x"}]}), "container"),
     Case("second variable", deployment({"env": [token("A")]}), deployment({"env": [token("A"), token("B")]}), "secret"),
+    Case("secret as an argument", deployment({"env": [token("A")]}), deployment({"env": [token("A")], "args": ["--key=$(A)"]}), "secret"),
     Case("secret to a sidecar", deployment({"env": [token("A")]}), deployment(template={"metadata": {}, "spec": beside({"env": [token("A")]}, name="x", image=IMAGE, env=[token("A")])}), "secret"),
     Case("secret at a second path", mounts("/a"), mounts("/a", "/b"), "secret"),
     Case("secret to another image", deployment({"env": [token("A")]}), deployment({"env": [token("A")], "image": "other.example.com/" + IMAGE}), "secret"),

@@ -25,6 +25,7 @@ DOCUMENT = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding=
 #: Of a form that only tokens have, and valid nowhere.
 TOKEN = "ghp_" + "aB3dE6gH9j" * 3 + "aB3dE6"
 DISORDER = "3f786850e387550fdab836ed7e6dc881de23001b"
+SECRET = {"secret": "mcp", "key": "key"}
 CONTAINER = "/spec/template/spec/containers/0"
 
 
@@ -161,6 +162,15 @@ RULE_CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("published-everywhere", "kubernetes", {"service": {"type": "NodePort"}}),
     ("published-everywhere", "kubernetes", {"service": {"type": "LoadBalancer"}}),
     ("published-everywhere", "compose", compose({"ports": ["9999:8080"]})),
+    ("secret-argument", "kubernetes", {"args": ["--key", "$(KEY)"], "env": {"KEY": SECRET}}),
+    ("secret-argument", "compose", {"args": ["--key", "$(KEY)"], "env": {"KEY": SECRET}}),
+    ("secret-argument", "kubernetes", {"command": ["/s", "$(URL)"], "env": {"URL": "a$(KEY)", "KEY": SECRET}}),
+    ("secret-argument", "kubernetes", {"args": ["$(KEY)"], "envFrom": [{"secret": "keys"}]}),
+    (
+        "secret-argument",
+        "kubernetes",
+        {"sidecars": [{"name": "side", "image": "a.example.com/b:1", "args": ["$(KEY)"], "env": {"KEY": SECRET}}]},
+    ),
     ("secret-literal", "kubernetes", {"args": ["--password", "hunter2"]}),
     ("secret-literal", "kubernetes", {"args": ["--password=hunter2"]}),
     ("secret-literal", "kubernetes", {"command": ["/server", "postgres://me:hunter2@db/x"]}),

@@ -9,6 +9,7 @@ from typing import Any
 from renderer.diff.consequences.table import HARMLESS, Consequence, Pair, handed_on
 from renderer.manifest import as_mapping, at, containers, items, mappings, pod_spec
 from renderer.merge_patch import same
+from renderer.variables import names_in
 
 Right = tuple[str, ...]
 
@@ -142,8 +143,11 @@ def _uses(spec: Mapping[str, Any]) -> set[tuple[str, str]]:
     volumes = {str(volume.get("name")): secrets_of(volume) for volume in mappings(spec.get("volumes"))}
     found: set[tuple[str, str]] = set()
     for name, container in containers(spec).items():
+        words = " ".join(map(str, (*items(container.get("command")), *items(container.get("args")))))
         for variable in mappings(container.get("env")):
             found |= {(secret, f"{name} as {variable.get('name')}") for secret in secrets_of(variable)}
+            if str(variable.get("name")) in names_in(words):
+                found |= {(secret, f"{name} as an argument") for secret in secrets_of(variable)}
         for source in mappings(container.get("envFrom")):
             found |= {(secret, f"{name} as {source.get('prefix', '')}*") for secret in secrets_of(source)}
         for mount in mappings(container.get("volumeMounts")):

@@ -21,6 +21,7 @@ from renderer.targets.compose.names import (
     variable,
 )
 from renderer.targets.compose.values import bytes_of
+from renderer.variables import expanded_in, pieces
 
 #: The least that the engine takes (it calls it 6MB, and counts in powers of 1024).
 LEAST_MEMORY = 6 * 1024**2
@@ -94,6 +95,26 @@ def proxy_variables_are_ours(server: Server, _launch: Launch) -> Iterator[Fault]
                 f"replaces '{ours[name]}', and the egress proxy is the only way out",
                 "remove it for compose, or set it to the proxy of this project",
             )
+
+
+def variables_are_declared(server: Server, launch: Launch) -> Iterator[Fault]:
+    """compose expands before it reads the file with the variables of a whole Secret or ConfigMap."""
+    texts: list[tuple[DocumentPath, str]] = [
+        (("spec", "env", name), text) for name, text in server.env.items() if isinstance(text, str)
+    ]
+    # supergateway and agentgateway expand in the container, which has them.
+    rendered = {*launch.command, *launch.args}
+    for field, words in (("command", server.command), ("args", server.args)):
+        texts += [(("spec", field, i), word) for i, word in enumerate(words) if word in rendered]
+    for path, text in texts:
+        for piece in pieces(text, expanded_in(server, words=path[1] != "env")):
+            if piece.name and piece.name not in server.env:
+                yield Fault(
+                    path,
+                    "compose/variable-of-a-file",
+                    f"'$({piece.name})' can only come from envFrom, which compose reads after it expands variables",
+                    f"declare it in env: {piece.name}: {{secret: NAME, key: {piece.name}}}",
+                )
 
 
 def health_needs_a_program(server: Server, launch: Launch) -> Iterator[Fault]:
@@ -192,6 +213,7 @@ LIMITS: tuple[Limit, ...] = (
     egress_is_by_name_or_nothing,
     packages_come_through_the_proxy,
     proxy_variables_are_ours,
+    variables_are_declared,
     health_needs_a_program,
     replicas_share_the_machine,
     local_volumes_are_plain,

@@ -7,12 +7,13 @@ What belongs to a server is called ``<resource name>.<part>``. No resource name 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from renderer.labels import accepted, object_labels, path_note
 from renderer.launch import Launch
 from renderer.model import ConfigMapRef, EnvFrom, SecretRef, Server
+from renderer.variables import expanded_in, pieces
 
 Ref = SecretRef | ConfigMapRef
 
@@ -131,6 +132,27 @@ def variable(ref: Ref) -> str:
 def expression(ref: Ref) -> str:
     """What compose replaces by the variable's value; it refuses to start where a needed one is missing."""
     return f"${{{variable(ref)}:-}}" if ref.optional else f"${{{variable(ref)}:?{origin(ref)}}}"
+
+
+def expanded(text: str, server: Server, *, words: bool = False) -> str:
+    """A text of the spec as compose reads it: variables are replaced by what they are in the spec."""
+    return _expanded(text, server, words, server.env)
+
+
+def _expanded(text: str, server: Server, words: bool, env: Mapping[str, str | Ref]) -> str:
+    found = []
+    for piece in pieces(text, expanded_in(server, words=words)):
+        value = env.get(piece.name) if piece.name else piece.text
+        if value is None:
+            found.append(literal(f"$({piece.name})"))
+        elif not piece.name:
+            found.append(literal(piece.text))
+        elif isinstance(value, str):
+            others = {name: other for name, other in env.items() if name != piece.name}
+            found.append(_expanded(value, server, False, others))
+        else:
+            found.append(expression(value))
+    return "".join(found)
 
 
 def env_path(item: EnvFrom) -> str:

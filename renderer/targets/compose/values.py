@@ -19,6 +19,7 @@ from renderer.targets.compose.names import (
     STREAM_PROJECT,
     Need,
     env_path,
+    expanded,
     expression,
     has_gateway,
     has_network,
@@ -55,8 +56,9 @@ SERVER_NAMES: Mapping[str, str] = {
     "labels": "labels of the service; annotations and the description are among them",
     "part_labels": "labels of the parts, by `prepare`, `bridge`, `gateway`, `proxy` and `network`",
     "image": "image of the container: the spec's, or the base image of its package",
-    "command": "its entrypoint: that of the bridge where there is one; an empty list for the image's own",
-    "args": "its arguments",
+    "command": "its entrypoint, as compose reads it: that of the bridge where there is one; an empty list for the "
+    "image's own",
+    "args": "its arguments, in the same way",
     "environment": "its variables by name, as compose reads them: `$$` is a `$`, `${NAME:?…}` a reference",
     "env_files": "files with variables of a whole Secret or ConfigMap: `path`, `optional`",
     "check": "the program that checks its health; empty where there is none",
@@ -161,15 +163,15 @@ def _server_values(server: Server, launch: Launch, files: _Files, volumes: Seque
             )
         },
         "image": launch.image,
-        "command": list(launch.command),
-        "args": list(launch.args),
+        "command": [expanded(word, server, words=True) for word in launch.command],
+        "args": [expanded(word, server, words=True) for word in launch.args],
         "environment": {
             **{
                 name: literal(value)
                 for name, value in (*launch.env, *proxy_variables(server))
                 if name not in server.env
             },
-            **{name: literal(v) if isinstance(v, str) else expression(v) for name, v in server.env.items()},
+            **{n: expanded(v, server) if isinstance(v, str) else expression(v) for n, v in server.env.items()},
         },
         "env_files": [{"path": env_path(item), "optional": item.optional} for item in server.env_from],
         "check": list(launch.check),

@@ -15,6 +15,7 @@ from renderer.context import document_values
 from renderer.labels import object_labels
 from renderer.launch import Launch
 from renderer.model import JSON, Container, Options, SecretRef, Server
+from renderer.variables import expanded_in, in_order, pieces
 
 #: Every name that a template of a server may read, and what it is: docs/templates.md has these lines.
 NAMES: Mapping[str, str] = {
@@ -40,16 +41,17 @@ NAMES: Mapping[str, str] = {
     "recreate": "whether a volume cannot be on the old and the new pod at once",
     "kubernetes_minor": "35 for Kubernetes 1.35",
     "image": "image of the server's container: the spec's, or the base image of its package",
-    "command": "its command: that of the bridge where there is one; an empty list for the image's own",
-    "args": "its arguments",
-    "env": "its variables: the defaults of npx and uvx, then `spec.env`",
+    "command": "its command: that of the bridge where there is one; an empty list for the image's own. As the kubelet "
+    "reads it: `$(NAME)` is the value of a variable, `$$(NAME)` is text",
+    "args": "its arguments, in the same way",
+    "env": "its variables, in the same way: the defaults of npx and uvx, then `spec.env`, each after what it refers to",
     "mounts": "its mounts: `volume`, `path`, `read_only`, and `key` of a single file",
     "files": "`spec.files` as a list: `path`, `volume`, `key`, `mode`, and `content`, `secret` or `configMap`",
     "writable": "folders in temporary storage, those of npx and uvx among them: `volume`, `path`, `size`, `memory`",
     "bridge": "the bridge that is copied in: `image`, `args`, `volume`, `path`, `size`; or null",
     "probe": "one check of its health: `command`, or `port` with `path` (null for a connection only); or null",
-    "init_containers": "`spec.initContainers`, with mounts as in `mounts`",
-    "sidecars": "`spec.sidecars`, with mounts as in `mounts`",
+    "init_containers": "`spec.initContainers`, with `command`, `args`, `env` and `mounts` as those of the server",
+    "sidecars": "`spec.sidecars`, in the same way",
     "pre_stop": "how it waits before it stops: `sleep`, `exec` (before 1.30), or null",
     "wait_command": "the program of `exec`",
     "service_port": "port of the Service that leads to the server",
@@ -70,6 +72,22 @@ _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 def literal(text: str | Sequence[str]) -> Any:
     """Text, or texts, that the kubelet leaves alone: it expands ``$(VAR)`` and reads ``$$`` as ``$``."""
     return re.sub(r"\$(?=[$(])", "$$", text) if isinstance(text, str) else [literal(one) for one in text]
+
+
+def _words(words: Sequence[str], container: Server | Container) -> list[str]:
+    """As the kubelet reads them: only variables that the container has are expanded."""
+    found = [pieces(word, expanded_in(container, words=True)) for word in words]
+    return ["".join(f"$({piece.name})" if piece.name else literal(piece.text) for piece in each) for each in found]
+
+
+def _env(env: Mapping[str, Any], container: Server | Container) -> dict[str, Any]:
+    expanded = expanded_in(container)
+    return {
+        name: "".join(f"$({piece.name})" if piece.name else literal(piece.text) for piece in pieces(value, expanded))
+        if isinstance(value, str)
+        else value
+        for name, value in in_order(env).items()
+    }
 
 
 def server_values(server: Server, launch: Launch, options: Options) -> dict[str, Any]:
@@ -119,9 +137,12 @@ def server_values(server: Server, launch: Launch, options: Options) -> dict[str,
         "recreate": not all(volume.shared for volume in server.storage),
         "kubernetes_minor": options.kubernetes_minor,
         "image": launch.image,
-        "command": list(launch.command),
-        "args": list(launch.args),
-        "env": {**{name: value for name, value in launch.env if name not in server.env}, **spec["env"]},
+        "command": _words(launch.command, server),
+        "args": _words(launch.args, server),
+        "env": {
+            **{name: literal(value) for name, value in launch.env if name not in server.env},
+            **_env(spec["env"], server),
+        },
         "mounts": mounts,
         "files": files,
         "writable": writable,
@@ -274,5 +295,10 @@ def _with_mounts(
             path = paths.get(mount.source, mount.source)
             own = by_path[path]
             shared.append({**own, "path": mount.path or path, "read_only": mount.read_only or own["read_only"]})
-        result.append({**document, "mounts": shared})
+        expanded = {
+            "command": _words(container.command, container),
+            "args": _words(container.args, container),
+            "env": _env(document["env"], container),
+        }
+        result.append({**document, **expanded, "mounts": shared})
     return result

@@ -185,7 +185,7 @@ def test_further_containers_are_restricted_and_share_what_the_server_has() -> No
     assert sidecar["securityContext"] == init["securityContext"] == server["securityContext"]
     assert sidecar["resources"] == server["resources"]
     assert init["resources"]["limits"]["memory"] == "8Gi"
-    assert sidecar["args"] == ["$$(A)"]
+    assert sidecar["args"] == ["$(A)"]
     assert sidecar["env"] == [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "k"}}}]
     assert sidecar["volumeMounts"] == [
         {"name": "data", "mountPath": "/other", "readOnly": True},

@@ -14,6 +14,7 @@ from renderer.labels import object_labels
 from renderer.model import JSON
 from renderer.targets.kubernetes import TARGET
 from renderer.targets.kubernetes.values import literal
+from renderer.variables import as_literal
 from tests.kubelet import expanded
 from tests.specs import HTTP, IMAGE, NPM, OPTIONS, PYPI, server
 
@@ -89,8 +90,9 @@ def test_the_kubelet_leaves_every_literal_alone(text: str, variables: dict[str, 
 
 def test_everything_that_the_kubelet_expands_is_literal() -> None:
     text = "$$(HOME)"
-    other: JSON = {"name": "c", "image": IMAGE, "command": [text], "args": [text], "env": {"A": text}}
-    found = pod(command=[text], args=[text], env={"A": text}, health={"command": [text]}, sidecars=[other])
+    spelt = as_literal(text)
+    other: JSON = {"name": "c", "image": IMAGE, "command": [spelt], "args": [spelt], "env": {"A": spelt}}
+    found = pod(command=[spelt], args=[spelt], env={"A": spelt}, health={"command": [text]}, sidecars=[other])
     server_, sidecar = found["containers"]
     written = [text for one in (server_, sidecar) for text in (*one["command"], *one["args"], one["env"][0]["value"])]
     written += [server_[f"{kind}Probe"]["exec"]["command"][0] for kind in ("startup", "readiness", "liveness")]

@@ -1,0 +1,117 @@
+"""Variables in a spec's text: ``$(NAME)`` is the value of a variable that ``env`` declares, as for the kubelet.
+
+``$$(NAME)`` and ``$${NAME}`` are texts: of several dollars in front, one is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeVar
+
+from renderer.model import Container, Server
+
+#: ``name`` is of ``$(NAME)``; ``braced`` of compose (``${NAME}``, ``${name:-default}``) and of an mcp.json
+#: (``${env:NAME}``, ``${input:name}``), which nothing expands. Other dollars are plain text.
+VARIABLE = re.compile(
+    r"(?P<dollars>\$+)(?:\((?P<name>[A-Za-z_][A-Za-z0-9_]*)\)"
+    r"|(?=\{)\{(?P<braced>[A-Z_][A-Z0-9_]*(?=\})|\w+(?=:?[-?+])|(?:env|input):[\w-]+(?=\})))"
+)
+_SHELLS = frozenset({"sh", "ash", "bash", "dash", "zsh", "busybox"})
+
+
+Value = TypeVar("Value")
+
+
+class Piece(NamedTuple):
+    """Literal text, or a reference: then ``name`` is that of the variable."""
+
+    text: str
+    name: str = ""
+
+
+def runs_shell(words: Sequence[str]) -> bool:
+    """Whether a shell reads these words: it expands ``${NAME}``, and runs ``$(command)``."""
+    return any(word.rpartition("/")[2] in _SHELLS for word in words)
+
+
+def words_of(container: Server | Container) -> tuple[str, ...]:
+    """Command and arguments."""
+    return (*container.command, *container.args)
+
+
+def names_in(text: str) -> Iterator[str]:
+    """The variables that a text refers to."""
+    return (match["name"] for match in VARIABLE.finditer(text) if match["name"] and len(match["dollars"]) == 1)
+
+
+def expanded_in(container: Server | Container, *, words: bool = False) -> Callable[[str], bool]:
+    """Which names stand for a value in the environment of a container, or in its ``words``.
+
+    All may with a whole Secret or ConfigMap (``envFrom``): nobody here knows its keys. What a shell finds undeclared is
+    a command of its own: ``$(date)``.
+    """
+    unknown = bool(isinstance(container, Server) and container.env_from)
+    unknown = unknown and not (words and runs_shell(words_of(container)))
+    return lambda name: unknown or name in container.env
+
+
+def pieces(text: str, is_variable: Callable[[str], bool]) -> Iterator[Piece]:
+    """The text as what is literal and what is the value of a variable, in order."""
+    literal, start = "", 0
+    for match in VARIABLE.finditer(text):
+        literal, start, escaped = literal + text[start : match.start()], match.end(), len(match["dollars"]) > 1
+        if match["name"] and not escaped and is_variable(match["name"]):
+            yield from [Piece(literal)] if literal else ()
+            yield Piece("", match["name"])
+            literal = ""
+        else:
+            literal += match[0][1:] if escaped else match[0]
+    yield from [Piece(literal + text[start:])] if literal or start < len(text) else ()
+
+
+def as_literal(text: str) -> str:
+    """How a spec writes the text so that no variable stands in it."""
+    return VARIABLE.sub(lambda match: f"${match[0]}", text)
+
+
+def in_order(env: Mapping[str, Value]) -> dict[str, Value]:
+    """The variables, each behind those that it refers to: the kubelet knows only what was before."""
+    references, ordered = _references(env), dict[str, Value]()
+
+    def add(name: str, above: tuple[str, ...]) -> None:
+        if name not in ordered and name not in above:
+            for other in references[name]:
+                add(other, (*above, name))
+            ordered[name] = env[name]
+
+    for name in env:
+        add(name, ())
+    return ordered
+
+
+def self_references(env: Mapping[str, Value]) -> set[str]:
+    """The variables whose text leads back to them, through others or at once."""
+    references, found = _references(env), set[str]()
+    for name in env:
+        reached, waiting = set[str](), [name]
+        while waiting:
+            new = {*references[waiting.pop()]} - reached
+            reached |= new
+            waiting += new
+        found |= {name} & reached
+    return found
+
+
+def expanded_sizes(env: Mapping[str, Value]) -> dict[str, int]:
+    """How many characters each text has with those of other variables in it; none refers to itself."""
+    references, sizes = _references(env), dict[str, int]()
+    for name, value in in_order(env).items():
+        own = len(value) if isinstance(value, str) else 0
+        sizes[name] = own + sum(sizes.get(other, 0) for other in references[name])
+    return sizes
+
+
+def _references(env: Mapping[str, Value]) -> dict[str, list[str]]:
+    texts = {name: value if isinstance(value, str) else "" for name, value in env.items()}
+    return {name: [other for other in names_in(text) if other in env] for name, text in texts.items()}
