@@ -12,9 +12,12 @@ from renderer.cli.runtime import ask, no_client, progress
 from renderer.cli.streams import ReaderLeft, emit
 from renderer.errors import ApplyFailed, McpctlError, WaitTimedOut
 from renderer.model import JSON
-from renderer.orchestrators import mcp_check
+from renderer.orchestrators import failures, mcp_check
 from renderer.orchestrators.contract import Cause, InstanceStatus, Observation, Orchestrator, Wait
 from renderer.orchestrators.instances import COLUMNS, as_columns, as_data, row
+
+#: What keeps us from a server, whatever it does: kinds of failures.Refused.
+_UNREACHABLE = frozenset({"forbidden", "login", "certificate"})
 
 
 def until_ready(
@@ -52,6 +55,10 @@ def _answer(orchestrator: Orchestrator, status: InstanceStatus, transports: Mapp
         return Observation(status, Cause(f"does not speak MCP: {error.message}", "hopeless"))
     except mcp_check.SdkMissing as error:  # half of it, as its metadata is there: no wait brings the rest
         return Observation(status, Cause(error.message, "hopeless"))
+    except failures.Refused as error:
+        lost = error.kind in _UNREACHABLE
+        words = "cannot be asked" if lost else "does not answer MCP yet"
+        return Observation(status, Cause(f"{words}: {error.message}", "hopeless" if lost else "starts"))
     except (ApplyFailed, WaitTimedOut) as error:
         return Observation(status, Cause(f"does not answer MCP yet: {error.message}"))
 

@@ -10,8 +10,8 @@ from renderer.model import JSON
 from renderer.orchestrators.contract import Applied, Change, Handshake, InstanceState, InstanceStatus, Replica
 
 COLUMNS = ("SERVER", "WHERE", "STATE", "READY", "RESTARTS", "AGE", "IMAGE", "ENDPOINT", "DETAILS")
-#: Characters of one cell: an image with its digest fits.
-_WIDEST = 160
+#: Characters of one cell: an image with its digest fits. The last one has a cause, which stands at its end.
+_WIDEST, _DETAILS = 160, 1000
 
 
 def row(status: InstanceStatus, now: float) -> tuple[str, ...]:
@@ -25,9 +25,9 @@ def row(status: InstanceStatus, now: float) -> tuple[str, ...]:
         age(status, now),
         status.image,
         status.endpoint,
-        status.reason or _answered(status.handshake),
     )
-    return tuple(excerpt(cell, _WIDEST) or "-" for cell in cells)
+    details = excerpt(status.reason or _answered(status.handshake), _DETAILS)
+    return (*(excerpt(cell, _WIDEST) or "-" for cell in cells), details or "-")
 
 
 def age(status: InstanceStatus, now: float) -> str:

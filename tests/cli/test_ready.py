@@ -6,7 +6,7 @@ import pytest
 
 from renderer.cli.ready import until_ready
 from renderer.errors import ApplyFailed, WaitTimedOut
-from renderer.orchestrators import mcp_check
+from renderer.orchestrators import failures, mcp_check
 from renderer.orchestrators.contract import Handshake, InstanceState, InstanceStatus
 from renderer.orchestrators.wait import Time
 from tests.cli.fake_runtime import SHAKE, FakeRuntime, instance
@@ -76,6 +76,15 @@ def test_a_server_that_wants_credentials_lives_and_is_not_ready(
     assert status.reason == "not asked further: HTTP 401: it runs, and wants credentials"
     assert capsys.readouterr().err.count("wants credentials") == 1
     assert len(fake.named("reach")) == 1
+
+
+def test_a_right_that_is_missing_ends_the_wait(fake: FakeRuntime, answers: list[Answer]) -> None:
+    answers.append(failures.Refused("reaching mcp-demo: may not", kind="forbidden"))
+    with pytest.raises(ApplyFailed, match="cannot be asked: reaching mcp-demo: may not"):
+        waited(fake, 300)
+    answers[0] = failures.Refused("reaching mcp-demo: is away", kind="down")
+    with pytest.raises(WaitTimedOut, match="does not answer MCP yet: reaching mcp-demo: is away"):
+        waited(fake, 10)
 
 
 def test_no_wait_installs_the_sdk(fake: FakeRuntime, answers: list[Answer]) -> None:

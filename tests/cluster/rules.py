@@ -39,6 +39,11 @@ _IMMUTABLE = {
     "RuntimeClass": ["handler"],
     "StatefulSet": ["spec.selector", "spec.serviceName", "spec.volumeClaimTemplates"],
 }
+_NO_UPDATE = (
+    "Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', "
+    "'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are "
+    "forbidden"
+)
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
 _DNS_LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _SUBDOMAIN = rf"(?=.{{1,253}}$){_DNS_LABEL}(\.{_DNS_LABEL})*"
@@ -80,6 +85,8 @@ def refuse_invalid(kind: Kind, live: Json, new: Json) -> None:
         {"reason": "FieldValueInvalid", "message": f"Invalid value: {json.dumps(value)}: {why}", "field": field}
         for field, value, why in faults
     ]
+    if kind.kind == "StatefulSet" and any(field in _IMMUTABLE[kind.kind] for field, *_ in faults):
+        causes = [{"reason": "FieldValueForbidden", "message": _NO_UPDATE, "field": "spec"}]
     if causes:
         name = new["metadata"]["name"]
         text = ", ".join(f"{cause['field']}: {cause['message']}" for cause in causes)

@@ -31,7 +31,7 @@ from renderer.orchestrators.contract import (
 from renderer.orchestrators.kubernetes import logs, removal
 from renderer.orchestrators.kubernetes.apply import MANAGER, Application
 from renderer.orchestrators.kubernetes.client import Kubectl, known_name
-from renderer.orchestrators.kubernetes.listing import page_of
+from renderer.orchestrators.kubernetes.listing import page_of, refuse_missing_namespace
 from renderer.orchestrators.kubernetes.objects import REPLICAS, Object, objects
 from renderer.orchestrators.kubernetes.reach import forwarded
 from renderer.orchestrators.kubernetes.status import NoSuchInstance, Snapshot, Watcher, desired
@@ -195,6 +195,8 @@ class Kubernetes:
         tell(f"from {self.where()}")
         found = removal.of_servers(self._kubectl, servers, tell)
         missing = sorted(set(servers) - {labels_of(one)[SERVER_LABEL] for one in found})
+        if not found:
+            refuse_missing_namespace(self._kubectl)
         if missing:
             tell(f"nothing of ours is there of {', '.join(missing)}")
         kept = [one for one in found if one["kind"] == "PersistentVolumeClaim" and not data]

@@ -24,6 +24,7 @@ from renderer.orchestrators.kubernetes.objects import (
     MANAGED_LABEL,
     OWNER_LABEL,
     Object,
+    claims_to_grow,
     effects_of_adoption,
     noted,
     others_in,
@@ -226,8 +227,10 @@ class Application:
         try:
             self._answers[each.identity] = self._forced_where_ours(each, data, what)
         except (ApplyFailed, WaitTimedOut) as error:
-            self._over = self._over or (isinstance(error, Refused) and error.kind in HOPELESS)
-            self._fail(each, error.message)
+            kind = error.kind if isinstance(error, Refused) else ""
+            self._over = self._over or kind in HOPELESS
+            grow = claims_to_grow(data, self._live[each.identity]) if kind == "stateful set" else ""
+            self._fail(each, f"applying {what}: {grow}" if grow else error.message)
             return False
         return True
 

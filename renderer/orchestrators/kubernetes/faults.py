@@ -28,9 +28,8 @@ _KINDS = (
     kind(
         "stateful set",
         r"updates to statefulset spec",
-        "a StatefulSet, its volume sizes included, cannot be changed in place: `kubectl delete statefulset NAME "
-        "--cascade=orphan` keeps pods and claims; raise spec.resources.requests.storage of the claims themselves, then "
-        "run the same again",
+        "this cannot be changed in place: run `kubectl delete statefulset NAME --cascade=orphan`, which keeps pods and "
+        "claims, then the same again; claims that are there stay as they are",
     ),
     kind(
         "resize",

@@ -49,7 +49,7 @@ def page_of(kubectl: Kubectl, filters: InstanceFilters, page: str, size: int) ->
         following = _Spot(spot.plural, rest) if rest else _after(spot.plural)
         if following is None:
             if not (found or page):
-                _refuse_missing_namespace(kubectl)
+                refuse_missing_namespace(kubectl)
             return InstancePage(tuple(found))
         # An empty page is no news: all pods of Deployments were left out of it, or all states.
         if found:
@@ -57,14 +57,15 @@ def page_of(kubectl: Kubectl, filters: InstanceFilters, page: str, size: int) ->
         spot = following
 
 
-def _refuse_missing_namespace(kubectl: Kubectl) -> None:
+def refuse_missing_namespace(kubectl: Kubectl) -> None:
     """An API server lists nothing in a namespace that does not exist, and calls that fine."""
     try:
         kubectl.call("reading the namespace", "get", f"namespaces/{kubectl.namespace}", "--output=name")
     except Refused as refused:
         if refused.kind in ("not found", "no namespace"):
             text = f"the namespace {kubectl.namespace} does not exist in {kubectl.place.cluster}"
-            raise ApplyFailed(f"{text}; check --namespace and --context, or create it with mcpctl apply") from None
+            advice = "check --namespace and --context, or create it: mcpctl apply --create-namespace"
+            raise ApplyFailed(f"{text}; {advice}") from None
 
 
 def _spot(page: str) -> _Spot:

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 
 from renderer.command import Background
-from renderer.errors import ApplyFailed
+from renderer.errors import ApplyFailed, excerpt
 from renderer.orchestrators.contract import LogLine, LogOptions
 from renderer.orchestrators.failures import Refused
 from renderer.orchestrators.kubernetes.client import Data, Kubectl
 from renderer.orchestrators.kubernetes.faults import refusal
-from renderer.orchestrators.kubernetes.status import Watcher, main_container
+from renderer.orchestrators.kubernetes.status import NO_LOG, Watcher, main_container
 
 #: Seconds between two looks for new pods, while following.
 LOOK = 2.0
@@ -57,11 +57,21 @@ def now(kubectl: Kubectl, watcher: Watcher, instance_id: str, options: LogOption
 def _of_pod(kubectl: Kubectl, pod: Data, options: LogOptions) -> Iterator[LogLine]:
     name = str(pod["metadata"]["name"])
     with kubectl.background(*arguments(pod, options)) as running:
+        complaint, count = "", 0
         while not running.over:
-            yield from (LogLine(name, line) for line in running.lines(3600.0))
+            for line in running.lines(3600.0):
+                count += 1
+                if count == 1 and line.startswith(NO_LOG):
+                    complaint = line
+                    continue
+                if complaint and count == 2:  # a server may begin so too, and goes on
+                    yield LogLine(name, complaint)
+                yield LogLine(name, line)
         done = running.end()
     if done.code:
         raise kubectl.failed(done.code, done.err, f"reading the log of {name}")
+    if complaint and count == 1:
+        raise Refused(f"reading the log of {name}: the kubelet has none ({excerpt(complaint, 300)})", kind="not found")
 
 
 class Follower:

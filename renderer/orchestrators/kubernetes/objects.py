@@ -13,6 +13,7 @@ from renderer.manifest import Identity, annotations_of, identity, labels_of
 from renderer.model import Rendered
 from renderer.orchestrators.contract import owner_value
 from renderer.orchestrators.kubernetes.client import Data, Kubectl
+from renderer.quantity import nano
 from renderer.yaml_reader import OUTPUT_LIMITS, read
 
 MANAGED_LABEL = "mcpctl.io/managed"
@@ -81,6 +82,35 @@ def _belongs(one: Object, home: str) -> bool:
     if one.kind in KINDS and not KINDS[one.kind].namespaced:
         return True
     return one.namespace == home or labels_of(one.data).get("app.kubernetes.io/component") == "sandbox"
+
+
+def claims_to_grow(data: Data, live: Data) -> str:
+    """How the volumes of a StatefulSet become as large as ``data`` wants them; empty where none is to grow."""
+    name, namespace, wanted = live["metadata"]["name"], live["metadata"]["namespace"], _claim_sizes(data)
+    grown = {
+        volume: (size, wanted[volume])
+        for volume, size in _claim_sizes(live).items()
+        if (nano(wanted.get(volume, "")) or 0) > (nano(size) or 0)
+    }
+    if not grown:
+        return ""
+    changes = " and ".join(f"{volume} from {old} to {new}" for volume, (old, new) in grown.items())
+    patches = [
+        f"kubectl patch pvc {volume}-{name}-{pod} -n {namespace} -p "
+        f'\'{{"spec":{{"resources":{{"requests":{{"storage":"{new}"}}}}}}}}\''
+        for volume, (_, new) in grown.items()
+        for pod in range(int(live["spec"].get("replicas", 1)))
+    ]
+    orphan = f"kubectl delete statefulset {name} -n {namespace} --cascade=orphan"
+    return (
+        f"a StatefulSet cannot grow its volumes in place ({changes}): grow the claims, whose StorageClass must have "
+        f"allowVolumeExpansion, remove the StatefulSet alone, and run the same again: {'; '.join([*patches, orphan])}"
+    )
+
+
+def _claim_sizes(stateful_set: Data) -> dict[str, str]:
+    templates = stateful_set["spec"].get("volumeClaimTemplates") or []
+    return {each["metadata"]["name"]: str(each["spec"]["resources"]["requests"]["storage"]) for each in templates}
 
 
 def others_in(kubectl: Kubectl, namespace: str) -> list[Data]:

@@ -157,21 +157,22 @@ def _unready(pod: Data, status: Data) -> Reason | None:
     return Reason(f"runs, and does not answer its readiness probe yet ({', '.join(waiting) or 'a readiness gate'})")
 
 
+#: Key of an event that happened again, or for the first time, while it was watched.
+REPEATED = "mcpctl.io/repeated"
 #: Refusals of admission that stay until the spec or the rights change. A service account may be made a moment later.
 _FORBIDDEN = re.compile(r"(?<!serviceaccount )is forbidden|denied the request|\(Forbidden\)")
 
 
 def of_workload(workload: Data, sets: Iterable[Data] = (), events: Iterable[Data] = ()) -> Reason | None:
     """Why no pod can be made, or a rollout does not get on."""
-    for said in _refusals(workload, sets, events):
+    for said, is_current in _refusals(workload, sets, events):
         text = _cut(said)
         if "exceeded quota" in said:
             return Reason(f"the quota of the namespace allows no more pods: {text}", "elsewhere")
         if "violates PodSecurity" in said:
-            # An event may be of an hour ago, and of the version before: no reason to give up.
             told = f"Pod Security of the namespace refuses the pod: {text}"
-            return Reason(told, "starts" if workload.get("kind") == "StatefulSet" else "hopeless")
-        refused = _FORBIDDEN.search(said) and workload.get("kind") != "StatefulSet"
+            return Reason(told, "hopeless" if is_current else "starts")
+        refused = is_current and _FORBIDDEN.search(said)
         return Reason(f"its pods cannot be made: {text}", "hopeless" if refused else "starts")
     for condition in (workload.get("status") or {}).get("conditions") or []:
         if condition.get("type") == "Progressing" and condition.get("reason") == "ProgressDeadlineExceeded":
@@ -181,14 +182,18 @@ def of_workload(workload: Data, sets: Iterable[Data] = (), events: Iterable[Data
     return None
 
 
-def _refusals(workload: Data, sets: Iterable[Data], events: Iterable[Data]) -> Iterator[str]:
+def _refusals(workload: Data, sets: Iterable[Data], events: Iterable[Data]) -> Iterator[tuple[str, bool]]:
+    """Each with whether it is certainly of the newest version."""
     # A Deployment repeats what its ReplicaSets say, also those of versions before.
     for data in tuple(sets) or (workload,):
         for condition in (data.get("status") or {}).get("conditions") or []:
             if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
-                yield str(condition.get("message", ""))
-    # A StatefulSet has no such condition.
-    yield from (str(event.get("message", "")) for event in events if event.get("reason") == "FailedCreate")
+                yield str(condition.get("message", "")), True
+    # A StatefulSet has no such condition. An event may be of an hour ago, and of the version before.
+    alone = workload.get("metadata", {}).get("generation") == 1
+    for event in events:
+        if event.get("reason") == "FailedCreate":
+            yield str(event.get("message", "")), alone or bool(event.get(REPEATED))
 
 
 def of_claims(claims: Iterable[Data]) -> Reason | None:
@@ -218,4 +223,8 @@ def _name(container: Data) -> str:
 
 
 def _cut(text: Any) -> str:
-    return excerpt(str(text or ""), _SHOWN)
+    """In the middle: programs that wrap one another's messages say the cause last."""
+    whole = str(text or "")
+    if len(whole) <= _SHOWN:
+        return excerpt(whole, _SHOWN)
+    return f"{excerpt(whole, _SHOWN // 3)} {excerpt(whole[-2 * _SHOWN // 3 :], _SHOWN)}"

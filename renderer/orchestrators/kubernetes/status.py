@@ -11,7 +11,7 @@ from renderer.manifest import annotations_of, labels_of
 from renderer.orchestrators.contract import WEIGHTS, Cause, InstanceState, InstanceStatus, Observation, Replica
 from renderer.orchestrators.kubernetes.client import Data, Kubectl, known_name
 from renderer.orchestrators.kubernetes.objects import MANAGED_LABEL
-from renderer.orchestrators.kubernetes.reasons import Reason, of_claims, of_pod, of_workload
+from renderer.orchestrators.kubernetes.reasons import REPEATED, Reason, of_claims, of_pod, of_workload
 
 NAME_LABEL = "app.kubernetes.io/name"
 #: On the ReplicaSets of a Deployment: the highest is the newest version.
@@ -24,7 +24,7 @@ _TYPES = (
 _ASKED = 3
 _LOG_LINES = 5
 #: What the kubelet writes in place of a log that it has lost.
-_NO_LOG = ("unable to retrieve container logs", "failed to try resolving symlinks", "rpc error:")
+NO_LOG = ("unable to retrieve container logs", "failed to try resolving symlinks", "rpc error:")
 #: Names in one selector: an address of 8 KiB is refused by proxies.
 _NAMES_AT_ONCE = 60
 _WARNINGS = "--field-selector=type=Warning"
@@ -89,6 +89,8 @@ class Watcher:
     def __init__(self, kubectl: Kubectl) -> None:
         self._kubectl = kubectl
         self._events: dict[tuple[str, str, str], list[Data]] = {}
+        #: How often each event had happened when it was first read.
+        self._counts: dict[str, int] | None = None
         #: As the last ``observe`` saw them.
         self.snapshots: dict[str, Snapshot] = {}
 
@@ -139,7 +141,12 @@ class Watcher:
             # Events say more, and nothing depends on them: who may not read them still gets a status.
             return {}
         events: dict[tuple[str, str, str], list[Data]] = {}
+        counts = {str(event["metadata"]["name"]): int(event.get("count") or 1) for event in items}
+        before = counts if self._counts is None else self._counts
+        self._counts = counts | before
         for event in items:
+            name = str(event["metadata"]["name"])
+            event[REPEATED] = counts[name] > before.get(name, 0)
             about = event.get("involvedObject") or {}
             key = str(about.get("kind")), str(about.get("name")), str(about.get("uid") or "")
             events.setdefault(key, []).append(event)
@@ -160,7 +167,7 @@ class Watcher:
                 done = self._kubectl.call("reading the log", *asked)
             except McpctlError:
                 continue
-            if done.out.startswith(_NO_LOG):
+            if done.out.startswith(NO_LOG):
                 return reason._replace(text=f"{reason.text}; the kubelet has no log of it")
             if done.out.strip():
                 lines = " | ".join(excerpt(line, 200) for line in done.out.strip().splitlines()[-_LOG_LINES:])
@@ -174,8 +181,10 @@ def found_status(
     """What the objects say all together."""
     wanted, good = seen.desired, ready(seen)
     newest = newest_pods(seen)
-    # The first replica gives the image of the whole: one of the newest version, and ready if there is one.
-    pods = sorted(seen.pods, key=lambda pod: (pod not in newest, not is_ready(pod)))
+    # The first replica gives the image of the whole: of the newest version, ready if one is, and the youngest, as a
+    # list does not know versions.
+    pods = sorted(seen.pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp")), reverse=True)
+    pods.sort(key=lambda pod: (pod not in newest, not is_ready(pod)))
     replicas = tuple(_replica(pod, reasons.get(pod["metadata"]["name"])) for pod in pods)
     problem = _problem(seen, reasons, events, good, wanted)
     status = InstanceStatus(

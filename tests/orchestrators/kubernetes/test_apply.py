@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -370,6 +371,24 @@ def test_what_kubectl_applied_of_the_same_rendering_is_taken_over(
     applied = orchestrator.apply(newer_documents, OWNED, told.append, told.confirm)
     assert not applied.failed, applied
     assert cluster.get("Deployment", "mcp-time")["spec"]["revisionHistoryLimit"] == 4
+
+
+def test_a_resized_claim_of_a_stateful_set_is_told_with_what_helps(
+    orchestrator: Kubernetes, cluster: Cluster, told: Told, kubectl_run: Any
+) -> None:
+    documents = rendered("filesystem")
+    orchestrator.apply(documents, OWNED, told.append, told.confirm)
+    larger = [each._replace(text=each.text.replace("storage: 5Gi", "storage: 9Gi")) for each in documents]
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "5Gi"}}}
+    cluster.create("v1", "PersistentVolumeClaim", "projects-mcp-filesystem-0", spec=claim)
+    message = orchestrator.apply(larger, OWNED, told.append, told.confirm).changes[-1].message
+    assert "a StatefulSet cannot grow its volumes in place (projects from 5Gi to 9Gi): grow the claims" in message
+    # The advice, as it stands there.
+    for command in message.partition("run the same again: ")[2].split("; "):
+        assert kubectl_run(*shlex.split(command)[1:]).code == 0, command
+    found = cluster.get("PersistentVolumeClaim", "projects-mcp-filesystem-0")
+    assert found["spec"]["resources"]["requests"]["storage"] == "9Gi"
+    assert not orchestrator.apply(larger, OWNED, told.append, told.confirm).failed
 
 
 def test_back_to_kubectl(

@@ -84,6 +84,12 @@ def test_a_selector_that_the_server_ignores_removes_nothing_of_others(
     assert not applied.failed
 
 
+def test_delete_in_a_namespace_that_is_not_there(connected: None, kubeconfig: Path, clock: Clock, told: Told) -> None:
+    away = orchestrator_of(kubeconfig, clock, namespace="away")
+    with pytest.raises(ApplyFailed, match="the namespace away does not exist in test"):
+        away.delete(["time"], data=False, tell=told.append, confirm=told.confirm)
+
+
 def test_pruning_needs_an_owner(both: Kubernetes, told: Told) -> None:
     with pytest.raises(ApplyFailed, match="pruning needs an owner"):
         both.apply(rendered("time"), ApplyOptions("", prune=True), told.append, told.confirm)

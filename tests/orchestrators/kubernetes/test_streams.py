@@ -70,6 +70,21 @@ def test_a_pod_without_a_log_does_not_hide_the_others(applied: Kubernetes, clust
     assert list(applied.get_logs("mcp-time", LogOptions())) == [LogLine(two, "here")]
 
 
+def test_what_the_kubelet_says_is_no_log_of_the_server(applied: Kubernetes, cluster: Cluster) -> None:
+    one, two = _scaled(cluster, 2)
+    complaint = "unable to retrieve container logs for containerd://0123"
+    cluster.log(one, complaint)
+    cluster.log(two, "rpc error: code = Unavailable", "that is what it logs itself")
+    lines = list(applied.get_logs("mcp-time", LogOptions()))
+    assert [line.text for line in lines] == ["rpc error: code = Unavailable", "that is what it logs itself"]
+    assert {line.replica for line in lines} == {two}
+    _scaled(cluster, 1)
+    (left,) = cluster.controllers.pods("mcp-time")
+    assert left == one
+    with pytest.raises(ApplyFailed, match=f"the log of {one}: the kubelet has none .unable to retrieve"):
+        list(applied.get_logs("mcp-time", LogOptions()))
+
+
 def test_no_log_at_all_says_why(applied: Kubernetes, cluster: Cluster) -> None:
     with pytest.raises(ApplyFailed, match="mcp-time has no pods"):
         list(applied.get_logs("mcp-time", LogOptions()))

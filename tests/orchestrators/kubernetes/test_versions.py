@@ -11,12 +11,13 @@ import pytest
 from renderer.command import Done
 from renderer.errors import ApplyFailed
 from renderer.orchestrators.contract import Cause, Handshake, InstanceState, KubernetesConfig, Observation, Wait
+from renderer.orchestrators.instances import row
 from renderer.orchestrators.kubernetes import Kubernetes
 from renderer.orchestrators.kubernetes.client import Kubectl
 from renderer.orchestrators.kubernetes.reach import _target
-from renderer.orchestrators.kubernetes.reasons import of_pod
+from renderer.orchestrators.kubernetes.reasons import REPEATED, of_pod
 from renderer.orchestrators.kubernetes.removal import of_servers
-from renderer.orchestrators.kubernetes.status import Snapshot, found_status
+from renderer.orchestrators.kubernetes.status import Snapshot, Watcher, found_status
 from tests.cluster import Cluster
 from tests.cluster.fixtures import Run
 from tests.orchestrators.kubernetes.conftest import Clock, Told, placed, ready
@@ -92,6 +93,44 @@ def test_an_event_of_a_stateful_set_is_told_and_may_be_old() -> None:
     found = looked(Snapshot(workload("StatefulSet", replicas=0, updatedReplicas=0, readyReplicas=0)), (event,))
     assert "Pod Security of the namespace refuses the pod" in found.status.reason
     assert outlook(found) == "starts"
+
+
+@pytest.mark.parametrize(("generation", "repeated"), [(1, False), (2, True)], ids=["never changed", "seen again"])
+def test_an_event_of_this_version_of_a_stateful_set_ends_the_wait(generation: int, repeated: bool) -> None:
+    event = {"reason": "FailedCreate", "message": REFUSED, REPEATED: repeated}
+    one = workload("StatefulSet", generation=generation, replicas=0, updatedReplicas=0, readyReplicas=0)
+    assert outlook(looked(Snapshot(one), (event,))) == "hopeless"
+
+
+def test_an_event_that_happens_while_it_is_watched_is_of_now(orchestrator: Kubernetes, cluster: Cluster) -> None:
+    placed(cluster, "filesystem")
+    workload = cluster.get("StatefulSet", "mcp-filesystem")
+    workload["metadata"]["generation"] = 2
+    watcher = Watcher(orchestrator._kubectl)
+    events = []
+    for _ in range(2):
+        cluster.controllers.event(workload, "FailedCreate", REFUSED)
+        watcher.observe(["mcp-filesystem"])
+        events += [each[REPEATED] for found in watcher._events.values() for each in found]
+    assert events == [False, True]
+
+
+def test_the_cause_at_the_end_of_a_long_message_stays() -> None:
+    image = f"registry.example.com/mcp/server@sha256:{'0' * 64}"
+    said = f'failed to pull and unpack image "{image}": ' * 4 + "x509: certificate signed by unknown authority"
+    one = pod("v1", waiting="ErrImagePull")
+    one["status"]["containerStatuses"][0]["state"]["waiting"]["message"] = said
+    status = looked(Snapshot(workload(readyReplicas=0), (one,))).status
+    assert status.reason.endswith("x509: certificate signed by unknown authority")
+    assert len(status.reason) < 800
+    assert row(status, 0)[-1] == status.reason
+
+
+def test_a_list_without_versions_shows_the_youngest_image() -> None:
+    pods = [pod(version, made=f"2026-01-01T00:00:0{second}Z") for version, second in (("a", 1), ("b", 3), ("c", 2))]
+    for one in pods:
+        one["spec"]["containers"][0]["image"] = f"image:{one['metadata']['labels']['pod-template-hash']}"
+    assert looked(Snapshot(workload(), tuple(pods))).status.image == "image:b"
 
 
 def test_a_rollout_that_is_paused() -> None:
