@@ -66,8 +66,9 @@ def _identity(document: Rendered) -> dict[DocumentPath, str | None]:
     labels = {key: value for key, value in mapping(document.context, "labels").items() if key in OURS}
     pods = POD_TEMPLATES.get(kind)
     paths = [("metadata",), *([(*pods, "metadata")] if pods else [])]
-    # Others could keep it from being deleted, or have it deleted with something else.
-    meant |= {(*path, field): None for path in paths for field in ("finalizers", "ownerReferences")}
+    # Others could keep it from being deleted, or have it deleted with something else. A delivery says itself what goes.
+    if not document.template.startswith("delivery/"):
+        meant |= {(*path, field): None for path in paths for field in ("finalizers", "ownerReferences")}
     return meant | {(*path, "labels", key): value for path in paths for key, value in labels.items()}
 
 
