@@ -13,6 +13,7 @@ from renderer.errors import OutputTreeFault, Severity
 from renderer.model import Options
 from renderer.registry import TARGETS, target
 from renderer.tree import kept, read_tree
+from tests.write import write as write_tree
 
 ROOT = Path(__file__).parent.parent
 OPTIONS = Options("mcpctl", "1.35")
@@ -23,7 +24,7 @@ def test_what_was_rendered_comes_back_in_order_and_without_a_fault(name: str, tm
     specs = pipeline.read([str(ROOT / "docs/examples/panda.yaml"), str(ROOT / "docs/examples/everything.yaml")])
     output = pipeline.render(specs, target(name), OPTIONS)
     rendered = pipeline.tree(specs, output, target(name), OPTIONS)
-    write.write(tmp_path / name, {document.path: document.text for document in rendered})
+    write_tree(tmp_path / name, {document.path: document.text for document in rendered})
     found = read_tree(kept(tmp_path, name, OPTIONS), target(name), {})
     assert {p.severity for p in found.problems} <= {Severity.WARNING}
     assert sorted(found.servers) == sorted(server.name for server in specs.servers)
@@ -48,7 +49,7 @@ def kind_of(path: str) -> str:
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     texts = {"namespace.yaml": "kind: Namespace\n", "a/service.yaml": "kind: Service\n"}
-    write.write(tmp_path / "kubernetes", texts)
+    write_tree(tmp_path / "kubernetes", texts)
     return tmp_path / "kubernetes"
 
 

@@ -19,7 +19,7 @@ from renderer.layout import Elsewhere, depth_of, folder_of, layout
 from renderer.pipeline import Output, Run
 from renderer.registry import TARGETS, target
 from renderer.report import Differing, Report
-from renderer.write import Allowed
+from renderer.write import Allowed, Wanted
 
 __all__ = ["Allowed", "Trees"]
 
@@ -43,7 +43,8 @@ class Trees:
         self._allowed = allowed
         self._whole = whole
         self._elsewhere = Elsewhere(out, paths) if whole and paths else None
-        self._quiet = quiet
+        self._watched: write.Watched = iter if quiet else partial(progress, f"writing {out}")
+        self._wanted: list[Wanted] = []
         #: What the command needs that makes the trees true: options, and paths of environments.
         self._needs: dict[str, None] = {}
 
@@ -55,7 +56,7 @@ class Trees:
         return run._replace(specs=run.specs._replace(problems=problems))
 
     def carry_out(self, runs: Sequence[Run], results: Sequence[Output], report: Report) -> tuple[Exit, Report]:
-        """Writes, or compares, one tree after the other, and adds to the report; the fault of one ends it."""
+        """Writes all trees, or compares each, and adds to the report; what is refused of one ends it for all."""
         code = Exit.FINE
         left = self._left(runs) if self._whole else []
         try:
@@ -67,6 +68,8 @@ class Trees:
             for name in left:
                 one, report = self._left_tree(name, report)
                 code = max(code, one)
+            for wanted, done in zip(self._wanted, write.write(self._wanted, self._watched), strict=True):
+                report = _done(wanted, done, report)
         except OutputTreeFault as fault:  # in the style that was asked for, like every other Problem
             problems, lines = [*report.problems, *fault.problems], [*report.lines, f"mcpctl: {fault.message}"]
             return fault.exit_code, report._replace(problems=problems, lines=lines)
@@ -125,10 +128,9 @@ class Trees:
         keep = self._described(run) if whole and not self._allowed.prune else {}
         folder, files, depth = layout(self._out, run, result, keep if whole else write.servers_in(folder, depth, below))
         if not self._check:
-            watched = iter if self._quiet else partial(progress, f"writing {folder}")
             ours = _merged(folder, partial(write.compare, folder, files, depth, whole=whole))
-            done = write.write(folder, files, depth, self._allowed, watched, ours)
-            return Exit.FINE, _done(folder, files, depth, done, report)
+            self._wanted.append(Wanted(folder, files, depth, self._allowed, ours))
+            return Exit.FINE, report
 
         def applies(path: str) -> bool:
             inside = path.startswith(below)
@@ -170,8 +172,9 @@ class Trees:
             self._needs["--prune"] = None
             return self._compared(folder, stale, report, set(), depth_of(name))
         if self._allowed.prune:
-            removed = write.remove_tree(folder, depth_of(name), self._allowed)
-            return Exit.FINE, _done(folder, (), depth_of(name), removed, report)
+            emptied = self._allowed._replace(allow_empty=True)
+            self._wanted.append(Wanted(folder, {}, depth_of(name), emptied, gone=True))
+            return Exit.FINE, report
         what = "environment" if depth_of(name) else "run without environments"
         message = f"the input has no {what} of this name, and nothing keeps these files up to date"
         hint = f"add {file} to PATHS" if file else "add --prune to remove them, or add what is missing to PATHS"
@@ -209,7 +212,7 @@ class Trees:
 def _remedy(path: Path, difference: write.Difference) -> tuple[str, str]:
     """The option without which a render leaves the difference, if there is one, and the state in words."""
     words = write.explained(difference)
-    if difference.why == "stale" and path.is_file() and write.holds_data(path):
+    if difference.why == "stale" and path.is_file() and write.holds_data(path.read_bytes()):
         return "--prune-data", f"{words}; --prune-data removes it, and what prunes the cluster then deletes its data"
     if difference.why in ("edited", "foreign"):
         if path.is_dir():
@@ -248,7 +251,8 @@ def _left_alone(folder: Path, others: Sequence[str]) -> str:
     return f"{folder}: {count} not in the input left alone ({names})"
 
 
-def _done(folder: Path, files: Iterable[str], depth: int, done: write.Written, report: Report) -> Report:
+def _done(wanted: Wanted, done: write.Written, report: Report) -> Report:
+    folder, files, depth = wanted[:3]
     changed = [*(f"{folder / path}: written" for path in done.written)]
     changed += [f"{folder / path}: removed, nothing renders it any more" for path in done.removed]
     lines = list(report.lines)

@@ -6,10 +6,9 @@ what is not ours, is reported and left alone.
 """
 
 from renderer.write.comparison import REASONS, Comparison, Difference, Why, compare, explained, recorded
-from renderer.write.disk import UNFINISHED, digest
+from renderer.write.disk import UNFINISHED, Watched, digest
 from renderer.write.records import OLD_RECORD, RECORD, parsed_records, servers_in, trees_in, unit_of
-from renderer.write.refuse import holds_data
-from renderer.write.tree import Allowed, Written, remove_tree, write
+from renderer.write.tree import Allowed, Wanted, Written, holds_data, write
 
 __all__ = [
     "OLD_RECORD",
@@ -19,6 +18,8 @@ __all__ = [
     "Allowed",
     "Comparison",
     "Difference",
+    "Wanted",
+    "Watched",
     "Why",
     "Written",
     "compare",
@@ -27,7 +28,6 @@ __all__ = [
     "holds_data",
     "parsed_records",
     "recorded",
-    "remove_tree",
     "servers_in",
     "trees_in",
     "unit_of",

@@ -8,24 +8,18 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from renderer.errors import OutputTreeFault, Place, Problem
-from renderer.write import refuse
-from renderer.write.disk import (
-    LINK,
-    UNFINISHED,
-    content_of,
-    digest,
-    told,
-)
+from renderer.write.disk import UNFINISHED, Folder, digest, opened, told
 from renderer.write.records import (
     OLD_RECORD,
     RECORD,
+    SERVER_LIST,
     Records,
     has_conflict,
     is_server_list,
     names_of,
     read_records,
     record_path,
-    record_text,
+    record_texts,
     unit_of,
 )
 
@@ -89,13 +83,13 @@ def compare(
     whether a tool that takes the folder would take that file. Raises OutputTreeFault where the tree cannot be read,
     or contains links.
     """
-    with told(folder, "the output tree could not be read", ""):
-        records = with_ours(read_records(folder, depth), folder, ours)
-        differences = differences_of(folder, files, records, depth, whole=whole, keep=keep)
+    with told(folder, "the output tree could not be read", "tree/not-read"), opened(folder) as tree:
+        records = with_ours(read_records(tree, depth), tree, ours)
+        differences = differences_of(tree, files, records, depth, whole=whole, keep=keep)
         known = {*files, *records.digests, *(difference.path for difference in differences)}
         strangers = [
             Difference(path, "stranger", counts=applies is not None and applies(path))
-            for path in _strangers(folder, known)
+            for path in _strangers(tree, known)
         ]
         return Comparison(tuple(sorted([*differences, *strangers])), others_of(files, records, depth))
 
@@ -105,24 +99,15 @@ def others_of(files: Mapping[str, str], records: Records, depth: int) -> tuple[s
     return tuple(name for name in names_of({unit_of(path, depth) for path in records.digests}) if name not in rendered)
 
 
-def with_ours(records: Records, folder: Path, paths: Collection[str]) -> Records:
+def with_ours(records: Records, tree: Folder, paths: Collection[str]) -> Records:
     """Files of ours as they are now, though no record names them, or another content of theirs."""
-    contents = {path: content for path in paths if (content := content_of(f"{folder}/{path}")) is not None}
+    contents = {path: content for path in paths if (content := tree.read(path)) is not None}
     more = {path: (*records.digests.get(path, ()), digest(_lf(content))) for path, content in contents.items()}
     return records._replace(digests={**records.digests, **more})
 
 
-def mine(
-    files: Mapping[str, str], records: Records, depth: int, *, whole: bool, keep: Collection[str] = ()
-) -> list[str]:
-    """The recorded files that a run answers for: shared ones, those of its servers, or all but those to ``keep``."""
-    names = {*names_of({unit_of(path, depth) for path in files})}
-    units = {path: unit_of(path, depth).rpartition("/")[2] for path in records.digests}
-    return [path for path, name in units.items() if not name or name in names or (whole and name not in keep)]
-
-
 def differences_of(
-    folder: Path,
+    tree: Folder,
     files: Mapping[str, str],
     records: Records,
     depth: int,
@@ -130,24 +115,25 @@ def differences_of(
     whole: bool,
     keep: Collection[str] = (),
 ) -> list[Difference]:
-    stale = [path for path in mine(files, records, depth, whole=whole, keep=keep) if path not in files]
-    lists = [path for path in _server_lists(folder, depth) if path not in files]
-    # Folders first: what stands behind a link is not looked at. One look at each folder, not one for each file.
-    refuse.refuse_links(folder, {path.rpartition("/")[0] for path in (*files, *stale)})
+    # A run answers for what is shared and for its servers, or for all but those to keep.
+    names = names_of({unit_of(path, depth) for path in files})
+    units = {path: unit_of(path, depth).rpartition("/")[2] for path in records.digests if path not in files}
+    stale = [path for path, name in units.items() if not name or name in names or (whole and name not in keep)]
     unlike: dict[str, bytes | None] = {}
     for path, text in files.items():
-        content = content_of(f"{folder}/{path}")
+        content = tree.read(path)
         if content is None or content != text.encode():
             unlike[path] = content
-    there = {path: content for path in stale if (content := content_of(f"{folder}/{path}")) is not None}
-    refuse.refuse_links(folder, [path for path, content in {**unlike, **there}.items() if content == LINK])
+    there = {path: content for path in stale if (content := tree.read(path)) is not None}
+    tree.refuse_links()
+    lists = [path for path in _server_lists(tree, depth) if path not in files]
     found = [
         Difference(path, why, path in records.pending, why != "line-ends")
         for path, content in unlike.items()
         for why in [_why(path, content, files[path].encode(), records, depth)]
     ]
     for path, content in there.items():
-        ours = digest(_lf(content)) in records.digests[path] or has_conflict(content)
+        ours = as_recorded(content, records.digests[path]) or has_conflict(content)
         found.append(Difference(path, "stale" if ours else "edited", path in records.pending))
     found += [Difference(path, "stale") for path in lists]
     found += _record_differences(found, files, records, depth)
@@ -155,7 +141,7 @@ def differences_of(
     unexplained = [unit for unit in records.texts if whole and unit and unit not in explained_units]
     rendered = {unit_of(path, depth) for path in files}
     left = [unit for unit in unexplained if unit not in rendered and unit.rpartition("/")[2] not in keep]
-    return [*found, *(Difference(record_path(unit), "stale") for unit in left)]
+    return [*found, *(Difference(record_path(unit), "stale", unit in records.journals) for unit in left)]
 
 
 def _why(path: str, content: bytes | None, rendered: bytes, records: Records, depth: int) -> Why:
@@ -167,22 +153,27 @@ def _why(path: str, content: bytes | None, rendered: bytes, records: Records, de
             return "conflict"
         if is_server_list(path, depth) and content.startswith(_MARK):
             return "outdated"
-    if (text := _lf(content)) == rendered:
+    if _lf(content) == rendered:
         return "line-ends"
     if not recorded:
         return "foreign"
-    return "outdated" if digest(text) in recorded else "edited"
+    return "outdated" if as_recorded(content, recorded) else "edited"
+
+
+def as_recorded(content: bytes | None, digests: Collection[str]) -> bool:
+    """Whether a file is one of those that a record names, but for the line ends that git may have changed."""
+    return content is not None and digest(_lf(content)) in digests
 
 
 def _lf(content: bytes) -> bytes:
     return content.replace(b"\r\n", b"\n")
 
 
-def _server_lists(folder: Path, depth: int) -> list[str]:
+def _server_lists(tree: Folder, depth: int) -> list[str]:
     """The lists of servers that we have written, in the folder itself or in those of its targets."""
-    parents = [""] if not depth else [f"{entry.name}/" for entry in sorted(folder.glob("*/")) if not entry.is_symlink()]
-    paths = [f"{parent}kustomization.yaml" for parent in parents]
-    return [path for path in paths if (content_of(f"{folder}/{path}") or b"").startswith(_MARK)]
+    parents = [f"{name}/" for name, is_folder in tree.entries("") if is_folder] if depth else [""]
+    paths = [f"{parent}{SERVER_LIST}" for parent in parents]
+    return [path for path in paths if (tree.read(path) or b"").startswith(_MARK)]
 
 
 def _record_differences(
@@ -198,29 +189,17 @@ def _record_differences(
         if content is not None and has_conflict(content):
             differences.append(Difference(path, "conflict"))
         elif not records.old:
-            differences.append(Difference(path, "missing" if content is None else "outdated"))
+            why: Why = "missing" if content is None else "outdated"
+            differences.append(Difference(path, why, unit in records.journals))
     return differences
 
 
-def record_texts(files: Mapping[str, str], depth: int) -> dict[str, str]:
-    """The records of what was rendered, by unit; that of shared files stands there even if there are none."""
-    units: dict[str, dict[str, tuple[str, ...]]] = {"": {}}
-    for path, text in files.items():
-        if not is_server_list(path, depth):
-            units.setdefault(unit_of(path, depth), {})[path] = (digest(text.encode()),)
-    return {unit: record_text(unit, digests) for unit, digests in units.items()}
-
-
-def _strangers(folder: Path, known: Collection[str]) -> Iterator[str]:
+def _strangers(tree: Folder, known: Collection[str]) -> Iterator[str]:
     """Files that nobody rendered; not the ``.env`` of compose, which holds what is never rendered."""
-    for parent, folders, names in os.walk(folder):
-        folders.sort()
-        below = os.path.relpath(parent, folder).replace(os.sep, "/")
-        for name in sorted((*names, *(inner for inner in folders if os.path.islink(os.path.join(parent, inner))))):
-            path = name if below == "." else f"{below}/{name}"
-            ours = name in (RECORD, OLD_RECORD, ".env") or name.endswith(UNFINISHED)
-            if not ours and path not in known:
-                yield path
+    for path in tree.walk():
+        name = path.rpartition("/")[2]
+        if path not in known and name not in (RECORD, OLD_RECORD, ".env") and not name.endswith(UNFINISHED):
+            yield path
 
 
 # ---------------------------------------------------------------------------------------------
@@ -234,18 +213,18 @@ def recorded(folder: Path, depth: int = 0) -> dict[str, str]:
 
     Raises OutputTreeFault with one Problem for each file that is not: edited, missing, a link, unfinished, not listed.
     """
-    with told(folder, "the tree could not be read", ""):
-        records = read_records(folder, depth)
+    with told(folder, "the tree could not be read", "tree/not-read"), opened(folder) as tree:
+        records = read_records(tree, depth)
         if not records.digests:
             problem = Problem(Place(os.fspath(folder / RECORD)), "", "tree/record", "there is no record of mcpctl here")
             raise OutputTreeFault(f"{folder} is no tree that mcpctl rendered", [problem])
-        refuse.refuse_links(folder, records.digests, "nothing was applied")
         # Read once: what is applied is what was compared.
-        contents = {path: content_of(os.fspath(folder / path)) for path in sorted(records.digests)}
+        contents = {path: tree.read(path) for path in sorted(records.digests)}
+        tree.refuse_links("nothing was applied")
         problems = [p for path, content in contents.items() if (p := _unlike(folder, path, content, records))]
-        known = {*records.digests, *_server_lists(folder, depth)}
+        known = {*records.digests, *_server_lists(tree, depth)}
         said = ("", "tree/foreign", "no record lists it", "move it out of the tree")
-        problems += [Problem(Place(os.fspath(folder / path)), *said) for path in _strangers(folder, known)]
+        problems += [Problem(Place(os.fspath(folder / path)), *said) for path in _strangers(tree, known)]
         if problems:
             raise OutputTreeFault("nothing was applied: the tree is not as it was rendered", sorted(problems))
         return {path: (content or b"").decode() for path, content in contents.items()}
@@ -260,6 +239,6 @@ def _unlike(folder: Path, path: str, content: bytes | None, records: Records) ->
         return Problem(place, "", "tree/missing", "the record lists it, and it is not there", _AGAIN)
     if has_conflict(content):
         return Problem(place, "", "tree/conflict", REASONS["conflict"], _AGAIN)
-    if digest(_lf(content)) not in records.digests[path]:
+    if not as_recorded(content, records.digests[path]):
         return Problem(place, "", "tree/edited", REASONS["edited"], _AGAIN)
     return None

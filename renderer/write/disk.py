@@ -1,4 +1,4 @@
-"""Single files and folders below a tree: read without following a link, written so that none is ever half there."""
+"""Folders that are held open: files below are reached by descriptors, never through a link, and none is half there."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import fcntl
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from renderer.errors import OutputTreeFault, Place, Problem
@@ -17,19 +17,36 @@ from renderer.errors import OutputTreeFault, Place, Problem
 UNFINISHED = ".mcpctl-tmp"
 
 #: Passes paths on, one after the other.
-Watched = Callable[[Sequence[Path]], Iterable[Path]]
+Watched = Callable[[Sequence[str]], Iterable[str]]
+
+#: Stands for what is not read; no text that is rendered begins so.
+_NOT_READ = b"\0no regular file, or larger than any of ours"
+#: Bytes. Nobody's disk image is read to be told that it is not ours.
+_LARGEST = 64_000_000
+# A FIFO that nobody writes to is not waited for.
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+# O_EXCL: whatever appears there in the meantime is not followed.
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_ABSENT = (FileNotFoundError, NotADirectoryError)
 
 
 @contextmanager
-def told(folder: Path, message: str, hint: str) -> Iterator[None]:
+def told(folder: Path, message: str, rule: str = "tree/not-written") -> Iterator[None]:
     """An error of the file system ends the run as a fault of the tree, at the file that it names."""
     try:
         yield
     except OSError as error:
         place = Place(os.fsdecode(error.filename) if error.filename else os.fspath(folder))
-        rule = "tree/not-written" if hint else "tree/not-read"
+        hint = "check its permissions and the free space of the disk"
         problem = Problem(place, "", rule, error.strerror or str(error), hint)
+        if error.errno == errno.ELOOP:
+            problem = _link_problem(place)
         raise OutputTreeFault(message, [problem]) from error
+
+
+def _link_problem(place: Place) -> Problem:
+    """A link below the tree would lead a write, or a removal, to somewhere else."""
+    return Problem(place, "", "tree/link", "this is a symbolic link", "remove it: none is followed here")
 
 
 def digest(content: bytes) -> str:
@@ -37,121 +54,227 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-#: Stands for what is not read; no text that is rendered begins so.
-LINK = b"\0a symbolic link"
-_NO_FILE = b"\0not a regular file"
-_TOO_LARGE = b"\0larger than any of ours"
-#: Bytes. Nobody's disk image is read to be told that it is not ours.
-_LARGEST = 64_000_000
-
-
-def content_of(path: str) -> bytes | None:
-    """What stands there; None where nothing does. What is no regular file, or too large, is not read."""
-    try:
-        # No link is followed, and a FIFO that nobody writes to is not waited for.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        if error.errno not in (errno.ELOOP, errno.ENXIO):
-            raise
-        return LINK if os.path.islink(path) else _NO_FILE
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            return _NO_FILE
-        if status.st_size > _LARGEST:
-            return _TOO_LARGE
-        # One read, as the size is known.
-        content = os.read(descriptor, status.st_size + 1)
-        while more := len(content) > status.st_size and os.read(descriptor, 1 << 20):
-            content += more
-        return content
-    finally:
-        os.close(descriptor)
-
-
-def write_unfinished(folder: Path, files: Mapping[str, str], watched: Watched = iter) -> None:
-    """All files under temporary names, synced, for the caller to rename; after an error none of them is left.
-
-    ``watched`` passes the files on as they are synced, which takes most of the time of a run.
-    """
-    targets = [folder / path for path in files]
-    try:
-        for target, text in zip(targets, files.values(), strict=True):
-            make_folder(target.parent)
-            _write_new(temporary(target), text)
-        # Written first and synced afterwards: the disk takes them together.
-        for target in watched(targets):
-            descriptor = os.open(temporary(target), os.O_RDONLY | os.O_NOFOLLOW)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-        for parent in {target.parent for target in targets}:
-            sync_names(parent)
-    except BaseException:
-        for target in targets:
-            with suppress(FileNotFoundError, NotADirectoryError):
-                temporary(target).unlink()
-        raise
-
-
-def temporary(target: Path) -> Path:
+def temporary(path: str) -> str:
     """Where a file stands until it is whole."""
-    return target.with_name(f".{target.name}{UNFINISHED}")
+    folder, slash, name = path.rpartition("/")
+    return f"{folder}{slash}.{name}{UNFINISHED}"
 
 
-def make_folder(folder: Path) -> None:
-    """With the folders above it, and with a mode that does not depend on umask."""
-    if not folder.is_dir():
-        make_folder(folder.parent)
-        folder.mkdir(exist_ok=True)
-        folder.chmod(0o755)
+class Folder:
+    """A folder that is held open, and what is below it, by relative paths. Each step is opened in the one before it.
 
+    So a folder that is swapped for a link meanwhile leads nowhere. ``links`` and ``obstacles`` (no folder, or no file)
+    are what was in the way of what was read. Without a descriptor the folder is not there, nor anything below it.
+    """
 
-def _write_new(path: Path, text: str) -> None:
-    path.unlink(missing_ok=True)  # of a run that was killed
-    # O_EXCL: whatever appears there in the meantime is not followed. The mode does not depend on umask.
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
-    with open(descriptor, "wb") as file:
-        os.fchmod(descriptor, 0o644)
-        file.write(text.encode())
+    def __init__(self, path: Path, descriptor: int | None) -> None:
+        self.path = path
+        self.links: set[str] = set()
+        self.obstacles: set[str] = set()
+        self._made: list[str] = []
+        # The way to the folder that was used last. Not all of them: there are more servers than descriptors.
+        self._way = [] if descriptor is None else [("", descriptor)]
 
+    def close(self) -> None:
+        while self._way:
+            os.close(self._way.pop()[1])
 
-def sync_names(folder: Path) -> None:
-    """Makes the names in a folder outlive a power cut: of a rename, fsync of the file says nothing."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems have no such call
+    def below(self, path: str, *, make: bool = False) -> Folder:
+        """A folder in this one, which is closed by itself and can be locked by itself."""
+        try:
+            return Folder(self.path / path, os.open(".", _READ | os.O_DIRECTORY, dir_fd=self._at(path, make=make)))
+        except _ABSENT:
+            if make:
+                raise
+            return Folder(self.path / path, None)
+
+    def lock(self) -> None:
+        """One run at a time; the lock is on the folder itself and leaves nothing behind."""
+        try:
+            fcntl.flock(self._at(""), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            place = Place(os.fspath(self.path))
+            problem = Problem(place, "", "tree/locked", "another mcpctl is writing here", "try again")
+            raise OutputTreeFault("nothing was written", [problem]) from error
+
+    def _at(self, path: str, *, make: bool = False) -> int:
+        """The descriptor of a folder. One of _ABSENT where there is none, or a link or a file instead."""
+        while self._way and not f"{path}/".startswith(f"{self._way[-1][0]}/") and self._way[-1][0]:
+            os.close(self._way.pop()[1])
+        if not self._way:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(self.path))
+        step, descriptor = self._way[-1]
+        for name in filter(None, path[len(step) :].split("/")):
+            step = f"{step}/{name}" if step else name
+            descriptor = self._step(step, name, descriptor, make=make)
+            self._way.append((step, descriptor))
+        return descriptor
+
+    def _step(self, path: str, name: str, above: int, *, make: bool) -> int:
+        with self._named(path):
+            try:
+                with suppress(*((FileNotFoundError,) if make else ())):
+                    return os.open(name, _READ | os.O_DIRECTORY, dir_fd=above)
+                umask = os.umask(0o022)  # the mode does not depend on the user's
+                try:
+                    os.mkdir(name, 0o755, dir_fd=above)
+                finally:
+                    os.umask(umask)
+                self._made.append(path)
+                return os.open(name, _READ | os.O_DIRECTORY, dir_fd=above)
+            except NotADirectoryError:
+                mode = os.stat(name, dir_fd=above, follow_symlinks=False).st_mode
+                if not stat.S_ISLNK(mode) and not stat.S_ISDIR(mode):  # a folder now: it was a link a moment ago
+                    self.obstacles.add(path)
+                    raise
+                self.links.add(path)
+                raise NotADirectoryError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
+
+    @contextmanager
+    def _named(self, path: str) -> Iterator[None]:
+        """Errors have the whole path, for those who read them."""
+        try:
+            yield
+        except OSError as error:
+            error.filename = f"{self.path}/{path}"
             raise
-    finally:
-        os.close(descriptor)
 
+    def read(self, path: str) -> bytes | None:
+        """What stands there; None where nothing does. What is no regular file, or too large, is not read."""
+        folder, _, name = path.rpartition("/")
+        try:
+            descriptor = os.open(name, _READ, dir_fd=self._at(folder))
+        except _ABSENT:
+            return None
+        except OSError as error:
+            error.filename = f"{self.path}/{path}"
+            if error.errno not in (errno.ELOOP, errno.ENXIO):
+                raise
+            (self.links if error.errno == errno.ELOOP else self.obstacles).add(path)
+            return _NOT_READ
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                self.obstacles.add(path)
+            if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
+                return _NOT_READ
+            # One read, as the size is known.
+            content = os.read(descriptor, status.st_size + 1)
+            while more := len(content) > status.st_size and os.read(descriptor, 1 << 20):
+                content += more
+            return content
+        finally:
+            os.close(descriptor)
 
-def remove_empty(root: Path, folder: Path) -> None:
-    """The folder and those above it, up to the root, as far as nothing is in them."""
-    while folder != root:
-        if folder.is_dir():
-            if any(folder.iterdir()):
-                return
-            folder.rmdir()
-        folder = folder.parent
+    def refuse_links(self, outcome: str = "nothing was written") -> None:
+        """Those that were in the way of what was read."""
+        if self.links:
+            problems = [_link_problem(Place(os.fspath(self.path / path))) for path in sorted(self.links)]
+            raise OutputTreeFault(f"{outcome}: the output tree contains symbolic links", problems)
+
+    def entries(self, path: str) -> list[tuple[str, bool]]:
+        """What is in a folder, sorted by name, and whether it is a folder; a link is none."""
+        try:
+            with os.scandir(self._at(path)) as entries:
+                return sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+        except _ABSENT:
+            return []
+
+    def walk(self, path: str = "") -> Iterator[str]:
+        """The paths of all that is no folder."""
+        for name, is_folder in self.entries(path):
+            step = f"{path}/{name}" if path else name
+            if is_folder:
+                yield from self.walk(step)
+            else:
+                yield step
+
+    def write(self, files: dict[str, str], watched: Watched = iter) -> None:
+        """All files under their temporary names, synced. ``watched`` passes on what is synced, which takes longest."""
+        for path, text in files.items():
+            folder, _, name = temporary(path).rpartition("/")
+            place = self._at(folder, make=True)
+            with self._named(path):
+                with suppress(FileNotFoundError):  # of a run that was killed
+                    os.unlink(name, dir_fd=place)
+                with open(os.open(name, _NEW, 0o644, dir_fd=place), "wb") as file:
+                    os.fchmod(file.fileno(), 0o644)  # whatever the umask is
+                    file.write(text.encode())
+        # Written first and synced afterwards: the disk takes them together.
+        for path in watched([*files]):
+            folder, _, name = temporary(path).rpartition("/")
+            self._sync(os.open(name, _READ, dir_fd=self._at(folder)), path)
+        self.sync_names(files)
+
+    def sync_names(self, paths: Iterable[str]) -> None:
+        """Makes the names in their folders outlive a power cut: of a rename, fsync of the file says nothing."""
+        for folder in sorted({path.rpartition("/")[0] for path in paths}):
+            with suppress(FileNotFoundError):
+                self._sync(os.dup(self._at(folder)), folder)
+
+    def _sync(self, descriptor: int, path: str) -> None:
+        try:
+            with self._named(path):
+                os.fsync(descriptor)
+        except OSError as error:
+            # Some network file systems have no such call for folders.
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+                raise
+        finally:
+            os.close(descriptor)
+
+    def put_in_place(self, path: str) -> None:
+        """The file that was written takes the place of the one before it."""
+        folder, _, name = path.rpartition("/")
+        place = self._at(folder)
+        with self._named(path):
+            os.replace(temporary(name), name, src_dir_fd=place, dst_dir_fd=place)
+
+    def same(self, path: str, other: str) -> bool:
+        """Whether both names are of one file."""
+        found = []
+        for folder, _, name in (path.rpartition("/"), other.rpartition("/")):
+            with suppress(*_ABSENT):
+                found.append(os.stat(name, dir_fd=self._at(folder), follow_symlinks=False))
+        return len(found) == 2 and os.path.samestat(*found)
+
+    def remove(self, path: str) -> None:
+        """A file that need not be there."""
+        folder, _, name = path.rpartition("/")
+        with suppress(FileNotFoundError):
+            place = self._at(folder)
+            with self._named(path):
+                os.unlink(name, dir_fd=place)
+
+    def remove_empty(self, path: str) -> None:
+        """The folder and those above it, as far as nothing is in them."""
+        while path:
+            above, _, name = path.rpartition("/")
+            try:
+                os.rmdir(name, dir_fd=self._at(above))
+            except OSError as error:
+                if error.errno != errno.ENOENT:
+                    return
+            path = above
+
+    def remove_made(self) -> None:
+        """Takes away the folders that were made here, newest first, where nothing is in them."""
+        while self._made:
+            self.remove_empty(self._made.pop())
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """One run at a time in a tree; the lock is on the folder itself and leaves nothing behind."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        problem = Problem(Place(os.fspath(folder)), "", "tree/locked", "another mcpctl is writing here", "try again")
-        raise OutputTreeFault("nothing was written", [problem]) from error
-    try:
-        yield
-    finally:
-        os.close(descriptor)
+def nearest(path: Path) -> Iterator[Folder]:
+    """The folder that the user named, or the nearest above it that is there; up to there, links are followed."""
+    while not os.path.isdir(path) and path != path.parent:
+        path = path.parent
+    with closing(Folder(path, os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))) as folder:
+        yield folder
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Folder]:
+    """A tree to be read. The folder above it is the user's word; the tree itself may not be a link."""
+    with nearest(folder.parent) as above, closing(above.below(f"{folder.relative_to(above.path)}")) as tree:
+        tree.links |= {""} if above.links else set()
+        yield tree

@@ -2,7 +2,8 @@
 
 A record lies in the folder of its server and names nothing outside of it, so branches that change different servers
 merge. What the servers of an environment share (its namespace, its delivery) has a record of its own, which names no
-server. A record that is being written is the journal of a run: the files that it names may be in place already.
+server. A record under its temporary name is the journal of a run that was killed, or is under way. Those of servers are
+written before any file, that of what is shared after all others: with it, the next run completes what that one left.
 """
 
 from __future__ import annotations
@@ -10,13 +11,12 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from renderer.errors import OutputTreeFault, Place, Problem
-from renderer.write.disk import content_of, temporary
-from renderer.write.refuse import refuse_links
+from renderer.write.disk import Folder, digest, nearest, opened, temporary, told
 
 RECORD = ".mcpctl"
 #: Of versions that kept one record a tree; read once more, and replaced.
@@ -36,15 +36,15 @@ class Records(NamedTuple):
 
     ``digests``: path to the digests that are ours; two after a run that was killed, or in a merge. ``pending``: the
     paths that such a run may not have come to. ``texts``: each unit (the folder of a server; empty for what is shared)
-    to the text of its record. ``journals``: the units whose record a killed run was writing. ``old``: whether there
-    is a record of an earlier version.
+    to the text of its record. ``journals``: the units that a killed run was writing, each to what it was to leave
+    there. ``old``: whether there is a record of an earlier version.
     """
 
-    digests: Mapping[str, tuple[str, ...]] = {}
-    pending: frozenset[str] = frozenset()
-    texts: Mapping[str, bytes] = {}
-    journals: tuple[str, ...] = ()
-    old: bool = False
+    digests: Mapping[str, tuple[str, ...]]
+    pending: frozenset[str]
+    texts: Mapping[str, bytes]
+    journals: Mapping[str, Mapping[str, tuple[str, ...]]]
+    old: bool
 
 
 def unit_of(path: str, depth: int) -> str:
@@ -75,31 +75,41 @@ def record_text(unit: str, digests: Mapping[str, Collection[str]]) -> str:
     return "".join([HEADER, "\n", *(f"{digest}  {path}\n" for path, digest in lines)])
 
 
-def read_records(folder: Path, depth: int) -> Records:
-    """The records of the tree at ``folder``. OutputTreeFault where one cannot be trusted."""
+def record_texts(files: Mapping[str, str], depth: int) -> dict[str, str]:
+    """The records of what was rendered, by unit; that of shared files stands there even if there are none."""
+    units: dict[str, dict[str, tuple[str, ...]]] = {"": {}}
+    for path, text in files.items():
+        if not is_server_list(path, depth):
+            units.setdefault(unit_of(path, depth), {})[path] = (digest(text.encode()),)
+    return {unit: record_text(unit, digests) for unit, digests in units.items()}
+
+
+def read_records(tree: Folder, depth: int) -> Records:
+    """The records of a tree. OutputTreeFault where one cannot be trusted."""
     digests: dict[str, tuple[str, ...]] = {}
     pending: set[str] = set()
-    journals: list[str] = []
+    journals: dict[str, dict[str, tuple[str, ...]]] = {}
     texts: dict[str, bytes] = {}
-    if folder.is_symlink():
-        refuse_links(folder.parent, [folder.name])
-    old = content_of(f"{folder}/{OLD_RECORD}")
+    old = tree.read(OLD_RECORD)
+    found = {unit: tree.read(record_path(unit)) for unit in _units(tree, depth)}
+    tree.refuse_links()
     if old is not None:
-        refuse_links(folder, [OLD_RECORD])
-        digests |= _old_digests(old, folder / OLD_RECORD)
-    for unit in _units(folder, depth):
+        digests |= _old_digests(old, tree.path / OLD_RECORD)
+    for unit, content in found.items():
         path = record_path(unit)
-        refuse_links(folder, [path])
-        content, journal = content_of(f"{folder}/{path}"), content_of(os.fspath(temporary(folder / path)))
-        before = _parsed(content, unit, folder / path)
+        journal = tree.read(temporary(path))
+        before = _parsed(content, unit, tree.path / path)
         coming = _parsed(journal, unit, None)
         if content is not None:
             texts[unit] = content
-        journals += [unit] if journal is not None else []
-        pending |= {path for path, hashes in coming.items() if before.get(path) != hashes}
+        if journal is not None:
+            journals[unit] = coming
+            # Without the journal of what is shared, this one may be torn: what is not in it says nothing.
+            expected = {**before, **coming} if "" in journals else coming
+            pending |= {path for path in expected if before.get(path) != coming.get(path)}
         for path in {**before, **coming}:
             digests[path] = (*before.get(path, ()), *coming.get(path, ()), *digests.get(path, ()))
-    return Records(digests, frozenset(pending), texts, tuple(journals), old is not None)
+    return Records(digests, frozenset(pending), texts, journals, old is not None)
 
 
 def parsed_records(texts: Mapping[str, str | bytes]) -> dict[str, tuple[str, ...]]:
@@ -117,40 +127,27 @@ def parsed_records(texts: Mapping[str, str | bytes]) -> dict[str, tuple[str, ...
 
 def servers_in(folder: Path, depth: int, below: str) -> list[str]:
     """The servers that the tree has a record of, below the folder of one target (``below``, empty or ending in /)."""
-    units = [unit for unit in _units(folder, depth) if unit.startswith(below) and unit]
-    return sorted(unit.rpartition("/")[2] for unit in units)
+    with told(folder, "the output tree could not be read", "tree/not-read"), opened(folder) as tree:
+        units = [unit for unit in _units(tree, depth) if unit.startswith(below) and unit]
+        ours = {RECORD, temporary(RECORD)}
+        return sorted(unit.rpartition("/")[2] for unit in units if ours & {name for name, _ in tree.entries(unit)})
 
 
 def trees_in(out: Path) -> list[str]:
     """The folders directly below ``out`` that have a record, sorted. What is a link belongs to somebody else."""
     if not out.is_dir():
         return []
-    with os.scandir(out) as entries:
-        names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
-    return [name for name in names if any((out / name / record).is_file() for record in (RECORD, OLD_RECORD))]
+    with nearest(out) as folder:
+        names = [name for name, is_folder in folder.entries("") if is_folder]
+        return [name for name in names if {(RECORD, False), (OLD_RECORD, False)}.intersection(folder.entries(name))]
 
 
-def _units(folder: Path, depth: int) -> Iterator[str]:
-    """The units that have a record, or the journal of one."""
-    for unit in ("", *_folders(folder, depth + 1)):
-        path = folder / record_path(unit)
-        if os.path.lexists(path) or os.path.lexists(temporary(path)):
-            yield unit
-
-
-def _folders(folder: Path, levels: int, below: str = "") -> Iterator[str]:
-    """The folders that many levels down, sorted, by their paths; no link is followed."""
-    try:
-        with os.scandir(f"{folder}/{below}") as entries:
-            names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for name in names:
-        path = f"{below}{name}"
-        if levels == 1:
-            yield path
-        else:
-            yield from _folders(folder, levels - 1, f"{path}/")
+def _units(tree: Folder, depth: int) -> list[str]:
+    """The folders that may be those of servers, and the tree itself, sorted."""
+    units = [""]
+    for _ in range(depth + 1):
+        units = [f"{unit}/{name}" if unit else name for unit in units for name, inner in tree.entries(unit) if inner]
+    return ["", *units]
 
 
 def _parsed(content: bytes | None, unit: str, place: Path | None) -> dict[str, tuple[str, ...]]:
@@ -187,15 +184,15 @@ def _old_digests(content: bytes, place: Path) -> dict[str, tuple[str, ...]]:
     try:
         data = json.loads(content)
         parts = [data["files"], data.get("pending", {})]
-        entries = [(path, digest) for part in parts for path, digest in part.items()]
+        entries = [entry for part in parts for entry in part.items()]
     except (ValueError, RecursionError, AttributeError, TypeError, KeyError):
         if not has_conflict(content):
             raise _not_a_record(place) from None
         entries = re.findall(r'^ +"(.+)": "([0-9a-f]{64})",?\r?$', content.decode(errors="replace"), re.MULTILINE)
     digests: dict[str, tuple[str, ...]] = {}
-    for path, digest in entries:
-        if isinstance(digest, str) and is_below(path):
-            digests[path] = (*digests.get(path, ()), digest)
+    for path, value in entries:
+        if isinstance(value, str) and is_below(path):
+            digests[path] = (*digests.get(path, ()), value)
     return digests
 
 

@@ -1,44 +1,39 @@
-"""Makes a tree what was rendered. What could go wrong is asked before the first file is put in place."""
+"""Makes trees what was rendered. What could go wrong with any of them is asked before the first file is changed."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from renderer.write import refuse
-from renderer.write.comparison import (
-    NOT_OURS,
-    REASONS,
-    Difference,
-    differences_of,
-    mine,
-    others_of,
-    record_texts,
-    with_ours,
-)
-from renderer.write.disk import (
-    UNFINISHED,
-    Watched,
-    locked,
-    make_folder,
-    remove_empty,
-    sync_names,
-    temporary,
-    told,
-    write_unfinished,
-)
+from renderer.errors import OutputTreeFault, Place, Problem
+from renderer.kinds import KINDS
+from renderer.write.comparison import NOT_OURS, REASONS, Difference, as_recorded, differences_of, others_of, with_ours
+from renderer.write.disk import UNFINISHED, Folder, Watched, nearest, temporary, told
 from renderer.write.records import (
     OLD_RECORD,
     RECORD,
     Records,
     names_of,
+    parsed_records,
     read_records,
     record_path,
     record_text,
+    record_texts,
     unit_of,
 )
+
+_DATA = "|".join(name for name, kind in KINDS.items() if kind.holds_data)
+_HOLDS_DATA = re.compile(rf"^(kind: ({_DATA})|  volumeClaimTemplates:)$".encode(), re.M)
+
+
+def holds_data(manifest: bytes) -> bool:
+    """Whether it is that of a volume, a namespace or another object whose end takes data with it."""
+    return bool(_HOLDS_DATA.search(manifest))
 
 
 class Allowed(NamedTuple):
@@ -50,6 +45,21 @@ class Allowed(NamedTuple):
     allow_empty: bool = False
 
 
+class Wanted(NamedTuple):
+    """What a tree is to be: path below ``folder`` to text; with ``gone`` it is to be removed.
+
+    Files that the servers among ``files`` do not render any more are removed; other servers only with ``prune``.
+    ``ours`` are paths that may be overwritten and removed though no record names their content.
+    """
+
+    folder: Path
+    files: Mapping[str, str]
+    depth: int = 0
+    allowed: Allowed = Allowed()
+    ours: Collection[str] = ()
+    gone: bool = False
+
+
 class Written(NamedTuple):
     """What a run did to the tree; paths relative to it, sorted. ``others``: servers that were left alone."""
 
@@ -59,147 +69,218 @@ class Written(NamedTuple):
     others: tuple[str, ...] = ()
 
 
-_NOTHING = Allowed()
+def write(trees: Sequence[Wanted], watched: Watched = iter) -> list[Written]:
+    """Makes each tree what is wanted: all new files of all trees are written before the first is put in place.
 
-
-def write(
-    folder: Path,
-    files: Mapping[str, str],
-    depth: int = 0,
-    allowed: Allowed = _NOTHING,
-    watched: Watched = iter,
-    ours: Collection[str] = (),
-) -> Written:
-    """Makes the tree at ``folder`` hold ``files``; all are written before the first is put in place.
-
-    Files that the servers among ``files`` do not render any more are removed with it; other servers only with
-    ``prune``. Raises OutputTreeFault, with one Problem a file, where that would destroy what is not ours (``force``
-    overwrites edited and foreign files, but never follows a link), or where the disk does not take it; without
-    ``prune_data``, where files of volumes or namespaces would go; without ``allow_empty``, where no server is left.
-    ``watched`` passes on the paths that are written, one after the other, for those who show how far it is. ``ours``
-    are paths that may be overwritten and removed though no record names their content.
+    Raises OutputTreeFault, with one Problem a file, where that would destroy what is not ours (``force`` overwrites
+    edited and foreign files, but never follows a link), or where the disk does not take it; without ``prune_data``,
+    where files of volumes or namespaces would go; without ``allow_empty``, where no server is left. Then nothing has
+    been changed, or the message says what. ``watched`` passes on the paths that are written.
     """
-    with told(folder, "the output tree could not be written", "the next run completes what this one left"):
-        make_folder(folder)
-        with locked(folder):
-            records = with_ours(read_records(folder, depth), folder, ours)
-            return _write_locked(folder, files, records, depth, allowed, watched)
+    plans: list[_Plan] = []
+    faults: list[OutputTreeFault] = []
+    with ExitStack() as stack:
+        above: dict[Path, Folder] = {}
+        for wanted in trees:
+            parent = wanted.folder.parent
+            try:
+                with told(wanted.folder, "nothing was written"):
+                    if parent not in above:
+                        above[parent] = stack.enter_context(nearest(parent))
+                        stack.callback(above[parent].remove_made)
+                    plans.append(_Plan(wanted, above[parent], stack))
+            except OutputTreeFault as fault:
+                faults.append(fault)
+        if faults:
+            problems = [problem for fault in faults for problem in fault.problems]
+            raise OutputTreeFault("; ".join(dict.fromkeys(fault.message for fault in faults)), problems)
+        for plan in plans:
+            with told(plan.wanted.folder, "nothing was written"):
+                plan.stage(watched)
+        done: list[Written] = []
+        for plan in plans:
+            changed = [
+                os.fspath(tree.folder) for tree, was in zip(trees, done, strict=False) if was.written or was.removed
+            ]
+            before = f"; written: {', '.join(changed)}" if changed else ""
+            with told(plan.wanted.folder, f"{plan.wanted.folder} is incomplete, and the next run completes it{before}"):
+                done.append(plan.put_in_place())
+        return done
 
 
-def _write_locked(
-    folder: Path, files: Mapping[str, str], records: Records, depth: int, allowed: Allowed, watched: Watched
-) -> Written:
-    found = differences_of(folder, files, records, depth, whole=allowed.prune)
-    _refuse(folder, files, found, records, depth, allowed)
-    changed = {d.path: files[d.path] for d in found if d.path in files}
-    removed = [d.path for d in found if d.path not in files and d.path.rpartition("/")[2] not in (RECORD, OLD_RECORD)]
-    gone = [path for path in mine(files, records, depth, whole=allowed.prune) if path not in files]
-    texts = record_texts(files, depth)
-    names = {*names_of({unit_of(path, depth) for path in files})}
-    new = {
-        unit: text
-        for unit, text in {**_kept(records, texts, names, depth, allowed), **texts}.items()
-        if unit in records.journals or records.texts.get(unit) != text.encode()
-    }
-    if changed or removed or gone or new or records.old or records.journals:
-        _settle(folder, records, depth)
-        # The records first: they are the journal, so whatever a killed run leaves is known as ours.
-        coming = [record_path(unit) for unit in new]
-        write_unfinished(folder, {**{record_path(unit): text for unit, text in new.items()}, **changed}, watched)
-        _put_in_place(folder, [*changed], removed, files)
-        _sync(folder, [*changed, *removed])
-        for path in coming:
-            temporary(folder / path).replace(folder / path)
-        units = {*records.texts, *records.journals, *(unit_of(path, depth) for path in gone)} - {*texts}
-        dropped = [unit for unit in units if allowed.prune or unit.rpartition("/")[2] in names]
-        for path in [*map(record_path, dropped), *([OLD_RECORD] if records.old else [])]:
-            (folder / path).unlink(missing_ok=True)
-        for path in [*gone, *map(record_path, dropped)]:
-            remove_empty(folder, (folder / path).parent)
-        _sync(folder, [*coming, OLD_RECORD])
-    written = tuple(sorted(changed))
-    others = () if allowed.prune else others_of(files, records, depth)
-    return Written(written, tuple(sorted(removed)), len(files) - len(changed), others)
+class _Plan:
+    """What is to be done to one tree, which is locked until ``stack`` is left. It is asked first what forbids that."""
+
+    def __init__(self, wanted: Wanted, above: Folder, stack: ExitStack) -> None:
+        self.wanted = wanted
+        self._above = above
+        self._name = os.fspath(wanted.folder.relative_to(above.path))
+        self._staged: list[str] = []
+        self._tree = above.below(self._name, make=True)
+        stack.callback(self._close)
+        self._tree.lock()
+        self._look()
+
+    def _look(self) -> None:
+        _, files, depth, allowed, ours, gone = self.wanted
+        records = self._records = with_ours(read_records(self._tree, depth), self._tree, ours)
+        found = differences_of(self._tree, files, records, depth, whole=allowed.prune)
+        self._changed = {d.path: files[d.path] for d in found if d.path in files}
+        stale = [d.path for d in found if d.path not in files and d.path.rpartition("/")[2] not in (RECORD, OLD_RECORD)]
+        # On a disk that does not tell large from small letters, an old name may be that of a rendered file.
+        rendered = {_folded(path): path for path in files} if stale else {}
+        self._removed = [path for path in stale if not self._tree.same(path, rendered.get(_folded(path), ""))]
+        for outcome, problems in self._forbidden(found):
+            if problems:
+                raise OutputTreeFault(f"nothing was written: {outcome}", problems)
+        names = names_of({unit_of(path, depth) for path in files})
+        texts = record_texts(files, depth)
+        if records.old and not allowed.prune:
+            # Of servers that are left alone, whose files only the record of an earlier version names.
+            kept = {unit_of(path, depth) for path in records.digests}
+            kept = {unit for unit in kept if unit not in texts and unit.rpartition("/")[2] not in names}
+            for unit in kept:
+                hashes = {path: them for path, them in records.digests.items() if unit_of(path, depth) == unit}
+                texts[unit] = record_text(unit, hashes)
+        touched = {unit_of(path, depth) for path in (*self._changed, *self._removed)} | {*records.journals}
+        #: The records that are written, by unit, or removed (None). That of the tree last: it says that all is there.
+        self._coming: dict[str, str | None] = {
+            unit: text for unit, text in texts.items() if unit in touched or records.texts.get(unit) != text.encode()
+        }
+        for unit in sorted({*records.texts, *records.journals} - {*texts}):
+            if allowed.prune or unit.rpartition("/")[2] in names:
+                self._coming[unit] = None
+        if self._coming or records.old or gone:
+            self._coming.pop("", None)
+            self._coming[""] = None if gone else texts[""]
+
+    def _forbidden(self, found: Sequence[Difference]) -> Iterator[tuple[str, list[Problem]]]:
+        """What forbids the run, kind by kind."""
+        folder, files, depth, allowed = self.wanted[:4]
+
+        def problem(path: str, rule: str, message: str, hint: str) -> Problem:
+            return Problem(Place(os.fspath(folder / path)), "", f"tree/{rule}", message, hint)
+
+        first: dict[str, str] = {}
+        twins = [(path, twin) for path in sorted(files) if (twin := first.setdefault(_folded(path), path)) != path]
+        message = "on a disk that does not tell large from small letters this is the same file as '{}'"
+        hint = "rename what it is rendered from"
+        yield (
+            "two files would have one name",
+            [problem(p, "same-name", message.format(twin), hint) for p, twin in twins],
+        )
+        servers = names_of({unit_of(path, depth) for path in self._records.digests})
+        if allowed.prune and servers and not allowed.allow_empty and not any(unit_of(path, depth) for path in files):
+            # A wrong folder, far more often than the end of all servers.
+            message = f"the specs name no server, and the tree has files of {len(servers)}"
+            hint = "check the path of the specs; to remove all servers, add --allow-empty"
+            yield "the tree would be empty", [problem("", "would-empty", message, hint)]
+        not_ours = [d for d in found if d.why in NOT_OURS]
+        if not_ours and not allowed.force:
+            hint = "move the change into the spec (spec.patches), or overwrite it with --force"
+            problems = [problem(d.path, d.why, REASONS[d.why], hint) for d in not_ours]
+            yield "the tree has files that mcpctl must not change", problems
+        data = [p for p in self._removed if not allowed.prune_data and holds_data(self._tree.read(p) or b"")]
+        message = "no spec renders it now, and its object would be deleted with all data"
+        hint = "add --prune-data to allow that, or render all specs of the tree"
+        problems = [problem(path, "data-loss", message, hint) for path in data]
+        yield "files of data would leave the output tree", problems
+        paths = [f"{path}/" for path in (*files, *self._removed)]
+        message = "it is where a file of mcpctl or its folder belongs"
+        hint = "move it away: it is not overwritten, not even with --force"
+        obstacles = [o for o in sorted(self._tree.obstacles) if any(path.startswith(f"{o}/") for path in paths)]
+        yield "there are obstacles", [problem(path, "obstacle", message, hint) for path in obstacles]
+
+    def stage(self, watched: Watched) -> None:
+        """Writes the new files beside those that they replace, after what a killed run left is brought to its end."""
+        if self._records.journals:
+            _complete(self._tree, self._records, self.wanted.depth)
+            self._look()
+        # The journals first, so whatever a killed run leaves is known as ours; that of the tree when all is there.
+        texts = {record_path(unit): text or record_text(unit, {}) for unit, text in self._coming.items()}
+        last = {path: texts.pop(path) for path in [RECORD] if path in texts}
+        self._staged = [*last, *texts, *self._changed]
+        self._tree.write({**texts, **self._changed}, watched)
+        self._tree.write(last)
+
+    def put_in_place(self) -> Written:
+        """From here on, what a killed run leaves is completed by the next."""
+        _, files, depth, allowed, _, gone = self.wanted
+        self._staged = []
+        if self._coming:
+            old = [OLD_RECORD] if self._records.old else []
+            _put_in_place(self._tree, self._changed, [*self._removed, *old], self._coming)
+        if gone:
+            self._above.remove_empty(self._name)
+        others = () if allowed.prune else others_of(files, self._records, depth)
+        changed, removed = sorted(self._changed), sorted(self._removed)
+        return Written(tuple(changed), tuple(removed), len(files) - len(changed), others)
+
+    def _close(self) -> None:
+        """What was staged and not put in place is taken away."""
+        for path in self._staged:
+            with suppress(OSError):
+                self._tree.remove(temporary(path))
+        if self._staged:
+            self._tree.remove_made()
+        self._tree.close()
 
 
-def _kept(
-    records: Records, texts: Mapping[str, str], names: Collection[str], depth: int, allowed: Allowed
-) -> dict[str, str]:
-    """Records of servers that are left alone, where only that of an earlier version names their files."""
-    if not records.old or allowed.prune:
-        return {}
-    units: dict[str, dict[str, tuple[str, ...]]] = {}
-    for path, digests in records.digests.items():
-        units.setdefault(unit_of(path, depth), {})[path] = digests
-    return {
-        unit: record_text(unit, digests)
-        for unit, digests in units.items()
-        if unit not in texts and unit.rpartition("/")[2] not in names
-    }
+def _folded(path: str) -> str:
+    """What is equal for names that are one on some disk: macOS and Windows fold letters, macOS composes them."""
+    return path if path.isascii() and path.islower() else unicodedata.normalize("NFC", path).casefold()
 
 
-def _refuse(
-    folder: Path,
-    files: Mapping[str, str],
-    found: list[Difference],
-    records: Records,
-    depth: int,
-    allowed: Allowed,
+def _put_in_place(
+    tree: Folder, changed: Iterable[str], removed: Iterable[str], coming: Mapping[str, str | None]
 ) -> None:
-    """Everything that forbids the run, before anything is changed."""
-    refuse.refuse_collisions(files, folder)
-    servers = names_of({unit_of(path, depth) for path in records.digests})
-    if allowed.prune and servers and not allowed.allow_empty and not names_of({unit_of(path, depth) for path in files}):
-        refuse.refuse_emptying(servers, folder)
-    if not allowed.force:
-        refuse.refuse_strangers([(d.path, d.why, REASONS[d.why]) for d in found if d.why in NOT_OURS], folder)
-    if not allowed.prune_data:
-        removed = [
-            d.path for d in found if d.path not in files and d.path.rpartition("/")[2] not in (RECORD, OLD_RECORD)
-        ]
-        refuse.refuse_data_loss(removed, folder)
-    refuse.refuse_obstacles(files, folder)
-
-
-def _settle(folder: Path, records: Records, depth: int) -> None:
-    """Takes away what a killed run left, after its journal has become a part of the records."""
-    for unit in records.journals:
-        record = folder / record_path(unit)
-        mine = {path: hashes for path, hashes in records.digests.items() if unit_of(path, depth) == unit}
-        settled = record.parent / ".settled"
-        write_unfinished(record.parent, {settled.name: record_text(unit, mine)})
-        temporary(settled).replace(record)
-        sync_names(record.parent)
-    for parent, _, names in os.walk(folder) if records.journals else ():
-        for name in names:
-            if name.endswith(UNFINISHED):
-                os.unlink(os.path.join(parent, name))
-
-
-def _put_in_place(folder: Path, changed: list[str], removed: list[str], files: Mapping[str, str]) -> None:
     for path in changed:
-        target = folder / path
-        temporary(target).replace(target)
-    # On a disk that does not tell large from small letters, an old name may be that of a file just written.
-    rendered = {refuse.folded(path): path for path in files} if removed else {}
+        tree.put_in_place(path)
     for path in removed:
-        other = rendered.get(refuse.folded(path))
-        if other is None or not os.path.samefile(folder / path, folder / other):
-            (folder / path).unlink()
+        tree.remove(path)
+    tree.sync_names([*changed, *removed])
+    for unit, text in coming.items():
+        if not unit:
+            for folder in {path.rpartition("/")[0] for path in removed}:
+                tree.remove_empty(folder)
+            tree.sync_names(map(record_path, coming))
+        if text is None:
+            tree.remove(record_path(unit))
+            tree.remove(temporary(record_path(unit)))
+            tree.remove_empty(unit)
+        else:
+            tree.put_in_place(record_path(unit))
+    tree.sync_names([RECORD])
 
 
-def _sync(folder: Path, paths: list[str]) -> None:
-    """Makes names outlive a power cut, before the record says that they are there."""
-    for parent in sorted({(folder / path).parent for path in paths}):
-        if parent.is_dir():
-            sync_names(parent)
+def _complete(tree: Folder, records: Records, depth: int) -> None:
+    """Ends what a killed run began: the files of each server become all new, or stay all old.
 
-
-def remove_tree(folder: Path, depth: int, allowed: Allowed) -> Written:
-    """Takes away all that is ours: not what somebody edited, nor data without ``prune_data``."""
-    done = write(folder, {}, depth, allowed._replace(prune=True, allow_empty=True))
-    with told(folder, "the output tree could not be written", "the next run completes what this one left"):
-        # It goes last: as long as it is there, the next run knows that this was a tree.
-        (folder / RECORD).unlink(missing_ok=True)
-        remove_empty(folder.parent, folder)
-    return done
+    A server that somebody has changed since is left as it is, with its journal.
+    """
+    coming: dict[str, str | None] = {}
+    changed: list[str] = []
+    removed: list[str] = []
+    undone, left = [], set()
+    for unit, journal in sorted(records.journals.items(), reverse=True):
+        before = parsed_records({record_path(unit): records.texts.get(unit, b"")})
+        now = {path: tree.read(path) for path in {**before, **journal}}
+        there = {path: content for path, content in now.items() if content is not None}
+        new = [path for path, digests in journal.items() if not as_recorded(now[path], digests)]
+        ours = all(as_recorded(content, records.digests[path]) for path, content in there.items())
+        if "" in records.journals and ours and all(as_recorded(tree.read(temporary(p)), journal[p]) for p in new):
+            changed += new
+            removed += before.keys() - journal.keys()
+            coming[unit] = record_text(unit, journal) if journal or not unit else None
+        elif all(as_recorded(content, before.get(path, ())) for path, content in there.items()):
+            undone.append(record_path(unit))
+        else:
+            left.add(unit)
+    waiting = {temporary(path) for path in (*changed, *map(record_path, records.journals))}
+    for path in [path for path in tree.walk() if path.endswith(UNFINISHED)]:
+        if path not in waiting and unit_of(path, depth) not in left:
+            tree.remove(path)
+    for path in undone:
+        tree.remove(temporary(path))
+        tree.remove_empty(path.rpartition("/")[0])
+    _put_in_place(tree, changed, removed, coming)

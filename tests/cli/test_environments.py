@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -276,3 +279,105 @@ def test_a_tree_of_a_run_without_environments_is_left_over(mcpctl: Mcpctl) -> No
     assert mcpctl("render", ".", "--out", "../tree", "--check").code == Exit.DIFFERENT
     assert mcpctl("render", ".", "--out", "../tree", "--prune", "--prune-data").code == Exit.FINE
     assert not Path("../tree/kubernetes").exists()
+
+
+# ---------------------------------------------------------------------------------------------
+# Several trees: what is refused of the last is asked before the first is written.
+
+NAMES = ("a", "b", "c")
+
+
+@pytest.fixture
+def trees(mcpctl: Mcpctl) -> Path:
+    """Of three environments, of which all change at the next run."""
+    for name in ("local", "prod"):
+        Path(f"{name}.yaml").unlink()
+    for name in NAMES:
+        Path(f"{name}.yaml").write_text(ENVIRONMENT.format(name=name, target="kubernetes", replicas=2))
+    assert mcpctl("render", ".", "--out", "../tree").code == Exit.FINE
+    for name in NAMES:
+        Path(f"{name}.yaml").write_text(ENVIRONMENT.format(name=name, target="kubernetes", replicas=3))
+    return Path("../tree")
+
+
+def content(folder: Path) -> dict[str, str]:
+    """Everything, what a run leaves unfinished included."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_text() if path.is_file() else ""
+        for path in folder.rglob("*")
+        if not path.is_symlink()
+    }
+
+
+def _edited(tree: Path) -> None:
+    (tree / "c/kubernetes/demo/service.yaml").write_text("mine\n")
+
+
+def _linked(tree: Path) -> None:
+    (tree / "c/kubernetes").rename(tree / "c/elsewhere")
+    (tree / "c/kubernetes").symlink_to("elsewhere")
+
+
+def _obstructed(tree: Path) -> None:
+    (tree / "c/kubernetes/demo/deployment.yaml").unlink()
+    (tree / "c/kubernetes/demo/deployment.yaml").mkdir()
+
+
+def _without_a_record(tree: Path) -> None:
+    (tree / "c/.mcpctl").write_text("mine\n")
+
+
+def _left_over(tree: Path) -> None:
+    Path("c.yaml").unlink()
+
+
+def _left_over_and_edited(tree: Path) -> None:
+    _edited(tree)
+    _left_over(tree)
+
+
+@pytest.mark.parametrize(
+    ("fault", "rule", "options"),
+    [
+        (_edited, "tree/edited", []),
+        (_linked, "tree/link", []),
+        (_obstructed, "tree/obstacle", ["--force"]),
+        (_without_a_record, "tree/record", []),
+        (_left_over, "tree/data-loss", ["--prune"]),
+        (_left_over_and_edited, "tree/edited", ["--prune", "--prune-data"]),
+    ],
+)
+def test_nothing_is_written_where_the_third_environment_is_refused(
+    mcpctl: Mcpctl, trees: Path, fault: Callable[[Path], None], rule: str, options: list[str]
+) -> None:
+    fault(trees)
+    before = content(trees)
+    run = mcpctl("render", ".", "--out", "../tree", *options)
+    assert (run.code, f"[{rule}]" in run.err) == (Exit.OUTPUT_INVALID, True)
+    assert content(trees) == before
+
+
+def test_nothing_is_written_where_another_run_writes_into_the_third_environment(mcpctl: Mcpctl, trees: Path) -> None:
+    lock = os.open(trees / "c", os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    before = content(trees)
+    try:
+        assert "[tree/locked]" in mcpctl("render", ".", "--out", "../tree").err
+        assert content(trees) == before
+    finally:
+        os.close(lock)
+
+
+def test_the_refusals_of_all_environments_are_one_report(mcpctl: Mcpctl, trees: Path) -> None:
+    for name in NAMES:
+        (trees / name / "kubernetes/demo/service.yaml").write_text("mine\n")
+    run = mcpctl("render", ".", "--out", "../tree")
+    assert run.err.count("[tree/edited]") == 3
+    assert run.err.count("nothing was written") == 1
+
+
+def test_a_new_tree_leaves_no_folder_where_another_is_refused(mcpctl: Mcpctl, trees: Path) -> None:
+    _edited(trees)
+    Path("d.yaml").write_text(ENVIRONMENT.format(name="d", target="kubernetes", replicas=1))
+    assert mcpctl("render", ".", "--out", "../tree").code == Exit.OUTPUT_INVALID
+    assert not (trees / "d").exists()

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from renderer.write import RECORD, UNFINISHED, Allowed, compare, write
+from renderer.write import RECORD, UNFINISHED, Allowed, compare
+from tests.write import write
 
 # Workers of pytest-xdist have threads; the children here only write files and end.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -94,13 +95,13 @@ class Killer:
         self._fsync(descriptor)
 
 
-def killed_at(folder: Path, files: Mapping[str, str], n: int) -> bool:
+def killed_at(folder: Path, files: Mapping[str, str], n: int, allowed: Allowed = PRUNE) -> bool:
     """Whether the n-th change was reached: then nothing after it happened, no 'finally' either."""
     child = os.fork()
     if child == 0:
         try:
             Killer(n).arm()
-            write(folder, files, allowed=PRUNE)
+            write(folder, files, allowed=allowed)
         finally:
             os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
@@ -180,4 +181,72 @@ def test_a_hand_edit_after_a_killed_run_is_still_one(before: Path, tmp_path: Pat
         (difference,) = (d for d in compare(folder, AFTER).differences if d.path == "s3/a.yaml")
         assert difference.why == "edited"
         edited += 1
+    assert edited > 20
+
+
+SERVERS = [f"s{n}" for n in range(6)]
+#: A run over another server.
+PART = {"shared.yaml": "two\n", "z/a.yaml": "z\n"}
+
+
+def of_server(name: str, files: Mapping[str, str]) -> dict[str, str]:
+    return {path: text for path, text in files.items() if path.startswith(f"{name}/") and path not in FOREIGN}
+
+
+def test_each_server_is_old_or_new_after_a_run_over_another(before: Path, tmp_path: Path) -> None:
+    """Until then the check names each whose files are of both, or whose record is."""
+    sides = set()
+    for folder in kills(before, tmp_path):
+        found = content(folder)
+        named = {d.path.partition("/")[0] for d in compare(folder, AFTER).differences if d.unfinished}
+        for name in SERVERS:
+            there = {path: text for path, text in of_server(name, found).items() if not path.endswith(UNFINISHED)}
+            files = {path: text for path, text in there.items() if not path.endswith(RECORD)}
+            mixed = files not in (of_server(name, BEFORE), of_server(name, AFTER))
+            assert name in named or not mixed
+        write(folder, PART)
+        found = content(folder)
+        assert not [path for path in found if path.endswith(UNFINISHED)]
+        files = {path: text for path, text in found.items() if not path.endswith(RECORD)}
+        for name in SERVERS:
+            assert of_server(name, files) in (of_server(name, BEFORE), of_server(name, AFTER))
+        side = [tree for tree in (BEFORE, AFTER) if all(of_server(n, files) == of_server(n, tree) for n in SERVERS)]
+        assert side, "all of them, as they were of one run"
+        assert {d.path for d in compare(folder, {**side[0], **PART}).differences} == FOREIGN.keys()
+        sides.add(side[0]["shared.yaml"])
+    assert sides == {"one\n", "two\n"}
+
+
+def test_a_killed_run_that_was_completing_another(before: Path, tmp_path: Path) -> None:
+    """Killed at each change of the run that completes, and of the one after it: each server is old or new."""
+    for first in range(0, 200, 17):
+        for n in range(0, 200, 5):
+            folder = tmp_path / f"{first}-{n}"
+            shutil.copytree(before, folder)
+            killed_at(folder, AFTER, first)
+            killed = killed_at(folder, PART, n, Allowed())
+            write(folder, PART)
+            files = content(folder)
+            for name in SERVERS:
+                there = {path: text for path, text in of_server(name, files).items() if not path.endswith(RECORD)}
+                assert there in (of_server(name, BEFORE), of_server(name, AFTER))
+            assert not [path for path in files if path.endswith(UNFINISHED)]
+            if not killed:
+                break
+
+
+def test_a_server_that_somebody_changed_after_a_killed_run_is_left_as_it_is(before: Path, tmp_path: Path) -> None:
+    edited = 0
+    for folder in kills(before, tmp_path, 3):
+        target = folder / "s3/a.yaml"
+        target.write_text("mine\n")
+        found = of_server("s3", content(folder))
+        write(folder, PART)
+        assert {path: text for path, text in of_server("s3", content(folder)).items() if path in found} == found
+        assert target.read_text() == "mine\n"
+        (difference,) = (d for d in compare(folder, AFTER).differences if d.path == "s3/a.yaml")
+        assert difference.why == "edited"
+        write(folder, AFTER, allowed=PRUNE._replace(force=True))
+        edited += 1
+        assert {d.path for d in compare(folder, AFTER).differences} == FOREIGN.keys()
     assert edited > 20

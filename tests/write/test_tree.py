@@ -12,11 +12,13 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
+from renderer import write as stage
 from renderer.errors import Exit, OutputTreeFault
 from renderer.write import (
     OLD_RECORD,
@@ -26,11 +28,12 @@ from renderer.write import (
     Allowed,
     Comparison,
     Difference,
+    Wanted,
     Why,
     compare,
     parsed_records,
-    write,
 )
+from tests.write import write
 
 # Workers of pytest-xdist have threads; the children here only write files and end.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -377,6 +380,81 @@ def test_an_unfinished_file_that_is_a_link_is_not_followed(tree: Path, tmp_path:
     assert content(tree) == OTHER
 
 
+class Swapper:
+    """Swaps a folder for a link to another before the n-th call of ``os`` that names something, and back ``after``."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path, outside: Path, first: int, after: int) -> None:
+        self.folder, self.outside, self.aside = folder, outside, folder.parent.parent / "aside"
+        self.left, self.after, self.linked = first, after, False
+        for name in ("open", "replace", "unlink", "mkdir", "rmdir", "stat", "scandir", "fsync"):
+            monkeypatch.setattr(os, name, self._counting(getattr(os, name)))
+
+    def _counting(self, call: Any) -> Any:
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            if self.left == 0:
+                with suppress(FileNotFoundError):
+                    os.rename(self.folder, self.aside)
+                    os.symlink(self.outside, self.folder)
+                    self.linked = True
+            elif self.left == -self.after:
+                self.back()
+            self.left -= 1
+            return call(*args, **kwargs)
+
+        return counted
+
+    def back(self) -> None:
+        if self.linked:
+            os.remove(self.folder)
+            os.rename(self.aside, self.folder)
+            self.linked = False
+
+
+def state_of(folder: Path) -> dict[Path, tuple[int, ...]]:
+    """Of everything below, what no change leaves as it was."""
+    found = {path: os.lstat(path) for path in folder.rglob("*")}
+    return {path: (status.st_ino, status.st_mtime_ns, status.st_ctime_ns) for path, status in found.items()}
+
+
+@pytest.fixture
+def _no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes most of the time."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
+@pytest.mark.usefixtures("_no_sync")
+@pytest.mark.parametrize("after", [1, 4, 1000])
+@pytest.mark.parametrize("swapped", ["tree", "tree/k", "tree/k/one", "tree/k/two"])
+def test_a_folder_swapped_for_a_link_at_any_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swapped: str, after: int
+) -> None:
+    """Whenever it comes and for how long, nothing outside is written, removed or renamed, and the next run repairs."""
+    before, now = ({f"k/{path}": text for path, text in files.items()} for files in ({**FILES, **MORE}, OTHER))
+    seen: set[str] = set()
+    for first in range(1000):
+        top = tmp_path / str(first)
+        for folder in (top / "tree", top / "outside"):
+            write(folder, before, depth=1)
+        outside = top / "outside" / Path(swapped).relative_to("tree")
+        state = state_of(top / "outside")
+        with monkeypatch.context() as patch:
+            swapper = Swapper(patch, top / swapped, outside, first, after)
+            try:
+                write(top / "tree", now, depth=1, allowed=PRUNE)
+            except OutputTreeFault as error:
+                seen.update(rules(error))
+        swapper.back()
+        assert state_of(top / "outside") == state
+        write(top / "tree", now, depth=1, allowed=PRUNE)
+        assert content(top / "tree") == now
+        if swapper.left > 0:
+            break
+    assert first > 50, "calls were seen"
+    assert "tree/link" in seen
+    # Foreign: the record stood behind the link, and what it names did not any more.
+    assert seen <= {"tree/link", "tree/not-written", "tree/foreign"}
+
+
 # ---------------------------------------------------------------------------------------------
 # The record.
 
@@ -640,6 +718,47 @@ def failing_write(folder: Path) -> bool:
         told = [f"{problem.rule} {problem.message}" for problem in error.problems]
     assert not told or told[0] in {f"tree/not-written {os.strerror(number)}" for number in ERRORS}
     return not told
+
+
+@pytest.mark.usefixtures("_no_sync")
+@pytest.mark.parametrize("kind", [errno.ENOSPC, errno.EACCES], ids=lambda n: errno.errorcode[n])
+def test_a_disk_that_does_not_take_the_next_of_several_trees(tmp_path: Path, kind: int) -> None:
+    """At each call, for good: nothing is written, or it is told which trees are, and which one is not whole."""
+    seen: set[int] = set()
+    for first in range(200):
+        names = [str(tmp_path / f"{first}/{name}") for name in "abc"]
+        trees = [Wanted(Path(name), OTHER, allowed=PRUNE) for name in names]
+        for name in names:
+            write(Path(name), FILES)
+        with pytest.MonkeyPatch.context() as patch:
+            failing = Failing(patch, first, kind)
+            try:
+                stage.write(trees)
+                assert failing.left >= 0
+                break
+            except OutputTreeFault as fault:
+                message = fault.message
+        whole = [name for name in names if files_of(Path(name)) == OTHER]
+        untouched = [name for name in names if files_of(Path(name)) == FILES]
+        if message == "nothing was written":
+            assert untouched == names
+        else:
+            (incomplete,) = (name for name in names if message.startswith(f"{name} is incomplete"))
+            number = names.index(incomplete)
+            assert message.endswith(
+                f"; written: {', '.join(names[:number])}" if number else "the next run completes it"
+            )
+            assert set(names[:number]) <= set(whole)
+            assert set(names[number + 1 :]) <= set(untouched)
+            seen.add(number)
+        stage.write(trees)
+        for name in names:
+            mended(Path(name), OTHER)
+    assert seen == {0, 1, 2}, "each of them was the one"
+
+
+def files_of(folder: Path) -> dict[str, str]:
+    return {path: text for path, text in content(folder).items() if not path.endswith(UNFINISHED)}
 
 
 def mended(folder: Path, files: Mapping[str, str]) -> None:

@@ -11,10 +11,10 @@ import yaml
 from renderer.model import JSON, Options
 from renderer.pipeline import Output, read, render, tree
 from renderer.registry import TARGETS, target
-from renderer.write import write
 from tests.fields import EXAMPLES
 from tests.oracles import kustomize
 from tests.specs import OPTIONS, read_specs, spec
+from tests.write import write
 
 SECRETS: dict[str, JSON] = {
     "env": {
