@@ -168,7 +168,9 @@ def _git(arguments: Sequence[str], where: Path | Revision, stdin: bytes = b"") -
     # In a hook git says itself where the repository is, as seen from the folder in which it runs us.
     place = [] if "GIT_DIR" in os.environ else ["-C", folder]
     try:
-        return run(["git", *place, *arguments], seconds=_SECONDS, stdin=stdin, env=_ENV)
+        # A monitor of the file system is a program that the repository's settings name.
+        program = ["git", "-c", "core.fsmonitor=false", *place]
+        return run([*program, *arguments], seconds=_SECONDS, stdin=stdin, env=_ENV)
     except ProgramMissing as missing:
         raise UsageMistake(f"{missing.message}: --base reads a revision through it") from None
     except (ApplyFailed, WaitTimedOut) as failed:

@@ -116,7 +116,7 @@ def differences_of(
     keep: Collection[str] = (),
 ) -> list[Difference]:
     # A run answers for what is shared and for its servers, or for all but those to keep.
-    names = names_of({unit_of(path, depth) for path in files})
+    names = {*names_of({unit_of(path, depth) for path in files})}
     units = {path: unit_of(path, depth).rpartition("/")[2] for path in records.digests if path not in files}
     stale = [path for path, name in units.items() if not name or name in names or (whole and name not in keep)]
     unlike: dict[str, bytes | None] = {}

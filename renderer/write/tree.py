@@ -99,10 +99,8 @@ def write(trees: Sequence[Wanted], watched: Watched = iter) -> list[Written]:
                 plan.stage(watched)
         done: list[Written] = []
         for plan in plans:
-            changed = [
-                os.fspath(tree.folder) for tree, was in zip(trees, done, strict=False) if was.written or was.removed
-            ]
-            before = f"; written: {', '.join(changed)}" if changed else ""
+            names = [str(tree.folder) for tree, now in zip(trees, done, strict=False) if now.written or now.removed]
+            before = f"; written: {', '.join(names)}" if names else ""
             with told(plan.wanted.folder, f"{plan.wanted.folder} is incomplete, and the next run completes it{before}"):
                 done.append(plan.put_in_place())
         return done
@@ -133,15 +131,15 @@ class _Plan:
         for outcome, problems in self._forbidden(found):
             if problems:
                 raise OutputTreeFault(f"nothing was written: {outcome}", problems)
-        names = names_of({unit_of(path, depth) for path in files})
+        names = {*names_of({unit_of(path, depth) for path in files})}
         texts = record_texts(files, depth)
         if records.old and not allowed.prune:
             # Of servers that are left alone, whose files only the record of an earlier version names.
-            kept = {unit_of(path, depth) for path in records.digests}
-            kept = {unit for unit in kept if unit not in texts and unit.rpartition("/")[2] not in names}
-            for unit in kept:
-                hashes = {path: them for path, them in records.digests.items() if unit_of(path, depth) == unit}
-                texts[unit] = record_text(unit, hashes)
+            units: dict[str, dict[str, tuple[str, ...]]] = {}
+            for path, digests in records.digests.items():
+                units.setdefault(unit_of(path, depth), {})[path] = digests
+            others = [unit for unit in units if unit not in texts and unit.rpartition("/")[2] not in names]
+            texts |= {unit: record_text(unit, units[unit]) for unit in others}
         touched = {unit_of(path, depth) for path in (*self._changed, *self._removed)} | {*records.journals}
         #: The records that are written, by unit, or removed (None). That of the tree last: it says that all is there.
         self._coming: dict[str, str | None] = {
@@ -165,10 +163,8 @@ class _Plan:
         twins = [(path, twin) for path in sorted(files) if (twin := first.setdefault(_folded(path), path)) != path]
         message = "on a disk that does not tell large from small letters this is the same file as '{}'"
         hint = "rename what it is rendered from"
-        yield (
-            "two files would have one name",
-            [problem(p, "same-name", message.format(twin), hint) for p, twin in twins],
-        )
+        problems = [problem(path, "same-name", message.format(twin), hint) for path, twin in twins]
+        yield "two files would have one name", problems
         servers = names_of({unit_of(path, depth) for path in self._records.digests})
         if allowed.prune and servers and not allowed.allow_empty and not any(unit_of(path, depth) for path in files):
             # A wrong folder, far more often than the end of all servers.

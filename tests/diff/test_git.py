@@ -103,3 +103,95 @@ def test_in_a_hook(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(repository)
     monkeypatch.setenv("GIT_DIR", ".git")
     assert revision("HEAD", Path("a")).commit == revision("HEAD", Path(".")).commit
+
+
+#: Settings that name a program, each of which would leave a file behind; {} is that program.
+PROGRAMS = [
+    *(f"alias.{name} !{{}}" for name in ("rev-parse", "ls-tree", "ls-files", "cat-file", "fetch")),
+    *(
+        f"core.{name} {{}}"
+        for name in ("fsmonitor", "pager", "sshCommand", "gitProxy", "askPass", "alternateRefsCommand")
+    ),
+    *(f"pager.{name} {{}}" for name in ("rev-parse", "ls-tree", "ls-files", "cat-file")),
+    *(f"diff.{name} {{}}" for name in ("external", "x.textconv", "x.command")),
+    *(f"filter.x.{name} {{}}" for name in ("smudge", "clean", "process")),
+    "credential.helper !{}",
+    "gpg.program {}",
+    "uploadpack.packObjectsHook {}",
+    "remote.origin.uploadpack {}",
+]
+HOOKS = (
+    "post-index-change",
+    "reference-transaction",
+    "fsmonitor-watchman",
+    "post-checkout",
+    "pre-auto-gc",
+    "post-rewrite",
+)
+
+
+@pytest.mark.parametrize(
+    ("url", "more"),
+    [
+        ("file://{repository}", {}),
+        ("{repository}", {}),
+        ("ext::{program}", {"protocol.ext.allow": "always"}),
+        ("ssh://example.invalid/x", {}),
+        ("git://127.0.0.1:9/x", {}),
+        ("https://127.0.0.1:9/x", {}),
+        ("x", {"remote.origin.vcs": "canary"}),
+        ("gone://x", {"url.{repository}.insteadOf": "gone://x", "protocol.allow": "always"}),
+    ],
+    ids=lambda value: str(value)[:12],
+)
+def test_no_setting_of_a_repository_fetches_or_runs_anything(
+    repository: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    url: str,
+    more: dict[str, str],
+) -> None:
+    """The newest commit is that of a merge, so all questions that are asked of git are asked here."""
+    for arguments in (
+        ["checkout", "-qb", "other"],
+        ["commit", "-q", "--allow-empty", "-m", "other"],
+        ["checkout", "-q", "-"],
+        ["commit", "-q", "--allow-empty", "-m", "ours"],
+        ["merge", "-q", "--no-ff", "-m", "both", "other"],
+    ):
+        git_in(repository, "-c", "user.name=x", "-c", "user.email=x", *arguments)
+    git_in(repository, "config", "uploadpack.allowFilter", "true")
+    top = tmp_path_factory.mktemp("partial")
+    clone, program, canary = top / "clone", top / "git-remote-canary", top / "canary"
+    git_in(top, "clone", "-q", "--no-checkout", "--filter=blob:none", f"file://{repository}", "clone")
+    git_in(clone, "reset", "-q")
+    program.write_text(f'#!/bin/sh\necho "$0 $*" >>{canary}\nexit 1\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{top}:{os.environ['PATH']}")
+    missing = objects_missing(clone)
+    (clone / ".git/info/attributes").write_text("* diff=x filter=x\n")
+    hooks = [clone / ".git/hooks" / name for name in HOOKS]
+    for hook in hooks:
+        hook.parent.mkdir(exist_ok=True)
+        hook.symlink_to(program)
+    names = {"repository": repository, "program": program}
+    settings = dict(setting.format(program).split(" ", 1) for setting in PROGRAMS)
+    settings |= {"remote.origin.url": url.format(**names), "remote.origin.promisor": "true"}
+    settings |= {name.format(**names): value for name, value in more.items()}
+    with (clone / ".git/config").open("a") as file:
+        for name, value in settings.items():
+            section, _, rest = name.partition(".")
+            middle, _, key = rest.rpartition(".")
+            head = f'{section} "{middle}"' if middle else section
+            file.write(f'[{head}]\n\t{key} = "{value}"\n')
+
+    found = revision("HEAD", clone)
+    sides = git.merge_of(clone)
+    assert sides
+    assert listing(found, "a") == git.result_of(sides[0], "a")
+    git.result_of(sides[0]._replace(name="HEAD"), "a")
+    with pytest.raises(UsageMistake, match="partial and lacks files of HEAD"):
+        contents(found, listing(found, "a"))
+    assert not canary.exists(), canary.read_text()
+    (clone / ".git/config").write_text("[core]\n\trepositoryformatversion = 0\n")
+    assert objects_missing(clone) == missing
