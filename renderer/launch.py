@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from renderer import assets, pins
-from renderer.model import JSON, EgressHost, Server, Writable
+from renderer.model import JSON, EgressHost, Package, Server, Writable
 from renderer.variables import as_literal, expanded_in, pieces
 from renderer.yaml_writer import block
 
@@ -94,7 +94,8 @@ def _image(server: Server) -> str:
         assert server.image is not None, "a valid spec has an image or a package"
         return server.image
     runtime = pins.RUNTIME_OF_BRIDGE.get(server.transport.bridge, package.registry)
-    return package.base_image or server.images.of(pins.BASE_IMAGES[package.registry, runtime])
+    images = pins.BASE_IMAGES_WITH_GIT if package.git else pins.BASE_IMAGES
+    return package.base_image or server.images.of(images[package.registry, runtime])
 
 
 def _runtimes(server: Server) -> list[pins.Runtime]:
@@ -116,16 +117,20 @@ def _has_programs(folder: str, server: Server) -> bool:
 
 def registries_out_of_reach(server: Server) -> list[str]:
     """Hosts that npx and uvx download from, of the package and of its bridge, and that are not on the spec's list."""
-    if any(name in server.env for name in pins.MIRRORS):
-        return []
     hosts = server.network.egress.hosts if server.network.egress else ()
-    needed = [host for runtime in _runtimes(server) for host in pins.REGISTRY_HOSTS[runtime]]
+    mirrored = any(name in server.env for name in pins.MIRRORS)
+    needed = [host for runtime in _runtimes(server) for host in pins.REGISTRY_HOSTS[runtime] if not mirrored]
+    if server.package and server.package.git:
+        name = server.package.git.split("/")[2]
+        needed.append(name)
+        needed += [pins.GITHUB_ARCHIVES] if (server.package.registry, name) == ("npm", pins.GITHUB) else []
     return [name for name in needed if not any(_covers(host, name) for host in hosts)]
 
 
-def _covers(host: EgressHost, name: str) -> bool:
+def _covers(host: EgressHost, text: str) -> bool:
+    name, _, port = text.lower().partition(":")
     wild = host.name.startswith("*.") and name.partition(".")[2] == host.name[2:]
-    return host.port == HTTPS and (host.name == name or wild)
+    return host.port == int(port or HTTPS) and (host.name == name or wild)
 
 
 def _program(server: Server, inner: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
@@ -187,14 +192,29 @@ def _server_argv(server: Server) -> list[str]:
     if package is None:
         return [*server.command, *server.args]
     if package.registry == "npm":
-        name = f"{package.name}@{package.version}"
+        name = _npm_git(package) if package.git else f"{package.name}@{package.version}"
         start = ["npx", "-y", f"--package={name}", "--", *server.command] if server.command else ["npx", "-y", name]
-    elif server.command or "[" in package.name:
+    elif server.command or "[" in package.name or package.git:
         program = server.command or (package.name.partition("[")[0],)
-        start = ["uvx", "--from", f"{package.name}=={package.version}", *program]
+        source = _pypi_git(package) if package.git else f"{package.name}=={package.version}"
+        start = ["uvx", "--from", source, *program]
     else:
         start = ["uvx", f"{package.name}@{package.version}"]
     return [*start, *server.args]
+
+
+def _npm_git(package: Package) -> str:
+    """Of GitHub npm downloads an archive, and needs neither git nor a key."""
+    path = (package.git or "").removeprefix(f"https://{pins.GITHUB}/")
+    if path != package.git and path.count("/") == 1:
+        return f"github:{path.removesuffix('.git')}#{package.version}"
+    return f"git+{package.git}#{package.version}"
+
+
+def _pypi_git(package: Package) -> str:
+    source = f"git+{package.git}@{package.version}"
+    source += f"#subdirectory={package.subdirectory}" if package.subdirectory else ""
+    return f"{package.name} @ {source}" if "[" in package.name else source
 
 
 def _probe(server: Server) -> Probe | None:

@@ -80,6 +80,15 @@ BASE_IMAGES: Mapping[tuple[str, str], str] = {
     ("npm", "pypi"): "docker.io/nikolaik/python-nodejs:python3.12-nodejs22-slim",
     ("pypi", "npm"): "docker.io/nikolaik/python-nodejs:python3.12-nodejs22-slim",
 }
+#: The same with git, for packages that are built from a repository.
+BASE_IMAGES_WITH_GIT: Mapping[tuple[str, str], str] = {
+    ("npm", "npm"): "docker.io/library/node:22.21.1-bookworm",
+    ("pypi", "pypi"): "ghcr.io/astral-sh/uv:0.9.9-python3.12-bookworm",
+    ("npm", "pypi"): "docker.io/nikolaik/python-nodejs:python3.12-nodejs22",
+    ("pypi", "npm"): "docker.io/nikolaik/python-nodejs:python3.12-nodejs22",
+}
+#: Where npx finds the archive of a commit of GitHub, without git.
+GITHUB, GITHUB_ARCHIVES = "github.com", "codeload.github.com"
 #: The registry that a bridge itself comes from; the others bring no runtime of their own.
 RUNTIME_OF_BRIDGE: Mapping[str, Runtime] = {"mcp-proxy": "pypi", "supergateway": "npm"}
 

@@ -17,7 +17,7 @@ from renderer.model import JSON, Server, Writable
 from renderer.resolve import resolve
 from renderer.variables import as_literal, pieces
 from renderer.yaml_reader import read
-from tests.specs import HTTP, IMAGE, NPM, PYPI, server, spec
+from tests.specs import HTTP, IMAGE, NPM, PYPI, read_specs, server, spec
 
 BRIDGES = ("mcp-proxy", "supergateway", "agentgateway", "none")
 NODE = "docker.io/library/node:22.21.1-bookworm-slim"
@@ -62,8 +62,73 @@ SOURCES: dict[str, dict[str, JSON]] = {
 }
 
 
+COMMIT = "4a1bd3b4a5b3f0a8e0f2c3d4e5f60718293a4b5c"
+REPOSITORY = "https://git.example.com/acme/server.git"
+
+
+@pytest.mark.parametrize(
+    ("package", "argv"),
+    [
+        (PYPI, ["uvx", "--from", f"git+{REPOSITORY}@{COMMIT}", "acme-server"]),
+        (
+            {**PYPI, "name": "acme-server[x]"},
+            ["uvx", "--from", f"acme-server[x] @ git+{REPOSITORY}@{COMMIT}", "acme-server"],
+        ),
+        (
+            {**PYPI, "subdirectory": "src/a"},
+            ["uvx", "--from", f"git+{REPOSITORY}@{COMMIT}#subdirectory=src/a", "acme-server"],
+        ),
+        (NPM, ["npx", "-y", f"git+{REPOSITORY}#{COMMIT}"]),
+        ({**NPM, "git": "https://github.com/acme/server.git"}, ["npx", "-y", f"github:acme/server#{COMMIT}"]),
+        ({**NPM, "git": "https://github.com/acme/server"}, ["npx", "-y", f"github:acme/server#{COMMIT}"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_package_of_a_repository(package: dict[str, JSON], argv: list[str]) -> None:
+    """Both forms of uvx were tried with uv 0.13.9, that of npx with npm 11."""
+    found = of("none", package={"git": REPOSITORY, **package, "version": COMMIT})
+    assert list(found.command) == argv
+    assert found.image in pins.BASE_IMAGES_WITH_GIT.values()
+    assert not found.image.endswith("-slim"), "slim images have no git"
+
+
+def test_a_program_of_a_repository() -> None:
+    package = {**NPM, "git": REPOSITORY, "version": COMMIT}
+    found = of("none", package=package, command=["tool"])
+    assert list(found.command) == ["npx", "-y", f"--package=git+{REPOSITORY}#{COMMIT}", "--", "tool"]
+
+
+@pytest.mark.parametrize(
+    ("package", "hosts", "missing"),
+    [
+        (PYPI, ["pypi.org", "files.pythonhosted.org"], ["git.example.com"]),
+        (PYPI, ["pypi.org", "files.pythonhosted.org", "*.example.com"], []),
+        (
+            {**PYPI, "git": "https://git.example.com:8443/a.git"},
+            ["pypi.org", "files.pythonhosted.org", "git.example.com"],
+            ["git.example.com:8443"],
+        ),
+        (
+            {**PYPI, "git": "https://git.example.com:8443/a.git"},
+            ["pypi.org", "files.pythonhosted.org", "git.example.com:8443"],
+            [],
+        ),
+        ({**NPM, "git": "https://github.com/a/b"}, ["registry.npmjs.org", "github.com"], ["codeload.github.com"]),
+    ],
+    ids=str,
+)
+def test_the_repository_must_be_reachable(package: dict[str, JSON], hosts: list[str], missing: list[str]) -> None:
+    package = {"git": REPOSITORY, **package, "version": COMMIT}
+    network: JSON = {"egress": {"hosts": [*hosts]}}
+    problems = read_specs(spec(package=package, transport={"bridge": "none"}, network=network)).problems
+    messages = [problem.message for problem in problems if problem.rule == "spec/package-without-registry"]
+    assert len(messages) == len(missing)
+    assert all(name in messages[0] for name in missing)
+
+
 def test_the_table_has_every_combination() -> None:
     assert set(TABLE) == {(source, bridge) for source in SOURCES for bridge in BRIDGES}
+    assert set(pins.BASE_IMAGES_WITH_GIT) == set(pins.BASE_IMAGES)
     assert set(pins.BASE_IMAGES) == {(a, b) for a in ("npm", "pypi") for b in ("npm", "pypi")}
     assert set(BRIDGES) == {*pins.BRIDGE_HEALTH, "none"}
 

@@ -39,12 +39,17 @@ class File(NamedTuple):
 
 
 class Package(NamedTuple):
-    """A published package at one exact version, run in a base image. (An oci package is an image.)"""
+    """A package at one exact version, run in a base image. (An oci package is an image.)
+
+    ``git`` is the repository from which it is built, ``version`` then a commit.
+    """
 
     registry: Literal["npm", "pypi"]
     name: str
     version: str
     base_image: str | None
+    git: str | None = None
+    subdirectory: str | None = None
 
 
 class Transport(NamedTuple):

@@ -81,7 +81,15 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
         annotations=metadata["annotations"],
         description=spec["description"],
         image=spec.get("image"),
-        package=package and Package(package["registry"], package["name"], package["version"], package.get("baseImage")),
+        package=package
+        and Package(
+            package["registry"],
+            package["name"],
+            package["version"],
+            package.get("baseImage"),
+            package.get("git"),
+            package.get("subdirectory"),
+        ),
         command=tuple(spec["command"]),
         args=tuple(spec["args"]),
         working_dir=spec.get("workingDir"),
