@@ -16,7 +16,7 @@ from tests.cli.fake_runtime import FakeRuntime, module
 ROOT = Path(__file__).parent.parent
 APPLY = (ROOT / "docs/apply.md").read_text()
 #: Those that speak to a runtime.
-RUNTIME = ("apply", "start", "stop", "status", "logs", "list", "delete", "config")
+RUNTIME = ("apply", "start", "stop", "restart", "status", "logs", "list", "delete", "config")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -30,6 +30,7 @@ COMMANDS = (
     "apply",
     "start",
     "stop",
+    "restart",
     "status",
     "logs",
     "list",
@@ -37,8 +38,8 @@ COMMANDS = (
     "config",
     "schema",
 )
-#: A module 'list' of this package would stand before Python's own here.
-_MODULES = {"list": "listing"}
+#: Commands that are not in a module of their name: 'list' would stand before Python's own here.
+_MODULES = {"list": ("listing", "listing"), "restart": ("start", "restart")}
 
 
 class Commands(click.Group):
@@ -64,8 +65,8 @@ class Commands(click.Group):
             close = get_close_matches(cmd_name, COMMANDS, 1)
             hint = f"; did you mean '{close[0]}'?" if close else f"; there is: {', '.join(COMMANDS)}"
             raise click.UsageError(f"no command is called {excerpt(cmd_name)!r}{hint}", ctx)
-        name = _MODULES.get(cmd_name, cmd_name)
-        command: click.Command = getattr(import_module(f"renderer.cli.{name}"), name)
+        module, name = _MODULES.get(cmd_name, (cmd_name, cmd_name))
+        command: click.Command = getattr(import_module(f"renderer.cli.{module}"), name)
         return command
 
 

@@ -1,4 +1,4 @@
-"""``mcpctl start``: servers by name, or of specs, one by one, each with its instance id."""
+"""``mcpctl start`` and ``mcpctl restart``: servers one by one, each with its instance id."""
 
 from __future__ import annotations
 
@@ -101,6 +101,36 @@ def start(
     return _started(orchestrator, starts, transports, timeout if wait else 0.0, style, fail_fast)
 
 
+@click.command(
+    epilog="""\b
+Examples:
+  mcpctl restart time
+  mcpctl restart --orchestrator kubernetes --context kind-dev time github --timeout 10m
+"""
+)
+@click.argument("names", nargs=-1, required=True, metavar="NAMES...")
+@wait_option
+@timeout_option
+@fail_fast_option
+@output_option
+@runtime_options
+def restart(names: tuple[str, ...], settings: Settings, style: str, wait: bool, timeout: float, fail_fast: bool) -> int:
+    """Restart servers, and wait until they answer: to read a Secret that has changed.
+
+    NAMES are those of servers, or instance ids. In a cluster new pods replace the old ones without an interruption.
+    """
+    orchestrator = orchestrator_of(settings)
+    ids = list(dict.fromkeys(identify(orchestrator, name) for name in names))
+    restarts = [(one, partial(_restart, orchestrator, one)) for one in ids]
+    return _started(orchestrator, restarts, {}, timeout if wait else 0.0, style, fail_fast, command="restart")
+
+
+def _restart(orchestrator: Orchestrator, instance: str) -> str:
+    orchestrator.restart_server(instance)
+    progress(f"{instance}: restarted")
+    return instance
+
+
 def _is_path(text: str) -> bool:
     """Whether it names a file: '-', what is there, and what looks like a path."""
     return text == "-" or text.endswith((".yaml", ".yml", ".json")) or os.sep in text or os.path.exists(text)
@@ -113,6 +143,7 @@ def _started(
     seconds: float,
     style: str,
     fail_fast: bool,
+    command: str = "start",
 ) -> int:
     ids: list[str] = []
     statuses: tuple[InstanceStatus, ...] = ()
@@ -128,10 +159,10 @@ def _started(
         if rest := [name for name, _ in starts[len(ids) + 1 :]]:
             progress(f"not tried: {', '.join(rest)}")
         if style == "json" and isinstance(error, McpctlError):
-            emit_json("start", facts, statuses_of(orchestrator, ids), error.message)
+            emit_json(command, facts, statuses_of(orchestrator, ids), error.message)
         raise
     if style == "json":
-        emit_json("start", facts, statuses)
+        emit_json(command, facts, statuses)
     else:
         show(statuses, time.time())
     return Exit.FINE

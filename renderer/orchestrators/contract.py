@@ -267,6 +267,10 @@ class Orchestrator(Protocol):
         """Starts what was stopped, as it was applied; does not wait. ApplyFailed where there is none."""
         ...
 
+    def restart_server(self, instance_id: str) -> None:
+        """Starts its processes anew, as it was applied; does not wait. ApplyFailed where none runs."""
+        ...
+
     def get_status(self, instance_id: str) -> InstanceStatus:
         """What the runtime says, without asking the server itself. ApplyFailed where there is none."""
         ...

@@ -82,6 +82,9 @@ class FakeRuntime:
     def stop_server(self, instance_id: str) -> None:
         self._called("stop_server", instance_id)
 
+    def restart_server(self, instance_id: str) -> None:
+        self._called("restart_server", instance_id)
+
     def resume_server(self, instance_id: str) -> None:
         self._called("resume_server", instance_id)
 

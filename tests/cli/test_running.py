@@ -230,6 +230,20 @@ def test_start_takes_names_as_stop_does(mcpctl: Mcpctl, demo: FakeRuntime) -> No
     assert mcpctl("start", "none.yaml").code == Exit.INPUT_INVALID
 
 
+def test_restart(mcpctl: Mcpctl, demo: FakeRuntime) -> None:
+    run = mcpctl("restart", "demo", "mcp-demo", "other")
+    assert (run.code, demo.named("restart_server")) == (0, ["mcp-demo", "mcp-other"])
+    assert "mcp-demo: restarted" in run.err
+    assert demo.named("wait")[0][0] == ("mcp-demo", "mcp-other")
+    data = json.loads(mcpctl("restart", "demo", "--no-wait", "-o", "json").out)
+    assert (data["command"], data["error"], [one["server"] for one in data["servers"]]) == ("restart", "", ["demo"])
+    assert len(demo.named("wait")) == 1
+    demo.fail["restart_server"] = ApplyFailed("mcp-demo is stopped; mcpctl start it")
+    run = mcpctl("restart", "demo", "other")
+    assert run.code == Exit.APPLY_FAILED
+    assert "not tried: mcp-other" in run.err
+
+
 def test_stop_that_fails_says_what_was_not_tried(mcpctl: Mcpctl, demo: FakeRuntime) -> None:
     demo.fail["stop_server"] = WaitTimedOut("mcp-demo has not ended in time")
     run = mcpctl("stop", "demo", "other", "-o", "json")
@@ -287,6 +301,7 @@ EACH: Sequence[Sequence[str]] = (
     ["apply", "good.yaml"],
     ["start", "good.yaml"],
     ["stop", "demo"],
+    ["restart", "demo"],
     ["status"],
     ["logs", "demo"],
     ["list"],

@@ -24,7 +24,7 @@ from renderer.orchestrators.contract import (
     Wait,
 )
 from renderer.orchestrators.docker import removal
-from renderer.orchestrators.docker.client import Client
+from renderer.orchestrators.docker.client import CALL_SECONDS, Client
 from renderer.orchestrators.docker.containers import (
     NAME_LABEL,
     NUMBER_LABEL,
@@ -100,6 +100,16 @@ class Docker:
         """Starts its containers; a volume that a one-shot prepared is prepared still."""
         containers = sorted(look(self._client, instance_id), key=lambda container: container.is_main)
         self._client.docker(f"starting {instance_id}", "start", *(container.id for container in containers))
+
+    def restart_server(self, instance_id: str) -> None:
+        """Its containers, what is beside the server first; they read mounted files anew, but no variables."""
+        containers = [one for one in look(self._client, instance_id) if one.is_main or not one.is_one_shot]
+        if not any(one.runs or one.status == "restarting" for one in containers):
+            raise ApplyFailed(f"{instance_id} is stopped; mcpctl start it")
+        ordered = sorted(containers, key=lambda one: one.is_main)
+        grace = max(one.grace for one in ordered) * len(ordered)
+        doing = f"restarting {instance_id}"
+        self._client.docker(doing, "restart", *(one.id for one in ordered), seconds=grace + CALL_SECONDS)
 
     def get_status(self, instance_id: str) -> InstanceStatus:
         """``ready`` counts the replicas that run, and whose healthcheck, where there is one, has passed."""

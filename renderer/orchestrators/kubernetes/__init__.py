@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import count
 
-from renderer.errors import WaitTimedOut
+from renderer.errors import ApplyFailed, WaitTimedOut
 from renderer.kinds import KINDS
 from renderer.labels import SERVER_LABEL
 from renderer.manifest import annotations_of, labels_of
@@ -152,6 +152,18 @@ class Kubernetes:
         if seen.kind != "Pod" and desired(seen.workload) == 0:
             before = annotations_of(seen.workload).get(REPLICAS, "")
             self._scale(seen, int(before) if before.isdecimal() and len(before) < 5 else 1)
+
+    def restart_server(self, instance_id: str) -> None:
+        """A rollout of the same version: new pods read their Secrets, and come before the old ones go."""
+        seen = self._watcher.look(instance_id)
+        if seen.kind == "Pod":
+            advice = "mcpctl stop it, and mcpctl apply its spec"
+            raise ApplyFailed(f"{instance_id} is a single Pod, which cannot be restarted in place; {advice}")
+        if not desired(seen.workload):
+            raise ApplyFailed(f"{instance_id} is stopped; mcpctl start it")
+        resource = f"{KINDS[seen.kind].resource}/{seen.name}"
+        asked = ["rollout", "restart", resource, f"--field-manager={MANAGER}", "--output=name"]
+        self._kubectl.call(f"restarting {instance_id}", *asked)
 
     def _is_stopped(self, instance_id: str) -> bool | None:
         try:

@@ -142,6 +142,24 @@ def test_a_rolling_update(bed: Bed) -> None:
     assert bed.status("rolling")["state"] == "ready"
 
 
+def test_a_restart_reads_a_changed_secret(bed: Bed) -> None:
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "token"}, "stringData": {"key": "one"}}
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": bed.namespace}}
+    for made in (namespace, secret):
+        bed.kubectl("create", "--filename=-", stdin=json.dumps(made))
+    bed.apply(bed.spec("secretive", env={"TOKEN": {"secret": "token", "key": "key"}}))
+    before = bed.pods("secretive")
+    changed = {**secret, "stringData": {"key": "two"}}
+    bed.kubectl("apply", "--server-side", "--force-conflicts", "--filename=-", stdin=json.dumps(changed))
+    bed.apply(bed.spec("secretive", env={"TOKEN": {"secret": "token", "key": "key"}}))
+    assert bed.pods("secretive") == before
+    run = bed.mcpctl("restart", "secretive")
+    assert run.code == 0, run.err
+    bed.until(lambda: len(bed.pods("secretive")) == 1, "only the new pod is left")
+    assert bed.pods("secretive") != before
+    assert bed.status("secretive")["state"] == "ready"
+
+
 def test_an_image_that_cannot_be_pulled(bed: Bed) -> None:
     bed.pods_turn("ImagePullBackOff")
     broken = str(bed.spec("broken", image=NO_IMAGE))

@@ -410,6 +410,21 @@ def test_what_was_stopped_is_started_by_its_name(fakes: Fakes, docker: Docker) -
     assert fakes.called("docker start") == [f"docker start {gateway['id']} {shown()['id']}"]
 
 
+def test_restart_begins_with_what_is_beside_the_server(fakes: Fakes, docker: Docker) -> None:
+    gateway = shown("mcp-demo.gateway", id_="b" * 64, policy="unless-stopped")
+    prepare = shown("mcp-demo.prepare", "exited", id_="c" * 64)
+    fakes.containers(shown(), gateway, prepare)
+    fakes.answer("docker", "restart *")
+    docker.restart_server("mcp-demo")
+    assert fakes.called("docker restart") == [f"docker restart {gateway['id']} {shown()['id']}"]
+
+
+def test_what_is_stopped_is_not_restarted(fakes: Fakes, docker: Docker) -> None:
+    fakes.containers(shown(status="exited"))
+    with pytest.raises(ApplyFailed, match="mcp-demo is stopped; mcpctl start it"):
+        docker.restart_server("mcp-demo")
+
+
 def test_a_variable_under_the_name_in_the_container_is_told(fakes: Fakes, session: Session) -> None:
     Path(".env").write_text("TOKEN=hunter2-hunter2\n")
     up(fakes, err="required variable MY_TOKEN_VALUE is missing a value: key value of secret my-token\n", code=1)

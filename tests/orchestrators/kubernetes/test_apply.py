@@ -165,6 +165,27 @@ def test_a_cluster_that_dies_in_the_middle(orchestrator: Kubernetes, cluster: Cl
     assert not orchestrator.apply(rendered("time"), OWNED, told.append, told.confirm).failed
 
 
+def test_a_restart_rolls_out_the_same_version(orchestrator: Kubernetes, cluster: Cluster, told: Told) -> None:
+    orchestrator.apply(rendered("time"), OWNED, told.append, told.confirm)
+    before = cluster.get("Deployment", "mcp-time")
+    orchestrator.restart_server("mcp-time")
+    after = cluster.get("Deployment", "mcp-time")
+    assert after["spec"]["template"]["metadata"]["annotations"]["kubectl.kubernetes.io/restartedAt"]
+    assert after["metadata"]["generation"] > before["metadata"]["generation"]
+    # The stamp is nobody's to remove, and no conflict.
+    orchestrator.apply(rendered("time"), OWNED, told.append, told.confirm)
+    assert cluster.get("Deployment", "mcp-time")["spec"] == after["spec"]
+
+
+def test_what_does_not_run_is_not_restarted(orchestrator: Kubernetes, cluster: Cluster, told: Told) -> None:
+    orchestrator.apply(rendered("time", "sample-pod"), OWNED, told.append, told.confirm)
+    with pytest.raises(ApplyFailed, match="is a single Pod, which cannot be restarted in place"):
+        orchestrator.restart_server("mcp-sample-pod")
+    orchestrator.stop_server("mcp-time")
+    with pytest.raises(ApplyFailed, match="mcp-time is stopped; mcpctl start it"):
+        orchestrator.restart_server("mcp-time")
+
+
 def test_a_server_that_was_stopped_is_started_by_its_name(
     orchestrator: Kubernetes, cluster: Cluster, told: Told
 ) -> None:

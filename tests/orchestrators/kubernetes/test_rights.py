@@ -67,6 +67,7 @@ def test_nothing_is_asked_without_a_right_for_it(orchestrator: Kubernetes, clust
     ready(cluster, "mcp-time")
     orchestrator.wait(["mcp-time"], Wait(5, told.append))
     assert orchestrator.list_instances(InstanceFilters()).instances
+    orchestrator.restart_server("mcp-time")
     list(orchestrator.get_logs("mcp-time", LogOptions()))
     with suppress(WaitTimedOut):  # no pod ends by itself here
         orchestrator.stop_server("mcp-time")
