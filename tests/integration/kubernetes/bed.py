@@ -124,7 +124,10 @@ class Bed:
     def _write(self, name: str, spec: Mapping[str, Any]) -> Path:
         # An image that was loaded into the nodes is nowhere to be pulled from, whatever its tag.
         path = "/spec/template/spec/containers/0/imagePullPolicy"
-        patch = {"kind": "Deployment", "json": [{"op": "add", "path": path, "value": "IfNotPresent"}]}
+        patch = {
+            "kind": spec.get("workload", "Deployment"),
+            "json": [{"op": "add", "path": path, "value": "IfNotPresent"}],
+        }
         document = {
             "apiVersion": "mcpctl.io/v1alpha1",
             "kind": "McpServer",
@@ -189,8 +192,8 @@ class Bed:
         if self.fake:
             self.fake.controllers.run_pods("Deployment", f"mcp-{name}", self.namespace, state=state)
 
-    def writes(self, name: str, text: str) -> None:
+    def writes(self, name: str, text: str, *, previous: bool = False) -> None:
         """What the server's pods log, in a cluster where none run. A real one logs what it logs."""
         if self.fake:
             for pod in self.pods(name):
-                self.fake.logs.write(self.namespace, pod, "mcp-server", text)
+                self.fake.logs.write(self.namespace, pod, "mcp-server", text, previous=previous)
