@@ -141,14 +141,15 @@ def _program(server: Server, inner: Sequence[str]) -> tuple[Sequence[str], Seque
     if transport.bridge == "mcp-proxy":
         # It binds 127.0.0.1 and hides the environment from the server unless told otherwise.
         start = ["uvx", f"mcp-proxy@{pins.MCP_PROXY}"] if server.package else ["mcp-proxy"]
-        # A check that asks for the tools can then do so without a session, which would stay behind in memory.
-        sessions = ["--stateless"] if server.health.mcp else []
-        return start, ["--host", "0.0.0.0", "--port", port, "--pass-environment", *sessions, "--", *inner]  # noqa: S104
+        # All clients share one process of the server either way; a session would be lost with its pod, and with each
+        # check of health one would stay behind in memory.
+        return start, ["--host", "0.0.0.0", "--port", port, "--pass-environment", "--stateless", "--", *inner]  # noqa: S104
     if transport.bridge == "supergateway":
         start = ["npx", "-y", f"supergateway@{pins.SUPERGATEWAY}"] if server.package else ["supergateway"]
         return start, [
             *("--stdio", as_literal(" ".join(_for_shell(word, server) for word in inner))),
-            *("--outputTransport", "streamableHttp", "--stateful", "--port", port),
+            *("--outputTransport", "streamableHttp", *(["--stateful"] if transport.keeps_sessions else [])),
+            *("--port", port),
             *("--streamableHttpPath", transport.path, "--healthEndpoint", pins.BRIDGE_HEALTH["supergateway"].path),
             *(
                 "--logLevel",

@@ -25,7 +25,7 @@ UV = "ghcr.io/astral-sh/uv:0.9.9-python3.12-bookworm-slim"
 BOTH = "docker.io/nikolaik/python-nodejs:python3.12-nodejs22-slim"
 NPX = ["npx", "-y", "@acme/server@1.2.3"]
 UVX = ["uvx", "acme-server@1.2.3"]
-PROXY_ARGS = ["--host", "0.0.0.0", "--port", "8080", "--pass-environment", "--"]
+PROXY_ARGS = ["--host", "0.0.0.0", "--port", "8080", "--pass-environment", "--stateless", "--"]
 GATEWAY = ["/mcp-bridge/agentgateway"]
 
 
@@ -379,3 +379,11 @@ def test_any_words_reach_the_server_through_a_shell(argv: list[str]) -> None:
 @given(st.lists(st.text(st.characters(min_codepoint=32, exclude_categories=["Cs"])), min_size=1, max_size=4))
 def test_any_words_reach_the_server_through_a_configuration(argv: list[str]) -> None:
     assert stdio_of(bridged("agentgateway", argv)) == argv
+
+
+@pytest.mark.parametrize(("said", "sessions"), [({}, True), ({"stateful": True}, True), ({"stateful": False}, False)])
+def test_supergateway_keeps_sessions_unless_the_spec_says_that_nobody_needs_them(
+    said: dict[str, JSON], sessions: bool
+) -> None:
+    found = launch(server(package=NPM, transport={"bridge": "supergateway", **said}))
+    assert ("--stateful" in found.args) is sessions

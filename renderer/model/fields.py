@@ -59,6 +59,7 @@ class Transport(NamedTuple):
     bridge: Literal["mcp-proxy", "supergateway", "agentgateway", "none"]
     port: int
     path: str
+    stateful: bool | None = None
 
     @property
     def served(self) -> str:
@@ -66,6 +67,15 @@ class Transport(NamedTuple):
         if self.type != "stdio":
             return self.type
         return "sse" if self.path == "/sse" and self.bridge != "supergateway" else "streamable-http"
+
+    @property
+    def keeps_sessions(self) -> bool | None:
+        """Whether a client must come back to the same pod; None where only the spec could say so."""
+        if self.stateful is not None:
+            return self.stateful
+        if self.served == "sse":  # what a client sends belongs to a stream that is open in one pod
+            return True
+        return self.bridge in ("supergateway", "agentgateway") if self.type == "stdio" else None
 
 
 class Amounts(NamedTuple):

@@ -86,17 +86,23 @@ def egress(server: Server) -> Iterator[Fault]:
 
 
 def replicas(server: Server) -> Iterator[Fault]:
-    """A bridge keeps the sessions of a stdio server in its own memory."""
-    bridged = server.transport.type == "stdio" and server.listens
-    if bridged and server.most_pods > 1 and server.workload != "Pod":  # of a Pod, another rule tells it
-        yield Fault(
-            ("spec", "autoscaling") if server.autoscaling else ("spec", "replicas"),
-            "policy/stateful-replicas",
-            f"each of {server.most_pods} pods has sessions of its own behind its bridge, and a client that reaches "
-            "another pod has lost its session",
-            "run one, or a server that speaks streamable-http without sessions",
-            at_key=True,
+    """Sessions live in the memory of one pod."""
+    sessions = server.transport.keeps_sessions
+    if not server.listens or sessions is False or server.most_pods < 2 or server.workload == "Pod":
+        return  # of a Pod, another rule tells it
+    where = "its bridge keeps" if server.transport.type == "stdio" else "the server keeps"
+    message = (
+        f"{where} sessions in memory, and with {server.most_pods} pods a client that reaches another one has lost its "
+        "session; clients behind one gateway all reach the same pod"
+    )
+    hint = "run one pod, or write transport: {stateful: false} where no client needs a session (MCP 2026-07-28)"
+    if sessions is None:
+        message = (
+            f"with {server.most_pods} pods it matters whether the server keeps sessions, and the spec does not say so"
         )
+        hint = "write transport: {stateful: false} where it keeps none, or true: clients then come back to the same pod"
+    field = "autoscaling" if server.autoscaling else "replicas"
+    yield Fault(("spec", field), "policy/stateful-replicas", message, hint, at_key=True)
 
 
 def tls(server: Server) -> Iterator[Fault]:

@@ -192,7 +192,35 @@ def mcp_check_can_run(server: Server) -> Iterator[Fault]:
     yield Fault(("spec", "health", "mcp"), "spec/health-mcp", message, hint, at_key=True)
 
 
+def sse_is_deprecated(server: Server) -> Iterator[Fault]:
+    """Since MCP 2026-07-28."""
+    if server.transport.served == "sse":
+        field = "type" if server.transport.type == "sse" else "path"
+        yield Fault(
+            ("spec", "transport", field),
+            "spec/deprecated-sse",
+            "HTTP+SSE is deprecated since MCP 2026-07-28, and new clients do not speak it",
+            "use its successor, type: streamable-http, as soon as the server can"
+            if field == "type"
+            else "use another path, such as /mcp: the bridge serves its successor streamable-http there",
+            Severity.WARNING,
+        )
+
+
+def stateless_bridge(server: Server) -> Iterator[Fault]:
+    """What the bridge cannot do."""
+    if server.transport.stateful and server.transport.bridge == "mcp-proxy":
+        yield Fault(
+            ("spec", "transport", "stateful"),
+            "spec/stateless-bridge",
+            "mcp-proxy is started with --stateless and keeps no sessions",
+            "leave stateful out, or choose another bridge",
+        )
+
+
 RULES = (
+    sse_is_deprecated,
+    stateless_bridge,
     bridge_needs_stdio,
     bridged_image_needs_command,
     bridge_inside_image,

@@ -115,13 +115,14 @@ def _ways_in_limits(server: Server, options: Options) -> Iterator[Fault]:
             f"the NetworkPolicy does not admit the {_way_in(server.expose)}, unless network.ingress.from names it",
             "name its pods under expose.from: [{namespace: ingress-nginx}], or say 'from: []' where it is named",
         )
-    if server.expose and server.most_pods > 1 and server.expose.class_name != _NGINX:
+    sticky = server.most_pods > 1 and server.transport.keeps_sessions
+    if server.expose and sticky and server.expose.class_name != _NGINX:
         yield _warning(
             ("spec", "expose"),
             "expose-affinity",
             f"most {_way_in(server.expose)}s send to pods directly, past the Service and its session affinity: with "
             "several pods, sessions that live in one of them break",
-            "have it send a client to the same pod each time; a server without sessions needs nothing",
+            "have it send a client to the same pod each time, or write transport.stateful: false",
         )
     if walled and server.service.type != "ClusterIP" and not any(peer.cidr for peer in server.network.ingress):
         yield _warning(

@@ -14,6 +14,7 @@ from renderer.model import JSON
 from tests.specs import OPTIONS, PYPI, rendered, rules, spec, texts
 
 SCALED: JSON = {"min": 3, "max": 10}
+SESSIONS: JSON = {"type": "streamable-http", "stateful": True}
 NGINX: dict[str, JSON] = {"host": "mcp.example.com", "className": "nginx", "from": []}
 ROUTE: dict[str, JSON] = {"type": "HTTPRoute", "host": "mcp.example.com", "gateway": {"name": "public"}, "from": []}
 PEER: JSON = [{"namespace": "somewhere"}]
@@ -84,13 +85,16 @@ def test_a_measure_of_0_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("fields", "sticky"),
     [
-        ({"autoscaling": SCALED}, True),
-        ({"replicas": 2}, True),
-        ({}, False),
-        ({"autoscaling": {"min": 1, "max": 1}}, False),
+        ({"autoscaling": SCALED, "transport": {"type": "streamable-http", "stateful": True}}, True),
+        ({"replicas": 2, "transport": {"type": "streamable-http", "stateful": True}}, True),
+        ({"replicas": 2, "transport": {"type": "streamable-http", "stateful": False}}, False),
+        ({"replicas": 2, "transport": {"type": "streamable-http"}}, False),
+        ({"replicas": 2, "transport": {"type": "sse"}}, True),
+        ({"transport": {"type": "streamable-http", "stateful": True}}, False),
+        ({"autoscaling": {"min": 1, "max": 1}, "transport": {"type": "sse"}}, False),
     ],
 )
-def test_several_pods_keep_a_client_on_one(fields: dict[str, JSON], sticky: bool) -> None:
+def test_clients_of_a_server_with_sessions_come_back_to_one_pod(fields: dict[str, JSON], sticky: bool) -> None:
     assert (objects(**fields)["Service"]["spec"].get("sessionAffinity") == "ClientIP") is sticky
 
 
@@ -135,8 +139,10 @@ def test_an_ingress_for_nginx_keeps_streams_open() -> None:
 
 
 def test_several_pods_behind_nginx_are_chosen_by_the_client_s_address() -> None:
-    found = objects(expose=NGINX, autoscaling=SCALED)["Ingress"]["metadata"]["annotations"]
+    found = objects(expose=NGINX, autoscaling=SCALED, transport=SESSIONS)["Ingress"]["metadata"]["annotations"]
     assert found[f"{PREFIX}upstream-hash-by"] == "$remote_addr"
+    without = objects(expose=NGINX, autoscaling=SCALED)["Ingress"]["metadata"]["annotations"]
+    assert f"{PREFIX}upstream-hash-by" not in without
 
 
 def test_annotations_of_the_spec_win() -> None:
@@ -196,8 +202,12 @@ def test_the_network_policy_admits_who_is_named() -> None:
         ({"expose": {"host": "x.example.com", "from": []}}, []),
         ({"expose": {"host": "x.example.com", "from": PEER}}, []),
         ({"expose": NGINX, "replicas": 2}, []),
-        ({"expose": {"host": "x.example.com", "from": []}, "replicas": 2}, ["kubernetes/expose-affinity"]),
-        ({"expose": ROUTE, "autoscaling": SCALED}, ["kubernetes/expose-affinity"]),
+        ({"expose": {"host": "x.example.com", "from": []}, "replicas": 2}, []),
+        (
+            {"expose": {"host": "x.example.com", "from": []}, "replicas": 2, "transport": SESSIONS},
+            ["kubernetes/expose-affinity"],
+        ),
+        ({"expose": ROUTE, "autoscaling": SCALED, "transport": SESSIONS}, ["kubernetes/expose-affinity"]),
         ({"expose": ROUTE}, []),
         ({"monitoring": {"port": 9090}}, ["kubernetes/metrics-not-admitted"]),
         ({"monitoring": METRICS}, []),
@@ -211,7 +221,7 @@ def test_what_does_not_come_about_by_itself_is_told(fields: dict[str, JSON], tol
 
 def test_what_no_policy_keeps_out_is_not_told_to_be_kept_out() -> None:
     """Affinity has nothing to do with policies, and is told all the same."""
-    closed = spec(expose={"host": "x.example.com"}, monitoring={"port": 9090}, replicas=2)
+    closed = spec(expose={"host": "x.example.com"}, monitoring={"port": 9090}, replicas=2, transport=SESSIONS)
     output = rendered("kubernetes", closed, options=OPTIONS._replace(network_policy_provider="none"))
     told = [problem.rule for problem in output.problems if problem.rule.startswith("kubernetes/")]
     assert told == ["kubernetes/not-isolated", "kubernetes/expose-affinity"]
