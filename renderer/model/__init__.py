@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from renderer.model.cluster import AccessRule, Service, ServiceAccount, ServicePort
+from renderer.model.cluster import (
+    AccessRule,
+    ExternalSecret,
+    Gpu,
+    RemoteKey,
+    RuntimeClass,
+    Sandbox,
+    Scheduling,
+    Service,
+    ServiceAccount,
+    ServicePort,
+    Toleration,
+    TopologySpread,
+)
 from renderer.model.fields import (
     Acceptance,
     Alert,
@@ -17,10 +30,8 @@ from renderer.model.fields import (
     EgressService,
     EnvFrom,
     Expose,
-    ExternalSecret,
     File,
     Gateway,
-    Gpu,
     Health,
     Monitoring,
     Mount,
@@ -29,19 +40,13 @@ from renderer.model.fields import (
     Patch,
     Peer,
     Publish,
-    RemoteKey,
     Resources,
     Rollout,
-    RuntimeClass,
-    Sandbox,
     ScalingStep,
-    Scheduling,
     SecretRef,
     Security,
     Shutdown,
     Storage,
-    Toleration,
-    TopologySpread,
     Transport,
     Writable,
 )

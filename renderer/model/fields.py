@@ -288,35 +288,6 @@ class Monitoring(NamedTuple):
     alerts: tuple[Alert, ...]
 
 
-class Toleration(NamedTuple):
-    key: str | None
-    operator: str
-    value: str | None
-    effect: str | None
-    seconds: int | None
-
-
-class TopologySpread(NamedTuple):
-    topology_key: str
-    max_skew: int
-    when_unsatisfiable: str
-
-
-class Scheduling(NamedTuple):
-    node_selector: Mapping[str, str]
-    tolerations: tuple[Toleration, ...]
-    anti_affinity: Literal["none", "preferred", "required"]
-    topology_spread: tuple[TopologySpread, ...]
-    priority_class: str | None
-
-
-class Gpu(NamedTuple):
-    """NVIDIA GPUs; ``product`` None is any."""
-
-    product: str | None
-    number: int
-
-
 class Rollout(NamedTuple):
     """Pods, or a share of them in percent."""
 
@@ -329,58 +300,6 @@ class Shutdown(NamedTuple):
 
     grace: int
     pre_stop: int
-
-
-class RuntimeClass(NamedTuple):
-    """How a container runtime isolates pods; ``handler`` is its name on the nodes."""
-
-    name: str
-    handler: str
-    create: bool
-
-
-class Sandbox(NamedTuple):
-    """The second namespace, in which the server itself starts pods.
-
-    ``requests`` and ``limits`` are sums over the namespace; ``default_request``, ``default`` and
-    ``most`` hold for one container. No ``cidrs`` means every public address.
-    """
-
-    namespace: str
-    create: bool
-    runtime_class: RuntimeClass | None
-    pods: int
-    requests: Amounts
-    limits: Amounts
-    default_request: Amounts
-    default: Amounts
-    most: Amounts
-    ports: tuple[int, ...]
-    cidrs: tuple[str, ...]
-
-
-class RemoteKey(NamedTuple):
-    """One key of a Secret, and where it is in a store of secrets."""
-
-    key: str
-    remote_key: str
-    property: str | None
-
-
-class ExternalSecret(NamedTuple):
-    name: str
-    store: str
-    store_kind: Literal["SecretStore", "ClusterSecretStore"]
-    refresh: str
-    keys: tuple[RemoteKey, ...]
-    #: Keys of the Secret to Go templates; empty: the values as they are.
-    template: Mapping[str, str]
-    type: str | None
-
-    @property
-    def made_keys(self) -> list[str]:
-        """The keys of the Secret that is made."""
-        return list(self.template) or [key.key for key in self.keys]
 
 
 class Patch(NamedTuple):

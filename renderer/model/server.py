@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from renderer.errors import DocumentPath, Fault, Place, Problem
 from renderer.images import AS_WRITTEN, Images
-from renderer.model.cluster import Service, ServiceAccount
+from renderer.model.cluster import ExternalSecret, Gpu, Sandbox, Scheduling, Service, ServiceAccount
 from renderer.model.fields import (
     Acceptance,
     Autoscaling,
@@ -16,9 +16,7 @@ from renderer.model.fields import (
     Disruption,
     EnvFrom,
     Expose,
-    ExternalSecret,
     File,
-    Gpu,
     Health,
     Monitoring,
     Network,
@@ -26,8 +24,6 @@ from renderer.model.fields import (
     Patch,
     Resources,
     Rollout,
-    Sandbox,
-    Scheduling,
     SecretRef,
     Security,
     Shutdown,
