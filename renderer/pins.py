@@ -47,10 +47,6 @@ def system_namespace(name: str) -> str:
     return _SYSTEM_NAMESPACES.get(name) or _SYSTEM_NAMESPACES.get(prefix, "")
 
 
-#: Ports of the machine of which each server gets one by its name: below those that Linux, macOS and Windows hand out
-#: for connections, and below the NodePorts of Kubernetes.
-PUBLISHED_PORTS = range(20000, 30000)
-
 #: Bridges that are packages themselves: PyPI's mcp-proxy, npm's supergateway.
 MCP_PROXY = "0.13.0"
 SUPERGATEWAY = "4.0.0"

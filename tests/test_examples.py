@@ -13,6 +13,7 @@ from renderer import assets
 from renderer.load import load
 from renderer.model import JSON, Server
 from renderer.pipeline import read
+from tests.fields import COMPOSE_ALONE
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "examples"
@@ -100,7 +101,7 @@ def holds(branch: Mapping[str, Any], value: JSON) -> bool:
 def test_everything_uses_every_field_and_form_of_the_schema() -> None:
     sources, problems = load([str(FOLDER / EVERYTHING)], stdin=None)
     assert problems == []
-    seen = {path for source in sources for path in used(SCHEMA, source.data)}
+    seen = {path for data in (*(source.data for source in sources), COMPOSE_ALONE) for path in used(SCHEMA, data)}
     missing = [path for path in dict.fromkeys(declared(SCHEMA)) if path not in seen]
     assert missing == [], f"add these to docs/examples/{EVERYTHING}"
 

@@ -42,7 +42,9 @@ def checks(config: OrchestratorConfig, patient: Patient) -> Iterator[Check]:
         return
     yield from guarded("network", lambda: [_network(client)])
     services = _services(patient)
-    for image in sorted({str(service["image"]) for service in services if service.get("image")}):
+    for image in sorted(
+        {str(service["image"]) for service in services if service.get("image") and not service.get("build")}
+    ):
         yield _image(client, image)
     for service in services:
         for port in service.get("ports") or ():

@@ -16,6 +16,7 @@ from renderer.model.cluster import (
     Toleration,
     TopologySpread,
 )
+from renderer.model.compose import Build, Compose, Publish, own_port
 from renderer.model.fields import (
     Acceptance,
     Alert,
@@ -39,7 +40,6 @@ from renderer.model.fields import (
     Package,
     Patch,
     Peer,
-    Publish,
     Resources,
     Rollout,
     ScalingStep,
@@ -71,6 +71,8 @@ __all__ = [
     "Alert",
     "Amounts",
     "Autoscaling",
+    "Build",
+    "Compose",
     "ConfigMapRef",
     "Container",
     "Disruption",
@@ -121,5 +123,6 @@ __all__ = [
     "Transport",
     "Writable",
     "nearest",
+    "own_port",
     "position",
 ]

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
+    from renderer.model.compose import Publish
     from renderer.model.source import JSON
 
 
@@ -89,9 +90,13 @@ class Resources(NamedTuple):
 
 
 class Storage(NamedTuple):
+    """A volume of its own, or (``size`` None) a path of the machine."""
+
     name: str
-    size: str
+    size: str | None
+    host_path: str | None
     mount_path: str
+    read_only: bool
     storage_class: str | None
     access_modes: tuple[str, ...]
     purpose: str
@@ -99,7 +104,7 @@ class Storage(NamedTuple):
     @property
     def shared(self) -> bool:
         """Whether pods on several nodes can mount it at once."""
-        return not {"ReadWriteMany", "ReadOnlyMany"}.isdisjoint(self.access_modes)
+        return self.size is None or not {"ReadWriteMany", "ReadOnlyMany"}.isdisjoint(self.access_modes)
 
 
 class Writable(NamedTuple):
@@ -206,16 +211,12 @@ class Peer(NamedTuple):
     namespace_labels: Mapping[str, str] | None = None
 
 
-class Publish(NamedTuple):
-    address: str
-    port: int
-
-
 class Network(NamedTuple):
     """``egress`` None is unrestricted; ``publish`` None: the machine does not publish the server's port."""
 
     egress: Egress | None
     ingress: tuple[Peer, ...]
+    host_aliases: Mapping[str, str]
     publish: Publish | None
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 from renderer.errors import DocumentPath, Fault, Place, Problem
 from renderer.images import AS_WRITTEN, Images
 from renderer.model.cluster import ExternalSecret, Gpu, Sandbox, Scheduling, Service, ServiceAccount
+from renderer.model.compose import Compose
 from renderer.model.fields import (
     Acceptance,
     Autoscaling,
@@ -81,6 +82,7 @@ class Server(NamedTuple):
     accepted: tuple[Acceptance, ...]
     sandbox: Sandbox | None
     external_secrets: tuple[ExternalSecret, ...]
+    compose: Compose
     #: What the environment puts in the place of images that mcpctl pins itself; the spec's own are replaced already.
     images: Images = AS_WRITTEN
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from renderer.check.compose.hardening import hardening_faults
@@ -11,7 +11,7 @@ from renderer.errors import DocumentPath, Fault, Problem
 from renderer.labels import SERVER_LABEL
 from renderer.manifest import CONTAINER_FIELDS, Json, at, entries, items, kind_of, mapping, pod_of, text, texts
 from renderer.model import AccessRule, Rendered
-from renderer.policy.images import image_faults
+from renderer.policy.images import image_faults, is_repository, source_faults
 from renderer.policy.literals import literal_faults, token_faults
 from renderer.policy.rights import role_fault, rule_fault
 from renderer.policy.variables import variable_faults
@@ -40,7 +40,13 @@ def compose_findings(document: Rendered, data: Any) -> list[Problem]:
         return []
     services = {key: service for key, service in mapping(data, "services").items() if isinstance(service, dict)}
     faults = hardening_faults(data)
-    faults += [fault for key, service in services.items() for fault in _service(service, ("services", key))]
+    # Paths of the machine that the spec has are told at its fields.
+    own = {
+        s["resource_name"]: {*(bind["source"] for bind in s["binds"]), text(mapping(s, "build"), "context")}
+        for s in document.context.get("servers", ())
+    }
+    for key, service in services.items():
+        faults += _service(service, ("services", key), own.get(key, ()))
     faults += [*_secrets(document, data), *_changed(document, _patched_project(document, data, services))]
     owners = {key: text(mapping(service, "labels"), SERVER_LABEL) for key, service in services.items()}
     # What a server has besides is called as its service, with more behind the first dot.
@@ -100,7 +106,7 @@ def _pod(data: Json) -> Iterator[Fault]:
     pod = mapping(found[1], "spec")
     for i, volume in entries(pod, "volumes"):
         if source := text(mapping(volume, "hostPath"), "path"):
-            yield _mounted(source, (*path, "volumes", i, "hostPath"))
+            yield mounted(source, (*path, "volumes", i, "hostPath"))
     for name, what in _HOST.items():
         if pod.get(name) is True:
             yield _privileged(f"the pod shares the machine's {what}", (*path, name))
@@ -120,18 +126,21 @@ def _container(container: Json, path: DocumentPath) -> Iterator[Fault]:
         yield _unlimited(f"container '{name}'", missing, (*path, "resources"))
 
 
-def _service(service: Json, path: DocumentPath) -> Iterator[Fault]:
+def _service(service: Json, path: DocumentPath, own: Collection[str]) -> Iterator[Fault]:
     if service.get("privileged") is True:
         yield _privileged("the service is privileged: it has the whole machine", (*path, "privileged"))
     for field in ("network_mode", "pid", "ipc"):
         if service.get(field) == "host":
             yield _privileged(f"the service shares the machine's own ({field}: host)", (*path, field))
+    if (context := _context(service)) and context not in own:
+        yield from built(context, (*path, "build"))
     volumes = service.get("volumes")
     for i, volume in enumerate(volumes if isinstance(volumes, list) else ()):
         source = volume.partition(":")[0] if isinstance(volume, str) and ":" in volume else _bind(volume)
         # '$' may be any path, and one letter is a drive of Windows.
-        if source.startswith(("/", "~", ".", "$", "\\")) or (isinstance(volume, str) and len(source) == 1):
-            yield _mounted(source, (*path, "volumes", i))
+        outside = source.startswith(("/", "~", ".", "$", "\\")) or (isinstance(volume, str) and len(source) == 1)
+        if outside and source not in own:
+            yield mounted(source, (*path, "volumes", i))
     limits = mapping(mapping(mapping(service, "deploy"), "resources"), "limits")
     missing = [
         part for part, old in (("cpus", "cpus"), ("memory", "mem_limit")) if part not in limits and old not in service
@@ -156,14 +165,28 @@ def _bind(volume: Any) -> str:
     return source if source.startswith(("/", "~", ".", "$")) else f"./{source}"
 
 
-def _mounted(source: str, path: DocumentPath) -> Fault:
+def mounted(source: str, path: DocumentPath) -> Fault:
+    """A path of the machine, in a spec or in what is rendered."""
     if source.endswith(_SOCKETS):
         message = "the socket of the container runtime is mounted: who has it is root on the machine"
         return Fault(
             path, "policy/docker-socket", message, "give the server an API of its own that allows only what it needs"
         )
     message = "a folder of the machine is mounted: it outlives every wall around the container"
-    return Fault(path, "policy/host-path", message, "use spec.storage, or spec.files")
+    return Fault(path, "policy/host-path", message, "use a volume (storage: size), or accept this with the reason")
+
+
+def _context(service: Json) -> str:
+    build = service.get("build")
+    return build if isinstance(build, str) else text(mapping(service, "build"), "context")
+
+
+def built(context: str, path: DocumentPath) -> Iterator[Fault]:
+    """The source of an image, in a spec or in what is rendered."""
+    if not is_repository(context):
+        message = "the image is built from a folder of the machine: nobody else knows what runs"
+        hint = "build from a repository at a commit (https://…#COMMIT:folder), or accept this with the reason"
+        yield Fault(path, "policy/host-path", message, hint)
 
 
 def _privileged(message: str, path: DocumentPath) -> Fault:
@@ -310,6 +333,7 @@ def _ways_out(data: Json, service: Json, path: DocumentPath) -> Iterator[Fault]:
 
 
 def _patched_service(service: Json, path: DocumentPath) -> Iterator[Fault]:
+    yield from source_faults(_context(service), (*path, "build"))
     if image := text(service, "image"):
         yield from image_faults(image, (*path, "image"))
     hooks = [((field, i), hook) for field in ("post_start", "pre_stop") for i, hook in entries(service, field)]

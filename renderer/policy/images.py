@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from renderer.errors import DocumentPath, Fault
@@ -10,6 +11,23 @@ from renderer.errors import DocumentPath, Fault
 MOVING = frozenset(
     {"latest", "main", "master", "edge", "nightly", "stable", "dev", "develop", "canary", "next", "rolling", "head"}
 )
+
+
+#: Of a git repository, as Docker takes it for a build; and its commit.
+_REPOSITORY = re.compile(r"(https?|git|ssh)://|git@|github\.com/")
+_COMMIT = re.compile(r"#[0-9a-f]{40}(:|$)")
+
+
+def is_repository(context: str) -> bool:
+    """Whether an image is built from what others can have too."""
+    return bool(_REPOSITORY.match(context))
+
+
+def source_faults(context: str, path: DocumentPath) -> Iterator[Fault]:
+    """A commit says which source it is."""
+    if is_repository(context) and not _COMMIT.search(context):
+        message = "the image is built from a branch or tag that moves: the next start may run another program"
+        yield Fault(path, "policy/image-tag", message, "name the commit: https://…#COMMIT:folder")
 
 
 def image_faults(image: str, path: DocumentPath) -> Iterator[Fault]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from renderer.errors import DocumentPath, Fault
 from renderer.model import ConfigMapRef, Container, SecretRef, Server
-from renderer.policy.images import image_faults
+from renderer.policy.images import image_faults, source_faults
 from renderer.policy.literals import literal_faults
 from renderer.policy.rights import role_fault, rule_fault
 from renderer.policy.variables import variable_faults
@@ -24,6 +24,8 @@ def images(server: Server) -> Iterator[Fault]:
         yield from image_faults(server.image, path)
     if server.package and server.package.base_image:
         yield from image_faults(server.package.base_image, ("spec", "package", "baseImage"))
+    if server.compose.build:
+        yield from source_faults(server.compose.build.context, ("spec", "compose", "build", "context"))
     for where, container in _others(server):
         yield from image_faults(container.image, (*where, "image"))
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from typing import Any
 
-from renderer import pins
 from renderer.model import (
     Acceptance,
     AccessRule,
     Alert,
     Amounts,
     Autoscaling,
+    Build,
+    Compose,
     ConfigMapRef,
     Container,
     Disruption,
@@ -54,6 +54,7 @@ from renderer.model import (
     TopologySpread,
     Transport,
     Writable,
+    own_port,
 )
 
 #: Port of an egress host that names none: MCP servers talk HTTPS to the APIs they wrap.
@@ -115,8 +116,10 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
         storage=tuple(
             Storage(
                 name=item["name"],
-                size=item["size"],
+                size=item.get("size"),
+                host_path=item.get("hostPath"),
                 mount_path=item["mountPath"],
+                read_only=item["readOnly"],
                 storage_class=item.get("storageClass"),
                 access_modes=tuple(item["accessModes"]),
                 purpose=item["purpose"],
@@ -141,6 +144,7 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
         accepted=tuple(Acceptance(a["rule"], a["reason"], a.get("until")) for a in spec["accept"]),
         sandbox=_sandbox(spec.get("sandbox")),
         external_secrets=tuple(_external_secret(item) for item in spec["externalSecrets"]),
+        compose=_compose(spec["compose"]),
     )
 
 
@@ -164,14 +168,9 @@ def _network(network: dict[str, Any], name: str) -> Network:
     return Network(
         egress=_egress(network.get("egress")),
         ingress=tuple(_peer(peer) for peer in peers),
-        publish=Publish(publish["address"], publish.get("port") or _own_port(name)) if publish else None,
+        host_aliases=network["hostAliases"],
+        publish=Publish(publish["address"], publish.get("port") or own_port(name)) if publish else None,
     )
-
-
-def _own_port(name: str) -> int:
-    """The same for a name on every machine and in every run, whatever other servers there are."""
-    digest = hashlib.sha256(name.encode()).digest()
-    return pins.PUBLISHED_PORTS[int.from_bytes(digest[:8]) % len(pins.PUBLISHED_PORTS)]
 
 
 def _egress(egress: dict[str, Any] | None) -> Egress | None:
@@ -373,6 +372,15 @@ def _sandbox(sandbox: dict[str, Any] | None) -> Sandbox | None:
         most=Amounts(**limits["max"]),
         ports=tuple(egress["ports"]),
         cidrs=tuple(egress["cidrs"]),
+    )
+
+
+def _compose(item: dict[str, Any]) -> Compose:
+    build = item.get("build")
+    return Compose(
+        build=build and Build(build["context"], build.get("dockerfile"), build.get("target"), build["args"]),
+        labels=item["labels"],
+        networks=tuple(item["networks"]),
     )
 
 

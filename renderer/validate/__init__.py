@@ -99,6 +99,8 @@ def _claim_names(server: Server) -> Names:
         return []
     names: Names = []
     for i, volume in enumerate(server.storage):
+        if volume.size is None:
+            continue
         name = f"{server.resource_name}-{volume.name}"
         message = f"the PersistentVolumeClaims of two servers are named '{name}'"
         path = ("spec", "storage", i, "name")

@@ -197,17 +197,29 @@ def _how_to_open(host: str, port: int) -> str:
 def publish_address(server: Server) -> Iterator[Fault]:
     """The schema's pattern lets 999.1.1.1 through."""
     publish = server.network.publish
-    if publish is None:
-        return
-    try:
-        ipaddress.ip_address(publish.address)
-    except ValueError:
+    if publish and not _is_address(publish.address):
         yield Fault(
             ("spec", "network", "publish", "address"),
             "spec/publish-address",
             f"'{publish.address}' is not an IP address",
             "write 127.0.0.1 for this machine only, or 0.0.0.0 for every network",
         )
+
+
+def host_aliases(server: Server) -> Iterator[Fault]:
+    """So does that of an alias."""
+    for name, address in server.network.host_aliases.items():
+        if address != "host-gateway" and not _is_address(address):
+            path = ("spec", "network", "hostAliases", name)
+            yield Fault(path, "spec/host-alias", f"'{address}' is not an IP address", "write one such as 10.0.0.5")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 RULES = (
@@ -217,4 +229,5 @@ RULES = (
     egress_hosts_are_names,
     urls_are_reachable,
     publish_address,
+    host_aliases,
 )

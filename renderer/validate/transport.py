@@ -119,7 +119,7 @@ def privileged_ports(server: Server) -> Iterator[Fault]:
             ("spec", "transport", "port"),
             "spec/privileged-port",
             f"port {server.transport.port} is below 1024, and the container has no capability to bind it",
-            "let the server listen on 1024 or above; service.port can be any",
+            "let the server listen on 1024 or above; service.port, and network.publish.port in compose, can be any",
             Severity.WARNING,
         )
 

@@ -17,6 +17,25 @@ from tests.engine.fixtures import ROOT, Project
 ECHO: dict[str, Any] = {"image": images.ECHO, "transport": {"type": "streamable-http"}}
 ECHO_TOOLS = ("add", "crash", "echo", "remember")
 
+#: What a server sees of what compose alone has.
+INSIDE = """
+import os, socket, subprocess, sys
+for folder in ("/run/x", "/tmp"):
+    with open(f"{folder}/program", "w") as program:
+        program.write(f"#!{sys.executable}\\nprint('ran {folder}')\\n")
+    os.chmod(program.name, 0o755)
+    try:
+        subprocess.run([program.name], check=True)
+    except PermissionError:
+        print(f"no program runs from {folder}", flush=True)
+print(open("/notes/a").read(), flush=True)
+try:
+    open("/notes/b", "w")
+except OSError:
+    print("read-only")
+print(socket.gethostbyname("git.internal"))
+"""
+
 
 def test_a_stdio_server_behind_its_bridge_answers_and_turns_healthy(time_image: str, project: Project) -> None:
     program = {"command": ["mcp-server-time"], "args": ["--local-timezone", "Europe/Berlin"]}
@@ -83,6 +102,40 @@ def test_a_healthcheck_tells_the_truth(echo_image: str, project: Project, path: 
     project.up({**ECHO, "health": health})
     project.answer()
     project.wait(lambda: project.state()["Health"]["Status"] == status, status)
+
+
+def test_what_only_compose_has_is_so_at_run_time(echo_image: str, project: Project) -> None:
+    """A build, whose HEALTHCHECK is for another start; a folder, a network, a name, memory and programs."""
+    for name in ("source", "notes"):
+        (project.folder / name).mkdir(mode=0o755)
+    (project.folder / "notes" / "a").write_text("read me")
+    (project.folder / "source" / "Dockerfile").write_text(f"FROM {echo_image}\nHEALTHCHECK CMD false\n")
+    network, built = f"{project.name}-others", f"{project.name}:1.0"
+    images.docker("network", "create", network)
+    try:
+        project.up(
+            {
+                **ECHO,
+                "image": built,
+                "command": ["mcp-echo"],
+                "accept": [{"rule": "policy/host-path", "reason": "a test of its own"}],
+                "compose": {"build": {"context": "../../source"}, "networks": [network], "labels": {"a[0]": "b"}},
+                "network": {"hostAliases": {"git.internal": "10.9.8.7"}},
+                "storage": [{"name": "n", "hostPath": "../../notes", "mountPath": "/notes", "readOnly": True}],
+                "security": {"writablePaths": ["/tmp", {"path": "/run/x", "exec": True}, {"path": "/dev/shm"}]},
+            }
+        )
+        assert project.answer().tools == ECHO_TOOLS
+        shown = json.loads(images.docker("inspect", project.container()).stdout)[0]
+        assert "Health" not in shown["State"]
+        assert set(shown["NetworkSettings"]["Networks"]) == {"mcpctl-network", network}
+        assert (shown["HostConfig"]["ShmSize"], shown["Config"]["Labels"]["a[0]"]) == (64 * 1024**2, "b")
+        said = project.compose("exec", "-T", f"mcp-{project.server}", "python3", "-c", INSIDE, check=False).stdout
+        assert said.split("\n") == ["ran /run/x", "no program runs from /tmp", "read me", "read-only", "10.9.8.7", ""]
+    finally:
+        project.compose("down", "--timeout", "2")
+        images.docker("network", "rm", network)
+        images.docker("rmi", "--force", built)
 
 
 def test_a_server_that_dies_is_started_again(echo_image: str, project: Project) -> None:

@@ -54,6 +54,7 @@ SMALL: list[dict[str, JSON]] = [
     spec(monitoring={"port": 9090, "alerts": {"down": {}, "sessions": {}, "latency": {}, "errors": {}}}),
     spec(sandbox={"runtimeClass": {}}),
     spec(externalSecrets=[{"name": "s", "store": {"name": "v"}, "keys": [{"key": "k", "remoteKey": "r"}]}]),
+    spec(compose={"build": {"context": "."}}),
 ]
 ALL = [*documents(), *SMALL]
 

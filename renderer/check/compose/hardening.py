@@ -57,7 +57,6 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
         "models": "a model runs outside of the server's limits",
     },
     "services": {
-        "build": "what runs is an image that somebody has reviewed",
         "credential_spec": "it reads credentials of the machine",
         "develop": "it copies files of the machine into the container",
         "extends": "what it extends is not checked",
@@ -175,6 +174,12 @@ def _devices(value: Any) -> str:
     return "" if gpus and drivers <= {"", "nvidia"} else "a service must have no devices of the machine but GPUs"
 
 
+def _build(value: Any) -> str:
+    """What else a build may have is of the machine: its network, its keys, its privileges, other folders."""
+    others = sorted(as_mapping(value).keys() - {"context", "dockerfile", "target", "args"})
+    return f"a build must not have {every([excerpt(str(key)) for key in others])}" if others else ""
+
+
 def _hooks(value: Any) -> str:
     for hook in mappings(value):
         user = str(hook.get("user", "1")).partition(":")[0]
@@ -225,6 +230,8 @@ POLICED: Mapping[str, Mapping[str, tuple[str, _Judge]]] = {
         "cgroup_parent": (RESTRICTED, _always("the service must stay within its own limits")),
         "device_cgroup_rules": (RESTRICTED, _always("a service must not have devices of the machine")),
         "devices": (RESTRICTED, _always("a service must not have devices of the machine")),
+        # Policy on documents tells from where.
+        "build": (RESTRICTED, _build),
         "deploy": (RESTRICTED, _devices),
         "gpus": (RESTRICTED, _devices),
         # The spec has a group for its volumes: policy on documents tells what a patch adds.

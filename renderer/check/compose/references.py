@@ -101,7 +101,10 @@ def reference_faults(doc: Mapping[str, Any], workloads: Sequence[Workload]) -> I
                 near = suggestion(name, [n for known in _known(doc, section, workload) for n in known])
                 message = f"{excerpt(name)} is not defined under '{section}'{near}"
                 kind = section.removesuffix("s")
-                yield Fault(path, f"compose/undefined-{kind}", message, f"define it under '{section}'")
+                hint = f"define it under '{section}'"
+                if section == "networks":
+                    hint = "join a network of another project with spec.compose.networks"
+                yield Fault(path, f"compose/undefined-{kind}", message, hint)
 
 
 def health_faults(_doc: Mapping[str, Any], workloads: Sequence[Workload]) -> Iterator[Fault]:

@@ -16,6 +16,8 @@ from renderer.yaml_reader import read
 _VARIABLE = re.compile(r"(?<!\$)(?:\$\$)*\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 #: With these a source is a path and not the name of a volume.
 _PATHS = ("/", ".", "~", "$")
+#: How labels begin by which a proxy beside Docker leads clients to a container.
+_PROXIES = ("traefik.", "caddy")
 _COMPONENT = "app.kubernetes.io/component"
 
 
@@ -71,8 +73,9 @@ def _service(pair: Pair, *, new: bool) -> Iterator[Consequence]:
         yield from (Consequence("exposure", f"{name}: {one}") for one in sorted(_ports(now) - _ports(before)))
         weak = _weak(now) - (_weak(before) if pair.old else set())
         yield from (Consequence("hardening", f"{name}: {one}") for one in sorted(weak))
-        images = _mounted_images(now) - _mounted_images(before)
-        yield from (Consequence("container", f"{name} mounts the image {one}") for one in sorted(images))
+        yield from (
+            Consequence("container", f"{name} {one}") for one in sorted(_other_images(now) - _other_images(before))
+        )
 
 
 def _uses(service: Mapping[str, Any]) -> set[tuple[str, str]]:
@@ -92,8 +95,12 @@ def _uses(service: Mapping[str, Any]) -> set[tuple[str, str]]:
     return found
 
 
-def _mounted_images(service: Mapping[str, Any]) -> set[str]:
-    return {str(one.get("source")) for one in mappings(service.get("volumes")) if one.get("type") == "image"}
+def _other_images(service: Mapping[str, Any]) -> set[str]:
+    """Beside the one with a name: those that are mounted, and from what one is built."""
+    volumes = mappings(service.get("volumes"))
+    found = {f"mounts the image {one.get('source')}" for one in volumes if one.get("type") == "image"}
+    build = service.get("build")
+    return found | ({f"is built from {', '.join(sorted(_texts(build)))}"} if build else set())
 
 
 def _replicas(service: Mapping[str, Any]) -> Any:
@@ -123,6 +130,8 @@ def _ports(service: Mapping[str, Any]) -> set[str]:
         else:
             address, published = _short(str(port))
         found.add(f"port {published or 'of any number'} on {address or '0.0.0.0'}")  # noqa: S104 - told, not bound
+    labels = as_mapping(service.get("labels"))
+    found |= {f"label {key}: {value}" for key, value in labels.items() if str(key).startswith(_PROXIES)}
     return found | ({"the network of the machine"} if service.get("network_mode") == "host" else set())
 
 
@@ -136,10 +145,10 @@ def _short(port: str) -> tuple[str, str]:
 #: Keys of a service that are judged by rules of their own, or take nothing away from what holds it in.
 # fmt: off
 _KNOWN_KEYS = frozenset({
-    "annotations", "attach", "blkio_config", "cap_add", "cap_drop", "command", "configs", "container_name",
+    "annotations", "attach", "blkio_config", "build", "cap_add", "cap_drop", "command", "configs", "container_name",
     "cpu_count", "cpu_percent", "cpu_period", "cpu_quota", "cpu_shares", "cpus", "cpuset", "depends_on", "deploy",
-    "devices", "domainname", "entrypoint", "env_file", "environment", "expose", "healthcheck", "hostname",
-    "image", "init", "labels", "logging", "mac_address", "mem_limit", "mem_reservation", "mem_swappiness",
+    "devices", "domainname", "entrypoint", "env_file", "environment", "expose", "extra_hosts", "healthcheck",
+    "hostname", "image", "init", "labels", "logging", "mac_address", "mem_limit", "mem_reservation", "mem_swappiness",
     "memswap_limit", "network_mode", "networks", "oom_score_adj", "pids_limit", "platform", "ports", "privileged",
     "profiles", "pull_policy", "read_only", "restart", "scale", "secrets", "security_opt", "shm_size",
     "stdin_open", "stop_grace_period", "stop_signal", "storage_opt", "tmpfs", "tty", "ulimits", "user", "volumes",
@@ -172,10 +181,20 @@ def _weak(service: Mapping[str, Any]) -> set[str]:
     found |= {
         f"sets {key}" for key in others if not str(key).startswith("x-") and service[key] not in (None, [], {}, False)
     }
+    found |= {f"resolves {name} as {address}" for name, address in _aliases(service.get("extra_hosts"))}
     mounted = service.get("tmpfs")
     tmpfs = [str(one).partition(":") for one in (items(mounted) or [mounted])]
     found |= {f"may run programs from {path}" for path, _, options in tmpfs if "exec" in options.split(",")}
     return found | {f"mounts {path} of the machine{how}" for path, how in _binds(service)}
+
+
+def _aliases(value: Any) -> Iterator[tuple[str, str]]:
+    """Of a mapping, whose addresses may be lists, or a list of ``name=address`` or ``name:address``."""
+    for name, address in value.items() if isinstance(value, dict) else ():
+        yield from ((str(name), str(one)) for one in (address if isinstance(address, list) else [address]))
+    for text in map(str, items(value)):
+        name, _, address = text.partition("=" if "=" in text else ":")
+        yield name, address
 
 
 def _binds(service: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -203,6 +203,8 @@ def _weak_pod(spec: Mapping[str, Any]) -> set[str]:
     found = {f"{name} is true" for name in _SHARED if spec.get(name) is True}
     found |= {f"sets {one.get('name')} of the kernel" for one in mappings(at(spec, "securityContext", "sysctls"))}
     found |= {f"has group {group}" for group in items(at(spec, "securityContext", "supplementalGroups"))}
+    for alias in mappings(spec.get("hostAliases")):
+        found |= {f"resolves {name} as {alias.get('ip')}" for name in items(alias.get("hostnames"))}
     for volume in mappings(spec.get("volumes")):
         for source in volume.keys() - _CLOSED_VOLUMES:
             where = at(volume, source, "path") or at(volume, source, "driver") or ""

@@ -74,6 +74,11 @@ KINDS = (
         "another program made that network: remove it, or configure another docker.network",
     ),
     kind(
+        "external",
+        r"network (\S+) declared as external, but could not be found",
+        "start the project that makes it, or `docker network create` it",
+    ),
+    kind(
         "image",
         r"No such image: (\S+)|pull access denied for ([^\s,]+)|manifest for (\S+) not found|manifest unknown",
         _GET_IMAGE,

@@ -7,11 +7,16 @@ from collections.abc import Callable, Iterator, Sequence
 from renderer.errors import DocumentPath, Fault, Problem, Severity
 from renderer.launch import Launch, launch, registries_out_of_reach
 from renderer.model import Server
+from renderer.policy.documents import built, mounted
 from renderer.quantity import amount
 from renderer.targets.compose.egress import not_enforced, proxy_variables
 from renderer.targets.compose.names import (
+    NETWORK,
     Ref,
+    has_network,
     has_proxy,
+    is_isolated,
+    joined,
     keeps_image_check,
     literal,
     origin,
@@ -42,7 +47,14 @@ def limits(servers: Sequence[Server], *, one_stream: bool) -> list[Problem]:
         started = launch(server)
         faults = [fault for limit in LIMITS for fault in limit(server, started)]
         faults += stream_limits(server) if one_stream else ()
-        problems += [server.problem(fault) for fault in faults]
+        faults += [
+            mounted(volume.host_path, ("spec", "storage", i, "hostPath"))
+            for i, volume in enumerate(server.storage)
+            if volume.host_path
+        ]
+        if server.compose.build:
+            faults += built(server.compose.build.context, ("spec", "compose", "build", "context"))
+        problems += [server.problem(fault)._replace(owner=server.name) for fault in faults]
     return problems
 
 
@@ -143,7 +155,8 @@ def replicas_share_the_machine(server: Server, _launch: Launch) -> Iterator[Faul
             "use one replica for a fixed port",
             Severity.WARNING,
         )
-    alone = [i for i, v in enumerate(server.storage) if server.replicas > 1 and "ReadWriteMany" not in v.access_modes]
+    several = server.replicas > 1
+    alone = [i for i, v in enumerate(server.storage) if several and v.size and "ReadWriteMany" not in v.access_modes]
     for i in alone:
         yield Fault(
             ("spec", "replicas"),
@@ -156,8 +169,10 @@ def replicas_share_the_machine(server: Server, _launch: Launch) -> Iterator[Faul
 
 def local_volumes_are_plain(server: Server, _launch: Launch) -> Iterator[Fault]:
     """A local volume is a folder of the machine."""
-    if server.storage:
-        yield _warning(("spec", "storage", 0, "size"), "storage-size", "the size of a local volume is not enforced")
+    if sized := [i for i, volume in enumerate(server.storage) if volume.size]:
+        yield _warning(
+            ("spec", "storage", sized[0], "size"), "storage-size", "the size of a local volume is not enforced"
+        )
     for i, volume in enumerate(server.storage):
         if volume.storage_class:
             yield _warning(("spec", "storage", i, "storageClass"), "storage-class", "compose has no storage classes")
@@ -178,6 +193,28 @@ def file_modes_are_the_hosts(server: Server, _launch: Launch) -> Iterator[Fault]
         elif file.mode != 0o444:
             reason = "not rendered: compose mounts a file with its mode on the machine"
             yield _warning(("spec", "files", file.path, "mode"), "file-mode", reason)
+
+
+def networks_are_of_others(server: Server, _launch: Launch) -> Iterator[Fault]:
+    """Ours are joined without a word; and somebody has to be there to join."""
+    for i, name in enumerate(server.compose.networks):
+        path = ("spec", "compose", "networks", i)
+        if name not in joined(server):
+            hint = f"remove it: servers are on {NETWORK} unless their egress is restricted"
+            yield Fault(path, "compose/own-network", f"'{name}' is a network of mcpctl itself", hint)
+        elif is_isolated(server) and not has_network(server):
+            message = "a stdio server without a bridge and without egress is on no network"
+            yield Fault(
+                path, "compose/own-network", message, "remove it, or list what it needs in network.egress.hosts"
+            )
+
+
+def builds_have_a_name(server: Server, _launch: Launch) -> Iterator[Fault]:
+    """The image of a package is a base image of others."""
+    if server.compose.build and server.package:
+        message = "a package runs in a base image of others, which 'build' would overwrite on the machine"
+        hint = "write 'image' with a name for what is built, instead of 'package'"
+        yield Fault(("spec", "compose", "build"), "compose/build-without-image", message, hint, at_key=True)
 
 
 def amounts_are_large_enough(server: Server, _launch: Launch) -> Iterator[Fault]:
@@ -218,6 +255,8 @@ LIMITS: tuple[Limit, ...] = (
     replicas_share_the_machine,
     local_volumes_are_plain,
     file_modes_are_the_hosts,
+    networks_are_of_others,
+    builds_have_a_name,
     amounts_are_large_enough,
     annotations_become_labels,
 )

@@ -56,6 +56,11 @@ def has_network(server: Server) -> bool:
     return has_gateway(server) or has_proxy(server)
 
 
+def joined(server: Server) -> list[str]:
+    """The networks of other projects that it joins, without those that are ours."""
+    return [name for name in server.compose.networks if name != NETWORK and not name.endswith(".internal")]
+
+
 def publishes_any_port(server: Server) -> bool:
     """Whether several containers would need one port of the machine: each then gets a free one."""
     return server.listens and server.replicas > 1 and not has_gateway(server) and server.network.publish is not None
@@ -82,7 +87,8 @@ def service_labels(server: Server) -> dict[str, str]:
         for key, value in {**server.annotations, **text, **accepted(server), **path_note(server)}.items()
         if key not in kept
     }
-    return {**kept, **{key: literal(value) for key, value in more.items()}}
+    own = {} if has_gateway(server) else server.compose.labels
+    return {**kept, **{key: literal(value) for key, value in {**more, **own}.items()}}
 
 
 # ---------------------------------------------------------------------------------------------

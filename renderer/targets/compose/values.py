@@ -11,7 +11,7 @@ from renderer import pins
 from renderer.context import document_values
 from renderer.labels import object_labels
 from renderer.launch import Launch, launch
-from renderer.model import JSON, SecretRef, Server, Writable
+from renderer.model import JSON, Build, SecretRef, Server, Writable
 from renderer.quantity import amount
 from renderer.targets.compose.egress import not_enforced, out_of_reach, proxy, proxy_variables
 from renderer.targets.compose.names import (
@@ -25,6 +25,7 @@ from renderer.targets.compose.names import (
     has_network,
     has_proxy,
     is_isolated,
+    joined,
     keeps_image_check,
     literal,
     once,
@@ -42,6 +43,7 @@ NAMES: Mapping[str, str] = {
     "project": "name of the project",
     "one_stream": "whether one file holds all servers, with nothing beside it",
     "servers": "the servers, each with the names of the next list; the other templates read one as `server`",
+    "joined": "networks of other projects that they join",
     "shared_network": "the network that servers share",
     "variables": "what it takes from the environment, a text each",
     "needed": "files that somebody puts beside it, a text each",
@@ -80,6 +82,10 @@ SERVER_NAMES: Mapping[str, str] = {
     "tmpfs": "folders in memory: `path`, `size`, `mode`, `executable`",
     "shm_size": "size of its /dev/shm, or null",
     "volumes": "its volumes: `key`, `path`, `place` (in what prepares them), `note`, `writable`",
+    "binds": "paths of the machine: `source`, `target`, `read_only`",
+    "joined": "networks of other projects that it joins, or its gateway and proxy where its own network leads nowhere",
+    "host_aliases": "lines of its /etc/hosts: addresses by name",
+    "build": "how compose builds the image, as compose has it; or null",
     "prepare": "what prepares its volumes: `command`, `owns`, `removes_bridge`; or null",
     "bridge": "the bridge that is copied in: `image`, `args`, `path`; or null",
     "copies_files": "whether compose copies files into the container, which then cannot be read-only",
@@ -112,6 +118,7 @@ def project_values(parts: Sequence[Part], *, one_stream: bool) -> dict[str, Any]
         "one_stream": one_stream,
         "servers": [dict(part.values) for part in parts],
         "shared_network": NETWORK,
+        "joined": sorted({name for part in parts for name in joined(part.server)}),
         "variables": _lines(need for part in parts for need in part.variables),
         "needed": _lines(need for part in parts for need in part.needed),
         # Two servers may mount one key of one Secret.
@@ -151,12 +158,13 @@ def part(server: Server, *, inline: bool) -> Part:
 
 def _server_values(server: Server, launch: Launch, files: _Files, volumes: Sequence[dict[str, Any]]) -> dict[str, Any]:
     limits, requests = server.resources.limits, server.resources.requests
+    reached = {key: literal(value) for key, value in server.compose.labels.items()}
     return {
         **document_values(server),
         "resource_name": server.resource_name,
         "labels": service_labels(server),
         "part_labels": {
-            name: object_labels(server, component)
+            name: object_labels(server, component) | (reached if name == "gateway" else {})
             for name, component in (
                 *((name, name) for name in ("prepare", "bridge", "gateway", "network")),
                 ("proxy", "egress-proxy"),
@@ -203,6 +211,14 @@ def _server_values(server: Server, launch: Launch, files: _Files, volumes: Seque
         ],
         "shm_size": next((memory(folder.size) for folder in launch.writable if _has_shm(folder)), None),
         "volumes": volumes,
+        "binds": [
+            {"source": literal(s.host_path), "target": s.mount_path, "read_only": s.read_only}
+            for s in server.storage
+            if s.host_path
+        ],
+        "joined": joined(server),
+        "host_aliases": dict(server.network.host_aliases),
+        "build": _build(server.compose.build),
         "prepare": _prepare(server, launch, volumes),
         "bridge": launch.copy
         and {"image": launch.copy.image, "args": list(launch.copy.args), "path": launch.copy.mount_path},
@@ -210,6 +226,13 @@ def _server_values(server: Server, launch: Launch, files: _Files, volumes: Seque
         "configs": files.config_mounts,
         "secrets": files.secret_mounts,
     }
+
+
+def _build(build: Build | None) -> dict[str, Any] | None:
+    args = {name: literal(value) for name, value in build.args.items()} if build else {}
+    fields = (build.context, build.dockerfile, build.target) if build else ()
+    named = {k: literal(v) for k, v in zip(("context", "dockerfile", "target"), fields, strict=False) if v}
+    return {**named, **({"args": args} if args else {})} or None
 
 
 def _endpoint(server: Server) -> str:
@@ -230,7 +253,8 @@ def _endpoint(server: Server) -> str:
 def _volumes(server: Server, launch: Launch) -> Iterator[dict[str, Any]]:
     """In the order in which they are mounted."""
     for storage in server.storage:
-        yield _volume(server, storage.name, storage.mount_path, storage.purpose)
+        if storage.size:
+            yield _volume(server, storage.name, storage.mount_path, storage.purpose) | {"read_only": storage.read_only}
     for cache in launch.writable:
         if cache.path == pins.CACHE_FOLDER and not _caches_in_memory(server):
             yield _volume(server, "package.cache", cache.path, "packages that npx and uvx downloaded")
@@ -242,7 +266,14 @@ def _volumes(server: Server, launch: Launch) -> Iterator[dict[str, Any]]:
 def _volume(server: Server, name: str, path: str, note: str, *, writable: bool = True) -> dict[str, Any]:
     # Not where the image of what prepares it keeps programs.
     place = f"/volumes/{name}"
-    return {"key": part_of(server, name), "path": path, "place": place, "note": note, "writable": writable}
+    return {
+        "key": part_of(server, name),
+        "path": path,
+        "place": place,
+        "note": note,
+        "writable": writable,
+        "read_only": not writable,
+    }
 
 
 def _has_shm(folder: Writable) -> bool:

@@ -27,6 +27,11 @@ class Kubernetes:
     name = "kubernetes"
     quoting = Quoting(YAML.scalar, YAML.writers, {"literal": literal})
     ignored: Mapping[str, Ignored] = {
+        "spec.compose.build": Ignored("a cluster builds no images: build it elsewhere and push it to its registry"),
+        "spec.compose.labels": Ignored("only programs beside Docker read them: use metadata.annotations or 'expose'"),
+        "spec.compose.networks": Ignored(
+            "a cluster has one network: network.egress and network.ingress rule who connects"
+        ),
         "spec.network.publish": Ignored("a cluster publishes through the Service, not on a machine's port"),
     }
 

@@ -28,6 +28,22 @@ def limits(server: Server, options: Options) -> Iterator[Fault]:
             "render for 1.30 or later, or let the server finish its requests after SIGTERM",
             Severity.WARNING,
         )
+    for name, address in server.network.host_aliases.items():
+        if address == "host-gateway":
+            yield Fault(
+                ("spec", "network", "hostAliases", name),
+                "kubernetes/host-gateway",
+                "not rendered for kubernetes: pods run on any node, so no machine is theirs",
+                "write the address, or set network.hostAliases for this server in the Environment",
+            )
+    for i, volume in enumerate(server.storage):
+        if volume.host_path:
+            yield Fault(
+                ("spec", "storage", i, "hostPath"),
+                "kubernetes/host-path",
+                "not rendered for kubernetes: Pod Security 'restricted' refuses hostPath volumes",
+                "write 'size' for a volume, or set spec.storage for this server in the Environment",
+            )
     for i, folder in enumerate(server.security.writable):
         if folder.executable is False:
             yield _warning(

@@ -75,7 +75,8 @@ def _claims(server: Server, options: Options) -> Iterator[Instance]:
     del options
     for i, volume in enumerate(server.storage if server.workload != "StatefulSet" else ()):
         name, stem = f"{server.resource_name}-{volume.name}", f"persistentvolumeclaim-{volume.name}"
-        yield Instance(name, stem, {**server.annotations, "mcpctl.io/purpose": volume.purpose}, {"position": i})
+        if volume.size:
+            yield Instance(name, stem, {**server.annotations, "mcpctl.io/purpose": volume.purpose}, {"position": i})
 
 
 def _network_policies(server: Server, options: Options) -> Iterator[Instance]:

@@ -47,6 +47,7 @@ NAMES: Mapping[str, str] = {
     "env": "its variables, in the same way: the defaults of npx and uvx, then `spec.env`, each after what it refers to",
     "mounts": "its mounts: `volume`, `path`, `read_only`, and `key` of a single file",
     "files": "`spec.files` as a list: `path`, `volume`, `key`, `mode`, and `content`, `secret` or `configMap`",
+    "host_aliases": "lines of /etc/hosts: `ip`, `hostnames`",
     "writable": "folders in temporary storage, those of npx and uvx among them: `volume`, `path`, `size`, `memory`",
     "bridge": "the bridge that is copied in: `image`, `args`, `volume`, `path`, `size`; or null",
     "probe": "one check of its health: `command`, or `port` with `path` (null for a connection only); or null",
@@ -110,12 +111,16 @@ def server_values(server: Server, launch: Launch, options: Options) -> dict[str,
         "size": launch.copy.size,
     }
     mounts = [
-        *(_mount(volume.name, volume.mount_path) for volume in server.storage),
+        *(
+            _mount(volume.name, volume.mount_path, read_only=volume.read_only)
+            for volume in server.storage
+            if volume.size
+        ),
         *(_mount(file["volume"], file["path"], read_only=True, key=file["key"]) for file in files),
         *([_mount(bridge["volume"], bridge["path"], read_only=True)] if bridge else ()),
         *(_mount(folder["volume"], folder["path"]) for folder in writable),
     ]
-    document, probe = document_values(server), launch.probe
+    document, probe, aliases = document_values(server), launch.probe, server.network.host_aliases
     spec = document["spec"]
     return {
         **document,
@@ -146,6 +151,11 @@ def server_values(server: Server, launch: Launch, options: Options) -> dict[str,
         "mounts": mounts,
         "files": files,
         "writable": writable,
+        "host_aliases": [
+            {"ip": ip, "hostnames": [name for name, address in aliases.items() if address == ip]}
+            for ip in dict.fromkeys(aliases.values())
+            if ip != "host-gateway"
+        ],
         "bridge": bridge,
         "probe": probe
         and {
@@ -293,8 +303,8 @@ def _with_mounts(
         shared = []
         for mount in container.mounts:
             path = paths.get(mount.source, mount.source)
-            own = by_path[path]
-            shared.append({**own, "path": mount.path or path, "read_only": mount.read_only or own["read_only"]})
+            if own := by_path.get(path):  # else it is of the machine, which is refused
+                shared.append({**own, "path": mount.path or path, "read_only": mount.read_only or own["read_only"]})
         expanded = {
             "command": _words(container.command, container),
             "args": _words(container.args, container),

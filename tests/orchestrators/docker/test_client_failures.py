@@ -37,6 +37,7 @@ ENDPOINT = "Error response from daemon: driver failed programming external conne
         ('service "p" didn\'t complete successfully: exit 4', "oneshot", "p", "exit 4"),
         ("env file /w/env/secrets/s.env not found: stat", "file", "/w/env/secrets/s.env", "s.env does not exist"),
         ("network n was found but has incorrect label x set to ''", "network", "n", "another program made"),
+        ("network n declared as external, but could not be found", "external", "n", "docker network create"),
         ('The container name "/x" is already in use by container', "name", "x", "rename"),
         ('invalid value for "since": failed to parse', "since", "", "10m"),
         ('time="now" level=warning msg="a"\nsomething odd\n', "", "", "something odd"),

@@ -142,6 +142,24 @@ def publishing(name: str, address: str, port: int, **more: JSON) -> dict[str, JS
     return spec(name, **WELL, network={"publish": {"address": address, "port": port}}, **more)
 
 
+@pytest.mark.parametrize("name", ["mcpctl-network", "mcp-other.internal"])
+def test_networks_of_our_own_are_not_joined(name: str) -> None:
+    found = told(spec(**WELL, compose={"networks": ["web", name]}))
+    assert found == [("own-network", "compose.networks[1]", Severity.ERROR)]
+
+
+def test_what_is_on_no_network_joins_none() -> None:
+    document = spec(
+        image=IMAGE, transport={"bridge": "none"}, network={"egress": {}}, compose={"networks": ["web"]}, **WELL
+    )
+    assert ("own-network", "compose.networks[0]", Severity.ERROR) in told(document)
+
+
+def test_a_package_is_not_built() -> None:
+    found = told(spec(package=NPM, compose={"build": {"context": "."}}))
+    assert ("build-without-image", "compose.build", Severity.ERROR) in found
+
+
 @pytest.mark.parametrize(
     ("one", "other", "meet"),
     [

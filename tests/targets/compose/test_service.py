@@ -20,6 +20,10 @@ from tests.specs import HTTP, IMAGE, NPM, OPTIONS, PYPI, spec, texts
 
 STREAM = OPTIONS._replace(one_stream=True)
 VOLUME: dict[str, JSON] = {"name": "data", "size": "1Gi", "mountPath": "/data"}
+SOURCE = f"https://example.com/a.git#{'a' * 40}:sub"
+GATEWAY: JSON = {"host.docker.internal": "host-gateway"}
+ANY: JSON = {"aliases": ["mcp-demo.server"]}
+HOST_PATH: JSON = {"rule": "policy/host-path", "reason": "my own machine"}
 STDIO: dict[str, JSON] = {"image": IMAGE, "command": ["/bin/server"]}
 COMPLETED = {"condition": "service_completed_successfully"}
 
@@ -131,6 +135,41 @@ def test_the_smallest_service() -> None:
             [{"type": "volume", "source": "mcp-demo.data", "target": "/data", "volume": {"nocopy": True}}],
         ),
         ({"storage": [VOLUME]}, "depends_on", {"mcp-demo.prepare": COMPLETED}),
+        (
+            {"storage": [{**VOLUME, "readOnly": True}]},
+            "volumes",
+            [
+                {
+                    "type": "volume",
+                    "source": "mcp-demo.data",
+                    "target": "/data",
+                    "read_only": True,
+                    "volume": {"nocopy": True},
+                }
+            ],
+        ),
+        (
+            {"storage": [{"name": "n", "hostPath": "./a $b", "mountPath": "/n"}], "accept": [HOST_PATH]},
+            "volumes",
+            [{"type": "bind", "source": "./a $$b", "target": "/n", "bind": {"create_host_path": False}}],
+        ),
+        (
+            {"storage": [{"name": "n", "hostPath": "~/n", "mountPath": "/n"}], "accept": [HOST_PATH]},
+            "depends_on",
+            None,
+        ),
+        ({"compose": {"build": {"context": "../$src"}}, "accept": [HOST_PATH]}, "build", {"context": "../$$src"}),
+        ({"compose": {"build": {"context": SOURCE}}}, "pull_policy", "build"),
+        ({"compose": {"networks": ["web", "a.b"]}}, "networks", {"mcpctl-network": {}, "web": {}, "a.b": {}}),
+        ({"compose": {"networks": ["web"]}, "network": {"egress": {}}}, "networks", {"mcp-demo.internal": ANY}),
+        ({"network": {"hostAliases": {"a": "10.0.0.5", "b.c": "::1"}}}, "extra_hosts", {"a": "10.0.0.5", "b.c": "::1"}),
+        ({"network": {"hostAliases": {"host.docker.internal": "host-gateway"}}}, "extra_hosts", GATEWAY),
+        ({"compose": {"build": {"context": SOURCE}}, "imagePullPolicy": "IfNotPresent"}, "pull_policy", "missing"),
+        (
+            {"compose": {"build": {"context": SOURCE, "dockerfile": "D", "target": "t", "args": {"A": "1"}}}},
+            "build",
+            {"context": SOURCE, "dockerfile": "D", "target": "t", "args": {"A": "1"}},
+        ),
         ({"files": {"/a/B": {"content": ""}}}, "configs", [{"source": "mcp-demo.b", "target": "/a/B"}]),
         ({"files": {"/a": {"configMap": "c", "key": "k"}}}, "configs", [{"source": "c_k", "target": "/a"}]),
         ({"files": {"/a": {"secret": "s", "key": "k.x"}}}, "secrets", [{"source": "s_k.x", "target": "/a"}]),
@@ -242,6 +281,34 @@ def test_a_gateway_that_nothing_publishes_is_for_other_containers() -> None:
     gateway = project(network={"egress": {}, "publish": False})["services"]["mcp-demo.gateway"]
     assert "ports" not in gateway
     assert gateway["networks"]["mcpctl-network"] == {"aliases": ["mcp-demo"]}
+
+
+def test_what_is_before_and_beside_a_walled_server_joins_the_networks_of_others() -> None:
+    found = project(network={"egress": {"hosts": ["grafana:3000"]}}, compose={"networks": ["monitoring"]})
+    assert found["networks"]["monitoring"] == {"external": True}
+    assert found["services"]["mcp-demo.gateway"]["networks"]["monitoring"] == {"aliases": ["mcp-demo"]}
+    assert found["services"]["mcp-demo.proxy"]["networks"]["monitoring"] == {}
+
+
+def test_a_network_that_two_servers_join_is_there_once() -> None:
+    documents = [spec(name, compose={"networks": ["web"]}) for name in "ab"]
+    found = yaml.safe_load(texts("compose", *documents, options=STREAM)["compose.yaml"])
+    assert found["networks"] == {"mcpctl-network": {"name": "mcpctl-network"}, "web": {"external": True}}
+
+
+def test_labels_of_compose_have_no_limits_of_kubernetes_and_win() -> None:
+    key = "traefik.http.middlewares.mcp-forward-auth.forwardauth.authResponseHeaders[0]"
+    labels = service(compose={"labels": {key: "X-User$", "n": "2"}})["labels"]
+    assert (labels[key], labels["n"]) == ("X-User$$", "2")
+    found = project({"annotations": {"a": "1"}}, compose={"labels": {"a": "2"}}, network={"egress": {}})["services"]
+    assert found["mcp-demo"]["labels"]["a"] == "1"
+    assert found["mcp-demo.gateway"]["labels"]["a"] == "2", "clients reach the gateway"
+
+
+def test_the_proxy_knows_the_aliases() -> None:
+    network: JSON = {"egress": {"hosts": ["git.internal"]}, "hostAliases": {"git.internal": "10.0.0.5"}}
+    proxy = project(network=network)["services"]["mcp-demo.proxy"]
+    assert proxy["extra_hosts"] == {"git.internal": "10.0.0.5"}
 
 
 def test_replicas_behind_a_gateway_keep_the_port() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 
 from renderer.assets import kubernetes_folders
 from renderer.errors import errors_in
@@ -14,11 +15,12 @@ from renderer.resolve import resolve
 from renderer.targets.kubernetes import TARGET
 from renderer.validate import validate_rules
 from tests.fields import EXAMPLES, NOT_RENDERED, changes, declared, documents
-from tests.specs import OPTIONS, rendered, spec
+from tests.specs import OPTIONS, rendered, spec, texts
 
 #: Fields without an effect of their own in a rendering, with the reason. Nothing else may be added here lightly.
 WITHOUT_EFFECT = {
     **NOT_RENDERED,
+    "spec.storage[].hostPath": "refused with the reason",
     "spec.security.writablePaths[].exec": "temporary storage is never noexec; where that is wanted, a warning says so",
 }
 
@@ -69,6 +71,29 @@ def test_ignored_fields_are_told_where_they_stand() -> None:
     assert (problem.rule, problem.path) == ("kubernetes/not-rendered", "spec.network.publish")
     assert problem.place.line == 2
     assert TARGET.ignored["spec.network.publish"].reason in problem.message
+
+
+def test_aliases_are_grouped_by_address() -> None:
+    aliases: JSON = {"a": "10.0.0.5", "b": "10.0.0.6", "c.d": "10.0.0.5"}
+    pod = yaml.safe_load(texts("kubernetes", spec(network={"hostAliases": aliases}))["demo/deployment.yaml"])["spec"]
+    assert pod["template"]["spec"]["hostAliases"] == [
+        {"ip": "10.0.0.5", "hostnames": ["a", "c.d"]},
+        {"ip": "10.0.0.6", "hostnames": ["b"]},
+    ]
+
+
+def test_the_machine_of_a_pod_has_no_name() -> None:
+    (problem,) = rendered("kubernetes", spec(network={"hostAliases": {"host": "host-gateway"}})).problems
+    assert (problem.rule, problem.path) == ("kubernetes/host-gateway", "spec.network.hostAliases.host")
+
+
+def test_folders_of_the_machine_are_refused() -> None:
+    folder: JSON = {"name": "notes", "hostPath": "/notes", "mountPath": "/notes"}
+    for workload in ("Deployment", "StatefulSet", "Pod"):
+        output = rendered("kubernetes", spec(storage=[folder], workload=workload))
+        (problem,) = output.problems
+        assert (problem.rule, problem.path) == ("kubernetes/host-path", "spec.storage[0].hostPath")
+        assert "restricted" in problem.message
 
 
 def test_noexec_is_told_where_it_is_wanted() -> None:
