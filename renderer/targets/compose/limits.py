@@ -37,6 +37,9 @@ USUAL_ACCESS = ("ReadWriteOnce",)
 #: Every address of the machine.
 _EVERY = ("0.0.0.0", "::")  # noqa: S104 - recognised, not bound
 
+#: How people call the machine from a container.
+_MACHINE = "host.docker.internal"
+
 Limit = Callable[[Server, Launch], Iterator[Fault]]
 
 
@@ -127,6 +130,18 @@ def variables_are_declared(server: Server, launch: Launch) -> Iterator[Fault]:
                     f"'$({piece.name})' can only come from envFrom, which compose reads after it expands variables",
                     f"declare it in env: {piece.name}: {{secret: NAME, key: {piece.name}}}",
                 )
+
+
+def the_machine_has_a_name(server: Server, _launch: Launch) -> Iterator[Fault]:
+    """Docker Desktop resolves it by itself, an engine on Linux does not."""
+    for name, value in server.env.items():
+        if isinstance(value, str) and _MACHINE in value and _MACHINE not in server.network.host_aliases:
+            yield _warning(
+                ("spec", "env", name),
+                "machine-name",
+                f"{_MACHINE} does not resolve on Linux",
+                f"add network.hostAliases: {{{_MACHINE}: host-gateway}}",
+            )
 
 
 def health_needs_a_program(server: Server, launch: Launch) -> Iterator[Fault]:
@@ -251,6 +266,7 @@ LIMITS: tuple[Limit, ...] = (
     packages_come_through_the_proxy,
     proxy_variables_are_ours,
     variables_are_declared,
+    the_machine_has_a_name,
     health_needs_a_program,
     replicas_share_the_machine,
     local_volumes_are_plain,

@@ -155,6 +155,13 @@ def test_what_is_on_no_network_joins_none() -> None:
     assert ("own-network", "compose.networks[0]", Severity.ERROR) in told(document)
 
 
+def test_the_machine_needs_an_alias() -> None:
+    env: JSON = {"SONARR_URL": "http://host.docker.internal:8989", "TOKEN": {"secret": "s", "key": "k"}}
+    assert told(spec(**WELL, env=env)) == [("machine-name", "env.SONARR_URL", WARNING)]
+    aliases: JSON = {"host.docker.internal": "host-gateway"}
+    assert told(spec(**WELL, env=env, network={"hostAliases": aliases})) == []
+
+
 def test_a_package_is_not_built() -> None:
     found = told(spec(package=NPM, compose={"build": {"context": "."}}))
     assert ("build-without-image", "compose.build", Severity.ERROR) in found
