@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from renderer.doctor import Patient
@@ -40,8 +40,9 @@ def checks(config: OrchestratorConfig, patient: Patient) -> Iterator[Check]:
     yield from reached
     if reached[0].result is Result.FAILED:
         return
-    yield from guarded("network", lambda: [_network(client)])
-    services = _services(patient)
+    projects = _projects(patient)
+    services = [service for project in projects for service in (project.get("services") or {}).values()]
+    yield from guarded("network", lambda: list(_networks(client, projects)))
     for image in sorted(
         {str(service["image"]) for service in services if service.get("image") and not service.get("build")}
     ):
@@ -55,14 +56,10 @@ def checks(config: OrchestratorConfig, patient: Patient) -> Iterator[Check]:
                 )
 
 
-def _services(patient: Patient) -> list[Any]:
-    services: list[Any] = []
-    for document in patient.documents:
-        if document.path.endswith("compose.yaml"):
-            sources, _ = read(document.text, strict=False, limits=OUTPUT_LIMITS, marks=False)
-            data: Any = sources[0].data if sources else {}
-            services += (data.get("services") or {}).values()
-    return services
+def _projects(patient: Patient) -> list[Any]:
+    texts = [document.text for document in patient.documents if document.path.endswith("compose.yaml")]
+    read_ = [read(text, strict=False, limits=OUTPUT_LIMITS, marks=False)[0] for text in texts]
+    return [sources[0].data for sources in read_ if sources]
 
 
 def _compose(client: Client) -> Check:
@@ -91,10 +88,15 @@ def _daemon(client: Client) -> Check:
     return ok("daemon", text)
 
 
-def _network(client: Client) -> Check:
+def _networks(client: Client, projects: Sequence[Any]) -> Iterator[Check]:
+    """The one that servers share, and those of other projects."""
     names = client.docker("reading the networks", "network", "ls", "--format={{.Name}}").split()
     there = client.network in names
-    return ok(f"network {client.network}", "is there" if there else "not there yet; the first apply makes it")
+    yield ok(f"network {client.network}", "is there" if there else "not there yet; the first apply makes it")
+    networks = [network for project in projects for network in (project.get("networks") or {}).items()]
+    for name in sorted({name for name, network in networks if network.get("external")}):
+        advice = "start the project that makes it, or `docker network create` it"
+        yield ok(f"network {name}", "is there") if name in names else failed(f"network {name}", "not there", advice)
 
 
 def _image(client: Client, name: str) -> Check:

@@ -141,6 +141,12 @@ def test_a_network_that_is_not_there_is_made(docker: Docker) -> None:
     assert docker.look(network="other")["network other"].text == "not there yet; the first apply makes it"
 
 
+def test_networks_of_other_projects_must_be_there(docker: Docker) -> None:
+    seen = docker.look(f"{SPEC}  compose: {{networks: [bridge, web]}}\n")
+    assert (seen["network bridge"].result, seen["network web"].result) == (Result.OK, Result.FAILED)
+    assert seen["network mcpctl-network"].result is Result.OK
+
+
 def test_networks_that_cannot_be_read(docker: Docker) -> None:
     docker.answers["network ls"] = (1, "", "Error response from daemon: broken")
     assert docker.look()["network"].result is Result.UNCHECKED
