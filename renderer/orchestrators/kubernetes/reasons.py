@@ -79,10 +79,21 @@ def _waiting(pod: Data, container: Data, waiting: Mapping[str, Any]) -> Reason |
         return Reason(f"{name} {loops(count, _how_it_ended(last) if last else '')}", outlook, log_of=name)
     image = excerpt(str(container.get("image") or _image(pod, name)), 200)
     text, outlook = _WAITING.get(code, ("{name} does not start ({code})", "starts"))
+    if code == "CreateContainerConfigError":
+        text, outlook = _misconfigured(said)
     if text is _PULL and _REFUSED.search(str(waiting.get("message", ""))):
         outlook = "hopeless"
     told = text.format(name=name, image=image, code=excerpt(code, 80))
     return Reason(f"{told}: {said}" if said else told, outlook)
+
+
+def _misconfigured(said: str) -> tuple[str, Outlook]:
+    """The kubelet has one reason for all that it needs before it makes a container."""
+    if "runAsNonRoot" in said:
+        return "{name} would run as root, or as a user without a number: set spec.security.runAsUser", "hopeless"
+    if re.search(r"secret|configmap", said, re.IGNORECASE):
+        return "{name} needs a Secret or ConfigMap, or a key in it, that is not there", "elsewhere"
+    return "{name} cannot be made with this configuration", "starts"
 
 
 _PULL = "the image {image} cannot be pulled: check its name and tag, and imagePullSecrets"
@@ -100,10 +111,6 @@ _WAITING: Mapping[str, tuple[str, Outlook]] = {
     "InvalidImageName": ("{image} is not the name of an image", "hopeless"),
     "ImageInspectError": ("the image {image} is broken", "hopeless"),
     "RegistryUnavailable": ("the registry of the image {image} does not answer", "elsewhere"),
-    "CreateContainerConfigError": (
-        "{name} needs a Secret or ConfigMap, or a key in it, that is not there",
-        "elsewhere",
-    ),
     "CreateContainerError": ("{name} cannot be made", "hopeless"),
     "RunContainerError": ("{name} cannot be started: is the command in the image?", "hopeless"),
     "StartError": ("{name} cannot be started: is the command in the image?", "hopeless"),
@@ -116,12 +123,13 @@ def _how_it_ended(last: Mapping[str, Any]) -> str:
 
 
 def _ended(pod: Data, status: Data) -> Reason | None:
-    """Evicted, or its node lost."""
-    del pod
+    """Evicted, or its node lost. A Pod of its own is never made again."""
     if status.get("phase") != "Failed":
         return None
     reason, said = _cut(status.get("reason")), _cut(status.get("message"))
-    return Reason(": ".join(filter(None, ("has failed", reason, said))))
+    alone = not pod.get("metadata", {}).get("ownerReferences")
+    words = ("has failed, and nothing makes a single Pod again: apply it" if alone else "has failed", reason, said)
+    return Reason(": ".join(filter(None, words)), "hopeless" if alone else "starts")
 
 
 def _events(events: Sequence[Data]) -> Callable[[Data, Data], Reason | None]:

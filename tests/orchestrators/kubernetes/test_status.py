@@ -137,9 +137,33 @@ def test_a_volume_that_nobody_provides() -> None:
     ],
 )
 def test_rarer_states_of_pods(status: dict[str, object], text: str) -> None:
-    found = of_pod({"metadata": {"name": "p"}, "status": status})
+    found = of_pod({"metadata": {"name": "p", "ownerReferences": [{"kind": "ReplicaSet"}]}, "status": status})
     assert found
-    assert found.text == text
+    assert (found.text, found.outlook) == (text, "elsewhere" if "gate" in text else "starts")
+
+
+def test_nothing_makes_a_single_pod_again() -> None:
+    found = of_pod({"metadata": {"name": "p"}, "status": {"phase": "Failed", "reason": "Evicted"}})
+    assert found
+    assert found.text == "has failed, and nothing makes a single Pod again: apply it: Evicted"
+    assert found.hopeless
+
+
+@pytest.mark.parametrize(
+    ("said", "text", "outlook"),
+    [
+        ('secret "x" not found', "c needs a Secret or ConfigMap", "elsewhere"),
+        ("couldn't find key k in ConfigMap ns/x", "c needs a Secret or ConfigMap", "elsewhere"),
+        ("container has runAsNonRoot and image will run as root", "c would run as root", "hopeless"),
+        ("container has runAsNonRoot and image has non-numeric user (node)", "set spec.security.runAsUser", "hopeless"),
+        ("failed to prepare subPath", "c cannot be made with this configuration: failed to", "starts"),
+    ],
+)
+def test_the_kubelet_has_one_reason_for_all_that_a_container_needs(said: str, text: str, outlook: str) -> None:
+    waiting = {"reason": "CreateContainerConfigError", "message": said}
+    found = of_pod({"metadata": {}, "status": {"containerStatuses": [{"name": "c", "state": {"waiting": waiting}}]}})
+    assert found
+    assert (text in found.text, found.outlook) == (True, outlook)
 
 
 def test_objects_with_nothing_in_them_are_no_defect() -> None:
