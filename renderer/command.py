@@ -1,7 +1,11 @@
-"""The one place that starts programs: argument lists, never a shell; a deadline, and bounds on what comes back."""
+"""The one place that starts programs: argument lists, never a shell; a deadline, and bounds on what comes back.
+
+What they answer as JSON is read here too, and is of the shape that is asked for.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import selectors
 import signal
@@ -252,6 +256,68 @@ def _close(pipe: Any) -> None:
 def _signal(process: subprocess.Popen[bytes], number: int) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
+
+
+#: What JSON must be: a type, [item], or {key: shape}; a key that ends with '!' must be there, ``...`` is any key.
+Shape = Any
+_TYPES: Mapping[type, str] = {
+    dict: "an object",
+    list: "a list",
+    str: "a string",
+    bool: "true or false",
+    int: "a number",
+    float: "a number with a fraction",
+}
+#: Levels of nested lists and objects. Those of Kubernetes have twenty.
+_DEEPEST = 100
+
+
+def parsed(text: str, shape: Shape, doing: str, program: str) -> Any:
+    """The JSON that a program wrote. ApplyFailed says where another shape than that was found."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        shown = excerpt(text.strip(), 80)
+        raise ApplyFailed(f"{doing}: {program}'s answer is not JSON ({shown})") from None
+    return checked(data, shape, doing, program)
+
+
+def checked(data: Any, shape: Shape, doing: str, program: str) -> Any:
+    """The same of data that is parsed: what is null counts as left out, and goes."""
+    if problem := _oddity(data, shape, "") or _too_deep(data):
+        raise ApplyFailed(f"{doing}: {program}'s answer cannot be read: {problem}; is it really {program}?")
+    return data
+
+
+def _oddity(data: Any, shape: Shape, path: str) -> str:
+    """Where ``data`` is not of the shape, and what it is; empty where it is."""
+    wanted = shape if isinstance(shape, type) else type(shape)
+    fits = wanted is object or (isinstance(data, wanted) and not (wanted is int and isinstance(data, bool)))
+    if not fits:
+        found = "null" if data is None else _TYPES[type(data)]
+        return f"{path.removeprefix('.') or 'the whole'} is {found}, and should be {_TYPES[wanted]}"
+    if isinstance(shape, list):
+        return next((odd for i, one in enumerate(data) if (odd := _oddity(one, shape[0], f"{path}[{i}]"))), "")
+    for name, inner in shape.items() if isinstance(shape, dict) else ():
+        keys = list(data) if name is ... else [name.removesuffix("!")]
+        for key in keys:
+            if data.get(key) is None:
+                data.pop(key, None)
+                if key != name and name is not ...:
+                    return f"{path.removeprefix('.') or 'the whole'} has no {key}"
+            elif odd := _oddity(data[key], inner, f"{path}.{excerpt(key)}"):
+                return odd
+    return ""
+
+
+def _too_deep(data: Any) -> str:
+    level = [data]
+    for _ in range(_DEEPEST):
+        parts = [part for outer in level for part in (outer.values() if isinstance(outer, dict) else outer)]
+        level = [part for part in parts if isinstance(part, dict | list)]
+        if not level:
+            return ""
+    return f"it is nested more than {_DEEPEST} levels deep"
 
 
 def _name(program: str) -> str:

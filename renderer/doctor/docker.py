@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 import socket
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from renderer import command
 from renderer.doctor import Patient
 from renderer.doctor.checks import TROUBLE, Check, Result, failed, guarded, ok, troubled, unchecked, warning
-from renderer.errors import UsageMistake, excerpt
+from renderer.errors import ApplyFailed, UsageMistake, excerpt
 from renderer.labels import SERVER_LABEL
 from renderer.orchestrators.contract import OrchestratorConfig
 from renderer.orchestrators.docker.client import OLDEST, Client
@@ -70,12 +70,12 @@ def _compose(client: Client) -> Check:
 
 
 def _daemon(client: Client) -> Check:
-    answer = client.docker("asking the daemon for its version", "version", "--format={{json .Server}}")
+    doing = "asking the daemon for its version"
+    answer = client.docker(doing, "version", "--format={{json .Server}}")
     try:
-        version = json.loads(answer)["Version"]
-    except (ValueError, RecursionError, TypeError, KeyError):
-        text = f"what docker says of its daemon cannot be read ({excerpt(answer.strip(), 60)})"
-        return failed("daemon", text, "check that docker is Docker's command line")
+        version = command.parsed(answer, {"Version!": str}, doing, "docker")["Version"]
+    except ApplyFailed as error:
+        return failed("daemon", error.message, "check that docker is Docker's command line")
     numbers = re.match(r"(\d{1,4})\.(\d{1,4})", str(version))
     text, least = (
         f"Docker Engine {excerpt(str(version), 40)} at {excerpt(client.host, 200)}",

@@ -15,7 +15,7 @@ from renderer.kinds import KINDS
 from renderer.manifest import annotations_of
 from renderer.orchestrators.contract import OrchestratorConfig
 from renderer.orchestrators.failures import Refused
-from renderer.orchestrators.kubernetes.client import Kubectl, known_name
+from renderer.orchestrators.kubernetes.client import Kubectl, as_object, known_name
 from renderer.orchestrators.kubernetes.objects import (
     CREATED,
     Object,
@@ -107,14 +107,15 @@ def _namespace(kubectl: Kubectl, name: str, rendered: Sequence[Object]) -> Itera
     what = f"namespace {name}"
     made = any(each.identity == ("Namespace", "", name) for each in rendered)
     try:
-        live = kubectl.read("reading the namespace", "get", f"namespaces/{name}", "--output=json")
+        doing = "reading the namespace"
+        live = as_object(kubectl.read(doing, "get", f"namespaces/{name}", "--output=json"), doing)
     except Refused as error:
         if error.kind not in ("not found", "no namespace"):
             raise
         advice = "create it, or let it be rendered (--create-namespace)"
         yield ok(what, "not there yet; apply creates it") if made else warning(what, "not there", advice)
         return
-    if live.get("metadata", {}).get("deletionTimestamp"):
+    if live["metadata"].get("deletionTimestamp"):
         yield failed(what, "is being deleted", "wait until it is deleted, or use another one")
         return
     if CREATED in annotations_of(live):

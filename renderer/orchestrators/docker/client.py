@@ -193,18 +193,9 @@ def known_name(name: str, what: str) -> str:
     return name
 
 
-def json_lines(text: str, doing: str) -> list[dict[str, Any]]:
-    """One object a line."""
-    found = []
-    for line in text.splitlines():
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError):
-            value = None
-        if not isinstance(value, dict):
-            raise ApplyFailed(f"{doing}: docker's answer is not JSON ({excerpt(line, 80)})")
-        found.append(value)
-    return found
+def json_lines(text: str, shape: command.Shape, doing: str) -> list[dict[str, Any]]:
+    """One object of that shape a line."""
+    return [command.parsed(line, shape, doing, "docker") for line in text.splitlines()]
 
 
 def refusal(said: str, doing: str, host: str, masks: Iterable[str]) -> Refused:

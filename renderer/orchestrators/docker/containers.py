@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 from renderer.errors import ApplyFailed, excerpt
 from renderer.labels import SERVER_LABEL
 from renderer.orchestrators.docker.client import Client, json_lines
-from renderer.orchestrators.failures import Refused
 
 MANAGED_LABEL = "mcpctl.io/managed"
 #: Whose a container is: the tree or project that it was applied from. Only that one removes it as stale.
@@ -42,6 +41,20 @@ _PARTS = {
     "policy": ".HostConfig.RestartPolicy.Name",
     "ports": ".NetworkSettings.Ports",
     "mounts": ".Mounts",
+}
+_SHAPE = {
+    **dict.fromkeys(("id!", "name!", "image!", "policy!"), str),
+    "restarts!": int,
+    "grace": int,
+    "state!": {
+        **dict.fromkeys(("Status", "Error", "StartedAt"), str),
+        **dict.fromkeys(("OOMKilled", "Restarting"), bool),
+        "ExitCode": int,
+        "Health": {"Status": str, "Log": [{"Output": str}]},
+    },
+    "labels": {...: str},
+    "ports": {...: [{"HostIp": str, "HostPort": str}]},
+    "mounts": [{"Source": str}],
 }
 _FORM = "{" + ",".join(f'"{key}":{{{{json {part}}}}}' for key, part in _PARTS.items()) + "}"
 
@@ -133,22 +146,19 @@ def inspected(client: Client, wanted: Sequence[str], doing: str) -> Iterator[Con
         done = client.tried("docker", "inspect", "--type=container", f"--format={_FORM}", *some, doing=doing)
         if done.code and (failed := client.failed(done, doing)).kind != "gone":
             raise failed
-        yield from (_container(data, doing) for data in json_lines(done.out.strip(), doing))
+        yield from map(_container, json_lines(done.out.strip(), _SHAPE, doing))
 
 
-def _container(data: Mapping[str, Any], doing: str) -> Container:
-    try:
-        return Container(
-            id=str(data["id"]),
-            name=str(data["name"]).lstrip("/"),
-            image=str(data["image"]),
-            restarts=int(data["restarts"]),
-            policy=str(data["policy"]),
-            grace=int(data["grace"] or 10),
-            state=dict(data["state"]),
-            labels=dict(data["labels"] or {}),
-            ports=dict(data["ports"] or {}),
-            mounts=list(data["mounts"] or []),
-        )
-    except (KeyError, TypeError, ValueError):
-        raise Refused(f"{doing}: docker's answer about a container cannot be read") from None
+def _container(data: Mapping[str, Any]) -> Container:
+    return Container(
+        id=data["id"],
+        name=data["name"].lstrip("/"),
+        image=data["image"],
+        restarts=data["restarts"],
+        policy=data["policy"],
+        grace=data.get("grace") or 10,
+        state=data["state"],
+        labels=data.get("labels", {}),
+        ports=data.get("ports", {}),
+        mounts=data.get("mounts", []),
+    )

@@ -169,7 +169,7 @@ def volumes_of(client: Client, key: str, value: str) -> list[str]:
     filters = [f"--filter=label={MANAGED_LABEL}=true", f"--filter=label={key}={value}"]
     doing = "looking for volumes"
     out = client.docker(doing, "volume", "ls", *filters, "--format={{json .}}")
-    return sorted(str(one.get("Name", "")) for one in json_lines(out.strip(), doing))
+    return sorted(str(one["Name"]) for one in json_lines(out.strip(), {"Name!": str}, doing))
 
 
 def of_servers(client: Client, servers: Sequence[str]) -> tuple[list[Container], list[str]]:

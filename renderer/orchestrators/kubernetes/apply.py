@@ -17,7 +17,7 @@ from renderer.labels import SERVER_LABEL
 from renderer.manifest import Identity, annotations_of, identity, labels_of
 from renderer.orchestrators.contract import ApplyOptions, Change, Progress, owner_value
 from renderer.orchestrators.failures import Refused
-from renderer.orchestrators.kubernetes.client import Data, Kubectl
+from renderer.orchestrators.kubernetes.client import Data, Kubectl, as_object
 from renderer.orchestrators.kubernetes.faults import HOPELESS, SHOWN, Conflict, conflicts, warnings
 from renderer.orchestrators.kubernetes.objects import (
     CREATED,
@@ -328,13 +328,12 @@ def _name(data: Data) -> str:
 
 
 def _items(text: str) -> Iterator[Data]:
-    """The objects that kubectl printed; none where that is no JSON."""
+    """The objects that kubectl printed; none where that is no JSON, or odd: they are asked for once more."""
     try:
         data = json.loads(text)
-    except (ValueError, RecursionError):
+        yield from [as_object(item, "") for item in data.get("items", [data])]
+    except (ValueError, RecursionError, TypeError, AttributeError, ApplyFailed):
         return
-    items = data.get("items", [data]) if isinstance(data, dict) else []
-    yield from (item for item in items if isinstance(item, dict) and isinstance(item.get("metadata"), dict))
 
 
 def _is_taken_over(conflict: Conflict, *, ours: bool) -> bool:

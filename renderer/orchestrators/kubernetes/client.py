@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -110,15 +109,22 @@ class Kubectl:
     def read(self, doing: str, *arguments: str, stdin: bytes = b"", namespace: str = "") -> Data:
         """The object that kubectl prints as JSON; {} where it prints nothing."""
         done = self.call(doing, *arguments, stdin=stdin, namespace=namespace)
-        return as_object(done, doing)
+        return _answer(done, {"metadata": {**_METADATA, "continue": str}, "items": [dict]}, doing)
 
-    def items(self, doing: str, *arguments: str, stdin: bytes = b"", namespace: str = "") -> list[Data]:
-        """The objects of a list, or the one object."""
+    def items(self, doing: str, *arguments: str, stdin: bytes = b"", namespace: str = "", kind: str = "") -> list[Data]:
+        """The objects of a list, or the one object; ``kind`` is theirs where a list does not repeat it in its items."""
+        return self.page(doing, *arguments, stdin=stdin, namespace=namespace, kind=kind)[0]
+
+    def page(
+        self, doing: str, *arguments: str, stdin: bytes = b"", namespace: str = "", kind: str = ""
+    ) -> tuple[list[Data], str]:
+        """The same, and what continues the list."""
         found = self.read(doing, *arguments, stdin=stdin, namespace=namespace)
-        items = found.get("items", [found] if found else [])
-        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-            raise ApplyFailed(f"{doing}: kubectl's answer is no list of objects")
-        return items
+        whole = "items" not in found and str(found.get("kind", "")).endswith("List")
+        items: list[Data] = found.get("items", [found] if found and not whole else [])
+        if kind:
+            items = [{**item, "kind": kind} for item in items]
+        return [as_object(item, doing) for item in items], found.get("metadata", {}).get("continue", "")
 
     def background(self, *arguments: str, namespace: str = "") -> AbstractContextManager[Background]:
         """A kubectl that goes on until its context ends."""
@@ -141,8 +147,7 @@ class Kubectl:
         doing = "asking kubectl for its version"
         if done.code:
             raise self.failed(done.code, done.err, doing)
-        version = as_object(done, doing).get("clientVersion")
-        numbers = _numbers(version) if isinstance(version, dict) else None
+        numbers = _numbers(_answer(done, {"clientVersion": dict}, doing).get("clientVersion", {}))
         if numbers is None:
             raise ApplyFailed("what kubectl says of its version cannot be read; is it really kubectl?")
         if numbers < OLDEST:
@@ -166,11 +171,9 @@ class Kubectl:
         if done.code:
             self._refuse_missing_kubeconfig()
             raise self.failed(done.code, done.err, doing)
-        found = as_object(done, doing)
-        context = self._config.context or found.get("current-context")
-        clusters = found.get("clusters") or []
-        if not (isinstance(clusters, list) and all(isinstance(one, dict) and "name" in one for one in clusters)):
-            raise ApplyFailed(f"{doing}: 'clusters' in kubectl's answer is not a list of named clusters")
+        shape = {"current-context": str, "clusters": [{"name!": str, "cluster": {"server": str}}]}
+        found = _answer(done, shape, doing)
+        context, clusters = self._config.context or found.get("current-context"), found.get("clusters")
         if not context or not clusters:
             self._refuse_missing_kubeconfig()
             raise Refused(
@@ -199,18 +202,56 @@ def known_name(name: str, what: str) -> str:
     return name
 
 
-def as_object(done: Done, doing: str) -> Data:
+_CONDITIONS = [{"type": str, "status": str, "reason": str, "message": str}]
+_STATE = {
+    "waiting": {"reason": str, "message": str},
+    "terminated": {"exitCode": int, "reason": str, "message": str},
+}
+_STATUSES = [{"name": str, "image": str, "ready": bool, "restartCount": int, "state": _STATE, "lastState": _STATE}]
+_PHASE = {"phase": str, "reason": str, "message": str, "startTime": str, "conditions": _CONDITIONS}
+_METADATA = {
+    **dict.fromkeys(("name", "namespace", "uid", "deletionTimestamp", "creationTimestamp"), str),
+    "labels": {...: str},
+    "annotations": {...: str},
+    "generation": int,
+    "ownerReferences": [dict],
+    "finalizers": [str],
+}
+_BOOKS = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "observedGeneration"), int)
+_WORKLOAD = {
+    "spec": {
+        "replicas": int,
+        "paused": bool,
+        "updateStrategy": {"type": str, "rollingUpdate": {"partition": int}},
+        "template": dict,
+    },
+    "status": {**_BOOKS, "updateRevision": str, "conditions": _CONDITIONS},
+}
+#: What is read of an object, by its kind: of all others only the metadata.
+_OF_KIND: Mapping[str, Mapping[str, Any]] = {
+    **dict.fromkeys(("Deployment", "StatefulSet", "ReplicaSet"), _WORKLOAD),
+    "Pod": {
+        "spec": {"containers": [{"name": str, "image": str}], "initContainers": [dict], "volumes": [dict]},
+        "status": {**_PHASE, "containerStatuses": _STATUSES, "initContainerStatuses": _STATUSES},
+    },
+    "Service": {"spec": {"selector": {...: str}, "ports": [{"name": str, "port": int}]}},
+    "PersistentVolumeClaim": {"spec": {"storageClassName": str}, "status": _PHASE},
+    "HorizontalPodAutoscaler": {"spec": {"minReplicas": int, "maxReplicas": int}},
+    "Event": {"reason": str, "message": str, "involvedObject": dict},
+    "Node": {"status": {"allocatable": {...: str}}},
+}
+
+
+def as_object(data: Data, doing: str) -> Data:
+    """An object of the cluster whose parts are what is read of them; ApplyFailed says what is odd."""
+    shape = {"apiVersion": str, "kind!": str, "metadata!": {**_METADATA, "name!": str}}
+    kind = data.get("kind") if isinstance(data, dict) else None
+    return command.checked(data, {**shape, **_OF_KIND.get(str(kind), {})}, doing, "kubectl")  # type: ignore[no-any-return]
+
+
+def _answer(done: Done, shape: command.Shape, doing: str) -> Data:
     """stdout as JSON; {} where there is none."""
-    if not done.out.strip():
-        return {}
-    try:
-        found = json.loads(done.out)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        shown = excerpt(done.out.strip() or done.err.strip(), 80)
-        raise ApplyFailed(f"{doing}: kubectl's answer is not JSON ({shown})")
-    return found
+    return command.parsed(done.out, shape, doing, "kubectl") if done.out.strip() else {}
 
 
 def _numbers(version: Mapping[str, Any]) -> tuple[int, int] | None:
@@ -221,6 +262,5 @@ def _numbers(version: Mapping[str, Any]) -> tuple[int, int] | None:
 
 def _address(cluster: Data) -> str:
     """Of the API server, without a user or password that somebody may have put into it."""
-    inner = cluster.get("cluster")
-    url = str(inner.get("server", "unknown")) if isinstance(inner, dict) else "unknown"
+    url: str = cluster.get("cluster", {}).get("server", "unknown")
     return url.replace(f"{urlsplit(url).netloc.rpartition('@')[0]}@", "") if "@" in url else url

@@ -96,12 +96,7 @@ def _items(kubectl: Kubectl, spot: _Spot, selector: str, size: int) -> tuple[lis
     query = f"limit={size}&labelSelector={quote(selector, safe='')}"
     query += f"&continue={quote(spot.token, safe='')}" if spot.token else ""
     path = f"{root}/namespaces/{kubectl.namespace}/{spot.plural}?{query}"
-    found = kubectl.read(f"listing {spot.plural}", "get", f"--raw={path}")
-    items = found.get("items")
-    if not isinstance(items, list):
-        raise ApplyFailed(f"listing {spot.plural}: the API server's answer is no list")
-    # A list does not repeat the kind in its items.
-    return [{**item, "kind": kind} for item in items], str(found.get("metadata", {}).get("continue") or "")
+    return kubectl.page(f"listing {spot.plural}", "get", f"--raw={path}", kind=kind)
 
 
 def _statuses(kubectl: Kubectl, workloads: Sequence[Data], plural: str) -> Iterator[InstanceStatus]:

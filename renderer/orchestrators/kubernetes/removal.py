@@ -243,8 +243,8 @@ def _is_gone(kubectl: Kubectl, data: Data) -> bool | None:
 def path_of(data: Data) -> str:
     """Of an object in the API."""
     meta: dict[str, Any] = data["metadata"]
-    plural = KINDS[data["kind"]].resource.partition(".")[0]
-    version = data["apiVersion"]
+    kind = KINDS[data["kind"]]
+    plural, version = kind.resource.partition(".")[0], data.get("apiVersion", kind.api_version)
     root = f"/apis/{version}" if "/" in version else f"/api/{version}"
     namespace = f"/namespaces/{meta['namespace']}" if meta.get("namespace") else ""
     return f"{root}{namespace}/{plural}/{meta['name']}"

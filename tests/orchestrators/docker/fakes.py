@@ -103,4 +103,4 @@ def shown(
 
 def container(*arguments: Any, **more: Any) -> Container:
     """The same as a value."""
-    return _container(shown(*arguments, **more), "a test")
+    return _container(shown(*arguments, **more))
