@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import ClassVar, NamedTuple
@@ -168,6 +169,18 @@ class Defect(McpctlError):
 
 #: Of a private key, with room to spare.
 _LONGEST_CREDENTIAL = 8192
+
+
+@contextmanager
+def noting(done: Callable[[], str]) -> Iterator[None]:
+    """A defect inside carries a note of what was done before it, which is shown with it."""
+    try:
+        yield
+    except McpctlError:
+        raise
+    except Exception as defect:
+        defect.add_note(done())
+        raise
 
 
 def excerpt(text: str, limit: int = 40) -> str:

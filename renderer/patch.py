@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from renderer.errors import DocumentPath, Fault
+from renderer.manifest import as_mapping
 from renderer.merge_patch import difference, holds_null, merge_text, read_mapping
 from renderer.model import JSON, Patch, Rendered, Server
 from renderer.wording import did_you_mean
@@ -65,7 +66,7 @@ def apply(document: Rendered, patch: Patch, server: Server, below: DocumentPath 
     if patch.json:
         inside = before.data
         for step in below:
-            inside = inside.get(step) or {}
+            inside = as_mapping(as_mapping(inside).get(str(step)))
         merge, faults = as_merge(inside, patch)
         paths = [(path, ("json", i)) for i, operation in enumerate(patch.json) for path in touched(operation)]
     if not merge:

@@ -23,7 +23,7 @@ from renderer.wording import did_you_mean
 ROOT = "orchestrator"
 _LONGEST = 200
 #: Variables of the tests.
-_NO_SETTINGS = ("MCPCTL_TEST_", "MCPCTL_REQUIRE_")
+_NO_SETTINGS = ("MCPCTL_TEST_", "MCPCTL_REQUIRE_", "MCPCTL_DEBUG")
 #: One way to reach a runtime, and the other one: of two sources the later decides which.
 _EXCLUSIVE = (
     ("orchestrator.docker.socketPath", ("orchestrator.docker.host", "orchestrator.docker.port")),

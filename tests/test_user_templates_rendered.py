@@ -12,7 +12,7 @@ import pytest
 
 from renderer import assets, parallel, render
 from renderer.delivery.objects import OBJECTS as DELIVERY
-from renderer.errors import Place
+from renderer.errors import Place, errors_in
 from renderer.model import NamespaceRules
 from renderer.registry import TARGETS
 from renderer.registry import target as target_of
@@ -226,6 +226,16 @@ def test_a_patch_of_what_is_no_mapping_leaves_the_fault_to_the_template(text: st
     with render.user_templates_in_force(UserTemplates("own", {NAME: text}), QUOTINGS):
         output = rendered("kubernetes", spec(patches=[{"kind": "Service", **patch}]))
     assert [str(p.place) for p in output.problems if p.in_output] == [f"own/{NAME}:1"]
+
+
+@pytest.mark.parametrize(
+    "text", ["hello\n", "name: a\nservices: hello\n", "services: [a]\n", "services: {mcp-demo: a}\n"]
+)
+@pytest.mark.parametrize("patch", [{"merge": {"a": 1}}, {"json": [{"op": "add", "path": "/a", "value": 1}]}], ids=str)
+def test_a_patch_of_a_service_that_is_no_mapping_is_no_defect(text: str, patch: dict[str, Any]) -> None:
+    with render.user_templates_in_force(UserTemplates("own", {"compose/project.yaml.j2": text}), QUOTINGS):
+        output = rendered("compose", spec(patches=[{"target": "compose", "kind": "service", **patch}]))
+    assert errors_in(output.problems)
 
 
 def test_a_patch_of_a_text_on_one_line_writes_it_again() -> None:

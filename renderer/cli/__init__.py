@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
+from traceback import format_exception
 
 import click
 
@@ -77,6 +78,9 @@ class Commands(click.Group):
     epilog="Exit codes: 0 fine, 1 differences found, 2 usage, 3 spec or configuration invalid, 4 output invalid, "
     "5 apply failed, 6 waiting timed out, 70 defect of mcpctl, 130 interrupted.",
 )
+@click.option(
+    "--debug", is_flag=True, expose_value=False, help="Print the traceback of a defect of mcpctl (or MCPCTL_DEBUG=1)."
+)
 @click.version_option(__version__, prog_name="mcpctl")
 @click.pass_context
 def mcpctl(context: click.Context) -> None:
@@ -93,9 +97,9 @@ def mcpctl(context: click.Context) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit code. No traceback ever reaches a user."""
+    """Runs one command and returns its exit code. A traceback reaches only users who ask for it."""
+    typed = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        typed = list(sys.argv[1:] if arguments is None else arguments)
         result = mcpctl.main(args=typed, prog_name="mcpctl", standalone_mode=False, obj=typed)
         return int(result or Exit.FINE)
     except (KeyboardInterrupt, click.exceptions.Abort) as end:
@@ -116,6 +120,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ReaderLeft:
         return Exit.FINE
     except Exception as defect:
+        if "--debug" in typed or os.environ.get("MCPCTL_DEBUG"):
+            say("".join(format_exception(defect)))
         return _defect(defect)
 
 
@@ -124,10 +130,11 @@ def _defect(defect: Exception) -> int:
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
     where = f"{frame.tb_frame.f_code.co_name}:{frame.tb_lineno}" if frame else "unknown place"
+    done = "".join(f"{excerpt(note, LONGEST)}; " for note in getattr(defect, "__notes__", ()))
     # Not the exception's own text: it may hold what a user wrote, a secret among it.
     say(
-        f"mcpctl {__version__}: a defect of mcpctl itself ({type(defect).__name__} in {where}), nothing was written; "
-        f"please report it with the command line and, if you may, the spec\n"
+        f"mcpctl {__version__}: a defect of mcpctl itself ({type(defect).__name__} in {where}); {done}"
+        f"please report it with the command line, the traceback that --debug prints and, if you may, the spec\n"
     )
     return Exit.DEFECT
 

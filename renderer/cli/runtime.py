@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ import click
 from renderer.cli.options import text_or_json
 from renderer.cli.signals import ended_whole
 from renderer.cli.streams import ReaderLeft, delivered, emit, say, tell
-from renderer.errors import ApplyFailed, McpctlError, UsageMistake, WaitTimedOut, excerpt
+from renderer.errors import ApplyFailed, McpctlError, UsageMistake, WaitTimedOut, excerpt, noting
 from renderer.orchestrators import create_orchestrator, mcp_check
 from renderer.orchestrators.contract import (
     Confirm,
@@ -35,6 +35,9 @@ HANDSHAKE_SECONDS = 10.0
 #: What is typed before data is removed.
 DATA_WORD = "delete data"
 _UNITS = {"s": 1, "m": 60, "h": 3600}
+#: Commands that change what runs, and what is known of that when they end by a defect: each change has its line.
+_CHANGING = ("apply", "start", "stop", "restart", "delete")
+_TOLD = "what was done before it is told above"
 #: Commands whose JSON has no end, or ends as a list: where it is not whole, the run failed.
 _STREAMS = ("logs", "list")
 
@@ -72,7 +75,9 @@ def runtime_options(command: Command) -> Command:
                 settings = load_settings(given, file=file)
                 if settings.problems:
                     tell(Report("", settings.problems, {}), "text", quiet=False, stdout=False)
-                return command(*arguments, settings=settings, **options)
+                changing = click.get_current_context().info_name in _CHANGING
+                with noting(lambda: _TOLD) if changing else nullcontext():
+                    return command(*arguments, settings=settings, **options)
         except McpctlError as error:
             if options.get("style") == "json":
                 _emit_failure(error)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from renderer.errors import OutputTreeFault, Place, Problem
+from renderer.errors import OutputTreeFault, Place, Problem, noting
 
 #: Ending of a file that is being written; what a killed run leaves is removed by the next.
 UNFINISHED = ".mcpctl-tmp"
@@ -32,9 +32,13 @@ _ABSENT = (FileNotFoundError, NotADirectoryError)
 
 @contextmanager
 def told(folder: Path, message: str, rule: str = "tree/not-written") -> Iterator[None]:
-    """An error of the file system ends the run as a fault of the tree, at the file that it names."""
+    """An error of the file system ends the run as a fault of the tree, at the file that it names.
+
+    A defect of ours carries the message too: what stands is the same.
+    """
     try:
-        yield
+        with noting(lambda: message):
+            yield
     except OSError as error:
         place = Place(os.fsdecode(error.filename) if error.filename else os.fspath(folder))
         hint = "check its permissions and the free space of the disk"

@@ -15,6 +15,7 @@ from renderer import __version__, pipeline
 from renderer.cli import COMMANDS, Commands
 from renderer.cli import mcpctl as group
 from renderer.errors import Defect, Exit, OutputTreeFault
+from renderer.write.tree import _Plan
 from tests.cli.commands import BAD, GOOD, Mcpctl, as_program
 
 # ---------------------------------------------------------------------------------------------
@@ -106,6 +107,45 @@ def test_a_defect_of_ours_is_70_and_tells_nothing_of_the_spec(
     assert "report" in run.err
     assert "hunter2" not in run.err
     assert "Traceback" not in run.err
+    assert "written" not in run.err
+
+
+@pytest.mark.usefixtures("specs")
+def test_the_traceback_of_a_defect_is_shown_to_who_asks(mcpctl: Mcpctl, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: object, **kwargs: object) -> None:
+        raise ValueError("about it")
+
+    monkeypatch.setattr(pipeline, "resolve", broken)
+    run = mcpctl("--debug", "render", "good.yaml")
+    assert run.code == Exit.DEFECT
+    assert "Traceback (most recent call last)" in run.err
+    assert "ValueError: about it" in run.err
+    monkeypatch.setenv("MCPCTL_DEBUG", "1")
+    assert "ValueError: about it" in mcpctl("render", "good.yaml").err
+    assert "MCPCTL_DEBUG" not in mcpctl("config").err
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.usefixtures("specs")
+def test_a_defect_in_the_middle_of_a_render_says_which_trees_are_written(
+    mcpctl: Mcpctl, monkeypatch: pytest.MonkeyPatch, first: bool
+) -> None:
+    environment = "apiVersion: mcpctl.io/v1alpha1\nkind: Environment\nmetadata: {name: NAME}\nspec: {target: compose}\n"
+    for name in ("dev", "prod"):
+        Path(f"{name}.yaml").write_text(environment.replace("NAME", name))
+    put = _Plan.put_in_place
+
+    def broken(self: _Plan) -> Any:
+        if first or self.wanted.folder.name == "prod":
+            raise RuntimeError("hunter2")
+        return put(self)
+
+    monkeypatch.setattr(_Plan, "put_in_place", broken)
+    run = mcpctl("render", "good.yaml", "dev.yaml", "prod.yaml", "--out", "deploy")
+    assert run.code == Exit.DEFECT
+    done = "" if first else "; written: deploy/dev"
+    name = "dev" if first else "prod"
+    assert f"deploy/{name} is incomplete, and the next run completes it{done}; please report" in run.err
 
 
 @pytest.mark.parametrize(("error", "code"), [(Defect, 70), (OutputTreeFault, 4)])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
-from renderer.errors import ApplyFailed, McpctlError, WaitTimedOut, excerpt
+from renderer.errors import ApplyFailed, McpctlError, WaitTimedOut, excerpt, noting
 from renderer.orchestrators.contract import ApplyOptions, Change, Progress, owner_value
 from renderer.orchestrators.docker import removal
 from renderer.orchestrators.docker.client import Client
@@ -38,7 +39,8 @@ class Application:
             rest = [later.name for later in projects[place + 1 :]]
             self._before = []
             try:
-                changes += self._tried(project)
+                with noting(partial(_standing, projects, place)):
+                    changes += self._tried(project)
             except KeyboardInterrupt:
                 made = f"interrupted in {project.name}: what it made stands"
                 self._tell(f"{made}; not tried: {', '.join(rest) or 'none'}; run the same again to go on")
@@ -157,6 +159,13 @@ class Application:
         changes = _outcomes(project, self._before, now)
         stands = [change for change in changes if change.outcome != "not tried"]
         return [*stands, failed, *(change for change in changes if change not in stands)]
+
+
+def _standing(projects: Sequence[Project], place: int) -> str:
+    """What a run leaves that ends in one of its projects."""
+    before = ", ".join(project.name for project in projects[:place])
+    done = f"{place} of {len(projects)} projects were applied{f' ({before})' if before else ''}"
+    return f"{done}, and {projects[place].name} may be in part; run the same again to go on"
 
 
 def _what(service: str) -> str:

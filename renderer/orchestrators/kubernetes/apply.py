@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from renderer.errors import ApplyFailed, McpctlError, WaitTimedOut, excerpt
+from renderer.errors import ApplyFailed, McpctlError, WaitTimedOut, excerpt, noting
 from renderer.kinds import in_order
 from renderer.labels import SERVER_LABEL
 from renderer.manifest import Identity, annotations_of, identity, labels_of
@@ -68,13 +68,14 @@ class Application:
         done: list[Object] = []
         self._objects = objects
         try:
-            self._live = self._read_all(objects)
-            for _, stage in groupby(objects, key=_stage):
-                tried = [each for each in stage if not (self._over or _server(each) in self._refused_servers)]
-                done += self._apply_stage(tried)
-                if tried:
-                    self._tell(f"{len(done)}/{len(objects)} objects applied")
-            self._compare(done)
+            with noting(lambda: self._standing(done)):
+                self._live = self._read_all(objects)
+                for _, stage in groupby(objects, key=_stage):
+                    tried = [each for each in stage if not (self._over or _server(each) in self._refused_servers)]
+                    done += self._apply_stage(tried)
+                    if tried:
+                        self._tell(f"{len(done)}/{len(objects)} objects applied")
+                self._compare(done)
         except McpctlError as error:
             first = next((each for each in objects if each.identity not in self._changes), objects[0])
             self._fail(first, error.message)
@@ -87,6 +88,13 @@ class Application:
         for number, change in enumerate(changes, 1):
             self._tell(_line(change, number, len(changes)))
         return changes
+
+    def _standing(self, done: Sequence[Object]) -> str:
+        """What was applied, as far as the cluster has answered."""
+        known = [each for each in self._objects if each in done or each.identity in self._answers]
+        names = ", ".join(words(each.data, self._home) for each in known)
+        again = "; run the same again to go on" if known else ""
+        return f"{len(known)} of {len(self._objects)} objects were applied{f' ({names})' if names else ''}{again}"
 
     def _say(self, each: Object, outcome: Any, message: str = "") -> None:
         self._changes[each.identity] = Change(words(each.data, self._home), outcome, message)

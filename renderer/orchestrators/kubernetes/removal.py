@@ -203,7 +203,7 @@ def _ask(kubectl: Kubectl, data: Data, what: str) -> None:
         "apiVersion": "v1",
         "kind": "DeleteOptions",
         "propagationPolicy": "Foreground",
-        "preconditions": {"uid": data["metadata"]["uid"]},
+        "preconditions": {"uid": data["metadata"].get("uid", "")},
     }
     stdin = json.dumps(options).encode()
     try:
@@ -237,7 +237,7 @@ def _is_gone(kubectl: Kubectl, data: Data) -> bool | None:
         if refused.kind in ("not found", "no namespace"):
             return True
         raise
-    return True if now.get("metadata", {}).get("uid") != data["metadata"]["uid"] else None
+    return True if now.get("metadata", {}).get("uid") != data["metadata"].get("uid") else None
 
 
 def path_of(data: Data) -> str:

@@ -16,7 +16,7 @@ from renderer.errors import ApplyFailed, UsageMistake
 from renderer.model import JSON, Rendered
 from renderer.orchestrators.contract import Applied, ApplyOptions, Change, DockerConfig, Handshake
 from renderer.orchestrators.docker import Docker
-from renderer.orchestrators.docker.apply import proxy_of
+from renderer.orchestrators.docker.apply import Application, proxy_of
 from renderer.orchestrators.docker.client import Client
 from renderer.orchestrators.docker.containers import HASH_LABEL
 from renderer.orchestrators.docker.projects import arguments, projects, write_files
@@ -106,6 +106,26 @@ def test_what_was_checked_is_what_compose_gets(fakes: Fakes, session: Session) -
     assert (words[4], words[-2:]) == ("--file=-", ["up", "--detach"])
     # Nothing is left of the stamps.
     assert not Path(words[5].removeprefix("--file=")).exists()
+
+
+def test_a_defect_in_the_middle_says_what_was_applied(
+    session: Session, fakes: Fakes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = Application._tried
+
+    def broken(self: Application, project: Any) -> Any:
+        if project.name == "mcp-b":
+            raise TypeError("a defect")
+        return tried(self, project)
+
+    after(fakes, shown())
+    up(fakes)
+    monkeypatch.setattr(Application, "_tried", broken)
+    with pytest.raises(TypeError) as caught:
+        session.apply(spec("demo"), spec("b"), spec("c"))
+    (note,) = caught.value.__notes__
+    assert "of 3 projects were applied" in note
+    assert note.endswith(", and mcp-b may be in part; run the same again to go on")
 
 
 def test_stamps_are_all_that_is_added(tmp_path: Path) -> None:

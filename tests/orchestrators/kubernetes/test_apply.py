@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from renderer.errors import ApplyFailed
 from renderer.kinds import KINDS
 from renderer.orchestrators.contract import Applied, ApplyOptions, owner_value
 from renderer.orchestrators.kubernetes import Kubernetes
+from renderer.orchestrators.kubernetes.apply import Application
 from renderer.orchestrators.kubernetes.faults import Conflict, conflicts
 from renderer.orchestrators.kubernetes.objects import (
     CREATED,
@@ -60,6 +62,26 @@ def test_what_is_applied_is_what_was_checked_but_for_the_stamps() -> None:
         if not notes and "annotations" not in one.data["metadata"]:
             data["metadata"].pop("annotations", None)
         assert data == one.data
+
+
+def test_a_defect_in_the_middle_says_what_was_applied(
+    orchestrator: Kubernetes, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stages = Application._apply_stage
+
+    def broken(self: Application, stage: Any) -> Any:
+        if any(each.kind == "Deployment" for each in stage):
+            raise TypeError("a defect")
+        return stages(self, stage)
+
+    monkeypatch.setattr(Application, "_apply_stage", broken)
+    with pytest.raises(TypeError) as caught:
+        orchestrator.apply(rendered("time"), OWNED, told.append, told.confirm)
+    (note,) = caught.value.__notes__
+    assert re.match(r"3 of \d objects were applied \(", note)
+    assert "ServiceAccount mcp-time" in note
+    assert "Deployment" not in note
+    assert note.endswith("; run the same again to go on")
 
 
 def test_a_second_apply_changes_nothing(orchestrator: Kubernetes, cluster: Cluster, told: Told) -> None:

@@ -116,7 +116,7 @@ def test_no_answer_is_a_defect(cluster: Cluster, kubeconfig: Path, name: str, st
 
     with suppress(McpctlError):
         use(recorded)
-    assert survive(use, answers) > 100
+    assert survive(use, answers) > 20
 
 
 @pytest.mark.parametrize("junk", JUNK)
