@@ -212,6 +212,8 @@ class Trees:
 def _remedy(path: Path, difference: write.Difference) -> tuple[str, str]:
     """The option without which a render leaves the difference, if there is one, and the state in words."""
     words = write.explained(difference)
+    if difference.why == "stale" and path.name == write.NAMESPACE_FILE:
+        return "", f"{words}; {write.KEEP_NAMESPACE}, or remove the file with --prune-data"
     if difference.why == "stale" and path.is_file() and write.holds_data(path.read_bytes()):
         return "--prune-data", f"{words}; --prune-data removes it, and what prunes the cluster then deletes its data"
     if difference.why in ("edited", "foreign"):

@@ -8,9 +8,11 @@ what is not ours, is reported and left alone.
 from renderer.write.comparison import REASONS, Comparison, Difference, Why, compare, explained, recorded
 from renderer.write.disk import UNFINISHED, Watched, digest
 from renderer.write.records import OLD_RECORD, RECORD, parsed_records, servers_in, trees_in, unit_of
-from renderer.write.tree import Allowed, Wanted, Written, holds_data, write
+from renderer.write.tree import KEEP_NAMESPACE, NAMESPACE_FILE, Allowed, Wanted, Written, holds_data, write
 
 __all__ = [
+    "KEEP_NAMESPACE",
+    "NAMESPACE_FILE",
     "OLD_RECORD",
     "REASONS",
     "RECORD",

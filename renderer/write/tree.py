@@ -31,6 +31,11 @@ _DATA = "|".join(name for name, kind in KINDS.items() if kind.holds_data)
 _HOLDS_DATA = re.compile(rf"^(kind: ({_DATA})|  volumeClaimTemplates:)$".encode(), re.M)
 
 
+#: The Namespace of a tree is rendered only where it is ours, which earlier versions took for granted.
+NAMESPACE_FILE = "namespace.yaml"
+KEEP_NAMESPACE = "say that the namespace is ours (--create-namespace, in an environment namespace.create: true)"
+
+
 def holds_data(manifest: bytes) -> bool:
     """Whether it is that of a volume, a namespace or another object whose end takes data with it."""
     return bool(_HOLDS_DATA.search(manifest))
@@ -179,7 +184,9 @@ class _Plan:
         data = [p for p in self._removed if not allowed.prune_data and holds_data(self._tree.read(p) or b"")]
         message = "no spec renders it now, and its object would be deleted with all data"
         hint = "add --prune-data to allow that, or render all specs of the tree"
-        problems = [problem(path, "data-loss", message, hint) for path in data]
+        keep = f"{KEEP_NAMESPACE} to keep it; --prune-data removes the file"
+        kept = {p for p in data if files and p.rpartition("/")[2] == NAMESPACE_FILE}
+        problems = [problem(path, "data-loss", message, keep if path in kept else hint) for path in data]
         yield "files of data would leave the output tree", problems
         paths = [f"{path}/" for path in (*files, *self._removed)]
         message = "it is where a file of mcpctl or its folder belongs"

@@ -263,6 +263,19 @@ def test_another_namespace_is_not_rendered_unless_it_is_ours(mcpctl: Mcpctl) -> 
         assert Path(f"tree{len(arguments)}{ours}/kubernetes/namespace.yaml").exists() == ours
 
 
+@pytest.mark.usefixtures("specs")
+def test_a_tree_whose_namespace_is_not_said_to_be_ours_any_more(mcpctl: Mcpctl) -> None:
+    """As earlier versions rendered it: nothing leads anybody to remove it from a cluster with all that is in it."""
+    assert mcpctl("render", "good.yaml", "-n", "other", "--create-namespace", "--out", "tree").code == 0
+    check = mcpctl("render", "good.yaml", "-n", "other", "--out", "tree", "--check")
+    said = check.out + check.err
+    assert (check.code, "say that the namespace is ours (--create-namespace" in said) == (Exit.DIFFERENT, True)
+    assert "--prune-data" not in said.partition("bring the tree up to date: ")[2]
+    again = mcpctl("render", "good.yaml", "-n", "other", "--out", "tree")
+    assert (again.code, "say that the namespace is ours (--create-namespace" in again.err) == (4, True)
+    assert Path("tree/kubernetes/namespace.yaml").exists()
+
+
 @pytest.mark.parametrize("namespace", ["default", "kube-system", "kube-public", "kube-x", "istio-system", "gke-system"])
 @pytest.mark.parametrize("command", ["render", "validate"])
 @pytest.mark.usefixtures("specs")
