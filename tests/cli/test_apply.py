@@ -10,8 +10,10 @@ import pytest
 from renderer.errors import ApplyFailed, Exit, WaitTimedOut
 from renderer.orchestrators import mcp_check
 from renderer.orchestrators.contract import ApplyOptions, Change, Handshake, InstanceState
+from renderer.orchestrators.wait import Time
 from tests.cli.commands import GOOD, Mcpctl
 from tests.cli.fake_runtime import FakeRuntime, instance
+from tests.cli.test_ready import Clock
 
 
 def options(fake: FakeRuntime) -> ApplyOptions:
@@ -94,8 +96,11 @@ def test_who_speaks_something_else_fails_at_once(
         raise mcp_check.Refused("it answered 401")
 
     monkeypatch.setattr(mcp_check, "handshake", refuse)
+    clock = Clock()
+    fake.times = Time(clock, clock.sleep)
     run = mcpctl("apply", "good.yaml", "-o", "json")
     assert run.code == Exit.APPLY_FAILED
+    assert clock.now < 10
     assert "does not speak MCP: it answered 401" in run.err
     data = json.loads(run.out)
     assert "401" in data["error"]

@@ -53,7 +53,7 @@ ROWS = [
         ["template templates/compose/"],
         ["metadata.name"],
     ),
-    ("output/kubernetes/everything/configmap.yaml", "greeting: ", ["spec.files"], ["spec.replicas"]),
+    ("output/kubernetes/panda/configmap.yaml", "backend: ", ["spec.files"], ["spec.replicas"]),
 ]
 
 

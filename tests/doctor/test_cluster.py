@@ -233,19 +233,37 @@ def test_kinds_that_cannot_be_asked_for(cluster: Cluster, doctor: Doctor) -> Non
 # --- what the specs need ---
 
 
-def test_a_secret_that_is_not_there(doctor: Doctor) -> None:
-    seen = doctor(WITH_SECRET)["Secret github-token"]
-    assert seen.result is Result.FAILED
-    assert seen.advice == "create it before the apply with the key token"
-
-
-def test_a_secret_without_the_key(cluster: Cluster, doctor: Doctor) -> None:
-    secret(cluster, "password")
-    seen = doctor(WITH_SECRET)["Secret github-token"]
-    assert (seen.result, seen.text) == (
-        Result.FAILED,
-        "has no key token (for spec.env.TOKEN of demo); it has password",
-    )
+def test_secrets_and_config_maps_with_their_keys(cluster: Cluster, doctor: Doctor) -> None:
+    text = f"""{SPEC}  imagePullSecrets: [pull]
+  env:
+    TOKEN: {{secret: absent, key: token}}
+    OTHER: {{secret: keyless, key: token}}
+    MAYBE: {{secret: extra, key: token, optional: true}}
+    A: {{configMap: site, key: a}}
+    B: {{configMap: site, key: b}}
+"""
+    secret(cluster, "password", name="keyless")
+    secret(cluster, ".dockerconfigjson", name="pull")
+    cluster.create("v1", "ConfigMap", "site", data={"a": "1"})
+    seen = doctor(text)
+    assert seen["Secret absent"].result is Result.FAILED
+    assert seen["Secret absent"].advice == "create it before the apply with the key token"
+    assert seen["Secret keyless"].result is Result.FAILED
+    assert seen["Secret keyless"].text == "has no key token (for spec.env.OTHER of demo); it has password"
+    assert "is of type Opaque" in seen["Secret pull"].text
+    assert seen["Secret extra"].result is Result.WARNING
+    assert "has no key b" in seen["ConfigMap site"].text
+    for name in ("keyless", "pull"):
+        cluster.controllers.remove("Secret", name)
+    cluster.controllers.remove("ConfigMap", "site")
+    for name in ("absent", "keyless", "extra"):
+        secret(cluster, "token", name=name)
+    secret(cluster, ".dockerconfigjson", name="pull", kind="kubernetes.io/dockerconfigjson")
+    cluster.create("v1", "ConfigMap", "site", data={"a": "1"}, binaryData={"b": "AA=="})
+    after = doctor(text)
+    looked_at = [what for what in seen if what.startswith(("Secret ", "ConfigMap "))]
+    assert len(looked_at) == 5
+    assert all(after[what].result is Result.OK for what in looked_at)
 
 
 def test_a_secret_that_may_not_be_read(cluster: Cluster, doctor: Doctor) -> None:
@@ -272,116 +290,71 @@ def test_values_of_secrets_do_not_even_leave_kubectl(
     assert not any(SECRET in text or base64.b64encode(SECRET.encode()).decode() in text for text in came)
 
 
-def test_a_secret_of_another_type(cluster: Cluster, doctor: Doctor) -> None:
-    text = SPEC + "  imagePullSecrets: [pull]\n"
-    secret(cluster, ".dockerconfigjson", name="pull")
-    assert "is of type Opaque" in doctor(text)["Secret pull"].text
-    cluster.controllers.remove("Secret", "pull")
-    secret(cluster, ".dockerconfigjson", name="pull", kind="kubernetes.io/dockerconfigjson")
-    assert doctor(text)["Secret pull"].result is Result.OK
-
-
-def test_what_is_optional(doctor: Doctor) -> None:
-    text = SPEC + "  env: {TOKEN: {secret: extra, key: token, optional: true}}\n"
-    assert doctor(text)["Secret extra"].result is Result.WARNING
-
-
-def test_config_maps_with_their_keys(cluster: Cluster, doctor: Doctor) -> None:
-    text = SPEC + "  env: {A: {configMap: site, key: a}, B: {configMap: site, key: b}}\n"
-    cluster.create("v1", "ConfigMap", "site", data={"a": "1"})
-    assert "has no key b" in doctor(text)["ConfigMap site"].text
-    cluster.controllers.remove("ConfigMap", "site")
-    cluster.create("v1", "ConfigMap", "site", data={"a": "1"}, binaryData={"b": "AA=="})
-    assert doctor(text)["ConfigMap site"].result is Result.OK
-
-
-@pytest.mark.parametrize(
-    ("spec", "kind", "api_version", "name"),
-    [
-        ("runtimeClass: gvisor", "RuntimeClass", "node.k8s.io/v1", "gvisor"),
-        ("serviceAccount: {create: false, name: reader}", "ServiceAccount", "v1", "reader"),
-        (
-            "storage: [{name: data, size: 1Gi, mountPath: /data, storageClass: fast}]",
-            "StorageClass",
-            "storage.k8s.io/v1",
-            "fast",
-        ),
-        ("scheduling: {priorityClassName: high}", "PriorityClass", "scheduling.k8s.io/v1", "high"),
-        (
-            "expose: {host: a.example.com, className: nginx, tls: {secret: tls}}",
-            "IngressClass",
-            "networking.k8s.io/v1",
-            "nginx",
-        ),
-    ],
-)
-def test_classes_and_identities(
-    cluster: Cluster, doctor: Doctor, spec: str, kind: str, api_version: str, name: str
-) -> None:
-    assert doctor(f"{SPEC}  {spec}\n")[f"{kind} {name}"].result is Result.FAILED
-    cluster.create(api_version, kind, name)
-    assert doctor(f"{SPEC}  {spec}\n")[f"{kind} {name}"].result is Result.OK
+def test_classes_and_identities(cluster: Cluster, doctor: Doctor) -> None:
+    text = f"""{SPEC}  runtimeClass: gvisor
+  serviceAccount: {{create: false, name: reader}}
+  storage: [{{name: data, size: 1Gi, mountPath: /data, storageClass: fast}}]
+  scheduling: {{priorityClassName: high}}
+  expose: {{host: a.example.com, className: nginx, tls: {{secret: tls}}}}
+"""
+    needs = {
+        "RuntimeClass gvisor": "node.k8s.io/v1",
+        "ServiceAccount reader": "v1",
+        "StorageClass fast": "storage.k8s.io/v1",
+        "PriorityClass high": "scheduling.k8s.io/v1",
+        "IngressClass nginx": "networking.k8s.io/v1",
+    }
+    before = doctor(text)
+    assert {what: before[what].result for what in needs} == dict.fromkeys(needs, Result.FAILED)
+    for what, api_version in needs.items():
+        cluster.create(api_version, *what.split())
+    after = doctor(text)
+    assert {what: after[what].result for what in needs} == dict.fromkeys(needs, Result.OK)
 
 
 # --- components ---
 
-STORED = SPEC + "  storage: [{name: data, size: 1Gi, mountPath: /data}]\n"
 
+def test_components(cluster: Cluster, doctor: Doctor) -> None:
+    store = "{name: token, store: {name: vault}, keys: [{key: token, remoteKey: team/token}]}"
+    text = f"""{SPEC}  storage: [{{name: data, size: 1Gi, mountPath: /data}}]
+  gpu: {{product: NVIDIA-H100-80GB-HBM3, count: 1}}
+  externalSecrets: [{store}]
+---
+{SPEC.replace("demo", "other")}  expose: {{host: a.example.com, tls: {{secret: tls}}}}
+  autoscaling: {{min: 1, max: 3, cpu: 80}}
+"""
+    storage, ingress = "a default StorageClass", "an ingress controller"
+    metrics = "the metrics server (metrics.k8s.io)"
+    gpu, secrets = (next(name for name in LOOKED_FOR if word in name) for word in ("GPU", "External Secrets"))
 
-def test_a_default_storage_class(cluster: Cluster, doctor: Doctor) -> None:
-    assert doctor(STORED)["a default StorageClass"].result is Result.FAILED
+    def seen() -> list[Check]:
+        checks = doctor(text)
+        return [
+            next(check for name, check in checks.items() if name.startswith(what))
+            for what in (storage, ingress, metrics, gpu, secrets)
+        ]
+
+    cluster.create("v1", "Node", "one")
+    missing = seen()
+    failed, warning = Result.FAILED, Result.WARNING
+    assert [check.result for check in missing] == [failed, warning, warning, failed, failed]
+    assert missing[-1].text == "its API external-secrets.io/v1 is not served: no Secret is made"
     meta = {"name": "std", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}}
     cluster.add({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": meta})
-    assert doctor(STORED)["a default StorageClass"].text == "std"
-
-
-def test_an_ingress_controller(cluster: Cluster, doctor: Doctor) -> None:
-    text = SPEC + "  expose: {host: a.example.com, tls: {secret: tls}}\n"
-    assert doctor(text)["an ingress controller"].result is Result.WARNING
     cluster.create("networking.k8s.io/v1", "IngressClass", "nginx", spec={"controller": "k8s.io/ingress-nginx"})
-    assert "nginx" in doctor(text)["an ingress controller"].text
-
-
-def test_nodes_with_gpus(cluster: Cluster, doctor: Doctor) -> None:
-    text = SPEC + "  gpu: {product: NVIDIA-H100-80GB-HBM3, count: 1}\n"
-    what = next(name for name in LOOKED_FOR if "GPU" in name)
-
-    def seen() -> Result:
-        return next(check.result for name, check in doctor(text).items() if name.startswith(what))
-
-    cluster.create("v1", "Node", "one", status={"allocatable": {"cpu": "1"}})
-    assert seen() is Result.FAILED
-    cluster.create("v1", "Node", "two", status={"allocatable": {"nvidia.com/gpu": "4"}})
-    node = cluster.get("Node", "two")
-    node["status"] = {"allocatable": {"nvidia.com/gpu": "4"}}
-    cluster.store.put(cluster.kinds.named("Node"), "", "two", node)
-    assert seen() is Result.OK
-
-
-def test_the_metrics_server(cluster: Cluster, doctor: Doctor) -> None:
-    text = SPEC + "  autoscaling: {min: 1, max: 3, cpu: 80}\n"
-    what = "the metrics server (metrics.k8s.io)"
-    assert doctor(text)[what].result is Result.WARNING
     cluster.kinds.add(Kind("metrics.k8s.io", "v1beta1", "PodMetrics", "pods"))
-    assert doctor(text)[what].result is Result.OK
-
-
-def test_the_external_secrets_operator(cluster: Cluster, doctor: Doctor) -> None:
-    keys = "keys: [{key: token, remoteKey: team/token}]"
-    text = f"{SPEC}  externalSecrets: [{{name: token, store: {{name: vault}}, {keys}}}]\n"
-    what = next(name for name in LOOKED_FOR if "External Secrets" in name)
-
-    def seen() -> Check:
-        return next(check for name, check in doctor(text).items() if name.startswith(what))
-
-    text_without = "its API external-secrets.io/v1 is not served: no Secret is made"
-    assert (seen().result, seen().text) == (Result.FAILED, text_without)
     cluster.kinds.add(Kind("external-secrets.io", "v1beta1", "ExternalSecret", "externalsecrets"))
-    assert "not served, only external-secrets.io/v1beta1: " in seen().text
+    node = cluster.get("Node", "one") | {"status": {"allocatable": {"nvidia.com/gpu": "4"}}}
+    cluster.store.put(cluster.kinds.named("Node"), "", "one", node)
+    older = seen()
+    assert [older[0].text, "nginx" in older[1].text] == ["std", True]
+    assert [check.result for check in older[2:4]] == [Result.OK] * 2
+    assert "not served, only external-secrets.io/v1beta1: " in older[-1].text
     cluster.kinds.add(Kind("external-secrets.io", "v1", "ExternalSecret", "externalsecrets"))
-    assert seen().result is Result.OK
+    assert seen()[-1].result is Result.OK
     cluster.faults.add("garbled", resource="/api*")
-    assert seen().result is Result.UNCHECKED
+    assert seen()[-1].result is Result.UNCHECKED
 
 
 def test_every_prerequisite_that_there_is_can_be_looked_for() -> None:

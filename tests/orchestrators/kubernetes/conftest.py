@@ -21,7 +21,7 @@ from tests.cluster.fixtures import Run, cluster, kubeconfig, kubectl_environment
 
 __all__ = ["cluster", "kubeconfig", "kubectl_environment", "kubectl_program"]
 
-EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
+FOLDERS = (Path(__file__).parent, Path(__file__).parents[3] / "docs" / "examples")
 NOW = "2026-01-01T00:00:00Z"
 OWNED = ApplyOptions("tree-a")
 
@@ -84,9 +84,13 @@ def orchestrator_of(kubeconfig: Path, clock: Clock, now: str = NOW, namespace: s
     return Kubernetes(Kubectl(config), now=lambda: now, waits=Time(clock, clock.sleep))
 
 
+def spec(name: str) -> str:
+    return next(str(path) for folder in FOLDERS if (path := folder / f"{name}.yaml").exists())
+
+
 def rendered(*names: str, namespace: str = "mcpctl") -> tuple[Rendered, ...]:
-    """The documents of examples."""
-    specs = pipeline.read([str(EXAMPLES / f"{name}.yaml") for name in names])
+    """The documents of examples, and of ``boxed``: no larger than a server with a sandbox must be."""
+    specs = pipeline.read([spec(name) for name in names])
     output = pipeline.render(specs, target("kubernetes"), Options(namespace, "1.35"))
     assert output.documents, output.problems
     return output.documents
@@ -101,7 +105,7 @@ def placed(cluster: Cluster, *names: str) -> None:
 
 
 def server(name: str) -> Server:
-    return pipeline.read([str(EXAMPLES / f"{name}.yaml")]).servers[0]
+    return pipeline.read([spec(name)]).servers[0]
 
 
 def ready(cluster: Cluster, name: str, state: str = "Ready", kind: str = "Deployment") -> None:

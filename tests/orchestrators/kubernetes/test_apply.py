@@ -249,10 +249,12 @@ def test_another_namespace_is_refused_before_anything_is_sent(
 
 
 def test_sandboxes_and_the_whole_cluster_are_named(orchestrator: Kubernetes, cluster: Cluster, told: Told) -> None:
-    cluster.define_custom_kinds()
-    applied = orchestrator.apply(rendered("panda"), OWNED, told.append, told.confirm)
+    applied = orchestrator.apply(rendered("boxed"), OWNED, told.append, told.confirm)
     assert not applied.failed
-    assert "5 of them for the whole cluster; and into the sandboxes mcp-sandboxes" in told[0]
+    assert "4 of them for the whole cluster; and into the sandboxes mcp-sandboxes" in told[0]
+    # A namespace that was not there is created with a stamp.
+    assert cluster.get("Namespace", "mcp-sandboxes")["metadata"]["annotations"][CREATED] == NOW
+    assert not orchestrator.apply(rendered("boxed"), OWNED, told.append, told.confirm).failed
 
 
 def test_a_kind_that_the_cluster_does_not_know(orchestrator: Kubernetes, told: Told) -> None:
@@ -262,9 +264,8 @@ def test_a_kind_that_the_cluster_does_not_know(orchestrator: Kubernetes, told: T
 
 
 def test_a_dry_run_by_the_server_changes_nothing(orchestrator: Kubernetes, cluster: Cluster, told: Told) -> None:
-    cluster.define_custom_kinds()
     tried = OWNED._replace(dry_run="server", prune=True)
-    applied = orchestrator.apply(rendered("panda"), tried, told.append, told.confirm)
+    applied = orchestrator.apply(rendered("boxed"), tried, told.append, told.confirm)
     assert not applied.failed
     waiting = [change for change in applied.changes if change.outcome == "not tried"]
     assert waiting
@@ -377,21 +378,13 @@ def test_one_that_is_adopted_becomes_ours(orchestrator: Kubernetes, cluster: Clu
     assert outcomes(orchestrator.apply(rendered("time"), OWNED, told.append, told.confirm))[0] == "unchanged"
 
 
-def test_one_that_is_not_there_is_created_with_a_stamp(orchestrator: Kubernetes, cluster: Cluster, told: Told) -> None:
-    cluster.define_custom_kinds()
-    assert not orchestrator.apply(rendered("panda"), OWNED, told.append, told.confirm).failed
-    assert cluster.get("Namespace", "mcp-sandboxes")["metadata"]["annotations"][CREATED] == NOW
-    assert not orchestrator.apply(rendered("panda"), OWNED, told.append, told.confirm).failed
-
-
 def test_delete_keeps_a_namespace_that_is_not_ours_with_what_is_in_it(
     orchestrator: Kubernetes, cluster: Cluster, told: Told
 ) -> None:
-    cluster.define_custom_kinds()
     other_namespace(cluster)
     cluster.add({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs", "namespace": "mcp-sandboxes"}})
-    orchestrator.apply(rendered("panda"), OWNED, told.append, told.confirm)
-    deleted = orchestrator.delete(["panda"], data=True, tell=told.append, confirm=told.confirm)
+    orchestrator.apply(rendered("boxed"), OWNED, told.append, told.confirm)
+    deleted = orchestrator.delete(["boxed"], data=True, tell=told.append, confirm=told.confirm)
     kept = next(change for change in deleted.changes if change.what == "Namespace mcp-sandboxes")
     assert kept.outcome == "unchanged"
     assert "did not create this namespace, which holds 1 objects of others (configmap/theirs)" in kept.message

@@ -98,8 +98,7 @@ def test_pruning_needs_an_owner(both: Kubernetes, told: Told) -> None:
 def test_namespaces_and_volumes_are_asked_for_separately(
     orchestrator: Kubernetes, cluster: Cluster, told: Told
 ) -> None:
-    cluster.define_custom_kinds()
-    placed(cluster, "panda", "memory")
+    placed(cluster, "boxed", "memory")
     for name in ("theirs", "kube-root-ca.crt"):
         cluster.create("v1", "ConfigMap", name, namespace="mcp-sandboxes")
     applied = orchestrator.apply(rendered("time"), PRUNE, told.append, told.confirm)
@@ -169,12 +168,11 @@ def test_delete_keeps_volumes_until_told_otherwise(orchestrator: Kubernetes, clu
 def test_delete_takes_what_the_same_home_made_elsewhere(
     orchestrator: Kubernetes, cluster: Cluster, told: Told, kubeconfig: Path, clock: Clock
 ) -> None:
-    cluster.define_custom_kinds()
-    placed(cluster, "panda")
+    placed(cluster, "boxed")
     cluster.create("v1", "Namespace", "staging")
     other = orchestrator_of(kubeconfig, clock, namespace="staging")
-    assert not other.delete(["panda"], data=True, tell=told.append, confirm=told.confirm).changes
-    orchestrator.delete(["panda"], data=False, tell=told.append, confirm=told.confirm)
+    assert not other.delete(["boxed"], data=True, tell=told.append, confirm=told.confirm).changes
+    orchestrator.delete(["boxed"], data=False, tell=told.append, confirm=told.confirm)
     assert not cluster.names("ClusterRole")
     assert "mcp-sandboxes" not in cluster.names("Namespace")
 

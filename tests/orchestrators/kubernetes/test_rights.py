@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import yaml
 
-from renderer.errors import WaitTimedOut
 from renderer.kinds import KINDS
 from renderer.orchestrators.contract import InstanceFilters, LogOptions, Wait
 from renderer.orchestrators.kubernetes import Kubernetes
 from renderer.orchestrators.kubernetes.rights import APPLY, READ, REMOVE
 from tests.cluster import Cluster
-from tests.orchestrators.kubernetes.conftest import OWNED, Told, ready, rendered
+from tests.orchestrators.kubernetes.conftest import OWNED, Clock, Told, ready, rendered
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "KUBERNETES_DEPLOYMENT.md"
 
@@ -60,7 +58,9 @@ def asked(cluster: Cluster) -> Iterator[tuple[str, str]]:
         yield {"GET": reads, "POST": "create", "PATCH": "patch", "DELETE": "delete"}[request.method], resource
 
 
-def test_nothing_is_asked_without_a_right_for_it(orchestrator: Kubernetes, cluster: Cluster, told: Told) -> None:
+def test_nothing_is_asked_without_a_right_for_it(
+    orchestrator: Kubernetes, cluster: Cluster, told: Told, clock: Clock
+) -> None:
     orchestrator.apply(rendered("time"), OWNED, told.append, told.confirm)
     ready(cluster, "mcp-time", "CrashLoopBackOff")
     orchestrator.get_status("mcp-time")
@@ -69,8 +69,8 @@ def test_nothing_is_asked_without_a_right_for_it(orchestrator: Kubernetes, clust
     assert orchestrator.list_instances(InstanceFilters()).instances
     orchestrator.restart_server("mcp-time")
     list(orchestrator.get_logs("mcp-time", LogOptions()))
-    with suppress(WaitTimedOut):  # no pod ends by itself here
-        orchestrator.stop_server("mcp-time")
+    clock.then = [lambda: ready(cluster, "mcp-time")]
+    orchestrator.stop_server("mcp-time")
     needed = {*asked(cluster)}
     orchestrator.delete(["time"], data=True, tell=told.append, confirm=told.confirm)
     # A kind that may not be listed is left out of a delete, which says so.
