@@ -67,8 +67,8 @@ def launch(server: Server) -> Launch:
         folder if folder.executable is not None else folder._replace(executable=_has_programs(folder.path, server))
         for folder in server.security.writable
     )
-    if runtimes:  # npx and uvx download into it, and run programs from it
-        writable += (Writable(pins.CACHE_FOLDER, pins.CACHE_SIZE[len(runtimes)], executable=True),)
+    if server.package:  # npx and uvx download into it, and run programs from it
+        writable += (Writable(pins.CACHE_FOLDER, server.package.cache_size, executable=True),)
     copy = Copy(
         image=server.images.of(pins.AGENTGATEWAY_IMAGE),
         args=("--copy-self", f"{pins.BRIDGE_FOLDER}/agentgateway"),
@@ -169,19 +169,18 @@ def _agentgateway_config(server: Server, inner: Sequence[str]) -> str:
     """It expands ``$NAME`` in the whole text, once, before it reads it; ``$$`` stands for one ``$``."""
     words: list[JSON] = []
     quoted: dict[str, str] = {}
-    for i, word in enumerate(inner):
+    for word in inner:
         found = list(pieces(word, expanded_in(server, words=True)))
+        text = "".join(f"${{{piece.name}}}" if piece.name else piece.text.replace("$", "$$") for piece in found)
         if any(piece.name for piece in found):
-            # In single quotes a value may hold everything but such a quote and line breaks.
-            text = "".join(f"${{{piece.name}}}" if piece.name else piece.text.replace("$", "$$") for piece in found)
-            quoted[f"word-{i}-with-variables"] = "'" + text.replace("'", "''") + "'"
-            words.append(f"word-{i}-with-variables")
-        else:
-            words.append("".join(piece.text for piece in found))
+            # In single quotes a value may hold everything but such a quote and line breaks. No other text has one '$'.
+            text, written = f"x${len(quoted)}x", text.replace("'", "''")
+            quoted[text] = f"'{written}'"
+        words.append(text)
     stdio: JSON = {"cmd": words[0], "args": words[1:]}
     backend: JSON = {"mcp": {"targets": [{"name": "server", "stdio": stdio}]}}
     listeners: JSON = [{"routes": [{"backends": [backend]}]}]
-    config = block({"binds": [{"port": server.transport.port, "listeners": listeners}]}, 0).replace("$", "$$")
+    config = block({"binds": [{"port": server.transport.port, "listeners": listeners}]}, 0)
     for word, text in quoted.items():
         config = config.replace(word, text)
     return f"{config}\n"

@@ -156,7 +156,7 @@ def test_environment_and_caches_follow_the_runtimes(pair: tuple[str, str]) -> No
         env |= pins.CACHE_ENV[runtime]
     assert dict(found.env) == env
     assert len(dict(found.env)) == len(found.env)
-    caches = [Writable("/mcp-cache", pins.CACHE_SIZE[len(runtimes)], True)] if runtimes else []
+    caches = [Writable("/mcp-cache", "1Gi", True)] if runtimes else []
     assert list(found.writable) == [Writable("/tmp", "64Mi", False), *caches]
 
 

@@ -20,10 +20,10 @@ SECRET: JSON = {"secret": "mcpo", "key": "api-key"}
 #: What the variables hold where the server runs; no value can end the quotes that it stands in.
 VALUES = {"KEY": 'k"y $(USER) $HOME \\ `id`', "USER": "app", "URL": "https://app@example.com"}
 ENV: dict[str, JSON] = {"URL": "https://$(USER)@example.com", "USER": "app", "KEY": SECRET}
-WORDS = ["--key", "$(KEY)", "--url=$(URL)/x", "it's $(KEY)", "$$(KEY)", "$${KEY}", "$5 $$x $(a b)"]
+WORDS = ["--key", "$(KEY)", "--url=$(URL)/x", "it's $(KEY)", "$$(KEY)", "$${KEY}", "$5 $$x $(a b)", "x$0x", "x$$0x"]
 EXPECTED = [
     *("--key", VALUES["KEY"], f"--url={VALUES['URL']}/x", f"it's {VALUES['KEY']}"),
-    *("$(KEY)", "${KEY}", "$5 $$x $(a b)"),
+    *("$(KEY)", "${KEY}", "$5 $$x $(a b)", "x$0x", "x$$0x"),
 ]
 
 

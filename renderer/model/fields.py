@@ -49,6 +49,7 @@ class Package(NamedTuple):
     name: str
     version: str
     base_image: str | None
+    cache_size: str
     git: str | None = None
     subdirectory: str | None = None
 
@@ -82,6 +83,7 @@ class Transport(NamedTuple):
 class Amounts(NamedTuple):
     cpu: str | None
     memory: str | None
+    ephemeral_storage: str | None = None
 
 
 class Resources(NamedTuple):

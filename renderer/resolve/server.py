@@ -88,6 +88,7 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
             package["name"],
             package["version"],
             package.get("baseImage"),
+            package["cacheSize"],
             package.get("git"),
             package.get("subdirectory"),
         ),
@@ -158,8 +159,9 @@ def _reference(value: Any) -> str | SecretRef | ConfigMapRef:
 
 
 def _resources(resources: dict[str, Any]) -> Resources:
-    amounts = ((resources[side].get("cpu"), resources[side].get("memory")) for side in ("requests", "limits"))
-    return Resources(*(Amounts(cpu, memory) for cpu, memory in amounts))
+    names = ("cpu", "memory", "ephemeralStorage")
+    requests, limits = (Amounts(*map(resources[side].get, names)) for side in ("requests", "limits"))
+    return Resources(requests, limits)
 
 
 def _network(network: dict[str, Any], name: str) -> Network:

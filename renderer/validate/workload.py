@@ -201,7 +201,9 @@ def mounts_are_distinct(server: Server) -> Iterator[Fault]:
         for folder in (pins.BRIDGE_FOLDER, pins.CACHE_FOLDER):
             if path == folder or path.startswith(f"{folder}/"):
                 message = f"'{folder}' is reserved: mcpctl mounts bridges and caches there"
-                yield Fault(field, "spec/mount-reserved", message, "choose another path")
+                cache = path == pins.CACHE_FOLDER and server.package
+                hint = "write its size as package.cacheSize" if cache else "choose another path"
+                yield Fault(field, "spec/mount-reserved", message, hint)
 
 
 def sizes_fit(server: Server) -> Iterator[Fault]:
@@ -258,10 +260,31 @@ def requests_within_limits(server: Server) -> Iterator[Fault]:
 
 
 def _above_limits(resources: Resources) -> Iterator[tuple[str, str]]:
-    for name in ("cpu", "memory"):
-        request, limit = getattr(resources.requests, name), getattr(resources.limits, name)
+    names = {"cpu": "cpu", "memory": "memory", "ephemeralStorage": "ephemeral_storage"}
+    for name, attribute in names.items():
+        request, limit = getattr(resources.requests, attribute), getattr(resources.limits, attribute)
         if request and limit and amount(request) > amount(limit):
             yield name, f"the {name} request ({request}) is higher than the limit ({limit})"
+
+
+def temporary_folders_fit(server: Server) -> Iterator[Fault]:
+    """All of a pod's containers share its temporary folders, and the kubelet evicts it over the sum of their limits."""
+    containers: list[Server | Container] = [server, *server.sidecars]
+    limits = [container.resources.limits.ephemeral_storage for container in containers]
+    if not any(limits):
+        return
+    folders = {folder.path: folder.size for folder in server.security.writable}
+    folders |= {pins.CACHE_FOLDER: server.package.cache_size} if server.package else {}
+    folders |= {pins.BRIDGE_FOLDER: pins.AGENTGATEWAY_SIZE} if server.transport.bridge == "agentgateway" else {}
+    if sum(map(amount, folders.values())) > sum(amount(limit) for limit in limits if limit):
+        written = " + ".join(f"{path} {size}" for path, size in folders.items())
+        yield Fault(
+            ("spec", "resources", "limits", "ephemeralStorage"),
+            "spec/ephemeral-storage",
+            f"the temporary folders ({written}) are larger than limits.ephemeralStorage "
+            f"({' + '.join(filter(None, limits))}): the pod is evicted before they are full",
+            "raise limits.ephemeralStorage, or lower the sizes of the folders (package.cacheSize, writablePaths)",
+        )
 
 
 def containers_have_names(server: Server) -> Iterator[Fault]:
@@ -382,6 +405,7 @@ RULES = (
     memory_folders_fit,
     volumes_hold_together,
     requests_within_limits,
+    temporary_folders_fit,
     containers_have_names,
     containers_mount_what_there_is,
     tolerations_hold_together,

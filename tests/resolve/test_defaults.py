@@ -31,6 +31,7 @@ SMALL: list[dict[str, JSON]] = [
     spec(image=IMAGE),
     spec(image=IMAGE, transport={"type": "sse"}),
     *(spec(size=size) for size in ("small", "medium", "large")),
+    *(spec(package=NPM, size=size) for size in ("medium", "large")),
     spec(storage=[{"name": "data", "size": "1Gi", "mountPath": "/data"}]),
     spec(files={"/a": {"content": ""}, "/b": {"secret": "s", "key": "k"}, "/c": {"configMap": "m", "key": "k"}}),
     spec(env={"A": {"secret": "s", "key": "k"}, "B": {"configMap": "m", "key": "k"}}),

@@ -59,6 +59,8 @@ class Compose:
         "spec.sandbox": Ignored("compose has no second namespace, no quota and no API that starts pods"),
         "spec.externalSecrets": Ignored("the operator runs in a cluster; compose reads secrets from .env"),
         "spec.resources.requests.cpu": Ignored("docker compose reserves no CPU"),
+        "spec.resources.requests.ephemeralStorage": Ignored("docker compose reserves no disk"),
+        "spec.resources.limits.ephemeralStorage": Ignored("docker compose does not limit disk"),
     }
 
     def groups(self, servers: Sequence[Server], *, one_stream: bool) -> list[tuple[Server, ...]]:

@@ -170,6 +170,16 @@ def replicas_share_the_machine(server: Server, _launch: Launch) -> Iterator[Faul
             "use one replica for a fixed port",
             Severity.WARNING,
         )
+    memory, package = server.resources.limits.memory, server.package
+    if package and server.replicas > 1 and memory and amount(package.cache_size) > amount(memory):
+        yield Fault(
+            ("spec", "replicas"),
+            "compose/cache-in-memory",
+            f"each of {server.replicas} containers keeps what it downloads in memory: up to {package.cache_size} "
+            f"(package.cacheSize) of {memory} (limits.memory)",
+            "use one replica, which has a volume, or raise limits.memory",
+            Severity.WARNING,
+        )
     several = server.replicas > 1
     alone = [i for i, v in enumerate(server.storage) if several and v.size and "ReadWriteMany" not in v.access_modes]
     for i in alone:
@@ -184,6 +194,9 @@ def replicas_share_the_machine(server: Server, _launch: Launch) -> Iterator[Faul
 
 def local_volumes_are_plain(server: Server, _launch: Launch) -> Iterator[Fault]:
     """A local volume is a folder of the machine."""
+    cache = ("spec", "package", "cacheSize")
+    if server.sets(*cache) and server.replicas == 1:
+        yield _warning(cache, "storage-size", "the size of a local volume is not enforced")
     if sized := [i for i, volume in enumerate(server.storage) if volume.size]:
         yield _warning(
             ("spec", "storage", sized[0], "size"), "storage-size", "the size of a local volume is not enforced"

@@ -6,7 +6,7 @@ import pytest
 
 from renderer.errors import Severity
 from renderer.model import JSON
-from tests.specs import IMAGE, NPM, OPTIONS, rendered, spec
+from tests.specs import IMAGE, NPM, OPTIONS, PYPI, rendered, spec
 
 STREAM = OPTIONS._replace(one_stream=True)
 WELL: dict[str, JSON] = {"health": {"command": ["/bin/check"]}}
@@ -39,6 +39,12 @@ def told(*documents: JSON, stream: bool = False) -> list[Told]:
         ({"replicas": 2}, [("replicas-port", "replicas", WARNING)]),
         ({"replicas": 2, "network": {"egress": {}}}, []),
         ({"replicas": 0}, []),
+        ({"package": {**PYPI, "cacheSize": "2Gi"}}, [("storage-size", "package.cacheSize", WARNING)]),
+        (
+            {"package": PYPI, "replicas": 2},
+            [("cache-in-memory", "replicas", WARNING), ("replicas-port", "replicas", WARNING)],
+        ),
+        ({"package": PYPI, "replicas": 2, "size": "medium"}, [("replicas-port", "replicas", WARNING)]),
         (
             {"replicas": 2, "workload": "StatefulSet", "storage": [VOLUME]},
             [

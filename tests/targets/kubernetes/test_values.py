@@ -192,6 +192,31 @@ def test_startup_attempts_fill_the_time(startup: int, failures: int) -> None:
     assert container(health={"startupSeconds": startup})["startupProbe"]["failureThreshold"] == failures
 
 
+@pytest.mark.parametrize(
+    ("fields", "size", "failures"),
+    [
+        ({"package": PYPI}, "1Gi", 60),
+        ({"package": NPM, "size": "small"}, "1Gi", 60),
+        ({"package": NPM, "transport": {"bridge": "mcp-proxy"}, "size": "medium"}, "2Gi", 60),
+        ({"package": NPM, "size": "large"}, "4Gi", 60),
+        ({"package": {**PYPI, "cacheSize": "3Gi"}, "size": "large", "health": {"startupSeconds": 900}}, "3Gi", 180),
+    ],
+)
+def test_a_download_has_room_and_time(fields: dict[str, JSON], size: str, failures: int) -> None:
+    found = pod(**fields)
+    mounted = {mount["mountPath"]: mount["name"] for mount in found["containers"][0]["volumeMounts"]}
+    limits = {volume["name"]: volume["emptyDir"] for volume in found["volumes"] if "emptyDir" in volume}
+    assert limits[mounted["/mcp-cache"]] == {"sizeLimit": size}
+    assert found["containers"][0]["startupProbe"]["failureThreshold"] == failures
+    assert container()["startupProbe"]["failureThreshold"] == 24, "an image downloads nothing"
+
+
+@pytest.mark.parametrize(("startup", "deadline"), [(540, None), (541, 601), (3600, 3660)])
+def test_a_long_start_is_no_failed_rollout(startup: int, deadline: int | None) -> None:
+    spec = objects(package=PYPI, health={"startupSeconds": startup})["deployment"]["spec"]
+    assert spec.get("progressDeadlineSeconds") == deadline
+
+
 def test_liveness_is_more_patient_than_readiness() -> None:
     found = container(health={"failureThreshold": 4, "periodSeconds": 7, "timeoutSeconds": 2})
     ready, live = (found[f"{kind}Probe"] for kind in ("readiness", "liveness"))
