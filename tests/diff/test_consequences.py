@@ -14,6 +14,8 @@ from renderer.diff.causes import Before, Now
 from renderer.diff.consequences import CONSEQUENCES, Consequence
 from renderer.diff.entries import Entry, Sides, entries
 from renderer.diff.trees import Tree
+from tests.fields import documents
+from tests.specs import texts
 
 HARD = {
     "allowPrivilegeEscalation": False,
@@ -443,3 +445,23 @@ def test_old_files_may_hold_anything(junk: str | None) -> None:
     )
     assert entry.files == ("one/x.yaml",)
     assert entry.consequences
+
+
+@pytest.mark.parametrize("document", documents(), ids=lambda document: document["metadata"]["name"])
+@pytest.mark.parametrize("workload", ["Deployment", "StatefulSet"])
+def test_words_for_people_replace_nothing(document: dict[str, Any], workload: str) -> None:
+    name, spec = document["metadata"]["name"], {**document["spec"], "workload": workload}
+    if "rollout" in spec and workload == "StatefulSet":
+        spec.pop("rollout")
+    if spec.get("transport", {}).get("bridge") == "none":
+        return  # without a Service
+    spec["patches"] = []
+    volumes = spec.get("storage") or [{"name": "data", "size": "1Gi", "mountPath": "/data"}]
+    spec |= {"storage": volumes} if workload == "StatefulSet" else {}
+    before = {**document, "spec": spec}
+    labels, notes = ({**document["metadata"].get(field, {}), "more": "x"} for field in ("labels", "annotations"))
+    metadata = {**document["metadata"], "labels": labels, "annotations": notes}
+    other = [{**volume, "purpose": "another"} for volume in spec.get("storage", ())]
+    now = {**document, "metadata": metadata, "spec": {**spec, "storage": other, "description": "Another"}}
+    (entry,) = run(dict(texts("kubernetes", before)), texts("kubernetes", now), name)
+    assert {one.name for one in entry.consequences}.isdisjoint({"replacement", "data-loss"})

@@ -150,7 +150,7 @@ def test_a_stateful_set_holds_its_claims() -> None:
     storage: JSON = [{"name": "data", "size": "1Gi", "mountPath": "/data", "storageClass": "fast"}]
     (claim,) = objects(workload="StatefulSet", storage=storage)["demo/statefulset.yaml"]["spec"]["volumeClaimTemplates"]
     assert claim["metadata"]["name"] == "data"
-    assert claim["metadata"]["annotations"]["mcpctl.io/purpose"] == "mcp-server-cache"
+    assert "annotations" not in claim["metadata"]
     assert claim["spec"] == {
         "accessModes": ["ReadWriteOnce"],
         "storageClassName": "fast",
