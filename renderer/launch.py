@@ -7,11 +7,11 @@ found by running the pinned version.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from renderer import assets, pins
-from renderer.model import JSON, EgressHost, Package, Server, Writable
+from renderer.model import JSON, EgressHost, HealthCheck, Package, Server, Writable
 from renderer.variables import as_literal, expanded_in, pieces
 from renderer.yaml_writer import block
 
@@ -21,11 +21,14 @@ _INTERPRETERS = {"npm": ("node", "node", "-e"), "pypi": ("python", "python3", "-
 
 
 class Probe(NamedTuple):
-    """One check: GET ``path`` on ``port``, a TCP connection where path is None, or a program."""
+    """One check: a program, the gRPC service ``grpc``, GET ``path`` on ``port``, or else a TCP connection."""
 
     port: int
-    path: str | None
+    path: str | None = None
     command: tuple[str, ...] = ()
+    headers: Mapping[str, str] = {}
+    https: bool = False
+    grpc: str | None = None
 
 
 class Copy(NamedTuple):
@@ -41,6 +44,8 @@ class Copy(NamedTuple):
 class Launch(NamedTuple):
     """One container. Empty ``command`` and ``args`` mean the image's own; ``$(NAME)`` in them is a variable.
 
+    ``probe`` is for readiness, ``liveness`` for starts and restarts.
+
     ``env`` are defaults, over which the spec's own variables win. ``check`` is the probe as a
     program for runtimes that can only look from inside the container; empty where nothing is known
     of what the image holds.
@@ -53,6 +58,7 @@ class Launch(NamedTuple):
     writable: tuple[Writable, ...]
     copy: Copy | None
     probe: Probe | None
+    liveness: Probe | None
     check: tuple[str, ...]
 
 
@@ -84,6 +90,7 @@ def launch(server: Server) -> Launch:
         writable=writable,
         copy=copy if server.transport.bridge == "agentgateway" else None,
         probe=probe,
+        liveness=_liveness(server, probe),
         check=_check(server, probe) if probe else (),
     )
 
@@ -218,20 +225,33 @@ def _pypi_git(package: Package) -> str:
 
 
 def _probe(server: Server) -> Probe | None:
-    health, transport = server.health, server.transport
-    if not health.enabled:
-        return None
-    if health.command:
-        return Probe(transport.port, None, health.command)
-    if not server.listens:
+    health = server.health
+    if not health.enabled or not (server.listens or health.check.command):
         return None
     if health.mcp:
-        return Probe(transport.port, None, _mcp_check(server))
-    if transport.type == "stdio" and not health.tcp:
-        endpoint = pins.BRIDGE_HEALTH[transport.bridge]
-        return Probe(endpoint.port or transport.port, endpoint.path)
-    # A GET of the MCP endpoint itself is answered 400, 405 or 406: without a path only a connection tells.
-    return Probe(health.port or transport.port, None if health.tcp else health.path)
+        return Probe(server.transport.port, command=_mcp_check(server))
+    return _asked(health.check, server) if health.check.ways else _default(server)
+
+
+def _liveness(server: Server, readiness: Probe | None) -> Probe | None:
+    """What a restart mends. A path, program or service of the spec may well ask for what other services answer."""
+    health = server.health
+    if readiness is None or health.liveness is None:
+        return None
+    if health.liveness.ways:
+        return _asked(health.liveness, server)
+    return readiness if health.mcp or health.check.tcp or not server.listens else _default(server)
+
+
+def _asked(check: HealthCheck, server: Server) -> Probe:
+    port = check.port or server.transport.port
+    return Probe(port, check.path, check.command, check.headers, check.https, check.grpc)
+
+
+def _default(server: Server) -> Probe:
+    """A GET of the MCP endpoint itself is answered 400, 405 or 406: without a bridge only a connection tells."""
+    endpoint, port = pins.BRIDGE_HEALTH.get(server.transport.bridge), server.transport.port
+    return Probe(endpoint.port or port, endpoint.path) if endpoint else Probe(port)
 
 
 def _mcp_check(server: Server) -> tuple[str, ...]:
@@ -254,6 +274,10 @@ def _check(server: Server, probe: Probe) -> tuple[str, ...]:
     runtime = runtime_for_checks(server) or pins.RUNTIME_OF_BRIDGE.get(server.transport.bridge)
     if probe.command or runtime is None:
         return probe.command
+    timeout = server.health.timeout
+    if probe.grpc is not None:
+        return ()
     if probe.path is None:
-        return pins.tcp_check(runtime, probe.port, server.health.timeout) if server.health.tcp else ()
-    return pins.http_check(runtime, probe.port, probe.path, server.health.timeout)
+        return pins.tcp_check(runtime, probe.port, timeout) if server.health.check.tcp else ()
+    scheme = "https" if probe.https else "http"
+    return pins.http_check(runtime, f"{scheme}://127.0.0.1:{probe.port}{probe.path}", probe.headers, timeout)

@@ -152,15 +152,26 @@ BRIDGE_PATHS: Mapping[str, tuple[str, ...]] = {"mcp-proxy": ("/mcp", "/sse"), "a
 AGENTGATEWAY_PORTS = frozenset({15000, 15020, 15021})
 
 
-def http_check(runtime: Runtime, port: int, path: str, timeout: int) -> tuple[str, ...]:
-    """A program of the base image that exits 0 when GET ``path`` is answered 2xx within ``timeout`` seconds."""
-    url = json.dumps(f"http://127.0.0.1:{port}{path}")  # a literal of Python as well as of JavaScript
+def http_check(runtime: Runtime, url: str, headers: Mapping[str, str], timeout: int) -> tuple[str, ...]:
+    """A program of the base image that exits 0 when GET ``url`` is answered 2xx within ``timeout`` seconds.
+
+    As for a probe of Kubernetes, nobody looks at the certificate. Literals are JSON: Python's as well as JavaScript's.
+    """
+    secure, address, given = url.startswith("https:"), json.dumps(url), json.dumps(dict(headers))
     if runtime == "pypi":
         # An opener without proxies: a proxy of the environment does not know this address.
-        opener = "urllib.request.build_opener(urllib.request.ProxyHandler({}))"
-        return ("python3", "-c", f"import urllib.request; {opener}.open({url}, timeout={timeout})")
+        unverified = ", urllib.request.HTTPSHandler(context=ssl._create_unverified_context())" if secure else ""
+        opener = f"urllib.request.build_opener(urllib.request.ProxyHandler({{}}){unverified})"
+        request = f"urllib.request.Request({address}, headers={given})" if headers else address
+        modules = "ssl, urllib.request" if secure else "urllib.request"
+        return ("python3", "-c", f"import {modules}; {opener}.open({request}, timeout={timeout})")
+    if headers or secure:  # which fetch does not let through
+        options = f"{{headers:{given},rejectUnauthorized:false,timeout:{timeout * 1000}}}"
+        ends = "r=>process.exit(r.statusCode>199&&r.statusCode<300?0:1)"
+        code = f"require({json.dumps('https' if secure else 'http')}).get({address},{options},{ends})"
+        return ("node", "-e", f"{code}.on('timeout',()=>process.exit(1)).on('error',()=>process.exit(1))")
     signal = f"{{signal:AbortSignal.timeout({timeout * 1000})}}"
-    return ("node", "-e", f"fetch({url},{signal}).then(r=>process.exit(r.ok?0:1),()=>process.exit(1))")
+    return ("node", "-e", f"fetch({address},{signal}).then(r=>process.exit(r.ok?0:1),()=>process.exit(1))")
 
 
 def tcp_check(runtime: Runtime, port: int, timeout: int) -> tuple[str, ...]:

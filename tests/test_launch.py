@@ -274,6 +274,43 @@ def test_probes(fields: dict[str, JSON], probe: Probe | None) -> None:
         assert found.check == (probe.command if probe else ())
 
 
+DEEP: dict[str, JSON] = {"path": "/readyz"}
+BRIDGE = Probe(8080, "/status")
+
+
+@pytest.mark.parametrize(
+    ("fields", "liveness"),
+    [
+        ({}, Probe(8080)),
+        ({"health": DEEP}, Probe(8080)),
+        ({"health": {**DEEP, "port": 9000}}, Probe(8080)),
+        ({"health": {"grpc": {}, "port": 9000}}, Probe(8080)),
+        ({"health": {"command": ["/ready"]}}, Probe(8080)),
+        ({"health": {"tcp": True, "port": 9000}}, Probe(9000)),
+        ({"health": {"path": "/readyz", "liveness": {"path": "/livez", "port": 9000}}}, Probe(9000, "/livez")),
+        ({"health": {"liveness": {"path": "/livez", "scheme": "HTTPS"}}}, Probe(8080, "/livez", https=True)),
+        ({"health": {"liveness": {"command": ["/alive"]}}}, Probe(8080, command=("/alive",))),
+        ({"health": {"liveness": {"grpc": {"service": "live"}}}}, Probe(8080, grpc="live")),
+        ({"health": {**DEEP, "liveness": {"enabled": False}}}, None),
+        ({"health": {"enabled": False, "liveness": {"path": "/livez"}}}, None),
+        ({"package": PYPI}, BRIDGE),
+        ({"package": PYPI, "health": {"command": ["/ready"]}}, BRIDGE),
+        ({"package": PYPI, "health": {"liveness": {"tcp": True}}}, Probe(8080)),
+        ({"transport": {"bridge": "none"}, "image": IMAGE, "health": {"command": ["/c"]}}, Probe(8080, None, ("/c",))),
+    ],
+    ids=str,
+)
+def test_what_others_answer_restarts_nothing(fields: dict[str, JSON], liveness: Probe | None) -> None:
+    assert launch(server(**fields)).liveness == liveness
+
+
+def test_a_server_asked_for_its_tools_is_restarted_when_it_is_dead() -> None:
+    found = launch(server(package=PYPI, health={"mcp": True}))
+    assert found.liveness == found.probe
+    assert found.probe
+    assert found.probe.command[0] == "python3"
+
+
 def test_nothing_is_checked_from_inside_an_image_that_nobody_knows() -> None:
     assert launch(server(health={"path": "/health"})).check == ()
     assert launch(server()).check == ()
@@ -281,7 +318,7 @@ def test_nothing_is_checked_from_inside_an_image_that_nobody_knows() -> None:
 
 @pytest.mark.parametrize("runtime", ["npm", "pypi"])
 def test_checks_are_programs_of_the_base_image(runtime: Any) -> None:
-    program = pins.http_check(runtime, 1234, "/a'b", 30)
+    program = pins.http_check(runtime, "http://127.0.0.1:1234/a'b", {}, 30)
     assert program[0] in ("python3", "node")
     assert '"http://127.0.0.1:1234/a\'b"' in program[2]
     assert "30" in program[2]

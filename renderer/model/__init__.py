@@ -33,7 +33,6 @@ from renderer.model.fields import (
     Expose,
     File,
     Gateway,
-    Health,
     Monitoring,
     Mount,
     Network,
@@ -50,6 +49,7 @@ from renderer.model.fields import (
     Transport,
     Writable,
 )
+from renderer.model.health import Health, HealthCheck
 from renderer.model.server import (
     NAMESPACE,
     NamespaceRules,
@@ -87,6 +87,7 @@ __all__ = [
     "Gateway",
     "Gpu",
     "Health",
+    "HealthCheck",
     "Marks",
     "Monitoring",
     "Mount",

@@ -125,19 +125,6 @@ class Writable(NamedTuple):
         return self.path == "/dev/shm"  # noqa: S108 - recognised, not used
 
 
-class Health(NamedTuple):
-    enabled: bool
-    path: str | None
-    port: int | None
-    command: tuple[str, ...]
-    tcp: bool
-    mcp: bool
-    period: int
-    timeout: int
-    failure_threshold: int
-    startup: int
-
-
 class Security(NamedTuple):
     run_as_user: int
     run_as_group: int

@@ -18,7 +18,6 @@ from renderer.model.fields import (
     EnvFrom,
     Expose,
     File,
-    Health,
     Monitoring,
     Network,
     Package,
@@ -31,6 +30,7 @@ from renderer.model.fields import (
     Storage,
     Transport,
 )
+from renderer.model.health import Health
 
 if TYPE_CHECKING:
     from renderer.model.source import Source

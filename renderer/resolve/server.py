@@ -27,6 +27,7 @@ from renderer.model import (
     Gateway,
     Gpu,
     Health,
+    HealthCheck,
     Monitoring,
     Mount,
     Network,
@@ -201,15 +202,25 @@ def _egress(egress: dict[str, Any] | None) -> Egress | None:
 def _health(health: dict[str, Any]) -> Health:
     return Health(
         enabled=health["enabled"],
-        path=health.get("path"),
-        port=health.get("port"),
-        command=tuple(health.get("command", ())),
-        tcp=health["tcp"],
+        check=_check(health),
         mcp=health["mcp"],
+        liveness=_check(health["liveness"]) if health["liveness"]["enabled"] else None,
         period=health["periodSeconds"],
         timeout=health["timeoutSeconds"],
         failure_threshold=health["failureThreshold"],
         startup=health["startupSeconds"],
+    )
+
+
+def _check(check: dict[str, Any]) -> HealthCheck:
+    return HealthCheck(
+        path=check.get("path"),
+        port=check.get("port"),
+        headers=check["headers"],
+        https=check["scheme"] == "HTTPS",
+        command=tuple(check.get("command", ())),
+        grpc=check["grpc"]["service"] if "grpc" in check else None,
+        tcp=check["tcp"],
     )
 
 

@@ -9,13 +9,13 @@ from renderer import assets
 from renderer.errors import Fault, Problem
 from renderer.model import PartialServer, Server, Source
 from renderer.schemas import Schema
-from renderer.validate import network, sandbox, transport, workload
+from renderer.validate import network, sandbox, transport, variables, workload
 from renderer.validate.sound import sound_part
 
 #: A rule takes a Server (every default filled in) and yields Faults whose paths count from the root of the spec.
 #: What holds for one target only is not here but in that target.
 Rule = Callable[[Server], Iterator[Fault]]
-RULES: tuple[Rule, ...] = (*transport.RULES, *network.RULES, *workload.RULES, *sandbox.RULES)
+RULES: tuple[Rule, ...] = (*transport.RULES, *network.RULES, *variables.RULES, *workload.RULES, *sandbox.RULES)
 
 
 def validate_source(source: Source) -> list[Problem]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from renderer import pins
-from renderer.errors import Fault, Severity
-from renderer.model import Server
+from renderer.errors import DocumentPath, Fault, Severity
+from renderer.model import HealthCheck, Server
 
 
 def bridge_needs_stdio(server: Server) -> Iterator[Fault]:
@@ -92,9 +92,10 @@ def stdio_without_bridge(server: Server) -> Iterator[Fault]:
     """Nothing listens: whatever presumes a port cannot be had."""
     if server.listens:
         return
+    ways = ("path", "port", "grpc", "tcp")
     fields = (("transport", "port"), ("transport", "path"), ("network", "publish"), ("network", "ingress"))
-    health = (("health", way) for way in ("path", "port", "tcp", "mcp"))
-    for path in (*fields, *health, ("service",), ("expose",), ("monitoring",)):
+    checks = (("health", "mcp"), *(("health", way) for way in ways), *(("health", "liveness", way) for way in ways))
+    for path in (*fields, *checks, ("service",), ("expose",), ("monitoring",)):
         if server.sets("spec", *path):
             yield Fault(
                 ("spec", *path),
@@ -152,25 +153,31 @@ def service_is_possible(server: Server) -> Iterator[Fault]:
 def health_has_one_handler(server: Server) -> Iterator[Fault]:
     """A probe has one handler; a bridge answers for the server behind it at its own endpoint."""
     health = server.health
-    handlers = {"path": health.path, "command": health.command, "tcp": health.tcp, "mcp": health.mcp}
-    names = [name for name, value in handlers.items() if value]
-    if len(names) > 1:
-        message = f"{' and '.join(map(repr, names))} cannot be combined: a probe has one handler"
-        yield Fault(("spec", "health", names[-1]), "spec/health-two-ways", message, "keep one of them", at_key=True)
-    if health.port and not health.path and not health.tcp:
-        yield Fault(
-            ("spec", "health", "port"),
-            "spec/health-port-without-path",
-            "'port' needs 'path' or 'tcp'",
-            "add one of them, or remove 'port'",
-        )
-    if health.path and server.transport.type == "stdio" and server.listens:
-        yield Fault(
-            ("spec", "health", "path"),
-            "spec/health-behind-bridge",
-            "a stdio server has no URL paths",
-            f"remove 'path': the endpoint of its bridge ({server.transport.bridge}) is checked",
-        )
+    ways = (*health.check.ways, "mcp") if health.mcp else health.check.ways
+    yield from _one_handler(("spec", "health"), health.check, ways, server)
+    if health.liveness:
+        yield from _one_handler(("spec", "health", "liveness"), health.liveness, health.liveness.ways, server)
+
+
+def _one_handler(where: DocumentPath, check: HealthCheck, ways: tuple[str, ...], server: Server) -> Iterator[Fault]:
+    if len(ways) > 1:
+        message = f"{' and '.join(map(repr, ways))} cannot be combined: a probe has one handler"
+        yield Fault((*where, ways[-1]), "spec/health-two-ways", message, "keep one of them", at_key=True)
+    if check.port and not {"path", "grpc", "tcp"} & {*ways}:
+        hint = "add one of them, or remove 'port'"
+        yield Fault((*where, "port"), "spec/health-port-without-path", "'port' needs 'path', 'grpc' or 'tcp'", hint)
+    for field, value in (("headers", check.headers), ("scheme", check.https)):
+        if value and not check.path:
+            message, hint = f"'{field}' needs 'path'", f"add it, or remove '{field}'"
+            yield Fault((*where, field), "spec/health-without-path", message, hint, at_key=True)
+    for way in ("path", "grpc"):
+        if way in ways and server.transport.type == "stdio" and server.listens:
+            yield Fault(
+                (*where, way),
+                "spec/health-behind-bridge",
+                "a stdio server has no URL paths" if way == "path" else "a stdio server has no port",
+                f"remove '{way}': the endpoint of its bridge ({server.transport.bridge}) is checked",
+            )
 
 
 def mcp_check_can_run(server: Server) -> Iterator[Fault]:

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 
 from renderer import pins
 from renderer.errors import DocumentPath, Fault, Severity, dotted
 from renderer.model import Container, Resources, Server
 from renderer.quantity import amount
-from renderer.variables import (
-    VARIABLE,
-    expanded_in,
-    expanded_sizes,
-    names_in,
-    runs_shell,
-    self_references,
-    words_of,
-)
-from renderer.wording import excerpt, suggestion
+from renderer.wording import suggestion
 
 #: An API server refuses a ConfigMap above 1 MiB, keys included.
 MOST_FILES = 1024 * 1024
@@ -25,9 +16,6 @@ MOST_FILES = 1024 * 1024
 MOST_ANNOTATIONS = 250 * 1024
 #: Names of containers that mcpctl renders itself.
 OWN_CONTAINERS = ("mcp-server", "bridge")
-
-#: Linux refuses to start a program with a longer argument or variable.
-MOST_OF_A_TEXT = 128 * 1024
 
 _NOT_A_POD = "use 'workload: Deployment' or StatefulSet"
 
@@ -108,75 +96,6 @@ def disruption_lets_nodes_drain(server: Server) -> Iterator[Fault]:
     if unavailable is not None and count(unavailable) == 0:
         message = f"maxUnavailable {unavailable} blocks every node drain"
         yield Fault(("spec", "disruption", "maxUnavailable"), "spec/disruption-blocks", message, "allow at least 1")
-
-
-def variables_are_declared(server: Server) -> Iterator[Fault]:
-    """The kubelet passes on as text what it does not know, and nothing expands the ``${NAME}`` of a compose file."""
-    for path, container in _all_containers(server):
-        for place, text in _env_texts(path, container).items():
-            yield from _unexpanded(text, place, container.env, expanded_in(container))
-        for place, text in () if runs_shell(words_of(container)) else _words(path, container).items():
-            yield from _unexpanded(text, place, container.env, expanded_in(container, words=True))
-    for i, word in enumerate(() if runs_shell(server.health.command) else server.health.command):
-        if any(len(match["dollars"]) == 1 for match in VARIABLE.finditer(word)):
-            message, hint = "variables are not expanded in health.command", "start a shell, which has them: [sh, -c, …]"
-            yield Fault(("spec", "health", "command", i), "spec/unexpanded-variable", message, hint)
-
-
-def variables_have_an_end(server: Server) -> Iterator[Fault]:
-    """Texts with variables in them are as long as all of them together."""
-    for path, container in _all_containers(server):
-        if circles := sorted(self_references(container.env)):
-            for name in circles:
-                message, hint = f"the value of {name} refers to itself", "write the value, or rename one of the two"
-                yield Fault((*path, "env", name), "spec/variable-refers-to-itself", message, hint)
-            continue
-        sizes = expanded_sizes(container.env)
-        for place, text in {**_env_texts(path, container), **_words(path, container)}.items():
-            if len(text) + sum(sizes.get(name, 0) for name in names_in(text)) > MOST_OF_A_TEXT:
-                message = f"with its variables it is longer than {MOST_OF_A_TEXT:,} characters, which Linux refuses"
-                yield Fault(place, "spec/variable-too-long", message, "shorten the values that it refers to")
-
-
-def _all_containers(server: Server) -> list[tuple[DocumentPath, Server | Container]]:
-    return [(("spec",), server), *_containers(server)]
-
-
-def _env_texts(path: DocumentPath, container: Server | Container) -> dict[DocumentPath, str]:
-    return {(*path, "env", name): value for name, value in container.env.items() if isinstance(value, str)}
-
-
-def _words(path: DocumentPath, container: Server | Container) -> dict[DocumentPath, str]:
-    fields = {"command": container.command, "args": container.args}
-    return {(*path, field, i): word for field, words in fields.items() for i, word in enumerate(words)}
-
-
-def _unexpanded(
-    text: str, path: DocumentPath, env: Mapping[str, object], is_variable: Callable[[str], bool]
-) -> Iterator[Fault]:
-    """The first of each kind in one text."""
-    references = [match for match in VARIABLE.finditer(text) if len(match["dollars"]) == 1]
-    copied = next((match for match in references if match["braced"]), None)
-    if copied:
-        braced = copied["braced"]
-        name = braced.rpartition(":")[2]
-        value = "the default" if text[copied.end() :].startswith(("-", ":-")) else "the value"
-        reference = "{secret: NAME, key: KEY} or {configMap: NAME, key: KEY}"
-        hint = f"write {value}, or {reference if path[-2] == 'env' else 'declare it in env and write $(NAME)'}"
-        if name in env and name != path[-1]:
-            hint = f"write $({name}) for its value, or $${{{name}}} for this text"
-        message = f"'${{{_quoted(braced)}}}' is passed as text: variables are not expanded"
-        yield Fault(path, "spec/unexpanded-variable", message, hint)
-    unknown = next((match["name"] for match in references if match["name"] and not is_variable(match["name"])), "")
-    if unknown:
-        message = f"'$({_quoted(unknown)})' is passed as text: env declares no such variable{suggestion(unknown, env)}"
-        hint = f"declare it in env, or write $$({_quoted(unknown)}) for this text"
-        yield Fault(path, "spec/undeclared-variable", message, hint)
-
-
-def _quoted(name: str) -> str:
-    """What is no name of a variable for certain may be a value."""
-    return excerpt(name)[1:-1] if name.isupper() or ":" in name else "…"
 
 
 def mounts_are_distinct(server: Server) -> Iterator[Fault]:
@@ -398,8 +317,6 @@ RULES = (
     replicas_or_autoscaling,
     autoscaling_has_room,
     disruption_lets_nodes_drain,
-    variables_are_declared,
-    variables_have_an_end,
     mounts_are_distinct,
     sizes_fit,
     memory_folders_fit,

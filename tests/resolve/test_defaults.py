@@ -30,6 +30,7 @@ SMALL: list[dict[str, JSON]] = [
     spec(package=OCI),
     spec(image=IMAGE),
     spec(image=IMAGE, transport={"type": "sse"}),
+    spec(health={"grpc": {}, "liveness": {"grpc": {}}}),
     *(spec(size=size) for size in ("small", "medium", "large")),
     *(spec(package=NPM, size=size) for size in ("medium", "large")),
     spec(storage=[{"name": "data", "size": "1Gi", "mountPath": "/data"}]),

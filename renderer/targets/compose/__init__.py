@@ -36,6 +36,7 @@ class Compose:
     name = "compose"
     quoting = Quoting(YAML.scalar, YAML.writers, {"literal": literal})
     ignored: Mapping[str, Ignored] = {
+        "spec.health.liveness": Ignored("docker compose restarts no container because of a check"),
         "spec.workload": Ignored("compose has services only"),
         "spec.serviceAccount": Ignored("containers of compose have no identity in a cluster"),
         "spec.scheduling": Ignored("compose runs everything on one machine"),

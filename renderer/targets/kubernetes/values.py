@@ -13,7 +13,7 @@ from typing import Any
 from renderer import pins
 from renderer.context import document_values
 from renderer.labels import object_labels
-from renderer.launch import Launch
+from renderer.launch import Launch, Probe
 from renderer.model import JSON, Container, Options, SecretRef, Server
 from renderer.variables import expanded_in, in_order, pieces
 
@@ -50,7 +50,9 @@ NAMES: Mapping[str, str] = {
     "host_aliases": "lines of /etc/hosts: `ip`, `hostnames`",
     "writable": "folders in temporary storage, those of npx and uvx among them: `volume`, `path`, `size`, `memory`",
     "bridge": "the bridge that is copied in: `image`, `args`, `volume`, `path`, `size`; or null",
-    "probe": "one check of its health: `command`, or `port` with `path` (null for a connection only); or null",
+    "probe": "check of its readiness: `command`, or `port` with `grpc` (a service), or with `path`, `https` and "
+    "`headers`, or alone for a connection; or null",
+    "liveness": "check that restarts it, in the same way, which its start is measured by; or null",
     "init_containers": "`spec.initContainers`, with `command`, `args`, `env` and `mounts` as those of the server",
     "sidecars": "`spec.sidecars`, in the same way",
     "pre_stop": "how it waits before it stops: `sleep`, `exec` (before 1.30), or null",
@@ -120,7 +122,7 @@ def server_values(server: Server, launch: Launch, options: Options) -> dict[str,
         *([_mount(bridge["volume"], bridge["path"], read_only=True)] if bridge else ()),
         *(_mount(folder["volume"], folder["path"]) for folder in writable),
     ]
-    document, probe, aliases = document_values(server), launch.probe, server.network.host_aliases
+    document, aliases = document_values(server), server.network.host_aliases
     spec = document["spec"]
     return {
         **document,
@@ -157,12 +159,8 @@ def server_values(server: Server, launch: Launch, options: Options) -> dict[str,
             if ip != "host-gateway"
         ],
         "bridge": bridge,
-        "probe": probe
-        and {
-            "command": list(probe.command),
-            "port": "mcp" if probe.port == server.transport.port else probe.port,
-            "path": probe.path,
-        },
+        "probe": launch.probe and _probe(launch.probe, server),
+        "liveness": launch.liveness and _probe(launch.liveness, server),
         "init_containers": _with_mounts(spec["initContainers"], server.init_containers, server, mounts),
         "sidecars": _with_mounts(spec["sidecars"], server.sidecars, server, mounts),
         "pre_stop": pre_stop(server, options),
@@ -178,6 +176,13 @@ def server_values(server: Server, launch: Launch, options: Options) -> dict[str,
         "metrics_port": metrics_port(server),
         "rate_window": _rate_window(server),
     }
+
+
+def _probe(probe: Probe, server: Server) -> dict[str, Any]:
+    # By name, so that a probe follows the port; gRPC takes numbers only.
+    named = probe.port == server.transport.port and probe.grpc is None
+    port = "mcp" if named else probe.port
+    return {**probe._asdict(), "command": list(probe.command), "headers": dict(probe.headers), "port": port}
 
 
 def pod_annotations(server: Server) -> dict[str, str]:

@@ -92,7 +92,13 @@ def test_everything_that_the_kubelet_expands_is_literal() -> None:
     text = "$$(HOME)"
     spelt = as_literal(text)
     other: JSON = {"name": "c", "image": IMAGE, "command": [spelt], "args": [spelt], "env": {"A": spelt}}
-    found = pod(command=[spelt], args=[spelt], env={"A": spelt}, health={"command": [text]}, sidecars=[other])
+    found = pod(
+        command=[spelt],
+        args=[spelt],
+        env={"A": spelt},
+        health={"command": [text], "liveness": {"command": [text]}},
+        sidecars=[other],
+    )
     server_, sidecar = found["containers"]
     written = [text for one in (server_, sidecar) for text in (*one["command"], *one["args"], one["env"][0]["value"])]
     written += [server_[f"{kind}Probe"]["exec"]["command"][0] for kind in ("startup", "readiness", "liveness")]
@@ -182,9 +188,10 @@ def test_env_from() -> None:
 def test_probe_actions(fields: dict[str, JSON], action: dict[str, JSON]) -> None:
     found = container(**fields)
     probes = [found[f"{kind}Probe"] for kind in ("startup", "readiness", "liveness")]
+    own = {"tcpSocket": {"port": "mcp"}} if "health" in fields else action
     assert [
         {name: probe[name] for name in probe if "econds" not in name and name != "failureThreshold"} for probe in probes
-    ] == [action] * 3
+    ] == [own, action, own]
 
 
 @pytest.mark.parametrize(("startup", "failures"), [(0, 1), (1, 1), (5, 1), (6, 2), (120, 24), (121, 25)])
@@ -215,6 +222,24 @@ def test_a_download_has_room_and_time(fields: dict[str, JSON], size: str, failur
 def test_a_long_start_is_no_failed_rollout(startup: int, deadline: int | None) -> None:
     spec = objects(package=PYPI, health={"startupSeconds": startup})["deployment"]["spec"]
     assert spec.get("progressDeadlineSeconds") == deadline
+
+
+def test_every_handler_of_a_probe_is_rendered() -> None:
+    liveness: JSON = {"grpc": {"service": "live"}, "port": 9001}
+    headers: JSON = {"Host": "localhost", "X-Check": 'a: "b" $C'}
+    found = container(
+        transport={"type": "streamable-http", "port": 8000},
+        health={"path": "/readyz", "scheme": "HTTPS", "headers": headers, "liveness": liveness},
+    )
+    sent = [{"name": "Host", "value": "localhost"}, {"name": "X-Check", "value": 'a: "b" $C'}]
+    expected = {"path": "/readyz", "port": "mcp", "scheme": "HTTPS", "httpHeaders": sent}
+    assert found["readinessProbe"]["httpGet"] == expected
+    assert found["livenessProbe"]["grpc"] == found["startupProbe"]["grpc"] == {"port": 9001, "service": "live"}
+    without = container(health={"grpc": {}})
+    assert without["readinessProbe"]["grpc"] == {"port": 8080}, "a probe of gRPC takes no name of a port"
+    assert without["livenessProbe"]["tcpSocket"] == {"port": "mcp"}
+    off = container(health={"path": "/readyz", "liveness": {"enabled": False}})
+    assert off.keys() & {"startupProbe", "readinessProbe", "livenessProbe"} == {"readinessProbe"}
 
 
 def test_liveness_is_more_patient_than_readiness() -> None:

@@ -1,0 +1,107 @@
+"""Rules of variables in texts: what ``$(NAME)`` names, and what only looks like a reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from renderer.errors import DocumentPath, Fault
+from renderer.model import Container, HealthCheck, Server
+from renderer.variables import (
+    VARIABLE,
+    expanded_in,
+    expanded_sizes,
+    names_in,
+    runs_shell,
+    self_references,
+    words_of,
+)
+from renderer.wording import excerpt, suggestion
+
+#: Linux refuses to start a program with a longer argument or variable.
+MOST_OF_A_TEXT = 128 * 1024
+
+
+def variables_are_declared(server: Server) -> Iterator[Fault]:
+    """The kubelet passes on as text what it does not know, and nothing expands the ``${NAME}`` of a compose file."""
+    for path, container in _all_containers(server):
+        for place, text in _env_texts(path, container).items():
+            yield from _unexpanded(text, place, container.env, expanded_in(container))
+        for place, text in () if runs_shell(words_of(container)) else _words(path, container).items():
+            yield from _unexpanded(text, place, container.env, expanded_in(container, words=True))
+    checks: list[tuple[DocumentPath, HealthCheck | None]] = [
+        (("spec", "health"), server.health.check),
+        (("spec", "health", "liveness"), server.health.liveness),
+    ]
+    for path, check in checks:
+        yield from _unexpanded_in_check(path, check) if check else ()
+
+
+def _unexpanded_in_check(path: DocumentPath, check: HealthCheck) -> Iterator[Fault]:
+    shell = runs_shell(check.command)
+    texts: dict[DocumentPath, str] = {} if shell else {(*path, "command", i): w for i, w in enumerate(check.command)}
+    texts |= {(*path, "headers", name): value for name, value in check.headers.items()}
+    for place, text in texts.items():
+        if any(len(match["dollars"]) == 1 for match in VARIABLE.finditer(text)):
+            words = place[-2] == "command"
+            hint = "start a shell, which has them: [sh, -c, …]" if words else "write the value"
+            yield Fault(place, "spec/unexpanded-variable", "variables are not expanded in checks", hint)
+
+
+def variables_have_an_end(server: Server) -> Iterator[Fault]:
+    """Texts with variables in them are as long as all of them together."""
+    for path, container in _all_containers(server):
+        if circles := sorted(self_references(container.env)):
+            for name in circles:
+                message, hint = f"the value of {name} refers to itself", "write the value, or rename one of the two"
+                yield Fault((*path, "env", name), "spec/variable-refers-to-itself", message, hint)
+            continue
+        sizes = expanded_sizes(container.env)
+        for place, text in {**_env_texts(path, container), **_words(path, container)}.items():
+            if len(text) + sum(sizes.get(name, 0) for name in names_in(text)) > MOST_OF_A_TEXT:
+                message = f"with its variables it is longer than {MOST_OF_A_TEXT:,} characters, which Linux refuses"
+                yield Fault(place, "spec/variable-too-long", message, "shorten the values that it refers to")
+
+
+def _all_containers(server: Server) -> list[tuple[DocumentPath, Server | Container]]:
+    further = (("initContainers", server.init_containers), ("sidecars", server.sidecars))
+    return [(("spec",), server), *((("spec", field, i), one) for field, many in further for i, one in enumerate(many))]
+
+
+def _env_texts(path: DocumentPath, container: Server | Container) -> dict[DocumentPath, str]:
+    return {(*path, "env", name): value for name, value in container.env.items() if isinstance(value, str)}
+
+
+def _words(path: DocumentPath, container: Server | Container) -> dict[DocumentPath, str]:
+    fields = {"command": container.command, "args": container.args}
+    return {(*path, field, i): word for field, words in fields.items() for i, word in enumerate(words)}
+
+
+def _unexpanded(
+    text: str, path: DocumentPath, env: Mapping[str, object], is_variable: Callable[[str], bool]
+) -> Iterator[Fault]:
+    """The first of each kind in one text."""
+    references = [match for match in VARIABLE.finditer(text) if len(match["dollars"]) == 1]
+    copied = next((match for match in references if match["braced"]), None)
+    if copied:
+        braced = copied["braced"]
+        name = braced.rpartition(":")[2]
+        value = "the default" if text[copied.end() :].startswith(("-", ":-")) else "the value"
+        reference = "{secret: NAME, key: KEY} or {configMap: NAME, key: KEY}"
+        hint = f"write {value}, or {reference if path[-2] == 'env' else 'declare it in env and write $(NAME)'}"
+        if name in env and name != path[-1]:
+            hint = f"write $({name}) for its value, or $${{{name}}} for this text"
+        message = f"'${{{_quoted(braced)}}}' is passed as text: variables are not expanded"
+        yield Fault(path, "spec/unexpanded-variable", message, hint)
+    unknown = next((match["name"] for match in references if match["name"] and not is_variable(match["name"])), "")
+    if unknown:
+        message = f"'$({_quoted(unknown)})' is passed as text: env declares no such variable{suggestion(unknown, env)}"
+        hint = f"declare it in env, or write $$({_quoted(unknown)}) for this text"
+        yield Fault(path, "spec/undeclared-variable", message, hint)
+
+
+def _quoted(name: str) -> str:
+    """What is no name of a variable for certain may be a value."""
+    return excerpt(name)[1:-1] if name.isupper() or ":" in name else "…"
+
+
+RULES = (variables_are_declared, variables_have_an_end)
