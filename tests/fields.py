@@ -35,7 +35,8 @@ NEIGHBOURS: dict[str, dict[str, dict[str, JSON]]] = {
     "spec.expose.type": {
         "HTTPRoute": {"gateway": {"name": "public"}, "className": None, "tls": None},
         "Ingress": {"gateway": None},
-    }
+    },
+    "spec.expose.stripPrefix": {"False": {"path": "/"}},
 }
 _VALID = jsonschema_rs.Draft202012Validator(SCHEMA)
 

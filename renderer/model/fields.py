@@ -247,10 +247,12 @@ class Expose(NamedTuple):
     """The way in from outside of the cluster. ``peers`` None: the spec does not say who brings it."""
 
     type: Literal["Ingress", "HTTPRoute"]
-    host: str
-    path: str
+    hosts: tuple[str, ...]
+    paths: tuple[str, ...]
+    strip_prefix: bool
     class_name: str | None
     annotations: Mapping[str, str]
+    tls: bool
     tls_secret: str | None
     gateway: Gateway | None
     peers: tuple[Peer, ...] | None

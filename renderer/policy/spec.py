@@ -109,12 +109,12 @@ def replicas(server: Server) -> Iterator[Fault]:
 
 def tls(server: Server) -> Iterator[Fault]:
     """Tokens travel in the headers of every request."""
-    if server.expose and server.expose.type == "Ingress" and not server.expose.tls_secret:
+    if server.expose and server.expose.type == "Ingress" and not server.expose.tls:
         yield Fault(
             ("spec", "expose"),
             "policy/ingress-tls",
             "the Ingress has no TLS: tokens and answers travel in clear",
-            "add 'tls: {secret: …}'",
+            "add 'tls: {secret: …}', or 'tls: {}' for the controller's own certificate",
             at_key=True,
         )
 

@@ -333,11 +333,13 @@ def _expose(item: dict[str, Any] | None) -> Expose | None:
     gateway = item.get("gateway")
     return Expose(
         type=item["type"],
-        host=item["host"],
-        path=item["path"],
+        hosts=tuple(item.get("hosts") or [item["host"]]),
+        paths=tuple(item.get("paths") or [item.get("path", "/")]),
+        strip_prefix=item["stripPrefix"],
         class_name=item.get("className"),
         annotations=item["annotations"],
-        tls_secret=item["tls"]["secret"] if "tls" in item else None,
+        tls="tls" in item,
+        tls_secret=item.get("tls", {}).get("secret"),
         gateway=gateway and Gateway(gateway["name"], gateway.get("namespace"), gateway.get("sectionName")),
         peers=_peers(item.get("from")),
     )

@@ -129,7 +129,7 @@ def urls_are_reachable(server: Server) -> Iterator[Fault]:
     ]
     for field, words in (("command", server.command), ("args", server.args)):
         texts += [(("spec", field, i), word) for i, word in enumerate(words or ())]
-    own = {"localhost", server.expose.host if server.expose else None}
+    own = {"localhost", *(server.expose.hosts if server.expose else ())}
     for path, text in texts:
         for host, port in _addresses(text):
             if host not in own and not _opens(egress, host, port):

@@ -113,6 +113,33 @@ def stdio_without_bridge(server: Server) -> Iterator[Fault]:
         )
 
 
+def ways_in_lead_to_mcp(server: Server) -> Iterator[Fault]:
+    """A controller forwards a path as it is: what is not below it never arrives."""
+    expose, path = server.expose, server.transport.path
+    if expose is None:
+        return
+    field: DocumentPath = ("spec", "expose", "paths" if server.sets("spec", "expose", "paths") else "path")
+    here = ", ".join(expose.paths)
+    if expose.strip_prefix:
+        if expose.type == "Ingress" and expose.class_name != "nginx" and not expose.annotations:
+            message = f"no annotation has the controller of class {expose.class_name or '(default)'} cut '{here}' off"
+            hint = "name its middleware under expose.annotations, or use className nginx or an HTTPRoute"
+            yield Fault(("spec", "expose", "stripPrefix"), "spec/expose-strip", message, hint)
+    elif not any(_is_below(path, prefix) for prefix in expose.paths):
+        message = f"nothing below {here} reaches the MCP path {path}: the prefix is not cut off"
+        own = f"{expose.paths[0].rstrip('/')}{path}"
+        hint = f"write transport.path: {own}, if the server can serve that, or stripPrefix: true"
+        yield Fault(field, "spec/expose-path", message, hint)
+    elif server.transport.served == "sse" and [prefix.rstrip("/") for prefix in expose.paths] == [path.rstrip("/")]:
+        message = f"SSE clients also send to a second path, /messages in most servers, and {here} does not lead there"
+        hint = f"write paths: [{path}, /messages], or path: /"
+        yield Fault(field, "spec/expose-sse", message, hint, Severity.WARNING)
+
+
+def _is_below(path: str, prefix: str) -> bool:
+    return f"{path.rstrip('/')}/".startswith(f"{prefix.rstrip('/')}/")
+
+
 def privileged_ports(server: Server) -> Iterator[Fault]:
     """Ports below 1024 need a capability that 'drop: [ALL]' takes away, on many clusters."""
     if server.listens and server.transport.port < 1024:
@@ -235,6 +262,7 @@ RULES = (
     bridge_path,
     bridge_ports,
     stdio_without_bridge,
+    ways_in_lead_to_mcp,
     privileged_ports,
     service_is_possible,
     health_has_one_handler,

@@ -60,6 +60,7 @@ NAMES: Mapping[str, str] = {
     "service_port": "port of the Service that leads to the server",
     "more_ports": "`spec.service.ports` written out: `name`, `port`, `target`, `app_protocol`",
     "opened_ports": "the container's ports behind them, each once, without the server's own",
+    "exposed": "`spec.expose` written out: `hosts`, `paths`; or null",
     "egress": "`spec.network.egress` written out (`hosts`: `name`, `port`, `wild`, `text`), or null where all is open",
     "metrics_port": "name of the port with the metrics: `mcp`, `metrics`, or null",
     "rate_window": "over how long alerts take rates, such as `300s`",
@@ -172,6 +173,7 @@ def server_values(server: Server, launch: Launch, options: Options) -> dict[str,
         "opened_ports": list(
             dict.fromkeys(port.target for port in server.service.ports if port.target != server.transport.port)
         ),
+        "exposed": server.expose and {"hosts": list(server.expose.hosts), "paths": list(server.expose.paths)},
         "egress": _egress(server),
         "metrics_port": metrics_port(server),
         "rate_window": _rate_window(server),

@@ -180,6 +180,37 @@ def test_a_route_belongs_to_its_gateway_and_has_no_time_outs() -> None:
     assert objects(expose=ROUTE)["HTTPRoute"]["spec"]["parentRefs"] == [{"name": "public"}]
 
 
+def test_several_hosts_and_paths_and_the_controllers_certificate() -> None:
+    several: dict[str, JSON] = {"hosts": ["mcp.example.com", "mcp"], "paths": ["/mcp", "/.well-known"]}
+    found = objects(expose={**several, "className": "internal", "tls": {}})["Ingress"]["spec"]
+    assert found["tls"] == [{"hosts": ["mcp.example.com", "mcp"]}], (
+        "no secretName: the controller's default certificate"
+    )
+    ways = [(rule["host"], path["path"]) for rule in found["rules"] for path in rule["http"]["paths"]]
+    assert ways == [(host, path) for host in ("mcp.example.com", "mcp") for path in ("/mcp", "/.well-known")]
+    route = objects(expose={**several, "type": "HTTPRoute", "gateway": {"name": "public"}})["HTTPRoute"]["spec"]
+    assert route["hostnames"] == ["mcp.example.com", "mcp"]
+    assert [match["path"]["value"] for match in route["rules"][0]["matches"]] == ["/mcp", "/.well-known"]
+
+
+def test_the_prefix_is_cut_off() -> None:
+    strip: dict[str, JSON] = {"path": "/grafana", "stripPrefix": True}
+    ingress = objects(expose={**NGINX, **strip})["Ingress"]
+    (path,) = ingress["spec"]["rules"][0]["http"]["paths"]
+    assert (path["path"], path["pathType"]) == ("/grafana(/|$)(.*)", "ImplementationSpecific")
+    assert ingress["metadata"]["annotations"][f"{PREFIX}rewrite-target"] == "/$2"
+    assert ingress["metadata"]["annotations"][f"{PREFIX}use-regex"] == "true"
+    (rule,) = objects(expose={**ROUTE, **strip})["HTTPRoute"]["spec"]["rules"]
+    rewrite = {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}}
+    assert rule["filters"] == [{"type": "URLRewrite", "urlRewrite": rewrite}]
+    both: dict[str, JSON] = {"paths": ["/a", "/b"], "stripPrefix": True}
+    rules = objects(expose={**ROUTE, **both})["HTTPRoute"]["spec"]["rules"]
+    assert [len(rule["matches"]) for rule in rules] == [1, 1], "the Gateway API refuses two prefixes in such a rule"
+    own: JSON = {"traefik.ingress.kubernetes.io/router.middlewares": "mcp-strip@kubernetescrd"}
+    other = objects(expose={"host": "mcp.example.com", "className": "traefik", "annotations": own, **strip})["Ingress"]
+    assert other["spec"]["rules"][0]["http"]["paths"][0]["path"] == "/grafana"
+
+
 def test_the_network_policy_admits_who_is_named() -> None:
     fields: dict[str, JSON] = {
         "network": {"ingress": {"from": []}},
