@@ -84,9 +84,9 @@ def _values(server: Server) -> Iterator[Prerequisite]:
 
 def _value(value: str | SecretRef | ConfigMapRef, reason: str) -> Iterator[Prerequisite]:
     if isinstance(value, SecretRef):
-        one = Prerequisite("Secret", value.secret, (reason,), keys=(value.key,))
+        one = Prerequisite("Secret", value.secret, (reason,), keys=(value.key,) if value.key else ())
     elif isinstance(value, ConfigMapRef):
-        one = Prerequisite("ConfigMap", value.config_map, (reason,), keys=(value.key,))
+        one = Prerequisite("ConfigMap", value.config_map, (reason,), keys=(value.key,) if value.key else ())
     else:
         return
     yield one._replace(optional=True, optional_keys=one.keys) if value.optional else one

@@ -14,12 +14,16 @@ if TYPE_CHECKING:
 
 
 class SecretRef(NamedTuple):
+    """One key; of files an empty one is all of them, as a folder."""
+
     secret: str
     key: str
     optional: bool = False
 
 
 class ConfigMapRef(NamedTuple):
+    """As a SecretRef."""
+
     config_map: str
     key: str
     optional: bool = False
@@ -32,11 +36,15 @@ class EnvFrom(NamedTuple):
 
 
 class File(NamedTuple):
-    """A file mounted at ``path``; ``mode`` is the permission bits (0o444)."""
+    """A file, or the folder of a whole Secret or ConfigMap, at ``path``; ``mode`` is the permission bits (0o444)."""
 
     path: str
     source: str | SecretRef | ConfigMapRef
     mode: int = 0o444
+
+    @property
+    def is_folder(self) -> bool:
+        return not isinstance(self.source, str) and not self.source.key
 
 
 class Package(NamedTuple):

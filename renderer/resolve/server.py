@@ -155,8 +155,8 @@ def _reference(value: Any) -> str | SecretRef | ConfigMapRef:
         return value
     optional = value.get("optional", False)
     if "secret" in value:
-        return SecretRef(value["secret"], value["key"], optional)
-    return ConfigMapRef(value["configMap"], value["key"], optional)
+        return SecretRef(value["secret"], value.get("key", ""), optional)
+    return ConfigMapRef(value["configMap"], value.get("key", ""), optional)
 
 
 def _resources(resources: dict[str, Any]) -> Resources:

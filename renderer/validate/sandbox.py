@@ -119,7 +119,7 @@ def external_secrets_have_the_keys(server: Server) -> Iterator[Fault]:
         for i, container in enumerate(many)
         for name, value in container.env.items()
     ]
-    references += [(("spec", "files", file.path), file.source) for file in server.files]
+    references += [(("spec", "files", file.path), file.source) for file in server.files if not file.is_folder]
     secrets = {secret.name: secret.made_keys for secret in server.external_secrets}
     for path, reference in references:
         if not isinstance(reference, SecretRef) or reference.optional or reference.secret not in secrets:

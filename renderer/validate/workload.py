@@ -106,7 +106,7 @@ def mounts_are_distinct(server: Server) -> Iterator[Fault]:
         *((w.path, ("spec", "security", "writablePaths", i)) for i, w in enumerate(server.security.writable)),
     ]
     first: dict[str, DocumentPath] = {}
-    files = sorted(file.path for file in server.files)
+    files = {file.path: file for file in sorted(server.files)}
     for path, field in mounts:
         if path in first:
             message = f"'{path}' is mounted twice (first by {dotted(first[path])})"
@@ -115,7 +115,8 @@ def mounts_are_distinct(server: Server) -> Iterator[Fault]:
         first.setdefault(path, field)
         above = next((file for file in files if path.startswith(f"{file}/")), None)
         if above:
-            message = f"'{path}' is below '{above}', which is a file"
+            what = "a read-only folder" if files[above].is_folder else "a file"
+            message = f"'{path}' is below '{above}', which is {what}"
             yield Fault(field, "spec/mount-below-file", message, "move one of them")
         for folder in (pins.BRIDGE_FOLDER, pins.CACHE_FOLDER):
             if path == folder or path.startswith(f"{folder}/"):

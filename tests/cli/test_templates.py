@@ -42,9 +42,9 @@ def test_a_template_is_copied_and_changed(mcpctl: Mcpctl, specs: Path) -> None:
     [
         (
             "kubernetes/probe.yaml.j2",
-            "        port: {{ probe.port }}\n",
-            "        port: {{ probe.port }}\n        httpHeaders: [{name: Host, value: {{ spec.transport.path }}}]\n",
-            "        port: mcp\n        httpHeaders: [{name: Host, value: /mcp}]\n",
+            "        path: {{ probe.path }}\n",
+            "        path: {{ probe.path }}\n        httpHeaders: [{name: Host, value: {{ spec.transport.path }}}]\n",
+            "        path: /h\n        httpHeaders: [{name: Host, value: /mcp}]\n        port: mcp\n",
         ),
         (
             "kubernetes/volumes.yaml.j2",

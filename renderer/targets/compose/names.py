@@ -126,7 +126,8 @@ def owner(ref: Ref) -> str:
 
 def origin(ref: Ref) -> str:
     """Which key of what, in words; names and keys hold nothing that compose would interpolate."""
-    return f"key {ref.key} of {'secret' if isinstance(ref, SecretRef) else 'configMap'} {owner(ref)}"
+    what = f"key {ref.key}" if ref.key else "a folder with all keys"
+    return f"{what} of {'secret' if isinstance(ref, SecretRef) else 'configMap'} {owner(ref)}"
 
 
 def variable(ref: Ref) -> str:

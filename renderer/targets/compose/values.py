@@ -332,7 +332,7 @@ class _Files:
             # Neither an object's name nor our own keys contain '_', so no two things get one key.
             key = f"{owner(ref)}_{ref.key}"
             is_secret = isinstance(ref, SecretRef)
-            place = f"./{'secrets' if is_secret else 'configs'}/{owner(ref)}/{ref.key}"
+            place = f"./{'secrets' if is_secret else 'configs'}/{owner(ref)}/{ref.key}".rstrip("/")
             (self.secrets if is_secret else self.configs)[key] = {"key": key, "content": None, "file": place}
             (self.secret_mounts if is_secret else self.config_mounts).append({"key": key, "path": file.path})
             self.needed.append(Need(place, f"{origin(ref)}, readable by user {server.security.run_as_user}"))

@@ -46,7 +46,8 @@ NAMES: Mapping[str, str] = {
     "args": "its arguments, in the same way",
     "env": "its variables, in the same way: the defaults of npx and uvx, then `spec.env`, each after what it refers to",
     "mounts": "its mounts: `volume`, `path`, `read_only`, and `key` of a single file",
-    "files": "`spec.files` as a list: `path`, `volume`, `key`, `mode`, and `content`, `secret` or `configMap`",
+    "files": "`spec.files` as a list: `path`, `volume`, `key` (null for a folder), `mode`, and `content`, `secret` or "
+    "`configMap`",
     "host_aliases": "lines of /etc/hosts: `ip`, `hostnames`",
     "writable": "folders in temporary storage, those of npx and uvx among them: `volume`, `path`, `size`, `memory`",
     "bridge": "the bridge that is copied in: `image`, `args`, `volume`, `path`, `size`; or null",
@@ -259,7 +260,10 @@ def _egress(server: Server) -> dict[str, JSON] | None:
 
 
 def _files(server: Server) -> list[dict[str, Any]]:
-    """Each file is mounted alone, so that it does not hide its neighbours in the image; ours lie in one ConfigMap."""
+    """Each file is mounted alone, so that it does not hide its neighbours in the image; ours lie in one ConfigMap.
+
+    Without a key it is a folder.
+    """
     files, keys = [], set[str]()
     for i, file in enumerate(server.files):
         source: dict[str, JSON] = {"content": None, "secret": None, "configMap": None}
@@ -271,7 +275,7 @@ def _files(server: Server) -> list[dict[str, Any]]:
             key, volume, source["secret"] = file.source.key, f"file-{i}", file.source.secret
         else:
             key, volume, source["configMap"] = file.source.key, f"file-{i}", file.source.config_map
-        place = {"path": file.path, "volume": _own_name(volume, server), "key": key, "mode": file.mode}
+        place = {"path": file.path, "volume": _own_name(volume, server), "key": key or None, "mode": file.mode}
         files.append({**place, **source})
     return files
 

@@ -15,6 +15,7 @@ from renderer.resolve import resolve
 from renderer.targets.compose import TARGET
 from renderer.targets.compose.names import literal
 from renderer.targets.compose.values import cpus, memory, tmpfs_size
+from renderer.variables import as_literal
 from tests.oracles import compose_read
 from tests.specs import HTTP, IMAGE, NPM, OPTIONS, PYPI, spec, texts
 
@@ -467,6 +468,17 @@ def test_files_of_like_names_stay_apart_also_on_a_case_blind_disk() -> None:
         assert found[f"demo/{place}"] == grant["target"]
 
 
+def test_a_whole_secret_is_a_folder_beside_the_project() -> None:
+    files: dict[str, JSON] = {"/etc/tls": {"secret": "tls"}, "/etc/key": {"secret": "tls", "key": "key"}}
+    text = texts("compose", spec(files={**files, "/etc/site": {"configMap": "s"}}))["demo/compose.yaml"]
+    found = yaml.safe_load(text)
+    assert found["secrets"] == {"tls_": {"file": "./secrets/tls"}, "tls_key": {"file": "./secrets/tls/key"}}
+    assert found["configs"] == {"s_": {"file": "./configs/s"}}
+    mounted = {"source": "tls_", "target": "/etc/tls"}
+    assert mounted in found["services"]["mcp-demo"]["secrets"]
+    assert "# - ./secrets/tls: a folder with all keys of secret tls, readable by user 1000" in text
+
+
 def test_a_config_map_is_never_taken_for_a_file_of_ours() -> None:
     files: JSON = {"/k": {"content": "x"}, "/m": {"configMap": "mcp-demo", "key": "k"}, "/m_k": {"content": "y"}}
     assert len(project(files=files)["configs"]) == 3
@@ -484,13 +496,14 @@ LISTS = st.lists(st.sampled_from(ODD) | st.lists(st.sampled_from(ODD)).map("".jo
 @settings(max_examples=15)
 @given(LISTS)
 def test_docker_compose_reads_every_text_as_it_was_given(given_texts: list[str]) -> None:
-    variables: dict[str, JSON] = {f"V{n}": text for n, text in enumerate(given_texts)}
+    spelt = [as_literal(text) for text in given_texts]
+    variables: dict[str, JSON] = {f"V{n}": text for n, text in enumerate(spelt)}
     annotations: dict[str, JSON] = {f"example.com/a{n}": text for n, text in enumerate(given_texts)}
     document = spec(
         "demo",
         {"annotations": annotations},
-        command=["/c", *given_texts],
-        args=[*given_texts],
+        command=["/c", *spelt],
+        args=[*spelt],
         env=variables,
         description="".join(given_texts),
         health={"command": ["/h", *given_texts]},
@@ -503,7 +516,7 @@ def test_docker_compose_reads_every_text_as_it_was_given(given_texts: list[str])
     read = found["services"]["mcp-demo"]
     assert read["entrypoint"] == ["/c", *given_texts]
     assert read["command"] == given_texts
-    assert read["environment"] == variables
+    assert read["environment"] == {f"V{n}": text for n, text in enumerate(given_texts)}
     assert {key: read["labels"][key] for key in annotations} == annotations
     assert read["labels"].get("mcpctl.io/description", "") == "".join(given_texts)
     assert read["healthcheck"]["test"] == ["CMD", "/h", *given_texts]

@@ -16,7 +16,7 @@ from renderer.targets.kubernetes import TARGET
 from renderer.targets.kubernetes.values import literal
 from renderer.variables import as_literal
 from tests.kubelet import expanded
-from tests.specs import HTTP, IMAGE, NPM, OPTIONS, PYPI, server
+from tests.specs import HTTP, IMAGE, NPM, OPTIONS, PYPI, server, spec, texts
 
 
 def objects(**fields: JSON) -> dict[str, Any]:
@@ -298,6 +298,20 @@ def test_files_are_mounted_one_by_one_and_read_only() -> None:
     assert {"name": "files", "configMap": {"name": "mcp-demo-files", "items": items}} in found["volumes"]
     items = [{"key": "kk", "path": "kk", "mode": 0o444}]
     assert {"name": "file-1", "secret": {"secretName": "s", "items": items}} in found["volumes"]
+
+
+def test_a_whole_secret_is_a_folder_that_follows_its_rotation() -> None:
+    files: JSON = {"/etc/tls": {"secret": "tls", "mode": "0440"}, "/etc/site": {"configMap": "site"}}
+    found = pod(files=files)
+    mounts = {mount["mountPath"]: mount for mount in found["containers"][0]["volumeMounts"]}
+    assert mounts["/etc/tls"] == {"name": "file-0", "mountPath": "/etc/tls", "readOnly": True}, "no subPath"
+    assert mounts["/etc/site"] == {"name": "file-1", "mountPath": "/etc/site", "readOnly": True}
+    assert found["volumes"][:2] == [
+        {"name": "file-0", "secret": {"secretName": "tls", "defaultMode": 0o440}},
+        {"name": "file-1", "configMap": {"name": "site", "defaultMode": 0o444}},
+    ]
+    text = texts("kubernetes", spec(files={"/etc/key": {"secret": "tls", "key": "k"}}))["demo/deployment.yaml"]
+    assert "a running pod never sees it change" in text
 
 
 def test_files_of_somebody_elses_config_map() -> None:
