@@ -221,6 +221,8 @@ def _facts(environment: Environment) -> dict[DocumentPath, JSON]:
         ("namespace", "podSecurity", "enforce"): options.namespace_rules.enforce,
         ("kubernetesVersion",): options.kubernetes_version,
         ("networkPolicy", "provider"): options.network_policy_provider,
+        ("networkPolicy", "dns"): [f"{each.cidr or each.namespace}:{each.port}" for each in options.dns],
+        ("networkPolicy", "apiServer"): [f"{each.cidr}:{each.port}" for each in options.api_server],
     }
 
 

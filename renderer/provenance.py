@@ -17,7 +17,7 @@ from renderer.errors import DocumentPath, Place, UsageMistake, dotted, excerpt
 from renderer.explain import Explained, as_text, explain, field_data, leaves, schema_nodes
 from renderer.images import AS_WRITTEN
 from renderer.layout import folder_of, path_in_tree
-from renderer.model import JSON, Marks, Options, Rendered, Server, Source
+from renderer.model import JSON, Answerer, Marks, Options, Rendered, Server, Source
 from renderer.pipeline import Output, Run
 from renderer.policy.secrets import MASK, in_data
 from renderer.registry import target
@@ -205,6 +205,8 @@ def _settings(
         ("spec", "namespace", "name"): options._replace(namespace=f"{options.namespace}x"),
         ("spec", "kubernetesVersion"): options._replace(kubernetes_version="1.30"),
         ("spec", "networkPolicy", "provider"): options._replace(network_policy_provider="none"),
+        ("spec", "networkPolicy", "dns"): options._replace(dns=()),
+        ("spec", "networkPolicy", "apiServer"): options._replace(api_server=(Answerer(443, cidr="192.0.2.1/32"),)),
         ("spec", "namespace", "podSecurity", "enforce"): options._replace(
             namespace_rules=options.namespace_rules._replace(
                 enforce="baseline" if options.namespace_rules.enforce == "restricted" else "restricted"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
+from ipaddress import ip_network
 from typing import Any
 
 from renderer import assets
@@ -12,7 +13,7 @@ from renderer.environment.merge import stamped
 from renderer.environment.values import Environment, Merge, Selector
 from renderer.errors import DocumentPath, Fault, Problem, Severity, errors_in
 from renderer.images import Images, parse
-from renderer.model import JSON, NamespaceRules, Options, Source
+from renderer.model import DNS, JSON, Answerer, NamespaceRules, Options, Source
 from renderer.pins import system_namespace
 from renderer.policy.catalogue import RULES
 from renderer.resolve.defaults import compile_defaults
@@ -107,6 +108,10 @@ def _environment(source: Source) -> Environment:
 _GOVERNING = ("labels", "annotations", "podSecurity", "quota", "limitRange")
 
 
+def _answerer(item: dict[str, Any]) -> Answerer:
+    return Answerer(item["port"], item.get("namespace"), item.get("podLabels", {}), item.get("cidr"))
+
+
 def _options(spec: dict[str, Any], *, governs: bool) -> Options:
     namespace = spec["namespace"]
     security = namespace["podSecurity"]
@@ -115,6 +120,8 @@ def _options(spec: dict[str, Any], *, governs: bool) -> Options:
         kubernetes_version=spec["kubernetesVersion"],
         create_namespace=namespace.get("create", True if governs else None),
         network_policy_provider=spec["networkPolicy"]["provider"],
+        dns=tuple(DNS[item] if isinstance(item, str) else _answerer(item) for item in spec["networkPolicy"]["dns"]),
+        api_server=tuple(_answerer(item) for item in spec["networkPolicy"].get("apiServer", ())),
         namespace_rules=NamespaceRules(
             enforce=security["enforce"],
             warn=security["warn"],
@@ -162,7 +169,8 @@ def _rule(name: str) -> str:
 
 
 def _faults(environment: Environment) -> Iterator[Fault]:
-    for rule in (_reserved_namespace, _unknown_versions, _unknown_policies, _repeated_pins, _not_rendered):
+    rules = (_reserved_namespace, _addresses, _unknown_versions, _unknown_policies, _repeated_pins, _not_rendered)
+    for rule in rules:
         yield from rule(environment)
     yield from delivery_faults(environment.delivery, environment.name, environment.target)
 
@@ -177,6 +185,19 @@ def _reserved_namespace(environment: Environment) -> Iterator[Fault]:
             f"the namespace {name} {whose}",
             "choose another name, or say 'create: false' to use it as it is",
         )
+
+
+def _addresses(environment: Environment) -> Iterator[Fault]:
+    """An API server refuses a block with host bits."""
+    options = environment.options
+    for field, answerers in (("dns", options.dns), ("apiServer", options.api_server)):
+        for i, answerer in enumerate(answerers):
+            try:
+                ip_network(answerer.cidr or "10.0.0.0/8")
+            except ValueError:
+                path: DocumentPath = ("spec", "networkPolicy", field, i, "cidr")
+                hint = "write an address and its prefix length: 10.0.0.10/32"
+                yield Fault(path, "environment/cidr", f"'{answerer.cidr}' is not a CIDR block", hint)
 
 
 def _unknown_versions(environment: Environment) -> Iterator[Fault]:

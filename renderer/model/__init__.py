@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from renderer.model.cluster import (
+    DNS,
     AccessRule,
+    Answerer,
     ExternalSecret,
     Gpu,
     RemoteKey,
@@ -63,6 +65,7 @@ from renderer.model.server import (
 from renderer.model.source import JSON, WITH, Marks, Overlay, Source, nearest, position
 
 __all__ = [
+    "DNS",
     "JSON",
     "NAMESPACE",
     "WITH",
@@ -70,6 +73,7 @@ __all__ = [
     "AccessRule",
     "Alert",
     "Amounts",
+    "Answerer",
     "Autoscaling",
     "Build",
     "Compose",

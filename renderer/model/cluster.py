@@ -133,3 +133,33 @@ class ExternalSecret(NamedTuple):
     def made_keys(self) -> list[str]:
         """The keys of the Secret that is made."""
         return list(self.template) or [key.key for key in self.keys]
+
+
+class Answerer(NamedTuple):
+    """Who answers DNS, or where the API server does: pods (by labels, in a namespace) or an address.
+
+    With both, pods ask the address, and Cilium knows the pods behind it.
+    """
+
+    port: int
+    namespace: str | None = None
+    pod_labels: Mapping[str, str] = {}
+    cidr: str | None = None
+    note: str = ""
+
+
+KUBE_DNS = Answerer(53, "kube-system", {"k8s-app": "kube-dns"})
+NODE_LOCAL = Answerer(
+    53,
+    "kube-system",
+    {"k8s-app": "node-local-dns"},
+    "169.254.20.10/32",
+    "Where nodes keep a DNS cache of their own (NodeLocal DNSCache), pods ask that one.",
+)
+#: Who answers DNS in clusters that many have, by the names that an environment gives them.
+DNS: Mapping[str, Answerer] = {
+    "kube-dns": KUBE_DNS,
+    "node-local": NODE_LOCAL,
+    "openshift": Answerer(5353, "openshift-dns", {"dns.operator.openshift.io/daemonset-dns": "default"}),
+    "gke": Answerer(53, cidr="169.254.169.254/32", note="Cloud DNS of GKE, at the address of the metadata server."),
+}

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from renderer.errors import DocumentPath, Fault, Place, Problem
 from renderer.images import AS_WRITTEN, Images
-from renderer.model.cluster import ExternalSecret, Gpu, Sandbox, Scheduling, Service, ServiceAccount
+from renderer.model.cluster import (
+    KUBE_DNS,
+    NODE_LOCAL,
+    Answerer,
+    ExternalSecret,
+    Gpu,
+    Sandbox,
+    Scheduling,
+    Service,
+    ServiceAccount,
+)
 from renderer.model.compose import Compose
 from renderer.model.fields import (
     Acceptance,
@@ -233,6 +243,9 @@ class Options(NamedTuple):
     one_stream: bool = False
     network_policy_provider: NetworkPolicyProvider = "kubernetes"
     namespace_rules: NamespaceRules = NamespaceRules()
+    #: Who answers DNS; and the API server, of which () is unknown.
+    dns: tuple[Answerer, ...] = (KUBE_DNS, NODE_LOCAL)
+    api_server: tuple[Answerer, ...] = ()
     #: Whether objects say in which order Argo CD applies them.
     sync_waves: bool = False
     #: Whether a tree has ``kustomization.yaml`` files, one a server and one that lists the servers.

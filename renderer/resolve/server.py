@@ -213,15 +213,9 @@ def _health(health: dict[str, Any]) -> Health:
 
 
 def _check(check: dict[str, Any]) -> HealthCheck:
-    return HealthCheck(
-        path=check.get("path"),
-        port=check.get("port"),
-        headers=check["headers"],
-        https=check["scheme"] == "HTTPS",
-        command=tuple(check.get("command", ())),
-        grpc=check["grpc"]["service"] if "grpc" in check else None,
-        tcp=check["tcp"],
-    )
+    grpc = check["grpc"]["service"] if "grpc" in check else None
+    command, https = tuple(check.get("command", ())), check["scheme"] == "HTTPS"
+    return HealthCheck(check.get("path"), check.get("port"), check["headers"], https, command, grpc, check["tcp"])
 
 
 def _security(security: dict[str, Any]) -> Security:

@@ -96,6 +96,107 @@ def test_servers(tmp_path: Path, servers: str, expected: list[str]) -> None:
     assert [server.name for server in run_of(tmp_path, f"  servers: {servers}").specs.servers] == expected
 
 
+_EGRESS = "network: {egress: {hosts: [api.example.com]}}"
+_RIGHTS = "serviceAccount: {rules: [{apiGroups: [''], resources: [pods], verbs: [get]}]}"
+WALLED = f"  patches: [{{select: {{name: web}}, merge: {{{_EGRESS}}}}}]\n"
+WITH_TOKEN = f"  patches: [{{select: {{name: web}}, merge: {{{_EGRESS}, {_RIGHTS}}}}}]\n"
+KUBE_SYSTEM = {"kubernetes.io/metadata.name": "kube-system"}
+
+
+def egress_of(run: Run, kind: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = objects(run)[kind, "mcp-web-netpol"]["spec"]["egress"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("dns", "expected"),
+    [
+        (
+            "",
+            [
+                (53, {"namespace": KUBE_SYSTEM, "pods": {"k8s-app": "kube-dns"}}),
+                (53, {"cidr": "169.254.20.10/32"}),
+            ],
+        ),
+        (
+            "[openshift]",
+            [
+                (
+                    5353,
+                    {
+                        "namespace": {"kubernetes.io/metadata.name": "openshift-dns"},
+                        "pods": {"dns.operator.openshift.io/daemonset-dns": "default"},
+                    },
+                )
+            ],
+        ),
+        ("[gke, {cidr: 169.254.25.10/32}]", [(53, {"cidr": "169.254.169.254/32"}), (53, {"cidr": "169.254.25.10/32"})]),
+        ("[{namespace: dns, port: 1053}]", [(1053, {"namespace": {"kubernetes.io/metadata.name": "dns"}})]),
+    ],
+)
+def test_who_answers_dns_is_the_environments(tmp_path: Path, dns: str, expected: list[Any]) -> None:
+    policy = f"  networkPolicy: {{dns: {dns}}}\n" if dns else ""
+    found = []
+    for rule in egress_of(run_of(tmp_path, policy + WALLED), "NetworkPolicy"):
+        if {"protocol": "UDP"}.items() <= rule["ports"][0].items():
+            assert [port["protocol"] for port in rule["ports"]] == ["UDP", "TCP"]
+            for peer in rule["to"]:
+                block = peer.get("ipBlock", {})
+                selectors = {"namespace": "namespaceSelector", "pods": "podSelector"}
+                pods = {name: peer[key]["matchLabels"] for name, key in selectors.items() if key in peer}
+                found.append((rule["ports"][0]["port"], {**block, **pods}))
+    assert found == expected
+
+
+def test_cilium_reads_the_answers_of_whoever_answers(tmp_path: Path) -> None:
+    policy = "  networkPolicy: {provider: cilium, dns: [openshift, gke, node-local]}\n"
+    rules = [rule for rule in egress_of(run_of(tmp_path, policy + WALLED), "CiliumNetworkPolicy") if "toPorts" in rule]
+    answered = [rule for rule in rules if "rules" in rule["toPorts"][0]]
+    openshift = {
+        "k8s:io.kubernetes.pod.namespace": "openshift-dns",
+        "k8s:dns.operator.openshift.io/daemonset-dns": "default",
+    }
+    local = {"k8s:io.kubernetes.pod.namespace": "kube-system", "k8s:k8s-app": "node-local-dns"}
+    peers = [rule.get("toEndpoints") or rule.get("toCIDRSet") for rule in answered]
+    assert peers == [[{"matchLabels": local}], [{"cidr": "169.254.169.254/32"}], [{"matchLabels": openshift}]]
+    assert [rule["toPorts"][0]["ports"][0]["port"] for rule in answered] == ["53", "53", "5353"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "opened", "told"),
+    [
+        ("{}", {("10.0.0.0/8", 6443), ("172.16.0.0/12", 6443), ("192.168.0.0/16", 6443)}, True),
+        (
+            "{apiServer: [{cidr: 192.0.2.1/32, port: 443}, {cidr: 192.0.2.2/32}]}",
+            {("192.0.2.1/32", 443), ("192.0.2.2/32", 6443)},
+            False,
+        ),
+    ],
+)
+def test_the_api_is_reached_where_its_token_is(tmp_path: Path, policy: str, opened: set[Any], told: bool) -> None:
+    run = run_of(tmp_path, f"  networkPolicy: {policy}\n{WITH_TOKEN}")
+    ways = {
+        (peer["ipBlock"]["cidr"], port["port"])
+        for rule in egress_of(run, "NetworkPolicy")
+        for peer in rule["to"]
+        for port in rule["ports"]
+        if "ipBlock" in peer and port["protocol"] == "TCP"
+    }
+    assert opened <= ways
+    assert len([way for way in ways if way[1] == 6443]) == (5 if told else 1)
+    problems = render_run(run, target(run.target)).problems
+    assert ("kubernetes/api-server-assumed" in [problem.rule for problem in problems]) is told
+
+
+def test_cilium_knows_the_api_by_its_name_and_nobody_else_reaches_it(tmp_path: Path) -> None:
+    entities = {"toEntities": ["kube-apiserver"]}
+    cilium = "  networkPolicy: {provider: cilium}\n"
+    assert entities in egress_of(run_of(tmp_path, cilium + WITH_TOKEN), "CiliumNetworkPolicy")
+    assert entities not in egress_of(run_of(tmp_path, cilium + WALLED), "CiliumNetworkPolicy")
+    without = egress_of(run_of(tmp_path, WALLED), "NetworkPolicy")
+    assert 6443 not in [port["port"] for rule in without for port in rule["ports"]]
+
+
 def test_every_image_is_mirrored_and_pinned_those_of_mcpctl_among_them(tmp_path: Path) -> None:
     digest = f"sha256:{'a' * 64}"
     spec = (

@@ -112,12 +112,14 @@ def _sandbox_limits(server: Server, options: Options) -> Iterator[Fault]:
             "choose another name",
         )
     # To Cilium the API server has a name, for which the policy has a rule.
-    if sandbox and options.network_policy_provider == "kubernetes" and egress is not None and not egress.cidrs:
+    plain = options.network_policy_provider == "kubernetes"
+    if plain and server.mounts_token and egress is not None and not (egress.cidrs or options.api_server):
         yield _warning(
             ("spec", "network", "egress"),
-            "sandbox-without-api",
-            "egress does not open the Kubernetes API, through which the server starts its pods",
-            "add the API server's address with its port under network.egress.cidrs (kubectl get endpoints kubernetes)",
+            "api-server-assumed",
+            "nobody says where the Kubernetes API is, whose token is mounted: port 6443 of private addresses is open",
+            "write networkPolicy.apiServer of an Environment, or its address with its port under network.egress.cidrs "
+            "(kubectl get endpointslices -n default -l kubernetes.io/service-name=kubernetes)",
         )
 
 

@@ -14,7 +14,7 @@ from renderer import pins
 from renderer.context import document_values
 from renderer.labels import object_labels
 from renderer.launch import Launch, Probe
-from renderer.model import JSON, Container, Options, SecretRef, Server
+from renderer.model import JSON, Answerer, Container, Options, SecretRef, Server
 from renderer.variables import expanded_in, in_order, pieces
 
 #: Every name that a template of a server may read, and what it is: docs/templates.md has these lines.
@@ -61,6 +61,8 @@ NAMES: Mapping[str, str] = {
     "service_port": "port of the Service that leads to the server",
     "more_ports": "`spec.service.ports` written out: `name`, `port`, `target`, `app_protocol`",
     "opened_ports": "the container's ports behind them, each once, without the server's own",
+    "dns": "who answers DNS: `port`, with `namespace` and `podLabels`, or with `cidr`, or with all of them; `note`",
+    "api_server": "where a NetworkPolicy opens the Kubernetes API: `cidr`, `port`",
     "exposed": "`spec.expose` written out: `hosts`, `paths`; or null",
     "egress": "`spec.network.egress` written out (`hosts`: `name`, `port`, `wild`, `text`), or null where all is open",
     "metrics_port": "name of the port with the metrics: `mcp`, `metrics`, or null",
@@ -175,6 +177,8 @@ def server_values(server: Server, launch: Launch, options: Options) -> dict[str,
             dict.fromkeys(port.target for port in server.service.ports if port.target != server.transport.port)
         ),
         "exposed": server.expose and {"hosts": list(server.expose.hosts), "paths": list(server.expose.paths)},
+        "dns": [_answerer(answerer) for answerer in options.dns],
+        "api_server": [_answerer(answerer) for answerer in api_server(server, options)],
         "egress": _egress(server),
         "metrics_port": metrics_port(server),
         "rate_window": _rate_window(server),
@@ -186,6 +190,23 @@ def _probe(probe: Probe, server: Server) -> dict[str, Any]:
     named = probe.port == server.transport.port and probe.grpc is None
     port = "mcp" if named else probe.port
     return {**probe._asdict(), "command": list(probe.command), "headers": dict(probe.headers), "port": port}
+
+
+#: Where most clusters that people run themselves have their API server; managed ones have it on 443.
+_PRIVATE = ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+
+
+def api_server(server: Server, options: Options) -> tuple[Answerer, ...]:
+    """Where the API answers that a token is mounted for; a spec with address blocks of its own names it there."""
+    egress = server.network.egress
+    if not server.mounts_token or egress is None:
+        return ()
+    return options.api_server or (() if egress.cidrs else tuple(Answerer(6443, cidr=cidr) for cidr in _PRIVATE))
+
+
+def _answerer(answerer: Answerer) -> dict[str, JSON]:
+    fields = {**answerer._asdict(), "podLabels": dict(answerer.pod_labels)}
+    return {name: value for name, value in fields.items() if name != "pod_labels"}
 
 
 def pod_annotations(server: Server) -> dict[str, str]:

@@ -195,7 +195,7 @@ def test_a_wall_without_a_way_to_the_api_server_is_told(provider: Any, egress: J
     options = OPTIONS._replace(network_policy_provider=provider)
     output = rendered("kubernetes", spec(sandbox=SANDBOX, network={"egress": egress}), options=options)
     assert errors_in(output.problems) == []
-    assert ("kubernetes/sandbox-without-api" in rules(output.problems)) is told
+    assert ("kubernetes/api-server-assumed" in rules(output.problems)) is told
 
 
 def test_objects_of_one_name_in_two_namespaces_are_two() -> None:
