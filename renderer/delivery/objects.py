@@ -130,6 +130,7 @@ def kustomization(environment: Environment, delivery: Delivery | None) -> Mappin
             "wait": delivery.wait,
             "depends_on": [dict(one) for one in delivery.depends_on],
             "service_account": delivery.service_account,
+            "substitute_from": [dict(source) for source in delivery.substitute_from],
         },
     }
 

@@ -59,6 +59,7 @@ class Flux(NamedTuple):
     wait: bool
     depends_on: Sequence[Mapping[str, str]]
     service_account: str | None
+    substitute_from: Sequence[Mapping[str, str]]
     type: Literal["flux"] = "flux"
 
 
@@ -116,6 +117,7 @@ def _flux(data: Mapping[str, Any], name: str) -> Flux:
         wait=data["wait"],
         depends_on=data["dependsOn"],
         service_account=data.get("serviceAccount"),
+        substitute_from=data["substituteFrom"],
     )
 
 

@@ -120,6 +120,7 @@ def _options(spec: dict[str, Any], *, governs: bool) -> Options:
         kubernetes_version=spec["kubernetesVersion"],
         create_namespace=namespace.get("create", True if governs else None),
         network_policy_provider=spec["networkPolicy"]["provider"],
+        placeholders=tuple(spec["delivery"].get("substitute", ())),
         dns=tuple(DNS[item] if isinstance(item, str) else _answerer(item) for item in spec["networkPolicy"]["dns"]),
         api_server=tuple(_answerer(item) for item in spec["networkPolicy"].get("apiServer", ())),
         namespace_rules=NamespaceRules(

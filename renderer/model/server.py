@@ -246,6 +246,8 @@ class Options(NamedTuple):
     #: Who answers DNS; and the API server, of which () is unknown.
     dns: tuple[Answerer, ...] = (KUBE_DNS, NODE_LOCAL)
     api_server: tuple[Answerer, ...] = ()
+    #: Names that Flux replaces where they stand as ``${NAME}``.
+    placeholders: tuple[str, ...] = ()
     #: Whether objects say in which order Argo CD applies them.
     sync_waves: bool = False
     #: Whether a tree has ``kustomization.yaml`` files, one a server and one that lists the servers.

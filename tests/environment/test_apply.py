@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from renderer.delivery.objects import delivery_objects
 from renderer.errors import errors_in
 from renderer.pipeline import Run, read_inputs, render_run, runs_for
 from renderer.registry import target
@@ -195,6 +197,40 @@ def test_cilium_knows_the_api_by_its_name_and_nobody_else_reaches_it(tmp_path: P
     assert entities not in egress_of(run_of(tmp_path, cilium + WALLED), "CiliumNetworkPolicy")
     without = egress_of(run_of(tmp_path, WALLED), "NetworkPolicy")
     assert 6443 not in [port["port"] for rule in without for port in rule["ports"]]
+
+
+_FROM = "substituteFrom: [{kind: Secret, name: cluster}]"
+FLUX = f"  delivery: {{type: flux, path: prod/kubernetes, substitute: [DOMAIN], {_FROM}}}\n"
+HOST = "expose: {host: 'mcp.${DOMAIN}', tls: {}}"
+OTHERS = "args: ['$${DOMAIN}', '$${OTHER}', '$$(TEXT)', '$5']"
+
+
+def flux_makes(text: str) -> str:
+    """As its variable substitution does: undefined variables are empty."""
+    return re.sub(r"\$\$|\$\{(\w+)\}", lambda m: "$" if m[0] == "$$" else {"DOMAIN": "example.com"}.get(m[1], ""), text)
+
+
+def test_flux_replaces_the_names_that_the_environment_gives_it_and_nothing_else(tmp_path: Path) -> None:
+    run = run_of(tmp_path, f"{FLUX}  patches: [{{select: {{name: web}}, merge: {{{HOST}, {OTHERS}}}}}]\n")
+    output = render_run(run, target(run.target))
+    assert errors_in(output.problems) == []
+    texts = {document.path: document.text for document in output.documents}
+    ingress: Any = read(flux_makes(texts["web/ingress.yaml"]), strict=False, limits=OUTPUT_LIMITS)[0][0].data
+    assert ingress["spec"]["rules"][0]["host"] == "mcp.example.com"
+    made: Any = read(flux_makes(texts["web/deployment.yaml"]), strict=False, limits=OUTPUT_LIMITS)[0][0].data
+    args = made["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert args == ["example.com", "${OTHER}", "$$(TEXT)", "$5"], "the kubelet makes $(TEXT) of $$(TEXT)"
+    assert run.environment
+    (delivery,) = delivery_objects(run.environment)
+    kustomization: Any = read(delivery.text, strict=False, limits=OUTPUT_LIMITS)[0][0].data
+    assert kustomization["spec"]["postBuild"] == {"substituteFrom": [{"kind": "Secret", "name": "cluster"}]}
+
+
+def test_a_placeholder_that_nothing_replaces_is_an_error(tmp_path: Path) -> None:
+    for delivery in ("", FLUX.replace("[DOMAIN]", "[OTHER]")):
+        run = run_of(tmp_path, f"{delivery}  patches: [{{select: {{name: web}}, merge: {{{HOST}}}}}]\n")
+        output = render_run(run, target(run.target))
+        assert "kubernetes/placeholder" in [problem.rule for problem in errors_in(output.problems)]
 
 
 def test_every_image_is_mirrored_and_pinned_those_of_mcpctl_among_them(tmp_path: Path) -> None:

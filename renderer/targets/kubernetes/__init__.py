@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from renderer.check.kubernetes import check_documents
@@ -47,7 +48,7 @@ class Kubernetes:
 
     def shared(self, options: Options) -> list[Rendered]:
         """The Namespace and what governs everything in it, where it is ours."""
-        return namespace_objects(options)
+        return _for_flux(namespace_objects(options), options)
 
     def build(self, group: Sequence[Server], options: Options) -> tuple[list[Rendered], list[Problem]]:
         """The objects of the group's servers, in the order of the table."""
@@ -60,7 +61,7 @@ class Kubernetes:
                 problems += [server.problem(fault) for fault in faults]
             documents += built
             problems += [server.problem(fault) for fault in limits(server, options)]
-        return documents, problems
+        return _for_flux(documents, options), problems
 
     def _objects(self, server: Server, options: Options) -> list[Rendered]:
         values = server_values(server, launch(server), options)
@@ -103,10 +104,24 @@ class Kubernetes:
     def check(self, documents: Sequence[Rendered], options: Options) -> list[Problem]:
         """Schemas, what an API server refuses, Pod Security; each object alone and all together."""
         level = options.namespace_rules.enforce
+        if options.placeholders:  # what is checked is what Flux makes of it
+            filled = (_SUBSTITUTED.sub(lambda m: "$" if m[0] == "$$" else "placeholder", d.text) for d in documents)
+            documents = [document._replace(text=text) for document, text in zip(documents, filled, strict=True)]
         return check_documents(documents, options.kubernetes_version, kubernetes_findings, level)
 
 
 TARGET = Kubernetes()
+
+#: What Flux reads in a manifest: ``$$`` is ``$``, ``${NAME}`` a value.
+_SUBSTITUTED = re.compile(r"\$\$|\$\{\w+\}")
+
+
+def _for_flux(documents: list[Rendered], options: Options) -> list[Rendered]:
+    """Documents that Flux leaves as they are, but for the names that it is to replace."""
+    if not options.placeholders:
+        return documents
+    read_by_flux = re.compile(rf"\$(?=\$|\{{(?!(?:{'|'.join(options.placeholders)})\}}))")
+    return [document._replace(text=read_by_flux.sub("$$", document.text)) for document in documents]
 
 
 def _rank(path: str) -> tuple[str, int, str]:

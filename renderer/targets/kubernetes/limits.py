@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from renderer.errors import DocumentPath, Fault, Severity
@@ -13,6 +14,7 @@ from renderer.targets.kubernetes.values import pre_stop
 _INSIDE = (".svc", ".cluster.local")
 #: An IngressClass of this name is that of ingress-nginx everywhere.
 _NGINX = "nginx"
+_PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
 
 def limits(server: Server, options: Options) -> Iterator[Fault]:
@@ -124,6 +126,16 @@ def _sandbox_limits(server: Server, options: Options) -> Iterator[Fault]:
 
 
 def _ways_in_limits(server: Server, options: Options) -> Iterator[Fault]:
+    for i, host in enumerate(server.expose.hosts if server.expose else ()):
+        unknown = [name for name in _PLACEHOLDER.findall(host) if name not in options.placeholders]
+        if unknown:
+            several = server.sets("spec", "expose", "hosts")
+            yield Fault(
+                ("spec", "expose", "hosts", i) if several else ("spec", "expose", "host"),
+                "kubernetes/placeholder",
+                f"nothing replaces '${{{unknown[0]}}}'",
+                f"write the host, or name it in an Environment that Flux delivers: delivery.substitute: [{unknown[0]}]",
+            )
     # Without a policy everybody may come in, which another warning tells.
     walled = options.network_policy_provider != "none"
     if walled and server.expose and server.expose.peers is None:
