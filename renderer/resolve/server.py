@@ -7,7 +7,6 @@ from typing import Any
 
 from renderer.model import (
     Acceptance,
-    AccessRule,
     Alert,
     Amounts,
     Autoscaling,
@@ -22,7 +21,6 @@ from renderer.model import (
     EgressService,
     EnvFrom,
     Expose,
-    ExternalSecret,
     File,
     Gateway,
     Gpu,
@@ -35,27 +33,25 @@ from renderer.model import (
     Patch,
     Peer,
     Publish,
-    RemoteKey,
     Resources,
     Rollout,
-    RuntimeClass,
-    Sandbox,
     ScalingStep,
-    Scheduling,
     SecretRef,
     Security,
     Server,
-    Service,
-    ServiceAccount,
-    ServicePort,
     Shutdown,
     Source,
     Storage,
-    Toleration,
-    TopologySpread,
     Transport,
     Writable,
     own_port,
+)
+from renderer.resolve.cluster import (
+    make_external_secret,
+    make_sandbox,
+    make_scheduling,
+    make_service,
+    make_service_account,
 )
 
 #: Port of an egress host that names none: MCP servers talk HTTPS to the APIs they wrap.
@@ -112,7 +108,7 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
         replicas=spec["replicas"],
         autoscaling=_autoscaling(spec.get("autoscaling")),
         disruption=_disruption(spec.get("disruption")),
-        service=_service(spec["service"], transport),
+        service=make_service(spec["service"], transport),
         expose=_expose(spec.get("expose")),
         monitoring=_monitoring(spec.get("monitoring")),
         storage=tuple(
@@ -132,8 +128,8 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
         health=_health(spec["health"]),
         security=_security(spec["security"]),
         workload=spec["workload"],
-        service_account=_service_account(spec["serviceAccount"], resource_name),
-        scheduling=_scheduling(spec["scheduling"]),
+        service_account=make_service_account(spec["serviceAccount"], resource_name),
+        scheduling=make_scheduling(spec["scheduling"]),
         gpu=Gpu(spec["gpu"].get("product"), spec["gpu"]["count"]) if "gpu" in spec else None,
         runtime_class=spec.get("runtimeClass"),
         image_pull_policy=spec.get("imagePullPolicy"),
@@ -144,8 +140,8 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
         init_containers=tuple(_container(item) for item in spec["initContainers"]),
         patches=tuple(_patch(i, item) for i, item in enumerate(spec["patches"])),
         accepted=tuple(Acceptance(a["rule"], a["reason"], a.get("until")) for a in spec["accept"]),
-        sandbox=_sandbox(spec.get("sandbox")),
-        external_secrets=tuple(_external_secret(item) for item in spec["externalSecrets"]),
+        sandbox=make_sandbox(spec.get("sandbox")),
+        external_secrets=tuple(make_external_secret(item) for item in spec["externalSecrets"]),
         compose=_compose(spec["compose"]),
     )
 
@@ -234,42 +230,6 @@ def _writable(item: Any) -> Writable:
     return Writable(item["path"], item["size"], item.get("exec"))
 
 
-def _service_account(account: dict[str, Any], resource_name: str) -> ServiceAccount:
-    fallback = resource_name if account["create"] else "default"
-    rules, cluster_rules = (_access_rules(account[field]) for field in ("rules", "clusterRules"))
-    return ServiceAccount(
-        create=account["create"],
-        name=account.get("name", fallback),
-        annotations=account["annotations"],
-        automount=account.get("automountToken", bool(rules or cluster_rules or account["clusterRoles"])),
-        rules=rules,
-        cluster_rules=cluster_rules,
-        cluster_roles=tuple(account["clusterRoles"]),
-    )
-
-
-def _access_rules(items: list[dict[str, Any]]) -> tuple[AccessRule, ...]:
-    fields = ("apiGroups", "resources", "resourceNames", "verbs")
-    return tuple(AccessRule(*(tuple(item[field]) for field in fields)) for item in items)
-
-
-def _scheduling(scheduling: dict[str, Any]) -> Scheduling:
-    return Scheduling(
-        node_selector=scheduling["nodeSelector"],
-        tolerations=tuple(_toleration(item) for item in scheduling["tolerations"]),
-        anti_affinity=scheduling["antiAffinity"],
-        topology_spread=tuple(
-            TopologySpread(item["topologyKey"], item["maxSkew"], item["whenUnsatisfiable"])
-            for item in scheduling["topologySpread"]
-        ),
-        priority_class=scheduling.get("priorityClassName"),
-    )
-
-
-def _toleration(item: dict[str, Any]) -> Toleration:
-    return Toleration(item.get("key"), item["operator"], item.get("value"), item.get("effect"), item.get("seconds"))
-
-
 def _container(item: dict[str, Any]) -> Container:
     return Container(
         name=item["name"],
@@ -304,21 +264,6 @@ def _disruption(item: dict[str, Any] | None) -> Disruption | None:
 def _pod_count(count: float | str | None) -> int | str | None:
     """To JSON Schema 2.0 is an integer, to Kubernetes it is none."""
     return int(count) if isinstance(count, float) else count
-
-
-def _service(item: dict[str, Any], transport: Transport) -> Service:
-    return Service(
-        type=item["type"],
-        port=item.get("port", transport.port),
-        node_port=item.get("nodePort"),
-        source_ranges=tuple(item["sourceRanges"]),
-        app_protocol=item["appProtocol"],
-        annotations=item["annotations"],
-        ports=tuple(
-            ServicePort(port["name"], port["port"], port.get("targetPort", port["port"]), port.get("appProtocol"))
-            for port in item["ports"]
-        ),
-    )
 
 
 def _expose(item: dict[str, Any] | None) -> Expose | None:
@@ -364,42 +309,10 @@ def _peer(item: dict[str, Any]) -> Peer:
     return Peer(item.get("podLabels"), item.get("namespace"), item.get("cidr"), item.get("namespaceLabels"))
 
 
-def _sandbox(sandbox: dict[str, Any] | None) -> Sandbox | None:
-    if sandbox is None:
-        return None
-    quota, limits, egress = sandbox["quota"], sandbox["limits"], sandbox["egress"]
-    runtime = sandbox.get("runtimeClass")
-    return Sandbox(
-        namespace=sandbox["namespace"],
-        create=sandbox["create"],
-        runtime_class=runtime and RuntimeClass(runtime["name"], runtime["handler"], runtime["create"]),
-        pods=quota["pods"],
-        requests=Amounts(**quota["requests"]),
-        limits=Amounts(**quota["limits"]),
-        default_request=Amounts(**limits["defaultRequest"]),
-        default=Amounts(**limits["default"]),
-        most=Amounts(**limits["max"]),
-        ports=tuple(egress["ports"]),
-        cidrs=tuple(egress["cidrs"]),
-    )
-
-
 def _compose(item: dict[str, Any]) -> Compose:
     build = item.get("build")
     return Compose(
         build=build and Build(build["context"], build.get("dockerfile"), build.get("target"), build["args"]),
         labels=item["labels"],
         networks=tuple(item["networks"]),
-    )
-
-
-def _external_secret(item: dict[str, Any]) -> ExternalSecret:
-    return ExternalSecret(
-        name=item["name"],
-        store=item["store"]["name"],
-        store_kind=item["store"]["kind"],
-        refresh=item["refreshInterval"],
-        keys=tuple(RemoteKey(k["key"], k["remoteKey"], k.get("property")) for k in item["keys"]),
-        template=item.get("template", {}),
-        type=item.get("type"),
     )

@@ -14,8 +14,9 @@ from renderer.diff.causes import Before, Now
 from renderer.diff.consequences import CONSEQUENCES, Consequence
 from renderer.diff.entries import Entry, Sides, entries
 from renderer.diff.trees import Tree
+from renderer.errors import errors_in
 from tests.fields import documents
-from tests.specs import texts
+from tests.specs import rendered, texts
 
 HARD = {
     "allowPrivilegeEscalation": False,
@@ -447,7 +448,11 @@ def test_old_files_may_hold_anything(junk: str | None) -> None:
     assert entry.consequences
 
 
-@pytest.mark.parametrize("document", documents(), ids=lambda document: document["metadata"]["name"])
+#: Those that are not for compose alone.
+ON_KUBERNETES = [document for document in documents() if not errors_in(rendered("kubernetes", document).problems)]
+
+
+@pytest.mark.parametrize("document", ON_KUBERNETES, ids=lambda document: document["metadata"]["name"])
 @pytest.mark.parametrize("workload", ["Deployment", "StatefulSet"])
 def test_words_for_people_replace_nothing(document: dict[str, Any], workload: str) -> None:
     name, spec = document["metadata"]["name"], {**document["spec"], "workload": workload}
