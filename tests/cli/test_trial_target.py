@@ -159,7 +159,7 @@ def test_an_environment_renders_in_the_quoting_of_its_target(mcpctl: Mcpctl, tri
     run = mcpctl("render", "quadlet.yaml", "edge.yaml", "--out", "tree")
     assert run.code == 0, run.err
     text = (tried / "tree/edge/quadlet/demo/mcp-demo.container").read_text()
-    assert "\nPublishPort=127.0.0.1:8080:8080\n" in text
+    assert "\nPublishPort=127.0.0.1:24596:8080\n" in text
     assert '\nDescription="first\\x0a[Service]\\x0aExecStart=/bin/evil"\n' in text
     assert "\nExec=50%%\n" in text
     assert '\nExec="a b"\n' in text

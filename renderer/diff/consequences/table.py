@@ -63,7 +63,7 @@ CONSEQUENCES: Mapping[Name, Kind] = {
     "exposure": Kind(
         "exposed to more",
         "a new host or path, no TLS any more, another class of an Ingress, `LoadBalancer`, `NodePort`, "
-        "a port of a node, a port that compose publishes elsewhere; "
+        "a port of a node, a port that compose publishes elsewhere, labels of a proxy such as Traefik; "
         "an annotation by which a controller decides who may call",
         grave=True,
     ),
@@ -76,7 +76,8 @@ CONSEQUENCES: Mapping[Name, Kind] = {
     "hardening": Kind(
         "weaker hardening",
         "a pod, container, service or namespace loses a protection; a folder, device, group or socket of the machine, "
-        "however it comes; a key of a compose service that is not known to be harmless",
+        "however it comes; another address for a name; programs that run from a writable folder of compose; a key of a "
+        "compose service that is not known to be harmless",
         grave=True,
     ),
     "container": Kind(
