@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from renderer.kinds import KINDS
-from renderer.model import JSON, ConfigMapRef, NetworkPolicyProvider, SecretRef, Server
+from renderer.model import JSON, ConfigMapRef, EnvValue, NetworkPolicyProvider, SecretRef, Server
 
 #: Where it is looked for: in the server's namespace, or in the whole cluster.
 Scope = Literal["namespace", "cluster"]
@@ -73,7 +73,7 @@ def _references(server: Server) -> Iterator[Prerequisite]:
 
 def _values(server: Server) -> Iterator[Prerequisite]:
     containers = (("initContainers", server.init_containers), ("sidecars", server.sidecars))
-    environments: list[tuple[str, Mapping[str, str | SecretRef | ConfigMapRef]]] = [("env", server.env)]
+    environments: list[tuple[str, Mapping[str, EnvValue]]] = [("env", server.env)]
     environments += [(f"{field}.{c.name}.env", c.env) for field, inner in containers for c in inner]
     for where, values in environments:
         for name, value in values.items():
@@ -82,7 +82,7 @@ def _values(server: Server) -> Iterator[Prerequisite]:
         yield from _value(file.source, f"files.{file.path}")
 
 
-def _value(value: str | SecretRef | ConfigMapRef, reason: str) -> Iterator[Prerequisite]:
+def _value(value: EnvValue, reason: str) -> Iterator[Prerequisite]:
     if isinstance(value, SecretRef):
         one = Prerequisite("Secret", value.secret, (reason,), keys=(value.key,) if value.key else ())
     elif isinstance(value, ConfigMapRef):

@@ -163,6 +163,7 @@ def _others(schema: Mapping[str, Any], value: JSON) -> Iterator[JSON]:
         yield {**value, "changed": 1}
     elif isinstance(value, str):
         yield from (other for branch in _branches(schema) for other in branch.get("enum", ()) if other != value)
+        yield from (other for other in schema.get("examples", ()) if other != value and isinstance(other, str))
         yield from (f"{value}x", f"{value}1", f"x{value}", re.sub("[0-9](?=[^0-9]*$)", _next_digit, value))
         yield from (re.sub("[0-9]", _next_digit, value, count=1), f"{value[:-1]}9")
 

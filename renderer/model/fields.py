@@ -6,7 +6,7 @@ None means that the spec says nothing. Times are in seconds; amounts of CPU and 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from renderer.model.compose import Publish
@@ -27,6 +27,15 @@ class ConfigMapRef(NamedTuple):
     config_map: str
     key: str
     optional: bool = False
+
+
+class FieldRef(NamedTuple):
+    """A field of the pod, or (``limits.memory``) of the container's own resources."""
+
+    field: str
+
+
+EnvValue: TypeAlias = str | SecretRef | ConfigMapRef | FieldRef
 
 
 class EnvFrom(NamedTuple):
@@ -156,7 +165,7 @@ class Container(NamedTuple):
     image: str
     command: tuple[str, ...]
     args: tuple[str, ...]
-    env: Mapping[str, str | SecretRef | ConfigMapRef]
+    env: Mapping[str, EnvValue]
     resources: Resources
     mounts: tuple[Mount, ...]
 

@@ -22,10 +22,10 @@ from renderer.model.compose import Compose
 from renderer.model.fields import (
     Acceptance,
     Autoscaling,
-    ConfigMapRef,
     Container,
     Disruption,
     EnvFrom,
+    EnvValue,
     Expose,
     File,
     Monitoring,
@@ -34,7 +34,6 @@ from renderer.model.fields import (
     Patch,
     Resources,
     Rollout,
-    SecretRef,
     Security,
     Shutdown,
     Storage,
@@ -63,7 +62,7 @@ class Server(NamedTuple):
     args: tuple[str, ...]
     working_dir: str | None
     transport: Transport
-    env: Mapping[str, str | SecretRef | ConfigMapRef]
+    env: Mapping[str, EnvValue]
     env_from: tuple[EnvFrom, ...]
     files: tuple[File, ...]
     resources: Resources

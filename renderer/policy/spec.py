@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from renderer.errors import DocumentPath, Fault
-from renderer.model import ConfigMapRef, Container, SecretRef, Server
+from renderer.model import Container, SecretRef, Server
 from renderer.policy.images import image_faults, source_faults
 from renderer.policy.literals import literal_faults
 from renderer.policy.rights import role_fault, rule_fault
@@ -66,7 +66,7 @@ def _secrets_in(name: str, container: Server | Container, above: tuple[str, ...]
         others = [piece.name for piece in pieces(value, expanded_in(container)) if piece.name]
         for other in others if name not in above else ():
             yield from _secrets_in(other, container, (*above, name))
-    elif not isinstance(value, ConfigMapRef) and isinstance(container, Server):
+    elif value is None and isinstance(container, Server):
         yield from (f"a key of Secret {source.name}" for source in container.env_from if source.kind == "secret")
 
 

@@ -20,7 +20,9 @@ from renderer.model import (
     EgressHost,
     EgressService,
     EnvFrom,
+    EnvValue,
     Expose,
+    FieldRef,
     File,
     Gateway,
     Gpu,
@@ -93,7 +95,7 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
         args=tuple(spec["args"]),
         working_dir=spec.get("workingDir"),
         transport=transport,
-        env={name: _reference(value) for name, value in spec["env"].items()},
+        env={name: _variable(value) for name, value in spec["env"].items()},
         env_from=tuple(
             EnvFrom(
                 "secret" if "secret" in item else "configMap", item.get("secret") or item["configMap"], item["optional"]
@@ -144,6 +146,10 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
         external_secrets=tuple(make_external_secret(item) for item in spec["externalSecrets"]),
         compose=_compose(spec["compose"]),
     )
+
+
+def _variable(value: Any) -> EnvValue:
+    return FieldRef(value["field"]) if isinstance(value, dict) and "field" in value else _reference(value)
 
 
 def _reference(value: Any) -> str | SecretRef | ConfigMapRef:
@@ -236,7 +242,7 @@ def _container(item: dict[str, Any]) -> Container:
         image=item["image"],
         command=tuple(item["command"]),
         args=tuple(item["args"]),
-        env={name: _reference(value) for name, value in item["env"].items()},
+        env={name: _variable(value) for name, value in item["env"].items()},
         resources=_resources(item["resources"]),
         mounts=tuple(Mount(m["source"], m.get("path"), m["readOnly"]) for m in item["mounts"]),
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from renderer.errors import DocumentPath, Fault, Problem, Severity
 from renderer.launch import Launch, launch, registries_out_of_reach
-from renderer.model import Server
+from renderer.model import FieldRef, Server
 from renderer.policy.documents import built, mounted
 from renderer.quantity import amount
 from renderer.targets.compose.egress import not_enforced, proxy_variables
@@ -142,6 +142,15 @@ def the_machine_has_a_name(server: Server, _launch: Launch) -> Iterator[Fault]:
                 f"{_MACHINE} does not resolve on Linux",
                 f"add network.hostAliases: {{{_MACHINE}: host-gateway}}",
             )
+
+
+def fields_are_a_pods(server: Server, _launch: Launch) -> Iterator[Fault]:
+    """A container of compose knows nothing of itself but its host name."""
+    for name, value in server.env.items():
+        if isinstance(value, FieldRef):
+            message = f"not set: compose has no {value.field}"
+            hint = "where the server needs one, give it a value by a patch of an environment for compose"
+            yield _warning(("spec", "env", name), "field-not-rendered", message, hint)
 
 
 def health_needs_a_program(server: Server, launch: Launch) -> Iterator[Fault]:
@@ -280,6 +289,7 @@ LIMITS: tuple[Limit, ...] = (
     proxy_variables_are_ours,
     variables_are_declared,
     the_machine_has_a_name,
+    fields_are_a_pods,
     health_needs_a_program,
     replicas_share_the_machine,
     local_volumes_are_plain,

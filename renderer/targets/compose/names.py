@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from renderer.labels import accepted, object_labels, path_note
 from renderer.launch import Launch
-from renderer.model import ConfigMapRef, EnvFrom, SecretRef, Server
+from renderer.model import ConfigMapRef, EnvFrom, EnvValue, FieldRef, SecretRef, Server
 from renderer.variables import expanded_in, pieces
 
 Ref = SecretRef | ConfigMapRef
@@ -115,7 +115,7 @@ def once(needs: Sequence[Need]) -> list[Need]:
 def references(server: Server) -> Iterator[tuple[str, Ref]]:
     """The server's variables that are references, each with its name in the container."""
     for name, value in server.env.items():
-        if not isinstance(value, str):
+        if isinstance(value, SecretRef | ConfigMapRef):
             yield name, value
 
 
@@ -146,11 +146,11 @@ def expanded(text: str, server: Server, *, words: bool = False) -> str:
     return _expanded(text, server, words, server.env)
 
 
-def _expanded(text: str, server: Server, words: bool, env: Mapping[str, str | Ref]) -> str:
+def _expanded(text: str, server: Server, words: bool, env: Mapping[str, EnvValue]) -> str:
     found = []
     for piece in pieces(text, expanded_in(server, words=words)):
         value = env.get(piece.name) if piece.name else piece.text
-        if value is None:
+        if value is None or isinstance(value, FieldRef):
             found.append(literal(f"$({piece.name})"))
         elif not piece.name:
             found.append(literal(piece.text))

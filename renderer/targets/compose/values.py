@@ -11,7 +11,7 @@ from renderer import pins
 from renderer.context import document_values
 from renderer.labels import object_labels
 from renderer.launch import Launch, launch
-from renderer.model import JSON, Build, SecretRef, Server, Writable
+from renderer.model import JSON, Build, FieldRef, SecretRef, Server, Writable
 from renderer.quantity import amount
 from renderer.targets.compose.egress import not_enforced, out_of_reach, proxy, proxy_variables
 from renderer.targets.compose.names import (
@@ -179,7 +179,11 @@ def _server_values(server: Server, launch: Launch, files: _Files, volumes: Seque
                 for name, value in (*launch.env, *proxy_variables(server))
                 if name not in server.env
             },
-            **{n: expanded(v, server) if isinstance(v, str) else expression(v) for n, v in server.env.items()},
+            **{
+                name: expanded(value, server) if isinstance(value, str) else expression(value)
+                for name, value in server.env.items()
+                if not isinstance(value, FieldRef)
+            },
         },
         "env_files": [{"path": env_path(item), "optional": item.optional} for item in server.env_from],
         "check": list(launch.check),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from renderer.errors import Severity
 from renderer.model import JSON
@@ -245,3 +246,12 @@ def test_variables_of_two_servers_meet_only_in_a_stream() -> None:
     two = publishing("b", "127.0.0.1", 9001, env={"A": {"secret": "x", "key": "y-z"}})
     assert told(one, two) == []
     assert told(one, two, stream=True) == [("same-variable", "env.A", ERROR)]
+
+
+def test_a_field_of_the_pod_is_not_set_and_said_so() -> None:
+    env: JSON = {"NAMESPACE": {"field": "metadata.namespace"}, "URL": "http://$(NAMESPACE)/"}
+    output = rendered("compose", spec(env=env, health={"enabled": False}))
+    (problem,) = output.problems
+    assert (problem.rule, problem.path) == ("compose/field-not-rendered", "spec.env.NAMESPACE")
+    service = yaml.safe_load(output.documents[0].text)["services"]["mcp-demo"]
+    assert service["environment"] == {"URL": "http://$$(NAMESPACE)/"}

@@ -198,3 +198,22 @@ def test_the_bridge_is_copied_before_the_spec_s_own_init_containers() -> None:
     own: JSON = [{"name": "own", "image": "registry.example.com/own:1"}]
     found = pod(image=IMAGE, command=["/server"], initContainers=own)
     assert [container["name"] for container in found["initContainers"]] == ["bridge", "own"]
+
+
+def test_variables_of_the_pods_own_fields() -> None:
+    env: dict[str, JSON] = {
+        "NAMESPACE": {"field": "metadata.namespace"},
+        "TEAM": {"field": "metadata.labels['team']"},
+        "MEMORY": {"field": "limits.memory"},
+        "URL": "http://$(NAMESPACE)/",
+    }
+    sidecar: JSON = {"name": "side", "image": IMAGE, "env": {"IP": {"field": "status.podIP"}}}
+    found = yaml.safe_load(texts("kubernetes", spec(env=env, sidecars=[sidecar]))["demo/deployment.yaml"])
+    server, other = found["spec"]["template"]["spec"]["containers"]
+    assert server["env"] == [
+        {"name": "NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
+        {"name": "TEAM", "valueFrom": {"fieldRef": {"fieldPath": "metadata.labels['team']"}}},
+        {"name": "MEMORY", "valueFrom": {"resourceFieldRef": {"resource": "limits.memory"}}},
+        {"name": "URL", "value": "http://$(NAMESPACE)/"},
+    ]
+    assert other["env"] == [{"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}]
