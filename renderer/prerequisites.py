@@ -115,12 +115,19 @@ def _identity(server: Server) -> Iterator[Prerequisite]:
         yield Prerequisite("ClusterRole", role, ("serviceAccount.clusterRoles",), "cluster")
 
 
-def _classes(server: Server) -> Iterator[Prerequisite]:
+def _volumes(server: Server) -> Iterator[Prerequisite]:
     for volume in server.storage:
-        if volume.storage_class:
+        if volume.existing_claim:
+            yield Prerequisite("PersistentVolumeClaim", volume.existing_claim, (f"storage.{volume.name}",))
+        elif volume.size is None:
+            continue
+        elif volume.storage_class:
             yield Prerequisite("StorageClass", volume.storage_class, (f"storage.{volume.name}",), "cluster")
         else:
             yield Prerequisite(COMPONENT, "a default StorageClass", (f"storage.{volume.name}",), "cluster")
+
+
+def _classes(server: Server) -> Iterator[Prerequisite]:
     runtime = server.sandbox and server.sandbox.runtime_class
     if server.runtime_class and not (runtime and runtime.create and runtime.name == server.runtime_class):
         yield Prerequisite("RuntimeClass", server.runtime_class, ("runtimeClass",), "cluster")
@@ -187,6 +194,7 @@ _SOURCES: tuple[Callable[[Server], Iterator[Prerequisite]], ...] = (
     _namespaces,
     _references,
     _identity,
+    _volumes,
     _classes,
     _custom_resources,
     _components,

@@ -95,4 +95,4 @@ def test_every_field_of_the_schema_is_there() -> None:
     full = document_values(server(health={"path": "/h"}, gpu={"count": 1}, env={"A": {"secret": "s", "key": "k"}}))
     assert set(full["spec"]["health"]) == set(definitions["spec"]["properties"]["health"]["properties"])
     assert full["spec"]["gpu"]["product"] is None
-    assert full["spec"]["env"]["A"] == {"secret": "s", "key": "k", "optional": False, "configMap": None}
+    assert full["spec"]["env"]["A"] == {"secret": "s", "key": "k", "optional": False, "configMap": None, "field": None}

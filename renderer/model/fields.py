@@ -109,7 +109,7 @@ class Resources(NamedTuple):
 
 
 class Storage(NamedTuple):
-    """A volume of its own, or (``size`` None) a path of the machine."""
+    """A volume of its own, or (``size`` None) a path of the machine or a claim that is there already."""
 
     name: str
     size: str | None
@@ -119,11 +119,12 @@ class Storage(NamedTuple):
     storage_class: str | None
     access_modes: tuple[str, ...]
     purpose: str
+    existing_claim: str | None = None
 
     @property
     def shared(self) -> bool:
         """Whether pods on several nodes can mount it at once."""
-        return self.size is None or not {"ReadWriteMany", "ReadOnlyMany"}.isdisjoint(self.access_modes)
+        return self.host_path is not None or not {"ReadWriteMany", "ReadOnlyMany"}.isdisjoint(self.access_modes)
 
 
 class Writable(NamedTuple):

@@ -123,6 +123,7 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
                 storage_class=item.get("storageClass"),
                 access_modes=tuple(item["accessModes"]),
                 purpose=item["purpose"],
+                existing_claim=item.get("existingClaim"),
             )
             for item in spec["storage"]
         ),

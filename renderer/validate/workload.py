@@ -34,17 +34,17 @@ def pods_stand_alone(server: Server) -> Iterator[Fault]:
 
 
 def replicas_share_volume(server: Server) -> Iterator[Fault]:
-    """All pods of a Deployment mount the same claim; a StatefulSet gives each its own."""
-    if server.workload != "Deployment" or server.most_pods < 2:
+    """All pods of a Deployment mount the same claim; a StatefulSet gives each its own, but for one that is there."""
+    if server.most_pods < 2:
         return
     field = ("autoscaling", "max") if server.autoscaling else ("replicas",)
     for i, volume in enumerate(server.storage):
-        if not volume.shared:
+        if not volume.shared and (server.workload == "Deployment" or volume.existing_claim):
             yield Fault(
                 ("spec", *field),
                 "spec/replicas-share-volume",
-                f"{server.most_pods} replicas of a Deployment would share volume '{volume.name}' (spec.storage[{i}]), "
-                f"which is {', '.join(volume.access_modes)}: pods on other nodes could not start",
+                f"{server.most_pods} replicas of a {server.workload} would share volume '{volume.name}' "
+                f"(spec.storage[{i}]), which is {', '.join(volume.access_modes)}: pods on other nodes could not start",
                 "use 'workload: StatefulSet' (a volume for each pod), accessModes [ReadWriteMany], or one replica",
             )
 

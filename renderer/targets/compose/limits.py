@@ -189,9 +189,8 @@ def replicas_share_the_machine(server: Server, _launch: Launch) -> Iterator[Faul
             "use one replica, which has a volume, or raise limits.memory",
             Severity.WARNING,
         )
-    several = server.replicas > 1
-    alone = [i for i, v in enumerate(server.storage) if several and v.size and "ReadWriteMany" not in v.access_modes]
-    for i in alone:
+    own = [i for i, v in enumerate(server.storage) if not v.host_path and "ReadWriteMany" not in v.access_modes]
+    for i in own if server.replicas > 1 else ():
         yield Fault(
             ("spec", "replicas"),
             "compose/replicas-share-volume",

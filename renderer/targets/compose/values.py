@@ -81,7 +81,8 @@ SERVER_NAMES: Mapping[str, str] = {
     "reservations": "what it reserves: `memory`",
     "tmpfs": "folders in memory: `path`, `size`, `mode`, `executable`",
     "shm_size": "size of its /dev/shm, or null",
-    "volumes": "its volumes: `key`, `path`, `place` (in what prepares them), `note`, `writable`",
+    "volumes": "its volumes: `key`, `path`, `place` (in what prepares them), `note`, `writable`, "
+    "`read_only`, `external` (name of a volume of others, or null)",
     "binds": "paths of the machine: `source`, `target`, `read_only`",
     "joined": "networks of other projects that it joins, or its gateway and proxy where its own network leads nowhere",
     "host_aliases": "lines of its /etc/hosts: addresses by name",
@@ -257,8 +258,10 @@ def _endpoint(server: Server) -> str:
 def _volumes(server: Server, launch: Launch) -> Iterator[dict[str, Any]]:
     """In the order in which they are mounted."""
     for storage in server.storage:
-        if storage.size:
-            yield _volume(server, storage.name, storage.mount_path, storage.purpose) | {"read_only": storage.read_only}
+        if not storage.host_path:
+            note = f"{storage.purpose}: a volume of others" if storage.existing_claim else storage.purpose
+            own = {"read_only": storage.read_only, "external": storage.existing_claim}
+            yield _volume(server, storage.name, storage.mount_path, note) | own
     for cache in launch.writable:
         if cache.path == pins.CACHE_FOLDER and not _caches_in_memory(server):
             yield _volume(server, "package.cache", cache.path, "packages that npx and uvx downloaded")
@@ -277,6 +280,7 @@ def _volume(server: Server, name: str, path: str, note: str, *, writable: bool =
         "note": note,
         "writable": writable,
         "read_only": not writable,
+        "external": None,
     }
 
 
@@ -292,6 +296,7 @@ def _caches_in_memory(server: Server) -> bool:
 
 def _prepare(server: Server, launch: Launch, volumes: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     """Gives new volumes, which are root's, to the server's user; removes an old bridge."""
+    volumes = [volume for volume in volumes if not volume["external"]]  # what is of others keeps its owner
     if not volumes:
         return None
     owned = [volume["place"] for volume in volumes if volume["writable"]]

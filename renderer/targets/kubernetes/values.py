@@ -120,7 +120,7 @@ def server_values(server: Server, launch: Launch, options: Options) -> dict[str,
         *(
             _mount(volume.name, volume.mount_path, read_only=volume.read_only)
             for volume in server.storage
-            if volume.size
+            if not volume.host_path
         ),
         *(_mount(file["volume"], file["path"], read_only=True, key=file["key"]) for file in files),
         *([_mount(bridge["volume"], bridge["path"], read_only=True)] if bridge else ()),

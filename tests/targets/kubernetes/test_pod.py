@@ -10,7 +10,8 @@ import yaml
 from renderer.assets import kubernetes_folders
 from renderer.errors import errors_in
 from renderer.model import JSON
-from tests.specs import IMAGE, NPM, OPTIONS, PYPI, rendered, rules, spec, texts
+from renderer.prerequisites import prerequisites
+from tests.specs import IMAGE, NPM, OPTIONS, PYPI, read_specs, rendered, rules, server, spec, texts
 
 SELECTOR = {"matchLabels": {"mcpctl.io/server": "demo"}}
 
@@ -217,3 +218,24 @@ def test_variables_of_the_pods_own_fields() -> None:
         {"name": "URL", "value": "http://$(NAMESPACE)/"},
     ]
     assert other["env"] == [{"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}]
+
+
+@pytest.mark.parametrize("workload", ["Deployment", "StatefulSet", "Pod"])
+def test_a_claim_that_is_there_is_mounted_and_not_rendered(workload: str) -> None:
+    storage: JSON = [{"name": "config", "existingClaim": "home", "mountPath": "/config", "readOnly": True}]
+    found = texts("kubernetes", spec(storage=storage, workload=workload))
+    assert not [path for path in found if "persistentvolumeclaim" in path]
+    document = yaml.safe_load(found[f"demo/{workload.lower()}.yaml"])
+    pod = document["spec"] if workload == "Pod" else document["spec"]["template"]["spec"]
+    assert {"name": "config", "persistentVolumeClaim": {"claimName": "home"}} in pod["volumes"]
+    assert {"name": "config", "mountPath": "/config", "readOnly": True} in pod["containers"][0]["volumeMounts"]
+    assert "volumeClaimTemplates" not in document["spec"]
+    needed = [(one.kind, one.name) for one in prerequisites(server(storage=storage, workload=workload))]
+    assert ("PersistentVolumeClaim", "home") in needed
+    assert not [name for _, name in needed if "StorageClass" in name]
+
+
+def test_pods_of_a_stateful_set_would_share_a_claim_that_is_there() -> None:
+    storage: JSON = [{"name": "config", "existingClaim": "home", "mountPath": "/config"}]
+    document = spec(storage=storage, workload="StatefulSet", replicas=2)
+    assert "spec/replicas-share-volume" in rules(read_specs(document).problems)
