@@ -118,11 +118,6 @@ def test_the_runtime_of_the_package_asks() -> None:
         assert started.check == started.probe.command
 
 
-def test_mcp_proxy_answers_without_a_session_only_where_it_is_asked() -> None:
-    assert "--stateless" in launch(server(package=PYPI, health={"mcp": True})).args
-    assert "--stateless" not in launch(server(package=PYPI)).args
-
-
 def test_a_connection_instead_of_the_bridge_s_endpoint() -> None:
     started = launch(server(package=PYPI, health={"tcp": True}))
     assert started.probe is not None

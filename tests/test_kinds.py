@@ -23,6 +23,7 @@ ALLOWED = {
     "model/__init__.py": "names of the values of a spec",
     "check/api_rules/workloads.py": "the grammar of update strategies",
     "delivery/objects.py": "fields that a cluster fills in, as jq paths",
+    "orchestrators/kubernetes/client.py": "the shape of what is read of a kind",
     "orchestrators/kubernetes/listing.py": "the addresses of pages",
     "diff/consequences/__init__.py": "words by which a file is recognised before it is parsed",
 }

@@ -78,7 +78,7 @@ def test_an_error_in_one_spec_means_that_nothing_is_rendered(name: str, bad: JSO
 
 
 def test_warnings_do_not_stop_a_run() -> None:
-    output = rendered("kubernetes", spec(image="a:1", transport={"type": "sse", "port": 80}))
+    output = rendered("kubernetes", spec(image="a:1", transport={"type": "streamable-http", "port": 80}))
     assert [(problem.rule, problem.severity) for problem in output.problems] == [
         ("spec/privileged-port", Severity.WARNING)
     ]

@@ -10,7 +10,6 @@ import yaml
 
 from renderer.assets import kubernetes_folders
 from renderer.errors import errors_in
-from renderer.model import Options
 from renderer.pipeline import read, render
 from renderer.registry import target
 from tests.fields import EXAMPLES
@@ -20,8 +19,9 @@ POD = "mcp-sample-pod"
 
 
 @cache
-def objects(name: str, options: Options = OPTIONS) -> dict[tuple[str, str], Any]:
+def objects(name: str, version: str = OPTIONS.kubernetes_version) -> dict[tuple[str, str], Any]:
     """By kind and name."""
+    options = OPTIONS._replace(kubernetes_version=version)
     output = render(read([str(EXAMPLES / f"{name}.yaml")]), target("kubernetes"), options)
     assert errors_in(output.problems) == []
     found = [yaml.safe_load(document.text) for document in output.documents]
@@ -31,7 +31,7 @@ def objects(name: str, options: Options = OPTIONS) -> dict[tuple[str, str], Any]
 @pytest.mark.parametrize("name", ["sample-pod", "pod-manager"])
 @pytest.mark.parametrize("version", kubernetes_folders())
 def test_every_version_takes_them(name: str, version: str) -> None:
-    assert objects(name, OPTIONS._replace(kubernetes_version=version))
+    assert objects(name, version)
 
 
 def test_the_pod_stands_among_these() -> None:

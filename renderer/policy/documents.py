@@ -210,8 +210,10 @@ def _patched_object(document: Rendered, data: Json) -> Iterator[Fault]:
     if kind_of(data) in ("Deployment", "StatefulSet"):
         replicas = ("spec", "replicas")
     count = at(data, *replicas)
-    bridged = at(spec, "transport", "type") == "stdio" and document.context.get("listens")
-    if bridged and isinstance(count, int) and count > 1:
+    transport = mapping(spec, "transport")
+    bridged = transport.get("type") == "stdio" and document.context.get("listens")
+    sessions = transport.get("bridge") != "mcp-proxy" and transport.get("stateful") is not False
+    if bridged and sessions and isinstance(count, int) and count > 1:
         message = f"each of {count} pods has sessions of its own behind its bridge"
         hint = "run one, or a server that speaks streamable-http without sessions"
         yield Fault(replicas, "policy/stateful-replicas", message, hint)

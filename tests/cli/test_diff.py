@@ -243,7 +243,7 @@ def test_the_same_patch_in_every_environment_is_told_once(mcpctl: Mcpctl) -> Non
         Path(f"in/{name}.yaml").write_text(ENVIRONMENT.replace("production", name) + patch)
     out = mcpctl("diff", "in", "--out", "tree", "--base", "HEAD").out
     assert out.startswith(
-        "spec.patches of environments production, test changed, for one (production, test): 2 fields in 2 files of each"
+        "spec.patches of environments production, test changed, for one (production, test): 1 field in 1 file of each"
     )
 
 

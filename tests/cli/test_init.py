@@ -40,8 +40,8 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             {"package": {"registry": "pypi", "name": "acme-server[cli]", "version": "0.6.2"}},
         ),
         (
-            ["--image", "a:1", "--transport", "sse", "--port", "9000"],
-            {"image": "a:1", "transport": {"type": "sse", "port": 9000}},
+            ["--image", "a:1", "--transport", "streamable-http", "--port", "9000"],
+            {"image": "a:1", "transport": {"type": "streamable-http", "port": 9000}},
         ),
         ([*IMAGE, "--arg=-v", "--arg", "NO"], {"args": ["-v", "NO"]}),
         (

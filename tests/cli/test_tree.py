@@ -98,7 +98,6 @@ def test_one_spec_leaves_the_other_servers_alone(mcpctl: Mcpctl) -> None:
     assert {path for path in after if after[path] != before[path]} == {
         "kubernetes/one/.mcpctl",
         "kubernetes/one/deployment.yaml",
-        "kubernetes/one/service.yaml",
     }
     assert before.keys() == after.keys()
     assert mcpctl("render", "in", "--out", "tree", "--check").code == Exit.FINE

@@ -56,7 +56,10 @@ def test_no_finding_comes_of_a_faulty_value(junk: Any) -> None:
         ({"image": "a/b:latest", "transport": HTTP, "size": 1}, {"schema/enum", "policy/image-tag"}),
         ({"image": "a b", "env": {"T": TOKEN}}, {"schema/pattern", "policy/secret-literal"}),
         ({"autoscaling": {"min": 5, "max": 3, "x": 1}}, {"schema/unknown-field"}),
-        ({"autoscaling": {"min": 5, "max": 3}, "x": 1}, {"schema/unknown-field", "spec/autoscaling-bounds"}),
+        (
+            {"autoscaling": {"min": 5, "max": 3}, "transport": {**HTTP, "stateful": False}, "x": 1},
+            {"schema/unknown-field", "spec/autoscaling-bounds"},
+        ),
         ({"workload": "Pod", "autoscaling": None}, {"schema/null"}),
         ({"image": "a/b:latest", "transport": HTTP, "accept": {}}, {"schema/type"}),
     ],
