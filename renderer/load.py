@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from renderer import assets
 from renderer.errors import Fault, Place, Problem, dotted, excerpt
 from renderer.model import Source
 from renderer.wording import did_you_mean
@@ -170,7 +171,8 @@ def _specs_below(folder: str, on_error: Callable[[OSError], None]) -> list[str]:
 
 def _is_configuration(source: Source) -> bool:
     """By what it says, and not by its name alone: no spec is passed over."""
-    return "orchestrator" in source.data and not {"apiVersion", "kind", "spec"} & source.data.keys()
+    known = assets.schema("config")["properties"].keys()
+    return not known.isdisjoint(source.data) and {"apiVersion", "kind", "spec"}.isdisjoint(source.data)
 
 
 def _similar(path: str) -> str:

@@ -300,3 +300,28 @@ def test_a_file_of_another_tool_in_a_folder_is_one_message(tmp_path: Path, monke
     sources, faults = load(["mkdocs.yml"], stdin=None)
     assert {fault.rule for fault in faults} == {"yaml/ambiguous"}
     assert sources[0].is_foreign
+
+
+@pytest.mark.parametrize("text", ["specs: [.]\n", "out: deploy\nprune: true\n", 'kubernetesVersion: "1.33"\n'])
+@pytest.mark.usefixtures("folder")
+def test_the_file_of_the_project_is_no_spec(text: str) -> None:
+    write("mcpctl.yaml", text)
+    write("a.yaml", "a: 1")
+    sources, problems = load(["."], stdin=None)
+    assert ([source.file for source in sources], problems) == (["./a.yaml"], [])
+    write("mcpctl.yaml", "kind: MCPServer\nspecs: 1\n")  # by what it says, not by its name
+    assert len(load(["."], stdin=None)[0]) == 2
+
+
+@pytest.mark.parametrize("base", ["", "||||||| 1234567\nb: 0\n"])
+@pytest.mark.usefixtures("folder")
+def test_a_conflict_of_a_merge_is_one_problem(base: str) -> None:
+    write("x.yaml", f"a: 1\n<<<<<<< HEAD\nb: 1\n{base}=======\nb: 2\n>>>>>>> other\n")
+    sources, problems = load(["x.yaml"], stdin=None)
+    assert (sources, [told(p) for p in problems]) == (
+        [],
+        ["2:1: error: the file has the conflict markers of a merge; resolve the conflict first"],
+    )
+    assert rules(problems) == [("x.yaml", "yaml/conflict-markers")]
+    write("x.yaml", "a: |\n  <<<<<<< HEAD\n  =======\n  >>>>>>> other\n")  # in a text they are no markers
+    assert load(["x.yaml"], stdin=None)[1] == []

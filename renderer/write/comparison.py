@@ -14,7 +14,6 @@ from renderer.write.records import (
     RECORD,
     SERVER_LIST,
     Records,
-    has_conflict,
     is_server_list,
     names_of,
     read_records,
@@ -22,6 +21,7 @@ from renderer.write.records import (
     record_texts,
     unit_of,
 )
+from renderer.yaml_reader import conflict_line
 
 Why = Literal["missing", "outdated", "edited", "foreign", "stale", "conflict", "line-ends", "stranger"]
 
@@ -133,7 +133,7 @@ def differences_of(
         for why in [_why(path, content, files[path].encode(), records, depth)]
     ]
     for path, content in there.items():
-        ours = as_recorded(content, records.digests[path]) or has_conflict(content)
+        ours = as_recorded(content, records.digests[path]) or conflict_line(content)
         found.append(Difference(path, "stale" if ours else "edited", path in records.pending))
     found += [Difference(path, "stale") for path in lists]
     found += _record_differences(found, files, records, depth)
@@ -147,14 +147,14 @@ def differences_of(
 def _why(path: str, content: bytes | None, rendered: bytes, records: Records, depth: int) -> Why:
     if content is None:
         return "missing"
+    if _lf(content) == rendered:
+        return "line-ends"
     recorded = records.digests.get(path, ())
     if recorded or is_server_list(path, depth):
-        if has_conflict(content):
+        if conflict_line(content):
             return "conflict"
         if is_server_list(path, depth) and content.startswith(_MARK):
             return "outdated"
-    if _lf(content) == rendered:
-        return "line-ends"
     if not recorded:
         return "foreign"
     return "outdated" if as_recorded(content, recorded) else "edited"
@@ -186,7 +186,7 @@ def _record_differences(
         path, content = record_path(unit), records.texts.get(unit)
         if unit in explained_units or (content is not None and _lf(content) == text.encode()):
             continue
-        if content is not None and has_conflict(content):
+        if content is not None and conflict_line(content):
             differences.append(Difference(path, "conflict"))
         elif not records.old:
             why: Why = "missing" if content is None else "outdated"
@@ -237,7 +237,7 @@ def _unlike(folder: Path, path: str, content: bytes | None, records: Records) ->
         return Problem(place, "", "tree/unfinished", message, _AGAIN)
     if content is None:
         return Problem(place, "", "tree/missing", "the record lists it, and it is not there", _AGAIN)
-    if has_conflict(content):
+    if conflict_line(content):
         return Problem(place, "", "tree/conflict", REASONS["conflict"], _AGAIN)
     if not as_recorded(content, records.digests[path]):
         return Problem(place, "", "tree/edited", REASONS["edited"], _AGAIN)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from renderer.errors import OutputTreeFault, Place, Problem
 from renderer.write.disk import Folder, digest, nearest, opened, temporary, told
+from renderer.yaml_reader import conflict_line
 
 RECORD = ".mcpctl"
 #: Of versions that kept one record a tree; read once more, and replaced.
@@ -25,8 +26,6 @@ OLD_RECORD = ".mcpctl.json"
 HEADER = "# mcpctl 1: the files that mcpctl wrote here; 'sha256sum -c .mcpctl' compares them"
 _HEADER = re.compile(r"# mcpctl (\d+)\b")
 _LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
-#: What git leaves where two branches changed the same lines.
-_CONFLICT = re.compile(rb"^(<{7}|={7}|>{7}|\|{7})( .*)?\r?$", re.MULTILINE)
 #: Lists the servers of a tree, so no record could name its hash without naming all of them.
 SERVER_LIST = "kustomization.yaml"
 
@@ -61,11 +60,6 @@ def record_path(unit: str) -> str:
 def is_server_list(path: str, depth: int) -> bool:
     """Whether the file is derived from the names of the folders beside it."""
     return not unit_of(path, depth) and path.rpartition("/")[2] == SERVER_LIST
-
-
-def has_conflict(content: bytes) -> bool:
-    """Whether git left the markers of a conflict."""
-    return b"<<<<<<<" in content and len(set(_CONFLICT.findall(content))) > 1
 
 
 def record_text(unit: str, digests: Mapping[str, Collection[str]]) -> str:
@@ -157,7 +151,7 @@ def _parsed(content: bytes | None, unit: str, place: Path | None) -> dict[str, t
         lines = (content or b"").decode(errors="strict" if place else "replace").splitlines()
     except UnicodeDecodeError:
         raise _not_a_record(place or Path(unit)) from None
-    if lines and place and not has_conflict(content or b""):
+    if lines and place and not conflict_line(content or b""):
         version = _HEADER.match(lines[0])
         if version is None:
             raise _not_a_record(place)
@@ -186,7 +180,7 @@ def _old_digests(content: bytes, place: Path) -> dict[str, tuple[str, ...]]:
         parts = [data["files"], data.get("pending", {})]
         entries = [entry for part in parts for entry in part.items()]
     except (ValueError, RecursionError, AttributeError, TypeError, KeyError):
-        if not has_conflict(content):
+        if not conflict_line(content):
             raise _not_a_record(place) from None
         entries = re.findall(r'^ +"(.+)": "([0-9a-f]{64})",?\r?$', content.decode(errors="replace"), re.MULTILINE)
     digests: dict[str, tuple[str, ...]] = {}

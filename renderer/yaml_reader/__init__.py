@@ -2,7 +2,7 @@
 
 from renderer.model import JSON, Marks, position
 from renderer.yaml_reader.events import Document, Finding, read
-from renderer.yaml_reader.text import OUTPUT_LIMITS, SPEC_LIMITS, Limits
+from renderer.yaml_reader.text import OUTPUT_LIMITS, SPEC_LIMITS, Limits, conflict_line
 
 __all__ = [
     "JSON",
@@ -12,6 +12,7 @@ __all__ = [
     "Finding",
     "Limits",
     "Marks",
+    "conflict_line",
     "position",
     "read",
 ]

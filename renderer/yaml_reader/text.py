@@ -60,6 +60,8 @@ _UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\u
 #: Characters that no value may carry, not even by an escape.
 UNCARRIED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 _LONE_CR = re.compile(rb"\r(?!\n)")
+#: What git leaves where two branches changed the same lines.
+_CONFLICT = re.compile(rb"^(<{7}|={7}|>{7}|\|{7})( .*)?\r?$", re.MULTILINE)
 _WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 
 
@@ -72,11 +74,22 @@ def prepared(data: bytes | str, limits: Limits) -> Text:
         hint = "save it as UTF-8"
         raise RefusalError(1, 1, Fault((), "yaml/encoding", "the text is UTF-16 or binary, not UTF-8", hint))
     _refuse_unwanted(raw)
+    if line := conflict_line(raw):
+        message = "the file has the conflict markers of a merge"
+        raise RefusalError(line, 1, Fault((), "yaml/conflict-markers", message, "resolve the conflict first"))
     if b"\r" in raw and (lone := _LONE_CR.search(raw)):
         hint = 'end lines with a line feed, or write "\\r" in double quotes'
         fault = Fault((), "yaml/character", "a carriage return without a line feed", hint)
         raise RefusalError(*_place(raw, lone.start()), fault)
     return _with_joined_surrogates(raw)
+
+
+def conflict_line(content: bytes) -> int:
+    """The line, from 1, of the first conflict marker that git left; 0 where there is no conflict."""
+    if b"<<<<<<<" not in content or len({found[1] for found in _CONFLICT.finditer(content)}) < 2:
+        return 0
+    first = _CONFLICT.search(content)
+    return content.count(b"\n", 0, first.start()) + 1 if first else 0
 
 
 def too_large(size: int, limits: Limits) -> Fault:
