@@ -141,14 +141,36 @@ WEAKER: list[tuple[str, Any]] = [
     ("device_cgroup_rules", ["a *:* rwm"]),
     ("security_opt", ["no-new-privileges:true", "label:disable"]),
     ("sysctls", {"kernel.x": 1}),
-    ("extra_hosts", ["github.com:10.0.0.1"]),
-    ("extra_hosts", {"github.com": "10.0.0.1"}),
     ("provider", {"type": "x"}),
     ("runtime", "other"),
     ("tmpfs", ["/x:mode=0700,exec"]),
     ("tmpfs", "/x:exec"),
     ("what_nobody_knows_yet", "x"),
 ]
+
+
+#: Who answers for names instead of the DNS of the cluster, or of Docker.
+RESOLVED: list[tuple[str, Any]] = [
+    ("dnsPolicy", "Default"),
+    ("dnsConfig", {"nameservers": ["192.0.2.1"]}),
+    ("dnsConfig", {"searches": ["example.com"]}),
+    ("dnsConfig", {"options": [{"name": "inet6"}]}),
+]
+COMPOSE_RESOLVED: list[tuple[str, Any]] = [
+    ("dns", "192.0.2.1"),
+    ("dns", ["192.0.2.1"]),
+    ("dns_search", "example.com"),
+    ("dns_opt", ["ndots:9"]),
+    ("extra_hosts", ["github.com:10.0.0.1"]),
+    ("extra_hosts", {"github.com": "10.0.0.1"}),
+    ("hostname", "github.com"),
+    ("domainname", "example.com"),
+    ("container_name", "github.com"),
+    ("networks", {"n": {"aliases": ["github.com"]}}),
+    ("volumes", ["h:/etc/hosts:ro"]),
+    ("configs", [{"source": "h", "target": "/etc/resolv.conf"}]),
+]
+WHOLE = [{"secretRef": {"name": "gh"}}]
 
 
 class Case(NamedTuple):
@@ -260,7 +282,16 @@ CASES = [
     Case("volume of another project", compose(), compose(volumes={"v": {"external": True}}), "hardening"),
     *(Case(f"compose {key}", compose(), compose({key: value}), "hardening") for key, value in WEAKER),
     Case("compose proxy", compose(), compose({"labels": {"traefik.enable": "true"}}), "exposure"),
-    Case("alias", deployment(), deployment(template={"metadata": {"labels": {"a": "b"}}, "spec": pod(hostAliases=[{"ip": "10.0.0.1", "hostnames": ["github.com"]}])}), "hardening"),
+    Case("alias", deployment(), deployment(template={"metadata": {"labels": {"a": "b"}}, "spec": pod(hostAliases=[{"ip": "10.0.0.1", "hostnames": ["github.com"]}])}), "dns"),
+    *(Case(f"resolved by {field}", deployment(), deployment(template={"metadata": {}, "spec": pod(**{field: value})}), "dns") for field, value in RESOLVED),
+    Case("mounted hosts", mounts("/a"), mounts("/a", "/etc/hosts"), "dns"),
+    Case("external name", service(), service(type="ExternalName", externalName="a.example.com"), "dns"),
+    *(Case(f"compose {key}", compose(), compose({key: value}), "dns") for key, value in COMPOSE_RESOLVED),
+    Case("variable of a secret", deployment({"env": [token("T")]}), deployment({"env": [token("T"), {"name": "U", "value": "Bearer $(T)"}]}), "secret"),
+    Case("variable of a variable of a secret", deployment({"env": [token("T"), {"name": "U", "value": "$(T)"}]}), deployment({"env": [token("T"), {"name": "U", "value": "$(T)"}, {"name": "V", "value": "$$$(U)"}]}), "secret"),
+    Case("argument of a variable of a secret", deployment({"env": [token("T"), {"name": "U", "value": "$(T)"}]}), deployment({"env": [token("T"), {"name": "U", "value": "$(T)"}], "args": ["$(U)"]}), "secret"),
+    Case("variable of a whole secret", deployment({"envFrom": WHOLE}), deployment({"envFrom": WHOLE, "env": [{"name": "U", "value": "$(T)"}]}), "secret"),
+    Case("compose variable of a secret", compose({"environment": {"T": "${GH:?x}"}}), compose({"environment": {"T": "${GH:?x}", "U": "Bearer ${GH:?x}"}}), "secret"),
     Case("compose build", compose(), compose({"build": {"context": "../src"}}), "container"),
     Case("compose build from a folder", compose({"build": "."}), compose({"build": ".."}), "container"),
     Case("kustomization", None, None, "files"),
@@ -344,6 +375,10 @@ HARMLESS = [
     ("argument", compose(), compose({"command": ["x"], "working_dir": "/x", "healthcheck": {"test": "x"}})),
     ("another user of its own", compose(), compose({"user": "1001"})),
     ("another size of a volume's options", compose(volumes={"v": {"labels": {"a": "b"}}}), compose(volumes={"v": {"labels": {"a": "b"}}}, configs={"c": {"content": "x"}})),
+    ("literal dollars", deployment({"env": [token("T")]}), deployment({"env": [token("T"), {"name": "U", "value": "$$(T)"}]})),
+    ("a variable of a plain one", deployment({"env": [token("T"), {"name": "P", "value": "x"}]}), deployment({"env": [token("T"), {"name": "P", "value": "x"}, {"name": "U", "value": "$(P)"}]})),
+    ("the DNS of the cluster", deployment(template={"metadata": {}, "spec": pod(dnsPolicy="None", dnsConfig={"nameservers": ["192.0.2.1"]})}), deployment(template={"metadata": {}, "spec": pod(dnsPolicy="ClusterFirst", dnsConfig={"options": [{"name": "ndots", "value": "1"}]})})),
+    ("fewer compose names", compose({"dns": ["192.0.2.1"], "extra_hosts": ["a:10.0.0.1"], "networks": {"n": {}}}), compose({"hostname": "a", "networks": {"n": {"aliases": ["a.server"]}}})),
     *(("reloader", one, {**one, "metadata": {**one["metadata"], "annotations": {"reloader.stakater.com/auto": "true"}}}) for one in (deployment(), service(type="LoadBalancer"), ingress(), kind("ServiceAccount"), kind("ConfigMap"))),
     ("from host blocks to names", policy(block(ANY, 443)), cilium(toFQDNs=[{"matchName": "a"}], toPorts=[{"ports": [{"port": "443", "protocol": "TCP"}]}])),
 ]  # fmt: skip

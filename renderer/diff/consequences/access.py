@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 from renderer.diff.consequences.table import HARMLESS, Consequence, Pair, handed_on
 from renderer.manifest import as_mapping, at, containers, items, mappings, pod_spec
 from renderer.merge_patch import same
-from renderer.variables import names_in
 
 Right = tuple[str, ...]
+#: As the kubelet expands it: any text in the brackets, and an even number of dollars before stands for half of them.
+_REFERENCE = re.compile(r"(?<!\$)(?:\$\$)*\$\(([^)]+)\)")
 
 
 def access_rules(pair: Pair) -> Iterator[Consequence]:
@@ -144,16 +146,37 @@ def _uses(spec: Mapping[str, Any]) -> set[tuple[str, str]]:
     found: set[tuple[str, str]] = set()
     for name, container in containers(spec).items():
         words = " ".join(map(str, (*items(container.get("command")), *items(container.get("args")))))
-        for variable in mappings(container.get("env")):
-            found |= {(secret, f"{name} as {variable.get('name')}") for secret in secrets_of(variable)}
-            if str(variable.get("name")) in names_in(words):
-                found |= {(secret, f"{name} as an argument") for secret in secrets_of(variable)}
+        variables = _Variables(container)
+        for variable, secrets in variables.secrets.items():
+            found |= {(secret, f"{name} as {variable}") for secret in secrets}
+        found |= {(secret, f"{name} as an argument") for secret in variables.secrets_in(words)}
         for source in mappings(container.get("envFrom")):
             found |= {(secret, f"{name} as {source.get('prefix', '')}*") for secret in secrets_of(source)}
         for mount in mappings(container.get("volumeMounts")):
             secrets = volumes.get(str(mount.get("name")), set())
             found |= {(secret, f"{name} at {mount.get('mountPath')}") for secret in secrets}
     return found
+
+
+class _Variables:
+    """The Secrets in each variable of a container: its own, and those of variables that its text refers to."""
+
+    def __init__(self, container: Mapping[str, Any]) -> None:
+        sources = mappings(container.get("envFrom"))
+        self._whole = [(str(source.get("prefix", "")), secrets_of(source)) for source in sources]
+        self.secrets: dict[str, set[str]] = {}
+        # In order: the kubelet expands only what stands before.
+        for variable in mappings(container.get("env")):
+            secrets = secrets_of(variable) | self.secrets_in(str(variable.get("value", "")))
+            self.secrets[str(variable.get("name"))] = secrets
+
+    def secrets_in(self, text: str) -> set[str]:
+        """Nobody here knows the keys of a whole Secret: a name that is not declared may be any of its keys."""
+        found: set[str] = set()
+        for name in _REFERENCE.findall(text):
+            unknown = [secrets for prefix, secrets in self._whole if name.startswith(prefix)]
+            found |= self.secrets[name] if name in self.secrets else set().union(*unknown)
+        return found
 
 
 def secrets_of(data: Any) -> set[str]:

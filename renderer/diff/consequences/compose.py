@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from renderer.diff.consequences.network import ALL, ANY, Peer, Port, Way, covers, told
-from renderer.diff.consequences.table import Consequence, Pair, handed_on, image_rules
+from renderer.diff.consequences.table import RESOLVER_FILES, Consequence, Pair, handed_on, image_rules
 from renderer.diff.objects import COMPOSE, Object
 from renderer.manifest import as_mapping, at, items, mappings
 from renderer.merge_patch import same
@@ -71,6 +71,8 @@ def _service(pair: Pair, *, new: bool) -> Iterator[Consequence]:
         for secret, where in sorted(use for use in _uses(now) - _uses(before) if use[0] in _secrets(before)):
             yield Consequence("secret", f"{name}: {secret} → {where}")
         yield from (Consequence("exposure", f"{name}: {one}") for one in sorted(_ports(now) - _ports(before)))
+        resolved = _names(now) - _names(before)
+        yield from (Consequence("dns", f"{name}: {one}") for one in sorted(resolved))
         weak = _weak(now) - (_weak(before) if pair.old else set())
         yield from (Consequence("hardening", f"{name}: {one}") for one in sorted(weak))
         yield from (
@@ -147,12 +149,12 @@ def _short(port: str) -> tuple[str, str]:
 _KNOWN_KEYS = frozenset({
     "annotations", "attach", "blkio_config", "build", "cap_add", "cap_drop", "command", "configs", "container_name",
     "cpu_count", "cpu_percent", "cpu_period", "cpu_quota", "cpu_shares", "cpus", "cpuset", "depends_on", "deploy",
-    "devices", "domainname", "entrypoint", "env_file", "environment", "expose", "extra_hosts", "healthcheck",
-    "hostname", "image", "init", "labels", "logging", "mac_address", "mem_limit", "mem_reservation", "mem_swappiness",
-    "memswap_limit", "network_mode", "networks", "oom_score_adj", "pids_limit", "platform", "ports", "privileged",
-    "profiles", "pull_policy", "read_only", "restart", "scale", "secrets", "security_opt", "shm_size",
-    "stdin_open", "stop_grace_period", "stop_signal", "storage_opt", "tmpfs", "tty", "ulimits", "user", "volumes",
-    "working_dir"
+    "devices", "dns", "dns_opt", "dns_search", "domainname", "entrypoint", "env_file", "environment", "expose",
+    "extra_hosts", "healthcheck", "hostname", "image", "init", "labels", "logging", "mac_address", "mem_limit",
+    "mem_reservation", "mem_swappiness", "memswap_limit", "network_mode", "networks", "oom_score_adj", "pids_limit",
+    "platform", "ports", "privileged", "profiles", "pull_policy", "read_only", "restart", "scale", "secrets",
+    "security_opt", "shm_size", "stdin_open", "stop_grace_period", "stop_signal", "storage_opt", "tmpfs", "tty",
+    "ulimits", "user", "volumes", "working_dir"
 })
 # fmt: on
 #: Namespaces that a service has of its own unless it says otherwise.
@@ -181,11 +183,25 @@ def _weak(service: Mapping[str, Any]) -> set[str]:
     found |= {
         f"sets {key}" for key in others if not str(key).startswith("x-") and service[key] not in (None, [], {}, False)
     }
-    found |= {f"resolves {name} as {address}" for name, address in _aliases(service.get("extra_hosts"))}
     mounted = service.get("tmpfs")
     tmpfs = [str(one).partition(":") for one in (items(mounted) or [mounted])]
     found |= {f"may run programs from {path}" for path, _, options in tmpfs if "exec" in options.split(",")}
     return found | {f"mounts {path} of the machine{how}" for path, how in _binds(service)}
+
+
+def _names(service: Mapping[str, Any]) -> set[str]:
+    """Who resolves names for a service, and for which names it answers itself."""
+    found = {f"resolves {name} as {address}" for name, address in _aliases(service.get("extra_hosts"))}
+    for key, words in (("dns", "asks nameserver"), ("dns_search", "searches"), ("dns_opt", "has DNS option")):
+        found |= {f"{words} {one}" for one in items(service.get(key)) or [service.get(key)] if one}
+    networks = as_mapping(service.get("networks"))
+    names = [service.get("hostname"), service.get("domainname"), service.get("container_name")]
+    names += [alias for network in networks.values() for alias in items(at(network, "aliases"))]
+    # No public name ends like ours (templates/compose/service.yaml.j2).
+    found |= {f"answers for {name}" for name in names if "." in str(name) and not str(name).endswith(".server")}
+    mounted = [one.get("target") for key in ("volumes", "configs", "secrets") for one in mappings(service.get(key))]
+    mounted += [str(one).partition(":")[2].partition(":")[0] for one in items(service.get("volumes"))]
+    return found | {f"mounts {path}" for path in mounted if path in RESOLVER_FILES}
 
 
 def _aliases(value: Any) -> Iterator[tuple[str, str]]:

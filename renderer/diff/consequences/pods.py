@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from renderer.diff.consequences.table import Consequence, Pair, image_rules
+from renderer.diff.consequences.table import RESOLVER_FILES, Consequence, Pair, image_rules
 from renderer.kinds import KINDS, TEMPLATED
 from renderer.manifest import as_mapping, at, containers, items, mappings, pod_spec
 from renderer.merge_patch import same
@@ -26,6 +26,8 @@ def pod_rules(pair: Pair, *, new: bool) -> Iterator[Consequence]:
     yield from _scaling(pair)
     yield from _data_loss(pair)
     yield from _hardening(pair)
+    names = _names(pair.object.kind, pair.now) - _names(pair.object.kind, pair.before)
+    yield from (Consequence("dns", f"{pair.object.name}: {one}") for one in sorted(names))
 
 
 def _replacement(pair: Pair) -> Iterator[Consequence]:
@@ -193,6 +195,27 @@ def _hardening(pair: Pair) -> Iterator[Consequence]:
         yield from _level(pair)
 
 
+#: Options of a resolver that change how it asks, and not whom.
+_ASKING = ("attempts", "edns0", "ndots", "single-request", "single-request-reopen", "timeout", "use-vc")
+
+
+def _names(kind: str, data: Mapping[str, Any]) -> set[str]:
+    """Who resolves names for pods, beside the DNS of the cluster, and what a Service stands for."""
+    if kind == "Service":
+        return {f"is {name}" for name in [at(data, "spec", "externalName")] if name}
+    spec = pod_spec(kind, data)
+    policy, config = spec.get("dnsPolicy", "ClusterFirst"), as_mapping(spec.get("dnsConfig"))
+    found = set() if policy in ("ClusterFirst", "ClusterFirstWithHostNet") else {f"dnsPolicy {policy}"}
+    found |= {f"asks nameserver {one}" for one in items(config.get("nameservers"))}
+    found |= {f"searches {one}" for one in items(config.get("searches"))}
+    options = [str(option.get("name")) for option in mappings(config.get("options"))]
+    found |= {f"has DNS option {name}" for name in options if name not in _ASKING}
+    for alias in mappings(spec.get("hostAliases")):
+        found |= {f"resolves {name} as {alias.get('ip')}" for name in items(alias.get("hostnames"))}
+    mounts = [mount for one in containers(spec).values() for mount in mappings(one.get("volumeMounts"))]
+    return found | {f"mounts {mount['mountPath']}" for mount in mounts if mount.get("mountPath") in RESOLVER_FILES}
+
+
 def _level(pair: Pair) -> Iterator[Consequence]:
     was, level = (str(at(data, "metadata", "labels", _ENFORCE)) for data in (pair.before, pair.now))
     if _LEVELS.get(level, 0) < _LEVELS.get(was if pair.old else "restricted", 0):
@@ -203,8 +226,6 @@ def _weak_pod(spec: Mapping[str, Any]) -> set[str]:
     found = {f"{name} is true" for name in _SHARED if spec.get(name) is True}
     found |= {f"sets {one.get('name')} of the kernel" for one in mappings(at(spec, "securityContext", "sysctls"))}
     found |= {f"has group {group}" for group in items(at(spec, "securityContext", "supplementalGroups"))}
-    for alias in mappings(spec.get("hostAliases")):
-        found |= {f"resolves {name} as {alias.get('ip')}" for name in items(alias.get("hostnames"))}
     for volume in mappings(spec.get("volumes")):
         for source in volume.keys() - _CLOSED_VOLUMES:
             where = at(volume, source, "path") or at(volume, source, "driver") or ""

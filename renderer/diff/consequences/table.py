@@ -21,6 +21,7 @@ Name = Literal[
     "hardening",
     "container",
     "secret",
+    "dns",
     "labels",
     "no-digest",
     "image",
@@ -76,7 +77,7 @@ CONSEQUENCES: Mapping[Name, Kind] = {
     "hardening": Kind(
         "weaker hardening",
         "a pod, container, service or namespace loses a protection; a folder, device, group or socket of the machine, "
-        "however it comes; another address for a name; programs that run from a writable folder of compose; a key of a "
+        "however it comes; programs that run from a writable folder of compose; a key of a "
         "compose service that is not known to be harmless",
         grave=True,
     ),
@@ -89,6 +90,12 @@ CONSEQUENCES: Mapping[Name, Kind] = {
         "secret given to more",
         "a Secret, key, entry of an external store or variable is referred to for the first time, or from one more "
         "variable, file or container; a container that has one gets another image (not only another version)",
+        grave=True,
+    ),
+    "dns": Kind(
+        "names resolved elsewhere",
+        "another nameserver, search domain or `dnsPolicy`; an address for a name (`hostAliases`, `extra_hosts`, "
+        "`ExternalName`, a mounted `/etc/hosts`); a compose service that answers for a name with a dot",
         grave=True,
     ),
     "labels": Kind(
@@ -147,6 +154,8 @@ class Pair(NamedTuple):
         return as_mapping(self.new.data) if self.new else {}
 
 
+#: What the resolver of a container reads.
+RESOLVER_FILES = ("/etc", "/etc/hosts", "/etc/host.conf", "/etc/nsswitch.conf", "/etc/resolv.conf")
 #: Annotations and labels that are known to give nobody anything: of ours, for people, and of programs that only
 #: restart, order or note.
 HARMLESS = (
