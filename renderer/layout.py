@@ -149,8 +149,7 @@ class Elsewhere:
         """The file of each document near the input, by kind and name."""
         around = os.path.dirname(self._out)
         inside = [path for path in self._paths if os.path.join(path, "").startswith(os.path.join(around, ""))]
-        outside = [os.path.dirname(path) for path in self._paths if path not in inside]
-        folders = dict.fromkeys([*([around] if inside else []), *outside])
+        folders = dict.fromkeys([around, *(os.path.dirname(path) for path in self._paths if path not in inside)])
         files = [file for file in _files_below(folders) if not self._is_input(file) and _may_be_spec(file)]
         return {
             (str(source.data.get("kind")), name_of(source)): os.path.relpath(source.file)

@@ -44,8 +44,7 @@ def runs_of(paths: Sequence[str], wanted: Sequence[str], alone: Run, *, several:
     if not (inputs.environments or wanted) or errors_in(inputs.problems):
         return pipeline.runs(inputs, (), alone)
     chosen = choose(inputs, wanted, several=several)
-    for environment in chosen:
-        _refuse_contradictions(environment, alone)
+    chosen = [_with_options(environment, alone) for environment in chosen]
     runs = pipeline.runs(inputs, chosen, alone)
     listed, stream = alone.options.kustomization, alone.options.one_stream
     return [
@@ -70,7 +69,8 @@ def in_project(inputs: Inputs, alone: Run) -> tuple[Inputs, Run]:
             options = options._replace(kubernetes_version=known.kubernetes_version)
         if known.network_policy_provider and not environment.sets("spec", "networkPolicy", "provider"):
             options = options._replace(network_policy_provider=alone.options.network_policy_provider)
-        environments.append(environment._replace(options=options, levels={**policies, **environment.levels}))
+        own = {**policies, **alone.specs.levels, **environment.levels}
+        environments.append(environment._replace(options=options, levels=own))
     levels = alone.specs.levels if environments else {**policies, **alone.specs.levels}
     return inputs._replace(environments=tuple(environments)), alone._replace(specs=alone.specs._replace(levels=levels))
 
@@ -94,8 +94,29 @@ def choose(inputs: Inputs, wanted: Sequence[str], *, several: bool) -> list[Envi
     return [known[name] for name in chosen]
 
 
-def _refuse_contradictions(environment: Environment, alone: Run) -> None:
-    """An option that says something else than the environment: nobody could tell which one holds."""
+#: Options that an environment need not have a word on, and where it has.
+_SAID_AT = {
+    "namespace": ("spec", "namespace"),
+    "kubernetes_version": ("spec", "kubernetesVersion"),
+    "create_namespace": ("spec", "namespace", "create"),
+    "network_policy_provider": ("spec", "networkPolicy", "provider"),
+}
+
+
+def _with_options(environment: Environment, alone: Run) -> Environment:
+    """With the options of the command line, which stand above the project and the defaults.
+
+    UsageMistake where the environment itself says something else: of several environments, each would be another one.
+    """
+    context = click.get_current_context()
+    typed = click.core.ParameterSource.COMMANDLINE
+    silent = [
+        name
+        for name, path in _SAID_AT.items()
+        if context.get_parameter_source(name) is typed and not environment.sets(*path)
+    ]
+    changes = {name: getattr(alone.options, name) for name in silent}
+    environment = environment._replace(options=environment.options._replace(**changes))
     options, own = environment.options, alone.options
     pairs = (
         ("target_name", "--target", environment.target, alone.target),
@@ -109,8 +130,6 @@ def _refuse_contradictions(environment: Environment, alone: Run) -> None:
             own.network_policy_provider,
         ),
     )
-    context = click.get_current_context()
-    typed = click.core.ParameterSource.COMMANDLINE
     found = [
         f"{option} (there: {value})"
         for parameter, option, value, given in pairs
@@ -127,3 +146,4 @@ def _refuse_contradictions(environment: Environment, alone: Run) -> None:
             f"{environment.source.file}: environment {environment.name} says something else than {', '.join(found)}; "
             "change it there, or leave the option out"
         )
+    return environment

@@ -30,6 +30,7 @@ from renderer.errors import Exit, exit_code
 from renderer.model import NetworkPolicyProvider
 from renderer.pipeline import Output, Run
 from renderer.policy import Levels
+from renderer.project import Project
 from renderer.registry import target
 from renderer.report import Report
 
@@ -96,7 +97,8 @@ def render(
     """
     known = project()
     typed = click.get_current_context().meta["paths typed"]
-    whole = not environments and (known is None or not known.specs or _same(paths, known.paths))
+    # Of what comes on standard input nobody can tell what it is a part of.
+    whole = not environments and "-" not in paths and (not known or not known.specs or _same(paths, known.paths))
     if known and known.out and out is None and not typed:
         out = Path(known.out)
     out = None if out == Path("-") else out
@@ -112,6 +114,7 @@ def render(
     options = render_options(namespace, kubernetes_version, create_namespace, provider, one_stream=out is None)
     alone = run_alone(target_name, options._replace(kustomization=kustomization), levels)
     runs = runs_of(paths, environments, alone, several=out is not None)
+    _refuse_another_tree(out, known, runs)
     provider_has_a_cluster({run.target for run in runs})
     runs[0] = runs[0]._replace(specs=with_templates(runs[0].specs, templates))
     runs = runs if trees is None else [trees.without_servers(run) for run in runs]
@@ -129,6 +132,17 @@ def render(
         report = report._replace(files=())
     tell(report, style, quiet=quiet, stdout=out is not None)
     return code
+
+
+def _refuse_another_tree(out: Path | None, known: Project | None, runs: Sequence[Run]) -> None:
+    """Beside the trees of environments one without would be left over for the next run of the project."""
+    if not out or not known or not known.environments or runs[0].environment:
+        return
+    if known.out and _same([os.fspath(out)], [known.out]):
+        raise click.UsageError(
+            f"{out} is the tree of the project's environments, and PATHS name none of them: "
+            f"add {' '.join(known.environments)}, or write to another --out"
+        )
 
 
 def _same(paths: Sequence[str], others: Sequence[str]) -> bool:

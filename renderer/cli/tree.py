@@ -36,7 +36,8 @@ class Trees:
     ) -> None:
         if allowed.prune and not whole:
             raise click.UsageError(
-                "--prune removes what the input does not have: give all of it, without --environment"
+                "--prune removes what the input does not have: give all of it, without --environment and not on "
+                "standard input"
             )
         self._out = out
         self._check = check
@@ -191,7 +192,7 @@ class Trees:
             if difference.why == "stale" and write.unit_of(difference.path, depth) not in rendered:
                 self._needs["--prune"] = None
             path = folder / difference.path
-            option, words = _remedy(path, difference)
+            option, words = _remedy(path, difference, gone=not rendered)
             self._needs |= dict.fromkeys(filter(None, [option]))
             differing.append(Differing(Place(os.fspath(path)), difference.why, words))
         lines = [
@@ -209,10 +210,13 @@ class Trees:
         return Exit.DIFFERENT if counting else Exit.FINE, _differing(report, differing)
 
 
-def _remedy(path: Path, difference: write.Difference) -> tuple[str, str]:
-    """The option without which a render leaves the difference, if there is one, and the state in words."""
+def _remedy(path: Path, difference: write.Difference, gone: bool) -> tuple[str, str]:
+    """The option without which a render leaves the difference, if there is one, and the state in words.
+
+    ``gone``: so is the environment of the file.
+    """
     words = write.explained(difference)
-    if difference.why == "stale" and path.name == write.NAMESPACE_FILE:
+    if difference.why == "stale" and path.name == write.NAMESPACE_FILE and not gone:
         return "", f"{words}; {write.KEEP_NAMESPACE}, or remove the file with --prune-data"
     if difference.why == "stale" and path.is_file() and write.holds_data(path.read_bytes()):
         return "--prune-data", f"{words}; --prune-data removes it, and what prunes the cluster then deletes its data"

@@ -83,9 +83,23 @@ def test_a_stream_is_of_one_environment(mcpctl: Mcpctl) -> None:
     ],
 )
 def test_options_that_contradict(mcpctl: Mcpctl, options: list[str], message: str) -> None:
+    with Path("prod.yaml").open("a") as file:
+        file.write("  namespace: {name: mcpctl, create: true}\n  kubernetesVersion: '1.35'\n")
+        file.write("  networkPolicy: {provider: kubernetes}\n")
     run = mcpctl("render", ".", *options)
     assert (run.code, run.out) == (Exit.USAGE, "")
     assert message in run.err
+
+
+def test_an_option_stands_above_project_and_defaults_where_the_environment_is_silent(mcpctl: Mcpctl) -> None:
+    Path("../mcpctl.yaml").write_text("policies: {unrestricted-egress: error}\nkubernetesVersion: '1.34'\n")
+    assert mcpctl("render", ".", "-e", "prod").code == Exit.INPUT_INVALID
+    options = ["--policy", "unrestricted-egress=off", "--kubernetes-version", "1.36", "-n", "other", "--create-namespace"]
+    run = mcpctl("render", ".", "-e", "prod", *options, "--network-policy-provider", "cilium")
+    assert run.code == Exit.FINE, run.err
+    assert "namespace: other" in run.out
+    assert "enforce-version: v1.36" in run.out
+    assert "kind: CiliumNetworkPolicy" in run.out
 
 
 def test_options_that_agree(mcpctl: Mcpctl) -> None:

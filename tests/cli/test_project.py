@@ -59,6 +59,10 @@ def test_a_part_of_the_project_is_not_compared_with_the_rest(project: Path, mcpc
     assert mcpctl("render", *part, "--check").code == Exit.FINE
     assert mcpctl("render", *part, "--prune").code == Exit.USAGE
     assert mcpctl("render", "-e", "production", "--check").code == Exit.FINE
+    run = mcpctl("render", "../one.yaml", "--out", "../../deploy")
+    assert run.code == Exit.USAGE
+    assert "the tree of the project's environments" in run.err
+    assert not (project / "deploy/kubernetes").exists()
 
 
 def test_paths_that_are_typed_win(project: Path, mcpctl: Mcpctl) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shlex
 from collections.abc import Callable
@@ -241,7 +242,7 @@ def test_the_last_line_of_a_check_makes_the_tree_true(mcpctl: Mcpctl, input_fold
     (input_folder / "three.yaml").write_text(spec("three", "  storage: [{name: data, size: 1Gi, mountPath: /d}]\n"))
     Path("environments").mkdir()
     for name in ("dev", "prod"):
-        text = ENVIRONMENT.replace("production", name).replace("{name: tools}", f"{{name: tools-{name}}}")
+        text = ENVIRONMENT.replace("production", name).replace("{name: tools}", f"{{name: tools-{name}, create: true}}")
         Path(f"environments/{name}.yaml").write_text(text)
     arguments = ("render", "in", "environments", "--out", "tree", "--allow-empty")
     assert mcpctl(*arguments).code == Exit.FINE
@@ -335,3 +336,27 @@ def test_a_tree_is_emptied_only_when_asked_for(mcpctl: Mcpctl, input_folder: Pat
     assert Path("tree/kubernetes/one").exists()
     assert mcpctl("render", "in", "--out", "tree", "--allow-empty", "--prune").code == 0
     assert sorted(content(Path("tree/kubernetes"))) == [".mcpctl", "namespace.yaml"]
+
+
+# ---------------------------------------------------------------------------------------------
+# Input of which nobody can tell what it is a part of.
+
+
+def test_standard_input_prunes_nothing(mcpctl: Mcpctl, input_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mcpctl("render", "in", "--out", "tree")
+    before = content(Path("tree"))
+    for options, code in ((("--prune",), Exit.USAGE), (("--check",), Exit.FINE)):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO((input_folder / "one.yaml").read_bytes())))
+        run = mcpctl("render", "-", "--out", "tree", *options)
+        assert run.code == code, run.err
+        assert "stale" not in run.err
+    assert content(Path("tree")) == before
+
+
+def test_a_copy_of_a_spec_that_lies_elsewhere_is_a_part(mcpctl: Mcpctl, input_folder: Path, tmp_path: Path) -> None:
+    mcpctl("render", "in", "--out", "tree")
+    (tmp_path / "else").mkdir()
+    copy = tmp_path / "else/one.yaml"
+    copy.write_text((input_folder / "one.yaml").read_text())
+    assert mcpctl("render", copy, "--out", "tree", "--prune").code == Exit.USAGE
+    assert Path("tree/kubernetes/two/deployment.yaml").exists()
