@@ -17,6 +17,8 @@ MOST_ANNOTATIONS = 250 * 1024
 #: Names of containers that mcpctl renders itself.
 OWN_CONTAINERS = ("mcp-server", "bridge")
 
+#: What patches of compose are for; the kinds of Kubernetes begin with a capital.
+_KINDS_OF_COMPOSE = ("service", "network", "volume", "config", "secret")
 _NOT_A_POD = "use 'workload: Deployment' or StatefulSet"
 
 
@@ -312,8 +314,21 @@ def accounts_are_named(server: Server) -> Iterator[Fault]:
         yield Fault((*path, "annotations"), "spec/service-account-annotations", message, hint, at_key=True)
 
 
+def patches_have_their_target(server: Server) -> Iterator[Fault]:
+    """Compose would pass over a patch of Kubernetes, which is the default."""
+    for patch in server.patches:
+        if patch.target == "kubernetes" and patch.kind in _KINDS_OF_COMPOSE:
+            yield Fault(
+                ("spec", "patches", patch.position, "kind"),
+                "spec/patch-target",
+                f"'{patch.kind}' is a kind of compose, and the patch is for kubernetes",
+                "add 'target: compose'; the kinds of Kubernetes begin with a capital letter",
+            )
+
+
 RULES = (
     pods_stand_alone,
+    patches_have_their_target,
     replicas_share_volume,
     replicas_or_autoscaling,
     autoscaling_has_room,
