@@ -70,7 +70,8 @@ def in_project(inputs: Inputs, alone: Run) -> tuple[Inputs, Run]:
         if known.network_policy_provider and not environment.sets("spec", "networkPolicy", "provider"):
             options = options._replace(network_policy_provider=alone.options.network_policy_provider)
         own = {**policies, **alone.specs.levels, **environment.levels}
-        environments.append(environment._replace(options=options, levels=own))
+        rules = dict.fromkeys(policies.keys() - alone.specs.levels.keys() - environment.levels.keys(), known.file)
+        environments.append(environment._replace(options=options, levels=own, project_rules=rules))
     levels = alone.specs.levels if environments else {**policies, **alone.specs.levels}
     return inputs._replace(environments=tuple(environments)), alone._replace(specs=alone.specs._replace(levels=levels))
 

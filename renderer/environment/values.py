@@ -45,6 +45,8 @@ class Environment(NamedTuple):
     patches: tuple[Merge, ...]
     images: Images
     delivery: Delivery | None = None
+    #: Rules of policy that a project sets for it, and the project's file.
+    project_rules: Mapping[str, str] = {}
 
     @property
     def merges(self) -> tuple[Merge, ...]:
@@ -52,7 +54,10 @@ class Environment(NamedTuple):
         return (self.defaults, *self.patches) if self.defaults else self.patches
 
     def policy_named(self, problem: Problem) -> Problem:
-        """A finding of a policy rule that the environment sets says so, with the place."""
+        """A finding of a policy rule that the environment or its project sets says so, with the place."""
+        if problem.rule in self.project_rules and WITH not in problem.message:
+            file = self.project_rules[problem.rule]
+            return problem._replace(message=f"{problem.message}{WITH} {self.name}, for which {file} sets the rule)")
         names = [name for name in self._policies() if problem.rule == f"policy/{name.removeprefix('policy/')}"]
         if not names or WITH in problem.message:
             return problem

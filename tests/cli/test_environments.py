@@ -94,7 +94,15 @@ def test_options_that_contradict(mcpctl: Mcpctl, options: list[str], message: st
 def test_an_option_stands_above_project_and_defaults_where_the_environment_is_silent(mcpctl: Mcpctl) -> None:
     Path("../mcpctl.yaml").write_text("policies: {unrestricted-egress: error}\nkubernetesVersion: '1.34'\n")
     assert mcpctl("render", ".", "-e", "prod").code == Exit.INPUT_INVALID
-    options = ["--policy", "unrestricted-egress=off", "--kubernetes-version", "1.36", "-n", "other", "--create-namespace"]
+    options = [
+        "--policy",
+        "unrestricted-egress=off",
+        "--kubernetes-version",
+        "1.36",
+        "-n",
+        "other",
+        "--create-namespace",
+    ]
     run = mcpctl("render", ".", "-e", "prod", *options, "--network-policy-provider", "cilium")
     assert run.code == Exit.FINE, run.err
     assert "namespace: other" in run.out

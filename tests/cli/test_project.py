@@ -152,3 +152,13 @@ def test_the_settings_of_a_runtime_stand_in_the_same_file(project: Path, mcpctl:
     data = json.loads(mcpctl("config", "--output", "json").out)
     assert "kubernetes" in json.dumps(data)
     assert mcpctl("render").code == Exit.FINE
+
+
+def test_a_finding_of_a_rule_that_the_project_sets_names_its_file_and_the_environment(
+    project: Path, mcpctl: Mcpctl
+) -> None:
+    file = project / "mcpctl.yaml"
+    file.write_text(f"{file.read_text()}policies: {{unrestricted-egress: error}}\n")
+    run = mcpctl("validate")
+    assert run.code == Exit.INPUT_INVALID
+    assert "(with environment production, for which ../../mcpctl.yaml sets the rule)" in run.err
