@@ -79,8 +79,8 @@ def _network_limits(server: Server, options: Options) -> Iterator[Fault]:
                 "egress-hosts",
                 "host names are not enforced: a NetworkPolicy knows only addresses and ports, so these ports are open "
                 "to every public address, and closed to private ones",
-                "list address blocks under network.egress.cidrs where that is too wide, or use "
-                "--network-policy-provider cilium",
+                "list address blocks under network.egress.cidrs where that is too wide, or have Cilium enforce names: "
+                "networkPolicy.provider of the environment, --network-policy-provider without one",
             )
         for i, host in enumerate(egress.hosts):
             # Cilium knows pods by labels and never by name, and a NetworkPolicy opens public addresses for names.
