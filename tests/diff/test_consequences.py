@@ -142,6 +142,11 @@ WEAKER: list[tuple[str, Any]] = [
     ("security_opt", ["no-new-privileges:true", "label:disable"]),
     ("sysctls", {"kernel.x": 1}),
     ("provider", {"type": "x"}),
+    ("volumes", ["v:/d:rshared"]),
+    (
+        "volumes",
+        [{"type": "bind", "source": "/d", "target": "/d", "read_only": True, "bind": {"propagation": "slave"}}],
+    ),
     ("runtime", "other"),
     ("tmpfs", ["/x:mode=0700,exec"]),
     ("tmpfs", "/x:exec"),
@@ -170,6 +175,86 @@ COMPOSE_RESOLVED: list[tuple[str, Any]] = [
     ("volumes", ["h:/etc/hosts:ro"]),
     ("configs", [{"source": "h", "target": "/etc/resolv.conf"}]),
 ]
+#: By what pods get to nodes that are not for them, or push others away.
+NODES: list[tuple[str, Any]] = [
+    ("tolerations", [{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}]),
+    ("tolerations", [{"operator": "Exists"}]),
+    ("tolerations", [{"key": "dedicated", "operator": "Exists"}]),
+    ("nodeName", "n1"),
+    ("nodeSelector", {"node-role.kubernetes.io/control-plane": ""}),
+    (
+        "affinity",
+        {
+            "nodeAffinity": {
+                "requiredDuringSchedulingIgnoredDuringExecution": {
+                    "nodeSelectorTerms": [
+                        {"matchExpressions": [{"key": "node-role.kubernetes.io/master", "operator": "Exists"}]}
+                    ]
+                }
+            }
+        },
+    ),
+    (
+        "affinity",
+        {
+            "nodeAffinity": {
+                "preferredDuringSchedulingIgnoredDuringExecution": [
+                    {
+                        "weight": 1,
+                        "preference": {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["n1"]}]},
+                    }
+                ]
+            }
+        },
+    ),
+    ("priorityClassName", "system-node-critical"),
+    ("priority", 2000001000),
+]
+#: Programs that a container with a secret runs.
+PROGRAMS: list[tuple[str, Any, Any]] = [
+    ("command", ["/server"], ["/other"]),
+    ("command", ["sh", "-c", "exec server"], ["sh", "-c", "exec other"]),
+    ("command", ["sh", "-c", "ssh a@192.0.2.1"], ["sh", "-c", "ssh a@192.0.2.2"]),
+    ("command", ["npx", "-y", "a@1.0.0"], ["npx", "-y", "b@1.0.0"]),
+    ("command", ["uvx", "mcp-proxy", "--", "uvx", "a"], ["uvx", "mcp-proxy", "--", "uvx", "b"]),
+    ("args", ["--stdio", "npx -y a"], ["--stdio", "npx -y b"]),
+    ("args", ["stdio"], ["/bin/sh", "-c", "x"]),
+    ("lifecycle", {}, {"postStart": {"exec": {"command": ["/x"]}}}),
+    ("lifecycle", {"preStop": {"exec": {"command": ["/x"]}}}, {"preStop": {"exec": {"command": ["/y"]}}}),
+    ("livenessProbe", {}, {"exec": {"command": ["sh", "-c", "x"]}}),
+]
+COMPOSE_PROGRAMS: list[tuple[str, Any, Any]] = [
+    ("entrypoint", None, ["/x"]),
+    ("entrypoint", "/x", "/y"),
+    ("command", ["npx", "a"], ["npx", "b"]),
+    ("command", "npx a", "npx b"),
+    ("healthcheck", {}, {"test": "curl x"}),
+    ("healthcheck", {"test": ["CMD", "/x"]}, {"test": ["CMD", "/y"]}),
+    ("healthcheck", {"test": ["CMD-SHELL", "x"]}, {"test": ["CMD-SHELL", "y"]}),
+]
+#: The same program in other words.
+SAME_PROGRAM: list[tuple[str, Any, Any]] = [
+    ("command", ["/server", "--port=1"], ["/server", "--port=2"]),
+    ("command", ["npx", "-y", "@a/b@1.0.0"], ["npx", "-y", "@a/b@1.1.0"]),
+    ("args", ["stdio"], ["http", "--verbose"]),
+    ("lifecycle", {}, {"preStop": {"exec": {"command": ["sleep", "5"]}}}),
+    (
+        "livenessProbe",
+        {"exec": {"command": ["node", "-e", "fetch('http://127.0.0.1:80/a')"]}},
+        {"exec": {"command": ["node", "-e", "fetch('http://127.0.0.1:81/b')"]}},
+    ),
+]
+LOGS: list[Any] = [
+    {"driver": "gelf", "options": {"gelf-address": "udp://192.0.2.1:12201"}},
+    {"driver": "syslog", "options": {"syslog-address": "tcp://192.0.2.1:514"}},
+    {"driver": "awslogs"},
+]
+KEPT_LOGS: list[Any] = [
+    {"driver": "local", "options": {"max-size": "10m"}},
+    {"driver": "syslog", "options": {"syslog-address": "unixgram:///dev/log"}},
+    {"options": {"max-file": "3"}},
+]
+FROM_ENV = {"environment": {"A": "${T:?x}"}}
 WHOLE = [{"secretRef": {"name": "gh"}}]
 
 
@@ -292,6 +377,13 @@ CASES = [
     Case("argument of a variable of a secret", deployment({"env": [token("T"), {"name": "U", "value": "$(T)"}]}), deployment({"env": [token("T"), {"name": "U", "value": "$(T)"}], "args": ["$(U)"]}), "secret"),
     Case("variable of a whole secret", deployment({"envFrom": WHOLE}), deployment({"envFrom": WHOLE, "env": [{"name": "U", "value": "$(T)"}]}), "secret"),
     Case("compose variable of a secret", compose({"environment": {"T": "${GH:?x}"}}), compose({"environment": {"T": "${GH:?x}", "U": "Bearer ${GH:?x}"}}), "secret"),
+    *(Case(f"node by {field}", deployment(), deployment(template={"metadata": {}, "spec": pod(**{field: value})}), "hardening") for field, value in NODES),
+    Case("ephemeral volume", deployment(), deployment(template={"metadata": {}, "spec": pod(volumes=[{"name": "v", "ephemeral": {"volumeClaimTemplate": {}}}])}), "hardening"),
+    Case("mounts that spread", mounts("/a"), deployment(template={"metadata": {}, "spec": pod({"volumeMounts": [{"name": "v", "mountPath": "/a", "mountPropagation": "HostToContainer"}]}, volumes=[{"name": "v", "secret": {"secretName": "s"}}])}), "hardening"),
+    *(Case(f"secret to another program by {field}", deployment({"env": [token("A")], field: old}), deployment({"env": [token("A")], field: new}), "secret") for field, old, new in PROGRAMS),
+    *(Case(f"compose secret to another program by {key}", compose({**FROM_ENV, key: old}), compose({**FROM_ENV, key: new}), "secret") for key, old, new in COMPOSE_PROGRAMS),
+    *(Case(f"logs by {logs['driver']}", compose(), compose({"logging": logs}), "egress") for logs in LOGS),
+    Case("logs to another address", compose({"logging": LOGS[0]}), compose({"logging": {**LOGS[0], "options": {"gelf-address": "udp://192.0.2.2:1"}}}), "egress"),
     Case("compose build", compose(), compose({"build": {"context": "../src"}}), "container"),
     Case("compose build from a folder", compose({"build": "."}), compose({"build": ".."}), "container"),
     Case("kustomization", None, None, "files"),
@@ -379,6 +471,11 @@ HARMLESS = [
     ("a variable of a plain one", deployment({"env": [token("T"), {"name": "P", "value": "x"}]}), deployment({"env": [token("T"), {"name": "P", "value": "x"}, {"name": "U", "value": "$(P)"}]})),
     ("the DNS of the cluster", deployment(template={"metadata": {}, "spec": pod(dnsPolicy="None", dnsConfig={"nameservers": ["192.0.2.1"]})}), deployment(template={"metadata": {}, "spec": pod(dnsPolicy="ClusterFirst", dnsConfig={"options": [{"name": "ndots", "value": "1"}]})})),
     ("fewer compose names", compose({"dns": ["192.0.2.1"], "extra_hosts": ["a:10.0.0.1"], "networks": {"n": {}}}), compose({"hostname": "a", "networks": {"n": {"aliases": ["a.server"]}}})),
+    *((f"the same program by {field}", deployment({"env": [token("A")], field: old}), deployment({"env": [token("A")], field: new})) for field, old, new in SAME_PROGRAM),
+    *((f"another program without a secret by {field}", deployment({field: old}), deployment({field: new})) for field, old, new in PROGRAMS),
+    ("compose arguments of the same program", compose({**FROM_ENV, "command": "npx a 1", "healthcheck": {"test": ["NONE"]}}), compose({**FROM_ENV, "command": "npx a 2", "healthcheck": {"disable": True}})),
+    *(("logs that stay", compose(), compose({"logging": logs})) for logs in KEPT_LOGS),
+    ("nodes by labels of their own", deployment(), deployment(template={"metadata": {}, "spec": pod(nodeSelector={"pool": "a"}, priorityClassName="high", tolerations=[{"key": "pool", "value": "a"}, {"key": "nvidia.com/gpu", "operator": "Exists"}], affinity={"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": [{"key": "node-role.kubernetes.io/control-plane", "operator": "DoesNotExist"}]}]}}})})),
     *(("reloader", one, {**one, "metadata": {**one["metadata"], "annotations": {"reloader.stakater.com/auto": "true"}}}) for one in (deployment(), service(type="LoadBalancer"), ingress(), kind("ServiceAccount"), kind("ConfigMap"))),
     ("from host blocks to names", policy(block(ANY, 443)), cilium(toFQDNs=[{"matchName": "a"}], toPorts=[{"ports": [{"port": "443", "protocol": "TCP"}]}])),
 ]  # fmt: skip

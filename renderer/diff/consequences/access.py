@@ -7,7 +7,15 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
 
-from renderer.diff.consequences.table import HARMLESS, Consequence, Pair, handed_on
+from renderer.diff.consequences.table import (
+    HARMLESS,
+    Consequence,
+    Pair,
+    Program,
+    given_to_programs,
+    handed_on,
+    programs,
+)
 from renderer.manifest import as_mapping, at, containers, items, mappings, pod_spec
 from renderer.merge_patch import same
 
@@ -134,10 +142,23 @@ def _secrets(pair: Pair) -> Iterator[Consequence]:
     old_uses, uses = _uses(before), _uses(pods)
     for secret, where in sorted(use for use in uses - old_uses if use[0] in known):
         yield Consequence("secret", f"{name}: {secret} → {where}")
-    images = [{key: str(one.get("image")) for key, one in containers(spec).items()} for spec in (before, pods)]
-    for container in sorted(images[0].keys() & images[1].keys()):
+    old, new = containers(before), containers(pods)
+    for container in sorted(old.keys() & new.keys()):
         given = sorted({secret for secret, where in uses if where.partition(" ")[0] == container})
-        yield from handed_on(f"{name}/{container}", images[0][container], images[1][container], given)
+        label, was, now_ = f"{name}/{container}", old[container], new[container]
+        yield from handed_on(label, str(was.get("image")), str(now_.get("image")), given)
+        yield from given_to_programs(label, _programs(was), _programs(now_), given)
+
+
+def _programs(container: Mapping[str, Any]) -> set[Program]:
+    """Of the container itself, its hooks and probes: all of them see its variables and files."""
+    places = [("lifecycle", "postStart"), ("lifecycle", "preStop")]
+    commands = [items(at(container, *place, "exec", "command")) for place in places]
+    commands += [
+        items(at(container, f"{probe}Probe", "exec", "command")) for probe in ("liveness", "readiness", "startup")
+    ]
+    found = programs(items(container.get("command")), items(container.get("args")))
+    return found.union(*map(programs, commands))
 
 
 def _uses(spec: Mapping[str, Any]) -> set[tuple[str, str]]:

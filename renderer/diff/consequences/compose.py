@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from renderer.diff.consequences.network import ALL, ANY, Peer, Port, Way, covers, told
-from renderer.diff.consequences.table import RESOLVER_FILES, Consequence, Pair, handed_on, image_rules
+from renderer.diff.consequences.table import (
+    RESOLVER_FILES,
+    Consequence,
+    Pair,
+    Program,
+    given_to_programs,
+    handed_on,
+    image_rules,
+    programs,
+)
 from renderer.diff.objects import COMPOSE, Object
 from renderer.manifest import as_mapping, at, items, mappings
 from renderer.merge_patch import same
@@ -16,8 +26,13 @@ from renderer.yaml_reader import read
 _VARIABLE = re.compile(r"(?<!\$)(?:\$\$)*\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 #: With these a source is a path and not the name of a volume.
 _PATHS = ("/", ".", "~", "$")
+#: Drivers that keep logs on the machine, and how the options of others name where they go.
+_LOCAL_LOGS = ("json-file", "local", "journald", "none", "etwlogs")
+_ADDRESSES = ("address", "url", "endpoint", "region", "group", "project")
 #: How labels begin by which a proxy beside Docker leads clients to a container.
 _PROXIES = ("traefik.", "caddy")
+#: Mounts of the machine show in the container, or those of the container in the machine.
+_SPREADING = ("shared", "rshared", "slave", "rslave")
 _COMPONENT = "app.kubernetes.io/component"
 
 
@@ -63,6 +78,7 @@ def _service(pair: Pair, *, new: bool) -> Iterator[Consequence]:
         yield from (Consequence("data-loss", f"{name} mounts volume {one} no more") for one in sorted(lost))
         secrets = sorted({secret for secret, _ in _uses(now)})
         yield from handed_on(name, str(before.get("image")), str(now.get("image")), secrets)
+        yield from given_to_programs(name, _programs(before), _programs(now), secrets)
     elif pair.new and not new:
         yield Consequence("container", f"{name}: {now.get('image')}")
     if pair.new:
@@ -70,6 +86,7 @@ def _service(pair: Pair, *, new: bool) -> Iterator[Consequence]:
         yield from (Consequence("secret", f"{name}: {one}") for one in sorted(_secrets(now) - _secrets(before)))
         for secret, where in sorted(use for use in _uses(now) - _uses(before) if use[0] in _secrets(before)):
             yield Consequence("secret", f"{name}: {secret} → {where}")
+        yield from (Consequence("egress", f"{name}: logs go to {key}") for key, _ in sorted(_logs(now) - _logs(before)))
         yield from (Consequence("exposure", f"{name}: {one}") for one in sorted(_ports(now) - _ports(before)))
         resolved = _names(now) - _names(before)
         yield from (Consequence("dns", f"{name}: {one}") for one in sorted(resolved))
@@ -95,6 +112,36 @@ def _uses(service: Mapping[str, Any]) -> set[tuple[str, str]]:
             pairs = [(key, value)]
         found |= {(name, where) for where, inner in pairs for text in _texts(inner) for name in _VARIABLE.findall(text)}
     return found
+
+
+def _programs(service: Mapping[str, Any]) -> set[Program]:
+    """Of the service itself and its health check."""
+    test = service.get("healthcheck", {}).get("test") if isinstance(service.get("healthcheck"), dict) else None
+    mode, *checked = ["CMD-SHELL", test] if isinstance(test, str) else [*map(str, items(test)), ""]
+    checked = ["sh", "-c", *checked] if mode == "CMD-SHELL" else checked
+    found = programs(_argv(service.get("entrypoint")), _argv(service.get("command")))
+    return found | programs(checked if mode.startswith("CMD") else ())
+
+
+def _argv(value: Any) -> list[str]:
+    """A list, or a text that compose splits as a shell does."""
+    if not isinstance(value, str):
+        return [str(word) for word in items(value)]
+    try:
+        return shlex.split(value)
+    except ValueError:
+        return value.split()
+
+
+def _logs(service: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """Where logs go beyond the machine: the driver and each address, whose text may have a credential."""
+    logging = as_mapping(service.get("logging"))
+    driver = str(logging.get("driver", "json-file"))
+    options = {str(key): str(value) for key, value in as_mapping(logging.get("options")).items()}
+    if driver in _LOCAL_LOGS or (driver == "syslog" and options.get("syslog-address", "unix:").startswith("unix")):
+        return set()
+    addresses = {(f"{driver}, {key}", value) for key, value in options.items() if key.endswith(_ADDRESSES)}
+    return {(driver, ""), *addresses}
 
 
 def _other_images(service: Mapping[str, Any]) -> set[str]:
@@ -225,6 +272,11 @@ def _binds(service: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield path, ""
             if not fixed:
                 yield path, ", to write"
+        spread = [
+            at(one, "bind", "propagation"),
+            *(str(one).rpartition(":")[2].split(",") if isinstance(one, str) else ()),
+        ]
+        yield from ((path, f", with propagation {mode}") for mode in spread if mode in _SPREADING)
 
 
 def _volumes(service: Mapping[str, Any]) -> set[str]:

@@ -167,7 +167,6 @@ _CLOSED_VOLUMES = {
     "configMap",
     "downwardAPI",
     "emptyDir",
-    "ephemeral",
     "image",
     "persistentVolumeClaim",
     "projected",
@@ -226,11 +225,54 @@ def _weak_pod(spec: Mapping[str, Any]) -> set[str]:
     found = {f"{name} is true" for name in _SHARED if spec.get(name) is True}
     found |= {f"sets {one.get('name')} of the kernel" for one in mappings(at(spec, "securityContext", "sysctls"))}
     found |= {f"has group {group}" for group in items(at(spec, "securityContext", "supplementalGroups"))}
+    found |= _nodes(spec)
     for volume in mappings(spec.get("volumes")):
         for source in volume.keys() - _CLOSED_VOLUMES:
             where = at(volume, source, "path") or at(volume, source, "driver") or ""
             found.add(f"mounts {where} of the node" if source == "hostPath" else f"mounts {source} {where}".strip())
     return found
+
+
+#: Taints and labels of nodes that run the cluster itself, and of single nodes.
+_CONTROL_PLANE = ("node-role.kubernetes.io/", "kubernetes.io/hostname", "metadata.name")
+#: Tolerated whatever their value: devices, and what Kubernetes gives every pod.
+_TOLERATED = (
+    "nvidia.com/",
+    "amd.com/",
+    "gpu.intel.com/",
+    "node.kubernetes.io/not-ready",
+    "node.kubernetes.io/unreachable",
+)
+#: Priorities from here on are of the system: its pods push away all others.
+_SYSTEM_PRIORITY = 2_000_000_000
+
+
+def _nodes(spec: Mapping[str, Any]) -> set[str]:
+    """By what pods get to nodes that are not for them, or push others away."""
+    found = {f"runs on node {name}, whatever the scheduler says" for name in [spec.get("nodeName")] if name}
+    for toleration in mappings(spec.get("tolerations")):
+        key = str(toleration.get("key") or "")
+        if toleration.get("operator") == "Exists" and not key:
+            found.add("tolerates every taint")
+        elif key.startswith(_CONTROL_PLANE) or (
+            toleration.get("operator") == "Exists" and not key.startswith(_TOLERATED)
+        ):
+            found.add(f"tolerates {key}")
+    affinity = as_mapping(at(spec, "affinity", "nodeAffinity"))
+    required = mappings(at(affinity, "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms"))
+    preferred = mappings(affinity.get("preferredDuringSchedulingIgnoredDuringExecution"))
+    terms = [*required, *(as_mapping(one.get("preference")) for one in preferred)]
+    wanted = [
+        one for term in terms for field in ("matchExpressions", "matchFields") for one in mappings(term.get(field))
+    ]
+    labels = [str(one.get("key")) for one in wanted if one.get("operator") not in ("NotIn", "DoesNotExist")]
+    labels += map(str, as_mapping(spec.get("nodeSelector")))
+    found |= {f"asks for nodes by {label}" for label in labels if label.startswith(_CONTROL_PLANE)}
+    name, priority = str(spec.get("priorityClassName", "")), spec.get("priority")
+    found |= {f"has priority {name}"} if name.startswith("system-") else set()
+    return found | (
+        {"has a priority of the system"} if isinstance(priority, int) and priority >= _SYSTEM_PRIORITY else set()
+    )
 
 
 def _weak_container(container: Mapping[str, Any], pod: Mapping[str, Any]) -> set[str]:
@@ -252,5 +294,9 @@ def _weak_container(container: Mapping[str, Any], pod: Mapping[str, Any]) -> set
     }
     found = {weak for weak, held in holds.items() if not held}
     found |= {f"has the device {device.get('devicePath')}" for device in mappings(container.get("volumeDevices"))}
+    mounts = [
+        (mount.get("mountPath"), mount.get("mountPropagation")) for mount in mappings(container.get("volumeMounts"))
+    ]
+    found |= {f"mounts {path} with propagation {mode}" for path, mode in mounts if mode not in (None, "None")}
     found |= {f"has SELinux type {kind}" for kind in [at(merged, "seLinuxOptions", "type")] if kind}
     return found | {f"has capability {name}" for name in items(at(own, "capabilities", "add"))}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from renderer.images import parse
@@ -59,7 +60,11 @@ CONSEQUENCES: Mapping[Name, Kind] = {
         "a Job's template, `roleRef`, a Pod's spec, what is `immutable`",
         grave=True,
     ),
-    "egress": Kind("new or wider egress", "pods reach more than before", grave=True),
+    "egress": Kind(
+        "new or wider egress",
+        "pods reach more than before; compose sends logs to a driver or address beyond the machine",
+        grave=True,
+    ),
     "ingress": Kind("wider ingress", "pods are reached by more than before", grave=True),
     "exposure": Kind(
         "exposed to more",
@@ -77,8 +82,9 @@ CONSEQUENCES: Mapping[Name, Kind] = {
     "hardening": Kind(
         "weaker hardening",
         "a pod, container, service or namespace loses a protection; a folder, device, group or socket of the machine, "
-        "however it comes; programs that run from a writable folder of compose; a key of a "
-        "compose service that is not known to be harmless",
+        "however it comes; an ephemeral volume; a mount that spreads to or from the node; nodes of the control plane, "
+        "one chosen node or any, or a priority of the system; programs that run from a writable folder of compose; a "
+        "key of a compose service that is not known to be harmless",
         grave=True,
     ),
     "container": Kind(
@@ -89,7 +95,8 @@ CONSEQUENCES: Mapping[Name, Kind] = {
     "secret": Kind(
         "secret given to more",
         "a Secret, key, entry of an external store or variable is referred to for the first time, or from one more "
-        "variable, file or container; a container that has one gets another image (not only another version)",
+        "variable, file or container; a container that has one gets another image (not only another version) or runs "
+        "another program (command, entrypoint, hook, health check)",
         grave=True,
     ),
     "dns": Kind(
@@ -187,8 +194,61 @@ def image_rules(name: str, before: object, now: object) -> Iterator[Consequence]
         yield Consequence("no-digest", f"{name}: {now}")
 
 
+#: They run the program that the words behind them say.
+# fmt: off
+_RUNNERS = frozenset({
+    "ash", "bash", "bun", "bunx", "busybox", "dash", "deno", "dlx", "docker-entrypoint.sh", "dumb-init", "env",
+    "exec", "java", "node", "npm", "npx", "perl", "pipx", "pnpm", "python", "python3", "ruby", "run", "sh",
+    "tini", "tool", "uv", "uvx", "yarn", "zsh"
+})
+# fmt: on
+#: Behind these a bridge has the server's command.
+_COMMAND_FOLLOWS = ("--", "--stdio")
+#: Of a package another version is no other program, nor is another port or path of a probe.
+_VERSION = re.compile(r"(?:@|==)(?:v?\d[\w.+-]*|latest|next)$")
+_PROBED = re.compile(r"(?<=127\.0\.0\.1)(?:', |:)\d+[/\w-]*")
+_ASSIGNMENT = re.compile(r"\w+=(?!=)")
+_WAITS = {("sleep",), ("/bin/sleep",), ("true",), ("/bin/true",)}
+Program = tuple[str, ...]
+
+
+def programs(command: Iterable[object], args: Iterable[object] = ()) -> set[Program]:
+    """What an argument list runs. Without a command it is the image's program, unless the arguments name one."""
+    first = [str(word) for word in command]
+    words = [*first, *map(str, args)]
+    starts = [number + 1 for number, word in enumerate(words) if word in _COMMAND_FOLLOWS]
+    if first or (words and ("/" in words[0].split(" ")[0] or words[0] in _RUNNERS)):
+        starts.append(0)
+    found = {_program([*words[start].split(), *words[start + 1 :]]) for start in starts if words[start:]}
+    return found - _WAITS - {()}
+
+
+def _program(words: Sequence[str]) -> Program:
+    """The words to the first that is no option of a program that runs another."""
+    found = []
+    for word in words:
+        found.append((_PROBED if " " in word or "(" in word else _VERSION).sub("", word))
+        option = word.startswith("-") or _ASSIGNMENT.match(word)
+        if not option and word.rpartition("/")[2] not in _RUNNERS:
+            break
+    return tuple(found)
+
+
+def given_to_programs(
+    name: str, before: Set[Program], now: Set[Program], secrets: Sequence[str]
+) -> Iterator[Consequence]:
+    """Secrets of a container that runs another program; scripts are left out."""
+    if secrets:
+        shown = {" ".join("…" if " " in word or "\n" in word else word for word in one) for one in now - before}
+        yield from (Consequence("secret", f"{name}: {_few(secrets)} → program {one}") for one in sorted(shown))
+
+
+def _few(secrets: Sequence[str]) -> str:
+    more = f" and {len(secrets) - 3} more" if len(secrets) > 3 else ""
+    return f"{', '.join(secrets[:3])}{more}"
+
+
 def handed_on(name: str, before: str, now: str, secrets: Sequence[str]) -> Iterator[Consequence]:
     """Secrets of a container that another image gets; another version of the same one is no news."""
     if secrets and parse(before).name != parse(now).name:
-        more = f" and {len(secrets) - 3} more" if len(secrets) > 3 else ""
-        yield Consequence("secret", f"{name}: {', '.join(secrets[:3])}{more} → image {parse(now).name}")
+        yield Consequence("secret", f"{name}: {_few(secrets)} → image {parse(now).name}")
