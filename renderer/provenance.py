@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,12 +20,16 @@ from renderer.explain import Explained, as_text, explain, field_data, leaves, sc
 from renderer.images import AS_WRITTEN
 from renderer.layout import folder_of, path_in_tree
 from renderer.model import JSON, Answerer, Marks, Options, Rendered, Server, Source
-from renderer.pipeline import Output, Run
+from renderer.pipeline import Output, Run, tree
 from renderer.policy.secrets import MASK, in_data
 from renderer.registry import target
 from renderer.render import places_in_templates
 from renderer.resolve import resolve, with_defaults
+from renderer.write import OLD_RECORD, RECORD
 from renderer.yaml_reader import OUTPUT_LIMITS, read
+
+#: In a text the number that ends it: of api.example.com:8443 the port.
+_PORT = re.compile(r"(?<=:)[0-9]{1,5}$")
 
 
 class Line(NamedTuple):
@@ -78,14 +84,24 @@ def explain_line(file: str, number: int, runs: Sequence[Run], outputs: Sequence[
 
 
 def _document(file: str, runs: Sequence[Run], outputs: Sequence[Output]) -> tuple[Run, Rendered]:
-    full = os.path.normpath(file).replace(os.sep, "/")
+    full, shown = os.path.normpath(file).replace(os.sep, "/"), excerpt(file, 200)
     for run, output in zip(runs, outputs, strict=True):
-        for document in (*output.documents, *output.delivery):
+        for document in tree(run.specs, output, target(run.target), run.options):
             path = folder_of(Path(), run) / path_in_tree(document, run)
-            if f"/{full}".endswith(f"/{path.as_posix()}") and document.template:
+            if f"/{full}".endswith(f"/{path.as_posix()}"):
+                if not document.template:
+                    raise UsageMistake(f"{shown} has no template: mcpctl makes it from {_maker(run, document)}")
                 return run, document
-    shown = excerpt(file, 200)
+    if os.path.basename(full) in (RECORD, OLD_RECORD):
+        raise UsageMistake(f"{shown} is the record of mcpctl: the files that it wrote there, with their SHA-256")
     raise UsageMistake(f"nothing in PATHS is rendered to {shown}: add its specs, and its environment, to PATHS")
+
+
+def _maker(run: Run, document: Rendered) -> str:
+    for server in run.specs.servers:
+        if document.subject == f"server {server.name}":
+            return f"the spec of server {server.name}, {excerpt(server.source.file, 200)}"
+    return f"the specs of {document.subject}"
 
 
 def _nearest(text: str, number: int, lines: Sequence[str]) -> int | None:
@@ -142,7 +158,8 @@ def _other(value: Any, path: DocumentPath) -> list[Any]:
         return [value + 1]
     if isinstance(value, str):
         choices = [choice for node in schema_nodes(path) for choice in node.get("enum", ())] if path else []
-        return [choice for choice in choices if choice != value] or [f"{value}x", f"1{value}"]
+        numbers = [f"{value[: n.start()]}{int(n[0]) + 1}{value[n.end() :]}" for n in _PORT.finditer(value)]
+        return [choice for choice in choices if choice != value] or [f"{value}x", f"1{value}", *numbers]
     return [["x"]] if value == [] else [{"x": "x"}] if value == {} else []
 
 
@@ -173,26 +190,40 @@ def _built(
     documents = [*target(name).build([server], options)[0], *target(name).shared(options)]
     same = [other for other in documents if other.template == document.template]
     other = next((other for other in same if other.path == document.path), same[0] if same else document)
-    found = _seen(other, path, line)
+    found = _seen(document, path, line, other)
     text = document.text.splitlines()[line - 1].strip()
     # Under another name the same line stands somewhere else.
     moved = found is None and text in map(str.strip, other.text.splitlines())
     return _seen(document, path, line) if moved or other.text == document.text else found
 
 
-def _seen(document: Rendered, path: DocumentPath | None, line: int) -> object:
-    """The value at the path, with the name of its key; of a comment, or of a file that is no YAML, the line."""
+def _seen(document: Rendered, path: DocumentPath | None, line: int, changed: Rendered | None = None) -> object:
+    """The value at the path, with the name of its key; of a comment, or of a file that is no YAML, the line.
+
+    Of ``changed``, the same file of other settings: what stands there in place of it.
+    """
     lines = document.text.splitlines()
-    if path is None or (line <= len(lines) and lines[line - 1].lstrip().startswith("#")):
-        return lines[line - 1] if line <= len(lines) else None
-    documents, _ = read(document.text, strict=False, limits=OUTPUT_LIMITS, marks=False)
-    value: Any = documents[0].data if documents else None
+    text = lines[line - 1].strip() if line <= len(lines) else ""
+    if path is None or text.startswith("#"):
+        there = changed is None or text in map(str.strip, changed.text.splitlines())
+        return text if there else None
+    before = _data(document.text)
+    value = _data(changed.text) if changed else before
     for step in path:
         if isinstance(value, list) and isinstance(step, int):
-            value = value[step] if step < len(value) else None
+            item = before[step]
+            # What stands in front of an item moves it, and has no part in it.
+            place = value.index(item) if item in value else step
+            before, value = item, value[place] if place < len(value) else None
         else:
-            value = value.get(step) if isinstance(value, dict) else None
+            before, value = before[step], value.get(step) if isinstance(value, dict) else None
     return sorted(value) if isinstance(value, dict) else len(value) if isinstance(value, list) else value
+
+
+@lru_cache(maxsize=8)  # the rendered text is compared with each of the others
+def _data(text: str) -> Any:
+    documents, _ = read(text, strict=False, limits=OUTPUT_LIMITS, marks=False)
+    return documents[0].data if documents else None
 
 
 def _settings(
@@ -228,7 +259,7 @@ def _settings(
 
 def _shared(run: Run, options: Options, document: Rendered, path: DocumentPath | None, line: int) -> object:
     others = [other for other in target(run.target).shared(options) if other.template == document.template]
-    return _seen(others[0] if others else document, path, line)
+    return _seen(document, path, line, others[0] if others else document)
 
 
 def _place(environment: Environment | None, field: DocumentPath) -> Place | None:

@@ -68,10 +68,12 @@ def explain(
     environments are explained. FILE:LINE is a line of a rendered tree: the template's line, and every field that has a
     part in it. The answer goes to stdout, problems go to stderr; with any error there is no answer.
     """
+    line = _LINE.fullmatch(field)
+    if not line and "/" in field and Path(field).is_file():
+        raise UsageMistake(f"{excerpt(field, 200)} is a file: add the number of a line, as in FILE:12")
     known = None if paths else project()
     given = paths or (known.paths if known and known.specs else (".",))
     inputs = pipeline.read_inputs(given, specs_in(given))
-    line = _LINE.fullmatch(field)
     name, path = ("", ()) if line else explaining.split(field)
     if errors_in(inputs.problems):  # a faulty environment cannot be chosen: first what is wrong with it
         _tell(inputs.problems, quiet)

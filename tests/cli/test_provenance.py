@@ -85,6 +85,13 @@ def test_every_line_of_every_object(mcpctl: Mcpctl, file: str) -> None:
         (f"{GITHUB}:0", "lines"),
         (f"{GITHUB}:1", "is the head"),
         ("output/nothing.yaml:1", "cannot be read"),
+        (
+            f"{TREES}/production/kubernetes/github/PREREQUISITES.md:3",
+            "from the spec of server github, docs/examples/gi",
+        ),
+        (f"{TREES}/production/kubernetes/github/secret.yaml.example:3", "from the spec of server github, docs/exam"),
+        (f"{TREES}/production/kubernetes/github/.mcpctl:1", "is the record of mcpctl"),
+        (GITHUB, "is a file: add the number of a line"),
         ("README.md:1", "nothing in PATHS is rendered to README.md"),
     ],
 )
@@ -102,3 +109,24 @@ def test_a_line_that_somebody_wrote(mcpctl: Mcpctl, tmp_path: Path) -> None:
     assert "spec.replicas" in below.out
     last = len(file.read_text(encoding="utf-8").splitlines())
     assert "it was edited by hand" in mcpctl("explain", f"{file}:{last}", *INPUTS).err
+
+
+def test_what_only_moves_a_line_has_no_part_in_it(mcpctl: Mcpctl, tmp_path: Path) -> None:
+    spec = tmp_path / "demo.yaml"
+    spec.write_text(
+        "apiVersion: mcpctl.io/v1alpha1\nkind: McpServer\nmetadata: {name: demo}\nspec:\n"
+        "  image: ghcr.io/acme/demo:1.0.0\n  transport: {type: streamable-http}\n"
+        "  network: {egress: {hosts: ['api.github.com:8443']}}\n"
+    )
+    assert mcpctl("render", str(spec), "--out", str(tmp_path / "tree")).code == Exit.FINE
+
+    def fields(name: str, text: str) -> set[str]:
+        file = tmp_path / "tree" / "kubernetes" / "demo" / name
+        run = mcpctl("explain", f"{file}:{number(str(file), text)}", str(spec), "-o", "json")
+        return {field["path"] for field in json.loads(run.out)["fields"]}
+
+    assert fields("networkpolicy.yaml", "port: 8443") == {"spec.network.egress.hosts"}
+    token = fields("serviceaccount.yaml", "automountServiceAccountToken: false")
+    assert token == {"spec.serviceAccount.clusterRoles"}
+    comment = fields("serviceaccount.yaml", "# An MCP server has no business")
+    assert comment == token
