@@ -29,10 +29,11 @@ class Exit(IntEnum):
 
 
 class Severity(StrEnum):
-    """How much a Problem weighs: an error stops the run, a warning does not."""
+    """How much a Problem weighs: an error stops the run, a warning does not, what is accepted is shown on request."""
 
     ERROR = "error"
     WARNING = "warning"
+    ACCEPTED = "accepted"
 
 
 class Place(NamedTuple):
@@ -67,7 +68,8 @@ class Fault(NamedTuple):
 class Problem(NamedTuple):
     """A Fault with its place in a file: what users see, as text, JSON or SARIF.
 
-    ``owner`` is the server of a finding in a rendered document, whose spec may accept it; ``digest`` as the Fault's.
+    ``owner`` is the server whose spec may accept it; ``digest`` as the Fault's; ``subject`` the path in the server's
+    spec, where ``path`` leads into an environment.
     """
 
     place: Place
@@ -81,6 +83,7 @@ class Problem(NamedTuple):
     in_output: bool = False
     owner: str = ""
     digest: str = ""
+    subject: str = ""
 
     def sort_key(self) -> tuple[Place, str, str, str]:
         """Order of a report: file, line, column, then path, rule and text."""

@@ -95,7 +95,7 @@ def answer(given: ResourceList, options: Options, environment: str = "") -> Answ
         return Answer(given.items, [nothing], [_result(nothing, [], [])])
     stream, starts = _stream(sources)
     output = _rendered(pipeline.read_inputs(["-"], BytesIO(stream)), options, environment)
-    problems = list(output.problems)
+    problems = [problem for problem in output.problems if problem.severity is not Severity.ACCEPTED]
     items = given.items
     if not errors_in(problems):
         paths = _paths(sources)

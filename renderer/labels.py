@@ -33,4 +33,6 @@ def accepted(server: Server) -> dict[str, str]:
     """What the spec accepts of policy, for a reviewer of the output: each with reason and date."""
     if not server.accepted:
         return {}
-    return {"mcpctl.io/accepted": "; ".join(f"{accepted.rule}: {accepted.explanation}" for accepted in server.accepted)}
+    places = [", ".join(filter(None, (each.path, each.digest and f"digest {each.digest}"))) for each in server.accepted]
+    found = [(each, f" ({place})" if place else "") for each, place in zip(server.accepted, places, strict=True)]
+    return {"mcpctl.io/accepted": "; ".join(f"{each.rule}{where}: {each.explanation}" for each, where in found)}

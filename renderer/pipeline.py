@@ -142,7 +142,8 @@ def _server(source: Source) -> tuple[Server | None, list[Problem]]:
 
 def _judged(servers: Sequence[Server], problems: Sequence[Problem], levels: Levels) -> Specs:
     complete = [server for server in servers if server.complete]
-    found = [*problems, *across_servers(complete), *judge_specs(servers, levels, own_templates=has_user_templates())]
+    everything = [*problems, *across_servers(complete)]
+    found = judge_specs(everything, servers, levels, own_templates=has_user_templates())
     # By name: the order in which files were named must not reach what is rendered.
     return Specs(tuple(sorted(complete, key=lambda server: server.name)), _sorted(found), levels)
 
@@ -168,7 +169,8 @@ def problems_of(outputs: Sequence[Output]) -> list[Problem]:
     for output in outputs:
         for problem in output.problems:
             message, _, _ = problem.message.partition(WITH)
-            where.setdefault((*problem.sort_key()[:3], message), {}).setdefault(output.environment, problem)
+            same = (*problem.sort_key()[:3], message, problem.severity)
+            where.setdefault(same, {}).setdefault(output.environment, problem)
     every = len({output.environment for output in outputs})
     problems = [_named(list(found.values()), list(found), every) for found in where.values()]
     return sorted(problems, key=Problem.sort_key)
@@ -194,9 +196,9 @@ def render(specs: Specs, target: Target, options: Options) -> Output:
     except TemplateFault as fault:
         return Output((), _sorted([*specs.problems, *fault.problems]))
     admission = target.enforces_pod_security(options)
+    problems = [*_ignored(specs.servers, target), *target.conflicts(specs.servers), *problems]
     problems = judge_documents(problems, specs.servers, target.name, specs.levels, admission=admission)
-    found = [*specs.problems, *_ignored(specs.servers, target), *target.conflicts(specs.servers), *problems]
-    return Output(tuple(documents), _sorted(found))
+    return Output(tuple(documents), _sorted([*specs.problems, *problems]))
 
 
 def tree(
@@ -230,7 +232,7 @@ def _ignored(servers: Sequence[Server], target: Target) -> list[Problem]:
 
 def _sorted(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """Each fault of one place once, however many servers have it from an environment."""
-    once = {problem.sort_key(): problem for problem in reversed(list(problems))}
+    once = {(*problem.sort_key(), problem.severity): problem for problem in reversed(list(problems))}
     # Where the schema says what is expected, it is no question any more how readers take the value.
     typed = {problem.place for problem in once.values() if problem.rule in ("schema/type", "schema/enum")}
     kept = (once[key] for key in sorted(once))

@@ -34,11 +34,20 @@ class Report(NamedTuple):
     next: str = ""
     #: One line a file that was written or removed: for people only where they ask for it.
     files: Sequence[str] = ()
+    #: Whether what specs accept is listed too.
+    with_accepted: bool = False
+
+    @property
+    def shown(self) -> list[Problem]:
+        """The Problems, without those that are accepted unless they are asked for."""
+        return [p for p in self.problems if self.with_accepted or p.severity is not Severity.ACCEPTED]
 
     def tally(self) -> dict[str, int]:
-        """How many errors and warnings."""
+        """How many errors and warnings, and findings that are accepted."""
         counts = Counter(p.severity for p in self.problems)
-        return {"errors": counts[Severity.ERROR], "warnings": counts[Severity.WARNING]}
+        accepted = counts[Severity.ACCEPTED]
+        words = {"errors": counts[Severity.ERROR], "warnings": counts[Severity.WARNING]}
+        return {**words, "accepted": accepted} if accepted else words
 
 
 def as_text(report: Report, *, color: bool = False, quiet: bool = False) -> str:
@@ -48,8 +57,8 @@ def as_text(report: Report, *, color: bool = False, quiet: bool = False) -> str:
     """
     first: dict[object, Problem] = {}
     counts: dict[object, int] = Counter()
-    for problem in report.problems:
-        if problem.severity is Severity.ERROR:
+    for problem in report.shown:
+        if problem.severity is not Severity.WARNING:
             same: object = problem
         elif quiet:
             continue
@@ -82,7 +91,7 @@ def as_json(report: Report) -> str:
             "hint": problem.hint,
             "related": [place._asdict() for place in problem.related],
         }
-        for problem in report.problems
+        for problem in report.shown
     ]
     data = {
         "command": report.command,
@@ -99,7 +108,7 @@ def as_json(report: Report) -> str:
 
 def as_sarif(report: Report) -> str:
     """SARIF 2.1.0, as code hosts read it."""
-    problems = [*report.problems, *map(_as_problem, report.differing)]
+    problems = [*report.shown, *map(_as_problem, report.differing)]
     rules = sorted({p.rule for p in problems})
     driver = {"name": "mcpctl", "version": __version__, "rules": [_sarif_rule(rule) for rule in rules]}
     run = {
@@ -117,7 +126,7 @@ def as_github(report: Report) -> str:
     https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
     """
     lines = []
-    for problem in [*report.problems, *map(_as_problem, report.differing)]:
+    for problem in [*report.shown, *map(_as_problem, report.differing)]:
         file, line, column = problem.place
         where = {"file": excerpt(file, LONGEST), "line": line, "col": column, "title": problem.rule}
         properties = ",".join(
@@ -125,9 +134,13 @@ def as_github(report: Report) -> str:
             for name, value in where.items()
             if value
         )
-        lines.append(f"::{problem.severity} {properties}::{_escaped(excerpt(_sentence(problem), LONGEST))}")
+        command = _GITHUB.get(problem.severity, problem.severity)
+        lines.append(f"::{command} {properties}::{_escaped(excerpt(_sentence(problem), LONGEST))}")
     return "".join(f"{line}\n" for line in [*lines, *_results(report), _summary(report)])
 
+
+#: The commands' words for severities that they call otherwise.
+_GITHUB = {Severity.ACCEPTED: "notice"}
 
 #: The formats of ``--output``; text needs to know of the terminal and is called with more.
 REPORTERS: Mapping[str, Callable[[Report], str]] = {
@@ -137,7 +150,7 @@ REPORTERS: Mapping[str, Callable[[Report], str]] = {
     "github": as_github,
 }
 
-_COLORS = {Severity.ERROR: "\x1b[31;1m", Severity.WARNING: "\x1b[33;1m"}
+_COLORS = {Severity.ERROR: "\x1b[31;1m", Severity.WARNING: "\x1b[33;1m", Severity.ACCEPTED: "\x1b[36;1m"}
 
 
 def _line(problem: Problem, color: bool) -> str:
@@ -198,12 +211,15 @@ def _sarif_rule(rule: str) -> dict[str, object]:
 
 
 def _sarif_result(problem: Problem) -> dict[str, object]:
+    accepted = problem.severity is Severity.ACCEPTED
+    suppressed = {"suppressions": [{"kind": "inSource", "justification": problem.hint}]} if accepted else {}
     return {
         "ruleId": problem.rule,
-        "level": str(problem.severity),
+        "level": "note" if accepted else str(problem.severity),
         "message": {"text": _sentence(problem)},
         "locations": [_sarif_place(problem.place)],
         "relatedLocations": [_sarif_place(place) for place in problem.related],
+        **suppressed,
     }
 
 

@@ -20,7 +20,7 @@ from renderer.yaml_reader import OUTPUT_LIMITS, read
 TEMPLATE = "tree"
 #: What the spec accepted of policy, as ``labels.accepted`` writes it.
 _ACCEPTED = re.compile(r'^ +mcpctl\.io/accepted: "(.*)"$', re.MULTILINE)
-_RULE = re.compile(r"(?:^|; )(policy/[a-z-]+): ")
+_RULE = re.compile(r"(?:^|; )([a-z-]+/[a-z0-9-]+)(?: \((?:[^()]*, digest ([0-9a-f]+)|[^()]*)\))?: ")
 _NAME = re.compile(r'^  name: "?([a-z0-9-]+)"?$', re.MULTILINE)
 _NAMESPACE = re.compile(r'^  namespace: "?([a-z0-9-]+)"?$', re.MULTILINE)
 _POD_SECURITY = re.compile(r'^    pod-security\.kubernetes\.io/([a-z-]+): "?([a-z0-9.]+)"?$', re.MULTILINE)
@@ -133,16 +133,22 @@ def _unreadable(path: Path, text: str) -> Sequence[Problem]:
     return problems
 
 
-def _accepted(below: Path, files: Mapping[str, str]) -> set[tuple[Path, str]]:
-    """Folder of a server and rule: one of its documents says it for all of them."""
+def _accepted(below: Path, files: Mapping[str, str]) -> set[tuple[Path, str, str]]:
+    """Folder of a server, rule, and digest of a literal: one of its documents says it for all of them.
+
+    The places that the spec accepted it at were looked at when the tree was rendered: they are places of the spec.
+    """
     return {
-        ((below / path).parent, rule)
+        ((below / path).parent, rule, digest)
         for path, text in files.items()
         for line in _ACCEPTED.findall(text)
-        for rule in _RULE.findall(line)
+        for rule, digest in _RULE.findall(line)
     }
 
 
-def _told(problem: Problem, accepted: set[tuple[Path, str]]) -> Problem:
-    by_spec = (Path(problem.place.file).parent, policy_of(problem.rule)) in accepted
-    return problem._replace(severity=Severity.WARNING) if by_spec else problem
+def _told(problem: Problem, accepted: set[tuple[Path, str, str]]) -> Problem:
+    folder, rule = Path(problem.place.file).parent, policy_of(problem.rule) or problem.rule
+    same = (digest for place, name, digest in accepted if (place, name) == (folder, rule))
+    lifted = any(problem.digest.startswith(digest[:12]) and bool(digest) == bool(problem.digest) for digest in same)
+    acceptable = policy_of(problem.rule) or problem.severity is Severity.WARNING
+    return problem._replace(severity=Severity.ACCEPTED) if lifted and acceptable else problem

@@ -11,6 +11,9 @@ from renderer.render import places_in_templates
 from renderer.wording import type_word
 from renderer.yaml_reader import OUTPUT_LIMITS, read
 
+#: Begins the subject of what was made for one server.
+_SERVER = "server "
+
 
 def parsed(document: Rendered) -> tuple[Any, list[Problem]]:
     """The document's data, read as kubectl and docker compose would; None beside Problems."""
@@ -58,4 +61,5 @@ def _told(document: Rendered, fault: Fault, place: Place, line: int) -> Problem:
     message = f"{fault.message} ({document.subject}, {Place(document.path, line)})"
     in_output = bool(line) or not document.changes
     problem = Problem(place, dotted(fault.path), fault.rule, message, fault.hint, fault.severity, in_output=in_output)
-    return problem._replace(digest=fault.digest)
+    owner = document.subject.removeprefix(_SERVER) if document.subject.startswith(_SERVER) else ""
+    return problem._replace(digest=fault.digest, owner=owner)

@@ -32,6 +32,7 @@ Examples:
   mcpctl validate --target kubernetes --target compose github.yaml
   mcpctl validate --target kubernetes --templates templates specs/
   mcpctl validate specs/ environments/
+  mcpctl validate --accepted --target kubernetes specs/
   cat github.yaml | mcpctl validate --output sarif -
 """,
 )
@@ -48,6 +49,7 @@ Examples:
 @environment_option
 @templates_option
 @policy_option
+@click.option("--accepted", is_flag=True, help="Also list what the specs accept, with the reasons.")
 @output_option
 @quiet_option
 def validate(
@@ -59,6 +61,7 @@ def validate(
     create_namespace: bool | None,
     environments: tuple[str, ...],
     levels: Levels,
+    accepted: bool,
     templates: str | None,
     style: str,
     quiet: bool,
@@ -83,7 +86,7 @@ def validate(
             results.append(result)
             counts[f"{name} documents"] = counts.get(f"{name} documents", 0) + len(result.documents)
     problems = pipeline.problems_of(results)
-    tell(Report("validate", problems, counts), style, quiet=quiet, stdout=True)
+    tell(Report("validate", problems, counts, with_accepted=accepted), style, quiet=quiet, stdout=True)
     return exit_code(problems)
 
 

@@ -324,11 +324,16 @@ class Patch(NamedTuple):
 
 
 class Acceptance(NamedTuple):
-    """A policy rule that the spec accepts. ``until`` is never compared with the clock: output depends on none."""
+    """A finding that the spec accepts, by rule and place. ``until`` is never compared with the clock.
+
+    ``digest`` is the beginning of the literal's SHA-256.
+    """
 
     rule: str
     reason: str
     until: str | None
+    path: str | None = None
+    digest: str | None = None
 
     @property
     def explanation(self) -> str:

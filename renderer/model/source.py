@@ -112,7 +112,9 @@ class Source(NamedTuple):
         """The Fault (its path counts from the document's root) with its place: in the file, or in the environment's."""
         place = self.place(fault.path, fault.at_key)
         problem = Problem(place, dotted(fault.path), fault.rule, fault.message, fault.hint, fault.severity)
-        problem = problem._replace(digest=fault.digest)
+        metadata = self.data.get("metadata")
+        name = metadata.get("name") if isinstance(metadata, dict) and self.data.get("kind") == "McpServer" else ""
+        problem = problem._replace(digest=fault.digest, owner=str(name))
         return _brought(problem, fault.path, self, self.overlay) if self.overlay else problem
 
 
@@ -126,7 +128,8 @@ def _brought(problem: Problem, path: DocumentPath, source: Source, overlay: Over
         marks = named[-1] if named else marks
     if marks.file:
         place = Place(marks.file, marks.key_line, marks.key_column) if marks.removed else problem.place
-        return problem._replace(place=place, path=dotted(marks.path), related=(source.place(("metadata", "name")),))
+        related = (source.place(("metadata", "name")),)
+        return problem._replace(place=place, path=dotted(marks.path), related=related, subject=problem.path)
     if problem.rule.startswith("schema/"):
         return problem  # the value is the spec's own, and wrong by itself
     words = f"{WITH} {overlay.environment}, which changes this server at {overlay.places[0]})"

@@ -6,7 +6,7 @@ it is decided how much a finding weighs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from renderer.errors import Fault, Place, Problem, Severity, UsageMistake, excerpt
 from renderer.model import Acceptance, Server, Source
@@ -17,7 +17,7 @@ from renderer.wording import did_you_mean
 
 #: What a run was told by ``--policy``: rule to level.
 Levels = Mapping[str, Level]
-_PREFIX = "policy/"
+_PREFIX, _SECRET = "policy/", "policy/secret-literal"
 #: What an environment puts into specs, and is judged there.
 _MERGED = (("spec", "defaults"), ("spec", "patches"))
 #: Where a rendered container has no CPU limit: the path of the finding.
@@ -56,27 +56,24 @@ def leaks(sources: Iterable[Source]) -> Iterator[Problem]:
         yield from map(source.problem, token_faults(source.data))
         if source.data.get("kind") == "Environment":
             for fault in literal_faults(source.data):
-                if fault.rule == "policy/secret-literal" and fault.path[:2] not in _MERGED:
-                    yield source.problem(fault)
+                if fault.rule == _SECRET and fault.path[:2] not in _MERGED:
+                    hint = "remove it: credentials for registries and repositories belong into Secrets of the cluster"
+                    yield source.problem(fault._replace(hint=hint, digest=""))
 
 
-def judge_specs(servers: Sequence[Server], levels: Levels, *, own_templates: bool = False) -> list[Problem]:
-    """What the specs themselves say, decided; and what they accept that is not there.
+def judge_specs(
+    problems: Iterable[Problem], servers: Sequence[Server], levels: Levels, *, own_templates: bool = False
+) -> list[Problem]:
+    """The Problems of the specs, and what policy says of them: decided, with what they accept that is not there.
 
     ``own_templates``: what is accepted may be what a template of the user brings.
     """
-    problems: list[Problem] = []
+    found = [*problems]
     for server in servers:
-        if server.doubts("accepted"):  # nobody knows what is accepted
-            continue
-        findings = (*server.findings_of_values(VALUE_CHECKS), *server.findings(CHECKS))
-        found = [problem for problem in findings if _on(problem.rule, levels)]
-        problems += [_weighed(problem, server, levels) for problem in found]
-        if own_templates or not server.complete:
-            continue
-        fired = {problem.rule for problem in found}
-        problems += _needless(server, fired, "", levels)
-    return problems
+        if not server.doubts("accepted"):  # else nobody knows what is accepted
+            found += (*server.findings_of_values(VALUE_CHECKS), *server.findings(CHECKS))
+            found += _unknown(server)
+    return _judged(found, servers, None if own_templates else "", levels, admission=False)
 
 
 def judge_documents(
@@ -87,30 +84,93 @@ def judge_documents(
     ``admission``: what is rendered has the cluster refuse pods below 'restricted'.
     """
     owners = {server.name: server for server in servers}
-    fired: dict[str, set[str]] = {}
-    judged: list[Problem] = []
-    told: set[tuple[Place, str]] = set()
     in_specs = _digests(servers) if any(problem.digest for problem in problems) else {}
+    kept: list[Problem] = []
+    told: set[tuple[Place, str]] = set()
     # The policy's own first: what they tell, the checks of 'restricted' need not tell again.
     for problem in sorted(problems, key=lambda problem: not problem.rule.startswith(_PREFIX)):
         rule = policy_of(problem.rule)
-        if not rule:
-            judged.append(problem)
-        elif problem.digest in in_specs.get(problem.owner, ()) or _repeats(problem, owners.get(problem.owner)):
+        if problem.digest in in_specs.get(problem.owner, ()) or _repeats(problem, owners.get(problem.owner)):
             continue  # it was judged where it is written
-        elif problem.path.endswith(_CPU_LIMITS) and _without_cpu_limit(owners.get(problem.owner)):
+        if problem.path.endswith(_CPU_LIMITS) and _without_cpu_limit(owners.get(problem.owner)):
             continue
-        elif _on(rule, levels) and (rule == problem.rule or (problem.place, problem.path) not in told):
-            fired.setdefault(problem.owner, set()).add(rule)
-            weighed = _weighed(
-                problem, owners.get(problem.owner), levels, admission=admission and RULES[rule].admission
-            )
-            judged.append(weighed)
-            if weighed.severity is Severity.ERROR or weighed.message != problem.message:
-                told.add((problem.place, problem.path))
-    for server in servers:
-        judged += _needless(server, fired.get(server.name, set()), target, levels)
+        if rule and rule == problem.rule and _on(rule, levels):
+            lifted = _level(rule, levels) != "error" and not _acceptances(problem, owners.get(problem.owner))
+            told |= set() if lifted else {(problem.place, problem.path)}
+        if rule in ("", problem.rule) or (problem.place, problem.path) not in told:
+            kept.append(problem)
+    return _judged(kept, servers, target, levels, admission=admission)
+
+
+def _judged(
+    problems: Sequence[Problem], servers: Sequence[Server], target: str | None, levels: Levels, *, admission: bool
+) -> list[Problem]:
+    """``target`` is empty for specs, and None where nobody can tell what is accepted in vain."""
+    owners = {server.name: server for server in servers if not server.doubts("accepted")}
+    on = [problem for problem in problems if _on(_judged_by(problem), levels)]
+    places: dict[tuple[str, str], set[str]] = {}
+    for problem in on:
+        places.setdefault((problem.owner, _accepted_as(problem)), set()).add(problem.subject or problem.path)
+    used: set[tuple[str, int]] = set()
+    judged = []
+    for problem in on:
+        rule = _accepted_as(problem)
+        level = _level(rule, levels) if rule in RULES else ""
+        found = problem._replace(severity=Severity(level)) if level else problem
+        named = _acceptances(problem, owners.get(problem.owner))
+        fitting = next((i for i, a in named if _holds(a, problem, places[problem.owner, rule])), None)
+        if fitting is not None:
+            used.add((problem.owner, fitting))
+            found = _accepted(found, owners[problem.owner].accepted[fitting], admission=admission)
+        elif named:
+            found = found._replace(hint=f"{found.hint}; {_unfit(named, problem)}")
+        judged.append(found)
+    for server in owners.values():
+        if server.complete and target is not None:
+            unused = [i for i, _ in enumerate(server.accepted) if (server.name, i) not in used]
+            judged += _needless(server, unused, target, levels, places)
     return judged
+
+
+def _accepted_as(problem: Problem) -> str:
+    """The rule under which a Problem is accepted; empty where it cannot be."""
+    return _judged_by(problem) or (problem.rule if problem.severity is Severity.WARNING else "")
+
+
+def _judged_by(problem: Problem) -> str:
+    """The rule of policy that levels and acceptances name; none of a token, whose digest nobody is told."""
+    return "" if problem.rule == _SECRET and not problem.digest else policy_of(problem.rule)
+
+
+def _acceptances(problem: Problem, server: Server | None) -> list[tuple[int, Acceptance]]:
+    """Those of the rule, whatever place they name."""
+    rule = _accepted_as(problem)
+    return [(i, each) for i, each in enumerate(server.accepted if server and rule else ()) if each.rule == rule]
+
+
+def _holds(accepted: Acceptance, problem: Problem, places: Collection[str]) -> bool:
+    """For one place; of a literal for one value there. Without a path where there is no other place."""
+    if problem.digest:
+        same = bool(accepted.digest) and sha256_of(problem.digest, accepted.digest or "")
+        return same and accepted.path in (problem.path, problem.subject)
+    return accepted.path in (problem.path, problem.subject) if accepted.path else len(places) == 1
+
+
+def sha256_of(digest: str, begin: str) -> bool:
+    """Whether both are the beginning of one digest."""
+    return digest.startswith(begin) or begin.startswith(digest)
+
+
+def _unfit(named: Sequence[tuple[int, Acceptance]], problem: Problem) -> str:
+    """Why no acceptance of the rule holds here."""
+    index, accepted = named[0]
+    path = problem.subject or problem.path
+    if accepted.path in (problem.path, problem.subject):
+        return f"spec.accept[{index}] accepts another value: change its digest if this one is meant"
+    if not accepted.path:
+        more = " and the digest of the literal" if problem.digest else ""
+        return f"spec.accept[{index}] names no place: add path: {path}{more}"
+    return f"spec.accept[{index}] accepts it at another place: {accepted.path}"
 
 
 def _digests(servers: Sequence[Server]) -> dict[str, set[str]]:
@@ -136,8 +196,8 @@ def _without_cpu_limit(server: Server | None) -> bool:
 
 
 def policy_of(rule: str) -> str:
-    """The rule of policy under which a Problem is accepted; empty where it cannot be."""
-    if rule.startswith(_PREFIX):
+    """The rule of policy under which a Problem is accepted; empty where it has none."""
+    if rule in RULES:
         return rule
     return "policy/pod-security" if rule.startswith(_RESTRICTED) else ""
 
@@ -147,49 +207,58 @@ def _level(rule: str, levels: Levels) -> Level:
 
 
 def _on(rule: str, levels: Levels) -> bool:
-    return _level(rule, levels) != "off"
+    return rule not in RULES or _level(rule, levels) != "off"
 
 
-def _weighed(problem: Problem, server: Server | None, levels: Levels, *, admission: bool = False) -> Problem:
-    """The finding at its level; as a warning with name, reason and date where the spec accepts it."""
+def _accepted(problem: Problem, accepted: Acceptance, *, admission: bool) -> Problem:
+    """With the reason, and listed where somebody asks; an error where the cluster would refuse it all the same."""
     rule = policy_of(problem.rule)
-    accepted = server and next((a for a in server.accepted if a.rule == rule), None)
-    if not accepted:
-        return problem._replace(severity=Severity(_level(rule, levels)))
-    if admission:
+    if admission and rule and RULES[rule].admission:
         hint = (
             "it is accepted, but the Namespace that is rendered enforces 'restricted', and the cluster would refuse "
             "the pod: add --no-create-namespace, and keep a namespace that allows it"
         )
         return problem._replace(hint=hint, severity=Severity.ERROR)
     return problem._replace(
-        message=f"accepted: {problem.message}",
-        hint=f"the reason given: {accepted.explanation}",
-        severity=Severity.WARNING,
-        in_output=False,
+        hint=f"the reason given: {accepted.explanation}", severity=Severity.ACCEPTED, in_output=False
     )
 
 
-def _needless(server: Server, fired: set[str], target: str, levels: Levels) -> list[Problem]:
+def _unknown(server: Server) -> Iterator[Problem]:
+    for i, accepted in enumerate(server.accepted):
+        if accepted.rule.startswith(_PREFIX) and accepted.rule not in RULES:
+            message = f"no policy rule is called '{accepted.rule}'{_suggestion(accepted.rule)}"
+            yield server.problem(Fault(("spec", "accept", i, "rule"), "spec/unknown-rule", message))
+
+
+def _needless(
+    server: Server,
+    unused: Sequence[int],
+    target: str,
+    levels: Levels,
+    places: Mapping[tuple[str, str], Collection[str]],
+) -> Iterator[Problem]:
     """Acceptances of what is not there: they would hide the day on which it comes."""
-    return [
-        server.problem(
-            Fault(
-                ("spec", "accept", i, "rule"),
-                "policy/accepts-nothing",
-                f"{accepted.rule} is accepted, but does not fire{f' for {target}' if target else ''}",
-                "remove it: it would hide the day on which it does",
-                Severity.WARNING,
-            )
+    for i in unused:
+        rule, path = server.accepted[i].rule, server.accepted[i].path
+        known = rule in RULES or not rule.startswith(_PREFIX)
+        if not known or not _on(rule, levels) or not _judged_here(server, rule, target):
+            continue
+        elsewhere = places.get((server.name, rule))
+        where = f" at {path}" if path and elsewhere else ""
+        message = (
+            f"{rule} is accepted{where}, but does not fire{where and ' there'}{f' for {target}' if target else ''}"
         )
-        for i, accepted in enumerate(server.accepted)
-        if accepted.rule not in fired and _on(accepted.rule, levels) and _judged_here(server, accepted, target)
-    ]
+        hint = f"it fires at {', '.join(sorted(elsewhere))}" if elsewhere else "remove it"
+        hint += "" if elsewhere else ": it would hide the day on which it does"
+        path_of_it = ("spec", "accept", i, "rule")
+        yield server.problem(Fault(path_of_it, "policy/accepts-nothing", message, hint, Severity.WARNING))
 
 
-def _judged_here(server: Server, accepted: Acceptance, target: str) -> bool:
+def _judged_here(server: Server, rule: str, target: str) -> bool:
     """Whether the rule must fire in the spec (no target), or in what this target renders."""
-    targets = RULES[accepted.rule].targets
+    begin = {"api": "kubernetes"}.get(begin := rule.partition("/")[0], begin)
+    targets = RULES[rule].targets if rule in RULES else (begin,) if begin in ("kubernetes", "compose") else ()
     if not target:
         return not targets and not server.patches
     # What a patch of the other target does shows only there.

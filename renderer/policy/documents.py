@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from renderer.check.compose.hardening import hardening_faults
@@ -34,12 +34,12 @@ def kubernetes_findings(document: Rendered, data: Any, found: list[Problem]) -> 
     return [problem._replace(owner=owner) for problem in (*found, *located(document, faults))]
 
 
-def compose_findings(document: Rendered, data: Any) -> list[Problem]:
-    """Of one project: policy, and what keeps a service as restricted as a pod."""
+def compose_findings(document: Rendered, data: Any, found: Sequence[Fault]) -> list[Problem]:
+    """Of one project, beside what the checks have ``found``: policy, and what keeps services as restricted as pods."""
     if not isinstance(data, dict):
-        return []
+        return located(document, found)
     services = {key: service for key, service in mapping(data, "services").items() if isinstance(service, dict)}
-    faults = hardening_faults(data)
+    faults = [*found, *hardening_faults(data)]
     # Paths of the machine that the spec has are told at its fields.
     own = {
         s["resource_name"]: {*(bind["source"] for bind in s["binds"]), text(mapping(s, "build"), "context")}
@@ -52,8 +52,8 @@ def compose_findings(document: Rendered, data: Any) -> list[Problem]:
     # What a server has besides is called as its service, with more behind the first dot.
     names = [str(fault.path[1]).partition(".")[0] if len(fault.path) > 1 else "" for fault in faults]
     alone = next(iter(owners.values()), "") if len({*owners.values()}) == 1 else ""
-    found = located(document, faults)
-    return [problem._replace(owner=owners.get(name, alone)) for problem, name in zip(found, names, strict=True)]
+    problems = zip(located(document, faults), names, strict=True)
+    return [problem._replace(owner=owners.get(name, alone)) for problem, name in problems]
 
 
 def _secrets(document: Rendered, data: Json, path: DocumentPath = ()) -> Iterator[Fault]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from renderer.errors import DocumentPath, Fault
+from renderer.errors import DocumentPath, Fault, dotted
 from renderer.policy.secrets import REFERENCES, Found, in_data
 
 _REPLACE = "and replace it where it is valid"
@@ -40,4 +40,8 @@ def _fault(found: Found) -> Fault:
     elif not certain:
         rule, message = "policy/high-entropy", f"may be a secret{where}: nothing but its disorder says so ({kind})"
         hint = "if it is one, refer to a Secret; if not, accept this with the reason"
+    if not known and (found.common or not certain):
+        hint += f' (accept: rule: {rule}, path: {dotted(found.path)}, digest: "{found.digest}", reason: …)'
+    elif not known:
+        hint += "; what is no secret is accepted with its path and digest"
     return Fault(found.path, rule, message, hint, digest="" if known else found.digest)

@@ -36,6 +36,13 @@ _DUMMY = re.compile(
 )
 #: Passwords of examples, in prose.
 _IN_PROSE = re.compile(r"(my|your|db)?[-_]?(password|passwd|pass|pwd|pw|secret|token)", re.IGNORECASE)
+#: What everybody tries first; the digest of another password would help to guess it.
+_COMMON = re.compile(
+    r"(change|replace)[-_ ]?(me|it|this)|(my|your|the)?[-_ ]?(password|passwd|secret|token|key|api[-_]?key)\d{0,4}|"
+    r"(dummy|fake|test|default|example|placeholder|none|unused|anything|xxx+|todo|foo|bar|dev|local)[-_ \w]{0,30}|"
+    r"admin|root|guest|postgres|mysql|redis|user|ollama|minioadmin|[0-9]{1,8}|.*[-_](here|needed|required)",
+    re.IGNORECASE,
+)
 #: What documents write for a password in an address: PASSWORD, DB_PASS.
 _CAPITALS = re.compile(r"[A-Z_]{2,}|\*+")
 _NUMBER = re.compile(r"[\d.]*$")
@@ -99,6 +106,12 @@ class Found(NamedTuple):
     line: int
     finding: Finding
     digest: str
+    #: Whether the text is known to everybody: what others write in the place of a secret, or begin with.
+    common: bool = False
+
+
+def _found(path: DocumentPath, line: int, finding: Finding, text: str) -> Found:
+    return Found(path, line, finding, digest_of(text), common=bool(_COMMON.fullmatch(text)))
 
 
 def digest_of(text: str) -> str:
@@ -114,12 +127,12 @@ def in_data(value: Any, path: DocumentPath = (), *, below: bool = False) -> Iter
         texts = tuple(item if isinstance(item, str) else "" for item in value)
         words = {i: found for i, found in in_words(texts) if found.certain or _is_literal(path, below)}
         for i, item in enumerate(value):
-            here = Found((*path, i), 0, words[i], digest_of(item)) if i in words else None
+            here = _found((*path, i), 0, words[i], item) if i in words else None
             yield from [here] if here else in_data(item, (*path, i), below=below)
     elif isinstance(value, dict):
         for key, inner in value.items():
             if (finding := by_form(key)) and finding.known:
-                yield Found((*path, key), 0, finding, digest_of(key))
+                yield _found((*path, key), 0, finding, key)
             elif key == "value" and ("op" in value or "name" in value):
                 yield from _in_pair(value, path, below)
             else:
@@ -141,16 +154,16 @@ def _in_string(text: str, path: DocumentPath, below: bool) -> Iterator[Found]:
     if path and path[-1] in REFERENCES and not name:
         disorder = Finding("High Entropy String", certain=True) if _is_disordered(text) else None
         if reference := by_form(text) or disorder:
-            yield Found(path, 0, reference, digest_of(text))
+            yield _found(path, 0, reference, text)
     elif path and path[-1] in _COMMANDS and (words := [found for _, found in in_words(tuple(text.split()))]):
-        yield Found(path, 0, max(words, key=lambda found: (found.known, found.certain)), digest_of(text))
+        yield _found(path, 0, max(words, key=lambda found: (found.known, found.certain)), text)
     elif strict or name:
         yield from _in_named(name, text, path, strict=strict)
     else:
         lines = text.split("\n")
         for number, line in enumerate(lines, 1):
             if finding := by_form(line, prose=True):
-                yield Found(path, number * (len(lines) > 1), finding, digest_of(line.strip()))
+                yield _found(path, number * (len(lines) > 1), finding, line.strip())
 
 
 def _in_named(name: str, text: str, path: DocumentPath, *, strict: bool) -> Iterator[Found]:
@@ -158,9 +171,9 @@ def _in_named(name: str, text: str, path: DocumentPath, *, strict: bool) -> Iter
         lines = text.split("\n")
         for line, finding in in_text(text):
             if strict or finding.certain:
-                yield Found(path, line, finding, digest_of(lines[line - 1].strip()))
+                yield _found(path, line, finding, lines[line - 1].strip())
     elif (whole := in_value(name, text)) and (strict or whole.certain):
-        yield Found(path, 0, whole, digest_of(text))
+        yield _found(path, 0, whole, text)
 
 
 def _is_literal(path: DocumentPath, below: bool) -> bool:

@@ -142,7 +142,9 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
         sidecars=tuple(_container(item) for item in spec["sidecars"]),
         init_containers=tuple(_container(item) for item in spec["initContainers"]),
         patches=tuple(_patch(i, item) for i, item in enumerate(spec["patches"])),
-        accepted=tuple(Acceptance(a["rule"], a["reason"], a.get("until")) for a in spec["accept"]),
+        accepted=tuple(
+            Acceptance(a["rule"], a["reason"], a.get("until"), a.get("path"), a.get("digest")) for a in spec["accept"]
+        ),
         sandbox=make_sandbox(spec.get("sandbox")),
         external_secrets=tuple(make_external_secret(item) for item in spec["externalSecrets"]),
         compose=_compose(spec["compose"]),

@@ -254,13 +254,13 @@ def test_a_hostile_tree_with_a_fitting_record_is_checked_again(mcpctl: Mcpctl, f
         assert fake.named("apply") == []
         file.write_text(kept[0])
         record.write_text(kept[1])
-    # What was accepted with a reason stands in the file, and is only told.
+    # What was accepted with a reason stands in the file.
     accepted = 'labels:\n      mcpctl.io/accepted: "policy/x: a; policy/privileged: it is a test"\n'
     text = file.read_text().replace("read_only: true", "privileged: true").replace("labels:\n", accepted)
     file.write_text(text)
     record.write_text(f"# mcpctl 1\n{hashlib.sha256(text.encode()).hexdigest()}  compose.yaml\n")
     run = mcpctl("apply", "--tree", "deploy")
-    assert "warning: services.mcp-demo.privileged" in run.err
+    assert "0 errors, 0 warnings, 1 accepted" in run.err
     assert (run.code, len(fake.named("apply"))) == (0, 1)
 
 

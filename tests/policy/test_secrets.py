@@ -14,7 +14,7 @@ from renderer.errors import Severity
 from renderer.pipeline import read, read_inputs, runs_for
 from renderer.policy.secrets import MASK, digest_of, hidden
 from renderer.report import REPORTERS, Report
-from tests.policy.test_rules import DISORDER, TOKEN, add, compose, run
+from tests.policy.test_rules import DISORDER, TOKEN, acceptance, add, compose, run
 from tests.specs import IMAGE, as_stream, spec
 
 PASSWORD = "postgres://app:S3cr3tPw9xQz@db/app"
@@ -169,7 +169,8 @@ def test_an_image_with_a_password(capsys: pytest.CaptureFixture[str], tmp_path: 
 
 def test_explain_hides(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fields: dict[str, Any] = {"env": {"DB_PASSWORD": "hunter2"}, "args": ["--password", "hunter2"]}
-    fields["accept"] = [{"rule": "policy/secret-literal", "reason": "our own reason"}]
+    found = read(["-"], BytesIO(as_stream(spec("probe", **fields)))).problems
+    fields["accept"] = [acceptance(problem) for problem in found]
     (tmp_path / "a.yaml").write_bytes(as_stream(spec("probe", **fields)))
     for style in ("text", "json"):
         assert main(["explain", "probe.spec", str(tmp_path / "a.yaml"), "--output", style]) == 0

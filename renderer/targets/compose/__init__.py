@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from renderer.check.compose import faults
-from renderer.check.documents import located, parsed
+from renderer.check.documents import parsed
 from renderer.errors import DocumentPath, Fault, Problem
 from renderer.labels import SERVER_LABEL
 from renderer.manifest import Json, as_mapping
@@ -117,7 +117,7 @@ class Compose:
         for document in (d for d in documents if d.template):
             data, unreadable = parsed(document)
             found = [] if unreadable else [*_identity_faults(document, data), *faults(data)]
-            problems += unreadable or [*located(document, found), *compose_findings(document, data)]
+            problems += unreadable or compose_findings(document, data, found)
         return problems
 
 
