@@ -122,8 +122,8 @@ def _judged(
         if fitting is not None:
             used.add((problem.owner, fitting))
             found = _accepted(found, owners[problem.owner].accepted[fitting], admission=admission)
-        elif named:
-            found = found._replace(hint=f"{found.hint}; {_unfit(named, problem)}")
+        elif unfit := next(filter(None, (_unfit(i, each, problem) for i, each in named)), ""):
+            found = found._replace(hint=f"{found.hint}; {unfit}")
         judged.append(found)
     for server in owners.values():
         if server.complete and target is not None:
@@ -151,26 +151,24 @@ def _acceptances(problem: Problem, server: Server | None) -> list[tuple[int, Acc
 def _holds(accepted: Acceptance, problem: Problem, places: Collection[str]) -> bool:
     """For one place; of a literal for one value there. Without a path where there is no other place."""
     if problem.digest:
-        same = bool(accepted.digest) and sha256_of(problem.digest, accepted.digest or "")
+        same = bool(accepted.digest) and same_digest(problem.digest, accepted.digest or "")
         return same and accepted.path in (problem.path, problem.subject)
     return accepted.path in (problem.path, problem.subject) if accepted.path else len(places) == 1
 
 
-def sha256_of(digest: str, begin: str) -> bool:
+def same_digest(digest: str, begin: str) -> bool:
     """Whether both are the beginning of one digest."""
     return digest.startswith(begin) or begin.startswith(digest)
 
 
-def _unfit(named: Sequence[tuple[int, Acceptance]], problem: Problem) -> str:
-    """Why no acceptance of the rule holds here."""
-    index, accepted = named[0]
+def _unfit(index: int, accepted: Acceptance, problem: Problem) -> str:
+    """Why an acceptance of the rule does not hold here; empty where it is about another place."""
     path = problem.subject or problem.path
-    if accepted.path in (problem.path, problem.subject):
-        return f"spec.accept[{index}] accepts another value: change its digest if this one is meant"
     if not accepted.path:
         more = " and the digest of the literal" if problem.digest else ""
         return f"spec.accept[{index}] names no place: add path: {path}{more}"
-    return f"spec.accept[{index}] accepts it at another place: {accepted.path}"
+    another = f"spec.accept[{index}] accepts another value" if accepted.digest else "add the digest of the literal"
+    return another if accepted.path in (problem.path, problem.subject) else ""
 
 
 def _digests(servers: Sequence[Server]) -> dict[str, set[str]]:
@@ -249,6 +247,8 @@ def _needless(
         message = (
             f"{rule} is accepted{where}, but does not fire{where and ' there'}{f' for {target}' if target else ''}"
         )
+        if elsewhere and (not path or path in elsewhere):
+            continue  # the finding says so
         hint = f"it fires at {', '.join(sorted(elsewhere))}" if elsewhere else "remove it"
         hint += "" if elsewhere else ": it would hide the day on which it does"
         path_of_it = ("spec", "accept", i, "rule")
