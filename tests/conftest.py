@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from renderer.policy.catalogue import RULES
+
 # The same examples in every run: a red build can be repeated, and nothing here depends on time.
 settings.register_profile(
     "mcpctl", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
@@ -72,3 +74,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         marks |= {"quick"} - {"quick" for each in NOT_QUICK if path.is_relative_to(each)}
         for mark in sorted(marks):
             item.add_marker(mark)
+
+
+@pytest.fixture(autouse=True)
+def _quiet_about_egress(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few specs of the tests say a word on egress, and every other would get the same warning."""
+    rule = "policy/unrestricted-egress"
+    if "levels" not in request.keywords:
+        monkeypatch.setitem(RULES, rule, RULES[rule]._replace(level="off"))

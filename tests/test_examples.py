@@ -17,6 +17,8 @@ from renderer.pipeline import read
 from tests.fields import COMPOSE_ALONE
 
 ROOT = Path(__file__).parent.parent
+#: Examples heed the rule that other tests switch off.
+pytestmark = pytest.mark.levels
 FOLDER = ROOT / "docs" / "examples"
 EXAMPLES = sorted(path.name for path in FOLDER.glob("*.yaml"))
 EVERYTHING = "everything.yaml"

@@ -81,7 +81,7 @@ def egress(server: Server) -> Iterator[Fault]:
         yield Fault(
             ("spec", "network"),
             "policy/unrestricted-egress",
-            "the server may connect to every address",
+            "the server may connect to every address, in compose to cloud metadata (169.254.169.254) too",
             "list what it needs under network.egress; 'egress: {}' is nothing at all",
             at_key=True,
         )

@@ -81,7 +81,8 @@ def test_standard_input(specs: Path, target: str) -> None:
     assert run == other._replace(err=other.err.replace("good.yaml", "<stdin>"))
     assert as_program("render", "-", stdin="").code == Exit.INPUT_INVALID
     bad = as_program("render", "-", stdin=BAD)
-    assert (bad.code, bad.err.split(" ")[0]) == (Exit.INPUT_INVALID, "<stdin>:5:13:")
+    assert bad.code == Exit.INPUT_INVALID
+    assert "<stdin>:5:13: error: " in bad.err
 
 
 @pytest.mark.usefixtures("specs")

@@ -10,6 +10,8 @@ from renderer.environment import Environment
 from renderer.errors import Severity
 from renderer.pipeline import read_inputs, runs_for
 
+#: Examples heed the rule that other tests switch off.
+pytestmark = pytest.mark.levels
 DOCS = Path(__file__).parent.parent.parent / "docs"
 FIRST_LINE = "# yaml-language-server: $schema=../../schemas/environment.schema.json"
 PATHS = sorted((DOCS / "environments").glob("*.yaml"))

@@ -285,6 +285,7 @@ def test_every_rule_has_fired() -> None:
     assert {f"policy/{name}" for name, _, _ in RULE_CASES} | {"policy/pod-security"} == set(RULES)
 
 
+@pytest.mark.levels
 def test_by_default_each_rule_has_the_level_of_the_table() -> None:
     for name, target_name, fields in RULE_CASES:
         rule = f"policy/{name}"
@@ -486,6 +487,7 @@ def test_the_schema_knows_every_rule() -> None:
     assert all(map(pattern.match, RULES))
 
 
+@pytest.mark.levels
 def test_the_page_explains_every_rule() -> None:
     sections = re.split(r"^## ", DOCUMENT, flags=re.MULTILINE)
     pages = {text.partition("\n")[0]: text for text in sections if text.startswith("policy/")}

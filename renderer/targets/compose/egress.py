@@ -45,9 +45,12 @@ def proxy_variables(server: Server) -> tuple[tuple[str, str], ...]:
 
 
 def not_enforced(server: Server) -> str:
-    """In words, the list that nothing holds: no name is in it, so the network stays open."""
+    """In words, what nothing holds: no name is in the list, or there is no list, so the network stays open."""
     egress = server.network.egress
-    if egress is None or egress.forbidden or has_proxy(server):
+    if egress is None:
+        text = "NOT ENFORCED: cloud metadata (169.254.169.254), a machine's own credentials in it, stays reachable."
+        return f"{text} A compose network is open or closed."
+    if egress.forbidden or has_proxy(server):
         return ""
     return f"NOT ENFORCED: egress only to {', '.join(_without_names(server))}. A compose network is open or closed."
 

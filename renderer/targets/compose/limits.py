@@ -63,7 +63,7 @@ def limits(servers: Sequence[Server], *, one_stream: bool) -> list[Problem]:
 
 def egress_is_by_name_or_nothing(server: Server, _launch: Launch) -> Iterator[Fault]:
     """A network is internal or it is not. Reported each time, so that nobody relies on a rule that is not there."""
-    if not_enforced(server):
+    if server.network.egress and not_enforced(server):
         yield Fault(
             ("spec", "network", "egress"),
             "compose/egress-not-enforced",

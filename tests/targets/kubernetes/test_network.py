@@ -73,7 +73,9 @@ def test_nobody_means_nobody() -> None:
 
 
 def test_unrestricted_and_forbidden_are_different() -> None:
-    assert policy_spec()["egress"] == [{}]
+    everywhere, dns = policy_spec()["egress"]  # tests/targets/test_defaults.py has the addresses
+    assert (everywhere["to"][0], "ports" in everywhere) == ({"namespaceSelector": {}}, False)
+    assert {port["port"] for port in dns["ports"]} == {53}
     assert egress() == []
 
 

@@ -33,7 +33,7 @@ def test_every_template_of_the_table_exists_and_every_other_is_included() -> Non
     included = {
         found
         for name in names
-        for found in re.findall(r"{% include '([^']+)' %}", assets.read(f"templates/{name}").decode())
+        for found in re.findall(r"{% (?:include|import) '([^']+)'", assets.read(f"templates/{name}").decode())
     }
     assert names == used | included
     assert not used & included
