@@ -65,7 +65,10 @@ def test_the_smallest_service() -> None:
         "security_opt": ["no-new-privileges:true"],
         "tmpfs": ["/tmp:uid=1000,gid=1000,mode=1777,size=64m"],
         "deploy": {
-            "resources": {"limits": {"cpus": "0.5", "memory": "512M", "pids": 1024}, "reservations": {"memory": "128M"}},
+            "resources": {
+                "limits": {"cpus": "0.5", "memory": "512M", "pids": 1024},
+                "reservations": {"memory": "128M"},
+            },
         },
         "logging": {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}},
         "ports": [{"target": 8080, "published": "24596", "host_ip": "127.0.0.1", "protocol": "tcp"}],
