@@ -118,6 +118,10 @@ def init(
     return Exit.FINE
 
 
+#: Where pre-commit and GitHub look, from the root of the work tree.
+_AT_ROOT = (".pre-commit-config.yaml", ".github/workflows/mcpctl.yaml")
+#: Files that others have lines in too.
+_SHARED = (".gitattributes", *_AT_ROOT)
 #: Files of a project, and their templates.
 _PROJECT = {
     "mcpctl.yaml": "project.yaml.j2",
@@ -168,14 +172,29 @@ def _of_image(config: ImageConfig, context: Mapping[str, Any], transport_typed: 
 
 
 def _write_project(force: bool) -> None:
-    """All of its files, or none where one is there."""
-    taken = [path for path in _PROJECT if os.path.lexists(path)]
-    if taken and not force:
-        raise UsageMistake(f"{', '.join(taken)}: exists; start in an empty folder, or overwrite with --force")
+    """Its files, or none where one of its own is there; of what others have a file of, the lines to add to it."""
+    here = Path.cwd()
+    root = next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), here)
+    folder = "" if root == here else here.relative_to(root).as_posix()
+    if not re.fullmatch(r"[A-Za-z0-9._/-]*", folder):
+        message = f"the path {excerpt(folder, 200)} would need quotes in the hooks and the CI job"
+        raise UsageMistake(f"{message}: use letters, digits, '.', '_' and '-' in the names of folders")
+    paths = {path: os.path.relpath(root / path) if path in _AT_ROOT else path for path in _PROJECT}
+    taken = [path for path in paths.values() if os.path.lexists(path)]
+    own = [path for path in taken if path in _PROJECT and path not in _SHARED]
+    if own and not force:
+        raise UsageMistake(f"{', '.join(own)}: exists; start in an empty folder, or overwrite with --force")
+    context = {**_FIRST, "folder": folder, "folder_pattern": re.escape(f"{folder}/") if folder else ""}
+    lines = []
     for path, template in _PROJECT.items():
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        _write(render(f"init/{template}", _FIRST), path, force, "")
-    say("next: mcpctl render\n")
+        text = render(f"init/{template}", context)
+        if paths[path] in taken and not force:
+            added = re.split(r"^(?:repos|jobs):\n", text, flags=re.MULTILINE)[-1]
+            lines.append(f"{paths[path]}: exists; add to it:\n{added}")
+            continue
+        Path(paths[path]).parent.mkdir(parents=True, exist_ok=True)
+        _write(text, paths[path], force, "")
+    say("".join([*lines, "next: mcpctl render\n"]))
 
 
 def _package(npm: str | None, pypi: str | None) -> dict[str, str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -145,6 +146,36 @@ def test_init_writes_a_project_that_holds(tmp_path: Path, mcpctl: Mcpctl, monkey
         check=True,
     )
     assert attribute.stdout.endswith("eol: lf\n")
+
+
+def test_init_below_the_root_of_a_work_tree(tmp_path: Path, mcpctl: Mcpctl, monkeypatch: pytest.MonkeyPatch) -> None:
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    folder = tmp_path / "teams" / "a.b"
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    assert mcpctl("init", "--project").code == Exit.FINE
+    assert sorted(path.name for path in folder.iterdir()) == [".gitattributes", "mcpctl.yaml", "specs"]
+    render, check = yaml.safe_load((tmp_path / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    assert re.match(render["files"], "teams/a.b/specs/time.yaml")
+    assert not re.match(render["files"], "specs/time.yaml")
+    assert all(hook["entry"].startswith("sh -c 'cd teams/a.b && mcpctl render ") for hook in (render, check))
+    job = yaml.safe_load((tmp_path / ".github/workflows/mcpctl.yaml").read_text())["jobs"]["check"]
+    assert job["steps"][-1]["working-directory"] == "teams/a.b"
+
+
+def test_init_prints_what_to_add_to_files_of_others(
+    tmp_path: Path, mcpctl: Mcpctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in (".gitattributes", ".pre-commit-config.yaml"):
+        (tmp_path / name).write_text("# ours\n")
+    run = mcpctl("init", "--project")
+    assert run.code == Exit.FINE
+    assert (tmp_path / "mcpctl.yaml").is_file()
+    assert (tmp_path / ".gitattributes").read_text() == (tmp_path / ".pre-commit-config.yaml").read_text() == "# ours\n"
+    assert ".gitattributes: exists; add to it:\n" in run.err
+    assert "deploy/** text eol=lf\n" in run.err
+    assert ".pre-commit-config.yaml: exists; add to it:\n  - repo: local\n" in run.err
 
 
 def test_the_settings_of_a_runtime_stand_in_the_same_file(project: Path, mcpctl: Mcpctl) -> None:
