@@ -8,19 +8,22 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 Texts = Mapping[str, str | None]
-#: Of the lines of both, the share that must be the same but for the name; most lines are the same in any two servers.
-_LIKE = 0.9
-#: Lines that say what a server is, of which all must be: images, and items of lists (arguments, variables, hosts).
-_TELLING = ("image:", "- ")
+#: Of the lines of both, the share that must be the same but for the name, as in git.
+_LIKE = 0.5
+#: What a server is: images, and the items of these lists. Most other lines are the same in any two servers, or may
+#: change in the commit that renames one: what that leads to is listed with the rename.
+_IMAGE = "image:"
+_PROGRAM = ("args:", "command:", "entrypoint:")
 #: Beyond these it is no rename of servers, but another fleet.
 _MOST_PAIRS = 10_000
 
 
 class _Lines(NamedTuple):
-    """The lines of a server's files: as they stand, and what each is without the server's name."""
+    """The lines of a server's files: as they stand, what each is without its name, and those that say what it is."""
 
     literal: Counter[str]
     nameless: dict[str, str]
+    telling: frozenset[str]
 
 
 def renames(gone: Mapping[str, Texts], came: Mapping[str, Texts]) -> dict[str, str]:
@@ -37,9 +40,16 @@ def renames(gone: Mapping[str, Texts], came: Mapping[str, Texts]) -> dict[str, s
 
 
 def _lines(files: Texts, name: str) -> _Lines:
-    lines = [(nameless(path, name), line.strip()) for path, text in files.items() for line in (text or "").splitlines()]
-    literal = Counter(f"{path}\0{line}" for path, line in lines)
-    return _Lines(literal, {line: nameless(line, name) for line in literal})
+    literal, telling = Counter[str](), set[str]()
+    for path, text in files.items():
+        listed = False
+        for line in map(str.strip, (text or "").splitlines()):
+            key = f"{nameless(path, name)}\0{line}"
+            literal[key] += 1
+            if (listed and line.startswith("- ")) or line.startswith(_IMAGE):
+                telling.add(nameless(key, name))
+            listed = line in _PROGRAM or (listed and line.startswith("- "))
+    return _Lines(literal, {line: nameless(line, name) for line in literal}, frozenset(telling))
 
 
 def _likeness(old: _Lines, new: _Lines) -> float:
@@ -50,7 +60,8 @@ def _likeness(old: _Lines, new: _Lines) -> float:
         for line, number in (lines.literal - literal).items():
             left[lines.nameless[line]] += number
     both = rest[0] & rest[1]
-    if any(line.partition("\0")[2].startswith(_TELLING) for left in rest for line in left - both):
+    # More or fewer containers and arguments are an edit; others instead are another server.
+    if all(lines.telling & (left - both).keys() for lines, left in zip((old, new), rest, strict=True)):
         return 0.0
     return 2 * (literal + both).total() / ((old.literal.total() + new.literal.total()) or 1)
 

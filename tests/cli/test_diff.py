@@ -301,6 +301,39 @@ def test_a_rename_where_the_name_stands_in_more_than_the_name(mcpctl: Mcpctl) ->
     assert all("night" in str(field) for field in found[0]["fields"])  # and of the name itself nothing is told
 
 
+HEAD = "apiVersion: mcpctl.io/v1alpha1\nkind: McpServer\nmetadata: {name: %s}\nspec:\n"
+PACKAGE = "  package: {registry: pypi, name: mcp-server-%s, version: 1.0.0}\n"
+HOST = "  network: {egress: {hosts: [pypi.org, files.pythonhosted.org]}}\n"
+OTHER_HOST = "  network: {egress: {hosts: [pypi.org, files.pythonhosted.org, b.example.com:8443]}}\n"
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    ("target", "before", "now", "state", "danger"),
+    [
+        ("kubernetes", PACKAGE % "a" + HOST, PACKAGE % "a", "renamed", set()),
+        ("compose", PACKAGE % "a" + HOST, PACKAGE % "a", "renamed", set()),
+        ("kubernetes", PACKAGE % "a" + HOST, PACKAGE % "a" + OTHER_HOST, "renamed", {"egress"}),
+        ("compose", PACKAGE % "a" + HOST, PACKAGE % "a" + OTHER_HOST, "renamed", {"egress"}),
+        ("kubernetes", PACKAGE % "a" + HOST, PACKAGE % "b" + HOST, "new", set()),
+        ("compose", PACKAGE % "a" + HOST, PACKAGE % "b" + HOST, "new", set()),
+    ],
+)
+def test_a_rename_with_one_more_edit(
+    mcpctl: Mcpctl, target: str, before: str, now: str, state: str, danger: set[str]
+) -> None:
+    arguments = ("in", "--out", "tree", "--target", target)
+    Path("in/first.yaml").write_text(HEAD % "first" + before)
+    assert mcpctl("render", *arguments).code == Exit.FINE
+    commit()
+    Path("in/first.yaml").unlink()
+    Path("in/zeta.yaml").write_text(HEAD % "zeta" + now)
+    run = mcpctl("diff", *arguments, "--base", "HEAD", "--format", "json")
+    (entry,) = [entry for entry in json.loads(run.out)["entries"] if entry["server"] == "zeta"]
+    assert entry["state"] == state
+    assert {one["name"] for one in entry["consequences"]} >= danger, entry["consequences"]
+
+
 @pytest.mark.usefixtures("project")
 @pytest.mark.parametrize("provider", ["kubernetes", "cilium"])
 def test_a_host_that_is_added_is_printed_alone(mcpctl: Mcpctl, provider: str) -> None:
