@@ -69,7 +69,7 @@ def explain(
     part in it. The answer goes to stdout, problems go to stderr; with any error there is no answer.
     """
     line = _LINE.fullmatch(field)
-    if not line and "/" in field and Path(field).is_file():
+    if not line and re.search("[./]", field) and Path(field).is_file():
         raise UsageMistake(f"{excerpt(field, 200)} is a file: add the number of a line, as in FILE:12")
     known = None if paths else project()
     given = paths or (known.paths if known and known.specs else (".",))

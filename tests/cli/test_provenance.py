@@ -91,6 +91,7 @@ def test_every_line_of_every_object(mcpctl: Mcpctl, file: str) -> None:
         ),
         (f"{TREES}/production/kubernetes/github/secret.yaml.example:3", "from the spec of server github, docs/exam"),
         (f"{TREES}/production/kubernetes/github/.mcpctl:1", "is the record of mcpctl"),
+        ("README.md", "is a file: add the number of a line"),
         (GITHUB, "is a file: add the number of a line"),
         ("README.md:1", "nothing in PATHS is rendered to README.md"),
     ],
