@@ -181,7 +181,7 @@ def document(number: int, of: Case) -> dict[str, JSON]:
                 "accessModes": ["ReadWriteMany"],
             }
         ],
-        health={"command": ["/bin/sh", text]},
+        health={"command": ["/bin/sh", text], "liveness": {"command": ["/bin/sh", text]}},
         initContainers=[{"name": "before", **container}],
         sidecars=[{"name": "beside", **container}],
         autoscaling={"min": 2, "max": 3},
@@ -250,7 +250,7 @@ def expected_of(objects: Sequence[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
         for field in ("command", "args"):
             yield f"{name} {field}", [kubelet(word) for word in container[field]]
         yield f"{name} env", {item["name"]: kubelet(item.get("value", "")) for item in container["env"]}
-    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+    for probe in ("readinessProbe", "livenessProbe"):
         yield probe, [kubelet(word) for word in containers["mcp-server"][probe]["exec"]["command"]]
 
 
@@ -271,7 +271,7 @@ def placed(of: Case) -> Iterator[tuple[str, Any]]:
         yield f"{name} command", [said, said]
         yield f"{name} args", [said]
         yield f"{name} env", {"TEXT": said, "LAST": said}
-    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+    for probe in ("readinessProbe", "livenessProbe"):
         yield probe, ["/bin/sh", text]
 
 

@@ -317,10 +317,12 @@ def _patched_project(document: Rendered, data: Json, services: Mapping[str, Json
             )
         if server.get("isolated") or server.get("has_network"):
             yield from _ways_out(data, service, ("services", key))
-    # Those of other projects, which a name of their own may be: the data in them is not this server's.
-    for key, volume in mapping(data, "volumes").items():
+    # Those of other projects, which a name of their own may be: the data in them is not this server's. What a spec
+    # mounts of them (existingClaim) is meant, and a tree that is read back does not say what was.
+    meant = {volume.get("external") for server in servers.values() for volume in server.get("volumes", ())}
+    for key, volume in mapping(data, "volumes").items() if "servers" in document.context else ():
         for field in ("external", "name"):
-            if isinstance(volume, dict) and volume.get(field):
+            if isinstance(volume, dict) and volume.get(field) and volume.get("name", key) not in meant:
                 message = f"volume {excerpt(str(key))} is one of another project, or may be"
                 path = ("volumes", key, field)
                 yield Fault(path, "compose/not-restricted", message, f"leave its name to compose, or {hint}")
