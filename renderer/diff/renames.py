@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 Texts = Mapping[str, str | None]
-#: Of the lines of both, the share that must be the same but for the name, as in git.
-_LIKE = 0.5
+#: Of the lines of the shorter one, the share that the other must have but for the name: a proxy may come or go whole.
+_LIKE = 0.7
 #: What a server is: images, and the items of these lists. Most other lines are the same in any two servers, or may
 #: change in the commit that renames one: what that leads to is listed with the rename.
 _IMAGE = "image:"
@@ -34,7 +34,7 @@ def renames(gone: Mapping[str, Texts], came: Mapping[str, Texts]) -> dict[str, s
     pairs = [(_likeness(old_lines[old], new_lines[new]), new, old) for old in gone for new in came]
     found: dict[str, str] = {}
     for likeness, new, old in sorted(pairs, key=lambda pair: (-pair[0], pair[1:])):
-        if likeness >= _LIKE and new not in found and old not in found.values():
+        if likeness and new not in found and old not in found.values():
             found[new] = old
     return found
 
@@ -53,7 +53,7 @@ def _lines(files: Texts, name: str) -> _Lines:
 
 
 def _likeness(old: _Lines, new: _Lines) -> float:
-    """The share of lines that are equal, as they stand or without the servers' names."""
+    """The share of lines that are equal, as they stand or without the servers' names; 0 for another server."""
     literal = old.literal & new.literal
     rest = [Counter[str](), Counter[str]()]
     for lines, left in zip((old, new), rest, strict=True):
@@ -63,7 +63,8 @@ def _likeness(old: _Lines, new: _Lines) -> float:
     # More or fewer containers and arguments are an edit; others instead are another server.
     if all(lines.telling & (left - both).keys() for lines, left in zip((old, new), rest, strict=True)):
         return 0.0
-    return 2 * (literal + both).total() / ((old.literal.total() + new.literal.total()) or 1)
+    same, sizes = (literal + both).total(), (old.literal.total(), new.literal.total())
+    return 2 * same / sum(sizes) if same and same >= _LIKE * min(sizes) else 0.0
 
 
 def nameless(text: str, name: str) -> str:

@@ -303,6 +303,8 @@ def test_a_rename_where_the_name_stands_in_more_than_the_name(mcpctl: Mcpctl) ->
 
 HEAD = "apiVersion: mcpctl.io/v1alpha1\nkind: McpServer\nmetadata: {name: %s}\nspec:\n"
 PACKAGE = "  package: {registry: pypi, name: mcp-server-%s, version: 1.0.0}\n"
+DIGEST_IMAGE = f"  image: ghcr.io/x/y:1@sha256:{'0' * 64}\n  transport: {{type: streamable-http, port: 8080}}\n"
+API = "  network: {egress: {hosts: [api.example.com:443]}}\n"
 HOST = "  network: {egress: {hosts: [pypi.org, files.pythonhosted.org]}}\n"
 OTHER_HOST = "  network: {egress: {hosts: [pypi.org, files.pythonhosted.org, b.example.com:8443]}}\n"
 
@@ -315,6 +317,8 @@ OTHER_HOST = "  network: {egress: {hosts: [pypi.org, files.pythonhosted.org, b.e
         ("compose", PACKAGE % "a" + HOST, PACKAGE % "a", "renamed", set()),
         ("kubernetes", PACKAGE % "a" + HOST, PACKAGE % "a" + OTHER_HOST, "renamed", {"egress"}),
         ("compose", PACKAGE % "a" + HOST, PACKAGE % "a" + OTHER_HOST, "renamed", {"egress"}),
+        ("kubernetes", DIGEST_IMAGE + API, DIGEST_IMAGE, "renamed", {"egress"}),
+        ("compose", DIGEST_IMAGE + API, DIGEST_IMAGE, "renamed", {"egress"}),
         ("kubernetes", PACKAGE % "a" + HOST, PACKAGE % "b" + HOST, "new", set()),
         ("compose", PACKAGE % "a" + HOST, PACKAGE % "b" + HOST, "new", set()),
     ],
