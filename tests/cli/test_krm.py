@@ -36,7 +36,7 @@ def options(**data: str) -> dict[str, Any]:
 
 
 def test_a_list_in_and_a_list_out() -> None:
-    run = call(config=spec())
+    run = call(config=spec(network={"egress": {}}))
     assert run.code == Exit.FINE
     assert [each["kind"] for each in yaml.safe_load(run.out)["items"]] == KINDS
     assert run.err == "5 items, 0 errors, 0 warnings\n"
@@ -75,7 +75,7 @@ def test_mistakes_in_the_config(config: dict[str, Any], word: str) -> None:
 
 
 def test_errors_are_results_and_an_exit_code() -> None:
-    run = call(items=[spec(replicas=-1)])
+    run = call(items=[spec(replicas=-1, network={"egress": {}})])
     assert run.code == Exit.INPUT_INVALID
     data = yaml.safe_load(run.out)
     assert [each["kind"] for each in data["items"]] == ["McpServer"]
