@@ -27,6 +27,7 @@ STREAM = OPTIONS._replace(one_stream=True)
 #: Fields without an effect in any of the examples, with the reason.
 WITHOUT_EFFECT = {
     **NOT_RENDERED,
+    "spec.patches[].target": "kinds of compose without it are refused (spec/patch-target)",
     "spec.transport.stateful": "one container runs: it starts supergateway otherwise (tests/test_launch.py), no more",
 }
 
