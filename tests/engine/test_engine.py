@@ -118,7 +118,10 @@ def test_what_only_compose_has_is_so_at_run_time(echo_image: str, project: Proje
                 **ECHO,
                 "image": built,
                 "command": ["mcp-echo"],
-                "accept": [{"rule": "policy/host-path", "reason": "a test of its own"}],
+                "accept": [
+                    {"rule": "policy/host-path", "reason": "a test of its own", "path": path}
+                    for path in ("spec.compose.build.context", "spec.storage[0].hostPath")
+                ],
                 "compose": {"build": {"context": "../../source"}, "networks": [network], "labels": {"a[0]": "b"}},
                 "network": {"hostAliases": {"git.internal": "10.9.8.7"}},
                 "storage": [{"name": "n", "hostPath": "../../notes", "mountPath": "/notes", "readOnly": True}],
