@@ -10,7 +10,7 @@ from renderer.check.api_rules.references import OURS
 from renderer.check.documents import located, parsed
 from renderer.check.kubernetes_schema import UNKNOWN_KIND, schema_faults
 from renderer.check.pod_security import Level, violations
-from renderer.errors import DocumentPath, Fault, Problem, dotted
+from renderer.errors import DocumentPath, Fault, Problem
 from renderer.kinds import KINDS, POD_TEMPLATES
 from renderer.manifest import Json, at, mapping, pod_of
 from renderer.model import Rendered
@@ -79,8 +79,9 @@ def _identity_faults(document: Rendered, data: Json) -> list[Fault]:
         found = at(data, *map(str, path))
         # A template of a user may leave our labels out: then later commands do not see the object.
         if found != value and not (found is None and "labels" in path and not document.changes):
-            message = f"{dotted(path)} must {f'stay {excerpt(value)}' if value else 'not be set'}"
-            message = f"{message}: it says which object this is and whose"
+            change = f"must stay {excerpt(value)}" if value else "must not be set"
+            lasting = path[-1] in ("finalizers", "ownerReferences")
+            message = f"{change}: it says {'when the object goes' if lasting else 'which object this is and whose'}"
             hint = "patches and templates change what is in an object; names and namespace are fields of the spec"
             faults.append(Fault(path, "output/identity", message, hint))
     return faults

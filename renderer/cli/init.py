@@ -150,25 +150,25 @@ _FIRST = {
 
 def _of_image(config: ImageConfig, context: Mapping[str, Any], transport_typed: bool) -> dict[str, Any]:
     """What the image's configuration adds to the spec: all of it can be changed there."""
-    found: dict[str, Any] = {"asked": config.program}
+    values: dict[str, Any] = {"asked": config.program}
     if config.ports and not transport_typed:
-        found |= {"transport": "streamable-http", "port": context["port"] or config.ports[0]}
-        found["other_ports"] = [port for port in config.ports if port != found["port"]]
-    if found.get("transport", context["transport"]) == "stdio":
+        values |= {"transport": "streamable-http", "port": context["port"] or config.ports[0]}
+        values["other_ports"] = [port for port in config.ports if port != values["port"]]
+    if values.get("transport", context["transport"]) == "stdio":
         # A bridge is started instead of the entrypoint, and starts that.
         words = [*config.entrypoint, *([] if context["args"] else config.command)]
-        found |= {"command": words[:1] or list(config.command[:1]), "args": words[1:] + list(context["args"])}
+        values |= {"command": words[:1] or list(config.command[:1]), "args": words[1:] + list(context["args"])}
     else:
-        found["health"] = list(config.health)
+        values["health"] = list(config.health)
     user = config.user.partition(":")[0]
     if user.isascii() and user.isdigit() and len(user) < 10 and int(user):
-        found["user"] = int(user)
+        values["user"] = int(user)
     elif re.fullmatch(r"[a-z_][a-z0-9_.-]{0,31}", user) and user != "root":
-        found["user_name"] = user
+        values["user_name"] = user
     paths = [path for path in config.volumes if re.fullmatch(r"(/[A-Za-z0-9._-]+)+", path)]
     names = {re.sub(r"[^a-z0-9]+", "-", path.lower()).strip("-")[:40].strip("-") or "data": path for path in paths}
-    found["storage"] = [{"name": name, "size": "1Gi", "mountPath": path} for name, path in names.items()]
-    return found
+    values["storage"] = [{"name": name, "size": "1Gi", "mountPath": path} for name, path in names.items()]
+    return values
 
 
 def _write_project(force: bool) -> None:

@@ -64,11 +64,11 @@ class Trees:
             if self._allowed.prune:
                 self._refuse_part(runs, left)
             for run, result in zip(runs, results, strict=True):
-                one, report = self._tree(run, result, report)
-                code = max(code, one)
+                tree_code, report = self._tree(run, result, report)
+                code = max(code, tree_code)
             for name in left:
-                one, report = self._left_tree(name, report)
-                code = max(code, one)
+                tree_code, report = self._left_tree(name, report)
+                code = max(code, tree_code)
             for wanted, done in zip(self._wanted, write.write(self._wanted, self._watched), strict=True):
                 report = _done(wanted, done, report)
         except OutputTreeFault as fault:  # in the style that was asked for, like every other Problem
@@ -79,13 +79,13 @@ class Trees:
         return code, report
 
     def _refuse_part(self, runs: Sequence[Run], left: Sequence[str]) -> None:
-        found = {f"server {name}": file for run in runs for name, file in self._described(run).items()}
+        missing = {f"server {name}": file for run in runs for name, file in self._described(run).items()}
         for name in left:
             file = self._environment(name)
-            found |= {f"environment {name}": file} if file else self._servers_of(name)
-        if found:
-            some = ", ".join(f"{file} ({what})" for what, file in list(found.items())[:3])
-            more = f", and {len(found) - 3} more" if len(found) > 3 else ""
+            missing |= {f"environment {name}": file} if file else self._servers_of(name)
+        if missing:
+            some = ", ".join(f"{file} ({what})" for what, file in list(missing.items())[:3])
+            more = f", and {len(missing) - 3} more" if len(missing) > 3 else ""
             raise click.UsageError(
                 f"--prune removes what the input does not have, and the input is a part: it lacks {some}{more}. "
                 "Give all of PATHS, or name them once in mcpctl.yaml (docs/gitops.md)"
@@ -138,16 +138,16 @@ class Trees:
             return inside and bool(target(run.target).from_tree([path.removeprefix(below)])[0])
 
         compare = partial(write.compare, folder, files, depth, whole=whole, keep=keep, applies=applies)
-        found = compare().differences
-        if any(difference.why in ("edited", "stranger") for difference in found):
-            found = compare(ours=_merged(folder, compare)).differences
+        differences = compare().differences
+        if any(difference.why in ("edited", "stranger") for difference in differences):
+            differences = compare(ours=_merged(folder, compare)).differences
         rendered = {write.unit_of(path, depth) for path in files}
-        emptied = self._allowed.prune or any(write.unit_of(d.path, depth) not in rendered for d in found)
+        emptied = self._allowed.prune or any(write.unit_of(d.path, depth) not in rendered for d in differences)
         if emptied and rendered == {""}:
             self._needs["--allow-empty"] = None
         if keep:
             report = report._replace(lines=[*report.lines, _left_alone(folder, list(keep))])
-        return self._compared(folder, found, report, rendered, depth)
+        return self._compared(folder, differences, report, rendered, depth)
 
     def _left(self, runs: Sequence[Run]) -> list[str]:
         """Trees of environments that are not in the input; of a target alone, where the input has environments."""
@@ -165,8 +165,8 @@ class Trees:
             return Exit.DIFFERENT, _differing(report, [Differing(Place(os.fspath(folder)), "left-out", words)])
         if self._check:
             keep = [what.removeprefix("server ") for what in self._servers_of(name)]
-            found = write.compare(folder, {}, depth_of(name), keep=keep).differences
-            stale = [difference for difference in found if difference.counts]
+            differences = write.compare(folder, {}, depth_of(name), keep=keep).differences
+            stale = [difference for difference in differences if difference.counts]
             if keep:
                 return Exit.FINE, report._replace(lines=[*report.lines, _left_alone(folder, keep)])
             stale = stale or [write.Difference(write.RECORD, "stale")]
@@ -183,10 +183,10 @@ class Trees:
         return Exit.FINE, report._replace(problems=[*report.problems, problem])
 
     def _compared(
-        self, folder: Path, found: Sequence[write.Difference], report: Report, rendered: set[str], depth: int
+        self, folder: Path, differences: Sequence[write.Difference], report: Report, rendered: set[str], depth: int
     ) -> tuple[Exit, Report]:
         """The differences in the report, and what mends them in ``_needs``; ``rendered`` are the units of this run."""
-        counting = [difference for difference in found if difference.counts]
+        counting = [difference for difference in differences if difference.counts]
         differing = []
         for difference in counting:
             if difference.why == "stale" and write.unit_of(difference.path, depth) not in rendered:
@@ -197,10 +197,10 @@ class Trees:
             differing.append(Differing(Place(os.fspath(path)), difference.why, words))
         lines = [
             f"{folder / difference.path}: {write.REASONS['stranger']}; nothing applies it"
-            for difference in found
+            for difference in differences
             if difference.why == "stranger" and not difference.counts
         ]
-        crlf = sum(difference.why == "line-ends" for difference in found)
+        crlf = sum(difference.why == "line-ends" for difference in differences)
         if crlf:
             message = f"the line ends of {crlf} files are CRLF, and mcpctl writes LF; nothing else differs in them"
             hint = "add a line '* text eol=lf' to .gitattributes in this folder, then run: git add --renormalize ."

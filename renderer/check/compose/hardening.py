@@ -101,7 +101,7 @@ def _part(section: str, path: DocumentPath, part: Json) -> Iterator[Fault]:
                 yield _fault((*path, key), message, rule)
         else:
             why = REFUSED[section].get(key, "no rule of mcpctl knows what it does")
-            message = f"'{excerpt(str(key))}' is not allowed: {why}"
+            message = f"{excerpt(str(key))} is not allowed: {why}"
             yield Fault((*path, key), "compose/refused-key", message, "remove it")
 
 
