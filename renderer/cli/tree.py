@@ -36,8 +36,8 @@ class Trees:
     ) -> None:
         if allowed.prune and not whole:
             raise click.UsageError(
-                "--prune removes what the input does not have: give all of it, without --environment and not on "
-                "standard input"
+                "--prune removes what the input does not have, and this input is a part: give all of it, without "
+                "--environment, without standard input and, in a project, without PATHS"
             )
         self._out = out
         self._check = check
