@@ -72,12 +72,16 @@ class Package(NamedTuple):
 
 
 class Transport(NamedTuple):
-    """What the server speaks, and the bridge that makes stdio reachable (``none`` otherwise)."""
+    """What the server speaks, and the bridge that makes stdio reachable (``none`` otherwise).
+
+    ``messages`` is where clients of sse send to, None where nobody knows.
+    """
 
     type: Literal["stdio", "streamable-http", "sse"]
     bridge: Literal["mcp-proxy", "supergateway", "agentgateway", "none"]
     port: int
     path: str
+    messages: str | None = None
     stateful: bool | None = None
 
     @property
@@ -274,6 +278,10 @@ class Expose(NamedTuple):
     tls_secret: str | None
     gateway: Gateway | None
     peers: tuple[Peer, ...] | None
+
+    def leads_to(self, path: str) -> bool:
+        """Whether the path is one of those exposed, or below one."""
+        return any(f"{path.rstrip('/')}/".startswith(f"{prefix.rstrip('/')}/") for prefix in self.paths)
 
 
 class Alert(NamedTuple):

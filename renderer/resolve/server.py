@@ -66,7 +66,7 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
     """``data`` is the Source's with defaults filled in, valid against the schema."""
     metadata, spec = data["metadata"], data["spec"]
     resource_name = spec.get("resourceName") or f"mcp-{metadata['name']}"
-    transport = Transport(**spec["transport"])
+    transport = _transport(spec["transport"])
     package = spec.get("package")
     if package and package["registry"] == "oci":  # is an image: name:tag, or name@digest
         separator = "@" if package["version"].startswith("sha256:") else ":"
@@ -148,6 +148,12 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
         sandbox=make_sandbox(spec.get("sandbox")),
         external_secrets=tuple(make_external_secret(item) for item in spec["externalSecrets"]),
         compose=_compose(spec["compose"]),
+    )
+
+
+def _transport(item: dict[str, Any]) -> Transport:
+    return Transport(
+        item["type"], item["bridge"], item["port"], item["path"], item.get("messagesPath"), item.get("stateful")
     )
 
 

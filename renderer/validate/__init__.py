@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
 from renderer import assets
-from renderer.errors import Fault, Problem
+from renderer.errors import Fault, Problem, Severity
 from renderer.model import PartialServer, Server, Source
 from renderer.schemas import Schema
 from renderer.validate import network, sandbox, transport, variables, workload
@@ -57,7 +57,8 @@ Names = list[tuple[str, Fault]]
 def across_servers(servers: Sequence[Server]) -> list[Problem]:
     """Two servers of one name, or whose objects would have one name: one Problem a line, both places named."""
     problems: list[Problem] = []
-    for names_of in (_server_name, _object_name, _account_name, _claim_names, _sandbox_names, _runtime_class_name):
+    takers = (_server_name, _object_name, _account_name, _claim_names, _ways_in, _sandbox_names, _runtime_class_name)
+    for names_of in takers:
         lines = {(p.place.file, p.place.line) for p in problems}
         first: dict[str, tuple[Server, Fault]] = {}
         for server in servers:
@@ -105,6 +106,23 @@ def _claim_names(server: Server) -> Names:
         message = f"the PersistentVolumeClaims of two servers are named '{name}'"
         path = ("spec", "storage", i, "name")
         names.append((name, Fault(path, "spec/duplicate-claim", message, "rename one of the volumes")))
+    return names
+
+
+def _ways_in(server: Server) -> Names:
+    """A controller refuses the second of two equal ways, or sends all requests to one of them."""
+    expose = server.expose
+    if expose is None:
+        return []
+    by = f"{expose.type} {expose.class_name} {expose.gateway}"
+    second = server.transport.messages
+    paths = (*expose.paths, *([second] if second and not expose.leads_to(second) else ()))
+    names: Names = []
+    for url in (f"{host}{path.rstrip('/')}" for host in expose.hosts for path in paths):
+        message = f"two servers are exposed at {url}/: one of them gets no requests"
+        hint = "choose another host or path; of SSE, have the servers announce paths of their own for messages"
+        fault = Fault(("spec", "expose"), "spec/duplicate-way-in", message, hint, Severity.WARNING, at_key=True)
+        names.append((f"{by} {url}", fault))
     return names
 
 

@@ -93,7 +93,8 @@ def stdio_without_bridge(server: Server) -> Iterator[Fault]:
     if server.listens:
         return
     ways = ("path", "port", "grpc", "tcp")
-    fields = (("transport", "port"), ("transport", "path"), ("network", "publish"), ("network", "ingress"))
+    endpoint = (("transport", way) for way in ("port", "path", "messagesPath"))
+    fields = (*endpoint, ("network", "publish"), ("network", "ingress"))
     checks = (("health", "mcp"), *(("health", way) for way in ways), *(("health", "liveness", way) for way in ways))
     for path in (*fields, *checks, ("service",), ("expose",), ("monitoring",)):
         if server.sets("spec", *path):
@@ -119,25 +120,34 @@ def ways_in_lead_to_mcp(server: Server) -> Iterator[Fault]:
     if expose is None:
         return
     field: DocumentPath = ("spec", "expose", "paths" if server.sets("spec", "expose", "paths") else "path")
-    here = ", ".join(expose.paths)
+    here, is_alone = ", ".join(expose.paths), [one.rstrip("/") for one in expose.paths] == [path.rstrip("/")]
     if expose.strip_prefix:
         if expose.type == "Ingress" and expose.class_name != "nginx" and not expose.annotations:
             message = f"no annotation has the controller of class {expose.class_name or '(default)'} cut '{here}' off"
             hint = "name its middleware under expose.annotations, or use className nginx or an HTTPRoute"
             yield Fault(("spec", "expose", "stripPrefix"), "spec/expose-strip", message, hint)
-    elif not any(_is_below(path, prefix) for prefix in expose.paths):
+    elif not expose.leads_to(path):
         message = f"nothing below {here} reaches the MCP path {path}: the prefix is not cut off"
         own = f"{expose.paths[0].rstrip('/')}{path}"
         hint = f"write transport.path: {own}, if the server can serve that, or stripPrefix: true"
         yield Fault(field, "spec/expose-path", message, hint)
-    elif server.transport.served == "sse" and [prefix.rstrip("/") for prefix in expose.paths] == [path.rstrip("/")]:
-        message = f"SSE clients also send to a second path, /messages in most servers, and {here} does not lead there"
-        hint = f"write paths: [{path}, /messages], or path: /"
+    elif server.transport.served == "sse" and not server.transport.messages and is_alone:
+        message = f"SSE clients also send to a second path, /messages/ in many servers; {here} does not lead there"
+        hint = "write transport.messagesPath as the server announces it, or path: /"
         yield Fault(field, "spec/expose-sse", message, hint, Severity.WARNING)
 
 
-def _is_below(path: str, prefix: str) -> bool:
-    return f"{path.rstrip('/')}/".startswith(f"{prefix.rstrip('/')}/")
+def messages_path(server: Server) -> Iterator[Fault]:
+    """SSE alone has a second path; a bridge has a fixed one."""
+    transport, field = server.transport, ("spec", "transport", "messagesPath")
+    if not server.sets(*field) or not server.listens:
+        return
+    if transport.served != "sse":
+        message = f"only sse has a second path: clients of {transport.served} send to transport.path"
+        yield Fault(field, "spec/messages-path", message, "remove it", at_key=True)
+    elif transport.type == "stdio":
+        message = f"{transport.bridge} has one of its own, which is known"
+        yield Fault(field, "spec/messages-path", message, "remove it", at_key=True)
 
 
 def privileged_ports(server: Server) -> Iterator[Fault]:
@@ -263,6 +273,7 @@ RULES = (
     bridge_ports,
     stdio_without_bridge,
     ways_in_lead_to_mcp,
+    messages_path,
     privileged_ports,
     service_is_possible,
     health_has_one_handler,

@@ -30,6 +30,8 @@ SMALL: list[dict[str, JSON]] = [
     spec(package=OCI),
     spec(image=IMAGE),
     spec(image=IMAGE, transport={"type": "sse"}),
+    spec(image=IMAGE, transport={"path": "/sse"}),
+    spec(package=PYPI, transport={"path": "/sse"}),
     spec(health={"grpc": {}, "liveness": {"grpc": {}}}),
     *(spec(size=size) for size in ("small", "medium", "large")),
     *(spec(package=NPM, size=size) for size in ("medium", "large")),

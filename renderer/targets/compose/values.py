@@ -242,6 +242,7 @@ def _build(build: Build | None) -> dict[str, Any] | None:
 
 def _endpoint(server: Server) -> str:
     protocol, publish, path = server.transport.served, server.network.publish, server.transport.path
+    path += f" (messages: {server.transport.messages})" * bool(server.transport.messages)
     if publishes_any_port(server):
         return f"MCP over {protocol} at {path}, on a free port for each replica: see `docker compose ps`"
     if publish is None:

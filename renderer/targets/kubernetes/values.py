@@ -14,7 +14,7 @@ from renderer import pins
 from renderer.context import document_values
 from renderer.labels import object_labels
 from renderer.launch import Launch, Probe
-from renderer.model import JSON, Answerer, Container, Options, SecretRef, Server
+from renderer.model import JSON, Answerer, Container, Expose, Options, SecretRef, Server
 from renderer.variables import expanded_in, in_order, pieces
 
 #: Every name that a template of a server may read, and what it is: docs/templates.md has these lines.
@@ -63,7 +63,7 @@ NAMES: Mapping[str, str] = {
     "opened_ports": "the container's ports behind them, each once, without the server's own",
     "dns": "who answers DNS: `port`, with `namespace` and `podLabels`, or with `cidr`, or with all of them; `note`",
     "api_server": "where a NetworkPolicy opens the Kubernetes API: `cidr`, `port`",
-    "exposed": "`spec.expose` written out: `hosts`, `paths`; or null",
+    "exposed": "`spec.expose` written out: `hosts`, `paths`, `messages` (path of SSE that no other leads to); or null",
     "egress": "`spec.network.egress` written out (`hosts`: `name`, `port`, `wild`, `text`), or null where all is open",
     "metrics_port": "name of the port with the metrics: `mcp`, `metrics`, or null",
     "rate_window": "over how long alerts take rates, such as `300s`",
@@ -176,13 +176,18 @@ def server_values(server: Server, launch: Launch, options: Options) -> dict[str,
         "opened_ports": list(
             dict.fromkeys(port.target for port in server.service.ports if port.target != server.transport.port)
         ),
-        "exposed": server.expose and {"hosts": list(server.expose.hosts), "paths": list(server.expose.paths)},
+        "exposed": server.expose and _exposed(server.expose, server.transport.messages),
         "dns": [_answerer(answerer) for answerer in options.dns],
         "api_server": [_answerer(answerer) for answerer in api_server(server, options)],
         "egress": _egress(server),
         "metrics_port": metrics_port(server),
         "rate_window": _rate_window(server),
     }
+
+
+def _exposed(expose: Expose, messages: str | None) -> dict[str, Any]:
+    second = messages if messages and not expose.leads_to(messages) else None
+    return {"hosts": list(expose.hosts), "paths": list(expose.paths), "messages": second}
 
 
 def _probe(probe: Probe, server: Server) -> dict[str, Any]:

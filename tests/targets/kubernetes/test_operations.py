@@ -211,6 +211,30 @@ def test_the_prefix_is_cut_off() -> None:
     assert other["spec"]["rules"][0]["http"]["paths"][0]["path"] == "/grafana"
 
 
+@pytest.mark.parametrize(
+    ("strip", "second"), [(False, ("/messages/", "Prefix")), (True, ("/()(messages(/.*)?)$", "ImplementationSpecific"))]
+)
+def test_the_second_path_of_sse_is_routed_as_the_server_announces_it(strip: bool, second: tuple[str, str]) -> None:
+    sse: dict[str, JSON] = {"type": "sse", "path": "/sse" if strip else "/own/sse", "messagesPath": "/messages/"}
+    expose: dict[str, JSON] = {"path": "/own", "stripPrefix": strip}
+    ingress = objects(transport=sse, expose={**NGINX, **expose})["Ingress"]
+    own, path = ingress["spec"]["rules"][0]["http"]["paths"]
+    assert (path["path"], path["pathType"]) == second
+    assert path["backend"] == own["backend"]
+    routes = objects(transport=sse, expose={**ROUTE, **expose})["HTTPRoute"]["spec"]["rules"]
+    assert [match["path"]["value"] for rule in routes for match in rule["matches"]] == ["/own", "/messages/"]
+    assert [bool(rule.get("filters")) for rule in routes] == ([True, False] if strip else [False])
+
+
+def test_the_second_path_of_sse_is_routed_once() -> None:
+    everything = objects(transport={"type": "sse", "messagesPath": "/messages/"}, expose=NGINX)["Ingress"]
+    assert len(everything["spec"]["rules"][0]["http"]["paths"]) == 1, "'/' leads there too"
+    bridged = objects(package=PYPI, transport={"path": "/sse"}, expose={**NGINX, "path": "/sse"})["Ingress"]
+    assert [path["path"] for path in bridged["spec"]["rules"][0]["http"]["paths"]] == ["/sse", "/messages/"]
+    image = objects(image="a/b:1", command=["x"], transport={"path": "/sse"}, expose={**NGINX, "path": "/sse"})
+    assert len(image["Ingress"]["spec"]["rules"][0]["http"]["paths"]) == 1, "agentgateway takes messages at /sse"
+
+
 def test_the_network_policy_admits_who_is_named() -> None:
     fields: dict[str, JSON] = {
         "network": {"ingress": {"from": []}},
