@@ -10,6 +10,7 @@ from renderer import pipeline
 from renderer.cli.environments import environment_option, run_alone, runs_of
 from renderer.cli.options import (
     FOLDER,
+    kustomization_option,
     paths_argument,
     policy_option,
     project,
@@ -76,6 +77,7 @@ Examples:
 @target_option
 @target_options
 @environment_option
+@kustomization_option
 @templates_option
 @policy_option
 @quiet_option
@@ -91,6 +93,7 @@ def diff(
     network_policy_provider: NetworkPolicyProvider,
     create_namespace: bool | None,
     environments: tuple[str, ...],
+    kustomization: bool,
     templates: str | None,
     levels: Levels,
     quiet: bool,
@@ -106,7 +109,8 @@ def diff(
         raise click.UsageError("--out DIR is missing: name the tree that 'mcpctl render --out DIR' wrote")
     options = render_options(namespace, kubernetes_version, create_namespace, network_policy_provider, one_stream=False)
     revision = None if base is None else git.revision(base, out)
-    runs = runs_of(paths, environments, run_alone(target_name, options, levels), several=True)
+    alone = run_alone(target_name, options._replace(kustomization=kustomization), levels)
+    runs = runs_of(paths, environments, alone, several=True)
     runs[0] = runs[0]._replace(specs=with_templates(runs[0].specs, templates))
     if matrix and sum(run.environment is not None for run in runs) < 2:
         raise UsageMistake("--environments compares environments: name several, or add their files to PATHS")

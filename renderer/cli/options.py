@@ -187,6 +187,11 @@ _TREE = {
 }
 
 
+def kustomization_option(command: Command) -> Command:
+    """Files that the tree has beside its manifests, whatever delivers it."""
+    return click.option("--kustomization", is_flag=True, help=f"With --out: {_TREE['--kustomization']}")(command)
+
+
 def tree_options(command: Command) -> Command:
     """What may become of a tree."""
     for name, text in reversed(_TREE.items()):

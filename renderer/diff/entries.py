@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 from renderer.diff.causes import Before, Cause, Now, environment_cause, spec_causes, tool_causes
-from renderer.diff.consequences import CONSEQUENCES, Consequence, Name, Pair, consequences, is_context
+from renderer.diff.consequences import (
+    CONSEQUENCES,
+    Consequence,
+    Name,
+    Pair,
+    comment_rules,
+    consequences,
+    is_context,
+)
 from renderer.diff.objects import ABSENT, Change, Object, changes, objects_in
 from renderer.diff.renames import nameless, renamed_text, renames
 
@@ -14,9 +22,11 @@ if TYPE_CHECKING:
     from renderer.diff.trees import Tree
 
 Texts = Mapping[str, str | None]
+Text = TypeVar("Text", str, None, str | None)
 Leg = Literal["spec", "tool"]
 #: Files beside the manifests, for people and for other tools: what they say of the cluster is said by the objects too.
-_BESIDE = (".md", "prerequisites.json", ".example", "kustomization.yaml")
+_KUSTOMIZATION = "kustomization.yaml"
+_BESIDE = (".md", "prerequisites.json", ".example", _KUSTOMIZATION)
 _FOR_PEOPLE = (".md", ".json", ".example")
 _DELIVERY = "delivery/"
 
@@ -66,8 +76,16 @@ class Sides(NamedTuple):
 
 def entries(sides: Sides) -> list[Entry]:
     """All of a tree, in the order of the servers' names."""
-    rendered, old = _by_server(sides.rendered, sides.depth), _by_server(sides.tree.texts, sides.depth)
-    missing = _by_server(dict.fromkeys(sides.tree.missing), sides.depth)
+    unlike = {*sides.tree.texts, *sides.tree.missing}
+    changed = {path: text for path, text in sides.rendered.items() if path in unlike}
+    # Lists of a server's files that all come or go are of what delivers, and of no server.
+    shared = _KUSTOMIZATION if _switch([*unlike], sides.tree.texts, changed) else None
+    rendered, old = (_by_server(files, sides.depth, shared) for files in (sides.rendered, sides.tree.texts))
+    missing = _by_server(dict.fromkeys(sides.tree.missing), sides.depth, shared)
+    if sides.between:
+        between = {path: text for texts in sides.between.values() for path, text in texts.items()}
+        empty: dict[str, dict[str, str]] = {server: {} for server in sides.between}
+        sides = sides._replace(between={**empty, **_by_server(between, sides.depth, shared)})
     names = sorted({*old, *missing, *(name for name, texts in sides.between.items() if texts)})
     gone = {name: old[name] for name in names if name and name in old and not rendered.get(name)}
     new = {name for name, texts in rendered.items() if texts.keys() == missing.get(name, {}).keys()}
@@ -90,10 +108,12 @@ def server_of(path: str, depth: int) -> str:
     return steps[depth] if len(steps) > depth + 1 else ""
 
 
-def _by_server(files: Texts, depth: int) -> dict[str, dict[str, str | None]]:
-    found: dict[str, dict[str, str | None]] = {}
+def _by_server(files: Mapping[str, Text], depth: int, shared: str | None) -> dict[str, dict[str, Text]]:
+    """The files of each server; those with the name ``shared`` are among what all share."""
+    found: dict[str, dict[str, Text]] = {}
     for path, text in files.items():
-        found.setdefault(server_of(path, depth), {})[path] = text
+        server = "" if path.rpartition("/")[2] == shared else server_of(path, depth)
+        found.setdefault(server, {})[path] = text
     return found
 
 
@@ -135,6 +155,7 @@ def _entry(server: str, leg: Leg, before: Texts, now: Texts, sides: Sides) -> En
     pairs = list(_pairs(manifests, before, now))
     state: Literal["new", "removed", "changed"] = "new" if not before else "changed" if now else "removed"
     led = list(_led(pairs, server, files, now, sides, new=bool(server) and state == "new")) if pairs else []
+    led += [one for path in manifests if path in now for one in comment_rules(before.get(path), now[path])]
     switch = _switch([*delivery, *beside], before, now) if delivery or not server else None
     if switch:
         led, beside = [*led, switch], (*beside, *delivery)
@@ -215,7 +236,7 @@ def _switch(files: Sequence[str], before: Texts, now: Texts) -> Consequence | No
 def _deliverer(path: str, text: str | None) -> str:
     if path.startswith(_DELIVERY):
         return "Argo CD" if "argoproj.io/" in (text or "") else "Flux" if "fluxcd.io/" in (text or "") else ""
-    return "kustomize" if path.endswith("kustomization.yaml") else ""
+    return "kustomize" if path.endswith(_KUSTOMIZATION) else ""
 
 
 def _listed(names: set[str]) -> str:

@@ -135,7 +135,7 @@ def _subject(group: Group, quote: Quote) -> str:
     if first.state in ("new", "removed"):
         return f"{who} {'is' if len(group.places) == 1 else 'are'} {first.state}"
     if not first.causes:
-        return f"{who} changes"
+        return f"{who} {'changes' if len(group.places) == 1 else 'change'}"
     causes = " and ".join(_cause(cause, group, who, quote) for cause in first.causes)
     # For whom, where the cause does not say it.
     return causes if any(cause.name == "spec" and cause.of for cause in first.causes) else f"{causes}, for {who}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from renderer.diff import git
 from renderer.load import SUFFIXES
 from renderer.model import Source
 from renderer.registry import TARGETS
-from renderer.write import OLD_RECORD, RECORD, digest, parsed_records, trees_in
+from renderer.write import MARK, OLD_RECORD, RECORD, SERVER_LIST, digest, parsed_records, trees_in
 from renderer.yaml_reader import SPEC_LIMITS, read
 
 
@@ -29,13 +29,22 @@ class Tree(NamedTuple):
     there: bool = False
 
 
+#: What lists the servers, and what no record names therefore: of a tree without environments, and of one.
+_LISTS = (SERVER_LIST, *(f"{name}/{SERVER_LIST}" for name in TARGETS))
+
+
+def _lists(text: Callable[[str], str | None]) -> list[str]:
+    """Those of them that mcpctl wrote."""
+    return [path for path in _LISTS if (text(path) or "").startswith(MARK.decode())]
+
+
 def on_disk(folder: Path, rendered: Mapping[str, str]) -> Tree:
     """What stands in the folder: files that are rendered now, and those that the record names besides."""
     records = [path for path in _record_paths(folder) if _text(folder, path)[0] is not None]
     digests = parsed_records({path: _text(folder, path)[0] or "" for path in records})
     texts: dict[str, str | None] = {}
     missing = set()
-    for path in sorted({*rendered, *digests}):
+    for path in sorted({*rendered, *digests, *_lists(lambda path: _text(folder, path)[0])}):
         text, there = _text(folder, path)
         if not there:
             missing.add(path)
@@ -73,7 +82,8 @@ def in_revision(found: git.Revision, folder: str, rendered: Mapping[str, str]) -
     files = {path.removeprefix(prefix): blob for path, blob in git.listing(found, folder).items()}
     records = {path: blob for path, blob in files.items() if path.rpartition("/")[2] in (RECORD, OLD_RECORD)}
     digests = parsed_records({path: text or "" for path, text in git.contents(found, records).items()})
-    ours = {path: files[path] for path in sorted({*rendered, *digests}) if path in files}
+    lists = git.contents(found, {path: files[path] for path in _LISTS if path in files})
+    ours = {path: files[path] for path in sorted({*rendered, *digests, *_lists(lists.get)}) if path in files}
     unlike = {
         path: blob
         for path, blob in ours.items()

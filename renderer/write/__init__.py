@@ -5,17 +5,19 @@ file ``.mcpctl`` in the folder of each server, and one for what an environment s
 what is not ours, is reported and left alone.
 """
 
-from renderer.write.comparison import REASONS, Comparison, Difference, Why, compare, explained, recorded
+from renderer.write.comparison import MARK, REASONS, Comparison, Difference, Why, compare, explained, recorded
 from renderer.write.disk import UNFINISHED, Watched, digest
-from renderer.write.records import OLD_RECORD, RECORD, parsed_records, servers_in, trees_in, unit_of
+from renderer.write.records import OLD_RECORD, RECORD, SERVER_LIST, parsed_records, servers_in, trees_in, unit_of
 from renderer.write.tree import KEEP_NAMESPACE, NAMESPACE_FILE, Allowed, Wanted, Written, holds_data, write
 
 __all__ = [
     "KEEP_NAMESPACE",
+    "MARK",
     "NAMESPACE_FILE",
     "OLD_RECORD",
     "REASONS",
     "RECORD",
+    "SERVER_LIST",
     "UNFINISHED",
     "Allowed",
     "Comparison",

@@ -37,7 +37,8 @@ REASONS: Mapping[Why, str] = {
 }
 #: A render overwrites neither, unless told to.
 NOT_OURS = ("edited", "foreign")
-_MARK = b"# Made by mcpctl"
+#: At the head of what mcpctl wrote, also where no record can name the hash of it.
+MARK = b"# Made by mcpctl"
 
 
 class Difference(NamedTuple):
@@ -153,7 +154,7 @@ def _why(path: str, content: bytes | None, rendered: bytes, records: Records, de
     if recorded or is_server_list(path, depth):
         if conflict_line(content):
             return "conflict"
-        if is_server_list(path, depth) and content.startswith(_MARK):
+        if is_server_list(path, depth) and content.startswith(MARK):
             return "outdated"
     if not recorded:
         return "foreign"
@@ -173,7 +174,7 @@ def _server_lists(tree: Folder, depth: int) -> list[str]:
     """The lists of servers that we have written, in the folder itself or in those of its targets."""
     parents = [f"{name}/" for name, is_folder in tree.entries("") if is_folder] if depth else [""]
     paths = [f"{parent}{SERVER_LIST}" for parent in parents]
-    return [path for path in paths if (tree.read(path) or b"").startswith(_MARK)]
+    return [path for path in paths if (tree.read(path) or b"").startswith(MARK)]
 
 
 def _record_differences(

@@ -353,6 +353,36 @@ def test_a_host_that_is_added_is_printed_alone(mcpctl: Mcpctl, provider: str) ->
     assert not [line for line in lines if line.startswith("-") and f"+{line[1:]}" in lines], "lines that are cut alike"
 
 
+DELIVERIES = {
+    "none": "",
+    "kustomize": "  delivery: {type: kustomize}\n",
+    "argocd": "  delivery: {type: argocd, repoURL: https://git.example.com/a.git, path: tree/test/kubernetes}\n",
+    "flux": "  delivery: {type: flux, sourceRef: {kind: GitRepository, name: a}, path: tree/test/kubernetes}\n",
+}
+
+
+@pytest.mark.usefixtures("two_environments")
+@pytest.mark.parametrize("base", [[], ["--base", "HEAD"]], ids=["tree", "revision"])
+@pytest.mark.parametrize("before", DELIVERIES)
+def test_another_delivery_is_one_line(mcpctl: Mcpctl, before: str, base: list[str]) -> None:
+    file, text = Path("in/test.yaml"), ENVIRONMENT.replace("production", "test")
+    file.write_text(text + DELIVERIES[before])
+    assert mcpctl("render", "in", "--out", "tree").code == Exit.FINE
+    commit()
+    for now in DELIVERIES:
+        file.write_text(text + DELIVERIES[now])
+        found = [(entry["server"], consequences(entry)) for entry in entries(mcpctl, *base)]
+        assert found == ([] if now == before else [("", {"delivery"})]), now
+
+
+@pytest.mark.usefixtures("project")
+def test_lists_for_kustomize_are_an_option_of_diff_too(mcpctl: Mcpctl) -> None:
+    mcpctl("render", "in", "--out", "tree", "--kustomization")
+    assert entries(mcpctl, "--kustomization") == []
+    (entry,) = entries(mcpctl)
+    assert [one["detail"] for one in entry["consequences"]] == ["by kustomize before, by nobody now"]
+
+
 @pytest.mark.usefixtures("two_environments")
 @pytest.mark.parametrize("base", [[], ["--base", "HEAD"]], ids=["tree", "revision"])
 def test_an_environment_that_is_gone(mcpctl: Mcpctl, base: list[str]) -> None:

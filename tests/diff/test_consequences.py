@@ -526,6 +526,9 @@ def test_a_switch_of_delivery_is_one_line() -> None:
     assert led({**argo}, flux) == [Consequence("delivery", "by Argo CD before, by Flux now")]
     listing = {"kubernetes/kustomization.yaml": "resources: [a.yaml]\n"}
     assert led({**listing}, argo) == [Consequence("delivery", "by kustomize before, by Argo CD now")]
+    of_server = {**listing, "kubernetes/one/kustomization.yaml": "resources: [b.yaml]\n"}
+    assert led({}, of_server) == [Consequence("delivery", "by nobody before, by kustomize now")]
+    assert led({**of_server}, flux) == [Consequence("delivery", "by kustomize before, by Flux now")]
     pruned = {"delivery/application.yaml": delivered("argoproj.io/v1alpha1", "Application", prune=True)}
     assert led({**argo}, pruned) == [Consequence("delivery", "Application x")]
     assert led({**listing}, {"kubernetes/kustomization.yaml": "resources: [a.yaml, b.yaml]\n"}) == [

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from renderer.diff.consequences.access import access_rules
 from renderer.diff.consequences.compose import compose_egress, compose_rules
@@ -11,9 +12,10 @@ from renderer.diff.consequences.pods import pod_rules
 from renderer.diff.consequences.table import CONSEQUENCES, Consequence, Name, Pair
 from renderer.diff.objects import COMPOSE, Change, Object
 from renderer.kinds import POD_TEMPLATES, TEMPLATED
+from renderer.labels import PATH_ANNOTATION
 from renderer.manifest import as_mapping, at, mappings
 
-__all__ = ["CONSEQUENCES", "Consequence", "Name", "Pair", "consequences", "is_context"]
+__all__ = ["CONSEQUENCES", "Consequence", "Name", "Pair", "comment_rules", "consequences", "is_context"]
 
 #: Their labels select, or are selected by somebody whom nobody here knows; or their annotations are settings.
 _LABELS_COUNT = ("Namespace", "Pod", "ServiceMonitor", "PodMonitor", "PrometheusRule")
@@ -22,6 +24,12 @@ _ANNOTATIONS_COUNT = ("Ingress", "Service", "ServiceAccount", "HTTPRoute", "Gate
 _LABELS_FOUND = ("ConfigMap", "Secret")
 #: Labels and annotations that only people read.
 _IDLE = ("mcpctl.io/", "app.kubernetes.io/", "kubernetes.io/description", "helm.sh/chart")
+#: Statements of the spec, and what clients call.
+_NOT_ENFORCED, _ACCEPTED = "mcpctl.io/egress-hosts-not-enforced", "mcpctl.io/accepted"
+_TELLING = (_NOT_ENFORCED, _ACCEPTED, PATH_ANNOTATION)
+_FINDING = re.compile(r"; (?=[\w/-]+(?: \(|: ))")
+_COMMENT = re.compile(r"^#.*(?:\n#.*)*", re.MULTILINE)
+_STATEMENT = re.compile(r"\b(NOT [A-Z]{4,}[A-Z ]*|OUT OF REACH): (?:egress only to )?(.+?)\.(?= |$)")
 _CONTEXT = ("NetworkPolicy", "services:", *TEMPLATED, "kind: Pod", "kind: Service\n", "ServiceMonitor", "PodMonitor")
 
 
@@ -31,6 +39,7 @@ def consequences(
     """All consequences; ``beside`` are objects of the server that did not change, ``others`` those of other servers."""
     selected = _selected(pairs, beside)
     for pair in pairs:
+        yield from _stated(pair)
         yield from _of_pair(pair, selected, new=new)
     before = [*beside, *(pair.old for pair in pairs if pair.old)]
     now = [*beside, *(pair.new for pair in pairs if pair.new)]
@@ -47,6 +56,42 @@ def is_context(text: str) -> bool:
     return any(word in text for word in _CONTEXT)
 
 
+def comment_rules(before: str | None, now: str | None) -> Iterator[Consequence]:
+    """Of one file: what its comments say of wishes of the spec that nothing fulfils."""
+    old, new = _statements(before), _statements(now)
+    for words in sorted({*old, *new}):
+        # Of a file that comes, what is not rendered or checked stands in no list.
+        if before is not None or words.startswith("NOT ENFORCED"):
+            yield from _unenforced(words, old.get(words, ""), new.get(words, ""))
+
+
+def _statements(text: str | None) -> dict[str, str]:
+    """``NOT ENFORCED`` to the sentence behind it; comments are wrapped."""
+    lines = "\n".join(map(str.strip, (text or "").splitlines()))
+    blocks = (block[0].replace("\n#", "") for block in _COMMENT.finditer(lines))
+    return {found[1]: found[2] for block in blocks for found in _STATEMENT.finditer(block)}
+
+
+def _unenforced(words: str, before: str, now: str) -> Iterator[Consequence]:
+    old, new = (dict.fromkeys(filter(None, re.split(", ?", text))) for text in (before, now))
+    yield from (Consequence("unenforced", f"{item} comes ({words.lower()})") for item in new if item not in old)
+    yield from (Consequence("unenforced", f"{item} goes ({words.lower()})") for item in old if item not in new)
+
+
+def _stated(pair: Pair) -> Iterator[Consequence]:
+    """What annotations, or labels of compose, say for a reviewer."""
+    old, new = (_notes(side) for side in (pair.before, pair.now))
+    if pair.new:
+        yield from _unenforced("NOT ENFORCED BY NAME", old.get(_NOT_ENFORCED, ""), new.get(_NOT_ENFORCED, ""))
+    before, now = (_FINDING.split(notes.get(_ACCEPTED, "")) for notes in (old, new))
+    yield from (Consequence("accepted", finding) for finding in now if finding and finding not in before)
+
+
+def _notes(data: Mapping[str, object]) -> dict[str, str]:
+    notes = as_mapping(at(data, "metadata", "annotations")) or as_mapping(data.get("labels"))
+    return {key: value for key, value in notes.items() if isinstance(value, str)}
+
+
 def _of_pair(pair: Pair, selected: set[str], *, new: bool) -> Iterator[Consequence]:
     if pair.old and pair.new and all(_idle(change, pair.object, selected) for change in pair.changes):
         return
@@ -59,8 +104,12 @@ def _of_pair(pair: Pair, selected: set[str], *, new: bool) -> Iterator[Consequen
         yield Consequence("removal", pair.object.label)
     elif not pair.old:
         yield Consequence("addition", pair.object.label)
-    elif not own:
+    elif not own and not all(_is_statement(change) for change in pair.changes):
         yield Consequence("update", pair.object.label)
+
+
+def _is_statement(change: Change) -> bool:
+    return change.path in (("metadata", "annotations", _NOT_ENFORCED), ("metadata", "annotations", _ACCEPTED))
 
 
 def _idle(change: Change, one: Object, selected: set[str]) -> bool:
@@ -69,6 +118,8 @@ def _idle(change: Change, one: Object, selected: set[str]) -> bool:
     if one.group == COMPOSE:
         return False  # compose makes a container, a network or a volume anew for a label too
     keys = {path[2]} if path[2:] else {*as_mapping(change.old), *as_mapping(change.new)}
+    if keys.intersection(_TELLING):
+        return False
     # A name with a domain belongs to a program that may act on it: Argo CD, Flux, a mesh.
     if path[:2] == ("metadata", "labels"):
         known = one.kind not in _LABELS_COUNT and selected.isdisjoint(keys)

@@ -24,7 +24,9 @@ Name = Literal[
     "secret",
     "dns",
     "labels",
+    "accepted",
     "no-digest",
+    "unenforced",
     "image",
     "restart",
     "scaling",
@@ -110,7 +112,13 @@ CONSEQUENCES: Mapping[Name, Kind] = {
         "labels of pods by which the policy or Service of another server in the tree selects them",
         grave=True,
     ),
+    "accepted": Kind("finding accepted", "the spec accepts a finding of policy that it did not before", grave=True),
     "no-digest": Kind("image without a digest", "a new image has no digest", grave=True),
+    "unenforced": Kind(
+        "stated, not enforced",
+        "a comment or annotation says that a host, address or other wish of the spec is not enforced, not reached or "
+        "not rendered, and what it says of is another one",
+    ),
     "image": Kind("other image", "an image is another one"),
     "restart": Kind("restarts pods", "a pod template, or a compose service, is another one"),
     "scaling": Kind("changes scaling", "replicas, autoscalers and budgets"),
