@@ -155,7 +155,8 @@ def _entry(server: str, leg: Leg, before: Texts, now: Texts, sides: Sides) -> En
     pairs = list(_pairs(manifests, before, now))
     state: Literal["new", "removed", "changed"] = "new" if not before else "changed" if now else "removed"
     led = list(_led(pairs, server, files, now, sides, new=bool(server) and state == "new")) if pairs else []
-    led += [one for path in manifests if path in now for one in comment_rules(before.get(path), now[path])]
+    commented = [path for path in manifests if path in now and (path in before or state == "new")]
+    led += [one for path in commented for one in comment_rules(before.get(path), now[path])]
     switch = _switch([*delivery, *beside], before, now) if delivery or not server else None
     if switch:
         led, beside = [*led, switch], (*beside, *delivery)

@@ -353,6 +353,36 @@ def test_a_host_that_is_added_is_printed_alone(mcpctl: Mcpctl, provider: str) ->
     assert not [line for line in lines if line.startswith("-") and f"+{line[1:]}" in lines], "lines that are cut alike"
 
 
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("base", [[], ["--base", "HEAD"]], ids=["tree", "revision"])
+def test_a_host_that_nothing_enforces_is_printed(mcpctl: Mcpctl, base: list[str]) -> None:
+    hosts = "  network: {{egress: {{hosts: [{}]}}}}\n"
+    Path("in/one.yaml").write_text(spec("one", more=hosts.format("a.example.com:443")))
+    mcpctl("render", "in", "--out", "tree")
+    commit()
+    Path("in/one.yaml").write_text(spec("one", more=hosts.format("b.example.com:443")))
+    (entry,) = entries(mcpctl, *base)
+    assert [(one["name"], one["detail"]) for one in entry["consequences"]] == [
+        ("unenforced", "a.example.com:443 goes (not enforced by name)"),
+        ("unenforced", "b.example.com:443 comes (not enforced by name)"),
+    ]
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("base", [[], ["--base", "HEAD"]], ids=["tree", "revision"])
+def test_addresses_that_compose_cannot_enforce_are_printed(mcpctl: Mcpctl, base: list[str]) -> None:
+    for block in ("192.0.2.0/24", "198.51.100.0/24"):
+        Path("in/one.yaml").write_text(spec("one", more=f"  network: {{egress: {{cidrs: [{block}]}}}}\n"))
+        if block.startswith("192"):
+            mcpctl("render", "in", "--target", "compose", "--out", "tree")
+            commit()
+    (entry,) = entries(mcpctl, "--target", "compose", *base)
+    assert [(one["name"], one["detail"]) for one in entry["consequences"]] == [
+        ("unenforced", "192.0.2.0/24 goes (not enforced)"),
+        ("unenforced", "198.51.100.0/24 comes (not enforced)"),
+    ]
+
+
 DELIVERIES = {
     "none": "",
     "kustomize": "  delivery: {type: kustomize}\n",

@@ -62,6 +62,20 @@ def policy(*egress: Any, ingress: Sequence[Any] = (), types: Sequence[str] = ("E
     return kind("NetworkPolicy", "networking.k8s.io/v1", spec={"podSelector": {"matchLabels": {"a": "b"}}, **rules})
 
 
+NOTES = {
+    "HOSTS": "mcpctl.io/egress-hosts-not-enforced",
+    "ACCEPTED": "mcpctl.io/accepted",
+    "PATH": "mcpctl.io/path",
+    "DESCRIPTION": "mcpctl.io/description",
+}
+
+
+def noted(document: dict[str, Any], **notes: str) -> dict[str, Any]:
+    """With annotations of ours."""
+    annotations = {NOTES[name]: text for name, text in notes.items()}
+    return {**document, "metadata": {**document["metadata"], "annotations": annotations}}
+
+
 def block(cidr: str, port: int | None = None, *excepted: str, last: int | None = None, word: str = "to") -> Any:
     ports = {"ports": [{"port": port, **({"endPort": last} if last else {})}]} if port else {}
     return {word: [{"ipBlock": {"cidr": cidr, **({"except": list(excepted)} if excepted else {})}}], **ports}
@@ -289,6 +303,12 @@ CASES = [
     Case("claims deleted", stateful(claim()), stateful(claim(), persistentVolumeClaimRetentionPolicy={"whenDeleted": "Delete"}), "data-loss"),
     Case("compose volume gone", compose(volumes={"v": None}), compose(), "data-loss"),
     Case("compose mount gone", compose({"volumes": ["v:/data"]}), compose({"volumes": []}), "data-loss"),
+    Case("host that a NetworkPolicy cannot enforce", noted(policy(), HOSTS="a:443"), noted(policy(), HOSTS="a:443,b:443"), "unenforced"),
+    Case("such a host that goes", noted(policy(), HOSTS="a:443"), policy(), "unenforced"),
+    Case("accepted finding", deployment(), noted(deployment(), ACCEPTED="policy/limits: it is small; too"), "accepted"),
+    Case("one more accepted finding", noted(deployment(), ACCEPTED="policy/limits: a; b"), noted(deployment(), ACCEPTED="policy/limits: a; b; policy/image-tag (spec.image): c"), "accepted"),
+    Case("accepted finding of compose", compose(), compose({"labels": {"mcpctl.io/accepted": "policy/limits: a"}}), "accepted"),
+    Case("path that clients call", noted(service(), PATH="/mcp"), noted(service(), PATH="/other"), "update"),
     Case("new port", policy(block(ANY, 443)), policy(block(ANY, 443), block(ANY, 80)), "egress"),
     Case("wider block", policy(block("10.1.0.0/16")), policy(block("10.0.0.0/8")), "egress"),
     Case("exception gone", policy(block(ANY, 443, "10.0.0.0/8")), policy(block(ANY, 443)), "egress"),
@@ -446,6 +466,9 @@ def test_equal_trees_have_no_difference(case: Case) -> None:
 GRAVE = {name for name, row in CONSEQUENCES.items() if row.grave}
 #: Narrower, or the same in other words: of these nothing grave is told.
 HARMLESS = [
+    ("other hosts that nothing enforces", noted(policy(), HOSTS="a:443"), noted(policy(), HOSTS="b:443")),
+    ("finding that is accepted no more", noted(deployment(), ACCEPTED="policy/limits: a"), deployment()),
+    ("description", noted(deployment(), DESCRIPTION="a"), noted(deployment(), DESCRIPTION="b")),
     ("fewer ports", policy(block(ANY, 443), block(ANY, 80)), policy(block(ANY, 443))),
     ("pods of namespaces by labels", cilium(toEndpoints=[{"matchLabels": {f"{OF}c": "d"}}]), cilium(toEndpoints=[{"matchLabels": {"a": "b", f"{OF}c": "d"}}])),
     ("other order", policy(block(ANY, 443), block(ANY, 80)), policy(block(ANY, 80), block(ANY, 443))),
@@ -546,6 +569,25 @@ def test_a_policy_that_goes_frees_the_pods() -> None:
     before = {"p.yaml": text(policy(block(ANY, 443))), "d.yaml": text(deployment())}
     (entry,) = run(before, {"d.yaml": before["d.yaml"] or ""})
     assert Consequence("egress", "everything, every port") in entry.consequences
+
+
+def test_statements_of_comments() -> None:
+    def led(old: str | None, new: str) -> list[str]:
+        after = f"\n{text(service())}"
+        (entry,) = run({} if old is None else {"x.yaml": old + after}, {"x.yaml": new + after})
+        return [one.detail for one in entry.consequences if one.name == "unenforced"]
+
+    wrapped = "# NOT ENFORCED: egress only to 10.0.0.0/8,\n# service b. A compose network is open or closed."
+    assert led("", wrapped) == ["10.0.0.0/8 comes (not enforced)", "service b comes (not enforced)"]
+    assert led(None, wrapped) == ["10.0.0.0/8 comes (not enforced)", "service b comes (not enforced)"]
+    assert led(wrapped, wrapped.replace("b. A", "b, service c. A")) == ["service c comes (not enforced)"]
+    assert led("# All OUT OF REACH: a, b.", "# OUT OF REACH: a.") == ["b goes (out of reach)"]
+    assert led("# NOT RENDERED: a wait of 5 seconds.", "# NOT RENDERED: a wait of 6 seconds.") == [
+        "a wait of 5 seconds goes (not rendered)",
+        "a wait of 6 seconds comes (not rendered)",
+    ]
+    assert led("# Some words: a.", "# Other words: b.") == []
+    assert led(None, "# NOT RENDERED: a wait.") == []
 
 
 def test_a_label_that_a_monitor_selects_counts() -> None:

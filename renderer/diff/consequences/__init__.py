@@ -39,7 +39,7 @@ def consequences(
     """All consequences; ``beside`` are objects of the server that did not change, ``others`` those of other servers."""
     selected = _selected(pairs, beside)
     for pair in pairs:
-        yield from _stated(pair)
+        yield from _stated(pair, new=new)
         yield from _of_pair(pair, selected, new=new)
     before = [*beside, *(pair.old for pair in pairs if pair.old)]
     now = [*beside, *(pair.new for pair in pairs if pair.new)]
@@ -60,7 +60,7 @@ def comment_rules(before: str | None, now: str | None) -> Iterator[Consequence]:
     """Of one file: what its comments say of wishes of the spec that nothing fulfils."""
     old, new = _statements(before), _statements(now)
     for words in sorted({*old, *new}):
-        # Of a file that comes, what is not rendered or checked stands in no list.
+        # Of a server that comes, what is not rendered or checked stands in no list.
         if before is not None or words.startswith("NOT ENFORCED"):
             yield from _unenforced(words, old.get(words, ""), new.get(words, ""))
 
@@ -78,12 +78,14 @@ def _unenforced(words: str, before: str, now: str) -> Iterator[Consequence]:
     yield from (Consequence("unenforced", f"{item} goes ({words.lower()})") for item in old if item not in new)
 
 
-def _stated(pair: Pair) -> Iterator[Consequence]:
+def _stated(pair: Pair, *, new: bool) -> Iterator[Consequence]:
     """What annotations, or labels of compose, say for a reviewer."""
-    old, new = (_notes(side) for side in (pair.before, pair.now))
-    if pair.new:
-        yield from _unenforced("NOT ENFORCED BY NAME", old.get(_NOT_ENFORCED, ""), new.get(_NOT_ENFORCED, ""))
-    before, now = (_FINDING.split(notes.get(_ACCEPTED, "")) for notes in (old, new))
+    notes = [_notes(side) for side in (pair.before, pair.now)]
+    if pair.new and not pair.old and not new and _NOT_ENFORCED in notes[1]:
+        yield Consequence("unenforced", "host names of egress")  # another provider: the hosts are as before
+    elif pair.new:
+        yield from _unenforced("NOT ENFORCED BY NAME", *(each.get(_NOT_ENFORCED, "") for each in notes))
+    before, now = (_FINDING.split(each.get(_ACCEPTED, "")) for each in notes)
     yield from (Consequence("accepted", finding) for finding in now if finding and finding not in before)
 
 
