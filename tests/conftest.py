@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -63,15 +64,35 @@ NOT_QUICK = [
     "yaml_reader/test_attacks.py",
     "yaml_reader/test_plain.py",
 ]
+SUBSETS = {"core": SLOW, "quick": NOT_QUICK}
+
+
+def lies_in(path: Path, paths: list[str]) -> bool:
+    return any(path.is_relative_to(each) for each in paths)
+
+
+@cache
+def marks_of(file: Path) -> frozenset[str]:
+    """The marks of the tests of a file, by where it lies."""
+    path = file.relative_to(TESTS)
+    marks = {mark for mark, paths in MARKS.items() if lies_in(path, paths)}
+    return frozenset(marks | {mark for mark, without in SUBSETS.items() if not lies_in(path, without)})
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """``-m quick`` and ``-m core`` do not even import the files of which they run nothing."""
+    without = SUBSETS.get(config.option.markexpr)
+    if without and collection_path.is_relative_to(TESTS) and lies_in(collection_path.relative_to(TESTS), without):
+        return True
+    return None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks tests by where they lie."""
+    """Marks tests by where they lie. A test that carries a mark of ``MARKS`` itself is in no subset either."""
     for item in items:
-        path = item.path.relative_to(TESTS)
-        marks = {mark for mark, paths in MARKS.items() if any(path.is_relative_to(each) for each in paths)}
-        marks |= {"core"} - {"core" for each in SLOW if path.is_relative_to(each)}
-        marks |= {"quick"} - {"quick" for each in NOT_QUICK if path.is_relative_to(each)}
+        marks = marks_of(item.path)
+        if any(item.get_closest_marker(mark) for mark in MARKS):
+            marks -= SUBSETS.keys()
         for mark in sorted(marks):
             item.add_marker(mark)
 
