@@ -27,12 +27,14 @@ MARKS = {
     "fleet": ["environment/test_thousand.py"],
     "integration": ["integration"],
 }
-#: What takes its time: it starts kubectl or other programs by the hundred, or kills runs again and again.
+#: What takes its time, and does not depend on versions of Python and libraries: it starts kubectl, git or other
+#: programs by the hundred, kills runs again and again, or looks at the code itself.
 SLOW = [
     *(path for paths in MARKS.values() for path in paths),
     "check/test_compose.py",
     "cli/test_diff.py",
     "cli/test_kubernetes.py",
+    "cli/test_review.py",
     "cluster",
     "diff/test_markdown.py",
     "doctor",
@@ -40,8 +42,11 @@ SLOW = [
     "targets/compose/test_target.py",
     "test_action.py",
     "test_checks.py",
+    "test_contracts.py",
     "test_hooks.py",
     "test_round_trip.py",
+    "test_team.py",
+    "validate/test_sound.py",
     "write/test_crash.py",
     "write/test_tree.py",
 ]
@@ -49,15 +54,20 @@ SLOW = [
 NOT_QUICK = [
     *SLOW,
     "check/test_api_rules.py",
+    "check/test_identity.py",
     "cli/test_environments.py",
     "cli/test_krm.py",
+    "cli/test_main.py",
+    "cli/test_provenance.py",
+    "cli/test_render.py",
     "cli/test_runtime_process.py",
+    "diff/test_git.py",
     "environment/test_everywhere.py",
-    "orchestrators/mcp_check",
+    "resolve/test_server.py",
+    "targets/kubernetes/test_target.py",
     "targets/kubernetes/test_values.py",
     "targets/compose/test_service.py",
     "test_command.py",
-    "test_contracts.py",
     "test_patch.py",
     "test_pipeline.py",
     "test_yaml_writer.py",

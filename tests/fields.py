@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -57,10 +57,10 @@ Change = tuple[str, DocumentPath, dict[str, Any]]
 
 @cache
 def documents() -> tuple[dict[str, JSON], ...]:
-    """All documents of ``docs/examples``, and the fields that they cannot have."""
+    """All documents of ``docs/examples``, and the fields that they cannot have; short ones first, which cost least."""
     sources, problems = load([str(EXAMPLES)], stdin=None)
     assert problems == []
-    return (*(source.data for source in sources), COMPOSE_ALONE)
+    return (*sorted((source.data for source in sources), key=lambda data: len(repr(data))), COMPOSE_ALONE)
 
 
 @cache
@@ -80,18 +80,22 @@ def _declared(schema: Mapping[str, Any], path: str) -> Iterator[str]:
             yield from _declared(inner, path + step)
 
 
-def changes(document: dict[str, JSON]) -> Iterator[Change]:
-    """Field, place and the changed document, for each change of one field that the schema allows."""
+def changes(document: dict[str, JSON], known: Container[str] = ()) -> Iterator[Change]:
+    """Field, place and the changed document, for each change of one field that the schema allows.
+
+    Left out is what is ``known``, and what becomes so in the meantime.
+    """
     for field, place, schema in _used(SCHEMA, document, "", ()):
         for value in _others(schema, _at(document, place)):
+            if field in known:
+                break
             changed = _with(document, place, value)
             for name, neighbour in NEIGHBOURS.get(field, {}).get(str(value), {}).items():
                 changed = _with_neighbour(changed, (*place[:-1], name), neighbour)
             if changed != document and _VALID.is_valid(changed):
                 yield field, place, changed
     for field, place in _members_used(document):
-        changed = _without(document, place)
-        if _VALID.is_valid(changed):
+        if field not in known and _VALID.is_valid(changed := _without(document, place)):
             yield field, place, changed
 
 

@@ -162,9 +162,10 @@ from renderer.pipeline import read, render
 from renderer.registry import TARGETS, target
 from renderer.model import Options
 digest = hashlib.sha256()
+specs = read(sys.argv[1:])
 for name in sorted(TARGETS):
     for stream in (True, False):
-        output = render(read(sys.argv[1:]), target(name), Options(%r, %r, True, stream))
+        output = render(specs, target(name), Options(%r, %r, True, stream))
         for document in output.documents:
             digest.update(f"{document.path}\\0{document.text}\\0".encode())
         digest.update("\\n".join(f"{p.rule} {p.path} {p.message}" for p in output.problems).encode())

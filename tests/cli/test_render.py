@@ -74,11 +74,16 @@ def test_a_report_beside_a_stream_goes_to_stderr(mcpctl: Mcpctl) -> None:
     assert [result["ruleId"] for result in check_sarif(run.err)] == ["spec/privileged-port"]
 
 
+@pytest.mark.levels
+@pytest.mark.usefixtures("specs")
 @pytest.mark.parametrize("target", sorted(TARGETS))
-def test_standard_input(specs: Path, target: str) -> None:
+def test_standard_input(mcpctl: Mcpctl, target: str) -> None:
     run = as_program("render", "-", "--target", target, stdin=GOOD)
-    other = as_program("render", "good.yaml", "--target", target, cwd=specs)
+    other = mcpctl("render", "good.yaml", "--target", target)
     assert run == other._replace(err=other.err.replace("good.yaml", "<stdin>"))
+
+
+def test_faults_of_standard_input() -> None:
     assert as_program("render", "-", stdin="").code == Exit.INPUT_INVALID
     bad = as_program("render", "-", stdin=BAD)
     assert bad.code == Exit.INPUT_INVALID

@@ -48,7 +48,8 @@ def _ignored(field: str) -> bool:
 @pytest.fixture(scope="module")
 def seen() -> tuple[set[str], set[str]]:
     """The fields of which a change changes what is rendered, and those that a Problem speaks of."""
-    effective, told = set(), set()
+    effective: set[str] = set()
+    told: set[str] = set()
     named: JSON = {"target": "compose", "kind": "service", "name": "mcp-demo", "merge": {"hostname": "h"}}
     operations: JSON = [
         {"op": "add", "path": "/labels/a1", "value": "x"},
@@ -58,9 +59,7 @@ def seen() -> tuple[set[str], set[str]]:
     by_item: JSON = {"target": "compose", "kind": "service", "json": operations}
     for document in (*documents(), spec(patches=[named]), spec(patches=[by_item])):
         before, _ = built(document)
-        for field, place, changed in changes(document):
-            if field in effective:
-                continue
+        for field, place, changed in changes(document, effective):
             after, paths = built(changed)
             if after not in ((), before):
                 effective.add(field)
