@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +14,7 @@ from renderer.model import Rendered
 from renderer.model.source import API_GROUP
 from renderer.pipeline import Output, Run, tree
 from renderer.registry import TARGETS, target
-from renderer.write import OLD_RECORD, RECORD
+from renderer.write import HEAD_WITHIN, OLD_RECORD, RECORD, head, is_file, source_in
 
 #: A project begins here, or else the work tree of git.
 _ROOTS = ("mcpctl.yaml", ".git")
@@ -27,10 +26,6 @@ _COMMENTS = {
 }
 
 
-#: The head of a file that names the file to edit; without a work tree it names the server alone.
-_SOURCE = re.compile(r"Made by mcpctl from (?!the spec of server |environment )(.+); edit that, not this file\.")
-#: Bytes of a file in which its head is looked for: below the markers of a conflict it is not the first line.
-_HEAD_WITHIN = 4096
 #: Folders around the input that are searched for other specs: of a home folder not all.
 _MOST_FOLDERS = 2000
 
@@ -83,15 +78,11 @@ def _heads(out: Path, run: Run) -> dict[str, str]:
     """By server, and "" for shared files; the same on every machine, and for every version of mcpctl."""
     root = _root(os.path.realpath(out))
     files = {server.name: _relative(server.source.file, root) for server in run.specs.servers}
-    heads = {name: _head(file or f"the spec of server {name}") for name, file in files.items()}
+    heads = {name: head(file or f"the spec of server {name}") for name, file in files.items()}
     if run.environment:
         file = _relative(run.environment.source.file, root)
-        return {**heads, "": _head(file or f"environment {run.name}")}
+        return {**heads, "": head(file or f"environment {run.name}")}
     return {**heads, "": "Made by mcpctl; change the options of 'mcpctl render', not this file."}
-
-
-def _head(source: str) -> str:
-    return f"Made by mcpctl from {source}; edit that, not this file."
 
 
 def _root(folder: str) -> str:
@@ -162,9 +153,9 @@ def _source_of(folder: Path) -> str:
     for path in sorted(folder.glob("*")):
         if path.is_file() and not path.is_symlink():
             with path.open("rb") as file:
-                head = _SOURCE.search(file.read(_HEAD_WITHIN).decode(errors="replace"))
-            if head:
-                return head[1]
+                source = source_in(file.read(HEAD_WITHIN).decode(errors="replace"))
+            if is_file(source):
+                return source
     return ""
 
 

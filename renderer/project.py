@@ -7,7 +7,8 @@ Its settings stand below options, specs and environments, and above defaults. Th
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,6 +38,11 @@ class Project(NamedTuple):
         return (*self.specs, *self.environments)
 
 
+def same_paths(paths: Iterable[str], others: Iterable[str]) -> bool:
+    """Whether they lead to the same files and folders."""
+    return {os.path.realpath(path) for path in paths} == {os.path.realpath(path) for path in others}
+
+
 def find_file(folder: Path, home: Path | None) -> str:
     """The nearest configuration file, from ``folder`` upwards, not beyond a git root, the home folder or '/'."""
     for place in (folder, *folder.parents):
@@ -64,12 +70,12 @@ def find_project(folder: Path | None = None, environ: Mapping[str, str] = os.env
     return read_project(file) if file else None
 
 
-def read_project(file: str) -> Project:
-    """The project of that file. InputInvalid with all Problems."""
+def read_project(file: str, text: str | None = None) -> Project:
+    """The project of that file, or of another text in its place. InputInvalid with all Problems."""
     from renderer.load import load  # 12 ms with schemas, and a folder without a project pays nothing
     from renderer.schemas import Schema
 
-    sources, problems = load([file], stdin=None)
+    sources, problems = load([file], stdin=None) if text is None else load(["-"], stdin=BytesIO(text.encode()))
     problems = [problem for problem in problems if problem.rule != "yaml/empty"]  # all commented out is a project too
     if sources:
         problems += [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -22,12 +24,14 @@ from renderer.cli.options import (
 from renderer.cli.streams import emit, tell
 from renderer.cli.templates import templates_option, with_templates
 from renderer.diff import git
-from renderer.diff.compare import at_base, compare, with_matrix
+from renderer.diff.compare import Left, at_base, compare, project_at, with_matrix
 from renderer.diff.markdown import as_markdown
 from renderer.diff.text import as_json, as_text
 from renderer.errors import Exit, UsageMistake, exit_code
+from renderer.layout import Elsewhere
 from renderer.model import NetworkPolicyProvider
 from renderer.policy import Levels
+from renderer.project import Project, same_paths
 from renderer.registry import target
 from renderer.report import Report
 
@@ -104,6 +108,7 @@ def diff(
     exit code is 1 if anything differs, even a comment. No secret is shown.
     """
     known = project()
+    typed = click.get_current_context().meta["paths typed"]
     out = out or (Path(known.out) if known and known.out else None)
     if out is None:
         raise click.UsageError("--out DIR is missing: name the tree that 'mcpctl render --out DIR' wrote")
@@ -119,7 +124,18 @@ def diff(
     if code := exit_code(problems):
         tell(Report("diff", problems, {}), "text", quiet=quiet, stdout=False)
         return code
-    base_specs = at_base(revision, paths, runs) if revision else None
-    found = compare(runs, outputs, out, base_specs, every=not environments)
+    old = project_at(revision, known) if revision and known else None
+    base_paths = old.paths if old and old.specs and not typed else paths
+    base_specs = at_base(revision, base_paths, runs, old, out) if revision else None
+    root = Path(known.file).parent if known and known.out and same_paths([os.fspath(out)], [known.out]) else None
+    is_left = _left(paths, out, known if known and known.specs else None)
+    found = compare(runs, outputs, out, base_specs, every=not environments, root=root, is_left=is_left)
     emit(FORMATS[style](with_matrix(found, runs) if matrix else found))
-    return Exit.DIFFERENT if found.entries else Exit.FINE
+    return Exit.DIFFERENT if found.entries or found.moves else Exit.FINE
+
+
+def _left(paths: Sequence[str], out: Path, known: Project | None) -> Left:
+    """As ``render`` has it: a part of the input is about nothing else, and what other specs describe is not gone."""
+    part = "-" in paths or (known is not None and not same_paths(paths, known.paths))
+    elsewhere = None if known or part else Elsewhere(out, paths)
+    return lambda *of: part or bool(elsewhere and elsewhere.file(*of))

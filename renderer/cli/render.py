@@ -30,7 +30,7 @@ from renderer.errors import Exit, exit_code
 from renderer.model import NetworkPolicyProvider
 from renderer.pipeline import Output, Run
 from renderer.policy import Levels
-from renderer.project import Project
+from renderer.project import Project, same_paths
 from renderer.registry import target
 from renderer.report import Report
 
@@ -98,7 +98,7 @@ def render(
     known = project()
     typed = click.get_current_context().meta["paths typed"]
     # Of what comes on standard input nobody can tell what it is a part of.
-    whole = not environments and "-" not in paths and (not known or not known.specs or _same(paths, known.paths))
+    whole = not environments and "-" not in paths and (not known or not known.specs or same_paths(paths, known.paths))
     if known and known.out and out is None and not typed:
         out = Path(known.out)
     out = None if out == Path("-") else out
@@ -138,15 +138,11 @@ def _refuse_another_tree(out: Path | None, known: Project | None, runs: Sequence
     """Beside the trees of environments one without would be left over for the next run of the project."""
     if not out or not known or not known.environments or runs[0].environment:
         return
-    if known.out and _same([os.fspath(out)], [known.out]):
+    if known.out and same_paths([os.fspath(out)], [known.out]):
         raise click.UsageError(
             f"{out} is the tree of the project's environments, and PATHS name none of them: "
             f"add {' '.join(known.environments)}, or write to another --out"
         )
-
-
-def _same(paths: Sequence[str], others: Sequence[str]) -> bool:
-    return {os.path.realpath(path) for path in paths} == {os.path.realpath(path) for path in others}
 
 
 def _trees(

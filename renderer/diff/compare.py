@@ -3,40 +3,87 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from renderer import pipeline
 from renderer.diff import git, masks
 from renderer.diff.causes import Before, Now
-from renderer.diff.entries import Diff, Row, Sides, entries, server_of
-from renderer.diff.trees import Tree, in_revision, on_disk, other_trees, specs_in
+from renderer.diff.entries import Diff, Move, Row, Sides, entries, moves, server_of
+from renderer.diff.text import listed
+from renderer.diff.trees import (
+    Tree,
+    in_revision,
+    old_folder,
+    old_folder_on_disk,
+    on_disk,
+    other_trees,
+    sources_in,
+    specs_in,
+)
 from renderer.environment import name_of
-from renderer.errors import UsageMistake, errors_in
+from renderer.errors import InputInvalid, UsageMistake, errors_in
 from renderer.explain import differences
 from renderer.layout import layout
 from renderer.model import Source
 from renderer.pipeline import Inputs, Output, Run
-from renderer.registry import target
+from renderer.project import Project, read_project
+from renderer.registry import TARGETS, target
+from renderer.write import trees_in
 
 _NOT_TOLD_APART = "changes by a new version of mcpctl are not listed apart"
 
 
+#: Of folders in the tree, the kind of a document and its name: whether the input says nothing about it.
+Left = Callable[[Sequence[Path], str, str], bool]
+
+
+class Out(NamedTuple):
+    """Where the trees are, and where they were, in a revision or on the disk."""
+
+    now: Path
+    before: Path
+    revision: git.Revision | None
+
+
 class Base(NamedTuple):
-    """A revision, and the specs there; None where they cannot be read, or do not hold."""
+    """A revision, the specs there (None where they cannot be read, or do not hold), and where its trees are."""
 
     revision: git.Revision
     inputs: Inputs | None
+    out: Path
 
 
-def at_base(revision: git.Revision, paths: Sequence[str], runs: Sequence[Run]) -> Base:
-    """The specs of ``paths`` as the revision has them."""
+def at_base(revision: git.Revision, paths: Sequence[str], runs: Sequence[Run], old: Project | None, out: Path) -> Base:
+    """The specs of ``paths`` as the revision has them; those that it has elsewhere are where its tree says."""
     known = [source for run in runs for source in _documents(run).values()]
     known += [run.environment.source for run in runs if run.environment]
-    sources = specs_in(revision, paths, list({id(source): source for source in known}.values()))
+    known = list({id(source): source for source in known}.values())
+    out = old_folder(revision, out, *_names(runs), likely=Path(old.out) if old and old.out else None)
+    sources = specs_in(revision, paths, known)
+    names = {name_of(source) for source in known}
+    if sources is not None and (absent := names.difference(map(name_of, sources))):
+        more = specs_in(revision, sources_in(revision, out, absent), known) or []
+        sources += [source for source in more if name_of(source) in absent]
     inputs = None if sources is None else pipeline.inputs_of(sources)
-    return Base(revision, None if inputs and errors_in(inputs.problems) else inputs)
+    return Base(revision, None if inputs and errors_in(inputs.problems) else inputs, out)
+
+
+def _names(runs: Sequence[Run]) -> tuple[set[str], set[str]]:
+    """Of the trees, and of the servers in them."""
+    return {run.name or run.target for run in runs}, {name for run in runs for name in _documents(run)}
+
+
+def project_at(revision: git.Revision, known: Project) -> Project | None:
+    """What the project's file said; None where there was none, or it cannot be read."""
+    place = git.inside(revision, known.file)
+    files = git.listing(revision, place) if place else {}
+    text = git.contents(revision, files).get(place or "")
+    try:
+        return None if text is None else read_project(known.file, text)
+    except InputInvalid:
+        return None
 
 
 def compare(
@@ -46,30 +93,74 @@ def compare(
     base: Base | None,
     *,
     every: bool,
+    root: Path | None,
+    is_left: Left,
 ) -> Diff:
-    """The differences of all trees, one for each run; with ``every`` also of trees whose environment is gone."""
+    """The differences of all trees, one for each run; with ``every`` also of trees whose environment is gone.
+
+    ``root`` is the folder of the project, in which all trees but ``out`` are old ones. ``is_left`` says which servers
+    and environments of the trees are no part of the input, and none of its business.
+    """
     revision = base.revision if base else None
     notes: list[str] = []
     if base and base.inputs is None:
         notes.append("the specs at the base could not be read: changes by a new version of mcpctl are not listed apart")
-    sides = []
+    old_out = base.out if base else old_folder_on_disk(out, root, *_names(runs)) if root else out
+    sides, left_out = [], set[str]()
     for run, output in zip(runs, outputs, strict=True):
-        folder, rendered, depth = layout(out, run, output)
-        now = Now(_documents(run), run.environment)
-        tree = _tree(folder, rendered, revision)
-        side = Sides(run.name, tree, rendered, {}, Before(), now, depth)
+        side, left = _side(run, output, Out(out, old_out, revision), is_left)
+        left_out |= left
         sides.append(_with_between(side, run, base.inputs, out, notes) if base and base.inputs else side)
-    if every and runs[0].environment:
-        gone, of_targets = other_trees(out, revision, {run.name for run in runs})
-        words = "is a tree of no environment, and nothing renders it now: 'mcpctl render --prune' removes it"
-        notes += [f"{out / name} {words}" for name in of_targets]
-        for name in gone:
-            tree = _tree(out / name, {}, revision)
-            sides.append(Sides(name, tree, {}, {}, Before(), Now({}), 1))
+    if every:
+        sides += _gone(runs, old_out, revision, is_left, notes)
+    if left_out:
+        amount = f"{len(left_out)} server{'s' if len(left_out) > 1 else ''}"
+        notes.append(f"{amount} of the tree, not in the input, left out here: {listed(sorted(left_out), str)}")
     if not any(side.tree.there for side in sides):
         notes.append("there is no tree yet: everything is new")
-    against = f"{revision.name} ({revision.commit[:12]})" if revision else f"the tree {out}"
-    return Diff(against, tuple(entry for side in sides for entry in entries(side)), tuple(dict.fromkeys(notes)))
+    moved = moves(sides)
+    if os.path.realpath(old_out) != os.path.realpath(out):
+        moved.insert(0, Move("tree", os.fspath(old_out), os.fspath(out), sum(map(_kept, sides))))
+        if trees_in(old_out):
+            words = "still has the old tree, which nothing renders now: once nothing delivers it"
+            notes.append(f"{old_out} {words}, 'git rm -r {old_out}' removes it")
+    against = f"{revision.name} ({revision.commit[:12]})" if revision else f"the tree {old_out}"
+    found = tuple(entry for side in sides for entry in entries(side))
+    return Diff(against, found, tuple(dict.fromkeys(notes)), moves=tuple(moved))
+
+
+def _side(run: Run, output: Output, out: Out, is_left: Left) -> tuple[Sides, set[str]]:
+    """One tree before and now, and the servers of it that the input says nothing about."""
+    folder, rendered, depth = layout(out.now, run, output)
+    tree = _tree(out.before / folder.name, rendered, out.revision)
+    below = folder / run.target if run.environment else folder
+    others = {server_of(path, depth) for path in tree.digests} - {server_of(path, depth) for path in rendered}
+    left = {name for name in others if is_left([below / name], "McpServer", name)}
+    if left:
+        # What lists all servers keeps these too.
+        rendered = layout(out.now, run, output, left).files
+        tree = _tree(out.before / folder.name, rendered, out.revision)
+        texts = {path: text for path, text in tree.texts.items() if server_of(path, depth) not in left}
+        tree = tree._replace(texts=texts)
+    return Sides(run.name, tree, rendered, {}, Before(), Now(_documents(run), run.environment), depth), left
+
+
+def _gone(
+    runs: Sequence[Run], out: Path, revision: git.Revision | None, is_left: Left, notes: list[str]
+) -> Iterator[Sides]:
+    """The trees of environments that are no more."""
+    gone, of_targets = other_trees(out, revision, {run.name for run in runs})
+    if runs[0].environment:
+        words = "is a tree of no environment, and nothing renders it now: 'mcpctl render --prune' removes it"
+        notes += [f"{out / name} {words}" for name in of_targets]
+    for name in gone:
+        if not is_left([out / name, *(out / name / each for each in TARGETS)], "Environment", name):
+            yield Sides(name, _tree(out / name, {}, revision), {}, {}, Before(), Now({}), 1)
+
+
+def _kept(side: Sides) -> int:
+    """How many files are in both trees."""
+    return sum(path not in side.tree.missing for path in side.rendered)
 
 
 def _documents(run: Run) -> dict[str, Source]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
@@ -17,12 +18,14 @@ from renderer.diff.consequences import (
 )
 from renderer.diff.objects import ABSENT, Change, Object, changes, objects_in
 from renderer.diff.renames import nameless, renamed_text, renames
+from renderer.write import is_file, same_but_for_head, source_in
 
 if TYPE_CHECKING:
     from renderer.diff.trees import Tree
 
 Texts = Mapping[str, str | None]
 Text = TypeVar("Text", str, None, str | None)
+What = Literal["tree", "specs", "environments"]
 Leg = Literal["spec", "tool"]
 #: Files beside the manifests, for people and for other tools: what they say of the cluster is said by the objects too.
 _KUSTOMIZATION = "kustomization.yaml"
@@ -56,6 +59,15 @@ class Entry(NamedTuple):
     consequences: tuple[Consequence, ...]
     renamed_from: str = ""
     beside: tuple[str, ...] = ()
+
+
+class Move(NamedTuple):
+    """Another place of a tree, or of the specs or environments that are named in the first lines of ``files`` files."""
+
+    what: What
+    old: str
+    new: str
+    files: int
 
 
 class Sides(NamedTuple):
@@ -100,6 +112,26 @@ def entries(sides: Sides) -> list[Entry]:
         unchanged = {path: text for path, text in now.items() if path not in missing.get(server, {})}
         found += _of_server(server, {**unchanged, **old.get(server, {})}, now, sides)
     return found
+
+
+def moves(sides: Iterable[Sides]) -> list[Move]:
+    """From where to where specs and environments moved, and how many files differ in nothing but that."""
+    found = Counter[tuple[What, str, str]]()
+    for side in sides:
+        for path, text in side.tree.texts.items():
+            now = side.rendered.get(path)
+            if text and now and same_but_for_head(text, now):
+                what: What = "specs" if server_of(path, side.depth) else "environments"
+                found[(what, *_folders(source_in(text), source_in(now)))] += 1
+    return [Move(*names, files) for names, files in sorted(found.items())]
+
+
+def _folders(old: str, new: str) -> tuple[str, str]:
+    """Of two paths what differs at the beginning: that of a file, or of a folder that moved as a whole."""
+    before, now = ((source.split("/") if is_file(source) else [source]) for source in (old, new))
+    while before and now and before[-1] == now[-1]:
+        del before[-1], now[-1]
+    return "/".join(before) or ".", "/".join(now) or "."
 
 
 def server_of(path: str, depth: int) -> str:
@@ -148,7 +180,7 @@ def _causes(entry: Entry, sides: Sides) -> tuple[Cause, ...]:
 
 def _entry(server: str, leg: Leg, before: Texts, now: Texts, sides: Sides) -> Entry:
     # What is no text is not known to be the same.
-    files = sorted(path for path in {*before, *now} if before.get(path) is None or before[path] != now.get(path))
+    files = sorted(path for path in {*before, *now} if not _is_same(before.get(path), now.get(path)))
     beside = tuple(path for path in files if path.endswith(_BESIDE) and "files" not in path.split("/")[:-1])
     delivery = [path for path in files if path.startswith(_DELIVERY) and path not in beside]
     manifests = [path for path in files if path not in beside and path not in delivery]
@@ -185,6 +217,11 @@ def _entry(server: str, leg: Leg, before: Texts, now: Texts, sides: Sides) -> En
         tuple(grave or told),
         beside=beside,
     )
+
+
+def _is_same(before: str | None, now: str | None) -> bool:
+    """Whether nothing differs, or only where the spec lies: that is told once of all files."""
+    return before is not None and (before == now or (now is not None and same_but_for_head(before, now)))
 
 
 _ORDER = {name: i for i, name in enumerate(CONSEQUENCES)}
@@ -289,13 +326,17 @@ class Diff(NamedTuple):
     notes: tuple[str, ...] = ()
     environments: tuple[str, ...] = ()
     rows: tuple[Row, ...] | None = None
+    moves: tuple[Move, ...] = ()
 
     def counts(self) -> dict[str, int]:
         """Servers, files and fields that change."""
         files = {(entry.tree, path) for entry in self.entries for path in entry.files}
+        moved = max((move.files for move in self.moves if move.what == "tree"), default=0) or sum(
+            move.files for move in self.moves
+        )
         servers = {entry.server for entry in self.entries if entry.server}
         fields = sum(len(entry.fields) for entry in self.entries)
-        return {"servers": len(servers), "files": len(files), "fields": fields}
+        return {"servers": len(servers), "files": len(files) + moved, "fields": fields}
 
     def servers_with(self, leg: Leg, name: Name) -> list[str]:
         """The servers to which that happens; empty for what all share."""

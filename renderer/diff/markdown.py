@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from renderer.diff.consequences import CONSEQUENCES
 from renderer.diff.entries import Diff, Group, Leg, grouped
-from renderer.diff.text import changed, details, headline, listed, same_in, summary, tallies, tool_words
+from renderer.diff.text import changed, details, headline, listed, moves, same_in, summary, tallies, tool_words
 from renderer.errors import excerpt
 
 #: A comment may have 65,536 characters. These are bytes, of which there are never fewer, and some are left over.
@@ -58,6 +58,7 @@ def _sections(groups: Sequence[Group], room: int, parts: list[str]) -> Iterator[
 
 def _head(diff: Diff) -> Iterator[str]:
     yield f"## mcpctl diff\n\n{summary(diff, code)}\n"
+    yield from (f"\n**{sentence}**\n" for sentence in moves(diff, code))
     legs: tuple[tuple[Leg, str], ...] = (
         ("spec", "By changes of specs and environments"),
         ("tool", "Without any change of a spec"),

@@ -12,6 +12,7 @@ from renderer.diff.entries import Diff, Entry, Field, Group, Leg, grouped
 from renderer.diff.objects import ABSENT
 from renderer.errors import excerpt
 from renderer.model import JSON
+from renderer.write import is_file
 
 #: Puts a text that somebody else wrote into a sentence.
 Quote = Callable[[str], str]
@@ -24,7 +25,7 @@ _LONGEST = 400
 
 def as_text(diff: Diff) -> str:
     """Headlines, below each its consequences and fields; then a summary."""
-    lines: list[str] = []
+    lines = moves(diff, str)
     groups = grouped(diff.entries)
     tool = [group for group in groups if group.first.leg == "tool"]
     for group in groups:
@@ -60,9 +61,10 @@ def as_json(diff: Diff) -> str:
     data: dict[str, JSON] = {
         "command": "diff",
         "against": diff.against,
-        "different": bool(diff.entries),
+        "different": bool(diff.entries or diff.moves),
         **diff.counts(),
         "notes": list(diff.notes),
+        "moves": [{"what": move.what, "from": move.old, "to": move.new, "files": move.files} for move in diff.moves],
         "entries": [_entry(entry) for group in grouped(diff.entries) for entry in group.entries],
     }
     if diff.rows is not None:
@@ -198,9 +200,23 @@ def changed(field: Field) -> list[str]:
     return [where, *([] if old is None else [f"- {old}"]), *([] if new is None else [f"+ {new}"])]
 
 
+def moves(diff: Diff, quote: Quote) -> list[str]:
+    """What lies elsewhere now, a sentence each."""
+    found = []
+    for what, old, new, files in diff.moves:
+        amount = f"{_count(files, 'file')} differ{'s' if files == 1 else ''} only in the first line"
+        if what == "tree":
+            found.append(f"the tree moved from {quote(old)} to {quote(new)}, with {_count(files, 'file')}")
+        elif is_file(old) and is_file(new):
+            found.append(f"{what} moved from {quote(old)} to {quote(new)}: {amount}")
+        else:
+            found.append(f"{amount}, which names {quote(new)} instead of {quote(old)}")
+    return found
+
+
 def summary(diff: Diff, quote: Quote) -> str:
     """What changes in all."""
-    if not diff.entries:
+    if not diff.entries and not diff.moves:
         return f"nothing changes against {quote(diff.against)}"
     amounts = ", ".join(_count(number, noun.removesuffix("s")) for noun, number in diff.counts().items())
     return f"{amounts} differ from {quote(diff.against)}"

@@ -12,7 +12,7 @@ from renderer.diff import git
 from renderer.load import SUFFIXES
 from renderer.model import Source
 from renderer.registry import TARGETS
-from renderer.write import MARK, OLD_RECORD, RECORD, SERVER_LIST, digest, parsed_records, trees_in
+from renderer.write import MARK, OLD_RECORD, RECORD, SERVER_LIST, digest, is_file, parsed_records, source_in, trees_in
 from renderer.yaml_reader import SPEC_LIMITS, read
 
 
@@ -112,6 +112,45 @@ def other_trees(folder: Path, revision: git.Revision | None, names: set[str]) ->
     return sorted(found - names - {*TARGETS}), sorted(found & {*TARGETS})
 
 
+def old_folder_on_disk(out: Path, root: Path, names: Collection[str], servers: Collection[str]) -> Path:
+    """The same of the disk: ``out``, or else the only folder of the project that has them, up to two folders down."""
+    if trees_in(out):
+        return out
+    folders = [path for pattern in ("[!.]*", "[!.]*/[!.]*") for path in root.glob(pattern) if path.is_dir()]
+    paths = [f"{folder}/{name}/{path}" for folder in folders for name in names for path in _record_paths(folder / name)]
+    found = _have(paths, names, servers)
+    return Path(*found) if len(found) == 1 else out
+
+
+def old_folder(
+    found: git.Revision, out: Path, names: Collection[str], servers: Collection[str], likely: Path | None
+) -> Path:
+    """Where the revision has the trees of these names: in ``out``, or else in the folder that it said (``likely``).
+
+    Or else in the only folder that has trees of these servers and is no more.
+    """
+    place = git.inside(found, os.fspath(out))
+    if place is None or _have(git.listing(found, place), names, servers).intersection([place]):
+        return out
+    moved = likely and git.inside(found, os.fspath(likely))
+    if likely and moved and _have(git.listing(found, moved), names, servers).intersection([moved]):
+        return likely
+    gone = [Path(found.top, folder) for folder in _have(git.listing(found, ""), names, servers)]
+    gone = [folder for folder in gone if not trees_in(folder)]
+    return Path(os.path.relpath(gone[0])) if len(gone) == 1 else out
+
+
+def _have(files: Iterable[str], names: Collection[str], servers: Collection[str]) -> set[str]:
+    """The folders that have trees of these names, by the records of these servers in them."""
+    folders = set()
+    for path in files:
+        *steps, name = path.split("/")
+        if name == RECORD and steps[-1] in servers:
+            at = next((i for i in range(max(0, len(steps) - 3), len(steps) - 1) if steps[i] in names), None)
+            folders |= {"/".join(steps[:at])} if at is not None else set()
+    return folders
+
+
 # ---------------------------------------------------------------------------------------------
 # Specs as a revision has them, at the same paths; a file that is the same now is not read again.
 
@@ -135,6 +174,25 @@ def specs_in(revision: git.Revision, paths: Sequence[str], now: Sequence[Source]
             return None
         sources += documents
     return sources
+
+
+def sources_in(revision: git.Revision, out: Path, names: Collection[str]) -> list[str]:
+    """The files that the heads of the tree there name as the sources of these servers and environments.
+
+    A head leads there from the folder of the project or repository of that time: the nearest that has such files.
+    """
+    place = git.inside(revision, os.fspath(out)) or ""
+    files = git.listing(revision, place)
+    # A server's folder has its files; an environment's those of its namespace and delivery, up to one folder down.
+    wanted = {path: blob for path, blob in files.items() if set(path.split("/")[-3:-1]) & {*names}}
+    heads = {source_in(text or "") for text in git.contents(revision, wanted).values()}
+    sources = {source for source in heads if is_file(source)}
+    every = git.listing(revision, "") if sources else {}
+    for root in (place, *_steps(place), ""):
+        paths = sorted({f"{root}/{source}".lstrip("/") for source in sources} & every.keys())
+        if paths:
+            return [os.path.relpath(os.path.join(revision.top, path)) for path in paths]
+    return []
 
 
 def _is_spec(name: str, place: str) -> bool:

@@ -5,12 +5,27 @@ file ``.mcpctl`` in the folder of each server, and one for what an environment s
 what is not ours, is reported and left alone.
 """
 
-from renderer.write.comparison import MARK, REASONS, Comparison, Difference, Why, compare, explained, recorded
+from renderer.write.comparison import (
+    HEAD_WITHIN,
+    MARK,
+    REASONS,
+    Comparison,
+    Difference,
+    Why,
+    compare,
+    explained,
+    head,
+    is_file,
+    recorded,
+    same_but_for_head,
+    source_in,
+)
 from renderer.write.disk import UNFINISHED, Watched, digest
 from renderer.write.records import OLD_RECORD, RECORD, SERVER_LIST, parsed_records, servers_in, trees_in, unit_of
 from renderer.write.tree import KEEP_NAMESPACE, NAMESPACE_FILE, Allowed, Wanted, Written, holds_data, write
 
 __all__ = [
+    "HEAD_WITHIN",
     "KEEP_NAMESPACE",
     "MARK",
     "NAMESPACE_FILE",
@@ -29,10 +44,14 @@ __all__ = [
     "compare",
     "digest",
     "explained",
+    "head",
     "holds_data",
+    "is_file",
     "parsed_records",
     "recorded",
+    "same_but_for_head",
     "servers_in",
+    "source_in",
     "trees_in",
     "unit_of",
     "write",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -39,6 +40,35 @@ REASONS: Mapping[Why, str] = {
 NOT_OURS = ("edited", "foreign")
 #: At the head of what mcpctl wrote, also where no record can name the hash of it.
 MARK = b"# Made by mcpctl"
+
+
+#: Without a work tree a head names the server alone.
+_SOURCE = re.compile(r"Made by mcpctl from (.+); edit that, not this file\.")
+_NO_FILE = ("the spec of server ", "environment ")
+#: Characters of a file in which its head is looked for: below the markers of a conflict it is not the first line.
+HEAD_WITHIN = 4096
+
+
+def head(source: str) -> str:
+    """What the first line of a file says that it was made from: a path, or words."""
+    return f"Made by mcpctl from {source}; edit that, not this file."
+
+
+def same_but_for_head(before: str, now: str) -> bool:
+    """Whether two texts of a file differ in nothing but the source that their first line names."""
+    (old, _, old_rest), (new, _, new_rest) = before.partition("\n"), now.partition("\n")
+    return old_rest == new_rest and "" != source_in(old) != source_in(new) != ""
+
+
+def source_in(text: str) -> str:
+    """The source that the head of a file names; empty without a head."""
+    found = _SOURCE.search(text[:HEAD_WITHIN])
+    return found[1] if found else ""
+
+
+def is_file(source: str) -> bool:
+    """Whether what a head says is the path of a file."""
+    return bool(source) and not source.startswith(_NO_FILE)
 
 
 class Difference(NamedTuple):

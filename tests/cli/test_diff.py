@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -381,6 +382,124 @@ def test_addresses_that_compose_cannot_enforce_are_printed(mcpctl: Mcpctl, base:
         ("unenforced", "192.0.2.0/24 goes (not enforced)"),
         ("unenforced", "198.51.100.0/24 comes (not enforced)"),
     ]
+
+
+# ---------------------------------------------------------------------------------------------
+# What lies elsewhere now.
+
+
+def moves(mcpctl: Mcpctl, *arguments: str) -> list[tuple[str, str, str]]:
+    run = mcpctl("diff", *arguments, "--format", "json")
+    data = json.loads(run.out)
+    assert data["entries"] == [], run.out
+    assert run.code == (Exit.DIFFERENT if data["moves"] else Exit.FINE)
+    return [(move["what"], move["from"], move["to"]) for move in data["moves"]]
+
+
+@pytest.fixture
+def known(two_environments: Path, mcpctl: Mcpctl) -> Path:
+    """With a project file."""
+    shutil.rmtree("tree")
+    Path("environments").mkdir()
+    for name in ("production", "test"):
+        Path(f"in/{name}.yaml").rename(f"environments/{name}.yaml")
+    Path("mcpctl.yaml").write_text("specs: [in]\nenvironments: [environments]\nout: tree\n")
+    assert mcpctl("render").code == Exit.FINE
+    commit()
+    return two_environments
+
+
+def set_in_project(old: str, new: str) -> None:
+    Path("mcpctl.yaml").write_text(Path("mcpctl.yaml").read_text().replace(old, new))
+
+
+@pytest.mark.usefixtures("known")
+@pytest.mark.parametrize("base", [[], ["--base", "HEAD"]], ids=["tree", "revision"])
+@pytest.mark.parametrize("typed", [[], ["fleet", "stages", "--out", "tree"]], ids=["project", "typed"])
+def test_specs_and_environments_that_moved(mcpctl: Mcpctl, typed: list[str], base: list[str]) -> None:
+    git("mv", "in", "fleet")
+    git("mv", "environments", "stages")
+    set_in_project("[in]", "[fleet]")
+    set_in_project("[environments]", "[stages]")
+    assert moves(mcpctl, *typed, *base) == [("environments", "environments", "stages"), ("specs", "in", "fleet")]
+    out = mcpctl("diff", *typed, *base).out
+    assert "specs moved from in to fleet: " in out
+    assert "without any change of a spec" not in out
+
+
+@pytest.mark.usefixtures("known")
+@pytest.mark.parametrize("typed", [[], ["fleet", "environments", "--out", "tree"]], ids=["project", "typed"])
+def test_a_spec_that_moved_and_changed(mcpctl: Mcpctl, typed: list[str]) -> None:
+    git("mv", "in", "fleet")
+    set_in_project("[in]", "[fleet]")
+    Path("fleet/one.yaml").write_text(spec("one", NEWER))
+    lines = mcpctl("diff", *typed, "--base", "HEAD").out.splitlines()
+    assert lines[0].startswith("specs moved from in to fleet: ")
+    assert lines[1].startswith("spec.image of one (production, test) changed: 1 field in 1 file of each;")
+    assert not [line for line in lines if "without any change" in line]
+
+
+@pytest.mark.usefixtures("known")
+def test_one_spec_that_moved(mcpctl: Mcpctl) -> None:
+    Path("in/team").mkdir()
+    Path("in/one.yaml").rename("in/team/one.yaml")
+    assert moves(mcpctl, "--base", "HEAD") == [("specs", "in", "in/team")]
+    Path("in/team/one.yaml").rename("in/team/first.yaml")
+    assert moves(mcpctl) == [("specs", "in/one.yaml", "in/team/first.yaml")]
+
+
+@pytest.mark.usefixtures("known")
+@pytest.mark.parametrize("base", [[], ["--base", "HEAD"]], ids=["tree", "revision"])
+def test_a_tree_that_moved(mcpctl: Mcpctl, base: list[str]) -> None:
+    set_in_project("out: tree", "out: k8s/all")
+    assert moves(mcpctl, *base) == [("tree", "tree", "k8s/all")]
+    assert "tree still has the old tree, which nothing renders now" in mcpctl("diff", *base).out
+    assert mcpctl("render", "-q").code == Exit.FINE
+    assert "still has the old tree" in mcpctl("diff", "--base", "HEAD").out
+    shutil.rmtree("tree")
+    assert moves(mcpctl, *base) == ([("tree", "tree", "k8s/all")] if base else [])
+    assert "still has the old tree" not in mcpctl("diff", *base).out
+
+
+@pytest.mark.usefixtures("project")
+def test_a_tree_that_moved_without_a_project(mcpctl: Mcpctl) -> None:
+    git("mv", "tree", "k8s")
+    assert moves(mcpctl, "in", "--out", "k8s", "--base", "HEAD") == [("tree", "tree", "k8s")]
+    git("mv", "in", "fleet")
+    found = moves(mcpctl, "fleet", "--out", "k8s", "--base", "HEAD")
+    assert found == [("tree", "tree", "k8s"), ("specs", "in", "fleet")]
+
+
+@pytest.mark.usefixtures("project")
+def test_a_second_tree_is_no_moved_one(mcpctl: Mcpctl) -> None:
+    out = mcpctl("diff", "in", "--out", "k8s", "--base", "HEAD").out
+    assert "there is no tree yet: everything is new" in out
+    assert "moved" not in out
+
+
+def test_a_project_that_moved(known: Path, mcpctl: Mcpctl, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("a").mkdir()
+    for name in ("in", "environments", "tree", "mcpctl.yaml"):
+        git("mv", name, f"a/{name}")
+    monkeypatch.chdir(known / "a")
+    assert moves(mcpctl, "--base", "HEAD") == [("tree", "../tree", "tree")]
+    Path("in/one.yaml").write_text(spec("one", NEWER))
+    assert "spec.image of one (production, test) changed" in mcpctl("diff", "--base", "HEAD").out
+
+
+@pytest.mark.usefixtures("known")
+@pytest.mark.parametrize("base", [[], ["--base", "HEAD"]], ids=["tree", "revision"])
+def test_a_part_is_about_nothing_else(mcpctl: Mcpctl, base: list[str]) -> None:
+    parts = [["in/one.yaml", "environments"], ["in", "environments/test.yaml"]]
+    for part in parts:
+        assert moves(mcpctl, *part, *base) == []
+    assert "1 server of the tree, not in the input, left out here: two" in mcpctl("diff", *parts[0], *base).out
+    Path("mcpctl.yaml").unlink()
+    for part in parts:
+        assert moves(mcpctl, *part, "--out", "tree", *base) == []
+    Path("in/two.yaml").unlink()
+    run = mcpctl("diff", "in/one.yaml", "environments", "--out", "tree", *base)
+    assert "two (production, test) is removed" in run.out
 
 
 DELIVERIES = {
