@@ -96,7 +96,17 @@ def plain(inputs: Inputs, levels: Levels = _AS_THEY_ARE) -> Specs:
 def runs(inputs: Inputs, environments: Sequence[Environment], alone: Run) -> list[Run]:
     """One Run for each of the environments, or without any ``alone`` with the specs as they are."""
     levels = alone.specs.levels
-    return runs_for(inputs, environments, levels) or [alone._replace(specs=plain(inputs, levels))]
+    several = runs_for(inputs, environments, levels) or [alone._replace(specs=plain(inputs, levels))]
+    return [run._replace(specs=placed(run.specs, run.options)) for run in several]
+
+
+def placed(specs: Specs, options: Options) -> Specs:
+    """With a namespace at those servers alone that lie in another one than the run."""
+    servers = []
+    for server in specs.servers:
+        here = options.namespace_typed or server.namespace == options.namespace
+        servers.append(server._replace(namespace=None) if server.namespace and here else server)
+    return specs._replace(servers=tuple(servers))
 
 
 def runs_for(inputs: Inputs, environments: Sequence[Environment], levels: Levels = _AS_THEY_ARE) -> list[Run]:
@@ -138,6 +148,12 @@ def _server(source: Source) -> tuple[Server | None, list[Problem]]:
     faults = validate_source(source)
     server = sound_server(source, resolve) if errors_in(faults) else resolve(source)
     return server, [*faults, *(validate_rules(server) if server else ())]
+
+
+def inhabited(specs: Specs, options: Options) -> Options:
+    """Without a Namespace that is ours by its name alone and that no server lies in; of a tree this may be a part."""
+    empty = options.create_namespace is None and specs.servers and all(server.namespace for server in specs.servers)
+    return options._replace(create_namespace=False) if empty else options
 
 
 def _judged(servers: Sequence[Server], problems: Sequence[Problem], levels: Levels) -> Specs:
@@ -190,13 +206,15 @@ def render(specs: Specs, target: Target, options: Options) -> Output:
     """Build and check, for one target. With an error in the specs nothing is built."""
     if errors_in(specs.problems):
         return Output((), specs.problems)
+    specs = placed(specs, options)
+    options = inhabited(specs, options) if options.one_stream else options
     groups = target.groups(specs.servers, one_stream=options.one_stream)
     try:
         documents, problems = build_and_check(target, groups, options)
     except TemplateFault as fault:
         return Output((), _sorted([*specs.problems, *fault.problems]))
     admission = target.enforces_pod_security(options)
-    problems = [*_ignored(specs.servers, target), *target.conflicts(specs.servers), *problems]
+    problems = [*_ignored(specs.servers, target), *target.conflicts(specs.servers, options), *problems]
     problems = judge_documents(problems, specs.servers, target.name, specs.levels, admission=admission)
     return Output(tuple(documents), _sorted([*specs.problems, *problems]))
 

@@ -59,6 +59,8 @@ def _joined(one: Prerequisite, other: Prerequisite) -> Prerequisite:
 
 
 def _namespaces(server: Server) -> Iterator[Prerequisite]:
+    if server.namespace:
+        yield Prerequisite("Namespace", server.namespace, ("namespace",), "cluster")
     if server.sandbox and not server.sandbox.create:
         yield Prerequisite("Namespace", server.sandbox.namespace, ("sandbox.namespace",), "cluster")
 
@@ -205,8 +207,8 @@ _SOURCES: tuple[Callable[[Server], Iterator[Prerequisite]], ...] = (
 
 
 def as_data(server: Server, namespace: str, provider: NetworkPolicyProvider = "kubernetes") -> dict[str, JSON]:
-    """Plain data of one server's prerequisites; nothing that does not apply is in it."""
-    return data_of(server.name, namespace, prerequisites(server, provider))
+    """Plain data of one server's prerequisites; nothing that does not apply is in it. ``namespace`` is the run's."""
+    return data_of(server.name, server.namespace or namespace, prerequisites(server, provider))
 
 
 def data_of(name: str, namespace: str, found: Sequence[Prerequisite]) -> dict[str, JSON]:
@@ -250,7 +252,7 @@ def json_of(data: Sequence[JSON]) -> str:
 
 def as_markdown(server: Server, namespace: str, provider: NetworkPolicyProvider = "kubernetes") -> str:
     """A list to tick off."""
-    return markdown_of(server.name, namespace, prerequisites(server, provider))
+    return markdown_of(server.name, server.namespace or namespace, prerequisites(server, provider))
 
 
 def markdown_of(name: str, namespace: str, found: Sequence[Prerequisite]) -> str:

@@ -44,7 +44,7 @@ class Target(Protocol):
         """Which servers share documents: each alone, or all in one file of a stream."""
         ...
 
-    def conflicts(self, servers: Sequence[Server]) -> list[Problem]:
+    def conflicts(self, servers: Sequence[Server], options: Options) -> list[Problem]:
         """What two servers of a run cannot both have, whether or not they share documents."""
         ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, get_args
@@ -23,6 +24,7 @@ _ACCEPTED = re.compile(r'^ +mcpctl\.io/accepted: "(.*)"$', re.MULTILINE)
 _RULE = re.compile(r"(?:^|; )([a-z-]+/[a-z0-9-]+)(?: \((?:[^()]*, digest ([0-9a-f]+)|[^()]*)\))?: ")
 _NAME = re.compile(r'^  name: "?([a-z0-9-]+)"?$', re.MULTILINE)
 _NAMESPACE = re.compile(r'^  namespace: "?([a-z0-9-]+)"?$', re.MULTILINE)
+_SANDBOXED = re.compile(r'^    app\.kubernetes\.io/component: "?sandbox"?$', re.MULTILINE)
 _POD_SECURITY = re.compile(r'^    pod-security\.kubernetes\.io/([a-z-]+): "?([a-z0-9.]+)"?$', re.MULTILINE)
 
 
@@ -78,10 +80,9 @@ def _refuse_another_target(folder: Path, wanted: str) -> None:
 
 
 def _options(texts: Mapping[str, str], otherwise: Options) -> Options:
-    """As the Namespace has them, where one is rendered; else the namespace of the objects."""
+    """As the Namespace has them, where one is rendered; else the namespace of most objects."""
 
-    objects = [text for path, text in texts.items() if path.endswith(".yaml")]
-    found = next((match[1] for text in objects if (match := _NAMESPACE.search(text))), otherwise.namespace)
+    found = next(iter(namespaces_in(texts)), otherwise.namespace)
     text = texts.get("namespace.yaml")
     if text is None:
         return otherwise._replace(namespace=found, create_namespace=False)
@@ -94,6 +95,13 @@ def _options(texts: Mapping[str, str], otherwise: Options) -> Options:
         namespace_rules=rules,
         create_namespace=True,
     )
+
+
+def namespaces_in(texts: Mapping[str, str]) -> list[str]:
+    """Those of the servers, sandboxes left out; the one with most objects first."""
+    objects = [text for path, text in texts.items() if path.endswith(".yaml") and not _SANDBOXED.search(text)]
+    counted = Counter(match[1] for text in objects if (match := _NAMESPACE.search(text)))
+    return sorted(counted, key=lambda name: (-counted[name], name))
 
 
 def read_tree(found: Kept, target: Target, levels: Levels) -> Tree:

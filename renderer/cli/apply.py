@@ -59,6 +59,8 @@ class Plan(NamedTuple):
     transports: Mapping[str, str]
     env_files: Mapping[str, str]
     folder: str = ""
+    #: Besides the configured one.
+    namespaces: tuple[str, ...] = ()
 
 
 @click.command(
@@ -141,6 +143,7 @@ def apply(
         return code
     env_files = plan.env_files
     options = ApplyOptions(owner, dry_run, force_conflicts, prune, timeout, env_files, plan.folder, adopt_namespace)
+    options = options._replace(namespaces=plan.namespaces)
     run = _Run(orchestrator, plan, style, options)
     return run.all(confirm_with(yes, delete_data), wait=more["wait"], fail_fast=more["fail_fast"])
 
@@ -175,15 +178,17 @@ def _of_specs(
     servers = run.specs.servers
     output = pipeline.render_run(run, target(run.target))
     names = tuple(server.name for server in servers)
-    ids = tuple(server.resource_name for server in servers)
+    places = tuple(server.namespace if run.target == "kubernetes" else None for server in servers)
+    ids = tuple(f"{p}/{s.resource_name}" if p else s.resource_name for p, s in zip(places, servers, strict=True))
+    others = tuple(sorted({place for place in places if place}))
     transports = {server.name: server.transport.type for server in servers}
-    return Plan(output.documents, output.problems, names, ids, transports, env_files), settings
+    return Plan(output.documents, output.problems, names, ids, transports, env_files, "", others), settings
 
 
 def _of_tree(
     folder: Path, settings: Settings, env_files: Mapping[str, str], more: Mapping[str, Any]
 ) -> tuple[Plan, Settings]:
-    from renderer.tree import kept, read_tree  # 9 ms, and only --tree reads one
+    from renderer.tree import kept, namespaces_in, read_tree  # 9 ms, and only --tree reads one
 
     if more["environments"]:
         raise click.UsageError("--environment is for specs: with --tree, name the folder of the environment")
@@ -193,7 +198,12 @@ def _of_tree(
         settings = follow(settings, files.target, files.options.namespace, files.record)
     found = read_tree(files, target(files.target), more["levels"])
     env_files = {**found.env_files, **env_files}
-    return Plan(found.documents, found.problems, found.servers, None, {}, env_files, str(files.folder)), settings
+    # A tree of another namespace altogether is applied with that one, not besides it.
+    home, others = settings.config.kubernetes.namespace, namespaces_in(files.texts)
+    besides = tuple(name for name in others if name != home) if files.record or home in others else ()
+    return Plan(
+        found.documents, found.problems, found.servers, None, {}, env_files, str(files.folder), besides
+    ), settings
 
 
 class _Run(NamedTuple):

@@ -117,7 +117,8 @@ def _with_options(environment: Environment, alone: Run) -> Environment:
         if context.get_parameter_source(name) is typed and not environment.sets(*path)
     ]
     changes = {name: getattr(alone.options, name) for name in silent}
-    environment = environment._replace(options=environment.options._replace(**changes))
+    options = environment.options._replace(namespace_typed=alone.options.namespace_typed)
+    environment = environment._replace(options=options._replace(**changes))
     options, own = environment.options, alone.options
     pairs = (
         ("target_name", "--target", environment.target, alone.target),

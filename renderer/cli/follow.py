@@ -34,6 +34,7 @@ def specs_for(
     """
     alone = run_alone(create_orchestrator(settings.config).target, options_for(settings, rendering), levels)
     (run,) = runs_of(paths, wanted, alone, several=False)
+    run = run._replace(options=pipeline.inhabited(run.specs, run.options))
     provider_has_a_cluster({run.target})
     if run.environment is None:
         return Chosen(run, settings)
@@ -43,13 +44,15 @@ def specs_for(
 
 def options_for(settings: Settings, rendering: Mapping[str, Any]) -> Options:
     """Of a rendering without any environment."""
-    return render_options(
+    options = render_options(
         settings.config.kubernetes.namespace,
         rendering["kubernetes_version"],
         rendering["create_namespace"],
         rendering["network_policy_provider"],
         one_stream=False,
     )
+    typed = any(value.field.name == _NAMESPACE and value.rank is Rank.OPTION for value in settings.values)
+    return options._replace(namespace_typed=typed)
 
 
 def follow(settings: Settings, target: str, namespace: str, source: str) -> Settings:

@@ -42,7 +42,8 @@ def krm(config: str | None, quiet: bool, **chosen: Any) -> int:
     stdin = specs_in(["-"])
     text = stdin.read() if stdin else b""
     given = _plain(config, text) if config else read_list(text)
-    chosen |= _from_config(given.config)
+    own = _from_config(given.config)
+    chosen |= own
     options = render_options(
         chosen["namespace"],
         chosen["kubernetes_version"],
@@ -50,6 +51,8 @@ def krm(config: str | None, quiet: bool, **chosen: Any) -> int:
         chosen["network_policy_provider"],
         one_stream=False,
     )
+    if "namespace" in own:
+        options = options._replace(namespace_typed=True)
     found = answer(given, options, chosen["environment"] or "")
     code = exit_code(found.problems)
     if config is None:

@@ -218,7 +218,8 @@ def render_options(
             f"the namespace {namespace} {whose}; choose another --namespace, or add --no-create-namespace to use it "
             "as it is"
         )
-    return Options(namespace, kubernetes_version, create_namespace, one_stream, provider)
+    typed = source("namespace") is ParameterSource.COMMANDLINE
+    return Options(namespace, kubernetes_version, create_namespace, one_stream, provider, namespace_typed=typed)
 
 
 def provider_has_a_cluster(targets: Collection[str]) -> None:

@@ -10,12 +10,13 @@ from renderer.cli.options import (
     network_policy_provider_option,
     paths_argument,
     quiet_option,
+    render_options,
     text_or_json,
 )
 from renderer.cli.streams import emit, tell
 from renderer.delivery import delivery_prerequisites, prerequisites_data, prerequisites_text
 from renderer.errors import exit_code
-from renderer.model import JSON, NetworkPolicyProvider, Options
+from renderer.model import JSON, NetworkPolicyProvider
 from renderer.pins import KUBERNETES_VERSION
 from renderer.pipeline import Run
 from renderer.prerequisites import as_json, as_markdown
@@ -49,7 +50,7 @@ def prerequisites(
     PATHS are files, folders or - for stdin. The list goes to stdout, problems with the specs to stderr;
     with any error there is no list.
     """
-    options = Options(namespace, KUBERNETES_VERSION, network_policy_provider=network_policy_provider)
+    options = render_options(namespace, KUBERNETES_VERSION, False, network_policy_provider, one_stream=False)
     (run,) = runs_of(paths, environments, run_alone("kubernetes", options, {}), several=False)
     specs, place = run.specs, (run.options.namespace, run.options.network_policy_provider)
     code = exit_code(specs.problems)

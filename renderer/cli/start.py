@@ -81,7 +81,9 @@ def start(
         # Each is rendered once more when it is started: here all are, so that no fault comes after the first started.
         wanted = create_orchestrator(settings.config).target
         provider_has_a_cluster({wanted})
-        problems, servers = pipeline.render(specs, target(wanted), options_for(settings, more)).problems, specs.servers
+        options = options_for(settings, more)
+        problems = pipeline.render(specs, target(wanted), options).problems
+        servers = pipeline.placed(specs, options).servers
         code = exit_code(problems)
         if code or style == "text":
             tell(Report("start", problems, {"servers": len(servers)}), style, quiet=False, stdout=True)

@@ -55,9 +55,10 @@ def checks(config: OrchestratorConfig, patient: Patient) -> Iterator[Check]:
         yield troubled(what, error, Result.FAILED)
         return
     yield from _versions(answer, patient.options.kubernetes_version if patient.options else KUBERNETES_VERSION)
-    rendered = objects(patient.documents, kubectl.namespace) if patient.documents else []
+    others = tuple(dict.fromkeys(server.namespace for server in patient.servers if server.namespace))
+    rendered = objects(patient.documents, kubectl.namespace, others) if patient.documents else []
     yield from _namespaces(kubectl, rendered)
-    yield from guarded("permissions", lambda: _rights(kubectl, rendered))
+    yield from guarded("permissions", lambda: _rights(kubectl, rendered, others))
     served: set[str] = set()
     try:
         served = {*kubectl.kinds("asking for the kinds that are served").out.split()}
@@ -66,9 +67,18 @@ def checks(config: OrchestratorConfig, patient: Patient) -> Iterator[Check]:
     except TROUBLE as error:
         yield troubled("kinds", error, Result.UNCHECKED)
     provider = patient.options.network_policy_provider if patient.options else "kubernetes"
-    needed = [(need, server.name) for server in patient.servers for need in prerequisites(server, provider)]
+    needed = [
+        (_placed(need, server.namespace), server.name)
+        for server in patient.servers
+        for need in prerequisites(server, provider)
+    ]
     for need, server in {need._replace(reasons=()): (need, server) for need, server in reversed(needed)}.values():
         yield _prerequisite(kubectl, need, server, served)
+
+
+def _placed(need: Prerequisite, namespace: str | None) -> Prerequisite:
+    """With the namespace of its server, where that is another one than the configured."""
+    return need._replace(namespace=need.namespace or namespace or "") if need.scope == "namespace" else need
 
 
 def _versions(answer: Mapping[str, Any], wanted: str) -> Iterator[Check]:
@@ -137,7 +147,7 @@ def _namespace(kubectl: Kubectl, name: str, rendered: Sequence[Object]) -> Itera
         yield warning(f"sandbox in {name}", text, "choose a namespace for sandbox.namespace that nobody else uses")
 
 
-def _rights(kubectl: Kubectl, rendered: Sequence[Object]) -> Iterator[Check]:
+def _rights(kubectl: Kubectl, rendered: Sequence[Object], others: Sequence[str]) -> Iterator[Check]:
     """One check a kind and namespace; a single one where everything is allowed."""
     if _may(kubectl, [("*", "*.*", "")])[0]:
         yield ok("permissions", "everything is allowed in the whole cluster")
@@ -145,7 +155,8 @@ def _rights(kubectl: Kubectl, rendered: Sequence[Object]) -> Iterator[Check]:
     kinds = [(o.kind, o.namespace) for o in rendered if o.kind in KINDS] or [(k, kubectl.namespace) for k in _USUAL]
     kinds, verbs = list(dict.fromkeys(kinds)), (*APPLY, *REMOVE)
     asked = [(verb, KINDS[kind].resource, namespace) for kind, namespace in kinds for verb in verbs]
-    asked += [(right.verb, right.resource, kubectl.namespace) for right in READ]
+    watched = [(right, namespace) for namespace in (kubectl.namespace, *others) for right in READ]
+    asked += [(right.verb, right.resource, namespace) for right, namespace in watched]
     allowed = dict(zip(asked, _may(kubectl, asked), strict=True))
     for kind, namespace in kinds:
         what = f"permissions for {kind}" + (f" in {namespace}" if namespace not in ("", kubectl.namespace) else "")
@@ -158,9 +169,9 @@ def _rights(kubectl: Kubectl, rendered: Sequence[Object]) -> Iterator[Check]:
             yield warning(what, f"may not {', '.join(missing)} {resource}", advice)
         else:
             yield ok(what, ", ".join(verbs))
-    denied = [r for r in READ if not allowed[r.verb, r.resource, kubectl.namespace]]
+    denied = [(r, namespace) for r, namespace in watched if not allowed[r.verb, r.resource, namespace]]
     if denied:
-        shown = ", ".join(f"{right.verb} {right.resource} ({right.use})" for right in denied)
+        shown = ", ".join(f"{r.verb} {r.resource}{f' in {n}' * (n in others)} ({r.use})" for r, n in denied)
         yield failed("permissions to watch", f"may not {shown}", "ask for the right; apply cannot wait without it")
     else:
         yield ok("permissions to watch", "status, logs, port-forward")

@@ -119,6 +119,7 @@ def _options(spec: dict[str, Any], *, governs: bool) -> Options:
         namespace=namespace["name"],
         kubernetes_version=spec["kubernetesVersion"],
         create_namespace=namespace.get("create", True if governs else None),
+        other_namespaces=tuple(namespace["others"]) if "others" in namespace else None,
         network_policy_provider=spec["networkPolicy"]["provider"],
         placeholders=tuple(spec["delivery"].get("substitute", ())),
         dns=tuple(DNS[item] if isinstance(item, str) else _answerer(item) for item in spec["networkPolicy"]["dns"]),

@@ -52,6 +52,8 @@ class Server(NamedTuple):
     #: The source's data with defaults filled in, for templates alone.
     data: Mapping[str, Any]
     name: str
+    #: Where its objects lie in a cluster; None is the namespace of the run.
+    namespace: str | None
     resource_name: str
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
@@ -233,7 +235,7 @@ class NamespaceRules(NamedTuple):
 class Options(NamedTuple):
     """What a run renders for, besides the specs. ``kubernetes_version`` is ``major.minor``.
 
-    ``create_namespace`` None: nobody says whether the namespace is ours.
+    ``create_namespace`` None: nobody says whether the namespace is ours. ``namespace_typed``: it holds for each server.
     """
 
     namespace: str
@@ -251,11 +253,17 @@ class Options(NamedTuple):
     sync_waves: bool = False
     #: Whether a tree has ``kustomization.yaml`` files, one a server and one that lists the servers.
     kustomization: bool = False
+    namespace_typed: bool = False
+    #: Further namespaces that servers may name; None: any.
+    other_namespaces: tuple[str, ...] | None = None
 
     @property
     def owns_namespace(self) -> bool:
         """Whether the namespace is ours: only then the Namespace, and what governs everything in it, is rendered."""
         return self.namespace == NAMESPACE if self.create_namespace is None else self.create_namespace
+
+    def namespace_of(self, server: Server) -> str:
+        return server.namespace or self.namespace
 
     @property
     def kubernetes_minor(self) -> int:

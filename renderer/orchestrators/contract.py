@@ -83,8 +83,9 @@ class Replica(NamedTuple):
 class InstanceStatus(NamedTuple):
     """One server as it runs. ``reason`` is the last one in plain words, empty where all is well.
 
-    ``id`` is what ``start_server`` returned: the name that all its objects carry. ``where`` is the namespace, or the
-    compose project. ``endpoint`` is a URL or a name and port, empty where nothing can connect.
+    ``id`` is what ``start_server`` returned: the name that all its objects carry, behind its namespace where that is
+    not the configured one (``data/mcp-demo``). ``where`` is the namespace, or the compose project. ``endpoint`` is a
+    URL or a name and port, empty where nothing can connect.
     """
 
     id: str
@@ -199,6 +200,8 @@ class ApplyOptions(NamedTuple):
     env_files: Mapping[str, str] = {}
     folder: str = ""
     adopt_namespace: bool = False
+    #: Namespaces besides the configured one that servers of the run lie in.
+    namespaces: tuple[str, ...] = ()
 
 
 def owner_value(owner: str) -> str:

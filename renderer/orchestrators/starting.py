@@ -24,13 +24,15 @@ def start(orchestrator: Orchestrator, server: Server, namespace: str, config: Ma
         network_policy_provider=config.get("networkPolicyProvider", "kubernetes"),  # type: ignore[arg-type]
     )
     specs = pipeline.Specs((server,), (), _levels(config.get("policy", {})))
-    output = pipeline.render(specs, target(orchestrator.target), options)
+    output = pipeline.render(specs, target(orchestrator.target), pipeline.inhabited(specs, options))
     if faults := errors_in(output.problems):
         raise OutputInvalid("nothing was applied: what was rendered does not hold", faults)
-    applied = orchestrator.apply(output.documents, _apply_options(config), lambda _: None, lambda _, __: False)
+    place = server.namespace if orchestrator.target == "kubernetes" and server.namespace != namespace else None
+    with_place = _apply_options(config)._replace(namespaces=(place,) if place else ())
+    applied = orchestrator.apply(output.documents, with_place, lambda _: None, lambda _, __: False)
     if applied.failed:
         raise ApplyFailed(failure_text(applied))
-    return server.resource_name
+    return f"{place}/{server.resource_name}" if place else server.resource_name
 
 
 def _levels(policy: JSON) -> Levels:

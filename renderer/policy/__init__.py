@@ -121,7 +121,8 @@ def _judged(
         fitting = next((i for i, a in named if _holds(a, problem, places[problem.owner, rule])), None)
         if fitting is not None:
             used.add((problem.owner, fitting))
-            found = _accepted(found, owners[problem.owner].accepted[fitting], admission=admission)
+            owner = owners[problem.owner]
+            found = _accepted(found, owner.accepted[fitting], admission=admission and not owner.namespace)
         elif unfit := next(filter(None, (_unfit(i, each, problem) for i, each in named)), ""):
             found = found._replace(hint=f"{found.hint}; {unfit}")
         judged.append(found)

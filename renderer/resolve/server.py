@@ -76,6 +76,7 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
         source=source,
         data=data,
         name=metadata["name"],
+        namespace=spec.get("namespace"),
         resource_name=resource_name,
         labels=metadata["labels"],
         annotations=metadata["annotations"],

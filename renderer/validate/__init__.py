@@ -77,11 +77,15 @@ def _server_name(server: Server) -> Names:
     return [(server.name, Fault(("metadata", "name"), "spec/duplicate-name", message, hint))]
 
 
+def _in_namespace(server: Server, name: str) -> str:
+    return f"{server.namespace or ''}/{name}"
+
+
 def _object_name(server: Server) -> Names:
     path = ("spec", "resourceName") if server.sets("spec", "resourceName") else ("metadata", "name")
     message = f"the objects of two servers are named '{server.resource_name}'"
     hint = "choose another metadata.name or spec.resourceName"
-    return [(server.resource_name, Fault(path, "spec/duplicate-resource-name", message, hint))]
+    return [(_in_namespace(server, server.resource_name), Fault(path, "spec/duplicate-resource-name", message, hint))]
 
 
 def _account_name(server: Server) -> Names:
@@ -92,7 +96,7 @@ def _account_name(server: Server) -> Names:
     path = ("spec", "serviceAccount", "name") if named else ("metadata", "name")
     message = f"two servers create the ServiceAccount '{account.name}'"
     hint = "to share it, create it elsewhere and write 'create: false' in both"
-    return [(account.name, Fault(path, "spec/duplicate-service-account", message, hint))]
+    return [(_in_namespace(server, account.name), Fault(path, "spec/duplicate-service-account", message, hint))]
 
 
 def _claim_names(server: Server) -> Names:
@@ -105,7 +109,8 @@ def _claim_names(server: Server) -> Names:
         name = f"{server.resource_name}-{volume.name}"
         message = f"the PersistentVolumeClaims of two servers are named '{name}'"
         path = ("spec", "storage", i, "name")
-        names.append((name, Fault(path, "spec/duplicate-claim", message, "rename one of the volumes")))
+        fault = Fault(path, "spec/duplicate-claim", message, "rename one of the volumes")
+        names.append((_in_namespace(server, name), fault))
     return names
 
 

@@ -55,3 +55,25 @@ def test_no_such_context(mcpctl: Mcpctl, there: Cluster) -> None:
     run = mcpctl("apply", "good.yaml", *WHERE[:-1], "prod")
     assert (run.code, run.out) == (Exit.APPLY_FAILED, "")
     assert "prod" in run.err
+
+
+def test_servers_of_two_namespaces_from_specs_and_from_a_tree(mcpctl: Mcpctl, there: Cluster) -> None:
+    there.add({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "data"}})
+    far = GOOD.replace("name: demo", "name: far").replace("spec:", "spec:\n  namespace: data", 1)
+    Path("far.yaml").write_text(far)
+    run = mcpctl("apply", "good.yaml", "far.yaml", "--no-wait", *WHERE)
+    assert run.code == 0, run.err
+    assert "and into namespace data" in run.err
+    assert sorted(line.split()[:2] for line in run.out.splitlines()[1:]) == [["demo", "mcpctl"], ["far", "data"]]
+    assert mcpctl("render", "good.yaml", "far.yaml", "--out", "tree").code == 0
+    again = json.loads(mcpctl("apply", "--tree", "tree", "--no-wait", "-o", "json", *WHERE).out)
+    assert {change["outcome"] for change in again["changes"]} == {"unchanged"}
+    assert [server["where"] for server in again["servers"]] == ["mcpctl", "data"]
+    typed = mcpctl("apply", "far.yaml", "--no-wait", "-n", "mcpctl", *WHERE)
+    assert typed.code == 0, typed.err
+    assert "--namespace mcpctl holds for every server" in typed.err + typed.out
+    assert "mcp-far" in there.names("Deployment", "mcpctl")
+    started = mcpctl("start", "far.yaml", "--no-wait", *WHERE)
+    assert started.code == 0, started.err
+    assert "far: started as data/mcp-far" in started.err
+    assert "far: started as mcp-far" in mcpctl("start", "far.yaml", "--no-wait", "-n", "mcpctl", *WHERE).err

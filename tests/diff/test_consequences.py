@@ -286,6 +286,7 @@ CASES = [
     Case("pod label", deployment(), deployment(template={"metadata": {"labels": {"a": "c"}}, "spec": pod()}), "restart"),
     Case("compose argument", compose(), compose({"command": ["x"]}), "restart"),
     Case("selector", deployment(), deployment(selector={"matchLabels": {"a": "c"}}), "replacement"),
+    Case("namespace", deployment(), deployment() | {"metadata": {"name": "x", "namespace": "other"}}, "replacement"),
     Case("claim templates", stateful(claim()), stateful(claim(size="2Gi")), "replacement"),
     Case("service name", stateful(serviceName="a"), stateful(serviceName="b"), "replacement"),
     Case("cluster address", service(clusterIP="10.0.0.1"), service(clusterIP="10.0.0.2"), "replacement"),

@@ -367,6 +367,8 @@ def test_a_namespace_that_enforces_it_leaves_nothing_to_accept() -> None:
         (problem,) = run("kubernetes", {}, OPTIONS, **fields, accept=accepted).problems
         assert problem.severity is Severity.ERROR
         assert "add --no-create-namespace" in problem.hint
+        (elsewhere,) = run("kubernetes", {}, OPTIONS, **fields, namespace="others", accept=accepted).problems
+        assert elsewhere.severity is Severity.ACCEPTED, "the Namespace there is not rendered"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from renderer.diff.consequences.network import POLICIES, label_rules, network_ru
 from renderer.diff.consequences.pods import pod_rules
 from renderer.diff.consequences.table import CONSEQUENCES, Consequence, Name, Pair
 from renderer.diff.objects import COMPOSE, Change, Object
-from renderer.kinds import POD_TEMPLATES, TEMPLATED
+from renderer.kinds import POD_TEMPLATES, TEMPLATED, WORKLOADS
 from renderer.labels import PATH_ANNOTATION
 from renderer.manifest import as_mapping, at, mappings
 
@@ -38,6 +38,7 @@ def consequences(
 ) -> Iterator[Consequence]:
     """All consequences; ``beside`` are objects of the server that did not change, ``others`` those of other servers."""
     selected = _selected(pairs, beside)
+    yield from _moved(pairs)
     for pair in pairs:
         yield from _stated(pair, new=new)
         yield from _of_pair(pair, selected, new=new)
@@ -49,6 +50,16 @@ def consequences(
         yield from label_rules(before, now, others)
     if any(pair.object.group == COMPOSE for pair in pairs):
         yield from compose_egress(before, now)
+
+
+def _moved(pairs: Sequence[Pair]) -> Iterator[Consequence]:
+    """A workload that goes in one namespace and comes in another: nothing that it had goes along."""
+    gone = {(p.old.kind, p.old.name): p.old.namespace for p in pairs if p.old and not p.new}
+    for pair in pairs:
+        new = pair.new
+        if new and not pair.old and new.kind in WORKLOADS and (new.kind, new.name) in gone:
+            words = f"moves from namespace {gone[new.kind, new.name]} to {new.namespace}"
+            yield Consequence("replacement", f"{new.label} {words}: its data and Secrets stay behind")
 
 
 def is_context(text: str) -> bool:

@@ -59,7 +59,7 @@ CONSEQUENCES: Mapping[Name, Kind] = {
     "replacement": Kind(
         "must be replaced",
         "a field changes that an API server refuses to change: selectors, claim templates, `clusterIP`, "
-        "a Job's template, `roleRef`, a Pod's spec, what is `immutable`",
+        "a Job's template, `roleRef`, a Pod's spec, what is `immutable`; a workload moves to another namespace",
         grave=True,
     ),
     "egress": Kind(

@@ -73,7 +73,7 @@ class Kubernetes:
 
     def apply(self, documents: Sequence[Rendered], options: ApplyOptions, tell: Progress, confirm: Confirm) -> Applied:
         """In order, until one fails; then prunes, if nothing failed."""
-        found = objects(documents, self._kubectl.namespace)
+        found = objects(documents, self._kubectl.namespace, options.namespaces)
         tell(self._summary(found, options))
         changes = Application(self._kubectl, options, tell, self._now()).run(found) if found else []
         applied = Applied(tuple(changes))
@@ -91,7 +91,9 @@ class Kubernetes:
         tries = f"dry run ({options.dry_run}) of " if options.dry_run != "none" else ""
         text = f"{tries}{len(found)} objects to {self.where()}"
         text += f"; {wide} of them for the whole cluster" if wide else ""
-        return text + (f"; and into the sandboxes {', '.join(others)}" if others else "")
+        return text + (
+            f"; and into {'namespaces' if len(others) > 1 else 'namespace'} {', '.join(others)}" if others else ""
+        )
 
     def _pruned(self, found: Sequence[Object], options: ApplyOptions, tell: Progress, confirm: Confirm) -> list[Change]:
         keep = frozenset(one.identity for one in found)
@@ -113,7 +115,7 @@ class Kubernetes:
             if one.kind != "HorizontalPodAutoscaler" or options.dry_run != "none":
                 continue
             name, least = one.data["spec"]["scaleTargetRef"]["name"], int(one.data["spec"].get("minReplicas", 1))
-            seen = self._watcher.look(name)
+            seen = self._watcher.look(f"{one.namespace}/{name}")
             if seen.kind != "Pod" and desired(seen.workload) == 0:
                 self._scale(seen, least)
                 changes.append(Change(f"{seen.kind} {name}", "changed", f"started again with {least} pods"))
@@ -126,16 +128,15 @@ class Kubernetes:
         notes: JSON = {REPLICAS: str(before) if before and not count else None}
         patch = json.dumps({"metadata": {"annotations": notes}, "spec": {"replicas": count}})
         asked = ["patch", resource, "--type=merge", f"--field-manager={MANAGER}", f"--patch={patch}", "--output=name"]
-        self._kubectl.call(f"scaling {seen.name} to {count}", *asked)
+        self._kubectl.call(f"scaling {seen.name} to {count}", *asked, namespace=seen.namespace)
 
     def stop_server(self, instance_id: str) -> None:
         """Scales to nothing, which an autoscaler respects; a Pod, which cannot be scaled, is deleted."""
         seen = self._watcher.look(instance_id)
         grace = max((int(pod["spec"].get("terminationGracePeriodSeconds") or 30) for pod in seen.pods), default=0)
         if seen.kind == "Pod":
-            self._kubectl.call(
-                f"stopping {instance_id}", "delete", f"pods/{seen.name}", "--wait=false", "--output=name"
-            )
+            asked = ["delete", f"pods/{seen.name}", "--wait=false", "--output=name"]
+            self._kubectl.call(f"stopping {instance_id}", *asked, namespace=seen.namespace)
         else:
             self._scale(seen, 0)
         if not until(
@@ -163,7 +164,7 @@ class Kubernetes:
             raise ApplyFailed(f"{instance_id} is stopped; mcpctl start it")
         resource = f"{KINDS[seen.kind].resource}/{seen.name}"
         asked = ["rollout", "restart", resource, f"--field-manager={MANAGER}", "--output=name"]
-        self._kubectl.call(f"restarting {instance_id}", *asked)
+        self._kubectl.call(f"restarting {instance_id}", *asked, namespace=seen.namespace)
 
     def _is_stopped(self, instance_id: str) -> bool | None:
         try:

@@ -12,7 +12,7 @@ from renderer.manifest import labels_of
 from renderer.orchestrators.contract import InstanceFilters, InstancePage, InstanceState, InstanceStatus
 from renderer.orchestrators.failures import Refused
 from renderer.orchestrators.kubernetes.client import Data, Kubectl, known_name
-from renderer.orchestrators.kubernetes.objects import MANAGED_LABEL
+from renderer.orchestrators.kubernetes.objects import HOME_LABEL, MANAGED_LABEL
 from renderer.orchestrators.kubernetes.reasons import of_pod
 from renderer.orchestrators.kubernetes.status import NAME_LABEL, Snapshot, found_status
 
@@ -22,6 +22,8 @@ _PLURALS: Mapping[str, tuple[str, str]] = {
     "statefulsets": ("StatefulSet", "/apis/apps/v1"),
     "pods": ("Pod", "/api/v1"),
 }
+#: The last page: servers of a run in this namespace that lie in others.
+_ELSEWHERE = "elsewhere"
 #: Names in one selector: an address of 8 KiB is refused by proxies.
 _NAMES_AT_ONCE = 60
 _PODS_AT_ONCE = 500
@@ -38,10 +40,15 @@ class _Spot(NamedTuple):
 
 
 def page_of(kubectl: Kubectl, filters: InstanceFilters, page: str, size: int) -> InstancePage:
-    """At most ``size`` instances: Deployments, then StatefulSets, then single Pods, each by name."""
+    """At most ``size`` instances: Deployments, then StatefulSets, then single Pods, each by name; then those that were
+    applied from here into other namespaces.
+    """
     spot = _spot(page)
     while True:
-        items, rest = _items(kubectl, spot, _selector(filters), size)
+        if spot.plural == _ELSEWHERE:
+            items, rest = _elsewhere(kubectl, _selector(filters)), ""
+        else:
+            items, rest = _items(kubectl, spot, _selector(filters), size)
         alone = [data for data in items if not data["metadata"].get("ownerReferences")]
         found = [
             one for one in _statuses(kubectl, alone, spot.plural) if one.state in (filters.states or InstanceState)
@@ -72,13 +79,13 @@ def _spot(page: str) -> _Spot:
     plural, _, token = page.partition(":")
     if not page:
         return _Spot(next(iter(_PLURALS)), "")
-    if plural not in _PLURALS:
+    if plural not in (*_PLURALS, _ELSEWHERE):
         raise ApplyFailed(f"{excerpt(page)!r} is no page of a list: begin again without it")
     return _Spot(plural, token)
 
 
 def _after(plural: str) -> _Spot | None:
-    plurals = list(_PLURALS)
+    plurals = [*_PLURALS, _ELSEWHERE]
     place = plurals.index(plural) + 1
     return _Spot(plurals[place], "") if place < len(plurals) else None
 
@@ -91,34 +98,49 @@ def _selector(filters: InstanceFilters) -> str:
     return ",".join(terms)
 
 
-def _items(kubectl: Kubectl, spot: _Spot, selector: str, size: int) -> tuple[list[Data], str]:
+def _elsewhere(kubectl: Kubectl, selector: str) -> list[Data]:
+    """None for those who may not look into all namespaces: they name one."""
+    asked = ["deployments.apps,statefulsets.apps,pods", "--all-namespaces", "--output=json"]
+    asked.append(f"--selector={selector},{HOME_LABEL}={kubectl.namespace}")
+    try:
+        found = kubectl.items("listing servers in other namespaces", "get", *asked)
+    except Refused as refused:
+        if refused.kind != "forbidden":
+            raise
+        return []
+    return [data for data in found if data["metadata"].get("namespace") != kubectl.namespace]
+
+
+def _items(kubectl: Kubectl, spot: _Spot, selector: str, size: int, namespace: str = "") -> tuple[list[Data], str]:
     kind, root = _PLURALS.get(spot.plural, ("Service", "/api/v1"))
     query = f"limit={size}&labelSelector={quote(selector, safe='')}"
     query += f"&continue={quote(spot.token, safe='')}" if spot.token else ""
-    path = f"{root}/namespaces/{kubectl.namespace}/{spot.plural}?{query}"
+    path = f"{root}/namespaces/{namespace or kubectl.namespace}/{spot.plural}?{query}"
     return kubectl.page(f"listing {spot.plural}", "get", f"--raw={path}", kind=kind)
 
 
 def _statuses(kubectl: Kubectl, workloads: Sequence[Data], plural: str) -> Iterator[InstanceStatus]:
-    for start in range(0, len(workloads), _NAMES_AT_ONCE):
-        some = workloads[start : start + _NAMES_AT_ONCE]
-        pods = {} if plural == "pods" else _by_instance(kubectl, some, "pods")
-        services = _by_instance(kubectl, some, "services")
-        for data in some:
-            own = (data,) if plural == "pods" else tuple(pods.get(_instance(data), ()))
-            reasons = {pod["metadata"]["name"]: of_pod(pod) for pod in own}
-            seen = Snapshot(data, own, services=tuple(services.get(_instance(data), ())))
-            yield found_status(seen, reasons, (), kubectl.namespace).status
+    for namespace in dict.fromkeys(data["metadata"].get("namespace", "") for data in workloads):
+        there = [data for data in workloads if data["metadata"].get("namespace", "") == namespace]
+        for start in range(0, len(there), _NAMES_AT_ONCE):
+            some = there[start : start + _NAMES_AT_ONCE]
+            pods = {} if plural == "pods" else _by_instance(kubectl, some, "pods", namespace)
+            services = _by_instance(kubectl, some, "services", namespace)
+            for data in some:
+                own = (data,) if data["kind"] == "Pod" else tuple(pods.get(_instance(data), ()))
+                reasons = {pod["metadata"]["name"]: of_pod(pod) for pod in own}
+                seen = Snapshot(data, own, services=tuple(services.get(_instance(data), ())))
+                yield found_status(seen, reasons, (), kubectl.namespace).status
 
 
-def _by_instance(kubectl: Kubectl, workloads: Sequence[Data], plural: str) -> dict[str, list[Data]]:
+def _by_instance(kubectl: Kubectl, workloads: Sequence[Data], plural: str, namespace: str) -> dict[str, list[Data]]:
     """Pods or Services by the instance that they belong to; a Pod without an owner is an instance itself."""
     names = ",".join(_instance(data) for data in workloads)
     selector = f"{MANAGED_LABEL}=true,{NAME_LABEL} in ({names})"
     found: dict[str, list[Data]] = {}
     token, more = "", True
     while more:
-        items, token = _items(kubectl, _Spot(plural, token), selector, _PODS_AT_ONCE)
+        items, token = _items(kubectl, _Spot(plural, token), selector, _PODS_AT_ONCE, namespace)
         for data in items:
             if plural != "pods" or data["metadata"].get("ownerReferences"):
                 found.setdefault(_instance(data), []).append(data)

@@ -56,7 +56,7 @@ def now(kubectl: Kubectl, watcher: Watcher, instance_id: str, options: LogOption
 
 def _of_pod(kubectl: Kubectl, pod: Data, options: LogOptions) -> Iterator[LogLine]:
     name = str(pod["metadata"]["name"])
-    with kubectl.background(*arguments(pod, options)) as running:
+    with kubectl.background(*arguments(pod, options), namespace=pod["metadata"].get("namespace", "")) as running:
         complaint, count = "", 0
         while not running.over:
             for line in running.lines(3600.0):
@@ -126,7 +126,8 @@ class Follower:
 
     def _begin(self, pod: Data, options: LogOptions) -> None:
         stack = ExitStack()
-        running = stack.enter_context(self._kubectl.background(*arguments(pod, options)))
+        place = pod["metadata"].get("namespace", "")
+        running = stack.enter_context(self._kubectl.background(*arguments(pod, options), namespace=place))
         self._stacks[running] = stack, str(pod["metadata"]["name"])
         self._selector.register(running, selectors.EVENT_READ, pod)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from renderer.check.pod_security import violations
@@ -55,10 +55,13 @@ def words(data: Data, home: str) -> str:
     return f"{excerpt(str(data.get('kind')), 63)} {excerpt(str(meta.get('name')), 253)}{elsewhere}"
 
 
-def objects(documents: Sequence[Rendered], home: str) -> list[Object]:
-    """In the order in which they are applied. ApplyFailed for an object of a namespace that is not ours."""
+def objects(documents: Sequence[Rendered], home: str, others: Collection[str] = ()) -> list[Object]:
+    """In the order in which they are applied; ``others`` are namespaces that servers of the run lie in besides.
+
+    ApplyFailed for an object of a namespace that is not meant.
+    """
     found = [_object(document) for document in documents]
-    strays = [one for one in found if not _belongs(one, home)]
+    strays = [one for one in found if not _belongs(one, {home, *others})]
     if strays:
         told = ", ".join(words(one.data, home) for one in strays[:5])
         raise ApplyFailed(
@@ -77,11 +80,11 @@ def _object(document: Rendered) -> Object:
     return Object(data, identity(data))
 
 
-def _belongs(one: Object, home: str) -> bool:
-    """In the configured namespace, of the whole cluster, or in a sandbox, which has a namespace of its own."""
+def _belongs(one: Object, namespaces: Collection[str]) -> bool:
+    """In a namespace of servers, of the whole cluster, or in a sandbox, which has a namespace of its own."""
     if one.kind in KINDS and not KINDS[one.kind].namespaced:
         return True
-    return one.namespace == home or labels_of(one.data).get("app.kubernetes.io/component") == "sandbox"
+    return one.namespace in namespaces or labels_of(one.data).get("app.kubernetes.io/component") == "sandbox"
 
 
 def claims_to_grow(data: Data, live: Data) -> str:

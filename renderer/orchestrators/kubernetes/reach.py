@@ -25,7 +25,8 @@ _FORWARDING = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+) ->")
 def forwarded(kubectl: Kubectl, seen: Snapshot, clock: Callable[[], float] = time.monotonic) -> Iterator[str]:
     """The URL, on a free port of the loopback; nothing listens there afterwards."""
     pod, port, path = _target(seen)
-    with kubectl.background("port-forward", "--address=127.0.0.1", f"pods/{pod}", f":{port}") as running:
+    asked = ["port-forward", "--address=127.0.0.1", f"pods/{pod}", f":{port}"]
+    with kubectl.background(*asked, namespace=seen.namespace) as running:
         yield f"http://127.0.0.1:{_port(running, seen.name, clock)}{path}"
 
 

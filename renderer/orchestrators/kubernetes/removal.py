@@ -52,7 +52,9 @@ def of_servers(kubectl: Kubectl, servers: Sequence[str], tell: Progress) -> list
     names = ",".join(servers)
     selector = f"{_OURS},{SERVER_LABEL} in ({names})"
     here = _found(kubectl, selector, tell, everywhere=False)
-    elsewhere = _found(kubectl, f"{selector},{HOME_LABEL}={kubectl.namespace}", tell, everywhere=True)
+    # What was applied from another namespace has its sandbox from there too.
+    homes = sorted({kubectl.namespace, *(labels_of(data).get(HOME_LABEL, kubectl.namespace) for data in here)})
+    elsewhere = _found(kubectl, f"{selector},{HOME_LABEL} in ({','.join(homes)})", tell, everywhere=True)
     unique = {identity(data): data for data in (*here, *elsewhere)}
     return [data for data in unique.values() if labels_of(data).get(SERVER_LABEL) in servers and _has(data, {})]
 
@@ -142,7 +144,7 @@ def kept_sandboxes(kubectl: Kubectl, found: Sequence[Data]) -> Iterator[Change]:
     for name in sorted({str(data["metadata"].get("namespace", "")) for data in found} - known):
         asked = ["get", f"namespaces/{name}", "--ignore-not-found", "--output=json"]
         with suppress(Refused):  # nobody who may not read it can be told more
-            for live in kubectl.items("reading a sandbox's namespace", *asked):
+            for live in kubectl.items("reading the namespace", *asked):
                 if _is_ours(live):
                     yield Change(words(live, kubectl.namespace), "unchanged", "kept: it belongs to another server")
                 else:

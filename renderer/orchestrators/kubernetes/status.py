@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from renderer.errors import ApplyFailed, McpctlError, excerpt
@@ -63,6 +63,10 @@ class Snapshot(NamedTuple):
         return str(self.workload["kind"])
 
     @property
+    def namespace(self) -> str:
+        return str(self.workload["metadata"].get("namespace", ""))
+
+    @property
     def name(self) -> str:
         return str(self.workload["metadata"]["name"])
 
@@ -83,8 +87,14 @@ def snapshot(objects: Sequence[Data]) -> Snapshot | None:
     return Snapshot(workload, tuple(sorted(pods, key=lambda pod: str(pod["metadata"]["name"]))), *rest)
 
 
+def place_of(instance_id: str, home: str) -> tuple[str, str]:
+    """Namespace and name; an id elsewhere than in ``home`` begins with the namespace: ``data/mcp-demo``."""
+    namespace, _, name = instance_id.rpartition("/")
+    return known_name(namespace or home, "namespace"), known_name(name, "instance")
+
+
 class Watcher:
-    """Looks at instances of one namespace, all at once: one call for their objects, one for the events about them."""
+    """Looks at instances, all of a namespace at once: one call for their objects, one for the events about them."""
 
     def __init__(self, kubectl: Kubectl) -> None:
         self._kubectl = kubectl
@@ -99,19 +109,22 @@ class Watcher:
         return self._look([instance_id])[instance_id]
 
     def _look(self, ids: Sequence[str]) -> dict[str, Snapshot]:
-        objects: dict[str, list[Data]] = {known_name(name, "instance"): [] for name in ids}
-        for start in range(0, len(ids), _NAMES_AT_ONCE):
-            names = ids[start : start + _NAMES_AT_ONCE]
-            selector = f"{MANAGED_LABEL}=true,{NAME_LABEL} in ({','.join(names)})"
-            asked = ["get", _TYPES, f"--selector={selector}", "--output=json"]
-            for data in self._kubectl.items(f"looking for {', '.join(names[:3])}{', …' * (len(names) > 3)}", *asked):
-                objects.get(labels_of(data).get(NAME_LABEL, ""), []).append(data)
+        objects: dict[tuple[str, str], list[Data]] = {place_of(one, self._kubectl.namespace): [] for one in ids}
+        for namespace in dict.fromkeys(namespace for namespace, _ in objects):
+            everybody = [name for place, name in objects if place == namespace]
+            for start in range(0, len(everybody), _NAMES_AT_ONCE):
+                names = everybody[start : start + _NAMES_AT_ONCE]
+                doing = f"looking for {', '.join(names[:3])}{', …' * (len(names) > 3)}"
+                selector = f"{MANAGED_LABEL}=true,{NAME_LABEL} in ({','.join(names)})"
+                asked = ["get", _TYPES, f"--selector={selector}", "--output=json"]
+                for data in self._kubectl.items(doing, *asked, namespace=namespace):
+                    objects.get((namespace, labels_of(data).get(NAME_LABEL, "")), []).append(data)
         snapshots = {}
-        for name, found in objects.items():
-            seen = snapshot(found)
+        for one in ids:
+            seen = snapshot(objects[place_of(one, self._kubectl.namespace)])
             if seen is None:
-                raise NoSuchInstance(f"no server runs as {name} ({self._kubectl.place}); see `mcpctl list`")
-            snapshots[name] = seen
+                raise NoSuchInstance(f"no server runs as {one} ({self._kubectl.place}); see `mcpctl list`")
+            snapshots[one] = seen
         return snapshots
 
     def observe(self, ids: Sequence[str], *, fresh_events: bool = True) -> dict[str, Observation]:
@@ -123,7 +136,7 @@ class Watcher:
         unwell = {name: [pod for pod in each.pods if not is_ready(pod)][:_ASKED] for name, each in seen.items()}
         short = [name for name, each in seen.items() if len(each.pods) < each.desired]
         if (any(unwell.values()) or short) and fresh_events:
-            self._events = self._read_events()
+            self._events = self._read_events({each.namespace for each in seen.values()})
         observations = {}
         for name, each in seen.items():
             reasons = {pod["metadata"]["name"]: of_pod(pod) for pod in each.pods}
@@ -133,10 +146,12 @@ class Watcher:
             observations[name] = found_status(each, reasons, events, self._kubectl.namespace)
         return observations
 
-    def _read_events(self) -> dict[tuple[str, str, str], list[Data]]:
+    def _read_events(self, namespaces: Iterable[str]) -> dict[tuple[str, str, str], list[Data]]:
         """Warnings by kind, name and uid of what they are about."""
+        asked, items = ["get", "events", _WARNINGS, "--output=json"], list[Data]()
         try:
-            items = self._kubectl.items("reading events", "get", "events", _WARNINGS, "--output=json")
+            for namespace in sorted(namespaces):
+                items += self._kubectl.items("reading events", *asked, namespace=namespace)
         except McpctlError:
             # Events say more, and nothing depends on them: who may not read them still gets a status.
             return {}
@@ -164,7 +179,7 @@ class Watcher:
         for which in (["--previous"], []):
             asked = ["logs", name, container, f"--tail={_LOG_LINES}", "--limit-bytes=4096", *which]
             try:
-                done = self._kubectl.call("reading the log", *asked)
+                done = self._kubectl.call("reading the log", *asked, namespace=pod["metadata"].get("namespace", ""))
             except McpctlError:
                 continue
             if done.out.startswith(NO_LOG):
@@ -176,9 +191,10 @@ class Watcher:
 
 
 def found_status(
-    seen: Snapshot, reasons: Mapping[str, Reason | None], events: Sequence[Data], namespace: str
+    seen: Snapshot, reasons: Mapping[str, Reason | None], events: Sequence[Data], home: str
 ) -> Observation:
     """What the objects say all together."""
+    namespace = seen.namespace or home
     wanted, good = seen.desired, ready(seen)
     newest = newest_pods(seen)
     # The first replica gives the image of the whole: of the newest version, ready if one is, and the youngest, as a
@@ -188,7 +204,7 @@ def found_status(
     replicas = tuple(_replica(pod, reasons.get(pod["metadata"]["name"])) for pod in pods)
     problem = _problem(seen, reasons, events, good, wanted)
     status = InstanceStatus(
-        id=seen.name,
+        id=seen.name if namespace == home else f"{namespace}/{seen.name}",
         server=labels_of(seen.workload).get(SERVER_LABEL, ""),
         where=namespace,
         state=_state(seen, replicas, good, wanted, problem),

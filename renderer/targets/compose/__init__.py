@@ -37,6 +37,7 @@ class Compose:
     quoting = Quoting(YAML.scalar, YAML.writers, {"literal": literal})
     ignored: Mapping[str, Ignored] = {
         "spec.health.liveness": Ignored("docker compose restarts no container because of a check"),
+        "spec.namespace": Ignored("compose has no namespaces"),
         "spec.workload": Ignored("compose has services only"),
         "spec.serviceAccount": Ignored("containers of compose have no identity in a cluster"),
         "spec.scheduling": Ignored("compose runs everything on one machine"),
@@ -70,8 +71,9 @@ class Compose:
             return [tuple(servers)] if servers else []
         return [(server,) for server in servers]
 
-    def conflicts(self, servers: Sequence[Server]) -> list[Problem]:
+    def conflicts(self, servers: Sequence[Server], options: Options) -> list[Problem]:
         """Ports of the machine, which all projects share."""
+        del options
         return same_ports(servers)
 
     def shared(self, options: Options) -> list[Rendered]:

@@ -15,7 +15,7 @@ from renderer.prerequisites import prerequisites
 from renderer.render import YAML, Quoting, render
 from renderer.target import Ignored
 from renderer.targets.kubernetes.beside import beside
-from renderer.targets.kubernetes.limits import limits
+from renderer.targets.kubernetes.limits import elsewhere, limits
 from renderer.targets.kubernetes.namespace import namespace_objects
 from renderer.targets.kubernetes.objects import OBJECTS
 from renderer.targets.kubernetes.values import literal, server_values
@@ -41,10 +41,11 @@ class Kubernetes:
         del one_stream
         return [(server,) for server in servers]
 
-    def conflicts(self, servers: Sequence[Server]) -> list[Problem]:
-        """Nothing: names are all that servers of a namespace share."""
-        del servers
-        return []
+    def conflicts(self, servers: Sequence[Server], options: Options) -> list[Problem]:
+        """Servers that look for one another in the wrong namespace."""
+        if not any(server.namespace for server in servers):
+            return []
+        return [server.problem(fault) for server in servers for fault in elsewhere(server, servers, options)]
 
     def shared(self, options: Options) -> list[Rendered]:
         """The Namespace and what governs everything in it, where it is ours."""
@@ -66,7 +67,7 @@ class Kubernetes:
     def _objects(self, server: Server, options: Options) -> list[Rendered]:
         values = server_values(server, launch(server), options)
         outside = frozenset(
-            (one.kind, (one.namespace or options.namespace) if one.scope == "namespace" else "", one.name)
+            (one.kind, (one.namespace or options.namespace_of(server)) if one.scope == "namespace" else "", one.name)
             for one in prerequisites(server, options.network_policy_provider)
         )
         documents = []

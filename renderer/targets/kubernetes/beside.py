@@ -34,12 +34,12 @@ def _plain(path: str, text: str, subject: str) -> Rendered:
 
 def _texts(server: Server, options: Options) -> Iterator[tuple[str, str]]:
     found = prerequisites(server, options.network_policy_provider)
-    yield "PREREQUISITES.md", markdown_of(server.name, options.namespace, found)
+    yield "PREREQUISITES.md", markdown_of(server.name, options.namespace_of(server), found)
     secrets = [one for one in found if one.kind == "Secret"]
     if secrets:
         values: dict[str, JSON] = {
             "server": server.name,
-            "namespace": options.namespace,
+            "namespace": options.namespace_of(server),
             "secrets": [_secret(secret) for secret in secrets],
         }
         yield "secret.yaml.example", render(_SECRETS, values)

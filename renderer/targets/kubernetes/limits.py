@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from renderer.errors import DocumentPath, Fault, Severity
+from renderer.labels import SERVER_LABEL
 from renderer.model import Expose, Options, Server
 from renderer.pins import system_namespace
 from renderer.targets.kubernetes.values import pre_stop
@@ -19,6 +20,7 @@ _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
 def limits(server: Server, options: Options) -> Iterator[Fault]:
     """All of them, in the order in which they are reported when they are on one line."""
+    yield from _namespace_limits(server, options)
     yield from _network_limits(server, options)
     yield from _sandbox_limits(server, options)
     if server.shutdown.pre_stop and pre_stop(server, options) is None:
@@ -61,6 +63,49 @@ def _warning(path: DocumentPath, rule: str, message: str, hint: str) -> Fault:
     return Fault(path, f"kubernetes/{rule}", message, hint, Severity.WARNING, at_key=True)
 
 
+def _namespace_limits(server: Server, options: Options) -> Iterator[Fault]:
+    """What the spec says of its namespace, against whoever may say so too."""
+    path, name = ("spec", "namespace"), server.namespace
+    asked = server.data["spec"].get("namespace")
+    if options.namespace_typed and asked not in (None, options.namespace):
+        message = f"--namespace {options.namespace} holds for every server, and this one asks for '{asked}'"
+        yield _warning(path, "namespace-option", message, "leave the option out, or render this server by itself")
+    if name and options.other_namespaces is not None and name not in options.other_namespaces:
+        message = f"the environment allows no server in namespace {name}"
+        hint = f"add it to namespace.others of the Environment, or use its own: {options.namespace}"
+        yield Fault(path, "kubernetes/namespace-not-allowed", message, hint)
+    if name and options.create_namespace is not False and (whose := system_namespace(name)):
+        hint = "choose another name, or add --no-create-namespace to use it as it is"
+        yield Fault(path, "kubernetes/reserved-namespace", f"the namespace {name} {whose}", hint)
+
+
+def elsewhere(server: Server, servers: Sequence[Server], options: Options) -> Iterator[Fault]:
+    """Servers of the run that this one looks for in its own namespace, and that lie in another."""
+    own = options.namespace_of(server)
+    here = {other.resource_name for other in servers if options.namespace_of(other) == own}
+    others = {o.resource_name: o for o in servers if options.namespace_of(o) != own and o.resource_name not in here}
+    for path, name, fix in _looked_for(server, {other.name: name for name, other in others.items()}):
+        if name in others:
+            place = options.namespace_of(others[name])
+            message = f"{name} lies in namespace {place}; without a namespace it is looked for in {own}"
+            yield Fault(path, "kubernetes/other-namespace", message, fix.format(place), Severity.WARNING)
+
+
+def _looked_for(server: Server, names: Mapping[str, str]) -> Iterator[tuple[DocumentPath, str, str]]:
+    """Place, name of the objects, and what to write there; ``names`` by those of servers."""
+    network = server.network
+    for i, service in enumerate(network.egress.services if network.egress else ()):
+        if service.namespace is None and service.namespace_labels is None:
+            yield ("spec", "network", "egress", "services", i), service.name, "write namespace: {}"
+    for i, peer in enumerate(network.ingress):
+        if peer.pod_labels and peer.namespace is None and peer.namespace_labels is None:
+            name = peer.pod_labels.get("app.kubernetes.io/name") or names.get(peer.pod_labels.get(SERVER_LABEL, ""), "")
+            yield ("spec", "network", "ingress", "from", i), name, "write namespace: {}"
+    for variable, value in server.env.items():
+        for name in re.findall(r"//([a-z][-a-z0-9]*)(?=[:/]|$)", value) if isinstance(value, str) else ():
+            yield ("spec", "env", variable), name, f"write {name}.{{}} as its host"
+
+
 def _network_limits(server: Server, options: Options) -> Iterator[Fault]:
     """What nobody holds to. Reported each time, so that nobody relies on a rule that is not there."""
     provider, egress = options.network_policy_provider, server.network.egress
@@ -98,13 +143,14 @@ def _network_limits(server: Server, options: Options) -> Iterator[Fault]:
 def _sandbox_limits(server: Server, options: Options) -> Iterator[Fault]:
     """What cannot be walled off, the server's own namespace, and what its own walls must leave open."""
     sandbox, egress = server.sandbox, server.network.egress
-    if sandbox and sandbox.namespace == options.namespace:
+    own = options.namespace_of(server)
+    if sandbox and sandbox.namespace == own:
         yield Fault(
             ("spec", "sandbox", "namespace") if server.sets("spec", "sandbox", "namespace") else ("spec", "sandbox"),
             "kubernetes/sandbox-namespace",
-            f"the sandbox would be the server's own namespace ('{options.namespace}'): its default deny and its quota "
+            f"the sandbox would be the server's own namespace ('{own}'): its default deny and its quota "
             "would apply to the server too",
-            "choose another --namespace, or another sandbox.namespace",
+            "choose another sandbox.namespace, or another namespace for the server",
         )
     if sandbox and (whose := system_namespace(sandbox.namespace)):
         yield Fault(

@@ -48,7 +48,7 @@ def _account_roles(kind: str) -> _Instances:
     def instances(server: Server, options: Options) -> Iterator[Instance]:
         account = server.service_account
         # The name holds the server's namespace, as the cluster has only one of a name.
-        name = f"{options.namespace}:{server.resource_name}" if is_wide else server.resource_name
+        name = f"{options.namespace_of(server)}:{server.resource_name}" if is_wide else server.resource_name
         extra = {"namespace": None} if is_wide else {}
         if rules := account.cluster_rules if is_wide else account.rules:
             own = {"role": name} if kind.endswith("Binding") else {"rules": [_access_rule(rule) for rule in rules]}
@@ -195,7 +195,7 @@ def _cluster_roles(stem: str) -> _Instances:
 
     def instances(server: Server, options: Options) -> Iterator[Instance]:
         if server.sandbox:
-            name = f"{options.namespace}:{server.resource_name}-sandbox"
+            name = f"{options.namespace_of(server)}:{server.resource_name}-sandbox"
             extra = {"role": name} if stem == "clusterrolebinding" else {}
             yield _in_sandbox(server, name, stem, namespace=None, **extra)
 

@@ -52,7 +52,7 @@ def test_namespaces_come_first_and_users_of_definitions_last() -> None:
 
 
 def test_what_is_applied_is_what_was_checked_but_for_the_stamps() -> None:
-    for one in objects(rendered("panda", "everything", "filesystem"), "mcpctl"):
+    for one in objects(rendered("panda", "everything", "filesystem"), "mcpctl", ["search"]):
         data = copy.deepcopy(stamped(one, None, "tree-a", "mcpctl", NOW))
         for key in STAMPED_LABELS:
             data["metadata"].get("labels", {}).pop(key, None)
@@ -251,7 +251,7 @@ def test_another_namespace_is_refused_before_anything_is_sent(
 def test_sandboxes_and_the_whole_cluster_are_named(orchestrator: Kubernetes, cluster: Cluster, told: Told) -> None:
     applied = orchestrator.apply(rendered("boxed"), OWNED, told.append, told.confirm)
     assert not applied.failed
-    assert "4 of them for the whole cluster; and into the sandboxes mcp-sandboxes" in told[0]
+    assert "4 of them for the whole cluster; and into namespace mcp-sandboxes" in told[0]
     # A namespace that was not there is created with a stamp.
     assert cluster.get("Namespace", "mcp-sandboxes")["metadata"]["annotations"][CREATED] == NOW
     assert not orchestrator.apply(rendered("boxed"), OWNED, told.append, told.confirm).failed

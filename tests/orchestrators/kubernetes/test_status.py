@@ -13,7 +13,7 @@ from renderer import command, pipeline
 from renderer.command import Done
 from renderer.errors import ApplyFailed, WaitTimedOut
 from renderer.model import Options
-from renderer.orchestrators.contract import InstanceFilters, InstanceState, KubernetesConfig, Wait
+from renderer.orchestrators.contract import InstanceFilters, InstanceState, InstanceStatus, KubernetesConfig, Wait
 from renderer.orchestrators.kubernetes import Kubernetes
 from renderer.orchestrators.kubernetes.client import Kubectl
 from renderer.orchestrators.kubernetes.reasons import of_claims, of_pod, of_workload
@@ -346,3 +346,78 @@ def test_the_image_is_that_of_the_newest_pod(
     for state in ("Running", "Ready"):
         cluster.controllers.run_pods("Deployment", "mcp-time", state=state, keep_old=True)
         assert applied.get_status("mcp-time").image == "new:1"
+
+
+ELSEWHERE = b"""
+apiVersion: mcpctl.io/v1alpha1
+kind: McpServer
+metadata: {name: far}
+spec:
+  namespace: data
+  image: registry.example.com/mcp/far:1.0
+  transport: {type: streamable-http, port: 8080}
+  sandbox: {namespace: far-sandbox}
+"""
+
+
+@pytest.fixture
+def far(orchestrator: Kubernetes, cluster: Cluster, told: Told) -> Kubernetes:
+    """A server in the run's namespace, and one in another."""
+    cluster.add({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "data"}})
+    placed(cluster, "time")
+    output = pipeline.render(pipeline.read(["-"], BytesIO(ELSEWHERE)), target("kubernetes"), Options("mcpctl", "1.35"))
+    applied = orchestrator.apply(output.documents, OWNED._replace(namespaces=("data",)), told.append, told.confirm)
+    assert not applied.failed, applied
+    assert "and into namespaces data, far-sandbox" in told[0]
+    return orchestrator
+
+
+def every(orchestrator: Kubernetes, **filters: Any) -> list[InstanceStatus]:
+    found, page = list[InstanceStatus](), ""
+    while True:
+        instances, page = orchestrator.list_instances(InstanceFilters(**filters), page)
+        found += instances
+        if not page:
+            return found
+
+
+def test_a_server_in_another_namespace_is_waited_for_listed_and_restarted_from_here(
+    far: Kubernetes, cluster: Cluster, kubeconfig: Path, clock: Clock
+) -> None:
+    ready(cluster, "mcp-time")
+    cluster.controllers.run_pods("Deployment", "mcp-far", namespace="data")
+    statuses = far.wait(["mcp-time", "data/mcp-far"], Wait(30.0, lambda _: None, None, fail_fast=False))
+    assert [(s.id, s.where, s.state) for s in statuses] == [
+        ("mcp-time", "mcpctl", InstanceState.RUNNING),
+        ("data/mcp-far", "data", InstanceState.RUNNING),
+    ]
+    assert statuses[1].endpoint == "http://mcp-far.data.svc:8080/mcp"
+    listed = every(far)
+    assert [(s.id, s.where) for s in listed] == [("mcp-time", "mcpctl"), ("data/mcp-far", "data")]
+    assert [s.id for s in every(far, servers=("far",))] == ["data/mcp-far"]
+    there = orchestrator_of(kubeconfig, clock, namespace="data")
+    assert [s.id for s in every(there)] == ["mcp-far"]
+    far.restart_server("data/mcp-far")
+    template = cluster.get("Deployment", "mcp-far", "data")["spec"]["template"]
+    assert "kubectl.kubernetes.io/restartedAt" in template["metadata"]["annotations"]
+
+
+@pytest.mark.parametrize("namespace", ["mcpctl", "data"])
+def test_it_is_deleted_with_its_sandbox_from_either(
+    far: Kubernetes, cluster: Cluster, told: Told, kubeconfig: Path, clock: Clock, namespace: str
+) -> None:
+    there = orchestrator_of(kubeconfig, clock, namespace=namespace)
+    assert not there.delete(["far"], data=True, tell=told.append, confirm=lambda _, __: True).failed
+    assert "mcp-far" not in cluster.names("Deployment", "data")
+    assert not cluster.names("NetworkPolicy", "far-sandbox")
+    assert "data" in cluster.names("Namespace")
+    assert cluster.get("Deployment", "mcp-time")
+
+
+def test_what_moved_home_is_pruned_there(far: Kubernetes, cluster: Cluster, told: Told) -> None:
+    text = ELSEWHERE.replace(b"  namespace: data\n", b"")
+    output = pipeline.render(pipeline.read(["-"], BytesIO(text)), target("kubernetes"), Options("mcpctl", "1.35"))
+    applied = far.apply(output.documents, OWNED._replace(prune=True), told.append, lambda _, __: True)
+    assert not applied.failed, applied
+    assert "mcp-far" in cluster.names("Deployment")
+    assert not cluster.names("Deployment", "data")
