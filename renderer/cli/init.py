@@ -184,11 +184,13 @@ def _write_project(force: bool) -> None:
     own = [path for path in taken if path in _PROJECT and path not in _SHARED]
     if own and not force:
         raise UsageMistake(f"{', '.join(own)}: exists; start in an empty folder, or overwrite with --force")
-    context = {**_FIRST, "folder": folder, "folder_pattern": re.escape(f"{folder}/") if folder else ""}
+    job = "-".join(filter(None, ["check", *re.split(r"[^A-Za-z0-9_]+", folder)]))
+    context = {**_FIRST, "folder": folder, "folder_pattern": re.escape(f"{folder}/") if folder else "", "job": job}
     lines = []
     for path, template in _PROJECT.items():
         text = render(f"init/{template}", context)
-        if paths[path] in taken and not force:
+        # Of another folder's file nothing is overwritten: its lines may be of another project.
+        if paths[path] in taken and (paths[path] != path or not force):
             added = re.split(r"^(?:repos|jobs):\n", text, flags=re.MULTILINE)[-1]
             lines.append(f"{paths[path]}: exists; add to it:\n{added}")
             continue

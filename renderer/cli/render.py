@@ -26,7 +26,7 @@ from renderer.cli.options import (
 )
 from renderer.cli.streams import as_stream, emit, tell
 from renderer.cli.templates import templates_option, with_templates
-from renderer.errors import Exit, exit_code
+from renderer.errors import Exit, errors_in, exit_code
 from renderer.model import NetworkPolicyProvider
 from renderer.pipeline import Output, Run
 from renderer.policy import Levels
@@ -136,7 +136,9 @@ def render(
 
 def _refuse_another_tree(out: Path | None, known: Project | None, runs: Sequence[Run]) -> None:
     """Beside the trees of environments one without would be left over for the next run of the project."""
-    if not out or not known or not known.environments or runs[0].environment:
+    # What cannot be read may be an environment: that is reported first.
+    faulty = errors_in(runs[0].specs.problems)
+    if not out or not known or not known.environments or runs[0].environment or faulty:
         return
     if known.out and same_paths([os.fspath(out)], [known.out]):
         raise click.UsageError(

@@ -63,12 +63,16 @@ class Trees:
         try:
             if self._allowed.prune:
                 self._refuse_part(runs, left)
-            for run, result in zip(runs, results, strict=True):
-                tree_code, report = self._tree(run, result, report)
-                code = max(code, tree_code)
-            for name in left:
-                tree_code, report = self._left_tree(name, report)
-                code = max(code, tree_code)
+            each = [partial(self._tree, run, result) for run, result in zip(runs, results, strict=True)]
+            faults: list[OutputTreeFault] = []
+            for tree in [*each, *(partial(self._left_tree, name) for name in left)]:
+                try:
+                    tree_code, report = tree(report)
+                    code = max(code, tree_code)
+                except OutputTreeFault as fault:  # the other trees may have more
+                    faults.append(fault)
+            if faults:
+                raise write.all_of(faults)
             for wanted, done in zip(self._wanted, write.write(self._wanted, self._watched), strict=True):
                 report = _done(wanted, done, report)
         except OutputTreeFault as fault:  # in the style that was asked for, like every other Problem

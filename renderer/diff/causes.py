@@ -14,7 +14,7 @@ from renderer.model import JSON, Source
 if TYPE_CHECKING:
     from renderer.diff.trees import Tree
 
-CauseName = Literal["spec", "environment", "tool", "edited", "unknown"]
+CauseName = Literal["spec", "environment", "tool", "edited", "conflict", "unknown"]
 
 
 class Cause(NamedTuple):
@@ -109,7 +109,10 @@ def _path(steps: Sequence[str], data: JSON) -> DocumentPath:
 
 
 def tool_causes(files: Sequence[str], tree: Tree) -> tuple[Cause, ...]:
-    """What else changed: what somebody did to the old files by hand, or else mcpctl and the options of the run."""
+    """What else changed: a merge, or what somebody did to the old files, or else mcpctl and the options of the run."""
+    if conflicts := len(tree.conflict.intersection(files)):
+        words = f"{conflicts} of the old files in conflict after a merge ('mcpctl render' writes them again)"
+        return (Cause("conflict", (words,)),)
     if edited := sum(_is_edited(path, tree) for path in files):
         return (Cause("edited", (f"{edited} of the old files were edited by hand",)),)
     return (Cause("tool", ("the old tree is not what its specs render to with this mcpctl and these options",)),)

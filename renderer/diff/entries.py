@@ -168,7 +168,7 @@ def _of_server(server: str, before: Texts, now: Texts, sides: Sides) -> Iterator
     causes = _causes(entry, sides)
     more = tool_causes(entry.files, sides.tree)
     if causes:
-        more = tuple(cause for cause in more if cause.name == "edited")
+        more = tuple(cause for cause in more if cause.name != "tool")
     yield entry._replace(leg="spec" if causes else "tool", causes=(*causes, *more))
 
 
@@ -294,6 +294,11 @@ def _renamed(old: str, new: str, before: Texts, now: Texts, sides: Sides) -> Ent
     lost = [one for one in removed.consequences if one.name == "data-loss"]
     led = [one for one in entry.consequences if one.name not in ("cosmetic", "files", "restart", "update")]
     named = Consequence("replacement", "every object gets a new name")
+    for name in ("removal", "addition"):
+        whole = [one for one in led if one.name == name]
+        if whole:
+            led = [one for one in led if one not in whole]
+            led.append(whole[0]._replace(detail=", ".join(one.detail for one in whole)))
     told = [_kept(one) for one in lost] + [named] + [one for one in led if one != named]
     files = (*removed.files, *sorted(now))
     told = sorted(dict.fromkeys(told), key=lambda one: _ORDER[one.name])

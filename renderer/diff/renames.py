@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 Texts = Mapping[str, str | None]
@@ -14,16 +14,20 @@ _LIKE = 0.7
 #: change in the commit that renames one: what that leads to is listed with the rename.
 _IMAGE = "image:"
 _PROGRAM = ("args:", "command:", "entrypoint:")
+_VERSION = re.compile(r"""(?:(?:@sha256)?(?:@|==|:)[\w.+-]+)+(?=["']?$)""")
 #: Beyond these it is no rename of servers, but another fleet.
 _MOST_PAIRS = 10_000
 
 
 class _Lines(NamedTuple):
-    """The lines of a server's files: as they stand, what each is without its name, and those that say what it is."""
+    """The lines of a server's files: as they stand, and what each is without its name.
+
+    ``telling`` are those that say what the server is, and what they say without the version, and without the name.
+    """
 
     literal: Counter[str]
     nameless: dict[str, str]
-    telling: frozenset[str]
+    telling: dict[str, tuple[str, str]]
 
 
 def renames(gone: Mapping[str, Texts], came: Mapping[str, Texts]) -> dict[str, str]:
@@ -40,16 +44,17 @@ def renames(gone: Mapping[str, Texts], came: Mapping[str, Texts]) -> dict[str, s
 
 
 def _lines(files: Texts, name: str) -> _Lines:
-    literal, telling = Counter[str](), set[str]()
+    literal, telling = Counter[str](), dict[str, tuple[str, str]]()
     for path, text in files.items():
         listed = False
         for line in map(str.strip, (text or "").splitlines()):
             key = f"{nameless(path, name)}\0{line}"
             literal[key] += 1
             if (listed and line.startswith("- ")) or line.startswith(_IMAGE):
-                telling.add(nameless(key, name))
+                says = _VERSION.sub("", line)
+                telling[nameless(key, name)] = (says, nameless(says, name))
             listed = line in _PROGRAM or (listed and line.startswith("- "))
-    return _Lines(literal, {line: nameless(line, name) for line in literal}, frozenset(telling))
+    return _Lines(literal, {line: nameless(line, name) for line in literal}, telling)
 
 
 def _likeness(old: _Lines, new: _Lines) -> float:
@@ -60,11 +65,22 @@ def _likeness(old: _Lines, new: _Lines) -> float:
         for line, number in (lines.literal - literal).items():
             left[lines.nameless[line]] += number
     both = rest[0] & rest[1]
-    # More or fewer containers and arguments are an edit; others instead are another server.
-    if all(lines.telling & (left - both).keys() for lines, left in zip((old, new), rest, strict=True)):
+    # More or fewer containers and arguments, or another version, are an edit; others instead are another server.
+    gone, came = (
+        [says for line, says in lines.telling.items() if line in left - both]
+        for lines, left in zip((old, new), rest, strict=True)
+    )
+    if _others(gone, came) and _others(came, gone):
         return 0.0
     same, sizes = (literal + both).total(), (old.literal.total(), new.literal.total())
     return 2 * same / sum(sizes) if same and same >= _LIKE * min(sizes) else 0.0
+
+
+def _others(lines: Sequence[tuple[str, str]], others: Sequence[tuple[str, str]]) -> bool:
+    """Whether one of the lines says what none of the others says, with or without the name."""
+    return any(
+        all(ours != theirs for other in others for ours, theirs in zip(says, other, strict=True)) for says in lines
+    )
 
 
 def nameless(text: str, name: str) -> str:
@@ -73,12 +89,15 @@ def nameless(text: str, name: str) -> str:
 
 
 def renamed_text(text: str | None, old: str, new: str, now: str | None) -> str | None:
-    """The old text under the new name, but for lines that still stand there as they were: of a package, an image."""
+    """The old text under the new name, but for lines that still stand there, maybe of another version: of an image."""
     if text is None:
         return None
-    kept = set((now or "").splitlines())
+    kept = {_VERSION.sub("", line) for line in (now or "").splitlines()}
     lines = text.splitlines(keepends=True)
-    return "".join(line if line.rstrip("\r\n") in kept else re.sub(_alone(old), lambda _: new, line) for line in lines)
+    return "".join(
+        line if _VERSION.sub("", line.rstrip("\r\n")) in kept else re.sub(_alone(old), lambda _: new, line)
+        for line in lines
+    )
 
 
 def _alone(name: str) -> str:

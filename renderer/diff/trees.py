@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,22 +14,25 @@ from renderer.load import SUFFIXES
 from renderer.model import Source
 from renderer.registry import TARGETS
 from renderer.write import MARK, OLD_RECORD, RECORD, SERVER_LIST, digest, is_file, parsed_records, source_in, trees_in
-from renderer.yaml_reader import SPEC_LIMITS, read
+from renderer.yaml_reader import SPEC_LIMITS, conflict_line, read
 
 
 class Tree(NamedTuple):
     """The files that differ from ``rendered``, and those that it has no more.
 
     ``texts`` holds None for what is no text, or too large; ``missing`` is rendered and was not there; ``digests``
-    are those of the records, by path.
+    are those of the records, by path. Of files in ``conflict`` the text is that of our side of the merge.
     """
 
     texts: Mapping[str, str | None] = {}
     missing: frozenset[str] = frozenset()
     digests: Mapping[str, tuple[str, ...]] = {}
     there: bool = False
+    conflict: frozenset[str] = frozenset()
 
 
+#: Of a conflict the markers, the base and the other side.
+_THEIRS = re.compile(r"^<{7}.*\n|^(?:\|{7}|={7})(?:.*\n)*?>{7}.*\n?", re.MULTILINE)
 #: What lists the servers, and what no record names therefore: of a tree without environments, and of one.
 _LISTS = (SERVER_LIST, *(f"{name}/{SERVER_LIST}" for name in TARGETS))
 
@@ -43,15 +47,19 @@ def on_disk(folder: Path, rendered: Mapping[str, str]) -> Tree:
     records = [path for path in _record_paths(folder) if _text(folder, path)[0] is not None]
     digests = parsed_records({path: _text(folder, path)[0] or "" for path in records})
     texts: dict[str, str | None] = {}
-    missing = set()
+    missing, conflict = set(), set()
     for path in sorted({*rendered, *digests, *_lists(lambda path: _text(folder, path)[0])}):
         text, there = _text(folder, path)
         if not there:
             missing.add(path)
+        elif text and conflict_line(text.encode()):
+            conflict.add(path)
+            # The comment: it is another file, whatever our side is.
+            texts[path] = f"{_THEIRS.sub('', text)}# in conflict\n"
         elif text is None or text != rendered.get(path):
             texts[path] = text
     there = bool(digests) or len(missing) < len(rendered)
-    return Tree(texts, frozenset(missing.intersection(rendered)), digests, there)
+    return Tree(texts, frozenset(missing.intersection(rendered)), digests, there, frozenset(conflict))
 
 
 def _text(folder: Path, path: str) -> tuple[str | None, bool]:

@@ -22,7 +22,7 @@ from renderer.write.comparison import (
 )
 from renderer.write.disk import UNFINISHED, Watched, digest
 from renderer.write.records import OLD_RECORD, RECORD, SERVER_LIST, parsed_records, servers_in, trees_in, unit_of
-from renderer.write.tree import KEEP_NAMESPACE, NAMESPACE_FILE, Allowed, Wanted, Written, holds_data, write
+from renderer.write.tree import KEEP_NAMESPACE, NAMESPACE_FILE, Allowed, Wanted, Written, all_of, holds_data, write
 
 __all__ = [
     "HEAD_WITHIN",
@@ -41,6 +41,7 @@ __all__ = [
     "Watched",
     "Why",
     "Written",
+    "all_of",
     "compare",
     "digest",
     "explained",

@@ -74,6 +74,9 @@ class Written(NamedTuple):
     others: tuple[str, ...] = ()
 
 
+_NOTHING = "nothing was written: "
+
+
 def write(trees: Sequence[Wanted], watched: Watched = iter) -> list[Written]:
     """Makes each tree what is wanted: all new files of all trees are written before the first is put in place.
 
@@ -97,8 +100,7 @@ def write(trees: Sequence[Wanted], watched: Watched = iter) -> list[Written]:
             except OutputTreeFault as fault:
                 faults.append(fault)
         if faults:
-            problems = [problem for fault in faults for problem in fault.problems]
-            raise OutputTreeFault("; ".join(dict.fromkeys(fault.message for fault in faults)), problems)
+            raise all_of(faults)
         for plan in plans:
             with told(plan.wanted.folder, "nothing was written"):
                 plan.stage(watched)
@@ -109,6 +111,14 @@ def write(trees: Sequence[Wanted], watched: Watched = iter) -> list[Written]:
             with told(plan.wanted.folder, f"{plan.wanted.folder} is incomplete, and the next run completes it{before}"):
                 done.append(plan.put_in_place())
         return done
+
+
+def all_of(faults: Sequence[OutputTreeFault]) -> OutputTreeFault:
+    """Those of several trees as one, each of its sentences once."""
+    sentences = [sentence for fault in faults for sentence in fault.message.removeprefix(_NOTHING).split("; ")]
+    nothing = _NOTHING if any(fault.message.startswith(_NOTHING) for fault in faults) else ""
+    problems = [problem for fault in faults for problem in fault.problems]
+    return OutputTreeFault(nothing + "; ".join(dict.fromkeys(sentences)), problems)
 
 
 class _Plan:
@@ -133,9 +143,10 @@ class _Plan:
         # On a disk that does not tell large from small letters, an old name may be that of a rendered file.
         rendered = {_folded(path): path for path in files} if stale else {}
         self._removed = [path for path in stale if not self._tree.same(path, rendered.get(_folded(path), ""))]
-        for outcome, problems in self._forbidden(found):
-            if problems:
-                raise OutputTreeFault(f"nothing was written: {outcome}", problems)
+        forbidden = [(outcome, problems) for outcome, problems in self._forbidden(found) if problems]
+        if forbidden:
+            outcomes = "; ".join(outcome for outcome, _ in forbidden)
+            raise OutputTreeFault(f"{_NOTHING}{outcomes}", [p for _, problems in forbidden for p in problems])
         names = {*names_of({unit_of(path, depth) for path in files})}
         texts = record_texts(files, depth)
         if records.old and not allowed.prune:
@@ -191,7 +202,8 @@ class _Plan:
         paths = [f"{path}/" for path in (*files, *self._removed)]
         message = "it is where a file of mcpctl or its folder belongs"
         hint = "move it away: it is not overwritten, not even with --force"
-        obstacles = [o for o in sorted(self._tree.obstacles) if any(path.startswith(f"{o}/") for path in paths)]
+        obstacles = sorted(self._tree.obstacles.difference(d.path for d in not_ours if not allowed.force))
+        obstacles = [o for o in obstacles if any(path.startswith(f"{o}/") for path in paths)]
         yield "there are obstacles", [problem(path, "obstacle", message, hint) for path in obstacles]
 
     def stage(self, watched: Watched) -> None:

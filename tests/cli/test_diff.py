@@ -164,7 +164,7 @@ def test_servers_come_go_and_are_renamed(mcpctl: Mcpctl, base: list[str]) -> Non
     Path("in/one.yaml").rename("in/three.yaml")
     Path("in/three.yaml").write_text(spec("three"))
     Path("in/two.yaml").unlink()
-    Path("in/four.yaml").write_text(spec("four", NEWER))
+    Path("in/four.yaml").write_text(spec("four", "registry.example.com/mcp/another:1.0"))
     found = {entry["server"]: entry["state"] for entry in entries(mcpctl, *base) if entry["server"]}
     assert found == {"two": "removed", "three": "renamed", "four": "new"}
 
@@ -305,6 +305,8 @@ def test_a_rename_where_the_name_stands_in_more_than_the_name(mcpctl: Mcpctl) ->
 HEAD = "apiVersion: mcpctl.io/v1alpha1\nkind: McpServer\nmetadata: {name: %s}\nspec:\n"
 PACKAGE = "  package: {registry: pypi, name: mcp-server-%s, version: 1.0.0}\n"
 DIGEST_IMAGE = f"  image: ghcr.io/x/y:1@sha256:{'0' * 64}\n  transport: {{type: streamable-http, port: 8080}}\n"
+NEWER_PACKAGE = "  package: {registry: pypi, name: mcp-server-first, version: 1.1.0}\n"
+LATER_IMAGE = "  image: ghcr.io/x/y:2\n  transport: {type: streamable-http, port: 8080}\n"
 API = "  network: {egress: {hosts: [api.example.com:443]}}\n"
 HOST = "  network: {egress: {hosts: [pypi.org, files.pythonhosted.org]}}\n"
 OTHER_HOST = "  network: {egress: {hosts: [pypi.org, files.pythonhosted.org, b.example.com:8443]}}\n"
@@ -320,6 +322,17 @@ OTHER_HOST = "  network: {egress: {hosts: [pypi.org, files.pythonhosted.org, b.e
         ("compose", PACKAGE % "a" + HOST, PACKAGE % "a" + OTHER_HOST, "renamed", {"egress"}),
         ("kubernetes", DIGEST_IMAGE + API, DIGEST_IMAGE, "renamed", {"egress"}),
         ("compose", DIGEST_IMAGE + API, DIGEST_IMAGE, "renamed", {"egress"}),
+        (
+            "kubernetes",
+            PACKAGE % "first" + HOST,
+            NEWER_PACKAGE + HOST,
+            "renamed",
+            set(),
+        ),
+        ("compose", PACKAGE % "first" + HOST, NEWER_PACKAGE + HOST, "renamed", set()),
+        ("kubernetes", DIGEST_IMAGE, DIGEST_IMAGE.replace("y:1@sha256:0", "y:2@sha256:1"), "renamed", {"image"}),
+        ("compose", DIGEST_IMAGE + API, LATER_IMAGE + API, "renamed", {"image", "no-digest"}),
+        ("kubernetes", DIGEST_IMAGE, DIGEST_IMAGE.replace("x/y:", "x/z:"), "new", set()),
         ("kubernetes", PACKAGE % "a" + HOST, PACKAGE % "b" + HOST, "new", set()),
         ("compose", PACKAGE % "a" + HOST, PACKAGE % "b" + HOST, "new", set()),
     ],
@@ -337,6 +350,26 @@ def test_a_rename_with_one_more_edit(
     (entry,) = [entry for entry in json.loads(run.out)["entries"] if entry["server"] == "zeta"]
     assert entry["state"] == state
     assert {one["name"] for one in entry["consequences"]} >= danger, entry["consequences"]
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("target", ["kubernetes", "compose"])
+def test_a_rename_with_another_version_of_an_image_of_the_old_name(mcpctl: Mcpctl, target: str) -> None:
+    arguments = ("in", "--out", "tree", "--target", target)
+    body = "  image: ghcr.io/x/first:1\n  command: [/app]\n  transport: {type: streamable-http, port: 8080}\n"
+    body += "  env: {TOKEN: {secret: s, key: k}}\n"
+    Path("in/first.yaml").write_text(HEAD % "first" + body)
+    mcpctl("render", *arguments)
+    commit()
+    Path("in/first.yaml").unlink()
+    Path("in/zeta.yaml").write_text(HEAD % "zeta" + body.replace("first:1", "first:2"))
+    run = mcpctl("diff", *arguments, "--base", "HEAD", "--format", "json")
+    (entry,) = [entry for entry in json.loads(run.out)["entries"] if entry["server"] == "zeta"]
+    assert entry["state"] == "renamed"
+    assert [one["detail"].partition(": ")[2] for one in entry["consequences"] if one["name"] == "image"] == [
+        "ghcr.io/x/first:1 → ghcr.io/x/first:2"
+    ]
+    assert "secret" not in consequences(entry)
 
 
 @pytest.mark.usefixtures("project")
@@ -500,6 +533,21 @@ def test_a_part_is_about_nothing_else(mcpctl: Mcpctl, base: list[str]) -> None:
     Path("in/two.yaml").unlink()
     run = mcpctl("diff", "in/one.yaml", "environments", "--out", "tree", *base)
     assert "two (production, test) is removed" in run.out
+
+
+@pytest.mark.usefixtures("known")
+def test_a_file_in_conflict_is_compared_by_our_side(mcpctl: Mcpctl) -> None:
+    path = Path("tree/test/kubernetes/one/deployment.yaml")
+    lines = path.read_text().splitlines()
+    at = next(i for i, line in enumerate(lines) if line.strip() == "replicas: 1")
+    both = ["<<<<<<< HEAD", "  replicas: 2", "||||||| 0000000", lines[at], "=======", "  replicas: 3", ">>>>>>> other"]
+    path.write_text("\n".join([*lines[:at], *both, *lines[at + 1 :]]) + "\n")
+    run = mcpctl("diff", "--format", "json")
+    (entry,) = json.loads(run.out)["entries"]
+    assert [cause["name"] for cause in entry["causes"]] == ["unknown", "conflict"]
+    assert [(field["path"], field["old"], field["new"]) for field in entry["fields"]] == [("spec.replicas", "2", "1")]
+    path.write_text("\n".join([*lines[:at], both[0], lines[at], *both[4:], *lines[at + 1 :]]) + "\n")
+    assert mcpctl("diff").code == Exit.DIFFERENT, "render writes it again"
 
 
 DELIVERIES = {

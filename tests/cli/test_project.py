@@ -100,6 +100,17 @@ def test_environment_over_project(project: Path, mcpctl: Mcpctl) -> None:
     assert "NetworkPolicy" not in out
 
 
+@pytest.mark.parametrize("file", ["environments/prod.yaml", "specs/demo.yaml"])
+def test_a_file_in_conflict_is_told_before_what_the_input_lacks(project: Path, mcpctl: Mcpctl, file: str) -> None:
+    for path in (project / "environments").iterdir():
+        path.write_text("<<<<<<< a\na: 1\n=======\na: 2\n>>>>>>> b\n")
+    (project / file).write_text("<<<<<<< a\na: 1\n=======\na: 2\n>>>>>>> b\n")
+    for options in ((), ("--check",)):
+        run = mcpctl("render", *options)
+        assert run.code == Exit.INPUT_INVALID
+        assert f"{file}:1:1: error: the file has the conflict markers" in run.err
+
+
 def test_policies_of_the_project(project: Path, mcpctl: Mcpctl) -> None:
     (project / "mcpctl.yaml").write_text(f"{PROJECT}policies: {{image-digest: error}}\n")
     assert mcpctl("validate").code == Exit.INPUT_INVALID
@@ -159,8 +170,25 @@ def test_init_below_the_root_of_a_work_tree(tmp_path: Path, mcpctl: Mcpctl, monk
     assert re.match(render["files"], "teams/a.b/specs/time.yaml")
     assert not re.match(render["files"], "specs/time.yaml")
     assert all(hook["entry"].startswith("sh -c 'cd teams/a.b && mcpctl render ") for hook in (render, check))
-    job = yaml.safe_load((tmp_path / ".github/workflows/mcpctl.yaml").read_text())["jobs"]["check"]
+    job = yaml.safe_load((tmp_path / ".github/workflows/mcpctl.yaml").read_text())["jobs"]["check-teams-a-b"]
     assert job["steps"][-1]["working-directory"] == "teams/a.b"
+
+
+def test_init_below_a_project_leaves_the_files_of_that(
+    tmp_path: Path, mcpctl: Mcpctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    monkeypatch.chdir(tmp_path)
+    mcpctl("init", "--project")
+    before = {path: path.read_text() for path in tmp_path.rglob("*.y*ml")}
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path / "sub")
+    for options in ((), ("--force",)):
+        run = mcpctl("init", "--project", *options)
+        assert run.code == Exit.FINE
+        assert "../.pre-commit-config.yaml: exists; add to it:\n  - repo: local\n" in run.err
+        assert "../.github/workflows/mcpctl.yaml: exists; add to it:\n  check-sub:\n" in run.err
+        assert before == {path: path.read_text() for path in before}
 
 
 def test_init_prints_what_to_add_to_files_of_others(

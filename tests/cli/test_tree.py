@@ -282,6 +282,36 @@ def test_a_folder_in_the_way_is_not_said_to_be_overwritten(mcpctl: Mcpctl) -> No
 
 
 @pytest.mark.usefixtures("input_folder")
+@pytest.mark.parametrize("check", [[], ["--check"]], ids=["write", "check"])
+def test_what_is_wrong_in_each_tree_is_told_in_one_run(mcpctl: Mcpctl, check: list[str]) -> None:
+    Path("environments").mkdir()
+    for name in ("a", "b", "c"):
+        Path(f"environments/{name}.yaml").write_text(ENVIRONMENT.replace("production", name))
+    arguments = ("render", "in", "environments", "--out", "tree")
+    mcpctl(*arguments)
+    Path("tree/a/kubernetes/one/.mcpctl").write_text("mine\n")
+    Path("tree/b/kubernetes/two/service.yaml").write_text("mine\n")
+    Path("tree/c/kubernetes/one").rename("elsewhere")
+    Path("tree/c/kubernetes/one").symlink_to("../../../elsewhere")
+    run = mcpctl(*arguments, *check)
+    assert run.code == Exit.OUTPUT_INVALID
+    places = [line.split(":")[0] for line in (run.out + run.err).splitlines()]
+    for path in ("a/kubernetes/one/.mcpctl", "b/kubernetes/two/service.yaml", "c/kubernetes/one"):
+        assert f"tree/{path}" in places, path
+
+
+@pytest.mark.usefixtures("input_folder")
+def test_what_forbids_a_run_is_told_of_every_kind(mcpctl: Mcpctl) -> None:
+    Path("in/one.yaml").write_text(spec("one", "  storage: [{name: data, size: 1Gi, mountPath: /data}]\n"))
+    mcpctl("render", "in", "--out", "tree")
+    Path("in/one.yaml").write_text(spec("one"))
+    Path("tree/kubernetes/two/service.yaml").write_text("mine\n")
+    run = mcpctl("render", "in", "--out", "tree")
+    assert "[tree/edited]" in run.err
+    assert "[tree/data-loss]" in run.err
+
+
+@pytest.mark.usefixtures("input_folder")
 def test_the_working_folder_can_be_the_tree(mcpctl: Mcpctl, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("tree").mkdir()
     monkeypatch.chdir("tree")

@@ -583,9 +583,9 @@ def test_statements_of_comments() -> None:
     assert led(None, wrapped) == ["10.0.0.0/8 comes (not enforced)", "service b comes (not enforced)"]
     assert led(wrapped, wrapped.replace("b. A", "b, service c. A")) == ["service c comes (not enforced)"]
     assert led("# All OUT OF REACH: a, b.", "# OUT OF REACH: a.") == ["b goes (out of reach)"]
-    assert led("# NOT RENDERED: a wait of 5 seconds.", "# NOT RENDERED: a wait of 6 seconds.") == [
-        "a wait of 5 seconds goes (not rendered)",
-        "a wait of 6 seconds comes (not rendered)",
+    assert led("# NOT RENDERED: a wait of 5 seconds, at most.", "# NOT RENDERED: a wait of 6 seconds, at most.") == [
+        "'a wait of 6 seconds, at most' comes (not rendered)",
+        "'a wait of 5 seconds, at most' goes (not rendered)",
     ]
     assert led("# Some words: a.", "# Other words: b.") == []
     assert led(None, "# NOT RENDERED: a wait.") == []

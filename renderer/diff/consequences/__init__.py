@@ -28,6 +28,7 @@ _IDLE = ("mcpctl.io/", "app.kubernetes.io/", "kubernetes.io/description", "helm.
 _NOT_ENFORCED, _ACCEPTED = "mcpctl.io/egress-hosts-not-enforced", "mcpctl.io/accepted"
 _TELLING = (_NOT_ENFORCED, _ACCEPTED, PATH_ANNOTATION)
 _FINDING = re.compile(r"; (?=[\w/-]+(?: \(|: ))")
+_ITEM = re.compile(r"(?:service )?\S*")
 _COMMENT = re.compile(r"^#.*(?:\n#.*)*", re.MULTILINE)
 _STATEMENT = re.compile(r"\b(NOT [A-Z]{4,}[A-Z ]*|OUT OF REACH): (?:egress only to )?(.+?)\.(?= |$)")
 _CONTEXT = ("NetworkPolicy", "services:", *TEMPLATED, "kind: Pod", "kind: Service\n", "ServiceMonitor", "PodMonitor")
@@ -84,9 +85,16 @@ def _statements(text: str | None) -> dict[str, str]:
 
 
 def _unenforced(words: str, before: str, now: str) -> Iterator[Consequence]:
-    old, new = (dict.fromkeys(filter(None, re.split(", ?", text))) for text in (before, now))
+    old, new = _wishes(before), _wishes(now)
     yield from (Consequence("unenforced", f"{item} comes ({words.lower()})") for item in new if item not in old)
     yield from (Consequence("unenforced", f"{item} goes ({words.lower()})") for item in old if item not in new)
+
+
+def _wishes(text: str) -> list[str]:
+    """The items of a list of hosts, addresses and services; all else is one sentence."""
+    items = re.split(", ?", text)
+    whole = not all(_ITEM.fullmatch(item) for item in items)
+    return [f"'{text}'"] if whole and text else list(filter(None, items))
 
 
 def _stated(pair: Pair, *, new: bool) -> Iterator[Consequence]:
