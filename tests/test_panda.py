@@ -132,9 +132,11 @@ def test_walls_of_the_sandbox() -> None:
 
 def test_quota_and_limits_of_the_sandbox() -> None:
     hard = one("ResourceQuota", SANDBOX, f"{OWN}-sandbox")["spec"]["hard"]
-    assert set(hard) == {"pods", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory"}
-    (limits,) = one("LimitRange", SANDBOX, f"{OWN}-sandbox")["spec"]["limits"]
-    assert {"default", "defaultRequest", "max"} <= set(limits)
+    sums = {f"{side}.{name}" for side in ("requests", "limits") for name in ("cpu", "memory", "ephemeral-storage")}
+    assert set(hard) == {"pods", *sums}
+    container, pod_ = one("LimitRange", SANDBOX, f"{OWN}-sandbox")["spec"]["limits"]
+    assert {"default", "defaultRequest", "max", "min"} <= set(container)
+    assert (pod_["type"], set(pod_["max"])) == ("Pod", {"cpu", "memory", "ephemeral-storage"})
     assert one("RuntimeClass", None, "gvisor")["handler"] == "runsc"
 
 

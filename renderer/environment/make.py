@@ -129,7 +129,7 @@ def _options(spec: dict[str, Any], *, governs: bool) -> Options:
             warn=security["warn"],
             version=security.get("version"),
             quota=_quota(namespace.get("quota")),
-            limits=namespace.get("limitRange"),
+            limits={name: _amounts(given) for name, given in namespace.get("limitRange", {}).items()} or None,
             labels=namespace["labels"],
             annotations=namespace["annotations"],
         ),
@@ -145,8 +145,13 @@ def _quota(quota: Mapping[str, Any] | None) -> dict[str, str] | None:
     named = {"pods": "pods", "claims": "persistentvolumeclaims", "storage": "requests.storage"}
     hard = {word: str(quota[name]) for name, word in named.items() if name in quota}
     for part in ("requests", "limits"):
-        hard |= {f"{part}.{resource}": amount for resource, amount in quota.get(part, {}).items()}
+        hard |= {f"{part}.{resource}": amount for resource, amount in _amounts(quota.get(part, {})).items()}
     return hard
+
+
+def _amounts(given: Mapping[str, str]) -> dict[str, str]:
+    """By the names that Kubernetes has for resources."""
+    return {name.replace("ephemeralStorage", "ephemeral-storage"): amount for name, amount in given.items()}
 
 
 def _selectors(items: Sequence[Mapping[str, Any]], field: str) -> tuple[Selector, ...]:

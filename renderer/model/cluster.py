@@ -94,8 +94,8 @@ class RuntimeClass(NamedTuple):
 class Sandbox(NamedTuple):
     """The second namespace, in which the server itself starts pods.
 
-    ``requests`` and ``limits`` are sums over the namespace; ``default_request``, ``default`` and
-    ``most`` hold for one container. No ``cidrs`` means every public address.
+    ``requests`` and ``limits`` are sums over the namespace; ``least``, ``default_request``, ``default`` and ``most``
+    hold for one container, ``pod_most`` for those of a pod together. No ``cidrs`` means every public address.
     """
 
     namespace: str
@@ -104,9 +104,11 @@ class Sandbox(NamedTuple):
     pods: int
     requests: Amounts
     limits: Amounts
+    least: Amounts
     default_request: Amounts
     default: Amounts
     most: Amounts
+    pod_most: Amounts
     ports: tuple[int, ...]
     cidrs: tuple[str, ...]
 

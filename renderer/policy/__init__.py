@@ -92,7 +92,7 @@ def judge_documents(
         rule = policy_of(problem.rule)
         if problem.digest in in_specs.get(problem.owner, ()) or _repeats(problem, owners.get(problem.owner)):
             continue  # it was judged where it is written
-        if problem.path.endswith(_CPU_LIMITS) and _without_cpu_limit(owners.get(problem.owner)):
+        if rule and problem.path.endswith(_CPU_LIMITS) and _without_cpu_limit(owners.get(problem.owner)):
             continue
         if rule and rule == problem.rule and _on(rule, levels):
             lifted = _level(rule, levels) != "error" and not _acceptances(problem, owners.get(problem.owner))

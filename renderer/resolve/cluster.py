@@ -72,6 +72,10 @@ def make_service(item: dict[str, Any], transport: Transport) -> Service:
     )
 
 
+def make_amounts(given: dict[str, Any]) -> Amounts:
+    return Amounts(given.get("cpu"), given.get("memory"), given.get("ephemeralStorage"))
+
+
 def make_sandbox(sandbox: dict[str, Any] | None) -> Sandbox | None:
     if sandbox is None:
         return None
@@ -82,11 +86,13 @@ def make_sandbox(sandbox: dict[str, Any] | None) -> Sandbox | None:
         create=sandbox["create"],
         runtime_class=runtime and RuntimeClass(runtime["name"], runtime["handler"], runtime["create"]),
         pods=quota["pods"],
-        requests=Amounts(**quota["requests"]),
-        limits=Amounts(**quota["limits"]),
-        default_request=Amounts(**limits["defaultRequest"]),
-        default=Amounts(**limits["default"]),
-        most=Amounts(**limits["max"]),
+        requests=make_amounts(quota["requests"]),
+        limits=make_amounts(quota["limits"]),
+        least=make_amounts(limits.get("min", {})),
+        default_request=make_amounts(limits["defaultRequest"]),
+        default=make_amounts(limits["default"]),
+        most=make_amounts(limits["max"]),
+        pod_most=make_amounts(limits.get("podMax", {})),
         ports=tuple(egress["ports"]),
         cidrs=tuple(egress["cidrs"]),
     )

@@ -8,7 +8,6 @@ from typing import Any
 from renderer.model import (
     Acceptance,
     Alert,
-    Amounts,
     Autoscaling,
     Build,
     Compose,
@@ -49,6 +48,7 @@ from renderer.model import (
     own_port,
 )
 from renderer.resolve.cluster import (
+    make_amounts,
     make_external_secret,
     make_sandbox,
     make_scheduling,
@@ -172,9 +172,7 @@ def _reference(value: Any) -> str | SecretRef | ConfigMapRef:
 
 
 def _resources(resources: dict[str, Any]) -> Resources:
-    names = ("cpu", "memory", "ephemeralStorage")
-    requests, limits = (Amounts(*map(resources[side].get, names)) for side in ("requests", "limits"))
-    return Resources(requests, limits)
+    return Resources(make_amounts(resources["requests"]), make_amounts(resources["limits"]))
 
 
 def _network(network: dict[str, Any], name: str) -> Network:

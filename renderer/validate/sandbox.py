@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from renderer.errors import DocumentPath, Fault
+from renderer.errors import DocumentPath, Fault, Severity
 from renderer.kinds import KINDS
 from renderer.model import SecretRef, Server
 from renderer.quantity import amount
@@ -19,29 +19,44 @@ _VALUE = re.compile(r"(?<![\w.)])\.([A-Za-z_]\w*)")
 _SCOPES = re.compile(r"\b(range|with|define|template|block)\b")
 #: Resources by their plural, of groups that have them alone; metrics.k8s.io has pods of its own.
 _GROUPS = {plural: group for plural, _, group in (kind.resource.partition(".") for kind in KINDS.values())}
+#: Fields of amounts, and the attributes that hold them.
+_RESOURCES = {"cpu": "cpu", "memory": "memory", "ephemeralStorage": "ephemeral_storage"}
 _CHECKED = frozenset({"", "apps", "batch"})
 
 
 def sandbox_limits(server: Server) -> Iterator[Fault]:
-    """An API server refuses a LimitRange whose defaults contradict its maximum."""
-    if server.sandbox is None:
+    """An API server refuses a LimitRange whose amounts contradict one another; a pod refuses what it cannot hold."""
+    sandbox, path = server.sandbox, ("spec", "sandbox", "limits")
+    if sandbox is None:
         return
     steps = [
-        ("defaultRequest", server.sandbox.default_request),
-        ("default", server.sandbox.default),
-        ("max", server.sandbox.most),
+        ("min", sandbox.least),
+        ("defaultRequest", sandbox.default_request),
+        ("default", sandbox.default),
+        ("max", sandbox.most),
     ]
-    for resource in ("cpu", "memory"):
-        for (name, lower), (above, upper) in pairwise(steps):
-            less, more = getattr(lower, resource), getattr(upper, resource)
+    for resource, attribute in _RESOURCES.items():
+        said = [(name, size) for name, amounts in steps if (size := getattr(amounts, attribute))]
+        pairs = list(pairwise(said))
+        if most := getattr(sandbox.pod_most, attribute):
+            pairs += [((name, size), ("podMax", most)) for name, size in said if name == "default"]
+        for (name, less), (above, more) in pairs:
             if amount(less) > amount(more):
-                wrong = name if server.sets("spec", "sandbox", "limits", name, resource) else above
-                yield Fault(
-                    ("spec", "sandbox", "limits", wrong, resource),
-                    "spec/sandbox-limits",
-                    f"{name} ({less}) is higher than {above} ({more})",
-                    f"raise {above} or lower {name}",
-                )
+                wrong = name if server.sets(*path, name, resource) else above
+                message = f"{name} ({less}) is higher than {above} ({more})"
+                yield Fault((*path, wrong, resource), "spec/sandbox-limits", message, f"raise {above} or lower {name}")
+    for side, total, defaults in (
+        ("requests", sandbox.requests, (sandbox.default_request, sandbox.default, sandbox.most, sandbox.least)),
+        ("limits", sandbox.limits, (sandbox.default, sandbox.most)),
+    ):
+        if total.ephemeral_storage and not any(default.ephemeral_storage for default in defaults):
+            yield Fault(
+                ("spec", "sandbox", "quota", side, "ephemeralStorage"),
+                "spec/sandbox-quota",
+                f"a quota on {side} of disk refuses every pod whose containers do not say theirs",
+                "set limits.default.ephemeralStorage of the sandbox, which is theirs then",
+                Severity.WARNING,
+            )
 
 
 def sandbox_account_is_its_own(server: Server) -> Iterator[Fault]:

@@ -19,7 +19,8 @@ NAMES: Mapping[str, str] = {
     "warn": "Pod Security level below which it warns",
     "kubernetes_version": "version of the Pod Security Standards, such as `1.35`",
     "quota": "`hard` of the ResourceQuota, from the environment",
-    "limits": "amounts of the LimitRange by name (`max`, `default`, …), from the environment",
+    "limits": "amounts of the LimitRange for a container by name (`max`, `default`, …), from the environment",
+    "pod_limits": "the same for all containers of a pod together",
 }
 _LABELS = {
     "app.kubernetes.io/managed-by": "mcpctl",
@@ -49,7 +50,7 @@ def _objects(options: Options) -> Iterator[Rendered]:
 def _object(kind: str, name: str, namespace: str, options: Options) -> Rendered:
     stem, rules = kind.lower(), options.namespace_rules
     template = f"kubernetes/{stem}.yaml.j2" if kind == "Namespace" else f"kubernetes/namespace-{stem}.yaml.j2"
-    own = kind == "Namespace"
+    own, limits = kind == "Namespace", rules.limits or {}
     context: dict[str, Any] = {
         "object_name": name,
         "object_annotations": {**(rules.annotations if own else {}), **wave(kind, options)},
@@ -59,7 +60,8 @@ def _object(kind: str, name: str, namespace: str, options: Options) -> Rendered:
         "warn": rules.warn,
         "kubernetes_version": rules.version or options.kubernetes_version,
         "quota": dict(rules.quota or {}),
-        "limits": {name: dict(amounts) for name, amounts in (rules.limits or {}).items()},
+        "limits": {name: dict(amounts) for name, amounts in limits.items() if name != "podMax"},
+        "pod_limits": {"max": dict(limits["podMax"])} if "podMax" in limits else {},
     }
     subject = f"namespace {options.namespace}"
     return Rendered(f"{stem}.yaml", render(template, context), template, context, subject, (kind, name, namespace))

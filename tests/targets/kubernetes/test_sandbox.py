@@ -283,3 +283,20 @@ def test_the_schema_of_external_secrets_is_strict(merge: dict[str, JSON]) -> Non
     patch: JSON = {"kind": "ExternalSecret", "merge": merge}
     output = rendered("kubernetes", spec(externalSecrets=[secret], patches=[patch]))
     assert errors_in(output.problems)
+
+
+def test_disk_minimum_and_pods_are_limited_where_the_spec_says_so() -> None:
+    disk: JSON = {"ephemeralStorage": "1Gi"}
+    quota: JSON = {"requests": disk, "limits": disk}
+    limits: JSON = {"default": disk, "min": {"cpu": "10m"}, "podMax": {"memory": "8Gi"}}
+    found = objects({**SANDBOX, "quota": quota, "limits": limits})
+    hard = found["sandbox-resourcequota"]["spec"]["hard"]
+    assert (hard["requests.ephemeral-storage"], hard["limits.ephemeral-storage"]) == ("1Gi", "1Gi")
+    container, pod_ = found["sandbox-limitrange"]["spec"]["limits"]
+    assert container["default"] == {"cpu": "1", "memory": "1Gi", "ephemeral-storage": "1Gi"}
+    assert container["min"] == {"cpu": "10m"}
+    assert pod_ == {"type": "Pod", "max": {"memory": "8Gi"}}
+    plain = objects()
+    assert not any("ephemeral" in name for name in plain["sandbox-resourcequota"]["spec"]["hard"])
+    (only,) = plain["sandbox-limitrange"]["spec"]["limits"]
+    assert set(only) == {"type", "defaultRequest", "default", "max"}
