@@ -57,6 +57,8 @@ class Server(NamedTuple):
     resource_name: str
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
+    #: Those of objects of one kind, by kind; Pod is for the pods.
+    kind_annotations: Mapping[str, Mapping[str, str]]
     description: str
     image: str | None
     package: Package | None

@@ -80,6 +80,7 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
         resource_name=resource_name,
         labels=metadata["labels"],
         annotations=metadata["annotations"],
+        kind_annotations=spec["annotations"],
         description=spec["description"],
         image=spec.get("image"),
         package=package

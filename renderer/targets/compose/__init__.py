@@ -37,6 +37,7 @@ class Compose:
     quoting = Quoting(YAML.scalar, YAML.writers, {"literal": literal})
     ignored: Mapping[str, Ignored] = {
         "spec.health.liveness": Ignored("docker compose restarts no container because of a check"),
+        "spec.annotations": Ignored("compose has one service: use metadata.annotations or compose.labels"),
         "spec.namespace": Ignored("compose has no namespaces"),
         "spec.workload": Ignored("compose has services only"),
         "spec.serviceAccount": Ignored("containers of compose have no identity in a cluster"),

@@ -15,7 +15,7 @@ from renderer.prerequisites import prerequisites
 from renderer.render import YAML, Quoting, render
 from renderer.target import Ignored
 from renderer.targets.kubernetes.beside import beside
-from renderer.targets.kubernetes.limits import elsewhere, limits
+from renderer.targets.kubernetes.limits import annotates_nothing, elsewhere, limits
 from renderer.targets.kubernetes.namespace import namespace_objects
 from renderer.targets.kubernetes.objects import OBJECTS
 from renderer.targets.kubernetes.values import literal, server_values
@@ -61,6 +61,8 @@ class Kubernetes:
                 built, faults = patch_documents(built, server, self.name)
                 problems += [server.problem(fault) for fault in faults]
             documents += built
+            kinds = {"Pod", *(document.identity[0] for document in built)}
+            problems += [server.problem(fault) for fault in annotates_nothing(server, kinds)]
             problems += [server.problem(fault) for fault in limits(server, options)]
         return _for_flux(documents, options), problems
 
@@ -72,12 +74,13 @@ class Kubernetes:
         )
         documents = []
         for kind in OBJECTS:
+            own = server.kind_annotations.get(kind.kind, {})
             for instance in kind.instances(server, options):
                 context = {
                     **values,
                     **instance.extra,
                     "object_name": instance.name,
-                    "object_annotations": {**instance.annotations, **wave(kind.kind, options)},
+                    "object_annotations": {**instance.annotations, **own, **wave(kind.kind, options)},
                 }
                 text = render(kind.template, context, self.quoting)
                 path = f"{server.name}/{instance.stem}.yaml"

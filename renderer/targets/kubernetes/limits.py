@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from renderer.errors import DocumentPath, Fault, Severity
 from renderer.labels import SERVER_LABEL
@@ -79,6 +79,16 @@ def _namespace_limits(server: Server, options: Options) -> Iterator[Fault]:
     if name and options.create_namespace is not False and (whose := system_namespace(name)):
         hint = "choose another name, or add --no-create-namespace to use it as it is"
         yield Fault(path, "kubernetes/reserved-namespace", f"the namespace {name} {whose}", hint)
+
+
+def annotates_nothing(server: Server, kinds: Collection[str]) -> Iterator[Fault]:
+    """Annotations of a kind of which nothing is rendered here."""
+    for kind in server.kind_annotations:
+        if kind not in kinds:
+            claims = kind == "PersistentVolumeClaim" and server.workload == "StatefulSet" and server.storage
+            reason = "the claim templates of a StatefulSet never change" if claims else "the server has none"
+            hint = "remove them" + (", or annotate the claims with kubectl" if claims else "")
+            yield _warning(("spec", "annotations", kind), "annotation-of-nothing", f"not rendered: {reason}", hint)
 
 
 def elsewhere(server: Server, servers: Sequence[Server], options: Options) -> Iterator[Fault]:

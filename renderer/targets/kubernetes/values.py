@@ -216,7 +216,7 @@ def _answerer(answerer: Answerer) -> dict[str, JSON]:
 
 def pod_annotations(server: Server) -> dict[str, str]:
     """The spec's, what tells a Prometheus without operator to scrape, and what restarts pods when a file changes."""
-    annotations, monitoring = dict(server.annotations), server.monitoring
+    annotations, monitoring = {**server.annotations, **server.kind_annotations.get("Pod", {})}, server.monitoring
     if monitoring and monitoring.scrape == "annotations":
         annotations |= {
             "prometheus.io/scrape": "true",

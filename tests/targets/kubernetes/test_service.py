@@ -89,3 +89,44 @@ def test_compose_says_that_it_has_none() -> None:
     assert rules(rendered("compose", spec(service={"port": 80}, health={"enabled": False})).problems) == [
         "compose/not-rendered"
     ]
+
+
+def test_annotations_of_one_kind_are_on_its_objects_alone() -> None:
+    own: JSON = {"Pod": {"a": "pod"}, "Deployment": {"a": "own"}, "PersistentVolumeClaim": {"b": "c"}}
+    document = spec(
+        "demo",
+        {"annotations": {"a": "all"}},
+        annotations=own,
+        storage=[{"name": "d", "size": "1Gi", "mountPath": "/d"}],
+        serviceAccount={"annotations": {"a": "account"}},
+    )
+    found = {one["kind"]: one for text in texts("kubernetes", document).values() for one in [yaml.safe_load(text)]}
+    notes = {kind: one["metadata"].get("annotations", {}) for kind, one in found.items() if kind != "Namespace"}
+    assert {kind: each["a"] for kind, each in notes.items()} == {
+        "ServiceAccount": "account",
+        "NetworkPolicy": "all",
+        "PersistentVolumeClaim": "all",
+        "Service": "all",
+        "Deployment": "own",
+    }
+    assert notes["PersistentVolumeClaim"]["b"] == "c"
+    assert "b" not in notes["Deployment"]
+    assert found["Deployment"]["spec"]["template"]["metadata"]["annotations"] == {"a": "pod"}
+
+
+@pytest.mark.parametrize("kind", ["StatefulSet", "ServiceMonitor", "PersistentVolumeClaim"])
+def test_annotations_of_nothing_are_told(kind: str) -> None:
+    problems = rendered("kubernetes", spec(annotations={kind: {"a": "b"}}, network={"egress": {}})).problems
+    assert "kubernetes/annotation-of-nothing" in rules(problems)
+    assert "compose/not-rendered" in rules(rendered("compose", spec(annotations={kind: {"a": "b"}})).problems)
+
+
+def test_a_claim_template_takes_no_annotations() -> None:
+    storage: JSON = [{"name": "d", "size": "1Gi", "mountPath": "/d"}]
+    fields: dict[str, JSON] = {"annotations": {"PersistentVolumeClaim": {"a": "b"}}, "storage": storage}
+    (told,) = [
+        problem.message
+        for problem in rendered("kubernetes", spec(workload="StatefulSet", **fields)).problems
+        if problem.rule == "kubernetes/annotation-of-nothing"
+    ]
+    assert told == "not rendered: the claim templates of a StatefulSet never change"
