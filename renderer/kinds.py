@@ -11,6 +11,9 @@ from typing import NamedTuple
 #: Ranks of application, each a call of kubectl: what comes later needs what comes before.
 NAMESPACES, NEEDED_BY_PODS, PODS, AFTER_PODS = range(4)
 
+#: The account that a controller makes in every namespace, and makes again where it is deleted.
+DEFAULT_ACCOUNT = "default"
+
 _TEMPLATE = ("spec", "template")
 _SELECTOR = ("spec.selector*",)
 

@@ -11,7 +11,8 @@ from renderer.errors import InputInvalid
 from renderer.krm import Answer, ResourceList, answer, as_yaml, read_list
 from tests.specs import OPTIONS, spec
 
-KINDS = ["Namespace", "ServiceAccount", "NetworkPolicy", "Service", "Deployment"]
+OWN = ["ServiceAccount", "NetworkPolicy", "Service", "Deployment"]
+KINDS = ["Namespace", "ServiceAccount", "NetworkPolicy", *OWN]
 PATH, INDEX = "config.kubernetes.io/path", "config.kubernetes.io/index"
 OTHER: dict[str, Any] = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "other"}}
 
@@ -50,8 +51,8 @@ def test_new_files_lie_beside_the_spec() -> None:
 def test_each_server_lies_beside_its_own_spec() -> None:
     found = run(item("one", "a/one.yaml"), item("two", "b/c/two.yaml"))
     paths = [each["metadata"]["annotations"][PATH] for each in found.items[2:]]
-    assert paths[0] == "a/namespace.yaml"
-    assert {path.rpartition("/")[0] for path in paths[1:]} == {"a/one", "b/c/two"}
+    assert paths[:3] == ["a/namespace.yaml", "a/serviceaccount.yaml", "a/networkpolicy.yaml"]
+    assert {path.rpartition("/")[0] for path in paths[3:]} == {"a/one", "b/c/two"}
 
 
 def test_annotations_of_the_orchestrator_are_not_rendered() -> None:

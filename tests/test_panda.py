@@ -23,8 +23,11 @@ OPTIONS = Options(OWN, "1.35", create_namespace=True)
 #: Every object: kind, namespace (none for those of the cluster) and name.
 TABLE = [
     ("Namespace", None, OWN),
+    ("ServiceAccount", OWN, "default"),
+    ("NetworkPolicy", OWN, "mcpctl-default-deny"),
     ("Namespace", None, SANDBOX),
     ("RuntimeClass", None, "gvisor"),
+    ("ServiceAccount", SANDBOX, "default"),
     ("ServiceAccount", OWN, OWN),
     ("Role", SANDBOX, f"{OWN}-sandbox"),
     ("RoleBinding", SANDBOX, f"{OWN}-sandbox"),
@@ -209,5 +212,6 @@ def test_secrets_and_lists_stand_beside() -> None:
     assert keys[OWN] == {}, "all keys arrive, whichever there are"
     assert keys[f"{OWN}-tls"] == {"tls.crt": "", "tls.key": ""}
     listed = yaml.safe_load(found["panda/kustomization.yaml"])["resources"]
-    assert len(listed) == len(TABLE) - 1
-    assert yaml.safe_load(found["kustomization.yaml"])["resources"] == ["namespace.yaml", "panda"]
+    shared = ["namespace.yaml", "serviceaccount.yaml", "networkpolicy.yaml"]
+    assert len(listed) == len(TABLE) - len(shared)
+    assert yaml.safe_load(found["kustomization.yaml"])["resources"] == [*shared, "panda"]

@@ -37,6 +37,8 @@ def test_every_version_takes_them(name: str, version: str) -> None:
 def test_the_pod_stands_among_these() -> None:
     assert list(objects("sample-pod")) == [
         ("Namespace", OPTIONS.namespace),
+        ("ServiceAccount", "default"),
+        ("NetworkPolicy", "mcpctl-default-deny"),
         ("ServiceAccount", POD),
         ("NetworkPolicy", f"{POD}-netpol"),
         ("PersistentVolumeClaim", f"{POD}-models"),

@@ -142,8 +142,11 @@ def _namespace(kubectl: Kubectl, name: str, rendered: Sequence[Object]) -> Itera
         text = f"apply does not change the namespace; --adopt-namespace {'; '.join(effects)}"
         yield ok(f"others in {name}", text)
     sandboxing = [words(each.data, name) for each in rendered if each.namespace == name and governs(each)]
-    if others and name != kubectl.namespace and sandboxing:
-        text = f"apply adds {', '.join(sandboxing)}, which hold for every pod in it"
+    if name != kubectl.namespace and sandboxing:
+        text = (
+            f"mcpctl did not create it: apply adds {', '.join(sandboxing)}, which hold for every pod in it, only with "
+        )
+        text += "--adopt-namespace"
         yield warning(f"sandbox in {name}", text, "choose a namespace for sandbox.namespace that nobody else uses")
 
 

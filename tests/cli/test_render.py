@@ -14,12 +14,14 @@ from renderer.write import RECORD
 from tests.cli.commands import BAD, GOOD, Mcpctl, as_program
 from tests.test_report import check_sarif
 
-KINDS = ["Namespace", "ServiceAccount", "NetworkPolicy", "Service", "Deployment"]
+OWN = ["ServiceAccount", "NetworkPolicy", "Service", "Deployment"]
+KINDS = ["Namespace", "ServiceAccount", "NetworkPolicy", *OWN]
+SHARED = ["namespace.yaml", "networkpolicy.yaml", "serviceaccount.yaml"]
 TREE = ["demo/deployment.yaml", "demo/networkpolicy.yaml", "demo/service.yaml", "demo/serviceaccount.yaml"]
 #: What stands beside the manifests of a tree.
 BESIDE = ["demo/PREREQUISITES.md"]
 #: Of one server, the Namespace included.
-FILES = len(TREE) + len(BESIDE) + 1
+FILES = len(TREE) + len(BESIDE) + len(SHARED)
 
 
 def files(folder: Path) -> list[str]:
@@ -31,7 +33,7 @@ def test_data_goes_to_stdout_and_the_rest_to_stderr(mcpctl: Mcpctl) -> None:
     run = mcpctl("render", "warned.yaml")
     assert [document["kind"] for document in yaml.safe_load_all(run.out)] == KINDS
     assert run.err.splitlines()[0].startswith("warned.yaml:6:")
-    assert run.err.splitlines()[-1] == "1 server, 5 documents, 0 errors, 1 warning"
+    assert run.err.splitlines()[-1] == "1 server, 7 documents, 0 errors, 1 warning"
 
 
 @pytest.mark.usefixtures("specs")
@@ -98,7 +100,7 @@ def test_options_reach_the_manifests(mcpctl: Mcpctl) -> None:
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce-version"] == "v1.30"
     assert {document["metadata"]["namespace"] for document in rest} == {"other"}
     run = mcpctl("render", "good.yaml", "--no-create-namespace")
-    assert [document["kind"] for document in yaml.safe_load_all(run.out)] == KINDS[1:]
+    assert [document["kind"] for document in yaml.safe_load_all(run.out)] == OWN
 
 
 # ---------------------------------------------------------------------------------------------
@@ -109,7 +111,7 @@ def test_a_tree_is_written_and_told(mcpctl: Mcpctl, specs: Path) -> None:
     run = mcpctl("render", "good.yaml", "--out", "tree")
     assert (run.code, run.out) == (0, "")
     assert files(specs / "tree") == sorted(
-        [f"kubernetes/{path}" for path in [RECORD, f"demo/{RECORD}", *TREE, *BESIDE, "namespace.yaml"]]
+        [f"kubernetes/{path}" for path in [RECORD, f"demo/{RECORD}", *TREE, *BESIDE, *SHARED]]
     )
     assert run.err.splitlines()[0] == "tree/kubernetes: servers: 1 written, 0 unchanged, 0 removed"
     assert f"{FILES} written, 0 removed, 0 unchanged" in run.err
@@ -141,7 +143,7 @@ def test_each_target_has_its_folder(mcpctl: Mcpctl, specs: Path) -> None:
 def test_the_tree_is_the_stream(mcpctl: Mcpctl, specs: Path) -> None:
     stream = mcpctl("render", "good.yaml").out
     mcpctl("render", "good.yaml", "--out", "tree")
-    texts = [(specs / "tree/kubernetes" / path).read_text() for path in ["namespace.yaml", *TREE]]
+    texts = [(specs / "tree/kubernetes" / path).read_text() for path in [*SHARED, *TREE]]
     heads, bodies = zip(*(text.split("\n", 1) for text in texts), strict=True)
     assert all(head.startswith("# Made by mcpctl") for head in heads)
     assert sorted(f"{text}\n" for text in stream.removeprefix("---\n").removesuffix("\n").split("\n---\n")) == sorted(
@@ -241,7 +243,8 @@ def test_links_in_a_tree_are_refused(mcpctl: Mcpctl, specs: Path) -> None:
 def test_the_provider_decides_which_policy_there_is(mcpctl: Mcpctl, provider: str, kind: str | None) -> None:
     run = mcpctl("render", "good.yaml", "--network-policy-provider", provider)
     kinds = [document["kind"] for document in yaml.safe_load_all(run.out)]
-    assert (run.code, [found for found in kinds if "Policy" in found]) == (0, [kind] if kind else [])
+    # That of the namespace, then the server's.
+    assert (run.code, [found for found in kinds if "Policy" in found]) == (0, ["NetworkPolicy", kind] if kind else [])
     run = mcpctl("validate", "good.yaml", "--target", "kubernetes", "--network-policy-provider", provider)
     assert (run.code, "kubernetes/not-isolated" in run.err) == (0, provider == "none")
     run = mcpctl("prerequisites", "good.yaml", "--network-policy-provider", provider)
@@ -264,7 +267,7 @@ def test_another_namespace_is_not_rendered_unless_it_is_ours(mcpctl: Mcpctl) -> 
     ):
         run = mcpctl("render", "good.yaml", *arguments)
         kinds = [document["kind"] for document in yaml.safe_load_all(run.out)]
-        assert (run.code, kinds) == (0, KINDS if ours else KINDS[1:])
+        assert (run.code, kinds) == (0, KINDS if ours else OWN)
         mcpctl("render", "good.yaml", "--out", f"tree{len(arguments)}{ours}", *arguments)
         assert Path(f"tree{len(arguments)}{ours}/kubernetes/namespace.yaml").exists() == ours
 

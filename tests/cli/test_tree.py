@@ -117,6 +117,8 @@ def test_servers_that_are_gone_leave_the_tree_when_asked_for(mcpctl: Mcpctl, inp
         ".mcpctl",
         "four",
         "namespace.yaml",
+        "networkpolicy.yaml",
+        "serviceaccount.yaml",
         "three",
     ]
     assert mcpctl("render", "in", "--out", "tree", "--check").code == Exit.FINE
@@ -365,7 +367,8 @@ def test_a_tree_is_emptied_only_when_asked_for(mcpctl: Mcpctl, input_folder: Pat
     assert mcpctl("render", "in", "--out", "tree", "--allow-empty").code == 0
     assert Path("tree/kubernetes/one").exists()
     assert mcpctl("render", "in", "--out", "tree", "--allow-empty", "--prune").code == 0
-    assert sorted(content(Path("tree/kubernetes"))) == [".mcpctl", "namespace.yaml"]
+    shared = ["namespace.yaml", "networkpolicy.yaml", "serviceaccount.yaml"]
+    assert sorted(content(Path("tree/kubernetes"))) == [".mcpctl", *shared]
 
 
 # ---------------------------------------------------------------------------------------------

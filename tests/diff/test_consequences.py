@@ -16,7 +16,7 @@ from renderer.diff.entries import Entry, Sides, entries
 from renderer.diff.trees import Tree
 from renderer.errors import errors_in
 from tests.fields import documents
-from tests.specs import rendered, texts
+from tests.specs import rendered, spec, texts
 
 HARD = {
     "allowPrivilegeEscalation": False,
@@ -558,6 +558,23 @@ def test_a_switch_of_delivery_is_one_line() -> None:
     assert led({**listing}, {"kubernetes/kustomization.yaml": "resources: [a.yaml, b.yaml]\n"}) == [
         Consequence("files")
     ]
+
+
+def test_what_governs_our_namespace_narrows_when_it_comes_and_frees_when_it_goes() -> None:
+    labels = {path: value for path, value in texts("kubernetes", spec()).items() if "/" not in path}
+    shared = {f"kubernetes/{path}": value for path, value in labels.items()}
+    space = {"kubernetes/namespace.yaml": shared["kubernetes/namespace.yaml"]}
+    assert {one.name for one in led({**space}, shared)} == {"addition"}
+    assert set(led({**shared}, space)) == {
+        Consequence("egress", "everything, every port"),
+        Consequence("ingress", "everything, every port"),
+        Consequence("rbac", "ServiceAccount default: pods that name no account get a token of the Kubernetes API"),
+        Consequence("removal", "ServiceAccount default"),
+        Consequence("removal", "NetworkPolicy mcpctl-default-deny"),
+    }
+    # With the whole Namespace goes what it held.
+    gone = led({**shared}, {"kubernetes/other.yaml": text(kind("ConfigMap")) or ""})
+    assert {one.name for one in gone} == {"data-loss", "removal", "addition"}
 
 
 def test_a_new_server_is_new_and_its_objects_are_not_changed() -> None:

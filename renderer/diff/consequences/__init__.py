@@ -11,7 +11,7 @@ from renderer.diff.consequences.network import POLICIES, label_rules, network_ru
 from renderer.diff.consequences.pods import pod_rules
 from renderer.diff.consequences.table import CONSEQUENCES, Consequence, Name, Pair
 from renderer.diff.objects import COMPOSE, Change, Object
-from renderer.kinds import POD_TEMPLATES, TEMPLATED, WORKLOADS
+from renderer.kinds import DEFAULT_ACCOUNT, POD_TEMPLATES, TEMPLATED, WORKLOADS
 from renderer.labels import PATH_ANNOTATION
 from renderer.manifest import as_mapping, at, mappings
 
@@ -43,7 +43,12 @@ def consequences(
     for pair in pairs:
         yield from _stated(pair, new=new)
         yield from _of_pair(pair, selected, new=new)
-    before = [*beside, *(pair.old for pair in pairs if pair.old)]
+    # What goes with its Namespace leaves nothing behind that it held, or that it disarmed.
+    gone = {pair.old.name for pair in pairs if pair.old and not pair.new and pair.object.kind == "Namespace"}
+    before = [*beside, *(pair.old for pair in pairs if pair.old and pair.old.namespace not in gone)]
+    for one in (pair.old for pair in pairs if not pair.new):
+        if one in before and (one.kind, one.name) == ("ServiceAccount", DEFAULT_ACCOUNT):
+            yield Consequence("rbac", f"{one.label}: pods that name no account get a token of the Kubernetes API")
     now = [*beside, *(pair.new for pair in pairs if pair.new)]
     changed = {pair.object.kind for pair in pairs}
     if not changed.isdisjoint({*POLICIES, *POD_TEMPLATES}):

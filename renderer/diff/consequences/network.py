@@ -54,14 +54,16 @@ def network_rules(old: Sequence[Object], new: Sequence[Object]) -> Iterator[Cons
     for name, kind, word in _DIRECTIONS:
         before, now = _ways(old, kind, word), _ways(new, kind, word)
         yield from _of_pods(name, (before, now), _pods_in(old), _pods_in(new))
-        # Pods that no policy selects reach everything, if there were any pods.
-        unrestricted = {(ANY, ALL)} if _has_pods(old) else set()
+        # Pods that no policy selects reach everything, if there were any pods; those of a namespace's own policies are
+        # nowhere among these objects.
+        unrestricted = {(ANY, ALL)} if _has_pods(old) or not _has_pods(new) else set()
         here = [*_pods_in(old).values(), *_pods_in(new).values()]
         elsewhere = {one for one in {*before, *now} if not any(selects(one, pods) for pods in here)}
         for subject, ways in sorted(now.items()):
             if subject in elsewhere:
                 yield from _wider(name, before.get(subject, unrestricted), ways)
-        for ways in _freed({one: before[one] for one in before if one in elsewhere}, now, new):
+        held = {one: before[one] for one in before if one in elsewhere}
+        for ways in _freed(held, now, new, had_pods=_has_pods(old)):
             yield from _wider(name, ways, {(ANY, ALL)})
         yield from _refused_no_more(name, _ways(old, kind, word, "Deny"), _ways(new, kind, word, "Deny"))
         if _has_pods(new) and not before and not now and not _has_pods(old):
@@ -145,13 +147,13 @@ def _refused_no_more(
 
 
 def _freed(
-    before: Mapping[Subject, set[Way]], now: Mapping[Subject, set[Way]], new: Sequence[Object]
+    before: Mapping[Subject, set[Way]], now: Mapping[Subject, set[Way]], new: Sequence[Object], *, had_pods: bool
 ) -> Iterator[set[Way]]:
     """What pods were allowed that no policy restricts in this direction any more."""
     specs = [(one.namespace, as_mapping(at(one.data, "spec"))) for one in new if one.kind in POLICIES]
     selected = {(home, _selector(spec.get("podSelector", spec.get("endpointSelector")))) for home, spec in specs}
     for subject, ways in sorted(before.items()):
-        if subject not in now and (subject in selected or (_has_pods(new) and not now)):
+        if subject not in now and (subject in selected or (not now and (_has_pods(new) or not had_pods))):
             yield ways
 
 

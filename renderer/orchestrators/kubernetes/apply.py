@@ -25,7 +25,9 @@ from renderer.orchestrators.kubernetes.objects import (
     OWNER_LABEL,
     Object,
     claims_to_grow,
+    compared,
     effects_of_adoption,
+    governs,
     noted,
     others_in,
     stamped,
@@ -57,9 +59,9 @@ class Application:
         #: Objects as they are, or with a dry run as they would be, after they were applied.
         self._answers: dict[Identity, Data] = {}
         self._refused_servers: set[str] = set()
-        #: Namespaces that a dry run has not made, and those that are there and not ours.
+        #: Namespaces that a dry run has not made, and of those that are known whether they are somebody else's.
         self._absent: set[str] = set()
-        self._foreign: set[str] = set()
+        self._foreign: dict[str, bool] = {}
         self._over = False
         self._objects: Sequence[Object] = ()
 
@@ -131,8 +133,13 @@ class Application:
             self._say(each, "not tried", "its namespace does not exist yet, and a dry run does not create it")
         elif each.kind == "Namespace":
             yield from self._namespace(each, live)
-        elif each.namespace in self._foreign and not _server(each):
-            self._say(each, "not tried", f"it would hold for everything in {each.namespace}, which is not ours")
+        elif governs(each) and MANAGED_LABEL not in labels_of(live or {}) and self._is_foreign(each.namespace):
+            text = f"it would hold for everything in {each.namespace}, which mcpctl did not create"
+            if _server(each):  # its pods must not run without the walls of their sandbox
+                advice = "use a sandbox.namespace that nobody else uses, or add --adopt-namespace"
+                self._fail(each, f"{words(each.data, self._home)}: {text}: {advice}")
+            else:
+                self._say(each, "not tried", text)
         elif mine and theirs not in ("", mine) and not self._options.force_conflicts:
             # What another tree or project applied is not taken over in silence: its prune and ours would fight.
             self._fail(
@@ -143,7 +150,7 @@ class Application:
         else:
             data = stamped(each, live, self._options.owner, self._home, self._now)
             if self._options.dry_run == "client":
-                self._say(each, _compared(data, live), "compared on this machine; the server was not asked")
+                self._say(each, compared(data, live), "compared on this machine; the server was not asked")
             else:
                 yield data
 
@@ -151,21 +158,35 @@ class Application:
         """One that mcpctl did not create is used and never changed; a label that was rendered proves nothing."""
         name = each.identity[2]
         ours = live is not None and CREATED in annotations_of(live)
-        if live is not None and not ours and not self._options.adopt_namespace:
-            self._foreign.add(name)
+        self._foreign[name] = live is not None and not ours
+        if self._is_foreign(name):
             text = "was there before: used as it is, and never changed or deleted; --adopt-namespace "
-            effects = self._adoption(name, live) if self._options.dry_run != "none" else ()
+            effects = self._adoption(name, live) if live and self._options.dry_run != "none" else ()
             self._say(each, "unchanged", text + ("; ".join(effects) or "makes it ours"))
             return
         if live is not None and not ours and (effects := self._adoption(name, live)):
             self._tell(f"adopting {words(each.data, self._home)}: {'; '.join(effects)}")
         data = noted(each.data, {CREATED: annotations_of(live or {}).get(CREATED, self._now)})
         if self._options.dry_run == "client":
-            self._say(each, _compared(data, live), "compared on this machine; the server was not asked")
+            self._say(each, compared(data, live), "compared on this machine; the server was not asked")
         elif live is not None:
             yield data
         else:
             self._create(each, data)
+
+    def _is_foreign(self, name: str) -> bool:
+        """Whether it is not ours; one that is not rendered is asked for, once."""
+        if name not in self._foreign:
+            asked = ["get", f"namespaces/{name}", "--ignore-not-found", "--output=json"]
+            try:
+                there = self._kubectl.items(f"reading the namespace {name}", *asked)
+            except Refused as refused:
+                if refused.kind != "forbidden":
+                    raise
+                self._foreign[name] = True
+            else:
+                self._foreign[name] = any(CREATED not in annotations_of(live) for live in there)
+        return self._foreign[name] and not self._options.adopt_namespace
 
     def _adoption(self, name: str, live: Data) -> Sequence[str]:
         try:
@@ -372,19 +393,3 @@ def _content(data: Data) -> Data:
     """What somebody wrote into it."""
     meta = {key: value for key, value in data.get("metadata", {}).items() if key not in _SERVERS_OWN}
     return {**{key: value for key, value in data.items() if key != "status"}, "metadata": meta}
-
-
-def _compared(data: Data, live: Data | None) -> Any:
-    if live is None:
-        return "created"
-    return "unchanged" if _within(data, live) else "changed"
-
-
-def _within(given: Any, live: Any) -> bool:
-    """Whether all that is given stands there already, beside what the API server added."""
-    if isinstance(given, dict):
-        return isinstance(live, dict) and all(key in live and _within(value, live[key]) for key, value in given.items())
-    if isinstance(given, list):
-        same = isinstance(live, list) and len(live) == len(given)
-        return same and all(_within(one, other) for one, other in zip(given, live, strict=True))
-    return bool(given == live)

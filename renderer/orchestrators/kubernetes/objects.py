@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from renderer.check.pod_security import violations
 from renderer.errors import ApplyFailed, Defect, excerpt
-from renderer.kinds import KINDS, WORKLOADS, in_order
+from renderer.kinds import DEFAULT_ACCOUNT, KINDS, WORKLOADS, in_order
 from renderer.labels import SERVER_LABEL
 from renderer.manifest import Identity, annotations_of, identity, labels_of
 from renderer.model import Rendered
@@ -129,9 +129,10 @@ def effects_of_adoption(live: Data, pods: Sequence[Data], rendered: Sequence[Obj
     wanted = labels_of(made.data) if made else {}
     effects = [f"sets the label {key} to {excerpt(wanted[key], 40)}" for key in wanted if has.get(key) != wanted[key]]
     effects += [
-        f"adds {words(each.data, name)}, which holds for every pod in it"
+        f"{verb} {words(each.data, name)}, which holds for every pod in it"
         for each in rendered
-        if each.namespace == name and SERVER_LABEL not in labels_of(each.data)
+        if each.namespace == name and governs(each)
+        for verb in ("sets" if is_default_account(each.identity) else "adds",)
     ]
     level = wanted.get(_ENFORCE)
     if (level == "baseline" or level == "restricted") and has.get(_ENFORCE) != level:
@@ -143,9 +144,14 @@ def effects_of_adoption(live: Data, pods: Sequence[Data], rendered: Sequence[Obj
 
 
 def governs(each: Object) -> bool:
-    """Whether it holds for everything in its namespace, as quota and default deny of a sandbox do."""
+    """Whether it holds for everything in its namespace: quota, limits, default deny, the account of nameless pods."""
     everywhere = each.kind == "NetworkPolicy" and not each.data["spec"].get("podSelector")
-    return each.kind in ("ResourceQuota", "LimitRange") or everywhere
+    return each.kind in ("ResourceQuota", "LimitRange") or everywhere or is_default_account(each.identity)
+
+
+def is_default_account(identity: Identity) -> bool:
+    """Whether a controller makes it in every namespace: it is set, and never made or removed by us."""
+    return (identity[0], identity[2]) == ("ServiceAccount", DEFAULT_ACCOUNT)
 
 
 def stamped(one: Object, live: Data | None, owner: str, home: str, now: str) -> Data:
@@ -175,3 +181,20 @@ def _with(data: Data, labels: Mapping[str, str], notes: Mapping[str, str]) -> Da
 def noted(data: Data, notes: Mapping[str, str]) -> Data:
     """With these annotations too."""
     return _with(data, {}, notes)
+
+
+def compared(data: Data, live: Data | None) -> Literal["created", "unchanged", "changed"]:
+    """What applying it would do, as far as this machine knows."""
+    if live is None:
+        return "created"
+    return "unchanged" if _within(data, live) else "changed"
+
+
+def _within(given: Any, live: Any) -> bool:
+    """Whether all that is given stands there already, beside what the API server added."""
+    if isinstance(given, dict):
+        return isinstance(live, dict) and all(key in live and _within(value, live[key]) for key, value in given.items())
+    if isinstance(given, list):
+        same = isinstance(live, list) and len(live) == len(given)
+        return same and all(_within(one, other) for one, other in zip(given, live, strict=True))
+    return bool(given == live)

@@ -20,6 +20,7 @@ from renderer.orchestrators.kubernetes.objects import (
     HOME_LABEL,
     MANAGED_LABEL,
     OWNER_LABEL,
+    is_default_account,
     words,
 )
 from renderer.orchestrators.wait import Time, until
@@ -81,8 +82,9 @@ def _found(kubectl: Kubectl, selector: str, tell: Progress, *, everywhere: bool)
         if refused.kind != "forbidden":
             raise
         found = [data for kind in kinds for data in _listed(kubectl, kind, asked, tell, everywhere=everywhere)]
-    # The controllers' own: their owners take them along.
-    return [data for data in found if data["kind"] in KINDS and not data["metadata"].get("ownerReferences")]
+    # The controllers' own: their owners take them along. A default account would be made again, with its token.
+    own = [data for data in found if data["kind"] in KINDS and not is_default_account(identity(data))]
+    return [data for data in own if not data["metadata"].get("ownerReferences")]
 
 
 def _scope(everywhere: bool) -> list[str]:

@@ -1,12 +1,14 @@
-"""The namespace of the servers: the object itself, and what everything in it may use."""
+"""The namespace of the servers: the object itself, and what governs everything in it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from renderer.kinds import DEFAULT_ACCOUNT
 from renderer.model import Options, Rendered
 from renderer.render import render
+from renderer.targets.kubernetes.values import answerer_values
 from renderer.targets.kubernetes.waves import wave
 
 #: Every name that their templates may read, and what it is: docs/templates.md has these lines.
@@ -21,6 +23,7 @@ NAMES: Mapping[str, str] = {
     "quota": "`hard` of the ResourceQuota, from the environment",
     "limits": "amounts of the LimitRange for a container by name (`max`, `default`, …), from the environment",
     "pod_limits": "the same for all containers of a pod together",
+    "dns": "who answers DNS: `port`, with `namespace` and `podLabels`, or with `cidr`, or with all of them; `note`",
 }
 _LABELS = {
     "app.kubernetes.io/managed-by": "mcpctl",
@@ -32,7 +35,7 @@ _NAME = "mcpctl"
 
 
 def namespace_objects(options: Options) -> list[Rendered]:
-    """The Namespace, and its quota and limits where an environment has some; nothing where it is not ours."""
+    """The Namespace, what pods in it have without a word of their own, and quota and limits; nothing where not ours."""
     return list(_objects(options))
 
 
@@ -41,6 +44,11 @@ def _objects(options: Options) -> Iterator[Rendered]:
     if not options.owns_namespace:
         return
     yield _object("Namespace", options.namespace, "", options)
+    # A controller makes this account in every namespace: apply only sets what is rendered.
+    yield _object("ServiceAccount", DEFAULT_ACCOUNT, options.namespace, options)
+    # Cilium enforces NetworkPolicies too, so one template serves both providers.
+    if options.network_policy_provider != "none":
+        yield _object("NetworkPolicy", f"{_NAME}-default-deny", options.namespace, options)
     if rules.quota:
         yield _object("ResourceQuota", _NAME, options.namespace, options)
     if rules.limits:
@@ -62,6 +70,7 @@ def _object(kind: str, name: str, namespace: str, options: Options) -> Rendered:
         "quota": dict(rules.quota or {}),
         "limits": {name: dict(amounts) for name, amounts in limits.items() if name != "podMax"},
         "pod_limits": {"max": dict(limits["podMax"])} if "podMax" in limits else {},
+        "dns": [answerer_values(answerer) for answerer in options.dns],
     }
     subject = f"namespace {options.namespace}"
     return Rendered(f"{stem}.yaml", render(template, context), template, context, subject, (kind, name, namespace))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from renderer.kinds import DEFAULT_ACCOUNT
 from renderer.labels import accepted, object_labels, path_note
 from renderer.model import AccessRule, Monitoring, Options, Server
 from renderer.targets.kubernetes.values import pod_annotations
@@ -170,6 +171,12 @@ def _sandbox_namespaces(server: Server, options: Options) -> Iterator[Instance]:
         yield _in_sandbox(server, server.sandbox.namespace, "sandbox-namespace", namespace=None, **level)
 
 
+def _sandbox_accounts(server: Server, options: Options) -> Iterator[Instance]:
+    """What pods run as that name no account; where the Namespace is not ours, neither is its account."""
+    for namespace in _sandbox_namespaces(server, options):
+        yield _in_sandbox(server, DEFAULT_ACCOUNT, "sandbox-serviceaccount", namespace=namespace.name)
+
+
 def _runtime_classes(server: Server, options: Options) -> Iterator[Instance]:
     """The RuntimeClass of the sandboxed pods, unless somebody else keeps it."""
     del options
@@ -216,6 +223,7 @@ def _sandbox_policies(server: Server, options: Options) -> Iterator[Instance]:
 OBJECTS: tuple[ObjectType, ...] = (
     ObjectType("Namespace", "kubernetes/namespace.yaml.j2", _sandbox_namespaces),
     ObjectType("RuntimeClass", "kubernetes/runtimeclass.yaml.j2", _runtime_classes),
+    ObjectType("ServiceAccount", "kubernetes/namespace-serviceaccount.yaml.j2", _sandbox_accounts),
     ObjectType("ServiceAccount", "kubernetes/serviceaccount.yaml.j2", _service_accounts),
     ObjectType("Role", "kubernetes/role.yaml.j2", _account_roles("Role")),
     ObjectType("RoleBinding", "kubernetes/rolebinding.yaml.j2", _account_roles("RoleBinding")),

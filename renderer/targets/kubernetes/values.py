@@ -177,8 +177,8 @@ def server_values(server: Server, launch: Launch, options: Options) -> dict[str,
             dict.fromkeys(port.target for port in server.service.ports if port.target != server.transport.port)
         ),
         "exposed": server.expose and _exposed(server.expose, server.transport.messages),
-        "dns": [_answerer(answerer) for answerer in options.dns],
-        "api_server": [_answerer(answerer) for answerer in api_server(server, options)],
+        "dns": [answerer_values(answerer) for answerer in options.dns],
+        "api_server": [answerer_values(answerer) for answerer in api_server(server, options)],
         "egress": _egress(server),
         "metrics_port": metrics_port(server),
         "rate_window": _rate_window(server),
@@ -209,7 +209,7 @@ def api_server(server: Server, options: Options) -> tuple[Answerer, ...]:
     return options.api_server or (() if egress.cidrs else tuple(Answerer(6443, cidr=cidr) for cidr in _PRIVATE))
 
 
-def _answerer(answerer: Answerer) -> dict[str, JSON]:
+def answerer_values(answerer: Answerer) -> dict[str, JSON]:
     fields = {**answerer._asdict(), "podLabels": dict(answerer.pod_labels)}
     return {name: value for name, value in fields.items() if name != "pod_labels"}
 

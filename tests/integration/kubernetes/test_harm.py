@@ -64,7 +64,11 @@ def test_a_namespace_of_others_is_used_and_never_changed(theirs: Bed) -> None:
     seen = theirs.mcpctl("doctor", "--create-namespace", str(theirs.spec("guest")))
     assert "refuses 1 of 1 pods of others at their next start (theirs)" in seen.out
     assert theirs.get("namespace", theirs.namespace)["metadata"]["labels"] == before
+    assert theirs.items("networkpolicies", "--field-selector=metadata.name=mcpctl-default-deny") == []
+    assert "automountServiceAccountToken" not in theirs.get("serviceaccount", "default")
     theirs.apply(theirs.spec("guest"), options=("--adopt-namespace",))
+    assert theirs.get("networkpolicy", "mcpctl-default-deny")["spec"]["podSelector"] == {}
+    assert theirs.get("serviceaccount", "default")["automountServiceAccountToken"] is False
     assert theirs.get("namespace", theirs.namespace)["metadata"]["labels"][LEVEL] == "restricted"
 
 
@@ -79,8 +83,13 @@ def sandbox(bed: Bed) -> Iterator[str]:
 
 
 def test_a_sandbox_that_others_made_outlives_its_server(bed: Bed, sandbox: str) -> None:
-    spec = bed.spec("boxed", sandbox={"namespace": sandbox})
-    bed.apply(spec)
+    spec = bed.spec("boxed", sandbox={"namespace": sandbox, "create": False})
+    refused = bed.mcpctl("apply", "--create-namespace", "--no-wait", str(spec))
+    assert (refused.code, "which mcpctl did not create" in refused.err) == (5, True), refused.err
+    assert bed.items("resourcequotas", f"--namespace={sandbox}") == []
+    assert bed.items("networkpolicies", f"--namespace={sandbox}") == []
+    bed.apply(spec, options=("--adopt-namespace",))
+    assert len(bed.items("resourcequotas", f"--namespace={sandbox}")) == 1
     gone = bed.mcpctl("delete", "boxed", "--delete-data", "--yes")
     assert gone.code == 0, gone.err
     assert "kept: mcpctl did not create this namespace, which holds 1 objects of others" in gone.out

@@ -13,7 +13,7 @@ from renderer.model import Options, Rendered, Server
 from renderer.orchestrators.contract import ApplyOptions, KubernetesConfig
 from renderer.orchestrators.kubernetes import Kubernetes
 from renderer.orchestrators.kubernetes.client import Kubectl
-from renderer.orchestrators.kubernetes.objects import CREATED, noted, objects, stamped
+from renderer.orchestrators.kubernetes.objects import CREATED, is_default_account, noted, objects, stamped
 from renderer.orchestrators.wait import Time
 from renderer.registry import target
 from tests.cluster import Cluster
@@ -88,18 +88,21 @@ def spec(name: str) -> str:
     return next(str(path) for folder in FOLDERS if (path := folder / f"{name}.yaml").exists())
 
 
-def rendered(*names: str, namespace: str = "mcpctl") -> tuple[Rendered, ...]:
-    """The documents of examples, and of ``boxed``: no larger than a server with a sandbox must be."""
+def rendered(*names: str, namespace: str = "mcpctl", whole: bool = False) -> tuple[Rendered, ...]:
+    """The documents of examples, and of ``boxed``: no larger than a server with a sandbox must be.
+
+    Without what governs the namespace ``mcpctl``, which is somebody else's in these tests, if not ``whole``.
+    """
     specs = pipeline.read([spec(name) for name in names])
     output = pipeline.render(specs, target("kubernetes"), Options(namespace, "1.35"))
     assert output.documents, output.problems
-    return output.documents
+    return tuple(each for each in output.documents if whole or "/" in each.path or each.path == "namespace.yaml")
 
 
 def placed(cluster: Cluster, *names: str) -> None:
     """As an apply in the name of ``tree-a`` leaves them, without the time that kubectl takes."""
     for one in objects(rendered(*names), "mcpctl"):
-        if one.identity != ("Namespace", "", "mcpctl"):
+        if one.identity != ("Namespace", "", "mcpctl") and not is_default_account(one.identity):
             data = stamped(one, None, "tree-a", "mcpctl", NOW)
             cluster.add(noted(data, {CREATED: NOW}) if one.kind == "Namespace" else data)
 

@@ -378,12 +378,70 @@ def test_one_that_is_adopted_becomes_ours(orchestrator: Kubernetes, cluster: Clu
     assert outcomes(orchestrator.apply(rendered("time"), OWNED, told.append, told.confirm))[0] == "unchanged"
 
 
+GOVERNING = ("ServiceAccount default", "NetworkPolicy mcpctl-default-deny")
+
+
+def test_what_governs_a_namespace_is_applied_in_ours_only(
+    orchestrator: Kubernetes, cluster: Cluster, told: Told
+) -> None:
+    documents = rendered("time", whole=True)
+    before = cluster.get("ServiceAccount", "default")
+    applied = {
+        change.what: change for change in orchestrator.apply(documents, OWNED, told.append, told.confirm).changes
+    }
+    for what in GOVERNING:
+        assert applied[what].outcome == "not tried"
+        assert "it would hold for everything in mcpctl, which mcpctl did not create" in applied[what].message
+    assert cluster.get("ServiceAccount", "default") == before
+    adopting = OWNED._replace(adopt_namespace=True)
+    adopted = orchestrator.apply(documents, adopting, told.append, told.confirm)
+    assert [change.outcome for change in adopted.changes if change.what in GOVERNING] == ["changed", "created"]
+    line = next(line for line in told if line.startswith("adopting Namespace mcpctl: "))
+    assert "sets ServiceAccount default, which holds for every pod in it" in line
+    assert "adds NetworkPolicy mcpctl-default-deny, which holds for every pod in it" in line
+    assert cluster.get("ServiceAccount", "default")["automountServiceAccountToken"] is False
+    assert set(outcomes(orchestrator.apply(documents, OWNED, told.append, told.confirm))) == {"unchanged"}
+
+
+@pytest.mark.parametrize("made", [True, False], ids=["rendered", "create-false"])
+def test_nothing_governs_a_sandbox_namespace_of_others(
+    orchestrator: Kubernetes, cluster: Cluster, told: Told, *, made: bool
+) -> None:
+    other_namespace(cluster)
+    documents = [each for each in rendered("boxed") if made or each.identity[:2] != ("Namespace", "mcp-sandboxes")]
+    documents = [each for each in documents if made or each.identity[:2] != ("ServiceAccount", "default")]
+    applied = orchestrator.apply(documents, OWNED, told.append, told.confirm)
+    assert applied.failed
+    failed = [change for change in applied.changes if change.outcome == "failed"]
+    kinds = {"NetworkPolicy", "ResourceQuota", "LimitRange"} | ({"ServiceAccount"} if made else set())
+    assert {change.what.partition(" ")[0] for change in failed} == kinds
+    assert all("which mcpctl did not create" in change.message for change in failed)
+    assert all("--adopt-namespace" in change.message for change in failed)
+    assert cluster.names("ResourceQuota", "mcp-sandboxes") == []
+    assert cluster.names("Deployment") == [], "no server without the walls of its sandbox"
+    adopting = OWNED._replace(adopt_namespace=True)
+    assert not orchestrator.apply(documents, adopting, told.append, told.confirm).failed
+    assert len(cluster.names("ResourceQuota", "mcp-sandboxes")) == 1
+    # What is ours there may change without the option.
+    assert not orchestrator.apply(documents, OWNED, told.append, told.confirm).failed
+
+
+def test_delete_leaves_the_default_account_disarmed(orchestrator: Kubernetes, cluster: Cluster, told: Told) -> None:
+    orchestrator.apply(rendered("boxed"), OWNED, told.append, told.confirm)
+    assert cluster.get("ServiceAccount", "default", "mcp-sandboxes")["automountServiceAccountToken"] is False
+    deleted = orchestrator.delete(["boxed"], data=False, tell=told.append, confirm=told.confirm)
+    assert not any("ServiceAccount default" in change.what for change in deleted.changes)
+    assert cluster.get("ServiceAccount", "default", "mcp-sandboxes")["automountServiceAccountToken"] is False
+
+
 def test_delete_keeps_a_namespace_that_is_not_ours_with_what_is_in_it(
     orchestrator: Kubernetes, cluster: Cluster, told: Told
 ) -> None:
     other_namespace(cluster)
     cluster.add({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs", "namespace": "mcp-sandboxes"}})
-    orchestrator.apply(rendered("boxed"), OWNED, told.append, told.confirm)
+    documents = [each for each in rendered("boxed") if each.identity != ("Namespace", "mcp-sandboxes", "")]
+    adopting = OWNED._replace(adopt_namespace=True)
+    orchestrator.apply(documents, adopting, told.append, told.confirm)
     deleted = orchestrator.delete(["boxed"], data=True, tell=told.append, confirm=told.confirm)
     kept = next(change for change in deleted.changes if change.what == "Namespace mcp-sandboxes")
     assert kept.outcome == "unchanged"

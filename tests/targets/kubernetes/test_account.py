@@ -17,7 +17,11 @@ READ: JSON = [{"apiGroups": ["", "apps"], "resources": ["pods", "deployments"], 
 def objects(**account: JSON) -> dict[str, Any]:
     """Name of the file without ending to object."""
     found = texts("kubernetes", spec(serviceAccount=account))
-    return {path.rpartition("/")[2].removesuffix(".yaml"): yaml.safe_load(text) for path, text in found.items()}
+    return {
+        path.rpartition("/")[2].removesuffix(".yaml"): yaml.safe_load(text)
+        for path, text in found.items()
+        if "/" in path
+    }
 
 
 def rbac(found: dict[str, Any]) -> list[str]:

@@ -27,6 +27,7 @@ SECRETS: dict[str, JSON] = {
 }
 
 
+SHARED = ["namespace.yaml", "serviceaccount.yaml", "networkpolicy.yaml"]
 LISTED = OPTIONS._replace(kustomization=True)
 
 
@@ -80,12 +81,12 @@ def test_kustomize_lists_what_is_rendered_in_order() -> None:
     assert yaml.safe_load(found["kustomization.yaml"]) == {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
-        "resources": ["namespace.yaml", "one", "two"],
+        "resources": [*SHARED, "one", "two"],
     }
     one, two = (yaml.safe_load(found[f"{name}/kustomization.yaml"])["resources"] for name in ("one", "two"))
     assert one == ["serviceaccount.yaml", "networkpolicy.yaml", "service.yaml", "deployment.yaml"]
     assert two[0] == "sandbox-namespace.yaml"
-    listed = {"namespace.yaml", *(f"one/{name}" for name in one), *(f"two/{name}" for name in two)}
+    listed = {*SHARED, *(f"one/{name}" for name in one), *(f"two/{name}" for name in two)}
     assert listed == {path for path in found if path.endswith(".yaml") and "kustomization" not in path}
 
 

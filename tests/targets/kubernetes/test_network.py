@@ -93,7 +93,7 @@ def test_hosts_are_told_in_a_warning_an_annotation_and_a_comment() -> None:
     fields: dict[str, JSON] = {"network": {"egress": {"hosts": ["a.example", "*.b.example:8443"]}}}
     output = rendered("kubernetes", spec(**fields))
     assert rules(output.problems) == ["kubernetes/egress-hosts"]
-    text = next(d.text for d in output.documents if d.path.endswith("networkpolicy.yaml"))
+    text = next(d.text for d in output.documents if d.path == "demo/networkpolicy.yaml")
     assert "mcpctl.io/egress-hosts-not-enforced: a.example:443,*.b.example:8443" in text.replace('"', "")
     assert "# NOT ENFORCED BY NAME: a.example:443, *.b.example:8443." in text
 

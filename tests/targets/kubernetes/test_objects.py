@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 
 from renderer import assets
-from renderer.model import JSON
+from renderer.model import JSON, Answerer, NetworkPolicyProvider
 from renderer.targets.kubernetes.objects import OBJECTS
 from tests.specs import HTTP, IMAGE, NPM, OPTIONS, spec, texts
 
@@ -18,7 +18,8 @@ FILES: JSON = {"/a": {"content": "x"}}
 
 
 def kinds(**fields: JSON) -> list[str]:
-    return [yaml.safe_load(text)["kind"] for text in texts("kubernetes", spec(**fields)).values()]
+    """Of the server's own objects."""
+    return [found["kind"] for path, found in objects(**fields).items() if "/" in path]
 
 
 def objects(**fields: JSON) -> dict[str, Any]:
@@ -28,8 +29,8 @@ def objects(**fields: JSON) -> dict[str, Any]:
 def test_every_template_of_the_table_exists_and_every_other_is_included() -> None:
     names = {name for name in assets.names("templates") if name.startswith("kubernetes/")}
     beside = {"kubernetes/kustomization.yaml.j2", "kubernetes/secret.yaml.example.j2"}
-    rules = {f"kubernetes/namespace-{kind}.yaml.j2" for kind in ("limitrange", "resourcequota")}  # of an environment
-    used = {kind.template for kind in OBJECTS} | {"kubernetes/namespace.yaml.j2"} | rules | beside
+    rules = {name for name in names if name.startswith("kubernetes/namespace")}
+    used = {kind.template for kind in OBJECTS} | rules | beside
     included = {
         found
         for name in names
@@ -47,26 +48,26 @@ def test_each_line_of_the_table_renders_its_kind() -> None:
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({}, ["Namespace", "ServiceAccount", "NetworkPolicy", "Service", "Deployment"]),
+        ({}, ["ServiceAccount", "NetworkPolicy", "Service", "Deployment"]),
         (
             {"files": FILES, "storage": DATA},
             [
-                *("Namespace", "ServiceAccount", "NetworkPolicy", "ConfigMap"),
+                *("ServiceAccount", "NetworkPolicy", "ConfigMap"),
                 *("PersistentVolumeClaim", "Service", "Deployment"),
             ],
         ),
         (
             {"workload": "StatefulSet", "storage": DATA},
-            ["Namespace", "ServiceAccount", "NetworkPolicy", "Service", "StatefulSet"],
+            ["ServiceAccount", "NetworkPolicy", "Service", "StatefulSet"],
         ),
-        ({"workload": "Pod"}, ["Namespace", "ServiceAccount", "NetworkPolicy", "Service", "Pod"]),
+        ({"workload": "Pod"}, ["ServiceAccount", "NetworkPolicy", "Service", "Pod"]),
         (
             {"serviceAccount": {"create": False, "name": "default"}},
-            ["Namespace", "NetworkPolicy", "Service", "Deployment"],
+            ["NetworkPolicy", "Service", "Deployment"],
         ),
         (
             {"image": IMAGE, "transport": {"bridge": "none"}},
-            ["Namespace", "ServiceAccount", "NetworkPolicy", "Deployment"],
+            ["ServiceAccount", "NetworkPolicy", "Deployment"],
         ),
         ({"files": {"/a": {"secret": "s", "key": "k"}}}, kinds()),
         ({"package": NPM}, kinds()),
@@ -81,6 +82,8 @@ def test_two_servers_follow_one_another() -> None:
     found = texts("kubernetes", spec("one"), spec("two"))
     assert list(found) == [
         "namespace.yaml",
+        "serviceaccount.yaml",
+        "networkpolicy.yaml",
         *(f"one/{stem}.yaml" for stem in ("serviceaccount", "networkpolicy", "service", "deployment")),
         *(f"two/{stem}.yaml" for stem in ("serviceaccount", "networkpolicy", "service", "deployment")),
     ]
@@ -88,7 +91,7 @@ def test_two_servers_follow_one_another() -> None:
 
 def test_no_namespace_when_somebody_else_keeps_it() -> None:
     found = texts("kubernetes", spec(), options=OPTIONS._replace(create_namespace=False))
-    assert "namespace.yaml" not in found
+    assert all("/" in path for path in found)
     assert all(yaml.safe_load(text)["metadata"]["namespace"] == OPTIONS.namespace for text in found.values())
 
 
@@ -99,6 +102,41 @@ def test_the_namespace_enforces_pod_security_of_the_chosen_version() -> None:
     assert namespace["metadata"]["name"] == "other"
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce-version"] == "v1.30"
+
+
+@pytest.mark.parametrize("provider", get_args(NetworkPolicyProvider))
+def test_what_governs_our_namespace(provider: NetworkPolicyProvider) -> None:
+    dns = (Answerer(5353, namespace="openshift-dns"), Answerer(53, cidr="169.254.20.10/32"))
+    options = OPTIONS._replace(network_policy_provider=provider, dns=dns)
+    found = {path: yaml.safe_load(text) for path, text in texts("kubernetes", spec(), options=options).items()}
+    account = found["serviceaccount.yaml"]
+    assert account["metadata"]["name"] == "default"
+    assert account["automountServiceAccountToken"] is False
+    if provider == "none":
+        assert "networkpolicy.yaml" not in found
+        return
+    policy = found["networkpolicy.yaml"]["spec"]
+    assert policy["podSelector"] == {}
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    assert policy["ingress"] == []
+    ports = [port["port"] for rule in policy["egress"] for port in rule["ports"]]
+    assert ports == [53, 53, 5353, 5353]
+    if provider == "kubernetes":  # where a server restricts its egress, DNS is open to the same pods and addresses
+        closed = spec(network={"egress": {}})
+        own = yaml.safe_load(texts("kubernetes", closed, options=options)["demo/networkpolicy.yaml"])["spec"]
+        assert own["egress"] == policy["egress"]
+
+
+def test_without_dns_nothing_is_open() -> None:
+    found = texts("kubernetes", spec(), options=OPTIONS._replace(dns=()))
+    assert yaml.safe_load(found["networkpolicy.yaml"])["spec"]["egress"] == []
+
+
+def test_nothing_governs_a_namespace_of_others() -> None:
+    found = texts("kubernetes", spec(sandbox={"create": False}), options=OPTIONS._replace(namespace="team-a"))
+    accounts = [path for path in found if "serviceaccount" in path]
+    assert [path for path in found if "/" not in path] == []
+    assert accounts == ["demo/serviceaccount.yaml"]
 
 
 def test_names_of_objects() -> None:
@@ -118,7 +156,7 @@ def test_labels_and_annotations_of_the_spec_are_on_every_object() -> None:
     document = spec("demo", metadata, files=FILES, storage=DATA)
     for path, text in texts("kubernetes", document).items():
         found = yaml.safe_load(text)["metadata"]
-        if path != "namespace.yaml":
+        if "/" in path:
             assert found["labels"]["team"] == "a"
             assert found["labels"]["mcpctl.io/server"] == "demo"
             assert found["annotations"]["example.com/b"] == "c"
