@@ -24,7 +24,7 @@ from renderer.cli.options import (
 from renderer.cli.streams import emit, tell
 from renderer.cli.templates import templates_option, with_templates
 from renderer.diff import git
-from renderer.diff.compare import Left, at_base, compare, project_at, with_matrix
+from renderer.diff.compare import Left, at_base, compare, with_matrix
 from renderer.diff.markdown import as_markdown
 from renderer.diff.text import as_json, as_text
 from renderer.errors import Exit, UsageMistake, exit_code
@@ -108,7 +108,6 @@ def diff(
     exit code is 1 if anything differs, even a comment. No secret is shown.
     """
     known = project()
-    typed = click.get_current_context().meta["paths typed"]
     out = out or (Path(known.out) if known and known.out else None)
     if out is None:
         raise click.UsageError("--out DIR is missing: name the tree that 'mcpctl render --out DIR' wrote")
@@ -124,9 +123,7 @@ def diff(
     if code := exit_code(problems):
         tell(Report("diff", problems, {}), "text", quiet=quiet, stdout=False)
         return code
-    old = project_at(revision, known) if revision and known else None
-    base_paths = old.paths if old and old.specs and not typed else paths
-    base_specs = at_base(revision, base_paths, runs, old, out) if revision else None
+    base_specs = at_base(revision, paths, runs, out, known) if revision else None
     root = Path(known.file).parent if known and known.out and same_paths([os.fspath(out)], [known.out]) else None
     is_left = _left(paths, out, known if known and known.specs else None)
     found = compare(runs, outputs, out, base_specs, every=not environments, root=root, is_left=is_left)

@@ -14,7 +14,7 @@ from renderer.model import JSON, Source
 if TYPE_CHECKING:
     from renderer.diff.trees import Tree
 
-CauseName = Literal["spec", "environment", "tool", "edited", "conflict", "unknown"]
+CauseName = Literal["spec", "environment", "options", "tool", "edited", "conflict", "unknown"]
 
 
 class Cause(NamedTuple):
@@ -27,10 +27,14 @@ class Cause(NamedTuple):
 
 
 class Before(NamedTuple):
-    """What the specs were at the base: by server, and the environment. None: that is not known."""
+    """What the specs were at the base: by server, and the environment. None: that is not known.
+
+    ``settings`` says what changed of those of the project.
+    """
 
     specs: Mapping[str, Source] | None = None
     environment: Environment | None = None
+    settings: str = ""
 
 
 class Now(NamedTuple):
@@ -58,7 +62,7 @@ def environment_cause(server: str, before: Before, now: Now, changed: Sequence[t
         return ()
     source = now.specs.get(server)
     fields = changes(old.source.data, new.source.data)
-    fields = tuple(field for field in fields if _has_a_part(field.path[1:], old, new, source, changed))
+    fields = tuple(field for field in fields if _has_a_part(field.path, old, new, source, changed))
     return (_of_fields("environment", fields, new.name, new.source),) if fields else ()
 
 
@@ -69,6 +73,9 @@ def _has_a_part(
     source: Source | None,
     changed: Sequence[tuple[str, ...]],
 ) -> bool:
+    if path[:1] == ("metadata",):
+        return source is None  # a server's files do not name the environment
+    path = path[1:]
     section = path[0] if path else ""
     if section in ("policies", "servers"):
         return False  # neither reaches what is rendered of a server that stays
@@ -108,13 +115,15 @@ def _path(steps: Sequence[str], data: JSON) -> DocumentPath:
     return tuple(path)
 
 
-def tool_causes(files: Sequence[str], tree: Tree) -> tuple[Cause, ...]:
+def tool_causes(files: Sequence[str], tree: Tree, settings: str) -> tuple[Cause, ...]:
     """What else changed: a merge, or what somebody did to the old files, or else mcpctl and the options of the run."""
     if conflicts := len(tree.conflict.intersection(files)):
         words = f"{conflicts} of the old files in conflict after a merge ('mcpctl render' writes them again)"
         return (Cause("conflict", (words,)),)
     if edited := sum(_is_edited(path, tree) for path in files):
         return (Cause("edited", (f"{edited} of the old files were edited by hand",)),)
+    if settings:
+        return (Cause("options", (settings,)),)
     return (Cause("tool", ("the old tree is not what its specs render to with this mcpctl and these options",)),)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ from renderer.explain import differences
 from renderer.layout import layout
 from renderer.model import Source
 from renderer.pipeline import Inputs, Output, Run
-from renderer.project import Project, read_project
+from renderer.project import Project, read_project, same_paths
 from renderer.registry import TARGETS, target
 from renderer.write import trees_in
 
@@ -48,15 +48,23 @@ class Out(NamedTuple):
 
 
 class Base(NamedTuple):
-    """A revision, the specs there (None where they cannot be read, or do not hold), and where its trees are."""
+    """A revision, the specs there (None where they cannot be read, or do not hold), and where its trees are.
+
+    ``settings`` are, in words, those of the project that changed.
+    """
 
     revision: git.Revision
     inputs: Inputs | None
     out: Path
+    settings: str = ""
 
 
-def at_base(revision: git.Revision, paths: Sequence[str], runs: Sequence[Run], old: Project | None, out: Path) -> Base:
+def at_base(
+    revision: git.Revision, paths: Sequence[str], runs: Sequence[Run], out: Path, project: Project | None
+) -> Base:
     """The specs of ``paths`` as the revision has them; those that it has elsewhere are where its tree says."""
+    old = project_at(revision, project) if project else None
+    paths = old.paths if project and old and old.specs and same_paths(paths, project.paths) else paths
     known = [source for run in runs for source in _documents(run).values()]
     known += [run.environment.source for run in runs if run.environment]
     known = list({id(source): source for source in known}.values())
@@ -67,12 +75,24 @@ def at_base(revision: git.Revision, paths: Sequence[str], runs: Sequence[Run], o
         more = specs_in(revision, sources_in(revision, out, absent), known) or []
         sources += [source for source in more if name_of(source) in absent]
     inputs = None if sources is None else pipeline.inputs_of(sources)
-    return Base(revision, None if inputs and errors_in(inputs.problems) else inputs, out)
+    return Base(revision, None if inputs and errors_in(inputs.problems) else inputs, out, _settings(old, project))
 
 
 def _names(runs: Sequence[Run]) -> tuple[set[str], set[str]]:
     """Of the trees, and of the servers in them."""
     return {run.name or run.target for run in runs}, {name for run in runs for name in _documents(run)}
+
+
+def _settings(old: Project | None, project: Project | None) -> str:
+    """In words, what the project says otherwise of what is rendered."""
+    if not old or not project:
+        return ""
+    pairs = {
+        "kubernetesVersion": (old.kubernetes_version, project.kubernetes_version),
+        "networkPolicyProvider": (old.network_policy_provider, project.network_policy_provider),
+    }
+    names = " and ".join(name for name, (before, now) in pairs.items() if before != now)
+    return f"{names} of {project.file} changed" if names else ""
 
 
 def project_at(revision: git.Revision, known: Project) -> Project | None:
@@ -106,19 +126,20 @@ def compare(
     if base and base.inputs is None:
         notes.append("the specs at the base could not be read: changes by a new version of mcpctl are not listed apart")
     old_out = base.out if base else old_folder_on_disk(out, root, *_names(runs)) if root else out
-    sides, left_out = [], set[str]()
+    gone = _gone(runs, old_out, revision, is_left, notes) if every else []
+    sides, left_out, moved = [], set[str](), list[Move]()
     for run, output in zip(runs, outputs, strict=True):
         side, left = _side(run, output, Out(out, old_out, revision), is_left)
         left_out |= left
-        sides.append(_with_between(side, run, base.inputs, out, notes) if base and base.inputs else side)
-    if every:
-        sides += _gone(runs, old_out, revision, is_left, notes)
-    if left_out:
-        amount = f"{len(left_out)} server{'s' if len(left_out) > 1 else ''}"
-        notes.append(f"{amount} of the tree, not in the input, left out here: {listed(sorted(left_out), str)}")
-    if not any(side.tree.there for side in sides):
-        notes.append("there is no tree yet: everything is new")
-    moved = moves(sides)
+        name = _renamed_from(side, run, old_out, revision, gone)
+        if name:
+            gone.remove(name)
+            side = side._replace(tree=_tree(old_out / name, side.rendered, revision))
+            moved.append(Move("environment", name, run.name, _kept(side)))
+        old_name = name or run.name
+        sides.append(_with_between(side, run, old_name, base, out, notes) if base and base.inputs else side)
+    sides += [Sides(name, _tree(old_out / name, {}, revision), {}, {}, Before(), Now({}), 1) for name in gone]
+    notes += _remarks(sides, left_out)
     if os.path.realpath(old_out) != os.path.realpath(out):
         moved.insert(0, Move("tree", os.fspath(old_out), os.fspath(out), sum(map(_kept, sides))))
         if trees_in(old_out):
@@ -126,7 +147,18 @@ def compare(
             notes.append(f"{old_out} {words}, 'git rm -r {old_out}' removes it")
     against = f"{revision.name} ({revision.commit[:12]})" if revision else f"the tree {old_out}"
     found = tuple(entry for side in sides for entry in entries(side))
-    return Diff(against, found, tuple(dict.fromkeys(notes)), moves=tuple(moved))
+    return Diff(against, found, tuple(dict.fromkeys(notes)), moves=(*moved, *moves(sides)))
+
+
+def _remarks(sides: Sequence[Sides], left_out: Collection[str]) -> Iterator[str]:
+    if left_out:
+        amount = f"{len(left_out)} server{'s' if len(left_out) > 1 else ''}"
+        yield f"{amount} of the tree, not in the input, left out here: {listed(sorted(left_out), str)}"
+    if not any(side.tree.there for side in sides):
+        yield "there is no tree yet: everything is new"
+    if crlf := sum(side.tree.crlf for side in sides):
+        files = f"{crlf} file{'s' if crlf > 1 else ''} of the tree"
+        yield f"CRLF line ends in {files} are taken for LF: 'mcpctl render --check' says how to keep LF"
 
 
 def _side(run: Run, output: Output, out: Out, is_left: Left) -> tuple[Sides, set[str]]:
@@ -145,17 +177,24 @@ def _side(run: Run, output: Output, out: Out, is_left: Left) -> tuple[Sides, set
     return Sides(run.name, tree, rendered, {}, Before(), Now(_documents(run), run.environment), depth), left
 
 
-def _gone(
-    runs: Sequence[Run], out: Path, revision: git.Revision | None, is_left: Left, notes: list[str]
-) -> Iterator[Sides]:
-    """The trees of environments that are no more."""
+def _gone(runs: Sequence[Run], out: Path, revision: git.Revision | None, is_left: Left, notes: list[str]) -> list[str]:
+    """The trees of environments that are no more; those of no environment are named in the notes."""
     gone, of_targets = other_trees(out, revision, {run.name for run in runs})
     if runs[0].environment:
         words = "is a tree of no environment, and nothing renders it now: 'mcpctl render --prune' removes it"
         notes += [f"{out / name} {words}" for name in of_targets]
-    for name in gone:
-        if not is_left([out / name, *(out / name / each for each in TARGETS)], "Environment", name):
-            yield Sides(name, _tree(out / name, {}, revision), {}, {}, Before(), Now({}), 1)
+    folders = {name: [out / name, *(out / name / each for each in TARGETS)] for name in gone}
+    return [name for name in gone if not is_left(folders[name], "Environment", name)]
+
+
+def _renamed_from(side: Sides, run: Run, out: Path, revision: git.Revision | None, gone: Sequence[str]) -> str:
+    """The environment that went whose files are most alike, where this one has no tree yet; empty where none is."""
+    if side.tree.there or not run.environment or not side.rendered:
+        return ""
+    trees = {name: _tree(out / name, side.rendered, revision) for name in gone}
+    unlike = {name: 2 * len(tree.missing) + len(tree.texts) for name, tree in trees.items()}
+    name = min(unlike, key=lambda name: (unlike[name], name), default="")
+    return name if name and unlike[name] <= len(side.rendered) else ""
 
 
 def _kept(side: Sides) -> int:
@@ -178,11 +217,16 @@ def _tree(folder: Path, rendered: Mapping[str, str], revision: git.Revision | No
     return in_revision(revision, place, rendered)
 
 
-def _with_between(sides: Sides, run: Run, old: Inputs, out: Path, notes: list[str]) -> Sides:
-    """With what the old specs render to now, for servers whose files and whose specs, or environment, are others."""
+def _with_between(sides: Sides, run: Run, name: str, base: Base, out: Path, notes: list[str]) -> Sides:
+    """With what the old specs render to now, for servers whose files and whose specs, or environment, are others.
+
+    ``name`` is that of the environment at the base.
+    """
+    old = base.inputs
+    assert old
     before = {name_of(source): source for source in old.sources}
-    environment = next((each for each in old.environments if each.name == run.name), None)
-    sides = sides._replace(before=Before(before, environment))
+    environment = next((each for each in old.environments if each.name == name), None)
+    sides = sides._replace(before=Before(before, environment, base.settings))
     now = sides.now.specs
     changed = {name for name in before if name not in now or before[name].data != now[name].data}
     other = bool(environment and run.environment and environment.source.data != run.environment.source.data)

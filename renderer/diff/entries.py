@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Texts = Mapping[str, str | None]
 Text = TypeVar("Text", str, None, str | None)
-What = Literal["tree", "specs", "environments"]
+What = Literal["tree", "environment", "specs", "environments"]
 Leg = Literal["spec", "tool"]
 #: Files beside the manifests, for people and for other tools: what they say of the cluster is said by the objects too.
 _KUSTOMIZATION = "kustomization.yaml"
@@ -62,7 +62,10 @@ class Entry(NamedTuple):
 
 
 class Move(NamedTuple):
-    """Another place of a tree, or of the specs or environments that are named in the first lines of ``files`` files."""
+    """Another place of a tree, or of the specs or environments that the first lines of its files name.
+
+    Or another name of an environment. ``files`` is how many there are.
+    """
 
     what: What
     old: str
@@ -157,7 +160,7 @@ def _of_server(server: str, before: Texts, now: Texts, sides: Sides) -> Iterator
     if between is not None:
         tool = _entry(server, "tool", before, between, sides)
         if tool.files:
-            yield tool._replace(causes=tool_causes(tool.files, sides.tree))
+            yield tool._replace(causes=tool_causes(tool.files, sides.tree, sides.before.settings))
         spec = _entry(server, "spec", between, now, sides)
         if spec.files:
             yield spec._replace(causes=_causes(spec, sides))
@@ -166,9 +169,9 @@ def _of_server(server: str, before: Texts, now: Texts, sides: Sides) -> Iterator
     if not entry.files:
         return
     causes = _causes(entry, sides)
-    more = tool_causes(entry.files, sides.tree)
+    more = tool_causes(entry.files, sides.tree, sides.before.settings)
     if causes:
-        more = tuple(cause for cause in more if cause.name != "tool")
+        more = tuple(cause for cause in more if cause.name not in ("tool", "options"))
     yield entry._replace(leg="spec" if causes else "tool", causes=(*causes, *more))
 
 

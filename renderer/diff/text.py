@@ -207,6 +207,10 @@ def moves(diff: Diff, quote: Quote) -> list[str]:
         amount = f"{_count(files, 'file')} differ{'s' if files == 1 else ''} only in the first line"
         if what == "tree":
             found.append(f"the tree moved from {quote(old)} to {quote(new)}, with {_count(files, 'file')}")
+        elif what == "environment":
+            found.append(
+                f"environment {quote(old)} is called {quote(new)} now, and so is its tree of {_count(files, 'file')}"
+            )
         elif is_file(old) and is_file(new):
             found.append(f"{what} moved from {quote(old)} to {quote(new)}: {amount}")
         else:

@@ -21,7 +21,8 @@ class Tree(NamedTuple):
     """The files that differ from ``rendered``, and those that it has no more.
 
     ``texts`` holds None for what is no text, or too large; ``missing`` is rendered and was not there; ``digests``
-    are those of the records, by path. Of files in ``conflict`` the text is that of our side of the merge.
+    are those of the records, by path. Of files in ``conflict`` the text is that of our side of the merge. ``crlf`` is
+    the number of files that had CRLF line ends, which the texts have not.
     """
 
     texts: Mapping[str, str | None] = {}
@@ -29,6 +30,14 @@ class Tree(NamedTuple):
     digests: Mapping[str, tuple[str, ...]] = {}
     there: bool = False
     conflict: frozenset[str] = frozenset()
+    crlf: int = 0
+
+
+def _with_lf(tree: Tree, rendered: Mapping[str, str]) -> Tree:
+    """Line ends are git's or an editor's, and no change."""
+    crlf = {path: text.replace("\r\n", "\n") for path, text in tree.texts.items() if text and "\r\n" in text}
+    texts = {path: text for path, text in {**tree.texts, **crlf}.items() if text is None or text != rendered.get(path)}
+    return tree._replace(texts=texts, crlf=len(crlf))
 
 
 #: Of a conflict the markers, the base and the other side.
@@ -59,7 +68,8 @@ def on_disk(folder: Path, rendered: Mapping[str, str]) -> Tree:
         elif text is None or text != rendered.get(path):
             texts[path] = text
     there = bool(digests) or len(missing) < len(rendered)
-    return Tree(texts, frozenset(missing.intersection(rendered)), digests, there, frozenset(conflict))
+    tree = Tree(texts, frozenset(missing.intersection(rendered)), digests, there, frozenset(conflict))
+    return _with_lf(tree, rendered)
 
 
 def _text(folder: Path, path: str) -> tuple[str | None, bool]:
@@ -98,7 +108,7 @@ def in_revision(found: git.Revision, folder: str, rendered: Mapping[str, str]) -
         if path not in rendered or git.blob_of(rendered[path].encode(), blob) != blob
     }
     missing = frozenset(path for path in rendered if path not in files)
-    return Tree(git.contents(found, unlike), missing, digests, bool(ours))
+    return _with_lf(Tree(git.contents(found, unlike), missing, digests, bool(ours)), rendered)
 
 
 def _record_paths(folder: Path) -> list[str]:

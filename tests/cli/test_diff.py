@@ -550,6 +550,56 @@ def test_a_file_in_conflict_is_compared_by_our_side(mcpctl: Mcpctl) -> None:
     assert mcpctl("diff").code == Exit.DIFFERENT, "render writes it again"
 
 
+@pytest.mark.usefixtures("known")
+@pytest.mark.parametrize("base", [[], ["--base", "HEAD"]], ids=["tree", "revision"])
+def test_an_environment_that_has_another_name(mcpctl: Mcpctl, base: list[str]) -> None:
+    file = Path("environments/test.yaml")
+    file.rename("environments/trial.yaml")
+    Path("environments/trial.yaml").write_text(ENVIRONMENT.replace("production", "trial"))
+    assert moves(mcpctl, *base)[0] == ("environment", "test", "trial")
+    Path("in/one.yaml").write_text(spec("one", NEWER))
+    data = json.loads(mcpctl("diff", *base, "--format", "json").out)
+    assert {(entry["tree"], entry["server"], entry["state"]) for entry in data["entries"]} == {
+        ("production", "one", "changed"),
+        ("trial", "one", "changed"),
+    }
+    if base:
+        assert {cause["name"] for entry in data["entries"] for cause in entry["causes"]} == {"spec"}
+
+
+@pytest.mark.usefixtures("known")
+def test_another_environment_is_not_taken_for_one_that_went(mcpctl: Mcpctl) -> None:
+    Path("environments/test.yaml").unlink()
+    other = ENVIRONMENT.replace("production", "trial").replace("target: kubernetes", "target: compose")
+    Path("environments/trial.yaml").write_text(re.sub(r"  namespace:.*\n", "", other))
+    data = json.loads(mcpctl("diff", "--format", "json").out)
+    assert "environment" not in {move["what"] for move in data["moves"]}
+
+
+@pytest.mark.usefixtures("known")
+@pytest.mark.parametrize("base", [[], ["--base", "HEAD"]], ids=["tree", "revision"])
+def test_line_ends_are_no_edit(mcpctl: Mcpctl, base: list[str]) -> None:
+    for path in [path for path in Path("tree").rglob("*") if path.is_file()]:
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    commit()
+    run = mcpctl("diff", *base)
+    assert run.code == Exit.FINE, run.out
+    assert run.out.count("CRLF") == 1
+    Path("in/one.yaml").write_text(spec("one", NEWER))
+    data = json.loads(mcpctl("diff", *base, "--format", "json").out)
+    assert {(entry["server"], len(entry["files"])) for entry in data["entries"]} == {("one", 1)}
+    assert "edited" not in {cause["name"] for entry in data["entries"] for cause in entry["causes"]}
+
+
+@pytest.mark.usefixtures("known")
+def test_a_setting_of_the_project_is_the_cause(mcpctl: Mcpctl) -> None:
+    with Path("mcpctl.yaml").open("a") as file:
+        file.write("networkPolicyProvider: cilium\n")
+    out = mcpctl("diff", "--base", "HEAD").out
+    assert "networkPolicyProvider of mcpctl.yaml changed, for 2 servers: " in out
+    assert "these options" not in out
+
+
 DELIVERIES = {
     "none": "",
     "kustomize": "  delivery: {type: kustomize}\n",
