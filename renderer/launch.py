@@ -69,6 +69,8 @@ def launch(server: Server) -> Launch:
     env = {"HOME": pins.CACHE_FOLDER} if server.package else {}
     for runtime in runtimes:
         env |= pins.CACHE_ENV[runtime]
+    if server.package and server.package.lock and server.package.registry == "pypi":
+        env["UV_PROJECT_ENVIRONMENT"] = pins.LOCKED_FOLDER
     writable = tuple(
         folder if folder.executable is not None else folder._replace(executable=_has_programs(folder.path, server))
         for folder in server.security.writable
@@ -131,6 +133,8 @@ def registries_out_of_reach(server: Server) -> list[str]:
         name = server.package.git.split("/")[2]
         needed.append(name)
         needed += [pins.GITHUB_ARCHIVES] if (server.package.registry, name) == ("npm", pins.GITHUB) else []
+    if server.package and server.package.lock:
+        needed += [host for host in server.package.lock.hosts if host not in needed]
     return [name for name in needed if not any(_covers(host, name) for host in hosts)]
 
 
@@ -198,15 +202,22 @@ def _server_argv(server: Server) -> list[str]:
     package = server.package
     if package is None:
         return [*server.command, *server.args]
-    if package.registry == "npm":
+    more = [word for requirement in package.requirements for word in ("--with", requirement)]
+    if package.lock and package.registry == "npm":
+        program = server.command or (package.lock.program,)
+        start = ["npm", "--silent", "--prefix", pins.LOCK_FOLDER, "run", "server", "--", *program]
+    elif package.lock:
+        program = server.command or (package.name.partition("[")[0],)
+        start = ["uv", "run", "--project", pins.LOCK_FOLDER, "--frozen", "--exact", "--no-dev", *program]
+    elif package.registry == "npm":
         name = _npm_git(package) if package.git else f"{package.name}@{package.version}"
         start = ["npx", "-y", f"--package={name}", "--", *server.command] if server.command else ["npx", "-y", name]
     elif server.command or "[" in package.name or package.git:
         program = server.command or (package.name.partition("[")[0],)
         source = _pypi_git(package) if package.git else f"{package.name}=={package.version}"
-        start = ["uvx", "--from", source, *program]
+        start = ["uvx", *more, "--from", source, *program]
     else:
-        start = ["uvx", f"{package.name}@{package.version}"]
+        start = ["uvx", *more, f"{package.name}@{package.version}"]
     return [*start, *server.args]
 
 

@@ -19,6 +19,8 @@ STDIN_NAME = "<stdin>"
 SUFFIXES = (".yaml", ".yml", ".json")
 #: The configuration of mcpctl itself may lie in a folder of specs.
 _CONFIGURATIONS = tuple(f"mcpctl{suffix}" for suffix in SUFFIXES)
+#: So may the locks of its packages, and what npm keeps beside them.
+NOT_SPECS = ("package.json", "package-lock.json")
 #: Stands in every tree that mcpctl wrote: nothing in there is a spec.
 _RECORDS_OF_A_TREE = {".mcpctl", ".mcpctl.json"}
 _LONGEST_SHOWN = 4096
@@ -164,7 +166,7 @@ def _specs_below(folder: str, on_error: Callable[[OSError], None]) -> list[str]:
         for path in (os.path.join(current, name) for name in names):
             if os.path.isdir(path):
                 waiting.append(path)
-            elif path.lower().endswith(SUFFIXES):
+            elif path.lower().endswith(SUFFIXES) and os.path.basename(path) not in NOT_SPECS:
                 paths.append(path)
     return sorted(paths, key=lambda path: path.split(os.sep))
 

@@ -68,6 +68,8 @@ EGRESS_PROXY_PORT = 3128
 BRIDGE_FOLDER = "/mcp-bridge"
 #: Where npx and uvx keep what they download.
 CACHE_FOLDER = "/mcp-cache"
+#: Where the lock of a package is mounted, and where what it names is installed.
+LOCK_FOLDER, LOCKED_FOLDER = "/mcp-lock", f"{CACHE_FOLDER}/server"
 
 #: Base image of a package server, by (the package's registry, the bridge's own registry).
 BASE_IMAGES: Mapping[tuple[str, str], str] = {

@@ -108,8 +108,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _quiet_about_egress(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few specs of the tests say a word on egress, and every other would get the same warning."""
-    rule = "policy/unrestricted-egress"
+def _quiet_about_egress_and_locks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few specs of the tests say a word on them, and every other would get the same warning."""
     if "levels" not in request.keywords:
-        monkeypatch.setitem(RULES, rule, RULES[rule]._replace(level="off"))
+        for rule in ("policy/unrestricted-egress", "policy/unlocked-package"):
+            monkeypatch.setitem(RULES, rule, RULES[rule]._replace(level="off"))

@@ -21,6 +21,8 @@ from renderer.load import load
 from renderer.model import JSON
 
 EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
+#: Where a changed document stands: the files that it names are beside the examples.
+IN_EXAMPLES = f"{EXAMPLES}/spec.yaml"
 SCHEMA = assets.schema("mcpserver")
 #: Say what the document is, not what is rendered.
 NOT_RENDERED = {

@@ -198,6 +198,11 @@ def test_the_copied_bridge_is_mounted_where_it_is_started() -> None:
             ["npx", "-y", "--package=@acme/server@1.2.3", "--", "x", "--", "-z"],
         ),
         ({"package": PYPI, "args": ["a"]}, [*UVX, "a"]),
+        ({"package": {**PYPI, "with": ["mcp<2", "x"]}}, ["uvx", "--with", "mcp<2", "--with", "x", "acme-server@1.2.3"]),
+        (
+            {"package": {**PYPI, "with": ["mcp<2"]}, "command": ["x"]},
+            ["uvx", "--with", "mcp<2", "--from", "acme-server==1.2.3", "x"],
+        ),
         ({"package": PYPI, "command": ["x"]}, ["uvx", "--from", "acme-server==1.2.3", "x"]),
         ({"package": PYPI, "command": ["x"], "args": ["a"]}, ["uvx", "--from", "acme-server==1.2.3", "x", "a"]),
         (

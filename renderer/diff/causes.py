@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from renderer.diff.objects import Change, changes
+from renderer import locks
+from renderer.diff.objects import ABSENT, Change, changes
 from renderer.environment import Environment, layers
 from renderer.errors import DocumentPath, Place
 from renderer.model import JSON, Source
@@ -14,6 +15,7 @@ from renderer.model import JSON, Source
 if TYPE_CHECKING:
     from renderer.diff.trees import Tree
 
+_LOCK = ("spec", "package", "lock")
 CauseName = Literal["spec", "environment", "options", "tool", "edited", "conflict", "unknown"]
 
 
@@ -50,9 +52,12 @@ def spec_causes(server: str, before: Before, now: Now) -> tuple[Cause, ...]:
         words = "changed since the tree was rendered (a spec, an option or mcpctl: --base REV says which)"
         return (Cause("unknown", (words,)),)
     old, new = before.specs.get(server), now.specs.get(server)
-    if old is not None and new is not None and (fields := changes(old.data, new.data)):
-        return (_of_fields("spec", fields, server, new),)
-    return ()
+    if old is None or new is None:
+        return ()
+    fields = changes(old.data, new.data)
+    if locks.content(old) != locks.content(new) and not any(field.path == _LOCK for field in fields):
+        fields = (*fields, Change(_LOCK, ABSENT, ABSENT))  # the same file, with another content
+    return (_of_fields("spec", fields, server, new),) if fields else ()
 
 
 def environment_cause(server: str, before: Before, now: Now, changed: Sequence[tuple[str, ...]]) -> tuple[Cause, ...]:

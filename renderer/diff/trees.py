@@ -9,8 +9,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from renderer import locks
 from renderer.diff import git
-from renderer.load import SUFFIXES
+from renderer.load import NOT_SPECS, SUFFIXES
 from renderer.model import Source
 from renderer.registry import TARGETS
 from renderer.write import MARK, OLD_RECORD, RECORD, SERVER_LIST, digest, is_file, parsed_records, source_in, trees_in
@@ -217,7 +218,11 @@ def _is_spec(name: str, place: str) -> bool:
     if name == place:
         return True
     below = name.removeprefix(f"{place}/" if place else "").split("/")
-    return name.lower().endswith(SUFFIXES) and not any(step.startswith(".") for step in below)
+    return (
+        name.lower().endswith(SUFFIXES)
+        and below[-1] not in NOT_SPECS
+        and not any(step.startswith(".") for step in below)
+    )
 
 
 def _documents(
@@ -231,18 +236,26 @@ def _documents(
     sources: list[Source] = []
     for name in sorted(files, key=lambda name: name.split("/")):
         if name in same:
-            sources += known[shown[name]]
+            sources += [_with_locks(source, revision) for source in known[shown[name]]]
             continue
         text = texts[name]
         documents, faults = read(text or "", strict=True, limits=SPEC_LIMITS)
         if faults or text is None:
             return None
         sources += [
-            Source(shown[name], number, document.line, document.data, document.marks)
+            _with_locks(Source(shown[name], number, document.line, document.data, document.marks), revision)
             for number, document in enumerate(documents, 1)
             if isinstance(document.data, dict)
         ]
     return sources
+
+
+def _with_locks(source: Source, revision: git.Revision) -> Source:
+    """With the lock that it names as the revision has it; one outside of the repository is that of today."""
+    names = {path: git.inside(revision, path) for path in locks.paths(source)}
+    files = {name: blob for name in names.values() if name for blob in [git.listing(revision, name).get(name)] if blob}
+    texts = git.contents(revision, files) if files else {}
+    return source._replace(beside={path: texts.get(name) for path, name in names.items() if name})
 
 
 def _is_same(path: str, blob: str) -> bool:

@@ -110,6 +110,11 @@ class Server(NamedTuple):
         return self.autoscaling.most if self.autoscaling else self.replicas
 
     @property
+    def mounted_files(self) -> tuple[File, ...]:
+        """The spec's, and the lock of its package."""
+        return self.files + (self.package.lock.files if self.package and self.package.lock else ())
+
+    @property
     def mounts_token(self) -> bool:
         """Whether it uses the Kubernetes API."""
         return self.service_account.automount or self.sandbox is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
 
 from renderer.errors import DocumentPath, Fault, Place, Problem, dotted
@@ -77,7 +78,8 @@ class Source(NamedTuple):
     """One document as it was loaded. ``document`` counts from 1 within the file; ``line`` is where it starts.
 
     ``file`` is the path as the user gave it, with ``/`` and with control characters escaped: fit to be shown.
-    ``overlay`` is set where an environment changed the data; the marks then lead into both files.
+    ``overlay`` is set where an environment changed the data; the marks then lead into both files. ``beside`` has the
+    text of files that the document names, by path, where they are not those on the disk (None: there was none).
     """
 
     file: str
@@ -86,6 +88,7 @@ class Source(NamedTuple):
     data: dict[str, JSON]
     marks: Marks | None = None
     overlay: Overlay | None = None
+    beside: Mapping[str, str | None] = {}
 
     @property
     def is_foreign(self) -> bool:

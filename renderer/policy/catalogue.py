@@ -51,6 +51,7 @@ RULES: Mapping[str, Rule] = {
     "policy/secret-literal": Rule("error", "a secret in clear"),
     "policy/service-account-token": Rule("warning", "a token of the Kubernetes API that nothing needs"),
     "policy/stateful-replicas": Rule("warning", "several pods of a server that keeps sessions"),
+    "policy/unlocked-package": Rule("warning", "a package without a lock: each start takes the newest dependencies"),
     "policy/unrestricted-egress": Rule("warning", "a server that may connect to every address"),
     "policy/wide-rights": Rule("error", "rights in a namespace beyond those that are named"),
 }

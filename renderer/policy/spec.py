@@ -87,6 +87,23 @@ def egress(server: Server) -> Iterator[Fault]:
         )
 
 
+def locks(server: Server) -> Iterator[Fault]:
+    """One version is pinned, and all that it needs is resolved when a pod starts."""
+    package = server.package
+    if package and package.lock is None:
+        own = "npx" if package.registry == "npm" else "uvx"
+        lock = "a package-lock.json" if package.registry == "npm" else "a uv.lock"
+        bound = "" if package.registry == "npm" else ", or bound the ones that break it with package.with"
+        yield Fault(
+            ("spec", "package"),
+            "policy/unlocked-package",
+            f"the dependencies of {package.name} are not locked: {own} takes their newest releases at each start, and "
+            "one of them may keep the server from starting",
+            f"name {lock} as package.lock{bound}, or run an image that has the package installed (docs/packages.md)",
+            at_key=True,
+        )
+
+
 def replicas(server: Server) -> Iterator[Fault]:
     """Sessions live in the memory of one pod."""
     sessions = server.transport.keeps_sessions
@@ -163,4 +180,4 @@ def published(server: Server) -> Iterator[Fault]:
 
 #: These judge each value by itself.
 VALUE_CHECKS: tuple[Check, ...] = (images, literals)
-CHECKS: tuple[Check, ...] = (arguments, egress, replicas, tls, token, rights, published)
+CHECKS: tuple[Check, ...] = (arguments, egress, locks, replicas, tls, token, rights, published)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from renderer.locks import read_lock
 from renderer.model import (
     Acceptance,
     Alert,
@@ -92,6 +93,8 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
             package["cacheSize"],
             package.get("git"),
             package.get("subdirectory"),
+            tuple(package.get("with", ())),
+            read_lock(source, package) if "lock" in package else None,
         ),
         command=tuple(spec["command"]),
         args=tuple(spec["args"]),

@@ -68,6 +68,18 @@ def base_image_moves(server: Server) -> Iterator[Fault]:
         )
 
 
+def lock_is_usable(server: Server) -> Iterator[Fault]:
+    """What the start would find out: a lock of something else, or of a package whose program nobody named."""
+    package = server.package
+    if package is None or package.lock is None:
+        return
+    yield from package.lock.faults
+    if package.registry == "npm" and not (package.lock.faults or package.lock.program or server.command):
+        message = f"{package.name} has no program, or several, and none with its own name"
+        hint = "write the program's name as 'command'; in the lock it stands under 'bin' of the package"
+        yield Fault(("spec", "package", "lock"), "spec/lock", message, hint)
+
+
 def bridge_path(server: Server) -> Iterator[Fault]:
     """Bridges serve fixed paths; a Service or client pointed elsewhere would find nothing."""
     paths = pins.BRIDGE_PATHS.get(server.transport.bridge)
@@ -269,6 +281,7 @@ RULES = (
     bridged_image_needs_command,
     bridge_inside_image,
     base_image_moves,
+    lock_is_usable,
     bridge_path,
     bridge_ports,
     stdio_without_bridge,

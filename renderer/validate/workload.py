@@ -120,9 +120,9 @@ def mounts_are_distinct(server: Server) -> Iterator[Fault]:
             what = "a read-only folder" if files[above].is_folder else "a file"
             message = f"'{path}' is below '{above}', which is {what}"
             yield Fault(field, "spec/mount-below-file", message, "move one of them")
-        for folder in (pins.BRIDGE_FOLDER, pins.CACHE_FOLDER):
+        for folder in (pins.BRIDGE_FOLDER, pins.CACHE_FOLDER, pins.LOCK_FOLDER):
             if path == folder or path.startswith(f"{folder}/"):
-                message = f"'{folder}' is reserved: mcpctl mounts bridges and caches there"
+                message = f"'{folder}' is reserved: mcpctl mounts bridges, caches and locks there"
                 cache = path == pins.CACHE_FOLDER and server.package
                 hint = "write its size as package.cacheSize" if cache else "choose another path"
                 yield Fault(field, "spec/mount-reserved", message, hint)
@@ -130,11 +130,12 @@ def mounts_are_distinct(server: Server) -> Iterator[Fault]:
 
 def sizes_fit(server: Server) -> Iterator[Fault]:
     """All literal files of a server share one ConfigMap, and an API server bounds all annotations of an object."""
-    size = sum(len(f.source.encode()) + len(f.path) for f in server.files if isinstance(f.source, str))
+    size = sum(len(f.source.encode()) + len(f.path) for f in server.mounted_files if isinstance(f.source, str))
     if size > MOST_FILES:
         message = f"the files have {size:,} bytes together, a ConfigMap takes at most {MOST_FILES:,}"
-        hint = "move large files into the image or a volume"
-        yield Fault(("spec", "files"), "spec/files-size", message, hint, at_key=True)
+        hint = "move large files into the image or a volume; a package with its lock, too (docs/packages.md)"
+        field = ("spec", "files") if server.files else ("spec", "package", "lock")
+        yield Fault(field, "spec/files-size", message, hint, at_key=True)
     size = sum(len(key.encode()) + len(value.encode()) for key, value in server.annotations.items())
     if size > MOST_ANNOTATIONS:
         message = f"the annotations have {size:,} bytes together, an object takes at most {MOST_ANNOTATIONS:,}"

@@ -34,6 +34,11 @@ def kind(name: str, version: str = "v1", /, **rest: Any) -> dict[str, Any]:
     return {"apiVersion": version, "kind": name, "metadata": {"name": "x", "namespace": "n"}, **rest}
 
 
+def locked(version: str) -> dict[str, Any]:
+    entry = f'[[package]]\nname = "anyio"\nversion = "{version}"\n'
+    return kind("ConfigMap", data={"uv.lock": f"version = 1\n\n{entry}"})
+
+
 def pod(container: dict[str, Any] | None = None, /, **rest: Any) -> dict[str, Any]:
     one = {"name": "c", "image": IMAGE, "securityContext": HARD, **(container or {})}
     return {"containers": [one], "automountServiceAccountToken": False, **rest}
@@ -410,6 +415,8 @@ CASES = [
     Case("kustomization", None, None, "files"),
     Case("delivery", None, None, "delivery"),
     Case("labels", None, None, "labels"),
+    Case("lock", locked("4.1"), locked("4.2"), "packages"),
+    Case("no lock", locked("4.1"), kind("ConfigMap", data={"other": "x"}), "packages"),
     Case("in place", service(), service(sessionAffinity="ClientIP"), "update"),
     Case("ingress annotation", ingress(), {**ingress(), "metadata": {"name": "x", "namespace": "n", "annotations": {"a": "b"}}}, "update"),
     Case("label", service(), {**service(), "metadata": {"name": "x", "namespace": "n", "labels": {"a": "b"}}}, "cosmetic"),

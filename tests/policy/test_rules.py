@@ -19,7 +19,7 @@ from renderer.policy.secrets import in_value
 from renderer.registry import target
 from renderer.render import user_templates_in_force
 from renderer.user_templates import UserTemplates
-from tests.specs import HTTP, IMAGE, NPM, OPTIONS, as_stream, spec
+from tests.specs import HTTP, IMAGE, NPM, OPTIONS, PYPI, as_stream, spec
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
 #: Of a form that only tokens have, and valid nowhere.
@@ -217,6 +217,8 @@ RULE_CASES: list[tuple[str, str, dict[str, Any]]] = [
         {**STDIO, "patches": [{"kind": "Deployment", "merge": {"spec": {"replicas": 3}}}]},
     ),
     ("stateful-replicas", "kubernetes", {**STDIO, "autoscaling": {"min": 1, "max": 3}}),
+    ("unlocked-package", "kubernetes", {"package": NPM}),
+    ("unlocked-package", "compose", {"package": {**PYPI, "with": ["mcp<2"]}}),
     ("unrestricted-egress", "kubernetes", {}),
     ("unrestricted-egress", "kubernetes", opened({"egress": [{}]})),
     ("unrestricted-egress", "kubernetes", opened({"policyTypes": ["Ingress"]})),

@@ -25,13 +25,13 @@ from renderer.model import (
     Writable,
 )
 from renderer.resolve import resolve
-from tests.fields import NOT_RENDERED, changes, declared, documents
+from tests.fields import IN_EXAMPLES, NOT_RENDERED, changes, declared, documents
 from tests.specs import IMAGE, NPM, OCI, PYPI, server
 
 
 def as_text(data: dict[str, Any]) -> str:
     """The Server without its documents: types included, since tuples of two types can be equal."""
-    return repr(resolve(Source("spec.yaml", 1, 1, data))._replace(source=Source("", 1, 1, {}), data={}))
+    return repr(resolve(Source(IN_EXAMPLES, 1, 1, data))._replace(source=Source("", 1, 1, {}), data={}))
 
 
 def test_every_field_of_the_schema_changes_the_server() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -13,6 +14,7 @@ from renderer.diff.consequences.table import CONSEQUENCES, Consequence, Name, Pa
 from renderer.diff.objects import COMPOSE, Change, Object
 from renderer.kinds import DEFAULT_ACCOUNT, POD_TEMPLATES, TEMPLATED, WORKLOADS
 from renderer.labels import PATH_ANNOTATION
+from renderer.locks import LOCK_FILES, versions
 from renderer.manifest import as_mapping, at, mappings
 
 __all__ = ["CONSEQUENCES", "Consequence", "Name", "Pair", "comment_rules", "consequences", "is_context"]
@@ -125,6 +127,7 @@ def _of_pair(pair: Pair, selected: set[str], *, new: bool) -> Iterator[Consequen
         own = list(compose_rules(pair, new=new))
     else:
         own = [*pod_rules(pair, new=new), *access_rules(pair)]
+    own += _packages(pair) if pair.old else ()
     yield from own
     if not pair.new:
         yield Consequence("removal", pair.object.label)
@@ -136,6 +139,28 @@ def _of_pair(pair: Pair, selected: set[str], *, new: bool) -> Iterator[Consequen
 
 def _is_statement(change: Change) -> bool:
     return change.path in (("metadata", "annotations", _NOT_ENFORCED), ("metadata", "annotations", _ACCEPTED))
+
+
+def _packages(pair: Pair) -> Iterator[Consequence]:
+    """Of the locks that a ConfigMap holds, or that lie beside a compose file."""
+    old, new = (
+        as_mapping(one.data.get("data")) if isinstance(one.data, dict) else {posixpath.basename(one.name): one.data}
+        for one in (pair.old or pair.object, pair.object)
+    )
+    for name in sorted(LOCK_FILES & old.keys()):
+        before, now = (versions(str(texts.get(name, ""))) for texts in (old, new if pair.new else {}))
+        if not now:
+            yield Consequence("packages", f"{pair.object.name}: {name} is gone, dependencies are those of the day")
+            continue
+        changed = [
+            f"{package} {before.get(package, '(none)')} → {now.get(package, '(none)')}"
+            for package in sorted({*before, *now})
+            if before.get(package) != now.get(package)
+        ]
+        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+        if old.get(name) != new.get(name):
+            shown = ", ".join(changed[:3]) or "other hashes or sources"
+            yield Consequence("packages", f"{pair.object.name}: {shown}{more}")
 
 
 def _idle(change: Change, one: Object, selected: set[str]) -> bool:

@@ -305,10 +305,10 @@ _BESIDE = "use --out DIR, which writes the files next to the compose file"
 
 def stream_limits(server: Server) -> Iterator[Fault]:
     """What one file without neighbours cannot hold: files are then copied into the container."""
-    copied = [file for file in server.files if isinstance(file.source, str)]
+    copied = [file for file in server.mounted_files if isinstance(file.source, str)]
     if copied and server.security.read_only_root:
         yield _warning(
-            ("spec", "files"),
+            ("spec", "files") if server.files else ("spec", "package", "lock"),
             "read-only",
             "the root file system is left writable: compose copies files of a stream into the container",
             _BESIDE,

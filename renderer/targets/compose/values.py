@@ -327,7 +327,7 @@ class _Files:
         self.beside: dict[str, str] = {}
         self.needed: list[Need] = []
         names: set[str] = set()
-        for file in server.files:
+        for file in server.mounted_files:
             ref = file.source
             if isinstance(ref, str):
                 name = _file_name(file.path, names)

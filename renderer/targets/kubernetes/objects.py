@@ -68,7 +68,7 @@ def _access_rule(rule: AccessRule) -> dict[str, list[str]]:
 
 def _config_maps(server: Server, options: Options) -> Iterator[Instance]:
     del options
-    if any(isinstance(file.source, str) for file in server.files):
+    if any(isinstance(file.source, str) for file in server.mounted_files):
         yield Instance(f"{server.resource_name}-files", "configmap", server.annotations)
 
 

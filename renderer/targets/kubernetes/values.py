@@ -291,7 +291,7 @@ def _files(server: Server) -> list[dict[str, Any]]:
     Without a key it is a folder.
     """
     files, keys = [], set[str]()
-    for i, file in enumerate(server.files):
+    for i, file in enumerate(server.mounted_files):
         source: dict[str, JSON] = {"content": None, "secret": None, "configMap": None}
         if isinstance(file.source, str):
             key, volume = _key(file.path, keys), "files"

@@ -20,7 +20,7 @@ from renderer.resolve import resolve
 from renderer.targets.compose import TARGET
 from renderer.validate import validate_rules
 from tests import oracles
-from tests.fields import EXAMPLES, NOT_RENDERED, changes, declared, documents
+from tests.fields import EXAMPLES, IN_EXAMPLES, NOT_RENDERED, changes, declared, documents
 from tests.specs import HTTP, IMAGE, OPTIONS, rendered, rules, spec
 
 STREAM = OPTIONS._replace(one_stream=True)
@@ -34,7 +34,7 @@ WITHOUT_EFFECT = {
 
 def built(data: dict[str, Any]) -> tuple[tuple[tuple[str, str], ...], list[str]]:
     """Path and text of what is rendered of a document, and the paths of the fields that are told as not rendered."""
-    server = resolve(Source("spec.yaml", 1, 1, data))
+    server = resolve(Source(IN_EXAMPLES, 1, 1, data))
     if errors_in(validate_rules(server)):
         return (), []
     found, problems = TARGET.build([server], OPTIONS)

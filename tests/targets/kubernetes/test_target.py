@@ -14,7 +14,7 @@ from renderer.pipeline import read, render
 from renderer.resolve import resolve
 from renderer.targets.kubernetes import TARGET
 from renderer.validate import validate_rules
-from tests.fields import EXAMPLES, NOT_RENDERED, changes, declared, documents
+from tests.fields import EXAMPLES, IN_EXAMPLES, NOT_RENDERED, changes, declared, documents
 from tests.specs import OPTIONS, rendered, spec, texts
 
 #: Fields without an effect of their own in a rendering, with the reason. Nothing else may be added here lightly.
@@ -27,7 +27,7 @@ WITHOUT_EFFECT = {
 
 def built(data: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     """Path and text of each object of a document; nothing where the rules between its fields do not hold."""
-    server = resolve(Source("spec.yaml", 1, 1, data))
+    server = resolve(Source(IN_EXAMPLES, 1, 1, data))
     if errors_in(validate_rules(server)):
         return ()
     documents, _ = TARGET.build([server], OPTIONS)

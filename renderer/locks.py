@@ -1,0 +1,234 @@
+"""Lock files of packages: what uv.lock and package-lock.json say, and the files that a start from them needs.
+
+Each holds the version and the hash of everything that is installed. uv and npm check both, and need a file of their own
+beside it, which is made here: no other file of the repository reaches what is rendered, but for npm's ``overrides``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import posixpath
+import re
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from renderer import pins
+from renderer.errors import DocumentPath, Fault, excerpt
+from renderer.model import JSON, File, Lock, Source
+
+#: An API server refuses a ConfigMap above 1 MiB, keys included.
+LARGEST = 1024 * 1024
+LOCK_FILES = frozenset({"uv.lock", "package-lock.json"})
+_UV_VERSION = re.compile(r'^name = "([^"\n]+)"\nversion = "([^"\n]+)"$', re.MULTILINE)
+_FIELD: DocumentPath = ("spec", "package", "lock")
+_OVERRIDES = "package.json"
+#: What 'npm ci' compares with the lock.
+_NPM_GROUPS = ("dependencies", "devDependencies", "optionalDependencies", "peerDependencies")
+#: 'npm ci' writes beside the lock, so both are copied; a bridge may start several servers at once, and the folder of a
+#: compose volume outlives the lock. What npm prints would be taken for the server's own messages: hence 1>&2.
+_INSTALLED = f"{pins.LOCKED_FOLDER}/installed.json"
+_NPM_SCRIPTS = {
+    "preserver": f"mkdir -p {pins.LOCKED_FOLDER} && exec 9>{pins.LOCKED_FOLDER}/lock && flock 9 && "
+    f"{{ cmp -s package-lock.json {_INSTALLED} || {{ cp -f package.json package-lock.json {pins.LOCKED_FOLDER}/ && "
+    f"npm --prefix {pins.LOCKED_FOLDER} ci --omit=dev --no-audit --no-fund --loglevel=error && "
+    f"cp -f package-lock.json {_INSTALLED}; }}; }} 1>&2",
+    "server": f'cd "$INIT_CWD" && PATH="{pins.LOCKED_FOLDER}/node_modules/.bin:$PATH" exec',
+}
+
+
+class _Unusable(Exception):
+    """Message and hint."""
+
+
+def paths(source: Source) -> tuple[str, ...]:
+    """The files that a document names as its package's lock, and those read with it."""
+    package: Any = source.data.get("spec")
+    for step in ("package", "lock"):
+        package = package.get(step) if isinstance(package, dict) else None
+    if not isinstance(package, str):
+        return ()
+    file = source.place(_FIELD).file
+    path = posixpath.normpath(posixpath.join("" if file.startswith("<") else posixpath.dirname(file), package))
+    return (path, posixpath.join(posixpath.dirname(path), _OVERRIDES)) if path.endswith(".json") else (path,)
+
+
+def content(source: Source) -> tuple[str | None, ...]:
+    """The text of each of ``paths``; None of what is missing."""
+    try:
+        return tuple(_text(source, path) for path in paths(source))
+    except _Unusable:
+        return ()
+
+
+def read_lock(source: Source, package: Mapping[str, Any]) -> Lock:
+    """The lock of a valid document's package, with what is wrong with it."""
+    path, *beside = paths(source)
+    shown = excerpt(path, 200)
+    try:
+        text = _text(source, path)
+        if text is None:
+            raise _Unusable(f"{shown} does not exist", "the path is relative to the file that names it")
+        if package["registry"] == "pypi":
+            return _uv(text, package, shown)
+        return _npm(text, _text(source, beside[0]) if beside else None, package, shown)
+    except _Unusable as error:
+        message, hint = error.args
+        # With files, so that whoever tries other values of the field sees that they depend on it.
+        return Lock(_files({posixpath.basename(path): ""}), faults=(Fault(_FIELD, "spec/lock", message, hint),))
+
+
+def versions(text: str) -> dict[str, str]:
+    """What a lock of either kind installs; of what has several versions all, empty for what is no lock."""
+    if text.lstrip().startswith("{"):
+        try:
+            entries = _mapping(_json(text, "", "").get("packages")).items()
+        except _Unusable:
+            return {}
+        pairs = [(path.rpartition("node_modules/")[2], str(_mapping(each).get("version"))) for path, each in entries]
+    else:
+        pairs = _UV_VERSION.findall(text)
+    return {name: ", ".join(sorted({v for other, v in pairs if other == name})) for name, _ in pairs if name}
+
+
+def _text(source: Source, path: str) -> str | None:
+    if path in source.beside:
+        return source.beside[path]
+    shown = excerpt(path, 200)
+    try:
+        # Not blocking: opening a FIFO that nobody writes to would wait for ever.
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with os.fdopen(handle, "rb") as file:
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode):
+                raise _Unusable(f"{shown} is not a regular file", "name the lock file itself")
+            data = file.read(LARGEST + 1)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise _Unusable(f"{shown} cannot be read: {getattr(error, 'strerror', None) or error}", "") from None
+    if len(data) > LARGEST:
+        hint = "install the package into an image (docs/packages.md)"
+        raise _Unusable(f"{shown} is larger than a ConfigMap may be ({LARGEST:,} bytes)", hint)
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise _Unusable(f"{shown} is no UTF-8 text", "write it again") from None
+
+
+def _uv(text: str, package: Mapping[str, Any], shown: str) -> Lock:
+    import tomllib  # 3 ms, which only a lock of uv needs
+
+    again = "write it with 'uv init --bare' and 'uv add' in a folder of its own (docs/packages.md)"
+    try:
+        data = tomllib.loads(text)
+    except (ValueError, RecursionError):
+        raise _Unusable(f"{shown} is no lock of uv", again) from None
+    entries = [(entry, _mapping(entry.get("source"))) for entry in map(_mapping, _list(data.get("package")))]
+    roots = [entry for entry, where in entries if "." in (where.get("virtual"), where.get("editable"))]
+    if len(roots) != 1:
+        raise _Unusable(f"{shown} is not the lock of one project", again)
+    for entry, where in entries:
+        if entry is not roots[0] and not where.keys() & {"registry", "git", "url"}:
+            raise _Unusable(
+                f"{shown} needs {entry.get('name')} from a folder of the repository, which the container does not have",
+                "take it from a registry, or install it into an image",
+            )
+    name = _plain(package["name"])
+    locked = [(entry, where) for entry, where in entries if _plain(str(entry.get("name"))) == name]
+    if package.get("git"):
+        known = {str(where["git"]).rpartition("#")[2] for _, where in locked if "git" in where}
+    else:
+        known = {str(entry.get("version")) for entry, where in locked if "git" not in where}
+    add = f"@ git+{package.get('git')}@" if package.get("git") else "=="
+    _same_version(known, package, shown, f"uv add '{package['name']}{add}{package['version']}'")
+    project: list[str] = ["[project]", f"name = {json.dumps(str(roots[0].get('name')))}", 'version = "0"']
+    if isinstance(bound := data.get("requires-python"), str):
+        project.append(f"requires-python = {json.dumps(bound)}")
+    files = {"uv.lock": text, "pyproject.toml": "\n".join(project) + "\n"}
+    downloads = [each for entry, _ in entries for each in (*_list(entry.get("wheels")), entry.get("sdist"))]
+    places = [*downloads, *(where for _, where in entries)]
+    return Lock(_files(files), _hosts(_mapping(each).get("url") for each in places))
+
+
+def _npm(text: str, manifest: str | None, package: Mapping[str, Any], shown: str) -> Lock:
+    again = (
+        "write it with 'npm install --package-lock-only' of npm 7 or later in a folder of its own (docs/packages.md)"
+    )
+    entries = _mapping(_json(text, shown, again).get("packages"))
+    root = entries.get("")
+    if not isinstance(root, dict):
+        raise _Unusable(f"{shown} is no lock of npm 7 or later", again)
+    for path, entry in entries.items():
+        where = str(_mapping(entry).get("resolved"))
+        if _mapping(entry).get("link") or where.startswith(("file:", "git+")):
+            from_git = where.startswith("git+")
+            what = (
+                "a repository, which npm fetches by ssh" if from_git else "a folder, which the container does not have"
+            )
+            hint = "take it from a registry, or install it into an image"
+            raise _Unusable(f"{shown} needs {excerpt(path, 200)} from {what}", hint)
+    entry = _mapping(entries.get(f"node_modules/{package['name']}"))
+    add = f"npm install --package-lock-only --save-exact '{package['name']}@{package['version']}'"
+    _same_version({str(entry["version"])} if "version" in entry else set(), package, shown, add)
+    project: dict[str, JSON] = {"name": "mcp-server", "private": True, "scripts": {**_NPM_SCRIPTS}}
+    project |= {group: root[group] for group in _NPM_GROUPS if group in root}
+    if manifest is not None:
+        read = _json(manifest, posixpath.join(posixpath.dirname(shown), _OVERRIDES), "correct it, or remove it")
+        project |= {"overrides": read["overrides"]} if "overrides" in read else {}
+    programs = sorted(_mapping(entry.get("bin")))
+    own = package["name"].rpartition("/")[2]
+    program = programs[0] if len(programs) == 1 else own if own in programs else ""
+    files = {"package-lock.json": text, "package.json": json.dumps(project, indent=2, ensure_ascii=False) + "\n"}
+    hosts = _hosts(_mapping(entry).get("resolved") for entry in entries.values())
+    # npm puts the registry that it is set to in the place of its own default.
+    return Lock(_files(files), tuple(host for host in hosts if host not in pins.REGISTRY_HOSTS["npm"]), program)
+
+
+def _json(text: str, shown: str, hint: str) -> Mapping[str, Any]:
+    try:
+        return _mapping(json.loads(text))
+    except (ValueError, RecursionError):
+        raise _Unusable(f"{shown} is no JSON", hint) from None
+
+
+def _same_version(versions: Iterable[str], package: Mapping[str, Any], shown: str, command: str) -> None:
+    if package["version"] not in versions:
+        message = f"{shown} does not contain {package['name']}"
+        if versions:
+            locked = excerpt(", ".join(sorted(versions)), 200)
+            message = f"{shown} has {package['name']} {locked}, and package.version is {package['version']}"
+        raise _Unusable(message, f"write the locked version, or run {command} in the folder of the lock")
+
+
+def _plain(name: str) -> str:
+    """The name as registries compare it, without extras."""
+    return re.sub(r"[-_.]+", "-", name.partition("[")[0]).lower()
+
+
+def _files(texts: Mapping[str, str]) -> tuple[File, ...]:
+    return tuple(File(f"{pins.LOCK_FOLDER}/{name}", text) for name, text in sorted(texts.items()))
+
+
+def _hosts(urls: Iterable[Any]) -> tuple[str, ...]:
+    return tuple(sorted(set(_hosts_in(urls))))
+
+
+def _hosts_in(urls: Iterable[Any]) -> Iterator[str]:
+    for url in urls:
+        try:
+            parts = urlsplit(url if isinstance(url, str) else "")
+            if parts.hostname:
+                yield parts.hostname + (f":{parts.port}" if parts.port else "")
+        except ValueError:
+            continue
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
