@@ -289,7 +289,7 @@ def test_names_of_files_cannot_reach_a_terminal() -> None:
 
 def test_a_file_of_another_tool_in_a_folder_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "package.json").write_text('{"name": "x", "scripts": {}}')
+    (tmp_path / "tsconfig.json").write_text('{"name": "x", "scripts": {}}')
     (tmp_path / "mkdocs.yml").write_text("site_name: x\nstrict: yes\ntheme: {name: y}\n")
     (tmp_path / "deploy.yaml").write_text("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {x: no}\n")
     problems = read_inputs(["."])
