@@ -178,6 +178,23 @@ def test_the_hooks_of_a_project_keep_all_environments_true(repository: Repositor
     )
 
 
+def test_a_tree_that_moves_is_not_green_by_mistake(repository: Repository) -> None:
+    mcpctl = [sys.executable, "-m", "renderer"]
+    options: dict[str, Any] = {"cwd": repository.folder, "env": repository.env, "capture_output": True, "text": True}
+    subprocess.run([*mcpctl, "init", "--project", "--force"], check=True, **options)
+    subprocess.run([*mcpctl, "render"], check=True, **options)
+    repository.put("README", "")
+    assert repository.run()[0] == 0
+    repository.git("commit", "--quiet", "-m", "before")
+
+    project = (repository.folder / "mcpctl.yaml").read_text()
+    repository.put("mcpctl.yaml", project.replace("out: deploy", "out: k8s/all of it"))
+    assert repository.run()[0] == 1, "new files have to be added"
+    repository.put("README", "x")
+    assert repository.run()[0] == 0
+    assert "k8s/all of it/kubernetes/time/deployment.yaml" in repository.git("ls-files")
+
+
 @pytest.mark.skipif(os.environ.get("CI") != "true", reason="installs from PyPI, which takes a minute; CI does it")
 def test_pre_commit_installs_it_from_a_clone(tmp_path: Path) -> None:
     repository = Repository(tmp_path)
