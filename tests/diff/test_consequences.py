@@ -115,6 +115,7 @@ def service(**spec: Any) -> dict[str, Any]:
 
 def compose(one: dict[str, Any] | None = None, /, **rest: Any) -> dict[str, Any]:
     hard = {"cap_drop": ["ALL"], "security_opt": ["no-new-privileges:true"], "read_only": True, "user": "1000"}
+    hard |= {"deploy": {"resources": {"limits": {"pids": 9}}}, "logging": {"options": {"max-size": "1m"}}}
     whole = {"image": IMAGE, "network_mode": "none", **hard, **(one or {})}
     return {"name": "p", "services": {"s": {key: value for key, value in whole.items() if value is not None}}, **rest}
 
@@ -170,6 +171,10 @@ WEAKER: list[tuple[str, Any]] = [
     ("tmpfs", ["/x:mode=0700,exec"]),
     ("tmpfs", "/x:exec"),
     ("what_nobody_knows_yet", "x"),
+    ("deploy", {"resources": {"limits": {"pids": -1}}}),
+    ("deploy", {"resources": {"limits": {"memory": "1G"}}}),
+    ("logging", {"driver": "json-file", "options": {"max-size": "-1"}}),
+    ("logging", {"options": {"max-file": "3"}}),
 ]
 
 

@@ -211,7 +211,12 @@ _NAMESPACES = ("pid", "ipc", "uts", "userns_mode", "cgroup")
 def _weak(service: Mapping[str, Any]) -> set[str]:
     options = [str(option).replace("=", ":") for option in items(service.get("security_opt"))]
     user = str(service.get("user", "0")).partition(":")[0]
+    pids = at(service, "deploy", "resources", "limits", "pids") or service.get("pids_limit")
+    logs, size = as_mapping(service.get("logging")), at(service, "logging", "options", "max-size")
     holds = {
+        "may start any number of processes": str(pids or "-1") not in ("0", "-1"),
+        "keeps any amount of logs": logs.get("driver", "json-file") != "json-file"
+        or str(size or "-1") not in ("0", "-1"),
         "is privileged": service.get("privileged") is not True,
         "keeps capabilities": "ALL" in [str(name).upper() for name in items(service.get("cap_drop"))],
         "may gain privileges": bool({"no-new-privileges:true", "no-new-privileges"} & set(options)),

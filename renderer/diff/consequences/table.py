@@ -86,8 +86,8 @@ CONSEQUENCES: Mapping[Name, Kind] = {
         "weaker hardening",
         "a pod, container, service or namespace loses a protection; a folder, device, group or socket of the machine, "
         "however it comes; an ephemeral volume; a mount that spreads to or from the node; nodes of the control plane, "
-        "one chosen node or any, or a priority of the system; programs that run from a writable folder of compose; a "
-        "key of a compose service that is not known to be harmless",
+        "one chosen node or any, or a priority of the system; programs that run from a writable folder of compose; "
+        "processes or logs without a bound there; a key of a compose service that is not known to be harmless",
         grave=True,
     ),
     "container": Kind(

@@ -30,6 +30,8 @@ class Kubernetes:
     ignored: Mapping[str, Ignored] = {
         "spec.compose.build": Ignored("a cluster builds no images: build it elsewhere and push it to its registry"),
         "spec.compose.labels": Ignored("only programs beside Docker read them: use metadata.annotations or 'expose'"),
+        "spec.compose.logging": Ignored("a node's kubelet keeps the logs, and rotates them (containerLogMaxSize)"),
+        "spec.compose.pids": Ignored("a node's kubelet bounds the processes of each pod (podPidsLimit)"),
         "spec.compose.networks": Ignored(
             "a cluster has one network: network.egress and network.ingress rule who connects"
         ),

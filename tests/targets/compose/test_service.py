@@ -531,3 +531,30 @@ def test_docker_compose_reads_every_text_as_it_was_given(given_texts: list[str])
 @given(st.text("$a{}"))
 def test_doubling_leaves_nothing_to_interpolate(text: str) -> None:
     assert literal(text).replace("$$", "") == text.replace("$", "")
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({}, {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}}),
+        ({"driver": "local"}, {"driver": "local", "options": {"max-size": "10m", "max-file": "3"}}),
+        ({"options": {"max-size": "1g"}}, {"driver": "json-file", "options": {"max-size": "1g", "max-file": "3"}}),
+        ({"options": {"tag": "$HOME ${A} {{.Name}}"}}, None),
+        ({"driver": "journald"}, {"driver": "journald"}),
+    ],
+    ids=str,
+)
+def test_bounds_of_the_spec_hold_for_all_its_services(said: dict[str, JSON], expected: Any) -> None:
+    network: JSON = {"egress": {"hosts": ["a.example"]}}
+    found = texts("compose", spec(network=network, compose={"pids": 77, "logging": said}))
+    text = found["demo/compose.yaml"]
+    services = yaml.safe_load(text)["services"]
+    assert len(services) > 1
+    expected = expected or {
+        "driver": "json-file",
+        "options": {"tag": "$$HOME $${A} {{.Name}}", "max-size": "10m", "max-file": "3"},
+    }
+    assert [service["logging"] for service in services.values()] == [expected] * len(services)
+    pids = {name: service["deploy"]["resources"]["limits"]["pids"] for name, service in services.items()}
+    assert pids.pop("mcp-demo") == 77
+    assert set(pids.values()) == {1024}
