@@ -62,9 +62,10 @@ class Launch(NamedTuple):
     check: tuple[str, ...]
 
 
-def launch(server: Server) -> Launch:
-    """How this server is started."""
-    command, args = _program(server, _server_argv(server))
+def launch(server: Server, *, beside_guard: bool = False) -> Launch:
+    """How this server is started; ``beside_guard``: only its guard, in the same pod, is to reach it."""
+    on_loopback = beside_guard and listens_on_loopback(server)
+    command, args = _program(server, _server_argv(server), "127.0.0.1" if on_loopback else "0.0.0.0")  # noqa: S104
     runtimes, probe = _runtimes(server), _probe(server)
     env = {"HOME": pins.CACHE_FOLDER} if server.package else {}
     for runtime in runtimes:
@@ -91,8 +92,8 @@ def launch(server: Server) -> Launch:
         env=tuple(env.items()),
         writable=writable,
         copy=copy if server.transport.bridge == "agentgateway" else None,
-        probe=probe,
-        liveness=_liveness(server, probe),
+        probe=_inside(server, probe) if on_loopback else probe,
+        liveness=_inside(server, _liveness(server, probe)) if on_loopback else _liveness(server, probe),
         check=_check(server, probe) if probe else (),
     )
 
@@ -144,7 +145,20 @@ def _covers(host: EgressHost, text: str) -> bool:
     return host.port == int(port or HTTPS) and (host.name == name or wild)
 
 
-def _program(server: Server, inner: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+def listens_on_loopback(server: Server) -> bool:
+    """Whether it can be told to: of the bridges only one can, and of an image nobody knows."""
+    return server.transport.bridge == "mcp-proxy"
+
+
+def _inside(server: Server, probe: Probe | None) -> Probe | None:
+    """The same check as a program of the container: from outside nothing reaches its loopback."""
+    if probe is None:
+        return None
+    runtime = runtime_for_checks(server) or pins.RUNTIME_OF_BRIDGE[server.transport.bridge]
+    return probe._replace(command=_check(server, probe) or pins.tcp_check(runtime, probe.port, server.health.timeout))
+
+
+def _program(server: Server, inner: Sequence[str], address: str) -> tuple[Sequence[str], Sequence[str]]:
     """Command and arguments of the container; ``inner`` is the server's own program."""
     transport, port = server.transport, str(server.transport.port)
     if transport.bridge == "none":
@@ -154,7 +168,7 @@ def _program(server: Server, inner: Sequence[str]) -> tuple[Sequence[str], Seque
         start = ["uvx", f"mcp-proxy@{pins.MCP_PROXY}"] if server.package else ["mcp-proxy"]
         # All clients share one process of the server either way; a session would be lost with its pod, and with each
         # check of health one would stay behind in memory.
-        return start, ["--host", "0.0.0.0", "--port", port, "--pass-environment", "--stateless", "--", *inner]  # noqa: S104
+        return start, ["--host", address, "--port", port, "--pass-environment", "--stateless", "--", *inner]
     if transport.bridge == "supergateway":
         start = ["npx", "-y", f"supergateway@{pins.SUPERGATEWAY}"] if server.package else ["supergateway"]
         return start, [

@@ -82,6 +82,9 @@ def _values(server: Server) -> Iterator[Prerequisite]:
             yield from _value(value, f"{where}.{name}")
     for file in server.files:
         yield from _value(file.source, f"files.{file.path}")
+    for i, issuer in enumerate(server.guard.issuers if server.guard else ()):
+        if isinstance(issuer.jwks, ConfigMapRef):
+            yield from _value(issuer.jwks, f"access.issuers[{i}].jwksFrom")
 
 
 def _value(value: EnvValue, reason: str) -> Iterator[Prerequisite]:

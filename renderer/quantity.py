@@ -6,6 +6,7 @@ sign? digits with at most one point, then a binary suffix, a decimal suffix, or 
 
 from __future__ import annotations
 
+import math
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -44,3 +45,32 @@ def amount(text: str) -> Fraction:
     if size is None:
         raise ValueError("not a quantity")
     return Fraction(size, 10**_NANO)
+
+
+# ---------------------------------------------------------------------------------------------
+# In the words of compose.
+
+
+def bytes_of(quantity: str) -> int:
+    """Whole bytes; a fraction of one counts as one, as in Kubernetes."""
+    return math.ceil(amount(quantity))
+
+
+def cpus(quantity: str) -> str:
+    """``500m`` as ``0.5``, in thousandths of a CPU."""
+    whole, rest = divmod(math.ceil(amount(quantity) * 1000), 1000)
+    return f"{whole}.{rest:03d}".rstrip("0").rstrip(".")
+
+
+def memory(quantity: str) -> str:
+    """``512Mi`` as ``512M``: compose means powers of 1024 by its units, and refuses the 'i'."""
+    size = bytes_of(quantity)
+    for unit, factor in (("G", 1024**3), ("M", 1024**2)):
+        if size % factor == 0:
+            return f"{size // factor}{unit}"
+    return str(size)
+
+
+def tmpfs_size(quantity: str) -> str:
+    """The same for the option of a mount, whose units are the kernel's."""
+    return memory(quantity).lower()

@@ -23,7 +23,7 @@ TESTS = Path(__file__).parent
 #: Marks by folder or file. What needs a real engine, Envoy or a cluster, and what renders whole fleets.
 MARKS = {
     "engine": ["engine"],
-    "envoy": ["targets/compose/test_egress_proxy.py"],
+    "envoy": ["guard", "targets/compose/test_egress_proxy.py"],
     "fleet": ["environment/test_thousand.py"],
     "integration": ["integration"],
 }
@@ -108,8 +108,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _quiet_about_egress_and_locks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few specs of the tests say a word on them, and every other would get the same warning."""
+def _quiet_about_silence(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few specs of the tests say a word on these, and every other would get the same finding."""
     if "levels" not in request.keywords:
-        for rule in ("policy/unrestricted-egress", "policy/unlocked-package"):
+        for rule in ("policy/unrestricted-egress", "policy/unlocked-package", "policy/exposed-without-access"):
             monkeypatch.setitem(RULES, rule, RULES[rule]._replace(level="off"))

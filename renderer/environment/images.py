@@ -114,6 +114,8 @@ def _built_in(environment: Environment, servers: Sequence[Server]) -> Iterator[s
             yield started.image
         if started.copy:
             yield started.copy.image
+        if server.guard:
+            yield pins.GUARD_IMAGE
     if environment.target == "compose" and servers:
         yield from _OF_COMPOSE
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from renderer.model.access import Access, Issuer, RateLimit, Rights, ToolRule
 from renderer.model.cluster import (
     DNS,
     AccessRule,
@@ -73,6 +74,7 @@ __all__ = [
     "NAMESPACE",
     "WITH",
     "Acceptance",
+    "Access",
     "AccessRule",
     "Alert",
     "Amounts",
@@ -97,6 +99,7 @@ __all__ = [
     "Gpu",
     "Health",
     "HealthCheck",
+    "Issuer",
     "Lock",
     "Marks",
     "Monitoring",
@@ -112,9 +115,11 @@ __all__ = [
     "Peer",
     "PodSecurityLevel",
     "Publish",
+    "RateLimit",
     "RemoteKey",
     "Rendered",
     "Resources",
+    "Rights",
     "Rollout",
     "RuntimeClass",
     "Sandbox",
@@ -130,6 +135,7 @@ __all__ = [
     "Source",
     "Storage",
     "Toleration",
+    "ToolRule",
     "TopologySpread",
     "Transport",
     "Writable",

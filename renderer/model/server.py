@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from renderer.errors import DocumentPath, Fault, Place, Problem
 from renderer.images import AS_WRITTEN, Images
+from renderer.model.access import Access
 from renderer.model.cluster import (
     KUBE_DNS,
     NODE_LOCAL,
@@ -74,6 +75,8 @@ class Server(NamedTuple):
     autoscaling: Autoscaling | None
     disruption: Disruption | None
     service: Service
+    #: 'none' says on purpose that everybody may call it; None is silence.
+    access: Access | Literal["none"] | None
     expose: Expose | None
     monitoring: Monitoring | None
     storage: tuple[Storage, ...]
@@ -123,6 +126,11 @@ class Server(NamedTuple):
     def listens(self) -> bool:
         """Whether anything can connect to it: all but a stdio server without a bridge."""
         return self.transport.type != "stdio" or self.transport.bridge != "none"
+
+    @property
+    def guard(self) -> Access | None:
+        """What an Envoy beside it enforces; None where there is none."""
+        return self.access if isinstance(self.access, Access) and self.access.enforced_by == "envoy" else None
 
     def sets(self, *path: str) -> bool:
         """Whether the spec itself sets ``path`` (and not a default)."""

@@ -33,6 +33,7 @@ _BOTH = ("kubernetes", "compose")
 RULES: Mapping[str, Rule] = {
     "policy/cluster-wide-rights": Rule("error", "rights in the whole cluster beyond those that are named"),
     "policy/docker-socket": Rule("error", "the socket of the container runtime mounted", _BOTH, admission=True),
+    "policy/exposed-without-access": Rule("error", "a server open to everybody outside of the cluster"),
     "policy/high-entropy": Rule("warning", "a literal as disordered as a key"),
     "policy/host-path": Rule("error", "a folder of the machine mounted", _BOTH, admission=True),
     "policy/image-digest": Rule("off", "an image without a digest"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from renderer.errors import DocumentPath, Fault
-from renderer.model import Container, SecretRef, Server
+from renderer.model import Access, Container, SecretRef, Server
 from renderer.policy.images import image_faults, source_faults
 from renderer.policy.literals import literal_faults
 from renderer.policy.rights import role_fault, rule_fault
@@ -136,6 +136,21 @@ def tls(server: Server) -> Iterator[Fault]:
         )
 
 
+def access(server: Server) -> Iterator[Fault]:
+    """Whoever reaches it acts with the server's own credentials."""
+    asked = isinstance(server.access, Access) and server.access.issuers
+    if server.expose and server.access != "none" and not asked:
+        hosts = " and ".join(server.expose.hosts)
+        yield Fault(
+            ("spec", "expose"),
+            "policy/exposed-without-access",
+            f"whoever reaches {hosts} may call every tool, with the credentials of the server",
+            "say whose tokens are taken under spec.access (url, issuers), or write access: none where everybody may or "
+            "something in front asks for tokens",
+            at_key=True,
+        )
+
+
 def token(server: Server) -> Iterator[Fault]:
     """Without rights it opens what every account may."""
     if server.service_account.automount and not server.service_account.has_rights and server.sandbox is None:
@@ -180,4 +195,4 @@ def published(server: Server) -> Iterator[Fault]:
 
 #: These judge each value by itself.
 VALUE_CHECKS: tuple[Check, ...] = (images, literals)
-CHECKS: tuple[Check, ...] = (arguments, egress, locks, replicas, tls, token, rights, published)
+CHECKS: tuple[Check, ...] = (arguments, egress, locks, replicas, tls, access, token, rights, published)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 from renderer.locks import read_lock
 from renderer.model import (
     Acceptance,
+    Access,
     Alert,
     Autoscaling,
     Build,
@@ -28,6 +29,7 @@ from renderer.model import (
     Gpu,
     Health,
     HealthCheck,
+    Issuer,
     Monitoring,
     Mount,
     Network,
@@ -35,7 +37,9 @@ from renderer.model import (
     Patch,
     Peer,
     Publish,
+    RateLimit,
     Resources,
+    Rights,
     Rollout,
     ScalingStep,
     SecretRef,
@@ -44,6 +48,7 @@ from renderer.model import (
     Shutdown,
     Source,
     Storage,
+    ToolRule,
     Transport,
     Writable,
     own_port,
@@ -116,6 +121,7 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
         autoscaling=_autoscaling(spec.get("autoscaling")),
         disruption=_disruption(spec.get("disruption")),
         service=make_service(spec["service"], transport),
+        access=_access(spec.get("access")),
         expose=_expose(spec.get("expose")),
         monitoring=_monitoring(spec.get("monitoring")),
         storage=tuple(
@@ -300,6 +306,33 @@ def _expose(item: dict[str, Any] | None) -> Expose | None:
         gateway=gateway and Gateway(gateway["name"], gateway.get("namespace"), gateway.get("sectionName")),
         peers=_peers(item.get("from")),
     )
+
+
+def _access(item: Any) -> Access | Literal["none"] | None:
+    if not isinstance(item, dict):
+        return "none" if item else None
+    limit = item.get("rateLimit")
+    return Access(
+        url=item.get("url"),
+        issuers=tuple(
+            Issuer(i["url"], i.get("jwks") or _key(i.get("jwksFrom")), tuple(i["audiences"])) for i in item["issuers"]
+        ),
+        require=_rights(item["require"]),
+        tools=tuple(ToolRule(tuple(rule["allow"]), _rights(rule)) for rule in item["tools"]),
+        rate_limit=limit and RateLimit(limit["perSubject"], limit["per"]),
+        origins=tuple(item["origins"]),
+        log=item["log"],
+        forwards_token=item["token"] == "forward",  # noqa: S105 - no password
+        enforced_by=item["enforcedBy"],
+    )
+
+
+def _key(item: dict[str, Any] | None) -> ConfigMapRef | None:
+    return ConfigMapRef(item["configMap"], item["key"]) if item else None
+
+
+def _rights(item: dict[str, Any]) -> Rights:
+    return Rights(tuple(item["scopes"]), tuple(item["groups"]))
 
 
 def _monitoring(item: dict[str, Any] | None) -> Monitoring | None:

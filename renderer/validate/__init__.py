@@ -7,15 +7,23 @@ from functools import cache
 
 from renderer import assets
 from renderer.errors import Fault, Problem, Severity
-from renderer.model import PartialServer, Server, Source
+from renderer.guard import WELL_KNOWN, metadata_paths
+from renderer.model import Access, PartialServer, Server, Source
 from renderer.schemas import Schema
-from renderer.validate import network, sandbox, transport, variables, workload
+from renderer.validate import access, network, sandbox, transport, variables, workload
 from renderer.validate.sound import sound_part
 
 #: A rule takes a Server (every default filled in) and yields Faults whose paths count from the root of the spec.
 #: What holds for one target only is not here but in that target.
 Rule = Callable[[Server], Iterator[Fault]]
-RULES: tuple[Rule, ...] = (*transport.RULES, *network.RULES, *variables.RULES, *workload.RULES, *sandbox.RULES)
+RULES: tuple[Rule, ...] = (
+    *transport.RULES,
+    *network.RULES,
+    *access.RULES,
+    *variables.RULES,
+    *workload.RULES,
+    *sandbox.RULES,
+)
 
 
 def validate_source(source: Source) -> list[Problem]:
@@ -57,7 +65,10 @@ Names = list[tuple[str, Fault]]
 def across_servers(servers: Sequence[Server]) -> list[Problem]:
     """Two servers of one name, or whose objects would have one name: one Problem a line, both places named."""
     problems: list[Problem] = []
-    takers = (_server_name, _object_name, _account_name, _claim_names, _ways_in, _sandbox_names, _runtime_class_name)
+    takers = (
+        *(_server_name, _object_name, _account_name, _claim_names, _ways_in, _public_address),
+        *(_sandbox_names, _runtime_class_name),
+    )
     for names_of in takers:
         lines = {(p.place.file, p.place.line) for p in problems}
         first: dict[str, tuple[Server, Fault]] = {}
@@ -121,14 +132,27 @@ def _ways_in(server: Server) -> Names:
         return []
     by = f"{expose.type} {expose.class_name} {expose.gateway}"
     second = server.transport.messages
-    paths = (*expose.paths, *([second] if second and not expose.leads_to(second) else ()))
+    further = (*((second,) if second else ()), *(metadata_paths(server.guard) if server.guard else ()))
+    paths = (*expose.paths, *(path for path in further if not expose.leads_to(path)))
     names: Names = []
     for url in (f"{host}{path.rstrip('/')}" for host in expose.hosts for path in paths):
         message = f"two servers are exposed at {url}/: one of them gets no requests"
         hint = "choose another host or path; of SSE, have the servers announce paths of their own for messages"
+        if url.partition("/")[2] == WELL_KNOWN[1:]:
+            hint = "put a path of the server's own in front of that of access.url: https://HOST/NAME/mcp"
         fault = Fault(("spec", "expose"), "spec/duplicate-way-in", message, hint, Severity.WARNING, at_key=True)
         names.append((f"{by} {url}", fault))
     return names
+
+
+def _public_address(server: Server) -> Names:
+    """A token for one server would be a token for the other."""
+    if not isinstance(server.access, Access) or server.access.url is None:
+        return []
+    message = f"two servers have the public address {server.access.url}, so a token for one is a token for the other"
+    hint = "give each server an address of its own"
+    fault = Fault(("spec", "access", "url"), "spec/duplicate-access-url", message, hint)
+    return [(server.access.url, fault)]
 
 
 def _sandbox_names(server: Server) -> Names:

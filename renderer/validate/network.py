@@ -132,13 +132,13 @@ def urls_are_reachable(server: Server) -> Iterator[Fault]:
     own = {"localhost", *(server.expose.hosts if server.expose else ())}
     for path, text in texts:
         for host, port in _addresses(text):
-            if host not in own and not _opens(egress, host, port):
+            if host not in own and not opens(egress, host, port):
                 there = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
                 yield Fault(
                     path,
                     "spec/unreachable-url",
                     f"network.egress does not open {there}, so the server cannot connect to it",
-                    _how_to_open(host, port),
+                    how_to_open(host, port),
                     Severity.WARNING,
                 )
 
@@ -151,7 +151,7 @@ def _addresses(text: str) -> Iterator[tuple[str, int]]:
         yield service[1], int(service[2] or 80)
 
 
-def _opens(egress: Egress, host: str, port: int) -> bool:
+def opens(egress: Egress, host: str, port: int) -> bool:
     """Whether the address may be allowed; False only where it cannot be."""
     address = _address(host)
     if address is not None and (address.is_loopback or address.is_unspecified):
@@ -183,7 +183,7 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
-def _how_to_open(host: str, port: int) -> str:
+def how_to_open(host: str, port: int) -> str:
     if address := _address(host):
         return f"add {{cidr: {address}/{address.max_prefixlen}, ports: [{port}]}} to network.egress.cidrs"
     name, *rest = host.removesuffix(".cluster.local").removesuffix(".svc").split(".")

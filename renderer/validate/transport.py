@@ -108,7 +108,7 @@ def stdio_without_bridge(server: Server) -> Iterator[Fault]:
     endpoint = (("transport", way) for way in ("port", "path", "messagesPath"))
     fields = (*endpoint, ("network", "publish"), ("network", "ingress"))
     checks = (("health", "mcp"), *(("health", way) for way in ways), *(("health", "liveness", way) for way in ways))
-    for path in (*fields, *checks, ("service",), ("expose",), ("monitoring",)):
+    for path in (*fields, *checks, ("service",), ("expose",), ("monitoring",), ("access",)):
         if server.sets("spec", *path):
             yield Fault(
                 ("spec", *path),
@@ -129,7 +129,7 @@ def stdio_without_bridge(server: Server) -> Iterator[Fault]:
 def ways_in_lead_to_mcp(server: Server) -> Iterator[Fault]:
     """A controller forwards a path as it is: what is not below it never arrives."""
     expose, path = server.expose, server.transport.path
-    if expose is None:
+    if expose is None or server.guard:  # which leads the public path to the server's itself
         return
     field: DocumentPath = ("spec", "expose", "paths" if server.sets("spec", "expose", "paths") else "path")
     here, is_alone = ", ".join(expose.paths), [one.rstrip("/") for one in expose.paths] == [path.rstrip("/")]

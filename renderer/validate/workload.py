@@ -15,7 +15,7 @@ MOST_FILES = 1024 * 1024
 #: And annotations above 256 KiB together; ours need a little of that.
 MOST_ANNOTATIONS = 250 * 1024
 #: Names of containers that mcpctl renders itself.
-OWN_CONTAINERS = ("mcp-server", "bridge")
+OWN_CONTAINERS = ("mcp-server", "bridge", "guard")
 
 #: What patches of compose are for; the kinds of Kubernetes begin with a capital.
 _KINDS_OF_COMPOSE = ("service", "network", "volume", "config", "secret")

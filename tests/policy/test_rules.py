@@ -149,12 +149,19 @@ RULE_CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("image-tag", "kubernetes", {"sidecars": [{"name": "side", "image": "registry.example.com/side:main"}]}),
     ("image-tag", "kubernetes", add(f"{CONTAINER}/image", "registry.example.com/demo:edge")),
     ("image-tag", "compose", compose({"image": "registry.example.com/demo"})),
-    ("ingress-tls", "kubernetes", {"expose": {"host": "mcp.example.com"}}),
+    ("exposed-without-access", "kubernetes", {"expose": {"host": "mcp.example.com", "tls": {}}}),
+    (
+        "exposed-without-access",
+        "compose",
+        {"expose": {"host": "mcp.example.com", "tls": {}}, "access": {"origins": ["https://app.example.com"]}},
+    ),
+    ("ingress-tls", "kubernetes", {"expose": {"host": "mcp.example.com"}, "access": "none"}),
     (
         "ingress-tls",
         "kubernetes",
         {
             "expose": {"host": "mcp.example.com", "tls": {"secret": "tls"}},
+            "access": "none",
             "patches": [{"kind": "Ingress", "merge": {"spec": {"tls": None}}}],
         },
     ),

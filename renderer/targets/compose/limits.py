@@ -8,7 +8,7 @@ from renderer.errors import DocumentPath, Fault, Problem, Severity
 from renderer.launch import Launch, launch, registries_out_of_reach
 from renderer.model import FieldRef, Server
 from renderer.policy.documents import built, mounted
-from renderer.quantity import amount
+from renderer.quantity import amount, bytes_of
 from renderer.targets.compose.egress import not_enforced, proxy_variables
 from renderer.targets.compose.names import (
     NETWORK,
@@ -25,7 +25,6 @@ from renderer.targets.compose.names import (
     service_labels,
     variable,
 )
-from renderer.targets.compose.values import bytes_of
 from renderer.variables import expanded_in, pieces
 
 #: The least that the engine takes (it calls it 6MB, and counts in powers of 1024).

@@ -47,8 +47,8 @@ def is_isolated(server: Server) -> bool:
 
 
 def has_gateway(server: Server) -> bool:
-    """Whether it is reached through a second container, because its own network leads nowhere."""
-    return is_isolated(server) and server.listens
+    """Whether it is reached through a second container: its own network leads nowhere, or that one is its guard."""
+    return server.listens and (is_isolated(server) or server.guard is not None)
 
 
 def has_network(server: Server) -> bool:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from renderer import pins
 from renderer.context import document_values
+from renderer.guard import CONFIG, FOLDER, guard_arguments, guard_config, key_files
 from renderer.labels import object_labels
 from renderer.launch import Launch, launch
-from renderer.model import JSON, Build, FieldRef, SecretRef, Server, Writable
-from renderer.quantity import amount
+from renderer.model import JSON, Access, Build, FieldRef, SecretRef, Server, Writable
+from renderer.quantity import cpus, memory, tmpfs_size
 from renderer.targets.compose.egress import not_enforced, out_of_reach, proxy, proxy_variables
 from renderer.targets.compose.names import (
     NETWORK,
@@ -56,7 +56,7 @@ SERVER_NAMES: Mapping[str, str] = {
     "spec": "`spec`, in the names of [spec.md](spec.md)",
     "resource_name": "name of its service; its parts are called so too, with `.proxy`, `.gateway` and so on behind it",
     "labels": "labels of the service; annotations and the description are among them",
-    "part_labels": "labels of the parts, by `prepare`, `bridge`, `gateway`, `proxy` and `network`",
+    "part_labels": "labels of the parts, by `prepare`, `bridge`, `gateway`, `guard`, `proxy` and `network`",
     "image": "image of the container: the spec's, or the base image of its package",
     "command": "its entrypoint, as compose reads it: that of the bridge where there is one; an empty list for the "
     "image's own",
@@ -72,7 +72,8 @@ SERVER_NAMES: Mapping[str, str] = {
     "published": "its port of the machine; null for a free one",
     "isolated": "whether its own network leads nowhere",
     "has_network": "whether it has a network of its own, with the gateway or the proxy on it",
-    "has_gateway": "whether a second container forwards connections to it",
+    "has_gateway": "whether a second container forwards connections to it: its guard, or a plain one",
+    "guard": "the Envoy of `spec.access`: `image`, `args`, `memory`, `configs` (as below), `copies_files`; or null",
     "busybox": "image of the gateway and of what prepares volumes",
     "not_enforced": "in words, the rules of egress that nothing enforces; or empty",
     "out_of_reach": "in words, what the server reaches through its proxy; empty without one",
@@ -139,12 +140,13 @@ def part(server: Server, *, inline: bool) -> Part:
     volumes = list(_volumes(server, started))
     values = _server_values(server, started, files, volumes)
     roles = [role for role in ("prepare", "bridge") if values[role]]
-    roles += [role for role, is_there in (("gateway", has_gateway(server)), ("proxy", has_proxy(server))) if is_there]
+    way_in = "guard" if server.guard else "gateway"
+    roles += [role for role, is_there in ((way_in, has_gateway(server)), ("proxy", has_proxy(server))) if is_there]
     shared = [] if is_isolated(server) else [NETWORK]
     own = [part_of(server, "internal")] if has_network(server) else []
     keys = {
         "services": (server.resource_name, *(part_of(server, role) for role in roles)),
-        "networks": (*shared, *own, *([NETWORK] if own else ())),
+        "networks": tuple(dict.fromkeys((*shared, *own, *([NETWORK] if own else ())))),
         "volumes": tuple(str(volume["key"]) for volume in volumes),
         "configs": tuple(files.configs),
         "secrets": tuple(files.secrets),
@@ -165,9 +167,9 @@ def _server_values(server: Server, launch: Launch, files: _Files, volumes: Seque
         "resource_name": server.resource_name,
         "labels": service_labels(server),
         "part_labels": {
-            name: object_labels(server, component) | (reached if name == "gateway" else {})
+            name: object_labels(server, component) | (reached if name in ("gateway", "guard") else {})
             for name, component in (
-                *((name, name) for name in ("prepare", "bridge", "gateway", "network")),
+                *((name, name) for name in ("prepare", "bridge", "gateway", "guard", "network")),
                 ("proxy", "egress-proxy"),
             )
         },
@@ -197,6 +199,15 @@ def _server_values(server: Server, launch: Launch, files: _Files, volumes: Seque
         "isolated": is_isolated(server),
         "has_network": has_network(server),
         "has_gateway": has_gateway(server),
+        "guard": {
+            "image": server.images.of(pins.GUARD_IMAGE),
+            "args": guard_arguments(),
+            "memory": memory(pins.GUARD_MEMORY[1]),
+            "configs": files.guard_mounts,
+            "copies_files": files.guard_is_copied,
+        }
+        if server.guard
+        else None,
         "busybox": server.images.of(pins.BUSYBOX),
         "not_enforced": not_enforced(server),
         "out_of_reach": out_of_reach(server),
@@ -326,6 +337,8 @@ class _Files:
         self.secret_mounts: list[dict[str, JSON]] = []
         self.beside: dict[str, str] = {}
         self.needed: list[Need] = []
+        self.guard_mounts: list[dict[str, JSON]] = []
+        self.guard_is_copied = inline
         names: set[str] = set()
         for file in server.mounted_files:
             ref = file.source
@@ -346,11 +359,33 @@ class _Files:
             (self.secrets if is_secret else self.configs)[key] = {"key": key, "content": None, "file": place}
             (self.secret_mounts if is_secret else self.config_mounts).append({"key": key, "path": file.path})
             self.needed.append(Need(place, f"{origin(ref)}, readable by user {server.security.run_as_user}"))
+        self._copied = any(source["content"] is not None for source in self.configs.values())
+        if server.guard:
+            self._add_guard(server, server.guard, inline, _file_name(CONFIG, names))
+
+    def _add_guard(self, server: Server, access: Access, inline: bool, name: str) -> None:
+        """The configuration of the Envoy, and the keys of issuers that somebody else keeps."""
+        key = part_of(server, f"guard.{name}")
+        config = guard_config(server, access, part_of(server, "server"), server.transport.port)
+        self.configs[key] = {
+            "key": key,
+            "content": config if inline else None,
+            "file": None if inline else f"./files/{name}",
+        }
+        self.guard_mounts.append({"key": key, "path": f"{FOLDER}/{CONFIG}"})
+        if not inline:
+            self.beside[f"files/{name}"] = config
+        for path, ref in key_files(access).items():
+            key = f"{owner(ref)}_{ref.key}"
+            self.configs[key] = {"key": key, "content": None, "file": f"./configs/{owner(ref)}/{ref.key}"}
+            self.guard_mounts.append({"key": key, "path": path})
+            meaning = f"{origin(ref)}, readable by user {server.security.run_as_user}"
+            self.needed.append(Need(f"./configs/{owner(ref)}/{ref.key}", meaning))
 
     @property
     def are_copied(self) -> bool:
         """Whether compose has to copy text into the container, which it cannot do when that is read-only."""
-        return any(source["content"] is not None for source in self.configs.values())
+        return self._copied
 
 
 def _file_name(path: str, taken: set[str]) -> str:
@@ -360,32 +395,3 @@ def _file_name(path: str, taken: set[str]) -> str:
     names = ["-".join(steps[-n:])[-200:] for n in range(1, len(steps) + 1)]
     counted = [f"{names[-1]}.{n}" for n in range(2, len(taken) + 3)]
     return next(name for name in [*names, *counted] if name not in taken)
-
-
-# ---------------------------------------------------------------------------------------------
-# Kubernetes quantities in the words of compose.
-
-
-def bytes_of(quantity: str) -> int:
-    """Whole bytes; a fraction of one counts as one, as in Kubernetes."""
-    return math.ceil(amount(quantity))
-
-
-def cpus(quantity: str) -> str:
-    """``500m`` as ``0.5``, in thousandths of a CPU."""
-    whole, rest = divmod(math.ceil(amount(quantity) * 1000), 1000)
-    return f"{whole}.{rest:03d}".rstrip("0").rstrip(".")
-
-
-def memory(quantity: str) -> str:
-    """``512Mi`` as ``512M``: compose means powers of 1024 by its units, and refuses the 'i'."""
-    size = bytes_of(quantity)
-    for unit, factor in (("G", 1024**3), ("M", 1024**2)):
-        if size % factor == 0:
-            return f"{size // factor}{unit}"
-    return str(size)
-
-
-def tmpfs_size(quantity: str) -> str:
-    """The same for the option of a mount, whose units are the kernel's."""
-    return memory(quantity).lower()

@@ -69,7 +69,7 @@ class Kubernetes:
         return _for_flux(documents, options), problems
 
     def _objects(self, server: Server, options: Options) -> list[Rendered]:
-        values = server_values(server, launch(server), options)
+        values = server_values(server, launch(server, beside_guard=server.guard is not None), options)
         outside = frozenset(
             (one.kind, (one.namespace or options.namespace_of(server)) if one.scope == "namespace" else "", one.name)
             for one in prerequisites(server, options.network_policy_provider)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from renderer.errors import DocumentPath, Fault
 from renderer.launch import launch
 from renderer.model import Amounts, Options, Resources, Server
+from renderer.pins import GUARD_CPU, GUARD_MEMORY
 from renderer.quantity import amount
 
 #: Resources as Kubernetes names them: the field of the spec, and the attribute of the model.
@@ -18,6 +19,8 @@ _RESOURCES = {
 }
 #: What the template gives the init container that copies a bridge.
 _OF_BRIDGE = Resources(Amounts("10m", "16Mi"), Amounts("100m", "128Mi"))
+#: And what it gives the guard.
+_OF_GUARD = Resources(Amounts(GUARD_CPU[0], GUARD_MEMORY[0]), Amounts(GUARD_CPU[1], GUARD_MEMORY[1]))
 _REFUSED = "the API server refuses the pod"
 #: Amounts of a LimitRange by name (``max``), each by resource.
 _Range = Mapping[str, Mapping[str, str]]
@@ -41,6 +44,7 @@ def refused_by_the_namespace(server: Server, options: Options) -> Iterator[Fault
     running += [
         _filled(("spec", "sidecars", i, "resources"), c.resources, within) for i, c in enumerate(server.sidecars)
     ]
+    running += [_filled(("spec", "access"), _OF_GUARD, within)] if server.guard else []
     before = [
         _filled(("spec", "initContainers", i, "resources"), container.resources, within)
         for i, container in enumerate(server.init_containers)

@@ -6,11 +6,12 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from renderer.errors import DocumentPath, Fault, Severity
+from renderer.guard import is_public_name, key_host
 from renderer.labels import SERVER_LABEL
 from renderer.model import Expose, Options, Server
 from renderer.pins import system_namespace
 from renderer.targets.kubernetes.admission import refused_by_the_namespace
-from renderer.targets.kubernetes.values import pre_stop
+from renderer.targets.kubernetes.values import SIDECARS_FROM, pre_stop
 
 #: Endings of names that only the cluster's own DNS knows.
 _INSIDE = (".svc", ".cluster.local")
@@ -23,6 +24,7 @@ def limits(server: Server, options: Options) -> Iterator[Fault]:
     """All of them, in the order in which they are reported when they are on one line."""
     yield from _namespace_limits(server, options)
     yield from _network_limits(server, options)
+    yield from _guard_limits(server, options)
     yield from _sandbox_limits(server, options)
     yield from refused_by_the_namespace(server, options)
     if server.shutdown.pre_stop and pre_stop(server, options) is None:
@@ -150,6 +152,35 @@ def _network_limits(server: Server, options: Options) -> Iterator[Fault]:
                     "name the Service under network.egress.services",
                     Severity.WARNING,
                 )
+
+
+def _guard_limits(server: Server, options: Options) -> Iterator[Fault]:
+    """What the pod has for its guard, and what the guard has not."""
+    access, egress = server.guard, server.network.egress
+    if access is None:
+        return
+    if options.kubernetes_minor < SIDECARS_FROM:
+        yield _warning(
+            ("spec", "access"),
+            "guard-ends-early",
+            f"in Kubernetes {options.kubernetes_version} the guard ends together with the server, and cuts the calls "
+            "that the server would still finish: sidecars need 1.29",
+            "render for 1.29 or later",
+        )
+    if egress is None or options.network_policy_provider != "kubernetes":
+        return
+    opened = {host.port for host in egress.hosts}
+    for i, issuer in enumerate(access.issuers):
+        host = key_host(issuer)
+        if host and is_public_name(host.name) and host.port not in opened:
+            yield _warning(
+                ("spec", "access", "issuers", i, "jwks"),
+                "guard-opens-egress",
+                f"port {host.port} is open to every public address, also to the server, so that the guard can fetch "
+                f"the keys from {host.name}: a NetworkPolicy knows neither names nor containers",
+                "keep the keys in a ConfigMap (jwksFrom), or have Cilium enforce names",
+            )
+            opened.add(host.port)
 
 
 def _sandbox_limits(server: Server, options: Options) -> Iterator[Fault]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from renderer.guard import opened_for_keys
 from renderer.kinds import DEFAULT_ACCOUNT
 from renderer.labels import accepted, object_labels, path_note
 from renderer.model import AccessRule, Monitoring, Options, Server
@@ -72,6 +73,12 @@ def _config_maps(server: Server, options: Options) -> Iterator[Instance]:
         yield Instance(f"{server.resource_name}-files", "configmap", server.annotations)
 
 
+def _guards(server: Server, options: Options) -> Iterator[Instance]:
+    del options
+    if server.guard:
+        yield Instance(f"{server.resource_name}-guard", "configmap-guard", server.annotations)
+
+
 def _claims(server: Server, options: Options) -> Iterator[Instance]:
     del options
     for i, volume in enumerate(server.storage if server.workload != "StatefulSet" else ()):
@@ -84,7 +91,8 @@ def _network_policies(server: Server, options: Options) -> Iterator[Instance]:
     if options.network_policy_provider != "kubernetes":
         return
     egress = server.network.egress
-    hosts = ",".join(f"{host.name}:{host.port}" for host in egress.hosts) if egress else ""
+    named = dict.fromkeys((*egress.hosts, *opened_for_keys(server))) if egress else ()
+    hosts = ",".join(f"{host.name}:{host.port}" for host in named)
     # A tool that reads the object must learn the same as a person who reads its comment.
     own = {"mcpctl.io/egress-hosts-not-enforced": hosts} if hosts else {}
     yield Instance(f"{server.resource_name}-netpol", "networkpolicy", {**server.annotations, **own})
@@ -240,6 +248,7 @@ OBJECTS: tuple[ObjectType, ...] = (
     ObjectType("CiliumNetworkPolicy", "kubernetes/ciliumnetworkpolicy.yaml.j2", _cilium_policies),
     ObjectType("ExternalSecret", "kubernetes/externalsecret.yaml.j2", _external_secrets),
     ObjectType("ConfigMap", "kubernetes/configmap.yaml.j2", _config_maps),
+    ObjectType("ConfigMap", "kubernetes/guard-configmap.yaml.j2", _guards),
     ObjectType("PersistentVolumeClaim", "kubernetes/persistentvolumeclaim.yaml.j2", _claims),
     ObjectType("Service", "kubernetes/service.yaml.j2", _services),
     ObjectType("Deployment", "kubernetes/deployment.yaml.j2", _workload("Deployment")),

@@ -12,6 +12,7 @@ from typing import Any
 
 from renderer import pins
 from renderer.context import document_values
+from renderer.guard import guard_checksum, metadata_paths, opened_for_keys, pod_guard
 from renderer.labels import object_labels
 from renderer.launch import Launch, Probe
 from renderer.model import JSON, Answerer, Container, Expose, Options, SecretRef, Server
@@ -49,6 +50,11 @@ NAMES: Mapping[str, str] = {
     "files": "`spec.files` as a list: `path`, `volume`, `key` (null for a folder), `mode`, and `content`, `secret` or "
     "`configMap`",
     "host_aliases": "lines of /etc/hosts: `ip`, `hostnames`",
+    "guard": "the Envoy of `spec.access`: `image`, `args`, `port`, `health` (path), `memory`, `cpu`, `config` (text), "
+    "`config_key`, `folder`, `volume`, `keys` (files of ConfigMaps: `volume`, `configMap`, `key`, `folder`), `native` "
+    "(whether it is a sidecar, which Kubernetes ends last); or null",
+    "entry": "port of the pod that clients connect to: `mcp`, or the number of the guard's",
+    "entry_port": "the same as a number",
     "writable": "folders in temporary storage, those of npx and uvx among them: `volume`, `path`, `size`, `memory`",
     "bridge": "the bridge that is copied in: `image`, `args`, `volume`, `path`, `size`; or null",
     "probe": "check of its readiness: `command`, or `port` with `grpc` (a service), or with `path`, `https` and "
@@ -63,7 +69,8 @@ NAMES: Mapping[str, str] = {
     "opened_ports": "the container's ports behind them, each once, without the server's own",
     "dns": "who answers DNS: `port`, with `namespace` and `podLabels`, or with `cidr`, or with all of them; `note`",
     "api_server": "where a NetworkPolicy opens the Kubernetes API: `cidr`, `port`",
-    "exposed": "`spec.expose` written out: `hosts`, `paths`, `messages` (path of SSE that no other leads to); or null",
+    "exposed": "`spec.expose` written out: `hosts`, `paths`, and what no path leads to: `messages` (path of SSE, or "
+    "null), `metadata` (paths of the guard); or null",
     "egress": "`spec.network.egress` written out (`hosts`: `name`, `port`, `wild`, `text`), or null where all is open",
     "metrics_port": "name of the port with the metrics: `mcp`, `metrics`, or null",
     "rate_window": "over how long alerts take rates, such as `300s`",
@@ -71,6 +78,8 @@ NAMES: Mapping[str, str] = {
 
 #: The first version whose API server takes the ``sleep`` action by default (1.29 knows it as alpha).
 _SLEEPS_FROM = 30
+#: The first version that starts an init container which restarts as a sidecar, and ends it after the others.
+SIDECARS_FROM = 29
 #: Over how long rates and quantiles are taken, in seconds; four scrapes at least, so that one may be lost.
 _RANGE, _SCRAPES = 300, 4
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -163,6 +172,11 @@ def server_values(server: Server, launch: Launch, options: Options) -> dict[str,
             if ip != "host-gateway"
         ],
         "bridge": bridge,
+        "guard": pod_guard(
+            server, lambda name: _own_name(name, server), native=options.kubernetes_minor >= SIDECARS_FROM
+        ),
+        "entry": pins.GUARD_PORT if server.guard else "mcp",
+        "entry_port": pins.GUARD_PORT if server.guard else server.transport.port,
         "probe": launch.probe and _probe(launch.probe, server),
         "liveness": launch.liveness and _probe(launch.liveness, server),
         "init_containers": _with_mounts(spec["initContainers"], server.init_containers, server, mounts),
@@ -176,7 +190,7 @@ def server_values(server: Server, launch: Launch, options: Options) -> dict[str,
         "opened_ports": list(
             dict.fromkeys(port.target for port in server.service.ports if port.target != server.transport.port)
         ),
-        "exposed": server.expose and _exposed(server.expose, server.transport.messages),
+        "exposed": server.expose and _exposed(server, server.expose),
         "dns": [answerer_values(answerer) for answerer in options.dns],
         "api_server": [answerer_values(answerer) for answerer in api_server(server, options)],
         "egress": _egress(server),
@@ -185,14 +199,16 @@ def server_values(server: Server, launch: Launch, options: Options) -> dict[str,
     }
 
 
-def _exposed(expose: Expose, messages: str | None) -> dict[str, Any]:
+def _exposed(server: Server, expose: Expose) -> dict[str, Any]:
+    messages = server.transport.messages
     second = messages if messages and not expose.leads_to(messages) else None
-    return {"hosts": list(expose.hosts), "paths": list(expose.paths), "messages": second}
+    metadata = [path for path in metadata_paths(server.guard) if not expose.leads_to(path)] if server.guard else []
+    return {"hosts": list(expose.hosts), "paths": list(expose.paths), "messages": second, "metadata": metadata}
 
 
 def _probe(probe: Probe, server: Server) -> dict[str, Any]:
-    # By name, so that a probe follows the port; gRPC takes numbers only.
-    named = probe.port == server.transport.port and probe.grpc is None
+    # By name, so that a probe follows the port; gRPC takes numbers only, and behind a guard the port has no name.
+    named = probe.port == server.transport.port and probe.grpc is None and server.guard is None
     port = "mcp" if named else probe.port
     return {**probe._asdict(), "command": list(probe.command), "headers": dict(probe.headers), "port": port}
 
@@ -224,6 +240,8 @@ def pod_annotations(server: Server) -> dict[str, str]:
             "prometheus.io/path": monitoring.path,
         }
     contents = {file["key"]: file["content"] for file in _files(server) if file["content"] is not None}
+    if server.guard:
+        annotations["mcpctl.io/guard-checksum"] = guard_checksum(server)
     if contents:
         text = json.dumps(contents, sort_keys=True, separators=(",", ":"))
         annotations["mcpctl.io/config-checksum"] = hashlib.sha256(text.encode()).hexdigest()
@@ -266,7 +284,7 @@ def _egress(server: Server) -> dict[str, JSON] | None:
                 "wild": host.name.startswith("*."),
                 "text": f"{host.name}:{host.port}",
             }
-            for host in egress.hosts
+            for host in dict.fromkeys((*egress.hosts, *opened_for_keys(server)))
         ],
         "cidrs": [
             {"cidr": block.cidr, "except": list(block.excepted), "ports": list(block.ports)} for block in egress.cidrs

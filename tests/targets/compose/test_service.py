@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from renderer import pins
 from renderer.model import JSON, Source
+from renderer.quantity import cpus, memory, tmpfs_size
 from renderer.resolve import resolve
 from renderer.targets.compose import TARGET
 from renderer.targets.compose.names import literal
-from renderer.targets.compose.values import cpus, memory, tmpfs_size
 from renderer.variables import as_literal
 from tests.oracles import compose_read
 from tests.specs import HTTP, IMAGE, NPM, OPTIONS, PYPI, spec, texts

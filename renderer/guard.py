@@ -1,0 +1,221 @@
+"""The guard: one Envoy beside a server, which lets in whom ``spec.access`` allows. The same for every target."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from renderer import pins
+from renderer.model import JSON, Access, ConfigMapRef, EgressHost, Issuer, Rights, Server
+from renderer.render import render
+
+#: Where its container finds its configuration, and below it the keys of issuers that a ConfigMap has.
+FOLDER = "/etc/guard"
+CONFIG = "guard.yaml"
+#: Paths that it answers itself.
+HEALTH = "/healthz"
+WELL_KNOWN = "/.well-known/oauth-protected-resource"
+
+_TEMPLATE = "guard/envoy.yaml.j2"
+_PORTS = {"https": 443, "http": 80}
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+#: Where rules on tools decide, these methods need no rule of their own: '*' stands at the end alone. What an older
+#: client answers to a request of the server has no method, to which Envoy gives a name.
+_METHODS = (
+    *("initialize", "ping", "server/discover", "notifications/*", "__jsonrpc_response", "logging/setLevel"),
+    *("tools/list", "prompts/list", "prompts/get", "resources/*", "completion/complete", "subscriptions/listen"),
+    "tasks/*",
+)
+
+
+def url_path(access: Access) -> str:
+    """The path of the public address; empty for the host's own."""
+    return urlsplit(access.url or "").path
+
+
+def well_known_paths(access: Access) -> list[str]:
+    """Where the metadata of RFC 9728 is asked for: the path of the server's own, then the host's."""
+    return list(dict.fromkeys((f"{WELL_KNOWN}{url_path(access)}", WELL_KNOWN))) if access.issuers else []
+
+
+def metadata_paths(access: Access) -> list[str]:
+    """Those of the metadata that an Ingress or HTTPRoute leads to.
+
+    The host's own is only for a server that has the host for itself: a public address with several steps says that it
+    has not, and some controllers refuse a second Ingress with a path that another one has.
+    """
+    return well_known_paths(access)[: 1 if url_path(access).count("/") > 1 else 2]
+
+
+def guard_arguments() -> list[str]:
+    """Of Envoy: one process, which no other one takes over from; a worker is enough for a server."""
+    return ["--config-path", f"{FOLDER}/{CONFIG}", "--disable-hot-restart", "--concurrency", "1", "--log-level", "warn"]
+
+
+def key_files(access: Access) -> dict[str, ConfigMapRef]:
+    """The keys that issuers have in ConfigMaps: path in the container to where they are."""
+    return {
+        f"{FOLDER}/keys-{i}/{issuer.jwks.key}": issuer.jwks
+        for i, issuer in enumerate(access.issuers, 1)
+        if isinstance(issuer.jwks, ConfigMapRef)
+    }
+
+
+def key_host(issuer: Issuer) -> EgressHost | None:
+    """The host from which its keys are fetched; None where a ConfigMap has them."""
+    if not isinstance(issuer.jwks, str):
+        return None
+    address = urlsplit(issuer.jwks)
+    return EgressHost(address.hostname or "", address.port or _PORTS[address.scheme])
+
+
+def is_public_name(host: str) -> bool:
+    """Whether a policy can open it by its name: no address, and no name of the cluster's own."""
+    return "." in host and ":" not in host and not host[-1].isdigit() and not host.endswith((".svc", ".cluster.local"))
+
+
+def opened_for_keys(server: Server) -> tuple[EgressHost, ...]:
+    """The hosts that a policy opens for the guard, each once; of others network.egress says how they are reached."""
+    hosts = (key_host(issuer) for issuer in (server.guard.issuers if server.guard else ()))
+    return tuple(dict.fromkeys(host for host in hosts if host and is_public_name(host.name)))
+
+
+def guard_config(server: Server, access: Access, address: str, port: int) -> str:
+    """The configuration of the Envoy, which listens on ``port``; ``address`` is where it reaches the server."""
+    return render(_TEMPLATE, {"guard": _values(server, access, address, port)})
+
+
+def pod_guard(server: Server, own_name: Callable[[str], str], *, native: bool) -> dict[str, Any] | None:
+    """What a pod has of the guard; ``own_name`` makes a name for a volume that no other has."""
+    if server.guard is None:
+        return None
+    keys = enumerate(key_files(server.guard).items(), 1)
+    return {
+        "image": server.images.of(pins.GUARD_IMAGE),
+        "args": guard_arguments(),
+        "port": pins.GUARD_PORT,
+        "health": HEALTH,
+        "memory": list(pins.GUARD_MEMORY),
+        "cpu": list(pins.GUARD_CPU),
+        "config": _pod_config(server),
+        "config_key": CONFIG,
+        "folder": FOLDER,
+        "volume": own_name("guard"),
+        "keys": [
+            {
+                "volume": own_name(f"guard-keys-{i}"),
+                "configMap": ref.config_map,
+                "key": ref.key,
+                "folder": path.rpartition("/")[0],
+            }
+            for i, (path, ref) in keys
+        ],
+        "native": native,
+    }
+
+
+def guard_checksum(server: Server) -> str:
+    """Changes with the configuration, which Envoy reads once."""
+    return hashlib.sha256(_pod_config(server).encode()).hexdigest()
+
+
+def _pod_config(server: Server) -> str:
+    assert server.guard, "asked for by its owner"
+    return guard_config(server, server.guard, "127.0.0.1", pins.GUARD_PORT)
+
+
+def _values(server: Server, access: Access, address: str, port: int) -> dict[str, Any]:
+    well_known, scopes = well_known_paths(access), list(access.require.scopes)
+    # The address at which the metadata is found: the host of the public one, and the path behind the well-known one.
+    address_of_metadata = f"{access.url or ''}".removesuffix(url_path(access)) + (well_known or [""])[0]
+    path = server.transport.path
+    return {
+        "server": server.name,
+        "address": "0.0.0.0",  # noqa: S104 - what clients connect to
+        "port": port,
+        "largest_body": pins.GUARD_LARGEST_BODY,
+        "url": access.url,
+        "paths": list(dict.fromkeys((url_path(access) or (path if access.url is None else "/"), path))),
+        "well_known": well_known,
+        "metadata": _metadata(access),
+        "challenges": {
+            "missing": _challenge(address_of_metadata, scopes),
+            "invalid": _challenge(address_of_metadata, scopes, "invalid_token"),
+            "scopes": _challenge(address_of_metadata, scopes, "insufficient_scope"),
+        },
+        "issuers": [_issuer(access, i) for i in range(len(access.issuers))],
+        "forward": access.forwards_token,
+        **_rights(access.require),
+        "methods": [_pattern(method) for method in _METHODS],
+        "tools": [
+            {
+                **_rights(rule.rights),
+                "patterns": [] if "*" in rule.allow else [_pattern(name) for name in rule.allow],
+                "regex": "|".join(re.escape(name).replace(r"\*", ".*") for name in rule.allow),
+                "challenge": _challenge(
+                    address_of_metadata, [*dict.fromkeys((*scopes, *rule.rights.scopes))], "insufficient_scope"
+                ),
+            }
+            for rule in access.tools
+        ],
+        "limit": access.rate_limit and _limit(access.rate_limit.per_subject, access.rate_limit.per),
+        "origins": list(access.origins),
+        "log": access.log,
+        "discovery": "STATIC" if address[:1].isdigit() else "STRICT_DNS",
+        "server_address": address,
+        "server_port": server.transport.port,
+        "server_path": path,
+        # What the checks of SDKs let through, whatever else they are told.
+        "host": f"localhost:{server.transport.port}",
+        "sticky": bool(server.replicas > 1 and server.transport.keeps_sessions and not address[:1].isdigit()),
+    }
+
+
+def _metadata(access: Access) -> str:
+    scopes = dict.fromkeys((*access.require.scopes, *(s for rule in access.tools for s in rule.rights.scopes)))
+    document: dict[str, JSON] = {
+        "resource": access.url,
+        "authorization_servers": [issuer.url for issuer in access.issuers],
+        "bearer_methods_supported": ["header"],
+        **({"scopes_supported": list(scopes)} if scopes else {}),
+    }
+    return json.dumps(document)
+
+
+def _challenge(metadata: str, scopes: Sequence[str], error: str = "") -> str:
+    fields = {"error": error, "resource_metadata": metadata, "scope": " ".join(scopes)}
+    return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in fields.items() if value)
+
+
+def _issuer(access: Access, index: int) -> dict[str, JSON]:
+    issuer = access.issuers[index]
+    host = key_host(issuer)
+    files = [path for path, ref in key_files(access).items() if ref is issuer.jwks]
+    return {
+        "key": f"issuer-{index + 1}",
+        "url": issuer.url,
+        "audiences": list(issuer.audiences or [access.url or ""]),
+        "file": files[0] if files else None,
+        "jwks": issuer.jwks if host and isinstance(issuer.jwks, str) else None,
+        "host": host and host.name,
+        "port": host and host.port,
+        "tls": isinstance(issuer.jwks, str) and issuer.jwks.startswith("https:"),
+    }
+
+
+def _rights(rights: Rights) -> dict[str, JSON]:
+    return {"scopes": list(rights.scopes), "groups": list(rights.groups)}
+
+
+def _pattern(text: str) -> dict[str, JSON]:
+    return {"kind": "prefix" if text.endswith("*") else "exact", "text": text.removesuffix("*")}
+
+
+def _limit(requests: int, per: str) -> dict[str, JSON]:
+    number = per.rstrip("msdh")
+    seconds = int(number) * _SECONDS[per[len(number) :]]
+    return {"requests": requests, "interval": f"{seconds:g}s", "retry_after": max(1, round(seconds / requests))}

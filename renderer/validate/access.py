@@ -1,0 +1,184 @@
+"""Rules of ``access``: who may call a server, and how clients reach the guard that asks."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from renderer import pins
+from renderer.errors import DocumentPath, Fault, Severity
+from renderer.guard import HEALTH, WELL_KNOWN, is_public_name, key_host, url_path
+from renderer.launch import listens_on_loopback
+from renderer.model import Access, Server
+from renderer.validate.network import how_to_open, opens
+
+_ACCESS = ("spec", "access")
+
+
+def addresses_are_safe(server: Server) -> Iterator[Fault]:
+    """A token, and the keys that judge it, travel by these addresses."""
+    if not isinstance(access := server.access, Access):
+        return
+    addresses: list[tuple[DocumentPath, str | None]] = [((*_ACCESS, "url"), access.url)]
+    for i, issuer in enumerate(access.issuers):
+        jwks = issuer.jwks if isinstance(issuer.jwks, str) else None
+        addresses += [((*_ACCESS, "issuers", i, "url"), issuer.url), ((*_ACCESS, "issuers", i, "jwks"), jwks)]
+    for path, address in addresses:
+        parts = urlsplit(address or "https://")
+        if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+            message = f"{address} is not encrypted: whoever is on the way reads tokens or replaces keys"
+            yield Fault(path, "spec/access-url", message, "write https://; http is for loopback addresses")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def tokens_have_an_issuer(server: Server) -> Iterator[Fault]:
+    """What a field says of tokens, where no token is asked for; and issuers that say less than they need."""
+    if not isinstance(access := server.access, Access):
+        return
+    if access.issuers and access.url is None:
+        message = "missing field 'url': the public address is what tokens are for (their audience)"
+        yield Fault(
+            _ACCESS, "spec/access-url", message, "add the address that clients are configured with", at_key=True
+        )
+    if not access.issuers:
+        fields: list[DocumentPath] = [(f,) for f in ("require", "rateLimit", "token") if server.sets(*_ACCESS, f)]
+        for i, rule in enumerate(access.tools):
+            fields += [("tools", i, f) for f, needed in zip(("scopes", "groups"), rule.rights, strict=True) if needed]
+        for field in fields:
+            message = f"'{field[-1]}' is about tokens, and without 'issuers' nobody needs one"
+            hint = "add issuers, or remove it"
+            yield Fault((*_ACCESS, *field), "spec/access-without-issuers", message, hint, at_key=True)
+    first: dict[str, int] = {}
+    for i, issuer in enumerate(access.issuers):
+        if first.setdefault(issuer.url, i) != i:
+            message = f"two issuers are {issuer.url} (issuers[{first[issuer.url]}])"
+            hint = "keep one of them, with the audiences of both"
+            yield Fault((*_ACCESS, "issuers", i, "url"), "spec/duplicate-issuer", message, hint)
+
+
+def tool_rules_count(server: Server) -> Iterator[Fault]:
+    """A tool that another rule allows for less is not protected by this one."""
+    if not isinstance(access := server.access, Access):
+        return
+    for i, rule in enumerate(access.tools):
+        for j, name in enumerate(rule.allow):
+            for k, other in enumerate(access.tools):
+                covering = next((pattern for pattern in other.allow if _covers(pattern, name)), None)
+                if covering is None or k == i or not rule.rights.include(other.rights):
+                    continue
+                weaker = not other.rights.include(rule.rights)
+                if weaker or k < i:
+                    message = f"tools[{k}] allows '{covering}' {'for less' if weaker else 'too'}, so this has no effect"
+                    hint = "name the tools there one by one, or remove one of the two"
+                    path = (*_ACCESS, "tools", i, "allow", j)
+                    yield Fault(path, "spec/tool-rule-without-effect", message, hint)
+                    break
+    if access.tools:
+        yield Fault(
+            (*_ACCESS, "tools"),
+            "spec/guard-in-progress",
+            "rules on tools rest on Envoy's filter for MCP, which its makers call work in progress and outside of "
+            "their threat model",
+            "accept this with the reason, or have scopes and groups of all calls (access.require) protect what matters",
+            Severity.WARNING,
+            at_key=True,
+        )
+
+
+def _covers(pattern: str, name: str) -> bool:
+    return name.startswith(pattern[:-1]) if pattern.endswith("*") else pattern == name
+
+
+def guard_can_stand(server: Server) -> Iterator[Fault]:
+    """The guard speaks streamable HTTP, and has paths of its own; it should be the only way to the server."""
+    access, transport = server.guard, server.transport
+    if access is None or not server.listens:
+        return
+    if transport.served == "sse":
+        message = "the guard speaks streamable HTTP alone, and this server speaks sse"
+        yield Fault(
+            _ACCESS, "spec/access-sse", message, "use type: streamable-http, or a bridge's path /mcp", at_key=True
+        )
+    for path, place in ((url_path(access), (*_ACCESS, "url")), (transport.path, ("spec", "transport", "path"))):
+        if path == HEALTH or f"{path}/".startswith(f"{WELL_KNOWN}/"):
+            yield Fault(place, "spec/guard-path", f"the guard answers {path} itself", "choose another path")
+    if not listens_on_loopback(server):
+        what = "an image" if transport.bridge == "none" else transport.bridge
+        yield Fault(
+            _ACCESS,
+            "spec/guard-not-alone",
+            f"{what} listens on every address of its pod, so only the NetworkPolicy keeps others from passing the "
+            "guard; in compose a network of its own does",
+            "accept this where the cluster's network plugin enforces policies, or use the bridge mcp-proxy, which "
+            "listens on loopback alone",
+            Severity.WARNING,
+            at_key=True,
+        )
+
+
+def ports_beside_guard(server: Server) -> Iterator[Fault]:
+    """It has a port of its own in the pod, and no other may lead to that of MCP."""
+    transport, monitoring = server.transport, server.monitoring
+    if server.guard is None or not server.listens:
+        return
+    taken: list[tuple[int, DocumentPath]] = [(transport.port, ("spec", "transport", "port"))]
+    taken += [(monitoring.port, ("spec", "monitoring", "port"))] if monitoring else []
+    taken += [(p.target, ("spec", "service", "ports", i)) for i, p in enumerate(server.service.ports)]
+    for number, field in taken:
+        if number == pins.GUARD_PORT:
+            yield Fault(field, "spec/guard-port", f"port {number} of the pod is the guard's", "choose another port")
+        elif number == transport.port and field[1] != "transport":
+            message = f"port {number} is that of MCP, which only the guard reaches"
+            hint = (
+                "serve it on another port" if field[1] == "monitoring" else "remove it: service.port leads to the guard"
+            )
+            yield Fault(field, "spec/guard-passed", message, hint)
+
+
+def ways_in_lead_to_guard(server: Server) -> Iterator[Fault]:
+    """What clients are configured with must be what is exposed."""
+    access, expose = server.guard, server.expose
+    if access is None or access.url is None or expose is None:
+        return
+    parts = urlsplit(access.url)
+    if parts.hostname not in expose.hosts and not any("$" in host for host in expose.hosts):
+        message = f"the host of {access.url} is not exposed: {', '.join(expose.hosts)}"
+        yield Fault((*_ACCESS, "url"), "spec/access-host", message, "write the same host in both")
+    if expose.strip_prefix:
+        message = "the guard leads the path of access.url to transport.path itself, and must see it whole"
+        yield Fault(("spec", "expose", "stripPrefix"), "spec/access-path", message, "remove it", at_key=True)
+    elif not expose.leads_to(parts.path):
+        field = "paths" if server.sets("spec", "expose", "paths") else "path"
+        message = f"nothing below {', '.join(expose.paths)} leads to access.url, whose path is {parts.path or '/'}"
+        yield Fault(("spec", "expose", field), "spec/access-path", message, f"write path: {parts.path or '/'}")
+
+
+def keys_are_reachable(server: Server) -> Iterator[Fault]:
+    """The guard shares the pod's egress; of public names the policy opens the way by itself."""
+    egress = server.network.egress
+    if egress is None or not isinstance(access := server.access, Access):
+        return
+    for i, issuer in enumerate(access.issuers):
+        host = key_host(issuer)
+        if host and not is_public_name(host.name) and not opens(egress, host.name, host.port):
+            path = (*_ACCESS, "issuers", i, "jwks")
+            message = f"network.egress does not open {host.name}:{host.port}, so the guard cannot fetch the keys"
+            yield Fault(path, "spec/unreachable-url", message, how_to_open(host.name, host.port), Severity.WARNING)
+
+
+RULES = (
+    addresses_are_safe,
+    tokens_have_an_issuer,
+    tool_rules_count,
+    guard_can_stand,
+    ports_beside_guard,
+    ways_in_lead_to_guard,
+    keys_are_reachable,
+)

@@ -1,0 +1,245 @@
+"""What the tests put around a guard, all on loopback: an issuer of tokens, a server that notes what it gets, Envoy."""
+
+from __future__ import annotations
+
+import http.client
+import http.server
+import json
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from renderer.guard import guard_config
+from renderer.model import JSON
+from tests.oracles import envoy
+from tests.specs import server
+
+URL = "https://mcp.example.com/tools/mcp"
+MODERN = "2026-07-28"
+
+
+class _Quiet(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    owner: Any
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: stderr is the tests'."""
+
+    def answer(self, status: int, body: bytes, kind: str = "application/json") -> None:
+        self.send_response(status)
+        self.send_header("content-type", kind)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@contextmanager
+def serving(handler: type[_Quiet], owner: Any) -> Iterator[int]:
+    """The port of a server whose handlers know their owner."""
+    bound = type("Bound", (handler,), {"owner": owner})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), bound) as listening:
+        listening.daemon_threads = True
+        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        yield listening.server_port
+        listening.shutdown()
+
+
+class Issuer:
+    """Signs tokens with keys of RSA and of an elliptic curve, and publishes the keys."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.keys: dict[str, Any] = {}
+        self.down = False
+        self.add("rsa-1", rsa.generate_private_key(65537, 2048))
+        self.add("ec-1", ec.generate_private_key(ec.SECP256R1()))
+
+    def add(self, name: str, key: Any) -> None:
+        self.keys[name] = key
+
+    def jwks(self) -> str:
+        keys = []
+        for name, key in self.keys.items():
+            algorithm: Any = jwt.algorithms.RSAAlgorithm if name.startswith("rsa") else jwt.algorithms.ECAlgorithm
+            alg = "RS256" if name.startswith("rsa") else "ES256"
+            keys.append({**json.loads(algorithm.to_jwk(key.public_key())), "kid": name, "use": "sig", "alg": alg})
+        return json.dumps({"keys": keys})
+
+    def public_pem(self, name: str) -> bytes:
+        public: bytes = (
+            self.keys[name]
+            .public_key()
+            .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        )
+        return public
+
+    def token(self, key: str = "rsa-1", *, headers: Mapping[str, Any] | None = None, **claims: Any) -> str:
+        """A token that holds, with other claims; those that are None are left out."""
+        now = int(time.time())
+        usual = {"iss": self.url, "aud": URL, "sub": "alice", "iat": now, "exp": now + 600, "scope": "mcp:use"}
+        payload = {name: value for name, value in {**usual, **claims}.items() if value is not None}
+        algorithm = "RS256" if key.startswith("rsa") else "ES256"
+        return jwt.encode(payload, self.keys[key], algorithm, headers={"kid": key, **(headers or {})})
+
+
+class _IssuerHandler(_Quiet):
+    def do_GET(self) -> None:
+        issuer: Issuer = self.owner
+        self.answer(503, b"{}") if issuer.down else self.answer(200, issuer.jwks().encode())
+
+
+@contextmanager
+def issuing(issuer: Issuer) -> Iterator[Issuer]:
+    with serving(_IssuerHandler, issuer) as port:
+        issuer.url = f"http://127.0.0.1:{port}"
+        yield issuer
+
+
+class Seen(NamedTuple):
+    """A request that reached the server."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Upstream:
+    """Answers whatever it is asked, and notes it."""
+
+    def __init__(self) -> None:
+        self.seen: list[Seen] = []
+
+
+class _UpstreamHandler(_Quiet):
+    def _any(self) -> None:
+        length = int(self.headers.get("content-length") or 0)
+        body = self.rfile.read(length)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.owner.seen.append(Seen(self.command, self.path, headers, body))
+        self.answer(200, b'{"jsonrpc": "2.0", "id": 1, "result": {"reached": true}}')
+
+    do_GET = do_POST = do_DELETE = do_PUT = do_OPTIONS = do_HEAD = do_PATCH = _any  # noqa: N815
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port: int = found.getsockname()[1]
+        return port
+
+
+def request(method: str, *, legacy: bool = False, **params: Any) -> bytes:
+    """A request of JSON-RPC as clients of one of the eras send it."""
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": MODERN,
+        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
+    own = params if legacy else {**params, "_meta": meta}
+    return json.dumps({"jsonrpc": "2.0", "id": 7, "method": method, "params": own}).encode()
+
+
+class Guard:
+    """A running Envoy, asked as the attackers ask."""
+
+    def __init__(self, port: int, log: Path) -> None:
+        self.port = port
+        self.log = log
+
+    def ask(
+        self,
+        method: str = "POST",
+        path: str = "/tools/mcp",
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+    ) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            with suppress(ConnectionError):  # it may answer before the body is there
+                connection.request(method, path, body=body or None, headers=dict(headers or {}))
+            response = connection.getresponse()
+            return Answer(
+                response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
+            )
+        finally:
+            connection.close()
+
+    def call(
+        self, tool: str = "get_issue", token: str | None = None, *, legacy: bool = False, **changes: Any
+    ) -> Answer:
+        """tools/call as an SDK sends it; ``changes``: ``path``, ``method``, ``headers``, ``body``."""
+        headers = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
+        if token is not None:
+            headers["authorization"] = f"Bearer {token}"
+        if legacy:
+            headers["mcp-protocol-version"] = "2025-11-25"
+        else:
+            headers |= {"mcp-protocol-version": MODERN, "mcp-method": "tools/call", "mcp-name": tool}
+        message = request("tools/call", legacy=legacy, name=tool, arguments={})
+        headers |= changes.pop("headers", {})
+        body = changes.pop("body", None)
+        return self.ask(
+            headers={name: value for name, value in headers.items() if value is not None},
+            body=message if body is None else body,
+            **changes,
+        )
+
+
+@contextmanager
+def guarding(access: Mapping[str, JSON], port: int, folder: Path, **fields: JSON) -> Iterator[Guard]:
+    """The guard that is rendered for a server on ``port``, in the real Envoy."""
+    program = envoy()
+    found = server(
+        transport={"type": "streamable-http", "port": port},
+        image="registry.example.com/demo:1.0",
+        access=dict(access),
+        **fields,
+    )
+    assert found.guard
+    own = free_port()
+    config = guard_config(found, found.guard, "127.0.0.1", own)
+    listening = f'socket_address: {{address: "0.0.0.0", port_value: {own}}}'
+    assert listening in config
+    (folder / "guard.yaml").write_text(config.replace(listening, listening.replace("0.0.0.0", "127.0.0.1")))
+    arguments = ["-c", str(folder / "guard.yaml"), "--disable-hot-restart", "--concurrency", "1", "--log-level", "warn"]
+    log = folder / "guard.log"
+    with log.open("wb") as output:
+        running = subprocess.Popen([program, *arguments], stdout=output, stderr=subprocess.STDOUT)
+        try:
+            _wait(own, running, log)
+            yield Guard(own, log)
+        finally:
+            running.terminate()
+            running.wait(30)
+
+
+def _wait(port: int, running: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(600):
+        assert running.poll() is None, log.read_text()
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        try:
+            connection.request("GET", "/healthz")
+            if connection.getresponse().status == 200:
+                return
+        except OSError:
+            pass
+        finally:
+            connection.close()
+        time.sleep(0.05)
+    pytest.fail("the guard does not answer")
