@@ -247,6 +247,8 @@ PROGRAMS: list[tuple[str, Any, Any]] = [
     ("lifecycle", {"preStop": {"exec": {"command": ["/x"]}}}, {"preStop": {"exec": {"command": ["/y"]}}}),
     ("livenessProbe", {}, {"exec": {"command": ["sh", "-c", "x"]}}),
 ]
+#: Variables by which programs run other code, find it elsewhere, or connect through somebody.
+LOADERS = ["LD_PRELOAD", "NODE_OPTIONS", "PYTHONPATH", "PATH", "PIP_INDEX_URL", "npm_config_registry", "https_proxy"]
 COMPOSE_PROGRAMS: list[tuple[str, Any, Any]] = [
     ("entrypoint", None, ["/x"]),
     ("entrypoint", "/x", "/y"),
@@ -412,6 +414,9 @@ CASES = [
     Case("ephemeral volume", deployment(), deployment(template={"metadata": {}, "spec": pod(volumes=[{"name": "v", "ephemeral": {"volumeClaimTemplate": {}}}])}), "hardening"),
     Case("mounts that spread", mounts("/a"), deployment(template={"metadata": {}, "spec": pod({"volumeMounts": [{"name": "v", "mountPath": "/a", "mountPropagation": "HostToContainer"}]}, volumes=[{"name": "v", "secret": {"secretName": "s"}}])}), "hardening"),
     *(Case(f"secret to another program by {field}", deployment({"env": [token("A")], field: old}), deployment({"env": [token("A")], field: new}), "secret") for field, old, new in PROGRAMS),
+    *(Case(f"secret to what {name} loads", deployment({"env": [token("A")]}), deployment({"env": [token("A"), {"name": name, "value": "/tmp/x"}]}), "secret") for name in LOADERS),
+    *(Case(f"compose secret to what {name} loads", compose({"environment": {"A": "${A}"}}), compose({"environment": {"A": "${A}", name: "/tmp/x"}}), "secret") for name in LOADERS),
+    *(Case(f"compose secret to what {name} of a list loads", compose({"environment": ["A=${A}"]}), compose({"environment": ["A=${A}", f"{name}=/tmp/x"]}), "secret") for name in LOADERS[:1]),
     *(Case(f"compose secret to another program by {key}", compose({**FROM_ENV, key: old}), compose({**FROM_ENV, key: new}), "secret") for key, old, new in COMPOSE_PROGRAMS),
     *(Case(f"logs by {logs['driver']}", compose(), compose({"logging": logs}), "egress") for logs in LOGS),
     Case("logs to another address", compose({"logging": LOGS[0]}), compose({"logging": {**LOGS[0], "options": {"gelf-address": "udp://192.0.2.2:1"}}}), "egress"),
@@ -508,6 +513,9 @@ HARMLESS = [
     ("the DNS of the cluster", deployment(template={"metadata": {}, "spec": pod(dnsPolicy="None", dnsConfig={"nameservers": ["192.0.2.1"]})}), deployment(template={"metadata": {}, "spec": pod(dnsPolicy="ClusterFirst", dnsConfig={"options": [{"name": "ndots", "value": "1"}]})})),
     ("fewer compose names", compose({"dns": ["192.0.2.1"], "extra_hosts": ["a:10.0.0.1"], "networks": {"n": {}}}), compose({"hostname": "a", "networks": {"n": {"aliases": ["a.server"]}}})),
     *((f"the same program by {field}", deployment({"env": [token("A")], field: old}), deployment({"env": [token("A")], field: new})) for field, old, new in SAME_PROGRAM),
+    *((f"{name} without a secret", deployment(), deployment({"env": [{"name": name, "value": "/tmp/x"}]})) for name in LOADERS),
+    ("own proxy of compose", compose({"environment": {"A": "${A}"}}), compose({"environment": {"A": "${A}", "HTTPS_PROXY": "http://mcp-a.proxy:3128"}})),
+    ("another variable", deployment({"env": [token("A")]}), deployment({"env": [token("A"), {"name": "LOG_LEVEL", "value": "debug"}]})),
     *((f"another program without a secret by {field}", deployment({field: old}), deployment({field: new})) for field, old, new in PROGRAMS),
     ("compose arguments of the same program", compose({**FROM_ENV, "command": "npx a 1", "healthcheck": {"test": ["NONE"]}}), compose({**FROM_ENV, "command": "npx a 2", "healthcheck": {"disable": True}})),
     *(("logs that stay", compose(), compose({"logging": logs})) for logs in KEPT_LOGS),
@@ -613,8 +621,8 @@ def test_statements_of_comments() -> None:
     assert led(wrapped, wrapped.replace("b. A", "b, service c. A")) == ["service c comes (not enforced)"]
     assert led("# All OUT OF REACH: a, b.", "# OUT OF REACH: a.") == ["b goes (out of reach)"]
     assert led("# NOT RENDERED: a wait of 5 seconds, at most.", "# NOT RENDERED: a wait of 6 seconds, at most.") == [
-        "'a wait of 6 seconds, at most' comes (not rendered)",
         "'a wait of 5 seconds, at most' goes (not rendered)",
+        "'a wait of 6 seconds, at most' comes (not rendered)",
     ]
     assert led("# Some words: a.", "# Other words: b.") == []
     assert led(None, "# NOT RENDERED: a wait.") == []

@@ -14,6 +14,7 @@ from renderer.diff.consequences.table import (
     Program,
     given_to_programs,
     handed_on,
+    loaded,
     programs,
 )
 from renderer.manifest import as_mapping, at, containers, items, mappings, pod_spec
@@ -158,7 +159,8 @@ def _programs(container: Mapping[str, Any]) -> set[Program]:
         items(at(container, f"{probe}Probe", "exec", "command")) for probe in ("liveness", "readiness", "startup")
     ]
     found = programs(items(container.get("command")), items(container.get("args")))
-    return found.union(*map(programs, commands))
+    variables = [(str(one.get("name")), one.get("value", "")) for one in mappings(container.get("env"))]
+    return found.union(loaded(variables), *map(programs, commands))
 
 
 def _uses(spec: Mapping[str, Any]) -> set[tuple[str, str]]:

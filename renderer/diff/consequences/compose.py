@@ -16,6 +16,7 @@ from renderer.diff.consequences.table import (
     given_to_programs,
     handed_on,
     image_rules,
+    loaded,
     programs,
 )
 from renderer.diff.objects import COMPOSE, Object
@@ -104,12 +105,7 @@ def _uses(service: Mapping[str, Any]) -> set[tuple[str, str]]:
         source, target = (one, one) if isinstance(one, str) else (at(one, "source"), at(one, "target"))
         found.add((str(source), f"/run/secrets/{target or source}"))
     for key, value in service.items():
-        if key == "environment" and isinstance(value, dict):
-            pairs = [(str(variable), text) for variable, text in value.items()]
-        elif key == "environment":
-            pairs = [(text.partition("=")[0], text.partition("=")[2]) for text in map(str, items(value))]
-        else:
-            pairs = [(key, value)]
+        pairs = _environment(service) if key == "environment" else [(key, value)]
         found |= {(name, where) for where, inner in pairs for text in _texts(inner) for name in _VARIABLE.findall(text)}
     return found
 
@@ -120,7 +116,15 @@ def _programs(service: Mapping[str, Any]) -> set[Program]:
     mode, *checked = ["CMD-SHELL", test] if isinstance(test, str) else [*map(str, items(test)), ""]
     checked = ["sh", "-c", *checked] if mode == "CMD-SHELL" else checked
     found = programs(_argv(service.get("entrypoint")), _argv(service.get("command")))
-    return found | programs(checked if mode.startswith("CMD") else ())
+    return found | programs(checked if mode.startswith("CMD") else ()) | loaded(_environment(service))
+
+
+def _environment(service: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """A mapping, or a list of ``NAME=value``."""
+    value = service.get("environment")
+    if isinstance(value, dict):
+        return [(str(variable), text) for variable, text in value.items()]
+    return [(text.partition("=")[0], text.partition("=")[2]) for text in map(str, items(value))]
 
 
 def _argv(value: Any) -> list[str]:

@@ -99,7 +99,8 @@ CONSEQUENCES: Mapping[Name, Kind] = {
         "secret given to more",
         "a Secret, key, entry of an external store or variable is referred to for the first time, or from one more "
         "variable, file or container; a container that has one gets another image (not only another version) or runs "
-        "another program (command, entrypoint, hook, health check)",
+        "another program (command, entrypoint, hook, health check), or has another variable such as `LD_PRELOAD`, "
+        "`NODE_OPTIONS`, `PIP_INDEX_URL` or `HTTPS_PROXY`",
         grave=True,
     ),
     "dns": Kind(
@@ -220,6 +221,19 @@ _PROBED = re.compile(r"(?<=127\.0\.0\.1)(?:', |:)\d+[/\w-]*")
 _ASSIGNMENT = re.compile(r"\w+=(?!=)")
 _WAITS = {("sleep",), ("/bin/sleep",), ("true",), ("/bin/true",)}
 Program = tuple[str, ...]
+#: That of the server's own compose project: what it lets through is compared by itself.
+_OWN_PROXY = re.compile(r"http://[a-z0-9-]+\.proxy:\d+")
+#: Variables that name code which programs load, where they find or download it, or through whom they connect.
+# fmt: off
+_LOADING = frozenset({
+    "ALL_PROXY", "BASH_ENV", "BUN_CONFIG_REGISTRY", "CLASSPATH", "DOTNET_STARTUP_HOOKS", "ENV", "GOPROXY",
+    "HTTPS_PROXY", "HTTP_PROXY", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "LD_AUDIT", "LD_LIBRARY_PATH", "LD_PRELOAD",
+    "NODE_OPTIONS",
+    "NODE_PATH", "NPM_CONFIG_REGISTRY", "PATH", "PERL5LIB", "PERL5OPT", "PIP_EXTRA_INDEX_URL", "PIP_INDEX_URL",
+    "PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "RUBYLIB", "RUBYOPT", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL",
+    "UV_INDEX", "UV_INDEX_URL", "_JAVA_OPTIONS"
+})
+# fmt: on
 
 
 def programs(command: Iterable[object], args: Iterable[object] = ()) -> set[Program]:
@@ -231,6 +245,12 @@ def programs(command: Iterable[object], args: Iterable[object] = ()) -> set[Prog
         starts.append(0)
     found = {_program([*words[start].split(), *words[start + 1 :]]) for start in starts if words[start:]}
     return found - _WAITS - {()}
+
+
+def loaded(variables: Iterable[tuple[str, object]]) -> set[Program]:
+    """The variables by which programs run other code, or find it elsewhere."""
+    found = {(f"by {name}", str(value)) for name, value in variables if name.upper() in _LOADING}
+    return {one for one in found if not _OWN_PROXY.fullmatch(one[1])}
 
 
 def _program(words: Sequence[str]) -> Program:
