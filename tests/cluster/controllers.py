@@ -50,6 +50,7 @@ STATES = {
 }
 #: Why no pod can be made.
 _REFUSALS = {
+    "limit-range": "maximum cpu usage per Container is 50m, but limit is 500m",
     "quota": "exceeded quota: mcp, requested: limits.memory=1Gi, used: limits.memory=2Gi, limited: limits.memory=2Gi",
     "pod-security": (
         'violates PodSecurity "restricted:latest": runAsNonRoot != true (pod or container "server" must set it)'

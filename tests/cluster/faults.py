@@ -14,6 +14,23 @@ _ANSWERS = {
     "forbidden": (403, "Forbidden", '{resource} is forbidden: User "tester" cannot {verb} resource "{resource}"'),
     "modified": (409, "Conflict", "the object has been modified; please apply your changes to the latest"),
     "quota": (403, "Forbidden", '{resource} "any" is forbidden: exceeded quota: mcp, used: 2, limited: 2'),
+    "limit-range": (
+        403,
+        "Forbidden",
+        '{resource} "any" is forbidden: [maximum cpu usage per Container is 50m, but limit is 500m, maximum memory '
+        "usage per Container is 16Mi, but limit is 512Mi]",
+    ),
+    "pod-security": (
+        403,
+        "Forbidden",
+        '{resource} "any" is forbidden: violates PodSecurity "restricted:v1.35": allowPrivilegeEscalation != false '
+        '(container "mcp-server" must set securityContext.allowPrivilegeEscalation=false)',
+    ),
+    "resize": (
+        403,
+        "Forbidden",
+        '{resource} "any" is forbidden: Only bound persistent volume claims can be expanded',
+    ),
     "unauthorized": (401, "Unauthorized", "Unauthorized"),
 }
 #: The answers above, and: ``answer`` a body that the test gives, ``cut`` an answer that ends in its middle, ``drop`` a

@@ -278,7 +278,7 @@ LOGS: list[Any] = [
 KEPT_LOGS: list[Any] = [
     {"driver": "local", "options": {"max-size": "10m"}},
     {"driver": "syslog", "options": {"syslog-address": "unixgram:///dev/log"}},
-    {"options": {"max-file": "3"}},
+    {"options": {"max-size": "9m", "max-file": "3"}},
 ]
 FROM_ENV = {"environment": {"A": "${T:?x}"}}
 WHOLE = [{"secretRef": {"name": "gh"}}]

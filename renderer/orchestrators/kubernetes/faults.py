@@ -33,9 +33,9 @@ _KINDS = (
     ),
     kind(
         "resize",
-        r"support resize|can ?not be less than (previous value|status\.capacity)",
-        "a volume never shrinks, and grows only where its StorageClass has allowVolumeExpansion: keep the size, or "
-        "copy the data into a new volume",
+        r"support resize|claims can be expanded|can ?not be less than (previous value|status\.capacity)",
+        "a volume never shrinks, and grows only when it is bound and its StorageClass has allowVolumeExpansion: keep "
+        "the size, or copy the data into a new volume",
     ),
     kind(
         "immutable",

@@ -123,16 +123,18 @@ class Bed:
 
     def _write(self, name: str, spec: Mapping[str, Any]) -> Path:
         # An image that was loaded into the nodes is nowhere to be pulled from, whatever its tag.
-        path = "/spec/template/spec/containers/0/imagePullPolicy"
-        patch = {
-            "kind": spec.get("workload", "Deployment"),
-            "json": [{"op": "add", "path": path, "value": "IfNotPresent"}],
-        }
+        kind = spec.get("workload", "Deployment")
+        path = f"{'/spec' if kind == 'Pod' else '/spec/template/spec'}/containers/0/imagePullPolicy"
+        patch = {"kind": kind, "json": [{"op": "add", "path": path, "value": "IfNotPresent"}]}
         document = {
             "apiVersion": "mcpctl.io/v1alpha1",
             "kind": "McpServer",
             "metadata": {"name": name},
-            "spec": {**spec, "patches": [patch], "accept": [_ANY_TAG]},
+            "spec": {
+                **spec,
+                "patches": [patch, *spec.get("patches", ())],
+                "accept": [_ANY_TAG, *spec.get("accept", ())],
+            },
         }
         file = self.folder / f"{name}.yaml"
         file.write_text(json.dumps(document))

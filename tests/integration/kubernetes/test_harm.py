@@ -211,6 +211,61 @@ def test_a_quota_is_no_missing_right(bed: Bed) -> None:
     assert (fast.code, "quota of the namespace allows no more pods" in fast.err) == (5, True), fast.err
 
 
+PODS = {"Deployment": "/spec/template/spec", "Pod": "/spec"}
+
+
+def refused_pods(bed: Bed, name: str, why: str, spec: Path, workload: str) -> str:
+    """What apply says where admission refuses the pods: of a Pod at once, of others while it waits."""
+    if bed.fake and workload == "Pod":
+        bed.fake.faults.add(why, verb="apply", resource="pods")
+    elif bed.fake:
+        bed.pods_turn("")
+        assert bed.mcpctl("apply", "--no-wait", str(spec)).code == 0
+        bed.fake.controllers.refuse_pods(workload, f"mcp-{name}", why, bed.namespace)
+    run = bed.mcpctl("apply", "--timeout=5m", str(spec))
+    assert (run.code, "ask for the right" in run.err) == (5, False), run.err
+    return run.err
+
+
+@pytest.mark.parametrize("workload", PODS)
+def test_pod_security_is_no_missing_right(bed: Bed, workload: str) -> None:
+    create(bed, "Namespace", bed.namespace)
+    bed.kubectl("label", "namespace", bed.namespace, f"{LEVEL}=restricted")
+    path = f"{PODS[workload]}/containers/0/securityContext/allowPrivilegeEscalation"
+    patch = {"kind": workload, "json": [{"op": "replace", "path": path, "value": True}]}
+    accepted = [{"rule": "policy/pod-security", "reason": "what a cluster says of it is the test"}]
+    said = refused_pods(
+        bed, "unsafe", "pod-security", bed.spec("unsafe", workload=workload, patches=[patch], accept=accepted), workload
+    )
+    assert "violates PodSecurity" in said
+
+
+@pytest.mark.parametrize("workload", PODS)
+def test_a_limit_range_is_no_missing_right(bed: Bed, workload: str) -> None:
+    create(bed, "Namespace", bed.namespace)
+    limits = [{"type": "Container", "max": {"cpu": "50m", "memory": "16Mi"}}]
+    create(bed, "LimitRange", "small", spec={"limits": limits})
+    said = refused_pods(bed, "large", "limit-range", bed.spec("large", workload=workload), workload)
+    assert "maximum cpu usage per Container is 50m" in said
+
+
+@pytest.mark.parametrize("size", ["2Gi", "512Mi"])
+def test_a_volume_that_cannot_change_its_size_is_no_missing_right(bed: Bed, size: str) -> None:
+    """That of a class that nobody serves is never bound; one that is smaller is refused whatever its class."""
+
+    def spec(size: str) -> Path:
+        volume = {"name": "data", "size": size, "mountPath": "/data", "storageClass": "mcpctl-none"}
+        return bed.spec("sized", storage=[volume])
+
+    bed.apply(spec("1Gi"), options=("--no-wait",))
+    if bed.fake:
+        bed.fake.faults.add("resize", verb="apply", resource="persistentvolumeclaims")
+    run = bed.mcpctl("apply", "--no-wait", str(spec(size)))
+    assert (run.code, "ask for the right" in run.err) == (5, False), run.err
+    assert "PersistentVolumeClaim mcp-sized-data" in run.err
+    assert "allowVolumeExpansion" in run.err
+
+
 def test_a_larger_volume_of_a_stateful_set_is_told_with_what_helps(bed: Bed) -> None:
     def spec(size: str) -> Path:
         volume = {"name": "data", "size": size, "mountPath": "/data", "storageClass": "mcpctl-none"}

@@ -127,6 +127,11 @@ def test_a_namespace_is_a_name(namespace: str) -> None:
         ),
         ('admission webhook "x.example.com" denied the request: no latest', "admission", "an admission rule"),
         (
+            'persistentvolumeclaims "a" is forbidden: Only bound persistent volume claims can be expanded',
+            "resize",
+            "only when it is bound",
+        ),
+        (
             'persistentvolumeclaims "a" is forbidden: only dynamically provisioned pvc can be resized and the '
             "storageclass that provisions the pvc must support resize",
             "resize",
