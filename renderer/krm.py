@@ -98,8 +98,14 @@ def answer(given: ResourceList, options: Options, environment: str = "") -> Answ
     problems = [problem for problem in output.problems if problem.severity is not Severity.ACCEPTED]
     items = given.items
     if not errors_in(problems):
-        paths = _paths(sources)
-        rendered = [(_parsed(document.text), _path(document.path, paths)) for document in output.documents]
+        # The folder of each server's spec, by its name; of all, under the empty name, the first one's.
+        folders: dict[str, str] = {}
+        for source in sources:
+            folder = posixpath.dirname(_annotation(source, "path"))
+            folders.setdefault("", folder)
+            if source["kind"] == "McpServer":
+                folders[source["metadata"]["name"]] = folder
+        rendered = [(_parsed(document.text), _path(document.path, folders)) for document in output.documents]
         items, clashes = _merged(given.items, rendered)
         problems += clashes
     results = [_result(problem, sources, starts) for problem in problems]
@@ -161,17 +167,6 @@ def _parsed(text: str) -> Item:
     data = read(text, strict=False, limits=OUTPUT_LIMITS, marks=False)[0][0].data
     assert isinstance(data, dict)  # checked already
     return data
-
-
-def _paths(sources: Iterable[Item]) -> dict[str, str]:
-    """The folder of each server's spec, by its name; of all, under the empty name, the first one's."""
-    folders: dict[str, str] = {}
-    for source in sources:
-        folder = posixpath.dirname(_annotation(source, "path"))
-        folders.setdefault("", folder)
-        if source["kind"] == "McpServer":
-            folders[source["metadata"]["name"]] = folder
-    return folders
 
 
 def _path(path: str, folders: Mapping[str, str]) -> str:
@@ -245,19 +240,14 @@ def _result(problem: Problem, sources: Sequence[Item], starts: Sequence[int]) ->
     place = problem.place
     if place.file == _STDIN and place.line and starts:
         source = sources[bisect_right(starts, place.line) - 1]
-        result |= _about(source)
+        # Which resource a result is about, and which file it came from.
+        name = _mapping(source.get("metadata")).get("name")
+        result["resourceRef"] = {"apiVersion": SPEC_API, "kind": source["kind"], "name": str(name or "")}
+        if path := _annotation(source, "path"):
+            index = _annotation(source, "index")
+            result["file"] = {"path": path, "index": int(index) if index.isdecimal() and len(index) < 9 else 0}
     elif place.file != _STDIN:
         result["file"] = {"path": place.file}
     if problem.path:
         result["field"] = {"path": problem.path}
     return result
-
-
-def _about(source: Item) -> dict[str, JSON]:
-    """Which resource a result is about, and which file it came from."""
-    name = _mapping(source.get("metadata")).get("name")
-    about: dict[str, JSON] = {"resourceRef": {"apiVersion": SPEC_API, "kind": source["kind"], "name": str(name or "")}}
-    if path := _annotation(source, "path"):
-        index = _annotation(source, "index")
-        about["file"] = {"path": path, "index": int(index) if index.isdecimal() and len(index) < 9 else 0}
-    return about

@@ -19,7 +19,6 @@ from renderer.cli.runtime import (
 )
 from renderer.cli.streams import ReaderLeft, emit
 from renderer.errors import ApplyFailed, Exit, excerpt
-from renderer.orchestrators.contract import Applied, Orchestrator
 from renderer.orchestrators.instances import change_line, changes_as_data, tally
 from renderer.settings import Settings
 
@@ -48,19 +47,11 @@ def delete(
     orchestrator = orchestrator_of(settings)
     applied = orchestrator.delete(names, data=delete_data, tell=progress, confirm=confirm_with(yes, delete_data))
     if style == "json":
-        _emit_json(orchestrator, applied)
+        with suppress(ReaderLeft) if applied.failed else nullcontext():
+            data = {"command": "delete", "version": __version__, "where": orchestrator.where()}
+            emit(json.dumps({**data, "changes": changes_as_data(applied)}, indent=2) + "\n")
     else:
         emit("".join(f"{change_line(change)}\n" for change in applied.changes))
-    return _told(applied, names, ignore_not_found)
-
-
-def _emit_json(orchestrator: Orchestrator, applied: Applied) -> None:
-    with suppress(ReaderLeft) if applied.failed else nullcontext():
-        data = {"command": "delete", "version": __version__, "where": orchestrator.where()}
-        emit(json.dumps({**data, "changes": changes_as_data(applied)}, indent=2) + "\n")
-
-
-def _told(applied: Applied, names: tuple[str, ...], ignore_not_found: bool) -> int:
     if applied.failed:
         raise ApplyFailed(f"not all could be removed: {tally(applied)}; see to the reason, and run the same again")
     if not applied.changes and not ignore_not_found:

@@ -56,7 +56,12 @@ def eject(
         emit("".join(f"{name}\n" for name in replaceable()))
         return Exit.FINE
     if check is not None:
-        return _check(check, style, quiet)
+        # Errors end as invalid input, warnings (each is an outdated template) as a difference.
+        templates, problems = read_folder(check)
+        tell(Report("eject", problems, {"templates": len(templates.texts)}), style, quiet=quiet, stdout=True)
+        if errors_in(problems):
+            return Exit.INPUT_INVALID
+        return Exit.DIFFERENT if problems else Exit.FINE
     known = replaceable()
     for name in names:
         if name not in known:
@@ -72,30 +77,17 @@ def _copy(texts: Mapping[Path, str], force: bool, style: str, quiet: bool) -> Ex
     if existing and not force:
         raise UsageMistake(f"{', '.join(existing)}: exists; choose another --out, or overwrite it with --force")
     for path, text in texts.items():
-        _write(path, text, force)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | (os.O_TRUNC if force else os.O_EXCL)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(os.open(path, flags, 0o644), "wb") as file:
+                file.write(text.encode())
+        except OSError as error:
+            raise UsageMistake(f"{_shown(path)} cannot be written: {error.strerror}") from None
     lines = [f"{_shown(path)}: written" for path in texts]
     tell(Report("eject", (), {"templates": len(texts)}, [] if quiet else lines), style, quiet=quiet, stdout=True)
     return Exit.FINE
 
 
-def _check(folder: str, style: str, quiet: bool) -> Exit:
-    """Errors end as invalid input, warnings (each is an outdated template) as a difference."""
-    templates, problems = read_folder(folder)
-    tell(Report("eject", problems, {"templates": len(templates.texts)}), style, quiet=quiet, stdout=True)
-    if errors_in(problems):
-        return Exit.INPUT_INVALID
-    return Exit.DIFFERENT if problems else Exit.FINE
-
-
 def _shown(path: Path) -> str:
     return excerpt(os.fspath(path), LONGEST)
-
-
-def _write(path: Path, text: str, force: bool) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | (os.O_TRUNC if force else os.O_EXCL)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(os.open(path, flags, 0o644), "wb") as file:
-            file.write(text.encode())
-    except OSError as error:
-        raise UsageMistake(f"{_shown(path)} cannot be written: {error.strerror}") from None

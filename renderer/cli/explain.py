@@ -14,7 +14,7 @@ from renderer.cli.environments import choose, environment_option, run_alone
 from renderer.cli.options import project, quiet_option, render_options, text_or_json
 from renderer.cli.streams import emit, specs_in, tell
 from renderer.cli.templates import templates_option, with_templates
-from renderer.environment import Environment, name_of
+from renderer.environment import name_of
 from renderer.errors import DocumentPath, Exit, Problem, UsageMistake, errors_in, excerpt, exit_code
 from renderer.model import NAMESPACE, Source
 from renderer.pipeline import Inputs, Output, Run
@@ -92,7 +92,10 @@ def explain(
         servers = {run.name: [s for s in run.specs.servers if name in ("all", s.name)] for run in runs}
         if name != "all":
             _source(inputs, name)
-        emit(_matrix(wanted, explaining.differences(wanted, servers, path), name, style))
+        rows = explaining.differences(wanted, servers, path)
+        names = [environment.name for environment in wanted]
+        rows = [row for row in rows if name == "all" or row.server]
+        emit(explaining.matrix(names, rows) if style == "text" else explaining.matrix_json(names, rows))
     elif not code:
         emit(_explained(_source(inputs, name), path, runs, style))
     _tell(problems, quiet)
@@ -106,12 +109,6 @@ def _line(file: str, number: int, runs: Sequence[Run], style: str) -> str:
     outputs = [pipeline.render_run(run, target(run.target)) for run in there]
     line = explain_line(file, number, there, outputs)
     return line_as_text(file, number, line) if style == "text" else line_as_json(file, number, line)
-
-
-def _matrix(environments: Sequence[Environment], rows: Sequence[explaining.Difference], name: str, style: str) -> str:
-    names = [environment.name for environment in environments]
-    rows = [row for row in rows if name == "all" or row.server]
-    return explaining.matrix(names, rows) if style == "text" else explaining.matrix_json(names, rows)
 
 
 def _explained(source: Source, path: DocumentPath, runs: Sequence[Run], style: str) -> str:

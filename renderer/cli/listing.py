@@ -88,7 +88,12 @@ def listing(
     if style == "json":
         _emit_json(pages)
     else:
-        _emit_rows(pages)
+        widths: list[int] = []
+        for page in pages:
+            rows = [row(status, time.time()) for status in page.instances]
+            if rows:
+                lines, widths = as_columns(rows if widths else [COLUMNS, *rows], widths)
+                emit("".join(f"{line}\n" for line in lines))
     return Exit.FINE
 
 
@@ -99,15 +104,6 @@ def _pages(orchestrator: Orchestrator, filters: InstanceFilters, size: int, *, a
         yield page._replace(instances=tuple(asked(orchestrator, one, {}) for one in page.instances)) if ask else page
         if not page.next:
             return
-
-
-def _emit_rows(pages: Iterator[InstancePage]) -> None:
-    widths: list[int] = []
-    for page in pages:
-        rows = [row(status, time.time()) for status in page.instances]
-        if rows:
-            lines, widths = as_columns(rows if widths else [COLUMNS, *rows], widths)
-            emit("".join(f"{line}\n" for line in lines))
 
 
 def _emit_json(pages: Iterator[InstancePage]) -> None:

@@ -24,7 +24,7 @@ from renderer.cli.streams import emit
 from renderer.cli.tables import fits_a_table, live, print_table
 from renderer.errors import Exit
 from renderer.orchestrators import mcp_check
-from renderer.orchestrators.contract import InstanceFilters, InstanceStatus, Orchestrator
+from renderer.orchestrators.contract import InstanceFilters, InstanceStatus
 from renderer.orchestrators.instances import as_data
 from renderer.settings import Settings
 
@@ -63,7 +63,11 @@ def status(names: tuple[str, ...], settings: Settings, watch: bool, ask: bool, s
     ids = [identify(orchestrator, name) for name in names]
 
     def look() -> list[InstanceStatus]:
-        return _looked(orchestrator, ids, everything=not names, ask=ask)
+        if names:
+            statuses = list(orchestrator.get_statuses(list(dict.fromkeys(ids))))
+        else:
+            statuses = list(instances_of(orchestrator, InstanceFilters()))
+        return [asked(orchestrator, server, {}) for server in statuses] if ask else statuses
 
     if watch:
         _watch(look, style)
@@ -74,14 +78,6 @@ def status(names: tuple[str, ...], settings: Settings, watch: bool, ask: bool, s
     else:
         _show(look())
     return Exit.FINE
-
-
-def _looked(orchestrator: Orchestrator, ids: Sequence[str], *, everything: bool, ask: bool) -> list[InstanceStatus]:
-    if everything:
-        found = list(instances_of(orchestrator, InstanceFilters()))
-    else:
-        found = list(orchestrator.get_statuses(list(dict.fromkeys(ids))))
-    return [asked(orchestrator, one, {}) for one in found] if ask else found
 
 
 def _show(statuses: Sequence[InstanceStatus]) -> None:

@@ -40,7 +40,9 @@ def checks(config: OrchestratorConfig, patient: Patient) -> Iterator[Check]:
     yield from reached
     if reached[0].result is Result.FAILED:
         return
-    projects = _projects(patient)
+    texts = [document.text for document in patient.documents if document.path.endswith("compose.yaml")]
+    documents = [read(text, strict=False, limits=OUTPUT_LIMITS, marks=False)[0] for text in texts]
+    projects: list[Any] = [sources[0].data for sources in documents if sources]
     services = [service for project in projects for service in (project.get("services") or {}).values()]
     yield from guarded("network", lambda: list(_networks(client, projects)))
     for image in sorted(
@@ -54,12 +56,6 @@ def checks(config: OrchestratorConfig, patient: Patient) -> Iterator[Check]:
                 yield _port(
                     client, str((service.get("labels") or {}).get(SERVER_LABEL, "")), address, port["published"]
                 )
-
-
-def _projects(patient: Patient) -> list[Any]:
-    texts = [document.text for document in patient.documents if document.path.endswith("compose.yaml")]
-    read_ = [read(text, strict=False, limits=OUTPUT_LIMITS, marks=False)[0] for text in texts]
-    return [sources[0].data for sources in read_ if sources]
 
 
 def _compose(client: Client) -> Check:

@@ -101,7 +101,15 @@ class Removal:
             changes += self._project(project, some, data=data)
         self._files(containers)
         try:
-            return changes + self._networks(sorted({one.project for one in containers}))
+            # Those of the projects, and the shared one, whoever made it: each only when nobody is on it any more.
+            projects = sorted({one.project for one in containers})
+            names: list[str] = []
+            for label in (*(f"{PROJECT_LABEL}={project}" for project in projects), f"{_NETWORK_LABEL}={NETWORK}"):
+                out = self._client.docker(
+                    "looking for networks", "network", "ls", f"--filter=label={label}", "--format={{.Name}}"
+                )
+                names += [name for name in out.split() if name not in names]
+            return changes + [self._without(name) for name in names if not self._used(name)]
         except McpctlError as error:
             return [*changes, Change("networks", "failed", f"{error.message}; run the same again")]
 
@@ -117,16 +125,6 @@ class Removal:
             raise
         self._tell(f"{project}: {len(some)} containers removed")
         return [Change(f"container {one.name}", "removed") for one in some]
-
-    def _networks(self, projects: Sequence[str]) -> list[Change]:
-        """Those of the projects, and the shared one, whoever made it: each only when nobody is on it any more."""
-        names: list[str] = []
-        for label in (*(f"{PROJECT_LABEL}={project}" for project in projects), f"{_NETWORK_LABEL}={NETWORK}"):
-            out = self._client.docker(
-                "looking for networks", "network", "ls", f"--filter=label={label}", "--format={{.Name}}"
-            )
-            names += [name for name in out.split() if name not in names]
-        return [self._without(name) for name in names if not self._used(name)]
 
     def _without(self, network: str) -> Change:
         """A container that is gone may leave its end of the network a moment later."""

@@ -98,10 +98,6 @@ def cause_of(container: Container) -> Cause | None:
         return Cause(how if container.is_one_shot else f"is stopped (it {how})", "hopeless") if failed else None
     if container.status != "running":
         return _PLAIN.get(container.status, Cause(f"is {excerpt(container.status, 40) or 'in no known state'}"))
-    return _of_running(container)
-
-
-def _of_running(container: Container) -> Cause | None:
     health: Mapping[str, Any] = container.state.get("Health") or {}
     if container.is_one_shot and not container.is_main:
         return Cause("has not ended yet")

@@ -88,7 +88,9 @@ class Application:
             self._changes.get(each.identity) or Change(words(each.data, self._home), "not tried") for each in objects
         ]
         for number, change in enumerate(changes, 1):
-            self._tell(_line(change, number, len(changes)))
+            # Why one was refused is the last word of the run.
+            message = f" ({change.message})" if change.message and change.outcome != "failed" else ""
+            self._tell(f"{number}/{len(changes)} {change.what}: {change.outcome}{message}")
         return changes
 
     def _standing(self, done: Sequence[Object]) -> str:
@@ -111,9 +113,11 @@ class Application:
         """The objects that were applied; what became of the others is known then."""
         ready = [(each, data) for each in stage for data in self._prepared(each)]
         done: list[Object] = []
-        for _, pairs in groupby(
-            sorted(ready, key=lambda pair: pair[0].namespace or self._home), key=_where(self._home)
-        ):
+
+        def namespace(pair: tuple[Object, Data]) -> str:
+            return pair[0].namespace or self._home
+
+        for _, pairs in groupby(sorted(ready, key=namespace), key=namespace):
             some = list(pairs)
             names = self._send_all([data for _, data in some])
             done += [each for each, data in some if _name(data) in names]
@@ -341,10 +345,6 @@ def _stage(each: Object) -> int:
     return in_order(each.kind)[0]
 
 
-def _where(home: str) -> Any:
-    return lambda pair: pair[0].namespace or home
-
-
 def _server(each: Object) -> str:
     """The server that it belongs to; empty for what servers share."""
     return labels_of(each.data).get(SERVER_LABEL, "")
@@ -381,12 +381,6 @@ def _told(what: str, found: Sequence[Conflict]) -> str:
         f"applying {what}: {len(found)} conflict{'s' * (len(found) > 1)}: {excerpt(fields, SHOWN)} - leave these "
         f"fields out of the spec, let the other manager give them up, or take them over with --force-conflicts"
     )
-
-
-def _line(change: Change, number: int, count: int) -> str:
-    # Why one was refused is the last word of the run.
-    message = f" ({change.message})" if change.message and change.outcome != "failed" else ""
-    return f"{number}/{count} {change.what}: {change.outcome}{message}"
 
 
 def _content(data: Data) -> Data:

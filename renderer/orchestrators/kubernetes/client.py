@@ -147,7 +147,10 @@ class Kubectl:
         doing = "asking kubectl for its version"
         if done.code:
             raise self.failed(done.code, done.err, doing)
-        numbers = _numbers(_answer(done, {"clientVersion": dict}, doing).get("clientVersion", {}))
+        version = _answer(done, {"clientVersion": dict}, doing).get("clientVersion", {})
+        # ``minor`` may be ``32+``.
+        major, minor = (re.match(r"[0-9]{1,6}", str(version.get(part, ""))) for part in ("major", "minor"))
+        numbers = (int(major[0]), int(minor[0])) if major and minor else None
         if numbers is None:
             raise ApplyFailed("what kubectl says of its version cannot be read; is it really kubectl?")
         if numbers < OLDEST:
@@ -252,12 +255,6 @@ def as_object(data: Data, doing: str) -> Data:
 def _answer(done: Done, shape: command.Shape, doing: str) -> Data:
     """stdout as JSON; {} where there is none."""
     return command.parsed(done.out, shape, doing, "kubectl") if done.out.strip() else {}
-
-
-def _numbers(version: Mapping[str, Any]) -> tuple[int, int] | None:
-    """``minor`` may be ``32+``."""
-    found = [re.match(r"[0-9]{1,6}", str(version.get(part, ""))) for part in ("major", "minor")]
-    return (int(found[0][0]), int(found[1][0])) if found[0] and found[1] else None
 
 
 def _address(cluster: Data) -> str:
