@@ -34,7 +34,12 @@ class Team:
     def __init__(self, folder: Path, servers: int, environments: dict[str, str]) -> None:
         self.folder = folder
         self.git("init", "--quiet", "--initial-branch=main")
-        for name, value in (("user.name", "a"), ("user.email", "a@example.com"), ("gc.auto", "0")):
+        for name, value in (
+            ("user.name", "a"),
+            ("user.email", "a@example.com"),
+            ("gc.auto", "0"),
+            ("core.fsync", "none"),
+        ):
             self.git("config", name, value)
         for name in ("specs", "environments"):
             (folder / name).mkdir()

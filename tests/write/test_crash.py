@@ -219,8 +219,8 @@ def test_each_server_is_old_or_new_after_a_run_over_another(before: Path, tmp_pa
 
 def test_a_killed_run_that_was_completing_another(before: Path, tmp_path: Path) -> None:
     """Killed at each change of the run that completes, and of the one after it: each server is old or new."""
-    for first in range(0, 200, 17):
-        for n in range(0, 200, 5):
+    for first in range(0, 200, 23):
+        for n in range(0, 200, 7):
             folder = tmp_path / f"{first}-{n}"
             shutil.copytree(before, folder)
             killed_at(folder, AFTER, first)

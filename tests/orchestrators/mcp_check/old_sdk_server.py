@@ -1,5 +1,6 @@
-"""A server on the SDK's first major, run by the Python of a virtual environment of its own: ``streamable-http | sse
-[--stateless] [--json]``. Prints its URL, and ends with its stdin.
+"""A server on the SDK's first major, without what is installed here: ``streamable-http | sse [--stateless] [--json]``.
+
+Prints its URL, and ends with its stdin.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -24,27 +25,32 @@ OLD, NEW = "2025-11-25", "2026-07-28"
 
 @pytest.fixture(scope="session")
 def old_sdk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of a virtual environment with the SDK's first major."""
-    folder = tmp_path_factory.mktemp("old-sdk") / "venv"
-    python, uv = folder / "bin" / "python", shutil.which("uv")
-    commands = [[sys.executable, "-m", "venv", str(folder)], [str(python), "-m", "pip", "install", "-q", "mcp<2"]]
-    if uv:
-        commands = [[uv, "venv", "-q", "--python", sys.executable, str(folder)]]
-        commands += [[uv, "pip", "install", "-q", "--python", str(python), "mcp<2"]]
-    for command in commands:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
-        if done.returncode and not os.environ.get("CI"):
-            pytest.skip(f"the SDK's first major cannot be installed here: {done.stderr[-200:]}")
-        assert done.returncode == 0, done.stderr
-    return python
+    """A folder with the SDK's first major and what it needs, one for all workers of pytest-xdist."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "old-sdk"
+    uv = shutil.which("uv")
+    pip = [uv, "pip", "install", "--python", sys.executable] if uv else [sys.executable, "-m", "pip", "install"]
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.with_suffix(".done").exists():
+            command = [*pip, "-q", "--target", str(folder), "mcp<2"]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+            if done.returncode and not os.environ.get("CI"):
+                pytest.skip(f"the SDK's first major cannot be installed here: {done.stderr[-200:]}")
+            assert done.returncode == 0, done.stderr
+            folder.with_suffix(".done").touch()
+    return folder
 
 
 @contextmanager
-def old_server(python: Path, *arguments: str) -> Iterator[str]:
-    """The URL of a server on the SDK's first major."""
-    script = Path(__file__).with_name("old_sdk_server.py")
+def old_server(sdk: Path, *arguments: str) -> Iterator[str]:
+    """The URL of a server on the SDK's first major, which sees nothing of what is installed here (``-S``)."""
     with subprocess.Popen(
-        [str(python), str(script), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-S", str(Path(__file__).with_name("old_sdk_server.py")), *arguments],
+        env={**os.environ, "PYTHONPATH": str(sdk)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         assert process.stdin
         assert process.stdout
