@@ -10,7 +10,8 @@ from typing import NamedTuple
 from renderer import pipeline
 from renderer.diff import git, masks
 from renderer.diff.causes import Before, Now
-from renderer.diff.entries import Diff, Move, Row, Sides, entries, moves, server_of
+from renderer.diff.entries import Diff, Entry, Move, Row, Sides, entries, moves, server_of
+from renderer.diff.objects import changes
 from renderer.diff.text import listed
 from renderer.diff.trees import (
     Tree,
@@ -147,7 +148,24 @@ def compare(
             notes.append(f"{old_out} {words}, 'git rm -r {old_out}' removes it")
     against = f"{revision.name} ({revision.commit[:12]})" if revision else f"the tree {old_out}"
     found = tuple(entry for side in sides for entry in entries(side))
+    notes += _without_effect(sides, found)
     return Diff(against, found, tuple(dict.fromkeys(notes)), moves=(*moved, *moves(sides)))
+
+
+def _without_effect(sides: Sequence[Sides], found: Sequence[Entry]) -> Iterator[str]:
+    """Fields of a spec that a reviewer sees change, and that no file of a tree follows."""
+    led = {(entry.tree, entry.server) for entry in found if entry.leg == "spec"}
+    trees: dict[str, list[str]] = {}
+    for side in sides:
+        for name, source in side.now.specs.items():
+            old = (side.before.specs or {}).get(name)
+            if old is None or (side.name, name) in led or not (fields := changes(old.data, source.data)):
+                continue
+            names = listed(list(dict.fromkeys(field.where for field in fields)), str)
+            trees.setdefault(f"{names} of {name} changed", []).append(side.name)
+    for words, environments in trees.items():
+        where = f" of {listed(environments, str)}" if any(environments) else ""
+        yield f"{words}, and nothing in the tree{where} does"
 
 
 def _remarks(sides: Sequence[Sides], left_out: Collection[str]) -> Iterator[str]:

@@ -600,6 +600,19 @@ def test_a_setting_of_the_project_is_the_cause(mcpctl: Mcpctl) -> None:
     assert "these options" not in out
 
 
+@pytest.mark.usefixtures("project")
+def test_a_field_that_changes_nothing_in_the_tree_is_a_note(mcpctl: Mcpctl) -> None:
+    arguments = ("in", "--target", "compose", "--out", "tree")
+    mcpctl("render", *arguments)
+    commit()
+    Path("in/one.yaml").write_text(spec("one", more="  disruption: {maxUnavailable: 1}\n"))
+    run = mcpctl("diff", *arguments, "--base", "HEAD")
+    assert "note: spec.disruption of one changed, and nothing in the tree does\n" in run.out
+    assert run.code == Exit.FINE
+    Path("in/one.yaml").write_text(spec("one", NEWER))
+    assert "nothing in the tree" not in mcpctl("diff", *arguments, "--base", "HEAD").out
+
+
 DELIVERIES = {
     "none": "",
     "kustomize": "  delivery: {type: kustomize}\n",
