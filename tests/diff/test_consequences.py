@@ -145,6 +145,22 @@ def mounts(*paths: str) -> dict[str, Any]:
     return deployment(template={"metadata": {}, "spec": spec})
 
 
+def claimed(name: str, *, read_only: bool = False) -> dict[str, Any]:
+    volume = {"name": "v", "persistentVolumeClaim": {"claimName": name}}
+    mounted = {"volumeMounts": [{"name": "v", "mountPath": "/d", "readOnly": read_only}]}
+    return deployment(template={"metadata": {}, "spec": pod(mounted, volumes=[volume])})
+
+
+def injected(key: str) -> dict[str, Any]:
+    return deployment(template={"metadata": {"annotations": {key: "true"}}, "spec": pod()})
+
+
+def folder(size: str) -> dict[str, Any]:
+    mounted = {"volumeMounts": [{"name": "v", "mountPath": "/d"}]}
+    spec = pod(mounted, volumes=[{"name": "v", "emptyDir": {"sizeLimit": size}}])
+    return deployment(template={"metadata": {}, "spec": spec})
+
+
 #: Keys of a compose service that take away something of what holds it in.
 WEAKER: list[tuple[str, Any]] = [
     ("use_api_socket", True),
@@ -397,7 +413,14 @@ CASES = [
     Case("driver of a volume", compose(), compose(volumes={"v": {"driver": "sshfs"}}), "hardening"),
     Case("file of the machine", compose(), compose(configs={"c": {"file": "/etc/shadow"}}), "hardening"),
     Case("network of the machine by its driver", compose(), compose(networks={"n": {"driver": "macvlan"}}), "hardening"),
-    Case("volume of another project", compose(), compose(volumes={"v": {"external": True}}), "hardening"),
+    Case("volume of another project", compose(), compose({"volumes": ["v:/d"]}, volumes={"v": {"external": True}}), "data"),
+    Case("a mount may write", compose({"volumes": ["v:/d:ro"]}, volumes={"v": {"external": True}}), compose({"volumes": ["v:/d"]}, volumes={"v": {"external": True}}), "data"),
+    Case("claim of others", deployment(), claimed("theirs"), "data"),
+    Case("claim of others to write", claimed("theirs", read_only=True), claimed("theirs"), "data"),
+    Case("injected", deployment(), injected("sidecar.istio.io/inject"), "container"),
+    Case("name of a Service", service(), service() | {"metadata": {"name": "x", "namespace": "n", "annotations": {"external-dns.alpha.kubernetes.io/hostname": "a.example.com"}}}, "exposure"),
+    Case("temporary folder", folder("1Gi"), folder("2Gi"), "resources"),
+    Case("limit range", kind("LimitRange", spec={"limits": [{"type": "Pod", "max": {"cpu": 1}}]}), kind("LimitRange", spec={"limits": [{"type": "Pod", "max": {"cpu": 2}}]}), "resources"),
     *(Case(f"compose {key}", compose(), compose({key: value}), "hardening") for key, value in WEAKER),
     Case("compose proxy", compose(), compose({"labels": {"traefik.enable": "true"}}), "exposure"),
     Case("alias", deployment(), deployment(template={"metadata": {"labels": {"a": "b"}}, "spec": pod(hostAliases=[{"ip": "10.0.0.1", "hostnames": ["github.com"]}])}), "dns"),

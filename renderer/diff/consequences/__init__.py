@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from renderer.diff.consequences.access import access_rules
 from renderer.diff.consequences.compose import compose_egress, compose_rules
+from renderer.diff.consequences.data import data_rules
 from renderer.diff.consequences.network import POLICIES, label_rules, network_rules
 from renderer.diff.consequences.pods import pod_rules
 from renderer.diff.consequences.table import CONSEQUENCES, Consequence, Name, Pair
@@ -52,6 +53,7 @@ def consequences(
         if one in before and (one.kind, one.name) == ("ServiceAccount", DEFAULT_ACCOUNT):
             yield Consequence("rbac", f"{one.label}: pods that name no account get a token of the Kubernetes API")
     now = [*beside, *(pair.new for pair in pairs if pair.new)]
+    yield from data_rules(before, now)
     changed = {pair.object.kind for pair in pairs}
     if not changed.isdisjoint({*POLICIES, *POD_TEMPLATES}):
         yield from network_rules(before, now)
@@ -134,7 +136,20 @@ def _of_pair(pair: Pair, selected: set[str], *, new: bool) -> Iterator[Consequen
     elif not pair.old:
         yield Consequence("addition", pair.object.label)
     elif not own and not all(_is_statement(change) for change in pair.changes):
-        yield Consequence("update", pair.object.label)
+        yield Consequence("update", f"{pair.object.label}: {_places(pair)}")
+
+
+def _places(pair: Pair) -> str:
+    """The fields that change, as short as they say what: ``spec.tls``, ``annotation a/b``."""
+    found: dict[str, None] = {}
+    for path, old, new in ((change.path, change.old, change.new) for change in pair.changes):
+        if path[:2] in (("metadata", "annotations"), ("metadata", "labels")):
+            keys = [path[2]] if path[2:] else sorted({*as_mapping(old), *as_mapping(new)})
+            found |= dict.fromkeys(f"{path[1][:-1]} {key}" for key in keys)
+        else:
+            found[".".join(map(str, path[:2]))] = None
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    return ", ".join(list(found)[:3]) + more
 
 
 def _is_statement(change: Change) -> bool:

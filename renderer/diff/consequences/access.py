@@ -235,14 +235,20 @@ def _referred(key: str, value: Any) -> set[str]:
 # Exposure.
 
 
+#: Annotations of ExternalDNS: names that lead there.
+_PUBLISHES = ("external-dns.alpha.kubernetes.io/hostname", "external-dns.alpha.kubernetes.io/internal-hostname")
+
+
 def _guards(pair: Pair) -> Iterator[Consequence]:
     """Annotations of controllers: who may call, with what proof, from inside or from everywhere."""
     balancer = pair.object.kind == "Service" and at(pair.now, "spec", "type") == "LoadBalancer"
-    if not pair.old or not (balancer or pair.object.kind in ("Ingress", "Gateway", "HTTPRoute")):
+    if not pair.old or not (balancer or pair.object.kind in ("Ingress", "Gateway", "HTTPRoute", "Service")):
         return
     was, now = (as_mapping(at(data, "metadata", "annotations")) for data in (pair.before, pair.now))
     for key in sorted(str(key) for key in {*was, *now} if was.get(key) != now.get(key)):
-        if "/" in key and not key.startswith(HARMLESS):
+        if key.startswith(_PUBLISHES) and key in now:
+            yield Consequence("exposure", f"{pair.object.label}: annotation {key} publishes {now[key]}")
+        elif "/" in key and not key.startswith(HARMLESS) and (balancer or pair.object.kind != "Service"):
             yield Consequence("exposure", f"{pair.object.label}: annotation {key} may let others in")
 
 

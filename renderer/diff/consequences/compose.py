@@ -59,7 +59,7 @@ def _weak_part(kind: str, part: Mapping[str, Any]) -> set[str]:
         found.add(f"is {options['device']} of the machine")
     elif options:
         found.add(f"driver options {', '.join(sorted(map(str, options)))}")
-    if part.get("external"):
+    if part.get("external") and kind != "volume":
         found.add("is one of another project")
     if kind in ("config", "secret") and str(part.get("file", "")).startswith(("/", "~", "..", "$")):
         found.add(f"is {part['file']} of the machine")
@@ -69,8 +69,12 @@ def _weak_part(kind: str, part: Mapping[str, Any]) -> set[str]:
 def _service(pair: Pair, *, new: bool) -> Iterator[Consequence]:
     name, before, now = pair.object.name, pair.before, pair.now
     if pair.old and pair.new:
-        if any(change.path[:2] != ("deploy", "replicas") for change in pair.changes):
-            yield Consequence("restart", pair.object.label)
+        keys = {
+            str(change.path[0]) for change in pair.changes if change.path[:2] != ("deploy", "replicas") and change.path
+        }
+        if keys:
+            more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
+            yield Consequence("restart", f"{pair.object.label}: {', '.join(sorted(keys)[:3])}{more}")
         if not same(_replicas(before), _replicas(now)):
             yield Consequence("scaling", f"{pair.object.label}: replicas {_replicas(before)} → {_replicas(now)}")
         if not same(at(before, "deploy", "resources"), at(now, "deploy", "resources")):

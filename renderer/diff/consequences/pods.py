@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -62,9 +62,24 @@ def _restart(pair: Pair) -> Iterator[Consequence]:
     if pair.object.kind in ("Job", "CronJob") or not (pair.old and pair.new):
         return  # a job runs once, and a new template holds from the next time on
     if path and not same(at(pair.before, *path), at(pair.now, *path)):
-        yield Consequence("restart", pair.object.label)
+        inside = [change.path[len(path) :] for change in pair.changes if change.path[: len(path)] == path]
+        yield Consequence("restart", f"{pair.object.label}: {_parts(inside)}")
     if pair.object.kind == "Pod" and any(change.path[:1] == ("spec",) for change in pair.changes):
-        yield Consequence("restart", pair.object.label)
+        yield Consequence("restart", f"{pair.object.label}: {_parts([change.path for change in pair.changes])}")
+
+
+def _parts(paths: Iterable[Sequence[object]]) -> str:
+    """Parts of a pod that change: ``livenessProbe of mcp-server``, ``volumes``."""
+    found: dict[str, None] = {}
+    for path in paths:
+        if path[:1] != ("spec",):
+            found[str(path[1] if path[1:] else "metadata")] = None
+        elif str(path[1]).lower().endswith("containers") and path[3:]:
+            found[f"{path[3]} of {str(path[2]).strip('[]')}"] = None
+        else:
+            found[str(path[1] if path[1:] else "everything")] = None
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    return ", ".join(list(found)[:3]) + more
 
 
 def _images(pair: Pair) -> Iterator[Consequence]:
@@ -88,16 +103,73 @@ def _containers(pair: Pair) -> Iterator[Consequence]:
     ]
     for image in sorted(mounted[1] - mounted[0]):
         yield Consequence("container", f"{pair.object.name} mounts the image {image}")
+    was, will = (_injecting(pair.object.kind, data) for data in (pair.before, pair.now))
+    for key in sorted(was.keys() | will.keys()):
+        if was.get(key) != will.get(key):
+            told = f"{_amount(was.get(key))} → {_amount(will.get(key))}"
+            yield Consequence("container", f"{pair.object.name}: {key} {told} decides which containers are put in")
+
+
+def _injecting(kind: str, data: Mapping[str, Any]) -> dict[str, str]:
+    """Labels and annotations of pods by which a webhook puts containers into them: ``sidecar.istio.io/inject``."""
+    template = data if kind in ("Pod", "Namespace") else at(data, *TEMPLATED[kind]) if kind in TEMPLATED else None
+    notes = [(part, as_mapping(at(template, "metadata", f"{part}s"))) for part in ("label", "annotation")]
+    return {f"{part} {key}": str(value) for part, each in notes for key, value in each.items() if "inject" in str(key)}
 
 
 def _resources(pair: Pair) -> Iterator[Consequence]:
     kind = pair.object.kind
-    if kind in ("ResourceQuota", "LimitRange") and any(change.path[:1] == ("spec",) for change in pair.changes):
-        yield Consequence("resources", pair.object.label)
-    before, now = (containers(pod_spec(kind, data)) for data in (pair.before, pair.now))
-    for name in before.keys() & now.keys():
-        if not same(before[name].get("resources"), now[name].get("resources")):
-            yield Consequence("resources", f"{pair.object.name}/{name}")
+    if kind in ("ResourceQuota", "LimitRange"):
+        # A list of limits is compared by what each is for.
+        old, new = (_by_type(as_mapping(data.get("spec"))) for data in (pair.before, pair.now))
+        if not same(old, new):
+            yield Consequence("resources", f"{pair.object.label}: {_unlike(old, new)}")
+    before, now = (pod_spec(kind, data) for data in (pair.before, pair.now))
+    known, there = containers(before), containers(now)
+    for name in sorted(known.keys() & there.keys()):
+        old, new = (as_mapping(each[name].get("resources")) for each in (known, there))
+        if not same(old, new):
+            yield Consequence("resources", f"{pair.object.name}/{name}: {_unlike(old, new)}")
+    folders, wanted = _folders(before), _folders(now)
+    if before and now and not same(folders, wanted):
+        yield Consequence("resources", f"{pair.object.name}: {_unlike(folders, wanted)}")
+
+
+def _by_type(spec: Mapping[str, Any]) -> dict[str, Any]:
+    limits = {
+        str(each.get("type")): {k: v for k, v in each.items() if k != "type"} for each in mappings(spec.get("limits"))
+    }
+    return {**spec, **({"limits": limits} if limits else {})}
+
+
+def _folders(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Where temporary storage is mounted, to its size."""
+    sizes = {
+        volume.get("name"): f"{at(volume, 'emptyDir', 'sizeLimit') or 'any size'}"
+        + " in memory" * (at(volume, "emptyDir", "medium") == "Memory")
+        for volume in mappings(spec.get("volumes"))
+        if "emptyDir" in volume
+    }
+    mounts = [mount for one in containers(spec).values() for mount in mappings(one.get("volumeMounts"))]
+    return {
+        f"folder {mount.get('mountPath')}": sizes[mount.get("name")] for mount in mounts if mount.get("name") in sizes
+    }
+
+
+def _unlike(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """What differs, each with both amounts: ``limits.cpu 500m → not set``."""
+    old, new = dict(_leaves(before)), dict(_leaves(now))
+    names = [name for name in dict.fromkeys((*old, *new)) if old.get(name) != new.get(name)]
+    told = [f"{name} {_amount(old.get(name))} → {_amount(new.get(name))}" for name in names[:4]]
+    return ", ".join(told) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
+def _leaves(value: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for name, inner in value.items():
+        if isinstance(inner, dict):
+            yield from _leaves(inner, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", inner
 
 
 def _scaling(pair: Pair) -> Iterator[Consequence]:

@@ -22,6 +22,7 @@ Name = Literal[
     "hardening",
     "container",
     "secret",
+    "data",
     "dns",
     "labels",
     "accepted",
@@ -73,7 +74,7 @@ CONSEQUENCES: Mapping[Name, Kind] = {
         "exposed to more",
         "a new host or path, no TLS any more, another class of an Ingress, `LoadBalancer`, `NodePort`, "
         "a port of a node, a port that compose publishes elsewhere, labels of a proxy such as Traefik; "
-        "an annotation by which a controller decides who may call",
+        "an annotation by which a controller decides who may call, or publishes a name in DNS",
         grave=True,
     ),
     "rbac": Kind(
@@ -92,7 +93,8 @@ CONSEQUENCES: Mapping[Name, Kind] = {
     ),
     "container": Kind(
         "new container or image",
-        "another container, init container, service or mounted image than before",
+        "another container, init container, service or mounted image than before; a label or annotation by which a "
+        "mesh or an agent puts containers into pods",
         grave=True,
     ),
     "secret": Kind(
@@ -101,6 +103,12 @@ CONSEQUENCES: Mapping[Name, Kind] = {
         "variable, file or container; a container that has one gets another image (not only another version) or runs "
         "another program (command, entrypoint, hook, health check), or has another variable such as `LD_PRELOAD`, "
         "`NODE_OPTIONS`, `PIP_INDEX_URL` or `HTTPS_PROXY`",
+        grave=True,
+    ),
+    "data": Kind(
+        "data given to more",
+        "a claim or volume that is there already, and others may use, is mounted for the first time, or may be written "
+        "from now on",
         grave=True,
     ),
     "dns": Kind(

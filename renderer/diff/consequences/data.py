@@ -1,0 +1,60 @@
+"""Of data that is there already: claims and volumes that others fill, and who mounts them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from renderer.diff.consequences.table import Consequence
+from renderer.diff.objects import COMPOSE
+from renderer.manifest import as_mapping, at, containers, items, mappings, pod_spec
+
+if TYPE_CHECKING:
+    from renderer.diff.objects import Object
+
+#: Who mounts what, both in words, to whether it may write.
+_Mounts = Mapping[tuple[str, str], bool]
+
+
+def data_rules(old: Sequence[Object], new: Sequence[Object]) -> Iterator[Consequence]:
+    """Mounted for the first time, or to be written from now on."""
+    made = {(one.namespace, one.name) for one in (*old, *new) if one.kind == "PersistentVolumeClaim"}
+    before, now = ({**_claims(objects, made), **_volumes(objects)} for objects in (old, new))
+    for (owner, volume), writes in now.items():
+        if (owner, volume) not in before:
+            how = "may read and change" if writes else "may read"
+            yield Consequence("data", f"{owner} {how} {volume}, which is there already")
+        elif writes and not before[owner, volume]:
+            yield Consequence("data", f"{owner} may change {volume}, which it could only read")
+
+
+def _claims(objects: Sequence[Object], made: set[tuple[str, str]]) -> _Mounts:
+    """Those that nobody here renders."""
+    found: dict[tuple[str, str], bool] = {}
+    for one in objects:
+        spec = pod_spec(one.kind, as_mapping(one.data))
+        mounts = [mount for each in containers(spec).values() for mount in mappings(each.get("volumeMounts"))]
+        for volume in mappings(spec.get("volumes")):
+            source = as_mapping(volume.get("persistentVolumeClaim"))
+            name = str(source.get("claimName", ""))
+            if name and (one.namespace, name) not in made:
+                writes = any(m.get("name") == volume.get("name") and not m.get("readOnly") for m in mounts)
+                found[one.label, f"claim {name}"] = writes and not source.get("readOnly")
+    return found
+
+
+def _volumes(objects: Sequence[Object]) -> _Mounts:
+    """Those that compose does not make."""
+    parts = [one for one in objects if one.group == COMPOSE]
+    known = {p.name: at(p.data, "name") or p.name for p in parts if p.kind == "volume" and at(p.data, "external")}
+    found: dict[tuple[str, str], bool] = {}
+    for part in parts:
+        for mount in items(at(part.data, "volumes")) if part.kind == "service" else ():
+            if isinstance(mount, dict):
+                source, read_only = str(mount.get("source")), bool(mount.get("read_only"))
+            else:
+                source, _, rest = str(mount).partition(":")
+                read_only = "ro" in rest.rpartition(":")[2].split(",")
+            if source in known:
+                found[part.label, f"volume {known[source]}"] = not read_only
+    return found
