@@ -297,6 +297,11 @@ KEPT_LOGS: list[Any] = [
     {"options": {"max-size": "9m", "max-file": "3"}},
 ]
 FROM_ENV = {"environment": {"A": "${T:?x}"}}
+MOUNTED: list[dict[str, Any]] = [
+    {"volumes": ["v:/app/x:ro"]},
+    {"volumes": [{"type": "volume", "source": "v", "target": "/app", "read_only": True}]},
+    {"configs": [{"source": "c", "target": "/app/x"}]},
+]
 WHOLE = [{"secretRef": {"name": "gh"}}]
 
 
@@ -438,6 +443,8 @@ CASES = [
     Case("mounts that spread", mounts("/a"), deployment(template={"metadata": {}, "spec": pod({"volumeMounts": [{"name": "v", "mountPath": "/a", "mountPropagation": "HostToContainer"}]}, volumes=[{"name": "v", "secret": {"secretName": "s"}}])}), "hardening"),
     *(Case(f"secret to another program by {field}", deployment({"env": [token("A")], field: old}), deployment({"env": [token("A")], field: new}), "secret") for field, old, new in PROGRAMS),
     *(Case(f"secret to what {name} loads", deployment({"env": [token("A")]}), deployment({"env": [token("A"), {"name": name, "value": "/tmp/x"}]}), "secret") for name in LOADERS),
+    *(Case(f"secret to a program that is mounted at {path}", deployment({"env": [token("A")], "command": ["/app/x"]}), deployment({"env": [token("A")], "command": ["/app/x"], "volumeMounts": [{"name": "v", "mountPath": path}]}), "secret") for path in ("/app/x", "/app", "/app/")),
+    *(Case(f"compose secret to a program that is mounted {number}", compose({**FROM_ENV, "command": ["/app/x"]}), compose({**FROM_ENV, "command": ["/app/x"], **mount}), "secret") for number, mount in enumerate(MOUNTED)),
     *(Case(f"compose secret to what {name} loads", compose({"environment": {"A": "${A}"}}), compose({"environment": {"A": "${A}", name: "/tmp/x"}}), "secret") for name in LOADERS),
     *(Case(f"compose secret to what {name} of a list loads", compose({"environment": ["A=${A}"]}), compose({"environment": ["A=${A}", f"{name}=/tmp/x"]}), "secret") for name in LOADERS[:1]),
     *(Case(f"compose secret to another program by {key}", compose({**FROM_ENV, key: old}), compose({**FROM_ENV, key: new}), "secret") for key, old, new in COMPOSE_PROGRAMS),
@@ -537,6 +544,7 @@ HARMLESS = [
     ("fewer compose names", compose({"dns": ["192.0.2.1"], "extra_hosts": ["a:10.0.0.1"], "networks": {"n": {}}}), compose({"hostname": "a", "networks": {"n": {"aliases": ["a.server"]}}})),
     *((f"the same program by {field}", deployment({"env": [token("A")], field: old}), deployment({"env": [token("A")], field: new})) for field, old, new in SAME_PROGRAM),
     *((f"{name} without a secret", deployment(), deployment({"env": [{"name": name, "value": "/tmp/x"}]})) for name in LOADERS),
+    ("a mount beside the program", deployment({"env": [token("A")], "command": ["/app/x"]}), deployment({"env": [token("A")], "command": ["/app/x"], "volumeMounts": [{"name": "v", "mountPath": "/app/xy"}, {"name": "v", "mountPath": "/data"}]})),
     ("own proxy of compose", compose({"environment": {"A": "${A}"}}), compose({"environment": {"A": "${A}", "HTTPS_PROXY": "http://mcp-a.proxy:3128"}})),
     ("another variable", deployment({"env": [token("A")]}), deployment({"env": [token("A"), {"name": "LOG_LEVEL", "value": "debug"}]})),
     *((f"another program without a secret by {field}", deployment({field: old}), deployment({field: new})) for field, old, new in PROGRAMS),

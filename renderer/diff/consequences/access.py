@@ -15,6 +15,7 @@ from renderer.diff.consequences.table import (
     given_to_programs,
     handed_on,
     loaded,
+    mounted_programs,
     programs,
 )
 from renderer.manifest import as_mapping, at, containers, items, mappings, pod_spec
@@ -160,7 +161,12 @@ def _programs(container: Mapping[str, Any]) -> set[Program]:
     ]
     found = programs(items(container.get("command")), items(container.get("args")))
     variables = [(str(one.get("name")), one.get("value", "")) for one in mappings(container.get("env"))]
-    return found.union(loaded(variables), *map(programs, commands))
+    found = found.union(*map(programs, commands))
+    mounts = [
+        (one.get("mountPath"), "/".join(filter(None, map(str, (one.get("name"), one.get("subPath", ""))))))
+        for one in mappings(container.get("volumeMounts"))
+    ]
+    return found | loaded(variables) | mounted_programs(found, mounts)
 
 
 def _uses(spec: Mapping[str, Any]) -> set[tuple[str, str]]:

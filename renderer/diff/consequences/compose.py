@@ -17,6 +17,7 @@ from renderer.diff.consequences.table import (
     handed_on,
     image_rules,
     loaded,
+    mounted_programs,
     programs,
 )
 from renderer.diff.objects import COMPOSE, Object
@@ -120,7 +121,14 @@ def _programs(service: Mapping[str, Any]) -> set[Program]:
     mode, *checked = ["CMD-SHELL", test] if isinstance(test, str) else [*map(str, items(test)), ""]
     checked = ["sh", "-c", *checked] if mode == "CMD-SHELL" else checked
     found = programs(_argv(service.get("entrypoint")), _argv(service.get("command")))
-    return found | programs(checked if mode.startswith("CMD") else ()) | loaded(_environment(service))
+    found |= programs(checked if mode.startswith("CMD") else ())
+    mounts: list[tuple[object, object]] = [
+        (text.split(":")[1], text.split(":")[0]) for text in map(str, items(service.get("volumes"))) if ":" in text
+    ]
+    mounts += [
+        (one.get("target"), one.get("source")) for key in ("volumes", "configs") for one in mappings(service.get(key))
+    ]
+    return found | loaded(_environment(service)) | mounted_programs(found, mounts)
 
 
 def _environment(service: Mapping[str, Any]) -> list[tuple[str, Any]]:

@@ -101,8 +101,8 @@ CONSEQUENCES: Mapping[Name, Kind] = {
         "secret given to more",
         "a Secret, key, entry of an external store or variable is referred to for the first time, or from one more "
         "variable, file or container; a container that has one gets another image (not only another version) or runs "
-        "another program (command, entrypoint, hook, health check), or has another variable such as `LD_PRELOAD`, "
-        "`NODE_OPTIONS`, `PIP_INDEX_URL` or `HTTPS_PROXY`",
+        "another program (command, entrypoint, hook, health check), one that is mounted, or has another variable such "
+        "as `LD_PRELOAD`, `NODE_OPTIONS`, `PIP_INDEX_URL` or `HTTPS_PROXY`",
         grave=True,
     ),
     "data": Kind(
@@ -259,6 +259,17 @@ def loaded(variables: Iterable[tuple[str, object]]) -> set[Program]:
     """The variables by which programs run other code, or find it elsewhere."""
     found = {(f"by {name}", str(value)) for name, value in variables if name.upper() in _LOADING}
     return {one for one in found if not _OWN_PROXY.fullmatch(one[1])}
+
+
+def mounted_programs(found: Set[Program], mounts: Iterable[tuple[object, object]]) -> set[Program]:
+    """The programs that lie where something is mounted (path, and what): their content is that of the mount."""
+    words = [word for program in found for word in program if word.startswith("/")]
+    return {
+        (word, f"from {source}")
+        for path, source in mounts
+        for word in words
+        if f"{word}/".startswith(f"{str(path).rstrip('/')}/")
+    }
 
 
 def _program(words: Sequence[str]) -> Program:
