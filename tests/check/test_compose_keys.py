@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -23,31 +24,58 @@ GOOD = yaml.safe_load((Path(__file__).parent / "compose" / "good.yaml").read_tex
 UNKNOWN = {"": {"version"}, "services": {"umask"}}
 
 
-def upstream(section: str) -> set[str]:
-    if not section:
-        return set(UPSTREAM["properties"])
-    found: set[str] = set()
+def below(schema: Any, section: str) -> Iterator[tuple[Any, str]]:
+    """The parts of a schema, each with the section that it is about; what is refused as a whole has none."""
+    if "$ref" in schema:
+        yield UPSTREAM["$defs"][schema["$ref"].rpartition("/")[2]], section
+    for word in ("oneOf", "anyOf", "allOf"):
+        yield from ((part, section) for part in schema.get(word, ()))
+    for key, part in schema.get("properties", {}).items():
+        if key not in REFUSED.get(section, {}):
+            yield part, f"{section}.{key}"
+    yield schema.get("items"), section
+    yield schema.get("additionalProperties"), f"{section}.*"
+    for pattern, part in schema.get("patternProperties", {}).items():
+        if pattern != "^x-":
+            yield part, f"{section}.*"
 
-    def walk(schema: Any) -> None:
-        found.update(schema.get("properties", {}))
-        for part in (*schema.get("allOf", ()), *([{"$ref": schema["$ref"]}] if "$ref" in schema else ())):
-            walk(UPSTREAM["$defs"][part["$ref"].rpartition("/")[2]] if "$ref" in part else part)
 
-    walk(UPSTREAM["$defs"][section.removesuffix("s")])
+def upstream() -> dict[str, set[str]]:
+    """The keys of each section that the schema knows, at any depth."""
+    found: dict[str, set[str]] = {"": set(UPSTREAM["properties"])}
+    parts = [(UPSTREAM["$defs"][name.removesuffix("s")], name) for name in HARMLESS if name and "." not in name]
+    for schema, section in parts:  # which grows
+        if "properties" in schema:
+            found.setdefault(section, set()).update(schema["properties"])
+        parts += [(part, where) for part, where in below(schema, section) if isinstance(part, dict)]
     return found
 
 
-@pytest.mark.parametrize("section", HARMLESS)
+KNOWN = upstream()
+
+
+@pytest.mark.parametrize("section", sorted({*KNOWN, *HARMLESS, *POLICED, *REFUSED}))
 def test_each_key_has_one_class(section: str) -> None:
-    classes = [set(HARMLESS[section]), set(POLICED.get(section, {})), set(REFUSED[section])]
-    assert set.union(*classes) == upstream(section) - UNKNOWN.get(section, set())
+    classes = [set(table.get(section, ())) for table in (HARMLESS, POLICED, REFUSED)]
+    assert set.union(*classes) == KNOWN[section] - UNKNOWN.get(section, set())
     assert sum(map(len, classes)) == len(set.union(*classes))
 
 
+def test_the_schema_goes_deep() -> None:
+    assert len(KNOWN) > 40
+    assert "device_ids" in KNOWN["services.deploy.resources.reservations.devices"]
+
+
+LISTS = {"devices", "gpus", "post_start", "pre_stop", "config"}
+
+
 def patched(section: str, key: str, value: JSON, **fields: Any) -> list[str]:
-    """Rules that fire when a patch sets the key of a service, or of a volume, network or config."""
-    kind = section.removesuffix("s")
-    patch: JSON = {"target": "compose", "kind": kind, "merge": {key: value}}
+    """Rules that fire when a patch sets the key, at any depth, of a service, or of a volume, network or config."""
+    kind, *below = section.split(".")
+    merge: dict[str, Any] = {key: value}
+    for step in reversed(below):
+        merge = {"mcpctl-network" if step == "*" else step: [merge] if step in LISTS else merge}
+    patch: JSON = {"target": "compose", "kind": kind.removesuffix("s"), "merge": merge}
     fields = {
         "image": IMAGE,
         "transport": HTTP,
@@ -77,11 +105,12 @@ def test_what_is_refused_is_refused_through_a_patch(key: str) -> None:
 def test_what_is_harmless_passes(key: str) -> None:
     for value in samples("services", key):
         doc = {"services": {"s": {"image": "i", key: value}}}
-        assert {fault.path[2] for fault in hardening_faults(doc)} <= {"user", "cap_drop", "security_opt"}
+        told = {fault.path[2] for fault in hardening_faults(doc) if len(fault.path) == 3}
+        assert told <= {"user", "cap_drop", "security_opt"}
 
 
 #: Of each policed key what is found, and what is not.
-CASES: list[tuple[str, str, JSON, str]] = [
+CASES: list[tuple[str, str, Any, str]] = [
     ("services", "use_api_socket", True, "policy/docker-socket"),
     ("services", "user", "00", "compose/not-restricted"),
     ("services", "user", "+0", "compose/not-restricted"),
@@ -111,21 +140,45 @@ CASES: list[tuple[str, str, JSON, str]] = [
     ("services", "build", ".", "policy/host-path"),
     ("services", "build", {"context": "../src"}, "policy/host-path"),
     ("services", "build", {"context": "https://example.com/a.git"}, "policy/image-tag"),
+    *(
+        ("services.build", key, value, "compose/not-restricted")
+        for key, value in {
+            **dict.fromkeys(POLICED["services.build"], "x"),
+            "network": "host",
+            "privileged": True,
+            "ssh": ["default"],
+            "additional_contexts": {"a": "/"},
+            "entitlements": ["security.insecure"],
+        }.items()
+    ),
+    ("services.logging", "options", {"env": "TOKEN"}, "compose/not-restricted"),
+    ("services.networks.*", "driver_opts", {"com.docker.network.endpoint.sysctls": "a"}, "compose/not-restricted"),
+    ("services", "volumes", ["data:/data:rw,rshared"], "compose/not-restricted"),
     (
         "services",
-        "build",
-        {"context": f"https://example.com/a.git#{'a' * 40}", "network": "host"},
-        "compose/not-restricted",
+        "volumes",
+        [{"type": "bind", "source": "/d", "target": "/d", "bind": {"propagation": "slave"}}],
+        "policy/host-path",
     ),
+    ("services.volumes.bind", "propagation", "rshared", "compose/not-restricted"),
+    ("networks.ipam", "driver", "dhcp", "compose/not-restricted"),
+    ("networks.ipam", "options", {"parent": "eth0"}, "compose/not-restricted"),
     ("services", "devices", ["/dev/kvm"], "compose/not-restricted"),
     ("services", "device_cgroup_rules", ["a *:* rmw"], "compose/not-restricted"),
     ("services", "gpus", [{"capabilities": ["gpu"], "driver": "cdi"}], "compose/not-restricted"),
     (
-        "services",
-        "deploy",
-        {"resources": {"reservations": {"devices": [{"capabilities": ["tpu"]}]}}},
+        "services.deploy.resources.reservations",
+        "devices",
+        [{"capabilities": ["tpu"]}],
         "compose/not-restricted",
     ),
+    (
+        "services.deploy.resources.reservations.devices",
+        "options",
+        {"virtualization": "false"},
+        "compose/not-restricted",
+    ),
+    ("services.gpus", "options", {"a": "b"}, "compose/not-restricted"),
     ("services", "security_opt", ["no-new-privileges:true", "apparmor=mine"], "compose/not-restricted"),
     ("services", "security_opt", ["no-new-privileges:true", "label:type:spc_t"], "compose/not-restricted"),
     ("services", "security_opt", ["no-new-privileges:true", "systempaths=unconfined"], "compose/not-restricted"),
@@ -135,8 +188,10 @@ CASES: list[tuple[str, str, JSON, str]] = [
     ("services", "sysctls", {"kernel.msgmax": 1}, "compose/not-restricted"),
     ("services", "sysctls", ["net.ipv4.ip_forward=1"], "compose/not-restricted"),
     ("services", "tmpfs", ["/tmp:dev,size=1m"], "compose/not-restricted"),
-    ("services", "post_start", [{"command": ["a"], "user": "root"}], "compose/not-restricted"),
-    ("services", "pre_stop", [{"command": ["a"], "privileged": True}], "compose/not-restricted"),
+    *(("services.post_start", "user", user, "compose/not-restricted") for user in ("root", 0, "00", "0:1000")),
+    ("services.pre_stop", "user", "${U}", "compose/not-restricted"),
+    ("services.post_start", "privileged", True, "compose/not-restricted"),
+    ("services.pre_stop", "privileged", True, "compose/not-restricted"),
     ("services", "oom_score_adj", -5, "policy/limits"),
     ("services", "oom_kill_disable", True, "policy/limits"),
     ("services", "cpu_rt_runtime", 95000, "policy/limits"),
@@ -165,6 +220,9 @@ CASES: list[tuple[str, str, JSON, str]] = [
 
 @pytest.mark.parametrize(("section", "key", "value", "rule"), CASES, ids=str)
 def test_what_is_policed_is_found_and_accepted(section: str, key: str, value: JSON, rule: str) -> None:
+    if section == "services.volumes.bind":
+        section, key = "services", "volumes"
+        value = [{"type": "bind", "source": "/d", "target": "/d", "bind": {"propagation": value}}]
     assert rule in patched(section, key, value)
     policy = "policy/pod-security" if rule == "compose/not-restricted" else rule
     accepted = patched(section, key, value, accept=[{"rule": policy, "reason": "our own reason"}])
@@ -198,7 +256,10 @@ def test_what_is_within_bounds_is_not(section: str, key: str, value: JSON) -> No
 
 @pytest.mark.parametrize("section", HARMLESS)
 def test_a_key_that_nobody_knows_is_refused(section: str) -> None:
-    doc: dict[str, Any] = {section: {"a": {"newer": 1}}} if section else {"newer": {"a": 1}}
+    first, *below = section.split(".")
+    doc: dict[str, Any] = {"newer": 1}
+    for step in reversed([first, "*", *below] if first else []):
+        doc = {"a": doc} if step == "*" else {step: doc}
     (fault,) = [fault for fault in hardening_faults(doc) if fault.path[-1] == "newer"]
     assert fault.rule == "compose/refused-key"
     assert "no rule of mcpctl knows what it does" in fault.message

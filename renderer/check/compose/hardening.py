@@ -1,8 +1,9 @@
 """What a compose file may take from the machine: Pod Security 'restricted' in the words of compose, key by key.
 
 Source of the rules: https://kubernetes.io/docs/concepts/security/pod-security-standards/. Compose has no admission that
-would ask for them later. Every key of the Compose Specification is harmless, policed or refused; a key that is in no
-table, as a newer specification may bring, is refused.
+would ask for them later. Every key of the Compose Specification, at any depth, is harmless, policed or refused; a key
+that is in no table, as a newer specification may bring, is refused. Tables are by section: `services` for what a
+service may have, `services.deploy.resources` for what stands below that, `*` for any name.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 from renderer.check.pod_security import SYSCTLS
 from renderer.errors import DocumentPath, Fault
-from renderer.manifest import Json, as_mapping, at, items, mapping, mappings, text, texts
+from renderer.manifest import Json, as_mapping, items, mappings, text, texts
 from renderer.wording import every, excerpt
 
 #: Our own one-shot services are root, without a network, for the moment in which they prepare volumes.
@@ -28,18 +29,22 @@ _OPTIONS = frozenset(
     for sign in ":="
 ) | {"no-new-privileges"}
 
+_BLOCK_DEVICES = tuple(f"device_{way}_{unit}" for way in ("read", "write") for unit in ("bps", "iops"))
+_GPU = frozenset({"capabilities", "count", "device_ids", "driver"})
+_GRANT = frozenset({"gid", "mode", "source", "target", "uid"})
+_ROLLOUT = frozenset({"delay", "failure_action", "max_failure_ratio", "monitor", "order", "parallelism"})
 #: What takes nothing from the machine, or is judged by rules of its own (images, variables, ports, mounts, limits).
 # fmt: off
 HARMLESS: Mapping[str, frozenset[str]] = {
     "": frozenset({"name", "services", "networks", "volumes", "configs", "secrets"}),
     "services": frozenset({
         "annotations", "attach", "blkio_config", "command", "configs", "container_name", "cpu_count", "cpu_percent",
-        "cpu_period", "cpu_quota", "cpu_shares", "cpus", "cpuset", "depends_on", "dns", "dns_opt", "dns_search",
-        "domainname", "entrypoint", "environment", "expose", "extra_hosts", "healthcheck", "hostname", "image", "init",
-        "labels", "links", "logging", "mac_address", "mem_limit", "mem_reservation", "mem_swappiness", "memswap_limit",
-        "networks", "pids_limit", "platform", "ports", "profiles", "pull_policy", "pull_refresh_after", "read_only",
-        "restart", "scale", "secrets", "shm_size", "stdin_open", "stop_grace_period", "stop_signal", "storage_opt",
-        "tty", "ulimits", "working_dir",
+        "cpu_period", "cpu_quota", "cpu_shares", "cpus", "cpuset", "depends_on", "deploy", "dns", "dns_opt",
+        "dns_search", "domainname", "entrypoint", "environment", "expose", "extra_hosts", "healthcheck", "hostname",
+        "image", "init", "labels", "links", "logging", "mac_address", "mem_limit", "mem_reservation", "mem_swappiness",
+        "memswap_limit", "networks", "pids_limit", "platform", "ports", "post_start", "pre_stop", "profiles",
+        "pull_policy", "pull_refresh_after", "read_only", "restart", "scale", "secrets", "shm_size", "stdin_open",
+        "stop_grace_period", "stop_signal", "storage_opt", "tty", "ulimits", "working_dir",
     }),
     "networks": frozenset({
         "name", "attachable", "enable_ipv4", "enable_ipv6", "external", "internal", "ipam", "labels"
@@ -47,6 +52,52 @@ HARMLESS: Mapping[str, frozenset[str]] = {
     "volumes": frozenset({"name", "external", "labels"}),
     "configs": frozenset({"name", "content", "environment", "external", "labels"}),
     "secrets": frozenset({"name", "environment", "external", "labels"}),
+    **{f"{section}.external": frozenset({"name"}) for section in ("networks", "volumes", "configs", "secrets")},
+    "networks.ipam": frozenset({"config"}),
+    "networks.ipam.config": frozenset({"aux_addresses", "gateway", "ip_range", "subnet"}),
+    "services.blkio_config": frozenset({*_BLOCK_DEVICES, "weight", "weight_device"}),
+    **{f"services.blkio_config.{name}": frozenset({"path", "rate"}) for name in _BLOCK_DEVICES},
+    "services.blkio_config.weight_device": frozenset({"path", "weight"}),
+    "services.build": frozenset({"context", "dockerfile", "target", "args"}),
+    **dict.fromkeys(("services.build.secrets", "services.configs", "services.secrets"), _GRANT),
+    **dict.fromkeys(("services.build.ulimits.*", "services.ulimits.*"), frozenset({"hard", "soft"})),
+    "services.depends_on.*": frozenset({"condition", "required", "restart"}),
+    "services.deploy": frozenset({
+        "endpoint_mode", "labels", "mode", "placement", "replicas", "resources", "restart_policy", "rollback_config",
+        "update_config",
+    }),
+    "services.deploy.placement": frozenset({"constraints", "max_replicas_per_node", "preferences"}),
+    "services.deploy.placement.preferences": frozenset({"spread"}),
+    "services.deploy.resources": frozenset({"limits", "reservations"}),
+    "services.deploy.resources.limits": frozenset({"cpus", "memory", "pids"}),
+    "services.deploy.resources.reservations": frozenset({"cpus", "generic_resources", "memory"}),
+    "services.deploy.resources.reservations.devices": _GPU,
+    "services.deploy.resources.reservations.generic_resources": frozenset({"discrete_resource_spec"}),
+    "services.deploy.resources.reservations.generic_resources.discrete_resource_spec": frozenset({"kind", "value"}),
+    "services.deploy.restart_policy": frozenset({"condition", "delay", "max_attempts", "window"}),
+    "services.deploy.rollback_config": _ROLLOUT,
+    "services.deploy.update_config": _ROLLOUT,
+    "services.devices": frozenset({"permissions", "source", "target"}),
+    "services.env_file": frozenset({"format", "path", "required"}),
+    "services.gpus": _GPU,
+    "services.healthcheck": frozenset({
+        "disable", "interval", "retries", "start_interval", "start_period", "test", "timeout"
+    }),
+    "services.logging": frozenset({"driver"}),
+    "services.networks.*": frozenset({
+        "aliases", "gw_priority", "interface_name", "ipv4_address", "ipv6_address", "link_local_ips", "mac_address",
+        "priority", "use_service_name_alias",
+    }),
+    "services.ports": frozenset({"app_protocol", "host_ip", "mode", "name", "protocol", "published", "target"}),
+    "services.post_start": frozenset({"command", "environment", "working_dir"}),
+    "services.pre_stop": frozenset({"command", "environment", "working_dir"}),
+    "services.volumes": frozenset({
+        "bind", "consistency", "image", "read_only", "source", "target", "tmpfs", "type", "volume"
+    }),
+    "services.volumes.bind": frozenset({"create_host_path", "recursive", "selinux"}),
+    "services.volumes.image": frozenset({"subpath"}),
+    "services.volumes.tmpfs": frozenset({"mode", "size"}),
+    "services.volumes.volume": frozenset({"labels", "nocopy", "subpath"}),
 }
 # fmt: on
 #: What nobody gets, not even with a reason, and why.
@@ -66,8 +117,6 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
         "provider": "it runs a program on the machine",
         "volumes_from": "it mounts what other containers have",
     },
-    "networks": {},
-    "volumes": {},
     "configs": {"template_driver": "only Swarm has it"},
     "secrets": dict.fromkeys(("driver", "driver_opts", "template_driver"), "only Swarm has it"),
 }
@@ -80,12 +129,21 @@ def hardening_faults(doc: Json) -> list[Fault]:
     ]
 
 
-def _parts(doc: Json, section: str) -> Iterator[tuple[DocumentPath, Json]]:
-    if not section:
-        yield (), doc
-    for name, part in mapping(doc, section).items():
-        if isinstance(part, dict):
-            yield (section, name), part
+def _parts(doc: Json, section: str) -> list[tuple[DocumentPath, Json]]:
+    """Each mapping that the section is about; in a list each of its items."""
+    first, *rest = section.split(".")
+    found: list[tuple[DocumentPath, Json]] = [((), doc)]
+    for step in (first, "*", *rest) if first else ():
+        keys = [(path, part, key) for path, part in found for key in (part if step == "*" else {step} & part.keys())]
+        values = [((*path, key), part[key]) for path, part, key in keys]
+        found = [(path, value) for path, value in values if isinstance(value, dict)]
+        found += [
+            ((*path, i), item)
+            for path, value in values
+            for i, item in enumerate(items(value))
+            if isinstance(item, dict)
+        ]
+    return found
 
 
 def _part(section: str, path: DocumentPath, part: Json) -> Iterator[Fault]:
@@ -93,14 +151,15 @@ def _part(section: str, path: DocumentPath, part: Json) -> Iterator[Fault]:
         yield from _identity(path, part, str(path[-1]).endswith(ONE_SHOTS))
     policed = POLICED.get(section, {})
     for key, value in part.items():
-        if value in (None, False, "", [], {}) or key in HARMLESS[section] or str(key).startswith("x-"):
+        nothing = value in (None, "", [], {}) or value is False  # 0 may be a user
+        if nothing or key in HARMLESS[section] or str(key).startswith("x-"):
             continue
         if key in policed:
             rule, judge = policed[key]
             if message := judge(value):
                 yield _fault((*path, key), message, rule)
         else:
-            why = REFUSED[section].get(key, "no rule of mcpctl knows what it does")
+            why = REFUSED.get(section, {}).get(key, "no rule of mcpctl knows what it does")
             message = f"{excerpt(str(key))} is not allowed: {why}"
             yield Fault((*path, key), "compose/refused-key", message, "remove it")
 
@@ -168,24 +227,33 @@ def _sysctls(value: Any) -> str:
 
 def _devices(value: Any) -> str:
     """GPUs alone: any other device, and what the Container Device Interface adds, is the machine's."""
-    asked = mappings(at(value, "resources", "reservations", "devices")) if isinstance(value, dict) else mappings(value)
+    asked = mappings(value)
     gpus = all("gpu" in texts(one, "capabilities") or "capabilities" not in one for one in asked)
     drivers = {text(one, "driver") for one in asked}
     return "" if gpus and drivers <= {"", "nvidia"} else "a service must have no devices of the machine but GPUs"
 
 
-def _build(value: Any) -> str:
-    """What else a build may have is of the machine: its network, its keys, its privileges, other folders."""
-    others = sorted(as_mapping(value).keys() - {"context", "dockerfile", "target", "args"})
-    return f"a build must not have {every([excerpt(str(key)) for key in others])}" if others else ""
+def _hook_user(value: Any) -> str:
+    user = str(value).partition(":")[0]
+    return "" if user.isdecimal() and int(user) > 0 else "a hook must not run as root"
 
 
-def _hooks(value: Any) -> str:
-    for hook in mappings(value):
-        user = str(hook.get("user", "1")).partition(":")[0]
-        if hook.get("privileged") or not (user.isdecimal() and int(user) > 0):
-            return "a hook must not run as root or privileged"
-    return ""
+def _mounts(value: Any) -> str:
+    """The short form; the long one says it under ``bind``."""
+    words = {word for entry in items(value) if isinstance(entry, str) for word in entry.rpartition(":")[2].split(",")}
+    return next(filter(None, map(_propagation, sorted(words & _SPREADING))), "")
+
+
+_SPREADING = frozenset({"shared", "rshared", "slave", "rslave"})
+
+
+def _propagation(value: Any) -> str:
+    return "" if value in ("private", "rprivate") else "a mount must not spread to the machine, or from it"
+
+
+def _log_options(value: Any) -> str:
+    wrong = sorted(as_mapping(value).keys() & {"env", "env-regex"})
+    return f"{every(wrong)} would write values of variables into each line of the log" if wrong else ""
 
 
 def _tmpfs(value: Any) -> str:
@@ -216,6 +284,13 @@ def _negative(value: Any) -> str:
     return "" if kept else "the machine would end other programs in its place when memory is short"
 
 
+_GPU_OPTIONS: Mapping[str, tuple[str, _Judge]] = {
+    "options": (RESTRICTED, _always("what a driver makes of its options is not known"))
+}
+_HOOK: Mapping[str, tuple[str, _Judge]] = {
+    "privileged": (RESTRICTED, _always("a hook must not be privileged")),
+    "user": (RESTRICTED, _hook_user),
+}
 #: Key to the rule under which it is told, and to what looks at its value.
 POLICED: Mapping[str, Mapping[str, tuple[str, _Judge]]] = {
     "services": {
@@ -225,14 +300,14 @@ POLICED: Mapping[str, Mapping[str, tuple[str, _Judge]]] = {
         # Policy on documents tells the rest of these.
         "privileged": ("policy/privileged", _always("")),
         **dict.fromkeys(("network_mode", "pid", "ipc"), (RESTRICTED, _namespace)),
-        "volumes": (_HOST_PATH, _always("")),
+        # Policy on documents tells which folders of the machine.
+        "volumes": (RESTRICTED, _mounts),
         **dict.fromkeys(("uts", "userns_mode", "cgroup"), (RESTRICTED, _host)),
         "cgroup_parent": (RESTRICTED, _always("the service must stay within its own limits")),
         "device_cgroup_rules": (RESTRICTED, _always("a service must not have devices of the machine")),
         "devices": (RESTRICTED, _always("a service must not have devices of the machine")),
         # Policy on documents tells from where.
-        "build": (RESTRICTED, _build),
-        "deploy": (RESTRICTED, _devices),
+        "build": (RESTRICTED, _always("")),
         "gpus": (RESTRICTED, _devices),
         # The spec has a group for its volumes: policy on documents tells what a patch adds.
         "group_add": (RESTRICTED, _always("")),
@@ -240,7 +315,6 @@ POLICED: Mapping[str, Mapping[str, tuple[str, _Judge]]] = {
         "runtime": (RESTRICTED, _always("another runtime decides how the service is isolated")),
         "sysctls": (RESTRICTED, _sysctls),
         "tmpfs": (RESTRICTED, _tmpfs),
-        **dict.fromkeys(("post_start", "pre_stop"), (RESTRICTED, _hooks)),
         "use_api_socket": (_SOCKET, _always("who has the socket of the container runtime is root on the machine")),
         **dict.fromkeys(("env_file", "label_file"), (_HOST_PATH, _outside)),
         **dict.fromkeys(
@@ -252,6 +326,27 @@ POLICED: Mapping[str, Mapping[str, tuple[str, _Judge]]] = {
     },
     "networks": {"driver": (RESTRICTED, _driver("bridge", "default")), "driver_opts": (RESTRICTED, _network_options)},
     "volumes": {"driver": (RESTRICTED, _driver("local")), "driver_opts": (_HOST_PATH, _driver_options)},
+    "networks.ipam": {
+        "driver": (RESTRICTED, _driver("default")),
+        "options": (RESTRICTED, _always("a driver of addresses takes options on the machine")),
+    },
+    "services.build": dict.fromkeys(
+        (
+            *("additional_contexts", "cache_from", "cache_to", "dockerfile_inline", "entitlements", "extra_hosts"),
+            *("isolation", "labels", "network", "no_cache", "no_cache_filter", "platforms", "privileged"),
+            *("provenance", "pull", "sbom", "secrets", "shm_size", "ssh", "tags", "ulimits"),
+        ),
+        # Its network, its keys, its privileges, other folders.
+        (RESTRICTED, _always("a build must have nothing of the machine but its context")),
+    ),
+    "services.deploy.resources.reservations": {"devices": (RESTRICTED, _devices)},
+    "services.deploy.resources.reservations.devices": _GPU_OPTIONS,
+    "services.gpus": _GPU_OPTIONS,
+    "services.logging": {"options": (RESTRICTED, _log_options)},
+    "services.networks.*": {"driver_opts": (RESTRICTED, _network_options)},
+    "services.post_start": _HOOK,
+    "services.pre_stop": _HOOK,
+    "services.volumes.bind": {"propagation": (RESTRICTED, _propagation)},
     "configs": {"file": (_HOST_PATH, _outside)},
     "secrets": {"file": (_HOST_PATH, _outside)},
 }
