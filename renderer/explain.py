@@ -72,7 +72,14 @@ def split(field: str) -> tuple[str, DocumentPath]:
 def explain(source: Source, path: DocumentPath, environment: Environment | None = None) -> list[Explained]:
     """Every field at and below ``path`` of a valid document; UsageMistake where the schema knows no such field."""
     stack = layers(environment, source) if environment else [Layer("spec", source.data, source.marks)]
-    _refuse_unknown(path, with_defaults(stack[-1].data))
+    data = with_defaults(stack[-1].data)
+    for length in range(1, len(path) + 1):
+        here = path[:length]
+        if schema_nodes(here) or _at(data, here) is not _NOTHING:
+            continue
+        known = [name for node in schema_nodes(here[:-1]) for name in node.get("properties", ())]
+        near = suggestion(str(here[-1]), known) or (f"; there is: {', '.join(dict.fromkeys(known))}" if known else "")
+        raise UsageMistake(f"a spec has no field '{excerpt(dotted(here), 100)}'{near}")
     ends = with_defaults(stack[0].data), with_defaults(stack[-1].data)
     found = list(leaves(_at(ends[1], path), path)) or [path]
     return [Explained(one, tuple(_steps(source, stack, ends, one)), _description(one)) for one in found]
@@ -161,16 +168,6 @@ def _description(path: DocumentPath) -> str:
     """Of the field, or of the mapping that it is a name in."""
     found = [str(node["description"]) for node in schema_nodes(path) if "description" in node]
     return found[0] if found else _description(path[:-1]) if path else ""
-
-
-def _refuse_unknown(path: DocumentPath, data: JSON) -> None:
-    for length in range(1, len(path) + 1):
-        here = path[:length]
-        if schema_nodes(here) or _at(data, here) is not _NOTHING:
-            continue
-        known = [name for node in schema_nodes(here[:-1]) for name in node.get("properties", ())]
-        near = suggestion(str(here[-1]), known) or (f"; there is: {', '.join(dict.fromkeys(known))}" if known else "")
-        raise UsageMistake(f"a spec has no field '{excerpt(dotted(here), 100)}'{near}")
 
 
 # ---------------------------------------------------------------------------------------------

@@ -51,13 +51,9 @@ class Images(NamedTuple):
         pin, mirror = self.pins.get(reference.name), self.mirrors.get(reference.registry)
         if pin is None and mirror is None:
             return image
-        version = reference.version if pin is None else _version(pin)
+        version = reference.version if pin is None else (f"@{pin}" if pin.startswith(_DIGEST) else f":{pin}")
         return f"{mirror or reference.registry}/{reference.path}{version}"
 
 
 #: Every image is what it says.
 AS_WRITTEN = Images({}, {})
-
-
-def _version(pin: str) -> str:
-    return f"@{pin}" if pin.startswith(_DIGEST) else f":{pin}"

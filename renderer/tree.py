@@ -59,7 +59,10 @@ def kept(folder: Path, wanted: str, options: Options) -> Kept:
     if folder.name in TARGETS and (folder / RECORD).exists():
         raise OutputTreeFault(f"{folder} is the folder of one target: name the folder above it")
     if not (folder / RECORD).exists():
-        _refuse_another_target(folder, wanted)
+        there = [name for name in sorted(TARGETS) if (folder / name / RECORD).exists()]
+        if there and wanted not in there:
+            runtime = {"compose": "docker"}.get(there[0], there[0])
+            raise OutputTreeFault(f"{folder} holds a tree of {there[0]}: add --orchestrator {runtime}")
         texts = recorded(folder / wanted)
         return Kept(folder / wanted, wanted, texts, _options(texts, options), "")
     found = recorded(folder, depth=1)
@@ -70,13 +73,6 @@ def kept(folder: Path, wanted: str, options: Options) -> Kept:
     # What delivers the objects stands beside them: it is for another program to apply.
     texts = {path.removeprefix(prefix): text for path, text in found.items() if path.startswith(prefix)}
     return Kept(folder / targets[0], targets[0], texts, _options(texts, options), str(folder / RECORD))
-
-
-def _refuse_another_target(folder: Path, wanted: str) -> None:
-    there = [name for name in sorted(TARGETS) if (folder / name / RECORD).exists()]
-    if there and wanted not in there:
-        runtime = {"compose": "docker"}.get(there[0], there[0])
-        raise OutputTreeFault(f"{folder} holds a tree of {there[0]}: add --orchestrator {runtime}")
 
 
 def _options(texts: Mapping[str, str], otherwise: Options) -> Options:

@@ -64,7 +64,13 @@ def scalar(value: str | int | float | bool | None) -> str:
         if not _LOWEST <= value <= _HIGHEST:
             raise ValueError("an integer beyond 64 bits is not read alike by all YAML readers")
         return str(int(value))
-    return _decimal(value)
+    if not math.isfinite(value):
+        raise ValueError("a number that is not finite is not read alike by all YAML readers")
+    # No exponent: PyYAML reads 1e3 as text. Minus zero keeps its sign in some readers only.
+    text = format(Decimal(repr(float(value))), "f") if value else "0.0"
+    if len(text) > _LONGEST_NUMBER:
+        raise ValueError("a number of so many digits is not read alike by all YAML readers")
+    return text if "." in text else f"{text}.0"
 
 
 def _text(text: str) -> str:
@@ -86,16 +92,6 @@ def _escape(found: re.Match[str]) -> str:
     if 0xD800 <= code <= 0xDFFF:
         raise ValueError(f"a lone surrogate (U+{code:04X}) cannot be written as YAML")
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-
-
-def _decimal(number: float) -> str:
-    if not math.isfinite(number):
-        raise ValueError("a number that is not finite is not read alike by all YAML readers")
-    # No exponent: PyYAML reads 1e3 as text. Minus zero keeps its sign in some readers only.
-    text = format(Decimal(repr(float(number))), "f") if number else "0.0"
-    if len(text) > _LONGEST_NUMBER:
-        raise ValueError("a number of so many digits is not read alike by all YAML readers")
-    return text if "." in text else f"{text}.0"
 
 
 def block(value: JSON, indent: int) -> str:

@@ -41,17 +41,13 @@ def check_documents(
             moved = _identity_faults(document, data)
             readable.append((document, _restored(document, data) if moved else data))
             # Of an object that became another one only that it does not even exist is told besides.
-            faults = _faults(data, version, level)
+            faults = [*schema_faults(data, version), *object_faults(data), *_pod_faults(data, version, level)]
             faults = [*moved, *(fault for fault in faults if fault.rule == UNKNOWN_KIND)] if moved else faults
             problems += judge(document, data, located(document, faults))
     between = set_faults([data for _, data in readable], [document.outside for document, _ in readable])
     for i, fault in between:
         problems += located(readable[i][0], [fault])
     return problems
-
-
-def _faults(data: Any, version: str, level: Level) -> list[Fault]:
-    return [*schema_faults(data, version), *object_faults(data), *_pod_faults(data, version, level)]
 
 
 def _identity(document: Rendered) -> dict[DocumentPath, str | None]:

@@ -88,24 +88,64 @@ class _Pod(NamedTuple):
 
 
 _Findings = Iterator[tuple[DocumentPath, str]]
+_Finder = Callable[[_Pod], _Findings]
+
+
+class Check(NamedTuple):
+    """One row of the standards: in force at a level from one version up to, not including, another.
+
+    ``linux`` marks what a pod with ``os.name: windows`` is exempt from, which is so since 1.25.
+    ``replaces`` names the baseline check that the restricted one contains.
+    """
+
+    name: str
+    level: Level
+    find: _Finder
+    since: Version
+    until: Version
+    linux: bool
+    replaces: str
+
+
+CHECKS: list[Check] = []
+
+
+def _control(
+    name: str,
+    level: Level,
+    since: Version = (1, 0),
+    until: Version = (9, 0),
+    linux: bool = False,
+    replaces: str = "",
+) -> Callable[[_Finder], _Finder]:
+    """Makes a row of what finds violations of it."""
+
+    def add(find: _Finder) -> _Finder:
+        CHECKS.append(Check(name, level, find, since, until, linux, replaces))
+        return find
+
+    return add
 
 
 def _part(field: str, index: int, body: Json) -> _Part:
     return _Part(field, index, body, mapping(body, "securityContext"))
 
 
+@_control("host-process", "baseline")
 def _host_process(pod: _Pod) -> _Findings:
     for part in pod.parts:
         if mapping(part.security, "windowsOptions").get("hostProcess") is True:
             yield part.context("windowsOptions", "hostProcess"), f"{part.who} must not be a host process"
 
 
+@_control("host-namespaces", "baseline")
 def _host_namespaces(pod: _Pod) -> _Findings:
     for name in ("hostNetwork", "hostPID", "hostIPC"):
         if pod.spec.get(name) is True:
             yield ("spec", name), f"the pod must not set {name}"
 
 
+@_control("privileged", "baseline")
 def _privileged(pod: _Pod) -> _Findings:
     for part in pod.containers:
         if part.security.get("privileged") is True:
@@ -122,10 +162,12 @@ def _added_capabilities(pod: _Pod, allowed: set[str]) -> _Findings:
             )
 
 
+@_control("capabilities-baseline", "baseline")
 def _capabilities_baseline(pod: _Pod) -> _Findings:
     return _added_capabilities(pod, _CAPABILITIES)
 
 
+@_control("host-path-volumes", "baseline")
 def _host_path(pod: _Pod) -> _Findings:
     for index, volume in entries(pod.spec, "volumes"):
         if volume.get("hostPath") is not None:
@@ -133,6 +175,7 @@ def _host_path(pod: _Pod) -> _Findings:
             yield ("spec", "volumes", index, "hostPath"), f"volume {name} must not be a folder of the node"
 
 
+@_control("host-ports", "baseline")
 def _host_ports(pod: _Pod) -> _Findings:
     for part in pod.containers:
         for index, port in entries(part.body, "ports"):
@@ -143,6 +186,7 @@ def _host_ports(pod: _Pod) -> _Findings:
                 )
 
 
+@_control("host-probes", "baseline", since=(1, 34))
 def _host_probes(pod: _Pod) -> _Findings:
     for part in pod.containers:
         for handler in _HANDLERS:
@@ -157,6 +201,7 @@ def _host_probes(pod: _Pod) -> _Findings:
                     )
 
 
+@_control("apparmor-profile", "baseline")
 def _apparmor(pod: _Pod) -> _Findings:
     for part in pod.parts:
         profile = mapping(part.security, "appArmorProfile")
@@ -173,6 +218,7 @@ def _apparmor(pod: _Pod) -> _Findings:
             )
 
 
+@_control("selinux-options", "baseline")
 def _selinux(pod: _Pod) -> _Findings:
     for part in pod.parts:
         options = mapping(part.security, "seLinuxOptions")
@@ -184,18 +230,21 @@ def _selinux(pod: _Pod) -> _Findings:
                 yield part.context("seLinuxOptions", name), f"{part.who} must not set the SELinux {name}"
 
 
+@_control("proc-mount-restricted", "restricted", since=(1, 35), replaces="proc-mount")
 def _proc_mount(pod: _Pod) -> _Findings:
     for part in pod.containers:
         if part.security.get("procMount") not in (None, "Default"):
             yield part.context("procMount"), f"{part.who} must set procMount: Default"
 
 
+@_control("proc-mount", "baseline")
 def _proc_mount_baseline(pod: _Pod) -> _Findings:
     # Since 1.35 a pod in a user namespace of its own may unmask /proc, as nested containers need.
     own_users = pod.version >= (1, 35) and pod.spec.get("hostUsers") is False
     return iter(()) if own_users else _proc_mount(pod)
 
 
+@_control("seccomp-annotations", "baseline", until=(1, 19))
 def _seccomp_annotations(pod: _Pod) -> _Findings:
     named = [_SECCOMP_ANNOTATION + str(part.body.get("name")) for part in pod.containers]
     for key in (_SECCOMP_POD_ANNOTATION, *named):
@@ -210,6 +259,7 @@ def _seccomp_type(part: _Part) -> Any:
     return text(profile, "type") if isinstance(profile, dict) else None
 
 
+@_control("seccomp-baseline", "baseline", since=(1, 19))
 def _seccomp_baseline(pod: _Pod) -> _Findings:
     for part in pod.parts:
         if _seccomp_type(part) not in (None, "RuntimeDefault", "Localhost"):
@@ -217,6 +267,7 @@ def _seccomp_baseline(pod: _Pod) -> _Findings:
             yield part.context("seccompProfile", "type"), message
 
 
+@_control("seccomp", "restricted", since=(1, 19), linux=True, replaces="seccomp-baseline")
 def _seccomp_restricted(pod: _Pod) -> _Findings:
     yield from _seccomp_baseline(pod)
     if _seccomp_type(pod.itself) is None:
@@ -226,6 +277,7 @@ def _seccomp_restricted(pod: _Pod) -> _Findings:
                 yield part.context("seccompProfile"), message
 
 
+@_control("sysctls", "baseline")
 def _sysctls(pod: _Pod) -> _Findings:
     for index, sysctl in entries(pod.itself.security, "sysctls"):
         if SYSCTLS.get(text(sysctl, "name"), (9, 0)) > pod.version:
@@ -233,6 +285,7 @@ def _sysctls(pod: _Pod) -> _Findings:
             yield path, f"the pod must not set the sysctl {excerpt(sysctl.get('name'))}"
 
 
+@_control("volume-types", "restricted", replaces="host-path-volumes")
 def _volume_types(pod: _Pod) -> _Findings:
     for index, volume in entries(pod.spec, "volumes"):
         # A volume without a source is an emptyDir to the API server.
@@ -244,6 +297,7 @@ def _volume_types(pod: _Pod) -> _Findings:
             )
 
 
+@_control("privilege-escalation", "restricted", since=(1, 8), linux=True)
 def _privilege_escalation(pod: _Pod) -> _Findings:
     for part in pod.containers:
         if part.security.get("allowPrivilegeEscalation") is not False:
@@ -253,6 +307,7 @@ def _privilege_escalation(pod: _Pod) -> _Findings:
             )
 
 
+@_control("run-as-non-root", "restricted")
 def _run_as_non_root(pod: _Pod) -> _Findings:
     of_pod = pod.itself.security.get("runAsNonRoot")
     for part in pod.containers:
@@ -263,64 +318,19 @@ def _run_as_non_root(pod: _Pod) -> _Findings:
         yield pod.itself.context("runAsNonRoot"), "the pod must set runAsNonRoot: true"
 
 
+@_control("run-as-user", "restricted", since=(1, 23))
 def _run_as_user(pod: _Pod) -> _Findings:
     for part in pod.parts:
         if part.security.get("runAsUser") == 0:
             yield part.context("runAsUser"), f"{part.who} must set runAsUser to another user than 0 (root)"
 
 
+@_control("capabilities", "restricted", since=(1, 22), linux=True, replaces="capabilities-baseline")
 def _capabilities_restricted(pod: _Pod) -> _Findings:
     for part in pod.containers:
         if "ALL" not in texts(mapping(part.security, "capabilities"), "drop"):
             yield part.context("capabilities", "drop"), f"{part.who} must set capabilities.drop: [ALL]"
     yield from _added_capabilities(pod, {"NET_BIND_SERVICE"})
-
-
-class Check(NamedTuple):
-    """One row of the standards: in force at a level from one version up to, not including, another.
-
-    ``linux`` marks what a pod with ``os.name: windows`` is exempt from, which is so since 1.25.
-    ``replaces`` names the baseline check that the restricted one contains.
-    """
-
-    name: str
-    level: Level
-    find: Callable[[_Pod], _Findings]
-    since: Version = (1, 0)
-    until: Version = (9, 0)
-    linux: bool = False
-    replaces: str = ""
-
-
-CHECKS = (
-    Check("host-process", "baseline", _host_process),
-    Check("host-namespaces", "baseline", _host_namespaces),
-    Check("privileged", "baseline", _privileged),
-    Check("capabilities-baseline", "baseline", _capabilities_baseline),
-    Check("host-path-volumes", "baseline", _host_path),
-    Check("host-ports", "baseline", _host_ports),
-    Check("host-probes", "baseline", _host_probes, since=(1, 34)),
-    Check("apparmor-profile", "baseline", _apparmor),
-    Check("selinux-options", "baseline", _selinux),
-    Check("proc-mount", "baseline", _proc_mount_baseline),
-    Check("seccomp-annotations", "baseline", _seccomp_annotations, until=(1, 19)),
-    Check("seccomp-baseline", "baseline", _seccomp_baseline, since=(1, 19)),
-    Check("sysctls", "baseline", _sysctls),
-    Check("volume-types", "restricted", _volume_types, replaces="host-path-volumes"),
-    Check("privilege-escalation", "restricted", _privilege_escalation, since=(1, 8), linux=True),
-    Check("run-as-non-root", "restricted", _run_as_non_root),
-    Check("run-as-user", "restricted", _run_as_user, since=(1, 23)),
-    Check("seccomp", "restricted", _seccomp_restricted, since=(1, 19), linux=True, replaces="seccomp-baseline"),
-    Check(
-        "capabilities",
-        "restricted",
-        _capabilities_restricted,
-        since=(1, 22),
-        linux=True,
-        replaces="capabilities-baseline",
-    ),
-    Check("proc-mount-restricted", "restricted", _proc_mount, since=(1, 35), replaces="proc-mount"),
-)
 
 
 @cache

@@ -54,15 +54,11 @@ def no_match(selector: Selector, there: Sequence[Source], everywhere: Sequence[S
         hint = "the server is in the input, but not in this environment: see spec.servers"
     else:
         hint = _suggestion(selector, there)
-    return Fault(selector.path, "environment/selects-nothing", f"no server {_words(selector)}", hint)
-
-
-def _words(selector: Selector) -> str:
     words = [f"is called '{selector.name}'"] if selector.name is not None else []
     words += [f"has a name that fits '{selector.glob}'"] if selector.glob is not None else []
     pairs = ", ".join(f"{key}: {value}" for key, value in (selector.labels or {}).items())
     words += [f"has the labels {{{pairs}}}"] if pairs else []
-    return " and ".join(words)
+    return Fault(selector.path, "environment/selects-nothing", f"no server {' and '.join(words)}", hint)
 
 
 def _suggestion(selector: Selector, there: Sequence[Source]) -> str:

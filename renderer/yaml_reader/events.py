@@ -126,7 +126,12 @@ class _Reading:
         try:
             while type(event := self._get()) is not StreamEndEvent:
                 if type(event) is DocumentStartEvent:
-                    self._start(event)
+                    if len(self.documents) >= self._limits.max_documents:
+                        message = f"more than {self._limits.max_documents:,} documents in one file"
+                        self._refuse(event, "yaml/too-large", message, "split it into several files")
+                    if event.version is not None or event.tags:
+                        message = "directives (lines that begin with '%') are not allowed"
+                        self._tell(event, Fault((), "yaml/directive", message, "remove the line"))
                     self._document(event)
         except RefusalError as refused:
             self._add(refused.line, refused.column, refused.fault)
@@ -135,14 +140,6 @@ class _Reading:
             if isinstance(error, yaml.MarkedYAMLError) and "maximum nesting depth" in (error.problem or ""):
                 self.too_deep_at = error.problem_mark.index if error.problem_mark else 0
             self._add(*syntax_fault(error, self._text.data))
-
-    def _start(self, event: DocumentStartEvent) -> None:
-        if len(self.documents) >= self._limits.max_documents:
-            message = f"more than {self._limits.max_documents:,} documents in one file"
-            self._refuse(event, "yaml/too-large", message, "split it into several files")
-        if event.version is not None or event.tags:
-            message = "directives (lines that begin with '%') are not allowed"
-            self._tell(event, Fault((), "yaml/directive", message, "remove the line"))
 
     def _document(self, start: DocumentStartEvent) -> None:  # noqa: C901
         """Builds one document.

@@ -60,21 +60,17 @@ def verdict(text: str) -> Verdict:
     if text in _AGREED:
         return _AGREED[text]
     if text[0] in _MAY_BE_NUMBER:
-        return _numeric_verdict(text)
+        if _INTEGER.fullmatch(text):
+            # Length first: Python refuses to convert thousands of digits, with an exception.
+            return int(text) if len(text) <= 20 and _LOWEST <= int(text) <= _HIGHEST else DOUBTFUL
+        if _DECIMAL.fullmatch(text):
+            # Minus zero keeps its sign in some readers and loses it in others.
+            number = float(text) if len(text) <= _LONGEST_NUMBER else -0.0
+            return number if number or math.copysign(1, number) > 0 else DOUBTFUL
+        patterns = (_DATE, _BASE_60, _NOT_FINITE, _HOLLOW)
+        doubtful = _NUMBER.fullmatch(text.replace("_", "")) or any(p.fullmatch(text) for p in patterns)
+        return DOUBTFUL if doubtful else text
     return DOUBTFUL if len(text) <= _LONGEST_WORD and text.casefold() in _WORDS else text
-
-
-def _numeric_verdict(text: str) -> Verdict:
-    if _INTEGER.fullmatch(text):
-        # Length first: Python refuses to convert thousands of digits, with an exception.
-        return int(text) if len(text) <= 20 and _LOWEST <= int(text) <= _HIGHEST else DOUBTFUL
-    if _DECIMAL.fullmatch(text):
-        # Minus zero keeps its sign in some readers and loses it in others.
-        number = float(text) if len(text) <= _LONGEST_NUMBER else -0.0
-        return number if number or math.copysign(1, number) > 0 else DOUBTFUL
-    patterns = (_DATE, _BASE_60, _NOT_FINITE, _HOLLOW)
-    doubtful = _NUMBER.fullmatch(text.replace("_", "")) or any(p.fullmatch(text) for p in patterns)
-    return DOUBTFUL if doubtful else text
 
 
 # The same scalars recur in every document; long ones do not, and would only fill the memory.

@@ -153,10 +153,6 @@ def _with_joined_surrogates(raw: bytes) -> Text:
         json.loads(raw.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         return Text(raw, {})
-    return Text(_PAIR.sub(_joined, raw), _narrowed(raw))
-
-
-def _narrowed(raw: bytes) -> dict[int, list[int]]:
     narrowed: dict[int, list[int]] = {}
     line, column, last = 1, 1, 0
     for found in _PAIR.finditer(raw):
@@ -167,7 +163,7 @@ def _narrowed(raw: bytes) -> dict[int, list[int]]:
             column = len(tail) + (1 if b"\n" in before else column)
             narrowed.setdefault(line, []).append(column)
             column, last = column + len("\\U0001f600"), found.end()
-    return narrowed
+    return Text(_PAIR.sub(_joined, raw), narrowed)
 
 
 def _joined(found: re.Match[bytes]) -> bytes:

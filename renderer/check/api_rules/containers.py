@@ -192,11 +192,9 @@ def _target_faults(container: Json, handler: Json, path: DocumentPath) -> list[F
         port, where = target.get("port"), (*path, kind, "port")
         faults += port_fault(port, where)
         if isinstance(port, str) and port not in (declared := port_names(container)):
-            faults.append(_undeclared_port(port, declared, where))
+            hint = (
+                f"its ports are {either([excerpt(n) for n in declared])}" if declared else "it declares no named port"
+            )
+            faults.append(refused(where, "unknown-port", f"the container has no port called {excerpt(port)}", hint))
         faults += choice_fault(target.get("scheme"), _SCHEMES, (*path, kind, "scheme"))
     return faults
-
-
-def _undeclared_port(port: str, declared: list[str], path: DocumentPath) -> Fault:
-    hint = f"its ports are {either([excerpt(n) for n in declared])}" if declared else "it declares no named port"
-    return refused(path, "unknown-port", f"the container has no port called {excerpt(port)}", hint)

@@ -196,15 +196,11 @@ def _unmeasured(item: Object, found: Object) -> Found:
         measured = mapping(metric, "resource")
         if text(mapping(measured, "target"), "type") == "Utilization":
             for i, container in entries(mapping(pod, "spec"), "containers"):
-                if not _requests(container, text(measured, "name")):
+                name, resources = text(measured, "name"), mapping(container, "resources")
+                # Where there is no request, the limit is one.
+                if not (name in mapping(resources, "requests") or name in mapping(resources, "limits")):
                     where = (*path, "spec", "containers", i)
-                    yield found.position, _requests_nothing(container, text(measured, "name"), item, where)
-
-
-def _requests(container: Json, name: str) -> bool:
-    """Where there is no request, the limit is one."""
-    resources = mapping(container, "resources")
-    return name in mapping(resources, "requests") or name in mapping(resources, "limits")
+                    yield found.position, _requests_nothing(container, name, item, where)
 
 
 def _requests_nothing(container: Json, name: str, item: Object, path: DocumentPath) -> Fault:
@@ -286,7 +282,12 @@ def _monitor(item: Object, index: Index) -> Found:
     spec = mapping(item.doc, "spec")
     if any(mapping(spec, "namespaceSelector").get(key) for key in ("any", "matchNames")):
         return
-    selected = _selected_services(item, index, mapping(spec, "selector"))
+    selected = [
+        service
+        for name in index.services.get(item.namespace, ())
+        if (service := index.named.get(("Service", item.namespace, name)))
+        and matches(mapping(spec, "selector"), labels(mapping(mapping(service.doc, "metadata"), "labels")))
+    ]
     if not selected:
         message = "selects no Service of this set, so nothing would be scraped"
         hint = "use labels that the Service has"
@@ -299,15 +300,6 @@ def _monitor(item: Object, index: Index) -> Found:
             message = f"no selected Service has a port called {excerpt(port)}"
             hint = f"its ports are {either([excerpt(name) for name in names])}"
             yield item.position, refused(("spec", "endpoints", i, "port"), "unknown-port", message, hint)
-
-
-def _selected_services(item: Object, index: Index, selector: Json) -> list[Object]:
-    return [
-        found
-        for name in index.services.get(item.namespace, ())
-        if (found := index.named.get(("Service", item.namespace, name)))
-        and matches(selector, labels(mapping(mapping(found.doc, "metadata"), "labels")))
-    ]
 
 
 #: What names other objects, by kind: each yields positions and Faults.

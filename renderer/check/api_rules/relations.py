@@ -94,14 +94,6 @@ def _service(item: Object, index: Index) -> Found:
         yield from selects_nothing(item, index, ("spec", "selector"))
         return
     yield from selects_others(item, selected)
-    declared = _declared_ports(selected)
-    for position, port in entries(spec, "ports"):
-        target = port.get("targetPort")
-        if isinstance(target, str) and target not in declared:
-            yield item.position, _unknown_target(target, declared, ("spec", "ports", position, "targetPort"))
-
-
-def _declared_ports(selected: list[Pods]) -> list[str]:
     names = (
         name
         for pods in selected
@@ -109,7 +101,11 @@ def _declared_ports(selected: list[Pods]) -> list[str]:
         for _, container in entries(pods.spec, kind)
         for name in port_names(container)
     )
-    return list(dict.fromkeys(names))
+    declared = list(dict.fromkeys(names))
+    for position, port in entries(spec, "ports"):
+        target = port.get("targetPort")
+        if isinstance(target, str) and target not in declared:
+            yield item.position, _unknown_target(target, declared, ("spec", "ports", position, "targetPort"))
 
 
 def _unknown_target(target: str, declared: list[str], path: DocumentPath) -> Fault:

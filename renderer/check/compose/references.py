@@ -152,11 +152,6 @@ def _references(workload: Workload) -> Iterator[_Reference]:
         yield from ((section, source_of(g), path) for path, g in workload.items(section) if source_of(g))
     yield from (("volumes", m.volume, m.path) for m in mounts(workload) if m.volume)
     yield from (("services", name, path) for path, name in dependencies(workload))
-    yield from _build_references(workload)
-    yield from _extended(workload)
-
-
-def _build_references(workload: Workload) -> Iterator[_Reference]:
     build = mapping(workload.body, "build")
     secrets = build.get("secrets")
     for index, grant in enumerate(secrets if isinstance(secrets, list) else ()):
@@ -166,6 +161,7 @@ def _build_references(workload: Workload) -> Iterator[_Reference]:
         if isinstance(context, str) and context.startswith("service:"):
             path = workload.at("build", "additional_contexts", name)
             yield "services", context.partition(":")[2], path
+    yield from _extended(workload)
 
 
 def _extended(workload: Workload) -> Iterator[_Reference]:
