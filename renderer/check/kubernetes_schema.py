@@ -1,8 +1,9 @@
-"""The strict Kubernetes schemas that kubernetes-validate bundles, evaluated by jsonschema-rs.
+"""The strict Kubernetes schemas that kubernetes-validate bundles, and our own of custom resources.
 
 Only the files of that package are used. Its own code costs 70 ms to import and 6 ms a document, stops at
 the first fault and quotes values. Of one version's 1.8 MB only the definitions that the wanted kinds
-need are ever decoded.
+need are ever decoded. The schema of a custom resource is a file in ``schemas/output``, found by its name
+(``<kind in lower case>.schema.json``) and by its ``x-kubernetes-group-version-kind``.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
+from renderer import assets
 from renderer.assets import kubernetes_folders
-from renderer.check.custom_resources import GROUP_VERSION_KIND, api_version, api_versions, custom_schema
 from renderer.errors import Fault, UsageMistake
 from renderer.schemas import Schema
 from renderer.wording import did_you_mean, either, excerpt
@@ -24,7 +25,41 @@ UNKNOWN_KIND = "kubernetes/unknown-kind"
 # All names begin alike, which lets the search skip through the text.
 _DEFINITION = re.compile(r'"(io\.k8s\.[\w.-]+)": \{')
 _REFERENCE = "#/$defs/"
+GROUP_VERSION_KIND = "x-kubernetes-group-version-kind"
+_FOLDER = "output/"
 _decode = json.JSONDecoder().raw_decode
+
+
+def api_version(entry: Mapping[str, str]) -> str:
+    """``group/version`` of one entry of the annotation; the core group has no name."""
+    return "/".join(filter(None, (entry["group"], entry["version"])))
+
+
+@lru_cache(maxsize=256)
+def custom_schema(api: str, kind: str) -> Schema | None:
+    """The compiled schema of a custom resource, or None where there is no file for it."""
+    if api not in api_versions(kind):
+        return None
+    # The values of a rendered object may come from anywhere: none is told.
+    return Schema(_document(kind), show_values=False)
+
+
+@lru_cache(maxsize=256)
+def api_versions(kind: str) -> tuple[str, ...]:
+    """The apiVersions under which a kind has a schema here."""
+    entries = _document(kind).get(GROUP_VERSION_KIND, ())
+    return tuple(api_version(entry) for entry in entries if entry["kind"] == kind)
+
+
+def _document(kind: str) -> Mapping[str, Any]:
+    # Only names from the folder's own list: a kind can never lead to another file.
+    name = f"{_FOLDER}{kind.lower()}"
+    return assets.schema(name) if name in _names() else {}
+
+
+@cache
+def _names() -> frozenset[str]:
+    return frozenset(name for name in assets.names("schemas") if name.startswith(_FOLDER))
 
 
 class _Definitions(NamedTuple):

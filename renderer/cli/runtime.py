@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import wraps
+from types import FrameType
 from typing import Any, TypeVar
 
 import click
 
 from renderer.cli.options import text_or_json
-from renderer.cli.signals import ended_whole
 from renderer.cli.streams import ReaderLeft, delivered, emit, say, tell
 from renderer.errors import ApplyFailed, McpctlError, UsageMistake, WaitTimedOut, excerpt, noting
 from renderer.orchestrators import create_orchestrator, mcp_check
@@ -40,6 +42,7 @@ _CHANGING = ("apply", "start", "stop", "restart", "delete")
 _TOLD = "what was done before it is told above"
 #: Commands whose JSON has no end, or ends as a list: where it is not whole, the run failed.
 _STREAMS = ("logs", "list")
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
 def duration(context: click.Context, parameter: click.Parameter, value: str) -> float:
@@ -266,3 +269,33 @@ def ask(orchestrator: Orchestrator, status: InstanceStatus, transports: Mapping[
 
     answer = orchestrator.reach(status.id, handshake)
     return status._replace(state=InstanceState.READY, reason="", handshake=answer)
+
+
+class Ended(KeyboardInterrupt):
+    """By a signal: its number is the argument."""
+
+
+@contextmanager
+def ended_whole() -> Iterator[None]:
+    """What ends a run from outside, a closed terminal or a supervisor, ends it as Ctrl-C does.
+
+    Programs that we started are in groups of their own: nobody but us ends them, so we must live to do it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    for number, handler in before.items():
+        # What nohup ignores stays ignored.
+        if handler is signal.SIG_DFL:
+            signal.signal(number, _end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    del frame
+    raise Ended(number)

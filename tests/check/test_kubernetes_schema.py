@@ -9,8 +9,7 @@ import pytest
 from renderer import assets
 from renderer.assets import kubernetes_folders
 from renderer.check import kubernetes_schema
-from renderer.check.custom_resources import custom_schema
-from renderer.check.kubernetes_schema import schema_faults
+from renderer.check.kubernetes_schema import custom_schema, schema_faults
 from renderer.errors import Defect, UsageMistake
 from tests.check.objects import (
     GONE,

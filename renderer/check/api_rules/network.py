@@ -1,4 +1,4 @@
-"""What an API server refuses in a NetworkPolicy."""
+"""What an API server refuses in Services, Ingresses and NetworkPolicies."""
 
 from __future__ import annotations
 
@@ -7,13 +7,103 @@ from ipaddress import ip_network
 from typing import Any
 
 from renderer.check.api_rules.containers import PROTOCOLS
-from renderer.check.api_rules.forms import choice_fault, port_fault, range_fault, refused
-from renderer.check.api_rules.metadata import selector_faults
+from renderer.check.api_rules.forms import (
+    DNS_LABEL,
+    DNS_SUBDOMAIN,
+    choice_fault,
+    name_fault,
+    port_fault,
+    range_fault,
+    refused,
+    repeated,
+)
+from renderer.check.api_rules.metadata import label_faults, selector_faults
 from renderer.errors import DocumentPath, Fault, Severity
-from renderer.manifest import Json, entries, mapping, texts
+from renderer.manifest import Json, entries, mapping, text, texts
 from renderer.wording import excerpt
 
+_TYPES = ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")
+_OPEN_TYPES = ("NodePort", "LoadBalancer")
+_POLICIES = ("Cluster", "Local")
+_PATH_TYPES = ("Exact", "Prefix", "ImplementationSpecific")
 _DIRECTIONS = {"Ingress": ("ingress", "from"), "Egress": ("egress", "to")}
+
+
+def service_faults(doc: Json) -> list[Fault]:
+    """Faults of one Service."""
+    spec = mapping(doc, "spec")
+    faults = choice_fault(spec.get("type"), _TYPES, ("spec", "type"))
+    faults += choice_fault(spec.get("sessionAffinity"), ("None", "ClientIP"), ("spec", "sessionAffinity"))
+    for name in ("externalTrafficPolicy", "internalTrafficPolicy"):
+        faults += choice_fault(spec.get(name), _POLICIES, ("spec", name))
+    faults += label_faults(mapping(spec, "selector"), ("spec", "selector"))
+    return faults + _type_faults(spec) + _ports_faults(spec, ("spec", "ports"))
+
+
+def _type_faults(spec: Json) -> list[Fault]:
+    kind, headless = text(spec, "type"), spec.get("clusterIP") == "None"
+    faults = []
+    if kind == "ExternalName" and not text(spec, "externalName"):
+        faults.append(refused(("spec", "externalName"), "service-type", "type ExternalName needs externalName"))
+    if kind in _OPEN_TYPES and headless:
+        message = f"a Service of type {kind} must have an address of its own"
+        faults.append(refused(("spec", "clusterIP"), "service-type", message, "remove clusterIP: None"))
+    if kind != "ExternalName" and not headless and not spec.get("ports"):
+        faults.append(refused(("spec", "ports"), "service-ports", "must have at least one port"))
+    return faults
+
+
+def _ports_faults(spec: Json, path: DocumentPath) -> list[Fault]:
+    faults, names, numbers = [], [], []
+    ports = list(entries(spec, "ports"))
+    for index, port in ports:
+        where = (*path, index)
+        name, protocol = text(port, "name"), text(port, "protocol") or "TCP"
+        if name:
+            faults += name_fault(DNS_LABEL, name, (*where, "name"), "port-name", "port name")
+            names.append(((*where, "name"), name))
+        elif len(ports) > 1:
+            faults.append(refused((*where, "name"), "port-name", "each of several ports needs a name"))
+        if isinstance(port.get("port"), int):
+            numbers.append(((*where, "port"), (port["port"], protocol)))
+        faults += _number_faults(port, where)
+    faults += repeated(names, "duplicate-port-name", "port name")
+    return faults + repeated(numbers, "duplicate-port", "port")
+
+
+def _number_faults(port: Json, path: DocumentPath) -> list[Fault]:
+    faults = choice_fault(port.get("protocol"), PROTOCOLS, (*path, "protocol"))
+    faults += range_fault(port.get("port"), 1, 65_535, (*path, "port"), "port-range")
+    faults += range_fault(port.get("nodePort"), 0, 65_535, (*path, "nodePort"), "port-range")
+    return faults + port_fault(port.get("targetPort"), (*path, "targetPort"))
+
+
+def ingress_faults(doc: Json) -> list[Fault]:
+    """Faults of one Ingress."""
+    spec = mapping(doc, "spec")
+    name = spec.get("ingressClassName")
+    faults = name_fault(DNS_SUBDOMAIN, name, ("spec", "ingressClassName"), "name", "ingress class")
+    if not spec.get("rules") and not spec.get("defaultBackend"):
+        faults.append(refused(("spec",), "ingress-rules", "needs rules, or a defaultBackend"))
+    for i, rule in entries(spec, "rules"):
+        faults += _host_faults(rule, ("spec", "rules", i, "host"))
+        for j, path in entries(mapping(rule, "http"), "paths"):
+            faults += _path_faults(path, ("spec", "rules", i, "http", "paths", j))
+    return faults
+
+
+def _host_faults(rule: Json, path: DocumentPath) -> list[Fault]:
+    """A host name, with ``*`` as its first part only."""
+    host = text(rule, "host")
+    return name_fault(DNS_SUBDOMAIN, host.removeprefix("*."), path, "host", "host") if host else []
+
+
+def _path_faults(entry: Json, path: DocumentPath) -> list[Fault]:
+    faults = choice_fault(entry.get("pathType"), _PATH_TYPES, (*path, "pathType"))
+    value = text(entry, "path")
+    if entry.get("pathType") in ("Exact", "Prefix") and not value.startswith("/"):
+        faults.append(refused((*path, "path"), "path", f"path {excerpt(value)} must begin with '/'"))
+    return faults
 
 
 def network_policy_faults(doc: Json) -> list[Fault]:

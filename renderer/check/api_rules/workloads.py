@@ -1,4 +1,4 @@
-"""What an API server refuses in the objects that keep pods: selectors, strategies, replicas."""
+"""What an API server refuses in the objects that keep pods, and in autoscalers and budgets of these."""
 
 from __future__ import annotations
 
@@ -98,3 +98,24 @@ def _stateful_faults(spec: Json) -> list[Fault]:
         faults += claim_faults(claim, where)
         names.append(((*where, "metadata", "name"), text(mapping(claim, "metadata"), "name")))
     return faults + repeated(names, "duplicate-volume", "volume claim template")
+
+
+def autoscaler_faults(doc: Json) -> list[Fault]:
+    """Faults of one HorizontalPodAutoscaler."""
+    spec = mapping(doc, "spec")
+    least, most = spec.get("minReplicas", 1), spec.get("maxReplicas")
+    faults = range_fault(least, 1, None, ("spec", "minReplicas"), "scale-bounds")
+    if isinstance(least, int) and isinstance(most, int) and most < max(least, 1):
+        message = f"maxReplicas {excerpt(most)} must not be below minReplicas {excerpt(least)}"
+        faults.append(refused(("spec", "maxReplicas"), "scale-bounds", message))
+    return faults
+
+
+def budget_faults(doc: Json) -> list[Fault]:
+    """Faults of one PodDisruptionBudget."""
+    spec = mapping(doc, "spec")
+    faults = selector_faults(mapping(spec, "selector"), ("spec", "selector"))
+    given = [name for name in ("minAvailable", "maxUnavailable") if name in spec]
+    if len(given) == 2:
+        faults.append(refused(("spec",), "budget", "minAvailable and maxUnavailable exclude one another"))
+    return faults
