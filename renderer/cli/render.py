@@ -109,7 +109,10 @@ def render(
         flags = "--check, --force, --prune, --prune-data, --kustomization and --allow-empty"
         raise click.UsageError(f"{flags} go with --out DIR")
     # A project says what all of its input is; elsewhere only what the trees were made from can tell.
-    trees = _trees(out, check, allowed, whole=whole, paths=() if known and known.specs else paths, quiet=quiet)
+    named = known is not None and out is not None and bool(known.out) and same_paths([os.fspath(out)], [known.out])
+    root = Path(known.file).parent if known and named and whole else None
+    paths_outside = () if known and known.specs else paths
+    trees = _trees(out, check, allowed, whole=whole, paths=paths_outside, quiet=quiet, root=root)
     provider = network_policy_provider
     options = render_options(namespace, kubernetes_version, create_namespace, provider, one_stream=out is None)
     alone = run_alone(target_name, options._replace(kustomization=kustomization), levels)
@@ -155,13 +158,14 @@ def _trees(
     whole: bool,
     paths: Sequence[str],
     quiet: bool,
+    root: Path | None,
 ) -> Trees | None:
     """What is to become of the trees; None for a stream."""
     if out is None:
         return None
     from renderer.cli.tree import Allowed, Trees  # 10 ms, and a stream needs none of it
 
-    return Trees(out, check, Allowed(*allowed), whole=whole, paths=paths, quiet=quiet)
+    return Trees(out, check, Allowed(*allowed), whole=whole, paths=paths, quiet=quiet, root=root)
 
 
 def count(runs: Sequence[Run], results: Sequence[Output]) -> dict[str, int]:

@@ -13,7 +13,7 @@ import click
 from renderer import write
 from renderer.cli.streams import progress
 from renderer.diff.git import merge_of
-from renderer.diff.trees import merged
+from renderer.diff.trees import OTHER_TREE, merged, other_folders
 from renderer.errors import Exit, OutputTreeFault, Place, Problem, Severity, UsageMistake, excerpt
 from renderer.layout import Elsewhere, depth_of, folder_of, layout
 from renderer.pipeline import Output, Run
@@ -32,7 +32,15 @@ class Trees:
     """
 
     def __init__(
-        self, out: Path, check: bool, allowed: Allowed, *, whole: bool, paths: Sequence[str], quiet: bool
+        self,
+        out: Path,
+        check: bool,
+        allowed: Allowed,
+        *,
+        whole: bool,
+        paths: Sequence[str],
+        quiet: bool,
+        root: Path | None,
     ) -> None:
         if allowed.prune and not whole:
             raise click.UsageError(
@@ -43,6 +51,7 @@ class Trees:
         self._check = check
         self._allowed = allowed
         self._whole = whole
+        self._root = root
         self._elsewhere = Elsewhere(out, paths) if whole and paths else None
         self._watched: write.Watched = iter if quiet else partial(progress, f"writing {out}")
         self._wanted: list[Wanted] = []
@@ -60,6 +69,7 @@ class Trees:
         """Writes all trees, or compares each, and adds to the report; what is refused of one ends it for all."""
         code = Exit.FINE
         left = self._left(runs) if self._whole else []
+        report = self._with_other_folders(runs, report)
         try:
             if self._allowed.prune:
                 self._refuse_part(runs, left)
@@ -81,6 +91,14 @@ class Trees:
         if code is Exit.DIFFERENT:
             report = report._replace(next=_next(report, self._needs))
         return code, report
+
+    def _with_other_folders(self, runs: Sequence[Run], report: Report) -> Report:
+        """With those of the project that have trees, of which its file says nothing."""
+        if not self._check or self._root is None:
+            return report
+        servers = {server.name for run in runs for server in run.specs.servers}
+        others = other_folders(self._out, self._root, {run.name or run.target for run in runs}, servers)
+        return report._replace(lines=[*report.lines, *(f"{folder} {OTHER_TREE}" for folder in others)])
 
     def _refuse_part(self, runs: Sequence[Run], left: Sequence[str]) -> None:
         missing = {f"server {name}": file for run in runs for name, file in self._described(run).items()}

@@ -14,11 +14,13 @@ from renderer.diff.entries import Diff, Entry, Move, Row, Sides, entries, moves,
 from renderer.diff.objects import changes
 from renderer.diff.text import listed
 from renderer.diff.trees import (
+    OTHER_TREE,
     Tree,
     in_revision,
     old_folder,
     old_folder_on_disk,
     on_disk,
+    other_folders,
     other_trees,
     sources_in,
     specs_in,
@@ -141,11 +143,12 @@ def compare(
         sides.append(_with_between(side, run, old_name, base, out, notes) if base and base.inputs else side)
     sides += [Sides(name, _tree(old_out / name, {}, revision), {}, {}, Before(), Now({}), 1) for name in gone]
     notes += _remarks(sides, left_out)
-    if os.path.realpath(old_out) != os.path.realpath(out):
+    moved_tree = os.path.realpath(old_out) != os.path.realpath(out)
+    if moved_tree:
         moved.insert(0, Move("tree", os.fspath(old_out), os.fspath(out), sum(map(_kept, sides))))
-        if trees_in(old_out):
-            words = "still has the old tree, which nothing renders now: once nothing delivers it"
-            notes.append(f"{old_out} {words}, 'git rm -r {old_out}' removes it")
+    stale = {old_out} if moved_tree and trees_in(old_out) else set()
+    stale |= set(other_folders(out, root, *_names(runs)) if root else ())
+    notes += [f"{folder} {OTHER_TREE}" for folder in sorted(stale)]
     against = f"{revision.name} ({revision.commit[:12]})" if revision else f"the tree {old_out}"
     found = tuple(entry for side in sides for entry in entries(side))
     notes += _without_effect(sides, found)

@@ -131,14 +131,24 @@ def other_trees(folder: Path, revision: git.Revision | None, names: set[str]) ->
     return sorted(found - names - {*TARGETS}), sorted(found & {*TARGETS})
 
 
+#: Said of a folder of the project, whose file names another one.
+OTHER_TREE = (
+    "has another tree of these specs, which nothing here renders: once nothing delivers it, remove it ('git rm -r')"
+)
+
+
 def old_folder_on_disk(out: Path, root: Path, names: Collection[str], servers: Collection[str]) -> Path:
-    """The same of the disk: ``out``, or else the only folder of the project that has them, up to two folders down."""
-    if trees_in(out):
-        return out
+    """The same of the disk: ``out``, or else the only other folder of the project that has them."""
+    found = [] if trees_in(out) else other_folders(out, root, names, servers)
+    return found[0] if len(found) == 1 else out
+
+
+def other_folders(out: Path, root: Path, names: Collection[str], servers: Collection[str]) -> list[Path]:
+    """The folders of a project beside ``out`` that have trees of these names, up to two folders down."""
     folders = [path for pattern in ("[!.]*", "[!.]*/[!.]*") for path in root.glob(pattern) if path.is_dir()]
     paths = [f"{folder}/{name}/{path}" for folder in folders for name in names for path in _record_paths(folder / name)]
-    found = _have(paths, names, servers)
-    return Path(*found) if len(found) == 1 else out
+    found = sorted(map(Path, _have(paths, names, servers)))
+    return [folder for folder in found if os.path.realpath(folder) != os.path.realpath(out)]
 
 
 def old_folder(

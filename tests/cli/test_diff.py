@@ -486,12 +486,14 @@ def test_one_spec_that_moved(mcpctl: Mcpctl) -> None:
 def test_a_tree_that_moved(mcpctl: Mcpctl, base: list[str]) -> None:
     set_in_project("out: tree", "out: k8s/all")
     assert moves(mcpctl, *base) == [("tree", "tree", "k8s/all")]
-    assert "tree still has the old tree, which nothing renders now" in mcpctl("diff", *base).out
+    assert "tree has another tree of these specs, which nothing here renders" in mcpctl("diff", *base).out
     assert mcpctl("render", "-q").code == Exit.FINE
-    assert "still has the old tree" in mcpctl("diff", "--base", "HEAD").out
+    assert "note: tree has another tree of these specs" in mcpctl("diff", "--base", "HEAD").out
+    assert "note: tree has another tree of these specs" in mcpctl("diff").out
+    assert "tree has another tree of these specs, which nothing here renders" in mcpctl("render", "--check").err
     shutil.rmtree("tree")
     assert moves(mcpctl, *base) == ([("tree", "tree", "k8s/all")] if base else [])
-    assert "still has the old tree" not in mcpctl("diff", *base).out
+    assert "another tree" not in mcpctl("diff", *base).out + mcpctl("render", "--check").err
 
 
 @pytest.mark.usefixtures("project")
