@@ -57,9 +57,10 @@ _ABOUT = re.compile(
 )
 _ENTRY = re.compile(r"""\s{0,200}["']?([\w.-]{1,200})["']?\s{0,9}[:=](?!//)\s{0,9}(\S.*)""")
 #: A name with its value inside a longer text: a header, JSON, a connection string, a query, a shell's assignment.
+#: ``Bearer realm="…"`` is what a server asks for, no token.
 _PAIR = re.compile(
     r"""(?<![\w.-])([\w.-]{2,200})\\?["']?\s{0,9}[:=]\s{0,9}\\?["']?(?!//|bearer\s)([^\s"';,&\\]{4,})"""
-    r"""|bearer\s{1,9}([\w.~+/=-]{8,})""",
+    r"""|bearer\s{1,9}(?!\w{1,40}=\\?")([\w.~+/=-]{8,})""",
     re.IGNORECASE,
 )
 #: Of a longer line the rest is not looked at: the library's patterns take more than linear time.

@@ -12,7 +12,7 @@ import pytest
 from renderer.cli import main
 from renderer.errors import Severity
 from renderer.pipeline import read, read_inputs, runs_for
-from renderer.policy.secrets import MASK, digest_of, hidden
+from renderer.policy.secrets import MASK, digest_of, hidden, in_text
 from renderer.report import REPORTERS, Report
 from tests.policy.test_rules import DISORDER, TOKEN, acceptance, add, compose, run
 from tests.specs import IMAGE, as_stream, spec
@@ -89,6 +89,17 @@ def test_annotations_that_are_none(key: str, value: str) -> None:
     document: dict[str, Any] = spec()
     document["metadata"]["annotations"] = {key: value}
     assert read(["-"], BytesIO(as_stream(document))).problems == ()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        """value: "Bearer resource_metadata=\\"https://a.example.com/.well-known/oauth-protected-resource/mcp\\\"" """,
+        'www-authenticate: Bearer realm="https://a.example.com"',
+    ],
+)
+def test_what_a_server_asks_for_is_no_token(line: str) -> None:
+    assert [*in_text(line)] == []
 
 
 def test_a_template_that_brings_a_secret(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
