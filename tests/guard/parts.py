@@ -9,7 +9,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,9 +26,15 @@ from tests.specs import server
 
 URL = "https://mcp.example.com/tools/mcp"
 MODERN = "2026-07-28"
+TOOLS: list[JSON] = [
+    {"allow": ["get_*", "search"]},
+    {"allow": ["create_issue"], "scopes": ["mcp:write"]},
+    {"allow": ["admin_*"], "scopes": ["mcp:admin"], "groups": ["admins"]},
+]
+ORIGIN = "https://app.example.com"
 
 
-class _Quiet(http.server.BaseHTTPRequestHandler):
+class Quiet(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     owner: Any
 
@@ -44,7 +50,7 @@ class _Quiet(http.server.BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(handler: type[_Quiet], owner: Any) -> Iterator[int]:
+def serving(handler: type[Quiet], owner: Any) -> Iterator[int]:
     """The port of a server whose handlers know their owner."""
     bound = type("Bound", (handler,), {"owner": owner})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), bound) as listening:
@@ -92,7 +98,7 @@ class Issuer:
         return jwt.encode(payload, self.keys[key], algorithm, headers={"kid": key, **(headers or {})})
 
 
-class _IssuerHandler(_Quiet):
+class _IssuerHandler(Quiet):
     def do_GET(self) -> None:
         issuer: Issuer = self.owner
         self.answer(503, b"{}") if issuer.down else self.answer(200, issuer.jwks().encode())
@@ -105,6 +111,18 @@ def issuing(issuer: Issuer) -> Iterator[Issuer]:
         yield issuer
 
 
+def access(issuer: Issuer, **changes: JSON) -> dict[str, JSON]:
+    """spec.access with a bit of everything, and what differs."""
+    return {
+        "url": URL,
+        "issuers": [{"url": issuer.url, "jwks": f"{issuer.url}/jwks"}],
+        "require": {"scopes": ["mcp:use"]},
+        "tools": TOOLS,
+        "origins": [ORIGIN],
+        **changes,
+    }
+
+
 class Seen(NamedTuple):
     """A request that reached the server."""
 
@@ -115,13 +133,13 @@ class Seen(NamedTuple):
 
 
 class Upstream:
-    """Answers whatever it is asked, and notes it."""
+    """What an UpstreamHandler has seen; it answers whatever it is asked."""
 
     def __init__(self) -> None:
         self.seen: list[Seen] = []
 
 
-class _UpstreamHandler(_Quiet):
+class UpstreamHandler(Quiet):
     def _any(self) -> None:
         length = int(self.headers.get("content-length") or 0)
         body = self.rfile.read(length)
@@ -130,6 +148,9 @@ class _UpstreamHandler(_Quiet):
         self.answer(200, b'{"jsonrpc": "2.0", "id": 1, "result": {"reached": true}}')
 
     do_GET = do_POST = do_DELETE = do_PUT = do_OPTIONS = do_HEAD = do_PATCH = _any  # noqa: N815
+
+
+Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 
 
 class Answer(NamedTuple):
@@ -162,28 +183,33 @@ class Guard:
         self.port = port
         self.log = log
 
-    def ask(
-        self,
-        method: str = "POST",
-        path: str = "/tools/mcp",
-        headers: Mapping[str, str] | None = None,
-        body: bytes = b"",
-    ) -> Answer:
+    def ask(self, method: str = "POST", path: str = "/tools/mcp", headers: Headers = (), body: bytes = b"") -> Answer:
+        """A header may be there twice, and a path is sent as it is."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
+        if body and not any(name.lower() in ("content-length", "transfer-encoding") for name, _ in pairs):
+            pairs.append(("content-length", str(len(body))))
         try:
             with suppress(ConnectionError):  # it may answer before the body is there
-                connection.request(method, path, body=body or None, headers=dict(headers or {}))
+                connection.putrequest(method, path, skip_accept_encoding=True)
+                for name, value in pairs:
+                    connection.putheader(name, value)
+                connection.endheaders(body or None)
             response = connection.getresponse()
-            return Answer(
-                response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
-            )
+            found = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(response.status, found, response.read())
         finally:
             connection.close()
 
-    def call(
-        self, tool: str = "get_issue", token: str | None = None, *, legacy: bool = False, **changes: Any
-    ) -> Answer:
-        """tools/call as an SDK sends it; ``changes``: ``path``, ``method``, ``headers``, ``body``."""
+    def has_keys_of(self, issuer: Issuer, path: str = "/tools/mcp", **claims: Any) -> None:
+        """Waits until the guard has fetched them."""
+        end = time.monotonic() + 15
+        while self.call(token=issuer.token(scope="none", **claims), path=path).status != 403:
+            assert time.monotonic() < end, self.log.read_text()
+            time.sleep(0.1)
+
+    def call(self, tool: str = "get_issue", token: str | None = None, *, legacy: bool = False, **more: Any) -> Answer:
+        """tools/call as an SDK sends it; ``more``: ``path``, ``method``, ``body``, ``headers`` (None: without it)."""
         headers = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
@@ -191,32 +217,34 @@ class Guard:
             headers["mcp-protocol-version"] = "2025-11-25"
         else:
             headers |= {"mcp-protocol-version": MODERN, "mcp-method": "tools/call", "mcp-name": tool}
-        message = request("tools/call", legacy=legacy, name=tool, arguments={})
-        headers |= changes.pop("headers", {})
-        body = changes.pop("body", None)
+        headers |= more.pop("headers", {})
+        body = more.pop("body", None)
         return self.ask(
             headers={name: value for name, value in headers.items() if value is not None},
-            body=message if body is None else body,
-            **changes,
+            body=request("tools/call", legacy=legacy, name=tool, arguments={}) if body is None else body,
+            **more,
         )
 
 
 @contextmanager
-def guarding(access: Mapping[str, JSON], port: int, folder: Path, **fields: JSON) -> Iterator[Guard]:
-    """The guard that is rendered for a server on ``port``, in the real Envoy."""
+def guarding(
+    access: Mapping[str, JSON], port: int, folder: Path, *changes: tuple[str, str], listen: int = 0
+) -> Iterator[Guard]:
+    """The guard that is rendered for a server on ``port``, in the real Envoy, with ``changes`` of its text."""
     program = envoy()
     found = server(
         transport={"type": "streamable-http", "port": port},
         image="registry.example.com/demo:1.0",
         access=dict(access),
-        **fields,
     )
     assert found.guard
-    own = free_port()
+    own = listen or free_port()
     config = guard_config(found, found.guard, "127.0.0.1", own)
     listening = f'socket_address: {{address: "0.0.0.0", port_value: {own}}}'
-    assert listening in config
-    (folder / "guard.yaml").write_text(config.replace(listening, listening.replace("0.0.0.0", "127.0.0.1")))
+    for old, new in ((listening, listening.replace("0.0.0.0", "127.0.0.1")), *changes):
+        assert old in config
+        config = config.replace(old, new)
+    (folder / "guard.yaml").write_text(config)
     arguments = ["-c", str(folder / "guard.yaml"), "--disable-hot-restart", "--concurrency", "1", "--log-level", "warn"]
     log = folder / "guard.log"
     with log.open("wb") as output:
