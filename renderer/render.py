@@ -10,12 +10,15 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import Any
 
 import jinja2
 import jinja2.sandbox
+from jinja2 import nodes
+from jinja2.visitor import NodeTransformer
 
-from renderer import assets
+from renderer import assets, growth
 from renderer.errors import OutputInvalid, Place, Problem, excerpt
 from renderer.user_templates import UserTemplates
 from renderer.wording import suggestion
@@ -30,6 +33,7 @@ _RANDOM_GLOBALS = ("lipsum", "cycler", "joiner")
 _ADDRESS = re.compile(r"<[^<>]* at 0x[0-9a-f]+>")
 _MARK = re.compile("\0([^\0]*)\0([0-9]+)\0")
 _LONGEST_MESSAGE = 1000
+_METHOD = type("".center)
 
 
 class Written(str):
@@ -89,7 +93,8 @@ def has_user_templates() -> bool:
 def render(template: str, context: Context, quoting: Quoting = YAML) -> str:
     """The text that ``templates/<template>``, or the user's of that name, makes of plain data."""
     try:
-        return _engine.template(template, quoting).render(context)
+        made = _engine.template(template, quoting)
+        return made.render(context) if _engine.users is None else _joined(made, context)
     except _engine.faults as error:
         raise _engine.fault(error, template, context) from error
 
@@ -111,6 +116,18 @@ def places_in_templates(template: str, context: Context) -> Callable[[int], Plac
         return Place(_engine.file(template))
 
     return place
+
+
+def _joined(template: jinja2.Template, context: Context) -> str:
+    """The text of a template of a user, which is given up at the line where it becomes too long."""
+    pieces, left = list[str](), growth.MOST_TEXT
+    making = template.generate(context)
+    for piece in making:
+        left -= len(piece)
+        if left < 0:
+            making.throw(growth.TooLarge())  # type: ignore[attr-defined]
+        pieces.append(piece)
+    return "".join(pieces)
 
 
 class _Engine:
@@ -191,6 +208,9 @@ class _Engine:
         environment.filters |= quoting.values
         for name, write in quoting.writers.items():
             environment.filters[name] = _writer(write)
+        if self.users:
+            environment.filters = {name: _bounded(name, function) for name, function in environment.filters.items()}
+            environment.filters["~"] = lambda values: growth.within("".join(map(str, values)))
         for name in _RANDOM_FILTERS:
             del environment.filters[name]
         for name in _RANDOM_GLOBALS:
@@ -215,7 +235,62 @@ class _Environment(_ItemsFirst, jinja2.Environment):
 
 
 class _Sandbox(_ItemsFirst, jinja2.sandbox.ImmutableSandboxedEnvironment):
-    """For those of users, and the built-in ones that they may include, or that may include them."""
+    """For those of users, and the built-in ones that they may include, or that may include them.
+
+    Jinja's own bounds attributes and ``range``; this one also how large a value may grow, before it does.
+    """
+
+    intercepted_binops = frozenset({"+", "*", "**", "%"})
+    concat = staticmethod(lambda pieces: growth.within("".join(pieces)))
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        tree: nodes.Template = _Joins().visit(super()._parse(source, name, filename))
+        tree.set_environment(self)
+        return tree
+
+    def call_binop(self, context: jinja2.runtime.Context, operator: str, left: Any, right: Any) -> Any:
+        growth.refuse_operator(operator, left, right)
+        return growth.within(super().call_binop(context, operator, left, right))
+
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        made = super().wrap_str_format(value)
+        if made is None:
+            return None
+
+        def checked(*arguments: Any, **named: Any) -> str:
+            growth.refuse_widths(value.__self__, (*arguments, *named.values()))
+            return made(*arguments, **named)
+
+        return checked
+
+    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805 - named as Jinja does
+        if type(__obj) is _METHOD:
+            args = (list(args[0]), *args[1:]) if __obj.__name__ == "join" and args else args
+            growth.refuse_method(__obj.__name__, getattr(__obj, "__self__", None), args)
+        return growth.within(super().call(__context, __obj, *args, **kwargs))
+
+
+class _Joins(NodeTransformer):
+    """``~`` as a filter: Jinja intercepts no such operator."""
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802 - named as Jinja does
+        self.generic_visit(node)
+        return nodes.Filter(nodes.List(node.nodes), "~", [], [], None, None, lineno=node.lineno)
+
+
+def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter that refuses to make what is too large."""
+
+    @wraps(function)
+    def filtered(*values: Any, **named: Any) -> Any:
+        # Some get the environment or the context first.
+        hidden = 1 if hasattr(function, "jinja_pass_arg") else 0
+        before, (value, *rest) = values[:hidden], values[hidden:]
+        value = list(value) if name == "join" else value
+        growth.refuse_filter(name, value, (*rest, *named.values()))
+        return growth.within(function(*before, value, *rest, **named))
+
+    return filtered
 
 
 class _Undefined(jinja2.StrictUndefined):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import marshal
 import re
+import resource
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from renderer import assets, parallel, render
+from renderer import assets, growth, parallel, render
 from renderer.delivery.objects import OBJECTS as DELIVERY
 from renderer.errors import Place, errors_in
 from renderer.model import NamespaceRules
@@ -20,6 +21,7 @@ from renderer.render import TemplateFault
 from renderer.targets.kubernetes.namespace import namespace_objects
 from renderer.targets.kubernetes.objects import OBJECTS
 from renderer.user_templates import UserTemplates, ejected, replaceable
+from renderer.yaml_reader import OUTPUT_LIMITS
 from tests.fields import documents
 from tests.specs import OPTIONS, rendered, spec
 
@@ -96,6 +98,75 @@ def test_all_that_can_be_replaced_is_checked_afterwards() -> None:
 )
 def test_what_has_no_end_is_stopped(text: str, expected: str) -> None:
     assert fault_of(text).startswith(expected)
+
+
+LARGE = "this makes a text of more than 64 MB"
+WIDE = "a width is at most 10000"
+N = "1000000000"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"{{{{ 'a' * {N} }}}}", LARGE),
+        (f"{{{{ {N} * 'a' }}}}", LARGE),
+        (f"{{{{ [1] * {N} }}}}", LARGE),
+        (f"{{{{ 'a' | list * {N} }}}}", LARGE),
+        ("{% set ns = namespace(x='a') %}{% for i in range(99) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}", LARGE),
+        ("{% set ns = namespace(x='a') %}{% for i in range(99) %}{% set ns.x = ns.x + ns.x %}{% endfor %}", LARGE),
+        ("{% set ns = namespace(x=[1]) %}{% for i in range(99) %}{% set ns.x = ns.x + ns.x %}{% endfor %}", LARGE),
+        (
+            "{% set ns = namespace(x='a') %}{% for i in range(99) %}{% set ns.x = '%s%s' % (ns.x, ns.x) %}{% endfor %}",
+            LARGE,
+        ),
+        ("{% for i in range(99999) %}{% for j in range(99999) %}a line of text\n{% endfor %}{% endfor %}", LARGE),
+        ("{% macro m(x) %}{{ x }}{{ x }}{% endmacro %}{{ m(m(m('aaaaaaaaa' * 7000000))) }}", LARGE),
+        (f"{{{{ '%{N}d' | format(1) }}}}", WIDE),
+        (f"{{{{ '%{N}d' % 1 }}}}", WIDE),
+        (f"{{{{ '%.{N}f' % 1 }}}}", WIDE),
+        (f"{{{{ '%*d' % ({N}, 1) }}}}", WIDE),
+        (f"{{{{ '%*d' | format({N}, 1) }}}}", WIDE),
+        (f"{{{{ '{{:{N}}}'.format(1) }}}}", WIDE),
+        (f"{{{{ '{{:{{}}}}'.format(1, {N}) }}}}", WIDE),
+        (f"{{{{ '{{a:{{b}}}}'.format_map({{'a': 1, 'b': {N}}}) }}}}", WIDE),
+        (f"{{{{ 'a' | center({N}) }}}}", WIDE),
+        (f"{{{{ 'a' | center(width={N}) }}}}", WIDE),
+        (f"{{{{ 'a' | indent({N}, first=true) }}}}", WIDE),
+        (f"{{{{ ['a'] | map('center', {N}) | list }}}}", WIDE),
+        (f"{{{{ {{'a': {{'b': 1}}}} | tojson({N}) }}}}", WIDE),
+        (f"{{{{ {{'a': 'b'}} | block({N}) }}}}", WIDE),
+        (f"{{{{ [1] | batch({N}, 'a') | list }}}}", WIDE),
+        *((f"{{{{ 'a'.{name}({N}) }}}}", WIDE) for name in ("center", "ljust", "rjust", "zfill")),
+        (f"{{{{ '\t'.expandtabs({N}) }}}}", WIDE),
+        (f"{{{{ ('a' | attr('center'))({N}) }}}}", WIDE),
+        (f"{{{{ (1).to_bytes({N}, 'big') }}}}", WIDE),
+        ("{{ range(99999) | join('a' * 9999) }}", LARGE),
+        ("{{ ('a' * 9999).join(range(99999) | map('string')) }}", LARGE),
+        ("{{ ('a' * 9999) | replace('a', 'b' * 9999) }}", LARGE),
+        ("{{ ('a' * 9999).replace('a', 'b' * 9999) }}", LARGE),
+        ("{{ ('a' * 9999).translate({97: 'b' * 9999}) }}", LARGE),
+        ("{{ 9 ** (9 ** 9) }}", "a number has at most 10000 bits"),
+        (
+            "{% set ns = namespace(x=9) %}{% for i in range(99) %}{% set ns.x = ns.x * ns.x %}{% endfor %}",
+            "a number has",
+        ),
+    ],
+)
+def test_a_text_has_bounds(text: str, expected: str) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert fault_of(f"a: 1\n{text}\n").startswith(f"2: {expected}")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 600_000  # KiB
+
+
+def test_what_is_within_bounds_is_made() -> None:
+    assert OUTPUT_LIMITS.max_bytes == growth.MOST_TEXT
+    text = (
+        "{{ 'a' ~ 1 ~ none ~ true }} {{ 'a' * 3 }} {{ 'n%03d' % 3 }} {{ [1, 2] | join('-') }} {{ 7 * 6 }} {{ 2 ** 9 }}"
+    )
+    assert made(text, {}) == 'a1NoneTrue aaa n003 "1-2" 42 512'
+    text = "{{ 'x' if x is defined else 1073741824 }} {{ 'n{:->3}'.format(1) }} {{ 'a-b'.replace('-', '_') }}"
+    assert made(text, {}) == "1073741824 n--1 a_b"
+    assert made("{{ '_'.join(['a', 'b']) }} {{ x | default(1073741824) }}", {}) == "a_b 1073741824"
 
 
 @pytest.mark.parametrize(

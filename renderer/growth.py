@@ -1,0 +1,81 @@
+"""How large a value may grow in a template of a user: refused before it is made, as later no memory is left."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+#: Characters of one text, items of one list: what is rendered is read back up to that size.
+MOST_TEXT = 64_000_000
+#: Columns to which a text is filled up, and bits of a number.
+WIDEST = 10_000
+#: Filters whose numbers are widths.
+_WIDTHS = ("batch", "block", "center", "comment", "indent", "slice", "text", "tojson", "wordwrap")
+
+
+class TooLarge(ValueError):
+    def __init__(self, message: str = f"this makes a text of more than {MOST_TEXT // 1_000_000} MB") -> None:
+        super().__init__(message)
+
+
+def within(value: Any) -> Any:
+    """The value, where it is within bounds."""
+    if isinstance(value, str | bytes | list | tuple) and len(value) > MOST_TEXT:
+        raise TooLarge
+    return value
+
+
+def refuse_operator(operator: str, left: Any, right: Any) -> None:
+    if operator == "%" and isinstance(left, str):
+        refuse_widths(left, right if isinstance(right, tuple) else (right,))
+    elif operator in ("*", "**") and isinstance(left, int) and isinstance(right, int):
+        bits = left.bit_length()
+        if (bits * max(right, 0) if operator == "**" else bits + right.bit_length()) > WIDEST:
+            raise TooLarge(f"a number has at most {WIDEST} bits")
+    elif operator == "*":
+        for value, times in ((left, right), (right, left)):
+            if isinstance(times, int) and hasattr(value, "__len__"):
+                _refuse_times(times, value)
+
+
+def refuse_filter(name: str, value: Any, arguments: Sequence[Any]) -> None:
+    if name in _WIDTHS:
+        _refuse_wide(arguments)
+    elif name == "format":
+        refuse_widths(str(value), arguments)
+    elif name == "join":
+        _refuse_times(len(value), *(text for text in arguments if isinstance(text, str)))
+    elif name == "replace":
+        refuse_method(name, str(value), arguments)
+
+
+def refuse_method(name: str, owner: Any, arguments: Sequence[Any]) -> None:
+    """Of a built-in type."""
+    if name == "join" and arguments:
+        _refuse_times(len(arguments[0]), owner)
+    elif name == "replace" and len(arguments) > 1:
+        old, new = map(str, arguments[:2])
+        _refuse_times(owner.count(old) if isinstance(owner, str) else len(owner), new)
+    elif name == "translate" and arguments and isinstance(arguments[0], Mapping):
+        _refuse_times(len(owner), *(text for text in arguments[0].values() if isinstance(text, str)))
+    else:
+        _refuse_wide(arguments)
+
+
+def refuse_widths(form: str, arguments: Iterable[Any]) -> None:
+    """Of a format, which may also take them from its arguments."""
+    _refuse_wide(int(number[:18]) for number in re.findall(r"[0-9]+", form))
+    arguments = [value for one in arguments for value in (one.values() if isinstance(one, Mapping) else (one,))]
+    if "*" in form or re.search(r":[^{}]*\{", form):
+        _refuse_wide(arguments)
+
+
+def _refuse_wide(values: Iterable[Any]) -> None:
+    if any(isinstance(value, int) and value > WIDEST for value in values):
+        raise TooLarge(f"a width is at most {WIDEST}")
+
+
+def _refuse_times(times: int, *values: Any) -> None:
+    if times * max(map(len, values), default=0) > MOST_TEXT:
+        raise TooLarge
