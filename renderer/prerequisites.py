@@ -126,6 +126,8 @@ def _volumes(server: Server) -> Iterator[Prerequisite]:
             yield Prerequisite("PersistentVolumeClaim", volume.existing_claim, (f"storage.{volume.name}",))
         elif volume.size is None:
             continue
+        elif volume.storage_class == "":
+            yield Prerequisite(COMPONENT, "a PersistentVolume without a class", (f"storage.{volume.name}",), "cluster")
         elif volume.storage_class:
             yield Prerequisite("StorageClass", volume.storage_class, (f"storage.{volume.name}",), "cluster")
         else:

@@ -48,6 +48,7 @@ SCHEMA_RULES = {
 SILENT = {
     *("$defs", "$id", "$ref", "$schema", "allOf", "default", "dependentSchemas", "description", "else", "examples"),
     *("if", "items", "properties", "then", "title", "x-expected", "x-instead", "x-secret"),
+    "x-too-low",
     "x-unit",
     "x-values",
 }

@@ -15,6 +15,8 @@ class AccessRule(NamedTuple):
     resources: tuple[str, ...]
     resource_names: tuple[str, ...]
     verbs: tuple[str, ...]
+    #: Paths of the API server, instead of resources.
+    urls: tuple[str, ...] = ()
 
 
 class ServiceAccount(NamedTuple):

@@ -43,6 +43,7 @@ class EnvFrom(NamedTuple):
     kind: Literal["secret", "configMap"]
     name: str
     optional: bool
+    prefix: str = ""
 
 
 class File(NamedTuple):

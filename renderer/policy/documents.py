@@ -89,10 +89,11 @@ def _patched_rights(data: Json) -> Iterator[Fault]:
     own = ("pods", "pods/exec") if is_sandbox and not is_wide else ()
     if kind in ("Role", "ClusterRole"):
         for i, rule in entries(data, "rules"):
-            groups, resources, names, verbs = (
-                tuple(texts(rule, name)) for name in ("apiGroups", "resources", "resourceNames", "verbs")
+            groups, resources, names, verbs, urls = (
+                tuple(texts(rule, name))
+                for name in ("apiGroups", "resources", "resourceNames", "verbs", "nonResourceURLs")
             )
-            words = AccessRule(groups, tuple(one for one in resources if one not in own), names, verbs)
+            words = AccessRule(groups, tuple(one for one in resources if one not in own), names, verbs, urls)
             yield from rule_fault(words, ("rules", i), is_wide=is_wide)
     elif kind in ("RoleBinding", "ClusterRoleBinding"):
         yield from role_fault(text(mapping(data, "roleRef"), "name"), ("roleRef", "name"), is_wide=is_wide)
@@ -190,7 +191,8 @@ def built(context: str, path: DocumentPath) -> Iterator[Fault]:
 
 
 def _privileged(message: str, path: DocumentPath) -> Fault:
-    return Fault(path, "policy/privileged", message, "no MCP server needs that: remove it")
+    hint = "remove it, or accept this with the reason, such as devices that are only found from the machine's network"
+    return Fault(path, "policy/privileged", message, hint)
 
 
 def _unlimited(who: str, missing: list[str], path: DocumentPath) -> Fault:

@@ -47,6 +47,8 @@ def _excess(rule: AccessRule) -> str:
             return f"every {what} ('*')"
     if verb := next((verb for verb in rule.verbs if verb in _WIDENING), ""):
         return f"rights that it does not name (verb '{verb}')"
+    if "*" in rule.urls or "/*" in rule.urls:
+        return "every path of the API server ('*')"
     if rule.resource_names:
         return ""
     if "secrets" in rule.resources:

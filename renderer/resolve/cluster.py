@@ -36,8 +36,8 @@ def make_service_account(account: dict[str, Any], resource_name: str) -> Service
 
 
 def _access_rules(items: list[dict[str, Any]]) -> tuple[AccessRule, ...]:
-    fields = ("apiGroups", "resources", "resourceNames", "verbs")
-    return tuple(AccessRule(*(tuple(item[field]) for field in fields)) for item in items)
+    fields = ("apiGroups", "resources", "resourceNames", "verbs", "nonResourceURLs")
+    return tuple(AccessRule(*(tuple(item.get(field, ())) for field in fields)) for item in items)
 
 
 def make_scheduling(scheduling: dict[str, Any]) -> Scheduling:

@@ -108,7 +108,10 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
         env={name: _variable(value) for name, value in spec["env"].items()},
         env_from=tuple(
             EnvFrom(
-                "secret" if "secret" in item else "configMap", item.get("secret") or item["configMap"], item["optional"]
+                "secret" if "secret" in item else "configMap",
+                item.get("secret") or item["configMap"],
+                item["optional"],
+                item.get("prefix", ""),
             )
             for item in spec["envFrom"]
         ),

@@ -18,7 +18,8 @@ class Schema:
     never where the schema marks a place ``x-secret``, and nowhere at all when it is false.
 
     Annotations that the messages use: ``x-expected`` (what a pattern or a ``not`` asks for, in words), ``x-unit``
-    (of a number), ``x-secret``, ``x-instead`` (hints for unknown fields), and ``title`` of the branches of a choice.
+    and ``x-too-low`` (of a number), ``x-secret``, ``x-instead`` (hints for unknown fields), and ``title`` of the
+    branches of a choice.
     """
 
     def __init__(

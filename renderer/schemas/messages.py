@@ -143,7 +143,8 @@ class Messages:
             unit = case.schemas.annotation("x-unit") or ""
             unit = f" {unit.removesuffix('s') if limit == 1 else unit}" if unit else ""
             message = f"must be {words} {limit}{unit}{case.got()}"
-        yield self._fault(case, _kebab(name), message)
+        hint = case.schemas.annotation("x-too-low") or "" if name.startswith("min") else ""
+        yield self._fault(case, _kebab(name), message, hint)
 
     def _repeated(self, case: _Case) -> Iterator[Fault]:
         items = case.value

@@ -47,7 +47,9 @@ def replicas_share_volume(server: Server) -> Iterator[Fault]:
                 "spec/replicas-share-volume",
                 f"{server.most_pods} replicas of a {server.workload} would share volume '{volume.name}' "
                 f"(spec.storage[{i}]), which is {', '.join(volume.access_modes)}: pods on other nodes could not start",
-                "use 'workload: StatefulSet' (a volume for each pod), accessModes [ReadWriteMany], or one replica",
+                "use one replica, or accessModes [ReadWriteMany] or [ReadOnlyMany] where the claim has them"
+                if volume.existing_claim
+                else "use 'workload: StatefulSet' (a volume for each pod), accessModes [ReadWriteMany], or one replica",
             )
 
 

@@ -144,12 +144,18 @@ def the_machine_has_a_name(server: Server, _launch: Launch) -> Iterator[Fault]:
 
 
 def fields_are_a_pods(server: Server, _launch: Launch) -> Iterator[Fault]:
-    """A container of compose knows nothing of itself but its host name."""
+    """A container of compose knows nothing of itself but its host name, and reads a file of variables as it is."""
     for name, value in server.env.items():
         if isinstance(value, FieldRef):
             message = f"not set: compose has no {value.field}"
             hint = "where the server needs one, give it a value by a patch of an environment for compose"
             yield _warning(("spec", "env", name), "field-not-rendered", message, hint)
+    for i, source in enumerate(server.env_from):
+        if source.prefix:
+            message = (
+                f"compose puts no prefix before keys of {source.name}: write {source.prefix}NAME=value in its file"
+            )
+            yield _warning(("spec", "envFrom", i, "prefix"), "env-prefix", message)
 
 
 def health_needs_a_program(server: Server, launch: Launch) -> Iterator[Fault]:
@@ -209,7 +215,7 @@ def local_volumes_are_plain(server: Server, _launch: Launch) -> Iterator[Fault]:
             ("spec", "storage", sized[0], "size"), "storage-size", "the size of a local volume is not enforced"
         )
     for i, volume in enumerate(server.storage):
-        if volume.storage_class:
+        if volume.storage_class is not None:
             yield _warning(("spec", "storage", i, "storageClass"), "storage-class", "compose has no storage classes")
         if volume.access_modes != USUAL_ACCESS:
             yield _warning(("spec", "storage", i, "accessModes"), "access-modes", "compose has no access modes")

@@ -63,7 +63,7 @@ def _account_roles(kind: str) -> _Instances:
 
 
 def _access_rule(rule: AccessRule) -> dict[str, list[str]]:
-    names = ("apiGroups", "resources", "resourceNames", "verbs")
+    names = ("apiGroups", "resources", "resourceNames", "verbs", "nonResourceURLs")
     return {name: list(values) for name, values in zip(names, rule, strict=True) if values}
 
 

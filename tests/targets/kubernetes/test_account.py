@@ -9,7 +9,7 @@ import yaml
 
 from renderer.model import JSON
 from renderer.prerequisites import prerequisites
-from tests.specs import OPTIONS, server, spec, texts
+from tests.specs import OPTIONS, rendered, server, spec, texts
 
 READ: JSON = [{"apiGroups": ["", "apps"], "resources": ["pods", "deployments"], "verbs": ["get", "list"]}]
 
@@ -73,3 +73,15 @@ def test_an_existing_account_gets_them_too() -> None:
     found = objects(create=False, name="readers", rules=READ)
     assert "serviceaccount" not in found
     assert found["account-rolebinding"]["subjects"][0]["name"] == "readers"
+
+
+def test_paths_of_the_api_server_itself() -> None:
+    urls: JSON = [{"nonResourceURLs": ["/metrics"], "verbs": ["get"]}]
+    document = spec(serviceAccount={"clusterRules": urls})
+    found = [yaml.safe_load(text) for text in texts("kubernetes", document).values()]
+    (role,) = [one for one in found if one["kind"] == "ClusterRole"]
+    assert role["rules"] == [{"verbs": ["get"], "nonResourceURLs": ["/metrics"]}]
+    wide: JSON = [{"nonResourceURLs": ["*"], "verbs": ["get"]}]
+    problems = rendered("kubernetes", spec(serviceAccount={"clusterRules": wide})).problems
+    (message,) = {problem.message for problem in problems if problem.rule == "policy/cluster-wide-rights"}
+    assert message == "the rule gives every path of the API server ('*'), in every namespace"

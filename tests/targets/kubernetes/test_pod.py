@@ -239,3 +239,22 @@ def test_pods_of_a_stateful_set_would_share_a_claim_that_is_there() -> None:
     storage: JSON = [{"name": "config", "existingClaim": "home", "mountPath": "/config"}]
     document = spec(storage=storage, workload="StatefulSet", replicas=2)
     assert "spec/replicas-share-volume" in rules(read_specs(document).problems)
+
+
+def test_a_prefix_stands_before_every_key() -> None:
+    sources: JSON = [{"secret": "db", "prefix": "DB_"}, {"configMap": "site"}]
+    found = [yaml.safe_load(text) for text in texts("kubernetes", spec(envFrom=sources)).values()]
+    (workload,) = [one for one in found if one["kind"] == "Deployment"]
+    assert workload["spec"]["template"]["spec"]["containers"][0]["envFrom"] == [
+        {"secretRef": {"name": "db"}, "prefix": "DB_"},
+        {"configMapRef": {"name": "site"}},
+    ]
+    assert "compose/env-prefix" in rules(rendered("compose", spec(envFrom=sources)).problems)
+
+
+@pytest.mark.parametrize("given", [{"storageClass": ""}, {}])
+def test_a_storage_class_that_is_empty_is_none_and_not_the_default(given: dict[str, JSON]) -> None:
+    document = spec(storage=[{"name": "d", "size": "1Gi", "mountPath": "/d", **given}])
+    found = [yaml.safe_load(text) for text in texts("kubernetes", document).values()]
+    (claim,) = [one for one in found if one["kind"] == "PersistentVolumeClaim"]
+    assert claim["spec"].get("storageClassName") == given.get("storageClass")
