@@ -11,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from renderer import assets, pins
-from renderer.model import JSON, EgressHost, HealthCheck, Package, Server, Writable
+from renderer.model import JSON, EgressHost, File, HealthCheck, Package, Server, Writable
 from renderer.variables import as_literal, expanded_in, pieces
 from renderer.yaml_writer import block
 
 HTTPS = 443
 #: Of each runtime: its name among the programs in templates/checks, and how it takes one as an argument.
-_INTERPRETERS = {"npm": ("node", "node", "-e"), "pypi": ("python", "python3", "-c")}
+_INTERPRETERS = {"npm": ("node", "node", "-e"), "pypi": ("python", "python3", "-IS", "-c")}
+_CHECKS = {"npm": f"{pins.CHECK_FOLDER}/check.js", "pypi": f"{pins.CHECK_FOLDER}/check.py"}
 
 
 class Probe(NamedTuple):
@@ -29,6 +30,9 @@ class Probe(NamedTuple):
     headers: Mapping[str, str] = {}
     https: bool = False
     grpc: str | None = None
+    #: The same as ``command``, where the text of the program is a file that is mounted.
+    mounted: tuple[str, ...] = ()
+    file: File | None = None
 
 
 class Copy(NamedTuple):
@@ -154,7 +158,8 @@ def _inside(server: Server, probe: Probe | None) -> Probe | None:
     """The same check as a program of the container: from outside nothing reaches its loopback."""
     if probe is None:
         return None
-    runtime = runtime_for_checks(server) or pins.RUNTIME_OF_BRIDGE[server.transport.bridge]
+    runtime = runtime_for_checks(server)
+    assert runtime, "a bridge that listens on loopback is written in something"
     return probe._replace(command=_check(server, probe) or pins.tcp_check(runtime, probe.port, server.health.timeout))
 
 
@@ -254,7 +259,7 @@ def _probe(server: Server) -> Probe | None:
     if not health.enabled or not (server.listens or health.check.command):
         return None
     if health.mcp:
-        return Probe(server.transport.port, command=_mcp_check(server))
+        return _mcp_check(server)
     return _asked(health.check, server) if health.check.ways else _default(server)
 
 
@@ -265,7 +270,10 @@ def _liveness(server: Server, readiness: Probe | None) -> Probe | None:
         return None
     if health.liveness.ways:
         return _asked(health.liveness, server)
-    return readiness if health.mcp or health.check.tcp or not server.listens else _default(server)
+    if health.mcp:  # an error of MCP is an answer, and what it is about is seldom mended by a restart
+        alive = ("alive",) if readiness.file else ()
+        return readiness._replace(command=(*readiness.command, *alive), mounted=(*readiness.mounted, *alive))
+    return readiness if health.check.tcp or not server.listens else _default(server)
 
 
 def _asked(check: HealthCheck, server: Server) -> Probe:
@@ -279,24 +287,37 @@ def _default(server: Server) -> Probe:
     return Probe(endpoint.port or port, endpoint.path) if endpoint else Probe(port)
 
 
-def _mcp_check(server: Server) -> tuple[str, ...]:
-    """A program of the container that asks the server for its tools; empty where none is known."""
-    runtime = runtime_for_checks(server)
+def _mcp_check(server: Server) -> Probe:
+    """A program of the container that asks the server for its tools; without command where none is known."""
+    runtime, transport = runtime_for_checks(server), server.transport
     if runtime is None:
-        return ()
-    program = assets.read(f"templates/checks/mcp-{_INTERPRETERS[runtime][0]}.txt").decode()
-    url = f"http://127.0.0.1:{server.transport.port}{server.transport.path}"
-    return (*_INTERPRETERS[runtime][1:], program, url, str(server.health.timeout))
+        return Probe(transport.port)
+    kind, *interpreter = _INTERPRETERS[runtime]
+    text = assets.read(f"templates/checks/mcp-{kind}.txt").decode()
+    path = pins.BRIDGE_PATHS.get(transport.bridge, (transport.path,))[0]
+    arguments = (str(transport.port), path, str(server.health.timeout))
+    return Probe(
+        transport.port,
+        command=(*interpreter, text, *arguments),
+        mounted=(*interpreter[:-1], _CHECKS[runtime], *arguments),
+        file=File(_CHECKS[runtime], text),
+    )
+
+
+def check_file(server: Server) -> File | None:
+    """The program that checks it, where one does."""
+    probe = _probe(server)
+    return probe.file if probe else None
 
 
 def runtime_for_checks(server: Server) -> pins.Runtime | None:
-    """What surely is in the container and can run a check."""
-    return server.package.registry if server.package else None
+    """What surely is in the container and can run a check: of an image nothing but what its bridge is written in."""
+    return server.package.registry if server.package else pins.RUNTIME_OF_BRIDGE.get(server.transport.bridge)
 
 
 def _check(server: Server, probe: Probe) -> tuple[str, ...]:
     """The probe as a program of the container; empty where nothing is known of what it holds."""
-    runtime = runtime_for_checks(server) or pins.RUNTIME_OF_BRIDGE.get(server.transport.bridge)
+    runtime = runtime_for_checks(server)
     if probe.command or runtime is None:
         return probe.command
     timeout = server.health.timeout

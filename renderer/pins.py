@@ -77,6 +77,8 @@ EGRESS_PROXY_PORT = 3128
 BRIDGE_FOLDER = "/mcp-bridge"
 #: Where npx and uvx keep what they download.
 CACHE_FOLDER = "/mcp-cache"
+#: Where the program is mounted that checks a server.
+CHECK_FOLDER = "/mcp-check"
 #: Where the lock of a package is mounted, and where what it names is installed.
 LOCK_FOLDER, LOCKED_FOLDER = "/mcp-lock", f"{CACHE_FOLDER}/server"
 
@@ -98,6 +100,9 @@ BASE_IMAGES_WITH_GIT: Mapping[tuple[str, str], str] = {
 GITHUB, GITHUB_ARCHIVES = "github.com", "codeload.github.com"
 #: The registry that a bridge itself comes from; the others bring no runtime of their own.
 RUNTIME_OF_BRIDGE: Mapping[str, Runtime] = {"mcp-proxy": "pypi", "supergateway": "npm"}
+
+#: Those that keep one process of the server for all clients: a check starts none.
+ONE_PROCESS = ("mcp-proxy",)
 
 #: What npx and uvx need under a read-only root; both otherwise write below $HOME.
 CACHE_ENV: Mapping[Runtime, Mapping[str, str]] = {

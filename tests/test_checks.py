@@ -13,109 +13,207 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+import yaml
 
 from renderer import assets
 from renderer.errors import errors_in
 from renderer.launch import launch
 from renderer.model import JSON
-from tests.specs import NPM, PYPI, read_specs, server, spec
+from tests.specs import IMAGE, NPM, PYPI, read_specs, server, spec, texts
 
 TOOLS: JSON = {"result": {"tools": []}}
 
 
 class Fake(ThreadingHTTPServer):
-    """``answers`` to tools/list; with ``sessions`` only inside one; what was asked is kept."""
+    """``answers`` to tools/list in the eras that it speaks; of the old one with ``sessions`` only inside one."""
 
-    def __init__(self, answer: Any, *, sessions: bool, stream: bool) -> None:
+    def __init__(self, answer: Any, *, eras: str = "old", sessions: bool = False, form: str = "json") -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.answer, self.sessions, self.stream = answer, sessions, stream
+        self.answer, self.eras, self.sessions, self.form = answer, eras, sessions, form
+        #: What was asked, in order; methods of MCP 2026-07-28 with a star.
         self.asked: list[str] = []
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: Fake
+    protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
         message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.asked.append(message["method"])
+        modern = self.headers.get("MCP-Protocol-Version") == "2026-07-28"
+        self.server.asked.append(message["method"] + ("*" if modern else ""))
         inside = self.headers.get("Mcp-Session-Id") == "s1"
+        if modern:
+            assert self.headers["Mcp-Method"] == message["method"]
+            assert message["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"] == "2026-07-28"
+        if ("modern" if modern else "old") not in self.server.eras:
+            return self._reply(400, {"error": {"code": -32022, "message": "Unsupported protocol version"}})
         if message["method"] == "initialize":
-            return self._reply(200, {"result": {}}, session=True)
-        if self.server.sessions and not inside:
+            return self._reply(200, {"result": {}}, session=self.server.sessions)
+        if not modern and self.server.sessions and not inside:
             return self._reply(400, {"error": {"code": -32600}})
         return self._reply(200, self.server.answer)
 
     def do_DELETE(self) -> None:
         self.server.asked.append("DELETE")
-        self._reply(200, {})
+        self.send_response(204)
+        self.end_headers()
 
     def _reply(self, status: int, answer: Any, *, session: bool = False) -> None:
         text = json.dumps({"jsonrpc": "2.0", "id": 2, **answer})
-        body = f"event: message\ndata: {text}\n\n" if self.server.stream else text
+        stream = self.server.form != "json"
+        before = 'data: {"jsonrpc": "2.0", "method": "notifications/message"}\n\n' if stream else ""
+        body = (f": hello\n\n{before}event: message\ndata: {text}\n\n" if stream else text).encode()
         self.send_response(status)
-        self.send_header("Content-Type", "text/event-stream" if self.server.stream else "application/json")
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Type", "text/event-stream" if stream else "application/json")
+        if self.server.form == "chunks":  # which cut the lines anywhere, and do not end
+            self.send_header("Transfer-Encoding", "chunked")
+        elif self.server.form == "open":
+            self.send_header("Connection", "close")
+        else:
+            self.send_header("Content-Length", str(len(body)))
         if session:
             self.send_header("Mcp-Session-Id", "s1")
         self.end_headers()
-        self.wfile.write(body.encode())
+        if self.server.form == "chunks":
+            for start in range(0, len(body), 7):
+                part = body[start : start + 7]
+                self.wfile.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
+        else:
+            self.wfile.write(body)
+        self.wfile.flush()
+        if self.server.form in ("chunks", "open"):
+            self.rfile.read(1)  # until the client goes
 
     def log_message(self, *args: Any) -> None:
         """Nothing on stderr."""
 
 
 def interpreters() -> Iterator[Any]:
-    yield pytest.param([sys.executable, "-c", assets.read("templates/checks/mcp-python.txt").decode()], id="python")
+    python = assets.read("templates/checks/mcp-python.txt").decode()
+    yield pytest.param([sys.executable, "-IS", "-c", python], id="python")
     missing = shutil.which("node") is None and os.environ.get("CI") != "true"
     absent = pytest.mark.skipif(missing, reason="there is no node here; in CI there is")
     yield pytest.param(["node", "-e", assets.read("templates/checks/mcp-node.txt").decode()], id="node", marks=absent)
 
 
-@pytest.mark.parametrize("program", [*interpreters()])
-@pytest.mark.parametrize("stream", [False, True], ids=["json", "stream"])
-@pytest.mark.parametrize(
-    ("answer", "sessions", "code", "asked"),
-    [
-        (TOOLS, False, 0, ["tools/list"]),
-        ({"error": {"code": -32601}}, False, 0, ["tools/list"]),
-        (TOOLS, True, 0, ["tools/list", "initialize", "notifications/initialized", "tools/list", "DELETE"]),
-        (
-            {"error": {"code": 0}},
-            False,
-            1,
-            ["tools/list", "initialize", "notifications/initialized", "tools/list", "DELETE"],
-        ),
-    ],
-    ids=["stateless", "no tools", "sessions", "dead behind a bridge"],
-)
-def test_what_counts_as_well(
-    program: list[str], stream: bool, answer: Any, sessions: bool, code: int, asked: list[str]
-) -> None:
-    fake = Fake(answer, sessions=sessions, stream=stream)
+def asked(program: list[str], fake: Fake, *more: str, seconds: str = "5") -> subprocess.CompletedProcess[str]:
     threading.Thread(target=fake.serve_forever, daemon=True).start()
     try:
-        url = f"http://127.0.0.1:{fake.server_address[1]}/mcp"
-        found = subprocess.run([*program, url, "5"], capture_output=True, timeout=30, check=False)
+        arguments = [str(fake.server_address[1]), "/mcp", seconds, *more]
+        return subprocess.run([*program, *arguments], capture_output=True, timeout=30, check=False, text=True)
     finally:
         fake.shutdown()
         fake.server_close()
-    assert (found.returncode, fake.asked) == (code, asked), found.stderr.decode()
+
+
+TWICE = ["tools/list*", "tools/list"]
+SESSION = ["initialize", "notifications/initialized", "tools/list"]
 
 
 @pytest.mark.parametrize("program", [*interpreters()])
-def test_nothing_listens(program: list[str]) -> None:
-    found = subprocess.run([*program, "http://127.0.0.1:1/mcp", "5"], capture_output=True, timeout=30, check=False)
-    assert found.returncode != 0
+@pytest.mark.parametrize("form", ["json", "stream", "chunks", "open"])
+@pytest.mark.parametrize(
+    ("answer", "eras", "sessions", "codes", "expected"),
+    [
+        (TOOLS, "modern", False, (0, 0), ["tools/list*"]),
+        (TOOLS, "old and modern", True, (0, 0), ["tools/list*"]),
+        (TOOLS, "old", False, (0, 0), TWICE),
+        (TOOLS, "old", True, (0, 0), [*TWICE, *SESSION, "DELETE"]),
+        ({"error": {"code": -32601}}, "old", False, (0, 0), TWICE),
+        ({"error": {"code": -32000, "message": "no licence"}}, "old", False, (1, 0), [*TWICE, *SESSION]),
+        ({"error": {"code": -32000, "message": "no licence"}}, "modern", False, (1, 0), [*TWICE, "initialize"]),
+        ({"error": {"code": 0, "message": ""}}, "old", False, (1, 1), [*TWICE, *SESSION]),
+        ({"error": {"code": -32603, "message": "Not connected"}}, "old and modern", False, (1, 1), None),
+    ],
+    ids=["modern", "both", "stateless", "sessions", "no tools", "error", "modern error", "dead, PyPI's", "dead, npm's"],
+)
+def test_what_counts_as_ready_and_as_alive(
+    program: list[str],
+    form: str,
+    answer: Any,
+    eras: str,
+    sessions: bool,
+    codes: tuple[int, int],
+    expected: list[str] | None,
+) -> None:
+    for code, more in zip(codes, ([], ["alive"]), strict=True):
+        fake = Fake(answer, eras=eras, sessions=sessions, form=form)
+        done = asked(program, fake, *more)
+        assert done.returncode == code, done.stderr
+        assert expected in (None, fake.asked)
+        assert bool(done.stderr) == bool(code), "what kubectl describe shows"
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("program", [*interpreters()])
+@pytest.mark.parametrize("more", [[], ["alive"]], ids=["ready", "alive"])
+def test_nothing_answers(program: list[str], more: list[str]) -> None:
+    found = subprocess.run([*program, "1", "/mcp", "5", *more], capture_output=True, timeout=30, check=False, text=True)
+    assert found.returncode == 1
+    assert found.stderr.startswith("no answer: ")
+
+    class Silent(Fake):
+        """A process that hangs: connections are taken, and kept."""
+
+        def process_request(self, request: Any, client_address: Any) -> None:
+            kept.append(request)
+
+    kept: list[Any] = []
+    found = asked(program, Silent(TOOLS), *more, seconds="1")
+    for request in kept:
+        request.close()
+    assert found.returncode == 1
+    assert found.stderr.startswith("no answer: ")
 
 
 def test_the_runtime_of_the_package_asks() -> None:
     native: JSON = {"type": "streamable-http", "port": 9001, "path": "/x"}
     for package, program in ((NPM, "node"), (PYPI, "python3")):
-        started = launch(server(package=package, transport=native, health={"mcp": True, "timeoutSeconds": 7}))
+        started = launch(server(package=package, transport=native, health={"timeoutSeconds": 7}))
         assert started.probe is not None
-        assert started.probe.command[0] == program
-        assert started.probe.command[-2:] == ("http://127.0.0.1:9001/x", "7")
+        assert started.liveness is not None
+        assert started.probe.command[0] == started.probe.mounted[0] == program
+        assert started.probe.command[-3:] == started.probe.mounted[-3:] == ("9001", "/x", "7")
+        assert started.liveness.command[-4:] == started.liveness.mounted[-4:] == ("9001", "/x", "7", "alive")
         assert started.check == started.probe.command
+
+
+@pytest.mark.parametrize(
+    ("fields", "asks"),
+    [
+        ({"package": PYPI}, True),
+        ({"package": PYPI, "transport": {"path": "/sse"}}, True),
+        ({"package": NPM, "transport": {"bridge": "mcp-proxy"}}, True),
+        ({"package": NPM, "transport": {"type": "streamable-http"}}, True),
+        ({"package": NPM, "transport": {"bridge": "supergateway"}}, False),
+        ({"package": PYPI, "transport": {"type": "sse"}}, False),
+        ({"package": PYPI, "transport": {"bridge": "none"}}, False),
+        ({"package": PYPI, "health": {"mcp": False}}, False),
+        ({"package": PYPI, "health": {"tcp": True}}, False),
+        ({"package": PYPI, "health": {"command": ["x"]}}, False),
+        ({"package": PYPI, "health": {"enabled": False}}, False),
+        ({"image": IMAGE, "command": ["x"], "transport": {"bridge": "mcp-proxy"}}, False),
+        ({"image": IMAGE, "command": ["x"], "transport": {"bridge": "mcp-proxy"}, "health": {"mcp": True}}, True),
+        ({}, False),
+    ],
+)
+def test_who_is_asked_unless_told_otherwise(fields: dict[str, JSON], asks: bool) -> None:
+    probe = launch(server(**fields)).probe
+    assert bool(probe and probe.file) == asks
+    if probe and probe.file:
+        assert "/mcp" in probe.mounted
+
+
+def test_kubernetes_mounts_the_program_that_compose_gets_as_an_argument() -> None:
+    manifests = texts("kubernetes", spec(package=PYPI))
+    assert yaml.safe_load(manifests["demo/configmap.yaml"])["data"]["check.py"].startswith("# Asks")
+    (container,) = yaml.safe_load(manifests["demo/deployment.yaml"])["spec"]["template"]["spec"]["containers"]
+    program = ["python3", "-IS", "/mcp-check/check.py", "8080", "/mcp", "5"]
+    assert container["readinessProbe"]["exec"]["command"] == program
+    assert container["livenessProbe"]["exec"]["command"] == [*program, "alive"]
+    assert "/mcp-check/check.py" in [mount["mountPath"] for mount in container["volumeMounts"]]
+    assert "# Asks" in texts("compose", spec(package=PYPI))["demo/compose.yaml"]
 
 
 def test_a_connection_instead_of_the_bridge_s_endpoint() -> None:

@@ -163,7 +163,8 @@ def test_environment_and_caches_follow_the_runtimes(pair: tuple[str, str]) -> No
 @pytest.mark.parametrize("pair", TABLE, ids="-".join)
 def test_probe_check_and_copy_follow_the_bridge(pair: tuple[str, str]) -> None:
     source, bridge = pair
-    found = of(bridge, **SOURCES[source])
+    health: dict[str, JSON] = {} if bridge == "none" else {"health": {"mcp": False}}
+    found = of(bridge, **SOURCES[source], **health)
     expected = {
         "supergateway": Probe(8080, "/healthz"),
         "mcp-proxy": Probe(8080, "/status"),
@@ -233,7 +234,8 @@ def test_an_image_without_command_keeps_its_own() -> None:
 def test_a_package_that_speaks_http_is_started_alone() -> None:
     found = launch(server(package=PYPI, transport=HTTP))
     assert (found.image, [*found.command, *found.args], found.copy) == (UV, UVX, None)
-    assert found.probe == Probe(8080, None)
+    assert found.probe
+    assert found.probe.mounted == ("python3", "-IS", "/mcp-check/check.py", "8080", "/mcp", "5")
 
 
 @pytest.mark.parametrize("bridge", ["mcp-proxy", "supergateway"])
@@ -242,7 +244,7 @@ def test_the_port_of_the_spec_reaches_the_bridge(bridge: str) -> None:
     assert found.args[found.args.index("--port") + 1] == "9001"
     assert found.probe is not None
     assert found.probe.port == 9001
-    assert "9001" in found.check[2]
+    assert "9001" in " ".join(found.check[2:])
 
 
 def test_the_port_of_the_spec_reaches_agentgateway_and_its_probe_stays() -> None:
@@ -298,7 +300,7 @@ BRIDGE = Probe(8080, "/status")
         ({"health": {"liveness": {"grpc": {"service": "live"}}}}, Probe(8080, grpc="live")),
         ({"health": {**DEEP, "liveness": {"enabled": False}}}, None),
         ({"health": {"enabled": False, "liveness": {"path": "/livez"}}}, None),
-        ({"package": PYPI}, BRIDGE),
+        ({"package": PYPI, "health": {"mcp": False}}, BRIDGE),
         ({"package": PYPI, "health": {"command": ["/ready"]}}, BRIDGE),
         ({"package": PYPI, "health": {"liveness": {"tcp": True}}}, Probe(8080)),
         ({"transport": {"bridge": "none"}, "image": IMAGE, "health": {"command": ["/c"]}}, Probe(8080, None, ("/c",))),
@@ -310,10 +312,11 @@ def test_what_others_answer_restarts_nothing(fields: dict[str, JSON], liveness: 
 
 
 def test_a_server_asked_for_its_tools_is_restarted_when_it_is_dead() -> None:
-    found = launch(server(package=PYPI, health={"mcp": True}))
-    assert found.liveness == found.probe
+    found = launch(server(package=PYPI))
     assert found.probe
+    assert found.liveness
     assert found.probe.command[0] == "python3"
+    assert found.liveness.command == (*found.probe.command, "alive")
 
 
 def test_nothing_is_checked_from_inside_an_image_that_nobody_knows() -> None:

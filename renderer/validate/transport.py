@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from renderer import pins
 from renderer.errors import DocumentPath, Fault, Severity
+from renderer.launch import runtime_for_checks
 from renderer.model import HealthCheck, Server
 
 
@@ -234,10 +235,10 @@ def mcp_check_can_run(server: Server) -> Iterator[Fault]:
     if not server.health.mcp or not server.listens:
         return
     transport = server.transport
-    if server.package is None:
+    if runtime_for_checks(server) is None:
         message = "an MCP check needs Node.js or Python, and mcpctl cannot know whether this image has one"
         hint = "set health.command to a program of the image that asks the server, or use 'tcp' or 'path'"
-    elif transport.type == "stdio" and transport.bridge != "mcp-proxy":
+    elif transport.type == "stdio" and transport.bridge not in pins.ONE_PROCESS:
         message = f"{transport.bridge} starts a server process for each session, so for each check too"
         hint = "use 'bridge: mcp-proxy', which keeps one process for all sessions"
     elif transport.type == "sse":

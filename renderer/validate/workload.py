@@ -10,8 +10,8 @@ from renderer.model import Container, Resources, Server
 from renderer.quantity import amount
 from renderer.wording import suggestion
 
-#: An API server refuses a ConfigMap above 1 MiB, keys included.
-MOST_FILES = 1024 * 1024
+#: An API server refuses a ConfigMap above 1 MiB, keys included; the program that checks the server needs a little.
+MOST_FILES = 1016 * 1024
 #: And annotations above 256 KiB together; ours need a little of that.
 MOST_ANNOTATIONS = 250 * 1024
 #: Names of containers that mcpctl renders itself.
@@ -122,9 +122,9 @@ def mounts_are_distinct(server: Server) -> Iterator[Fault]:
             what = "a read-only folder" if files[above].is_folder else "a file"
             message = f"'{path}' is below '{above}', which is {what}"
             yield Fault(field, "spec/mount-below-file", message, "move one of them")
-        for folder in (pins.BRIDGE_FOLDER, pins.CACHE_FOLDER, pins.LOCK_FOLDER):
+        for folder in (pins.BRIDGE_FOLDER, pins.CACHE_FOLDER, pins.CHECK_FOLDER, pins.LOCK_FOLDER):
             if path == folder or path.startswith(f"{folder}/"):
-                message = f"'{folder}' is reserved: mcpctl mounts bridges, caches and locks there"
+                message = f"'{folder}' is reserved: mcpctl mounts bridges, caches, checks and locks there"
                 cache = path == pins.CACHE_FOLDER and server.package
                 hint = "write its size as package.cacheSize" if cache else "choose another path"
                 yield Fault(field, "spec/mount-reserved", message, hint)

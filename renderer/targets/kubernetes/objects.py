@@ -12,7 +12,7 @@ from renderer.guard import opened_for_keys
 from renderer.kinds import DEFAULT_ACCOUNT
 from renderer.labels import accepted, object_labels, path_note
 from renderer.model import AccessRule, Monitoring, Options, Server
-from renderer.targets.kubernetes.values import pod_annotations
+from renderer.targets.kubernetes.values import mounted_files, pod_annotations
 
 
 class Instance(NamedTuple):
@@ -69,7 +69,7 @@ def _access_rule(rule: AccessRule) -> dict[str, list[str]]:
 
 def _config_maps(server: Server, options: Options) -> Iterator[Instance]:
     del options
-    if any(isinstance(file.source, str) for file in server.mounted_files):
+    if any(isinstance(file.source, str) for file in mounted_files(server)):
         yield Instance(f"{server.resource_name}-files", "configmap", server.annotations)
 
 

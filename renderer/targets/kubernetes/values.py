@@ -14,8 +14,8 @@ from renderer import pins
 from renderer.context import document_values
 from renderer.guard import guard_checksum, metadata_paths, opened_for_keys, pod_guard
 from renderer.labels import object_labels
-from renderer.launch import Launch, Probe
-from renderer.model import JSON, Answerer, Container, Expose, Options, SecretRef, Server
+from renderer.launch import Launch, Probe, check_file
+from renderer.model import JSON, Answerer, Container, Expose, File, Options, SecretRef, Server
 from renderer.variables import expanded_in, in_order, pieces
 
 #: Every name that a template of a server may read, and what it is: docs/templates.md has these lines.
@@ -210,7 +210,8 @@ def _probe(probe: Probe, server: Server) -> dict[str, Any]:
     # By name, so that a probe follows the port; gRPC takes numbers only, and behind a guard the port has no name.
     named = probe.port == server.transport.port and probe.grpc is None and server.guard is None
     port = "mcp" if named else probe.port
-    return {**probe._asdict(), "command": list(probe.command), "headers": dict(probe.headers), "port": port}
+    values = {"path": probe.path, "https": probe.https, "headers": dict(probe.headers), "grpc": probe.grpc}
+    return {**values, "command": list(probe.mounted or probe.command), "port": port}
 
 
 #: Where most clusters that people run themselves have their API server; managed ones have it on 443.
@@ -303,13 +304,18 @@ def _egress(server: Server) -> dict[str, JSON] | None:
     }
 
 
+def mounted_files(server: Server) -> tuple[File, ...]:
+    """The spec's, the lock of its package, and the program that checks it: three probes would repeat its text."""
+    return (*server.mounted_files, *(file for file in [check_file(server)] if file))
+
+
 def _files(server: Server) -> list[dict[str, Any]]:
     """Each file is mounted alone, so that it does not hide its neighbours in the image; ours lie in one ConfigMap.
 
     Without a key it is a folder.
     """
     files, keys = [], set[str]()
-    for i, file in enumerate(server.mounted_files):
+    for i, file in enumerate(mounted_files(server)):
         source: dict[str, JSON] = {"content": None, "secret": None, "configMap": None}
         if isinstance(file.source, str):
             key, volume = _key(file.path, keys), "files"

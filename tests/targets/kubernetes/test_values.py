@@ -180,7 +180,7 @@ def test_env_from() -> None:
         ({"health": {"path": "/h", "port": 9000}}, {"httpGet": {"path": "/h", "port": 9000}}),
         ({"health": {"command": ["/c", "-q"]}}, {"exec": {"command": ["/c", "-q"]}}),
         ({"package": NPM}, {"httpGet": {"path": "/healthz", "port": "mcp"}}),
-        ({"package": PYPI}, {"httpGet": {"path": "/status", "port": "mcp"}}),
+        ({"package": PYPI, "health": {"mcp": False}}, {"httpGet": {"path": "/status", "port": "mcp"}}),
         ({"image": IMAGE, "command": ["x"]}, {"httpGet": {"path": "/healthz/ready", "port": 15021}}),
     ],
     ids=str,
@@ -188,7 +188,7 @@ def test_env_from() -> None:
 def test_probe_actions(fields: dict[str, JSON], action: dict[str, JSON]) -> None:
     found = container(**fields)
     probes = [found[f"{kind}Probe"] for kind in ("startup", "readiness", "liveness")]
-    own = {"tcpSocket": {"port": "mcp"}} if "health" in fields else action
+    own = {"tcpSocket": {"port": "mcp"}} if "health" in fields and "package" not in fields else action
     assert [
         {name: probe[name] for name in probe if "econds" not in name and name != "failureThreshold"} for probe in probes
     ] == [own, action, own]
