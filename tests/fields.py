@@ -18,7 +18,10 @@ import jsonschema_rs
 from renderer import assets
 from renderer.errors import DocumentPath
 from renderer.load import load
-from renderer.model import JSON
+from renderer.model import JSON, Source
+from renderer.pipeline import Output, inputs_of, plain, render
+from renderer.registry import target
+from tests.specs import OPTIONS
 
 EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
 #: Where a changed document stands: the files that it names are beside the examples.
@@ -64,6 +67,14 @@ def documents() -> tuple[dict[str, JSON], ...]:
     sources, problems = load([str(EXAMPLES)], stdin=None)
     assert problems == []
     return (*sorted((source.data for source in sources), key=lambda data: len(repr(data))), COMPOSE_ALONE)
+
+
+def rendered_documents(name: str) -> Output:
+    """What a target makes of all documents, which stand beside the files that they name."""
+    sources = [Source(IN_EXAMPLES, 1, 1, document) for document in documents()]
+    output = render(plain(inputs_of(sources)), target(name), OPTIONS)
+    assert output.documents, [str(problem) for problem in output.problems]
+    return output
 
 
 @cache

@@ -212,7 +212,7 @@ def test_another_folder_makes_the_same(expected: str, tmp_path: Path) -> None:
 
 
 def test_files_made_in_another_order_are_read_in_the_same(expected: str, tmp_path: Path) -> None:
-    (tmp_path / "specs").mkdir()
+    shutil.copytree(EXAMPLES / "locks", tmp_path / "specs" / "locks")
     for path in sorted(EXAMPLES.glob("*.yaml"), reverse=True):
         shutil.copy(path, tmp_path / "specs")
     assert digest(tmp_path, ["specs"]) == expected

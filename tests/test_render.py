@@ -14,8 +14,7 @@ from renderer import assets, render
 from renderer.errors import Exit, Place
 from renderer.registry import TARGETS
 from renderer.render import TemplateFault, places_in_templates
-from tests.fields import documents
-from tests.specs import rendered
+from tests.fields import rendered_documents
 
 
 @pytest.fixture
@@ -259,7 +258,7 @@ def test_a_tag_over_several_lines_can_be_marked(templates: dict[str, str], tag: 
 @pytest.mark.parametrize("target", TARGETS)
 def test_every_line_of_every_example_has_its_line_in_a_template(target: str) -> None:
     """The marked text has the lines of the text, and a line of fixed text is found word for word."""
-    for document in rendered(target, *documents()).documents:
+    for document in rendered_documents(target).documents:
         if not document.template or "# changed by" in document.text or "# added by" in document.text:
             continue
         place_of = places_in_templates(document.template, document.context)
@@ -292,7 +291,5 @@ def test_not_plain_sees_deep() -> None:
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_contexts_are_plain_data(target: str) -> None:
-    found = rendered(target, *documents()).documents
-    assert found
-    for document in found:
+    for document in rendered_documents(target).documents:
         assert not_plain(dict(document.context)) == [], document.template

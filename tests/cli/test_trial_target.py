@@ -75,8 +75,8 @@ class Quadlet:
         del one_stream
         return [(server,) for server in servers]
 
-    def conflicts(self, servers: Sequence[Server]) -> list[Problem]:
-        del servers
+    def conflicts(self, servers: Sequence[Server], options: Options) -> list[Problem]:
+        del servers, options
         return []
 
     def shared(self, options: Options) -> list[Rendered]:

@@ -19,11 +19,12 @@ METADATA += ["fd00:ec2::254", "fd20:ce::254", "fe80::a9fe:a9fe"]
 OTHERS = ["1.1.1.1", "10.0.0.1", "169.254.20.10", "168.63.129.17", "2606:4700::1111", "fd00::1"]
 
 
-def policy(provider: NetworkPolicyProvider) -> Any:
+def policy(provider: NetworkPolicyProvider, **fields: Any) -> Any:
     options = OPTIONS._replace(network_policy_provider=provider)
-    documents = render(read_specs(spec("demo")), target("kubernetes"), options).documents
+    documents = render(read_specs(spec("demo", **fields)), target("kubernetes"), options).documents
+    objects = [yaml.safe_load(document.text) for document in documents]
     return next(
-        data for data in map(yaml.safe_load, (d.text for d in documents)) if data["kind"].endswith("NetworkPolicy")
+        o for o in objects if o["kind"].endswith("NetworkPolicy") and o["metadata"]["name"] == "mcp-demo-netpol"
     )
 
 
@@ -62,9 +63,7 @@ def test_without_a_word_on_egress_cloud_metadata_is_closed(provider: NetworkPoli
 
 def test_a_list_is_the_specs_own_word() -> None:
     fields: Any = {"network": {"egress": {"cidrs": [{"cidr": "169.254.169.254/32", "ports": [80]}]}}}
-    documents = render(read_specs(spec("demo", **fields)), target("kubernetes"), OPTIONS).documents
-    (text,) = [document.text for document in documents if "kind: NetworkPolicy" in document.text]
-    assert reaches(yaml.safe_load(text)["spec"]["egress"], "169.254.169.254", ports=True)
+    assert reaches(policy("kubernetes", **fields)["spec"]["egress"], "169.254.169.254", ports=True)
 
 
 @pytest.mark.levels
