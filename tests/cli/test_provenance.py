@@ -70,7 +70,7 @@ def test_a_line(mcpctl: Mcpctl, file: str, text: str, told: list[str], silent: l
 @pytest.mark.parametrize("file", ["kubernetes/grafana/deployment.yaml", "kubernetes/time/ciliumnetworkpolicy.yaml"])
 def test_every_line_of_every_object(mcpctl: Mcpctl, file: str) -> None:
     path = f"output/environments/production/{file}"
-    for line in range(2, len(Path(path).read_text(encoding="utf-8").splitlines()) + 1, 17):
+    for line in range(2, len(Path(path).read_text(encoding="utf-8").splitlines()) + 1, 29):
         data = json.loads(mcpctl("explain", f"{path}:{line}", *INPUTS, "-o", "json").out)
         assert data["environment"] == "production"
         assert data["template"]["file"].startswith("templates/")
