@@ -118,6 +118,10 @@ def _identity(server: Server) -> Iterator[Prerequisite]:
         yield Prerequisite("ServiceAccount", account.name, ("serviceAccount",))
     for role in account.cluster_roles:
         yield Prerequisite("ClusterRole", role, ("serviceAccount.clusterRoles",), "cluster")
+    for rights in account.elsewhere:
+        yield Prerequisite("Namespace", rights.namespace, ("serviceAccount.namespaces",), "cluster")
+        for role in rights.cluster_roles:
+            yield Prerequisite("ClusterRole", role, ("serviceAccount.namespaces",), "cluster")
 
 
 def _volumes(server: Server) -> Iterator[Prerequisite]:

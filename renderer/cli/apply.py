@@ -180,7 +180,7 @@ def _of_specs(
     names = tuple(server.name for server in servers)
     places = tuple(server.namespace if run.target == "kubernetes" else None for server in servers)
     ids = tuple(f"{p}/{s.resource_name}" if p else s.resource_name for p, s in zip(places, servers, strict=True))
-    others = tuple(sorted({place for place in places if place}))
+    others = tuple(sorted({name for server in servers for name in server.other_namespaces}))
     transports = {server.name: server.transport.type for server in servers}
     return Plan(output.documents, output.problems, names, ids, transports, env_files, "", others), settings
 

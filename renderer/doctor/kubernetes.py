@@ -56,7 +56,8 @@ def checks(config: OrchestratorConfig, patient: Patient) -> Iterator[Check]:
         return
     yield from _versions(answer, patient.options.kubernetes_version if patient.options else KUBERNETES_VERSION)
     others = tuple(dict.fromkeys(server.namespace for server in patient.servers if server.namespace))
-    rendered = objects(patient.documents, kubectl.namespace, others) if patient.documents else []
+    besides = {name for server in patient.servers for name in server.other_namespaces}
+    rendered = objects(patient.documents, kubectl.namespace, besides) if patient.documents else []
     yield from _namespaces(kubectl, rendered)
     yield from guarded("permissions", lambda: _rights(kubectl, rendered, others))
     served: set[str] = set()

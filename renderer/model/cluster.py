@@ -19,6 +19,14 @@ class AccessRule(NamedTuple):
     urls: tuple[str, ...] = ()
 
 
+class NamespaceRights(NamedTuple):
+    """Rights in one other namespace: rules of a Role there, and existing ClusterRoles that are bound there alone."""
+
+    namespace: str
+    rules: tuple[AccessRule, ...]
+    cluster_roles: tuple[str, ...]
+
+
 class ServiceAccount(NamedTuple):
     """``cluster_roles`` are names of existing ones; ``rules`` hold in the server's namespace."""
 
@@ -29,10 +37,11 @@ class ServiceAccount(NamedTuple):
     rules: tuple[AccessRule, ...] = ()
     cluster_rules: tuple[AccessRule, ...] = ()
     cluster_roles: tuple[str, ...] = ()
+    elsewhere: tuple[NamespaceRights, ...] = ()
 
     @property
     def has_rights(self) -> bool:
-        return bool(self.rules or self.cluster_rules or self.cluster_roles)
+        return bool(self.rules or self.cluster_rules or self.cluster_roles or self.elsewhere)
 
 
 class ServicePort(NamedTuple):

@@ -123,6 +123,12 @@ class Server(NamedTuple):
         return self.service_account.automount or self.sandbox is not None
 
     @property
+    def other_namespaces(self) -> tuple[str, ...]:
+        """Those besides the run's in which objects of it lie, without a sandbox, which has its own label."""
+        account = [rights.namespace for rights in self.service_account.elsewhere]
+        return tuple(dict.fromkeys([*([self.namespace] if self.namespace else []), *account]))
+
+    @property
     def listens(self) -> bool:
         """Whether anything can connect to it: all but a stdio server without a bridge."""
         return self.transport.type != "stdio" or self.transport.bridge != "none"

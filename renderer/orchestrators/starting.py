@@ -28,7 +28,7 @@ def start(orchestrator: Orchestrator, server: Server, namespace: str, config: Ma
     if faults := errors_in(output.problems):
         raise OutputInvalid("nothing was applied: what was rendered does not hold", faults)
     place = server.namespace if orchestrator.target == "kubernetes" and server.namespace != namespace else None
-    with_place = _apply_options(config)._replace(namespaces=(place,) if place else ())
+    with_place = _apply_options(config)._replace(namespaces=server.other_namespaces)
     applied = orchestrator.apply(output.documents, with_place, lambda _: None, lambda _, __: False)
     if applied.failed:
         raise ApplyFailed(failure_text(applied))

@@ -171,6 +171,11 @@ def rights(server: Server) -> Iterator[Fault]:
             yield from rule_fault(rule, (*path, field, i), is_wide=is_wide)
     for i, role in enumerate(account.cluster_roles):
         yield from role_fault(role, (*path, "clusterRoles", i), is_wide=True)
+    for i, rights in enumerate(account.elsewhere):
+        for j, rule in enumerate(rights.rules):
+            yield from rule_fault(rule, (*path, "namespaces", i, "rules", j), is_wide=False)
+        for j, role in enumerate(rights.cluster_roles):
+            yield from role_fault(role, (*path, "namespaces", i, "clusterRoles", j), is_wide=False)
 
 
 def published(server: Server) -> Iterator[Fault]:

@@ -8,6 +8,7 @@ from renderer.model import (
     AccessRule,
     Amounts,
     ExternalSecret,
+    NamespaceRights,
     RemoteKey,
     RuntimeClass,
     Sandbox,
@@ -24,14 +25,20 @@ from renderer.model import (
 def make_service_account(account: dict[str, Any], resource_name: str) -> ServiceAccount:
     fallback = resource_name if account["create"] else "default"
     rules, cluster_rules = (_access_rules(account[field]) for field in ("rules", "clusterRules"))
+    elsewhere = tuple(
+        NamespaceRights(item["name"], _access_rules(item["rules"]), tuple(item["clusterRoles"]))
+        for item in account["namespaces"]
+    )
+    has_rights = bool(rules or cluster_rules or account["clusterRoles"] or elsewhere)
     return ServiceAccount(
         create=account["create"],
         name=account.get("name", fallback),
         annotations=account["annotations"],
-        automount=account.get("automountToken", bool(rules or cluster_rules or account["clusterRoles"])),
+        automount=account.get("automountToken", has_rights),
         rules=rules,
         cluster_rules=cluster_rules,
         cluster_roles=tuple(account["clusterRoles"]),
+        elsewhere=elsewhere,
     )
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from renderer.errors import DocumentPath, Fault, Severity
 from renderer.kinds import KINDS
-from renderer.model import SecretRef, Server
+from renderer.model import AccessRule, SecretRef, Server
 from renderer.quantity import amount
 from renderer.wording import suggestion
 
@@ -77,14 +77,24 @@ def rights_can_be_used(server: Server) -> Iterator[Fault]:
     if (server.sandbox or account.has_rights) and not account.automount and server.sets(*path, "automountToken"):
         message = "'automountToken: false' leaves the server without the token that its rights need"
         yield Fault((*path, "automountToken"), "spec/token-not-mounted", message, "remove it, or the rights")
-    for field, rules in (("rules", account.rules), ("clusterRules", account.cluster_rules)):
+    every: list[tuple[DocumentPath, tuple[AccessRule, ...]]] = [
+        ((*path, "rules"), account.rules),
+        ((*path, "clusterRules"), account.cluster_rules),
+        *(((*path, "namespaces", i, "rules"), rights.rules) for i, rights in enumerate(account.elsewhere)),
+    ]
+    for field, rules in every:
         for i, rule in enumerate(rules):
             for j, resource in enumerate(rule.resources):
                 group = _GROUPS.get(resource.partition("/")[0])
                 if group is not None and group not in rule.api_groups and _CHECKED.issuperset(rule.api_groups):
                     hint = f"write apiGroups: ['{group}']"
                     message = f"'{resource}' is not in API group '{rule.api_groups[0]}': the rule gives no right to it"
-                    yield Fault((*path, field, i, "resources", j), "spec/rule-api-group", message, hint)
+                    yield Fault((*field, i, "resources", j), "spec/rule-api-group", message, hint)
+    names = [rights.namespace for rights in account.elsewhere]
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            message = f"namespace '{name}' is listed twice"
+            yield Fault((*path, "namespaces", i, "name"), "spec/account-namespace", message, "merge the two")
 
 
 def external_secrets_are_distinct(server: Server) -> Iterator[Fault]:

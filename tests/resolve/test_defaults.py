@@ -57,6 +57,12 @@ SMALL: list[dict[str, JSON]] = [
     spec(monitoring={"port": 9090}),
     spec(monitoring={"port": 9090, "alerts": {"down": {}, "sessions": {}, "latency": {}, "errors": {}}}),
     spec(sandbox={"runtimeClass": {}}),
+    spec(serviceAccount={"namespaces": [{"name": "a", "clusterRoles": ["view"]}]}),
+    spec(
+        serviceAccount={
+            "namespaces": [{"name": "a", "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]}]
+        }
+    ),
     spec(externalSecrets=[{"name": "s", "store": {"name": "v"}, "keys": [{"key": "k", "remoteKey": "r"}]}]),
     spec(compose={"build": {"context": "."}}),
 ]

@@ -58,6 +58,16 @@ def _account_roles(kind: str) -> _Instances:
         for role in account.cluster_roles if kind == "ClusterRoleBinding" else ():
             file = f"{stem}-{role.replace(':', '_')}"
             yield Instance(f"{name}:{role}", file, server.annotations, {**extra, "role": role})
+        for rights in account.elsewhere if not is_wide else ():
+            # Others have a server of that name there.
+            name, file = f"{options.namespace_of(server)}:{server.resource_name}", f"{stem}-{rights.namespace}"
+            there = {"namespace": rights.namespace}
+            if rights.rules:
+                own = {"role": name} if kind == "RoleBinding" else {"rules": [_access_rule(r) for r in rights.rules]}
+                yield Instance(name, file, server.annotations, {**there, **own})
+            for role in rights.cluster_roles if kind == "RoleBinding" else ():
+                bound = {**there, "role": role, "role_kind": "ClusterRole"}
+                yield Instance(f"{name}:{role}", f"{file}-{role.replace(':', '_')}", server.annotations, bound)
 
     return instances
 

@@ -52,7 +52,7 @@ def test_namespaces_come_first_and_users_of_definitions_last() -> None:
 
 
 def test_what_is_applied_is_what_was_checked_but_for_the_stamps() -> None:
-    for one in objects(rendered("panda", "everything", "filesystem"), "mcpctl", ["search"]):
+    for one in objects(rendered("panda", "everything", "filesystem"), "mcpctl", ["search", "shop"]):
         data = copy.deepcopy(stamped(one, None, "tree-a", "mcpctl", NOW))
         for key in STAMPED_LABELS:
             data["metadata"].get("labels", {}).pop(key, None)

@@ -85,3 +85,40 @@ def test_paths_of_the_api_server_itself() -> None:
     problems = rendered("kubernetes", spec(serviceAccount={"clusterRules": wide})).problems
     (message,) = {problem.message for problem in problems if problem.rule == "policy/cluster-wide-rights"}
     assert message == "the rule gives every path of the API server ('*'), in every namespace"
+
+
+def test_rights_in_single_other_namespaces_are_bound_there_alone() -> None:
+    rights: JSON = [
+        {"name": "shop", "rules": READ, "clusterRoles": ["view"]},
+        {"name": "prod", "clusterRoles": ["view"]},
+    ]
+    found = objects(namespaces=rights)
+    stem = "account-rolebinding-"
+    assert rbac(found) == ["account-role-shop", f"{stem}shop", f"{stem}shop-view", f"{stem}prod-view"]
+    assert [found[name]["metadata"]["namespace"] for name in rbac(found)] == ["shop", "shop", "shop", "prod"]
+    assert found["account-role-shop"]["rules"] == READ
+    assert [(found[name]["roleRef"]["kind"], found[name]["roleRef"]["name"]) for name in rbac(found)[1:]] == [
+        ("Role", "mcpctl:mcp-demo"),
+        ("ClusterRole", "view"),
+        ("ClusterRole", "view"),
+    ]
+    for name in rbac(found)[1:]:
+        assert found[name]["subjects"] == [{"kind": "ServiceAccount", "name": "mcp-demo", "namespace": "mcpctl"}]
+    assert found["deployment"]["spec"]["template"]["spec"]["automountServiceAccountToken"] is True
+    needed = {(need.kind, need.name) for need in prerequisites(server(serviceAccount={"namespaces": rights}))}
+    assert {("Namespace", "shop"), ("Namespace", "prod"), ("ClusterRole", "view")} <= needed
+
+
+def test_rights_elsewhere_are_judged_and_stand_once() -> None:
+    wide: JSON = [
+        {"name": "a", "clusterRoles": ["edit"]},
+        {"name": "a", "rules": [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}]},
+    ]
+    problems = rendered("kubernetes", spec(serviceAccount={"namespaces": wide})).problems
+    found = {(problem.rule, problem.path) for problem in problems}
+    where = "spec.serviceAccount.namespaces"
+    assert {
+        ("policy/wide-rights", f"{where}[0].clusterRoles[0]"),
+        ("policy/wide-rights", f"{where}[1].rules[0]"),
+        ("spec/account-namespace", f"{where}[1].name"),
+    } <= found
