@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 
-from renderer.errors import DocumentPath, Fault
+from renderer.errors import DocumentPath, Fault, Severity
 from renderer.model import Container, HealthCheck, Server
 from renderer.variables import (
     VARIABLE,
@@ -17,6 +18,11 @@ from renderer.variables import (
 )
 from renderer.wording import excerpt, suggestion
 
+#: ``$NAME``, which a shell would expand.
+_BARE = re.compile(r"(?<![$\w])\$([A-Z][A-Z0-9_]+)\b")
+#: What a shell runs to install programs.
+_INSTALLS = re.compile(r"\b(pip3? install|npm (install|i|ci)|apt(-get)? install|apk add|(dnf|yum) install)\b")
+_USUAL = frozenset({"HOME", "HOSTNAME", "PATH", "PWD", "USER"})
 #: Linux refuses to start a program with a longer argument or variable.
 MOST_OF_A_TEXT = 128 * 1024
 
@@ -62,6 +68,17 @@ def variables_have_an_end(server: Server) -> Iterator[Fault]:
                 yield Fault(place, "spec/variable-too-long", message, "shorten the values that it refers to")
 
 
+def nothing_is_installed(server: Server) -> Iterator[Fault]:
+    """A shell that installs the server when it starts, as people write it in compose files."""
+    words = words_of(server)
+    found = _INSTALLS.search(" ".join(words)) if server.image and runs_shell(words) else None
+    if found and server.security.read_only_root:
+        field = "args" if found[0] in " ".join(server.args) else "command"
+        message = f"'{found[0]}' fails: the image's own files are read-only, and the user is not root"
+        hint = "use 'package', or an image that has it (docs/packages.md)"
+        yield Fault(("spec", field), "spec/installs-at-start", message, hint, Severity.WARNING, at_key=True)
+
+
 def _all_containers(server: Server) -> list[tuple[DocumentPath, Server | Container]]:
     further = (("initContainers", server.init_containers), ("sidecars", server.sidecars))
     return [(("spec",), server), *((("spec", field, i), one) for field, many in further for i, one in enumerate(many))]
@@ -92,6 +109,12 @@ def _unexpanded(
             hint = f"write $({name}) for its value, or $${{{name}}} for this text"
         message = f"'${{{_quoted(braced)}}}' is passed as text: variables are not expanded"
         yield Fault(path, "spec/unexpanded-variable", message, hint)
+    bare = next((match[1] for match in _BARE.finditer(text) if match[1] in env or match[1] in _USUAL), "")
+    if bare and not copied:
+        value = f"write $({bare}) for its value" if bare in env and bare != path[-1] else "write the value"
+        hint = f"{value}, or accept this where the program itself reads the text"
+        message = f"'${bare}' is passed as text: variables are not expanded without a shell"
+        yield Fault(path, "spec/unexpanded-variable", message, hint, Severity.WARNING)
     unknown = next((match["name"] for match in references if match["name"] and not is_variable(match["name"])), "")
     if unknown:
         message = f"'$({_quoted(unknown)})' is passed as text: env declares no such variable{suggestion(unknown, env)}"
@@ -104,4 +127,4 @@ def _quoted(name: str) -> str:
     return excerpt(name)[1:-1] if name.isupper() or ":" in name else "…"
 
 
-RULES = (variables_are_declared, variables_have_an_end)
+RULES = (variables_are_declared, variables_have_an_end, nothing_is_installed)
