@@ -19,6 +19,8 @@ from typing import IO, Any, NamedTuple, Protocol
 
 from renderer.errors import ApplyFailed, WaitTimedOut, excerpt
 
+#: The variable with a token for guarded servers. It is for them alone: no program that is started gets it.
+ACCESS_TOKEN = "MCPCTL_ACCESS_TOKEN"  # noqa: S105 - its name
 #: Bytes that are kept of one output: a list of thousands of objects is 20 MB.
 OUTPUT_LIMIT = 64 * 1024 * 1024
 #: Bytes of one line that are shown; a log line may be a binary file.
@@ -132,7 +134,7 @@ def _started(
                 stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
-                env={**os.environ, **(env or {})},
+                env={**{name: text for name, text in os.environ.items() if name != ACCESS_TOKEN}, **(env or {})},
                 process_group=0,
             )
         except (FileNotFoundError, NotADirectoryError):

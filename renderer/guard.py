@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from renderer import pins
 from renderer.model import JSON, Access, ConfigMapRef, EgressHost, Issuer, Rights, Server
+from renderer.model.access import WELL_KNOWN
 from renderer.render import render
 
 #: Where its container finds its configuration, and below it the keys of issuers that a ConfigMap has.
@@ -18,7 +19,6 @@ FOLDER = "/etc/guard"
 CONFIG = "guard.yaml"
 #: Paths that it answers itself.
 HEALTH = "/healthz"
-WELL_KNOWN = "/.well-known/oauth-protected-resource"
 
 _TEMPLATE = "guard/envoy.yaml.j2"
 _PORTS = {"https": 443, "http": 80}

@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
 from renderer.model import Server
+from renderer.model.access import WELL_KNOWN
 
 #: Names the server that an object belongs to, in every target.
 SERVER_LABEL = "mcpctl.io/server"
 #: Where a server speaks MCP, on what leads to it; not there: at the default path.
 PATH_ANNOTATION = "mcpctl.io/path"
 DEFAULT_PATH = "/mcp"
+#: What the guard of a server must answer, as JSON, on what leads to it.
+ACCESS_ANNOTATION = "mcpctl.io/access"
+
+
+class GuardNote(NamedTuple):
+    """Of a guarded server: public address, scopes of its 401, and issuers with the audiences of their tokens."""
+
+    resource: str
+    scope: str
+    issuers: Mapping[str, tuple[str, ...]]
+
+    @property
+    def metadata(self) -> str:
+        """The address of the metadata: the host of the public one, and its path behind the well-known one."""
+        path = urlsplit(self.resource).path
+        return f"{self.resource.removesuffix(path) if path else self.resource}{WELL_KNOWN}{path}"
 
 
 def object_labels(server: Server, component: str = "mcp-server") -> dict[str, str]:
@@ -24,9 +47,26 @@ def object_labels(server: Server, component: str = "mcp-server") -> dict[str, st
     }
 
 
-def path_note(server: Server) -> dict[str, str]:
-    """What tells later commands under which path the server is asked."""
-    return {PATH_ANNOTATION: server.transport.path} if server.listens and server.transport.path != DEFAULT_PATH else {}
+def notes(server: Server) -> dict[str, str]:
+    """What tells later commands under which path the server is asked, and what its guard must answer."""
+    if not server.listens:
+        return {}
+    path = {PATH_ANNOTATION: server.transport.path} if server.transport.path != DEFAULT_PATH else {}
+    access = server.guard
+    if access is None or not (access.issuers and access.url):
+        return path
+    issuers = {issuer.url: issuer.audiences or (access.url,) for issuer in access.issuers}
+    note = GuardNote(access.url, " ".join(access.require.scopes), issuers)
+    return {**path, ACCESS_ANNOTATION: json.dumps(note._asdict())}
+
+
+def guard_note(annotations: Mapping[str, str]) -> GuardNote | None:
+    """What ``notes`` wrote, read back from a runtime; None where it is not there, or somebody else wrote it."""
+    with suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        data = json.loads(annotations[ACCESS_ANNOTATION])
+        issuers = {str(url): tuple(map(str, audiences)) for url, audiences in data["issuers"].items()}
+        return GuardNote(str(data["resource"]), str(data["scope"]), issuers)
+    return None
 
 
 def accepted(server: Server) -> dict[str, str]:

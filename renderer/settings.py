@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from renderer import assets
+from renderer.command import ACCESS_TOKEN
 from renderer.errors import InputInvalid, Place, Problem, Severity, UsageMistake, dotted, errors_in, excerpt
 from renderer.load import load
 from renderer.model import JSON
@@ -22,8 +23,8 @@ from renderer.wording import did_you_mean
 
 ROOT = "orchestrator"
 _LONGEST = 200
-#: Variables of the tests.
-_NO_SETTINGS = ("MCPCTL_TEST_", "MCPCTL_REQUIRE_", "MCPCTL_DEBUG")
+#: Variables of the tests, and what is no setting because its value is secret.
+_NO_SETTINGS = ("MCPCTL_TEST_", "MCPCTL_REQUIRE_", "MCPCTL_DEBUG", ACCESS_TOKEN)
 #: One way to reach a runtime, and the other one: of two sources the later decides which.
 _EXCLUSIVE = (
     ("orchestrator.docker.socketPath", ("orchestrator.docker.host", "orchestrator.docker.port")),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from functools import wraps
@@ -17,6 +19,7 @@ import click
 
 from renderer.cli.options import text_or_json
 from renderer.cli.streams import ReaderLeft, delivered, emit, say, tell
+from renderer.command import ACCESS_TOKEN
 from renderer.errors import ApplyFailed, McpctlError, UsageMistake, WaitTimedOut, excerpt, noting
 from renderer.orchestrators import create_orchestrator, mcp_check
 from renderer.orchestrators.contract import (
@@ -259,15 +262,30 @@ def answers_expected(status: InstanceStatus) -> bool:
 
 
 def ask(orchestrator: Orchestrator, status: InstanceStatus, transports: Mapping[str, str]) -> InstanceStatus:
-    """READY, with what it said; as the handshake raises."""
-    transport = transports.get(status.server, "")
+    """READY, with what it said; as it is where its guard is in order and no token takes us past it.
+
+    Raises as the handshake, and as the check of a guard.
+    """
+    transport, guard = transports.get(status.server, ""), status.guard
 
     def handshake(url: str) -> Handshake:
         # No runtime says what a server speaks; a path of SSE ends so by convention.
         sse = transport == "sse" or (not transport and url.rstrip("/").endswith("/sse"))
-        return mcp_check.handshake(url, "sse" if sse else "streamable-http", HANDSHAKE_SECONDS)
+        if guard is None:
+            return mcp_check.handshake(url, "sse" if sse else "streamable-http", HANDSHAKE_SECONDS)
+        mcp_check.check_guard(url, guard, HANDSHAKE_SECONDS)
+        if kept := mcp_check.unfit(token, guard, url, time.time()) if token else "is not set":
+            raise mcp_check.Guarded(f"the guard asks for a token, as it should; {ACCESS_TOKEN} {kept}")
+        mcp_check.check_token(url, token, HANDSHAKE_SECONDS)
+        return mcp_check.handshake(url, "streamable-http", HANDSHAKE_SECONDS, token)
 
-    answer = orchestrator.reach(status.id, handshake)
+    token = os.environ.get(ACCESS_TOKEN, "").strip()
+    try:
+        answer = orchestrator.reach(status.id, handshake)
+    except mcp_check.Guarded as stopped:
+        if guard is None:
+            raise
+        return status._replace(reason=stopped.message)
     return status._replace(state=InstanceState.READY, reason="", handshake=answer)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import NamedTuple
 
+from renderer.doctor import issuers
 from renderer.doctor.checks import Check, failed, ok, warning
 from renderer.model import Options, Rendered, Server
 from renderer.orchestrators.contract import OrchestratorConfig
@@ -30,6 +31,7 @@ def diagnose(config: OrchestratorConfig, patient: Patient) -> Iterator[Check]:
     """One check after the other, as they are made. Nothing is changed anywhere."""
     yield python(sys.version_info[:2])
     yield sdk(installed())
+    yield from issuers.checks(patient.servers)
     yield from import_module(f"renderer.doctor.{config.type}").checks(config, patient)
 
 

@@ -6,6 +6,9 @@ from typing import Literal, NamedTuple
 
 from renderer.model.fields import ConfigMapRef
 
+#: Where clients ask for the metadata of RFC 9728; the path of the server's own stands behind it.
+WELL_KNOWN = "/.well-known/oauth-protected-resource"
+
 
 class Issuer(NamedTuple):
     """Whose tokens are taken. ``jwks`` is the address of its keys, or the ConfigMap that has them."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Literal, NamedTuple, Protocol
 
+from renderer.labels import GuardNote
 from renderer.model import JSON, Rendered, Server
 
 #: Told as it happens: one line for people. Never holds the value of a secret.
@@ -85,7 +86,7 @@ class InstanceStatus(NamedTuple):
 
     ``id`` is what ``start_server`` returned: the name that all its objects carry, behind its namespace where that is
     not the configured one (``data/mcp-demo``). ``where`` is the namespace, or the compose project. ``endpoint`` is a
-    URL or a name and port, empty where nothing can connect.
+    URL or a name and port, empty where nothing can connect. ``guard``: what the guard in front of it must answer.
     """
 
     id: str
@@ -98,6 +99,7 @@ class InstanceStatus(NamedTuple):
     endpoint: str = ""
     reason: str = ""
     handshake: Handshake | None = None
+    guard: GuardNote | None = None
 
     @property
     def image(self) -> str:

@@ -83,6 +83,7 @@ def as_data(status: InstanceStatus) -> dict[str, JSON]:
         "restarts": status.restarts,
         "image": status.image,
         "endpoint": status.endpoint,
+        "guarded": status.guard is not None,
         "reason": status.reason,
         "instances": [_replica(replica) for replica in status.replicas],
         "mcp": shake

@@ -192,8 +192,9 @@ def _runs(seen: Observation, instance: _Instance, is_asked: bool, now: float) ->
     run = tuple((replica.name, replica.started, replica.restarts) for replica in status.replicas)
     if run != instance.run:
         instance.run, instance.run_since = run, now
-    # Where nobody can ask it, only time tells whether it stays up.
-    return seen.checked or (is_asked and bool(status.endpoint)) or now - instance.run_since >= SETTLED
+    # Where nobody can ask it, only time tells whether it stays up; of a guarded one it may be the guard that answers.
+    is_asked = is_asked and bool(status.endpoint) and not status.guard
+    return seen.checked or is_asked or now - instance.run_since >= SETTLED
 
 
 def _is_lost(instance: _Instance, cause: Cause, wait: Wait, now: float) -> bool:

@@ -7,8 +7,9 @@ from functools import cache
 
 from renderer import assets
 from renderer.errors import Fault, Problem, Severity
-from renderer.guard import WELL_KNOWN, metadata_paths
+from renderer.guard import metadata_paths
 from renderer.model import Access, PartialServer, Server, Source
+from renderer.model.access import WELL_KNOWN
 from renderer.schemas import Schema
 from renderer.validate import access, network, sandbox, transport, variables, workload
 from renderer.validate.sound import sound_part

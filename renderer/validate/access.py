@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 
 from renderer import pins
 from renderer.errors import DocumentPath, Fault, Severity
-from renderer.guard import HEALTH, WELL_KNOWN, is_public_name, key_host, url_path
+from renderer.guard import HEALTH, is_public_name, key_host, url_path
 from renderer.launch import listens_on_loopback
 from renderer.model import Access, Server
+from renderer.model.access import WELL_KNOWN
 from renderer.validate.network import how_to_open, opens
 
 _ACCESS = ("spec", "access")

@@ -5,10 +5,13 @@ from __future__ import annotations
 import pytest
 
 from renderer.cli.ready import until_ready
+from renderer.command import ACCESS_TOKEN, run
 from renderer.errors import ApplyFailed, WaitTimedOut
+from renderer.labels import GuardNote
 from renderer.orchestrators import failures, mcp_check
 from renderer.orchestrators.contract import Handshake, InstanceState, InstanceStatus
 from renderer.orchestrators.wait import Time
+from tests.cli.commands import Mcpctl
 from tests.cli.fake_runtime import SHAKE, FakeRuntime, instance
 
 Answer = Handshake | Exception
@@ -76,6 +79,58 @@ def test_a_server_that_wants_credentials_lives_and_is_not_ready(
     assert status.reason == "not asked further: HTTP 401: it runs, and wants credentials"
     assert capsys.readouterr().err.count("wants credentials") == 1
     assert len(fake.named("reach")) == 1
+
+
+def _guarded(monkeypatch: pytest.MonkeyPatch, fake: FakeRuntime, check: Exception | None) -> None:
+    """A server with a guard, which passes its check or fails it."""
+
+    def checked(url: str, guard: GuardNote, seconds: float) -> None:
+        if check:
+            raise check
+
+    monkeypatch.setattr(mcp_check, "check_guard", checked)
+    fake.instances["mcp-demo"] = instance("demo", guard=GuardNote("https://mcp.example.com/mcp", "", {}))
+
+
+def test_a_guarded_server_is_done_without_a_token(fake: FakeRuntime, monkeypatch: pytest.MonkeyPatch) -> None:
+    _guarded(monkeypatch, fake, None)
+    (status,) = waited(fake, 10)
+    assert status.state is InstanceState.RUNNING
+    assert status.reason == "the guard asks for a token, as it should; MCPCTL_ACCESS_TOKEN is not set"
+
+
+def test_a_guard_that_is_not_in_the_way_fails_the_apply(fake: FakeRuntime, monkeypatch: pytest.MonkeyPatch) -> None:
+    _guarded(monkeypatch, fake, mcp_check.Refused("expected HTTP 401 without a token, got 200"))
+    with pytest.raises(ApplyFailed, match="expected HTTP 401 without a token, got 200"):
+        waited(fake, 300)
+
+
+def test_keys_may_need_a_moment(fake: FakeRuntime, monkeypatch: pytest.MonkeyPatch) -> None:
+    _guarded(monkeypatch, fake, mcp_check.Unanswered("it cannot fetch the keys (JWKS)"))
+    with pytest.raises(WaitTimedOut, match=r"does not answer MCP yet: it cannot fetch the keys \(JWKS\)"):
+        waited(fake, 10)
+
+
+@pytest.mark.parametrize("arguments", [("status",), ("list", "--ask")])
+def test_status_and_list_check_a_guard_too(
+    arguments: tuple[str, ...], mcpctl: Mcpctl, fake: FakeRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _guarded(monkeypatch, fake, None)
+    assert "the guard asks for a token, as it should" in mcpctl(*arguments).out
+    _guarded(monkeypatch, fake, mcp_check.Refused("expected HTTP 401 without a token, got 200"))
+    done = mcpctl(*arguments, "--output", "json")
+    assert "does not answer MCP: expected HTTP 401 without a token, got 200" in done.out
+    assert '"guarded": true' in done.out
+
+
+def test_a_token_is_no_setting_and_reaches_no_program(
+    mcpctl: Mcpctl, fake: FakeRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ACCESS_TOKEN, "eyJ-mine")
+    done = mcpctl("config")
+    assert "eyJ-mine" not in done.out + done.err
+    assert "is not a setting" not in done.err
+    assert ACCESS_TOKEN not in run(["env"], seconds=30).out
 
 
 def test_a_right_that_is_missing_ends_the_wait(fake: FakeRuntime, answers: list[Answer]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from renderer.errors import ApplyFailed, McpctlError, excerpt
-from renderer.labels import DEFAULT_PATH, PATH_ANNOTATION
+from renderer.labels import DEFAULT_PATH, PATH_ANNOTATION, guard_note
 from renderer.orchestrators.contract import Cause, InstanceState, InstanceStatus, Observation, Outlook, Replica
 from renderer.orchestrators.docker.client import Client, known_name
 from renderer.orchestrators.docker.containers import NAME_LABEL, Container, find, ours
@@ -145,6 +145,7 @@ def observation(containers: Sequence[Container], causes: Mapping[str, Cause | No
         replicas=tuple(_replica(container, causes.get(container.id)) for container in mains),
         endpoint=endpoint(containers, host),
         reason=worst.text if worst else "",
+        guard=next((note for each in containers if (note := guard_note(each.labels))), None),
     )
     return Observation(status, worst, bool(mains) and all(container.state.get("Health") for container in mains))
 

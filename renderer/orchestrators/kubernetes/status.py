@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from renderer.errors import ApplyFailed, McpctlError, excerpt
-from renderer.labels import DEFAULT_PATH, PATH_ANNOTATION, SERVER_LABEL
+from renderer.labels import DEFAULT_PATH, PATH_ANNOTATION, SERVER_LABEL, guard_note
 from renderer.manifest import annotations_of, labels_of
 from renderer.orchestrators.contract import WEIGHTS, Cause, InstanceState, InstanceStatus, Observation, Replica
 from renderer.orchestrators.kubernetes.client import Data, Kubectl, known_name
@@ -213,6 +213,7 @@ def found_status(
         replicas=replicas,
         endpoint=_endpoint(seen.services, namespace),
         reason=problem.text if problem else "",
+        guard=next((note for each in seen.services if (note := guard_note(annotations_of(each)))), None),
     )
     return Observation(status, Cause(problem.text, problem.outlook) if problem else None, checked=True)
 

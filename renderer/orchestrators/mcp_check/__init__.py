@@ -6,15 +6,30 @@ from importlib.metadata import PackageNotFoundError, version
 
 from renderer.orchestrators.contract import Handshake
 from renderer.orchestrators.mcp_check.answers import Guarded, Refused, SdkMissing, Transport, Unanswered
+from renderer.orchestrators.mcp_check.guard import check_guard, check_token, unfit
 
-__all__ = ["EXTRA", "Guarded", "Refused", "SdkMissing", "Transport", "Unanswered", "handshake", "installed"]
+__all__ = [
+    "EXTRA",
+    "Guarded",
+    "Refused",
+    "SdkMissing",
+    "Transport",
+    "Unanswered",
+    "check_guard",
+    "check_token",
+    "handshake",
+    "installed",
+    "unfit",
+]
 
 #: The optional extra that brings the SDK.
 EXTRA = "mcpctl-renderer[mcp]"
 
 
-def handshake(url: str, transport: Transport, seconds: float) -> Handshake:
+def handshake(url: str, transport: Transport, seconds: float, token: str = "") -> Handshake:
     """What the server says of itself, and which versions of MCP it speaks. Texts in it are cut and fit for a terminal.
+
+    ``token`` goes to that server alone, in the header Authorization.
 
     Raises SdkMissing, Unanswered, Refused (Guarded for a server that asks for credentials), and WaitTimedOut after
     ``seconds``. Leaves nothing running, logs nothing, and uses no proxy of the environment: the server is on this
@@ -26,7 +41,7 @@ def handshake(url: str, transport: Transport, seconds: float) -> Handshake:
         if (missing.name or "").partition(".")[0] in ("mcp", "mcp_types", "httpx2", "anyio"):
             raise SdkMissing(f"the MCP SDK is missing, so no server can be asked: pip install '{EXTRA}'") from None
         raise
-    return ask(url, transport, seconds)
+    return ask(url, transport, seconds, token)
 
 
 def installed() -> str:

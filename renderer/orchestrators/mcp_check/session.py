@@ -56,25 +56,25 @@ class Attempt:
         return "tools/list" if self.versions else self.method
 
 
-def ask(url: str, transport: Transport, seconds: float) -> Handshake:
+def ask(url: str, transport: Transport, seconds: float, token: str = "") -> Handshake:
     """As ``mcp_check.handshake``, with the SDK there."""
     words.refuse_no_url(url)
     with _silence():
-        return anyio.run(_ask, url, transport, seconds)
+        return anyio.run(_ask, url, transport, seconds, token)
 
 
-async def _ask(url: str, transport: Transport, seconds: float) -> Handshake:
+async def _ask(url: str, transport: Transport, seconds: float, token: str) -> Handshake:
     end = anyio.current_time() + seconds
     attempts: list[Attempt] = []
     if transport != "sse":
-        new = await _attempt(url, transport, "server/discover", end - seconds / 2)
+        new = await _attempt(url, transport, "server/discover", end - seconds / 2, token)
         if new.answer and not set(HANDSHAKE_PROTOCOL_VERSIONS).isdisjoint(new.versions):
             return new.answer
         attempts.append(new)
     if not (attempts and words.is_final(attempts[0])):
         answered = any(attempt.answer for attempt in attempts)
         until = min(end, anyio.current_time() + _OLD_VERSION) if answered else end
-        attempts.append(await _attempt(url, transport, "initialize", until, only_greet=answered))
+        attempts.append(await _attempt(url, transport, "initialize", until, token, only_greet=answered))
     first = next((attempt.answer for attempt in attempts if attempt.answer), None)
     if first is None:
         raise words.error_for(url, transport, seconds, attempts)
@@ -82,10 +82,12 @@ async def _ask(url: str, transport: Transport, seconds: float) -> Handshake:
     return first._replace(versions=tuple(sorted(versions)))
 
 
-async def _attempt(url: str, transport: Transport, method: str, until: float, *, only_greet: bool = False) -> Attempt:
+async def _attempt(
+    url: str, transport: Transport, method: str, until: float, token: str, *, only_greet: bool = False
+) -> Attempt:
     attempt = Attempt(method)
     with anyio.CancelScope(deadline=until) as scope:
-        attempt.watched = Watched(transport, scope.cancel)
+        attempt.watched = Watched(transport, scope.cancel, credentials=(httpx2.URL(url), token) if token else None)
         try:
             async with _streams(url, transport, attempt.watched) as streams, ClientSession(*streams) as session:
                 await _talk(session, attempt, only_greet=only_greet)

@@ -17,8 +17,16 @@ _MEDIA_TYPES = {"application/json", "text/event-stream"}
 class Watched(httpx2.AsyncBaseTransport):
     """Passes requests on. ``give_up`` is called as soon as something goes wrong that the SDK keeps to itself."""
 
-    def __init__(self, transport: Transport, give_up: Callable[[], None], *, limit: int = BYTES) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        give_up: Callable[[], None],
+        *,
+        limit: int = BYTES,
+        credentials: tuple[httpx2.URL, str] | None = None,
+    ) -> None:
         self._transport = transport
+        self._credentials = credentials
         self._inner = httpx2.AsyncHTTPTransport(trust_env=False)
         self._give_up = give_up
         self._left = limit
@@ -31,6 +39,9 @@ class Watched(httpx2.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """One request of the SDK."""
         request.headers["accept-encoding"] = "identity"  # what unpacks to gigabytes is not asked for
+        # To the server that it is for, and to no other that it redirects to.
+        if self._credentials and self._credentials[0].copy_with(query=None) == request.url.copy_with(query=None):
+            request.headers["authorization"] = f"Bearer {self._credentials[1]}"
         matters = self._matters(request)
         try:
             response = await self._inner.handle_async_request(request)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from renderer.labels import accepted, object_labels, path_note
+from renderer.labels import accepted, notes, object_labels
 from renderer.launch import Launch
 from renderer.model import ConfigMapRef, EnvFrom, EnvValue, FieldRef, SecretRef, Server
 from renderer.variables import expanded_in, pieces
@@ -84,7 +84,7 @@ def service_labels(server: Server) -> dict[str, str]:
     kept = object_labels(server)
     more = {
         key: value
-        for key, value in {**server.annotations, **text, **accepted(server), **path_note(server)}.items()
+        for key, value in {**server.annotations, **text, **accepted(server), **notes(server)}.items()
         if key not in kept
     }
     own = {} if has_gateway(server) else server.compose.labels

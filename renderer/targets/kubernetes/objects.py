@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from renderer.guard import opened_for_keys
 from renderer.kinds import DEFAULT_ACCOUNT
-from renderer.labels import accepted, object_labels, path_note
+from renderer.labels import accepted, notes, object_labels
 from renderer.model import AccessRule, Monitoring, Options, Server
 from renderer.targets.kubernetes.values import mounted_files, pod_annotations
 
@@ -116,7 +116,7 @@ def _cilium_policies(server: Server, options: Options) -> Iterator[Instance]:
 def _services(server: Server, options: Options) -> Iterator[Instance]:
     del options
     if server.listens:
-        annotations = {**server.annotations, **server.service.annotations, **path_note(server)}
+        annotations = {**server.annotations, **server.service.annotations, **notes(server)}
         yield Instance(server.resource_name, "service", annotations)
 
 

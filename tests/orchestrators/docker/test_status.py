@@ -89,6 +89,18 @@ def test_the_path_is_what_was_rendered(labels: dict[str, str], path: str) -> Non
     assert endpoint([container(labels=labels)]) == f"http://127.0.0.1:8080{path}"
 
 
+def test_what_the_guard_must_answer_is_what_was_rendered() -> None:
+    note = '{"resource": "https://mcp.example.com/mcp", "scope": "a b", "issuers": {"https://i.example": ["x"]}}'
+    guard = observation([container(labels={"mcpctl.io/access": note})], {}).status.guard
+    assert guard
+    assert (guard.resource, guard.scope, dict(guard.issuers)) == (
+        "https://mcp.example.com/mcp",
+        "a b",
+        {"https://i.example": ("x",)},
+    )
+    assert observation([container()], {}).status.guard is None
+
+
 def test_what_publishes_nothing_has_no_endpoint() -> None:
     assert endpoint([container(ports={})]) == ""
 

@@ -62,6 +62,23 @@ def test_a_state_of_a_pod_in_plain_words(
     assert status.endpoint == "http://mcp-time.mcpctl.svc:8080/mcp"
 
 
+def test_what_the_guard_must_answer_is_what_was_rendered(applied: Kubernetes, cluster: Cluster) -> None:
+    ready(cluster, "mcp-time")
+    assert applied.get_status("mcp-time").guard is None
+    service = cluster.get("Service", "mcp-time")
+    cluster.controllers.remove("Service", "mcp-time")
+    note = '{"resource": "https://mcp.example.com/mcp", "scope": "", "issuers": {"https://i.example": ["x"]}}'
+    service["metadata"] = {
+        **{key: service["metadata"][key] for key in ("name", "namespace", "labels")},
+        "annotations": {"mcpctl.io/access": note},
+    }
+    cluster.add(service)
+    (listed,) = applied.list_instances(InstanceFilters()).instances
+    for status in (applied.get_status("mcp-time"), listed):
+        assert status.guard
+        assert status.guard.issuers == {"https://i.example": ("x",)}
+
+
 def test_every_phase_has_a_state() -> None:
     assert set(PHASES) == {"Pending", "Running", "Succeeded", "Failed"}
 
