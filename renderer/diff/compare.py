@@ -150,14 +150,14 @@ def compare(
     stale |= set(other_folders(out, root, *_names(runs)) if root else ())
     notes += [f"{folder} {OTHER_TREE}" for folder in sorted(stale)]
     against = f"{revision.name} ({revision.commit[:12]})" if revision else f"the tree {old_out}"
-    found = tuple(entry for side in sides for entry in entries(side))
-    notes += _without_effect(sides, found)
-    return Diff(against, found, tuple(dict.fromkeys(notes)), moves=(*moved, *moves(sides)))
+    changed = tuple(entry for side in sides for entry in entries(side))
+    notes += _without_effect(sides, changed)
+    return Diff(against, changed, tuple(dict.fromkeys(notes)), moves=(*moved, *moves(sides)))
 
 
-def _without_effect(sides: Sequence[Sides], found: Sequence[Entry]) -> Iterator[str]:
+def _without_effect(sides: Sequence[Sides], changed: Sequence[Entry]) -> Iterator[str]:
     """Fields of a spec that a reviewer sees change, and that no file of a tree follows."""
-    led = {(entry.tree, entry.server) for entry in found if entry.leg == "spec"}
+    led = {(entry.tree, entry.server) for entry in changed if entry.leg == "spec"}
     trees: dict[str, list[str]] = {}
     for side in sides:
         for name, source in side.now.specs.items():
@@ -289,4 +289,4 @@ def with_matrix(diff: Diff, runs: Sequence[Run]) -> Diff:
 
 
 def _shown(path: str, value: object) -> str:
-    return "" if value is None else masks.shown("", tuple(path.split(".")), value)
+    return "" if value is None else masks.one_line("", tuple(path.split(".")), value)

@@ -106,27 +106,27 @@ def entries(sides: Sides) -> list[Entry]:
     new = {name for name, texts in rendered.items() if texts.keys() == missing.get(name, {}).keys()}
     came = {name: rendered[name] for name in names if name and name not in old and name in new}
     renamed = renames(gone, came)
-    found: list[Entry] = []
+    listed: list[Entry] = []
     for server in (name for name in names if name not in renamed.values()):
         now: Texts = rendered.get(server, {})
         if server in renamed:
-            found.append(_renamed(renamed[server], server, gone[renamed[server]], now, sides))
+            listed.append(_renamed(renamed[server], server, gone[renamed[server]], now, sides))
             continue
         unchanged = {path: text for path, text in now.items() if path not in missing.get(server, {})}
-        found += _of_server(server, {**unchanged, **old.get(server, {})}, now, sides)
-    return found
+        listed += _of_server(server, {**unchanged, **old.get(server, {})}, now, sides)
+    return listed
 
 
 def moves(sides: Iterable[Sides]) -> list[Move]:
     """From where to where specs and environments moved, and how many files differ in nothing but that."""
-    found = Counter[tuple[What, str, str]]()
+    counts = Counter[tuple[What, str, str]]()
     for side in sides:
         for path, text in side.tree.texts.items():
             now = side.rendered.get(path)
             if text and now and same_but_for_head(text, now):
                 what: What = "specs" if server_of(path, side.depth) else "environments"
-                found[(what, *_folders(source_in(text), source_in(now)))] += 1
-    return [Move(*names, files) for names, files in sorted(found.items())]
+                counts[(what, *_folders(source_in(text), source_in(now)))] += 1
+    return [Move(*names, files) for names, files in sorted(counts.items())]
 
 
 def _folders(old: str, new: str) -> tuple[str, str]:
@@ -145,11 +145,11 @@ def server_of(path: str, depth: int) -> str:
 
 def _by_server(files: Mapping[str, Text], depth: int, shared: str | None) -> dict[str, dict[str, Text]]:
     """The files of each server; those with the name ``shared`` are among what all share."""
-    found: dict[str, dict[str, Text]] = {}
+    servers: dict[str, dict[str, Text]] = {}
     for path, text in files.items():
         server = "" if path.rpartition("/")[2] == shared else server_of(path, depth)
-        found.setdefault(server, {})[path] = text
-    return found
+        servers.setdefault(server, {})[path] = text
+    return servers
 
 
 def _of_server(server: str, before: Texts, now: Texts, sides: Sides) -> Iterator[Entry]:
@@ -191,7 +191,7 @@ def _entry(server: str, leg: Leg, before: Texts, now: Texts, sides: Sides) -> En
     state: Literal["new", "removed", "changed"] = "new" if not before else "changed" if now else "removed"
     led = list(_led(pairs, server, files, now, sides, new=bool(server) and state == "new")) if pairs else []
     commented = [path for path in manifests if path in now and (path in before or state == "new")]
-    led += [one for path in commented for one in comment_rules(before.get(path), now[path])]
+    led += [consequence for path in commented for consequence in comment_rules(before.get(path), now[path])]
     switch = _switch([*delivery, *beside], before, now) if delivery or not server else None
     if switch:
         led, beside = [*led, switch], (*beside, *delivery)
@@ -202,12 +202,12 @@ def _entry(server: str, leg: Leg, before: Texts, now: Texts, sides: Sides) -> En
     if server and state != "changed":
         led = [
             Consequence((state == "new" and "addition") or "removal"),
-            *(one for one in led if one.name not in _WHOLE),
+            *(consequence for consequence in led if consequence.name not in _WHOLE),
         ]
     if not led and files:
         led = [Consequence("cosmetic" if all(path.endswith(_FOR_PEOPLE) for path in beside) else "files")]
-    told = sorted(set(led), key=lambda one: (_ORDER[one.name], one.detail))
-    grave = [one for one in told if one.name not in ("cosmetic", "files")]
+    ordered = sorted(set(led), key=lambda consequence: (_ORDER[consequence.name], consequence.detail))
+    grave = [consequence for consequence in ordered if consequence.name not in ("cosmetic", "files")]
     fields = tuple(field for pair in pairs for field in _fields(pair))
     return Entry(
         sides.name,
@@ -217,7 +217,7 @@ def _entry(server: str, leg: Leg, before: Texts, now: Texts, sides: Sides) -> En
         (),
         tuple(files),
         fields,
-        tuple(grave or told),
+        tuple(grave or ordered),
         beside=beside,
     )
 
@@ -236,25 +236,25 @@ def _led(
     pairs: Sequence[Pair], server: str, files: Sequence[str], now: Texts, sides: Sides, *, new: bool
 ) -> Iterator[Consequence]:
     same = {path: text for path, text in now.items() if path not in set(files) and text and is_context(text)}
-    beside = [one for path, text in same.items() for one in objects_in(path, text)]
+    beside = [item for path, text in same.items() for item in objects_in(path, text)]
 
     def others() -> list[Object]:
         texts = sides.rendered.items()
         theirs = [(path, text) for path, text in texts if server_of(path, sides.depth) != server and is_context(text)]
-        return [one for path, text in theirs for one in objects_in(path, text)]
+        return [item for path, text in theirs for item in objects_in(path, text)]
 
     yield from consequences(pairs, beside, others, new=new)
 
 
 def _pairs(files: Sequence[str], before: Texts, now: Texts) -> Iterator[Pair]:
     old, new = (
-        {one.identity: one for path in files if path in texts for one in objects_in(path, texts[path])}
+        {item.identity: item for path in files if path in texts for item in objects_in(path, texts[path])}
         for texts in (before, now)
     )
     for identity in sorted({*old, *new}):
-        was, one = old.get(identity), new.get(identity)
-        whole = Change((), was.data if was else ABSENT, one.data if one else ABSENT)
-        yield Pair(was, one, changes(was.data, one.data) if was and one else (whole,))
+        was, item = old.get(identity), new.get(identity)
+        whole = Change((), was.data if was else ABSENT, item.data if item else ABSENT)
+        yield Pair(was, item, changes(was.data, item.data) if was and item else (whole,))
 
 
 def _fields(pair: Pair) -> Iterator[Field]:
@@ -294,18 +294,17 @@ def _renamed(old: str, new: str, before: Texts, now: Texts, sides: Sides) -> Ent
         new_path = "/".join(steps)
         as_new[new_path] = renamed_text(text, old, new, now.get(new_path))
     entry = _entry(new, "spec", as_new, now, sides)
-    lost = [one for one in removed.consequences if one.name == "data-loss"]
-    led = [one for one in entry.consequences if one.name not in ("cosmetic", "files", "restart", "update")]
+    lost = [_kept(loss) for loss in removed.consequences if loss.name == "data-loss"]
+    led = [also for also in entry.consequences if also.name not in ("cosmetic", "files", "restart", "update")]
     named = Consequence("replacement", "every object gets a new name")
     for name in ("removal", "addition"):
-        whole = [one for one in led if one.name == name]
+        whole = [also for also in led if also.name == name]
         if whole:
-            led = [one for one in led if one not in whole]
-            led.append(whole[0]._replace(detail=", ".join(one.detail for one in whole)))
-    told = [_kept(one) for one in lost] + [named] + [one for one in led if one != named]
+            led = [also for also in led if also not in whole]
+            led.append(whole[0]._replace(detail=", ".join(part.detail for part in whole)))
     files = (*removed.files, *sorted(now))
-    told = sorted(dict.fromkeys(told), key=lambda one: _ORDER[one.name])
-    return entry._replace(state="renamed", renamed_from=old, files=files, consequences=tuple(told))
+    ordered = sorted(dict.fromkeys([*lost, named, *led]), key=lambda consequence: _ORDER[consequence.name])
+    return entry._replace(state="renamed", renamed_from=old, files=files, consequences=tuple(ordered))
 
 
 def _kept(loss: Consequence) -> Consequence:
@@ -349,7 +348,7 @@ class Diff(NamedTuple):
     def servers_with(self, leg: Leg, name: Name) -> list[str]:
         """The servers to which that happens; empty for what all share."""
         alike = [entry for entry in self.entries if entry.leg == leg]
-        return sorted({entry.server for entry in alike if any(one.name == name for one in entry.consequences)})
+        return sorted({entry.server for entry in alike if name in {each.name for each in entry.consequences}})
 
 
 class Group(NamedTuple):
@@ -379,7 +378,8 @@ def grouped(entries: Iterable[Entry]) -> list[Group]:
 
     def rank(group: Group) -> tuple[bool, list[int], str, str]:
         first = group.first
-        return (first.leg == "tool", [_ORDER[one.name] for one in first.consequences], first.server, first.tree)
+        order = [_ORDER[consequence.name] for consequence in first.consequences]
+        return first.leg == "tool", order, first.server, first.tree
 
     return sorted((Group(tuple(group)) for group in groups.values()), key=rank)
 

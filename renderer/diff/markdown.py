@@ -64,11 +64,11 @@ def _head(diff: Diff) -> Iterator[str]:
         ("tool", "Without any change of a spec"),
     )
     for leg, title in legs:
-        found = tallies(diff, leg)
-        if found:
+        tallied = tallies(diff, leg)
+        if tallied:
             why = f" ({listed(tool_words(diff), code)})" if leg == "tool" and tool_words(diff) else ""
             yield f"\n**{title}**{why}\n\n"
-        for name, servers in found:
+        for name, servers in tallied:
             mark = "⚠️ " if CONSEQUENCES[name].grave else ""
             named = [excerpt(server, _NAME) for server in servers if server]
             count = f"{len(named)} {'server' if len(named) == 1 else 'servers'} ({listed(named, code, 10)})"
@@ -101,14 +101,14 @@ def _headline(group: Group) -> str:
 
 
 def _cut(lines: Sequence[str], room: int) -> list[str]:
-    shown: list[str] = []
+    kept: list[str] = []
     for line in lines:
         line = excerpt(line, _LONGEST)
         room -= _size(line) + 1
         if room < 0:
-            return [*shown, f"… {len(lines) - len(shown)} more lines"]
-        shown.append(line)
-    return shown
+            return [*kept, f"… {len(lines) - len(kept)} more lines"]
+        kept.append(line)
+    return kept
 
 
 def code(text: str) -> str:

@@ -19,7 +19,7 @@ MOST_LINES = 40
 _BEYOND = 100_000
 
 
-def shown(kind: str, path: tuple[str, ...], value: Any) -> str:
+def one_line(kind: str, path: tuple[str, ...], value: Any) -> str:
     """One value on one line."""
     if value is ABSENT:
         return "nothing"
@@ -27,15 +27,15 @@ def shown(kind: str, path: tuple[str, ...], value: Any) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
-def shown_both(kind: str, path: tuple[str, ...], old: Any, new: Any) -> tuple[str | None, str | None]:
+def one_line_each(kind: str, path: tuple[str, ...], old: Any, new: Any) -> tuple[str | None, str | None]:
     """Two values, each on one line, cut so that the first difference is in it; None for what is not there."""
     texts = ["" if value is ABSENT else _whole(kind, path, value) for value in (old, new)]
     start = 0
     if ABSENT not in (old, new) and max(map(len, texts)) > LONGEST:
         pairs = enumerate(zip(*texts, strict=False))
         start = max(0, next((i for i, (a, b) in pairs if a != b), min(map(len, texts))) - _CONTEXT)
-    found = [None if value is ABSENT else _cut(text, start) for value, text in zip((old, new), texts, strict=True)]
-    return found[0], found[1]
+    excerpts = [None if value is ABSENT else _cut(text, start) for value, text in zip((old, new), texts, strict=True)]
+    return excerpts[0], excerpts[1]
 
 
 def _cut(text: str, start: int) -> str:
@@ -46,8 +46,8 @@ def _cut(text: str, start: int) -> str:
 def _whole(kind: str, path: tuple[str, ...], value: Any) -> str:
     if _of_secret(kind, path):
         return OF_SECRET
-    shown = _masked(kind, path, value)
-    return shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False)
+    masked = _masked(kind, path, value)
+    return masked if isinstance(masked, str) else json.dumps(masked, ensure_ascii=False)
 
 
 def words(text: str) -> str:
@@ -73,10 +73,12 @@ def lines(kind: str, path: tuple[str, ...], old: Any, new: Any) -> list[str] | N
 
 
 def _unified(before: list[str], now: list[str]) -> list[str]:
-    found = [line for line in unified_diff(before, now, lineterm="", n=1) if not line.startswith(("---", "+++", "@@"))]
-    more = [f"… {len(found) - MOST_LINES} more lines"] if len(found) > MOST_LINES else []
+    changed = [
+        line for line in unified_diff(before, now, lineterm="", n=1) if not line.startswith(("---", "+++", "@@"))
+    ]
+    more = [f"… {len(changed) - MOST_LINES} more lines"] if len(changed) > MOST_LINES else []
     # Lines that differ only in what is hidden still say that something is different.
-    return [line[:LONGEST] for line in found[:MOST_LINES]] + more or [MASK]
+    return [line[:LONGEST] for line in changed[:MOST_LINES]] + more or [MASK]
 
 
 def _is_words(value: Any) -> bool:

@@ -49,10 +49,10 @@ def objects_in(path: str, text: str | None) -> list[Object]:
         return [whole]
     documents, faults = read(text, strict=False, limits=_LIMITS, marks=False)
     data = [document.data for document in documents if document.data is not None]
-    found = [one for each in data if isinstance(each, dict) for one in _objects(path, each)]
-    identities = {one.identity for one in found}
-    sound = not faults and len(identities) == len(found) and all(isinstance(each, dict) for each in data)
-    return found if sound and found else [whole]
+    objects = [item for each in data if isinstance(each, dict) for item in _objects(path, each)]
+    identities = {item.identity for item in objects}
+    sound = not faults and len(identities) == len(objects) and all(isinstance(each, dict) for each in data)
+    return objects if sound and objects else [whole]
 
 
 def _objects(path: str, data: Mapping[str, JSON]) -> Iterator[Object]:
@@ -96,10 +96,10 @@ class Change(NamedTuple):
     @property
     def where(self) -> str:
         """The path as people write it."""
-        return shown(self.path)
+        return path_text(self.path)
 
 
-def shown(path: Sequence[str]) -> str:
+def path_text(path: Sequence[str]) -> str:
     """``spec.containers[mcp-server].image``."""
     text = ""
     for step in path:
@@ -114,12 +114,12 @@ def shown(path: Sequence[str]) -> str:
 
 def changes(old: Any, new: Any) -> tuple[Change, ...]:
     """All changed fields, in the order of the new object; empty for equal ones."""
-    found: list[Change] = []
+    changed: list[Change] = []
     for change in _changes(old, new, ()):
-        found.append(change)
-        if len(found) > MOST:
+        changed.append(change)
+        if len(changed) > MOST:
             return (Change((), old, new),)
-    return tuple(found)
+    return tuple(changed)
 
 
 def _changes(old: Any, new: Any, path: tuple[str, ...]) -> Iterator[Change]:

@@ -36,11 +36,11 @@ def renames(gone: Mapping[str, Texts], came: Mapping[str, Texts]) -> dict[str, s
         return {}
     old_lines, new_lines = ({name: _lines(texts[name], name) for name in texts} for texts in (gone, came))
     pairs = [(_likeness(old_lines[old], new_lines[new]), new, old) for old in gone for new in came]
-    found: dict[str, str] = {}
+    names: dict[str, str] = {}
     for likeness, new, old in sorted(pairs, key=lambda pair: (-pair[0], pair[1:])):
-        if likeness and new not in found and old not in found.values():
-            found[new] = old
-    return found
+        if likeness and new not in names and old not in names.values():
+            names[new] = old
+    return names
 
 
 def _lines(files: Texts, name: str) -> _Lines:

@@ -91,7 +91,9 @@ def _entry(entry: Entry) -> JSON:
             }
             for cause in entry.causes
         ],
-        "consequences": [{"name": one.name, "detail": masks.words(one.detail)} for one in entry.consequences],
+        "consequences": [
+            {"name": consequence.name, "detail": masks.words(consequence.detail)} for consequence in entry.consequences
+        ],
         "files": list(entry.files),
         "beside": list(entry.beside),
         "fields": [_field(field) for field in entry.fields],
@@ -100,14 +102,14 @@ def _entry(entry: Entry) -> JSON:
 
 def _field(field: Field) -> JSON:
     change = field.change
-    found: dict[str, JSON] = {"object": field.object, "path": change.where}
+    data: dict[str, JSON] = {"object": field.object, "path": change.where}
     lines = None
     if change.path or field.kind == "file":
         lines = masks.lines(field.kind, change.path, change.old, change.new)
     if lines is not None:
-        return {**found, "lines": list(lines)}
-    values = zip(("old", "new"), masks.shown_both(field.kind, change.path, change.old, change.new), strict=True)
-    return {**found, **{name: value for name, value in values if value is not None}}
+        return {**data, "lines": list(lines)}
+    values = zip(("old", "new"), masks.one_line_each(field.kind, change.path, change.old, change.new), strict=True)
+    return {**data, **{name: value for name, value in values if value is not None}}
 
 
 # ---------------------------------------------------------------------------------------------
@@ -122,7 +124,7 @@ def headline(group: Group, quote: Quote) -> str:
     if first.state == "changed" and manifests:
         amount = f"{_count(len(first.fields), 'field')} in {_count(manifests, 'file')}"
     amount += " of each" if len(group.entries) > 1 else ""
-    led = list(dict.fromkeys(CONSEQUENCES[one.name].words for one in first.consequences))
+    led = list(dict.fromkeys(CONSEQUENCES[consequence.name].words for consequence in first.consequences))
     if first.state == "new":
         led = [words for words in led if words != CONSEQUENCES["addition"].words]
     elif first.state == "removed":
@@ -158,8 +160,8 @@ def _who(group: Group, quote: Quote) -> str:
     if len(group.places) > 1:
         return f"{len(group.places)} servers"
     ((name, trees),) = group.places.items()
-    found = quote(name) if name else "what all servers share"
-    return f"{found} ({listed(trees, quote)})" if trees != ("",) else found
+    who = quote(name) if name else "what all servers share"
+    return f"{who} ({listed(trees, quote)})" if trees != ("",) else who
 
 
 def listed(names: Sequence[str], quote: Quote, most: int = MOST) -> str:
@@ -179,7 +181,11 @@ def same_in(group: Group, quote: Quote, most: int = 20) -> str:
 
 def details(entry: Entry) -> list[str]:
     """``other image: mcp-github/mcp-server: a → b``, for what needs more words than its name; and the other files."""
-    lines = [f"{CONSEQUENCES[one.name].words}: {masks.words(one.detail)}" for one in entry.consequences if one.detail]
+    lines = [
+        f"{CONSEQUENCES[consequence.name].words}: {masks.words(consequence.detail)}"
+        for consequence in entry.consequences
+        if consequence.detail
+    ]
     names = sorted({path.rpartition("/")[2] for path in entry.beside})
     more = f", {_count(len(entry.beside), 'file')}" if len(entry.beside) > len(names) else ""
     return [*lines, f"other files: {listed(names, str)}{more}"] if names and entry.state == "changed" else lines
@@ -196,26 +202,26 @@ def changed(field: Field) -> list[str]:
     lines = masks.lines(field.kind, change.path, change.old, change.new)
     if lines is not None:
         return [where, *lines]
-    old, new = masks.shown_both(field.kind, change.path, change.old, change.new)
+    old, new = masks.one_line_each(field.kind, change.path, change.old, change.new)
     return [where, *([] if old is None else [f"- {old}"]), *([] if new is None else [f"+ {new}"])]
 
 
 def moves(diff: Diff, quote: Quote) -> list[str]:
     """What lies elsewhere now, a sentence each."""
-    found = []
+    lines = []
     for what, old, new, files in diff.moves:
         amount = f"{_count(files, 'file')} differ{'s' if files == 1 else ''} only in the first line"
         if what == "tree":
-            found.append(f"the tree moved from {quote(old)} to {quote(new)}, with {_count(files, 'file')}")
+            lines.append(f"the tree moved from {quote(old)} to {quote(new)}, with {_count(files, 'file')}")
         elif what == "environment":
-            found.append(
+            lines.append(
                 f"environment {quote(old)} is called {quote(new)} now, and so is its tree of {_count(files, 'file')}"
             )
         elif is_file(old) and is_file(new):
-            found.append(f"{what} moved from {quote(old)} to {quote(new)}: {amount}")
+            lines.append(f"{what} moved from {quote(old)} to {quote(new)}: {amount}")
         else:
-            found.append(f"{amount}, which names {quote(new)} instead of {quote(old)}")
-    return found
+            lines.append(f"{amount}, which names {quote(new)} instead of {quote(old)}")
+    return lines
 
 
 def summary(diff: Diff, quote: Quote) -> str:
@@ -228,8 +234,8 @@ def summary(diff: Diff, quote: Quote) -> str:
 
 def tallies(diff: Diff, leg: Leg) -> list[tuple[Name, list[str]]]:
     """Each consequence with the servers that it happens to."""
-    found = [(name, diff.servers_with(leg, name)) for name in CONSEQUENCES]
-    return [(name, servers) for name, servers in found if servers]
+    tallied = [(name, diff.servers_with(leg, name)) for name in CONSEQUENCES]
+    return [(name, servers) for name, servers in tallied if servers]
 
 
 def tool_words(diff: Diff) -> list[str]:

@@ -95,13 +95,13 @@ def _steps(path: str) -> Iterable[str]:
         yield path
 
 
-def in_revision(found: git.Revision, folder: str, rendered: Mapping[str, str]) -> Tree:
+def in_revision(revision: git.Revision, folder: str, rendered: Mapping[str, str]) -> Tree:
     """What the revision has below ``folder`` of the repository; what is as rendered now is not even read."""
     prefix = f"{folder}/" if folder else ""
-    files = {path.removeprefix(prefix): blob for path, blob in git.listing(found, folder).items()}
+    files = {path.removeprefix(prefix): blob for path, blob in git.listing(revision, folder).items()}
     records = {path: blob for path, blob in files.items() if path.rpartition("/")[2] in (RECORD, OLD_RECORD)}
-    digests = parsed_records({path: text or "" for path, text in git.contents(found, records).items()})
-    lists = git.contents(found, {path: files[path] for path in _LISTS if path in files})
+    digests = parsed_records({path: text or "" for path, text in git.contents(revision, records).items()})
+    lists = git.contents(revision, {path: files[path] for path in _LISTS if path in files})
     ours = {path: files[path] for path in sorted({*rendered, *digests, *_lists(lists.get)}) if path in files}
     unlike = {
         path: blob
@@ -109,26 +109,26 @@ def in_revision(found: git.Revision, folder: str, rendered: Mapping[str, str]) -
         if path not in rendered or git.blob_of(rendered[path].encode(), blob) != blob
     }
     missing = frozenset(path for path in rendered if path not in files)
-    return _with_lf(Tree(git.contents(found, unlike), missing, digests, bool(ours)), rendered)
+    return _with_lf(Tree(git.contents(revision, unlike), missing, digests, bool(ours)), rendered)
 
 
 def _record_paths(folder: Path) -> list[str]:
     """The records of the tree: its own, and those of the servers one or two folders down."""
-    found = [path for pattern in ("", "*/", "*/*/") for path in folder.glob(f"{pattern}{RECORD}")]
-    paths = [path.relative_to(folder).as_posix() for path in (*found, *folder.glob(OLD_RECORD))]
+    records = [path for pattern in ("", "*/", "*/*/") for path in folder.glob(f"{pattern}{RECORD}")]
+    paths = [path.relative_to(folder).as_posix() for path in (*records, *folder.glob(OLD_RECORD))]
     return sorted(path for path in paths if not any(os.path.islink(f"{folder}/{step}") for step in _steps(path)))
 
 
 def other_trees(folder: Path, revision: git.Revision | None, names: set[str]) -> tuple[list[str], list[str]]:
     """The trees below that are none of ``names``, by their records: of environments, and those named after a target."""
     if revision is None:
-        found = set(trees_in(folder))
+        trees = set(trees_in(folder))
     else:
         place = git.inside(revision, os.fspath(folder)) or ""
         prefix = f"{place}/" if place else ""
         steps = [path.removeprefix(prefix).split("/") for path in git.listing(revision, place)]
-        found = {names[0] for names in steps if len(names) == 2 and names[1] in (RECORD, OLD_RECORD)}
-    return sorted(found - names - {*TARGETS}), sorted(found & {*TARGETS})
+        trees = {names[0] for names in steps if len(names) == 2 and names[1] in (RECORD, OLD_RECORD)}
+    return sorted(trees - names - {*TARGETS}), sorted(trees & {*TARGETS})
 
 
 #: Said of a folder of the project, whose file names another one.
@@ -139,32 +139,32 @@ OTHER_TREE = (
 
 def old_folder_on_disk(out: Path, root: Path, names: Collection[str], servers: Collection[str]) -> Path:
     """The same of the disk: ``out``, or else the only other folder of the project that has them."""
-    found = [] if trees_in(out) else other_folders(out, root, names, servers)
-    return found[0] if len(found) == 1 else out
+    folders = [] if trees_in(out) else other_folders(out, root, names, servers)
+    return folders[0] if len(folders) == 1 else out
 
 
 def other_folders(out: Path, root: Path, names: Collection[str], servers: Collection[str]) -> list[Path]:
     """The folders of a project beside ``out`` that have trees of these names, up to two folders down."""
     folders = [path for pattern in ("[!.]*", "[!.]*/[!.]*") for path in root.glob(pattern) if path.is_dir()]
     paths = [f"{folder}/{name}/{path}" for folder in folders for name in names for path in _record_paths(folder / name)]
-    found = sorted(map(Path, _have(paths, names, servers)))
-    return [folder for folder in found if os.path.realpath(folder) != os.path.realpath(out)]
+    places = sorted(map(Path, _have(paths, names, servers)))
+    return [folder for folder in places if os.path.realpath(folder) != os.path.realpath(out)]
 
 
 def old_folder(
-    found: git.Revision, out: Path, names: Collection[str], servers: Collection[str], likely: Path | None
+    revision: git.Revision, out: Path, names: Collection[str], servers: Collection[str], likely: Path | None
 ) -> Path:
     """Where the revision has the trees of these names: in ``out``, or else in the folder that it said (``likely``).
 
     Or else in the only folder that has trees of these servers and is no more.
     """
-    place = git.inside(found, os.fspath(out))
-    if place is None or _have(git.listing(found, place), names, servers).intersection([place]):
+    place = git.inside(revision, os.fspath(out))
+    if place is None or _have(git.listing(revision, place), names, servers).intersection([place]):
         return out
-    moved = likely and git.inside(found, os.fspath(likely))
-    if likely and moved and _have(git.listing(found, moved), names, servers).intersection([moved]):
+    moved = likely and git.inside(revision, os.fspath(likely))
+    if likely and moved and _have(git.listing(revision, moved), names, servers).intersection([moved]):
         return likely
-    gone = [Path(found.top, folder) for folder in _have(git.listing(found, ""), names, servers)]
+    gone = [Path(revision.top, folder) for folder in _have(git.listing(revision, ""), names, servers)]
     gone = [folder for folder in gone if not trees_in(folder)]
     return Path(os.path.relpath(gone[0])) if len(gone) == 1 else out
 
@@ -240,20 +240,20 @@ def _documents(
 ) -> list[Source] | None:
     below = {name: name.removeprefix(place).lstrip("/") for name in files}
     # As the loader shows it.
-    shown = {name: (os.path.join(path, below[name]) if below[name] else path).replace(os.sep, "/") for name in files}
-    same = {name for name, blob in files.items() if shown[name] in known and _is_same(shown[name], blob)}
+    labels = {name: (os.path.join(path, below[name]) if below[name] else path).replace(os.sep, "/") for name in files}
+    same = {name for name, blob in files.items() if labels[name] in known and _is_same(labels[name], blob)}
     texts = git.contents(revision, {name: blob for name, blob in files.items() if name not in same})
     sources: list[Source] = []
     for name in sorted(files, key=lambda name: name.split("/")):
         if name in same:
-            sources += [_with_locks(source, revision) for source in known[shown[name]]]
+            sources += [_with_locks(source, revision) for source in known[labels[name]]]
             continue
         text = texts[name]
         documents, faults = read(text or "", strict=True, limits=SPEC_LIMITS)
         if faults or text is None:
             return None
         sources += [
-            _with_locks(Source(shown[name], number, document.line, document.data, document.marks), revision)
+            _with_locks(Source(labels[name], number, document.line, document.data, document.marks), revision)
             for number, document in enumerate(documents, 1)
             if isinstance(document.data, dict)
         ]

@@ -37,7 +37,7 @@ ROWS: list[tuple[str, tuple[str, ...], Any, str]] = [
 
 @pytest.mark.parametrize(("kind", "path", "value", "expected"), ROWS)
 def test_values(kind: str, path: tuple[str, ...], value: Any, expected: str) -> None:
-    assert masks.shown(kind, path, value) == expected
+    assert masks.one_line(kind, path, value) == expected
 
 
 def test_lines() -> None:

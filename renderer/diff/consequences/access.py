@@ -63,13 +63,13 @@ def _rights(pair: Pair) -> Iterator[Consequence]:
 
 def rights(role: Mapping[str, Any]) -> set[Right]:
     """Every single right of a role: verb, group and resource and name, or verb and URL."""
-    found: set[Right] = set()
+    granted: set[Right] = set()
     for rule in mappings(role.get("rules")):
         verbs, groups, resources = (_texts(rule.get(name)) for name in ("verbs", "apiGroups", "resources"))
         names = _texts(rule.get("resourceNames")) or ["*"]
-        found.update(product(verbs, groups, resources, names))
-        found.update(product(verbs, _texts(rule.get("nonResourceURLs"))))
-    return found
+        granted.update(product(verbs, groups, resources, names))
+        granted.update(product(verbs, _texts(rule.get("nonResourceURLs"))))
+    return granted
 
 
 def _texts(value: Any) -> list[str]:
@@ -128,8 +128,10 @@ def _tokens(pair: Pair) -> Iterator[Consequence]:
 
 def _mounts_token(spec: Mapping[str, Any]) -> bool:
     """Whether a volume of the pods holds a token, whatever else they are given."""
-    sources = [one for volume in mappings(spec.get("volumes")) for one in mappings(at(volume, "projected", "sources"))]
-    return any("serviceAccountToken" in one for one in sources)
+    sources = [
+        source for volume in mappings(spec.get("volumes")) for source in mappings(at(volume, "projected", "sources"))
+    ]
+    return any("serviceAccountToken" in source for source in sources)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -146,10 +148,10 @@ def _secrets(pair: Pair) -> Iterator[Consequence]:
         yield Consequence("secret", f"{name}: {secret} → {where}")
     old, new = containers(before), containers(pods)
     for container in sorted(old.keys() & new.keys()):
-        given = sorted({secret for secret, where in uses if where.partition(" ")[0] == container})
+        secrets = sorted({secret for secret, where in uses if where.partition(" ")[0] == container})
         label, was, now_ = f"{name}/{container}", old[container], new[container]
-        yield from handed_on(label, str(was.get("image")), str(now_.get("image")), given)
-        yield from given_to_programs(label, _programs(was), _programs(now_), given)
+        yield from handed_on(label, str(was.get("image")), str(now_.get("image")), secrets)
+        yield from given_to_programs(label, _programs(was), _programs(now_), secrets)
 
 
 def _programs(container: Mapping[str, Any]) -> set[Program]:
@@ -159,32 +161,32 @@ def _programs(container: Mapping[str, Any]) -> set[Program]:
     commands += [
         items(at(container, f"{probe}Probe", "exec", "command")) for probe in ("liveness", "readiness", "startup")
     ]
-    found = programs(items(container.get("command")), items(container.get("args")))
-    variables = [(str(one.get("name")), one.get("value", "")) for one in mappings(container.get("env"))]
-    found = found.union(*map(programs, commands))
+    started = programs(items(container.get("command")), items(container.get("args")))
+    variables = [(str(entry.get("name")), entry.get("value", "")) for entry in mappings(container.get("env"))]
+    started = started.union(*map(programs, commands))
     mounts = [
-        (one.get("mountPath"), "/".join(filter(None, map(str, (one.get("name"), one.get("subPath", ""))))))
-        for one in mappings(container.get("volumeMounts"))
+        (entry.get("mountPath"), "/".join(filter(None, map(str, (entry.get("name"), entry.get("subPath", ""))))))
+        for entry in mappings(container.get("volumeMounts"))
     ]
-    return found | loaded(variables) | mounted_programs(found, mounts)
+    return started | loaded(variables) | mounted_programs(started, mounts)
 
 
 def _uses(spec: Mapping[str, Any]) -> set[tuple[str, str]]:
     """Each Secret of a pod with the container and the variable or folder that it is given to."""
     volumes = {str(volume.get("name")): secrets_of(volume) for volume in mappings(spec.get("volumes"))}
-    found: set[tuple[str, str]] = set()
+    uses: set[tuple[str, str]] = set()
     for name, container in containers(spec).items():
         words = " ".join(map(str, (*items(container.get("command")), *items(container.get("args")))))
         variables = _Variables(container)
         for variable, secrets in variables.secrets.items():
-            found |= {(secret, f"{name} as {variable}") for secret in secrets}
-        found |= {(secret, f"{name} as an argument") for secret in variables.secrets_in(words)}
+            uses |= {(secret, f"{name} as {variable}") for secret in secrets}
+        uses |= {(secret, f"{name} as an argument") for secret in variables.secrets_in(words)}
         for source in mappings(container.get("envFrom")):
-            found |= {(secret, f"{name} as {source.get('prefix', '')}*") for secret in secrets_of(source)}
+            uses |= {(secret, f"{name} as {source.get('prefix', '')}*") for secret in secrets_of(source)}
         for mount in mappings(container.get("volumeMounts")):
             secrets = volumes.get(str(mount.get("name")), set())
-            found |= {(secret, f"{name} at {mount.get('mountPath')}") for secret in secrets}
-    return found
+            uses |= {(secret, f"{name} at {mount.get('mountPath')}") for secret in secrets}
+    return uses
 
 
 class _Variables:
@@ -201,22 +203,22 @@ class _Variables:
 
     def secrets_in(self, text: str) -> set[str]:
         """Nobody here knows the keys of a whole Secret: a name that is not declared may be any of its keys."""
-        found: set[str] = set()
+        names: set[str] = set()
         for name in _REFERENCE.findall(text):
             unknown = [secrets for prefix, secrets in self._whole if name.startswith(prefix)]
-            found |= self.secrets[name] if name in self.secrets else set().union(*unknown)
-        return found
+            names |= self.secrets[name] if name in self.secrets else set().union(*unknown)
+        return names
 
 
 def secrets_of(data: Any) -> set[str]:
     """Every Secret that an object refers to, with the key where one is named."""
-    found: set[str] = set()
+    names: set[str] = set()
     if isinstance(data, dict):
         for key, value in data.items():
-            found |= _referred(key, value) or secrets_of(value)
+            names |= _referred(key, value) or secrets_of(value)
     elif isinstance(data, list):
-        found = {name for item in data for name in secrets_of(item)}
-    return found
+        names = {name for item in data for name in secrets_of(item)}
+    return names
 
 
 def _referred(key: str, value: Any) -> set[str]:
@@ -227,7 +229,7 @@ def _referred(key: str, value: Any) -> set[str]:
     if key == "imagePullSecrets":
         return {str(at(item, "name")) for item in items(value)}
     if key in ("remoteRef", "extract") and isinstance(value, dict) and isinstance(value.get("key"), str):
-        return {f"{value['key']}{f'/{found}' if (found := value.get('property')) else ''} of the store"}
+        return {f"{value['key']}{f'/{inner}' if (inner := value.get('property')) else ''} of the store"}
     if key == "secretStoreRef" and isinstance(value, dict):
         return {f"store {value.get('name')}"}
     if key == "secret" and isinstance(value, dict) and ("secretName" in value or "name" in value):
@@ -267,24 +269,26 @@ def _ways_in(kind: str, data: Mapping[str, Any]) -> set[str]:
         return _of_service(data)
     if kind == "Gateway":
         listeners = mappings(at(data, "spec", "listeners"))
-        return {f"listens on {one.get('hostname', '*')}:{one.get('port')}" for one in listeners}
-    ports = [port for one in containers(pod_spec(kind, data)).values() for port in mappings(one.get("ports"))]
+        return {f"listens on {listener.get('hostname', '*')}:{listener.get('port')}" for listener in listeners}
+    ports = [
+        port for container in containers(pod_spec(kind, data)).values() for port in mappings(container.get("ports"))
+    ]
     return {f"port {port['hostPort']} of the node" for port in ports if port.get("hostPort")}
 
 
 def _of_ingress(data: Mapping[str, Any]) -> set[str]:
     spec = as_mapping(data.get("spec"))
     secured = {str(host) for tls in mappings(spec.get("tls")) for host in items(tls.get("hosts"))}
-    found = {"everything else"} if spec.get("defaultBackend") else set()
-    found.add(f"by class {spec.get('ingressClassName', 'of the cluster')}")
+    ways = {"everything else"} if spec.get("defaultBackend") else set()
+    ways.add(f"by class {spec.get('ingressClassName', 'of the cluster')}")
     for rule in mappings(spec.get("rules")):
         host = str(rule.get("host", "*"))
         paths = mappings(at(rule, "http", "paths")) or [{}]
-        found |= {f"{host}{path.get('path', '/')}" for path in paths}
+        ways |= {f"{host}{path.get('path', '/')}" for path in paths}
         below = [path for path in paths if path.get("pathType") == "Prefix"]
-        found |= {f"{host}{path.get('path', '/')} and what is below" for path in below}
-        found |= {f"{host} without TLS"} - {f"{name} without TLS" for name in secured}
-    return found
+        ways |= {f"{host}{path.get('path', '/')} and what is below" for path in below}
+        ways |= {f"{host} without TLS"} - {f"{name} without TLS" for name in secured}
+    return ways
 
 
 def _of_route(data: Mapping[str, Any]) -> set[str]:
@@ -307,5 +311,5 @@ def _of_service(data: Mapping[str, Any]) -> set[str]:
         return {f"address {address}" for address in _texts(spec.get("externalIPs"))}
     ranges = _texts(spec.get("loadBalancerSourceRanges")) or ["everywhere"]
     ports = [str(port.get("port")) for port in mappings(spec.get("ports"))]
-    found = {f"port {port} as {kind} from {source}" for port, source in product(ports, ranges)}
-    return found | {f"address {address}" for address in _texts(spec.get("externalIPs"))}
+    ways = {f"port {port} as {kind} from {source}" for port, source in product(ports, ranges)}
+    return ways | {f"address {address}" for address in _texts(spec.get("externalIPs"))}

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from renderer.diff.consequences.network import ALL, ANY, Peer, Port, Way, covers, told
+from renderer.diff.consequences.network import ALL, ANY, Peer, Port, Way, covers, in_words
 from renderer.diff.consequences.table import (
     RESOLVER_FILES,
     Consequence,
@@ -54,17 +54,19 @@ def compose_rules(pair: Pair, *, new: bool) -> Iterator[Consequence]:
 
 def _weak_part(kind: str, part: Mapping[str, Any]) -> set[str]:
     """What a volume, network, config or secret has of the machine."""
-    found = {f"driver {part['driver']}"} if part.get("driver") not in (None, "local", "bridge", "default") else set()
+    weaknesses = (
+        {f"driver {part['driver']}"} if part.get("driver") not in (None, "local", "bridge", "default") else set()
+    )
     options = as_mapping(part.get("driver_opts"))
     if options.get("device"):
-        found.add(f"is {options['device']} of the machine")
+        weaknesses.add(f"is {options['device']} of the machine")
     elif options:
-        found.add(f"driver options {', '.join(sorted(map(str, options)))}")
+        weaknesses.add(f"driver options {', '.join(sorted(map(str, options)))}")
     if part.get("external") and kind != "volume":
-        found.add("is one of another project")
+        weaknesses.add("is one of another project")
     if kind in ("config", "secret") and str(part.get("file", "")).startswith(("/", "~", "..", "$")):
-        found.add(f"is {part['file']} of the machine")
-    return found
+        weaknesses.add(f"is {part['file']} of the machine")
+    return weaknesses
 
 
 def _service(pair: Pair, *, new: bool) -> Iterator[Consequence]:
@@ -81,7 +83,7 @@ def _service(pair: Pair, *, new: bool) -> Iterator[Consequence]:
         if not same(at(before, "deploy", "resources"), at(now, "deploy", "resources")):
             yield Consequence("resources", name)
         lost = _volumes(before) - _volumes(now)
-        yield from (Consequence("data-loss", f"{name} mounts volume {one} no more") for one in sorted(lost))
+        yield from (Consequence("data-loss", f"{name} mounts volume {detail} no more") for detail in sorted(lost))
         secrets = sorted({secret for secret, _ in _uses(now)})
         yield from handed_on(name, str(before.get("image")), str(now.get("image")), secrets)
         yield from given_to_programs(name, _programs(before), _programs(now), secrets)
@@ -89,30 +91,31 @@ def _service(pair: Pair, *, new: bool) -> Iterator[Consequence]:
         yield Consequence("container", f"{name}: {now.get('image')}")
     if pair.new:
         yield from image_rules(name, before.get("image"), now.get("image"))
-        yield from (Consequence("secret", f"{name}: {one}") for one in sorted(_secrets(now) - _secrets(before)))
+        yield from (Consequence("secret", f"{name}: {detail}") for detail in sorted(_secrets(now) - _secrets(before)))
         for secret, where in sorted(use for use in _uses(now) - _uses(before) if use[0] in _secrets(before)):
             yield Consequence("secret", f"{name}: {secret} → {where}")
         yield from (Consequence("egress", f"{name}: logs go to {key}") for key, _ in sorted(_logs(now) - _logs(before)))
-        yield from (Consequence("exposure", f"{name}: {one}") for one in sorted(_ports(now) - _ports(before)))
+        yield from (Consequence("exposure", f"{name}: {detail}") for detail in sorted(_ports(now) - _ports(before)))
         resolved = _names(now) - _names(before)
-        yield from (Consequence("dns", f"{name}: {one}") for one in sorted(resolved))
+        yield from (Consequence("dns", f"{name}: {detail}") for detail in sorted(resolved))
         weak = _weak(now) - (_weak(before) if pair.old else set())
-        yield from (Consequence("hardening", f"{name}: {one}") for one in sorted(weak))
+        yield from (Consequence("hardening", f"{name}: {detail}") for detail in sorted(weak))
         yield from (
-            Consequence("container", f"{name} {one}") for one in sorted(_other_images(now) - _other_images(before))
+            Consequence("container", f"{name} {detail}")
+            for detail in sorted(_other_images(now) - _other_images(before))
         )
 
 
 def _uses(service: Mapping[str, Any]) -> set[tuple[str, str]]:
     """Each secret or variable from outside, with the variable, file or key that it is given to."""
-    found = set()
-    for one in items(service.get("secrets")):
-        source, target = (one, one) if isinstance(one, str) else (at(one, "source"), at(one, "target"))
-        found.add((str(source), f"/run/secrets/{target or source}"))
+    uses = set()
+    for grant in items(service.get("secrets")):
+        source, target = (grant, grant) if isinstance(grant, str) else (at(grant, "source"), at(grant, "target"))
+        uses.add((str(source), f"/run/secrets/{target or source}"))
     for key, value in service.items():
         pairs = _environment(service) if key == "environment" else [(key, value)]
-        found |= {(name, where) for where, inner in pairs for text in _texts(inner) for name in _VARIABLE.findall(text)}
-    return found
+        uses |= {(name, where) for where, inner in pairs for text in _texts(inner) for name in _VARIABLE.findall(text)}
+    return uses
 
 
 def _programs(service: Mapping[str, Any]) -> set[Program]:
@@ -120,15 +123,17 @@ def _programs(service: Mapping[str, Any]) -> set[Program]:
     test = service.get("healthcheck", {}).get("test") if isinstance(service.get("healthcheck"), dict) else None
     mode, *checked = ["CMD-SHELL", test] if isinstance(test, str) else [*map(str, items(test)), ""]
     checked = ["sh", "-c", *checked] if mode == "CMD-SHELL" else checked
-    found = programs(_argv(service.get("entrypoint")), _argv(service.get("command")))
-    found |= programs(checked if mode.startswith("CMD") else ())
+    started = programs(_argv(service.get("entrypoint")), _argv(service.get("command")))
+    started |= programs(checked if mode.startswith("CMD") else ())
     mounts: list[tuple[object, object]] = [
         (text.split(":")[1], text.split(":")[0]) for text in map(str, items(service.get("volumes"))) if ":" in text
     ]
     mounts += [
-        (one.get("target"), one.get("source")) for key in ("volumes", "configs") for one in mappings(service.get(key))
+        (mount.get("target"), mount.get("source"))
+        for key in ("volumes", "configs")
+        for mount in mappings(service.get(key))
     ]
-    return found | loaded(_environment(service)) | mounted_programs(found, mounts)
+    return started | loaded(_environment(service)) | mounted_programs(started, mounts)
 
 
 def _environment(service: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -163,9 +168,9 @@ def _logs(service: Mapping[str, Any]) -> set[tuple[str, str]]:
 def _other_images(service: Mapping[str, Any]) -> set[str]:
     """Beside the one with a name: those that are mounted, and from what one is built."""
     volumes = mappings(service.get("volumes"))
-    found = {f"mounts the image {one.get('source')}" for one in volumes if one.get("type") == "image"}
+    images = {f"mounts the image {volume.get('source')}" for volume in volumes if volume.get("type") == "image"}
     build = service.get("build")
-    return found | ({f"is built from {', '.join(sorted(_texts(build)))}"} if build else set())
+    return images | ({f"is built from {', '.join(sorted(_texts(build)))}"} if build else set())
 
 
 def _replicas(service: Mapping[str, Any]) -> Any:
@@ -174,30 +179,30 @@ def _replicas(service: Mapping[str, Any]) -> Any:
 
 def _secrets(service: Mapping[str, Any]) -> set[str]:
     """Secrets by name, variables that come from outside, and files of variables."""
-    found = {str(one if isinstance(one, str) else at(one, "source")) for one in items(service.get("secrets"))}
-    found |= {name for text in _texts(service) for name in _VARIABLE.findall(text)}
+    names = {str(entry if isinstance(entry, str) else at(entry, "source")) for entry in items(service.get("secrets"))}
+    names |= {name for text in _texts(service) for name in _VARIABLE.findall(text)}
     # A variable without a value is that of whoever calls compose.
     environment = service.get("environment")
     if isinstance(environment, dict):
-        found |= {str(name) for name, value in environment.items() if value is None}
+        names |= {str(name) for name, value in environment.items() if value is None}
     else:
-        found |= {str(one) for one in items(environment) if "=" not in str(one)}
+        names |= {str(entry) for entry in items(environment) if "=" not in str(entry)}
     files = service.get("env_file")
     files = files if isinstance(files, list) else [files] if files else []
-    return found | {str(one if isinstance(one, str) else at(one, "path")) for one in files}
+    return names | {str(entry if isinstance(entry, str) else at(entry, "path")) for entry in files}
 
 
 def _ports(service: Mapping[str, Any]) -> set[str]:
-    found = set()
+    ways = set()
     for port in items(service.get("ports")):
         if isinstance(port, dict):
             published, address = port.get("published"), port.get("host_ip")
         else:
             address, published = _short(str(port))
-        found.add(f"port {published or 'of any number'} on {address or '0.0.0.0'}")  # noqa: S104 - told, not bound
+        ways.add(f"port {published or 'of any number'} on {address or '0.0.0.0'}")  # noqa: S104 - told, not bound
     labels = as_mapping(service.get("labels"))
-    found |= {f"label {key}: {value}" for key, value in labels.items() if str(key).startswith(_PROXIES)}
-    return found | ({"the network of the machine"} if service.get("network_mode") == "host" else set())
+    ways |= {f"label {key}: {value}" for key, value in labels.items() if str(key).startswith(_PROXIES)}
+    return ways | ({"the network of the machine"} if service.get("network_mode") == "host" else set())
 
 
 def _short(port: str) -> tuple[str, str]:
@@ -239,43 +244,45 @@ def _weak(service: Mapping[str, Any]) -> set[str]:
         "may write to its root file system": service.get("read_only") is True,
         "runs as user 0": user.isdecimal() and int(user) > 0,
     }
-    found = {weak for weak, held in holds.items() if not held}
-    found |= {f"has capability {name}" for name in items(service.get("cap_add"))}
-    found |= {f"option {option}" for option in options if not option.startswith("no-new-privileges")}
-    found |= {f"has device {one}" for one in items(service.get("devices"))}
-    found |= {f"has group {one}" for one in items(service.get("group_add"))}
-    found |= {f"{key} is that of {service[key]}" for key in _NAMESPACES if service.get(key) not in (None, "private")}
+    weaknesses = {weak for weak, held in holds.items() if not held}
+    weaknesses |= {f"has capability {name}" for name in items(service.get("cap_add"))}
+    weaknesses |= {f"option {option}" for option in options if not option.startswith("no-new-privileges")}
+    weaknesses |= {f"has device {entry}" for entry in items(service.get("devices"))}
+    weaknesses |= {f"has group {entry}" for entry in items(service.get("group_add"))}
+    weaknesses |= {
+        f"{key} is that of {service[key]}" for key in _NAMESPACES if service.get(key) not in (None, "private")
+    }
     mode = str(service.get("network_mode", ""))
-    found |= {f"has the network of {mode}"} if mode.startswith("container:") else set()
+    weaknesses |= {f"has the network of {mode}"} if mode.startswith("container:") else set()
     others = service.keys() - _KNOWN_KEYS - {*_NAMESPACES, "group_add"}
-    found |= {
+    weaknesses |= {
         f"sets {key}" for key in others if not str(key).startswith("x-") and service[key] not in (None, [], {}, False)
     }
     mounted = service.get("tmpfs")
-    tmpfs = [str(one).partition(":") for one in (items(mounted) or [mounted])]
-    found |= {f"may run programs from {path}" for path, _, options in tmpfs if "exec" in options.split(",")}
-    return found | {f"mounts {path} of the machine{how}" for path, how in _binds(service)}
+    tmpfs = [str(entry).partition(":") for entry in (items(mounted) or [mounted])]
+    weaknesses |= {f"may run programs from {path}" for path, _, options in tmpfs if "exec" in options.split(",")}
+    return weaknesses | {f"mounts {path} of the machine{how}" for path, how in _binds(service)}
 
 
 def _names(service: Mapping[str, Any]) -> set[str]:
     """Who resolves names for a service, and for which names it answers itself."""
-    found = {f"resolves {name} as {address}" for name, address in _aliases(service.get("extra_hosts"))}
+    answers = {f"resolves {name} as {address}" for name, address in _aliases(service.get("extra_hosts"))}
     for key, words in (("dns", "asks nameserver"), ("dns_search", "searches"), ("dns_opt", "has DNS option")):
-        found |= {f"{words} {one}" for one in items(service.get(key)) or [service.get(key)] if one}
+        answers |= {f"{words} {entry}" for entry in items(service.get(key)) or [service.get(key)] if entry}
     networks = as_mapping(service.get("networks"))
     names = [service.get("hostname"), service.get("domainname"), service.get("container_name")]
     names += [alias for network in networks.values() for alias in items(at(network, "aliases"))]
     # No public name ends like ours (templates/compose/service.yaml.j2).
-    found |= {f"answers for {name}" for name in names if "." in str(name) and not str(name).endswith(".server")}
-    mounted = [one.get("target") for key in ("volumes", "configs", "secrets") for one in mappings(service.get(key))]
-    mounted += [str(one).partition(":")[2].partition(":")[0] for one in items(service.get("volumes"))]
-    return found | {f"mounts {path}" for path in mounted if path in RESOLVER_FILES}
+    answers |= {f"answers for {name}" for name in names if "." in str(name) and not str(name).endswith(".server")}
+    mounted = [entry.get("target") for key in ("volumes", "configs", "secrets") for entry in mappings(service.get(key))]
+    mounted += [str(entry).partition(":")[2].partition(":")[0] for entry in items(service.get("volumes"))]
+    return answers | {f"mounts {path}" for path in mounted if path in RESOLVER_FILES}
 
 
 def _aliases(value: Any) -> Iterator[tuple[str, str]]:
     """Of a mapping, whose addresses may be lists, or a list of ``name=address`` or ``name:address``."""
     for name, address in value.items() if isinstance(value, dict) else ():
-        yield from ((str(name), str(one)) for one in (address if isinstance(address, list) else [address]))
+        yield from ((str(name), str(ip)) for ip in (address if isinstance(address, list) else [address]))
     for text in map(str, items(value)):
         name, _, address = text.partition("=" if "=" in text else ":")
         yield name, address
@@ -283,27 +290,27 @@ def _aliases(value: Any) -> Iterator[tuple[str, str]]:
 
 def _binds(service: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Paths of the machine, and again with a word where they can be written."""
-    for one in items(service.get("volumes")):
-        if isinstance(one, dict) and one.get("type") == "bind":
-            path, fixed = str(one.get("source")), one.get("read_only") is True
+    for mount in items(service.get("volumes")):
+        if isinstance(mount, dict) and mount.get("type") == "bind":
+            path, fixed = str(mount.get("source")), mount.get("read_only") is True
         else:
-            path, _, options = str(one).partition(":") if isinstance(one, str) else ("", "", "")
+            path, _, options = str(mount).partition(":") if isinstance(mount, str) else ("", "", "")
             fixed = "ro" in options.rpartition(":")[2].split(",")
-        if path.startswith(_PATHS) or (isinstance(one, dict) and one.get("type") == "bind"):
+        if path.startswith(_PATHS) or (isinstance(mount, dict) and mount.get("type") == "bind"):
             yield path, ""
             if not fixed:
                 yield path, ", to write"
         spread = [
-            at(one, "bind", "propagation"),
-            *(str(one).rpartition(":")[2].split(",") if isinstance(one, str) else ()),
+            at(mount, "bind", "propagation"),
+            *(str(mount).rpartition(":")[2].split(",") if isinstance(mount, str) else ()),
         ]
         yield from ((path, f", with propagation {mode}") for mode in spread if mode in _SPREADING)
 
 
 def _volumes(service: Mapping[str, Any]) -> set[str]:
-    named = {str(one.get("source")) for one in mappings(service.get("volumes")) if one.get("type") == "volume"}
-    short = [str(one).partition(":")[0] for one in items(service.get("volumes")) if isinstance(one, str)]
-    return named | {one for one in short if not one.startswith(_PATHS)}
+    named = {str(volume.get("source")) for volume in mappings(service.get("volumes")) if volume.get("type") == "volume"}
+    short = [str(volume).partition(":")[0] for volume in items(service.get("volumes")) if isinstance(volume, str)]
+    return named | {volume for volume in short if not volume.startswith(_PATHS)}
 
 
 # ---------------------------------------------------------------------------------------------
@@ -315,27 +322,27 @@ def compose_egress(old: Iterable[Object], new: Iterable[Object]) -> Iterator[Con
     before, now = _egress(old), _egress(new)
     if now is not None:
         for way in sorted(way for way in now if not any(covers(was, way) for was in before or ())):
-            yield Consequence("egress", told(way))
+            yield Consequence("egress", in_words(way))
 
 
 def _egress(objects: Iterable[Object]) -> set[Way] | None:
     """All ways out; None where there is no server."""
-    parts = [one for one in objects if one.group == COMPOSE]
+    parts = [part for part in objects if part.group == COMPOSE]
     servers = (None, "mcp-server")
-    services = [one for one in parts if one.kind == "service" and at(one.data, "labels", _COMPONENT) in servers]
-    internal = {one.name for one in parts if one.kind == "network" and at(one.data, "internal") is True}
+    services = [part for part in parts if part.kind == "service" and at(part.data, "labels", _COMPONENT) in servers]
+    internal = {part.name for part in parts if part.kind == "network" and at(part.data, "internal") is True}
     if not services:
         return None
-    others = {one.name: as_mapping(one.data) for one in parts if one.kind == "service"}
-    if any(_leads_out(as_mapping(one.data), internal, others) for one in services):
+    others = {part.name: as_mapping(part.data) for part in parts if part.kind == "service"}
+    if any(_leads_out(as_mapping(part.data), internal, others) for part in services):
         return {(ANY, ALL)}
-    return {way for one in parts for text in _texts(one.data) for way in _allowed(text)}
+    return {way for part in parts for text in _texts(part.data) for way in _allowed(text)}
 
 
 def _leads_out(service: Mapping[str, Any], internal: set[str], others: Mapping[str, Mapping[str, Any]]) -> bool:
     mode, _, other = str(service.get("network_mode", "")).partition(":")
     if mode == "service" and other in others:
-        rest = {name: one for name, one in others.items() if name != other}
+        rest = {name: data for name, data in others.items() if name != other}
         return _leads_out(others[other], internal, rest)
     if mode:
         return mode not in ("none", "service")

@@ -18,7 +18,7 @@ _Mounts = Mapping[tuple[str, str], bool]
 
 def data_rules(old: Sequence[Object], new: Sequence[Object]) -> Iterator[Consequence]:
     """Mounted for the first time, or to be written from now on."""
-    made = {(one.namespace, one.name) for one in (*old, *new) if one.kind == "PersistentVolumeClaim"}
+    made = {(item.namespace, item.name) for item in (*old, *new) if item.kind == "PersistentVolumeClaim"}
     before, now = ({**_claims(objects, made), **_volumes(objects)} for objects in (old, new))
     for (owner, volume), writes in now.items():
         if (owner, volume) not in before:
@@ -30,24 +30,24 @@ def data_rules(old: Sequence[Object], new: Sequence[Object]) -> Iterator[Consequ
 
 def _claims(objects: Sequence[Object], made: set[tuple[str, str]]) -> _Mounts:
     """Those that nobody here renders."""
-    found: dict[tuple[str, str], bool] = {}
-    for one in objects:
-        spec = pod_spec(one.kind, as_mapping(one.data))
+    claims: dict[tuple[str, str], bool] = {}
+    for item in objects:
+        spec = pod_spec(item.kind, as_mapping(item.data))
         mounts = [mount for each in containers(spec).values() for mount in mappings(each.get("volumeMounts"))]
         for volume in mappings(spec.get("volumes")):
             source = as_mapping(volume.get("persistentVolumeClaim"))
             name = str(source.get("claimName", ""))
-            if name and (one.namespace, name) not in made:
+            if name and (item.namespace, name) not in made:
                 writes = any(m.get("name") == volume.get("name") and not m.get("readOnly") for m in mounts)
-                found[one.label, f"claim {name}"] = writes and not source.get("readOnly")
-    return found
+                claims[item.label, f"claim {name}"] = writes and not source.get("readOnly")
+    return claims
 
 
 def _volumes(objects: Sequence[Object]) -> _Mounts:
     """Those that compose does not make."""
-    parts = [one for one in objects if one.group == COMPOSE]
+    parts = [item for item in objects if item.group == COMPOSE]
     known = {p.name: at(p.data, "name") or p.name for p in parts if p.kind == "volume" and at(p.data, "external")}
-    found: dict[tuple[str, str], bool] = {}
+    volumes: dict[tuple[str, str], bool] = {}
     for part in parts:
         for mount in items(at(part.data, "volumes")) if part.kind == "service" else ():
             if isinstance(mount, dict):
@@ -56,5 +56,5 @@ def _volumes(objects: Sequence[Object]) -> _Mounts:
                 source, _, rest = str(mount).partition(":")
                 read_only = "ro" in rest.rpartition(":")[2].split(",")
             if source in known:
-                found[part.label, f"volume {known[source]}"] = not read_only
-    return found
+                volumes[part.label, f"volume {known[source]}"] = not read_only
+    return volumes

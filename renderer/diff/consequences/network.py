@@ -58,11 +58,11 @@ def network_rules(old: Sequence[Object], new: Sequence[Object]) -> Iterator[Cons
         # nowhere among these objects.
         unrestricted = {(ANY, ALL)} if _has_pods(old) or not _has_pods(new) else set()
         here = [*_pods_in(old).values(), *_pods_in(new).values()]
-        elsewhere = {one for one in {*before, *now} if not any(selects(one, pods) for pods in here)}
+        elsewhere = {policy for policy in {*before, *now} if not any(selects(policy, pods) for pods in here)}
         for subject, ways in sorted(now.items()):
             if subject in elsewhere:
                 yield from _wider(name, before.get(subject, unrestricted), ways)
-        held = {one: before[one] for one in before if one in elsewhere}
+        held = {policy: before[policy] for policy in before if policy in elsewhere}
         for ways in _freed(held, now, new, had_pods=_has_pods(old)):
             yield from _wider(name, ways, {(ANY, ALL)})
         yield from _refused_no_more(name, _ways(old, kind, word, "Deny"), _ways(new, kind, word, "Deny"))
@@ -79,13 +79,13 @@ class Pods(NamedTuple):
 
 def _pods_in(objects: Iterable[Object]) -> dict[tuple[str, str], Pods]:
     """By kind and name of what runs them."""
-    found = {}
-    for one in objects:
-        if one.kind in POD_TEMPLATES:
-            labels = as_mapping(at(pod_template(one.kind, one.data), "metadata", "labels"))
+    pods = {}
+    for item in objects:
+        if item.kind in POD_TEMPLATES:
+            labels = as_mapping(at(pod_template(item.kind, item.data), "metadata", "labels"))
             pairs = tuple(sorted((str(key), str(value)) for key, value in labels.items()))
-            found[one.kind, one.name] = Pods(one.namespace, pairs)
-    return found
+            pods[item.kind, item.name] = Pods(item.namespace, pairs)
+    return pods
 
 
 def _of_pods(
@@ -97,15 +97,17 @@ def _of_pods(
     """Pods by pods: a policy that goes, or a label on either side, may leave them without any."""
     before, now = ways
     for identity, pods in sorted(new.items()):
-        was = old.get(identity) or next((one for one in old.values() if one == pods), None)
-        restricted = any(selects(one, pods) for one in now) or any(selects(one, was) for one in before if was)
+        was = old.get(identity) or next((same for same in old.values() if same == pods), None)
+        restricted = any(selects(subject, pods) for subject in now) or any(
+            selects(subject, was) for subject in before if was
+        )
         if restricted or (was is None and (before or now)):
             yield from _wider(name, _open_to(was, before) if was else set(), _open_to(pods, now))
 
 
 def _open_to(pods: Pods, ways: Mapping[Subject, set[Way]]) -> set[Way]:
     """All that the policies let through together; everything where none selects the pods."""
-    selecting = [ways[one] for one in ways if selects(one, pods)]
+    selecting = [ways[subject] for subject in ways if selects(subject, pods)]
     return set().union(*selecting) if selecting else {(ANY, ALL)}
 
 
@@ -116,7 +118,11 @@ def selects(subject: Subject, pods: Pods) -> bool:
     wanted = {_bare(key): str(value) for key, value in as_mapping(as_mapping(selector).get("matchLabels")).items()}
     wanted.pop(_NAMESPACE, None)
     holds = all(labels.get(key) == value for key, value in wanted.items())
-    return namespace == pods.namespace and holds and all(_holds(one, labels) for one in _expressions(selector))
+    return (
+        namespace == pods.namespace
+        and holds
+        and all(_holds(expression, labels) for expression in _expressions(selector))
+    )
 
 
 def _expressions(selector: Any) -> list[dict[str, Any]]:
@@ -142,15 +148,15 @@ def _refused_no_more(
     """A rule of Cilium that denies goes before all that allow."""
     for subject, ways in sorted(before.items()):
         kept = now.get(subject, set())
-        for way in sorted(way for way in ways if not any(covers(one, way) for one in kept)):
-            yield Consequence(name, f"{told(way)}, is refused no more")
+        for way in sorted(way for way in ways if not any(covers(other, way) for other in kept)):
+            yield Consequence(name, f"{in_words(way)}, is refused no more")
 
 
 def _freed(
     before: Mapping[Subject, set[Way]], now: Mapping[Subject, set[Way]], new: Sequence[Object], *, had_pods: bool
 ) -> Iterator[set[Way]]:
     """What pods were allowed that no policy restricts in this direction any more."""
-    specs = [(one.namespace, as_mapping(at(one.data, "spec"))) for one in new if one.kind in POLICIES]
+    specs = [(item.namespace, as_mapping(at(item.data, "spec"))) for item in new if item.kind in POLICIES]
     selected = {(home, _selector(spec.get("podSelector", spec.get("endpointSelector")))) for home, spec in specs}
     for subject, ways in sorted(before.items()):
         if subject not in now and (subject in selected or (not now and (_has_pods(new) or not had_pods))):
@@ -158,15 +164,15 @@ def _freed(
 
 
 def _has_pods(objects: Iterable[Object]) -> bool:
-    return any(one.kind in POD_TEMPLATES for one in objects)
+    return any(item.kind in POD_TEMPLATES for item in objects)
 
 
 def _wider(name: Name, before: set[Way], now: set[Way]) -> Iterator[Consequence]:
     for way in sorted(way for way in now if not any(covers(old, way) for old in before)):
-        yield Consequence(name, told(way))
+        yield Consequence(name, in_words(way))
 
 
-def told(way: Way) -> str:
+def in_words(way: Way) -> str:
     """In words."""
     peer, port = way
     excepted = f" except {', '.join(peer.excepted[:3])}{'…' if len(peer.excepted) > 3 else ''}" if peer.excepted else ""
@@ -268,18 +274,18 @@ def _ways(objects: Iterable[Object], kind: str, word: str, verdict: str = "") ->
 
     With the verdict Deny what may not.
     """
-    found: dict[Subject, set[Way]] = {}
+    by_subject: dict[Subject, set[Way]] = {}
     objects = list(objects)
     names = _port_names(objects)
-    for one in objects:
-        spec, field = as_mapping(at(one.data, "spec")), f"{kind.lower()}{verdict}"
-        if one.kind == "NetworkPolicy" and kind in _types(spec) and not verdict:
+    for item in objects:
+        spec, field = as_mapping(at(item.data, "spec")), f"{kind.lower()}{verdict}"
+        if item.kind == "NetworkPolicy" and kind in _types(spec) and not verdict:
             ways = _of_kubernetes(mappings(spec.get(field)), word, names)
-            found.setdefault((one.namespace, _selector(spec.get("podSelector"))), set()).update(ways)
-        elif one.kind == "CiliumNetworkPolicy" and _is_closed(spec, kind, verdict):
+            by_subject.setdefault((item.namespace, _selector(spec.get("podSelector"))), set()).update(ways)
+        elif item.kind == "CiliumNetworkPolicy" and _is_closed(spec, kind, verdict):
             ways = _of_cilium(mappings(spec.get(field)), word, names)
-            found.setdefault((one.namespace, _selector(spec.get("endpointSelector"))), set()).update(ways)
-    return found
+            by_subject.setdefault((item.namespace, _selector(spec.get("endpointSelector"))), set()).update(ways)
+    return by_subject
 
 
 def _types(spec: Mapping[str, Any]) -> list[Any]:
@@ -301,13 +307,13 @@ def _selector(value: Any) -> str:
 
 def _port_names(objects: Iterable[Object]) -> dict[str, str]:
     """The number of each port that has a name, where all containers mean the same by it."""
-    found: dict[str, str] = {}
-    for one in objects:
-        for container in containers(pod_spec(one.kind, one.data)).values():
+    numbers: dict[str, str] = {}
+    for item in objects:
+        for container in containers(pod_spec(item.kind, item.data)).values():
             for port in mappings(container.get("ports")):
                 name, number = str(port.get("name")), str(port.get("containerPort"))
-                found[name] = number if found.get(name, number) == number else name
-    return found
+                numbers[name] = number if numbers.get(name, number) == number else name
+    return numbers
 
 
 def _of_kubernetes(rules: Iterable[Mapping[str, Any]], word: str, names: Mapping[str, str]) -> Iterator[Way]:
@@ -373,7 +379,7 @@ def _cilium_peers(rule: Mapping[str, Any], word: str) -> Iterator[Peer]:
 
 
 def _endpoints(endpoint: Mapping[str, Any]) -> Peer:
-    expressions = [(_bare(one.get("key")), one.get("operator")) for one in _expressions(endpoint)]
+    expressions = [(_bare(expression.get("key")), expression.get("operator")) for expression in _expressions(endpoint)]
     everywhere = expressions == [(_NAMESPACE, "Exists")]
     if expressions and not everywhere:
         return Peer("other", json.dumps(endpoint, sort_keys=True))

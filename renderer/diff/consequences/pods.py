@@ -27,7 +27,7 @@ def pod_rules(pair: Pair, *, new: bool) -> Iterator[Consequence]:
     yield from _data_loss(pair)
     yield from _hardening(pair)
     names = _names(pair.object.kind, pair.now) - _names(pair.object.kind, pair.before)
-    yield from (Consequence("dns", f"{pair.object.name}: {one}") for one in sorted(names))
+    yield from (Consequence("dns", f"{pair.object.name}: {detail}") for detail in sorted(names))
 
 
 def _replacement(pair: Pair) -> Iterator[Consequence]:
@@ -50,11 +50,11 @@ def _immutable(pair: Pair) -> Iterator[str]:
 
 
 def _matches(where: str, patterns: tuple[str, ...]) -> bool:
-    found = False
+    matches = False
     for pattern in patterns:
         if fnmatchcase(where, pattern.removeprefix("!")):
-            found = not pattern.startswith("!")
-    return found
+            matches = not pattern.startswith("!")
+    return matches
 
 
 def _restart(pair: Pair) -> Iterator[Consequence]:
@@ -70,23 +70,23 @@ def _restart(pair: Pair) -> Iterator[Consequence]:
 
 def _parts(paths: Iterable[Sequence[object]]) -> str:
     """Parts of a pod that change: ``livenessProbe of mcp-server``, ``volumes``."""
-    found: dict[str, None] = {}
+    parts: dict[str, None] = {}
     for path in paths:
         if path[:1] != ("spec",):
-            found[str(path[1] if path[1:] else "metadata")] = None
+            parts[str(path[1] if path[1:] else "metadata")] = None
         elif str(path[1]).lower().endswith("containers") and path[3:]:
-            found[f"{path[3]} of {str(path[2]).strip('[]')}"] = None
+            parts[f"{path[3]} of {str(path[2]).strip('[]')}"] = None
         else:
-            found[str(path[1] if path[1:] else "everything")] = None
-    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-    return ", ".join(list(found)[:3]) + more
+            parts[str(path[1] if path[1:] else "everything")] = None
+    more = f" and {len(parts) - 3} more" if len(parts) > 3 else ""
+    return ", ".join(list(parts)[:3]) + more
 
 
 def _images(pair: Pair) -> Iterator[Consequence]:
     kind = pair.object.kind
     before, now = (containers(pod_spec(kind, data)) for data in (pair.before, pair.now))
-    for name, one in now.items():
-        image = one.get("image")
+    for name, container in now.items():
+        image = container.get("image")
         yield from image_rules(f"{pair.object.name}/{name}", at(before.get(name), "image"), image)
 
 
@@ -106,8 +106,8 @@ def _containers(pair: Pair) -> Iterator[Consequence]:
     was, will = (_injecting(pair.object.kind, data) for data in (pair.before, pair.now))
     for key in sorted(was.keys() | will.keys()):
         if was.get(key) != will.get(key):
-            told = f"{_amount(was.get(key))} → {_amount(will.get(key))}"
-            yield Consequence("container", f"{pair.object.name}: {key} {told} decides which containers are put in")
+            amounts = f"{_amount(was.get(key))} → {_amount(will.get(key))}"
+            yield Consequence("container", f"{pair.object.name}: {key} {amounts} decides which containers are put in")
 
 
 def _injecting(kind: str, data: Mapping[str, Any]) -> dict[str, str]:
@@ -150,7 +150,7 @@ def _folders(spec: Mapping[str, Any]) -> dict[str, Any]:
         for volume in mappings(spec.get("volumes"))
         if "emptyDir" in volume
     }
-    mounts = [mount for one in containers(spec).values() for mount in mappings(one.get("volumeMounts"))]
+    mounts = [mount for container in containers(spec).values() for mount in mappings(container.get("volumeMounts"))]
     return {
         f"folder {mount.get('mountPath')}": sizes[mount.get("name")] for mount in mounts if mount.get("name") in sizes
     }
@@ -160,8 +160,8 @@ def _unlike(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """What differs, each with both amounts: ``limits.cpu 500m → not set``."""
     old, new = dict(_leaves(before)), dict(_leaves(now))
     names = [name for name in dict.fromkeys((*old, *new)) if old.get(name) != new.get(name)]
-    told = [f"{name} {_amount(old.get(name))} → {_amount(new.get(name))}" for name in names[:4]]
-    return ", ".join(told) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    amounts = [f"{name} {_amount(old.get(name))} → {_amount(new.get(name))}" for name in names[:4]]
+    return ", ".join(amounts) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
 def _leaves(value: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
@@ -200,8 +200,8 @@ def _data_loss(pair: Pair) -> Iterator[Consequence]:
 
 
 def _mounted(spec: Mapping[str, object]) -> set[str]:
-    found = [at(volume, "persistentVolumeClaim", "claimName") for volume in mappings(spec.get("volumes"))]
-    return {str(name) for name in found if name}
+    claims = [at(volume, "persistentVolumeClaim", "claimName") for volume in mappings(spec.get("volumes"))]
+    return {str(name) for name in claims if name}
 
 
 def _claims(pair: Pair) -> Iterator[Consequence]:
@@ -253,9 +253,9 @@ def _hardening(pair: Pair) -> Iterator[Consequence]:
     if now:
         yield from (Consequence("hardening", f"{name}: {weak}") for weak in _weak_pod(now) - _weak_pod(before))
         old = containers(before)
-        for container, one in containers(now).items():
+        for container, body in containers(now).items():
             earlier = _weak_container(old[container], before) if container in old else set()
-            weaker = _weak_container(one, now) - earlier
+            weaker = _weak_container(body, now) - earlier
             yield from (Consequence("hardening", f"{name}/{container}: {weak}") for weak in weaker)
         if before.get("hostUsers") is False and now.get("hostUsers") is not False:
             yield Consequence("hardening", f"{name}: has the users of the node")
@@ -276,15 +276,15 @@ def _names(kind: str, data: Mapping[str, Any]) -> set[str]:
         return {f"is {name}" for name in [at(data, "spec", "externalName")] if name}
     spec = pod_spec(kind, data)
     policy, config = spec.get("dnsPolicy", "ClusterFirst"), as_mapping(spec.get("dnsConfig"))
-    found = set() if policy in ("ClusterFirst", "ClusterFirstWithHostNet") else {f"dnsPolicy {policy}"}
-    found |= {f"asks nameserver {one}" for one in items(config.get("nameservers"))}
-    found |= {f"searches {one}" for one in items(config.get("searches"))}
+    answers = set() if policy in ("ClusterFirst", "ClusterFirstWithHostNet") else {f"dnsPolicy {policy}"}
+    answers |= {f"asks nameserver {entry}" for entry in items(config.get("nameservers"))}
+    answers |= {f"searches {entry}" for entry in items(config.get("searches"))}
     options = [str(option.get("name")) for option in mappings(config.get("options"))]
-    found |= {f"has DNS option {name}" for name in options if name not in _ASKING}
+    answers |= {f"has DNS option {name}" for name in options if name not in _ASKING}
     for alias in mappings(spec.get("hostAliases")):
-        found |= {f"resolves {name} as {alias.get('ip')}" for name in items(alias.get("hostnames"))}
-    mounts = [mount for one in containers(spec).values() for mount in mappings(one.get("volumeMounts"))]
-    return found | {f"mounts {mount['mountPath']}" for mount in mounts if mount.get("mountPath") in RESOLVER_FILES}
+        answers |= {f"resolves {name} as {alias.get('ip')}" for name in items(alias.get("hostnames"))}
+    mounts = [mount for container in containers(spec).values() for mount in mappings(container.get("volumeMounts"))]
+    return answers | {f"mounts {mount['mountPath']}" for mount in mounts if mount.get("mountPath") in RESOLVER_FILES}
 
 
 def _level(pair: Pair) -> Iterator[Consequence]:
@@ -294,15 +294,19 @@ def _level(pair: Pair) -> Iterator[Consequence]:
 
 
 def _weak_pod(spec: Mapping[str, Any]) -> set[str]:
-    found = {f"{name} is true" for name in _SHARED if spec.get(name) is True}
-    found |= {f"sets {one.get('name')} of the kernel" for one in mappings(at(spec, "securityContext", "sysctls"))}
-    found |= {f"has group {group}" for group in items(at(spec, "securityContext", "supplementalGroups"))}
-    found |= _nodes(spec)
+    weaknesses = {f"{name} is true" for name in _SHARED if spec.get(name) is True}
+    weaknesses |= {
+        f"sets {sysctl.get('name')} of the kernel" for sysctl in mappings(at(spec, "securityContext", "sysctls"))
+    }
+    weaknesses |= {f"has group {group}" for group in items(at(spec, "securityContext", "supplementalGroups"))}
+    weaknesses |= _nodes(spec)
     for volume in mappings(spec.get("volumes")):
         for source in volume.keys() - _CLOSED_VOLUMES:
             where = at(volume, source, "path") or at(volume, source, "driver") or ""
-            found.add(f"mounts {where} of the node" if source == "hostPath" else f"mounts {source} {where}".strip())
-    return found
+            weaknesses.add(
+                f"mounts {where} of the node" if source == "hostPath" else f"mounts {source} {where}".strip()
+            )
+    return weaknesses
 
 
 #: Taints and labels of nodes that run the cluster itself, and of single nodes.
@@ -321,28 +325,35 @@ _SYSTEM_PRIORITY = 2_000_000_000
 
 def _nodes(spec: Mapping[str, Any]) -> set[str]:
     """By what pods get to nodes that are not for them, or push others away."""
-    found = {f"runs on node {name}, whatever the scheduler says" for name in [spec.get("nodeName")] if name}
+    ways = {f"runs on node {name}, whatever the scheduler says" for name in [spec.get("nodeName")] if name}
     for toleration in mappings(spec.get("tolerations")):
         key = str(toleration.get("key") or "")
         if toleration.get("operator") == "Exists" and not key:
-            found.add("tolerates every taint")
+            ways.add("tolerates every taint")
         elif key.startswith(_CONTROL_PLANE) or (
             toleration.get("operator") == "Exists" and not key.startswith(_TOLERATED)
         ):
-            found.add(f"tolerates {key}")
+            ways.add(f"tolerates {key}")
     affinity = as_mapping(at(spec, "affinity", "nodeAffinity"))
     required = mappings(at(affinity, "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms"))
     preferred = mappings(affinity.get("preferredDuringSchedulingIgnoredDuringExecution"))
-    terms = [*required, *(as_mapping(one.get("preference")) for one in preferred)]
+    terms = [*required, *(as_mapping(preference.get("preference")) for preference in preferred)]
     wanted = [
-        one for term in terms for field in ("matchExpressions", "matchFields") for one in mappings(term.get(field))
+        expression
+        for term in terms
+        for field in ("matchExpressions", "matchFields")
+        for expression in mappings(term.get(field))
     ]
-    labels = [str(one.get("key")) for one in wanted if one.get("operator") not in ("NotIn", "DoesNotExist")]
+    labels = [
+        str(expression.get("key"))
+        for expression in wanted
+        if expression.get("operator") not in ("NotIn", "DoesNotExist")
+    ]
     labels += map(str, as_mapping(spec.get("nodeSelector")))
-    found |= {f"asks for nodes by {label}" for label in labels if label.startswith(_CONTROL_PLANE)}
+    ways |= {f"asks for nodes by {label}" for label in labels if label.startswith(_CONTROL_PLANE)}
     name, priority = str(spec.get("priorityClassName", "")), spec.get("priority")
-    found |= {f"has priority {name}"} if name.startswith("system-") else set()
-    return found | (
+    ways |= {f"has priority {name}"} if name.startswith("system-") else set()
+    return ways | (
         {"has a priority of the system"} if isinstance(priority, int) and priority >= _SYSTEM_PRIORITY else set()
     )
 
@@ -364,11 +375,11 @@ def _weak_container(container: Mapping[str, Any], pod: Mapping[str, Any]) -> set
         "runs in group 0": merged.get("runAsGroup") != 0,
         "sees all of /proc": own.get("procMount", "Default") == "Default",
     }
-    found = {weak for weak, held in holds.items() if not held}
-    found |= {f"has the device {device.get('devicePath')}" for device in mappings(container.get("volumeDevices"))}
+    weaknesses = {weak for weak, held in holds.items() if not held}
+    weaknesses |= {f"has the device {device.get('devicePath')}" for device in mappings(container.get("volumeDevices"))}
     mounts = [
         (mount.get("mountPath"), mount.get("mountPropagation")) for mount in mappings(container.get("volumeMounts"))
     ]
-    found |= {f"mounts {path} with propagation {mode}" for path, mode in mounts if mode not in (None, "None")}
-    found |= {f"has SELinux type {kind}" for kind in [at(merged, "seLinuxOptions", "type")] if kind}
-    return found | {f"has capability {name}" for name in items(at(own, "capabilities", "add"))}
+    weaknesses |= {f"mounts {path} with propagation {mode}" for path, mode in mounts if mode not in (None, "None")}
+    weaknesses |= {f"has SELinux type {kind}" for kind in [at(merged, "seLinuxOptions", "type")] if kind}
+    return weaknesses | {f"has capability {name}" for name in items(at(own, "capabilities", "add"))}
