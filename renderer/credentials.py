@@ -163,24 +163,24 @@ class Credential(NamedTuple):
 def credentials_in(text: str) -> Iterator[Credential]:
     """Keys and tokens, then passwords in addresses, then headers; a place may come more than once."""
     if "-----BEGIN" in text or "PuTTY" in text:
-        for found in _KEY.finditer(text):
-            yield Credential(*found.span(), "Private Key", found[0], known=True)
+        for match in _KEY.finditer(text):
+            yield Credential(*match.span(), "Private Key", match[0], known=True)
     yield from _tokens_in(text)
     for form in (_IN_URL, _BEFORE_HOST) if "@" in text else ():
-        for found in form.finditer(text):
-            yield Credential(*found.span(2), "Basic Auth Credentials", found[2], known=False)
-    for found in _HEADER.finditer(text) if _SCHEMES.search(text) else ():
-        if _authorizes(found[1], (found[2] or "").lower(), found[3]):
-            yield Credential(*found.span(3), "Authorization Header", found[3], known=False)
+        for match in form.finditer(text):
+            yield Credential(*match.span(2), "Basic Auth Credentials", match[2], known=False)
+    for match in _HEADER.finditer(text) if _SCHEMES.search(text) else ():
+        if _authorizes(match[1], (match[2] or "").lower(), match[3]):
+            yield Credential(*match.span(3), "Authorization Header", match[3], known=False)
 
 
 def _tokens_in(text: str) -> Iterator[Credential]:
     for word in _WORD.finditer(text):
         if any(map(_is_random, _RUN.findall(word[0]))):
-            for found in _tokens().finditer(text, *word.span()):
-                if _is_random(found[0]) and not _DUMMY.search(found[0]) and found.lastindex:
-                    kind = f"{_NAMES[found.lastindex - 1]} Token"
-                    yield Credential(*found.span(), kind, found[0], known=True)
+            for match in _tokens().finditer(text, *word.span()):
+                if _is_random(match[0]) and not _DUMMY.search(match[0]) and match.lastindex:
+                    kind = f"{_NAMES[match.lastindex - 1]} Token"
+                    yield Credential(*match.span(), kind, match[0], known=True)
 
 
 @cache
@@ -215,8 +215,8 @@ def masked(text: str) -> str:
     """The text with ``***`` in the place of each credential, and of everything that may be one by its place."""
     spans = [credential[:2] for credential in credentials_in(text)]
     if "@" in text:
-        spans += [found.span(1) for found in _USER_ALONE.finditer(text)]
-        spans += [found.span(2) for found in _LOOSE.finditer(text)]
+        spans += [match.span(1) for match in _USER_ALONE.finditer(text)]
+        spans += [match.span(2) for match in _LOOSE.finditer(text)]
     end = len(text)
     for start, stop in sorted(spans, reverse=True):
         if text[start] not in "$<{*":  # stands for a value that is put in elsewhere

@@ -68,12 +68,12 @@ def judge_specs(
 
     ``own_templates``: what is accepted may be what a template of the user brings.
     """
-    found = [*problems]
+    findings = [*problems]
     for server in servers:
         if not server.doubts("accepted"):  # else nobody knows what is accepted
-            found += (*server.findings_of_values(VALUE_CHECKS), *server.findings(CHECKS))
-            found += _unknown(server)
-    return _judged(found, servers, None if own_templates else "", levels, admission=False)
+            findings += (*server.findings_of_values(VALUE_CHECKS), *server.findings(CHECKS))
+            findings += _unknown(server)
+    return _judged(findings, servers, None if own_templates else "", levels, admission=False)
 
 
 def judge_documents(
@@ -86,7 +86,7 @@ def judge_documents(
     owners = {server.name: server for server in servers}
     in_specs = _digests(servers) if any(problem.digest for problem in problems) else {}
     kept: list[Problem] = []
-    told: set[tuple[Place, str]] = set()
+    judged: set[tuple[Place, str]] = set()
     # The policy's own first: what they tell, the checks of 'restricted' need not tell again.
     for problem in sorted(problems, key=lambda problem: not problem.rule.startswith(_PREFIX)):
         rule = policy_of(problem.rule)
@@ -96,8 +96,8 @@ def judge_documents(
             continue
         if rule and rule == problem.rule and _on(rule, levels):
             lifted = _level(rule, levels) != "error" and not _acceptances(problem, owners.get(problem.owner))
-            told |= set() if lifted else {(problem.place, problem.path)}
-        if rule in ("", problem.rule) or (problem.place, problem.path) not in told:
+            judged |= set() if lifted else {(problem.place, problem.path)}
+        if rule in ("", problem.rule) or (problem.place, problem.path) not in judged:
             kept.append(problem)
     return _judged(kept, servers, target, levels, admission=admission)
 
@@ -116,16 +116,16 @@ def _judged(
     for problem in on:
         rule = _accepted_as(problem)
         level = _level(rule, levels) if rule in RULES else ""
-        found = problem._replace(severity=Severity(level)) if level else problem
+        decided = problem._replace(severity=Severity(level)) if level else problem
         named = _acceptances(problem, owners.get(problem.owner))
         fitting = next((i for i, a in named if _holds(a, problem, places[problem.owner, rule])), None)
         if fitting is not None:
             used.add((problem.owner, fitting))
             owner = owners[problem.owner]
-            found = _accepted(found, owner.accepted[fitting], admission=admission and not owner.namespace)
+            decided = _accepted(decided, owner.accepted[fitting], admission=admission and not owner.namespace)
         elif unfit := next(filter(None, (_unfit(i, each, problem) for i, each in named)), ""):
-            found = found._replace(hint=f"{found.hint}; {unfit}")
-        judged.append(found)
+            decided = decided._replace(hint=f"{decided.hint}; {unfit}")
+        judged.append(decided)
     for server in owners.values():
         if server.complete and target is not None:
             unused = [i for i, _ in enumerate(server.accepted) if (server.name, i) not in used]
@@ -182,7 +182,7 @@ def _repeats(problem: Problem, server: Server | None) -> bool:
     if not server or not problem.in_output or policy_of(problem.rule) != problem.rule or RULES[problem.rule].targets:
         return False
     findings = (*server.findings_of_values(VALUE_CHECKS), *server.findings(CHECKS))
-    return problem.rule in {found.rule for found in findings}
+    return problem.rule in {finding.rule for finding in findings}
 
 
 def _without_cpu_limit(server: Server | None) -> bool:

@@ -23,23 +23,23 @@ _HOST = {"hostNetwork": "network", "hostPID": "processes", "hostIPC": "memory"}
 _EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 - what is looked for
 
 
-def kubernetes_findings(document: Rendered, data: Any, found: list[Problem]) -> list[Problem]:
-    """Of one object, beside what the checks have ``found``: each with the server that may accept it."""
+def kubernetes_findings(document: Rendered, data: Any, problems: list[Problem]) -> list[Problem]:
+    """Of one object, beside the ``problems`` of the checks: each with the server that may accept it."""
     if not isinstance(data, dict):
-        return found
+        return problems
     faults = [*_pod(data), *_secrets(document, data), *_changed(document, _patched_object(document, data))]
-    if not faults and not found:
+    if not faults and not problems:
         return []
     owner = text(mapping(mapping(data, "metadata"), "labels"), SERVER_LABEL)
-    return [problem._replace(owner=owner) for problem in (*found, *located(document, faults))]
+    return [problem._replace(owner=owner) for problem in (*problems, *located(document, faults))]
 
 
-def compose_findings(document: Rendered, data: Any, found: Sequence[Fault]) -> list[Problem]:
-    """Of one project, beside what the checks have ``found``: policy, and what keeps services as restricted as pods."""
+def compose_findings(document: Rendered, data: Any, checked: Sequence[Fault]) -> list[Problem]:
+    """Of one project, beside what was ``checked``: policy, and what keeps services as restricted as pods."""
     if not isinstance(data, dict):
-        return located(document, found)
+        return located(document, checked)
     services = {key: service for key, service in mapping(data, "services").items() if isinstance(service, dict)}
-    faults = [*found, *hardening_faults(data)]
+    faults = [*checked, *hardening_faults(data)]
     # Paths of the machine that the spec has are told at its fields.
     own = {
         s["resource_name"]: {*(bind["source"] for bind in s["binds"]), text(mapping(s, "build"), "context")}
@@ -93,18 +93,20 @@ def _patched_rights(data: Json) -> Iterator[Fault]:
                 tuple(texts(rule, name))
                 for name in ("apiGroups", "resources", "resourceNames", "verbs", "nonResourceURLs")
             )
-            words = AccessRule(groups, tuple(one for one in resources if one not in own), names, verbs, urls)
+            words = AccessRule(
+                groups, tuple(resource for resource in resources if resource not in own), names, verbs, urls
+            )
             yield from rule_fault(words, ("rules", i), is_wide=is_wide)
     elif kind in ("RoleBinding", "ClusterRoleBinding"):
         yield from role_fault(text(mapping(data, "roleRef"), "name"), ("roleRef", "name"), is_wide=is_wide)
 
 
 def _pod(data: Json) -> Iterator[Fault]:
-    found = pod_of(data)
-    if found is None:
+    template = pod_of(data)
+    if template is None:
         return
-    path = (*found[0], "spec")
-    pod = mapping(found[1], "spec")
+    path = (*template[0], "spec")
+    pod = mapping(template[1], "spec")
     for i, volume in entries(pod, "volumes"):
         if source := text(mapping(volume, "hostPath"), "path"):
             yield mounted(source, (*path, "volumes", i, "hostPath"))
@@ -271,10 +273,10 @@ def _open_egress(path: DocumentPath) -> Fault:
 
 
 def _patched_pod(document: Rendered, data: Json) -> Iterator[Fault]:
-    found = pod_of(data)
-    if found is None:
+    template = pod_of(data)
+    if template is None:
         return
-    path, pod = (*found[0], "spec"), mapping(found[1], "spec")
+    path, pod = (*template[0], "spec"), mapping(template[1], "spec")
     if mapping(pod, "os").get("name") == "windows":
         # Pod Security leaves such a pod out of half of its checks.
         message, hint = "the pod must not call itself one of Windows", "remove it: the image is one of Linux"
@@ -294,8 +296,8 @@ def _tokens(pod: Json, *, wanted: bool) -> Iterator[DocumentPath]:
         yield ("automountServiceAccountToken",)
     for i, volume in entries(pod, "volumes"):
         for j, source in entries(mapping(volume, "projected"), "sources"):
-            given = {"serviceAccountToken", "podCertificate"} & source.keys()
-            yield from (("volumes", i, "projected", "sources", j, field) for field in sorted(given))
+            tokens = {"serviceAccountToken", "podCertificate"} & source.keys()
+            yield from (("volumes", i, "projected", "sources", j, field) for field in sorted(tokens))
 
 
 def _patched_container(container: Json, path: DocumentPath) -> Iterator[Fault]:

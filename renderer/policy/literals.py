@@ -6,42 +6,45 @@ from collections.abc import Iterator
 from typing import Any
 
 from renderer.errors import DocumentPath, Fault, dotted
-from renderer.policy.secrets import REFERENCES, Found, in_data
+from renderer.policy.secrets import REFERENCES, Suspect, in_data
 
 _REPLACE = "and replace it where it is valid"
 
 
 def literal_faults(data: Any, path: DocumentPath = ()) -> Iterator[Fault]:
     """Of every string that looks like a secret and may be none: of one text the first of each kind."""
-    yield from (_fault(found) for found in _firsts(data, path) if not found.finding.known)
+    yield from (_fault(literal) for literal in _firsts(data, path) if not literal.finding.known)
 
 
 def token_faults(data: Any, path: DocumentPath = ()) -> Iterator[Fault]:
     """Of every string with the form of a token: nothing lowers or accepts it."""
-    for found in _firsts(data, path):
-        if found.finding.known:
-            yield _fault(found)
+    for literal in _firsts(data, path):
+        if literal.finding.known:
+            yield _fault(literal)
 
 
-def _firsts(data: Any, path: DocumentPath) -> Iterator[Found]:
-    first = {(found.path, found.line and found.finding.kind): found for found in reversed(list(in_data(data, path)))}
+def _firsts(data: Any, path: DocumentPath) -> Iterator[Suspect]:
+    first = {
+        (literal.path, literal.line and literal.finding.kind): literal
+        for literal in reversed(list(in_data(data, path)))
+    }
     yield from reversed(first.values())
 
 
-def _fault(found: Found) -> Fault:
-    kind, certain, known = found.finding
-    where = f" in line {found.line}" + " of the content" * (found.path[-1:] == ("content",)) if found.line else ""
+def _fault(literal: Suspect) -> Fault:
+    kind, certain, known = literal.finding
+    where = f" in line {literal.line}" + " of the content" * (literal.path[-1:] == ("content",)) if literal.line else ""
     rule = "policy/secret-literal"
     message = f"looks like a secret{where} ({kind}); everybody who may read the spec may use it"
     hint = f"put it into a Secret, refer to it by {{secret: NAME, key: KEY}}, {_REPLACE}"
-    if found.path[-1:] and found.path[-1] in REFERENCES and not found.line:
+    if literal.path[-1:] and literal.path[-1] in REFERENCES and not literal.line:
         message = f"looks like a secret ({kind}), where a name belongs; everybody who may read the spec may use it"
         hint = f"write the name here, put the secret into a Secret, {_REPLACE}"
     elif not certain:
         rule, message = "policy/high-entropy", f"may be a secret{where}: nothing but its disorder says so ({kind})"
         hint = "if it is one, refer to a Secret; if not, accept this with the reason"
-    if not known and (found.common or not certain):
-        hint += f' (accept: rule: {rule}, path: {dotted(found.path)}, digest: "{found.digest}", reason: …)'
+    if not known and (literal.common or not certain):
+        hint += f' (accept: rule: {rule}, path: {dotted(literal.path)}, digest: "{literal.digest}", reason: …)'
     elif not known:
         hint += "; what is no secret is accepted with its path and digest"
-    return Fault(found.path, rule, message, hint, digest="" if known else found.digest)
+    return Fault(literal.path, rule, message, hint, digest="" if known else literal.digest)

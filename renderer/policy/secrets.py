@@ -100,7 +100,7 @@ class Finding(NamedTuple):
     known: bool = False
 
 
-class Found(NamedTuple):
+class Suspect(NamedTuple):
     """A Finding in plain data: the path of the string, the line in it (from 1) where it has several, and its digest."""
 
     path: DocumentPath
@@ -111,8 +111,8 @@ class Found(NamedTuple):
     common: bool = False
 
 
-def _found(path: DocumentPath, line: int, finding: Finding, text: str) -> Found:
-    return Found(path, line, finding, digest_of(text), common=bool(_COMMON.fullmatch(text)))
+def _suspect(path: DocumentPath, line: int, finding: Finding, text: str) -> Suspect:
+    return Suspect(path, line, finding, digest_of(text), common=bool(_COMMON.fullmatch(text)))
 
 
 def digest_of(text: str) -> str:
@@ -120,27 +120,27 @@ def digest_of(text: str) -> str:
     return sha256(text.encode("utf-8", "replace")).hexdigest()[:12]
 
 
-def in_data(value: Any, path: DocumentPath = (), *, below: bool = False) -> Iterator[Found]:
+def in_data(value: Any, path: DocumentPath = (), *, below: bool = False) -> Iterator[Suspect]:
     """Of every string in nested data, keys as well. ``below``: the path begins inside of literals."""
     if isinstance(value, str):
         yield from _in_string(value, path, below)
     elif isinstance(value, list):
         texts = tuple(item if isinstance(item, str) else "" for item in value)
-        words = {i: found for i, found in in_words(texts) if found.certain or _is_literal(path, below)}
+        words = {i: finding for i, finding in in_words(texts) if finding.certain or _is_literal(path, below)}
         for i, item in enumerate(value):
-            here = _found((*path, i), 0, words[i], item) if i in words else None
+            here = _suspect((*path, i), 0, words[i], item) if i in words else None
             yield from [here] if here else in_data(item, (*path, i), below=below)
     elif isinstance(value, dict):
         for key, inner in value.items():
             if (finding := by_form(key)) and finding.known:
-                yield _found((*path, key), 0, finding, key)
+                yield _suspect((*path, key), 0, finding, key)
             elif key == "value" and ("op" in value or "name" in value):
                 yield from _in_pair(value, path, below)
             else:
                 yield from in_data(inner, (*path, key), below=below)
 
 
-def _in_pair(pair: Mapping[str, Any], path: DocumentPath, below: bool) -> Iterator[Found]:
+def _in_pair(pair: Mapping[str, Any], path: DocumentPath, below: bool) -> Iterator[Suspect]:
     """Of a variable as Kubernetes writes it, ``{name, value}``, or of an operation of JSON Patch."""
     pointer = tuple(str(pair.get("path", "")).split("/")) if "op" in pair else ()
     strict = not pointer or below or not LITERALS.isdisjoint(pointer)
@@ -150,31 +150,31 @@ def _in_pair(pair: Mapping[str, Any], path: DocumentPath, below: bool) -> Iterat
         yield from in_data(text, (*path, "value"), below=strict)
 
 
-def _in_string(text: str, path: DocumentPath, below: bool) -> Iterator[Found]:
+def _in_string(text: str, path: DocumentPath, below: bool) -> Iterator[Suspect]:
     name, strict = _name(path), _is_literal(path, below)
     if path and path[-1] in REFERENCES and not name:
         disorder = Finding("High Entropy String", certain=True) if _is_disordered(text) else None
         if reference := by_form(text) or disorder:
-            yield _found(path, 0, reference, text)
-    elif path and path[-1] in _COMMANDS and (words := [found for _, found in in_words(tuple(text.split()))]):
-        yield _found(path, 0, max(words, key=lambda found: (found.known, found.certain)), text)
+            yield _suspect(path, 0, reference, text)
+    elif path and path[-1] in _COMMANDS and (words := [finding for _, finding in in_words(tuple(text.split()))]):
+        yield _suspect(path, 0, max(words, key=lambda finding: (finding.known, finding.certain)), text)
     elif strict or name:
         yield from _in_named(name, text, path, strict=strict)
     else:
         lines = text.split("\n")
         for number, line in enumerate(lines, 1):
             if finding := by_form(line, prose=True):
-                yield _found(path, number * (len(lines) > 1), finding, line.strip())
+                yield _suspect(path, number * (len(lines) > 1), finding, line.strip())
 
 
-def _in_named(name: str, text: str, path: DocumentPath, *, strict: bool) -> Iterator[Found]:
+def _in_named(name: str, text: str, path: DocumentPath, *, strict: bool) -> Iterator[Suspect]:
     if "\n" in text.strip() or path[-1:] == ("content",):
         lines = text.split("\n")
         for line, finding in in_text(text):
             if strict or finding.certain:
-                yield _found(path, line, finding, lines[line - 1].strip())
+                yield _suspect(path, line, finding, lines[line - 1].strip())
     elif (whole := in_value(name, text)) and (strict or whole.certain):
-        yield _found(path, 0, whole, text)
+        yield _suspect(path, 0, whole, text)
 
 
 def _is_literal(path: DocumentPath, below: bool) -> bool:
@@ -186,8 +186,8 @@ def _name(path: DocumentPath) -> str:
     if len(path) < 2 or not isinstance(path[-1], str):
         return ""
     if path[-1] == "value":
-        found = _STEP.fullmatch(str(path[-2]))
-        return found[1] if found else ""
+        match = _STEP.fullmatch(str(path[-2]))
+        return match[1] if match else ""
     if path[-2] in ("annotations", "labels"):
         return path[-1] if _TELLING_END.search(path[-1]) else ""
     return path[-1].strip("[]") if path[-2] in _NAMED else ""
@@ -201,8 +201,8 @@ def _is_disordered(text: str) -> bool:
 def hidden(value: Any, path: DocumentPath = (), *, below: bool = False) -> Any:
     """The data with ``MASK`` in the place of each string, or each line of one, in which something was found."""
     places: dict[DocumentPath, set[int]] = {}
-    for found in in_data(value, path, below=below):
-        places.setdefault(found.path, set()).add(found.line)
+    for literal in in_data(value, path, below=below):
+        places.setdefault(literal.path, set()).add(literal.line)
     return _hidden(value, path, places) if places else value
 
 
@@ -227,10 +227,10 @@ def in_value(name: str, value: str) -> Finding | None:
         return finding
     unsure = None
     for line in value.splitlines():
-        found = finding or _in_line(name, line[:_LONGEST])
-        if found and found.certain:
-            return found
-        unsure = unsure or found
+        closer = finding or _in_line(name, line[:_LONGEST])
+        if closer and closer.certain:
+            return closer
+        unsure = unsure or closer
     return unsure
 
 
@@ -248,29 +248,29 @@ def by_form(text: str, *, prose: bool = False) -> Finding | None:
 
 def _in_line(name: str, line: str) -> Finding | None:
     """The line as a whole, then what is named inside it: the surest is told."""
-    found = _looked_at(name, line)
-    if (found and found.certain) or not _TELLING.search(line):
-        return found
+    finding = _looked_at(name, line)
+    if (finding and finding.certain) or not _TELLING.search(line):
+        return finding
     named = ((pair[1] or "token", pair[2] or pair[3]) for pair in _PAIR.finditer(line))
     telling = (pair for pair in named if _TELLING.search(pair[0]) and not _ABOUT.search(pair[0]))
     own = (pair for pair in telling if not _stands_for_another(*pair))
     inside = (_looked_at(*pair) for pair in islice(own, _MOST_PAIRS))
-    return next((one for one in inside if one and one.certain), found)
+    return next((inner for inner in inside if inner and inner.certain), finding)
 
 
 def in_text(text: str) -> Iterator[tuple[int, Finding]]:
     """The lines of a file, from 1, that hold something; of a private key all of them."""
     keys: dict[int, str] = {}
     if "-----BEGIN" in text:
-        for start, end, kind, *_ in (found for found in credentials_in(text) if "\n" in found.value):
+        for start, end, kind, *_ in (match for match in credentials_in(text) if "\n" in match.value):
             keys |= dict.fromkeys(range(text.count("\n", 0, start) + 1, text.count("\n", 0, end) + 2), kind)
     for number, line in enumerate(text.split("\n"), 1):
         entry = _ENTRY.match(line[:_LONGEST])
         name, value = entry.groups() if entry else ("", line)
         if number in keys:
             yield number, Finding(keys[number], certain=True, known=True)
-        elif found := by_form(line) or in_value(name, value.strip(" \t\"',\r")):
-            yield number, found
+        elif finding := by_form(line) or in_value(name, value.strip(" \t\"',\r")):
+            yield number, finding
 
 
 def in_words(words: tuple[str, ...]) -> Iterator[tuple[int, Finding]]:
@@ -278,8 +278,8 @@ def in_words(words: tuple[str, ...]) -> Iterator[tuple[int, Finding]]:
     before = ""
     for i, word in enumerate(words):
         flag, equals, value = word.partition("=") if word.startswith("-") else (before, "=", word)
-        if found := in_value(flag.lstrip("-"), value) if equals else by_form(word):
-            yield i, found
+        if finding := in_value(flag.lstrip("-"), value) if equals else by_form(word):
+            yield i, finding
         before = word if word.startswith("-") and "=" not in word else ""
 
 
@@ -308,9 +308,9 @@ def _looked_at(name: str, value: str) -> Finding | None:
     text = "\n".join(" ".join(part.split()) for part in value.replace('"', "").splitlines())
     line = f'{name or "value"} = "{text}"'
     for certain, plugin in _plugins():
-        found = plugin.analyze_line(filename="literal", line=line, line_number=1)
-        if found:
-            return Finding(next(iter(found)).type, certain)
+        secrets = plugin.analyze_line(filename="literal", line=line, line_number=1)
+        if secrets:
+            return Finding(next(iter(secrets)).type, certain)
     return None
 
 
@@ -320,6 +320,6 @@ def _plugins() -> tuple[tuple[bool, Any], ...]:
     from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class  # 170 ms
 
     classes = [c for c in get_mapping_from_secret_type_to_class().values() if c.__name__ not in _NO_SECRETS]
-    found = [(c.__name__ not in _ENTROPY, c()) for c in classes]
+    plugins = [(c.__name__ not in _ENTROPY, c()) for c in classes]
     order = {"KeywordDetector": 1, **dict.fromkeys(_ENTROPY, 2)}
-    return tuple(sorted(found, key=lambda item: (order.get(type(item[1]).__name__, 0), type(item[1]).__name__)))
+    return tuple(sorted(plugins, key=lambda item: (order.get(type(item[1]).__name__, 0), type(item[1]).__name__)))

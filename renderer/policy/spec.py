@@ -72,7 +72,7 @@ def _secrets_in(name: str, container: Server | Container, above: tuple[str, ...]
 
 def _others(server: Server) -> list[tuple[DocumentPath, Container]]:
     lists = (("initContainers", server.init_containers), ("sidecars", server.sidecars))
-    return [(("spec", field, i), one) for field, many in lists for i, one in enumerate(many)]
+    return [(("spec", field, i), container) for field, many in lists for i, container in enumerate(many)]
 
 
 def egress(server: Server) -> Iterator[Fault]:
