@@ -200,11 +200,12 @@ class EgressHost(NamedTuple):
 
 
 class EgressCidr(NamedTuple):
-    """An address block; no ports means every port."""
+    """An address block; no ports at all means every port."""
 
     cidr: str
     excepted: tuple[str, ...]
     ports: tuple[int, ...]
+    udp_ports: tuple[int, ...] = ()
 
 
 class EgressService(NamedTuple):
@@ -215,6 +216,7 @@ class EgressService(NamedTuple):
     pod_labels: Mapping[str, str]
     ports: tuple[int, ...]
     namespace_labels: Mapping[str, str] | None = None
+    udp_ports: tuple[int, ...] = ()
 
 
 class Egress(NamedTuple):

@@ -204,11 +204,11 @@ def _egress(egress: dict[str, Any] | None) -> Egress | None:
         return None
     hosts = (text.partition(":") for text in egress["hosts"])
     cidrs: Iterator[dict[str, Any]] = (
-        {"cidr": i, "except": (), "ports": ()} if isinstance(i, str) else i for i in egress["cidrs"]
+        {"cidr": i, "except": (), "ports": (), "udpPorts": ()} if isinstance(i, str) else i for i in egress["cidrs"]
     )
     return Egress(
         hosts=tuple(EgressHost(name, int(port) if port else HTTPS) for name, _, port in hosts),
-        cidrs=tuple(EgressCidr(i["cidr"], tuple(i["except"]), tuple(i["ports"])) for i in cidrs),
+        cidrs=tuple(EgressCidr(i["cidr"], tuple(i["except"]), tuple(i["ports"]), tuple(i["udpPorts"])) for i in cidrs),
         services=tuple(
             EgressService(
                 item["name"],
@@ -216,6 +216,7 @@ def _egress(egress: dict[str, Any] | None) -> Egress | None:
                 item["podLabels"] or {"app.kubernetes.io/name": item["name"]},
                 tuple(item["ports"]),
                 item.get("namespaceLabels"),
+                tuple(item["udpPorts"]),
             )
             for item in egress["services"]
         ),

@@ -159,7 +159,7 @@ def opens(egress: Egress, host: str, port: int) -> bool:
     for block in egress.cidrs:
         # Which address a name stands for is not known: any block with that port may hold it.
         inside = address is None or address in ipaddress.ip_network(block.cidr, strict=False)
-        if inside and (not block.ports or port in block.ports):
+        if inside and (not (block.ports or block.udp_ports) or port in block.ports):
             return True
     if address is not None:
         return False

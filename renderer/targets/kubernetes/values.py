@@ -290,7 +290,13 @@ def _egress(server: Server) -> dict[str, JSON] | None:
             for host in dict.fromkeys((*egress.hosts, *opened_for_keys(server)))
         ],
         "cidrs": [
-            {"cidr": block.cidr, "except": list(block.excepted), "ports": list(block.ports)} for block in egress.cidrs
+            {
+                "cidr": block.cidr,
+                "except": list(block.excepted),
+                "ports": list(block.ports),
+                "udpPorts": list(block.udp_ports),
+            }
+            for block in egress.cidrs
         ],
         "services": [
             {
@@ -300,6 +306,7 @@ def _egress(server: Server) -> dict[str, JSON] | None:
                 "podLabels": dict(service.pod_labels),
                 "cidr": None,
                 "ports": list(service.ports),
+                "udpPorts": list(service.udp_ports),
             }
             for service in egress.services
         ],

@@ -160,3 +160,31 @@ def test_what_is_not_public_is_closed_to_hosts(address: str) -> None:
     one = ipaddress.ip_address(address)
     assert any(one in ipaddress.ip_network(block["cidr"]) for block in blocks)
     assert any(one in ipaddress.ip_network(excepted) for block in blocks for excepted in block["except"])
+
+
+UDP: dict[str, JSON] = {
+    "cidrs": [{"cidr": "10.0.0.0/24", "udpPorts": [161]}, {"cidr": "10.1.0.0/24", "ports": [22], "udpPorts": [161]}],
+    "services": [{"name": "statsd", "udpPorts": [8125]}],
+}
+
+
+def test_udp_is_open_where_it_is_listed_and_tcp_is_not_then() -> None:
+    assert [[(port["protocol"], port["port"]) for port in rule["ports"]] for rule in egress(**UDP)] == [
+        [("UDP", 161)],
+        [("TCP", 22), ("UDP", 161)],
+        [("UDP", 8125)],
+    ]
+    options = OPTIONS._replace(network_policy_provider="cilium")
+    text = texts("kubernetes", spec(network={"egress": UDP}), options=options)["demo/ciliumnetworkpolicy.yaml"]
+    rules_of = [rule["toPorts"] for rule in yaml.safe_load(text)["spec"]["egress"][1:]]
+    assert [[(p["protocol"], p["port"]) for some in each for p in some["ports"]] for each in rules_of] == [
+        [("UDP", "161")],
+        [("TCP", "22"), ("UDP", "161")],
+        [("UDP", "8125")],
+    ]
+
+
+def test_a_url_is_not_reached_by_udp() -> None:
+    block: JSON = [{"cidr": "10.0.0.0/24", "udpPorts": [161]}]
+    fields: dict[str, JSON] = {"env": {"URL": "http://10.0.0.5:80"}, "network": {"egress": {"cidrs": block}}}
+    assert "spec/unreachable-url" in rules(rendered("kubernetes", spec(**fields)).problems)
