@@ -14,8 +14,10 @@ from renderer.model import JSON, Access, ConfigMapRef, EgressHost, Issuer, Right
 from renderer.model.access import WELL_KNOWN
 from renderer.render import render
 
-#: Where its container finds its configuration, and below it the keys of issuers that a ConfigMap has.
+#: Where its container finds its configuration.
 FOLDER = "/etc/guard"
+#: And the keys of issuers that a ConfigMap has: below a read-only mount nothing else can be mounted.
+_KEYS = "/etc/guard-keys"
 CONFIG = "guard.yaml"
 #: Paths that it answers itself.
 HEALTH = "/healthz"
@@ -59,7 +61,7 @@ def guard_arguments() -> list[str]:
 def key_files(access: Access) -> dict[str, ConfigMapRef]:
     """The keys that issuers have in ConfigMaps: path in the container to where they are."""
     return {
-        f"{FOLDER}/keys-{i}/{issuer.jwks.key}": issuer.jwks
+        f"{_KEYS}/{i}-{issuer.jwks.config_map}/{issuer.jwks.key}": issuer.jwks
         for i, issuer in enumerate(access.issuers, 1)
         if isinstance(issuer.jwks, ConfigMapRef)
     }

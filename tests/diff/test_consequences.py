@@ -427,6 +427,7 @@ CASES = [
     Case("temporary folder", folder("1Gi"), folder("2Gi"), "resources"),
     Case("limit range", kind("LimitRange", spec={"limits": [{"type": "Pod", "max": {"cpu": 1}}]}), kind("LimitRange", spec={"limits": [{"type": "Pod", "max": {"cpu": 2}}]}), "resources"),
     *(Case(f"compose {key}", compose(), compose({key: value}), "hardening") for key, value in WEAKER),
+    Case("guard goes", deployment({"args": ["--config-path", "/etc/guard/guard.yaml"]}), deployment(), "access"),
     Case("compose proxy", compose(), compose({"labels": {"traefik.enable": "true"}}), "exposure"),
     Case("alias", deployment(), deployment(template={"metadata": {"labels": {"a": "b"}}, "spec": pod(hostAliases=[{"ip": "10.0.0.1", "hostnames": ["github.com"]}])}), "dns"),
     *(Case(f"resolved by {field}", deployment(), deployment(template={"metadata": {}, "spec": pod(**{field: value})}), "dns") for field, value in RESOLVED),

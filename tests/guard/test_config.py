@@ -68,7 +68,7 @@ def test_the_real_envoy_accepts_it(name: str, target: str, tmp_path: Path) -> No
     keys = tmp_path / "jwks.json"
     keys.write_text(Issuer().jwks())
     text = configurations(CASES[name])[target]
-    for path in ("/etc/guard/keys-1/jwks.json", "/etc/guard/keys-2/jwks.json"):
+    for path in ("/etc/guard-keys/1-keys/jwks.json", "/etc/guard-keys/2-keys/jwks.json"):
         text = text.replace(path, str(keys))
     (tmp_path / "guard.yaml").write_text(text)
     command = [envoy(), "--mode", "validate", "-c", str(tmp_path / "guard.yaml"), "--log-level", "error"]

@@ -93,7 +93,7 @@ def test_two_issuers_each_with_its_own_audience(stage: Stage) -> None:
             "audiences": ["api://tools"],
         }
         fields["issuers"] = [*fields["issuers"], from_file]  # type: ignore[misc]
-        with guarding(fields, stage.port, stage.folder, ("/etc/guard/keys-2/jwks.json", str(keys))) as guard:
+        with guarding(fields, stage.port, stage.folder, ("/etc/guard-keys/2-keys/jwks.json", str(keys))) as guard:
             guard.has_keys_of(stage.issuer)
             assert guard.call(token=stage.issuer.token()).status == 200
             assert guard.call(token=partner.token(aud="api://tools")).status == 200

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from renderer.diff.consequences.access import access_rules
 from renderer.diff.consequences.compose import compose_egress, compose_rules
 from renderer.diff.consequences.data import data_rules
+from renderer.diff.consequences.guard import guard_rules
 from renderer.diff.consequences.network import POLICIES, label_rules, network_rules
 from renderer.diff.consequences.pods import pod_rules
 from renderer.diff.consequences.table import CONSEQUENCES, Consequence, Name, Pair
@@ -54,6 +55,7 @@ def consequences(
             yield Consequence("rbac", f"{one.label}: pods that name no account get a token of the Kubernetes API")
     now = [*beside, *(pair.new for pair in pairs if pair.new)]
     yield from data_rules(before, now)
+    yield from guard_rules(pairs, before, now)
     changed = {pair.object.kind for pair in pairs}
     if not changed.isdisjoint({*POLICIES, *POD_TEMPLATES}):
         yield from network_rules(before, now)

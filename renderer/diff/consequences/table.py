@@ -18,6 +18,7 @@ Name = Literal[
     "egress",
     "ingress",
     "exposure",
+    "access",
     "rbac",
     "hardening",
     "container",
@@ -75,6 +76,13 @@ CONSEQUENCES: Mapping[Name, Kind] = {
         "a new host or path, no TLS any more, another class of an Ingress, `LoadBalancer`, `NodePort`, "
         "a port of a node, a port that compose publishes elsewhere, labels of a proxy such as Traefik; "
         "an annotation by which a controller decides who may call, or publishes a name in DNS",
+        grave=True,
+    ),
+    "access": Kind(
+        "callable by more",
+        "`access` goes, or is wider: an issuer, an audience, other keys, a scope or group less, a tool, an origin, a "
+        "higher rate limit or none; the token is forwarded; a new Ingress or HTTPRoute of a server that asks for no "
+        "token",
         grave=True,
     ),
     "rbac": Kind(

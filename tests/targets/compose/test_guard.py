@@ -62,7 +62,7 @@ def test_keys_of_a_config_map_are_a_file_that_somebody_keeps() -> None:
     found = project(access={"url": "https://mcp.example.com/mcp", "issuers": [issuer]})
     assert found["configs"]["keys_jwks.json"] == {"file": "./configs/keys/jwks.json"}
     mounts = found["services"]["mcp-demo.guard"]["configs"]
-    assert mounts[1] == {"source": "keys_jwks.json", "target": "/etc/guard/keys-1/jwks.json"}
+    assert mounts[1] == {"source": "keys_jwks.json", "target": "/etc/guard-keys/1-keys/jwks.json"}
 
 
 def test_clients_come_back_to_one_of_several_containers() -> None:

@@ -132,8 +132,11 @@ def test_keys_of_a_config_map_are_mounted_and_required() -> None:
     issuer: JSON = {"url": "https://a.example.com", "jwksFrom": {"configMap": "keys", "key": "jwks.json"}}
     found = objects(access={**ACCESS, "issuers": [issuer]})
     (guard,) = pod(found)["initContainers"]
-    assert guard["volumeMounts"][1]["mountPath"] == "/etc/guard/keys-1"
-    assert "local_jwks: {filename: /etc/guard/keys-1/jwks.json}" in found["configmap-guard.yaml"]["data"]["guard.yaml"]
+    assert guard["volumeMounts"][1]["mountPath"] == "/etc/guard-keys/1-keys"
+    assert (
+        "local_jwks: {filename: /etc/guard-keys/1-keys/jwks.json}"
+        in found["configmap-guard.yaml"]["data"]["guard.yaml"]
+    )
     volume = pod(found)["volumes"][1]
     assert volume["configMap"] == {"name": "keys", "items": [{"key": "jwks.json", "path": "jwks.json"}]}
 
