@@ -8,12 +8,14 @@ from typing import Any
 from renderer.check.compose.hardening import hardening_faults
 from renderer.check.documents import located
 from renderer.errors import DocumentPath, Fault, Problem
+from renderer.kinds import DEFAULT_ACCOUNT
 from renderer.labels import SERVER_LABEL
-from renderer.manifest import CONTAINER_FIELDS, Json, at, entries, items, kind_of, mapping, pod_of, text, texts
-from renderer.model import AccessRule, Rendered
+from renderer.manifest import CONTAINER_FIELDS, Json, at, entries, items, kind_of, mapping, pod_of, text
+from renderer.model import Rendered
 from renderer.policy.images import image_faults, is_repository, source_faults
 from renderer.policy.literals import literal_faults, token_faults
-from renderer.policy.rights import role_fault, rule_fault
+from renderer.policy.openings import open_egress, opened
+from renderer.policy.rights import document_faults
 from renderer.policy.variables import variable_faults
 from renderer.render import has_user_templates
 from renderer.wording import excerpt
@@ -79,26 +81,6 @@ def _changed(document: Rendered, faults: Iterator[Fault]) -> list[Fault]:
 
 def _is_patched(document: Rendered, path: DocumentPath) -> bool:
     return any(path[: len(change)] == change or change[: len(path)] == path for change, _ in document.changes)
-
-
-def _patched_rights(data: Json) -> Iterator[Fault]:
-    kind = kind_of(data)
-    is_wide = kind.startswith("Cluster")
-    # Pods of a sandbox are the server's own.
-    is_sandbox = text(mapping(mapping(data, "metadata"), "labels"), "app.kubernetes.io/component") == "sandbox"
-    own = ("pods", "pods/exec") if is_sandbox and not is_wide else ()
-    if kind in ("Role", "ClusterRole"):
-        for i, rule in entries(data, "rules"):
-            groups, resources, names, verbs, urls = (
-                tuple(texts(rule, name))
-                for name in ("apiGroups", "resources", "resourceNames", "verbs", "nonResourceURLs")
-            )
-            words = AccessRule(
-                groups, tuple(resource for resource in resources if resource not in own), names, verbs, urls
-            )
-            yield from rule_fault(words, ("rules", i), is_wide=is_wide)
-    elif kind in ("RoleBinding", "ClusterRoleBinding"):
-        yield from role_fault(text(mapping(data, "roleRef"), "name"), ("roleRef", "name"), is_wide=is_wide)
 
 
 def _pod(data: Json) -> Iterator[Fault]:
@@ -207,8 +189,9 @@ def _patched_object(document: Rendered, data: Json) -> Iterator[Fault]:
     if kind_of(data) == "Ingress" and not mapping(data, "spec").get("tls"):
         message = "the Ingress has no TLS: tokens and answers travel in clear"
         yield Fault(("spec", "tls"), "policy/ingress-tls", message, "add 'tls: {secret: …}'")
-    yield from _patched_rights(data)
-    yield from _opened(data)
+    yield from document_faults(data, document.context)
+    yield from opened(data)
+    yield from _lowered(data, document.context)
     spec, replicas = mapping(document.context, "spec"), ("spec", "maxReplicas")
     yield from _patched_pod(document, data)
     if kind_of(data) in ("Deployment", "StatefulSet"):
@@ -223,53 +206,34 @@ def _patched_object(document: Rendered, data: Json) -> Iterator[Fault]:
         yield Fault(replicas, "policy/stateful-replicas", message, hint)
 
 
-def _opened(data: Json) -> Iterator[Fault]:
-    """Ways out to every address, and ways in from outside of the cluster."""
-    spec = mapping(data, "spec")
-    if kind_of(data) == "NetworkPolicy" and "Egress" not in texts(spec, "policyTypes"):
-        yield _open_egress(("spec", "policyTypes"))
-    peers = [
-        (i, rule, [peer for field in _DESTINATIONS for peer in _peers(rule, field)])
-        for i, rule in entries(spec, "egress")
-    ]
-    if kind_of(data) == "NetworkPolicy" or text(data, "kind") == "CiliumNetworkPolicy":
-        for i, rule, to in peers:
-            if not (_DESTINATIONS.keys() & rule.keys()) or any(peer in _ANYWHERE for peer in to):
-                yield _open_egress(("spec", "egress", i))
-    if kind_of(data) == "Service":
-        for field in ("type", "externalIPs"):
-            ranges = field == "type" and spec.get("type") == "LoadBalancer" and spec.get("loadBalancerSourceRanges")
-            if spec.get(field) not in (None, [], "ClusterIP", "ExternalName") and not ranges:
-                message = "the Service is open to every network that reaches the cluster's nodes, without TLS"
-                hint = "use 'expose', or accept this with the reason"
-                yield Fault(("spec", field), "policy/published-everywhere", message, hint)
+_ENFORCE = "pod-security.kubernetes.io/enforce"
 
 
-#: Where rules of egress say to whom, and what in it is an address or an entity.
-_DESTINATIONS: Mapping[str, tuple[str, ...]] = {
-    "to": ("ipBlock", "cidr"),
-    "toCIDR": (),
-    "toCIDRSet": ("cidr",),
-    "toEntities": (),
-    "toEndpoints": (),
-    "toFQDNs": ("matchPattern",),
-    "toServices": (),
-}
-_ANYWHERE = ("0.0.0.0/0", "::/0", "all", "world", "world-ipv4", "world-ipv6", "*", "**")
-
-
-def _peers(rule: Json, field: str) -> list[Any]:
-    """Those that a rule names without exceptions."""
-    return [
-        at(peer, *_DESTINATIONS[field])
-        for peer in items(rule.get(field))
-        if not (at(peer, "except") or at(peer, "ipBlock", "except"))
-    ]
-
-
-def _open_egress(path: DocumentPath) -> Fault:
-    hint = "list what it needs under network.egress, or accept this with the reason"
-    return Fault(path, "policy/unrestricted-egress", "the server may connect to every address", hint)
+def _lowered(data: Json, context: Mapping[str, Any]) -> Iterator[Fault]:
+    """The walls of a namespace: what the API server admits, how much of it, and what its pods are given."""
+    kind, about, spec = kind_of(data), mapping(data, "metadata"), mapping(data, "spec")
+    if kind == "Namespace" and mapping(about, "labels").get(_ENFORCE) != (
+        level := context.get("enforce", "restricted")
+    ):
+        message, hint = f"the Namespace must enforce '{level}', as it was rendered", "leave the label as it is"
+        yield Fault(("metadata", "labels", _ENFORCE), "pod-security/namespace", message, hint)
+    # What the server's own pods are given stands in them.
+    is_default = kind == "ServiceAccount" and text(about, "name") == DEFAULT_ACCOUNT
+    if is_default and data.get("automountServiceAccountToken") is not False:
+        message = "pods that name no account get a token of the Kubernetes API, and nothing in the spec needs one"
+        hint = "remove it, or accept this with the reason"
+        yield Fault(("automountServiceAccountToken",), "policy/service-account-token", message, hint)
+    hint = "leave it as it is, or accept this with the reason"
+    if kind == "ResourceQuota":
+        counted = {"pods", "count/pods"} & mapping(spec, "hard").keys()
+        for path in ([] if counted else [("spec", "hard")]) + [
+            ("spec", one) for one in ("scopes", "scopeSelector") if spec.get(one)
+        ]:
+            yield Fault(
+                path, "policy/limits", "the quota does not count all pods: there may be any number of them", hint
+            )
+    if kind == "LimitRange" and not any(mapping(one, "max") for _, one in entries(spec, "limits")):
+        yield Fault(("spec", "limits"), "policy/limits", "a container may take all that the machine has", hint)
 
 
 def _patched_pod(document: Rendered, data: Json) -> Iterator[Fault]:
@@ -336,8 +300,8 @@ def _ways_out(data: Json, service: Json, path: DocumentPath) -> Iterator[Fault]:
     """Of a server that the spec keeps on a network which leads nowhere."""
     for name in service.get("networks") or ["default"]:
         if at(data, "networks", str(name), "internal") is not True and not service.get("network_mode"):
-            yield _open_egress((*path, "networks"))
-            yield _open_egress(("networks", str(name), "internal"))
+            yield open_egress((*path, "networks"))
+            yield open_egress(("networks", str(name), "internal"))
 
 
 def _patched_service(service: Json, path: DocumentPath) -> Iterator[Fault]:

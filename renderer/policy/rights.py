@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from renderer.errors import DocumentPath, Fault
+from renderer.manifest import Json, entries, kind_of, mapping, text, texts
 from renderer.model import AccessRule
+from renderer.wording import excerpt
 
+_AGGREGATED = "rbac.authorization.k8s.io/aggregate-to-"
+#: Of ingress-nginx, of NGINX, and of HAProxy.
+_SNIPPET = re.compile(r"-snippets?$|/config-[a-z]+$")
 _WIDENING = ("bind", "escalate", "impersonate")
 #: Subresources through which one runs programs in pods, or speaks as another account.
 _INSIDE = ("exec", "attach", "portforward", "proxy", "ephemeralcontainers", "token", "*")
@@ -32,6 +39,59 @@ def role_fault(role: str, path: DocumentPath, *, is_wide: bool) -> Iterator[Faul
     if rights := _WIDE_ROLES.get(role):
         hint = "use 'view', or rules that name what the server needs"
         yield _fault(f"ClusterRole '{role}' gives {rights}", path, hint, is_wide=is_wide)
+
+
+def label_faults(labels: Mapping[str, Any], path: DocumentPath) -> Iterator[Fault]:
+    """Of labels that ClusterRoles have, too: by these Kubernetes adds their rules to roles of others."""
+    for key, value in labels.items():
+        if key.startswith(_AGGREGATED) and value == "true":
+            role = key.removeprefix(_AGGREGATED)
+            message = f"the label gives the rights of the server to everybody who has '{role}'"
+            yield _fault(message, (*path, key), "remove it", is_wide=True)
+
+
+def snippet_faults(annotations: Mapping[str, Any], path: DocumentPath) -> Iterator[Fault]:
+    """Of annotations of an Ingress: a snippet is configuration of a controller that others share."""
+    for key in annotations:
+        if _SNIPPET.search(key):
+            message = "the snippet runs in the ingress controller, which reads Secrets and requests of others"
+            yield _fault(message, (*path, key), "use an annotation for what it does", is_wide=True)
+
+
+def document_faults(data: Json, context: Mapping[str, Any]) -> Iterator[Fault]:
+    """Of a rendered object; ``context`` is what its template was given."""
+    kind, about = kind_of(data), mapping(data, "metadata")
+    is_wide = kind.startswith("Cluster")
+    if kind in ("Role", "ClusterRole"):
+        yield from _rules(data, is_wide=is_wide)
+    if kind == "ClusterRole":
+        yield from label_faults(mapping(about, "labels"), ("metadata", "labels"))
+        if data.get("aggregationRule"):
+            yield _fault(
+                "it gives the rules of other ClusterRoles", ("aggregationRule",), "name the rules", is_wide=True
+            )
+    elif kind in ("RoleBinding", "ClusterRoleBinding"):
+        yield from role_fault(text(mapping(data, "roleRef"), "name"), ("roleRef", "name"), is_wide=is_wide)
+        account = ("ServiceAccount", context.get("service_account"), context.get("server_namespace"))
+        for i, subject in entries(data, "subjects") if account[1] else ():
+            if (subject.get("kind"), subject.get("name"), subject.get("namespace")) != account:
+                who = excerpt(f"{text(subject, 'kind')} {text(subject, 'name')}")
+                message = f"the binding gives rights of the server to {who}"
+                yield _fault(message, ("subjects", i), "bind the server's own account", is_wide=is_wide)
+    elif kind == "Ingress":
+        yield from snippet_faults(mapping(about, "annotations"), ("metadata", "annotations"))
+
+
+def _rules(role: Json, *, is_wide: bool) -> Iterator[Fault]:
+    # Pods of a sandbox are the server's own.
+    is_sandbox = text(mapping(mapping(role, "metadata"), "labels"), "app.kubernetes.io/component") == "sandbox"
+    own = ("pods", "pods/exec") if is_sandbox and not is_wide else ()
+    for i, rule in entries(role, "rules"):
+        groups, resources, names, verbs, urls = (
+            tuple(texts(rule, name)) for name in ("apiGroups", "resources", "resourceNames", "verbs", "nonResourceURLs")
+        )
+        words = AccessRule(groups, tuple(one for one in resources if one not in own), names, verbs, urls)
+        yield from rule_fault(words, ("rules", i), is_wide=is_wide)
 
 
 def _fault(message: str, path: DocumentPath, hint: str, *, is_wide: bool) -> Fault:

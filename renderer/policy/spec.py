@@ -8,7 +8,7 @@ from renderer.errors import DocumentPath, Fault
 from renderer.model import Access, Container, SecretRef, Server
 from renderer.policy.images import image_faults, source_faults
 from renderer.policy.literals import literal_faults
-from renderer.policy.rights import role_fault, rule_fault
+from renderer.policy.rights import label_faults, role_fault, rule_fault, snippet_faults
 from renderer.policy.variables import variable_faults
 from renderer.variables import expanded_in, pieces
 
@@ -171,11 +171,19 @@ def rights(server: Server) -> Iterator[Fault]:
             yield from rule_fault(rule, (*path, field, i), is_wide=is_wide)
     for i, role in enumerate(account.cluster_roles):
         yield from role_fault(role, (*path, "clusterRoles", i), is_wide=True)
+    if account.cluster_rules or account.cluster_roles or server.sandbox:
+        yield from label_faults(server.labels, ("metadata", "labels"))
     for i, rights in enumerate(account.elsewhere):
         for j, rule in enumerate(rights.rules):
             yield from rule_fault(rule, (*path, "namespaces", i, "rules", j), is_wide=False)
         for j, role in enumerate(rights.cluster_roles):
             yield from role_fault(role, (*path, "namespaces", i, "clusterRoles", j), is_wide=False)
+
+
+def snippets(server: Server) -> Iterator[Fault]:
+    if server.expose and server.expose.type == "Ingress":
+        yield from snippet_faults(server.annotations, ("metadata", "annotations"))
+        yield from snippet_faults(server.expose.annotations, ("spec", "expose", "annotations"))
 
 
 def published(server: Server) -> Iterator[Fault]:
@@ -200,4 +208,4 @@ def published(server: Server) -> Iterator[Fault]:
 
 #: These judge each value by itself.
 VALUE_CHECKS: tuple[Check, ...] = (images, literals)
-CHECKS: tuple[Check, ...] = (arguments, egress, locks, replicas, tls, access, token, rights, published)
+CHECKS: tuple[Check, ...] = (arguments, egress, locks, replicas, tls, access, token, rights, snippets, published)
