@@ -38,6 +38,15 @@ _PORTS = {
     "ldaps": 636,
     "ssh": 22,
 }
+#: What tells servers where to listen: variables and options, as SDKs and most servers call them.
+_PORT_NAMES = re.compile(r"((MCP|HTTP|SERVER|LISTEN|BIND|UVICORN|FASTMCP|MCP_SERVER|MCP_HTTP|FASTMCP_SERVER)_)?PORT")
+_HOST_NAMES = re.compile(
+    r"((MCP|HTTP|SERVER|LISTEN|BIND|UVICORN|FASTMCP|MCP_SERVER|MCP_HTTP|FASTMCP_SERVER)_)?HOST|(LISTEN|BIND)_ADDR(ESS)?"
+)
+_PORT_FLAGS = re.compile(r"--(?:http-|server-|listen-|mcp-)?port(?:=(.*))?")
+_HOST_FLAGS = re.compile(r"--(?:http-|server-|listen-|bind-|mcp-)?(?:host|address|addr|bind|listen)(?:=(.*))?")
+_AT_PORT = re.compile(r"(?:^|:)(\d{1,5})$")
+_LOOPBACK = re.compile(r"(127\.\d+\.\d+\.\d+|localhost|\[?::1\]?)(:\d+)?$")
 #: Names of variables whose addresses are compared with, or handed to clients: the server does not connect to them.
 _NOT_CONNECTED = re.compile(
     r"ORIGIN|CORS|ALLOW|REDIRECT|CALLBACK|PUBLIC|EXTERNAL|AUDIENCE|TRUSTED|REFERER", re.IGNORECASE
@@ -222,7 +231,50 @@ def _is_address(text: str) -> bool:
     return True
 
 
+def listens_where_the_service_leads(server: Server) -> Iterator[Fault]:
+    """A port or an address that the spec itself tells the server, and that nothing leads to."""
+    if server.transport.type == "stdio":
+        return
+    ports, hosts = _values_of(server, _PORT_NAMES, _PORT_FLAGS), _values_of(server, _HOST_NAMES, _HOST_FLAGS)
+    listens = {path: int(found[1]) for path, text in {**ports, **hosts}.items() if (found := _AT_PORT.search(text))}
+    known = {server.transport.port, server.health.check.port, *(port.target for port in server.service.ports)}
+    known.add(server.monitoring.port if server.monitoring else None)
+    if server.transport.port not in listens.values():
+        for path, port in listens.items():
+            if port not in known:
+                message = f"the server listens on port {port}, and clients are led to transport.port "
+                hint = f"write transport: {{port: {port}}}, or accept this where it is the port of something else"
+                yield _elsewhere(path, f"{message}({server.transport.port})", hint)
+    for path, text in hosts.items():
+        if server.guard is None and _LOOPBACK.match(text):
+            message = f"the server listens on {text}: nothing outside of its container reaches it"
+            yield _elsewhere(path, message, "write 0.0.0.0, or accept this where it is the host of something else")
+
+
+def _elsewhere(path: DocumentPath, message: str, hint: str) -> Fault:
+    return Fault(path, "spec/listens-elsewhere", message, hint, Severity.WARNING)
+
+
+def _values_of(server: Server, names: re.Pattern[str], flags: re.Pattern[str]) -> dict[DocumentPath, str]:
+    """Values of variables and of options of the command line, by their place."""
+    found: dict[DocumentPath, str] = {
+        ("spec", "env", name): value
+        for name, value in server.env.items()
+        if isinstance(value, str) and names.fullmatch(name)
+    }
+    for field, words in (("command", server.command), ("args", server.args)):
+        for i, word in enumerate(words):
+            if not (match := flags.fullmatch(word)):
+                continue
+            if match[1] is not None:
+                found["spec", field, i] = match[1]
+            elif i + 1 < len(words):
+                found["spec", field, i + 1] = words[i + 1]
+    return found
+
+
 RULES = (
+    listens_where_the_service_leads,
     packages_need_their_registry,
     cidrs_are_blocks,
     peers_are_blocks,
