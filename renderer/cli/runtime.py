@@ -42,7 +42,7 @@ DATA_WORD = "delete data"
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 #: Commands that change what runs, and what is known of that when they end by a defect: each change has its line.
 _CHANGING = ("apply", "start", "stop", "restart", "delete")
-_TOLD = "what was done before it is told above"
+_TOLD = "the changes made before it are listed above"
 #: Commands whose JSON has no end, or ends as a list: where it is not whole, the run failed.
 _STREAMS = ("logs", "list")
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)

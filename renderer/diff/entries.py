@@ -309,7 +309,7 @@ def _renamed(old: str, new: str, before: Texts, now: Texts, sides: Sides) -> Ent
 
 def _kept(loss: Consequence) -> Consequence:
     """What a new name means for a volume: another one, which is empty."""
-    label = loss.detail.removesuffix(" is removed").removesuffix(" is used no more")
+    label = loss.detail.removesuffix(" is removed").removesuffix(" is no longer used")
     return Consequence("data-loss", f"{label} stays behind with its data, and the new name begins with an empty volume")
 
 

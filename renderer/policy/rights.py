@@ -31,14 +31,14 @@ _WIDE_ROLES = {"cluster-admin": "every right", "admin": "Secrets, exec and roles
 def rule_fault(rule: AccessRule, path: DocumentPath, *, is_wide: bool) -> Iterator[Fault]:
     """Of one rule of a Role, or of a ClusterRole (``is_wide``)."""
     if excess := _excess(rule):
-        yield _fault(f"the rule gives {excess}", path, "name verbs, resources and resourceNames", is_wide=is_wide)
+        yield _fault(f"the rule grants {excess}", path, "name verbs, resources and resourceNames", is_wide=is_wide)
 
 
 def role_fault(role: str, path: DocumentPath, *, is_wide: bool) -> Iterator[Fault]:
     """Of a ClusterRole that is bound, by its name."""
     if rights := _WIDE_ROLES.get(role):
         hint = "use 'view', or rules that name what the server needs"
-        yield _fault(f"ClusterRole '{role}' gives {rights}", path, hint, is_wide=is_wide)
+        yield _fault(f"ClusterRole '{role}' grants {rights}", path, hint, is_wide=is_wide)
 
 
 def label_faults(labels: Mapping[str, Any], path: DocumentPath) -> Iterator[Fault]:

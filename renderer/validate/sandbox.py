@@ -88,7 +88,7 @@ def rights_can_be_used(server: Server) -> Iterator[Fault]:
                 group = _GROUPS.get(resource.partition("/")[0])
                 if group is not None and group not in rule.api_groups and _CHECKED.issuperset(rule.api_groups):
                     hint = f"write apiGroups: ['{group}']"
-                    message = f"'{resource}' is not in API group '{rule.api_groups[0]}': the rule gives no right to it"
+                    message = f"'{resource}' is not in API group '{rule.api_groups[0]}': the rule grants nothing on it"
                     yield Fault((*field, i, "resources", j), "spec/rule-api-group", message, hint)
     names = [rights.namespace for rights in account.elsewhere]
     for i, name in enumerate(names):

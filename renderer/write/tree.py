@@ -177,7 +177,7 @@ class _Plan:
 
         first: dict[str, str] = {}
         twins = [(path, twin) for path in sorted(files) if (twin := first.setdefault(_folded(path), path)) != path]
-        message = "on a disk that does not tell large from small letters this is the same file as '{}'"
+        message = "where file names are case-insensitive, this is the same file as '{}'"
         hint = "rename what it is rendered from"
         problems = [problem(path, "same-name", message.format(twin), hint) for path, twin in twins]
         yield "two files would have one name", problems

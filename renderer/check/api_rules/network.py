@@ -165,7 +165,7 @@ def _network(value: Any, path: DocumentPath) -> tuple[Any, list[Fault]]:
     if network is None:
         return None, [refused(path, "cidr", f"{excerpt(value)} is not a CIDR", "write it as 10.0.0.0/8")]
     if str(network.network_address) != value.partition("/")[0].lower():
-        message = f"{excerpt(value)} has bits beside its prefix"
+        message = f"{excerpt(value)} has host bits set"
         return network, [Fault(path, "api/cidr", message, f"write {network}", Severity.WARNING)]
     return network, []
 

@@ -80,7 +80,7 @@ def _strategy_faults(spec: Json, kind: str) -> list[Fault]:
         faults.append(refused((*where, "rollingUpdate"), "strategy", message, "remove rollingUpdate"))
     rolling = mapping(strategy, "rollingUpdate")
     if kind == "Deployment" and _is_zero(rolling.get("maxUnavailable")) and _is_zero(rolling.get("maxSurge")):
-        message = "maxSurge and maxUnavailable must not both be 0: no pod could ever be replaced"
+        message = "maxSurge and maxUnavailable must not both be 0: no pod can be replaced"
         faults.append(refused((*where, "rollingUpdate"), "strategy", message))
     return faults
 

@@ -45,7 +45,7 @@ def compose_rules(pair: Pair, *, new: bool) -> Iterator[Consequence]:
         yield from _service(pair, new=new)
         return
     if kind == "volume" and pair.old and (not pair.new or pair.changes):
-        yield Consequence("data-loss", f"{label} {'is another one' if pair.new else 'is used no more'}")
+        yield Consequence("data-loss", f"{label} {'is another one' if pair.new else 'is no longer used'}")
     if kind == "secret" and pair.new:
         yield Consequence("secret", f"{pair.object.name}{' is another one' if pair.old else ''}")
     weak = _weak_part(kind, pair.now) - _weak_part(kind, pair.before)
@@ -83,7 +83,7 @@ def _service(pair: Pair, *, new: bool) -> Iterator[Consequence]:
         if not same(at(before, "deploy", "resources"), at(now, "deploy", "resources")):
             yield Consequence("resources", name)
         lost = _volumes(before) - _volumes(now)
-        yield from (Consequence("data-loss", f"{name} mounts volume {detail} no more") for detail in sorted(lost))
+        yield from (Consequence("data-loss", f"{name} no longer mounts volume {detail}") for detail in sorted(lost))
         secrets = sorted({secret for secret, _ in _uses(now)})
         yield from handed_on(name, str(before.get("image")), str(now.get("image")), secrets)
         yield from given_to_programs(name, _programs(before), _programs(now), secrets)

@@ -149,7 +149,7 @@ def _refused_no_more(
     for subject, ways in sorted(before.items()):
         kept = now.get(subject, set())
         for way in sorted(way for way in ways if not any(covers(other, way) for other in kept)):
-            yield Consequence(name, f"{in_words(way)}, is refused no more")
+            yield Consequence(name, f"{in_words(way)}, is no longer refused")
 
 
 def _freed(

@@ -194,7 +194,7 @@ def _data_loss(pair: Pair) -> Iterator[Consequence]:
         yield Consequence("data-loss", f"{label} must be replaced")
     if pair.old and pair.new:
         for claim in sorted(_mounted(pod_spec(kind, pair.before)) - _mounted(pod_spec(kind, pair.now))):
-            yield Consequence("data-loss", f"{label} uses claim {claim} no more")
+            yield Consequence("data-loss", f"{label} no longer uses claim {claim}")
     if kind == "StatefulSet" and pair.old:
         yield from _claims(pair)
 

@@ -55,8 +55,8 @@ class Kind(NamedTuple):
 CONSEQUENCES: Mapping[Name, Kind] = {
     "data-loss": Kind(
         "data may be lost",
-        "a volume, claim or Namespace goes or shrinks; a claim of a StatefulSet has another name; pods use a claim, or "
-        "compose a volume, no more",
+        "a volume, claim or Namespace goes or shrinks; a claim of a StatefulSet has another name; pods no longer "
+        "use a claim, or compose a volume",
         grave=True,
     ),
     "replacement": Kind(

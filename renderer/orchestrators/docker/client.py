@@ -133,7 +133,7 @@ class Client:
         except WaitTimedOut as late:
             raise WaitTimedOut(
                 f"{doing}: {late.message} ({seconds:.0f} s): does the daemon at {self.host} hang? "
-                "`docker version` tells; what it began may stand, and the same again continues"
+                "check with `docker version`; what it began may be done, and running the same again continues"
             ) from None
 
     def failed(self, done: Done, doing: str) -> Refused:

@@ -56,7 +56,7 @@ def stale(client: Client, owner: str, keep: Sequence[str]) -> list[Container]:
     """Containers that this owner applied, in projects that it no longer has."""
     mine = owner_value(owner)
     if not mine:
-        raise ApplyFailed("pruning needs an owner: without one nothing tells our projects from those of others")
+        raise ApplyFailed("pruning needs an owner: without one, our projects look like those of others")
     found = find(client, ours(owner=mine), "looking for what is no longer rendered")
     return [one for one in found if one.project not in keep]
 

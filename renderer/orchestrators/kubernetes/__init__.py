@@ -145,7 +145,7 @@ class Kubernetes:
             clock=self._waits.clock,
             sleep=self._waits.sleep,
         ):
-            raise WaitTimedOut(f"{instance_id} was told to stop, and its pods have not ended in time; they still may")
+            raise WaitTimedOut(f"{instance_id} is scaled to 0, but its pods have not ended in time; they may still end")
 
     def resume_server(self, instance_id: str) -> None:
         """Scales to the number of pods that it had before it was stopped."""

@@ -37,7 +37,7 @@ def stale(kubectl: Kubectl, owner: str, keep: frozenset[Identity], tell: Progres
     """What this owner applied here and no longer has. Never what has no label of ours, or another owner."""
     mine = owner_value(owner)
     if not mine:
-        raise ApplyFailed("pruning needs an owner: without one nothing tells our objects from those of others")
+        raise ApplyFailed("pruning needs an owner: without one, our objects look like those of others")
     selector = f"{_OURS},{OWNER_LABEL}={mine},{HOME_LABEL}={kubectl.namespace}"
     found = _found(kubectl, selector, tell, everywhere=True)
     # The selector was the server's to honour; what is removed is asked of each object once more.

@@ -208,7 +208,8 @@ def _sandbox_limits(server: Server, options: Options) -> Iterator[Fault]:
         yield _warning(
             ("spec", "network", "egress"),
             "api-server-assumed",
-            "nobody says where the Kubernetes API is, whose token is mounted: port 6443 of private addresses is open",
+            "a token of the Kubernetes API is mounted, but its address is not set: port 6443 of private addresses "
+            "is open",
             "write networkPolicy.apiServer of an Environment, or its address with its port under network.egress.cidrs "
             "(kubectl get endpointslices -n default -l kubernetes.io/service-name=kubernetes)",
         )

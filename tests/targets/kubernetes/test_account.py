@@ -84,7 +84,7 @@ def test_paths_of_the_api_server_itself() -> None:
     wide: JSON = [{"nonResourceURLs": ["*"], "verbs": ["get"]}]
     problems = rendered("kubernetes", spec(serviceAccount={"clusterRules": wide})).problems
     (message,) = {problem.message for problem in problems if problem.rule == "policy/cluster-wide-rights"}
-    assert message == "the rule gives every path of the API server ('*'), in every namespace"
+    assert message == "the rule grants every path of the API server ('*'), in every namespace"
 
 
 def test_rights_in_single_other_namespaces_are_bound_there_alone() -> None:
