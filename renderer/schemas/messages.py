@@ -316,6 +316,8 @@ def _type_hint(types: list[str], value: Any, quiet: bool) -> str:
         return "write it without quotes" if quiet else f"write {excerpt(number)[1:-1]}"
     if "array" in types and not isinstance(value, dict):
         return "write a list, each item on its own line after '- '"
+    if types == ["object"] and isinstance(value, list) and value:
+        return "write NAME: VALUE, each on its own line without '- '"
     return ""
 
 
