@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +22,33 @@ CONFIG = "guard.yaml"
 #: Paths that it answers itself.
 HEALTH = "/healthz"
 
+#: Every name that ``guard/envoy.yaml.j2`` may read of ``guard``, and what it is: docs/templates.md has these lines.
+NAMES: Mapping[str, str] = {
+    "server": "name of the server",
+    "address": "where the guard listens",
+    "port": "its port",
+    "largest_body": "of a request, in bytes",
+    "url": "`spec.access.url`",
+    "paths": "what leads to the server: the path of `url`, and `spec.transport.path`",
+    "well_known": "the paths of the metadata (RFC 9728)",
+    "metadata": "the metadata, as JSON",
+    "challenges": "WWW-Authenticate of refusals: `missing`, `invalid`, `scopes`",
+    "issuers": "`key`, `url`, `audiences`, and `file`, or `jwks` with `host`, `port`, `tls`",
+    "forward": "whether the server gets the token",
+    "scopes": "all of which a token needs",
+    "groups": "one of which a token needs",
+    "methods": "methods of MCP that need no rule on tools: `kind` (exact, prefix), `text`",
+    "tools": "rules on tools: `patterns` (as `methods`; none for every tool), `regex`, `scopes`, `groups`, `challenge`",
+    "limit": "the rate limit: `requests`, `interval`, `retry_after` (seconds); or null",
+    "origins": "of web pages that may call it",
+    "log": "whether requests are logged",
+    "discovery": "how Envoy finds the server: STATIC or STRICT_DNS",
+    "server_address": "where the server is: `server_address`, `server_port` and `server_path`",
+    "server_port": "its port",
+    "server_path": "its path",
+    "host": "the Host that the server sees",
+    "sticky": "whether clients must come back to one of several containers",
+}
 _TEMPLATE = "guard/envoy.yaml.j2"
 _PORTS = {"https": 443, "http": 80}
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -88,7 +115,7 @@ def opened_for_keys(server: Server) -> tuple[EgressHost, ...]:
 
 def guard_config(server: Server, access: Access, address: str, port: int) -> str:
     """The configuration of the Envoy, which listens on ``port``; ``address`` is where it reaches the server."""
-    return render(_TEMPLATE, {"guard": _values(server, access, address, port)})
+    return render(_TEMPLATE, {"guard": guard_values(server, access, address, port)})
 
 
 def pod_guard(server: Server, own_name: Callable[[str], str], *, native: bool) -> dict[str, Any] | None:
@@ -130,7 +157,8 @@ def _pod_config(server: Server) -> str:
     return guard_config(server, server.guard, "127.0.0.1", pins.GUARD_PORT)
 
 
-def _values(server: Server, access: Access, address: str, port: int) -> dict[str, Any]:
+def guard_values(server: Server, access: Access, address: str, port: int) -> dict[str, Any]:
+    """The names of NAMES."""
     well_known, scopes = well_known_paths(access), list(access.require.scopes)
     # The address at which the metadata is found: the host of the public one, and the path behind the well-known one.
     address_of_metadata = f"{access.url or ''}".removesuffix(url_path(access)) + (well_known or [""])[0]

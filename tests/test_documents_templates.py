@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from renderer import assets
+from renderer import assets, guard
 from renderer.context import document_values
 from renderer.delivery import objects as delivery
 from renderer.model import NamespaceRules
@@ -33,12 +33,16 @@ NAMES: dict[str, Mapping[str, str]] = {
     "Delivery": delivery.NAMES,
     "Compose, of a project": compose.NAMES,
     "Compose, of a server": compose.SERVER_NAMES,
+    "Guard": guard.NAMES,
 }
 
 
 def contexts(heading: str) -> list[Mapping[str, Any]]:
     if heading == "Delivery":
         return [document.context for found in all_objects().values() for document in found]
+    if heading == "Guard":
+        found_servers = [server for document in documents() for server in read_specs(document).servers]
+        return [guard.guard_values(s, s.guard, "127.0.0.1", 1) for s in found_servers if s.guard]
     options = OPTIONS._replace(namespace_rules=RULES)
     kubernetes = target("kubernetes")
     if heading == "Kubernetes, of the namespace":

@@ -124,6 +124,20 @@ def guard_can_stand(server: Server) -> Iterator[Fault]:
         )
 
 
+def networks_beside_guard(server: Server) -> Iterator[Fault]:
+    """In compose a server with a way out is on the networks that it joins, as its guard is."""
+    egress, networks = server.network.egress, server.compose.networks
+    if server.guard and networks and (egress is None or not (egress.forbidden or egress.hosts)):
+        yield Fault(
+            ("spec", "compose", "networks"),
+            "spec/guard-not-alone",
+            f"in compose every container on {' and '.join(networks)} may connect to the server itself, past its guard",
+            "restrict network.egress, so that the guard alone joins them; or remove those that only clients are on",
+            Severity.WARNING,
+            at_key=True,
+        )
+
+
 def ports_beside_guard(server: Server) -> Iterator[Fault]:
     """It has a port of its own in the pod, and no other may lead to that of MCP."""
     transport, monitoring = server.transport, server.monitoring
@@ -179,6 +193,7 @@ RULES = (
     tokens_have_an_issuer,
     tool_rules_count,
     guard_can_stand,
+    networks_beside_guard,
     ports_beside_guard,
     ways_in_lead_to_guard,
     keys_are_reachable,

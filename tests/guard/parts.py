@@ -6,6 +6,7 @@ import http.client
 import http.server
 import json
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -36,6 +37,7 @@ ORIGIN = "https://app.example.com"
 
 class Quiet(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # the body follows the headers at once: 40 ms a request
     owner: Any
 
     def log_message(self, *_: object) -> None:
@@ -50,11 +52,13 @@ class Quiet(http.server.BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(handler: type[Quiet], owner: Any) -> Iterator[int]:
+def serving(handler: type[Quiet], owner: Any, tls: ssl.SSLContext | None = None) -> Iterator[int]:
     """The port of a server whose handlers know their owner."""
     bound = type("Bound", (handler,), {"owner": owner})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), bound) as listening:
         listening.daemon_threads = True
+        if tls:
+            listening.socket = tls.wrap_socket(listening.socket, server_side=True)
         threading.Thread(target=listening.serve_forever, daemon=True).start()
         yield listening.server_port
         listening.shutdown()
@@ -98,7 +102,7 @@ class Issuer:
         return jwt.encode(payload, self.keys[key], algorithm, headers={"kid": key, **(headers or {})})
 
 
-class _IssuerHandler(Quiet):
+class IssuerHandler(Quiet):
     def do_GET(self) -> None:
         issuer: Issuer = self.owner
         self.answer(503, b"{}") if issuer.down else self.answer(200, issuer.jwks().encode())
@@ -106,7 +110,7 @@ class _IssuerHandler(Quiet):
 
 @contextmanager
 def issuing(issuer: Issuer) -> Iterator[Issuer]:
-    with serving(_IssuerHandler, issuer) as port:
+    with serving(IssuerHandler, issuer) as port:
         issuer.url = f"http://127.0.0.1:{port}"
         yield issuer
 
@@ -179,9 +183,10 @@ def request(method: str, *, legacy: bool = False, **params: Any) -> bytes:
 class Guard:
     """A running Envoy, asked as the attackers ask."""
 
-    def __init__(self, port: int, log: Path) -> None:
+    def __init__(self, port: int, log: Path, process: int = 0) -> None:
         self.port = port
         self.log = log
+        self.process = process
 
     def ask(self, method: str = "POST", path: str = "/tools/mcp", headers: Headers = (), body: bytes = b"") -> Answer:
         """A header may be there twice, and a path is sent as it is."""
@@ -251,7 +256,7 @@ def guarding(
         running = subprocess.Popen([program, *arguments], stdout=output, stderr=subprocess.STDOUT)
         try:
             _wait(own, running, log)
-            yield Guard(own, log)
+            yield Guard(own, log, running.pid)
         finally:
             running.terminate()
             running.wait(30)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import http.client
 import json
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from renderer.model import JSON
 from tests.guard.parts import (
@@ -21,6 +25,7 @@ from tests.guard.parts import (
     URL,
     Guard,
     Issuer,
+    IssuerHandler,
     Quiet,
     Upstream,
     UpstreamHandler,
@@ -102,6 +107,43 @@ def test_two_issuers_each_with_its_own_audience(stage: Stage) -> None:
                 assert (answer.status, answer.headers["www-authenticate"][:28]) == (401, 'Bearer error="invalid_token"')
             assert guard.call(token=partner.token(iss=stage.issuer.url)).status == 401
             assert guard.call(token=stage.issuer.token(iss=partner.url, aud="api://tools")).status == 401
+
+
+def _certificate(folder: Path, name: str) -> tuple[Path, ssl.SSLContext]:
+    """A certificate for the name, which is its own authority, and a server that shows it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    shown, private = folder / f"{name}.pem", folder / f"{name}.key"
+    shown.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    form = serialization.PrivateFormat.PKCS8
+    private.write_bytes(key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(shown, private)
+    return shown, context
+
+
+@pytest.mark.parametrize(
+    ("name", "trusted", "status"), [("localhost", True, 200), ("other.example", True, 503), ("localhost", False, 503)]
+)
+def test_keys_come_from_whom_the_certificate_says(stage: Stage, name: str, trusted: bool, status: int) -> None:
+    shown, context = _certificate(stage.folder, name)
+    with serving(IssuerHandler, stage.issuer, context) as port:
+        fields = access(stage.issuer)
+        fields["issuers"] = [{"url": stage.issuer.url, "jwks": f"https://localhost:{port}/jwks"}]
+        own = [("/etc/ssl/certs/ca-certificates.crt", str(shown))] if trusted else []
+        with guarding(fields, stage.port, stage.folder, *own) as guard:
+            if status == 200:
+                guard.has_keys_of(stage.issuer)
+            assert guard.call(token=stage.issuer.token()).status == status
 
 
 def test_each_subject_has_a_limit_of_its_own(stage: Stage) -> None:
@@ -215,7 +257,7 @@ def test_without_log_there_is_none(stage: Stage) -> None:
     assert '"subject":' not in guard.log.read_text()
 
 
-class _Streaming(Quiet):
+class Streaming(Quiet):
     """An event at once, another one when the test says so."""
 
     def do_POST(self) -> None:  # noqa: N802
@@ -248,7 +290,7 @@ def _stream(guard: Guard, token: str) -> Iterator[http.client.HTTPResponse]:
 def test_events_arrive_at_once(stage: Stage) -> None:
     go = threading.Event()
     with (
-        serving(_Streaming, {"go": go}) as port,
+        serving(Streaming, {"go": go}) as port,
         guarding(access(stage.issuer), port, stage.folder) as guard,
     ):
         guard.has_keys_of(stage.issuer)
@@ -262,7 +304,7 @@ def test_events_arrive_at_once(stage: Stage) -> None:
 def test_a_call_that_is_silent_for_a_minute_lives_and_outlives_its_token(stage: Stage) -> None:
     go = threading.Event()
     with (
-        serving(_Streaming, {"go": go}) as port,
+        serving(Streaming, {"go": go}) as port,
         guarding(access(stage.issuer), port, stage.folder) as guard,
     ):
         guard.has_keys_of(stage.issuer)

@@ -9,7 +9,7 @@ import yaml
 
 from renderer import pins
 from renderer.model import JSON
-from tests.specs import OPTIONS, spec, texts
+from tests.specs import OPTIONS, rendered, spec, texts
 
 ACCESS: JSON = {
     "url": "https://mcp.example.com/mcp",
@@ -63,6 +63,16 @@ def test_keys_of_a_config_map_are_a_file_that_somebody_keeps() -> None:
     assert found["configs"]["keys_jwks.json"] == {"file": "./configs/keys/jwks.json"}
     mounts = found["services"]["mcp-demo.guard"]["configs"]
     assert mounts[1] == {"source": "keys_jwks.json", "target": "/etc/guard-keys/1-keys/jwks.json"}
+
+
+@pytest.mark.parametrize(("egress", "told"), [({}, True), ({"egress": {}}, False)])
+def test_who_is_on_a_joined_network_passes_the_guard(egress: dict[str, JSON], told: bool) -> None:
+    output = rendered("compose", spec(access=ACCESS, compose={"networks": ["team"]}, network=egress))
+    paths = [problem.path for problem in output.problems if problem.rule == "spec/guard-not-alone"]
+    assert ("spec.compose.networks" in paths) is told
+    services = project(compose={"networks": ["team"]}, network=egress)["services"]
+    assert "team" in services["mcp-demo.guard"]["networks"]
+    assert ("team" in services["mcp-demo"]["networks"]) is told
 
 
 def test_clients_come_back_to_one_of_several_containers() -> None:

@@ -34,6 +34,7 @@ def found(limits: Any = None, quota: Any = None, options: Options = OPTIONS, /, 
         ({"podMax": {"memory": "1Gi"}}, {"sidecars": [SIDECAR]}, "spec.resources.limits.memory"),
         ({"max": {"memory": "512Mi"}}, {"sidecars": [SIDECAR]}, "spec.sidecars[0].resources.limits.memory"),
         ({"max": {"memory": "64Mi"}}, {**IMAGE, "size": "small"}, "spec.transport.limits.memory"),
+        ({"max": {"memory": "128Mi"}}, {"access": {"origins": []}}, "spec.access.limits.memory"),
         ({"podMax": {"ephemeral-storage": "1Gi"}}, {}, "spec.resources.limits.ephemeralStorage"),
         # 1Gi of packages, on the 500Mi that every container is given
         ({"default": {"ephemeral-storage": "500Mi"}}, {"package": NPM}, "spec.resources.limits.ephemeralStorage"),
