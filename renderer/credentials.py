@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
 from typing import NamedTuple
@@ -140,6 +140,18 @@ _BEFORE_HOST = re.compile(
 _LOOSE = re.compile(r"(?<![^\s\"'=(,;\[])([^\s:/@\"'=<>]{0,200}):(?!//)([^\s\"'<>]{1,512})@(?!sha\d{3}:)(?=[\w.\[-])")
 #: The user of an address, without a password, where it is long enough for a token.
 _USER_ALONE = re.compile(r"(?<=://)([^\s/:@\"'<>]{20,})@")
+#: The key of a DSN of Sentry is public.
+_TOKEN_ALONE = re.compile(r"(?<=://)([^\s/:@\"'<>$]{20,200})@(?![\w.-]*sentry)(?=[\w.-])")
+#: A value under a telling name in a query or a fragment, for messages.
+_IN_QUERY = re.compile(
+    r"[?&#;][\w.-]{0,40}(?:token|secret|passw|pwd|key|auth|sig|credential|session|jwt)[\w.-]{0,40}="
+    r"([^\s&#;\"'<>]{1,512})",
+    re.IGNORECASE,
+)
+#: As docker and npm keep them: the base64 of user and password. As .netrc does. As curl takes them.
+_ENCODED = re.compile(r"\b_?auth[\"']?\s{0,9}[:=]\s{0,9}[\"']?([A-Za-z0-9+/]{8,512}={0,2})")
+_NETRC = re.compile(r"\blogin\s{1,9}\S{1,200}\s{1,9}password\s{1,9}(\S{4,200})")
+_CURL = re.compile(r"(?:^|\s)(?:-[uU]|--(?:proxy-)?user)[ =]?[\"']?([^\s:\"'$]{1,200}):([^\s\"'$]{6,200})")
 _HEADER = re.compile(
     r"(?:(authorization)[\"'\\]{0,4}[ \t]{0,9}[:=][ \t]{0,9}[\"'\\]{0,4})?"
     r"(?:(?<![\w-])(basic|bearer|token|digest|api-?key|negotiate)[ \t]{1,9})?([^\s\"',;\\]{4,})",
@@ -166,9 +178,10 @@ def credentials_in(text: str) -> Iterator[Credential]:
         for match in _KEY.finditer(text):
             yield Credential(*match.span(), "Private Key", match[0], known=True)
     yield from _tokens_in(text)
-    for form in (_IN_URL, _BEFORE_HOST) if "@" in text else ():
-        for match in form.finditer(text):
-            yield Credential(*match.span(2), "Basic Auth Credentials", match[2], known=False)
+    for needle, form, holds in _PASSWORDS:
+        for match in form.finditer(text) if needle in text else ():
+            if holds(match[match.lastindex or 0]):
+                yield Credential(*match.span(match.lastindex or 0), _BASIC, match[match.lastindex or 0], known=False)
     for match in _HEADER.finditer(text) if _SCHEMES.search(text) else ():
         if _authorizes(match[1], (match[2] or "").lower(), match[3]):
             yield Credential(*match.span(3), "Authorization Header", match[3], known=False)
@@ -199,9 +212,7 @@ def _is_random(text: str) -> bool:
 def _authorizes(header: str | None, scheme: str, value: str) -> bool:
     """In prose stands 'bearer authentication', and in settings 'authorization: Webhook'."""
     if scheme == "basic":
-        with suppress(ValueError):
-            return b":" in b64decode(value, validate=True)
-        return False
+        return _is_pair(value)
     number = any(map(str.isdigit, value))
     mixed = any(map(str.isupper, value[1:])) and any(map(str.islower, value))
     return (
@@ -211,9 +222,31 @@ def _authorizes(header: str | None, scheme: str, value: str) -> bool:
     )
 
 
+def _is_pair(value: str) -> bool:
+    """Whether it is the base64 of a user and a password."""
+    with suppress(ValueError):
+        return b":" in b64decode(value, validate=True)
+    return False
+
+
+_BASIC = "Basic Auth Credentials"
+#: What a text must have for the look to be worth it, the form, whose last group is the password, and what it must be.
+_PASSWORDS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
+    ("@", _IN_URL, bool),
+    ("@", _BEFORE_HOST, bool),
+    ("@", _TOKEN_ALONE, _is_random),
+    ("password", _NETRC, bool),
+    # 1000:1000 is no password but a group.
+    (":", _CURL, lambda value: _is_random(value) and any(map(str.isalpha, value))),
+    ("auth", _ENCODED, _is_pair),
+)
+
+
 def masked(text: str) -> str:
     """The text with ``***`` in the place of each credential, and of everything that may be one by its place."""
     spans = [credential[:2] for credential in credentials_in(text)]
+    if "=" in text:
+        spans += [match.span(1) for match in _IN_QUERY.finditer(text)]
     if "@" in text:
         spans += [match.span(1) for match in _USER_ALONE.finditer(text)]
         spans += [match.span(2) for match in _LOOSE.finditer(text)]

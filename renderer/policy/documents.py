@@ -111,6 +111,9 @@ def _container(container: Json, path: DocumentPath) -> Iterator[Fault]:
         yield _unlimited(f"container '{name}'", missing, (*path, "resources"))
 
 
+_DOCKER_LIMITS = {"cpus": "cpus", "memory": "mem_limit", "pids": "pids_limit"}
+
+
 def _service(service: Json, path: DocumentPath, own: Collection[str]) -> Iterator[Fault]:
     if service.get("privileged") is True:
         yield _privileged("the service is privileged: it has the whole machine", (*path, "privileged"))
@@ -127,9 +130,9 @@ def _service(service: Json, path: DocumentPath, own: Collection[str]) -> Iterato
         if outside and source not in own:
             yield mounted(source, (*path, "volumes", i))
     limits = mapping(mapping(mapping(service, "deploy"), "resources"), "limits")
-    missing = [
-        part for part, old in (("cpus", "cpus"), ("memory", "mem_limit")) if part not in limits and old not in service
-    ]
+    # To Docker 0 and -1 are no limits.
+    given = {part: limits.get(part, service.get(old)) for part, old in _DOCKER_LIMITS.items()}
+    missing = [part for part, value in given.items() if str(value) in ("None", "0", "-1", "0.0")]
     if missing:
         yield _unlimited("the service", missing, (*path, "deploy", "resources"))
 
@@ -308,6 +311,9 @@ def _patched_service(service: Json, path: DocumentPath) -> Iterator[Fault]:
     yield from source_faults(_context(service), (*path, "build"))
     if image := text(service, "image"):
         yield from image_faults(image, (*path, "image"))
+    for i, volume in entries(service, "volumes"):
+        if volume.get("type") == "image":
+            yield from image_faults(text(volume, "source"), (*path, "volumes", i, "source"))
     hooks = [((field, i), hook) for field in ("post_start", "pre_stop") for i, hook in entries(service, field)]
     for where, runs in (((), service), *hooks):
         for name, value in _pairs(runs.get("environment")).items():

@@ -74,7 +74,7 @@ _ENTROPY = ("Base64HighEntropyString", "HexHighEntropyString")
 #: Below these stand literals: disorder alone may make a secret. Elsewhere there are digests and checksums.
 LITERALS = frozenset({"env", "environment", "args", "command", "entrypoint", "test", "data", "binaryData", "content"})
 #: Below these a telling name counts as well. Anywhere else it tells nothing: secretName and key are about secrets.
-_NAMED = LITERALS | {"annotations", "labels", "headers", "stringData"}
+_NAMED = LITERALS | {"annotations", "labels", "headers", "options", "stringData"}
 #: What says where a value is, and is none.
 _REFERRING = frozenset({"valueFrom", "envFrom", "externalSecrets"})
 #: Where the name of a Secret, of a ConfigMap, or of a key in one belongs.
@@ -189,7 +189,7 @@ def _name(path: DocumentPath) -> str:
         match = _STEP.fullmatch(str(path[-2]))
         return match[1] if match else ""
     if path[-2] in ("annotations", "labels"):
-        return path[-1] if _TELLING_END.search(path[-1]) else ""
+        return path[-1].rpartition("/")[2] if _TELLING_END.search(path[-1]) else ""
     return path[-1].strip("[]") if path[-2] in _NAMED else ""
 
 
@@ -278,7 +278,7 @@ def in_words(words: tuple[str, ...]) -> Iterator[tuple[int, Finding]]:
     before = ""
     for i, word in enumerate(words):
         flag, equals, value = word.partition("=") if word.startswith("-") else (before, "=", word)
-        if finding := in_value(flag.lstrip("-"), value) if equals else by_form(word):
+        if finding := in_value(flag.lstrip("-"), value) or by_form(f"{before} {word}") if equals else by_form(word):
             yield i, finding
         before = word if word.startswith("-") and "=" not in word else ""
 
@@ -306,12 +306,20 @@ def _looked_at(name: str, value: str) -> Finding | None:
     # The library reads lines of programs: strings count as such in quotes.
     # Its patterns take minutes for a thousand spaces in a row.
     text = "\n".join(" ".join(part.split()) for part in value.replace('"', "").splitlines())
-    line = f'{name or "value"} = "{text}"'
+    line = f'{_in_full(name, text) or "value"} = "{text}"'
     for certain, plugin in _plugins():
         secrets = plugin.analyze_line(filename="literal", line=line, line_number=1)
         if secrets:
             return Finding(next(iter(secrets)).type, certain)
     return None
+
+
+def _in_full(name: str, value: str) -> str:
+    """The name as the library knows it; of OPENAI_KEY the value decides, as there are keys of many things."""
+    if name.lower() in ("pass", "pw"):
+        return "password"
+    vendors = name.lower().endswith("_key") and len(value) >= 12 and _mixed(value)
+    return "api_key" if vendors and len(_PIECES.findall(value)) * 2.5 > len(value) else name
 
 
 @cache

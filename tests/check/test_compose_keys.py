@@ -199,6 +199,11 @@ CASES: list[tuple[str, str, Any, str]] = [
     ("services", "volumes", ["$HOME:/x"], "policy/host-path"),
     ("services", "volumes", ["C:\\data:/x"], "policy/host-path"),
     ("services", "volumes", [{"type": "bind", "source": "${X}", "target": "/x"}], "policy/host-path"),
+    ("services", "volumes", [{"type": "image", "source": "a:latest", "target": "/x"}], "policy/image-tag"),
+    *(
+        ("services.deploy.resources.limits", key, value, "policy/limits")
+        for key, value in (("memory", "0"), ("cpus", "0"), ("cpus", 0), ("pids", -1), ("pids", None))
+    ),
     ("services", "environment", ["LD_PRELOAD=/x.so"], "policy/loader-variable"),
     ("services", "environment", ["DB_PASSWORD=hunter2"], "policy/secret-literal"),
     ("services", "command", "serve --password hunter2", "policy/secret-literal"),

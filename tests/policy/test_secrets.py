@@ -17,6 +17,7 @@ from renderer.report import REPORTERS, Report
 from tests.policy.test_rules import DISORDER, TOKEN, acceptance, add, compose, run
 from tests.specs import IMAGE, as_stream, spec
 
+WORD = "S3cr3tPw9xQzLm4"
 PASSWORD = "postgres://app:S3cr3tPw9xQz@db/app"
 
 #: A field, where a token in it is found.
@@ -69,6 +70,17 @@ def test_metadata(place: str) -> None:
         {"args": ["root:S3cr3tPw9xQz@tcp(db:3306)/app"]},
         {"env": {"AUTHORIZATION": "Basic dXNlcjpwYXNzd29yZA=="}},
         {"env": {"A": {"secret": "gh", "key": "aB3dE6gH9jaB3dE6gH9j"}}},
+        {"files": {"/a": {"content": f"[db]\npass={WORD}\n"}}},
+        {"files": {"/a": {"content": f"machine a.example login u password {WORD}\n"}}},
+        {"files": {"/a": {"content": '{"auths": {"ghcr.io": {"auth": "dXNlcjpTM2NyM3RQdzl4UXo="}}}'}}},
+        {"files": {"/a": {"content": "//npm.example/:_auth=dXNlcjpTM2NyM3RQdzl4UXo=\n"}}},
+        {"args": ["-u", f"admin:{WORD}"]},
+        {"args": [f"--user=admin:{WORD}"]},
+        {"command": ["sh", "-c", f"curl -u admin:{WORD} https://a.example"]},
+        {"args": [f"https://{WORD}{WORD}@git.example/a.git"]},
+        {"env": {"VENDOR_KEY": WORD}},
+        {"compose": {"logging": {"driver": "gelf", "options": {"gelf-password": WORD}}}},
+        {"compose": {"logging": {"driver": "splunk", "options": {"splunk-token": WORD}}}},
     ],
 )
 def test_passwords(fields: dict[str, Any]) -> None:
@@ -89,6 +101,29 @@ def test_annotations_that_are_none(key: str, value: str) -> None:
     document: dict[str, Any] = spec()
     document["metadata"]["annotations"] = {key: value}
     assert read(["-"], BytesIO(as_stream(document))).problems == ()
+
+
+def test_an_annotation_under_a_telling_name() -> None:
+    document: dict[str, Any] = spec()
+    document["metadata"]["annotations"] = {"example.com/password": WORD}
+    (problem,) = read(["-"], BytesIO(as_stream(document))).problems
+    assert problem.rule == "policy/secret-literal"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"args": ["-u", "1000:1000"]},
+        {"args": ["--user", "app:application"]},
+        {"env": {"PARTITION_KEY": "userId2OrderId", "SORT_KEY": "created_at_2024"}},
+        {"env": {"SENTRY_DSN": f"https://{'0123456789abcdef' * 2}@o1.ingest.sentry.io/1"}},
+        {"files": {"/a": {"content": "auth: disabled-by-default\npassword required\n"}}},
+        {"compose": {"logging": {"options": {"max-size": "10m", "tag": "{{.Name}}"}}}},
+    ],
+)
+def test_what_is_no_password(fields: dict[str, Any]) -> None:
+    problems = run("compose", {}, **fields).problems
+    assert [problem.rule for problem in problems if "secret" in problem.rule] == []
 
 
 @pytest.mark.parametrize(
