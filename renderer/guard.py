@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -10,9 +9,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from renderer import pins
+from renderer.errors import Problem
 from renderer.model import JSON, Access, ConfigMapRef, EgressHost, Issuer, Rights, Server
 from renderer.model.access import WELL_KNOWN
-from renderer.render import render
+from renderer.render import TemplateFault, has_user_templates, places_in_templates, render
+from renderer.yaml_reader import OUTPUT_LIMITS, read
 
 #: Where its container finds its configuration.
 FOLDER = "/etc/guard"
@@ -114,8 +115,23 @@ def opened_for_keys(server: Server) -> tuple[EgressHost, ...]:
 
 
 def guard_config(server: Server, access: Access, address: str, port: int) -> str:
-    """The configuration of the Envoy, which listens on ``port``; ``address`` is where it reaches the server."""
-    return render(_TEMPLATE, {"guard": guard_values(server, access, address, port)})
+    """The configuration of the Envoy, which listens on ``port``; ``address`` is where it reaches the server.
+
+    A template of the user that makes no YAML of it is a TemplateFault; ours is tried with the real Envoy.
+    """
+    context = {"guard": guard_values(server, access, address, port)}
+    text = render(_TEMPLATE, context)
+    _, faults = read(text, strict=False, limits=OUTPUT_LIMITS, marks=False) if has_user_templates() else ((), ())
+    if faults:
+        place = places_in_templates(_TEMPLATE, context)
+        problems = [
+            Problem(
+                place(line), "", fault.rule, f"{fault.message} (the guard's configuration, line {line})", fault.hint
+            )
+            for line, _, fault in faults
+        ]
+        raise TemplateFault("the configuration of a guard is no YAML", [p._replace(in_output=True) for p in problems])
+    return text
 
 
 def pod_guard(server: Server, own_name: Callable[[str], str], *, native: bool) -> dict[str, Any] | None:
@@ -130,7 +146,7 @@ def pod_guard(server: Server, own_name: Callable[[str], str], *, native: bool) -
         "health": HEALTH,
         "memory": list(pins.GUARD_MEMORY),
         "cpu": list(pins.GUARD_CPU),
-        "config": _pod_config(server),
+        "config": pod_config(server),
         "config_key": CONFIG,
         "folder": FOLDER,
         "volume": own_name("guard"),
@@ -147,14 +163,9 @@ def pod_guard(server: Server, own_name: Callable[[str], str], *, native: bool) -
     }
 
 
-def guard_checksum(server: Server) -> str:
-    """Changes with the configuration, which Envoy reads once."""
-    return hashlib.sha256(_pod_config(server).encode()).hexdigest()
-
-
-def _pod_config(server: Server) -> str:
-    assert server.guard, "asked for by its owner"
-    return guard_config(server, server.guard, "127.0.0.1", pins.GUARD_PORT)
+def pod_config(server: Server) -> str:
+    """Of the guard in a pod; empty where there is none."""
+    return guard_config(server, server.guard, "127.0.0.1", pins.GUARD_PORT) if server.guard else ""
 
 
 def guard_values(server: Server, access: Access, address: str, port: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from renderer.guard import opened_for_keys
+from renderer.guard import opened_for_keys, pod_config
 from renderer.kinds import DEFAULT_ACCOUNT
 from renderer.labels import accepted, notes, object_labels
 from renderer.model import AccessRule, Monitoring, Options, Server
@@ -157,7 +157,7 @@ def _workload(kind: str) -> _Instances:
         if server.workload == kind:
             text = {"mcpctl.io/description": server.description} if server.description else {}
             # A Pod is its own pod: what a template would carry, it carries itself.
-            base = pod_annotations(server) if kind == "Pod" else server.annotations
+            base = pod_annotations(server, pod_config(server)) if kind == "Pod" else server.annotations
             yield Instance(server.resource_name, kind.lower(), {**base, **text, **accepted(server)})
 
     return instances

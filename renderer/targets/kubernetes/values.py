@@ -12,7 +12,7 @@ from typing import Any
 
 from renderer import pins
 from renderer.context import document_values
-from renderer.guard import guard_checksum, metadata_paths, opened_for_keys, pod_guard
+from renderer.guard import metadata_paths, opened_for_keys, pod_guard
 from renderer.labels import object_labels
 from renderer.launch import Launch, Probe, check_file
 from renderer.model import JSON, Answerer, Container, Expose, File, Options, SecretRef, Server
@@ -137,6 +137,8 @@ def server_values(server: Server, launch: Launch, options: Options) -> dict[str,
         *(_mount(folder["volume"], folder["path"]) for folder in writable),
     ]
     document, aliases = document_values(server), server.network.host_aliases
+    native = options.kubernetes_minor >= SIDECARS_FROM
+    guard = pod_guard(server, lambda name: _own_name(name, server), native=native)
     spec = document["spec"]
     return {
         **document,
@@ -152,7 +154,7 @@ def server_values(server: Server, launch: Launch, options: Options) -> dict[str,
         "resource_name": server.resource_name,
         "selector": {"mcpctl.io/server": server.name},  # only the name: a Deployment's selector can never change
         "service_account": server.service_account.name,
-        "pod_annotations": pod_annotations(server),
+        "pod_annotations": pod_annotations(server, guard["config"] if guard else ""),
         "listens": server.listens,
         "protocol": server.transport.served,
         "sticky": server.most_pods > 1 and bool(server.transport.keeps_sessions),
@@ -174,9 +176,7 @@ def server_values(server: Server, launch: Launch, options: Options) -> dict[str,
             if ip != "host-gateway"
         ],
         "bridge": bridge,
-        "guard": pod_guard(
-            server, lambda name: _own_name(name, server), native=options.kubernetes_minor >= SIDECARS_FROM
-        ),
+        "guard": guard,
         "entry": pins.GUARD_PORT if server.guard else "mcp",
         "entry_port": pins.GUARD_PORT if server.guard else server.transport.port,
         "probe": launch.probe and _probe(launch.probe, server),
@@ -233,7 +233,7 @@ def answerer_values(answerer: Answerer) -> dict[str, JSON]:
     return {name: value for name, value in fields.items() if name != "pod_labels"}
 
 
-def pod_annotations(server: Server) -> dict[str, str]:
+def pod_annotations(server: Server, guard_config: str) -> dict[str, str]:
     """The spec's, what tells a Prometheus without operator to scrape, and what restarts pods when a file changes."""
     annotations, monitoring = {**server.annotations, **server.kind_annotations.get("Pod", {})}, server.monitoring
     if monitoring and monitoring.scrape == "annotations":
@@ -243,8 +243,8 @@ def pod_annotations(server: Server) -> dict[str, str]:
             "prometheus.io/path": monitoring.path,
         }
     contents = {file["key"]: file["content"] for file in _files(server) if file["content"] is not None}
-    if server.guard:
-        annotations["mcpctl.io/guard-checksum"] = guard_checksum(server)
+    if guard_config:
+        annotations["mcpctl.io/guard-checksum"] = hashlib.sha256(guard_config.encode()).hexdigest()
     if contents:
         text = json.dumps(contents, sort_keys=True, separators=(",", ":"))
         annotations["mcpctl.io/config-checksum"] = hashlib.sha256(text.encode()).hexdigest()

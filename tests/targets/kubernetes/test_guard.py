@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-from renderer import pins
+from renderer import pins, render
+from renderer.errors import errors_in
 from renderer.model import JSON
+from renderer.user_templates import UserTemplates
 from tests.specs import OPTIONS, PYPI, rendered, rules, spec, texts
 
 ISSUER: JSON = {"url": "https://login.example.com", "jwks": "https://login.example.com/keys"}
@@ -139,6 +141,18 @@ def test_keys_of_a_config_map_are_mounted_and_required() -> None:
     )
     volume = pod(found)["volumes"][1]
     assert volume["configMap"] == {"name": "keys", "items": [{"key": "jwks.json", "path": "jwks.json"}]}
+
+
+def test_a_template_of_the_user_must_make_yaml() -> None:
+    own = UserTemplates("own", {"guard/envoy.yaml.j2": "a: b\nc: [\n"})
+    with render.user_templates_in_force(own, {}):
+        (problem,) = errors_in(rendered("kubernetes", spec(access=ACCESS)).problems)
+    assert (problem.place.file, problem.in_output) == ("own/guard/envoy.yaml.j2", True)
+
+
+def test_a_pod_of_its_own_has_the_checksum_too() -> None:
+    found = objects(workload="Pod")["pod.yaml"]
+    assert len(found["metadata"]["annotations"]["mcpctl.io/guard-checksum"]) == 64
 
 
 def test_without_access_there_is_no_guard() -> None:
