@@ -98,9 +98,13 @@ def _value(value: EnvValue, reason: str) -> Iterator[Prerequisite]:
 
 
 def _whole(server: Server) -> Iterator[Prerequisite]:
-    for item in server.env_from:
-        kind = "Secret" if item.kind == "secret" else "ConfigMap"
-        yield Prerequisite(kind, item.name, ("envFrom",), optional=item.optional)
+    containers = (("initContainers", server.init_containers), ("sidecars", server.sidecars))
+    sources = [("envFrom", server.env_from)]
+    sources += [(f"{field}.{c.name}.envFrom", c.env_from) for field, inner in containers for c in inner]
+    for where, items in sources:
+        for item in items:
+            kind = "Secret" if item.kind == "secret" else "ConfigMap"
+            yield Prerequisite(kind, item.name, (where,), optional=item.optional)
 
 
 def _of_the_cluster(server: Server) -> Iterator[Prerequisite]:

@@ -51,7 +51,7 @@ def expanded_in(container: Server | Container, *, words: bool = False) -> Callab
     All may with a whole Secret or ConfigMap (``envFrom``): nobody here knows its keys. What a shell finds undeclared is
     a command of its own: ``$(date)``.
     """
-    unknown = bool(isinstance(container, Server) and container.env_from)
+    unknown = bool(container.env_from)
     unknown = unknown and not (words and runs_shell(words_of(container)))
     return lambda name: unknown or name in container.env
 

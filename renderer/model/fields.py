@@ -190,6 +190,7 @@ class Container(NamedTuple):
     env: Mapping[str, EnvValue]
     resources: Resources
     mounts: tuple[Mount, ...]
+    env_from: tuple[EnvFrom, ...] = ()
 
 
 class EgressHost(NamedTuple):

@@ -66,7 +66,7 @@ def _secrets_in(name: str, container: Server | Container, above: tuple[str, ...]
         others = [piece.name for piece in pieces(value, expanded_in(container)) if piece.name]
         for other in others if name not in above else ():
             yield from _secrets_in(other, container, (*above, name))
-    elif value is None and isinstance(container, Server):
+    elif value is None:
         yield from (f"a key of Secret {source.name}" for source in container.env_from if source.kind == "secret")
 
 

@@ -106,15 +106,7 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
         working_dir=spec.get("workingDir"),
         transport=transport,
         env={name: _variable(value) for name, value in spec["env"].items()},
-        env_from=tuple(
-            EnvFrom(
-                "secret" if "secret" in item else "configMap",
-                item.get("secret") or item["configMap"],
-                item["optional"],
-                item.get("prefix", ""),
-            )
-            for item in spec["envFrom"]
-        ),
+        env_from=_env_from(spec["envFrom"]),
         files=tuple(
             File(path, item["content"] if "content" in item else _reference(item), int(item["mode"], 8))
             for path, item in spec["files"].items()
@@ -173,6 +165,18 @@ def _transport(item: dict[str, Any]) -> Transport:
 
 def _variable(value: Any) -> EnvValue:
     return FieldRef(value["field"]) if isinstance(value, dict) and "field" in value else _reference(value)
+
+
+def _env_from(items: list[dict[str, Any]]) -> tuple[EnvFrom, ...]:
+    return tuple(
+        EnvFrom(
+            "secret" if "secret" in item else "configMap",
+            item.get("secret") or item["configMap"],
+            item["optional"],
+            item.get("prefix", ""),
+        )
+        for item in items
+    )
 
 
 def _reference(value: Any) -> str | SecretRef | ConfigMapRef:
@@ -267,6 +271,7 @@ def _container(item: dict[str, Any]) -> Container:
         env={name: _variable(value) for name, value in item["env"].items()},
         resources=_resources(item["resources"]),
         mounts=tuple(Mount(m["source"], m.get("path"), m["readOnly"]) for m in item["mounts"]),
+        env_from=_env_from(item["envFrom"]),
     )
 
 

@@ -258,3 +258,24 @@ def test_a_storage_class_that_is_empty_is_none_and_not_the_default(given: dict[s
     found = [yaml.safe_load(text) for text in texts("kubernetes", document).values()]
     (claim,) = [one for one in found if one["kind"] == "PersistentVolumeClaim"]
     assert claim["spec"].get("storageClassName") == given.get("storageClass")
+
+
+@pytest.mark.parametrize(("field", "place"), [("sidecars", "containers"), ("initContainers", "initContainers")])
+def test_further_containers_take_whole_secrets_too(field: str, place: str) -> None:
+    container: JSON = {
+        "name": "x",
+        "image": IMAGE,
+        "args": ["$(TOKEN)"],
+        "envFrom": [{"secret": "s", "prefix": "A_"}, {"configMap": "c", "optional": True}],
+    }
+    document = spec(**{field: [container]})
+    found = [yaml.safe_load(text) for text in texts("kubernetes", document).values()]
+    (workload,) = [one for one in found if one["kind"] == "Deployment"]
+    (rendered_one,) = [c for c in workload["spec"]["template"]["spec"][place] if c["name"] == "x"]
+    assert rendered_one["args"] == ["$(TOKEN)"], "it may be one of the keys"
+    assert rendered_one["envFrom"] == [
+        {"secretRef": {"name": "s"}, "prefix": "A_"},
+        {"configMapRef": {"name": "c", "optional": True}},
+    ]
+    needed = {(need.kind, need.name, need.reasons) for need in prerequisites(server(**{field: [container]}))}
+    assert ("Secret", "s", (f"{field}.x.envFrom",)) in needed
