@@ -278,6 +278,10 @@ NOT_REACHED: dict[str, Ask] = {
     "an override of the method": _body(DELETE, x_http_method_override="GET"),
     "a forbidden tool of the old era": lambda w: w.call("delete_all", legacy=True),
     "a name behind a space": _body(_rpc('{"name": " search"}')),
+    "no stream accepted": lambda w: w.call("get_issue", headers={"accept": "application/json"}),
+    "nothing accepted": lambda w: w.call("get_issue", headers={"accept": None}),
+    "a content type in capitals": lambda w: w.call("get_issue", headers={"content-type": "Application/JSON"}),
+    "a request for the client's roots": lambda w: _method(w, "roots/list"),
     "a compressed body": _body(b"\x1f\x8b\x08\x00", content_encoding="gzip"),
 }
 
@@ -295,6 +299,7 @@ REFUSED: dict[str, tuple[Ask, int]] = {
     "PUT": (lambda w: w.call(method="PUT"), 404),
     "PATCH": (lambda w: w.call(method="PATCH"), 404),
     "a header with an underscore": (lambda w: w.call(headers={"mcp_name": "get_issue"}), 400),
+    "a websocket": (lambda w: w.call(headers={"upgrade": "websocket", "connection": "Upgrade"}), 403),
     "9 MB": (lambda w: w.call(body=request("tools/call", name="get_issue", x="x" * 9_000_000)), 413),
     "two lengths": (
         lambda w: w.guard.ask(headers=[("content-length", "5"), ("content-length", "6")], body=b"hello"),
@@ -337,6 +342,11 @@ ALLOWED: dict[str, Ask] = {
     "9 kB": lambda w: w.call(body=request("tools/call", name="get_issue", arguments={"x": "x" * 9000})),
     "3 MB": lambda w: w.call(body=request("tools/call", name="get_issue", arguments={"x": "x" * 3_000_000})),
     "a query": lambda w: w.call(path="/tools/mcp?x=1"),
+    "everything accepted": lambda w: w.call(headers={"accept": "*/*"}),
+    "a character set": lambda w: w.call(headers={"content-type": "application/json; charset=utf-8"}),
+    "a stream of changes": lambda w: _method(w, "subscriptions/listen"),
+    "completion": lambda w: _method(w, "completion/complete"),
+    "a result of a task": lambda w: _method(w, "tasks/result"),
     "a doubled slash": lambda w: w.call(path="/tools//mcp"),
     "the server's own path": lambda w: w.call(path="/mcp"),
     "an old session's stream": lambda w: w.call(method="GET", headers={"mcp-session-id": "1"}, legacy=True, body=b""),
