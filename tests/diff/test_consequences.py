@@ -584,6 +584,33 @@ def test_labels_by_which_others_know_pods() -> None:
     assert led(app="mine", component="mcp-server") == set()
 
 
+@pytest.mark.parametrize(
+    ("peer", "reaches"),
+    [
+        ({"matchLabels": {"k8s:io.kubernetes.pod.namespace": "elsewhere"}}, False),
+        ({"matchLabels": {f"{OF}team": "a"}}, False),
+        ({"matchExpressions": [{"key": "k8s:io.kubernetes.pod.namespace", "operator": "Exists"}]}, False),
+        ({"matchLabels": {"k8s:component": "c", "k8s:io.kubernetes.pod.namespace": "elsewhere"}}, False),
+        ({"matchLabels": {"k8s:component": "c", "k8s:io.kubernetes.pod.namespace": "n"}}, True),
+        ({"matchLabels": {"component": "c", f"{OF}team": "a"}}, True),
+        ({"matchLabels": {"component": "c"}}, True),
+        ({"podSelector": {"matchLabels": {"component": "c"}}, "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "elsewhere"}}}, False),
+        ({"podSelector": {"matchLabels": {"component": "c"}}, "namespaceSelector": {}}, True),
+    ],
+)  # fmt: skip
+def test_pods_of_another_namespace_are_not_meant(peer: dict[str, Any], reaches: bool) -> None:
+    """Of a server that comes, by a policy of another one."""
+    if "podSelector" in peer:
+        opened = policy(ingress=[{"from": [peer]}], types=["Ingress"])
+    else:
+        opened = kind("CiliumNetworkPolicy", "cilium.io/v2", spec={"ingress": [{"fromEndpoints": [peer]}]})
+    now = deployment(template={"metadata": {"labels": {"component": "c"}}, "spec": pod()})
+    other = text(opened | {"metadata": {"name": "other", "namespace": "n"}}) or ""
+    rendered = {"two/policy.yaml": other, "one/x.yaml": text(now) or ""}
+    (entry,) = entries(Sides("t", Tree({}, frozenset(["one/x.yaml"]), there=True), rendered, {}, Before(), Now({})))
+    assert ("labels" in [one.name for one in entry.consequences]) is reaches
+
+
 def delivered(version: str, name: str = "Kustomization", **spec: Any) -> str:
     return text({"apiVersion": version, "kind": name, "metadata": {"name": "x"}, "spec": spec}) or ""
 

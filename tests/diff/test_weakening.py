@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from renderer.diff.consequences import Consequence
+from renderer.pins import GUARD_PORT
 from tests.diff.test_consequences import (
     ANY,
     HARD,
@@ -24,6 +25,7 @@ from tests.diff.test_consequences import (
     service,
     stateful,
     text,
+    token,
 )
 
 
@@ -65,16 +67,30 @@ def rule(kind: str) -> dict[str, Any]:
     return ingress(rules=[{"host": "a", "http": paths}])
 
 
+def backend(name: str, port: str = "mcp") -> dict[str, Any]:
+    service = {"name": name, "port": {"name": port}}
+    return ingress(rules=[{"host": "a", "http": {"paths": [{"path": "/", "backend": {"service": service}}]}}])
+
+
+def route(name: str) -> dict[str, Any]:
+    return kind("HTTPRoute", "gateway.networking.k8s.io/v1", spec={"rules": [{"backendRefs": [{"name": name}]}]})
+
+
+def annotated(data: dict[str, Any], key: str) -> dict[str, Any]:
+    return named(data, annotations={key: "x"})
+
+
 class Case(NamedTuple):
     name: str
-    old: dict[str, Any] | None
-    new: dict[str, Any]
+    old: Any
+    new: Any
     fires: str
 
 
 X, XZ = {"matchLabels": {"x": "y"}}, {"matchLabels": {"x": "y", "z": "1"}}
 TOKEN = {"name": "v", "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}}
 CLAIM = {"name": "v", "persistentVolumeClaim": {"claimName": "c"}}
+IDENTITY = "eks.amazonaws.com/role-arn"
 DENIED = {"egressDeny": [{"toCIDR": ["10.0.0.0/8"]}]}
 INTERNAL = {"service.beta.kubernetes.io/aws-load-balancer-internal": "true"}
 
@@ -123,13 +139,33 @@ CASES = [
     Case("compose users", compose(), compose({"userns_mode": "host"}), "hardening"),
     Case("control groups", compose(), compose({"cgroup": "host"}), "hardening"),
     Case("writable path", compose({"volumes": ["/d:/d:ro"]}), compose({"volumes": ["/d:/d"]}), "hardening"),
+    Case("spared when memory is short", compose(), compose({"oom_score_adj": -1000}), "hardening"),
+    Case("another Service behind a host", backend("a"), backend("b"), "exposure"),
+    Case("another port behind a host", backend("a"), backend("a", "metrics"), "exposure"),
+    Case("another Service behind a route", route("a"), route("b"), "exposure"),
+    Case("other pods behind a Service", service(selector={"a": "b"}), service(selector={"c": "d"}), "exposure"),
+    Case("another port behind a Service", service(ports=[{"port": 80, "targetPort": "mcp"}]), service(ports=[{"port": 80, "targetPort": 9090}]), "exposure"),
+    Case("past the guard", service(ports=[{"port": 80, "targetPort": GUARD_PORT}]), service(ports=[{"port": 80, "targetPort": "mcp"}]), "exposure"),
+    Case("handler", kind("RuntimeClass", handler="runsc"), kind("RuntimeClass", handler="runc"), "hardening"),
+    Case("package", labelled(None, {"command": ["uvx", "a@1.0"]}), labelled(None, {"command": ["uvx", "b@1.0"]}), "packages"),
+    Case("version of a package", labelled(None, {"command": ["npx", "-y", "a@1.0"]}), labelled(None, {"command": ["npx", "-y", "a@1.1"]}), "packages"),
+    Case("another beside the package", labelled(None, {"args": ["uvx", "--with", "x", "a"]}), labelled(None, {"args": ["uvx", "--with", "y", "a"]}), "packages"),
+    Case("package of compose", compose({"command": ["uvx", "a"]}), compose({"command": ["uvx", "b"]}), "packages"),
+    Case("package behind another", labelled(None, {"env": [token("A")], "command": ["uvx", "--with", "x", "a"]}), labelled(None, {"env": [token("A")], "command": ["uvx", "--with", "x", "b"]}), "secret"),
+    *(Case(f"mounted {path}", labelled(None, {"env": [token("A")]}), labelled(None, {"env": [token("A")], "volumeMounts": [{"name": "v", "mountPath": path}]}), "secret") for path in ("/etc/ld.so.preload", "/usr/lib/x.so", "/etc/ssl/certs", "/app/node_modules/x", "/lib64", "/")),
+    Case("trusted authorities", labelled(None, {"env": [token("A")]}), labelled(None, {"env": [token("A"), {"name": "SSL_CERT_FILE", "value": "/x"}]}), "secret"),
+    Case("identity on all objects", [labelled(), kind("ServiceAccount")], [annotated(labelled(), IDENTITY), annotated(kind("ServiceAccount"), IDENTITY)], "rbac"),
+    Case("annotation of the account alone", kind("ServiceAccount"), annotated(kind("ServiceAccount"), "example.com/a"), "rbac"),
     Case("path by a variable", compose(), compose({"volumes": ["${HOME}/.ssh:/k:ro"]}), "hardening"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_it_is_told(case: Case) -> None:
-    assert case.fires in names(case.old, case.new)
+    if isinstance(case.old, list):
+        assert case.fires in [consequence.name for consequence in told(case.old, case.new)]
+    else:
+        assert case.fires in names(case.old, case.new)
 
 
 def told(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> tuple[Consequence, ...]:
@@ -180,10 +216,32 @@ def test_pods_are_what_counts(old: list[dict[str, Any]], new: list[dict[str, Any
         (cilium(egress=[{"toCIDR": ["10.0.0.0/8"]}]), cilium(egress=[{"toCIDR": ["10.0.0.0/8"]}], **DENIED)),
         (rule("Prefix"), rule("Exact")),
         (labelled(volumes=[TOKEN]), labelled()),
+        (service(ports=[{"port": 80, "targetPort": "mcp"}]), service(ports=[{"port": 80, "targetPort": GUARD_PORT}])),
+        (ingress(), annotated(ingress(), "nginx.ingress.kubernetes.io/upstream-hash-by")),
+        (annotated(ingress(), "nginx.ingress.kubernetes.io/proxy-read-timeout"), ingress()),
+        (ingress(), annotated(ingress(), "cert-manager.io/cluster-issuer")),
+        (compose(volumes={"x.bridge.program": {}}), compose()),
+        (compose({"volumes": ["x.bridge.program:/b:ro"]}), compose()),
     ],
 )
 def test_less_is_not_grave(old: dict[str, Any], new: dict[str, Any]) -> None:
-    assert set(names(old, new)) <= {"update", "restart"}
+    assert set(names(old, new)) <= {"update", "restart", "removal"}
+
+
+def test_an_annotation_of_all_objects_is_for_people() -> None:
+    objects = [labelled(), named(ingress(), name="y"), kind("ServiceAccount")]
+    consequences = told(objects, [annotated(one, "example.com/runbook") for one in objects])
+    assert {one.name for one in consequences} == {"update"}
+
+
+def test_the_variable_and_the_mount_that_change_a_program_are_named() -> None:
+    mount = {"volumeMounts": [{"name": "v", "mountPath": "/etc/ld.so.preload"}]}
+    old, new = {"env": [token("A")]}, {"env": [token("A"), {"name": "NODE_OPTIONS", "value": "--require x"}], **mount}
+    details = [one.detail for one in told([labelled(None, old)], [labelled(None, new)]) if one.name == "secret"]
+    assert [detail.partition(" → ")[2] for detail in details] == [
+        "what is mounted at /etc/ld.so.preload",
+        "what variable NODE_OPTIONS names",
+    ]
 
 
 def test_files_of_a_server_are_not_for_people() -> None:

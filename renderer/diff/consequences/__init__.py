@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from renderer.diff.consequences.access import access_rules
 from renderer.diff.consequences.compose import compose_egress, compose_rules
@@ -44,9 +44,10 @@ def consequences(
     """All consequences; ``beside`` are objects of the server that did not change, ``others`` those of other servers."""
     selected = _selected(pairs, beside)
     yield from _moved(pairs)
+    shared = _annotated(pair for pair in pairs if pair.object.kind in WORKLOADS)
     for pair in pairs:
         yield from _stated(pair, new=new)
-        yield from _of_pair(pair, selected, new=new)
+        yield from _of_pair(pair, selected, shared, new=new)
     # What goes with its Namespace leaves nothing behind that it held, or that it disarmed.
     gone = {pair.old.name for pair in pairs if pair.old and not pair.new and pair.object.kind == "Namespace"}
     before = [*beside, *(pair.old for pair in pairs if pair.old and pair.old.namespace not in gone)]
@@ -124,13 +125,22 @@ def _notes(data: Mapping[str, object]) -> dict[str, str]:
     return {key: value for key, value in notes.items() if isinstance(value, str)}
 
 
-def _of_pair(pair: Pair, selected: set[str], *, new: bool) -> Iterator[Consequence]:
+def _annotated(pairs: Iterable[Pair]) -> set[str]:
+    """The annotations that come to these objects, or change or go there."""
+    keys: set[str] = set()
+    for pair in pairs:
+        was, now = (as_mapping(at(data, "metadata", "annotations")) for data in (pair.before, pair.now))
+        keys |= {str(key) for key in {*was, *now} if was.get(key) != now.get(key)}
+    return keys
+
+
+def _of_pair(pair: Pair, selected: set[str], shared: set[str], *, new: bool) -> Iterator[Consequence]:
     if pair.old and pair.new and all(_idle(change, pair.object, selected) for change in pair.changes):
         return
     if pair.object.group == COMPOSE:
         own = list(compose_rules(pair, new=new))
     else:
-        own = [*pod_rules(pair, new=new), *access_rules(pair)]
+        own = [*pod_rules(pair, new=new), *access_rules(pair, shared)]
     own += _packages(pair) if pair.old else ()
     yield from own
     if not pair.new:
@@ -149,7 +159,7 @@ def _places(pair: Pair) -> str:
             keys = [path[2]] if path[2:] else sorted({*as_mapping(old), *as_mapping(new)})
             found |= dict.fromkeys(f"{path[1][:-1]} {key}" for key in keys)
         else:
-            found[".".join(map(str, path[:2]))] = None
+            found[".".join(map(str, path[:2])) or "content"] = None
     more = f" and {len(found) - 3} more" if len(found) > 3 else ""
     return ", ".join(list(found)[:3]) + more
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import product
 from typing import Any
 
@@ -16,26 +16,31 @@ from renderer.diff.consequences.table import (
     handed_on,
     loaded,
     mounted_programs,
+    package_rules,
+    packages,
     programs,
 )
 from renderer.manifest import as_mapping, at, containers, items, mappings, pod_spec
 from renderer.merge_patch import same
+from renderer.pins import GUARD_PORT
 
 Right = tuple[str, ...]
 #: As the kubelet expands it: any text in the brackets, and an even number of dollars before stands for half of them.
 _REFERENCE = re.compile(r"(?<!\$)(?:\$\$)*\$\(([^)]+)\)")
 
 
-def access_rules(pair: Pair) -> Iterator[Consequence]:
-    """Of one object."""
+def access_rules(pair: Pair, shared: Collection[str] = ()) -> Iterator[Consequence]:
+    """Of one object; ``shared`` are the annotations that its server's workload gets with it."""
     if pair.new:
         yield from _rights(pair)
         yield from _bindings(pair)
-        yield from _tokens(pair)
+        yield from _tokens(pair, shared)
         yield from _secrets(pair)
         ways = _ways_in(pair.object.kind, pair.now) - _ways_in(pair.object.kind, pair.before)
         yield from (Consequence("exposure", f"{pair.object.label}: {way}") for way in sorted(ways))
-        yield from _guards(pair)
+        yield from _guards(pair, shared)
+        if pair.old:
+            yield from _led_elsewhere(pair)
         gone = _ports(pair.before) - _ports(pair.now) if pair.object.kind == "Service" else ()
         yield from (Consequence("removal", f"{pair.object.label}: port {port}") for port in sorted(gone))
 
@@ -106,7 +111,7 @@ def _bindings(pair: Pair) -> Iterator[Consequence]:
             yield Consequence("rbac", f"{pair.object.label}: {kind} {name} gets {at(pair.now, 'roleRef', 'name')}")
 
 
-def _tokens(pair: Pair) -> Iterator[Consequence]:
+def _tokens(pair: Pair, shared: Collection[str]) -> Iterator[Consequence]:
     kind = pair.object.kind
     spec, before = pod_spec(kind, pair.now), pod_spec(kind, pair.before)
     name = "automountServiceAccountToken"
@@ -122,7 +127,7 @@ def _tokens(pair: Pair) -> Iterator[Consequence]:
             yield Consequence("rbac", f"{pair.object.label}: its pods get a token of the Kubernetes API")
         was, now = (as_mapping(at(data, "metadata", "annotations")) for data in (pair.before, pair.now))
         for key in sorted(now.keys() - {key for key in was if was[key] == now.get(key)}):
-            if not key.startswith(HARMLESS):
+            if not _is_harmless(key, shared):
                 yield Consequence("rbac", f"{pair.object.label}: annotation {key} may give it another identity")
 
 
@@ -152,6 +157,8 @@ def _secrets(pair: Pair) -> Iterator[Consequence]:
         label, was, now_ = f"{name}/{container}", old[container], new[container]
         yield from handed_on(label, str(was.get("image")), str(now_.get("image")), secrets)
         yield from given_to_programs(label, _programs(was), _programs(now_), secrets)
+        argvs = [(items(each.get("command")), items(each.get("args"))) for each in (was, now_)]
+        yield from package_rules(label, *(packages(*argv) for argv in argvs))
 
 
 def _programs(container: Mapping[str, Any]) -> set[Program]:
@@ -247,7 +254,28 @@ def _referred(key: str, value: Any) -> set[str]:
 _PUBLISHES = ("external-dns.alpha.kubernetes.io/hostname", "external-dns.alpha.kubernetes.io/internal-hostname")
 
 
-def _guards(pair: Pair) -> Iterator[Consequence]:
+#: How nginx passes on what it lets in.
+_PASSED_ON = tuple(
+    f"nginx.ingress.kubernetes.io/{name}"
+    for name in (
+        *("proxy-body-size", "proxy-buffer", "proxy-connect-timeout", "proxy-http-version", "proxy-read-timeout"),
+        *("proxy-request-buffering", "proxy-send-timeout", "upstream-hash-by"),
+    )
+)
+#: Words in the domains of programs that act on annotations of Ingresses and accounts.
+_ACTING = re.compile(
+    "kubernetes|k8s|ingress|gateway|proxy|nginx|traefik|contour|kong|istio|linkerd|cilium|amazonaws|aws|gke|google|gcp"
+    "|azure|alibaba|oracle|ibm|tencent|digitalocean|hetzner|openshift|cloudflare|tailscale|ngrok|identity|oauth|vault"
+    "|hashicorp|spiffe|teleport|okta|konghq|haproxy|dns|cert"
+)
+
+
+def _is_harmless(key: str, shared: Collection[str]) -> bool:
+    """Known for it; or on all objects alike, and so for people, unless a program that we know of would act on it."""
+    return key.startswith((*HARMLESS, *_PASSED_ON)) or (key in shared and not _ACTING.search(key.partition("/")[0]))
+
+
+def _guards(pair: Pair, shared: Collection[str]) -> Iterator[Consequence]:
     """Annotations of controllers: who may call, with what proof, from inside or from everywhere."""
     balancer = pair.object.kind == "Service" and at(pair.now, "spec", "type") == "LoadBalancer"
     if not pair.old or not (balancer or pair.object.kind in ("Ingress", "Gateway", "HTTPRoute", "Service")):
@@ -256,8 +284,48 @@ def _guards(pair: Pair) -> Iterator[Consequence]:
     for key in sorted(str(key) for key in {*was, *now} if was.get(key) != now.get(key)):
         if key.startswith(_PUBLISHES) and key in now:
             yield Consequence("exposure", f"{pair.object.label}: annotation {key} publishes {now[key]}")
-        elif "/" in key and not key.startswith(HARMLESS) and (balancer or pair.object.kind != "Service"):
+        elif "/" in key and not _is_harmless(key, shared) and (balancer or pair.object.kind != "Service"):
             yield Consequence("exposure", f"{pair.object.label}: annotation {key} may let others in")
+
+
+def _led_elsewhere(pair: Pair) -> Iterator[Consequence]:
+    """What is reached by the names that are there: another Service behind a host, other pods or ports."""
+    before, now = (_targets(pair.object.kind, data) for data in (pair.before, pair.now))
+    for way in sorted(before.keys() & now.keys()):
+        if new := sorted(now[way] - before[way]):
+            yield Consequence("exposure", f"{pair.object.label}: {way} leads to {', '.join(new)}")
+
+
+def _targets(kind: str, data: Mapping[str, Any]) -> dict[str, set[str]]:
+    spec, targets = as_mapping(data.get("spec")), dict[str, set[str]]()
+    if kind == "Service":
+        selector = ",".join(sorted(f"{key}={value}" for key, value in as_mapping(spec.get("selector")).items()))
+        targets["every port"] = {f"pods {selector}"}
+        for port in mappings(spec.get("ports")):
+            # Every call passes the guard there, so that to be led to it is no wider way.
+            target = port.get("targetPort", port.get("port"))
+            targets[f"port {port.get('port')}"] = {f"port {target}"} if target != GUARD_PORT else set()
+    elif kind == "Ingress":
+        default = [("everything else", spec["defaultBackend"])] if spec.get("defaultBackend") else []
+        paths = [
+            (f"{rule.get('host', '*')}{path.get('path', '/')}", path.get("backend"))
+            for rule in mappings(spec.get("rules"))
+            for path in mappings(at(rule, "http", "paths"))
+        ]
+        for way, backend in (*default, *paths):
+            service, port = at(backend, "service"), as_mapping(at(backend, "service", "port"))
+            name = at(service, "name") or at(backend, "resource", "name")
+            targets.setdefault(way, set()).add(f"{name}, port {port.get('name', port.get('number'))}")
+    elif kind.endswith("Route"):
+        for rule in mappings(spec.get("rules")):
+            matches = mappings(rule.get("matches")) or [{}]
+            backends = {
+                "/".join(filter(None, (str(ref.get("namespace") or ""), str(ref.get("name")))))
+                for ref in mappings(rule.get("backendRefs"))
+            }
+            for match in matches:
+                targets.setdefault(str(at(match, "path", "value") or "/"), set()).update(backends)
+    return targets
 
 
 def _ways_in(kind: str, data: Mapping[str, Any]) -> set[str]:

@@ -18,9 +18,13 @@ from renderer.diff.consequences.table import (
     image_rules,
     loaded,
     mounted_programs,
+    package_rules,
+    packages,
     programs,
+    unlike,
 )
 from renderer.diff.objects import COMPOSE, Object
+from renderer.labels import REMADE_VOLUMES
 from renderer.manifest import as_mapping, at, items, mappings
 from renderer.merge_patch import same
 from renderer.yaml_reader import read
@@ -44,7 +48,8 @@ def compose_rules(pair: Pair, *, new: bool) -> Iterator[Consequence]:
     if kind == "service":
         yield from _service(pair, new=new)
         return
-    if kind == "volume" and pair.old and (not pair.new or pair.changes):
+    remade = pair.object.name.endswith(REMADE_VOLUMES)
+    if kind == "volume" and pair.old and (not pair.new or pair.changes) and not remade:
         yield Consequence("data-loss", f"{label} {'is another one' if pair.new else 'is no longer used'}")
     if kind == "secret" and pair.new:
         yield Consequence("secret", f"{pair.object.name}{' is another one' if pair.old else ''}")
@@ -81,12 +86,15 @@ def _service(pair: Pair, *, new: bool) -> Iterator[Consequence]:
         if not same(_replicas(before), _replicas(now)):
             yield Consequence("scaling", f"{pair.object.label}: replicas {_replicas(before)} → {_replicas(now)}")
         if not same(at(before, "deploy", "resources"), at(now, "deploy", "resources")):
-            yield Consequence("resources", name)
+            both = [as_mapping(at(data, "deploy", "resources")) for data in (before, now)]
+            yield Consequence("resources", f"{name}: {unlike(*both)}")
         lost = _volumes(before) - _volumes(now)
         yield from (Consequence("data-loss", f"{name} no longer mounts volume {detail}") for detail in sorted(lost))
         secrets = sorted({secret for secret, _ in _uses(now)})
         yield from handed_on(name, str(before.get("image")), str(now.get("image")), secrets)
         yield from given_to_programs(name, _programs(before), _programs(now), secrets)
+        argvs = [(_argv(data.get("entrypoint")), _argv(data.get("command"))) for data in (before, now)]
+        yield from package_rules(name, *(packages(*argv) for argv in argvs))
     elif pair.new and not new:
         yield Consequence("container", f"{name}: {now.get('image')}")
     if pair.new:
@@ -242,6 +250,7 @@ def _weak(service: Mapping[str, Any]) -> set[str]:
         "keeps capabilities": "ALL" in [str(name).upper() for name in items(service.get("cap_drop"))],
         "may gain privileges": bool({"no-new-privileges:true", "no-new-privileges"} & set(options)),
         "may write to its root file system": service.get("read_only") is True,
+        "is spared when memory is short": not str(service.get("oom_score_adj", 0)).strip().startswith("-"),
         "runs as user 0": user.isdecimal() and int(user) > 0,
     }
     weaknesses = {weak for weak, held in holds.items() if not held}
@@ -310,7 +319,8 @@ def _binds(service: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _volumes(service: Mapping[str, Any]) -> set[str]:
     named = {str(volume.get("source")) for volume in mappings(service.get("volumes")) if volume.get("type") == "volume"}
     short = [str(volume).partition(":")[0] for volume in items(service.get("volumes")) if isinstance(volume, str)]
-    return named | {volume for volume in short if not volume.startswith(_PATHS)}
+    volumes = named | {volume for volume in short if not volume.startswith(_PATHS)}
+    return {volume for volume in volumes if not volume.endswith(REMADE_VOLUMES)}
 
 
 # ---------------------------------------------------------------------------------------------

@@ -237,32 +237,42 @@ def label_rules(
     before = _pods_in(old)
     for identity, pods in sorted(_pods_in(new).items()):
         was = before.get(identity)
-        if was == pods:
-            continue
-        for other in others():
-            for selector, words in _selecting(other):
-                if _names_pods(selector, pods) and not (was and _names_pods(selector, was)):
+        for other in others() if was != pods else ():
+            for home, selector, words in _selecting(other):
+                if _names_pods(home, selector, pods) and not (was and _names_pods(home, selector, was)):
                     labels = _labels(as_mapping(selector).get("matchLabels"))
                     server = at(other.data, "metadata", "labels", "mcpctl.io/server") or other.name
                     yield Consequence("labels", f"{identity[1]}: {words} {server} by {labels or 'its selector'}")
 
 
-def _selecting(other: Object) -> Iterator[tuple[Any, str]]:
-    """Selectors of pods, with what happens to the pods that they select."""
-    spec = as_mapping(at(other.data, "spec"))
+def _selecting(other: Object) -> Iterator[tuple[str, Any, str]]:
+    """Selectors of pods, with the namespace of those (empty: any), and what happens to the pods that they select."""
+    spec, home = as_mapping(at(other.data, "spec")), other.namespace
     if other.kind == "Service":
-        yield {"matchLabels": spec.get("selector")}, "gets what is sent to Service"
+        yield home, {"matchLabels": spec.get("selector")}, "gets what is sent to Service"
     elif other.kind in POLICIES:
         for rule in mappings(spec.get("ingress")):
-            for peer in (*mappings(rule.get("from")), *mappings(rule.get("fromEndpoints"))):
-                yield peer.get("podSelector", peer), "may reach the pods of"
-        yield spec.get("podSelector", spec.get("endpointSelector")), "is held to the policy"
+            for peer in mappings(rule.get("from")):
+                named = at(peer, "namespaceSelector", "matchLabels", "kubernetes.io/metadata.name") or ""
+                yield named if "namespaceSelector" in peer else home, peer.get("podSelector"), "may reach the pods of"
+            for peer in mappings(rule.get("fromEndpoints")):
+                yield *_endpoint(peer, home), "may reach the pods of"
+        yield home, spec.get("podSelector", spec.get("endpointSelector")), "is held to the policy"
 
 
-def _names_pods(selector: Any, pods: Pods) -> bool:
+def _endpoint(peer: Mapping[str, Any], home: str) -> tuple[str, dict[str, Any]]:
+    """A selector of Cilium: the namespace that its labels name (its own without one), and what pods must have."""
+    labels = {_bare(key): value for key, value in as_mapping(peer.get("matchLabels")).items()}
+    own = {key: value for key, value in labels.items() if not key.startswith((_NAMESPACE, _LABELS_OF))}
+    wanted = [one for one in _expressions(peer) if not _bare(one.get("key")).startswith((_NAMESPACE, _LABELS_OF))]
+    named = labels.get(_NAMESPACE) or (home if own == labels and wanted == _expressions(peer) else "")
+    return str(named), {"matchLabels": own, "matchExpressions": wanted}
+
+
+def _names_pods(home: str, selector: Any, pods: Pods) -> bool:
     """Whether it selects them by a label; one that selects everything does not know them."""
     named = as_mapping(selector).get("matchLabels") or _expressions(selector)
-    return bool(named) and selects((pods.namespace, json.dumps(selector, sort_keys=True)), pods)
+    return bool(named) and selects((home or pods.namespace, json.dumps(selector, sort_keys=True)), pods)
 
 
 # ---------------------------------------------------------------------------------------------

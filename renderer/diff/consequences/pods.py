@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from renderer.diff.consequences.table import RESOLVER_FILES, Consequence, Pair, image_rules
+from renderer.diff.consequences.table import RESOLVER_FILES, Consequence, Pair, amount, image_rules, unlike
 from renderer.kinds import KINDS, TEMPLATED
 from renderer.manifest import as_mapping, at, containers, items, mappings, pod_spec
 from renderer.merge_patch import same
@@ -106,7 +106,7 @@ def _containers(pair: Pair) -> Iterator[Consequence]:
     was, will = (_injecting(pair.object.kind, data) for data in (pair.before, pair.now))
     for key in sorted(was.keys() | will.keys()):
         if was.get(key) != will.get(key):
-            amounts = f"{_amount(was.get(key))} → {_amount(will.get(key))}"
+            amounts = f"{amount(was.get(key))} → {amount(will.get(key))}"
             yield Consequence("container", f"{pair.object.name}: {key} {amounts} decides which containers are put in")
 
 
@@ -123,16 +123,16 @@ def _resources(pair: Pair) -> Iterator[Consequence]:
         # A list of limits is compared by what each is for.
         old, new = (_by_type(as_mapping(data.get("spec"))) for data in (pair.before, pair.now))
         if not same(old, new):
-            yield Consequence("resources", f"{pair.object.label}: {_unlike(old, new)}")
+            yield Consequence("resources", f"{pair.object.label}: {unlike(old, new)}")
     before, now = (pod_spec(kind, data) for data in (pair.before, pair.now))
     known, there = containers(before), containers(now)
     for name in sorted(known.keys() & there.keys()):
         old, new = (as_mapping(each[name].get("resources")) for each in (known, there))
         if not same(old, new):
-            yield Consequence("resources", f"{pair.object.name}/{name}: {_unlike(old, new)}")
+            yield Consequence("resources", f"{pair.object.name}/{name}: {unlike(old, new)}")
     folders, wanted = _folders(before), _folders(now)
     if before and now and not same(folders, wanted):
-        yield Consequence("resources", f"{pair.object.name}: {_unlike(folders, wanted)}")
+        yield Consequence("resources", f"{pair.object.name}: {unlike(folders, wanted)}")
 
 
 def _by_type(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -156,20 +156,8 @@ def _folders(spec: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _unlike(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """What differs, each with both amounts: ``limits.cpu 500m → not set``."""
-    old, new = dict(_leaves(before)), dict(_leaves(now))
-    names = [name for name in dict.fromkeys((*old, *new)) if old.get(name) != new.get(name)]
-    amounts = [f"{name} {_amount(old.get(name))} → {_amount(new.get(name))}" for name in names[:4]]
-    return ", ".join(amounts) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-
-
-def _leaves(value: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    for name, inner in value.items():
-        if isinstance(inner, dict):
-            yield from _leaves(inner, f"{above}{name}.")
-        else:
-            yield f"{above}{name}", inner
+#: Of autoscalers and budgets.
+_BOUNDS = ("minReplicas", "maxReplicas", "minAvailable", "maxUnavailable")
 
 
 def _scaling(pair: Pair) -> Iterator[Consequence]:
@@ -177,13 +165,10 @@ def _scaling(pair: Pair) -> Iterator[Consequence]:
     scaler = kind in ("HorizontalPodAutoscaler", "PodDisruptionBudget")
     before, now = at(pair.before, "spec", "replicas"), at(pair.now, "spec", "replicas")
     if pair.old and pair.new and kind in TEMPLATED and before != now:
-        yield Consequence("scaling", f"{pair.object.label}: replicas {_amount(before)} → {_amount(now)}")
+        yield Consequence("scaling", f"{pair.object.label}: replicas {amount(before)} → {amount(now)}")
     elif scaler and (not (pair.old and pair.new) or any(change.path[:1] == ("spec",) for change in pair.changes)):
-        yield Consequence("scaling", pair.object.label)
-
-
-def _amount(value: object) -> str:
-    return "not set" if value is None else str(value)
+        bounds = [{name: at(data, "spec", name) for name in _BOUNDS} for data in (pair.before, pair.now)]
+        yield Consequence("scaling", ": ".join(filter(None, (pair.object.label, unlike(*bounds)))))
 
 
 def _data_loss(pair: Pair) -> Iterator[Consequence]:
@@ -264,6 +249,9 @@ def _hardening(pair: Pair) -> Iterator[Consequence]:
             yield Consequence("hardening", f"{name}: runtime class {was} → {runtime or 'none'}")
     if kind == "Namespace" and pair.new:
         yield from _level(pair)
+    handlers = [at(data, "handler") for data in (pair.before, pair.now)]
+    if kind == "RuntimeClass" and pair.old and pair.new and not same(*handlers):
+        yield Consequence("hardening", f"{pair.object.label}: pods run by {handlers[1]} instead of {handlers[0]}")
 
 
 #: Options of a resolver that change how it asks, and not whom.

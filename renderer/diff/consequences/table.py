@@ -75,6 +75,7 @@ CONSEQUENCES: Mapping[Name, Kind] = {
         "exposed to more",
         "a new host or path, no TLS any more, another class of an Ingress, `LoadBalancer`, `NodePort`, "
         "a port of a node, a port that compose publishes elsewhere, labels of a proxy such as Traefik; "
+        "a host or port that leads to another Service, port or pods; "
         "an annotation by which a controller decides who may call, or publishes a name in DNS",
         grave=True,
     ),
@@ -95,8 +96,9 @@ CONSEQUENCES: Mapping[Name, Kind] = {
         "weaker hardening",
         "a pod, container, service or namespace loses a protection; a folder, device, group or socket of the machine, "
         "however it comes; an ephemeral volume; a mount that spreads to or from the node; nodes of the control plane, "
-        "one chosen node or any, or a priority of the system; programs that run from a writable folder of compose; "
-        "processes or logs without a bound there; a key of a compose service that is not known to be harmless",
+        "one chosen node or any, a priority of the system, another handler of a RuntimeClass; programs that run from a "
+        "writable folder of compose; processes or logs without a bound there; a key of a compose service that is not "
+        "known to be harmless",
         grave=True,
     ),
     "container": Kind(
@@ -109,8 +111,9 @@ CONSEQUENCES: Mapping[Name, Kind] = {
         "secret given to more",
         "a Secret, key, entry of an external store or variable is referred to for the first time, or from one more "
         "variable, file or container; a container that has one gets another image (not only another version) or runs "
-        "another program (command, entrypoint, hook, health check), one that is mounted, or has another variable such "
-        "as `LD_PRELOAD`, `NODE_OPTIONS`, `PIP_INDEX_URL` or `HTTPS_PROXY`",
+        "another program (command, entrypoint, hook, health check), one that is mounted, with mounted libraries or "
+        "authorities (`/usr`, `/etc/ld.so.preload`, `/etc/ssl`), or has another variable such as `LD_PRELOAD`, "
+        "`NODE_OPTIONS`, `PIP_INDEX_URL`, `SSL_CERT_FILE` or `HTTPS_PROXY`",
         grave=True,
     ),
     "data": Kind(
@@ -138,7 +141,11 @@ CONSEQUENCES: Mapping[Name, Kind] = {
         "not rendered, and what it says of is another one",
     ),
     "image": Kind("other image", "an image is another one"),
-    "packages": Kind("other packages", "the lock of a package changes, or goes: `package.lock`"),
+    "packages": Kind(
+        "other packages",
+        "a package that a container downloads to run it, one beside it (`package.with`), or its version; the lock of a "
+        "package changes, or goes: `package.lock`",
+    ),
     "restart": Kind("restarts pods", "a pod template, or a compose service, is another one"),
     "scaling": Kind("changes scaling", "replicas, autoscalers and budgets"),
     "resources": Kind("other resources", "requests, limits and quotas"),
@@ -208,6 +215,7 @@ HARMLESS = (
     "configmap.reloader.stakater.com/",
     "prometheus.io/",
     "checksum/",
+    "cert-manager.io/",
 )
 
 
@@ -229,6 +237,29 @@ _RUNNERS = frozenset({
     "tini", "tool", "uv", "uvx", "yarn", "zsh"
 })
 # fmt: on
+#: They take a word that is not the program yet.
+_VALUED = frozenset(
+    {
+        "--classpath",
+        "--cp",
+        "--default-index",
+        "--from",
+        "--import",
+        "--index",
+        "--index-url",
+        "--loader",
+        "--package",
+        "--python",
+        "--require",
+        "--with",
+        "-classpath",
+        "-cp",
+        "-p",
+        "-r",
+    }
+)
+#: They download what the words behind them name.
+_DOWNLOADERS = frozenset({"bunx", "npx", "uvx"})
 #: Behind these a bridge has the server's command.
 _COMMAND_FOLLOWS = ("--", "--stdio")
 #: Of a package another version is no other program, nor is another port or path of a probe.
@@ -237,17 +268,28 @@ _PROBED = re.compile(r"(?<=127\.0\.0\.1)(?:', |:)\d+[/\w-]*")
 _ASSIGNMENT = re.compile(r"\w+=(?!=)")
 _WAITS = {("sleep",), ("/bin/sleep",), ("true",), ("/bin/true",)}
 Program = tuple[str, ...]
+#: Where programs and libraries lie, and whom they trust.
+_SYSTEM = re.compile(
+    r"/+$|/(?:bin|sbin|lib\d*|usr|opt|root|etc/(?:ld\.so\.[\w.]+|ssl|pki|ca-certificates|profile(?:\.d)?|passwd|group))/"
+    r"|/.*/(?:site-packages|dist-packages|node_modules)/"
+)
 #: That of the server's own compose project: what it lets through is compared by itself.
 _OWN_PROXY = re.compile(r"http://[a-z0-9-]+\.proxy:\d+")
 #: Variables that name code which programs load, where they find or download it, or through whom they connect.
 # fmt: off
 _LOADING = frozenset({
-    "ALL_PROXY", "BASH_ENV", "BUN_CONFIG_REGISTRY", "CLASSPATH", "DOTNET_STARTUP_HOOKS", "ENV", "GOPROXY",
-    "HTTPS_PROXY", "HTTP_PROXY", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "LD_AUDIT", "LD_LIBRARY_PATH", "LD_PRELOAD",
-    "NODE_OPTIONS",
-    "NODE_PATH", "NPM_CONFIG_REGISTRY", "PATH", "PERL5LIB", "PERL5OPT", "PIP_EXTRA_INDEX_URL", "PIP_INDEX_URL",
-    "PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "RUBYLIB", "RUBYOPT", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL",
-    "UV_INDEX", "UV_INDEX_URL", "_JAVA_OPTIONS"
+    "ALL_PROXY", "BASH_ENV", "BUN_CONFIG_REGISTRY", "BUN_OPTIONS", "CLASSPATH", "CORECLR_PROFILER",
+    "CORECLR_PROFILER_PATH", "COR_PROFILER", "COR_PROFILER_PATH", "CURL_CA_BUNDLE", "DENO_CERT",
+    "DENO_TLS_CA_STORE", "DOTNET_STARTUP_HOOKS", "ENV", "GCONV_PATH", "GEM_HOME", "GEM_PATH", "GIT_EXEC_PATH",
+    "GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSL_NO_VERIFY", "GOPROXY", "HTTPS_PROXY", "HTTP_PROXY", "JAVA_OPTS",
+    "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "LD_AUDIT", "LD_LIBRARY_PATH", "LD_PRELOAD", "LUA_CPATH", "LUA_PATH",
+    "NODE_EXTRA_CA_CERTS", "NODE_OPTIONS", "NODE_PATH", "NODE_TLS_REJECT_UNAUTHORIZED", "NPM_CONFIG_REGISTRY",
+    "NPM_CONFIG_USERCONFIG", "OPENSSL_CONF", "OPENSSL_MODULES", "PATH", "PERL5DB", "PERL5LIB", "PERL5OPT",
+    "PHPRC", "PHP_INI_SCAN_DIR", "PIP_CONFIG_FILE", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_INDEX_URL",
+    "PYTHONBREAKPOINT", "PYTHONHOME", "PYTHONHTTPSVERIFY", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONUSERBASE",
+    "REQUESTS_CA_BUNDLE", "RUBYLIB", "RUBYOPT", "SSL_CERT_DIR", "SSL_CERT_FILE", "UV_CONFIG_FILE",
+    "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_INDEX", "UV_INDEX_URL", "UV_INSECURE_HOST",
+    "_JAVA_OPTIONS"
 })
 # fmt: on
 
@@ -265,15 +307,17 @@ def programs(command: Iterable[object], args: Iterable[object] = ()) -> set[Prog
 
 def loaded(variables: Iterable[tuple[str, object]]) -> set[Program]:
     """The variables by which programs run other code, or find it elsewhere."""
-    found = {(f"by {name}", str(value)) for name, value in variables if name.upper() in _LOADING}
-    return {one for one in found if not _OWN_PROXY.fullmatch(one[1])}
+    named = [(name, str(value)) for name, value in variables if name.upper() in _LOADING]
+    return {("by", name, value) for name, value in named if not _OWN_PROXY.fullmatch(value)}
 
 
 def mounted_programs(found: Set[Program], mounts: Iterable[tuple[object, object]]) -> set[Program]:
-    """The programs that lie where something is mounted (path, and what): their content is that of the mount."""
+    """What lies where something is mounted (path, and what): programs, libraries, and authorities to trust."""
     words = [word for program in found for word in program if word.startswith("/")]
-    return {
-        (word, f"from {source}")
+    mounts = list(mounts)
+    system = {("with", str(path), str(source)) for path, source in mounts if _SYSTEM.match(f"{path}/")}
+    return system | {
+        (word, "from", str(source))
         for path, source in mounts
         for word in words
         if f"{word}/".startswith(f"{str(path).rstrip('/')}/")
@@ -282,22 +326,45 @@ def mounted_programs(found: Set[Program], mounts: Iterable[tuple[object, object]
 
 def _program(words: Sequence[str]) -> Program:
     """The words to the first that is no option of a program that runs another."""
-    found = []
+    kept: list[str] = []
+    valued = False
     for word in words:
-        found.append((_PROBED if " " in word or "(" in word else _VERSION).sub("", word))
-        option = word.startswith("-") or _ASSIGNMENT.match(word)
+        kept.append((_PROBED if " " in word or "(" in word else _VERSION).sub("", word))
+        option = valued or word.startswith("-") or _ASSIGNMENT.match(word)
         if not option and word.rpartition("/")[2] not in _RUNNERS:
             break
-    return tuple(found)
+        valued = word in _VALUED
+    return tuple(kept)
+
+
+def packages(command: Iterable[object], args: Iterable[object] = ()) -> tuple[str, ...]:
+    """What an argument list has downloaded to run it, with the versions: the words of ``uvx`` to the program's own."""
+    names, valued, downloads = list[str](), False, False
+    for word in map(str, (*command, *args)):
+        if word.rpartition("/")[2] in _DOWNLOADERS:
+            downloads = True
+        elif downloads and not word.startswith("-"):
+            names.append(word)
+            downloads = valued
+        valued = word in _VALUED
+    return tuple(names)
+
+
+def package_rules(name: str, before: Sequence[str], now: Sequence[str]) -> Iterator[Consequence]:
+    """Of one container that stays: other code, though the image is the same."""
+    gone, came = ([word for word in ours if word not in theirs] for ours, theirs in ((before, now), (now, before)))
+    if gone or came:
+        yield Consequence("packages", f"{name}: {', '.join(gone) or '(none)'} → {', '.join(came) or '(none)'}")
 
 
 def given_to_programs(
     name: str, before: Set[Program], now: Set[Program], secrets: Sequence[str]
 ) -> Iterator[Consequence]:
-    """Secrets of a container that runs another program; scripts are left out."""
-    if secrets:
-        shown = {" ".join("…" if " " in word or "\n" in word else word for word in one) for one in now - before}
-        yield from (Consequence("secret", f"{name}: {_few(secrets)} → program {one}") for one in sorted(shown))
+    """Secrets of a container that runs another program; scripts and values of variables are left out."""
+    for program in sorted(now - before if secrets else ()):
+        words = " ".join("…" if " " in word or "\n" in word else word for word in program)
+        way = {"by": "what variable {1} names", "with": "what is mounted at {1}"}.get(program[0], "program {0}")
+        yield Consequence("secret", f"{name}: {_few(secrets)} → {way.format(words, *program[1:2])}")
 
 
 def _few(secrets: Sequence[str]) -> str:
@@ -309,3 +376,24 @@ def handed_on(name: str, before: str, now: str, secrets: Sequence[str]) -> Itera
     """Secrets of a container that another image gets; another version of the same one is no news."""
     if secrets and parse(before).name != parse(now).name:
         yield Consequence("secret", f"{name}: {_few(secrets)} → image {parse(now).name}")
+
+
+def unlike(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """What differs, each with both amounts: ``limits.cpu 500m → not set``."""
+    old, new = dict(_leaves(before)), dict(_leaves(now))
+    names = [name for name in dict.fromkeys((*old, *new)) if old.get(name) != new.get(name)]
+    amounts = [f"{name} {amount(old.get(name))} → {amount(new.get(name))}" for name in names[:4]]
+    return ", ".join(amounts) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
+def _leaves(value: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for name, inner in value.items():
+        if isinstance(inner, dict):
+            yield from _leaves(inner, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", inner
+
+
+def amount(value: object) -> str:
+    """In words."""
+    return "not set" if value is None else str(value)

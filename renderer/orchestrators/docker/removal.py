@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 
 from renderer.errors import ApplyFailed, McpctlError, excerpt
-from renderer.labels import SERVER_LABEL
+from renderer.labels import REMADE_VOLUMES, SERVER_LABEL
 from renderer.orchestrators.contract import Change, Confirm, Progress, owner_value
 from renderer.orchestrators.docker.client import CALL_SECONDS, Client, json_lines, known_name
 from renderer.orchestrators.docker.containers import (
@@ -24,9 +24,6 @@ from renderer.orchestrators.wait import Time, until
 #: Seconds until the daemon has let go of the last container of a network.
 _ENDPOINTS = 10.0
 _NETWORK_LABEL = "com.docker.compose.network"
-#: Volumes of packages that were downloaded and of a copied bridge: a start makes them anew, so they are no data.
-#: No resource name and no storage has a '.' in its name.
-_REMADE = (".package.cache", ".bridge.program")
 
 
 def end(client: Client, containers: Sequence[Container], doing: str) -> None:
@@ -75,7 +72,7 @@ class Removal:
 
     def run(self, containers: Sequence[Container], volumes: Sequence[str], *, data: bool) -> list[Change]:
         """``volumes`` with data go only with ``data``, and only after their own question."""
-        remade = [name for name in volumes if name.endswith(_REMADE)]
+        remade = [name for name in volumes if name.endswith(REMADE_VOLUMES)]
         volumes = [name for name in volumes if name not in remade]
         going = [*(f"container {one.name}" for one in containers), *(f"volume {name}" for name in remade)]
         precious = [f"volume {name}" for name in volumes]
