@@ -61,11 +61,11 @@ def test_servers_of_two_namespaces_from_specs_and_from_a_tree(mcpctl: Mcpctl, th
     there.add({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "data"}})
     far = GOOD.replace("name: demo", "name: far").replace("spec:", "spec:\n  namespace: data", 1)
     Path("far.yaml").write_text(far)
-    run = mcpctl("apply", "good.yaml", "far.yaml", "--no-wait", *WHERE)
+    run = mcpctl("apply", "good.yaml", "far.yaml", "--no-wait", "--no-create-namespace", *WHERE)
     assert run.code == 0, run.err
     assert "and into namespace data" in run.err
     assert sorted(line.split()[:2] for line in run.out.splitlines()[1:]) == [["demo", "mcpctl"], ["far", "data"]]
-    assert mcpctl("render", "good.yaml", "far.yaml", "--out", "tree").code == 0
+    assert mcpctl("render", "good.yaml", "far.yaml", "--no-create-namespace", "--out", "tree").code == 0
     again = json.loads(mcpctl("apply", "--tree", "tree", "--no-wait", "-o", "json", *WHERE).out)
     assert {change["outcome"] for change in again["changes"]} == {"unchanged"}
     assert [server["where"] for server in again["servers"]] == ["mcpctl", "data"]
