@@ -192,21 +192,16 @@ def _merged(items: Sequence[Item], rendered: Iterable[tuple[Item, str]]) -> tupl
             annotations = {f"{prefix}{name}": value for prefix in _STAMPED for name, value in origin.items()}
             merged.append(_with_annotations(made, annotations))
         elif _mapping(merged[index]["metadata"].get("labels")).get(_MANAGED) == "true":
-            merged[index] = _with_annotations(made, _internals(merged[index]))
+            there = _mapping(merged[index]["metadata"].get("annotations"))
+            internals = {key: value for key, value in there.items() if key.startswith(_INTERNAL)}
+            merged[index] = _with_annotations(made, internals)
         else:
-            problems.append(_clash(merged[index]))
+            item = merged[index]
+            place = Place(_annotation(item, "path") or _STDIN)
+            message = f"{item['kind']} {item['metadata'].get('name')} is there already, and mcpctl did not make it"
+            hint = "rename the server, or remove the other"
+            problems.append(Problem(place, "", "krm/foreign", message, hint, in_output=True))
     return merged, problems
-
-
-def _clash(item: Item) -> Problem:
-    place = Place(_annotation(item, "path") or _STDIN)
-    message = f"{item['kind']} {item['metadata'].get('name')} is there already, and mcpctl did not make it"
-    return Problem(place, "", "krm/foreign", message, "rename the server, or remove the other", in_output=True)
-
-
-def _internals(item: Item) -> dict[str, JSON]:
-    annotations = _mapping(item["metadata"].get("annotations"))
-    return {key: value for key, value in annotations.items() if key.startswith(_INTERNAL)}
 
 
 def _with_annotations(item: Item, annotations: Mapping[str, JSON]) -> Item:

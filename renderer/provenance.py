@@ -248,18 +248,14 @@ def _settings(
         if server:
             built = _built(run.target, server, other, document, path, line)
         else:
-            built = _shared(run, other, document, path, line)
+            shared = [new for new in target(run.target).shared(other) if new.template == document.template]
+            built = _seen(document, path, line, shared[0] if shared else document)
         if built != before:
             yield dotted(field), _place(environment, field)
     if environment and server and server.images != AS_WRITTEN:
         plain = server._replace(images=AS_WRITTEN)
         if _built(run.target, plain, options, document, path, line) != before:
             yield "spec.images", _place(environment, ("spec", "images"))
-
-
-def _shared(run: Run, options: Options, document: Rendered, path: DocumentPath | None, line: int) -> object:
-    others = [other for other in target(run.target).shared(options) if other.template == document.template]
-    return _seen(document, path, line, others[0] if others else document)
 
 
 def _place(environment: Environment | None, field: DocumentPath) -> Place | None:

@@ -108,7 +108,11 @@ def read_tree(found: Kept, target: Target, levels: Levels) -> Tree:
     below, files = found.folder, found.texts
     paths, beside = target.from_tree(list(files))
     problems = [problem for path in paths for problem in _unreadable(below / path, files[path])]
-    documents = [_document(below, path, files[path]) for path in paths]
+    # Faults are told at the file itself: no template and no spec is at hand.
+    documents = [
+        Rendered(path, files[path], TEMPLATE, {}, "the tree", (path,), (((), Place(str(below / path))),))
+        for path in paths
+    ]
     if not problems:
         accepted = _accepted(below, {path: files[path] for path in paths})
         judged = judge_documents(target.check(documents, found.options), (), target.name, levels)
@@ -117,11 +121,6 @@ def read_tree(found: Kept, target: Target, levels: Levels) -> Tree:
     servers = dict.fromkeys(path.partition("/")[0] for path in paths if "/" in path)
     env_files = {name: str(file) for name in servers if (file := below / name / ".env").is_file()}
     return Tree(tuple(documents), tuple(servers), env_files, tuple(sorted(problems, key=Problem.sort_key)))
-
-
-def _document(folder: Path, path: str, text: str) -> Rendered:
-    # Faults are told at the file itself: no template and no spec is at hand.
-    return Rendered(path, text, TEMPLATE, {}, "the tree", (path,), (((), Place(str(folder / path))),))
 
 
 def _unreadable(path: Path, text: str) -> Sequence[Problem]:

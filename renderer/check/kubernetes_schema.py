@@ -151,18 +151,13 @@ def schema_faults(doc: Mapping[str, Any], version: str) -> list[Fault]:
     api, kind = doc.get("apiVersion"), doc.get("kind")
     if not isinstance(api, str) or not isinstance(kind, str):
         _definitions(version)
-        return [_unnamed(name) for name in ("apiVersion", "kind") if not isinstance(doc.get(name), str)]
+        names = [name for name in ("apiVersion", "kind") if not isinstance(doc.get(name), str)]
+        return [Fault((name,), UNKNOWN_KIND, f"{name} must be given, as text") for name in names]
     schema = _schema_of(version, api, kind)
-    return schema.faults(doc, "kubernetes") if schema else [_unknown_kind(api, kind, version)]
-
-
-def _unnamed(name: str) -> Fault:
-    return Fault((name,), UNKNOWN_KIND, f"{name} must be given, as text")
-
-
-def _unknown_kind(api: str, kind: str, version: str) -> Fault:
+    if schema:
+        return schema.faults(doc, "kubernetes")
     message = f"Kubernetes {version} has no kind {excerpt(kind)} in apiVersion {excerpt(api)}"
-    return Fault(("kind",), UNKNOWN_KIND, message, _kind_hint(api, kind, version))
+    return [Fault(("kind",), UNKNOWN_KIND, message, _kind_hint(api, kind, version))]
 
 
 @lru_cache(maxsize=256)

@@ -78,7 +78,8 @@ def _from_config(config: Item | None) -> dict[str, Any]:
     data = config.get("data") or {}
     if config.get("kind") != "ConfigMap" or not isinstance(data, dict):
         raise _bad_config("the functionConfig must be a McpServer, or a ConfigMap whose data sets options")
-    known = {_camel_case(option.name or ""): option for option in krm.params if isinstance(option, click.Option)}
+    options = {option.name or "": option for option in krm.params if isinstance(option, click.Option)}
+    known = {re.sub("_(.)", lambda match: match[1].upper(), name): option for name, option in options.items()}
     del known["quiet"]
     arguments = []
     for key, value in data.items():
@@ -98,10 +99,6 @@ def _argument(option: click.Option, value: str, key: str) -> list[str]:
     if value not in ("true", "false"):
         raise _bad_config(f"data.{key} must be 'true' or 'false'")
     return [option.opts[0] if value == "true" else option.secondary_opts[0]]
-
-
-def _camel_case(name: str) -> str:
-    return re.sub("_(.)", lambda found: found[1].upper(), name)
 
 
 def _bad_config(message: str, file: str = "<stdin>") -> InputInvalid:

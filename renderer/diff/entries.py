@@ -374,7 +374,12 @@ def grouped(entries: Iterable[Entry]) -> list[Group]:
     """The groups: changes of specs first, then by what they lead to, then by name."""
     groups: dict[object, list[Entry]] = {}
     for entry in entries:
-        groups.setdefault(_likeness(entry), []).append(entry)
+        # Which environment it is does not count: each may say the same of its own.
+        causes = [(cause.name, cause.what, cause.of if cause.name == "spec" else "") for cause in entry.causes]
+        fields = [(field.object, field.change.path, field.change.old, field.change.new) for field in entry.fields]
+        files = [path.rpartition("/")[2] for path in entry.files]
+        whole = repr([entry.leg, entry.state, entry.renamed_from, causes, files, fields, entry.consequences])
+        groups.setdefault((nameless(whole, entry.server) if entry.server else whole), []).append(entry)
 
     def rank(group: Group) -> tuple[bool, list[int], str, str]:
         first = group.first
@@ -382,12 +387,3 @@ def grouped(entries: Iterable[Entry]) -> list[Group]:
         return first.leg == "tool", order, first.server, first.tree
 
     return sorted((Group(tuple(group)) for group in groups.values()), key=rank)
-
-
-def _likeness(entry: Entry) -> object:
-    # Which environment it is does not count: each may say the same of its own.
-    causes = [(cause.name, cause.what, cause.of if cause.name == "spec" else "") for cause in entry.causes]
-    fields = [(field.object, field.change.path, field.change.old, field.change.new) for field in entry.fields]
-    files = [path.rpartition("/")[2] for path in entry.files]
-    whole = repr([entry.leg, entry.state, entry.renamed_from, causes, files, fields, entry.consequences])
-    return nameless(whole, entry.server) if entry.server else whole

@@ -61,17 +61,13 @@ def _objects(path: str, data: Mapping[str, JSON]) -> Iterator[Object]:
         group = version.rpartition("/")[0]
         yield Object(group, kind, str(metadata.get("namespace", "")), str(metadata.get("name", path)), data, path)
     elif isinstance(data.get("services"), dict):
-        yield from _parts(path, data)
-
-
-def _parts(path: str, data: Mapping[str, JSON]) -> Iterator[Object]:
-    project = str(data.get("name", path))
-    rest = {name: value for name, value in data.items() if name not in PARTS}
-    yield Object(COMPOSE, "project", "", project, rest, path)
-    for part in PARTS:
-        inner = data.get(part)
-        for name, value in inner.items() if isinstance(inner, dict) else ():
-            yield Object(COMPOSE, part[:-1], project, name, value if value is not None else {}, path)
+        project = str(data.get("name", path))
+        rest = {name: value for name, value in data.items() if name not in PARTS}
+        yield Object(COMPOSE, "project", "", project, rest, path)
+        for part in PARTS:
+            inner = data.get(part)
+            for name, value in inner.items() if isinstance(inner, dict) else ():
+                yield Object(COMPOSE, part[:-1], project, name, value if value is not None else {}, path)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -127,19 +123,15 @@ def _changes(old: Any, new: Any, path: tuple[str, ...]) -> Iterator[Change]:
         for key in dict.fromkeys([*new, *old]):
             yield from _changes(old.get(key, ABSENT), new.get(key, ABSENT), (*path, key))
     elif isinstance(old, list) and isinstance(new, list) and (key := _merge_key(old, new)):
-        yield from _of_lists(old, new, path, key)
+        before, now = ({str(item[key]): item for item in items} for items in (old, new))
+        for name in dict.fromkeys([*now, *before]):
+            yield from _changes(before.get(name, ABSENT), now.get(name, ABSENT), (*path, f"[{name}]"))
+        if before.keys() == now.keys() and list(before) != list(now):
+            yield Change((*path, "[order]"), list(before), list(now))
     elif isinstance(old, list) and isinstance(new, list) and any(isinstance(item, dict) for item in (*old, *new)):
         yield from _of_items(old, new, path)
     elif not same(old, new):
         yield Change(path, old, new)
-
-
-def _of_lists(old: Sequence[Any], new: Sequence[Any], path: tuple[str, ...], key: str) -> Iterator[Change]:
-    before, now = ({str(item[key]): item for item in items} for items in (old, new))
-    for name in dict.fromkeys([*now, *before]):
-        yield from _changes(before.get(name, ABSENT), now.get(name, ABSENT), (*path, f"[{name}]"))
-    if before.keys() == now.keys() and list(before) != list(now):
-        yield Change((*path, "[order]"), list(before), list(now))
 
 
 def _of_items(old: list[Any], new: list[Any], path: tuple[str, ...]) -> Iterator[Change]:

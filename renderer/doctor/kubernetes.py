@@ -58,7 +58,9 @@ def checks(config: OrchestratorConfig, patient: Patient) -> Iterator[Check]:
     others = tuple(dict.fromkeys(server.namespace for server in patient.servers if server.namespace))
     besides = {name for server in patient.servers for name in server.other_namespaces}
     rendered = objects(patient.documents, kubectl.namespace, besides) if patient.documents else []
-    yield from _namespaces(kubectl, rendered)
+    # That of the servers, and those of their sandboxes.
+    for name in dict.fromkeys([kubectl.namespace, *(each.namespace for each in rendered if each.namespace)]):
+        yield from guarded(f"namespace {name}", partial(_namespace, kubectl, name, rendered))
     yield from guarded("permissions", lambda: _rights(kubectl, rendered, others))
     served: set[str] = set()
     try:
@@ -106,12 +108,6 @@ _VERSION_KEYS = ("clientVersion", "serverVersion")
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _namespaces(kubectl: Kubectl, rendered: Sequence[Object]) -> Iterator[Check]:
-    """That of the servers, and those of their sandboxes."""
-    for name in dict.fromkeys([kubectl.namespace, *(each.namespace for each in rendered if each.namespace)]):
-        yield from guarded(f"namespace {name}", partial(_namespace, kubectl, name, rendered))
 
 
 def _namespace(kubectl: Kubectl, name: str, rendered: Sequence[Object]) -> Iterator[Check]:

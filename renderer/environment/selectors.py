@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from renderer.environment.values import Environment, Selector
     from renderer.model import Source
 
+#: Names of servers in one message.
+_LISTED = 12
+
 
 def name_of(source: Source) -> str:
     """The server's name; empty where a faulty document has none."""
@@ -71,9 +74,5 @@ def _suggestion(selector: Selector, there: Sequence[Source]) -> str:
     if found:
         return f"did you mean '{found[0]}'?"
     known, what = (pairs, "labels") if wanted and selector.name is None else (names, "servers")
-    return f"{what} of the input: {_listed(known)}" if known else f"the input has no {what}"
-
-
-def _listed(words: Sequence[str], most: int = 12) -> str:
-    more = f" and {len(words) - most} more" if len(words) > most else ""
-    return ", ".join(words[:most]) + more
+    more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
+    return f"{what} of the input: {', '.join(known[:_LISTED])}{more}" if known else f"the input has no {what}"

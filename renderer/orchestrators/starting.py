@@ -10,7 +10,7 @@ from renderer.model import JSON, Options, Server
 from renderer.orchestrators.contract import ApplyOptions, Orchestrator
 from renderer.orchestrators.instances import failure_text
 from renderer.pins import KUBERNETES_VERSION
-from renderer.policy import Levels, parse_levels
+from renderer.policy import parse_levels
 from renderer.registry import target
 
 
@@ -23,28 +23,21 @@ def start(orchestrator: Orchestrator, server: Server, namespace: str, config: Ma
         create_namespace=None if create is None else bool(create),
         network_policy_provider=config.get("networkPolicyProvider", "kubernetes"),  # type: ignore[arg-type]
     )
-    specs = pipeline.Specs((server,), (), _levels(config.get("policy", {})))
+    policy = config.get("policy", {})
+    if not isinstance(policy, dict):
+        raise UsageMistake("policy: write a mapping, rule to level")
+    specs = pipeline.Specs((server,), (), parse_levels(f"{rule}={level}" for rule, level in policy.items()))
     output = pipeline.render(specs, target(orchestrator.target), pipeline.inhabited(specs, options))
     if faults := errors_in(output.problems):
         raise OutputInvalid("nothing was applied: what was rendered does not hold", faults)
     place = server.namespace if orchestrator.target == "kubernetes" and server.namespace != namespace else None
-    with_place = _apply_options(config)._replace(namespaces=server.other_namespaces)
+    env_file = str(config.get("envFile") or "")
+    with_place = ApplyOptions(
+        str(config.get("owner", "")),
+        force_conflicts=bool(config.get("forceConflicts", False)),
+        env_files={"": env_file} if env_file else {},
+    )._replace(namespaces=server.other_namespaces)
     applied = orchestrator.apply(output.documents, with_place, lambda _: None, lambda _, __: False)
     if applied.failed:
         raise ApplyFailed(failure_text(applied))
     return f"{place}/{server.resource_name}" if place else server.resource_name
-
-
-def _levels(policy: JSON) -> Levels:
-    if not isinstance(policy, dict):
-        raise UsageMistake("policy: write a mapping, rule to level")
-    return parse_levels(f"{rule}={level}" for rule, level in policy.items())
-
-
-def _apply_options(config: Mapping[str, JSON]) -> ApplyOptions:
-    env_file = str(config.get("envFile") or "")
-    return ApplyOptions(
-        str(config.get("owner", "")),
-        force_conflicts=bool(config.get("forceConflicts", False)),
-        env_files={"": env_file} if env_file else {},
-    )

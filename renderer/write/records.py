@@ -156,7 +156,10 @@ def _parsed(content: bytes | None, unit: str, place: Path | None) -> dict[str, t
         if version is None:
             raise _not_a_record(place)
         if int(version[1]) > 1:
-            raise _newer(place)
+            message = "a newer mcpctl wrote this record, in a form that this version does not know"
+            hint = "use that version, or a later one"
+            problem = Problem(Place(os.fspath(place)), "", "tree/record-newer", message, hint)
+            raise OutputTreeFault("the output tree was written by a newer mcpctl", [problem])
     for line in lines:
         entry = _LINE.fullmatch(line)
         if entry and is_below(entry[2]):
@@ -194,12 +197,6 @@ def _not_a_record(path: Path) -> OutputTreeFault:
     hint = "restore it from git, or remove it and run 'mcpctl render' again: files that are as rendered are ours then"
     problem = Problem(Place(os.fspath(path)), "", "tree/record", "this is not a record that mcpctl wrote", hint)
     return OutputTreeFault("the record of the output tree cannot be read", [problem])
-
-
-def _newer(path: Path) -> OutputTreeFault:
-    message = "a newer mcpctl wrote this record, in a form that this version does not know"
-    problem = Problem(Place(os.fspath(path)), "", "tree/record-newer", message, "use that version, or a later one")
-    return OutputTreeFault("the output tree was written by a newer mcpctl", [problem])
 
 
 def names_of(units: Collection[str]) -> list[str]:

@@ -127,18 +127,15 @@ def _mount_faults(container: Json, path: DocumentPath, volumes: Collection[str])
         where = (*path, index)
         name = mount.get("name")
         if isinstance(name, str) and name not in volumes:
-            faults.append(_unknown_volume(name, (*where, "name"), volumes))
+            near = did_you_mean(name, sorted(volumes))
+            hint = f"did you mean {excerpt(near)}?" if near else "add it to the volumes of the pod"
+            message = f"no volume of the pod is called {excerpt(name)}"
+            faults.append(refused((*where, "name"), "unknown-volume", message, hint))
         if isinstance(place := mount.get("mountPath"), str):
             faults += _place_faults(place, (*where, "mountPath"))
             places.append(((*where, "mountPath"), place))
         faults += inside_faults(mount.get("subPath"), (*where, "subPath"), "sub-path")
     return faults + repeated(places, "duplicate-mount-path", "mount path")
-
-
-def _unknown_volume(name: str, path: DocumentPath, volumes: Collection[str]) -> Fault:
-    near = did_you_mean(name, sorted(volumes))
-    hint = f"did you mean {excerpt(near)}?" if near else "add it to the volumes of the pod"
-    return refused(path, "unknown-volume", f"no volume of the pod is called {excerpt(name)}", hint)
 
 
 def _place_faults(place: str, path: DocumentPath) -> list[Fault]:

@@ -114,13 +114,10 @@ def repeated(names: Iterable[tuple[DocumentPath, Any]], rule: str, what: str) ->
     faults = []
     for path, name in names:
         if name in seen:
-            faults.append(refused(path, rule, f"{what} {_told(name)} is there twice"))
+            words = "/".join(map(str, name)) if isinstance(name, tuple) else excerpt(name)
+            faults.append(refused(path, rule, f"{what} {words} is there twice"))
         seen.add(name)
     return faults
-
-
-def _told(name: Any) -> str:
-    return "/".join(map(str, name)) if isinstance(name, tuple) else excerpt(name)
 
 
 # ---------------------------------------------------------------------------------------------

@@ -86,16 +86,12 @@ def ingress_faults(doc: Json) -> list[Fault]:
     if not spec.get("rules") and not spec.get("defaultBackend"):
         faults.append(refused(("spec",), "ingress-rules", "needs rules, or a defaultBackend"))
     for i, rule in entries(spec, "rules"):
-        faults += _host_faults(rule, ("spec", "rules", i, "host"))
+        # ``*`` may be its first part.
+        if host := text(rule, "host").removeprefix("*."):
+            faults += name_fault(DNS_SUBDOMAIN, host, ("spec", "rules", i, "host"), "host", "host")
         for j, path in entries(mapping(rule, "http"), "paths"):
             faults += _path_faults(path, ("spec", "rules", i, "http", "paths", j))
     return faults
-
-
-def _host_faults(rule: Json, path: DocumentPath) -> list[Fault]:
-    """A host name, with ``*`` as its first part only."""
-    host = text(rule, "host")
-    return name_fault(DNS_SUBDOMAIN, host.removeprefix("*."), path, "host", "host") if host else []
 
 
 def _path_faults(entry: Json, path: DocumentPath) -> list[Fault]:

@@ -12,7 +12,6 @@ from renderer.check.api_rules.references import (
     Found,
     Index,
     Object,
-    Pods,
     read,
     selects_nothing,
     selects_others,
@@ -79,11 +78,8 @@ def _overlaps(item: Object, index: Index) -> Found:
                 refused(path, "selector-overlap", f"selector matches the pods of {theirs} too", hint),
             )
             message = f"the pods match the selector of {item.kind} {excerpt(item.name)} too"
-            yield pods.owner.position, refused(_labels_path(pods), "selector-overlap", message, hint)
-
-
-def _labels_path(pods: Pods) -> DocumentPath:
-    return (*(pod_of(pods.owner.doc) or ((), {}))[0], "metadata", "labels")
+            where = (*(pod_of(pods.owner.doc) or ((), {}))[0], "metadata", "labels")
+            yield pods.owner.position, refused(where, "selector-overlap", message, hint)
 
 
 def _service(item: Object, index: Index) -> Found:

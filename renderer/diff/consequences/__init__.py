@@ -30,6 +30,8 @@ _LABELS_FOUND = ("ConfigMap", "Secret")
 _IDLE = ("mcpctl.io/", "app.kubernetes.io/", "kubernetes.io/description", "helm.sh/chart")
 #: Statements of the spec, and what clients call.
 _NOT_ENFORCED, _ACCEPTED = "mcpctl.io/egress-hosts-not-enforced", "mcpctl.io/accepted"
+#: What is said to reviewers changes nothing that runs.
+_STATEMENTS = (("metadata", "annotations", _NOT_ENFORCED), ("metadata", "annotations", _ACCEPTED))
 _TELLING = (_NOT_ENFORCED, _ACCEPTED, PATH_ANNOTATION)
 _FINDING = re.compile(r"; (?=[\w/-]+(?: \(|: ))")
 _ITEM = re.compile(r"(?:service )?\S*")
@@ -147,7 +149,7 @@ def _of_pair(pair: Pair, selected: set[str], shared: set[str], *, new: bool) -> 
         yield Consequence("removal", pair.object.label)
     elif not pair.old:
         yield Consequence("addition", pair.object.label)
-    elif not own and not all(_is_statement(change) for change in pair.changes):
+    elif not own and not all(change.path in _STATEMENTS for change in pair.changes):
         yield Consequence("update", f"{pair.object.label}: {_places(pair)}")
 
 
@@ -162,10 +164,6 @@ def _places(pair: Pair) -> str:
             found[".".join(map(str, path[:2])) or "content"] = None
     more = f" and {len(found) - 3} more" if len(found) > 3 else ""
     return ", ".join(list(found)[:3]) + more
-
-
-def _is_statement(change: Change) -> bool:
-    return change.path in (("metadata", "annotations", _NOT_ENFORCED), ("metadata", "annotations", _ACCEPTED))
 
 
 def _packages(pair: Pair) -> Iterator[Consequence]:

@@ -17,9 +17,17 @@ _CLAIMS = ("spec", "volumeClaimTemplates")
 
 def pod_rules(pair: Pair, *, new: bool) -> Iterator[Consequence]:
     """Of one object; ``new``: its server is new, so that nothing stands beside it yet."""
-    yield from _replacement(pair)
+    if pair.old and pair.new:
+        fields = list(dict.fromkeys(field for field in _immutable(pair)))
+        if fields:
+            more = f" and {len(fields) - 3} more" if len(fields) > 3 else ""
+            yield Consequence("replacement", f"{pair.object.label}: {', '.join(fields[:3])}{more}")
     yield from _restart(pair)
-    yield from _images(pair)
+    kind = pair.object.kind
+    before, now = (containers(pod_spec(kind, data)) for data in (pair.before, pair.now))
+    for name, container in now.items():
+        image = container.get("image")
+        yield from image_rules(f"{pair.object.name}/{name}", at(before.get(name), "image"), image)
     if not new:
         yield from _containers(pair)
     yield from _resources(pair)
@@ -28,14 +36,6 @@ def pod_rules(pair: Pair, *, new: bool) -> Iterator[Consequence]:
     yield from _hardening(pair)
     names = _names(pair.object.kind, pair.now) - _names(pair.object.kind, pair.before)
     yield from (Consequence("dns", f"{pair.object.name}: {detail}") for detail in sorted(names))
-
-
-def _replacement(pair: Pair) -> Iterator[Consequence]:
-    if pair.old and pair.new:
-        fields = list(dict.fromkeys(field for field in _immutable(pair)))
-        if fields:
-            more = f" and {len(fields) - 3} more" if len(fields) > 3 else ""
-            yield Consequence("replacement", f"{pair.object.label}: {', '.join(fields[:3])}{more}")
 
 
 def _immutable(pair: Pair) -> Iterator[str]:
@@ -80,14 +80,6 @@ def _parts(paths: Iterable[Sequence[object]]) -> str:
             parts[str(path[1] if path[1:] else "everything")] = None
     more = f" and {len(parts) - 3} more" if len(parts) > 3 else ""
     return ", ".join(list(parts)[:3]) + more
-
-
-def _images(pair: Pair) -> Iterator[Consequence]:
-    kind = pair.object.kind
-    before, now = (containers(pod_spec(kind, data)) for data in (pair.before, pair.now))
-    for name, container in now.items():
-        image = container.get("image")
-        yield from image_rules(f"{pair.object.name}/{name}", at(before.get(name), "image"), image)
 
 
 def _containers(pair: Pair) -> Iterator[Consequence]:
@@ -248,7 +240,9 @@ def _hardening(pair: Pair) -> Iterator[Consequence]:
         if was and was != runtime:
             yield Consequence("hardening", f"{name}: runtime class {was} → {runtime or 'none'}")
     if kind == "Namespace" and pair.new:
-        yield from _level(pair)
+        was, level = (str(at(data, "metadata", "labels", _ENFORCE)) for data in (pair.before, pair.now))
+        if _LEVELS.get(level, 0) < _LEVELS.get(was if pair.old else "restricted", 0):
+            yield Consequence("hardening", f"{pair.object.label}: enforces {level if level in _LEVELS else 'nothing'}")
     handlers = [at(data, "handler") for data in (pair.before, pair.now)]
     if kind == "RuntimeClass" and pair.old and pair.new and not same(*handlers):
         yield Consequence("hardening", f"{pair.object.label}: pods run by {handlers[1]} instead of {handlers[0]}")
@@ -273,12 +267,6 @@ def _names(kind: str, data: Mapping[str, Any]) -> set[str]:
         answers |= {f"resolves {name} as {alias.get('ip')}" for name in items(alias.get("hostnames"))}
     mounts = [mount for container in containers(spec).values() for mount in mappings(container.get("volumeMounts"))]
     return answers | {f"mounts {mount['mountPath']}" for mount in mounts if mount.get("mountPath") in RESOLVER_FILES}
-
-
-def _level(pair: Pair) -> Iterator[Consequence]:
-    was, level = (str(at(data, "metadata", "labels", _ENFORCE)) for data in (pair.before, pair.now))
-    if _LEVELS.get(level, 0) < _LEVELS.get(was if pair.old else "restricted", 0):
-        yield Consequence("hardening", f"{pair.object.label}: enforces {level if level in _LEVELS else 'nothing'}")
 
 
 def _weak_pod(spec: Mapping[str, Any]) -> set[str]:

@@ -82,7 +82,17 @@ class Kubernetes:
         if options.dry_run != "client":
             changes += self._woken(found, options, tell)
         if options.prune:
-            changes += self._pruned(found, options, tell, confirm)
+            keep = frozenset(one.identity for one in found)
+            stale = removal.stale(self._kubectl, options.owner, keep, tell)
+            changes += removal.remove(
+                self._kubectl,
+                stale,
+                tell=tell,
+                confirm=confirm,
+                dry=options.dry_run != "none",
+                seconds=options.seconds,
+                waits=self._waits,
+            )
         return Applied(tuple(changes))
 
     def _summary(self, found: Sequence[Object], options: ApplyOptions) -> str:
@@ -93,19 +103,6 @@ class Kubernetes:
         text += f"; {wide} of them for the whole cluster" if wide else ""
         return text + (
             f"; and into {'namespaces' if len(others) > 1 else 'namespace'} {', '.join(others)}" if others else ""
-        )
-
-    def _pruned(self, found: Sequence[Object], options: ApplyOptions, tell: Progress, confirm: Confirm) -> list[Change]:
-        keep = frozenset(one.identity for one in found)
-        stale = removal.stale(self._kubectl, options.owner, keep, tell)
-        return removal.remove(
-            self._kubectl,
-            stale,
-            tell=tell,
-            confirm=confirm,
-            dry=options.dry_run != "none",
-            seconds=options.seconds,
-            waits=self._waits,
         )
 
     def _woken(self, found: Sequence[Object], options: ApplyOptions, tell: Progress) -> list[Change]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import selectors
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 from renderer.command import Background
@@ -113,23 +113,17 @@ class Follower:
     def _join(self, *, first: bool) -> None:
         self._next = self._clock() + LOOK
         options = self._options if first else self._options._replace(tail=None)
-        for pod in self._fresh():
+        pods = self._watcher.look(self._id).pods
+        reading = {name for _, name in self._stacks.values()}
+        for pod in [p for p in pods if p["metadata"]["name"] not in reading and _run_of(p) not in self._begun]:
             if len(self._stacks) >= MOST:
                 raise ApplyFailed(f"{self._id} has more than {MOST} pods: too many to follow at once")
             self._begun.add(_run_of(pod))
-            self._begin(pod, options)
-
-    def _fresh(self) -> Sequence[Data]:
-        pods = self._watcher.look(self._id).pods
-        reading = {name for _, name in self._stacks.values()}
-        return [p for p in pods if p["metadata"]["name"] not in reading and _run_of(p) not in self._begun]
-
-    def _begin(self, pod: Data, options: LogOptions) -> None:
-        stack = ExitStack()
-        place = pod["metadata"].get("namespace", "")
-        running = stack.enter_context(self._kubectl.background(*arguments(pod, options), namespace=place))
-        self._stacks[running] = stack, str(pod["metadata"]["name"])
-        self._selector.register(running, selectors.EVENT_READ, pod)
+            stack = ExitStack()
+            place = pod["metadata"].get("namespace", "")
+            running = stack.enter_context(self._kubectl.background(*arguments(pod, options), namespace=place))
+            self._stacks[running] = stack, str(pod["metadata"]["name"])
+            self._selector.register(running, selectors.EVENT_READ, pod)
 
     def _read(self, running: Background) -> Iterator[LogLine]:
         _, name = self._stacks[running]

@@ -180,14 +180,10 @@ def _beside(part: Part, folder: str, subject: str) -> list[Rendered]:
     """Files that are no documents: ``template`` is empty, and nobody parses them."""
     texts = dict(part.beside)
     if part.variables:
-        texts[".env.example"] = _env_example(part)
+        lines = ["# Copy to .env and put in the real values. Never commit that file."]
+        for need in once(part.variables):
+            # In single quotes compose takes a value literally, whatever '$' is in it.
+            value = ("# Optional: ", "''") if need.optional else ("# ", "'replace-me'")
+            lines += ["", f"{value[0]}{need.meaning}", f"{need.name}={value[1]}"]
+        texts[".env.example"] = "\n".join(lines) + "\n"
     return [Rendered(f"{folder}{path}", text, "", {}, subject) for path, text in texts.items()]
-
-
-def _env_example(part: Part) -> str:
-    lines = ["# Copy to .env and put in the real values. Never commit that file."]
-    for need in once(part.variables):
-        # In single quotes compose takes a value literally, whatever '$' is in it.
-        value = ("# Optional: ", "''") if need.optional else ("# ", "'replace-me'")
-        lines += ["", f"{value[0]}{need.meaning}", f"{need.name}={value[1]}"]
-    return "\n".join(lines) + "\n"
