@@ -100,7 +100,9 @@ def key_host(issuer: Issuer) -> EgressHost | None:
     if not isinstance(issuer.jwks, str):
         return None
     address = urlsplit(issuer.jwks)
-    return EgressHost(address.hostname or "", address.port or _PORTS[address.scheme])
+    # urlsplit's own host is in lower case, which the name of a placeholder is not.
+    host = address.netloc.rpartition(":")[0] if address.port else address.netloc
+    return EgressHost(host.strip("[]"), address.port or _PORTS[address.scheme])
 
 
 def is_public_name(host: str) -> bool:

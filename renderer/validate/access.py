@@ -163,7 +163,9 @@ def ways_in_lead_to_guard(server: Server) -> Iterator[Fault]:
     if access is None or access.url is None or expose is None:
         return
     parts = urlsplit(access.url)
-    if parts.hostname not in expose.hosts and not any("$" in host for host in expose.hosts):
+    name = parts.hostname or ""
+    covers = {name, f"*.{name.partition('.')[2]}"}
+    if covers.isdisjoint(expose.hosts) and not any("$" in host for host in (*expose.hosts, name)):
         message = f"the host of {access.url} is not exposed: {', '.join(expose.hosts)}"
         yield Fault((*_ACCESS, "url"), "spec/access-host", message, "write the same host in both")
     if expose.strip_prefix:

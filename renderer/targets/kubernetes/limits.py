@@ -215,13 +215,25 @@ def _sandbox_limits(server: Server, options: Options) -> Iterator[Fault]:
         )
 
 
-def _ways_in_limits(server: Server, options: Options) -> Iterator[Fault]:
+def _public_names(server: Server) -> Iterator[tuple[DocumentPath, str]]:
+    """What may hold names that Flux replaces."""
+    access, several = server.guard, server.sets("spec", "expose", "hosts")
+    if access and access.url:
+        yield ("spec", "access", "url"), access.url
+    for i, issuer in enumerate(access.issuers if access else ()):
+        yield ("spec", "access", "issuers", i, "url"), issuer.url
+        if isinstance(issuer.jwks, str):
+            yield ("spec", "access", "issuers", i, "jwks"), issuer.jwks
     for i, host in enumerate(server.expose.hosts if server.expose else ()):
-        unknown = [name for name in _PLACEHOLDER.findall(host) if name not in options.placeholders]
+        yield ("spec", "expose", "hosts", i) if several else ("spec", "expose", "host"), host
+
+
+def _ways_in_limits(server: Server, options: Options) -> Iterator[Fault]:
+    for path, text in _public_names(server):
+        unknown = [name for name in _PLACEHOLDER.findall(text) if name not in options.placeholders]
         if unknown:
-            several = server.sets("spec", "expose", "hosts")
             yield Fault(
-                ("spec", "expose", "hosts", i) if several else ("spec", "expose", "host"),
+                path,
                 "kubernetes/placeholder",
                 f"nothing replaces '${{{unknown[0]}}}'",
                 f"write the host, or name it in an Environment that Flux delivers: delivery.substitute: [{unknown[0]}]",

@@ -155,6 +155,28 @@ def test_a_pod_of_its_own_has_the_checksum_too() -> None:
     assert len(found["metadata"]["annotations"]["mcpctl.io/guard-checksum"]) == 64
 
 
+def test_flux_fills_in_the_same_names_everywhere() -> None:
+    access: JSON = {
+        "url": "https://mcp.${DOMAIN}/mcp",
+        "issuers": [{"url": "https://login.${DOMAIN}", "jwks": "https://login.${DOMAIN}/keys"}],
+    }
+    expose: JSON = {"host": "mcp.${DOMAIN}", "tls": {}, "from": []}
+    document = spec(access=access, expose=expose, network={"egress": {}})
+    flux = OPTIONS._replace(placeholders=("DOMAIN",))
+    found = texts("kubernetes", document, options=flux)
+    assert 'address: "login.${DOMAIN}", port_value: 443' in found["demo/configmap-guard.yaml"]
+    assert "login.${DOMAIN}:443" in found["demo/networkpolicy.yaml"]
+    paths = [p.path for p in rendered("kubernetes", document).problems if p.rule == "kubernetes/placeholder"]
+    assert paths == ["spec.access.url", "spec.access.issuers[0].url", "spec.access.issuers[0].jwks", "spec.expose.host"]
+
+
+def test_the_public_host_may_be_one_of_a_wildcard() -> None:
+    expose: JSON = {"host": "*.example.com", "tls": {}, "from": []}
+    assert "spec/access-host" not in rules(rendered("kubernetes", spec(access=ACCESS, expose=expose)).problems)
+    elsewhere: JSON = {"host": "*.mcp.example.com", "tls": {}, "from": []}
+    assert "spec/access-host" in rules(rendered("kubernetes", spec(access=ACCESS, expose=elsewhere)).problems)
+
+
 def test_without_access_there_is_no_guard() -> None:
     for document in (spec(), spec(access="none")):
         found = texts("kubernetes", document)
