@@ -193,7 +193,9 @@ def _patched_object(document: Rendered, data: Json) -> Iterator[Fault]:
         message = "the Ingress has no TLS: tokens and answers travel in clear"
         yield Fault(("spec", "tls"), "policy/ingress-tls", message, "add 'tls: {secret: …}'")
     yield from document_faults(data, document.context)
-    yield from opened(data)
+    # Of the policies of a sandbox the first restricts both directions, and each of the others opens one.
+    opens = str(document.context.get("policy", "")).capitalize()
+    yield from opened(data, [opens] if opens in ("Ingress", "Egress") else ("Ingress", "Egress"))
     yield from _lowered(data, document.context)
     spec, replicas = mapping(document.context, "spec"), ("spec", "maxReplicas")
     yield from _patched_pod(document, data)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from renderer.errors import DocumentPath, Fault
@@ -26,10 +26,13 @@ _DESTINATIONS: Mapping[str, tuple[str, ...]] = {
 _ANYWHERE = ("0.0.0.0/0", "::/0", "all", "world", "world-ipv4", "world-ipv6", "*", "**")
 
 
-def opened(data: Json) -> Iterator[Fault]:
-    """Ways out to every address, and ways in from outside of the cluster."""
+_BOTH = ("Ingress", "Egress")
+
+
+def opened(data: Json, restricted: Collection[str] = _BOTH) -> Iterator[Fault]:
+    """Ways out to every address, and ways in from outside; of a policy, in the directions that it is to restrict."""
     spec = mapping(data, "spec")
-    if kind_of(data) == "NetworkPolicy" and "Egress" not in texts(spec, "policyTypes"):
+    if kind_of(data) == "NetworkPolicy" and "Egress" in {*restricted} - {*texts(spec, "policyTypes")}:
         yield open_egress(("spec", "policyTypes"))
     peers = [
         (i, rule, [peer for field in _DESTINATIONS for peer in _peers(rule, field)])
@@ -39,7 +42,7 @@ def opened(data: Json) -> Iterator[Fault]:
         for i, rule, to in peers:
             if not (_DESTINATIONS.keys() & rule.keys()) or any(peer in _ANYWHERE for peer in to):
                 yield open_egress(("spec", "egress", i))
-    yield from _open_ingress(data, spec)
+    yield from _open_ingress(data, spec, restricted)
     if kind_of(data) == "Service":
         yield from _open_service(spec)
 
@@ -59,10 +62,10 @@ def _everybody(path: DocumentPath, message: str, advice: str) -> Fault:
     return Fault(path, "policy/published-everywhere", message, f"{advice}, or accept this with the reason")
 
 
-def _open_ingress(data: Json, spec: Json) -> Iterator[Fault]:
+def _open_ingress(data: Json, spec: Json, restricted: Collection[str]) -> Iterator[Fault]:
     """Policies that let everybody in, and ways in for every host name of their controller."""
     kind, advice = text(data, "kind"), "name who may connect under network.ingress"
-    if kind_of(data) == "NetworkPolicy" and "Ingress" not in texts(spec, "policyTypes"):
+    if kind_of(data) == "NetworkPolicy" and "Ingress" in {*restricted} - {*texts(spec, "policyTypes")}:
         yield _everybody(("spec", "policyTypes"), "nothing restricts who may connect", advice)
     sources = ("from", "fromCIDR", "fromCIDRSet", "fromEntities") if "NetworkPolicy" in kind else ()
     for i, rule in entries(spec, "ingress") if sources else ():
