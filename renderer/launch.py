@@ -150,8 +150,8 @@ def _covers(host: EgressHost, text: str) -> bool:
 
 
 def listens_on_loopback(server: Server) -> bool:
-    """Whether it can be told to: of the bridges only one can, and of an image nobody knows."""
-    return server.transport.bridge == "mcp-proxy"
+    """Whether it can be told to: of an image nobody knows."""
+    return server.transport.bridge in pins.ONE_PROCESS
 
 
 def _inside(server: Server, probe: Probe | None) -> Probe | None:
@@ -174,6 +174,13 @@ def _program(server: Server, inner: Sequence[str], address: str) -> tuple[Sequen
         # All clients share one process of the server either way; a session would be lost with its pod, and with each
         # check of health one would stay behind in memory.
         return start, ["--host", address, "--port", port, "--pass-environment", "--stateless", "--", *inner]
+    if transport.bridge == "mcp-proxy-npm":
+        # 'auto' asks for MCP 2026-07-28 first: without it servers of that version alone do not start.
+        start = ["npx", "-y", f"mcp-proxy@{pins.MCP_PROXY_NPM}"] if server.package else ["mcp-proxy"]
+        return start, [
+            *("--host", address, "--port", port, "--server", "stream", "--streamEndpoint", transport.path),
+            *("--upstreamProtocol", "auto", "--stateless", "--", *inner),
+        ]
     if transport.bridge == "supergateway":
         start = ["npx", "-y", f"supergateway@{pins.SUPERGATEWAY}"] if server.package else ["supergateway"]
         return start, [

@@ -47,9 +47,10 @@ def system_namespace(name: str) -> str:
     return _SYSTEM_NAMESPACES.get(name) or _SYSTEM_NAMESPACES.get(prefix, "")
 
 
-#: Bridges that are packages themselves: PyPI's mcp-proxy, npm's supergateway.
+#: Bridges that are packages themselves: PyPI's mcp-proxy, npm's supergateway, and npm's mcp-proxy, another project.
 MCP_PROXY = "0.13.0"
 SUPERGATEWAY = "4.0.0"
+MCP_PROXY_NPM = "6.7.19"
 #: Only the musl build is static and knows --copy-self; the plain tag refuses it.
 AGENTGATEWAY_IMAGE = "ghcr.io/agentgateway/agentgateway:v1.6.0-musl"
 #: Room for the copied program.
@@ -99,10 +100,7 @@ BASE_IMAGES_WITH_GIT: Mapping[tuple[str, str], str] = {
 #: Where npx finds the archive of a commit of GitHub, without git.
 GITHUB, GITHUB_ARCHIVES = "github.com", "codeload.github.com"
 #: The registry that a bridge itself comes from; the others bring no runtime of their own.
-RUNTIME_OF_BRIDGE: Mapping[str, Runtime] = {"mcp-proxy": "pypi", "supergateway": "npm"}
-
-#: Those that keep one process of the server for all clients: a check starts none.
-ONE_PROCESS = ("mcp-proxy",)
+RUNTIME_OF_BRIDGE: Mapping[str, Runtime] = {"mcp-proxy": "pypi", "mcp-proxy-npm": "npm", "supergateway": "npm"}
 
 #: What npx and uvx need under a read-only root; both otherwise write below $HOME.
 CACHE_ENV: Mapping[Runtime, Mapping[str, str]] = {
@@ -159,8 +157,21 @@ class Endpoint(NamedTuple):
 #: None of these proves that the server behind the bridge answers: that takes an MCP request.
 BRIDGE_HEALTH: Mapping[str, Endpoint] = {
     "mcp-proxy": Endpoint("/status"),
+    "mcp-proxy-npm": Endpoint("/ping"),
     "supergateway": Endpoint("/healthz"),
     "agentgateway": Endpoint("/healthz/ready", 15021),
+}
+#: Those that keep one process of the server for all clients: a check starts none.
+ONE_PROCESS = ("mcp-proxy", "mcp-proxy-npm")
+
+#: What becomes of a server's state behind a bridge; the files say it where the server starts.
+BRIDGE_STATE: Mapping[str, str] = {
+    **dict.fromkeys(ONE_PROCESS, "One process of the server for all clients: what it keeps in memory, they share."),
+    **dict.fromkeys(
+        ("supergateway", "agentgateway"),
+        "A process of the server for each session, and for each request of MCP 2026-07-28, which has no sessions: "
+        "what it keeps in memory is lost between those.",
+    ),
 }
 #: Paths that a bridge serves, where they cannot be chosen.
 BRIDGE_PATHS: Mapping[str, tuple[str, ...]] = {"mcp-proxy": ("/mcp", "/sse"), "agentgateway": ("/mcp", "/sse")}

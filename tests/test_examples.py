@@ -181,7 +181,7 @@ def test_real_servers_are_of_every_kind() -> None:
     real = servers(*REAL)
     assert len(real) >= 10
     assert {s.transport.type for s in real} == {"stdio", "streamable-http"}, "sse is deprecated"
-    assert {s.transport.bridge for s in real} == {"mcp-proxy", "supergateway", "agentgateway", "none"}
+    assert {s.transport.bridge for s in real} == {"mcp-proxy", "mcp-proxy-npm", "agentgateway", "none"}
     assert {s.package.registry for s in real if s.package} == {"npm", "pypi"}
     assert {s.workload for s in real} >= {"Deployment", "StatefulSet"}
     egresses = [s.network.egress for s in real if s.network.egress]

@@ -19,13 +19,18 @@ from renderer.variables import as_literal, pieces
 from renderer.yaml_reader import read
 from tests.specs import HTTP, IMAGE, NPM, PYPI, read_specs, server, spec
 
-BRIDGES = ("mcp-proxy", "supergateway", "agentgateway", "none")
+BRIDGES = ("mcp-proxy", "mcp-proxy-npm", "supergateway", "agentgateway", "none")
 NODE = "docker.io/library/node:22.21.1-bookworm-slim"
 UV = "ghcr.io/astral-sh/uv:0.9.9-python3.12-bookworm-slim"
 BOTH = "docker.io/nikolaik/python-nodejs:python3.12-nodejs22-slim"
 NPX = ["npx", "-y", "@acme/server@1.2.3"]
 UVX = ["uvx", "acme-server@1.2.3"]
 PROXY_ARGS = ["--host", "0.0.0.0", "--port", "8080", "--pass-environment", "--stateless", "--"]
+NPM_PROXY = ["npx", "-y", "mcp-proxy@6.7.19"]
+NPM_PROXY_ARGS = [
+    *("--host", "0.0.0.0", "--port", "8080", "--server", "stream", "--streamEndpoint", "/mcp"),
+    *("--upstreamProtocol", "auto", "--stateless", "--"),
+]
 GATEWAY = ["/mcp-bridge/agentgateway"]
 
 
@@ -44,14 +49,17 @@ def of(bridge: str, **fields: JSON) -> Launch:
 TABLE: dict[tuple[str, str], tuple[str, list[str], list[str], tuple[str, ...]]] = {
     ("npm", "supergateway"): (NODE, ["npx", "-y", "supergateway@4.0.0"], supergateway(NPX), ("npm",)),
     ("npm", "mcp-proxy"): (BOTH, ["uvx", "mcp-proxy@0.13.0"], [*PROXY_ARGS, *NPX], ("npm", "pypi")),
+    ("npm", "mcp-proxy-npm"): (NODE, NPM_PROXY, [*NPM_PROXY_ARGS, *NPX], ("npm",)),
     ("npm", "agentgateway"): (NODE, GATEWAY, NPX, ("npm",)),
     ("npm", "none"): (NODE, NPX, [], ("npm",)),
     ("pypi", "supergateway"): (BOTH, ["npx", "-y", "supergateway@4.0.0"], supergateway(UVX), ("npm", "pypi")),
     ("pypi", "mcp-proxy"): (UV, ["uvx", "mcp-proxy@0.13.0"], [*PROXY_ARGS, *UVX], ("pypi",)),
+    ("pypi", "mcp-proxy-npm"): (BOTH, NPM_PROXY, [*NPM_PROXY_ARGS, *UVX], ("npm", "pypi")),
     ("pypi", "agentgateway"): (UV, GATEWAY, UVX, ("pypi",)),
     ("pypi", "none"): (UV, UVX, [], ("pypi",)),
     ("image", "supergateway"): (IMAGE, ["supergateway"], supergateway(["/srv", "-v"]), ()),
     ("image", "mcp-proxy"): (IMAGE, ["mcp-proxy"], [*PROXY_ARGS, "/srv", "-v"], ()),
+    ("image", "mcp-proxy-npm"): (IMAGE, ["mcp-proxy"], [*NPM_PROXY_ARGS, "/srv", "-v"], ()),
     ("image", "agentgateway"): (IMAGE, GATEWAY, ["/srv", "-v"], ()),
     ("image", "none"): (IMAGE, ["/srv"], ["-v"], ()),
 }
@@ -168,14 +176,14 @@ def test_probe_check_and_copy_follow_the_bridge(pair: tuple[str, str]) -> None:
     expected = {
         "supergateway": Probe(8080, "/healthz"),
         "mcp-proxy": Probe(8080, "/status"),
+        "mcp-proxy-npm": Probe(8080, "/ping"),
         "agentgateway": Probe(15021, "/healthz/ready"),
         "none": None,
     }[bridge]
     assert found.probe == expected
     assert (found.copy is not None) == (bridge == "agentgateway")
-    runtime = {"npm": "node", "pypi": "python3"}.get(source) or {"mcp-proxy": "python3", "supergateway": "node"}.get(
-        bridge
-    )
+    own = {"mcp-proxy": "python3", "mcp-proxy-npm": "node", "supergateway": "node"}
+    runtime = {"npm": "node", "pypi": "python3"}.get(source) or own.get(bridge)
     assert found.check[:1] == ((runtime,) if expected and runtime else ())
     if found.check and expected:
         assert f"http://127.0.0.1:{expected.port}{expected.path}" in found.check[2]
@@ -238,7 +246,7 @@ def test_a_package_that_speaks_http_is_started_alone() -> None:
     assert found.probe.mounted == ("python3", "-IS", "/mcp-check/check.py", "8080", "/mcp", "5")
 
 
-@pytest.mark.parametrize("bridge", ["mcp-proxy", "supergateway"])
+@pytest.mark.parametrize("bridge", ["mcp-proxy", "mcp-proxy-npm", "supergateway"])
 def test_the_port_of_the_spec_reaches_the_bridge(bridge: str) -> None:
     found = launch(server(package=NPM, transport={"bridge": bridge, "port": 9001}))
     assert found.args[found.args.index("--port") + 1] == "9001"
@@ -253,9 +261,12 @@ def test_the_port_of_the_spec_reaches_agentgateway_and_its_probe_stays() -> None
     assert found.probe == Probe(15021, "/healthz/ready")
 
 
-def test_the_path_of_the_spec_reaches_supergateway() -> None:
-    found = launch(server(package=NPM, transport={"bridge": "supergateway", "path": "/other"}))
-    assert found.args[found.args.index("--streamableHttpPath") + 1] == "/other"
+@pytest.mark.parametrize(
+    ("bridge", "option"), [("supergateway", "--streamableHttpPath"), ("mcp-proxy-npm", "--streamEndpoint")]
+)
+def test_the_path_of_the_spec_reaches_the_bridge(bridge: str, option: str) -> None:
+    found = launch(server(package=NPM, transport={"bridge": bridge, "path": "/other"}))
+    assert found.args[found.args.index(option) + 1] == "/other"
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,8 @@ def test_is_mounted_with_what_its_manager_asks_for(
     options = OPTIONS._replace(one_stream=True)
     documents = [yaml.safe_load(each.text) for each in render(specs(), target(name), options).documents]
     if name == "kubernetes":
-        (texts,) = [each["data"] for each in documents if each["kind"] == "ConfigMap"]
+        maps = {each["metadata"]["name"]: each["data"] for each in documents if each["kind"] == "ConfigMap"}
+        texts = maps["mcp-demo-files"]
         (pod,) = [each["spec"]["template"] for each in documents if each["kind"] == "Deployment"]
         mounts = {mount["mountPath"] for mount in pod["spec"]["containers"][0]["volumeMounts"]}
         assert "mcpctl.io/config-checksum" in pod["metadata"]["annotations"]

@@ -39,7 +39,7 @@ def test_the_spec_renders_without_a_remark(name: str) -> None:
     assert [p for p in output.problems if p.severity is Severity.ERROR] == []
     if name == "kubernetes":
         kinds = [yaml.safe_load(d.text)["kind"] for d in output.documents]
-        own = ["ServiceAccount", "NetworkPolicy", "ConfigMap", "Service", "Deployment"]
+        own = ["ServiceAccount", "NetworkPolicy", "ConfigMap", "ConfigMap", "Service", "Deployment"]
         assert kinds == ["Namespace", "ServiceAccount", "NetworkPolicy", *own]
 
 

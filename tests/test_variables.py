@@ -64,7 +64,8 @@ def in_agentgateway(text: str) -> list[str]:
 SERVERS: dict[str, dict[str, Any]] = {
     "none": {"image": IMAGE, "transport": HTTP, "command": ["/server"]},
     "mcp-proxy": {"package": PYPI},
-    "supergateway": {"package": NPM},
+    "mcp-proxy-npm": {"package": NPM},
+    "supergateway": {"package": NPM, "transport": {"bridge": "supergateway"}},
     "agentgateway": {"image": IMAGE, "command": ["/server"]},
 }
 

@@ -95,7 +95,7 @@ class Transport(NamedTuple):
     """
 
     type: Literal["stdio", "streamable-http", "sse"]
-    bridge: Literal["mcp-proxy", "supergateway", "agentgateway", "none"]
+    bridge: Literal["mcp-proxy", "mcp-proxy-npm", "supergateway", "agentgateway", "none"]
     port: int
     path: str
     messages: str | None = None
@@ -106,7 +106,12 @@ class Transport(NamedTuple):
         """What clients speak to it: a bridge serves streamable HTTP, and the older SSE at its own path."""
         if self.type != "stdio":
             return self.type
-        return "sse" if self.path == "/sse" and self.bridge != "supergateway" else "streamable-http"
+        return "sse" if self.path == "/sse" and self.bridge in ("mcp-proxy", "agentgateway") else "streamable-http"
+
+    @property
+    def is_bridged_http(self) -> bool:
+        """Whether a bridge serves it over streamable HTTP."""
+        return self.type == "stdio" and self.bridge != "none" and self.served != "sse"
 
     @property
     def keeps_sessions(self) -> bool | None:

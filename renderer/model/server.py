@@ -136,7 +136,12 @@ class Server(NamedTuple):
     @property
     def guard(self) -> Access | None:
         """What an Envoy beside it enforces; None where there is none."""
-        return self.access if isinstance(self.access, Access) and self.access.enforced_by == "envoy" else None
+        if isinstance(self.access, Access):
+            return self.access if self.access.enforced_by == "envoy" else None
+        # No bridge checks the origin of a web page, as the MCP specification asks. One of them even invites every page:
+        # there no 'none' counts.
+        is_asked = self.transport.bridge == "mcp-proxy-npm" or self.access != "none"
+        return Access(log=False) if is_asked and self.transport.is_bridged_http else None
 
     def sets(self, *path: str) -> bool:
         """Whether the spec itself sets ``path`` (and not a default)."""

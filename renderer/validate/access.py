@@ -110,7 +110,7 @@ def guard_can_stand(server: Server) -> Iterator[Fault]:
     for path, place in ((url_path(access), (*_ACCESS, "url")), (transport.path, ("spec", "transport", "path"))):
         if path == HEALTH or f"{path}/".startswith(f"{WELL_KNOWN}/"):
             yield Fault(place, "spec/guard-path", f"the guard answers {path} itself", "choose another path")
-    if not listens_on_loopback(server):
+    if isinstance(server.access, Access) and not listens_on_loopback(server):
         what = "an image" if transport.bridge == "none" else transport.bridge
         yield Fault(
             _ACCESS,

@@ -39,7 +39,9 @@ print(socket.gethostbyname("git.internal"))
 
 def test_a_stdio_server_behind_its_bridge_answers_and_turns_healthy(time_image: str, project: Project) -> None:
     program = {"command": ["mcp-server-time"], "args": ["--local-timezone", "Europe/Berlin"]}
-    project.up({"image": time_image, **program, "transport": {"type": "stdio", "bridge": "mcp-proxy"}})
+    project.up(
+        {"image": time_image, **program, "transport": {"type": "stdio", "bridge": "mcp-proxy"}, "access": "none"}
+    )
     answer = project.answer(("get_current_time", {"timezone": "Europe/Berlin"}))
     assert answer.name == "mcp-time"
     assert answer.tools == ("convert_time", "get_current_time")

@@ -104,7 +104,7 @@ def opened(policy: dict[str, Any]) -> dict[str, Any]:
 
 
 SIDECAR = {"name": "side", "image": "registry.example.com/side", "env": {"PASSWORD": "hunter2"}}
-STDIO = {"package": NPM, "transport": {"type": "stdio"}}
+STDIO = {"package": NPM, "transport": {"bridge": "supergateway"}}
 RULE_CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("cluster-wide-rights", "kubernetes", role([{"apiGroups": [""], "resources": ["pods"], "verbs": ["*"]}])),
     ("cluster-wide-rights", "kubernetes", role([{"apiGroups": [""], "resources": ["*"], "verbs": ["get"]}])),

@@ -120,7 +120,7 @@ DECLARED = list(dict.fromkeys((field, json.dumps(value)) for field, value in def
 def test_the_guard_sees_conditional_defaults() -> None:
     assert len(DECLARED) > 50
     assert {value for field, value in DECLARED if field == "spec.transport.bridge"} == {
-        '"supergateway"',
+        '"mcp-proxy-npm"',
         '"mcp-proxy"',
         '"agentgateway"',
         '"none"',
@@ -163,7 +163,7 @@ def keeps(result: JSON, given: JSON) -> bool:
 @pytest.mark.parametrize(
     ("fields", "bridge", "path"),
     [
-        ({"package": NPM}, "supergateway", "/mcp"),
+        ({"package": NPM}, "mcp-proxy-npm", "/mcp"),
         ({"package": PYPI}, "mcp-proxy", "/mcp"),
         ({"package": OCI}, "agentgateway", "/mcp"),
         ({"image": IMAGE}, "agentgateway", "/mcp"),

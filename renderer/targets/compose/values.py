@@ -58,6 +58,7 @@ SERVER_NAMES: Mapping[str, str] = {
     "labels": "labels of the service; annotations and the description are among them",
     "part_labels": "labels of the parts, by `prepare`, `bridge`, `gateway`, `guard`, `proxy` and `network`",
     "image": "image of the container: the spec's, or the base image of its package",
+    "state": "what becomes of the server's state behind its bridge; null without one",
     "command": "its entrypoint, as compose reads it: that of the bridge where there is one; an empty list for the "
     "image's own",
     "args": "its arguments, in the same way",
@@ -174,6 +175,7 @@ def _server_values(server: Server, launch: Launch, files: _Files, volumes: Seque
             )
         },
         "image": launch.image,
+        "state": pins.BRIDGE_STATE.get(server.transport.bridge),
         "command": [expanded(word, server, words=True) for word in launch.command],
         "args": [expanded(word, server, words=True) for word in launch.args],
         "environment": {

@@ -43,6 +43,7 @@ NAMES: Mapping[str, str] = {
     "recreate": "whether a volume cannot be on the old and the new pod at once",
     "kubernetes_minor": "35 for Kubernetes 1.35",
     "image": "image of the server's container: the spec's, or the base image of its package",
+    "state": "what becomes of the server's state behind its bridge; null without one",
     "command": "its command: that of the bridge where there is one; an empty list for the image's own. As the kubelet "
     "reads it: `$(NAME)` is the value of a variable, `$$(NAME)` is text",
     "args": "its arguments, in the same way",
@@ -161,6 +162,7 @@ def server_values(server: Server, launch: Launch, options: Options) -> dict[str,
         "recreate": not all(volume.shared for volume in server.storage),
         "kubernetes_minor": options.kubernetes_minor,
         "image": launch.image,
+        "state": pins.BRIDGE_STATE.get(server.transport.bridge),
         "command": _words(launch.command, server),
         "args": _words(launch.args, server),
         "env": {

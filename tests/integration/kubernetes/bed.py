@@ -115,6 +115,7 @@ class Bed:
         command, *args = shlex.split(os.environ.get(STDIO_COMMAND, "mcp-server-time"))
         transport = {"type": "stdio", "bridge": "mcp-proxy"}
         given = {"image": self.stdio_image, "command": [command], "args": args, "transport": transport}
+        given["access"] = "none"  # the image of a guard may not be here
         return self._write(name, self._patched(given, STDIO_SPEC))
 
     def _patched(self, spec: Mapping[str, Any], variable: str) -> Mapping[str, Any]:

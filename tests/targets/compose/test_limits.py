@@ -43,9 +43,9 @@ def told(*documents: JSON, stream: bool = False) -> list[Told]:
         ({"package": {**PYPI, "cacheSize": "2Gi"}}, [("storage-size", "package.cacheSize", WARNING)]),
         (
             {"package": PYPI, "replicas": 2},
-            [("cache-in-memory", "replicas", WARNING), ("replicas-port", "replicas", WARNING)],
+            [("cache-in-memory", "replicas", WARNING)],
         ),
-        ({"package": PYPI, "replicas": 2, "size": "medium"}, [("replicas-port", "replicas", WARNING)]),
+        ({"package": PYPI, "replicas": 2, "size": "medium"}, []),  # its guard listens for both
         (
             {"replicas": 2, "workload": "StatefulSet", "storage": [VOLUME]},
             [

@@ -61,7 +61,8 @@ def test_the_limit_range_takes_what_fits() -> None:
         "max": {"memory": "4Gi", "ephemeral-storage": "2Gi"},
         "podMax": {"memory": "4Gi", "ephemeral-storage": "4Gi"},
     }
-    assert found(limits, package=NPM, sidecars=[SIDECAR]) == {}
+    bridge: JSON = {"bridge": "supergateway"}
+    assert found(limits, package=NPM, transport=bridge, access="none", sidecars=[SIDECAR]) == {}
 
 
 @pytest.mark.parametrize(

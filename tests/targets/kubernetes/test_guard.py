@@ -10,8 +10,9 @@ import yaml
 from renderer import pins, render
 from renderer.errors import errors_in
 from renderer.model import JSON
+from renderer.model.access import Access
 from renderer.user_templates import UserTemplates
-from tests.specs import OPTIONS, PYPI, rendered, rules, spec, texts
+from tests.specs import HTTP, IMAGE, NPM, OPTIONS, PYPI, rendered, rules, server, spec, texts
 
 ISSUER: JSON = {"url": "https://login.example.com", "jwks": "https://login.example.com/keys"}
 ACCESS: dict[str, JSON] = {"url": "https://mcp.example.com/mcp", "issuers": [ISSUER]}
@@ -71,10 +72,34 @@ def test_a_bridge_listens_on_loopback_and_is_checked_inside() -> None:
     assert server["args"][:2] == ["--host", "127.0.0.1"]
     assert all("exec" in server[f"{kind}Probe"] for kind in ("startup", "liveness", "readiness"))
     assert "create_connection" in server["livenessProbe"]["exec"]["command"][2]
-    (plain,) = yaml.safe_load(texts("kubernetes", spec(package=PYPI))["demo/deployment.yaml"])["spec"]["template"][
-        "spec"
-    ]["containers"]
+    (plain,) = pod(objects(package=PYPI, access="none"))["containers"]
     assert plain["args"][:2] == ["--host", "0.0.0.0"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "guarded"),
+    [
+        ({"package": NPM}, True),
+        ({"package": NPM, "access": "none"}, True),  # its bridge invites every page
+        ({"package": PYPI}, True),
+        ({"package": PYPI, "access": "none"}, False),
+        ({"image": IMAGE, "command": ["x"]}, True),
+        ({"image": IMAGE, "command": ["x"], "access": "none"}, False),
+        ({"package": NPM, "transport": {"bridge": "supergateway"}}, True),
+        ({"package": PYPI, "transport": {"path": "/sse"}}, False),
+        ({"package": PYPI, "transport": {"bridge": "none"}}, False),
+        ({"package": PYPI, "transport": HTTP}, False),
+        ({}, False),
+    ],
+)
+def test_a_bridge_has_a_guard_of_origins_alone(fields: dict[str, JSON], guarded: bool) -> None:
+    """None checks whose web page calls, as the specification of MCP asks."""
+    guard = server(**fields).guard
+    assert guard == (Access(log=False) if guarded else None)
+    if guarded:
+        document = texts("kubernetes", spec(**fields))["demo/configmap-guard.yaml"]
+        assert "NO AUTHENTICATION" in document
+        assert "Bearer" not in document
 
 
 def test_an_image_is_checked_at_its_own_port() -> None:

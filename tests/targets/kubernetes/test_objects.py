@@ -70,7 +70,10 @@ def test_each_line_of_the_table_renders_its_kind() -> None:
             ["ServiceAccount", "NetworkPolicy", "Deployment"],
         ),
         ({"files": {"/a": {"secret": "s", "key": "k"}}}, kinds()),
-        ({"package": NPM}, kinds()),
+        (
+            {"package": NPM},  # the program that checks it, and its guard
+            ["ServiceAccount", "NetworkPolicy", "ConfigMap", "ConfigMap", "Service", "Deployment"],
+        ),
     ],
     ids=str,
 )

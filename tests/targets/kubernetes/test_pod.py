@@ -198,7 +198,7 @@ def test_further_containers_are_restricted_and_share_what_the_server_has() -> No
 def test_the_bridge_is_copied_before_the_spec_s_own_init_containers() -> None:
     own: JSON = [{"name": "own", "image": "registry.example.com/own:1"}]
     found = pod(image=IMAGE, command=["/server"], initContainers=own)
-    assert [container["name"] for container in found["initContainers"]] == ["bridge", "own"]
+    assert [container["name"] for container in found["initContainers"]] == ["guard", "bridge", "own"]
 
 
 def test_variables_of_the_pods_own_fields() -> None:

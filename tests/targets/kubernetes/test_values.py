@@ -179,8 +179,14 @@ def test_env_from() -> None:
         ({"health": {"path": "/h", "port": 8080}}, {"httpGet": {"path": "/h", "port": "mcp"}}),
         ({"health": {"path": "/h", "port": 9000}}, {"httpGet": {"path": "/h", "port": 9000}}),
         ({"health": {"command": ["/c", "-q"]}}, {"exec": {"command": ["/c", "-q"]}}),
-        ({"package": NPM}, {"httpGet": {"path": "/healthz", "port": "mcp"}}),
-        ({"package": PYPI, "health": {"mcp": False}}, {"httpGet": {"path": "/status", "port": "mcp"}}),
+        (
+            {"package": NPM, "transport": {"bridge": "supergateway"}, "access": "none"},
+            {"httpGet": {"path": "/healthz", "port": "mcp"}},
+        ),
+        (
+            {"package": PYPI, "health": {"mcp": False}, "access": "none"},
+            {"httpGet": {"path": "/status", "port": "mcp"}},
+        ),
         ({"image": IMAGE, "command": ["x"]}, {"httpGet": {"path": "/healthz/ready", "port": 15021}}),
     ],
     ids=str,
@@ -259,14 +265,17 @@ def test_no_probe() -> None:
 
 def consistent(found: dict[str, Any], claims: tuple[str, ...] = ()) -> None:
     """Every mount has its volume, no name and no path is there twice."""
-    volumes = [volume["name"] for volume in found["volumes"]]
+    guards = {
+        mount["name"] for one in found["initContainers"] if one["name"] == "guard" for mount in one["volumeMounts"]
+    }
+    volumes = [volume["name"] for volume in found["volumes"] if volume["name"] not in guards]
     server_ = next(c for c in found["containers"] if c["name"] == "mcp-server")
     mounts = [mount["name"] for mount in server_["volumeMounts"]]
     assert len(set(volumes)) == len(volumes)
     assert set(mounts) == {*volumes, *claims}
     paths = [mount["mountPath"] for mount in server_["volumeMounts"]]
     assert len(set(paths)) == len(paths)
-    assert {mount["name"] for one in found["initContainers"] for mount in one["volumeMounts"]} <= set(volumes)
+    assert {mount["name"] for one in found["initContainers"] for mount in one["volumeMounts"]} <= {*volumes, *guards}
 
 
 STORAGE_NAMES = ("data", "files", "file-1", "writable-0", "mcp-bridge", "files-mcpctl")
