@@ -14,7 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from renderer.environment import Environment, name_of
+from renderer.delivery import deliver
+from renderer.environment import Environment, make_environments, name_of
 from renderer.errors import DocumentPath, Place, UsageMistake, dotted, excerpt
 from renderer.explain import Explained, as_text, explain, field_data, leaves, schema_nodes
 from renderer.images import AS_WRITTEN
@@ -232,6 +233,8 @@ def _settings(
     """Options, or the fields of the environment in their place, that have a part."""
     before = _seen(document, path, line)
     options, environment = run.options, run.environment
+    if not server and environment:
+        yield from _of_environment(environment, document, path, line)
     tried: Mapping[DocumentPath, Options] = {
         ("spec", "namespace", "name"): options._replace(namespace=f"{options.namespace}x"),
         ("spec", "kubernetesVersion"): options._replace(kubernetes_version="1.30"),
@@ -250,12 +253,37 @@ def _settings(
         else:
             shared = [new for new in target(run.target).shared(other) if new.template == document.template]
             built = _seen(document, path, line, shared[0] if shared else document)
-        if built != before:
+        if built != before and (server or not _place(environment, field)):
             yield dotted(field), _place(environment, field)
     if environment and server and server.images != AS_WRITTEN:
         plain = server._replace(images=AS_WRITTEN)
         if _built(run.target, plain, options, document, path, line) != before:
             yield "spec.images", _place(environment, ("spec", "images"))
+
+
+def _of_environment(
+    environment: Environment, document: Rendered, path: DocumentPath | None, line: int
+) -> Iterator[tuple[str, Place | None]]:
+    """The fields of its document that have a part in what all servers share, or in what delivers them."""
+    source, before = environment.source, _seen(document, path, line)
+    if environment.name in str(before).split("-"):  # under another one the rest of its document may not hold
+        yield "metadata.name", source.place(("metadata", "name"), at_key=True)
+    for field in leaves(source.data, ()):
+        if field[0] == "spec" and any(
+            _shared_by(source, other, document, path, line) not in (before, None)
+            for other in _others(source.data, field)
+        ):
+            yield dotted(field), source.place(field, at_key=True)
+
+
+def _shared_by(source: Source, data: Any, document: Rendered, path: DocumentPath | None, line: int) -> object:
+    """What stands there by another document; None where that is none, or makes no such file."""
+    made, _ = make_environments([source._replace(data=data)])  # what is wrong with it counts for nothing here
+    if not made:
+        return None
+    documents = [*target(made[0].target).shared(made[0].options), *(deliver(made[0])[0] if made[0].delivery else ())]
+    others = [other for other in documents if other.template == document.template]
+    return _seen(document, path, line, others[0]) if others else None
 
 
 def _place(environment: Environment | None, field: DocumentPath) -> Place | None:

@@ -10,7 +10,7 @@ import click
 
 from renderer import explain as explaining
 from renderer import pins, pipeline
-from renderer.cli.environments import choose, environment_option, run_alone
+from renderer.cli.environments import choose, environment_option, in_project, run_alone
 from renderer.cli.options import project, quiet_option, render_options, text_or_json
 from renderer.cli.streams import emit, specs_in, tell
 from renderer.cli.templates import templates_option, with_templates
@@ -78,11 +78,12 @@ def explain(
     if errors_in(inputs.problems):  # a faulty environment cannot be chosen: first what is wrong with it
         _tell(inputs.problems, quiet)
         return exit_code(inputs.problems)
+    options = render_options(NAMESPACE, pins.KUBERNETES_VERSION, None, "kubernetes", one_stream=False)
+    inputs, alone = in_project(inputs, run_alone("kubernetes", options, {}))
     wanted = choose(inputs, environments, several=True) if environments or inputs.environments else []
     if differences and len(wanted) < 2:
         raise UsageMistake("differences are between environments: name several, or add their files to PATHS")
-    options = render_options(NAMESPACE, pins.KUBERNETES_VERSION, None, "kubernetes", one_stream=False)
-    runs = pipeline.runs(inputs, wanted, run_alone("kubernetes", options, {}))
+    runs = pipeline.runs(inputs, wanted, alone)
     runs[0] = runs[0]._replace(specs=with_templates(runs[0].specs, templates))
     problems = pipeline.problems_of([Output((), run.specs.problems, environment=run.name) for run in runs])
     code = exit_code(problems)

@@ -199,6 +199,10 @@ def tree_options(command: Command) -> Command:
     return command
 
 
+#: Of an option that a command has, and of one that it has not.
+_UNTYPED = (ParameterSource.DEFAULT, None)
+
+
 def render_options(
     namespace: str,
     kubernetes_version: str,
@@ -209,9 +213,9 @@ def render_options(
 ) -> Options:
     """The options of a run, the project's where none is typed; UsageError for a namespace of the cluster itself."""
     source, known = click.get_current_context().get_parameter_source, project()
-    if known and known.kubernetes_version and source("kubernetes_version") is ParameterSource.DEFAULT:
+    if known and known.kubernetes_version and source("kubernetes_version") in _UNTYPED:
         kubernetes_version = known.kubernetes_version
-    if known and known.network_policy_provider and source("network_policy_provider") is ParameterSource.DEFAULT:
+    if known and known.network_policy_provider and source("network_policy_provider") in _UNTYPED:
         provider = next(name for name in get_args(NetworkPolicyProvider) if name == known.network_policy_provider)
     if create_namespace is not False and (whose := system_namespace(namespace)):
         raise click.UsageError(

@@ -88,11 +88,19 @@ def test_option_over_project_over_default(
     (project / "mcpctl.yaml").write_text(f"specs: [specs]\n{said}")
     documents = list(yaml.safe_load_all(mcpctl("render", *typed).out))
     assert documents[0]["metadata"]["labels"]["pod-security.kubernetes.io/enforce-version"] == expected
+    if said and not typed:
+        assert mcpctl("render", "--out", str(project / "deploy")).code == Exit.FINE
+        file = project / "deploy/kubernetes/namespace.yaml"
+        number = 1 + next(i for i, line in enumerate(file.read_text().splitlines()) if "enforce-version" in line)
+        assert expected in mcpctl("explain", f"{file}:{number}").out
 
 
 def test_environment_over_project(project: Path, mcpctl: Mcpctl) -> None:
     (project / "mcpctl.yaml").write_text(f'{PROJECT}kubernetesVersion: "1.33"\nnetworkPolicyProvider: cilium\n')
     assert "CiliumNetworkPolicy" in mcpctl("render", "--out", "-").out
+    assert mcpctl("render").code == Exit.FINE
+    file = project / "deploy/production/kubernetes/one/ciliumnetworkpolicy.yaml"
+    assert "CiliumNetworkPolicy" in mcpctl("explain", f"{file}:3").out
     own = '  kubernetesVersion: "1.34"\n  networkPolicy: {provider: none}\n'
     (project / "environments/production.yaml").write_text(ENVIRONMENT + own)
     out = mcpctl("render", "--out", "-").out

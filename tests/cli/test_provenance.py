@@ -14,6 +14,8 @@ INPUTS = ("docs/examples", "docs/environments")
 TREES = "output/environments"
 GITHUB = f"{TREES}/production/kubernetes/github/deployment.yaml"
 NAMESPACE = f"{TREES}/production/kubernetes/namespace.yaml"
+APPLICATION = f"{TREES}/production/delivery/application.yaml"
+QUOTA = f"{TREES}/production/kubernetes/resourcequota.yaml"
 COMPOSE = f"{TREES}/dev/compose/time/compose.yaml"
 
 
@@ -52,6 +54,9 @@ ROWS = [
         ["template templates/compose/"],
         ["metadata.name"],
     ),
+    (APPLICATION, "repoURL: ", ["spec.delivery.repoURL: docs/environments/production.yaml:"], ["targetRevision"]),
+    (APPLICATION, "mcpctl.io/environment: ", ["metadata.name: docs/environments/production.yaml:"], ["spec."]),
+    (QUOTA, "requests.cpu", ["spec.namespace.quota.requests.cpu: docs/environments/production.yaml:"], ["memory"]),
     ("output/kubernetes/panda/configmap.yaml", "backend: ", ["spec.files"], ["spec.replicas"]),
 ]
 
