@@ -81,6 +81,11 @@ def metadata_paths(access: Access) -> list[str]:
     return well_known_paths(access)[: 1 if url_path(access).count("/") > 1 else 2]
 
 
+def metadata_address(access: Access) -> str:
+    """Where clients find the metadata: the host of the public address, and its path behind the well-known one."""
+    return f"{access.url or ''}".removesuffix(url_path(access)) + (well_known_paths(access) or [""])[0]
+
+
 def guard_arguments() -> list[str]:
     """Of Envoy: one process, which no other one takes over from; a worker is enough for a server."""
     return ["--config-path", f"{FOLDER}/{CONFIG}", "--disable-hot-restart", "--concurrency", "1", "--log-level", "warn"]
@@ -173,8 +178,7 @@ def pod_config(server: Server) -> str:
 def guard_values(server: Server, access: Access, address: str, port: int) -> dict[str, Any]:
     """The names of NAMES."""
     well_known, scopes = well_known_paths(access), list(access.require.scopes)
-    # The address at which the metadata is found: the host of the public one, and the path behind the well-known one.
-    address_of_metadata = f"{access.url or ''}".removesuffix(url_path(access)) + (well_known or [""])[0]
+    address_of_metadata = metadata_address(access)
     path = server.transport.path
     return {
         "server": server.name,
@@ -184,11 +188,11 @@ def guard_values(server: Server, access: Access, address: str, port: int) -> dic
         "url": access.url,
         "paths": list(dict.fromkeys((url_path(access) or (path if access.url is None else "/"), path))),
         "well_known": well_known,
-        "metadata": _metadata(access),
+        "metadata": metadata_document(access),
         "challenges": {
-            "missing": _challenge(address_of_metadata, scopes),
-            "invalid": _challenge(address_of_metadata, scopes, "invalid_token"),
-            "scopes": _challenge(address_of_metadata, scopes, "insufficient_scope"),
+            "missing": challenge(address_of_metadata, scopes),
+            "invalid": challenge(address_of_metadata, scopes, "invalid_token"),
+            "scopes": challenge(address_of_metadata, scopes, "insufficient_scope"),
         },
         "issuers": [_issuer(access, i) for i in range(len(access.issuers))],
         "forward": access.forwards_token,
@@ -199,7 +203,7 @@ def guard_values(server: Server, access: Access, address: str, port: int) -> dic
                 **_rights(rule.rights),
                 "patterns": [] if "*" in rule.allow else [_pattern(name) for name in rule.allow],
                 "regex": "|".join(re.escape(name).replace(r"\*", ".*") for name in rule.allow),
-                "challenge": _challenge(
+                "challenge": challenge(
                     address_of_metadata, [*dict.fromkeys((*scopes, *rule.rights.scopes))], "insufficient_scope"
                 ),
             }
@@ -218,7 +222,8 @@ def guard_values(server: Server, access: Access, address: str, port: int) -> dic
     }
 
 
-def _metadata(access: Access) -> str:
+def metadata_document(access: Access) -> str:
+    """The document of RFC 9728, as JSON."""
     scopes = dict.fromkeys((*access.require.scopes, *(s for rule in access.tools for s in rule.rights.scopes)))
     document: dict[str, JSON] = {
         "resource": access.url,
@@ -229,7 +234,8 @@ def _metadata(access: Access) -> str:
     return json.dumps(document)
 
 
-def _challenge(metadata: str, scopes: Sequence[str], error: str = "") -> str:
+def challenge(metadata: str, scopes: Sequence[str], error: str = "") -> str:
+    """The value of WWW-Authenticate; ``metadata`` is the address of the document."""
     fields = {"error": error, "resource_metadata": metadata, "scope": " ".join(scopes)}
     return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in fields.items() if value)
 

@@ -63,6 +63,7 @@ _JOB = ("spec.selector*", "spec.template*", "spec.completionMode", "spec.complet
 _CLAIM = ("spec*", "!spec.resources.requests.storage", "!spec.volumeAttributesClassName")
 _STORAGE_CLASS = ("provisioner", "parameters*", "reclaimPolicy", "volumeBindingMode")
 _RBAC = "rbac.authorization.k8s.io"
+_ENVOY, _AGENT, _ALPHA = "gateway.envoyproxy.io", "agentgateway.dev", "v1alpha1"
 
 # Ranks: the first packet of a pod must meet its policy, and no pod starts without its account, Secret or volume.
 # Waves: a claim goes with its workload, as with a StorageClass that waits for the first consumer it becomes healthy
@@ -98,6 +99,14 @@ KINDS: Mapping[str, Kind] = {
         Kind("Pod", "pods", PODS, pod_template=(), immutable=_POD),
         Kind("PodDisruptionBudget", "poddisruptionbudgets.policy", AFTER_PODS, 1),
         Kind("HorizontalPodAutoscaler", "horizontalpodautoscalers.autoscaling", AFTER_PODS, 1, version="v2"),
+        # What a gateway asks for stands before the route that it is for.
+        Kind("SecurityPolicy", f"securitypolicies.{_ENVOY}", AFTER_PODS, custom=True, version=_ALPHA),
+        Kind(
+            "BackendTrafficPolicy", f"backendtrafficpolicies.{_ENVOY}", AFTER_PODS, 0, custom=True, version="v1alpha1"
+        ),
+        Kind("HTTPRouteFilter", f"httproutefilters.{_ENVOY}", AFTER_PODS, custom=True, version=_ALPHA),
+        Kind("AgentgatewayBackend", f"agentgatewaybackends.{_AGENT}", AFTER_PODS, custom=True, version=_ALPHA),
+        Kind("AgentgatewayPolicy", f"agentgatewaypolicies.{_AGENT}", AFTER_PODS, custom=True, version=_ALPHA),
         Kind("Ingress", "ingresses.networking.k8s.io", AFTER_PODS, 1),
         Kind("HTTPRoute", "httproutes.gateway.networking.k8s.io", AFTER_PODS, 1, custom=True),
         Kind("ServiceMonitor", "servicemonitors.monitoring.coreos.com", AFTER_PODS, 2, custom=True),

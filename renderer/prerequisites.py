@@ -16,6 +16,12 @@ COMPONENT = "Component"
 #: The first releases whose definitions have what is rendered: time-outs of routes, and external-secrets.io/v1.
 _GATEWAY_API = "a controller of the Gateway API, in version 1.2 or later"
 _EXTERNAL_SECRETS = "the External Secrets Operator, in version 0.16 or later"
+#: The first releases whose definitions have what is rendered for them.
+_ENFORCED = "access.enforcedBy"
+_GATEWAYS = {
+    "envoy-gateway": ("Envoy Gateway, in version 1.9 or later", ".gateway.envoyproxy.io"),
+    "agentgateway": ("agentgateway, in version 1.4 or later", ".agentgateway.dev"),
+}
 
 
 class Prerequisite(NamedTuple):
@@ -82,7 +88,8 @@ def _values(server: Server) -> Iterator[Prerequisite]:
             yield from _value(value, f"{where}.{name}")
     for file in server.files:
         yield from _value(file.source, f"files.{file.path}")
-    for i, issuer in enumerate(server.guard.issuers if server.guard else ()):
+    access = server.guard or server.gateway_access
+    for i, issuer in enumerate(access.issuers if access else ()):
         if isinstance(issuer.jwks, ConfigMapRef):
             yield from _value(issuer.jwks, f"access.issuers[{i}].jwksFrom")
 
@@ -177,6 +184,14 @@ def _custom_resources(server: Server) -> Iterator[Prerequisite]:
         yield Prerequisite(secret.store_kind, secret.store, (f"externalSecrets.{secret.name}",), scope)
 
 
+def _gateways(server: Server) -> Iterator[Prerequisite]:
+    """The gateway that enforces access, and the definitions of its policies."""
+    if server.gateway_access:
+        name, group = _GATEWAYS[server.gateway_access.enforced_by]
+        yield from (_definition(kind.name, _ENFORCED) for kind in KINDS.values() if kind.resource.endswith(group))
+        yield Prerequisite(COMPONENT, name, (_ENFORCED,), "cluster")
+
+
 def _isolation(provider: NetworkPolicyProvider) -> Iterator[Prerequisite]:
     """Who enforces the network rules."""
     reason = ("network",)
@@ -212,6 +227,7 @@ _SOURCES: tuple[Callable[[Server], Iterator[Prerequisite]], ...] = (
     _volumes,
     _classes,
     _custom_resources,
+    _gateways,
     _components,
 )
 

@@ -279,6 +279,8 @@ _LISTED: tuple[tuple[str, str, Callable[[dict[str, Any]], bool], Result, str], .
 _SERVED = (
     ("the metrics server", "metrics.k8s.io/v1beta1", Result.WARNING, "the autoscaler leaves the number of pods alone"),
     ("the External Secrets Operator", "external-secrets.io/v1", Result.FAILED, "no Secret is made"),
+    ("Envoy Gateway", "gateway.envoyproxy.io/v1alpha1", Result.FAILED, "nobody asks for a token"),
+    ("agentgateway", "agentgateway.dev/v1alpha1", Result.FAILED, "nobody asks for a token"),
 )
 LOOKED_FOR = (*(row[0] for row in _LISTED), *(row[0] for row in _SERVED))
 #: Beginnings of the names of components that no object in a cluster tells of.

@@ -56,4 +56,5 @@ class Access(NamedTuple):
     origins: tuple[str, ...] = ()
     log: bool = True
     forwards_token: bool = False
-    enforced_by: Literal["envoy"] = "envoy"
+    #: ``envoy``: beside the server. The others are gateways, which a team runs in front of it.
+    enforced_by: Literal["envoy", "envoy-gateway", "agentgateway"] = "envoy"

@@ -143,6 +143,11 @@ class Server(NamedTuple):
         is_asked = self.transport.bridge == "mcp-proxy-npm" or self.access != "none"
         return Access(log=False) if is_asked and self.transport.is_bridged_http else None
 
+    @property
+    def gateway_access(self) -> Access | None:
+        """What a gateway in front of it enforces; None where none does."""
+        return self.access if isinstance(self.access, Access) and self.access.enforced_by != "envoy" else None
+
     def sets(self, *path: str) -> bool:
         """Whether the spec itself sets ``path`` (and not a default)."""
         return self.source.sets(*path)

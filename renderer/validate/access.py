@@ -10,7 +10,7 @@ from renderer import pins
 from renderer.errors import DocumentPath, Fault, Severity
 from renderer.guard import HEALTH, is_public_name, key_host, url_path
 from renderer.launch import listens_on_loopback
-from renderer.model import Access, Server
+from renderer.model import Access, Expose, Server
 from renderer.model.access import WELL_KNOWN
 from renderer.validate.network import how_to_open, opens
 
@@ -81,7 +81,7 @@ def tool_rules_count(server: Server) -> Iterator[Fault]:
                     path = (*_ACCESS, "tools", i, "allow", j)
                     yield Fault(path, "spec/tool-rule-without-effect", message, hint)
                     break
-    if access.tools:
+    if access.tools and access.enforced_by == "envoy":
         yield Fault(
             (*_ACCESS, "tools"),
             "spec/guard-in-progress",
@@ -159,8 +159,8 @@ def ports_beside_guard(server: Server) -> Iterator[Fault]:
 
 def ways_in_lead_to_guard(server: Server) -> Iterator[Fault]:
     """What clients are configured with must be what is exposed."""
-    access, expose = server.guard, server.expose
-    if access is None or access.url is None or expose is None:
+    access, expose = server.access, server.expose
+    if not isinstance(access, Access) or access.url is None or expose is None:
         return
     parts = urlsplit(access.url)
     name = parts.hostname or ""
@@ -168,19 +168,31 @@ def ways_in_lead_to_guard(server: Server) -> Iterator[Fault]:
     if covers.isdisjoint(expose.hosts) and not any("$" in host for host in (*expose.hosts, name)):
         message = f"the host of {access.url} is not exposed: {', '.join(expose.hosts)}"
         yield Fault((*_ACCESS, "url"), "spec/access-host", message, "write the same host in both")
-    if expose.strip_prefix:
-        message = "the guard leads the path of access.url to transport.path itself, and must see it whole"
+    keeps_path = access.enforced_by != "envoy-gateway"
+    if expose.strip_prefix and keeps_path:
+        message = "what enforces access leads the path of access.url to transport.path itself, and must see it whole"
         yield Fault(("spec", "expose", "stripPrefix"), "spec/access-path", message, "remove it", at_key=True)
     elif not expose.leads_to(parts.path):
         field = "paths" if server.sets("spec", "expose", "paths") else "path"
         message = f"nothing below {', '.join(expose.paths)} leads to access.url, whose path is {parts.path or '/'}"
         yield Fault(("spec", "expose", field), "spec/access-path", message, f"write path: {parts.path or '/'}")
+    elif not keeps_path and (arrives := _arriving(parts.path, expose)) != server.transport.path:
+        message = f"the server gets {access.url} as {arrives}, and speaks at {server.transport.path}"
+        hint = "write an url that ends in transport.path, behind expose.path with stripPrefix: true"
+        yield Fault((*_ACCESS, "url"), "spec/access-path", message, hint)
+
+
+def _arriving(path: str, expose: Expose) -> str:
+    """The path that the server gets."""
+    prefixes = [prefix.rstrip("/") for prefix in expose.paths if f"{path}/".startswith(f"{prefix.rstrip('/')}/")]
+    cut = max(prefixes, key=len, default="") if expose.strip_prefix else ""
+    return path.removeprefix(cut) or "/"
 
 
 def keys_are_reachable(server: Server) -> Iterator[Fault]:
     """The guard shares the pod's egress; of public names the policy opens the way by itself."""
     egress = server.network.egress
-    if egress is None or not isinstance(access := server.access, Access):
+    if egress is None or (access := server.guard) is None:
         return
     for i, issuer in enumerate(access.issuers):
         host = key_host(issuer)

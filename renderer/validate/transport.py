@@ -147,7 +147,9 @@ def stdio_without_bridge(server: Server) -> Iterator[Fault]:
 def ways_in_lead_to_mcp(server: Server) -> Iterator[Fault]:
     """A controller forwards a path as it is: what is not below it never arrives."""
     expose, path = server.expose, server.transport.path
-    if expose is None or server.guard:  # which leads the public path to the server's itself
+    # A guard, and agentgateway, lead the public path to the server's by themselves.
+    access = server.guard or server.gateway_access
+    if expose is None or (access and access.enforced_by != "envoy-gateway"):
         return
     field: DocumentPath = ("spec", "expose", "paths" if server.sets("spec", "expose", "paths") else "path")
     here, is_alone = ", ".join(expose.paths), [one.rstrip("/") for one in expose.paths] == [path.rstrip("/")]

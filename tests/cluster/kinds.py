@@ -181,4 +181,9 @@ DEFINITIONS = (
     _definition("cilium.io", "CiliumNetworkPolicy", "ciliumnetworkpolicies", "v2"),
     _definition("gateway.networking.k8s.io", "HTTPRoute", "httproutes"),
     _definition("external-secrets.io", "ExternalSecret", "externalsecrets"),
+    _definition("gateway.envoyproxy.io", "SecurityPolicy", "securitypolicies", "v1alpha1"),
+    _definition("gateway.envoyproxy.io", "BackendTrafficPolicy", "backendtrafficpolicies", "v1alpha1"),
+    _definition("gateway.envoyproxy.io", "HTTPRouteFilter", "httproutefilters", "v1alpha1"),
+    _definition("agentgateway.dev", "AgentgatewayBackend", "agentgatewaybackends", "v1alpha1"),
+    _definition("agentgateway.dev", "AgentgatewayPolicy", "agentgatewaypolicies", "v1alpha1"),
 )

@@ -250,8 +250,8 @@ def _route(item: Object, index: Index) -> Found:
     for i, rule in entries(mapping(item.doc, "spec"), "rules"):
         for j, backend in entries(rule, "backendRefs"):
             where = ("spec", "rules", i, "backendRefs", j)
-            # What lies in another namespace is somebody else's.
-            if text(backend, "namespace") in ("", item.namespace):
+            # What lies in another namespace is somebody else's, and a gateway's own backend has no ports.
+            if text(backend, "namespace") in ("", item.namespace) and backend.get("kind", "Service") == "Service":
                 for fault in _backend_faults(backend, backend.get("port"), item, index, where, ("port",)):
                     yield item.position, fault
 

@@ -93,7 +93,8 @@ class Compose:
         document = Rendered(f"{folder}compose.yaml", text, _TEMPLATE, context, subject, identity)
         document, unmatched = _patched(document, parts)
         beside = [] if options.one_stream else _beside(parts[0], folder, subject)
-        return [document, *beside], [*unmatched, *limits(group, one_stream=options.one_stream)]
+        problems = [*unmatched, *limits(group, one_stream=options.one_stream), *_gateways(group)]
+        return [document, *beside], problems
 
     def beside(
         self, servers: Sequence[Server], documents: Sequence[Rendered], options: Options, names: Sequence[str]
@@ -125,6 +126,15 @@ class Compose:
 
 
 TARGET = Compose()
+
+
+def _gateways(servers: Sequence[Server]) -> Iterator[Problem]:
+    """Without its gateway a server would be open to everybody who reaches its port."""
+    for server in (server for server in servers if server.gateway_access):
+        message = "gateways enforce access by objects of a cluster, which compose does not have"
+        hint = "write enforcedBy: envoy, or name the gateway in the Environment of the cluster (defaults.access)"
+        fault = Fault(("spec", "access", "enforcedBy"), "compose/gateway", message, hint)
+        yield server.problem(fault)._replace(owner=server.name)
 
 
 def _patched(document: Rendered, parts: Sequence[Part]) -> tuple[Rendered, list[Problem]]:

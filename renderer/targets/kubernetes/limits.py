@@ -11,6 +11,7 @@ from renderer.labels import SERVER_LABEL
 from renderer.model import Expose, Options, Server
 from renderer.pins import system_namespace
 from renderer.targets.kubernetes.admission import refused_by_the_namespace
+from renderer.targets.kubernetes.gateway import gateway_limits
 from renderer.targets.kubernetes.values import SIDECARS_FROM, pre_stop
 
 #: Endings of names that only the cluster's own DNS knows.
@@ -25,6 +26,7 @@ def limits(server: Server, options: Options) -> Iterator[Fault]:
     yield from _namespace_limits(server, options)
     yield from _network_limits(server, options)
     yield from _guard_limits(server, options)
+    yield from gateway_limits(server)
     yield from _sandbox_limits(server, options)
     yield from refused_by_the_namespace(server, options)
     if server.shutdown.pre_stop and pre_stop(server, options) is None:

@@ -12,6 +12,7 @@ from renderer.guard import opened_for_keys, pod_config
 from renderer.kinds import DEFAULT_ACCOUNT
 from renderer.labels import accepted, notes, object_labels
 from renderer.model import AccessRule, Monitoring, Options, Server
+from renderer.targets.kubernetes.gateway import AGENT, ENVOY
 from renderer.targets.kubernetes.values import mounted_files, pod_annotations
 
 
@@ -137,6 +138,17 @@ def _ways_in(kind: str) -> _Instances:
         if server.expose and server.expose.type == kind:
             annotations = {**server.annotations, **server.expose.annotations}
             yield Instance(server.resource_name, kind.lower(), annotations)
+
+    return instances
+
+
+def _of_gateway(stem: str, gateway: str, suffix: str = "", /, **extra: Any) -> _Instances:
+    """One for a server whose access that gateway enforces; ``suffix`` ends its name and its file."""
+
+    def instances(server: Server, options: Options) -> Iterator[Instance]:
+        del options
+        if server.gateway_access and server.gateway_access.enforced_by == gateway and server.expose:
+            yield Instance(f"{server.resource_name}{suffix}", f"{stem}{suffix}", server.annotations, extra)
 
     return instances
 
@@ -274,7 +286,26 @@ OBJECTS: tuple[ObjectType, ...] = (
         "kubernetes/horizontalpodautoscaler.yaml.j2",
         _alone("horizontalpodautoscaler", lambda s: s.autoscaling),
     ),
+    ObjectType("SecurityPolicy", "kubernetes/securitypolicy.yaml.j2", _of_gateway("securitypolicy", ENVOY)),
+    ObjectType(
+        "BackendTrafficPolicy", "kubernetes/backendtrafficpolicy.yaml.j2", _of_gateway("backendtrafficpolicy", ENVOY)
+    ),
+    ObjectType(
+        "HTTPRouteFilter", "kubernetes/httproutefilter.yaml.j2", _of_gateway("httproutefilter", ENVOY, "-metadata")
+    ),
+    ObjectType(
+        "AgentgatewayBackend",
+        "kubernetes/agentgatewaybackend.yaml.j2",
+        _of_gateway("agentgatewaybackend", AGENT, is_keys=False),
+    ),
+    ObjectType(
+        "AgentgatewayBackend",
+        "kubernetes/agentgatewaybackend.yaml.j2",
+        _of_gateway("agentgatewaybackend", AGENT, "-keys", is_keys=True),
+    ),
+    ObjectType("AgentgatewayPolicy", "kubernetes/agentgatewaypolicy.yaml.j2", _of_gateway("agentgatewaypolicy", AGENT)),
     ObjectType("Ingress", "kubernetes/ingress.yaml.j2", _ways_in("Ingress")),
+    ObjectType("HTTPRoute", "kubernetes/httproute-metadata.yaml.j2", _of_gateway("httproute", ENVOY, "-metadata")),
     ObjectType("HTTPRoute", "kubernetes/httproute.yaml.j2", _ways_in("HTTPRoute")),
     ObjectType(
         "ServiceMonitor",

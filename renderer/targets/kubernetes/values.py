@@ -16,6 +16,7 @@ from renderer.guard import metadata_paths, opened_for_keys, pod_guard
 from renderer.labels import object_labels
 from renderer.launch import Launch, Probe, check_file
 from renderer.model import JSON, Answerer, Container, Expose, File, Options, SecretRef, Server
+from renderer.targets.kubernetes.gateway import ENVOY, gateway_policy
 from renderer.variables import expanded_in, in_order, pieces
 
 #: Every name that a template of a server may read, and what it is: docs/templates.md has these lines.
@@ -73,6 +74,10 @@ NAMES: Mapping[str, str] = {
     "api_server": "where a NetworkPolicy opens the Kubernetes API: `cidr`, `port`",
     "exposed": "`spec.expose` written out: `hosts`, `paths`, and what no path leads to: `messages` (path of SSE, or "
     "null), `metadata` (paths of the guard); or null",
+    "gateway": "the gateway that enforces `spec.access`: `name`, `url`, `metadata_paths`, `metadata` (JSON), "
+    "`challenge` (of the 401), `supported` (scopes), `issuers` (`name`, `url`, `audiences`, `jwks`, `configMap`, "
+    "`host`, `port`, `path`, `tls`), `scopes`, `groups`, `origins`, `cors`, `limit` (`requests`, `unit`), `claims` "
+    "(`claim`, `header`), `removed` (headers), `forward`, and in CEL `foreign_origin`, `required`, `tools`; or null",
     "egress": "`spec.network.egress` written out (`hosts`: `name`, `port`, `wild`, `text`), or null where all is open",
     "metrics_port": "name of the port with the metrics: `mcp`, `metrics`, or null",
     "rate_window": "over how long alerts take rates, such as `300s`",
@@ -195,6 +200,7 @@ def server_values(server: Server, launch: Launch, options: Options) -> dict[str,
             dict.fromkeys(port.target for port in server.service.ports if port.target != server.transport.port)
         ),
         "exposed": server.expose and _exposed(server, server.expose),
+        "gateway": gateway_policy(server),
         "dns": [answerer_values(answerer) for answerer in options.dns],
         "api_server": [answerer_values(answerer) for answerer in api_server(server, options)],
         "egress": _egress(server),
@@ -206,7 +212,10 @@ def server_values(server: Server, launch: Launch, options: Options) -> dict[str,
 def _exposed(server: Server, expose: Expose) -> dict[str, Any]:
     messages = server.transport.messages
     second = messages if messages and not expose.leads_to(messages) else None
-    metadata = [path for path in metadata_paths(server.guard) if not expose.leads_to(path)] if server.guard else []
+    # Envoy Gateway has a route of its own for them.
+    access = server.gateway_access or server.guard
+    own = metadata_paths(access) if access and access.enforced_by != ENVOY else []
+    metadata = [path for path in own if not expose.leads_to(path)]
     return {"hosts": list(expose.hosts), "paths": list(expose.paths), "messages": second, "metadata": metadata}
 
 
