@@ -25,7 +25,6 @@ HEALTH = "/healthz"
 
 #: Every name that ``guard/envoy.yaml.j2`` may read of ``guard``, and what it is: docs/templates.md has these lines.
 NAMES: Mapping[str, str] = {
-    "server": "name of the server",
     "address": "where the guard listens",
     "port": "its port",
     "largest_body": "of a request, in bytes",
@@ -181,7 +180,6 @@ def guard_values(server: Server, access: Access, address: str, port: int) -> dic
     address_of_metadata = metadata_address(access)
     path = server.transport.path
     return {
-        "server": server.name,
         "address": "0.0.0.0",  # noqa: S104 - what clients connect to
         "port": port,
         "largest_body": pins.GUARD_LARGEST_BODY,
