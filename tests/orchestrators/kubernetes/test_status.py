@@ -58,7 +58,7 @@ def test_a_state_of_a_pod_in_plain_words(
     assert bool(status.reason) == bool(reason)
     assert (status.id, status.server, status.where) == ("mcp-time", "time", "mcpctl")
     assert (status.desired, status.ready) == (1, int(state == "Ready"))
-    assert status.image == "ghcr.io/astral-sh/uv:0.9.9-python3.12-bookworm-slim"
+    assert status.image == "registry.example.com/mcp/time:2026.10.19"
     assert status.endpoint == "http://mcp-time.mcpctl.svc:8080/mcp"
 
 
