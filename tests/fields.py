@@ -32,7 +32,6 @@ NOT_RENDERED = {
     "$schema": "tells editors where the schema is",
     "apiVersion": "has one value",
     "kind": "has one value",
-    "spec.access.enforcedBy": "has one value",
 }
 #: Mappings that the schema leaves open.
 FREE = {"spec.patches[].merge", "spec.patches[].json[].value"}

@@ -6,9 +6,8 @@ import base64
 from pathlib import Path
 
 import pytest
-import yaml
 
-from renderer import command
+from renderer import command, pipeline
 from renderer.doctor.checks import Check, Result
 from renderer.doctor.kubernetes import LOOKED_FOR, UNSEEN
 from renderer.kinds import KINDS
@@ -17,7 +16,7 @@ from renderer.orchestrators.kubernetes.objects import CREATED
 from renderer.prerequisites import COMPONENT, prerequisites
 from tests.cluster import Cluster
 from tests.cluster.kinds import Kind
-from tests.doctor.conftest import SPEC, Doctor, patient
+from tests.doctor.conftest import SPEC, Doctor
 
 SECRET = "hunter2"
 WITH_SECRET = SPEC + "  env: {TOKEN: {secret: github-token, key: token}}\n"
@@ -358,13 +357,10 @@ def test_components(cluster: Cluster, doctor: Doctor) -> None:
 
 
 def test_every_prerequisite_that_there_is_can_be_looked_for() -> None:
-    examples = Path(__file__).parent.parent.parent / "docs" / "examples" / "everything.yaml"
-    servers = [
-        server
-        for text in examples.read_text().split("\n---\n")
-        if yaml.safe_load(text)
-        for server in patient(text, "kubernetes").servers
-    ]
+    tests = Path(__file__).parent.parent
+    gateways = [tests / "golden/specs" / f"gateway-{name}.yaml" for name in ("envoy", "agent")]
+    examples = [tests.parent / "docs" / "examples" / "everything.yaml", *gateways]
+    servers = pipeline.read([str(path) for path in examples]).servers
     needed = [one for server in servers for name in ("kubernetes", "cilium") for one in prerequisites(server, name)]
     assert {one.kind for one in needed} - {COMPONENT} <= KINDS.keys()
     known = (*LOOKED_FOR, *UNSEEN)

@@ -1,4 +1,4 @@
-"""A client on the SDK's first major, run by a virtual environment of its own: URL TOKEN. Prints what it saw."""
+"""A client on the SDK's first major, which sees nothing else that is installed: URL TOKEN. Prints what it saw."""
 
 from __future__ import annotations
 

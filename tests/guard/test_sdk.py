@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -110,8 +112,9 @@ def test_a_client_on_the_first_major_keeps_its_session_after_a_refusal(old_sdk: 
         guarded(upstream, issuer, tmp_path) as url,
     ):
         script = Path(__file__).with_name("old_sdk_client.py")
-        command = [str(old_sdk), str(script), url, issuer.token(aud=url)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        command = [sys.executable, "-S", str(script), url, issuer.token(aud=url)]
+        variables = {**os.environ, "PYTHONPATH": str(old_sdk)}
+        done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {"tools": ["echo", "write", "secret"], "errors": [False, True, False]}
 
