@@ -226,7 +226,10 @@ KINDS = [
 ]
 CONTAINERS = ["before", "mcp-server", "beside"]
 #: Which stand in the place of another kind, with the same templates for all that is text.
-INSTEAD = {"StatefulSet", "Pod", "CiliumNetworkPolicy", "HTTPRoute"}
+INSTEAD = {
+    *("StatefulSet", "Pod", "CiliumNetworkPolicy", "HTTPRoute", "SecurityPolicy", "BackendTrafficPolicy"),
+    *("HTTPRouteFilter", "AgentgatewayBackend", "AgentgatewayPolicy"),
+}
 
 
 def expected_of(objects: Sequence[dict[str, Any]]) -> Iterator[tuple[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -26,11 +27,13 @@ FULL: dict[str, JSON] = {
 EXPOSE: JSON = {"host": "mcp.example.com", "tls": {}, "from": []}
 
 
-def led(target: str, before: JSON, now: JSON, options: Options = OPTIONS, **changes: Any) -> list[str]:
-    """What the diff says of who may call it; ``changes``: fields of the new spec."""
+def led(
+    target: str, before: JSON, now: JSON, options: Options = OPTIONS, both: Mapping[str, JSON] = {}, **changes: Any
+) -> list[str]:
+    """What the diff says of who may call it; ``both``: fields of both specs, ``changes``: of the new one."""
     old, new = (
         texts(target, spec("one", access=access, **more), options=options)
-        for access, more in ((before, {}), (now, changes))
+        for access, more in ((before, both), (now, {**both, **changes}))
     )
     unlike = {path: text for path, text in old.items() if new.get(path) != text}
     tree = Tree(unlike, frozenset(path for path in new if path not in old), there=True)
@@ -170,3 +173,23 @@ def test_an_old_configuration_may_hold_anything() -> None:
         old = f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: x}}\ndata:\n  guard.yaml: {junk!r}\n"
         (entry,) = entries(Sides("t", Tree({path: old}, there=True), new, {}, Before(), Now({})))
         assert entry.files == (path,)
+
+
+GATEWAY: dict[str, JSON] = {
+    "expose": {"type": "HTTPRoute", "host": "mcp.example.com", "gateway": {"name": "public"}, "from": []},
+    "network": {"egress": {}, "ingress": {"from": []}},
+}
+
+
+@pytest.mark.parametrize("gateway", ["envoy-gateway", "agentgateway"])
+def test_a_gateway_that_asks(gateway: str) -> None:
+    listed: JSON = [{"url": "https://login.example.com", "jwks": "https://login.example.com/keys"}]
+    access: dict[str, JSON] = {"url": "https://mcp.example.com/mcp", "issuers": listed}
+    asking: dict[str, JSON] = {**access, "enforcedBy": gateway, "require": {"scopes": ["a", "b"]}}
+    past = "the guard goes, and a gateway asks: past it nobody needs a token"
+    assert past in led("kubernetes", access, asking, both=GATEWAY)
+    found = led("kubernetes", asking, {**asking, "require": {"scopes": ["a"]}}, both=GATEWAY)
+    assert [words for words in found if words.endswith("the gateway asks for something else, maybe for less")]
+    gone = led("kubernetes", asking, "none", both=GATEWAY)
+    assert "the policy of the gateway goes: nobody needs a token any more" in gone
+    assert led("kubernetes", asking, asking, both=GATEWAY) == []

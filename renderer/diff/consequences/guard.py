@@ -10,10 +10,13 @@ from renderer.diff.objects import COMPOSE, TEXT, Object
 from renderer.guard import CONFIG, FOLDER
 from renderer.kinds import WORKLOADS
 from renderer.manifest import as_mapping, at, containers, items, mappings, pod_spec
+from renderer.merge_patch import same
 from renderer.yaml_reader import Limits, read
 
 _LIMITS = Limits(max_bytes=1_000_000, max_nodes=100_000, max_total=100_000)
 _WAYS_IN = ("Ingress", "HTTPRoute")
+#: What a gateway asks for in place of a guard. Its rules are not read: any change may let more in.
+_POLICIES = ("SecurityPolicy", "AgentgatewayPolicy")
 
 
 class _Tools(NamedTuple):
@@ -41,15 +44,29 @@ def guard_rules(pairs: Sequence[Pair], before: Sequence[Object], now: Sequence[O
     if not any(one.kind in WORKLOADS or (one.group, one.kind) == (COMPOSE, "service") for one in now):
         return
     old, new = _configuration(before), _configuration(now)
-    if _has_guard(before) and not _has_guard(now):
+    is_asked = any(one.kind in _POLICIES for one in now)
+    yield from _gateway_rules(pairs, before, now)
+    if _has_guard(before) and not _has_guard(now) and not is_asked:
         lost = "nobody needs a token any more" if old is None or old.issuers else "pages of every origin may call it"
         yield Consequence("access", f"the guard goes: {lost}")
     elif old and new and old != new:
         yield from (Consequence("access", words) for words in _wider(old, new))
     # A file that did not change is not here: then the guard is as it was.
-    if not _has_guard(now) or (new and not new.issuers):
+    if not is_asked and (not _has_guard(now) or (new and not new.issuers)):
         for one in (pair.new for pair in pairs if pair.new and not pair.old and pair.new.kind in _WAYS_IN):
             yield Consequence("access", f"{one.label}: whoever reaches it may call every tool, without a token")
+
+
+def _gateway_rules(pairs: Sequence[Pair], before: Sequence[Object], now: Sequence[Object]) -> Iterator[Consequence]:
+    was_asked, is_asked = (any(one.kind in _POLICIES for one in objects) for objects in (before, now))
+    if is_asked and _has_guard(before) and not _has_guard(now):
+        yield Consequence("access", "the guard goes, and a gateway asks: past it nobody needs a token")
+    if was_asked and not is_asked and not _has_guard(now):
+        yield Consequence("access", "the policy of the gateway goes: nobody needs a token any more")
+    for pair in pairs:
+        changed = pair.old and pair.new and not same(pair.before.get("spec"), pair.now.get("spec"))
+        if changed and pair.object.kind in (*_POLICIES, "BackendTrafficPolicy"):
+            yield Consequence("access", f"{pair.object.label}: the gateway asks for something else, maybe for less")
 
 
 def _has_guard(objects: Sequence[Object]) -> bool:
