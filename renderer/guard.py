@@ -51,7 +51,7 @@ NAMES: Mapping[str, str] = {
 }
 _TEMPLATE = "guard/envoy.yaml.j2"
 _PORTS = {"https": 443, "http": 80}
-_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
 #: Where rules on tools decide, these methods need no rule of their own: '*' stands at the end alone. What an older
 #: client answers to a request of the server has no method, to which Envoy gives a name.
 _METHODS = (
@@ -263,6 +263,5 @@ def _pattern(text: str) -> dict[str, JSON]:
 
 
 def _limit(requests: int, per: str) -> dict[str, JSON]:
-    number = per.rstrip("msdh")
-    seconds = int(number) * _SECONDS[per[len(number) :]]
-    return {"requests": requests, "interval": f"{seconds:g}s", "retry_after": max(1, round(seconds / requests))}
+    seconds = int(per[:-1]) * _SECONDS[per[-1]]
+    return {"requests": requests, "interval": f"{seconds}s", "retry_after": max(1, round(seconds / requests))}

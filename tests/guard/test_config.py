@@ -40,6 +40,8 @@ CASES: dict[str, dict[str, JSON]] = {
     },
     "a token that is forwarded, no log": {"url": URL, "issuers": [ISSUER], "token": "forward", "log": False},
     "every tool for a group": {"url": URL, "issuers": [ISSUER], "tools": [{"allow": ["*"], "groups": ["all"]}]},
+    "a limit for three weeks": {"url": URL, "issuers": [ISSUER], "rateLimit": {"perSubject": 1000000, "per": "500h"}},
+    "a limit of the longest time": {"url": URL, "issuers": [ISSUER], "rateLimit": {"perSubject": 1, "per": "99999h"}},
     "origins alone": {"origins": ["https://app.example.com"]},
     "nothing": {},
     "tools without a token": {"tools": [{"allow": ["get_*"]}]},
