@@ -14,7 +14,9 @@ from renderer.diff.consequences import (
     Pair,
     comment_rules,
     consequences,
+    delivery_rules,
     is_context,
+    sandbox_rules,
 )
 from renderer.diff.objects import ABSENT, Change, Object, changes, objects_in
 from renderer.diff.renames import nameless, renamed_text, renames
@@ -192,12 +194,13 @@ def _entry(server: str, leg: Leg, before: Texts, now: Texts, sides: Sides) -> En
     led = list(_led(pairs, server, files, now, sides, new=bool(server) and state == "new")) if pairs else []
     commented = [path for path in manifests if path in now and (path in before or state == "new")]
     led += [consequence for path in commented for consequence in comment_rules(before.get(path), now[path])]
+    led += sandbox_rules(before, now)
     switch = _switch([*delivery, *beside], before, now) if delivery or not server else None
     if switch:
         led, beside = [*led, switch], (*beside, *delivery)
     else:
         delivered = list(_pairs(delivery, before, now))
-        led += [Consequence("delivery", pair.object.label) for pair in delivered]
+        led += [consequence for pair in delivered for consequence in delivery_rules(pair)]
         pairs += delivered
     if server and state != "changed":
         led = [

@@ -455,6 +455,7 @@ CASES = [
     Case("compose build from a folder", compose({"build": "."}), compose({"build": ".."}), "container"),
     Case("kustomization", None, None, "files"),
     Case("delivery", None, None, "delivery"),
+    Case("source", None, None, "source"),
     Case("labels", None, None, "labels"),
     Case("lock", locked("4.1"), locked("4.2"), "packages"),
     Case("no lock", locked("4.1"), kind("ConfigMap", data={"other": "x"}), "packages"),
@@ -623,6 +624,63 @@ def led(before: dict[str, str | None], now: dict[str, str]) -> list[Consequence]
     return list(entry.consequences)
 
 
+ARGO, FLUX, GIT = "argoproj.io/v1alpha1", "kustomize.toolkit.fluxcd.io/v1", "source.toolkit.fluxcd.io/v1"
+
+
+@pytest.mark.parametrize(
+    ("version", "name", "old", "new", "says"),
+    [
+        (ARGO, "Application", {"source": {"repoURL": "a"}}, {"source": {"repoURL": "b"}}, "spec.source.repoURL a → b"),
+        (ARGO, "Application", {"source": {"path": "a"}}, {"source": {"path": "b"}}, "spec.source.path a → b"),
+        (ARGO, "Application", {"destination": {"namespace": "a"}}, {"destination": {"server": "b"}}, "spec.destination.server not set → b"),
+        (ARGO, "Application", {"syncPolicy": {"automated": {"prune": False}}}, {"syncPolicy": {"automated": {"prune": True}}}, "spec.syncPolicy.automated.prune false → true"),
+        (ARGO, "ApplicationSet", {"template": {"spec": {"source": {"targetRevision": "main"}}}}, {"template": {"spec": {"source": {"targetRevision": "x"}}}}, "spec.template.spec.source.targetRevision main → x"),
+        (ARGO, "ApplicationSet", {"generators": [{"list": {"elements": [{"name": "a"}]}}]}, {"generators": [{"clusters": {}}]}, None),
+        (FLUX, "Kustomization", {"sourceRef": {"name": "a"}}, {"sourceRef": {"name": "b"}}, "spec.sourceRef.name a → b"),
+        (FLUX, "Kustomization", {}, {"suspend": True}, "spec.suspend not set → true"),
+        (FLUX, "Kustomization", {"prune": True}, {"prune": False}, "spec.prune true → false"),
+        (FLUX, "Kustomization", {}, {"targetNamespace": "b"}, "spec.targetNamespace not set → b"),
+        (GIT, "GitRepository", {"url": "a"}, {"url": "b"}, "spec.url a → b"),
+        (GIT, "GitRepository", {"ref": {"branch": "a"}}, {"ref": {"branch": "b"}}, "spec.ref.branch a → b"),
+        (GIT, "OCIRepository", {"verify": {"provider": "cosign"}}, {}, None),
+    ],
+)  # fmt: skip
+def test_another_source_or_destination_of_what_is_delivered_is_grave(
+    version: str, name: str, old: dict[str, Any], new: dict[str, Any], says: str | None
+) -> None:
+    path = f"delivery/{name.lower()}-x.yaml"
+    consequences = led({path: delivered(version, name, **old)}, {path: delivered(version, name, **new)})
+    assert {one.name for one in consequences} == {"source"}
+    assert CONSEQUENCES["source"].grave
+    assert says is None or f"{name} x: {says}" in [one.detail for one in consequences]
+
+
+@pytest.mark.parametrize(
+    ("version", "name", "old", "new", "says"),
+    [
+        (FLUX, "Kustomization", {"interval": "1m"}, {"interval": "2m"}, "spec.interval 1m → 2m"),
+        (ARGO, "Application", {}, {"ignoreDifferences": []}, "spec.ignoreDifferences not set → []"),
+        (ARGO, "ApplicationSet", {"template": {"spec": {"syncPolicy": {}}}}, {"template": {"spec": {"syncPolicy": {"syncOptions": ["a"]}}}}, None),
+    ],
+)  # fmt: skip
+def test_when_the_same_is_delivered_is_not_grave(
+    version: str, name: str, old: dict[str, Any], new: dict[str, Any], says: str | None
+) -> None:
+    path = f"delivery/{name.lower()}-x.yaml"
+    (one,) = led({path: delivered(version, name, **old)}, {path: delivered(version, name, **new)})
+    assert one.name == "delivery"
+    assert says is None or one.detail == f"{name} x: {says}"
+
+
+def test_another_object_of_the_same_delivery_is_named() -> None:
+    old = {"delivery/application.yaml": delivered(ARGO, "Application")}
+    new = {"delivery/applicationset.yaml": delivered(ARGO, "ApplicationSet")}
+    assert led({**old}, new) == [
+        Consequence("source", "Application x is removed"),
+        Consequence("source", "ApplicationSet x is new"),
+    ]
+
+
 def test_a_switch_of_delivery_is_one_line() -> None:
     argo = {"delivery/application.yaml": delivered("argoproj.io/v1alpha1", "Application")}
     flux = {"delivery/kustomization.yaml": delivered("kustomize.toolkit.fluxcd.io/v1")}
@@ -632,8 +690,6 @@ def test_a_switch_of_delivery_is_one_line() -> None:
     of_server = {**listing, "kubernetes/one/kustomization.yaml": "resources: [b.yaml]\n"}
     assert led({}, of_server) == [Consequence("delivery", "by nobody before, by kustomize now")]
     assert led({**of_server}, flux) == [Consequence("delivery", "by kustomize before, by Flux now")]
-    pruned = {"delivery/application.yaml": delivered("argoproj.io/v1alpha1", "Application", prune=True)}
-    assert led({**argo}, pruned) == [Consequence("delivery", "Application x")]
     assert led({**listing}, {"kubernetes/kustomization.yaml": "resources: [a.yaml, b.yaml]\n"}) == [
         Consequence("files")
     ]

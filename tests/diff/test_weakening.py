@@ -9,6 +9,7 @@ import pytest
 
 from renderer.diff.consequences import Consequence
 from renderer.pins import GUARD_PORT
+from renderer.prerequisites import markdown_of, prerequisites
 from tests.diff.test_consequences import (
     ANY,
     HARD,
@@ -27,6 +28,7 @@ from tests.diff.test_consequences import (
     text,
     token,
 )
+from tests.specs import OPTIONS, server, spec, texts
 
 
 def labelled(
@@ -174,6 +176,35 @@ def told(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> tuple[Conseque
     )
     (entry,) = run({**before}, now)
     return entry.consequences
+
+
+SANDBOX = {"runtimeClass": {"name": "gvisor", "handler": "runsc"}}
+THEIRS = {"runtimeClass": {"name": "gvisor", "create": False}}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (SANDBOX, {}, "gvisor → none"),
+        (THEIRS, {}, "gvisor → none"),
+        (SANDBOX, {"runtimeClass": {"name": "plain"}}, "gvisor → plain"),
+        (SANDBOX, THEIRS, None),
+        ({}, SANDBOX, None),
+        ({}, THEIRS, None),
+        (SANDBOX, None, None),
+    ],
+)
+def test_sandboxes_that_lose_their_runtime_class_are_isolated_less(
+    old: dict[str, Any], new: dict[str, Any] | None, words: str | None
+) -> None:
+    sides: list[dict[str, str]] = []
+    for sandbox in (old, new):
+        fields = {} if sandbox is None else {"sandbox": sandbox}
+        needs = prerequisites(server(**fields), OPTIONS.network_policy_provider)
+        sides.append({**texts("kubernetes", spec(**fields)), "PREREQUISITES.md": markdown_of("demo", "n", needs)})
+    (entry,) = run({**sides[0]}, sides[1])
+    says = [each.detail for each in entry.consequences if each.name == "hardening"]
+    assert says == ([f"sandboxed pods: runtime class {words}"] if words else [])
 
 
 OPEN = Consequence("egress", "everything, every port")

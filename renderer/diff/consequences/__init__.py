@@ -6,20 +6,31 @@ import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from renderer.diff import masks
 from renderer.diff.consequences.access import access_rules
 from renderer.diff.consequences.compose import compose_egress, compose_rules
 from renderer.diff.consequences.data import data_rules
 from renderer.diff.consequences.guard import guard_rules
 from renderer.diff.consequences.network import POLICIES, label_rules, network_rules
 from renderer.diff.consequences.pods import pod_rules
-from renderer.diff.consequences.table import CONSEQUENCES, Consequence, Name, Pair
-from renderer.diff.objects import COMPOSE, Change, Object
+from renderer.diff.consequences.table import CONSEQUENCES, Consequence, Name, Pair, amount
+from renderer.diff.objects import COMPOSE, Change, Object, objects_in
 from renderer.kinds import DEFAULT_ACCOUNT, POD_TEMPLATES, TEMPLATED, WORKLOADS
 from renderer.labels import PATH_ANNOTATION
 from renderer.locks import LOCK_FILES, versions
 from renderer.manifest import as_mapping, at, mappings
 
-__all__ = ["CONSEQUENCES", "Consequence", "Name", "Pair", "comment_rules", "consequences", "is_context"]
+__all__ = [
+    "CONSEQUENCES",
+    "Consequence",
+    "Name",
+    "Pair",
+    "comment_rules",
+    "consequences",
+    "delivery_rules",
+    "is_context",
+    "sandbox_rules",
+]
 
 #: Their labels select, or are selected by somebody whom nobody here knows; or their annotations are settings.
 _LABELS_COUNT = ("Namespace", "Pod", "ServiceMonitor", "PodMonitor", "PrometheusRule")
@@ -37,6 +48,20 @@ _FINDING = re.compile(r"; (?=[\w/-]+(?: \(|: ))")
 _ITEM = re.compile(r"(?:service )?\S*")
 _COMMENT = re.compile(r"^#.*(?:\n#.*)*", re.MULTILINE)
 _STATEMENT = re.compile(r"\b(NOT [A-Z]{4,}[A-Z ]*|OUT OF REACH): (?:egress only to )?(.+?)\.(?= |$)")
+#: Of objects of Argo CD and Flux: when and how they deliver the same to the same place.
+_SAME_DELIVERY = (
+    ("dependsOn",),
+    ("healthChecks",),
+    ("ignoreDifferences",),
+    ("interval",),
+    ("retryInterval",),
+    ("revisionHistoryLimit",),
+    ("syncPolicy", "retry"),
+    ("syncPolicy", "syncOptions"),
+    ("timeout",),
+    ("wait",),
+)
+_SANDBOX = re.compile(r"^- \[ \] RuntimeClass `([^`]+)`.*`spec\.sandbox\.runtimeClass`", re.MULTILINE)
 _CONTEXT = ("NetworkPolicy", "services:", *TEMPLATED, "kind: Pod", "kind: Service\n", "ServiceMonitor", "PodMonitor")
 
 
@@ -80,6 +105,40 @@ def _moved(pairs: Sequence[Pair]) -> Iterator[Consequence]:
 def is_context(text: str) -> bool:
     """Whether a file that did not change matters for what others do: policies, what runs, and who selects."""
     return any(word in text for word in _CONTEXT)
+
+
+def delivery_rules(pair: Pair) -> Iterator[Consequence]:
+    """Of one object of Argo CD or Flux, each field with both values."""
+    label = pair.object.label
+    if not (pair.old and pair.new):
+        yield Consequence("source", f"{label} {'is new' if pair.new else 'is removed'}")
+        return
+    for change in pair.changes:
+        path = change.path[2:] if change.path[:2] == ("spec", "template") else change.path
+        same = path[:2] == ("metadata", "labels") or any(
+            path[1 : len(known) + 1] == known for known in _SAME_DELIVERY if path[:1] == ("spec",)
+        )
+        values = masks.one_line_each(pair.object.kind, change.path, change.old, change.new)
+        old, new = (amount(value) for value in values)
+        yield Consequence("delivery" if same else "source", f"{label}: {change.where} {old} → {new}")
+
+
+def sandbox_rules(before: Mapping[str, str | None], now: Mapping[str, str | None]) -> Iterator[Consequence]:
+    """Of all files of a server: the class of the pods that it starts itself, which no manifest names."""
+    if any(posixpath.basename(path).startswith("sandbox-") for path in now):
+        old, new = _sandbox_classes(before), _sandbox_classes(now)
+        for name in sorted(old - new):
+            words = ", ".join(sorted(new - old)) or "none"
+            yield Consequence("hardening", f"sandboxed pods: runtime class {name} → {words}")
+
+
+def _sandbox_classes(texts: Mapping[str, str | None]) -> set[str]:
+    """Those that are rendered, or that PREREQUISITES.md asks for."""
+    there = {path: text for path, text in texts.items() if text and "RuntimeClass" in text}
+    rendered = {
+        each.name for path, text in there.items() for each in objects_in(path, text) if each.kind == "RuntimeClass"
+    }
+    return rendered | {name for text in there.values() for name in _SANDBOX.findall(text)}
 
 
 def comment_rules(before: str | None, now: str | None) -> Iterator[Consequence]:

@@ -26,6 +26,7 @@ Name = Literal[
     "data",
     "dns",
     "labels",
+    "source",
     "accepted",
     "no-digest",
     "unenforced",
@@ -96,9 +97,9 @@ CONSEQUENCES: Mapping[Name, Kind] = {
         "weaker hardening",
         "a pod, container, service or namespace loses a protection; a folder, device, group or socket of the machine, "
         "however it comes; an ephemeral volume; a mount that spreads to or from the node; nodes of the control plane, "
-        "one chosen node or any, a priority of the system, another handler of a RuntimeClass; programs that run from a "
-        "writable folder of compose; processes or logs without a bound there; a key of a compose service that is not "
-        "known to be harmless",
+        "one chosen node or any, a priority of the system, another handler of a RuntimeClass, or another or no "
+        "RuntimeClass for pods or sandboxes; programs that run from a writable folder of compose; processes or logs "
+        "without a bound there; a key of a compose service that is not known to be harmless",
         grave=True,
     ),
     "container": Kind(
@@ -133,6 +134,13 @@ CONSEQUENCES: Mapping[Name, Kind] = {
         "labels of pods by which the policy or Service of another server in the tree selects them",
         grave=True,
     ),
+    "source": Kind(
+        "delivers from or to elsewhere",
+        "a field by which Argo CD or Flux deliver something else, elsewhere or no longer: repository, revision, path, "
+        "cluster, namespace, project, account, `prune`, `suspend`; any field not known to be harmless; one of several "
+        "Applications, Kustomizations or repositories comes or goes",
+        grave=True,
+    ),
     "accepted": Kind("finding accepted", "the spec accepts a finding of policy that it did not before", grave=True),
     "no-digest": Kind("image without a digest", "a new image has no digest", grave=True),
     "unenforced": Kind(
@@ -152,7 +160,7 @@ CONSEQUENCES: Mapping[Name, Kind] = {
     "addition": Kind("adds objects", "an object comes; for a new server all of its objects"),
     "removal": Kind("removes objects", "an object, or a port of a Service, goes"),
     "update": Kind("changes objects in place", "an object changes and none of the above says how"),
-    "delivery": Kind("changes delivery", "what Argo CD or Flux get, or which of them delivers"),
+    "delivery": Kind("changes delivery", "how often and how Argo CD or Flux deliver, or which of them does"),
     "files": Kind("other files", "only `kustomization.yaml` and the like change"),
     "cosmetic": Kind(
         "cosmetic only",
@@ -236,28 +244,12 @@ _RUNNERS = frozenset({
     "exec", "java", "node", "npm", "npx", "perl", "pipx", "pnpm", "python", "python3", "ruby", "run", "sh",
     "tini", "tool", "uv", "uvx", "yarn", "zsh"
 })
-# fmt: on
 #: They take a word that is not the program yet.
-_VALUED = frozenset(
-    {
-        "--classpath",
-        "--cp",
-        "--default-index",
-        "--from",
-        "--import",
-        "--index",
-        "--index-url",
-        "--loader",
-        "--package",
-        "--python",
-        "--require",
-        "--with",
-        "-classpath",
-        "-cp",
-        "-p",
-        "-r",
-    }
-)
+_VALUED = frozenset({
+    "--classpath", "--cp", "--default-index", "--from", "--import", "--index", "--index-url", "--loader",
+    "--package", "--python", "--require", "--with", "-classpath", "-cp", "-p", "-r"
+})
+# fmt: on
 #: They download what the words behind them name.
 _DOWNLOADERS = frozenset({"bunx", "npx", "uvx"})
 #: Behind these a bridge has the server's command.
