@@ -1,15 +1,25 @@
-"""How large a value may grow in a template of a user: refused before it is made, as later no memory is left."""
+"""How large a value may grow in a template of a user, and how long it may run.
+
+A value is refused before it is made, as later no memory is left. Steps are counted, not seconds: the same template
+ends at the same place on every machine.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 #: Characters of one text, items of one list: what is rendered is read back up to that size.
 MOST_TEXT = 64_000_000
 #: Columns to which a text is filled up, and bits of a number.
 WIDEST = 10_000
+#: Items of loops, calls, filters and includes of one document: a compose file of 1000 servers takes 100,000.
+MOST_STEPS = 5_000_000
+#: Steps in the time of which something is called.
+CALL = 10
+#: Characters or items of one value that are read or made in the time of a step.
+_IN_A_STEP = 1000
 #: Filters whose numbers are widths.
 _WIDTHS = ("batch", "block", "center", "comment", "indent", "slice", "text", "tojson", "wordwrap")
 
@@ -19,10 +29,33 @@ class TooLarge(ValueError):
         super().__init__(message)
 
 
+class _Budget:
+    left = MOST_STEPS
+
+
+def begin_document() -> None:
+    _Budget.left = MOST_STEPS
+
+
+def spend(steps: int = 1) -> None:
+    _Budget.left -= steps
+    if _Budget.left < 0:
+        raise TooLarge(f"this takes more than {MOST_STEPS:,} steps: loop over less, and call less")
+
+
+def each(values: Iterable[Any]) -> Iterator[Any]:
+    """The items of a loop, counted."""
+    for value in values:
+        spend()
+        yield value
+
+
 def within(value: Any) -> Any:
-    """The value, where it is within bounds."""
-    if isinstance(value, str | bytes | list | tuple) and len(value) > MOST_TEXT:
-        raise TooLarge
+    """The value, where it is within bounds; counted, as somebody made or reads it."""
+    if isinstance(value, str | bytes | list | tuple):
+        if len(value) > MOST_TEXT:
+            raise TooLarge
+        spend(len(value) // _IN_A_STEP)
     return value
 
 
@@ -40,6 +73,9 @@ def refuse_operator(operator: str, left: Any, right: Any) -> None:
 
 
 def refuse_filter(name: str, value: Any, arguments: Sequence[Any]) -> None:
+    # Most filters look at every item of a list.
+    spend(CALL + (len(value) if isinstance(value, list | tuple | dict | set | range) else 0))
+    within(value)
     if name in _WIDTHS:
         _refuse_wide(arguments)
     elif name == "format":
@@ -52,6 +88,7 @@ def refuse_filter(name: str, value: Any, arguments: Sequence[Any]) -> None:
 
 def refuse_method(name: str, owner: Any, arguments: Sequence[Any]) -> None:
     """Of a built-in type."""
+    within(owner)
     if name == "join" and arguments:
         _refuse_times(len(arguments[0]), owner)
     elif name == "replace" and len(arguments) > 1:

@@ -142,6 +142,7 @@ class _Engine:
 
     def template(self, name: str, quoting: Quoting | None = None, *, marked: bool = False) -> jinja2.Template:
         """With marks in the quoting in which it was rendered: a template is of one target."""
+        growth.begin_document()
         if quoting is None:
             quoting = self._quotings.get(name, YAML)
         environment = self._environments.get((quoting, marked))
@@ -210,7 +211,11 @@ class _Engine:
             environment.filters[name] = _writer(write)
         if self.users:
             environment.filters = {name: _bounded(name, function) for name, function in environment.filters.items()}
-            environment.filters["~"] = lambda values: growth.within("".join(map(str, values)))
+            environment.filters |= {
+                "~": lambda values: growth.within("".join(map(str, values))),
+                "~each": growth.each,
+                "~within": growth.within,
+            }
         for name in _RANDOM_FILTERS:
             del environment.filters[name]
         for name in _RANDOM_GLOBALS:
@@ -237,16 +242,21 @@ class _Environment(_ItemsFirst, jinja2.Environment):
 class _Sandbox(_ItemsFirst, jinja2.sandbox.ImmutableSandboxedEnvironment):
     """For those of users, and the built-in ones that they may include, or that may include them.
 
-    Jinja's own bounds attributes and ``range``; this one also how large a value may grow, before it does.
+    Jinja's own bounds attributes and ``range``; this one also how large a value may grow, before it does, and how many
+    steps a document takes.
     """
 
     intercepted_binops = frozenset({"+", "*", "**", "%"})
     concat = staticmethod(lambda pieces: growth.within("".join(pieces)))
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
-        tree: nodes.Template = _Joins().visit(super()._parse(source, name, filename))
+        tree: nodes.Template = _Bounds().visit(super()._parse(source, name, filename))
         tree.set_environment(self)
         return tree
+
+    def _load_template(self, *args: Any) -> jinja2.Template:
+        growth.spend()  # of each include, too
+        return super()._load_template(*args)
 
     def call_binop(self, context: jinja2.runtime.Context, operator: str, left: Any, right: Any) -> Any:
         growth.refuse_operator(operator, left, right)
@@ -264,18 +274,35 @@ class _Sandbox(_ItemsFirst, jinja2.sandbox.ImmutableSandboxedEnvironment):
         return checked
 
     def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805 - named as Jinja does
+        growth.spend(growth.CALL)
+        if isinstance(__obj, jinja2.runtime.LoopContext) and args:
+            args = (growth.each(args[0]), *args[1:])  # of a recursive loop
         if type(__obj) is _METHOD:
             args = (list(args[0]), *args[1:]) if __obj.__name__ == "join" and args else args
             growth.refuse_method(__obj.__name__, getattr(__obj, "__self__", None), args)
         return growth.within(super().call(__context, __obj, *args, **kwargs))
 
 
-class _Joins(NodeTransformer):
-    """``~`` as a filter: Jinja intercepts no such operator."""
+class _Bounds(NodeTransformer):
+    """``~``, loops and comparisons through filters: Jinja intercepts none of them."""
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802 - named as Jinja does
         self.generic_visit(node)
-        return nodes.Filter(nodes.List(node.nodes), "~", [], [], None, None, lineno=node.lineno)
+        return _filtered(nodes.List(node.nodes), "~", node)
+
+    def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - as above
+        self.generic_visit(node)
+        node.iter = _filtered(node.iter, "~each", node)
+        return node
+
+    def visit_Operand(self, node: nodes.Operand) -> nodes.Node:  # noqa: N802 - as above
+        self.generic_visit(node)
+        node.expr = _filtered(node.expr, "~within", node)
+        return node
+
+
+def _filtered(value: nodes.Node, name: str, at: nodes.Node) -> nodes.Filter:
+    return nodes.Filter(value, name, [], [], None, None, lineno=at.lineno)
 
 
 def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:

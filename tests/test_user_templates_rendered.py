@@ -101,6 +101,51 @@ def test_what_has_no_end_is_stopped(text: str, expected: str) -> None:
     assert fault_of(text).startswith(expected)
 
 
+LOOP, END = "{% for i in range(99999) %}", "{% endfor %}"
+BIG = "{% set big = 'a' * 60000000 %}"
+STEPS = "this takes more than 500,000 steps: loop over less"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"{LOOP}{LOOP}{END}{END}", STEPS),
+        (f"{LOOP}{LOOP}{{% set x = i %}}{END}{END}", STEPS),
+        (f"{LOOP}{{% for j in range(99999) if j < 0 %}}{END}{END}", STEPS),
+        ("{% for i in [1] recursive %}{% if loop.depth < 9 %}{{ loop(range(99999)) }}{% endif %}{% endfor %}", STEPS),
+        ("{% macro m(n) %}{% if n %}{% set x = [m(n - 1), m(n - 1)] %}{% endif %}{% endmacro %}{{ m(60) }}", STEPS),
+        (f"{LOOP}{{% set x = range(99999) | sum %}}{END}", STEPS),
+        (f"{LOOP}{{% set x = range(99999) | map('upper') | list %}}{END}", STEPS),
+        (f"{LOOP}{{% set x = range(99999) | map('string') | select('eq', 'x') | list %}}{END}", STEPS),
+        (f"{BIG}{LOOP}{{% if 'b' in big %}}{{% endif %}}{END}", STEPS),
+        (f"{BIG}{LOOP}{{% set x = big.count('b') %}}{END}", STEPS),
+        (f"{BIG}{LOOP}{{% set x = big | upper %}}{END}", STEPS),
+    ],
+)
+def test_steps_have_bounds(text: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(growth, "MOST_STEPS", 500_000)
+    assert fault_of(f"a: 1\n{text}\n").startswith(f"2: {expected}")
+
+
+def test_a_loop_that_prints_nothing_ends() -> None:
+    assert fault_of(f"\n{LOOP}{LOOP}{LOOP}{END}{END}{END}").startswith("2: this takes more than 5,000,000 steps")
+
+
+def test_includes_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each may include itself twice, down to a depth that no recursion forbids."""
+    monkeypatch.setattr(growth, "MOST_STEPS", 1000)
+    twice = f"{{% include '{NAME}' %}}" * 2
+    text = f"\n{{% with n = n - 1 %}}{{% if n %}}{twice}{{% endif %}}{{% endwith %}}\n"
+    assert "this takes more than 1,000 steps" in fault_of(text, {"n": 30})
+
+
+def test_each_document_has_steps_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(growth, "MOST_STEPS", 1000)
+    text = "{% for i in range(600) %}{% if loop.last %}{{ loop.length }}{% endif %}{% endfor %}"
+    with render.user_templates_in_force(UserTemplates("own", {NAME: text}), {}):
+        assert [render.render(NAME, {}) for _ in range(3)] == ["600"] * 3
+
+
 LARGE = "this makes a text of more than 64 MB"
 WIDE = "a width is at most 10000"
 N = "1000000000"
