@@ -34,6 +34,7 @@ RULES: Mapping[str, Rule] = {
     "policy/cluster-wide-rights": Rule("error", "rights in the whole cluster beyond those that are named"),
     "policy/docker-socket": Rule("error", "the socket of the container runtime mounted", _BOTH, admission=True),
     "policy/exposed-without-access": Rule("error", "a server open to everybody outside of the cluster"),
+    "policy/guard-passed": Rule("error", "a way to a server past its guard, or a guard that a patch changes", _BOTH),
     "policy/high-entropy": Rule("warning", "a literal as disordered as a key"),
     "policy/host-path": Rule("error", "a folder of the machine mounted", _BOTH, admission=True),
     "policy/image-digest": Rule("off", "an image without a digest"),

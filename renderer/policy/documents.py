@@ -14,7 +14,7 @@ from renderer.manifest import CONTAINER_FIELDS, Json, at, entries, items, kind_o
 from renderer.model import Rendered
 from renderer.policy.images import image_faults, is_repository, source_faults
 from renderer.policy.literals import literal_faults, token_faults
-from renderer.policy.openings import open_egress, opened
+from renderer.policy.openings import open_egress, opened, passing_guard, passing_service_guard
 from renderer.policy.rights import document_faults
 from renderer.policy.variables import variable_faults
 from renderer.render import has_user_templates
@@ -196,6 +196,7 @@ def _patched_object(document: Rendered, data: Json) -> Iterator[Fault]:
     # Of the policies of a sandbox the first restricts both directions, and each of the others opens one.
     opens = str(document.context.get("policy", "")).capitalize()
     yield from opened(data, [opens] if opens in ("Ingress", "Egress") else ("Ingress", "Egress"))
+    yield from passing_guard(data, document.context)
     yield from _lowered(data, document.context)
     spec, replicas = mapping(document.context, "spec"), ("spec", "maxReplicas")
     yield from _patched_pod(document, data)
@@ -288,6 +289,8 @@ def _patched_project(document: Rendered, data: Json, services: Mapping[str, Json
             yield Fault(
                 ("services", key, "group_add"), "compose/not-restricted", message, f"write security.fsGroup, or {hint}"
             )
+        if server.get("guard"):
+            yield from passing_service_guard(service, {f"{key}.internal", *server.get("joined", ())}, ("services", key))
         if server.get("isolated") or server.get("has_network"):
             yield from _ways_out(data, service, ("services", key))
     # Those of other projects, which a name of their own may be: the data in them is not this server's. What a spec

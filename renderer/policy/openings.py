@@ -1,4 +1,4 @@
-"""Ways out to every address, and ways in for everybody, that a patch or a template of the user opens."""
+"""Ways out to every address, ways in for everybody and past the guard, that a patch or a template of the user opens."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from renderer.errors import DocumentPath, Fault
-from renderer.manifest import Json, at, entries, items, kind_of, mapping, text, texts
+from renderer.manifest import CONTAINER_FIELDS, Json, at, entries, items, kind_of, mapping, pod_of, text, texts
 from renderer.wording import excerpt
 
 #: Where rules of egress say to whom, and what in it is an address or an entity.
@@ -96,3 +96,64 @@ def _peers(rule: Json, field: str) -> list[Any]:
 def open_egress(path: DocumentPath) -> Fault:
     hint = "list what it needs under network.egress, or accept this with the reason"
     return Fault(path, "policy/unrestricted-egress", "the server may connect to every address", hint)
+
+
+def passing_guard(data: Json, context: Mapping[str, Any]) -> Iterator[Fault]:
+    """Ways to the server of a pod that its guard does not see, and a guard that is not as ``spec.access`` has it."""
+    guard, port = context.get("guard"), at(context, "spec", "transport", "port")
+    if not guard or context.get("policy"):
+        return
+    # Of such a server the guard alone reaches the port, whatever a policy opens.
+    loopback = context["args"][:2] if context["args"][1:2] == ["127.0.0.1"] else []
+    if template := pod_of(data):
+        for path, message in _changed_guard(mapping(template[1], "spec"), guard["args"], loopback):
+            yield _passed((*template[0], "spec", *path), message)
+    config = mapping(data, "data").get(key := guard["config_key"])
+    if kind_of(data) == "ConfigMap" and config not in (None, guard["config"]):
+        yield _passed(("data", key), "the configuration of the guard is another one than spec.access says")
+    for path in _ways_to(port, data, policies=not loopback):
+        yield _passed(("spec", *path), f"this leads to port {port}, the server itself, past its guard")
+
+
+def _changed_guard(pod: Json, args: list[str], loopback: list[str]) -> Iterator[tuple[DocumentPath, str]]:
+    containers = [((field, i), each) for field in CONTAINER_FIELDS for i, each in entries(pod, field)]
+    if all(each.get("name") != "guard" for _, each in containers):
+        yield ("initContainers",), "the pod has no guard"
+    for path, each in containers:
+        if each.get("name") == "guard" and ("command" in each or each.get("args") != args):
+            yield path, "the guard is started otherwise, so that spec.access may not hold"
+        if each.get("name") == "mcp-server" and items(each.get("args"))[: len(loopback)] != loopback:
+            yield (*path, "args"), "the server no longer listens on loopback, where its guard alone reaches it"
+
+
+def _ways_to(port: int, data: Json, *, policies: bool) -> Iterator[DocumentPath]:
+    spec = mapping(data, "spec")
+    for i, entry in entries(spec, "ports") if kind_of(data) == "Service" else ():
+        field = "targetPort" if "targetPort" in entry else "port"
+        if str(entry.get(field)) == str(port):
+            yield ("ports", i, field)
+    for i, rule in entries(spec, "ingress") if policies and "NetworkPolicy" in text(data, "kind") else ():
+        ports = [each for outer in (rule, *items(rule.get("toPorts"))) for _, each in entries(outer, "ports")]
+        if not ports or any(_includes(each, port) for each in ports):
+            yield ("ingress", i)
+
+
+def _includes(entry: Json, port: Any) -> bool:
+    """Whether a port of a policy, or a range of them, is that of the server; what has no number is all of them."""
+    first = entry.get("port", 0)
+    last = entry.get("endPort", first if "port" in entry else port)
+    return all(str(n).isdigit() for n in (first, last)) and int(first) <= port <= int(last)
+
+
+def passing_service_guard(service: Json, own: Collection[str], path: DocumentPath) -> Iterator[Fault]:
+    """The same of a server in compose; ``own`` are the networks that the spec has it on."""
+    if service.get("ports"):
+        yield _passed((*path, "ports"), "the ports are the server's own, past its guard")
+    for name in service.get("networks") or ["default"]:
+        if name not in own and service.get("network_mode") is None:
+            message = f"every container on {excerpt(str(name))} may connect to the server itself, past its guard"
+            yield _passed((*path, "networks"), message)
+
+
+def _passed(path: DocumentPath, message: str) -> Fault:
+    return Fault(path, "policy/guard-passed", message, "remove it, or accept this with the reason")

@@ -8,7 +8,7 @@ import pytest
 
 from renderer.errors import Severity
 from renderer.model import JSON, NetworkPolicyProvider
-from tests.specs import HTTP, OPTIONS, rendered, spec
+from tests.specs import HTTP, OPTIONS, PYPI, rendered, spec
 
 ENFORCE = "pod-security.kubernetes.io/enforce"
 FIELDS: dict[str, Any] = {
@@ -78,6 +78,70 @@ def test_what_a_patch_opens_is_found_and_accepted(kind: str, how: JSON, name: st
     assert rule in told(kind, how, name)
     policy = "policy/pod-security" if rule.startswith("pod-security/") else rule
     assert "policy/accepts-nothing" not in told(kind, how, name, accept=[{"rule": policy, "reason": "our own reason"}])
+
+
+PASSED = "policy/guard-passed"
+POD = "/spec/template/spec"
+PORT = 8080
+ORIGINS: JSON = {"origins": ["https://app.example.com"]}
+GUARD_CASES: list[tuple[str, JSON, str]] = [
+    ("Service", put("/spec/ports/0/targetPort", PORT), ""),
+    ("Service", put("/spec/ports/0/targetPort", str(PORT)), ""),
+    ("Service", put("/spec/ports/-", {"name": "own", "port": PORT}, "add"), ""),
+    ("NetworkPolicy", put("/spec/ingress/0/ports/-", {"protocol": "TCP", "port": PORT}, "add"), "mcp-demo-netpol"),
+    ("NetworkPolicy", put("/spec/ingress/0/ports/-", {"port": 1, "endPort": 65535}, "add"), "mcp-demo-netpol"),
+    ("NetworkPolicy", put("/spec/ingress/0/ports/-", {"protocol": "TCP"}, "add"), "mcp-demo-netpol"),
+    ("NetworkPolicy", put("/spec/ingress/0/ports", op="remove"), "mcp-demo-netpol"),
+    ("Deployment", put(f"{POD}/initContainers", op="remove"), ""),
+    ("Deployment", put(f"{POD}/initContainers/0/args/1", "/tmp/other.yaml"), ""),
+    ("Deployment", put(f"{POD}/initContainers/0/command", ["sleep"], "add"), ""),
+    ("ConfigMap", {"data": {"guard.yaml": "static_resources: {}"}}, "mcp-demo-guard"),
+]
+
+
+@pytest.mark.parametrize(("kind", "how", "name"), GUARD_CASES, ids=str)
+def test_a_patch_that_passes_the_guard_is_found_and_accepted(kind: str, how: JSON, name: str) -> None:
+    assert PASSED in told(kind, how, name, access=ORIGINS)
+    accept: JSON = [{"rule": PASSED, "reason": "our own reason"}]
+    assert {PASSED, "policy/accepts-nothing"}.isdisjoint(told(kind, how, name, access=ORIGINS, accept=accept))
+
+
+def test_a_patch_of_cilium_that_passes_the_guard() -> None:
+    ports: JSON = [{"ports": [{"port": str(PORT), "protocol": "TCP"}]}]
+    ingress: JSON = [{"fromEndpoints": [{"matchLabels": {"app": "a"}}], "toPorts": ports}]
+    assert PASSED in told("CiliumNetworkPolicy", {"spec": {"ingress": ingress}}, "", "cilium", access=ORIGINS)
+
+
+def test_a_server_on_loopback_is_passed_when_it_leaves_it() -> None:
+    def of_package(kind: str, how: JSON, name: str = "") -> set[str]:
+        fields = {name: value for name, value in FIELDS.items() if name not in ("image", "transport")}
+        plain = {**fields, "package": PYPI, "network": {}, "access": ORIGINS}
+        patch: JSON = {"kind": kind, "json": how, **({"name": name} if name else {})}
+        before = {p.rule for p in rendered("kubernetes", spec(**plain)).problems}
+        return {p.rule for p in rendered("kubernetes", spec(**plain, patches=[patch])).problems} - before
+
+    assert PASSED in of_package("Deployment", put(f"{POD}/containers/0/args/1", "0.0.0.0"))
+    assert PASSED not in of_package("Deployment", put(f"{POD}/containers/0/args/-", "--verbose", "add"))
+    assert PASSED not in of_package("NetworkPolicy", put("/spec/ingress/0/ports", op="remove"), "mcp-demo-netpol")
+
+
+@pytest.mark.parametrize(
+    ("merge", "passes"),
+    [
+        ({"ports": ["127.0.0.1:9999:8080"]}, True),
+        ({"networks": {"mcpctl-network": {}}}, True),
+        ({"stop_grace_period": "45s"}, False),
+        ({"networks": {"mcp-demo.internal": {"priority": 1}}}, False),
+    ],
+    ids=str,
+)
+def test_a_patch_of_compose_that_passes_the_guard(merge: JSON, passes: bool) -> None:
+    patch: JSON = {"target": "compose", "kind": "service", "name": "mcp-demo", "merge": merge}
+    networks: list[JSON] = [{}, {"egress": {}}]
+    for network in networks:
+        fields = {"image": FIELDS["image"], "transport": HTTP, "access": ORIGINS, "network": network}
+        problems = rendered("compose", spec(**fields, patches=[patch])).problems
+        assert (PASSED in {p.rule for p in problems}) == passes
 
 
 @pytest.mark.parametrize("ingress", [[{"fromEntities": ["world"]}], [{"fromCIDR": ["0.0.0.0/0"]}]], ids=str)

@@ -173,6 +173,12 @@ RULE_CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("published-everywhere", "kubernetes", {"service": {"type": "NodePort"}}),
     ("published-everywhere", "kubernetes", {"service": {"type": "LoadBalancer"}}),
     ("published-everywhere", "compose", compose({"ports": ["9999:8080"]})),
+    (
+        "guard-passed",
+        "kubernetes",
+        {"access": {}, "patches": [{"kind": "Service", "merge": {"spec": {"ports": [{"port": 8080}]}}}]},
+    ),
+    ("guard-passed", "compose", {"access": {}, **compose({"ports": ["127.0.0.1:9999:8000"]})}),
     ("secret-argument", "kubernetes", {"args": ["--key", "$(KEY)"], "env": {"KEY": SECRET}}),
     ("secret-argument", "compose", {"args": ["--key", "$(KEY)"], "env": {"KEY": SECRET}}),
     ("secret-argument", "kubernetes", {"command": ["/s", "$(URL)"], "env": {"URL": "a$(KEY)", "KEY": SECRET}}),
