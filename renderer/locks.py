@@ -125,7 +125,7 @@ def _uv(text: str, package: Mapping[str, Any], shown: str) -> Lock:
     try:
         data = tomllib.loads(text)
     except (ValueError, RecursionError):
-        raise _Unusable(f"{shown} is no lock of uv", again) from None
+        raise _Unusable(f"{shown} is not a lock file of uv", again) from None
     entries = [(entry, _mapping(entry.get("source"))) for entry in map(_mapping, _list(data.get("package")))]
     roots = [entry for entry, where in entries if "." in (where.get("virtual"), where.get("editable"))]
     if len(roots) != 1:
@@ -160,7 +160,7 @@ def _npm(text: str, manifest: str | None, package: Mapping[str, Any], shown: str
     entries = _mapping(_json(text, shown, again).get("packages"))
     root = entries.get("")
     if not isinstance(root, dict):
-        raise _Unusable(f"{shown} is no lock of npm 7 or later", again)
+        raise _Unusable(f"{shown} is not a lock file of npm 7 or later", again)
     for path, entry in entries.items():
         where = str(_mapping(entry).get("resolved"))
         if _mapping(entry).get("link") or where.startswith(("file:", "git+")):
@@ -196,10 +196,11 @@ def _json(text: str, shown: str, hint: str) -> Mapping[str, Any]:
 
 def _same_version(versions: Iterable[str], package: Mapping[str, Any], shown: str, command: str) -> None:
     if package["version"] not in versions:
-        message = f"{shown} does not contain {package['name']}"
-        if versions:
-            locked = excerpt(", ".join(sorted(versions)), 200)
-            message = f"{shown} has {package['name']} {locked}, and package.version is {package['version']}"
+        if not versions:
+            message = f"{shown} does not contain {package['name']}"
+            raise _Unusable(message, f"name the lock of that package, or run {command} in the folder of the lock")
+        locked = excerpt(", ".join(sorted(versions)), 200)
+        message = f"{shown} has {package['name']} {locked}, and package.version is {package['version']}"
         raise _Unusable(message, f"write the locked version, or run {command} in the folder of the lock")
 
 

@@ -132,20 +132,20 @@ def _with_options(environment: Environment, alone: Run) -> Environment:
             own.network_policy_provider,
         ),
     )
-    found = [
-        f"{option} (there: {value})"
+    contradictions = [
+        f"{option} (environment: {value})"
         for parameter, option, value, given in pairs
         if value != given and context.get_parameter_source(parameter) is typed
     ]
     levels = alone.specs.levels
-    found += [
-        f"--policy {rule}={level} (there: {environment.levels[rule]})"
+    contradictions += [
+        f"--policy {rule}={level} (environment: {environment.levels[rule]})"
         for rule, level in levels.items()
         if environment.levels.get(rule, level) != level
     ]
-    if found:
+    if contradictions:
         raise UsageMistake(
-            f"{environment.source.file}: environment {environment.name} says something else than {', '.join(found)}; "
+            f"{environment.source.file}: environment {environment.name} contradicts {', '.join(contradictions)}; "
             "change it there, or leave the option out"
         )
     return environment

@@ -85,7 +85,9 @@ def init(
     force: bool,
 ) -> int:
     """Write a first spec of server NAME: valid, with comments on what to add; or the files of a project."""
-    if as_project == bool(name):
+    if as_project and name:
+        raise click.UsageError(f"--project writes into the working folder and takes no NAME; leave {name!r} out")
+    if not as_project and not name:
         raise click.UsageError("give the NAME of a server, or --project for the files of a project")
     if not name:
         _write_project(force)
@@ -201,10 +203,15 @@ def _write_project(force: bool) -> None:
 
 def _package(npm: str | None, pypi: str | None) -> dict[str, str] | None:
     if npm:
-        name, at, version = npm.rpartition("@")
-        return {"registry": "npm", "name": name if at else npm, "version": version if at and name else ""}
+        name, _, version = npm.rpartition("@")
+        if not name:
+            raise click.UsageError(f"--npm {npm} has no version; write --npm {npm}@VERSION, with an exact version")
+        return {"registry": "npm", "name": name, "version": version}
     if pypi:
         name, _, version = pypi.partition("==")
+        if not version:
+            name = re.split(r"[@<>=~!]", pypi)[0]
+            raise click.UsageError(f"--pypi {pypi} has no exact version; write --pypi {name}==VERSION")
         return {"registry": "pypi", "name": name, "version": version}
     return None
 

@@ -74,12 +74,12 @@ def test_a_stream_is_of_one_environment(mcpctl: Mcpctl) -> None:
     [
         (["-e", "prdo"], "no environment is called 'prdo'; did you mean 'prod'?"),
         (["-e", "x"], "no environment is called 'x'; there is: local, prod"),
-        (["-e", "prod", "-n", "other"], "environment prod says something else than --namespace (there: mcpctl)"),
-        (["-e", "prod", "-t", "compose"], "environment prod says something else than --target (there: kubernetes)"),
-        (["-e", "prod", "--no-create-namespace"], "says something else than --create-namespace (there: True)"),
-        (["-e", "prod", "--kubernetes-version", "1.30"], "--kubernetes-version (there: 1.35)"),
-        (["-e", "prod", "--network-policy-provider", "none"], "--network-policy-provider (there: kubernetes)"),
-        (["-e", "prod", "--policy", "image-digest=off"], "--policy policy/image-digest=off (there: warning)"),
+        (["-e", "prod", "-n", "other"], "environment prod contradicts --namespace (environment: mcpctl)"),
+        (["-e", "prod", "-t", "compose"], "environment prod contradicts --target (environment: kubernetes)"),
+        (["-e", "prod", "--no-create-namespace"], "contradicts --create-namespace (environment: True)"),
+        (["-e", "prod", "--kubernetes-version", "1.30"], "--kubernetes-version (environment: 1.35)"),
+        (["-e", "prod", "--network-policy-provider", "none"], "--network-policy-provider (environment: kubernetes)"),
+        (["-e", "prod", "--policy", "image-digest=off"], "--policy policy/image-digest=off (environment: warning)"),
     ],
 )
 def test_options_that_contradict(mcpctl: Mcpctl, options: list[str], message: str) -> None:
