@@ -152,6 +152,17 @@ _IN_QUERY = re.compile(
 _ENCODED = re.compile(r"\b_?auth[\"']?\s{0,9}[:=]\s{0,9}[\"']?([A-Za-z0-9+/]{8,512}={0,2})")
 _NETRC = re.compile(r"\blogin\s{1,9}\S{1,200}\s{1,9}password\s{1,9}(\S{4,200})")
 _CURL = re.compile(r"(?:^|\s)(?:-[uU]|--(?:proxy-)?user)[ =]?[\"']?([^\s:\"'$]{1,200}):([^\s\"'$]{6,200})")
+#: Lines of .pgpass: host, port, database, user and password, in which a colon has a backslash.
+_PGPASS = re.compile(
+    r"(?<![^\s\"'=(,;])(?:\*|[\w./-]{1,200}|\[[\da-fA-F:]{2,40}\]):(?:\*|\d{4,5})(?::(?:[^\s:\\\"']|\\.){1,200}){2}"
+    r":((?:[^\s:\\\"']|\\.){4,512})(?=[\s\"']|$)"
+)
+#: As htpasswd and crypt write them, compose with each '$' twice; the scheme stays, the rest is what is guessed from.
+_HASH = re.compile(
+    r"(?<![\w$])\${1,2}(?:apr1|1|2[abxy]?|5|6|7|y|gy|sha1|argon2(?:id|[id])|scrypt|pbkdf2(?:-sha\d{1,3})?)\${1,2}"
+    r"([\w./+=,$-]{12,512})"
+)
+_SHA = re.compile(r"\{(?:S?SHA(?:256|512)?|S?MD5|CRYPT|PBKDF2|BCRYPT|ARGON2)\}([\w./+=$-]{8,512})")
 _HEADER = re.compile(
     r"(?:(authorization)[\"'\\]{0,4}[ \t]{0,9}[:=][ \t]{0,9}[\"'\\]{0,4})?"
     r"(?:(?<![\w-])(basic|bearer|token|digest|api-?key|negotiate)[ \t]{1,9})?([^\s\"',;\\]{4,})",
@@ -239,6 +250,9 @@ _PASSWORDS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     # 1000:1000 is no password but a group.
     (":", _CURL, lambda value: _is_random(value) and any(map(str.isalpha, value))),
     ("auth", _ENCODED, _is_pair),
+    (":", _PGPASS, bool),
+    ("$", _HASH, _is_random),
+    ("{", _SHA, _is_random),
 )
 
 

@@ -122,6 +122,17 @@ def test_tokens(issuer: str) -> None:
         ('{"auths": {"ghcr.io": {"auth": "dXNlcjpwYXNz"}}}', '{"auths": {"ghcr.io": {"auth": "***"}}}'),
         ("machine a.example login me password hunter2", "machine a.example login me password ***"),
         ("curl -u me:hunter2xyz https://a.example", "curl -u me:*** https://a.example"),
+        ("db.example:5432:app:me:hunter2", "db.example:5432:app:me:***"),
+        ("*:*:*:postgres:hunter\\:2", "*:*:*:postgres:***"),
+        ("echo 'localhost:5432:*:me:hunter2' > ~/.pgpass", "echo 'localhost:5432:*:me:***' > ~/.pgpass"),
+        ("[::1]:6543:app:me:hunter2\na:1", "[::1]:6543:app:me:***\na:1"),
+        ("me:$apr1$lZL6V/ci$eIMz/iKDkbtys/uU7LEK00", "me:$apr1$***"),
+        ("me:$$apr1$$lZL6V/ci$$eIMz/iKDkbtys/uU7LEK00", "me:$$apr1$$***"),
+        ("me:$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC", "me:$2y$***"),
+        ("$6$rounds=5000$usesome3$abcDEF123/abcDEF456", "$6$***"),
+        ("$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$RdescudvJCsgt3ub", "$argon2id$***"),
+        ("me:{SHA}nU4eI71bcnBGqeO0t9tXvY1u5oQ=", "me:{SHA}***"),
+        ("{SSHA}MTIzNDU2Nzg5MEFiQ2RFZg==", "{SSHA}***"),
         (f"a {KEY} b", "a *** b"),
         (f"a {KEY} b".replace("\n", "\\n"), "a *** b"),
     ],
@@ -158,6 +169,13 @@ def test_masked(text: str, expected: str) -> None:
         "@modelcontextprotocol/server-github@2025.4.8",
         "https://api.example.com/v1/projects/12345?page=2",
         "specs/github.yaml:12:5",
+        "src/a.py:1234:5:E501: too long",
+        "2001:0db8:85a3:0000:0000:8a2e:0370:7334",
+        "arn:aws:iam::123456789012:role/a",
+        "127.0.0.1:8080:80",
+        "$1 costs $2 and $5$",
+        "${HOME}/a:$PATH:$5",
+        "{SHA} of it",
     ],
 )
 def test_what_is_none(text: str) -> None:
@@ -167,7 +185,17 @@ def test_what_is_none(text: str) -> None:
 
 def test_a_long_text_stays_cheap() -> None:
     began = time.process_time()
-    for text in ("aB3/" * 25_000, "a:" * 50_000, "://" * 30_000, "a" * 100_000, "Bearer " * 15_000, "x:y@" * 25_000):
+    for text in (
+        "aB3/" * 25_000,
+        "a:" * 50_000,
+        "://" * 30_000,
+        "a" * 100_000,
+        "$1$" * 30_000,
+        "a:1234" * 20_000,
+        "*:*:" * 25_000,
+        "Bearer " * 15_000,
+        "x:y@" * 25_000,
+    ):
         masked(text)
     for text in ("?token" * 16_000, "auth=" * 20_000, "login a password " * 6_000, "-u a:" * 20_000, "?a.b" * 25_000):
         masked(text)

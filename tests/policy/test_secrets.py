@@ -19,6 +19,7 @@ from tests.specs import IMAGE, as_stream, spec
 
 WORD = "S3cr3tPw9xQzLm4"
 PASSWORD = "postgres://app:S3cr3tPw9xQz@db/app"
+HASH = "$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC"
 
 #: A field, where a token in it is found.
 PLACES: list[tuple[dict[str, Any], str]] = [
@@ -78,6 +79,14 @@ def test_metadata(place: str) -> None:
         {"args": [f"--user=admin:{WORD}"]},
         {"command": ["sh", "-c", f"curl -u admin:{WORD} https://a.example"]},
         {"args": [f"https://{WORD}{WORD}@git.example/a.git"]},
+        {"files": {"/a": {"content": f"# host:port:db:user:password\ndb:5432:*:app:{WORD}\n"}}},
+        {"args": [f"db:5432:app:app:{WORD}"]},
+        {"command": ["sh", "-c", f"echo db:5432:app:app:{WORD} > /tmp/.pgpass; exec server"]},
+        {"files": {"/a": {"content": f"me:{HASH}\n"}}},
+        {"files": {"/a": {"content": "me:{SHA}nU4eI71bcnBGqeO0t9tXvY1u5oQ=\n"}}},
+        {"args": [f"--users=me:{HASH}"]},
+        {"args": ["--users", f"me:{HASH}"]},
+        {"env": {"USERS": f"me:{HASH}"}},
         {"env": {"VENDOR_KEY": WORD}},
         {"compose": {"logging": {"driver": "gelf", "options": {"gelf-password": WORD}}}},
         {"compose": {"logging": {"driver": "splunk", "options": {"splunk-token": WORD}}}},
@@ -115,6 +124,11 @@ def test_an_annotation_under_a_telling_name() -> None:
     [
         {"args": ["-u", "1000:1000"]},
         {"args": ["--user", "app:application"]},
+        {
+            "files": {
+                "/a": {"content": "db:5432:app:app:${PASSWORD}\n*:*:*:app:<password>\nhost:port:db:user:password\n"}
+            }
+        },
         {"env": {"PARTITION_KEY": "userId2OrderId", "SORT_KEY": "created_at_2024"}},
         {"env": {"SENTRY_DSN": f"https://{'0123456789abcdef' * 2}@o1.ingest.sentry.io/1"}},
         {"files": {"/a": {"content": "auth: disabled-by-default\npassword required\n"}}},
