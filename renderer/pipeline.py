@@ -152,8 +152,8 @@ def _server(source: Source) -> tuple[Server | None, list[Problem]]:
 
 def inhabited(specs: Specs, options: Options) -> Options:
     """Without a Namespace that is ours by its name alone and that no server lies in; of a tree this may be a part."""
-    empty = options.create_namespace is None and specs.servers and all(server.namespace for server in specs.servers)
-    return options._replace(create_namespace=False) if empty else options
+    empty = bool(specs.servers) and all(server.namespace for server in specs.servers)
+    return options._replace(inhabited=not empty)
 
 
 def _judged(servers: Sequence[Server], problems: Sequence[Problem], levels: Levels) -> Specs:

@@ -287,11 +287,15 @@ class Options(NamedTuple):
     namespace_typed: bool = False
     #: Further namespaces that servers may name; None: any.
     other_namespaces: tuple[str, ...] | None = None
+    #: Whether a server of the run may lie in its namespace.
+    inhabited: bool = True
 
     @property
     def owns_namespace(self) -> bool:
         """Whether the namespace is ours: only then the Namespace, and what governs everything in it, is rendered."""
-        return self.namespace == NAMESPACE if self.create_namespace is None else self.create_namespace
+        if self.create_namespace is None:
+            return self.inhabited and self.namespace == NAMESPACE
+        return self.create_namespace
 
     def namespace_of(self, server: Server) -> str:
         return server.namespace or self.namespace

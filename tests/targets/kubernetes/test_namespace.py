@@ -77,10 +77,11 @@ def test_an_option_stands_above_the_spec_and_the_spec_above_the_run(
 @pytest.mark.parametrize(("one_stream", "expected"), [(True, []), (False, ["mcpctl"])])
 def test_no_namespace_is_rendered_that_nobody_lies_in_but_for_a_tree(one_stream: bool, expected: list[str]) -> None:
     options = OPTIONS._replace(one_stream=one_stream)
-    output = rendered("kubernetes", spec("db", namespace="data"), options=options)
-    assert [d.identity[1] for d in output.documents if d.identity[0] == "Namespace"] == expected
+    output = rendered("kubernetes", spec("db", namespace="data", sandbox={"namespace": "boxes"}), options=options)
+    assert [d.identity[1] for d in output.documents if d.identity[0] == "Namespace"] == [*expected, "boxes"]
 
 
+@pytest.mark.parametrize("one_stream", [True, False])
 @pytest.mark.parametrize(
     ("others", "namespace", "rule"),
     [
@@ -92,8 +93,8 @@ def test_no_namespace_is_rendered_that_nobody_lies_in_but_for_a_tree(one_stream:
         (None, "kube-system", "kubernetes/reserved-namespace"),
     ],
 )
-def test_who_forbids_it(others: tuple[str, ...] | None, namespace: str, rule: str | None) -> None:
-    options = OPTIONS._replace(other_namespaces=others)
+def test_who_forbids_it(others: tuple[str, ...] | None, namespace: str, rule: str | None, one_stream: bool) -> None:
+    options = OPTIONS._replace(other_namespaces=others, one_stream=one_stream)
     output = rendered("kubernetes", spec(namespace=namespace), options=options)
     assert [r for r in rules(output.problems) if "namespace" in r] == ([rule] if rule else [])
 
