@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from renderer import locks
 from renderer.diff.objects import ABSENT, Change, changes
-from renderer.environment import Environment, layers
+from renderer.environment import Environment, layers, members
 from renderer.errors import DocumentPath, Place
 from renderer.model import JSON, Source
 
@@ -69,6 +69,17 @@ def environment_cause(server: str, before: Before, now: Now, changed: Sequence[t
     fields = changes(old.source.data, new.source.data)
     fields = tuple(field for field in fields if _has_a_part(field.path, old, new, source, changed))
     return (_of_fields("environment", fields, new.name, new.source),) if fields else ()
+
+
+def selection_cause(server: str, before: Before, now: Now) -> tuple[Cause, ...]:
+    """The environment's choice of servers, where another one takes the server in or leaves it out."""
+    old, new = before.environment, now.environment
+    source = now.specs.get(server) or (before.specs or {}).get(server)
+    if old is None or new is None or source is None or bool(members(old, [source])) == bool(members(new, [source])):
+        return ()
+    fields = changes(old.source.data, new.source.data)
+    chosen = tuple(field for field in fields if field.path[:2] == ("spec", "servers"))
+    return (_of_fields("environment", chosen, new.name, new.source),) if chosen else ()
 
 
 def _has_a_part(

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
-from renderer.diff.causes import Before, Cause, Now, environment_cause, spec_causes, tool_causes
+from renderer.diff.causes import Before, Cause, Now, environment_cause, selection_cause, spec_causes, tool_causes
 from renderer.diff.consequences import (
     CONSEQUENCES,
     Consequence,
@@ -156,7 +156,8 @@ def _by_server(files: Mapping[str, Text], depth: int, shared: str | None) -> dic
 
 def _of_server(server: str, before: Texts, now: Texts, sides: Sides) -> Iterator[Entry]:
     if server and not (before and now):
-        yield _entry(server, "spec", before, now, sides)
+        causes = selection_cause(server, sides.before, sides.now)
+        yield _entry(server, "spec", before, now, sides)._replace(causes=causes)
         return
     between: Texts | None = sides.between.get(server)
     if between is not None:

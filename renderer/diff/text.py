@@ -137,7 +137,8 @@ def _subject(group: Group, quote: Quote) -> str:
     if first.state == "renamed":
         return f"{who} was {quote(first.renamed_from)}"
     if first.state in ("new", "removed"):
-        return f"{who} {'is' if len(group.places) == 1 else 'are'} {first.state}"
+        why = "".join(f", because {_cause(cause, group, who, quote)}" for cause in first.causes)
+        return f"{who} {'is' if len(group.places) == 1 else 'are'} {first.state}{why}"
     if not first.causes:
         return f"{who} {'changes' if len(group.places) == 1 else 'change'}"
     causes = " and ".join(_cause(cause, group, who, quote) for cause in first.causes)

@@ -178,6 +178,31 @@ def told(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> tuple[Conseque
     return entry.consequences
 
 
+OF_CONFIG, OF_SECRET = "${A_K:?key k of configMap a}", "${A_K:?key k of secret a}"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "given"),
+    [
+        ({}, {"environment": {"B": OF_CONFIG}}, []),
+        ({"environment": {"B": OF_CONFIG}}, {"environment": {"B": OF_CONFIG, "C": OF_CONFIG}}, []),
+        ({"environment": {"B": OF_CONFIG}, "image": "a"}, {"environment": {"B": OF_CONFIG}, "image": "b"}, []),
+        ({}, {"env_file": [{"path": "./env/configmaps/a.env"}]}, []),
+        ({}, {"env_file": [{"path": "./env/secrets/a.env"}]}, ["s: ./env/secrets/a.env"]),
+        ({}, {"env_file": ["./env/configmaps/../secrets/a.env"]}, ["s: ./env/configmaps/../secrets/a.env"]),
+        ({}, {"environment": {"B": OF_SECRET}}, ["s: A_K"]),
+        ({}, {"environment": {"B": OF_CONFIG, "C": OF_SECRET}}, ["s: A_K"]),
+        ({"environment": {"B": OF_SECRET}}, {"environment": {"C": OF_CONFIG}}, ["s: A_K → C"]),
+        ({}, {"environment": {"B": "${A_K:?key k of configMap a}${A_K}"}}, ["s: A_K"]),
+    ],
+)
+def test_what_is_of_a_configmap_is_no_secret_in_compose(
+    old: dict[str, Any], new: dict[str, Any], given: list[str]
+) -> None:
+    (entry,) = run({"compose.yaml": text(compose(old))}, {"compose.yaml": text(compose(new)) or ""})
+    assert [one.detail for one in entry.consequences if one.name == "secret"] == given
+
+
 SANDBOX = {"runtimeClass": {"name": "gvisor", "handler": "runsc"}}
 THEIRS = {"runtimeClass": {"name": "gvisor", "create": False}}
 

@@ -30,6 +30,9 @@ from renderer.merge_patch import same
 from renderer.yaml_reader import read
 
 _VARIABLE = re.compile(r"(?<!\$)(?:\$\$)*\$\{?([A-Za-z_][A-Za-z0-9_]*)")
+#: What compose says where a variable is missing names what it is of: a ConfigMap, whose values are no secret.
+_OF_CONFIG = re.compile(r"(?<!\$)\$\{([A-Za-z_][A-Za-z0-9_]*):\?key [^\s}]+ of configMap [^\s}]+\}")
+_CONFIG_FILE = re.compile(r"\./env/configmaps/[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.env")
 #: With these a source is a path and not the name of a volume.
 _PATHS = ("/", ".", "~", "$")
 #: Drivers that keep logs on the machine, and how the options of others name where they go.
@@ -76,6 +79,7 @@ def _weak_part(kind: str, part: Mapping[str, Any]) -> set[str]:
 
 def _service(pair: Pair, *, new: bool) -> Iterator[Consequence]:
     name, before, now = pair.object.name, pair.before, pair.now
+    public = _of_configs(before, now)
     if pair.old and pair.new:
         keys = {
             str(change.path[0]) for change in pair.changes if change.path[:2] != ("deploy", "replicas") and change.path
@@ -90,7 +94,7 @@ def _service(pair: Pair, *, new: bool) -> Iterator[Consequence]:
             yield Consequence("resources", f"{name}: {unlike(*both)}")
         lost = _volumes(before) - _volumes(now)
         yield from (Consequence("data-loss", f"{name} no longer mounts volume {detail}") for detail in sorted(lost))
-        secrets = sorted({secret for secret, _ in _uses(now)})
+        secrets = sorted({secret for secret, _ in _uses(now)} - public)
         yield from handed_on(name, str(before.get("image")), str(now.get("image")), secrets)
         yield from given_to_programs(name, _programs(before), _programs(now), secrets)
         argvs = [(_argv(data.get("entrypoint")), _argv(data.get("command"))) for data in (before, now)]
@@ -99,8 +103,9 @@ def _service(pair: Pair, *, new: bool) -> Iterator[Consequence]:
         yield Consequence("container", f"{name}: {now.get('image')}")
     if pair.new:
         yield from image_rules(name, before.get("image"), now.get("image"))
-        yield from (Consequence("secret", f"{name}: {detail}") for detail in sorted(_secrets(now) - _secrets(before)))
-        for secret, where in sorted(use for use in _uses(now) - _uses(before) if use[0] in _secrets(before)):
+        was, uses = _secrets(before) - public, _secrets(now) - public
+        yield from (Consequence("secret", f"{name}: {detail}") for detail in sorted(uses - was))
+        for secret, where in sorted(use for use in _uses(now) - _uses(before) if use[0] in was):
             yield Consequence("secret", f"{name}: {secret} → {where}")
         yield from (Consequence("egress", f"{name}: logs go to {key}") for key, _ in sorted(_logs(now) - _logs(before)))
         yield from (Consequence("exposure", f"{name}: {detail}") for detail in sorted(_ports(now) - _ports(before)))
@@ -124,6 +129,14 @@ def _uses(service: Mapping[str, Any]) -> set[tuple[str, str]]:
         pairs = _environment(service) if key == "environment" else [(key, value)]
         uses |= {(name, where) for where, inner in pairs for text in _texts(inner) for name in _VARIABLE.findall(text)}
     return uses
+
+
+def _of_configs(*services: Mapping[str, Any]) -> set[str]:
+    """Variables and files of variables that are of ConfigMaps, wherever the services name them."""
+    texts = [text for service in services for text in _texts(service)]
+    names = {name for text in texts for name in _OF_CONFIG.findall(text)}
+    names -= {name for text in texts for name in _VARIABLE.findall(_OF_CONFIG.sub("", text))}
+    return names | {text for text in texts if _CONFIG_FILE.fullmatch(text)}
 
 
 def _programs(service: Mapping[str, Any]) -> set[Program]:
