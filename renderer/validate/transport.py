@@ -275,7 +275,8 @@ def sse_is_deprecated(server: Server) -> Iterator[Fault]:
         yield Fault(
             ("spec", "transport", field),
             "spec/deprecated-sse",
-            "HTTP+SSE is deprecated since MCP 2026-07-28, and new clients do not speak it",
+            "HTTP+SSE is deprecated since MCP 2026-07-28, and new clients do not speak it"
+            + ("; no guard speaks it either, so web pages of every origin reach the bridge" if field == "path" else ""),
             "use its successor, type: streamable-http, as soon as the server can"
             if field == "type"
             else "use another path, such as /mcp: the bridge serves its successor streamable-http there",

@@ -55,9 +55,13 @@ class Compose:
         "spec.autoscaling": Ignored("docker compose does not follow the load: one container runs"),
         "spec.disruption": Ignored("docker compose drains no nodes"),
         "spec.expose": Ignored("docker compose publishes the machine's port (network.publish) and has no Ingress"),
-        "spec.service": Ignored("compose has no Services: clients use the container's ports, or network.publish"),
+        "spec.service": Ignored(
+            "compose has no Services: clients use the container's ports, of a guarded server the port of MCP alone, or "
+            "network.publish"
+        ),
         "spec.monitoring": Ignored(
-            "every container on mcpctl-network can read the metrics; compose has no Prometheus Operator"
+            "compose has no Prometheus Operator; every container on the server's own networks can read the metrics: "
+            "mcpctl-network, behind a guard compose.networks, with restricted egress none"
         ),
         "spec.sandbox": Ignored("compose has no second namespace, no quota and no API that starts pods"),
         "spec.externalSecrets": Ignored("the operator runs in a cluster; compose reads secrets from .env"),
