@@ -16,7 +16,7 @@ from renderer.policy.images import image_faults, is_repository, source_faults
 from renderer.policy.literals import literal_faults, token_faults
 from renderer.policy.openings import open_egress, opened, passing_guard, passing_service_guard
 from renderer.policy.rights import document_faults
-from renderer.policy.variables import variable_faults
+from renderer.policy.variables import machine_variables, variable_faults
 from renderer.render import has_user_templates
 from renderer.wording import excerpt
 
@@ -280,6 +280,8 @@ def _patched_container(container: Json, path: DocumentPath) -> Iterator[Fault]:
 def _patched_project(document: Rendered, data: Json, services: Mapping[str, Json]) -> Iterator[Fault]:
     servers = {server["resource_name"]: server for server in document.context.get("servers", ())}
     hint = "accept policy/pod-security with the reason"
+    own = {str(line).removeprefix("- ").partition(":")[0] for line in document.context.get("variables", ())}
+    yield from machine_variables(data, own)
     for key, service in services.items():
         server = servers.get(key, {})
         yield from _patched_service(service, ("services", key))

@@ -1,11 +1,13 @@
-"""Environment variables that decide which programs and libraries run."""
+"""Environment variables that decide which programs and libraries run, and those of the machine."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from typing import Any
 
 from renderer.errors import DocumentPath, Fault
+from renderer.wording import excerpt
 
 _LOADER = frozenset(
     {
@@ -35,3 +37,34 @@ def variable_faults(name: str, path: DocumentPath, value: str = "") -> Iterator[
             "build it into the image, or name the program by its full path",
             at_key=True,
         )
+
+
+#: In a value of a compose file, where ``$$`` is a dollar. In a default (``${A:-$B}``) stands another.
+_OF_MACHINE = re.compile(r"\$\$|\$\{?([A-Za-z_]\w*)")
+#: Where a name without a value takes that of whoever starts the project.
+_INHERITING = ("environment", "args")
+
+
+def machine_variables(value: Any, own: Collection[str], path: DocumentPath = ()) -> Iterator[Fault]:
+    """Values that compose takes from the environment of whoever starts the project; ``own`` are those of the spec."""
+    if isinstance(value, str):
+        names = {match[1] for match in _OF_MACHINE.finditer(value)} - {None, *own}
+        # A name alone: of a list, or of a secret or config at the top (environment: NAME).
+        bare = path[-2:-1] and path[-2] in _INHERITING and isinstance(path[-1], int) and "=" not in value
+        bare = bare or (path[-1:] == ("environment",) and value not in own)
+        for name in sorted(names | ({value} if bare else set())):
+            yield _machine_variable(name, path)
+    elif isinstance(value, list):
+        for i, inner in enumerate(value):
+            yield from machine_variables(inner, own, (*path, i))
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if inner is None and path[-1:] and path[-1] in _INHERITING:
+                yield _machine_variable(str(key), (*path, key))
+            yield from machine_variables(inner, own, (*path, key))
+
+
+def _machine_variable(name: str, path: DocumentPath) -> Fault:
+    message = f"compose takes {excerpt(name)} from the environment of whoever starts the project"
+    hint = "write the value ('$$' stands for a dollar), or refer to a Secret or ConfigMap under env"
+    return Fault(path, "compose/machine-variable", message, hint)

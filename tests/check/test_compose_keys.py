@@ -259,6 +259,36 @@ def test_what_is_within_bounds_is_not(section: str, key: str, value: JSON) -> No
     assert [rule for rule in found if rule.startswith(("policy/", "compose/not", "compose/refused"))] == []
 
 
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("services", "environment", {"A": "${HOME}"}),
+        ("services", "environment", {"A": "x$HOME"}),
+        ("services", "environment", {"A": "${OTHER:-${TOKEN_KEY}}"}),
+        ("services", "environment", ["A"]),
+        ("services", "environment", ["A=${X:?set it}"]),
+        ("services", "build", {"context": ".", "args": ["A"]}),
+        ("services", "command", ["a", "$$${X}"]),
+        ("services", "labels", {"a": "${X-y}"}),
+        ("services", "image", "registry.example.com/demo:${TAG}"),
+        ("services", "healthcheck", {"test": ["CMD", "a", "$X"]}),
+        ("volumes", "labels", {"a": "${X}"}),
+        ("secrets", "environment", "HOME"),
+    ],
+    ids=str,
+)
+def test_no_patch_takes_a_value_from_the_machine(section: str, key: str, value: JSON) -> None:
+    assert "compose/machine-variable" in patched(section, key, value)
+
+
+def test_dollars_and_the_specs_own_references_are_none() -> None:
+    environment: dict[str, JSON] = {"A": "$$HOME $${X} $ $5", "B": "${S_K:?key k of secret s}"}
+    patch: JSON = {"target": "compose", "kind": "service", "merge": {"environment": environment}}
+    env: JSON = {"C": {"secret": "s", "key": "k"}}
+    output = rendered("compose", spec(image=IMAGE, transport=HTTP, env=env, patches=[patch]))
+    assert errors_in(output.problems) == []
+
+
 @pytest.mark.parametrize("section", HARMLESS)
 def test_a_key_that_nobody_knows_is_refused(section: str) -> None:
     first, *below = section.split(".")
