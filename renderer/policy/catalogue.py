@@ -32,6 +32,7 @@ _BOTH = ("kubernetes", "compose")
 
 RULES: Mapping[str, Rule] = {
     "policy/cluster-wide-rights": Rule("error", "rights in the whole cluster beyond those that are named"),
+    "policy/data-of-others": Rule("error", "a claim that is, takes or copies data of others", ("kubernetes",)),
     "policy/docker-socket": Rule("error", "the socket of the container runtime mounted", _BOTH, admission=True),
     "policy/exposed-without-access": Rule("error", "a server open to everybody outside of the cluster"),
     "policy/guard-passed": Rule("error", "a way to a server past its guard, or a guard that a patch changes", _BOTH),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from renderer.manifest import CONTAINER_FIELDS, Json, at, entries, items, kind_o
 from renderer.model import Rendered
 from renderer.policy.images import image_faults, is_repository, source_faults
 from renderer.policy.literals import literal_faults, token_faults
-from renderer.policy.openings import open_egress, opened, passing_guard, passing_service_guard
+from renderer.policy.openings import foreign_data, open_egress, opened, passing_guard, passing_service_guard
 from renderer.policy.rights import document_faults
 from renderer.policy.variables import machine_variables, variable_faults
 from renderer.render import has_user_templates
@@ -199,6 +200,9 @@ def _patched_object(document: Rendered, data: Json) -> Iterator[Fault]:
     yield from passing_guard(data, document.context)
     yield from _lowered(data, document.context)
     spec, replicas = mapping(document.context, "spec"), ("spec", "maxReplicas")
+    prefix = document.context.get("resource_name")
+    storage = [volume for _, volume in entries(spec, "storage")]
+    yield from foreign_data(data, {volume.get("existingClaim") or f"{prefix}-{volume['name']}" for volume in storage})
     yield from _patched_pod(document, data)
     if kind_of(data) in ("Deployment", "StatefulSet"):
         replicas = ("spec", "replicas")
@@ -213,6 +217,7 @@ def _patched_object(document: Rendered, data: Json) -> Iterator[Fault]:
 
 
 _ENFORCE = "pod-security.kubernetes.io/enforce"
+_VERSION = f"{_ENFORCE}-version"
 
 
 def _lowered(data: Json, context: Mapping[str, Any]) -> Iterator[Fault]:
@@ -223,6 +228,11 @@ def _lowered(data: Json, context: Mapping[str, Any]) -> Iterator[Fault]:
     ):
         message, hint = f"the Namespace must enforce '{level}', as it was rendered", "leave the label as it is"
         yield Fault(("metadata", "labels", _ENFORCE), "pod-security/namespace", message, hint)
+    version = mapping(about, "labels").get(_VERSION, "latest") if kind == "Namespace" else "latest"
+    if version != "latest" and not _is_at_least(str(version), str(context.get("kubernetes_version", ""))):
+        message = f"the Namespace must enforce the checks of its own Kubernetes version, not of {excerpt(str(version))}"
+        hint = "leave the label as it is: older versions check less"
+        yield Fault(("metadata", "labels", _VERSION), "pod-security/namespace", message, hint)
     # What the server's own pods are given stands in them.
     is_default = kind == "ServiceAccount" and text(about, "name") == DEFAULT_ACCOUNT
     if is_default and data.get("automountServiceAccountToken") is not False:
@@ -240,6 +250,12 @@ def _lowered(data: Json, context: Mapping[str, Any]) -> Iterator[Fault]:
             )
     if kind == "LimitRange" and not any(mapping(one, "max") for _, one in entries(spec, "limits")):
         yield Fault(("spec", "limits"), "policy/limits", "a container may take all that the machine has", hint)
+
+
+def _is_at_least(label: str, rendered: str) -> bool:
+    """Whether a label such as ``v1.34`` names the version that is rendered for, or a later one."""
+    numbers = re.fullmatch(r"v1\.(\d{1,4})", label)
+    return numbers is not None and int(numbers[1]) >= int(rendered.partition(".")[2] or 0)
 
 
 def _patched_pod(document: Rendered, data: Json) -> Iterator[Fault]:

@@ -93,6 +93,45 @@ def _peers(rule: Json, field: str) -> list[Any]:
     ]
 
 
+#: What a new claim begins with, or which PersistentVolume it takes, and the words for it.
+_TAKEN = {
+    "dataSource": "begins as a copy of other data",
+    "dataSourceRef": "begins as a copy of other data",
+    "volumeName": "takes a PersistentVolume by its name, with what is on it",
+    "selector": "takes a PersistentVolume that is there, with what is on it",
+}
+
+
+def foreign_data(data: Json, own: Collection[str]) -> Iterator[Fault]:
+    """Claims that are, take or copy what another server or team has stored; ``own`` are the names of the spec's."""
+    path, pod = pod_of(data) or ((), {})
+    volumes = [((*path, "spec", "volumes", i), volume) for i, volume in entries(mapping(pod, "spec"), "volumes")]
+    claims: list[tuple[DocumentPath, Json]] = [
+        *((where, claim) for where, claim in [((), data)] if kind_of(data) == "PersistentVolumeClaim"),
+        *(
+            (("spec", "volumeClaimTemplates", i), claim)
+            for i, claim in entries(mapping(data, "spec"), "volumeClaimTemplates")
+        ),
+        *(
+            ((*where, "ephemeral", "volumeClaimTemplate"), mapping(mapping(volume, "ephemeral"), "volumeClaimTemplate"))
+            for where, volume in volumes
+        ),
+    ]
+    for where, claim in claims:
+        for field, how in _TAKEN.items():
+            if mapping(claim, "spec").get(field) not in (None, ""):
+                yield _foreign(f"the claim {how}", (*where, "spec", field))
+    for where, volume in volumes:
+        name = text(mapping(volume, "persistentVolumeClaim"), "claimName")
+        if name and name not in own:
+            yield _foreign(f"claim {excerpt(name)} is not one of the server's", (*where, "persistentVolumeClaim"))
+
+
+def _foreign(message: str, path: DocumentPath) -> Fault:
+    hint = "remove it, name the claim under storage (existingClaim), or accept this with the reason"
+    return Fault(path, "policy/data-of-others", f"{message}: the data may be that of another server", hint)
+
+
 def open_egress(path: DocumentPath) -> Fault:
     hint = "list what it needs under network.egress, or accept this with the reason"
     return Fault(path, "policy/unrestricted-egress", "the server may connect to every address", hint)

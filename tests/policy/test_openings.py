@@ -73,6 +73,17 @@ CASES: list[tuple[str, JSON, str, str]] = [
 ]
 
 
+VERSION = f"{ENFORCE}-version"
+CASES += [
+    ("Namespace", {"metadata": {"labels": {VERSION: version}}}, "", "pod-security/namespace")
+    for version in ("v1.0", "v1.20", "v0.99", "1.99", "oldest", "")
+]
+CASES += [
+    ("Namespace", {"metadata": {"labels": {ENFORCE: level}}}, "", "pod-security/namespace")
+    for level in ("Restricted", "", "restricted ")
+]
+
+
 @pytest.mark.parametrize(("kind", "how", "name", "rule"), CASES, ids=str)
 def test_what_a_patch_opens_is_found_and_accepted(kind: str, how: JSON, name: str, rule: str) -> None:
     assert rule in told(kind, how, name)
@@ -148,6 +159,57 @@ def test_a_patch_of_compose_that_passes_the_guard(merge: JSON, passes: bool) -> 
 def test_what_a_patch_of_cilium_opens(ingress: JSON) -> None:
     assert OPEN in told("CiliumNetworkPolicy", {"spec": {"ingress": ingress}}, "", "cilium")
     assert OPEN not in told("CiliumNetworkPolicy", {"spec": {"ingress": [{}]}}, "", "cilium")
+
+
+CLAIM: dict[str, JSON] = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+SNAPSHOT: JSON = {"apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": "other"}
+TAKEN: list[dict[str, JSON]] = [
+    {"dataSource": {"kind": "PersistentVolumeClaim", "name": "mcp-other-data"}},
+    {"dataSource": SNAPSHOT},
+    {"dataSourceRef": {"kind": "PersistentVolumeClaim", "name": "other", "namespace": "theirs"}},
+    {"dataSourceRef": SNAPSHOT},
+    {"volumeName": "pv-1"},
+    {"selector": {"matchLabels": {"a": "b"}}},
+    {"selector": {}},
+]
+DATA = "policy/data-of-others"
+STORED: dict[str, Any] = {"storage": [{"name": "data", "size": "1Gi", "mountPath": "/data"}]}
+
+
+@pytest.mark.parametrize("taken", TAKEN, ids=str)
+def test_data_of_others_through_a_claim(taken: dict[str, JSON]) -> None:
+    template: JSON = [
+        {"op": "add", "path": f"/spec/volumeClaimTemplates/0/spec/{k}", "value": v} for k, v in taken.items()
+    ]
+    ephemeral: JSON = {"name": "x", "ephemeral": {"volumeClaimTemplate": {"spec": {**CLAIM, **taken}}}}
+    accept: JSON = [{"rule": DATA, "reason": "our own reason"}]
+    cases: list[tuple[str, JSON, dict[str, Any]]] = [
+        ("PersistentVolumeClaim", {"spec": taken}, STORED),
+        ("StatefulSet", template, {**STORED, "workload": "StatefulSet"}),
+        ("Deployment", put("/spec/template/spec/volumes/-", ephemeral, "add"), STORED),
+    ]
+    for kind, how, more in cases:
+        assert told(kind, how, **more) == {DATA}
+        assert told(kind, how, **more, accept=accept) == set()
+
+
+def test_data_of_others_through_a_claim_that_is_there() -> None:
+    other: JSON = {"name": "x", "persistentVolumeClaim": {"claimName": "mcp-other-data"}}
+    own: JSON = {"name": "x", "persistentVolumeClaim": {"claimName": "mcp-demo-data"}}
+    meant: JSON = [{"name": "d", "existingClaim": "theirs", "mountPath": "/d"}]
+    assert DATA in told("Deployment", put("/spec/template/spec/volumes/-", other, "add"), **STORED)
+    assert DATA in told(
+        "Deployment", put("/spec/template/spec/volumes/0/persistentVolumeClaim/claimName", "x"), **STORED
+    )
+    assert told("Deployment", put("/spec/template/spec/volumes/-", own, "add"), **STORED) == set()
+    again: JSON = {"name": "x", "persistentVolumeClaim": {"claimName": "theirs"}}
+    assert DATA not in told("Deployment", put("/spec/template/spec/volumes/-", again, "add"), storage=meant)
+    assert told("PersistentVolumeClaim", {"spec": {"volumeMode": "Filesystem", "volumeName": ""}}, **STORED) == set()
+
+
+def test_what_a_namespace_may_say_of_pod_security() -> None:
+    for name, value in ((VERSION, None), (VERSION, "latest"), (VERSION, "v1.99"), (f"{ENFORCE[:-7]}warn", None)):
+        assert told("Namespace", {"metadata": {"labels": {name: value}}}) == set()
 
 
 def test_what_is_within_bounds_is_not() -> None:

@@ -223,6 +223,14 @@ RULE_CASES: list[tuple[str, str, dict[str, Any]]] = [
             ]
         },
     ),
+    (
+        "data-of-others",
+        "kubernetes",
+        {
+            "storage": [{"name": "data", "size": "1Gi", "mountPath": "/data"}],
+            "patches": [{"kind": "PersistentVolumeClaim", "merge": {"spec": {"volumeName": "pv-1"}}}],
+        },
+    ),
     ("stateful-replicas", "kubernetes", {**STDIO, "replicas": 3}),
     (
         "stateful-replicas",
