@@ -19,7 +19,7 @@ from renderer.diff.consequences import (
     sandbox_rules,
 )
 from renderer.diff.objects import ABSENT, Change, Object, changes, objects_in
-from renderer.diff.renames import nameless, renamed_text, renames
+from renderer.diff.renames import nameless, renamed_text, renames, with_new_names
 from renderer.write import is_file, same_but_for_head, source_in
 
 if TYPE_CHECKING:
@@ -192,9 +192,11 @@ def _entry(server: str, leg: Leg, before: Texts, now: Texts, sides: Sides) -> En
     manifests = [path for path in files if path not in beside and path not in delivery]
     pairs = list(_pairs(manifests, before, now))
     state: Literal["new", "removed", "changed"] = "new" if not before else "changed" if now else "removed"
+    pairs, renamed = with_new_names(pairs) if server and state == "changed" else (pairs, [])
     led = list(_led(pairs, server, files, now, sides, new=bool(server) and state == "new")) if pairs else []
     commented = [path for path in manifests if path in now and (path in before or state == "new")]
     led += [consequence for path in commented for consequence in comment_rules(before.get(path), now[path])]
+    led += renamed
     led += sandbox_rules(before, now)
     switch = _switch([*delivery, *beside], before, now) if delivery or not server else None
     if switch:

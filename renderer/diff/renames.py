@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from renderer.diff.consequences.table import Consequence, Pair
+from renderer.diff.objects import COMPOSE, Object, changes
+from renderer.kinds import WORKLOADS
+from renderer.labels import REMADE_VOLUMES
+from renderer.manifest import at, mappings
 
 Texts = Mapping[str, str | None]
 #: Of the lines of the shorter one, the share that the other must have but for the name: a proxy may come or go whole.
@@ -102,3 +108,100 @@ def renamed_text(text: str | None, old: str, new: str, now: str | None) -> str |
 
 def _alone(name: str) -> str:
     return rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])"
+
+
+# ---------------------------------------------------------------------------------------------
+# A server whose objects all have another name or namespace: they are compared with what they were before it.
+
+#: Steps to what another name makes something else of, whatever it is called: never taken for the server's own name.
+_NOT_NAMES = frozenset({
+    "annotations", "args", "binaryData", "command", "data", "entrypoint", "env", "environment", "envFrom", "host",
+    "hosts", "image", "matchName", "matchPattern", "remoteRef", "resourceNames", "stringData",
+})  # fmt: skip
+_NOT_LEAVES = tuple((name,) for name in (*_NOT_NAMES, "cidr", "path", "url", "value"))
+#: Steps that name objects of certain kinds.
+_OF_KINDS = {
+    "secret": ("Secret", "ExternalSecret", "SealedSecret", "Certificate", "secret"),
+    "configmap": ("ConfigMap",),
+    "persistentvolumeclaim": ("PersistentVolumeClaim",),
+    "serviceaccount": ("ServiceAccount",),
+    "roleref": ("Role", "ClusterRole"),
+}
+_Names = Mapping[tuple[str, str], str]
+
+
+def with_new_names(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Consequence]]:
+    """Objects that came with those that went, where the workload has another name or namespace; and what that means."""
+    gone, came = [p.old for p in pairs if p.old and not p.new], [p.new for p in pairs if p.new and not p.old]
+    old, new = (min(filter(_is_workload, side), key=lambda one: len(one.name), default=None) for side in (gone, came))
+    if not old or not new or old.kind != new.kind:
+        return list(pairs), []
+    identities = {one.identity: one for one in came}
+    matched: dict[tuple[str, str, str, str], Object] = {}
+    for one in gone:
+        namespace = new.namespace if one.namespace == old.namespace else one.namespace
+        name = _renamed(one.name, old, new)
+        if (one.group, one.kind, namespace, name) in identities:
+            matched[one.group, one.kind, namespace, name] = one
+    if new.identity not in matched:
+        return list(pairs), []
+    names = {(one.kind, one.name): identity[3] for identity, one in matched.items()}
+    kept = [pair for pair in pairs if pair.object.identity not in matched and pair.old not in matched.values()]
+    sides = [(pair.old, pair.new) for pair in kept if pair.old and pair.new]
+    kept = [pair for pair in kept if not (pair.old and pair.new)]
+    for one, now in [*sides, *((one, identities[identity]) for identity, one in matched.items())]:
+        data = _with_names(one.data, now.data, (old, new), names, ())
+        if changed := changes(data, now.data):
+            kept.append(Pair(now._replace(data=data), now, changed))
+    return sorted(kept, key=lambda pair: pair.object.identity), list(_meaning(old, new, matched.values()))
+
+
+def _is_workload(one: Object) -> bool:
+    return one.kind in WORKLOADS or (one.group == COMPOSE and one.kind == "service")
+
+
+def _renamed(name: str, old: Object, new: Object) -> str:
+    """The name of an object that is called after the server, in the cluster with the namespace before it."""
+    namespace, colon, rest = name.rpartition(":")
+    if colon and namespace == old.namespace:
+        return f"{new.namespace}:{_renamed(rest, old, new)}"
+    is_ours = name == old.name or name.startswith((f"{old.name}-", f"{old.name}."))
+    return new.name + name[len(old.name) :] if is_ours else name
+
+
+def _with_names(value: Any, now: Any, sides: tuple[Object, Object], names: _Names, path: tuple[str, ...]) -> Any:
+    """The old value with the new names, where nothing but them makes the new value of it."""
+    if isinstance(value, dict) and isinstance(now, dict):
+        keys = {key: key if key in now else _renamed(str(key), *sides) for key in value}
+        return {
+            new if new in now else key: _with_names(value[key], now.get(new), sides, names, (*path, str(key)))
+            for key, new in keys.items()
+        }
+    if isinstance(value, list) and isinstance(now, list) and len(value) == len(now):
+        return [_with_names(item, other, sides, names, path) for item, other in zip(value, now, strict=True)]
+    if not isinstance(value, str) or value == now or _NOT_NAMES.intersection(path[:-1]) or path[-1:] in _NOT_LEAVES:
+        return value
+    kinds = [kinds for word, kinds in _OF_KINDS.items() if any(word in step.lower() for step in path)]
+    if kinds and all((kind, value) not in names for kind in kinds[0]):
+        return value
+    old, new = sides
+    text = re.sub(_alone(old.name), lambda _: new.name, value)
+    text = re.sub(_alone(old.namespace), lambda _: new.namespace, text) if old.namespace else text
+    return now if now in (text, _renamed(value, *sides)) else value
+
+
+def _meaning(old: Object, new: Object, objects: Iterable[Object]) -> Iterator[Consequence]:
+    """What stays where it was."""
+    words = [f"is {new.label} now"] if old.name != new.name else []
+    if old.namespace != new.namespace and old.group != COMPOSE:
+        words.append(f"moves from namespace {old.namespace} to {new.namespace}, and its Secrets stay behind")
+    all_objects = "all objects are replaced, and clients need the new name"
+    yield Consequence("replacement", f"{old.label} {' and '.join(words)}: {all_objects}")
+    for one in objects:
+        claims = mappings(at(one.data, "spec", "volumeClaimTemplates"))
+        of_compose = one.group == COMPOSE and one.kind == "volume" and not one.name.endswith(REMADE_VOLUMES)
+        labels = [f"claim {at(claim, 'metadata', 'name')} of {one.label}" for claim in claims]
+        for label in [*labels, *([one.label] if of_compose or one.kind == "PersistentVolumeClaim" else ())]:
+            yield Consequence(
+                "data-loss", f"{label} stays behind with its data, and the new name begins with an empty volume"
+            )

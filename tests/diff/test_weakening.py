@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from renderer.diff.consequences import Consequence
+from renderer.diff.entries import Entry
 from renderer.pins import GUARD_PORT
 from renderer.prerequisites import markdown_of, prerequisites
 from tests.diff.test_consequences import (
@@ -230,6 +231,56 @@ def test_sandboxes_that_lose_their_runtime_class_are_isolated_less(
     (entry,) = run({**sides[0]}, sides[1])
     says = [each.detail for each in entry.consequences if each.name == "hardening"]
     assert says == ([f"sandboxed pods: runtime class {words}"] if words else [])
+
+
+STORED: dict[str, Any] = {"storage": [{"name": "data", "size": "1Gi", "mountPath": "/data"}]}
+EMPTY = "stays behind with its data, and the new name begins with an empty volume"
+
+
+def moved(target: str, /, namespace: str = "a", workload: str = "Deployment", **changed: Any) -> Entry:
+    """A server of another resourceName, and maybe of another namespace."""
+    fields = {"env": {"T": {"secret": "s", "key": "k"}}, "workload": workload, **STORED}
+    fields |= {"image": "registry.example.com/before:1.0", "transport": {"type": "streamable-http"}}
+    before = texts(target, spec(**fields, resourceName="before"), options=OPTIONS._replace(namespace="a"))
+    after = {**fields, "resourceName": "after", **changed}
+    now = texts(target, spec(**after), options=OPTIONS._replace(namespace=namespace))
+    (entry,) = run({path: each for path, each in before.items() if "demo/" in path}, now)
+    return entry
+
+
+@pytest.mark.parametrize("namespace", ["a", "b"])
+@pytest.mark.parametrize("workload", ["Deployment", "StatefulSet"])
+def test_another_name_of_all_objects_is_a_rename(workload: str, namespace: str) -> None:
+    entry = moved("kubernetes", namespace=namespace, workload=workload)
+    lost, replaced = entry.consequences
+    assert (lost.name, lost.detail.endswith(EMPTY)) == ("data-loss", True)
+    assert (replaced.name, f"{workload} before is {workload} after now" in replaced.detail) == ("replacement", True)
+    assert (" moves from namespace a to b, and its Secrets stay behind" in replaced.detail) is (namespace == "b")
+    assert entry.fields == ()
+
+
+def test_another_namespace_alone_is_a_move() -> None:
+    entry = moved("kubernetes", namespace="b", resourceName="before")
+    assert {one.name for one in entry.consequences} == {"data-loss", "replacement"}
+
+
+def test_another_name_in_compose_is_a_rename() -> None:
+    entry = moved("compose")
+    assert {one.name for one in entry.consequences} <= {"data-loss", "replacement", "restart"}
+    assert Consequence("data-loss", f"volume before.data {EMPTY}") in entry.consequences
+
+
+@pytest.mark.parametrize(
+    ("changed", "fires"),
+    [
+        ({"image": "registry.example.com/after:1.0"}, "image"),
+        ({"env": {"T": {"secret": "after", "key": "k"}}}, "secret"),
+        ({"sidecars": [{"name": "x", "image": "x:1"}]}, "container"),
+        ({"storage": []}, "data-loss"),
+    ],
+)
+def test_what_changes_beside_a_name_is_listed(changed: dict[str, Any], fires: str) -> None:
+    assert fires in [one.name for one in moved("kubernetes", **changed).consequences]
 
 
 OPEN = Consequence("egress", "everything, every port")

@@ -70,7 +70,6 @@ def consequences(
 ) -> Iterator[Consequence]:
     """All consequences; ``beside`` are objects of the server that did not change, ``others`` those of other servers."""
     selected = _selected(pairs, beside)
-    yield from _moved(pairs)
     shared = _annotated(pair for pair in pairs if pair.object.kind in WORKLOADS)
     for pair in pairs:
         yield from _stated(pair, new=new)
@@ -90,16 +89,6 @@ def consequences(
         yield from label_rules(before, now, others)
     if any(pair.object.group == COMPOSE for pair in pairs):
         yield from compose_egress(before, now)
-
-
-def _moved(pairs: Sequence[Pair]) -> Iterator[Consequence]:
-    """A workload that goes in one namespace and comes in another: nothing that it had goes along."""
-    gone = {(p.old.kind, p.old.name): p.old.namespace for p in pairs if p.old and not p.new}
-    for pair in pairs:
-        new = pair.new
-        if new and not pair.old and new.kind in WORKLOADS and (new.kind, new.name) in gone:
-            words = f"moves from namespace {gone[new.kind, new.name]} to {new.namespace}"
-            yield Consequence("replacement", f"{new.label} {words}: its data and Secrets stay behind")
 
 
 def is_context(text: str) -> bool:
