@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-#: Characters of one text, items of one list: what is rendered is read back up to that size.
+#: Characters of one text, which is read back up to that size; bytes of one list, whose items take eight.
 MOST_TEXT = 64_000_000
 #: Columns to which a text is filled up, and bits of a number.
 WIDEST = 10_000
@@ -53,10 +53,14 @@ def each(values: Iterable[Any]) -> Iterator[Any]:
 def within(value: Any) -> Any:
     """The value, where it is within bounds; counted, as somebody made or reads it."""
     if isinstance(value, str | bytes | list | tuple):
-        if len(value) > MOST_TEXT:
+        if _size(value) > MOST_TEXT:
             raise TooLarge
         spend(len(value) // _IN_A_STEP)
     return value
+
+
+def _size(value: Any) -> int:
+    return len(value) * (1 if isinstance(value, str | bytes) else 8)
 
 
 def refuse_operator(operator: str, left: Any, right: Any) -> None:
@@ -114,5 +118,5 @@ def _refuse_wide(values: Iterable[Any]) -> None:
 
 
 def _refuse_times(times: int, *values: Any) -> None:
-    if times * max(map(len, values), default=0) > MOST_TEXT:
+    if times * max(map(_size, values), default=0) > MOST_TEXT:
         raise TooLarge
