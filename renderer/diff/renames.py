@@ -115,8 +115,11 @@ def _alone(name: str) -> str:
 
 #: Steps to what another name makes something else of, whatever it is called: never taken for the server's own name.
 _NOT_NAMES = frozenset({
-    "annotations", "args", "binaryData", "command", "data", "entrypoint", "env", "environment", "envFrom", "host",
-    "hosts", "image", "matchName", "matchPattern", "remoteRef", "resourceNames", "stringData",
+    "affinity", "annotations", "args", "binaryData", "className", "command", "data", "dataFrom", "dnsConfig",
+    "entrypoint", "env", "environment", "envFrom", "externalName", "host", "hostAliases", "hostnames", "hosts", "image",
+    "ingressClassName", "matchName", "matchPattern", "nodeName", "nodeSelector", "parentRefs", "priorityClassName",
+    "remoteRef", "resourceNames", "runtimeClassName", "schedulerName", "storageClassName", "stringData", "tolerations",
+    "volumeName",
 })  # fmt: skip
 _NOT_LEAVES = tuple((name,) for name in (*_NOT_NAMES, "cidr", "path", "url", "value"))
 #: Steps that name objects of certain kinds.
@@ -185,9 +188,11 @@ def _with_names(value: Any, now: Any, sides: tuple[Object, Object], names: _Name
     if kinds and all((kind, value) not in names for kind in kinds[0]):
         return value
     old, new = sides
-    text = re.sub(_alone(old.name), lambda _: new.name, value)
-    text = re.sub(_alone(old.namespace), lambda _: new.namespace, text) if old.namespace else text
-    return now if now in (text, _renamed(value, *sides)) else value
+    text = new.namespace if value == old.namespace else _renamed(value, old, new)
+    if "groups" in path:  # expressions of alerts name the server in the middle
+        text = re.sub(_alone(old.name), lambda _: new.name, value)
+        text = re.sub(_alone(old.namespace), lambda _: new.namespace, text)
+    return now if now == text else value
 
 
 def _meaning(old: Object, new: Object, objects: Iterable[Object]) -> Iterator[Consequence]:

@@ -240,7 +240,11 @@ EMPTY = "stays behind with its data, and the new name begins with an empty volum
 def moved(target: str, /, namespace: str = "a", workload: str = "Deployment", **changed: Any) -> Entry:
     """A server of another resourceName, and maybe of another namespace."""
     fields = {"env": {"T": {"secret": "s", "key": "k"}}, "workload": workload, **STORED}
-    fields |= {"image": "registry.example.com/before:1.0", "transport": {"type": "streamable-http"}}
+    fields |= {
+        "runtimeClass": "before-kata",
+        "image": "registry.example.com/before:1.0",
+        "transport": {"type": "streamable-http"},
+    }
     before = texts(target, spec(**fields, resourceName="before"), options=OPTIONS._replace(namespace="a"))
     after = {**fields, "resourceName": "after", **changed}
     now = texts(target, spec(**after), options=OPTIONS._replace(namespace=namespace))
@@ -274,6 +278,7 @@ def test_another_name_in_compose_is_a_rename() -> None:
     ("changed", "fires"),
     [
         ({"image": "registry.example.com/after:1.0"}, "image"),
+        ({"runtimeClass": "after-kata"}, "hardening"),
         ({"env": {"T": {"secret": "after", "key": "k"}}}, "secret"),
         ({"sidecars": [{"name": "x", "image": "x:1"}]}, "container"),
         ({"storage": []}, "data-loss"),
