@@ -70,6 +70,8 @@ def refuse_operator(operator: str, left: Any, right: Any) -> None:
         bits = left.bit_length()
         if (bits * max(right, 0) if operator == "**" else bits + right.bit_length()) > WIDEST:
             raise TooLarge(f"a number has at most {WIDEST} bits")
+    elif operator == "+" and hasattr(left, "__len__") and hasattr(right, "__len__"):
+        _refuse_times(len(left) + len(right), "+")
     elif operator == "*":
         for value, times in ((left, right), (right, left)):
             if isinstance(times, int) and hasattr(value, "__len__"):

@@ -211,6 +211,7 @@ class _Engine:
             environment.filters[name] = _writer(write)
         if self.users:
             environment.filters = {name: _bounded(name, function) for name, function in environment.filters.items()}
+            environment.tests = {name: _counted(test) for name, test in environment.tests.items()}
             environment.filters |= {
                 "~": lambda values: growth.within("".join(map(str, values))),
                 "~each": growth.each,
@@ -318,6 +319,11 @@ def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         return growth.within(function(*before, value, *rest, **named))
 
     return filtered
+
+
+def _counted(test: Any) -> Any:
+    """A test (``is in``, ``select('eq', …)``) for which large values take steps."""
+    return wraps(test)(lambda *values: test(*map(growth.within, values)))
 
 
 class _Undefined(jinja2.StrictUndefined):

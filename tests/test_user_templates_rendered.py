@@ -118,6 +118,8 @@ STEPS = "this takes more than 500,000 steps: loop over less"
         (f"{LOOP}{{% set x = range(99999) | map('upper') | list %}}{END}", STEPS),
         (f"{LOOP}{{% set x = range(99999) | map('string') | select('eq', 'x') | list %}}{END}", STEPS),
         (f"{BIG}{LOOP}{{% if 'b' in big %}}{{% endif %}}{END}", STEPS),
+        (f"{BIG}{LOOP}{{% if 'b' is in big %}}{{% endif %}}{END}", STEPS),
+        (f"{BIG}{{% set x = range(99999) | map('string') | select('in', big) | list %}}", STEPS),
         (f"{BIG}{LOOP}{{% set x = big.count('b') %}}{END}", STEPS),
         (f"{BIG}{LOOP}{{% set x = big | upper %}}{END}", STEPS),
     ],
