@@ -64,6 +64,20 @@ def tokens_have_an_issuer(server: Server) -> Iterator[Fault]:
             yield Fault((*_ACCESS, "issuers", i, "url"), "spec/duplicate-issuer", message, hint)
 
 
+def access_restricts(server: Server) -> Iterator[Fault]:
+    """What reads as if it closed the server, and opens it."""
+    if not isinstance(access := server.access, Access):
+        return
+    if access.url is not None and not access.issuers:
+        message = "no token is asked for: 'url' is the audience of tokens, and their 'issuers' are missing"
+        hint, rule = "add issuers, or remove it", "spec/access-without-issuers"
+        yield Fault((*_ACCESS, "url"), rule, message, hint, Severity.WARNING, at_key=True)
+    if server.sets(*_ACCESS, "tools") and not access.tools:
+        message = "every tool may be called: an empty list has no rule that allows some and refuses the others"
+        hint, rule = "name the tools to allow, or remove it", "spec/tool-rule-without-effect"
+        yield Fault((*_ACCESS, "tools"), rule, message, hint, Severity.WARNING, at_key=True)
+
+
 def tool_rules_count(server: Server) -> Iterator[Fault]:
     """A tool that another rule allows for less is not protected by this one."""
     if not isinstance(access := server.access, Access):
@@ -111,14 +125,15 @@ def guard_can_stand(server: Server) -> Iterator[Fault]:
         if path == HEALTH or f"{path}/".startswith(f"{WELL_KNOWN}/"):
             yield Fault(place, "spec/guard-path", f"the guard answers {path} itself", "choose another path")
     if isinstance(server.access, Access) and not listens_on_loopback(server):
-        what = "an image" if transport.bridge == "none" else transport.bridge
+        bridged = transport.bridge != "none"
+        what = transport.bridge if bridged else "the server"
+        instead = ", or use the bridge mcp-proxy, which listens on loopback alone" if bridged else ""
         yield Fault(
             _ACCESS,
             "spec/guard-not-alone",
             f"{what} listens on every address of its pod, so only the NetworkPolicy keeps others from passing the "
             "guard; in compose a network of its own does",
-            "accept this where the cluster's network plugin enforces policies, or use the bridge mcp-proxy, which "
-            "listens on loopback alone",
+            f"accept this where the cluster's network plugin enforces policies{instead}",
             Severity.WARNING,
             at_key=True,
         )
@@ -205,6 +220,7 @@ def keys_are_reachable(server: Server) -> Iterator[Fault]:
 RULES = (
     addresses_are_safe,
     tokens_have_an_issuer,
+    access_restricts,
     tool_rules_count,
     guard_can_stand,
     networks_beside_guard,
