@@ -249,9 +249,26 @@ def _ignored(servers: Sequence[Server], target: Target) -> list[Problem]:
 
 
 def _sorted(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Each fault of one place once, however many servers have it from an environment."""
-    once = {(*problem.sort_key(), problem.severity): problem for problem in reversed(list(problems))}
+    """Each fault of one place once, with the servers that have it from an environment."""
+    same: dict[tuple[object, ...], list[Problem]] = {}
+    for problem in problems:
+        same.setdefault((*problem.sort_key(), problem.severity), []).append(problem)
+    once = {key: _with_servers(found) for key, found in same.items()}
     # Where the schema says what is expected, it is no question any more how readers take the value.
     typed = {problem.place for problem in once.values() if problem.rule in ("schema/type", "schema/enum")}
     kept = (once[key] for key in sorted(once))
     return tuple(problem for problem in kept if problem.rule != "yaml/ambiguous" or problem.place not in typed)
+
+
+#: How many servers a message names.
+_NAMED_SERVERS = 3
+
+
+def _with_servers(same: Sequence[Problem]) -> Problem:
+    """The first; a value of an environment that is wrong for some servers says for which."""
+    problem, names = same[0], list(dict.fromkeys(problem.owner for problem in same))
+    if not problem.subject or problem.rule.startswith("schema/") or " (server" in problem.message:
+        return problem
+    more = f" and {len(names) - _NAMED_SERVERS} more" if len(names) > _NAMED_SERVERS else ""
+    words = f" (server{'s' * (len(names) > 1)} {', '.join(names[:_NAMED_SERVERS])}{more})"
+    return problem._replace(message=problem.message + words)
