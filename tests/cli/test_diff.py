@@ -250,7 +250,7 @@ def test_the_same_patch_in_every_environment_is_told_once(mcpctl: Mcpctl) -> Non
 
 @pytest.mark.usefixtures("two_environments")
 def test_a_cause_is_named_only_for_what_it_caused(mcpctl: Mcpctl) -> None:
-    """What an environment says of other servers, of policies and of patches that select somebody else."""
+    """Of an environment: not policies, nor what it says of other servers; its choice of servers only of those."""
     more = "  servers: {exclude: [{name: two}]}\n  policies: {image-digest: 'off'}\n"
     more += "  patches: [{select: {name: one}, merge: {replicas: 2}}]\n"
     Path("in/three.yaml").write_text(spec("three"))
@@ -264,7 +264,7 @@ def test_a_cause_is_named_only_for_what_it_caused(mcpctl: Mcpctl) -> None:
         for entry in entries(mcpctl, "--base", "HEAD")
         if entry["tree"] == "test" and entry["server"]
     }
-    assert found == {"one": {"spec", "environment"}, "three": {"spec"}, "two": set()}
+    assert found == {"one": {"spec", "environment"}, "three": {"spec"}, "two": {"environment"}}
 
 
 @pytest.mark.usefixtures("project")
