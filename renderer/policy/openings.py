@@ -158,6 +158,8 @@ def _changed_guard(pod: Json, args: list[str], loopback: list[str]) -> Iterator[
     containers = [((field, i), each) for field in CONTAINER_FIELDS for i, each in entries(pod, field)]
     if all(each.get("name") != "guard" for _, each in containers):
         yield ("initContainers",), "the pod has no guard"
+    if pod.get("hostNetwork") is True and not loopback:
+        yield ("hostNetwork",), "no NetworkPolicy holds there: who reaches the machine passes the guard"
     for path, each in containers:
         if each.get("name") == "guard" and ("command" in each or each.get("args") != args):
             yield path, "the guard is started otherwise, so that spec.access may not hold"

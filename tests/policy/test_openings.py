@@ -106,6 +106,7 @@ GUARD_CASES: list[tuple[str, JSON, str]] = [
     ("Deployment", put(f"{POD}/initContainers", op="remove"), ""),
     ("Deployment", put(f"{POD}/initContainers/0/args/1", "/tmp/other.yaml"), ""),
     ("Deployment", put(f"{POD}/initContainers/0/command", ["sleep"], "add"), ""),
+    ("Deployment", put(f"{POD}/hostNetwork", value=True, op="add"), ""),
     ("ConfigMap", {"data": {"guard.yaml": "static_resources: {}"}}, "mcp-demo-guard"),
 ]
 
