@@ -25,6 +25,7 @@ ALLOWED = {
     "delivery/objects.py": "fields that a cluster fills in, as jq paths",
     "orchestrators/kubernetes/client.py": "the shape of what is read of a kind",
     "orchestrators/kubernetes/listing.py": "the addresses of pages",
+    "diff/renames.py": "which step of a path names an object of what kind",
     "diff/consequences/__init__.py": "words by which a file is recognised before it is parsed",
 }
 

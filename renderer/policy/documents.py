@@ -202,7 +202,8 @@ def _patched_object(document: Rendered, data: Json) -> Iterator[Fault]:
     spec, replicas = mapping(document.context, "spec"), ("spec", "maxReplicas")
     prefix = document.context.get("resource_name")
     storage = [volume for _, volume in entries(spec, "storage")]
-    yield from foreign_data(data, {volume.get("existingClaim") or f"{prefix}-{volume['name']}" for volume in storage})
+    own = {volume.get("existingClaim") or f"{prefix}-{volume['name']}" for volume in storage}
+    yield from foreign_data(data, own if "spec" in document.context else None)
     yield from _patched_pod(document, data)
     if kind_of(data) in ("Deployment", "StatefulSet"):
         replicas = ("spec", "replicas")
@@ -296,8 +297,9 @@ def _patched_container(container: Json, path: DocumentPath) -> Iterator[Fault]:
 def _patched_project(document: Rendered, data: Json, services: Mapping[str, Json]) -> Iterator[Fault]:
     servers = {server["resource_name"]: server for server in document.context.get("servers", ())}
     hint = "accept policy/pod-security with the reason"
+    # A tree that is read back does not tell which variables are the spec's.
     own = {str(line).removeprefix("- ").partition(":")[0] for line in document.context.get("variables", ())}
-    yield from machine_variables(data, own)
+    yield from machine_variables(data, own) if servers else ()
     for key, service in services.items():
         server = servers.get(key, {})
         yield from _patched_service(service, ("services", key))

@@ -102,8 +102,11 @@ _TAKEN = {
 }
 
 
-def foreign_data(data: Json, own: Collection[str]) -> Iterator[Fault]:
-    """Claims that are, take or copy what another server or team has stored; ``own`` are the names of the spec's."""
+def foreign_data(data: Json, own: Collection[str] | None) -> Iterator[Fault]:
+    """Claims that are, take or copy what another server or team has stored.
+
+    ``own`` are the names of the spec's; None where a tree is read back, which does not tell.
+    """
     path, pod = pod_of(data) or ((), {})
     volumes = [((*path, "spec", "volumes", i), volume) for i, volume in entries(mapping(pod, "spec"), "volumes")]
     claims: list[tuple[DocumentPath, Json]] = [
@@ -123,7 +126,7 @@ def foreign_data(data: Json, own: Collection[str]) -> Iterator[Fault]:
                 yield _foreign(f"the claim {how}", (*where, "spec", field))
     for where, volume in volumes:
         name = text(mapping(volume, "persistentVolumeClaim"), "claimName")
-        if name and name not in own:
+        if name and own is not None and name not in own:
             yield _foreign(f"claim {excerpt(name)} is not one of the server's", (*where, "persistentVolumeClaim"))
 
 

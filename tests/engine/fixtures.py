@@ -175,6 +175,12 @@ def echo_image(engine: str) -> str:
 
 
 @pytest.fixture(scope="session")
+def envoy_image(engine: str) -> str:
+    """PyPI's Envoy as the entrypoint."""
+    return _image(images.ENVOY)
+
+
+@pytest.fixture(scope="session")
 def busybox_image(engine: str) -> Iterator[str]:
     """busybox, also under the name that rendered sidecars use, as long as any test needs it."""
     name = _image(images.BUSYBOX)

@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from renderer import pins
+from tests import oracles
 
 #: mcp-proxy behind which PyPI's mcp-server-time speaks stdio; both are on PATH.
 TIME = "mcpctl-test/time:1"
@@ -39,6 +40,8 @@ TIME = "mcpctl-test/time:1"
 ECHO = "mcpctl-test/echo:1"
 #: busybox and nothing else, for containers that fail, never listen, or end.
 BUSYBOX = "mcpctl-test/busybox:1"
+#: Envoy as the guard of a server runs it.
+ENVOY = "mcpctl-test/envoy:1"
 
 #: mcp-proxy needs mcp<2 and the servers mcp>=2.3: each gets a folder of its own.
 _PACKAGES = {
@@ -178,6 +181,13 @@ def _busybox() -> Path:
     return Path(found).resolve()
 
 
+def _envoy_parts() -> Iterator[Part]:
+    program = Path(oracles.envoy())
+    yield Part("usr/local/bin/envoy", program)
+    yield from _libraries([program])
+    yield from _users()
+
+
 def _users() -> Iterator[Part]:
     yield Part("etc/passwd", content=b"root:x:0:0:root:/:/bin/sh\nmcp:x:1000:1000:mcp:/tmp:/bin/sh\n")
     yield Part("etc/group", content=b"root:x:0:\nmcp:x:1000:\n")
@@ -254,10 +264,16 @@ def _busybox_made_from() -> bytes:
     return _busybox().read_bytes() + Path(__file__).read_bytes()
 
 
+def _envoy_made_from() -> bytes:
+    program = Path(oracles.envoy())
+    return f"{program} {program.stat().st_size}".encode() + Path(__file__).read_bytes()
+
+
 _ENV = (f"ENV PATH=/usr/local/bin:/bin LD_LIBRARY_PATH=/{_LIBRARIES_AT} PYTHONUNBUFFERED=1",)
 _IMAGES = (
     Image((ECHO, TIME), _python_parts, _python_made_from, (*_ENV, 'CMD ["mcp-echo"]', "EXPOSE 8080")),
     Image((BUSYBOX,), _busybox_parts, _busybox_made_from, (*_ENV, 'CMD ["sh"]')),
+    Image((ENVOY,), _envoy_parts, _envoy_made_from, (*_ENV, 'ENTRYPOINT ["/usr/local/bin/envoy"]')),
 )
 
 

@@ -28,20 +28,22 @@ Mcpctl = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def local_images(time_image: str, busybox_image: str) -> Iterator[None]:
-    """The base image of the example under its own name, as somebody without a network would load it."""
-    form = ("image", "inspect", '--format={{index .Config.Labels "mcpctl.test.parts"}}', BASE)
-    there = images.docker(*form, check=False)
-    if there.returncode == 0 and not there.stdout.strip():
-        pytest.skip(f"{BASE} is on this machine: it is not ours to replace")
+def local_images(time_image: str, busybox_image: str, envoy_image: str) -> Iterator[None]:
+    """The images of the example under their own names, as somebody without a network would load them."""
+    for name in (BASE, pins.GUARD_IMAGE):
+        form = ("image", "inspect", '--format={{index .Config.Labels "mcpctl.test.parts"}}', name)
+        there = images.docker(*form, check=False)
+        if there.returncode == 0 and not there.stdout.strip():
+            pytest.skip(f"{name} is on this machine: it is not ours to replace")
     made = images.docker("create", time_image).stdout.decode().strip()
     try:
         images.docker("cp", "-", f"{made}:/usr/local/bin", stdin=_archive("uvx", _UVX))
         images.docker("commit", made, BASE)
+        images.docker("tag", envoy_image, pins.GUARD_IMAGE)
         yield
     finally:
         images.docker("rm", made)
-        images.docker("image", "rm", BASE, check=False)
+        images.docker("image", "rm", BASE, pins.GUARD_IMAGE, check=False)
 
 
 def _archive(name: str, content: bytes) -> bytes:
@@ -85,7 +87,7 @@ def test_from_nothing_to_an_answer_and_back_to_nothing(local_images: None, mcpct
     assert "mcp-time 2026.10.19, MCP 20" in done.stdout
     assert "2 tools" in done.stdout
     again = mcpctl("apply", str(ROOT / EXAMPLE))
-    assert (again.returncode, "\n2 unchanged\n" in again.stderr) == (0, True), again.stderr
+    assert (again.returncode, "\n3 unchanged\n" in again.stderr) == (0, True), again.stderr
     gone = mcpctl("delete", "time", "--yes")
     assert gone.returncode == 0, gone.stderr
     assert left() == []
