@@ -25,7 +25,7 @@ _WIDTHS = ("batch", "block", "center", "comment", "indent", "slice", "text", "to
 
 
 class TooLarge(ValueError):
-    def __init__(self, message: str = f"this makes a text of more than {MOST_TEXT // 1_000_000} MB") -> None:
+    def __init__(self, message: str = f"this makes a text or list of more than {MOST_TEXT // 1_000_000} MB") -> None:
         super().__init__(message)
 
 

@@ -65,15 +65,15 @@ def content(source: Source) -> tuple[str | None, ...]:
 
 def read_lock(source: Source, package: Mapping[str, Any]) -> Lock:
     """The lock of a valid document's package, with what is wrong with it."""
-    path, *beside = paths(source)
-    shown = excerpt(path, 200)
+    path, *manifests = paths(source)
+    lock_file = excerpt(path, 200)
     try:
         text = _text(source, path)
         if text is None:
-            raise _Unusable(f"{shown} does not exist", "the path is relative to the file that names it")
+            raise _Unusable(f"{lock_file} does not exist", "the path is relative to the file that names it")
         if package["registry"] == "pypi":
-            return _uv(text, package, shown)
-        return _npm(text, _text(source, beside[0]) if beside else None, package, shown)
+            return _uv(text, package, lock_file)
+        return _npm(text, _text(source, manifests[0]) if manifests else None, package, lock_file)
     except _Unusable as error:
         message, hint = error.args
         # With files, so that whoever tries other values of the field sees that they depend on it.
@@ -96,44 +96,45 @@ def versions(text: str) -> dict[str, str]:
 def _text(source: Source, path: str) -> str | None:
     if path in source.beside:
         return source.beside[path]
-    shown = excerpt(path, 200)
+    lock_file = excerpt(path, 200)
     try:
         # Not blocking: opening a FIFO that nobody writes to would wait for ever.
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         with os.fdopen(handle, "rb") as file:
             status = os.fstat(handle)
             if not stat.S_ISREG(status.st_mode):
-                raise _Unusable(f"{shown} is not a regular file", "name the lock file itself")
+                raise _Unusable(f"{lock_file} is not a regular file", "name the lock file itself")
             data = file.read(LARGEST + 1)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise _Unusable(f"{shown} cannot be read: {getattr(error, 'strerror', None) or error}", "") from None
+        raise _Unusable(f"{lock_file} cannot be read: {getattr(error, 'strerror', None) or error}", "") from None
     if len(data) > LARGEST:
         hint = "install the package into an image (docs/packages.md)"
-        raise _Unusable(f"{shown} is larger than a ConfigMap may be ({LARGEST:,} bytes)", hint)
+        raise _Unusable(f"{lock_file} is larger than a ConfigMap may be ({LARGEST:,} bytes)", hint)
     try:
         return data.decode()
     except UnicodeDecodeError:
-        raise _Unusable(f"{shown} is no UTF-8 text", "write it again") from None
+        raise _Unusable(f"{lock_file} is no UTF-8 text", "write it again") from None
 
 
-def _uv(text: str, package: Mapping[str, Any], shown: str) -> Lock:
+def _uv(text: str, package: Mapping[str, Any], lock_file: str) -> Lock:
     import tomllib  # 3 ms, which only a lock of uv needs
 
     again = "write it with 'uv init --bare' and 'uv add' in a folder of its own (docs/packages.md)"
     try:
         data = tomllib.loads(text)
     except (ValueError, RecursionError):
-        raise _Unusable(f"{shown} is not a lock file of uv", again) from None
+        raise _Unusable(f"{lock_file} is not a lock file of uv", again) from None
     entries = [(entry, _mapping(entry.get("source"))) for entry in map(_mapping, _list(data.get("package")))]
     roots = [entry for entry, where in entries if "." in (where.get("virtual"), where.get("editable"))]
     if len(roots) != 1:
-        raise _Unusable(f"{shown} is not the lock of one project", again)
+        raise _Unusable(f"{lock_file} is not the lock of one project", again)
     for entry, where in entries:
         if entry is not roots[0] and not where.keys() & {"registry", "git", "url"}:
             raise _Unusable(
-                f"{shown} needs {entry.get('name')} from a folder of the repository, which the container does not have",
+                f"{lock_file} needs {entry.get('name')} from a folder of the repository, "
+                "which the container does not have",
                 "take it from a registry, or install it into an image",
             )
     name = _plain(package["name"])
@@ -143,7 +144,7 @@ def _uv(text: str, package: Mapping[str, Any], shown: str) -> Lock:
     else:
         known = {str(entry.get("version")) for entry, where in locked if "git" not in where}
     add = f"@ git+{package.get('git')}@" if package.get("git") else "=="
-    _same_version(known, package, shown, f"uv add '{package['name']}{add}{package['version']}'")
+    _same_version(known, package, lock_file, f"uv add '{package['name']}{add}{package['version']}'")
     project: list[str] = ["[project]", f"name = {json.dumps(str(roots[0].get('name')))}", 'version = "0"']
     if isinstance(bound := data.get("requires-python"), str):
         project.append(f"requires-python = {json.dumps(bound)}")
@@ -153,14 +154,14 @@ def _uv(text: str, package: Mapping[str, Any], shown: str) -> Lock:
     return Lock(_files(files), _hosts(_mapping(each).get("url") for each in places))
 
 
-def _npm(text: str, manifest: str | None, package: Mapping[str, Any], shown: str) -> Lock:
+def _npm(text: str, manifest: str | None, package: Mapping[str, Any], lock_file: str) -> Lock:
     again = (
         "write it with 'npm install --package-lock-only' of npm 7 or later in a folder of its own (docs/packages.md)"
     )
-    entries = _mapping(_json(text, shown, again).get("packages"))
+    entries = _mapping(_json(text, lock_file, again).get("packages"))
     root = entries.get("")
     if not isinstance(root, dict):
-        raise _Unusable(f"{shown} is not a lock file of npm 7 or later", again)
+        raise _Unusable(f"{lock_file} is not a lock file of npm 7 or later", again)
     for path, entry in entries.items():
         where = str(_mapping(entry).get("resolved"))
         if _mapping(entry).get("link") or where.startswith(("file:", "git+")):
@@ -169,14 +170,14 @@ def _npm(text: str, manifest: str | None, package: Mapping[str, Any], shown: str
                 "a repository, which npm fetches by ssh" if from_git else "a folder, which the container does not have"
             )
             hint = "take it from a registry, or install it into an image"
-            raise _Unusable(f"{shown} needs {excerpt(path, 200)} from {what}", hint)
+            raise _Unusable(f"{lock_file} needs {excerpt(path, 200)} from {what}", hint)
     entry = _mapping(entries.get(f"node_modules/{package['name']}"))
     add = f"npm install --package-lock-only --save-exact '{package['name']}@{package['version']}'"
-    _same_version({str(entry["version"])} if "version" in entry else set(), package, shown, add)
+    _same_version({str(entry["version"])} if "version" in entry else set(), package, lock_file, add)
     project: dict[str, JSON] = {"name": "mcp-server", "private": True, "scripts": {**_NPM_SCRIPTS}}
     project |= {group: root[group] for group in _NPM_GROUPS if group in root}
     if manifest is not None:
-        read = _json(manifest, posixpath.join(posixpath.dirname(shown), _OVERRIDES), "correct it, or remove it")
+        read = _json(manifest, posixpath.join(posixpath.dirname(lock_file), _OVERRIDES), "correct it, or remove it")
         project |= {"overrides": read["overrides"]} if "overrides" in read else {}
     programs = sorted(_mapping(entry.get("bin")))
     own = package["name"].rpartition("/")[2]
@@ -187,20 +188,20 @@ def _npm(text: str, manifest: str | None, package: Mapping[str, Any], shown: str
     return Lock(_files(files), tuple(host for host in hosts if host not in pins.REGISTRY_HOSTS["npm"]), program)
 
 
-def _json(text: str, shown: str, hint: str) -> Mapping[str, Any]:
+def _json(text: str, lock_file: str, hint: str) -> Mapping[str, Any]:
     try:
         return _mapping(json.loads(text))
     except (ValueError, RecursionError):
-        raise _Unusable(f"{shown} is no JSON", hint) from None
+        raise _Unusable(f"{lock_file} is no JSON", hint) from None
 
 
-def _same_version(versions: Iterable[str], package: Mapping[str, Any], shown: str, command: str) -> None:
+def _same_version(versions: Iterable[str], package: Mapping[str, Any], lock_file: str, command: str) -> None:
     if package["version"] not in versions:
         if not versions:
-            message = f"{shown} does not contain {package['name']}"
+            message = f"{lock_file} does not contain {package['name']}"
             raise _Unusable(message, f"name the lock of that package, or run {command} in the folder of the lock")
         locked = excerpt(", ".join(sorted(versions)), 200)
-        message = f"{shown} has {package['name']} {locked}, and package.version is {package['version']}"
+        message = f"{lock_file} has {package['name']} {locked}, and package.version is {package['version']}"
         raise _Unusable(message, f"write the locked version, or run {command} in the folder of the lock")
 
 

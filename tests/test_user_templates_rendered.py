@@ -148,7 +148,7 @@ def test_each_document_has_steps_of_its_own(monkeypatch: pytest.MonkeyPatch) -> 
         assert [render.render(NAME, {}) for _ in range(3)] == ["600"] * 3
 
 
-LARGE = "this makes a text of more than 64 MB"
+LARGE = "this makes a text or list of more than 64 MB"
 WIDE = "a width is at most 10000"
 N = "1000000000"
 

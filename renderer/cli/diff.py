@@ -126,9 +126,9 @@ def diff(
     base_specs = at_base(revision, paths, runs, out, known) if revision else None
     root = Path(known.file).parent if known and known.out and same_paths([os.fspath(out)], [known.out]) else None
     is_left = _left(paths, out, known if known and known.specs else None)
-    found = compare(runs, outputs, out, base_specs, every=not environments, root=root, is_left=is_left)
-    emit(FORMATS[style](with_matrix(found, runs) if matrix else found))
-    return Exit.DIFFERENT if found.entries or found.moves else Exit.FINE
+    comparison = compare(runs, outputs, out, base_specs, every=not environments, root=root, is_left=is_left)
+    emit(FORMATS[style](with_matrix(comparison, runs) if matrix else comparison))
+    return Exit.DIFFERENT if comparison.entries or comparison.moves else Exit.FINE
 
 
 def _left(paths: Sequence[str], out: Path, known: Project | None) -> Left:

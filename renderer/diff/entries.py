@@ -242,14 +242,14 @@ def _led(
     pairs: Sequence[Pair], server: str, files: Sequence[str], now: Texts, sides: Sides, *, new: bool
 ) -> Iterator[Consequence]:
     same = {path: text for path, text in now.items() if path not in set(files) and text and is_context(text)}
-    beside = [item for path, text in same.items() for item in objects_in(path, text)]
+    same_objects = [item for path, text in same.items() for item in objects_in(path, text)]
 
     def others() -> list[Object]:
         texts = sides.rendered.items()
         theirs = [(path, text) for path, text in texts if server_of(path, sides.depth) != server and is_context(text)]
         return [item for path, text in theirs for item in objects_in(path, text)]
 
-    yield from consequences(pairs, beside, others, new=new)
+    yield from consequences(pairs, same_objects, others, new=new)
 
 
 def _pairs(files: Sequence[str], before: Texts, now: Texts) -> Iterator[Pair]:

@@ -171,8 +171,8 @@ def _rights(kubectl: Kubectl, rendered: Sequence[Object], others: Sequence[str])
             yield ok(what, ", ".join(verbs))
     denied = [(r, namespace) for r, namespace in watched if not allowed[r.verb, r.resource, namespace]]
     if denied:
-        shown = ", ".join(f"{r.verb} {r.resource}{f' in {n}' * (n in others)} ({r.use})" for r, n in denied)
-        yield failed("permissions to watch", f"may not {shown}", "ask for the right; apply cannot wait without it")
+        rights = ", ".join(f"{r.verb} {r.resource}{f' in {n}' * (n in others)} ({r.use})" for r, n in denied)
+        yield failed("permissions to watch", f"may not {rights}", "ask for the right; apply cannot wait without it")
     else:
         yield ok("permissions to watch", "status, logs, port-forward")
 

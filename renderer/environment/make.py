@@ -129,7 +129,7 @@ def _options(spec: dict[str, Any], *, governs: bool) -> Options:
             warn=security["warn"],
             version=security.get("version"),
             quota=_quota(namespace.get("quota")),
-            limits={name: _amounts(given) for name, given in namespace.get("limitRange", {}).items()} or None,
+            limits={name: _amounts(bounds) for name, bounds in namespace.get("limitRange", {}).items()} or None,
             labels=namespace["labels"],
             annotations=namespace["annotations"],
         ),
@@ -149,9 +149,9 @@ def _quota(quota: Mapping[str, Any] | None) -> dict[str, str] | None:
     return hard
 
 
-def _amounts(given: Mapping[str, str]) -> dict[str, str]:
+def _amounts(bounds: Mapping[str, str]) -> dict[str, str]:
     """By the names that Kubernetes has for resources."""
-    return {name.replace("ephemeralStorage", "ephemeral-storage"): amount for name, amount in given.items()}
+    return {name.replace("ephemeralStorage", "ephemeral-storage"): amount for name, amount in bounds.items()}
 
 
 def _selectors(items: Sequence[Mapping[str, Any]], field: str) -> tuple[Selector, ...]:

@@ -132,8 +132,8 @@ def _service(service: Json, path: DocumentPath, own: Collection[str]) -> Iterato
             yield mounted(source, (*path, "volumes", i))
     limits = mapping(mapping(mapping(service, "deploy"), "resources"), "limits")
     # To Docker 0 and -1 are no limits.
-    given = {part: limits.get(part, service.get(old)) for part, old in _DOCKER_LIMITS.items()}
-    missing = [part for part, value in given.items() if str(value) in ("None", "0", "-1", "0.0")]
+    bounds = {part: limits.get(part, service.get(old)) for part, old in _DOCKER_LIMITS.items()}
+    missing = [part for part, value in bounds.items() if str(value) in ("None", "0", "-1", "0.0")]
     if missing:
         yield _unlimited("the service", missing, (*path, "deploy", "resources"))
 

@@ -79,8 +79,8 @@ def make_service(item: dict[str, Any], transport: Transport) -> Service:
     )
 
 
-def make_amounts(given: dict[str, Any]) -> Amounts:
-    return Amounts(given.get("cpu"), given.get("memory"), given.get("ephemeralStorage"))
+def make_amounts(amounts: dict[str, Any]) -> Amounts:
+    return Amounts(amounts.get("cpu"), amounts.get("memory"), amounts.get("ephemeralStorage"))
 
 
 def make_sandbox(sandbox: dict[str, Any] | None) -> Sandbox | None:

@@ -236,7 +236,7 @@ def listens_where_the_service_leads(server: Server) -> Iterator[Fault]:
     if server.transport.type == "stdio":
         return
     ports, hosts = _values_of(server, _PORT_NAMES, _PORT_FLAGS), _values_of(server, _HOST_NAMES, _HOST_FLAGS)
-    listens = {path: int(found[1]) for path, text in {**ports, **hosts}.items() if (found := _AT_PORT.search(text))}
+    listens = {path: int(match[1]) for path, text in {**ports, **hosts}.items() if (match := _AT_PORT.search(text))}
     known = {server.transport.port, server.health.check.port, *(port.target for port in server.service.ports)}
     known.add(server.monitoring.port if server.monitoring else None)
     if server.transport.port not in listens.values():
@@ -257,7 +257,7 @@ def _elsewhere(path: DocumentPath, message: str, hint: str) -> Fault:
 
 def _values_of(server: Server, names: re.Pattern[str], flags: re.Pattern[str]) -> dict[DocumentPath, str]:
     """Values of variables and of options of the command line, by their place."""
-    found: dict[DocumentPath, str] = {
+    values: dict[DocumentPath, str] = {
         ("spec", "env", name): value
         for name, value in server.env.items()
         if isinstance(value, str) and names.fullmatch(name)
@@ -267,10 +267,10 @@ def _values_of(server: Server, names: re.Pattern[str], flags: re.Pattern[str]) -
             if not (match := flags.fullmatch(word)):
                 continue
             if match[1] is not None:
-                found["spec", field, i] = match[1]
+                values["spec", field, i] = match[1]
             elif i + 1 < len(words):
-                found["spec", field, i + 1] = words[i + 1]
-    return found
+                values["spec", field, i + 1] = words[i + 1]
+    return values
 
 
 RULES = (

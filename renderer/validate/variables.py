@@ -71,10 +71,10 @@ def variables_have_an_end(server: Server) -> Iterator[Fault]:
 def nothing_is_installed(server: Server) -> Iterator[Fault]:
     """A shell that installs the server when it starts, as people write it in compose files."""
     words = words_of(server)
-    found = _INSTALLS.search(" ".join(words)) if server.image and runs_shell(words) else None
-    if found and server.security.read_only_root:
-        field = "args" if found[0] in " ".join(server.args) else "command"
-        message = f"'{found[0]}' fails: the image's own files are read-only, and the user is not root"
+    install = _INSTALLS.search(" ".join(words)) if server.image and runs_shell(words) else None
+    if install and server.security.read_only_root:
+        field = "args" if install[0] in " ".join(server.args) else "command"
+        message = f"'{install[0]}' fails: the image's own files are read-only, and the user is not root"
         hint = "use 'package', or an image that has it (docs/packages.md)"
         yield Fault(("spec", field), "spec/installs-at-start", message, hint, Severity.WARNING, at_key=True)
 

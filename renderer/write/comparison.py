@@ -62,8 +62,8 @@ def same_but_for_head(before: str, now: str) -> bool:
 
 def source_in(text: str) -> str:
     """The source that the head of a file names; empty without a head."""
-    found = _SOURCE.search(text[:HEAD_WITHIN])
-    return found[1] if found else ""
+    match = _SOURCE.search(text[:HEAD_WITHIN])
+    return match[1] if match else ""
 
 
 def is_file(source: str) -> bool:

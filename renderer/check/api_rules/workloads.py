@@ -115,7 +115,7 @@ def budget_faults(doc: Json) -> list[Fault]:
     """Faults of one PodDisruptionBudget."""
     spec = mapping(doc, "spec")
     faults = selector_faults(mapping(spec, "selector"), ("spec", "selector"))
-    given = [name for name in ("minAvailable", "maxUnavailable") if name in spec]
-    if len(given) == 2:
+    bounds = [name for name in ("minAvailable", "maxUnavailable") if name in spec]
+    if len(bounds) == 2:
         faults.append(refused(("spec",), "budget", "minAvailable and maxUnavailable exclude one another"))
     return faults

@@ -132,18 +132,18 @@ def hardening_faults(doc: Json) -> list[Fault]:
 def _parts(doc: Json, section: str) -> list[tuple[DocumentPath, Json]]:
     """Each mapping that the section is about; in a list each of its items."""
     first, *rest = section.split(".")
-    found: list[tuple[DocumentPath, Json]] = [((), doc)]
+    parts: list[tuple[DocumentPath, Json]] = [((), doc)]
     for step in (first, "*", *rest) if first else ():
-        keys = [(path, part, key) for path, part in found for key in (part if step == "*" else {step} & part.keys())]
+        keys = [(path, part, key) for path, part in parts for key in (part if step == "*" else {step} & part.keys())]
         values = [((*path, key), part[key]) for path, part, key in keys]
-        found = [(path, value) for path, value in values if isinstance(value, dict)]
-        found += [
+        parts = [(path, value) for path, value in values if isinstance(value, dict)]
+        parts += [
             ((*path, i), item)
             for path, value in values
             for i, item in enumerate(items(value))
             if isinstance(item, dict)
         ]
-    return found
+    return parts
 
 
 def _part(section: str, path: DocumentPath, part: Json) -> Iterator[Fault]:

@@ -143,7 +143,7 @@ def _statements(text: str | None) -> dict[str, str]:
     """``NOT ENFORCED`` to the sentence behind it; comments are wrapped."""
     lines = "\n".join(map(str.strip, (text or "").splitlines()))
     blocks = (block[0].replace("\n#", "") for block in _COMMENT.finditer(lines))
-    return {found[1]: found[2] for block in blocks for found in _STATEMENT.finditer(block)}
+    return {match[1]: match[2] for block in blocks for match in _STATEMENT.finditer(block)}
 
 
 def _unenforced(words: str, before: str, now: str) -> Iterator[Consequence]:
@@ -203,15 +203,15 @@ def _of_pair(pair: Pair, selected: set[str], shared: set[str], *, new: bool) -> 
 
 def _places(pair: Pair) -> str:
     """The fields that change, as short as they say what: ``spec.tls``, ``annotation a/b``."""
-    found: dict[str, None] = {}
+    places: dict[str, None] = {}
     for path, old, new in ((change.path, change.old, change.new) for change in pair.changes):
         if path[:2] in (("metadata", "annotations"), ("metadata", "labels")):
             keys = [path[2]] if path[2:] else sorted({*as_mapping(old), *as_mapping(new)})
-            found |= dict.fromkeys(f"{path[1][:-1]} {key}" for key in keys)
+            places |= dict.fromkeys(f"{path[1][:-1]} {key}" for key in keys)
         else:
-            found[".".join(map(str, path[:2])) or "content"] = None
-    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-    return ", ".join(list(found)[:3]) + more
+            places[".".join(map(str, path[:2])) or "content"] = None
+    more = f" and {len(places) - 3} more" if len(places) > 3 else ""
+    return ", ".join(list(places)[:3]) + more
 
 
 def _packages(pair: Pair) -> Iterator[Consequence]:
@@ -232,8 +232,8 @@ def _packages(pair: Pair) -> Iterator[Consequence]:
         ]
         more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
         if old.get(name) != new.get(name):
-            shown = ", ".join(changed[:3]) or "other hashes or sources"
-            yield Consequence("packages", f"{pair.object.name}: {shown}{more}")
+            details = ", ".join(changed[:3]) or "other hashes or sources"
+            yield Consequence("packages", f"{pair.object.name}: {details}{more}")
 
 
 def _idle(change: Change, one: Object, selected: set[str]) -> bool:

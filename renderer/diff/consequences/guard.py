@@ -89,8 +89,8 @@ def _configuration(objects: Sequence[Object]) -> _Rules | None:
             text = at(data, "data", CONFIG) if one.kind == "ConfigMap" else at(data, "content")
         if isinstance(text, str) and "http_connection_manager" in text:
             documents, _ = read(text.replace("$$", "$"), strict=False, limits=_LIMITS, marks=False)
-            found = [document.data for document in documents if isinstance(document.data, dict)]
-            listener = _first(at(found[0], "static_resources", "listeners")) if found else {}
+            configurations = [document.data for document in documents if isinstance(document.data, dict)]
+            listener = _first(at(configurations[0], "static_resources", "listeners")) if configurations else {}
             manager = as_mapping(_first(_first(listener.get("filter_chains")).get("filters")).get("typed_config"))
             if listener.get("name") == "guard":
                 return _rules({str(each.get("name")): each for each in mappings(manager.get("http_filters"))})
@@ -128,9 +128,9 @@ def _rules(filters: Mapping[str, Mapping[str, Any]]) -> _Rules:
             if str(name) != "protocol"
         ),
         origins=frozenset(
-            str(found)
+            str(exact)
             for each in _mappings_in(policy("origin", "foreign-origin"))
-            if (found := at(each, "not_rule", "header", "string_match", "exact"))
+            if (exact := at(each, "not_rule", "header", "string_match", "exact"))
         ),
         rate=(int(bucket["max_tokens"]), str(bucket.get("fill_interval")))
         if isinstance(bucket.get("max_tokens"), int)

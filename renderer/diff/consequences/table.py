@@ -303,9 +303,9 @@ def loaded(variables: Iterable[tuple[str, object]]) -> set[Program]:
     return {("by", name, value) for name, value in named if not _OWN_PROXY.fullmatch(value)}
 
 
-def mounted_programs(found: Set[Program], mounts: Iterable[tuple[object, object]]) -> set[Program]:
+def mounted_programs(programs: Set[Program], mounts: Iterable[tuple[object, object]]) -> set[Program]:
     """What lies where something is mounted (path, and what): programs, libraries, and authorities to trust."""
-    words = [word for program in found for word in program if word.startswith("/")]
+    words = [word for program in programs for word in program if word.startswith("/")]
     mounts = list(mounts)
     system = {("with", str(path), str(source)) for path, source in mounts if _SYSTEM.match(f"{path}/")}
     return system | {

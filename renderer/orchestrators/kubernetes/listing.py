@@ -103,12 +103,12 @@ def _elsewhere(kubectl: Kubectl, selector: str) -> list[Data]:
     asked = ["deployments.apps,statefulsets.apps,pods", "--all-namespaces", "--output=json"]
     asked.append(f"--selector={selector},{HOME_LABEL}={kubectl.namespace}")
     try:
-        found = kubectl.items("listing servers in other namespaces", "get", *asked)
+        listed = kubectl.items("listing servers in other namespaces", "get", *asked)
     except Refused as refused:
         if refused.kind != "forbidden":
             raise
         return []
-    return [data for data in found if data["metadata"].get("namespace") != kubectl.namespace]
+    return [data for data in listed if data["metadata"].get("namespace") != kubectl.namespace]
 
 
 def _items(kubectl: Kubectl, spot: _Spot, selector: str, size: int, namespace: str = "") -> tuple[list[Data], str]:

@@ -190,11 +190,13 @@ def compared(data: Data, live: Data | None) -> Literal["created", "unchanged", "
     return "unchanged" if _within(data, live) else "changed"
 
 
-def _within(given: Any, live: Any) -> bool:
-    """Whether all that is given stands there already, beside what the API server added."""
-    if isinstance(given, dict):
-        return isinstance(live, dict) and all(key in live and _within(value, live[key]) for key, value in given.items())
-    if isinstance(given, list):
-        same = isinstance(live, list) and len(live) == len(given)
-        return same and all(_within(one, other) for one, other in zip(given, live, strict=True))
-    return bool(given == live)
+def _within(wanted: Any, live: Any) -> bool:
+    """Whether all that is wanted stands there already, beside what the API server added."""
+    if isinstance(wanted, dict):
+        return isinstance(live, dict) and all(
+            key in live and _within(value, live[key]) for key, value in wanted.items()
+        )
+    if isinstance(wanted, list):
+        same = isinstance(live, list) and len(live) == len(wanted)
+        return same and all(_within(one, other) for one, other in zip(wanted, live, strict=True))
+    return bool(wanted == live)

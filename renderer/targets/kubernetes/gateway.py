@@ -99,15 +99,17 @@ def _own_origin(access: Access) -> str:
 
 def _rights(rights: Rights) -> list[str]:
     """Each must be true. Issuers write scopes as one text ('scope') or as a list ('scp')."""
-    found = [f"(has(jwt.scope) ? {_text(s)} in jwt.scope.split(' ') : {_text(s)} in jwt.scp)" for s in rights.scopes]
-    return found + ([f"jwt.groups.exists(group, group in {_texts(rights.groups)})"] if rights.groups else [])
+    conditions = [
+        f"(has(jwt.scope) ? {_text(s)} in jwt.scope.split(' ') : {_text(s)} in jwt.scp)" for s in rights.scopes
+    ]
+    return conditions + ([f"jwt.groups.exists(group, group in {_texts(rights.groups)})"] if rights.groups else [])
 
 
 def _named(patterns: Sequence[str]) -> str:
     names = [name for name in patterns if not name.endswith("*")]
-    found = [f"mcp.tool.name in {_texts(names)}"] if names else []
-    found += [f"mcp.tool.name.startsWith({_text(name[:-1])})" for name in patterns if name.endswith("*")]
-    return found[0] if len(found) == 1 else f"({' || '.join(found)})"
+    conditions = [f"mcp.tool.name in {_texts(names)}"] if names else []
+    conditions += [f"mcp.tool.name.startsWith({_text(name[:-1])})" for name in patterns if name.endswith("*")]
+    return conditions[0] if len(conditions) == 1 else f"({' || '.join(conditions)})"
 
 
 # ---------------------------------------------------------------------------------------------
