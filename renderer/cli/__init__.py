@@ -38,9 +38,17 @@ COMMANDS = (
     "delete",
     "config",
     "schema",
+    "rule",
+    "help",
+    "version",
 )
 #: Commands that are not in a module of their name: 'list' would stand before Python's own here.
-_MODULES = {"list": ("listing", "listing"), "restart": ("start", "restart")}
+_MODULES = {
+    "list": ("listing", "listing"),
+    "restart": ("start", "restart"),
+    "help": ("about", "help_"),
+    "version": ("about", "version"),
+}
 
 
 class Commands(click.Group):

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from shutil import get_terminal_size
 from time import monotonic
 from typing import BinaryIO, TextIO, TypeVar
 
@@ -17,6 +18,8 @@ from renderer.report import REPORTERS, Report, as_text
 
 #: Seconds without a word to somebody who waits.
 PATIENCE = 2.0
+#: Columns of prose that are still easy to read.
+WIDEST = 100
 #: In the notes of click's context: whether anything of the data was delivered.
 _DELIVERED = "renderer.delivered"
 _Item = TypeVar("_Item")
@@ -81,6 +84,14 @@ def progress(label: str, items: Sequence[_Item]) -> Iterator[_Item]:
             bar.update(number - bar.pos)
     if bar:
         bar.render_finish()
+
+
+def wrapped(text: str, later: str = "", first: str = "") -> str:
+    """The lines of a text with an indent, wrapped on a terminal alone: elsewhere programs and readers do that."""
+    if sys.stdout is None or not sys.stdout.isatty():
+        return "".join(f"{first}{line}\n" for line in text.splitlines())
+    width = min(get_terminal_size().columns, WIDEST)
+    return "".join(f"{click.wrap_text(line, width, first, later)}\n" for line in text.splitlines())
 
 
 def _write(stream: TextIO, text: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +20,6 @@ from renderer.render import user_templates_in_force
 from renderer.user_templates import UserTemplates
 from tests.specs import HTTP, IMAGE, NPM, OPTIONS, PYPI, as_stream, spec
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
 #: Of a form that only tokens have, and valid nowhere.
 TOKEN = "ghp_" + "aB3dE6gH9j" * 3 + "aB3dE6"
 DISORDER = "3f786850e387550fdab836ed7e6dc881de23001b"
@@ -510,18 +508,6 @@ def test_the_schema_knows_every_rule() -> None:
     accept = assets.schema("mcpserver")["$defs"]["spec"]["properties"]["accept"]
     pattern = re.compile(accept["items"]["properties"]["rule"]["pattern"])
     assert all(map(pattern.match, RULES))
-
-
-@pytest.mark.levels
-def test_the_page_explains_every_rule() -> None:
-    sections = re.split(r"^## ", DOCUMENT, flags=re.MULTILINE)
-    pages = {text.partition("\n")[0]: text for text in sections if text.startswith("policy/")}
-    assert list(pages) == list(RULES)
-    for rule, text in pages.items():
-        assert re.search(rf"^Level: {RULES[rule].level}[.,]", text, re.MULTILINE)
-        assert ("cannot lower it" in text) is RULES[rule].waived_only
-        assert [f"**{part}**" in text for part in ("What", "Why", "Mend", "Accept")] == [True] * 4
-        assert f"| [`{rule}`](#{rule.replace('/', '')}) | {RULES[rule].level} |" in DOCUMENT
 
 
 @pytest.mark.parametrize("target_name", ["kubernetes", "compose"])

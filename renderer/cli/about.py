@@ -1,0 +1,95 @@
+"""``mcpctl help`` and ``mcpctl version``: about the program itself."""
+
+from __future__ import annotations
+
+import json
+import platform
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+
+import click
+
+from renderer import __version__
+from renderer.assets import kubernetes_folders
+from renderer.cli.options import text_or_json
+from renderer.cli.streams import emit
+from renderer.errors import Exit
+from renderer.pins import KUBERNETES_VERSION
+from renderer.registry import TARGETS
+
+#: As pyproject.toml lists them; a test compares. The last is that of the extra.
+DEPENDENCIES = (
+    "bc-detect-secrets",
+    "click",
+    "jinja2",
+    "jsonpatch",
+    "jsonschema-rs",
+    "kubernetes-validate",
+    "pyyaml",
+    "rich",
+    "mcp",
+)
+
+
+@click.command(
+    "help",
+    epilog="""\b
+Examples:
+  mcpctl help
+  mcpctl help render
+""",
+)
+@click.argument("name", required=False, metavar="[COMMAND]")
+@click.pass_context
+def help_(context: click.Context, name: str | None) -> int:
+    """Print the help of a command; without COMMAND the list of commands."""
+    above = context.find_root()
+    group = above.command
+    assert isinstance(group, click.Group)
+    command = group.get_command(above, name) if name else None
+    shown = click.Context(command, info_name=name, parent=above) if command else above
+    emit(f"{shown.get_help()}\n")
+    return Exit.FINE
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  mcpctl version
+  mcpctl version --output json
+"""
+)
+@text_or_json("Format: text for people, json for programs.")
+def version(style: str) -> int:
+    """Print the versions of mcpctl, Python, libraries and schemas."""
+    libraries = {name: _installed(name) for name in DEPENDENCIES}
+    if style == "json":
+        data = {
+            "mcpctl": __version__,
+            "python": platform.python_version(),
+            "platform": platform.platform(terse=True),
+            "apiVersions": ["mcpctl.io/v1alpha1"],
+            "targets": sorted(TARGETS),
+            "kubernetes": {"default": KUBERNETES_VERSION, "versions": list(kubernetes_folders())},
+            "dependencies": libraries,
+        }
+        emit(json.dumps(data, indent=2) + "\n")
+        return Exit.FINE
+    versions = list(kubernetes_folders())
+    rows = {
+        "mcpctl": __version__,
+        "Python": f"{platform.python_version()} on {platform.platform(terse=True)}",
+        "specs": "mcpctl.io/v1alpha1",
+        "Kubernetes": f"{versions[0]} to {versions[-1]}; default {KUBERNETES_VERSION}",
+        **{name: found or "not installed" for name, found in libraries.items()},
+    }
+    width = max(map(len, rows)) + 2
+    emit("".join(f"{name:<{width}}{value}\n" for name, value in rows.items()))
+    return Exit.FINE
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return installed_version(name)
+    except PackageNotFoundError:
+        return None

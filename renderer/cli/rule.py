@@ -1,0 +1,55 @@
+"""``mcpctl rule``: what a rule finds, why, and how to fix or accept it."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from renderer.cli.options import text_or_json
+from renderer.cli.streams import emit, wrapped
+from renderer.errors import Exit, UsageMistake, excerpt
+from renderer.rules import Explanation, catalogue, plain
+from renderer.wording import suggestion
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  mcpctl rule
+  mcpctl rule policy/image-tag
+  mcpctl rule image-tag --output json
+"""
+)
+@click.argument("name", required=False, metavar="[ID]")
+@text_or_json("Format: text for people, json for programs.")
+def rule(name: str | None, style: str) -> int:
+    """Explain a rule: what it finds, why, how to fix or accept it; without ID list all rules.
+
+    ID is what stands in brackets behind a problem; 'policy/' may be left out.
+    """
+    rules = catalogue()
+    if not name:
+        entries = [_data(each) for each in rules.values()]
+        emit(json.dumps(entries, indent=2) + "\n" if style == "json" else "".join(map(_line, rules.values())))
+        return Exit.FINE
+    found = rules.get(name) or rules.get(f"policy/{name}")
+    if found is None:
+        near = suggestion(name, rules) or "; mcpctl rule lists all"
+        raise UsageMistake(f"no rule is called '{excerpt(name)}'{near}")
+    emit(json.dumps(_data(found), indent=2) + "\n" if style == "json" else _text(found))
+    return Exit.FINE
+
+
+def _line(found: Explanation) -> str:
+    return wrapped(f"{found.id} ({found.level}): {found.about}", "  ")
+
+
+def _text(found: Explanation) -> str:
+    parts = [f"{title}:\n{wrapped(plain(text), '  ', '  ')}" for title, text in found.parts]
+    return "\n".join([f"{found.id}: {found.about}\nLevel: {found.level}\n", *parts])
+
+
+def _data(found: Explanation) -> dict[str, object]:
+    texts = {title.lower(): plain(text) for title, text in found.parts}
+    return {"id": found.id, "level": found.level, "about": found.about, "targets": list(found.targets), **texts}

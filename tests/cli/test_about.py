@@ -1,0 +1,85 @@
+"""``mcpctl help``, ``version`` and ``rule``: the program explains itself."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+
+import pytest
+
+from renderer import __version__
+from renderer.cli import COMMANDS, about
+from renderer.errors import Exit
+from renderer.rules import catalogue
+from tests.cli.commands import ROOT, Mcpctl
+
+pytestmark = pytest.mark.levels  # of rules, as users have them
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_a_command_is_that_of_its_option(mcpctl: Mcpctl, name: str) -> None:
+    run = mcpctl("help", name)
+    assert (run.code, run.out, run.err) == (0, mcpctl(name, "--help").out, "")
+    assert run.out.startswith(f"Usage: mcpctl {name} ")
+
+
+def test_help_alone_lists_the_commands_with_whole_summaries(mcpctl: Mcpctl) -> None:
+    assert mcpctl("help").out == mcpctl("--help").out == mcpctl().out
+    summaries = mcpctl("help").out.partition("Commands:")[2]
+    assert "..." not in summaries
+    assert re.findall(r"^  ([a-z]+) ", summaries, re.M) == list(COMMANDS)
+
+
+def test_help_of_a_misspelt_command_suggests_one(mcpctl: Mcpctl) -> None:
+    run = mcpctl("help", "rendr")
+    assert run.code == Exit.USAGE
+    assert "no command is called 'rendr'; did you mean 'render'?" in run.err
+
+
+def test_version_as_text_and_as_data(mcpctl: Mcpctl) -> None:
+    text, data = mcpctl("version").out, json.loads(mcpctl("version", "--output", "json").out)
+    assert data["mcpctl"] == __version__
+    assert data["kubernetes"]["default"] in data["kubernetes"]["versions"]
+    assert data["dependencies"]["click"]
+    lines = dict(line.split(None, 1) for line in text.splitlines())
+    assert lines["mcpctl"] == __version__
+    assert lines["click"] == data["dependencies"]["click"]
+
+
+def test_version_lists_every_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    required = [*project["dependencies"], *project["optional-dependencies"]["mcp"]]
+    assert list(about.DEPENDENCIES) == [re.split(r"[><=\[]", each)[0] for each in required]
+
+
+def test_a_library_that_is_not_there_is_named(mcpctl: Mcpctl, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(about, "DEPENDENCIES", ("no-such-library",))
+    assert mcpctl("version").out.splitlines()[-1].split(None, 1) == ["no-such-library", "not installed"]
+    assert json.loads(mcpctl("version", "-o", "json").out)["dependencies"] == {"no-such-library": None}
+
+
+@pytest.mark.parametrize("name", ["policy/image-tag", "image-tag"])
+def test_a_rule_is_explained(mcpctl: Mcpctl, name: str) -> None:
+    run = mcpctl("rule", name)
+    assert run.code == 0
+    assert run.out.startswith("policy/image-tag: an image without a tag, or with one that moves\nLevel: error\n")
+    for part in ("What:", "Why:", "Fix:", "Accept:", "  `accept: [{rule: policy/image-tag, reason: …}]`"):
+        assert f"\n{part}\n" in run.out
+    data = json.loads(mcpctl("rule", name, "--output", "json").out)
+    assert data["id"] == "policy/image-tag"
+    assert data["fix"] == "The tag of a release, or a digest."
+
+
+def test_all_rules_are_listed(mcpctl: Mcpctl) -> None:
+    lines = mcpctl("rule").out.splitlines()
+    assert [line.partition(" ")[0] for line in lines] == list(catalogue())
+    assert "policy/image-digest (off): an image without a digest" in lines
+    assert [rule["id"] for rule in json.loads(mcpctl("rule", "-o", "json").out)] == list(catalogue())
+
+
+def test_a_misspelt_rule_suggests_one(mcpctl: Mcpctl) -> None:
+    run = mcpctl("rule", "policy/image-tgs")
+    assert run.code == Exit.USAGE
+    assert "no rule is called 'policy/image-tgs'; did you mean 'policy/image-tag'?" in run.err
+    assert "mcpctl rule lists all" in mcpctl("rule", "zzz").err
