@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from renderer import __version__
+from renderer import __version__, addresses
 from renderer.errors import Place, Problem, Severity, excerpt
 
 #: Long enough for every message of ours, short enough for a terminal when a name is hostile.
@@ -70,6 +70,7 @@ def as_text(report: Report, *, color: bool = False, quiet: bool = False) -> str:
     for same, problem in first.items():
         more = f" (and {_counted(counts[same] - 1, 'more places')})" if counts[same] > 1 else ""
         lines.append(_line(problem, color) + more)
+    lines += [f"{rule}: {page}" for rule, page in _pages(first.values())]
     lines += _results(report)
     lines += [_no_command(excerpt(f"{d.place.file}: {d.state}: {d.words}", LONGEST)) for d in report.differing]
     if not quiet:
@@ -89,6 +90,7 @@ def as_json(report: Report) -> str:
             "rule": problem.rule,
             "message": problem.message,
             "hint": problem.hint,
+            **({"url": page} if (page := addresses.of_rule(problem.rule)) else {}),
             "related": [place._asdict() for place in problem.related],
         }
         for problem in report.shown
@@ -162,6 +164,12 @@ def _line(problem: Problem, color: bool) -> str:
     return f"{place}: {severity}: {path}{text}{hint} [{problem.rule}]"
 
 
+def _pages(problems: Iterable[Problem]) -> list[tuple[str, str]]:
+    """Each rule that has a page whose address answers, once, with that."""
+    rules = sorted({problem.rule for problem in problems})
+    return [(rule, page) for rule in rules if (page := addresses.of_rule(rule))]
+
+
 def _no_command(line: str) -> str:
     """A line that begins with ``::`` is a command to some code hosts, whatever the file is called."""
     return f"./{line}" if line.startswith("::") else line
@@ -201,11 +209,13 @@ def _sarif_rule(rule: str) -> dict[str, object]:
     known = RULES.get(rule)
     if known is None:
         return {"id": rule}
-    page = f"docs/rules.md#{rule.replace('/', '')}"
+    page = addresses.of_rule(rule)
+    document = page or f"docs/rules.md#{rule.replace('/', '')} in the documents of mcpctl"
     return {
         "id": rule,
         "shortDescription": {"text": known.about},
-        "help": {"text": f"Why, how to fix it, and how to accept it with a reason: {page} in the documents of mcpctl."},
+        **({"helpUri": page} if page else {}),
+        "help": {"text": f"Why, how to fix it, and how to accept it with a reason: {document}."},
         "defaultConfiguration": {"level": {"off": "none"}.get(known.level, known.level)},
     }
 

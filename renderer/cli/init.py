@@ -13,6 +13,7 @@ import click
 from click.core import ParameterSource
 
 from renderer import pipeline
+from renderer.cli.editor import folder_of, schema_of, write_schemas
 from renderer.cli.streams import emit, say
 from renderer.errors import Exit, InputInvalid, Place, UsageMistake, errors_in, excerpt
 from renderer.image_config import ImageConfig, image_config
@@ -35,7 +36,8 @@ Examples:
     "--project",
     "as_project",
     is_flag=True,
-    help="Write a project instead: mcpctl.yaml, a first spec, .pre-commit-config.yaml, .gitattributes and a CI job.",
+    help="Write a project instead: mcpctl.yaml, a first spec, .pre-commit-config.yaml, .gitattributes, a CI job and "
+    "schemas for editors.",
 )
 @click.option(
     "--image",
@@ -94,8 +96,10 @@ def init(
         return Exit.FINE
     if sum(value is not None for value in (image, npm, pypi)) != 1:
         raise click.UsageError("exactly one of --image, --npm and --pypi is needed: what the server runs")
+    file = out or f"{name}.yaml"
     context: dict[str, Any] = {
         **_FIRST,
+        "schema": "" if file == "-" else schema_of(file, "mcpserver", folder_of(file)),
         "name": name,
         "image": image,
         "package": _package(npm, pypi),
@@ -116,7 +120,11 @@ def init(
     except ValueError:  # a lone surrogate: Python's stand-in for a byte that is not text
         raise click.UsageError("the command line has bytes that are not text in the locale's encoding") from None
     _refuse_invalid(text, bool(npm), reasons)
-    _write(text, out or f"{name}.yaml", force)
+    if file == "-":
+        emit(text)
+        return Exit.FINE
+    _write(text, file, force)
+    write_schemas(folder_of(file), ["mcpserver"], _write_schema)
     return Exit.FINE
 
 
@@ -132,6 +140,8 @@ _PROJECT = {
     ".gitattributes": "gitattributes.j2",
     ".github/workflows/mcpctl.yaml": "workflow.yaml.j2",
 }
+#: Of those that an editor completes. An environment will be added by hand.
+_SCHEMAS = {"mcpctl.yaml": "config", "specs/time.yaml": "mcpserver", "environments/*.yaml": "environment"}
 _FIRST = {
     "name": "time",
     "image": None,
@@ -190,7 +200,8 @@ def _write_project(force: bool) -> None:
     context = {**_FIRST, "folder": folder, "folder_pattern": re.escape(f"{folder}/") if folder else "", "job": job}
     lines = []
     for path, template in _PROJECT.items():
-        text = render(f"init/{template}", context)
+        schema = schema_of(path, _SCHEMAS[path], Path()) if path in _SCHEMAS else ""
+        text = render(f"init/{template}", {**context, "schema": schema})
         # Of another folder's file nothing is overwritten: its lines may be of another project.
         if paths[path] in taken and (paths[path] != path or not force):
             added = re.split(r"^(?:repos|jobs):\n", text, flags=re.MULTILINE)[-1]
@@ -198,6 +209,7 @@ def _write_project(force: bool) -> None:
             continue
         Path(paths[path]).parent.mkdir(parents=True, exist_ok=True)
         _write(text, paths[path], force, "")
+    write_schemas(Path(), list(_SCHEMAS.values()), _write_schema)
     say("".join([*lines, "next: mcpctl render\n"]))
 
 
@@ -270,9 +282,6 @@ def _refuse_invalid(text: str, npm: bool, reasons: Sequence[str]) -> None:
 
 
 def _write(text: str, out: str, force: bool, then: str = "; next: mcpctl render {}") -> None:
-    if out == "-":
-        emit(text)
-        return
     flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | (os.O_TRUNC if force else os.O_EXCL)
     try:
         with open(os.open(out, flags, 0o644), "wb") as file:
@@ -283,3 +292,7 @@ def _write(text: str, out: str, force: bool, then: str = "; next: mcpctl render 
         raise UsageMistake(f"{out} cannot be written: {error.strerror}") from None
     path = excerpt(os.fspath(Path(out)), LONGEST)
     say(f"{path}: written{then.format(path)}\n")
+
+
+def _write_schema(text: str, path: str) -> None:
+    _write(text, path, force=True, then="")

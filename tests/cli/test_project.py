@@ -173,7 +173,7 @@ def test_init_below_the_root_of_a_work_tree(tmp_path: Path, mcpctl: Mcpctl, monk
     folder.mkdir(parents=True)
     monkeypatch.chdir(folder)
     assert mcpctl("init", "--project").code == Exit.FINE
-    assert sorted(path.name for path in folder.iterdir()) == [".gitattributes", "mcpctl.yaml", "specs"]
+    assert sorted(path.name for path in folder.iterdir()) == [".gitattributes", ".schemas", "mcpctl.yaml", "specs"]
     render, check = yaml.safe_load((tmp_path / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
     assert re.match(render["files"], "teams/a.b/specs/time.yaml")
     assert not re.match(render["files"], "specs/time.yaml")

@@ -1,0 +1,59 @@
+"""What an editor needs for completion and checks: a JSON Schema, and the line of a file that names it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from renderer import addresses, assets
+from renderer.cli.streams import say
+from renderer.errors import InputInvalid
+from renderer.project import find_file
+
+#: Hidden, so that a command never reads the schemas as specs.
+FOLDER = ".schemas"
+
+
+def folder_of(file: str) -> Path:
+    """Beside what the schemas of a new file lie: the folder of the project around it, or else its own."""
+    folder = Path(os.path.abspath(file)).parent
+    home = Path(os.environ["HOME"]) if os.environ.get("HOME") else None
+    try:
+        project = find_file(folder, home)
+    except InputInvalid:  # not a project to write into; the commands that read it say what is wrong with it
+        project = ""
+    return Path(os.path.relpath(Path(project).parent if project else folder))
+
+
+def schema_of(file: str, name: str, folder: Path) -> str:
+    """What the first line of ``file`` names: an address where one answers, else the way to the schema in ``folder``."""
+    path = os.path.relpath(folder / FOLDER / f"{name}.schema.json", os.path.dirname(file) or ".")
+    return addresses.of_schema(name) or Path(path).as_posix()
+
+
+def write_schemas(folder: Path, names: Sequence[str], write: Callable[[str, str], None]) -> None:
+    """Writes the schemas that ``schema_of`` names, or brings them up to date; a file that is none of ours is left."""
+    for name in () if addresses.DOCUMENTATION else names:
+        path, text = folder / FOLDER / f"{name}.schema.json", assets.read_schema(name)
+        present = _text(path)
+        if os.path.lexists(path) and not _is_ours(present, name):
+            say(f"{path}: is not a schema of mcpctl, and is left as it is\n")
+        elif present != text:
+            path.parent.mkdir(exist_ok=True)
+            write(text, os.fspath(path))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, ValueError):
+        return ""
+
+
+def _is_ours(text: str, name: str) -> bool:
+    try:
+        return bool(json.loads(text)["$id"] == assets.schema(name)["$id"])
+    except (ValueError, LookupError, TypeError):
+        return False
