@@ -26,6 +26,7 @@ COMMANDS = (
     "explain",
     "eject",
     "krm",
+    "import",
     "prerequisites",
     "doctor",
     "apply",
@@ -42,8 +43,9 @@ COMMANDS = (
     "help",
     "version",
 )
-#: Commands that are not in a module of their name: 'list' would stand before Python's own here.
+#: Commands that are not in a module of their name: 'list' would stand before Python's own here, 'import' is a keyword.
 _MODULES = {
+    "import": ("import_", "import_"),
     "list": ("listing", "listing"),
     "restart": ("start", "restart"),
     "help": ("about", "help_"),

@@ -1,0 +1,246 @@
+"""What an importer makes of one definition: a spec, and what became of every field of its source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from renderer.errors import DocumentPath, Fault, Place, Problem
+from renderer.importers.naming import name_of
+from renderer.model import JSON, Source
+
+API_VERSION, KIND = "mcpctl.io/v1alpha1", "McpServer"
+#: Where a spec says what it was imported as.
+NAME_ANNOTATION, FORMAT_ANNOTATION = "mcpctl.io/imported-name", "mcpctl.io/imported-from"
+#: What data about a program is called on images, which objects may carry too.
+TITLE, VERSION, REPOSITORY, WEBSITE = (
+    f"org.opencontainers.image.{key}" for key in ("title", "version", "source", "url")
+)
+#: As a step of a path: behind the last item of a list.
+END = 1 << 30
+_LONGEST_DESCRIPTION = 1024
+_UNKNOWN = "no field of the format that mcpctl knows"
+
+
+class Outcome(StrEnum):
+    """What became of a field."""
+
+    MAPPED = "mapped"
+    DEFAULTED = "defaulted"
+    DECISION = "decision"
+    LOST = "not-expressible"
+
+
+class Entry(NamedTuple):
+    """One field of the source. ``harmless``: it is lost, and nothing that runs would have read it."""
+
+    place: Place
+    source: DocumentPath
+    outcome: Outcome
+    target: DocumentPath | None = None
+    message: str = ""
+    harmless: bool = False
+
+
+class Draft(NamedTuple):
+    """The spec of one definition, or with ``problems`` the reasons why there is none.
+
+    ``comments`` stand above the field that their path names; where it is missing, at the end of what would hold it.
+    """
+
+    name: str
+    original: str
+    format: str
+    place: Place
+    document: dict[str, JSON]
+    comments: Mapping[DocumentPath, str]
+    entries: tuple[Entry, ...]
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def losses(self) -> list[Entry]:
+        """What the spec does not say and somebody may miss."""
+        return [entry for entry in self.entries if entry.outcome is Outcome.LOST and not entry.harmless]
+
+    def of(self, outcome: Outcome) -> list[Entry]:
+        """The entries with that outcome."""
+        return [entry for entry in self.entries if entry.outcome is outcome]
+
+
+class Reading:
+    """One definition while it is read: what is said of its fields goes into a spec and into the report.
+
+    Paths of the source count from ``root``, those of the target from the spec's document. Readings of several
+    sources that make one spec share it: ``into`` is the first.
+    """
+
+    def __init__(self, source: Source, root: DocumentPath = (), into: Reading | None = None) -> None:
+        self.source = source
+        self.root = root
+        self.document: dict[str, JSON] = into.document if into else {}
+        self.comments: dict[DocumentPath, str] = into.comments if into else {}
+        self.entries: list[Entry] = []
+        self.problems: list[Problem] = []
+
+    def get(self, *path: str | int) -> JSON:
+        """The value there; None where there is none."""
+        node: JSON = self.source.data
+        for step in (*self.root, *path):
+            if isinstance(node, dict) and isinstance(step, str):
+                node = node.get(step)
+            elif isinstance(node, list) and isinstance(step, int) and step < len(node):
+                node = node[step]
+            else:
+                return None
+        return node
+
+    def text(self, *path: str | int) -> str:
+        """The text there, or of a number or a boolean; empty for everything else."""
+        return plain_text(self.get(*path))
+
+    def mapping(self, *path: str | int) -> dict[str, JSON]:
+        """The mapping there; empty for everything else."""
+        value = self.get(*path)
+        return value if isinstance(value, dict) else {}
+
+    def items(self, *path: str | int) -> Iterator[tuple[DocumentPath, JSON]]:
+        """The path and value of each item of the list there."""
+        value = self.get(*path)
+        yield from (((*path, number), item) for number, item in enumerate(value if isinstance(value, list) else ()))
+
+    def place(self, path: DocumentPath) -> Place:
+        """Where in the file ``path`` stands."""
+        return self.source.place((*self.root, *path))
+
+    def map(self, source: DocumentPath, target: DocumentPath, value: JSON, message: str = "") -> None:
+        """Writes the value; the field of the source says it."""
+        self.note(source, put(self.document, target, value), message)
+
+    def note(self, source: DocumentPath, target: DocumentPath | None, message: str = "") -> None:
+        """The field has its part in what is written at ``target``."""
+        self._add(source, Outcome.MAPPED, target, message)
+
+    def default(self, target: DocumentPath, value: JSON, why: str) -> None:
+        """Writes a value that the source does not say."""
+        self._add((), Outcome.DEFAULTED, put(self.document, target, value), why)
+
+    def decide(self, source: DocumentPath, target: DocumentPath, value: JSON, question: str) -> None:
+        """Writes the value (None: nothing) with a comment about what a person must decide."""
+        if value is not None:
+            target = put(self.document, target, value)
+        self.comment(target, f"decide: {question}")
+        self._add(source, Outcome.DECISION, target, question)
+
+    def leave(self, source: DocumentPath, target: DocumentPath, question: str) -> None:
+        """Writes nothing; a person may decide to."""
+        self._add(source, Outcome.DECISION, target, question)
+
+    def comment(self, target: DocumentPath, text: str) -> None:
+        """A comment above the field; further ones follow below it."""
+        before = self.comments.get(target)
+        self.comments[target] = f"{before}\n{text}" if before else text
+
+    def lose(self, source: DocumentPath, why: str, harmless: bool = False) -> None:
+        """The spec cannot say it."""
+        self._add(source, Outcome.LOST, None, why, harmless)
+
+    def refuse(self, source: DocumentPath, rule: str, message: str, hint: str = "") -> None:
+        """The definition cannot become a spec."""
+        self.problems.append(self.source.problem(Fault((*self.root, *source), rule, message, hint)))
+
+    def finish(self) -> list[Entry]:
+        """All entries; what nobody said anything about is lost."""
+        said = {entry.source for entry in self.entries}
+        above = {path[:length] for path in said for length in range(len(path))}
+
+        def walk(path: DocumentPath, node: JSON) -> Iterator[DocumentPath]:
+            if path in said or node is None:
+                return
+            if path in above and isinstance(node, dict | list):
+                for step, child in node.items() if isinstance(node, dict) else enumerate(node):
+                    yield from walk((*path, step), child)
+            elif path != self.root:
+                yield path
+
+        for path in list(walk(self.root, self.get())):
+            self._add(path[len(self.root) :], Outcome.LOST, None, _UNKNOWN)
+        return self.entries
+
+    def _add(
+        self, source: DocumentPath, outcome: Outcome, target: DocumentPath | None, message: str, harmless: bool = False
+    ) -> None:
+        whole = () if outcome is Outcome.DEFAULTED else (*self.root, *source)
+        place = self.source.place(whole or self.root, at_key=True)
+        self.entries.append(Entry(place, whole, outcome, target, message, harmless))
+
+
+def draft_of(original: str, format_name: str, *readings: Reading) -> Draft:
+    """The Draft of what was read. Its name is made of the original one; ``named`` keeps several apart."""
+    first = readings[0]
+    entries = tuple(entry for reading in readings for entry in reading.finish())
+    problems = tuple(problem for reading in readings for problem in reading.problems)
+    name = name_of(original)
+    metadata = first.document.get("metadata")
+    annotations: JSON = metadata.get("annotations") if isinstance(metadata, dict) else None
+    own = {NAME_ANNOTATION: original, FORMAT_ANNOTATION: format_name}
+    document: dict[str, JSON] = {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "metadata": {
+            "name": name,
+            **(metadata if isinstance(metadata, dict) else {}),
+            "annotations": {**own, **(annotations if isinstance(annotations, dict) else {})},
+        },
+        "spec": first.document.get("spec", {}),
+    }
+    return Draft(name, original, format_name, first.place(()), document, first.comments, entries, problems)
+
+
+def put(document: dict[str, JSON], path: DocumentPath, value: JSON) -> DocumentPath:
+    """Sets the value and returns its path; mappings and lists on the way are made. END appends to a list."""
+    node: Any = document
+    steps: list[str | int] = []
+    for step, following in zip(path, (*path[1:], None), strict=True):
+        content: JSON = value if following is None else [] if isinstance(following, int) else {}
+        if isinstance(node, list) != isinstance(step, int):
+            raise TypeError(f"{path} leads through a {type(node).__name__}")
+        if isinstance(step, int):
+            step = min(step, len(node))
+            node[step:] = node[step:] or [content]
+        elif step not in node:
+            node[step] = content
+        if following is None:
+            node[step] = content
+        node = node[step]
+        steps.append(step)
+    return tuple(steps)
+
+
+def plain_text(value: JSON) -> str:
+    """A scalar as the text that YAML and JSON write for it; empty for null, lists and mappings."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, str | int | float) else ""
+
+
+def describe(reading: Reading, source: DocumentPath, text: str) -> None:
+    """The description, cut to what a spec takes."""
+    short = " ".join(text.split())
+    if len(short) <= _LONGEST_DESCRIPTION:
+        reading.map(source, ("spec", "description"), short)
+        return
+    reading.map(source, ("spec", "description"), short[: _LONGEST_DESCRIPTION - 1] + "…", "cut to 1,024 characters")
+
+
+def annotate(reading: Reading, source: DocumentPath, key: str) -> None:
+    """The text there as an annotation."""
+    if text := reading.text(*source):
+        reading.map(source, ("metadata", "annotations", key), text)
+
+
+def lose_all(reading: Reading, keys: Sequence[str], why: str, root: DocumentPath = ()) -> None:
+    """What the source says for people and catalogues, and nothing that runs reads."""
+    for key in keys:
+        if reading.get(*root, key) is not None:
+            reading.lose((*root, key), why, harmless=True)

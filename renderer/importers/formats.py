@@ -1,0 +1,48 @@
+"""The formats that are imported, one line each. The most specific ones stand first: the first that recognises a
+document reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from renderer.errors import Fault, Problem
+from renderer.importers import server_json
+from renderer.importers.choices import Choices
+from renderer.importers.draft import Draft
+from renderer.model import JSON, Source
+
+
+class Format(NamedTuple):
+    """``about`` for people; ``recognises`` by what a document says; ``read`` gets all documents of the format."""
+
+    name: str
+    about: str
+    recognises: Callable[[Mapping[str, JSON]], bool]
+    read: Callable[[Sequence[Source], Choices], list[Draft]]
+
+
+FORMATS: Sequence[Format] = (
+    Format("server.json", "server.json of the MCP registry", server_json.recognises, server_json.read),
+)
+
+
+def recognise(sources: Sequence[Source]) -> tuple[dict[str, list[Source]], list[Problem]]:
+    """The documents of each format, by its name; a Problem for each document of none."""
+    by_format: dict[str, list[Source]] = {}
+    problems = []
+    for source in sources:
+        for form in FORMATS:
+            if form.recognises(source.data):
+                by_format.setdefault(form.name, []).append(source)
+                break
+        else:
+            known = "; ".join(form.about for form in FORMATS)
+            message = "the document has none of the formats that can be imported"
+            problems.append(source.problem(Fault((), "import/unrecognised", message, f"these can: {known}")))
+    return by_format, problems
+
+
+def read(by_format: Mapping[str, Sequence[Source]], choices: Choices) -> list[Draft]:
+    """The Drafts of all documents, by format."""
+    return [draft for form in FORMATS if form.name in by_format for draft in form.read(by_format[form.name], choices)]

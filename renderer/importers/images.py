@@ -1,0 +1,60 @@
+"""Images of definitions: versions that move, and entrypoints that nobody names."""
+
+from __future__ import annotations
+
+import re
+
+from renderer.errors import DocumentPath, excerpt
+from renderer.image_config import image_config
+from renderer.importers.choices import Choices
+from renderer.importers.draft import END, Reading
+from renderer.policy.images import MOVING
+
+_IMAGE = re.compile(
+    r"(([a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?)+|localhost)(:[0-9]{1,5})?/"
+    r"|[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?:[0-9]{1,5}/)?[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)"
+    r"[a-z0-9]+)*)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[a-f0-9]{64})?"
+)
+_MOVES = "the definition names no version of the image; 'mcpctl pin' writes its digest"
+
+
+def set_image(reading: Reading, source: DocumentPath, image: str) -> None:
+    """Writes the image. One whose tag moves is kept, accepted and told: only a person knows which version is meant."""
+    image = image.removeprefix("docker://").removeprefix("https://")
+    if len(image) > 512 or not _IMAGE.fullmatch(image):
+        message = f"'{excerpt(image, 80)}' is no reference of an image"
+        reading.refuse(source, "import/image", message, "expected registry/name:tag or registry/name@sha256:…")
+        return
+    name, digest, _ = image.partition("@")
+    tag = name.rpartition("/")[2].partition(":")[2]
+    if digest or (tag and tag.lower() not in MOVING):
+        reading.map(source, ("spec", "image"), image)
+        return
+    reading.decide(source, ("spec", "image"), image, "which version: a tag of a release, or the digest by 'mcpctl pin'")
+    accept(reading, "policy/image-tag", "spec.image", _MOVES)
+
+
+def accept(reading: Reading, rule: str, path: str, reason: str) -> None:
+    """An acceptance that a person will look at: the report has the decision beside it."""
+    reading.default(("spec", "accept", END), {"rule": rule, "path": path, "reason": reason}, reason)
+
+
+def set_entrypoint(reading: Reading, image: str, choices: Choices) -> None:
+    """The command of an image that speaks stdio: what starts it has to be told what to run."""
+    config, reasons = (None, []) if choices.offline else image_config(image)
+    words = [*config.entrypoint, *config.command] if config else []
+    if config and words:
+        reading.default(("spec", "command"), list(words[:1]), f"the image's entrypoint, by {config.program}")
+        if words[1:]:
+            spec = reading.document["spec"]
+            assert isinstance(spec, dict)
+            own = spec.get("args")
+            spec["args"] = [*words[1:], *(own if isinstance(own, list) else [])]
+        return
+    question = (
+        "the image speaks stdio, and its entrypoint is not known, so no bridge can start it. Look it up with "
+        f"'docker image inspect --format \"{{{{json .Config}}}}\" {image}' or 'crane config {image}', write it as "
+        "spec.command and spec.args, and remove 'bridge: none'"
+    )
+    why = f" ({'; '.join(reasons)})" if reasons else ""
+    reading.decide((), ("spec", "transport"), {"type": "stdio", "bridge": "none"}, question + excerpt(why, 300))

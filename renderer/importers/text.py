@@ -1,0 +1,138 @@
+"""A Draft as the YAML of a spec that a person goes on with, and whether a person did."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from renderer import assets
+from renderer.errors import DocumentPath, excerpt
+from renderer.importers.draft import Draft
+from renderer.model import JSON
+from renderer.yaml_writer import block, comment, scalar, text_value
+
+_MODELINE = "# yaml-language-server: $schema=https://mcpctl.io/schemas/mcpserver.schema.json\n"
+_ORIGIN = re.compile(r"^# Imported by mcpctl from .* \(content ([0-9a-f]{16})\)\.$", re.MULTILINE)
+_WIDTH = 100
+_DIGITS = 16
+
+
+def text_of(draft: Draft) -> str:
+    """The spec, its fields in the order of the reference, with comments. Its head says what it was imported from."""
+    spec = draft.document["spec"]
+    properties = assets.schema("mcpserver")["$defs"]["spec"]["properties"]
+    order = {field: number for number, field in enumerate(properties)}
+    assert isinstance(spec, dict)
+    document = {**draft.document, "spec": {key: spec[key] for key in sorted(spec, key=lambda key: order.get(key, 999))}}
+    body = "\n".join(_mapping(document, (), draft.comments)) + "\n"
+    origin = excerpt(f"{draft.format}: {draft.original}", 200)
+    return f"{_MODELINE}# Imported by mcpctl from {origin} (content {_digest(body)}).\n{body}"
+
+
+def is_unedited(text: str) -> bool:
+    """Whether it is exactly what an import wrote. What a person changed does not have the digest of its head."""
+    head = _ORIGIN.search(text)
+    return bool(head and text.startswith(_MODELINE) and head[1] == _digest(text[head.end() + 1 :]))
+
+
+def is_imported(text: str) -> bool:
+    """Whether an import wrote it first, edited or not."""
+    return bool(_ORIGIN.search(text))
+
+
+def _digest(body: str) -> str:
+    return hashlib.sha256(body.encode()).hexdigest()[:_DIGITS]
+
+
+def _mapping(values: Mapping[str, JSON], path: DocumentPath, comments: Mapping[DocumentPath, str]) -> Iterator[str]:
+    indent = " " * 2 * len(path)
+    for key, value in values.items():
+        yield from _comment((*path, key), len(indent), comments)
+        yield from _entry(f"{indent}{scalar(key)}:", value, (*path, key), comments)
+    yield from _about_missing(values, path, comments)
+
+
+def _entry(start: str, value: JSON, path: DocumentPath, comments: Mapping[DocumentPath, str]) -> Iterator[str]:
+    inside = any(commented[: len(path)] == path and len(commented) > len(path) for commented in comments)
+    flow = None if inside else _flow(value, len(path))
+    if flow is not None and len(start) + len(flow) < _WIDTH:
+        yield f"{start} {flow}"
+    elif isinstance(value, dict) and (value or inside):
+        if value:
+            yield start
+            yield from _mapping(value, path, comments)
+        else:
+            yield f"{start} {{}}"
+            yield from _about_missing(value, path, comments)
+    elif isinstance(value, list) and value:
+        yield start
+        yield from _sequence(value, path, comments)
+    else:
+        yield f"{start} {text_value(value, 2 * len(path)) if isinstance(value, str) else block(value, 0)}"
+
+
+def _sequence(items: Sequence[JSON], path: DocumentPath, comments: Mapping[DocumentPath, str]) -> Iterator[str]:
+    indent = " " * 2 * len(path)
+    for number, item in enumerate(items):
+        own = (*path, number)
+        yield from _comment(own, len(indent), comments)
+        flow = _flow(item, len(own))
+        inside = any(commented[: len(own)] == own and commented != own for commented in comments)
+        if flow is not None and not inside and len(indent) + len(flow) < _WIDTH:
+            yield f"{indent}- {flow}"
+        elif isinstance(item, dict) and item:
+            first, *rest = _mapping(item, own, comments)
+            yield f"{indent}- {first[len(indent) + 2 :]}"
+            yield from rest
+        else:
+            yield block([item], len(indent))
+
+
+def _flow(value: JSON, depth: int) -> str | None:
+    """On one line, where that reads well: scalars, lists of them, and small mappings of them deep in a spec."""
+    if isinstance(value, list):
+        parts = [_flow(item, depth + 1) for item in value]
+        if any(part is None for part in parts) or any(isinstance(item, dict | list) for item in value):
+            return None
+        return f"[{', '.join(part for part in parts if part is not None)}]"
+    if isinstance(value, dict):
+        if value and depth < 3:
+            return None
+        if any(isinstance(item, dict | list) or (isinstance(item, str) and "\n" in item) for item in value.values()):
+            return None
+        return f"{{{', '.join(f'{scalar(key)}: {_scalar(item)}' for key, item in value.items())}}}"
+    return None if isinstance(value, str) and "\n" in value else scalar(value)
+
+
+def _scalar(value: JSON) -> str:
+    assert not isinstance(value, dict | list)
+    return scalar(value)
+
+
+def _comment(path: DocumentPath, indent: int, comments: Mapping[DocumentPath, str]) -> Iterator[str]:
+    if path in comments:
+        yield comment(comments[path], indent, _WIDTH)
+
+
+def _about_missing(
+    values: Mapping[str, JSON], path: DocumentPath, comments: Mapping[DocumentPath, str]
+) -> Iterator[str]:
+    """Comments on fields that are not there, at the end of what would hold them."""
+    held: set[str] = set()
+    for commented, text in comments.items():
+        if commented[: len(path)] != path or len(commented) <= len(path) or commented[len(path)] in values:
+            continue
+        missing = commented[len(path) : -1]
+        for depth, step in enumerate(missing):
+            # Commented out too, and once, so that removing '# ' gives a spec.
+            if f"{depth} {step}" not in held:
+                held.add(f"{depth} {step}")
+                yield _indented_comment(f"{step}:", 2 * len(path), 2 * depth)
+        yield _indented_comment(text, 2 * len(path), 2 * len(missing))
+
+
+def _indented_comment(text: str, indent: int, inner: int) -> str:
+    """Its lines begin with that many spaces behind the '#'."""
+    lines = comment(text, indent, _WIDTH - inner).split("\n")
+    return "\n".join(f"{line[:indent]}# {' ' * inner}{line[indent + 2 :]}".rstrip() for line in lines)
