@@ -9,16 +9,13 @@ from __future__ import annotations
 import json
 import re
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from renderer.errors import Defect
 from renderer.target_names import TARGETS
 
-#: Bundles the Kubernetes schemas. Only its files are used: its own code takes 70 ms to import.
-_KUBERNETES = "kubernetes_validate"
-_KUBERNETES_FOLDER = re.compile(r"v(1\.[0-9]+)\.0-local-strict")
+#: The schemas of all Kubernetes versions; its first line says which.
+KUBERNETES_POOL = "schemas/kubernetes.jsonl"
 
 KINDS = ("schemas", "templates")
 
@@ -76,14 +73,10 @@ def schema(name: str) -> dict[str, Any]:
 
 
 @cache
-def kubernetes_folders() -> dict[str, Path]:
-    """Each Kubernetes version with schemas (``"1.25"``), oldest first, and their folder."""
-    spec = find_spec(_KUBERNETES)  # of a top-level name: this executes nothing
-    if spec is None or not spec.submodule_search_locations:
-        raise Defect(f"the package {_KUBERNETES} is not installed: install mcpctl-renderer again")
-    root = Path(spec.submodule_search_locations[0]) / "kubernetes-json-schema"
-    folders = {match[1]: path for path in root.iterdir() if (match := _KUBERNETES_FOLDER.fullmatch(path.name))}
-    return {version: folders[version] for version in sorted(folders, key=lambda v: int(v.split(".")[1]))}
+def kubernetes_versions() -> tuple[str, ...]:
+    """Each Kubernetes version with schemas (``"1.25"``), oldest first."""
+    with (folder() / KUBERNETES_POOL).open("rb") as pool:
+        return tuple(json.loads(pool.readline())["versions"])
 
 
 def _is_inside(name: str) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, get_args
 
-from renderer.assets import kubernetes_folders
+from renderer.assets import kubernetes_versions
 from renderer.errors import OutputTreeFault, Place, Problem, Severity
 from renderer.model import NamespaceRules, Options, PodSecurityLevel, Rendered
 from renderer.policy import Levels, judge_documents, policy_of
@@ -87,7 +87,7 @@ def _options(texts: Mapping[str, str], otherwise: Options) -> Options:
     rules = NamespaceRules(enforce=level) if level in get_args(PodSecurityLevel) else otherwise.namespace_rules  # type: ignore[arg-type]
     return otherwise._replace(
         namespace=name[1] if name else found,
-        kubernetes_version=version if version in kubernetes_folders() else otherwise.kubernetes_version,
+        kubernetes_version=version if version in kubernetes_versions() else otherwise.kubernetes_version,
         namespace_rules=rules,
         create_namespace=True,
     )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from renderer.assets import kubernetes_folders
+from renderer.assets import kubernetes_versions
 from renderer.errors import errors_in
 from renderer.model import Options
 from renderer.pipeline import Output, Specs, read, render, tree
@@ -78,7 +78,7 @@ def test_the_table() -> None:
     assert list(objects()) == TABLE
 
 
-@pytest.mark.parametrize("version", kubernetes_folders())
+@pytest.mark.parametrize("version", kubernetes_versions())
 def test_every_version_takes_it(version: str) -> None:
     assert errors_in(output(OPTIONS._replace(kubernetes_version=version)).problems) == []
 

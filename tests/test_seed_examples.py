@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from renderer.assets import kubernetes_folders
+from renderer.assets import kubernetes_versions
 from renderer.errors import errors_in
 from renderer.pipeline import read, render
 from renderer.registry import target
@@ -29,7 +29,7 @@ def objects(name: str, version: str = OPTIONS.kubernetes_version) -> dict[tuple[
 
 
 @pytest.mark.parametrize("name", ["sample-pod", "pod-manager"])
-@pytest.mark.parametrize("version", kubernetes_folders())
+@pytest.mark.parametrize("version", kubernetes_versions())
 def test_every_version_takes_them(name: str, version: str) -> None:
     assert objects(name, version)
 

@@ -10,7 +10,7 @@ from importlib.metadata import version as installed_version
 import click
 
 from renderer import __version__
-from renderer.assets import kubernetes_folders
+from renderer.assets import kubernetes_versions
 from renderer.cli.options import text_or_json
 from renderer.cli.streams import emit
 from renderer.errors import Exit
@@ -70,12 +70,12 @@ def version(style: str) -> int:
             "platform": platform.platform(terse=True),
             "apiVersions": ["mcpctl.io/v1alpha1"],
             "targets": sorted(TARGETS),
-            "kubernetes": {"default": KUBERNETES_VERSION, "versions": list(kubernetes_folders())},
+            "kubernetes": {"default": KUBERNETES_VERSION, "versions": list(kubernetes_versions())},
             "dependencies": libraries,
         }
         emit(json.dumps(data, indent=2) + "\n")
         return Exit.FINE
-    versions = list(kubernetes_folders())
+    versions = list(kubernetes_versions())
     rows = {
         "mcpctl": __version__,
         "Python": f"{platform.python_version()} on {platform.platform(terse=True)}",

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_args
 import click
 from click.core import ParameterSource
 
-from renderer.assets import kubernetes_folders
+from renderer.assets import kubernetes_versions
 from renderer.model import NAMESPACE, NetworkPolicyProvider, Options
 from renderer.pins import KUBERNETES_VERSION, system_namespace
 from renderer.policy import parse_levels
@@ -240,8 +240,8 @@ def provider_has_a_cluster(targets: Collection[str]) -> None:
 def _known_version(context: click.Context, parameter: click.Parameter, value: str) -> str:
     del context, parameter
 
-    if value not in kubernetes_folders():
-        raise click.BadParameter(f"'{value}' is not one of {', '.join(kubernetes_folders())}")
+    if value not in kubernetes_versions():
+        raise click.BadParameter(f"'{value}' is not one of {', '.join(kubernetes_versions())}")
     return value
 
 

@@ -211,7 +211,7 @@ def _unknown_versions(environment: Environment) -> Iterator[Fault]:
     options = environment.options
     security: DocumentPath = ("spec", "namespace", "podSecurity", "version")
     places = ((("spec", "kubernetesVersion"), options.kubernetes_version), (security, options.namespace_rules.version))
-    known = assets.kubernetes_folders()
+    known = assets.kubernetes_versions()
     for path, version in places:
         if version is not None and version not in known:
             message = f"no schemas are known of Kubernetes {version}"

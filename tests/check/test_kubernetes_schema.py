@@ -7,10 +7,11 @@ import jsonschema
 import pytest
 
 from renderer import assets
-from renderer.assets import kubernetes_folders
+from renderer.assets import kubernetes_versions
 from renderer.check import kubernetes_schema
-from renderer.check.kubernetes_schema import custom_schema, schema_faults
-from renderer.errors import Defect, UsageMistake
+from renderer.check.kubernetes_schema import custom_schema, definition, schema_faults
+from renderer.errors import UsageMistake
+from tests.check import pool
 from tests.check.objects import (
     GONE,
     autoscaler,
@@ -27,7 +28,7 @@ from tests.check.objects import (
     stateful_set,
 )
 
-NEWEST = [*kubernetes_folders()][-1]
+NEWEST = [*kubernetes_versions()][-1]
 _POD = ("spec", "template", "spec")
 _C = (*_POD, "containers", 0)
 
@@ -79,7 +80,7 @@ _HINTS = [
 ]
 
 
-@pytest.mark.parametrize("version", kubernetes_folders())
+@pytest.mark.parametrize("version", kubernetes_versions())
 def test_what_mcpctl_renders_is_valid_in_every_version(version: Any) -> None:
     operations = [autoscaler(), budget(), ingress(), route(), monitor(), rule()]
     for doc in [*every_object(), stateful_set(), secret(), *operations]:
@@ -160,8 +161,8 @@ def test_a_value_is_never_told() -> None:
 
 
 def test_versions_are_sorted_as_numbers() -> None:
-    assert next(iter(kubernetes_folders())) == "1.25"
-    assert list(kubernetes_folders()) == sorted(kubernetes_folders(), key=lambda v: int(v.split(".")[1]))
+    assert next(iter(kubernetes_versions())) == "1.25"
+    assert list(kubernetes_versions()) == sorted(kubernetes_versions(), key=lambda v: int(v.split(".")[1]))
 
 
 @pytest.mark.parametrize("version", ["1.3", "1.99", "../../x", "", "v1.34", "1.34.0"])
@@ -170,10 +171,23 @@ def test_versions_that_are_not_bundled_are_refused(version: Any) -> None:
         schema_faults(deployment(), version)
 
 
-def test_a_missing_package_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(assets, "_KUBERNETES", "no_such_package")
-    with pytest.raises(Defect, match="install mcpctl-renderer again"):
-        kubernetes_folders.__wrapped__()
+def test_the_pool_is_what_the_script_makes_of_kubernetes_validate() -> None:
+    assert pool.POOL.read_text() == "\n".join(pool.lines()) + "\n"
+
+
+@pytest.mark.parametrize("version", kubernetes_versions())
+def test_the_pool_has_every_definition_of_each_version(version: str) -> None:
+    expected = pool.definitions(version)
+    names = {name for known in kubernetes_schema._names_of_kinds().values() for name in known}
+    there = {name: found for name in names if (found := definition(version, name))}
+    assert there.keys() == expected.keys()
+    assert {name: found.schema for name, found in there.items()} == {n: pool.lean(d) for n, d in expected.items()}
+    served = {n: sorted(pool.api_versions(n, d)) for n, d in expected.items()}
+    assert {name: sorted(found.api_versions) for name, found in there.items()} == served
+
+
+def test_versions_are_those_of_kubernetes_validate() -> None:
+    assert list(kubernetes_versions()) == list(pool.sources())
 
 
 @pytest.mark.parametrize("kind", ["../../x", "/etc/passwd", "..", "a/b", ".", ""])
@@ -204,8 +218,7 @@ _DOUBTFUL = [
 @pytest.mark.parametrize(("doc", "_path"), _DOUBTFUL)
 def test_agrees_with_the_reference_evaluator(doc: Any, _path: Any) -> None:
     """python-jsonschema on the files as they are, null being refused by a walk of its own."""
-    folder = kubernetes_folders()["1.34"]
-    document = json.loads((folder / "_definitions.json").read_text())
+    document = json.loads(pool.sources()["1.34"].read_text())
     names = [n for n, d in document["$defs"].items() if _is(d, doc)]
     schema = {**document, "$ref": f"#/$defs/{names[0]}"}
     expected = jsonschema.Draft202012Validator(schema).is_valid(doc) and not _has_null(doc)

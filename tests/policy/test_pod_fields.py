@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from renderer.assets import kubernetes_folders
-from renderer.check.kubernetes_schema import _definitions
+from renderer.assets import kubernetes_versions
+from renderer.check.kubernetes_schema import definition
 from renderer.errors import errors_in
 from renderer.model import JSON
 from renderer.policy.catalogue import RULES
 from tests.specs import OPTIONS, rendered, rules, spec
 
-VERSION = list(kubernetes_folders())[-1]
+VERSION = list(kubernetes_versions())[-1]
 REFERENCE = "api/unknown-reference"
 TOKEN = "policy/service-account-token"
 #: As the restricted standard has it; what a namespace of others allows may be accepted.
@@ -221,7 +221,9 @@ FOUND |= {f"spec.volumes[].{kind}": ("pod-security/volume-types", [volume(kind, 
 def fields(name: str) -> dict[str, tuple[bool, str]]:
     """Of a definition: its fields, each with whether it is a list and what definition it holds."""
     found = {}
-    for field, schema in _definitions(VERSION).raw(name).get("properties", {}).items():
+    known = definition(VERSION, name)
+    assert known is not None
+    for field, schema in known.schema.get("properties", {}).items():
         inner = schema.get("items", schema)
         found[field] = ("items" in schema, inner.get("$ref", "").rpartition("/")[2])
     return found

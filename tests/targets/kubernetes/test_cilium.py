@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pytest
 import yaml
 
-from renderer.assets import kubernetes_folders
+from renderer.assets import kubernetes_versions
 from renderer.errors import Severity, errors_in
 from renderer.model import JSON, NetworkPolicyProvider
 from tests.specs import IMAGE, OPTIONS, rendered, rules, spec, texts
@@ -47,7 +47,7 @@ def test_each_provider_has_its_own_object(provider: Any, kind: str) -> None:
     assert errors_in(output.problems) == []
 
 
-@pytest.mark.parametrize("version", kubernetes_folders())
+@pytest.mark.parametrize("version", kubernetes_versions())
 def test_every_version_takes_it(version: str) -> None:
     network: JSON = {"egress": {"hosts": ["a.example"], "cidrs": ["192.0.2.0/24"], "services": [{"name": "db"}]}}
     output = rendered("kubernetes", spec(network=network), options=CILIUM._replace(kubernetes_version=version))

@@ -8,7 +8,7 @@ import promql_parser
 import pytest
 import yaml
 
-from renderer.assets import kubernetes_folders
+from renderer.assets import kubernetes_versions
 from renderer.errors import errors_in
 from renderer.model import JSON
 from tests.specs import OPTIONS, PYPI, rendered, rules, spec, texts
@@ -110,7 +110,7 @@ def test_the_budget_says_what_the_spec_says(budget: JSON) -> None:
     assert "PodDisruptionBudget" not in objects(replicas=3)
 
 
-@pytest.mark.parametrize("version", kubernetes_folders())
+@pytest.mark.parametrize("version", kubernetes_versions())
 def test_the_eviction_policy_is_rendered_where_it_is_served(version: str) -> None:
     found = objects(version, replicas=3, disruption={"minAvailable": 2})["PodDisruptionBudget"]["spec"]
     assert ("unhealthyPodEvictionPolicy" in found) is (version not in ("1.25", "1.26"))
@@ -381,7 +381,7 @@ def test_a_rate_spans_four_scrapes(interval: str, over: str) -> None:
 # All together
 
 
-@pytest.mark.parametrize("version", kubernetes_folders())
+@pytest.mark.parametrize("version", kubernetes_versions())
 @pytest.mark.parametrize("way_in", [NGINX, ROUTE], ids=["Ingress", "HTTPRoute"])
 def test_all_of_it_is_valid_in_every_version(version: str, way_in: dict[str, JSON]) -> None:
     alerts_on: JSON = {"down": {}, "sessions": {}, "latency": {}, "errors": {}}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from renderer.assets import kubernetes_folders
+from renderer.assets import kubernetes_versions
 from renderer.errors import errors_in
 from renderer.model import JSON
 from renderer.prerequisites import prerequisites
@@ -109,7 +109,7 @@ def test_a_gpu_in_compose_is_a_reserved_device_and_its_product_is_told() -> None
     assert errors_in(output.problems) == []
 
 
-@pytest.mark.parametrize("version", kubernetes_folders())
+@pytest.mark.parametrize("version", kubernetes_versions())
 def test_pre_stop_is_rendered_where_kubernetes_waits_by_itself(version: str) -> None:
     options = OPTIONS._replace(kubernetes_version=version)
     output = rendered("kubernetes", spec(shutdown={"graceSeconds": 60, "preStopSeconds": 10}), options=options)

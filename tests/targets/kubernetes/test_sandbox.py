@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from renderer.assets import kubernetes_folders
+from renderer.assets import kubernetes_versions
 from renderer.errors import errors_in
 from renderer.model import JSON
 from tests.specs import OPTIONS, rendered, rules, spec, texts
@@ -230,7 +230,7 @@ def test_faults_in_the_sandboxs_objects_are_found() -> None:
     assert rules(errors_in(output.problems)) == ["kubernetes/unknown-field"]
 
 
-@pytest.mark.parametrize("version", kubernetes_folders())
+@pytest.mark.parametrize("version", kubernetes_versions())
 def test_every_version_takes_it(version: str) -> None:
     output = rendered("kubernetes", spec(sandbox=SANDBOX), options=OPTIONS._replace(kubernetes_version=version))
     assert errors_in(output.problems) == []

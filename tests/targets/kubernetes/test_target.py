@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from renderer.assets import kubernetes_folders
+from renderer.assets import kubernetes_versions
 from renderer.errors import errors_in
 from renderer.model import JSON, Source
 from renderer.pipeline import read, render
@@ -102,7 +102,7 @@ def test_noexec_is_told_where_it_is_wanted() -> None:
     assert (problem.rule, problem.path) == ("kubernetes/exec-not-forbidden", "spec.security.writablePaths[3].exec")
 
 
-@pytest.mark.parametrize("version", kubernetes_folders())
+@pytest.mark.parametrize("version", kubernetes_versions())
 def test_all_examples_hold_for_every_bundled_version(version: str) -> None:
     output = render(read([str(EXAMPLES)]), TARGET, OPTIONS._replace(kubernetes_version=version))
     assert errors_in(output.problems) == []
