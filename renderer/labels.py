@@ -18,6 +18,8 @@ PATH_ANNOTATION = "mcpctl.io/path"
 DEFAULT_PATH = "/mcp"
 #: What the guard of a server must answer, as JSON, on what leads to it.
 ACCESS_ANNOTATION = "mcpctl.io/access"
+#: On what takes over an installation, as an annotation or label: it may be of nobody, or of other manifests.
+ADOPT_NOTE = "mcpctl.io/adopt"
 #: How volumes of compose end that a start fills again: downloaded packages, a copied bridge. They are no data.
 #: No resource name and no storage has a '.' in its name.
 REMADE_VOLUMES = (".package.cache", ".bridge.program")

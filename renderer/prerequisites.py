@@ -149,6 +149,13 @@ def _volumes(server: Server) -> Iterator[Prerequisite]:
             yield Prerequisite(COMPONENT, "a default StorageClass", (f"storage.{volume.name}",), "cluster")
 
 
+def _adopted(server: Server) -> Iterator[Prerequisite]:
+    """The Service that governs a StatefulSet which is taken over; the server's own is another."""
+    name = server.adopt and server.adopt.service_name
+    if name and name != server.object_name("Service"):
+        yield Prerequisite("Service", name, ("adopt.serviceName",))
+
+
 def _classes(server: Server) -> Iterator[Prerequisite]:
     runtime = server.sandbox and server.sandbox.runtime_class
     if server.runtime_class and not (runtime and runtime.create and runtime.name == server.runtime_class):
@@ -225,6 +232,7 @@ _SOURCES: tuple[Callable[[Server], Iterator[Prerequisite]], ...] = (
     _references,
     _identity,
     _volumes,
+    _adopted,
     _classes,
     _custom_resources,
     _gateways,

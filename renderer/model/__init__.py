@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from renderer.model.access import Access, Issuer, RateLimit, Rights, ToolRule
+from renderer.model.adopt import Adopt
 from renderer.model.cluster import (
     DNS,
     AccessRule,
@@ -77,6 +78,7 @@ __all__ = [
     "Acceptance",
     "Access",
     "AccessRule",
+    "Adopt",
     "Alert",
     "Amounts",
     "Answerer",

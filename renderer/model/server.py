@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 from renderer.errors import DocumentPath, Fault, Place, Problem
 from renderer.images import AS_WRITTEN, Images
 from renderer.model.access import Access
+from renderer.model.adopt import Adopt
 from renderer.model.cluster import (
     KUBE_DNS,
     NODE_LOCAL,
@@ -99,6 +100,8 @@ class Server(NamedTuple):
     sandbox: Sandbox | None
     external_secrets: tuple[ExternalSecret, ...]
     compose: Compose
+    #: None: nothing that runs already is taken over.
+    adopt: Adopt | None = None
     #: What the environment puts in the place of images that mcpctl pins itself; the spec's own are replaced already.
     images: Images = AS_WRITTEN
 
@@ -116,6 +119,15 @@ class Server(NamedTuple):
     def mounted_files(self) -> tuple[File, ...]:
         """The spec's, and the lock of its package."""
         return self.files + (self.package.lock.files if self.package and self.package.lock else ())
+
+    def object_name(self, kind: str, default: str = "") -> str:
+        """The name of its object of that kind."""
+        return (self.adopt or Adopt()).name(kind, default or self.resource_name)
+
+    def claim_name(self, volume: Storage) -> str:
+        """The PersistentVolumeClaim of a volume, but for those of a StatefulSet."""
+        own = (self.adopt or Adopt()).claims.get(volume.name)
+        return volume.existing_claim or own or f"{self.resource_name}-{volume.name}"
 
     @property
     def mounts_token(self) -> bool:

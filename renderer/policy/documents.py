@@ -200,9 +200,7 @@ def _patched_object(document: Rendered, data: Json) -> Iterator[Fault]:
     yield from passing_guard(data, document.context)
     yield from _lowered(data, document.context)
     spec, replicas = mapping(document.context, "spec"), ("spec", "maxReplicas")
-    prefix = document.context.get("resource_name")
-    storage = [volume for _, volume in entries(spec, "storage")]
-    own = {volume.get("existingClaim") or f"{prefix}-{volume['name']}" for volume in storage}
+    own = set(mapping(document.context, "claims").values())
     yield from foreign_data(data, own if "spec" in document.context else None)
     yield from _patched_pod(document, data)
     if kind_of(data) in ("Deployment", "StatefulSet"):

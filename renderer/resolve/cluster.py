@@ -6,6 +6,7 @@ from typing import Any
 
 from renderer.model import (
     AccessRule,
+    Adopt,
     Amounts,
     ExternalSecret,
     NamespaceRights,
@@ -114,4 +115,20 @@ def make_external_secret(item: dict[str, Any]) -> ExternalSecret:
         keys=tuple(RemoteKey(k["key"], k["remoteKey"], k.get("property")) for k in item["keys"]),
         template=item.get("template", {}),
         type=item.get("type"),
+    )
+
+
+def make_adopt(item: dict[str, Any] | None) -> Adopt | None:
+    if item is None:
+        return None
+    compose = item["compose"]
+    return Adopt(
+        selector=item.get("selector", {}),
+        names=item["names"],
+        claims=item["claims"],
+        service_name=item.get("serviceName"),
+        claim_labels=item["claimLabels"],
+        project=compose.get("project"),
+        container_name=compose.get("containerName"),
+        volumes=compose["volumes"],
     )

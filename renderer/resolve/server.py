@@ -54,6 +54,7 @@ from renderer.model import (
     own_port,
 )
 from renderer.resolve.cluster import (
+    make_adopt,
     make_amounts,
     make_external_secret,
     make_sandbox,
@@ -154,6 +155,7 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
         sandbox=make_sandbox(spec.get("sandbox")),
         external_secrets=tuple(make_external_secret(item) for item in spec["externalSecrets"]),
         compose=_compose(spec["compose"]),
+        adopt=make_adopt(spec.get("adopt")),
     )
 
 

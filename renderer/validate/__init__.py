@@ -118,7 +118,7 @@ def _claim_names(server: Server) -> Names:
     for i, volume in enumerate(server.storage):
         if volume.size is None:
             continue
-        name = f"{server.resource_name}-{volume.name}"
+        name = server.claim_name(volume)
         message = f"the PersistentVolumeClaims of two servers are named '{name}'"
         path = ("spec", "storage", i, "name")
         fault = Fault(path, "spec/duplicate-claim", message, "rename one of the volumes")

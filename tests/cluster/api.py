@@ -134,7 +134,7 @@ class Api:
         if kind.builtin:  # a status is not the client's to write
             new = {name: value for name, value in new.items() if name != "status"}
             new |= {"status": live["status"]} if "status" in live else {}
-        fill(kind, new)
+        fill(kind, new, live)
         refuse_invalid(kind, live, new)
         if "dryRun" in request.query:
             return of_json(store.prepared(kind, new, live or None), 200 if live else 201)

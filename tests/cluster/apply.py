@@ -62,7 +62,8 @@ def updated(live: Json, new: Json, manager: Manager, *, builtin: bool) -> Json:
     """``new`` after a write that is no apply: the writer owns what it changed, and nobody what is gone."""
     result = copy.deepcopy(new)
     taken, gone = differing(live, result, builtin=builtin)
-    before, others = _managers(live, manager)
+    # A write may say itself who manages what.
+    before, others = _managers(result if result["metadata"].get("managedFields") else live, manager)
     others = [other._replace(fields=other.fields - taken - gone) for other in others]
     return _with_managers(result, [*others, manager._replace(fields=(before | taken) - gone)])
 

@@ -59,7 +59,9 @@ _QUALIFIED = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 _Fault = tuple[str, object, str]
 
 
-def fill(kind: Kind, data: Json) -> None:
+def fill(kind: Kind, data: Json, live: Json) -> None:
+    if kind.kind == "Service" and live:  # keeps its address, whatever is written
+        data["spec"].setdefault("clusterIP", live["spec"]["clusterIP"])
     _fill(data, _DEFAULTS.get(kind.kind, {}) if kind.builtin else {})
     if kind.kind == "Namespace":
         _fill(data, {"metadata": {"labels": {"kubernetes.io/metadata.name": data["metadata"]["name"]}}})

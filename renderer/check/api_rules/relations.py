@@ -30,6 +30,7 @@ def set_faults(docs: Sequence[Json], outside: Sequence[frozenset[Identity] | Non
     index = read(docs)
     found = list(_duplicates(index.objects))
     for item in index.objects:
+        known = outside[item.position] if outside else None
         if item.kind in SELECTING:
             found += _overlaps(item, index)
         if item.kind == "Service":
@@ -37,10 +38,9 @@ def set_faults(docs: Sequence[Json], outside: Sequence[frozenset[Identity] | Non
         elif item.kind == "NetworkPolicy":
             found += _policy(item, index)
         elif item.kind == "StatefulSet":
-            found += _governing_service(item, index)
+            found += _governing_service(item, index, known or frozenset())
         elif (refer := REFERRING.get(text(item.doc, "kind"))) is not None:
             found += refer(item, index)
-        known = outside[item.position] if outside else None
         if known is not None:
             found += unknown_names(item, index, known)
     return sorted(found, key=lambda pair: pair[0])
@@ -121,10 +121,10 @@ def _policy(item: Object, index: Index) -> Found:
         yield from selects_nothing(item, index, ("spec", "podSelector"))
 
 
-def _governing_service(item: Object, index: Index) -> Found:
+def _governing_service(item: Object, index: Index, outside: frozenset[Identity]) -> Found:
     name = mapping(item.doc, "spec").get("serviceName")
     known = index.services.get(item.namespace, [])
-    if isinstance(name, str) and name and name not in known:
+    if isinstance(name, str) and name and name not in known and ("Service", item.namespace, name) not in outside:
         near = did_you_mean(name, known)
         hint = f"did you mean {excerpt(near)}?" if near else "add a headless Service of this name"
         message = f"no Service of this set is called {excerpt(name)}"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from renderer.errors import ApplyFailed, McpctlError, WaitTimedOut, excerpt, noting
+from renderer.labels import ADOPT_NOTE, SERVER_LABEL
 from renderer.orchestrators.contract import ApplyOptions, Change, Progress, owner_value
 from renderer.orchestrators.docker import removal
 from renderer.orchestrators.docker.client import Client
@@ -79,7 +80,8 @@ class Application:
         """What another tree or project applied is not taken over in silence: its prune and ours would fight."""
         mine, advice = owner_value(self._options.owner), "take it over with --force-conflicts"
         for container in there if not self._options.force_conflicts else ():
-            if not container.managed and container.service in project.services:
+            labels = project.services.get(container.service)
+            if not container.managed and labels is not None and ADOPT_NOTE not in labels:
                 name = excerpt(container.name, 100)
                 raise ApplyFailed(f"the container {name} is not managed by mcpctl; rename the server, or {advice}")
             if mine and container.owner not in ("", mine):
@@ -89,8 +91,13 @@ class Application:
                 )
 
     def _without_orphans(self, project: Project, before: Sequence[Container], *, dry: bool) -> list[Change]:
-        """Before the rest: an orphan may have the port that is needed. Only what is ours to remove goes."""
-        orphans = [container for container in before if container.service not in project.services]
+        """Before the rest: an orphan may have the port that is needed. Only what is ours to remove goes.
+
+        Several servers may have been taken over out of one project: each is brought up to date by itself.
+        """
+        servers = {labels.get(SERVER_LABEL) for labels in project.services.values()}
+        orphans = [c for c in before if c.service not in project.services]
+        orphans = [c for c in orphans if not c.managed or c.labels.get(SERVER_LABEL) in servers]
         owner = owner_value(self._options.owner)
         mine = [container for container in orphans if container.managed and owner and container.owner == owner]
         for container in orphans:

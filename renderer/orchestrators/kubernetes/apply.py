@@ -17,8 +17,9 @@ from renderer.labels import SERVER_LABEL
 from renderer.manifest import Identity, annotations_of, identity, labels_of
 from renderer.orchestrators.contract import ApplyOptions, Change, Progress, owner_value
 from renderer.orchestrators.failures import Refused
+from renderer.orchestrators.kubernetes.adoption import is_taken_over, take_over
 from renderer.orchestrators.kubernetes.client import Data, Kubectl, as_object
-from renderer.orchestrators.kubernetes.faults import HOPELESS, SHOWN, Conflict, conflicts, warnings
+from renderer.orchestrators.kubernetes.faults import HOPELESS, Conflict, conflict_text, conflicts, warnings
 from renderer.orchestrators.kubernetes.objects import (
     CREATED,
     MANAGED_LABEL,
@@ -152,11 +153,23 @@ class Application:
                 f"apply it from there, or take it over with --force-conflicts",
             )
         else:
-            data = stamped(each, live, self._options.owner, self._home, self._now)
-            if self._options.dry_run == "client":
-                self._say(each, compared(data, live), "compared on this machine; the server was not asked")
-            else:
-                yield data
+            yield from self._stamped(each, live)
+
+    def _stamped(self, each: Object, live: Data | None) -> Iterator[Data]:
+        data = stamped(each, live, self._options.owner, self._home, self._now)
+        if self._options.dry_run == "client":
+            self._say(each, compared(data, live), "compared on this machine; the server was not asked")
+        elif is_taken_over(each, live) and self._options.dry_run == "none":
+            what = words(each.data, self._home)
+            try:
+                others = take_over(self._kubectl, each, what, MANAGER)
+            except (ApplyFailed, WaitTimedOut) as error:
+                self._fail(each, error.message)
+                return
+            self._tell(f"taking over {what}{f' from {others}' if others else ''}")
+            yield data
+        else:
+            yield data
 
     def _namespace(self, each: Object, live: Data | None) -> Iterator[Data]:
         """One that mcpctl did not create is used and never changed; a label that was rendered proves nothing."""
@@ -274,12 +287,13 @@ class Application:
             found = conflicts(refused.said) if refused.kind == "conflict" else []
             if not found:
                 raise
-            ours = MANAGED_LABEL in labels_of(self._live.get(each.identity, {}))
+            live = self._live.get(each.identity)
+            ours = MANAGED_LABEL in labels_of(live or {})
             # A stop or a start scaled it in our own name, or somebody piped the same rendering into kubectl: nobody
             # else loses anything. A scale by hand is somebody's wish.
-            if all(_is_taken_over(conflict, ours=ours) for conflict in found):
+            if is_taken_over(each, live) or all(_is_ours(conflict, ours=ours) for conflict in found):
                 return self._send(data, what, force=True)
-            raise Refused(_told(what, found), kind="conflict", said=refused.said) from None
+            raise Refused(conflict_text(what, found), kind="conflict", said=refused.said) from None
 
     def _send(self, data: Data, what: str, *, force: bool) -> Data:
         done = self._kubectl.call(
@@ -365,7 +379,7 @@ def _items(text: str) -> Iterator[Data]:
         return
 
 
-def _is_taken_over(conflict: Conflict, *, ours: bool) -> bool:
+def _is_ours(conflict: Conflict, *, ours: bool) -> bool:
     return conflict.manager == MANAGER or (ours and conflict.manager in _KUBECTL_APPLY and not conflict.subresource)
 
 
@@ -373,14 +387,6 @@ def _named(data: Data) -> Data:
     """As much of it as names it."""
     meta = {key: data["metadata"][key] for key in ("name", "namespace") if key in data["metadata"]}
     return {"apiVersion": data["apiVersion"], "kind": data["kind"], "metadata": meta}
-
-
-def _told(what: str, found: Sequence[Conflict]) -> str:
-    fields = "; ".join(f"{excerpt(one.field, 200)} is managed by '{excerpt(one.manager, 63)}'" for one in found)
-    return (
-        f"applying {what}: {len(found)} conflict{'s' * (len(found) > 1)}: {excerpt(fields, SHOWN)} - leave these "
-        f"fields out of the spec, let the other manager give them up, or take them over with --force-conflicts"
-    )
 
 
 def _content(data: Data) -> Data:

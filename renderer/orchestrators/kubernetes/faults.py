@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from renderer.errors import McpctlError, WaitTimedOut, excerpt
@@ -135,3 +136,11 @@ def conflicts(said: str) -> list[Conflict]:
         elif line.startswith("- "):
             found.append(Conflict(line.removeprefix("- "), manager, subresource))
     return found
+
+
+def conflict_text(what: str, found: Sequence[Conflict]) -> str:
+    fields = "; ".join(f"{excerpt(one.field, 200)} is managed by '{excerpt(one.manager, 63)}'" for one in found)
+    return (
+        f"applying {what}: {len(found)} conflict{'s' * (len(found) > 1)}: {excerpt(fields, SHOWN)} - leave these "
+        f"fields out of the spec, let the other manager give them up, or take them over with --force-conflicts"
+    )

@@ -14,7 +14,7 @@ from renderer.orchestrators.failures import Refused
 from renderer.orchestrators.kubernetes.client import Data, Kubectl, known_name
 from renderer.orchestrators.kubernetes.objects import HOME_LABEL, MANAGED_LABEL
 from renderer.orchestrators.kubernetes.reasons import of_pod
-from renderer.orchestrators.kubernetes.status import NAME_LABEL, Snapshot, found_status
+from renderer.orchestrators.kubernetes.status import Snapshot, found_status
 
 #: Plural, kind and root in the API, in the order of a list.
 _PLURALS: Mapping[str, tuple[str, str]] = {
@@ -124,29 +124,29 @@ def _statuses(kubectl: Kubectl, workloads: Sequence[Data], plural: str) -> Itera
         there = [data for data in workloads if data["metadata"].get("namespace", "") == namespace]
         for start in range(0, len(there), _NAMES_AT_ONCE):
             some = there[start : start + _NAMES_AT_ONCE]
-            pods = {} if plural == "pods" else _by_instance(kubectl, some, "pods", namespace)
-            services = _by_instance(kubectl, some, "services", namespace)
+            pods = {} if plural == "pods" else _by_server(kubectl, some, "pods", namespace)
+            services = _by_server(kubectl, some, "services", namespace)
             for data in some:
-                own = (data,) if data["kind"] == "Pod" else tuple(pods.get(_instance(data), ()))
+                own = (data,) if data["kind"] == "Pod" else tuple(pods.get(_server(data), ()))
                 reasons = {pod["metadata"]["name"]: of_pod(pod) for pod in own}
-                seen = Snapshot(data, own, services=tuple(services.get(_instance(data), ())))
+                seen = Snapshot(data, own, services=tuple(services.get(_server(data), ())))
                 yield found_status(seen, reasons, (), kubectl.namespace).status
 
 
-def _by_instance(kubectl: Kubectl, workloads: Sequence[Data], plural: str, namespace: str) -> dict[str, list[Data]]:
-    """Pods or Services by the instance that they belong to; a Pod without an owner is an instance itself."""
-    names = ",".join(_instance(data) for data in workloads)
-    selector = f"{MANAGED_LABEL}=true,{NAME_LABEL} in ({names})"
+def _by_server(kubectl: Kubectl, workloads: Sequence[Data], plural: str, namespace: str) -> dict[str, list[Data]]:
+    """Pods or Services by the server that they belong to; a Pod without an owner is an instance itself."""
+    servers = ",".join(_server(data) for data in workloads)
+    selector = f"{MANAGED_LABEL}=true,{SERVER_LABEL} in ({servers})"
     found: dict[str, list[Data]] = {}
     token, more = "", True
     while more:
         items, token = _items(kubectl, _Spot(plural, token), selector, _PODS_AT_ONCE, namespace)
         for data in items:
             if plural != "pods" or data["metadata"].get("ownerReferences"):
-                found.setdefault(_instance(data), []).append(data)
+                found.setdefault(_server(data), []).append(data)
         more = bool(token)
     return found
 
 
-def _instance(data: Data) -> str:
-    return labels_of(data).get(NAME_LABEL) or str(data["metadata"]["name"])
+def _server(data: Data) -> str:
+    return labels_of(data).get(SERVER_LABEL, "")

@@ -119,6 +119,7 @@ class Watcher:
                 asked = ["get", _TYPES, f"--selector={selector}", "--output=json"]
                 for data in self._kubectl.items(doing, *asked, namespace=namespace):
                     objects.get((namespace, labels_of(data).get(NAME_LABEL, "")), []).append(data)
+        self._add_renamed_pods(objects)
         snapshots = {}
         for one in ids:
             seen = snapshot(objects[place_of(one, self._kubectl.namespace)])
@@ -126,6 +127,20 @@ class Watcher:
                 raise NoSuchInstance(f"no server runs as {one} ({self._kubectl.place}); see `mcpctl list`")
             snapshots[one] = seen
         return snapshots
+
+    def _add_renamed_pods(self, objects: Mapping[tuple[str, str], list[Data]]) -> None:
+        """Pods that an installation which was taken over names differently: its selector can never change."""
+        renamed: dict[tuple[str, str], list[Data]] = {}
+        for (namespace, name), found in objects.items():
+            for data in found:
+                labels = labels_of(data.get("spec", {}).get("template", {}))
+                if labels.get(NAME_LABEL, name) != name:
+                    renamed[namespace, labels_of(data).get(SERVER_LABEL, "")] = found
+        for namespace in dict.fromkeys(namespace for namespace, _ in renamed):
+            servers = ",".join(server for place, server in renamed if place == namespace)
+            asked = ["get", "pods", f"--selector={MANAGED_LABEL}=true,{SERVER_LABEL} in ({servers})", "--output=json"]
+            for pod in self._kubectl.items("looking for pods", *asked, namespace=namespace):
+                renamed.get((namespace, labels_of(pod).get(SERVER_LABEL, "")), []).append(pod)
 
     def observe(self, ids: Sequence[str], *, fresh_events: bool = True) -> dict[str, Observation]:
         """Each with the reason of events and logs where something is wrong. Without ``fresh_events`` those of the look

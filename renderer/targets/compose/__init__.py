@@ -36,6 +36,11 @@ class Compose:
     name = "compose"
     quoting = Quoting(YAML.scalar, YAML.writers, {"literal": literal})
     ignored: Mapping[str, Ignored] = {
+        "spec.adopt.selector": Ignored("compose has no labels that select"),
+        "spec.adopt.names": Ignored("compose has services only, which resourceName names"),
+        "spec.adopt.claims": Ignored("compose has Docker volumes: adopt.compose.volumes"),
+        "spec.adopt.serviceName": Ignored("compose has no StatefulSets"),
+        "spec.adopt.claimLabels": Ignored("compose has no StatefulSets"),
         "spec.health.liveness": Ignored("docker compose restarts no container because of a check"),
         "spec.annotations": Ignored("compose has one service: use metadata.annotations or compose.labels"),
         "spec.namespace": Ignored("compose has no namespaces"),

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from renderer.labels import accepted, notes, object_labels
+from renderer.labels import ADOPT_NOTE, accepted, notes, object_labels
 from renderer.launch import Launch
-from renderer.model import ConfigMapRef, EnvFrom, EnvValue, FieldRef, SecretRef, Server
+from renderer.model import ConfigMapRef, EnvFrom, EnvValue, FieldRef, SecretRef, Server, Storage
 from renderer.variables import expanded_in, pieces
 
 Ref = SecretRef | ConfigMapRef
@@ -33,6 +33,18 @@ def literal(text: str | Sequence[str]) -> Any:
 def part_of(server: Server, role: str) -> str:
     """Name of one part of a server."""
     return f"{server.resource_name}.{role}"
+
+
+def project_name(servers: Sequence[Server], *, one_stream: bool) -> str:
+    """Where all servers take over one project, that one's."""
+    projects = {server.adopt and server.adopt.project for server in servers}
+    adopted = projects.pop() if len(projects) == 1 else None
+    return adopted or (STREAM_PROJECT if one_stream else servers[0].resource_name)
+
+
+def volume_name(storage: Storage, server: Server) -> str | None:
+    """The Docker volume that is there already; None where compose makes one."""
+    return storage.existing_claim or (server.adopt.volumes.get(storage.name) if server.adopt else None)
 
 
 def has_proxy(server: Server) -> bool:
@@ -87,6 +99,7 @@ def service_labels(server: Server) -> dict[str, str]:
         for key, value in {**server.annotations, **text, **accepted(server), **notes(server)}.items()
         if key not in kept
     }
+    more |= {ADOPT_NOTE: "true"} if server.adopt else {}
     own = {} if has_gateway(server) else server.compose.labels
     return {**kept, **{key: literal(value) for key, value in {**more, **own}.items()}}
 

@@ -16,7 +16,6 @@ from renderer.quantity import cpus, memory, tmpfs_size
 from renderer.targets.compose.egress import not_enforced, out_of_reach, proxy, proxy_variables
 from renderer.targets.compose.names import (
     NETWORK,
-    STREAM_PROJECT,
     Need,
     env_path,
     expanded,
@@ -32,10 +31,12 @@ from renderer.targets.compose.names import (
     origin,
     owner,
     part_of,
+    project_name,
     publishes_any_port,
     references,
     service_labels,
     variable,
+    volume_name,
 )
 
 #: Every name that ``compose/project.yaml.j2`` may read, and what it is: docs/templates.md has these lines.
@@ -117,7 +118,7 @@ class Part(NamedTuple):
 def project_values(parts: Sequence[Part], *, one_stream: bool) -> dict[str, Any]:
     """Everything that the template of a project reads; plain data only."""
     return {
-        "project": STREAM_PROJECT if one_stream else parts[0].server.resource_name,
+        "project": project_name([part.server for part in parts], one_stream=one_stream),
         "one_stream": one_stream,
         "servers": [dict(part.values) for part in parts],
         "shared_network": NETWORK,
@@ -274,7 +275,7 @@ def _volumes(server: Server, launch: Launch) -> Iterator[dict[str, Any]]:
     for storage in server.storage:
         if not storage.host_path:
             note = f"{storage.purpose}: a volume of others" if storage.existing_claim else storage.purpose
-            own = {"read_only": storage.read_only, "external": storage.existing_claim}
+            own = {"read_only": storage.read_only, "external": volume_name(storage, server)}
             yield _volume(server, storage.name, storage.mount_path, note) | own
     for cache in launch.writable:
         if cache.path == pins.CACHE_FOLDER and not _caches_in_memory(server):

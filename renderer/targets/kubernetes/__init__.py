@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from renderer.check.kubernetes import check_documents
 from renderer.errors import Problem
+from renderer.labels import ADOPT_NOTE
 from renderer.launch import launch
 from renderer.model import Options, Rendered, Server
 from renderer.patch import patch_documents
@@ -28,6 +29,7 @@ class Kubernetes:
     name = "kubernetes"
     quoting = Quoting(YAML.scalar, YAML.writers, {"literal": literal})
     ignored: Mapping[str, Ignored] = {
+        "spec.adopt.compose": Ignored("a cluster has no compose projects"),
         "spec.compose.build": Ignored("a cluster builds no images: build it elsewhere and push it to its registry"),
         "spec.compose.labels": Ignored("only programs beside Docker read them: use metadata.annotations or 'expose'"),
         "spec.compose.logging": Ignored("a node's kubelet keeps the logs, and rotates them (containerLogMaxSize)"),
@@ -78,15 +80,18 @@ class Kubernetes:
         for kind in OBJECTS:
             own = server.kind_annotations.get(kind.kind, {})
             for instance in kind.instances(server, options):
+                name = instance.named(kind.kind, server)
+                annotations = {**instance.annotations, **own, **wave(kind.kind, options)}
                 context = {
                     **values,
+                    **({"labels": values["pod_labels"]} if kind.kind == "Pod" else {}),
                     **instance.extra,
-                    "object_name": instance.name,
-                    "object_annotations": {**instance.annotations, **own, **wave(kind.kind, options)},
+                    "object_name": name,
+                    "object_annotations": annotations | ({ADOPT_NOTE: "true"} if server.adopt else {}),
                 }
                 text = render(kind.template, context, self.quoting)
                 path = f"{server.name}/{instance.stem}.yaml"
-                identity = (kind.kind, instance.name, context["namespace"] or "")
+                identity = (kind.kind, name, context["namespace"] or "")
                 subject = f"server {server.name}"
                 documents.append(Rendered(path, text, kind.template, context, subject, identity, outside=outside))
         return documents

@@ -24,6 +24,11 @@ class Instance(NamedTuple):
     annotations: Mapping[str, str]
     extra: Mapping[str, Any] = {}
 
+    def named(self, kind: str, server: Server) -> str:
+        """Its name; that of an object which is taken over, where it is the server's one of its kind."""
+        is_main = self.stem.removeprefix("account-") == kind.lower()
+        return server.object_name(kind, self.name) if is_main else self.name
+
 
 _Instances = Callable[[Server, Options], Iterator[Instance]]
 
@@ -54,7 +59,8 @@ def _account_roles(kind: str) -> _Instances:
         name = f"{options.namespace_of(server)}:{server.resource_name}" if is_wide else server.resource_name
         extra = {"namespace": None} if is_wide else {}
         if rules := account.cluster_rules if is_wide else account.rules:
-            own = {"role": name} if kind.endswith("Binding") else {"rules": [_access_rule(rule) for rule in rules]}
+            role = server.object_name(kind.removesuffix("Binding"), name)
+            own = {"role": role} if kind.endswith("Binding") else {"rules": [_access_rule(rule) for rule in rules]}
             yield Instance(name, stem, server.annotations, {**extra, **own})
         for role in account.cluster_roles if kind == "ClusterRoleBinding" else ():
             file = f"{stem}-{role.replace(':', '_')}"
@@ -93,8 +99,8 @@ def _guards(server: Server, options: Options) -> Iterator[Instance]:
 def _claims(server: Server, options: Options) -> Iterator[Instance]:
     del options
     for i, volume in enumerate(server.storage if server.workload != "StatefulSet" else ()):
-        name, stem = f"{server.resource_name}-{volume.name}", f"persistentvolumeclaim-{volume.name}"
         if volume.size:
+            name, stem = server.claim_name(volume), f"persistentvolumeclaim-{volume.name}"
             yield Instance(name, stem, {**server.annotations, "mcpctl.io/purpose": volume.purpose}, {"position": i})
 
 

@@ -16,6 +16,7 @@ from renderer.guard import metadata_paths, opened_for_keys, pod_guard
 from renderer.labels import object_labels
 from renderer.launch import Launch, Probe, check_file
 from renderer.model import JSON, Answerer, Container, Expose, File, Options, SecretRef, Server
+from renderer.targets.kubernetes import adopted
 from renderer.targets.kubernetes.gateway import ENVOY, gateway_policy
 from renderer.variables import expanded_in, in_order, pieces
 
@@ -34,7 +35,7 @@ NAMES: Mapping[str, str] = {
     "policy": "of a sandbox's NetworkPolicy: `deny`, `ingress` or `egress`; else null",
     "server_namespace": "namespace of the server, also for objects that lie elsewhere",
     "resource_name": "what the server's own objects are called: `spec.resourceName`, or `mcp-` and the name",
-    "selector": "labels that select the server's pods",
+    **adopted.NAMES,
     "service_account": "name of the pods' ServiceAccount",
     "mounts_token": "whether the token of the account is mounted",
     "pod_annotations": "annotations of the pods: the spec's, of Prometheus, the checksum of the files",
@@ -158,7 +159,7 @@ def server_values(server: Server, launch: Launch, options: Options) -> dict[str,
         "labels": object_labels(server),
         "mounts_token": server.mounts_token,
         "resource_name": server.resource_name,
-        "selector": {"mcpctl.io/server": server.name},  # only the name: a Deployment's selector can never change
+        **adopted.names(server),
         "service_account": server.service_account.name,
         "pod_annotations": pod_annotations(server, guard["config"] if guard else ""),
         "listens": server.listens,

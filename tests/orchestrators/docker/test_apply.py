@@ -205,6 +205,23 @@ def test_what_is_not_ours_is_not_taken_over(fakes: Fakes, session: Session, labe
     assert not session.apply(force_conflicts=True).failed
 
 
+def test_what_the_spec_takes_over_is_made_again_by_compose(fakes: Fakes, session: Session) -> None:
+    project = {"com.docker.compose.project": "tools"}
+    before(fakes, shown(labels={**project, **dict.fromkeys(("mcpctl.io/managed", "mcpctl.io/owner"), "")}))
+    after(fakes, shown(id_="e" * 64, labels=project))
+    up(fakes)
+    adopted: dict[str, JSON] = {"adopt": {"compose": {"project": "tools"}}}
+    assert outcomes(session.apply(spec(**adopted))) == [("service mcp-demo", "changed")]
+    assert "--project-name=tools" in fakes.called(" up ")[0]
+
+
+def test_another_server_of_a_project_that_was_taken_over_is_no_orphan(fakes: Fakes, session: Session) -> None:
+    before(fakes, shown(), shown("mcp-other", id_="b" * 64, labels={"mcpctl.io/server": "other"}))
+    up(fakes)
+    assert outcomes(session.apply()) == [("service mcp-demo", "unchanged")]
+    assert fakes.called("docker rm ") == []
+
+
 def test_orphans_go_only_when_they_are_ours(fakes: Fakes, session: Session) -> None:
     mine = shown("mcp-demo.gateway", id_="b" * 64)
     others = shown("web", id_="c" * 64, labels={"mcpctl.io/managed": ""})
