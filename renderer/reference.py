@@ -1,11 +1,14 @@
-"""The reference of a spec in Markdown, from its schema alone: every field with type, default, bounds, example."""
+"""Every field of a schema with type, default, bounds and example: as a reference in Markdown, and one by one."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from renderer.yaml_writer import scalar
 
 Node = Mapping[str, Any]
 
@@ -16,6 +19,7 @@ _BOUNDS = (
     ("minItems", "maxItems", "item", "items"),
     ("minProperties", "maxProperties", "entry", "entries"),
 )
+_STEP = re.compile(r'\["([^"]*)"\]|\[[0-9]*\]|([^.\[\]]+)')
 _TYPES = {"boolean": "true or false", "object": "a mapping", "array": "a list"}
 
 
@@ -54,6 +58,58 @@ def markdown(schema: Node) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def fields(schema: Node) -> list[Field]:
+    """All fields of a schema, parents first; one of several forms stands there once for each."""
+    return list(_Reference(schema).fields(schema, "", ""))
+
+
+def facts(schema: Node, field: Field) -> list[str]:
+    """Type, bounds, default and conditions of a field, each as ``type: string``."""
+    return [fact.replace("`", "") for fact in _Reference(schema).facts(field)]
+
+
+def short_type(schema: Node, field: Field) -> str:
+    """Its type in a word or two, with its default or that it is required."""
+    kind = _Reference(schema).short_type(field.node).replace("` `", "`, `").replace("`", "")
+    default = f", default {_code(field.node['default'])[1:-1]}" if "default" in field.node else ""
+    return f"{kind}, required" if field.required else kind + default
+
+
+def steps_of(path: str) -> list[str]:
+    """``spec.files["/a.b"].mode`` as its names; items of lists, with or without their number, have none."""
+    return [quoted or plain for quoted, plain in _STEP.findall(path) if quoted or plain]
+
+
+def find(known: Sequence[Field], path: str) -> list[Field]:
+    """The forms of one field, by its path or by what follows ``spec.`` in it; of a name in a mapping its mapping."""
+    typed = steps_of(path)
+    for steps in (typed, ["spec", *typed]) if typed else ():
+        fitting = [field for field in known if _fits(steps_of(field.path), steps)]
+        if not fitting:  # a name of the user's own, of which the schema says no more
+            fitting = [f for f in known if _fits(steps_of(f.path), steps[:-1]) and "additionalProperties" in f.node]
+            fitting = [field for field in fitting if field.node["additionalProperties"]]
+        if fitting:
+            named = min(field.path.count("<") for field in fitting)
+            return [field for field in fitting if field.path.count("<") == named]
+    return []
+
+
+def _fits(steps: Sequence[str], typed: Sequence[str]) -> bool:
+    return len(steps) == len(typed) and all(a == b or a[0] == "<" for a, b in zip(steps, typed, strict=True))
+
+
+def below(known: Sequence[Field], path: str) -> list[Field]:
+    """The fields directly below one: each path once, names of the user's own left out between."""
+    depth = len(steps_of(path))
+    inner: dict[str, Field] = {}
+    for field in known:
+        steps = steps_of(field.path)
+        own = [step for step in steps[depth:] if step[0] != "<"]
+        if len(own) == 1 and steps[-1] == own[0] and steps[:depth] == steps_of(path):
+            inner.setdefault(field.path, field)
+    return list(inner.values())
+
+
 class _Reference:
     def __init__(self, schema: Node) -> None:
         self._definitions: Node = schema.get("$defs", {})
@@ -79,18 +135,16 @@ class _Reference:
         rows = ["| field | type | default |", "|---|---|---|"]
         for path, (first, *_) in by_path.items():
             default = _code(first.node["default"]) if "default" in first.node else ""
-            rows.append(
-                f"| `{path}` | {self._short_type(first.node)} | {'*required*' if first.required else default} |"
-            )
+            rows.append(f"| `{path}` | {self.short_type(first.node)} | {'*required*' if first.required else default} |")
         return "\n".join(rows)
 
-    def _short_type(self, node: Node) -> str:
+    def short_type(self, node: Node) -> str:
         """The type in a word or two; choices in full."""
         node = self._resolved(node)
         if "const" in node or "enum" in node:
             return " ".join(_code(value) for value in node.get("enum", [node.get("const")]))
         if "oneOf" in node and "type" not in node:
-            return " or ".join(dict.fromkeys(self._short_type(branch) for branch in node["oneOf"]))
+            return " or ".join(dict.fromkeys(self.short_type(branch) for branch in node["oneOf"]))
         return _word(node).removeprefix("a ")
 
     def sections(self, by_path: Mapping[str, Sequence[Field]]) -> Iterator[str]:
@@ -104,13 +158,16 @@ class _Reference:
                 yield f"### `{path}` in {field.form}\n\n{self._body(field)}"
 
     def _body(self, field: Field) -> str:
+        shown = [*self.facts(field), *(f"example: {_code(example)}" for example in field.node.get("examples", ())[:1])]
+        return f"{_prose(field.node['description'])}\n\n" + "\n".join(f"- {fact}" for fact in shown)
+
+    def facts(self, field: Field) -> list[str]:
+        """What is known of it but for description and example, in Markdown."""
         node = field.node
-        facts = [f"type: {self._type(node)}", *self._bounds(node)]
-        facts += ["required"] if field.required else []
-        facts += [f"default: {_code(node['default'])}"] if "default" in node else []
-        facts += field.conditions
-        facts += [f"example: {_code(example)}" for example in node.get("examples", ())[:1]]
-        return f"{_prose(node['description'])}\n\n" + "\n".join(f"- {fact}" for fact in facts)
+        found = [f"type: {self._type(node)}", *self._bounds(node)]
+        found += ["required"] if field.required else []
+        found += [f"default: {_code(node['default'])}"] if "default" in node else []
+        return [*found, *field.conditions]
 
     def _type(self, node: Node) -> str:
         """What may stand there, in words."""
@@ -183,5 +240,4 @@ def _prose(text: str) -> str:
 
 def _code(value: object) -> str:
     """A value as it is written in a spec: YAML's flow style is JSON's, with bare words."""
-    text = value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
-    return f"`{text}`".replace("\n", "\\n")
+    return f"`{scalar(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}`"

@@ -56,6 +56,7 @@ NOT_QUICK = [
     *SLOW,
     "check/test_api_rules.py",
     "check/test_identity.py",
+    "cli/test_completion.py",
     "cli/test_environments.py",
     "cli/test_krm.py",
     "cli/test_main.py",

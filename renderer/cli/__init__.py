@@ -40,6 +40,7 @@ COMMANDS = (
     "config",
     "schema",
     "rule",
+    "completion",
     "help",
     "version",
 )
@@ -109,6 +110,9 @@ def mcpctl(context: click.Context) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code. A traceback reaches only users who ask for it."""
     typed = list(sys.argv[1:] if arguments is None else arguments)
+    if "_MCPCTL_COMPLETE" in os.environ:
+        import_module("renderer.cli.candidates").complete(mcpctl, typed)
+        return Exit.FINE
     try:
         result = mcpctl.main(args=typed, prog_name="mcpctl", standalone_mode=False, obj=typed)
         return int(result or Exit.FINE)

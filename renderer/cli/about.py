@@ -24,7 +24,6 @@ DEPENDENCIES = (
     "jinja2",
     "jsonpatch",
     "jsonschema-rs",
-    "kubernetes-validate",
     "pyyaml",
     "rich",
     "mcp",

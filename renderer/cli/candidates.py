@@ -1,0 +1,168 @@
+"""What may stand where somebody presses TAB.
+
+Commands import all that they run with, which is too slow for a key. So the shell's script brings a table of what there
+is to complete, and only names in specs are looked up. A script of another version has a stale table: it is made again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from importlib import import_module
+from typing import Any
+
+import click
+
+from renderer import __version__
+from renderer.cli.streams import emit
+from renderer.project import find_project
+
+Table = dict[str, Any]
+
+#: What stands for a parameter in the table: nothing for flags, a list of values, or one of these words.
+FILES, FOLDERS, SERVERS, ENVIRONMENTS, NOTHING = "files", "folders", "servers", "environments", "nothing"
+LEVELS, FIELDS, SERVER_FIELDS, RULES, COMMANDS = "levels", "fields", "server-fields", "rules", "commands"
+#: Files looked through for names, and how much of each is read: a key must not wait for a fleet.
+_MOST_FILES, _BEGINNING = 2000, 65536
+_SUFFIXES = (".yaml", ".yml", ".json")
+_KIND = r"""(?:^|[{,])\s*["']?kind["']?\s*:\s*["']?%s\b"""
+_NAME = r"""["']?\bname["']?\s*:\s*["']?([\w.-]+)"""
+#: Where metadata is written in braces, and where it is not: then the indent of its fields.
+_IN_BRACES = re.compile(r"""["']?\bmetadata["']?\s*:\s*\{((?:[^{}]|\{[^{}]*\})*)\}""")
+_INDENTED = re.compile(r"^metadata:[^\n]*\n(?:[ \t]*#[^\n]*\n)*([ \t]+)", re.MULTILINE)
+
+
+def complete(group: click.Group, words: Sequence[str]) -> None:
+    """Prints a line for each value that may stand in place of the last word; never an error: nobody could read it."""
+    try:
+        text = os.environ.get("_MCPCTL_TABLE")
+        known: Table = json.loads(text) if text else {}
+        if known.get("version") != __version__:
+            known = import_module("renderer.cli.completion").table(group)
+        found, typed = candidates(known, words or [""])
+        # bash has broken the word at '=' and wants the rest; zsh and fish want the whole word.
+        cut = typed.rpartition("=")[0] + "=" if os.environ["_MCPCTL_COMPLETE"] == "bash" and "=" in typed else ""
+        emit("".join(f"{value if value[0] == ':' else value.removeprefix(cut)}\n" for value in found))
+    except Exception:
+        return
+
+
+def candidates(known: Table, words: Sequence[str]) -> tuple[list[str], str]:
+    """The values for the last of the words, which begin with it, and that word as the user sees it."""
+    *before, current = _rejoined(words)
+    commands: Table = known["commands"]
+    name = next((word for word in before if not word.startswith("-")), "")
+    if not name:
+        return _beginning(["--debug", "--help", "--version"] if current[:1] == "-" else commands, current), current
+    command = commands.get(name, {"options": {}, "arguments": []})
+    options, typed = command["options"], before[before.index(name) + 1 :]
+    option, equals, value = current.partition("=")
+    if equals and options.get(option):
+        found = _values(known, options[option], value, before)
+        return [each if each[0] == ":" else f"{option}={each}" for each in found], current
+    if typed and "=" not in typed[-1] and options.get(typed[-1]):
+        return _values(known, options[typed[-1]], current, before), current
+    if current.startswith("-"):
+        return _beginning(options, current), current
+    arguments = command["arguments"]
+    positions = [w for i, w in enumerate(typed) if w[:1] != "-" and not (i and options.get(typed[i - 1]))]
+    kind = arguments[min(len(positions), len(arguments) - 1)] if arguments else NOTHING
+    return _values(known, kind, current, before), current
+
+
+def _rejoined(words: Sequence[str]) -> list[str]:
+    """With ``--out``, ``=``, ``x`` as one word again: bash breaks words there."""
+    joined: list[str] = []
+    for word in words:
+        if joined and (word == "=" or joined[-1].endswith("=")):
+            joined[-1] += word
+        else:
+            joined.append(word)
+    return joined
+
+
+def _values(known: Table, kind: Any, current: str, before: Sequence[str]) -> list[str]:
+    if isinstance(kind, list):
+        return _beginning(kind, current)
+    if kind in (FILES, FOLDERS):
+        return [f":{kind}"]
+    if kind == LEVELS:
+        return _levels(known["rules"], current)
+    if kind == FIELDS:
+        return [*_beginning(known["schemas"], current), *_fields(known["fields"], current, "")]
+    if kind == SERVER_FIELDS and "." in current:
+        server, _, path = current.partition(".")
+        return [f"{server}.{field}" for field in _fields(known["fields"], path, "[0]")]
+    if kind in (SERVERS, SERVER_FIELDS, ENVIRONMENTS):
+        names = names_in("Environment" if kind == ENVIRONMENTS else "McpServer", before)
+        return [*_beginning(names, current), *([] if kind == ENVIRONMENTS else [":files"])]
+    if kind == RULES:
+        return _beginning(known["rules"], current) or _beginning(_short(known["rules"]), current)
+    return _beginning(known.get(kind, ()), current)
+
+
+def _beginning(values: Iterable[str], start: str) -> list[str]:
+    return [value for value in values if value.startswith(start)]
+
+
+def _short(rules: Iterable[str]) -> list[str]:
+    return [rule.removeprefix("policy/") for rule in rules if rule.startswith("policy/")]
+
+
+def _levels(rules: Sequence[str], current: str) -> list[str]:
+    """``RULE=``, then its levels."""
+    rule, equals, level = current.partition("=")
+    if equals:
+        return [f"{rule}={each}" for each in _beginning(("error", "warning", "off"), level)]
+    policy = [each for each in rules if each.startswith("policy/")]
+    return [f"{each}=" for each in _beginning(policy if rule.startswith("policy") else _short(rules), rule)]
+
+
+def _fields(tree: Table, path: str, index: str) -> list[str]:
+    """The fields one step further, those below ``spec`` also without it; a field that has fields ends with a dot."""
+    *steps, current = path.split(".")
+    for node in (tree, tree.get("spec", {})):
+        for step in steps:
+            name = re.sub(r"\[\d*\]$", "", step)
+            node = node.get(name) or node.get(f"{name}[]") or node.get("<name>") or node.get("<path>") or {}
+        start = "".join(f"{step}." for step in steps)
+        found = [name for name in node if name.startswith(current) and name[0] != "<"]
+        if found:
+            return [f"{start}{name.replace('[]', index)}" + ("." if node[name] else "") for name in found]
+    return []
+
+
+def names_in(kind: str, words: Iterable[str]) -> list[str]:
+    """The names of all documents of a kind: of the project, else in the files and folders among the words, or here."""
+    project = find_project()
+    paths = project.paths if project else [word for word in words if os.path.exists(word)] or [os.curdir]
+    found = set()
+    for path in _first_files(paths):
+        with open(path, encoding="utf-8", errors="replace") as file:
+            for document in re.split(r"^---", file.read(_BEGINNING), flags=re.MULTILINE):
+                if re.search(_KIND % kind, document, re.MULTILINE):
+                    found.add(_name(document))
+    return sorted(found - {""})
+
+
+def _name(document: str) -> str:
+    """By what it looks like: reading YAML would take too long. Names of labels stand deeper."""
+    if braces := _IN_BRACES.search(document):
+        name = re.search(_NAME, re.sub(r"\{[^{}]*\}", "", braces[1]))
+    else:
+        indented = _INDENTED.search(document)
+        name = indented and re.compile(f"^{indented[1]}{_NAME}", re.MULTILINE).search(document, indented.start(1))
+    return name[1] if name else ""
+
+
+def _first_files(paths: Iterable[str]) -> Iterator[str]:
+    left = _MOST_FILES
+    for path in paths:
+        for folder, folders, files in os.walk(path) if os.path.isdir(path) else [("", [], [path])]:
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(files):
+                if name.endswith(_SUFFIXES) and left:
+                    left -= 1
+                    yield os.path.join(folder, name)
