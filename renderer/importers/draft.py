@@ -85,15 +85,7 @@ class Reading:
 
     def get(self, *path: str | int) -> JSON:
         """The value there; None where there is none."""
-        node: JSON = self.source.data
-        for step in (*self.root, *path):
-            if isinstance(node, dict) and isinstance(step, str):
-                node = node.get(step)
-            elif isinstance(node, list) and isinstance(step, int) and step < len(node):
-                node = node[step]
-            else:
-                return None
-        return node
+        return _at(self.source.data, (*self.root, *path))
 
     def text(self, *path: str | int) -> str:
         """The text there, or of a number or a boolean; empty for everything else."""
@@ -108,6 +100,14 @@ class Reading:
         """The path and value of each item of the list there."""
         value = self.get(*path)
         yield from (((*path, number), item) for number, item in enumerate(value if isinstance(value, list) else ()))
+
+    def write(self, target: DocumentPath, value: JSON) -> None:
+        """Writes a part of what another field is reported as."""
+        put(self.document, target, value)
+
+    def written(self, target: DocumentPath) -> JSON:
+        """What was written there so far; None where nothing was."""
+        return _at(self.document, target)
 
     def place(self, path: DocumentPath) -> Place:
         """Where in the file ``path`` stands."""
@@ -151,7 +151,7 @@ class Reading:
 
     def finish(self) -> list[Entry]:
         """All entries; what nobody said anything about is lost."""
-        said = {entry.source for entry in self.entries}
+        said = {entry.source for entry in self.entries if entry.source}
         above = {path[:length] for path in said for length in range(len(path))}
 
         def walk(path: DocumentPath, node: JSON) -> Iterator[DocumentPath]:
@@ -170,7 +170,7 @@ class Reading:
     def _add(
         self, source: DocumentPath, outcome: Outcome, target: DocumentPath | None, message: str, harmless: bool = False
     ) -> None:
-        whole = () if outcome is Outcome.DEFAULTED else (*self.root, *source)
+        whole = (*self.root, *source) if source else ()
         place = self.source.place(whole or self.root, at_key=True)
         self.entries.append(Entry(place, whole, outcome, target, message, harmless))
 
@@ -195,6 +195,17 @@ def draft_of(original: str, format_name: str, *readings: Reading) -> Draft:
         "spec": first.document.get("spec", {}),
     }
     return Draft(name, original, format_name, first.place(()), document, first.comments, entries, problems)
+
+
+def _at(node: JSON, path: DocumentPath) -> JSON:
+    for step in path:
+        if isinstance(node, dict) and isinstance(step, str):
+            node = node.get(step)
+        elif isinstance(node, list) and isinstance(step, int) and step < len(node):
+            node = node[step]
+        else:
+            return None
+    return node
 
 
 def put(document: dict[str, JSON], path: DocumentPath, value: JSON) -> DocumentPath:

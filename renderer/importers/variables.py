@@ -9,8 +9,16 @@ from typing import NamedTuple
 from renderer.errors import DocumentPath, excerpt
 from renderer.importers.draft import Reading
 from renderer.model import JSON
+from renderer.policy.secrets import in_value
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_TELLING = re.compile(
+    r"(token|secret|passw(or)?d|passphrase|pwd|credentials?|(api|access|private|secret|auth|signing|encryption)_?key|"
+    r"connection_string)s?$",
+    re.IGNORECASE,
+)
+#: What is about a secret and is none.
+_ABOUT = re.compile(r"max|limit|count|_per_", re.IGNORECASE)
 _LONGEST_ABOUT = 300
 
 
@@ -47,20 +55,33 @@ def set_variable(reading: Reading, source: DocumentPath, variable: Variable, ser
         return
     words = f": {variable.words}" if variable.words else ""
     key = variable.key or variable.name
-    if variable.secret:
+    if variable.secret or holds_secret(variable):
         optional: dict[str, JSON] = {} if variable.required else {"optional": True}
-        reference: JSON = {"secret": server, "key": key, **optional}
         if variable.words:
             reading.comment(target, variable.words)
-        reading.map(source, target, reference, f"a secret: set the key {key} of the Secret {server}{words}")
+        left = "; the value in the definition is not written" if variable.default and not variable.secret else ""
+        message = f"a secret: set the key {key} of the Secret {server}{left}{words}"
+        reading.map(source, target, {"secret": server, "key": key, **optional}, message)
     elif variable.default is not None:
         if variable.words:
             reading.comment(target, variable.words)
-        reading.map(source, target, variable.default)
+        reading.map(source, target, literal(variable.default))
     elif variable.required:
-        reference = {"configMap": settings_of(server), "key": key}
-        question = f"set the key {key} of the ConfigMap {settings_of(server)}, or write the value here{words}"
-        reading.decide(source, target, reference, question)
+        settings = settings_of(server)
+        question = f"set the key {key} of the ConfigMap {settings}, or write the value here{words}"
+        reading.decide(source, target, {"configMap": settings, "key": key}, question)
     else:
         reading.comment(target, f'optional{words}\n{variable.name}: ""')
         reading.leave(source, target, f"optional, and not set{words}")
+
+
+def literal(text: str) -> str:
+    """Text in which nothing stands for the value of another variable."""
+    return text.replace("$(", "$$(")
+
+
+def holds_secret(variable: Variable) -> bool:
+    """By its value, or without one by its name: nobody keeps a token in a ConfigMap."""
+    if variable.default:
+        return in_value(variable.name, variable.default) is not None
+    return variable.default is None and bool(_TELLING.search(variable.name)) and not _ABOUT.search(variable.name)

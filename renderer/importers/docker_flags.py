@@ -1,0 +1,232 @@
+"""Options of ``docker run``, judged: what a spec can say, what a person must decide, and what no spec takes over."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from renderer.errors import DocumentPath, excerpt
+from renderer.importers.draft import END, Reading
+from renderer.importers.egress import allow_nothing
+from renderer.importers.variables import Variable, set_variable
+from renderer.importers.volumes import parts, set_volume
+
+#: Options without a value; every other one takes the next word unless it has '='.
+_SWITCHES = re.compile(
+    "--(detach|disable-content-trust|help|init|interactive|no-healthcheck|oom-kill-disable|privileged|publish-all|quiet|"
+    "read-only|rm|sig-proxy|tty|use-api-socket)"
+)
+_SHORT_SWITCHES = frozenset("diPqt")
+_LONG = {
+    "-a": "--attach", "-c": "--cpu-shares", "-d": "--detach", "-e": "--env", "-h": "--hostname", "-i": "--interactive",
+    "-l": "--label", "-m": "--memory", "-p": "--publish", "-P": "--publish-all", "-q": "--quiet", "-t": "--tty",
+    "-u": "--user", "-v": "--volume", "-w": "--workdir", "--net": "--network", "--mac": "--mac-address",
+}  # fmt: skip
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - a path in a container
+_RESTRICTED = "Pod Security 'restricted' always holds: a patch that is accepted with its reason lifts it"
+_OF_THE_MACHINE = (
+    "it would join the machine's own: a patch adds it, which is accepted with a reason (policy/privileged)"
+)
+#: Why no spec has it.
+_LOST: Mapping[str, str] = {
+    **dict.fromkeys(
+        ["--privileged", "--cap-add", "--device", "--security-opt", "--group-add", "--cgroupns"], _RESTRICTED
+    ),
+    **dict.fromkeys(["--pid", "--ipc", "--uts", "--userns", "--use-api-socket", "--volumes-from"], _OF_THE_MACHINE),
+    "--link": "servers find one another by name: open the way with network.egress.services",
+    "--env-file": "the file is not here: refer to its values with env or envFrom",
+    "--sysctl": "the kernel's settings are the cluster's",
+    "--ulimit": "the limits of processes are the runtime's",
+}
+#: What has no meaning for a server that a runtime starts and keeps.
+_IDLE = re.compile(
+    "--(attach|cap-drop|cidfile|detach|disable-content-trust|init|interactive|label|log-driver|log-opt|name|platform|"
+    "publish-all|pull|quiet|read-only|restart|rm|sig-proxy|stop-signal|tty)"
+)
+
+
+class Flag(NamedTuple):
+    """One option with its value, and the place of its word."""
+
+    source: DocumentPath
+    name: str
+    value: str
+
+
+def split_run(words: Sequence[tuple[DocumentPath, str]]) -> tuple[list[Flag], list[tuple[DocumentPath, str]]]:
+    """The options of ``docker run`` and what follows them: the image and its arguments."""
+    flags: list[Flag] = []
+    rest = list(words)
+    while rest and rest[0][1].startswith("-") and rest[0][1] != "-":
+        source, word = rest.pop(0)
+        if word == "--":
+            break
+        for name, value in _options(word):
+            if value is None and not _SWITCHES.fullmatch(name):
+                value = rest.pop(0)[1] if rest else ""
+            flags.append(Flag(source, name, value or ""))
+    return flags, rest
+
+
+def _options(word: str) -> list[tuple[str, str | None]]:
+    """The options in a word, with the value in it: ``-it``, ``-eA=b``, ``--env=A=b``."""
+    if word.startswith("--"):
+        name, equals, value = word.partition("=")
+        return [(_LONG.get(name, name), value if equals else None)]
+    found: list[tuple[str, str | None]] = []
+    letters = word[1:]
+    for number, letter in enumerate(letters):
+        name = _LONG.get(f"-{letter}", f"-{letter}")
+        if letter in _SHORT_SWITCHES:
+            found.append((name, None))
+        else:
+            return [*found, (name, letters[number + 1 :].removeprefix("=") or None)]
+    return found
+
+
+def judge_flag(reading: Reading, flag: Flag, server: str) -> None:
+    """Says in the spec and in the report what becomes of one option."""
+    if flag.name in _SETTERS:
+        _SETTERS[flag.name](reading, flag, server)
+    elif _IDLE.fullmatch(flag.name):
+        reading.lose(flag.source, f"{flag.name}: the runtime decides it for every server", harmless=True)
+    else:
+        reading.lose(flag.source, f"{excerpt(flag.name)}: {_LOST.get(flag.name, 'a spec has no field for it')}")
+
+
+def _env(reading: Reading, flag: Flag, server: str) -> None:
+    name, equals, value = flag.value.partition("=")
+    set_variable(reading, flag.source, Variable(name, value if equals else None, required=True), server)
+
+
+def _volume(reading: Reading, flag: Flag, server: str) -> None:
+    del server
+    set_volume(reading, flag.source, *parts(flag.value))
+
+
+def _mount(reading: Reading, flag: Flag, server: str) -> None:
+    del server
+    words = [word.partition("=") for word in flag.value.split(",")]
+    fields = {key.strip(): value for key, _, value in words}
+    target = next((fields[key] for key in ("target", "dst", "destination") if key in fields), "")
+    volume = fields.get("source", fields.get("src", ""))
+    if fields.get("type", "volume") == "tmpfs":
+        reading.map(flag.source, ("spec", "security", "writablePaths", END), target, "a temporary folder")
+        return
+    set_volume(reading, flag.source, volume, target, bool({"readonly", "ro"} & fields.keys()))
+
+
+def _tmpfs(reading: Reading, flag: Flag, server: str) -> None:
+    del server
+    reading.map(
+        flag.source, ("spec", "security", "writablePaths", END), flag.value.partition(":")[0], "a temporary folder"
+    )
+
+
+def _network(reading: Reading, flag: Flag, server: str) -> None:
+    del server
+    if flag.value == "none":
+        allow_nothing(reading, flag.source)
+    elif flag.value in ("bridge", "default"):
+        reading.lose(flag.source, "every server has a network of its own", harmless=True)
+    elif flag.value == "host" or flag.value.startswith(("container:", "ns:")):
+        reading.lose(flag.source, f"--network {excerpt(flag.value)}: {_OF_THE_MACHINE}")
+    else:
+        why = "a network of Docker: open the way to what is in it with network.egress.services"
+        reading.lose(flag.source, f"--network {excerpt(flag.value)}: {why}")
+
+
+def _publish(reading: Reading, flag: Flag, server: str) -> None:
+    del server
+    port = flag.value.rpartition(":")[2].partition("/")[0]
+    if port.isascii() and port.isdigit() and 1 <= int(port[:6]) <= 65535:
+        reading.map(flag.source, ("spec", "transport", "port"), int(port), "the port of the container")
+    else:
+        reading.lose(flag.source, f"'{excerpt(flag.value)}' is no port that can be published")
+
+
+def _user(reading: Reading, flag: Flag, server: str) -> None:
+    del server
+    set_user(reading, flag.source, flag.value)
+
+
+def set_user(reading: Reading, source: DocumentPath, text: str) -> None:
+    """A number other than 0; a name is a decision, as a cluster needs the number."""
+    user, _, group = text.partition(":")
+    if not re.fullmatch(r"[0-9]{1,10}", user):
+        question = (
+            f"the definition runs as user '{excerpt(user)}', and a cluster needs the number; without one it is 1000"
+        )
+        reading.decide(source, ("spec", "security", "runAsUser"), None, question)
+    elif not 0 < int(user) < 2**31:
+        reading.lose(source, "nothing runs as root: Pod Security 'restricted' always holds")
+    else:
+        reading.map(source, ("spec", "security", "runAsUser"), int(user))
+        if re.fullmatch(r"[0-9]{1,9}", group) and int(group):
+            reading.write(("spec", "security", "runAsGroup"), int(group))
+
+
+def _workdir(reading: Reading, flag: Flag, server: str) -> None:
+    del server
+    reading.map(flag.source, ("spec", "workingDir"), flag.value)
+
+
+def _entrypoint(reading: Reading, flag: Flag, server: str) -> None:
+    del server
+    reading.map(flag.source, ("spec", "command"), [flag.value])
+
+
+def _memory(reading: Reading, flag: Flag, server: str) -> None:
+    del server
+    number = re.fullmatch(r"([0-9]{1,12})([bkmg]?)b?", flag.value.lower())
+    if not number:
+        reading.lose(flag.source, f"'{excerpt(flag.value)}' is no amount of memory")
+        return
+    unit = {"b": "", "": "", "k": "Ki", "m": "Mi", "g": "Gi"}[number[2]]
+    reading.map(flag.source, ("spec", "resources", "limits", "memory"), f"{int(number[1])}{unit}")
+
+
+def _cpus(reading: Reading, flag: Flag, server: str) -> None:
+    del server
+    if re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})?", flag.value):
+        reading.map(flag.source, ("spec", "resources", "limits", "cpu"), flag.value)
+    else:
+        reading.lose(flag.source, f"'{excerpt(flag.value)}' is no number of CPUs")
+
+
+def _shared_memory(reading: Reading, flag: Flag, server: str) -> None:
+    del server
+    number = re.fullmatch(r"([0-9]{1,6})([mg])b?", flag.value.lower())
+    size = f"{number[1]}{number[2].upper()}i" if number else "64Mi"
+    reading.map(flag.source, ("spec", "security", "writablePaths", END), {"path": _SHARED_MEMORY, "size": size})
+
+
+def _add_host(reading: Reading, flag: Flag, server: str) -> None:
+    del server
+    name, _, address = flag.value.replace("=", ":", 1).partition(":")
+    reading.map(flag.source, ("spec", "network", "hostAliases", name.lower()), address)
+
+
+def _gpus(reading: Reading, flag: Flag, server: str) -> None:
+    del server
+    count = int(flag.value) if re.fullmatch(r"[1-9][0-9]?", flag.value) else 1
+    reading.decide(flag.source, ("spec", "gpu"), {"count": count}, "which product, and how many")
+
+
+_SETTERS: Mapping[str, Callable[[Reading, Flag, str], None]] = {
+    "--env": _env,
+    "--volume": _volume,
+    "--mount": _mount,
+    "--tmpfs": _tmpfs,
+    "--network": _network,
+    "--publish": _publish,
+    "--user": _user,
+    "--workdir": _workdir,
+    "--entrypoint": _entrypoint,
+    "--memory": _memory,
+    "--cpus": _cpus,
+    "--shm-size": _shared_memory,
+    "--add-host": _add_host,
+    "--gpus": _gpus,
+}

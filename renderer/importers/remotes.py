@@ -1,0 +1,74 @@
+"""Servers that somebody else runs: their address, and what clients send with each request."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from renderer.errors import DocumentPath, excerpt
+from renderer.importers.draft import Reading
+from renderer.importers.variables import Variable, holds_secret
+from renderer.model import JSON
+
+REMOTE = ("spec", "remote")
+PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.-]*)\}")
+
+
+class Header(NamedTuple):
+    """A header that clients send. ``value`` None: the definition says none; ``secret`` where it must not be read."""
+
+    name: str
+    value: str | None = None
+    required: bool = False
+    secret: bool = False
+    about: str = ""
+
+
+def set_remote(reading: Reading, url: DocumentPath, transport: DocumentPath, kind: str) -> None:
+    """Writes the address and the transport."""
+    if kind not in ("", "sse", "streamable-http", "http"):
+        reading.refuse(transport, "import/transport", f"'{excerpt(kind)}' is no transport of a remote server")
+    reading.map(url, (*REMOTE, "url"), reading.text(*url))
+    if kind == "sse":
+        reading.map(transport, (*REMOTE, "transport"), kind)
+    elif kind:
+        reading.note(transport, (*REMOTE, "transport"), "the default")
+
+
+def set_header(reading: Reading, source: DocumentPath, header: Header, server: str) -> None:
+    """A text, or a key of a Secret where it is one or where nobody says it."""
+    target = (*REMOTE, "headers", header.name)
+    variable = Variable(header.name, header.value, header.required, header.secret, header.about)
+    if header.value is not None and PLACEHOLDER.search(header.value):
+        reading.map(source, target, header.value)
+    elif header.secret or header.name.lower() == "authorization" or holds_secret(variable):
+        _secret(reading, source, target, variable, server)
+    elif header.value is not None:
+        reading.map(source, target, header.value)
+    elif header.required:
+        _secret(reading, source, target, variable, server)
+    else:
+        reading.comment(target, f'optional: {variable.words}\n{header.name}: ""')
+        reading.leave(source, target, f"optional, and not sent: {variable.words}")
+
+
+def set_remote_variable(reading: Reading, source: DocumentPath, variable: Variable, server: str) -> None:
+    """What a placeholder stands for. In the host of the address it cannot be a secret."""
+    target = (*REMOTE, "variables", variable.name)
+    host = str(reading.written((*REMOTE, "url")) or "").partition("://")[2].partition("/")[0]
+    if variable.default is not None and not variable.secret:
+        if variable.words:
+            reading.comment(target, variable.words)
+        reading.map(source, target, variable.default)
+    elif f"{{{variable.name}}}" in host:
+        value = variable.choices[0] if variable.choices else variable.name.lower().replace("_", "-")
+        reading.decide(source, target, value, f"which value: {variable.words or 'the definition has none'}")
+    else:
+        _secret(reading, source, target, variable, server)
+
+
+def _secret(reading: Reading, source: DocumentPath, target: DocumentPath, variable: Variable, server: str) -> None:
+    reference: JSON = {"secret": server, "key": variable.name}
+    if variable.words:
+        reading.comment(target, variable.words)
+    reading.map(source, target, reference, f"set the key {variable.name} of the Secret {server}, which clients send")

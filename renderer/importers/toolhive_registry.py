@@ -1,0 +1,172 @@
+"""ToolHive's ``registry.json``: many servers in one file, with the permissions of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from renderer.errors import DocumentPath, excerpt
+from renderer.importers.choices import Choices
+from renderer.importers.draft import END, REPOSITORY, TITLE, Draft, Reading, annotate, describe, draft_of, lose_all
+from renderer.importers.egress import allow_hosts, allow_nothing
+from renderer.importers.images import set_entrypoint, set_image
+from renderer.importers.naming import name_of
+from renderer.importers.remotes import Header, set_header, set_remote
+from renderer.importers.variables import Variable, literal, set_variable
+from renderer.importers.volumes import leave_folder, parts
+from renderer.model import JSON, Source
+
+FORMAT = "toolhive-registry"
+_LISTS = ("servers", "remote_servers")
+_CATALOGUE = "data for catalogues: nothing that runs reads it"
+_LISTED = ("tools", "tags", "tier", "metadata", "custom_metadata", "overview", "tool_definitions", "name")
+_SIGNED = "nothing in a spec verifies signatures: a policy of the cluster does (Kyverno, policy-controller)"
+
+
+def recognises(data: Mapping[str, JSON]) -> bool:
+    """By its schema, or by servers under names of which one has an image or an address."""
+    if "legacy-registry.schema.json" in str(data.get("$schema")):
+        return True
+    servers = [server for key in _LISTS for server in _mapping(data.get(key)).values() if isinstance(server, dict)]
+    return any({"image", "url"} & server.keys() and "transport" in server for server in servers)
+
+
+def read(sources: Sequence[Source], choices: Choices) -> list[Draft]:
+    """A Draft of each server, also of those in groups."""
+    return [draft for source in sources for draft in _drafts(source, choices)]
+
+
+def _drafts(source: Source, choices: Choices) -> Iterator[Draft]:
+    whole = Reading(source)
+    for name in ("$schema", "version", "last_updated"):
+        if whole.get(name) is not None:
+            whole.lose((name,), _CATALOGUE, harmless=True)
+    for root, name in _roots(source.data):
+        whole.note(root, None)
+        yield _read(Reading(source, root), name, choices)
+
+
+def _roots(data: Mapping[str, JSON], above: DocumentPath = ()) -> Iterator[tuple[DocumentPath, str]]:
+    """The path and the name of each server."""
+    for key in _LISTS:
+        for name, server in _mapping(data.get(key)).items():
+            if isinstance(server, dict):
+                yield (*above, key, name), name
+    groups = data.get("groups")
+    for number, group in enumerate(groups if isinstance(groups, list) else ()):
+        if isinstance(group, dict):
+            yield from _roots(group, (*above, "groups", number))
+
+
+def _mapping(value: JSON) -> dict[str, JSON]:
+    return value if isinstance(value, dict) else {}
+
+
+def _read(reading: Reading, original: str, choices: Choices) -> Draft:
+    name = name_of(original)
+    describe(reading, ("description",), reading.text("description"))
+    annotate(reading, ("title",), TITLE)
+    annotate(reading, ("repository_url",), REPOSITORY)
+    if reading.get("url") is not None:
+        _remote(reading, name)
+    else:
+        _container(reading, name, choices)
+    return draft_of(original, FORMAT, reading)
+
+
+def _remote(reading: Reading, name: str) -> None:
+    set_remote(reading, ("url",), ("transport",), reading.text("transport"))
+    for path, _ in reading.items("headers"):
+        default = reading.get(*path, "default")
+        header = Header(
+            reading.text(*path, "name"),
+            None if default is None else reading.text(*path, "default"),
+            reading.get(*path, "required") is True,
+            reading.get(*path, "secret") is True,
+            reading.text(*path, "description"),
+        )
+        set_header(reading, path, header, name)
+    apply_extension(reading, (), name)
+
+
+def _container(reading: Reading, name: str, choices: Choices) -> None:
+    image, transport = reading.text("image"), reading.text("transport") or "stdio"
+    set_image(reading, ("image",), image)
+    if transport == "stdio":
+        reading.note(("transport",), ("spec", "transport", "type"))
+    else:
+        reading.map(("transport",), ("spec", "transport", "type"), transport)
+        port = reading.get("target_port")
+        if isinstance(port, int):
+            reading.map(("target_port",), ("spec", "transport", "port"), port)
+        else:
+            target = ("spec", "transport", "port")
+            reading.decide((), target, None, "on which port the image listens: the definition does not say it")
+    apply_extension(reading, (), name)
+    if transport == "stdio":
+        set_entrypoint(reading, image, choices)
+
+
+def apply_extension(reading: Reading, path: DocumentPath, server: str) -> None:
+    """What ToolHive says of a server, in its own registry or within a server.json."""
+    for argument, _ in reading.items(*path, "args"):
+        reading.map(argument, ("spec", "args", END), literal(reading.text(*argument)))
+    for variable, _ in reading.items(*path, "env_vars"):
+        _variable(reading, variable, server)
+    _permissions(reading, (*path, "permissions"))
+    status = reading.text(*path, "status")
+    if status.lower() == "deprecated":
+        reading.decide((*path, "status"), ("metadata",), None, "the definition is deprecated: is there a successor?")
+    elif status:
+        reading.lose((*path, "status"), _CATALOGUE, harmless=True)
+    if reading.get(*path, "stateless") is not None:
+        stateless = reading.get(*path, "stateless") is True
+        reading.map((*path, "stateless"), ("spec", "transport", "stateful"), not stateless)
+    lose_all(reading, _LISTED, _CATALOGUE, path)
+    lose_all(reading, ["docker_tags"], "other tags of the image", path)
+    lose_all(reading, ["proxy_port"], "the port of ToolHive's own proxy: network.publish.port is compose's", path)
+    lose_all(reading, ["oauth_config"], "clients sign in by themselves: the server names its issuer", path)
+    if reading.get(*path, "provenance") is not None:
+        reading.lose((*path, "provenance"), _SIGNED)
+
+
+def _variable(reading: Reading, path: DocumentPath, server: str) -> None:
+    default = reading.get(*path, "default")
+    variable = Variable(
+        reading.text(*path, "name"),
+        None if default is None else reading.text(*path, "default"),
+        reading.get(*path, "required") is True,
+        reading.get(*path, "secret") is True,
+        reading.text(*path, "description"),
+    )
+    set_variable(reading, path, variable, server)
+
+
+def _permissions(reading: Reading, path: DocumentPath) -> None:
+    _outbound(reading, (*path, "network", "outbound"))
+    for key, how in (("read", "read"), ("write", "written")):
+        for mount, _ in reading.items(*path, key):
+            folder, target, _ = parts(reading.text(*mount))
+            leave_folder(reading, mount, folder or target, f"{target} ({how})")
+    if reading.get(*path, "privileged") is True:
+        reading.lose((*path, "privileged"), "Pod Security 'restricted' always holds")
+    name = reading.text(*path, "name")
+    if name == "none" and reading.get(*path, "network") is None:
+        allow_nothing(reading, (*path, "name"))
+    elif name:
+        reading.lose((*path, "name"), f"'{excerpt(name)}' is a profile of ToolHive", harmless=name == "network")
+
+
+def _outbound(reading: Reading, path: DocumentPath) -> None:
+    hosts = [(host, reading.text(*host)) for host, _ in reading.items(*path, "allow_host")]
+    ports = [port for _, port in reading.items(*path, "allow_port") if isinstance(port, int)]
+    if reading.get(*path, "insecure_allow_all") is True:
+        reading.note(path, None, "it may connect to every address: egress stays open")
+    elif hosts:
+        allow_hosts(reading, hosts, ports)
+        reading.note((*path, "allow_port"), ("spec", "network", "egress", "hosts"))
+        reading.note((*path, "insecure_allow_all"), None, "false")
+    elif ports:
+        block: JSON = {"cidr": "0.0.0.0/0", "ports": [*ports]}
+        reading.map(path, ("spec", "network", "egress", "cidrs"), [block])
+    elif reading.get(*path) is not None:
+        allow_nothing(reading, path)

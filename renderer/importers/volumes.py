@@ -1,0 +1,64 @@
+"""Volumes of definitions: named ones are kept, folders of somebody's machine are not invented here."""
+
+from __future__ import annotations
+
+import re
+
+from renderer.errors import DocumentPath, excerpt
+from renderer.importers.draft import END, Reading
+from renderer.importers.naming import digest
+from renderer.model import JSON
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_PATH = re.compile(r"(/[^/\x00-\x1f:$,]+)+")
+#: What gives the machine to whoever is in the container.
+_DANGEROUS = re.compile(r"/|/(var/)?run(/.*)?|.*\.sock|/(etc|root|proc|sys|dev|boot|var|usr|lib|bin|home)(/?)")
+_SIZE = "1Gi"
+STORAGE = ("spec", "storage")
+
+
+def set_volume(reading: Reading, source: DocumentPath, volume: str, target: str, read_only: bool = False) -> None:
+    """A named volume (or with an empty name an anonymous one) is storage; a folder of the machine is a decision."""
+    target = target.rstrip("/") if target != "/" else target
+    if not _PATH.fullmatch(target) or "/../" in f"{target}/" or "/./" in f"{target}/":
+        reading.lose(source, f"'{excerpt(target, 80)}' is no path where something can be mounted")
+    elif not volume or (_NAME.fullmatch(volume) and "/" not in volume and not volume.startswith(".")):
+        name = _volume_name(volume or target)
+        only: dict[str, JSON] = {"readOnly": True} if read_only else {}
+        volume_fields: dict[str, JSON] = {"name": name, "size": _SIZE, "mountPath": target, **only}
+        reading.decide(source, (*STORAGE, END), volume_fields, "how large the volume is")
+    else:
+        leave_folder(reading, source, volume, target)
+
+
+def leave_folder(reading: Reading, source: DocumentPath, folder: str, target: str) -> None:
+    """A folder of the machine is not mounted; the report says what to do where its data are needed."""
+    if _DANGEROUS.fullmatch(folder):
+        reading.lose(source, f"{excerpt(folder, 80)} of the machine gives the machine away, and is not mounted")
+        return
+    instead = "if it needs the data, write a volume under spec.storage, or files under spec.files"
+    question = (
+        f"{excerpt(folder, 80)} of a person's machine would be mounted at {excerpt(target, 80)}, and is not: {instead}"
+    )
+    reading.decide(source, STORAGE, None, question)
+
+
+def parts(text: str) -> tuple[str, str, bool]:
+    """``source:target:ro`` as its parts; with one path alone the source is empty. ``C:\\\\x:/y`` has a drive."""
+    words = text.split(":")
+    if re.match(r"[A-Za-z]:[\\\\/]", text) and len(words) > 2:
+        words = [":".join(words[:2]), *words[2:]]
+    if len(words) == 1:
+        return "", words[0], False
+    return (
+        words[0],
+        words[1],
+        "ro" in words[2:3] or "readonly" in words[2:3] or any("ro" in w.split(",") for w in words[2:]),
+    )
+
+
+def _volume_name(original: str) -> str:
+    name = re.sub(r"[^a-z0-9]+", "-", original.lower()).strip("-")
+    if not name:
+        return f"volume-{digest(original)}"
+    return name if len(name) <= 40 else f"{name[:31].rstrip('-')}-{digest(original)}"
