@@ -100,9 +100,6 @@ def _server(reading: Reading, name: str, original: str, choices: Choices) -> Non
     image = reading.text("image")
     set_image(reading, ("image",), image)
     parameters = Parameters(reading, original)
-    if text := reading.text("config", "description"):
-        reading.comment(("spec", "env"), " ".join(text.split())[:300])
-        reading.note(("config", "description"), ("spec", "env"), "a comment")
     for path, _ in reading.items(*_within(reading, "config", "secrets")):
         _secret(reading, path, name)
     for path, _ in reading.items(*_within(reading, "config", "env")):
@@ -113,6 +110,10 @@ def _server(reading: Reading, name: str, original: str, choices: Choices) -> Non
         _volume(reading, path, parameters)
     _run(reading, parameters)
     parameters.finish()
+    if text := reading.text("config", "description"):
+        if reading.written(("spec", "env")) is not None:
+            reading.comment(("spec", "env"), excerpt(" ".join(text.split()), 300))
+        reading.note(("config", "description"), ("spec", "env"), "a comment")
     set_entrypoint(reading, image, choices)
 
 

@@ -238,6 +238,8 @@ def plain_text(value: JSON) -> str:
 def describe(reading: Reading, source: DocumentPath, text: str) -> None:
     """The description, cut to what a spec takes."""
     short = " ".join(text.split())
+    if not short:
+        return
     if len(short) <= _LONGEST_DESCRIPTION:
         reading.map(source, ("spec", "description"), short)
         return

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 
 #: Of metadata.name in the schema.
 LONGEST = 48
-_DIGITS = 8
+_LETTERS = 7
+#: Without vowels: no hash is a word.
+_ALPHABET = "bcdfghjklmnpqrstvwxz"
 
 
 def name_of(original: str) -> str:
@@ -24,12 +26,17 @@ def name_of(original: str) -> str:
 
 def with_digest(name: str, identity: str) -> str:
     """The name, cut where needed, and a hash that tells it from others of that name."""
-    return f"{name[: LONGEST - _DIGITS - 1].rstrip('-')}-{digest(identity)}"
+    return f"{name[: LONGEST - _LETTERS - 1].rstrip('-')}-{digest(identity)}"
 
 
 def digest(text: str) -> str:
-    """The first digits of the text's SHA-256."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
+    """Letters made of the text's SHA-256: digits among them would look like a token to whoever searches for those."""
+    number = int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8])
+    letters = []
+    for _ in range(_LETTERS):
+        number, letter = divmod(number, len(_ALPHABET))
+        letters.append(_ALPHABET[letter])
+    return "".join(letters)
 
 
 def apart(originals: Sequence[tuple[str, str]]) -> list[str]:

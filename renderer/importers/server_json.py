@@ -1,4 +1,4 @@
-"""``server.json`` of the MCP registry, in every version of its schema."""
+"""``server.json`` of the MCP registry, in every version of its schema, alone or in the answer of a registry."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from renderer.errors import DocumentPath, excerpt
 from renderer.importers.choices import Choices
+from renderer.importers.deployment import read_meta
 from renderer.importers.draft import (
     REPOSITORY,
     TITLE,
@@ -19,79 +20,148 @@ from renderer.importers.draft import (
     draft_of,
     lose_all,
 )
-from renderer.importers.images import set_entrypoint, set_image
 from renderer.importers.naming import name_of
-from renderer.importers.variables import Variable, set_variable
+from renderer.importers.remotes import Header, set_header, set_remote, set_remote_variable
+from renderer.importers.server_json_inputs import spelt, variable_of
+from renderer.importers.server_json_packages import choose, kind_of, set_package
 from renderer.model import JSON, Source
 
 FORMAT = "server.json"
+#: Of the schema, oldest first.
+VERSIONS = ("2025-07-09", "2025-09-16", "2025-09-29", "2025-10-11", "2025-10-17", "2025-12-11")
 _CATALOGUE = "data for catalogues: nothing that runs reads it"
 
 
 def recognises(data: Mapping[str, JSON]) -> bool:
-    """By its schema's address, or by a name with its packages or remotes."""
+    """By its schema's address, or by a name with packages or remotes; in a list of a registry by the first."""
+    return bool(_roots(data))
+
+
+def read(sources: Sequence[Source], choices: Choices) -> list[Draft]:
+    """A Draft of each definition."""
+    drafts = []
+    for source in sources:
+        for number, root in enumerate(_roots(source.data)):
+            reading = Reading(source, root)
+            others = [_around(source, root, reading)] if root else []
+            if root and number == 0:
+                others.append(_envelope(source, root, reading))
+            drafts.append(_read(reading, others, choices))
+    return drafts
+
+
+def _is_definition(data: JSON) -> bool:
+    if not isinstance(data, dict):
+        return False
     lists = any(isinstance(data.get(key), list) for key in ("packages", "remotes"))
     return str(data.get("$schema", "")).endswith("server.schema.json") or (lists and isinstance(data.get("name"), str))
 
 
-def read(sources: Sequence[Source], choices: Choices) -> list[Draft]:
-    """A Draft of each document."""
-    return [_read(Reading(source), choices) for source in sources]
+def _roots(data: Mapping[str, JSON]) -> list[DocumentPath]:
+    """Where the definitions stand: at the top, or in the list that a registry answers or keeps."""
+    if _is_definition(dict(data)):
+        return [()]
+    if _is_definition(data.get("server")):
+        return [("server",)]
+    inner = data.get("data")
+    above: DocumentPath = ("data", "servers") if isinstance(inner, dict) and "servers" in inner else ("servers",)
+    servers = inner.get("servers") if isinstance(inner, dict) and "servers" in inner else data.get("servers")
+    roots: list[DocumentPath] = []
+    for number, entry in enumerate(servers if isinstance(servers, list) else ()):
+        if _is_definition(entry):
+            roots.append((*above, number))
+        elif isinstance(entry, dict) and _is_definition(entry.get("server")):
+            roots.append((*above, number, "server"))
+    return roots
 
 
-def _read(reading: Reading, choices: Choices) -> Draft:
+def _around(source: Source, root: DocumentPath, reading: Reading) -> Reading:
+    """What a registry says beside a definition: when it was published, whether it is the newest."""
+    wrapped = root[-1] == "server"
+    around = Reading(source, root[:-1] if wrapped else root, into=reading)
+    around.note(("server",) if wrapped else (), None)
+    if wrapped:
+        lose_all(around, ["_meta"], _CATALOGUE)
+    return around
+
+
+def _envelope(source: Source, root: DocumentPath, reading: Reading) -> Reading:
+    """What stands around all of them, told with the first."""
+    envelope = Reading(source, into=reading)
+    envelope.note(root[:1], None, "each is reported by itself")
+    lose_all(envelope, [key for key in source.data if key not in root[:1]], _CATALOGUE)
+    return envelope
+
+
+def _read(reading: Reading, others: Sequence[Reading], choices: Choices) -> Draft:
     original = reading.text("name")
+    name = name_of(original)
     reading.note(("name",), ("metadata", "name"))
-    reading.note(("$schema",), None, "names the version of the format")
+    if reading.get("$schema") is not None:
+        reading.note(("$schema",), None, _version_words(reading.text("$schema")))
     describe(reading, ("description",), reading.text("description"))
     annotate(reading, ("title",), TITLE)
     annotate(reading, ("version",), VERSION)
-    annotate(reading, _spelt(reading, (), "websiteUrl"), WEBSITE)
+    annotate(reading, spelt(reading, (), "websiteUrl"), WEBSITE)
     annotate(reading, ("repository", "url"), REPOSITORY)
-    lose_all(reading, ["icons"], _CATALOGUE)
+    if reading.text("status") in ("deprecated", "deleted"):
+        question = f"the definition is {reading.text('status')}: is there a successor?"
+        reading.decide(("status",), ("metadata",), None, question)
+    lose_all(reading, ["icons", "status"], _CATALOGUE)
     lose_all(reading, ["source", "id", "subfolder"], _CATALOGUE, ("repository",))
-    for path, package in reading.items("packages"):
-        if isinstance(package, dict):
-            _package(reading, path, name_of(original), choices)
-            break
-    return draft_of(original, FORMAT, reading)
+    read_meta(reading, name, _what_runs(reading, name, choices))
+    return draft_of(original, FORMAT, reading, *others)
 
 
-def _spelt(reading: Reading, path: DocumentPath, name: str) -> DocumentPath:
-    """The path of the field: the first version of the schema wrote ``registry_type`` for ``registryType``."""
-    if reading.get(*path, name) is None:
-        older = re.sub(r"[A-Z]", lambda upper: f"_{upper[0].lower()}", name)
-        if reading.get(*path, older) is not None:
-            return (*path, older)
-    return (*path, name)
+def _version_words(schema: str) -> str:
+    date = re.search(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", schema)
+    if date and date[0] in VERSIONS:
+        return f"read as version {date[0]}"
+    older = [version for version in VERSIONS if date and version <= date[0]]
+    nearest = older[-1] if older else VERSIONS[0 if date else -1]
+    return f"{excerpt(schema, 80)} is no version that is known here: read as {nearest}"
 
 
-def _package(reading: Reading, path: DocumentPath, name: str, choices: Choices) -> None:
-    kind = reading.text(*_spelt(reading, path, "registryType"))
-    identifier = reading.text(*path, "identifier")
-    if transport := reading.text(*path, "transport", "type"):
-        reading.map((*path, "transport", "type"), ("spec", "transport", "type"), transport)
-    reading.note(_spelt(reading, path, "registryType"), ("spec",))
-    if kind == "oci":
-        set_image(reading, (*path, "identifier"), identifier)
-        if reading.text(*path, "transport", "type") in ("", "stdio"):
-            set_entrypoint(reading, identifier, choices)
-    elif kind in ("npm", "pypi"):
-        package = {"registry": kind, "name": identifier, "version": reading.text(*path, "version")}
-        reading.map((*path, "identifier"), ("spec", "package"), dict(package))
-        reading.note((*path, "version"), ("spec", "package", "version"))
-    else:
-        reading.refuse(path, "import/package", f"packages of {excerpt(kind)} cannot be run")
-    for variable, _ in reading.items(*_spelt(reading, path, "environmentVariables")):
-        set_variable(reading, variable, _variable(reading, variable), name)
+def _what_runs(reading: Reading, name: str, choices: Choices) -> str:
+    """Writes the package or the remote that is taken, reports the others, and returns its identifier or address."""
+    packages = [path for path, package in reading.items("packages") if isinstance(package, dict)]
+    remotes = [path for path, remote in reading.items("remotes") if isinstance(remote, dict)]
+    if remotes and (choices.remote or not packages):
+        _others(reading, [*remotes[1:], *packages])
+        _remote(reading, remotes[0], name)
+        return reading.text(*remotes[0], "url")
+    if choices.remote or not packages:
+        what = "remotes" if choices.remote else "packages and no remotes"
+        reading.refuse((), "import/nothing-runs", f"the definition has no {what}: there is nothing to run or to call")
+        return ""
+    taken = choose(reading, packages, choices)
+    if taken is None:
+        known = ", ".join(f"{number} {kind_of(reading, path)}" for number, path in enumerate(packages, 1))
+        reading.refuse(
+            ("packages",), "import/package", f"no package is '{excerpt(choices.package)}'", f"there are {known}"
+        )
+        return ""
+    _others(reading, [*(path for path in packages if path != taken), *remotes])
+    set_package(reading, taken, name, choices)
+    return reading.text(*taken, "identifier")
 
 
-def _variable(reading: Reading, path: DocumentPath) -> Variable:
-    default = reading.get(*path, "default")
-    return Variable(
-        reading.text(*path, "name"),
-        reading.text(*path, "default") if default is not None else None,
-        reading.get(*_spelt(reading, path, "isRequired")) is True,
-        reading.get(*_spelt(reading, path, "isSecret")) is True,
-        reading.text(*path, "description"),
-    )
+def _others(reading: Reading, paths: Sequence[DocumentPath]) -> None:
+    for path in paths:
+        option = f"--package {int(path[1]) + 1}" if path[0] == "packages" else "--remote"
+        reading.lose(path, f"another way to the same server: {option} takes it", harmless=True)
+
+
+def _remote(reading: Reading, path: DocumentPath, name: str) -> None:
+    set_remote(reading, (*path, "url"), (*path, "type"), reading.text(*path, "type"))
+    lose_all(reading, ["description"], _CATALOGUE, path)
+    for header, _ in reading.items(*path, "headers"):
+        variable = variable_of(reading, header, reading.text(*header, "name"))
+        own = Header(variable.name, variable.default, variable.required, variable.secret, variable.about)
+        set_header(reading, header, own, name)
+        for inner in reading.mapping(*header, "variables"):
+            source = (*header, "variables", inner)
+            set_remote_variable(reading, source, variable_of(reading, source, inner), name)
+    for inner in reading.mapping(*path, "variables"):
+        source = (*path, "variables", inner)
+        set_remote_variable(reading, source, variable_of(reading, source, inner), name)

@@ -36,32 +36,33 @@ def read(sources: Sequence[Source], choices: Choices) -> list[Draft]:
 
 
 def _drafts(source: Source, choices: Choices) -> Iterator[Draft]:
-    whole = Reading(source)
-    for name in ("$schema", "version", "last_updated"):
-        if whole.get(name) is not None:
-            whole.lose((name,), _CATALOGUE, harmless=True)
-    for root, name in _roots(source.data):
-        whole.note(root, None)
-        yield _read(Reading(source, root), name, choices)
+    around = Reading(source)
+    lose_all(around, ["$schema", "version", "last_updated"], _CATALOGUE)
+    roots = _roots(source.data)
+    for root, _ in roots:
+        around.note(root, None, "reported by itself")
+    for number, (root, name) in enumerate(roots):
+        # What stands around all of them is told with the first.
+        yield _read(Reading(source, root), [around] if number == 0 else [], name, choices)
 
 
-def _roots(data: Mapping[str, JSON], above: DocumentPath = ()) -> Iterator[tuple[DocumentPath, str]]:
+def _roots(data: Mapping[str, JSON], above: DocumentPath = ()) -> list[tuple[DocumentPath, str]]:
     """The path and the name of each server."""
+    roots: list[tuple[DocumentPath, str]] = []
     for key in _LISTS:
-        for name, server in _mapping(data.get(key)).items():
-            if isinstance(server, dict):
-                yield (*above, key, name), name
+        servers = _mapping(data.get(key))
+        roots += [((*above, key, name), name) for name, server in servers.items() if isinstance(server, dict)]
     groups = data.get("groups")
     for number, group in enumerate(groups if isinstance(groups, list) else ()):
-        if isinstance(group, dict):
-            yield from _roots(group, (*above, "groups", number))
+        roots += _roots(group, (*above, "groups", number)) if isinstance(group, dict) else []
+    return roots
 
 
 def _mapping(value: JSON) -> dict[str, JSON]:
     return value if isinstance(value, dict) else {}
 
 
-def _read(reading: Reading, original: str, choices: Choices) -> Draft:
+def _read(reading: Reading, around: Sequence[Reading], original: str, choices: Choices) -> Draft:
     name = name_of(original)
     describe(reading, ("description",), reading.text("description"))
     annotate(reading, ("title",), TITLE)
@@ -70,7 +71,7 @@ def _read(reading: Reading, original: str, choices: Choices) -> Draft:
         _remote(reading, name)
     else:
         _container(reading, name, choices)
-    return draft_of(original, FORMAT, reading)
+    return draft_of(original, FORMAT, reading, *around)
 
 
 def _remote(reading: Reading, name: str) -> None:

@@ -1,0 +1,144 @@
+"""Deployment data that publishers put under ``_meta`` of a server.json."""
+
+from __future__ import annotations
+
+import re
+
+from renderer.errors import DocumentPath
+from renderer.importers.draft import Reading, lose_all
+from renderer.importers.toolhive_registry import apply_extension
+from renderer.model import JSON
+
+PUBLISHER = "io.modelcontextprotocol.registry/publisher-provided"
+OFFICIAL = "io.modelcontextprotocol.registry/official"
+#: The namespace of what ``mcpctl export server-json`` writes.
+OWN = "io.mcpctl"
+TOOLHIVE = "io.github.stacklok"
+_CATALOGUE = "data for catalogues: nothing that runs reads it"
+_AT_ONCE = "nothing waits for a fixed time: health.startupSeconds is how long a start may take"
+#: What a definition of somebody else may say of a spec; it gives no rights, opens no folder and accepts nothing.
+OWN_FIELDS = re.compile(
+    "args|autoscaling|command|disruption|env|gpu|health|monitoring|network|replicas|resources|rollout|scheduling|security|"
+    "shutdown|size|storage|transport|workingDir|workload"
+)
+
+
+def read_meta(reading: Reading, server: str, runs: str) -> None:
+    """What is said of the package or remote ``runs`` (its identifier or address), by whatever publisher."""
+    for name in reading.mapping("_meta"):
+        if name == PUBLISHER:
+            for inner in reading.mapping("_meta", name):
+                _of_publisher(reading, ("_meta", name, inner), inner, server, runs)
+        else:
+            _of_publisher(reading, ("_meta", name), name, server, runs)
+
+
+def _of_publisher(reading: Reading, path: DocumentPath, name: str, server: str, runs: str) -> None:
+    values = reading.mapping(*path)
+    if name == OFFICIAL:
+        _official(reading, path)
+    elif name == TOOLHIVE:
+        for key in values:
+            if key == runs:
+                apply_extension(reading, (*path, key), server)
+            else:
+                reading.lose((*path, key), "of another package or remote", harmless=True)
+    elif name == OWN:
+        _own(reading, (*path, "spec"))
+    elif {"container", "deployment", "resources", "scaling"} & values.keys():
+        _deployment(reading, path)
+    elif "serverType" in values:
+        lose_all(reading, list(values), _CATALOGUE, path)
+
+
+def _official(reading: Reading, path: DocumentPath) -> None:
+    if (status := reading.text(*path, "status")) in ("deprecated", "deleted"):
+        reading.decide((*path, "status"), ("metadata",), None, f"the definition is {status}: is there a successor?")
+        lose_all(reading, [key for key in reading.mapping(*path) if key != "status"], _CATALOGUE, path)
+    else:
+        reading.lose(path, _CATALOGUE, harmless=True)
+
+
+def _own(reading: Reading, path: DocumentPath) -> None:
+    for key, value in reading.mapping(*path).items():
+        if OWN_FIELDS.fullmatch(key):
+            reading.map((*path, key), ("spec", key), value)
+        else:
+            reading.lose((*path, key), "a definition of somebody else does not decide it: write it into the spec")
+
+
+def _deployment(reading: Reading, path: DocumentPath) -> None:
+    """As NimbleTools has it: how its platform runs the package."""
+    spec = reading.document.get("spec")
+    package: JSON = spec.get("package") if isinstance(spec, dict) else None
+    runtime = reading.text(*path, "runtime").partition(":")[0]
+    if (
+        isinstance(package, dict)
+        and package.get("registry") == "mcpb"
+        and runtime in ("node", "python", "binary", "uv")
+    ):
+        reading.map((*path, "runtime"), ("spec", "package", "runtime"), runtime)
+    elif runtime:
+        reading.lose((*path, "runtime"), "mcpctl's own base image runs it: package.baseImage", harmless=True)
+    _served(reading, (*path, "deployment"))
+    _health(reading, (*path, "container", "healthCheck"))
+    if reading.get(*path, "container", "startupProbe") is not None:
+        reading.lose((*path, "container", "startupProbe"), _AT_ONCE, harmless=True)
+    for kind in ("requests", "limits"):
+        for amount in ("cpu", "memory"):
+            if text := reading.text(*path, "resources", kind, amount):
+                reading.map((*path, "resources", kind, amount), ("spec", "resources", kind, amount), text)
+    _scaling(reading, (*path, "scaling"))
+    lose_all(reading, ["status", "repository", "capabilities", "display", "skill", "serverType"], _CATALOGUE, path)
+
+
+def _served(reading: Reading, path: DocumentPath) -> None:
+    http = reading.written(("spec", "transport", "type")) != "stdio"
+    port, served = reading.get(*path, "port"), reading.text(*path, "mcpPath")
+    if http and isinstance(port, int):
+        reading.map((*path, "port"), ("spec", "transport", "port"), port)
+    elif port is not None:
+        reading.lose((*path, "port"), "the server speaks stdio: a bridge listens", harmless=True)
+    if http and served:
+        reading.map((*path, "mcpPath"), ("spec", "transport", "path"), served)
+    elif served:
+        reading.lose((*path, "mcpPath"), "the server speaks stdio: a bridge listens", harmless=True)
+    if reading.get(*path, "protocol") is not None:
+        reading.note((*path, "protocol"), ("spec", "transport", "type"))
+
+
+def _health(reading: Reading, path: DocumentPath) -> None:
+    if reading.get(*path, "enabled") is not None:
+        reading.map((*path, "enabled"), ("spec", "health", "enabled"), reading.get(*path, "enabled"))
+    bridged = reading.written(("spec", "transport", "type")) == "stdio"
+    for key, target in (
+        ("path", "path"),
+        ("port", "port"),
+        ("interval", "periodSeconds"),
+        ("timeout", "timeoutSeconds"),
+    ):
+        value = reading.get(*path, key)
+        if value is None:
+            continue
+        if bridged and key in ("path", "port"):
+            reading.lose((*path, key), "the server speaks stdio: its bridge is asked", harmless=True)
+        elif key == "port" and value == reading.written(("spec", "transport", "port")):
+            reading.note((*path, key), ("spec", "health", "port"), "that of the transport")
+        else:
+            number = re.fullmatch(r"([0-9]{1,4})s?", reading.text(*path, key))
+            seconds: JSON = int(number[1]) if number and key != "path" else value
+            reading.map((*path, key), ("spec", "health", target), seconds)
+    lose_all(reading, ["initialDelaySeconds"], _AT_ONCE, path)
+
+
+def _scaling(reading: Reading, path: DocumentPath) -> None:
+    if not reading.mapping(*path):
+        return
+    if reading.get(*path, "enabled") is False:
+        reading.lose(path, "it is off", harmless=True)
+        return
+    for key, target in (("minReplicas", "min"), ("maxReplicas", "max"), ("targetCPUUtilizationPercentage", "cpu")):
+        if reading.get(*path, key) is not None:
+            reading.map((*path, key), ("spec", "autoscaling", target), reading.get(*path, key))
+    if reading.get(*path, "enabled") is not None:
+        reading.note((*path, "enabled"), ("spec", "autoscaling"))

@@ -1,0 +1,237 @@
+"""Packages of server.json: which of several, and what runs it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from renderer.errors import DocumentPath, excerpt
+from renderer.importers.choices import Choices
+from renderer.importers.docker_flags import judge_flag, split_run
+from renderer.importers.draft import END, Reading
+from renderer.importers.images import set_entrypoint, set_image
+from renderer.importers.server_json_inputs import (
+    argument,
+    set_arguments,
+    set_environment,
+    set_input,
+    spelt,
+    variable_of,
+)
+from renderer.model import JSON
+
+_HTTP = ("streamable-http", "sse", "http")
+_PUBLIC = {
+    "npm": ("https://registry.npmjs.org", "NPM_CONFIG_REGISTRY"),
+    "pypi": ("https://pypi.org", "UV_DEFAULT_INDEX"),
+}
+#: In an address also the name of an option: {--port}.
+_PLACEHOLDER = re.compile(r"\{([^{}\s]+)\}")
+_NUGET = "a NuGet package runs with the .NET SDK (dnx), for which there is no base image: build an image of it"
+
+
+def kind_of(reading: Reading, path: DocumentPath) -> str:
+    """``oci``, ``npm``, …"""
+    return reading.text(*spelt(reading, path, "registryType")).lower()
+
+
+def choose(reading: Reading, paths: Sequence[DocumentPath], choices: Choices) -> DocumentPath | None:
+    """The package that fits best, or the one that was asked for. None where that is not there."""
+    if not choices.package:
+        return min(paths, key=lambda path: (_rank(reading, path), paths.index(path)))
+    if choices.package.isascii() and choices.package.isdigit():
+        number = int(choices.package[:6])
+        return paths[number - 1] if 0 < number <= len(paths) else None
+    return next((path for path in paths if kind_of(reading, path) == choices.package.lower()), None)
+
+
+def _rank(reading: Reading, path: DocumentPath) -> int:
+    """An image that serves HTTP needs nothing else; packages have a bridge of their own; bundles are downloaded."""
+    kind = kind_of(reading, path)
+    http = reading.text(*path, "transport", "type") in _HTTP
+    if kind == "mcpb":
+        return 10 + _platform(reading.text(*path, "identifier").rpartition("/")[2].lower())
+    return {"oci": 0 if http else 2, "npm": 1, "pypi": 1, "nuget": 30}.get(kind, 40)
+
+
+def _platform(name: str) -> int:
+    """By the bundle's name: clusters run on Linux, most of them on amd64."""
+    if re.search(r"darwin|macos|win(dows|32|64)?[-_.]|osx", name):
+        return 5
+    if not re.search(r"arm64|aarch64|armv7", name):
+        return 0 if re.search(r"amd64|x86_64|x64", name) else 1
+    return 2
+
+
+def set_package(reading: Reading, path: DocumentPath, server: str, choices: Choices) -> None:
+    """Writes what runs, its arguments, variables and transport."""
+    kind = kind_of(reading, path)
+    reading.note(spelt(reading, path, "registryType"), ("spec",), kind)
+    if kind == "nuget":
+        reading.refuse(path, "import/nuget", _NUGET)
+        return
+    if kind not in _KINDS:
+        reading.refuse(path, "import/package", f"'{excerpt(kind)}' is no type of packages that can be run")
+        return
+    image = _KINDS[kind](reading, path)
+    _runtime(reading, path, server, kind)
+    set_arguments(reading, path, server)
+    set_environment(reading, path, server)
+    set_transport(reading, path)
+    if image and reading.written(("spec", "transport", "type")) == "stdio":
+        set_entrypoint(reading, image, choices)
+
+
+def _image(reading: Reading, path: DocumentPath) -> str:
+    """``registryBaseUrl``, ``identifier`` and ``version`` as one reference: older definitions have them apart."""
+    image = reading.text(*path, "identifier")
+    base = spelt(reading, path, "registryBaseUrl")
+    host = (urlsplit(reading.text(*base)).netloc or "").removeprefix("index.").removeprefix("registry-1.")
+    first, slash, _ = image.partition("/")
+    if host and host not in ("docker.io", "hub.docker.com") and not (slash and ("." in first or ":" in first)):
+        image = f"{host}/{image}"
+    version = reading.text(*path, "version")
+    if version and "@" not in image and ":" not in image.rpartition("/")[2]:
+        image = f"{image}@{version}" if version.startswith("sha256:") else f"{image}:{version}"
+    for name in ("registryBaseUrl", "version"):
+        if reading.get(*spelt(reading, path, name)) is not None:
+            reading.note(spelt(reading, path, name), ("spec", "image"))
+    set_image(reading, (*path, "identifier"), image)
+    _hash(reading, path, "a digest in the reference says which image it is")
+    return image
+
+
+def _registry_package(reading: Reading, path: DocumentPath) -> str:
+    kind = kind_of(reading, path)
+    package: JSON = {
+        "registry": kind,
+        "name": reading.text(*path, "identifier"),
+        "version": reading.text(*path, "version"),
+    }
+    reading.map((*path, "identifier"), ("spec", "package"), package)
+    reading.note((*path, "version"), ("spec", "package", "version"))
+    base = spelt(reading, path, "registryBaseUrl")
+    public, variable = _PUBLIC[kind]
+    if (url := reading.text(*base).rstrip("/")) and url not in (public, "https://pypi.org/simple"):
+        reading.map(base, ("spec", "env", variable), url)
+    elif url:
+        reading.note(base, ("spec", "package", "registry"))
+    _hash(reading, path, "package.lock holds the hashes of all that is installed: 'mcpctl pin'")
+    return ""
+
+
+def _bundle(reading: Reading, path: DocumentPath) -> str:
+    package: JSON = {
+        "registry": "mcpb",
+        "url": reading.text(*path, "identifier"),
+        "sha256": reading.text(*spelt(reading, path, "fileSha256")),
+    }
+    reading.map((*path, "identifier"), ("spec", "package"), package)
+    reading.note(spelt(reading, path, "fileSha256"), ("spec", "package", "sha256"))
+    if reading.get(*path, "version") is not None:
+        reading.note((*path, "version"), ("spec", "package", "url"), "the address names the version")
+    return ""
+
+
+def _hash(reading: Reading, path: DocumentPath, why: str) -> None:
+    if reading.get(*spelt(reading, path, "fileSha256")) is not None:
+        reading.lose(spelt(reading, path, "fileSha256"), why)
+
+
+_KINDS = {"oci": _image, "npm": _registry_package, "pypi": _registry_package, "mcpb": _bundle}
+
+
+def _runtime(reading: Reading, path: DocumentPath, server: str, kind: str) -> None:
+    """What starts the package, and the options for that."""
+    hint = spelt(reading, path, "runtimeHint")
+    if reading.get(*hint) is not None:
+        reading.note(hint, ("spec",), "a runtime of mcpctl's own starts it")
+    words = []
+    for source, _ in reading.items(*spelt(reading, path, "runtimeArguments")):
+        values = argument(reading, source, None)
+        if values is None:
+            reading.leave(source, ("spec",), f"optional, and not set: {reading.text(*source, 'description')}")
+        words += [(source, word) for word in values or ()]
+    if kind == "oci":
+        words = _judged(reading, words, server)
+    elif kind == "pypi":
+        words = _with_requirements(reading, words)
+    for source, word in words:
+        if word in ("-y", "--yes", "x", "exec", "run"):
+            reading.note(source, ("spec",), "nobody is asked")
+        else:
+            reading.lose(
+                source, f"{excerpt(word)}: an option of what starts the package, for which a spec has no field"
+            )
+
+
+def _judged(reading: Reading, words: Sequence[tuple[DocumentPath, str]], server: str) -> list[tuple[DocumentPath, str]]:
+    """What follows the options of ``docker run``."""
+    command = re.compile("docker|podman|container|run")
+    for source, word in words:
+        if command.fullmatch(word):
+            reading.note(source, ("spec",), "a runtime of mcpctl's own starts it")
+    flags, rest = split_run([word for word in words if not command.fullmatch(word[1])])
+    for flag in flags:
+        name, equals, template = flag.value.partition("=")
+        if flag.name == "--env" and equals:
+            set_input(reading, flag.source, variable_of(reading, flag.source, name)._replace(default=template), server)
+        else:
+            judge_flag(reading, flag, server)
+    return rest
+
+
+def _with_requirements(reading: Reading, words: Sequence[tuple[DocumentPath, str]]) -> list[tuple[DocumentPath, str]]:
+    """Without ``--with REQUIREMENT`` of uvx, which is ``package.with``."""
+    rest: list[tuple[DocumentPath, str]] = []
+    waiting = list(words)
+    while waiting:
+        source, word = waiting.pop(0)
+        option, equals, value = word.partition("=") if word.startswith("--with=") else (word, "", "")
+        if option == "--with" and (equals or waiting):
+            source, value = (source, value) if equals else waiting.pop(0)
+            reading.map(source, ("spec", "package", "with", END), value)
+        else:
+            rest.append((source, word))
+    return rest
+
+
+def set_transport(reading: Reading, path: DocumentPath) -> None:
+    """The transport of a package, with port and path from its address."""
+    transport = (*path, "transport")
+    kind = reading.text(*transport, "type") or "stdio"
+    kind = "streamable-http" if kind == "http" else kind
+    if reading.get(*transport, "type") is None:
+        reading.default(("spec", "transport", "type"), kind, "the first version of the format had no other")
+    else:
+        reading.map((*transport, "type"), ("spec", "transport", "type"), kind)
+    for header, _ in reading.items(*transport, "headers"):
+        reading.lose(header, "clients send it: write it into their configuration")
+    url = reading.text(*transport, "url")
+    if not url or kind == "stdio":
+        return
+    address = _PLACEHOLDER.sub(lambda found: _value_of(reading, path, found[1]), url)
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    reading.note((*transport, "url"), ("spec", "transport"), "its port and its path")
+    if parts.path.strip("/"):
+        reading.write(("spec", "transport", "path"), parts.path.rstrip("/") if kind != "sse" else parts.path)
+    if port:
+        reading.write(("spec", "transport", "port"), port)
+    elif "{" in url:
+        question = f"on which port it listens: the definition says {excerpt(url, 80)}"
+        reading.decide((*transport, "url"), ("spec", "transport", "port"), None, question)
+
+
+def _value_of(reading: Reading, path: DocumentPath, name: str) -> str:
+    """Of a placeholder in the address: an argument by its name or hint, or a variable; empty where nobody says it."""
+    for key in ("packageArguments", "runtimeArguments", "environmentVariables"):
+        for source, _ in reading.items(*spelt(reading, path, key)):
+            names = (reading.text(*source, "name"), reading.text(*spelt(reading, source, "valueHint")))
+            if name in names or name in (each.lstrip("-") for each in names):
+                return variable_of(reading, source, name).default or ""
+    return ""
