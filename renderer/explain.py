@@ -58,15 +58,15 @@ def split(field: str) -> tuple[str, DocumentPath]:
     name, _, rest = field.partition(".")
     path: list[str | int] = []
     while rest:
-        found = _STEP.match(rest)
-        if not found:
+        step = _STEP.match(rest)
+        if not step:
             raise UsageMistake(
                 f"'{excerpt(rest)}' is no path of a field: write env.NAME, storage[0].size, files[\"/a.b\"]"
             )
-        path.append(int(found[2]) if found[2] else found[1] or found[3])
-        rest = rest[found.end() :]
-    beside = path and path[0] in assets.schema("mcpserver")["properties"]
-    return name, tuple(path) if beside or not path else ("spec", *path)
+        path.append(int(step[2]) if step[2] else step[1] or step[3])
+        rest = rest[step.end() :]
+    is_top = path and path[0] in assets.schema("mcpserver")["properties"]
+    return name, tuple(path) if is_top or not path else ("spec", *path)
 
 
 def explain(source: Source, path: DocumentPath, environment: Environment | None = None) -> list[Explained]:
@@ -81,8 +81,8 @@ def explain(source: Source, path: DocumentPath, environment: Environment | None 
         near = suggestion(str(here[-1]), known) or (f"; there is: {', '.join(dict.fromkeys(known))}" if known else "")
         raise UsageMistake(f"a spec has no field '{excerpt(dotted(here), 100)}'{near}")
     ends = with_defaults(stack[0].data), with_defaults(stack[-1].data)
-    found = list(leaves(_at(ends[1], path), path)) or [path]
-    return [Explained(one, tuple(_steps(source, stack, ends, one)), _description(one)) for one in found]
+    paths = list(leaves(_at(ends[1], path), path)) or [path]
+    return [Explained(leaf, tuple(_steps(source, stack, ends, leaf)), _description(leaf)) for leaf in paths]
 
 
 def _steps(source: Source, stack: Sequence[Layer], ends: tuple[JSON, JSON], path: DocumentPath) -> Iterator[Step]:
@@ -136,21 +136,21 @@ def leaves(value: Any, path: DocumentPath) -> Iterator[DocumentPath]:
 
 def schema_nodes(path: DocumentPath) -> list[Mapping[str, Any]]:
     """Every subschema that may hold at the path."""
-    found = _forms(assets.schema("mcpserver"))
+    forms = _forms(assets.schema("mcpserver"))
     for step in path:
-        found = [form for node in found for inner in _inside(node, step) for form in _forms(inner)]
-    return found
+        forms = [form for node in forms for inner in _inside(node, step) for form in _forms(inner)]
+    return forms
 
 
 def _forms(node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The node, what it refers to, and its alternatives."""
-    found = [node]
+    forms = [node]
     if "$ref" in node:
         name = node["$ref"].removeprefix("#/$defs/")
-        found += _forms(assets.schema("mcpserver")["$defs"][name])
+        forms += _forms(assets.schema("mcpserver")["$defs"][name])
     for word in ("oneOf", "allOf"):
-        found += [form for branch in node.get(word, ()) for form in _forms(branch)]
-    return found
+        forms += [form for branch in node.get(word, ()) for form in _forms(branch)]
+    return forms
 
 
 def _inside(node: Mapping[str, Any], step: str | int) -> Iterator[Mapping[str, Any]]:
@@ -166,8 +166,8 @@ def _inside(node: Mapping[str, Any], step: str | int) -> Iterator[Mapping[str, A
 
 def _description(path: DocumentPath) -> str:
     """Of the field, or of the mapping that it is a name in."""
-    found = [str(node["description"]) for node in schema_nodes(path) if "description" in node]
-    return found[0] if found else _description(path[:-1]) if path else ""
+    texts = [str(node["description"]) for node in schema_nodes(path) if "description" in node]
+    return texts[0] if texts else _description(path[:-1]) if path else ""
 
 
 # ---------------------------------------------------------------------------------------------
@@ -180,7 +180,7 @@ def differences(
     """Every field at or below ``path`` that differs; ``servers`` are by environment. First the environments' own."""
     names = [environment.name for environment in environments]
     own = {one.name: _facts(one) for one in environments}
-    found = [] if path else list(_rows("", names, own))
+    rows = [] if path else list(_rows("", names, own))
     for name in sorted({server.name for some in servers.values() for server in some}):
         values = {
             environment: dict(_flat(server, path))
@@ -188,8 +188,8 @@ def differences(
             for server in some
             if server.name == name
         }
-        found += _rows(name, names, values)
-    return found
+        rows += _rows(name, names, values)
+    return rows
 
 
 def _rows(server: str, names: Sequence[str], values: Mapping[str, Mapping[DocumentPath, JSON]]) -> Iterator[Difference]:
@@ -263,8 +263,8 @@ def _origin(step: Step, field: Explained) -> str:
 
 def as_json(name: str, environments: Sequence[tuple[str, Sequence[Explained]]]) -> str:
     """The same for programs; of several environments each under its name."""
-    found = [{"environment": each, "fields": [field_data(field) for field in fields]} for each, fields in environments]
-    data = {"server": name, **(found[0] if len(found) == 1 else {"environments": found})}
+    listed = [{"environment": each, "fields": [field_data(field) for field in fields]} for each, fields in environments]
+    data = {"server": name, **(listed[0] if len(listed) == 1 else {"environments": listed})}
     return json.dumps(data, indent=2) + "\n"
 
 
@@ -297,5 +297,5 @@ def _cell(value: Any) -> str:
 
 def matrix_json(names: Sequence[str], rows: Sequence[Difference]) -> str:
     """The same for programs."""
-    found = [{"server": row.server, "path": row.path, "values": dict(row.values)} for row in rows]
-    return json.dumps({"environments": list(names), "differences": found}, indent=2) + "\n"
+    listed = [{"server": row.server, "path": row.path, "values": dict(row.values)} for row in rows]
+    return json.dumps({"environments": list(names), "differences": listed}, indent=2) + "\n"

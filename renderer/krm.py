@@ -80,23 +80,23 @@ def is_spec(item: Mapping[str, Any]) -> bool:
     return item.get("apiVersion") == SPEC_API and item.get("kind") in KINDS
 
 
-def answer(given: ResourceList, options: Options, environment: str = "") -> Answer:
+def answer(resources: ResourceList, options: Options, environment: str = "") -> Answer:
     """The items, and in place or behind them what the specs among them (and in functionConfig) render to.
 
     An Environment among them holds instead of ``options``; of several the one called ``environment``. With an error
     the items are answered as they came.
     """
-    specs = [item for item in given.items if is_spec(item)]
-    sources = [given.config, *specs] if given.config and is_spec(given.config) else specs
+    specs = [item for item in resources.items if is_spec(item)]
+    sources = [resources.config, *specs] if resources.config and is_spec(resources.config) else specs
     if not sources:
         hint = "give a McpServer as an item or as the functionConfig"
         message = "there is no spec, so nothing is rendered"
         nothing = Problem(Place(_STDIN), "", "krm/nothing", message, hint, Severity.WARNING)
-        return Answer(given.items, [nothing], [_result(nothing, [], [])])
+        return Answer(resources.items, [nothing], [_result(nothing, [], [])])
     stream, starts = _stream(sources)
     output = _rendered(pipeline.read_inputs(["-"], BytesIO(stream)), options, environment)
     problems = [problem for problem in output.problems if problem.severity is not Severity.ACCEPTED]
-    items = given.items
+    items = resources.items
     if not errors_in(problems):
         # The folder of each server's spec, by its name; of all, under the empty name, the first one's.
         folders: dict[str, str] = {}
@@ -106,11 +106,11 @@ def answer(given: ResourceList, options: Options, environment: str = "") -> Answ
             if source["kind"] == "McpServer":
                 folders[source["metadata"]["name"]] = folder
         rendered = [(_parsed(document.text), _path(document.path, folders)) for document in output.documents]
-        items, clashes = _merged(given.items, rendered)
+        items, clashes = _merged(resources.items, rendered)
         problems += clashes
     results = [_result(problem, sources, starts) for problem in problems]
-    told = [_at_its_item(problem, sources, starts) for problem in problems]
-    return Answer(given.items if errors_in(problems) else items, told, results)
+    placed = [_at_its_item(problem, sources, starts) for problem in problems]
+    return Answer(resources.items if errors_in(problems) else items, placed, results)
 
 
 def _rendered(inputs: pipeline.Inputs, options: Options, environment: str) -> pipeline.Output:
@@ -127,12 +127,12 @@ def _rendered(inputs: pipeline.Inputs, options: Options, environment: str) -> pi
     return pipeline.render_run(run, target(run.target))
 
 
-def as_yaml(found: Answer, config: Item | None) -> str:
+def as_yaml(result: Answer, config: Item | None) -> str:
     """The ResourceList of an answer."""
     data: dict[str, JSON] = {"apiVersion": API_VERSION, "kind": "ResourceList"}
     data |= {"functionConfig": config} if config is not None else {}
-    data |= {"items": [*found.items]}
-    data |= {"results": [*found.results]} if found.results else {}
+    data |= {"items": [*result.items]}
+    data |= {"results": [*result.results]} if result.results else {}
     return block(data, 0) + "\n"
 
 
@@ -175,8 +175,8 @@ def _path(path: str, folders: Mapping[str, str]) -> str:
 
 
 def _annotation(item: Mapping[str, Any], name: str) -> str:
-    found = _mapping(_mapping(item.get("metadata")).get("annotations"))
-    value = found.get(f"internal.config.kubernetes.io/{name}") or found.get(f"config.kubernetes.io/{name}")
+    annotations = _mapping(_mapping(item.get("metadata")).get("annotations"))
+    value = annotations.get(f"internal.config.kubernetes.io/{name}") or annotations.get(f"config.kubernetes.io/{name}")
     return value if isinstance(value, str) else ""
 
 

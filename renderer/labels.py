@@ -79,5 +79,5 @@ def accepted(server: Server) -> dict[str, str]:
     if not server.accepted:
         return {}
     places = [", ".join(filter(None, (each.path, each.digest and f"digest {each.digest}"))) for each in server.accepted]
-    found = [(each, f" ({place})" if place else "") for each, place in zip(server.accepted, places, strict=True)]
-    return {"mcpctl.io/accepted": "; ".join(f"{each.rule}{where}: {each.explanation}" for each, where in found)}
+    pairs = [(each, f" ({place})" if place else "") for each, place in zip(server.accepted, places, strict=True)]
+    return {"mcpctl.io/accepted": "; ".join(f"{each.rule}{where}: {each.explanation}" for each, where in pairs)}

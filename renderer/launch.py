@@ -198,8 +198,8 @@ def _program(server: Server, inner: Sequence[str], address: str) -> tuple[Sequen
 
 def _for_shell(word: str, server: Server) -> str:
     """supergateway hands the command to a shell, which has the variables: no value can end its quotes."""
-    found = pieces(word, expanded_in(server, words=True))
-    return "".join(f'"${{{piece.name}}}"' if piece.name else shlex.quote(piece.text) for piece in found) or "''"
+    parts = pieces(word, expanded_in(server, words=True))
+    return "".join(f'"${{{piece.name}}}"' if piece.name else shlex.quote(piece.text) for piece in parts) or "''"
 
 
 def _agentgateway_config(server: Server, inner: Sequence[str]) -> str:
@@ -207,9 +207,9 @@ def _agentgateway_config(server: Server, inner: Sequence[str]) -> str:
     words: list[JSON] = []
     quoted: dict[str, str] = {}
     for word in inner:
-        found = list(pieces(word, expanded_in(server, words=True)))
-        text = "".join(f"${{{piece.name}}}" if piece.name else piece.text.replace("$", "$$") for piece in found)
-        if any(piece.name for piece in found):
+        parts = list(pieces(word, expanded_in(server, words=True)))
+        text = "".join(f"${{{piece.name}}}" if piece.name else piece.text.replace("$", "$$") for piece in parts)
+        if any(piece.name for piece in parts):
             # In single quotes a value may hold everything but such a quote and line breaks. No other text has one '$'.
             text, written = f"x${len(quoted)}x", text.replace("'", "''")
             quoted[text] = f"'{written}'"

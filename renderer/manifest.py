@@ -79,7 +79,9 @@ def pod_spec(kind: str, data: Any) -> dict[str, Any]:
 
 def containers(spec: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """All containers of a pod by name."""
-    return {str(one.get("name")): one for name in CONTAINER_FIELDS for one in mappings(spec.get(name))}
+    return {
+        str(container.get("name")): container for name in CONTAINER_FIELDS for container in mappings(spec.get(name))
+    }
 
 
 def mapping(parent: Json, key: str) -> Json:

@@ -114,18 +114,18 @@ def runs_for(inputs: Inputs, environments: Sequence[Environment], levels: Levels
     known: dict[int, tuple[Server | None, list[Problem]]] = {}
     complete = not errors_in(inputs.problems) and all(map(name_of, inputs.sources))
     merged = [merge(environment, inputs.sources, complete=complete) for environment in environments]
-    taken = {id(source) for found in merged for source in found.written}
+    taken = {id(source) for result in merged for source in result.written}
     left = [problem for source in inputs.sources if id(source) not in taken for problem in validate_source(source)]
     runs = []
-    for environment, found in zip(environments, merged, strict=True):
-        servers, faults = _servers(found.sources, known)
-        problems = [*inputs.problems, *inputs.leaks, *left, *found.problems, *faults]
-        if complete and len(servers) == len(found.sources) and all(server.complete for server in servers):
-            problems += unmet_images(environment, found.images, servers)  # else nobody knows which images there are
+    for environment, result in zip(environments, merged, strict=True):
+        servers, faults = _servers(result.sources, known)
+        problems = [*inputs.problems, *inputs.leaks, *left, *result.problems, *faults]
+        if complete and len(servers) == len(result.sources) and all(server.complete for server in servers):
+            problems += unmet_images(environment, result.images, servers)  # else nobody knows which images there are
         servers = [server._replace(images=environment.images) if server.complete else server for server in servers]
         specs = _judged(servers, problems, {**environment.levels, **levels})
         specs = specs._replace(problems=_sorted(map(environment.policy_named, specs.problems)))
-        runs.append(Run(environment, environment.target, environment.options, specs, found.written))
+        runs.append(Run(environment, environment.target, environment.options, specs, result.written))
     return runs
 
 
@@ -159,9 +159,9 @@ def inhabited(specs: Specs, options: Options) -> Options:
 def _judged(servers: Sequence[Server], problems: Sequence[Problem], levels: Levels) -> Specs:
     complete = [server for server in servers if server.complete]
     everything = [*problems, *across_servers(complete)]
-    found = judge_specs(everything, servers, levels, own_templates=has_user_templates())
+    judged = judge_specs(everything, servers, levels, own_templates=has_user_templates())
     # By name: the order in which files were named must not reach what is rendered.
-    return Specs(tuple(sorted(complete, key=lambda server: server.name)), _sorted(found), levels)
+    return Specs(tuple(sorted(complete, key=lambda server: server.name)), _sorted(judged), levels)
 
 
 def render_run(run: Run, target: Target) -> Output:
@@ -188,7 +188,7 @@ def problems_of(outputs: Sequence[Output]) -> list[Problem]:
             same = (*problem.sort_key()[:3], message, problem.severity)
             where.setdefault(same, {}).setdefault(output.environment, problem)
     every = len({output.environment for output in outputs})
-    problems = [_named(list(found.values()), list(found), every) for found in where.values()]
+    problems = [_named(list(by_environment.values()), list(by_environment), every) for by_environment in where.values()]
     return sorted(problems, key=Problem.sort_key)
 
 
@@ -253,7 +253,7 @@ def _sorted(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     same: dict[tuple[object, ...], list[Problem]] = {}
     for problem in problems:
         same.setdefault((*problem.sort_key(), problem.severity), []).append(problem)
-    once = {key: _with_servers(found) for key, found in same.items()}
+    once = {key: _with_servers(several) for key, several in same.items()}
     # Where the schema says what is expected, it is no question any more how readers take the value.
     typed = {problem.place for problem in once.values() if problem.rule in ("schema/type", "schema/enum")}
     kept = (once[key] for key in sorted(once))

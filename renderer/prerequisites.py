@@ -45,22 +45,22 @@ class Prerequisite(NamedTuple):
 
 def prerequisites(server: Server, provider: NetworkPolicyProvider = "kubernetes") -> tuple[Prerequisite, ...]:
     """All of one server, each once, in the order in which somebody would see to them."""
-    found: dict[tuple[str, str, str], Prerequisite] = {}
+    needs: dict[tuple[str, str, str], Prerequisite] = {}
     for source in _SOURCES:
-        for one in (*(_isolation(provider) if source is _components else ()), *source(server)):
-            key = (one.kind, one.name, one.scope)
-            found[key] = _joined(found[key], one) if key in found else one
-    return tuple(found.values())
+        for need in (*(_isolation(provider) if source is _components else ()), *source(server)):
+            key = (need.kind, need.name, need.scope)
+            needs[key] = _joined(needs[key], need) if key in needs else need
+    return tuple(needs.values())
 
 
-def _joined(one: Prerequisite, other: Prerequisite) -> Prerequisite:
-    must = {*one.keys} - {*one.optional_keys} | {*other.keys} - {*other.optional_keys}
-    return one._replace(
-        reasons=tuple(dict.fromkeys(one.reasons + other.reasons)),
-        keys=tuple(dict.fromkeys(one.keys + other.keys)),
-        optional_keys=tuple(key for key in dict.fromkeys(one.optional_keys + other.optional_keys) if key not in must),
-        type=one.type or other.type,
-        optional=one.optional and other.optional,
+def _joined(first: Prerequisite, other: Prerequisite) -> Prerequisite:
+    must = {*first.keys} - {*first.optional_keys} | {*other.keys} - {*other.optional_keys}
+    return first._replace(
+        reasons=tuple(dict.fromkeys(first.reasons + other.reasons)),
+        keys=tuple(dict.fromkeys(first.keys + other.keys)),
+        optional_keys=tuple(key for key in dict.fromkeys(first.optional_keys + other.optional_keys) if key not in must),
+        type=first.type or other.type,
+        optional=first.optional and other.optional,
     )
 
 
@@ -74,9 +74,9 @@ def _namespaces(server: Server) -> Iterator[Prerequisite]:
 def _references(server: Server) -> Iterator[Prerequisite]:
     """Secrets and ConfigMaps, but for those that are rendered or made by an operator."""
     made = {secret.name for secret in server.external_secrets}
-    for one in (*_values(server), *_whole(server), *_of_the_cluster(server)):
-        if one.kind != "Secret" or one.name not in made:
-            yield one
+    for value in (*_values(server), *_whole(server), *_of_the_cluster(server)):
+        if value.kind != "Secret" or value.name not in made:
+            yield value
 
 
 def _values(server: Server) -> Iterator[Prerequisite]:
@@ -96,12 +96,12 @@ def _values(server: Server) -> Iterator[Prerequisite]:
 
 def _value(value: EnvValue, reason: str) -> Iterator[Prerequisite]:
     if isinstance(value, SecretRef):
-        one = Prerequisite("Secret", value.secret, (reason,), keys=(value.key,) if value.key else ())
+        need = Prerequisite("Secret", value.secret, (reason,), keys=(value.key,) if value.key else ())
     elif isinstance(value, ConfigMapRef):
-        one = Prerequisite("ConfigMap", value.config_map, (reason,), keys=(value.key,) if value.key else ())
+        need = Prerequisite("ConfigMap", value.config_map, (reason,), keys=(value.key,) if value.key else ())
     else:
         return
-    yield one._replace(optional=True, optional_keys=one.keys) if value.optional else one
+    yield need._replace(optional=True, optional_keys=need.keys) if value.optional else need
 
 
 def _whole(server: Server) -> Iterator[Prerequisite]:
@@ -248,26 +248,26 @@ def as_data(server: Server, namespace: str, provider: NetworkPolicyProvider = "k
     return data_of(server.name, server.namespace or namespace, prerequisites(server, provider))
 
 
-def data_of(name: str, namespace: str, found: Sequence[Prerequisite]) -> dict[str, JSON]:
+def data_of(name: str, namespace: str, needs: Sequence[Prerequisite]) -> dict[str, JSON]:
     """The same of what was found before."""
-    return {"server": name, "namespace": namespace, "prerequisites": as_fields(found, namespace)}
+    return {"server": name, "namespace": namespace, "prerequisites": as_fields(needs, namespace)}
 
 
-def as_fields(found: Sequence[Prerequisite], namespace: str) -> list[JSON]:
+def as_fields(needs: Sequence[Prerequisite], namespace: str) -> list[JSON]:
     """Any prerequisites as plain data; ``namespace`` is that of those which do not say it."""
-    return [_data(one, namespace) for one in found]
+    return [_data(need, namespace) for need in needs]
 
 
-def _data(one: Prerequisite, namespace: str) -> dict[str, JSON]:
+def _data(need: Prerequisite, namespace: str) -> dict[str, JSON]:
     fields: dict[str, JSON] = {
-        "kind": one.kind,
-        "name": one.name,
-        "namespace": one.namespace or (namespace if one.scope == "namespace" else ""),
-        "type": one.type,
-        "keys": list(one.keys),
-        "optionalKeys": list(one.optional_keys),
-        "optional": one.optional,
-        "neededBy": [f"spec.{reason}" for reason in one.reasons],
+        "kind": need.kind,
+        "name": need.name,
+        "namespace": need.namespace or (namespace if need.scope == "namespace" else ""),
+        "type": need.type,
+        "keys": list(need.keys),
+        "optionalKeys": list(need.optional_keys),
+        "optional": need.optional,
+        "neededBy": [f"spec.{reason}" for reason in need.reasons],
     }
     return {name: value for name, value in fields.items() if value not in ("", [], False)}
 
@@ -292,31 +292,31 @@ def as_markdown(server: Server, namespace: str, provider: NetworkPolicyProvider 
     return markdown_of(server.name, server.namespace or namespace, prerequisites(server, provider))
 
 
-def markdown_of(name: str, namespace: str, found: Sequence[Prerequisite]) -> str:
+def markdown_of(name: str, namespace: str, needs: Sequence[Prerequisite]) -> str:
     """The same of what was found before."""
     title = f"What server {name} needs before it is applied"
     where = f"In namespace `{namespace}` unless it says otherwise. "
     where += "As data: `mcpctl prerequisites --output json`."
-    return as_list(title, where, found)
+    return as_list(title, where, needs)
 
 
-def as_list(title: str, where: str, found: Sequence[Prerequisite]) -> str:
+def as_list(title: str, where: str, needs: Sequence[Prerequisite]) -> str:
     """Any prerequisites as Markdown; ``where`` is a paragraph above them."""
-    return "\n".join([f"# {title}", "", where, "", *(f"- [ ] {_sentence(one)}" for one in found)]) + "\n"
+    return "\n".join([f"# {title}", "", where, "", *(f"- [ ] {_sentence(need)}" for need in needs)]) + "\n"
 
 
-def _sentence(one: Prerequisite) -> str:
-    what = one.name if one.kind == COMPONENT else f"{one.kind} `{one.name}`"
-    if one.keys:
-        what += f" with {'key' if len(one.keys) == 1 else 'keys'} {', '.join(_key(one, key) for key in one.keys)}"
-    if one.type:
-        what += f", of type `{one.type}`"
-    if one.namespace:
-        what += f", in namespace `{one.namespace}`"
-    reasons = ", ".join(f"`spec.{reason}`" for reason in one.reasons)
-    return f"{what}{' (optional)' if one.optional else ''}: for {reasons}"
+def _sentence(need: Prerequisite) -> str:
+    what = need.name if need.kind == COMPONENT else f"{need.kind} `{need.name}`"
+    if need.keys:
+        what += f" with {'key' if len(need.keys) == 1 else 'keys'} {', '.join(_key(need, key) for key in need.keys)}"
+    if need.type:
+        what += f", of type `{need.type}`"
+    if need.namespace:
+        what += f", in namespace `{need.namespace}`"
+    reasons = ", ".join(f"`spec.{reason}`" for reason in need.reasons)
+    return f"{what}{' (optional)' if need.optional else ''}: for {reasons}"
 
 
-def _key(one: Prerequisite, key: str) -> str:
-    alone = key in one.optional_keys and not one.optional
+def _key(need: Prerequisite, key: str) -> str:
+    alone = key in need.optional_keys and not need.optional
     return f"`{key}` (optional)" if alone else f"`{key}`"

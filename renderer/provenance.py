@@ -85,17 +85,17 @@ def explain_line(file: str, number: int, runs: Sequence[Run], outputs: Sequence[
 
 
 def _document(file: str, runs: Sequence[Run], outputs: Sequence[Output]) -> tuple[Run, Rendered]:
-    full, shown = os.path.normpath(file).replace(os.sep, "/"), excerpt(file, 200)
+    full, name = os.path.normpath(file).replace(os.sep, "/"), excerpt(file, 200)
     for run, output in zip(runs, outputs, strict=True):
         for document in tree(run.specs, output, target(run.target), run.options):
             path = folder_of(Path(), run) / path_in_tree(document, run)
             if f"/{full}".endswith(f"/{path.as_posix()}"):
                 if not document.template:
-                    raise UsageMistake(f"{shown} has no template: mcpctl makes it from {_maker(run, document)}")
+                    raise UsageMistake(f"{name} has no template: mcpctl makes it from {_maker(run, document)}")
                 return run, document
     if os.path.basename(full) in (RECORD, OLD_RECORD):
-        raise UsageMistake(f"{shown} is the record of mcpctl: the files that it wrote there, with their SHA-256")
-    raise UsageMistake(f"nothing in PATHS is rendered to {shown}: add its specs, and its environment, to PATHS")
+        raise UsageMistake(f"{name} is the record of mcpctl: the files that it wrote there, with their SHA-256")
+    raise UsageMistake(f"nothing in PATHS is rendered to {name}: add its specs, and its environment, to PATHS")
 
 
 def _maker(run: Run, document: Rendered) -> str:
@@ -120,8 +120,8 @@ def _path_at(marks: Marks | None, line: int, path: DocumentPath = ()) -> Documen
     children = marks.children or {}
     pairs: list[tuple[str | int, Marks]] = list(children.items() if isinstance(children, dict) else enumerate(children))
     for step, child in reversed(pairs):
-        if (found := _path_at(child, line, (*path, step))) is not None:
-            return found
+        if (inner := _path_at(child, line, (*path, step))) is not None:
+            return inner
     return path
 
 
@@ -191,11 +191,11 @@ def _built(
     documents = [*target(name).build([server], options)[0], *target(name).shared(options)]
     same = [other for other in documents if other.template == document.template]
     other = next((other for other in same if other.path == document.path), same[0] if same else document)
-    found = _seen(document, path, line, other)
+    places = _seen(document, path, line, other)
     text = document.text.splitlines()[line - 1].strip()
     # Under another name the same line stands somewhere else.
-    moved = found is None and text in map(str.strip, other.text.splitlines())
-    return _seen(document, path, line) if moved or other.text == document.text else found
+    moved = places is None and text in map(str.strip, other.text.splitlines())
+    return _seen(document, path, line) if moved or other.text == document.text else places
 
 
 def _seen(document: Rendered, path: DocumentPath | None, line: int, changed: Rendered | None = None) -> object:
@@ -287,8 +287,8 @@ def _shared_by(source: Source, data: Any, document: Rendered, path: DocumentPath
 
 
 def _place(environment: Environment | None, field: DocumentPath) -> Place | None:
-    given = environment and environment.sets(*map(str, field))
-    return environment.source.place(field, at_key=True) if environment and given else None
+    is_set = environment and environment.sets(*map(str, field))
+    return environment.source.place(field, at_key=True) if environment and is_set else None
 
 
 # ---------------------------------------------------------------------------------------------

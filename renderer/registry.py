@@ -12,5 +12,5 @@ __all__ = ["TARGETS", "target"]
 
 def target(name: str) -> Target:
     """The target of that name, imported only now: a run needs one, and each costs its import."""
-    found: Target = import_module(f"renderer.targets.{name}").TARGET
-    return found
+    chosen: Target = import_module(f"renderer.targets.{name}").TARGET
+    return chosen

@@ -261,8 +261,8 @@ def _exclusive(values: dict[str, Value]) -> list[Problem]:
     for name, others in _EXCLUSIVE:
         way = values[name]
         rank = way.rank if way.value else Rank.DEFAULT
-        given = [values[other] for other in others if values[other].value is not None]
-        other = max(given, key=lambda value: value.rank, default=None)
+        used = [values[other] for other in others if values[other].value is not None]
+        other = max(used, key=lambda value: value.rank, default=None)
         if other is None or Rank.DEFAULT in (rank, other.rank):
             continue
         if rank == other.rank and rank > Rank.TOOL:
@@ -294,9 +294,9 @@ def _refuse_other_runtime(values: Mapping[str, Value]) -> None:
 
 def _config(values: Mapping[str, Value]) -> OrchestratorConfig:
     def of(section: str, *names: str) -> list[Any]:
-        found = [values[f"{ROOT}.{section}.{name}"] for name in names]
+        several = [values[f"{ROOT}.{section}.{name}"] for name in names]
         # KUBECONFIG may be a list of files, which kubectl joins: it reads that itself.
-        return [None if value.origin == "KUBECONFIG" else value.value for value in found]
+        return [None if value.origin == "KUBECONFIG" else value.value for value in several]
 
     docker = DockerConfig(*of("docker", "socketPath", "host", "port", "network"))
     kubernetes = KubernetesConfig(*of("kubernetes", "namespace", "kubeconfig", "context", "inCluster"))

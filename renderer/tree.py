@@ -65,28 +65,28 @@ def kept(folder: Path, wanted: str, options: Options) -> Kept:
             raise OutputTreeFault(f"{folder} holds a tree of {there[0]}: add --orchestrator {runtime}")
         texts = recorded(folder / wanted)
         return Kept(folder / wanted, wanted, texts, _options(texts, options), "")
-    found = recorded(folder, depth=1)
-    targets = sorted({path.partition("/")[0] for path in found} & {*TARGETS})
+    records = recorded(folder, depth=1)
+    targets = sorted({path.partition("/")[0] for path in records} & {*TARGETS})
     if len(targets) != 1:
         raise OutputTreeFault(f"{folder} has files of {len(targets)} targets; apply them one at a time")
     prefix = f"{targets[0]}/"
     # What delivers the objects stands beside them: it is for another program to apply.
-    texts = {path.removeprefix(prefix): text for path, text in found.items() if path.startswith(prefix)}
+    texts = {path.removeprefix(prefix): text for path, text in records.items() if path.startswith(prefix)}
     return Kept(folder / targets[0], targets[0], texts, _options(texts, options), str(folder / RECORD))
 
 
 def _options(texts: Mapping[str, str], otherwise: Options) -> Options:
     """As the Namespace has them, where one is rendered; else the namespace of most objects."""
 
-    found = next(iter(namespaces_in(texts)), otherwise.namespace)
+    namespace = next(iter(namespaces_in(texts)), otherwise.namespace)
     text = texts.get("namespace.yaml")
     if text is None:
-        return otherwise._replace(namespace=found, create_namespace=False)
+        return otherwise._replace(namespace=namespace, create_namespace=False)
     name, said = _NAME.search(text), dict(_POD_SECURITY.findall(text))
     version, level = said.get("enforce-version", "").removeprefix("v"), said.get("enforce")
     rules = NamespaceRules(enforce=level) if level in get_args(PodSecurityLevel) else otherwise.namespace_rules  # type: ignore[arg-type]
     return otherwise._replace(
-        namespace=name[1] if name else found,
+        namespace=name[1] if name else namespace,
         kubernetes_version=version if version in kubernetes_versions() else otherwise.kubernetes_version,
         namespace_rules=rules,
         create_namespace=True,
@@ -100,13 +100,13 @@ def namespaces_in(texts: Mapping[str, str]) -> list[str]:
     return sorted(counted, key=lambda name: (-counted[name], name))
 
 
-def read_tree(found: Kept, target: Target, levels: Levels) -> Tree:
+def read_tree(kept: Kept, target: Target, levels: Levels) -> Tree:
     """The documents, checked again. OutputTreeFault is raised by ``kept``.
 
     Faults of what the documents say are Problems; what the spec accepted of policy stands in them, and is only told.
     """
-    below, files = found.folder, found.texts
-    paths, beside = target.from_tree(list(files))
+    below, files = kept.folder, kept.texts
+    paths, others = target.from_tree(list(files))
     problems = [problem for path in paths for problem in _unreadable(below / path, files[path])]
     # Faults are told at the file itself: no template and no spec is at hand.
     documents = [
@@ -115,9 +115,9 @@ def read_tree(found: Kept, target: Target, levels: Levels) -> Tree:
     ]
     if not problems:
         accepted = _accepted(below, {path: files[path] for path in paths})
-        judged = judge_documents(target.check(documents, found.options), (), target.name, levels)
+        judged = judge_documents(target.check(documents, kept.options), (), target.name, levels)
         problems += [_told(problem, accepted) for problem in judged]
-    documents += [Rendered(path, files[path], "", {}, "the tree") for path in beside]
+    documents += [Rendered(path, files[path], "", {}, "the tree") for path in others]
     servers = dict.fromkeys(path.partition("/")[0] for path in paths if "/" in path)
     env_files = {name: str(file) for name in servers if (file := below / name / ".env").is_file()}
     return Tree(tuple(documents), tuple(servers), env_files, tuple(sorted(problems, key=Problem.sort_key)))

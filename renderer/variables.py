@@ -92,15 +92,15 @@ def in_order(env: Mapping[str, Value]) -> dict[str, Value]:
 
 def self_references(env: Mapping[str, Value]) -> set[str]:
     """The variables whose text leads back to them, through others or at once."""
-    references, found = _references(env), set[str]()
+    references, names = _references(env), set[str]()
     for name in env:
         reached, waiting = set[str](), [name]
         while waiting:
             new = {*references[waiting.pop()]} - reached
             reached |= new
             waiting += new
-        found |= {name} & reached
-    return found
+        names |= {name} & reached
+    return names
 
 
 def expanded_sizes(env: Mapping[str, Value]) -> dict[str, int]:

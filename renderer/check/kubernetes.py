@@ -20,9 +20,9 @@ from renderer.wording import excerpt
 Judge = Callable[[Rendered, Any, list[Problem]], list[Problem]]
 
 
-def _as_found(document: Rendered, data: Any, found: list[Problem]) -> list[Problem]:
+def _as_found(document: Rendered, data: Any, problems: list[Problem]) -> list[Problem]:
     del document, data
-    return found
+    return problems
 
 
 def check_documents(

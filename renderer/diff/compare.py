@@ -129,19 +129,19 @@ def compare(
     if base and base.inputs is None:
         notes.append("the specs at the base could not be read: changes by a new version of mcpctl are not listed apart")
     old_out = base.out if base else old_folder_on_disk(out, root, *_names(runs)) if root else out
-    gone = _gone(runs, old_out, revision, is_left, notes) if every else []
+    left_trees = _gone(runs, old_out, revision, is_left, notes) if every else []
     sides, left_out, moved = [], set[str](), list[Move]()
     for run, output in zip(runs, outputs, strict=True):
         side, left = _side(run, output, Out(out, old_out, revision), is_left)
         left_out |= left
-        name = _renamed_from(side, run, old_out, revision, gone)
+        name = _renamed_from(side, run, old_out, revision, left_trees)
         if name:
-            gone.remove(name)
+            left_trees.remove(name)
             side = side._replace(tree=_tree(old_out / name, side.rendered, revision))
             moved.append(Move("environment", name, run.name, _kept(side)))
         old_name = name or run.name
         sides.append(_with_between(side, run, old_name, base, out, notes) if base and base.inputs else side)
-    sides += [Sides(name, _tree(old_out / name, {}, revision), {}, {}, Before(), Now({}), 1) for name in gone]
+    sides += [Sides(name, _tree(old_out / name, {}, revision), {}, {}, Before(), Now({}), 1) for name in left_trees]
     notes += _remarks(sides, left_out)
     moved_tree = os.path.realpath(old_out) != os.path.realpath(out)
     if moved_tree:
@@ -208,11 +208,11 @@ def _gone(runs: Sequence[Run], out: Path, revision: git.Revision | None, is_left
     return [name for name in gone if not is_left(folders[name], "Environment", name)]
 
 
-def _renamed_from(side: Sides, run: Run, out: Path, revision: git.Revision | None, gone: Sequence[str]) -> str:
+def _renamed_from(side: Sides, run: Run, out: Path, revision: git.Revision | None, left_trees: Sequence[str]) -> str:
     """The environment that went whose files are most alike, where this one has no tree yet; empty where none is."""
     if side.tree.there or not run.environment or not side.rendered:
         return ""
-    trees = {name: _tree(out / name, side.rendered, revision) for name in gone}
+    trees = {name: _tree(out / name, side.rendered, revision) for name in left_trees}
     unlike = {name: 2 * len(tree.missing) + len(tree.texts) for name, tree in trees.items()}
     name = min(unlike, key=lambda name: (unlike[name], name), default="")
     return name if name and unlike[name] <= len(side.rendered) else ""

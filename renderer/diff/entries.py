@@ -104,15 +104,15 @@ def entries(sides: Sides) -> list[Entry]:
         empty: dict[str, dict[str, str]] = {server: {} for server in sides.between}
         sides = sides._replace(between={**empty, **_by_server(between, sides.depth, shared)})
     names = sorted({*old, *missing, *(name for name, texts in sides.between.items() if texts)})
-    gone = {name: old[name] for name in names if name and name in old and not rendered.get(name)}
+    removed = {name: old[name] for name in names if name and name in old and not rendered.get(name)}
     new = {name for name, texts in rendered.items() if texts.keys() == missing.get(name, {}).keys()}
     came = {name: rendered[name] for name in names if name and name not in old and name in new}
-    renamed = renames(gone, came)
+    renamed = renames(removed, came)
     listed: list[Entry] = []
     for server in (name for name in names if name not in renamed.values()):
         now: Texts = rendered.get(server, {})
         if server in renamed:
-            listed.append(_renamed(renamed[server], server, gone[renamed[server]], now, sides))
+            listed.append(_renamed(renamed[server], server, removed[renamed[server]], now, sides))
             continue
         unchanged = {path: text for path, text in now.items() if path not in missing.get(server, {})}
         listed += _of_server(server, {**unchanged, **old.get(server, {})}, now, sides)

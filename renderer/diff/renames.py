@@ -36,12 +36,12 @@ class _Lines(NamedTuple):
     telling: dict[str, tuple[str, str]]
 
 
-def renames(gone: Mapping[str, Texts], came: Mapping[str, Texts]) -> dict[str, str]:
+def renames(removed: Mapping[str, Texts], came: Mapping[str, Texts]) -> dict[str, str]:
     """New name to old name, the most alike first; each server is one other at most."""
-    if len(gone) * len(came) > _MOST_PAIRS:
+    if len(removed) * len(came) > _MOST_PAIRS:
         return {}
-    old_lines, new_lines = ({name: _lines(texts[name], name) for name in texts} for texts in (gone, came))
-    pairs = [(_likeness(old_lines[old], new_lines[new]), new, old) for old in gone for new in came]
+    old_lines, new_lines = ({name: _lines(texts[name], name) for name in texts} for texts in (removed, came))
+    pairs = [(_likeness(old_lines[old], new_lines[new]), new, old) for old in removed for new in came]
     names: dict[str, str] = {}
     for likeness, new, old in sorted(pairs, key=lambda pair: (-pair[0], pair[1:])):
         if likeness and new not in names and old not in names.values():
@@ -72,11 +72,11 @@ def _likeness(old: _Lines, new: _Lines) -> float:
             left[lines.nameless[line]] += number
     both = rest[0] & rest[1]
     # More or fewer containers and arguments, or another version, are an edit; others instead are another server.
-    gone, came = (
+    removed, came = (
         [says for line, says in lines.telling.items() if line in left - both]
         for lines, left in zip((old, new), rest, strict=True)
     )
-    if _others(gone, came) and _others(came, gone):
+    if _others(removed, came) and _others(came, removed):
         return 0.0
     same, sizes = (literal + both).total(), (old.literal.total(), new.literal.total())
     return 2 * same / sum(sizes) if same and same >= _LIKE * min(sizes) else 0.0
@@ -135,32 +135,34 @@ _Names = Mapping[tuple[str, str], str]
 
 def with_new_names(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Consequence]]:
     """Objects that came with those that went, where the workload has another name or namespace; and what that means."""
-    gone, came = [p.old for p in pairs if p.old and not p.new], [p.new for p in pairs if p.new and not p.old]
-    old, new = (min(filter(_is_workload, side), key=lambda one: len(one.name), default=None) for side in (gone, came))
+    removed, came = [p.old for p in pairs if p.old and not p.new], [p.new for p in pairs if p.new and not p.old]
+    old, new = (
+        min(filter(_is_workload, side), key=lambda each: len(each.name), default=None) for side in (removed, came)
+    )
     if not old or not new or old.kind != new.kind:
         return list(pairs), []
-    identities = {one.identity: one for one in came}
+    identities = {each.identity: each for each in came}
     matched: dict[tuple[str, str, str, str], Object] = {}
-    for one in gone:
-        namespace = new.namespace if one.namespace == old.namespace else one.namespace
-        name = _renamed(one.name, old, new)
-        if (one.group, one.kind, namespace, name) in identities:
-            matched[one.group, one.kind, namespace, name] = one
+    for each in removed:
+        namespace = new.namespace if each.namespace == old.namespace else each.namespace
+        name = _renamed(each.name, old, new)
+        if (each.group, each.kind, namespace, name) in identities:
+            matched[each.group, each.kind, namespace, name] = each
     if new.identity not in matched:
         return list(pairs), []
-    names = {(one.kind, one.name): identity[3] for identity, one in matched.items()}
+    names = {(each.kind, each.name): identity[3] for identity, each in matched.items()}
     kept = [pair for pair in pairs if pair.object.identity not in matched and pair.old not in matched.values()]
     sides = [(pair.old, pair.new) for pair in kept if pair.old and pair.new]
     kept = [pair for pair in kept if not (pair.old and pair.new)]
-    for one, now in [*sides, *((one, identities[identity]) for identity, one in matched.items())]:
-        data = _with_names(one.data, now.data, (old, new), names, ())
+    for each, now in [*sides, *((each, identities[identity]) for identity, each in matched.items())]:
+        data = _with_names(each.data, now.data, (old, new), names, ())
         if changed := changes(data, now.data):
             kept.append(Pair(now._replace(data=data), now, changed))
     return sorted(kept, key=lambda pair: pair.object.identity), list(_meaning(old, new, matched.values()))
 
 
-def _is_workload(one: Object) -> bool:
-    return one.kind in WORKLOADS or (one.group == COMPOSE and one.kind == "service")
+def _is_workload(each: Object) -> bool:
+    return each.kind in WORKLOADS or (each.group == COMPOSE and each.kind == "service")
 
 
 def _renamed(name: str, old: Object, new: Object) -> str:
@@ -202,11 +204,11 @@ def _meaning(old: Object, new: Object, objects: Iterable[Object]) -> Iterator[Co
         words.append(f"moves from namespace {old.namespace} to {new.namespace}, and its Secrets stay behind")
     all_objects = "all objects are replaced, and clients need the new name"
     yield Consequence("replacement", f"{old.label} {' and '.join(words)}: {all_objects}")
-    for one in objects:
-        claims = mappings(at(one.data, "spec", "volumeClaimTemplates"))
-        of_compose = one.group == COMPOSE and one.kind == "volume" and not one.name.endswith(REMADE_VOLUMES)
-        labels = [f"claim {at(claim, 'metadata', 'name')} of {one.label}" for claim in claims]
-        for label in [*labels, *([one.label] if of_compose or one.kind == "PersistentVolumeClaim" else ())]:
+    for each in objects:
+        claims = mappings(at(each.data, "spec", "volumeClaimTemplates"))
+        of_compose = each.group == COMPOSE and each.kind == "volume" and not each.name.endswith(REMADE_VOLUMES)
+        labels = [f"claim {at(claim, 'metadata', 'name')} of {each.label}" for claim in claims]
+        for label in [*labels, *([each.label] if of_compose or each.kind == "PersistentVolumeClaim" else ())]:
             yield Consequence(
                 "data-loss", f"{label} stays behind with its data, and the new name begins with an empty volume"
             )

@@ -164,9 +164,9 @@ def old_folder(
     moved = likely and git.inside(revision, os.fspath(likely))
     if likely and moved and _have(git.listing(revision, moved), names, servers).intersection([moved]):
         return likely
-    gone = [Path(revision.top, folder) for folder in _have(git.listing(revision, ""), names, servers)]
-    gone = [folder for folder in gone if not trees_in(folder)]
-    return Path(os.path.relpath(gone[0])) if len(gone) == 1 else out
+    left = [Path(revision.top, folder) for folder in _have(git.listing(revision, ""), names, servers)]
+    left = [folder for folder in left if not trees_in(folder)]
+    return Path(os.path.relpath(left[0])) if len(left) == 1 else out
 
 
 def _have(files: Iterable[str], names: Collection[str], servers: Collection[str]) -> set[str]:

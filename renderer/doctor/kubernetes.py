@@ -85,11 +85,11 @@ def _placed(need: Prerequisite, namespace: str | None) -> Prerequisite:
 
 
 def _versions(answer: Mapping[str, Any], wanted: str) -> Iterator[Check]:
-    found = [re.match(r"[0-9]{1,4}", str(_mapping(answer.get(key)).get("minor"))) for key in _VERSION_KEYS]
-    if not (found[0] and found[1]):
+    minors = [re.match(r"[0-9]{1,4}", str(_mapping(answer.get(key)).get("minor"))) for key in _VERSION_KEYS]
+    if not (minors[0] and minors[1]):
         yield unchecked("versions", "kubectl names them in an unknown form", "check that kubectl is kubectl")
         return
-    client, server, rendered = int(found[0][0]), int(found[1][0]), int(wanted.partition(".")[2])
+    client, server, rendered = int(minors[0][0]), int(minors[1][0]), int(wanted.partition(".")[2])
     if abs(client - server) > SKEW:
         advice = f"use kubectl 1.{max(0, server - SKEW)} to 1.{server + SKEW}"
         yield warning("kubectl", f"1.{client} is too far from the API server's 1.{server}", advice)

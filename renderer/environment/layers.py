@@ -51,16 +51,16 @@ def layers(environment: Environment, source: Source, effects: Effects | None = N
 
     ``effects`` learns what each merge does.
     """
-    found = [Layer("spec", source.data, source.marks)]
+    stack = [Layer("spec", source.data, source.marks)]
     for change in environment.merges:
         if change.select is None or selects(change.select, source):
-            changed = _changed(environment, found[-1], change)
-            differs = changed.data != found[-1].data
+            changed = _changed(environment, stack[-1], change)
+            differs = changed.data != stack[-1].data
             if effects is not None:
-                effects.note(change, found[-1], differs)
-            found += [changed] if differs else []
-    last = replaced(environment, found[-1])
-    return found if last is found[-1] else [*found, last]
+                effects.note(change, stack[-1], differs)
+            stack += [changed] if differs else []
+    last = replaced(environment, stack[-1])
+    return stack if last is stack[-1] else [*stack, last]
 
 
 class Effects:

@@ -110,7 +110,7 @@ def _replica(replica: Replica) -> dict[str, JSON]:
 
 def changes_as_data(applied: Applied) -> list[JSON]:
     """Object by object."""
-    return [{"what": one.what, "outcome": one.outcome, "message": one.message} for one in applied.changes]
+    return [{"what": change.what, "outcome": change.outcome, "message": change.message} for change in applied.changes]
 
 
 def change_line(change: Change) -> str:

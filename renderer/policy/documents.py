@@ -242,12 +242,12 @@ def _lowered(data: Json, context: Mapping[str, Any]) -> Iterator[Fault]:
     if kind == "ResourceQuota":
         counted = {"pods", "count/pods"} & mapping(spec, "hard").keys()
         for path in ([] if counted else [("spec", "hard")]) + [
-            ("spec", one) for one in ("scopes", "scopeSelector") if spec.get(one)
+            ("spec", field) for field in ("scopes", "scopeSelector") if spec.get(field)
         ]:
             yield Fault(
                 path, "policy/limits", "the quota does not count all pods: there may be any number of them", hint
             )
-    if kind == "LimitRange" and not any(mapping(one, "max") for _, one in entries(spec, "limits")):
+    if kind == "LimitRange" and not any(mapping(field, "max") for _, field in entries(spec, "limits")):
         yield Fault(("spec", "limits"), "policy/limits", "a container may take all that the machine has", hint)
 
 

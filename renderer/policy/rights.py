@@ -90,7 +90,7 @@ def _rules(role: Json, *, is_wide: bool) -> Iterator[Fault]:
         groups, resources, names, verbs, urls = (
             tuple(texts(rule, name)) for name in ("apiGroups", "resources", "resourceNames", "verbs", "nonResourceURLs")
         )
-        words = AccessRule(groups, tuple(one for one in resources if one not in own), names, verbs, urls)
+        words = AccessRule(groups, tuple(resource for resource in resources if resource not in own), names, verbs, urls)
         yield from rule_fault(words, ("rules", i), is_wide=is_wide)
 
 

@@ -152,7 +152,7 @@ def ways_in_lead_to_mcp(server: Server) -> Iterator[Fault]:
     if expose is None or (access and access.enforced_by != "envoy-gateway"):
         return
     field: DocumentPath = ("spec", "expose", "paths" if server.sets("spec", "expose", "paths") else "path")
-    here, is_alone = ", ".join(expose.paths), [one.rstrip("/") for one in expose.paths] == [path.rstrip("/")]
+    here, is_alone = ", ".join(expose.paths), [exposed.rstrip("/") for exposed in expose.paths] == [path.rstrip("/")]
     if expose.strip_prefix:
         if expose.type == "Ingress" and expose.class_name != "nginx" and not expose.annotations:
             message = f"no annotation has the controller of class {expose.class_name or '(default)'} cut '{here}' off"

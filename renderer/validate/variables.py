@@ -81,7 +81,10 @@ def nothing_is_installed(server: Server) -> Iterator[Fault]:
 
 def _all_containers(server: Server) -> list[tuple[DocumentPath, Server | Container]]:
     further = (("initContainers", server.init_containers), ("sidecars", server.sidecars))
-    return [(("spec",), server), *((("spec", field, i), one) for field, many in further for i, one in enumerate(many))]
+    return [
+        (("spec",), server),
+        *((("spec", field, i), container) for field, many in further for i, container in enumerate(many)),
+    ]
 
 
 def _env_texts(path: DocumentPath, container: Server | Container) -> dict[DocumentPath, str]:

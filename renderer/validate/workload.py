@@ -119,8 +119,8 @@ def mounts_are_distinct(server: Server) -> Iterator[Fault]:
         first.setdefault(path, field)
         above = next((file for file in files if path.startswith(f"{file}/")), None)
         if above:
-            what = "a read-only folder" if files[above].is_folder else "a file"
-            message = f"'{path}' is below '{above}', which is {what}"
+            kind = "a read-only folder" if files[above].is_folder else "a file"
+            message = f"'{path}' is below '{above}', which is {kind}"
             yield Fault(field, "spec/mount-below-file", message, "move one of them")
         for folder in (pins.BRIDGE_FOLDER, pins.CACHE_FOLDER, pins.CHECK_FOLDER, pins.LOCK_FOLDER):
             if path == folder or path.startswith(f"{folder}/"):

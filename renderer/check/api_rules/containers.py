@@ -114,10 +114,10 @@ def _value_from_faults(variable: Json, path: DocumentPath) -> list[Fault]:
 
 def one_of_faults(parent: Json, allowed: tuple[str, ...], path: DocumentPath, rule: str) -> list[Fault]:
     """At most one Fault: that not exactly one of some fields is given."""
-    given = [name for name in allowed if name in parent]
-    if len(given) == 1:
+    present = [name for name in allowed if name in parent]
+    if len(present) == 1:
         return []
-    so_far = f"there are {either(given).replace(' or ', ' and ')}" if given else "there is none"
+    so_far = f"there are {either(present).replace(' or ', ' and ')}" if present else "there is none"
     return [refused(path, rule, f"needs exactly one of {either(allowed)}; {so_far}")]
 
 

@@ -45,10 +45,10 @@ _LEVELS = ("privileged", "baseline", "restricted")
 def identity_faults(doc: Json) -> list[Fault]:
     """apiVersion, kind and metadata.name are given; name and namespace have the form of the kind."""
     about = mapping(doc, "metadata")
-    given = {("apiVersion",): doc, ("kind",): doc, ("metadata", "name"): about}
+    parents = {("apiVersion",): doc, ("kind",): doc, ("metadata", "name"): about}
     faults = [
         refused(path, "missing-identity", f"{'.'.join(path)} must be given, as text")
-        for path, parent in given.items()
+        for path, parent in parents.items()
         if not text(parent, path[-1])
     ]
     form = _NAME_FORMS.get(kind_of(doc), DNS_SUBDOMAIN)
@@ -78,10 +78,10 @@ def _bytes(annotations: dict[str, str]) -> int:
     return sum(len(k.encode(errors="replace")) + len(v.encode(errors="replace")) for k, v in annotations.items())
 
 
-def label_faults(given: Json, path: DocumentPath) -> list[Fault]:
+def label_faults(labels: Json, path: DocumentPath) -> list[Fault]:
     """Faults of labels, and of anything else that has their form: ``matchLabels``, ``nodeSelector``."""
     faults = []
-    for key, value in given.items():
+    for key, value in labels.items():
         key_wrong, value_wrong = _label_complaints(key, value if isinstance(value, str) else "")
         if key_wrong:
             faults.append(_bad_key(key, key_wrong, path, "label"))
@@ -148,17 +148,17 @@ def expression_faults(selector: Json, path: DocumentPath, operators: tuple[str, 
     return faults
 
 
-def matches(selector: Json, given: Mapping[str, str]) -> bool:
+def matches(selector: Json, labels: Mapping[str, str]) -> bool:
     """Whether a selector, not empty, matches labels."""
     wanted = mapping(selector, "matchLabels")
-    if any(given.get(key) != value for key, value in wanted.items()):
+    if any(labels.get(key) != value for key, value in wanted.items()):
         return False
     expressions = [expression for _, expression in entries(selector, "matchExpressions")]
-    return bool(wanted or expressions) and all(_holds(e, given) for e in expressions)
+    return bool(wanted or expressions) and all(_holds(e, labels) for e in expressions)
 
 
-def _holds(expression: Json, given: Mapping[str, str]) -> bool:
-    value, values = given.get(text(expression, "key")), texts(expression, "values")
+def _holds(expression: Json, labels: Mapping[str, str]) -> bool:
+    value, values = labels.get(text(expression, "key")), texts(expression, "values")
     match expression.get("operator"):
         case "In":
             return value in values

@@ -66,11 +66,11 @@ def read(docs: Sequence[Json]) -> Index:
             index.named.setdefault(("Secret", item.namespace, made), item)
         if item.kind == "Service":
             index.services.setdefault(item.namespace, []).append(item.name)
-        if (found := pod_of(item.doc)) is not None:
-            given = labels(mapping(mapping(found[1], "metadata"), "labels"))
-            pods = Pods(item, given, mapping(found[1], "spec"))
+        if (pod := pod_of(item.doc)) is not None:
+            pod_labels = labels(mapping(mapping(pod[1], "metadata"), "labels"))
+            pods = Pods(item, pod_labels, mapping(pod[1], "spec"))
             index.pods.append(pods)
-            for key, value in given.items():
+            for key, value in pod_labels.items():
                 index.by_label.setdefault((item.namespace, key, value), []).append(pods)
     return index
 
@@ -145,8 +145,8 @@ def unknown_names(item: Object, index: Index, outside: Collection[Identity]) -> 
                 namespace = text(holder, "namespace") or item.namespace
                 if wanted in KINDS and not KINDS[wanted].namespaced:
                     namespace = ""
-                one: Identity = (wanted, namespace, name)
-                there = one in index.named or one in outside or (wanted, name) in _ALWAYS
+                identity: Identity = (wanted, namespace, name)
+                there = identity in index.named or identity in outside or (wanted, name) in _ALWAYS
                 if name and not there and holder.get("optional") is not True:
                     known = [n for k, space, n in index.named if (k, space) == (wanted, namespace)]
                     fault = _missing(wanted, name, known, (*above, *place, field), "unknown-reference")
@@ -189,9 +189,9 @@ def _autoscaler(item: Object, index: Index) -> Found:
     yield from _unmeasured(item, found)
 
 
-def _unmeasured(item: Object, found: Object) -> Found:
+def _unmeasured(item: Object, target: Object) -> Found:
     """Percentages are of what pods request: where one container requests nothing, the autoscaler does nothing."""
-    path, pod = pod_of(found.doc) or ((), {})
+    path, pod = pod_of(target.doc) or ((), {})
     for _, metric in entries(mapping(item.doc, "spec"), "metrics"):
         measured = mapping(metric, "resource")
         if text(mapping(measured, "target"), "type") == "Utilization":
@@ -200,7 +200,7 @@ def _unmeasured(item: Object, found: Object) -> Found:
                 # Where there is no request, the limit is one.
                 if not (name in mapping(resources, "requests") or name in mapping(resources, "limits")):
                     where = (*path, "spec", "containers", i)
-                    yield found.position, _requests_nothing(container, name, item, where)
+                    yield target.position, _requests_nothing(container, name, item, where)
 
 
 def _requests_nothing(container: Json, name: str, item: Object, path: DocumentPath) -> Fault:

@@ -28,22 +28,22 @@ def set_faults(docs: Sequence[Json], outside: Sequence[frozenset[Identity] | Non
     ``outside``: of each document the objects that it may refer to though nobody renders them.
     """
     index = read(docs)
-    found = list(_duplicates(index.objects))
+    faults = list(_duplicates(index.objects))
     for item in index.objects:
         known = outside[item.position] if outside else None
         if item.kind in SELECTING:
-            found += _overlaps(item, index)
+            faults += _overlaps(item, index)
         if item.kind == "Service":
-            found += _service(item, index)
+            faults += _service(item, index)
         elif item.kind == "NetworkPolicy":
-            found += _policy(item, index)
+            faults += _policy(item, index)
         elif item.kind == "StatefulSet":
-            found += _governing_service(item, index, known or frozenset())
+            faults += _governing_service(item, index, known or frozenset())
         elif (refer := REFERRING.get(text(item.doc, "kind"))) is not None:
-            found += refer(item, index)
+            faults += refer(item, index)
         if known is not None:
-            found += unknown_names(item, index, known)
-    return sorted(found, key=lambda pair: pair[0])
+            faults += unknown_names(item, index, known)
+    return sorted(faults, key=lambda pair: pair[0])
 
 
 def _duplicates(objects: list[Object]) -> Found:

@@ -57,14 +57,14 @@ def _selecting_faults(doc: Json, kind: str, pod: Json, path: DocumentPath) -> li
 def _selector_faults(spec: Json, about: Json) -> list[Fault]:
     selector, where = mapping(spec, "selector"), ("spec", "selector")
     faults = selector_faults(selector, where)
-    given = labels(mapping(about, "labels"))
+    own = labels(mapping(about, "labels"))
     if not selector.get("matchLabels") and not selector.get("matchExpressions"):
         hint = "give matchLabels, the same as the template has"
         faults.append(refused(where, "selector", "selector must not be empty", hint))
-    elif not matches(selector, given):
-        wrong = [k for k, v in mapping(selector, "matchLabels").items() if given.get(k) != v]
-        told = f": {', '.join(excerpt(k) for k in wrong)}" if wrong else ""
-        message = f"selector does not match the labels of the template{told}"
+    elif not matches(selector, own):
+        wrong = [k for k, v in mapping(selector, "matchLabels").items() if own.get(k) != v]
+        named = f": {', '.join(excerpt(k) for k in wrong)}" if wrong else ""
+        message = f"selector does not match the labels of the template{named}"
         faults.append(refused(where, "selector", message, "give spec.template.metadata.labels the same labels"))
     return faults
 

@@ -45,9 +45,9 @@ def faults(doc: Mapping[str, Any]) -> list[Fault]:
     Text is taken as docker compose reads it after interpolation; whether a ``$`` was meant as one
     cannot be told here.
     """
-    found = _schema().faults(doc, "compose")
+    problems = _schema().faults(doc, "compose")
     running = workloads(doc) if isinstance(doc, dict) else []
-    return [*found, *(fault for check in _CHECKS if running for fault in check(doc, running))]
+    return [*problems, *(fault for check in _CHECKS if running for fault in check(doc, running))]
 
 
 @cache

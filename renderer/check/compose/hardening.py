@@ -228,8 +228,8 @@ def _sysctls(value: Any) -> str:
 def _devices(value: Any) -> str:
     """GPUs alone: any other device, and what the Container Device Interface adds, is the machine's."""
     asked = mappings(value)
-    gpus = all("gpu" in texts(one, "capabilities") or "capabilities" not in one for one in asked)
-    drivers = {text(one, "driver") for one in asked}
+    gpus = all("gpu" in texts(request, "capabilities") or "capabilities" not in request for request in asked)
+    drivers = {text(request, "driver") for request in asked}
     return "" if gpus and drivers <= {"", "nvidia"} else "a service must have no devices of the machine but GPUs"
 
 

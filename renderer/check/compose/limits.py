@@ -64,8 +64,8 @@ def _memory_faults(workload: Workload) -> Iterator[Fault]:
 
 
 def _first(body: Json, *paths: DocumentPath) -> Fraction | None:
-    found = (_amount(body, path, _bytes) for path in paths)
-    return next((amount for amount in found if amount is not None), None)
+    amounts = (_amount(body, path, _bytes) for path in paths)
+    return next((amount for amount in amounts if amount is not None), None)
 
 
 def _amount(body: Json, path: DocumentPath, read: _Reader) -> Fraction | None:

@@ -75,11 +75,11 @@ def consequences(
         yield from _stated(pair, new=new)
         yield from _of_pair(pair, selected, shared, new=new)
     # What goes with its Namespace leaves nothing behind that it held, or that it disarmed.
-    gone = {pair.old.name for pair in pairs if pair.old and not pair.new and pair.object.kind == "Namespace"}
-    before = [*beside, *(pair.old for pair in pairs if pair.old and pair.old.namespace not in gone)]
-    for one in (pair.old for pair in pairs if not pair.new):
-        if one in before and (one.kind, one.name) == ("ServiceAccount", DEFAULT_ACCOUNT):
-            yield Consequence("rbac", f"{one.label}: pods that name no account get a token of the Kubernetes API")
+    removed = {pair.old.name for pair in pairs if pair.old and not pair.new and pair.object.kind == "Namespace"}
+    before = [*beside, *(pair.old for pair in pairs if pair.old and pair.old.namespace not in removed)]
+    for old in (pair.old for pair in pairs if not pair.new):
+        if old in before and (old.kind, old.name) == ("ServiceAccount", DEFAULT_ACCOUNT):
+            yield Consequence("rbac", f"{old.label}: pods that name no account get a token of the Kubernetes API")
     now = [*beside, *(pair.new for pair in pairs if pair.new)]
     yield from data_rules(before, now)
     yield from guard_rules(pairs, before, now)
@@ -217,8 +217,8 @@ def _places(pair: Pair) -> str:
 def _packages(pair: Pair) -> Iterator[Consequence]:
     """Of the locks that a ConfigMap holds, or that lie beside a compose file."""
     old, new = (
-        as_mapping(one.data.get("data")) if isinstance(one.data, dict) else {posixpath.basename(one.name): one.data}
-        for one in (pair.old or pair.object, pair.object)
+        as_mapping(each.data.get("data")) if isinstance(each.data, dict) else {posixpath.basename(each.name): each.data}
+        for each in (pair.old or pair.object, pair.object)
     )
     for name in sorted(LOCK_FILES & old.keys()):
         before, now = (versions(str(texts.get(name, ""))) for texts in (old, new if pair.new else {}))
@@ -236,31 +236,31 @@ def _packages(pair: Pair) -> Iterator[Consequence]:
             yield Consequence("packages", f"{pair.object.name}: {details}{more}")
 
 
-def _idle(change: Change, one: Object, selected: set[str]) -> bool:
+def _idle(change: Change, each: Object, selected: set[str]) -> bool:
     """Whether it is a label that nothing selects, or an annotation that nobody acts on."""
     path = change.path
-    if one.group == COMPOSE:
+    if each.group == COMPOSE:
         return False  # compose makes a container, a network or a volume anew for a label too
     keys = {path[2]} if path[2:] else {*as_mapping(change.old), *as_mapping(change.new)}
     if keys.intersection(_TELLING):
         return False
     # A name with a domain belongs to a program that may act on it: Argo CD, Flux, a mesh.
     if path[:2] == ("metadata", "labels"):
-        known = one.kind not in _LABELS_COUNT and selected.isdisjoint(keys)
-        return known and all(key.startswith(_IDLE) for key in keys if "/" in key or one.kind in _LABELS_FOUND)
-    ours = all(key.startswith(_IDLE) for key in keys if "/" in key or one.kind in _ANNOTATIONS_COUNT)
+        known = each.kind not in _LABELS_COUNT and selected.isdisjoint(keys)
+        return known and all(key.startswith(_IDLE) for key in keys if "/" in key or each.kind in _LABELS_FOUND)
+    ours = all(key.startswith(_IDLE) for key in keys if "/" in key or each.kind in _ANNOTATIONS_COUNT)
     return path[:2] == ("metadata", "annotations") and ours
 
 
 def _selected(pairs: Sequence[Pair], beside: Sequence[Object]) -> set[str]:
     """Names of labels by which objects here select others, beside pods."""
-    objects = [*beside, *(one for pair in pairs for one in (pair.old, pair.new) if one)]
+    objects = [*beside, *(each for pair in pairs for each in (pair.old, pair.new) if each)]
     names: set[str] = set()
-    for one in objects:
-        if one.kind in ("ServiceMonitor", "PodMonitor"):
-            names |= set(as_mapping(at(one.data, "spec", "selector", "matchLabels")))
+    for each in objects:
+        if each.kind in ("ServiceMonitor", "PodMonitor"):
+            names |= set(as_mapping(at(each.data, "spec", "selector", "matchLabels")))
             names |= {
                 str(expression.get("key"))
-                for expression in mappings(at(one.data, "spec", "selector", "matchExpressions"))
+                for expression in mappings(at(each.data, "spec", "selector", "matchExpressions"))
             }
     return names

@@ -41,8 +41,8 @@ def access_rules(pair: Pair, shared: Collection[str] = ()) -> Iterator[Consequen
         yield from _guards(pair, shared)
         if pair.old:
             yield from _led_elsewhere(pair)
-        gone = _ports(pair.before) - _ports(pair.now) if pair.object.kind == "Service" else ()
-        yield from (Consequence("removal", f"{pair.object.label}: port {port}") for port in sorted(gone))
+        closed = _ports(pair.before) - _ports(pair.now) if pair.object.kind == "Service" else ()
+        yield from (Consequence("removal", f"{pair.object.label}: port {port}") for port in sorted(closed))
 
 
 def _ports(service: Mapping[str, Any]) -> set[str]:

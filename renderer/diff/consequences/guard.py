@@ -41,10 +41,10 @@ class _Rules(NamedTuple):
 
 def guard_rules(pairs: Sequence[Pair], before: Sequence[Object], now: Sequence[Object]) -> Iterator[Consequence]:
     """Of all objects of one server; one that goes is asked no more."""
-    if not any(one.kind in WORKLOADS or (one.group, one.kind) == (COMPOSE, "service") for one in now):
+    if not any(each.kind in WORKLOADS or (each.group, each.kind) == (COMPOSE, "service") for each in now):
         return
     old, new = _configuration(before), _configuration(now)
-    is_asked = any(one.kind in _POLICIES for one in now)
+    is_asked = any(each.kind in _POLICIES for each in now)
     yield from _gateway_rules(pairs, before, now)
     if _has_guard(before) and not _has_guard(now) and not is_asked:
         lost = "nobody needs a token any more" if old is None or old.issuers else "pages of every origin may call it"
@@ -53,12 +53,12 @@ def guard_rules(pairs: Sequence[Pair], before: Sequence[Object], now: Sequence[O
         yield from (Consequence("access", words) for words in _wider(old, new))
     # A file that did not change is not here: then the guard is as it was.
     if not is_asked and (not _has_guard(now) or (new and not new.issuers)):
-        for one in (pair.new for pair in pairs if pair.new and not pair.old and pair.new.kind in _WAYS_IN):
-            yield Consequence("access", f"{one.label}: whoever reaches it may call every tool, without a token")
+        for each in (pair.new for pair in pairs if pair.new and not pair.old and pair.new.kind in _WAYS_IN):
+            yield Consequence("access", f"{each.label}: whoever reaches it may call every tool, without a token")
 
 
 def _gateway_rules(pairs: Sequence[Pair], before: Sequence[Object], now: Sequence[Object]) -> Iterator[Consequence]:
-    was_asked, is_asked = (any(one.kind in _POLICIES for one in objects) for objects in (before, now))
+    was_asked, is_asked = (any(each.kind in _POLICIES for each in objects) for objects in (before, now))
     if is_asked and _has_guard(before) and not _has_guard(now):
         yield Consequence("access", "the guard goes, and a gateway asks: past it nobody needs a token")
     if was_asked and not is_asked and not _has_guard(now):
@@ -70,7 +70,7 @@ def _gateway_rules(pairs: Sequence[Pair], before: Sequence[Object], now: Sequenc
 
 
 def _has_guard(objects: Sequence[Object]) -> bool:
-    return any(f"{FOLDER}/{CONFIG}" in map(str, words) for one in objects for words in _arguments(one))
+    return any(f"{FOLDER}/{CONFIG}" in map(str, words) for each in objects for words in _arguments(each))
 
 
 def _arguments(one: Object) -> Iterator[Sequence[Any]]:
@@ -188,7 +188,7 @@ def _trusted(old: _Rules, new: _Rules) -> Iterator[str]:
         if before is None:
             yield f"issuer {issuer} is trusted"
             continue
-        yield from (f"tokens for {one} are taken, of {issuer}" for one in sorted(audiences - before[0]))
+        yield from (f"tokens for {audience} are taken, of {issuer}" for audience in sorted(audiences - before[0]))
         if keys != before[1]:
             yield f"keys of {issuer} come from {keys}"
 

@@ -264,7 +264,7 @@ def _endpoint(peer: Mapping[str, Any], home: str) -> tuple[str, dict[str, Any]]:
     """A selector of Cilium: the namespace that its labels name (its own without one), and what pods must have."""
     labels = {_bare(key): value for key, value in as_mapping(peer.get("matchLabels")).items()}
     own = {key: value for key, value in labels.items() if not key.startswith((_NAMESPACE, _LABELS_OF))}
-    wanted = [one for one in _expressions(peer) if not _bare(one.get("key")).startswith((_NAMESPACE, _LABELS_OF))]
+    wanted = [item for item in _expressions(peer) if not _bare(item.get("key")).startswith((_NAMESPACE, _LABELS_OF))]
     named = labels.get(_NAMESPACE) or (home if own == labels and wanted == _expressions(peer) else "")
     return str(named), {"matchLabels": own, "matchExpressions": wanted}
 

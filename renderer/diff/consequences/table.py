@@ -188,9 +188,9 @@ class Pair(NamedTuple):
     @property
     def object(self) -> Object:
         """The new one, or else the old one."""
-        found = self.new or self.old
-        assert found
-        return found
+        either = self.new or self.old
+        assert either
+        return either
 
     @property
     def before(self) -> dict[str, Any]:
@@ -293,8 +293,8 @@ def programs(command: Iterable[object], args: Iterable[object] = ()) -> set[Prog
     starts = [number + 1 for number, word in enumerate(words) if word in _COMMAND_FOLLOWS]
     if first or (words and ("/" in words[0].split(" ")[0] or words[0] in _RUNNERS)):
         starts.append(0)
-    found = {_program([*words[start].split(), *words[start + 1 :]]) for start in starts if words[start:]}
-    return found - _WAITS - {()}
+    names = {_program([*words[start].split(), *words[start + 1 :]]) for start in starts if words[start:]}
+    return names - _WAITS - {()}
 
 
 def loaded(variables: Iterable[tuple[str, object]]) -> set[Program]:
@@ -344,9 +344,9 @@ def packages(command: Iterable[object], args: Iterable[object] = ()) -> tuple[st
 
 def package_rules(name: str, before: Sequence[str], now: Sequence[str]) -> Iterator[Consequence]:
     """Of one container that stays: other code, though the image is the same."""
-    gone, came = ([word for word in ours if word not in theirs] for ours, theirs in ((before, now), (now, before)))
-    if gone or came:
-        yield Consequence("packages", f"{name}: {', '.join(gone) or '(none)'} → {', '.join(came) or '(none)'}")
+    left, came = ([word for word in ours if word not in theirs] for ours, theirs in ((before, now), (now, before)))
+    if left or came:
+        yield Consequence("packages", f"{name}: {', '.join(left) or '(none)'} → {', '.join(came) or '(none)'}")
 
 
 def given_to_programs(

@@ -103,13 +103,15 @@ class Docker:
 
     def restart_server(self, instance_id: str) -> None:
         """Its containers, what is beside the server first; they read mounted files anew, but no variables."""
-        containers = [one for one in look(self._client, instance_id) if one.is_main or not one.is_one_shot]
-        if not any(one.runs or one.status == "restarting" for one in containers):
+        containers = [
+            container for container in look(self._client, instance_id) if container.is_main or not container.is_one_shot
+        ]
+        if not any(container.runs or container.status == "restarting" for container in containers):
             raise ApplyFailed(f"{instance_id} is stopped; mcpctl start it")
-        ordered = sorted(containers, key=lambda one: one.is_main)
-        grace = max(one.grace for one in ordered) * len(ordered)
+        ordered = sorted(containers, key=lambda container: container.is_main)
+        grace = max(container.grace for container in ordered) * len(ordered)
         doing = f"restarting {instance_id}"
-        self._client.docker(doing, "restart", *(one.id for one in ordered), seconds=grace + CALL_SECONDS)
+        self._client.docker(doing, "restart", *(container.id for container in ordered), seconds=grace + CALL_SECONDS)
 
     def get_status(self, instance_id: str) -> InstanceStatus:
         """``ready`` counts the replicas that run, and whose healthcheck, where there is one, has passed."""

@@ -124,19 +124,22 @@ def ours(**more: str) -> dict[str, str]:
 
 def find(client: Client, labels: Mapping[str, str], doing: str) -> list[Container]:
     """All that carry these labels, running or not, by name."""
-    found = inspected(client, ids(client, labels, doing), doing)
+    containers = inspected(client, ids(client, labels, doing), doing)
     # The filter was the daemon's to honour.
-    return sorted((one for one in found if labels.items() <= one.labels.items()), key=lambda one: one.name)
+    return sorted(
+        (container for container in containers if labels.items() <= container.labels.items()),
+        key=lambda container: container.name,
+    )
 
 
 def ids(client: Client, labels: Mapping[str, str], doing: str) -> list[str]:
     """Only their ids."""
     filters = [f"--filter=label={key}={value}" for key, value in labels.items()]
     lines = client.docker(doing, "ps", "--all", "--no-trunc", *filters, "--format={{.ID}}").split("\n")
-    found = [line.strip() for line in lines if line.strip()]
-    if strange := [one for one in found if not _ID.fullmatch(one)]:
+    listed = [line.strip() for line in lines if line.strip()]
+    if strange := [text for text in listed if not _ID.fullmatch(text)]:
         raise ApplyFailed(f"{doing}: docker's answer is no list of containers ({excerpt(strange[0], 80)})")
-    return found
+    return listed
 
 
 def inspected(client: Client, wanted: Sequence[str], doing: str) -> Iterator[Container]:

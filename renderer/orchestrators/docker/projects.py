@@ -59,18 +59,18 @@ class Project(NamedTuple):
 
     def secrets(self, environ: Mapping[str, str]) -> set[str]:
         """Values that no message may show: of the variables, and of the files of variables beside the project."""
-        given = self.given(environ)
-        values = {given[name] for name, _ in _VARIABLE.findall(self.text) if given.get(name)}
+        variables = self.given(environ)
+        values = {variables[name] for name, _ in _VARIABLE.findall(self.text) if variables.get(name)}
         for path in (self.folder / "env" / "secrets").glob("*.env"):
             values |= set(env_values(path).values())
         return values
 
     def missing(self, environ: Mapping[str, str]) -> str:
         """All variables without a value at once, as compose names the first, with what they are for."""
-        given, needs = self.given(environ), []
+        variables, needs = self.given(environ), []
         for name, meaning in dict(_VARIABLE.findall(self.text)).items():
-            if meaning and not given.get(name):
-                own = next((key for key, text in self.environment if key in given and f"${{{name}:" in text), "")
+            if meaning and not variables.get(name):
+                own = next((key for key, text in self.environment if key in variables and f"${{{name}:" in text), "")
                 hint = f"; {own} is set, and the server reads its {own} from {name}: rename it" if own else ""
                 needs.append(f"{name} ({meaning}{hint})")
         where = excerpt(str(self.values_file), 300)
@@ -81,7 +81,7 @@ def projects(
     documents: Sequence[Rendered], options: ApplyOptions, network: str, environ: Mapping[str, str]
 ) -> list[Project]:
     """One for each compose file, in order."""
-    return [_project(one, documents, options, network, environ) for one in documents if one.template]
+    return [_project(document, documents, options, network, environ) for document in documents if document.template]
 
 
 def _project(
@@ -93,7 +93,7 @@ def _project(
     if not isinstance(data, dict) or "name" not in data or not isinstance(data.get("services"), dict):
         raise Defect(f"{excerpt(document.path, 200)} was rendered and checked, and cannot be read back")
     name, place = str(data["name"]), document.path.removesuffix(_FILE)
-    beside = {d.path.removeprefix(place): d.text for d in documents if not d.template and d.path.startswith(place)}
+    extra = {d.path.removeprefix(place): d.text for d in documents if not d.template and d.path.startswith(place)}
     services = {key: dict(service.get("labels") or {}) for key, service in data["services"].items()}
     servers = sorted({labels.get(SERVER_LABEL, "") for labels in services.values()})
     env_file = next((options.env_files[key] for key in (*servers, "") if options.env_files.get(key)), "")
@@ -101,11 +101,11 @@ def _project(
     files: dict[str, tuple[Path, str]] = {}
     for key, source in (data.get("configs") or {}).items():
         path = str(source.get("file", "")).removeprefix("./")
-        if path in beside:
+        if path in extra:
             # Another text is another file: a container that runs keeps the one that it was started with.
-            digest = hashlib.sha256(f"{name}\0{path}\0{beside[path]}".encode()).hexdigest()[:32]
+            digest = hashlib.sha256(f"{name}\0{path}\0{extra[path]}".encode()).hexdigest()[:32]
             kept = files_folder(environ) / digest / Path(path).name
-            files[key] = (folder / path if options.folder else kept, beside[path])
+            files[key] = (folder / path if options.folder else kept, extra[path])
     environment = [
         (str(key), str(value))
         for service in data["services"].values()
@@ -133,8 +133,8 @@ def _refuse_odd(path: Path) -> None:
     except OSError:  # compose itself refuses, if it needs it
         return
     if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_ENV:
-        shown = excerpt(str(path), 300)
-        raise ApplyFailed(f"nothing was applied: {shown} is not a regular file of at most 1 MB; put values there")
+        name = excerpt(str(path), 300)
+        raise ApplyFailed(f"nothing was applied: {name} is not a regular file of at most 1 MB; put values there")
 
 
 def files_folder(environ: Mapping[str, str]) -> Path:

@@ -28,23 +28,25 @@ _NETWORK_LABEL = "com.docker.compose.network"
 
 def end(client: Client, containers: Sequence[Container], doing: str) -> None:
     """Asks them to end, each with its own time, and waits for it."""
-    running = [one for one in containers if one.status in ("running", "restarting", "paused")]
+    running = [container for container in containers if container.status in ("running", "restarting", "paused")]
     if running:
-        grace = max(one.grace for one in running)
-        client.docker(doing, "stop", *(one.id for one in running), seconds=grace + CALL_SECONDS)
+        grace = max(container.grace for container in running)
+        client.docker(doing, "stop", *(container.id for container in running), seconds=grace + CALL_SECONDS)
 
 
 def stop(client: Client, containers: Sequence[Container], doing: str) -> None:
     """Data and containers stay; one-shots, which have nothing to go on with, are removed."""
     end(client, containers, doing)
-    remove(client, [one for one in containers if one.is_one_shot and not one.is_main], doing)
+    remove(client, [container for container in containers if container.is_one_shot and not container.is_main], doing)
 
 
 def remove(client: Client, containers: Sequence[Container], doing: str, *, data: bool = False) -> None:
     """For good. The anonymous volumes of an image are data, too."""
     if containers:
         flags = ["--force", *(["--volumes"] if data else [])]
-        done = client.tried("docker", "rm", *flags, *(one.id for one in containers), doing=doing, seconds=120.0)
+        done = client.tried(
+            "docker", "rm", *flags, *(container.id for container in containers), doing=doing, seconds=120.0
+        )
         if done.code and (failed := client.failed(done, doing)).kind != "gone":
             raise failed
 
@@ -54,8 +56,8 @@ def stale(client: Client, owner: str, keep: Sequence[str]) -> list[Container]:
     mine = owner_value(owner)
     if not mine:
         raise ApplyFailed("pruning needs an owner: without one, our projects look like those of others")
-    found = find(client, ours(owner=mine), "looking for what is no longer rendered")
-    return [one for one in found if one.project not in keep]
+    containers = find(client, ours(owner=mine), "looking for what is no longer rendered")
+    return [container for container in containers if container.project not in keep]
 
 
 class Removal:
@@ -74,7 +76,7 @@ class Removal:
         """``volumes`` with data go only with ``data``, and only after their own question."""
         remade = [name for name in volumes if name.endswith(REMADE_VOLUMES)]
         volumes = [name for name in volumes if name not in remade]
-        going = [*(f"container {one.name}" for one in containers), *(f"volume {name}" for name in remade)]
+        going = [*(f"container {container.name}" for container in containers), *(f"volume {name}" for name in remade)]
         precious = [f"volume {name}" for name in volumes]
         if self._dry:
             return [Change(what, "removed", "in a dry run: nothing was removed") for what in [*going, *precious * data]]
@@ -93,13 +95,15 @@ class Removal:
 
     def _containers(self, containers: Sequence[Container], *, data: bool) -> list[Change]:
         changes: list[Change] = []
-        for project, grouped in groupby(sorted(containers, key=lambda one: one.project), key=lambda one: one.project):
+        for project, grouped in groupby(
+            sorted(containers, key=lambda container: container.project), key=lambda container: container.project
+        ):
             some = list(grouped)
             changes += self._project(project, some, data=data)
         self._files(containers)
         try:
             # Those of the projects, and the shared one, whoever made it: each only when nobody is on it any more.
-            projects = sorted({one.project for one in containers})
+            projects = sorted({container.project for container in containers})
             names: list[str] = []
             for label in (*(f"{PROJECT_LABEL}={project}" for project in projects), f"{_NETWORK_LABEL}={NETWORK}"):
                 out = self._client.docker(
@@ -116,12 +120,12 @@ class Removal:
             end(self._client, some, doing)
             remove(self._client, some, doing, data=data)
         except McpctlError as error:
-            return [Change(f"container {one.name}", "failed", error.message) for one in some]
+            return [Change(f"container {container.name}", "failed", error.message) for container in some]
         except KeyboardInterrupt:
             self._tell(f"interrupted while {doing}: run the same again to go on")
             raise
         self._tell(f"{project}: {len(some)} containers removed")
-        return [Change(f"container {one.name}", "removed") for one in some]
+        return [Change(f"container {container.name}", "removed") for container in some]
 
     def _without(self, network: str) -> Change:
         """A container that is gone may leave its end of the network a moment later."""
@@ -131,8 +135,8 @@ class Removal:
             last.append(self._tried(f"network {network}", "network", "rm", network))
             return None if "active endpoints" in last[-1].message else last[-1]
 
-        found = until(look, seconds=_ENDPOINTS, clock=self._times.clock, sleep=self._times.sleep)
-        return found or last[-1]
+        left = until(look, seconds=_ENDPOINTS, clock=self._times.clock, sleep=self._times.sleep)
+        return left or last[-1]
 
     def _used(self, network: str) -> bool:
         doing = f"asking who is on {excerpt(network)}"
@@ -153,7 +157,7 @@ class Removal:
     def _files(self, containers: Sequence[Container]) -> None:
         """What was written for them to mount, and is in no tree."""
         kept = files_folder(self._client.environ)
-        for mount in (mount for one in containers for mount in one.mounts):
+        for mount in (mount for container in containers for mount in container.mounts):
             source = Path(str(mount.get("Source", "")))
             if source.parent.parent == kept:
                 shutil.rmtree(source.parent, ignore_errors=True)
@@ -164,7 +168,7 @@ def volumes_of(client: Client, key: str, value: str) -> list[str]:
     filters = [f"--filter=label={MANAGED_LABEL}=true", f"--filter=label={key}={value}"]
     doing = "looking for volumes"
     out = client.docker(doing, "volume", "ls", *filters, "--format={{json .}}")
-    return sorted(str(one["Name"]) for one in json_lines(out.strip(), {"Name!": str}, doing))
+    return sorted(str(volume["Name"]) for volume in json_lines(out.strip(), {"Name!": str}, doing))
 
 
 def of_servers(client: Client, servers: Sequence[str]) -> tuple[list[Container], list[str]]:

@@ -126,8 +126,8 @@ def observation(containers: Sequence[Container], causes: Mapping[str, Cause | No
     mains = [c for c in containers if c.is_main] or [c for c in containers if not c.is_one_shot]
     others = [c for c in containers if c not in mains]
     first, states = (mains or list(containers))[0], [state_of(container) for container in mains]
-    good, beside = states.count(InstanceState.RUNNING), [state_of(container) for container in others]
-    blocked = any(state in (InstanceState.FAILED, InstanceState.STOPPED) for state in beside)
+    good, sidecars = states.count(InstanceState.RUNNING), [state_of(container) for container in others]
+    blocked = any(state in (InstanceState.FAILED, InstanceState.STOPPED) for state in sidecars)
     all_good = bool(mains) and good == len(mains)
     causing = [(container, cause) for container in (*others, *mains) if (cause := causes.get(container.id))]
     # Where all runs, what is beside it still can be in the way; an old restart is no problem.
@@ -139,7 +139,7 @@ def observation(containers: Sequence[Container], causes: Mapping[str, Cause | No
         id=first.labels.get(NAME_LABEL, first.service),
         server=first.server,
         where=first.project,
-        state=InstanceState.FAILED if InstanceState.FAILED in beside else _together(states),
+        state=InstanceState.FAILED if InstanceState.FAILED in sidecars else _together(states),
         desired=len(mains),
         ready=0 if blocked else good,
         replicas=tuple(_replica(container, causes.get(container.id)) for container in mains),

@@ -73,16 +73,16 @@ class Kubernetes:
 
     def apply(self, documents: Sequence[Rendered], options: ApplyOptions, tell: Progress, confirm: Confirm) -> Applied:
         """In order, until one fails; then prunes, if nothing failed."""
-        found = objects(documents, self._kubectl.namespace, options.namespaces)
-        tell(self._summary(found, options))
-        changes = Application(self._kubectl, options, tell, self._now()).run(found) if found else []
+        rendered = objects(documents, self._kubectl.namespace, options.namespaces)
+        tell(self._summary(rendered, options))
+        changes = Application(self._kubectl, options, tell, self._now()).run(rendered) if rendered else []
         applied = Applied(tuple(changes))
         if applied.failed:
             return applied
         if options.dry_run != "client":
-            changes += self._woken(found, options, tell)
+            changes += self._woken(rendered, options, tell)
         if options.prune:
-            keep = frozenset(one.identity for one in found)
+            keep = frozenset(each.identity for each in rendered)
             stale = removal.stale(self._kubectl, options.owner, keep, tell)
             changes += removal.remove(
                 self._kubectl,
@@ -95,24 +95,24 @@ class Kubernetes:
             )
         return Applied(tuple(changes))
 
-    def _summary(self, found: Sequence[Object], options: ApplyOptions) -> str:
-        others = sorted({one.namespace for one in found} - {"", self._kubectl.namespace})
-        wide = sum(one.namespace == "" for one in found)
+    def _summary(self, rendered: Sequence[Object], options: ApplyOptions) -> str:
+        others = sorted({each.namespace for each in rendered} - {"", self._kubectl.namespace})
+        wide = sum(each.namespace == "" for each in rendered)
         tries = f"dry run ({options.dry_run}) of " if options.dry_run != "none" else ""
-        text = f"{tries}{len(found)} objects to {self.where()}"
+        text = f"{tries}{len(rendered)} objects to {self.where()}"
         text += f"; {wide} of them for the whole cluster" if wide else ""
         return text + (
             f"; and into {'namespaces' if len(others) > 1 else 'namespace'} {', '.join(others)}" if others else ""
         )
 
-    def _woken(self, found: Sequence[Object], options: ApplyOptions, tell: Progress) -> list[Change]:
+    def _woken(self, rendered: Sequence[Object], options: ApplyOptions, tell: Progress) -> list[Change]:
         """An autoscaler leaves a workload alone that was scaled to nothing: whoever applies it wants it to run."""
         changes = []
-        for one in found:
-            if one.kind != "HorizontalPodAutoscaler" or options.dry_run != "none":
+        for each in rendered:
+            if each.kind != "HorizontalPodAutoscaler" or options.dry_run != "none":
                 continue
-            name, least = one.data["spec"]["scaleTargetRef"]["name"], int(one.data["spec"].get("minReplicas", 1))
-            seen = self._watcher.look(f"{one.namespace}/{name}")
+            name, least = each.data["spec"]["scaleTargetRef"]["name"], int(each.data["spec"].get("minReplicas", 1))
+            seen = self._watcher.look(f"{each.namespace}/{name}")
             if seen.kind != "Pod" and desired(seen.workload) == 0:
                 self._scale(seen, least)
                 changes.append(Change(f"{seen.kind} {name}", "changed", f"started again with {least} pods"))
@@ -203,21 +203,21 @@ class Kubernetes:
         for server in servers:
             known_name(server, "server")
         tell(f"from {self.where()}")
-        found = removal.of_servers(self._kubectl, servers, tell)
-        missing = sorted(set(servers) - {labels_of(one)[SERVER_LABEL] for one in found})
-        if not found:
+        existing = removal.of_servers(self._kubectl, servers, tell)
+        missing = sorted(set(servers) - {labels_of(each)[SERVER_LABEL] for each in existing})
+        if not existing:
             refuse_missing_namespace(self._kubectl)
         if missing:
             tell(f"nothing of ours is there of {', '.join(missing)}")
-        kept = [one for one in found if one["kind"] == "PersistentVolumeClaim" and not data]
-        going = [one for one in found if one not in kept]
+        kept = [each for each in existing if each["kind"] == "PersistentVolumeClaim" and not data]
+        going = [each for each in existing if each not in kept]
         changes = removal.remove(
             self._kubectl, going, tell=tell, confirm=confirm, seconds=ApplyOptions("").seconds, waits=self._waits
         )
-        changes += removal.kept_sandboxes(self._kubectl, found)
+        changes += removal.kept_sandboxes(self._kubectl, existing)
         changes += [
-            Change(f"PersistentVolumeClaim {one['metadata']['name']}", "unchanged", "kept, with its data")
-            for one in kept
+            Change(f"PersistentVolumeClaim {each['metadata']['name']}", "unchanged", "kept, with its data")
+            for each in kept
         ]
         return Applied(tuple(changes))
 

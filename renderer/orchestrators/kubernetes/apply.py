@@ -219,8 +219,8 @@ class Application:
         try:
             done = self._kubectl.call(doing, *asked, stdin=json.dumps(data).encode())
             if _name(data) not in done.out.split():
-                shown = excerpt(done.out.strip() or done.err.strip(), 80)
-                raise ApplyFailed(f"{doing}: kubectl's answer is not the name of the object ({shown})")
+                answer = excerpt(done.out.strip() or done.err.strip(), 80)
+                raise ApplyFailed(f"{doing}: kubectl's answer is not the name of the object ({answer})")
         except (ApplyFailed, WaitTimedOut) as error:
             self._fail(each, error.message)
             return
@@ -284,16 +284,16 @@ class Application:
         try:
             return self._send(data, what, force=self._options.force_conflicts)
         except Refused as refused:
-            found = conflicts(refused.said) if refused.kind == "conflict" else []
-            if not found:
+            conflicting = conflicts(refused.said) if refused.kind == "conflict" else []
+            if not conflicting:
                 raise
             live = self._live.get(each.identity)
             ours = MANAGED_LABEL in labels_of(live or {})
             # A stop or a start scaled it in our own name, or somebody piped the same rendering into kubectl: nobody
             # else loses anything. A scale by hand is somebody's wish.
-            if is_taken_over(each, live) or all(_is_ours(conflict, ours=ours) for conflict in found):
+            if is_taken_over(each, live) or all(_is_ours(conflict, ours=ours) for conflict in conflicting):
                 return self._send(data, what, force=True)
-            raise Refused(conflict_text(what, found), kind="conflict", said=refused.said) from None
+            raise Refused(conflict_text(what, conflicting), kind="conflict", said=refused.said) from None
 
     def _send(self, data: Data, what: str, *, force: bool) -> Data:
         done = self._kubectl.call(
@@ -304,11 +304,11 @@ class Application:
             secret=data["kind"] == "Secret",
         )
         self._warn(what, done.err)
-        found = list(_items(done.out))
-        if not found:
-            shown = excerpt(done.out.strip() or done.err.strip(), 80)
-            raise ApplyFailed(f"applying {what}: kubectl's answer is not JSON ({shown})")
-        return found[0]
+        objects = list(_items(done.out))
+        if not objects:
+            answer = excerpt(done.out.strip() or done.err.strip(), 80)
+            raise ApplyFailed(f"applying {what}: kubectl's answer is not JSON ({answer})")
+        return objects[0]
 
     def _compare(self, done: Sequence[Object]) -> None:
         """What changed: by the content before and after, as a controller may have written a status in between."""
@@ -327,18 +327,18 @@ class Application:
 
     def _read_all(self, objects: Sequence[Object]) -> dict[Identity, Data]:
         """The objects as they are now; those that are not there are missing."""
-        found: list[Data] = []
+        live: list[Data] = []
         for namespace in dict.fromkeys(each.namespace or self._home for each in objects):
             there = [each for each in objects if (each.namespace or self._home) == namespace]
             try:
-                found += self._read(there, namespace)
+                live += self._read(there, namespace)
             except Refused as refused:
                 if refused.kind in HOPELESS:
                     raise
                 # One kind that the cluster does not know, or that nobody may read, hides all others.
                 for kind in dict.fromkeys(each.kind for each in there):
-                    found += self._read_kind([each for each in there if each.kind == kind], namespace)
-        return {identity(data): data for data in found}
+                    live += self._read_kind([each for each in there if each.kind == kind], namespace)
+        return {identity(data): data for data in live}
 
     def _read_kind(self, objects: Sequence[Object], namespace: str) -> list[Data]:
         try:

@@ -119,12 +119,12 @@ class Kubectl:
         self, doing: str, *arguments: str, stdin: bytes = b"", namespace: str = "", kind: str = ""
     ) -> tuple[list[Data], str]:
         """The same, and what continues the list."""
-        found = self.read(doing, *arguments, stdin=stdin, namespace=namespace)
-        whole = "items" not in found and str(found.get("kind", "")).endswith("List")
-        items: list[Data] = found.get("items", [found] if found and not whole else [])
+        answer = self.read(doing, *arguments, stdin=stdin, namespace=namespace)
+        whole = "items" not in answer and str(answer.get("kind", "")).endswith("List")
+        items: list[Data] = answer.get("items", [answer] if answer and not whole else [])
         if kind:
             items = [{**item, "kind": kind} for item in items]
-        return [as_object(item, doing) for item in items], found.get("metadata", {}).get("continue", "")
+        return [as_object(item, doing) for item in items], answer.get("metadata", {}).get("continue", "")
 
     def background(self, *arguments: str, namespace: str = "") -> AbstractContextManager[Background]:
         """A kubectl that goes on until its context ends."""
@@ -175,8 +175,8 @@ class Kubectl:
             self._refuse_missing_kubeconfig()
             raise self.failed(done.code, done.err, doing)
         shape = {"current-context": str, "clusters": [{"name!": str, "cluster": {"server": str}}]}
-        found = _answer(done, shape, doing)
-        context, clusters = self._config.context or found.get("current-context"), found.get("clusters")
+        answer = _answer(done, shape, doing)
+        context, clusters = self._config.context or answer.get("current-context"), answer.get("clusters")
         if not context or not clusters:
             self._refuse_missing_kubeconfig()
             raise Refused(
@@ -193,8 +193,8 @@ class Kubectl:
         if self._config.kubeconfig:
             paths, name = [self._config.kubeconfig], "kubernetes.kubeconfig"
         if paths and not any(os.path.exists(path) for path in paths):
-            shown = ", ".join(excerpt(path, 200) for path in paths)
-            text = f"the kubeconfig {shown} does not exist; correct {name}, or leave it out for ~/.kube/config"
+            names = ", ".join(excerpt(path, 200) for path in paths)
+            text = f"the kubeconfig {names} does not exist; correct {name}, or leave it out for ~/.kube/config"
             raise Refused(text, kind="context")
 
 

@@ -89,8 +89,8 @@ def refusal(said: str, doing: str, *, secret: bool = False) -> McpctlError:
     """
     text = _words(said)
     row = next((row for row in _KINDS if row.pattern.search(text)), None)
-    shown = "kubectl's words are not shown, as they may hold values" if secret else excerpt(text, SHOWN)
-    message = f"{doing}: {shown or 'kubectl failed and said nothing'}" + (f" - {row.advice}" if row else "")
+    words = "kubectl's words are not shown, as they may hold values" if secret else excerpt(text, SHOWN)
+    message = f"{doing}: {words or 'kubectl failed and said nothing'}" + (f" - {row.advice}" if row else "")
     if row and row.name == TIMED_OUT:
         return WaitTimedOut(message)
     return Refused(message, kind=row.name if row else "other", said="" if secret else text)
@@ -98,16 +98,16 @@ def refusal(said: str, doing: str, *, secret: bool = False) -> McpctlError:
 
 def warnings(said: str) -> list[str]:
     """What the API server warns of, beside an answer that is fine."""
-    found = [line.removeprefix("Warning: ") for line in said.splitlines() if line.startswith("Warning: ")]
-    return [excerpt(line, SHOWN) for line in dict.fromkeys(found)]
+    lines = [line.removeprefix("Warning: ") for line in said.splitlines() if line.startswith("Warning: ")]
+    return [excerpt(line, SHOWN) for line in dict.fromkeys(lines)]
 
 
 def _words(said: str) -> str:
     """Without warnings and log lines of kubectl, its advice on conflicts, and repetitions."""
     said = said.partition("\nPlease review the fields above")[0]
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    told = [line for line in lines if not line.startswith("Warning: ") and not _LOG.match(line)]
-    text = "\n".join(dict.fromkeys(told or lines))
+    own = [line for line in lines if not line.startswith("Warning: ") and not _LOG.match(line)]
+    text = "\n".join(dict.fromkeys(own or lines))
     return text.removeprefix("error: ").removeprefix("Error from server ")
 
 
@@ -126,21 +126,21 @@ class Conflict(NamedTuple):
 
 def conflicts(said: str) -> list[Conflict]:
     """Of a refusal of kind ``conflict``."""
-    found: list[Conflict] = []
+    conflicting: list[Conflict] = []
     manager, subresource = "", False
     for line in said.splitlines():
         if match := _MANAGER.search(line):
             manager, subresource = match[1], bool(match[2])
             if match[3]:
-                found.append(Conflict(match[3], manager, subresource))
+                conflicting.append(Conflict(match[3], manager, subresource))
         elif line.startswith("- "):
-            found.append(Conflict(line.removeprefix("- "), manager, subresource))
-    return found
+            conflicting.append(Conflict(line.removeprefix("- "), manager, subresource))
+    return conflicting
 
 
-def conflict_text(what: str, found: Sequence[Conflict]) -> str:
-    fields = "; ".join(f"{excerpt(one.field, 200)} is managed by '{excerpt(one.manager, 63)}'" for one in found)
+def conflict_text(what: str, clashes: Sequence[Conflict]) -> str:
+    fields = "; ".join(f"{excerpt(clash.field, 200)} is managed by '{excerpt(clash.manager, 63)}'" for clash in clashes)
     return (
-        f"applying {what}: {len(found)} conflict{'s' * (len(found) > 1)}: {excerpt(fields, SHOWN)} - leave these "
+        f"applying {what}: {len(clashes)} conflict{'s' * (len(clashes) > 1)}: {excerpt(fields, SHOWN)} - leave these "
         f"fields out of the spec, let the other manager give them up, or take them over with --force-conflicts"
     )

@@ -50,17 +50,19 @@ def page_of(kubectl: Kubectl, filters: InstanceFilters, page: str, size: int) ->
         else:
             items, rest = _items(kubectl, spot, _selector(filters), size)
         alone = [data for data in items if not data["metadata"].get("ownerReferences")]
-        found = [
-            one for one in _statuses(kubectl, alone, spot.plural) if one.state in (filters.states or InstanceState)
+        statuses = [
+            status
+            for status in _statuses(kubectl, alone, spot.plural)
+            if status.state in (filters.states or InstanceState)
         ]
         following = _Spot(spot.plural, rest) if rest else _after(spot.plural)
         if following is None:
-            if not (found or page):
+            if not (statuses or page):
                 refuse_missing_namespace(kubectl)
-            return InstancePage(tuple(found))
+            return InstancePage(tuple(statuses))
         # An empty page is no news: all pods of Deployments were left out of it, or all states.
-        if found:
-            return InstancePage(tuple(found), str(following))
+        if statuses:
+            return InstancePage(tuple(statuses), str(following))
         spot = following
 
 
@@ -137,15 +139,15 @@ def _by_server(kubectl: Kubectl, workloads: Sequence[Data], plural: str, namespa
     """Pods or Services by the server that they belong to; a Pod without an owner is an instance itself."""
     servers = ",".join(_server(data) for data in workloads)
     selector = f"{MANAGED_LABEL}=true,{SERVER_LABEL} in ({servers})"
-    found: dict[str, list[Data]] = {}
+    by_server: dict[str, list[Data]] = {}
     token, more = "", True
     while more:
         items, token = _items(kubectl, _Spot(plural, token), selector, _PODS_AT_ONCE, namespace)
         for data in items:
             if plural != "pods" or data["metadata"].get("ownerReferences"):
-                found.setdefault(_server(data), []).append(data)
+                by_server.setdefault(_server(data), []).append(data)
         more = bool(token)
-    return found
+    return by_server
 
 
 def _server(data: Data) -> str:

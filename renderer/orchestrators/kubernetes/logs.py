@@ -41,16 +41,16 @@ def now(kubectl: Kubectl, watcher: Watcher, instance_id: str, options: LogOption
     """What is there, pod after pod. Raises where no pod had a log to give."""
     pods = watcher.look(instance_id).pods
     refused: Refused | None = None
-    given = 0
+    count = 0
     for pod in pods:
         try:
             yield from _of_pod(kubectl, pod, options)
-            given += 1
+            count += 1
         except Refused as error:
             refused = error
     if not pods:
         raise ApplyFailed(f"{instance_id} has no pods, and so no logs; see `mcpctl status {instance_id}`")
-    if refused and not given:
+    if refused and not count:
         raise refused
 
 
@@ -143,5 +143,5 @@ class Follower:
 
 
 def _run_of(pod: Data) -> tuple[str, int]:
-    told = (pod.get("status") or {}).get("containerStatuses") or []
-    return str(pod["metadata"].get("uid")), sum(int(one.get("restartCount") or 0) for one in told)
+    statuses = (pod.get("status") or {}).get("containerStatuses") or []
+    return str(pod["metadata"].get("uid")), sum(int(status.get("restartCount") or 0) for status in statuses)

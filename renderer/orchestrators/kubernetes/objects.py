@@ -60,15 +60,15 @@ def objects(documents: Sequence[Rendered], home: str, others: Collection[str] = 
 
     ApplyFailed for an object of a namespace that is not meant.
     """
-    found = [_object(document) for document in documents]
-    strays = [one for one in found if not _belongs(one, {home, *others})]
+    rendered = [_object(document) for document in documents]
+    strays = [each for each in rendered if not _belongs(each, {home, *others})]
     if strays:
-        told = ", ".join(words(one.data, home) for one in strays[:5])
+        named = ", ".join(words(each.data, home) for each in strays[:5])
         raise ApplyFailed(
-            f"nothing was applied: {len(strays)} of {len(found)} objects are for another namespace than {home}, "
-            f"which is configured ({told}); render them for {home}, or configure kubernetes.namespace"
+            f"nothing was applied: {len(strays)} of {len(rendered)} objects are for another namespace than {home}, "
+            f"which is configured ({named}); render them for {home}, or configure kubernetes.namespace"
         )
-    return sorted(found, key=lambda one: in_order(one.kind))
+    return sorted(rendered, key=lambda each: in_order(each.kind))
 
 
 def _object(document: Rendered) -> Object:
@@ -80,11 +80,11 @@ def _object(document: Rendered) -> Object:
     return Object(data, identity(data))
 
 
-def _belongs(one: Object, namespaces: Collection[str]) -> bool:
+def _belongs(each: Object, namespaces: Collection[str]) -> bool:
     """In a namespace of servers, of the whole cluster, or in a sandbox, which has a namespace of its own."""
-    if one.kind in KINDS and not KINDS[one.kind].namespaced:
+    if each.kind in KINDS and not KINDS[each.kind].namespaced:
         return True
-    return one.namespace in namespaces or labels_of(one.data).get("app.kubernetes.io/component") == "sandbox"
+    return each.namespace in namespaces or labels_of(each.data).get("app.kubernetes.io/component") == "sandbox"
 
 
 def claims_to_grow(data: Data, live: Data) -> str:
@@ -138,8 +138,8 @@ def effects_of_adoption(live: Data, pods: Sequence[Data], rendered: Sequence[Obj
     if (level == "baseline" or level == "restricted") and has.get(_ENFORCE) != level:
         refused = [excerpt(str(pod["metadata"]["name"]), 63) for pod in pods if violations(pod, level)]  # type: ignore[arg-type]
         if refused:
-            shown = ", ".join(refused[:5]) + ", …" * (len(refused) > 5)
-            effects.append(f"refuses {len(refused)} of {len(pods)} pods of others at their next start ({shown})")
+            names = ", ".join(refused[:5]) + ", …" * (len(refused) > 5)
+            effects.append(f"refuses {len(refused)} of {len(pods)} pods of others at their next start ({names})")
     return effects
 
 
@@ -154,17 +154,17 @@ def is_default_account(identity: Identity) -> bool:
     return (identity[0], identity[2]) == ("ServiceAccount", DEFAULT_ACCOUNT)
 
 
-def stamped(one: Object, live: Data | None, owner: str, home: str, now: str) -> Data:
+def stamped(each: Object, live: Data | None, owner: str, home: str, now: str) -> Data:
     """The object with whose it is, and since when. A shared Namespace is nobody's, and gets no stamp.
 
     An empty ``owner`` leaves it with the owner that it has.
     """
-    if SERVER_LABEL not in labels_of(one.data):
-        return one.data
+    if SERVER_LABEL not in labels_of(each.data):
+        return each.data
     before, stamps = labels_of(live or {}), annotations_of(live or {})
     labels = {OWNER_LABEL: owner_value(owner) or before.get(OWNER_LABEL, ""), HOME_LABEL: home}
-    notes = {CREATED: stamps.get(CREATED, now)} if one.kind in WORKLOADS else {}
-    return _with(one.data, _given(labels), _given(notes))
+    notes = {CREATED: stamps.get(CREATED, now)} if each.kind in WORKLOADS else {}
+    return _with(each.data, _given(labels), _given(notes))
 
 
 def _given(values: Mapping[str, str]) -> dict[str, str]:

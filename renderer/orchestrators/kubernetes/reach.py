@@ -45,10 +45,10 @@ def _target(seen: Snapshot) -> tuple[str, str, str]:
 
 def _pod(seen: Snapshot, selector: Mapping[str, str]) -> str:
     """The youngest of the newest version that is ready, among those to which the Service leads."""
-    found = [pod for pod in seen.pods if is_ready(pod)]
-    if not found:
+    pods = [pod for pod in seen.pods if is_ready(pod)]
+    if not pods:
         raise ApplyFailed(f"{seen.name} cannot be reached: none of its pods is ready")
-    led = [pod for pod in found if selector.items() <= labels_of(pod).items()]
+    led = [pod for pod in pods if selector.items() <= labels_of(pod).items()]
     if not led:
         raise ApplyFailed(f"{seen.name} cannot be reached: its Service leads to none of its pods")
     newest = newest_pods(seen)
@@ -60,8 +60,8 @@ def _port(running: Background, name: str, clock: Callable[[], float]) -> int:
     deadline = clock() + SECONDS
     while not running.over and (left := deadline - clock()) > 0:
         for line in running.lines(left):
-            if found := _FORWARDING.match(line):
-                return int(found[1])
+            if forwarding := _FORWARDING.match(line):
+                return int(forwarding[1])
     if not running.over:
         raise WaitTimedOut(f"kubectl port-forward to {excerpt(name, 80)} opened no port in {SECONDS:.0f} s")
     raise refusal(running.end().err, f"reaching {name}")

@@ -33,9 +33,9 @@ def of_pod(pod: Data, events: Sequence[Data] = ()) -> Reason | None:
     if meta.get("deletionTimestamp"):
         return Reason("is ending")
     for look in (_placed, _containers, _ended, _events(events), _unready):
-        found = look(pod, status)
-        if found:
-            return found
+        reason = look(pod, status)
+        if reason:
+            return reason
     return None
 
 
@@ -57,13 +57,13 @@ def _containers(pod: Data, status: Data) -> Reason | None:
     for container in (*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])):
         state = container.get("state") or {}
         if waiting := state.get("waiting"):
-            found = _waiting(pod, container, waiting)
+            reason = _waiting(pod, container, waiting)
         elif (last := state.get("terminated")) and last.get("exitCode"):
-            found = Reason(f"{_name(container)} {_how_it_ended(last)}", log_of=_name(container))
+            reason = Reason(f"{_name(container)} {_how_it_ended(last)}", log_of=_name(container))
         else:
-            found = None
-        if found:
-            return found
+            reason = None
+        if reason:
+            return reason
     return None
 
 
@@ -83,8 +83,8 @@ def _waiting(pod: Data, container: Data, waiting: Mapping[str, Any]) -> Reason |
         text, outlook = _misconfigured(said)
     if text is _PULL and _REFUSED.search(str(waiting.get("message", ""))):
         outlook = "hopeless"
-    told = text.format(name=name, image=image, code=excerpt(code, 80))
-    return Reason(f"{told}: {said}" if said else told, outlook)
+    sentence = text.format(name=name, image=image, code=excerpt(code, 80))
+    return Reason(f"{sentence}: {said}" if said else sentence, outlook)
 
 
 def _misconfigured(said: str) -> tuple[str, Outlook]:
@@ -137,10 +137,10 @@ def _events(events: Sequence[Data]) -> Callable[[Data, Data], Reason | None]:
         del pod
         if _is_ready(status):
             return None
-        told = {str(event.get("reason")): _cut(event.get("message")) for event in events}
+        messages = {str(event.get("reason")): _cut(event.get("message")) for event in events}
         for code, text in _EVENTS.items():
-            if code in told:
-                return Reason(f"{text}: {told[code]}", "starts" if code == "Unhealthy" else "elsewhere")
+            if code in messages:
+                return Reason(f"{text}: {messages[code]}", "starts" if code == "Unhealthy" else "elsewhere")
         return None
 
     return look
@@ -178,8 +178,8 @@ def of_workload(workload: Data, sets: Iterable[Data] = (), events: Iterable[Data
         if "exceeded quota" in said:
             return Reason(f"the quota of the namespace allows no more pods: {text}", "elsewhere")
         if "violates PodSecurity" in said:
-            told = f"Pod Security of the namespace refuses the pod: {text}"
-            return Reason(told, "hopeless" if is_current else "starts")
+            sentence = f"Pod Security of the namespace refuses the pod: {text}"
+            return Reason(sentence, "hopeless" if is_current else "starts")
         refused = is_current and _FORBIDDEN.search(said)
         return Reason(f"its pods cannot be made: {text}", "hopeless" if refused else "starts")
     for condition in (workload.get("status") or {}).get("conditions") or []:
@@ -217,8 +217,8 @@ def of_claims(claims: Iterable[Data]) -> Reason | None:
 
 
 def _is_ready(status: Data) -> bool:
-    found = status.get("conditions") or []
-    return any(one.get("type") == "Ready" and one.get("status") == "True" for one in found)
+    conditions = status.get("conditions") or []
+    return any(condition.get("type") == "Ready" and condition.get("status") == "True" for condition in conditions)
 
 
 def _image(pod: Data, container: str) -> str:

@@ -39,11 +39,11 @@ def stale(kubectl: Kubectl, owner: str, keep: frozenset[Identity], tell: Progres
     if not mine:
         raise ApplyFailed("pruning needs an owner: without one, our objects look like those of others")
     selector = f"{_OURS},{OWNER_LABEL}={mine},{HOME_LABEL}={kubectl.namespace}"
-    found = _found(kubectl, selector, tell, everywhere=True)
+    objects = _found(kubectl, selector, tell, everywhere=True)
     # The selector was the server's to honour; what is removed is asked of each object once more.
     return [
         data
-        for data in found
+        for data in objects
         if identity(data) not in keep and _has(data, {OWNER_LABEL: mine, HOME_LABEL: kubectl.namespace})
     ]
 
@@ -77,13 +77,13 @@ def _found(kubectl: Kubectl, selector: str, tell: Progress, *, everywhere: bool)
     asked = [f"--selector={selector}", f"--chunk-size={CHUNK}", "--output=json"]
     try:
         resources = ",".join(KINDS[kind].resource for kind in kinds)
-        found = kubectl.items("listing what is ours", "get", resources, *asked, *_scope(everywhere))
+        listed = kubectl.items("listing what is ours", "get", resources, *asked, *_scope(everywhere))
     except Refused as refused:
         if refused.kind != "forbidden":
             raise
-        found = [data for kind in kinds for data in _listed(kubectl, kind, asked, tell, everywhere=everywhere)]
+        listed = [data for kind in kinds for data in _listed(kubectl, kind, asked, tell, everywhere=everywhere)]
     # The controllers' own: their owners take them along. A default account would be made again, with its token.
-    own = [data for data in found if data["kind"] in KINDS and not is_default_account(identity(data))]
+    own = [data for data in listed if data["kind"] in KINDS and not is_default_account(identity(data))]
     return [data for data in own if not data["metadata"].get("ownerReferences")]
 
 
@@ -108,7 +108,7 @@ def _listed(kubectl: Kubectl, kind: str, asked: Sequence[str], tell: Progress, *
 
 def remove(
     kubectl: Kubectl,
-    found: Sequence[Data],
+    existing: Sequence[Data],
     *,
     tell: Progress,
     confirm: Confirm,
@@ -117,19 +117,19 @@ def remove(
     waits: Time,
 ) -> list[Change]:
     """Users before what they use. Namespaces, volumes and definitions are asked for separately, kind by kind."""
-    changes = [_kept_namespace(kubectl, data) for data in found if not _is_ours(data)]
+    changes = [_kept_namespace(kubectl, data) for data in existing if not _is_ours(data)]
     ordered = sorted(
-        filter(_is_ours, found),
+        filter(_is_ours, existing),
         key=lambda data: (_precious(data), *(-at for at in in_order(data["kind"])), identity(data)),
     )
     deadline = waits.clock() + seconds
     for (precious, _), group in groupby(ordered, key=lambda data: (p := _precious(data), data["kind"] if p else "")):
         objects = list(group)
-        told = [_shown(kubectl, data) for data in objects]
+        names = [_shown(kubectl, data) for data in objects]
         if dry:
-            changes += [Change(one, "removed", "dry run: would be removed") for one in told]
-        elif not confirm(told, precious):
-            changes += [Change(one, "unchanged", "kept: not confirmed") for one in told]
+            changes += [Change(name, "removed", "dry run: would be removed") for name in names]
+        elif not confirm(names, precious):
+            changes += [Change(name, "unchanged", "kept: not confirmed") for name in names]
         else:
             changes += _removed(kubectl, objects, tell, deadline, waits)
     return changes
@@ -140,10 +140,10 @@ def _is_ours(data: Data) -> bool:
     return data["kind"] != "Namespace" or CREATED in annotations_of(data)
 
 
-def kept_sandboxes(kubectl: Kubectl, found: Sequence[Data]) -> Iterator[Change]:
+def kept_sandboxes(kubectl: Kubectl, existing: Sequence[Data]) -> Iterator[Change]:
     """The namespaces that stay of those in which objects are removed: of others, or of another server."""
-    known = {"", kubectl.namespace, *(data["metadata"]["name"] for data in found if data["kind"] == "Namespace")}
-    for name in sorted({str(data["metadata"].get("namespace", "")) for data in found} - known):
+    known = {"", kubectl.namespace, *(data["metadata"]["name"] for data in existing if data["kind"] == "Namespace")}
+    for name in sorted({str(data["metadata"].get("namespace", "")) for data in existing} - known):
         asked = ["get", f"namespaces/{name}", "--ignore-not-found", "--output=json"]
         with suppress(Refused):  # nobody who may not read it can be told more
             for live in kubectl.items("reading the namespace", *asked):
@@ -165,9 +165,9 @@ def _of_others(kubectl: Kubectl, namespace: Data) -> str:
     which = f"{SERVER_LABEL}!={server}" if server else f"{MANAGED_LABEL}!=true"
     asked = ["get", _INSIDE, f"--selector={which}", "--ignore-not-found", "--output=name"]
     names = kubectl.attempt(*asked, stdin=b"", namespace=namespace["metadata"]["name"]).out.split()
-    found = [name for name in names if name not in _CLUSTERS_OWN]
-    shown = excerpt(", ".join(found[:5]), 400) + ", …" * (len(found) > 5)
-    return f"holds {len(found)} objects of others ({shown})" if found else ""
+    others = [name for name in names if name not in _CLUSTERS_OWN]
+    some = excerpt(", ".join(others[:5]), 400) + ", …" * (len(others) > 5)
+    return f"holds {len(others)} objects of others ({some})" if others else ""
 
 
 def _shown(kubectl: Kubectl, data: Data) -> str:
@@ -223,10 +223,10 @@ def _gone(kubectl: Kubectl, data: Data, change: Change, deadline: float, waits: 
         return change
     left = max(0.0, deadline - waits.clock())
     try:
-        gone = until(lambda: _is_gone(kubectl, data), seconds=left, clock=waits.clock, sleep=waits.sleep)
+        has_ended = until(lambda: _is_gone(kubectl, data), seconds=left, clock=waits.clock, sleep=waits.sleep)
     except (ApplyFailed, WaitTimedOut) as error:
         return change._replace(outcome="failed", message=error.message)
-    if gone:
+    if has_ended:
         return change
     held = ", ".join(map(str, (data["metadata"].get("finalizers") or ["pods that end, or a finalizer"])))
     return change._replace(

@@ -109,7 +109,9 @@ class Watcher:
         return self._look([instance_id])[instance_id]
 
     def _look(self, ids: Sequence[str]) -> dict[str, Snapshot]:
-        objects: dict[tuple[str, str], list[Data]] = {place_of(one, self._kubectl.namespace): [] for one in ids}
+        objects: dict[tuple[str, str], list[Data]] = {
+            place_of(instance, self._kubectl.namespace): [] for instance in ids
+        }
         for namespace in dict.fromkeys(namespace for namespace, _ in objects):
             everybody = [name for place, name in objects if place == namespace]
             for start in range(0, len(everybody), _NAMES_AT_ONCE):
@@ -121,21 +123,21 @@ class Watcher:
                     objects.get((namespace, labels_of(data).get(NAME_LABEL, "")), []).append(data)
         self._add_renamed_pods(objects)
         snapshots = {}
-        for one in ids:
-            seen = snapshot(objects[place_of(one, self._kubectl.namespace)])
+        for instance in ids:
+            seen = snapshot(objects[place_of(instance, self._kubectl.namespace)])
             if seen is None:
-                raise NoSuchInstance(f"no server runs as {one} ({self._kubectl.place}); see `mcpctl list`")
-            snapshots[one] = seen
+                raise NoSuchInstance(f"no server runs as {instance} ({self._kubectl.place}); see `mcpctl list`")
+            snapshots[instance] = seen
         return snapshots
 
     def _add_renamed_pods(self, objects: Mapping[tuple[str, str], list[Data]]) -> None:
         """Pods that an installation which was taken over names differently: its selector can never change."""
         renamed: dict[tuple[str, str], list[Data]] = {}
-        for (namespace, name), found in objects.items():
-            for data in found:
+        for (namespace, name), listed in objects.items():
+            for data in listed:
                 labels = labels_of(data.get("spec", {}).get("template", {}))
                 if labels.get(NAME_LABEL, name) != name:
-                    renamed[namespace, labels_of(data).get(SERVER_LABEL, "")] = found
+                    renamed[namespace, labels_of(data).get(SERVER_LABEL, "")] = listed
         for namespace in dict.fromkeys(namespace for namespace, _ in renamed):
             servers = ",".join(server for place, server in renamed if place == namespace)
             asked = ["get", "pods", f"--selector={MANAGED_LABEL}=true,{SERVER_LABEL} in ({servers})", "--output=json"]
@@ -281,16 +283,20 @@ def newest_pods(seen: Snapshot) -> tuple[Data, ...]:
 
 def is_ready(pod: Data) -> bool:
     """As its conditions say; one that is ending is not."""
-    found = (pod.get("status") or {}).get("conditions") or []
+    conditions = (pod.get("status") or {}).get("conditions") or []
     here = not pod["metadata"].get("deletionTimestamp")
-    return here and any(one.get("type") == "Ready" and one.get("status") == "True" for one in found)
+    return here and any(
+        condition.get("type") == "Ready" and condition.get("status") == "True" for condition in conditions
+    )
 
 
 def _state(
     seen: Snapshot, replicas: Sequence[Replica], good: int, wanted: int, problem: Reason | None
 ) -> InstanceState:
     newest = {str(pod["metadata"]["name"]) for pod in newest_pods(seen)}
-    states = {one.state for one in replicas if one.name in newest} or {one.state for one in replicas}
+    states = {replica.state for replica in replicas if replica.name in newest} or {
+        replica.state for replica in replicas
+    }
     if wanted == 0:
         return InstanceState.STOPPED
     if good >= wanted or any(is_ready(pod) for pod in seen.pods):
@@ -308,8 +314,10 @@ def _replica(pod: Data, reason: Reason | None) -> Replica:
     status = pod.get("status") or {}
     state = PHASES.get(str(status.get("phase")), InstanceState.UNKNOWN)
     main = main_container(pod)
-    told = [one for one in status.get("containerStatuses") or [] if one.get("name") == main.get("name")]
-    waiting = {str((one.get("state") or {}).get("waiting", {}).get("reason")) for one in told}
+    containers = [
+        container for container in status.get("containerStatuses") or [] if container.get("name") == main.get("name")
+    ]
+    waiting = {str((container.get("state") or {}).get("waiting", {}).get("reason")) for container in containers}
     # The phase stays Running while a container dies again and again.
     if "CrashLoopBackOff" in waiting or (reason and reason.hopeless):
         state = InstanceState.FAILED
@@ -317,7 +325,7 @@ def _replica(pod: Data, reason: Reason | None) -> Replica:
         name=str(pod["metadata"]["name"]),
         state=state,
         image=excerpt(str(main.get("image", "")), 300),
-        restarts=sum(int(one.get("restartCount") or 0) for one in told),
+        restarts=sum(int(container.get("restartCount") or 0) for container in containers),
         started=str(status.get("startTime") or ""),
         reason=reason.text if reason else "",
     )
@@ -325,8 +333,8 @@ def _replica(pod: Data, reason: Reason | None) -> Replica:
 
 def main_container(pod: Data) -> Mapping[str, Any]:
     """The server's own: what we render puts it first, what injects sidecars may not."""
-    found: list[Mapping[str, Any]] = pod.get("spec", {}).get("containers") or [{}]
-    return next((one for one in found if one.get("name") == "mcp-server"), found[0])
+    containers: list[Mapping[str, Any]] = pod.get("spec", {}).get("containers") or [{}]
+    return next((container for container in containers if container.get("name") == "mcp-server"), containers[0])
 
 
 def _problem(
@@ -349,10 +357,10 @@ def _causes(seen: Snapshot, reasons: Mapping[str, Reason | None], events: Sequen
     """
     if not _observed(seen):
         return
-    found = [reasons.get(pod["metadata"]["name"]) for pod in newest_pods(seen)]
-    told = [reason for reason in found if reason and reason.text != "is ending"]
+    causes = [reasons.get(pod["metadata"]["name"]) for pod in newest_pods(seen)]
+    lasting = [reason for reason in causes if reason and reason.text != "is ending"]
     # A pod that only is not ready yet says less than one that cannot start.
-    yield from sorted(told, key=lambda reason: (not reason.hopeless, reason.text.startswith("runs, and")))
+    yield from sorted(lasting, key=lambda reason: (not reason.hopeless, reason.text.startswith("runs, and")))
     for other in (of_workload(seen.workload, _newest(seen.sets), events), of_claims(seen.claims)):
         if other:
             yield other
@@ -360,8 +368,8 @@ def _causes(seen: Snapshot, reasons: Mapping[str, Reason | None], events: Sequen
 
 def _newest(sets: Sequence[Data]) -> list[Data]:
     """The ReplicaSet of the newest version: those before it keep their conditions, and for a while their pods."""
-    told = [annotations_of(one).get(_REVISION, "") for one in sets]
-    numbers = [int(text) if text.isdecimal() else 0 for text in told]
+    revisions = [annotations_of(replica_set).get(_REVISION, "") for replica_set in sets]
+    numbers = [int(text) if text.isdecimal() else 0 for text in revisions]
     return [sets[numbers.index(max(numbers))]] if sets else []
 
 
