@@ -96,7 +96,7 @@ def _steps(source: Source, stack: Sequence[Layer], ends: tuple[JSON, JSON], path
         if value == last if value is not _NOTHING and last is not _NOTHING else value is last:
             continue
         last = value
-        place = source._replace(data=layer.data, marks=layer.marks).place(path, at_key=True)
+        place = source._replace(data=layer.data, marked=layer.marks).place(path, at_key=True)
         if value is _NOTHING:
             yield Step(None, f"removed by {layer.origin}", place, absent=True)
         else:

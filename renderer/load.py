@@ -116,7 +116,7 @@ class _Loading:
             if document.data is None:
                 continue  # nothing but comments between two '---'
             if isinstance(document.data, dict):
-                sources.append(Source(_shown(path), number, document.line, document.data, document.marks))
+                sources.append(Source(_shown(path), number, document.line, document.data, document.marked))
             else:
                 line = document.marks.line if document.marks else document.line
                 message = f"expected a mapping, got {'a list' if isinstance(document.data, list) else 'a single value'}"

@@ -253,7 +253,7 @@ def _documents(
         if faults or text is None:
             return None
         sources += [
-            _with_locks(Source(labels[name], number, document.line, document.data, document.marks), revision)
+            _with_locks(Source(labels[name], number, document.line, document.data, document.marked), revision)
             for number, document in enumerate(documents, 1)
             if isinstance(document.data, dict)
         ]

@@ -94,7 +94,7 @@ def _overlaid(environment: Environment, source: Source, stack: Sequence[Layer]) 
     places = tuple(layer.place for layer in stack if layer.place)
     if not places:
         return source
-    return source._replace(data=stack[-1].data, marks=stack[-1].marks, overlay=Overlay(environment.name, places))
+    return source._replace(data=stack[-1].data, marked=stack[-1].marks, overlay=Overlay(environment.name, places))
 
 
 # ---------------------------------------------------------------------------------------------

@@ -87,7 +87,7 @@ def _environment(source: Source) -> Environment:
     spec, servers = filled["spec"], filled["spec"]["servers"]
     marks = stamped(source.marks, source.file) if source.marks else None
     return Environment(
-        source=source._replace(marks=marks),
+        source=source._replace(marked=marks),
         name=filled["metadata"]["name"],
         target=spec["target"],
         options=_options(spec, governs=any(source.sets("spec", "namespace", field) for field in _GOVERNING)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeAlias
 
 from renderer.errors import DocumentPath, Fault, Place, Problem, dotted
@@ -86,9 +86,14 @@ class Source(NamedTuple):
     document: int
     line: int
     data: dict[str, JSON]
-    marks: Marks | None = None
+    marked: Marks | Callable[[], Marks] | None = None
     overlay: Overlay | None = None
     beside: Mapping[str, str | None] = {}
+
+    @property
+    def marks(self) -> Marks | None:
+        """Where its values stand; found when they are first asked for."""
+        return self.marked() if callable(self.marked) else self.marked
 
     @property
     def is_foreign(self) -> bool:

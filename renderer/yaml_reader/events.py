@@ -7,6 +7,7 @@ the events are taken one by one, and depth and size are checked before the next 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache, partial
 from typing import Any, NamedTuple, NoReturn, Protocol, TypeAlias
 
 import yaml
@@ -32,6 +33,7 @@ from renderer.yaml_reader.plain import (
     strict_verdict,
     verdict,
 )
+from renderer.yaml_reader.quick import quick
 from renderer.yaml_reader.syntax import syntax_fault
 from renderer.yaml_reader.text import (
     SPEC_LIMITS,
@@ -59,8 +61,13 @@ class Document(NamedTuple):
     """One document. ``line`` (from 1) is where it starts; ``marks`` is None when they were not asked for."""
 
     data: JSON
-    marks: Marks | None
+    marked: Marks | Callable[[], Marks] | None
     line: int
+
+    @property
+    def marks(self) -> Marks | None:
+        """Where its values stand, which takes another reading the first time: few documents have faults."""
+        return self.marked() if callable(self.marked) else self.marked
 
 
 def read(
@@ -77,6 +84,8 @@ def read(
         text = prepared(data, limits)
     except RefusalError as refused:
         return [], [(refused.line, refused.column, refused.fault)]
+    if found := quick(text.data.decode(), strict=strict, limits=limits):
+        return [Document(found[0], cache(partial(_marks, text, strict, limits)) if marks else None, found[1])], []
     reading = _Reading(text, strict, limits, marks)
     reading.run()
     if reading.too_deep_at:
@@ -89,6 +98,14 @@ def read(
         # The first line of a duplicate key is only known from the marks: faults are rare, so read again.
         return read(data, strict=strict, limits=limits, marks=True)
     return reading.documents, sorted(reading.findings, key=lambda f: (f[0], f[1]))
+
+
+def _marks(text: Text, strict: bool, limits: Limits) -> Marks:
+    reading = _Reading(text, strict, limits, keep_marks=True)
+    reading.run()
+    marks = reading.documents[0].marks
+    assert marks, "what was read quickly is read precisely too"
+    return marks
 
 
 #: libyaml allows 1,000 levels, we 64; a character opens at most one.
