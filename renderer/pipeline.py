@@ -9,15 +9,15 @@ from collections.abc import Iterable, Sequence
 from typing import BinaryIO, NamedTuple
 
 from renderer.environment import Environment, is_environment, make_environments, merge, name_of, unmet_images
-from renderer.errors import Fault, Problem, errors_in
+from renderer.errors import Fault, Problem, Severity, errors_in
 from renderer.load import load
 from renderer.model import WITH, Options, Rendered, Server, Source
 from renderer.parallel import build_and_check
 from renderer.policy import Levels, judge_documents, judge_specs, leaks
 from renderer.render import TemplateFault, has_user_templates
-from renderer.resolve import resolve
+from renderer.resolve import UNKNOWN, link, place_links, resolve
 from renderer.target import Target
-from renderer.validate import across_servers, sound_server, validate_rules, validate_source
+from renderer.validate import across_servers, sound_server, validate_links, validate_rules, validate_source
 
 #: No rule is turned on or off.
 _AS_THEY_ARE: Levels = {}
@@ -29,6 +29,8 @@ class Specs(NamedTuple):
     servers: tuple[Server, ...]
     problems: tuple[Problem, ...]
     levels: Levels = _AS_THEY_ARE
+    #: Those that somebody else runs, which no target renders.
+    remotes: tuple[Server, ...] = ()
 
 
 class Output(NamedTuple):
@@ -103,7 +105,7 @@ def runs(inputs: Inputs, environments: Sequence[Environment], alone: Run) -> lis
 def placed(specs: Specs, options: Options) -> Specs:
     """With a namespace at those servers alone that lie in another one than the run."""
     servers = []
-    for server in specs.servers:
+    for server in (place_links(server, options) for server in specs.servers):
         here = options.namespace_typed or server.namespace == options.namespace
         servers.append(server._replace(namespace=None) if server.namespace and here else server)
     return specs._replace(servers=tuple(servers))
@@ -152,16 +154,19 @@ def _server(source: Source) -> tuple[Server | None, list[Problem]]:
 
 def inhabited(specs: Specs, options: Options) -> Options:
     """Without a Namespace that is ours by its name alone and that no server lies in; of a tree this may be a part."""
-    empty = bool(specs.servers) and all(server.namespace for server in specs.servers)
+    empty = bool(specs.servers or specs.remotes) and all(server.namespace for server in specs.servers)
     return options._replace(inhabited=not empty)
 
 
 def _judged(servers: Sequence[Server], problems: Sequence[Problem], levels: Levels) -> Specs:
+    servers, unlinked = link(servers, complete=not errors_in(problems))
     complete = [server for server in servers if server.complete]
-    everything = [*problems, *across_servers(complete)]
+    everything = [*problems, *unlinked, *validate_links(complete), *across_servers(complete)]
     judged = judge_specs(everything, servers, levels, own_templates=has_user_templates())
     # By name: the order in which files were named must not reach what is rendered.
-    return Specs(tuple(sorted(complete, key=lambda server: server.name)), _sorted(judged), levels)
+    complete.sort(key=lambda server: server.name)
+    deployed, remotes = ([s for s in complete if bool(s.remote) is remote] for remote in (False, True))
+    return Specs(tuple(deployed), _sorted(judged), levels, tuple(remotes))
 
 
 def render_run(run: Run, target: Target) -> Output:
@@ -204,6 +209,7 @@ def _named(same: Sequence[Problem], environments: Sequence[str], every: int) -> 
 
 def render(specs: Specs, target: Target, options: Options) -> Output:
     """Build and check, for one target. With an error in the specs nothing is built."""
+    specs = specs._replace(problems=tuple(map(_must_be_known, specs.problems)))
     if errors_in(specs.problems):
         return Output((), specs.problems)
     specs = placed(specs, options)
@@ -217,6 +223,12 @@ def render(specs: Specs, target: Target, options: Options) -> Output:
     problems = [*_ignored(specs.servers, target), *target.conflicts(specs.servers, options), *problems]
     problems = judge_documents(problems, specs.servers, target.name, specs.levels, admission=admission)
     return Output(tuple(documents), _sorted([*specs.problems, *problems]))
+
+
+def _must_be_known(problem: Problem) -> Problem:
+    """Where it is rendered, a server of which nobody says where it is would stay out of reach."""
+    unmet = problem.rule == UNKNOWN and problem.severity is Severity.WARNING
+    return problem._replace(severity=Severity.ERROR) if unmet else problem
 
 
 def tree(

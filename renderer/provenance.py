@@ -25,7 +25,7 @@ from renderer.pipeline import Output, Run, tree
 from renderer.policy.secrets import MASK, in_data
 from renderer.registry import target
 from renderer.render import places_in_templates
-from renderer.resolve import resolve, with_defaults
+from renderer.resolve import link, place_links, resolve, with_defaults
 from renderer.write import OLD_RECORD, RECORD
 from renderer.yaml_reader import OUTPUT_LIMITS, read
 
@@ -178,6 +178,8 @@ def _seen_with(
     """What stands there with other data; what cannot be rendered says nothing."""
     try:
         server = resolve(source._replace(data=data))  # type: ignore[arg-type]
+        others = (other for other in (*run.specs.servers, *run.specs.remotes) if other.name != server.name)
+        server = place_links(link((server, *others), complete=False)[0][0], run.options)
         images = run.environment.images if run.environment else AS_WRITTEN
         return _built(run.target, server._replace(images=images), run.options, document, path, line)
     except Exception:

@@ -23,8 +23,8 @@ OCI: dict[str, JSON] = {"registry": "oci", "name": "ghcr.io/acme/server", "versi
 
 
 def spec(name: str = "demo", metadata: dict[str, JSON] | None = None, /, **fields: JSON) -> dict[str, JSON]:
-    """A document; without ``image``, ``package`` and ``transport`` an image that speaks HTTP."""
-    if "image" not in fields and "package" not in fields:
+    """A document; without ``image``, ``package`` and ``remote`` an image that speaks HTTP."""
+    if {"image", "package", "remote"}.isdisjoint(fields):
         fields = {"image": IMAGE, "transport": HTTP, **fields}
     return {
         "apiVersion": "mcpctl.io/v1alpha1",

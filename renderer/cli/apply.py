@@ -22,6 +22,7 @@ from renderer.cli.options import (
     version_options,
 )
 from renderer.cli.ready import emit_json, failure, show, statuses_of, until_ready
+from renderer.cli.remotes import count_remotes, nothing_deployed
 from renderer.cli.runtime import (
     confirm_with,
     env_file_option,
@@ -61,6 +62,9 @@ class Plan(NamedTuple):
     folder: str = ""
     #: Besides the configured one.
     namespaces: tuple[str, ...] = ()
+    #: For the summary: servers that somebody else runs, and the line that nothing else is there.
+    remotes: Mapping[str, int] = {}
+    lines: tuple[str, ...] = ()
 
 
 @click.command(
@@ -145,6 +149,8 @@ def apply(
     options = ApplyOptions(owner, dry_run, force_conflicts, prune, timeout, env_files, plan.folder, adopt_namespace)
     options = options._replace(namespaces=plan.namespaces)
     run = _Run(orchestrator, plan, style, options)
+    if plan.lines and not prune:
+        return run.nothing()
     return run.all(confirm_with(yes, delete_data), wait=more["wait"], fail_fast=more["fail_fast"])
 
 
@@ -162,9 +168,9 @@ def _planned(
     else:
         plan, settings = _of_specs(paths, settings, env_files, more)
     code = exit_code(plan.problems)
-    counts = {"servers": len(plan.servers), "documents": len(plan.documents)}
+    counts = {"servers": len(plan.servers), **plan.remotes, "documents": len(plan.documents)}
     if code or style == "text":
-        tell(Report("apply", plan.problems, counts), style, quiet=False, stdout=True)
+        tell(Report("apply", plan.problems, counts, plan.lines), style, quiet=False, stdout=True)
     orchestrator = create_orchestrator(settings.config)
     if not code:
         show_place(orchestrator)
@@ -182,7 +188,8 @@ def _of_specs(
     ids = tuple(f"{p}/{s.resource_name}" if p else s.resource_name for p, s in zip(places, servers, strict=True))
     others = tuple(sorted({name for server in servers for name in server.other_namespaces}))
     transports = {server.name: server.transport.type for server in servers}
-    return Plan(output.documents, output.problems, names, ids, transports, env_files, "", others), settings
+    plan = Plan(output.documents, output.problems, names, ids, transports, env_files, "", others)
+    return plan._replace(remotes=count_remotes([run.specs]), lines=nothing_deployed([run.specs])), settings
 
 
 def _of_tree(
@@ -237,6 +244,12 @@ class _Run(NamedTuple):
             emit("".join(f"{change_line(change)}\n" for change in applied.changes))
         else:
             show(statuses, time.time())
+        return Exit.FINE
+
+    def nothing(self) -> int:
+        """Of remote servers alone the runtime is not asked."""
+        if self.style == "json":
+            self._emit_json(Applied(()), ())
         return Exit.FINE
 
     def _tell_changes(self, applied: Applied) -> None:

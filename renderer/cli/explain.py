@@ -90,7 +90,8 @@ def explain(
     if not code and line:
         emit(_line(line[1], int(line[2]), runs, style))
     elif not code and differences:
-        servers = {run.name: [s for s in run.specs.servers if name in ("all", s.name)] for run in runs}
+        every = {run.name: (*run.specs.servers, *run.specs.remotes) for run in runs}
+        servers = {run: [s for s in several if name in ("all", s.name)] for run, several in every.items()}
         if name != "all":
             _source(inputs, name)
         rows = explaining.differences(wanted, servers, path)
@@ -117,7 +118,7 @@ def _explained(source: Source, path: DocumentPath, runs: Sequence[Run], style: s
     found = [
         (run.name, explaining.explain(source, path, run.environment))
         for run in runs
-        if any(server.name == name for server in run.specs.servers)
+        if any(server.name == name for server in (*run.specs.servers, *run.specs.remotes))
     ]
     if not found:
         where = "to this environment" if len(runs) == 1 else "to any of the environments"

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from itertools import chain
 
 import click
 
+from renderer.cli.remotes import remote_instances
 from renderer.cli.runtime import asked, no_client, orchestrator_of, output_option, progress, runtime_options
 from renderer.cli.streams import emit
 from renderer.errors import Exit
@@ -77,6 +79,8 @@ def listing(
 ) -> int:
     """List the servers that mcpctl manages, as the runtime sees them; --ask adds what each says over MCP.
 
+    In a project the remote servers of its specs follow, which nothing runs here.
+
     Rows come page by page, also of thousands. JSON is one list; where it is not closed, the run failed.
     """
     filters = InstanceFilters(servers, tuple(InstanceState(state) for state in states), labels)
@@ -84,7 +88,7 @@ def listing(
     if ask and not mcp_check.installed():
         progress(no_client())
         ask = False
-    pages = _pages(orchestrator, filters, page_size, ask=ask)
+    pages = chain(_pages(orchestrator, filters, page_size, ask=ask), _remotes(filters))
     if style == "json":
         _emit_json(pages)
     else:
@@ -104,6 +108,11 @@ def _pages(orchestrator: Orchestrator, filters: InstanceFilters, size: int, *, a
         yield page._replace(instances=tuple(asked(orchestrator, one, {}) for one in page.instances)) if ask else page
         if not page.next:
             return
+
+
+def _remotes(filters: InstanceFilters) -> Iterator[InstancePage]:
+    if not filters.states or InstanceState.REMOTE in filters.states:
+        yield InstancePage(tuple(remote_instances(filters.servers, filters.labels)))
 
 
 def _emit_json(pages: Iterator[InstancePage]) -> None:

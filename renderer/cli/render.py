@@ -24,6 +24,7 @@ from renderer.cli.options import (
     target_options,
     tree_options,
 )
+from renderer.cli.remotes import count_remotes, nothing_deployed
 from renderer.cli.streams import as_stream, emit, tell
 from renderer.cli.templates import templates_option, with_templates
 from renderer.errors import Exit, errors_in, exit_code
@@ -123,7 +124,8 @@ def render(
     runs = runs if trees is None else [trees.without_servers(run) for run in runs]
     results = [pipeline.render_run(run, target(run.target)) for run in runs]
     problems = pipeline.problems_of(results)
-    report = Report("render", problems, count(runs, results))
+    lines = () if errors_in(problems) else nothing_deployed([run.specs for run in runs])
+    report = Report("render", problems, count(runs, results), lines)
     code = exit_code(problems)
     if not code and trees is None:
         emit(as_stream([document.text for document in results[0].documents if document.template]))
@@ -172,4 +174,5 @@ def count(runs: Sequence[Run], results: Sequence[Output]) -> dict[str, int]:
     """How much there is, over all environments."""
     counts = {"environments": sum(run.environment is not None for run in runs)} if runs[0].environment else {}
     servers, documents = (len(run.specs.servers) for run in runs), (len(result.documents) for result in results)
-    return {**counts, "servers": sum(servers), "documents": sum(documents)}
+    remotes = count_remotes([run.specs for run in runs])
+    return {**counts, "servers": sum(servers), **remotes, "documents": sum(documents)}

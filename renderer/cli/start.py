@@ -19,6 +19,7 @@ from renderer.cli.options import (
     version_options,
 )
 from renderer.cli.ready import emit_json, show, statuses_of, until_ready
+from renderer.cli.remotes import count_remotes, nothing_deployed
 from renderer.cli.runtime import (
     env_file_option,
     fail_fast_option,
@@ -86,7 +87,8 @@ def start(
         servers = pipeline.placed(specs, options).servers
         code = exit_code(problems)
         if code or style == "text":
-            tell(Report("start", problems, {"servers": len(servers)}), style, quiet=False, stdout=True)
+            counts = {"servers": len(servers), **count_remotes([specs])}
+            tell(Report("start", problems, counts, nothing_deployed([specs])), style, quiet=False, stdout=True)
         if code:
             return code
     orchestrator = orchestrator_of(settings)

@@ -10,6 +10,7 @@ import click
 
 from renderer import __version__
 from renderer.cli.ready import show
+from renderer.cli.remotes import remote_instances
 from renderer.cli.runtime import (
     asked,
     identify,
@@ -54,20 +55,23 @@ Examples:
 def status(names: tuple[str, ...], settings: Settings, watch: bool, ask: bool, style: str) -> int:
     """Show servers: 'ready' means that it answered MCP, 'running' that the runtime says so.
 
-    NAMES are those of servers, or instance ids; without any, all of them.
+    NAMES are those of servers, or instance ids; without any, all of them. In a project its remote servers follow:
+    they are 'remote', and are not asked.
     """
     orchestrator = orchestrator_of(settings)
     if ask and not mcp_check.installed():
         progress(no_client())
         ask = False
-    ids = [identify(orchestrator, name) for name in names]
+    remotes = remote_instances(names)
+    here = [name for name in names if name not in {remote.server for remote in remotes}]
+    ids = [identify(orchestrator, name) for name in here]
 
     def look() -> list[InstanceStatus]:
         if names:
-            statuses = list(orchestrator.get_statuses(list(dict.fromkeys(ids))))
+            statuses = list(orchestrator.get_statuses(list(dict.fromkeys(ids)))) if ids else []
         else:
             statuses = list(instances_of(orchestrator, InstanceFilters()))
-        return [asked(orchestrator, server, {}) for server in statuses] if ask else statuses
+        return [*([asked(orchestrator, server, {}) for server in statuses] if ask else statuses), *remotes]
 
     if watch:
         _watch(look, style)

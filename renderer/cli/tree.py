@@ -117,7 +117,7 @@ class Trees:
         """Servers of the run's tree that are not in the input, and the file that still describes each."""
         folder = folder_of(self._out, run)
         below = f"{run.target}/" if run.environment else ""
-        rendered = {server.name for server in run.specs.servers}
+        rendered = {server.name for server in (*run.specs.servers, *run.specs.remotes)}
         names = write.servers_in(folder, depth_of(run.name or run.target), below)
         return self._specs_of(folder / below, [name for name in names if name not in rendered])
 

@@ -15,6 +15,7 @@ from renderer.cli.options import (
     render_options,
     target_options,
 )
+from renderer.cli.remotes import count_remotes
 from renderer.cli.streams import tell
 from renderer.cli.templates import templates_option, with_templates
 from renderer.errors import UsageMistake, exit_code
@@ -78,7 +79,7 @@ def validate(
     provider_has_a_cluster({name for run in runs for name in targets_of(run, targets)})
     runs[0] = runs[0]._replace(specs=with_templates(runs[0].specs, templates))
     results: list[Output] = []
-    counts = {"servers": sum(len(run.specs.servers) for run in runs)}
+    counts = {"servers": sum(len(run.specs.servers) for run in runs), **count_remotes([run.specs for run in runs])}
     for run in runs:
         results.append(Output((), run.specs.problems, environment=run.name))
         for name in targets_of(run, targets):

@@ -225,7 +225,7 @@ def _kept(side: Sides) -> int:
 
 def _documents(run: Run) -> dict[str, Source]:
     """The servers' documents as they were written."""
-    sources = run.sources or tuple(server.source for server in run.specs.servers)
+    sources = run.sources or tuple(server.source for server in (*run.specs.servers, *run.specs.remotes))
     return {name_of(source): source for source in sources}
 
 
@@ -282,7 +282,7 @@ def with_matrix(diff: Diff, runs: Sequence[Run]) -> Diff:
     environments = [run.environment for run in runs if run.environment]
     rows = tuple(
         Row(row.server, row.path or "(is there)", {name: _shown(row.path, value) for name, value in row.values.items()})
-        for row in differences(environments, {run.name: run.specs.servers for run in runs})
+        for row in differences(environments, {run.name: (*run.specs.servers, *run.specs.remotes) for run in runs})
     )
     rows = tuple(row._replace(values={name: text for name, text in row.values.items() if text}) for row in rows)
     return diff._replace(environments=tuple(each.name for each in environments), rows=rows)

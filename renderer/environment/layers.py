@@ -52,7 +52,9 @@ def layers(environment: Environment, source: Source, effects: Effects | None = N
     ``effects`` learns what each merge does.
     """
     stack = [Layer("spec", source.data, source.marks)]
-    for change in environment.merges:
+    # The defaults are those of workloads.
+    merges = environment.patches if _is_remote(environment, source) else environment.merges
+    for change in merges:
         if change.select is None or selects(change.select, source):
             changed = _changed(environment, stack[-1], change)
             differs = changed.data != stack[-1].data
@@ -61,6 +63,16 @@ def layers(environment: Environment, source: Source, effects: Effects | None = N
             stack += [changed] if differs else []
     last = replaced(environment, stack[-1])
     return stack if last is stack[-1] else [*stack, last]
+
+
+def _is_remote(environment: Environment, source: Source) -> bool:
+    """Whether the server is a remote one here: by its spec, or by a patch."""
+    spec = source.data.get("spec")
+    remote = isinstance(spec, dict) and "remote" in spec
+    for patch in environment.patches:
+        if "remote" in patch.data and patch.select and selects(patch.select, source):
+            remote = patch.data["remote"] is not None
+    return remote
 
 
 class Effects:

@@ -58,6 +58,7 @@ from renderer.model.fields import (
     Writable,
 )
 from renderer.model.health import Health, HealthCheck
+from renderer.model.remote import PLACEHOLDER, Remote, RemoteValue
 from renderer.model.server import (
     NAMESPACE,
     NamespaceRules,
@@ -74,6 +75,7 @@ __all__ = [
     "DNS",
     "JSON",
     "NAMESPACE",
+    "PLACEHOLDER",
     "WITH",
     "Acceptance",
     "Access",
@@ -120,7 +122,9 @@ __all__ = [
     "PodSecurityLevel",
     "Publish",
     "RateLimit",
+    "Remote",
     "RemoteKey",
+    "RemoteValue",
     "Rendered",
     "Resources",
     "Rights",

@@ -215,7 +215,10 @@ class EgressCidr(NamedTuple):
 
 
 class EgressService(NamedTuple):
-    """Pods in the cluster; without ``namespace`` and ``namespace_labels`` in the server's own."""
+    """Pods in the cluster; without ``namespace`` and ``namespace_labels`` in the server's own.
+
+    ``of_server``: those of another server of the run, whose ``namespace`` is None where it has no other than the run's.
+    """
 
     name: str
     namespace: str | None
@@ -223,14 +226,19 @@ class EgressService(NamedTuple):
     ports: tuple[int, ...]
     namespace_labels: Mapping[str, str] | None = None
     udp_ports: tuple[int, ...] = ()
+    of_server: bool = False
 
 
 class Egress(NamedTuple):
-    """All that the server may connect to, in addition to DNS."""
+    """All that the server may connect to, in addition to DNS.
+
+    ``servers`` are other servers by name, which ``resolve.link`` writes out as hosts, blocks and services.
+    """
 
     hosts: tuple[EgressHost, ...]
     cidrs: tuple[EgressCidr, ...]
     services: tuple[EgressService, ...]
+    servers: tuple[str, ...] = ()
 
     @property
     def forbidden(self) -> bool:

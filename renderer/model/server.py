@@ -42,13 +42,14 @@ from renderer.model.fields import (
     Transport,
 )
 from renderer.model.health import Health
+from renderer.model.remote import Remote
 
 if TYPE_CHECKING:
     from renderer.model.source import Source
 
 
 class Server(NamedTuple):
-    """One MCP server with every default filled in. Exactly one of image and package is set."""
+    """One MCP server with every default filled in. Exactly one of image, package and remote is set."""
 
     source: Source
     #: The source's data with defaults filled in, for templates alone.
@@ -64,6 +65,8 @@ class Server(NamedTuple):
     description: str
     image: str | None
     package: Package | None
+    #: Set of a server that somebody else runs: nothing of the rest is rendered then.
+    remote: Remote | None
     command: tuple[str, ...]
     args: tuple[str, ...]
     working_dir: str | None
@@ -247,7 +250,7 @@ _DECIDES = {
     "resourceName": ("resource_name", "service_account"),
     "size": ("resources",),
     # Whether it is a package, and of which registry, decides the bridge.
-    **dict.fromkeys(("image", "package"), ("image", "package", "transport")),
+    **dict.fromkeys(("image", "package", "remote"), ("image", "package", "remote", "transport")),
     "accept": ("accepted",),
 }
 

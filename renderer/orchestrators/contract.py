@@ -44,7 +44,8 @@ class OrchestratorConfig(NamedTuple):
 class InstanceState(StrEnum):
     """What a runtime says of an instance, in the words of Kubernetes' pod phases, and of the MCP check.
 
-    READY means that the server answered MCP; RUNNING only that the runtime believes in it.
+    READY means that the server answered MCP; RUNNING only that the runtime believes in it. REMOTE is said of servers
+    that no runtime knows, as somebody else runs them.
     """
 
     PENDING = "pending"
@@ -54,6 +55,7 @@ class InstanceState(StrEnum):
     FAILED = "failed"
     STOPPED = "stopped"
     UNKNOWN = "unknown"
+    REMOTE = "remote"
 
 
 class Handshake(NamedTuple):

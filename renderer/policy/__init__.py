@@ -12,7 +12,7 @@ from renderer.errors import Fault, Place, Problem, Severity, UsageMistake, excer
 from renderer.model import Acceptance, Server, Source
 from renderer.policy.catalogue import LEVELS, RULES, Level
 from renderer.policy.literals import literal_faults, token_faults
-from renderer.policy.spec import CHECKS, VALUE_CHECKS
+from renderer.policy.spec import CHECKS, REMOTE_CHECKS, VALUE_CHECKS
 from renderer.wording import did_you_mean
 
 #: What a run was told by ``--policy``: rule to level.
@@ -71,7 +71,8 @@ def judge_specs(
     findings = [*problems]
     for server in servers:
         if not server.doubts("accepted"):  # else nobody knows what is accepted
-            findings += (*server.findings_of_values(VALUE_CHECKS), *server.findings(CHECKS))
+            checks = REMOTE_CHECKS if server.remote else CHECKS
+            findings += (*server.findings_of_values(VALUE_CHECKS), *server.findings(checks))
             findings += _unknown(server)
     return _judged(findings, servers, None if own_templates else "", levels, admission=False)
 
@@ -261,7 +262,7 @@ def _judged_here(server: Server, rule: str, target: str) -> bool:
     begin = {"api": "kubernetes"}.get(begin := rule.partition("/")[0], begin)
     targets = RULES[rule].targets if rule in RULES else (begin,) if begin in ("kubernetes", "compose") else ()
     if not target:
-        return not targets and not server.patches
+        return bool(server.remote) or (not targets and not server.patches)
     # What a patch of the other target does shows only there.
     elsewhere = any(patch.target != target for patch in server.patches)
     return target in targets and not elsewhere

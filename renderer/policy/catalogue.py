@@ -194,6 +194,15 @@ RULES: Mapping[str, Rule] = {
         "who is there.",
         fix="127.0.0.1, or the one address that needs it; `expose`, or `service.sourceRanges`.",
     ),
+    "policy/remote-http": Rule(
+        "error",
+        "a remote server without TLS",
+        what="`remote.url` begins with `http:`, and its host is neither this machine (`localhost`, a loopback address) "
+        "nor a name inside of a cluster (without a dot, or ending in `.svc`).",
+        why="Whoever is on the way reads the headers with their tokens, and the answers, and can change both.",
+        fix="`https`.",
+        accepting="for a network that is encrypted or all your own.",
+    ),
     "policy/secret-argument": Rule(
         "warning",
         "a secret among the arguments of a process",
@@ -211,7 +220,7 @@ RULES: Mapping[str, Rule] = {
         "tokens of well-known issuers (GitHub, GitLab, OpenAI, AWS, Google, Slack, npm and 80 more), JSON Web "
         "Tokens, private keys, keys of Azure; passwords in addresses (`postgres://app:…@db`, "
         "`user:…@registry/image`), and as .netrc, .pgpass, docker, npm and `curl -u` take them; hashes of "
-        "passwords (htpasswd, crypt); `Authorization` headers.\n- In `env`, `command`, `args`, headers, "
+        "passwords (htpasswd, crypt); `Authorization` headers.\n- In `env`, `command`, `args`, `remote`, headers, "
         "annotations, options of logging drivers and the content of files also what stands under a name such as "
         "`password`: as a variable, or within JSON, a connection string, a query or a shell's assignment (found "
         "by detect-secrets).\n- A token, or random text, where the name of a Secret or of its key belongs.\n- "

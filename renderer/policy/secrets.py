@@ -72,9 +72,11 @@ _ENTROPY = ("Base64HighEntropyString", "HexHighEntropyString")
 
 
 #: Below these stand literals: disorder alone may make a secret. Elsewhere there are digests and checksums.
-LITERALS = frozenset({"env", "environment", "args", "command", "entrypoint", "test", "data", "binaryData", "content"})
+LITERALS = frozenset(
+    {"env", "environment", "args", "command", "entrypoint", "test", "data", "binaryData", "content", "remote"}
+)
 #: Below these a telling name counts as well. Anywhere else it tells nothing: secretName and key are about secrets.
-_NAMED = LITERALS | {"annotations", "labels", "headers", "options", "stringData"}
+_NAMED = LITERALS | {"annotations", "labels", "headers", "options", "stringData", "variables"}
 #: What says where a value is, and is none.
 _REFERRING = frozenset({"valueFrom", "envFrom", "externalSecrets"})
 #: Where the name of a Secret, of a ConfigMap, or of a key in one belongs.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Iterator
 
 from renderer.errors import DocumentPath, Fault
@@ -206,6 +207,26 @@ def published(server: Server) -> Iterator[Fault]:
         )
 
 
+def remote_http(server: Server) -> Iterator[Fault]:
+    """But on this machine, and inside of a cluster, where names have no dot or end so."""
+    remote = server.remote
+    if remote and remote.scheme == "http" and not _is_near(remote.host):
+        yield Fault(
+            ("spec", "remote", "url"),
+            "policy/remote-http",
+            "the address begins with http: headers, tokens and answers travel in clear",
+            "write https, or accept this with the reason where nobody else reaches the network between",
+        )
+
+
+def _is_near(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return "." not in host or host.endswith((".svc", ".svc.cluster.local", ".localhost"))
+
+
 #: These judge each value by itself.
 VALUE_CHECKS: tuple[Check, ...] = (images, literals)
+REMOTE_CHECKS: tuple[Check, ...] = (remote_http,)
 CHECKS: tuple[Check, ...] = (arguments, egress, locks, replicas, tls, access, token, rights, snippets, published)

@@ -38,6 +38,7 @@ from renderer.model import (
     Peer,
     Publish,
     RateLimit,
+    Remote,
     Resources,
     Rights,
     Rollout,
@@ -73,7 +74,8 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
     """``data`` is the Source's with defaults filled in, valid against the schema."""
     metadata, spec = data["metadata"], data["spec"]
     resource_name = spec.get("resourceName") or f"mcp-{metadata['name']}"
-    transport = _transport(spec["transport"])
+    remote = _remote(spec.get("remote"))
+    transport = _transport({**spec["transport"], **({"type": remote.transport, "bridge": "none"} if remote else {})})
     package = spec.get("package")
     if package and package["registry"] == "oci":  # is an image: name:tag, or name@digest
         separator = "@" if package["version"].startswith("sha256:") else ":"
@@ -102,6 +104,7 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
             tuple(package.get("with", ())),
             read_lock(source, package) if "lock" in package else None,
         ),
+        remote=remote,
         command=tuple(spec["command"]),
         args=tuple(spec["args"]),
         working_dir=spec.get("workingDir"),
@@ -165,6 +168,16 @@ def _transport(item: dict[str, Any]) -> Transport:
     )
 
 
+def _remote(item: dict[str, Any] | None) -> Remote | None:
+    if item is None:
+        return None
+    headers, variables = (
+        {name: value if isinstance(value, str) else SecretRef(**value) for name, value in item[field].items()}
+        for field in ("headers", "variables")
+    )
+    return Remote(item["url"], item["transport"], headers, variables)
+
+
 def _variable(value: Any) -> EnvValue:
     return FieldRef(value["field"]) if isinstance(value, dict) and "field" in value else _reference(value)
 
@@ -226,6 +239,7 @@ def _egress(egress: dict[str, Any] | None) -> Egress | None:
             )
             for item in egress["services"]
         ),
+        servers=tuple(egress["servers"]),
     )
 
 

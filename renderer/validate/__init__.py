@@ -11,7 +11,7 @@ from renderer.guard import metadata_paths
 from renderer.model import Access, PartialServer, Server, Source
 from renderer.model.access import WELL_KNOWN
 from renderer.schemas import Schema
-from renderer.validate import access, network, sandbox, transport, variables, workload
+from renderer.validate import access, network, remote, sandbox, transport, variables, workload
 from renderer.validate.sound import sound_part
 
 #: A rule takes a Server (every default filled in) and yields Faults whose paths count from the root of the spec.
@@ -50,13 +50,18 @@ def sound_server(source: Source, resolve: Callable[[Source], Server]) -> Server 
 
 def validate_rules(server: Server) -> list[Problem]:
     """The faults of one server between its fields: what no schema can say."""
-    return list(server.findings(RULES))
+    return list(server.findings(remote.RULES if server.remote else RULES))
 
 
 @cache
 def spec_schema() -> Schema:
     """The compiled schema of a spec."""
     return Schema(assets.schema("mcpserver"))
+
+
+def validate_links(servers: Sequence[Server]) -> list[Problem]:
+    """The faults of servers whose ``network.egress.servers`` are written out."""
+    return [problem for server in servers for problem in server.findings((network.linked_urls_are_reachable,))]
 
 
 #: What a server takes for itself alone: names, each with the Fault of a second server that takes it too.
@@ -66,6 +71,7 @@ Names = list[tuple[str, Fault]]
 def across_servers(servers: Sequence[Server]) -> list[Problem]:
     """Two servers of one name, or whose objects would have one name: one Problem a line, both places named."""
     problems: list[Problem] = []
+    deployed = [server for server in servers if not server.remote]
     takers = (
         *(_server_name, _object_name, _account_name, _claim_names, _ways_in, _public_address),
         *(_sandbox_names, _runtime_class_name),
@@ -73,7 +79,7 @@ def across_servers(servers: Sequence[Server]) -> list[Problem]:
     for names_of in takers:
         lines = {(p.place.file, p.place.line) for p in problems}
         first: dict[str, tuple[Server, Fault]] = {}
-        for server in servers:
+        for server in servers if names_of is _server_name else deployed:
             for name, fault in names_of(server):
                 other, others_fault = first.setdefault(name, (server, fault))
                 problem, place = server.problem(fault), other.problem(others_fault).place

@@ -127,10 +127,19 @@ def egress_hosts_are_names(server: Server) -> Iterator[Fault]:
 
 
 def urls_are_reachable(server: Server) -> Iterator[Fault]:
+    """Of a server that names no other servers: what these open is known when they are."""
+    if server.network.egress and not server.network.egress.servers:
+        yield from _unreachable_urls(server, server.network.egress)
+
+
+def linked_urls_are_reachable(server: Server) -> Iterator[Fault]:
+    """Of a server that does, and whose ``network.egress.servers`` are written out."""
+    if server.network.egress and server.network.egress.servers:
+        yield from _unreachable_urls(server, server.network.egress)
+
+
+def _unreachable_urls(server: Server, egress: Egress) -> Iterator[Fault]:
     """An address in the environment or the arguments that egress does not open: the server waits for it in vain."""
-    egress = server.network.egress
-    if egress is None:
-        return
     texts: list[tuple[DocumentPath, str]] = [
         (("spec", "env", name), value)
         for name, value in server.env.items()

@@ -35,9 +35,9 @@ def sound_part(
 
 def _repair(data: dict[str, Any], fault: Fault, faulty: set[DocumentPath]) -> DocumentPath:
     """Makes the document sound at one place, which is returned; the empty path where that is not possible."""
-    path = fault.path
-    if path == ("spec",) and isinstance(data["spec"], dict) and not {"image", "package"} & data["spec"].keys():
-        data["spec"]["image"] = _IMAGE
+    path, spec = fault.path, data.get("spec")
+    if path == ("spec",) and isinstance(spec, dict) and not {"image", "package", "remote"} & spec.keys():
+        spec["image"] = _IMAGE
         return "spec", "image"
     metadata = data.get("metadata")
     if path == ("metadata",) or (not path and metadata is None):

@@ -62,6 +62,10 @@ def access(resource: str, *verbs: str, group: str = "", names: tuple[str, ...] =
     return {"apiGroups": [group], "resources": [resource], "verbs": [*verbs], "resourceNames": [*names]}
 
 
+def remote(query: str = "", **fields: Any) -> dict[str, Any]:
+    return {"remote": {"url": f"https://mcp.example.com/mcp{query}", **fields}}
+
+
 WIDE = [
     access("pods", "*"),
     access("*", "get"),
@@ -177,6 +181,8 @@ RULE_CASES: list[tuple[str, str, dict[str, Any]]] = [
         {"access": {}, "patches": [{"kind": "Service", "merge": {"spec": {"ports": [{"port": 8080}]}}}]},
     ),
     ("guard-passed", "compose", {"access": {}, **compose({"ports": ["127.0.0.1:9999:8000"]})}),
+    ("remote-http", "kubernetes", {"remote": {"url": "http://mcp.example.com/mcp"}}),
+    ("remote-http", "compose", {"remote": {"url": "http://10.0.0.5:8080/mcp"}}),
     ("secret-argument", "kubernetes", {"args": ["--key", "$(KEY)"], "env": {"KEY": SECRET}}),
     ("secret-argument", "compose", {"args": ["--key", "$(KEY)"], "env": {"KEY": SECRET}}),
     ("secret-argument", "kubernetes", {"command": ["/s", "$(URL)"], "env": {"URL": "a$(KEY)", "KEY": SECRET}}),
@@ -187,6 +193,10 @@ RULE_CASES: list[tuple[str, str, dict[str, Any]]] = [
         {"sidecars": [{"name": "side", "image": "a.example.com/b:1", "args": ["$(KEY)"], "env": {"KEY": SECRET}}]},
     ),
     ("secret-literal", "kubernetes", {"args": ["--password", "hunter2"]}),
+    ("secret-literal", "kubernetes", remote(headers={"Authorization": "Bearer hunter2hunter2"})),
+    ("secret-literal", "kubernetes", remote(headers={"X-Api-Key": "hunter2hunter2"})),
+    ("secret-literal", "kubernetes", remote("?token={a}", variables={"a": "https://me:hunter2@x/"})),
+    ("secret-literal", "kubernetes", remote("?api_key=hunter2hunter2")),
     ("secret-literal", "kubernetes", {"args": ["--password=hunter2"]}),
     ("secret-literal", "kubernetes", {"command": ["/server", "postgres://me:hunter2@db/x"]}),
     ("secret-literal", "kubernetes", {"args": ["--header", "Authorization: Bearer hunter2hunter2"]}),
@@ -286,6 +296,13 @@ def test_fired_and_accepted(name: str, target_name: str, fields: dict[str, Any])
     assert [p.severity for p in elsewhere if p.rule == rule] == [Severity.ERROR] * len(fired)
     off = run(target_name, {name: "off"}, **fields, accept=accepted).problems
     assert {"policy/accepts-nothing", rule}.isdisjoint(p.rule for p in off)
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "127.0.0.1", "[::1]", "crm", "crm.sales.svc", "crm.sales.svc.cluster.local"]
+)
+def test_http_is_fine_on_this_machine_and_in_a_cluster(host: str) -> None:
+    assert run("kubernetes", {}, remote={"url": f"http://{host}:8080/mcp"}).problems == ()
 
 
 @pytest.mark.parametrize("field", ["rules", "clusterRules"])
