@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
 from renderer.cli.options import quiet_option, text_or_json
-from renderer.cli.streams import as_stream, emit, say, specs_in
-from renderer.errors import Exit, InputInvalid, Problem, dotted, errors_in, excerpt
-from renderer.importers.bulk import State, Written, named, store
+from renderer.cli.streams import as_stream, emit, progress, say, specs_in
+from renderer.errors import Exit, Problem, Severity, UsageMistake, dotted, excerpt
+from renderer.importers.bulk import State, Written, definitions_in, named, no_longer_defined, store
 from renderer.importers.choices import Choices
 from renderer.importers.draft import Draft, Entry, Outcome
-from renderer.importers.formats import FORMATS, read, recognise
+from renderer.importers.formats import FORMATS, batches, recognise
 from renderer.importers.sources import load_foreign
 from renderer.importers.text import text_of
 from renderer.importers.trial import tried
 from renderer.report import LONGEST, Report, as_text
+
+
+class Result(NamedTuple):
+    """What an import did: the definitions, what was written, what is wrong, and specs whose definition went."""
+
+    drafts: Sequence[Draft]
+    written: Sequence[Written]
+    problems: Sequence[Problem]
+    gone: Sequence[Path] = ()
 
 
 @click.command(
@@ -28,10 +39,12 @@ Examples:
   mcpctl import server.json
   mcpctl import server.json --out specs/
   mcpctl import --package npm --strict server.json --out specs/
+  mcpctl import --all registry/ --out specs/
   mcpctl import --output json server.json
 """,
 )
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, metavar="FILE...")
+@click.option("--all", "folder", metavar="DIR", help="Every definition below this folder; needs --out.")
 @click.option("--out", metavar="DIR", help="Folder for the specs, each as NAME.yaml, or - for stdout.  [default: -]")
 @click.option(
     "--package", default="", metavar="N|TYPE", help="Which of several packages: its number from 1, or a type."
@@ -44,6 +57,7 @@ Examples:
 @quiet_option
 def import_(
     files: tuple[str, ...],
+    folder: str | None,
     out: str | None,
     package: str,
     remote: bool,
@@ -57,41 +71,71 @@ def import_(
 
     What became of each field is reported: mapped, defaulted, to be decided (a '# decide:' comment stands in the
     spec), or not expressible. A definition that cannot become a spec is refused with the reason; others go on.
+    With --all the report is a table; import a file alone for its fields.
     """
-    sources, problems = load_foreign(files, specs_in(files))
-    if errors_in(problems):
-        raise InputInvalid("nothing was imported", problems)
-    by_format, unrecognised = recognise(sources)
-    drafts = [tried(draft) for draft in named(read(by_format, Choices(package, remote, offline)))]
-    sound = [draft for draft in drafts if not draft.problems]
-    written = store(sound, Path(out), force) if out not in (None, "-") else []
-    problems = [*unrecognised, *(problem for draft in drafts for problem in draft.problems)]
+    target = None if out in (None, "-") else Path(str(out))
+    _refuse_misuse(files, folder, target)
+    result = _import(files, folder, target, Choices(package, remote, offline), force)
     if style == "json":
-        emit(_as_json(drafts, written, problems))
+        emit(_as_json(result))
+    elif folder is not None:
+        say(_as_table(result, quiet))
     else:
-        say(_as_text(drafts, written, problems, quiet))
-        if not written and sound:
+        say(_as_text(result, quiet))
+        if target is None and (sound := [draft for draft in result.drafts if not draft.problems]):
             emit(as_stream([text_of(draft) for draft in sound]))
-    lossy = strict and any(draft.losses for draft in drafts)
-    return Exit.INPUT_INVALID if problems or lossy else Exit.FINE
+    refused = any(problem.severity is Severity.ERROR for problem in result.problems)
+    lossy = strict and any(draft.losses for draft in result.drafts)
+    return Exit.INPUT_INVALID if refused or lossy else Exit.FINE
 
 
-def _as_text(drafts: Sequence[Draft], written: Sequence[Written], problems: Sequence[Problem], quiet: bool) -> str:
+def _refuse_misuse(files: Sequence[str], folder: str | None, target: Path | None) -> None:
+    if (folder is None) == (not files):
+        raise click.UsageError("name FILES with definitions, or a folder of them with --all DIR")
+    if folder is not None and not Path(folder).is_dir():
+        raise UsageMistake(f"{folder}: no such folder")
+    if folder is not None and target is None:
+        raise click.UsageError("--all needs --out DIR: a folder for the specs")
+    folders = [file for file in files if file != "-" and Path(file).is_dir()]
+    if folders:
+        raise UsageMistake(f"{folders[0]} is a folder: import what is in it with --all {folders[0]}")
+
+
+def _import(files: Sequence[str], folder: str | None, target: Path | None, choices: Choices, force: bool) -> Result:
+    paths = files if folder is None else definitions_in(folder)
+    sources, problems = load_foreign(paths, specs_in(paths))
+    by_format, unrecognised = recognise(sources)
+    if folder is not None:  # a folder has other files too
+        unrecognised = [problem._replace(severity=Severity.WARNING) for problem in unrecognised]
+    read = progress("reading definitions", batches(by_format))
+    drafts = [draft for form, batch in read for draft in form.read(batch, choices)]
+    drafts = [tried(draft) for draft in progress("trying specs", named(drafts, folder or ""))]
+    sound = [draft for draft in drafts if not draft.problems]
+    written = store(sound, target, force) if target else []
+    refused = [problem for draft in drafts for problem in draft.problems]
+    gone = no_longer_defined(drafts, target) if folder is not None and target else []
+    return Result(drafts, written, [*problems, *unrecognised, *refused], gone)
+
+
+def _as_text(result: Result, quiet: bool) -> str:
     """A line for each field, then the files, then what was refused."""
     about = {form.name: form.about for form in FORMATS}
-    files = {id(each.draft): each for each in written}
+    files = {id(each.draft): each for each in result.written}
     lines: list[str] = []
-    for draft in drafts:
-        if quiet:
-            break
+    for draft in () if quiet else result.drafts:
         each = files.get(id(draft))
         end = "refused" if draft.problems else f"{each.path}: {_WORDS[each.state]}" if each else draft.name
         lines.append(f"{draft.place.file}: {about[draft.format]} {draft.original} -> {end}")
         lines += [_line(entry, draft.place.file) for entry in sorted(draft.entries, key=lambda entry: entry.place)]
         counts = [f"{len(draft.of(outcome))} {outcome}" for outcome in Outcome if draft.of(outcome)]
         lines.append(f"{draft.name}: {', '.join(counts)}")
-    text = "".join(f"{excerpt(line, LONGEST)}\n" for line in lines)
-    return text + as_text(Report("import", problems, {}), quiet=True)
+    return "".join(f"{excerpt(line, LONGEST)}\n" for line in lines) + _problems(result, quiet)
+
+
+def _problems(result: Result, quiet: bool) -> str:
+    report = Report("import", [] if quiet else result.problems, {})
+    errors = [problem for problem in result.problems if problem.severity is Severity.ERROR]
+    return as_text(report._replace(problems=errors) if quiet else report, quiet=True)
 
 
 _WORDS = {
@@ -101,6 +145,31 @@ _WORDS = {
     State.EDITED: "left as it is: somebody edited it; replace it with --force",
     State.FOREIGN: "left as it is: no import wrote it; replace it with --force",
 }
+_COLUMNS = ("definitions", *State, "refused", "with losses")
+
+
+def _as_table(result: Result, quiet: bool) -> str:
+    """What was refused, what was left, and how many of each format became what."""
+    counts: dict[str, Counter[str]] = {form.name: Counter() for form in FORMATS}
+    for draft in result.drafts:
+        counts[draft.format] += Counter({"definitions": 1, "refused": bool(draft.problems)})
+        counts[draft.format] += Counter({"with losses": bool(draft.losses)})
+    for each in result.written:
+        counts[each.draft.format][each.state] += 1
+    left = [each for each in result.written if each.state in (State.EDITED, State.FOREIGN)]
+    lines = [f"{each.path}: {_WORDS[each.state]}" for each in left]
+    lines += [
+        f"{path}: its definition is not there any more; remove the file if nobody needs it" for path in result.gone
+    ]
+    rows = [(name, row) for name, row in counts.items() if row]
+    used = [column for column in _COLUMNS if any(row[column] for _, row in rows)]
+    widths = [max(len(name) for name, _ in [*rows, ("format", Counter())]), *(len(column) for column in used)]
+    table = [("format", *used), *((name, *(str(row[column]) for column in used)) for name, row in rows)]
+    if not quiet:
+        lines += [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table
+        ]
+    return _problems(result, quiet) + "".join(f"{excerpt(line, LONGEST)}\n" for line in lines)
 
 
 def _line(entry: Entry, file: str) -> str:
@@ -110,12 +179,13 @@ def _line(entry: Entry, file: str) -> str:
     return f"  {place}{entry.outcome}: {': '.join(filter(None, (arrow, entry.message)))}"
 
 
-def _as_json(drafts: Sequence[Draft], written: Sequence[Written], problems: Sequence[Problem]) -> str:
-    files = {id(each.draft): each for each in written}
+def _as_json(result: Result) -> str:
+    files = {id(each.draft): each for each in result.written}
     data = {
         "command": "import",
-        "definitions": [_facts(draft, files.get(id(draft))) for draft in drafts],
-        "problems": [_problem(problem) for problem in problems],
+        "definitions": [_facts(draft, files.get(id(draft))) for draft in result.drafts],
+        "noLongerDefined": [str(path) for path in result.gone],
+        "problems": [_problem(problem) for problem in result.problems],
     }
     return json.dumps(data, indent=2) + "\n"
 

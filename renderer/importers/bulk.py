@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
 from renderer.errors import UsageMistake
-from renderer.importers.draft import Draft
+from renderer.importers.draft import VERSION, Draft
 from renderer.importers.naming import apart
 from renderer.importers.text import is_imported, is_unedited, text_of
 from renderer.importers.variables import settings_of
+from renderer.load import NOT_SPECS, SUFFIXES
 from renderer.model import JSON
+
+#: Where the head of a spec stands that an import wrote.
+_HEAD_LINES = 5
 
 
 class State(StrEnum):
@@ -34,10 +39,38 @@ class Written(NamedTuple):
     state: State
 
 
-def named(drafts: Sequence[Draft]) -> list[Draft]:
-    """The Drafts in the order of their names, which differ."""
-    names = apart([(draft.original, f"{draft.format} {draft.place.file} {draft.place.line}") for draft in drafts])
-    return sorted(map(_renamed, drafts, names), key=lambda draft: draft.name)
+def definitions_in(folder: str) -> list[str]:
+    """The files below a folder that may hold definitions, sorted; nothing hidden."""
+    found = []
+    for path in Path(folder).rglob("*"):
+        visible = not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if visible and path.suffix.lower() in SUFFIXES and path.name not in NOT_SPECS and path.is_file():
+            found.append(os.path.join(folder, path.relative_to(folder)))
+    return sorted(found)
+
+
+def named(drafts: Sequence[Draft], folder: str = "") -> list[Draft]:
+    """The Drafts in the order of their names, which differ.
+
+    Two of one name in two files of ``folder`` are told apart by their paths in it, wherever the folder lies.
+    """
+    counts: Counter[str] = Counter()
+    definitions = []
+    for draft in sorted(drafts, key=lambda draft: draft.place):
+        file = os.path.relpath(draft.place.file, folder) if folder else draft.place.file
+        identity = f"{draft.format} {file} {_version(draft)}"
+        counts[f"{draft.original} {identity}"] += 1
+        number = counts[f"{draft.original} {identity}"]
+        definitions.append((draft, (draft.original, identity if number == 1 else f"{identity} {number}")))
+    names = apart([definition for _, definition in definitions])
+    renamed = [_renamed(draft, name) for (draft, _), name in zip(definitions, names, strict=True)]
+    return sorted(renamed, key=lambda draft: draft.name)
+
+
+def _version(draft: Draft) -> JSON:
+    metadata = draft.document["metadata"]
+    annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
+    return annotations.get(VERSION, "") if isinstance(annotations, dict) else ""
 
 
 def _renamed(draft: Draft, name: str) -> Draft:
@@ -69,6 +102,18 @@ def store(drafts: Sequence[Draft], folder: Path, force: bool) -> list[Written]:
         return [_store(draft, folder / f"{draft.name}.yaml", force) for draft in drafts]
     except OSError as error:
         raise UsageMistake(f"{error.filename or folder}: cannot be written: {error.strerror}") from None
+
+
+def no_longer_defined(drafts: Sequence[Draft], folder: Path) -> list[Path]:
+    """Specs in the folder that an import wrote, of definitions that are not among these."""
+    known = {f"{draft.name}.yaml" for draft in drafts}
+    gone = []
+    for path in sorted(folder.glob("*.yaml")) if folder.is_dir() else ():
+        with path.open(encoding="utf-8", errors="replace") as file:
+            head = "".join(file.readline() for _ in range(_HEAD_LINES))
+        if path.name not in known and is_imported(head):
+            gone.append(path)
+    return gone
 
 
 def _store(draft: Draft, path: Path, force: bool) -> Written:

@@ -14,12 +14,16 @@ from renderer.model import JSON, Source
 
 
 class Format(NamedTuple):
-    """``about`` for people; ``recognises`` by what a document says; ``read`` gets all documents of the format."""
+    """``about`` for people; ``recognises`` by what a document says; ``read`` makes Drafts of documents.
+
+    ``together``: all documents of the format are read at once, as several make one server.
+    """
 
     name: str
     about: str
     recognises: Callable[[Mapping[str, JSON]], bool]
     read: Callable[[Sequence[Source], Choices], list[Draft]]
+    together: bool = False
 
 
 FORMATS: Sequence[Format] = (
@@ -45,6 +49,10 @@ def recognise(sources: Sequence[Source]) -> tuple[dict[str, list[Source]], list[
     return by_format, problems
 
 
-def read(by_format: Mapping[str, Sequence[Source]], choices: Choices) -> list[Draft]:
-    """The Drafts of all documents, by format."""
-    return [draft for form in FORMATS if form.name in by_format for draft in form.read(by_format[form.name], choices)]
+def batches(by_format: Mapping[str, Sequence[Source]]) -> list[tuple[Format, Sequence[Source]]]:
+    """What is read at once: a document, or all of a format whose documents belong together."""
+    found: list[tuple[Format, Sequence[Source]]] = []
+    for form in FORMATS:
+        sources = by_format.get(form.name, ())
+        found += [(form, sources)] if form.together and sources else [(form, [source]) for source in sources]
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import BinaryIO
 
-from renderer.errors import Problem
+from renderer.errors import Problem, errors_in
 from renderer.load import load
 from renderer.model import Source
 from renderer.yaml_reader import Limits
@@ -17,6 +17,8 @@ _IN_SPECS = ("yaml/ambiguous",)
 
 
 def load_foreign(paths: Sequence[str], stdin: BinaryIO | None) -> tuple[list[Source], list[Problem]]:
-    """All documents of the paths. A doubtful scalar is the text that stands there."""
+    """All documents of the paths; none of a file that has faults. A doubtful scalar is the text that stands there."""
     sources, problems = load(paths, stdin=stdin, limits=LIMITS, strict=False)
-    return sources, [problem for problem in problems if problem.rule not in _IN_SPECS]
+    problems = [problem for problem in problems if problem.rule not in _IN_SPECS]
+    faulty = {problem.place.file for problem in errors_in(problems)}
+    return [source for source in sources if source.file not in faulty], problems

@@ -9,13 +9,12 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from renderer.errors import errors_in
-from renderer.importers.bulk import named
+from renderer.importers.bulk import definitions_in, named
 from renderer.importers.choices import Choices
 from renderer.importers.draft import Draft
-from renderer.importers.formats import read, recognise
+from renderer.importers.formats import batches, recognise
 from renderer.importers.sources import load_foreign
 from renderer.importers.trial import tried
 
@@ -24,16 +23,15 @@ COLUMNS = ("definitions", "remote", "mcpb", "nuget", "runnable", "rendered", "re
 
 def drafts_of(folders: Sequence[str]) -> Iterator[Draft]:
     """Each definition below the folders, tried for both targets."""
-    files = [str(path) for folder in folders for path in sorted(Path(folder).rglob("*")) if path.suffix in SUFFIXES]
+    files = [file for folder in folders for file in definitions_in(folder)]
     sources, problems = load_foreign(files, None)
     for problem in errors_in(problems):
         print(f"{problem.place}: {problem.message}")
     by_format, unrecognised = recognise(sources)
     print(f"{len(files)} files, {len(sources)} documents, {len(unrecognised)} of no known format")
-    yield from map(tried, named(read(by_format, Choices(offline=True))))
-
-
-SUFFIXES = (".json", ".yaml", ".yml")
+    choices = Choices(offline=True)
+    drafts = [draft for form, batch in batches(by_format) for draft in form.read(batch, choices)]
+    yield from map(tried, named(drafts))
 
 
 def kind_of(draft: Draft) -> str:
