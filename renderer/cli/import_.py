@@ -133,9 +133,8 @@ def _as_text(result: Result, quiet: bool) -> str:
 
 
 def _problems(result: Result, quiet: bool) -> str:
-    report = Report("import", [] if quiet else result.problems, {})
-    errors = [problem for problem in result.problems if problem.severity is Severity.ERROR]
-    return as_text(report._replace(problems=errors) if quiet else report, quiet=True)
+    """Those that stop nothing too, unless ``quiet``."""
+    return as_text(Report("import", result.problems, {}), quiet=quiet) if result.problems else ""
 
 
 _WORDS = {
@@ -153,7 +152,7 @@ def _as_table(result: Result, quiet: bool) -> str:
     counts: dict[str, Counter[str]] = {form.name: Counter() for form in FORMATS}
     for draft in result.drafts:
         counts[draft.format] += Counter({"definitions": 1, "refused": bool(draft.problems)})
-        counts[draft.format] += Counter({"with losses": bool(draft.losses)})
+        counts[draft.format] += Counter({"with losses": bool(draft.losses and not draft.problems)})
     for each in result.written:
         counts[each.draft.format][each.state] += 1
     left = [each for each in result.written if each.state in (State.EDITED, State.FOREIGN)]

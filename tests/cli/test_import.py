@@ -109,7 +109,7 @@ def test_what_no_format_recognises_is_one_problem(mcpctl: Mcpctl, tmp_path: Path
     (tmp_path / "other.yaml").write_text("hello: world\n")
     run = mcpctl("import", tmp_path / "other.yaml")
     assert run.code == 3
-    assert run.err.count("\n") == 1
+    assert run.err.count("error: ") == 1
     assert "these can: " in run.err
     assert "[import/unrecognised]" in run.err
 
@@ -118,3 +118,108 @@ def test_a_file_that_cannot_be_read_is_a_problem(mcpctl: Mcpctl, tmp_path: Path)
     (tmp_path / "deep.json").write_text('{"a":' * 5000)
     assert mcpctl("import", tmp_path / "deep.json").code == 3
     assert mcpctl("import", tmp_path / "none.json").code == 3
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two definitions of one name in different case, a bad one, something else, and a file that is no YAML."""
+    registry = tmp_path / "registry"
+    for name in ("weather", "Weather", "other"):
+        path = registry / name.lower() / f"{name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({**DEFINITION, "name": f"io.github.acme/{name}"}))
+    (registry / "bad.json").write_text(json.dumps({**DEFINITION, "name": "io.github.acme/bad", "packages": []}))
+    (registry / "readme.yaml").write_text("hello: world\n")
+    (registry / "broken.yaml").write_text("a: [1\n")
+    (registry / ".hidden.json").write_text("{")
+    return registry
+
+
+def test_a_folder_is_imported_with_a_table(mcpctl: Mcpctl, folder: Path, tmp_path: Path) -> None:
+    specs = tmp_path / "specs"
+    run = mcpctl("import", "--all", folder, "--out", specs)
+    assert run.code == 3, "one was refused"
+    assert "readme.yaml:1:1: warning: the document has none of the formats" in run.err
+    assert "broken.yaml:" in run.err
+    assert "there is nothing to run or to call [import/nothing-runs]" in run.err
+    assert run.err.splitlines()[-2:] == [
+        "format       definitions  new  refused",
+        "server.json  4            3    1",
+    ]
+    names = sorted(path.name for path in specs.iterdir())
+    assert names[0] == "io-github-acme-other.yaml"
+    assert len(names) == 3, "the two that collide are told apart"
+    assert mcpctl("validate", specs).code == 0
+
+
+def test_a_second_import_changes_nothing_and_says_what_went(mcpctl: Mcpctl, folder: Path, tmp_path: Path) -> None:
+    specs = tmp_path / "specs"
+    mcpctl("import", "--all", folder, "--out", specs)
+    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in specs.iterdir()}
+    run = mcpctl("import", "--all", folder, "--out", specs)
+    assert run.err.splitlines()[-1] == "server.json  4            3          1"
+    assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in specs.iterdir()} == before
+
+    (folder / "other" / "other.json").unlink()
+    edited = next(path for path in specs.iterdir() if "weather" in path.name)
+    edited.write_text(edited.read_text().replace("celsius", "kelvin"))
+    run = mcpctl("import", "--all", folder, "--out", specs)
+    assert f"{specs / 'io-github-acme-other.yaml'}: its definition is not there any more" in run.err
+    assert f"{edited}: left as it is: somebody edited it" in run.err
+    assert (specs / "io-github-acme-other.yaml").exists()
+    assert "kelvin" in edited.read_text()
+
+
+def test_names_do_not_depend_on_where_the_folder_lies(mcpctl: Mcpctl, folder: Path, tmp_path: Path) -> None:
+    for name in ("one", "two"):  # the same definition in two files
+        (folder / f"{name}.json").write_text(json.dumps(DEFINITION))
+    mcpctl("import", "--all", folder, "--out", tmp_path / "first")
+    folder.rename(tmp_path / "moved")
+    mcpctl("import", "--all", tmp_path / "moved", "--out", tmp_path / "second")
+    first, second = ({path.name for path in (tmp_path / name).iterdir()} for name in ("first", "second"))
+    assert first == second
+    assert len(first) == 5
+
+
+def test_a_report_of_a_folder_for_programs(mcpctl: Mcpctl, folder: Path, tmp_path: Path) -> None:
+    run = mcpctl("import", "--all", folder, "--out", tmp_path / "specs", "--output", "json")
+    data = json.loads(run.out)
+    assert sorted(facts.get("state", "refused") for facts in data["definitions"]) == ["new", "new", "new", "refused"]
+    assert data["noLongerDefined"] == []
+    assert {problem["severity"] for problem in data["problems"]} == {"error", "warning"}
+
+
+MISUSE = {
+    "neither": [],
+    "both": ["server.json", "--all", "."],
+    "nowhere to write": ["--all", "."],
+    "no folder": ["--all", "nowhere", "--out", "specs"],
+    "a folder as a file": ["."],
+}
+
+
+@pytest.mark.parametrize("arguments", MISUSE.values(), ids=MISUSE)
+def test_what_to_import_is_said_in_one_way(mcpctl: Mcpctl, arguments: list[str]) -> None:
+    assert mcpctl("import", *arguments).code == 2
+
+
+def test_names_never_lead_out_of_the_folder(tmp_path: Path, mcpctl: Mcpctl) -> None:
+    for number, name in enumerate(["../../evil", "/etc/passwd", "..", "CON", "a/b\0c", "x" * 300]):
+        (tmp_path / f"{number}.json").write_text(json.dumps({**DEFINITION, "name": name}))
+    out = tmp_path / "deep" / "specs"
+    mcpctl("import", "--all", tmp_path, "--out", out, "--offline")
+    assert set(tmp_path.rglob("*.yaml")) == set(out.iterdir())
+    assert len(set(out.iterdir())) >= 4
+
+
+def test_depth_and_size_are_bounded(tmp_path: Path, mcpctl: Mcpctl) -> None:
+    (tmp_path / "deep.json").write_text('{"name":' + '{"a":' * 100_000)
+    (tmp_path / "list.json").write_text("[" * 100_000)
+    (tmp_path / "bomb.yaml").write_text("a: &a [x]\nb: [*a, *a]\n")
+    (tmp_path / "nul.json").write_bytes(b'{"name": "a\x00b"}')
+    (tmp_path / "good.json").write_text(json.dumps(DEFINITION))
+    run = mcpctl("import", "--all", tmp_path, "--out", tmp_path / "specs", "--offline")
+    assert run.code == 3
+    assert [path.name for path in (tmp_path / "specs").iterdir()] == ["io-github-acme-weather.yaml"]
+    for rule in ("yaml/too-deep", "yaml/anchor", "yaml/"):
+        assert rule in run.err
