@@ -200,7 +200,7 @@ RULES: Mapping[str, Rule] = {
         what="`remote.url` begins with `http:`, and its host is neither this machine (`localhost`, a loopback address) "
         "nor a name inside of a cluster (without a dot, or ending in `.svc`).",
         why="Whoever is on the way reads the headers with their tokens, and the answers, and can change both.",
-        fix="`https`.",
+        fix="An address with `https`.",
         accepting="for a network that is encrypted or all your own.",
     ),
     "policy/secret-argument": Rule(
