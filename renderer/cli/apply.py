@@ -21,7 +21,7 @@ from renderer.cli.options import (
     provider_has_a_cluster,
     version_options,
 )
-from renderer.cli.ready import emit_json, failure, show, statuses_of, until_ready
+from renderer.cli.ready import emit_json, failure, show, statuses_of, until_ready, warn_without_client
 from renderer.cli.remotes import count_remotes, nothing_deployed
 from renderer.cli.runtime import (
     confirm_with,
@@ -130,7 +130,8 @@ def apply(
     """Render, check and apply specs, then wait until every server answers MCP.
 
     PATHS are files, folders or - for stdin; without any those of the project. With any error in them nothing is
-    applied. Where it is applied is shown first. Exit codes: 5 something was refused or cannot start, 6 the time was
+    applied. Where it is applied is shown first. MCP is spoken by the extra 'mcp' (pip install 'mcpctl-renderer[mcp]');
+    without it the wait ends when the servers run. Exit codes: 5 something was refused or cannot start, 6 the time was
     over, 130 interrupted.
     """
     known = None if paths or tree else project()
@@ -224,6 +225,8 @@ class _Run(NamedTuple):
     def all(self, confirm: Any, *, wait: bool, fail_fast: bool) -> int:
         """Apply, wait, show. What stands is shown in JSON even where it failed."""
         applied, statuses, ids = Applied(()), tuple[InstanceStatus, ...](), tuple[str, ...]()
+        if wait and self.options.dry_run == "none":
+            warn_without_client()
         try:
             applied = self.orchestrator.apply(self.plan.documents, self.options, progress, confirm)
             self._tell_changes(applied)

@@ -25,12 +25,10 @@ def until_ready(
 ) -> tuple[InstanceStatus, ...]:
     """Until all run and answer MCP. ApplyFailed, or WaitTimedOut, with the reasons.
 
-    Without the MCP client they stay RUNNING, and that is told; so does what nothing can connect to, and what asks for
-    credentials.
+    Without the MCP client they stay RUNNING (``warn_without_client`` says so before anything is changed); so does what
+    nothing can connect to, and what asks for credentials.
     """
-
-    has_client = bool(mcp_check.installed())
-    asking = (lambda status: _answer(orchestrator, status, transports)) if has_client else None
+    asking = (lambda status: _answer(orchestrator, status, transports)) if mcp_check.installed() else None
     try:
         statuses = orchestrator.wait(ids, Wait(seconds, progress, asking, fail_fast))
     except KeyboardInterrupt:
@@ -40,9 +38,13 @@ def until_ready(
         raise WaitTimedOut(f"{late.message}; mcpctl logs NAME may say why") from None
     except ApplyFailed as error:
         raise failure(error.message) from None
-    if not has_client:
-        progress(no_client())
     return statuses
+
+
+def warn_without_client() -> None:
+    """Before something is started: that nobody will know whether it answers MCP."""
+    if not mcp_check.installed():
+        progress(no_client())
 
 
 def _answer(orchestrator: Orchestrator, status: InstanceStatus, transports: Mapping[str, str]) -> Observation:

@@ -240,7 +240,7 @@ def identify(orchestrator: Orchestrator, name: str) -> str:
 def no_client() -> str:
     """What to do where the MCP client is missing."""
     return (
-        "the servers were not asked over MCP, so the best state is 'running': the MCP SDK is missing; "
+        "the MCP SDK is missing, so servers are not asked over MCP and the best state is 'running'; "
         f"pip install '{mcp_check.EXTRA}'"
     )
 

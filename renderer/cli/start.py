@@ -18,7 +18,7 @@ from renderer.cli.options import (
     provider_has_a_cluster,
     version_options,
 )
-from renderer.cli.ready import emit_json, show, statuses_of, until_ready
+from renderer.cli.ready import emit_json, show, statuses_of, until_ready, warn_without_client
 from renderer.cli.remotes import count_remotes, nothing_deployed
 from renderer.cli.runtime import (
     env_file_option,
@@ -152,6 +152,8 @@ def _started(
     ids: list[str] = []
     statuses: tuple[InstanceStatus, ...] = ()
     facts: dict[str, JSON] = {"orchestrator": orchestrator.name, "where": orchestrator.where()}
+    if seconds:
+        warn_without_client()
     try:
         for _, begin in starts:
             ids.append(begin())

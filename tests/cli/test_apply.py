@@ -84,9 +84,18 @@ def test_without_the_client_it_runs_and_is_not_ready(
     monkeypatch.setattr(mcp_check, "installed", lambda: "")
     run = mcpctl("apply", "good.yaml")
     assert run.code == 0
-    assert "pip install 'mcpctl-renderer[mcp]'" in run.err
+    assert run.err.count("pip install 'mcpctl-renderer[mcp]'") == 1
+    assert run.err.index("the MCP SDK is missing") < run.err.index("1 done"), "before anything is applied"
     assert " running " in run.out
     assert not fake.named("reach")
+
+
+@pytest.mark.parametrize("option", ["--no-wait", "--dry-run=client"])
+def test_who_does_not_wait_needs_no_client(
+    mcpctl: Mcpctl, fake: FakeRuntime, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    monkeypatch.setattr(mcp_check, "installed", lambda: "")
+    assert "SDK" not in mcpctl("apply", "good.yaml", option).err
 
 
 def test_who_speaks_something_else_fails_at_once(
