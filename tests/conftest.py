@@ -44,6 +44,7 @@ SLOW = [
     "test_action.py",
     "test_checks.py",
     "test_contracts.py",
+    "test_documents_blocks.py",
     "test_hooks.py",
     "test_round_trip.py",
     "test_team.py",

@@ -20,8 +20,8 @@ RUNTIME = ("apply", "start", "stop", "restart", "status", "logs", "list", "delet
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_readme_names_every_command(command: str) -> None:
-    assert f"`mcpctl {command}" in (ROOT / "README.md").read_text()
+def test_the_list_of_commands_names_every_one(command: str) -> None:
+    assert f"`mcpctl {command}" in (ROOT / "docs/commands.md").read_text()
 
 
 @pytest.mark.parametrize("command", RUNTIME)

@@ -32,6 +32,8 @@ ENDS = {"|", "||", "&&", ";", ">", "<", ")", "&", "(", "2", "…"}
 def calls(text: str) -> Iterator[str]:
     """All that follows the program's name, in blocks of shell and YAML and in code within a sentence."""
     for language, block in FENCED.findall(text):
+        if language == "console":  # what is not behind a prompt is printed
+            block = "".join(re.findall(r"^ *\$ (.*\n)", block, re.M))
         if language in ("sh", "bash", "shell", "yaml", "console"):
             yield from CALL.findall(block.replace("\\\n", " "))
     prose = FENCED.sub("", text)

@@ -13,6 +13,7 @@ from renderer import pipeline
 from renderer.errors import Severity
 from renderer.model import Options
 from renderer.registry import TARGETS, target
+from tests.documents import DOCUMENTS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -43,8 +44,35 @@ def test_the_spec_renders_without_a_remark(name: str) -> None:
         assert kinds == ["Namespace", "ServiceAccount", "NetworkPolicy", *own]
 
 
-def test_links_lead_somewhere() -> None:
-    for text in [README, *(path.read_text() for path in (ROOT / "docs").glob("*.md"))]:
-        folder = ROOT if text is README else ROOT / "docs"
-        for link in re.findall(r"\]\(((?!https?:|#)[^)#]+)", text):
-            assert (folder / link).exists(), link
+LINK = re.compile(r"\]\(((?!https?:)[^)]+)\)")
+
+
+def anchors(text: str) -> set[str]:
+    """Headings as code hosts name them."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^ *```.*?^ *```$", "", text, flags=re.M | re.S), re.M)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def dead_links(path: Path) -> list[str]:
+    text, found = path.read_text(encoding="utf-8"), []
+    for link in LINK.findall(re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.S)):
+        name, _, anchor = link.partition("#")
+        target = path.parent / name if name else path
+        if not target.exists() or (anchor and anchor not in anchors(target.read_text(encoding="utf-8"))):
+            found.append(link)
+    return found
+
+
+@pytest.mark.parametrize("path", [*DOCUMENTS, ROOT / "CHANGELOG.md"], ids=lambda path: path.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    assert dead_links(path) == []
+
+
+def test_a_dead_link_is_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("[a](nothing.md) [b](page.md#nothing) [c](page.md#e-f) [d](#e-f) [e](#g) [f](.)\n\n## E `f`\n")
+    assert dead_links(page) == ["nothing.md", "page.md#nothing", "#g"]
+
+
+def test_the_readme_is_one_screen() -> None:
+    assert README.count("\n") < 60

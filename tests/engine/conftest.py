@@ -7,4 +7,5 @@ from tests.engine.fixtures import echo_image as echo_image
 from tests.engine.fixtures import engine as engine
 from tests.engine.fixtures import envoy_image as envoy_image
 from tests.engine.fixtures import project as project
+from tests.engine.fixtures import python_image as python_image
 from tests.engine.fixtures import time_image as time_image

@@ -181,6 +181,11 @@ def envoy_image(engine: str) -> str:
 
 
 @pytest.fixture(scope="session")
+def python_image(engine: str) -> str:
+    return _image(images.PYTHON)
+
+
+@pytest.fixture(scope="session")
 def busybox_image(engine: str) -> Iterator[str]:
     """busybox, also under the name that rendered sidecars use, as long as any test needs it."""
     name = _image(images.BUSYBOX)

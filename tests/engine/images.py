@@ -31,6 +31,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import jsonschema_rs
+
 from renderer import pins
 from tests import oracles
 
@@ -40,6 +42,8 @@ TIME = "mcpctl-test/time:1"
 ECHO = "mcpctl-test/echo:1"
 #: busybox and nothing else, for containers that fail, never listen, or end.
 BUSYBOX = "mcpctl-test/busybox:1"
+#: Python with pip, and a shell: a base for the Dockerfile of the repository.
+PYTHON = "mcpctl-test/python:1"
 #: Envoy as the guard of a server runs it.
 ENVOY = "mcpctl-test/envoy:1"
 
@@ -209,6 +213,23 @@ def _python_parts() -> Iterator[Part]:
         yield from _users()
 
 
+def _base_parts() -> Iterator[Part]:
+    version = f"python{sysconfig.get_python_version()}"
+    python = Path(sys.executable).resolve()
+    with tempfile.TemporaryDirectory() as folder:
+        pip = list(_installed(Path(folder), ("pip",), f"usr/local/lib/{version}/site-packages"))
+        library = list(_standard_library(f"usr/local/lib/{version}"))
+        yield Part(f"usr/local/bin/{version}", python)
+        yield Part("usr/local/bin/python3", link=version)
+        yield from (*library, *pip)
+        # What will be installed there may need libraries that Python itself does not.
+        native = [*Path(jsonschema_rs.__file__).parent.glob("*.so")]
+        native += [part.source for part in library if part.source and ".so" in part.source.suffixes]
+        yield from _libraries([python, *native])
+    yield from (part for part in _busybox_parts() if part.name.startswith("bin/"))
+    yield from _users()
+
+
 def _programs() -> Iterator[Part]:
     yield Part(f"{_PACKAGES_AT}/servers/echo_server.py", content=_SERVER.read_bytes())
     for name, (folder, module) in _PROGRAMS.items():
@@ -223,13 +244,15 @@ def _install(folder: Path) -> list[Part]:
 
 
 def _install_one(folder: Path, name: str) -> list[Part]:
+    return list(_installed(folder / name, _PACKAGES[name], f"{_PACKAGES_AT}/{name}"))
+
+
+def _installed(folder: Path, packages: Sequence[str], at: str) -> Iterator[Part]:
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target"]
-    done = subprocess.run(
-        [*command, str(folder / name), *_PACKAGES[name]], capture_output=True, timeout=300, check=False
-    )
+    done = subprocess.run([*command, str(folder), *packages], capture_output=True, timeout=300, check=False)
     if done.returncode:
-        raise Missing(f"pip cannot install {_PACKAGES[name]}: {done.stderr.decode(errors='replace')[-2000:]}")
-    return list(_tree(folder / name, f"{_PACKAGES_AT}/{name}"))
+        raise Missing(f"pip cannot install {packages}: {done.stderr.decode(errors='replace')[-2000:]}")
+    return _tree(folder, at)
 
 
 def _standard_library(at: str) -> Iterator[Part]:
@@ -260,6 +283,10 @@ def _python_made_from() -> bytes:
     return json.dumps([sys.version, sys.base_prefix, _PACKAGES, texts]).encode()
 
 
+def _base_made_from() -> bytes:
+    return json.dumps([sys.version, sys.base_prefix, Path(__file__).read_text()]).encode()
+
+
 def _busybox_made_from() -> bytes:
     return _busybox().read_bytes() + Path(__file__).read_bytes()
 
@@ -273,6 +300,7 @@ _ENV = (f"ENV PATH=/usr/local/bin:/bin LD_LIBRARY_PATH=/{_LIBRARIES_AT} PYTHONUN
 _IMAGES = (
     Image((ECHO, TIME), _python_parts, _python_made_from, (*_ENV, 'CMD ["mcp-echo"]', "EXPOSE 8080")),
     Image((BUSYBOX,), _busybox_parts, _busybox_made_from, (*_ENV, 'CMD ["sh"]')),
+    Image((PYTHON,), _base_parts, _base_made_from, (*_ENV, 'CMD ["python3"]')),
     Image((ENVOY,), _envoy_parts, _envoy_made_from, (*_ENV, 'ENTRYPOINT ["/usr/local/bin/envoy"]')),
 )
 
