@@ -82,6 +82,11 @@ def edit(file: str, old: str, new: str) -> Callable[[], None]:
     return change
 
 
+def completion_folders() -> None:
+    for folder in (".local/share/bash-completion/completions", ".zfunc", ".config/fish/completions"):
+        Path(os.environ["HOME"], folder).mkdir(parents=True)
+
+
 def git(*arguments: str) -> None:
     subprocess.run(["git", *arguments], check=True, capture_output=True, timeout=60)
 
@@ -135,6 +140,7 @@ BEFORE: dict[tuple[str, str], Sequence[Callable[[], object]]] = {
     ],
     ("docs/start/gitops.md", "mcpctl render --check"): [UTC_TO_CET],
     ("docs/start/review.md", "mcpctl diff --base origin/main"): [project, UTC_TO_CET],
+    ("docs/terminal.md", "mcpctl help"): [completion_folders],
     ("docs/templates.md", "mcpctl render specs/ --templates templates --out deploy --check"): [
         edit("templates/kubernetes/service.yaml.j2", "{{ entry }}", "{{ monitorin }}")
     ],
