@@ -175,7 +175,8 @@ def _line(entry: Entry, file: str) -> str:
     line = f"line {entry.place.line}" if entry.place.file == file else str(entry.place)
     place = "" if entry.outcome is Outcome.DEFAULTED else f"{line}: "
     arrow = " -> ".join(filter(None, (dotted(entry.source), dotted(entry.target or ()))))
-    return f"  {place}{entry.outcome}: {': '.join(filter(None, (arrow, entry.message)))}"
+    outcome = f"{entry.outcome} (harmless)" if entry.harmless else entry.outcome
+    return f"  {place}{outcome}: {': '.join(filter(None, (arrow, entry.message)))}"
 
 
 def _as_json(result: Result) -> str:

@@ -9,7 +9,18 @@ from renderer.errors import DocumentPath, excerpt
 from renderer.importers.choices import Choices
 from renderer.importers.docker_flags import set_user
 from renderer.importers.docker_templates import Parameters, Unset
-from renderer.importers.draft import END, REPOSITORY, TITLE, Draft, Reading, annotate, describe, draft_of, lose_all
+from renderer.importers.draft import (
+    END,
+    REPOSITORY,
+    TITLE,
+    Draft,
+    Reading,
+    annotate,
+    describe,
+    draft_of,
+    fill_in,
+    lose_all,
+)
 from renderer.importers.egress import allow_hosts, allow_nothing
 from renderer.importers.images import set_entrypoint, set_image
 from renderer.importers.naming import name_of
@@ -71,6 +82,8 @@ def _read(reading: Reading, original: str, choices: Choices) -> Draft:
     else:
         message = "each of its tools starts a container of its own (type: poci): it is no server"
         reading.refuse(("type",), "import/no-server", message, "write a server that has these tools")
+    if reading.written(("spec",)):
+        fill_in(reading)
     return draft_of(original, FORMAT, reading)
 
 

@@ -125,6 +125,10 @@ class Reading:
         """Writes a value that the source does not say."""
         self._add((), Outcome.DEFAULTED, put(self.document, target, value), why)
 
+    def assume(self, target: DocumentPath, why: str) -> None:
+        """Writes nothing: the field's own default holds, and a person may have expected another."""
+        self._add((), Outcome.DEFAULTED, target, why)
+
     def decide(self, source: DocumentPath, target: DocumentPath, value: JSON, question: str) -> None:
         """Writes the value (None: nothing) with a comment about what a person must decide."""
         if value is not None:
@@ -206,6 +210,17 @@ def _at(node: JSON, path: DocumentPath) -> JSON:
         else:
             return None
     return node
+
+
+def fill_in(reading: Reading) -> None:
+    """What no definition of a registry says, and what every spec of something that runs should."""
+    spec = reading.document.get("spec")
+    assert isinstance(spec, dict)
+    if not {"size", "resources", "remote"} & spec.keys():
+        reading.default(("spec", "size"), "small", "128Mi and 100m: the definition says no size")
+    if "remote" not in spec and reading.written(("spec", "network", "egress")) is None:
+        why = "the definition names no hosts, so it may connect to every address; name them under hosts"
+        reading.assume(("spec", "network", "egress"), why)
 
 
 def put(document: dict[str, JSON], path: DocumentPath, value: JSON) -> DocumentPath:

@@ -18,6 +18,7 @@ from renderer.importers.draft import (
     annotate,
     describe,
     draft_of,
+    fill_in,
     lose_all,
 )
 from renderer.importers.naming import name_of
@@ -110,6 +111,8 @@ def _read(reading: Reading, others: Sequence[Reading], choices: Choices) -> Draf
     lose_all(reading, ["icons", "status"], _CATALOGUE)
     lose_all(reading, ["source", "id", "subfolder"], _CATALOGUE, ("repository",))
     read_meta(reading, name, _what_runs(reading, name, choices))
+    if reading.written(("spec",)):
+        fill_in(reading)
     return draft_of(original, FORMAT, reading, *others)
 
 

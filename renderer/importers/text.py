@@ -25,9 +25,26 @@ def text_of(draft: Draft) -> str:
     order = {field: number for number, field in enumerate(properties)}
     assert isinstance(spec, dict)
     document = {**draft.document, "spec": {key: spec[key] for key in sorted(spec, key=lambda key: order.get(key, 999))}}
-    body = "\n".join(_mapping(document, (), draft.comments)) + "\n"
+    body = "\n".join([*_needs(spec), *_mapping(document, (), draft.comments)]) + "\n"
     origin = excerpt(f"{draft.format}: {draft.original}", 200)
     return f"{_MODELINE}# Imported by mcpctl from {origin} (content {_digest(body)}).\n{body}"
+
+
+def _needs(spec: JSON) -> Iterator[str]:
+    """A comment with the keys of each Secret and ConfigMap that must be there first."""
+    keys: dict[str, dict[str, None]] = {}
+
+    def walk(node: JSON) -> None:
+        if isinstance(node, dict):
+            for field, kind in (("secret", "Secret"), ("configMap", "ConfigMap")):
+                if isinstance(node.get(field), str) and isinstance(node.get("key"), str):
+                    keys.setdefault(f"{kind} {node[field]}", {})[str(node["key"])] = None
+        for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+            walk(child)
+
+    walk(spec)
+    for name, names in sorted(keys.items()):
+        yield comment(f"It needs the {name} with {', '.join(names)}.", 0, _WIDTH)
 
 
 def is_unedited(text: str) -> bool:

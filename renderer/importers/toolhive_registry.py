@@ -6,7 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from renderer.errors import DocumentPath, excerpt
 from renderer.importers.choices import Choices
-from renderer.importers.draft import END, REPOSITORY, TITLE, Draft, Reading, annotate, describe, draft_of, lose_all
+from renderer.importers.draft import (
+    END,
+    REPOSITORY,
+    TITLE,
+    Draft,
+    Reading,
+    annotate,
+    describe,
+    draft_of,
+    fill_in,
+    lose_all,
+)
 from renderer.importers.egress import allow_hosts, allow_nothing
 from renderer.importers.images import set_entrypoint, set_image
 from renderer.importers.naming import name_of
@@ -71,6 +82,8 @@ def _read(reading: Reading, around: Sequence[Reading], original: str, choices: C
         _remote(reading, name)
     else:
         _container(reading, name, choices)
+    if reading.written(("spec",)):
+        fill_in(reading)
     return draft_of(original, FORMAT, reading, *around)
 
 

@@ -147,7 +147,7 @@ RUNS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 @pytest.mark.parametrize(("fields", "expected"), RUNS.values(), ids=RUNS)
 def test_what_docker_runs_it_with(fields: dict[str, Any], expected: dict[str, Any]) -> None:
     transport = {"type": "stdio", "bridge": "none"}
-    assert spec_of(**fields) == {"image": "acme/notes:1.2.3", "transport": transport, **expected}
+    assert spec_of(**fields) == {"image": "acme/notes:1.2.3", "transport": transport, "size": "small", **expected}
 
 
 def test_an_image_without_a_version_is_a_decision() -> None:

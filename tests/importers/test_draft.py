@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from renderer.errors import dotted
-from renderer.importers.draft import END, Outcome, Reading, draft_of, put
+from renderer.importers.draft import END, Outcome, Reading, draft_of, fill_in, put
 from renderer.model import JSON
 from tests.importers.readings import source_of
 
@@ -77,3 +77,18 @@ def test_values_are_put_at_their_path() -> None:
     assert document == {"spec": {"args": ["c", "b"], "storage": [{"name": "d"}]}}
     with pytest.raises(TypeError, match="leads through a list"):
         put(document, ("spec", "args", "x"), "y")
+
+
+def test_what_no_definition_says_is_filled_in_and_told() -> None:
+    reading = Reading(source_of({"image": "i"}))
+    reading.map(("image",), ("spec", "image"), "i")
+    fill_in(reading)
+    assert reading.document == {"spec": {"image": "i", "size": "small"}}
+    assert [dotted(entry.target or ()) for entry in reading.entries if not entry.source] == [
+        "spec.size",
+        "spec.network.egress",
+    ]
+    remote = Reading(source_of({"url": "u"}))
+    remote.map(("url",), ("spec", "remote", "url"), "u")
+    fill_in(remote)
+    assert remote.document == {"spec": {"remote": {"url": "u"}}}

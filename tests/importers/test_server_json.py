@@ -44,7 +44,9 @@ def spec_of(data: JSON, choices: Choices = OFFLINE) -> dict[str, Any]:
     assert draft.problems == ()
     spec = draft.document["spec"]
     assert isinstance(spec, dict)
-    return {key: value for key, value in spec.items() if key != "description"}
+    return {
+        key: value for key, value in spec.items() if (key, value) not in (("description", "Notes"), ("size", "small"))
+    }
 
 
 def outcome_of(draft: Draft, source: str) -> str:
@@ -126,6 +128,7 @@ def test_the_first_version_of_the_schema_has_other_spellings() -> None:
             "NOTES_TOKEN": {"secret": "io-github-acme-notes", "key": "NOTES_TOKEN"},
         },
         "transport": {"type": "stdio"},
+        "size": "small",
     }
     assert draft.losses == []
     assert outcome_of(draft, '["$schema"]') == "mapped: read as version 2025-07-09"

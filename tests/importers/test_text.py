@@ -74,6 +74,7 @@ def test_a_spec_reads_as_if_a_person_had_written_it() -> None:
     head, _, body = text.partition("spec:\n")
     assert head.startswith("# yaml-language-server: $schema=")
     assert "# Imported by mcpctl from test: Demo (content " in head
+    assert "# It needs the Secret demo with B.\n" in head
     assert "".join(line[2:] for line in body.splitlines(keepends=True)) == EXPECTED
 
 

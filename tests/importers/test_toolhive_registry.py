@@ -47,6 +47,7 @@ def test_a_server_is_an_image_with_its_variables() -> None:
             "REGION": {"configMap": "notes-settings", "key": "REGION"},
             "MODE": "fast",
         },
+        "size": "small",
     }
 
 
