@@ -64,6 +64,7 @@ spec: {target: kubernetes, namespace: {name: mcp-production, create: true}}
 """
 #: In a folder of its own per document: what the document presumes.
 EMPTY = (
+    "docs/import.md",
     "docs/gitops.md",
     "docs/start/gitops.md",
     "docs/start/terminal.md",
@@ -123,6 +124,19 @@ ACCEPTED = """\
   accept:
     - {rule: policy/image-tag, path: spec.image, reason: built and watched by our own pipeline, until: "2027-01-31"}
 """
+
+
+def definition(number: int, file: str) -> Callable[[], None]:
+    """The definition that the document shows at that place."""
+
+    def write() -> None:
+        texts = [block.text for block in blocks(ROOT / "docs/import.md") if block.language == "text"]
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        Path(file).write_text(texts[number])
+
+    return write
+
+
 #: What the text around a command says that somebody did before it.
 BEFORE: dict[tuple[str, str], Sequence[Callable[[], object]]] = {
     ("docs/commands.md", "mcpctl render specs --out deploy --check"): [rendered],
@@ -137,6 +151,11 @@ BEFORE: dict[tuple[str, str], Sequence[Callable[[], object]]] = {
     ("docs/rules.md", "mcpctl validate --accepted --target kubernetes specs"): [
         lambda: Path(GITHUB_SPEC).write_text(Path(GITHUB_SPEC).read_text() + ACCEPTED),
         Path("specs/time.yaml").unlink,
+    ],
+    ("docs/import.md", "mcpctl import --quiet server.json"): [definition(0, "server.json")],
+    ("docs/import.md", "mcpctl import --offline --all registry --out imported"): [
+        definition(0, "registry/weather/server.json"),
+        definition(1, "registry/notes/server.yaml"),
     ],
     ("docs/start/gitops.md", "mcpctl render --check"): [UTC_TO_CET],
     ("docs/start/review.md", "mcpctl diff --base origin/main"): [project, UTC_TO_CET],
