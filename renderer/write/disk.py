@@ -8,8 +8,10 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
+from itertools import islice
 from pathlib import Path
+from threading import Thread
 
 from renderer.errors import OutputTreeFault, Place, Problem, noting
 
@@ -27,6 +29,9 @@ _LARGEST = 64_000_000
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 # O_EXCL: whatever appears there in the meantime is not followed.
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+#: Files that are synced before the next are, so that progress can be shown.
+_MOST_SYNCED = 1024
+_MOST_THREADS, _FEWEST_EACH = 32, 8
 _ABSENT = (FileNotFoundError, NotADirectoryError)
 
 
@@ -205,18 +210,55 @@ class Folder:
                     os.fchmod(file.fileno(), 0o644)  # whatever the umask is
                     file.write(text.encode())
         # Written first and synced afterwards: the disk takes them together.
-        for path in watched([*files]):
-            folder, _, name = temporary(path).rpartition("/")
-            self._sync(os.open(name, _READ, dir_fd=self._at(folder)), path)
+        waiting = iter(watched([*files]))
+        while part := list(islice(waiting, _MOST_SYNCED)):
+            self._sync(part)
         self.sync_names(files)
 
     def sync_names(self, paths: Iterable[str]) -> None:
         """Makes the names in their folders outlive a power cut: of a rename, fsync of the file says nothing."""
-        for folder in sorted({path.rpartition("/")[0] for path in paths}):
-            with suppress(FileNotFoundError):
-                self._sync(os.dup(self._at(folder)), folder)
+        self._sync(sorted({path.rpartition("/")[0] for path in paths}), folders=True)
 
-    def _sync(self, descriptor: int, path: str) -> None:
+    def _sync(self, paths: Sequence[str], *, folders: bool = False) -> None:
+        """Waits until all are on the disk: from many threads, as one after the other takes most of a large run."""
+        errors: list[BaseException] = []
+
+        def sync(some: Sequence[str], below: Folder) -> None:
+            try:
+                for path in some:
+                    below._sync_one(path, folders)
+            except BaseException as error:
+                errors.append(error)
+
+        count = min(_MOST_THREADS, len(paths) // _FEWEST_EACH)
+        if count < 2:
+            sync(paths, self)
+        else:
+            each = -(-len(paths) // count)
+            with ExitStack() as stack:
+                # Each has its own way to the folder that it used last.
+                own = [stack.enter_context(closing(self.below(""))) for _ in range(count)]
+                threads = [
+                    Thread(target=sync, args=(paths[i * each : (i + 1) * each], own[i]), daemon=True)
+                    for i in range(count)
+                ]
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join()
+        if errors:
+            raise min(errors, key=lambda error: str(getattr(error, "filename", "")))
+
+    def _sync_one(self, path: str, is_folder: bool) -> None:
+        """A folder that need not be there, or a file under its temporary name."""
+        try:
+            folder, _, name = temporary(path).rpartition("/")
+            above = self._at(path if is_folder else folder)
+            descriptor = os.dup(above) if is_folder else os.open(name, _READ, dir_fd=above)
+        except FileNotFoundError:
+            if is_folder:
+                return
+            raise
         try:
             with self._named(path):
                 os.fsync(descriptor)

@@ -11,6 +11,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -887,3 +888,27 @@ def test_what_holds_data_leaves_the_tree_only_when_asked_for(tmp_path: Path, tex
 def test_what_holds_no_data_leaves_without_asking(tmp_path: Path) -> None:
     write(tmp_path, {"a.yaml": "kind: StatefulSet\nspec:\n  replicas: 1\n"})
     assert write(tmp_path, {"b.yaml": "x\n"}).removed == ("a.yaml",)
+
+
+def test_many_files_are_synced_at_once_and_none_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {f"s{n // 4}/{n}.yaml": f"{n}\n" for n in range(400)}
+    synced: set[int] = set()
+    threads: set[int] = set()
+
+    def note(descriptor: int) -> None:
+        threads.add(threading.get_ident())
+        synced.add(os.fstat(descriptor).st_ino)
+
+    monkeypatch.setattr(os, "fsync", note)
+    write(tmp_path / "tree", files)
+    assert {path.stat().st_ino for path in (tmp_path / "tree").rglob("*")} <= synced
+    assert len(threads) > 8
+
+    def refuse(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    refused = fault(lambda: write(tmp_path / "other", files))
+    assert [problem.message for problem in refused.problems] == [os.strerror(errno.EIO)]
+    assert refused.problems[0].place.file.endswith("/s0/.mcpctl")
+    assert not (tmp_path / "other").exists()
