@@ -13,7 +13,7 @@ from traceback import format_exception
 import click
 
 from renderer import __version__
-from renderer.cli.streams import ReaderLeft, say
+from renderer.cli.streams import ReaderLeft, Watch, choose_color, colored, say
 from renderer.errors import Exit, McpctlError, excerpt
 from renderer.report import LONGEST, Report, as_text
 
@@ -54,6 +54,30 @@ _MODULES = {
 }
 
 
+def _chosen(context: click.Context, parameter: click.Parameter, choice: str | None) -> None:
+    del context, parameter
+    if choice:
+        choose_color(choice)
+
+
+#: Options of mcpctl itself, which each command takes too: behind it or in front of it.
+_COMMON = (
+    click.Option(
+        ["--color"],
+        type=click.Choice(["auto", "always", "never"]),
+        expose_value=False,
+        callback=_chosen,
+        help="When to use colour: auto is on a terminal, without NO_COLOR; FORCE_COLOR means always.  [default: auto]",
+    ),
+    click.Option(
+        ["--debug"],
+        is_flag=True,
+        expose_value=False,
+        help="Print the traceback of a defect of mcpctl (or MCPCTL_DEBUG=1).",
+    ),
+)
+
+
 class Commands(click.Group):
     """Imports a command only when it is asked for: each costs what it needs."""
 
@@ -79,18 +103,17 @@ class Commands(click.Group):
             raise click.UsageError(f"no command is called {excerpt(cmd_name)!r}{hint}", ctx)
         module, name = _MODULES.get(cmd_name, (cmd_name, cmd_name))
         command: click.Command = getattr(import_module(f"renderer.cli.{module}"), name)
+        command.params += [option for option in _COMMON if option not in command.params]
         return command
 
 
 @click.group(
     cls=Commands,
+    params=list(_COMMON),
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 fine, 1 differences found, 2 usage, 3 spec or configuration invalid, 4 output invalid, "
     "5 apply failed, 6 waiting timed out, 70 defect of mcpctl, 130 interrupted.",
-)
-@click.option(
-    "--debug", is_flag=True, expose_value=False, help="Print the traceback of a defect of mcpctl (or MCPCTL_DEBUG=1)."
 )
 @click.version_option(__version__, prog_name="mcpctl")
 @click.pass_context
@@ -110,18 +133,31 @@ def mcpctl(context: click.Context) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code. A traceback reaches only users who ask for it."""
     typed = list(sys.argv[1:] if arguments is None else arguments)
+    choose_color("auto")
     if "_MCPCTL_COMPLETE" in os.environ:
         import_module("renderer.cli.candidates").complete(mcpctl, typed)
         return Exit.FINE
     try:
-        result = mcpctl.main(args=typed, prog_name="mcpctl", standalone_mode=False, obj=typed)
-        return int(result or Exit.FINE)
+        return _run(typed)
     except (KeyboardInterrupt, click.exceptions.Abort) as end:
         # A signal in place of Ctrl-C has a number, which a shell reports as 128 + number.
         # click wraps the interrupt; 8.1.0 hides that it is the cause.
         cause = end.__context__ if isinstance(end, click.exceptions.Abort) else end
         number = next(iter(cause.args), None) if isinstance(cause, KeyboardInterrupt) else None
         return 128 + number if isinstance(number, int) else Exit.INTERRUPTED
+    except ReaderLeft:
+        return Exit.FINE
+
+
+def _run(typed: Sequence[str]) -> int:
+    """The exit code; what ends the process from outside is raised."""
+    try:
+        return int(mcpctl.main(args=[*typed], prog_name="mcpctl", standalone_mode=False, obj=typed) or Exit.FINE)
+    except Watch as asked:
+        once = [word for word in typed if word != "--watch"]
+        return int(import_module("renderer.cli.watch").again(lambda: _run(once), asked.out))
+    except click.exceptions.Abort:
+        raise
     except click.ClickException as mistake:
         # As click would, but fit for a terminal: its text quotes what was typed.
         context = getattr(mistake, "ctx", None)
@@ -129,10 +165,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"{usage}Error: {excerpt(mistake.format_message(), LONGEST)}\n")
         return Exit.USAGE
     except McpctlError as error:
-        say(f"{as_text(Report('', error.problems, {}), quiet=True)}mcpctl: {excerpt(error.message, LONGEST)}\n")
+        problems = as_text(Report("", error.problems, {}), color=colored(sys.stderr), quiet=True)
+        say(f"{problems}mcpctl: {excerpt(error.message, LONGEST)}\n")
         return error.exit_code
     except ReaderLeft:
-        return Exit.FINE
+        raise
     except Exception as defect:
         if "--debug" in typed or os.environ.get("MCPCTL_DEBUG"):
             say("".join(format_exception(defect)))

@@ -10,8 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import click
 
-from renderer import pipeline
-from renderer.cli.environments import environment_option
+from renderer.cli.environments import environment_option, rendered
 from renderer.cli.follow import follow, options_for, specs_for
 from renderer.cli.options import (
     network_policy_provider_option,
@@ -21,7 +20,7 @@ from renderer.cli.options import (
     provider_has_a_cluster,
     version_options,
 )
-from renderer.cli.ready import emit_json, failure, show, statuses_of, until_ready, warn_without_client
+from renderer.cli.ready import emit_json, failure, statuses_of, until_ready, warn_without_client
 from renderer.cli.remotes import count_remotes, nothing_deployed
 from renderer.cli.runtime import (
     confirm_with,
@@ -38,6 +37,7 @@ from renderer.cli.runtime import (
     yes_option,
 )
 from renderer.cli.streams import emit, tell
+from renderer.cli.tables import show
 from renderer.errors import Exit, McpctlError, Problem, exit_code
 from renderer.model import JSON, Rendered
 from renderer.orchestrators import create_orchestrator
@@ -183,7 +183,7 @@ def _of_specs(
 ) -> tuple[Plan, Settings]:
     run, settings = specs_for(paths, more["environments"], settings, more, more["levels"])
     servers = run.specs.servers
-    output = pipeline.render_run(run, target(run.target))
+    output = rendered(run, run.target)
     names = tuple(server.name for server in servers)
     places = tuple(server.namespace if run.target == "kubernetes" else None for server in servers)
     ids = tuple(f"{p}/{s.resource_name}" if p else s.resource_name for p, s in zip(places, servers, strict=True))

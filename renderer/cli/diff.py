@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from renderer import pipeline
-from renderer.cli.environments import environment_option, run_alone, runs_of
+from renderer.cli.environments import environment_option, rendered, run_alone, runs_of
 from renderer.cli.options import (
     FOLDER,
     kustomization_option,
@@ -21,7 +23,7 @@ from renderer.cli.options import (
     target_option,
     target_options,
 )
-from renderer.cli.streams import emit, tell
+from renderer.cli.streams import colored, emit, tell, working
 from renderer.cli.templates import templates_option, with_templates
 from renderer.diff import git
 from renderer.diff.compare import Left, at_base, compare, with_matrix
@@ -32,7 +34,6 @@ from renderer.layout import Elsewhere
 from renderer.model import NetworkPolicyProvider
 from renderer.policy import Levels
 from renderer.project import Project, same_paths
-from renderer.registry import target
 from renderer.report import Report
 
 #: By the name of ``--format``.
@@ -118,7 +119,7 @@ def diff(
     runs[0] = runs[0]._replace(specs=with_templates(runs[0].specs, templates))
     if matrix and sum(run.environment is not None for run in runs) < 2:
         raise UsageMistake("--environments compares environments: name several, or add their files to PATHS")
-    outputs = [pipeline.render_run(run, target(run.target)) for run in runs]
+    outputs = [rendered(run, run.target) for run in runs]
     problems = pipeline.problems_of(outputs)
     if code := exit_code(problems):
         tell(Report("diff", problems, {}), "text", quiet=quiet, stdout=False)
@@ -126,9 +127,18 @@ def diff(
     base_specs = at_base(revision, paths, runs, out, known) if revision else None
     root = Path(known.file).parent if known and known.out and same_paths([os.fspath(out)], [known.out]) else None
     is_left = _left(paths, out, known if known and known.specs else None)
-    comparison = compare(runs, outputs, out, base_specs, every=not environments, root=root, is_left=is_left)
-    emit(FORMATS[style](with_matrix(comparison, runs) if matrix else comparison))
+    with working(f"comparing with {out}"):
+        comparison = compare(runs, outputs, out, base_specs, every=not environments, root=root, is_left=is_left)
+    text = FORMATS[style](with_matrix(comparison, runs) if matrix else comparison)
+    emit(_painted(text) if style == "text" and colored(sys.stdout) else text)
     return Exit.DIFFERENT if comparison.entries or comparison.moves else Exit.FINE
+
+
+def _painted(text: str) -> str:
+    """What comes green, what goes red, where cyan, and headlines bold, as git does it."""
+    for start, color in ((r"(?! )", 1), (r"    \+ ", 32), (r"    - ", 31), (r"    @ ", 36)):
+        text = re.sub(rf"^{start}.+$", f"\x1b[{color}m\\g<0>\x1b[0m", text, flags=re.MULTILINE)
+    return text
 
 
 def _left(paths: Sequence[str], out: Path, known: Project | None) -> Left:

@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from renderer import pipeline
-from renderer.cli.environments import environment_option
+from renderer.cli.environments import environment_option, rendered
 from renderer.cli.follow import options_for, specs_for
 from renderer.cli.options import (
     network_policy_provider_option,
@@ -19,7 +18,6 @@ from renderer.cli.streams import emit, tell
 from renderer.doctor import Patient, diagnose
 from renderer.doctor.checks import Check, Result, as_json, as_lines, summary
 from renderer.errors import Exit, exit_code
-from renderer.registry import target
 from renderer.report import Report
 from renderer.settings import Settings
 
@@ -63,6 +61,6 @@ def _patient(paths: tuple[str, ...], settings: Settings, rendering: dict[str, An
     if not paths:
         return Patient(options=options_for(settings, rendering)), settings, Exit.FINE
     run, settings = specs_for(paths, rendering["environments"], settings, rendering, {})
-    output = pipeline.render_run(run, target(run.target))
+    output = rendered(run, run.target)
     tell(Report("doctor", output.problems, {"servers": len(run.specs.servers)}), "text", quiet=False, stdout=False)
     return Patient(run.specs.servers, output.documents, run.options), settings, exit_code(output.problems)

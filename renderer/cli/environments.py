@@ -9,10 +9,11 @@ import click
 
 from renderer import pipeline
 from renderer.cli.options import project
-from renderer.cli.streams import specs_in
+from renderer.cli.streams import specs_in, working
 from renderer.errors import UsageMistake, errors_in, excerpt
-from renderer.pipeline import Inputs, Run, Specs
+from renderer.pipeline import Inputs, Output, Run, Specs
 from renderer.policy import parse_levels
+from renderer.registry import target
 from renderer.wording import suggestion
 
 if TYPE_CHECKING:
@@ -39,18 +40,30 @@ def runs_of(paths: Sequence[str], wanted: Sequence[str], alone: Run, *, several:
 
     ``several`` says whether there may be more than one. UsageMistake where an option contradicts an environment.
     """
-    inputs, alone = in_project(pipeline.read_inputs(paths, specs_in(paths)), alone)
+    with working("reading specs"):
+        inputs, alone = in_project(pipeline.read_inputs(paths, specs_in(paths)), alone)
     # What is wrong with the input is told first: a faulty environment cannot be chosen.
     if not (inputs.environments or wanted) or errors_in(inputs.problems):
-        return pipeline.runs(inputs, (), alone)
+        return _checked(inputs, (), alone)
     chosen = choose(inputs, wanted, several=several)
     chosen = [_with_options(environment, alone) for environment in chosen]
-    runs = pipeline.runs(inputs, chosen, alone)
+    runs = _checked(inputs, chosen, alone)
     listed, stream = alone.options.kustomization, alone.options.one_stream
     return [
         run._replace(options=run.options._replace(one_stream=stream, kustomization=listed or run.options.kustomization))
         for run in runs
     ]
+
+
+def _checked(inputs: Inputs, chosen: Sequence[Environment], alone: Run) -> list[Run]:
+    with working(f"checking specs of {len(inputs.sources)} servers"):
+        return pipeline.runs(inputs, chosen, alone)
+
+
+def rendered(run: Run, target_name: str) -> Output:
+    """What the run renders to for a target, which a terminal is told of where it takes its time."""
+    with working(f"rendering {len(run.specs.servers)} servers for {run.name or target_name}"):
+        return pipeline.render_run(run, target(target_name))
 
 
 def in_project(inputs: Inputs, alone: Run) -> tuple[Inputs, Run]:

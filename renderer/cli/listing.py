@@ -12,6 +12,7 @@ import click
 from renderer.cli.remotes import remote_instances
 from renderer.cli.runtime import asked, no_client, orchestrator_of, output_option, progress, runtime_options
 from renderer.cli.streams import emit
+from renderer.cli.tables import fits_a_table, show
 from renderer.errors import Exit
 from renderer.orchestrators import mcp_check
 from renderer.orchestrators.contract import InstanceFilters, InstancePage, InstanceState, Orchestrator
@@ -91,6 +92,9 @@ def listing(
     pages = chain(_pages(orchestrator, filters, page_size, ask=ask), _remotes(filters))
     if style == "json":
         _emit_json(pages)
+    elif fits_a_table():
+        for page in pages:
+            show(page.instances, time.time())
     else:
         widths: list[int] = []
         for page in pages:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ from typing import Any
 import click
 
 from renderer.cli.runtime import identify, orchestrator_of, output_option, runtime_options
-from renderer.cli.streams import emit
+from renderer.cli.streams import colored, emit
 from renderer.errors import Exit, excerpt
 from renderer.orchestrators.contract import LogLine, LogOptions
 from renderer.settings import Settings
@@ -98,7 +97,7 @@ class _Prefixed:
 
     def __init__(self) -> None:
         self._seen: dict[str, int] = {}
-        self._colored = _colored()
+        self._colored = colored(sys.stdout)
 
     def __call__(self, line: LogLine) -> str:
         number = self._seen.setdefault(line.replica, len(self._seen))
@@ -106,8 +105,3 @@ class _Prefixed:
         if self._colored:
             prefix = f"\x1b[{_COLORS[number % len(_COLORS)]}m{prefix}\x1b[0m"
         return f"{prefix} {_plain(line)}"
-
-
-def _colored() -> bool:
-    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    return not plain and sys.stdout is not None and sys.stdout.isatty()

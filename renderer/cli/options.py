@@ -74,6 +74,12 @@ def quiet_option(command: Command) -> Command:
     return click.option("--quiet", "-q", is_flag=True, help="Print errors only: no warnings, no summary.")(command)
 
 
+def watch_option(command: Command) -> Command:
+    """Again after each change."""
+    text = "Run again when a file changes that was read: specs, environments, templates, locks; until Ctrl-C."
+    return click.option("--watch", is_flag=True, help=text)(command)
+
+
 def text_or_json(text: str) -> Callable[[Command], Command]:
     """How data is written, for a command that makes no report of Problems."""
     return click.option(

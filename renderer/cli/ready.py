@@ -9,12 +9,12 @@ from typing import Any
 
 from renderer import __version__
 from renderer.cli.runtime import ask, no_client, progress
-from renderer.cli.streams import ReaderLeft, emit
+from renderer.cli.streams import ReaderLeft, emit, working
 from renderer.errors import ApplyFailed, McpctlError, WaitTimedOut
 from renderer.model import JSON
 from renderer.orchestrators import failures, mcp_check
 from renderer.orchestrators.contract import Cause, InstanceStatus, Observation, Orchestrator, Wait
-from renderer.orchestrators.instances import COLUMNS, as_columns, as_data, row
+from renderer.orchestrators.instances import as_data
 
 #: What keeps us from a server, whatever it does: kinds of failures.Refused.
 _UNREACHABLE = frozenset({"forbidden", "login", "certificate"})
@@ -30,7 +30,8 @@ def until_ready(
     """
     asking = (lambda status: _answer(orchestrator, status, transports)) if mcp_check.installed() else None
     try:
-        statuses = orchestrator.wait(ids, Wait(seconds, progress, asking, fail_fast))
+        with working(f"waiting for {len(ids)} server{'s' * (len(ids) != 1)}"):
+            statuses = orchestrator.wait(ids, Wait(seconds, progress, asking, fail_fast))
     except KeyboardInterrupt:
         progress("interrupted while waiting: what was applied stays, and goes on to start; see mcpctl status")
         raise
@@ -63,13 +64,6 @@ def _answer(orchestrator: Orchestrator, status: InstanceStatus, transports: Mapp
         return Observation(status, Cause(f"{words}: {error.message}", "hopeless" if lost else "starts"))
     except (ApplyFailed, WaitTimedOut) as error:
         return Observation(status, Cause(f"does not answer MCP yet: {error.message}"))
-
-
-def show(statuses: Sequence[InstanceStatus], now: float) -> None:
-    """A table of plain columns on stdout, and what each said of itself."""
-    if statuses:
-        lines, _ = as_columns([COLUMNS, *(row(status, now) for status in statuses)])
-        emit("".join(f"{line}\n" for line in lines))
 
 
 def emit_json(command: str, facts: Mapping[str, JSON], statuses: Sequence[InstanceStatus], error: str = "") -> None:

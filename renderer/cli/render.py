@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from renderer import pipeline
-from renderer.cli.environments import environment_option, run_alone, runs_of
+from renderer.cli.environments import environment_option, rendered, run_alone, runs_of
 from renderer.cli.options import (
     FOLDER,
     output_option,
@@ -23,16 +23,16 @@ from renderer.cli.options import (
     target_option,
     target_options,
     tree_options,
+    watch_option,
 )
 from renderer.cli.remotes import count_remotes, nothing_deployed
-from renderer.cli.streams import as_stream, emit, tell
+from renderer.cli.streams import again_if, as_stream, emit, tell
 from renderer.cli.templates import templates_option, with_templates
 from renderer.errors import Exit, errors_in, exit_code
 from renderer.model import NetworkPolicyProvider
 from renderer.pipeline import Output, Run
 from renderer.policy import Levels
 from renderer.project import Project, same_paths
-from renderer.registry import target
 from renderer.report import Report
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ Examples:
   mcpctl render specs/ environments/ --out deploy/
   mcpctl render specs/ environments/ --environment production | kubectl apply -f -
   mcpctl render specs/ --templates templates
+  mcpctl render specs/ --out deploy/ --watch
 """,
 )
 @paths_argument
@@ -69,6 +70,7 @@ Examples:
 @policy_option
 @output_option
 @quiet_option
+@watch_option
 @click.option("--verbose", "-v", is_flag=True, help="With --out, print a line for each file written or removed.")
 def render(
     paths: tuple[str, ...],
@@ -90,6 +92,7 @@ def render(
     style: str,
     quiet: bool,
     verbose: bool,
+    watch: bool,
 ) -> int:
     """Render specs into checked manifests or a compose file.
 
@@ -103,6 +106,7 @@ def render(
     if known and known.out and out is None and not typed:
         out = Path(known.out)
     out = None if out == Path("-") else out
+    again_if(watch, paths, out)
     if known and known.prune and known.specs and whole and out is not None and not check:
         prune = True
     allowed = (force, prune, prune_data, allow_empty)
@@ -122,7 +126,7 @@ def render(
     provider_has_a_cluster({run.target for run in runs})
     runs[0] = runs[0]._replace(specs=with_templates(runs[0].specs, templates))
     runs = runs if trees is None else [trees.without_servers(run) for run in runs]
-    results = [pipeline.render_run(run, target(run.target)) for run in runs]
+    results = [rendered(run, run.target) for run in runs]
     problems = pipeline.problems_of(results)
     lines = () if errors_in(problems) else nothing_deployed([run.specs for run in runs])
     report = Report("render", problems, count(runs, results), lines)

@@ -18,7 +18,7 @@ from renderer.cli.options import (
     provider_has_a_cluster,
     version_options,
 )
-from renderer.cli.ready import emit_json, show, statuses_of, until_ready, warn_without_client
+from renderer.cli.ready import emit_json, statuses_of, until_ready, warn_without_client
 from renderer.cli.remotes import count_remotes, nothing_deployed
 from renderer.cli.runtime import (
     env_file_option,
@@ -32,6 +32,7 @@ from renderer.cli.runtime import (
     wait_option,
 )
 from renderer.cli.streams import specs_in, tell
+from renderer.cli.tables import show
 from renderer.errors import ApplyFailed, Exit, McpctlError, WaitTimedOut, exit_code
 from renderer.model import JSON, Server
 from renderer.orchestrators import create_orchestrator

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 import click
 
 from renderer import __version__
-from renderer.cli.ready import show
 from renderer.cli.remotes import remote_instances
 from renderer.cli.runtime import (
     asked,
@@ -22,7 +21,7 @@ from renderer.cli.runtime import (
     runtime_options,
 )
 from renderer.cli.streams import emit
-from renderer.cli.tables import fits_a_table, live, print_table
+from renderer.cli.tables import fits_a_table, live, show
 from renderer.errors import Exit
 from renderer.orchestrators import mcp_check
 from renderer.orchestrators.contract import InstanceFilters, InstanceStatus
@@ -87,10 +86,7 @@ def status(names: tuple[str, ...], settings: Settings, watch: bool, ask: bool, s
 def _show(statuses: Sequence[InstanceStatus]) -> None:
     if not statuses:
         progress("no servers")
-    elif fits_a_table():
-        print_table(statuses, time.time())
-    else:
-        show(statuses, time.time())
+    show(statuses, time.time())
 
 
 def _watch(look: Look, style: str, sleep: Callable[[float], None] = time.sleep) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from shutil import get_terminal_size
+from threading import current_thread, main_thread
 from time import monotonic
+from types import FrameType
 from typing import BinaryIO, TextIO, TypeVar
 
 import click
@@ -18,10 +22,13 @@ from renderer.report import REPORTERS, Report, as_text
 
 #: Seconds without a word to somebody who waits.
 PATIENCE = 2.0
+#: Removes what stands on the line of a terminal.
+_CLEARED = "\x1b[K"
 #: Columns of prose that are still easy to read.
 WIDEST = 100
 #: In the notes of click's context: whether anything of the data was delivered.
 _DELIVERED = "renderer.delivered"
+_color = "auto"
 _Item = TypeVar("_Item")
 
 
@@ -30,6 +37,22 @@ class ReaderLeft(Exception):
 
     Of our own, because click ends the process with 1 on the BrokenPipeError that it comes from.
     """
+
+
+class Watch(Exception):
+    """The command is to run again after each change; ``out`` are folders that it writes."""
+
+    def __init__(self, *out: Path) -> None:
+        super().__init__()
+        self.out = out
+
+
+def again_if(watch: bool, paths: Sequence[str], out: Path | None = None) -> None:
+    """Ends a command that is asked to run again and again, in favour of such runs."""
+    if watch and "-" in paths:
+        raise click.UsageError("--watch follows files: name them instead of -, or leave --watch out")
+    if watch:
+        raise Watch(*([out] if out else []))
 
 
 def specs_in(paths: Sequence[str]) -> BinaryIO | None:
@@ -65,12 +88,51 @@ def say(text: str) -> None:
 
 def tell(report: Report, style: str, *, quiet: bool, stdout: bool) -> None:
     """The report in the chosen style: on stdout where it is the command's data, else on stderr."""
-    text = as_text(report, color=_colored(), quiet=quiet) if style == "text" else REPORTERS[style](report)
+    text = as_text(report, color=colored(sys.stderr), quiet=quiet) if style == "text" else REPORTERS[style](report)
     if stdout and style != "text":
         with suppress(ReaderLeft):  # the exit code still tells
             emit(masked(text))
     else:
         say(text)
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """What takes longer than two seconds says so on a terminal, in a line that goes when the work ends."""
+    context = click.get_current_context(silent=True)
+    quiet = bool(context and context.params.get("quiet")) or os.environ.get("TERM") == "dumb"
+    if quiet or sys.stderr is None or not sys.stderr.isatty() or current_thread() is not main_thread():
+        yield
+        return
+    begun = monotonic()
+
+    def show(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        line = f"{what}: {monotonic() - begun:.0f} s"[: get_terminal_size().columns - 1]
+        _over(line)
+
+    # A timer and no thread: processes are forked meanwhile. It is not inherited.
+    before = signal.signal(signal.SIGALRM, show)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE, 1.0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        _over("")
+
+
+#: The line that 'working' shows now.
+_status = ""
+
+
+def _over(line: str) -> None:
+    """Writes over the line of 'working'; past Python's buffers, which the work may be writing into."""
+    global _status
+    if line != _status and sys.stderr is not None:
+        with suppress(OSError):
+            os.write(sys.stderr.fileno(), f"\r{_CLEARED}{line}".encode("utf-8", "backslashreplace"))
+    _status = line
 
 
 def progress(label: str, items: Sequence[_Item]) -> Iterator[_Item]:
@@ -95,15 +157,25 @@ def wrapped(text: str, later: str = "", first: str = "") -> str:
 
 
 def _write(stream: TextIO, text: str) -> None:
+    _over("")
     stream.buffer.write(text.encode("utf-8", "backslashreplace"))
     stream.buffer.flush()
 
 
-def _colored() -> bool:
+def choose_color(choice: str) -> None:
+    """What --color says, for this run: auto, always or never."""
+    global _color
+    _color = choice
+
+
+def colored(stream: TextIO | None) -> bool:
+    """Whether what goes there is coloured: as --color says, else FORCE_COLOR, NO_COLOR and TERM, else on a terminal."""
+    if _color != "auto" or os.environ.get("FORCE_COLOR"):
+        return _color != "never"
     # https://no-color.org: any value that is not empty.
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
-    return sys.stderr is not None and sys.stderr.isatty()
+    return stream is not None and stream.isatty()
 
 
 def as_stream(texts: Sequence[str]) -> str:

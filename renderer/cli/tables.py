@@ -1,4 +1,4 @@
-"""Tables on a terminal, with rich; imported only where there is one."""
+"""Tables of servers: plain columns, on a terminal in colour, and where it is too narrow on several lines."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from renderer.cli.streams import ReaderLeft
+import click
+
+from renderer.cli.streams import ReaderLeft, colored, emit
 from renderer.orchestrators.contract import InstanceState, InstanceStatus
-from renderer.orchestrators.instances import COLUMNS, row
+from renderer.orchestrators.instances import COLUMNS, as_columns, row
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
+    from rich.text import Text
 
 _STYLES = {
     InstanceState.READY: "green",
@@ -22,6 +24,9 @@ _STYLES = {
     InstanceState.PENDING: "yellow",
     InstanceState.FAILED: "red",
 }
+_STATE = COLUMNS.index("STATE")
+#: The first columns are short; what follows has addresses and causes, which get lines of their own where it is narrow.
+_SHORT = COLUMNS.index("IMAGE")
 
 
 def fits_a_table() -> bool:
@@ -29,10 +34,17 @@ def fits_a_table() -> bool:
     return sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
 
 
-def print_table(statuses: Sequence[InstanceStatus], now: float) -> None:
-    """Once."""
+def show(statuses: Sequence[InstanceStatus], now: float) -> None:
+    """Once; nothing where there are none."""
+    if not statuses:
+        return
+    if not fits_a_table():
+        lines, _ = as_columns([COLUMNS, *(row(status, now) for status in statuses)])
+        emit("".join(f"{line}\n" for line in lines))
+        return
     try:
-        _console().print(_table(statuses, now))
+        console = _console()
+        console.print(_table(console.width, statuses, now))
     except BrokenPipeError:
         raise ReaderLeft from None
 
@@ -42,9 +54,10 @@ def live(look: Callable[[], list[InstanceStatus]], pause: Callable[[], None]) ->
     from rich.live import Live  # 40 ms: rich, which only a terminal needs
 
     try:
-        with Live(console=_console(), auto_refresh=False) as shown:
+        console = _console()
+        with Live(console=console, auto_refresh=False) as shown:
             while True:
-                shown.update(_table(look(), time.time()), refresh=True)
+                shown.update(_table(console.width, look(), time.time()), refresh=True)
                 pause()
     except BrokenPipeError:
         raise ReaderLeft from None
@@ -53,19 +66,29 @@ def live(look: Callable[[], list[InstanceStatus]], pause: Callable[[], None]) ->
 def _console() -> Console:
     from rich.console import Console  # as above
 
-    # rich honours NO_COLOR itself, but not as its authors meant it: an empty one counts as none.
-    return Console(file=sys.stdout, no_color=bool(os.environ.get("NO_COLOR")), highlight=False, emoji=False)
+    # rich reads the same variables in another way: what holds here is said to it.
+    system: Literal["auto"] | None = "auto" if colored(sys.stdout) else None
+    return Console(file=sys.stdout, force_terminal=True, color_system=system, highlight=False, emoji=False)
 
 
-def _table(statuses: Sequence[InstanceStatus], now: float) -> Table:
-    from rich.box import SIMPLE  # as above
-    from rich.table import Table
-    from rich.text import Text
+def _table(width: int, statuses: Sequence[InstanceStatus], now: float) -> Text:
+    """The plain columns in colour; where these are wider than the terminal, a line for each long cell below its row."""
+    from rich.text import Text  # as above
 
+    rows = [row(status, now) for status in statuses]
+    lines, widths = as_columns([COLUMNS, *rows])
+    narrow = max(map(len, lines)) > width
+    if narrow:
+        lines, widths = as_columns([cells[:_SHORT] for cells in (COLUMNS, *rows)], [0] * _SHORT)
+    start = sum(each + 2 for each in widths[:_STATE])
     # Text, not str: what a server is called is never markup.
-    table = Table(*COLUMNS, box=SIMPLE)
-    for status in statuses:
-        cells = [Text(cell, overflow="fold") for cell in row(status, now)]
-        cells[COLUMNS.index("STATE")].stylize(_STYLES.get(status.state, ""))
-        table.add_row(*cells)
+    table = Text(f"{lines[0]}\n", "bold")
+    for status, cells, line in zip(statuses, rows, lines[1:], strict=True):
+        text = Text(f"{line}\n", "not bold")
+        text.stylize(_STYLES.get(status.state, ""), start, start + len(status.state.value))
+        table.append(text)
+        for name, cell in zip(COLUMNS[_SHORT:], cells[_SHORT:], strict=True):
+            if narrow and cell != "-":
+                table.append(click.wrap_text(f"{name.lower()}: {cell}", width, "  ", "    ") + "\n", "not bold")
+    table.rstrip()
     return table

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from renderer import pipeline
-from renderer.cli.environments import environment_option, run_alone, runs_of
+from renderer.cli.environments import environment_option, rendered, run_alone, runs_of
 from renderer.cli.options import (
     output_option,
     paths_argument,
@@ -14,15 +14,16 @@ from renderer.cli.options import (
     quiet_option,
     render_options,
     target_options,
+    watch_option,
 )
 from renderer.cli.remotes import count_remotes
-from renderer.cli.streams import tell
+from renderer.cli.streams import again_if, tell
 from renderer.cli.templates import templates_option, with_templates
 from renderer.errors import UsageMistake, exit_code
 from renderer.model import NetworkPolicyProvider
 from renderer.pipeline import Output, Run
 from renderer.policy import Levels
-from renderer.registry import TARGETS, target
+from renderer.registry import TARGETS
 from renderer.report import Report
 
 
@@ -33,6 +34,7 @@ Examples:
   mcpctl validate --target kubernetes --target compose github.yaml
   mcpctl validate --target kubernetes --templates templates specs/
   mcpctl validate specs/ environments/
+  mcpctl validate specs/ --watch
   mcpctl validate --accepted --target kubernetes specs/
   cat github.yaml | mcpctl validate --output sarif -
 """,
@@ -53,6 +55,7 @@ Examples:
 @click.option("--accepted", is_flag=True, help="Also list what the specs accept, with the reasons.")
 @output_option
 @quiet_option
+@watch_option
 def validate(
     paths: tuple[str, ...],
     targets: tuple[str, ...],
@@ -66,6 +69,7 @@ def validate(
     templates: str | None,
     style: str,
     quiet: bool,
+    watch: bool,
 ) -> int:
     """Check specs: list every problem at once, with file, line and what to do.
 
@@ -73,6 +77,7 @@ def validate(
     of each, rendered for its target. Nothing is written. The report goes to stderr as text,
     to stdout as JSON or SARIF.
     """
+    again_if(watch, paths)
     provider = network_policy_provider
     options = render_options(namespace, kubernetes_version, create_namespace, provider, one_stream=False)
     runs = runs_of(paths, environments, run_alone("", options, levels), several=True)
@@ -83,7 +88,7 @@ def validate(
     for run in runs:
         results.append(Output((), run.specs.problems, environment=run.name))
         for name in targets_of(run, targets):
-            result = pipeline.render_run(run, target(name))
+            result = rendered(run, name)
             results.append(result)
             counts[f"{name} documents"] = counts.get(f"{name} documents", 0) + len(result.documents)
     problems = pipeline.problems_of(results)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -69,3 +71,22 @@ def as_program(*arguments: str | bytes, stdin: Any = "", env: Mapping[str, str] 
         **{**outputs, **given, **options},
     )
     return Run(done.returncode, (done.stdout or b"").decode(), (done.stderr or b"").decode())
+
+
+@contextmanager
+def on_terminal(monkeypatch: pytest.MonkeyPatch, stream: str, **environ: str) -> Iterator[Callable[[], str]]:
+    """With ``sys.stdout`` or ``sys.stderr`` on a terminal; what is yielded reads what was written there."""
+    master, slave = os.openpty()
+
+    def read() -> str:
+        text = b""
+        while select.select([master], [], [], 0)[0]:  # a terminal hands it over in pieces
+            text += os.read(master, 65536)
+        return text.decode().replace("\r\n", "\n")
+
+    with monkeypatch.context() as patch, open(slave, "w", encoding="utf-8") as terminal:
+        for name, value in {"TERM": "xterm", "NO_COLOR": "", "FORCE_COLOR": "", **environ}.items():
+            patch.setenv(name, value)
+        patch.setattr(f"sys.{stream}", terminal)
+        yield read
+    os.close(master)

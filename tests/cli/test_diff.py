@@ -97,6 +97,17 @@ def test_a_field_of_a_spec(mcpctl: Mcpctl) -> None:
 
 
 @pytest.mark.usefixtures("project")
+def test_in_colour_the_words_are_the_same(mcpctl: Mcpctl) -> None:
+    Path("in/one.yaml").write_text(spec("one", NEWER))
+    lines = mcpctl("diff", "in", "--out", "tree", "--color", "always").out.splitlines()
+    assert [re.sub(r"\x1b\[\d+m", "", line) for line in lines] == mcpctl("diff", "in", "--out", "tree").out.splitlines()
+    assert lines[0].startswith("\x1b[1m")
+    assert f"\x1b[31m    - {OLDER}\x1b[0m" in lines
+    assert f"\x1b[32m    + {NEWER}\x1b[0m" in lines
+    assert "\x1b" not in mcpctl("diff", "in", "--out", "tree", "--format", "json", "--color", "always").out
+
+
+@pytest.mark.usefixtures("project")
 def test_against_the_tree_nobody_knows_the_cause(mcpctl: Mcpctl) -> None:
     Path("in/one.yaml").write_text(spec("one", NEWER))
     out = mcpctl("diff", "in", "--out", "tree").out

@@ -421,6 +421,14 @@ def test_colors_are_for_terminals_only(specs: Path, arguments: list[str]) -> Non
     assert "\x1b" not in as_program(*arguments, cwd=specs).err
 
 
+@pytest.mark.parametrize("arguments", [["--color", "always", "validate"], ["validate", "--color=always"]])
+def test_colour_on_request(mcpctl: Mcpctl, specs: Path, arguments: list[str]) -> None:
+    for file in ("bad.yaml", "nosuch.yaml"):
+        assert f"{file}:" in mcpctl(*arguments, file).err
+        assert "\x1b[31;1merror\x1b[0m" in mcpctl(*arguments, file).err
+    assert "\x1b" not in mcpctl("validate", "bad.yaml").err  # it held for one run
+
+
 @pytest.mark.parametrize(
     ("env", "colored"), [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False)]
 )
