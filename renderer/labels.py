@@ -20,9 +20,9 @@ DEFAULT_PATH = "/mcp"
 ACCESS_ANNOTATION = "mcpctl.io/access"
 #: On what takes over an installation, as an annotation or label: it may be of nobody, or of other manifests.
 ADOPT_NOTE = "mcpctl.io/adopt"
-#: How volumes of compose end that a start fills again: downloaded packages, a copied bridge. They are no data.
+#: How volumes of compose end that a start fills again: packages, a bundle, a copied bridge. They are no data.
 #: No resource name and no storage has a '.' in its name.
-REMADE_VOLUMES = (".package.cache", ".bridge.program")
+REMADE_VOLUMES = (".package.bundle", ".package.cache", ".bridge.program")
 
 
 class GuardNote(NamedTuple):

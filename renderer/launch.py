@@ -9,15 +9,14 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from renderer import assets, pins
-from renderer.model import JSON, EgressHost, File, HealthCheck, Package, Server, Writable
+from renderer.model import JSON, Bundle, EgressHost, File, HealthCheck, Package, Server, Writable
 from renderer.variables import as_literal, expanded_in, pieces
 from renderer.yaml_writer import block
 
 HTTPS = 443
-#: Of each runtime: its name among the programs in templates/checks, and how it takes one as an argument.
-_INTERPRETERS = {"npm": ("node", "node", "-e"), "pypi": ("python", "python3", "-IS", "-c")}
 _CHECKS = {"npm": f"{pins.CHECK_FOLDER}/check.js", "pypi": f"{pins.CHECK_FOLDER}/check.py"}
 
 
@@ -74,7 +73,7 @@ def launch(server: Server, *, beside_guard: bool = False) -> Launch:
     env = {"HOME": pins.CACHE_FOLDER} if server.package else {}
     for runtime in runtimes:
         env |= pins.CACHE_ENV[runtime]
-    if server.package and server.package.lock and server.package.registry == "pypi":
+    if server.package and _has_uv_project(server.package):
         env["UV_PROJECT_ENVIRONMENT"] = pins.LOCKED_FOLDER
     writable = tuple(
         folder if folder.executable is not None else folder._replace(executable=_has_programs(folder.path, server))
@@ -102,14 +101,21 @@ def launch(server: Server, *, beside_guard: bool = False) -> Launch:
     )
 
 
+def _has_uv_project(package: Package) -> bool:
+    """Whether uv installs into an environment of its own, which otherwise lies beside the sources."""
+    return package.bundle.runtime == "uv" if package.bundle else package.lock is not None and package.registry == "pypi"
+
+
 def _image(server: Server) -> str:
     package = server.package
     if package is None:
         assert server.image is not None, "a valid spec has an image or a package"
         return server.image
-    runtime = pins.RUNTIME_OF_BRIDGE.get(server.transport.bridge, package.registry)
+    runtime = pins.RUNTIME_OF_BRIDGE.get(server.transport.bridge, package.runtime)
+    if package.bundle and package.bundle.runtime == "any":
+        runtime = "npm"  # with Python, which the programs here need, it has both
     images = pins.BASE_IMAGES_WITH_GIT if package.git else pins.BASE_IMAGES
-    return package.base_image or server.images.of(images[package.registry, runtime])
+    return package.base_image or server.images.of(images[package.runtime, runtime])
 
 
 def _runtimes(server: Server) -> list[pins.Runtime]:
@@ -117,7 +123,9 @@ def _runtimes(server: Server) -> list[pins.Runtime]:
     package = server.package
     if package is None:
         return []
-    return sorted({package.registry, pins.RUNTIME_OF_BRIDGE.get(server.transport.bridge, package.registry)})
+    bridge = pins.RUNTIME_OF_BRIDGE.get(server.transport.bridge)
+    own = package.runtime if package.bundle is None or package.bundle.runtime == "uv" else None
+    return sorted({runtime for runtime in (own, bridge) if runtime})
 
 
 def _has_programs(folder: str, server: Server) -> bool:
@@ -138,9 +146,17 @@ def registries_out_of_reach(server: Server) -> list[str]:
         name = server.package.git.split("/")[2]
         needed.append(name)
         needed += [pins.GITHUB_ARCHIVES] if (server.package.registry, name) == ("npm", pins.GITHUB) else []
+    if server.package and server.package.bundle:
+        needed += _bundle_hosts(server.package.bundle)
     if server.package and server.package.lock:
         needed += [host for host in server.package.lock.hosts if host not in needed]
     return [name for name in needed if not any(_covers(host, name) for host in hosts)]
+
+
+def _bundle_hosts(bundle: Bundle) -> list[str]:
+    """Where its file comes from: hosts, with a port that is not that of HTTPS."""
+    host = urlsplit(bundle.url).netloc.lower().removesuffix(":443")
+    return [host, pins.GITHUB_RELEASES] if host == pins.GITHUB else [host]
 
 
 def _covers(host: EgressHost, text: str) -> bool:
@@ -228,6 +244,8 @@ def _server_argv(server: Server) -> list[str]:
     package = server.package
     if package is None:
         return [*server.command, *server.args]
+    if package.bundle:
+        return _bundle_argv(server, package, package.bundle)
     more = [word for requirement in package.requirements for word in ("--with", requirement)]
     if package.lock and package.registry == "npm":
         program = server.command or (package.lock.program,)
@@ -245,6 +263,14 @@ def _server_argv(server: Server) -> list[str]:
     else:
         start = ["uvx", *more, f"{package.name}@{package.version}"]
     return [*start, *server.args]
+
+
+def _bundle_argv(server: Server, package: Package, bundle: Bundle) -> list[str]:
+    _, *interpreter = pins.INTERPRETERS[package.runtime]
+    program = f"{pins.BUNDLE_FOLDER}/start.{'js' if package.runtime == 'npm' else 'py'}"
+    settings = [f"{key}={text}" for key, text in bundle.settings]
+    own = ["run", *server.command] if server.command else ["with"]  # not "--", which mcp-proxy drops
+    return [*interpreter[:-1], program, *settings, *own, *server.args]
 
 
 def _npm_git(package: Package) -> str:
@@ -299,7 +325,7 @@ def _mcp_check(server: Server) -> Probe:
     runtime, transport = runtime_for_checks(server), server.transport
     if runtime is None:
         return Probe(transport.port)
-    kind, *interpreter = _INTERPRETERS[runtime]
+    kind, *interpreter = pins.INTERPRETERS[runtime]
     text = assets.read(f"templates/checks/mcp-{kind}.txt").decode()
     path = pins.BRIDGE_PATHS.get(transport.bridge, (transport.path,))[0]
     arguments = (str(transport.port), path, str(server.health.timeout))
@@ -319,7 +345,7 @@ def check_file(server: Server) -> File | None:
 
 def runtime_for_checks(server: Server) -> pins.Runtime | None:
     """What surely is in the container and can run a check: of an image nothing but what its bridge is written in."""
-    return server.package.registry if server.package else pins.RUNTIME_OF_BRIDGE.get(server.transport.bridge)
+    return server.package.runtime if server.package else pins.RUNTIME_OF_BRIDGE.get(server.transport.bridge)
 
 
 def _check(server: Server, probe: Probe) -> tuple[str, ...]:

@@ -80,6 +80,8 @@ BRIDGE_FOLDER = "/mcp-bridge"
 CACHE_FOLDER = "/mcp-cache"
 #: Where the program is mounted that checks a server.
 CHECK_FOLDER = "/mcp-check"
+#: Where a bundle is unpacked, with the program that starts it.
+BUNDLE_FOLDER = "/mcp-bundle"
 #: Where the lock of a package is mounted, and where what it names is installed.
 LOCK_FOLDER, LOCKED_FOLDER = "/mcp-lock", f"{CACHE_FOLDER}/server"
 
@@ -97,8 +99,16 @@ BASE_IMAGES_WITH_GIT: Mapping[tuple[str, str], str] = {
     ("npm", "pypi"): "docker.io/nikolaik/python-nodejs:python3.12-nodejs22",
     ("pypi", "npm"): "docker.io/nikolaik/python-nodejs:python3.12-nodejs22",
 }
-#: Where npx finds the archive of a commit of GitHub, without git.
+#: Where npx finds the archive of a commit of GitHub, without git; and where GitHub has the files of a release.
 GITHUB, GITHUB_ARCHIVES = "github.com", "codeload.github.com"
+GITHUB_RELEASES = "release-assets.githubusercontent.com"
+#: Of each runtime: its name among the programs in templates/, and how it takes one as an argument.
+INTERPRETERS: Mapping[Runtime, tuple[str, ...]] = {
+    "npm": ("node", "node", "-e"),
+    "pypi": ("python", "python3", "-IS", "-c"),
+}
+#: What the fetching of a bundle takes. Measured with 46 MiB in 3,000 files: 63 MiB in Python, 129 in Node.js.
+BUNDLE_MEMORY, BUNDLE_CPU = ("64Mi", "256Mi"), ("50m", "1")
 #: The registry that a bridge itself comes from; the others bring no runtime of their own.
 RUNTIME_OF_BRIDGE: Mapping[str, Runtime] = {"mcp-proxy": "pypi", "mcp-proxy-npm": "npm", "supergateway": "npm"}
 

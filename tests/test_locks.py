@@ -265,7 +265,7 @@ def test_versions_of_both_kinds() -> None:
 
 def test_the_document_renders(folder: Path) -> None:
     blocks = re.findall(r"^```yaml\n(.*?)^```$", DOCUMENT.read_text(encoding="utf-8"), re.M | re.S)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     for block in blocks:
         document = {**spec(), **yaml.safe_load(block)}
         Path("specs/demo.yaml").write_text(json.dumps(document))

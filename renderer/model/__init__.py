@@ -40,11 +40,9 @@ from renderer.model.fields import (
     FieldRef,
     File,
     Gateway,
-    Lock,
     Monitoring,
     Mount,
     Network,
-    Package,
     Patch,
     Peer,
     Resources,
@@ -58,6 +56,7 @@ from renderer.model.fields import (
     Writable,
 )
 from renderer.model.health import Health, HealthCheck
+from renderer.model.package import Bundle, Lock, Package
 from renderer.model.remote import PLACEHOLDER, Remote, RemoteValue
 from renderer.model.server import (
     NAMESPACE,
@@ -86,6 +85,7 @@ __all__ = [
     "Answerer",
     "Autoscaling",
     "Build",
+    "Bundle",
     "Compose",
     "ConfigMapRef",
     "Container",

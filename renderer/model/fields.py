@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from renderer.errors import Fault
     from renderer.model.compose import Publish
     from renderer.model.source import JSON
 
@@ -56,36 +55,6 @@ class File(NamedTuple):
     @property
     def is_folder(self) -> bool:
         return not isinstance(self.source, str) and not self.source.key
-
-
-class Lock(NamedTuple):
-    """A lock file of the repository: ``files`` are mounted, ``hosts`` are those that it names for downloads.
-
-    ``program`` is that of an npm package, empty where it has several or none; ``faults`` say why it cannot be used.
-    """
-
-    files: tuple[File, ...] = ()
-    hosts: tuple[str, ...] = ()
-    program: str = ""
-    faults: tuple[Fault, ...] = ()
-
-
-class Package(NamedTuple):
-    """A package at one exact version, run in a base image. (An oci package is an image.)
-
-    ``git`` is the repository from which it is built, ``version`` then a commit. ``requirements`` are those of its own
-    environment.
-    """
-
-    registry: Literal["npm", "pypi"]
-    name: str
-    version: str
-    base_image: str | None
-    cache_size: str
-    git: str | None = None
-    subdirectory: str | None = None
-    requirements: tuple[str, ...] = ()
-    lock: Lock | None = None
 
 
 class Transport(NamedTuple):

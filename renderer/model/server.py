@@ -32,7 +32,6 @@ from renderer.model.fields import (
     File,
     Monitoring,
     Network,
-    Package,
     Patch,
     Resources,
     Rollout,
@@ -42,6 +41,7 @@ from renderer.model.fields import (
     Transport,
 )
 from renderer.model.health import Health
+from renderer.model.package import Package
 from renderer.model.remote import Remote
 
 if TYPE_CHECKING:

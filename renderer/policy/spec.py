@@ -91,7 +91,7 @@ def egress(server: Server) -> Iterator[Fault]:
 def locks(server: Server) -> Iterator[Fault]:
     """One version is pinned, and all that it needs is resolved when a pod starts."""
     package = server.package
-    if package and package.lock is None:
+    if package and package.lock is None and package.bundle is None:
         own = "npx" if package.registry == "npm" else "uvx"
         lock = "a package-lock.json" if package.registry == "npm" else "a uv.lock"
         bound = "" if package.registry == "npm" else ", or bound the ones that break it with package.with"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from renderer.locks import read_lock
 from renderer.model import (
     Acceptance,
     Access,
@@ -33,7 +32,6 @@ from renderer.model import (
     Monitoring,
     Mount,
     Network,
-    Package,
     Patch,
     Peer,
     Publish,
@@ -63,6 +61,7 @@ from renderer.resolve.cluster import (
     make_service,
     make_service_account,
 )
+from renderer.resolve.package import make_package
 
 #: Port of an egress host that names none: MCP servers talk HTTPS to the APIs they wrap.
 HTTPS = 443
@@ -92,18 +91,7 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
         kind_annotations=spec["annotations"],
         description=spec["description"],
         image=spec.get("image"),
-        package=package
-        and Package(
-            package["registry"],
-            package["name"],
-            package["version"],
-            package.get("baseImage"),
-            package["cacheSize"],
-            package.get("git"),
-            package.get("subdirectory"),
-            tuple(package.get("with", ())),
-            read_lock(source, package) if "lock" in package else None,
-        ),
+        package=make_package(source, package) if package else None,
         remote=remote,
         command=tuple(spec["command"]),
         args=tuple(spec["args"]),

@@ -58,7 +58,7 @@ def bridge_inside_image(server: Server) -> Iterator[Fault]:
 def bridge_memory(server: Server) -> Iterator[Fault]:
     """Measured with an npm server: 499 MiB of five sessions, 590 of five requests of MCP 2026-07-28 at once."""
     limit = server.resources.limits.memory
-    is_npm = server.package is not None and server.package.registry == "npm"
+    is_npm = server.package is not None and server.package.runtime == "npm"
     if server.transport.bridge == "supergateway" and is_npm and limit and amount(limit) < 1024**3:
         yield Fault(
             ("spec", "transport", "bridge"),
@@ -75,11 +75,22 @@ def base_image_moves(server: Server) -> Iterator[Fault]:
     package = server.package
     if package is None or package.base_image:
         return
-    if pins.RUNTIME_OF_BRIDGE.get(server.transport.bridge, package.registry) != package.registry:
+    if package.bundle and package.bundle.runtime == "any":
+        yield Fault(
+            ("spec", "package"),
+            "spec/base-image-moves",
+            "a bundle for runtime any needs a base image with Node.js and Python, and the tag of that image is "
+            "rebuilt upstream",
+            "write 'server.type' of its manifest.json as package.runtime, or set package.baseImage to an image with a "
+            "digest",
+            Severity.WARNING,
+            at_key=True,
+        )
+    elif pins.RUNTIME_OF_BRIDGE.get(server.transport.bridge, package.runtime) != package.runtime:
         yield Fault(
             ("spec", "transport", "bridge"),
             "spec/base-image-moves",
-            f"{server.transport.bridge} with {package.registry} packages needs a base image with npm and uv, "
+            f"{server.transport.bridge} with {package.runtime} packages needs a base image with npm and uv, "
             "and the tag of that image is rebuilt upstream",
             "set package.baseImage to an image with a digest, or remove 'bridge'",
             Severity.WARNING,

@@ -93,7 +93,11 @@ def _env_texts(path: DocumentPath, container: Server | Container) -> dict[Docume
 
 def _words(path: DocumentPath, container: Server | Container) -> dict[DocumentPath, str]:
     fields = {"command": container.command, "args": container.args}
-    return {(*path, field, i): word for field, words in fields.items() for i, word in enumerate(words)}
+    words: dict[DocumentPath, str] = {}
+    for field, texts in fields.items():
+        words |= {(*path, field, i): text for i, text in enumerate(texts)}
+    bundle = container.package.bundle if isinstance(container, Server) and container.package else None
+    return words | {(*path, "package", "userConfig", key): text for key, text in (bundle.settings if bundle else ())}
 
 
 def _unexpanded(

@@ -15,7 +15,7 @@ MOST_FILES = 1016 * 1024
 #: And annotations above 256 KiB together; ours need a little of that.
 MOST_ANNOTATIONS = 250 * 1024
 #: Names of containers that mcpctl renders itself.
-OWN_CONTAINERS = ("mcp-server", "bridge", "guard")
+OWN_CONTAINERS = ("mcp-server", "bridge", "bundle", "guard")
 
 #: What patches of compose are for; the kinds of Kubernetes begin with a capital.
 _KINDS_OF_COMPOSE = ("service", "network", "volume", "config", "secret")
@@ -122,9 +122,9 @@ def mounts_are_distinct(server: Server) -> Iterator[Fault]:
             kind = "a read-only folder" if files[above].is_folder else "a file"
             message = f"'{path}' is below '{above}', which is {kind}"
             yield Fault(field, "spec/mount-below-file", message, "move one of them")
-        for folder in (pins.BRIDGE_FOLDER, pins.CACHE_FOLDER, pins.CHECK_FOLDER, pins.LOCK_FOLDER):
+        for folder in (pins.BRIDGE_FOLDER, pins.BUNDLE_FOLDER, pins.CACHE_FOLDER, pins.CHECK_FOLDER, pins.LOCK_FOLDER):
             if path == folder or path.startswith(f"{folder}/"):
-                message = f"'{folder}' is reserved: mcpctl mounts bridges, caches, checks and locks there"
+                message = f"'{folder}' is reserved: mcpctl mounts bridges, bundles, caches, checks and locks there"
                 cache = path == pins.CACHE_FOLDER and server.package
                 hint = "write its size as package.cacheSize" if cache else "choose another path"
                 yield Fault(field, "spec/mount-reserved", message, hint)
@@ -200,6 +200,8 @@ def temporary_folders_fit(server: Server) -> Iterator[Fault]:
         return
     folders = {folder.path: folder.size for folder in server.security.writable}
     folders |= {pins.CACHE_FOLDER: server.package.cache_size} if server.package else {}
+    bundle = server.package.bundle if server.package else None
+    folders |= {pins.BUNDLE_FOLDER: bundle.size} if bundle else {}
     folders |= {pins.BRIDGE_FOLDER: pins.AGENTGATEWAY_SIZE} if server.transport.bridge == "agentgateway" else {}
     if sum(map(amount, folders.values())) > sum(amount(limit) for limit in limits if limit):
         written = " + ".join(f"{path} {size}" for path, size in folders.items())

@@ -14,7 +14,8 @@ from renderer.patch import apply, no_match
 from renderer.policy.documents import compose_findings
 from renderer.render import YAML, Quoting, render
 from renderer.target import Ignored
-from renderer.targets.compose.limits import limits, same_ports
+from renderer.targets.compose.conflicts import same_ports
+from renderer.targets.compose.limits import limits
 from renderer.targets.compose.names import literal, once
 from renderer.targets.compose.values import Part, part, project_values
 from renderer.wording import excerpt

@@ -9,21 +9,18 @@ from renderer.launch import Launch, launch, registries_out_of_reach
 from renderer.model import FieldRef, Server
 from renderer.policy.documents import built, mounted
 from renderer.quantity import amount, bytes_of
+from renderer.targets.compose.conflicts import same_variables
 from renderer.targets.compose.egress import not_enforced, proxy_variables
 from renderer.targets.compose.names import (
     NETWORK,
-    Ref,
     has_network,
     has_proxy,
     is_isolated,
     joined,
     keeps_image_check,
     literal,
-    origin,
     publishes_any_port,
-    references,
     service_labels,
-    variable,
 )
 from renderer.variables import expanded_in, pieces
 
@@ -33,9 +30,6 @@ LEAST_CPU = amount("10m")
 #: The access mode that needs no saying.
 USUAL_ACCESS = ("ReadWriteOnce",)
 
-#: Every address of the machine.
-_EVERY = ("0.0.0.0", "::")  # noqa: S104 - recognised, not bound
-
 #: How people call the machine from a container.
 _MACHINE = "host.docker.internal"
 
@@ -44,7 +38,7 @@ Limit = Callable[[Server, Launch], Iterator[Fault]]
 
 def limits(servers: Sequence[Server], *, one_stream: bool) -> list[Problem]:
     """What a project of these servers cannot express, and what two of them cannot both have."""
-    problems = _same_variables(servers)
+    problems = same_variables(servers)
     for server in servers:
         started = launch(server)
         faults = [fault for limit in LIMITS for fault in limit(server, started)]
@@ -120,6 +114,12 @@ def variables_are_declared(server: Server, launch: Launch) -> Iterator[Fault]:
     rendered = {*launch.command, *launch.args}
     for field, words in (("command", server.command), ("args", server.args)):
         texts += [(("spec", field, i), word) for i, word in enumerate(words) if word in rendered]
+    bundle = server.package.bundle if server.package else None
+    texts += [
+        (("spec", "package", "userConfig", key), text)
+        for key, text in (bundle.settings if bundle else ())
+        if f"{key}={text}" in rendered
+    ]
     for path, text in texts:
         for piece in pieces(text, expanded_in(server, words=path[1] != "env")):
             if piece.name and piece.name not in server.env:
@@ -207,9 +207,12 @@ def replicas_share_the_machine(server: Server, _launch: Launch) -> Iterator[Faul
 
 def local_volumes_are_plain(server: Server, _launch: Launch) -> Iterator[Fault]:
     """A local volume is a folder of the machine."""
-    cache = ("spec", "package", "cacheSize")
+    cache, bundle = ("spec", "package", "cacheSize"), ("spec", "package", "bundleSize")
     if server.sets(*cache) and server.replicas == 1:
         yield _warning(cache, "storage-size", "the size of a local volume is not enforced")
+    if server.sets(*bundle):
+        reason = "the size of a local volume is not enforced; what the bundle may unpack to is"
+        yield _warning(bundle, "storage-size", reason)
     if sized := [i for i, volume in enumerate(server.storage) if volume.size]:
         yield _warning(
             ("spec", "storage", sized[0], "size"), "storage-size", "the size of a local volume is not enforced"
@@ -338,62 +341,3 @@ def stream_limits(server: Server) -> Iterator[Fault]:
 
 def _warning(path: tuple[str | int, ...], rule: str, message: str, hint: str = "") -> Fault:
     return Fault(path, f"compose/{rule}", message, hint, Severity.WARNING, at_key=True)
-
-
-# ---------------------------------------------------------------------------------------------
-# Between two servers: each with both places.
-
-
-def _same_variables(servers: Sequence[Server]) -> list[Problem]:
-    first: dict[str, tuple[Server, str, Ref]] = {}
-    problems = []
-    for server in servers:
-        for name, ref in references(server):
-            owner, where, other = first.setdefault(variable(ref), (server, name, ref))
-            if origin(other) != origin(ref):
-                fault = Fault(
-                    ("spec", "env", name),
-                    "compose/same-variable",
-                    f"{origin(ref)} and {origin(other)} would both be the variable {variable(ref)}",
-                    "rename one of them",
-                )
-                problems.append(_with_place(server, fault, owner, ("spec", "env", where)))
-    return problems
-
-
-def same_ports(servers: Sequence[Server]) -> list[Problem]:
-    """Each port of the machine is there once, for all projects together."""
-    taken: dict[int, list[tuple[Server, str]]] = {}
-    problems = []
-    for server in servers:
-        publish = server.network.publish
-        if not server.listens or publish is None or publishes_any_port(server):
-            continue
-        same_port = taken.setdefault(publish.port, [])
-        other = next((s for s, address in same_port if _meet(address, publish.address)), None)
-        same_port.append((server, publish.address))
-        if other:
-            fault = Fault(
-                _port_field(server),
-                "compose/same-port",
-                f"servers {other.name} and {server.name} would publish the same port of the machine, {publish.port}",
-                "set another network.publish.port for one of them, or 'publish: false' where a proxy leads to it",
-            )
-            problems.append(_with_place(server, fault, other, _port_field(other)))
-    return problems
-
-
-def _meet(address: str, other: str) -> bool:
-    """Whether two addresses of the machine have a port in common."""
-    same_family = (":" in address) == (":" in other)
-    return address == other or (same_family and (address in _EVERY or other in _EVERY))
-
-
-def _port_field(server: Server) -> DocumentPath:
-    """The name decides where no field does."""
-    path = ("spec", "network", "publish", "port")
-    return path if server.sets(*path) else ("metadata", "name")
-
-
-def _with_place(server: Server, fault: Fault, other: Server, path: DocumentPath) -> Problem:
-    return server.problem(fault)._replace(related=(other.source.place(path),))

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from renderer import pins
+from renderer.bundle import Fetch, bundle_fetch
 from renderer.context import document_values
-from renderer.guard import CONFIG, FOLDER, guard_arguments, guard_config, key_files
+from renderer.guard import guard_arguments
 from renderer.labels import object_labels
 from renderer.launch import Launch, launch
-from renderer.model import JSON, Access, Build, FieldRef, SecretRef, Server, Writable
+from renderer.model import JSON, Build, FieldRef, Server, Writable
 from renderer.quantity import cpus, memory, tmpfs_size
 from renderer.targets.compose.egress import not_enforced, out_of_reach, proxy, proxy_variables
+from renderer.targets.compose.files import Files
 from renderer.targets.compose.names import (
     NETWORK,
     Need,
@@ -29,7 +30,6 @@ from renderer.targets.compose.names import (
     literal,
     once,
     origin,
-    owner,
     part_of,
     project_name,
     publishes_any_port,
@@ -57,7 +57,7 @@ SERVER_NAMES: Mapping[str, str] = {
     "spec": "`spec`, in the names of [spec.md](spec.md)",
     "resource_name": "name of its service; its parts are called so too, with `.proxy`, `.gateway` and so on behind it",
     "labels": "labels of the service; annotations and the description are among them",
-    "part_labels": "labels of the parts, by `prepare`, `bridge`, `gateway`, `guard`, `proxy` and `network`",
+    "part_labels": "labels of the parts, by `prepare`, `bundle`, `bridge`, `gateway`, `guard`, `proxy` and `network`",
     "image": "image of the container: the spec's, or the base image of its package",
     "state": "what becomes of the server's state behind its bridge; null without one",
     "command": "its entrypoint, as compose reads it: that of the bridge where there is one; an empty list for the "
@@ -84,13 +84,15 @@ SERVER_NAMES: Mapping[str, str] = {
     "reservations": "what it reserves: `memory`",
     "tmpfs": "folders in memory: `path`, `size`, `mode`, `executable`",
     "shm_size": "size of its /dev/shm, or null",
-    "volumes": "its volumes: `key`, `path`, `place` (in what prepares them), `note`, `writable`, "
-    "`read_only`, `external` (name of a volume of others, or null)",
+    "volumes": "its volumes: `key`, `path`, `place` (in what prepares them), `note`, `writable`, `owned` (by its "
+    "user), `read_only`, `external` (name of a volume of others, or null)",
     "binds": "paths of the machine: `source`, `target`, `read_only`",
     "joined": "networks of other projects that it joins, or its gateway and proxy where its own network leads nowhere",
     "host_aliases": "lines of its /etc/hosts: addresses by name",
     "build": "how compose builds the image, as compose has it; or null",
     "prepare": "what prepares its volumes: `command`, `owns`, `removes_bridge`; or null",
+    "bundle": "what fetches the MCP bundle of its package: `command`, `environment`, `memory`, `cpus`, `configs` "
+    "and `secrets` (files, as below), `copies_files`, `volume`, `path`; or null",
     "bridge": "the bridge that is copied in: `image`, `args`, `path`; or null",
     "copies_files": "whether compose copies files into the container, which then cannot be read-only",
     "configs": "files with content or from a ConfigMap: `key`, `path`",
@@ -138,10 +140,10 @@ def _lines(needs: Iterable[Need]) -> list[JSON]:
 def part(server: Server, *, inline: bool) -> Part:
     """One server's part; ``inline`` keeps the text of its files in the compose file itself."""
     started = launch(server)
-    files = _Files(server, inline)
+    files = Files(server, inline)
     volumes = list(_volumes(server, started))
     values = _server_values(server, started, files, volumes)
-    roles = [role for role in ("prepare", "bridge") if values[role]]
+    roles = [role for role in ("prepare", "bundle", "bridge") if values[role]]
     way_in = "guard" if server.guard else "gateway"
     roles += [role for role, is_there in ((way_in, has_gateway(server)), ("proxy", has_proxy(server))) if is_there]
     shared = [] if is_isolated(server) else [NETWORK]
@@ -161,8 +163,8 @@ def part(server: Server, *, inline: bool) -> Part:
     return Part(server, values, keys, files.configs, files.secrets, files.beside, variables, (*whole, *files.needed))
 
 
-def _server_values(server: Server, launch: Launch, files: _Files, volumes: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    limits, requests = server.resources.limits, server.resources.requests
+def _server_values(server: Server, launch: Launch, files: Files, volumes: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    limits, requests, fetch = server.resources.limits, server.resources.requests, bundle_fetch(server)
     reached = {key: literal(value) for key, value in server.compose.labels.items()}
     return {
         **document_values(server),
@@ -171,7 +173,7 @@ def _server_values(server: Server, launch: Launch, files: _Files, volumes: Seque
         "part_labels": {
             name: object_labels(server, component) | (reached if name in ("gateway", "guard") else {})
             for name, component in (
-                *((name, name) for name in ("prepare", "bridge", "gateway", "guard", "network")),
+                *((name, name) for name in ("prepare", "bundle", "bridge", "gateway", "guard", "network")),
                 ("proxy", "egress-proxy"),
             )
         },
@@ -239,11 +241,34 @@ def _server_values(server: Server, launch: Launch, files: _Files, volumes: Seque
         "host_aliases": dict(server.network.host_aliases),
         "build": _build(server.compose.build),
         "prepare": _prepare(server, launch, volumes),
+        "bundle": fetch and _bundle(fetch, server, files),
         "bridge": launch.copy
         and {"image": launch.copy.image, "args": list(launch.copy.args), "path": launch.copy.mount_path},
         "copies_files": files.are_copied,
         "configs": files.config_mounts,
         "secrets": files.secret_mounts,
+    }
+
+
+def _bundle(fetch: Fetch, server: Server, files: Files) -> dict[str, Any]:
+    own = {name: value for name, value in fetch.env.items() if not isinstance(value, FieldRef)}
+    configs = [mount for mount in files.config_mounts if mount["path"] in fetch.files]
+    return {
+        "command": literal(fetch.command),
+        "environment": {
+            **{name: literal(value) for name, value in proxy_variables(server) if name not in own},
+            **{
+                name: expanded(value, server) if isinstance(value, str) else expression(value)
+                for name, value in own.items()
+            },
+        },
+        "memory": memory(pins.BUNDLE_MEMORY[1]),
+        "cpus": cpus(pins.BUNDLE_CPU[1]),
+        "configs": configs,
+        "secrets": [mount for mount in files.secret_mounts if mount["path"] in fetch.files],
+        "copies_files": bool(configs) and files.are_copied,
+        "volume": part_of(server, "package.bundle"),
+        "path": pins.BUNDLE_FOLDER,
     }
 
 
@@ -280,6 +305,9 @@ def _volumes(server: Server, launch: Launch) -> Iterator[dict[str, Any]]:
     for cache in launch.writable:
         if cache.path == pins.CACHE_FOLDER and not _caches_in_memory(server):
             yield _volume(server, "package.cache", cache.path, "packages that npx and uvx downloaded")
+    if server.package and server.package.bundle:
+        note = "the bundle of the package, unpacked"
+        yield _volume(server, "package.bundle", pins.BUNDLE_FOLDER, note, writable=False) | {"owned": True}
     if launch.copy:
         note = "the bridge, copied out of its own image"
         yield _volume(server, "bridge.program", launch.copy.mount_path, note, writable=False)
@@ -294,6 +322,7 @@ def _volume(server: Server, name: str, path: str, note: str, *, writable: bool =
         "place": place,
         "note": note,
         "writable": writable,
+        "owned": writable,
         "read_only": not writable,
         "external": None,
     }
@@ -314,9 +343,9 @@ def _prepare(server: Server, launch: Launch, volumes: Sequence[Mapping[str, Any]
     volumes = [volume for volume in volumes if not volume["external"]]  # what is of others keeps its owner
     if not volumes:
         return None
-    owned = [volume["place"] for volume in volumes if volume["writable"]]
+    owned = [volume["place"] for volume in volumes if volume["owned"]]
     program = launch.copy.args[-1].rpartition("/")[2] if launch.copy else ""
-    old = [f"{volume['place']}/{program}" for volume in volumes if not volume["writable"]]
+    old = [f"{volume['place']}/{program}" for volume in volumes if not volume["owned"]]
     change = [f"{server.security.run_as_user}:{server.security.fs_group}", *owned]
     if owned and old:
         # The shell's text is fixed: paths reach it as parameters.
@@ -324,77 +353,3 @@ def _prepare(server: Server, launch: Launch, volumes: Sequence[Mapping[str, Any]
     else:
         command = ["chown", *change] if owned else ["rm", "-f", *old]
     return {"command": command, "owns": bool(owned), "removes_bridge": bool(old)}
-
-
-class _Files:
-    """The files of one server: entries at the top of the project, mounts of the service, files beside.
-
-    ``beside`` maps a path below the project's folder to the text that we write there; ``needed`` are the paths that
-    somebody else fills. Owner and mode are those of the file on the machine: compose ignores what a mount says of them.
-    """
-
-    def __init__(self, server: Server, inline: bool) -> None:
-        self.configs: dict[str, dict[str, JSON]] = {}
-        self.secrets: dict[str, dict[str, JSON]] = {}
-        self.config_mounts: list[dict[str, JSON]] = []
-        self.secret_mounts: list[dict[str, JSON]] = []
-        self.beside: dict[str, str] = {}
-        self.needed: list[Need] = []
-        self.guard_mounts: list[dict[str, JSON]] = []
-        self.guard_is_copied = inline
-        names: set[str] = set()
-        for file in server.mounted_files:
-            ref = file.source
-            if isinstance(ref, str):
-                name = _file_name(file.path, names)
-                names.add(name)
-                key = part_of(server, name)
-                content, place = (ref, None) if inline else (None, f"./files/{name}")
-                self.configs[key] = {"key": key, "content": content, "file": place}
-                self.config_mounts.append({"key": key, "path": file.path})
-                if not inline:
-                    self.beside[f"files/{name}"] = ref
-                continue
-            # Neither an object's name nor our own keys contain '_', so no two things get one key.
-            key = f"{owner(ref)}_{ref.key}"
-            is_secret = isinstance(ref, SecretRef)
-            place = f"./{'secrets' if is_secret else 'configs'}/{owner(ref)}/{ref.key}".rstrip("/")
-            (self.secrets if is_secret else self.configs)[key] = {"key": key, "content": None, "file": place}
-            (self.secret_mounts if is_secret else self.config_mounts).append({"key": key, "path": file.path})
-            self.needed.append(Need(place, f"{origin(ref)}, readable by user {server.security.run_as_user}"))
-        self._copied = any(source["content"] is not None for source in self.configs.values())
-        if server.guard:
-            self._add_guard(server, server.guard, inline, _file_name(CONFIG, names))
-
-    def _add_guard(self, server: Server, access: Access, inline: bool, name: str) -> None:
-        """The configuration of the Envoy, and the keys of issuers that somebody else keeps."""
-        key = part_of(server, f"guard.{name}")
-        config = guard_config(server, access, part_of(server, "server"), server.transport.port)
-        self.configs[key] = {
-            "key": key,
-            "content": config if inline else None,
-            "file": None if inline else f"./files/{name}",
-        }
-        self.guard_mounts.append({"key": key, "path": f"{FOLDER}/{CONFIG}"})
-        if not inline:
-            self.beside[f"files/{name}"] = config
-        for path, ref in key_files(access).items():
-            key = f"{owner(ref)}_{ref.key}"
-            self.configs[key] = {"key": key, "content": None, "file": f"./configs/{owner(ref)}/{ref.key}"}
-            self.guard_mounts.append({"key": key, "path": path})
-            meaning = f"{origin(ref)}, readable by user {server.security.run_as_user}"
-            self.needed.append(Need(f"./configs/{owner(ref)}/{ref.key}", meaning))
-
-    @property
-    def are_copied(self) -> bool:
-        """Whether compose has to copy text into the container, which it cannot do when that is read-only."""
-        return self._copied
-
-
-def _file_name(path: str, taken: set[str]) -> str:
-    """The file's own name, made longer or counted where two are alike, also on a case-blind disk."""
-    # No hidden files: they are overlooked, and the names of our temporary files begin with a dot.
-    steps = [re.sub("[^-.a-z0-9]", "-", step.lower()).lstrip(".") or "file" for step in path.strip("/").split("/")]
-    names = ["-".join(steps[-n:])[-200:] for n in range(1, len(steps) + 1)]
-    counted = [f"{names[-1]}.{n}" for n in range(2, len(taken) + 3)]
-    return next(name for name in [*names, *counted] if name not in taken)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from renderer.bundle import bundle_fetch
 from renderer.errors import DocumentPath, Fault
 from renderer.launch import launch
 from renderer.model import Amounts, Options, Resources, Server
-from renderer.pins import GUARD_CPU, GUARD_MEMORY
+from renderer.pins import BUNDLE_CPU, BUNDLE_MEMORY, GUARD_CPU, GUARD_MEMORY
 from renderer.quantity import amount
 
 #: Resources as Kubernetes names them: the field of the spec, and the attribute of the model.
@@ -19,6 +20,8 @@ _RESOURCES = {
 }
 #: What the template gives the init container that copies a bridge.
 _OF_BRIDGE = Resources(Amounts("10m", "16Mi"), Amounts("100m", "128Mi"))
+#: What it gives the one that fetches a bundle.
+_OF_BUNDLE = Resources(Amounts(BUNDLE_CPU[0], BUNDLE_MEMORY[0]), Amounts(BUNDLE_CPU[1], BUNDLE_MEMORY[1]))
 #: And what it gives the guard.
 _OF_GUARD = Resources(Amounts(GUARD_CPU[0], GUARD_MEMORY[0]), Amounts(GUARD_CPU[1], GUARD_MEMORY[1]))
 _REFUSED = "the API server refuses the pod"
@@ -50,6 +53,7 @@ def refused_by_the_namespace(server: Server, options: Options) -> Iterator[Fault
         for i, container in enumerate(server.init_containers)
     ]
     before += [_filled(("spec", "transport"), _OF_BRIDGE, within)] if launch(server).copy else []
+    before += [_filled(("spec", "package"), _OF_BUNDLE, within)] if bundle_fetch(server) else []
     for container in (*running, *before):
         yield from _outside(container, within)
     for name, most in within.get("podMax", {}).items():
@@ -103,7 +107,7 @@ def _evicted(server: Server, running: Sequence[_Container]) -> Iterator[Fault]:
     """The same of limits that the spec says is told everywhere."""
     started, disk = launch(server), [container.limits.get("ephemeral-storage") for container in running]
     folders = [folder.size for folder in started.writable if not folder.in_memory]
-    folders += [started.copy.size] if started.copy else []
+    folders += [part.size for part in (started.copy, bundle_fetch(server)) if part]
     said = server.resources.limits.ephemeral_storage
     if not said and all(disk) and sum(map(amount, folders)) > sum(amount(size) for size in disk if size):
         words = f"({' + '.join(filter(None, disk))}) is lower than the temporary folders ({' + '.join(folders)})"

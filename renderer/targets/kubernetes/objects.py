@@ -12,8 +12,9 @@ from renderer.guard import opened_for_keys, pod_config
 from renderer.kinds import DEFAULT_ACCOUNT
 from renderer.labels import accepted, notes, object_labels
 from renderer.model import AccessRule, Monitoring, Options, Server
+from renderer.targets.kubernetes.files import mounted_files
 from renderer.targets.kubernetes.gateway import AGENT, ENVOY
-from renderer.targets.kubernetes.values import mounted_files, pod_annotations
+from renderer.targets.kubernetes.values import pod_annotations
 
 
 class Instance(NamedTuple):

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from renderer import pins
+from renderer.bundle import Fetch, bundle_fetch
 from renderer.context import document_values
 from renderer.guard import metadata_paths, opened_for_keys, pod_guard
 from renderer.labels import object_labels
-from renderer.launch import Launch, Probe, check_file
-from renderer.model import JSON, Answerer, Container, Expose, File, Options, SecretRef, Server
+from renderer.launch import Launch, Probe
+from renderer.model import JSON, Answerer, Container, Expose, Options, Server
 from renderer.targets.kubernetes import adopted
+from renderer.targets.kubernetes.files import mount, mount_of_file, own_name, server_files
 from renderer.targets.kubernetes.gateway import ENVOY, gateway_policy
 from renderer.variables import expanded_in, in_order, pieces
 
@@ -61,6 +62,8 @@ NAMES: Mapping[str, str] = {
     "entry_port": "the same as a number",
     "writable": "folders in temporary storage, those of npx and uvx among them: `volume`, `path`, `size`, `memory`",
     "bridge": "the bridge that is copied in: `image`, `args`, `volume`, `path`, `size`; or null",
+    "bundle": "what fetches the MCP bundle of its package: `command`, `env`, `mounts`, `memory`, `cpu`, and "
+    "`volume`, `path`, `size` of its folder; or null",
     "probe": "check of its readiness: `command`, or `port` with `grpc` (a service), or with `path`, `https` and "
     "`headers`, or alone for a connection; or null",
     "liveness": "check that restarts it, in the same way, which its start is measured by; or null",
@@ -116,10 +119,10 @@ def _env(env: Mapping[str, Any], container: Server | Container) -> dict[str, Any
 
 def server_values(server: Server, launch: Launch, options: Options) -> dict[str, Any]:
     """All names but those that differ from object to object."""
-    files = _files(server)
+    files = server_files(server)
     writable: list[dict[str, Any]] = [
         {
-            "volume": _own_name(f"writable-{i}", server),
+            "volume": own_name(f"writable-{i}", server),
             "path": folder.path,
             "size": folder.size,
             "memory": folder.in_memory,
@@ -129,23 +132,26 @@ def server_values(server: Server, launch: Launch, options: Options) -> dict[str,
     bridge: dict[str, Any] | None = launch.copy and {
         "image": launch.copy.image,
         "args": list(launch.copy.args),
-        "volume": _own_name(launch.copy.volume, server),
+        "volume": own_name(launch.copy.volume, server),
         "path": launch.copy.mount_path,
         "size": launch.copy.size,
     }
+    fetch = bundle_fetch(server)
+    bundle = fetch and _bundle(fetch, server, files)
     mounts = [
         *(
-            _mount(volume.name, volume.mount_path, read_only=volume.read_only)
+            mount(volume.name, volume.mount_path, read_only=volume.read_only)
             for volume in server.storage
             if not volume.host_path
         ),
-        *(_mount(file["volume"], file["path"], read_only=True, key=file["key"]) for file in files),
-        *([_mount(bridge["volume"], bridge["path"], read_only=True)] if bridge else ()),
-        *(_mount(folder["volume"], folder["path"]) for folder in writable),
+        *(mount_of_file(file) for file in files if not (fetch and file["path"] == fetch.file.path)),
+        *([mount(bundle["volume"], bundle["path"], read_only=True)] if bundle else ()),
+        *([mount(bridge["volume"], bridge["path"], read_only=True)] if bridge else ()),
+        *(mount(folder["volume"], folder["path"]) for folder in writable),
     ]
     document, aliases = document_values(server), server.network.host_aliases
     native = options.kubernetes_minor >= SIDECARS_FROM
-    guard = pod_guard(server, lambda name: _own_name(name, server), native=native)
+    guard = pod_guard(server, lambda name: own_name(name, server), native=native)
     spec = document["spec"]
     return {
         **document,
@@ -184,6 +190,7 @@ def server_values(server: Server, launch: Launch, options: Options) -> dict[str,
             if ip != "host-gateway"
         ],
         "bridge": bridge,
+        "bundle": bundle,
         "guard": guard,
         "entry": pins.GUARD_PORT if server.guard else "mcp",
         "entry_port": pins.GUARD_PORT if server.guard else server.transport.port,
@@ -192,7 +199,7 @@ def server_values(server: Server, launch: Launch, options: Options) -> dict[str,
         "init_containers": _with_mounts(spec["initContainers"], server.init_containers, server, mounts),
         "sidecars": _with_mounts(spec["sidecars"], server.sidecars, server, mounts),
         "pre_stop": pre_stop(server, options),
-        "wait_command": list(pins.wait_command(server.package.registry, server.shutdown.pre_stop))
+        "wait_command": list(pins.wait_command(server.package.runtime, server.shutdown.pre_stop))
         if server.package
         else [],
         "service_port": server.service.port,
@@ -207,6 +214,22 @@ def server_values(server: Server, launch: Launch, options: Options) -> dict[str,
         "egress": _egress(server),
         "metrics_port": metrics_port(server),
         "rate_window": _rate_window(server),
+    }
+
+
+def _bundle(fetch: Fetch, server: Server, files: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    volume = own_name("mcp-bundle", server)
+    needed = [file for file in files if file["path"] in (fetch.file.path, *fetch.files)]
+    spec_env = document_values(server)["spec"]["env"]
+    return {
+        "command": literal(fetch.mounted),
+        "env": _env({name: spec_env[name] for name in fetch.env}, server),
+        "mounts": [*map(mount_of_file, needed), mount(volume, pins.BUNDLE_FOLDER)],
+        "memory": list(pins.BUNDLE_MEMORY),
+        "cpu": list(pins.BUNDLE_CPU),
+        "volume": volume,
+        "path": pins.BUNDLE_FOLDER,
+        "size": fetch.size,
     }
 
 
@@ -254,7 +277,7 @@ def pod_annotations(server: Server, guard_config: str) -> dict[str, str]:
             "prometheus.io/port": str(monitoring.port),
             "prometheus.io/path": monitoring.path,
         }
-    contents = {file["key"]: file["content"] for file in _files(server) if file["content"] is not None}
+    contents = {file["key"]: file["content"] for file in server_files(server) if file["content"] is not None}
     if guard_config:
         annotations["mcpctl.io/guard-checksum"] = hashlib.sha256(guard_config.encode()).hexdigest()
     if contents:
@@ -325,53 +348,6 @@ def _egress(server: Server) -> dict[str, JSON] | None:
     }
 
 
-def mounted_files(server: Server) -> tuple[File, ...]:
-    """The spec's, the lock of its package, and the program that checks it: three probes would repeat its text."""
-    return (*server.mounted_files, *(file for file in [check_file(server)] if file))
-
-
-def _files(server: Server) -> list[dict[str, Any]]:
-    """Each file is mounted alone, so that it does not hide its neighbours in the image; ours lie in one ConfigMap.
-
-    Without a key it is a folder.
-    """
-    files, keys = [], set[str]()
-    for i, file in enumerate(mounted_files(server)):
-        source: dict[str, JSON] = {"content": None, "secret": None, "configMap": None}
-        if isinstance(file.source, str):
-            key, volume = _key(file.path, keys), "files"
-            keys.add(key)
-            source["content"] = file.source
-        elif isinstance(file.source, SecretRef):
-            key, volume, source["secret"] = file.source.key, f"file-{i}", file.source.secret
-        else:
-            key, volume, source["configMap"] = file.source.key, f"file-{i}", file.source.config_map
-        place = {"path": file.path, "volume": _own_name(volume, server), "key": key or None, "mode": file.mode}
-        files.append({**place, **source})
-    return files
-
-
-def _key(path: str, taken: Iterable[str]) -> str:
-    """The ConfigMap's key: the file's own name, made longer or counted where two are alike."""
-    steps = [re.sub(r"[^-._A-Za-z0-9]", "-", step) for step in path.strip("/").split("/")]
-    # An API server refuses keys that begin with two dots: kubelets keep their own files under such names.
-    names = [re.sub(r"^\.\.", "_..", "_".join(steps[-n:])[-240:]) for n in range(1, len(steps) + 1)]
-    counted = (f"{names[-1]}.{n}" for n in itertools.count(2))
-    return next(name for name in itertools.chain(names, counted) if name not in taken)
-
-
-def _own_name(name: str, server: Server) -> str:
-    """A name for a volume of ours that no volume of the spec has."""
-    taken = {volume.name for volume in server.storage}
-    while name in taken:
-        name += "-mcpctl"
-    return name
-
-
-def _mount(volume: str, path: str, *, read_only: bool = False, key: str | None = None) -> dict[str, JSON]:
-    return {"volume": volume, "path": path, "read_only": read_only, "key": key}
-
-
 def _with_mounts(
     documents: Sequence[Mapping[str, Any]], containers: Sequence[Container], server: Server, mounts: Sequence[Any]
 ) -> list[dict[str, Any]]:
@@ -383,10 +359,10 @@ def _with_mounts(
     result = []
     for document, container in zip(documents, containers, strict=True):
         shared = []
-        for mount in container.mounts:
-            path = paths.get(mount.source, mount.source)
+        for wanted in container.mounts:
+            path = paths.get(wanted.source, wanted.source)
             if own := by_path.get(path):  # else it is of the machine, which is refused
-                shared.append({**own, "path": mount.path or path, "read_only": mount.read_only or own["read_only"]})
+                shared.append({**own, "path": wanted.path or path, "read_only": wanted.read_only or own["read_only"]})
         expanded = {
             "command": _words(container.command, container),
             "args": _words(container.args, container),
