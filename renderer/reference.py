@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from renderer.schemas.deprecated import KEYWORD, words
 from renderer.yaml_writer import scalar
 
 Node = Mapping[str, Any]
@@ -113,6 +114,7 @@ def below(known: Sequence[Field], path: str) -> list[Field]:
 class _Reference:
     def __init__(self, schema: Node) -> None:
         self._definitions: Node = schema.get("$defs", {})
+        self._deprecated: Node = schema.get(KEYWORD, {})
 
     def fields(self, node: Node, path: str, form: str) -> Iterator[Field]:
         """All fields below ``node``, in the schema's order, parents first."""
@@ -167,7 +169,8 @@ class _Reference:
         found = [f"type: {self._type(node)}", *self._bounds(node)]
         found += ["required"] if field.required else []
         found += [f"default: {_code(node['default'])}"] if "default" in node else []
-        return [*found, *field.conditions]
+        found += field.conditions
+        return [*found, words(self._deprecated[field.path])] if field.path in self._deprecated else found
 
     def _type(self, node: Node) -> str:
         """What may stand there, in words."""

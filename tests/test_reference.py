@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from renderer import assets
+from renderer.cli.editor import schema_text
 from renderer.cli.schema import schema as command
 from renderer.reference import markdown
 
@@ -192,7 +193,7 @@ def test_command_prints_the_reference() -> None:
 
 
 def test_command_prints_the_schema_itself() -> None:
-    assert CliRunner().invoke(command, [], standalone_mode=False).stdout == assets.read_schema("mcpserver")
+    assert CliRunner().invoke(command, [], standalone_mode=False).stdout == schema_text("mcpserver")
 
 
 def test_command_lists_names() -> None:

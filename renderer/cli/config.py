@@ -6,7 +6,8 @@ import json
 
 import click
 
-from renderer import __version__, assets
+from renderer import __version__
+from renderer.cli.editor import schema_text
 from renderer.cli.runtime import output_option, runtime_options
 from renderer.cli.streams import emit
 from renderer.errors import Exit, excerpt
@@ -24,7 +25,7 @@ def _print_schema(context: click.Context, parameter: click.Parameter, value: boo
     """At once, before any configuration is read: that may be what is broken."""
     del parameter
     if value:
-        emit(assets.read_schema("config"))
+        emit(schema_text("config"))
         context.exit(Exit.FINE)
 
 

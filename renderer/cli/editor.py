@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from renderer import addresses, assets
 from renderer.cli.streams import say
@@ -33,10 +34,26 @@ def schema_of(file: str, name: str, folder: Path) -> str:
     return addresses.of_schema(name) or Path(path).as_posix()
 
 
+def schema_text(name: str) -> str:
+    """The schema with what editors show where a pattern does not match: what is expected, and not the pattern."""
+    if name.startswith("output/"):  # of rendered objects, which nobody writes
+        return assets.read_schema(name)
+    document = json.loads(assets.read_schema(name))
+    _explain(document)
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _explain(node: Any) -> None:
+    if isinstance(node, dict) and isinstance(node.get("pattern"), str) and "x-expected" in node:
+        node["patternErrorMessage"] = f"expected {node['x-expected']}"
+    for inner in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        _explain(inner)
+
+
 def write_schemas(folder: Path, names: Sequence[str], write: Callable[[str, str], None]) -> None:
     """Writes the schemas that ``schema_of`` names, or brings them up to date; a file that is none of ours is left."""
     for name in () if addresses.DOCUMENTATION else names:
-        path, text = folder / FOLDER / f"{name}.schema.json", assets.read_schema(name)
+        path, text = folder / FOLDER / f"{name}.schema.json", schema_text(name)
         present = _text(path)
         if os.path.lexists(path) and not _is_ours(present, name):
             say(f"{path}: is not a schema of mcpctl, and is left as it is\n")

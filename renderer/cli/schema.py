@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import click
 
 from renderer import assets
+from renderer.cli.editor import schema_text
 from renderer.cli.streams import emit, wrapped
 from renderer.errors import Exit, UsageMistake, excerpt
 from renderer.reference import Field, below, facts, fields, find, markdown, short_type, steps_of
@@ -61,7 +62,7 @@ def schema(name: str, form: str | None, list_names: bool) -> int:
             )
         emit(markdown(assets.schema(name)))
     else:
-        emit(assets.read_schema(name))
+        emit(schema_text(name))
     return Exit.FINE
 
 

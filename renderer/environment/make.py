@@ -18,6 +18,7 @@ from renderer.pins import system_namespace
 from renderer.policy.catalogue import RULES
 from renderer.resolve.defaults import compile_defaults
 from renderer.schemas import Schema
+from renderer.schemas.deprecated import deprecations
 from renderer.wording import did_you_mean, suggestion
 
 KIND = "Environment"
@@ -45,7 +46,7 @@ def make_environments(sources: Sequence[Source]) -> tuple[list[Environment], lis
                 found.append(_twice(environment, environments[environment.name]))
             elif not errors_in(found):
                 environments[environment.name] = environment
-        problems += found
+        problems += [*found, *map(source.problem, deprecations(_schema().document, source.data))]
     return list(environments.values()), [*problems, *_delivered_twice(list(environments.values()))]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from renderer import assets
+from renderer.cli.editor import schema_text
 from renderer.errors import Exit
 from tests.cli.commands import Mcpctl
 from tests.cli.fake_runtime import FakeRuntime
@@ -54,7 +54,7 @@ def test_data(mcpctl: Mcpctl, fake: FakeRuntime, tmp_path: Path) -> None:
 def test_the_schema_is_printed_whatever_the_file_says(mcpctl: Mcpctl, fake: FakeRuntime, tmp_path: Path) -> None:
     (tmp_path / "mcpctl.yaml").write_text("- broken")
     run = mcpctl("config", "--schema")
-    assert (run.code, run.out, run.err) == (0, assets.read_schema("config"), "")
+    assert (run.code, run.out, run.err) == (0, schema_text("config"), "")
     assert mcpctl("schema", "config").out == run.out
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from renderer import assets
+from renderer.cli.editor import schema_text
 from renderer.errors import Exit
 from tests.cli.commands import Mcpctl
 
@@ -31,7 +31,7 @@ def test_the_schema_lies_where_the_spec_says(mcpctl: Mcpctl, file: str) -> None:
     Path(file).parent.mkdir(parents=True, exist_ok=True)
     assert mcpctl("init", "demo", *NPM, "--out", file).code == Exit.FINE
     assert named(file) == Path(file).parent / ".schemas/mcpserver.schema.json"
-    assert named(file).read_text() == assets.read_schema("mcpserver")
+    assert named(file).read_text() == schema_text("mcpserver")
 
 
 def test_in_a_project_all_specs_share_one(mcpctl: Mcpctl) -> None:
@@ -45,7 +45,7 @@ def test_in_a_project_all_specs_share_one(mcpctl: Mcpctl) -> None:
         "specs/team/demo.yaml": "mcpserver",
     }.items():
         assert named(file).resolve() == Path(f".schemas/{name}.schema.json").resolve()
-        assert named(file).read_text() == assets.read_schema(name)
+        assert named(file).read_text() == schema_text(name)
     assert Path(".schemas/environment.schema.json").is_file()
     assert mcpctl("validate", ".").code == Exit.FINE, "schemas are not read as specs"
 
@@ -53,9 +53,9 @@ def test_in_a_project_all_specs_share_one(mcpctl: Mcpctl) -> None:
 def test_an_older_schema_is_brought_up_to_date_and_a_foreign_file_is_left(mcpctl: Mcpctl) -> None:
     schema = Path(".schemas/mcpserver.schema.json")
     schema.parent.mkdir()
-    schema.write_text(assets.read_schema("mcpserver").replace("McpServer", "Older"))
+    schema.write_text(schema_text("mcpserver").replace("McpServer", "Older"))
     assert f"{schema}: written\n" in mcpctl("init", "demo", *NPM).err
-    assert schema.read_text() == assets.read_schema("mcpserver")
+    assert schema.read_text() == schema_text("mcpserver")
     for text in ("mine\n", '{"$id": "https://example.com/x"}', "[1]"):
         schema.write_text(text)
         run = mcpctl("init", "demo", *NPM, "--force")
