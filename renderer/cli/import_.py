@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import click
 
+from renderer.cli.editor import folder_of, schema_of, write_schemas
 from renderer.cli.options import quiet_option, text_or_json
 from renderer.cli.streams import as_stream, emit, progress, say, specs_in
 from renderer.errors import Exit, Problem, Severity, UsageMistake, dotted, excerpt
@@ -111,10 +112,23 @@ def _import(files: Sequence[str], folder: str | None, target: Path | None, choic
     drafts = [draft for form, batch in read for draft in form.read(batch, choices)]
     drafts = [tried(draft) for draft in progress("trying specs", named(drafts, folder or ""))]
     sound = [draft for draft in drafts if not draft.problems]
-    written = store(sound, target, force) if target else []
+    written = _store(sound, target, force) if target else []
     refused = [problem for draft in drafts for problem in draft.problems]
     gone = no_longer_defined(drafts, target) if folder is not None and target else []
     return Result(drafts, written, [*problems, *unrecognised, *refused], gone)
+
+
+def _store(drafts: Sequence[Draft], target: Path, force: bool) -> list[Written]:
+    """Each spec in the folder, and the schema that its first line names for editors."""
+    spec = str(target / "spec.yaml")
+    written = store(drafts, target, force, schema_of(spec, "mcpserver", folder_of(spec)))
+    if written:
+        write_schemas(folder_of(spec), ["mcpserver"], _write_schema)
+    return written
+
+
+def _write_schema(text: str, path: str) -> None:
+    Path(path).write_text(text, "utf-8")
 
 
 def _as_text(result: Result, quiet: bool) -> str:

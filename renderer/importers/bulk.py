@@ -95,11 +95,11 @@ def _renamed(draft: Draft, name: str) -> Draft:
     return draft._replace(name=name, document=document)
 
 
-def store(drafts: Sequence[Draft], folder: Path, force: bool) -> list[Written]:
+def store(drafts: Sequence[Draft], folder: Path, force: bool, schema: str = "") -> list[Written]:
     """Writes each spec to ``NAME.yaml``. A file that a person edited stays, unless ``force`` says otherwise."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return [_store(draft, folder / f"{draft.name}.yaml", force) for draft in drafts]
+        return [_store(text_of(draft, schema), draft, folder / f"{draft.name}.yaml", force) for draft in drafts]
     except OSError as error:
         raise UsageMistake(f"{error.filename or folder}: cannot be written: {error.strerror}") from None
 
@@ -116,8 +116,7 @@ def no_longer_defined(drafts: Sequence[Draft], folder: Path) -> list[Path]:
     return gone
 
 
-def _store(draft: Draft, path: Path, force: bool) -> Written:
-    text = text_of(draft)
+def _store(text: str, draft: Draft, path: Path, force: bool) -> Written:
     try:
         before = path.read_bytes().decode("utf-8", "replace").replace("\r\n", "\n")
     except FileNotFoundError:

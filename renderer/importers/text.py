@@ -12,14 +12,19 @@ from renderer.importers.draft import Draft
 from renderer.model import JSON
 from renderer.yaml_writer import block, comment, scalar, text_value
 
-_MODELINE = "# yaml-language-server: $schema=https://mcpctl.io/schemas/mcpserver.schema.json\n"
-_ORIGIN = re.compile(r"^# Imported by mcpctl from .* \(content ([0-9a-f]{16})\)\.$", re.MULTILINE)
+_MODELINE = "# yaml-language-server: $schema="
+_ORIGIN = re.compile(
+    r"(?:# yaml-language-server: [^\n]*\n)?# Imported by mcpctl from [^\n]* \(content ([0-9a-f]{16})\)\.\n"
+)
 _WIDTH = 100
 _DIGITS = 16
 
 
-def text_of(draft: Draft) -> str:
-    """The spec, its fields in the order of the reference, with comments. Its head says what it was imported from."""
+def text_of(draft: Draft, schema: str = "") -> str:
+    """The spec, its fields in the order of the reference, with comments. Its head says what it was imported from.
+
+    ``schema`` is where an editor finds the JSON Schema.
+    """
     spec = draft.document["spec"]
     properties = assets.schema("mcpserver")["$defs"]["spec"]["properties"]
     order = {field: number for number, field in enumerate(properties)}
@@ -27,7 +32,8 @@ def text_of(draft: Draft) -> str:
     document = {**draft.document, "spec": {key: spec[key] for key in sorted(spec, key=lambda key: order.get(key, 999))}}
     body = "\n".join([*_needs(spec), *_mapping(document, (), draft.comments)]) + "\n"
     origin = excerpt(f"{draft.format}: {draft.original}", 200)
-    return f"{_MODELINE}# Imported by mcpctl from {origin} (content {_digest(body)}).\n{body}"
+    modeline = f"{_MODELINE}{schema}\n" if schema else ""
+    return f"{modeline}# Imported by mcpctl from {origin} (content {_digest(body)}).\n{body}"
 
 
 def _needs(spec: JSON) -> Iterator[str]:
@@ -49,8 +55,8 @@ def _needs(spec: JSON) -> Iterator[str]:
 
 def is_unedited(text: str) -> bool:
     """Whether it is exactly what an import wrote. What a person changed does not have the digest of its head."""
-    head = _ORIGIN.search(text)
-    return bool(head and text.startswith(_MODELINE) and head[1] == _digest(text[head.end() + 1 :]))
+    head = _ORIGIN.match(text)
+    return bool(head and head[1] == _digest(text[head.end() :]))
 
 
 def is_imported(text: str) -> bool:

@@ -83,6 +83,8 @@ def test_specs_go_to_a_folder_and_stay_when_edited(mcpctl: Mcpctl, definition: P
     assert "kelvin" in spec.read_text()
     assert mcpctl("import", definition, "--out", out, "--force").code == 0
     assert "celsius" in spec.read_text()
+    assert spec.read_text().startswith("# yaml-language-server: $schema=.schemas/mcpserver.schema.json\n# Imported")
+    assert (out / ".schemas/mcpserver.schema.json").is_file(), "what its first line names is there"
 
 
 def test_a_loss_fails_a_strict_import_alone(mcpctl: Mcpctl, definition: Path) -> None:
@@ -146,7 +148,7 @@ def test_a_folder_is_imported_with_a_table(mcpctl: Mcpctl, folder: Path, tmp_pat
         "format       definitions  new  refused",
         "server.json  4            3    1",
     ]
-    names = sorted(path.name for path in specs.iterdir())
+    names = sorted(path.name for path in specs.glob("*.yaml"))
     assert names[0] == "io-github-acme-other.yaml"
     assert len(names) == 3, "the two that collide are told apart"
     assert mcpctl("validate", specs).code == 0
@@ -155,13 +157,13 @@ def test_a_folder_is_imported_with_a_table(mcpctl: Mcpctl, folder: Path, tmp_pat
 def test_a_second_import_changes_nothing_and_says_what_went(mcpctl: Mcpctl, folder: Path, tmp_path: Path) -> None:
     specs = tmp_path / "specs"
     mcpctl("import", "--all", folder, "--out", specs)
-    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in specs.iterdir()}
+    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in specs.glob("*.yaml")}
     run = mcpctl("import", "--all", folder, "--out", specs)
     assert run.err.splitlines()[-1] == "server.json  4            3          1"
-    assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in specs.iterdir()} == before
+    assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in specs.glob("*.yaml")} == before
 
     (folder / "other" / "other.json").unlink()
-    edited = next(path for path in specs.iterdir() if "weather" in path.name)
+    edited = next(path for path in specs.glob("*.yaml") if "weather" in path.name)
     edited.write_text(edited.read_text().replace("celsius", "kelvin"))
     run = mcpctl("import", "--all", folder, "--out", specs)
     assert f"{specs / 'io-github-acme-other.yaml'}: its definition is not there any more" in run.err
@@ -176,7 +178,7 @@ def test_names_do_not_depend_on_where_the_folder_lies(mcpctl: Mcpctl, folder: Pa
     mcpctl("import", "--all", folder, "--out", tmp_path / "first")
     folder.rename(tmp_path / "moved")
     mcpctl("import", "--all", tmp_path / "moved", "--out", tmp_path / "second")
-    first, second = ({path.name for path in (tmp_path / name).iterdir()} for name in ("first", "second"))
+    first, second = ({path.name for path in (tmp_path / name).glob("*.yaml")} for name in ("first", "second"))
     assert first == second
     assert len(first) == 5
 
@@ -208,8 +210,8 @@ def test_names_never_lead_out_of_the_folder(tmp_path: Path, mcpctl: Mcpctl) -> N
         (tmp_path / f"{number}.json").write_text(json.dumps({**DEFINITION, "name": name}))
     out = tmp_path / "deep" / "specs"
     mcpctl("import", "--all", tmp_path, "--out", out, "--offline")
-    assert set(tmp_path.rglob("*.yaml")) == set(out.iterdir())
-    assert len(set(out.iterdir())) >= 4
+    assert set(tmp_path.rglob("*.yaml")) == set(out.glob("*.yaml"))
+    assert len(set(out.glob("*.yaml"))) >= 4
 
 
 def test_depth_and_size_are_bounded(tmp_path: Path, mcpctl: Mcpctl) -> None:
@@ -220,6 +222,6 @@ def test_depth_and_size_are_bounded(tmp_path: Path, mcpctl: Mcpctl) -> None:
     (tmp_path / "good.json").write_text(json.dumps(DEFINITION))
     run = mcpctl("import", "--all", tmp_path, "--out", tmp_path / "specs", "--offline")
     assert run.code == 3
-    assert [path.name for path in (tmp_path / "specs").iterdir()] == ["io-github-acme-weather.yaml"]
+    assert [path.name for path in (tmp_path / "specs").glob("*.yaml")] == ["io-github-acme-weather.yaml"]
     for rule in ("yaml/too-deep", "yaml/anchor", "yaml/"):
         assert rule in run.err

@@ -70,9 +70,9 @@ def test_a_spec_reads_as_if_a_person_had_written_it() -> None:
         ("spec", "storage", 1): "the second",
         ("spec", "network", "egress", "hosts"): "decide: which hosts",
     }
-    text = text_of(draft(SPEC, comments))
+    text = text_of(draft(SPEC, comments), "x.json")
     head, _, body = text.partition("spec:\n")
-    assert head.startswith("# yaml-language-server: $schema=")
+    assert head.startswith("# yaml-language-server: $schema=x.json\n# Imported")
     assert "# Imported by mcpctl from test: Demo (content " in head
     assert "# It needs the Secret demo with B.\n" in head
     assert "".join(line[2:] for line in body.splitlines(keepends=True)) == EXPECTED
@@ -81,6 +81,7 @@ def test_a_spec_reads_as_if_a_person_had_written_it() -> None:
 def test_an_edited_spec_is_told_from_what_an_import_wrote() -> None:
     text = text_of(draft(SPEC))
     assert is_unedited(text)
+    assert is_unedited(text_of(draft(SPEC), "x.json"))
     assert is_imported(text)
     for edited in (text.replace("1Gi", "2Gi"), text + "# mine\n", "# mine\n" + text, text.replace("test: Demo", "x")):
         assert is_unedited(edited) is (edited == text.replace("test: Demo", "x"))
