@@ -27,7 +27,12 @@ _LONGEST_SHOWN = 4096
 
 
 def load(
-    paths: Sequence[str], *, stdin: BinaryIO | None, limits: Limits = SPEC_LIMITS, strict: bool = True
+    paths: Sequence[str],
+    *,
+    stdin: BinaryIO | None,
+    limits: Limits = SPEC_LIMITS,
+    strict: bool = True,
+    prepare: Callable[[bytes], bytes] = bytes,
 ) -> tuple[list[Source], list[Problem]]:
     """All documents of the paths, and all Problems of reading them; no Problem ends the loading.
 
@@ -35,7 +40,7 @@ def load(
     mcpctl wrote) or ``-`` for ``stdin``. Documents come in the order of the paths, in a folder sorted by path, then as
     in the file. A file reached twice, by whatever name, is read once. Paths are shown as they were written, with '/'.
     """
-    loading = _Loading(limits, stdin, strict)
+    loading = _Loading(limits, stdin, strict, prepare)
     for path in paths:
         loading.add(path)
     return loading.sources, loading.problems
@@ -46,6 +51,7 @@ class _Loading:
     limits: Limits
     stdin: BinaryIO | None
     strict: bool
+    prepare: Callable[[bytes], bytes]
     sources: list[Source] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     seen: set[tuple[int, int]] = field(default_factory=set)  # device and inode
@@ -109,7 +115,7 @@ class _Loading:
             return file.read(self.limits.max_bytes + 1)  # it may have grown since
 
     def _add_bytes(self, path: str, data: bytes, *, in_folder: bool = False) -> None:
-        documents, findings = read(data, strict=self.strict, limits=self.limits)
+        documents, findings = read(self.prepare(data), strict=self.strict, limits=self.limits)
         sources: list[Source] = []
         faults = list(findings)
         for number, document in enumerate(documents, start=1):

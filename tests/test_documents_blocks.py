@@ -65,6 +65,7 @@ spec: {target: kubernetes, namespace: {name: mcp-production, create: true}}
 #: In a folder of its own per document: what the document presumes.
 EMPTY = (
     "docs/import.md",
+    "docs/import-clients.md",
     "docs/gitops.md",
     "docs/start/gitops.md",
     "docs/start/terminal.md",
@@ -126,11 +127,11 @@ ACCEPTED = """\
 """
 
 
-def definition(number: int, file: str) -> Callable[[], None]:
+def definition(number: int, file: str, document: str = "docs/import.md") -> Callable[[], None]:
     """The definition that the document shows at that place."""
 
     def write() -> None:
-        texts = [block.text for block in blocks(ROOT / "docs/import.md") if block.language == "text"]
+        texts = [block.text for block in blocks(ROOT / document) if block.language == "text"]
         Path(file).parent.mkdir(parents=True, exist_ok=True)
         Path(file).write_text(texts[number])
 
@@ -156,6 +157,9 @@ BEFORE: dict[tuple[str, str], Sequence[Callable[[], object]]] = {
     ("docs/import.md", "mcpctl import --offline --all registry --out imported"): [
         definition(0, "registry/weather/server.json"),
         definition(1, "registry/notes/server.yaml"),
+    ],
+    ("docs/import-clients.md", "mcpctl import --quiet mcp.json"): [
+        definition(0, "mcp.json", "docs/import-clients.md"),
     ],
     ("docs/start/gitops.md", "mcpctl render --check"): [UTC_TO_CET],
     ("docs/start/review.md", "mcpctl diff --base origin/main"): [project, UTC_TO_CET],

@@ -71,6 +71,9 @@ def faults(typed: list[str]) -> list[str]:
         return [f"no command {typed[0]}"]
     command = mcpctl.get_command(click.Context(mcpctl), typed[0])
     assert command
+    while isinstance(command, click.Group) and len(typed) > 1 and typed[1] in command.commands:
+        typed = typed[1:]
+        command = command.commands[typed[0]]
     try:
         given, _, _ = command.make_parser(click.Context(command)).parse_args(typed[1:])
     except click.UsageError as mistake:

@@ -27,6 +27,7 @@ COMMANDS = (
     "eject",
     "krm",
     "import",
+    "export",
     "prerequisites",
     "doctor",
     "apply",

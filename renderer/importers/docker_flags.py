@@ -11,6 +11,8 @@ from renderer.importers.draft import END, Reading
 from renderer.importers.egress import allow_nothing
 from renderer.importers.variables import Variable, set_variable
 from renderer.importers.volumes import parts, set_volume
+from renderer.model import JSON
+from renderer.quantity import nano
 
 #: Options without a value; every other one takes the next word unless it has '='.
 _SWITCHES = re.compile(
@@ -23,6 +25,8 @@ _LONG = {
     "-l": "--label", "-m": "--memory", "-p": "--publish", "-P": "--publish-all", "-q": "--quiet", "-t": "--tty",
     "-u": "--user", "-v": "--volume", "-w": "--workdir", "--net": "--network", "--mac": "--mac-address",
 }  # fmt: skip
+#: To a server of the default size.
+_PROMISED = {"cpu": "100m", "memory": "128Mi"}
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - a path in a container
 _RESTRICTED = "Pod Security 'restricted' always holds: a patch that is accepted with its reason lifts it"
 _OF_THE_MACHINE = (
@@ -42,7 +46,7 @@ _LOST: Mapping[str, str] = {
 #: What has no meaning for a server that a runtime starts and keeps.
 _IDLE = re.compile(
     "--(attach|cap-drop|cidfile|detach|disable-content-trust|init|interactive|label|log-driver|log-opt|name|platform|"
-    "publish-all|pull|quiet|read-only|restart|rm|sig-proxy|stop-signal|tty)"
+    "publish-all|quiet|read-only|restart|rm|sig-proxy|stop-signal|tty)"
 )
 
 
@@ -119,9 +123,11 @@ def _mount(reading: Reading, flag: Flag, server: str) -> None:
 
 def _tmpfs(reading: Reading, flag: Flag, server: str) -> None:
     del server
-    reading.map(
-        flag.source, ("spec", "security", "writablePaths", END), flag.value.partition(":")[0], "a temporary folder"
-    )
+    path, _, options = flag.value.partition(":")
+    size = re.search(r"(?:^|,)size=([0-9]{1,9})([kmg]?)(?:,|$)", options.lower())
+    amount = f"{size[1]}{size[2] and size[2].upper() + 'i'}" if size else ""
+    value: JSON = {"path": path, "size": amount} if amount else path
+    reading.map(flag.source, ("spec", "security", "writablePaths", END), value, "a temporary folder")
 
 
 def _network(reading: Reading, flag: Flag, server: str) -> None:
@@ -184,15 +190,46 @@ def _memory(reading: Reading, flag: Flag, server: str) -> None:
         reading.lose(flag.source, f"'{excerpt(flag.value)}' is no amount of memory")
         return
     unit = {"b": "", "": "", "k": "Ki", "m": "Mi", "g": "Gi"}[number[2]]
-    reading.map(flag.source, ("spec", "resources", "limits", "memory"), f"{int(number[1])}{unit}")
+    _limit(reading, flag, "memory", f"{int(number[1])}{unit}")
 
 
 def _cpus(reading: Reading, flag: Flag, server: str) -> None:
     del server
     if re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})?", flag.value):
-        reading.map(flag.source, ("spec", "resources", "limits", "cpu"), flag.value)
+        _limit(reading, flag, "cpu", flag.value)
     else:
         reading.lose(flag.source, f"'{excerpt(flag.value)}' is no number of CPUs")
+
+
+def _limit(reading: Reading, flag: Flag, resource: str, amount: str) -> None:
+    reading.map(flag.source, ("spec", "resources", "limits", resource), amount)
+    if (nano(amount) or 0) < (nano(_PROMISED[resource]) or 0):
+        why = "a server of the default size is promised more than its limit"
+        reading.default(("spec", "resources", "requests", resource), amount, why)
+
+
+def _grace(reading: Reading, flag: Flag, server: str) -> None:
+    del server
+    if re.fullmatch(r"[0-9]{1,4}", flag.value):
+        reading.map(flag.source, ("spec", "shutdown", "graceSeconds"), int(flag.value))
+    else:
+        reading.lose(flag.source, f"'{excerpt(flag.value)}' is no number of seconds")
+
+
+def _pids(reading: Reading, flag: Flag, server: str) -> None:
+    del server
+    if re.fullmatch(r"[1-9][0-9]{0,5}", flag.value):
+        reading.map(flag.source, ("spec", "compose", "pids"), int(flag.value))
+    else:
+        reading.lose(flag.source, "a server has a bound on its processes")
+
+
+def _pull(reading: Reading, flag: Flag, server: str) -> None:
+    del server
+    if policy := {"always": "Always", "never": "Never"}.get(flag.value):
+        reading.map(flag.source, ("spec", "imagePullPolicy"), policy)
+    else:
+        reading.lose(flag.source, "--pull: as clusters do by themselves", harmless=True)
 
 
 def _shared_memory(reading: Reading, flag: Flag, server: str) -> None:
@@ -205,6 +242,9 @@ def _shared_memory(reading: Reading, flag: Flag, server: str) -> None:
 def _add_host(reading: Reading, flag: Flag, server: str) -> None:
     del server
     name, _, address = flag.value.replace("=", ":", 1).partition(":")
+    if address == "host-gateway":
+        reading.lose(flag.source, "the machine is another one there: name the service that is meant in the spec")
+        return
     reading.map(flag.source, ("spec", "network", "hostAliases", name.lower()), address)
 
 
@@ -229,4 +269,7 @@ _SETTERS: Mapping[str, Callable[[Reading, Flag, str], None]] = {
     "--shm-size": _shared_memory,
     "--add-host": _add_host,
     "--gpus": _gpus,
+    "--stop-timeout": _grace,
+    "--pids-limit": _pids,
+    "--pull": _pull,
 }

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from renderer.errors import Fault, Problem
-from renderer.importers import docker_registry, server_json, toolhive_registry
+from renderer.importers import client_files, docker_registry, server_json, toolhive_registry
 from renderer.importers.choices import Choices
 from renderer.importers.draft import Draft
 from renderer.model import JSON, Source
@@ -30,6 +30,7 @@ FORMATS: Sequence[Format] = (
     Format("server.json", "server.json of the MCP registry", server_json.recognises, server_json.read),
     Format("toolhive-registry", "registry of ToolHive", toolhive_registry.recognises, toolhive_registry.read),
     Format("docker-registry", "server.yaml or catalog of Docker", docker_registry.recognises, docker_registry.read),
+    Format("client", "mcp.json and other files of clients", client_files.recognises, client_files.read),
 )
 
 

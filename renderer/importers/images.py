@@ -42,14 +42,13 @@ def accept(reading: Reading, rule: str, path: str, reason: str) -> None:
 def set_entrypoint(reading: Reading, image: str, choices: Choices) -> None:
     """The command of an image that speaks stdio: what starts it has to be told what to run."""
     config, reasons = (None, []) if choices.offline else image_config(image)
-    words = [*config.entrypoint, *config.command] if config else []
+    own = reading.written(("spec", "args"))
+    # Arguments stand in the place of the image's own.
+    words = [*config.entrypoint, *([] if own else config.command)] if config else []
     if config and words:
         reading.default(("spec", "command"), list(words[:1]), f"the image's entrypoint, by {config.program}")
         if words[1:]:
-            spec = reading.document["spec"]
-            assert isinstance(spec, dict)
-            own = spec.get("args")
-            spec["args"] = [*words[1:], *(own if isinstance(own, list) else [])]
+            reading.write(("spec", "args"), [*words[1:], *(own if isinstance(own, list) else [])])
         return
     question = (
         "the image speaks stdio, and its entrypoint is not known, so no bridge can start it. Look it up with "

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import BinaryIO
 
 from renderer.errors import Problem, errors_in
+from renderer.importers.jsonc import as_yaml
 from renderer.load import load
 from renderer.model import Source
 from renderer.yaml_reader import Limits
@@ -18,7 +19,7 @@ _IN_SPECS = ("yaml/ambiguous",)
 
 def load_foreign(paths: Sequence[str], stdin: BinaryIO | None) -> tuple[list[Source], list[Problem]]:
     """All documents of the paths; none of a file that has faults. A doubtful scalar is the text that stands there."""
-    sources, problems = load(paths, stdin=stdin, limits=LIMITS, strict=False)
+    sources, problems = load(paths, stdin=stdin, limits=LIMITS, strict=False, prepare=as_yaml)
     problems = [problem for problem in problems if problem.rule not in _IN_SPECS]
     faulty = {problem.place.file for problem in errors_in(problems)}
     return [source for source in sources if source.file not in faulty], problems

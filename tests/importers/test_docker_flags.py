@@ -39,7 +39,11 @@ JUDGED: dict[str, Any] = {
         "storage": [{"name": "data", "size": "1Gi", "mountPath": "/data", "readOnly": True}]
     },
     "--mount type=tmpfs,target=/cache": {"security": {"writablePaths": ["/cache"]}},
-    "--tmpfs /cache:size=1m": {"security": {"writablePaths": ["/cache"]}},
+    "--pull always": {"imagePullPolicy": "Always"},
+    "--stop-timeout 5": {"shutdown": {"graceSeconds": 5}},
+    "--pids-limit 64": {"compose": {"pids": 64}},
+    "-m 64m": {"resources": {"limits": {"memory": "64Mi"}, "requests": {"memory": "64Mi"}}},
+    "--tmpfs /cache:size=1m": {"security": {"writablePaths": [{"path": "/cache", "size": "1Mi"}]}},
     "--shm-size 256m": {"security": {"writablePaths": [{"path": "/dev/shm", "size": "256Mi"}]}},
     "--network none": {"network": {"egress": {}}},
     "-p 8080:3000/tcp": {"transport": {"port": 3000}},
@@ -72,7 +76,7 @@ LOST = (
     "--volumes-from other",
     "--something new",
 )
-IDLE = ("-it", "--rm", "--name demo", "--pull always", "--read-only", "--init", "--restart always", "--network bridge")
+IDLE = ("-it", "--rm", "--name demo", "--pull missing", "--read-only", "--init", "--restart always", "--network bridge")
 
 
 def read_of(line: str) -> Reading:

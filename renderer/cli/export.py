@@ -1,0 +1,184 @@
+"""``mcpctl export``: what clients read of servers, and the resources of operators that could run them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
+
+import click
+
+from renderer.cli.environments import environment_option, run_alone, runs_of
+from renderer.cli.options import namespace_option, paths_argument, quiet_option, render_options, text_or_json
+from renderer.cli.outcomes import as_lines, facts
+from renderer.cli.streams import emit, say, tell
+from renderer.errors import Exit, UsageMistake, errors_in
+from renderer.exporters.client import CLIENTS, configuration
+from renderer.exporters.endpoints import endpoint_of
+from renderer.exporters.forms import FORMS, Export, Form
+from renderer.importers.draft import Entry, Outcome
+from renderer.model import JSON, Server
+from renderer.pins import KUBERNETES_VERSION
+from renderer.pipeline import Run
+from renderer.registry import TARGETS
+from renderer.report import Report
+from renderer.yaml_writer import block
+
+strict_option = click.option("--strict", is_flag=True, help="Exit with 3 where something of the specs cannot be said.")
+output_option = text_or_json("The documents alone, with the report on stderr; or both as data.")
+
+
+@click.group(
+    "export",
+    epilog="""\b
+Examples:
+  mcpctl export client --client cursor specs/ --local > .cursor/mcp.json
+  mcpctl export toolhive specs/ | kubectl apply -f -
+""",
+)
+def export() -> None:
+    """Write what others read of servers: the files of clients, and the resources of operators."""
+
+
+@export.command(
+    "client",
+    epilog=f"""\b
+Clients: {", ".join(CLIENTS)}
+Examples:
+  mcpctl export client --client vscode specs/ --local > .vscode/mcp.json
+  mcpctl export client --client cursor specs/ environments/ --environment production > .cursor/mcp.json
+""",
+)
+@paths_argument
+@click.option("--client", "name", type=click.Choice(list(CLIENTS)), required=True, help="Who reads the file.")
+@click.option(
+    "--local",
+    is_flag=True,
+    help="For clients on this machine: the port that compose publishes, or that of a kubectl port-forward.",
+)
+@click.option(
+    "--target",
+    "-t",
+    "target_name",
+    type=click.Choice(sorted(TARGETS)),
+    help="Where the servers run, unless an environment says it.  [default: kubernetes; with --local compose]",
+)
+@namespace_option
+@environment_option
+@strict_option
+@output_option
+@quiet_option
+def client(
+    paths: tuple[str, ...],
+    name: str,
+    local: bool,
+    target_name: str | None,
+    namespace: str,
+    environments: tuple[str, ...],
+    strict: bool,
+    style: str,
+    quiet: bool,
+) -> int:
+    """Write the file in which a client is told of the servers: where each is, and never the value of a secret.
+
+    PATHS are files, folders or - for stdin. The file goes to stdout, to be merged into the client's own; where each
+    server is reached, what has to be set, and which servers no client can reach go to stderr.
+    """
+    run = _run(paths, target_name or ("compose" if local else "kubernetes"), namespace, environments, quiet)
+    if isinstance(run, Exit):
+        return run
+    servers = [(server, endpoint_of(server, run.target, run.options, local=local)) for server in _servers(run)]
+    written = configuration(name, servers)
+    if style == "json":
+        _emit_json("export client", written.entries, file=CLIENTS[name].file, text=written.text)
+    else:
+        emit(written.text)
+        _report(written.entries, quiet)
+    return _code(written.entries, strict)
+
+
+def _add(name: str, form: Form) -> None:
+    """The command of a form."""
+
+    @export.command(
+        name,
+        help=f"Write {form.about}, with a report of what it cannot say.",
+        short_help=form.about,
+        epilog=f"\b\nExamples:\n  mcpctl export {name} specs/",
+    )
+    @paths_argument
+    @namespace_option
+    @environment_option
+    @strict_option
+    @output_option
+    @quiet_option
+    def command(
+        paths: tuple[str, ...],
+        namespace: str,
+        environments: tuple[str, ...],
+        strict: bool,
+        style: str,
+        quiet: bool,
+    ) -> int:
+        run = _run(paths, "kubernetes", namespace, environments, quiet)
+        if isinstance(run, Exit):
+            return run
+        if run.target != "kubernetes":
+            raise UsageMistake(f"environment {run.name} is for {run.target}, and {name} is for a cluster")
+        # Only the one that is asked for: each costs its import.
+        make: Export = import_module(f"renderer.exporters.{form.module}").export
+        exported = [make(server, run.options) for server in _servers(run)]
+        entries = [entry for each in exported for entry in each.entries]
+        documents: list[Any] = [document for each in exported for document in each.documents]
+        if style == "json":
+            _emit_json(f"export {name}", entries, documents=documents)
+        else:
+            emit(_TEXTS[form.style](documents))
+            _report(entries, quiet)
+        return _code(entries, strict)
+
+
+for _name, _form in FORMS.items():
+    _add(_name, _form)
+
+
+def _run(paths: Sequence[str], target: str, namespace: str, environments: Sequence[str], quiet: bool) -> Run | Exit:
+    """The specs as one environment has them, or as they are; the exit code where they have errors."""
+    options = render_options(namespace, KUBERNETES_VERSION, False, "kubernetes", one_stream=False)
+    (run,) = runs_of(paths, environments, run_alone(target, options, {}), several=False)
+    if errors_in(run.specs.problems):
+        tell(Report("export", run.specs.problems, {}), "text", quiet=quiet, stdout=False)
+        return Exit.INPUT_INVALID
+    return run
+
+
+def _servers(run: Run) -> list[Server]:
+    """Those that are rendered, and those that somebody else runs, by name."""
+    return sorted((*run.specs.servers, *run.specs.remotes), key=lambda server: server.name)
+
+
+def _as_yaml(documents: Sequence[Any]) -> str:
+    return "".join(f"---\n{block(document, 0)}\n" for document in documents)
+
+
+def _as_json(documents: Sequence[Any]) -> str:
+    return "".join(f"{json.dumps(document, indent=2, ensure_ascii=False)}\n" for document in documents)
+
+
+_TEXTS: dict[str, Callable[[Sequence[Any]], str]] = {"yaml": _as_yaml, "json": _as_json}
+
+
+def _emit_json(command: str, entries: Sequence[Entry], **more: JSON) -> None:
+    emit(json.dumps({"command": command, **more, "fields": [facts(entry) for entry in entries]}, indent=2) + "\n")
+
+
+def _report(entries: Sequence[Entry], quiet: bool) -> None:
+    """What somebody has to do or may miss; with all of it unless ``quiet``."""
+    kept = [entry for entry in entries if not quiet or entry.outcome in (Outcome.DECISION, Outcome.LOST)]
+    say("".join(f"{line}\n" for line in as_lines(kept)))
+
+
+def _code(entries: Sequence[Entry], strict: bool) -> Exit:
+    lost = any(entry.outcome is Outcome.LOST and not entry.harmless for entry in entries)
+    return Exit.INPUT_INVALID if strict and lost else Exit.FINE

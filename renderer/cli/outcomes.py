@@ -1,0 +1,30 @@
+"""What became of each field of an import or an export, as lines and as data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from renderer.errors import dotted, excerpt
+from renderer.importers.draft import Entry
+from renderer.model import JSON
+from renderer.report import LONGEST
+
+
+def as_lines(entries: Iterable[Entry]) -> Iterator[str]:
+    """``place: outcome: source -> target: message``."""
+    for entry in entries:
+        arrow = " -> ".join(filter(None, (dotted(entry.source), dotted(entry.target or ()))))
+        line = f"{entry.place}: {entry.outcome}: {': '.join(filter(None, (arrow, entry.message)))}"
+        yield excerpt(line, LONGEST)
+
+
+def facts(entry: Entry) -> JSON:
+    """The same facts for programs."""
+    return {
+        **entry.place._asdict(),
+        "source": dotted(entry.source),
+        "outcome": str(entry.outcome),
+        "target": dotted(entry.target or ()),
+        "message": entry.message,
+        "harmless": entry.harmless,
+    }

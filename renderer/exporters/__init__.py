@@ -1,0 +1,1 @@
+"""Files for others from servers: what clients read, and the resources of operators."""

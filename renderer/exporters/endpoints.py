@@ -1,0 +1,98 @@
+"""Where a client reaches a server: a public address, the Service in the cluster, or a port of this machine."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from renderer.errors import DocumentPath
+from renderer.model import Access, Expose, Options, Server, own_port
+from renderer.targets.compose.names import publishes_any_port
+
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - recognised, not bound
+_OPEN_A_WAY = "--local writes a port of this machine"
+
+
+class Endpoint(NamedTuple):
+    """``url`` is empty where no client can connect, and ``note`` says why; otherwise it says who can.
+
+    ``path`` is the field of the spec that decides it; ``command`` opens the way and must go on running.
+    """
+
+    url: str
+    path: DocumentPath
+    note: str = ""
+    command: str = ""
+
+
+def endpoint_of(server: Server, target: str, options: Options, *, local: bool) -> Endpoint:
+    """For clients on this machine where ``local``, else by what the spec exposes, else inside of the cluster."""
+    if server.remote:
+        return Endpoint(server.remote.address, ("spec", "remote", "url"))
+    if not server.listens:
+        why = "it speaks stdio without a bridge, so no client can connect; choose another transport.bridge than none"
+        return Endpoint("", ("spec", "transport"), why)
+    if target == "compose":
+        return _published(server)
+    return _forwarded(server, options) if local else _exposed(server) or _service(server, options)
+
+
+def _published(server: Server) -> Endpoint:
+    publish, path = server.network.publish, ("spec", "network", "publish")
+    if publishes_any_port(server):
+        return Endpoint("", path, "each replica gets a free port of its own, which 'docker compose ps' shows")
+    if publish is None:
+        return Endpoint("", path, "compose publishes no port of it on this machine; remove 'publish: false'")
+    if guarded := _guarded_address(server):
+        return guarded
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(publish.address, publish.address)  # noqa: S104
+    host = f"[{address}]" if ":" in address else address
+    note = "" if publish.address in _EVERYWHERE else "clients on this machine"
+    return Endpoint(f"http://{host}:{publish.port}{server.transport.path}", path, note)
+
+
+def _guarded_address(server: Server) -> Endpoint | None:
+    """Tokens are for one address: under another one clients refuse what the metadata say."""
+    access = server.access
+    if isinstance(access, Access) and access.url and access.issuers:
+        return Endpoint(access.url, ("spec", "access", "url"))
+    return None
+
+
+def _exposed(server: Server) -> Endpoint | None:
+    """None where nothing leads to it from outside of the cluster."""
+    access, expose = server.access, server.expose
+    if isinstance(access, Access) and access.url:
+        return Endpoint(access.url, ("spec", "access", "url"))
+    host = next((host for host in expose.hosts if "*" not in host), "") if expose else ""
+    if not expose or not host:
+        return None
+    cut = expose.paths[0].rstrip("/") if expose.strip_prefix else ""
+    if not cut and not expose.leads_to(server.transport.path):
+        return None
+    notes = ["the listener of the Gateway decides between https and http"] if expose.type == "HTTPRoute" else []
+    notes += ["Flux replaces ${…} in the host: write the name of the environment"] if "$" in host else []
+    url = f"{_scheme(expose)}://{host}{cut}{server.transport.path}"
+    return Endpoint(url, ("spec", "expose"), "; ".join(notes))
+
+
+def _scheme(expose: Expose) -> str:
+    if expose.type == "Ingress":
+        return "https" if expose.tls else "http"
+    return "http" if expose.gateway and expose.gateway.section == "http" else "https"
+
+
+def _service(server: Server, options: Options) -> Endpoint:
+    address = f"{server.object_name('Service')}.{options.namespace_of(server)}.svc:{server.service.port}"
+    url = f"http://{address}{server.transport.path}"
+    return Endpoint(url, ("spec", "service"), f"only pods of the cluster reach it; {_OPEN_A_WAY}")
+
+
+def _forwarded(server: Server, options: Options) -> Endpoint:
+    publish, namespace = server.network.publish, options.namespace_of(server)
+    port = publish.port if publish else own_port(server.name)
+    way = f"{port}:{server.service.port}"
+    command = f"kubectl port-forward --namespace {namespace} service/{server.object_name('Service')} {way}"
+    note = "clients on this machine, while the port-forward runs"
+    if guarded := _guarded_address(server):
+        note += f"; its tokens are for {guarded.url}, and clients that compare the address refuse this one"
+    return Endpoint(f"http://127.0.0.1:{port}{server.transport.path}", ("spec", "service"), note, command)

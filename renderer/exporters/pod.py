@@ -1,0 +1,79 @@
+"""The pod of a server as mcpctl renders it, for operators that bring a bridge, a Service and rules of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any, NamedTuple
+
+from renderer import pipeline
+from renderer.errors import Defect, errors_in
+from renderer.manifest import as_mapping, mappings, pod_spec
+from renderer.model import JSON, Options, Server
+from renderer.registry import target
+from renderer.resolve import resolve
+from renderer.yaml_reader import OUTPUT_LIMITS, read
+
+#: Fields of the spec that decide other objects than the pod, or how many pods there are.
+_AROUND = ("expose", "monitoring", "autoscaling", "disruption", "patches", "sandbox", "service", "workload", "replicas")
+#: What the pod may refer to, and no operator makes.
+_COMPANIONS = frozenset({"ConfigMap", "PersistentVolumeClaim", "ExternalSecret"})
+_RIGHTS = frozenset({"ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"})
+
+
+class Pod(NamedTuple):
+    """``spec`` is without its containers, of which ``container`` is the server's own.
+
+    ``companions`` are the objects that both refer to.
+    """
+
+    spec: dict[str, Any]
+    container: dict[str, Any]
+    sidecars: list[dict[str, Any]]
+    companions: tuple[Mapping[str, JSON], ...]
+    #: Whether the account of the server is one that somebody made for it.
+    has_account: bool
+
+    @property
+    def literals(self) -> dict[str, str]:
+        """Variables with a value."""
+        return {
+            env["name"]: env.get("value", "") for env in mappings(self.container.get("env")) if "valueFrom" not in env
+        }
+
+    @property
+    def references(self) -> list[dict[str, Any]]:
+        """Variables with a value from elsewhere, as Kubernetes writes them."""
+        return [env for env in mappings(self.container.get("env")) if "valueFrom" in env]
+
+
+def pod_of(server: Server, options: Options, bridge: str = "none") -> Pod:
+    """Without a guard; ``bridge`` is that of a stdio server."""
+    data = deepcopy(server.source.data)
+    spec = as_mapping(data["spec"])
+    for field in _AROUND:
+        spec.pop(field, None)
+    spec["access"] = "none"
+    network = as_mapping(spec.pop("network", None))
+    spec["network"] = {key: network[key] for key in ("hostAliases",) if key in network}
+    if server.transport.type == "stdio":
+        spec["transport"] = {**as_mapping(spec.get("transport")), "type": "stdio", "bridge": bridge}
+    if server.transport.type == "stdio" and bridge == "none":
+        spec.pop("health", None)
+    bare = resolve(server.source._replace(data=data))._replace(images=server.images, namespace=server.namespace)
+    output = pipeline.render(pipeline.Specs((bare,), ()), target("kubernetes"), options)
+    if errors := errors_in(output.problems):
+        raise Defect(f"the pod of {server.name} cannot be rendered alone: {errors[0].message}")
+    manifests = [as_mapping(data) for document in output.documents for data in _parsed(document.text)]
+    spec = next(pod_spec("Deployment", each) for each in manifests if each["kind"] == "Deployment")
+    container = next(each for each in mappings(spec["containers"]) if each["name"] == "mcp-server")
+    sidecars = [each for each in mappings(spec.pop("containers")) if each is not container]
+    account = server.service_account
+    has_account = not account.create or account.has_rights or bool(account.annotations) or server.mounts_token
+    kinds = _COMPANIONS | _RIGHTS if has_account else _COMPANIONS
+    companions = tuple(each for each in manifests if each["kind"] in kinds)
+    return Pod(spec, container, sidecars, companions, has_account)
+
+
+def _parsed(text: str) -> list[JSON]:
+    return [document.data for document in read(text, strict=False, limits=OUTPUT_LIMITS, marks=False)[0]]

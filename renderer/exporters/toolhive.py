@@ -1,0 +1,203 @@
+"""ToolHive's operator: MCPServer, of remote servers MCPRemoteProxy, and MCPOIDCConfig for tokens.
+
+Fields as in its CRDs of toolhive.stacklok.dev/v1beta1. What they do not have stands in podTemplateSpec, whose container
+'mcp' is the server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from renderer.exporters.exported import Exported, Fates, Lost, entries_of, entry, metadata_of, network_entry
+from renderer.exporters.fates import COMMON
+from renderer.exporters.pod import Pod, pod_of
+from renderer.importers.draft import Outcome
+from renderer.model import JSON, Access, Options, SecretRef, Server
+
+API_VERSION = "toolhive.stacklok.dev/v1beta1"
+_POD, _MCP = "spec.podTemplateSpec", "spec.podTemplateSpec.spec.containers.0"
+_CEDAR = Lost("ToolHive authorises by policies in Cedar: write them under spec.authzConfig")
+
+_FATES: Fates = {
+    **COMMON,
+    "image": "spec.image",
+    "package": f"{_MCP}.command",
+    "remote": "spec.remoteUrl",
+    "command": f"{_MCP}.command",
+    "args": "spec.args",
+    "workingDir": f"{_MCP}.workingDir",
+    "transport.type": "spec.transport",
+    "transport.port": "spec.mcpPort",
+    "transport.path": "",
+    "transport.stateful": "spec.sessionAffinity",
+    "env": "spec.env",
+    "envFrom": f"{_MCP}.envFrom",
+    "files": f"{_POD}.spec.volumes",
+    "resources": "spec.resources",
+    "replicas": "spec.backendReplicas",
+    "service.port": "spec.proxyPort",
+    "storage": f"{_POD}.spec.volumes",
+    "network.hostAliases": f"{_POD}.spec.hostAliases",
+    "health": _MCP,
+    "security": f"{_MCP}.securityContext",
+    "shutdown": f"{_POD}.spec",
+    "scheduling": f"{_POD}.spec",
+    "gpu": _POD,
+    "runtimeClass": f"{_POD}.spec.runtimeClassName",
+    "imagePullPolicy": f"{_MCP}.imagePullPolicy",
+    "imagePullSecrets": f"{_POD}.spec.imagePullSecrets",
+    "initContainers": f"{_POD}.spec.initContainers",
+    "sidecars": f"{_POD}.spec.containers",
+    "serviceAccount": "spec.serviceAccount",
+    "access.url": "spec.oidcConfigRef.resourceUrl",
+    "access.issuers": "spec.oidcConfigRef",
+    "access.require": Lost("ToolHive names the scopes to clients and asks for none of them; write spec.authzConfig"),
+    "access.tools": _CEDAR,
+    "access.rateLimit": Lost("ToolHive counts calls in Redis alone: write spec.sessionStorage and spec.rateLimiting"),
+    "access.origins": Lost("ToolHive has no list of origins"),
+    "access.log": "spec.audit.enabled",
+    "access.token": Lost("ToolHive decides what becomes of the token; see spec.externalAuthConfigRef"),
+    "access.enforcedBy": Lost("ToolHive's own proxy asks for the token"),
+}
+
+
+def export(server: Server, options: Options) -> Exported:
+    """An MCPServer and what it refers to; an MCPRemoteProxy of a server that somebody else runs."""
+    if server.remote:
+        return _proxy(server, options)
+    pod = pod_of(server, options)
+    tokens = _oidc(server, options)
+    stdio = server.transport.type == "stdio"
+    spec: dict[str, Any] = {
+        "image": pod.container["image"],
+        "transport": server.transport.type,
+        **({"proxyMode": "streamable-http"} if stdio else {"mcpPort": server.transport.port}),
+        "proxyPort": server.service.port,
+        **({"args": pod.container["args"]} if pod.container.get("args") else {}),
+        "env": [{"name": name, "value": value} for name, value in pod.literals.items()],
+        "secrets": _secrets(pod),
+        "resources": _resources(pod),
+        "serviceAccount": server.service_account.name if pod.has_account else None,
+        "backendReplicas": None if server.autoscaling else server.replicas,
+        "sessionAffinity": "None" if server.transport.keeps_sessions is False else "ClientIP",
+        **_reference(tokens, server),
+        "audit": {"enabled": True} if server.guard and server.guard.log else None,
+        "podTemplateSpec": {"spec": _pod_template(pod)},
+    }
+    document = _document("MCPServer", server, options, {key: value for key, value in spec.items() if value})
+    entries = (*entries_of(server, _fates(server, tokens)), *network_entry(server))
+    return Exported(server, (*pod.companions, *tokens, document), entries)
+
+
+def _document(kind: str, server: Server, options: Options, spec: Mapping[str, Any]) -> dict[str, JSON]:
+    return {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata_of(server, options), "spec": dict(spec)}
+
+
+def _secrets(pod: Pod) -> list[dict[str, Any]]:
+    """Those that must be there; optional ones stand in the pod template, which can say so."""
+    keys = [(env["name"], env["valueFrom"].get("secretKeyRef")) for env in pod.references]
+    return [{"name": key["name"], "key": key["key"], "targetEnvName": name} for name, key in keys if _is_required(key)]
+
+
+def _is_required(key: Mapping[str, Any] | None) -> bool:
+    return key is not None and not key.get("optional")
+
+
+def _resources(pod: Pod) -> dict[str, Any]:
+    """CPU and memory; the rest stands in the pod template."""
+    amounts = pod.container.get("resources", {})
+    return {kind: {k: v for k, v in values.items() if k in ("cpu", "memory")} for kind, values in amounts.items()}
+
+
+def _pod_template(pod: Pod) -> dict[str, Any]:
+    mine = ("name", "image", "args", "env", "resources", "stdin", "tty")
+    container = {"name": "mcp", **{key: value for key, value in pod.container.items() if key not in mine}}
+    more = [env for env in pod.references if not _is_required(env["valueFrom"].get("secretKeyRef"))]
+    if more:
+        container["env"] = more
+    amounts = pod.container.get("resources", {})
+    others = {kind: {k: v for k, v in values.items() if k not in ("cpu", "memory")} for kind, values in amounts.items()}
+    if rest := {kind: values for kind, values in others.items() if values}:
+        container["resources"] = rest
+    whole = {key: value for key, value in pod.spec.items() if key not in ("serviceAccountName", "restartPolicy")}
+    return {**whole, "containers": [container, *pod.sidecars]}
+
+
+def _oidc(server: Server, options: Options) -> list[dict[str, JSON]]:
+    """The issuer of tokens: one, with keys at an address; anything else is a loss, which is reported."""
+    access = server.access
+    if not isinstance(access, Access) or len(access.issuers) != 1:
+        return []
+    issuer = access.issuers[0]
+    inline: dict[str, Any] = {"issuer": issuer.url}
+    if isinstance(issuer.jwks, str):
+        inline["jwksUrl"] = issuer.jwks
+    elif issuer.jwks:
+        return []
+    return [_document("MCPOIDCConfig", server, options, {"type": "inline", "inline": inline})]
+
+
+def _reference(tokens: list[dict[str, JSON]], server: Server) -> dict[str, Any]:
+    access = server.access
+    if not tokens or not isinstance(access, Access):
+        return {}
+    audiences = access.issuers[0].audiences or ((access.url,) if access.url else ())
+    reference = {
+        "name": server.name,
+        "audience": audiences[0] if audiences else server.name,
+        "scopes": list(access.require.scopes),
+        "resourceUrl": access.url,
+    }
+    return {"oidcConfigRef": {key: value for key, value in reference.items() if value}}
+
+
+def _fates(server: Server, tokens: list[dict[str, JSON]]) -> Fates:
+    """With the losses that a value decides, or a default of mcpctl's that the operator does not share."""
+    fates = dict(_FATES)
+    access = server.access
+    if isinstance(access, Access) and access.issuers and not tokens:
+        why = Lost("ToolHive takes one issuer, whose keys have an address: without it everybody may call the server")
+        fates |= {"access.issuers": why, "access.url": why}
+    if server.transport.type == "stdio":
+        fates["health"] = Lost("nobody but ToolHive's proxy can ask a stdio server")
+    if server.transport.type == "stdio" and server.replicas > 1:
+        fates["replicas"] = Lost("ToolHive runs one replica of a stdio server")
+    return fates
+
+
+_PROXY_FATES: Fates = {
+    "description": "metadata.annotations",
+    "remote.url": "spec.remoteUrl",
+    "remote.transport": "spec.transport",
+    "remote.headers": "spec.headerForward",
+    "remote.variables": "spec.headerForward",
+    "namespace": "metadata.namespace",
+    "accept": _FATES["accept"],
+}
+
+
+def _proxy(server: Server, options: Options) -> Exported:
+    remote = server.remote
+    assert remote, "only of remote servers"
+    plain: dict[str, JSON] = {}
+    secret: list[JSON] = []
+    entries = list(entries_of(server, _PROXY_FATES))
+    for name, value in remote.headers.items():
+        match remote.pieces(value):
+            case [SecretRef() as reference]:
+                place: JSON = {"name": reference.secret, "key": reference.key}
+                secret.append({"headerName": name, "valueSecretRef": place})
+            case pieces if all(isinstance(piece, str) for piece in pieces):
+                plain[name] = "".join(str(piece) for piece in pieces)
+            case _:
+                why = f"ToolHive takes the whole header {name} from a Secret: add a key with the text around the secret"
+                entries.append(entry(server, ("spec", "remote", "headers", name), Outcome.LOST, message=why))
+    forward = {"addPlaintextHeaders": plain, "addHeadersFromSecret": secret}
+    spec = {
+        "remoteUrl": remote.address,
+        "transport": remote.transport,
+        "headerForward": {key: value for key, value in forward.items() if value},
+    }
+    document = _document("MCPRemoteProxy", server, options, {key: value for key, value in spec.items() if value})
+    return Exported(server, (document,), tuple(entries))

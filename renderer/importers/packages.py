@@ -1,0 +1,99 @@
+"""Packages as command lines name them, and the versions that they mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Literal, NamedTuple
+
+from renderer.command import ProgramMissing, run
+from renderer.errors import ApplyFailed, WaitTimedOut, excerpt
+
+Registry = Literal["npm", "pypi"]
+_SECONDS = 30.0
+_EXACT: Mapping[Registry, re.Pattern[str]] = {
+    "npm": re.compile(r"[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?"),
+    "pypi": re.compile(r"([0-9]+!)?[0-9]+(\.[0-9]+)*([-_.]?(a|b|c|rc|alpha|beta|pre|post|rev|dev)[-_.]?[0-9]*)*"),
+}
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_NPM = re.compile(r"(@[\w~][\w.~-]*/)?[\w~][\w.~-]*")
+_PYPI = re.compile(r"([A-Za-z0-9][\w.-]*)(\[[\w., -]+\])? *([^;\n]*)")
+_GIT = re.compile(r"(?:git\+)?(https://[^\s#@]+?)(?:\.git)?(?:[@#]([^\s#&]+))?(?:[#&]subdirectory=([^\s&#]+))?")
+
+
+class Named(NamedTuple):
+    """A package as it was named; ``version`` is what was asked for, empty for any. ``git`` is its repository."""
+
+    registry: Registry
+    name: str
+    version: str = ""
+    git: str = ""
+    subdirectory: str = ""
+
+    @property
+    def is_exact(self) -> bool:
+        form = _COMMIT if self.git else _EXACT[self.registry]
+        return bool(form.fullmatch(self.version))
+
+
+def named(registry: Registry, text: str) -> Named | None:
+    """``name@version``, ``name==version`` or the address of a repository; None where it is no such thing."""
+    if registry == "npm" and re.fullmatch(r"(github:)?\w[\w.-]*/\w[\w.-]*(#.+)?", text):
+        text = f"https://github.com/{text.removeprefix('github:')}"
+    if text.startswith(("git+", "https://")):
+        found = _GIT.fullmatch(text)
+        return Named(registry, found[1].rpartition("/")[2], found[2] or "", found[1], found[3] or "") if found else None
+    if registry == "npm":
+        name, _, version = text[1:].partition("@")
+        name = text[:1] + name
+        return Named(registry, name, version) if _NPM.fullmatch(name) else None
+    found = _PYPI.fullmatch(text.strip())
+    if not found:
+        return None
+    name, version = found[1] + (found[2] or ""), found[3].strip()
+    if version.startswith("@"):  # name @ git+https://…
+        rest = version[1:].strip()
+        own = named(registry, rest) if rest.startswith(("git+", "https://")) else Named(registry, name, rest)
+        return own._replace(name=name) if own else None
+    return Named(registry, name, re.sub(r"^===?\s*", "", version))
+
+
+@cache
+def newest(package: Named) -> tuple[str, str]:
+    """The newest version that is meant, and who said so; or an empty one, and why there is none."""
+    reasons = []
+    for program, ask in _ASK[package.registry]:
+        argv, stdin = ask(package)
+        try:
+            done = run(argv, seconds=_SECONDS, stdin=stdin)
+        except ProgramMissing:
+            continue
+        except (ApplyFailed, WaitTimedOut) as failure:
+            reasons.append(f"{program}: {failure.message}")
+            continue
+        versions = [word for word in re.split(r"[\s\"',\[\]=]+", done.out) if _EXACT[package.registry].fullmatch(word)]
+        if not done.code and versions:
+            return versions[-1], program
+        lines = [line for line in done.err.splitlines() if line.strip()]
+        reasons.append(f"{program}: {excerpt(lines[0], 200) if lines else 'no such version'}")
+    programs = " or ".join(program for program, _ in _ASK[package.registry])
+    return "", "; ".join(reasons) or f"{programs} is not installed"
+
+
+def _npm(package: Named) -> tuple[Sequence[str], bytes]:
+    options = ["--fetch-retries=1", "--fetch-timeout=10000"]
+    return ["npm", "view", *options, "--", f"{package.name}@{package.version or 'latest'}", "version"], b""
+
+
+def _uv(package: Named) -> tuple[Sequence[str], bytes]:
+    wanted = "" if package.version in ("", "latest") else package.version
+    wanted = f"=={wanted}" if wanted[:1].isdigit() else wanted
+    options = ["--no-deps", "--no-header", "--no-annotate", "--quiet", "--no-config"]
+    return ["uv", "pip", "compile", *options, "-"], f"{package.name}{wanted}\n".encode()
+
+
+_ASK: Mapping[Registry, Sequence[tuple[str, Callable[[Named], tuple[Sequence[str], bytes]]]]] = {
+    "npm": (("npm", _npm),),
+    "pypi": (("uv", _uv),),
+}

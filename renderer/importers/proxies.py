@@ -1,0 +1,91 @@
+"""Proxies between clients and servers: what is behind one is the server."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from renderer.importers.addresses import set_address
+from renderer.importers.shells import shell
+from renderer.importers.starting import Starting
+from renderer.importers.values import Word
+
+
+def mcp_remote(starting: Starting, first: Word, words: Sequence[Word]) -> None:
+    """A server elsewhere: mcp-remote, and clients of that kind."""
+    url = next((word for word in words if re.match(r"https?://", word.text)), None)
+    if url is None:
+        starting.refuse(first, "it names no address", "write the address of the server")
+        return
+    headers: dict[str, Word] = {}
+    transport, before = "", ""
+    for word in words:
+        option, before = before, word.text if word.text.startswith("-") else ""
+        if word is url:
+            continue
+        if option in ("--header", "-H", "--headers"):
+            name, _, value = word.text.partition(":")
+            headers[name.strip()] = Word(_own_environment(starting, value.strip()), word.source)
+        elif option == "--transport":
+            transport = "sse" if word.text.startswith("sse") else "streamable-http"
+            starting.reading.note(word.source, ("spec", "remote", "transport"))
+        elif word.text.startswith("--header") or word.text == "--transport":
+            starting.reading.note(word.source, None, f"names what follows: {word.text}")
+        else:
+            starting.reading.lose(word.source, "an option of the proxy, which no client needs", harmless=True)
+    starting.settled |= starting.env.keys()
+    for name in starting.env:
+        starting.reading.note((starting.env_key, name), ("spec", "remote"), "a variable of the proxy")
+    set_address(starting.reading, starting.values, url, transport, headers)
+
+
+def _own_environment(starting: Starting, text: str) -> str:
+    """mcp-remote fills in ``${NAME}`` from its own environment, which the client sets."""
+
+    def value(match: re.Match[str]) -> str:
+        known = starting.env.get(match[1])
+        return known if isinstance(known, str) and "${" in known else match[0]
+
+    whole = re.fullmatch(r"\$\{(\w+)\}", text)
+    known = starting.env.get(whole[1]) if whole else None
+    if isinstance(known, str) and (scheme := re.match(r"(Bearer|Basic|Token)\s+", known)):
+        return f"{scheme[0]}{known[scheme.end() :] if '${' in known else '${TOKEN}'}"
+    return re.sub(r"\$\{(\w+)\}", value, text)
+
+
+def supergateway(starting: Starting, first: Word, words: Sequence[Word]) -> None:
+    """It serves a program, or reaches an address: what is behind it counts."""
+    for word in words[:-1]:
+        if word.text in ("--sse", "--streamableHttp", "--streamable-http"):
+            kind = "sse-only" if word.text == "--sse" else "http-only"
+            more = [Word("--transport", word.source), Word(kind, word.source)]
+            mcp_remote(starting, first, [*more, *(each for each in words if each is not word)])
+            return
+    inner = next((words[i + 1] for i, word in enumerate(words[:-1]) if word.text == "--stdio"), None)
+    if inner is None:
+        starting.refuse(first, "it names no program", "write the server's own command")
+        return
+    for word in words:
+        starting.reading.note(word.source, None, "a proxy, of which mcpctl brings its own")
+    shell(starting, first, [inner])
+
+
+def mcp_proxy(starting: Starting, first: Word, words: Sequence[Word]) -> None:
+    """PyPI's mcp-proxy: with an address it is a client, else it serves the program behind its options."""
+    if any(re.match(r"https?://", word.text) for word in words):
+        sse = not any("streamable" in word.text for word in words)
+        more = [Word("--transport", first.source), Word("sse-only", first.source)] if sse else []
+        mcp_remote(starting, first, [*more, *(word for word in words if "streamable" not in word.text)])
+        return
+    texts = [word.text for word in words]
+    start = (
+        texts.index("--") + 1
+        if "--" in texts
+        else next((i for i, t in enumerate(texts) if t in starting.programs), len(words))
+    )
+    for word in words[:start]:
+        starting.reading.note(word.source, None, "an option of the proxy")
+    if start < len(words):
+        starting.start(words[start:])
+    else:
+        starting.refuse(first, "it names no program", "write the server's own command")

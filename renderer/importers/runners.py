@@ -1,0 +1,158 @@
+"""Runners of packages: npx and uvx, and what stands for them in other package managers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from renderer.errors import excerpt
+from renderer.importers.packages import Registry, named
+from renderer.importers.starting import OF_MACHINE, Program, Starting
+from renderer.importers.values import Word
+
+#: Options with a value; all others are switches.
+_NPX_VALUES = frozenset(
+    {
+        *("--cache", "--call", "--package", "--prefix", "--registry", "--userconfig", "--workspace", "-c"),
+        *("-p", "-w"),
+    }
+)
+_UVX_VALUES = frozenset(
+    {
+        *("--allow-insecure-host", "--build-constraints", "--cache-dir", "--color", "--config-file"),
+        *("--config-setting", "--constraints", "--default-index", "--directory", "--env-file"),
+        *("--exclude-newer", "--extra-index-url", "--find-links", "--from", "--index", "--index-strategy"),
+        *("--index-url", "--keyring-provider", "--link-mode", "--overrides", "--prerelease", "--project"),
+        *("--python", "--refresh-package", "--reinstall-package", "--resolution", "--upgrade-package"),
+        *("--with", "--with-editable", "--with-requirements", "-C", "-P", "-b", "-c", "-f", "-i", "-p"),
+        *("-w",),
+    }
+)
+
+
+def npx(starting: Starting, first: Word, words: Sequence[Word]) -> None:
+    index = ("--registry", "npm_config_registry")
+    packages, rest = _runner_options(starting, words, _NPX_VALUES, ("-p", "--package"), index)
+    if not (packages or rest):
+        starting.refuse(first, "it names no package", "write the package behind npx -y")
+        return
+    package = packages[0] if packages else rest[0]
+    program = rest[:1] if packages else []
+    arguments = rest[1:]
+    for more in packages[1:]:
+        starting.reading.lose(more.source, "a spec has one package: build an image of several")
+    _packaged(starting, package, "npm", program, arguments)
+
+
+def uvx(starting: Starting, first: Word, words: Sequence[Word]) -> None:
+    packages, rest = _runner_options(starting, words, _UVX_VALUES, ("--from",), ("--index-url", "UV_DEFAULT_INDEX"))
+    if not rest:
+        starting.refuse(first, "it names no package", "write the package behind uvx")
+        return
+    package = packages[0] if packages else rest[0]
+    _packaged(starting, package, "pypi", rest[:1] if packages else [], rest[1:])
+
+
+def _packaged(
+    starting: Starting, package: Word, registry: Registry, program: Sequence[Word], arguments: Sequence[Word]
+) -> None:
+    """A package with its arguments; of one that only passes on to a server, that server."""
+    found = named(registry, package.text)
+    proxy = starting.proxies.get((registry, found.name)) if found else None
+    if proxy:
+        for word in (package, *program):
+            starting.reading.note(word.source, None, "a proxy, of which mcpctl brings its own")
+        proxy(starting, package, arguments)
+        return
+    same = found is not None and [word.text for word in program] == [found.name.partition("[")[0]]
+    for word in program if same else ():
+        starting.reading.note(word.source, ("spec", "package"), "the program of the package's own name")
+    starting.package(package, registry, package.text, () if same else program)
+    starting.values.arguments(arguments)
+
+
+def _runner_options(
+    starting: Starting, words: Sequence[Word], valued: Collection[str], naming: Sequence[str], index: tuple[str, str]
+) -> tuple[list[Word], list[Word]]:
+    """The packages that options name, and all words behind the options."""
+    packages: list[Word] = []
+    rest = list(words)
+    while rest and rest[0].text.startswith("-"):
+        word = rest.pop(0)
+        if word.text == "--":
+            starting.reading.note(word.source, None, "ends the options")
+            break
+        name, equals, text = word.text.partition("=")
+        value = Word(text, word.source) if equals else None
+        if not equals and name in valued and rest:
+            value = rest.pop(0)
+            starting.reading.note(word.source, None, f"names what follows: {name}")
+        _runner_option(starting, word, name, value, packages if name in naming else None, index)
+    return packages, rest
+
+
+def _runner_option(
+    starting: Starting, word: Word, name: str, value: Word | None, packages: list[Word] | None, index: tuple[str, str]
+) -> None:
+    """One option of npx or uvx."""
+    reading = starting.reading
+    if value is None:
+        reading.note(word.source, None, f"{name}: an option of the runner, which mcpctl sets itself")
+    elif packages is not None:
+        packages.append(value)
+    elif name in ("--with", "-w"):
+        starting.requirements.append(value)
+    elif name in (index[0], "--default-index", "--index", "-i"):
+        reading.map(value.source, ("spec", "env", index[1]), value.text, "packages come from this registry")
+    elif name in ("--python", "-p"):
+        reading.lose(
+            value.source, f"Python {excerpt(value.text)}: the base image decides it; see spec.package.baseImage"
+        )
+    else:
+        reading.lose(value.source, f"{name} of the runner has no field")
+
+
+def uv(starting: Starting, first: Word, words: Sequence[Word]) -> None:
+    """``uv tool run``, and ``uv run --with PACKAGE PROGRAM``: a folder of the machine is no package."""
+    rest = list(words)
+    if [word.text for word in rest[:2]] == ["tool", "run"]:
+        for word in rest[:2]:
+            starting.reading.note(word.source, None, "uv tool run")
+        uvx(starting, first, rest[2:])
+        return
+    hint = "publish the project as a package or an image, or write 'uvx PACKAGE'"
+    starting.refuse(first, "uv run starts a project of the machine that the client runs on, which no cluster has", hint)
+
+
+def subcommand(names: Sequence[str], then: Program) -> Program:
+    """Of package managers the command that runs a package."""
+
+    def read(starting: Starting, first: Word, words: Sequence[Word]) -> None:
+        if not words or words[0].text not in names:
+            starting.refuse(first, f"it is not '{first.text} {names[0]}', which runs a package")
+            return
+        starting.reading.note(words[0].source, None, f"{first.text} {words[0].text}")
+        then(starting, first, words[1:])
+
+    return read
+
+
+def module(starting: Starting, first: Word, words: Sequence[Word]) -> None:
+    """``python -m module``: the package is taken to be of the same name."""
+    rest = [word for word in words if word.text not in ("-u", "-I", "-E", "-s", "-B")]
+    for word in words:
+        if word not in rest:
+            starting.reading.note(word.source, None, "an option of Python")
+    if len(rest) < 2 or rest[0].text != "-m":
+        what = f": '{excerpt(rest[0].text, 80)}'" if rest else ""
+        starting.refuse(rest[0] if rest else first, f"{OF_MACHINE}{what}")
+        return
+    option, named_module, *arguments = rest
+    starting.reading.note(option.source, ("spec", "command"), "python -m")
+    name = named_module.text.partition(".")[0].replace("_", "-")
+    starting.package(named_module, "pypi", name)
+    if starting.reading.problems:
+        return
+    starting.reading.map(named_module.source, ("spec", "command"), ["python", "-m", named_module.text])
+    question = f"the module {named_module.text} is taken to be that of the package {name} of PyPI: is it?"
+    starting.reading.decide(named_module.source, ("spec", "package", "name"), name, question)
+    starting.values.arguments(arguments)

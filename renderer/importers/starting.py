@@ -1,0 +1,100 @@
+"""One definition whose command is followed to what runs, and what that writes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
+
+from renderer.errors import excerpt
+from renderer.importers.choices import Choices
+from renderer.importers.draft import END, Reading
+from renderer.importers.packages import Named, Registry, named, newest
+from renderer.importers.values import Values, Word
+from renderer.model import JSON
+
+#: Reads what stands behind a program: the words after its own.
+Program: TypeAlias = Callable[["Starting", Word, Sequence[Word]], None]
+OF_MACHINE = "it starts a program of the machine that the client runs on, which no cluster has"
+_BUILD = (
+    "build an image of it, or publish it as a package, and write 'docker run', 'npx' or 'uvx' there, or start a spec "
+    "with 'mcpctl init NAME --image IMAGE'"
+)
+
+
+class Starting:
+    """``programs`` are read by their names, ``proxies`` by the registry and name of their packages."""
+
+    def __init__(
+        self,
+        reading: Reading,
+        values: Values,
+        env: Mapping[str, JSON],
+        env_key: str,
+        choices: Choices,
+        programs: Mapping[str, Program],
+        proxies: Mapping[tuple[Registry, str], Program],
+    ) -> None:
+        self.reading = reading
+        self.values = values
+        #: What the client sets for the command, which stands under ``env_key``.
+        self.env = env
+        self.env_key = env_key
+        self.choices = choices
+        self.programs = programs
+        self.proxies = proxies
+        #: What else is installed beside a package.
+        self.requirements: list[Word] = []
+        #: Variables that are written already, or that do not reach the server.
+        self.settled: set[str] = set()
+
+    def refuse(self, word: Word, message: str, hint: str = _BUILD) -> None:
+        """The definition cannot become a spec."""
+        self.reading.refuse(word.source, "import/command", message, hint)
+
+    def start(self, words: Sequence[Word]) -> None:
+        """Writes what the words start."""
+        first, *rest = words
+        program = re.split(r"[\\/]", first.text)[-1].lower()
+        program = re.sub(r"\.(exe|cmd|bat|ps1)$", "", program)
+        program = "python" if re.fullmatch(r"(python|pypy)[0-9.]*|py", program) else program
+        if program not in self.programs:
+            self.refuse(first, f"{OF_MACHINE}: '{excerpt(first.text, 80)}'")
+            return
+        self.reading.note(first.source, None, f"started by {program}")
+        self.programs[program](self, first, rest)
+
+    def package(self, word: Word, registry: Registry, text: str, program: Sequence[Word] = ()) -> None:
+        """Writes a package, with the version that is named, or else the newest."""
+        package = named(registry, text)
+        if package is None:
+            self.refuse(word, f"'{excerpt(text, 80)}' names no package of {registry}")
+        elif package.git and not package.is_exact:
+            message = f"{package.git} is built from what is newest there"
+            self.refuse(word, message, "name the full commit: write its 40 digits behind the address")
+        elif package.is_exact:
+            self._write_package(word, package, program)
+        else:
+            self._write_newest(word, package, program)
+
+    def _write_newest(self, word: Word, package: Named, program: Sequence[Word]) -> None:
+        asked = package.version or "no version"
+        version, who = ("", "--offline asks nobody") if self.choices.offline else newest(package)
+        if not version:
+            message = f"{package.name} has no exact version ({excerpt(asked)}), and the newest is not known: {who}"
+            form = "NAME@VERSION" if package.registry == "npm" else "NAME==VERSION"
+            self.refuse(word, message, f"write {form}, with an exact version")
+            return
+        self._write_package(word, package._replace(version=version), program)
+        question = f"the client takes {asked}; {version} is the newest by {who}: is it the one that you tried?"
+        self.reading.decide(word.source, ("spec", "package", "version"), version, question)
+
+    def _write_package(self, word: Word, package: Named, program: Sequence[Word]) -> None:
+        fields = {"registry": package.registry, "name": package.name, "version": package.version}
+        more = {"git": package.git, "subdirectory": package.subdirectory}
+        value: JSON = {**fields, **{key: text for key, text in more.items() if text}}
+        self.reading.map(word.source, ("spec", "package"), value)
+        for each in self.requirements:
+            self.reading.map(each.source, ("spec", "package", "with", END), each.text)
+        for each in program:
+            self.reading.map(each.source, ("spec", "command", END), each.text)

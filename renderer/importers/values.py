@@ -1,0 +1,217 @@
+"""Texts in the files of clients: variables of the machine, inputs that are asked for, and tokens that stand there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from renderer.errors import DocumentPath
+from renderer.importers.draft import END, Reading, plain_text
+from renderer.importers.variables import Variable, holds_secret, literal, set_variable
+from renderer.model import JSON
+from renderer.policy.secrets import in_words
+
+#: ``${NAME}``, ``${env:NAME}``, ``${input:id}``, ``${NAME:-default}``, and ``$NAME`` as the whole text.
+_PIECE = re.compile(r"\$\{(?:(input|env|config|command|file):)?([^}:]+)(?::-([^}]*))?\}|^\$([A-Za-z_]\w*)$")
+#: What editors know of their machine: no server in a container has it.
+_OF_MACHINE = re.compile(
+    r"(workspace|file|user|relative)[A-Z]\w*|cwd|pathSeparator|/|execPath|HOME|USERPROFILE|PWD|USER"
+)
+#: A name that says that the value is secret, whatever it looks like.
+_SECRET_NAME = re.compile(
+    r"(token|secret|pass(word|wd|phrase)?|pwd|(api|access|secret|private|auth|account|service)[-_]?key|credentials?"
+    r"|connection[-_]?string|authorization|cookie|(^|[-_.])(dsn|pat|auth))$",
+    re.IGNORECASE,
+)
+_NO_SECRET = re.compile(r"true|false|yes|no|on|off|[0-9]{1,6}", re.IGNORECASE)
+#: What documents write for a value that the reader has.
+_PLACEHOLDER = re.compile(
+    r"<.*>|\[.*\]|\{.*\}|(your|my|insert|replace|enter|add|put|change)[-_ ].*|.*[-_ ]here|x{3,}.*|\.{3}|\*+|changeme",
+    re.IGNORECASE,
+)
+_TELLING = re.compile(r"token|secret|passw|key|credential|auth", re.IGNORECASE)
+#: As in a header: the scheme is no secret.
+_SCHEME = re.compile(r"(Bearer|Basic|Token|ApiKey|Api-Key|Key)\s+(.+)", re.IGNORECASE)
+
+
+class Word(NamedTuple):
+    """One word of a command line, and where it stands."""
+
+    text: str
+    source: DocumentPath
+
+
+class Input(NamedTuple):
+    """What a client asks its user for; ``source`` is where its file says so."""
+
+    source: DocumentPath
+    secret: bool
+    about: str
+    default: str | None
+    choices: tuple[str, ...]
+
+
+class _Reference(NamedTuple):
+    kind: str
+    name: str
+    default: str | None
+
+    @property
+    def variable(self) -> str:
+        """As a name of a variable."""
+        return variable_name(self.name)
+
+
+class Values:
+    """Writes the texts of one definition into its spec: values, and references to what nobody may write down."""
+
+    def __init__(self, reading: Reading, server: str, inputs: Mapping[str, Input]) -> None:
+        self.reading = reading
+        self.server = server
+        self.inputs = inputs
+        #: Ids of the inputs that the definition refers to.
+        self.asked: set[str] = set()
+
+    def variable(self, name: str, value: JSON, source: DocumentPath) -> None:
+        """A variable of the server's environment."""
+        text = plain_text(value)
+        pieces = _pieces(text)
+        if len(pieces) == 1 and isinstance(pieces[0], _Reference) and not _is_of_machine(pieces[0]):
+            set_variable(self.reading, source, self._asked_for(name, pieces[0]), self.server)
+        elif any(isinstance(piece, _Reference) for piece in pieces):
+            self._set(name, self._with_references(pieces, source), source)
+            self._ask_about_path(text, source, ("spec", "env", name))
+        elif is_secret(name, text):
+            set_variable(self.reading, source, Variable(name, required=True, secret=True), self.server)
+        else:
+            self._set(name, literal(text), source)
+            self._ask_about_path(text, source, ("spec", "env", name))
+
+    def inherited(self, name: str, source: DocumentPath) -> None:
+        """A variable that the client's machine has."""
+        reference = _Reference("env", name, None)
+        set_variable(self.reading, source, self._asked_for(name, reference), self.server)
+
+    def arguments(self, words: Sequence[Word]) -> None:
+        """The arguments of the server, added to those that it has."""
+        secrets = {i for i, finding in in_words(tuple(text for text, _ in words)) if finding.certain}
+        before = ""
+        for number, (text, source) in enumerate(words):
+            flag, equals, value = text.partition("=") if text.startswith("-") else ("", "", text)
+            name = variable_name(flag or before or f"argument-{number + 1}")
+            pieces = _pieces(text)
+            if any(isinstance(piece, _Reference) for piece in pieces):
+                word = self._with_references(pieces, source)
+            elif (equals or not flag) and (number in secrets or ((flag or before) and is_secret(name, value))):
+                set_variable(self.reading, source, Variable(name, required=True, secret=True), self.server)
+                word = f"{flag}{equals}$({name})"
+            else:
+                word = literal(text)
+            self.reading.map(source, ("spec", "args", END), word)
+            self._ask_about_path(text, source, ("spec", "args"))
+            before = flag if flag and not equals else ""
+
+    def remote(self, name: str, text: str, source: DocumentPath) -> JSON:
+        """An address or a header of a remote server; what is secret becomes one of its variables."""
+        pieces = _pieces(text)
+        if any(isinstance(piece, _Reference) for piece in pieces):
+            return "".join(piece if isinstance(piece, str) else self._remote(piece, source) for piece in pieces)
+        scheme = _SCHEME.fullmatch(text)
+        if name.lower() == "authorization" and scheme:
+            return f"{scheme[1]} {self._remote(_Reference('env', 'token', None), source)}"
+        if name and (name.lower() in ("authorization", "cookie") or is_secret(name, text)):
+            key = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "value"
+            self._tell(source, key)
+            return {"secret": self.server, "key": key}
+        return text
+
+    def _remote(self, reference: _Reference, source: DocumentPath) -> str:
+        """``{name}``, which stands for a key of a Secret, or for a value that the file has."""
+        asked = self._asked_for(reference.variable, reference)
+        name = re.sub(r"[^a-z0-9]+", "_", reference.name.lower()).strip("_") or "value"
+        name = f"_{name}" if name[:1].isdigit() else name
+        target: DocumentPath = ("spec", "remote", "variables", name)
+        if asked.default is not None and not asked.secret:
+            self.reading.map(source, target, asked.default, asked.words)
+        else:
+            self.reading.map(source, target, {"secret": self.server, "key": name.replace("_", "-").strip("-")})
+            self._tell(source, name.replace("_", "-").strip("-"))
+        return f"{{{name}}}"
+
+    def _tell(self, source: DocumentPath, key: str) -> None:
+        self.reading.note(source, ("spec", "remote"), f"a secret: set the key {key} of the Secret {self.server}")
+
+    def _set(self, name: str, text: str, source: DocumentPath) -> None:
+        """A text in which variables may stand for others."""
+        set_variable(self.reading, source, Variable(name, default=""), self.server)
+        self.reading.write(("spec", "env", name), text)
+
+    def _asked_for(self, name: str, reference: _Reference) -> Variable:
+        """The variable that stands for a reference."""
+        known = self.inputs.get(reference.name) if reference.kind == "input" else None
+        if known:
+            self.asked.add(reference.name)
+            return Variable(name, known.default, True, known.secret, known.about, known.choices)
+        secret = bool(_SECRET_NAME.search(reference.name) or _SECRET_NAME.search(name))
+        return Variable(name, reference.default, required=True, secret=secret)
+
+    def _with_references(self, pieces: list[str | _Reference], source: DocumentPath) -> str:
+        """The text with ``$(NAME)`` for each reference, whose variables are written too."""
+        text = ""
+        for piece in pieces:
+            if isinstance(piece, str):
+                text += literal(piece)
+            elif _is_of_machine(piece):
+                text += "/workspace" if piece.name not in ("/", "pathSeparator") else "/"
+            else:
+                set_variable(self.reading, source, self._asked_for(piece.variable, piece), self.server)
+                text += f"$({piece.variable})"
+        return text
+
+    def _ask_about_path(self, text: str, source: DocumentPath, target: DocumentPath) -> None:
+        """A path that no container has; asked once for a field of the spec."""
+        path = text.partition("=")[2] if text.startswith("-") else text
+        references = [piece for piece in _pieces(text) if isinstance(piece, _Reference)]
+        if not is_machine_path(path) and not any(map(_is_of_machine, references)):
+            return
+        question = "a path of the machine that the client runs on: mount what is there by spec.storage or spec.files"
+        if target in self.reading.comments:
+            self.reading.leave(source, target, question)
+        else:
+            self.reading.decide(source, target, None, question)
+
+
+def is_machine_path(text: str) -> bool:
+    """Whether a path is surely that of somebody's machine."""
+    return bool(re.match(r"~|\.{1,2}[/\\]|[A-Za-z]:[\\/]|/(home|Users|mnt|Volumes|root|tmp)/.", text))
+
+
+def is_secret(name: str, text: str) -> bool:
+    """Whether a value that stands under a name is one that may not be written down."""
+    if _NO_SECRET.fullmatch(text):
+        return False
+    placeholder = bool(_TELLING.search(name)) and bool(_PLACEHOLDER.fullmatch(text))
+    return bool(_SECRET_NAME.search(name)) or placeholder or holds_secret(Variable(name, text))
+
+
+def variable_name(text: str) -> str:
+    """``--api-key`` as ``API_KEY``."""
+    name = re.sub(r"[^A-Z0-9]+", "_", text.upper()).strip("_")
+    return f"_{name}" if name[:1].isdigit() else name or "VALUE"
+
+
+def _is_of_machine(reference: _Reference) -> bool:
+    return reference.kind in ("", "env") and bool(_OF_MACHINE.fullmatch(reference.name))
+
+
+def _pieces(text: str) -> list[str | _Reference]:
+    """Texts, and references between them."""
+    pieces: list[str | _Reference] = []
+    end = 0
+    for match in _PIECE.finditer(text):
+        pieces += [text[end : match.start()]] if match.start() > end else []
+        kind = match[1] or ("env" if match[4] else "")
+        pieces.append(_Reference(kind, match[2] or match[4], match[3]))
+        end = match.end()
+    return [*pieces, text[end:]] if end < len(text) or not pieces else pieces

@@ -1,0 +1,83 @@
+"""Packages as command lines name them, and who is asked for the newest version."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from renderer.command import Done, ProgramMissing
+from renderer.importers import packages
+from renderer.importers.packages import Named, Registry, named, newest
+
+COMMIT = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+
+
+@pytest.mark.parametrize(
+    ("registry", "text", "expected", "exact"),
+    [
+        ("npm", "@acme/mcp@1.2.3-rc.1", Named("npm", "@acme/mcp", "1.2.3-rc.1"), True),
+        ("npm", "mcp@latest", Named("npm", "mcp", "latest"), False),
+        ("npm", "mcp@^1.0.0", Named("npm", "mcp", "^1.0.0"), False),
+        ("npm", "acme/mcp", Named("npm", "mcp", "", "https://github.com/acme/mcp"), False),
+        ("npm", f"github:acme/mcp#{COMMIT}", Named("npm", "mcp", COMMIT, "https://github.com/acme/mcp"), True),
+        ("pypi", "acme-mcp==2.0", Named("pypi", "acme-mcp", "2.0"), True),
+        ("pypi", "acme-mcp@2.0.post1", Named("pypi", "acme-mcp", "2.0.post1"), True),
+        ("pypi", "acme-mcp[cli] >=1,<2", Named("pypi", "acme-mcp[cli]", ">=1,<2"), False),
+        (
+            "pypi",
+            f"acme[cli] @ git+https://git.example.com/acme.git@{COMMIT}#subdirectory=src",
+            Named("pypi", "acme[cli]", COMMIT, "https://git.example.com/acme", "src"),
+            True,
+        ),
+    ],
+)
+def test_named(registry: Registry, text: str, expected: Named, exact: bool) -> None:
+    package = named(registry, text)
+    assert package == expected
+    assert package.is_exact is exact
+
+
+@pytest.mark.parametrize(
+    ("registry", "text"),
+    [
+        ("npm", "./mcp"),
+        ("npm", "-x"),
+        ("npm", "a b"),
+        ("pypi", "/srv/mcp"),
+        ("pypi", "a\nb"),
+        ("pypi", "--index-url=x"),
+    ],
+)
+def test_what_names_no_package(registry: Registry, text: str) -> None:
+    assert named(registry, text) is None
+
+
+@pytest.mark.parametrize(
+    ("package", "answer", "argument", "expected"),
+    [
+        (Named("npm", "mcp"), Done(0, "1.2.3\n", ""), "mcp@latest", ("1.2.3", "npm")),
+        (Named("npm", "mcp", "^1"), Done(0, "mcp@1.0.0 '1.0.0'\nmcp@1.1.0 '1.1.0'\n", ""), "mcp@^1", ("1.1.0", "npm")),
+        (Named("npm", "mcp"), Done(1, "", "npm error code E404\n"), "mcp@latest", ("", "npm: npm error code E404")),
+        (Named("pypi", "mcp", "latest"), Done(0, "mcp==2.0\n", ""), "-", ("2.0", "uv")),
+        (Named("pypi", "mcp"), ProgramMissing("uv is not installed"), "-", ("", "uv is not installed")),
+    ],
+)
+def test_newest(
+    monkeypatch: pytest.MonkeyPatch, package: Named, answer: Any, argument: str, expected: tuple[str, str]
+) -> None:
+    asked: list[Sequence[str]] = []
+
+    def run(argv: Sequence[str], **_: Any) -> Done:
+        asked.append(argv)
+        if isinstance(answer, Exception):
+            raise answer
+        assert isinstance(answer, Done)
+        return answer
+
+    monkeypatch.setattr(packages, "run", run)
+    newest.cache_clear()
+    assert newest(package) == expected
+    assert argument in asked[0]
+    newest.cache_clear()
