@@ -76,7 +76,7 @@ def _on_all_cores(target: Target, parts: Sequence[Groups], options: Options) -> 
             child.start()
             sender.close()
             children.append((child, receiver))
-        results = [_on_one_core(target, parts[0], options, shared=True)]
+        results = [_without_contexts(*_on_one_core(target, parts[0], options, shared=True))]
         results += [receiver.recv() for _, receiver in children]
     except EOFError:  # what happened there happens here again, where it can be told
         return None
@@ -91,14 +91,17 @@ def _on_all_cores(target: Target, parts: Sequence[Groups], options: Options) -> 
     return (documents, problems) if len(set(identities)) == len(identities) else None
 
 
+def _without_contexts(documents: Sequence[Rendered], problems: list[Problem]) -> Result:
+    """They are for finding the line of a fault, which is done, and larger than the texts."""
+    return [document._replace(context={}) for document in documents], problems
+
+
 def _send(sender: Connection, inherited: list[Connection], target: Target, part: Groups, options: Options) -> None:
     # With the reading ends open here too, a parent that dies would leave this process waiting for ever.
     for receiver in inherited:
         receiver.close()
     try:
-        documents, problems = _on_one_core(target, part, options, shared=False)
-        # The contexts are for finding the line of a fault, which is done: they need not travel.
-        sender.send(([document._replace(context={}) for document in documents], problems))
+        sender.send(_without_contexts(*_on_one_core(target, part, options, shared=False)))
     except BaseException:
         os._exit(1)
     os._exit(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from shutil import get_terminal_size
@@ -60,14 +60,17 @@ def specs_in(paths: Sequence[str]) -> BinaryIO | None:
     return sys.stdin.buffer if "-" in paths and sys.stdin is not None else None
 
 
-def emit(text: str) -> None:
-    """Data, for a pipe or a file. OutputTreeFault where it cannot be delivered, ReaderLeft where nobody reads it."""
+def emit(text: str | Iterable[str]) -> None:
+    """Data, for a pipe or a file, in pieces where it is large.
+
+    OutputTreeFault where it cannot be delivered, ReaderLeft where nobody reads it.
+    """
     if sys.stdout is None:
         raise OutputTreeFault("standard output is closed: nothing was delivered")
     if context := click.get_current_context(silent=True):
         context.meta[_DELIVERED] = True
     try:
-        _write(sys.stdout, text)
+        _write(sys.stdout, *([text] if isinstance(text, str) else text))
     except BrokenPipeError:
         raise ReaderLeft from None
     except OSError as error:
@@ -156,9 +159,10 @@ def wrapped(text: str, later: str = "", first: str = "") -> str:
     return "".join(f"{click.wrap_text(line, width, first, later)}\n" for line in text.splitlines())
 
 
-def _write(stream: TextIO, text: str) -> None:
+def _write(stream: TextIO, *pieces: str) -> None:
     _over("")
-    stream.buffer.write(text.encode("utf-8", "backslashreplace"))
+    for piece in pieces:
+        stream.buffer.write(piece.encode("utf-8", "backslashreplace"))
     stream.buffer.flush()
 
 
@@ -178,6 +182,9 @@ def colored(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
-def as_stream(texts: Sequence[str]) -> str:
-    """Documents as one YAML stream; one alone needs no separator."""
-    return texts[0] if len(texts) == 1 else "".join(f"---\n{text}" for text in texts)
+def as_stream(texts: Sequence[str]) -> Iterator[str]:
+    """Documents as the pieces of one YAML stream; one alone needs no separator."""
+    for text in texts:
+        if len(texts) > 1:
+            yield "---\n"
+        yield text
