@@ -23,6 +23,7 @@ class Form(NamedTuple):
 
 #: By name on the command line.
 FORMS: Mapping[str, Form] = {
+    "server-json": Form("server.json of the MCP registry", "server_json", "json"),
     "toolhive": Form("MCPServer and MCPRemoteProxy of ToolHive's operator", "toolhive"),
     "kmcp": Form("MCPServer of kmcp (kagent.dev)", "kmcp"),
     "mcp.x-k8s.io": Form("MCPServer of the MCP Lifecycle Operator of Kubernetes' SIGs", "sig"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from renderer.errors import DocumentPath
 from renderer.importers.draft import Reading, lose_all
@@ -16,11 +17,28 @@ OWN = "io.mcpctl"
 TOOLHIVE = "io.github.stacklok"
 _CATALOGUE = "data for catalogues: nothing that runs reads it"
 _AT_ONCE = "nothing waits for a fixed time: health.startupSeconds is how long a start may take"
-#: What a definition of somebody else may say of a spec; it gives no rights, opens no folder and accepts nothing.
-OWN_FIELDS = re.compile(
-    "args|autoscaling|command|disruption|env|gpu|health|monitoring|network|replicas|resources|rollout|scheduling|security|"
-    "shutdown|size|storage|transport|workingDir|workload"
+#: What a definition says of a spec wherever it runs: it gives no rights, opens no folder and accepts nothing.
+CARRIED = (
+    *("autoscaling", "disruption", "gpu", "health", "network", "replicas", "resources", "rollout", "scheduling"),
+    *("security", "shutdown", "size", "storage", "transport", "workingDir", "workload"),
 )
+#: What no package of a registry says of itself.
+OF_PACKAGE = ("runtime", "bundleSize", "userConfig", "cacheSize")
+_NOT_OURS = "a definition of somebody else does not decide it: write it into the spec"
+
+
+def carried(spec: Mapping[str, JSON]) -> dict[str, JSON]:
+    """The part of a spec that holds wherever the server runs."""
+    parts = {key: value for key, value in spec.items() if key in CARRIED}
+    if isinstance(network := parts.pop("network", None), dict) and "egress" in network:
+        parts["network"] = {"egress": network["egress"]}  # who may connect is decided where it runs
+    if isinstance(storage := parts.pop("storage", None), list):
+        volumes: list[JSON] = [each for each in storage if isinstance(each, dict) and "size" in each]
+        parts |= {"storage": volumes} if volumes else {}
+    if isinstance(package := spec.get("package"), dict):
+        own: dict[str, JSON] = {key: package[key] for key in OF_PACKAGE if key in package}
+        parts |= {"package": own} if own else {}
+    return parts
 
 
 def read_meta(reading: Reading, server: str, runs: str) -> None:
@@ -60,11 +78,15 @@ def _official(reading: Reading, path: DocumentPath) -> None:
 
 
 def _own(reading: Reading, path: DocumentPath) -> None:
-    for key, value in reading.mapping(*path).items():
-        if OWN_FIELDS.fullmatch(key):
-            reading.map((*path, key), ("spec", key), value)
-        else:
-            reading.lose((*path, key), "a definition of somebody else does not decide it: write it into the spec")
+    spec = reading.mapping(*path)
+    parts = carried(spec)
+    package = parts.pop("package", None)
+    for key, value in package.items() if isinstance(package, dict) else ():
+        reading.map((*path, "package", key), ("spec", "package", key), value)
+    for key, value in parts.items():
+        reading.map((*path, key), ("spec", key), value, "" if value == spec[key] else f"a part of it: {_NOT_OURS}")
+    for key in sorted(spec.keys() - parts.keys() - {"package"}):
+        reading.lose((*path, key), _NOT_OURS)
 
 
 def _deployment(reading: Reading, path: DocumentPath) -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 from renderer.errors import DocumentPath, excerpt
 from renderer.importers.draft import Reading
 from renderer.importers.variables import Variable, holds_secret
 from renderer.model import JSON
+from renderer.model.remote import PLACEHOLDER
 
 REMOTE = ("spec", "remote")
-PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.-]*)\}")
 
 
 class Header(NamedTuple):

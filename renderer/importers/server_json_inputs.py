@@ -6,8 +6,8 @@ import re
 
 from renderer.errors import DocumentPath
 from renderer.importers.draft import END, Reading
-from renderer.importers.remotes import PLACEHOLDER
 from renderer.importers.variables import Variable, literal, set_variable
+from renderer.model.remote import PLACEHOLDER
 
 
 def spelt(reading: Reading, path: DocumentPath, name: str) -> DocumentPath:
