@@ -52,12 +52,11 @@ def complete(group: click.Group, words: Sequence[str]) -> None:
 def candidates(known: Table, words: Sequence[str]) -> tuple[list[str], str]:
     """The values for the last of the words, which begin with it, and that word as the user sees it."""
     *before, current = _rejoined(words)
-    commands: Table = known["commands"]
-    name = next((word for word in before if not word.startswith("-")), "")
-    if not name:
-        return _beginning(["--debug", "--help", "--version"] if current[:1] == "-" else commands, current), current
-    command = commands.get(name, {"options": {}, "arguments": []})
-    options, typed = command["options"], before[before.index(name) + 1 :]
+    at = _after_options(known["options"], before)
+    command: Table = {"options": known["options"], "arguments": [COMMANDS]}
+    if at < len(before):
+        command = known["commands"].get(before[at], {"options": {}, "arguments": []})
+    options, typed = command["options"], before[at + 1 :] if at < len(before) else before
     option, equals, value = current.partition("=")
     if equals and options.get(option):
         found = _values(known, options[option], value, before)
@@ -70,6 +69,14 @@ def candidates(known: Table, words: Sequence[str]) -> tuple[list[str], str]:
     positions = [w for i, w in enumerate(typed) if w[:1] != "-" and not (i and options.get(typed[i - 1]))]
     kind = arguments[min(len(positions), len(arguments) - 1)] if arguments else NOTHING
     return _values(known, kind, current, before), current
+
+
+def _after_options(options: Table, words: Sequence[str]) -> int:
+    """Where the command stands: behind the options of mcpctl itself, and what these take."""
+    at = 0
+    while at < len(words) and words[at].startswith("-"):
+        at += 2 if options.get(words[at]) else 1
+    return min(at, len(words))
 
 
 def _rejoined(words: Sequence[str]) -> list[str]:

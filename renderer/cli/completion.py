@@ -89,6 +89,7 @@ def table(group: click.Group) -> Table:
         }
     return {
         "version": __version__,
+        "options": {word: _kind("", each) for each in group.get_params(above) for word in each.opts},
         "commands": commands,
         "rules": list(catalogue()),
         "templates": assets.names("templates"),

@@ -56,7 +56,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("line", "expected"),
     [
         ("re", ["render", "restart"]),
-        ("-", ["--debug", "--help", "--version"]),
+        ("", [*COMMANDS]),
+        ("--", ["--color", "--debug", "--version", "--help"]),
+        ("--color al", ["always"]),
+        ("--color=n", ["--color=never"]),
+        ("--color always --debug re", ["render", "restart"]),
+        ("--debug render --color a", ["auto", "always"]),
         ("render --kust", ["--kustomization"]),
         ("render tim", [":files"]),
         ("render specs --out ", [":folders"]),
