@@ -4,30 +4,22 @@ from __future__ import annotations
 
 import json
 import platform
-from importlib.metadata import PackageNotFoundError
+import re
+import tomllib
+from importlib.metadata import PackageNotFoundError, requires
 from importlib.metadata import version as installed_version
 
 import click
 
-from renderer import __version__
-from renderer.assets import kubernetes_versions
+from renderer import __version__, assets
 from renderer.cli.options import text_or_json
 from renderer.cli.streams import emit
 from renderer.errors import Exit
 from renderer.pins import KUBERNETES_VERSION
 from renderer.registry import TARGETS
 
-#: As pyproject.toml lists them; a test compares. The last is that of the extra.
-DEPENDENCIES = (
-    "bc-detect-secrets",
-    "click",
-    "jinja2",
-    "jsonpatch",
-    "jsonschema-rs",
-    "pyyaml",
-    "rich",
-    "mcp",
-)
+#: Those of an extra belong to the tests, but for this one.
+_EXTRA = "mcp"
 
 
 @click.command(
@@ -61,7 +53,7 @@ Examples:
 @text_or_json("Format: text for people, json for programs.")
 def version(style: str) -> int:
     """Print the versions of mcpctl, Python, libraries and schemas."""
-    libraries = {name: _installed(name) for name in DEPENDENCIES}
+    libraries = {name: _installed(name) for name in _libraries()}
     if style == "json":
         data = {
             "mcpctl": __version__,
@@ -69,12 +61,12 @@ def version(style: str) -> int:
             "platform": platform.platform(terse=True),
             "apiVersions": ["mcpctl.io/v1alpha1"],
             "targets": sorted(TARGETS),
-            "kubernetes": {"default": KUBERNETES_VERSION, "versions": list(kubernetes_versions())},
+            "kubernetes": {"default": KUBERNETES_VERSION, "versions": list(assets.kubernetes_versions())},
             "dependencies": libraries,
         }
         emit(json.dumps(data, indent=2) + "\n")
         return Exit.FINE
-    versions = list(kubernetes_versions())
+    versions = list(assets.kubernetes_versions())
     rows = {
         "mcpctl": __version__,
         "Python": f"{platform.python_version()} on {platform.platform(terse=True)}",
@@ -85,6 +77,17 @@ def version(style: str) -> int:
     width = max(map(len, rows)) + 2
     emit("".join(f"{name:<{width}}{value}\n" for name, value in rows.items()))
     return Exit.FINE
+
+
+def _libraries() -> list[str]:
+    """What the installed distribution requires; in a checkout, what its pyproject.toml says."""
+    try:
+        required = requires("mcpctl-renderer") or []
+    except PackageNotFoundError:
+        project = tomllib.loads((assets.folder() / "pyproject.toml").read_text())["project"]
+        required = [*project["dependencies"], *project["optional-dependencies"][_EXTRA]]
+    own = [each for each in required if "extra ==" not in each or re.search(rf"""extra == ["']{_EXTRA}["']""", each)]
+    return [re.split(r"[^\w.-]", each)[0] for each in own]
 
 
 def _installed(name: str) -> str | None:

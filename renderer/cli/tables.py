@@ -67,8 +67,11 @@ def _console() -> Console:
     from rich.console import Console  # as above
 
     # rich reads the same variables in another way: what holds here is said to it.
-    system: Literal["auto"] | None = "auto" if colored(sys.stdout) else None
-    return Console(file=sys.stdout, force_terminal=True, color_system=system, highlight=False, emoji=False)
+    color = colored(sys.stdout)
+    system: Literal["auto"] | None = "auto" if color else None
+    return Console(
+        file=sys.stdout, force_terminal=True, no_color=not color, color_system=system, highlight=False, emoji=False
+    )
 
 
 def _table(width: int, statuses: Sequence[InstanceStatus], now: float) -> Text:
