@@ -18,9 +18,9 @@ from renderer.importers.bulk import State, Written, definitions_in, named, no_lo
 from renderer.importers.choices import Choices
 from renderer.importers.draft import Draft, Entry, Outcome
 from renderer.importers.formats import FORMATS, batches, recognise
+from renderer.importers.settle import settled
 from renderer.importers.sources import load_foreign
 from renderer.importers.text import text_of
-from renderer.importers.trial import tried
 from renderer.report import LONGEST, Report, as_text
 
 
@@ -110,7 +110,7 @@ def _import(files: Sequence[str], folder: str | None, target: Path | None, choic
         unrecognised = [problem._replace(severity=Severity.WARNING) for problem in unrecognised]
     read = progress("reading definitions", batches(by_format))
     drafts = [draft for form, batch in read for draft in form.read(batch, choices)]
-    drafts = [tried(draft) for draft in progress("trying specs", named(drafts, folder or ""))]
+    drafts = [settled(draft) for draft in progress("trying specs", named(drafts, folder or ""))]
     sound = [draft for draft in drafts if not draft.problems]
     written = _store(sound, target, force) if target else []
     refused = [problem for draft in drafts for problem in draft.problems]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from renderer.errors import Fault, Problem
-from renderer.importers import client_files, docker_registry, server_json, toolhive_registry
+from renderer.importers import client_files, docker_registry, manifests, server_json, toolhive_registry
 from renderer.importers.choices import Choices
 from renderer.importers.draft import Draft
 from renderer.model import JSON, Source
@@ -31,6 +31,7 @@ FORMATS: Sequence[Format] = (
     Format("toolhive-registry", "registry of ToolHive", toolhive_registry.recognises, toolhive_registry.read),
     Format("docker-registry", "server.yaml or catalog of Docker", docker_registry.recognises, docker_registry.read),
     Format("client", "mcp.json and other files of clients", client_files.recognises, client_files.read),
+    Format("manifests", "manifests of Kubernetes", manifests.recognises, manifests.read, together=True),
 )
 
 

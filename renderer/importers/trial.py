@@ -18,18 +18,22 @@ def tried(draft: Draft) -> Draft:
     """The Draft; with the errors of its spec where that does not hold for a target, at their places in the source."""
     if draft.problems:
         return draft
+    return draft._replace(problems=tuple(_in_source(problem, draft) for problem in faults_of(draft)))
+
+
+def faults_of(draft: Draft) -> Sequence[Problem]:
+    """The errors of its spec for any target, with the paths of the spec."""
     try:
         text = text_of(draft)
     except ValueError as error:
-        problem = Problem(draft.place, "", "import/text", f"a value cannot be written: {error}", "remove it")
-        return draft._replace(problems=(problem,))
+        return [Problem(draft.place, "", "import/text", f"a value cannot be written: {error}", "remove it")]
     specs = pipeline.read(["-"], BytesIO(text.encode("utf-8", "surrogatepass")))
     problems: Sequence[Problem] = errors_in(specs.problems)
     if not problems:
         options = Options(NAMESPACE, KUBERNETES_VERSION)
         outputs = [pipeline.render(specs, target(name), options) for name in sorted(TARGETS)]
         problems = errors_in(pipeline.problems_of(outputs))
-    return draft._replace(problems=tuple(_in_source(problem, draft) for problem in problems))
+    return problems
 
 
 def _in_source(problem: Problem, draft: Draft) -> Problem:

@@ -15,14 +15,14 @@ from renderer.importers.bulk import definitions_in, named
 from renderer.importers.choices import Choices
 from renderer.importers.draft import Draft
 from renderer.importers.formats import batches, recognise
+from renderer.importers.settle import settled
 from renderer.importers.sources import load_foreign
-from renderer.importers.trial import tried
 
 COLUMNS = ("definitions", "remote", "mcpb", "nuget", "runnable", "rendered", "refused")
 
 
 def drafts_of(folders: Sequence[str]) -> Iterator[Draft]:
-    """Each definition below the folders, tried for both targets."""
+    """Each definition below the folders, settled for both targets."""
     files = [file for folder in folders for file in definitions_in(folder)]
     sources, problems = load_foreign(files, None)
     for problem in errors_in(problems):
@@ -31,7 +31,7 @@ def drafts_of(folders: Sequence[str]) -> Iterator[Draft]:
     print(f"{len(files)} files, {len(sources)} documents, {len(unrecognised)} of no known format")
     choices = Choices(offline=True)
     drafts = [draft for form, batch in batches(by_format) for draft in form.read(batch, choices)]
-    yield from map(tried, named(drafts))
+    yield from map(settled, named(drafts))
 
 
 def kind_of(draft: Draft) -> str:

@@ -1,0 +1,165 @@
+"""Manifests of a server that runs today, or is meant to: its workload, and the objects that belong to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from renderer.errors import DocumentPath, excerpt
+from renderer.importers.choices import Choices
+from renderer.importers.draft import Draft, Reading, draft_of, plain_text
+from renderer.importers.manifests import network, others
+from renderer.importers.manifests.objects import (
+    Gathering,
+    Object,
+    entries,
+    mapping,
+    objects_of,
+    pod_labels,
+    pod_spec,
+    recognises,
+    same_place,
+    selects,
+    template_path,
+)
+from renderer.importers.manifests.servers import KINDS, main_container, servers_among, speech_of
+from renderer.importers.manifests.workloads import read_workload
+from renderer.importers.naming import name_of
+from renderer.model import JSON, Source
+
+FORMAT = "manifests"
+__all__ = ["FORMAT", "read", "recognises"]
+_STAYS = "it stays as it is, outside of mcpctl"
+_NO_SERVER = "no MCP server: " + _STAYS + "; network.egress.services opens the way to it"
+
+
+def read(sources: Sequence[Source], choices: Choices) -> list[Draft]:
+    """A Draft of each server among all objects; what belongs to none is reported with the first."""
+    del choices
+    objects = objects_of(sources)
+    workloads = [each for each in objects if each.kind in KINDS]
+    servers = servers_among(workloads)
+    if not servers:
+        return [_refused(objects, workloads)] if objects else []
+    gatherings = [_gathered(each, objects) for each in servers]
+    taken = [each for gathering in gatherings for each in gathering.taken]
+    for each in objects:
+        if each not in taken and each not in servers:
+            gatherings[0].leave(each, _NO_SERVER if each.kind in KINDS else f"it belongs to no server; {_STAYS}")
+    pairs = zip(servers, gatherings, strict=True)
+    return [draft_of(server.name, FORMAT, *gathering.readings) for server, gathering in pairs]
+
+
+def _refused(objects: Sequence[Object], workloads: Sequence[Object]) -> Draft:
+    first = objects[0]
+    reading = Reading(first.source, first.root)
+    kinds = excerpt(", ".join(sorted({each.kind for each in objects})), 200)
+    message = f"there is no Deployment, StatefulSet or Pod among the objects ({kinds})"
+    if workloads:
+        names = excerpt(", ".join(each.words for each in workloads), 200)
+        message = f"none of the workloads is an MCP server ({names}): databases and proxies stay as they are"
+    reading.refuse((), "import/no-workload", message, "add the manifest of the server to the files")
+    return draft_of(first.name, FORMAT, reading)
+
+
+def _gathered(server: Object, objects: Sequence[Object]) -> Gathering:
+    """Everything of the server: the workload first, then what selects it, refers to it, or is referred to."""
+    near = [each for each in objects if same_place(each, server)]
+    labels = pod_labels(server)
+    services = [each for each in near if each.kind == "Service" and selects(each.spec.get("selector"), labels)]
+    number = main_container(server)
+    targets = [
+        plain_text(port.get("targetPort")) or plain_text(port.get("port")) for each in services for port in _ports(each)
+    ]
+    speech = speech_of(server, number, targets)
+    gathering = Gathering(server)
+    read_workload(gathering, server, number, speech, near)
+    resource_name = (
+        plain_text(mapping(gathering.first.document, "spec").get("resourceName")) or f"mcp-{name_of(server.name)}"
+    )
+    _network(gathering, near, services, labels, speech.port, speech.named, resource_name)
+    _rights(gathering, server, near, resource_name)
+    for each in near:
+        if each.kind == "HorizontalPodAutoscaler" and mapping(each.spec, "scaleTargetRef").get("name") == server.name:
+            others.read_autoscaler(each, gathering, resource_name)
+        elif each.kind == "PodDisruptionBudget" and selects(each.spec.get("selector"), labels):
+            others.read_disruption(each, gathering, resource_name)
+        elif each.kind == "ExternalSecret" and each.name in _secrets(gathering.first):
+            others.read_external_secret(each, gathering)
+    return gathering
+
+
+def _ports(service: Object) -> list[Mapping[str, JSON]]:
+    return entries(service.spec.get("ports"))
+
+
+def _network(
+    gathering: Gathering,
+    near: Sequence[Object],
+    services: Sequence[Object],
+    labels: Mapping[str, str],
+    port: int,
+    named: Mapping[str, int],
+    resource_name: str,
+) -> None:
+    own = next((each for each in services if _leads_to(each, port, named)), None)
+    if own:
+        network.read_service(own, gathering, port, named, resource_name)
+    for each in services:
+        if each is not own:
+            gathering.leave(each, f"a further Service of the pods; {_STAYS}")
+    names = [each.name for each in services]
+    _ways_in(gathering, near, names, resource_name)
+    if not port:
+        return
+    policies = [e for e in near if e.kind == "NetworkPolicy" and selects(e.spec.get("podSelector"), labels)]
+    network.read_policies(policies, gathering, port, named, resource_name)
+    for each in near:
+        if each.kind == "ServiceMonitor" and own and selects(each.spec.get("selector"), own.labels):
+            ports = {plain_text(item.get("name")): network.target_port(item, named) for item in _ports(own)}
+            network.read_monitor(each, gathering, {**ports, **named}, resource_name)
+
+
+def _ways_in(gathering: Gathering, near: Sequence[Object], services: Sequence[str], resource_name: str) -> None:
+    ways = [each for each in near if each.kind in ("Ingress", "HTTPRoute") and network.leads_to(each, services)]
+    for number, each in enumerate(ways):
+        if number:
+            gathering.leave(each, f"a spec has one way in from outside; {_STAYS}")
+        elif each.kind == "Ingress":
+            network.read_ingress(each, gathering, services, resource_name)
+        else:
+            network.read_route(each, gathering, services, resource_name)
+
+
+def _leads_to(service: Object, port: int, named: Mapping[str, int]) -> bool:
+    headless = service.spec.get("clusterIP") == "None"
+    return not headless and any(network.target_port(item, named) == port for item in _ports(service))
+
+
+def _rights(gathering: Gathering, server: Object, near: Sequence[Object], resource_name: str) -> None:
+    pod: DocumentPath = (*template_path(server), "spec")
+    spec = pod_spec(server)
+    name = plain_text(spec.get("serviceAccountName")) or plain_text(spec.get("serviceAccount"))
+    account = next((each for each in near if each.kind == "ServiceAccount" and each.name == name), None)
+    others.read_account(name, account, gathering, pod)
+    bindings = [e for e in near if e.kind in ("RoleBinding", "ClusterRoleBinding") and name in others.subjects(e)]
+    roles = {(each.kind, each.name): each for each in near if each.kind in ("Role", "ClusterRole")}
+    if name and name != "default":
+        others.read_rights(bindings, roles, gathering, resource_name)
+
+
+def _secrets(reading: Reading) -> set[str]:
+    """The Secrets that the spec names."""
+    found: set[str] = set()
+
+    def walk(value: object) -> None:
+        if isinstance(value, dict):
+            if isinstance(name := value.get("secret"), str):
+                found.add(name)
+            for inner in value.values():
+                walk(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                walk(inner)
+
+    walk(reading.document)
+    return found

@@ -1,0 +1,162 @@
+"""What containers have in common, the server's and those beside it: image, words, variables, resources, mounts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from renderer.errors import DocumentPath
+from renderer.importers.draft import END, Reading, plain_text
+from renderer.importers.manifests.objects import Object, entries, mapping, texts
+from renderer.importers.secrets import NOT_WRITTEN, is_secret
+from renderer.model import JSON
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_REFERENCE = re.compile(r"(?<!\$)((?:\$\$)*)\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
+_AMOUNTS = {"cpu": "cpu", "memory": "memory", "ephemeral-storage": "ephemeralStorage"}
+
+
+class Known(NamedTuple):
+    """What the readers of one workload know of it: its name in specs, and ConfigMaps and claims beside it.
+
+    ``several``: more than one pod runs, so that what they mount can be shared.
+    """
+
+    server: str
+    resource_name: str
+    config_maps: Mapping[str, Object]
+    claims: Mapping[str, Object]
+    several: bool
+
+
+def read_words(reading: Reading, container: DocumentPath, target: DocumentPath) -> None:
+    """Command and arguments."""
+    for key in ("command", "args"):
+        words = [plain_text(word) for _, word in reading.items(*container, key)]
+        if words:
+            reading.map((*container, key), (*target, key), [_literal(reading, container, target, w) for w in words])
+
+
+def _literal(reading: Reading, container: DocumentPath, target: DocumentPath, text: str) -> str:
+    """The text in which a reference to a variable that the container does not have stays what it was: text.
+
+    One that may be a key of a whole Secret or ConfigMap gets a variable of its own.
+    """
+    names = {plain_text(each.get("name")) for each in entries(reading.get(*container, "env"))}
+    for _, name in _REFERENCE.findall(text):
+        source = next((item for each in entries(reading.get(*container, "envFrom")) if (item := _whole(each))), None)
+        if name not in names and source and _NAME.fullmatch(name):
+            names.add(name)
+            question = f"whether it is the key {name} there: a word of the container is made of it"
+            reading.decide((*container, "envFrom"), (*target, "env", name), {**source, "key": name}, question)
+    return _REFERENCE.sub(lambda match: match[0] if match[2] in names else match[0].replace("$(", "$$("), text)
+
+
+def _whole(env_from: Mapping[str, JSON]) -> dict[str, JSON]:
+    """The Secret or ConfigMap whose keys are variables; empty where they get a prefix."""
+    for key, kind in (("secretRef", "secret"), ("configMapRef", "configMap")):
+        if name := plain_text(mapping(env_from, key).get("name")):
+            return {} if env_from.get("prefix") else {kind: name}
+    return {}
+
+
+def read_env(reading: Reading, container: DocumentPath, target: DocumentPath, known: Known) -> None:
+    """``env`` and ``envFrom``; the values of ConfigMaps that are imported too become the spec's own."""
+    for path, _ in reading.items(*container, "envFrom"):
+        _env_from(reading, path, target, known)
+    for path, _ in reading.items(*container, "env"):
+        name = reading.text(*path, "name")
+        if not _NAME.fullmatch(name):
+            reading.lose(path, "the name of a variable has letters, digits and '_', and begins with no digit")
+            continue
+        _variable(reading, path, (*target, "env", name), known)
+
+
+def _variable(reading: Reading, path: DocumentPath, target: DocumentPath, known: Known) -> None:
+    name = str(target[-1])
+    source = reading.mapping(*path, "valueFrom")
+    if not source:
+        value = reading.text(*path, "value")
+        if is_secret(name, value):
+            reading.decide(path, target, {"secret": known.server, "key": name}, NOT_WRITTEN.format(name, known.server))
+        else:
+            reading.map(path, target, _literal(reading, path[:-2], target[:-2], value))
+        return
+    key, reference = next(iter(source.items()))
+    fields = reference if isinstance(reference, dict) else {}
+    optional: dict[str, JSON] = {"optional": True} if fields.get("optional") is True else {}
+    if key == "secretKeyRef":
+        reading.map(
+            path, target, {"secret": plain_text(fields.get("name")), "key": plain_text(fields.get("key")), **optional}
+        )
+    elif key == "configMapKeyRef":
+        config_map, entry = plain_text(fields.get("name")), plain_text(fields.get("key"))
+        content = data_of(known, config_map).get(entry)
+        if content is None:
+            reading.map(path, target, {"configMap": config_map, "key": entry, **optional})
+        elif not is_secret(name, content):
+            reading.map(path, target, content, f"the value that ConfigMap {config_map} has")
+        else:
+            reading.decide(path, target, {"secret": known.server, "key": name}, NOT_WRITTEN.format(name, known.server))
+    elif key in ("fieldRef", "resourceFieldRef"):
+        reading.map(path, target, {"field": plain_text(fields.get("fieldPath") or fields.get("resource"))})
+    else:
+        reading.lose(path, f"a variable cannot be read from {key}")
+
+
+def _env_from(reading: Reading, path: DocumentPath, target: DocumentPath, known: Known) -> None:
+    for key, kind in (("secretRef", "secret"), ("configMapRef", "configMap")):
+        name = reading.text(*path, key, "name")
+        if not name:
+            continue
+        values = data_of(known, name) if kind == "configMap" else {}
+        prefix = reading.text(*path, "prefix")
+        if values:
+            for entry, value in values.items():
+                variable = f"{prefix}{entry}"
+                if not _NAME.fullmatch(variable):
+                    reading.leave(path, target, f"the key {entry} of ConfigMap {name} is no name of a variable")
+                elif is_secret(variable, value):
+                    question = NOT_WRITTEN.format(variable, known.server)
+                    reading.decide(
+                        path, (*target, "env", variable), {"secret": known.server, "key": variable}, question
+                    )
+                else:
+                    reading.map(path, (*target, "env", variable), value, f"the values of ConfigMap {name}")
+            return
+        more: dict[str, JSON] = {"prefix": prefix} if prefix else {}
+        more |= {"optional": True} if reading.get(*path, key, "optional") is True else {}
+        reading.map(path, (*target, "envFrom", END), {kind: name, **more})
+
+
+def data_of(known: Known, config_map: str) -> dict[str, str]:
+    """The texts of a ConfigMap that is imported too; empty where it is not, or holds bytes."""
+    each = known.config_maps.get(config_map)
+    return texts(dict(mapping(each.data, "data"))) if each and not each.data.get("binaryData") else {}
+
+
+def read_resources(reading: Reading, container: DocumentPath, target: DocumentPath) -> None:
+    """Requests and limits. Where there is no limit of CPU there stays none."""
+    requests, limits = (_amounts(reading, container, target, kind) for kind in ("requests", "limits"))
+    if not (requests or limits):
+        return
+    for name, value in limits.items():
+        if name not in requests:
+            reading.default((*target, "resources", "requests", name), value, "the limit, as Kubernetes assumes")
+    if "cpu" not in limits:
+        reading.default((*target, "resources", "limits", "cpu"), None, "the container has no limit of CPU")
+
+
+def _amounts(reading: Reading, container: DocumentPath, target: DocumentPath, kind: str) -> dict[str, str]:
+    """The requests or limits that a spec has, by its names."""
+    path, found = (*container, "resources", kind), dict[str, str]()
+    for name, value in reading.mapping(*path).items():
+        if name in _AMOUNTS:
+            found[_AMOUNTS[name]] = plain_text(value)
+            reading.map((*path, name), (*target, "resources", kind, _AMOUNTS[name]), plain_text(value))
+        elif name == "nvidia.com/gpu" and len(target) == 1:
+            reading.map((*path, name), ("spec", "gpu", "count"), int(plain_text(value) or 1))
+        else:
+            reading.lose((*path, name), "no field asks for it")
+    return found

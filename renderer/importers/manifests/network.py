@@ -1,0 +1,376 @@
+"""Who connects to the server and what it connects to: Service, Ingress, HTTPRoute, NetworkPolicy, ServiceMonitor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from renderer.errors import DocumentPath
+from renderer.importers.draft import END, Reading, lose_all, plain_text
+from renderer.importers.manifests.objects import (
+    Gathering,
+    Object,
+    entries,
+    mapping,
+    name_object,
+    read_annotations,
+    settled_by_server,
+    texts,
+)
+from renderer.model import JSON
+
+_STAYS = "it stays as it is, outside of mcpctl"
+_ALLOCATED = ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "healthCheckNodePort", "selector")
+_SERVICE_DEFAULTS: dict[str, JSON] = {
+    "sessionAffinity": "None",
+    "internalTrafficPolicy": "Cluster",
+    "externalTrafficPolicy": "Cluster",
+    "allocateLoadBalancerNodePorts": True,
+    "type": "ClusterIP",
+}
+_NO_ACCESS = "who may call it: everybody who reaches it, as today; write issuers of tokens here"
+_TODAY = "it is so in the installation that is taken over"
+#: Everybody in the cluster.
+EVERYBODY: JSON = {"namespaceLabels": {}}
+
+
+def target_port(port: Mapping[str, JSON], names: Mapping[str, int]) -> int:
+    """The number of the container's port behind one of a Service; 0 where a name leads nowhere."""
+    text = plain_text(port.get("targetPort")) or plain_text(port.get("port"))
+    return names.get(text) or (int(text) if text.isdigit() else 0)
+
+
+def read_service(each: Object, into: Gathering, port: int, names: Mapping[str, int], resource_name: str) -> None:
+    """The Service of the server: the port that leads to it, and further ones."""
+    reading = into.add(each)
+    name_object(reading, each, resource_name)
+    read_annotations(reading, ("metadata", "annotations"), ("spec", "service", "annotations"))
+    settled_by_server(reading, ("spec",), _SERVICE_DEFAULTS)
+    lose_all(reading, _ALLOCATED, "stays as it is", ("spec",))
+    reading.note(("spec", "selector"), ("spec", "adopt", "selector"))
+    kind = reading.text("spec", "type")
+    if kind in ("NodePort", "LoadBalancer"):
+        reading.decide(
+            ("spec", "type"), ("spec", "service", "type"), kind, "whether it must be reached from outside so"
+        )
+        accept(reading, "policy/published-everywhere", "spec.service.type")
+    elif kind == "ExternalName":
+        reading.lose(("spec", "type"), "a Service of mcpctl leads to the server's pods")
+    if reading.text("spec", "sessionAffinity") == "ClientIP":
+        reading.note(("spec", "sessionAffinity"), ("spec", "transport", "stateful"), "follows from the transport")
+    if ranges := reading.get("spec", "loadBalancerSourceRanges"):
+        reading.map(("spec", "loadBalancerSourceRanges"), ("spec", "service", "sourceRanges"), ranges)
+    own = next(
+        (path for path, item in reading.items("spec", "ports") if target_port(as_mapping(item), names) == port), None
+    )
+    for path, item in reading.items("spec", "ports"):
+        if path == own:
+            _own_port(reading, path, port)
+        else:
+            _further_port(reading, path, as_mapping(item), names)
+
+
+def as_mapping(value: JSON) -> Mapping[str, JSON]:
+    return value if isinstance(value, dict) else {}
+
+
+def _own_port(reading: Reading, path: DocumentPath, port: int) -> None:
+    number = reading.get(*path, "port")
+    if number != port:
+        reading.map((*path, "port"), ("spec", "service", "port"), number)
+    else:
+        reading.note((*path, "port"), ("spec", "transport", "port"))
+    reading.note((*path, "targetPort"), ("spec", "transport", "port"))
+    if name := reading.text(*path, "name"):
+        harmless = name == "mcp"
+        reading.lose(
+            (*path, "name"), f"the port is called mcp: who names the port {name}, names mcp now", harmless=harmless
+        )
+    if reading.get(*path, "nodePort"):
+        reading.map((*path, "nodePort"), ("spec", "service", "nodePort"), reading.get(*path, "nodePort"))
+    if protocol := reading.text(*path, "appProtocol"):
+        reading.map((*path, "appProtocol"), ("spec", "service", "appProtocol"), protocol)
+    reading.note((*path, "protocol"), None)
+
+
+def _further_port(reading: Reading, path: DocumentPath, item: Mapping[str, JSON], names: Mapping[str, int]) -> None:
+    number, target = item.get("port"), target_port(item, names)
+    if target == number == mapping(reading.document, "spec", "monitoring").get("port"):
+        reading.note(path, ("spec", "monitoring", "port"))
+        return
+    if plain_text(item.get("protocol")) not in ("", "TCP") or not target or not isinstance(number, int):
+        reading.lose(path, "a further port is one of TCP, and leads to one of the container")
+        return
+    value: dict[str, JSON] = {"name": plain_text(item.get("name")) or f"port-{number}", "port": number}
+    value |= {"targetPort": target} if target != number else {}
+    value |= {"appProtocol": item["appProtocol"]} if item.get("appProtocol") else {}
+    reading.map(path, ("spec", "service", "ports", END), value)
+
+
+def accept(reading: Reading, rule: str, path: str) -> None:
+    """An acceptance that a person will look at."""
+    reading.default(("spec", "accept", END), {"rule": rule, "path": path, "reason": _TODAY}, _TODAY)
+
+
+# ---------------------------------------------------------------------------------------------
+# Ways in from outside.
+
+
+def leads_to(each: Object, services: Sequence[str]) -> bool:
+    """Whether a way in has one of the Services as a backend."""
+    text = repr(each.spec.get("rules") or each.spec.get("defaultBackend"))
+    return any(f"'name': '{name}'" in text for name in services)
+
+
+def read_ingress(each: Object, into: Gathering, services: Sequence[str], resource_name: str) -> None:
+    """The Ingress whose backends are the server's Services."""
+    reading = into.add(each)
+    name_object(reading, each, resource_name)
+    reading.map(("kind",), ("spec", "expose", "type"), "Ingress")
+    annotations = reading.mapping("metadata", "annotations")
+    if legacy := annotations.get("kubernetes.io/ingress.class"):
+        path: DocumentPath = ("metadata", "annotations", "kubernetes.io/ingress.class")
+        reading.map(path, ("spec", "expose", "className"), legacy)
+    if name := reading.text("spec", "ingressClassName"):
+        reading.map(("spec", "ingressClassName"), ("spec", "expose", "className"), name)
+    for key, value in annotations.items():
+        if key != "kubernetes.io/ingress.class":
+            _ingress_annotation(reading, key, plain_text(value))
+    hosts, paths = _ingress_paths(reading, services)
+    _exposed(reading, ("spec", "rules"), hosts, paths)
+    for path, _ in reading.items("spec", "tls"):
+        secret = reading.text(*path, "secretName")
+        reading.map(path, ("spec", "expose", "tls"), {"secret": secret} if secret else {})
+
+
+def _ingress_paths(reading: Reading, services: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Hosts and paths that lead to the server."""
+    hosts: list[str] = []
+    paths: list[str] = []
+    for rule, _ in reading.items("spec", "rules"):
+        for path, item in reading.items(*rule, "http", "paths"):
+            backend = mapping(as_mapping(item), "backend", "service")
+            if plain_text(backend.get("name")) not in services:
+                reading.lose(path, f"leads to another Service: {_STAYS}, and an Ingress of mcpctl has the server alone")
+                continue
+            hosts.append(reading.text(*rule, "host"))
+            paths.append(plain_text(as_mapping(item).get("path")) or "/")
+            reading.note(path, ("spec", "expose", "paths"))
+        reading.note((*rule, "host"), ("spec", "expose", "hosts"))
+    return hosts, paths
+
+
+def _ingress_annotation(reading: Reading, key: str, value: str) -> None:
+    path: DocumentPath = ("metadata", "annotations", key)
+    if key.startswith(("kubectl.kubernetes.io/", "meta.helm.sh/", "argocd.argoproj.io/", "mcpctl.io/")):
+        reading.lose(path, "of the tool that installed it", harmless=True)
+    else:
+        reading.map(path, ("spec", "expose", "annotations", key), value)
+
+
+def _exposed(reading: Reading, source: DocumentPath, hosts: Sequence[str], paths: Sequence[str]) -> None:
+    """Hosts and paths, each once; everybody may call it, as today."""
+    named = list(dict.fromkeys(filter(None, hosts)))
+    if not named:
+        reading.lose(source, "a way in needs a host")
+        if isinstance(spec := reading.document["spec"], dict):
+            spec.pop("expose", None)
+        return
+    several = list(dict.fromkeys(re_path(path) for path in paths))
+    names: JSON = [*named]
+    reading.map(
+        source, ("spec", "expose", "hosts" if len(named) > 1 else "host"), names if len(named) > 1 else named[0]
+    )
+    if several != ["/"]:
+        whole: JSON = [*several]
+        target = ("spec", "expose", "paths" if len(several) > 1 else "path")
+        reading.map(source, target, whole if len(several) > 1 else several[0])
+    reading.default(("spec", "expose", "from"), [], "network.ingress.from says who may connect")
+    reading.decide((), ("spec", "access"), "none", _NO_ACCESS)
+
+
+def re_path(path: str) -> str:
+    """A path without a final slash, or what nginx takes for patterns."""
+    plain = path.partition("(")[0].rstrip("/*") or "/"
+    return plain if plain.startswith("/") else f"/{plain}"
+
+
+def read_route(each: Object, into: Gathering, services: Sequence[str], resource_name: str) -> None:
+    """The HTTPRoute whose backends are the server's Services."""
+    reading = into.add(each)
+    name_object(reading, each, resource_name)
+    reading.map(("kind",), ("spec", "expose", "type"), "HTTPRoute")
+    read_annotations(reading, ("metadata", "annotations"), ("spec", "expose", "annotations"))
+    for number, (path, item) in enumerate(reading.items("spec", "parentRefs")):
+        names = ("name", "namespace", "sectionName")
+        if number:
+            reading.lose(path, "a route has one Gateway")
+        else:
+            gateway = {key: value for key, value in as_mapping(item).items() if key in names}
+            reading.map(path, ("spec", "expose", "gateway"), gateway)
+    hosts = [reading.text(*path) for path, _ in reading.items("spec", "hostnames")]
+    paths: list[str] = []
+    for rule, item in reading.items("spec", "rules"):
+        refs = [plain_text(ref.get("name")) for ref in entries(as_mapping(item).get("backendRefs"))]
+        if not set(refs) & set(services):
+            reading.lose(rule, f"leads to another Service: {_STAYS}")
+            continue
+        paths += _matched(reading, rule)
+        for filter_, value in reading.items(*rule, "filters"):
+            cut = mapping(as_mapping(value), "urlRewrite", "path")
+            if cut.get("replacePrefixMatch") == "/":
+                reading.map(filter_, ("spec", "expose", "stripPrefix"), True)
+            else:
+                reading.lose(filter_, "no field filters requests; a patch of the HTTPRoute can")
+        reading.note((*rule, "backendRefs"), ("spec", "service"))
+        reading.note((*rule, "timeouts"), ("spec", "expose"), "none, as streams stay open for long")
+    reading.note(("spec", "hostnames"), ("spec", "expose", "hosts"))
+    _exposed(reading, ("spec", "hostnames"), hosts, paths or ["/"])
+
+
+def _matched(reading: Reading, rule: DocumentPath) -> Iterator[str]:
+    for match, item in reading.items(*rule, "matches"):
+        path = mapping(as_mapping(item), "path")
+        if plain_text(path.get("type")) in ("", "PathPrefix", "Exact") and set(as_mapping(item)) <= {"path"}:
+            reading.note(match, ("spec", "expose", "paths"))
+            yield plain_text(path.get("value")) or "/"
+        else:
+            reading.lose(match, "a way in is chosen by host and path prefix alone")
+
+
+def read_monitor(each: Object, into: Gathering, ports: Mapping[str, int], resource_name: str) -> None:
+    """The ServiceMonitor of the server's Service; ``ports`` are those of the container behind the Service's."""
+    reading = into.add(each)
+    name_object(reading, each, resource_name)
+    reading.note(("spec", "selector"), None, "selects the Service")
+    reading.note(("spec", "namespaceSelector"), None)
+    for key, value in reading.mapping("metadata", "labels").items():
+        if not key.startswith(("app.kubernetes.io/", "helm.sh/", "mcpctl.io/")):
+            reading.map(("metadata", "labels", key), ("spec", "monitoring", "labels", key), value)
+    for number, (path, item) in enumerate(reading.items("spec", "endpoints")):
+        fields = as_mapping(item)
+        port = ports.get(plain_text(fields.get("port"))) or ports.get(plain_text(fields.get("targetPort")))
+        if number or not port:
+            reading.lose(path, "one endpoint with metrics, at a port of the Service")
+            continue
+        reading.map((*path, "port"), ("spec", "monitoring", "port"), port)
+        for key in ("path", "interval"):
+            if fields.get(key):
+                reading.map((*path, key), ("spec", "monitoring", key), fields[key])
+    reading.default(("spec", "monitoring", "from"), [], "network.ingress.from says who may connect")
+
+
+# ---------------------------------------------------------------------------------------------
+# NetworkPolicies.
+
+
+def read_policies(
+    policies: Sequence[Object], into: Gathering, port: int, names: Mapping[str, int], resource_name: str
+) -> None:
+    """What they allow together. Without any nothing is restricted, and that stays until somebody decides."""
+    directions = {name for each in policies for name in _directions(each)}
+    if "Ingress" not in directions:
+        question = "who may connect: nothing restricts it today, so everybody in the cluster may"
+        into.first.decide((), ("spec", "network", "ingress", "from"), [EVERYBODY], question)
+    else:
+        into.first.default(("spec", "network", "ingress", "from"), [], "the NetworkPolicy names who may connect")
+    if "Egress" not in directions:
+        into.first.leave((), ("spec", "network", "egress"), "what it may connect to: nothing restricts it today")
+    else:
+        into.first.default(("spec", "network", "egress"), {}, "the NetworkPolicy names what it may connect to")
+    for number, each in enumerate(policies):
+        reading = into.add(each)
+        if number:
+            reading.lose(
+                ("metadata", "name"),
+                f"what it allows is in the one policy of the spec; {each.words} stays in "
+                "force beside it until you delete it",
+                harmless=True,
+            )
+        else:
+            default = f"{resource_name}-netpol"
+            name_object(reading, each, default)
+        reading.note(("spec", "podSelector"), ("spec", "adopt", "selector"))
+        reading.note(("spec", "policyTypes"), ("spec", "network"))
+        for path, _ in reading.items("spec", "ingress"):
+            _ingress_rule(reading, path, port, names)
+        for path, _ in reading.items("spec", "egress"):
+            _egress_rule(reading, path)
+
+
+def _directions(policy: Object) -> set[str]:
+    types = policy.spec.get("policyTypes")
+    if isinstance(types, list) and types:
+        return {plain_text(each) for each in types}
+    return {"Ingress"} | ({"Egress"} if "egress" in policy.spec else set())
+
+
+def _ingress_rule(reading: Reading, rule: DocumentPath, port: int, names: Mapping[str, int]) -> None:
+    ports = [target_port({"targetPort": item.get("port")}, names) for item in entries(reading.get(*rule, "ports"))]
+    if ports and port not in ports:
+        reading.lose(rule, "opens other ports than that of MCP; a rule of the spec would open that one too")
+        return
+    reading.note((*rule, "ports"), ("spec", "transport", "port"))
+    peers = list(reading.items(*rule, "from"))
+    if not peers:
+        reading.map(rule, ("spec", "network", "ingress", "from", END), EVERYBODY, "everybody in the cluster")
+    for path, item in peers:
+        for value in _peer(reading, path, as_mapping(item)):
+            if "except" in value:
+                reading.lose(path, "a block of addresses has no exceptions here; without them it would open more")
+            else:
+                reading.map(path, ("spec", "network", "ingress", "from", END), value)
+
+
+def _peer(reading: Reading, path: DocumentPath, peer: Mapping[str, JSON]) -> Iterator[dict[str, JSON]]:
+    """One who may connect, or what may be reached; nothing, and a loss, where a field cannot say it as narrowly."""
+    block = mapping(peer, "ipBlock")
+    pods, spaces = peer.get("podSelector"), peer.get("namespaceSelector")
+    if any(as_mapping(each).get("matchExpressions") for each in (pods, spaces)):
+        reading.lose(path, "labels are compared for being equal alone; without the expressions it would open more")
+    elif block:
+        yield {"cidr": block.get("cidr"), **({"except": block["except"]} if block.get("except") else {})}
+    else:
+        value: dict[str, JSON] = {}
+        if isinstance(spaces, dict):
+            labels = texts(dict(mapping(spaces, "matchLabels")))
+            name = labels.get("kubernetes.io/metadata.name")
+            value |= {"namespace": name} if name and len(labels) == 1 else {"namespaceLabels": {**labels}}
+        if (isinstance(pods, dict) and (labels := texts(dict(mapping(pods, "matchLabels"))))) or not value:
+            value["podLabels"] = {**texts(dict(mapping(as_mapping(pods), "matchLabels")))}
+        yield value
+
+
+def _egress_rule(reading: Reading, rule: DocumentPath) -> None:
+    """Blocks of addresses and pods; names are resolved always."""
+    ports: dict[str, list[int]] = {"ports": [], "udpPorts": []}
+    for item in entries(reading.get(*rule, "ports")):
+        number = item.get("port")
+        if not isinstance(number, int) or item.get("endPort"):
+            reading.lose(rule, "ports are numbers here, without names and ranges: the rule is left out")
+            return
+        ports["udpPorts" if item.get("protocol") == "UDP" else "ports"].append(number)
+    if {*ports["ports"], *ports["udpPorts"]} == {53}:
+        reading.note(rule, ("spec", "network", "egress"), "DNS is always open")
+        return
+    own: dict[str, Any] = {key: value for key, value in ports.items() if value}
+    peers = list(reading.items(*rule, "to"))
+    if not peers:
+        value: JSON = {"cidr": "0.0.0.0/0", **own}
+        reading.map(rule, ("spec", "network", "egress", "cidrs", END), value)
+    for path, peer in peers:
+        for reached in _peer(reading, path, as_mapping(peer)):
+            is_block = "cidr" in reached
+            named: dict[str, JSON] = {} if is_block else {"name": service_name(reached)}
+            target = ("spec", "network", "egress", "cidrs" if is_block else "services", END)
+            reading.map(path, target, {**named, **reached, **own})
+    if own:
+        reading.note((*rule, "ports"), ("spec", "network", "egress"))
+
+
+def service_name(peer: Mapping[str, JSON]) -> str:
+    """What the pods are called, for the comment in the policy."""
+    labels = texts(dict(mapping(peer, "podLabels")))
+    keys = ("app.kubernetes.io/name", "app", "k8s-app", "name")
+    own = next((labels[key] for key in keys if key in labels), plain_text(peer.get("namespace")) or "pods")
+    return "".join(c if c.isalnum() else "-" for c in own.lower()).strip("-") or "pods"

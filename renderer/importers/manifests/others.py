@@ -1,0 +1,184 @@
+"""Scaling, disruption, secrets of operators, and the rights of the account."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from renderer.errors import DocumentPath
+from renderer.importers.draft import END, Reading, plain_text
+from renderer.importers.manifests.network import accept, as_mapping
+from renderer.importers.manifests.objects import Gathering, Object, entries, mapping, name_object, read_annotations
+from renderer.model import JSON
+
+_ACCOUNT: DocumentPath = ("spec", "serviceAccount")
+
+
+def read_autoscaler(each: Object, into: Gathering, resource_name: str) -> None:
+    """CPU and memory in percent; the spec then names no number of replicas."""
+    reading = into.add(each)
+    name_object(reading, each, resource_name)
+    if isinstance(spec := reading.document["spec"], dict):
+        spec.pop("replicas", None)
+    reading.note(("spec", "scaleTargetRef"), ("spec", "workload"))
+    target: DocumentPath = ("spec", "autoscaling")
+    reading.map(("spec", "minReplicas"), (*target, "min"), reading.get("spec", "minReplicas") or 1)
+    reading.map(("spec", "maxReplicas"), (*target, "max"), reading.get("spec", "maxReplicas"))
+    measured = {"cpu": 0, "memory": 0}
+    if isinstance(percent := reading.get("spec", "targetCPUUtilizationPercentage"), int):
+        measured["cpu"] = percent
+        reading.note(("spec", "targetCPUUtilizationPercentage"), (*target, "cpu"))
+    for path, item in reading.items("spec", "metrics"):
+        resource = mapping(as_mapping(item), "resource")
+        percent = mapping(resource, "target").get("averageUtilization") or resource.get("targetAverageUtilization")
+        name = plain_text(resource.get("name"))
+        if name in measured and isinstance(percent, int):
+            measured[name] = percent
+            reading.note(path, (*target, name))
+        else:
+            reading.lose(path, "it scales by the share of CPU and memory that the pods request")
+    for name, percent in measured.items():
+        reading.default((*target, name), percent, "as measured before" if percent else "not measured before")
+    for name, field in (("scaleUp", "scaleUp"), ("scaleDown", "scaleDown")):
+        _behaviour(reading, ("spec", "behavior", name), (*target, field))
+
+
+def _behaviour(reading: Reading, path: DocumentPath, target: DocumentPath) -> None:
+    window = reading.get(*path, "stabilizationWindowSeconds")
+    if window is not None:
+        reading.map((*path, "stabilizationWindowSeconds"), (*target, "stabilizationSeconds"), window)
+    for number, (policy, item) in enumerate(reading.items(*path, "policies")):
+        fields = as_mapping(item)
+        if number == 0 and fields.get("type") == "Pods":
+            reading.map((*policy, "value"), (*target, "pods"), fields.get("value"))
+            reading.map((*policy, "periodSeconds"), (*target, "periodSeconds"), fields.get("periodSeconds"))
+            reading.note((*policy, "type"), (*target, "pods"))
+        else:
+            reading.lose(policy, "one policy by a number of pods")
+    if reading.text(*path, "selectPolicy"):
+        reading.lose((*path, "selectPolicy"), "one policy by a number of pods", harmless=True)
+
+
+def read_disruption(each: Object, into: Gathering, resource_name: str) -> None:
+    """What a drained node may take away."""
+    reading = into.add(each)
+    name_object(reading, each, resource_name)
+    reading.note(("spec", "selector"), ("spec", "adopt", "selector"))
+    for key in ("minAvailable", "maxUnavailable"):
+        if reading.get("spec", key) is not None:
+            reading.map(("spec", key), ("spec", "disruption", key), reading.get("spec", key))
+    reading.note(("spec", "unhealthyPodEvictionPolicy"), ("spec", "disruption"))
+
+
+def read_external_secret(each: Object, into: Gathering) -> None:
+    """Single keys of a store; anything else stays as it is."""
+    target = mapping(each.spec, "target")
+    name = plain_text(target.get("name")) or each.name
+    plain = set(target) <= {"name", "creationPolicy", "deletionPolicy"} and not each.spec.get("dataFrom")
+    if name != each.name or not entries(each.spec.get("data")) or not plain:
+        into.leave(each, "it has more than single keys, and stays as it is, outside of mcpctl")
+        return
+    reading = into.add(each)
+    data = list(reading.items("spec", "data"))
+    store = reading.mapping("spec", "secretStoreRef")
+    keys: list[JSON] = []
+    for path, item in data:
+        remote = mapping(as_mapping(item), "remoteRef")
+        key: dict[str, JSON] = {
+            "key": plain_text(as_mapping(item).get("secretKey")),
+            "remoteKey": plain_text(remote.get("key")),
+        }
+        keys.append({**key, **({"property": remote["property"]} if remote.get("property") else {})})
+        reading.note(path, ("spec", "externalSecrets"))
+    value: dict[str, JSON] = {
+        "name": name,
+        "store": {k: v for k, v in store.items() if k in ("name", "kind")},
+        "keys": keys,
+    }
+    if interval := reading.text("spec", "refreshInterval"):
+        value["refreshInterval"] = interval
+    reading.map(("spec",), ("spec", "externalSecrets", END), value)
+    reading.note(("metadata",), ("spec", "externalSecrets"))
+
+
+# ---------------------------------------------------------------------------------------------
+# The account and its rights.
+
+
+def read_account(name: str, account: Object | None, into: Gathering, pod: DocumentPath) -> None:
+    """The ServiceAccount: made by the spec where it is imported too, else one that is there."""
+    source = (*pod, "serviceAccountName")
+    mounts = into.first.get(*pod, "automountServiceAccountToken")
+    if name in ("", "default"):
+        into.first.note(source, _ACCOUNT, "an account of its own, without rights, instead of that of the namespace")
+    else:
+        into.first.map(source, (*_ACCOUNT, "name"), name)
+        if account is None:
+            into.first.default((*_ACCOUNT, "create"), False, f"the ServiceAccount {name} is there, and stays as it is")
+    into.first.note((*pod, "serviceAccount"), (*_ACCOUNT, "name"))
+    if account is not None:
+        reading = into.add(account)
+        reading.note(("metadata", "name"), (*_ACCOUNT, "name"))
+        reading.note(("metadata", "namespace"), ("spec", "namespace"))
+        read_annotations(reading, ("metadata", "annotations"), (*_ACCOUNT, "annotations"))
+        for key in ("secrets", "imagePullSecrets"):
+            if reading.get(key):
+                reading.lose((key,), "stays as it is", harmless=True)
+        reading.note(("automountServiceAccountToken",), (*_ACCOUNT, "automountToken"))
+    if mounts is True:
+        into.first.map((*pod, "automountServiceAccountToken"), (*_ACCOUNT, "automountToken"), True)
+        accept(into.first, "policy/service-account-token", "spec.serviceAccount.automountToken")
+    elif mounts is False or name in ("", "default"):
+        into.first.note((*pod, "automountServiceAccountToken"), (*_ACCOUNT, "automountToken"))
+    else:
+        into.first.leave(
+            (), (*_ACCOUNT, "automountToken"), "true, if it uses the Kubernetes API with rights of elsewhere"
+        )
+
+
+def read_rights(
+    bindings: Sequence[Object], roles: Mapping[tuple[str, str], Object], into: Gathering, name: str
+) -> None:
+    """Rules of roles that are imported too, and names of ClusterRoles that stay as they are."""
+    for binding in bindings:
+        reference = mapping(binding.data, "roleRef")
+        kind, role = plain_text(reference.get("kind")), plain_text(reference.get("name"))
+        wide = binding.kind == "ClusterRoleBinding"
+        own = roles.get((kind, role))
+        if not wide and (own is None or kind == "ClusterRole"):
+            into.leave(
+                binding, "it stays as it is: a spec binds rules of its own, or a ClusterRole in the whole cluster"
+            )
+            continue
+        reading = into.add(binding)
+        reading.note(("subjects",), (*_ACCOUNT, "name"))
+        if own is None:
+            reading.map(("roleRef",), (*_ACCOUNT, "clusterRoles", END), role)
+            reading.note(("metadata", "name"), _ACCOUNT, "a binding of mcpctl's own: delete this one afterwards")
+            accept(reading, "policy/wide-rights", "spec.serviceAccount.clusterRoles")
+        else:
+            target = (*_ACCOUNT, "clusterRules" if wide else "rules")
+            _names(reading, binding, name, wide=wide)
+            _rules(own, into, target, name, wide=wide)
+            reading.note(("roleRef",), target)
+
+
+def _names(reading: Reading, each: Object, name: str, *, wide: bool) -> None:
+    name_object(reading, each, "" if wide else name)
+
+
+def _rules(role: Object, into: Gathering, target: DocumentPath, name: str, *, wide: bool) -> None:
+    reading = into.add(role)
+    _names(reading, role, name, wide=wide)
+    fields = ("apiGroups", "resources", "resourceNames", "verbs", "nonResourceURLs")
+    for path, item in reading.items("rules"):
+        rule: dict[str, JSON] = {key: value for key, value in as_mapping(item).items() if key in fields and value}
+        reading.map(path, (*target, END), rule)
+
+
+def subjects(binding: Object) -> list[str]:
+    """The ServiceAccounts that it is for."""
+    return [
+        plain_text(each.get("name"))
+        for each in entries(binding.data.get("subjects"))
+        if each.get("kind") == "ServiceAccount"
+    ]

@@ -1,0 +1,162 @@
+"""Which workload is an MCP server, which container of it, and at which port and in which way it speaks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
+from typing import NamedTuple
+
+from renderer.errors import DocumentPath
+from renderer.importers.draft import plain_text
+from renderer.importers.manifests.objects import Object, entries, mapping, pod_labels, pod_spec, template_path, texts
+from renderer.importers.wrappers import Wrapped, wrapped
+from renderer.model import JSON
+
+KINDS = ("Deployment", "StatefulSet", "Pod")
+_SIGNS = re.compile(r"(?<![a-z])mcp(?![a-z])|mcpo|supergateway|modelcontextprotocol|context-?forge", re.IGNORECASE)
+#: What stands beside a server, and is none.
+_BESIDE = re.compile(
+    r"(^|[/-])(postgres(ql)?|redis|valkey|mysql|mariadb|mongo(db)?|qdrant|chroma|elasticsearch|opensearch|memcached|"
+    r"rabbitmq|nats|kafka|minio|nginx|traefik|caddy|envoy|haproxy|busybox|alpine|cloud-?sql-proxy|oauth2-proxy|"
+    r"prometheus|grafana|loki|vector|fluent-?bit|otel.*collector|tailscale|cloudflared|keycloak|neo4j)(?![a-z-]*mcp)"
+    r"$",
+    re.IGNORECASE,
+)
+_SSE = re.compile(r"^(sse|http\+sse|/sse/?)$|[=/]sse/?$", re.IGNORECASE)
+_STDIO = re.compile(r"^(--transport=)?stdio$", re.IGNORECASE)
+_PATH_OPTION = re.compile(r"--(?:http-|mcp-|streamable-?http-?|endpoint-|base-)?path=(/\S*)")
+
+
+def signs(text: str) -> bool:
+    """Whether it speaks of MCP."""
+    return bool(_SIGNS.search(text))
+
+
+def is_beside(image: str) -> bool:
+    """Whether it is the image of a database, a proxy or their like."""
+    name = re.sub(r"@.*", "", image)
+    name = re.sub(r":[^/]*$", "", name)
+    return bool(_BESIDE.search(name)) and not signs(image)
+
+
+def words_of(container: Mapping[str, JSON]) -> list[str]:
+    """Command and arguments together."""
+    return [plain_text(word) for key in ("command", "args") for word in as_list(container.get(key))]
+
+
+def as_list(value: JSON) -> list[JSON]:
+    return value if isinstance(value, list) else []
+
+
+def servers_among(workloads: Sequence[Object]) -> list[Object]:
+    """Those that are MCP servers: what says so, or else all that are nothing known."""
+    certain = [each for each in workloads if _score(each) > 1]
+    return certain or [each for each in workloads if _score(each) == 1]
+
+
+def _score(workload: Object) -> int:
+    containers = entries(pod_spec(workload).get("containers"))
+    images = [plain_text(each.get("image")) for each in containers]
+    if images and all(map(is_beside, images)):
+        return 0
+    text = [workload.name, *images, *workload.labels.values(), *pod_labels(workload).values()]
+    text += [word for each in containers for word in words_of(each)]
+    text += [plain_text(env.get("name")).replace("_", "-") for each in containers for env in entries(each.get("env"))]
+    return 2 if any(signs(each) for each in text) else 1
+
+
+def main_container(workload: Object) -> int:
+    """The position of the container that is the server."""
+    containers = entries(pod_spec(workload).get("containers"))
+
+    def score(number: int) -> tuple[bool, bool, bool, int]:
+        each = containers[number]
+        image = plain_text(each.get("image"))
+        said = signs(image) or signs(plain_text(each.get("name"))) or any(signs(word) for word in words_of(each))
+        return not is_beside(image), said, bool(each.get("ports")), -number
+
+    return max(range(len(containers)), key=score) if containers else 0
+
+
+class Speech(NamedTuple):
+    """How clients reach the server. ``path`` is empty where nothing names it; ``wrapper``: what makes it reachable."""
+
+    type: str
+    port: int
+    path: str
+    named: Mapping[str, int]
+    wrapper: Wrapped | None
+    where: DocumentPath
+
+
+def speech_of(workload: Object, number: int, target_ports: Sequence[str]) -> Speech:
+    """Read of ports, probes, words and variables; ``target_ports`` are those that Services lead to."""
+    container = entries(pod_spec(workload).get("containers"))[number]
+    env = {plain_text(each.get("name")): plain_text(each.get("value")) for each in entries(container.get("env"))}
+    words = words_of(container)
+    image = plain_text(container.get("image"))
+    is_gateway = "supergateway" in image and "supergateway" not in words
+    wrapper = wrapped(["supergateway", *words] if is_gateway else words)
+    ports = {
+        plain_text(each.get("name")) or f"port-{each.get('containerPort')}": _number(each.get("containerPort"))
+        for each in entries(container.get("ports"))
+        if plain_text(each.get("protocol")) in ("", "TCP")
+    }
+    path = (*template_path(workload), "spec", "containers", number)
+    probes = [mapping(container, f"{name}Probe", "httpGet") for name in ("readiness", "liveness", "startup")]
+    asked = [plain_text(probe.get("port")) for probe in probes]
+    port = _port(ports, [*target_ports, *asked], env, words, wrapper)
+    if not port:
+        return Speech("stdio", 0, "", ports, wrapper, path)
+    hints = [*words, *(plain_text(probe.get("path")) for probe in probes)]
+    hints += [value for name, value in env.items() if name.upper().endswith(("TRANSPORT", "MODE", "PATH", "PROTOCOL"))]
+    sse = wrapper.sse if wrapper else any(_SSE.search(hint) for hint in hints)
+    return Speech("sse" if sse else "streamable-http", port, _path(env, words, wrapper), ports, wrapper, path)
+
+
+def _number(value: JSON) -> int:
+    text = plain_text(value)
+    return int(text) if text.isdigit() and 0 < int(text) < 65536 else 0
+
+
+def _port(
+    ports: Mapping[str, int],
+    targets: Sequence[str],
+    env: Mapping[str, str],
+    words: Sequence[str],
+    wrapper: Wrapped | None,
+) -> int:
+    """By its name, by what Services lead to, else the first; a port that only words or variables name at last."""
+    for name in ("mcp", "http-mcp", "mcp-http"):
+        if ports.get(name):
+            return ports[name]
+    numbers = list(filter(None, (ports.get(target) or _number(target) for target in targets)))
+    own = [number for number in numbers if number in ports.values()] or ([] if ports else numbers)
+    if own or ports:
+        return own[0] if own else next(iter(ports.values()))
+    said = [_number(value) for name, value in env.items() if name.upper().endswith("PORT") and "DB" not in name.upper()]
+    options = [
+        _number(following)
+        for word, following in zip_longest(words, words[1:], fillvalue="")
+        if word in ("--port", "-p")
+    ]
+    options += [_number(word.partition("=")[2]) for word in words if word.startswith("--port=")]
+    return next((number for number in [wrapper.port if wrapper else 0, *options, *said] if number), 0)
+
+
+def _path(env: Mapping[str, str], words: Sequence[str], wrapper: Wrapped | None) -> str:
+    if wrapper:
+        return wrapper.path
+    joined = [f"{word}={following}" for word, following in zip_longest(words, words[1:], fillvalue="")]
+    found = [match[1] for word in [*words, *joined] if (match := _PATH_OPTION.fullmatch(word))]
+    found += [value for name, value in env.items() if name.upper() in ("MCP_PATH", "MCP_HTTP_PATH", "FASTMCP_PATH")]
+    return next((path.rstrip("/") or "/" for path in found if path.startswith("/")), "")
+
+
+def selector_of(workload: Object) -> dict[str, str]:
+    """What can never change in it; empty where it cannot be said, and for a Pod its labels."""
+    selector = mapping(workload.spec, "selector")
+    if workload.kind == "Pod":
+        return pod_labels(workload)
+    return {} if selector.get("matchExpressions") else texts(dict(mapping(selector, "matchLabels")))

@@ -1,0 +1,299 @@
+"""The workload itself: its names, its pods, and the container that is the server."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from renderer.errors import DocumentPath
+from renderer.importers.draft import END, Reading, lose_all, plain_text
+from renderer.importers.images import set_image
+from renderer.importers.manifests.containers import Known, read_env, read_resources, read_words
+from renderer.importers.manifests.objects import (
+    Gathering,
+    Object,
+    entries,
+    mapping,
+    pod_spec,
+    read_annotations,
+    read_labels,
+    settled_by_server,
+    template_path,
+)
+from renderer.importers.manifests.pods import (
+    CONTAINER_DEFAULTS,
+    pre_stop,
+    read_pod,
+    read_security,
+    workload_strategy,
+)
+from renderer.importers.manifests.probes import read_probes
+from renderer.importers.manifests.servers import Speech, selector_of
+from renderer.importers.manifests.volumes import read_volumes
+from renderer.importers.naming import name_of
+from renderer.importers.wrappers import Started, started
+from renderer.model import JSON
+from renderer.pins import system_namespace
+
+_OBJECT_NAME = re.compile(r"[a-z]([-a-z0-9]{0,50}[a-z0-9])?")
+_SCRAPE = "prometheus.io/"
+_REPLACED = "an API server takes no other selector: the {0} must be deleted (kubectl delete --cascade=orphan) before"
+
+
+def read_workload(gathering: Gathering, server: Object, number: int, speech: Speech, near: Sequence[Object]) -> None:
+    """Everything that stands in the workload's own object, and the ConfigMaps and claims that it mounts."""
+    reading = gathering.first
+    known = Known(
+        name_of(server.name),
+        server.name if _OBJECT_NAME.fullmatch(server.name) else f"mcp-{name_of(server.name)}",
+        {each.name: each for each in near if each.kind == "ConfigMap"},
+        {each.name: each for each in near if each.kind == "PersistentVolumeClaim"},
+        _has_several(server, near),
+    )
+    template = template_path(server)
+    pod: DocumentPath = (*template, "spec")
+    container: DocumentPath = (*pod, "containers", number)
+    _names(reading, server, known)
+    reading.map(("kind",), ("spec", "workload"), server.kind)
+    if server.kind != "Pod":
+        workload_strategy(reading, server.kind)
+    _selector(reading, server, template)
+    _image(reading, container, speech, known)
+    _transport(reading, container, speech)
+    read_env(reading, container, ("spec",), known)
+    read_resources(reading, container, ("spec",))
+    read_security(reading, pod, container)
+    if speech.port:
+        read_probes(reading, container, speech.port, dict(speech.named))
+    pre_stop(reading, container)
+    shared = read_volumes(reading, pod, container, known)
+    _rest_of_container(reading, container)
+    read_pod(reading, pod, server.kind)
+    _beside(reading, server, number, known, shared)
+    _used(gathering, known, server)
+
+
+def _has_several(server: Object, near: Sequence[Object]) -> bool:
+    replicas = server.spec.get("replicas")
+    scaled = (mapping(e.spec, "scaleTargetRef").get("name") for e in near if e.kind == "HorizontalPodAutoscaler")
+    return (isinstance(replicas, int) and replicas > 1) or server.name in scaled
+
+
+def _names(reading: Reading, server: Object, known: Known) -> None:
+    reading.note(("metadata", "name"), ("metadata", "name"))
+    if known.resource_name == server.name:
+        reading.map(("metadata", "name"), ("spec", "resourceName"), server.name)
+    else:
+        reading.map(("metadata", "name"), ("spec", "adopt", "names", server.kind), server.name)
+    namespace, path = server.namespace, ("metadata", "namespace")
+    if namespace and system_namespace(namespace):
+        question = f"apply it with --namespace {namespace} --no-create-namespace, or move it to a namespace of its own"
+        reading.leave(path, ("spec", "namespace"), question)
+    elif namespace:
+        reading.map(path, ("spec", "namespace"), namespace)
+    target = ("metadata", "annotations")
+    read_annotations(
+        reading, ("metadata", "annotations"), target if server.kind == "Pod" else ("spec", "annotations", server.kind)
+    )
+    if manager := server.labels.get("app.kubernetes.io/managed-by"):
+        reading.leave(
+            ("metadata", "labels", "app.kubernetes.io/managed-by"),
+            ("spec", "adopt"),
+            f"{manager} installed it: take it out there without deleting the objects, or the two will fight over it",
+        )
+
+
+def _selector(reading: Reading, server: Object, template: DocumentPath) -> None:
+    """What selects the pods, and their other labels, which others may select by."""
+    selector = selector_of(server)
+    labels: JSON = {**selector}
+    if server.kind != "Pod":
+        if selector:
+            reading.map(("spec", "selector"), ("spec", "adopt", "selector"), labels)
+        else:
+            reading.lose(("spec", "selector"), _REPLACED.format(server.kind))
+        if service := reading.text("spec", "serviceName"):
+            reading.map(("spec", "serviceName"), ("spec", "adopt", "serviceName"), service)
+    elif selector:
+        reading.map(("metadata", "labels"), ("spec", "adopt", "selector"), labels)
+        reading.leave((), ("spec", "adopt"), "a Pod cannot change: delete it, and apply the spec")
+    read_labels(reading, ("metadata", "labels"), selector if server.kind == "Pod" else ())
+    if server.kind != "Pod":
+        read_labels(reading, (*template, "metadata", "labels"), selector)
+        _pod_annotations(reading, (*template, "metadata", "annotations"))
+    lose_all(reading, ["creationTimestamp", "name", "namespace"], "of no use in a template", (*template, "metadata"))
+
+
+def _pod_annotations(reading: Reading, path: DocumentPath) -> None:
+    """Those by which a Prometheus without operator scrapes are a field."""
+    annotations = reading.mapping(*path)
+    port = plain_text(annotations.get(f"{_SCRAPE}port"))
+    scraped = plain_text(annotations.get(f"{_SCRAPE}scrape")) == "true" and port.isdigit()
+    for key, value in annotations.items():
+        if key.startswith(_SCRAPE) and scraped:
+            fields: dict[str, JSON] = {"port": int(port), "path": plain_text(value)}
+            field = fields.get(key.removeprefix(_SCRAPE))
+            if field is not None:
+                reading.map((*path, key), ("spec", "monitoring", key.removeprefix(_SCRAPE)), field)
+            else:
+                reading.map((*path, key), ("spec", "monitoring", "scrape"), "annotations")
+        elif key.startswith("checksum/"):
+            reading.lose((*path, key), "mcpctl restarts pods itself when a file changes", harmless=True)
+    if scraped:
+        reading.default(("spec", "monitoring", "from"), [], "network.ingress.from says who may connect")
+    rest = {(*reading.root, *path, key) for key in annotations} - {entry.source for entry in reading.entries}
+    if rest:
+        read_annotations(reading, path, ("spec", "annotations", "Pod"))
+        spec = reading.document["spec"]
+        own = mapping(spec, "annotations", "Pod") if isinstance(spec, dict) else {}
+        for key in [key for key in own if key.startswith("checksum/") or (key.startswith(_SCRAPE) and scraped)]:
+            del own[key]  # type: ignore[attr-defined]
+
+
+def _image(reading: Reading, container: DocumentPath, speech: Speech, known: Known) -> None:
+    """The image and what it runs; a package where a wrapper starts one at a version."""
+    package = package_of(speech)
+    image = reading.text(*container, "image")
+    if package:
+        value: JSON = package.package
+        reading.map((*container, "image"), ("spec", "package"), value, "what runs in the image is a package")
+        reading.note((*container, "command"), ("spec", "package"))
+        reading.map((*container, "args"), ("spec", "args"), list(package.args))
+        if package.program:
+            reading.map((*container, "command"), ("spec", "command"), [package.program])
+    elif not image:
+        reading.refuse(container, "import/image", "the container has no image", "build what kustomize patches first")
+    else:
+        set_image(reading, (*container, "image"), image)
+        wrapper = speech.wrapper
+        if wrapper and wrapper.bridge == "mcp-proxy":
+            words: list[JSON] = [*wrapper.inner]
+            reading.map((*container, "command"), ("spec", "command"), words[:1], "what mcp-proxy starts")
+            reading.map((*container, "args"), ("spec", "args"), words[1:])
+        else:
+            read_words(reading, container, ("spec",))
+    if policy := reading.text(*container, "imagePullPolicy"):
+        usual = "IfNotPresent" if ":" in image.rpartition("/")[2] and not image.endswith(":latest") else "Always"
+        if policy == usual:
+            reading.note((*container, "imagePullPolicy"), ("spec", "imagePullPolicy"), "as Kubernetes assumes")
+        else:
+            reading.map((*container, "imagePullPolicy"), ("spec", "imagePullPolicy"), policy)
+    del known
+
+
+def package_of(speech: Speech) -> Started | None:
+    """The package with its version that the wrapper starts; a wrapper of anything else goes on as it is."""
+    found = started(speech.wrapper.inner) if speech.wrapper else None
+    return found if found and found.version else None
+
+
+def _transport(reading: Reading, container: DocumentPath, speech: Speech) -> None:
+    """What clients speak to it."""
+    target: DocumentPath = ("spec", "transport")
+    wrapper, package = speech.wrapper, package_of(speech)
+    if not speech.port:
+        question = "how clients reach it: nothing listens on a port, so they attach to it"
+        reading.decide((), target, {"type": "stdio", "bridge": "none"}, question)
+        reading.note((*container, "stdin"), target)
+        return
+    if wrapper and (package or wrapper.bridge == "mcp-proxy"):
+        value: dict[str, JSON] = {"type": "stdio", "bridge": wrapper.bridge}
+        reading.default(target, value, f"{wrapper.bridge} makes it reachable")
+    else:
+        reading.default((*target, "type"), speech.type, "what listens on a port speaks HTTP")
+        if wrapper:
+            question = "'package' with a version and 'bridge: supergateway' instead of this image and its arguments"
+            reading.leave((*container, "args"), target, question)
+    _listening(reading, container, speech)
+
+
+def _listening(reading: Reading, container: DocumentPath, speech: Speech) -> None:
+    """Port and path, and what the older transport needs."""
+    target: DocumentPath = ("spec", "transport")
+    for path, _ in reading.items(*container, "ports"):
+        if reading.get(*path, "containerPort") == speech.port:
+            reading.map(path, (*target, "port"), speech.port)
+        else:
+            reading.note(path, ("spec", "service", "ports"))
+    if not entries(reading.get(*container, "ports")):
+        reading.default((*target, "port"), speech.port, "what its words or variables say")
+    if speech.path:
+        reading.default((*target, "path"), speech.path, "what its words or variables say")
+    else:
+        usual = "/sse" if speech.type == "sse" else "/mcp"
+        reading.leave((), (*target, "path"), f"the path of MCP: nothing names it, and {usual} is assumed")
+    if speech.type == "sse":
+        reason = "the server speaks the older transport, as it is installed"
+        reading.default(("spec", "accept", END), {"rule": "spec/deprecated-sse", "reason": reason}, reason)
+
+
+def _rest_of_container(reading: Reading, container: DocumentPath) -> None:
+    settled_by_server(reading, container, CONTAINER_DEFAULTS)
+    reading.note((*container, "name"), None, "the server's container is called mcp-server")
+    if directory := reading.text(*container, "workingDir"):
+        reading.map((*container, "workingDir"), ("spec", "workingDir"), directory)
+    for key in ("tty", "stdin", "stdinOnce"):
+        if reading.get(*container, key):
+            reading.lose((*container, key), "of no use to a server on a port", harmless=True)
+    for key in ("terminationMessagePath", "terminationMessagePolicy"):
+        if reading.get(*container, key):
+            reading.lose((*container, key), "no field sets it", harmless=True)
+
+
+# ---------------------------------------------------------------------------------------------
+# Containers beside the server, and what the pods refer to.
+
+
+def _beside(reading: Reading, server: Object, number: int, known: Known, shared: dict[str, str]) -> None:
+    pod: DocumentPath = (*template_path(server), "spec")
+    for path, item in reading.items(*pod, "initContainers"):
+        native = isinstance(item, dict) and item.get("restartPolicy") == "Always"
+        _container(reading, path, "sidecars" if native else "initContainers", known, shared)
+    for path, _ in reading.items(*pod, "containers"):
+        if path[-1] != number:
+            _container(reading, path, "sidecars", known, shared)
+
+
+def _container(reading: Reading, path: DocumentPath, field: str, known: Known, shared: dict[str, str]) -> None:
+    """A sidecar or init container; the restrictions of the pod hold for it too."""
+    spec = reading.document["spec"]
+    position = len(entries(spec.get(field))) if isinstance(spec, dict) else 0
+    target: DocumentPath = ("spec", field, position)
+    reading.map((*path, "name"), (*target, "name"), reading.text(*path, "name"))
+    reading.map((*path, "image"), (*target, "image"), reading.text(*path, "image"))
+    read_words(reading, path, target)
+    read_env(reading, path, target, known)
+    read_resources(reading, path, target)
+    for mount, item in reading.items(*path, "volumeMounts"):
+        source = shared.get(reading.text(*mount, "name"))
+        if source is None or (isinstance(item, dict) and item.get("subPath")):
+            reading.lose(mount, "a container mounts what the server's own container mounts as a whole")
+            continue
+        value: dict[str, JSON] = {"source": source, "path": reading.text(*mount, "mountPath")}
+        value |= {"readOnly": True} if isinstance(item, dict) and item.get("readOnly") else {}
+        reading.map(mount, (*target, "mounts", END), value)
+    settled_by_server(reading, path, CONTAINER_DEFAULTS)
+    lose_all(reading, ["imagePullPolicy", "terminationMessagePath", "terminationMessagePolicy"], "no field", path)
+    lose_all(reading, ["ports", "restartPolicy"], "of no use: the containers of a pod share their ports", path)
+    security = reading.mapping(*path, "securityContext")
+    if security:
+        reading.note((*path, "securityContext"), ("spec", "security"), "that of the server holds for it too")
+
+
+def _used(gathering: Gathering, known: Known, server: Object) -> None:
+    """ConfigMaps and claims that went into the spec."""
+    spec = pod_spec(server)
+    text = repr((spec, server.spec.get("volumeClaimTemplates")))
+    for each in known.claims.values():
+        if f"'claimName': '{each.name}'" in text:
+            reading = gathering.add(each)
+            reading.note(("spec",), ("spec", "storage"))
+            reading.note(("metadata",), ("spec", "adopt", "claims"))
+    for each in known.config_maps.values():
+        if f"'name': '{each.name}'" in text:
+            reading = gathering.add(each)
+            reading.note(("data",), ("spec",), "files and variables of the spec")
+            reading.lose(
+                ("metadata",), f"{each.words} is used by nothing once the new pods run: delete it then", harmless=True
+            )
+            reading.note(("binaryData",), ("spec", "files"))

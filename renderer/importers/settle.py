@@ -1,0 +1,131 @@
+"""A draft of what runs today whose values are the source's own: one that no spec may have is left out and reported,
+so that the rest of the server can be rendered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from renderer.errors import DocumentPath, Problem, dotted
+from renderer.importers.draft import Draft, Entry, Outcome
+from renderer.importers.secrets import NOT_WRITTEN
+from renderer.importers.trial import faults_of, tried
+from renderer.model import JSON
+
+#: Formats of what runs today; a definition of a server that does not hold is refused.
+_LIVE = ("manifests", "compose")
+#: Rounds of leaving something out; each may show what the round before had hidden.
+_ROUNDS = 12
+#: Findings about what runs today, which a person should look at and which stop nothing.
+_ACCEPTED = ("policy/image-tag", "policy/wide-rights", "policy/exposed-without-access", "policy/published-everywhere")
+_TODAY = "it is so in the installation that is taken over"
+#: Without these there is no server.
+_NEEDED = (("spec",), ("spec", "image"), ("spec", "package"), ("metadata",), ("metadata", "name"))
+
+
+def settled(draft: Draft) -> Draft:
+    """The draft as it was tried for every target; of what runs today without the fields that hold for none."""
+    return tried(_without(draft) if draft.format in _LIVE else draft)
+
+
+def _without(draft: Draft) -> Draft:
+    for _ in range(_ROUNDS):
+        if draft.problems:
+            return draft
+        changed = False
+        for problem in faults_of(draft):
+            after = _settle(draft, problem)
+            changed, draft = changed or after is not draft, after
+        if not changed:
+            return draft
+    return draft
+
+
+def _settle(draft: Draft, problem: Problem) -> Draft:
+    path = _path(draft.document, problem.path)
+    if (
+        problem.rule in ("policy/secret-literal", "policy/high-entropy")
+        and path[:2] == ("spec", "env")
+        and len(path) == 3
+    ):
+        key = str(path[2])
+        _put(draft.document, path, {"secret": draft.name, "key": key})
+        return _reported(draft, path, Outcome.DECISION, NOT_WRITTEN.format(key, draft.name))
+    if problem.rule in _ACCEPTED:
+        spec: Any = draft.document["spec"]
+        accepted = {"rule": problem.rule, "path": problem.path, "reason": _TODAY}
+        if accepted in spec.get("accept", []):
+            return draft
+        spec.setdefault("accept", []).append(accepted)
+        return _reported(draft, path, Outcome.DECISION, f"{problem.message}: accepted, as {_TODAY}")
+    target = _droppable(draft, path)
+    if not target or not _drop(draft.document, target):
+        return draft
+    text = f"left out: {problem.message}"
+    return _reported(draft, target, Outcome.LOST, text)
+
+
+def _droppable(draft: Draft, path: DocumentPath) -> DocumentPath:
+    """The field to leave out: the item of a list that is faulty, or the field itself; () where all hangs on it."""
+    if path[:2] in (("spec", "accept"), ("spec", "adopt")) and len(path) > 2:
+        return path[:3]
+    for length in range(len(path), 1, -1):
+        cut = path[:length]
+        if cut in _NEEDED:
+            return ()
+        if any(entry.target == cut for entry in draft.entries):
+            return cut
+    return () if path[:2] in _NEEDED or len(path) < 2 else path[:2]
+
+
+def _reported(draft: Draft, target: DocumentPath, outcome: Outcome, message: str) -> Draft:
+    """What was said of the field says this now; where nobody has said it, a line more."""
+    found = [e for e in draft.entries if e.target and e.source and e.target[: len(target)] == target]
+    changed = {id(entry): entry._replace(outcome=outcome, message=message) for entry in found}
+    entries = tuple(changed.get(id(entry), entry) for entry in draft.entries)
+    if not found:
+        entries += (Entry(draft.place, (), outcome, target, message),)
+    comments = {path: text for path, text in draft.comments.items() if path[: len(target)] != target}
+    return draft._replace(entries=entries, comments=comments)
+
+
+def _path(document: JSON, text: str) -> DocumentPath:
+    """The path whose text is that, as far as the document has it: of ``spec.env.TOKEN``."""
+    best: DocumentPath = ()
+    for path in _paths(document, ()):
+        written = dotted(path)
+        if len(path) > len(best) and (text == written or text.startswith((f"{written}.", f"{written}["))):
+            best = path
+    return best
+
+
+def _paths(node: JSON, path: DocumentPath) -> Iterator[DocumentPath]:
+    if path:
+        yield path
+    if isinstance(node, dict):
+        for key, child in node.items():
+            yield from _paths(child, (*path, key))
+    elif isinstance(node, list):
+        for number, child in enumerate(node):
+            yield from _paths(child, (*path, number))
+
+
+def _put(document: Any, path: DocumentPath, value: JSON) -> None:
+    for step in path[:-1]:
+        document = document[step]
+    document[path[-1]] = value
+
+
+def _drop(document: Any, path: DocumentPath) -> bool:
+    """Takes the field out, and what that empties."""
+    parents = []
+    for step in path[:-1]:
+        parents.append((document, step))
+        document = document[step]
+    if isinstance(document, dict) and path[-1] not in document:
+        return False
+    del document[path[-1]]
+    for parent, step in reversed(parents):
+        if parent[step] in ({}, []) and step not in ("spec", "egress", "metadata"):
+            del parent[step]
+    return True

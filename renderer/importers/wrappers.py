@@ -1,0 +1,139 @@
+"""Command lines of programs that make a stdio server reachable: what they start, and what they say of the transport."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from itertools import zip_longest
+from typing import Literal, NamedTuple
+
+from renderer.model import JSON
+
+_NPM = re.compile(
+    r"(?P<name>(@[a-z0-9-~][a-z0-9-._~]*/)?[a-z0-9-~][a-z0-9-._~]*)(@(?P<version>[0-9]+\.[0-9][0-9A-Za-z.+-]*))?"
+)
+_PYPI = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(\[[a-z0-9,-]+\])?((==|@)(?P<version>[0-9][0-9A-Za-z.!+]*))?")
+#: Options of npx and uvx that take no value.
+_BARE = ("-y", "--yes", "-q", "--quiet", "--silent", "--no-progress", "--isolated")
+
+
+class Wrapped(NamedTuple):
+    """What a wrapper starts. ``port`` and ``path`` are empty where it does not say them."""
+
+    bridge: Literal["supergateway", "mcp-proxy"]
+    inner: tuple[str, ...]
+    port: int = 0
+    path: str = ""
+    sse: bool = False
+
+
+def wrapped(words: Sequence[str]) -> Wrapped | None:
+    """Of the words of a command line, its program's own name included; None where it is no wrapper."""
+    words = _unshelled(words)
+    for number, word in enumerate(words):
+        name = re.sub(r"(@|==)[^/]*$", "", word.rpartition("/")[2])
+        if name == "supergateway" or (number == 0 and "--stdio" in words):
+            return _supergateway(words[number:])
+        if name == "mcp-proxy":
+            return _mcp_proxy(words[number + 1 :])
+    return None
+
+
+def _unshelled(words: Sequence[str]) -> list[str]:
+    """``sh -c 'exec program …'`` as the words of the program; a real script stays one word."""
+    if len(words) >= 3 and words[0].rpartition("/")[2] in ("sh", "bash", "ash") and words[1] in ("-c", "-ec", "-lc"):
+        try:
+            inner = shlex.split(words[2])
+        except ValueError:
+            return list(words)
+        if not set("|&;<>`\n") & set(words[2]):
+            return inner[1:] if inner[:1] == ["exec"] else inner
+    return list(words)
+
+
+def _options(words: Sequence[str]) -> dict[str, str]:
+    """``--port 8000`` and ``--port=8000``."""
+    options: dict[str, str] = {}
+    for word, following in zip_longest(words, words[1:], fillvalue=""):
+        if word.startswith("-"):
+            name, equals, value = word.partition("=")
+            options[name] = value if equals else following
+    return options
+
+
+def _supergateway(words: Sequence[str]) -> Wrapped | None:
+    options = _options(words)
+    if not options.get("--stdio"):
+        return None
+    try:
+        inner = tuple(shlex.split(options["--stdio"]))
+    except ValueError:
+        return None
+    http = options.get("--outputTransport") == "streamableHttp"
+    path = options.get("--streamableHttpPath" if http else "--ssePath", "")
+    return Wrapped("supergateway", inner, _port(options.get("--port", "8000")), path, sse=not http)
+
+
+def _mcp_proxy(words: Sequence[str]) -> Wrapped | None:
+    """What follows ``--`` or the options; one that connects to a URL serves nothing."""
+    if "--" in words:
+        cut = list(words).index("--")
+        options, inner = _options(words[:cut]), list(words[cut + 1 :])
+    else:
+        start = next((i for i, w in enumerate(words) if not w.startswith("-") and not _is_value(words, i)), len(words))
+        options, inner = _options(words[:start]), list(words[start:])
+    if not inner or "://" in inner[0]:
+        return None
+    port = options.get("--port") or options.get("--sse-port") or ""
+    return Wrapped("mcp-proxy", tuple(inner), _port(port), "")
+
+
+def _is_value(words: Sequence[str], number: int) -> bool:
+    """Whether the word belongs to the option in front of it."""
+    before = words[number - 1] if number else ""
+    flags = ("--pass-environment", "--stateless", "--debug", "--no-pass-environment")
+    return before.startswith("-") and "=" not in before and before not in flags
+
+
+def _port(text: str) -> int:
+    return int(text) if text.isdigit() and 0 < int(text) < 65536 else 0
+
+
+class Started(NamedTuple):
+    """A package that a command line starts, and its arguments; ``version`` is empty where it names none."""
+
+    registry: Literal["npm", "pypi"]
+    name: str
+    version: str
+    args: tuple[str, ...]
+    program: str = ""
+
+    @property
+    def package(self) -> dict[str, JSON]:
+        return {"registry": self.registry, "name": self.name, "version": self.version}
+
+
+def started(words: Sequence[str]) -> Started | None:
+    """``npx -y @scope/name@1.2.3 args`` and ``uvx name==1.2.3 args``; None for every other program."""
+    words = _unshelled(words)
+    program = words[0].rpartition("/")[2] if words else ""
+    registry: Literal["npm", "pypi"] = "npm" if program in ("npx", "pnpx") else "pypi"
+    rest = list(words[1:])
+    if program == "uv" and rest[:2] == ["tool", "run"]:
+        program, rest = "uvx", rest[2:]
+    if program not in ("npx", "pnpx", "uvx"):
+        return None
+    source = ""
+    while rest and rest[0].startswith("-"):
+        option = rest.pop(0)
+        if option in ("--from", "-p", "--package") and rest:
+            source = rest.pop(0)
+        elif option not in _BARE:
+            return None
+    if not rest:
+        return None
+    match = (_NPM if registry == "npm" else _PYPI).fullmatch(source or rest[0])
+    if match is None:
+        return None
+    return Started(registry, match["name"], match["version"] or "", tuple(rest[1:]), rest[0] if source else "")

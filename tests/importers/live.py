@@ -1,0 +1,51 @@
+"""Drafts of what runs today, for tests."""
+
+from __future__ import annotations
+
+import os
+from io import BytesIO
+from pathlib import Path
+
+from renderer.importers.bulk import named
+from renderer.importers.choices import Choices
+from renderer.importers.draft import Draft, Outcome
+from renderer.importers.formats import batches, recognise
+from renderer.importers.settle import settled
+from renderer.importers.sources import load_foreign
+from renderer.importers.text import text_of
+
+FOLDER = Path(__file__).parent / "live"
+UPDATES = "MCPCTL_TEST_UPDATE_EXPECTED" in os.environ
+
+
+def drafts_of(text: str) -> list[Draft]:
+    """Of all documents of a text, tried for both targets."""
+    sources, problems = load_foreign(["-"], BytesIO(text.encode()))
+    assert problems == []
+    by_format, unrecognised = recognise(sources)
+    assert unrecognised == []
+    drafts = [draft for form, batch in batches(by_format) for draft in form.read(batch, Choices(offline=True))]
+    return [settled(draft) for draft in named(drafts)]
+
+
+def draft_of(text: str) -> Draft:
+    """Of the only server."""
+    (draft,) = drafts_of(text)
+    assert draft.problems == (), draft.problems
+    return draft
+
+
+def expected(name: str, drafts: list[Draft]) -> tuple[str, str]:
+    """The specs of all drafts with what was lost, and what is expected of them."""
+    lost = [
+        f"# lost: {'.'.join(map(str, entry.source))}: {entry.message}\n"
+        for draft in drafts
+        for entry in draft.entries
+        if entry.outcome is Outcome.LOST and not entry.harmless
+    ]
+    text = "---\n".join(text_of(draft) for draft in drafts) + "".join(lost)
+    path = FOLDER / "expected" / name
+    if UPDATES:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    return text, path.read_text()
