@@ -25,7 +25,7 @@ from renderer.importers.egress import allow_hosts, allow_nothing
 from renderer.importers.images import set_entrypoint, set_image
 from renderer.importers.naming import name_of
 from renderer.importers.remotes import Header, set_header, set_remote, set_remote_variable
-from renderer.importers.variables import Variable, literal, set_variable
+from renderer.importers.variables import Variable, hide_arguments, literal, set_variable
 from renderer.importers.volumes import parts, set_volume
 from renderer.model import JSON, Source
 
@@ -83,6 +83,7 @@ def _read(reading: Reading, original: str, choices: Choices) -> Draft:
         message = "each of its tools starts a container of its own (type: poci): it is no server"
         reading.refuse(("type",), "import/no-server", message, "write a server that has these tools")
     if reading.written(("spec",)):
+        hide_arguments(reading, name)
         fill_in(reading)
     return draft_of(original, FORMAT, reading)
 

@@ -40,7 +40,9 @@ def accept(reading: Reading, rule: str, path: str, reason: str) -> None:
 
 
 def set_entrypoint(reading: Reading, image: str, choices: Choices) -> None:
-    """The command of an image that speaks stdio: what starts it has to be told what to run."""
+    """The command of an image that speaks stdio, unless it is known: what starts it has to be told what to run."""
+    if reading.written(("spec", "command")):
+        return
     config, reasons = (None, []) if choices.offline else image_config(image)
     own = reading.written(("spec", "args"))
     # Arguments stand in the place of the image's own.

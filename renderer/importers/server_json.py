@@ -25,6 +25,7 @@ from renderer.importers.naming import name_of
 from renderer.importers.remotes import Header, set_header, set_remote, set_remote_variable
 from renderer.importers.server_json_inputs import spelt, variable_of
 from renderer.importers.server_json_packages import choose, kind_of, set_package
+from renderer.importers.variables import hide_arguments
 from renderer.model import JSON, Source
 
 FORMAT = "server.json"
@@ -112,6 +113,7 @@ def _read(reading: Reading, others: Sequence[Reading], choices: Choices) -> Draf
     lose_all(reading, ["source", "id", "subfolder"], _CATALOGUE, ("repository",))
     read_meta(reading, name, _what_runs(reading, name, choices))
     if reading.written(("spec",)):
+        hide_arguments(reading, name)
         fill_in(reading)
     return draft_of(original, FORMAT, reading, *others)
 

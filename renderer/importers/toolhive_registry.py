@@ -22,7 +22,7 @@ from renderer.importers.egress import allow_hosts, allow_nothing
 from renderer.importers.images import set_entrypoint, set_image
 from renderer.importers.naming import name_of
 from renderer.importers.remotes import Header, set_header, set_remote
-from renderer.importers.variables import Variable, literal, set_variable
+from renderer.importers.variables import Variable, hide_arguments, literal, set_variable
 from renderer.importers.volumes import leave_folder, parts
 from renderer.model import JSON, Source
 
@@ -83,6 +83,7 @@ def _read(reading: Reading, around: Sequence[Reading], original: str, choices: C
     else:
         _container(reading, name, choices)
     if reading.written(("spec",)):
+        hide_arguments(reading, name)
         fill_in(reading)
     return draft_of(original, FORMAT, reading, *around)
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from renderer.errors import DocumentPath, excerpt
 from renderer.importers.draft import Reading
 from renderer.model import JSON
-from renderer.policy.secrets import in_value
+from renderer.policy.secrets import in_value, in_words
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TELLING = re.compile(
@@ -73,6 +73,20 @@ def set_variable(reading: Reading, source: DocumentPath, variable: Variable, ser
     else:
         reading.comment(target, f'optional{words}\n{variable.name}: ""')
         reading.leave(source, target, f"optional, and not set{words}")
+
+
+def hide_arguments(reading: Reading, server: str) -> None:
+    """What looks like a secret among the arguments becomes the value of a variable, and is written nowhere."""
+    args = reading.written(("spec", "args"))
+    words = tuple(str(word) for word in args) if isinstance(args, list) else ()
+    for number, _ in list(in_words(words)):
+        name = f"ARG_SECRET_{number + 1}"
+        option, equals, _ = words[number].partition("=")
+        word = f"{option}=$({name})" if equals and option.startswith("-") else f"$({name})"
+        reading.write(("spec", "args", number), word)
+        reading.write(("spec", "env", name), {"secret": server, "key": name})
+        message = f"looks like a secret, and is not written: set the key {name} of the Secret {server}"
+        reading.assume(("spec", "args", number), message)
 
 
 def literal(text: str) -> str:

@@ -148,3 +148,29 @@ def test_what_would_harm_is_refused_or_left_out(change: tuple[Any, ...]) -> None
     assert isinstance(spec, dict)
     assert draft.problems or "path" not in spec["transport"] or spec["transport"].get("path") == "/mcp"  # type: ignore[operator,union-attr]
     assert all(problem.place.line for problem in draft.problems)
+
+
+TOKEN = "ghp_" + "a1B2c3D4e5" * 3 + "f6G7h8"
+LEAKS: dict[str, tuple[dict[str, Any], tuple[Any, ...], str]] = {
+    "a default": (SERVER_JSON, ("packages", 0, "environmentVariables", 0, "default"), TOKEN),
+    "an argument": (SERVER_JSON, ("packages", 0, "packageArguments", 0, "value"), f"--token={TOKEN}"),
+    "a description": (SERVER_JSON, ("description",), f"use {TOKEN}"),
+    "an address": (SERVER_JSON, ("packages", 0, "transport", "url"), f"http://localhost:3000/mcp?key={TOKEN}"),
+    "a name": (SERVER_JSON, ("packages", 0, "environmentVariables", 0, "name"), TOKEN + "-"),
+    "a value of docker": (DOCKER, ("config", "env", 0, "value"), TOKEN),
+    "a parameter": (DOCKER, ("config", "parameters", "properties", "a", "default"), TOKEN),
+    "a command": (DOCKER, ("run", "command", 0), f"--api-key={TOKEN}"),
+    "a volume": (DOCKER, ("run", "volumes", 0), f"/home/{TOKEN}:/data"),
+    "a variable of toolhive": (TOOLHIVE, ("servers", "notes", "env_vars", 0, "default"), TOKEN),
+    "an argument of toolhive": (TOOLHIVE, ("servers", "notes", "args", 0), TOKEN),
+    "a host": (TOOLHIVE, ("servers", "notes", "permissions", "network", "outbound", "allow_host", 0), f"{TOKEN} x"),
+}
+
+
+@pytest.mark.parametrize(("data", "path", "text"), LEAKS.values(), ids=LEAKS)
+def test_a_token_is_in_no_spec_and_no_message(data: dict[str, Any], path: tuple[Any, ...], text: str) -> None:
+    (draft,) = drafts_of(replaced(data, path, text))
+    messages = [*(entry.message for entry in draft.entries), *(p.message + p.hint for p in draft.problems)]
+    assert TOKEN not in "".join(messages)
+    if not draft.problems:
+        assert TOKEN not in text_of(draft)
