@@ -13,16 +13,18 @@ from renderer.model import NAMESPACE, Options
 from renderer.pins import KUBERNETES_VERSION
 from renderer.registry import TARGETS, target
 
+ALL = tuple(sorted(TARGETS))
 
-def tried(draft: Draft) -> Draft:
+
+def tried(draft: Draft, targets: Sequence[str] = ALL) -> Draft:
     """The Draft; with the errors of its spec where that does not hold for a target, at their places in the source."""
     if draft.problems:
         return draft
-    return draft._replace(problems=tuple(_in_source(problem, draft) for problem in faults_of(draft)))
+    return draft._replace(problems=tuple(_in_source(problem, draft) for problem in faults_of(draft, targets)))
 
 
-def faults_of(draft: Draft) -> Sequence[Problem]:
-    """The errors of its spec for any target, with the paths of the spec."""
+def faults_of(draft: Draft, targets: Sequence[str] = ALL) -> Sequence[Problem]:
+    """The errors of its spec for any of the targets, with the paths of the spec."""
     try:
         text = text_of(draft)
     except ValueError as error:
@@ -31,7 +33,7 @@ def faults_of(draft: Draft) -> Sequence[Problem]:
     problems: Sequence[Problem] = errors_in(specs.problems)
     if not problems:
         options = Options(NAMESPACE, KUBERNETES_VERSION)
-        outputs = [pipeline.render(specs, target(name), options) for name in sorted(TARGETS)]
+        outputs = [pipeline.render(specs, target(name), options) for name in targets]
         problems = errors_in(pipeline.problems_of(outputs))
     return problems
 
