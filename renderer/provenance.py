@@ -21,7 +21,7 @@ from renderer.explain import Explained, as_text, explain, field_data, leaves, sc
 from renderer.images import AS_WRITTEN
 from renderer.layout import folder_of, path_in_tree
 from renderer.model import JSON, Answerer, Marks, Options, Rendered, Server, Source
-from renderer.pipeline import Output, Run, tree
+from renderer.pipeline import Output, Run, placed, tree
 from renderer.policy.secrets import MASK, in_data
 from renderer.registry import target
 from renderer.render import places_in_templates
@@ -77,11 +77,20 @@ def explain_line(file: str, number: int, runs: Sequence[Run], outputs: Sequence[
     return Line(
         MASK if secret else document.text.splitlines()[line - 1].strip(),
         run.name,
-        places_in_templates(document.template, document.context)(line),
+        places_in_templates(document.template, document.context or _context(run, document))(line),
         fields,
         tuple(_settings(run, owner, document, path, line)),
         tuple(dict.fromkeys(patches)),
     )
+
+
+def _context(run: Run, document: Rendered) -> Mapping[str, Any]:
+    """What its template read: large runs do not keep that, so what may have made it is built again."""
+    made, specs = target(run.target), placed(run.specs, run.options)
+    groups = made.groups(specs.servers, one_stream=run.options.one_stream)
+    owners = [group for group in groups if any(document.subject.endswith(f" {server.name}") for server in group)]
+    built = [*made.shared(run.options), *(found for group in owners for found in made.build(group, run.options)[0])]
+    return next(found.context for found in built if found.path == document.path)
 
 
 def _document(file: str, runs: Sequence[Run], outputs: Sequence[Output]) -> tuple[Run, Rendered]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
+from renderer import parallel
 from renderer.errors import Exit
 from tests.cli.commands import ROOT, Mcpctl
 
@@ -136,3 +138,12 @@ def test_what_only_moves_a_line_has_no_part_in_it(mcpctl: Mcpctl, tmp_path: Path
     assert token == {"spec.serviceAccount.clusterRoles"}
     comment = fields("serviceaccount.yaml", "# An MCP server has no business")
     assert comment == token
+
+
+@pytest.mark.parametrize("row", [ROWS[0], ROWS[4], ROWS[6]], ids=lambda row: f"{row[0]}: {row[1]}")
+def test_a_line_of_a_run_on_several_cores(
+    mcpctl: Mcpctl, monkeypatch: pytest.MonkeyPatch, row: tuple[str, str, list[str], list[str]]
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+    monkeypatch.setattr(parallel, "FEWEST_GROUPS", 2)
+    test_a_line(mcpctl, *row)
