@@ -1,8 +1,9 @@
-"""The benchmark: ``python -m tests.benchmark [--servers N] [--runs N]``; figures, no verdict.
+"""The benchmark: ``python -m tests.benchmark [--servers N] [--runs N] [--helm PATH] [--kubectl PATH]``; no verdict.
 
 Whole processes, as a user starts them: CPU time (user and system, of all child processes), wall time
 and peak memory of the largest process, as minimum, median and maximum over the runs. One run before
-them is not counted. Quote medians and ratios: machines are noisy.
+them is not counted. Quote medians and ratios: machines are noisy. With helm and kubectl, found or named, the same fleet
+is rendered by them in turns with ours; the ratio is the median of each pair's.
 """
 
 from __future__ import annotations
@@ -15,9 +16,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.benchmark import peers
+
+#: Programs that render as many objects.
+PEERS = ("helm", "kubectl")
 
 #: Seven objects a server: about what a server with storage and files renders to.
 SPEC = """\
@@ -73,7 +79,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--servers", type=int, default=1000)
     parser.add_argument("--runs", type=int, default=5)
+    for name in PEERS:
+        parser.add_argument(f"--{name}", help="the program, where it is not on the PATH")
     options = parser.parse_args()
+    programs = peers.found({name: getattr(options, name) for name in PEERS})
     with tempfile.TemporaryDirectory() as folder:
         many, one = Path(folder, "many"), Path(folder, "one")
         write_specs(many, options.servers)
@@ -84,6 +93,7 @@ def main() -> None:
             f"{options.servers} servers, validate only": [*mcpctl, "validate", "-q", str(many)],
             "1 server, cold start": [*mcpctl, "render", "-q", str(one)],
             "--version": [*mcpctl, "--version"],
+            "--help": [*mcpctl, "--help"],
         }
         tree = [*mcpctl, "render", "-q", "--out", str(Path(folder, "tree"))]
         subprocess.run([*tree, str(many)], check=True, cwd=ROOT, env=ENVIRONMENT)
@@ -107,9 +117,38 @@ def main() -> None:
         size = sum(path.stat().st_size for path in files) / 1e6
         print(f"{whole}: {len(files)} files, {size:.1f} MB")
         print(f"{'case':56} {'CPU s':>23} {'wall s':>23} {'peak MiB':>9}")
+        against(programs, [*mcpctl, "render", "-q"], {1: one, options.servers: many}, options.runs)
+        written = [write_tree(many, Path(folder, f"new-{number}")) for number in range(options.runs + 1)][1:]
+        report(f"{options.servers} servers, a new tree", written)
         for name, command in cases.items():
             place = repository if "environment" in name else ROOT
             report(name, [measure(command, place) for _ in range(options.runs + 1)][1:])
+
+
+def against(programs: Mapping[str, str], ours: Sequence[str], fleets: Mapping[int, Path], runs: int) -> None:
+    """Each peer in turns with ours, and the ratios."""
+    for count, specs in fleets.items():
+        tree = specs.with_name(f"{specs.name}-tree")
+        kustomized = [*ours, "--kustomization", "--out", str(tree), str(specs)]
+        subprocess.run(kustomized, check=True, cwd=ROOT, env=ENVIRONMENT)
+        for name, program in programs.items():
+            theirs = peers.command(name, program, tree / "kubernetes", count)
+            pairs = [(measure([*ours, str(specs)], ROOT), measure(theirs, ROOT)) for _ in range(runs + 1)][1:]
+            report(f"{count} servers, mcpctl render", [mine for mine, _ in pairs])
+            report(f"{count} servers, {name} {theirs[1]}", [other for _, other in pairs])
+            ratios = {
+                figure: statistics.median(getattr(mine, figure) / getattr(other, figure) for mine, other in pairs)
+                for figure in ("cpu", "wall", "peak")
+            }
+            words = ", ".join(f"{figure} {ratio:.2f}" for figure, ratio in ratios.items())
+            print(f"{'':8}mcpctl / {name}: {words}")
+
+
+def write_tree(specs: Path, tree: Path) -> Run:
+    """A tree that was not there, which goes again."""
+    run = measure([sys.executable, "-m", "renderer", "render", "-q", str(specs), "--out", str(tree)], ROOT)
+    shutil.rmtree(tree)
+    return run
 
 
 def write_specs(folder: Path, count: int) -> None:
