@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,6 +37,28 @@ def test_a_rule_is_explained(name: str) -> None:
     assert f"rule: {name}" in rule.accept
     for _, text in rule.parts:
         assert "](" not in rules.plain(text)
+
+
+def calls() -> Iterator[str]:
+    """The ids that the program gives to problems, as far as they stand in its text."""
+    for path in (Path(rules.__file__).parent).rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and ast.unparse(call.func).rpartition(".")[2] in ("Fault", "Problem"):
+                for argument in call.args[1:3]:
+                    text = argument.value if isinstance(argument, ast.Constant) else ast.unparse(argument)[2:-1]
+                    if isinstance(text, str) and re.fullmatch(r"[a-z-]+/([a-z0-9-]+|\{.*\})", text):
+                        yield text
+
+
+def test_every_id_belongs_to_a_rule_or_to_a_group() -> None:
+    found = {name.partition("/")[0] for name in calls()}
+    assert found <= {*rules.GROUPS, "policy", "pod-security"}, "add the group to renderer/rules.py"
+    assert len(found) > 10
+    for prefix in rules.GROUPS:
+        group = rules.of_group(prefix if "/" in prefix else f"{prefix}/x")
+        assert group
+        assert all(text[-1] in ".;`" or text.endswith("fixed") for _, text in group.parts)
+    assert rules.of_group("nosuch/x") is rules.of_group("spec") is rules.of_group("spec/") is None
 
 
 def test_a_page_has_all_parts_and_lists_below_them() -> None:

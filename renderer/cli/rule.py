@@ -9,7 +9,8 @@ import click
 from renderer.cli.options import text_or_json
 from renderer.cli.streams import emit, wrapped
 from renderer.errors import Exit, UsageMistake, excerpt
-from renderer.rules import Explanation, catalogue, plain
+from renderer.policy import policy_of
+from renderer.rules import GROUPS, Explanation, catalogue, of_group, plain
 from renderer.wording import suggestion
 
 
@@ -26,14 +27,17 @@ Examples:
 def rule(name: str | None, style: str) -> int:
     """Explain a rule: what it finds, why, how to fix or accept it; without ID list all rules.
 
-    ID is what stands in brackets behind a problem; 'policy/' may be left out.
+    ID is what stands in brackets behind a problem; 'policy/' may be left out. Rules of policy have an explanation each,
+    the others one for their group: spec/*.
     """
     rules = catalogue()
     if not name:
-        entries = [_data(each) for each in rules.values()]
-        emit(json.dumps(entries, indent=2) + "\n" if style == "json" else "".join(map(_line, rules.values())))
+        groups = [rule for prefix in GROUPS if (rule := of_group(prefix if "/" in prefix else f"{prefix}/*"))]
+        every = [*rules.values(), *groups]
+        text = "".join(map(_line, every))
+        emit(json.dumps([_data(each) for each in every], indent=2) + "\n" if style == "json" else text)
         return Exit.FINE
-    found = rules.get(name) or rules.get(f"policy/{name}")
+    found = rules.get(name) or rules.get(f"policy/{name}") or rules.get(policy_of(name)) or of_group(name)
     if found is None:
         near = suggestion(name, rules) or "; mcpctl rule lists all"
         raise UsageMistake(f"no rule is called '{excerpt(name)}'{near}")

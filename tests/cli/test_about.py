@@ -12,7 +12,7 @@ import pytest
 from renderer import __version__
 from renderer.cli import COMMANDS, about
 from renderer.errors import Exit
-from renderer.rules import catalogue
+from renderer.rules import GROUPS, catalogue
 from tests.cli.commands import ROOT, Mcpctl
 
 pytestmark = pytest.mark.levels  # of rules, as users have them
@@ -92,13 +92,38 @@ def test_a_rule_is_explained(mcpctl: Mcpctl, name: str) -> None:
 
 def test_all_rules_are_listed(mcpctl: Mcpctl) -> None:
     lines = mcpctl("rule").out.splitlines()
-    assert [line.partition(" ")[0] for line in lines] == list(catalogue())
+    every = [*catalogue(), *(name if "/" in name else f"{name}/*" for name in GROUPS)]
+    assert [line.partition(" ")[0] for line in lines] == every
     assert "policy/image-digest (off): an image without a digest" in lines
-    assert [rule["id"] for rule in json.loads(mcpctl("rule", "-o", "json").out)] == list(catalogue())
+    assert [rule["id"] for rule in json.loads(mcpctl("rule", "-o", "json").out)] == every
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "accept"),
+    [
+        ("schema/unknown-field", "schema/unknown-field: a field that is unknown, missing", "It cannot be accepted."),
+        (
+            "spec/health-mcp",
+            "spec/health-mcp: fields that contradict",
+            "accept: [{rule: spec/health-mcp,",
+        ),
+        ("spec/*", "spec/*: fields that contradict", "accept: [{rule: spec/*,"),
+        ("policy/accepts-nothing", "policy/accepts-nothing: an acceptance that", "It cannot be accepted."),
+        ("pod-security/capabilities", "policy/pod-security: a pod or service below", "[{rule: policy/pod-security,"),
+        ("compose/not-restricted", "policy/pod-security: a pod or service below", "[{rule: policy/pod-security,"),
+    ],
+)
+def test_a_rule_that_is_no_policy_has_the_words_of_its_group(
+    mcpctl: Mcpctl, name: str, title: str, accept: str
+) -> None:
+    run = mcpctl("rule", name)
+    assert run.code == 0
+    assert run.out.startswith(title)
+    assert accept in run.out
 
 
 def test_a_misspelt_rule_suggests_one(mcpctl: Mcpctl) -> None:
     run = mcpctl("rule", "policy/image-tgs")
     assert run.code == Exit.USAGE
     assert "no rule is called 'policy/image-tgs'; did you mean 'policy/image-tag'?" in run.err
-    assert "mcpctl rule lists all" in mcpctl("rule", "zzz").err
+    assert "mcpctl rule lists all" in mcpctl("rule", "zzz/yyy").err
