@@ -177,6 +177,7 @@ NOT_RUN: dict[str, dict[str, str]] = {
         "MCPCTL_ACCESS_TOKEN=.*": "'login' is what gives tokens",
     },
     "docs/apply.md": {"mcpctl doctor.*": "looks at the programs of this machine, and at a cluster"},
+    "docs/terminal.md": {".* --watch": "goes on until somebody interrupts it"},
     "CONTRIBUTING.md": {".*": "they install, run these tests, or write expected files; .ci/run has the first block"},
 }
 
@@ -305,7 +306,7 @@ def whole(block: Block) -> tuple[str, str]:
     if data.get("kind") == "Environment" or spec.keys() <= FIELDS["environment"].keys():
         return "environment.yaml", HEAD.format(kind="Environment") + yaml.safe_dump({"spec": spec})
     if spec.keys() <= FIELDS["mcpserver"].keys():
-        missing = {} if {"image", "package"} & spec.keys() else RUNS
+        missing = {} if {"image", "package", "remote"} & spec.keys() else RUNS
         return "demo.yaml", HEAD.format(kind="McpServer") + yaml.safe_dump({"spec": {**missing, **spec}})
     return "mcpctl.yaml", block.text
 
