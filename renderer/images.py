@@ -26,17 +26,28 @@ class Reference(NamedTuple):
         return f"{self.registry}/{self.path}"
 
 
-def parse(image: str) -> Reference:
-    """The reference with what it leaves unsaid: ``redis:7`` is ``docker.io/library/redis:7``."""
+def split(image: str) -> tuple[str, str]:
+    """Name as it is written, and ``:tag``, ``@digest`` or both."""
     name, at, digest = image.partition("@")
     folder, slash, last = name.rpartition("/")
     last, colon, tag = last.partition(":")
-    registry, _, rest = f"{folder}{slash}{last}".partition("/")
+    return f"{folder}{slash}{last}", f"{colon}{tag}{at}{digest}"
+
+
+def with_version(name: str, version: str) -> str:
+    """The image of a name and a tag, a digest, or ``tag@digest``."""
+    return f"{name}{'@' if version.startswith(_DIGEST) else ':'}{version}"
+
+
+def parse(image: str) -> Reference:
+    """The reference with what it leaves unsaid: ``redis:7`` is ``docker.io/library/redis:7``."""
+    name, version = split(image)
+    registry, _, rest = name.partition("/")
     if not (rest and ("." in registry or ":" in registry or registry == "localhost")):
-        registry, rest = DOCKER_HUB, f"{folder}{slash}{last}"
+        registry, rest = DOCKER_HUB, name
     if registry == DOCKER_HUB and "/" not in rest:
         rest = f"{_LIBRARY}/{rest}"
-    return Reference(registry, rest, f"{colon}{tag}{at}{digest}")
+    return Reference(registry, rest, version)
 
 
 class Images(NamedTuple):

@@ -24,6 +24,7 @@ COMMANDS = (
     "render",
     "diff",
     "explain",
+    "pin",
     "eject",
     "krm",
     "import",

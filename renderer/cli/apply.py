@@ -12,6 +12,7 @@ import click
 
 from renderer.cli.environments import environment_option, rendered
 from renderer.cli.follow import follow, options_for, specs_for
+from renderer.cli.locked import locked_option, with_locked
 from renderer.cli.options import (
     network_policy_provider_option,
     optional_paths_argument,
@@ -106,6 +107,7 @@ Examples:
 @fail_fast_option
 @yes_option
 @environment_option
+@locked_option
 @version_options
 @network_policy_provider_option
 @policy_option
@@ -138,6 +140,8 @@ def apply(
     paths = known.paths if known else paths
     if bool(paths) == bool(tree):
         raise click.UsageError("give PATHS of specs, or --tree DIR")
+    if tree and more["locked"]:
+        raise click.UsageError("--locked is for specs: a tree was rendered already, with or without it")
     if prune and not owner:
         raise click.UsageError("--prune removes what --owner NAME applied before: say whose objects these are")
     if prune and dry_run == "none":
@@ -182,6 +186,7 @@ def _of_specs(
     paths: Sequence[str], settings: Settings, env_files: Mapping[str, str], more: Mapping[str, Any]
 ) -> tuple[Plan, Settings]:
     run, settings = specs_for(paths, more["environments"], settings, more, more["levels"])
+    (run,) = with_locked([run], more["locked"])
     servers = run.specs.servers
     output = rendered(run, run.target)
     names = tuple(server.name for server in servers)

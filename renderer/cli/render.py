@@ -11,6 +11,7 @@ import click
 
 from renderer import pipeline
 from renderer.cli.environments import environment_option, rendered, run_alone, runs_of
+from renderer.cli.locked import locked_option, with_locked
 from renderer.cli.options import (
     FOLDER,
     output_option,
@@ -52,6 +53,7 @@ Examples:
   mcpctl render specs/ environments/ --environment production | kubectl apply -f -
   mcpctl render specs/ --templates templates
   mcpctl render specs/ --out deploy/ --watch
+  mcpctl render specs/ --locked
 """,
 )
 @paths_argument
@@ -71,6 +73,7 @@ Examples:
 @output_option
 @quiet_option
 @watch_option
+@locked_option
 @click.option("--verbose", "-v", is_flag=True, help="With --out, print a line for each file written or removed.")
 def render(
     paths: tuple[str, ...],
@@ -93,6 +96,7 @@ def render(
     quiet: bool,
     verbose: bool,
     watch: bool,
+    locked: bool,
 ) -> int:
     """Render specs into checked manifests or a compose file.
 
@@ -122,6 +126,7 @@ def render(
     options = render_options(namespace, kubernetes_version, create_namespace, provider, one_stream=out is None)
     alone = run_alone(target_name, options._replace(kustomization=kustomization), levels)
     runs = runs_of(paths, environments, alone, several=out is not None)
+    runs = with_locked(runs, locked)
     _refuse_another_tree(out, known, runs)
     provider_has_a_cluster({run.target for run in runs})
     runs[0] = runs[0]._replace(specs=with_templates(runs[0].specs, templates))

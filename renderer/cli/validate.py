@@ -6,6 +6,7 @@ import click
 
 from renderer import pipeline
 from renderer.cli.environments import environment_option, rendered, run_alone, runs_of
+from renderer.cli.locked import locked_option, with_locked
 from renderer.cli.options import (
     output_option,
     paths_argument,
@@ -52,6 +53,7 @@ Examples:
 @environment_option
 @templates_option
 @policy_option
+@locked_option
 @click.option("--accepted", is_flag=True, help="Also list what the specs accept, with the reasons.")
 @output_option
 @quiet_option
@@ -66,6 +68,7 @@ def validate(
     environments: tuple[str, ...],
     levels: Levels,
     accepted: bool,
+    locked: bool,
     templates: str | None,
     style: str,
     quiet: bool,
@@ -81,6 +84,7 @@ def validate(
     provider = network_policy_provider
     options = render_options(namespace, kubernetes_version, create_namespace, provider, one_stream=False)
     runs = runs_of(paths, environments, run_alone("", options, levels), several=True)
+    runs = with_locked(runs, locked)
     provider_has_a_cluster({name for run in runs for name in targets_of(run, targets)})
     runs[0] = runs[0]._replace(specs=with_templates(runs[0].specs, templates))
     results: list[Output] = []

@@ -9,7 +9,7 @@ from renderer import pins
 from renderer.environment.merge import at, placed
 from renderer.environment.values import Environment, Layer
 from renderer.errors import DocumentPath, Fault, Problem
-from renderer.images import AS_WRITTEN, parse
+from renderer.images import AS_WRITTEN, parse, split, with_version
 from renderer.launch import launch
 from renderer.wording import did_you_mean
 
@@ -47,7 +47,7 @@ def images_in(data: JSON) -> Iterator[tuple[DocumentPath, str]]:
     package: DocumentPath = ("spec", "package")
     name, version = _text(data, (*package, "name")), _text(data, (*package, "version"))
     if name and version and _text(data, (*package, "registry")) == "oci":
-        yield package, f"{name}{'@' if version.startswith('sha256:') else ':'}{version}"
+        yield package, with_version(name, version)
     paths: list[DocumentPath] = [("spec", "image"), (*package, "baseImage")]
     for field in ("initContainers", "sidecars"):
         containers = _value(data, ("spec", field))
@@ -68,11 +68,9 @@ def _value(data: Any, path: DocumentPath) -> Any:
 
 
 def _package(image: str) -> tuple[str, str]:
-    """Name and version, as the spec of a package has them; of tag and digest the digest says more."""
-    name, at_sign, digest = image.partition("@")
-    folder, slash, last = name.rpartition("/")
-    last, _, tag = last.partition(":")
-    return f"{folder}{slash}{last}", digest if at_sign else tag
+    """Name and version, as the spec of a package has them."""
+    name, version = split(image)
+    return name, version.removeprefix(":").removeprefix("@")
 
 
 def _mark(environment: Environment, image: str) -> Marks:
@@ -96,7 +94,7 @@ def unmet_images(environment: Environment, named: Iterable[str], servers: Sequen
     images = environment.images
     if not (images.pins or images.mirrors):
         return
-    met = {parse(image) for image in (*named, *_built_in(environment, servers))}
+    met = {parse(image) for image in (*named, *built_in_images(environment, servers))}
     names, registries = {image.name for image in met}, {image.registry for image in met}
     for name in _pins_as_written(environment):
         if parse(name).name not in names:
@@ -106,7 +104,7 @@ def unmet_images(environment: Environment, named: Iterable[str], servers: Sequen
             yield _unmet(environment, (*_MIRRORS, name), f"comes from '{name}'", name, registries)
 
 
-def _built_in(environment: Environment, servers: Sequence[Server]) -> Iterator[str]:
+def built_in_images(environment: Environment, servers: Sequence[Server]) -> Iterator[str]:
     """Images of mcpctl's own, as they would be without the environment."""
     for server in servers:
         started = launch(server._replace(images=AS_WRITTEN))

@@ -23,9 +23,14 @@ def is_repository(context: str) -> bool:
     return bool(_REPOSITORY.match(context))
 
 
+def is_pinned_source(context: str) -> bool:
+    """Whether it names the commit that is built."""
+    return is_repository(context) and bool(_COMMIT.search(context))
+
+
 def source_faults(context: str, path: DocumentPath) -> Iterator[Fault]:
     """A commit says which source it is."""
-    if is_repository(context) and not _COMMIT.search(context):
+    if is_repository(context) and not is_pinned_source(context):
         message = "the image is built from a branch or tag that moves: the next start may run another program"
         yield Fault(path, "policy/image-tag", message, "name the commit: https://…#COMMIT:folder")
 

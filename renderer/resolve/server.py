@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal
 
+from renderer.images import with_version
 from renderer.model import (
     Acceptance,
     Access,
@@ -77,8 +78,7 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
     transport = _transport({**spec["transport"], **({"type": remote.transport, "bridge": "none"} if remote else {})})
     package = spec.get("package")
     if package and package["registry"] == "oci":  # is an image: name:tag, or name@digest
-        separator = "@" if package["version"].startswith("sha256:") else ":"
-        spec = {**spec, "image": f"{package['name']}{separator}{package['version']}"}
+        spec = {**spec, "image": with_version(package["name"], package["version"])}
         package = None
     return Server(
         source=source,

@@ -1,0 +1,33 @@
+"""``--locked``: nothing is rendered, or applied, that is not pinned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from renderer.errors import Problem
+from renderer.pinning import unpinned
+from renderer.pipeline import Run
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def locked_option(command: Command) -> Command:
+    """Whether what is not pinned is an error."""
+    return click.option(
+        "--locked", is_flag=True, help="Refuse images without digest and packages without lock; see 'mcpctl pin'."
+    )(command)
+
+
+def with_locked(runs: Sequence[Run], locked: bool) -> list[Run]:
+    """The runs, with an error for each place that is not pinned."""
+    if not locked:
+        return list(runs)
+    result = []
+    for run in runs:
+        problems = {*run.specs.problems, *unpinned(run.specs.servers, run.environment)}
+        specs = run.specs._replace(problems=tuple(sorted(problems, key=Problem.sort_key)))
+        result.append(run._replace(specs=specs))
+    return result

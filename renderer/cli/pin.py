@@ -1,0 +1,140 @@
+"""``mcpctl pin``: digests of images and locks of packages, written into specs and environments."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import click
+
+from renderer import pipeline
+from renderer.cli.locked import with_locked
+from renderer.cli.options import paths_argument, text_or_json
+from renderer.cli.streams import emit, tell, working
+from renderer.errors import Exit, OutputTreeFault, Problem, errors_in
+from renderer.locks import versions
+from renderer.model import NAMESPACE, Options
+from renderer.pinning import Change
+from renderer.pinning import pin as pin_everything
+from renderer.pins import KUBERNETES_VERSION
+from renderer.pipeline import Inputs, Run, Specs
+from renderer.report import Report, as_json
+
+#: Nothing of a target counts here.
+_OPTIONS = Options(NAMESPACE, KUBERNETES_VERSION)
+#: What pinning itself corrects.
+_CORRECTED = ("spec/lock", "policy/image-tag", "policy/image-digest", "policy/unlocked-package")
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  mcpctl pin specs/
+  mcpctl pin specs/ environments/
+  mcpctl pin --check specs/
+  mcpctl pin --update --dry-run specs/
+  mcpctl render --locked specs/
+""",
+)
+@paths_argument
+@click.option("--update", is_flag=True, help="Also take newer tags and versions, and digests of tags that have moved.")
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 if something is not pinned, or, with --update, old.")
+@click.option("--dry-run", is_flag=True, help="Write nothing; print the changes as a diff.")
+@text_or_json("Format of the report.")
+def pin(paths: tuple[str, ...], update: bool, check: bool, dry_run: bool, style: str) -> int:
+    """Write digests of images and locks of packages into specs, and into environments the digests of mcpctl's images.
+
+    Digests come from registries, by crane, skopeo or docker buildx, whichever is there; locks are written by uv and
+    npm into locks/NAME beside the spec. What could not be pinned is listed with the reason: exit code 5. 'mcpctl render
+    --locked' refuses what is not pinned. docs/updates.md has the ways to keep it all up to date.
+    """
+    if "-" in paths:
+        raise click.UsageError("pin changes files: name them, or their folder")
+    with working("reading specs"):
+        inputs = pipeline.read_inputs(paths)
+        runs = _runs(inputs)
+    faults = [p for p in errors_in(pipeline.problems_of(_outputs(runs))) if p.rule not in _CORRECTED]
+    if faults:
+        tell(Report("pin", faults, {}), style, quiet=False, stdout=True)
+        return Exit.INPUT_INVALID
+    if check and not update:
+        return _checked(runs, style)
+    servers = [(run.environment, run.specs.servers) for run in runs if run.environment]
+    with working("asking registries"):
+        result = pin_everything(inputs.sources, servers, _text, update=update)
+    writes = not (check or dry_run)
+    if writes:
+        for path, text in result.texts.items():
+            _write(path, text)
+    if dry_run and style == "text":
+        emit("".join(_diff(path, text) for path, text in result.texts.items()))
+    _report(result.changes, result.problems, style, done=writes)
+    if result.problems:
+        return Exit.APPLY_FAILED
+    return Exit.DIFFERENT if check and result.changes else Exit.FINE
+
+
+def _runs(inputs: Inputs) -> list[Run]:
+    alone = Run(None, "", _OPTIONS, Specs((), ()))
+    return pipeline.runs(inputs, () if errors_in(inputs.problems) else inputs.environments, alone)
+
+
+def _outputs(runs: Sequence[Run]) -> list[pipeline.Output]:
+    return [pipeline.Output((), run.specs.problems, environment=run.name) for run in runs]
+
+
+def _checked(runs: Sequence[Run], style: str) -> Exit:
+    """What 'render --locked' would refuse; nobody is asked for it."""
+    bare = [run._replace(specs=run.specs._replace(problems=())) for run in runs]
+    problems = pipeline.problems_of(_outputs(with_locked(bare, locked=True)))
+    tell(Report("pin", problems, {}), style, quiet=False, stdout=True)
+    return Exit.DIFFERENT if problems else Exit.FINE
+
+
+def _text(path: str) -> str | None:
+    try:
+        return Path(path).read_bytes().decode()
+    except (OSError, UnicodeDecodeError, ValueError):
+        return None
+
+
+def _write(path: str, text: str) -> None:
+    """At once or not at all, with the mode of what was there."""
+    target, new = Path(path), Path(f"{path}.mcpctl-new")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        new.write_bytes(text.encode())
+        if target.exists():
+            new.chmod(target.stat().st_mode & 0o777)
+        os.replace(new, target.resolve())
+    except OSError as error:
+        raise OutputTreeFault(f"{path} cannot be written: {error.strerror}") from None
+
+
+def _diff(path: str, text: str) -> str:
+    """Of a lock its versions: nobody reads the rest."""
+    before = _text(path) or ""
+    if path.endswith((".lock", "package-lock.json")):
+        before, text = (_as_lines(versions(each)) for each in (before, text))
+    lines = difflib.unified_diff(before.splitlines(), text.splitlines(), path, path, lineterm="")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _as_lines(installed: Mapping[str, str]) -> str:
+    return "".join(f"{name} {version}\n" for name, version in sorted(installed.items()))
+
+
+def _report(changes: Iterable[Change], problems: Sequence[Problem], style: str, *, done: bool) -> None:
+    changes, count = list(changes), "pinned" if done else "to pin"
+    lines = [f"{c.place}: {c.path}: {f'{c.before} -> ' if c.before else ''}{c.after or 'removed'}" for c in changes]
+    report = Report("pin", problems, {count: len(changes)}, lines)
+    if style == "text":
+        tell(report, style, quiet=False, stdout=True)
+        return
+    data = json.loads(as_json(report._replace(lines=())))
+    names = ("path", "before", "after")
+    data["changes"] = [{**c.place._asdict(), **dict(zip(names, c[1:], strict=True))} for c in changes]
+    emit(json.dumps(data, indent=2) + "\n")

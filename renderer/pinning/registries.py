@@ -1,0 +1,139 @@
+"""What registries say of images, digests and tags: asked of crane, skopeo or docker buildx, whichever is there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from renderer import command
+from renderer.command import Done, ProgramMissing
+from renderer.errors import ApplyFailed, WaitTimedOut, excerpt
+
+_SECONDS = 60.0
+#: A list of images for all platforms has some kB, a list of tags at most some hundred.
+_LIMIT = 8 * 1024 * 1024
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+#: Of a docker without the plug-in; and a line of a log as skopeo writes it.
+_NO_BUILDX = re.compile(r"unknown command: docker buildx|'buildx' is not a docker command|unknown flag: --format")
+_LOGGED = re.compile(r'msg="((?:[^"\\]|\\.)*)"')
+#: A version inside a tag, and what stands around it: v1.2.3-alpine, distroless-v1.40.0, 1.37.0-musl.
+_VERSION = re.compile(
+    r"(?P<before>|v|[a-z][a-z-]*-v?)(?P<numbers>\d{1,9}(\.\d{1,9}){0,3})(?P<after>([-+][A-Za-z0-9.]+)*)"
+)
+
+
+class NoAnswer(Exception):
+    """Why nobody says it, one reason for each program that was asked."""
+
+
+class _Way(NamedTuple):
+    """A program that knows, and what it means by its answer: None where that is no answer."""
+
+    argv: Callable[[str], Sequence[str]]
+    parse: Callable[[Done], Any]
+
+
+def digest_of(image: str) -> str:
+    """That of the image for all of its platforms; ``image`` has no digest. Raises NoAnswer."""
+    return str(_ask(_DIGESTS, image))
+
+
+def tags_of(name: str) -> list[str]:
+    """All tags of an image, which has neither tag nor digest. Raises NoAnswer."""
+    return list(_ask(_TAGS, name))
+
+
+def newest_tag(tag: str, tags: Iterable[str]) -> str:
+    """The highest version of the same form (v1.2.3-alpine of v1.0.0-alpine); the tag itself where none is higher."""
+    own = _VERSION.fullmatch(tag)
+    if own is None:
+        return tag
+    found = [tag]
+    for match in filter(None, map(_VERSION.fullmatch, tags)):
+        same = all(match[part] == own[part] for part in ("before", "after"))
+        found += [match[0]] if same and len(_numbers(match)) == len(_numbers(own)) else []
+    return max(found, key=lambda each: _numbers(_VERSION.fullmatch(each)))
+
+
+def _numbers(match: re.Match[str] | None) -> list[int]:
+    return [int(number) for number in match["numbers"].split(".")] if match else []
+
+
+def _ask(ways: Sequence[_Way], name: str) -> Any:
+    reasons = []
+    for way in ways:
+        argv = [*way.argv(name)]
+        try:
+            done = command.run(argv, seconds=_SECONDS, limit=_LIMIT)
+        except ProgramMissing:
+            continue
+        except (ApplyFailed, WaitTimedOut) as failure:
+            reasons.append(f"{argv[0]}: {failure.message}")
+            continue
+        if done.code and _NO_BUILDX.search(done.err):
+            continue
+        if done.code:
+            reasons.append(f"{argv[0]}: {_why(done)}")
+        elif answer := way.parse(done):
+            return answer
+        else:
+            reasons.append(f"{argv[0]}: its answer cannot be read: {excerpt(done.out.strip(), 80) or 'nothing'}")
+    raise NoAnswer("; ".join(reasons) or "install crane, skopeo or docker buildx: none of them is on the PATH")
+
+
+def _why(done: Done) -> str:
+    """The last line of what it says; of a log line its message."""
+    lines = [line.strip() for line in done.err.splitlines() if line.strip()]
+    logged = _LOGGED.search(lines[-1]) if lines else None
+    text = re.sub(r"\\(.)", r"\1", logged[1]) if logged else lines[-1] if lines else f"exit code {done.code}"
+    return excerpt(text, 300)
+
+
+def _digest_line(done: Done) -> str | None:
+    text = done.out.strip()
+    return text if _DIGEST.fullmatch(text) else None
+
+
+def _digest_field(done: Done) -> str | None:
+    found = _json(done).get("digest")
+    return found if isinstance(found, str) and _DIGEST.fullmatch(found) else None
+
+
+def _digest_of_manifest(done: Done) -> str | None:
+    """What a digest is: the hash of the bytes of the manifest."""
+    data = _json(done)
+    is_manifest = data.get("schemaVersion") == 2 and ("manifests" in data or "layers" in data)
+    return f"sha256:{hashlib.sha256(done.raw).hexdigest()}" if is_manifest else None
+
+
+def _tag_lines(done: Done) -> list[str]:
+    return [line for line in done.out.splitlines() if _TAG.fullmatch(line)]
+
+
+def _tag_list(done: Done) -> list[str]:
+    tags = _json(done).get("Tags")
+    return [tag for tag in tags if isinstance(tag, str) and _TAG.fullmatch(tag)] if isinstance(tags, list) else []
+
+
+def _json(done: Done) -> dict[str, Any]:
+    try:
+        data = json.loads(done.out)
+    except (ValueError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+_BUILDX = ("docker", "buildx", "imagetools", "inspect", "--format", "{{json .Manifest}}")
+_DIGESTS = (
+    _Way(lambda image: ("crane", "digest", image), _digest_line),
+    _Way(lambda image: ("skopeo", "inspect", "--raw", f"docker://{image}"), _digest_of_manifest),
+    _Way(lambda image: (*_BUILDX, image), _digest_field),
+)
+_TAGS = (
+    _Way(lambda name: ("crane", "ls", name), _tag_lines),
+    _Way(lambda name: ("skopeo", "list-tags", f"docker://{name}"), _tag_list),
+)

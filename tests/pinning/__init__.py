@@ -1,0 +1,1 @@
+"""Digests and locks: texts, registries, packages, and the command."""
