@@ -103,13 +103,15 @@ def _read(reading: Reading, others: Sequence[Reading], choices: Choices) -> Draf
         reading.note(("$schema",), None, _version_words(reading.text("$schema")))
     describe(reading, ("description",), reading.text("description"))
     annotate(reading, ("title",), TITLE)
-    annotate(reading, ("version",), VERSION)
+    before = reading.get("version_detail") is not None
+    annotate(reading, ("version_detail", "version") if before else ("version",), VERSION)
+    lose_all(reading, ["release_date", "is_latest"], _CATALOGUE, ("version_detail",))
     annotate(reading, spelt(reading, (), "websiteUrl"), WEBSITE)
     annotate(reading, ("repository", "url"), REPOSITORY)
     if reading.text("status") in ("deprecated", "deleted"):
         question = f"the definition is {reading.text('status')}: is there a successor?"
         reading.decide(("status",), ("metadata",), None, question)
-    lose_all(reading, ["icons", "status"], _CATALOGUE)
+    lose_all(reading, ["icons", "status", "id"], _CATALOGUE)
     lose_all(reading, ["source", "id", "subfolder"], _CATALOGUE, ("repository",))
     read_meta(reading, name, _what_runs(reading, name, choices))
     if reading.written(("spec",)):
@@ -148,7 +150,7 @@ def _what_runs(reading: Reading, name: str, choices: Choices) -> str:
         return ""
     _others(reading, [*(path for path in packages if path != taken), *remotes])
     set_package(reading, taken, name, choices)
-    return reading.text(*taken, "identifier")
+    return reading.text(*spelt(reading, taken, "identifier"))
 
 
 def _others(reading: Reading, paths: Sequence[DocumentPath]) -> None:

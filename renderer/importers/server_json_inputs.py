@@ -9,12 +9,20 @@ from renderer.importers.draft import END, Reading
 from renderer.importers.variables import Variable, literal, set_variable
 from renderer.model.remote import PLACEHOLDER
 
+#: What a client or a shell would put in: ${input:key}, ${NAME}.
+_ASKED = re.compile(r"\$\{(?:\w+:)?([A-Za-z_][\w.-]*)\}")
+#: An argument that nobody gave a name.
+_NAMELESS = "value"
+#: What fields were called before there was a schema.
+_BEFORE = {"registryType": "registry_name", "identifier": "name"}
+
 
 def spelt(reading: Reading, path: DocumentPath, name: str) -> DocumentPath:
     """The path of the field: the first version of the schema wrote ``registry_type`` for ``registryType``."""
     older = re.sub(r"[A-Z]", lambda upper: f"_{upper[0].lower()}", name)
-    if reading.get(*path, name) is None and reading.get(*path, older) is not None:
-        return (*path, older)
+    for each in (name, older, _BEFORE.get(name, name)):
+        if reading.get(*path, each) is not None:
+            return (*path, each)
     return (*path, name)
 
 
@@ -25,18 +33,15 @@ def is_true(reading: Reading, path: DocumentPath, name: str) -> bool:
 
 def variable_of(reading: Reading, path: DocumentPath, name: str) -> Variable:
     """The Input there, as a variable of that name."""
-    fixed, default = reading.get(*path, "value"), reading.get(*path, "default")
-    value = (
-        None if fixed is None and default is None else reading.text(*path, "value" if default is None else "default")
-    )
-    if fixed is not None:
-        value = reading.text(*path, "value")
+    key = next((key for key in ("value", "default") if reading.get(*path, key) is not None), "")
+    value = reading.text(*path, key) if key else None
+    asked = _ASKED.fullmatch(value or "")
+    name = asked[1] if asked and name == _NAMELESS else name
     example = reading.text(*path, "placeholder")
     about = "; ".join(filter(None, (reading.text(*path, "description"), f"such as {example}" if example else "")))
     choices = [reading.text(*choice) for choice, _ in reading.items(*path, "choices")]
-    return Variable(
-        name, value, is_true(reading, path, "isRequired"), is_true(reading, path, "isSecret"), about, choices
-    )
+    required, secret = asked is not None or is_true(reading, path, "isRequired"), is_true(reading, path, "isSecret")
+    return Variable(name, None if asked else value, required, secret, about, choices)
 
 
 def set_environment(reading: Reading, path: DocumentPath, server: str) -> None:
@@ -84,7 +89,7 @@ def argument(reading: Reading, path: DocumentPath, server: str | None) -> list[s
     """
     flag = reading.text(*path, "name")
     hint = reading.text(*spelt(reading, path, "valueHint"))
-    name = flag.lstrip("-") or hint or "value"
+    name = flag.lstrip("-") or hint or _NAMELESS
     text = _resolved(reading, path, variable_of(reading, path, name), server)
     if reading.text(*path, "type") != "named" or not flag:
         return None if text is None else [text]
@@ -114,7 +119,11 @@ def _resolved(reading: Reading, path: DocumentPath, variable: Variable, server: 
         text = _resolved(reading, inner, variable_of(reading, inner, found[1])._replace(required=True), server)
         parts += [literal(variable.default[position : found.start()]), text or ""]
         position = found.end()
-    return "".join([*parts, literal(variable.default[position:])])
+    text = "".join([*parts, literal(variable.default[position:])])
+    if server:
+        asked = Variable("", None, True)
+        text = _ASKED.sub(lambda found: _reference(reading, path, asked._replace(name=found[1]), server), text)
+    return text
 
 
 def _reference(reading: Reading, path: DocumentPath, variable: Variable, server: str) -> str:

@@ -11,6 +11,7 @@ from renderer.importers.choices import Choices
 from renderer.importers.docker_flags import judge_flag, split_run
 from renderer.importers.draft import END, Reading
 from renderer.importers.images import set_entrypoint, set_image
+from renderer.importers.packages import Named, Registry, newest
 from renderer.importers.server_json_inputs import (
     argument,
     set_arguments,
@@ -33,7 +34,8 @@ _NUGET = "a NuGet package runs with the .NET SDK (dnx), for which there is no ba
 
 def kind_of(reading: Reading, path: DocumentPath) -> str:
     """``oci``, ``npm``, …"""
-    return reading.text(*spelt(reading, path, "registryType")).lower()
+    kind = reading.text(*spelt(reading, path, "registryType")).lower()
+    return "oci" if kind == "docker" else kind
 
 
 def choose(reading: Reading, paths: Sequence[DocumentPath], choices: Choices) -> DocumentPath | None:
@@ -51,7 +53,7 @@ def _rank(reading: Reading, path: DocumentPath) -> int:
     kind = kind_of(reading, path)
     http = reading.text(*path, "transport", "type") in _HTTP
     if kind == "mcpb":
-        return 10 + _platform(reading.text(*path, "identifier").rpartition("/")[2].lower())
+        return 10 + _platform(reading.text(*spelt(reading, path, "identifier")).rpartition("/")[2].lower())
     return {"oci": 0 if http else 2, "npm": 1, "pypi": 1, "nuget": 30}.get(kind, 40)
 
 
@@ -74,7 +76,7 @@ def set_package(reading: Reading, path: DocumentPath, server: str, choices: Choi
     if kind not in _KINDS:
         reading.refuse(path, "import/package", f"'{excerpt(kind)}' is no type of packages that can be run")
         return
-    image = _KINDS[kind](reading, path)
+    image = _KINDS[kind](reading, path, choices)
     _runtime(reading, path, server, kind)
     set_arguments(reading, path, server)
     set_environment(reading, path, server)
@@ -83,9 +85,10 @@ def set_package(reading: Reading, path: DocumentPath, server: str, choices: Choi
         set_entrypoint(reading, image, choices)
 
 
-def _image(reading: Reading, path: DocumentPath) -> str:
+def _image(reading: Reading, path: DocumentPath, choices: Choices) -> str:
     """``registryBaseUrl``, ``identifier`` and ``version`` as one reference: older definitions have them apart."""
-    image = reading.text(*path, "identifier")
+    del choices
+    image = reading.text(*spelt(reading, path, "identifier"))
     base = spelt(reading, path, "registryBaseUrl")
     host = (urlsplit(reading.text(*base)).netloc or "").removeprefix("index.").removeprefix("registry-1.")
     first, slash, _ = image.partition("/")
@@ -97,20 +100,20 @@ def _image(reading: Reading, path: DocumentPath) -> str:
     for name in ("registryBaseUrl", "version"):
         if reading.get(*spelt(reading, path, name)) is not None:
             reading.note(spelt(reading, path, name), ("spec", "image"))
-    set_image(reading, (*path, "identifier"), image)
+    set_image(reading, spelt(reading, path, "identifier"), image)
     _hash(reading, path, "a digest in the reference says which image it is")
     return image
 
 
-def _registry_package(reading: Reading, path: DocumentPath) -> str:
-    kind = kind_of(reading, path)
-    package: JSON = {
-        "registry": kind,
-        "name": reading.text(*path, "identifier"),
-        "version": reading.text(*path, "version"),
-    }
-    reading.map((*path, "identifier"), ("spec", "package"), package)
-    reading.note((*path, "version"), ("spec", "package", "version"))
+def _registry_package(reading: Reading, path: DocumentPath, choices: Choices) -> str:
+    kind: Registry = "npm" if kind_of(reading, path) == "npm" else "pypi"
+    named = Named(kind, reading.text(*spelt(reading, path, "identifier")), reading.text(*path, "version"))
+    package: dict[str, JSON] = {"registry": kind, "name": named.name, "version": named.version}
+    reading.map(spelt(reading, path, "identifier"), ("spec", "package"), package)
+    if named.is_exact:
+        reading.note((*path, "version"), ("spec", "package", "version"))
+    else:
+        _find_version(reading, path, named, choices)
     base = spelt(reading, path, "registryBaseUrl")
     public, variable = _PUBLIC[kind]
     if (url := reading.text(*base).rstrip("/")) and url not in (public, "https://pypi.org/simple"):
@@ -121,13 +124,26 @@ def _registry_package(reading: Reading, path: DocumentPath) -> str:
     return ""
 
 
-def _bundle(reading: Reading, path: DocumentPath) -> str:
+def _find_version(reading: Reading, path: DocumentPath, package: Named, choices: Choices) -> None:
+    """The newest one, which a person has to look at."""
+    version, who = ("", "--offline asks nobody") if choices.offline else newest(package)
+    asked = excerpt(package.version) or "no version"
+    if version:
+        question = f"the definition says {asked}; {version} is the newest by {who}: is it the one that is meant?"
+        reading.decide((*path, "version"), ("spec", "package", "version"), version, question)
+    else:
+        message = f"the definition has no exact version of {excerpt(package.name)} ({asked})"
+        reading.refuse(path, "import/version", f"{message}, and the newest is not known: {who}", "write it as version")
+
+
+def _bundle(reading: Reading, path: DocumentPath, choices: Choices) -> str:
+    del choices
     package: JSON = {
         "registry": "mcpb",
-        "url": reading.text(*path, "identifier"),
+        "url": reading.text(*spelt(reading, path, "identifier")),
         "sha256": reading.text(*spelt(reading, path, "fileSha256")),
     }
-    reading.map((*path, "identifier"), ("spec", "package"), package)
+    reading.map(spelt(reading, path, "identifier"), ("spec", "package"), package)
     reading.note(spelt(reading, path, "fileSha256"), ("spec", "package", "sha256"))
     if reading.get(*path, "version") is not None:
         reading.note((*path, "version"), ("spec", "package", "url"), "the address names the version")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from renderer.errors import dotted
-from renderer.importers import server_json
+from renderer.importers import server_json, server_json_packages
 from renderer.importers.choices import Choices
 from renderer.importers.draft import Draft
 from renderer.importers.trial import tried
@@ -283,8 +283,12 @@ REFUSED: dict[str, tuple[dict[str, Any], Choices, str]] = {
         OFFLINE,
         "no name of an environment",
     ),
-    "a range": (definition({**NPM, "version": "^1.2"}), OFFLINE, "one exact version"),
-    "no version": (definition({"registryType": "npm", "identifier": "x"}), OFFLINE, "spec.package.version"),
+    "a range": (definition({**NPM, "version": "^1.2"}), OFFLINE, "has no exact version of @acme/notes (^1.2)"),
+    "no version": (
+        definition({"registryType": "npm", "identifier": "x"}),
+        OFFLINE,
+        "has no exact version of x (no version)",
+    ),
 }
 
 
@@ -425,3 +429,40 @@ def test_definitions_in_the_answers_of_registries(data: dict[str, JSON], path: s
 @pytest.mark.parametrize("data", [{}, {"name": "x"}, {"servers": {}}, {"servers": [1]}, {"packages": "x", "name": "y"}])
 def test_other_documents_are_no_definitions(data: dict[str, JSON]) -> None:
     assert not server_json.recognises(data)
+
+
+def test_the_form_before_there_was_a_schema() -> None:
+    package = {
+        "registry_name": "npm",
+        "name": "@acme/notes",
+        "version": "1.2.3",
+        "environment_variables": [{"name": "A"}],
+    }
+    data = definition(package, id="4e9c", version_detail={"version": "0.0.1", "release_date": "2025-05-16T18:56:49Z"})
+    del data["version"]
+    draft = tried(drafted(data))
+    assert draft.problems == ()
+    assert draft.losses == []
+    assert spec_of(data)["package"] == {"registry": "npm", "name": "@acme/notes", "version": "1.2.3"}
+
+
+def test_a_package_without_an_exact_version_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_json_packages, "newest", lambda package: ("2.0.0", f"npm, for {package.version}"))
+    draft = tried(drafted(definition({**NPM, "version": "latest"}), Choices()))
+    assert draft.problems == ()
+    assert draft.comments["spec", "package", "version"] == (
+        "decide: the definition says latest; 2.0.0 is the newest by npm, for latest: is it the one that is meant?"
+    )
+
+
+@pytest.mark.parametrize("text", ["${input:vaultPath}", "--vault=${VAULT_PATH}"])
+def test_what_a_client_would_put_in_is_the_value_of_a_variable(text: str) -> None:
+    package = {
+        **NPM,
+        "packageArguments": [{"type": "positional", "value": text}],
+        "environmentVariables": [{"name": "API_MODE", "value": "${input:mode}"}],
+    }
+    spec = spec_of(definition(package))
+    (word,) = spec["args"]
+    assert "$(ARG_VAULT" in word
+    assert spec["env"]["API_MODE"] == {"configMap": "io-github-acme-notes-settings", "key": "API_MODE"}
