@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from renderer.errors import Fault, Problem
-from renderer.importers import client_files, docker_registry, manifests, server_json, toolhive_registry
+from renderer.importers import client_files, docker_registry, manifests, operators, server_json, toolhive_registry
 from renderer.importers.choices import Choices
 from renderer.importers.draft import Draft
 from renderer.model import JSON, Source
@@ -31,6 +31,13 @@ FORMATS: Sequence[Format] = (
     Format("toolhive-registry", "registry of ToolHive", toolhive_registry.recognises, toolhive_registry.read),
     Format("docker-registry", "server.yaml or catalog of Docker", docker_registry.recognises, docker_registry.read),
     Format("client", "mcp.json and other files of clients", client_files.recognises, client_files.read),
+    Format(
+        operators.NAME,
+        "MCPServer of ToolHive, kmcp, mcp.x-k8s.io",
+        operators.recognises,
+        operators.read,
+        together=True,
+    ),
     Format("manifests", "manifests of Kubernetes", manifests.recognises, manifests.read, together=True),
 )
 
@@ -48,7 +55,18 @@ def recognise(sources: Sequence[Source]) -> tuple[dict[str, list[Source]], list[
             known = "; ".join(form.about for form in FORMATS)
             message = "the document has none of the formats that can be imported"
             problems.append(source.problem(Fault((), "import/unrecognised", message, f"these can: {known}")))
-    return by_format, problems
+    return _with_their_objects(by_format), problems
+
+
+def _with_their_objects(by_format: dict[str, list[Source]]) -> dict[str, list[Source]]:
+    """ConfigMaps and the like beside resources of an operator belong to these, unless a workload is there too."""
+    for file in {source.file for source in by_format.get(operators.NAME, ())}:
+        objects = [source for source in by_format.get("manifests", ()) if source.file == file]
+        if all(map(operators.is_beside, objects)):
+            by_format[operators.NAME] += objects
+            others = [source for source in by_format.get("manifests", ()) if source.file != file]
+            by_format = {**by_format, "manifests": others}
+    return by_format
 
 
 def batches(by_format: Mapping[str, Sequence[Source]]) -> list[tuple[Format, Sequence[Source]]]:

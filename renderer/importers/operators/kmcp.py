@@ -1,0 +1,106 @@
+"""kmcp's MCPServer, of kagent.dev/v1alpha1: a Deployment in short, of which one field holds pod and container."""
+
+from __future__ import annotations
+
+from renderer.errors import DocumentPath
+from renderer.importers.draft import END, Reading, plain_text
+from renderer.importers.images import set_image
+from renderer.importers.manifests.containers import read_resources
+from renderer.importers.manifests.objects import read_annotations, read_labels
+from renderer.importers.manifests.pods import read_pod, read_security
+from renderer.importers.manifests.volumes import read_volumes
+from renderer.importers.operators.resource import Resource
+from renderer.importers.variables import Variable, literal, set_variable
+
+_SPEC: DocumentPath = ("spec",)
+_DEPLOYMENT: DocumentPath = ("spec", "deployment")
+#: What it runs where no image is named.
+_RUNNERS = ("uvx", "npx")
+
+
+def read_server(resource: Resource) -> None:
+    """Writes the spec of an MCPServer."""
+    reading = resource.reading
+    resource.read_metadata()
+    image = reading.text(*_DEPLOYMENT, "image")
+    command = reading.text(*_DEPLOYMENT, "cmd")
+    if image:
+        set_image(reading, (*_DEPLOYMENT, "image"), image)
+    elif command not in _RUNNERS:
+        hint = "write spec.deployment.image"
+        reading.refuse(_DEPLOYMENT, "import/image", "neither an image nor uvx or npx is named", hint)
+    _transport(reading)
+    _words(reading)
+    for name, value in reading.mapping(*_DEPLOYMENT, "env").items():
+        variable = Variable(name, default=plain_text(value), required=True)
+        set_variable(reading, (*_DEPLOYMENT, "env", name), variable, resource.server)
+    _references(reading)
+    read_volumes(reading, _DEPLOYMENT, _DEPLOYMENT, resource.known)
+    read_resources(reading, _DEPLOYMENT, _SPEC)
+    if reading.mapping(*_DEPLOYMENT, "securityContext"):
+        read_security(reading, _DEPLOYMENT, _DEPLOYMENT)
+    resource.read_ids((*_DEPLOYMENT, "podSecurityContext"), _DEPLOYMENT)
+    read_pod(reading, _DEPLOYMENT, "Deployment")
+    _rest(resource)
+    resource.start(image, reading.text("spec", "transportType") != "http")
+    written = reading.document.get("spec")
+    if not image and isinstance(written, dict) and "package" not in written and not reading.problems:
+        message = f"{command} runs a package without an exact version"
+        hint = "write it as NAME@VERSION (npx) or NAME==VERSION (uvx), with an exact version"
+        reading.refuse((*_DEPLOYMENT, "args"), "import/package", message, hint)
+
+
+def _transport(reading: Reading) -> None:
+    target: DocumentPath = ("spec", "transport")
+    http = reading.text("spec", "transportType") == "http"
+    kind = "streamable-http" if http else "stdio"
+    reading.map(("spec", "transportType"), (*target, "type"), kind)
+    reading.note(("spec", "stdioTransport"), (*target, "type"))
+    port, path = ("spec", "httpTransport", "targetPort"), ("spec", "httpTransport", "path")
+    if http and reading.get(*port) is not None:
+        reading.map(port, (*target, "port"), reading.get(*port))
+        if reading.get(*_DEPLOYMENT, "port") not in (None, reading.get(*port)):
+            reading.map((*_DEPLOYMENT, "port"), ("spec", "service", "port"), reading.get(*_DEPLOYMENT, "port"))
+        else:
+            reading.note((*_DEPLOYMENT, "port"), (*target, "port"))
+    elif reading.get(*_DEPLOYMENT, "port") is not None:
+        reading.map((*_DEPLOYMENT, "port"), (*target, "port"), reading.get(*_DEPLOYMENT, "port"))
+    if http and reading.text(*path):
+        reading.map(path, (*target, "path"), reading.text(*path))
+    if reading.get("spec", "httpTransport", "tls") is not None:
+        reading.lose(("spec", "httpTransport", "tls"), "a spec has http behind the Service, and no TLS")
+
+
+def _words(reading: Reading) -> None:
+    if command := reading.text(*_DEPLOYMENT, "cmd"):
+        reading.map((*_DEPLOYMENT, "cmd"), ("spec", "command"), [literal(command)])
+    for path, item in reading.items(*_DEPLOYMENT, "args"):
+        reading.map(path, ("spec", "args", END), literal(plain_text(item)))
+
+
+def _references(reading: Reading) -> None:
+    """Whole Secrets as variables, whole ConfigMaps as folders."""
+    for path, _ in reading.items(*_DEPLOYMENT, "secretRefs"):
+        reading.map(path, ("spec", "envFrom", END), {"secret": reading.text(*path, "name")})
+    for path, _ in reading.items(*_DEPLOYMENT, "configMapRefs"):
+        name = reading.text(*path, "name")
+        reading.map(path, ("spec", "files", f"/configmaps/{name}"), {"configMap": name})
+
+
+def _rest(resource: Resource) -> None:
+    reading = resource.reading
+    for key, target in (("replicas", "replicas"), ("imagePullPolicy", "imagePullPolicy")):
+        if reading.get(*_DEPLOYMENT, key) is not None:
+            reading.map((*_DEPLOYMENT, key), ("spec", target), reading.get(*_DEPLOYMENT, key))
+    resource.read_account((*_DEPLOYMENT, "serviceAccountName"))
+    for key, value in reading.mapping(*_DEPLOYMENT, "serviceAccount", "annotations").items():
+        reading.map(
+            (*_DEPLOYMENT, "serviceAccount", "annotations", key), ("spec", "serviceAccount", "annotations", key), value
+        )
+    read_labels(reading, (*_DEPLOYMENT, "labels"))
+    read_annotations(reading, (*_DEPLOYMENT, "annotations"), ("spec", "annotations", "Pod"))
+    if reading.get(*_DEPLOYMENT, "initContainer") is not None:
+        reading.lose((*_DEPLOYMENT, "initContainer"), "mcpctl brings its own bridge", harmless=True)
+    if reading.get("spec", "timeout") is not None:
+        reading.lose(("spec", "timeout"), "clients have time-outs of their own", harmless=True)
+    resource.lose({"sidecars": "further containers: write them under spec.sidecars"}, _DEPLOYMENT)

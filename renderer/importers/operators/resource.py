@@ -1,0 +1,169 @@
+"""One resource of an operator while it is read, and what resources of all operators have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from renderer import pins
+from renderer.errors import DocumentPath
+from renderer.importers.choices import Choices
+from renderer.importers.draft import END, Outcome, Reading, lose_all, plain_text
+from renderer.importers.images import set_entrypoint
+from renderer.importers.manifests.containers import Known
+from renderer.importers.manifests.objects import ObjectReading, read_annotations, read_labels
+from renderer.importers.naming import name_of
+from renderer.importers.wrappers import Started, started, wrapped
+from renderer.model import JSON, Source
+
+#: The description of a server on the objects that mcpctl writes.
+DESCRIPTION = "mcpctl.io/description"
+_KEPT = "kept by the API server"
+_SERVERS_OWN = (
+    *("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "ownerReferences", "finalizers"),
+)
+
+
+class Resource:
+    """``beside`` are other resources by kind and name; ``readings`` are all that make one spec."""
+
+    def __init__(self, source: Source, root: DocumentPath, data: Mapping[str, JSON], choices: Choices) -> None:
+        self.data = data
+        self.choices = choices
+        self.reading: Reading = ObjectReading(source, root)
+        self.readings: list[Reading] = [self.reading]
+        self.beside: Mapping[tuple[str, str], Resource] = {}
+        self.name = self.reading.text("metadata", "name") or "server"
+        self.server = name_of(self.name)
+        self.known = Known(self.server, self.server, {}, {}, several=False)
+
+    @property
+    def kind(self) -> str:
+        return plain_text(self.data.get("kind"))
+
+    def is_of(self, group: str, kind: str) -> bool:
+        return plain_text(self.data.get("apiVersion")).startswith(group) and self.kind == kind
+
+    def read_metadata(self) -> None:
+        """Labels, annotations and description; the namespace is that of the run."""
+        reading = self.reading
+        for key in ("apiVersion", "kind"):
+            reading.note((key,), None)
+        lose_all(reading, ["status"], _KEPT)
+        lose_all(reading, _SERVERS_OWN, _KEPT, ("metadata",))
+        reading.note(("metadata", "name"), ("metadata", "name"))
+        if namespace := reading.text("metadata", "namespace"):
+            why = f"the namespace is that of the environment, or of --namespace; here it was {namespace}"
+            reading.lose(("metadata", "namespace"), why, harmless=True)
+        read_labels(reading, ("metadata", "labels"))
+        about: DocumentPath = ("metadata", "annotations", DESCRIPTION)
+        if text := reading.text(*about):
+            reading.map(about, ("spec", "description"), text)
+        read_annotations(reading, ("metadata", "annotations"), ("metadata", "annotations"))
+        lost = [each for each in reading.entries if each.source[-1:] == (DESCRIPTION,) and each.outcome is Outcome.LOST]
+        reading.entries = [each for each in reading.entries if each not in lost]
+
+    def leave(self, why: str) -> None:
+        """What the server refers to, and what stays beside it as it is."""
+        for key in self.data:
+            self.reading.lose((key,), f"{self.kind} {self.name}: {why}", harmless=True)
+
+    def read_account(self, path: DocumentPath) -> None:
+        """An account that somebody else makes."""
+        if name := self.reading.text(*path):
+            self.reading.map(path, ("spec", "serviceAccount"), {"create": False, "name": name})
+
+    def read_ids(self, path: DocumentPath, container: DocumentPath) -> None:
+        """The security context of pods, under a name of the operator's own; the container's counts first."""
+        reading, ids = self.reading, ("runAsUser", "runAsGroup", "fsGroup")
+        for key, value in reading.mapping(*path).items():
+            target: DocumentPath = ("spec", "security", key)
+            if key in ids and value != 0 and reading.get(*container, "securityContext", key) is None:
+                # In the place of what was assumed where the container says nothing.
+                reading.comments.pop(target, None)
+                reading.entries = [each for each in reading.entries if each.target != target]
+                reading.map((*path, key), target, value)
+            elif key in (*ids, "runAsNonRoot", "seccompProfile", "fsGroupChangePolicy"):
+                reading.note((*path, key), ("spec", "security"), "as every server, or as its container says")
+            else:
+                reading.lose((*path, key), "Pod Security 'restricted' always holds", harmless=value in ([], {}))
+
+    def lose(self, reasons: Mapping[str, str], path: DocumentPath = ("spec",)) -> None:
+        """What a spec has no field for."""
+        for key, why in reasons.items():
+            if self.reading.get(*path, key) is not None:
+                self.reading.lose((*path, key), why)
+
+    def start(self, image: str, stdio: bool) -> None:
+        """What the container starts: a package where a runner of packages is its command, or the image's own."""
+        reading = self.reading
+        words = [plain_text(word) for key in ("command", "args") for word in _list(reading.written(("spec", key)))]
+        bridge = wrapped(words)
+        package = started(bridge.inner if bridge else words)
+        taken = self._take_folders()
+        if package and package.version:
+            self._set_package(package, image, bridge is not None)
+        elif taken:
+            message = "it keeps a package in a folder that mcpctl mounts by itself, and names no exact version of it"
+            reading.refuse((), "import/package", message, "write the package into a spec: 'mcpctl init NAME --npm'")
+        elif stdio and reading.written(("spec", "command")) is None:
+            set_entrypoint(reading, image, self.choices)
+        if reading.written(("spec", "transport", "bridge")) == "none":
+            spec_of(reading).pop("service", None)
+
+    def _set_package(self, package: Started, image: str, bridged: bool) -> None:
+        reading, spec = self.reading, spec_of(self.reading)
+        own = image in (*pins.BASE_IMAGES.values(), *pins.BASE_IMAGES_WITH_GIT.values(), "")
+        for key in ("image", "command", "args", "accept", *(("health", "transport") if bridged else ())):
+            spec.pop(key, None)
+        base: dict[str, JSON] = {} if own else {"baseImage": image}
+        reading.default(("spec", "package"), {**package.package, **base}, "by the command")
+        if package.program:
+            reading.write(("spec", "command"), [package.program])
+        if package.args:
+            reading.write(("spec", "args"), list(package.args))
+        caches = {"HOME": pins.CACHE_FOLDER, **pins.CACHE_ENV["npm"], **pins.CACHE_ENV["pypi"]}
+        env = spec.get("env")
+        if isinstance(env, dict):
+            spec["env"] = {name: value for name, value in env.items() if caches.get(name) != value}
+
+    def _take_folders(self) -> bool:
+        """Leaves out what mcpctl mounts by itself; whether there was a cache or a lock of packages."""
+        spec = spec_of(self.reading)
+        security, files = spec.get("security"), spec.get("files")
+        paths = _list(security.get("writablePaths")) if isinstance(security, dict) else []
+        kept = [each for each in paths if not _is_own(_path_of(each))]
+        if isinstance(security, dict) and paths:
+            security["writablePaths"] = kept
+        if isinstance(files, dict):
+            spec["files"] = {path: value for path, value in files.items() if not _is_own(path)}
+        health = spec.get("health")
+        if isinstance(health, dict) and any(_is_own(word) for word in _list(health.get("command"))):
+            spec.pop("health")
+        locks = isinstance(files, dict) and any(path.startswith(f"{pins.LOCK_FOLDER}/") for path in files)
+        return locks or any(_path_of(each) == pins.CACHE_FOLDER for each in paths)
+
+
+def _list(value: JSON) -> list[JSON]:
+    return value if isinstance(value, list) else []
+
+
+def _path_of(writable: JSON) -> str:
+    return plain_text(writable.get("path") if isinstance(writable, dict) else writable)
+
+
+def _is_own(path: JSON) -> bool:
+    """Whether mcpctl mounts the folder by itself."""
+    own = (pins.CACHE_FOLDER, pins.CHECK_FOLDER, pins.LOCK_FOLDER, pins.BRIDGE_FOLDER)
+    return f"{plain_text(path)}/".startswith(tuple(f"{folder}/" for folder in own))
+
+
+def spec_of(reading: Reading) -> dict[str, JSON]:
+    """What is written below ``spec`` so far."""
+    spec = reading.document.setdefault("spec", {})
+    assert isinstance(spec, dict)
+    return spec
+
+
+def append(reading: Reading, source: DocumentPath, target: DocumentPath, value: JSON, message: str = "") -> None:
+    """Adds to a list of the spec."""
+    reading.map(source, (*target, END), value, message)
