@@ -178,7 +178,6 @@ NOT_RUN: dict[str, dict[str, str]] = {
     },
     "docs/terminal.md": {".* --watch": "runs again and again until Ctrl-C"},
     "docs/apply.md": {"mcpctl doctor.*": "looks at the programs of this machine, and at a cluster"},
-    "docs/terminal.md": {".* --watch": "goes on until somebody interrupts it"},
     "CONTRIBUTING.md": {".*": "they install, run these tests, or write expected files; .ci/run has the first block"},
 }
 
