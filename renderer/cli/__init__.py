@@ -25,6 +25,7 @@ COMMANDS = (
     "diff",
     "explain",
     "pin",
+    "graph",
     "eject",
     "krm",
     "import",

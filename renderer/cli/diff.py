@@ -28,7 +28,7 @@ from renderer.cli.templates import templates_option, with_templates
 from renderer.diff import git
 from renderer.diff.compare import Left, at_base, compare, with_matrix
 from renderer.diff.markdown import as_markdown
-from renderer.diff.text import as_json, as_text
+from renderer.diff.text import as_json, as_text, different
 from renderer.errors import Exit, UsageMistake, exit_code
 from renderer.layout import Elsewhere
 from renderer.model import NetworkPolicyProvider
@@ -131,7 +131,7 @@ def diff(
         comparison = compare(runs, outputs, out, base_specs, every=not environments, root=root, is_left=is_left)
     text = FORMATS[style](with_matrix(comparison, runs) if matrix else comparison)
     emit(_painted(text) if style == "text" and colored(sys.stdout) else text)
-    return Exit.DIFFERENT if comparison.entries or comparison.moves else Exit.FINE
+    return Exit.DIFFERENT if different(comparison) else Exit.FINE
 
 
 def _painted(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from renderer import locks
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from renderer.diff.trees import Tree
 
 _LOCK = ("spec", "package", "lock")
-CauseName = Literal["spec", "environment", "options", "tool", "edited", "conflict", "unknown"]
+CauseName = Literal["spec", "linked", "environment", "options", "tool", "edited", "conflict", "unknown"]
 
 
 class Cause(NamedTuple):
@@ -57,7 +57,25 @@ def spec_causes(server: str, before: Before, now: Now) -> tuple[Cause, ...]:
     fields = changes(old.data, new.data)
     if locks.content(old) != locks.content(new) and not any(field.path == _LOCK for field in fields):
         fields = (*fields, Change(_LOCK, ABSENT, ABSENT))  # the same file, with another content
-    return (_of_fields("spec", fields, server, new),) if fields else ()
+    own = (_of_fields("spec", fields, server, new),) if fields else ()
+    return (*own, *_linked_causes(new, before, now))
+
+
+def linked(source: Source) -> set[str]:
+    """The other servers that its spec names, and whose specs decide what is opened for it."""
+    node: JSON = source.data
+    for step in ("spec", "network", "egress", "servers"):
+        node = node.get(step) if isinstance(node, dict) else None
+    return {name for name in node if isinstance(name, str)} if isinstance(node, list) else set()
+
+
+def _linked_causes(source: Source, before: Before, now: Now) -> Iterator[Cause]:
+    for name in sorted(linked(source)):
+        old, new = (before.specs or {}).get(name), now.specs.get(name)
+        fields = changes(old.data, new.data) if old and new else ()
+        if new and fields:
+            cause = _of_fields("linked", fields, name, new)
+            yield cause._replace(what=(f"{', '.join(cause.what)} of {name} changed",))
 
 
 def environment_cause(server: str, before: Before, now: Now, changed: Sequence[tuple[str, ...]]) -> tuple[Cause, ...]:

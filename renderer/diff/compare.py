@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from renderer import pipeline
 from renderer.diff import git, masks
-from renderer.diff.causes import Before, Now
+from renderer.diff.causes import Before, Now, linked
 from renderer.diff.entries import Diff, Entry, Move, Row, Sides, entries, moves, server_of
+from renderer.diff.graphs import graph_changes
 from renderer.diff.objects import changes
 from renderer.diff.text import listed
 from renderer.diff.trees import (
@@ -152,7 +153,8 @@ def compare(
     against = f"{revision.name} ({revision.commit[:12]})" if revision else f"the tree {old_out}"
     changed = tuple(entry for side in sides for entry in entries(side))
     notes += _without_effect(sides, changed)
-    return Diff(against, changed, tuple(dict.fromkeys(notes)), moves=(*moved, *moves(sides)))
+    graphs = graph_changes(runs, base.inputs if base else None)
+    return Diff(against, changed, tuple(dict.fromkeys(notes)), moves=(*moved, *moves(sides)), graphs=graphs)
 
 
 def _without_effect(sides: Sequence[Sides], changed: Sequence[Entry]) -> Iterator[str]:
@@ -162,7 +164,9 @@ def _without_effect(sides: Sequence[Sides], changed: Sequence[Entry]) -> Iterato
     for side in sides:
         for name, source in side.now.specs.items():
             old = (side.before.specs or {}).get(name)
-            if old is None or (side.name, name) in led or not (fields := changes(old.data, source.data)):
+            fields = changes(old.data, source.data) if old else ()
+            fields = tuple(field for field in fields if field.path[:2] != ("spec", "remote"))  # it is told apart
+            if (side.name, name) in led or not fields:
                 continue
             names = listed(list(dict.fromkeys(field.where for field in fields)), str)
             trees.setdefault(f"{names} of {name} changed", []).append(side.name)
@@ -254,7 +258,9 @@ def _with_between(sides: Sides, run: Run, name: str, base: Base, out: Path, note
     if not (changed or other or before.keys() != now.keys()) or bool(run.environment) != bool(environment):
         return sides
     every = other
-    sources = old.sources if every else tuple(source for source in old.sources if name_of(source) in changed)
+    changed |= {name for name in before if name in now and (linked(before[name]) | linked(now[name])) & changed}
+    needed = changed.union(*(linked(before[name]) for name in changed))
+    sources = old.sources if every else tuple(source for source in old.sources if name_of(source) in needed)
     if environment is None:
         old_run = run._replace(specs=pipeline.plain(old._replace(sources=sources), run.specs.levels))
     else:
@@ -264,6 +270,7 @@ def _with_between(sides: Sides, run: Run, name: str, base: Base, out: Path, note
         notes.append(f"the specs at the base are not valid for this mcpctl: {_NOT_TOLD_APART}")
         return sides
     differing = {server_of(path, sides.depth) for path in (*sides.tree.texts, *sides.tree.missing)}
+    differing = differing if every else differing & changed
     part = tuple(server for server in old_run.specs.servers if every or server.name in differing)
     old_run = old_run._replace(specs=old_run.specs._replace(servers=part, problems=()))
     output = pipeline.render_run(old_run, target(old_run.target))

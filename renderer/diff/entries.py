@@ -23,6 +23,7 @@ from renderer.diff.renames import nameless, renamed_text, renames, with_new_name
 from renderer.write import is_file, same_but_for_head, source_in
 
 if TYPE_CHECKING:
+    from renderer.diff.graphs import GraphChange
     from renderer.diff.trees import Tree
 
 Texts = Mapping[str, str | None]
@@ -340,6 +341,7 @@ class Diff(NamedTuple):
     environments: tuple[str, ...] = ()
     rows: tuple[Row, ...] | None = None
     moves: tuple[Move, ...] = ()
+    graphs: tuple[GraphChange, ...] = ()
 
     def counts(self) -> dict[str, int]:
         """Servers, files and fields that change."""

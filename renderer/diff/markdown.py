@@ -11,13 +11,17 @@ from collections.abc import Iterator, Sequence
 
 from renderer.diff.consequences import CONSEQUENCES
 from renderer.diff.entries import Diff, Group, Leg, grouped
-from renderer.diff.text import changed, details, headline, listed, moves, same_in, summary, tallies, tool_words
+from renderer.diff.text import changed, details, headline, listed, moves, remotes, same_in, summary, tallies, tool_words
 from renderer.errors import excerpt
+from renderer.graph.mermaid import changed as changed_edges
 
 #: A comment may have 65,536 characters. These are bytes, of which there are never fewer, and some are left over.
 LIMIT = 60_000
 _OF_ONE = 6_000
 _OF_MATRIX = 12_000
+_OF_GRAPHS = 20_000
+#: Of one picture; with more nobody finds what is new.
+_MOST_EDGES = 60
 _LONGEST = 300
 #: Of a server in the summary: ours are shorter, those of an old tree may be anything.
 _NAME = 64
@@ -31,6 +35,10 @@ def as_markdown(diff: Diff, limit: int = LIMIT) -> str:
     if diff.rows is not None:
         parts.append(_matrix(diff, min(room, _OF_MATRIX)))
         room -= _size(parts[-1])
+    for text in _graphs(diff):
+        if _size(text) <= min(room, _OF_GRAPHS):
+            parts.append(text)
+            room -= _size(text)
     groups = grouped(diff.entries)
     left = list(_sections(groups, room, parts))
     if left:
@@ -75,6 +83,7 @@ def _head(diff: Diff) -> Iterator[str]:
             shared = ["what all servers share"] if len(named) < len(servers) else []
             who = " and ".join([*([count] if named else []), *shared])
             yield f"- {mark}**{CONSEQUENCES[name].words}**: {who}\n"
+    yield from (f"\n- {code(sentence)}\n" for sentence in remotes(diff, str))
     yield from (f"\n> {excerpt(note, _LONGEST)}\n" for note in diff.notes)
 
 
@@ -92,6 +101,20 @@ def _section(group: Group) -> str:
         return text
     block = fenced(_cut(lines, _OF_ONE))
     return f"{text}\n<details><summary>fields</summary>\n\n{block}\n</details>\n"
+
+
+def _graphs(diff: Diff) -> Iterator[str]:
+    """What changes of who reaches what, as a picture; the same one of several environments once."""
+    where: dict[str, list[str]] = {}
+    for change in diff.graphs:
+        if change.added or change.removed:
+            edges = len(change.added) + len(change.removed)
+            drawn = f"```mermaid\n{changed_edges(change.graph, change.added, change.removed)}```\n"
+            words = f"{edges} edges change, which are too many to draw: see `mcpctl graph`.\n"
+            where.setdefault(drawn if edges <= _MOST_EDGES else words, []).append(change.name)
+    for text, names in where.items():
+        title = f" ({listed(names, code)})" if any(names) else ""
+        yield f"\n### Who reaches what{title}\n\n{text}"
 
 
 def _headline(group: Group) -> str:

@@ -11,6 +11,7 @@ from renderer.diff.consequences import CONSEQUENCES, Name
 from renderer.diff.entries import Diff, Entry, Field, Group, Leg, grouped
 from renderer.diff.objects import ABSENT
 from renderer.errors import excerpt
+from renderer.graph.text import edge_data
 from renderer.model import JSON
 from renderer.write import is_file
 
@@ -32,6 +33,7 @@ def as_text(diff: Diff) -> str:
         if tool and group is tool[0]:
             lines += [f"without any change of a spec: {'; '.join(tool_words(diff)) or 'see below'}"]
         lines += _group(group)
+    lines += remotes(diff, str)
     lines += [f"note: {note}" for note in diff.notes]
     if diff.rows is not None:
         lines += ["fields that are not the same in every environment:"]
@@ -61,11 +63,18 @@ def as_json(diff: Diff) -> str:
     data: dict[str, JSON] = {
         "command": "diff",
         "against": diff.against,
-        "different": bool(diff.entries or diff.moves),
+        "different": different(diff),
         **diff.counts(),
         "notes": list(diff.notes),
         "moves": [{"what": move.what, "from": move.old, "to": move.new, "files": move.files} for move in diff.moves],
         "entries": [_entry(entry) for group in grouped(diff.entries) for entry in group.entries],
+        "remotes": [*remotes(diff, str)],
+        "edges": [
+            {"tree": change.name, "state": state, **edge_data(edge)}
+            for change in diff.graphs
+            for state, edges in (("new", change.added), ("removed", change.removed))
+            for edge in edges
+        ],
     }
     if diff.rows is not None:
         data["environments"] = list(diff.environments)
@@ -225,10 +234,25 @@ def moves(diff: Diff, quote: Quote) -> list[str]:
     return lines
 
 
+def remotes(diff: Diff, quote: Quote) -> list[str]:
+    """What changes of remote servers, each sentence once, with the environments where these are not all the same."""
+    where: dict[str, list[str]] = {}
+    for change in diff.graphs:
+        for sentence in change.remotes:
+            where.setdefault(sentence, []).append(change.name)
+    return [f"{sentence} ({listed(names, quote)})" if any(names) else sentence for sentence, names in where.items()]
+
+
+def different(diff: Diff) -> bool:
+    """Whether anything changes, in the trees or of remote servers, which have no files."""
+    return bool(diff.entries or diff.moves or remotes(diff, str))
+
+
 def summary(diff: Diff, quote: Quote) -> str:
     """What changes in all."""
     if not diff.entries and not diff.moves:
-        return f"nothing changes against {quote(diff.against)}"
+        what = "no file" if different(diff) else "nothing"
+        return f"{what} changes against {quote(diff.against)}"
     amounts = ", ".join(_count(number, noun.removesuffix("s")) for noun, number in diff.counts().items())
     return f"{amounts} differ from {quote(diff.against)}"
 

@@ -9,10 +9,10 @@ from typing import Any
 from renderer import assets
 from renderer.model import JSON, Server, Source
 from renderer.resolve.defaults import compile_defaults
-from renderer.resolve.links import UNKNOWN, link, place_links
+from renderer.resolve.links import UNKNOWN, Way, link, place_links, way_to
 from renderer.resolve.server import make_server
 
-__all__ = ["UNKNOWN", "link", "place_links", "resolve", "with_defaults"]
+__all__ = ["UNKNOWN", "Way", "link", "place_links", "resolve", "way_to", "with_defaults"]
 
 
 def resolve(source: Source) -> Server:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 
 from renderer import pins
 from renderer.errors import Fault, Problem, Severity
@@ -70,20 +71,29 @@ def _unknown(name: str, others: Collection[str]) -> tuple[str, str]:
 
 
 def _to_remote(remote: Remote, name: str, path: tuple[str | int, ...]) -> Way | Fault:
-    host, port = remote.host, remote.port
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        address = None
-    if host == "localhost" or (address and address.is_loopback):
+    host = remote.host
+    if host == "localhost" or _is_loopback(host):
         message = f"{name} is at {host}, which inside of a container is the container itself"
         return Fault(path, _RULE, message, "write a name or an address under which others reach the machine")
-    if address:
+    return way_to(remote)
+
+
+def way_to(remote: Remote) -> Way:
+    """What is opened for a remote server: its host, its address, or pods of the cluster."""
+    host, port = remote.host, remote.port
+    with suppress(ValueError):
+        address = ipaddress.ip_address(host)
         return EgressCidr(f"{address}/{address.max_prefixlen}", (), (port,))
     service, _, namespace = host.removesuffix(_CLUSTER).removesuffix(".svc").partition(".")
     if host.endswith((_CLUSTER, ".svc")) or not namespace:  # a policy opens the way to pods by labels alone
         return EgressService(service, namespace or None, {"app.kubernetes.io/name": service}, (port,))
     return EgressHost(host, port)
+
+
+def _is_loopback(host: str) -> bool:
+    with suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return False
 
 
 def place_links(server: Server, options: Options) -> Server:

@@ -1,0 +1,76 @@
+"""``mcpctl graph``: who reaches what."""
+
+from __future__ import annotations
+
+import click
+
+from renderer import pipeline
+from renderer.cli.environments import environment_option, run_alone, runs_of
+from renderer.cli.options import paths_argument, policy_option, render_options, target_option, target_options
+from renderer.cli.streams import emit, say, tell
+from renderer.errors import errors_in, exit_code
+from renderer.graph import graph_of
+from renderer.graph.mermaid import as_mermaid, too_large
+from renderer.graph.svg import as_svg
+from renderer.graph.text import as_json, as_text
+from renderer.model import NetworkPolicyProvider
+from renderer.pipeline import Output
+from renderer.policy import Levels
+from renderer.report import Report
+
+#: By the name of ``--format``.
+FORMATS = {"json": as_json, "mermaid": as_mermaid, "svg": as_svg, "text": as_text}
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  mcpctl graph specs/
+  mcpctl graph specs/ --format mermaid
+  mcpctl graph specs/ --format svg > graph.svg
+  mcpctl graph specs/ environments/ --environment production --format svg > production.svg
+  mcpctl graph specs/ --target compose --format json | jq '.graphs[].edges'
+""",
+)
+@paths_argument
+@click.option(
+    "--format",
+    "--output",
+    "-o",
+    "style",
+    type=click.Choice(sorted(FORMATS)),
+    default="text",
+    show_default=True,
+    help="Format: text for a terminal, mermaid for Markdown on a code host, svg for a page, json for programs.",
+)
+@target_option
+@target_options
+@environment_option
+@policy_option
+def graph(
+    paths: tuple[str, ...],
+    style: str,
+    target_name: str,
+    namespace: str,
+    kubernetes_version: str,
+    network_policy_provider: NetworkPolicyProvider,
+    create_namespace: bool | None,
+    environments: tuple[str, ...],
+    levels: Levels,
+) -> int:
+    """Draw who reaches what: clients, ways in, servers, what they may call, and what enforces it.
+
+    PATHS are files, folders or - for stdin. Of environments among them all are drawn, or those that are chosen. Of
+    secrets there are names and keys, never values.
+    """
+    options = render_options(namespace, kubernetes_version, create_namespace, network_policy_provider, one_stream=False)
+    runs = runs_of(paths, environments, run_alone(target_name, options, levels), several=True)
+    problems = pipeline.problems_of([Output((), run.specs.problems, environment=run.name) for run in runs])
+    if code := exit_code(problems):
+        tell(Report("graph", errors_in(problems), {}), "text", quiet=False, stdout=False)
+        return code
+    text = FORMATS[style]([graph_of(run) for run in runs])
+    if style == "mermaid" and (why := too_large(text)):
+        say(f"mcpctl: {why}\n")
+    emit(text)
+    return 0

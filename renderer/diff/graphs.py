@@ -1,0 +1,81 @@
+"""What a change of specs does to the graph, and to remote servers, which no file of a tree shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from renderer import pipeline
+from renderer.errors import errors_in, excerpt
+from renderer.graph import DRAWN, Edge, Graph, graph_of
+from renderer.model import Server
+from renderer.pipeline import Inputs, Run, Specs
+
+
+class GraphChange(NamedTuple):
+    """Of one environment: the edges that came and went. ``graph`` has the nodes of both sides.
+
+    ``remotes`` are the changes of remote servers, as sentences.
+    """
+
+    name: str
+    graph: Graph
+    added: tuple[Edge, ...]
+    removed: tuple[Edge, ...]
+    remotes: tuple[str, ...]
+
+
+def graph_changes(runs: Sequence[Run], old: Inputs | None) -> tuple[GraphChange, ...]:
+    """One for each run in which something changes; none where the old specs are not known, or do not hold."""
+    if old is None or not old.sources:
+        return ()
+    changes = []
+    for run in (run for run in runs if run.target in DRAWN):
+        specs = _specs_before(run, old)
+        if specs is not None and not errors_in(specs.problems):
+            before = run._replace(specs=pipeline.placed(specs, run.options))
+            change = _change(run.name, graph_of(before), graph_of(run), _remotes(specs.remotes, run.specs.remotes))
+            changes += [change] if change.added or change.removed or change.remotes else []
+    return tuple(changes)
+
+
+def _specs_before(run: Run, old: Inputs) -> Specs | None:
+    """None where nothing changes, or the environment is new."""
+    environment = next((each for each in old.environments if each.name == run.name), None)
+    if bool(environment) != bool(run.environment):
+        return None
+    now = run.sources or tuple(server.source for server in (*run.specs.servers, *run.specs.remotes))
+    same = [source.data for source in old.sources] == [source.data for source in now]
+    if same and (not environment or not run.environment or environment.source.data == run.environment.source.data):
+        return None
+    if environment is None:
+        return pipeline.plain(old, run.specs.levels)
+    return pipeline.runs_for(old, [environment], run.specs.levels)[0].specs
+
+
+def _change(name: str, before: Graph, now: Graph, remotes: Iterator[str]) -> GraphChange:
+    added = tuple(edge for edge in now.edges if edge not in set(before.edges))
+    removed = tuple(edge for edge in before.edges if edge not in set(now.edges))
+    known = {node.id for node in now.nodes}
+    nodes = (*now.nodes, *(node for node in before.nodes if node.id not in known))
+    return GraphChange(name, now._replace(nodes=nodes), added, removed, tuple(remotes))
+
+
+def _remotes(before: Sequence[Server], now: Sequence[Server]) -> Iterator[str]:
+    """What clients have to be configured for again: of values of headers and variables only that they change."""
+    old, new = ({server.name: server.remote for server in servers if server.remote} for servers in (before, now))
+    for name in sorted({*old, *new}):
+        one, other = old.get(name), new.get(name)
+        if one is None or other is None:
+            yield f"remote server {name} is {'new' if one is None else 'gone'}: {(other or one).address}"  # type: ignore[union-attr]
+            continue
+        fields = [("address", one.address, other.address), ("transport", one.transport, other.transport)]
+        words = [f"{field} {excerpt(a, 120)} becomes {excerpt(b, 120)}" for field, a, b in fields if a != b]
+        for header in sorted({*one.headers, *other.headers}):
+            pieces = [remote.pieces(remote.headers.get(header, "")) for remote in (one, other)]
+            state = "is new" if header not in one.headers else "is gone" if header not in other.headers else "changes"
+            words += [f"header {header} {state}"] if pieces[0] != pieces[1] else []
+        secrets = [[p for p in remote.pieces(remote.url) if not isinstance(p, str)] for remote in (one, other)]
+        words += ["a secret in the address changes"] if secrets[0] != secrets[1] else []
+        if words:
+            yield f"remote server {name}: {'; '.join(words)}"

@@ -1,0 +1,36 @@
+"""Who reaches what: a graph of the servers of a run, and the forms in which it is printed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from renderer.errors import UsageMistake
+from renderer.graph import compose, kubernetes
+from renderer.graph.parts import Edge, Graph, Node, Part, graph
+from renderer.graph.scene import remote_node, scene_of, server_node, used
+
+if TYPE_CHECKING:
+    from renderer.pipeline import Run
+
+__all__ = ["DRAWN", "Edge", "Graph", "Node", "graph_of"]
+
+#: Targets of which there are graphs.
+DRAWN = {"kubernetes": kubernetes, "compose": compose}
+
+
+def graph_of(run: Run) -> Graph:
+    """Of a run whose specs hold: who reaches its servers, and what these may call and use."""
+    around = DRAWN.get(run.target)
+    if around is None:
+        raise UsageMistake(f"there is no graph for target {run.target}: choose {' or '.join(sorted(DRAWN))}")
+    scene = scene_of(run)
+    parts: list[Part] = [remote_node(server) for server in run.specs.remotes]
+    notes = []
+    for server in run.specs.servers:
+        parts += [server_node(server, around.about(server, scene)), *used(server, scene)]
+        parts += [*around.ways_in(server, scene), *around.ways_out(server, scene)]
+        if patched := sorted({patch.kind for patch in server.patches if patch.target == run.target}):
+            notes.append(f"{server.name}: what patches of {', '.join(patched)} change is not drawn")
+        notes += around.notes(server)
+    where = f"namespace {run.options.namespace}" if run.target == "kubernetes" else ""
+    return graph(run.name, run.target, where, parts, notes)

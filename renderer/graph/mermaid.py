@@ -1,0 +1,111 @@
+"""A graph as Mermaid, which code hosts draw where it stands in Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from renderer.errors import excerpt
+from renderer.graph.parts import KINDS, USED, Edge, Graph, Kind, Node
+
+#: Brackets of each shape, and the colours of box and border: dark text on light boxes, legible on every page.
+_SHAPES: dict[Kind, tuple[str, str]] = {
+    "client": ("([", "])"),
+    "way": ("{{", "}}"),
+    "server": ("[", "]"),
+    "remote": ("[[", "]]"),
+    "host": ("(", ")"),
+    "pods": ("(", ")"),
+    "block": ("(", ")"),
+    "open": ("(", ")"),
+    "secret": ("[/", "/]"),
+    "config": ("[/", "/]"),
+    "volume": ("[(", ")]"),
+}
+COLORS: dict[Kind, tuple[str, str]] = {
+    "client": ("#eef2f7", "#5b6b7f"),
+    "way": ("#fff4d6", "#9a6b00"),
+    "server": ("#dcebff", "#1f5fbf"),
+    "remote": ("#e9e2ff", "#6a3fc2"),
+    "host": ("#e4f5e9", "#2c7a45"),
+    "pods": ("#e4f5e9", "#2c7a45"),
+    "block": ("#e4f5e9", "#2c7a45"),
+    "open": ("#ffe3e0", "#b3261e"),
+    "secret": ("#f6e6f2", "#93317a"),
+    "config": ("#f3f0e6", "#756a3c"),
+    "volume": ("#e3f3f5", "#1c6f7c"),
+}
+_TEXT = "#14181d"
+#: Characters that mean nothing to Mermaid or to Markdown, wherever they stand in a quoted label.
+_PLAIN = re.compile(r"[^A-Za-z0-9 .,/()=-]|\.(?= )|^[-.]|(?<= )-(?= )|/(?=/)")
+_LONGEST = 200
+#: Beyond these Mermaid draws nothing, and a document cannot raise them.
+_MOST_EDGES, _MOST_CHARACTERS = 500, 50_000
+
+
+def as_mermaid(graphs: Sequence[Graph]) -> str:
+    """One flowchart; several environments are boxes in it."""
+    lines = ["flowchart LR"]
+    for i, graph in enumerate(graphs):
+        names = {node.id: f"e{i}n{n}" if len(graphs) > 1 else f"n{n}" for n, node in enumerate(graph.nodes)}
+        inner = [*(_node(names[node.id], node) for node in graph.nodes), *(_edge(names, e) for e in graph.edges)]
+        if len(graphs) > 1:
+            inner = [f'subgraph e{i}["{label(graph.title)}"]', *(f"  {line}" for line in inner), "end"]
+        lines += [f"  {line}" for line in inner]
+        lines += [f"  %% {_comment(note)}" for note in graph.notes]
+    lines += [f"  {line}" for line in _classes({node.kind for graph in graphs for node in graph.nodes})]
+    return "\n".join(lines) + "\n"
+
+
+def too_large(text: str) -> str:
+    """Why code hosts draw nothing of a diagram; empty where they do."""
+    edges = len(re.findall(r"^ *\S+ (?:-->|---|-\.->)", text, re.MULTILINE))
+    if edges <= _MOST_EDGES and len(text) <= _MOST_CHARACTERS:
+        return ""
+    amount = f"{edges} edges and {len(text)} characters; Mermaid draws at most {_MOST_EDGES} and {_MOST_CHARACTERS}"
+    return f"the diagram has {amount}: choose fewer servers or one environment, or --format svg"
+
+
+def changed(graph: Graph, added: Sequence[Edge], removed: Sequence[Edge]) -> str:
+    """The edges that came (thick) and went (dotted), and no others; ``graph`` has the nodes of both."""
+    kept = {end for edge in (*added, *removed) for end in (edge.source, edge.target)}
+    nodes = [node for node in graph.nodes if node.id in kept]
+    names = {node.id: f"n{n}" for n, node in enumerate(nodes)}
+    lines = ["flowchart LR", *(f"  {_node(names[node.id], node)}" for node in nodes)]
+    for edges, arrow, word in ((added, "==>", "new"), (removed, "-.->", "removed")):
+        for edge in edges:
+            words = label(f"{word}: {edge.words}" if edge.words else word)
+            lines.append(f'  {names[edge.source]} {arrow}|"{words}"| {names[edge.target]}')
+    lines += [f"  {line}" for line in _classes({node.kind for node in nodes})]
+    return "\n".join(lines) + "\n"
+
+
+def label(text: str) -> str:
+    """Text of anybody for a quoted label: everything that might mean something is the number of its character."""
+    return _PLAIN.sub(lambda found: f"#{ord(found[0])};", excerpt(text, _LONGEST))
+
+
+def _node(name: str, node: Node) -> str:
+    before, after = _SHAPES[node.kind]
+    kind = f"{KINDS[node.kind]} " if node.kind in USED or node.kind == "remote" else ""
+    texts = [label(f"{kind}{node.title}"), *(label(line) for line in node.lines if line)]
+    return f'{name}{before}"{"<br/>".join(texts)}"{after}:::{node.kind}'
+
+
+def _edge(names: dict[str, str], edge: Edge) -> str:
+    """A line for what is used, a dotted arrow for a way that nothing enforces."""
+    arrow = ("-.->" if edge.is_open else "-->") if edge.connects else "---"
+    words = f'|"{label(edge.words)}"|' if edge.words else ""
+    return f"{names[edge.source]} {arrow}{words} {names[edge.target]}"
+
+
+def _classes(kinds: set[Kind]) -> Iterator[str]:
+    for kind, (fill, border) in COLORS.items():
+        if kind in kinds:
+            dashed = ",stroke-dasharray:4 3" if kind == "remote" else ""
+            yield f"classDef {kind} fill:{fill},stroke:{border},color:{_TEXT}{dashed}"
+
+
+def _comment(text: str) -> str:
+    """No braces: two of them would be read as settings."""
+    return excerpt(text, _LONGEST).replace("{", "(").replace("}", ")")

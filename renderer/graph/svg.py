@@ -1,0 +1,298 @@
+"""A graph as an SVG of our own drawing: one band a server, who reaches it on the left, what it reaches on the right.
+
+Text stays text, colours follow the reader's light or dark, and nothing is fetched.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from html import escape
+from textwrap import wrap
+from typing import NamedTuple
+
+from renderer.errors import excerpt
+from renderer.graph.parts import KINDS, USED, Edge, Graph, Kind, Node
+
+#: Pixels. Widths of text are those of a common sans-serif font at 13 and 11 pixels, on the safe side.
+_TITLE, _LINE, _PAD, _GAP, _BAND = 18, 14, 8, 10, 26
+_WIDTH, _AISLE, _MARGIN, _HEAD = 260, 200, 24, 56
+#: Of an edge that comes in, with its two lines of text; and of an entry of the legend.
+_END, _LEGEND = 30, 240
+#: Characters of a title, of a line in a box, and of one at an edge.
+_FITS, _SMALL, _LABEL = 30, 39, 34
+#: What more servers share is drawn again beside each of them.
+_MOST_SHARED = 4
+#: Lines of a box beyond this are counted.
+_MOST_LINES = 7
+_LIGHT = {"page": "#ffffff", "text": "#14181d", "faint": "#55606c", "edge": "#5b6b7f", "open": "#b3261e"}
+_DARK = {"page": "#0f1318", "text": "#eef2f6", "faint": "#a9b4c0", "edge": "#9fb0c3", "open": "#ff8a80"}
+#: Box and border, light and dark.
+_COLORS: dict[Kind, tuple[str, str, str, str]] = {
+    "client": ("#eef2f7", "#5b6b7f", "#232b35", "#8fa2b7"),
+    "way": ("#fff4d6", "#9a6b00", "#3a2e0c", "#e0b34a"),
+    "server": ("#dcebff", "#1f5fbf", "#12294a", "#78aefc"),
+    "remote": ("#e9e2ff", "#6a3fc2", "#2a1f4d", "#b59cff"),
+    "host": ("#e4f5e9", "#2c7a45", "#14311e", "#74cf91"),
+    "pods": ("#e4f5e9", "#2c7a45", "#14311e", "#74cf91"),
+    "block": ("#e4f5e9", "#2c7a45", "#14311e", "#74cf91"),
+    "open": ("#ffe3e0", "#b3261e", "#46140f", "#ff8a80"),
+    "secret": ("#f6e6f2", "#93317a", "#3b1832", "#e59bd2"),
+    "config": ("#f3f0e6", "#756a3c", "#2f2b18", "#cfc38c"),
+    "volume": ("#e3f3f5", "#1c6f7c", "#0f2f34", "#6fc9d7"),
+}
+_COLUMNS: dict[Kind, int] = {"client": 0, "way": 1, "server": 2}
+_LAST = 3
+
+
+class Box(NamedTuple):
+    """Where a node stands; ``ends`` are the heights at which edges come in, by what they come from."""
+
+    node: Node
+    x: int
+    y: int
+    height: int
+    ends: Mapping[str, int]
+
+    @property
+    def middle(self) -> int:
+        return self.y + self.height // 2
+
+
+class Layout(NamedTuple):
+    """``homes`` is the band of each node that stands once; the others are repeated in each band that needs them."""
+
+    boxes: Mapping[tuple[int, str], Box]
+    homes: Mapping[str, int]
+    bottom: int
+
+    def ends(self, edge: Edge) -> tuple[Box, Box]:
+        band = self.homes.get(edge.target, self.homes.get(edge.source, 0))
+        return tuple(self.boxes[self.homes.get(name, band), name] for name in (edge.source, edge.target))  # type: ignore[return-value]
+
+
+def as_svg(graphs: Sequence[Graph]) -> str:
+    """All environments one below the other."""
+    body: list[str] = []
+    top = _MARGIN
+    used = sorted({_column(node) for graph in graphs for node in graph.nodes})
+    columns = {column: _MARGIN + i * (_WIDTH + _AISLE) for i, column in enumerate(used)}
+    for graph in graphs:
+        drawn, top = _section(graph, top, columns)
+        body += drawn
+    width = max([*columns.values(), 3 * _LEGEND]) + _WIDTH + _MARGIN
+    height = top + _LINE * 2 + _MARGIN
+    servers = sum(node.kind in ("server", "remote") for graph in graphs for node in graph.nodes)
+    title = f"Who reaches what: {', '.join(graph.title for graph in graphs)}"
+    about = f"{servers} servers with their clients, ways in, and what they may call and use. mcpctl graph --format text"
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+            'role="img" aria-labelledby="title desc">',
+            f'<title id="title">{_text(title)}</title>',
+            f'<desc id="desc">{_text(about)} has the same as sentences.</desc>',
+            f"<style>{_style()}</style>",
+            *_arrows(),
+            f'<rect class="page" width="{width}" height="{height}"/>',
+            *body,
+            *_legend(top),
+            "</svg>",
+            "",
+        ]
+    )
+
+
+def _section(graph: Graph, top: int, columns: Mapping[int, int]) -> tuple[list[str], int]:
+    layout = _laid_out(graph, top + _HEAD, columns)
+    lines = [f'<text class="heading" x="{_MARGIN}" y="{top + 20}">{_text(graph.title)}</text>']
+    heads = ("clients", "ways in", "servers", "what they reach and use")
+    lines += [f'<text class="faint" x="{x}" y="{top + 42}">{heads[column]}</text>' for column, x in columns.items()]
+    lines += [line for edge in graph.edges for line in _edge(edge, *layout.ends(edge))]
+    lines += [line for box in layout.boxes.values() for line in _box(box)]
+    bottom = layout.bottom
+    for note in graph.notes:
+        bottom += _TITLE
+        lines.append(f'<text class="faint" x="{_MARGIN}" y="{bottom}">{_text(note)}</text>')
+    return lines, bottom + _BAND
+
+
+# ---------------------------------------------------------------------------------------------
+# Where each box stands: in the band of the first server that has to do with it.
+
+
+def _laid_out(graph: Graph, top: int, columns: Mapping[int, int]) -> Layout:
+    bands = _bands(graph)
+    counts = Counter(node.id for band in bands for node in band)
+    homes = {node.id: i for i, band in enumerate(bands) for node in band if counts[node.id] == 1}
+    boxes: dict[tuple[int, str], Box] = {}
+    for i, band in enumerate(bands):
+        inside = {node.id for node in band}
+        heights = {node.id: _height(node, len(_sources(graph, node, homes, inside))) for node in band}
+        stacks: dict[int, list[Node]] = {}
+        for node in band:
+            stacks.setdefault(_column(node), []).append(node)
+        tallest = max(sum(heights[node.id] + _GAP for node in nodes) for nodes in stacks.values())
+        for column, nodes in stacks.items():
+            y = top + (tallest - sum(heights[node.id] + _GAP for node in nodes)) // 2
+            for node in nodes:
+                sources = _sources(graph, node, homes, inside)
+                step = heights[node.id] / max(1, len(sources))
+                ends = {source: round(y + step * (n + 0.5)) for n, source in enumerate(sources)}
+                boxes[i, node.id] = Box(node, columns[column], y, heights[node.id], ends)
+                y += heights[node.id] + _GAP
+        top += tallest + _BAND
+    return Layout(boxes, homes, top)
+
+
+def _sources(graph: Graph, node: Node, homes: Mapping[str, int], inside: Collection[str]) -> list[str]:
+    """What leads to it where it stands: to one that is repeated only what is in its band; from above to below."""
+    sources = dict.fromkeys(edge.source for edge in graph.edges if edge.target == node.id)
+    here = [source for source in sources if node.id in homes or source in inside]
+    column = _column(node)
+    kinds = {other.id: _column(other) for other in graph.nodes}
+    return sorted((s for s in here if kinds[s] != column), key=lambda source: (homes.get(source, -1), -kinds[source]))
+
+
+def _column(node: Node) -> int:
+    return _COLUMNS.get(node.kind, _LAST)
+
+
+def _bands(graph: Graph) -> list[list[Node]]:
+    """One a server; remote servers and what nobody has to do with come last.
+
+    What only few servers share stands beside the first of them; what many share is repeated, or lines would cover all.
+    """
+    servers = [node for node in graph.nodes if node.kind == "server"]
+    bands = [_around(graph, server) for server in servers]
+    counts = Counter(name for band in bands for name in band)
+    placed: set[str] = set()
+    result: list[list[Node]] = []
+    for band in bands:
+        here = {name for name in band if counts[name] > _MOST_SHARED or name not in placed}
+        placed |= here
+        result.append([node for node in graph.nodes if node.id in here])
+    left = [node for node in graph.nodes if node.id not in placed]
+    return [*result, left] if left else result
+
+
+def _around(graph: Graph, server: Node) -> set[str]:
+    """The server, all that is one step away but for other servers, and who comes through its ways in."""
+    near = {edge.target for edge in graph.edges if edge.source == server.id}
+    before = {edge.source for edge in graph.edges if edge.target == server.id}
+    before |= {edge.source for edge in graph.edges if edge.target in before}
+    servers = {node.id for node in graph.nodes if node.kind == "server"}
+    return {server.id, *(near | before) - servers}
+
+
+def _lines(node: Node) -> list[str]:
+    lines = [line for line in node.lines if line]
+    return (
+        [*lines[: _MOST_LINES - 1], f"and {len(lines) - _MOST_LINES + 1} more"] if len(lines) > _MOST_LINES else lines
+    )
+
+
+def _titles(node: Node) -> list[str]:
+    """On three lines at most."""
+    kind = f"{KINDS[node.kind]} " if node.kind in USED else ""
+    lines = wrap(excerpt(kind + node.title, 400), _FITS) or [""]
+    return lines if len(lines) < 4 else [*lines[:2], excerpt("".join(lines[2:]), _FITS)]
+
+
+def _height(node: Node, ends: int) -> int:
+    text = 2 * _PAD + _TITLE * len(_titles(node)) + _LINE * len(_lines(node))
+    return max(text, ends * _END)
+
+
+# ---------------------------------------------------------------------------------------------
+# Text of the drawing.
+
+
+def _box(box: Box) -> Iterator[str]:
+    node = box.node
+    whole = "\n".join((f"{KINDS[node.kind]} {node.title}", *node.lines))
+    radius = 4 if node.kind in ("server", "remote") else 14
+    yield f'<g class="{node.kind}"><title>{escape(_printable(whole))}</title>'
+    yield f'<rect class="box" x="{box.x}" y="{box.y}" width="{_WIDTH}" height="{box.height}" rx="{radius}"/>'
+    y = box.y + _PAD - 5
+    for title in _titles(node):
+        y += _TITLE
+        yield f'<text class="name" x="{box.x + 10}" y="{y}">{_text(title)}</text>'
+    for line in _lines(node):
+        y += _LINE
+        yield f'<text class="faint" x="{box.x + 10}" y="{y + 2}">{_text(line, _SMALL)}</text>'
+    yield "</g>"
+
+
+def _edge(edge: Edge, start: Box, end: Box) -> Iterator[str]:
+    """A curve from side to side; between servers of one column around their right side."""
+    x1, y1 = start.x + _WIDTH, start.middle
+    y2 = end.ends.get(edge.source, end.middle)
+    same = start.x == end.x
+    x2 = end.x + _WIDTH if same else end.x
+    bend = 80 if same else max(60, (x2 - x1) // 2)
+    kind = "open" if edge.is_open else "edge" if edge.connects else "use"
+    path = f"M{x1},{y1} C{x1 + bend},{y1} {x2 + (bend if same else -bend)},{y2} {x2},{y2}"
+    whole = f"{start.node.title} to {end.node.title}: {edge.words or 'uses it'}"
+    yield f'<g class="{kind}"><title>{escape(_printable(whole))}</title><path d="{path}"/>'
+    by = ", ".join(edge.enforced_by) or ("nothing enforces it" if edge.connects else "")
+    x, anchor = (x2 + 66, "start") if same else (x2 - 12, "end")
+    y = (y1 + y2) // 2 if same else y2
+    for text, below in ((edge.label, -5), (by, 11)):
+        if text:
+            yield f'<text class="label" x="{x}" y="{y + below}" text-anchor="{anchor}">{_text(text, _LABEL)}</text>'
+    yield "</g>"
+
+
+def _legend(top: int) -> Iterator[str]:
+    texts = (("edge", "held by what stands beside it"), ("open", "nothing holds it"), ("use", "read or mounted"))
+    for i, (kind, text) in enumerate(texts):
+        x = _MARGIN + i * _LEGEND
+        yield f'<g class="{kind}"><path d="M{x},{top + 6} L{x + 34},{top + 6}"/>'
+        yield f'<text class="label" x="{x + 42}" y="{top + 10}">{text}</text></g>'
+
+
+def _arrows() -> Iterator[str]:
+    yield "<defs>"
+    for kind in ("edge", "open"):
+        yield (
+            f'<marker id="{kind}" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" '
+            f'orient="auto"><path class="{kind}-head" d="M0,0 L10,5 L0,10 z"/></marker>'
+        )
+    yield "</defs>"
+
+
+def _style() -> str:
+    """Light, and dark where the reader's page is."""
+    return f"{_common()}{_colors(_LIGHT, 0)}@media (prefers-color-scheme: dark){{{_colors(_DARK, 2)}}}"
+
+
+def _common() -> str:
+    font = 'font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",sans-serif'
+    return (
+        f"text{{{font};font-size:11px}}.name{{font-size:13px;font-weight:600}}.heading{{font-size:17px;font-weight:600}}"
+        ".edge path,.open path,.use path{fill:none;stroke-width:1.4}.open path{stroke-dasharray:5 4}"
+        ".use path{stroke-dasharray:1 3}.edge path{marker-end:url(#edge)}.open path{marker-end:url(#open)}"
+        ".box{stroke-width:1.3}.remote .box{stroke-dasharray:6 3}"
+        ".label{paint-order:stroke;stroke-width:4px;stroke-linejoin:round}"
+    )
+
+
+def _colors(page: Mapping[str, str], first: int) -> str:
+    boxes = "".join(
+        f".{kind} .box{{fill:{colors[first]};stroke:{colors[first + 1]}}}" for kind, colors in _COLORS.items()
+    )
+    return (
+        f".page{{fill:{page['page']}}}text{{fill:{page['text']}}}.faint,.label{{fill:{page['faint']}}}"
+        f".label{{stroke:{page['page']}}}.edge path,.use path{{stroke:{page['edge']}}}"
+        f".open path{{stroke:{page['open']}}}.open .label{{fill:{page['open']}}}"
+        f".edge-head{{fill:{page['edge']}}}.open-head{{fill:{page['open']}}}{boxes}"
+    )
+
+
+def _text(text: str, most: int = 400) -> str:
+    return escape(_printable(text, most))
+
+
+def _printable(text: str, most: int = 2000) -> str:
+    """Whatever stands in it, as one line for each of its own; longer ones are cut, and whole in the tooltip."""
+    return "\n".join(excerpt(line, most) for line in text.split("\n"))

@@ -1,0 +1,81 @@
+"""A graph as text, which a screen reader reads, and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from renderer import __version__
+from renderer.errors import excerpt
+from renderer.graph.parts import KINDS, Edge, Graph, Node
+from renderer.model import JSON
+
+_LONGEST = 400
+
+
+def as_text(graphs: Sequence[Graph]) -> str:
+    """Server by server: who reaches it, what it may call, and what it uses."""
+    lines: list[str] = []
+    for graph in graphs:
+        lines += [*([""] if lines else []), graph.title]
+        for node in graph.nodes:
+            if node.kind in ("server", "remote"):
+                lines += ["", *_server(graph, node)]
+        lines += ["", *graph.notes] if graph.notes else []
+    return "".join(f"{excerpt(line, _LONGEST)}\n" for line in lines)
+
+
+def _server(graph: Graph, node: Node) -> Iterator[str]:
+    yield f"{KINDS[node.kind]} {node.title}: {'; '.join(filter(None, node.lines))}"
+    incoming = [edge for edge in graph.edges if edge.target == node.id]
+    outgoing = [edge for edge in graph.edges if edge.source == node.id]
+    yield from _listed("reached by", [line for edge in incoming for line in _reached(graph, edge)])
+    yield from _listed("may call", [_line(graph.node(edge.target), edge) for edge in outgoing if edge.connects])
+    yield from _listed("uses", [_line(graph.node(edge.target), edge) for edge in outgoing if not edge.connects])
+
+
+def _listed(title: str, lines: Sequence[str]) -> list[str]:
+    return [f"  {title}", *(f"    - {line}" for line in lines)] if lines else []
+
+
+def _reached(graph: Graph, edge: Edge) -> Iterator[str]:
+    """By a client; of a way in, by whom that is reached too."""
+    node = graph.node(edge.source)
+    line = _line(node, edge)
+    before = [other for other in graph.edges if other.target == node.id] if node.kind == "way" else []
+    yield line
+    yield from (f"  from {_line(graph.node(other.source), other)}" for other in before)
+
+
+def _line(node: Node, edge: Edge) -> str:
+    about = f" ({', '.join(node.lines)})" if node.lines and node.kind not in ("server", "remote") else ""
+    kind = "" if node.kind in ("client", "way", "host", "block", "open") else f"{KINDS[node.kind]} "
+    return f"{kind}{node.title}{about}" + (f", {edge.words}" if edge.words else "")
+
+
+def as_json(graphs: Sequence[Graph]) -> str:
+    """As ``schemas/graph.schema.json`` says."""
+    data: JSON = {"version": __version__, "graphs": [_data(graph) for graph in graphs]}
+    return json.dumps(data, indent=2) + "\n"
+
+
+def _data(graph: Graph) -> JSON:
+    return {
+        "environment": graph.name,
+        "target": graph.target,
+        "where": graph.where,
+        "nodes": [{**node._asdict(), "lines": list(node.lines)} for node in graph.nodes],
+        "edges": [edge_data(edge) for edge in graph.edges],
+        "notes": list(graph.notes),
+    }
+
+
+def edge_data(edge: Edge) -> dict[str, JSON]:
+    """One edge; ``connects`` is false where something is used."""
+    return {
+        "source": edge.source,
+        "target": edge.target,
+        "label": edge.label,
+        "enforcedBy": list(edge.enforced_by),
+        "connects": edge.connects,
+    }
