@@ -900,3 +900,89 @@ def test_what_delivers_an_environment_is_made_of_all_of_it(mcpctl: Mcpctl) -> No
     run = mcpctl("diff", "in", "--out", "tree", "--base", "HEAD")
     assert "spec.image of one (production, test) changed: 1 field in 1 file of each" in run.out
     assert "1 server, 2 files, 2 fields differ" in run.out
+
+
+# ---------------------------------------------------------------------------------------------
+# Who reaches what, and remote servers, which have no files.
+
+REMOTE = """\
+apiVersion: mcpctl.io/v1alpha1
+kind: McpServer
+metadata: {name: crm}
+spec:
+  remote:
+    url: https://acme.example.com/mcp
+    headers: {Authorization: "Bearer {token}"}
+    variables: {token: {secret: crm, key: token}}
+"""
+CALLER = "  network: {egress: {servers: [crm]}}\n"
+
+
+@pytest.fixture
+def calling(project: Path, mcpctl: Mcpctl) -> Path:
+    """One calls a remote server."""
+    Path("in/crm.yaml").write_text(REMOTE)
+    Path("in/one.yaml").write_text(spec("one", more=CALLER))
+    assert mcpctl("render", "in", "--out", "tree").code == Exit.FINE
+    commit()
+    return project
+
+
+@pytest.mark.usefixtures("calling")
+def test_a_remote_server_that_moves_leads_to_the_policies_of_its_callers(mcpctl: Mcpctl) -> None:
+    Path("in/crm.yaml").write_text(REMOTE.replace("acme", "beta").replace("key: token", "key: other"))
+    lines = mcpctl("diff", "in", "--out", "tree", "--base", "HEAD").out.splitlines()
+    assert lines[0].startswith(
+        "in/crm.yaml:6:5: spec.remote.url, spec.remote.variables.token.key of crm changed, for one:"
+    )
+    assert lines[-2] == (
+        "remote server crm: address https://acme.example.com/mcp becomes https://beta.example.com/mcp; "
+        "header Authorization changes"
+    )
+    (entry,) = entries(mcpctl, "--base", "HEAD")
+    assert (entry["by"], [cause["name"] for cause in entry["causes"]]) == ("spec", ["linked"])
+
+
+@pytest.mark.usefixtures("calling")
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (("Authorization:", "X-Key:"), "header Authorization is gone; header X-Key is new"),
+        (
+            ("acme.example.com/mcp", "acme.example.com/v2"),
+            "address https://acme.example.com/mcp becomes https://acme.example.com/v2",
+        ),
+        (("    headers", "    transport: sse\n    headers"), "transport streamable-http becomes sse"),
+    ],
+)
+def test_what_clients_must_know_anew_is_a_difference(mcpctl: Mcpctl, change: tuple[str, str], sentence: str) -> None:
+    Path("in/crm.yaml").write_text(REMOTE.replace(*change))
+    run = mcpctl("diff", "in", "--out", "tree", "--base", "HEAD", "--format", "json")
+    data = json.loads(run.out)
+    assert (run.code, data["entries"], data["edges"], data["notes"]) == (Exit.DIFFERENT, [], [], [])
+    assert data["remotes"] == [f"remote server crm: {sentence}"]
+    assert "no file changes" in mcpctl("diff", "in", "--out", "tree", "--base", "HEAD").out
+
+
+@pytest.mark.usefixtures("calling")
+def test_the_ways_that_come_and_go_are_drawn(mcpctl: Mcpctl) -> None:
+    Path("in/one.yaml").write_text(spec("one", more="  network: {egress: {hosts: [a.example.com]}}\n"))
+    text = mcpctl("diff", "in", "--out", "tree", "--base", "HEAD", "--format", "markdown").out
+    (block,) = re.findall(r"### Who reaches what\n\n```mermaid\n(.*?)```\n", text, re.S)
+    nodes = dict(re.findall(r"(n\d+)\S*?\"([^<\"]*)", block))
+    drawn = re.findall(r'(n\d) (==>|-.->)\|"(.*?)"\| (n\d)', block)
+    assert [(nodes[a], arrow, words.partition("#")[0], nodes[b]) for a, arrow, words, b in drawn] == [
+        ("one", "==>", "new", "a.example.com"),
+        ("one", "-.->", "removed", "remote server crm"),
+    ]
+    edges = json.loads(mcpctl("diff", "in", "--out", "tree", "--base", "HEAD", "--format", "json").out)["edges"]
+    assert [(edge["state"], edge["target"]) for edge in edges] == [
+        ("new", "host a.example.com"),
+        ("removed", "remote crm"),
+    ]
+
+
+@pytest.mark.usefixtures("calling")
+def test_an_image_changes_no_way(mcpctl: Mcpctl) -> None:
+    Path("in/one.yaml").write_text(spec("one", NEWER, CALLER))
+    assert "mermaid" not in mcpctl("diff", "in", "--out", "tree", "--base", "HEAD", "--format", "markdown").out

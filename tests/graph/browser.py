@@ -46,7 +46,7 @@ def draw(folder: Path, mermaid: dict[str, str], svg: dict[str, str]) -> dict[str
     (folder / "page.html").write_text(page, encoding="utf-8")
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=60000", "--dump-dom"]
     command = [CHROMIUM, *options, f"--user-data-dir={folder / 'profile'}", (folder / "page.html").as_uri()]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     found = re.search(r'<pre id="result">(.*?)</pre>', run.stdout, re.DOTALL)
     assert found, run.stderr[-2000:]
     result: dict[str, dict[str, Any]] = json.loads(unescape(found[1]))
