@@ -118,6 +118,18 @@ def environment() -> None:
     Path("deploy/kubernetes").rename(Path("..", "before"))
 
 
+def two_environments() -> None:
+    """Both change the spec, so its problems are looked for in each of them."""
+    spec = SPEC.format(name="web", about="Pages") + "  image: registry.example.com/mcp/web:1.0\n"
+    spec += "  autoscaling: {min: 5, max: 8}\n  transport: {type: streamable-http}\n  network: {egress: {}}\n"
+    Path("web.yaml").write_text(spec)
+    for name in ("prod", "staging"):
+        text = PRODUCTION.replace("name: production", f"name: {name}").replace(
+            "spec: {", "spec: {defaults: {size: large}, "
+        )
+        Path(f"{name}.yaml").write_text(text)
+
+
 UTC_TO_CET = edit("specs/time.yaml", "UTC", "CET")
 GITHUB_SPEC = "specs/github.yaml"
 LATEST = edit(GITHUB_SPEC, ":v0.20.1", ":latest")
@@ -140,6 +152,8 @@ def definition(number: int, file: str, document: str = "docs/import.md") -> Call
 
 #: What the text around a command says that somebody did before it.
 BEFORE: dict[tuple[str, str], Sequence[Callable[[], object]]] = {
+    ("docs/apply.md", "mcpctl config"): [lambda: Path("mcpctl.yaml").write_text("orchestrator:\n  typ: docker\n")],
+    ("docs/environments.md", "mcpctl validate web.yaml prod.yaml staging.yaml"): [two_environments],
     ("docs/commands.md", "mcpctl render specs --out deploy --check"): [rendered],
     ("docs/commands.md", "mcpctl validate specs"): [
         edit(GITHUB_SPEC, "  command:", "  trasport: {type: stdio}\n  command:"),
@@ -319,6 +333,14 @@ def test_every_block_says_what_it_is() -> None:
     """``text`` is for what is no command, and is not compared."""
     known = {"console", "sh", "yaml", "text", "python", "dockerfile", "jinja"}
     assert [b.place for document in DOCUMENTS for b in blocks(document) if b.language not in known] == []
+
+
+def test_places_in_files_stand_where_they_are_compared() -> None:
+    """A line and column that nobody compares is wrong after the next change of its file."""
+    quoted = re.compile(r"\w\.(?:yaml|yml|j2|py|json|md):\d+")
+    for path in DOCUMENTS:
+        compared = re.sub(r"^ *```console\n.*?^ *```$", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
+        assert quoted.findall(compared) == [], path
 
 
 def test_every_exception_is_needed() -> None:
