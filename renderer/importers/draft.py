@@ -159,7 +159,7 @@ class Reading:
         above = {path[:length] for path in said for length in range(len(path))}
 
         def walk(path: DocumentPath, node: JSON) -> Iterator[DocumentPath]:
-            if path in said or node is None:
+            if path in said or node in (None, [], {}):
                 return
             if path in above and isinstance(node, dict | list):
                 for step, child in node.items() if isinstance(node, dict) else enumerate(node):

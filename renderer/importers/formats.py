@@ -7,7 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from renderer.errors import Fault, Problem
-from renderer.importers import client_files, docker_registry, manifests, operators, server_json, toolhive_registry
+from renderer.importers import (
+    client_files,
+    compose,
+    docker_registry,
+    manifests,
+    operators,
+    server_json,
+    toolhive_registry,
+)
 from renderer.importers.choices import Choices
 from renderer.importers.draft import Draft
 from renderer.model import JSON, Source
@@ -38,6 +46,7 @@ FORMATS: Sequence[Format] = (
         operators.read,
         together=True,
     ),
+    Format("compose", "compose files of Docker", compose.recognises, compose.read),
     Format("manifests", "manifests of Kubernetes", manifests.recognises, manifests.read, together=True),
 )
 

@@ -3,6 +3,7 @@ so that the rest of the server can be rendered."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -51,6 +52,12 @@ def _settle(draft: Draft, problem: Problem) -> Draft:
         key = str(path[2])
         _put(draft.document, path, {"secret": draft.name, "key": key})
         return _reported(draft, path, Outcome.DECISION, NOT_WRITTEN.format(key, draft.name))
+    if (
+        problem.rule.startswith("policy/secret")
+        and path[:2] in (("spec", "args"), ("spec", "command"))
+        and len(path) == 3
+    ):
+        return _without_secret_word(draft, path)
     if problem.rule in _ACCEPTED:
         spec: Any = draft.document["spec"]
         accepted = {"rule": problem.rule, "path": problem.path, "reason": _TODAY}
@@ -63,6 +70,21 @@ def _settle(draft: Draft, problem: Problem) -> Draft:
         return draft
     text = f"left out: {problem.message}"
     return _reported(draft, target, Outcome.LOST, text)
+
+
+def _without_secret_word(draft: Draft, path: DocumentPath) -> Draft:
+    """An argument with a secret: the value of a variable in its place."""
+    spec: Any = draft.document["spec"]
+    field, number = str(path[1]), int(path[2])
+    line = spec[field]
+    option, equals, _ = str(line[number]).partition("=")
+    is_option = bool(equals) and option.startswith("-")
+    named = option if is_option else line[number - 1] if number and str(line[number - 1]).startswith("-") else ""
+    variable = re.sub(r"[^A-Z0-9]+", "_", named.upper()).strip("_") or f"{field.upper()}_{number}"
+    variable = f"ARG_{variable}" if variable in spec.get("env", {}) or variable[0].isdigit() else variable
+    line[number] = f"{option}=$({variable})" if is_option else f"$({variable})"
+    spec.setdefault("env", {})[variable] = {"secret": draft.name, "key": variable}
+    return _reported(draft, path, Outcome.DECISION, NOT_WRITTEN.format(variable, draft.name))
 
 
 def _droppable(draft: Draft, path: DocumentPath) -> DocumentPath:

@@ -12,7 +12,7 @@ from renderer.model import Source
 from renderer.yaml_reader import Limits
 
 #: A registry of thousands of servers is one file.
-LIMITS = Limits(max_bytes=32_000_000, max_nodes=1_000_000, max_total=2_000_000)
+LIMITS = Limits(max_bytes=32_000_000, max_nodes=1_000_000, max_total=2_000_000, aliases=True)
 #: What only matters in a spec: whoever wrote the file meant a reader of his own.
 _IN_SPECS = ("yaml/ambiguous",)
 

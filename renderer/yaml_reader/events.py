@@ -25,6 +25,7 @@ from yaml.events import (
 
 from renderer.errors import DocumentPath, Fault, excerpt
 from renderer.model import JSON, Marks
+from renderer.yaml_reader.aliases import Expanding, merged
 from renderer.yaml_reader.plain import (
     DOUBTFUL,
     LONGEST_CACHED,
@@ -136,7 +137,8 @@ class _Reading:
         self._limits = limits
         self._left = limits.max_total
         self._keep = keep_marks
-        self._get = _new_parser(text.data).get_event
+        parser = _new_parser(text.data)
+        self._get = Expanding(parser).get_event if limits.aliases else parser.get_event
 
     def run(self) -> None:
         """Reads documents until the stream ends, or until something ends it."""
@@ -212,7 +214,8 @@ class _Reading:
             elif kind is DocumentEndEvent:
                 self._left -= used
                 own_marks = self._widened(root_marks[0]) if keep else None
-                self.documents.append(Document(root[0], own_marks, _place(start)[0]))
+                data, own_marks = merged(root[0], own_marks) if self._limits.aliases else (root[0], own_marks)
+                self.documents.append(Document(data, own_marks, _place(start)[0]))
                 return
             else:
                 self._refuse(event, *_ALIAS, _path(stack, container, key))

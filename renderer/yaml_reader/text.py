@@ -16,6 +16,7 @@ class Limits(NamedTuple):
 
     ``max_bytes`` of one file, ``max_depth`` of nesting, ``max_nodes`` of one document and ``max_total`` of
     all (keys, values, ends of collections), ``max_documents`` in a file, ``max_faults`` before reading stops.
+    ``aliases``: they and merge keys are written out, and count as what they stand for.
     """
 
     max_bytes: int = 2_000_000
@@ -24,6 +25,7 @@ class Limits(NamedTuple):
     max_total: int = 400_000
     max_documents: int = 4_000
     max_faults: int = 100
+    aliases: bool = False
 
 
 #: For what people write. 2 MB are more than a thousand servers in one file.

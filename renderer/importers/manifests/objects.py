@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from renderer.errors import DocumentPath
-from renderer.importers.draft import Entry, Reading, lose_all, plain_text
+from renderer.importers.draft import Reading, lose_all, plain_text
 from renderer.kinds import KINDS
 from renderer.model import JSON, Source
 from renderer.model.source import API_GROUP
@@ -73,11 +73,6 @@ class ObjectReading(Reading):
     def note(self, source: DocumentPath, target: DocumentPath | None, message: str = "") -> None:
         if not source or self.get(*source) is not None:
             super().note(source, target, message)
-
-    def finish(self) -> list[Entry]:
-        """An empty list or mapping says nothing."""
-        self.entries = [e for e in super().finish() if self.get(*e.source[len(self.root) :]) not in ([], {})]
-        return self.entries
 
 
 class Gathering:

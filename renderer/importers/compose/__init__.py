@@ -1,0 +1,96 @@
+"""Services of compose files that run today, or are meant to."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+
+from renderer.errors import excerpt
+from renderer.importers.choices import Choices
+from renderer.importers.compose.services import Project, read_service
+from renderer.importers.compose.values import pairs, words
+from renderer.importers.draft import Draft, Reading, draft_of, plain_text
+from renderer.importers.manifests.servers import is_beside, signs
+from renderer.model import JSON, Source
+
+FORMAT = "compose"
+_STAYS = "it stays as it is, outside of mcpctl"
+#: What says nothing of a service.
+_AROUND = ("version", "name", "networks", "volumes", "secrets", "configs")
+
+
+def recognises(data: Mapping[str, JSON]) -> bool:
+    """By its services: each has an image, is built, or extends another."""
+    services = data.get("services")
+    known = ("image", "build", "extends", "provider")
+    return (
+        isinstance(services, dict)
+        and bool(services)
+        and "apiVersion" not in data
+        and any(isinstance(each, dict) and any(key in each for key in known) for each in services.values())
+    )
+
+
+def read(sources: Sequence[Source], choices: Choices) -> list[Draft]:
+    """A Draft of each MCP server among the services."""
+    del choices
+    return [draft for source in sources for draft in _read(source)]
+
+
+def _read(source: Source) -> list[Draft]:
+    services = source.data["services"]
+    assert isinstance(services, dict)
+    named = {name: each for name, each in services.items() if isinstance(each, dict)}
+    servers = _servers(named)
+    top = Reading(source)
+    if not servers:
+        message = f"none of the services is an MCP server ({excerpt(', '.join(named), 200)})"
+        top.refuse(("services",), "import/no-workload", message, "databases, proxies and clients stay as they are")
+        return [draft_of(plain_text(source.data.get("name")) or "compose", FORMAT, top)]
+    project = Project(_project_name(source), len(named) > 1, source.data)
+    drafts: list[Draft] = []
+    for name in servers:
+        reading = Reading(source, ("services", name))
+        read_service(reading, name, project)
+        around = [_around(top, named, servers)] if not drafts else []
+        drafts.append(draft_of(name, FORMAT, reading, *around))
+    return drafts
+
+
+def _around(top: Reading, services: Mapping[str, JSON], servers: Sequence[str]) -> Reading:
+    """What stands beside the servers, reported with the first of them."""
+    for key in top.source.data:
+        if key in _AROUND or key.startswith("x-"):
+            top.note((key,), None)
+    for name in services:
+        if name in servers:
+            top.note(("services", name), None)
+        else:
+            top.lose(("services", name), f"no MCP server: {_STAYS}", harmless=True)
+    return top
+
+
+def _servers(services: Mapping[str, Mapping[str, JSON]]) -> list[str]:
+    scores = {name: _score(name, service) for name, service in services.items()}
+    certain = [name for name, score in scores.items() if score > 1]
+    return certain or [name for name, score in scores.items() if score == 1]
+
+
+def _score(name: str, service: Mapping[str, JSON]) -> int:
+    image = plain_text(service.get("image"))
+    if is_beside(image) or "provider" in service:
+        return 0
+    text = [name, image, plain_text(service.get("container_name")), *words(service.get("command"))]
+    text += [*words(service.get("entrypoint")), *(key.replace("_", "-") for key in pairs(service.get("environment")))]
+    build = service.get("build")
+    text.append(plain_text(build.get("context")) if isinstance(build, dict) else plain_text(build))
+    return 2 if any(map(signs, text)) else 1
+
+
+def _project_name(source: Source) -> str:
+    """As docker compose names it: by the file, else by the folder that it lies in; empty where nobody knows."""
+    name = plain_text(source.data.get("name"))
+    if not name and source.file not in ("-", "<stdin>"):
+        name = os.path.basename(os.path.dirname(os.path.abspath(source.file)))
+    return re.sub(r"^[^a-z0-9]+", "", re.sub(r"[^a-z0-9_-]", "", name.lower()))

@@ -1,0 +1,368 @@
+"""One service of a compose file as a spec."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from renderer.errors import DocumentPath
+from renderer.importers.compose.mounts import read_mounts
+from renderer.importers.compose.speech import read_ports, read_transport
+from renderer.importers.compose.values import Piece, filled, pairs, pieces, quantity, seconds, words
+from renderer.importers.draft import END, Reading, lose_all, plain_text
+from renderer.importers.images import accept, set_image
+from renderer.importers.naming import name_of
+from renderer.importers.secrets import NOT_WRITTEN, is_secret
+from renderer.importers.variables import Variable, set_variable
+from renderer.importers.wrappers import Started, Wrapped, started, wrapped
+from renderer.model import JSON
+from renderer.policy.images import MOVING
+
+_OBJECT_NAME = re.compile(r"[a-z]([-a-z0-9]{0,50}[a-z0-9])?")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+#: Names of variables whose values nobody should read.
+_TELLING = re.compile(
+    r"TOKEN|SECRET|PASSW|PWD|(API|ACCESS|PRIVATE|AUTH|SIGNING)_?KEY|_KEY$|^KEY$|CREDENTIAL|BEARER|DSN|_PAT$", re.I
+)
+_WEAK = {
+    "privileged": "the container would be root of the machine",
+    "cap_add": "capabilities that the server would get",
+    "devices": "devices of the machine",
+    "pid": "the processes of the machine",
+    "ipc": "the shared memory of the machine",
+    "userns_mode": "the users of the machine",
+    "uts": "the name of the machine",
+    "sysctls": "settings of the kernel",
+    "cgroup": "control groups of the machine",
+    "device_cgroup_rules": "devices of the machine",
+    "credential_spec": "an account of the machine",
+    "ulimits": "limits of processes, which the machine sets for all",
+}
+#: Where the amounts stand, the older form first.
+_AMOUNTS: Mapping[tuple[str, ...], tuple[str, str]] = {
+    ("cpus",): ("limits", "cpu"),
+    ("mem_limit",): ("limits", "memory"),
+    ("mem_reservation",): ("requests", "memory"),
+    ("deploy", "resources", "limits", "cpus"): ("limits", "cpu"),
+    ("deploy", "resources", "limits", "memory"): ("limits", "memory"),
+    ("deploy", "resources", "reservations", "cpus"): ("requests", "cpu"),
+    ("deploy", "resources", "reservations", "memory"): ("requests", "memory"),
+}
+_HARMLESS = (
+    *("depends_on", "restart", "init", "tty", "stdin_open", "hostname", "container_name", "profiles", "networks"),
+    *("platform", "attach", "annotations", "scale", "develop", "extends", "pull_policy", "expose", "links"),
+)
+_PULLED = {"always": "Always", "never": "Never", "missing": "IfNotPresent", "if_not_present": "IfNotPresent"}
+_LEFT_OUT = "it is left out: a server does not get more than it needs"
+
+
+class Project(NamedTuple):
+    """The compose file: ``name`` of its project (empty: unknown); whether it has ``others`` beside the server."""
+
+    name: str
+    others: bool
+    data: Mapping[str, JSON]
+
+    def section(self, key: str, name: str) -> Mapping[str, JSON]:
+        """An entry of its volumes, networks, secrets or configs."""
+        entries = self.data.get(key)
+        entry = entries.get(name) if isinstance(entries, dict) else None
+        return entry if isinstance(entry, dict) else {}
+
+    def full_name(self, key: str, name: str) -> str:
+        """The name by which Docker knows a volume or network; empty where nobody knows it."""
+        entry = self.section(key, name)
+        if entry.get("name"):
+            return filled(plain_text(entry["name"])) or ""
+        if entry.get("external"):
+            return name
+        return f"{self.name}_{name}" if self.name else ""
+
+
+def read_service(reading: Reading, name: str, project: Project) -> None:
+    """Every field of the service."""
+    server = name_of(name)
+    _names(reading, name, project)
+    command = [*words(reading.get("entrypoint")), *words(reading.get("command"))]
+    image = filled(reading.text("image")) or ""
+    is_gateway = "supergateway" in image and "supergateway" not in command
+    wrapper = wrapped(["supergateway", *command] if is_gateway else command)
+    port = read_ports(reading, wrapper, command)
+    _environment(reading, server)
+    _image(reading, image, wrapper, name, project)
+    read_transport(reading, port, wrapper, command)
+    _check(reading)
+    _resources(reading)
+    _security(reading)
+    read_mounts(reading, project, server)
+    _networks(reading, project)
+    _rest(reading)
+
+
+def _names(reading: Reading, name: str, project: Project) -> None:
+    target: DocumentPath = ("spec", "adopt", "compose")
+    if _OBJECT_NAME.fullmatch(name):
+        reading.default(("spec", "resourceName"), name, "the service keeps its name, by which others reach it")
+    else:
+        question = f"the service {name} cannot keep its name; end the old one with: docker compose rm --stop {name}"
+        reading.leave((), ("spec", "resourceName"), question)
+    if project.name:
+        reading.default(
+            (*target, "project"), project.name, "the project of the file: its containers are made again in place"
+        )
+    else:
+        reading.leave((), (*target, "project"), "the project's name; nobody knows it of a text on standard input")
+    if container := filled(reading.text("container_name")):
+        reading.map(("container_name",), (*target, "containerName"), container)
+
+
+def _variable(reading: Reading, source: DocumentPath, name: str, server: str) -> None:
+    """A variable that the file takes from outside."""
+    set_variable(reading, source, Variable(name, required=True, secret=bool(_TELLING.search(name))), server)
+
+
+def _text(reading: Reading, source: DocumentPath, parts: Sequence[Piece], server: str) -> str:
+    """A text as a spec has it: what has no default becomes ``$(NAME)``, and NAME a variable."""
+    found = []
+    for piece in parts:
+        if piece.name and piece.default is None:
+            env = reading.document.get("spec", {})
+            known = env.get("env") if isinstance(env, dict) else None
+            if not isinstance(known, dict) or piece.name not in known:
+                _variable(reading, source, piece.name, server)
+            found.append(f"$({piece.name})")
+        else:
+            found.append(((piece.default if piece.name else piece.text) or "").replace("$(", "$$("))
+    return "".join(found)
+
+
+def _environment(reading: Reading, server: str) -> None:
+    raw = reading.get("environment")
+    for number, (name, value) in enumerate(pairs(raw).items()):
+        source: DocumentPath = ("environment", name) if isinstance(raw, dict) else ("environment", number)
+        target: DocumentPath = ("spec", "env", name)
+        if not _VARIABLE.fullmatch(name):
+            reading.lose(source, "the name of a variable has letters, digits and '_', and begins with no digit")
+            continue
+        parts = pieces(value) if value is not None else [Piece("", name)]
+        only = parts[0] if len(parts) == 1 else None
+        if only and only.name and only.default is None:
+            secret = bool(_TELLING.search(name) or _TELLING.search(only.name))
+            set_variable(reading, source, Variable(name, required=True, secret=secret), server)
+        elif only and only.name and not only.default:
+            reading.leave(source, target, f"optional: nothing, unless {only.name} is set")
+        elif is_secret(name, filled(value or "") or ""):
+            reading.decide(source, target, {"secret": server, "key": name}, NOT_WRITTEN.format(name, server))
+        else:
+            text = _text(reading, source, parts, server)
+            hint = f"the default; {only.name} of the environment sets another" if only and only.name else ""
+            reading.map(source, target, text, hint)
+    _env_files(reading, server)
+
+
+def _env_files(reading: Reading, server: str) -> None:
+    raw = reading.get("env_file")
+    for number, item in enumerate(raw if isinstance(raw, list) else [raw] if raw else []):
+        path = plain_text(item.get("path") if isinstance(item, dict) else item)
+        source: DocumentPath = ("env_file", number) if isinstance(raw, list) else ("env_file",)
+        name = f"{server}-env" if number == 0 else f"{server}-env-{number + 1}"
+        optional: dict[str, JSON] = (
+            {"optional": True} if isinstance(item, dict) and item.get("required") is False else {}
+        )
+        question = f"make a Secret {name} of {path}: kubectl create secret generic {name} --from-env-file={path}"
+        reading.decide(source, ("spec", "envFrom", END), {"secret": name, **optional}, question)
+
+
+def _image(reading: Reading, image: str, wrapper: Wrapped | None, name: str, project: Project) -> None:
+    """The image and what it runs; a package where one is started at a version."""
+    line = [*words(reading.get("entrypoint")), *words(reading.get("command"))]
+    package = started(wrapper.inner if wrapper else line)
+    if package and package.version:
+        _package(reading, package)
+        return
+    if reading.get("build") is not None:
+        _built(reading, image, name, project)
+    elif not image:
+        reading.refuse(("image",), "import/image", "the service names no image", "write the image, with its version")
+    else:
+        set_image(reading, ("image",), image)
+    _command(reading, wrapper, name_of(name))
+
+
+def _package(reading: Reading, package: Started) -> None:
+    value: JSON = package.package
+    source: DocumentPath = ("command",) if reading.get("command") is not None else ("entrypoint",)
+    reading.map(source, ("spec", "package"), value, "what runs in the image is a package")
+    for key in ("image", "entrypoint", "build"):
+        if reading.get(key) is not None:
+            reading.note((key,), ("spec", "package"))
+    if package.args:
+        reading.map(source, ("spec", "args"), list(package.args))
+    if package.program:
+        reading.map(source, ("spec", "command"), [package.program])
+
+
+def _command(reading: Reading, wrapper: Wrapped | None, server: str) -> None:
+    if wrapper and wrapper.bridge == "mcp-proxy":
+        source: DocumentPath = ("command",) if reading.get("command") is not None else ("entrypoint",)
+        reading.map(source, ("spec", "command"), list(wrapper.inner[:1]), "what mcp-proxy starts")
+        reading.map(source, ("spec", "args"), list(wrapper.inner[1:]))
+        return
+    for key, target in (("entrypoint", "command"), ("command", "args")):
+        if line := words(reading.get(key)):
+            texts: list[JSON] = [_text(reading, (key,), pieces(word), server) for word in line]
+            reading.map((key,), ("spec", target), texts)
+
+
+def _built(reading: Reading, image: str, name: str, project: Project) -> None:
+    """An image that is built on the machine: only a person can push it."""
+    own = image or f"{project.name or 'project'}-{name_of(name)}"
+    question = "the name in a registry: the image is built on the machine, and nothing can pull it"
+    reading.decide(("build",), ("spec", "image"), own, question)
+    tag = own.rpartition("/")[2].partition(":")[2]
+    if tag.lower() in ("", *MOVING):
+        accept(reading, "policy/image-tag", "spec.image", "it is built on the machine")
+    if image:
+        reading.note(("image",), ("spec", "image"))
+
+
+def _check(reading: Reading) -> None:
+    test, target = reading.get("healthcheck", "test"), ("spec", "health")
+    line = words(test) if isinstance(test, list) else ["CMD-SHELL", plain_text(test)] if test else []
+    line = [filled(word) or word for word in line]
+    if reading.get("healthcheck", "disable") is True or line[:1] == ["NONE"]:
+        reading.note(("healthcheck",), target)
+        return
+    if line[:1] == ["CMD"]:
+        reading.map(("healthcheck", "test"), (*target, "command"), list(line[1:]))
+    elif line[:1] == ["CMD-SHELL"]:
+        reading.map(("healthcheck", "test"), (*target, "command"), ["sh", "-c", *line[1:2]])
+    if not line:
+        return
+    for key, field in (
+        ("interval", "periodSeconds"),
+        ("timeout", "timeoutSeconds"),
+        ("start_period", "startupSeconds"),
+    ):
+        if (number := seconds(reading.get("healthcheck", key))) is not None:
+            reading.map(("healthcheck", key), (*target, field), number)
+    if isinstance(retries := reading.get("healthcheck", "retries"), int):
+        reading.map(("healthcheck", "retries"), (*target, "failureThreshold"), retries)
+    lose_all(reading, ["start_interval"], "the start is asked every 5 seconds", ("healthcheck",))
+
+
+def _resources(reading: Reading) -> None:
+    """Limits and reservations, of the older form too, and what counts processes and memory."""
+    _amounts(reading)
+    for path, item in reading.items("deploy", "resources", "reservations", "devices"):
+        if isinstance(item, dict) and item.get("driver") == "nvidia":
+            count = item.get("count")
+            reading.map(path, ("spec", "gpu", "count"), count if isinstance(count, int) else 1)
+    replicas = reading.get("deploy", "replicas")
+    if isinstance(replicas, int) and replicas > 1:
+        reading.map(("deploy", "replicas"), ("spec", "replicas"), replicas)
+    for source in (("pids_limit",), ("deploy", "resources", "limits", "pids")):
+        if number := reading.get(*source):
+            reading.map(source, ("spec", "compose", "pids"), number)
+    if size := quantity(reading.get("shm_size")):
+        memory: JSON = {"path": "/dev/shm", "size": size}  # noqa: S108
+        reading.map(("shm_size",), ("spec", "security", "writablePaths", END), memory)
+    swarm = ["restart_policy", "update_config", "placement", "mode", "labels", "replicas"]
+    lose_all(reading, swarm, "docker compose reads it in a swarm alone, or it is the default", ("deploy",))
+
+
+def _amounts(reading: Reading) -> None:
+    found: dict[tuple[str, str], str] = {}
+    for path, (kind, name) in _AMOUNTS.items():
+        text = filled(reading.text(*path)) or ""
+        value = text if name == "cpu" else quantity(text)
+        if text and value:
+            reading.map(path, ("spec", "resources", kind, name), value)
+            found[kind, name] = value
+    if ("limits", "memory") in found and ("requests", "memory") not in found:
+        reading.default(("spec", "resources", "requests", "memory"), found["limits", "memory"], "the limit")
+
+
+def _security(reading: Reading) -> None:
+    """The user; what is weaker than a pod may be is left out."""
+    target: DocumentPath = ("spec", "security")
+    _user(reading, target)
+    if reading.get("read_only") is True:
+        reading.map(("read_only",), (*target, "readOnlyRootFilesystem"), True)
+    else:
+        source: DocumentPath = ("read_only",) if reading.get("read_only") is False else ()
+        question = "true, once the folders that it writes to are under writablePaths"
+        reading.decide(source, (*target, "readOnlyRootFilesystem"), False, question)
+    for key, why in _WEAK.items():
+        if reading.get(key):
+            reading.lose((key,), f"{key}: {why}; {_LEFT_OUT}")
+    if reading.get("cap_drop"):
+        reading.note(("cap_drop",), target, "all are dropped")
+    for path, item in reading.items("security_opt"):
+        if plain_text(item).startswith("no-new-privileges"):
+            reading.note(path, target, "always so")
+        else:
+            reading.lose(path, f"security_opt: {_LEFT_OUT}")
+
+
+def _user(reading: Reading, target: DocumentPath) -> None:
+    user, _, group = (filled(reading.text("user")) or "").partition(":")
+    if user.isdigit() and int(user) > 0:
+        reading.map(("user",), (*target, "runAsUser"), int(user))
+        if group.isdigit() and int(group) > 0:
+            reading.map(("user",), (*target, "runAsGroup"), int(group))
+        return
+    said = f"'{user}', which is no number above 0" if user else "none"
+    question = f"the user that the image expects; the file names {said}, and 1000 is assumed"
+    reading.decide(("user",) if user else (), (*target, "runAsUser"), 1000, question)
+
+
+def _networks(reading: Reading, project: Project) -> None:
+    mode = reading.text("network_mode")
+    if mode in ("host", "none") or mode.startswith(("service:", "container:")):
+        reading.lose(("network_mode",), f"network_mode {mode}: a server has a network of its own; {_LEFT_OUT}")
+    raw = reading.get("networks")
+    names = list(raw) if isinstance(raw, dict | list) else ["default"] if project.others and not mode else []
+    found: list[JSON] = [full for name in names if (full := project.full_name("networks", plain_text(name)))]
+    if found:
+        source: DocumentPath = ("networks",) if raw else ()
+        reading.map(
+            source, ("spec", "compose", "networks"), found, "its neighbours are there; the old project makes it"
+        )
+    for name, address in pairs(reading.get("extra_hosts"), ":").items():
+        host, address = (name, address) if address is not None else (name.partition("=")[0], name.partition("=")[2])
+        if address == "host-gateway":
+            reading.lose(("extra_hosts",), f"{host}: a pod has no machine of its own; name where the service runs")
+        else:
+            reading.map(("extra_hosts",), ("spec", "network", "hostAliases", host), address)
+
+
+def _rest(reading: Reading) -> None:
+    if directory := filled(reading.text("working_dir")):
+        reading.map(("working_dir",), ("spec", "workingDir"), directory)
+    if (grace := seconds(reading.get("stop_grace_period"))) is not None:
+        reading.map(("stop_grace_period",), ("spec", "shutdown", "graceSeconds"), grace)
+    for key, value in pairs(reading.get("labels")).items():
+        if not key.startswith(("com.docker.compose.", "mcpctl.io/", "app.kubernetes.io/")):
+            reading.map(("labels",), ("spec", "compose", "labels", key), filled(value or "") or "")
+    _logging(reading)
+    policy = _PULLED.get(reading.text("pull_policy"))
+    if policy:
+        reading.map(("pull_policy",), ("spec", "imagePullPolicy"), policy)
+    if reading.get("extends") is not None:
+        hint = "write it out (docker compose config)"
+        reading.lose(("extends",), f"what it takes from another service is not read: {hint}")
+    said = {entry.source for entry in reading.entries}
+    why = "a server needs none of it: it is started again, and waits for what it needs"
+    rest = [key for key in _HARMLESS if (*reading.root, key) not in said]
+    lose_all(reading, rest, why)
+
+
+def _logging(reading: Reading) -> None:
+    target: DocumentPath = ("spec", "compose", "logging")
+    if driver := reading.text("logging", "driver"):
+        reading.map(("logging", "driver"), (*target, "driver"), driver)
+    if options := reading.mapping("logging", "options"):
+        texts: JSON = {key: plain_text(value) for key, value in options.items()}
+        reading.map(("logging", "options"), (*target, "options"), texts)

@@ -1,0 +1,101 @@
+"""At which port a service of a compose file speaks, in which way, and where the machine publishes it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+from renderer.errors import DocumentPath
+from renderer.importers.compose.values import filled, pairs
+from renderer.importers.draft import END, Reading, plain_text
+from renderer.importers.wrappers import Wrapped, started
+from renderer.model import JSON
+
+_SSE = re.compile(r"^sse$|[=/]sse/?$", re.IGNORECASE)
+#: Variables that name the port at which a server listens.
+_PORTS = ("PORT", "MCP_PORT", "FASTMCP_PORT", "SERVER_PORT", "HTTP_PORT")
+
+
+def read_ports(reading: Reading, wrapper: Wrapped | None, command: Sequence[str]) -> int:
+    """The container's port, and where the machine publishes it."""
+    published: list[tuple[DocumentPath, int, str, str]] = []
+    for path, item in reading.items("ports"):
+        if (found := _port_of(item)) is None:
+            reading.lose(path, "one port of TCP is published; ranges and others are not")
+        else:
+            published.append((path, *found))
+    for number, (path, target, address, port) in enumerate(published):
+        if number:
+            reading.lose(path, "one port is published, that of MCP")
+        else:
+            reading.map(path, ("spec", "transport", "port"), target)
+            where: dict[str, JSON] = {"address": address} | ({"port": int(port)} if port.isdigit() else {})
+            reading.map(path, ("spec", "network", "publish"), where)
+    if published:
+        return published[0][1]
+    number = _guessed_port(reading, command) or (wrapper.port if wrapper else 0)
+    if number:
+        reading.default(("spec", "transport", "port"), number, "what the service says of its port")
+        reading.default(("spec", "network", "publish"), False, "the machine does not publish it")
+    return number
+
+
+def _guessed_port(reading: Reading, command: Sequence[str]) -> int:
+    """What is exposed, else what words and variables say."""
+    guesses = [plain_text(item) for _, item in reading.items("expose")]
+    guesses += [word.partition("=")[2] for word in command if word.startswith("--port=")]
+    guesses += [following for word, following in pairwise(command) if word == "--port"]
+    variables = pairs(reading.get("environment"))
+    guesses += [filled(value or "") or "" for name, value in variables.items() if name.upper() in _PORTS]
+    return next((int(text) for text in guesses if text.isdigit() and 0 < int(text) < 65536), 0)
+
+
+def _port_of(item: JSON) -> tuple[int, str, str] | None:
+    """Port of the container, address and port of the machine; of both forms."""
+    if isinstance(item, dict):
+        address, published, target = (plain_text(item.get(key)) for key in ("host_ip", "published", "target"))
+        protocol = plain_text(item.get("protocol")) or "tcp"
+    else:
+        text, _, protocol = (filled(plain_text(item)) or "").partition("/")
+        bracketed = re.fullmatch(r"\[([^]]+)\]:(.*)", text)
+        numbers = (bracketed[2] if bracketed else text).split(":")
+        address = bracketed[1] if bracketed else numbers.pop(0) if len(numbers) == 3 else ""
+        published, target = numbers[0] if len(numbers) > 1 else "", numbers[-1]
+    if protocol not in ("", "tcp") or not target.isdigit() or not (published.isdigit() or not published):
+        return None
+    return int(target), address or "0.0.0.0", published.lstrip("0")  # noqa: S104 - as Docker publishes by default
+
+
+def read_transport(reading: Reading, port: int, wrapper: Wrapped | None, command: Sequence[str]) -> None:
+    target: DocumentPath = ("spec", "transport")
+    direct = started(command) if not wrapper else started(wrapper.inner)
+    if direct and direct.version:
+        bridge = wrapper.bridge if wrapper else "supergateway" if direct.registry == "npm" else "mcp-proxy"
+        reading.default((*target, "type"), "stdio", f"{bridge} makes it reachable")
+        reading.default((*target, "bridge"), bridge, "what makes it reachable")
+        return
+    if wrapper and wrapper.bridge == "mcp-proxy":
+        reading.default((*target, "type"), "stdio", "mcp-proxy makes it reachable")
+        reading.default((*target, "bridge"), "mcp-proxy", "of the image")
+        return
+    if not port:
+        question = "how clients reach it: nothing listens on a port, so they attach to it"
+        reading.decide((), target, {"type": "stdio", "bridge": "none"}, question)
+        return
+    values = [filled(value or "") or "" for value in pairs(reading.get("environment")).values()]
+    sse = wrapper.sse if wrapper else any(_SSE.search(text) for text in [*command, *values])
+    kind = "sse" if sse else "streamable-http"
+    reading.default((*target, "type"), kind, "what listens on a port speaks HTTP")
+    if wrapper:
+        question = "'package' with a version and 'bridge: supergateway' instead of this image and its arguments"
+        reading.leave(("command",), target, question)
+    path = wrapper.path if wrapper else ""
+    if path:
+        reading.default((*target, "path"), path, "what its words say")
+    else:
+        usual = "/sse" if sse else "/mcp"
+        reading.leave((), (*target, "path"), f"the path of MCP: nothing names it, and {usual} is assumed")
+    if sse:
+        reason = "the server speaks the older transport, as it is installed"
+        reading.default(("spec", "accept", END), {"rule": "spec/deprecated-sse", "reason": reason}, reason)

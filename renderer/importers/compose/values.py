@@ -1,0 +1,91 @@
+"""Texts of a compose file: what stands for a variable, command lines, durations, sizes, both forms of lists."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import NamedTuple
+
+from renderer.importers.draft import plain_text
+from renderer.model import JSON
+
+_WORD = r"(?P<word>(?:[^{}$]|\$\{[^{}]*\}|\$)*)"
+_PIECE = re.compile(
+    r"\$(?:(?P<dollar>\$)|(?P<name>[A-Za-z_]\w*)|\{(?P<braced>[A-Za-z_]\w*)(?:(?P<how>:?[-?+])" + _WORD + r")?\})"
+)
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
+_BYTES = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
+_UNITS = {"": "", "k": "Ki", "m": "Mi", "g": "Gi", "t": "Ti"}
+
+
+class Piece(NamedTuple):
+    """A part of a text: itself, or a variable with its default (None: it must be set)."""
+
+    text: str
+    name: str = ""
+    default: str | None = None
+
+
+def pieces(text: str) -> list[Piece]:
+    """The parts of a text as compose reads it; ``$$`` is ``$``."""
+    found: list[Piece] = []
+    end = 0
+    for match in _PIECE.finditer(text):
+        found += [Piece(text[end : match.start()])] if match.start() > end else []
+        end = match.end()
+        name = match["name"] or match["braced"]
+        if match["dollar"]:
+            found.append(Piece("$"))
+        elif match["how"] in (":-", "-"):
+            found.append(Piece("", name, filled(match["word"])))
+        elif match["how"] in (":+", "+"):
+            found.append(Piece("", name, ""))
+        else:
+            found.append(Piece("", name))
+    return found + ([Piece(text[end:])] if end < len(text) else [])
+
+
+def filled(text: str) -> str | None:
+    """The text with the defaults of its variables; None where one has none."""
+    parts = [piece.default if piece.name else piece.text for piece in pieces(text)]
+    return None if any(part is None for part in parts) else "".join(part or "" for part in parts)
+
+
+def words(value: JSON) -> list[str]:
+    """A command line: a list, or a text that is split as a shell would."""
+    if isinstance(value, list):
+        return [plain_text(word) for word in value]
+    try:
+        return shlex.split(plain_text(value))
+    except ValueError:
+        return [plain_text(value)]
+
+
+def pairs(value: JSON, separator: str = "=") -> dict[str, str | None]:
+    """``environment`` and its like: a mapping, or a list of ``NAME=value``. None: only a name stands there."""
+    if isinstance(value, dict):
+        return {key: None if item is None else plain_text(item) for key, item in value.items()}
+    found: dict[str, str | None] = {}
+    for item in value if isinstance(value, list) else ():
+        name, there, rest = plain_text(item).partition(separator)
+        found[name] = rest if there else None
+    return found
+
+
+def seconds(value: JSON) -> int | None:
+    """A duration such as ``1m30s``, rounded up; None where it is none."""
+    text = plain_text(value)
+    match = _DURATION.fullmatch(text)
+    if not text or match is None:
+        return None
+    hours, minutes, rest, milliseconds = match.groups()
+    total = int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(rest or 0) + int(milliseconds or 0) / 1000
+    return int(total) + (total % 1 > 0)
+
+
+def quantity(value: JSON) -> str | None:
+    """Bytes as Kubernetes writes them: ``512m`` is ``512Mi``; None where it is no number of bytes."""
+    match = _BYTES.fullmatch(plain_text(value))
+    if match is None:
+        return None
+    return f"{match[1]}{_UNITS[match[2].lower()]}"
