@@ -36,9 +36,17 @@ GROUPS: Mapping[str, tuple[str, str]] = {
         "Change the field that the problem names, or accept the warning where it is meant so.",
     ),
     "load": ("a file or folder that cannot be read", "Correct the path, or the rights of the file."),
+    "locked": (
+        "an image or a package that is not pinned, in a run with --locked",
+        "`mcpctl pin` writes digests of images and locks of packages.",
+    ),
     "output": (
         "a rendered document that is not what was asked for: a patch or a template of yours made it so",
         "Correct the patch or the template; without either it is a defect of mcpctl, please report it.",
+    ),
+    "pin": (
+        "what cannot be pinned, or whose newest version is not known",
+        "The problem names the program or the registry that is missing.",
     ),
     "policy/accepts-nothing": (
         "an acceptance that accepts nothing: what it names is not found, or not at its place",
