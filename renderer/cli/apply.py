@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -44,6 +45,7 @@ from renderer.model import JSON, Rendered
 from renderer.orchestrators import create_orchestrator
 from renderer.orchestrators.contract import Applied, ApplyOptions, InstanceFilters, InstanceStatus, Orchestrator
 from renderer.orchestrators.instances import change_line, changes_as_data, failure_text, tally
+from renderer.pipeline import Run
 from renderer.registry import target
 from renderer.report import Report, as_json
 from renderer.settings import Settings
@@ -66,6 +68,8 @@ class Plan(NamedTuple):
     #: For the summary: servers that somebody else runs, and the line that nothing else is there.
     remotes: Mapping[str, int] = {}
     lines: tuple[str, ...] = ()
+    #: The command that tells a client where the servers are; of a tree nobody knows it.
+    export: str = ""
 
 
 @click.command(
@@ -195,7 +199,22 @@ def _of_specs(
     others = tuple(sorted({name for server in servers for name in server.other_namespaces}))
     transports = {server.name: server.transport.type for server in servers}
     plan = Plan(output.documents, output.problems, names, ids, transports, env_files, "", others)
-    return plan._replace(remotes=count_remotes([run.specs]), lines=nothing_deployed([run.specs])), settings
+    plan = plan._replace(remotes=count_remotes([run.specs]), lines=nothing_deployed([run.specs]))
+    return plan._replace(export=_export(paths, run)), settings
+
+
+def _export(paths: Sequence[str], run: Run) -> str:
+    """For clients on this machine where no environment says who the clients are; empty of what came on stdin."""
+    if "-" in paths:
+        return ""
+    words = ["mcpctl", "export", "client", "--client", "NAME", *paths]
+    if run.environment:
+        words += ["--environment", run.name]
+    elif run.target == "kubernetes":
+        words += ["--local", "--target", "kubernetes", "--namespace", run.options.namespace]
+    else:
+        words += ["--local"]
+    return shlex.join(words)
 
 
 def _of_tree(
@@ -252,6 +271,8 @@ class _Run(NamedTuple):
             emit("".join(f"{change_line(change)}\n" for change in applied.changes))
         else:
             show(statuses, time.time())
+            if self.plan.export and statuses:
+                progress(f"to tell a client where they are: {self.plan.export}")
         return Exit.FINE
 
     def nothing(self) -> int:
