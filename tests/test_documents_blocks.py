@@ -192,6 +192,7 @@ NOT_RUN: dict[str, dict[str, str]] = {
     },
     "docs/terminal.md": {".* --watch": "runs again and again until Ctrl-C"},
     "docs/apply.md": {"mcpctl doctor.*": "looks at the programs of this machine, and at a cluster"},
+    "docs/updates.md": {"mcpctl (pin|render --locked).*": "asks registries, which tests/cli/test_pin.py stands in for"},
     "CONTRIBUTING.md": {".*": "they install, run these tests, or write expected files; .ci/run has the first block"},
 }
 
@@ -296,6 +297,7 @@ OF_OTHERS = {
     ("docs/gitops.md", "repos:"): "pre-commit",
     ("docs/gitops.md", "on: pull_request"): "GitHub Actions",
     ("docs/gitops.md", "mcpctl:"): "GitLab CI",
+    ("docs/updates.md", "version: 2\nupdates:"): "Dependabot",
     (
         "docs/gitops.md",
         "apiVersion: mcpctl.io/v1alpha1\nkind: McpServer\nmetadata:\n  name: time\n  annotations",
@@ -331,7 +333,7 @@ def other(block: Block) -> bool:
 
 def test_every_block_says_what_it_is() -> None:
     """``text`` is for what is no command, and is not compared."""
-    known = {"console", "sh", "yaml", "text", "python", "dockerfile", "jinja"}
+    known = {"console", "sh", "yaml", "text", "python", "dockerfile", "jinja", "json"}
     assert [b.place for document in DOCUMENTS for b in blocks(document) if b.language not in known] == []
 
 

@@ -25,7 +25,8 @@ _CODE = re.compile(r"(^ *```.*?^ *```$|`[^`\n]+`)", re.M | re.S)
 _LANGUAGES = {".py": "python", ".yaml": "yaml", ".yml": "yaml", ".json": "json", ".toml": "toml", ".md": "markdown"}
 #: A longer file is named, not shown.
 _LONGEST = 60_000
-_WIDTH = 100
+#: So many characters of code fit beside the navigation.
+_WIDTH = 88
 
 
 class Page(NamedTuple):
