@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePath
 
 from renderer.errors import DocumentPath, excerpt
 from renderer.importers.choices import Choices
@@ -29,16 +30,28 @@ from renderer.model import JSON, Source
 FORMAT = "toolhive-registry"
 _LISTS = ("servers", "remote_servers")
 _CATALOGUE = "data for catalogues: nothing that runs reads it"
-_LISTED = ("tools", "tags", "tier", "metadata", "custom_metadata", "overview", "tool_definitions", "name")
+_LISTED = ("tools", "tags", "tier", "metadata", "custom_metadata", "overview", "tool_definitions")
 _SIGNED = "nothing in a spec verifies signatures: a policy of the cluster does (Kyverno, policy-controller)"
 
 
 def recognises(data: Mapping[str, JSON]) -> bool:
-    """By its schema, or by servers under names of which one has an image or an address."""
+    """By its schema, or by servers under names of which one has an image or an address; or by one such alone."""
     if "legacy-registry.schema.json" in str(data.get("$schema")):
         return True
     servers = [server for key in _LISTS for server in _mapping(data.get(key)).values() if isinstance(server, dict)]
-    return any({"image", "url"} & server.keys() and "transport" in server for server in servers)
+    return _is_entry(data) or any({"image", "url"} & server.keys() and "transport" in server for server in servers)
+
+
+def _is_entry(data: Mapping[str, JSON]) -> bool:
+    """A server in a file of its own: the folder that a registry is built from."""
+    runs = {"image", "url"} & data.keys() and isinstance(data.get("transport"), str)
+    return bool(runs and {"tier", "permissions", "env_vars", "repository_url"} & data.keys())
+
+
+def _own_name(source: Source) -> str:
+    """Of a server in a file of its own: what it says, or that of its folder."""
+    name = source.data.get("name")
+    return name if isinstance(name, str) else PurePath(source.file).parent.name
 
 
 def read(sources: Sequence[Source], choices: Choices) -> list[Draft]:
@@ -49,12 +62,12 @@ def read(sources: Sequence[Source], choices: Choices) -> list[Draft]:
 def _drafts(source: Source, choices: Choices) -> Iterator[Draft]:
     around = Reading(source)
     lose_all(around, ["$schema", "version", "last_updated"], _CATALOGUE)
-    roots = _roots(source.data)
+    roots = [((), _own_name(source))] if _is_entry(source.data) else _roots(source.data)
     for root, _ in roots:
         around.note(root, None, "reported by itself")
     for number, (root, name) in enumerate(roots):
         # What stands around all of them is told with the first.
-        yield _read(Reading(source, root), [around] if number == 0 else [], name, choices)
+        yield _read(Reading(source, root), [around] if root and number == 0 else [], name, choices)
 
 
 def _roots(data: Mapping[str, JSON], above: DocumentPath = ()) -> list[tuple[DocumentPath, str]]:
@@ -78,6 +91,8 @@ def _read(reading: Reading, around: Sequence[Reading], original: str, choices: C
     describe(reading, ("description",), reading.text("description"))
     annotate(reading, ("title",), TITLE)
     annotate(reading, ("repository_url",), REPOSITORY)
+    if reading.get("name") is not None:
+        reading.note(("name",), ("metadata", "name"))
     if reading.get("url") is not None:
         _remote(reading, name)
     else:

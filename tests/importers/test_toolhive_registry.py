@@ -124,6 +124,17 @@ def test_remote_servers_and_groups() -> None:
     assert lost == ["groups[0].name", "odd"]
 
 
+@pytest.mark.parametrize(("name", "original"), [({"name": "notes"}, "notes"), ({}, "folder")])
+def test_a_server_may_have_a_file_of_its_own(name: dict[str, str], original: str) -> None:
+    data: dict[str, Any] = {**name, "image": IMAGE, "transport": "stdio", "tier": "Community", "args": ["x"]}
+    assert toolhive_registry.recognises(data)
+    source = source_of(data)._replace(file="registry/folder/spec.yaml")
+    (draft,) = toolhive_registry.read([source], Choices(offline=True))
+    assert draft.original == original
+    assert draft.losses == []
+    assert tried(draft).problems == ()
+
+
 def test_it_is_recognised_by_its_servers() -> None:
     assert toolhive_registry.recognises({"servers": {"a": {"image": "x", "transport": "stdio"}}})
     assert toolhive_registry.recognises({"remote_servers": {"a": {"url": "x", "transport": "sse"}}})
