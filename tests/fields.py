@@ -18,9 +18,10 @@ import jsonschema_rs
 from renderer import assets
 from renderer.errors import DocumentPath
 from renderer.load import load
-from renderer.model import JSON, Source
+from renderer.model import JSON, Server, Source
 from renderer.pipeline import Output, inputs_of, plain, render
 from renderer.registry import target
+from renderer.resolve import link
 from tests.specs import OPTIONS
 
 EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
@@ -33,6 +34,8 @@ NOT_RENDERED = {
     "apiVersion": "has one value",
     "kind": "has one value",
 }
+#: Nothing is deployed for a remote server.
+OF_REMOTE_SERVERS = "nothing is rendered of a remote server: clients, lists and the graph have it"
 #: Mappings that the schema leaves open.
 FREE = {"spec.patches[].merge", "spec.patches[].json[].value"}
 #: Fields that change only together with neighbours, which another value needs (or, None, excludes).
@@ -81,6 +84,21 @@ def declared() -> tuple[str, ...]:
     """Every field of the schema that holds a value itself, not only further fields."""
     paths = dict.fromkeys(_declared(SCHEMA, ""))
     return tuple(path for path in paths if not any(re.match(re.escape(path) + r"[.\[]", other) for other in paths))
+
+
+def remote_fields() -> dict[str, str]:
+    """Those of remote servers, with the reason why they reach no output."""
+    return {field: OF_REMOTE_SERVERS for field in declared() if field.startswith("spec.remote.")}
+
+
+def linked(server: Server) -> Server:
+    """With the ways to other servers of the examples that it names."""
+    return link((server, *_remotes()), complete=False)[0][0]
+
+
+@cache
+def _remotes() -> tuple[Server, ...]:
+    return plain(inputs_of([Source(IN_EXAMPLES, 1, 1, document) for document in documents()])).remotes
 
 
 def _declared(schema: Mapping[str, Any], path: str) -> Iterator[str]:

@@ -25,9 +25,9 @@ def ways_in(server: Server, scene: Scene) -> Iterator[Part]:
     if not server.listens:
         return
     publish = server.network.publish
-    by = ("compose network", *enforcers(server)) if has_gateway(server) else enforcers(server)
     if publish:
         address = ipaddress.ip_address(publish.address)
+        by = (*("compose network",) * has_gateway(server), *("loopback address",) * address.is_loopback)
         host = f"[{address}]" if address.version == 6 else str(address)
         url = f"http://{host}:{publish.port}{server.transport.path}"
         way = Node(
@@ -38,7 +38,7 @@ def ways_in(server: Server, scene: Scene) -> Iterator[Part]:
         client = Node(f"client {reach}", "client", reach)
         yield from (client, way)
         yield Edge(client.id, way.id, f"port {publish.port}", ("loopback address",) * address.is_loopback)
-        yield Edge(way.id, server_id(server), f"port {server.transport.port}", by)
+        yield Edge(way.id, server_id(server), f"port {server.transport.port}", (*by, *enforcers(server)))
     for name in dict.fromkeys((NETWORK, *joined(server))):
         client = Node(f"client network {name}", "client", f"containers on {name}")
         yield client

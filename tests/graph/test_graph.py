@@ -168,7 +168,7 @@ CONTAINERS = "containers on mcpctl-network > demo: port 8080: compose network"
             {
                 CONTAINERS,
                 "programs of this machine > http://127.0.0.1:18080/mcp: port 18080: loopback address",
-                "http://127.0.0.1:18080/mcp > demo: port 8080: nothing enforces it",
+                "http://127.0.0.1:18080/mcp > demo: port 8080: loopback address",
                 "demo > every address: every port: nothing enforces it",
             },
         ),

@@ -20,13 +20,14 @@ from renderer.resolve import resolve
 from renderer.targets.compose import TARGET
 from renderer.validate import validate_rules
 from tests import oracles
-from tests.fields import EXAMPLES, IN_EXAMPLES, NOT_RENDERED, changes, declared, documents
+from tests.fields import EXAMPLES, IN_EXAMPLES, NOT_RENDERED, changes, declared, documents, linked, remote_fields
 from tests.specs import HTTP, IMAGE, OPTIONS, rendered, rules, spec
 
 STREAM = OPTIONS._replace(one_stream=True)
 #: Fields without an effect in any of the examples, with the reason.
 WITHOUT_EFFECT = {
     **NOT_RENDERED,
+    **remote_fields(),
     "spec.patches[].target": "kinds of compose without it are refused (spec/patch-target)",
     "spec.transport.stateful": "one container runs: it starts supergateway otherwise (tests/test_launch.py), no more",
 }
@@ -35,9 +36,9 @@ WITHOUT_EFFECT = {
 def built(data: dict[str, Any]) -> tuple[tuple[tuple[str, str], ...], list[str]]:
     """Path and text of what is rendered of a document, and the paths of the fields that are told as not rendered."""
     server = resolve(Source(IN_EXAMPLES, 1, 1, data))
-    if errors_in(validate_rules(server)):
+    if server.remote or errors_in(validate_rules(server)):
         return (), []
-    found, problems = TARGET.build([server], OPTIONS)
+    found, problems = TARGET.build([linked(server)], OPTIONS)
     return tuple((document.path, document.text) for document in found), [p.path for p in problems]
 
 

@@ -14,12 +14,13 @@ from renderer.pipeline import read, render
 from renderer.resolve import resolve
 from renderer.targets.kubernetes import TARGET
 from renderer.validate import validate_rules
-from tests.fields import EXAMPLES, IN_EXAMPLES, NOT_RENDERED, changes, declared, documents
+from tests.fields import EXAMPLES, IN_EXAMPLES, NOT_RENDERED, changes, declared, documents, linked, remote_fields
 from tests.specs import OPTIONS, rendered, spec, texts
 
 #: Fields without an effect of their own in a rendering, with the reason. Nothing else may be added here lightly.
 WITHOUT_EFFECT = {
     **NOT_RENDERED,
+    **remote_fields(),
     "spec.storage[].hostPath": "refused with the reason",
     "spec.security.writablePaths[].exec": "temporary storage is never noexec; where that is wanted, a warning says so",
 }
@@ -28,9 +29,9 @@ WITHOUT_EFFECT = {
 def built(data: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     """Path and text of each object of a document; nothing where the rules between its fields do not hold."""
     server = resolve(Source(IN_EXAMPLES, 1, 1, data))
-    if errors_in(validate_rules(server)):
+    if server.remote or errors_in(validate_rules(server)):
         return ()
-    documents, _ = TARGET.build([server], OPTIONS)
+    documents, _ = TARGET.build([linked(server)], OPTIONS)
     return tuple((document.path, document.text) for document in documents)
 
 
