@@ -17,36 +17,40 @@ from renderer.cli.streams import ReaderLeft, Watch, choose_color, colored, say
 from renderer.errors import Exit, McpctlError, excerpt
 from renderer.report import LONGEST, Report, as_text
 
-#: In the order of a first use. Each is the command of that name in the module of that name.
-COMMANDS = (
-    "init",
-    "validate",
-    "render",
-    "diff",
-    "explain",
-    "pin",
-    "graph",
-    "eject",
-    "krm",
-    "import",
-    "export",
-    "prerequisites",
-    "doctor",
-    "apply",
-    "start",
-    "stop",
-    "restart",
-    "status",
-    "logs",
-    "list",
-    "delete",
-    "config",
-    "schema",
-    "rule",
-    "completion",
-    "help",
-    "version",
-)
+#: In the order of a first use, each with its summary: a list of all need not import them. Each is the command of that
+#: name in the module of that name.
+COMMANDS = {
+    "init": "Write a first spec of server NAME: valid, with comments on what to add; or the files of a project.",
+    "validate": "Check specs: list every problem at once, with file, line and what to do.",
+    "render": "Render specs into checked manifests or a compose file.",
+    "diff": "Show what a change of specs does to a tree: what changes, why, and with which consequences.",
+    "explain": "Print the values of SERVER, or of one field, as they are rendered: who says so, where, "
+    "and instead of what.",
+    "pin": "Write digests of images and locks of packages into specs, and into environments the digests "
+    "of mcpctl's images.",
+    "graph": "Draw who reaches what: clients, ways in, servers, what they may call, and what enforces it.",
+    "eject": "Copy built-in templates, to edit them and pass the folder to --templates.",
+    "krm": "Read a KRM ResourceList on stdin, render the specs in it, and write one with the manifests added.",
+    "import": "Make specs of FILES: server.json and other definitions, recognised by their content.",
+    "export": "Write what others read of servers: the files of clients, and the resources of operators.",
+    "prerequisites": "List what must exist before the manifests are applied: Secrets with their keys, "
+    "classes, controllers.",
+    "doctor": "Check what an apply needs: programs, the daemon or cluster, permissions, and what the specs ask for.",
+    "apply": "Render, check and apply specs, then wait until every server answers MCP.",
+    "start": "Start servers that were stopped, or the servers of specs, and wait until they answer.",
+    "stop": "End servers gracefully, and wait until they are gone.",
+    "restart": "Restart servers, and wait until they answer: to read a Secret that has changed.",
+    "status": "Show servers: 'ready' means that it answered MCP, 'running' that the runtime says so.",
+    "logs": "Show what a server writes.",
+    "list": "List the servers that mcpctl manages, as the runtime sees them; --ask adds what each says over MCP.",
+    "delete": "Remove all objects of servers that mcpctl made.",
+    "config": "Show every setting and its source: option, environment variable, file and line, or default.",
+    "schema": "Explain a field of a spec: what it does, its type, default and an example; or print a whole schema.",
+    "rule": "Explain a rule: what it finds, why, how to fix or accept it; without ID list all rules.",
+    "completion": "Print a script that completes commands, options, files and names of specs on TAB.",
+    "help": "Print the help of a command; without COMMAND the list of commands.",
+    "version": "Print the versions of mcpctl, Python, libraries and schemas.",
+}
 #: Commands that are not in a module of their name: 'list' would stand before Python's own here, 'import' is a keyword.
 _MODULES = {
     "import": ("import_", "import_"),
@@ -91,10 +95,9 @@ class Commands(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Each command with its whole summary: click cuts them at the width of a line."""
-        names = self.list_commands(ctx)
-        rows = [(name, (self.get_command(ctx, name)).get_short_help_str(limit=1000)) for name in names]
+        del ctx
         with formatter.section("Commands"):
-            formatter.write_dl(rows)
+            formatter.write_dl([*COMMANDS.items()])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
         """The command; a UsageError with a suggestion where there is none of that name."""

@@ -204,6 +204,14 @@ def test_the_help_lists_every_command_and_exit_code(mcpctl: Mcpctl) -> None:
         assert str(code) in run.out.split("Exit codes:")[1]
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_summary_is_the_command_s_own(command: str) -> None:
+    context = group.make_context("mcpctl", [command], resilient_parsing=True)
+    found = group.get_command(context, command)
+    assert found is not None
+    assert COMMANDS[command] == found.get_short_help_str(limit=1000)
+
+
 def test_without_a_command_the_help_is_printed(mcpctl: Mcpctl) -> None:
     code, out, err = mcpctl()
     assert (code, err) == (Exit.FINE, "")
