@@ -191,8 +191,11 @@ NOT_RUN: dict[str, dict[str, str]] = {
         "MCPCTL_ACCESS_TOKEN=.*": "'login' is what gives tokens",
     },
     "docs/terminal.md": {".* --watch": "runs again and again until Ctrl-C"},
+    "docs/updates.md": {
+        "mcpctl pin (specs|--update).*": "asks registries; tests/cli/test_pin.py has it",
+        "mcpctl render --locked.*": "refuses these specs, which nobody has pinned",
+    },
     "docs/apply.md": {"mcpctl doctor.*": "looks at the programs of this machine, and at a cluster"},
-    "docs/updates.md": {"mcpctl (pin|render --locked).*": "asks registries, which tests/cli/test_pin.py stands in for"},
     "CONTRIBUTING.md": {".*": "they install, run these tests, or write expected files; .ci/run has the first block"},
 }
 

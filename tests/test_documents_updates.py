@@ -1,4 +1,4 @@
-"""The configuration of Renovate in docs/updates.md finds what specs name, and nothing else."""
+"""The configuration of Renovate, docs/renovate.json, finds what specs name, and nothing else."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from renderer.images import split
 from renderer.load import load
 
 DOCS = Path(__file__).parent.parent / "docs"
-TEXT = (DOCS / "updates.md").read_text(encoding="utf-8")
-CONFIG: dict[str, Any] = json.loads(re.findall(r"^```json\n(.*?)^```$", TEXT, re.M | re.S)[0])
+CONFIG: dict[str, Any] = json.loads((DOCS / "renovate.json").read_text(encoding="utf-8"))
 DIGEST = "sha256:" + "ab" * 32
 COMMIT = "12" * 20
 
