@@ -11,6 +11,9 @@ from typing import NamedTuple
 import click
 
 from renderer.cli.editor import folder_of, schema_of, write_schemas
+from renderer.cli.import_comparison import Compared, compared
+from renderer.cli.import_comparison import as_data as comparison_data
+from renderer.cli.import_comparison import as_text as comparison_text
 from renderer.cli.options import quiet_option, text_or_json
 from renderer.cli.streams import as_stream, emit, progress, say, specs_in
 from renderer.errors import Exit, Problem, Severity, UsageMistake, dotted, excerpt
@@ -31,6 +34,7 @@ class Result(NamedTuple):
     written: Sequence[Written]
     problems: Sequence[Problem]
     gone: Sequence[Path] = ()
+    comparisons: Sequence[Compared] = ()
 
 
 @click.command(
@@ -41,6 +45,7 @@ Examples:
   mcpctl import server.json --out specs/
   mcpctl import --package npm --strict server.json --out specs/
   mcpctl import --all registry/ --out specs/
+  mcpctl import --compare deployment.yaml service.yaml
   mcpctl import --output json server.json
 """,
 )
@@ -53,6 +58,12 @@ Examples:
 @click.option("--remote", is_flag=True, help="Take the remote endpoint of a definition that has packages too.")
 @click.option("--offline", is_flag=True, help="Ask no program and no registry for the entrypoints of images.")
 @click.option("--strict", is_flag=True, help="Exit with 3 where something cannot be expressed in a spec.")
+@click.option(
+    "--compare",
+    is_flag=True,
+    help="Show how what the specs render to differs from the manifests or services that were imported, field by field, "
+    "instead of the specs.",
+)
 @click.option("--force", is_flag=True, help="Also replace specs that somebody edited.")
 @text_or_json("Format of the report; with json the specs are part of it unless --out says a folder.")
 @quiet_option
@@ -64,6 +75,7 @@ def import_(
     remote: bool,
     offline: bool,
     strict: bool,
+    compare: bool,
     force: bool,
     style: str,
     quiet: bool,
@@ -72,18 +84,21 @@ def import_(
 
     What became of each field is reported: mapped, defaulted, to be decided (a '# decide:' comment stands in the
     spec), or not expressible. A definition that cannot become a spec is refused with the reason; others go on.
-    With --all the report is a table; import a file alone for its fields.
+    With --all the report is a table; import a file alone for its fields. With --compare the exit code is 0 whatever
+    differs: names of ports and labels always do.
     """
     target = None if out in (None, "-") else Path(str(out))
     _refuse_misuse(files, folder, target)
-    result = _import(files, folder, target, Choices(package, remote, offline), force)
+    result = _import(files, folder, target, Choices(package, remote, offline), force, compare)
     if style == "json":
         emit(_as_json(result))
     elif folder is not None:
         say(_as_table(result, quiet))
     else:
         say(_as_text(result, quiet))
-        if target is None and (sound := [draft for draft in result.drafts if not draft.problems]):
+        if compare:
+            emit(comparison_text(result.comparisons))
+        elif target is None and (sound := [draft for draft in result.drafts if not draft.problems]):
             emit(as_stream([text_of(draft) for draft in sound]))
     refused = any(problem.severity is Severity.ERROR for problem in result.problems)
     lossy = strict and any(draft.losses for draft in result.drafts)
@@ -102,7 +117,9 @@ def _refuse_misuse(files: Sequence[str], folder: str | None, target: Path | None
         raise UsageMistake(f"{folders[0]} is a folder: import what is in it with --all {folders[0]}")
 
 
-def _import(files: Sequence[str], folder: str | None, target: Path | None, choices: Choices, force: bool) -> Result:
+def _import(
+    files: Sequence[str], folder: str | None, target: Path | None, choices: Choices, force: bool, compare: bool
+) -> Result:
     paths = files if folder is None else definitions_in(folder)
     sources, problems = load_foreign(paths, specs_in(paths))
     by_format, unrecognised = recognise(sources)
@@ -115,7 +132,8 @@ def _import(files: Sequence[str], folder: str | None, target: Path | None, choic
     written = _store(sound, target, force) if target else []
     refused = [problem for draft in drafts for problem in draft.problems]
     gone = no_longer_defined(drafts, target) if folder is not None and target else []
-    return Result(drafts, written, [*problems, *unrecognised, *refused], gone)
+    comparisons = list(filter(None, (compared(draft, sources) for draft in sound))) if compare else []
+    return Result(drafts, written, [*problems, *unrecognised, *refused], gone, comparisons)
 
 
 def _store(drafts: Sequence[Draft], target: Path, force: bool) -> list[Written]:
@@ -198,6 +216,7 @@ def _as_json(result: Result) -> str:
     data = {
         "command": "import",
         "definitions": [_facts(draft, files.get(id(draft))) for draft in result.drafts],
+        **({"comparisons": comparison_data(result.comparisons)} if result.comparisons else {}),
         "noLongerDefined": [str(path) for path in result.gone],
         "problems": [_problem(problem) for problem in result.problems],
     }

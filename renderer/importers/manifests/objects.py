@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from renderer.errors import DocumentPath
 from renderer.importers.draft import Reading, lose_all, plain_text
@@ -149,6 +149,16 @@ def recognises(data: Mapping[str, JSON]) -> bool:
     if not isinstance(kind, str) or not isinstance(version, str) or version.startswith(API_GROUP):
         return False
     return isinstance(data.get("metadata"), dict) or (kind.endswith("List") and isinstance(data.get("items"), list))
+
+
+def without_servers_own(data: Mapping[str, JSON]) -> dict[str, Any]:
+    """A copy without what an API server and installers keep in it."""
+    about = {key: value for key, value in mapping(data, "metadata").items() if key not in _SERVERS_OWN}
+    for key in ("annotations", "labels"):
+        values = about.get(key)
+        if isinstance(values, dict):
+            about[key] = {name: value for name, value in values.items() if not name.startswith(_TOOLS)}
+    return {**{key: value for key, value in data.items() if key != "status"}, "metadata": about}
 
 
 def template_path(workload: Object) -> DocumentPath:

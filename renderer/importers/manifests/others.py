@@ -107,7 +107,6 @@ def read_external_secret(each: Object, into: Gathering) -> None:
 def read_account(name: str, account: Object | None, into: Gathering, pod: DocumentPath) -> None:
     """The ServiceAccount: made by the spec where it is imported too, else one that is there."""
     source = (*pod, "serviceAccountName")
-    mounts = into.first.get(*pod, "automountServiceAccountToken")
     if name in ("", "default"):
         into.first.note(source, _ACCOUNT, "an account of its own, without rights, instead of that of the namespace")
     else:
@@ -124,11 +123,19 @@ def read_account(name: str, account: Object | None, into: Gathering, pod: Docume
             if reading.get(key):
                 reading.lose((key,), "stays as it is", harmless=True)
         reading.note(("automountServiceAccountToken",), (*_ACCOUNT, "automountToken"))
+    _token(name, into, pod)
+
+
+def _token(name: str, into: Gathering, pod: DocumentPath) -> None:
+    """Whether the pods get a token of the Kubernetes API."""
+    mounts = into.first.get(*pod, "automountServiceAccountToken")
     if mounts is True:
         into.first.map((*pod, "automountServiceAccountToken"), (*_ACCOUNT, "automountToken"), True)
         accept(into.first, "policy/service-account-token", "spec.serviceAccount.automountToken")
-    elif mounts is False or name in ("", "default"):
-        into.first.note((*pod, "automountServiceAccountToken"), (*_ACCOUNT, "automountToken"))
+    elif mounts is False:
+        into.first.map((*pod, "automountServiceAccountToken"), (*_ACCOUNT, "automountToken"), False)
+    elif name in ("", "default"):
+        pass  # an account of its own, which has no rights
     else:
         into.first.leave(
             (), (*_ACCOUNT, "automountToken"), "true, if it uses the Kubernetes API with rights of elsewhere"
