@@ -8,7 +8,7 @@ from renderer.errors import DocumentPath, excerpt
 from renderer.importers.addresses import TRANSPORTS, set_address
 from renderer.importers.choices import Choices
 from renderer.importers.commands import PROGRAMS, PROXIES
-from renderer.importers.draft import Draft, Reading, describe, draft_of, lose_all, plain_text
+from renderer.importers.draft import Draft, Reading, describe, draft_of, fill_in, lose_all, plain_text
 from renderer.importers.naming import name_of
 from renderer.importers.starting import Starting
 from renderer.importers.values import Input, Values, Word
@@ -69,6 +69,8 @@ def _of_file(source: Source, choices: Choices) -> Iterator[Draft]:
         reading = Reading(source, path)
         values = Values(reading, name_of(name), inputs)
         _read_server(reading, values, choices)
+        if not reading.problems:
+            fill_in(reading)
         asked = [_of_input(source, inputs[each]) for each in sorted(values.asked)]
         yield draft_of(name, NAME, reading, *asked)
 

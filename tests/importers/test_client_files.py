@@ -47,7 +47,14 @@ def spec(server: dict[str, JSON], **more: Any) -> JSON:
     read = draft(server, **more)
     assert read.problems == ()
     assert tried(read).problems == ()
-    return read.document["spec"]
+    return without_size(read)
+
+
+def without_size(read: Draft) -> JSON:
+    """The spec, but for the size, which is assumed for each server that runs."""
+    written = read.document["spec"]
+    assert isinstance(written, dict)
+    return {key: value for key, value in written.items() if (key, value) != ("size", "small")}
 
 
 def secret(key: str) -> dict[str, JSON]:
@@ -160,7 +167,7 @@ def test_commands(command: str, args: list[JSON], expected: dict[str, JSON]) -> 
 def test_a_module_is_a_question_about_its_package() -> None:
     read = draft({"command": "python3", "args": ["-u", "-m", "acme_mcp.server", "--x"]}, offline=False)
     package = {"registry": "pypi", "name": "acme-mcp", "version": "9.9.9"}
-    assert read.document["spec"] == {
+    assert without_size(read) == {
         "package": package,
         "command": ["python", "-m", "acme_mcp.server"],
         "args": ["--x"],
@@ -173,7 +180,7 @@ def test_a_module_is_a_question_about_its_package() -> None:
 
 def test_a_version_that_nobody_names_is_the_newest_and_a_question() -> None:
     read = draft({"command": "npx", "args": ["-y", "@acme/mcp@latest"]}, offline=False)
-    assert read.document["spec"] == {"package": {**NPM, "version": "9.9.9"}}
+    assert without_size(read) == {"package": {**NPM, "version": "9.9.9"}}
     assert "9.9.9 is the newest by npm" in text_of(read)
 
 
@@ -417,7 +424,7 @@ def test_addresses_that_are_refused(server: dict[str, JSON], message: str) -> No
 def test_forms_of_files(data: JSON | str) -> None:
     assert client_files.recognises(source_of(data).data)
     (read,) = drafts(data)
-    assert (read.name, read.document["spec"]) == ("acme", {"package": NPM})
+    assert (read.name, without_size(read)) == ("acme", {"package": NPM})
     assert read.losses == []
 
 

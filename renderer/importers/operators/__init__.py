@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from renderer.errors import DocumentPath
 from renderer.importers.choices import Choices
-from renderer.importers.draft import Draft, draft_of
+from renderer.importers.draft import Draft, draft_of, fill_in
 from renderer.importers.operators import kmcp, sig, toolhive
 from renderer.importers.operators.resource import Resource
 from renderer.kinds import POD_TEMPLATES
@@ -47,6 +47,8 @@ def read(sources: Sequence[Source], choices: Choices) -> list[Draft]:
         if read_one := servers.get(id(resource)):
             resource.beside = named
             read_one(resource)
+            if not resource.reading.problems:
+                fill_in(resource.reading)
     first = next((each for each in resources if id(each) in servers), None)
     if first is None:
         return [_nothing(others[0])]
