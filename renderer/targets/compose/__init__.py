@@ -35,7 +35,7 @@ class Compose:
     """The target ``compose``."""
 
     name = "compose"
-    quoting = Quoting(YAML.scalar, YAML.writers, {"literal": literal})
+    quoting = Quoting(YAML.scalar, YAML.writers, {"literal": literal}, name="compose")
     ignored: Mapping[str, Ignored] = {
         "spec.adopt.selector": Ignored("compose has no labels that select"),
         "spec.adopt.names": Ignored("compose has services only, which resourceName names"),

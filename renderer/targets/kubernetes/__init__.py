@@ -27,7 +27,7 @@ class Kubernetes:
     """The target ``kubernetes``."""
 
     name = "kubernetes"
-    quoting = Quoting(YAML.scalar, YAML.writers, {"literal": literal})
+    quoting = Quoting(YAML.scalar, YAML.writers, {"literal": literal}, name="kubernetes")
     ignored: Mapping[str, Ignored] = {
         "spec.adopt.compose": Ignored("a cluster has no compose projects"),
         "spec.compose.build": Ignored("a cluster builds no images: build it elsewhere and push it to its registry"),

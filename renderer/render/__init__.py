@@ -10,16 +10,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import wraps
 from typing import Any
 
 import jinja2
-import jinja2.sandbox
-from jinja2 import nodes
-from jinja2.visitor import NodeTransformer
 
 from renderer import assets, growth
 from renderer.errors import OutputInvalid, Place, Problem, excerpt
+from renderer.render.compiled import compiled_template, key
+from renderer.render.sandbox import Environment, Sandbox, bounded, counted
 from renderer.user_templates import UserTemplates
 from renderer.wording import suggestion
 from renderer.yaml_writer import block, comment, scalar, text_value
@@ -33,7 +31,6 @@ _RANDOM_GLOBALS = ("lipsum", "cycler", "joiner")
 _ADDRESS = re.compile(r"<[^<>]* at 0x[0-9a-f]+>")
 _MARK = re.compile("\0([^\0]*)\0([0-9]+)\0")
 _LONGEST_MESSAGE = 1000
-_METHOD = type("".center)
 
 
 class Written(str):
@@ -53,6 +50,8 @@ class Quoting:
     scalar: Callable[[Any], str]
     writers: Mapping[str, Callable[..., str]] = field(default_factory=dict)
     values: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    #: Under which its templates may have been compiled before.
+    name: str = ""
 
 
 #: One value as one scalar; ``block`` writes nested values, ``text`` a value of maybe several lines, ``comment`` prose.
@@ -64,6 +63,7 @@ YAML = Quoting(
         "text": text_value,
     },
     {"literal": lambda value: value},  # for templates that several targets include: here nothing is expanded
+    name="yaml",
 )
 
 
@@ -96,7 +96,27 @@ def render(template: str, context: Context, quoting: Quoting = YAML) -> str:
         made = _engine.template(template, quoting)
         return made.render(context) if _engine.users is None else _joined(made, context)
     except _engine.faults as error:
+        if _engine.compiled_before:
+            return _from_source(template, context, quoting)
         raise _engine.fault(error, template, context) from error
+
+
+def _from_source(template: str, context: Context, quoting: Quoting) -> str:
+    """The same without what was compiled before, whose faults have no lines of templates."""
+    global _engine
+    before, _engine = _engine, _Engine(None, compiled_before=False)
+    try:
+        return render(template, context, quoting)
+    finally:
+        _engine = before
+
+
+def python_of(template: str, quoting: Quoting) -> tuple[str, str]:
+    """The key of a built-in template, and the Python that Jinja makes of it."""
+    source = assets.read(f"templates/{template}").decode()
+    environment = _engine._environment(quoting, marked=False)
+    python = environment.compile(source, template, _engine.file(template), raw=True)
+    return key(quoting.name, template, source, jinja2.__version__), python
 
 
 def places_in_templates(template: str, context: Context) -> Callable[[int], Place]:
@@ -133,8 +153,9 @@ def _joined(template: jinja2.Template, context: Context) -> str:
 class _Engine:
     """Jinja with the built-in templates, or with those of a user in their place, then in Jinja's sandbox."""
 
-    def __init__(self, users: UserTemplates | None) -> None:
+    def __init__(self, users: UserTemplates | None, *, compiled_before: bool = True) -> None:
         self.users = users
+        self.compiled_before = compiled_before and users is None
         #: In a built-in template anything but these is a defect of ours.
         self.faults: type[Exception] = jinja2.TemplateError if users is None else Exception
         self._quotings: dict[str, Quoting] = {}
@@ -195,8 +216,9 @@ class _Engine:
                 return None
             return _with_marks(source, name) if marked else source, self.file(name), None
 
-        environment = (_Sandbox if self.users else _Environment)(
-            loader=jinja2.FunctionLoader(load),
+        fresh = marked or not self.compiled_before
+        environment = (Sandbox if self.users else Environment)(
+            loader=jinja2.FunctionLoader(load) if fresh else _Loader(load, quoting.name),
             undefined=_Undefined,
             finalize=_finalizer(quoting),
             trim_blocks=True,
@@ -210,8 +232,8 @@ class _Engine:
         for name, write in quoting.writers.items():
             environment.filters[name] = _writer(write)
         if self.users:
-            environment.filters = {name: _bounded(name, function) for name, function in environment.filters.items()}
-            environment.tests = {name: _counted(test) for name, test in environment.tests.items()}
+            environment.filters = {name: bounded(name, function) for name, function in environment.filters.items()}
+            environment.tests = {name: counted(test) for name, test in environment.tests.items()}
             environment.filters |= {
                 "~": lambda values: growth.within("".join(map(str, values))),
                 "~each": growth.each,
@@ -224,106 +246,20 @@ class _Engine:
         return environment
 
 
-class _ItemsFirst:
-    """``spec.items`` is the field of that name, where there is one; of a mapping that is also the faster way."""
+class _Loader(jinja2.FunctionLoader):
+    """Takes what was compiled while the wheel was built, where it is of this very text and of this Jinja."""
 
-    def getattr(self, obj: Any, attribute: str) -> Any:
-        if type(obj) is dict:
-            try:
-                return obj[attribute]
-            except KeyError:
-                pass
-        return super().getattr(obj, attribute)  # type: ignore[misc]
+    def __init__(self, load: Callable[[str], tuple[str, str, None] | None], quoting: str) -> None:
+        super().__init__(load)
+        self._quoting = quoting
 
-
-class _Environment(_ItemsFirst, jinja2.Environment):
-    """For the built-in templates."""
-
-
-class _Sandbox(_ItemsFirst, jinja2.sandbox.ImmutableSandboxedEnvironment):
-    """For those of users, and the built-in ones that they may include, or that may include them.
-
-    Jinja's own bounds attributes and ``range``; this one also how large a value may grow, before it does, and how many
-    steps a document takes.
-    """
-
-    intercepted_binops = frozenset({"+", "*", "**", "%"})
-    concat = staticmethod(lambda pieces: growth.within("".join(pieces)))
-
-    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
-        tree: nodes.Template = _Bounds().visit(super()._parse(source, name, filename))
-        tree.set_environment(self)
-        return tree
-
-    def _load_template(self, *args: Any) -> jinja2.Template:
-        growth.spend()  # of each include, too
-        return super()._load_template(*args)
-
-    def call_binop(self, context: jinja2.runtime.Context, operator: str, left: Any, right: Any) -> Any:
-        growth.refuse_operator(operator, left, right)
-        return growth.within(super().call_binop(context, operator, left, right))
-
-    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
-        made = super().wrap_str_format(value)
-        if made is None:
-            return None
-
-        def checked(*arguments: Any, **named: Any) -> str:
-            growth.refuse_widths(value.__self__, (*arguments, *named.values()))
-            return made(*arguments, **named)
-
-        return checked
-
-    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805 - named as Jinja does
-        growth.spend(growth.CALL)
-        if isinstance(__obj, jinja2.runtime.LoopContext) and args:
-            args = (growth.each(args[0]), *args[1:])  # of a recursive loop
-        if type(__obj) is _METHOD:
-            args = (list(args[0]), *args[1:]) if __obj.__name__ == "join" and args else args
-            growth.refuse_method(__obj.__name__, getattr(__obj, "__self__", None), args)
-        return growth.within(super().call(__context, __obj, *args, **kwargs))
-
-
-class _Bounds(NodeTransformer):
-    """``~``, loops and comparisons through filters: Jinja intercepts none of them."""
-
-    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802 - named as Jinja does
-        self.generic_visit(node)
-        return _filtered(nodes.List(node.nodes), "~", node)
-
-    def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - as above
-        self.generic_visit(node)
-        node.iter = _filtered(node.iter, "~each", node)
-        return node
-
-    def visit_Operand(self, node: nodes.Operand) -> nodes.Node:  # noqa: N802 - as above
-        self.generic_visit(node)
-        node.expr = _filtered(node.expr, "~within", node)
-        return node
-
-
-def _filtered(value: nodes.Node, name: str, at: nodes.Node) -> nodes.Filter:
-    return nodes.Filter(value, name, [], [], None, None, lineno=at.lineno)
-
-
-def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """A filter that refuses to make what is too large."""
-
-    @wraps(function)
-    def filtered(*values: Any, **named: Any) -> Any:
-        # Some get the environment or the context first.
-        hidden = 1 if hasattr(function, "jinja_pass_arg") else 0
-        before, (value, *rest) = values[:hidden], values[hidden:]
-        value = list(value) if name == "join" else value
-        growth.refuse_filter(name, value, (*rest, *named.values()))
-        return growth.within(function(*before, value, *rest, **named))
-
-    return filtered
-
-
-def _counted(test: Any) -> Any:
-    """A test (``is in``, ``select('eq', …)``) for which large values take steps."""
-    return wraps(test)(lambda *values: test(*map(growth.within, values)))
+    def load(self, environment: jinja2.Environment, name: str, globals: Any = None) -> jinja2.Template:  # noqa: A002
+        source, file, _ = self.get_source(environment, name)
+        namespace = compiled_template(self._quoting, name, source, jinja2.__version__)
+        if namespace is None:
+            return super().load(environment, name, globals)
+        made = {**namespace(environment), "__file__": file}
+        return environment.template_class.from_module_dict(environment, made, globals or {})
 
 
 class _Undefined(jinja2.StrictUndefined):
