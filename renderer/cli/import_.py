@@ -24,6 +24,7 @@ from renderer.importers.formats import FORMATS, batches, recognise
 from renderer.importers.settle import settled
 from renderer.importers.sources import load_foreign
 from renderer.importers.text import text_of
+from renderer.load import SUFFIXES
 from renderer.report import LONGEST, Report, as_text
 
 
@@ -112,6 +113,8 @@ def _refuse_misuse(files: Sequence[str], folder: str | None, target: Path | None
         raise UsageMistake(f"{folder}: no such folder")
     if folder is not None and target is None:
         raise click.UsageError("--all needs --out DIR: a folder for the specs")
+    if target is not None and target.suffix in SUFFIXES and not target.is_dir():
+        raise UsageMistake(f"--out {target}: name a folder, where each spec is NAME.yaml; for one file: > {target}")
     folders = [file for file in files if file != "-" and Path(file).is_dir()]
     if folders:
         raise UsageMistake(f"{folders[0]} is a folder: import what is in it with --all {folders[0]}")

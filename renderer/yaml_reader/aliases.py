@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from renderer.model import Marks
 
 _MERGE = "<<"
+#: Events in the place of all aliases of a file: nobody writes so many by hand, and a few lines can ask for a gigabyte.
+_MOST_REPEATED = 20_000
 _OPENING = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
 _CLOSING = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
 
@@ -33,14 +35,19 @@ class Expanding:
         self._open: list[tuple[str, list[Any], int]] = []
         self._depth = 0
         self._waiting: list[Any] = []
+        self._left = _MOST_REPEATED
 
     def get_event(self) -> Any:
-        """The next event; one of an unknown alias, or of one inside of itself, is left as it is."""
+        """The next event; one of an unknown alias, of one inside of itself, or of one too many is left as it is."""
         event = self._waiting.pop() if self._waiting else self._parser.get_event()
         if isinstance(event, yaml.DocumentStartEvent):
             self._known, self._open, self._depth = {}, [], 0
-        if isinstance(event, yaml.AliasEvent) and event.anchor in self._known:
-            self._waiting += reversed(self._known[event.anchor])
+        if isinstance(event, yaml.AliasEvent):
+            repeated = self._known.get(event.anchor or "", [])
+            if not 0 < len(repeated) <= self._left:
+                return event
+            self._left -= len(repeated)
+            self._waiting += reversed(repeated)
             return self.get_event()
         return self._recorded(_plain(event))
 

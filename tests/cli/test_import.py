@@ -197,6 +197,7 @@ MISUSE = {
     "nowhere to write": ["--all", "."],
     "no folder": ["--all", "nowhere", "--out", "specs"],
     "a folder as a file": ["."],
+    "a file as a folder": ["server.json", "--out", "spec.yaml"],
 }
 
 
@@ -217,11 +218,12 @@ def test_names_never_lead_out_of_the_folder(tmp_path: Path, mcpctl: Mcpctl) -> N
 def test_depth_and_size_are_bounded(tmp_path: Path, mcpctl: Mcpctl) -> None:
     (tmp_path / "deep.json").write_text('{"name":' + '{"a":' * 100_000)
     (tmp_path / "list.json").write_text("[" * 100_000)
-    (tmp_path / "bomb.yaml").write_text("a: &a [x]\nb: [*a, *a]\n")
+    bomb = "".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]\n" for n in range(1, 10))
+    (tmp_path / "bomb.yaml").write_text(f"l0: &l0 [x]\n{bomb}")
     (tmp_path / "nul.json").write_bytes(b'{"name": "a\x00b"}')
     (tmp_path / "good.json").write_text(json.dumps(DEFINITION))
     run = mcpctl("import", "--all", tmp_path, "--out", tmp_path / "specs", "--offline")
     assert run.code == 3
     assert [path.name for path in (tmp_path / "specs").glob("*.yaml")] == ["io-github-acme-weather.yaml"]
-    for rule in ("yaml/too-deep", "yaml/anchor", "yaml/"):
+    for rule in ("yaml/too-deep", "yaml/alias", "yaml/"):
         assert rule in run.err
