@@ -64,6 +64,7 @@ spec: {target: kubernetes, namespace: {name: mcp-production, create: true}}
 """
 #: In a folder of its own per document: what the document presumes.
 EMPTY = (
+    "docs/adopt.md",
     "docs/import.md",
     "docs/import-clients.md",
     "docs/gitops.md",
@@ -167,6 +168,9 @@ BEFORE: dict[tuple[str, str], Sequence[Callable[[], object]]] = {
         lambda: Path(GITHUB_SPEC).write_text(Path(GITHUB_SPEC).read_text() + ACCEPTED),
         Path("specs/time.yaml").unlink,
     ],
+    ("docs/adopt.md", "mcpctl import --quiet --offline running.yaml"): [
+        definition(0, "running.yaml", "docs/adopt.md"),
+    ],
     ("docs/import.md", "mcpctl import --quiet server.json"): [definition(0, "server.json")],
     ("docs/import.md", "mcpctl import --offline --all registry --out imported"): [
         definition(0, "registry/weather/server.json"),
@@ -190,6 +194,7 @@ NOT_RUN: dict[str, dict[str, str]] = {
         "curl .*": "asks an issuer and a server",
         "MCPCTL_ACCESS_TOKEN=.*": "'login' is what gives tokens",
     },
+    "docs/adopt.md": {"mcpctl apply .*": "tests/integration/kubernetes/test_adopt.py does that in a cluster"},
     "docs/terminal.md": {".* --watch": "runs again and again until Ctrl-C"},
     "docs/updates.md": {
         "mcpctl pin (specs|--update).*": "asks registries; tests/cli/test_pin.py has it",
