@@ -51,6 +51,8 @@ def system_namespace(name: str) -> str:
 MCP_PROXY = "0.13.0"
 SUPERGATEWAY = "4.0.0"
 MCP_PROXY_NPM = "6.7.19"
+#: What speaks for clients that start programs alone: npm's mcp-remote (mcpctl export client).
+MCP_REMOTE = "0.15.1"
 #: Only the musl build is static and knows --copy-self; the plain tag refuses it.
 AGENTGATEWAY_IMAGE = "ghcr.io/agentgateway/agentgateway:v1.6.0-musl"
 #: Room for the copied program.

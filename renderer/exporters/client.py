@@ -6,7 +6,9 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
+from renderer import pins
 from renderer.errors import DocumentPath
 from renderer.exporters.endpoints import Endpoint
 from renderer.importers.draft import Entry, Outcome
@@ -34,6 +36,8 @@ _URL = {_HTTP: "url", _SSE: "url"}
 _TYPES = {_HTTP: "http", _SSE: "sse"}
 #: By name on the command line.
 CLIENTS: Mapping[str, Client] = {
+    "claude-code": Client(".mcp.json", "mcpServers", _URL, _TYPES, "${{{}}}"),
+    "claude-desktop": Client("claude_desktop_config.json", "mcpServers", {_HTTP: "http-only", _SSE: "sse-only"}),
     "cline": Client("cline_mcp_settings.json", "mcpServers", _URL, {_HTTP: "streamableHttp", _SSE: "sse"}),
     "codex": Client(".codex/config.toml", "mcp_servers", {_HTTP: "url"}),
     "cursor": Client(".cursor/mcp.json", "mcpServers", _URL, {}, "${{env:{}}}"),
@@ -42,6 +46,7 @@ CLIENTS: Mapping[str, Client] = {
     "windsurf": Client("mcp_config.json", "mcpServers", {_HTTP: "serverUrl", _SSE: "serverUrl"}, {}, "${{env:{}}}"),
     "zed": Client(".zed/settings.json", "context_servers", _URL),
 }
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class Configuration(NamedTuple):
@@ -163,6 +168,22 @@ def _url(server: Server, endpoint: Endpoint, secrets: _Secrets) -> str:
     return secrets.text(server.remote, server.remote.url) if server.remote else endpoint.url
 
 
+def _desktop_block(client: Client, server: Server, endpoint: Endpoint, secrets: _Secrets) -> JSON:
+    """Its file has programs alone: mcp-remote speaks for it, and takes headers with variables of its own."""
+    url = _url(server, endpoint, secrets)
+    words = ["-y", f"mcp-remote@{pins.MCP_REMOTE}", url, "--transport", client.url[_transport(server)]]
+    parts = urlsplit(url)
+    words += ["--allow-http"] if parts.scheme == "http" and parts.hostname not in _LOOPBACK else []
+    env: dict[str, JSON] = {}
+    for header, value in server.remote.headers.items() if server.remote else ():
+        assert server.remote
+        name = re.sub(r"[^A-Z0-9]+", "_", f"{server.name}_{header}".upper())
+        env[name] = secrets.text(server.remote, value)
+        words += ["--header", f"{header}:${{{name}}}"]
+    block: dict[str, JSON] = {"command": "npx", "args": list(words)}
+    return {**block, **({"env": env} if env else {})}
+
+
 def _codex_block(_client: Client, server: Server, endpoint: Endpoint, secrets: _Secrets) -> JSON:
     """It takes headers from variables whole, and a bearer token from one."""
     block: dict[str, Any] = {"url": _url(server, endpoint, secrets)}
@@ -178,7 +199,7 @@ def _codex_block(_client: Client, server: Server, endpoint: Endpoint, secrets: _
     return block
 
 
-_BLOCKS = {"codex": _codex_block}
+_BLOCKS = {"claude-desktop": _desktop_block, "codex": _codex_block}
 
 
 def _toml(blocks: Mapping[str, JSON], root: str) -> str:

@@ -14,7 +14,7 @@ from renderer.importers import client_files
 from renderer.importers.choices import Choices
 from renderer.importers.draft import Outcome
 from renderer.model import JSON, Options
-from renderer.pins import KUBERNETES_VERSION
+from renderer.pins import KUBERNETES_VERSION, MCP_REMOTE
 from tests.importers.readings import source_of
 from tests.specs import read_specs, spec
 
@@ -41,6 +41,11 @@ def written(client: str, *documents: dict[str, JSON], target: str = "kubernetes"
 @pytest.mark.parametrize(
     ("client", "expected"),
     [
+        ("claude-code", {"type": "http", "url": URL}),
+        (
+            "claude-desktop",
+            {"command": "npx", "args": ["-y", f"mcp-remote@{MCP_REMOTE}", URL, "--transport", "http-only"]},
+        ),
         ("cline", {"type": "streamableHttp", "url": URL}),
         ("codex", {"url": URL}),
         ("cursor", {"url": URL}),
@@ -62,6 +67,7 @@ HEADERS = {"Authorization": "Bearer {}", "X-Key": "{}", "X-Team": "a"}
 @pytest.mark.parametrize(
     ("client", "token", "key"),
     [
+        ("claude-code", "${CRM_TOKEN}", "${CRM_X_KEY}"),
         ("cline", "<CRM_TOKEN>", "<CRM_X_KEY>"),
         ("cursor", "${env:CRM_TOKEN}", "${env:CRM_X_KEY}"),
         ("gemini-cli", "${CRM_TOKEN}", "${CRM_X_KEY}"),
@@ -107,9 +113,29 @@ def test_codex_takes_secrets_by_the_names_of_variables() -> None:
     }
 
 
+def test_claude_desktop_starts_a_program_that_speaks_for_it() -> None:
+    (block,) = json.loads(written("claude-desktop", REMOTE).text)["mcpServers"].values()
+    assert block["args"][-6:] == [
+        *("--header", "Authorization:${CRM_AUTHORIZATION}", "--header", "X-Key:${CRM_X_KEY}"),
+        *("--header", "X-Team:${CRM_X_TEAM}"),
+    ]
+    assert block["env"] == {
+        "CRM_AUTHORIZATION": "Bearer <CRM_TOKEN>",
+        "CRM_X_KEY": "<CRM_X_KEY>",
+        "CRM_X_TEAM": "a",
+    }
+
+
+def test_http_beyond_this_machine_is_allowed_on_purpose() -> None:
+    (block,) = json.loads(written("claude-desktop", spec()).text)["mcpServers"].values()
+    assert "--allow-http" in block["args"]
+    (local,) = json.loads(written("claude-desktop", spec(), target="compose").text)["mcpServers"].values()
+    assert "--allow-http" not in local["args"]
+
+
 @pytest.mark.parametrize(
     ("client", "expected"),
-    [("vscode", {"type": "sse"}), ("gemini-cli", {"url": "http://mcp-old.tools.svc:8000/sse"}), ("codex", None)],
+    [("claude-code", {"type": "sse"}), ("gemini-cli", {"url": "http://mcp-old.tools.svc:8000/sse"}), ("codex", None)],
 )
 def test_sse(client: str, expected: dict[str, JSON] | None) -> None:
     read = written(client, SSE)
@@ -133,7 +159,7 @@ def test_what_nobody_can_connect_to_is_left_out_and_told() -> None:
     assert [entry.outcome for entry in read.entries].count(Outcome.LOST) == 1
 
 
-@pytest.mark.parametrize("client", [name for name in CLIENTS if name != "codex"])
+@pytest.mark.parametrize("client", [name for name in CLIENTS if name not in ("codex", "claude-desktop")])
 def test_what_is_written_is_read_again(client: str) -> None:
     (draft,) = client_files.read([source_of(written(client, REMOTE).text)], Choices(offline=True))
     remote: Any = draft.document["spec"]
