@@ -22,7 +22,7 @@ def about(server: Server, scene: Scene) -> tuple[str, ...]:
     del scene
     least, most = server.fewest_pods, server.most_pods
     pods = f"{least} to {most} pods" if least != most else f"{most} pod{'s' * (most != 1)}"
-    service = (f"Service {server.resource_name}:{server.service.port}",) if server.listens else ()
+    service = (f"Service {server.object_name('Service')}:{server.service.port}",) if server.listens else ()
     elsewhere = (f"namespace {server.namespace}",) if server.namespace else ()
     return (*service, pods, *elsewhere)
 
@@ -76,7 +76,7 @@ def _exposed(server: Server, expose: Expose, policy: tuple[str, ...], port: int,
 def _published(server: Server, policy: tuple[str, ...], scene: Scene) -> Iterator[Part]:
     service = server.service
     number = service.node_port if service.type == "NodePort" else service.port
-    title = f"{service.type} {server.resource_name}:{number or 'any port'}"
+    title = f"{service.type} {server.object_name('Service')}:{number or 'any port'}"
     way = Node(f"way {scene.place(server)}/{title}", "way", title, ("no TLS",))
     reach = Node("client network", "client", "every network that reaches the nodes")
     clients = [Node(f"client {block}", "client", block, ("addresses",)) for block in service.source_ranges] or [reach]

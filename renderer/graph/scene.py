@@ -37,7 +37,8 @@ class Scene(NamedTuple):
             return ""
         place = service.namespace or self.place(server)
         for other in self.servers:
-            labels = ({SERVER_LABEL: other.name}, {"app.kubernetes.io/name": other.resource_name})
+            adopted = other.adopt.selector if other.adopt else {}
+            labels = ({SERVER_LABEL: other.name}, {"app.kubernetes.io/name": other.resource_name}, adopted)
             if service.pod_labels in labels and self.place(other) == place:
                 return server_id(other)
         return ""
@@ -114,7 +115,7 @@ def used(server: Server, scene: Scene) -> Iterator[Part]:
         if kind:
             yield from _use(server, place, kind, need.name, (_keys(need.keys, need.optional_keys),))
     for volume in server.storage:
-        name = volume.host_path or volume.existing_claim or f"{server.resource_name}-{volume.name}"
+        name = volume.host_path or server.claim_name(volume)
         size = (volume.size,) if volume.size else ("of the machine",) if volume.host_path else ("is there already",)
         yield Node(f"volume {place}/{name}", "volume", name, size)
         label = f"{volume.mount_path}{', read-only' * volume.read_only}"

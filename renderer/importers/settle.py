@@ -21,7 +21,10 @@ _ROUNDS = 12
 _ACCEPTED = ("policy/image-tag", "policy/wide-rights", "policy/exposed-without-access", "policy/published-everywhere")
 _TODAY = "it is so in the installation that is taken over"
 #: Without these there is no server.
-_NEEDED = (("spec",), ("spec", "image"), ("spec", "package"), ("metadata",), ("metadata", "name"))
+_NEEDED = (
+    *(("spec",), ("spec", "image"), ("spec", "package"), ("metadata",), ("metadata", "name")),
+    *(("spec", "command"), ("spec", "args")),
+)
 
 
 def settled(draft: Draft) -> Draft:

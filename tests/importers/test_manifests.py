@@ -142,6 +142,11 @@ def test_several_servers_in_one_file_are_several_specs_and_databases_are_none() 
             json.dumps({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "x"}}),
             "no Deployment, StatefulSet or",
         ),
+        (
+            json.dumps({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "mcp"}, "spec": [1]}),
+            "no Deployment, StatefulSet or Pod with containers",
+        ),
+        (deployment(args=["--dir=${DIR}"]), "is passed as text"),
         (deployment(image="docker.io/library/redis:7.4.1", name="cache"), "none of the workloads is an MCP server"),
         (deployment(image=""), "the container has no image"),
         (deployment(image="a b"), "is no reference of an image"),
@@ -150,6 +155,20 @@ def test_several_servers_in_one_file_are_several_specs_and_databases_are_none() 
 def test_what_cannot_become_a_spec_is_refused_with_the_reason(text: str, message: str) -> None:
     (draft,) = drafts_of(text)
     assert message in draft.problems[0].message
+
+
+_ODD: list[dict[str, Any]] = [
+    {"env": {"A": 1}, "ports": "x", "volumeMounts": [1], "resources": [], "readinessProbe": {"httpGet": "x"}},
+    {"env": [{"name": "A", "valueFrom": {"secretKeyRef": None}}, {"name": "B", "valueFrom": "x"}, 5]},
+    {"envFrom": [{"secretRef": 5}], "volumeMounts": [{"name": "v"}], "lifecycle": {"preStop": 5}},
+    {"resources": {"limits": {"nvidia.com/gpu": "two", "cpu": "much"}}},
+]
+
+
+@pytest.mark.parametrize("container", _ODD)
+def test_what_is_odd_is_reported_and_never_a_traceback(container: dict[str, Any]) -> None:
+    (draft,) = drafts_of(deployment(**container))
+    assert messages(draft, Outcome.LOST)
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "A B", "x" * 300, "a\nkind: Secret"])

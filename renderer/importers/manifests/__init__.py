@@ -36,7 +36,7 @@ def read(sources: Sequence[Source], choices: Choices) -> list[Draft]:
     """A Draft of each server among all objects; what belongs to none is reported with the first."""
     del choices
     objects = objects_of(sources)
-    workloads = [each for each in objects if each.kind in KINDS]
+    workloads = [each for each in objects if each.kind in KINDS and entries(pod_spec(each).get("containers"))]
     servers = servers_among(workloads)
     if not servers:
         return [_refused(objects, workloads)] if objects else []
@@ -53,7 +53,7 @@ def _refused(objects: Sequence[Object], workloads: Sequence[Object]) -> Draft:
     first = objects[0]
     reading = Reading(first.source, first.root)
     kinds = excerpt(", ".join(sorted({each.kind for each in objects})), 200)
-    message = f"there is no Deployment, StatefulSet or Pod among the objects ({kinds})"
+    message = f"there is no Deployment, StatefulSet or Pod with containers among the objects ({kinds})"
     if workloads:
         names = excerpt(", ".join(each.words for each in workloads), 200)
         message = f"none of the workloads is an MCP server ({names}): databases and proxies stay as they are"

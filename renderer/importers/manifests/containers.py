@@ -155,8 +155,8 @@ def _amounts(reading: Reading, container: DocumentPath, target: DocumentPath, ki
         if name in _AMOUNTS:
             found[_AMOUNTS[name]] = plain_text(value)
             reading.map((*path, name), (*target, "resources", kind, _AMOUNTS[name]), plain_text(value))
-        elif name == "nvidia.com/gpu" and len(target) == 1:
-            reading.map((*path, name), ("spec", "gpu", "count"), int(plain_text(value) or 1))
+        elif name == "nvidia.com/gpu" and len(target) == 1 and plain_text(value).isdigit():
+            reading.map((*path, name), ("spec", "gpu", "count"), int(plain_text(value)))
         else:
             reading.lose((*path, name), "no field asks for it")
     return found
