@@ -49,6 +49,7 @@ from renderer.pipeline import Run
 from renderer.registry import target
 from renderer.report import Report, as_json
 from renderer.settings import Settings
+from renderer.tree import kept, namespaces_in, read_tree
 
 DryRun = Literal["none", "client", "server"]
 
@@ -220,8 +221,6 @@ def _export(paths: Sequence[str], run: Run) -> str:
 def _of_tree(
     folder: Path, settings: Settings, env_files: Mapping[str, str], more: Mapping[str, Any]
 ) -> tuple[Plan, Settings]:
-    from renderer.tree import kept, namespaces_in, read_tree  # 9 ms, and only --tree reads one
-
     if more["environments"]:
         raise click.UsageError("--environment is for specs: with --tree, name the folder of the environment")
     files = kept(folder, create_orchestrator(settings.config).target, options_for(settings, more))

@@ -9,7 +9,7 @@ from itertools import chain
 
 import click
 
-from renderer.cli.remotes import remote_instances
+from renderer.cli.remote_instances import remote_instances
 from renderer.cli.runtime import asked, no_client, orchestrator_of, output_option, progress, runtime_options
 from renderer.cli.streams import emit
 from renderer.cli.tables import fits_a_table, show

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import click
 
 from renderer import __version__
-from renderer.cli.remotes import remote_instances
+from renderer.cli.remote_instances import remote_instances
 from renderer.cli.runtime import (
     asked,
     identify,
