@@ -206,7 +206,6 @@ def test_what_an_operator_cannot_start_has_no_resource(form: str, fields: dict[s
         ("mcp.x-k8s.io", {"storage": [{"name": "d", "size": "1Gi", "mountPath": "/d"}]}, {"storage"}),
         ("mcp.x-k8s.io", {"network": {"egress": {}}}, {"network.egress"}),
     ],
-    ids=str,
 )
 def test_losses_are_in_the_report(form: str, fields: dict[str, Any], lost: set[str]) -> None:
     assert lost <= outcomes(form, Outcome.LOST, **fields).keys()
