@@ -8,12 +8,13 @@ import subprocess
 import sys
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import pytest
 
 from renderer import pipeline
 from renderer.errors import Problem, Severity, errors_in
+from renderer.load import load
 from renderer.model import JSON, NAMESPACE
 from renderer.pins import KUBERNETES_VERSION
 from renderer.registry import TARGETS, target
@@ -259,3 +260,14 @@ def test_options_are_all_that_differs_between_runs() -> None:
     text = "".join(document.text for name in TARGETS for document in rendered(name, spec()).documents)
     assert os.uname().nodename not in text.split()
     assert str(ROOT) not in text
+
+
+def test_no_place_is_looked_for_where_nothing_is_reported() -> None:
+    sources, problems = load(["-"], stdin=BytesIO(as_stream(spec("a"), spec("b"))))
+    assert problems == []
+
+    def looked_for() -> Never:
+        raise AssertionError("to find a place, a spec is read once more")
+
+    specs = pipeline.plain(pipeline.inputs_of([source._replace(marked=looked_for) for source in sources]))
+    assert ([server.name for server in specs.servers], specs.problems) == (["a", "b"], ())

@@ -12,7 +12,7 @@ from renderer.errors import Fault, Place, Problem, Severity, UsageMistake, excer
 from renderer.model import Acceptance, Server, Source
 from renderer.policy.catalogue import LEVELS, RULES, Level
 from renderer.policy.literals import literal_faults, token_faults
-from renderer.policy.spec import CHECKS, REMOTE_CHECKS, VALUE_CHECKS
+from renderer.policy.spec import CHECKS, REMOTE_CHECKS, VALUE_CHECKS, Check
 from renderer.wording import did_you_mean
 
 #: What a run was told by ``--policy``: rule to level.
@@ -72,9 +72,15 @@ def judge_specs(
     for server in servers:
         if not server.doubts("accepted"):  # else nobody knows what is accepted
             checks = REMOTE_CHECKS if server.remote else CHECKS
-            findings += (*server.findings_of_values(VALUE_CHECKS), *server.findings(checks))
+            findings += server.findings_of_values(_without_off(check, levels) for check in VALUE_CHECKS)
+            findings += server.findings(_without_off(check, levels) for check in checks)
             findings += _unknown(server)
     return _judged(findings, servers, None if own_templates else "", levels, admission=False)
+
+
+def _without_off(check: Check, levels: Levels) -> Check:
+    """The check without what is turned off: to find its place, the spec would be read once more."""
+    return lambda server: (fault for fault in check(server) if _on(_judged_by(fault), levels))
 
 
 def judge_documents(
@@ -139,7 +145,7 @@ def _accepted_as(problem: Problem) -> str:
     return _judged_by(problem) or (problem.rule if problem.severity is Severity.WARNING else "")
 
 
-def _judged_by(problem: Problem) -> str:
+def _judged_by(problem: Problem | Fault) -> str:
     """The rule of policy that levels and acceptances name; none of a token, whose digest nobody is told."""
     return "" if problem.rule == _SECRET and not problem.digest else policy_of(problem.rule)
 

@@ -219,6 +219,7 @@ def _hidden(value: Any, path: DocumentPath, places: Mapping[DocumentPath, set[in
     return "\n".join(MASK if i in lines else line for i, line in enumerate(value.split("\n"), 1))
 
 
+@lru_cache(maxsize=4096)
 def in_value(name: str, value: str) -> Finding | None:
     """What a value that stands under a name looks like."""
     finding = by_form(f"{name}: {value}" if name.lower() == "authorization" else value)
@@ -236,6 +237,7 @@ def in_value(name: str, value: str) -> Finding | None:
     return unsure
 
 
+@lru_cache(maxsize=4096)  # keys, and what servers have in common, are the most of a fleet
 def by_form(text: str, *, prose: bool = False) -> Finding | None:
     """Of a text under no name, anywhere: a known form first. In prose an address may be an example."""
     unsure = None

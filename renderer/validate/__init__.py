@@ -95,8 +95,10 @@ def across_servers(servers: Sequence[Server]) -> list[Problem]:
         for server in servers if names_of is _server_name else deployed:
             for name, fault in names_of(server):
                 other, others_fault = first.setdefault(name, (server, fault))
+                if other is server:
+                    continue  # before its place is looked for, which reads the spec once more
                 problem, place = server.problem(fault), other.problem(others_fault).place
-                if other is not server and (problem.place.file, problem.place.line) not in lines:
+                if (problem.place.file, problem.place.line) not in lines:
                     message = f"{problem.message} (also {place})"
                     problems.append(problem._replace(message=message, related=(place,)))
     return problems
