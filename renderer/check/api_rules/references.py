@@ -164,8 +164,7 @@ def _holders(parent: Json, steps: Sequence[str]) -> Iterator[tuple[DocumentPath,
         field = steps[0].removesuffix("[]")
         for i, entry in entries(parent, field):
             yield from (((field, i, *path), holder) for path, holder in _holders(entry, steps[1:]))
-    else:
-        inner = mapping(parent, steps[0])
+    elif inner := mapping(parent, steps[0]):
         yield from (((steps[0], *path), holder) for path, holder in _holders(inner, steps[1:]))
 
 
