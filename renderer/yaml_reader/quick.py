@@ -23,6 +23,7 @@ _ESCAPE = re.compile(r'\\(?!["\\nrt/])')
 #: A level of nesting takes a column, a '-' with its blank, or a bracket: without these there are at most 64.
 _DEEP = ("\n" + " " * 46, "- - - -")
 _MOST_BRACKETS = 10
+_BRACKET = re.compile(r"[\[\]{}]")
 _MOST_EVENTS = 2  # that one character can make
 
 #: Lines that no reader doubts, whether or not what people write is read: most recur in every document.
@@ -32,7 +33,8 @@ _MOST_LINES = 10_000
 
 def quick(text: str, *, strict: bool, limits: Limits) -> tuple[Any, int] | None:
     """The data of the text, and the line where its document begins; None where the precise reader must decide."""
-    if len(text) * _MOST_EVENTS > limits.max_nodes or text[:1] == "\ufeff":
+    too_large = len(text) * _MOST_EVENTS > limits.max_nodes or _nests_deeper(text, limits.max_depth)
+    if too_large or text[:1] == "\ufeff":
         return None
     lines = text.split("\n")
     fine = _fine[strict]
@@ -53,6 +55,18 @@ def quick(text: str, *, strict: bool, limits: Limits) -> tuple[Any, int] | None:
         return None
     begins = (number for number, line in enumerate(lines, 1) if line.strip()[:1] not in ("", "#"))
     return data, next(begins, 1)
+
+
+def _nests_deeper(text: str, most: int) -> bool:
+    """Whether brackets may nest deeper: the time that ryaml takes for those grows with the square of their depth."""
+    if text.count("[") + text.count("{") <= most:
+        return False
+    depth = 0
+    for bracket in _BRACKET.findall(text):
+        depth += 1 if bracket in "[{" else -1
+        if depth > most:
+            return True
+    return False
 
 
 def _is_fine_line(line: str, strict: bool) -> bool:

@@ -143,3 +143,9 @@ def test_files() -> None:
             rendered += agreed[0] and "output" in path.parts
     assert read > 300, "the quick way is hardly ever taken"
     assert rendered > 150, "of what was rendered, most is read quickly"
+
+
+@pytest.mark.parametrize("text", ["a: " + "[" * 65 + "]" * 65, '{"a":' * 65, "a: " + "[" * 100])
+def test_deep_brackets_are_not_read_quickly(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("renderer.yaml_reader.quick.ryaml.loads", lambda text: pytest.fail("it takes seconds"))
+    assert quick(text, strict=False, limits=OUTPUT_LIMITS) is None
