@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
@@ -92,7 +93,10 @@ def _renamed(draft: Draft, name: str) -> Draft:
     metadata = draft.document["metadata"]
     assert isinstance(metadata, dict)
     document = {**draft.document, "metadata": {**metadata, "name": name}, "spec": walk(draft.document["spec"])}
-    return draft._replace(name=name, document=document)
+    called = re.compile(rf"\b(Secret|ConfigMap) {re.escape(draft.name)}(-settings)?(?![-\w])")
+    comments = {path: called.sub(rf"\1 {name}\2", text) for path, text in draft.comments.items()}
+    entries = (each._replace(message=called.sub(rf"\1 {name}\2", each.message)) for each in draft.entries)
+    return draft._replace(name=name, document=document, comments=comments, entries=tuple(entries))
 
 
 def store(drafts: Sequence[Draft], folder: Path, force: bool, schema: str = "") -> list[Written]:

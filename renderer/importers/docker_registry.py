@@ -193,7 +193,7 @@ def _run(reading: Reading, parameters: Parameters) -> None:
         set_user(reading, user, "".join(value) if not isinstance(value, Unset) else "of a parameter")
     hosts = [(path, reading.text(*path)) for path, _ in reading.items(*_within(reading, "run", "allowHosts"))]
     closed = _within(reading, "run", "disableNetwork")
-    if reading.get(*closed) is True:
+    if reading.text(*closed).lower() in ("true", "yes", "on"):
         allow_nothing(reading, closed)
     elif reading.get(*closed) is not None:
         reading.note(closed, None, "egress stays open")

@@ -159,7 +159,7 @@ class Reading:
         above = {path[:length] for path in said for length in range(len(path))}
 
         def walk(path: DocumentPath, node: JSON) -> Iterator[DocumentPath]:
-            if path in said or node in (None, [], {}):
+            if path in said or _is_empty(node):
                 return
             if path in above and isinstance(node, dict | list):
                 for step, child in node.items() if isinstance(node, dict) else enumerate(node):
@@ -177,6 +177,13 @@ class Reading:
         whole = (*self.root, *source) if source else ()
         place = self.source.place(whole or self.root, at_key=True)
         self.entries.append(Entry(place, whole, outcome, target, message, harmless))
+
+
+def _is_empty(node: JSON) -> bool:
+    """Whether it says nothing: null, and lists and mappings of nothing else."""
+    if isinstance(node, dict | list):
+        return all(map(_is_empty, node.values() if isinstance(node, dict) else node))
+    return node is None
 
 
 def draft_of(original: str, format_name: str, *readings: Reading) -> Draft:

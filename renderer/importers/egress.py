@@ -41,8 +41,9 @@ def _allow(reading: Reading, source: DocumentPath, text: str, ports: Sequence[in
         reading.decide(source, (*EGRESS, "services"), None, why)
     elif host == "*" and not port:
         reading.note(source, None, "every host: egress stays open")
-    elif network := _network(text):
-        block: JSON = {"cidr": network, "ports": [*ports]} if ports else network
+    elif network := _network(text) or _network(host):
+        open_ports = [int(port)] if port else [*ports]
+        block: JSON = {"cidr": network, "ports": [*open_ports]} if open_ports else network
         reading.map(source, (*EGRESS, "cidrs", END), block)
     elif names := _names(host):
         for name in names:

@@ -249,5 +249,7 @@ def _value_of(reading: Reading, path: DocumentPath, name: str) -> str:
         for source, _ in reading.items(*spelt(reading, path, key)):
             names = (reading.text(*source, "name"), reading.text(*spelt(reading, source, "valueHint")))
             if name in names or name in (each.lstrip("-") for each in names):
-                return variable_of(reading, source, name).default or ""
+                value = variable_of(reading, source, name).default or ""
+                inner = _PLACEHOLDER.fullmatch(value)
+                return reading.text(*source, "variables", inner[1], "default") if inner else value
     return ""

@@ -62,6 +62,8 @@ def read(sources: Sequence[Source], choices: Choices) -> list[Draft]:
 def _drafts(source: Source, choices: Choices) -> Iterator[Draft]:
     around = Reading(source)
     lose_all(around, ["$schema", "version", "last_updated"], _CATALOGUE)
+    for group, _ in around.items("groups"):
+        lose_all(around, ["name", "description"], _CATALOGUE, group)
     roots = [((), _own_name(source))] if _is_entry(source.data) else _roots(source.data)
     for root, _ in roots:
         around.note(root, None, "reported by itself")
@@ -140,8 +142,12 @@ def apply_extension(reading: Reading, path: DocumentPath, server: str) -> None:
     """What ToolHive says of a server, in its own registry or within a server.json."""
     for argument, _ in reading.items(*path, "args"):
         reading.map(argument, ("spec", "args", END), literal(reading.text(*argument)))
+    remote = reading.written(("spec", "remote")) is not None
     for variable, _ in reading.items(*path, "env_vars"):
-        _variable(reading, variable, server)
+        if remote:
+            reading.lose(variable, "a variable of whoever calls the server: nothing is deployed that could have it")
+        else:
+            _variable(reading, variable, server)
     _permissions(reading, (*path, "permissions"))
     status = reading.text(*path, "status")
     if status.lower() == "deprecated":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from renderer.errors import Place
 from renderer.importers.bulk import State, named, store
-from renderer.importers.draft import Draft
+from renderer.importers.draft import Draft, Entry, Outcome
 from renderer.importers.text import text_of
 
 
@@ -74,3 +74,15 @@ def test_what_a_person_wrote_stays_unless_forced(tmp_path: Path) -> None:
 def test_line_ends_of_a_checkout_are_no_edit(tmp_path: Path) -> None:
     (tmp_path / "demo.yaml").write_bytes(text_of(draft("demo")).replace("\n", "\r\n").encode())
     assert states([draft("demo")], tmp_path) == [State.UNCHANGED]
+
+
+def test_what_is_said_of_a_renamed_server_has_its_new_name() -> None:
+    text = "set the key A of the ConfigMap demo-settings, or of the Secret demo; not of the Secret demo-b"
+    entry = Entry(Place("a.json", 1, 1), (), Outcome.DECISION, None, text)
+    drafts = [draft(name)._replace(comments={("spec",): text}, entries=(entry,)) for name in ("demo", "Demo")]
+    renamed = next(each for each in named(drafts) if each.original == "Demo")
+    expected = (
+        f"set the key A of the ConfigMap {renamed.name}-settings, or of the Secret {renamed.name}; "
+        "not of the Secret demo-b"
+    )
+    assert (renamed.comments[("spec",)], renamed.entries[0].message) == (expected, expected)

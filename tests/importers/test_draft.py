@@ -92,3 +92,9 @@ def test_what_no_definition_says_is_filled_in_and_told() -> None:
     remote.map(("url",), ("spec", "remote", "url"), "u")
     fill_in(remote)
     assert remote.document == {"spec": {"remote": {"url": "u"}}}
+
+
+def test_what_holds_nothing_is_no_loss() -> None:
+    reading = Reading(source_of({"config": {"secrets": [], "env": {"a": None}}, "run": {"user": "x"}, "name": "demo"}))
+    reading.note(("name",), None)
+    assert [entry.source for entry in reading.finish()] == [("name",), ("run",)]

@@ -210,16 +210,35 @@ def test_what_a_spec_cannot_say_is_told(version: str, fields: dict[str, Any], lo
     assert [entry.source[1] for entry in draft.losses] == [lost]
 
 
+TOKEN = "ghp_" + "a1B2" * 9
+
+
 def test_a_secret_that_stands_in_a_resource_is_written_nowhere() -> None:
-    token = "ghp_" + "a1B2" * 9
     for version, fields in (
-        (TOOLHIVE, {**HTTP_SERVER, "env": [{"name": "GITHUB_TOKEN", "value": token}]}),
-        (KMCP, {**HTTP_8080, "deployment": {**DEPLOYMENT, "env": {"GITHUB_TOKEN": token}}}),
+        (TOOLHIVE, {**HTTP_SERVER, "env": [{"name": "GITHUB_TOKEN", "value": TOKEN}]}),
+        (KMCP, {**HTTP_8080, "deployment": {**DEPLOYMENT, "env": {"GITHUB_TOKEN": TOKEN}}}),
     ):
         (draft,) = drafts(resource(version, fields))
         written: Any = draft.document["spec"]
         assert written["env"] == {"GITHUB_TOKEN": {"secret": "demo", "key": "GITHUB_TOKEN"}}
-        assert token not in str(draft.entries)
+        assert TOKEN not in str(draft.entries)
+
+
+@pytest.mark.parametrize(
+    ("version", "fields"),
+    [
+        (TOOLHIVE, {**HTTP_SERVER, "args": ["--token", TOKEN]}),
+        (KMCP, {**HTTP_8080, "deployment": {**DEPLOYMENT, "args": ["--token", TOKEN]}}),
+        (SIG, {"source": SOURCE, "config": {**CONFIG, "arguments": ["--token", TOKEN]}}),
+    ],
+    ids=["toolhive", "kmcp", "sig"],
+)
+def test_a_secret_among_arguments_is_a_variable(version: str, fields: dict[str, Any]) -> None:
+    (draft,) = drafts(resource(version, fields))
+    spec: Any = draft.document["spec"]
+    assert spec["args"] == ["--token", "$(ARG_SECRET_2)"]
+    assert spec["env"]["ARG_SECRET_2"] == {"secret": "demo", "key": "ARG_SECRET_2"}
+    assert TOKEN not in str(draft.entries)
 
 
 def test_lists_and_objects_beside_servers() -> None:

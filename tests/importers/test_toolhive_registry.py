@@ -69,6 +69,10 @@ EGRESS: dict[str, tuple[dict[str, JSON], JSON]] = {
         {"allow_host": ["192.0.2.1"], "allow_port": [443]},
         {"cidrs": [{"cidr": "192.0.2.1/32", "ports": [443]}]},
     ),
+    "an address with its port": (
+        {"allow_host": ["192.0.2.1:5432"], "allow_port": [443]},
+        {"cidrs": [{"cidr": "192.0.2.1/32", "ports": [5432]}]},
+    ),
     "ports alone": ({"allow_port": [5432]}, {"cidrs": [{"cidr": "0.0.0.0/0", "ports": [5432]}]}),
     "nothing": ({}, {}),
     "the machine": ({"allow_host": ["localhost"], "allow_port": [3306]}, {}),
@@ -121,7 +125,7 @@ def test_remote_servers_and_groups() -> None:
     }
     # What stands around all of them is reported once.
     lost = [dotted(entry.source) for draft in drafts.values() for entry in draft.losses]
-    assert lost == ["groups[0].name", "odd"]
+    assert lost == ["odd"]
 
 
 @pytest.mark.parametrize(("name", "original"), [({"name": "notes"}, "notes"), ({}, "folder")])
@@ -132,6 +136,13 @@ def test_a_server_may_have_a_file_of_its_own(name: dict[str, str], original: str
     (draft,) = toolhive_registry.read([source], Choices(offline=True))
     assert draft.original == original
     assert draft.losses == []
+    assert tried(draft).problems == ()
+
+
+def test_variables_of_a_remote_server_are_those_of_its_callers() -> None:
+    remote = {"url": "https://mcp.example.com/mcp", "transport": "streamable-http", "env_vars": [{"name": "REGION"}]}
+    (draft,) = drafts_of(remote_servers={"far": remote}, groups=[{"name": "team", "description": "Ours"}])
+    assert [dotted(entry.source) for entry in draft.losses] == ["remote_servers.far.env_vars[0]"]
     assert tried(draft).problems == ()
 
 

@@ -10,6 +10,7 @@ from renderer.importers.choices import Choices
 from renderer.importers.draft import Draft, draft_of, fill_in
 from renderer.importers.operators import kmcp, sig, toolhive
 from renderer.importers.operators.resource import Resource
+from renderer.importers.variables import hide_arguments
 from renderer.kinds import POD_TEMPLATES
 from renderer.model import JSON, Source
 
@@ -48,6 +49,7 @@ def read(sources: Sequence[Source], choices: Choices) -> list[Draft]:
             resource.beside = named
             read_one(resource)
             if not resource.reading.problems:
+                hide_arguments(resource.reading, resource.server)
                 fill_in(resource.reading)
     first = next((each for each in resources if id(each) in servers), None)
     if first is None:
