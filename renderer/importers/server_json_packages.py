@@ -71,7 +71,8 @@ def set_package(reading: Reading, path: DocumentPath, server: str, choices: Choi
     kind = kind_of(reading, path)
     reading.note(spelt(reading, path, "registryType"), ("spec",), kind)
     if kind == "nuget":
-        reading.refuse(path, "import/nuget", _NUGET)
+        hint = "its endpoint elsewhere is imported with --remote" if reading.get("remotes") else ""
+        reading.refuse(path, "import/nuget", _NUGET, hint)
         return
     if kind not in _KINDS:
         reading.refuse(path, "import/package", f"'{excerpt(kind)}' is no type of packages that can be run")

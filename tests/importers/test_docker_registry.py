@@ -135,6 +135,7 @@ RUNS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"network": {"egress": {"hosts": ["api.example.com:443"]}}},
     ),
     "no network": ({"run": {"disableNetwork": True}}, {"network": {"egress": {}}}),
+    "no network, as text": ({"run": {"disableNetwork": "yes"}}, {"network": {"egress": {}}}),
     "a user": ({"run": {"user": "1001:1002"}}, {"security": {"runAsUser": 1001, "runAsGroup": 1002}}),
     "root": ({"run": {"user": "0"}}, {}),
     "a user by name": ({"run": {"user": "app"}}, {}),

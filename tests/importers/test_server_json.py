@@ -228,6 +228,7 @@ ADDRESSES: dict[str, tuple[str, dict[str, Any]]] = {
     "a port and a path": ("http://127.0.0.1:9000/api/mcp", {"port": 9000, "path": "/api/mcp"}),
     "a variable with a default": ("http://localhost:{PORT}/mcp", {"port": 8123, "path": "/mcp"}),
     "an argument with a default": ("http://localhost:{--listen}/mcp", {"port": 8200, "path": "/mcp"}),
+    "an argument with a variable": ("http://localhost:{--port}/mcp", {"port": 8300, "path": "/mcp"}),
     "nobody says the port": ("http://localhost:{NOBODY}/mcp", {"path": "/mcp"}),
     "a public address": ("https://mcp.example.com/mcp", {"path": "/mcp"}),
     "no path": ("http://localhost:9000", {"port": 9000}),
@@ -239,7 +240,10 @@ def test_the_address_of_a_package_names_port_and_path(url: str, transport: dict[
     package = {
         **HTTP,
         "transport": {"type": "streamable-http", "url": url},
-        "packageArguments": [{"type": "named", "name": "--listen", "default": "8200"}],
+        "packageArguments": [
+            {"type": "named", "name": "--listen", "default": "8200"},
+            {"type": "named", "name": "--port", "value": "{at}", "variables": {"at": {"default": "8300"}}},
+        ],
         "environmentVariables": [{"name": "PORT", "default": "8123"}],
     }
     assert spec_of(definition(package))["transport"] == {"type": "streamable-http", **transport}
