@@ -69,13 +69,13 @@ def faults(typed: list[str]) -> list[str]:
         return [] if typed[0] in ("--help", "-h", "--version") else typed[:1]
     if typed[0] not in COMMANDS:
         return [f"no command {typed[0]}"]
-    command = mcpctl.get_command(click.Context(mcpctl), typed[0])
+    command = mcpctl.get_command(click.Context(mcpctl, **mcpctl.context_settings), typed[0])
     assert command
     while isinstance(command, click.Group) and len(typed) > 1 and typed[1] in command.commands:
         typed = typed[1:]
         command = command.commands[typed[0]]
     try:
-        given, _, _ = command.make_parser(click.Context(command)).parse_args(typed[1:])
+        given, _, _ = command.make_parser(click.Context(command, **mcpctl.context_settings)).parse_args(typed[1:])
     except click.UsageError as mistake:
         return [] if "requires an argument" in mistake.format_message() else [mistake.format_message()]
     choices = {one.name: one.type.choices for one in command.params if isinstance(one.type, click.Choice)}

@@ -26,6 +26,8 @@ ALLOWED = {
     "orchestrators/kubernetes/client.py": "the shape of what is read of a kind",
     "orchestrators/kubernetes/listing.py": "the addresses of pages",
     "diff/renames.py": "which step of a path names an object of what kind",
+    "importers/manifests/servers.py": "what may be a server among the objects of others",
+    "exporters/pod.py": "what the resources of operators cannot carry",
     "diff/consequences/__init__.py": "words by which a file is recognised before it is parsed",
 }
 

@@ -118,7 +118,7 @@ def _with_links(page: Page, files: set[str]) -> str:
 
 def _commands() -> Iterator[Page]:
     for name in COMMANDS:
-        root = click.Context(mcpctl, info_name="mcpctl")
+        root = click.Context(mcpctl, info_name="mcpctl", **mcpctl.context_settings)
         command = mcpctl.get_command(root, name)
         assert command
         help_text = command.get_help(

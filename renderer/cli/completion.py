@@ -76,7 +76,7 @@ def completion(context: click.Context, shell: str) -> int:
 
 def table(group: click.Group) -> Table:
     """What there is to complete: commands with their options and arguments, and the words that some of these take."""
-    above = click.Context(group)
+    above = click.Context(group, **group.context_settings)
     commands: Table = {}
     for name in group.list_commands(above):
         command = group.get_command(above, name)

@@ -80,7 +80,8 @@ def _from_config(config: Item | None) -> dict[str, Any]:
         raise _bad_config("the functionConfig must be a McpServer, or a ConfigMap whose data sets options")
     options = {option.name or "": option for option in krm.params if isinstance(option, click.Option)}
     known = {re.sub("_(.)", lambda match: match[1].upper(), name): option for name, option in options.items()}
-    del known["quiet"]
+    for of_the_terminal in ("quiet", "color", "debug"):
+        known.pop(of_the_terminal, None)
     arguments = []
     for key, value in data.items():
         if key not in known:

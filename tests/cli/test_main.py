@@ -190,7 +190,7 @@ def test_every_help_says_what_it_does_and_shows_an_example(mcpctl: Mcpctl, comma
 def test_every_option_says_what_it_is_for(command: str) -> None:
     import click
 
-    found = Commands.get_command(group, click.Context(group), command)
+    found = Commands.get_command(group, click.Context(group, **group.context_settings), command)
     for parameter in found.params:
         if isinstance(parameter, click.Option):
             assert parameter.help, parameter.name

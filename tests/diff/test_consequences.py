@@ -16,7 +16,7 @@ from renderer.diff.entries import Entry, Sides, entries
 from renderer.diff.trees import Tree
 from renderer.errors import errors_in
 from tests.fields import documents
-from tests.specs import rendered, spec, texts
+from tests.specs import read_specs, rendered, spec, texts
 
 HARD = {
     "allowPrivilegeEscalation": False,
@@ -779,7 +779,11 @@ def test_old_files_may_hold_anything(junk: str | None) -> None:
 
 
 #: Those that are not for compose alone.
-ON_KUBERNETES = [document for document in documents() if not errors_in(rendered("kubernetes", document).problems)]
+ON_KUBERNETES = [
+    document
+    for document in documents()
+    if not read_specs(document).remotes and not errors_in(rendered("kubernetes", document).problems)
+]
 
 
 @pytest.mark.parametrize("document", ON_KUBERNETES, ids=lambda document: document["metadata"]["name"])

@@ -28,6 +28,8 @@ SMALL: list[dict[str, JSON]] = [
     spec(package=NPM),
     spec(package=PYPI),
     spec(package=OCI),
+    spec(package={"registry": "mcpb", "url": "https://example.com/a.mcpb", "sha256": "0" * 64}),
+    spec(remote={"url": "https://mcp.example.com/mcp"}),
     spec(image=IMAGE),
     spec(image=IMAGE, transport={"type": "sse"}),
     spec(image=IMAGE, transport={"path": "/sse"}),

@@ -37,7 +37,7 @@ def set_faults(docs: Sequence[Json], outside: Sequence[frozenset[Identity] | Non
             faults += _service(item, index)
         elif item.kind == "NetworkPolicy":
             faults += _policy(item, index)
-        elif item.kind == "StatefulSet":
+        elif item.kind == "StatefulSet" and (known is not None or not outside):  # else it may be one that runs already
             faults += _governing_service(item, index, known or frozenset())
         elif (refer := REFERRING.get(text(item.doc, "kind"))) is not None:
             faults += refer(item, index)
