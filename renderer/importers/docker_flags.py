@@ -14,12 +14,26 @@ from renderer.importers.volumes import parts, set_volume
 from renderer.model import JSON
 from renderer.quantity import nano
 
-#: Options without a value; every other one takes the next word unless it has '='.
+#: Options without a value; those of _VALUES take the next word unless they have '='.
 _SWITCHES = re.compile(
     "--(detach|disable-content-trust|help|init|interactive|no-healthcheck|oom-kill-disable|privileged|publish-all|quiet|"
-    "read-only|rm|sig-proxy|tty|use-api-socket)"
+    "read-only|replace|rm|rmi|sig-proxy|tls-verify|tty|use-api-socket)"
 )
 _SHORT_SWITCHES = frozenset("diPqt")
+#: By the references of docker run and podman run.
+_VALUES = re.compile(
+    "--(add-host|annotation|arch|attach|authfile|blkio-weight|blkio-weight-device|cap-add|cap-drop|cgroup-conf|"
+    "cgroup-parent|cgroupns|cgroups|cidfile|cpu-count|cpu-percent|cpu-period|cpu-quota|cpu-rt-period|cpu-rt-runtime|"
+    "cpu-shares|cpus|cpuset-cpus|cpuset-mems|creds|detach-keys|device|device-cgroup-rule|device-read-bps|"
+    "device-read-iops|device-write-bps|device-write-iops|dns|dns-opt|dns-option|dns-search|domainname|entrypoint|env|"
+    "env-file|expose|gidmap|gpus|group-add|health-cmd|health-interval|health-retries|health-start-interval|"
+    "health-start-period|health-timeout|hostname|image-volume|init-path|io-maxbandwidth|io-maxiops|ip|ip6|ipc|isolation|"
+    "kernel-memory|label|label-file|link|link-local-ip|log-driver|log-opt|mac-address|memory|memory-reservation|"
+    "memory-swap|memory-swappiness|mount|name|net-alias|network|network-alias|oom-score-adj|os|pid|pids-limit|platform|"
+    "pod|publish|pull|requires|restart|runtime|sdnotify|secret|security-opt|shm-size|stop-signal|stop-timeout|"
+    "storage-opt|subgidname|subuidname|sysctl|systemd|timeout|tmpfs|tz|uidmap|ulimit|umask|user|userns|uts|variant|"
+    "volume|volume-driver|volumes-from|workdir)"
+)
 _LONG = {
     "-a": "--attach", "-c": "--cpu-shares", "-d": "--detach", "-e": "--env", "-h": "--hostname", "-i": "--interactive",
     "-l": "--label", "-m": "--memory", "-p": "--publish", "-P": "--publish-all", "-q": "--quiet", "-t": "--tty",
@@ -46,7 +60,7 @@ _LOST: Mapping[str, str] = {
 #: What has no meaning for a server that a runtime starts and keeps.
 _IDLE = re.compile(
     "--(attach|cap-drop|cidfile|detach|disable-content-trust|init|interactive|label|log-driver|log-opt|name|platform|"
-    "publish-all|quiet|read-only|restart|rm|sig-proxy|stop-signal|tty)"
+    "publish-all|quiet|read-only|replace|restart|rm|rmi|sig-proxy|stop-signal|tty)"
 )
 
 
@@ -56,6 +70,8 @@ class Flag(NamedTuple):
     source: DocumentPath
     name: str
     value: str
+    #: Whether nobody knows if the word behind it is its value, or the image.
+    is_unclear: bool = False
 
 
 def split_run(words: Sequence[tuple[DocumentPath, str]]) -> tuple[list[Flag], list[tuple[DocumentPath, str]]]:
@@ -67,9 +83,10 @@ def split_run(words: Sequence[tuple[DocumentPath, str]]) -> tuple[list[Flag], li
         if word == "--":
             break
         for name, value in _options(word):
-            if value is None and not _SWITCHES.fullmatch(name):
+            is_unclear = value is None and not _SWITCHES.fullmatch(name) and not _VALUES.fullmatch(name)
+            if value is None and _VALUES.fullmatch(name):
                 value = rest.pop(0)[1] if rest else ""
-            flags.append(Flag(source, name, value or ""))
+            flags.append(Flag(source, name, value or "", is_unclear))
     return flags, rest
 
 
@@ -91,7 +108,10 @@ def _options(word: str) -> list[tuple[str, str | None]]:
 
 def judge_flag(reading: Reading, flag: Flag, server: str) -> None:
     """Says in the spec and in the report what becomes of one option."""
-    if flag.name in _SETTERS:
+    if flag.is_unclear:
+        message = f"docker run has no option {excerpt(flag.name)} that is known here, so the image cannot be told"
+        reading.refuse(flag.source, "import/option", message, f"write {excerpt(flag.name)}=VALUE, or remove it")
+    elif flag.name in _SETTERS:
         _SETTERS[flag.name](reading, flag, server)
     elif _IDLE.fullmatch(flag.name):
         reading.lose(flag.source, f"{flag.name}: the runtime decides it for every server", harmless=True)

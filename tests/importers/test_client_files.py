@@ -200,7 +200,7 @@ REFUSED: list[tuple[str, list[JSON], str]] = [
     ("docker", ["compose", "run", "mcp"], "only 'docker run'"),
     ("docker", ["mcp", "gateway", "run"], "only 'docker run'"),
     ("docker", ["run", "--rm"], "names no image"),
-    ("docker", ["run", "--frobnicate", IMAGE], "names no image"),
+    ("docker", ["run", "--frobnicate", IMAGE], "no option --frobnicate"),
     ("docker", ["run", "-i", "bad image"], "no reference of an image"),
     ("docker", ["run", "-e", "A B=c", IMAGE], "no name of an environment variable"),
     ("", [], "neither a command nor an address"),

@@ -74,7 +74,7 @@ LOST = (
     "-p x",
     "--env-file .env",
     "--volumes-from other",
-    "--something new",
+    "--something=new",
 )
 IDLE = ("-it", "--rm", "--name demo", "--pull missing", "--read-only", "--init", "--restart always", "--network bridge")
 
@@ -116,3 +116,12 @@ def test_a_variable_with_no_name_is_refused() -> None:
     judge_flag(reading, Flag(("words", 0), "--env", "A B=1"), "demo")
     (problem,) = draft_of("demo", "test", reading).problems
     assert problem.rule == "import/variable-name"
+
+
+@pytest.mark.parametrize(("line", "refused"), [("--new-thing image serve", True), ("--new-thing=1 image serve", False)])
+def test_an_option_that_nobody_knows_names_no_image(line: str, refused: bool) -> None:
+    flags, rest = split_run([((number,), word) for number, word in enumerate(shlex.split(line))])
+    reading = Reading(source_of({"a": "b"}))
+    judge_flag(reading, flags[0], "demo")
+    assert [word for _, word in rest] == ["image", "serve"]
+    assert [problem.rule for problem in reading.problems] == ["import/option"] * refused
