@@ -15,8 +15,9 @@ from renderer.cli.import_comparison import Compared, compared
 from renderer.cli.import_comparison import as_data as comparison_data
 from renderer.cli.import_comparison import as_text as comparison_text
 from renderer.cli.options import quiet_option, text_or_json
+from renderer.cli.outcomes import facts, words
 from renderer.cli.streams import as_stream, emit, progress, say, specs_in
-from renderer.errors import Exit, Problem, Severity, UsageMistake, dotted, excerpt
+from renderer.errors import Exit, Problem, Severity, UsageMistake, excerpt
 from renderer.importers.bulk import State, Written, definitions_in, named, no_longer_defined, store
 from renderer.importers.choices import Choices
 from renderer.importers.draft import Draft, Entry, Outcome
@@ -209,16 +210,15 @@ def _as_table(result: Result, quiet: bool) -> str:
 def _line(entry: Entry, file: str) -> str:
     line = f"line {entry.place.line}" if entry.place.file == file else str(entry.place)
     place = "" if entry.outcome is Outcome.DEFAULTED else f"{line}: "
-    arrow = " -> ".join(filter(None, (dotted(entry.source), dotted(entry.target or ()))))
     outcome = f"{entry.outcome} (harmless)" if entry.harmless else entry.outcome
-    return f"  {place}{outcome}: {': '.join(filter(None, (arrow, entry.message)))}"
+    return f"  {place}{outcome}: {words(entry)}"
 
 
 def _as_json(result: Result) -> str:
     files = {id(each.draft): each for each in result.written}
     data = {
         "command": "import",
-        "definitions": [_facts(draft, files.get(id(draft))) for draft in result.drafts],
+        "definitions": [_definition(draft, files.get(id(draft))) for draft in result.drafts],
         **({"comparisons": comparison_data(result.comparisons)} if result.comparisons else {}),
         "noLongerDefined": [str(path) for path in result.gone],
         "problems": [_problem(problem) for problem in result.problems],
@@ -226,22 +226,12 @@ def _as_json(result: Result) -> str:
     return json.dumps(data, indent=2) + "\n"
 
 
-def _facts(draft: Draft, written: Written | None) -> dict[str, object]:
-    entries = [
-        {
-            **entry.place._asdict(),
-            "source": dotted(entry.source),
-            "outcome": str(entry.outcome),
-            "target": dotted(entry.target or ()),
-            "message": entry.message,
-            "harmless": entry.harmless,
-        }
-        for entry in draft.entries
-    ]
+def _definition(draft: Draft, written: Written | None) -> dict[str, object]:
     stored = {"path": str(written.path), "state": str(written.state)} if written else {}
     text = {} if written or draft.problems else {"spec": text_of(draft)}
-    facts = {"name": draft.name, "original": draft.original, "format": draft.format, "file": draft.place.file}
-    return {**facts, **stored, "refused": bool(draft.problems), "fields": entries, **text}
+    about = {"name": draft.name, "original": draft.original, "format": draft.format, "file": draft.place.file}
+    fields = [facts(entry) for entry in draft.entries]
+    return {**about, **stored, "refused": bool(draft.problems), "fields": fields, **text}
 
 
 def _problem(problem: Problem) -> dict[str, object]:

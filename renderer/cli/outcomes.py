@@ -13,9 +13,13 @@ from renderer.report import LONGEST
 def as_lines(entries: Iterable[Entry]) -> Iterator[str]:
     """``place: outcome: source -> target: message``."""
     for entry in entries:
-        arrow = " -> ".join(filter(None, (dotted(entry.source), dotted(entry.target or ()))))
-        line = f"{entry.place}: {entry.outcome}: {': '.join(filter(None, (arrow, entry.message)))}"
-        yield excerpt(line, LONGEST)
+        yield excerpt(f"{entry.place}: {entry.outcome}: {words(entry)}", LONGEST)
+
+
+def words(entry: Entry) -> str:
+    """``source -> target: message``, each where there is one."""
+    arrow = " -> ".join(filter(None, (dotted(entry.source), dotted(entry.target or ()))))
+    return ": ".join(filter(None, (arrow, entry.message)))
 
 
 def facts(entry: Entry) -> JSON:

@@ -24,7 +24,7 @@ from renderer.importers.draft import (
 from renderer.importers.egress import allow_hosts, allow_nothing
 from renderer.importers.images import set_entrypoint, set_image
 from renderer.importers.naming import name_of
-from renderer.importers.remotes import Header, set_header, set_remote, set_remote_variable
+from renderer.importers.remotes import set_header, set_remote, set_remote_variable
 from renderer.importers.variables import Variable, hide_arguments, literal, set_variable
 from renderer.importers.volumes import parts, set_volume
 from renderer.model import JSON, Source
@@ -100,7 +100,7 @@ def _remote(reading: Reading, name: str) -> None:
         text = value if isinstance(value, str) else ""
         used = re.findall(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", text)
         template = re.sub(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", r"{\1}", text)
-        set_header(reading, ("remote", "headers", header), Header(header, template), name)
+        set_header(reading, ("remote", "headers", header), Variable(header, template), name)
         for variable in used:
             source = secrets.pop(variable, ("remote", "headers", header))
             words = reading.text(*source, "description")

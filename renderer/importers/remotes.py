@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from renderer.errors import DocumentPath, excerpt
 from renderer.importers.draft import Reading
 from renderer.importers.variables import Variable, holds_secret
@@ -11,16 +9,6 @@ from renderer.model import JSON
 from renderer.model.remote import PLACEHOLDER
 
 REMOTE = ("spec", "remote")
-
-
-class Header(NamedTuple):
-    """A header that clients send. ``value`` None: the definition says none; ``secret`` where it must not be read."""
-
-    name: str
-    value: str | None = None
-    required: bool = False
-    secret: bool = False
-    about: str = ""
 
 
 def set_remote(reading: Reading, url: DocumentPath, transport: DocumentPath, kind: str) -> None:
@@ -34,21 +22,20 @@ def set_remote(reading: Reading, url: DocumentPath, transport: DocumentPath, kin
         reading.note(transport, (*REMOTE, "transport"), "the default")
 
 
-def set_header(reading: Reading, source: DocumentPath, header: Header, server: str) -> None:
+def set_header(reading: Reading, source: DocumentPath, header: Variable, server: str) -> None:
     """A text, or a key of a Secret where it is one or where nobody says it."""
     target = (*REMOTE, "headers", header.name)
-    variable = Variable(header.name, header.value, header.required, header.secret, header.about)
-    if header.value is not None and PLACEHOLDER.search(header.value):
-        reading.map(source, target, header.value)
-    elif header.secret or header.name.lower() == "authorization" or holds_secret(variable):
-        _secret(reading, source, target, variable, server)
-    elif header.value is not None:
-        reading.map(source, target, header.value)
+    if header.default is not None and PLACEHOLDER.search(header.default):
+        reading.map(source, target, header.default)
+    elif header.secret or header.name.lower() == "authorization" or holds_secret(header):
+        _secret(reading, source, target, header, server)
+    elif header.default is not None:
+        reading.map(source, target, header.default)
     elif header.required:
-        _secret(reading, source, target, variable, server)
+        _secret(reading, source, target, header, server)
     else:
-        reading.comment(target, f'optional: {variable.words}\n{header.name}: ""')
-        reading.leave(source, target, f"optional, and not sent: {variable.words}")
+        reading.comment(target, f'optional: {header.words}\n{header.name}: ""')
+        reading.leave(source, target, f"optional, and not sent: {header.words}")
 
 
 def set_remote_variable(reading: Reading, source: DocumentPath, variable: Variable, server: str) -> None:

@@ -22,7 +22,7 @@ from renderer.importers.draft import (
     lose_all,
 )
 from renderer.importers.naming import name_of
-from renderer.importers.remotes import Header, set_header, set_remote, set_remote_variable
+from renderer.importers.remotes import set_header, set_remote, set_remote_variable
 from renderer.importers.server_json_inputs import spelt, variable_of
 from renderer.importers.server_json_packages import choose, kind_of, set_package
 from renderer.importers.variables import hide_arguments
@@ -163,9 +163,7 @@ def _remote(reading: Reading, path: DocumentPath, name: str) -> None:
     set_remote(reading, (*path, "url"), (*path, "type"), reading.text(*path, "type"))
     lose_all(reading, ["description"], _CATALOGUE, path)
     for header, _ in reading.items(*path, "headers"):
-        variable = variable_of(reading, header, reading.text(*header, "name"))
-        own = Header(variable.name, variable.default, variable.required, variable.secret, variable.about)
-        set_header(reading, header, own, name)
+        set_header(reading, header, variable_of(reading, header, reading.text(*header, "name")), name)
         for inner in reading.mapping(*header, "variables"):
             source = (*header, "variables", inner)
             set_remote_variable(reading, source, variable_of(reading, source, inner), name)

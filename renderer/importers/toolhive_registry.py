@@ -22,7 +22,7 @@ from renderer.importers.draft import (
 from renderer.importers.egress import allow_hosts, allow_nothing
 from renderer.importers.images import set_entrypoint, set_image
 from renderer.importers.naming import name_of
-from renderer.importers.remotes import Header, set_header, set_remote
+from renderer.importers.remotes import set_header, set_remote
 from renderer.importers.variables import Variable, hide_arguments, literal, set_variable
 from renderer.importers.volumes import leave_folder, parts
 from renderer.model import JSON, Source
@@ -108,15 +108,7 @@ def _read(reading: Reading, around: Sequence[Reading], original: str, choices: C
 def _remote(reading: Reading, name: str) -> None:
     set_remote(reading, ("url",), ("transport",), reading.text("transport"))
     for path, _ in reading.items("headers"):
-        default = reading.get(*path, "default")
-        header = Header(
-            reading.text(*path, "name"),
-            None if default is None else reading.text(*path, "default"),
-            reading.get(*path, "required") is True,
-            reading.get(*path, "secret") is True,
-            reading.text(*path, "description"),
-        )
-        set_header(reading, path, header, name)
+        set_header(reading, path, _input(reading, path), name)
     apply_extension(reading, (), name)
 
 
@@ -147,7 +139,7 @@ def apply_extension(reading: Reading, path: DocumentPath, server: str) -> None:
         if remote:
             reading.lose(variable, "a variable of whoever calls the server: nothing is deployed that could have it")
         else:
-            _variable(reading, variable, server)
+            set_variable(reading, variable, _input(reading, variable), server)
     _permissions(reading, (*path, "permissions"))
     status = reading.text(*path, "status")
     if status.lower() == "deprecated":
@@ -165,16 +157,16 @@ def apply_extension(reading: Reading, path: DocumentPath, server: str) -> None:
         reading.lose((*path, "provenance"), _SIGNED)
 
 
-def _variable(reading: Reading, path: DocumentPath, server: str) -> None:
+def _input(reading: Reading, path: DocumentPath) -> Variable:
+    """A variable or a header, which are written alike."""
     default = reading.get(*path, "default")
-    variable = Variable(
+    return Variable(
         reading.text(*path, "name"),
         None if default is None else reading.text(*path, "default"),
         reading.get(*path, "required") is True,
         reading.get(*path, "secret") is True,
         reading.text(*path, "description"),
     )
-    set_variable(reading, path, variable, server)
 
 
 def _permissions(reading: Reading, path: DocumentPath) -> None:

@@ -8,12 +8,9 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Literal, NamedTuple
 
+from renderer.importers.packages import Registry, named
 from renderer.model import JSON
 
-_NPM = re.compile(
-    r"(?P<name>(@[a-z0-9-~][a-z0-9-._~]*/)?[a-z0-9-~][a-z0-9-._~]*)(@(?P<version>[0-9]+\.[0-9][0-9A-Za-z.+-]*))?"
-)
-_PYPI = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(\[[a-z0-9,-]+\])?((==|@)(?P<version>[0-9][0-9A-Za-z.!+]*))?")
 #: Options of npx and uvx that take no value.
 _BARE = ("-y", "--yes", "-q", "--quiet", "--silent", "--no-progress", "--isolated")
 
@@ -101,9 +98,9 @@ def _port(text: str) -> int:
 
 
 class Started(NamedTuple):
-    """A package that a command line starts, and its arguments; ``version`` is empty where it names none."""
+    """A package that a command line starts, and its arguments; ``version`` is empty where it names no exact one."""
 
-    registry: Literal["npm", "pypi"]
+    registry: Registry
     name: str
     version: str
     args: tuple[str, ...]
@@ -118,7 +115,7 @@ def started(words: Sequence[str]) -> Started | None:
     """``npx -y @scope/name@1.2.3 args`` and ``uvx name==1.2.3 args``; None for every other program."""
     words = _unshelled(words)
     program = words[0].rpartition("/")[2] if words else ""
-    registry: Literal["npm", "pypi"] = "npm" if program in ("npx", "pnpx") else "pypi"
+    registry: Registry = "npm" if program in ("npx", "pnpx") else "pypi"
     rest = list(words[1:])
     if program == "uv" and rest[:2] == ["tool", "run"]:
         program, rest = "uvx", rest[2:]
@@ -133,7 +130,8 @@ def started(words: Sequence[str]) -> Started | None:
             return None
     if not rest:
         return None
-    match = (_NPM if registry == "npm" else _PYPI).fullmatch(source or rest[0])
-    if match is None:
+    package = named(registry, source or rest[0])
+    if package is None or package.git:
         return None
-    return Started(registry, match["name"], match["version"] or "", tuple(rest[1:]), rest[0] if source else "")
+    version = package.version if package.is_exact else ""
+    return Started(registry, package.name, version, tuple(rest[1:]), rest[0] if source else "")
