@@ -149,6 +149,13 @@ class Reading:
         """The spec cannot say it."""
         self._add(source, Outcome.LOST, None, why, harmless)
 
+    def supersede(self, target: DocumentPath, source: DocumentPath, why: str) -> None:
+        """What other fields wrote there does not hold any more."""
+        for number, entry in enumerate(self.entries):
+            if entry.source and entry.target == target and entry.source != (*self.root, *source):
+                self.entries[number] = entry._replace(outcome=Outcome.LOST, target=None, message=why)
+        self.comments.pop(target, None)
+
     def refuse(self, source: DocumentPath, rule: str, message: str, hint: str = "") -> None:
         """The definition cannot become a spec."""
         self.problems.append(self.source.problem(Fault((*self.root, *source), rule, message, hint)))

@@ -40,11 +40,14 @@ def _needs(spec: JSON) -> Iterator[str]:
     """A comment with the keys of each Secret and ConfigMap that must be there first."""
     keys: dict[str, dict[str, None]] = {}
 
-    def walk(node: JSON) -> None:
+    def walk(node: JSON, whole: bool = False) -> None:
         if isinstance(node, dict):
             for field, kind in (("secret", "Secret"), ("configMap", "ConfigMap")):
-                if isinstance(node.get(field), str) and isinstance(node.get("key"), str):
-                    keys.setdefault(f"{kind} {node[field]}", {})[str(node["key"])] = None
+                if isinstance(node.get(field), str) and (whole or isinstance(node.get("key"), str)):
+                    named = keys.setdefault(f"{kind} {node[field]}", {})
+                    named["all its keys" if whole else str(node["key"])] = None
+            for source in items if isinstance(items := node.get("envFrom"), list) else ():
+                walk(source, whole=True)
         for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
             walk(child)
 

@@ -53,6 +53,7 @@ def set_variable(reading: Reading, source: DocumentPath, variable: Variable, ser
         hint = "a name has letters, digits and '_', and does not begin with a digit"
         reading.refuse(source, "import/variable-name", message, hint)
         return
+    reading.supersede(target, source, f"{variable.name} is named again, and the later one holds")
     words = f": {variable.words}" if variable.words else ""
     key = variable.key or variable.name
     if variable.secret or holds_secret(variable):

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import zip_longest
 from typing import Literal, NamedTuple
 
+from renderer.errors import excerpt
 from renderer.importers.packages import Registry, named
 from renderer.model import JSON
 
+#: Options of bridges that are read, or that mcpctl sets by itself.
+_OWN = frozenset(
+    {
+        *("--stdio", "--port", "--sse-port", "--host", "--sse-host", "--outputTransport", "--streamableHttpPath"),
+        *("--ssePath", "--messagePath", "--stateless", "--stateful", "--healthEndpoint", "--transport", "--debug"),
+        *("--pass-environment", "--no-pass-environment", "--logLevel", "--log-level", "--protocolVersion"),
+    }
+)
 #: Options of npx and uvx that take no value.
 _BARE = ("-y", "--yes", "-q", "--quiet", "--silent", "--no-progress", "--isolated")
 
@@ -23,6 +32,13 @@ class Wrapped(NamedTuple):
     port: int = 0
     path: str = ""
     sse: bool = False
+    #: Its options that say something no field has.
+    others: tuple[str, ...] = ()
+
+    @property
+    def loss(self) -> str:
+        """For the report; empty where there is none."""
+        return f"options of {self.bridge} that no field has: {', '.join(self.others)}" if self.others else ""
 
 
 def wrapped(words: Sequence[str]) -> Wrapped | None:
@@ -69,7 +85,7 @@ def _supergateway(words: Sequence[str]) -> Wrapped | None:
         return None
     http = options.get("--outputTransport") == "streamableHttp"
     path = options.get("--streamableHttpPath" if http else "--ssePath", "")
-    return Wrapped("supergateway", inner, _port(options.get("--port", "8000")), path, sse=not http)
+    return Wrapped("supergateway", inner, _port(options.get("--port", "8000")), path, not http, _others(options))
 
 
 def _mcp_proxy(words: Sequence[str]) -> Wrapped | None:
@@ -83,7 +99,11 @@ def _mcp_proxy(words: Sequence[str]) -> Wrapped | None:
     if not inner or "://" in inner[0]:
         return None
     port = options.get("--port") or options.get("--sse-port") or ""
-    return Wrapped("mcp-proxy", tuple(inner), _port(port), "")
+    return Wrapped("mcp-proxy", tuple(inner), _port(port), others=_others(options))
+
+
+def _others(options: Collection[str]) -> tuple[str, ...]:
+    return tuple(excerpt(name) for name in options if name not in _OWN and name not in _BARE)
 
 
 def _is_value(words: Sequence[str], number: int) -> bool:

@@ -192,6 +192,8 @@ _COMMANDS = [
      Wrapped("supergateway", ("npx", "-y", "y@1.0.0"), 8000, "/m")),
     ("mcp-proxy --port=8080 --host 0.0.0.0 -- python server.py", Wrapped("mcp-proxy", ("python", "server.py"), 8080)),
     ("uvx mcp-proxy --port 8080 --pass-environment server", Wrapped("mcp-proxy", ("server",), 8080)),
+    ("supergateway --stdio 'npx y@1.0.0' --port 8000 --token x --cors",
+     Wrapped("supergateway", ("npx", "y@1.0.0"), 8000, "", sse=True, others=("--token", "--cors"))),
     ("mcp-proxy https://mcp.example.com/mcp", None),
     ("node server.js", None),
 ]  # fmt: skip
@@ -210,6 +212,9 @@ def test_wrappers_are_recognised(line: str, found: Wrapped | None) -> None:
         ("npx -y b", Started("npm", "b", "", ())),
         ("uvx --from c-d==2.0 serve -v", Started("pypi", "c-d", "2.0", ("-v",), "serve")),
         ("uv tool run e@1.0", Started("pypi", "e", "1.0", ())),
+        ("uvx f[cli]==1.0 run", Started("pypi", "f[cli]", "1.0", ("run",))),
+        ("npx -y g@latest", Started("npm", "g", "", ())),
+        ("npx -y github:acme/h", None),
         ("npx --registry https://x y", None),
         ("python -m x", None),
     ],

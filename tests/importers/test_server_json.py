@@ -470,3 +470,18 @@ def test_what_a_client_would_put_in_is_the_value_of_a_variable(text: str) -> Non
     (word,) = spec["args"]
     assert "$(ARG_VAULT" in word
     assert spec["env"]["API_MODE"] == {"configMap": "io-github-acme-notes-settings", "key": "API_MODE"}
+
+
+def test_of_two_variables_of_one_name_the_report_says_which_holds() -> None:
+    package = {
+        "registryType": "npm",
+        "identifier": "notes",
+        "version": "1.2.3",
+        "transport": {"type": "stdio"},
+        "environmentVariables": [{"name": "MODE", "value": "a"}, {"name": "MODE", "value": "b"}],
+    }
+    draft = drafted(definition(package))
+    assert draft.document["spec"]["env"] == {"MODE": "b"}  # type: ignore[call-overload, index]
+    first, second = (f"packages[0].environmentVariables[{number}]" for number in (0, 1))
+    assert outcome_of(draft, first) == "not-expressible: MODE is named again, and the later one holds"
+    assert outcome_of(draft, second) == "mapped: "

@@ -116,3 +116,8 @@ def test_any_value_and_comment_comes_back_as_it_was(value: JSON, comment: str) -
 def test_what_no_yaml_can_say_is_no_spec() -> None:
     with pytest.raises(ValueError, match="surrogate"):
         text_of(draft({"env": {"A": "\ud800"}}))
+
+
+def test_the_head_names_secrets_of_which_every_key_is_read() -> None:
+    spec: dict[str, JSON] = {"env": {"B": {"secret": "demo", "key": "B"}}, "envFrom": [{"secret": "all"}]}
+    assert "# It needs the Secret all with all its keys.\n# It needs the Secret demo with B.\n" in text_of(draft(spec))

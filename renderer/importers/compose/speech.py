@@ -70,6 +70,8 @@ def _port_of(item: JSON) -> tuple[int, str, str] | None:
 def read_transport(reading: Reading, port: int, wrapper: Wrapped | None, command: Sequence[str]) -> None:
     target: DocumentPath = ("spec", "transport")
     direct = started(command) if not wrapper else started(wrapper.inner)
+    if wrapper and wrapper.loss and ((direct and direct.version) or wrapper.bridge == "mcp-proxy"):
+        reading.lose(("command",), wrapper.loss)
     if direct and direct.version:
         bridge = wrapper.bridge if wrapper else "supergateway" if direct.registry == "npm" else "mcp-proxy"
         reading.default((*target, "type"), "stdio", f"{bridge} makes it reachable")

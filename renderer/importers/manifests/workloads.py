@@ -199,6 +199,8 @@ def _transport(reading: Reading, container: DocumentPath, speech: Speech) -> Non
     if wrapper and (package or wrapper.bridge == "mcp-proxy"):
         value: dict[str, JSON] = {"type": "stdio", "bridge": wrapper.bridge}
         reading.default(target, value, f"{wrapper.bridge} makes it reachable")
+        if wrapper.loss:
+            reading.lose((*container, "args" if reading.get(*container, "args") else "command"), wrapper.loss)
     else:
         reading.default((*target, "type"), speech.type, "what listens on a port speaks HTTP")
         if wrapper:

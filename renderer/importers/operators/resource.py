@@ -101,6 +101,8 @@ class Resource:
         package = started(bridge.inner if bridge else words)
         taken = self._take_folders()
         if package and package.version:
+            if bridge and bridge.loss:
+                reading.lose(("spec",), bridge.loss)
             self._set_package(package, image, bridge is not None)
         elif taken:
             message = "it keeps a package in a folder that mcpctl mounts by itself, and names no exact version of it"
