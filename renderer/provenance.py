@@ -73,7 +73,7 @@ def explain_line(file: str, number: int, runs: Sequence[Run], outputs: Sequence[
         if path and (changed[: len(path)] == path or path[: len(changed)] == changed)
     ]
     data = documents[0].data if documents else None
-    secret = any(found.path == path for found in in_data(data))
+    secret = any(literal.path == path for literal in in_data(data))
     return Line(
         MASK if secret else document.text.splitlines()[line - 1].strip(),
         run.name,
@@ -89,8 +89,8 @@ def _context(run: Run, document: Rendered) -> Mapping[str, Any]:
     made, specs = target(run.target), placed(run.specs, run.options)
     groups = made.groups(specs.servers, one_stream=run.options.one_stream)
     owners = [group for group in groups if any(document.subject.endswith(f" {server.name}") for server in group)]
-    built = [*made.shared(run.options), *(found for group in owners for found in made.build(group, run.options)[0])]
-    return next(found.context for found in built if found.path == document.path)
+    built = [*made.shared(run.options), *(each for group in owners for each in made.build(group, run.options)[0])]
+    return next(each.context for each in built if each.path == document.path)
 
 
 def _document(file: str, runs: Sequence[Run], outputs: Sequence[Output]) -> tuple[Run, Rendered]:

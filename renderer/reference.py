@@ -160,17 +160,17 @@ class _Reference:
                 yield f"### `{path}` in {field.form}\n\n{self._body(field)}"
 
     def _body(self, field: Field) -> str:
-        shown = [*self.facts(field), *(f"example: {_code(example)}" for example in field.node.get("examples", ())[:1])]
-        return f"{_prose(field.node['description'])}\n\n" + "\n".join(f"- {fact}" for fact in shown)
+        facts = [*self.facts(field), *(f"example: {_code(example)}" for example in field.node.get("examples", ())[:1])]
+        return f"{_prose(field.node['description'])}\n\n" + "\n".join(f"- {fact}" for fact in facts)
 
     def facts(self, field: Field) -> list[str]:
         """What is known of it but for description and example, in Markdown."""
         node = field.node
-        found = [f"type: {self._type(node)}", *self._bounds(node)]
-        found += ["required"] if field.required else []
-        found += [f"default: {_code(node['default'])}"] if "default" in node else []
-        found += field.conditions
-        return [*found, words(self._deprecated[field.path])] if field.path in self._deprecated else found
+        facts = [f"type: {self._type(node)}", *self._bounds(node)]
+        facts += ["required"] if field.required else []
+        facts += [f"default: {_code(node['default'])}"] if "default" in node else []
+        facts += field.conditions
+        return [*facts, words(self._deprecated[field.path])] if field.path in self._deprecated else facts
 
     def _type(self, node: Node) -> str:
         """What may stand there, in words."""

@@ -101,7 +101,7 @@ def _names_of_kinds() -> Mapping[str, Sequence[str]]:
 def _named(kind: str, version: str) -> list[tuple[str, str]]:
     """Every definition of a kind that something serves, as ``(apiVersion, name)``."""
     definitions = [(name, definition(version, name)) for name in _names_of_kinds().get(kind, ())]
-    return [(api, name) for name, found in definitions if found for api in found.api_versions]
+    return [(api, name) for name, entry in definitions if entry for api in entry.api_versions]
 
 
 def _references(node: Any) -> Iterator[str]:
@@ -116,15 +116,15 @@ def _references(node: Any) -> Iterator[str]:
 @lru_cache(maxsize=256)
 def _schema_of(version: str, api: str, kind: str) -> Schema | None:
     """The compiled schema of a kind with all that it refers to, and nothing else."""
-    todo = [name for found, name in _named(kind, version) if found == api][:1]
+    todo = [name for inner, name in _named(kind, version) if inner == api][:1]
     if not todo:
         return custom_schema(api, kind)
     document: dict[str, Any] = {"$ref": f"{_REFERENCE}{todo[0]}", "$defs": {}}
     while todo:
         name = todo.pop()
-        if name not in document["$defs"] and (found := definition(version, name)):
-            document["$defs"][name] = found.schema
-            todo += _references(found.schema)
+        if name not in document["$defs"] and (inner := definition(version, name)):
+            document["$defs"][name] = inner.schema
+            todo += _references(inner.schema)
     return Schema(document, show_values=False)
 
 
@@ -151,12 +151,12 @@ def schema_faults(doc: Mapping[str, Any], version: str) -> list[Fault]:
 @lru_cache(maxsize=256)
 def _kind_hint(api: str, kind: str, version: str) -> str:
     """Where the kind does exist: under another apiVersion, in other versions, under a similar name."""
-    here = [*(found for found, _ in _named(kind, version)), *api_versions(kind)]
+    here = [*(served for served, _ in _named(kind, version)), *api_versions(kind)]
     if here:
         return f"write apiVersion: {either(sorted(here))}"
-    elsewhere = [v for v in kubernetes_versions() if any(found == api for found, _ in _named(kind, v))]
+    elsewhere = [v for v in kubernetes_versions() if any(served == api for served, _ in _named(kind, v))]
     if elsewhere:
         return f"it exists in Kubernetes {elsewhere[0]} to {elsewhere[-1]}"
-    kinds = (k for k in sorted(_names_of_kinds()) if any(found == api for found, _ in _named(k, version)))
+    kinds = (k for k in sorted(_names_of_kinds()) if any(served == api for served, _ in _named(k, version)))
     near = did_you_mean(kind, kinds)
     return f"did you mean {excerpt(near)}?" if near else "a custom resource has no schema here"

@@ -38,8 +38,8 @@ def help_(context: click.Context, name: str | None) -> int:
     group = above.command
     assert isinstance(group, click.Group)
     command = group.get_command(above, name) if name else None
-    shown = click.Context(command, info_name=name, parent=above) if command else above
-    emit(f"{shown.get_help()}\n")
+    chosen = click.Context(command, info_name=name, parent=above) if command else above
+    emit(f"{chosen.get_help()}\n")
     return Exit.FINE
 
 
@@ -72,7 +72,7 @@ def version(style: str) -> int:
         "Python": f"{platform.python_version()} on {platform.platform(terse=True)}",
         "specs": "mcpctl.io/v1alpha1",
         "Kubernetes": f"{versions[0]} to {versions[-1]}; default {KUBERNETES_VERSION}",
-        **{name: found or "not installed" for name, found in libraries.items()},
+        **{name: number or "not installed" for name, number in libraries.items()},
     }
     width = max(map(len, rows)) + 2
     emit("".join(f"{name:<{width}}{value}\n" for name, value in rows.items()))

@@ -41,10 +41,10 @@ def complete(group: click.Group, words: Sequence[str]) -> None:
         known: Table = json.loads(text) if text else {}
         if known.get("version") != __version__:
             known = import_module("renderer.cli.completion").table(group)
-        found, typed = candidates(known, words or [""])
+        choices, typed = candidates(known, words or [""])
         # bash has broken the word at '=' and wants the rest; zsh and fish want the whole word.
         cut = typed.rpartition("=")[0] + "=" if os.environ["_MCPCTL_COMPLETE"] == "bash" and "=" in typed else ""
-        emit("".join(f"{value if value[0] == ':' else value.removeprefix(cut)}\n" for value in found))
+        emit("".join(f"{value if value[0] == ':' else value.removeprefix(cut)}\n" for value in choices))
     except Exception:
         return
 
@@ -59,8 +59,8 @@ def candidates(known: Table, words: Sequence[str]) -> tuple[list[str], str]:
     options, typed = command["options"], before[at + 1 :] if at < len(before) else before
     option, equals, value = current.partition("=")
     if equals and options.get(option):
-        found = _values(known, options[option], value, before)
-        return [each if each[0] == ":" else f"{option}={each}" for each in found], current
+        values = _values(known, options[option], value, before)
+        return [each if each[0] == ":" else f"{option}={each}" for each in values], current
     if typed and "=" not in typed[-1] and options.get(typed[-1]):
         return _values(known, options[typed[-1]], current, before), current
     if current.startswith("-"):
@@ -135,9 +135,9 @@ def _fields(tree: Table, path: str, index: str) -> list[str]:
             name = re.sub(r"\[\d*\]$", "", step)
             node = node.get(name) or node.get(f"{name}[]") or node.get("<name>") or node.get("<path>") or {}
         start = "".join(f"{step}." for step in steps)
-        found = [name for name in node if name.startswith(current) and name[0] != "<"]
-        if found:
-            return [f"{start}{name.replace('[]', index)}" + ("." if node[name] else "") for name in found]
+        names = [name for name in node if name.startswith(current) and name[0] != "<"]
+        if names:
+            return [f"{start}{name.replace('[]', index)}" + ("." if node[name] else "") for name in names]
     return []
 
 
@@ -145,13 +145,13 @@ def names_in(kind: str, words: Iterable[str]) -> list[str]:
     """The names of all documents of a kind: of the project, else in the files and folders among the words, or here."""
     project = find_project()
     paths = project.paths if project else [word for word in words if os.path.exists(word)] or [os.curdir]
-    found = set()
+    names = set()
     for path in _first_files(paths):
         with open(path, encoding="utf-8", errors="replace") as file:
             for document in re.split(r"^---", file.read(_BEGINNING), flags=re.MULTILINE):
                 if re.search(_KIND % kind, document, re.MULTILINE):
-                    found.add(_name(document))
-    return sorted(found - {""})
+                    names.add(_name(document))
+    return sorted(names - {""})
 
 
 def _name(document: str) -> str:

@@ -14,6 +14,7 @@ from renderer import pipeline
 from renderer.cli.environments import environment_option, rendered, run_alone, runs_of
 from renderer.cli.options import (
     FOLDER,
+    format_option,
     kustomization_option,
     paths_argument,
     policy_option,
@@ -69,16 +70,7 @@ Examples:
     is_flag=True,
     help="Also list the fields that differ between environments, as a table.",
 )
-@click.option(
-    "--format",
-    "--output",
-    "-o",
-    "style",
-    type=click.Choice(sorted(FORMATS)),
-    default="text",
-    show_default=True,
-    help="Format: text for a terminal, markdown for a pull request, json for programs.",
-)
+@format_option(FORMATS, "Format: text for a terminal, markdown for a pull request, json for programs.")
 @target_option
 @target_options
 @environment_option

@@ -6,7 +6,14 @@ import click
 
 from renderer import pipeline
 from renderer.cli.environments import environment_option, run_alone, runs_of
-from renderer.cli.options import paths_argument, policy_option, render_options, target_option, target_options
+from renderer.cli.options import (
+    format_option,
+    paths_argument,
+    policy_option,
+    render_options,
+    target_option,
+    target_options,
+)
 from renderer.cli.streams import emit, say, tell
 from renderer.errors import errors_in, exit_code
 from renderer.graph import graph_of
@@ -33,15 +40,8 @@ Examples:
 """,
 )
 @paths_argument
-@click.option(
-    "--format",
-    "--output",
-    "-o",
-    "style",
-    type=click.Choice(sorted(FORMATS)),
-    default="text",
-    show_default=True,
-    help="Format: text for a terminal, mermaid for Markdown on a code host, svg for a page, json for programs.",
+@format_option(
+    FORMATS, "Format: text for a terminal, mermaid for Markdown on a code host, svg for a page, json for programs."
 )
 @target_option
 @target_options

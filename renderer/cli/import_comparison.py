@@ -80,23 +80,23 @@ def compared(draft: Draft, sources: Sequence[Source]) -> Compared | None:
     old = _manifests(sources, draft) if name == "kubernetes" else _services(sources, draft, new)
     pairs = tuple(_pairs(old, new))
     there = [pair for pair in pairs if pair.changes or not (pair.old and pair.new)]
-    beside = [pair.new for pair in pairs if pair.new and pair not in there]
-    found = tuple(dict.fromkeys(consequences(there, beside, list)))
-    return Compared(draft.name, pairs, found)
+    added = [pair.new for pair in pairs if pair.new and pair not in there]
+    effects = tuple(dict.fromkeys(consequences(there, added, list)))
+    return Compared(draft.name, pairs, effects)
 
 
 def _manifests(sources: Sequence[Source], draft: Draft) -> list[Object]:
     """The objects as they were written, without what the API server keeps in them."""
     used = {(entry.place.file, entry.source[:2] if entry.source[:1] == ("items",) else ()) for entry in draft.entries}
-    found = []
+    documents = []
     for each in objects_of(sources):
         if (each.source.file, each.root) in used or (each.source.file, ()) in used:
             data = without_servers_own(each.data)
             if each.kind in POD_TEMPLATES and each.name == draft.original:
                 data = _as_rendered(data, each.kind, main_container(each))
             group = str(each.data.get("apiVersion", "")).rpartition("/")[0]
-            found.append(Object(group, each.kind, each.namespace, each.name, data, each.source.file))
-    return found
+            documents.append(Object(group, each.kind, each.namespace, each.name, data, each.source.file))
+    return documents
 
 
 def _as_rendered(data: dict[str, Any], kind: str, number: int) -> dict[str, Any]:
@@ -126,8 +126,8 @@ def _pairs(old: Sequence[Object], new: Sequence[Object]) -> Iterator[Pair]:
         if known is None:
             yield Pair(None, each, ())
         else:
-            found = changes(known.data, each.data)
-            yield Pair(known, each, tuple(change for change in found if not _is_servers(change)))
+            differing = changes(known.data, each.data)
+            yield Pair(known, each, tuple(change for change in differing if not _is_servers(change)))
 
 
 def _is_servers(change: Change) -> bool:

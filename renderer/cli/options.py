@@ -93,6 +93,20 @@ def text_or_json(text: str) -> Callable[[Command], Command]:
     )
 
 
+def format_option(formats: Collection[str], text: str) -> Callable[[Command], Command]:
+    """How a picture or a comparison is written: ``text`` says for whom each format is."""
+    return click.option(
+        "--format",
+        "--output",
+        "-o",
+        "style",
+        type=click.Choice(sorted(formats)),
+        default="text",
+        show_default=True,
+        help=text,
+    )
+
+
 def target_option(command: Command) -> Command:
     """What is rendered, where no environment says it."""
     return click.option(

@@ -37,23 +37,29 @@ def rule(name: str | None, style: str) -> int:
         text = "".join(map(_line, every))
         emit(json.dumps([_data(each) for each in every], indent=2) + "\n" if style == "json" else text)
         return Exit.FINE
-    found = rules.get(name) or rules.get(f"policy/{name}") or rules.get(policy_of(name)) or of_group(name)
-    if found is None:
+    explanation = rules.get(name) or rules.get(f"policy/{name}") or rules.get(policy_of(name)) or of_group(name)
+    if explanation is None:
         near = suggestion(name, rules) or "; mcpctl rule lists all"
         raise UsageMistake(f"no rule is called '{excerpt(name)}'{near}")
-    emit(json.dumps(_data(found), indent=2) + "\n" if style == "json" else _text(found))
+    emit(json.dumps(_data(explanation), indent=2) + "\n" if style == "json" else _text(explanation))
     return Exit.FINE
 
 
-def _line(found: Explanation) -> str:
-    return wrapped(f"{found.id} ({found.level}): {found.about}", "  ")
+def _line(explanation: Explanation) -> str:
+    return wrapped(f"{explanation.id} ({explanation.level}): {explanation.about}", "  ")
 
 
-def _text(found: Explanation) -> str:
-    parts = [f"{title}:\n{wrapped(plain(text), '  ', '  ')}" for title, text in found.parts]
-    return "\n".join([f"{found.id}: {found.about}\nLevel: {found.level}\n", *parts])
+def _text(explanation: Explanation) -> str:
+    parts = [f"{title}:\n{wrapped(plain(text), '  ', '  ')}" for title, text in explanation.parts]
+    return "\n".join([f"{explanation.id}: {explanation.about}\nLevel: {explanation.level}\n", *parts])
 
 
-def _data(found: Explanation) -> dict[str, object]:
-    texts = {title.lower(): plain(text) for title, text in found.parts}
-    return {"id": found.id, "level": found.level, "about": found.about, "targets": list(found.targets), **texts}
+def _data(explanation: Explanation) -> dict[str, object]:
+    texts = {title.lower(): plain(text) for title, text in explanation.parts}
+    return {
+        "id": explanation.id,
+        "level": explanation.level,
+        "about": explanation.about,
+        "targets": list(explanation.targets),
+        **texts,
+    }

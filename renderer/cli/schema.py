@@ -73,18 +73,18 @@ def _explain(path: str, form: str) -> None:
     name = next((name for name in names if find(known[name], rest)), "")
     if not name:
         raise UsageMistake(f"no field is called '{excerpt(path, 100)}'; {_nearest(names[0], known[names[0]], rest)}")
-    found = find(known[name], rest)
+    matches = find(known[name], rest)
     if form == "markdown":
         raise click.UsageError("--format markdown is for a whole schema: name no field, or use --format text")
     if form == "json":
-        emit(json.dumps([_data(name, field) for field in found], indent=2) + "\n")
+        emit(json.dumps([_data(name, field) for field in matches], indent=2) + "\n")
         return
     bodies: dict[str, str] = {}  # forms that say the same are one
-    for field in found:
+    for field in matches:
         bodies.setdefault(_body(name, field), f"{_typed(name, field.path)} in {field.form}")
-    title = _typed(name, found[0].path)
+    title = _typed(name, matches[0].path)
     parts = [f"{form if len(bodies) > 1 else title}\n\n{body}" for body, form in bodies.items()]
-    emit("\n".join(filter(None, [*parts, _fields_below(name, known[name], found[0].path)])))
+    emit("\n".join(filter(None, [*parts, _fields_below(name, known[name], matches[0].path)])))
 
 
 def _typed(name: str, path: str) -> str:

@@ -55,9 +55,9 @@ def live(look: Callable[[], list[InstanceStatus]], pause: Callable[[], None]) ->
 
     try:
         console = _console()
-        with Live(console=console, auto_refresh=False) as shown:
+        with Live(console=console, auto_refresh=False) as display:
             while True:
-                shown.update(_table(console.width, look(), time.time()), refresh=True)
+                display.update(_table(console.width, look(), time.time()), refresh=True)
                 pause()
     except BrokenPipeError:
         raise ReaderLeft from None

@@ -81,5 +81,5 @@ def again(run: Callable[[], int], out: Iterable[Path], sleep: Callable[[float], 
         say("watching for changes; Ctrl-C ends\n")
         while not (changed := [path for path, known in reading.stamps.items() if reading.stamp(path) != known]):
             sleep(INTERVAL)
-        shown = next((path for path in changed if not os.path.isdir(path)), changed[0])
-        say(f"\n{excerpt(os.path.relpath(shown), 200)} changed\n")
+        first = next((path for path in changed if not os.path.isdir(path)), changed[0])
+        say(f"\n{excerpt(os.path.relpath(first), 200)} changed\n")

@@ -65,17 +65,29 @@ def _remotes(before: Sequence[Server], now: Sequence[Server]) -> Iterator[str]:
     """What clients have to be configured for again: of values of headers and variables only that they change."""
     old, new = ({server.name: server.remote for server in servers if server.remote} for servers in (before, now))
     for name in sorted({*old, *new}):
-        one, other = old.get(name), new.get(name)
-        if one is None or other is None:
-            yield f"remote server {name} is {'new' if one is None else 'gone'}: {(other or one).address}"  # type: ignore[union-attr]
+        old_remote, new_remote = old.get(name), new.get(name)
+        if old_remote is None or new_remote is None:
+            address = (new_remote or old_remote).address  # type: ignore[union-attr]
+            yield f"remote server {name} is {'new' if old_remote is None else 'removed'}: {address}"
             continue
-        fields = [("address", one.address, other.address), ("transport", one.transport, other.transport)]
+        fields = [
+            ("address", old_remote.address, new_remote.address),
+            ("transport", old_remote.transport, new_remote.transport),
+        ]
         words = [f"{field} {excerpt(a, 120)} becomes {excerpt(b, 120)}" for field, a, b in fields if a != b]
-        for header in sorted({*one.headers, *other.headers}):
-            pieces = [remote.pieces(remote.headers.get(header, "")) for remote in (one, other)]
-            state = "is new" if header not in one.headers else "is gone" if header not in other.headers else "changes"
+        for header in sorted({*old_remote.headers, *new_remote.headers}):
+            pieces = [remote.pieces(remote.headers.get(header, "")) for remote in (old_remote, new_remote)]
+            state = (
+                "is new"
+                if header not in old_remote.headers
+                else "is gone"
+                if header not in new_remote.headers
+                else "changes"
+            )
             words += [f"header {header} {state}"] if pieces[0] != pieces[1] else []
-        secrets = [[p for p in remote.pieces(remote.url) if not isinstance(p, str)] for remote in (one, other)]
+        secrets = [
+            [p for p in remote.pieces(remote.url) if not isinstance(p, str)] for remote in (old_remote, new_remote)
+        ]
         words += ["a secret in the address changes"] if secrets[0] != secrets[1] else []
         if words:
             yield f"remote server {name}: {'; '.join(words)}"

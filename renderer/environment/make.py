@@ -38,15 +38,15 @@ def make_environments(sources: Sequence[Source]) -> tuple[list[Environment], lis
     environments: dict[str, Environment] = {}
     problems: list[Problem] = []
     for source in sources:
-        found = [source.problem(fault) for fault in _schema().faults(source.data, "schema")]
-        if not found:
+        faults = [source.problem(fault) for fault in _schema().faults(source.data, "schema")]
+        if not faults:
             environment = _environment(source)
-            found = [source.problem(fault) for fault in _faults(environment)]
+            faults = [source.problem(fault) for fault in _faults(environment)]
             if environment.name in environments:
-                found.append(_twice(environment, environments[environment.name]))
-            elif not errors_in(found):
+                faults.append(_twice(environment, environments[environment.name]))
+            elif not errors_in(faults):
                 environments[environment.name] = environment
-        problems += [*found, *map(source.problem, deprecations(_schema().document, source.data))]
+        problems += [*faults, *map(source.problem, deprecations(_schema().document, source.data))]
     return list(environments.values()), [*problems, *_delivered_twice(list(environments.values()))]
 
 

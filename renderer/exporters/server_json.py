@@ -167,7 +167,7 @@ def _argument(word: str, server: Server) -> JSON:
 def _text(text: str, server: Server) -> dict[str, JSON]:
     """A value; what is the value of a variable is a placeholder, with that variable."""
     names = list(dict.fromkeys(name for name in _REFERENCE.findall(text) if name in server.env))
-    template = _REFERENCE.sub(lambda found: f"{{{_short(found[1])}}}" if found[1] in names else found[0], text)
+    template = _REFERENCE.sub(lambda match: f"{{{_short(match[1])}}}" if match[1] in names else match[0], text)
     variables: dict[str, JSON] = {_short(name): _input(server.env[name]) for name in names}
     return {"value": template.replace("$$(", "$("), **({"variables": variables} if variables else {})}
 

@@ -82,7 +82,7 @@ def changed(graph: Graph, added: Sequence[Edge], removed: Sequence[Edge]) -> str
 
 def label(text: str) -> str:
     """Text of anybody for a quoted label: everything that might mean something is the number of its character."""
-    return _PLAIN.sub(lambda found: f"#{ord(found[0])};", excerpt(text, _LONGEST))
+    return _PLAIN.sub(lambda match: f"#{ord(match[0])};", excerpt(text, _LONGEST))
 
 
 def _node(name: str, node: Node) -> str:

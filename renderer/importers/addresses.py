@@ -38,7 +38,7 @@ def set_address(reading: Reading, values: Values, url: Word, transport: str, hea
         reading.map(word.source, (*REMOTE, "headers", name), values.remote(name, word.text, word.source))
 
 
-def _without_secret(found: re.Match[str]) -> str:
-    mark, name, value = found.groups()
+def _without_secret(match: re.Match[str]) -> str:
+    mark, name, value = match.groups()
     secret = is_secret(name, value) and "${" not in value
-    return f"{mark}{name}=${{env:{name}}}" if secret else found[0]
+    return f"{mark}{name}=${{env:{name}}}" if secret else match[0]

@@ -42,12 +42,12 @@ class Written(NamedTuple):
 
 def definitions_in(folder: str) -> list[str]:
     """The files below a folder that may hold definitions, sorted; nothing hidden."""
-    found = []
+    paths = []
     for path in Path(folder).rglob("*"):
         visible = not any(part.startswith(".") for part in path.relative_to(folder).parts)
         if visible and path.suffix.lower() in SUFFIXES and path.name not in NOT_SPECS and path.is_file():
-            found.append(os.path.join(folder, path.relative_to(folder)))
-    return sorted(found)
+            paths.append(os.path.join(folder, path.relative_to(folder)))
+    return sorted(paths)
 
 
 def named(drafts: Sequence[Draft], folder: str = "") -> list[Draft]:
@@ -111,13 +111,13 @@ def store(drafts: Sequence[Draft], folder: Path, force: bool, schema: str = "") 
 def no_longer_defined(drafts: Sequence[Draft], folder: Path) -> list[Path]:
     """Specs in the folder that an import wrote, of definitions that are not among these."""
     known = {f"{draft.name}.yaml" for draft in drafts}
-    gone = []
+    paths = []
     for path in sorted(folder.glob("*.yaml")) if folder.is_dir() else ():
         with path.open(encoding="utf-8", errors="replace") as file:
             head = "".join(file.readline() for _ in range(_HEAD_LINES))
         if path.name not in known and is_imported(head):
-            gone.append(path)
-    return gone
+            paths.append(path)
+    return paths
 
 
 def _store(text: str, draft: Draft, path: Path, force: bool) -> Written:
@@ -130,7 +130,7 @@ def _store(text: str, draft: Draft, path: Path, force: bool) -> Written:
     if before is not None and not is_unedited(before) and not force:
         return Written(draft, path, State.EDITED if is_imported(before) else State.FOREIGN)
     # Renamed into place: a reader sees the old file or the new one.
-    beside = path.with_name(f".{path.name}.new")
-    beside.write_bytes(text.encode())
-    os.replace(beside, path)
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.write_bytes(text.encode())
+    os.replace(temporary, path)
     return Written(draft, path, State.NEW if before is None else State.UPDATED)

@@ -95,15 +95,15 @@ def _options(word: str) -> list[tuple[str, str | None]]:
     if word.startswith("--"):
         name, equals, value = word.partition("=")
         return [(_LONG.get(name, name), value if equals else None)]
-    found: list[tuple[str, str | None]] = []
+    options: list[tuple[str, str | None]] = []
     letters = word[1:]
     for number, letter in enumerate(letters):
         name = _LONG.get(f"-{letter}", f"-{letter}")
         if letter in _SHORT_SWITCHES:
-            found.append((name, None))
+            options.append((name, None))
         else:
-            return [*found, (name, letters[number + 1 :].removeprefix("=") or None)]
-    return found
+            return [*options, (name, letters[number + 1 :].removeprefix("=") or None)]
+    return options
 
 
 def judge_flag(reading: Reading, flag: Flag, server: str) -> None:

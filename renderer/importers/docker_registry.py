@@ -175,10 +175,10 @@ def _volume(reading: Reading, path: DocumentPath, parameters: Parameters) -> Non
     value = parameters.resolve(path)
     if "{{" in text:  # what a person names on a machine of their own, whatever the default is
         folder, _, target = text.rpartition("}}:")
-        shown = target if folder else text
+        place = target if folder else text
         words = f": {value.about}" if isinstance(value, Unset) and value.about else ""
         question = (
-            f"a folder or file of a person's machine would be mounted at {excerpt(shown, 80)}, and is not{words}; "
+            f"a folder or file of a person's machine would be mounted at {excerpt(place, 80)}, and is not{words}; "
             "if the server needs it, write a volume under spec.storage, or files under spec.files"
         )
         reading.decide(path, ("spec", "storage"), None, question)

@@ -80,8 +80,8 @@ def _with_their_objects(by_format: dict[str, list[Source]]) -> dict[str, list[So
 
 def batches(by_format: Mapping[str, Sequence[Source]]) -> list[tuple[Format, Sequence[Source]]]:
     """What is read at once: a document, or all of a format whose documents belong together."""
-    found: list[tuple[Format, Sequence[Source]]] = []
+    groups: list[tuple[Format, Sequence[Source]]] = []
     for form in FORMATS:
         sources = by_format.get(form.name, ())
-        found += [(form, sources)] if form.together and sources else [(form, [source]) for source in sources]
-    return found
+        groups += [(form, sources)] if form.together and sources else [(form, [source]) for source in sources]
+    return groups

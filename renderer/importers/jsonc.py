@@ -16,7 +16,7 @@ def as_yaml(data: bytes) -> bytes:
     """What a reader of YAML reads alike; unchanged where it is no such JSON."""
     if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"[", b"/"):
         return data
-    plain = _TOKENS.sub(lambda found: found[0] if found[0][:1] == b'"' else re.sub(rb"[^\r\n]", b" ", found[0]), data)
+    plain = _TOKENS.sub(lambda match: match[0] if match[0][:1] == b'"' else re.sub(rb"[^\r\n]", b" ", match[0]), data)
     try:
         json.loads(plain.removeprefix(b"\xef\xbb\xbf"))
     except (ValueError, RecursionError):  # YAML, or a mistake that the reader finds by its place
@@ -24,6 +24,6 @@ def as_yaml(data: bytes) -> bytes:
     return _SURROGATES.sub(_character, plain)
 
 
-def _character(found: re.Match[bytes]) -> bytes:
-    high, low = int(found[2], 16), int(found[3], 16)
-    return found[1] + b"\\U%08x" % (0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))
+def _character(match: re.Match[bytes]) -> bytes:
+    high, low = int(match[2], 16), int(match[3], 16)
+    return match[1] + b"\\U%08x" % (0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))

@@ -42,16 +42,16 @@ def named(registry: Registry, text: str) -> Named | None:
     if registry == "npm" and re.fullmatch(r"(github:)?\w[\w.-]*/\w[\w.-]*(#.+)?", text):
         text = f"https://github.com/{text.removeprefix('github:')}"
     if text.startswith(("git+", "https://")):
-        found = _GIT.fullmatch(text)
-        return Named(registry, found[1].rpartition("/")[2], found[2] or "", found[1], found[3] or "") if found else None
+        match = _GIT.fullmatch(text)
+        return Named(registry, match[1].rpartition("/")[2], match[2] or "", match[1], match[3] or "") if match else None
     if registry == "npm":
         name, _, version = text[1:].partition("@")
         name = text[:1] + name
         return Named(registry, name, version) if _NPM.fullmatch(name) else None
-    found = _PYPI.fullmatch(text.strip())
-    if not found:
+    match = _PYPI.fullmatch(text.strip())
+    if not match:
         return None
-    name, version = found[1] + (found[2] or ""), found[3].strip()
+    name, version = match[1] + (match[2] or ""), match[3].strip()
     if version.startswith("@"):  # name @ git+https://…
         rest = version[1:].strip()
         own = named(registry, rest) if rest.startswith(("git+", "https://")) else Named(registry, name, rest)

@@ -56,14 +56,14 @@ def _packaged(
     starting: Starting, package: Word, registry: Registry, program: Sequence[Word], arguments: Sequence[Word]
 ) -> None:
     """A package with its arguments; of one that only passes on to a server, that server."""
-    found = named(registry, package.text)
-    proxy = starting.proxies.get((registry, found.name)) if found else None
+    known = named(registry, package.text)
+    proxy = starting.proxies.get((registry, known.name)) if known else None
     if proxy:
         for word in (package, *program):
             starting.reading.note(word.source, None, "a proxy, of which mcpctl brings its own")
         proxy(starting, package, arguments)
         return
-    same = found is not None and [word.text for word in program] == [found.name.partition("[")[0]]
+    same = known is not None and [word.text for word in program] == [known.name.partition("[")[0]]
     for word in program if same else ():
         starting.reading.note(word.source, ("spec", "package"), "the program of the package's own name")
     starting.package(package, registry, package.text, () if same else program)

@@ -112,17 +112,17 @@ def _resolved(reading: Reading, path: DocumentPath, variable: Variable, server: 
         return None
     parts: list[str] = []
     position = 0
-    for found in PLACEHOLDER.finditer(variable.default):
-        inner = (*path, "variables", found[1])
+    for match in PLACEHOLDER.finditer(variable.default):
+        inner = (*path, "variables", match[1])
         if reading.get(*inner) is None:
             continue
-        text = _resolved(reading, inner, variable_of(reading, inner, found[1])._replace(required=True), server)
-        parts += [literal(variable.default[position : found.start()]), text or ""]
-        position = found.end()
+        text = _resolved(reading, inner, variable_of(reading, inner, match[1])._replace(required=True), server)
+        parts += [literal(variable.default[position : match.start()]), text or ""]
+        position = match.end()
     text = "".join([*parts, literal(variable.default[position:])])
     if server:
         asked = Variable("", None, True)
-        text = _ASKED.sub(lambda found: _reference(reading, path, asked._replace(name=found[1]), server), text)
+        text = _ASKED.sub(lambda match: _reference(reading, path, asked._replace(name=match[1]), server), text)
     return text
 
 

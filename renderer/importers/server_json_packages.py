@@ -228,7 +228,7 @@ def set_transport(reading: Reading, path: DocumentPath) -> None:
     url = reading.text(*transport, "url")
     if not url or kind == "stdio":
         return
-    address = _PLACEHOLDER.sub(lambda found: _value_of(reading, path, found[1]), url)
+    address = _PLACEHOLDER.sub(lambda match: _value_of(reading, path, match[1]), url)
     try:
         parts = urlsplit(address)
         port = parts.port

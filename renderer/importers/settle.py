@@ -105,10 +105,10 @@ def _droppable(draft: Draft, path: DocumentPath) -> DocumentPath:
 
 def _reported(draft: Draft, target: DocumentPath, outcome: Outcome, message: str) -> Draft:
     """What was said of the field says this now; where nobody has said it, a line more."""
-    found = [e for e in draft.entries if e.target and e.source and e.target[: len(target)] == target]
-    changed = {id(entry): entry._replace(outcome=outcome, message=message) for entry in found}
+    reports = [e for e in draft.entries if e.target and e.source and e.target[: len(target)] == target]
+    changed = {id(entry): entry._replace(outcome=outcome, message=message) for entry in reports}
     entries = tuple(changed.get(id(entry), entry) for entry in draft.entries)
-    if not found:
+    if not reports:
         entries += (Entry(draft.place, (), outcome, target, message),)
     comments = {path: text for path, text in draft.comments.items() if path[: len(target)] != target}
     return draft._replace(entries=entries, comments=comments)

@@ -41,7 +41,7 @@ class Remote(NamedTuple):
     def address(self) -> str:
         """With the variables that are no secrets filled in; of a secret the name stays."""
         names = {name: value for name, value in self.variables.items() if isinstance(value, str)}
-        return PLACEHOLDER.sub(lambda found: names.get(found[1], found[0]), self.url)
+        return PLACEHOLDER.sub(lambda match: names.get(match[1], match[0]), self.url)
 
     @property
     def scheme(self) -> str:

@@ -74,12 +74,12 @@ class _Pinning:
 
     def pin_image(self, source: Source, path: DocumentPath, image: str) -> None:
         name, version = split(image)
-        if found := self._version(source, path, name, version):
+        if pinned := self._version(source, path, name, version):
             if path[-1] == "package":  # of an image, in two fields
                 before = version.removeprefix(":").removeprefix("@")
-                self._edit(source, (*path, "version"), before, found.removeprefix(":").removeprefix("@"))
+                self._edit(source, (*path, "version"), before, pinned.removeprefix(":").removeprefix("@"))
             else:
-                self._edit(source, path, image, f"{name}{found}")
+                self._edit(source, path, image, f"{name}{pinned}")
 
     def pin_built_in(self, environment: Environment, image: str) -> None:
         """An image of mcpctl's own, which an environment pins by its name."""
@@ -93,8 +93,8 @@ class _Pinning:
         mirror = environment.images.mirrors.get(reference.registry, reference.registry)
         path: DocumentPath = ("spec", "images", "pins", written)
         # Another version of these is for another version of mcpctl: only its digest is looked up.
-        if found := self._version(environment.source, path, f"{mirror}/{reference.path}", version, newer=False):
-            self._edit(environment.source, path, pinned, found.removeprefix(":"))
+        if with_digest := self._version(environment.source, path, f"{mirror}/{reference.path}", version, newer=False):
+            self._edit(environment.source, path, pinned, with_digest.removeprefix(":"))
 
     def pin_package(self, source: Source, package: Mapping[str, Any]) -> None:
         path: DocumentPath = ("spec", "package")
@@ -125,9 +125,9 @@ class _Pinning:
         spec: Any = source.data["spec"]
         changed = source._replace(data={**source.data, "spec": {**spec, "package": renamed}})
         lock = paths(changed)[0]
-        beside = {name: posixpath.join(posixpath.dirname(lock), name) for name in LOCK_FOLDER_FILES[registry]}
-        there = {name: text for name, path in beside.items() if (text := self._read(path)) is not None}
-        written = {beside[name]: text for name, text in written_lock(package, version, there).items()}
+        files = {name: posixpath.join(posixpath.dirname(lock), name) for name in LOCK_FOLDER_FILES[registry]}
+        there = {name: text for name, path in files.items() if (text := self._read(path)) is not None}
+        written = {files[name]: text for name, text in written_lock(package, version, there).items()}
         if faults := read_lock(changed._replace(beside={**changed.beside, **written}), renamed).faults:
             raise NoAnswer(f"{faults[0].message}; {faults[0].hint}")
         self.texts |= written
@@ -154,8 +154,8 @@ class _Pinning:
         except NoAnswer as reason:
             self._fail(source, path, f"the image is not pinned: {reason}")
             return None
-        found = f"{':' if after else ''}{after}@{digest}"
-        return None if found == version else found
+        pinned = f"{':' if after else ''}{after}@{digest}"
+        return None if pinned == version else pinned
 
     def _once(self, ask: Callable[..., Any], *names: str) -> Any:
         """What each program is asked once a run, with its failure."""

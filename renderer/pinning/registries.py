@@ -52,11 +52,11 @@ def newest_tag(tag: str, tags: Iterable[str]) -> str:
     own = _VERSION.fullmatch(tag)
     if own is None:
         return tag
-    found = [tag]
+    candidates = [tag]
     for match in filter(None, map(_VERSION.fullmatch, tags)):
         same = all(match[part] == own[part] for part in ("before", "after"))
-        found += [match[0]] if same and len(_numbers(match)) == len(_numbers(own)) else []
-    return max(found, key=lambda each: _numbers(_VERSION.fullmatch(each)))
+        candidates += [match[0]] if same and len(_numbers(match)) == len(_numbers(own)) else []
+    return max(candidates, key=lambda each: _numbers(_VERSION.fullmatch(each)))
 
 
 def _numbers(match: re.Match[str] | None) -> list[int]:
@@ -99,8 +99,8 @@ def _digest_line(done: Done) -> str | None:
 
 
 def _digest_field(done: Done) -> str | None:
-    found = _json(done).get("digest")
-    return found if isinstance(found, str) and _DIGEST.fullmatch(found) else None
+    digest = _json(done).get("digest")
+    return digest if isinstance(digest, str) and _DIGEST.fullmatch(digest) else None
 
 
 def _digest_of_manifest(done: Done) -> str | None:

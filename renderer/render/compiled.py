@@ -45,7 +45,9 @@ def compiled_template(quoting: str, name: str, source: str, jinja: str) -> Calla
 @cache
 def _templates(folder: str) -> Mapping[str, Callable[[Any], dict[str, Any]]]:
     try:
-        found: Mapping[str, Callable[[Any], dict[str, Any]]] = import_module(f"renderer.{FOLDER}.{folder}").TEMPLATES
+        templates: Mapping[str, Callable[[Any], dict[str, Any]]] = import_module(
+            f"renderer.{FOLDER}.{folder}"
+        ).TEMPLATES
     except ModuleNotFoundError:
         return {}
-    return found
+    return templates

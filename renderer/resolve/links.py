@@ -30,15 +30,15 @@ def link(servers: Sequence[Server], *, complete: bool) -> tuple[list[Server], li
     problems: list[Problem] = []
     for server in servers:
         egress = server.network.egress if server.complete else None
-        found = [_way(server, i, known) for i, _ in enumerate(egress.servers)] if egress else []
-        if egress and found:
+        ways = [_way(server, i, known) for i, _ in enumerate(egress.servers)] if egress else []
+        if egress and ways:
             egress = egress._replace(
-                hosts=tuple(dict.fromkeys((*egress.hosts, *(way for way in found if isinstance(way, EgressHost))))),
-                cidrs=(*egress.cidrs, *(way for way in found if isinstance(way, EgressCidr))),
-                services=(*egress.services, *(way for way in found if isinstance(way, EgressService))),
+                hosts=tuple(dict.fromkeys((*egress.hosts, *(way for way in ways if isinstance(way, EgressHost))))),
+                cidrs=(*egress.cidrs, *(way for way in ways if isinstance(way, EgressCidr))),
+                services=(*egress.services, *(way for way in ways if isinstance(way, EgressService))),
             )
             server = server._replace(network=server.network._replace(egress=egress))
-            faults = [way for way in found if isinstance(way, Fault) and (complete or way.rule != UNKNOWN)]
+            faults = [way for way in ways if isinstance(way, Fault) and (complete or way.rule != UNKNOWN)]
             problems += map(server.problem, faults)
         linked.append(server)
     return linked, problems

@@ -87,13 +87,15 @@ def merged(data: Any, marks: Marks | None) -> tuple[Any, Marks | None]:
         return [pair[0] for pair in pairs], _with(marks, [pair[1] for pair in pairs])
     if not isinstance(data, dict):
         return data, marks
-    found = {key: merged(value, children[key] if children else None) for key, value in data.items()}
-    base, base_marks = found.pop(_MERGE, (None, None))
+    entries = {key: merged(value, children[key] if children else None) for key, value in data.items()}
+    base, base_marks = entries.pop(_MERGE, (None, None))
     for value, mark in _bases(base, base_marks):
         inner: Any = mark.children if mark else None
         for key in value:
-            found.setdefault(key, (value[key], inner[key] if inner else None))
-    return {key: pair[0] for key, pair in found.items()}, _with(marks, {key: pair[1] for key, pair in found.items()})
+            entries.setdefault(key, (value[key], inner[key] if inner else None))
+    return {key: pair[0] for key, pair in entries.items()}, _with(
+        marks, {key: pair[1] for key, pair in entries.items()}
+    )
 
 
 def _bases(base: Any, marks: Marks | None) -> list[tuple[dict[str, Any], Marks | None]]:

@@ -85,8 +85,8 @@ def read(
         text = prepared(data, limits)
     except RefusalError as refused:
         return [], [(refused.line, refused.column, refused.fault)]
-    if found := quick(text.data.decode(), strict=strict, limits=limits):
-        return [Document(found[0], cache(partial(_marks, text, strict, limits)) if marks else None, found[1])], []
+    if document := quick(text.data.decode(), strict=strict, limits=limits):
+        return [Document(document[0], cache(partial(_marks, text, strict, limits)) if marks else None, document[1])], []
     reading = _Reading(text, strict, limits, marks)
     reading.run()
     if reading.too_deep_at:

@@ -124,17 +124,17 @@ def _variable(reading: Reading, source: DocumentPath, name: str, server: str) ->
 
 def _text(reading: Reading, source: DocumentPath, parts: Sequence[Piece], server: str) -> str:
     """A text as a spec has it: what has no default becomes ``$(NAME)``, and NAME a variable."""
-    found = []
+    texts = []
     for piece in parts:
         if piece.name and piece.default is None:
             env = reading.document.get("spec", {})
             known = env.get("env") if isinstance(env, dict) else None
             if not isinstance(known, dict) or piece.name not in known:
                 _variable(reading, source, piece.name, server)
-            found.append(f"$({piece.name})")
+            texts.append(f"$({piece.name})")
         else:
-            found.append(((piece.default if piece.name else piece.text) or "").replace("$(", "$$("))
-    return "".join(found)
+            texts.append(((piece.default if piece.name else piece.text) or "").replace("$(", "$$("))
+    return "".join(texts)
 
 
 def _environment(reading: Reading, server: str) -> None:
@@ -273,15 +273,15 @@ def _resources(reading: Reading) -> None:
 
 
 def _amounts(reading: Reading) -> None:
-    found: dict[tuple[str, str], str] = {}
+    amounts: dict[tuple[str, str], str] = {}
     for path, (kind, name) in _AMOUNTS.items():
         text = filled(reading.text(*path)) or ""
         value = text if name == "cpu" else quantity(text)
         if text and value:
             reading.map(path, ("spec", "resources", kind, name), value)
-            found[kind, name] = value
-    if ("limits", "memory") in found and ("requests", "memory") not in found:
-        reading.default(("spec", "resources", "requests", "memory"), found["limits", "memory"], "the limit")
+            amounts[kind, name] = value
+    if ("limits", "memory") in amounts and ("requests", "memory") not in amounts:
+        reading.default(("spec", "resources", "requests", "memory"), amounts["limits", "memory"], "the limit")
 
 
 def _security(reading: Reading) -> None:
@@ -324,11 +324,11 @@ def _networks(reading: Reading, project: Project) -> None:
         reading.lose(("network_mode",), f"network_mode {mode}: a server has a network of its own; {_LEFT_OUT}")
     raw = reading.get("networks")
     names = list(raw) if isinstance(raw, dict | list) else ["default"] if project.others and not mode else []
-    found: list[JSON] = [full for name in names if (full := project.full_name("networks", plain_text(name)))]
-    if found:
+    outside: list[JSON] = [full for name in names if (full := project.full_name("networks", plain_text(name)))]
+    if outside:
         source: DocumentPath = ("networks",) if raw else ()
         reading.map(
-            source, ("spec", "compose", "networks"), found, "its neighbours are there; the old project makes it"
+            source, ("spec", "compose", "networks"), outside, "its neighbours are there; the old project makes it"
         )
     for name, address in pairs(reading.get("extra_hosts"), ":").items():
         host, address = (name, address) if address is not None else (name.partition("=")[0], name.partition("=")[2])

@@ -21,10 +21,10 @@ def read_ports(reading: Reading, wrapper: Wrapped | None, command: Sequence[str]
     """The container's port, and where the machine publishes it."""
     published: list[tuple[DocumentPath, int, str, str]] = []
     for path, item in reading.items("ports"):
-        if (found := _port_of(item)) is None:
+        if (ports := _port_of(item)) is None:
             reading.lose(path, "one port of TCP is published; ranges and others are not")
         else:
-            published.append((path, *found))
+            published.append((path, *ports))
     for number, (path, target, address, port) in enumerate(published):
         if number:
             reading.lose(path, "one port is published, that of MCP")

@@ -28,21 +28,21 @@ class Piece(NamedTuple):
 
 def pieces(text: str) -> list[Piece]:
     """The parts of a text as compose reads it; ``$$`` is ``$``."""
-    found: list[Piece] = []
+    parts: list[Piece] = []
     end = 0
     for match in _PIECE.finditer(text):
-        found += [Piece(text[end : match.start()])] if match.start() > end else []
+        parts += [Piece(text[end : match.start()])] if match.start() > end else []
         end = match.end()
         name = match["name"] or match["braced"]
         if match["dollar"]:
-            found.append(Piece("$"))
+            parts.append(Piece("$"))
         elif match["how"] in (":-", "-"):
-            found.append(Piece("", name, filled(match["word"])))
+            parts.append(Piece("", name, filled(match["word"])))
         elif match["how"] in (":+", "+"):
-            found.append(Piece("", name, ""))
+            parts.append(Piece("", name, ""))
         else:
-            found.append(Piece("", name))
-    return found + ([Piece(text[end:])] if end < len(text) else [])
+            parts.append(Piece("", name))
+    return parts + ([Piece(text[end:])] if end < len(text) else [])
 
 
 def filled(text: str) -> str | None:
@@ -65,11 +65,11 @@ def pairs(value: JSON, separator: str = "=") -> dict[str, str | None]:
     """``environment`` and its like: a mapping, or a list of ``NAME=value``. None: only a name stands there."""
     if isinstance(value, dict):
         return {key: None if item is None else plain_text(item) for key, item in value.items()}
-    found: dict[str, str | None] = {}
+    values: dict[str, str | None] = {}
     for item in value if isinstance(value, list) else ():
         name, there, rest = plain_text(item).partition(separator)
-        found[name] = rest if there else None
-    return found
+        values[name] = rest if there else None
+    return values
 
 
 def seconds(value: JSON) -> int | None:

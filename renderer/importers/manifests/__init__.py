@@ -149,12 +149,12 @@ def _rights(gathering: Gathering, server: Object, near: Sequence[Object], resour
 
 def _secrets(reading: Reading) -> set[str]:
     """The Secrets that the spec names."""
-    found: set[str] = set()
+    names: set[str] = set()
 
     def walk(value: object) -> None:
         if isinstance(value, dict):
             if isinstance(name := value.get("secret"), str):
-                found.add(name)
+                names.add(name)
             for inner in value.values():
                 walk(inner)
         elif isinstance(value, list):
@@ -162,4 +162,4 @@ def _secrets(reading: Reading) -> set[str]:
                 walk(inner)
 
     walk(reading.document)
-    return found
+    return names

@@ -150,13 +150,13 @@ def read_resources(reading: Reading, container: DocumentPath, target: DocumentPa
 
 def _amounts(reading: Reading, container: DocumentPath, target: DocumentPath, kind: str) -> dict[str, str]:
     """The requests or limits that a spec has, by its names."""
-    path, found = (*container, "resources", kind), dict[str, str]()
+    path, amounts = (*container, "resources", kind), dict[str, str]()
     for name, value in reading.mapping(*path).items():
         if name in _AMOUNTS:
-            found[_AMOUNTS[name]] = plain_text(value)
+            amounts[_AMOUNTS[name]] = plain_text(value)
             reading.map((*path, name), (*target, "resources", kind, _AMOUNTS[name]), plain_text(value))
         elif name == "nvidia.com/gpu" and len(target) == 1 and plain_text(value).isdigit():
             reading.map((*path, name), ("spec", "gpu", "count"), int(plain_text(value)))
         else:
             reading.lose((*path, name), "no field asks for it")
-    return found
+    return amounts

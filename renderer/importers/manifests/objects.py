@@ -125,8 +125,8 @@ def texts(value: JSON) -> dict[str, str]:
 
 def objects_of(sources: Sequence[Source]) -> list[Object]:
     """All objects, those of Lists one by one, without what a cluster makes by itself."""
-    found = [each for source in sources for each in _of_source(source)]
-    return [each for each in found if each.kind not in _MADE and not (each.kind == "Pod" and _is_owned(each))]
+    objects = [each for source in sources for each in _of_source(source)]
+    return [each for each in objects if each.kind not in _MADE and not (each.kind == "Pod" and _is_owned(each))]
 
 
 def _of_source(source: Source) -> Iterator[Object]:
@@ -190,9 +190,9 @@ def selects(selector: JSON, labels: Mapping[str, str]) -> bool:
     return bool(pairs) and pairs.items() <= labels.items()
 
 
-def same_place(one: Object, other: Object) -> bool:
+def same_place(first: Object, other: Object) -> bool:
     """Whether they may be in one namespace: an object without one lies where it is applied."""
-    return not one.namespace or not other.namespace or one.namespace == other.namespace
+    return not first.namespace or not other.namespace or first.namespace == other.namespace
 
 
 def read_labels(reading: Reading, path: DocumentPath, kept: Iterable[str] = ()) -> None:

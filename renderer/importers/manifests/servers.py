@@ -149,9 +149,9 @@ def _path(env: Mapping[str, str], words: Sequence[str], wrapper: Wrapped | None)
     if wrapper:
         return wrapper.path
     joined = [f"{word}={following}" for word, following in zip_longest(words, words[1:], fillvalue="")]
-    found = [match[1] for word in [*words, *joined] if (match := _PATH_OPTION.fullmatch(word))]
-    found += [value for name, value in env.items() if name.upper() in ("MCP_PATH", "MCP_HTTP_PATH", "FASTMCP_PATH")]
-    return next((path.rstrip("/") or "/" for path in found if path.startswith("/")), "")
+    paths = [match[1] for word in [*words, *joined] if (match := _PATH_OPTION.fullmatch(word))]
+    paths += [value for name, value in env.items() if name.upper() in ("MCP_PATH", "MCP_HTTP_PATH", "FASTMCP_PATH")]
+    return next((path.rstrip("/") or "/" for path in paths if path.startswith("/")), "")
 
 
 def selector_of(workload: Object) -> dict[str, str]:

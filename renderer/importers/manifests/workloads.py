@@ -183,8 +183,8 @@ def _image(reading: Reading, container: DocumentPath, speech: Speech, known: Kno
 
 def package_of(speech: Speech) -> Started | None:
     """The package with its version that the wrapper starts; a wrapper of anything else goes on as it is."""
-    found = started(speech.wrapper.inner) if speech.wrapper else None
-    return found if found and found.version else None
+    package = started(speech.wrapper.inner) if speech.wrapper else None
+    return package if package and package.version else None
 
 
 def _transport(reading: Reading, container: DocumentPath, speech: Speech) -> None:
