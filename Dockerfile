@@ -11,7 +11,7 @@ RUN if ! command -v git && command -v apt-get; then \
       apt-get update && apt-get install --yes --no-install-recommends git ca-certificates \
       && rm -rf /var/lib/apt/lists/*; \
     fi
-COPY pyproject.toml README.md LICENSE dis[t] /src/
+COPY pyproject.toml hatch_build.py README.md LICENSE dis[t] /src/
 COPY renderer /src/renderer
 COPY templates /src/templates
 COPY schemas /src/schemas

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ import yaml
 from renderer.cli import COMMANDS
 from tests.cli.commands import BAD, GOOD, ROOT
 from tests.oracles import program
+from tests.packaging import copy_build_files
 
 HOOKS: list[dict[str, Any]] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
 IDS = [hook["id"] for hook in HOOKS]
@@ -200,10 +200,7 @@ def test_pre_commit_installs_it_from_a_clone(tmp_path: Path) -> None:
     repository = Repository(tmp_path)
     source = tmp_path / "source"
     source.mkdir()
-    for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", ".pre-commit-hooks.yaml"):
-        shutil.copy(ROOT / name, source)
-    for name in ("renderer", "templates", "schemas"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    copy_build_files(source, ".pre-commit-hooks.yaml")
     for arguments in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "-m", "all"]):
         repository.git(*arguments, folder=source)
     commit = repository.git("rev-parse", "HEAD", folder=source)

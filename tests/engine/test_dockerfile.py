@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ import pytest
 
 from tests.engine import images
 from tests.engine.fixtures import ROOT
+from tests.packaging import copy_build_files
 
 NAME = "mcpctl-test/mcpctl:1"
 EXAMPLE = ROOT / "docs/examples/time.yaml"
@@ -19,10 +19,7 @@ EXAMPLE = ROOT / "docs/examples/time.yaml"
 @pytest.fixture(scope="module")
 def image(python_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("context")
-    for name in ("Dockerfile", ".dockerignore", "pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, folder)
-    for name in ("renderer", "templates", "schemas"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    copy_build_files(folder, "Dockerfile", ".dockerignore")
     # What the image installs, and what builds it: the build itself has no network.
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--wheel-dir"]
     subprocess.run([*command, str(folder / "dist"), str(ROOT), "hatchling"], check=True, timeout=300, cwd=folder)
