@@ -61,6 +61,11 @@ _METHODS = (
 )
 
 
+def covers(pattern: str, tool: str) -> bool:
+    """Whether a rule's name of tools, which may end with ``*``, means this one."""
+    return tool.startswith(pattern[:-1]) if pattern.endswith("*") else pattern == tool
+
+
 def url_path(access: Access) -> str:
     """The path of the public address; empty for the host's own."""
     return urlsplit(access.url or "").path

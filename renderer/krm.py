@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from renderer import pipeline
 from renderer.credentials import masked
 from renderer.errors import InputInvalid, Place, Problem, Severity, errors_in, excerpt
+from renderer.manifest import as_mapping
 from renderer.model import JSON, Options
 from renderer.registry import target
 from renderer.yaml_reader import OUTPUT_LIMITS, read
@@ -154,7 +155,7 @@ def _stream(sources: Sequence[Item]) -> tuple[bytes, list[int]]:
 
 
 def _without_internals(source: Item) -> Item:
-    metadata = _mapping(source.get("metadata"))
+    metadata = as_mapping(source.get("metadata"))
     annotations = metadata.get("annotations")
     if not isinstance(annotations, dict):
         return source
@@ -175,7 +176,7 @@ def _path(path: str, folders: Mapping[str, str]) -> str:
 
 
 def _annotation(item: Mapping[str, Any], name: str) -> str:
-    annotations = _mapping(_mapping(item.get("metadata")).get("annotations"))
+    annotations = as_mapping(as_mapping(item.get("metadata")).get("annotations"))
     value = annotations.get(f"internal.config.kubernetes.io/{name}") or annotations.get(f"config.kubernetes.io/{name}")
     return value if isinstance(value, str) else ""
 
@@ -191,8 +192,8 @@ def _merged(items: Sequence[Item], rendered: Iterable[tuple[Item, str]]) -> tupl
             origin = {"path": path, "index": "0"}
             annotations = {f"{prefix}{name}": value for prefix in _STAMPED for name, value in origin.items()}
             merged.append(_with_annotations(made, annotations))
-        elif _mapping(merged[index]["metadata"].get("labels")).get(_MANAGED) == "true":
-            there = _mapping(merged[index]["metadata"].get("annotations"))
+        elif as_mapping(merged[index]["metadata"].get("labels")).get(_MANAGED) == "true":
+            there = as_mapping(merged[index]["metadata"].get("annotations"))
             internals = {key: value for key, value in there.items() if key.startswith(_INTERNAL)}
             merged[index] = _with_annotations(made, internals)
         else:
@@ -206,15 +207,11 @@ def _merged(items: Sequence[Item], rendered: Iterable[tuple[Item, str]]) -> tupl
 
 def _with_annotations(item: Item, annotations: Mapping[str, JSON]) -> Item:
     metadata = item["metadata"]
-    return {**item, "metadata": {**metadata, "annotations": {**_mapping(metadata.get("annotations")), **annotations}}}
-
-
-def _mapping(value: Any) -> Item:
-    return value if isinstance(value, dict) else {}
+    return {**item, "metadata": {**metadata, "annotations": {**as_mapping(metadata.get("annotations")), **annotations}}}
 
 
 def _identity(item: Item) -> tuple[str, ...]:
-    known = _mapping(item.get("metadata"))
+    known = as_mapping(item.get("metadata"))
     group = str(item.get("apiVersion")).rpartition("/")[0]
     return group, str(item.get("kind")), str(known.get("namespace") or ""), str(known.get("name"))
 
@@ -224,7 +221,7 @@ def _at_its_item(problem: Problem, sources: Sequence[Item], starts: Sequence[int
     if problem.place.file != _STDIN or not problem.place.line:
         return problem
     source = sources[bisect_right(starts, problem.place.line) - 1]
-    name = excerpt(str(_mapping(source.get("metadata")).get("name")))
+    name = excerpt(str(as_mapping(source.get("metadata")).get("name")))
     file = excerpt(_annotation(source, "path"), 4096) or f"{source['kind']}/{name}"
     return problem._replace(place=Place(file), related=())
 
@@ -236,7 +233,7 @@ def _result(problem: Problem, sources: Sequence[Item], starts: Sequence[int]) ->
     if place.file == _STDIN and place.line and starts:
         source = sources[bisect_right(starts, place.line) - 1]
         # Which resource a result is about, and which file it came from.
-        name = _mapping(source.get("metadata")).get("name")
+        name = as_mapping(source.get("metadata")).get("name")
         result["resourceRef"] = {"apiVersion": SPEC_API, "kind": source["kind"], "name": str(name or "")}
         if path := _annotation(source, "path"):
             index = _annotation(source, "index")

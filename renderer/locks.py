@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from renderer import pins
 from renderer.errors import DocumentPath, Fault, excerpt
+from renderer.manifest import as_mapping, items
 from renderer.model import JSON, File, Lock, Source
 
 #: An API server refuses a ConfigMap above 1 MiB, keys included.
@@ -84,10 +85,10 @@ def versions(text: str) -> dict[str, str]:
     """What a lock of either kind installs; of what has several versions all, empty for what is no lock."""
     if text.lstrip().startswith("{"):
         try:
-            entries = _mapping(_json(text, "", "").get("packages")).items()
+            entries = as_mapping(_json(text, "", "").get("packages")).items()
         except _Unusable:
             return {}
-        pairs = [(path.rpartition("node_modules/")[2], str(_mapping(each).get("version"))) for path, each in entries]
+        pairs = [(path.rpartition("node_modules/")[2], str(as_mapping(each).get("version"))) for path, each in entries]
     else:
         pairs = _UV_VERSION.findall(text)
     return {name: ", ".join(sorted({v for other, v in pairs if other == name})) for name, _ in pairs if name}
@@ -126,7 +127,7 @@ def _uv(text: str, package: Mapping[str, Any], lock_file: str) -> Lock:
         data = tomllib.loads(text)
     except (ValueError, RecursionError):
         raise _Unusable(f"{lock_file} is not a lock file of uv", again) from None
-    entries = [(entry, _mapping(entry.get("source"))) for entry in map(_mapping, _list(data.get("package")))]
+    entries = [(entry, as_mapping(entry.get("source"))) for entry in map(as_mapping, items(data.get("package")))]
     roots = [entry for entry, where in entries if "." in (where.get("virtual"), where.get("editable"))]
     if len(roots) != 1:
         raise _Unusable(f"{lock_file} is not the lock of one project", again)
@@ -149,29 +150,29 @@ def _uv(text: str, package: Mapping[str, Any], lock_file: str) -> Lock:
     if isinstance(bound := data.get("requires-python"), str):
         project.append(f"requires-python = {json.dumps(bound)}")
     files = {"uv.lock": text, "pyproject.toml": "\n".join(project) + "\n"}
-    downloads = [each for entry, _ in entries for each in (*_list(entry.get("wheels")), entry.get("sdist"))]
+    downloads = [each for entry, _ in entries for each in (*items(entry.get("wheels")), entry.get("sdist"))]
     places = [*downloads, *(where for _, where in entries)]
-    return Lock(_files(files), _hosts(_mapping(each).get("url") for each in places))
+    return Lock(_files(files), _hosts(as_mapping(each).get("url") for each in places))
 
 
 def _npm(text: str, manifest: str | None, package: Mapping[str, Any], lock_file: str) -> Lock:
     again = (
         "write it with 'npm install --package-lock-only' of npm 7 or later in a folder of its own (docs/packages.md)"
     )
-    entries = _mapping(_json(text, lock_file, again).get("packages"))
+    entries = as_mapping(_json(text, lock_file, again).get("packages"))
     root = entries.get("")
     if not isinstance(root, dict):
         raise _Unusable(f"{lock_file} is not a lock file of npm 7 or later", again)
     for path, entry in entries.items():
-        where = str(_mapping(entry).get("resolved"))
-        if _mapping(entry).get("link") or where.startswith(("file:", "git+")):
+        where = str(as_mapping(entry).get("resolved"))
+        if as_mapping(entry).get("link") or where.startswith(("file:", "git+")):
             from_git = where.startswith("git+")
             what = (
                 "a repository, which npm fetches by ssh" if from_git else "a folder, which the container does not have"
             )
             hint = "take it from a registry, or install it into an image"
             raise _Unusable(f"{lock_file} needs {excerpt(path, 200)} from {what}", hint)
-    entry = _mapping(entries.get(f"node_modules/{package['name']}"))
+    entry = as_mapping(entries.get(f"node_modules/{package['name']}"))
     add = f"npm install --package-lock-only --save-exact '{package['name']}@{package['version']}'"
     _same_version({str(entry["version"])} if "version" in entry else set(), package, lock_file, add)
     project: dict[str, JSON] = {"name": "mcp-server", "private": True, "scripts": {**_NPM_SCRIPTS}}
@@ -179,18 +180,18 @@ def _npm(text: str, manifest: str | None, package: Mapping[str, Any], lock_file:
     if manifest is not None:
         read = _json(manifest, posixpath.join(posixpath.dirname(lock_file), _OVERRIDES), "correct it, or remove it")
         project |= {"overrides": read["overrides"]} if "overrides" in read else {}
-    programs = sorted(_mapping(entry.get("bin")))
+    programs = sorted(as_mapping(entry.get("bin")))
     own = package["name"].rpartition("/")[2]
     program = programs[0] if len(programs) == 1 else own if own in programs else ""
     files = {"package-lock.json": text, "package.json": json.dumps(project, indent=2, ensure_ascii=False) + "\n"}
-    hosts = _hosts(_mapping(entry).get("resolved") for entry in entries.values())
+    hosts = _hosts(as_mapping(entry).get("resolved") for entry in entries.values())
     # npm puts the registry that it is set to in the place of its own default.
     return Lock(_files(files), tuple(host for host in hosts if host not in pins.REGISTRY_HOSTS["npm"]), program)
 
 
 def _json(text: str, lock_file: str, hint: str) -> Mapping[str, Any]:
     try:
-        return _mapping(json.loads(text))
+        return as_mapping(json.loads(text))
     except (ValueError, RecursionError):
         raise _Unusable(f"{lock_file} is no JSON", hint) from None
 
@@ -226,11 +227,3 @@ def _hosts_in(urls: Iterable[Any]) -> Iterator[str]:
                 yield parts.hostname + (f":{parts.port}" if parts.port else "")
         except ValueError:
             continue
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []

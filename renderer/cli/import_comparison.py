@@ -18,7 +18,7 @@ from renderer.importers.manifests.objects import objects_of, without_servers_own
 from renderer.importers.manifests.servers import main_container
 from renderer.importers.text import text_of
 from renderer.kinds import POD_TEMPLATES, TEMPLATED
-from renderer.manifest import at
+from renderer.manifest import as_mapping, at
 from renderer.model import JSON, NAMESPACE, Options, Source
 from renderer.pins import KUBERNETES_VERSION
 from renderer.registry import target
@@ -126,7 +126,10 @@ def _pairs(old: Sequence[Object], new: Sequence[Object]) -> Iterator[Pair]:
         if known is None:
             yield Pair(None, each, ())
         else:
-            differing = changes(known.data, each.data)
+            # Labels are compared one by one, even where the old object has none.
+            metadata = {"labels": {}, "annotations": {}, **as_mapping(known.data.get("metadata"))}
+            old_data = {**known.data, "metadata": metadata} if known.group != COMPOSE else known.data
+            differing = changes(old_data, each.data)
             yield Pair(known, each, tuple(change for change in differing if not _is_servers(change)))
 
 

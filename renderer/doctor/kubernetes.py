@@ -12,7 +12,7 @@ from renderer.doctor import Patient
 from renderer.doctor.checks import TROUBLE, Check, Result, failed, guarded, ok, troubled, unchecked, warning
 from renderer.errors import ApplyFailed, excerpt
 from renderer.kinds import KINDS
-from renderer.manifest import annotations_of
+from renderer.manifest import annotations_of, as_mapping
 from renderer.orchestrators.contract import OrchestratorConfig
 from renderer.orchestrators.failures import Refused
 from renderer.orchestrators.kubernetes.client import Kubectl, as_object, known_name
@@ -85,7 +85,7 @@ def _placed(need: Prerequisite, namespace: str | None) -> Prerequisite:
 
 
 def _versions(answer: Mapping[str, Any], wanted: str) -> Iterator[Check]:
-    minors = [re.match(r"[0-9]{1,4}", str(_mapping(answer.get(key)).get("minor"))) for key in _VERSION_KEYS]
+    minors = [re.match(r"[0-9]{1,4}", str(as_mapping(answer.get(key)).get("minor"))) for key in _VERSION_KEYS]
     if not (minors[0] and minors[1]):
         yield unchecked("versions", "kubectl names them in an unknown form", "check that kubectl is kubectl")
         return
@@ -104,10 +104,6 @@ def _versions(answer: Mapping[str, Any], wanted: str) -> Iterator[Check]:
 
 
 _VERSION_KEYS = ("clientVersion", "serverVersion")
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _namespace(kubectl: Kubectl, name: str, rendered: Sequence[Object]) -> Iterator[Check]:
@@ -260,7 +256,8 @@ def _is_default(storage_class: dict[str, Any]) -> bool:
 
 
 def _has_gpus(node: dict[str, Any]) -> bool:
-    return str(_mapping(_mapping(node.get("status")).get("allocatable")).get("nvidia.com/gpu", "0")) not in ("", "0")
+    allocatable = as_mapping(as_mapping(node.get("status")).get("allocatable"))
+    return str(allocatable.get("nvidia.com/gpu", "0")) not in ("", "0")
 
 
 #: Beginning of a component's name, what is listed, which of it counts, and what to do without any.

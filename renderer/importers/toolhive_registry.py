@@ -25,6 +25,7 @@ from renderer.importers.naming import name_of
 from renderer.importers.remotes import set_header, set_remote
 from renderer.importers.variables import Variable, hide_arguments, literal, set_variable
 from renderer.importers.volumes import leave_folder, parts
+from renderer.manifest import as_mapping
 from renderer.model import JSON, Source
 
 FORMAT = "toolhive-registry"
@@ -38,7 +39,7 @@ def recognises(data: Mapping[str, JSON]) -> bool:
     """By its schema, or by servers under names of which one has an image or an address; or by one such alone."""
     if "legacy-registry.schema.json" in str(data.get("$schema")):
         return True
-    servers = [server for key in _LISTS for server in _mapping(data.get(key)).values() if isinstance(server, dict)]
+    servers = [server for key in _LISTS for server in as_mapping(data.get(key)).values() if isinstance(server, dict)]
     return _is_entry(data) or any({"image", "url"} & server.keys() and "transport" in server for server in servers)
 
 
@@ -76,16 +77,12 @@ def _roots(data: Mapping[str, JSON], above: DocumentPath = ()) -> list[tuple[Doc
     """The path and the name of each server."""
     roots: list[tuple[DocumentPath, str]] = []
     for key in _LISTS:
-        servers = _mapping(data.get(key))
+        servers = as_mapping(data.get(key))
         roots += [((*above, key, name), name) for name, server in servers.items() if isinstance(server, dict)]
     groups = data.get("groups")
     for number, group in enumerate(groups if isinstance(groups, list) else ()):
         roots += _roots(group, (*above, "groups", number)) if isinstance(group, dict) else []
     return roots
-
-
-def _mapping(value: JSON) -> dict[str, JSON]:
-    return value if isinstance(value, dict) else {}
 
 
 def _read(reading: Reading, around: Sequence[Reading], original: str, choices: Choices) -> Draft:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from renderer import pins
 from renderer.errors import DocumentPath, Fault, Severity
-from renderer.guard import HEALTH, is_public_name, key_host, url_path
+from renderer.guard import HEALTH, covers, is_public_name, key_host, url_path
 from renderer.launch import listens_on_loopback
 from renderer.model import Access, Expose, Server
 from renderer.model.access import WELL_KNOWN
@@ -85,7 +85,7 @@ def tool_rules_count(server: Server) -> Iterator[Fault]:
     for i, rule in enumerate(access.tools):
         for j, name in enumerate(rule.allow):
             for k, other in enumerate(access.tools):
-                covering = next((pattern for pattern in other.allow if _covers(pattern, name)), None)
+                covering = next((pattern for pattern in other.allow if covers(pattern, name)), None)
                 if covering is None or k == i or not rule.rights.include(other.rights):
                     continue
                 weaker = not other.rights.include(rule.rights)
@@ -105,10 +105,6 @@ def tool_rules_count(server: Server) -> Iterator[Fault]:
             Severity.WARNING,
             at_key=True,
         )
-
-
-def _covers(pattern: str, name: str) -> bool:
-    return name.startswith(pattern[:-1]) if pattern.endswith("*") else pattern == name
 
 
 def guard_can_stand(server: Server) -> Iterator[Fault]:

@@ -22,6 +22,7 @@ def test_objects_and_fields_are_compared_and_what_that_leads_to(mcpctl: Mcpctl) 
     assert "    ~ spec.rules[].http.paths[/weather].backend.service.port.name: http -> mcp" in lines
     assert "  restarts pods:" in lines
     assert "must be replaced" not in run.out
+    assert "metadata.labels: {" not in run.out, "labels are compared one by one"
     assert "h7Gd82kslP0qz" not in run.out
     for kept in ("- spec.selector.", "claimName", "clusterIP", "resourceVersion", "status.", "apiVersion: core"):
         assert kept not in run.out, kept

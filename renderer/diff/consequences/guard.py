@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from renderer.diff.consequences.table import Consequence, Pair
 from renderer.diff.objects import COMPOSE, TEXT, Object
-from renderer.guard import CONFIG, FOLDER
+from renderer.guard import CONFIG, FOLDER, covers
 from renderer.kinds import WORKLOADS
 from renderer.manifest import as_mapping, at, containers, items, mappings, pod_spec
 from renderer.merge_patch import same
@@ -198,13 +198,9 @@ def _more_tools(old: Sequence[_Tools], new: Sequence[_Tools]) -> Iterator[str]:
         yield "every tool may be called"
     for rule in new if old else ():
         for name in sorted(rule.names):
-            known = [other for other in old if any(_covers(pattern, name) for pattern in other.names)]
+            known = [other for other in old if any(covers(pattern, name) for pattern in other.names)]
             if not any(_needs_as_much(rule, other) for other in known):
                 yield f"tool {name} may be called{' for less' if known else ''}"
-
-
-def _covers(pattern: str, name: str) -> bool:
-    return name.startswith(pattern[:-1]) if pattern.endswith("*") else pattern == name
 
 
 def _needs_as_much(rule: _Tools, other: _Tools) -> bool:

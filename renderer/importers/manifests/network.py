@@ -17,6 +17,7 @@ from renderer.importers.manifests.objects import (
     settled_by_server,
     texts,
 )
+from renderer.manifest import as_mapping
 from renderer.model import JSON
 
 _STAYS = "it stays as it is, outside of mcpctl"
@@ -68,10 +69,6 @@ def read_service(each: Object, into: Gathering, port: int, names: Mapping[str, i
             _own_port(reading, path, port)
         else:
             _further_port(reading, path, as_mapping(item), names)
-
-
-def as_mapping(value: JSON) -> Mapping[str, JSON]:
-    return value if isinstance(value, dict) else {}
 
 
 def _own_port(reading: Reading, path: DocumentPath, port: int) -> None:

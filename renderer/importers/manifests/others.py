@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from renderer.errors import DocumentPath
 from renderer.importers.draft import END, Reading, plain_text
-from renderer.importers.manifests.network import accept, as_mapping
+from renderer.importers.manifests.network import accept
 from renderer.importers.manifests.objects import Gathering, Object, entries, mapping, name_object, read_annotations
+from renderer.manifest import as_mapping
 from renderer.model import JSON
 
 _ACCOUNT: DocumentPath = ("spec", "serviceAccount")

@@ -11,6 +11,7 @@ from renderer.errors import DocumentPath
 from renderer.importers.draft import plain_text
 from renderer.importers.manifests.objects import Object, entries, mapping, pod_labels, pod_spec, template_path, texts
 from renderer.importers.wrappers import Wrapped, wrapped
+from renderer.manifest import items
 from renderer.model import JSON
 
 KINDS = ("Deployment", "StatefulSet", "Pod")
@@ -42,11 +43,7 @@ def is_beside(image: str) -> bool:
 
 def words_of(container: Mapping[str, JSON]) -> list[str]:
     """Command and arguments together."""
-    return [plain_text(word) for key in ("command", "args") for word in as_list(container.get(key))]
-
-
-def as_list(value: JSON) -> list[JSON]:
-    return value if isinstance(value, list) else []
+    return [plain_text(word) for key in ("command", "args") for word in items(container.get(key))]
 
 
 def servers_among(workloads: Sequence[Object]) -> list[Object]:

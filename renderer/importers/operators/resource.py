@@ -13,6 +13,7 @@ from renderer.importers.manifests.containers import Known
 from renderer.importers.manifests.objects import ObjectReading, read_annotations, read_labels
 from renderer.importers.naming import name_of
 from renderer.importers.wrappers import Started, started, wrapped
+from renderer.manifest import items
 from renderer.model import JSON, Source
 
 #: The description of a server on the objects that mcpctl writes.
@@ -96,7 +97,7 @@ class Resource:
     def start(self, image: str, stdio: bool) -> None:
         """What the container starts: a package where a runner of packages is its command, or the image's own."""
         reading = self.reading
-        words = [plain_text(word) for key in ("command", "args") for word in _list(reading.written(("spec", key)))]
+        words = [plain_text(word) for key in ("command", "args") for word in items(reading.written(("spec", key)))]
         bridge = wrapped(words)
         package = started(bridge.inner if bridge else words)
         taken = self._take_folders()
@@ -132,21 +133,17 @@ class Resource:
         """Leaves out what mcpctl mounts by itself; whether there was a cache or a lock of packages."""
         spec = spec_of(self.reading)
         security, files = spec.get("security"), spec.get("files")
-        paths = _list(security.get("writablePaths")) if isinstance(security, dict) else []
+        paths = items(security.get("writablePaths")) if isinstance(security, dict) else []
         kept = [each for each in paths if not _is_own(_path_of(each))]
         if isinstance(security, dict) and paths:
             security["writablePaths"] = kept
         if isinstance(files, dict):
             spec["files"] = {path: value for path, value in files.items() if not _is_own(path)}
         health = spec.get("health")
-        if isinstance(health, dict) and any(_is_own(word) for word in _list(health.get("command"))):
+        if isinstance(health, dict) and any(_is_own(word) for word in items(health.get("command"))):
             spec.pop("health")
         locks = isinstance(files, dict) and any(path.startswith(f"{pins.LOCK_FOLDER}/") for path in files)
         return locks or any(_path_of(each) == pins.CACHE_FOLDER for each in paths)
-
-
-def _list(value: JSON) -> list[JSON]:
-    return value if isinstance(value, list) else []
 
 
 def _path_of(writable: JSON) -> str:
