@@ -22,9 +22,9 @@ from renderer.importers.bulk import State, Written, definitions_in, named, no_lo
 from renderer.importers.choices import Choices
 from renderer.importers.draft import Draft, Entry, Outcome
 from renderer.importers.formats import FORMATS, batches, recognise
-from renderer.importers.settle import settled
 from renderer.importers.sources import load_foreign
 from renderer.importers.text import text_of
+from renderer.importers.trial import settled
 from renderer.load import SUFFIXES
 from renderer.report import LONGEST, Report, as_text
 

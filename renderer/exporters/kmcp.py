@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from renderer.errors import DocumentPath
-from renderer.exporters.exported import Exported, Fates, Lost, entries_of, entry, metadata_of, network_entry
-from renderer.exporters.fates import COMMON
+from renderer.exporters.exported import COMMON, Exported, Fates, Lost, entries_of, entry, metadata_of, network_entry
 from renderer.exporters.pod import Pod, pod_of
 from renderer.importers.draft import Entry, Outcome
 from renderer.manifest import at, mappings

@@ -10,8 +10,7 @@ from typing import Any
 
 from renderer import pins
 from renderer.errors import DocumentPath
-from renderer.exporters.exported import Exported, Fates, Lost, entries_of, entry, metadata_of
-from renderer.exporters.fates import COMMON
+from renderer.exporters.exported import COMMON, Exported, Fates, Lost, entries_of, entry, metadata_of
 from renderer.exporters.pod import Pod, pod_of
 from renderer.importers.draft import Entry, Outcome
 from renderer.manifest import mappings

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from renderer.exporters.exported import Exported, Fates, Lost, entries_of, entry, metadata_of, network_entry
-from renderer.exporters.fates import COMMON
+from renderer.exporters.exported import COMMON, Exported, Fates, Lost, entries_of, entry, metadata_of, network_entry
 from renderer.exporters.pod import Pod, pod_of
 from renderer.importers.draft import Outcome
 from renderer.model import JSON, Access, Options, SecretRef, Server

@@ -16,6 +16,7 @@ from renderer.importers.naming import apart
 from renderer.importers.text import is_imported, is_unedited, text_of
 from renderer.importers.variables import settings_of
 from renderer.load import NOT_SPECS, SUFFIXES
+from renderer.manifest import as_mapping, at
 from renderer.model import JSON
 
 #: Where the head of a spec stands that an import wrote.
@@ -59,19 +60,14 @@ def named(drafts: Sequence[Draft], folder: str = "") -> list[Draft]:
     definitions = []
     for draft in sorted(drafts, key=lambda draft: draft.place):
         file = os.path.relpath(draft.place.file, folder) if folder else draft.place.file
-        identity = f"{draft.format} {file} {_version(draft)}"
+        version = at(draft.document, "metadata", "annotations", VERSION) or ""
+        identity = f"{draft.format} {file} {version}"
         counts[f"{draft.original} {identity}"] += 1
         number = counts[f"{draft.original} {identity}"]
         definitions.append((draft, (draft.original, identity if number == 1 else f"{identity} {number}")))
     names = apart([definition for _, definition in definitions])
     renamed = [_renamed(draft, name) for (draft, _), name in zip(definitions, names, strict=True)]
     return sorted(renamed, key=lambda draft: draft.name)
-
-
-def _version(draft: Draft) -> JSON:
-    metadata = draft.document["metadata"]
-    annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
-    return annotations.get(VERSION, "") if isinstance(annotations, dict) else ""
 
 
 def _renamed(draft: Draft, name: str) -> Draft:
@@ -90,9 +86,8 @@ def _renamed(draft: Draft, name: str) -> Draft:
             for key, item in value.items()
         }
 
-    metadata = draft.document["metadata"]
-    assert isinstance(metadata, dict)
-    document = {**draft.document, "metadata": {**metadata, "name": name}, "spec": walk(draft.document["spec"])}
+    metadata = {**as_mapping(draft.document["metadata"]), "name": name}
+    document = {**draft.document, "metadata": metadata, "spec": walk(draft.document["spec"])}
     called = re.compile(rf"\b(Secret|ConfigMap) {re.escape(draft.name)}(-settings)?(?![-\w])")
     comments = {path: called.sub(rf"\1 {name}\2", text) for path, text in draft.comments.items()}
     entries = (each._replace(message=called.sub(rf"\1 {name}\2", each.message)) for each in draft.entries)

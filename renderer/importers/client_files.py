@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from renderer.errors import DocumentPath, excerpt
-from renderer.importers.addresses import TRANSPORTS, set_address
 from renderer.importers.choices import Choices
 from renderer.importers.commands import PROGRAMS, PROXIES
-from renderer.importers.draft import Draft, Reading, describe, draft_of, fill_in, lose_all, plain_text
+from renderer.importers.draft import Draft, Reading, draft_of, plain_text
 from renderer.importers.naming import name_of
+from renderer.importers.remotes import TRANSPORTS, set_address
 from renderer.importers.starting import Starting
 from renderer.importers.values import Input, Values, Word
+from renderer.manifest import as_mapping, items
 from renderer.model import JSON, Source
 
 NAME = "client"
@@ -29,6 +30,12 @@ _OF_CLIENT = (
     *("icon", "iconPath", "metadata", "source", "settings", "startup_timeout_sec", "tool_timeout_sec", "initTimeout"),
     *("isActive", "registryUrl", "provider", "tags", "requestOptions", "connectionTimeout", "sampling", "schema"),
 )
+_OF_MACHINE = {
+    "cwd": "a folder of the machine that the client runs on; in the container it is spec.workingDir",
+    "envFile": "a file of that machine: write its variables under spec.env, secrets by reference",
+    "env_vars": "variables of that machine: write them under spec.env, secrets by reference",
+}
+_SIGNED_IN = "each client logs in by itself; a fixed token is a header: spec.remote.headers"
 _OAUTH = ("oauth", "auth", "authorization", "authProviderType", "authorization_token", "bearer_token")
 
 
@@ -39,7 +46,21 @@ def recognises(data: Mapping[str, JSON]) -> bool:
 
 def read(sources: Sequence[Source], choices: Choices) -> list[Draft]:
     """A Draft for each server of each file."""
-    return [draft for source in sources for draft in _of_file(source, choices)]
+    drafts = []
+    for source in sources:
+        inputs = dict(_inputs(source))
+        for path, name in _servers(source.data):
+            reading = Reading(source, path)
+            values = Values(reading, name_of(name), inputs)
+            _read_server(reading, values, choices)
+            if not reading.problems:
+                reading.fill_in()
+            asked = [Reading(source, inputs[each].source) for each in sorted(values.asked)]
+            for about in asked:  # all of its fields are in what is written for it
+                for key in about.mapping():
+                    about.note((key,), ("spec", "env"), "asked for by the client")
+            drafts.append(draft_of(name, NAME, reading, *asked))
+    return drafts
 
 
 def _servers(data: Mapping[str, JSON]) -> Iterator[tuple[DocumentPath, str]]:
@@ -47,7 +68,7 @@ def _servers(data: Mapping[str, JSON]) -> Iterator[tuple[DocumentPath, str]]:
     for place in _PLACES:
         node: JSON = dict(data)
         for step in place:
-            node = node.get(str(step)) if isinstance(node, dict) else None
+            node = as_mapping(node).get(str(step))
         named: list[tuple[DocumentPath, str, JSON]] = []
         if isinstance(node, dict):
             named = [((*place, name), name, value) for name, value in node.items()]
@@ -63,85 +84,53 @@ def _is_server(value: JSON) -> bool:
     return isinstance(value, dict) and "image" not in value and not {"command", *_URLS}.isdisjoint(value)
 
 
-def _of_file(source: Source, choices: Choices) -> Iterator[Draft]:
-    inputs = dict(_inputs(source))
-    for path, name in _servers(source.data):
-        reading = Reading(source, path)
-        values = Values(reading, name_of(name), inputs)
-        _read_server(reading, values, choices)
-        if not reading.problems:
-            fill_in(reading)
-        asked = [_of_input(source, inputs[each]) for each in sorted(values.asked)]
-        yield draft_of(name, NAME, reading, *asked)
-
-
 def _inputs(source: Source) -> Iterator[tuple[str, Input]]:
     """What VS Code asks its user for, by id."""
-    listed = source.data.get("inputs")
-    for number, item in enumerate(listed if isinstance(listed, list) else ()):
+    for number, item in enumerate(items(source.data.get("inputs"))):
         if isinstance(item, dict) and isinstance(item.get("id"), str):
-            options = item.get("options")
-            choices = tuple(plain_text(_value(option)) for option in options) if isinstance(options, list) else ()
+            options = [each.get("value") if isinstance(each, dict) else each for each in items(item.get("options"))]
             default = plain_text(item.get("default")) or None
             about = plain_text(item.get("description"))
-            yield str(item["id"]), Input(("inputs", number), item.get("password") is True, about, default, choices)
-
-
-def _value(option: JSON) -> JSON:
-    return option.get("value") if isinstance(option, dict) else option
-
-
-def _of_input(source: Source, known: Input) -> Reading:
-    """The fields of an input, all of which are in what is written for it."""
-    reading = Reading(source, known.source)
-    for key in reading.mapping():
-        reading.note((key,), ("spec", "env"), "asked for by the client")
-    return reading
+            secret = item.get("password") is True
+            yield item["id"], Input(("inputs", number), secret, about, default, tuple(map(plain_text, options)))
 
 
 def _read_server(reading: Reading, values: Values, choices: Choices) -> None:
-    kind = reading.text("type") or reading.text("transport")
     url = next((Word(reading.text(key), (key,)) for key in _URLS if reading.text(key)), None)
-    describe_if_there(reading)
-    lose_all(reading, _OF_CLIENT, _ABOUT_CLIENT)
+    key = "type" if reading.text("type") else "transport"
+    reading.describe(("description",))
+    reading.lose_all(_OF_CLIENT, _ABOUT_CLIENT)
     if url and not reading.get("command"):
-        _read_remote(reading, values, kind, url)
+        _read_remote(reading, values, key, url)
     else:
-        _read_command(reading, values, choices, kind)
+        _read_command(reading, values, choices, key)
 
 
-def describe_if_there(reading: Reading) -> None:
-    """Its description, where it has one."""
-    if text := reading.text("description"):
-        describe(reading, ("description",), text)
-
-
-def _read_remote(reading: Reading, values: Values, kind: str, url: Word) -> None:
-    field: DocumentPath = ("type",) if reading.text("type") else ("transport",)
+def _read_remote(reading: Reading, values: Values, key: str, url: Word) -> None:
+    """``key`` is the field that has the transport."""
+    kind = reading.text(key)
     if kind:
-        reading.note(field, ("spec", "remote", "transport"))
+        reading.note((key,), ("spec", "remote", "transport"))
     if kind and kind not in (*TRANSPORTS, "remote"):
         message = f"the transport '{excerpt(kind)}' is none of MCP's"
-        reading.refuse(field, "import/remote", message, "a spec has streamable-http and sse")
+        reading.refuse((key,), "import/remote", message, "a spec has streamable-http and sse")
         return
     headers = {
-        name: Word(plain_text(value), (key, name))
-        for key in ("headers", "http_headers")
-        for name, value in reading.mapping(key).items()
+        name: Word(plain_text(value), (field, name))
+        for field in ("headers", "http_headers")
+        for name, value in reading.mapping(field).items()
     }
     for name, value in reading.mapping("env_http_headers").items():
         headers[name] = Word(f"${{env:{plain_text(value)}}}", ("env_http_headers", name))
     if variable := reading.text("bearer_token_env_var"):
         headers["Authorization"] = Word(f"Bearer ${{env:{variable}}}", ("bearer_token_env_var",))
     set_address(reading, values, url, TRANSPORTS.get(kind, ""), headers)
-    for key in _OAUTH:
-        if reading.get(key) is not None:
-            reading.lose((key,), "each client logs in by itself; a fixed token is a header: spec.remote.headers")
+    reading.lose_each(dict.fromkeys(_OAUTH, _SIGNED_IN))
 
 
-def _read_command(reading: Reading, values: Values, choices: Choices, kind: str) -> None:
-    if reading.text("type") or reading.text("transport"):
-        reading.note(("type",) if reading.text("type") else ("transport",), ("spec", "transport", "type"), kind)
+def _read_command(reading: Reading, values: Values, choices: Choices, key: str) -> None:
+    if kind := reading.text(key):
+        reading.note((key,), ("spec", "transport", "type"), kind)
     words = list(_words(reading))
     if not words or not words[0].text:
         message = "the server has neither a command nor an address"
@@ -156,16 +145,7 @@ def _read_command(reading: Reading, values: Values, choices: Choices, kind: str)
     for name, value in env.items():
         if name not in starting.settled:
             values.variable(name, value, (env_key, name))
-    for key, why in _OF_MACHINE.items():
-        if reading.get(key) is not None:
-            reading.lose((key,), why)
-
-
-_OF_MACHINE = {
-    "cwd": "a folder of the machine that the client runs on; in the container it is spec.workingDir",
-    "envFile": "a file of that machine: write its variables under spec.env, secrets by reference",
-    "env_vars": "variables of that machine: write them under spec.env, secrets by reference",
-}
+    reading.lose_each(_OF_MACHINE)
 
 
 def _words(reading: Reading) -> Iterator[Word]:
@@ -173,8 +153,7 @@ def _words(reading: Reading) -> Iterator[Word]:
     command = reading.get("command")
     if isinstance(command, dict):  # Zed's older form
         yield Word(plain_text(command.get("path")), ("command", "path"))
-        arguments: JSON = command.get("args")
-        yield from _list(arguments, ("command", "args"))
+        yield from _list(command.get("args"), ("command", "args"))
     elif isinstance(command, list):
         yield from _list(command, ("command",))
     elif command is not None:
@@ -182,6 +161,6 @@ def _words(reading: Reading) -> Iterator[Word]:
     yield from _list(reading.get("args"), ("args",))
 
 
-def _list(items: JSON, path: DocumentPath) -> Iterator[Word]:
-    for number, item in enumerate(items if isinstance(items, list) else ()):
+def _list(words: JSON, path: DocumentPath) -> Iterator[Word]:
+    for number, item in enumerate(items(words)):
         yield Word(plain_text(item), (*path, number))

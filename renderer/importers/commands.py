@@ -8,9 +8,8 @@ from renderer.errors import excerpt
 from renderer.importers.docker_flags import Flag, judge_flag, split_run
 from renderer.importers.images import set_entrypoint, set_image
 from renderer.importers.packages import Registry
-from renderer.importers.proxies import mcp_proxy, mcp_remote, supergateway
+from renderer.importers.proxies import cmd, env, mcp_proxy, mcp_remote, script, shell, supergateway
 from renderer.importers.runners import module, npx, subcommand, uv, uvx
-from renderer.importers.shells import cmd, env, script, shell
 from renderer.importers.starting import Program, Starting
 from renderer.importers.values import Word
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from renderer.errors import DocumentPath
-from renderer.importers.draft import Reading, lose_all
+from renderer.importers.draft import CATALOGUE, Reading
 from renderer.importers.toolhive_registry import apply_extension
 from renderer.model import JSON
 
@@ -15,7 +15,6 @@ OFFICIAL = "io.modelcontextprotocol.registry/official"
 #: The namespace of what ``mcpctl export server-json`` writes.
 OWN = "io.mcpctl"
 TOOLHIVE = "io.github.stacklok"
-_CATALOGUE = "data for catalogues: nothing that runs reads it"
 _AT_ONCE = "nothing waits for a fixed time: health.startupSeconds is how long a start may take"
 #: What a definition says of a spec wherever it runs: it gives no rights, opens no folder and accepts nothing.
 CARRIED = (
@@ -66,15 +65,15 @@ def _of_publisher(reading: Reading, path: DocumentPath, name: str, server: str, 
     elif {"container", "deployment", "resources", "scaling"} & values.keys():
         _deployment(reading, path)
     elif "serverType" in values:
-        lose_all(reading, list(values), _CATALOGUE, path)
+        reading.lose_all(list(values), CATALOGUE, path)
 
 
 def _official(reading: Reading, path: DocumentPath) -> None:
     if (status := reading.text(*path, "status")) in ("deprecated", "deleted"):
         reading.decide((*path, "status"), ("metadata",), None, f"the definition is {status}: is there a successor?")
-        lose_all(reading, [key for key in reading.mapping(*path) if key != "status"], _CATALOGUE, path)
+        reading.lose_all([key for key in reading.mapping(*path) if key != "status"], CATALOGUE, path)
     else:
-        reading.lose(path, _CATALOGUE, harmless=True)
+        reading.lose(path, CATALOGUE, harmless=True)
 
 
 def _own(reading: Reading, path: DocumentPath) -> None:
@@ -91,27 +90,26 @@ def _own(reading: Reading, path: DocumentPath) -> None:
 
 def _deployment(reading: Reading, path: DocumentPath) -> None:
     """As NimbleTools has it: how its platform runs the package."""
-    spec = reading.document.get("spec")
-    package: JSON = spec.get("package") if isinstance(spec, dict) else None
     runtime = reading.text(*path, "runtime").partition(":")[0]
-    if (
-        isinstance(package, dict)
-        and package.get("registry") == "mcpb"
-        and runtime in ("node", "python", "binary", "uv")
-    ):
+    bundle = reading.written(("spec", "package", "registry")) == "mcpb"
+    if bundle and runtime in ("node", "python", "binary", "uv"):
         reading.map((*path, "runtime"), ("spec", "package", "runtime"), runtime)
     elif runtime:
         reading.lose((*path, "runtime"), "mcpctl's own base image runs it: package.baseImage", harmless=True)
     _served(reading, (*path, "deployment"))
     _health(reading, (*path, "container", "healthCheck"))
-    if reading.get(*path, "container", "startupProbe") is not None:
-        reading.lose((*path, "container", "startupProbe"), _AT_ONCE, harmless=True)
+    reading.lose_all(["startupProbe"], _AT_ONCE, (*path, "container"))
     for kind in ("requests", "limits"):
         for amount in ("cpu", "memory"):
-            if text := reading.text(*path, "resources", kind, amount):
-                reading.map((*path, "resources", kind, amount), ("spec", "resources", kind, amount), text)
-    _scaling(reading, (*path, "scaling"))
-    lose_all(reading, ["status", "repository", "capabilities", "display", "skill", "serverType"], _CATALOGUE, path)
+            reading.carry_text((*path, "resources", kind, amount), ("spec", "resources", kind, amount))
+    if reading.get(*path, "scaling", "enabled") is False:
+        reading.lose((*path, "scaling"), "it is off", harmless=True)
+    else:
+        for key, target in (("minReplicas", "min"), ("maxReplicas", "max"), ("targetCPUUtilizationPercentage", "cpu")):
+            reading.carry((*path, "scaling", key), ("spec", "autoscaling", target))
+        if reading.get(*path, "scaling", "enabled") is not None:
+            reading.note((*path, "scaling", "enabled"), ("spec", "autoscaling"))
+    reading.lose_all(["status", "repository", "capabilities", "display", "skill", "serverType"], CATALOGUE, path)
 
 
 def _served(reading: Reading, path: DocumentPath) -> None:
@@ -130,8 +128,7 @@ def _served(reading: Reading, path: DocumentPath) -> None:
 
 
 def _health(reading: Reading, path: DocumentPath) -> None:
-    if reading.get(*path, "enabled") is not None:
-        reading.map((*path, "enabled"), ("spec", "health", "enabled"), reading.get(*path, "enabled"))
+    reading.carry((*path, "enabled"), ("spec", "health", "enabled"))
     bridged = reading.written(("spec", "transport", "type")) == "stdio"
     for key, target in (
         ("path", "path"),
@@ -150,17 +147,4 @@ def _health(reading: Reading, path: DocumentPath) -> None:
             number = re.fullmatch(r"([0-9]{1,4})s?", reading.text(*path, key))
             seconds: JSON = int(number[1]) if number and key != "path" else value
             reading.map((*path, key), ("spec", "health", target), seconds)
-    lose_all(reading, ["initialDelaySeconds"], _AT_ONCE, path)
-
-
-def _scaling(reading: Reading, path: DocumentPath) -> None:
-    if not reading.mapping(*path):
-        return
-    if reading.get(*path, "enabled") is False:
-        reading.lose(path, "it is off", harmless=True)
-        return
-    for key, target in (("minReplicas", "min"), ("maxReplicas", "max"), ("targetCPUUtilizationPercentage", "cpu")):
-        if reading.get(*path, key) is not None:
-            reading.map((*path, key), ("spec", "autoscaling", target), reading.get(*path, key))
-    if reading.get(*path, "enabled") is not None:
-        reading.note((*path, "enabled"), ("spec", "autoscaling"))
+    reading.lose_all(["initialDelaySeconds"], _AT_ONCE, path)

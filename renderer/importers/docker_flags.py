@@ -41,6 +41,7 @@ _LONG = {
 }  # fmt: skip
 #: To a server of the default size.
 _PROMISED = {"cpu": "100m", "memory": "128Mi"}
+_UNITS = {"b": "", "": "", "k": "Ki", "m": "Mi", "g": "Gi"}
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - a path in a container
 _RESTRICTED = "Pod Security 'restricted' always holds: a patch that is accepted with its reason lifts it"
 _OF_THE_MACHINE = (
@@ -108,50 +109,77 @@ def _options(word: str) -> list[tuple[str, str | None]]:
 
 def judge_flag(reading: Reading, flag: Flag, server: str) -> None:
     """Says in the spec and in the report what becomes of one option."""
+    name, equals, value = flag.value.partition("=")
     if flag.is_unclear:
         message = f"docker run has no option {excerpt(flag.name)} that is known here, so the image cannot be told"
         reading.refuse(flag.source, "import/option", message, f"write {excerpt(flag.name)}=VALUE, or remove it")
+    elif flag.name == "--env":
+        set_variable(reading, flag.source, Variable(name, value if equals else None, required=True), server)
+    elif field := _FIELDS.get(flag.name):
+        if field.form.fullmatch(flag.value):
+            reading.map(flag.source, field.target, field.value(flag.value), field.about)
+        else:
+            reading.lose(flag.source, field.otherwise.format(excerpt(flag.value)), field.harmless)
     elif flag.name in _SETTERS:
-        _SETTERS[flag.name](reading, flag, server)
+        _SETTERS[flag.name](reading, flag)
     elif _IDLE.fullmatch(flag.name):
         reading.lose(flag.source, f"{flag.name}: the runtime decides it for every server", harmless=True)
     else:
         reading.lose(flag.source, f"{excerpt(flag.name)}: {_LOST.get(flag.name, 'a spec has no field for it')}")
 
 
-def _env(reading: Reading, flag: Flag, server: str) -> None:
-    name, equals, value = flag.value.partition("=")
-    set_variable(reading, flag.source, Variable(name, value if equals else None, required=True), server)
+class _Field(NamedTuple):
+    """An option that is one field: the values that it may have, how a spec writes them, and what is said of others."""
+
+    target: DocumentPath
+    form: re.Pattern[str]
+    value: Callable[[str], JSON]
+    otherwise: str = ""
+    about: str = ""
+    harmless: bool = False
 
 
-def _volume(reading: Reading, flag: Flag, server: str) -> None:
-    del server
-    set_volume(reading, flag.source, *parts(flag.value))
+_ANY = re.compile(r".*", re.DOTALL)
+_FIELDS: Mapping[str, _Field] = {
+    "--workdir": _Field(("spec", "workingDir"), _ANY, str),
+    "--entrypoint": _Field(("spec", "command"), _ANY, lambda text: [text]),
+    "--stop-timeout": _Field(
+        ("spec", "shutdown", "graceSeconds"), re.compile("[0-9]{1,4}"), int, "'{0}' is no number of seconds"
+    ),
+    "--pids-limit": _Field(
+        ("spec", "compose", "pids"), re.compile("[1-9][0-9]{0,5}"), int, "a server has a bound on its processes"
+    ),
+    "--pull": _Field(
+        ("spec", "imagePullPolicy"),
+        re.compile("always|never"),
+        str.capitalize,
+        "--pull: as clusters do by themselves",
+        harmless=True,
+    ),
+}
+_WRITABLE: DocumentPath = ("spec", "security", "writablePaths", END)
 
 
-def _mount(reading: Reading, flag: Flag, server: str) -> None:
-    del server
+def _mount(reading: Reading, flag: Flag) -> None:
     words = [word.partition("=") for word in flag.value.split(",")]
     fields = {key.strip(): value for key, _, value in words}
     target = next((fields[key] for key in ("target", "dst", "destination") if key in fields), "")
     volume = fields.get("source", fields.get("src", ""))
     if fields.get("type", "volume") == "tmpfs":
-        reading.map(flag.source, ("spec", "security", "writablePaths", END), target, "a temporary folder")
-        return
-    set_volume(reading, flag.source, volume, target, bool({"readonly", "ro"} & fields.keys()))
+        reading.map(flag.source, _WRITABLE, target, "a temporary folder")
+    else:
+        set_volume(reading, flag.source, volume, target, bool({"readonly", "ro"} & fields.keys()))
 
 
-def _tmpfs(reading: Reading, flag: Flag, server: str) -> None:
-    del server
+def _tmpfs(reading: Reading, flag: Flag) -> None:
     path, _, options = flag.value.partition(":")
     size = re.search(r"(?:^|,)size=([0-9]{1,9})([kmg]?)(?:,|$)", options.lower())
     amount = f"{size[1]}{size[2] and size[2].upper() + 'i'}" if size else ""
     value: JSON = {"path": path, "size": amount} if amount else path
-    reading.map(flag.source, ("spec", "security", "writablePaths", END), value, "a temporary folder")
+    reading.map(flag.source, _WRITABLE, value, "a temporary folder")
 
 
-def _network(reading: Reading, flag: Flag, server: str) -> None:
-    del server
+def _network(reading: Reading, flag: Flag) -> None:
     if flag.value == "none":
         allow_nothing(reading, flag.source)
     elif flag.value in ("bridge", "default"):
@@ -163,18 +191,12 @@ def _network(reading: Reading, flag: Flag, server: str) -> None:
         reading.lose(flag.source, f"--network {excerpt(flag.value)}: {why}")
 
 
-def _publish(reading: Reading, flag: Flag, server: str) -> None:
-    del server
+def _publish(reading: Reading, flag: Flag) -> None:
     port = flag.value.rpartition(":")[2].partition("/")[0]
     if port.isascii() and port.isdigit() and 1 <= int(port[:6]) <= 65535:
         reading.map(flag.source, ("spec", "transport", "port"), int(port), "the port of the container")
     else:
         reading.lose(flag.source, f"'{excerpt(flag.value)}' is no port that can be published")
-
-
-def _user(reading: Reading, flag: Flag, server: str) -> None:
-    del server
-    set_user(reading, flag.source, flag.value)
 
 
 def set_user(reading: Reading, source: DocumentPath, text: str) -> None:
@@ -193,103 +215,52 @@ def set_user(reading: Reading, source: DocumentPath, text: str) -> None:
             reading.write(("spec", "security", "runAsGroup"), int(group))
 
 
-def _workdir(reading: Reading, flag: Flag, server: str) -> None:
-    del server
-    reading.map(flag.source, ("spec", "workingDir"), flag.value)
-
-
-def _entrypoint(reading: Reading, flag: Flag, server: str) -> None:
-    del server
-    reading.map(flag.source, ("spec", "command"), [flag.value])
-
-
-def _memory(reading: Reading, flag: Flag, server: str) -> None:
-    del server
-    number = re.fullmatch(r"([0-9]{1,12})([bkmg]?)b?", flag.value.lower())
-    if not number:
-        reading.lose(flag.source, f"'{excerpt(flag.value)}' is no amount of memory")
-        return
-    unit = {"b": "", "": "", "k": "Ki", "m": "Mi", "g": "Gi"}[number[2]]
-    _limit(reading, flag, "memory", f"{int(number[1])}{unit}")
-
-
-def _cpus(reading: Reading, flag: Flag, server: str) -> None:
-    del server
-    if re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})?", flag.value):
-        _limit(reading, flag, "cpu", flag.value)
+def _limit(reading: Reading, flag: Flag) -> None:
+    """Of memory or CPUs; never below what a server of the default size is promised."""
+    if flag.name == "--memory":
+        resource, number = "memory", re.fullmatch(r"([0-9]{1,12})([bkmg]?)b?", flag.value.lower())
+        amount = f"{int(number[1])}{_UNITS[number[2]]}" if number else ""
     else:
-        reading.lose(flag.source, f"'{excerpt(flag.value)}' is no number of CPUs")
-
-
-def _limit(reading: Reading, flag: Flag, resource: str, amount: str) -> None:
+        resource, amount = "cpu", flag.value if re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})?", flag.value) else ""
+    if not amount:
+        kind = "amount of memory" if resource == "memory" else "number of CPUs"
+        reading.lose(flag.source, f"'{excerpt(flag.value)}' is no {kind}")
+        return
     reading.map(flag.source, ("spec", "resources", "limits", resource), amount)
     if (nano(amount) or 0) < (nano(_PROMISED[resource]) or 0):
         why = "a server of the default size is promised more than its limit"
         reading.default(("spec", "resources", "requests", resource), amount, why)
 
 
-def _grace(reading: Reading, flag: Flag, server: str) -> None:
-    del server
-    if re.fullmatch(r"[0-9]{1,4}", flag.value):
-        reading.map(flag.source, ("spec", "shutdown", "graceSeconds"), int(flag.value))
-    else:
-        reading.lose(flag.source, f"'{excerpt(flag.value)}' is no number of seconds")
-
-
-def _pids(reading: Reading, flag: Flag, server: str) -> None:
-    del server
-    if re.fullmatch(r"[1-9][0-9]{0,5}", flag.value):
-        reading.map(flag.source, ("spec", "compose", "pids"), int(flag.value))
-    else:
-        reading.lose(flag.source, "a server has a bound on its processes")
-
-
-def _pull(reading: Reading, flag: Flag, server: str) -> None:
-    del server
-    if policy := {"always": "Always", "never": "Never"}.get(flag.value):
-        reading.map(flag.source, ("spec", "imagePullPolicy"), policy)
-    else:
-        reading.lose(flag.source, "--pull: as clusters do by themselves", harmless=True)
-
-
-def _shared_memory(reading: Reading, flag: Flag, server: str) -> None:
-    del server
+def _shared_memory(reading: Reading, flag: Flag) -> None:
     number = re.fullmatch(r"([0-9]{1,6})([mg])b?", flag.value.lower())
     size = f"{number[1]}{number[2].upper()}i" if number else "64Mi"
-    reading.map(flag.source, ("spec", "security", "writablePaths", END), {"path": _SHARED_MEMORY, "size": size})
+    reading.map(flag.source, _WRITABLE, {"path": _SHARED_MEMORY, "size": size})
 
 
-def _add_host(reading: Reading, flag: Flag, server: str) -> None:
-    del server
+def _add_host(reading: Reading, flag: Flag) -> None:
     name, _, address = flag.value.replace("=", ":", 1).partition(":")
     if address == "host-gateway":
         reading.lose(flag.source, "the machine is another one there: name the service that is meant in the spec")
-        return
-    reading.map(flag.source, ("spec", "network", "hostAliases", name.lower()), address)
+    else:
+        reading.map(flag.source, ("spec", "network", "hostAliases", name.lower()), address)
 
 
-def _gpus(reading: Reading, flag: Flag, server: str) -> None:
-    del server
+def _gpus(reading: Reading, flag: Flag) -> None:
     count = int(flag.value) if re.fullmatch(r"[1-9][0-9]?", flag.value) else 1
     reading.decide(flag.source, ("spec", "gpu"), {"count": count}, "which product, and how many")
 
 
-_SETTERS: Mapping[str, Callable[[Reading, Flag, str], None]] = {
-    "--env": _env,
-    "--volume": _volume,
+_SETTERS: Mapping[str, Callable[[Reading, Flag], None]] = {
+    "--volume": lambda reading, flag: set_volume(reading, flag.source, *parts(flag.value)),
     "--mount": _mount,
     "--tmpfs": _tmpfs,
     "--network": _network,
     "--publish": _publish,
-    "--user": _user,
-    "--workdir": _workdir,
-    "--entrypoint": _entrypoint,
-    "--memory": _memory,
-    "--cpus": _cpus,
+    "--user": lambda reading, flag: set_user(reading, flag.source, flag.value),
+    "--memory": _limit,
+    "--cpus": _limit,
     "--shm-size": _shared_memory,
     "--add-host": _add_host,
     "--gpus": _gpus,
-    "--stop-timeout": _grace,
-    "--pids-limit": _pids,
-    "--pull": _pull,
 }

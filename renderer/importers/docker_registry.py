@@ -4,37 +4,118 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from renderer.errors import DocumentPath, excerpt
 from renderer.importers.choices import Choices
 from renderer.importers.docker_flags import set_user
-from renderer.importers.docker_templates import Parameters, Unset
-from renderer.importers.draft import (
-    END,
-    REPOSITORY,
-    TITLE,
-    Draft,
-    Reading,
-    annotate,
-    describe,
-    draft_of,
-    fill_in,
-    lose_all,
-)
+from renderer.importers.draft import CATALOGUE, END, REPOSITORY, TITLE, Draft, Reading, draft_of, plain_text
 from renderer.importers.egress import allow_hosts, allow_nothing
 from renderer.importers.images import set_entrypoint, set_image
 from renderer.importers.naming import name_of
 from renderer.importers.remotes import set_header, set_remote, set_remote_variable
-from renderer.importers.variables import Variable, hide_arguments, literal, set_variable
+from renderer.importers.variables import Variable, complete, literal, set_variable
 from renderer.importers.volumes import parts, set_volume
 from renderer.model import JSON, Source
 
+_TERM = re.compile(r"\{\{(.*?)\}\}")
+_PROPERTIES = ("config", "parameters", "properties")
 FORMAT = "docker-registry"
 REVISION = "org.opencontainers.image.revision"
-_CATALOGUE = "data for catalogues: nothing that runs reads it"
 _BUILT = "how Docker builds the image"
 _OAUTH = "clients sign in by themselves: the server names its issuer"
+_NAMED = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _KINDS = ("server", "remote", "poci")
+
+
+class Unset(NamedTuple):
+    """A parameter without a value: only a person knows it."""
+
+    path: DocumentPath
+    name: str
+    required: bool
+    about: str
+    choices: Sequence[str]
+
+
+class Parameters:
+    """The parameters that a definition declares: JSON Schema, of which ``default`` is the value."""
+
+    def __init__(self, reading: Reading, server: str) -> None:
+        self._reading = reading
+        self._server = server
+        self._used: set[DocumentPath] = set()
+
+    def resolve(self, path: DocumentPath) -> list[str] | Unset:
+        """The words that the text there stands for; the first parameter without a value, where there is one."""
+        text = self._reading.text(*path)
+        whole = _TERM.fullmatch(text)
+        if whole and "}}" not in whole[1]:
+            return self._term(whole[1])
+        unset: list[Unset] = []
+
+        def substituted(term: re.Match[str]) -> str:
+            value = self._term(term[1])
+            if isinstance(value, Unset):
+                unset.append(value)
+                return ""
+            return "".join(value)
+
+        result = _TERM.sub(substituted, text)
+        return unset[0] if unset else [result]
+
+    def about(self, path: DocumentPath) -> str:
+        """The description of the only parameter in the value there."""
+        term = _TERM.fullmatch(self._reading.text(*path, "value"))
+        return self._reading.text(*self._path(term[1].partition("|")[0]), "description") if term else ""
+
+    def with_reference(self, text: str, variable: str) -> str:
+        """The argument with the variable's value in the place of its parameter."""
+        return f"$({variable})".join(literal(part) for part in _TERM.sub("\0", text).split("\0"))
+
+    def finish(self) -> None:
+        """Says of each declared parameter whether a template uses it."""
+        reading = self._reading
+        for name in reading.mapping(*_PROPERTIES):
+            path = (*_PROPERTIES, name)
+            if any(used[: len(path)] == path for used in self._used):
+                reading.note(path, ("spec", "env"), "where the value of its templates stands")
+            else:
+                reading.lose(path, "no template of the definition uses it")
+        for key in ("type", "required", "anyOf", "title", "description"):
+            if reading.get("config", "parameters", key) is not None:
+                reading.note(("config", "parameters", key), ("spec", "env"))
+
+    def _path(self, name: str) -> DocumentPath:
+        """Where ``server.group.param`` is declared."""
+        steps = name.strip().removeprefix(f"{self._server}.").split(".")
+        return (*_PROPERTIES, *"\0properties\0".join(steps).split("\0"))
+
+    def _term(self, term: str) -> list[str] | Unset:
+        name, *filters = (part.strip() for part in term.split("|"))
+        path = self._path(name)
+        self._used.add(path)
+        reading = self._reading
+        value = reading.get(*path, "default")
+        for each in filters:
+            value = _filtered(value, each)
+        if value is None or (value in ("", []) and not any(each.startswith("or:") for each in filters)):
+            *group, key = path
+            required = reading.get(*group[:-1], "required")
+            choices = [plain_text(choice) for _, choice in reading.items(*path, "enum")]
+            needed = isinstance(required, list) and key in required
+            return Unset(path, name.partition(".")[2] or name, needed, reading.text(*path, "description"), choices)
+        return [plain_text(item) for item in value] if isinstance(value, list) else [plain_text(value)]
+
+
+def _filtered(value: JSON, name: str) -> JSON:
+    """As Docker's gateway: ``or:default``, ``first``, ``last``; what forms mounts changes no value here."""
+    if name.startswith("or:") and value in (None, "", []):
+        rest = name.removeprefix("or:")
+        return [word for word in rest[1:-1].split(",") if word] if re.fullmatch(r"\[.*\]", rest) else rest
+    if name in ("first", "last") and isinstance(value, list):
+        return value[0 if name == "first" else -1] if value else ""
+    return value
 
 
 def recognises(data: Mapping[str, JSON]) -> bool:
@@ -52,12 +133,11 @@ def read(sources: Sequence[Source], choices: Choices) -> list[Draft]:
     drafts = []
     for source in sources:
         registry = source.data.get("registry")
-        if not isinstance(registry, dict):
+        if isinstance(registry, dict):
+            names = [name for name, entry in registry.items() if isinstance(entry, dict)]
+            drafts += [_read(Reading(source, ("registry", name)), name, choices) for name in names]
+        else:
             drafts.append(_read(Reading(source), Reading(source).text("name"), choices))
-            continue
-        for name, entry in registry.items():
-            if isinstance(entry, dict):
-                drafts.append(_read(Reading(source, ("registry", name)), name, choices))
     return drafts
 
 
@@ -66,14 +146,14 @@ def _read(reading: Reading, original: str, choices: Choices) -> Draft:
     reading.note(("name",), ("metadata", "name"))
     reading.note(("type",), ("spec",), reading.text("type"))
     about = ("about",) if reading.get("about") is not None else ()
-    annotate(reading, (*about, "title"), TITLE)
-    describe(reading, (*about, "description"), reading.text(*about, "description"))
-    annotate(reading, ("source", "project"), REPOSITORY)
-    annotate(reading, ("source", "commit"), REVISION)
-    lose_all(reading, ["branch", "directory", "dockerfile", "upstream", "buildTarget"], _BUILT, ("source",))
-    lose_all(reading, ["icon"], _CATALOGUE, about)
-    lose_all(reading, ["meta", "metadata", "icon", "readme", "dynamic", "prefix", "toolsUrl", "dateAdded"], _CATALOGUE)
-    lose_all(reading, ["oauth"], _OAUTH)
+    reading.carry_text((*about, "title"), ("metadata", "annotations", TITLE))
+    reading.describe((*about, "description"))
+    reading.carry_text(("source", "project"), ("metadata", "annotations", REPOSITORY))
+    reading.carry_text(("source", "commit"), ("metadata", "annotations", REVISION))
+    reading.lose_all(["branch", "directory", "dockerfile", "upstream", "buildTarget"], _BUILT, ("source",))
+    reading.lose_all(["icon"], CATALOGUE, about)
+    reading.lose_all(["meta", "metadata", "icon", "readme", "dynamic", "prefix", "toolsUrl", "dateAdded"], CATALOGUE)
+    reading.lose_all(["oauth"], _OAUTH)
     kind = reading.text("type")
     if kind == "remote":
         _remote(reading, name)
@@ -83,8 +163,7 @@ def _read(reading: Reading, original: str, choices: Choices) -> Draft:
         message = "each of its tools starts a container of its own (type: poci): it is no server"
         reading.refuse(("type",), "import/no-server", message, "write a server that has these tools")
     if reading.written(("spec",)):
-        hide_arguments(reading, name)
-        fill_in(reading)
+        complete(reading, name)
     return draft_of(original, FORMAT, reading)
 
 
@@ -98,16 +177,14 @@ def _remote(reading: Reading, name: str) -> None:
     secrets = {reading.text(*path, "env"): path for path, _ in reading.items(*_within(reading, "config", "secrets"))}
     for header, value in reading.mapping("remote", "headers").items():
         text = value if isinstance(value, str) else ""
-        used = re.findall(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", text)
-        template = re.sub(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", r"{\1}", text)
-        set_header(reading, ("remote", "headers", header), Variable(header, template), name)
-        for variable in used:
+        set_header(reading, ("remote", "headers", header), Variable(header, _NAMED.sub(r"{\1}", text)), name)
+        for variable in _NAMED.findall(text):
             source = secrets.pop(variable, ("remote", "headers", header))
             words = reading.text(*source, "description")
             set_remote_variable(reading, source, Variable(variable, None, True, True, words), name)
     for variable, source in secrets.items():
         reading.lose(source, f"no header of the remote server has {excerpt(variable)}")
-    lose_all(reading, ["description"], _CATALOGUE, ("config",))
+    reading.lose_all(["description"], CATALOGUE, ("config",))
 
 
 def _server(reading: Reading, name: str, original: str, choices: Choices) -> None:
@@ -115,7 +192,9 @@ def _server(reading: Reading, name: str, original: str, choices: Choices) -> Non
     set_image(reading, ("image",), image)
     parameters = Parameters(reading, original)
     for path, _ in reading.items(*_within(reading, "config", "secrets")):
-        _secret(reading, path, name)
+        required = reading.get(*path, "required") is not False
+        about = reading.text(*path, "description")
+        set_variable(reading, path, Variable(reading.text(*path, "env"), None, required, True, about), name)
     for path, _ in reading.items(*_within(reading, "config", "env")):
         _variable(reading, path, parameters, name)
     for path, _ in reading.items(*_within(reading, "run", "command")):
@@ -129,12 +208,6 @@ def _server(reading: Reading, name: str, original: str, choices: Choices) -> Non
             reading.comment(("spec", "env"), excerpt(" ".join(text.split()), 300))
         reading.note(("config", "description"), ("spec", "env"), "a comment")
     set_entrypoint(reading, image, choices)
-
-
-def _secret(reading: Reading, path: DocumentPath, name: str) -> None:
-    required = reading.get(*path, "required") is not False
-    variable = Variable(reading.text(*path, "env"), None, required, True, reading.text(*path, "description"))
-    set_variable(reading, path, variable, name)
 
 
 def _variable(reading: Reading, path: DocumentPath, parameters: Parameters, name: str) -> None:
@@ -162,7 +235,7 @@ def _argument(reading: Reading, path: DocumentPath, parameters: Parameters, name
             reading.write(("spec", "args", END), literal(word))
         reading.note(path, ("spec", "args"))
     elif value.required:
-        variable = parameters.variable(value)
+        variable = "ARG_" + re.sub(r"[^A-Za-z0-9]+", "_", value.name).upper().strip("_")
         set_variable(reading, value.path, Variable(variable, None, True, False, value.about, value.choices), name)
         reading.map(path, ("spec", "args", END), parameters.with_reference(text, variable))
     else:
@@ -205,8 +278,8 @@ def _run(reading: Reading, parameters: Parameters) -> None:
     for path, _ in reading.items("run", "ports"):
         question = f"the definition publishes {excerpt(reading.text(*path))}: is it a further port of the service?"
         reading.decide(path, ("spec", "service"), None, question)
-    lose_all(reading, ["longLived"], "every server here is long-lived")
-    lose_all(reading, ["tools"], _CATALOGUE)
+    reading.lose_all(["longLived"], "every server here is long-lived")
+    reading.lose_all(["tools"], CATALOGUE)
     if needed := reading.text("requirement"):
         question = f"the server needs {excerpt(needed)}: run it, and open the way with network.egress.services"
         reading.decide(("requirement",), ("spec", "network"), None, question)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from renderer.errors import DocumentPath, Fault, Place, Problem
 from renderer.importers.naming import name_of
+from renderer.manifest import as_mapping, items
 from renderer.model import JSON, Source
 
 API_VERSION, KIND = "mcpctl.io/v1alpha1", "McpServer"
@@ -20,6 +21,8 @@ TITLE, VERSION, REPOSITORY, WEBSITE = (
 #: As a step of a path: behind the last item of a list.
 END = 1 << 30
 _LONGEST_DESCRIPTION = 1024
+#: Why nobody misses a field.
+CATALOGUE = "data for catalogues: nothing that runs reads it"
 _UNKNOWN = "no field of the format that mcpctl knows"
 
 
@@ -93,13 +96,11 @@ class Reading:
 
     def mapping(self, *path: str | int) -> dict[str, JSON]:
         """The mapping there; empty for everything else."""
-        value = self.get(*path)
-        return value if isinstance(value, dict) else {}
+        return as_mapping(self.get(*path))
 
     def items(self, *path: str | int) -> Iterator[tuple[DocumentPath, JSON]]:
         """The path and value of each item of the list there."""
-        value = self.get(*path)
-        yield from (((*path, number), item) for number, item in enumerate(value if isinstance(value, list) else ()))
+        yield from (((*path, number), item) for number, item in enumerate(items(self.get(*path))))
 
     def write(self, target: DocumentPath, value: JSON) -> None:
         """Writes a part of what another field is reported as."""
@@ -109,13 +110,35 @@ class Reading:
         """What was written there so far; None where nothing was."""
         return _at(self.document, target)
 
-    def place(self, path: DocumentPath) -> Place:
-        """Where in the file ``path`` stands."""
-        return self.source.place((*self.root, *path))
+    @property
+    def spec(self) -> dict[str, Any]:
+        """What is written below ``spec`` so far."""
+        spec = self.document.setdefault("spec", {})
+        assert isinstance(spec, dict)
+        return spec
 
     def map(self, source: DocumentPath, target: DocumentPath, value: JSON, message: str = "") -> None:
         """Writes the value; the field of the source says it."""
         self.note(source, put(self.document, target, value), message)
+
+    def carry(self, source: DocumentPath, target: DocumentPath, message: str = "") -> None:
+        """The value there as it is; nothing where there is none."""
+        if (value := self.get(*source)) is not None:
+            self.map(source, target, value, message)
+
+    def carry_text(self, source: DocumentPath, target: DocumentPath) -> None:
+        """The text there; nothing where it is empty."""
+        if text := self.text(*source):
+            self.map(source, target, text)
+
+    def describe(self, source: DocumentPath) -> None:
+        """The description, cut to what a spec takes."""
+        short = " ".join(self.text(*source).split())
+        if len(short) > _LONGEST_DESCRIPTION:
+            cut = f"{short[: _LONGEST_DESCRIPTION - 1]}…"
+            self.map(source, ("spec", "description"), cut, "cut to 1,024 characters")
+        elif short:
+            self.map(source, ("spec", "description"), short)
 
     def note(self, source: DocumentPath, target: DocumentPath | None, message: str = "") -> None:
         """The field has its part in what is written at ``target``."""
@@ -149,6 +172,22 @@ class Reading:
         """The spec cannot say it."""
         self._add(source, Outcome.LOST, None, why, harmless)
 
+    def lose_all(self, keys: Iterable[str], why: str, root: DocumentPath = ()) -> None:
+        """What the source says for people and catalogues, and nothing that runs reads."""
+        for key in keys:
+            if self.get(*root, key) is not None:
+                self.lose((*root, key), why, harmless=True)
+
+    def lose_each(self, reasons: Mapping[str, str], root: DocumentPath = ()) -> None:
+        """What a spec has no field for, each with its own reason."""
+        for key, why in reasons.items():
+            if self.get(*root, key) is not None:
+                self.lose((*root, key), why)
+
+    def has_entry(self, source: DocumentPath) -> bool:
+        """Whether something is said of the field already."""
+        return any(entry.source == (*self.root, *source) for entry in self.entries)
+
     def supersede(self, target: DocumentPath, source: DocumentPath, why: str) -> None:
         """What other fields wrote there does not hold any more."""
         for number, entry in enumerate(self.entries):
@@ -160,13 +199,21 @@ class Reading:
         """The definition cannot become a spec."""
         self.problems.append(self.source.problem(Fault((*self.root, *source), rule, message, hint)))
 
+    def fill_in(self) -> None:
+        """What no definition of a registry says, and what every spec of something that runs should."""
+        if not {"size", "resources", "remote"} & self.spec.keys():
+            self.default(("spec", "size"), "small", "128Mi and 100m: the definition says no size")
+        if "remote" not in self.spec and self.written(("spec", "network", "egress")) is None:
+            why = "the definition names no hosts, so it may connect to every address; name them under hosts"
+            self.assume(("spec", "network", "egress"), why)
+
     def finish(self) -> list[Entry]:
         """All entries; what nobody said anything about is lost."""
-        said = {entry.source for entry in self.entries if entry.source}
-        above = {path[:length] for path in said for length in range(len(path))}
+        reported = {entry.source for entry in self.entries if entry.source}
+        above = {path[:length] for path in reported for length in range(len(path))}
 
         def walk(path: DocumentPath, node: JSON) -> Iterator[DocumentPath]:
-            if path in said or _is_empty(node):
+            if path in reported or _is_empty(node):
                 return
             if path in above and isinstance(node, dict | list):
                 for step, child in node.items() if isinstance(node, dict) else enumerate(node):
@@ -199,20 +246,21 @@ def draft_of(original: str, format_name: str, *readings: Reading) -> Draft:
     entries = tuple(entry for reading in readings for entry in reading.finish())
     problems = tuple(problem for reading in readings for problem in reading.problems)
     name = name_of(original)
-    metadata = first.document.get("metadata")
-    annotations: JSON = metadata.get("annotations") if isinstance(metadata, dict) else None
+    metadata = as_mapping(first.document.get("metadata"))
     own = {NAME_ANNOTATION: original, FORMAT_ANNOTATION: format_name}
     document: dict[str, JSON] = {
         "apiVersion": API_VERSION,
         "kind": KIND,
         "metadata": {
             "name": name,
-            **(metadata if isinstance(metadata, dict) else {}),
-            "annotations": {**own, **(annotations if isinstance(annotations, dict) else {})},
+            **metadata,
+            "annotations": {**own, **as_mapping(metadata.get("annotations"))},
         },
         "spec": first.document.get("spec", {}),
     }
-    return Draft(name, original, format_name, first.place(()), document, first.comments, entries, problems)
+    return Draft(
+        name, original, format_name, first.source.place(first.root), document, first.comments, entries, problems
+    )
 
 
 def _at(node: JSON, path: DocumentPath) -> JSON:
@@ -224,17 +272,6 @@ def _at(node: JSON, path: DocumentPath) -> JSON:
         else:
             return None
     return node
-
-
-def fill_in(reading: Reading) -> None:
-    """What no definition of a registry says, and what every spec of something that runs should."""
-    spec = reading.document.get("spec")
-    assert isinstance(spec, dict)
-    if not {"size", "resources", "remote"} & spec.keys():
-        reading.default(("spec", "size"), "small", "128Mi and 100m: the definition says no size")
-    if "remote" not in spec and reading.written(("spec", "network", "egress")) is None:
-        why = "the definition names no hosts, so it may connect to every address; name them under hosts"
-        reading.assume(("spec", "network", "egress"), why)
 
 
 def put(document: dict[str, JSON], path: DocumentPath, value: JSON) -> DocumentPath:
@@ -262,27 +299,3 @@ def plain_text(value: JSON) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, str | int | float) else ""
-
-
-def describe(reading: Reading, source: DocumentPath, text: str) -> None:
-    """The description, cut to what a spec takes."""
-    short = " ".join(text.split())
-    if not short:
-        return
-    if len(short) <= _LONGEST_DESCRIPTION:
-        reading.map(source, ("spec", "description"), short)
-        return
-    reading.map(source, ("spec", "description"), short[: _LONGEST_DESCRIPTION - 1] + "…", "cut to 1,024 characters")
-
-
-def annotate(reading: Reading, source: DocumentPath, key: str) -> None:
-    """The text there as an annotation."""
-    if text := reading.text(*source):
-        reading.map(source, ("metadata", "annotations", key), text)
-
-
-def lose_all(reading: Reading, keys: Sequence[str], why: str, root: DocumentPath = ()) -> None:
-    """What the source says for people and catalogues, and nothing that runs reads."""
-    for key in keys:
-        if reading.get(*root, key) is not None:
-            reading.lose((*root, key), why, harmless=True)

@@ -8,6 +8,7 @@ from renderer.errors import DocumentPath, excerpt
 from renderer.image_config import image_config
 from renderer.importers.choices import Choices
 from renderer.importers.draft import END, Reading
+from renderer.model import JSON
 from renderer.policy.images import MOVING
 
 _IMAGE = re.compile(
@@ -15,6 +16,8 @@ _IMAGE = re.compile(
     r"|[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?:[0-9]{1,5}/)?[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)"
     r"[a-z0-9]+)*)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[a-f0-9]{64})?"
 )
+#: Why what runs today is accepted.
+TODAY = "it is so in the installation that is taken over"
 _MOVES = "the definition names no version of the image; 'mcpctl pin' writes its digest"
 
 
@@ -34,9 +37,10 @@ def set_image(reading: Reading, source: DocumentPath, image: str) -> None:
     accept(reading, "policy/image-tag", "spec.image", _MOVES)
 
 
-def accept(reading: Reading, rule: str, path: str, reason: str) -> None:
+def accept(reading: Reading, rule: str, path: str, reason: str = TODAY) -> None:
     """An acceptance that a person will look at: the report has the decision beside it."""
-    reading.default(("spec", "accept", END), {"rule": rule, "path": path, "reason": reason}, reason)
+    at_path: dict[str, JSON] = {"path": path} if path else {}
+    reading.default(("spec", "accept", END), {"rule": rule, **at_path, "reason": reason}, reason)
 
 
 def set_entrypoint(reading: Reading, image: str, choices: Choices) -> None:

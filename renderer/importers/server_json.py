@@ -8,30 +8,16 @@ from collections.abc import Mapping, Sequence
 from renderer.errors import DocumentPath, excerpt
 from renderer.importers.choices import Choices
 from renderer.importers.deployment import read_meta
-from renderer.importers.draft import (
-    REPOSITORY,
-    TITLE,
-    VERSION,
-    WEBSITE,
-    Draft,
-    Reading,
-    annotate,
-    describe,
-    draft_of,
-    fill_in,
-    lose_all,
-)
+from renderer.importers.draft import CATALOGUE, REPOSITORY, TITLE, VERSION, WEBSITE, Draft, Reading, draft_of
 from renderer.importers.naming import name_of
 from renderer.importers.remotes import set_header, set_remote, set_remote_variable
-from renderer.importers.server_json_inputs import spelt, variable_of
-from renderer.importers.server_json_packages import choose, kind_of, set_package
-from renderer.importers.variables import hide_arguments
+from renderer.importers.server_json_packages import choose, kind_of, set_package, spelt, variable_of
+from renderer.importers.variables import complete
 from renderer.model import JSON, Source
 
 FORMAT = "server.json"
 #: Of the schema, oldest first.
 VERSIONS = ("2025-07-09", "2025-09-16", "2025-09-29", "2025-10-11", "2025-10-17", "2025-12-11")
-_CATALOGUE = "data for catalogues: nothing that runs reads it"
 
 
 def recognises(data: Mapping[str, JSON]) -> bool:
@@ -83,7 +69,7 @@ def _around(source: Source, root: DocumentPath, reading: Reading) -> Reading:
     around = Reading(source, root[:-1] if wrapped else root, into=reading)
     around.note(("server",) if wrapped else (), None)
     if wrapped:
-        lose_all(around, ["_meta"], _CATALOGUE)
+        around.lose_all(["_meta"], CATALOGUE)
     return around
 
 
@@ -91,7 +77,7 @@ def _envelope(source: Source, root: DocumentPath, reading: Reading) -> Reading:
     """What stands around all of them, told with the first."""
     envelope = Reading(source, into=reading)
     envelope.note(root[:1], None, "each is reported by itself")
-    lose_all(envelope, [key for key in source.data if key not in root[:1]], _CATALOGUE)
+    envelope.lose_all([key for key in source.data if key not in root[:1]], CATALOGUE)
     return envelope
 
 
@@ -101,22 +87,21 @@ def _read(reading: Reading, others: Sequence[Reading], choices: Choices) -> Draf
     reading.note(("name",), ("metadata", "name"))
     if reading.get("$schema") is not None:
         reading.note(("$schema",), None, _version_words(reading.text("$schema")))
-    describe(reading, ("description",), reading.text("description"))
-    annotate(reading, ("title",), TITLE)
+    reading.describe(("description",))
+    reading.carry_text(("title",), ("metadata", "annotations", TITLE))
     before = reading.get("version_detail") is not None
-    annotate(reading, ("version_detail", "version") if before else ("version",), VERSION)
-    lose_all(reading, ["release_date", "is_latest"], _CATALOGUE, ("version_detail",))
-    annotate(reading, spelt(reading, (), "websiteUrl"), WEBSITE)
-    annotate(reading, ("repository", "url"), REPOSITORY)
+    reading.carry_text(("version_detail", "version") if before else ("version",), ("metadata", "annotations", VERSION))
+    reading.lose_all(["release_date", "is_latest"], CATALOGUE, ("version_detail",))
+    reading.carry_text(spelt(reading, (), "websiteUrl"), ("metadata", "annotations", WEBSITE))
+    reading.carry_text(("repository", "url"), ("metadata", "annotations", REPOSITORY))
     if reading.text("status") in ("deprecated", "deleted"):
         question = f"the definition is {reading.text('status')}: is there a successor?"
         reading.decide(("status",), ("metadata",), None, question)
-    lose_all(reading, ["icons", "status", "id"], _CATALOGUE)
-    lose_all(reading, ["source", "id", "subfolder"], _CATALOGUE, ("repository",))
+    reading.lose_all(["icons", "status", "id"], CATALOGUE)
+    reading.lose_all(["source", "id", "subfolder"], CATALOGUE, ("repository",))
     read_meta(reading, name, _what_runs(reading, name, choices))
     if reading.written(("spec",)):
-        hide_arguments(reading, name)
-        fill_in(reading)
+        complete(reading, name)
     return draft_of(original, FORMAT, reading, *others)
 
 
@@ -161,7 +146,7 @@ def _others(reading: Reading, paths: Sequence[DocumentPath]) -> None:
 
 def _remote(reading: Reading, path: DocumentPath, name: str) -> None:
     set_remote(reading, (*path, "url"), (*path, "type"), reading.text(*path, "type"))
-    lose_all(reading, ["description"], _CATALOGUE, path)
+    reading.lose_all(["description"], CATALOGUE, path)
     for header, _ in reading.items(*path, "headers"):
         set_header(reading, header, variable_of(reading, header, reading.text(*header, "name")), name)
         for inner in reading.mapping(*header, "variables"):

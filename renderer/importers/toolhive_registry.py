@@ -7,30 +7,18 @@ from pathlib import PurePath
 
 from renderer.errors import DocumentPath, excerpt
 from renderer.importers.choices import Choices
-from renderer.importers.draft import (
-    END,
-    REPOSITORY,
-    TITLE,
-    Draft,
-    Reading,
-    annotate,
-    describe,
-    draft_of,
-    fill_in,
-    lose_all,
-)
+from renderer.importers.draft import CATALOGUE, END, REPOSITORY, TITLE, Draft, Reading, draft_of
 from renderer.importers.egress import allow_hosts, allow_nothing
 from renderer.importers.images import set_entrypoint, set_image
 from renderer.importers.naming import name_of
 from renderer.importers.remotes import set_header, set_remote
-from renderer.importers.variables import Variable, hide_arguments, literal, set_variable
+from renderer.importers.variables import Variable, complete, literal, set_variable
 from renderer.importers.volumes import leave_folder, parts
 from renderer.manifest import as_mapping
 from renderer.model import JSON, Source
 
 FORMAT = "toolhive-registry"
 _LISTS = ("servers", "remote_servers")
-_CATALOGUE = "data for catalogues: nothing that runs reads it"
 _LISTED = ("tools", "tags", "tier", "metadata", "custom_metadata", "overview", "tool_definitions")
 _SIGNED = "nothing in a spec verifies signatures: a policy of the cluster does (Kyverno, policy-controller)"
 
@@ -62,9 +50,9 @@ def read(sources: Sequence[Source], choices: Choices) -> list[Draft]:
 
 def _drafts(source: Source, choices: Choices) -> Iterator[Draft]:
     around = Reading(source)
-    lose_all(around, ["$schema", "version", "last_updated"], _CATALOGUE)
+    around.lose_all(["$schema", "version", "last_updated"], CATALOGUE)
     for group, _ in around.items("groups"):
-        lose_all(around, ["name", "description"], _CATALOGUE, group)
+        around.lose_all(["name", "description"], CATALOGUE, group)
     roots = [((), _own_name(source))] if _is_entry(source.data) else _roots(source.data)
     for root, _ in roots:
         around.note(root, None, "reported by itself")
@@ -87,9 +75,9 @@ def _roots(data: Mapping[str, JSON], above: DocumentPath = ()) -> list[tuple[Doc
 
 def _read(reading: Reading, around: Sequence[Reading], original: str, choices: Choices) -> Draft:
     name = name_of(original)
-    describe(reading, ("description",), reading.text("description"))
-    annotate(reading, ("title",), TITLE)
-    annotate(reading, ("repository_url",), REPOSITORY)
+    reading.describe(("description",))
+    reading.carry_text(("title",), ("metadata", "annotations", TITLE))
+    reading.carry_text(("repository_url",), ("metadata", "annotations", REPOSITORY))
     if reading.get("name") is not None:
         reading.note(("name",), ("metadata", "name"))
     if reading.get("url") is not None:
@@ -97,8 +85,7 @@ def _read(reading: Reading, around: Sequence[Reading], original: str, choices: C
     else:
         _container(reading, name, choices)
     if reading.written(("spec",)):
-        hide_arguments(reading, name)
-        fill_in(reading)
+        complete(reading, name)
     return draft_of(original, FORMAT, reading, *around)
 
 
@@ -142,14 +129,14 @@ def apply_extension(reading: Reading, path: DocumentPath, server: str) -> None:
     if status.lower() == "deprecated":
         reading.decide((*path, "status"), ("metadata",), None, "the definition is deprecated: is there a successor?")
     elif status:
-        reading.lose((*path, "status"), _CATALOGUE, harmless=True)
+        reading.lose((*path, "status"), CATALOGUE, harmless=True)
     if reading.get(*path, "stateless") is not None:
         stateless = reading.get(*path, "stateless") is True
         reading.map((*path, "stateless"), ("spec", "transport", "stateful"), not stateless)
-    lose_all(reading, _LISTED, _CATALOGUE, path)
-    lose_all(reading, ["docker_tags"], "other tags of the image", path)
-    lose_all(reading, ["proxy_port"], "the port of ToolHive's own proxy: network.publish.port is compose's", path)
-    lose_all(reading, ["oauth_config"], "clients sign in by themselves: the server names its issuer", path)
+    reading.lose_all(_LISTED, CATALOGUE, path)
+    reading.lose_all(["docker_tags"], "other tags of the image", path)
+    reading.lose_all(["proxy_port"], "the port of ToolHive's own proxy: network.publish.port is compose's", path)
+    reading.lose_all(["oauth_config"], "clients sign in by themselves: the server names its issuer", path)
     if reading.get(*path, "provenance") is not None:
         reading.lose((*path, "provenance"), _SIGNED)
 

@@ -1,19 +1,37 @@
-"""Whether the spec of a Draft holds: it is validated and rendered for every target, as any other spec."""
+"""Whether the spec of a Draft holds: it is validated and rendered for every target, as any other spec.
+
+Of what runs today, what no spec may have is left out and reported, so that the rest of the server can be rendered.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from io import BytesIO
+from typing import Any
 
 from renderer import pipeline
 from renderer.errors import DocumentPath, Problem, dotted, errors_in
-from renderer.importers.draft import Draft
+from renderer.importers.draft import Draft, Entry, Outcome
+from renderer.importers.images import TODAY
 from renderer.importers.text import text_of
-from renderer.model import NAMESPACE, Options
+from renderer.importers.variables import NOT_WRITTEN
+from renderer.model import JSON, NAMESPACE, Options
 from renderer.pins import KUBERNETES_VERSION
 from renderer.registry import TARGETS, target
 
 ALL = tuple(sorted(TARGETS))
+#: Formats of what runs today; a definition of a server that does not hold is refused.
+_LIVE = ("manifests", "compose")
+#: Rounds of leaving something out; each may show what the round before had hidden.
+_ROUNDS = 12
+#: Findings about what runs today, which a person should look at and which stop nothing.
+_ACCEPTED = ("policy/image-tag", "policy/wide-rights", "policy/exposed-without-access", "policy/published-everywhere")
+#: Without these there is no server.
+_NEEDED = (
+    *(("spec",), ("spec", "image"), ("spec", "package"), ("metadata",), ("metadata", "name")),
+    *(("spec", "command"), ("spec", "args")),
+)
 
 
 def tried(draft: Draft, targets: Sequence[str] = ALL) -> Draft:
@@ -49,3 +67,132 @@ def _in_source(problem: Problem, draft: Draft) -> Problem:
     where = dotted(nearest[1])
     message = f"{problem.path}: {problem.message}" if problem.path else problem.message
     return problem._replace(place=place, path=where, message=message, related=())
+
+
+def settled(draft: Draft) -> Draft:
+    """The draft as it was tried for every target; of what runs today without the fields that hold for none."""
+    return tried(_without(draft) if draft.format in _LIVE else draft)
+
+
+def _without(draft: Draft) -> Draft:
+    for _ in range(_ROUNDS):
+        if draft.problems:
+            return draft
+        changed = False
+        for problem in faults_of(draft):
+            after = _settle(draft, problem)
+            changed, draft = changed or after is not draft, after
+        if not changed:
+            return draft
+    return draft
+
+
+def _settle(draft: Draft, problem: Problem) -> Draft:
+    path = _path(draft.document, problem.path)
+    if (
+        problem.rule in ("policy/secret-literal", "policy/high-entropy")
+        and path[:2] == ("spec", "env")
+        and len(path) == 3
+    ):
+        key = str(path[2])
+        _put(draft.document, path, {"secret": draft.name, "key": key})
+        return _reported(draft, path, Outcome.DECISION, NOT_WRITTEN.format(key, draft.name))
+    if (
+        problem.rule.startswith("policy/secret")
+        and path[:2] in (("spec", "args"), ("spec", "command"))
+        and len(path) == 3
+    ):
+        return _without_secret_word(draft, path)
+    if problem.rule in _ACCEPTED:
+        spec: Any = draft.document["spec"]
+        accepted = {"rule": problem.rule, "path": problem.path, "reason": TODAY}
+        if accepted in spec.get("accept", []):
+            return draft
+        spec.setdefault("accept", []).append(accepted)
+        return _reported(draft, path, Outcome.DECISION, f"{problem.message}: accepted, as {TODAY}")
+    target = _droppable(draft, path)
+    if not target or not _drop(draft.document, target):
+        return draft
+    text = f"left out: {problem.message}"
+    return _reported(draft, target, Outcome.LOST, text)
+
+
+def _without_secret_word(draft: Draft, path: DocumentPath) -> Draft:
+    """An argument with a secret: the value of a variable in its place."""
+    spec: Any = draft.document["spec"]
+    field, number = str(path[1]), int(path[2])
+    line = spec[field]
+    option, equals, _ = str(line[number]).partition("=")
+    is_option = bool(equals) and option.startswith("-")
+    named = option if is_option else line[number - 1] if number and str(line[number - 1]).startswith("-") else ""
+    variable = re.sub(r"[^A-Z0-9]+", "_", named.upper()).strip("_") or f"{field.upper()}_{number}"
+    variable = f"ARG_{variable}" if variable in spec.get("env", {}) or variable[0].isdigit() else variable
+    line[number] = f"{option}=$({variable})" if is_option else f"$({variable})"
+    spec.setdefault("env", {})[variable] = {"secret": draft.name, "key": variable}
+    return _reported(draft, path, Outcome.DECISION, NOT_WRITTEN.format(variable, draft.name))
+
+
+def _droppable(draft: Draft, path: DocumentPath) -> DocumentPath:
+    """The field to leave out: the item of a list that is faulty, or the field itself; () where all hangs on it."""
+    if path[:2] in (("spec", "accept"), ("spec", "adopt")) and len(path) > 2:
+        return path[:3]
+    for length in range(len(path), 1, -1):
+        cut = path[:length]
+        if cut in _NEEDED:
+            return ()
+        if any(entry.target == cut for entry in draft.entries):
+            return cut
+    return () if path[:2] in _NEEDED or len(path) < 2 else path[:2]
+
+
+def _reported(draft: Draft, target: DocumentPath, outcome: Outcome, message: str) -> Draft:
+    """What was said of the field says this now; where nobody has said it, a line more."""
+    reports = [e for e in draft.entries if e.target and e.source and e.target[: len(target)] == target]
+    changed = {id(entry): entry._replace(outcome=outcome, message=message) for entry in reports}
+    entries = tuple(changed.get(id(entry), entry) for entry in draft.entries)
+    if not reports:
+        entries += (Entry(draft.place, (), outcome, target, message),)
+    comments = {path: text for path, text in draft.comments.items() if path[: len(target)] != target}
+    return draft._replace(entries=entries, comments=comments)
+
+
+def _path(document: JSON, text: str) -> DocumentPath:
+    """The path whose text is that, as far as the document has it: of ``spec.env.TOKEN``."""
+    best: DocumentPath = ()
+    for path in _paths(document, ()):
+        written = dotted(path)
+        if len(path) > len(best) and (text == written or text.startswith((f"{written}.", f"{written}["))):
+            best = path
+    return best
+
+
+def _paths(node: JSON, path: DocumentPath) -> Iterator[DocumentPath]:
+    if path:
+        yield path
+    if isinstance(node, dict):
+        for key, child in node.items():
+            yield from _paths(child, (*path, key))
+    elif isinstance(node, list):
+        for number, child in enumerate(node):
+            yield from _paths(child, (*path, number))
+
+
+def _put(document: Any, path: DocumentPath, value: JSON) -> None:
+    for step in path[:-1]:
+        document = document[step]
+    document[path[-1]] = value
+
+
+def _drop(document: Any, path: DocumentPath) -> bool:
+    """Takes the field out, and what that empties."""
+    parents = []
+    for step in path[:-1]:
+        parents.append((document, step))
+        document = document[step]
+    if isinstance(document, dict) and path[-1] not in document:
+        return False
+    del document[path[-1]]
+    for parent, step in reversed(parents):
+        if parent[step] in ({}, []) and step not in ("spec", "egress", "metadata"):
+            del parent[step]
+    return True

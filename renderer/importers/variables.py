@@ -9,7 +9,7 @@ from typing import NamedTuple
 from renderer.errors import DocumentPath, excerpt
 from renderer.importers.draft import Reading
 from renderer.model import JSON
-from renderer.policy.secrets import in_value, in_words
+from renderer.policy.secrets import in_data, in_value, in_words
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TELLING = re.compile(
@@ -20,6 +20,7 @@ _TELLING = re.compile(
 #: What is about a secret and is none.
 _ABOUT = re.compile(r"max|limit|count|_per_", re.IGNORECASE)
 _LONGEST_ABOUT = 300
+NOT_WRITTEN = "the value looks like a secret and is not written: set the key {0} of the Secret {1} to it"
 
 
 class Variable(NamedTuple):
@@ -76,8 +77,8 @@ def set_variable(reading: Reading, source: DocumentPath, variable: Variable, ser
         reading.leave(source, target, f"optional, and not set{words}")
 
 
-def hide_arguments(reading: Reading, server: str) -> None:
-    """What looks like a secret among the arguments becomes the value of a variable, and is written nowhere."""
+def complete(reading: Reading, server: str) -> None:
+    """Once all is read: what looks like a secret among the arguments becomes a variable, what is missing is added."""
     args = reading.written(("spec", "args"))
     words = tuple(str(word) for word in args) if isinstance(args, list) else ()
     for number, _ in list(in_words(words)):
@@ -88,6 +89,7 @@ def hide_arguments(reading: Reading, server: str) -> None:
         reading.write(("spec", "env", name), {"secret": server, "key": name})
         message = f"looks like a secret, and is not written: set the key {name} of the Secret {server}"
         reading.assume(("spec", "args", number), message)
+    reading.fill_in()
 
 
 def literal(text: str) -> str:
@@ -100,3 +102,13 @@ def holds_secret(variable: Variable) -> bool:
     if variable.default:
         return in_value(variable.name, variable.default) is not None
     return variable.default is None and bool(_TELLING.search(variable.name)) and not _ABOUT.search(variable.name)
+
+
+def is_secret(name: str, value: str) -> bool:
+    """Whether the value of the variable looks like a credential."""
+    return any(True for _ in in_data({"env": {name: value}}))
+
+
+def is_secret_text(text: str) -> bool:
+    """Whether a file with that text seems to hold a credential."""
+    return any(True for _ in in_data({"content": text}))

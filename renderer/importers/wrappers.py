@@ -53,6 +53,12 @@ def wrapped(words: Sequence[str]) -> Wrapped | None:
     return None
 
 
+def wrapped_command(image: str, words: Sequence[str]) -> Wrapped | None:
+    """Of a container: images of supergateway start it without naming it."""
+    is_gateway = "supergateway" in image and "supergateway" not in words
+    return wrapped(["supergateway", *words] if is_gateway else words)
+
+
 def _unshelled(words: Sequence[str]) -> list[str]:
     """``sh -c 'exec program …'`` as the words of the program; a real script stays one word."""
     if len(words) >= 3 and words[0].rpartition("/")[2] in ("sh", "bash", "ash") and words[1] in ("-c", "-ec", "-lc"):

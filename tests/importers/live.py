@@ -10,9 +10,9 @@ from renderer.importers.bulk import named
 from renderer.importers.choices import Choices
 from renderer.importers.draft import Draft, Outcome
 from renderer.importers.formats import batches, recognise
-from renderer.importers.settle import settled
 from renderer.importers.sources import load_foreign
 from renderer.importers.text import text_of
+from renderer.importers.trial import settled
 
 FOLDER = Path(__file__).parent / "live"
 UPDATES = "MCPCTL_TEST_UPDATE_EXPECTED" in os.environ

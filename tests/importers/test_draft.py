@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from renderer.errors import dotted
-from renderer.importers.draft import END, Outcome, Reading, draft_of, fill_in, put
+from renderer.importers.draft import END, Outcome, Reading, draft_of, put
 from renderer.model import JSON
 from tests.importers.readings import source_of
 
@@ -82,7 +82,7 @@ def test_values_are_put_at_their_path() -> None:
 def test_what_no_definition_says_is_filled_in_and_told() -> None:
     reading = Reading(source_of({"image": "i"}))
     reading.map(("image",), ("spec", "image"), "i")
-    fill_in(reading)
+    reading.fill_in()
     assert reading.document == {"spec": {"image": "i", "size": "small"}}
     assert [dotted(entry.target or ()) for entry in reading.entries if not entry.source] == [
         "spec.size",
@@ -90,7 +90,7 @@ def test_what_no_definition_says_is_filled_in_and_told() -> None:
     ]
     remote = Reading(source_of({"url": "u"}))
     remote.map(("url",), ("spec", "remote", "url"), "u")
-    fill_in(remote)
+    remote.fill_in()
     assert remote.document == {"spec": {"remote": {"url": "u"}}}
 
 

@@ -8,14 +8,15 @@ from collections.abc import Mapping, Sequence
 
 from renderer.errors import excerpt
 from renderer.importers.choices import Choices
-from renderer.importers.compose.services import Project, read_service
-from renderer.importers.compose.values import pairs, words
+from renderer.importers.compose.services import read_service
+from renderer.importers.compose.values import Project, pairs, words
 from renderer.importers.draft import Draft, Reading, draft_of, plain_text
+from renderer.importers.manifests.objects import STAYS
 from renderer.importers.manifests.servers import is_beside, signs
+from renderer.manifest import at
 from renderer.model import JSON, Source
 
 FORMAT = "compose"
-_STAYS = "it stays as it is, outside of mcpctl"
 #: What says nothing of a service.
 _AROUND = ("version", "name", "networks", "volumes", "secrets", "configs")
 
@@ -49,26 +50,19 @@ def _read(source: Source) -> list[Draft]:
         top.refuse(("services",), "import/no-workload", message, "databases, proxies and clients stay as they are")
         return [draft_of(plain_text(source.data.get("name")) or "compose", FORMAT, top)]
     project = Project(_project_name(source), len(named) > 1, source.data)
-    drafts: list[Draft] = []
-    for name in servers:
-        reading = Reading(source, ("services", name))
-        read_service(reading, name, project)
-        around = [_around(top, named, servers)] if not drafts else []
-        drafts.append(draft_of(name, FORMAT, reading, *around))
-    return drafts
-
-
-def _around(top: Reading, services: Mapping[str, JSON], servers: Sequence[str]) -> Reading:
-    """What stands beside the servers, reported with the first of them."""
-    for key in top.source.data:
+    # What stands beside the servers is reported with the first of them.
+    for key in source.data:
         if key in _AROUND or key.startswith("x-"):
             top.note((key,), None)
-    for name in services:
+    for name in named:
         if name in servers:
             top.note(("services", name), None)
         else:
-            top.lose(("services", name), f"no MCP server: {_STAYS}", harmless=True)
-    return top
+            top.lose(("services", name), f"no MCP server: {STAYS}", harmless=True)
+    readings = {name: Reading(source, ("services", name)) for name in servers}
+    for name, reading in readings.items():
+        read_service(reading, name, project)
+    return [draft_of(name, FORMAT, readings[name], *([top] if name == servers[0] else [])) for name in servers]
 
 
 def _servers(services: Mapping[str, Mapping[str, JSON]]) -> list[str]:
@@ -83,8 +77,7 @@ def _score(name: str, service: Mapping[str, JSON]) -> int:
         return 0
     text = [name, image, plain_text(service.get("container_name")), *words(service.get("command"))]
     text += [*words(service.get("entrypoint")), *(key.replace("_", "-") for key in pairs(service.get("environment")))]
-    build = service.get("build")
-    text.append(plain_text(build.get("context")) if isinstance(build, dict) else plain_text(build))
+    text += [plain_text(service.get("build")), plain_text(at(service.get("build"), "context"))]
     return 2 if any(map(signs, text)) else 1
 
 

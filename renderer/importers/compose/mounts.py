@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from renderer.errors import DocumentPath
-from renderer.importers.compose.values import filled, quantity
+from renderer.importers.compose.values import Project, filled, listed, quantity
 from renderer.importers.draft import END, Reading, plain_text
-from renderer.importers.secrets import is_secret_text
+from renderer.importers.variables import is_secret_text
 from renderer.model import JSON
 
 _SIZE = "1Gi"
@@ -36,25 +36,34 @@ def _mount_of(item: JSON) -> Mount:
     return Mount("bind" if is_path else "volume", source, target, "ro" in options.split(","))
 
 
-def read_mounts(reading: Reading, project: Any, server: str) -> None:
+def read_mounts(reading: Reading, project: Project, server: str) -> None:
     """All that the container mounts."""
     for path, item in reading.items("volumes"):
         _volume(reading, path, _mount_of(item), project)
-    raw = reading.get("tmpfs")
-    for number, item in enumerate(raw if isinstance(raw, list) else [raw] if raw else []):
-        source: DocumentPath = ("tmpfs", number) if isinstance(raw, list) else ("tmpfs",)
+    for source, item in listed(reading, "tmpfs"):
         folder, _, options = plain_text(item).partition(":")
         sizes = (quantity(option.partition("=")[2]) for option in options.split(",") if option.startswith("size="))
         _writable(reading, source, folder, next(sizes, None))
     for path, item in reading.items("secrets"):
-        name = plain_text(item.get("source") if isinstance(item, dict) else item)
-        target = plain_text(item.get("target")) if isinstance(item, dict) else ""
+        name, target = _grant(item)
         where = target if target.startswith("/") else f"/run/secrets/{target or name}"
         key = re.sub(r"[^-._A-Za-z0-9]", "-", name)
         question = f"set the key {key} of the Secret {server} to the content of the secret {name}"
         reading.decide(path, ("spec", "files", where), {"secret": server, "key": key}, question)
     for path, item in reading.items("configs"):
-        _config(reading, path, item, project)
+        name, target = _grant(item)
+        content = plain_text(project.section("configs", name).get("content"))
+        if content and not is_secret_text(content):
+            reading.map(path, ("spec", "files", target or f"/{name}"), {"content": filled(content) or content})
+        else:
+            reading.lose(path, f"the content of the config {name} is in a file: write it under 'files'")
+
+
+def _grant(item: JSON) -> tuple[str, str]:
+    """The name of a secret or config, and where it is mounted."""
+    if isinstance(item, dict):
+        return plain_text(item.get("source")), plain_text(item.get("target"))
+    return plain_text(item), ""
 
 
 def _writable(reading: Reading, source: DocumentPath, folder: str, size: str | None) -> None:
@@ -62,7 +71,7 @@ def _writable(reading: Reading, source: DocumentPath, folder: str, size: str | N
     reading.map(source, ("spec", "security", "writablePaths", END), value)
 
 
-def _volume(reading: Reading, path: DocumentPath, mount: Mount, project: Any) -> None:
+def _volume(reading: Reading, path: DocumentPath, mount: Mount, project: Project) -> None:
     if mount.kind in ("tmpfs", "anonymous"):
         _writable(reading, path, mount.target, None)
     elif mount.kind == "volume" and mount.source:
@@ -71,9 +80,8 @@ def _volume(reading: Reading, path: DocumentPath, mount: Mount, project: Any) ->
         fields |= {"readOnly": True} if mount.read_only else {}
         reading.map(path, ("spec", "storage", END), fields, f"{_SIZE} in a cluster: a volume of Docker has no size")
         if full := project.full_name("volumes", mount.source):
-            reading.default(
-                ("spec", "adopt", "compose", "volumes", name), full, "the volume that is there, with its data"
-            )
+            target = ("spec", "adopt", "compose", "volumes", name)
+            reading.default(target, full, "the volume that is there, with its data")
         else:
             reading.leave(path, ("spec", "adopt", "compose", "volumes"), f"the name of the volume {mount.source}")
     elif _SOCKET.fullmatch(mount.source):
@@ -81,13 +89,3 @@ def _volume(reading: Reading, path: DocumentPath, mount: Mount, project: Any) ->
     else:
         advice = "copy a folder into a volume; write a file under 'files', with its content or from a Secret"
         reading.lose(path, f"{mount.source or mount.kind} is of the machine, and is left out: {advice}")
-
-
-def _config(reading: Reading, path: DocumentPath, item: JSON, project: Any) -> None:
-    name = plain_text(item.get("source") if isinstance(item, dict) else item)
-    target = plain_text(item.get("target")) if isinstance(item, dict) else ""
-    content = plain_text(project.section("configs", name).get("content"))
-    if content and not is_secret_text(content):
-        reading.map(path, ("spec", "files", target or f"/{name}"), {"content": filled(content) or content})
-    else:
-        reading.lose(path, f"the content of the config {name} is in a file: write it under 'files'")

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from renderer.errors import DocumentPath
 from renderer.importers.compose.mounts import read_mounts
 from renderer.importers.compose.speech import read_ports, read_transport
-from renderer.importers.compose.values import Piece, filled, pairs, pieces, quantity, seconds, words
-from renderer.importers.draft import END, Reading, lose_all, plain_text
+from renderer.importers.compose.values import Piece, Project, filled, listed, pairs, pieces, quantity, seconds, words
+from renderer.importers.draft import END, Reading, plain_text
 from renderer.importers.images import accept, set_image
+from renderer.importers.manifests.pods import read_only
 from renderer.importers.naming import name_of
-from renderer.importers.secrets import NOT_WRITTEN, is_secret
-from renderer.importers.variables import Variable, set_variable
-from renderer.importers.wrappers import Started, Wrapped, started, wrapped
+from renderer.importers.variables import NOT_WRITTEN, Variable, is_secret, set_variable
+from renderer.importers.wrappers import Started, Wrapped, started, wrapped_command
+from renderer.manifest import at
 from renderer.model import JSON
 from renderer.policy.images import MOVING
 
@@ -53,31 +53,10 @@ _HARMLESS = (
     *("depends_on", "restart", "init", "tty", "stdin_open", "hostname", "container_name", "profiles", "networks"),
     *("platform", "attach", "annotations", "scale", "develop", "extends", "pull_policy", "expose", "links"),
 )
+#: Of a health check.
+_DURATIONS = {"interval": "periodSeconds", "timeout": "timeoutSeconds", "start_period": "startupSeconds"}
 _PULLED = {"always": "Always", "never": "Never", "missing": "IfNotPresent", "if_not_present": "IfNotPresent"}
 _LEFT_OUT = "it is left out: a server does not get more than it needs"
-
-
-class Project(NamedTuple):
-    """The compose file: ``name`` of its project (empty: unknown); whether it has ``others`` beside the server."""
-
-    name: str
-    others: bool
-    data: Mapping[str, JSON]
-
-    def section(self, key: str, name: str) -> Mapping[str, JSON]:
-        """An entry of its volumes, networks, secrets or configs."""
-        entries = self.data.get(key)
-        entry = entries.get(name) if isinstance(entries, dict) else None
-        return entry if isinstance(entry, dict) else {}
-
-    def full_name(self, key: str, name: str) -> str:
-        """The name by which Docker knows a volume or network; empty where nobody knows it."""
-        entry = self.section(key, name)
-        if entry.get("name"):
-            return filled(plain_text(entry["name"])) or ""
-        if entry.get("external"):
-            return name
-        return f"{self.name}_{name}" if self.name else ""
 
 
 def read_service(reading: Reading, name: str, project: Project) -> None:
@@ -86,8 +65,7 @@ def read_service(reading: Reading, name: str, project: Project) -> None:
     _names(reading, name, project)
     command = [*words(reading.get("entrypoint")), *words(reading.get("command"))]
     image = filled(reading.text("image")) or ""
-    is_gateway = "supergateway" in image and "supergateway" not in command
-    wrapper = wrapped(["supergateway", *command] if is_gateway else command)
+    wrapper = wrapped_command(image, command)
     port = read_ports(reading, wrapper, command)
     _environment(reading, server)
     _image(reading, image, wrapper, name, project)
@@ -108,18 +86,12 @@ def _names(reading: Reading, name: str, project: Project) -> None:
         question = f"the service {name} cannot keep its name; end the old one with: docker compose rm --stop {name}"
         reading.leave((), ("spec", "resourceName"), question)
     if project.name:
-        reading.default(
-            (*target, "project"), project.name, "the project of the file: its containers are made again in place"
-        )
+        why = "the project of the file: its containers are made again in place"
+        reading.default((*target, "project"), project.name, why)
     else:
         reading.leave((), (*target, "project"), "the project's name; nobody knows it of a text on standard input")
     if container := filled(reading.text("container_name")):
         reading.map(("container_name",), (*target, "containerName"), container)
-
-
-def _variable(reading: Reading, source: DocumentPath, name: str, server: str) -> None:
-    """A variable that the file takes from outside."""
-    set_variable(reading, source, Variable(name, required=True, secret=bool(_TELLING.search(name))), server)
 
 
 def _text(reading: Reading, source: DocumentPath, parts: Sequence[Piece], server: str) -> str:
@@ -127,10 +99,9 @@ def _text(reading: Reading, source: DocumentPath, parts: Sequence[Piece], server
     texts = []
     for piece in parts:
         if piece.name and piece.default is None:
-            env = reading.document.get("spec", {})
-            known = env.get("env") if isinstance(env, dict) else None
-            if not isinstance(known, dict) or piece.name not in known:
-                _variable(reading, source, piece.name, server)
+            if piece.name not in reading.spec.get("env", {}):  # one that the file takes from outside
+                secret = bool(_TELLING.search(piece.name))
+                set_variable(reading, source, Variable(piece.name, required=True, secret=secret), server)
             texts.append(f"$({piece.name})")
         else:
             texts.append(((piece.default if piece.name else piece.text) or "").replace("$(", "$$("))
@@ -162,14 +133,10 @@ def _environment(reading: Reading, server: str) -> None:
 
 
 def _env_files(reading: Reading, server: str) -> None:
-    raw = reading.get("env_file")
-    for number, item in enumerate(raw if isinstance(raw, list) else [raw] if raw else []):
+    for number, (source, item) in enumerate(listed(reading, "env_file")):
         path = plain_text(item.get("path") if isinstance(item, dict) else item)
-        source: DocumentPath = ("env_file", number) if isinstance(raw, list) else ("env_file",)
         name = f"{server}-env" if number == 0 else f"{server}-env-{number + 1}"
-        optional: dict[str, JSON] = (
-            {"optional": True} if isinstance(item, dict) and item.get("required") is False else {}
-        )
+        optional: dict[str, JSON] = {"optional": True} if at(item, "required") is False else {}
         question = f"make a Secret {name} of {path}: kubectl create secret generic {name} --from-env-file={path}"
         reading.decide(source, ("spec", "envFrom", END), {"secret": name, **optional}, question)
 
@@ -191,9 +158,8 @@ def _image(reading: Reading, image: str, wrapper: Wrapped | None, name: str, pro
 
 
 def _package(reading: Reading, package: Started) -> None:
-    value: JSON = package.package
     source: DocumentPath = ("command",) if reading.get("command") is not None else ("entrypoint",)
-    reading.map(source, ("spec", "package"), value, "what runs in the image is a package")
+    reading.map(source, ("spec", "package"), package.package, "what runs in the image is a package")
     for key in ("image", "entrypoint", "build"):
         if reading.get(key) is not None:
             reading.note((key,), ("spec", "package"))
@@ -240,16 +206,12 @@ def _check(reading: Reading) -> None:
         reading.map(("healthcheck", "test"), (*target, "command"), ["sh", "-c", *line[1:2]])
     if not line:
         return
-    for key, field in (
-        ("interval", "periodSeconds"),
-        ("timeout", "timeoutSeconds"),
-        ("start_period", "startupSeconds"),
-    ):
+    for key, field in _DURATIONS.items():
         if (number := seconds(reading.get("healthcheck", key))) is not None:
             reading.map(("healthcheck", key), (*target, field), number)
     if isinstance(retries := reading.get("healthcheck", "retries"), int):
         reading.map(("healthcheck", "retries"), (*target, "failureThreshold"), retries)
-    lose_all(reading, ["start_interval"], "the start is asked every 5 seconds", ("healthcheck",))
+    reading.lose_all(["start_interval"], "the start is asked every 5 seconds", ("healthcheck",))
 
 
 def _resources(reading: Reading) -> None:
@@ -269,7 +231,7 @@ def _resources(reading: Reading) -> None:
         memory: JSON = {"path": "/dev/shm", "size": size}  # noqa: S108
         reading.map(("shm_size",), ("spec", "security", "writablePaths", END), memory)
     swarm = ["restart_policy", "update_config", "placement", "mode", "labels", "replicas"]
-    lose_all(reading, swarm, "docker compose reads it in a swarm alone, or it is the default", ("deploy",))
+    reading.lose_all(swarm, "docker compose reads it in a swarm alone, or it is the default", ("deploy",))
 
 
 def _amounts(reading: Reading) -> None:
@@ -288,12 +250,7 @@ def _security(reading: Reading) -> None:
     """The user; what is weaker than a pod may be is left out."""
     target: DocumentPath = ("spec", "security")
     _user(reading, target)
-    if reading.get("read_only") is True:
-        reading.map(("read_only",), (*target, "readOnlyRootFilesystem"), True)
-    else:
-        source: DocumentPath = ("read_only",) if reading.get("read_only") is False else ()
-        question = "true, once the folders that it writes to are under writablePaths"
-        reading.decide(source, (*target, "readOnlyRootFilesystem"), False, question)
+    read_only(reading, ("read_only",))
     for key, why in _WEAK.items():
         if reading.get(key):
             reading.lose((key,), f"{key}: {why}; {_LEFT_OUT}")
@@ -313,8 +270,8 @@ def _user(reading: Reading, target: DocumentPath) -> None:
         if group.isdigit() and int(group) > 0:
             reading.map(("user",), (*target, "runAsGroup"), int(group))
         return
-    said = f"'{user}', which is no number above 0" if user else "none"
-    question = f"the user that the image expects; the file names {said}, and 1000 is assumed"
+    named = f"'{user}', which is no number above 0" if user else "none"
+    question = f"the user that the image expects; the file names {named}, and 1000 is assumed"
     reading.decide(("user",) if user else (), (*target, "runAsUser"), 1000, question)
 
 
@@ -327,9 +284,8 @@ def _networks(reading: Reading, project: Project) -> None:
     outside: list[JSON] = [full for name in names if (full := project.full_name("networks", plain_text(name)))]
     if outside:
         source: DocumentPath = ("networks",) if raw else ()
-        reading.map(
-            source, ("spec", "compose", "networks"), outside, "its neighbours are there; the old project makes it"
-        )
+        why = "its neighbours are there; the old project makes it"
+        reading.map(source, ("spec", "compose", "networks"), outside, why)
     for name, address in pairs(reading.get("extra_hosts"), ":").items():
         host, address = (name, address) if address is not None else (name.partition("=")[0], name.partition("=")[2])
         if address == "host-gateway":
@@ -346,23 +302,16 @@ def _rest(reading: Reading) -> None:
     for key, value in pairs(reading.get("labels")).items():
         if not key.startswith(("com.docker.compose.", "mcpctl.io/", "app.kubernetes.io/")):
             reading.map(("labels",), ("spec", "compose", "labels", key), filled(value or "") or "")
-    _logging(reading)
+    reading.carry_text(("logging", "driver"), ("spec", "compose", "logging", "driver"))
+    if options := reading.mapping("logging", "options"):
+        texts: JSON = {key: plain_text(value) for key, value in options.items()}
+        reading.map(("logging", "options"), ("spec", "compose", "logging", "options"), texts)
     policy = _PULLED.get(reading.text("pull_policy"))
     if policy:
         reading.map(("pull_policy",), ("spec", "imagePullPolicy"), policy)
     if reading.get("extends") is not None:
-        hint = "write it out (docker compose config)"
-        reading.lose(("extends",), f"what it takes from another service is not read: {hint}")
-    said = {entry.source for entry in reading.entries}
+        reading.lose(
+            ("extends",), "what it takes from another service is not read: write it out (docker compose config)"
+        )
     why = "a server needs none of it: it is started again, and waits for what it needs"
-    rest = [key for key in _HARMLESS if (*reading.root, key) not in said]
-    lose_all(reading, rest, why)
-
-
-def _logging(reading: Reading) -> None:
-    target: DocumentPath = ("spec", "compose", "logging")
-    if driver := reading.text("logging", "driver"):
-        reading.map(("logging", "driver"), (*target, "driver"), driver)
-    if options := reading.mapping("logging", "options"):
-        texts: JSON = {key: plain_text(value) for key, value in options.items()}
-        reading.map(("logging", "options"), (*target, "options"), texts)
+    reading.lose_all([key for key in _HARMLESS if not reading.has_entry((key,))], why)

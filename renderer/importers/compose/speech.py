@@ -8,7 +8,8 @@ from itertools import pairwise
 
 from renderer.errors import DocumentPath
 from renderer.importers.compose.values import filled, pairs
-from renderer.importers.draft import END, Reading, plain_text
+from renderer.importers.draft import Reading, plain_text
+from renderer.importers.manifests.servers import AS_PACKAGE, ATTACHED, set_path
 from renderer.importers.wrappers import Wrapped, started
 from renderer.model import JSON
 
@@ -19,21 +20,20 @@ _PORTS = ("PORT", "MCP_PORT", "FASTMCP_PORT", "SERVER_PORT", "HTTP_PORT")
 
 def read_ports(reading: Reading, wrapper: Wrapped | None, command: Sequence[str]) -> int:
     """The container's port, and where the machine publishes it."""
-    published: list[tuple[DocumentPath, int, str, str]] = []
+    published: list[int] = []
     for path, item in reading.items("ports"):
         if (ports := _port_of(item)) is None:
             reading.lose(path, "one port of TCP is published; ranges and others are not")
-        else:
-            published.append((path, *ports))
-    for number, (path, target, address, port) in enumerate(published):
-        if number:
+        elif published:
             reading.lose(path, "one port is published, that of MCP")
         else:
+            target, address, port = ports
+            published.append(target)
             reading.map(path, ("spec", "transport", "port"), target)
             where: dict[str, JSON] = {"address": address} | ({"port": int(port)} if port.isdigit() else {})
             reading.map(path, ("spec", "network", "publish"), where)
     if published:
-        return published[0][1]
+        return published[0]
     number = _guessed_port(reading, command) or (wrapper.port if wrapper else 0)
     if number:
         reading.default(("spec", "transport", "port"), number, "what the service says of its port")
@@ -82,22 +82,12 @@ def read_transport(reading: Reading, port: int, wrapper: Wrapped | None, command
         reading.default((*target, "bridge"), "mcp-proxy", "of the image")
         return
     if not port:
-        question = "how clients reach it: nothing listens on a port, so they attach to it"
-        reading.decide((), target, {"type": "stdio", "bridge": "none"}, question)
+        reading.decide((), target, {"type": "stdio", "bridge": "none"}, ATTACHED)
         return
     values = [filled(value or "") or "" for value in pairs(reading.get("environment")).values()]
     sse = wrapper.sse if wrapper else any(_SSE.search(text) for text in [*command, *values])
     kind = "sse" if sse else "streamable-http"
     reading.default((*target, "type"), kind, "what listens on a port speaks HTTP")
     if wrapper:
-        question = "'package' with a version and 'bridge: supergateway' instead of this image and its arguments"
-        reading.leave(("command",), target, question)
-    path = wrapper.path if wrapper else ""
-    if path:
-        reading.default((*target, "path"), path, "what its words say")
-    else:
-        usual = "/sse" if sse else "/mcp"
-        reading.leave((), (*target, "path"), f"the path of MCP: nothing names it, and {usual} is assumed")
-    if sse:
-        reason = "the server speaks the older transport, as it is installed"
-        reading.default(("spec", "accept", END), {"rule": "spec/deprecated-sse", "reason": reason}, reason)
+        reading.leave(("command",), target, AS_PACKAGE)
+    set_path(reading, wrapper.path if wrapper else "", "what its words say", sse=sse)

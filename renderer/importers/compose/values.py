@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from renderer.importers.draft import plain_text
+from renderer.errors import DocumentPath
+from renderer.importers.draft import Reading, plain_text
+from renderer.manifest import as_mapping, at, items
 from renderer.model import JSON
 
 _WORD = r"(?P<word>(?:[^{}$]|\$\{[^{}]*\}|\$)*)"
@@ -61,14 +64,23 @@ def words(value: JSON) -> list[str]:
         return [plain_text(value)]
 
 
+def listed(reading: Reading, key: str) -> Iterator[tuple[DocumentPath, JSON]]:
+    """The items of a list, or the one that stands there in its place; with their paths."""
+    value = reading.get(key)
+    if isinstance(value, list):
+        yield from reading.items(key)
+    elif value:
+        yield (key,), value
+
+
 def pairs(value: JSON, separator: str = "=") -> dict[str, str | None]:
     """``environment`` and its like: a mapping, or a list of ``NAME=value``. None: only a name stands there."""
     if isinstance(value, dict):
         return {key: None if item is None else plain_text(item) for key, item in value.items()}
     values: dict[str, str | None] = {}
-    for item in value if isinstance(value, list) else ():
-        name, there, rest = plain_text(item).partition(separator)
-        values[name] = rest if there else None
+    for item in items(value):
+        name, stands, text = plain_text(item).partition(separator)
+        values[name] = text if stands else None
     return values
 
 
@@ -78,14 +90,33 @@ def seconds(value: JSON) -> int | None:
     match = _DURATION.fullmatch(text)
     if not text or match is None:
         return None
-    hours, minutes, rest, milliseconds = match.groups()
-    total = int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(rest or 0) + int(milliseconds or 0) / 1000
+    hours, minutes, whole, milliseconds = match.groups()
+    total = int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(whole or 0) + int(milliseconds or 0) / 1000
     return int(total) + (total % 1 > 0)
 
 
 def quantity(value: JSON) -> str | None:
     """Bytes as Kubernetes writes them: ``512m`` is ``512Mi``; None where it is no number of bytes."""
     match = _BYTES.fullmatch(plain_text(value))
-    if match is None:
-        return None
-    return f"{match[1]}{_UNITS[match[2].lower()]}"
+    return f"{match[1]}{_UNITS[match[2].lower()]}" if match else None
+
+
+class Project(NamedTuple):
+    """The compose file: ``name`` of its project (empty: unknown); whether it has ``others`` beside the server."""
+
+    name: str
+    others: bool
+    data: Mapping[str, JSON]
+
+    def section(self, key: str, name: str) -> Mapping[str, JSON]:
+        """An entry of its volumes, networks, secrets or configs."""
+        return as_mapping(at(self.data.get(key), name))
+
+    def full_name(self, key: str, name: str) -> str:
+        """The name by which Docker knows a volume or network; empty where nobody knows it."""
+        entry = self.section(key, name)
+        if entry.get("name"):
+            return filled(plain_text(entry["name"])) or ""
+        if entry.get("external"):
+            return name
+        return f"{self.name}_{name}" if self.name else ""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from renderer.errors import DocumentPath, excerpt
 from renderer.importers.choices import Choices
 from renderer.importers.draft import Draft, Reading, draft_of, plain_text
 from renderer.importers.manifests import network, others
 from renderer.importers.manifests.objects import (
+    STAYS,
     Gathering,
     Object,
-    entries,
     mapping,
     objects_of,
     pod_labels,
@@ -24,19 +25,19 @@ from renderer.importers.manifests.objects import (
 from renderer.importers.manifests.servers import KINDS, main_container, servers_among, speech_of
 from renderer.importers.manifests.workloads import read_workload
 from renderer.importers.naming import name_of
-from renderer.model import JSON, Source
+from renderer.manifest import mappings
+from renderer.model import Source
 
 FORMAT = "manifests"
 __all__ = ["FORMAT", "read", "recognises"]
-_STAYS = "it stays as it is, outside of mcpctl"
-_NO_SERVER = "no MCP server: " + _STAYS + "; network.egress.services opens the way to it"
+_NO_SERVER = "no MCP server: " + STAYS + "; network.egress.services opens the way to it"
 
 
 def read(sources: Sequence[Source], choices: Choices) -> list[Draft]:
     """A Draft of each server among all objects; what belongs to none is reported with the first."""
     del choices
     objects = objects_of(sources)
-    workloads = [each for each in objects if each.kind in KINDS and entries(pod_spec(each).get("containers"))]
+    workloads = [each for each in objects if each.kind in KINDS and mappings(pod_spec(each).get("containers"))]
     servers = servers_among(workloads)
     if not servers:
         return [_refused(objects, workloads)] if objects else []
@@ -44,7 +45,7 @@ def read(sources: Sequence[Source], choices: Choices) -> list[Draft]:
     taken = [each for gathering in gatherings for each in gathering.taken]
     for each in objects:
         if each not in taken and each not in servers:
-            gatherings[0].leave(each, _NO_SERVER if each.kind in KINDS else f"it belongs to no server; {_STAYS}")
+            gatherings[0].leave(each, _NO_SERVER if each.kind in KINDS else f"it belongs to no server; {STAYS}")
     pairs = zip(servers, gatherings, strict=True)
     return [draft_of(server.name, FORMAT, *gathering.readings) for server, gathering in pairs]
 
@@ -73,23 +74,26 @@ def _gathered(server: Object, objects: Sequence[Object]) -> Gathering:
     speech = speech_of(server, number, targets)
     gathering = Gathering(server)
     read_workload(gathering, server, number, speech, near)
-    resource_name = (
-        plain_text(mapping(gathering.first.document, "spec").get("resourceName")) or f"mcp-{name_of(server.name)}"
-    )
+    resource_name = plain_text(gathering.first.spec.get("resourceName")) or f"mcp-{name_of(server.name)}"
     _network(gathering, near, services, labels, speech.port, speech.named, resource_name)
-    _rights(gathering, server, near, resource_name)
+    pod: DocumentPath = (*template_path(server), "spec")
+    name = plain_text(pod_spec(server).get("serviceAccountName")) or plain_text(pod_spec(server).get("serviceAccount"))
+    account = next((each for each in near if each.kind == "ServiceAccount" and each.name == name), None)
+    others.read_account(name, account, gathering, pod)
+    if name and name != "default":
+        others.read_rights(name, near, gathering, resource_name)
     for each in near:
         if each.kind == "HorizontalPodAutoscaler" and mapping(each.spec, "scaleTargetRef").get("name") == server.name:
             others.read_autoscaler(each, gathering, resource_name)
         elif each.kind == "PodDisruptionBudget" and selects(each.spec.get("selector"), labels):
             others.read_disruption(each, gathering, resource_name)
-        elif each.kind == "ExternalSecret" and each.name in _secrets(gathering.first):
+        elif each.kind == "ExternalSecret" and each.name in _secrets(gathering.first.document):
             others.read_external_secret(each, gathering)
     return gathering
 
 
-def _ports(service: Object) -> list[Mapping[str, JSON]]:
-    return entries(service.spec.get("ports"))
+def _ports(service: Object) -> list[dict[str, Any]]:
+    return mappings(service.spec.get("ports"))
 
 
 def _network(
@@ -106,7 +110,7 @@ def _network(
         network.read_service(own, gathering, port, named, resource_name)
     for each in services:
         if each is not own:
-            gathering.leave(each, f"a further Service of the pods; {_STAYS}")
+            gathering.leave(each, f"a further Service of the pods; {STAYS}")
     names = [each.name for each in services]
     _ways_in(gathering, near, names, resource_name)
     if not port:
@@ -123,7 +127,7 @@ def _ways_in(gathering: Gathering, near: Sequence[Object], services: Sequence[st
     ways = [each for each in near if each.kind in ("Ingress", "HTTPRoute") and network.leads_to(each, services)]
     for number, each in enumerate(ways):
         if number:
-            gathering.leave(each, f"a spec has one way in from outside; {_STAYS}")
+            gathering.leave(each, f"a spec has one way in from outside; {STAYS}")
         elif each.kind == "Ingress":
             network.read_ingress(each, gathering, services, resource_name)
         else:
@@ -135,31 +139,8 @@ def _leads_to(service: Object, port: int, named: Mapping[str, int]) -> bool:
     return not headless and any(network.target_port(item, named) == port for item in _ports(service))
 
 
-def _rights(gathering: Gathering, server: Object, near: Sequence[Object], resource_name: str) -> None:
-    pod: DocumentPath = (*template_path(server), "spec")
-    spec = pod_spec(server)
-    name = plain_text(spec.get("serviceAccountName")) or plain_text(spec.get("serviceAccount"))
-    account = next((each for each in near if each.kind == "ServiceAccount" and each.name == name), None)
-    others.read_account(name, account, gathering, pod)
-    bindings = [e for e in near if e.kind in ("RoleBinding", "ClusterRoleBinding") and name in others.subjects(e)]
-    roles = {(each.kind, each.name): each for each in near if each.kind in ("Role", "ClusterRole")}
-    if name and name != "default":
-        others.read_rights(bindings, roles, gathering, resource_name)
-
-
-def _secrets(reading: Reading) -> set[str]:
+def _secrets(value: Any) -> set[str]:
     """The Secrets that the spec names."""
-    names: set[str] = set()
-
-    def walk(value: object) -> None:
-        if isinstance(value, dict):
-            if isinstance(name := value.get("secret"), str):
-                names.add(name)
-            for inner in value.values():
-                walk(inner)
-        elif isinstance(value, list):
-            for inner in value:
-                walk(inner)
-
-    walk(reading.document)
-    return names
+    names = {value["secret"]} if isinstance(value, dict) and isinstance(value.get("secret"), str) else set()
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return names.union(*map(_secrets, inner))

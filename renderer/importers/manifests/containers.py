@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from renderer.errors import DocumentPath
 from renderer.importers.draft import END, Reading, plain_text
-from renderer.importers.manifests.objects import Object, entries, mapping, texts
-from renderer.importers.secrets import NOT_WRITTEN, is_secret
+from renderer.importers.manifests.objects import Object, mapping, texts
+from renderer.importers.variables import NOT_WRITTEN, is_secret
+from renderer.manifest import at, mappings
 from renderer.model import JSON
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -43,9 +44,9 @@ def _literal(reading: Reading, container: DocumentPath, target: DocumentPath, te
 
     One that may be a key of a whole Secret or ConfigMap gets a variable of its own.
     """
-    names = {plain_text(each.get("name")) for each in entries(reading.get(*container, "env"))}
+    names = {plain_text(each.get("name")) for each in mappings(reading.get(*container, "env"))}
     for _, name in _REFERENCE.findall(text):
-        source = next((item for each in entries(reading.get(*container, "envFrom")) if (item := _whole(each))), None)
+        source = next((item for each in mappings(reading.get(*container, "envFrom")) if (item := _whole(each))), None)
         if name not in names and source and _NAME.fullmatch(name):
             names.add(name)
             question = f"whether it is the key {name} there: a word of the container is made of it"
@@ -74,66 +75,58 @@ def read_env(reading: Reading, container: DocumentPath, target: DocumentPath, kn
 
 
 def _variable(reading: Reading, path: DocumentPath, target: DocumentPath, known: Known) -> None:
-    name = str(target[-1])
     source = reading.mapping(*path, "valueFrom")
     if not source:
         value = reading.text(*path, "value")
-        if is_secret(name, value):
-            reading.decide(path, target, {"secret": known.server, "key": name}, NOT_WRITTEN.format(name, known.server))
-        else:
+        if not _hide(reading, path, target, value, known):
             reading.map(path, target, _literal(reading, path[:-2], target[:-2], value))
         return
-    key, reference = next(iter(source.items()))
-    fields = reference if isinstance(reference, dict) else {}
-    optional: dict[str, JSON] = {"optional": True} if fields.get("optional") is True else {}
+    key, fields = next(iter(source.items()))
+    optional: dict[str, JSON] = {"optional": True} if at(fields, "optional") is True else {}
+    named, entry = plain_text(at(fields, "name")), plain_text(at(fields, "key"))
     if key == "secretKeyRef":
-        reading.map(
-            path, target, {"secret": plain_text(fields.get("name")), "key": plain_text(fields.get("key")), **optional}
-        )
+        reading.map(path, target, {"secret": named, "key": entry, **optional})
     elif key == "configMapKeyRef":
-        config_map, entry = plain_text(fields.get("name")), plain_text(fields.get("key"))
-        content = data_of(known, config_map).get(entry)
+        content = data_of(known, named).get(entry)
         if content is None:
-            reading.map(path, target, {"configMap": config_map, "key": entry, **optional})
-        elif not is_secret(name, content):
-            reading.map(path, target, content, f"the value that ConfigMap {config_map} has")
-        else:
-            reading.decide(path, target, {"secret": known.server, "key": name}, NOT_WRITTEN.format(name, known.server))
+            reading.map(path, target, {"configMap": named, "key": entry, **optional})
+        elif not _hide(reading, path, target, content, known):
+            reading.map(path, target, content, f"the value that ConfigMap {named} has")
     elif key in ("fieldRef", "resourceFieldRef"):
-        reading.map(path, target, {"field": plain_text(fields.get("fieldPath") or fields.get("resource"))})
+        reading.map(path, target, {"field": plain_text(at(fields, "fieldPath") or at(fields, "resource"))})
     else:
         reading.lose(path, f"a variable cannot be read from {key}")
 
 
+def _hide(reading: Reading, path: DocumentPath, target: DocumentPath, value: str, known: Known) -> bool:
+    """Whether the value looks like a secret: then the variable refers to a key in its place."""
+    name = str(target[-1])
+    secret = is_secret(name, value)
+    if secret:
+        reading.decide(path, target, {"secret": known.server, "key": name}, NOT_WRITTEN.format(name, known.server))
+    return secret
+
+
 def _env_from(reading: Reading, path: DocumentPath, target: DocumentPath, known: Known) -> None:
     for key, kind in (("secretRef", "secret"), ("configMapRef", "configMap")):
-        name = reading.text(*path, key, "name")
-        if not name:
-            continue
+        name, prefix = reading.text(*path, key, "name"), reading.text(*path, "prefix")
         values = data_of(known, name) if kind == "configMap" else {}
-        prefix = reading.text(*path, "prefix")
-        if values:
-            for entry, value in values.items():
-                variable = f"{prefix}{entry}"
-                if not _NAME.fullmatch(variable):
-                    reading.leave(path, target, f"the key {entry} of ConfigMap {name} is no name of a variable")
-                elif is_secret(variable, value):
-                    question = NOT_WRITTEN.format(variable, known.server)
-                    reading.decide(
-                        path, (*target, "env", variable), {"secret": known.server, "key": variable}, question
-                    )
-                else:
-                    reading.map(path, (*target, "env", variable), value, f"the values of ConfigMap {name}")
-            return
-        more: dict[str, JSON] = {"prefix": prefix} if prefix else {}
-        more |= {"optional": True} if reading.get(*path, key, "optional") is True else {}
-        reading.map(path, (*target, "envFrom", END), {kind: name, **more})
+        for entry, value in values.items():
+            variable: DocumentPath = (*target, "env", f"{prefix}{entry}")
+            if not _NAME.fullmatch(f"{prefix}{entry}"):
+                reading.leave(path, target, f"the key {entry} of ConfigMap {name} is no name of a variable")
+            elif not _hide(reading, path, variable, value, known):
+                reading.map(path, variable, value, f"the values of ConfigMap {name}")
+        if name and not values:
+            more: dict[str, JSON] = {"prefix": prefix} if prefix else {}
+            more |= {"optional": True} if reading.get(*path, key, "optional") is True else {}
+            reading.map(path, (*target, "envFrom", END), {kind: name, **more})
 
 
 def data_of(known: Known, config_map: str) -> dict[str, str]:
     """The texts of a ConfigMap that is imported too; empty where it is not, or holds bytes."""
     each = known.config_maps.get(config_map)
-    return texts(dict(mapping(each.data, "data"))) if each and not each.data.get("binaryData") else {}
+    return texts(mapping(each.data, "data")) if each and not each.data.get("binaryData") else {}
 
 
 def read_resources(reading: Reading, container: DocumentPath, target: DocumentPath) -> None:

@@ -6,21 +6,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from renderer.errors import DocumentPath
-from renderer.importers.draft import END, Reading, lose_all, plain_text
+from renderer.importers.draft import END, Reading, plain_text
+from renderer.importers.images import accept
 from renderer.importers.manifests.objects import (
+    STAYS,
     Gathering,
     Object,
-    entries,
     mapping,
     name_object,
     read_annotations,
     settled_by_server,
     texts,
 )
-from renderer.manifest import as_mapping
+from renderer.manifest import as_mapping, mappings
 from renderer.model import JSON
 
-_STAYS = "it stays as it is, outside of mcpctl"
+_INGRESS_CLASS = "kubernetes.io/ingress.class"
 _ALLOCATED = ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "healthCheckNodePort", "selector")
 _SERVICE_DEFAULTS: dict[str, JSON] = {
     "sessionAffinity": "None",
@@ -30,7 +31,6 @@ _SERVICE_DEFAULTS: dict[str, JSON] = {
     "type": "ClusterIP",
 }
 _NO_ACCESS = "who may call it: everybody who reaches it, as today; write issuers of tokens here"
-_TODAY = "it is so in the installation that is taken over"
 #: Everybody in the cluster.
 EVERYBODY: JSON = {"namespaceLabels": {}}
 
@@ -47,7 +47,7 @@ def read_service(each: Object, into: Gathering, port: int, names: Mapping[str, i
     name_object(reading, each, resource_name)
     read_annotations(reading, ("metadata", "annotations"), ("spec", "service", "annotations"))
     settled_by_server(reading, ("spec",), _SERVICE_DEFAULTS)
-    lose_all(reading, _ALLOCATED, "stays as it is", ("spec",))
+    reading.lose_all(_ALLOCATED, "stays as it is", ("spec",))
     reading.note(("spec", "selector"), ("spec", "adopt", "selector"))
     kind = reading.text("spec", "type")
     if kind in ("NodePort", "LoadBalancer"):
@@ -61,11 +61,10 @@ def read_service(each: Object, into: Gathering, port: int, names: Mapping[str, i
         reading.note(("spec", "sessionAffinity"), ("spec", "transport", "stateful"), "follows from the transport")
     if ranges := reading.get("spec", "loadBalancerSourceRanges"):
         reading.map(("spec", "loadBalancerSourceRanges"), ("spec", "service", "sourceRanges"), ranges)
-    own = next(
-        (path for path, item in reading.items("spec", "ports") if target_port(as_mapping(item), names) == port), None
-    )
+    has_own = False
     for path, item in reading.items("spec", "ports"):
-        if path == own:
+        if not has_own and target_port(as_mapping(item), names) == port:
+            has_own = True
             _own_port(reading, path, port)
         else:
             _further_port(reading, path, as_mapping(item), names)
@@ -79,14 +78,11 @@ def _own_port(reading: Reading, path: DocumentPath, port: int) -> None:
         reading.note((*path, "port"), ("spec", "transport", "port"))
     reading.note((*path, "targetPort"), ("spec", "transport", "port"))
     if name := reading.text(*path, "name"):
-        harmless = name == "mcp"
-        reading.lose(
-            (*path, "name"), f"the port is called mcp: who names the port {name}, names mcp now", harmless=harmless
-        )
+        why = f"the port is called mcp: who names the port {name}, names mcp now"
+        reading.lose((*path, "name"), why, harmless=name == "mcp")
     if reading.get(*path, "nodePort"):
         reading.map((*path, "nodePort"), ("spec", "service", "nodePort"), reading.get(*path, "nodePort"))
-    if protocol := reading.text(*path, "appProtocol"):
-        reading.map((*path, "appProtocol"), ("spec", "service", "appProtocol"), protocol)
+    reading.carry_text((*path, "appProtocol"), ("spec", "service", "appProtocol"))
     reading.note((*path, "protocol"), None)
 
 
@@ -104,11 +100,6 @@ def _further_port(reading: Reading, path: DocumentPath, item: Mapping[str, JSON]
     reading.map(path, ("spec", "service", "ports", END), value)
 
 
-def accept(reading: Reading, rule: str, path: str) -> None:
-    """An acceptance that a person will look at."""
-    reading.default(("spec", "accept", END), {"rule": rule, "path": path, "reason": _TODAY}, _TODAY)
-
-
 # ---------------------------------------------------------------------------------------------
 # Ways in from outside.
 
@@ -124,15 +115,17 @@ def read_ingress(each: Object, into: Gathering, services: Sequence[str], resourc
     reading = into.add(each)
     name_object(reading, each, resource_name)
     reading.map(("kind",), ("spec", "expose", "type"), "Ingress")
-    annotations = reading.mapping("metadata", "annotations")
-    if legacy := annotations.get("kubernetes.io/ingress.class"):
-        path: DocumentPath = ("metadata", "annotations", "kubernetes.io/ingress.class")
-        reading.map(path, ("spec", "expose", "className"), legacy)
-    if name := reading.text("spec", "ingressClassName"):
-        reading.map(("spec", "ingressClassName"), ("spec", "expose", "className"), name)
-    for key, value in annotations.items():
-        if key != "kubernetes.io/ingress.class":
-            _ingress_annotation(reading, key, plain_text(value))
+    annotations: DocumentPath = ("metadata", "annotations")
+    reading.carry((*annotations, _INGRESS_CLASS), ("spec", "expose", "className"))
+    reading.carry_text(("spec", "ingressClassName"), ("spec", "expose", "className"))
+    for key, value in reading.mapping(*annotations).items():
+        path = (*annotations, key)
+        if key == _INGRESS_CLASS:
+            continue
+        if key.startswith(("kubectl.kubernetes.io/", "meta.helm.sh/", "argocd.argoproj.io/", "mcpctl.io/")):
+            reading.lose(path, "of the tool that installed it", harmless=True)
+        else:
+            reading.map(path, ("spec", "expose", "annotations", key), plain_text(value))
     hosts, paths = _ingress_paths(reading, services)
     _exposed(reading, ("spec", "rules"), hosts, paths)
     for path, _ in reading.items("spec", "tls"):
@@ -146,9 +139,9 @@ def _ingress_paths(reading: Reading, services: Sequence[str]) -> tuple[list[str]
     paths: list[str] = []
     for rule, _ in reading.items("spec", "rules"):
         for path, item in reading.items(*rule, "http", "paths"):
-            backend = mapping(as_mapping(item), "backend", "service")
+            backend = mapping(item, "backend", "service")
             if plain_text(backend.get("name")) not in services:
-                reading.lose(path, f"leads to another Service: {_STAYS}, and an Ingress of mcpctl has the server alone")
+                reading.lose(path, f"leads to another Service: {STAYS}, and an Ingress of mcpctl has the server alone")
                 continue
             hosts.append(reading.text(*rule, "host"))
             paths.append(plain_text(as_mapping(item).get("path")) or "/")
@@ -157,31 +150,18 @@ def _ingress_paths(reading: Reading, services: Sequence[str]) -> tuple[list[str]
     return hosts, paths
 
 
-def _ingress_annotation(reading: Reading, key: str, value: str) -> None:
-    path: DocumentPath = ("metadata", "annotations", key)
-    if key.startswith(("kubectl.kubernetes.io/", "meta.helm.sh/", "argocd.argoproj.io/", "mcpctl.io/")):
-        reading.lose(path, "of the tool that installed it", harmless=True)
-    else:
-        reading.map(path, ("spec", "expose", "annotations", key), value)
-
-
 def _exposed(reading: Reading, source: DocumentPath, hosts: Sequence[str], paths: Sequence[str]) -> None:
     """Hosts and paths, each once; everybody may call it, as today."""
-    named = list(dict.fromkeys(filter(None, hosts)))
-    if not named:
-        reading.lose(source, "a way in needs a host")
-        if isinstance(spec := reading.document["spec"], dict):
-            spec.pop("expose", None)
-        return
-    several = list(dict.fromkeys(re_path(path) for path in paths))
-    names: JSON = [*named]
-    reading.map(
-        source, ("spec", "expose", "hosts" if len(named) > 1 else "host"), names if len(named) > 1 else named[0]
-    )
-    if several != ["/"]:
-        whole: JSON = [*several]
-        target = ("spec", "expose", "paths" if len(several) > 1 else "path")
-        reading.map(source, target, whole if len(several) > 1 else several[0])
+    for field, values in (("host", filter(None, hosts)), ("path", map(re_path, paths))):
+        each_once: list[JSON] = list(dict.fromkeys(values))
+        if field == "host" and not each_once:
+            reading.lose(source, "a way in needs a host")
+            reading.spec.pop("expose", None)
+            return
+        if len(each_once) > 1:
+            reading.map(source, ("spec", "expose", f"{field}s"), each_once)
+        elif each_once != ["/"]:
+            reading.map(source, ("spec", "expose", field), each_once[0])
     reading.default(("spec", "expose", "from"), [], "network.ingress.from says who may connect")
     reading.decide((), ("spec", "access"), "none", _NO_ACCESS)
 
@@ -208,13 +188,13 @@ def read_route(each: Object, into: Gathering, services: Sequence[str], resource_
     hosts = [reading.text(*path) for path, _ in reading.items("spec", "hostnames")]
     paths: list[str] = []
     for rule, item in reading.items("spec", "rules"):
-        refs = [plain_text(ref.get("name")) for ref in entries(as_mapping(item).get("backendRefs"))]
+        refs = [plain_text(ref.get("name")) for ref in mappings(as_mapping(item).get("backendRefs"))]
         if not set(refs) & set(services):
-            reading.lose(rule, f"leads to another Service: {_STAYS}")
+            reading.lose(rule, f"leads to another Service: {STAYS}")
             continue
         paths += _matched(reading, rule)
         for filter_, value in reading.items(*rule, "filters"):
-            cut = mapping(as_mapping(value), "urlRewrite", "path")
+            cut = mapping(value, "urlRewrite", "path")
             if cut.get("replacePrefixMatch") == "/":
                 reading.map(filter_, ("spec", "expose", "stripPrefix"), True)
             else:
@@ -227,7 +207,7 @@ def read_route(each: Object, into: Gathering, services: Sequence[str], resource_
 
 def _matched(reading: Reading, rule: DocumentPath) -> Iterator[str]:
     for match, item in reading.items(*rule, "matches"):
-        path = mapping(as_mapping(item), "path")
+        path = mapping(item, "path")
         if plain_text(path.get("type")) in ("", "PathPrefix", "Exact") and set(as_mapping(item)) <= {"path"}:
             reading.note(match, ("spec", "expose", "paths"))
             yield plain_text(path.get("value")) or "/"
@@ -278,15 +258,11 @@ def read_policies(
     for number, each in enumerate(policies):
         reading = into.add(each)
         if number:
-            reading.lose(
-                ("metadata", "name"),
-                f"what it allows is in the one policy of the spec; {each.words} stays in "
-                "force beside it until you delete it",
-                harmless=True,
-            )
+            stays = f"{each.words} stays in force beside it until you delete it"
+            why = f"what it allows is in the one policy of the spec; {stays}"
+            reading.lose(("metadata", "name"), why, harmless=True)
         else:
-            default = f"{resource_name}-netpol"
-            name_object(reading, each, default)
+            name_object(reading, each, f"{resource_name}-netpol")
         reading.note(("spec", "podSelector"), ("spec", "adopt", "selector"))
         reading.note(("spec", "policyTypes"), ("spec", "network"))
         for path, _ in reading.items("spec", "ingress"):
@@ -303,7 +279,7 @@ def _directions(policy: Object) -> set[str]:
 
 
 def _ingress_rule(reading: Reading, rule: DocumentPath, port: int, names: Mapping[str, int]) -> None:
-    ports = [target_port({"targetPort": item.get("port")}, names) for item in entries(reading.get(*rule, "ports"))]
+    ports = [target_port({"targetPort": item.get("port")}, names) for item in mappings(reading.get(*rule, "ports"))]
     if ports and port not in ports:
         reading.lose(rule, "opens other ports than that of MCP; a rule of the spec would open that one too")
         return
@@ -330,18 +306,18 @@ def _peer(reading: Reading, path: DocumentPath, peer: Mapping[str, JSON]) -> Ite
     else:
         value: dict[str, JSON] = {}
         if isinstance(spaces, dict):
-            labels = texts(dict(mapping(spaces, "matchLabels")))
+            labels = texts(mapping(spaces, "matchLabels"))
             name = labels.get("kubernetes.io/metadata.name")
             value |= {"namespace": name} if name and len(labels) == 1 else {"namespaceLabels": {**labels}}
-        if (isinstance(pods, dict) and (labels := texts(dict(mapping(pods, "matchLabels"))))) or not value:
-            value["podLabels"] = {**texts(dict(mapping(as_mapping(pods), "matchLabels")))}
+        if (labels := texts(mapping(pods, "matchLabels"))) or not value:
+            value["podLabels"] = {**labels}
         yield value
 
 
 def _egress_rule(reading: Reading, rule: DocumentPath) -> None:
     """Blocks of addresses and pods; names are resolved always."""
     ports: dict[str, list[int]] = {"ports": [], "udpPorts": []}
-    for item in entries(reading.get(*rule, "ports")):
+    for item in mappings(reading.get(*rule, "ports")):
         number = item.get("port")
         if not isinstance(number, int) or item.get("endPort"):
             reading.lose(rule, "ports are numbers here, without names and ranges: the rule is left out")
@@ -367,7 +343,7 @@ def _egress_rule(reading: Reading, rule: DocumentPath) -> None:
 
 def service_name(peer: Mapping[str, JSON]) -> str:
     """What the pods are called, for the comment in the policy."""
-    labels = texts(dict(mapping(peer, "podLabels")))
+    labels = texts(mapping(peer, "podLabels"))
     keys = ("app.kubernetes.io/name", "app", "k8s-app", "name")
     own = next((labels[key] for key in keys if key in labels), plain_text(peer.get("namespace")) or "pods")
     return "".join(c if c.isalnum() else "-" for c in own.lower()).strip("-") or "pods"

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from renderer.errors import DocumentPath
-from renderer.importers.draft import Reading, lose_all, plain_text
+from renderer.importers.draft import Reading, plain_text
 from renderer.kinds import KINDS
+from renderer.manifest import as_mapping, at
 from renderer.model import JSON, Source
 from renderer.model.source import API_GROUP
 
 #: What a cluster makes by itself of a workload or Service.
 _MADE = ("ReplicaSet", "ControllerRevision", "Endpoints", "EndpointSlice", "Event")
+#: What is said of an object that a spec leaves alone.
+STAYS = "it stays as it is, outside of mcpctl"
 _KEPT = "the API server's own: it stays as it is"
 _OF_TOOLS = "of the tool that installed it"
-_SERVERS_OWN = (
+SERVERS_OWN = (
     *("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink", "ownerReferences"),
     *("finalizers", "deletionGracePeriodSeconds", "deletionTimestamp"),
 )
@@ -89,10 +92,10 @@ class Gathering:
         for key in ("apiVersion", "kind"):
             if key in each.data:
                 reading.note((key,), None)
-        lose_all(reading, ["status"], _KEPT)
-        lose_all(reading, _SERVERS_OWN, _KEPT, ("metadata",))
+        reading.lose_all(["status"], _KEPT)
+        reading.lose_all(SERVERS_OWN, _KEPT, ("metadata",))
         if self.readings:
-            lose_all(reading, ["labels"], "every object of a server has the labels of the spec", ("metadata",))
+            reading.lose_all(["labels"], "every object of a server has the labels of the spec", ("metadata",))
         self.readings.append(reading)
         self.taken.append(each)
         return reading
@@ -105,42 +108,28 @@ class Gathering:
                 reading.lose((key,), f"{each.words}: {why}", harmless=True)
 
 
-def mapping(data: Mapping[str, JSON], *path: str) -> Mapping[str, JSON]:
+def mapping(data: Any, *path: str) -> dict[str, Any]:
     """The mapping there; empty for everything else."""
-    node: JSON = dict(data)
-    for step in path:
-        node = node.get(step) if isinstance(node, dict) else None
-    return node if isinstance(node, dict) else {}
-
-
-def entries(value: JSON) -> list[Mapping[str, JSON]]:
-    """The mappings of a list."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    return as_mapping(at(data, *path))
 
 
 def texts(value: JSON) -> dict[str, str]:
     """Labels and their like."""
-    return {key: plain_text(item) for key, item in value.items()} if isinstance(value, dict) else {}
+    return {key: plain_text(item) for key, item in as_mapping(value).items()}
 
 
 def objects_of(sources: Sequence[Source]) -> list[Object]:
     """All objects, those of Lists one by one, without what a cluster makes by itself."""
-    objects = [each for source in sources for each in _of_source(source)]
-    return [each for each in objects if each.kind not in _MADE and not (each.kind == "Pod" and _is_owned(each))]
-
-
-def _of_source(source: Source) -> Iterator[Object]:
-    items = source.data.get("items")
-    if str(source.data.get("kind", "")).endswith("List") and isinstance(items, list):
-        for number, item in enumerate(items):
-            if isinstance(item, dict):
-                yield Object(source, ("items", number), item)
-    else:
-        yield Object(source, (), source.data)
-
-
-def _is_owned(pod: Object) -> bool:
-    return bool(mapping(pod.data, "metadata").get("ownerReferences"))
+    objects: list[Object] = []
+    for source in sources:
+        listed = source.data.get("items")
+        if str(source.data.get("kind", "")).endswith("List") and isinstance(listed, list):
+            pairs = enumerate(listed)
+            objects += [Object(source, ("items", number), item) for number, item in pairs if isinstance(item, dict)]
+        else:
+            objects.append(Object(source, (), source.data))
+    owned = [each for each in objects if each.kind == "Pod" and at(each.data, "metadata", "ownerReferences")]
+    return [each for each in objects if each.kind not in _MADE and each not in owned]
 
 
 def recognises(data: Mapping[str, JSON]) -> bool:
@@ -153,10 +142,9 @@ def recognises(data: Mapping[str, JSON]) -> bool:
 
 def without_servers_own(data: Mapping[str, JSON]) -> dict[str, Any]:
     """A copy without what an API server and installers keep in it."""
-    about = {key: value for key, value in mapping(data, "metadata").items() if key not in _SERVERS_OWN}
+    about = {key: value for key, value in mapping(data, "metadata").items() if key not in SERVERS_OWN}
     for key in ("annotations", "labels"):
-        values = about.get(key)
-        if isinstance(values, dict):
+        if isinstance(values := about.get(key), dict):
             about[key] = {name: value for name, value in values.items() if not name.startswith(_TOOLS)}
     return {**{key: value for key, value in data.items() if key != "status"}, "metadata": about}
 
@@ -181,12 +169,10 @@ def selects(selector: JSON, labels: Mapping[str, str]) -> bool:
 
     Expressions are no proof: with one it selects nothing for sure.
     """
-    wanted = selector if isinstance(selector, dict) else {}
-    if "matchLabels" in wanted or "matchExpressions" in wanted:
-        if wanted.get("matchExpressions"):
-            return False
-        wanted = mapping(wanted, "matchLabels")  # type: ignore[assignment]
-    pairs = texts(dict(wanted))
+    wanted = as_mapping(selector)
+    if wanted.get("matchExpressions"):
+        return False
+    pairs = texts(mapping(wanted, "matchLabels") if {"matchLabels", "matchExpressions"} & wanted.keys() else wanted)
     return bool(pairs) and pairs.items() <= labels.items()
 
 

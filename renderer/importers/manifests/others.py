@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from renderer.errors import DocumentPath
 from renderer.importers.draft import END, Reading, plain_text
-from renderer.importers.manifests.network import accept
-from renderer.importers.manifests.objects import Gathering, Object, entries, mapping, name_object, read_annotations
-from renderer.manifest import as_mapping
+from renderer.importers.images import accept
+from renderer.importers.manifests.objects import Gathering, Object, mapping, name_object, read_annotations
+from renderer.manifest import as_mapping, at, mappings
 from renderer.model import JSON
 
+_RULE = ("apiGroups", "resources", "resourceNames", "verbs", "nonResourceURLs")
 _ACCOUNT: DocumentPath = ("spec", "serviceAccount")
 
 
@@ -18,8 +19,7 @@ def read_autoscaler(each: Object, into: Gathering, resource_name: str) -> None:
     """CPU and memory in percent; the spec then names no number of replicas."""
     reading = into.add(each)
     name_object(reading, each, resource_name)
-    if isinstance(spec := reading.document["spec"], dict):
-        spec.pop("replicas", None)
+    reading.spec.pop("replicas", None)
     reading.note(("spec", "scaleTargetRef"), ("spec", "workload"))
     target: DocumentPath = ("spec", "autoscaling")
     reading.map(("spec", "minReplicas"), (*target, "min"), reading.get("spec", "minReplicas") or 1)
@@ -29,8 +29,8 @@ def read_autoscaler(each: Object, into: Gathering, resource_name: str) -> None:
         measured["cpu"] = percent
         reading.note(("spec", "targetCPUUtilizationPercentage"), (*target, "cpu"))
     for path, item in reading.items("spec", "metrics"):
-        resource = mapping(as_mapping(item), "resource")
-        percent = mapping(resource, "target").get("averageUtilization") or resource.get("targetAverageUtilization")
+        resource = mapping(item, "resource")
+        percent = at(resource, "target", "averageUtilization") or resource.get("targetAverageUtilization")
         name = plain_text(resource.get("name"))
         if name in measured and isinstance(percent, int):
             measured[name] = percent
@@ -39,14 +39,12 @@ def read_autoscaler(each: Object, into: Gathering, resource_name: str) -> None:
             reading.lose(path, "it scales by the share of CPU and memory that the pods request")
     for name, percent in measured.items():
         reading.default((*target, name), percent, "as measured before" if percent else "not measured before")
-    for name, field in (("scaleUp", "scaleUp"), ("scaleDown", "scaleDown")):
-        _behaviour(reading, ("spec", "behavior", name), (*target, field))
+    for direction in ("scaleUp", "scaleDown"):
+        _behaviour(reading, ("spec", "behavior", direction), (*target, direction))
 
 
 def _behaviour(reading: Reading, path: DocumentPath, target: DocumentPath) -> None:
-    window = reading.get(*path, "stabilizationWindowSeconds")
-    if window is not None:
-        reading.map((*path, "stabilizationWindowSeconds"), (*target, "stabilizationSeconds"), window)
+    reading.carry((*path, "stabilizationWindowSeconds"), (*target, "stabilizationSeconds"))
     for number, (policy, item) in enumerate(reading.items(*path, "policies")):
         fields = as_mapping(item)
         if number == 0 and fields.get("type") == "Pods":
@@ -65,8 +63,7 @@ def read_disruption(each: Object, into: Gathering, resource_name: str) -> None:
     name_object(reading, each, resource_name)
     reading.note(("spec", "selector"), ("spec", "adopt", "selector"))
     for key in ("minAvailable", "maxUnavailable"):
-        if reading.get("spec", key) is not None:
-            reading.map(("spec", key), ("spec", "disruption", key), reading.get("spec", key))
+        reading.carry(("spec", key), ("spec", "disruption", key))
     reading.note(("spec", "unhealthyPodEvictionPolicy"), ("spec", "disruption"))
 
 
@@ -75,26 +72,18 @@ def read_external_secret(each: Object, into: Gathering) -> None:
     target = mapping(each.spec, "target")
     name = plain_text(target.get("name")) or each.name
     plain = set(target) <= {"name", "creationPolicy", "deletionPolicy"} and not each.spec.get("dataFrom")
-    if name != each.name or not entries(each.spec.get("data")) or not plain:
+    if name != each.name or not mappings(each.spec.get("data")) or not plain:
         into.leave(each, "it has more than single keys, and stays as it is, outside of mcpctl")
         return
     reading = into.add(each)
-    data = list(reading.items("spec", "data"))
-    store = reading.mapping("spec", "secretStoreRef")
     keys: list[JSON] = []
-    for path, item in data:
-        remote = mapping(as_mapping(item), "remoteRef")
-        key: dict[str, JSON] = {
-            "key": plain_text(as_mapping(item).get("secretKey")),
-            "remoteKey": plain_text(remote.get("key")),
-        }
+    for path, item in reading.items("spec", "data"):
+        remote = mapping(item, "remoteRef")
+        key = {"key": plain_text(at(item, "secretKey")), "remoteKey": plain_text(remote.get("key"))}
         keys.append({**key, **({"property": remote["property"]} if remote.get("property") else {})})
         reading.note(path, ("spec", "externalSecrets"))
-    value: dict[str, JSON] = {
-        "name": name,
-        "store": {k: v for k, v in store.items() if k in ("name", "kind")},
-        "keys": keys,
-    }
+    store = {key: value for key, value in reading.mapping("spec", "secretStoreRef").items() if key in ("name", "kind")}
+    value: dict[str, JSON] = {"name": name, "store": store, "keys": keys}
     if interval := reading.text("spec", "refreshInterval"):
         value["refreshInterval"] = interval
     reading.map(("spec",), ("spec", "externalSecrets", END), value)
@@ -120,34 +109,27 @@ def read_account(name: str, account: Object | None, into: Gathering, pod: Docume
         reading.note(("metadata", "name"), (*_ACCOUNT, "name"))
         reading.note(("metadata", "namespace"), ("spec", "namespace"))
         read_annotations(reading, ("metadata", "annotations"), (*_ACCOUNT, "annotations"))
-        for key in ("secrets", "imagePullSecrets"):
-            if reading.get(key):
-                reading.lose((key,), "stays as it is", harmless=True)
+        reading.lose_all([key for key in ("secrets", "imagePullSecrets") if reading.get(key)], "stays as it is")
         reading.note(("automountServiceAccountToken",), (*_ACCOUNT, "automountToken"))
     _token(name, into, pod)
 
 
 def _token(name: str, into: Gathering, pod: DocumentPath) -> None:
     """Whether the pods get a token of the Kubernetes API."""
-    mounts = into.first.get(*pod, "automountServiceAccountToken")
-    if mounts is True:
-        into.first.map((*pod, "automountServiceAccountToken"), (*_ACCOUNT, "automountToken"), True)
-        accept(into.first, "policy/service-account-token", "spec.serviceAccount.automountToken")
-    elif mounts is False:
-        into.first.map((*pod, "automountServiceAccountToken"), (*_ACCOUNT, "automountToken"), False)
-    elif name in ("", "default"):
-        pass  # an account of its own, which has no rights
-    else:
-        into.first.leave(
-            (), (*_ACCOUNT, "automountToken"), "true, if it uses the Kubernetes API with rights of elsewhere"
-        )
+    source, target = (*pod, "automountServiceAccountToken"), (*_ACCOUNT, "automountToken")
+    mounts = into.first.get(*source)
+    if isinstance(mounts, bool):
+        into.first.map(source, target, mounts)
+        if mounts:
+            accept(into.first, "policy/service-account-token", "spec.serviceAccount.automountToken")
+    elif name not in ("", "default"):  # else it is an account of its own, which has no rights
+        into.first.leave((), target, "true, if it uses the Kubernetes API with rights of elsewhere")
 
 
-def read_rights(
-    bindings: Sequence[Object], roles: Mapping[tuple[str, str], Object], into: Gathering, name: str
-) -> None:
+def read_rights(account: str, near: Sequence[Object], into: Gathering, name: str) -> None:
     """Rules of roles that are imported too, and names of ClusterRoles that stay as they are."""
-    for binding in bindings:
+    roles = {(each.kind, each.name): each for each in near if each.kind in ("Role", "ClusterRole")}
+    for binding in (each for each in near if account in _subjects(each)):
         reference = mapping(binding.data, "roleRef")
         kind, role = plain_text(reference.get("kind")), plain_text(reference.get("name"))
         wide = binding.kind == "ClusterRoleBinding"
@@ -165,28 +147,16 @@ def read_rights(
             accept(reading, "policy/wide-rights", "spec.serviceAccount.clusterRoles")
         else:
             target = (*_ACCOUNT, "clusterRules" if wide else "rules")
-            _names(reading, binding, name, wide=wide)
-            _rules(own, into, target, name, wide=wide)
+            name_object(reading, binding, "" if wide else name)
+            rules = into.add(own)
+            name_object(rules, own, "" if wide else name)
+            for path, item in rules.items("rules"):
+                rule = {key: value for key, value in as_mapping(item).items() if key in _RULE and value}
+                rules.map(path, (*target, END), rule)
             reading.note(("roleRef",), target)
 
 
-def _names(reading: Reading, each: Object, name: str, *, wide: bool) -> None:
-    name_object(reading, each, "" if wide else name)
-
-
-def _rules(role: Object, into: Gathering, target: DocumentPath, name: str, *, wide: bool) -> None:
-    reading = into.add(role)
-    _names(reading, role, name, wide=wide)
-    fields = ("apiGroups", "resources", "resourceNames", "verbs", "nonResourceURLs")
-    for path, item in reading.items("rules"):
-        rule: dict[str, JSON] = {key: value for key, value in as_mapping(item).items() if key in fields and value}
-        reading.map(path, (*target, END), rule)
-
-
-def subjects(binding: Object) -> list[str]:
-    """The ServiceAccounts that it is for."""
-    return [
-        plain_text(each.get("name"))
-        for each in entries(binding.data.get("subjects"))
-        if each.get("kind") == "ServiceAccount"
-    ]
+def _subjects(binding: Object) -> list[str]:
+    """The ServiceAccounts that a binding is for; none of any other object."""
+    subjects = binding.data.get("subjects") if binding.kind in ("RoleBinding", "ClusterRoleBinding") else None
+    return [plain_text(each.get("name")) for each in mappings(subjects) if each.get("kind") == "ServiceAccount"]

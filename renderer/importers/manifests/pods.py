@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from renderer.errors import DocumentPath
-from renderer.importers.draft import END, Reading, lose_all
+from renderer.importers.draft import END, Reading
 from renderer.importers.manifests.objects import mapping, settled_by_server
+from renderer.manifest import as_mapping, at, items
 from renderer.model import JSON
 
-_SPEC: DocumentPath = ("spec",)
 #: Fields of a pod to fields of a spec, as they are.
 _ALIKE: tuple[tuple[str, DocumentPath], ...] = (
     ("terminationGracePeriodSeconds", ("spec", "shutdown", "graceSeconds")),
@@ -48,6 +51,15 @@ _WEAK = {
     "hostIPC": "the pod would share the memory of its node's processes",
     "shareProcessNamespace": "its containers would see the processes of one another",
 }
+#: What holds always (None: whatever it is).
+_STRICT = {
+    "runAsNonRoot": True,
+    "allowPrivilegeEscalation": False,
+    "privileged": False,
+    "procMount": "Default",
+    "seccompProfile": {"type": "RuntimeDefault"},
+    "fsGroupChangePolicy": None,
+}
 _REFUSED = "Pod Security 'restricted' refuses it, so it is left out"
 _SAME_NODE = "kubernetes.io/hostname"
 
@@ -56,8 +68,7 @@ def read_pod(reading: Reading, pod: DocumentPath, workload: str) -> None:
     """All fields of the pod but containers and volumes."""
     settled_by_server(reading, pod, _DEFAULTS)
     for key, target in _ALIKE:
-        if reading.get(*pod, key) is not None:
-            reading.map((*pod, key), target, reading.get(*pod, key))
+        reading.carry((*pod, key), target)
     for key, why in _WEAK.items():
         if reading.get(*pod, key) is True:
             reading.lose((*pod, key), f"{why}: {_REFUSED}")
@@ -66,12 +77,12 @@ def read_pod(reading: Reading, pod: DocumentPath, workload: str) -> None:
     for path, _ in reading.items(*pod, "imagePullSecrets"):
         reading.map(path, ("spec", "imagePullSecrets", END), reading.text(*path, "name"))
     _aliases(reading, pod)
-    _tolerations(reading, pod)
-    _spread(reading, pod)
-    if _is_plain_anti_affinity(reading, pod):
-        _anti_affinity(reading, pod)
-    _patches(reading, pod, workload)
-    lose_all(reading, ["nodeName"], "the scheduler's choice", pod)
+    _scheduling(reading, pod)
+    for key in _PATCHED:  # a patch says them as well
+        value = reading.get(*pod, key)
+        if value is not None and not reading.has_entry((*pod, key)):
+            patch(reading, (*pod, key), workload, {"template": {"spec": {key: value}}})
+    reading.lose_all(["nodeName"], "the scheduler's choice", pod)
 
 
 def _aliases(reading: Reading, pod: DocumentPath) -> None:
@@ -81,83 +92,46 @@ def _aliases(reading: Reading, pod: DocumentPath) -> None:
         reading.note((*path, "ip"), ("spec", "network", "hostAliases"))
 
 
-def _tolerations(reading: Reading, pod: DocumentPath) -> None:
+def _scheduling(reading: Reading, pod: DocumentPath) -> None:
+    target: DocumentPath = ("spec", "scheduling")
     for path, item in reading.items(*pod, "tolerations"):
-        fields = dict(item) if isinstance(item, dict) else {}
-        if "tolerationSeconds" in fields:
-            fields["seconds"] = fields.pop("tolerationSeconds")
-        reading.map(path, ("spec", "scheduling", "tolerations", END), fields)
-
-
-def _spread(reading: Reading, pod: DocumentPath) -> None:
+        fields = {"seconds" if key == "tolerationSeconds" else key: value for key, value in as_mapping(item).items()}
+        reading.map(path, (*target, "tolerations", END), fields)
     names = ("topologyKey", "maxSkew", "whenUnsatisfiable")
     for path, item in reading.items(*pod, "topologySpreadConstraints"):
-        fields: dict[str, JSON] = {k: v for k, v in item.items() if k in names} if isinstance(item, dict) else {}
-        message = (
-            "counts the pods of this server"
-            if set(reading.mapping(*path)) <= {*names, "labelSelector"}
-            else ("without its further conditions")
-        )
-        reading.map(path, ("spec", "scheduling", "topologySpread", END), fields, message)
-
-
-def _terms(reading: Reading, pod: DocumentPath) -> tuple[list[JSON], list[JSON]]:
-    anti = mapping(reading.mapping(*pod), "affinity", "podAntiAffinity")
-    required = anti.get("requiredDuringSchedulingIgnoredDuringExecution")
-    preferred = anti.get("preferredDuringSchedulingIgnoredDuringExecution")
-    return (required if isinstance(required, list) else []), (preferred if isinstance(preferred, list) else [])
-
-
-def _is_plain_anti_affinity(reading: Reading, pod: DocumentPath) -> bool:
-    """Whether it says no more than that two pods are not on one node."""
-    required, preferred = _terms(reading, pod)
-    if set(reading.mapping(*pod, "affinity")) != {"podAntiAffinity"} or len(required) + len(preferred) != 1:
-        return False
-    term = (
-        required[0]
-        if required
-        else mapping(dict(preferred[0]), "podAffinityTerm")
-        if isinstance(preferred[0], dict)
-        else {}
+        fields = {key: value for key, value in as_mapping(item).items() if key in names}
+        further = reading.mapping(*path).keys() - {*names, "labelSelector"}
+        message = "without its further conditions" if further else "counts the pods of this server"
+        reading.map(path, (*target, "topologySpread", END), fields, message)
+    affinity = reading.mapping(*pod, "affinity")
+    required, preferred = (
+        items(at(affinity, "podAntiAffinity", f"{kind}DuringSchedulingIgnoredDuringExecution"))
+        for kind in ("required", "preferred")
     )
-    return isinstance(term, dict) and term.get("topologyKey") == _SAME_NODE
-
-
-def _anti_affinity(reading: Reading, pod: DocumentPath) -> None:
-    value = "required" if _terms(reading, pod)[0] else "preferred"
-    reading.map((*pod, "affinity"), ("spec", "scheduling", "antiAffinity"), value)
-
-
-def _patches(reading: Reading, pod: DocumentPath, workload: str) -> None:
-    """What a patch says as well; what is said or lost already is left alone."""
-    said = {entry.source for entry in reading.entries}
-    for key in _PATCHED:
-        value = reading.get(*pod, key)
-        if value is not None and (*reading.root, *pod, key) not in said:
-            patch(reading, (*pod, key), workload, {"template": {"spec": {key: value}}})
+    terms = [*required, *(at(each, "podAffinityTerm") for each in preferred)]
+    # No more than that two pods are not on one node: all else is a patch.
+    if set(affinity) == {"podAntiAffinity"} and [at(term, "topologyKey") for term in terms] == [_SAME_NODE]:
+        reading.map((*pod, "affinity"), (*target, "antiAffinity"), "required" if required else "preferred")
 
 
 def patch(reading: Reading, source: DocumentPath, kind: str, merge: dict[str, JSON]) -> None:
     """A merge patch of the workload, one for all such fields."""
     if kind == "Pod":
-        merge = mapping(merge, "template").get("spec") or merge  # type: ignore[assignment]
-    spec = reading.document.setdefault("spec", {})
-    patches = spec.setdefault("patches", []) if isinstance(spec, dict) else []
-    for number, each in enumerate(patches if isinstance(patches, list) else []):
-        if isinstance(each, dict) and each.get("kind") == kind and isinstance(each.get("merge"), dict):
+        merge = mapping(merge, "template").get("spec") or merge
+    for number, each in enumerate(items(reading.spec.get("patches"))):
+        if each.get("kind") == kind and isinstance(each.get("merge"), dict):
             _merge(each["merge"], {"spec": merge})
             reading.note(source, ("spec", "patches", number), "no field: a patch")
             return
     reading.map(source, ("spec", "patches", END), {"kind": kind, "merge": {"spec": merge}}, "no field: a patch")
 
 
-def _merge(into: JSON, more: JSON) -> None:
-    if isinstance(into, dict) and isinstance(more, dict):
-        for key, value in more.items():
-            if isinstance(value, dict) and isinstance(into.get(key), dict):
-                _merge(into[key], value)
-            else:
-                into[key] = value
+def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
+    for key, value in more.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = value
 
 
 def read_security(reading: Reading, pod: DocumentPath, container: DocumentPath) -> None:
@@ -177,52 +151,33 @@ def read_security(reading: Reading, pod: DocumentPath, container: DocumentPath) 
             )
         else:
             reading.map(path, target, reading.get(*path))
-    _root(reading, pod, container)
-    _read_only(reading, (*container, "securityContext", "readOnlyRootFilesystem"))
+    if all(reading.get(*where, "securityContext", "runAsUser") is None for where in (pod, container)):
+        question = "the user that the image expects; the manifest names none, and 1000 is assumed"
+        reading.decide((), ("spec", "security", "runAsUser"), 1000, question)
+    read_only(reading, (*container, "securityContext", "readOnlyRootFilesystem"))
     for where in (container, pod):
         _harden(reading, (*where, "securityContext"))
 
 
-def _root(reading: Reading, pod: DocumentPath, container: DocumentPath) -> None:
-    if all(reading.get(*where, "securityContext", "runAsUser") is None for where in (pod, container)):
-        question = "the user that the image expects; the manifest names none, and 1000 is assumed"
-        reading.decide((), ("spec", "security", "runAsUser"), 1000, question)
-
-
-def _read_only(reading: Reading, path: DocumentPath) -> None:
+def read_only(reading: Reading, path: DocumentPath) -> None:
+    """Whether the root file system is: where nothing says so, it is not for now."""
     target = ("spec", "security", "readOnlyRootFilesystem")
     if reading.get(*path) is True:
         reading.map(path, target, True)
-        return
-    question = "true, once the folders that it writes to are under writablePaths"
-    reading.decide(path if reading.get(*path) is False else (), target, False, question)
+    else:
+        question = "true, once the folders that it writes to are under writablePaths"
+        reading.decide(path if reading.get(*path) is False else (), target, False, question)
 
 
 def _harden(reading: Reading, path: DocumentPath) -> None:
-    strict = {
-        "runAsNonRoot": True,
-        "allowPrivilegeEscalation": False,
-        "privileged": False,
-        "procMount": "Default",
-        "seccompProfile": {"type": "RuntimeDefault"},
-        "fsGroupChangePolicy": None,
-    }
-    said = {entry.source for entry in reading.entries}
     for key, value in reading.mapping(*path).items():
-        if (*reading.root, *path, key) in said:
+        if reading.has_entry((*path, key)):
             continue
-        if (key in strict and (value == strict[key] or strict[key] is None)) or (
-            key == "capabilities"
-            and not mapping(dict(value) if isinstance(value, dict) else {}, "x")
-            and not _adds(value)
-        ):
+        strict = not at(value, "add") if key == "capabilities" else key in _STRICT and _STRICT[key] in (None, value)
+        if strict:
             reading.note((*path, key), ("spec", "security"), "always so")
         elif value not in (None, [], {}):
             reading.lose((*path, key), f"{key}: {_REFUSED}")
-
-
-def _adds(capabilities: JSON) -> bool:
-    return isinstance(capabilities, dict) and bool(capabilities.get("add"))
 
 
 def workload_strategy(reading: Reading, workload: str) -> None:
@@ -230,8 +185,7 @@ def workload_strategy(reading: Reading, workload: str) -> None:
     _replicas(reading)
     rolling = ("spec", "strategy", "rollingUpdate")
     for key in ("maxSurge", "maxUnavailable"):
-        if (value := reading.get(*rolling, key)) is not None:
-            reading.map((*rolling, key), ("spec", "rollout", key), value)
+        reading.carry((*rolling, key), ("spec", "rollout", key))
     if reading.text("spec", "strategy", "type") == "Recreate":
         reading.note(("spec", "strategy"), None, "follows from a volume that only one pod may mount")
     elif reading.get("spec", "strategy") in ({}, {"type": "RollingUpdate"}):
@@ -239,10 +193,9 @@ def workload_strategy(reading: Reading, workload: str) -> None:
     else:
         reading.note(("spec", "strategy", "type"), ("spec", "rollout"))
     settled_by_server(reading, ("spec",), _WORKLOAD_DEFAULTS)
-    said = {entry.source for entry in reading.entries}
     for key in _WORKLOAD_DEFAULTS:
         value = reading.get("spec", key)
-        if value is not None and (*reading.root, "spec", key) not in said:
+        if value is not None and not reading.has_entry(("spec", key)):
             patch(reading, ("spec", key), workload, {key: value})
 
 

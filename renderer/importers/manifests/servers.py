@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from itertools import zip_longest
+from itertools import pairwise
 from typing import NamedTuple
 
 from renderer.errors import DocumentPath
-from renderer.importers.draft import plain_text
-from renderer.importers.manifests.objects import Object, entries, mapping, pod_labels, pod_spec, template_path, texts
-from renderer.importers.wrappers import Wrapped, wrapped
-from renderer.manifest import items
+from renderer.importers.draft import Reading, plain_text
+from renderer.importers.images import accept
+from renderer.importers.manifests.objects import Object, mapping, pod_labels, pod_spec, texts
+from renderer.importers.wrappers import Started, Wrapped, started, wrapped_command
+from renderer.manifest import items, mappings
 from renderer.model import JSON
 
 KINDS = ("Deployment", "StatefulSet", "Pod")
@@ -25,7 +26,6 @@ _BESIDE = re.compile(
     re.IGNORECASE,
 )
 _SSE = re.compile(r"^(sse|http\+sse|/sse/?)$|[=/]sse/?$", re.IGNORECASE)
-_STDIO = re.compile(r"^(--transport=)?stdio$", re.IGNORECASE)
 _PATH_OPTION = re.compile(r"--(?:http-|mcp-|streamable-?http-?|endpoint-|base-)?path=(/\S*)")
 
 
@@ -53,27 +53,32 @@ def servers_among(workloads: Sequence[Object]) -> list[Object]:
 
 
 def _score(workload: Object) -> int:
-    containers = entries(pod_spec(workload).get("containers"))
+    containers = mappings(pod_spec(workload).get("containers"))
     images = [plain_text(each.get("image")) for each in containers]
     if images and all(map(is_beside, images)):
         return 0
     text = [workload.name, *images, *workload.labels.values(), *pod_labels(workload).values()]
     text += [word for each in containers for word in words_of(each)]
-    text += [plain_text(env.get("name")).replace("_", "-") for each in containers for env in entries(each.get("env"))]
-    return 2 if any(signs(each) for each in text) else 1
+    text += [plain_text(env.get("name")).replace("_", "-") for each in containers for env in mappings(each.get("env"))]
+    return 2 if any(map(signs, text)) else 1
 
 
 def main_container(workload: Object) -> int:
     """The position of the container that is the server."""
-    containers = entries(pod_spec(workload).get("containers"))
+    containers = mappings(pod_spec(workload).get("containers"))
 
     def score(number: int) -> tuple[bool, bool, bool, int]:
         each = containers[number]
         image = plain_text(each.get("image"))
-        said = signs(image) or signs(plain_text(each.get("name"))) or any(signs(word) for word in words_of(each))
-        return not is_beside(image), said, bool(each.get("ports")), -number
+        speaks = any(map(signs, [image, plain_text(each.get("name")), *words_of(each)]))
+        return not is_beside(image), speaks, bool(each.get("ports")), -number
 
     return max(range(len(containers)), key=score) if containers else 0
+
+
+#: What a person decides about servers that listen on no port, and about wrappers of what is no package.
+ATTACHED = "how clients reach it: nothing listens on a port, so they attach to it"
+AS_PACKAGE = "'package' with a version and 'bridge: supergateway' instead of this image and its arguments"
 
 
 class Speech(NamedTuple):
@@ -84,32 +89,34 @@ class Speech(NamedTuple):
     path: str
     named: Mapping[str, int]
     wrapper: Wrapped | None
-    where: DocumentPath
+
+    @property
+    def package(self) -> Started | None:
+        """The package with its version that the wrapper starts; a wrapper of anything else goes on as it is."""
+        package = started(self.wrapper.inner) if self.wrapper else None
+        return package if package and package.version else None
 
 
 def speech_of(workload: Object, number: int, target_ports: Sequence[str]) -> Speech:
     """Read of ports, probes, words and variables; ``target_ports`` are those that Services lead to."""
-    container = entries(pod_spec(workload).get("containers"))[number]
-    env = {plain_text(each.get("name")): plain_text(each.get("value")) for each in entries(container.get("env"))}
+    container = mappings(pod_spec(workload).get("containers"))[number]
+    env = {plain_text(each.get("name")): plain_text(each.get("value")) for each in mappings(container.get("env"))}
     words = words_of(container)
-    image = plain_text(container.get("image"))
-    is_gateway = "supergateway" in image and "supergateway" not in words
-    wrapper = wrapped(["supergateway", *words] if is_gateway else words)
+    wrapper = wrapped_command(plain_text(container.get("image")), words)
     ports = {
         plain_text(each.get("name")) or f"port-{each.get('containerPort')}": _number(each.get("containerPort"))
-        for each in entries(container.get("ports"))
+        for each in mappings(container.get("ports"))
         if plain_text(each.get("protocol")) in ("", "TCP")
     }
-    path = (*template_path(workload), "spec", "containers", number)
     probes = [mapping(container, f"{name}Probe", "httpGet") for name in ("readiness", "liveness", "startup")]
     asked = [plain_text(probe.get("port")) for probe in probes]
     port = _port(ports, [*target_ports, *asked], env, words, wrapper)
     if not port:
-        return Speech("stdio", 0, "", ports, wrapper, path)
+        return Speech("stdio", 0, "", ports, wrapper)
     hints = [*words, *(plain_text(probe.get("path")) for probe in probes)]
     hints += [value for name, value in env.items() if name.upper().endswith(("TRANSPORT", "MODE", "PATH", "PROTOCOL"))]
     sse = wrapper.sse if wrapper else any(_SSE.search(hint) for hint in hints)
-    return Speech("sse" if sse else "streamable-http", port, _path(env, words, wrapper), ports, wrapper, path)
+    return Speech("sse" if sse else "streamable-http", port, _path(env, words, wrapper), ports, wrapper)
 
 
 def _number(value: JSON) -> int:
@@ -132,20 +139,18 @@ def _port(
     own = [number for number in numbers if number in ports.values()] or ([] if ports else numbers)
     if own or ports:
         return own[0] if own else next(iter(ports.values()))
-    said = [_number(value) for name, value in env.items() if name.upper().endswith("PORT") and "DB" not in name.upper()]
-    options = [
-        _number(following)
-        for word, following in zip_longest(words, words[1:], fillvalue="")
-        if word in ("--port", "-p")
+    variables = [
+        _number(value) for name, value in env.items() if name.upper().endswith("PORT") and "DB" not in name.upper()
     ]
+    options = [_number(following) for word, following in pairwise(words) if word in ("--port", "-p")]
     options += [_number(word.partition("=")[2]) for word in words if word.startswith("--port=")]
-    return next((number for number in [wrapper.port if wrapper else 0, *options, *said] if number), 0)
+    return next((number for number in [wrapper.port if wrapper else 0, *options, *variables] if number), 0)
 
 
 def _path(env: Mapping[str, str], words: Sequence[str], wrapper: Wrapped | None) -> str:
     if wrapper:
         return wrapper.path
-    joined = [f"{word}={following}" for word, following in zip_longest(words, words[1:], fillvalue="")]
+    joined = [f"{word}={following}" for word, following in pairwise(words)]
     paths = [match[1] for word in [*words, *joined] if (match := _PATH_OPTION.fullmatch(word))]
     paths += [value for name, value in env.items() if name.upper() in ("MCP_PATH", "MCP_HTTP_PATH", "FASTMCP_PATH")]
     return next((path.rstrip("/") or "/" for path in paths if path.startswith("/")), "")
@@ -156,4 +161,16 @@ def selector_of(workload: Object) -> dict[str, str]:
     selector = mapping(workload.spec, "selector")
     if workload.kind == "Pod":
         return pod_labels(workload)
-    return {} if selector.get("matchExpressions") else texts(dict(mapping(selector, "matchLabels")))
+    return {} if selector.get("matchExpressions") else texts(mapping(selector, "matchLabels"))
+
+
+def set_path(reading: Reading, path: str, why: str, *, sse: bool) -> None:
+    """Where clients call what listens (empty: nothing names it), and what the older transport needs."""
+    target: DocumentPath = ("spec", "transport", "path")
+    if path:
+        reading.default(target, path, why)
+    else:
+        usual = "/sse" if sse else "/mcp"
+        reading.leave((), target, f"the path of MCP: nothing names it, and {usual} is assumed")
+    if sse:
+        accept(reading, "spec/deprecated-sse", "", "the server speaks the older transport, as it is installed")

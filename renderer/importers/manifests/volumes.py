@@ -9,11 +9,16 @@ from typing import NamedTuple
 from renderer.errors import DocumentPath
 from renderer.importers.draft import END, Reading, plain_text
 from renderer.importers.manifests.containers import Known, data_of
-from renderer.importers.manifests.objects import entries, mapping
-from renderer.importers.secrets import is_secret_text
+from renderer.importers.manifests.objects import mapping
+from renderer.importers.variables import is_secret_text
+from renderer.manifest import as_mapping, at, mappings
 from renderer.model import JSON
 
 _CLOSED = "Pod Security 'restricted' refuses it, and a server does not get more than it needs: it is left out"
+_NO_ANNOTATIONS = (
+    "a claim template of mcpctl has no annotations, and an API server takes no other one: delete the StatefulSet with "
+    "--cascade=orphan first"
+)
 _STORAGE: DocumentPath = ("spec", "storage")
 
 
@@ -26,6 +31,7 @@ class Volume(NamedTuple):
     mount_path: str
     sub_path: str
     read_only: bool
+    known: Known
 
     @property
     def name(self) -> str:
@@ -39,7 +45,7 @@ def read_volumes(reading: Reading, pod: DocumentPath, container: DocumentPath, k
     for mount, item in reading.items(*container, "volumeMounts"):
         name = reading.text(*mount, "name")
         path = volumes.get(name)
-        fields = item if isinstance(item, dict) else {}
+        fields = as_mapping(item)
         volume = Volume(
             path or (),
             reading.mapping(*path) if path else {"name": name},
@@ -47,23 +53,23 @@ def read_volumes(reading: Reading, pod: DocumentPath, container: DocumentPath, k
             reading.text(*mount, "mountPath").rstrip("/") or "/",
             reading.text(*mount, "subPath"),
             fields.get("readOnly") is True,
+            known,
         )
         kind = next((key for key in volume.data if key in _READERS), "template" if path is None else "")
         read = _READERS.get(kind)
         if "subPathExpr" in fields or read is None:
             reading.lose(mount, "no field mounts a volume of this kind")
-        elif source := read(reading, volume, known):
+        elif source := read(reading, volume):
             shared.setdefault(name, source)
     for name, path in volumes.items():
-        if name not in shared and not any(entry.source == (*reading.root, *path) for entry in reading.entries):
+        if name not in shared and not reading.has_entry(path):
             reading.lose(path, "the server's container does not mount it")
     return shared
 
 
 def _storage(reading: Reading, volume: Volume, fields: dict[str, JSON]) -> str:
     """An entry of ``spec.storage``; what a subPath names is mounted by a patch, which the spec shows."""
-    existing = reading.document.get("spec", {})
-    stored = entries(existing.get("storage")) if isinstance(existing, dict) else []
+    stored = mappings(reading.spec.get("storage"))
     base = re.sub(r"[^a-z0-9-]", "-", volume.name.lower()).strip("-")[:36] or "data"
     taken = {plain_text(item.get("name")) for item in stored}
     name = next(n for n in (base, *(f"{base}-{i}" for i in range(2, 99))) if n not in taken)
@@ -80,33 +86,27 @@ def _storage(reading: Reading, volume: Volume, fields: dict[str, JSON]) -> str:
     return name
 
 
-def _claim(reading: Reading, volume: Volume, known: Known) -> str:
-    claim = plain_text(mapping(volume.data, "persistentVolumeClaim").get("claimName"))
-    each = known.claims.get(claim)
+def _claim(reading: Reading, volume: Volume) -> str:
+    claim = plain_text(at(volume.data, "persistentVolumeClaim", "claimName"))
+    each = volume.known.claims.get(claim)
     reading.note(volume.path, _STORAGE)
     if each is None:
-        shared: dict[str, JSON] = {"accessModes": ["ReadWriteMany"]} if known.several else {}
+        shared: dict[str, JSON] = {"accessModes": ["ReadWriteMany"]} if volume.known.several else {}
         return _storage(reading, volume, {"existingClaim": claim, **shared})
     fields = claim_fields(each.spec)
-    if "size" not in fields or _is_stored(reading, claim):
+    # A claim that an entry of the storage has already is mounted at several places.
+    if "size" not in fields or claim in mapping(reading.spec, "adopt", "claims").values():
         modes = {key: value for key, value in fields.items() if key == "accessModes"}
         return _storage(reading, volume, {"existingClaim": claim, **modes})
     name = _storage(reading, volume, fields)
-    if f"{known.resource_name}-{name}" != claim:
+    if f"{volume.known.resource_name}-{name}" != claim:
         reading.map((*volume.path, "persistentVolumeClaim", "claimName"), ("spec", "adopt", "claims", name), claim)
     return name
 
 
-def _is_stored(reading: Reading, claim: str) -> bool:
-    """Whether an entry of the storage has the claim already: it is mounted at several places."""
-    spec = reading.document.get("spec", {})
-    claims = mapping(spec, "adopt", "claims") if isinstance(spec, dict) else {}
-    return claim in claims.values()
-
-
 def claim_fields(spec: Mapping[str, JSON]) -> dict[str, JSON]:
     """Size, class and access modes of a claim as ``spec.storage`` has them."""
-    size = plain_text(mapping(spec, "resources", "requests").get("storage"))
+    size = plain_text(at(spec, "resources", "requests", "storage"))
     modes = spec.get("accessModes")
     fields: dict[str, JSON] = {}
     if size:
@@ -118,23 +118,17 @@ def claim_fields(spec: Mapping[str, JSON]) -> dict[str, JSON]:
     return fields
 
 
-def _template(reading: Reading, volume: Volume, known: Known) -> str:
+def _template(reading: Reading, volume: Volume) -> str:
     """A mount of one of a StatefulSet's volumeClaimTemplates."""
-    del known
     for path, item in reading.items("spec", "volumeClaimTemplates"):
-        data = item if isinstance(item, dict) else {}
-        if mapping(data, "metadata").get("name") == volume.name:
-            name = _storage(reading, volume, claim_fields(mapping(data, "spec")))
+        if at(item, "metadata", "name") == volume.name:
+            name = _storage(reading, volume, claim_fields(mapping(item, "spec")))
             reading.note((*path, "spec"), _STORAGE)
             reading.note((*path, "metadata", "name"), _STORAGE)
             if labels := reading.mapping(*path, "metadata", "labels"):
                 reading.map((*path, "metadata", "labels"), ("spec", "adopt", "claimLabels"), dict(labels))
             if reading.mapping(*path, "metadata", "annotations"):
-                reading.lose(
-                    (*path, "metadata", "annotations"),
-                    "a claim template of mcpctl has no annotations, and an "
-                    "API server takes no other one: delete the StatefulSet with --cascade=orphan first",
-                )
+                reading.lose((*path, "metadata", "annotations"), _NO_ANNOTATIONS)
             for key in ("apiVersion", "kind", "status"):
                 reading.lose((*path, key), "the default of Kubernetes", harmless=True)
             return name
@@ -142,8 +136,7 @@ def _template(reading: Reading, volume: Volume, known: Known) -> str:
     return ""
 
 
-def _empty(reading: Reading, volume: Volume, known: Known) -> str:
-    del known
+def _empty(reading: Reading, volume: Volume) -> str:
     size = plain_text(mapping(volume.data, "emptyDir").get("sizeLimit"))
     value: JSON = {"path": volume.mount_path, "size": size} if size else volume.mount_path
     in_memory = mapping(volume.data, "emptyDir").get("medium") == "Memory" and volume.mount_path != "/dev/shm"  # noqa: S108
@@ -155,21 +148,17 @@ def _empty(reading: Reading, volume: Volume, known: Known) -> str:
     return volume.mount_path
 
 
-def _files(reading: Reading, volume: Volume, known: Known) -> str:
+def _files(reading: Reading, volume: Volume) -> str:
     """A ConfigMap: files with their content where it is imported too, else the references."""
     source = mapping(volume.data, "configMap")
     name = plain_text(source.get("name"))
-    contents = data_of(known, name)
+    contents = data_of(volume.known, name)
     keys = _keys(source, volume, list(contents))
     reading.note(volume.path, ("spec", "files"))
     if not contents or any(is_secret_text(contents.get(key, "")) for key in keys):
         if contents:
-            reading.leave(
-                volume.path,
-                ("spec", "files"),
-                f"ConfigMap {name} seems to hold a secret: it stays, and is "
-                "mounted as it is; a Secret is the place for it",
-            )
+            stays = "it stays, and is mounted as it is; a Secret is the place for it"
+            reading.leave(volume.path, ("spec", "files"), f"ConfigMap {name} seems to hold a secret: {stays}")
         return _references(reading, volume, keys, {"configMap": name})
     for key, path in keys.items():
         if key in contents:
@@ -177,8 +166,7 @@ def _files(reading: Reading, volume: Volume, known: Known) -> str:
     return ""
 
 
-def _secret(reading: Reading, volume: Volume, known: Known) -> str:
-    del known
+def _secret(reading: Reading, volume: Volume) -> str:
     source = mapping(volume.data, "secret")
     reading.note(volume.path, ("spec", "files"))
     return _references(reading, volume, _keys(source, volume, []), {"secret": plain_text(source.get("secretName"))})
@@ -197,8 +185,8 @@ def _references(reading: Reading, volume: Volume, keys: Mapping[str, str], refer
 
 def _keys(source: Mapping[str, JSON], volume: Volume, all_keys: list[str]) -> dict[str, str]:
     """Keys to the paths at which the container has them as files."""
-    items = {plain_text(item.get("key")): plain_text(item.get("path")) for item in entries(source.get("items"))}
-    paths = items or {key: key for key in all_keys}
+    named = {plain_text(item.get("key")): plain_text(item.get("path")) for item in mappings(source.get("items"))}
+    paths = named or {key: key for key in all_keys}
     if volume.sub_path:
         key = next((key for key, path in paths.items() if path == volume.sub_path), volume.sub_path)
         return {key: volume.mount_path}
@@ -211,22 +199,21 @@ def _mode(source: Mapping[str, JSON]) -> dict[str, JSON]:
     return {"mode": f"0{mode & 0o555:03o}"} if isinstance(mode, int) and mode != 0o644 else {}
 
 
-def _of_the_machine(reading: Reading, volume: Volume, known: Known) -> str:
-    del known
-    path = plain_text(mapping(volume.data, "hostPath").get("path"))
+def _of_the_machine(reading: Reading, volume: Volume) -> str:
+    path = plain_text(at(volume.data, "hostPath", "path"))
     reading.lose(volume.path, f"hostPath {path}: {_CLOSED}; copy the data into a volume, or use existingClaim")
     reading.lose(volume.mount, f"hostPath {path} is left out")
     return ""
 
 
-def _other(reading: Reading, volume: Volume, known: Known) -> str:
+def _other(reading: Reading, volume: Volume) -> str:
     """Projected sources one by one; a token of the account is ``serviceAccount.automountToken``."""
-    for number, source in enumerate(entries(mapping(volume.data, "projected").get("sources"))):
+    for number, source in enumerate(mappings(mapping(volume.data, "projected").get("sources"))):
         path = (*volume.path, "projected", "sources", number)
         for kind, read, key in (("secret", _secret, "secretName"), ("configMap", _files, "name")):
             if inner := mapping(source, kind):
                 renamed = {**inner, key: inner.get("name")}
-                read(reading, volume._replace(path=path, data={"name": volume.name, kind: renamed}), known)
+                read(reading, volume._replace(path=path, data={"name": volume.name, kind: renamed}))
                 break
         else:
             reading.lose(path, "no field mounts it")
@@ -234,7 +221,7 @@ def _other(reading: Reading, volume: Volume, known: Known) -> str:
     return ""
 
 
-_READERS: Mapping[str, Callable[[Reading, Volume, Known], str]] = {
+_READERS: Mapping[str, Callable[[Reading, Volume], str]] = {
     "persistentVolumeClaim": _claim,
     "emptyDir": _empty,
     "configMap": _files,

@@ -6,13 +6,12 @@ import re
 from collections.abc import Sequence
 
 from renderer.errors import DocumentPath
-from renderer.importers.draft import END, Reading, lose_all, plain_text
+from renderer.importers.draft import END, Reading, plain_text
 from renderer.importers.images import set_image
 from renderer.importers.manifests.containers import Known, read_env, read_resources, read_words
 from renderer.importers.manifests.objects import (
     Gathering,
     Object,
-    entries,
     mapping,
     pod_spec,
     read_annotations,
@@ -28,27 +27,34 @@ from renderer.importers.manifests.pods import (
     workload_strategy,
 )
 from renderer.importers.manifests.probes import read_probes
-from renderer.importers.manifests.servers import Speech, selector_of
+from renderer.importers.manifests.servers import AS_PACKAGE, ATTACHED, Speech, selector_of, set_path
 from renderer.importers.manifests.volumes import read_volumes
 from renderer.importers.naming import name_of
-from renderer.importers.wrappers import Started, started
+from renderer.manifest import at, mappings
 from renderer.model import JSON
 from renderer.pins import system_namespace
 
 _OBJECT_NAME = re.compile(r"[a-z]([-a-z0-9]{0,50}[a-z0-9])?")
 _SCRAPE = "prometheus.io/"
+#: Of the container.
+_IDLE = {
+    ("tty", "stdin", "stdinOnce"): "of no use to a server on a port",
+    ("terminationMessagePath", "terminationMessagePolicy"): "no field sets it",
+}
 _REPLACED = "an API server takes no other selector: the {0} must be deleted (kubectl delete --cascade=orphan) before"
 
 
 def read_workload(gathering: Gathering, server: Object, number: int, speech: Speech, near: Sequence[Object]) -> None:
     """Everything that stands in the workload's own object, and the ConfigMaps and claims that it mounts."""
     reading = gathering.first
+    replicas = server.spec.get("replicas")
+    scaled = (at(each.spec, "scaleTargetRef", "name") for each in near if each.kind == "HorizontalPodAutoscaler")
     known = Known(
         name_of(server.name),
         server.name if _OBJECT_NAME.fullmatch(server.name) else f"mcp-{name_of(server.name)}",
         {each.name: each for each in near if each.kind == "ConfigMap"},
         {each.name: each for each in near if each.kind == "PersistentVolumeClaim"},
-        _has_several(server, near),
+        several=(isinstance(replicas, int) and replicas > 1) or server.name in scaled,
     )
     template = template_path(server)
     pod: DocumentPath = (*template, "spec")
@@ -58,7 +64,7 @@ def read_workload(gathering: Gathering, server: Object, number: int, speech: Spe
     if server.kind != "Pod":
         workload_strategy(reading, server.kind)
     _selector(reading, server, template)
-    _image(reading, container, speech, known)
+    _image(reading, container, speech)
     _transport(reading, container, speech)
     read_env(reading, container, ("spec",), known)
     read_resources(reading, container, ("spec",))
@@ -67,16 +73,14 @@ def read_workload(gathering: Gathering, server: Object, number: int, speech: Spe
         read_probes(reading, container, speech.port, dict(speech.named))
     pre_stop(reading, container)
     shared = read_volumes(reading, pod, container, known)
-    _rest_of_container(reading, container)
+    settled_by_server(reading, container, CONTAINER_DEFAULTS)
+    reading.note((*container, "name"), None, "the server's container is called mcp-server")
+    reading.carry_text((*container, "workingDir"), ("spec", "workingDir"))
+    for keys, why in _IDLE.items():
+        reading.lose_all([key for key in keys if reading.get(*container, key)], why, container)
     read_pod(reading, pod, server.kind)
     _beside(reading, server, number, known, shared)
     _used(gathering, known, server)
-
-
-def _has_several(server: Object, near: Sequence[Object]) -> bool:
-    replicas = server.spec.get("replicas")
-    scaled = (mapping(e.spec, "scaleTargetRef").get("name") for e in near if e.kind == "HorizontalPodAutoscaler")
-    return (isinstance(replicas, int) and replicas > 1) or server.name in scaled
 
 
 def _names(reading: Reading, server: Object, known: Known) -> None:
@@ -91,16 +95,14 @@ def _names(reading: Reading, server: Object, known: Known) -> None:
         reading.leave(path, ("spec", "namespace"), question)
     elif namespace:
         reading.map(path, ("spec", "namespace"), namespace)
-    target = ("metadata", "annotations")
+    annotations: DocumentPath = ("metadata", "annotations")
     read_annotations(
-        reading, ("metadata", "annotations"), target if server.kind == "Pod" else ("spec", "annotations", server.kind)
+        reading, annotations, annotations if server.kind == "Pod" else ("spec", *annotations[1:], server.kind)
     )
-    if manager := server.labels.get("app.kubernetes.io/managed-by"):
-        reading.leave(
-            ("metadata", "labels", "app.kubernetes.io/managed-by"),
-            ("spec", "adopt"),
-            f"{manager} installed it: take it out there without deleting the objects, or the two will fight over it",
-        )
+    label = "app.kubernetes.io/managed-by"
+    if manager := server.labels.get(label):
+        advice = "take it out there without deleting the objects, or the two will fight over it"
+        reading.leave(("metadata", "labels", label), ("spec", "adopt"), f"{manager} installed it: {advice}")
 
 
 def _selector(reading: Reading, server: Object, template: DocumentPath) -> None:
@@ -112,8 +114,7 @@ def _selector(reading: Reading, server: Object, template: DocumentPath) -> None:
             reading.map(("spec", "selector"), ("spec", "adopt", "selector"), labels)
         else:
             reading.lose(("spec", "selector"), _REPLACED.format(server.kind))
-        if service := reading.text("spec", "serviceName"):
-            reading.map(("spec", "serviceName"), ("spec", "adopt", "serviceName"), service)
+        reading.carry_text(("spec", "serviceName"), ("spec", "adopt", "serviceName"))
     elif selector:
         reading.map(("metadata", "labels"), ("spec", "adopt", "selector"), labels)
         reading.leave((), ("spec", "adopt"), "a Pod cannot change: delete it, and apply the spec")
@@ -121,7 +122,7 @@ def _selector(reading: Reading, server: Object, template: DocumentPath) -> None:
     if server.kind != "Pod":
         read_labels(reading, (*template, "metadata", "labels"), selector)
         _pod_annotations(reading, (*template, "metadata", "annotations"))
-    lose_all(reading, ["creationTimestamp", "name", "namespace"], "of no use in a template", (*template, "metadata"))
+    reading.lose_all(["creationTimestamp", "name", "namespace"], "of no use in a template", (*template, "metadata"))
 
 
 def _pod_annotations(reading: Reading, path: DocumentPath) -> None:
@@ -141,20 +142,17 @@ def _pod_annotations(reading: Reading, path: DocumentPath) -> None:
             reading.lose((*path, key), "mcpctl restarts pods itself when a file changes", harmless=True)
     if scraped:
         reading.default(("spec", "monitoring", "from"), [], "network.ingress.from says who may connect")
-    rest = {(*reading.root, *path, key) for key in annotations} - {entry.source for entry in reading.entries}
-    if rest:
+    if not all(reading.has_entry((*path, key)) for key in annotations):
         read_annotations(reading, path, ("spec", "annotations", "Pod"))
-        spec = reading.document["spec"]
-        own = mapping(spec, "annotations", "Pod") if isinstance(spec, dict) else {}
+        own = mapping(reading.spec, "annotations", "Pod")
         for key in [key for key in own if key.startswith("checksum/") or (key.startswith(_SCRAPE) and scraped)]:
-            del own[key]  # type: ignore[attr-defined]
+            del own[key]
 
 
-def _image(reading: Reading, container: DocumentPath, speech: Speech, known: Known) -> None:
+def _image(reading: Reading, container: DocumentPath, speech: Speech) -> None:
     """The image and what it runs; a package where a wrapper starts one at a version."""
-    package = package_of(speech)
     image = reading.text(*container, "image")
-    if package:
+    if package := speech.package:
         value: JSON = package.package
         reading.map((*container, "image"), ("spec", "package"), value, "what runs in the image is a package")
         reading.note((*container, "command"), ("spec", "package"))
@@ -178,25 +176,17 @@ def _image(reading: Reading, container: DocumentPath, speech: Speech, known: Kno
             reading.note((*container, "imagePullPolicy"), ("spec", "imagePullPolicy"), "as Kubernetes assumes")
         else:
             reading.map((*container, "imagePullPolicy"), ("spec", "imagePullPolicy"), policy)
-    del known
-
-
-def package_of(speech: Speech) -> Started | None:
-    """The package with its version that the wrapper starts; a wrapper of anything else goes on as it is."""
-    package = started(speech.wrapper.inner) if speech.wrapper else None
-    return package if package and package.version else None
 
 
 def _transport(reading: Reading, container: DocumentPath, speech: Speech) -> None:
     """What clients speak to it."""
     target: DocumentPath = ("spec", "transport")
-    wrapper, package = speech.wrapper, package_of(speech)
+    wrapper = speech.wrapper
     if not speech.port:
-        question = "how clients reach it: nothing listens on a port, so they attach to it"
-        reading.decide((), target, {"type": "stdio", "bridge": "none"}, question)
+        reading.decide((), target, {"type": "stdio", "bridge": "none"}, ATTACHED)
         reading.note((*container, "stdin"), target)
         return
-    if wrapper and (package or wrapper.bridge == "mcp-proxy"):
+    if wrapper and (speech.package or wrapper.bridge == "mcp-proxy"):
         value: dict[str, JSON] = {"type": "stdio", "bridge": wrapper.bridge}
         reading.default(target, value, f"{wrapper.bridge} makes it reachable")
         if wrapper.loss:
@@ -204,42 +194,15 @@ def _transport(reading: Reading, container: DocumentPath, speech: Speech) -> Non
     else:
         reading.default((*target, "type"), speech.type, "what listens on a port speaks HTTP")
         if wrapper:
-            question = "'package' with a version and 'bridge: supergateway' instead of this image and its arguments"
-            reading.leave((*container, "args"), target, question)
-    _listening(reading, container, speech)
-
-
-def _listening(reading: Reading, container: DocumentPath, speech: Speech) -> None:
-    """Port and path, and what the older transport needs."""
-    target: DocumentPath = ("spec", "transport")
+            reading.leave((*container, "args"), target, AS_PACKAGE)
     for path, _ in reading.items(*container, "ports"):
         if reading.get(*path, "containerPort") == speech.port:
             reading.map(path, (*target, "port"), speech.port)
         else:
             reading.note(path, ("spec", "service", "ports"))
-    if not entries(reading.get(*container, "ports")):
+    if not mappings(reading.get(*container, "ports")):
         reading.default((*target, "port"), speech.port, "what its words or variables say")
-    if speech.path:
-        reading.default((*target, "path"), speech.path, "what its words or variables say")
-    else:
-        usual = "/sse" if speech.type == "sse" else "/mcp"
-        reading.leave((), (*target, "path"), f"the path of MCP: nothing names it, and {usual} is assumed")
-    if speech.type == "sse":
-        reason = "the server speaks the older transport, as it is installed"
-        reading.default(("spec", "accept", END), {"rule": "spec/deprecated-sse", "reason": reason}, reason)
-
-
-def _rest_of_container(reading: Reading, container: DocumentPath) -> None:
-    settled_by_server(reading, container, CONTAINER_DEFAULTS)
-    reading.note((*container, "name"), None, "the server's container is called mcp-server")
-    if directory := reading.text(*container, "workingDir"):
-        reading.map((*container, "workingDir"), ("spec", "workingDir"), directory)
-    for key in ("tty", "stdin", "stdinOnce"):
-        if reading.get(*container, key):
-            reading.lose((*container, key), "of no use to a server on a port", harmless=True)
-    for key in ("terminationMessagePath", "terminationMessagePolicy"):
-        if reading.get(*container, key):
-            reading.lose((*container, key), "no field sets it", harmless=True)
+    set_path(reading, speech.path, "what its words or variables say", sse=speech.type == "sse")
 
 
 # ---------------------------------------------------------------------------------------------
@@ -249,7 +212,7 @@ def _rest_of_container(reading: Reading, container: DocumentPath) -> None:
 def _beside(reading: Reading, server: Object, number: int, known: Known, shared: dict[str, str]) -> None:
     pod: DocumentPath = (*template_path(server), "spec")
     for path, item in reading.items(*pod, "initContainers"):
-        native = isinstance(item, dict) and item.get("restartPolicy") == "Always"
+        native = at(item, "restartPolicy") == "Always"
         _container(reading, path, "sidecars" if native else "initContainers", known, shared)
     for path, _ in reading.items(*pod, "containers"):
         if path[-1] != number:
@@ -258,9 +221,7 @@ def _beside(reading: Reading, server: Object, number: int, known: Known, shared:
 
 def _container(reading: Reading, path: DocumentPath, field: str, known: Known, shared: dict[str, str]) -> None:
     """A sidecar or init container; the restrictions of the pod hold for it too."""
-    spec = reading.document["spec"]
-    position = len(entries(spec.get(field))) if isinstance(spec, dict) else 0
-    target: DocumentPath = ("spec", field, position)
+    target: DocumentPath = ("spec", field, len(mappings(reading.spec.get(field))))
     reading.map((*path, "name"), (*target, "name"), reading.text(*path, "name"))
     reading.map((*path, "image"), (*target, "image"), reading.text(*path, "image"))
     read_words(reading, path, target)
@@ -268,24 +229,22 @@ def _container(reading: Reading, path: DocumentPath, field: str, known: Known, s
     read_resources(reading, path, target)
     for mount, item in reading.items(*path, "volumeMounts"):
         source = shared.get(reading.text(*mount, "name"))
-        if source is None or (isinstance(item, dict) and item.get("subPath")):
+        if source is None or at(item, "subPath"):
             reading.lose(mount, "a container mounts what the server's own container mounts as a whole")
             continue
         value: dict[str, JSON] = {"source": source, "path": reading.text(*mount, "mountPath")}
-        value |= {"readOnly": True} if isinstance(item, dict) and item.get("readOnly") else {}
+        value |= {"readOnly": True} if at(item, "readOnly") else {}
         reading.map(mount, (*target, "mounts", END), value)
     settled_by_server(reading, path, CONTAINER_DEFAULTS)
-    lose_all(reading, ["imagePullPolicy", "terminationMessagePath", "terminationMessagePolicy"], "no field", path)
-    lose_all(reading, ["ports", "restartPolicy"], "of no use: the containers of a pod share their ports", path)
-    security = reading.mapping(*path, "securityContext")
-    if security:
+    reading.lose_all(["imagePullPolicy", "terminationMessagePath", "terminationMessagePolicy"], "no field", path)
+    reading.lose_all(["ports", "restartPolicy"], "of no use: the containers of a pod share their ports", path)
+    if reading.mapping(*path, "securityContext"):
         reading.note((*path, "securityContext"), ("spec", "security"), "that of the server holds for it too")
 
 
 def _used(gathering: Gathering, known: Known, server: Object) -> None:
     """ConfigMaps and claims that went into the spec."""
-    spec = pod_spec(server)
-    text = repr((spec, server.spec.get("volumeClaimTemplates")))
+    text = repr((pod_spec(server), server.spec.get("volumeClaimTemplates")))
     for each in known.claims.values():
         if f"'claimName': '{each.name}'" in text:
             reading = gathering.add(each)
@@ -295,7 +254,6 @@ def _used(gathering: Gathering, known: Known, server: Object) -> None:
         if f"'name': '{each.name}'" in text:
             reading = gathering.add(each)
             reading.note(("data",), ("spec",), "files and variables of the spec")
-            reading.lose(
-                ("metadata",), f"{each.words} is used by nothing once the new pods run: delete it then", harmless=True
-            )
+            why = f"{each.words} is used by nothing once the new pods run: delete it then"
+            reading.lose(("metadata",), why, harmless=True)
             reading.note(("binaryData",), ("spec", "files"))

@@ -7,10 +7,10 @@ from typing import TypeAlias
 
 from renderer.errors import DocumentPath
 from renderer.importers.choices import Choices
-from renderer.importers.draft import Draft, draft_of, fill_in
+from renderer.importers.draft import Draft, draft_of
 from renderer.importers.operators import kmcp, sig, toolhive
 from renderer.importers.operators.resource import Resource
-from renderer.importers.variables import hide_arguments
+from renderer.importers.variables import complete
 from renderer.kinds import POD_TEMPLATES
 from renderer.model import JSON, Source
 
@@ -49,11 +49,12 @@ def read(sources: Sequence[Source], choices: Choices) -> list[Draft]:
             resource.beside = named
             read_one(resource)
             if not resource.reading.problems:
-                hide_arguments(resource.reading, resource.server)
-                fill_in(resource.reading)
+                complete(resource.reading, resource.server)
     first = next((each for each in resources if id(each) in servers), None)
     if first is None:
-        return [_nothing(others[0])]
+        message = f"there is no MCPServer among the resources, only {others[0].kind} {others[0].name}"
+        others[0].reading.refuse((), "import/no-server", message, "add the resource of the server to the files")
+        return [draft_of(others[0].name, NAME, others[0].reading)]
     for other in others:
         other.leave("stays as it is; the spec refers to it where it has a field for that")
         first.readings.append(other.reading)
@@ -62,13 +63,6 @@ def read(sources: Sequence[Source], choices: Choices) -> list[Draft]:
 
 def _reader(resource: Resource) -> _Read | None:
     return next((read for (group, kind), read in _READERS.items() if resource.is_of(group, kind)), None)
-
-
-def _nothing(resource: Resource) -> Draft:
-    """Of files without a server."""
-    message = f"there is no MCPServer among the resources, only {resource.kind} {resource.name}"
-    resource.reading.refuse((), "import/no-server", message, "add the resource of the server to the files")
-    return draft_of(resource.name, NAME, resource.reading)
 
 
 def _objects(source: Source) -> Iterator[tuple[DocumentPath, dict[str, JSON]]]:

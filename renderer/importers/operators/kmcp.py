@@ -30,7 +30,10 @@ def read_server(resource: Resource) -> None:
         hint = "write spec.deployment.image"
         reading.refuse(_DEPLOYMENT, "import/image", "neither an image nor uvx or npx is named", hint)
     _transport(reading)
-    _words(reading)
+    if command:
+        reading.map((*_DEPLOYMENT, "cmd"), ("spec", "command"), [literal(command)])
+    for path, item in reading.items(*_DEPLOYMENT, "args"):
+        reading.map(path, ("spec", "args", END), literal(plain_text(item)))
     for name, value in reading.mapping(*_DEPLOYMENT, "env").items():
         variable = Variable(name, default=plain_text(value), required=True)
         set_variable(reading, (*_DEPLOYMENT, "env", name), variable, resource.server)
@@ -43,8 +46,7 @@ def read_server(resource: Resource) -> None:
     read_pod(reading, _DEPLOYMENT, "Deployment")
     _rest(resource)
     resource.start(image, reading.text("spec", "transportType") != "http")
-    written = reading.document.get("spec")
-    if not image and isinstance(written, dict) and "package" not in written and not reading.problems:
+    if not image and "package" not in reading.spec and not reading.problems:
         message = f"{command} runs a package without an exact version"
         hint = "write it as NAME@VERSION (npx) or NAME==VERSION (uvx), with an exact version"
         reading.refuse((*_DEPLOYMENT, "args"), "import/package", message, hint)
@@ -63,19 +65,12 @@ def _transport(reading: Reading) -> None:
             reading.map((*_DEPLOYMENT, "port"), ("spec", "service", "port"), reading.get(*_DEPLOYMENT, "port"))
         else:
             reading.note((*_DEPLOYMENT, "port"), (*target, "port"))
-    elif reading.get(*_DEPLOYMENT, "port") is not None:
-        reading.map((*_DEPLOYMENT, "port"), (*target, "port"), reading.get(*_DEPLOYMENT, "port"))
-    if http and reading.text(*path):
-        reading.map(path, (*target, "path"), reading.text(*path))
+    else:
+        reading.carry((*_DEPLOYMENT, "port"), (*target, "port"))
+    if http:
+        reading.carry_text(path, (*target, "path"))
     if reading.get("spec", "httpTransport", "tls") is not None:
         reading.lose(("spec", "httpTransport", "tls"), "a spec has http behind the Service, and no TLS")
-
-
-def _words(reading: Reading) -> None:
-    if command := reading.text(*_DEPLOYMENT, "cmd"):
-        reading.map((*_DEPLOYMENT, "cmd"), ("spec", "command"), [literal(command)])
-    for path, item in reading.items(*_DEPLOYMENT, "args"):
-        reading.map(path, ("spec", "args", END), literal(plain_text(item)))
 
 
 def _references(reading: Reading) -> None:
@@ -89,18 +84,14 @@ def _references(reading: Reading) -> None:
 
 def _rest(resource: Resource) -> None:
     reading = resource.reading
-    for key, target in (("replicas", "replicas"), ("imagePullPolicy", "imagePullPolicy")):
-        if reading.get(*_DEPLOYMENT, key) is not None:
-            reading.map((*_DEPLOYMENT, key), ("spec", target), reading.get(*_DEPLOYMENT, key))
+    for key in ("replicas", "imagePullPolicy"):
+        reading.carry((*_DEPLOYMENT, key), ("spec", key))
     resource.read_account((*_DEPLOYMENT, "serviceAccountName"))
-    for key, value in reading.mapping(*_DEPLOYMENT, "serviceAccount", "annotations").items():
-        reading.map(
-            (*_DEPLOYMENT, "serviceAccount", "annotations", key), ("spec", "serviceAccount", "annotations", key), value
-        )
+    account: DocumentPath = ("serviceAccount", "annotations")
+    for key in reading.mapping(*_DEPLOYMENT, *account):
+        reading.carry((*_DEPLOYMENT, *account, key), ("spec", *account, key))
     read_labels(reading, (*_DEPLOYMENT, "labels"))
     read_annotations(reading, (*_DEPLOYMENT, "annotations"), ("spec", "annotations", "Pod"))
-    if reading.get(*_DEPLOYMENT, "initContainer") is not None:
-        reading.lose((*_DEPLOYMENT, "initContainer"), "mcpctl brings its own bridge", harmless=True)
-    if reading.get("spec", "timeout") is not None:
-        reading.lose(("spec", "timeout"), "clients have time-outs of their own", harmless=True)
-    resource.lose({"sidecars": "further containers: write them under spec.sidecars"}, _DEPLOYMENT)
+    reading.lose_all(["initContainer"], "mcpctl brings its own bridge", _DEPLOYMENT)
+    reading.lose_all(["timeout"], "clients have time-outs of their own", _SPEC)
+    reading.lose_each({"sidecars": "further containers: write them under spec.sidecars"}, _DEPLOYMENT)

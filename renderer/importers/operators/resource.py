@@ -7,21 +7,18 @@ from collections.abc import Mapping
 from renderer import pins
 from renderer.errors import DocumentPath
 from renderer.importers.choices import Choices
-from renderer.importers.draft import END, Outcome, Reading, lose_all, plain_text
+from renderer.importers.draft import Outcome, Reading, plain_text
 from renderer.importers.images import set_entrypoint
 from renderer.importers.manifests.containers import Known
-from renderer.importers.manifests.objects import ObjectReading, read_annotations, read_labels
+from renderer.importers.manifests.objects import SERVERS_OWN, ObjectReading, read_annotations, read_labels
 from renderer.importers.naming import name_of
 from renderer.importers.wrappers import Started, started, wrapped
-from renderer.manifest import items
+from renderer.manifest import as_mapping, at, items
 from renderer.model import JSON, Source
 
 #: The description of a server on the objects that mcpctl writes.
 DESCRIPTION = "mcpctl.io/description"
 _KEPT = "kept by the API server"
-_SERVERS_OWN = (
-    *("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "ownerReferences", "finalizers"),
-)
 
 
 class Resource:
@@ -49,16 +46,14 @@ class Resource:
         reading = self.reading
         for key in ("apiVersion", "kind"):
             reading.note((key,), None)
-        lose_all(reading, ["status"], _KEPT)
-        lose_all(reading, _SERVERS_OWN, _KEPT, ("metadata",))
+        reading.lose_all(["status"], _KEPT)
+        reading.lose_all(SERVERS_OWN, _KEPT, ("metadata",))
         reading.note(("metadata", "name"), ("metadata", "name"))
         if namespace := reading.text("metadata", "namespace"):
             why = f"the namespace is that of the environment, or of --namespace; here it was {namespace}"
             reading.lose(("metadata", "namespace"), why, harmless=True)
         read_labels(reading, ("metadata", "labels"))
-        about: DocumentPath = ("metadata", "annotations", DESCRIPTION)
-        if text := reading.text(*about):
-            reading.map(about, ("spec", "description"), text)
+        reading.carry_text(("metadata", "annotations", DESCRIPTION), ("spec", "description"))
         read_annotations(reading, ("metadata", "annotations"), ("metadata", "annotations"))
         lost = [each for each in reading.entries if each.source[-1:] == (DESCRIPTION,) and each.outcome is Outcome.LOST]
         reading.entries = [each for each in reading.entries if each not in lost]
@@ -88,12 +83,6 @@ class Resource:
             else:
                 reading.lose((*path, key), "Pod Security 'restricted' always holds", harmless=value in ([], {}))
 
-    def lose(self, reasons: Mapping[str, str], path: DocumentPath = ("spec",)) -> None:
-        """What a spec has no field for."""
-        for key, why in reasons.items():
-            if self.reading.get(*path, key) is not None:
-                self.reading.lose((*path, key), why)
-
     def start(self, image: str, stdio: bool) -> None:
         """What the container starts: a package where a runner of packages is its command, or the image's own."""
         reading = self.reading
@@ -111,10 +100,10 @@ class Resource:
         elif stdio and reading.written(("spec", "command")) is None:
             set_entrypoint(reading, image, self.choices)
         if reading.written(("spec", "transport", "bridge")) == "none":
-            spec_of(reading).pop("service", None)
+            reading.spec.pop("service", None)
 
     def _set_package(self, package: Started, image: str, bridged: bool) -> None:
-        reading, spec = self.reading, spec_of(self.reading)
+        reading, spec = self.reading, self.reading.spec
         own = image in (*pins.BASE_IMAGES.values(), *pins.BASE_IMAGES_WITH_GIT.values(), "")
         for key in ("image", "command", "args", "accept", *(("health", "transport") if bridged else ())):
             spec.pop(key, None)
@@ -125,24 +114,20 @@ class Resource:
         if package.args:
             reading.write(("spec", "args"), list(package.args))
         caches = {"HOME": pins.CACHE_FOLDER, **pins.CACHE_ENV["npm"], **pins.CACHE_ENV["pypi"]}
-        env = spec.get("env")
-        if isinstance(env, dict):
-            spec["env"] = {name: value for name, value in env.items() if caches.get(name) != value}
+        if "env" in spec:
+            spec["env"] = {name: value for name, value in spec["env"].items() if caches.get(name) != value}
 
     def _take_folders(self) -> bool:
         """Leaves out what mcpctl mounts by itself; whether there was a cache or a lock of packages."""
-        spec = spec_of(self.reading)
-        security, files = spec.get("security"), spec.get("files")
-        paths = items(security.get("writablePaths")) if isinstance(security, dict) else []
-        kept = [each for each in paths if not _is_own(_path_of(each))]
-        if isinstance(security, dict) and paths:
-            security["writablePaths"] = kept
-        if isinstance(files, dict):
+        spec = self.reading.spec
+        paths, files = items(at(spec, "security", "writablePaths")), as_mapping(spec.get("files"))
+        if paths:
+            spec["security"]["writablePaths"] = [each for each in paths if not _is_own(_path_of(each))]
+        if files:
             spec["files"] = {path: value for path, value in files.items() if not _is_own(path)}
-        health = spec.get("health")
-        if isinstance(health, dict) and any(_is_own(word) for word in items(health.get("command"))):
+        if any(_is_own(word) for word in items(at(spec, "health", "command"))):
             spec.pop("health")
-        locks = isinstance(files, dict) and any(path.startswith(f"{pins.LOCK_FOLDER}/") for path in files)
+        locks = any(path.startswith(f"{pins.LOCK_FOLDER}/") for path in files)
         return locks or any(_path_of(each) == pins.CACHE_FOLDER for each in paths)
 
 
@@ -154,15 +139,3 @@ def _is_own(path: JSON) -> bool:
     """Whether mcpctl mounts the folder by itself."""
     own = (pins.CACHE_FOLDER, pins.CHECK_FOLDER, pins.LOCK_FOLDER, pins.BRIDGE_FOLDER)
     return f"{plain_text(path)}/".startswith(tuple(f"{folder}/" for folder in own))
-
-
-def spec_of(reading: Reading) -> dict[str, JSON]:
-    """What is written below ``spec`` so far."""
-    spec = reading.document.setdefault("spec", {})
-    assert isinstance(spec, dict)
-    return spec
-
-
-def append(reading: Reading, source: DocumentPath, target: DocumentPath, value: JSON, message: str = "") -> None:
-    """Adds to a list of the spec."""
-    reading.map(source, (*target, END), value, message)

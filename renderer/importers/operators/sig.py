@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from renderer.errors import DocumentPath
 from renderer.importers.draft import END, Reading, plain_text
@@ -13,6 +13,7 @@ from renderer.importers.manifests.pods import read_security
 from renderer.importers.manifests.probes import read_probes
 from renderer.importers.operators.resource import Resource
 from renderer.importers.variables import literal
+from renderer.manifest import as_mapping, at
 from renderer.model import JSON
 
 _IMAGE: DocumentPath = ("spec", "source", "containerImage")
@@ -30,14 +31,20 @@ def read_server(resource: Resource) -> None:
     """Writes the spec of an MCPServer."""
     reading = resource.reading
     resource.read_metadata()
-    _image(reading)
+    set_image(reading, (*_IMAGE, "ref"), reading.text(*_IMAGE, "ref"))
+    reading.note(("spec", "source", "type"), ("spec", "image"))
+    reading.carry_text((*_IMAGE, "pullPolicy"), ("spec", "imagePullPolicy"))
+    for path, _ in reading.items(*_IMAGE, "imagePullSecrets"):
+        reading.map(path, ("spec", "imagePullSecrets", END), reading.text(*path, "name"))
     reading.default(("spec", "transport", "type"), "streamable-http", "the operator runs servers that speak HTTP")
     port = reading.get(*_CONFIG, "port")
     reading.map((*_CONFIG, "port"), ("spec", "transport", "port"), port)
-    if reading.text(*_CONFIG, "path"):
-        reading.map((*_CONFIG, "path"), ("spec", "transport", "path"), reading.text(*_CONFIG, "path"))
+    reading.carry_text((*_CONFIG, "path"), ("spec", "transport", "path"))
+    names = {reading.text(*path, "name") for path, _ in reading.items(*_CONFIG, "env")}
     for path, item in reading.items(*_CONFIG, "arguments"):
-        reading.map(path, ("spec", "args", END), _argument(reading, plain_text(item)))
+        word = plain_text(item)  # a reference to a variable that the container has stays one
+        is_reference = any(f"$({name})" in word for name in names)
+        reading.map(path, ("spec", "args", END), word if is_reference else literal(word))
     read_env(reading, _CONFIG, ("spec",), resource.known)
     for path, _ in reading.items(*_CONFIG, "storage"):
         _mount(reading, path)
@@ -48,23 +55,8 @@ def read_server(resource: Resource) -> None:
     if reading.get("spec", "mcp", "stateless") is not None:
         stateful = reading.get("spec", "mcp", "stateless") is not True
         reading.map(("spec", "mcp", "stateless"), ("spec", "transport", "stateful"), stateful)
-    resource.lose(_LOST)
+    reading.lose_each(_LOST, ("spec",))
     resource.start(reading.text(*_IMAGE, "ref"), stdio=False)
-
-
-def _image(reading: Reading) -> None:
-    set_image(reading, (*_IMAGE, "ref"), reading.text(*_IMAGE, "ref"))
-    reading.note(("spec", "source", "type"), ("spec", "image"))
-    if policy := reading.text(*_IMAGE, "pullPolicy"):
-        reading.map((*_IMAGE, "pullPolicy"), ("spec", "imagePullPolicy"), policy)
-    for path, _ in reading.items(*_IMAGE, "imagePullSecrets"):
-        reading.map(path, ("spec", "imagePullSecrets", END), reading.text(*path, "name"))
-
-
-def _argument(reading: Reading, text: str) -> str:
-    """A reference to a variable that the container has stays one."""
-    names = {reading.text(*path, "name") for path, _ in reading.items(*_CONFIG, "env")}
-    return text if any(f"$({name})" in text for name in names) else literal(text)
 
 
 def _mount(reading: Reading, path: DocumentPath) -> None:
@@ -90,8 +82,7 @@ def _mount(reading: Reading, path: DocumentPath) -> None:
 
 def _runtime(resource: Resource, port: int) -> None:
     reading = resource.reading
-    if reading.get(*_RUNTIME, "replicas") is not None:
-        reading.map((*_RUNTIME, "replicas"), ("spec", "replicas"), reading.get(*_RUNTIME, "replicas"))
+    reading.carry((*_RUNTIME, "replicas"), ("spec", "replicas"))
     read_resources(reading, _RUNTIME, ("spec",))
     resource.read_account((*_RUNTIME, "security", "serviceAccountName"))
     if reading.mapping(*_RUNTIME, "security", "securityContext"):
@@ -119,8 +110,7 @@ def _network(reading: Reading) -> None:
             name = next(iter(labels.values()), "pods") if isinstance(labels, dict) else "pods"
             service: JSON = {"name": name, "podLabels": labels, **peer, "ports": list(ports)}
             reading.map(path, ("spec", "network", "egress", "services", END), service)
-    if reading.get(*_NETWORK, "dnsEgressPeer") is not None:
-        reading.lose((*_NETWORK, "dnsEgressPeer"), "who answers DNS is said by the environment", harmless=True)
+    reading.lose_all(["dnsEgressPeer"], "who answers DNS is said by the environment", _NETWORK)
 
 
 def _peers(item: JSON) -> Iterator[dict[str, JSON]]:
@@ -130,7 +120,9 @@ def _peers(item: JSON) -> Iterator[dict[str, JSON]]:
     if isinstance(block := item.get("ipBlock"), dict):
         yield {"cidr": block.get("cidr")}
         return
-    labels = {key: _labels(item.get(key)) for key in ("podSelector", "namespaceSelector") if key in item}
+    labels = {
+        key: as_mapping(at(item, key, "matchLabels")) for key in ("podSelector", "namespaceSelector") if key in item
+    }
     peer: dict[str, JSON] = {}
     if "podSelector" in labels:
         peer["podLabels"] = dict(labels["podSelector"])
@@ -141,8 +133,3 @@ def _peers(item: JSON) -> Iterator[dict[str, JSON]]:
         peer["namespaceLabels"] = dict(namespace)
     if peer:
         yield peer
-
-
-def _labels(selector: JSON) -> Mapping[str, JSON]:
-    labels = selector.get("matchLabels") if isinstance(selector, dict) else None
-    return labels if isinstance(labels, dict) else {}

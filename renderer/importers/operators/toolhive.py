@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from renderer.errors import DocumentPath
-from renderer.importers.draft import Reading
+from renderer.importers.draft import END, Reading
 from renderer.importers.egress import allow_nothing
 from renderer.importers.images import set_image
 from renderer.importers.manifests.containers import read_env, read_resources, read_words
 from renderer.importers.manifests.pods import pre_stop, read_pod, read_security
 from renderer.importers.manifests.probes import read_probes
 from renderer.importers.manifests.volumes import read_volumes
-from renderer.importers.operators.resource import Resource, append
+from renderer.importers.operators.resource import Resource
 from renderer.importers.remotes import REMOTE
 from renderer.importers.volumes import leave_folder
 from renderer.model import JSON
@@ -56,11 +56,17 @@ def read_server(resource: Resource) -> None:
     resource.read_account(("spec", "serviceAccount"))
     _permissions(reading)
     _template(resource)
-    _replicas(reading)
+    reading.carry(("spec", "backendReplicas"), ("spec", "replicas"))
+    reading.lose_all(["replicas"], "replicas of ToolHive's proxy, which there is none of", _SPEC)
+    affinity = reading.text("spec", "sessionAffinity")
+    if affinity == "None":
+        reading.map(("spec", "sessionAffinity"), ("spec", "transport", "stateful"), False)
+    elif affinity:
+        reading.note(("spec", "sessionAffinity"), None, "the default")
     _access(resource)
     for path, _ in reading.items("spec", "resourceOverrides", "proxyDeployment", "imagePullSecrets"):
-        append(reading, path, ("spec", "imagePullSecrets"), reading.text(*path, "name"))
-    resource.lose(_LOST)
+        reading.map(path, ("spec", "imagePullSecrets", END), reading.text(*path, "name"))
+    reading.lose_each(_LOST, _SPEC)
     resource.start(image, kind == "stdio")
 
 
@@ -80,8 +86,7 @@ def _ports(reading: Reading, kind: str) -> None:
         reading.decide((), ("spec", "transport", "port"), 8080, "the port that the server listens on; 8080 is a guess")
     if proxy:
         reading.map(("spec", proxy), ("spec", "service", "port"), reading.get("spec", proxy))
-    if reading.get("spec", "trustProxyHeaders") is not None:
-        reading.lose(("spec", "trustProxyHeaders"), "no proxy rewrites addresses", harmless=True)
+    reading.lose_all(["trustProxyHeaders"], "no proxy rewrites addresses", _SPEC)
 
 
 def _permissions(reading: Reading) -> None:
@@ -130,35 +135,20 @@ def _container(resource: Resource, path: DocumentPath) -> None:
         read_probes(reading, path, number, {"mcp": number})
     pre_stop(reading, path)
     reading.note((*path, "ports"), ("spec", "transport", "port"))
-    for key, target in (("workingDir", "workingDir"), ("imagePullPolicy", "imagePullPolicy")):
-        if text := reading.text(*path, key):
-            reading.map((*path, key), ("spec", target), text)
-
-
-def _replicas(reading: Reading) -> None:
-    if reading.get("spec", "backendReplicas") is not None:
-        reading.map(("spec", "backendReplicas"), ("spec", "replicas"), reading.get("spec", "backendReplicas"))
-    if reading.get("spec", "replicas") is not None:
-        reading.lose(("spec", "replicas"), "replicas of ToolHive's proxy, which there is none of", harmless=True)
-    affinity = reading.text("spec", "sessionAffinity")
-    if affinity == "None":
-        reading.map(("spec", "sessionAffinity"), ("spec", "transport", "stateful"), False)
-    elif affinity:
-        reading.note(("spec", "sessionAffinity"), None, "the default")
+    for key in ("workingDir", "imagePullPolicy"):
+        reading.carry_text((*path, key), ("spec", key))
 
 
 def _access(resource: Resource) -> None:
     """The issuer that an MCPOIDCConfig beside it names."""
     reading, path = resource.reading, ("spec", "oidcConfigRef")
-    if not reading.mapping(*path):
-        resource.lose({"audit": "requests are logged by the guard: write spec.access"})
-        return
     config = resource.beside.get(("MCPOIDCConfig", reading.text(*path, "name")))
     url = reading.text(*path, "resourceUrl")
     if config is None or not config.reading.text("spec", "inline", "issuer") or not url:
-        resource.lose({"audit": "requests are logged by the guard: write spec.access"})
-        why = "the issuer, or the public address, is not here: write spec.access, or everybody may call the server"
-        reading.lose(path, why)
+        reading.lose_each({"audit": "requests are logged by the guard: write spec.access"}, _SPEC)
+        if reading.mapping(*path):
+            advice = "write spec.access, or everybody may call the server"
+            reading.lose(path, f"the issuer, or the public address, is not here: {advice}")
         return
     issuer: dict[str, JSON] = {"url": config.reading.text("spec", "inline", "issuer")}
     if jwks := config.reading.text("spec", "inline", "jwksUrl"):
@@ -176,8 +166,7 @@ def read_proxy(resource: Resource) -> None:
     reading = resource.reading
     resource.read_metadata()
     reading.map(("spec", "remoteUrl"), (*REMOTE, "url"), reading.text("spec", "remoteUrl"))
-    if reading.text("spec", "transport"):
-        reading.map(("spec", "transport"), (*REMOTE, "transport"), reading.text("spec", "transport"))
+    reading.carry_text(("spec", "transport"), (*REMOTE, "transport"))
     forward: DocumentPath = ("spec", "headerForward")
     for name, value in reading.mapping(*forward, "addPlaintextHeaders").items():
         reading.map((*forward, "addPlaintextHeaders", name), (*REMOTE, "headers", name), value)
@@ -188,4 +177,4 @@ def read_proxy(resource: Resource) -> None:
         reading.map(path, (*REMOTE, "headers", reading.text(*path, "headerName")), reference)
     proxy = "clients reach the server itself, and no proxy is rendered"
     rest = [key for key in reading.mapping("spec") if key not in ("remoteUrl", "transport", "headerForward")]
-    resource.lose({key: _LOST.get(key, proxy) for key in rest})
+    reading.lose_each({key: _LOST.get(key, proxy) for key in rest}, _SPEC)
