@@ -10,14 +10,17 @@ DOCUMENTATION = ""
 
 
 def of_rule(rule: str) -> str:
-    """The page of a policy rule; empty without a documentation, and for problems that have no page."""
-    return f"{DOCUMENTATION}rules/{rule.removeprefix('policy/')}.html" if _has_page(rule) else ""
+    """The page of a policy rule, or the place of another on the page of its group; empty without a documentation."""
+    if not DOCUMENTATION:
+        return ""
+    group, _, name = rule.partition("/")
+    return (
+        f"{DOCUMENTATION}rules/{name}.html"
+        if group == "policy"
+        else f"{DOCUMENTATION}rules/{group}.html#{group}-{name}"
+    )
 
 
 def of_schema(name: str) -> str:
     """The JSON Schema of that name; empty without a documentation."""
     return f"{DOCUMENTATION}schemas/{name}.schema.json" if DOCUMENTATION else ""
-
-
-def _has_page(rule: str) -> bool:
-    return bool(DOCUMENTATION) and rule.startswith("policy/")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 
 from renderer import rules
 from renderer.policy.catalogue import LEVELS, RULES
@@ -22,43 +24,114 @@ EXPLAINED = rules.Explanation(
 )
 
 
-def test_every_policy_rule_is_in_the_catalogue_in_order() -> None:
+def test_every_rule_is_in_the_catalogue_in_order() -> None:
     assert list(CATALOGUE) == sorted(CATALOGUE)
-    assert RULES.keys() <= CATALOGUE.keys()
+    assert rules.policies().keys() == RULES.keys() <= CATALOGUE.keys()
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_a_rule_is_explained(name: str) -> None:
     rule = CATALOGUE[name]
-    assert rule.level in LEVELS
-    assert min(len(text) for text in (rule.what, rule.why, rule.fix, rule.accept)) > 10
-    assert rule.about[0].islower()
+    assert rule.level in (LEVELS if name in RULES else ("error", "warning", rules.MIXED))
+    assert min(len(text) for text in (rule.what, rule.why, rule.fix, rule.accept)) > 7
+    assert not rule.about[:2].istitle()
     assert not rule.about.endswith(".")
-    assert f"rule: {name}" in rule.accept
+    assert f"rule: {name}" in rule.accept or name not in RULES
     for _, text in rule.parts:
         assert "](" not in rules.plain(text)
+        assert text[-1] in ".`;:" or name in RULES or text == rule.accept
 
 
-def calls() -> Iterator[str]:
-    """The ids that the program gives to problems, as far as they stand in its text."""
-    for path in (Path(rules.__file__).parent).rglob("*.py"):
-        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(call, ast.Call) and ast.unparse(call.func).rpartition(".")[2] in ("Fault", "Problem"):
-                for argument in call.args[1:3]:
-                    text = argument.value if isinstance(argument, ast.Constant) else ast.unparse(argument)[2:-1]
-                    if isinstance(text, str) and re.fullmatch(r"[a-z-]+/([a-z0-9-]+|\{.*\})", text):
-                        yield text
+#: Functions that give a problem its id: the position of the id among the parameters, what stands before it, and how
+#: heavy the problem is that they make (``error`` where the caller says it).
+Makers = dict[str, tuple[int, str, str]]
 
 
-def test_every_id_belongs_to_a_rule_or_to_a_group() -> None:
-    found = {name.partition("/")[0] for name in calls()}
-    assert found <= {*rules.GROUPS, "policy", "pod-security"}, "add the group to renderer/rules.py"
-    assert len(found) > 10
-    for prefix in rules.GROUPS:
-        group = rules.of_group(prefix if "/" in prefix else f"{prefix}/x")
-        assert group
-        assert all(text[-1] in ".;`" or text.endswith("fixed") for _, text in group.parts)
-    assert rules.of_group("nosuch/x") is rules.of_group("spec") is rules.of_group("spec/") is None
+def trees() -> Iterator[ast.Module]:
+    for path in Path(rules.__file__).parents[1].rglob("*.py"):
+        yield ast.parse(path.read_text(encoding="utf-8"))
+
+
+def calls(tree: ast.AST, makers: Makers) -> Iterator[tuple[ast.expr, str, str]]:
+    """Of each call of those in a text the argument that is the id, what stands before it, and how heavy it is."""
+    for call in ast.walk(tree):
+        name = ast.unparse(call.func).rpartition(".")[2] if isinstance(call, ast.Call) else ""
+        if isinstance(call, ast.Call) and name in makers:
+            position, prefix, severity = makers[name]
+            named = [keyword.value for keyword in call.keywords if keyword.arg == "rule"]
+            for argument in [*call.args[position : position + 1], *named][:1]:
+                yield argument, prefix, severity
+
+
+def makers_of(functions: Sequence[ast.FunctionDef], others: Makers) -> Makers:
+    """Fault, Problem, ``others``, and of the functions those that hand one of their parameters on as the id."""
+    makers: Makers = {"Fault": (1, "", "error"), "Problem": (2, "", "error"), **others}
+    while True:
+        known = dict(makers)
+        for function in functions:
+            parameters = [argument.arg for argument in function.args.args if argument.arg != "self"]
+            for argument, prefix, severity in calls(function, makers):
+                before, _, name = ast.unparse(argument).removeprefix("f").strip("'").rpartition("/")
+                if name.strip("{}") in parameters:
+                    warns = "warning" if "Severity.WARNING" in ast.unparse(function) else severity
+                    before = prefix or (f"{before}/" if before else "")
+                    makers[function.name] = (parameters.index(name.strip("{}")), before, warns)
+        if makers == known:
+            return makers
+
+
+def ids() -> dict[str, set[str]]:
+    """The ids that the program gives to problems, as far as they stand in its text, and how heavy each can be."""
+    parsed = [(tree, [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]) for tree in trees()]
+    public = makers_of([f for _, functions in parsed for f in functions if not f.name.startswith("_")], {})
+    found: dict[str, set[str]] = {}
+    for tree, functions in parsed:
+        makers = makers_of([f for f in functions if f.name.startswith("_") or f.name == "problem"], public)
+        for statement in ast.walk(tree):
+            if isinstance(statement, (ast.Expr, ast.Return, ast.Assign, ast.AugAssign, ast.Raise)):
+                for argument, prefix, severity in calls(statement, makers):
+                    heavy = "warning" if "Severity.WARNING" in ast.unparse(statement) else severity
+                    if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+                        found.setdefault(f"{prefix}{argument.value}", set()).add(heavy)
+    return found
+
+
+#: Every text of the program, and the words in it: some ids are put together.
+CONSTANTS = {
+    word
+    for tree in trees()
+    for node in ast.walk(tree)
+    if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    for word in (node.value.lstrip("/"), *(node.value.split() if len(node.value) < 200 else ()))
+}
+PUT_TOGETHER = {
+    *(f"api/{key}-key" for key in ("annotation", "label")),
+    *(f"compose/undefined-{part}" for part in ("config", "model", "network", "secret", "service", "volume")),
+}
+KEYWORDS = jsonschema.Draft202012Validator.VALIDATORS.keys()
+IDS = {name: levels for name, levels in ids().items() if re.fullmatch(r"[a-z-]+/[a-z0-9-]+", name)}
+
+
+def test_every_id_is_explained() -> None:
+    assert len(IDS) > 200
+    assert IDS.keys() - CATALOGUE.keys() == set(), "explain it in renderer/rules/"
+
+
+@pytest.mark.parametrize("name", sorted(IDS.keys() & CATALOGUE.keys() - RULES.keys()))
+def test_the_level_is_that_of_the_problem(name: str) -> None:
+    assert IDS[name] <= set(CATALOGUE[name].level.split(" or ")), "renderer/rules/"
+
+
+@pytest.mark.parametrize("file", sorted(Path(rules.__file__).parent.glob("*.yaml")), ids=lambda file: file.stem)
+def test_the_texts_have_known_parts_and_a_rule_each(file: Path) -> None:
+    for name, text in yaml.safe_load(file.read_text(encoding="utf-8")).items():
+        assert {"what"} <= text.keys() <= {"what", "why", "fix", "level", "accept"}, name
+        assert all(isinstance(part, str) for part in text.values()), name
+        group, rule = name.split("/") if "/" in name else (file.stem, name)
+        assert group in (*rules.GROUPS, "policy")
+        keyword = re.sub("-(.)", lambda letter: letter[1].upper(), rule)  # of JSON Schema
+        known = {*CONSTANTS, *PUT_TOGETHER, *(KEYWORDS if group == "schema" else ())}
+        assert {f"{group}/{rule}", rule, keyword} & known, f"nothing has the id {group}/{rule}"
 
 
 def test_a_page_has_all_parts_and_lists_below_them() -> None:
@@ -94,5 +167,5 @@ def test_the_document_has_the_same_words() -> None:
         DOCUMENT.write_text(head + rules.sections(), encoding="utf-8")
     assert heading
     assert head + rules.sections() == text, "refresh it: MCPCTL_TEST_UPDATE_EXPECTED=1 pytest tests/test_rules.py"
-    for rule in CATALOGUE.values():
+    for rule in rules.policies().values():
         assert f"| [`{rule.id}`](#{rule.id.replace('/', '')}) | {rule.level} |" in head

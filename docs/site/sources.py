@@ -59,7 +59,8 @@ def _write(folder: Path, name: str, text: str) -> None:
 def _documents() -> Iterator[Page]:
     below = {
         "commands": _tree("Commands", [f"commands/{name}" for name in COMMANDS]),
-        "rules": _tree("Policy rules", [f"rules/{_of_rule(name)}" for name in rules.catalogue()]),
+        "rules": _tree("Policy rules", [f"rules/{_of_rule(name)}" for name in rules.of_group("policy")])
+        + _tree("Other rules", [f"rules/{group}" for group in rules.GROUPS]),
     }
     paths = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
     for path in paths:
@@ -128,9 +129,14 @@ def _commands() -> Iterator[Page]:
 
 
 def _rules() -> Iterator[Page]:
-    for name, rule in rules.catalogue().items():
+    """A page for each rule of policy, and one for each group of the others: hundreds of pages would take minutes."""
+    for name, rule in rules.of_group("policy").items():
         text = rules.page(rule).replace("](#", "](rules.md#")
         yield Page(f"rules/{_of_rule(name)}", "docs/rules.md", f"# {name}\n\n{text}\n")
+    for group, (about, *_) in rules.GROUPS.items():
+        parts = [f"## {name}\n\n{rules.page(rule)}\n" for name, rule in rules.of_group(group).items()]
+        text = "\n".join([f"# {group}\n\nProblems of this group are {about}.\n", *parts])
+        yield Page(f"rules/{group}", "docs/rules.md", text)
 
 
 def _of_rule(name: str) -> str:

@@ -10,7 +10,7 @@ from renderer.cli.options import text_or_json
 from renderer.cli.streams import emit, wrapped
 from renderer.errors import Exit, UsageMistake, excerpt
 from renderer.policy import policy_of
-from renderer.rules import GROUPS, Explanation, catalogue, of_group, plain
+from renderer.rules import GROUPS, Explanation, catalogue, of_group, plain, policies
 from renderer.wording import suggestion
 
 
@@ -20,33 +20,38 @@ Examples:
   mcpctl rule
   mcpctl rule policy/image-tag
   mcpctl rule image-tag --output json
+  mcpctl rule spec
 """
 )
 @click.argument("name", required=False, metavar="[ID]")
 @text_or_json("Format: text for people, json for programs.")
 def rule(name: str | None, style: str) -> int:
-    """Explain a rule: what it finds, why, how to fix or accept it; without ID list all rules.
+    """Explain a rule: what it finds, why, how to fix or accept it; without ID list the rules of policy.
 
-    ID is what stands in brackets behind a problem; 'policy/' may be left out. Rules of policy have an explanation each,
-    the others one for their group: spec/*.
+    ID is what stands in brackets behind a problem; 'policy/' may be left out. The part before the slash lists the rules
+    of that group.
     """
-    rules = catalogue()
-    if not name:
-        groups = [rule for prefix in GROUPS if (rule := of_group(prefix if "/" in prefix else f"{prefix}/*"))]
-        every = [*rules.values(), *groups]
-        text = "".join(map(_line, every))
-        emit(json.dumps([_data(each) for each in every], indent=2) + "\n" if style == "json" else text)
+    as_json, group = style == "json", (name or "policy").removesuffix("/*")
+    if listed := policies() if group == "policy" else of_group(group):
+        text = "".join(_line(each.id, each.level, each.about) for each in listed.values())
+        if group == "policy":
+            text += "".join(
+                _line(f"{prefix}/*", f"mcpctl rule {prefix}", about) for prefix, (about, *_) in GROUPS.items()
+            )
+        data = [_data(each) for each in (listed if name else catalogue()).values()]
+        emit(json.dumps(data, indent=2) + "\n" if as_json else text)
         return Exit.FINE
-    explanation = rules.get(name) or rules.get(f"policy/{name}") or rules.get(policy_of(name)) or of_group(name)
+    rules = catalogue()
+    explanation = rules.get(group) or rules.get(f"policy/{group}") or rules.get(policy_of(group))
     if explanation is None:
-        near = suggestion(name, rules) or "; mcpctl rule lists all"
-        raise UsageMistake(f"no rule is called '{excerpt(name)}'{near}")
-    emit(json.dumps(_data(explanation), indent=2) + "\n" if style == "json" else _text(explanation))
+        near = suggestion(group, rules) or "; mcpctl rule lists all"
+        raise UsageMistake(f"no rule is called '{excerpt(group)}'{near}")
+    emit(json.dumps(_data(explanation), indent=2) + "\n" if as_json else _text(explanation))
     return Exit.FINE
 
 
-def _line(explanation: Explanation) -> str:
-    return wrapped(f"{explanation.id} ({explanation.level}): {explanation.about}", "  ")
+def _line(name: str, words: str, about: str) -> str:
+    return wrapped(f"{name} ({words}): {plain(about)}", "  ")
 
 
 def _text(explanation: Explanation) -> str:

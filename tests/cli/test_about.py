@@ -12,7 +12,7 @@ import pytest
 from renderer import __version__
 from renderer.cli import COMMANDS, about
 from renderer.errors import Exit
-from renderer.rules import GROUPS, catalogue
+from renderer.rules import GROUPS, catalogue, policies
 from tests.cli.commands import ROOT, Mcpctl
 
 pytestmark = pytest.mark.levels  # of rules, as users have them
@@ -90,35 +90,38 @@ def test_a_rule_is_explained(mcpctl: Mcpctl, name: str) -> None:
     assert data["fix"] == "The tag of a release, or a digest."
 
 
-def test_all_rules_are_listed(mcpctl: Mcpctl) -> None:
+def test_policies_and_groups_are_listed_and_the_rules_of_a_group(mcpctl: Mcpctl) -> None:
     lines = mcpctl("rule").out.splitlines()
-    every = [*catalogue(), *(name if "/" in name else f"{name}/*" for name in GROUPS)]
-    assert [line.partition(" ")[0] for line in lines] == every
+    assert [line.partition(" ")[0] for line in lines] == [*policies(), *(f"{name}/*" for name in GROUPS)]
     assert "policy/image-digest (off): an image without a digest" in lines
-    assert [rule["id"] for rule in json.loads(mcpctl("rule", "-o", "json").out)] == every
+    assert [rule["id"] for rule in json.loads(mcpctl("rule", "-o", "json").out)] == list(catalogue())
+    group = mcpctl("rule", "krm").out
+    assert group == mcpctl("rule", "krm/*").out
+    assert "\nkrm/nothing (warning): a list without a spec\n" in group
+    assert [line.partition(" ")[0] for line in group.splitlines()] == [n for n in catalogue() if n.startswith("krm/")]
+    assert len(json.loads(mcpctl("rule", "krm", "-o", "json").out)) == len(group.splitlines())
 
 
 @pytest.mark.parametrize(
     ("name", "title", "accept"),
     [
-        ("schema/unknown-field", "schema/unknown-field: a field that is unknown, missing", "It cannot be accepted."),
+        ("schema/unknown-field", "a field that does not exist there\nLevel: error\n", "It cannot be accepted: it must"),
+        ("compose/unknown-field", "a field that does not exist there\n", "It cannot be accepted: it must"),
+        ("spec/bridge-memory", "supergateway with an npm package", "by `accept: [{rule: spec/bridge-memory,"),
         (
-            "spec/health-mcp",
-            "spec/health-mcp: fields that contradict",
-            "accept: [{rule: spec/health-mcp,",
+            "spec/unexpanded-variable",
+            "`${NAME}` or `$NAME` in a value\nLevel: error or warning",
+            "a warning by `accept",
         ),
-        ("spec/*", "spec/*: fields that contradict", "accept: [{rule: spec/*,"),
-        ("policy/accepts-nothing", "policy/accepts-nothing: an acceptance that", "It cannot be accepted."),
-        ("pod-security/capabilities", "policy/pod-security: a pod or service below", "[{rule: policy/pod-security,"),
-        ("compose/not-restricted", "policy/pod-security: a pod or service below", "[{rule: policy/pod-security,"),
+        ("policy/accepts-nothing", "an acceptance that accepts nothing", "It cannot be accepted: it must"),
+        ("pod-security/capabilities", "a container that does not drop all", "with `policy/pod-security`, for all"),
+        ("compose/not-restricted", "a service that gave up what holds it", "with `policy/pod-security`, for all"),
     ],
 )
-def test_a_rule_that_is_no_policy_has_the_words_of_its_group(
-    mcpctl: Mcpctl, name: str, title: str, accept: str
-) -> None:
+def test_a_rule_that_is_no_policy_is_explained_too(mcpctl: Mcpctl, name: str, title: str, accept: str) -> None:
     run = mcpctl("rule", name)
     assert run.code == 0
-    assert run.out.startswith(title)
+    assert run.out.startswith(f"{name}: {title}")
     assert accept in run.out
 
 

@@ -36,8 +36,11 @@ def test_every_command_and_rule_has_a_page(site: Path, monkeypatch: pytest.Monke
         assert block.text.startswith(f"Usage: mcpctl {name}")
     monkeypatch.setattr(addresses, "DOCUMENTATION", "https://docs.example.com/")
     for name in catalogue():
-        path = addresses.of_rule(name).removeprefix("https://docs.example.com/").replace(".html", ".md")
-        assert (site / path).read_text().startswith(f"# {name}\n\nLevel: ")
+        path, _, place = addresses.of_rule(name).removeprefix("https://docs.example.com/").partition("#")
+        heading = f"## {name}\n\nLevel: " if place else f"# {name}\n\nLevel: "
+        assert heading in (site / path.replace(".html", ".md")).read_text()
+        # As docutils makes the anchor of a heading.
+        assert place in ("", name.replace("/", "-"))
 
 
 def test_schemas_are_in_one_place(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
