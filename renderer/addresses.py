@@ -14,11 +14,8 @@ def of_rule(rule: str) -> str:
     if not DOCUMENTATION:
         return ""
     group, _, name = rule.partition("/")
-    return (
-        f"{DOCUMENTATION}rules/{name}.html"
-        if group == "policy"
-        else f"{DOCUMENTATION}rules/{group}.html#{group}-{name}"
-    )
+    page = f"rules/{name}.html" if group == "policy" else f"problems/{group}.html#{group}-{name}"
+    return f"{DOCUMENTATION}{page}"
 
 
 def of_schema(name: str) -> str:

@@ -19,7 +19,7 @@ metadata: {name: demo}
 spec: {image: "registry.example.com/demo:latest", transport: {type: streamable-http}, replicas: many}
 """
 PAGE = "https://docs.example.com/mcpctl/rules/image-tag.html"
-OTHER = "https://docs.example.com/mcpctl/rules/schema.html#schema-type"
+OTHER = "https://docs.example.com/mcpctl/problems/schema.html#schema-type"
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ def _documents() -> Iterator[Page]:
     below = {
         "commands": _tree("Commands", [f"commands/{name}" for name in COMMANDS]),
         "rules": _tree("Policy rules", [f"rules/{_of_rule(name)}" for name in rules.of_group("policy")])
-        + _tree("Other rules", [f"rules/{group}" for group in rules.GROUPS]),
+        + _tree("Other rules", [f"problems/{group}" for group in rules.GROUPS]),
     }
     paths = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
     for path in paths:
@@ -136,7 +136,7 @@ def _rules() -> Iterator[Page]:
     for group, (about, *_) in rules.GROUPS.items():
         parts = [f"## {name}\n\n{rules.page(rule)}\n" for name, rule in rules.of_group(group).items()]
         text = "\n".join([f"# {group}\n\nProblems of this group are {about}.\n", *parts])
-        yield Page(f"rules/{group}", "docs/rules.md", text)
+        yield Page(f"problems/{group}", "docs/rules.md", text)
 
 
 def _of_rule(name: str) -> str:

@@ -16,8 +16,8 @@ from renderer.policy.catalogue import RULES, Rule
 _LINK = re.compile(r"\[([^]]+)\]\(([^)]+)\)")
 
 
-#: What a group of rules is about that are no policy, why one of them matters, and how such a problem is fixed, where the
-#: rule has no words of its own for it.
+#: What a group of rules is about that are no policy, why one of them matters, and how such a problem is fixed: the last
+#: two where the rule has no words of its own.
 GROUPS: Mapping[str, tuple[str, str, str]] = {
     "api": (
         "what an API server refuses though its schema allows it",
