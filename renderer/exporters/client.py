@@ -63,8 +63,10 @@ def configuration(name: str, servers: Sequence[tuple[Server, Endpoint]]) -> Conf
     blocks: dict[str, JSON] = {}
     entries: list[Entry] = []
     for server, endpoint in servers:
-        if reason := _unreachable(server, endpoint, client):
-            entries.append(_entry(server, endpoint.path, Outcome.LOST, None, reason))
+        transport = _transport(server)
+        if not endpoint.url or transport not in client.url:
+            silent = f"the client does not speak {transport}, as this server does"
+            entries.append(_entry(server, endpoint.path, Outcome.LOST, None, silent if endpoint.url else endpoint.note))
             continue
         blocks[server.name] = _BLOCKS.get(name, _block)(client, server, endpoint, secrets)
         target = (client.servers, server.name)
@@ -76,13 +78,6 @@ def configuration(name: str, servers: Sequence[tuple[Server, Endpoint]]) -> Conf
     data: dict[str, JSON] = {client.servers: blocks, **({"inputs": inputs} if inputs else {})}
     text = _toml(blocks, client.servers) if name == "codex" else json.dumps(data, indent=2, ensure_ascii=False) + "\n"
     return Configuration(text, tuple(entries))
-
-
-def _unreachable(server: Server, endpoint: Endpoint, client: Client) -> str:
-    transport = _transport(server)
-    if not endpoint.url:
-        return endpoint.note
-    return "" if transport in client.url else f"the client does not speak {transport}, as this server does"
 
 
 def _transport(server: Server) -> str:

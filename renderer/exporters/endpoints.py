@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from renderer.errors import DocumentPath
-from renderer.model import Access, Expose, Options, Server, own_port
+from renderer.model import Access, Options, Server, own_port
 from renderer.targets.compose.names import publishes_any_port
 
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - recognised, not bound
@@ -71,14 +71,9 @@ def _exposed(server: Server) -> Endpoint | None:
         return None
     notes = ["the listener of the Gateway decides between https and http"] if expose.type == "HTTPRoute" else []
     notes += ["Flux replaces ${…} in the host: write the name of the environment"] if "$" in host else []
-    url = f"{_scheme(expose)}://{host}{cut}{server.transport.path}"
+    plain = not expose.tls if expose.type == "Ingress" else expose.gateway and expose.gateway.section == "http"
+    url = f"{'http' if plain else 'https'}://{host}{cut}{server.transport.path}"
     return Endpoint(url, ("spec", "expose"), "; ".join(notes))
-
-
-def _scheme(expose: Expose) -> str:
-    if expose.type == "Ingress":
-        return "https" if expose.tls else "http"
-    return "http" if expose.gateway and expose.gateway.section == "http" else "https"
 
 
 def _service(server: Server, options: Options) -> Endpoint:

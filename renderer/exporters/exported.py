@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from renderer.errors import DocumentPath
 from renderer.importers.draft import Entry, Outcome
@@ -40,6 +40,27 @@ def entry(server: Server, path: DocumentPath, outcome: Outcome, target: str = ""
     return Entry(server.source.place(path, at_key=True), path, outcome, steps, message)
 
 
+def lost(server: Server, path: DocumentPath, why: str) -> Entry:
+    """A field that the form cannot say."""
+    return entry(server, path, Outcome.LOST, message=why)
+
+
+def refused(server: Server, path: DocumentPath, why: str) -> Exported:
+    """Of a server that the form cannot run, by the field that decides it."""
+    return Exported(server, (), (lost(server, path, why),))
+
+
+def filled(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what nothing is said of."""
+    return {key: value for key, value in values.items() if value}
+
+
+def document(api_version: str, kind: str, server: Server, options: Options, spec: Mapping[str, Any]) -> dict[str, JSON]:
+    """A resource of an operator with what ``spec`` says."""
+    metadata = metadata_of(server, options)
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": dict(spec)}
+
+
 def entries_of(server: Server, fates: Fates) -> Iterator[Entry]:
     """An Entry for each field that the spec sets and ``fates`` knows, in the order of the spec."""
     spec = server.source.data.get("spec")
@@ -47,7 +68,7 @@ def entries_of(server: Server, fates: Fates) -> Iterator[Entry]:
     for path in _fields(spec, fates):
         fate = fates.get(".".join(path), _UNKNOWN)
         if isinstance(fate, Lost):
-            yield entry(server, ("spec", *path), Outcome.LOST, message=fate.why)._replace(harmless=fate.harmless)
+            yield lost(server, ("spec", *path), fate.why)._replace(harmless=fate.harmless)
         elif fate:
             yield entry(server, ("spec", *path), Outcome.MAPPED, fate)
 
@@ -55,16 +76,16 @@ def entries_of(server: Server, fates: Fates) -> Iterator[Entry]:
 def network_entry(server: Server) -> Iterator[Entry]:
     """mcpctl renders a NetworkPolicy for each server, whatever its spec says, and most operators do not."""
     if not server.sets("spec", "network", "egress"):
-        why = "the operator makes no NetworkPolicy: who may connect to the pods is open"
-        yield entry(server, ("spec", "network"), Outcome.LOST, message=why)
+        yield lost(
+            server, ("spec", "network"), "the operator makes no NetworkPolicy: who may connect to the pods is open"
+        )
 
 
 def metadata_of(server: Server, options: Options) -> dict[str, JSON]:
     """Name, namespace, and the labels and annotations of the spec."""
     about = {_DESCRIPTION: server.description} if server.description else {}
-    metadata: dict[str, JSON] = {"name": server.name, "namespace": options.namespace_of(server)}
     more = {"labels": dict(server.labels), "annotations": {**about, **server.annotations}}
-    return {**metadata, **{key: dict[str, JSON](values) for key, values in more.items() if values}}
+    return {"name": server.name, "namespace": options.namespace_of(server), **filled(more)}
 
 
 def _fields(node: Mapping[str, JSON], fates: Fates, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -74,9 +95,7 @@ def _fields(node: Mapping[str, JSON], fates: Fates, above: tuple[str, ...] = ())
         dotted = ".".join(path)
         if isinstance(value, dict) and any(known.startswith(f"{dotted}.") for known in fates):
             yield from _fields(value, fates, path)
-        elif dotted in fates:
-            yield path
-        else:  # a test holds that there is none: what is new is lost until somebody looks
+        else:
             yield path
 
 

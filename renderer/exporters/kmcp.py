@@ -6,20 +6,33 @@ from collections.abc import Iterator
 from typing import Any
 
 from renderer.errors import DocumentPath
-from renderer.exporters.exported import COMMON, Exported, Fates, Lost, entries_of, entry, metadata_of, network_entry
+from renderer.exporters.exported import (
+    COMMON,
+    Exported,
+    Fates,
+    Lost,
+    document,
+    entries_of,
+    entry,
+    filled,
+    lost,
+    network_entry,
+    refused,
+)
 from renderer.exporters.pod import Pod, pod_of
 from renderer.importers.draft import Entry, Outcome
 from renderer.manifest import at, mappings
-from renderer.model import JSON, Options, Server
+from renderer.model import Options, Server
 
 API_VERSION = "kagent.dev/v1alpha1"
 _DEPLOYMENT = "spec.deployment"
+_REMOTE = "kmcp runs servers and knows no remote ones; kagent has RemoteMCPServer for them"
 
 _FATES: Fates = {
     **COMMON,
     "image": f"{_DEPLOYMENT}.image",
     "package": f"{_DEPLOYMENT}.cmd",
-    "remote": Lost("kmcp runs servers and knows no remote ones; kagent has RemoteMCPServer for them"),
+    "remote": Lost(_REMOTE),
     "command": f"{_DEPLOYMENT}.cmd",
     "args": f"{_DEPLOYMENT}.args",
     "workingDir": Lost("the resource has no working directory: the image's counts"),
@@ -50,9 +63,14 @@ _FATES: Fates = {
 
 def export(server: Server, options: Options) -> Exported:
     """An MCPServer and what it refers to."""
-    if reason := _why_not(server):
-        return Exported(server, (), (entry(server, *reason),))
+    if server.remote:
+        return refused(server, ("spec", "remote"), _REMOTE)
+    if server.transport.type == "sse":
+        return refused(server, ("spec", "transport"), "kmcp runs servers of stdio and streamable HTTP, and none of SSE")
     pod = pod_of(server, options)
+    # kmcp puts every key of a Secret into the environment, under its own name.
+    named = [at(env, "valueFrom", "secretKeyRef", "name") for env in pod.references]
+    whole = [at(source, "secretRef", "name") for source in mappings(pod.container.get("envFrom"))]
     words = [*pod.container.get("command", []), *pod.container.get("args", [])]
     has_command = bool(pod.container.get("command"))
     stdio = server.transport.type == "stdio"
@@ -64,7 +82,7 @@ def export(server: Server, options: Options) -> Exported:
         "cmd": words[0] if has_command else None,
         "args": words[1:] if has_command else words,
         "env": pod.literals,
-        "secretRefs": [{"name": name} for name in _whole_secrets(pod)],
+        "secretRefs": [{"name": str(name)} for name in dict.fromkeys((*named, *whole)) if name],
         "volumes": pod.spec.get("volumes"),
         "volumeMounts": pod.container.get("volumeMounts"),
         "resources": pod.container.get("resources"),
@@ -79,38 +97,11 @@ def export(server: Server, options: Options) -> Exported:
     spec: dict[str, Any] = {
         "transportType": "stdio" if stdio else "http",
         **({"stdioTransport": {}} if stdio else {"httpTransport": http}),
-        "deployment": {key: value for key, value in deployment.items() if value},
+        "deployment": filled(deployment),
     }
-    document: dict[str, JSON] = {
-        "apiVersion": API_VERSION,
-        "kind": "MCPServer",
-        "metadata": metadata_of(server, options),
-        "spec": spec,
-    }
+    resource = document(API_VERSION, "MCPServer", server, options, spec)
     entries = (*entries_of(server, _FATES), *_losses(server, pod), *network_entry(server))
-    return Exported(server, (*pod.companions, document), entries)
-
-
-def _why_not(server: Server) -> tuple[DocumentPath, Outcome, str, str] | None:
-    """The field, and why no MCPServer can run the server."""
-    lost = _FATES["remote"]
-    if server.remote and isinstance(lost, Lost):
-        return ("spec", "remote"), Outcome.LOST, "", lost.why
-    if server.transport.type == "sse":
-        return (
-            ("spec", "transport"),
-            Outcome.LOST,
-            "",
-            "kmcp runs servers of stdio and streamable HTTP, and none of SSE",
-        )
-    return None
-
-
-def _whole_secrets(pod: Pod) -> list[str]:
-    """kmcp puts every key of a Secret into the environment, under its own name."""
-    named = [str(at(env, "valueFrom", "secretKeyRef", "name") or "") for env in pod.references]
-    whole = [str(at(source, "secretRef", "name") or "") for source in mappings(pod.container.get("envFrom"))]
-    return list(dict.fromkeys(name for name in (*named, *whole) if name))
+    return Exported(server, (*pod.companions, resource), entries)
 
 
 def _losses(server: Server, pod: Pod) -> Iterator[Entry]:
@@ -119,18 +110,17 @@ def _losses(server: Server, pod: Pod) -> Iterator[Entry]:
         path: DocumentPath = ("spec", "env", env["name"])
         secret = at(env, "valueFrom", "secretKeyRef")
         if secret is None:
-            yield entry(server, path, Outcome.LOST, message="kmcp takes values and whole Secrets alone")
+            yield lost(server, path, "kmcp takes values and whole Secrets alone")
         elif secret["key"] != env["name"]:
             question = f"kmcp names variables as the keys of the Secret {secret['name']}: add a key {env['name']} to it"
             yield entry(server, path, Outcome.DECISION, f"{_DEPLOYMENT}.secretRefs", question)
     for source in mappings(pod.container.get("envFrom")):
         if "secretRef" not in source or source.get("prefix"):
-            why = "kmcp takes whole Secrets alone, and no prefix"
-            yield entry(server, ("spec", "envFrom"), Outcome.LOST, message=why)
+            yield lost(server, ("spec", "envFrom"), "kmcp takes whole Secrets alone, and no prefix")
     words = [*pod.container.get("command", []), *pod.container.get("args", [])]
     if server.transport.type == "stdio" and any("$(" in word for word in words):
         why = "kmcp's bridge hands arguments on as they are: $(NAME) in them is not replaced"
-        yield entry(server, ("spec", "args"), Outcome.LOST, message=why)
+        yield lost(server, ("spec", "args"), why)
     if not server.mounts_token:
         why = "the resource cannot say that no token of the Kubernetes API is mounted"
-        yield entry(server, ("spec", "serviceAccount"), Outcome.LOST, message=why)
+        yield lost(server, ("spec", "serviceAccount"), why)

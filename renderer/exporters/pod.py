@@ -64,7 +64,8 @@ def pod_of(server: Server, options: Options, bridge: str = "none") -> Pod:
     output = pipeline.render(pipeline.Specs((bare,), ()), target("kubernetes"), options)
     if errors := errors_in(output.problems):
         raise Defect(f"the pod of {server.name} cannot be rendered alone: {errors[0].message}")
-    manifests = [as_mapping(data) for document in output.documents for data in _parsed(document.text)]
+    read_again = [read(each.text, strict=False, limits=OUTPUT_LIMITS, marks=False)[0] for each in output.documents]
+    manifests = [as_mapping(document.data) for documents in read_again for document in documents]
     spec = next(pod_spec("Deployment", each) for each in manifests if each["kind"] == "Deployment")
     container = next(each for each in mappings(spec["containers"]) if each["name"] == "mcp-server")
     sidecars = [each for each in mappings(spec.pop("containers")) if each is not container]
@@ -73,7 +74,3 @@ def pod_of(server: Server, options: Options, bridge: str = "none") -> Pod:
     kinds = _COMPANIONS | _RIGHTS if has_account else _COMPANIONS
     companions = tuple(each for each in manifests if each["kind"] in kinds)
     return Pod(spec, container, sidecars, companions, has_account)
-
-
-def _parsed(text: str) -> list[JSON]:
-    return [document.data for document in read(text, strict=False, limits=OUTPUT_LIMITS, marks=False)[0]]

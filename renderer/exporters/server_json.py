@@ -7,13 +7,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from renderer.exporters.exported import Exported, Fates, Lost, entries_of, entry
+from renderer.exporters.exported import Exported, Fates, Lost, entries_of, entry, lost, refused
 from renderer.importers.deployment import CARRIED, OWN, PUBLISHER, carried
 from renderer.importers.draft import NAME_ANNOTATION, REPOSITORY, TITLE, VERSION, WEBSITE, Entry, Outcome
+from renderer.manifest import as_mapping, at
 from renderer.model import JSON, ConfigMapRef, Options, SecretRef, Server
 from renderer.model.remote import PLACEHOLDER, RemoteValue
 
 SCHEMA = "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json"
+_HOSTS = {"github.com": "github", "gitlab.com": "gitlab"}
 _NAME = re.compile(r"[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+")
 _RANGE = re.compile(r"[\^~><=*| ]|\.x")
 #: What a variable of a spec is called that an import made for an argument.
@@ -54,15 +56,18 @@ def export(server: Server, options: Options) -> Exported:
     del options
     if server.package and server.package.git:
         why = "it is built from a repository, and a definition names a package of a registry: publish it, or an image"
-        return Exported(server, (), (entry(server, ("spec", "package", "git"), Outcome.LOST, message=why),))
-    entries = [*_named(server), *entries_of(server, _FATES), *_lost_variables(server), *_machine(server)]
+        return refused(server, ("spec", "package", "git"), why)
+    entries = [*_named(server), *entries_of(server, _FATES), *_losses(server)]
     known = server.annotations
+    url = known.get(REPOSITORY, "")
+    host = urlsplit(url).hostname or ""
+    repository = {"url": url, "source": _HOSTS.get(host, host)}
     document: dict[str, Any] = {
         "$schema": SCHEMA,
         "name": _name(server),
         "description": _cut(server.description or f"MCP server {server.name}", "description"),
         **({"title": _cut(known[TITLE], "title")} if known.get(TITLE) else {}),
-        **_repository(known),
+        **({"repository": repository} if host else {}),
         "version": _version(server),
         **({"websiteUrl": known[WEBSITE]} if known.get(WEBSITE) else {}),
     }
@@ -70,7 +75,8 @@ def export(server: Server, options: Options) -> Exported:
         document["remotes"] = [_remote(server)]
     else:
         document["packages"] = [_package(server)]
-        document |= _deployment(server)
+        if parts := carried(as_mapping(server.source.data["spec"])):
+            document["_meta"] = {PUBLISHER: {OWN: {"spec": parts}}}
     return Exported(server, (document,), tuple(entries))
 
 
@@ -92,7 +98,7 @@ def _named(server: Server) -> Iterator[Entry]:
         yield entry(server, ("metadata", "annotations"), Outcome.DECISION, "version", question)
     if server.command and not server.image:
         why = "which program of the package is started: a definition names the package alone"
-        yield entry(server, ("spec", "command"), Outcome.LOST, message=why)
+        yield lost(server, ("spec", "command"), why)
     if len(server.description) > _LONGEST["description"]:
         yield entry(server, ("spec", "description"), Outcome.DECISION, "description", "cut to 100 characters")
 
@@ -109,19 +115,15 @@ def _version(server: Server) -> str:
     return next((text[: _LONGEST["version"]] for text in texts if text and not _RANGE.search(text)), "0.0.0")
 
 
-def _repository(known: Mapping[str, str]) -> dict[str, JSON]:
-    url = known.get(REPOSITORY, "")
-    host = urlsplit(url).hostname or ""
-    source = {"github.com": "github", "gitlab.com": "gitlab"}.get(host, host)
-    return {"repository": {"url": url, "source": source}} if source else {}
-
-
 def _package(server: Server) -> dict[str, JSON]:
     transport: dict[str, JSON] = {"type": server.transport.type}
     if server.transport.type != "stdio":
         transport["url"] = f"http://localhost:{server.transport.port}{server.transport.path}"
     identity, hint = _identity(server)
-    started = [*_entrypoint(server), *_requirements(server)]
+    requirements = server.package.requirements if server.package else ()
+    started: list[JSON] = [{"type": "named", "name": "--with", "value": name} for name in requirements]
+    if server.image and server.command:
+        started.append({"type": "named", "name": "--entrypoint", "value": server.command[0]})
     words = [*server.command[1:], *server.args] if server.image else server.args
     variables = list(_variables(server))
     return {
@@ -136,25 +138,14 @@ def _package(server: Server) -> dict[str, JSON]:
 
 def _identity(server: Server) -> tuple[dict[str, JSON], str]:
     """What runs, and what starts it."""
-    spec = server.source.data["spec"]
-    package = spec.get("package") if isinstance(spec, dict) else None
-    if server.image or not isinstance(package, dict):
+    package = at(server.source.data, "spec", "package")
+    if server.image or not package:
         return {"registryType": "oci", "identifier": server.image or ""}, "docker"
     kind = package["registry"]
     if kind == "mcpb":
         return {"registryType": kind, "identifier": package["url"], "fileSha256": package["sha256"]}, ""
     identity = {"registryType": kind, "identifier": package["name"], "version": package["version"]}
     return identity, {"npm": "npx", "pypi": "uvx"}.get(str(kind), "")
-
-
-def _entrypoint(server: Server) -> Iterator[JSON]:
-    if server.image and server.command:
-        yield {"type": "named", "name": "--entrypoint", "value": server.command[0]}
-
-
-def _requirements(server: Server) -> Iterator[JSON]:
-    for requirement in server.package.requirements if server.package else ():
-        yield {"type": "named", "name": "--with", "value": requirement}
 
 
 def _argument(word: str, server: Server) -> JSON:
@@ -196,11 +187,14 @@ def _input(value: object) -> dict[str, JSON]:
     return {"default": str(value).replace("$$(", "$(")}
 
 
-def _lost_variables(server: Server) -> Iterator[Entry]:
+def _losses(server: Server) -> Iterator[Entry]:
     for name, value in server.env.items():
         if not isinstance(value, str | SecretRef | ConfigMapRef):
-            why = "only a cluster knows the value"
-            yield entry(server, ("spec", "env", name), Outcome.LOST, message=why)
+            yield lost(server, ("spec", "env", name), "only a cluster knows the value")
+    for number, volume in enumerate(server.storage):
+        if volume.size is None:
+            why = "a folder of the machine or a claim of the cluster is nobody else's"
+            yield lost(server, ("spec", "storage", number), why)
 
 
 def _remote(server: Server) -> dict[str, JSON]:
@@ -232,17 +226,3 @@ def _header(name: str, value: RemoteValue, variables: Mapping[str, RemoteValue])
 
 def _input_of_remote(value: RemoteValue) -> dict[str, JSON]:
     return {"default": value} if isinstance(value, str) else {"isRequired": True, "isSecret": True}
-
-
-def _deployment(server: Server) -> dict[str, JSON]:
-    spec = server.source.data["spec"]
-    parts = carried(spec) if isinstance(spec, dict) else {}
-    own: dict[str, JSON] = {"spec": parts}
-    return {"_meta": {PUBLISHER: {OWN: own}}} if parts else {}
-
-
-def _machine(server: Server) -> Iterator[Entry]:
-    for number, volume in enumerate(server.storage):
-        if volume.size is None:
-            why = "a folder of the machine or a claim of the cluster is nobody else's"
-            yield entry(server, ("spec", "storage", number), Outcome.LOST, message=why)

@@ -10,11 +10,22 @@ from typing import Any
 
 from renderer import pins
 from renderer.errors import DocumentPath
-from renderer.exporters.exported import COMMON, Exported, Fates, Lost, entries_of, entry, metadata_of
+from renderer.exporters.exported import (
+    COMMON,
+    Exported,
+    Fates,
+    Lost,
+    document,
+    entries_of,
+    entry,
+    filled,
+    lost,
+    refused,
+)
 from renderer.exporters.pod import Pod, pod_of
 from renderer.importers.draft import Entry, Outcome
-from renderer.manifest import mappings
-from renderer.model import JSON, Options, Peer, Server
+from renderer.manifest import at, mappings
+from renderer.model import Options, Peer, Server
 
 API_VERSION = "mcp.x-k8s.io/v1beta1"
 _REMOTE = "the operator runs servers and knows no remote ones"
@@ -58,7 +69,7 @@ _FATES: Fates = {
 def export(server: Server, options: Options) -> Exported:
     """An MCPServer and what it refers to; none where the operator cannot start the server."""
     if reason := _why_not(server):
-        return Exported(server, (), (entry(server, *reason),))
+        return refused(server, *reason)
     pod = pod_of(server, options, _BRIDGES.get(server.transport.bridge, server.transport.bridge))
     storage, losses = _storage(server, pod)
     image: dict[str, Any] = {
@@ -81,49 +92,41 @@ def export(server: Server, options: Options) -> Exported:
     }
     runtime: dict[str, Any] = {
         "replicas": None if server.autoscaling else server.replicas,
-        "security": _filled(security),
+        "security": filled(security),
         "resources": pod.container.get("resources"),
         "health": _health(server, pod),
     }
+    more = (way.peers or () for way in (server.expose, server.monitoring) if way)
+    peers = [*server.network.ingress, *(peer for listed in more for peer in listed)]
     spec: dict[str, Any] = {
         "extraLabels": dict(server.labels),
-        "source": {"type": "ContainerImage", "containerImage": _filled(image)},
-        "config": _filled(config),
-        "runtime": _filled(runtime),
+        "source": {"type": "ContainerImage", "containerImage": filled(image)},
+        "config": filled(config),
+        "runtime": filled(runtime),
         "mcp": {"stateless": True} if server.transport.keeps_sessions is False else None,
-        "network": {"ingressFrom": [_peer(peer) for peer in _peers(server)]},
+        "network": {"ingressFrom": [_peer(peer) for peer in peers]},
     }
-    document: dict[str, JSON] = {
-        "apiVersion": API_VERSION,
-        "kind": "MCPServer",
-        "metadata": metadata_of(server, options),
-        "spec": _filled(spec),
-    }
+    resource = document(API_VERSION, "MCPServer", server, options, filled(spec))
     entries = (*entries_of(server, _FATES), *losses, *_defaults(server))
     companions = [each for each in pod.companions if each["kind"] != "PersistentVolumeClaim"]
-    return Exported(server, (*companions, document), entries)
+    return Exported(server, (*companions, resource), entries)
 
 
-def _filled(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what nothing is said of."""
-    return {key: value for key, value in values.items() if value}
-
-
-def _why_not(server: Server) -> tuple[DocumentPath, Outcome, str, str] | None:
+def _why_not(server: Server) -> tuple[DocumentPath, str] | None:
     """The field, and why the operator cannot start the server."""
     transport: DocumentPath = ("spec", "transport")
     if server.remote:
-        return ("spec", "remote"), Outcome.LOST, "", _REMOTE
+        return ("spec", "remote"), _REMOTE
     if not server.listens:
-        return transport, Outcome.LOST, "", "the operator runs servers that listen, and this one speaks stdio alone"
+        return transport, "the operator runs servers that listen, and this one speaks stdio alone"
     if server.transport.bridge == "agentgateway":
         why = "the operator copies no bridge into the image of a stdio server; ToolHive's and kmcp's do"
-        return transport, Outcome.LOST, "", why
+        return transport, why
     # What mcpctl pins starts whatever its arguments name.
     own = server.package is not None and server.package.base_image in (None, *pins.BASE_IMAGES.values())
     starts = server.command or (server.transport.type == "stdio" and not own)
     if starts and not own:
-        return ("spec", "command"), Outcome.LOST, "", _NO_COMMAND
+        return ("spec", "command"), _NO_COMMAND
     return None
 
 
@@ -134,20 +137,12 @@ def _health(server: Server, pod: Pod) -> dict[str, Any]:
     if start and "livenessProbe" in probes:
         delay = start["periodSeconds"] * start["failureThreshold"]
         probes["livenessProbe"] = {"initialDelaySeconds": delay, **probes["livenessProbe"]}
-    return {name: _numbered(probe, server.transport.port) for name, probe in probes.items()}
-
-
-def _numbered(probe: Mapping[str, Any], port: int) -> dict[str, Any]:
-    """mcpctl names the port of its containers, and the operator does in its own way."""
+    # mcpctl names the port of its containers, and the operator does in its own way.
+    port = {"port": server.transport.port}
     return {
-        key: {**value, "port": port} if isinstance(value, dict) and value.get("port") == "mcp" else value
-        for key, value in probe.items()
+        name: {key: {**value, **port} if at(value, "port") == "mcp" else value for key, value in probe.items()}
+        for name, probe in probes.items()
     }
-
-
-def _peers(server: Server) -> list[Peer]:
-    more = (way.peers or () for way in (server.expose, server.monitoring) if way)
-    return [*server.network.ingress, *(peer for peers in more for peer in peers)]
 
 
 def _peer(peer: Peer) -> dict[str, Any]:
@@ -171,10 +166,13 @@ def _storage(server: Server, pod: Pod) -> tuple[list[dict[str, Any]], list[Entry
         if file := mount.get("subPath"):  # the operator mounts folders, and mcpctl this file alone
             path, _, name = path.rpartition("/")
             field: DocumentPath = ("spec", "files", mount["mountPath"])
-            _take_alone(source, file, name)
+            # Of the files of a ConfigMap or Secret this one, under that name.
+            volume = source["configMap" if source["type"] == "ConfigMap" else "secret"]
+            known = {item["path"]: item for item in mappings(volume.get("items"))}
+            volume["items"] = [{**known.get(file, {"key": file}), "path": name}]
             if path in mounted and not _joined(mounted[path]["source"], source):
                 why = f"the operator mounts a folder from one source, and {path or '/'} would have two"
-                entries.append(entry(server, field, Outcome.LOST, message=why))
+                entries.append(lost(server, field, why))
                 continue
             question = f"the operator mounts all of {path or '/'}, which hides what the image has there"
             if server.sets(*(str(step) for step in field)):  # else it is the program that checks the server
@@ -190,13 +188,6 @@ def _source(volume: Mapping[str, Any]) -> dict[str, Any] | None:
     """The volume as a source; None of what the operator does not mount."""
     kinds = {"configMap": "ConfigMap", "secret": "Secret", "emptyDir": "EmptyDir"}
     return next(({"type": kind, key: dict(volume[key])} for key, kind in kinds.items() if key in volume), None)
-
-
-def _take_alone(source: dict[str, Any], file: str, name: str) -> None:
-    """Of the files of a ConfigMap or Secret this one, under that name."""
-    volume = source["configMap" if source["type"] == "ConfigMap" else "secret"]
-    known = {item["path"]: item for item in mappings(volume.get("items"))}
-    volume["items"] = [{**known.get(file, {"key": file}), "path": name}]
 
 
 def _joined(held: Mapping[str, Any], source: Mapping[str, Any]) -> bool:
@@ -222,4 +213,4 @@ def _defaults(server: Server) -> Iterator[Entry]:
         return
     if egress.forbidden:
         why = "an empty list allows everything to the operator: it cannot forbid a server to connect"
-        yield entry(server, ("spec", "network", "egress"), Outcome.LOST, message=why)
+        yield lost(server, ("spec", "network", "egress"), why)

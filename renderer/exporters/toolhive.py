@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from renderer.exporters.exported import COMMON, Exported, Fates, Lost, entries_of, entry, metadata_of, network_entry
+from renderer.exporters.exported import COMMON, Exported, Fates, Lost, document, entries_of, filled, lost, network_entry
 from renderer.exporters.pod import Pod, pod_of
-from renderer.importers.draft import Outcome
 from renderer.model import JSON, Access, Options, SecretRef, Server
 
 API_VERSION = "toolhive.stacklok.dev/v1beta1"
@@ -75,8 +74,12 @@ def export(server: Server, options: Options) -> Exported:
         "proxyPort": server.service.port,
         **({"args": pod.container["args"]} if pod.container.get("args") else {}),
         "env": [{"name": name, "value": value} for name, value in pod.literals.items()],
-        "secrets": _secrets(pod),
-        "resources": _resources(pod),
+        "secrets": [
+            {"name": key["name"], "key": key["key"], "targetEnvName": name}
+            for name, key in ((env["name"], env["valueFrom"].get("secretKeyRef")) for env in pod.references)
+            if _is_required(key)
+        ],
+        "resources": _amounts(pod, small=True),
         "serviceAccount": server.service_account.name if pod.has_account else None,
         "backendReplicas": None if server.autoscaling else server.replicas,
         "sessionAffinity": "None" if server.transport.keeps_sessions is False else "ClientIP",
@@ -84,29 +87,25 @@ def export(server: Server, options: Options) -> Exported:
         "audit": {"enabled": True} if server.guard and server.guard.log else None,
         "podTemplateSpec": {"spec": _pod_template(pod)},
     }
-    document = _document("MCPServer", server, options, {key: value for key, value in spec.items() if value})
+    resource = document(API_VERSION, "MCPServer", server, options, filled(spec))
     entries = (*entries_of(server, _fates(server, tokens)), *network_entry(server))
-    return Exported(server, (*pod.companions, *tokens, document), entries)
-
-
-def _document(kind: str, server: Server, options: Options, spec: Mapping[str, Any]) -> dict[str, JSON]:
-    return {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata_of(server, options), "spec": dict(spec)}
-
-
-def _secrets(pod: Pod) -> list[dict[str, Any]]:
-    """Those that must be there; optional ones stand in the pod template, which can say so."""
-    keys = [(env["name"], env["valueFrom"].get("secretKeyRef")) for env in pod.references]
-    return [{"name": key["name"], "key": key["key"], "targetEnvName": name} for name, key in keys if _is_required(key)]
+    return Exported(server, (*pod.companions, *tokens, resource), entries)
 
 
 def _is_required(key: Mapping[str, Any] | None) -> bool:
+    """Optional ones stand in the pod template, which can say so."""
     return key is not None and not key.get("optional")
 
 
-def _resources(pod: Pod) -> dict[str, Any]:
-    """CPU and memory; the rest stands in the pod template."""
+def _amounts(pod: Pod, *, small: bool) -> dict[str, Any]:
+    """Of the resources CPU and memory (``small``), or the others: these stand in the pod template."""
     amounts = pod.container.get("resources", {})
-    return {kind: {k: v for k, v in values.items() if k in ("cpu", "memory")} for kind, values in amounts.items()}
+    return filled(
+        {
+            kind: {name: value for name, value in values.items() if (name in ("cpu", "memory")) is small}
+            for kind, values in amounts.items()
+        }
+    )
 
 
 def _pod_template(pod: Pod) -> dict[str, Any]:
@@ -115,10 +114,8 @@ def _pod_template(pod: Pod) -> dict[str, Any]:
     more = [env for env in pod.references if not _is_required(env["valueFrom"].get("secretKeyRef"))]
     if more:
         container["env"] = more
-    amounts = pod.container.get("resources", {})
-    others = {kind: {k: v for k, v in values.items() if k not in ("cpu", "memory")} for kind, values in amounts.items()}
-    if rest := {kind: values for kind, values in others.items() if values}:
-        container["resources"] = rest
+    if others := _amounts(pod, small=False):
+        container["resources"] = others
     whole = {key: value for key, value in pod.spec.items() if key not in ("serviceAccountName", "restartPolicy")}
     return {**whole, "containers": [container, *pod.sidecars]}
 
@@ -134,7 +131,7 @@ def _oidc(server: Server, options: Options) -> list[dict[str, JSON]]:
         inline["jwksUrl"] = issuer.jwks
     elif issuer.jwks:
         return []
-    return [_document("MCPOIDCConfig", server, options, {"type": "inline", "inline": inline})]
+    return [document(API_VERSION, "MCPOIDCConfig", server, options, {"type": "inline", "inline": inline})]
 
 
 def _reference(tokens: list[dict[str, JSON]], server: Server) -> dict[str, Any]:
@@ -148,7 +145,7 @@ def _reference(tokens: list[dict[str, JSON]], server: Server) -> dict[str, Any]:
         "scopes": list(access.require.scopes),
         "resourceUrl": access.url,
     }
-    return {"oidcConfigRef": {key: value for key, value in reference.items() if value}}
+    return {"oidcConfigRef": filled(reference)}
 
 
 def _fates(server: Server, tokens: list[dict[str, JSON]]) -> Fates:
@@ -191,12 +188,7 @@ def _proxy(server: Server, options: Options) -> Exported:
                 plain[name] = "".join(str(piece) for piece in pieces)
             case _:
                 why = f"ToolHive takes the whole header {name} from a Secret: add a key with the text around the secret"
-                entries.append(entry(server, ("spec", "remote", "headers", name), Outcome.LOST, message=why))
+                entries.append(lost(server, ("spec", "remote", "headers", name), why))
     forward = {"addPlaintextHeaders": plain, "addHeadersFromSecret": secret}
-    spec = {
-        "remoteUrl": remote.address,
-        "transport": remote.transport,
-        "headerForward": {key: value for key, value in forward.items() if value},
-    }
-    document = _document("MCPRemoteProxy", server, options, {key: value for key, value in spec.items() if value})
-    return Exported(server, (document,), tuple(entries))
+    spec = {"remoteUrl": remote.address, "transport": remote.transport, "headerForward": filled(forward)}
+    return Exported(server, (document(API_VERSION, "MCPRemoteProxy", server, options, filled(spec)),), tuple(entries))
