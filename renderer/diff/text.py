@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from renderer.diff import masks
 from renderer.diff.causes import Cause
 from renderer.diff.consequences import CONSEQUENCES, Name
+from renderer.diff.consequences.table import few
 from renderer.diff.entries import Diff, Entry, Field, Group, Leg, grouped
 from renderer.diff.objects import ABSENT
 from renderer.errors import excerpt
@@ -176,8 +177,7 @@ def _who(group: Group, quote: Quote) -> str:
 
 def listed(names: Sequence[str], quote: Quote, most: int = MOST) -> str:
     """The first names, and how many more there are."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(quote(name) for name in names[:most]) + more
+    return few([quote(name) for name in names], most)
 
 
 def same_in(group: Group, quote: Quote, most: int = 20) -> str:

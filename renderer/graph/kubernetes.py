@@ -129,10 +129,13 @@ def ways_out(server: Server, scene: Scene) -> Iterator[Part]:
         keys = host in opened_for_keys(server) and host not in egress.hosts
         label = f"port {host.port}{', keys of tokens' * keys}"
         yield Edge(source, remote or f"host {host.name}", label, by_name)
-    for block in egress.cidrs:
-        yield from _block(source, block, policy, scene)
-    for service in egress.services:
-        yield from _service(server, service, policy, scene)
+    ways: tuple[EgressCidr | EgressService, ...] = (*egress.cidrs, *egress.services)
+    for way in ways:
+        node = _reached(server, way, scene)
+        other = scene.remote(way) or (scene.server_of(way, server) if isinstance(way, EgressService) else "")
+        if not other:
+            yield node
+        yield Edge(source, other or node.id, ports_of(way), policy)
     if server.mounts_token:
         yield Node("host kubernetes", "host", "Kubernetes API")
         yield Edge(source, "host kubernetes", "with a token", policy)
@@ -143,23 +146,12 @@ def ways_out(server: Server, scene: Scene) -> Iterator[Part]:
         yield Edge(source, f"pods sandbox {server.sandbox.namespace}", "starts them", policy)
 
 
-def _block(source: str, block: EgressCidr, policy: tuple[str, ...], scene: Scene) -> Iterator[Part]:
-    remote = scene.remote(block)
-    node = Node(
-        f"block {block.cidr} {block.excepted}", "block", block.cidr, tuple(f"without {e}" for e in block.excepted)
-    )
-    if not remote:
-        yield node
-    yield Edge(source, remote or node.id, ports_of(block), policy)
-
-
-def _service(server: Server, service: EgressService, policy: tuple[str, ...], scene: Scene) -> Iterator[Part]:
-    other = scene.remote(service) or scene.server_of(service, server)
-    where = _where(service.namespace, service.namespace_labels, server, scene)
-    node = Node(f"pods {service.name} of {where}", "pods", service.name, (_pods(service.pod_labels), where))
-    if not other:
-        yield node
-    yield Edge(server_id(server), other or node.id, ports_of(service), policy)
+def _reached(server: Server, way: EgressCidr | EgressService, scene: Scene) -> Node:
+    if isinstance(way, EgressCidr):
+        without = tuple(f"without {block}" for block in way.excepted)
+        return Node(f"block {way.cidr} {way.excepted}", "block", way.cidr, without)
+    where = _where(way.namespace, way.namespace_labels, server, scene)
+    return Node(f"pods {way.name} of {where}", "pods", way.name, (_pods(way.pod_labels), where))
 
 
 def notes(server: Server) -> Iterator[str]:

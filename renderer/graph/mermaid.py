@@ -8,33 +8,6 @@ from collections.abc import Iterator, Sequence
 from renderer.errors import excerpt
 from renderer.graph.parts import KINDS, USED, Edge, Graph, Kind, Node
 
-#: Brackets of each shape, and the colours of box and border: dark text on light boxes, legible on every page.
-_SHAPES: dict[Kind, tuple[str, str]] = {
-    "client": ("([", "])"),
-    "way": ("{{", "}}"),
-    "server": ("[", "]"),
-    "remote": ("[[", "]]"),
-    "host": ("(", ")"),
-    "pods": ("(", ")"),
-    "block": ("(", ")"),
-    "open": ("(", ")"),
-    "secret": ("[/", "/]"),
-    "config": ("[/", "/]"),
-    "volume": ("[(", ")]"),
-}
-COLORS: dict[Kind, tuple[str, str]] = {
-    "client": ("#eef2f7", "#5b6b7f"),
-    "way": ("#fff4d6", "#9a6b00"),
-    "server": ("#dcebff", "#1f5fbf"),
-    "remote": ("#e9e2ff", "#6a3fc2"),
-    "host": ("#e4f5e9", "#2c7a45"),
-    "pods": ("#e4f5e9", "#2c7a45"),
-    "block": ("#e4f5e9", "#2c7a45"),
-    "open": ("#ffe3e0", "#b3261e"),
-    "secret": ("#f6e6f2", "#93317a"),
-    "config": ("#f3f0e6", "#756a3c"),
-    "volume": ("#e3f3f5", "#1c6f7c"),
-}
 _TEXT = "#14181d"
 #: Characters that mean nothing to Mermaid or to Markdown, wherever they stand in a quoted label.
 _PLAIN = re.compile(r"[^A-Za-z0-9 .,/()=-]|\.(?= )|^[-.]|(?<= )-(?= )|/(?=/)")
@@ -52,7 +25,8 @@ def as_mermaid(graphs: Sequence[Graph]) -> str:
         if len(graphs) > 1:
             inner = [f'subgraph e{i}["{label(graph.title)}"]', *(f"  {line}" for line in inner), "end"]
         lines += [f"  {line}" for line in inner]
-        lines += [f"  %% {_comment(note)}" for note in graph.notes]
+        # Without braces: two of them would be read as settings.
+        lines += [f"  %% {excerpt(note, _LONGEST).replace('{', '(').replace('}', ')')}" for note in graph.notes]
     lines += [f"  {line}" for line in _classes({node.kind for graph in graphs for node in graph.nodes})]
     return "\n".join(lines) + "\n"
 
@@ -86,8 +60,8 @@ def label(text: str) -> str:
 
 
 def _node(name: str, node: Node) -> str:
-    before, after = _SHAPES[node.kind]
-    kind = f"{KINDS[node.kind]} " if node.kind in USED or node.kind == "remote" else ""
+    before, after = KINDS[node.kind].brackets
+    kind = f"{KINDS[node.kind].words} " if node.kind in USED or node.kind == "remote" else ""
     texts = [label(f"{kind}{node.title}"), *(label(line) for line in node.lines if line)]
     return f'{name}{before}"{"<br/>".join(texts)}"{after}:::{node.kind}'
 
@@ -100,12 +74,8 @@ def _edge(names: dict[str, str], edge: Edge) -> str:
 
 
 def _classes(kinds: set[Kind]) -> Iterator[str]:
-    for kind, (fill, border) in COLORS.items():
+    for kind, look in KINDS.items():
         if kind in kinds:
+            fill, border = look.light
             dashed = ",stroke-dasharray:4 3" if kind == "remote" else ""
             yield f"classDef {kind} fill:{fill},stroke:{border},color:{_TEXT}{dashed}"
-
-
-def _comment(text: str) -> str:
-    """No braces: two of them would be read as settings."""
-    return excerpt(text, _LONGEST).replace("{", "(").replace("}", ")")

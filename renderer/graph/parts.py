@@ -8,19 +8,35 @@ from typing import Literal, NamedTuple, TypeAlias
 Kind: TypeAlias = Literal[
     "client", "way", "server", "remote", "host", "pods", "block", "open", "secret", "config", "volume"
 ]
-#: In the words of people.
-KINDS: dict[Kind, str] = {
-    "client": "client",
-    "way": "way in",
-    "server": "server",
-    "remote": "remote server",
-    "host": "host",
-    "pods": "pods",
-    "block": "addresses",
-    "open": "every address",
-    "secret": "Secret",
-    "config": "ConfigMap",
-    "volume": "volume",
+
+
+class Look(NamedTuple):
+    """How a kind is shown: in words, and as a box in a column; fill and border on light and dark pages.
+
+    ``brackets`` are those of its shape in Mermaid.
+    """
+
+    words: str
+    brackets: tuple[str, str]
+    light: tuple[str, str]
+    dark: tuple[str, str]
+    column: int = 3
+
+
+_REACHED = (("(", ")"), ("#e4f5e9", "#2c7a45"), ("#14311e", "#74cf91"))
+#: Dark text on light boxes, and light on dark ones. In the order of the drawing.
+KINDS: dict[Kind, Look] = {
+    "client": Look("client", ("([", "])"), ("#eef2f7", "#5b6b7f"), ("#232b35", "#8fa2b7"), column=0),
+    "way": Look("way in", ("{{", "}}"), ("#fff4d6", "#9a6b00"), ("#3a2e0c", "#e0b34a"), column=1),
+    "server": Look("server", ("[", "]"), ("#dcebff", "#1f5fbf"), ("#12294a", "#78aefc"), column=2),
+    "remote": Look("remote server", ("[[", "]]"), ("#e9e2ff", "#6a3fc2"), ("#2a1f4d", "#b59cff")),
+    "host": Look("host", *_REACHED),
+    "pods": Look("pods", *_REACHED),
+    "block": Look("addresses", *_REACHED),
+    "open": Look("every address", ("(", ")"), ("#ffe3e0", "#b3261e"), ("#46140f", "#ff8a80")),
+    "secret": Look("Secret", ("[/", "/]"), ("#f6e6f2", "#93317a"), ("#3b1832", "#e59bd2")),
+    "config": Look("ConfigMap", ("[/", "/]"), ("#f3f0e6", "#756a3c"), ("#2f2b18", "#cfc38c")),
+    "volume": Look("volume", ("[(", ")]"), ("#e3f3f5", "#1c6f7c"), ("#0f2f34", "#6fc9d7")),
 }
 #: What a server uses, and does not call.
 USED: frozenset[Kind] = frozenset({"secret", "config", "volume"})
@@ -51,10 +67,14 @@ class Edge(NamedTuple):
         return self.connects and not self.enforced_by
 
     @property
+    def by(self) -> str:
+        """Who enforces it, in words."""
+        return ", ".join(self.enforced_by) or ("nothing enforces it" if self.connects else "")
+
+    @property
     def words(self) -> str:
         """Port and who enforces it."""
-        by = ", ".join(self.enforced_by) or ("nothing enforces it" if self.connects else "")
-        return ": ".join(filter(None, (self.label, by)))
+        return ": ".join(filter(None, (self.label, self.by)))
 
 
 Part: TypeAlias = Node | Edge

@@ -12,7 +12,7 @@ from textwrap import wrap
 from typing import NamedTuple
 
 from renderer.errors import excerpt
-from renderer.graph.parts import KINDS, USED, Edge, Graph, Kind, Node
+from renderer.graph.parts import KINDS, USED, Edge, Graph, Node
 
 #: Pixels. Widths of text are those of a common sans-serif font at 13 and 11 pixels, on the safe side.
 _TITLE, _LINE, _PAD, _GAP, _BAND = 18, 14, 8, 10, 26
@@ -27,22 +27,6 @@ _MOST_SHARED = 4
 _MOST_LINES = 7
 _LIGHT = {"page": "#ffffff", "text": "#14181d", "faint": "#55606c", "edge": "#5b6b7f", "open": "#b3261e"}
 _DARK = {"page": "#0f1318", "text": "#eef2f6", "faint": "#a9b4c0", "edge": "#9fb0c3", "open": "#ff8a80"}
-#: Box and border, light and dark.
-_COLORS: dict[Kind, tuple[str, str, str, str]] = {
-    "client": ("#eef2f7", "#5b6b7f", "#232b35", "#8fa2b7"),
-    "way": ("#fff4d6", "#9a6b00", "#3a2e0c", "#e0b34a"),
-    "server": ("#dcebff", "#1f5fbf", "#12294a", "#78aefc"),
-    "remote": ("#e9e2ff", "#6a3fc2", "#2a1f4d", "#b59cff"),
-    "host": ("#e4f5e9", "#2c7a45", "#14311e", "#74cf91"),
-    "pods": ("#e4f5e9", "#2c7a45", "#14311e", "#74cf91"),
-    "block": ("#e4f5e9", "#2c7a45", "#14311e", "#74cf91"),
-    "open": ("#ffe3e0", "#b3261e", "#46140f", "#ff8a80"),
-    "secret": ("#f6e6f2", "#93317a", "#3b1832", "#e59bd2"),
-    "config": ("#f3f0e6", "#756a3c", "#2f2b18", "#cfc38c"),
-    "volume": ("#e3f3f5", "#1c6f7c", "#0f2f34", "#6fc9d7"),
-}
-_COLUMNS: dict[Kind, int] = {"client": 0, "way": 1, "server": 2}
-_LAST = 3
 
 
 class Box(NamedTuple):
@@ -154,7 +138,7 @@ def _sources(graph: Graph, node: Node, homes: Mapping[str, int], inside: Collect
 
 
 def _column(node: Node) -> int:
-    return _COLUMNS.get(node.kind, _LAST)
+    return KINDS[node.kind].column
 
 
 def _bands(graph: Graph) -> list[list[Node]]:
@@ -186,14 +170,13 @@ def _around(graph: Graph, server: Node) -> set[str]:
 
 def _lines(node: Node) -> list[str]:
     lines = [line for line in node.lines if line]
-    return (
-        [*lines[: _MOST_LINES - 1], f"and {len(lines) - _MOST_LINES + 1} more"] if len(lines) > _MOST_LINES else lines
-    )
+    more = len(lines) - _MOST_LINES + 1
+    return [*lines[: _MOST_LINES - 1], f"and {more} more"] if more > 1 else lines
 
 
 def _titles(node: Node) -> list[str]:
     """On three lines at most."""
-    kind = f"{KINDS[node.kind]} " if node.kind in USED else ""
+    kind = f"{KINDS[node.kind].words} " if node.kind in USED else ""
     lines = wrap(excerpt(kind + node.title, 400), _FITS) or [""]
     return lines if len(lines) < 4 else [*lines[:2], excerpt("".join(lines[2:]), _FITS)]
 
@@ -209,7 +192,7 @@ def _height(node: Node, ends: int) -> int:
 
 def _box(box: Box) -> Iterator[str]:
     node = box.node
-    whole = "\n".join((f"{KINDS[node.kind]} {node.title}", *node.lines))
+    whole = "\n".join((f"{KINDS[node.kind].words} {node.title}", *node.lines))
     radius = 4 if node.kind in ("server", "remote") else 14
     yield f'<g class="{node.kind}"><title>{escape(_printable(whole))}</title>'
     yield f'<rect class="box" x="{box.x}" y="{box.y}" width="{_WIDTH}" height="{box.height}" rx="{radius}"/>'
@@ -234,10 +217,9 @@ def _edge(edge: Edge, start: Box, end: Box) -> Iterator[str]:
     path = f"M{x1},{y1} C{x1 + bend},{y1} {x2 + (bend if same else -bend)},{y2} {x2},{y2}"
     whole = f"{start.node.title} to {end.node.title}: {edge.words or 'uses it'}"
     yield f'<g class="{kind}"><title>{escape(_printable(whole))}</title><path d="{path}"/>'
-    by = ", ".join(edge.enforced_by) or ("nothing enforces it" if edge.connects else "")
     x, anchor = (x2 + 66, "start") if same else (x2 - 12, "end")
     y = (y1 + y2) // 2 if same else y2
-    for text, below in ((edge.label, -5), (by, 11)):
+    for text, below in ((edge.label, -5), (edge.by, 11)):
         if text:
             yield f'<text class="label" x="{x}" y="{y + below}" text-anchor="{anchor}">{_text(text, _LABEL)}</text>'
     yield "</g>"
@@ -263,10 +245,6 @@ def _arrows() -> Iterator[str]:
 
 def _style() -> str:
     """Light, and dark where the reader's page is."""
-    return f"{_common()}{_colors(_LIGHT, 0)}@media (prefers-color-scheme: dark){{{_colors(_DARK, 2)}}}"
-
-
-def _common() -> str:
     font = 'font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",sans-serif'
     return (
         f"text{{{font};font-size:11px}}.name{{font-size:13px;font-weight:600}}.heading{{font-size:17px;font-weight:600}}"
@@ -274,13 +252,13 @@ def _common() -> str:
         ".use path{stroke-dasharray:1 3}.edge path{marker-end:url(#edge)}.open path{marker-end:url(#open)}"
         ".box{stroke-width:1.3}.remote .box{stroke-dasharray:6 3}"
         ".label{paint-order:stroke;stroke-width:4px;stroke-linejoin:round}"
+        f"{_colors(_LIGHT, dark=False)}@media (prefers-color-scheme: dark){{{_colors(_DARK, dark=True)}}}"
     )
 
 
-def _colors(page: Mapping[str, str], first: int) -> str:
-    boxes = "".join(
-        f".{kind} .box{{fill:{colors[first]};stroke:{colors[first + 1]}}}" for kind, colors in _COLORS.items()
-    )
+def _colors(page: Mapping[str, str], *, dark: bool) -> str:
+    pairs = {kind: look.dark if dark else look.light for kind, look in KINDS.items()}
+    boxes = "".join(f".{kind} .box{{fill:{fill};stroke:{border}}}" for kind, (fill, border) in pairs.items())
     return (
         f".page{{fill:{page['page']}}}text{{fill:{page['text']}}}.faint,.label{{fill:{page['faint']}}}"
         f".label{{stroke:{page['page']}}}.edge path,.use path{{stroke:{page['edge']}}}"

@@ -26,16 +26,16 @@ def as_text(graphs: Sequence[Graph]) -> str:
 
 
 def _server(graph: Graph, node: Node) -> Iterator[str]:
-    yield f"{KINDS[node.kind]} {node.title}: {'; '.join(filter(None, node.lines))}"
+    yield f"{KINDS[node.kind].words} {node.title}: {'; '.join(filter(None, node.lines))}"
     incoming = [edge for edge in graph.edges if edge.target == node.id]
     outgoing = [edge for edge in graph.edges if edge.source == node.id]
-    yield from _listed("reached by", [line for edge in incoming for line in _reached(graph, edge)])
-    yield from _listed("may call", [_line(graph.node(edge.target), edge) for edge in outgoing if edge.connects])
-    yield from _listed("uses", [_line(graph.node(edge.target), edge) for edge in outgoing if not edge.connects])
-
-
-def _listed(title: str, lines: Sequence[str]) -> list[str]:
-    return [f"  {title}", *(f"    - {line}" for line in lines)] if lines else []
+    groups = {
+        "reached by": [line for edge in incoming for line in _reached(graph, edge)],
+        "may call": [_line(graph.node(edge.target), edge) for edge in outgoing if edge.connects],
+        "uses": [_line(graph.node(edge.target), edge) for edge in outgoing if not edge.connects],
+    }
+    for title, lines in groups.items():
+        yield from [f"  {title}", *(f"    - {line}" for line in lines)] if lines else []
 
 
 def _reached(graph: Graph, edge: Edge) -> Iterator[str]:
@@ -49,25 +49,24 @@ def _reached(graph: Graph, edge: Edge) -> Iterator[str]:
 
 def _line(node: Node, edge: Edge) -> str:
     about = f" ({', '.join(node.lines)})" if node.lines and node.kind not in ("server", "remote") else ""
-    kind = "" if node.kind in ("client", "way", "host", "block", "open") else f"{KINDS[node.kind]} "
+    kind = "" if node.kind in ("client", "way", "host", "block", "open") else f"{KINDS[node.kind].words} "
     return f"{kind}{node.title}{about}" + (f", {edge.words}" if edge.words else "")
 
 
 def as_json(graphs: Sequence[Graph]) -> str:
     """As ``schemas/graph.schema.json`` says."""
-    data: JSON = {"version": __version__, "graphs": [_data(graph) for graph in graphs]}
-    return json.dumps(data, indent=2) + "\n"
-
-
-def _data(graph: Graph) -> JSON:
-    return {
-        "environment": graph.name,
-        "target": graph.target,
-        "where": graph.where,
-        "nodes": [{**node._asdict(), "lines": list(node.lines)} for node in graph.nodes],
-        "edges": [edge_data(edge) for edge in graph.edges],
-        "notes": list(graph.notes),
-    }
+    listed: list[JSON] = [
+        {
+            "environment": graph.name,
+            "target": graph.target,
+            "where": graph.where,
+            "nodes": [{**node._asdict(), "lines": list(node.lines)} for node in graph.nodes],
+            "edges": [edge_data(edge) for edge in graph.edges],
+            "notes": list(graph.notes),
+        }
+        for graph in graphs
+    ]
+    return json.dumps({"version": __version__, "graphs": listed}, indent=2) + "\n"
 
 
 def edge_data(edge: Edge) -> dict[str, JSON]:

@@ -13,7 +13,7 @@ from renderer.diff.consequences.data import data_rules
 from renderer.diff.consequences.guard import guard_rules
 from renderer.diff.consequences.network import POLICIES, label_rules, network_rules
 from renderer.diff.consequences.pods import pod_rules
-from renderer.diff.consequences.table import CONSEQUENCES, Consequence, Name, Pair, amount
+from renderer.diff.consequences.table import CONSEQUENCES, Consequence, Name, Pair, amount, few
 from renderer.diff.objects import COMPOSE, Change, Object, objects_in
 from renderer.kinds import DEFAULT_ACCOUNT, POD_TEMPLATES, TEMPLATED, WORKLOADS
 from renderer.labels import PATH_ANNOTATION
@@ -50,37 +50,29 @@ _COMMENT = re.compile(r"^#.*(?:\n#.*)*", re.MULTILINE)
 _STATEMENT = re.compile(r"\b(NOT [A-Z]{4,}[A-Z ]*|OUT OF REACH): (?:egress only to )?(.+?)\.(?= |$)")
 #: Of objects of Argo CD and Flux: when and how they deliver the same to the same place.
 _SAME_DELIVERY = (
-    ("dependsOn",),
-    ("healthChecks",),
-    ("ignoreDifferences",),
-    ("interval",),
-    ("retryInterval",),
-    ("revisionHistoryLimit",),
-    ("syncPolicy", "retry"),
-    ("syncPolicy", "syncOptions"),
-    ("timeout",),
-    ("wait",),
+    *(("dependsOn",), ("healthChecks",), ("ignoreDifferences",), ("interval",), ("retryInterval",)),
+    *(("revisionHistoryLimit",), ("syncPolicy", "retry"), ("syncPolicy", "syncOptions"), ("timeout",), ("wait",)),
 )
 _SANDBOX = re.compile(r"^- \[ \] RuntimeClass `([^`]+)`.*`spec\.sandbox\.runtimeClass`", re.MULTILINE)
 _CONTEXT = ("NetworkPolicy", "services:", *TEMPLATED, "kind: Pod", "kind: Service\n", "ServiceMonitor", "PodMonitor")
 
 
 def consequences(
-    pairs: Sequence[Pair], beside: Sequence[Object], others: Callable[[], Sequence[Object]], *, new: bool = False
+    pairs: Sequence[Pair], same: Sequence[Object], others: Callable[[], Sequence[Object]], *, new: bool = False
 ) -> Iterator[Consequence]:
-    """All consequences; ``beside`` are objects of the server that did not change, ``others`` those of other servers."""
-    selected = _selected(pairs, beside)
+    """All consequences; ``same`` are objects of the server that did not change, ``others`` those of other servers."""
+    selected = _selected([*same, *(each for pair in pairs for each in (pair.old, pair.new) if each)])
     shared = _annotated(pair for pair in pairs if pair.object.kind in WORKLOADS)
     for pair in pairs:
         yield from _stated(pair, new=new)
         yield from _of_pair(pair, selected, shared, new=new)
     # What goes with its Namespace leaves nothing behind that it held, or that it disarmed.
     removed = {pair.old.name for pair in pairs if pair.old and not pair.new and pair.object.kind == "Namespace"}
-    before = [*beside, *(pair.old for pair in pairs if pair.old and pair.old.namespace not in removed)]
+    before = [*same, *(pair.old for pair in pairs if pair.old and pair.old.namespace not in removed)]
     for old in (pair.old for pair in pairs if not pair.new):
         if old in before and (old.kind, old.name) == ("ServiceAccount", DEFAULT_ACCOUNT):
             yield Consequence("rbac", f"{old.label}: pods that name no account get a token of the Kubernetes API")
-    now = [*beside, *(pair.new for pair in pairs if pair.new)]
+    now = [*same, *(pair.new for pair in pairs if pair.new)]
     yield from data_rules(before, now)
     yield from guard_rules(pairs, before, now)
     changed = {pair.object.kind for pair in pairs}
@@ -147,7 +139,7 @@ def _statements(text: str | None) -> dict[str, str]:
 
 
 def _unenforced(words: str, before: str, now: str) -> Iterator[Consequence]:
-    old, new = _wishes(before), _wishes(now)
+    old, new = map(_wishes, (before, now))
     yield from (Consequence("unenforced", f"{item} comes ({words.lower()})") for item in new if item not in old)
     yield from (Consequence("unenforced", f"{item} goes ({words.lower()})") for item in old if item not in new)
 
@@ -210,8 +202,7 @@ def _places(pair: Pair) -> str:
             places |= dict.fromkeys(f"{path[1][:-1]} {key}" for key in keys)
         else:
             places[".".join(map(str, path[:2])) or "content"] = None
-    more = f" and {len(places) - 3} more" if len(places) > 3 else ""
-    return ", ".join(list(places)[:3]) + more
+    return few(places)
 
 
 def _packages(pair: Pair) -> Iterator[Consequence]:
@@ -230,10 +221,8 @@ def _packages(pair: Pair) -> Iterator[Consequence]:
             for package in sorted({*before, *now})
             if before.get(package) != now.get(package)
         ]
-        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
         if old.get(name) != new.get(name):
-            details = ", ".join(changed[:3]) or "other hashes or sources"
-            yield Consequence("packages", f"{pair.object.name}: {details}{more}")
+            yield Consequence("packages", f"{pair.object.name}: {few(changed) or 'other hashes or sources'}")
 
 
 def _idle(change: Change, each: Object, selected: set[str]) -> bool:
@@ -252,15 +241,12 @@ def _idle(change: Change, each: Object, selected: set[str]) -> bool:
     return path[:2] == ("metadata", "annotations") and ours
 
 
-def _selected(pairs: Sequence[Pair], beside: Sequence[Object]) -> set[str]:
-    """Names of labels by which objects here select others, beside pods."""
-    objects = [*beside, *(each for pair in pairs for each in (pair.old, pair.new) if each)]
+def _selected(objects: Iterable[Object]) -> set[str]:
+    """Names of labels by which some of the objects select others, beside pods."""
     names: set[str] = set()
     for each in objects:
         if each.kind in ("ServiceMonitor", "PodMonitor"):
-            names |= set(as_mapping(at(each.data, "spec", "selector", "matchLabels")))
-            names |= {
-                str(expression.get("key"))
-                for expression in mappings(at(each.data, "spec", "selector", "matchExpressions"))
-            }
+            selector = as_mapping(at(each.data, "spec", "selector"))
+            names |= as_mapping(selector.get("matchLabels")).keys()
+            names |= {str(expression.get("key")) for expression in mappings(selector.get("matchExpressions"))}
     return names

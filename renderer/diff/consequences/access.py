@@ -12,6 +12,8 @@ from renderer.diff.consequences.table import (
     Consequence,
     Pair,
     Program,
+    came,
+    few,
     given_to_programs,
     handed_on,
     loaded,
@@ -36,13 +38,13 @@ def access_rules(pair: Pair, shared: Collection[str] = ()) -> Iterator[Consequen
         yield from _bindings(pair)
         yield from _tokens(pair, shared)
         yield from _secrets(pair)
-        ways = _ways_in(pair.object.kind, pair.now) - _ways_in(pair.object.kind, pair.before)
-        yield from (Consequence("exposure", f"{pair.object.label}: {way}") for way in sorted(ways))
+        kind, label = pair.object.kind, f"{pair.object.label}:"
+        yield from came("exposure", label, _ways_in(kind, pair.before), _ways_in(kind, pair.now))
         yield from _guards(pair, shared)
         if pair.old:
             yield from _led_elsewhere(pair)
-        closed = _ports(pair.before) - _ports(pair.now) if pair.object.kind == "Service" else ()
-        yield from (Consequence("removal", f"{pair.object.label}: port {port}") for port in sorted(closed))
+        if kind == "Service":
+            yield from came("removal", f"{label} port", _ports(pair.now), _ports(pair.before))
 
 
 def _ports(service: Mapping[str, Any]) -> set[str]:
@@ -58,11 +60,9 @@ def _rights(pair: Pair) -> Iterator[Consequence]:
         before, now = rights(pair.before), rights(pair.now)
         new = sorted(right for right in now if not any(_covers(old, right) for old in before))
         if new:
-            more = f" and {len(new) - 3} more" if len(new) > 3 else ""
-            yield Consequence("rbac", f"{pair.object.label}: {', '.join(map(_told, new[:3]))}{more}")
-        if pair.now.get("aggregationRule") and not same(
-            pair.before.get("aggregationRule"), pair.now["aggregationRule"]
-        ):
+            yield Consequence("rbac", f"{pair.object.label}: {few([*map(_right, new)])}")
+        rule = pair.now.get("aggregationRule")
+        if rule and not same(pair.before.get("aggregationRule"), rule):
             yield Consequence("rbac", f"{pair.object.label}: has the rights of other roles by their labels")
 
 
@@ -89,7 +89,7 @@ def _covers(old: Right, new: Right) -> bool:
     )
 
 
-def _told(right: Right) -> str:
+def _right(right: Right) -> str:
     verb, *rest = right
     if len(rest) == 1:
         return f"{verb} {rest[0]}"
@@ -145,8 +145,8 @@ def _mounts_token(spec: Mapping[str, Any]) -> bool:
 
 def _secrets(pair: Pair) -> Iterator[Consequence]:
     name = pair.object.name
-    known, now = secrets_of(pair.before), secrets_of(pair.now)
-    yield from (Consequence("secret", f"{name}: {secret}") for secret in sorted(now - known))
+    known = secrets_of(pair.before)
+    yield from came("secret", f"{name}:", known, secrets_of(pair.now))
     before, pods = (pod_spec(pair.object.kind, data) for data in (pair.before, pair.now))
     old_uses, uses = _uses(before), _uses(pods)
     for secret, where in sorted(use for use in uses - old_uses if use[0] in known):
@@ -252,8 +252,6 @@ def _referred(key: str, value: Any) -> set[str]:
 
 #: Annotations of ExternalDNS: names that lead there.
 _PUBLISHES = ("external-dns.alpha.kubernetes.io/hostname", "external-dns.alpha.kubernetes.io/internal-hostname")
-
-
 #: How nginx passes on what it lets in.
 _PASSED_ON = tuple(
     f"nginx.ingress.kubernetes.io/{name}"
@@ -374,10 +372,8 @@ def _of_route(data: Mapping[str, Any]) -> set[str]:
 
 def _of_service(data: Mapping[str, Any]) -> set[str]:
     spec = as_mapping(data.get("spec"))
-    kind = spec.get("type")
-    if kind not in ("LoadBalancer", "NodePort"):
-        return {f"address {address}" for address in _texts(spec.get("externalIPs"))}
-    ranges = _texts(spec.get("loadBalancerSourceRanges")) or ["everywhere"]
-    ports = [str(port.get("port")) for port in mappings(spec.get("ports"))]
-    ways = {f"port {port} as {kind} from {source}" for port, source in product(ports, ranges)}
-    return ways | {f"address {address}" for address in _texts(spec.get("externalIPs"))}
+    kind, ways = spec.get("type"), {f"address {address}" for address in _texts(spec.get("externalIPs"))}
+    if kind in ("LoadBalancer", "NodePort"):
+        ranges = _texts(spec.get("loadBalancerSourceRanges")) or ["everywhere"]
+        ways |= {f"port {port} as {kind} from {source}" for port, source in product(_ports(data), ranges)}
+    return ways

@@ -13,6 +13,8 @@ from renderer.diff.consequences.table import (
     Consequence,
     Pair,
     Program,
+    came,
+    few,
     given_to_programs,
     handed_on,
     image_rules,
@@ -56,15 +58,13 @@ def compose_rules(pair: Pair, *, new: bool) -> Iterator[Consequence]:
         yield Consequence("data-loss", f"{label} {'is another one' if pair.new else 'is no longer used'}")
     if kind == "secret" and pair.new:
         yield Consequence("secret", f"{pair.object.name}{' is another one' if pair.old else ''}")
-    weak = _weak_part(kind, pair.now) - _weak_part(kind, pair.before)
-    yield from (Consequence("hardening", f"{label}: {words}") for words in sorted(weak))
+    yield from came("hardening", f"{label}:", _weak_part(kind, pair.before), _weak_part(kind, pair.now))
 
 
 def _weak_part(kind: str, part: Mapping[str, Any]) -> set[str]:
     """What a volume, network, config or secret has of the machine."""
-    weaknesses = (
-        {f"driver {part['driver']}"} if part.get("driver") not in (None, "local", "bridge", "default") else set()
-    )
+    own = part.get("driver") in (None, "local", "bridge", "default")
+    weaknesses = set() if own else {f"driver {part['driver']}"}
     options = as_mapping(part.get("driver_opts"))
     if options.get("device"):
         weaknesses.add(f"is {options['device']} of the machine")
@@ -81,19 +81,15 @@ def _service(pair: Pair, *, new: bool) -> Iterator[Consequence]:
     name, before, now = pair.object.name, pair.before, pair.now
     public = _of_configs(before, now)
     if pair.old and pair.new:
-        keys = {
-            str(change.path[0]) for change in pair.changes if change.path[:2] != ("deploy", "replicas") and change.path
-        }
-        if keys:
-            more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
-            yield Consequence("restart", f"{pair.object.label}: {', '.join(sorted(keys)[:3])}{more}")
+        paths = [change.path for change in pair.changes if change.path]
+        if keys := {str(path[0]) for path in paths if path[:2] != ("deploy", "replicas")}:
+            yield Consequence("restart", f"{pair.object.label}: {few(sorted(keys))}")
         if not same(_replicas(before), _replicas(now)):
             yield Consequence("scaling", f"{pair.object.label}: replicas {_replicas(before)} → {_replicas(now)}")
         if not same(at(before, "deploy", "resources"), at(now, "deploy", "resources")):
             both = [as_mapping(at(data, "deploy", "resources")) for data in (before, now)]
             yield Consequence("resources", f"{name}: {unlike(*both)}")
-        lost = _volumes(before) - _volumes(now)
-        yield from (Consequence("data-loss", f"{name} no longer mounts volume {detail}") for detail in sorted(lost))
+        yield from came("data-loss", f"{name} no longer mounts volume", _volumes(now), _volumes(before))
         secrets = sorted({secret for secret, _ in _uses(now)} - public)
         yield from handed_on(name, str(before.get("image")), str(now.get("image")), secrets)
         yield from given_to_programs(name, _programs(before), _programs(now), secrets)
@@ -103,20 +99,15 @@ def _service(pair: Pair, *, new: bool) -> Iterator[Consequence]:
         yield Consequence("container", f"{name}: {now.get('image')}")
     if pair.new:
         yield from image_rules(name, before.get("image"), now.get("image"))
-        was, uses = _secrets(before) - public, _secrets(now) - public
-        yield from (Consequence("secret", f"{name}: {detail}") for detail in sorted(uses - was))
+        was = _secrets(before) - public
+        yield from came("secret", f"{name}:", was, _secrets(now) - public)
         for secret, where in sorted(use for use in _uses(now) - _uses(before) if use[0] in was):
             yield Consequence("secret", f"{name}: {secret} → {where}")
         yield from (Consequence("egress", f"{name}: logs go to {key}") for key, _ in sorted(_logs(now) - _logs(before)))
-        yield from (Consequence("exposure", f"{name}: {detail}") for detail in sorted(_ports(now) - _ports(before)))
-        resolved = _names(now) - _names(before)
-        yield from (Consequence("dns", f"{name}: {detail}") for detail in sorted(resolved))
-        weak = _weak(now) - (_weak(before) if pair.old else set())
-        yield from (Consequence("hardening", f"{name}: {detail}") for detail in sorted(weak))
-        yield from (
-            Consequence("container", f"{name} {detail}")
-            for detail in sorted(_other_images(now) - _other_images(before))
-        )
+        yield from came("exposure", f"{name}:", _ports(before), _ports(now))
+        yield from came("dns", f"{name}:", _names(before), _names(now))
+        yield from came("hardening", f"{name}:", _weak(before) if pair.old else set(), _weak(now))
+        yield from came("container", name, _other_images(before), _other_images(now))
 
 
 def _uses(service: Mapping[str, Any]) -> set[tuple[str, str]]:
@@ -141,7 +132,7 @@ def _of_configs(*services: Mapping[str, Any]) -> set[str]:
 
 def _programs(service: Mapping[str, Any]) -> set[Program]:
     """Of the service itself and its health check."""
-    test = service.get("healthcheck", {}).get("test") if isinstance(service.get("healthcheck"), dict) else None
+    test = at(service, "healthcheck", "test")
     mode, *checked = ["CMD-SHELL", test] if isinstance(test, str) else [*map(str, items(test)), ""]
     checked = ["sh", "-c", *checked] if mode == "CMD-SHELL" else checked
     started = programs(_argv(service.get("entrypoint")), _argv(service.get("command")))
@@ -219,18 +210,12 @@ def _ports(service: Mapping[str, Any]) -> set[str]:
         if isinstance(port, dict):
             published, address = port.get("published"), port.get("host_ip")
         else:
-            address, published = _short(str(port))
+            # 127.0.0.1:80:8080/tcp is an address and a published port.
+            address, _, published = str(port).rpartition(":")[0].rpartition(":")
         ways.add(f"port {published or 'of any number'} on {address or '0.0.0.0'}")  # noqa: S104 - told, not bound
     labels = as_mapping(service.get("labels"))
     ways |= {f"label {key}: {value}" for key, value in labels.items() if str(key).startswith(_PROXIES)}
     return ways | ({"the network of the machine"} if service.get("network_mode") == "host" else set())
-
-
-def _short(port: str) -> tuple[str, str]:
-    """``127.0.0.1:80:8080/tcp`` is an address and a published port."""
-    rest, _, _ = port.rpartition(":")
-    address, _, published = rest.rpartition(":")
-    return address, published
 
 
 #: Keys of a service that are judged by rules of their own, or take nothing away from what holds it in.

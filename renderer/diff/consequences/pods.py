@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from renderer.diff.consequences.table import RESOLVER_FILES, Consequence, Pair, amount, image_rules, unlike
+from renderer.diff.consequences.table import RESOLVER_FILES, Consequence, Pair, amount, came, few, image_rules, unlike
 from renderer.kinds import KINDS, TEMPLATED
 from renderer.manifest import as_mapping, at, containers, items, mappings, pod_spec
 from renderer.merge_patch import same
@@ -17,11 +17,8 @@ _CLAIMS = ("spec", "volumeClaimTemplates")
 
 def pod_rules(pair: Pair, *, new: bool) -> Iterator[Consequence]:
     """Of one object; ``new``: its server is new, so that nothing stands beside it yet."""
-    if pair.old and pair.new:
-        fields = list(dict.fromkeys(field for field in _immutable(pair)))
-        if fields:
-            more = f" and {len(fields) - 3} more" if len(fields) > 3 else ""
-            yield Consequence("replacement", f"{pair.object.label}: {', '.join(fields[:3])}{more}")
+    if pair.old and pair.new and (fields := dict.fromkeys(_immutable(pair))):
+        yield Consequence("replacement", f"{pair.object.label}: {few(fields)}")
     yield from _restart(pair)
     kind = pair.object.kind
     before, now = (containers(pod_spec(kind, data)) for data in (pair.before, pair.now))
@@ -34,8 +31,7 @@ def pod_rules(pair: Pair, *, new: bool) -> Iterator[Consequence]:
     yield from _scaling(pair)
     yield from _data_loss(pair)
     yield from _hardening(pair)
-    names = _names(pair.object.kind, pair.now) - _names(pair.object.kind, pair.before)
-    yield from (Consequence("dns", f"{pair.object.name}: {detail}") for detail in sorted(names))
+    yield from came("dns", f"{pair.object.name}:", _names(kind, pair.before), _names(kind, pair.now))
 
 
 def _immutable(pair: Pair) -> Iterator[str]:
@@ -78,8 +74,7 @@ def _parts(paths: Iterable[Sequence[object]]) -> str:
             parts[f"{path[3]} of {str(path[2]).strip('[]')}"] = None
         else:
             parts[str(path[1] if path[1:] else "everything")] = None
-    more = f" and {len(parts) - 3} more" if len(parts) > 3 else ""
-    return ", ".join(list(parts)[:3]) + more
+    return few(parts)
 
 
 def _containers(pair: Pair) -> Iterator[Consequence]:
@@ -89,12 +84,11 @@ def _containers(pair: Pair) -> Iterator[Consequence]:
     for name, container in containers(now).items():
         if name not in known:
             yield Consequence("container", f"{pair.object.name}/{name}: {container.get('image')}")
-    mounted = [
+    mounted = (
         {str(image) for volume in mappings(spec.get("volumes")) if (image := at(volume, "image", "reference"))}
         for spec in (before, now)
-    ]
-    for image in sorted(mounted[1] - mounted[0]):
-        yield Consequence("container", f"{pair.object.name} mounts the image {image}")
+    )
+    yield from came("container", f"{pair.object.name} mounts the image", *mounted)
     was, will = (_injecting(pair.object.kind, data) for data in (pair.before, pair.now))
     for key in sorted(was.keys() | will.keys()):
         if was.get(key) != will.get(key):
@@ -211,16 +205,9 @@ def _shrinks(before: object, now: object) -> bool:
 _LEVELS = {"privileged": 0, "baseline": 1, "restricted": 2}
 _SHARED = ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace")
 #: Volumes that lead to nothing but what Kubernetes itself keeps.
-_CLOSED_VOLUMES = {
-    "name",
-    "configMap",
-    "downwardAPI",
-    "emptyDir",
-    "image",
-    "persistentVolumeClaim",
-    "projected",
-    "secret",
-}
+_CLOSED_VOLUMES = frozenset(
+    ["name", "configMap", "downwardAPI", "emptyDir", "image", "persistentVolumeClaim", "projected", "secret"]
+)
 _ENFORCE = "pod-security.kubernetes.io/enforce"
 
 
@@ -228,12 +215,11 @@ def _hardening(pair: Pair) -> Iterator[Consequence]:
     kind, name = pair.object.kind, pair.object.name
     before, now = pod_spec(kind, pair.before), pod_spec(kind, pair.now)
     if now:
-        yield from (Consequence("hardening", f"{name}: {weak}") for weak in _weak_pod(now) - _weak_pod(before))
+        yield from came("hardening", f"{name}:", _weak_pod(before), _weak_pod(now))
         old = containers(before)
         for container, body in containers(now).items():
             earlier = _weak_container(old[container], before) if container in old else set()
-            weaker = _weak_container(body, now) - earlier
-            yield from (Consequence("hardening", f"{name}/{container}: {weak}") for weak in weaker)
+            yield from came("hardening", f"{name}/{container}:", earlier, _weak_container(body, now))
         if before.get("hostUsers") is False and now.get("hostUsers") is not False:
             yield Consequence("hardening", f"{name}: has the users of the node")
         was, runtime = at(before, "runtimeClassName"), at(now, "runtimeClassName")
@@ -279,9 +265,8 @@ def _weak_pod(spec: Mapping[str, Any]) -> set[str]:
     for volume in mappings(spec.get("volumes")):
         for source in volume.keys() - _CLOSED_VOLUMES:
             where = at(volume, source, "path") or at(volume, source, "driver") or ""
-            weaknesses.add(
-                f"mounts {where} of the node" if source == "hostPath" else f"mounts {source} {where}".strip()
-            )
+            mounted = f"{where} of the node" if source == "hostPath" else f"{source} {where}".strip()
+            weaknesses.add(f"mounts {mounted}")
     return weaknesses
 
 
@@ -315,23 +300,15 @@ def _nodes(spec: Mapping[str, Any]) -> set[str]:
     preferred = mappings(affinity.get("preferredDuringSchedulingIgnoredDuringExecution"))
     terms = [*required, *(as_mapping(preference.get("preference")) for preference in preferred)]
     wanted = [
-        expression
-        for term in terms
-        for field in ("matchExpressions", "matchFields")
-        for expression in mappings(term.get(field))
+        each for term in terms for each in (*mappings(term.get("matchExpressions")), *mappings(term.get("matchFields")))
     ]
-    labels = [
-        str(expression.get("key"))
-        for expression in wanted
-        if expression.get("operator") not in ("NotIn", "DoesNotExist")
-    ]
+    labels = [str(each.get("key")) for each in wanted if each.get("operator") not in ("NotIn", "DoesNotExist")]
     labels += map(str, as_mapping(spec.get("nodeSelector")))
     ways |= {f"asks for nodes by {label}" for label in labels if label.startswith(_CONTROL_PLANE)}
     name, priority = str(spec.get("priorityClassName", "")), spec.get("priority")
     ways |= {f"has priority {name}"} if name.startswith("system-") else set()
-    return ways | (
-        {"has a priority of the system"} if isinstance(priority, int) and priority >= _SYSTEM_PRIORITY else set()
-    )
+    is_system = isinstance(priority, int) and priority >= _SYSTEM_PRIORITY
+    return ways | ({"has a priority of the system"} if is_system else set())
 
 
 def _weak_container(container: Mapping[str, Any], pod: Mapping[str, Any]) -> set[str]:
@@ -353,9 +330,8 @@ def _weak_container(container: Mapping[str, Any], pod: Mapping[str, Any]) -> set
     }
     weaknesses = {weak for weak, held in holds.items() if not held}
     weaknesses |= {f"has the device {device.get('devicePath')}" for device in mappings(container.get("volumeDevices"))}
-    mounts = [
-        (mount.get("mountPath"), mount.get("mountPropagation")) for mount in mappings(container.get("volumeMounts"))
-    ]
-    weaknesses |= {f"mounts {path} with propagation {mode}" for path, mode in mounts if mode not in (None, "None")}
+    for mount in mappings(container.get("volumeMounts")):
+        if (mode := mount.get("mountPropagation")) not in (None, "None"):
+            weaknesses.add(f"mounts {mount.get('mountPath')} with propagation {mode}")
     weaknesses |= {f"has SELinux type {kind}" for kind in [at(merged, "seLinuxOptions", "type")] if kind}
     return weaknesses | {f"has capability {name}" for name in items(at(own, "capabilities", "add"))}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from renderer.images import parse
@@ -13,35 +13,10 @@ if TYPE_CHECKING:
     from renderer.diff.objects import Change, Object
 
 Name = Literal[
-    "data-loss",
-    "replacement",
-    "egress",
-    "ingress",
-    "exposure",
-    "access",
-    "rbac",
-    "hardening",
-    "container",
-    "secret",
-    "data",
-    "dns",
-    "labels",
-    "source",
-    "accepted",
-    "no-digest",
-    "unenforced",
-    "image",
-    "packages",
-    "restart",
-    "scaling",
-    "resources",
-    "addition",
-    "removal",
-    "update",
-    "delivery",
-    "files",
-    "cosmetic",
-]
+    "data-loss", "replacement", "egress", "ingress", "exposure", "access", "rbac", "hardening", "container", "secret",
+    "data", "dns", "labels", "source", "accepted", "no-digest", "unenforced", "image", "packages", "restart", "scaling",
+    "resources", "addition", "removal", "update", "delivery", "files", "cosmetic",
+]  # fmt: skip
 
 
 class Kind(NamedTuple):
@@ -203,6 +178,17 @@ class Pair(NamedTuple):
         return as_mapping(self.new.data) if self.new else {}
 
 
+def few(names: Collection[str], most: int = 3) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(list(names)[:most]) + more
+
+
+def came(name: Name, label: str, before: Set[str], now: Set[str]) -> Iterator[Consequence]:
+    """One for each detail that is new."""
+    yield from (Consequence(name, f"{label} {detail}") for detail in sorted(now - before))
+
+
 #: What the resolver of a container reads.
 RESOLVER_FILES = ("/etc", "/etc/hosts", "/etc/host.conf", "/etc/nsswitch.conf", "/etc/resolv.conf")
 #: Annotations and labels that are known to give nobody anything: of ours, for people, and of programs that only
@@ -356,26 +342,20 @@ def given_to_programs(
     for program in sorted(now - before if secrets else ()):
         words = " ".join("…" if " " in word or "\n" in word else word for word in program)
         way = {"by": "what variable {1} names", "with": "what is mounted at {1}"}.get(program[0], "program {0}")
-        yield Consequence("secret", f"{name}: {_few(secrets)} → {way.format(words, *program[1:2])}")
-
-
-def _few(secrets: Sequence[str]) -> str:
-    more = f" and {len(secrets) - 3} more" if len(secrets) > 3 else ""
-    return f"{', '.join(secrets[:3])}{more}"
+        yield Consequence("secret", f"{name}: {few(secrets)} → {way.format(words, *program[1:2])}")
 
 
 def handed_on(name: str, before: str, now: str, secrets: Sequence[str]) -> Iterator[Consequence]:
     """Secrets of a container that another image gets; another version of the same one is no news."""
     if secrets and parse(before).name != parse(now).name:
-        yield Consequence("secret", f"{name}: {_few(secrets)} → image {parse(now).name}")
+        yield Consequence("secret", f"{name}: {few(secrets)} → image {parse(now).name}")
 
 
 def unlike(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """What differs, each with both amounts: ``limits.cpu 500m → not set``."""
     old, new = dict(_leaves(before)), dict(_leaves(now))
     names = [name for name in dict.fromkeys((*old, *new)) if old.get(name) != new.get(name)]
-    amounts = [f"{name} {amount(old.get(name))} → {amount(new.get(name))}" for name in names[:4]]
-    return ", ".join(amounts) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    return few([f"{name} {amount(old.get(name))} → {amount(new.get(name))}" for name in names], 4)
 
 
 def _leaves(value: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
