@@ -7,10 +7,10 @@ server finds it there in every target.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from renderer import assets, pins
 from renderer.model import EnvValue, File, Server
+from renderer.namedtuples import NamedTuple
 from renderer.quantity import amount
 from renderer.variables import names_in
 

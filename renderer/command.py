@@ -15,9 +15,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import IO, Any, NamedTuple, Protocol
+from typing import IO, Any, Protocol
 
 from renderer.errors import ApplyFailed, WaitTimedOut, excerpt
+from renderer.namedtuples import NamedTuple
 
 #: The variable with a token for guarded servers. It is for them alone: no program that is started gets it.
 ACCESS_TOKEN = "MCPCTL_ACCESS_TOKEN"  # noqa: S105 - its name

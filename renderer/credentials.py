@@ -10,7 +10,8 @@ from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
-from typing import NamedTuple
+
+from renderer.namedtuples import NamedTuple
 
 MASK = "***"
 #: By issuer, as these publish their prefixes, and as gitleaks and GitHub's secret scanning know them. No groups inside.

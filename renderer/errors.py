@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from renderer.credentials import masked
+from renderer.namedtuples import NamedTuple
 
 #: Where in a document: ``("spec", "env", "TOKEN")``, list positions as integers.
 DocumentPath = tuple[str | int, ...]

@@ -6,7 +6,8 @@ The same for every image: those of specs, and those that mcpctl pins itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+
+from renderer.namedtuples import NamedTuple
 
 #: The registry of an image that names none, and the folder of its own images there.
 DOCKER_HUB, _LIBRARY = "docker.io", "library"

@@ -6,7 +6,8 @@ The order of the rows is that of application within a rank.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+
+from renderer.namedtuples import NamedTuple
 
 #: Ranks of application, each a call of kubectl: what comes later needs what comes before.
 NAMESPACES, NEEDED_BY_PODS, PODS, AFTER_PODS = range(4)

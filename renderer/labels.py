@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from renderer.model import Server
 from renderer.model.access import WELL_KNOWN
+from renderer.namedtuples import NamedTuple
 
 #: Names the server that an object belongs to, in every target.
 SERVER_LABEL = "mcpctl.io/server"

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from renderer import assets, pins
 from renderer.model import JSON, Bundle, EgressHost, File, HealthCheck, Package, Server, Writable
+from renderer.namedtuples import NamedTuple
 from renderer.variables import as_literal, expanded_in, pieces
 from renderer.yaml_writer import block
 

@@ -7,9 +7,10 @@ applied to the data, so that a mistake here cannot pass.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, TypeGuard
+from typing import TypeGuard
 
 from renderer.model import JSON, Marks
+from renderer.namedtuples import NamedTuple
 from renderer.yaml_reader import OUTPUT_LIMITS, Document, read
 from renderer.yaml_writer import block, scalar
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from renderer.namedtuples import NamedTuple
 
 Runtime = Literal["npm", "pypi"]
 

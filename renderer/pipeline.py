@@ -6,12 +6,13 @@ load -> environment -> validate -> resolve -> judge, for each environment; then 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from renderer.environment import Environment, is_environment, make_environments, merge, name_of, unmet_images
 from renderer.errors import Fault, Problem, Severity, errors_in
 from renderer.load import load
 from renderer.model import WITH, Options, Rendered, Server, Source
+from renderer.namedtuples import NamedTuple
 from renderer.parallel import build_and_check
 from renderer.policy import Levels, judge_documents, judge_specs, leaks
 from renderer.render import TemplateFault, has_user_templates

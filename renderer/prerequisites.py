@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from renderer.kinds import KINDS
 from renderer.model import JSON, ConfigMapRef, EnvValue, NetworkPolicyProvider, SecretRef, Server
+from renderer.namedtuples import NamedTuple
 
 #: Where it is looked for: in the server's namespace, or in the whole cluster.
 Scope = Literal["namespace", "cluster"]

@@ -10,10 +10,11 @@ import os
 from collections.abc import Iterable, Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from renderer import assets
 from renderer.errors import InputInvalid, Place, Problem, errors_in
+from renderer.namedtuples import NamedTuple
 
 #: In one folder only one of them may stand.
 NAMES = ("mcpctl.yaml", "mcpctl.yml", "mcpctl.json")

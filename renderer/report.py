@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from renderer import __version__, addresses
 from renderer.errors import Place, Problem, Severity, excerpt
+from renderer.namedtuples import NamedTuple
 
 #: Long enough for every message of ours, short enough for a terminal when a name is hostile.
 LONGEST = 2000

@@ -10,10 +10,10 @@ import os
 import re
 import stat
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from renderer import __version__, assets
 from renderer.errors import Place, Problem, Severity, excerpt
+from renderer.namedtuples import NamedTuple
 from renderer.wording import did_you_mean
 
 ENDING = ".j2"

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from renderer.model import Container, Server
+from renderer.namedtuples import NamedTuple
 
 #: ``name`` is of ``$(NAME)``; ``braced`` of compose (``${NAME}``, ``${name:-default}``) and of an mcp.json
 #: (``${env:NAME}``, ``${input:name}``), which nothing expands. Other dollars are plain text.

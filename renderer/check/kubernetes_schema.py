@@ -12,11 +12,12 @@ import json
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from renderer import assets
 from renderer.assets import kubernetes_versions
 from renderer.errors import Fault, UsageMistake
+from renderer.namedtuples import NamedTuple
 from renderer.schemas import Schema
 from renderer.wording import did_you_mean, either, excerpt
 

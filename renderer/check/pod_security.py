@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from renderer.errors import DocumentPath, Fault
 from renderer.manifest import CONTAINER_FIELDS, Json, entries, labels, mapping, text, texts
+from renderer.namedtuples import NamedTuple
 from renderer.wording import every, excerpt
 
 Level = Literal["baseline", "restricted"]

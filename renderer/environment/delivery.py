@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from renderer.errors import DocumentPath, Fault
 from renderer.model import JSON
+from renderer.namedtuples import NamedTuple
 
 #: Where it lies, seen from the target's folder: beside it, so that what is applied does not hold what applies it.
 FOLDER = "../delivery/"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from renderer.environment.images import images_in, replaced
 from renderer.environment.merge import at, filled, idle_nulls, leaves, merged
@@ -11,6 +11,7 @@ from renderer.environment.selectors import members, no_match, selects
 from renderer.environment.values import Environment, Layer, Merge, Origin
 from renderer.errors import DocumentPath, Fault, Problem, Severity, dotted
 from renderer.model import Overlay, Source
+from renderer.namedtuples import NamedTuple
 
 
 class Merged(NamedTuple):

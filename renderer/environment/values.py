@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from renderer.model import JSON, WITH, Marks, Options, Source
+from renderer.namedtuples import NamedTuple
 
 if TYPE_CHECKING:
     from renderer.environment.delivery import Delivery

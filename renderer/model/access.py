@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from renderer.model.fields import ConfigMapRef
+from renderer.namedtuples import NamedTuple
 
 #: Where clients ask for the metadata of RFC 9728; the path of the server's own stands behind it.
 WELL_KNOWN = "/.well-known/oauth-protected-resource"

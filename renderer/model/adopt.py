@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+
+from renderer.namedtuples import NamedTuple
 
 
 class Adopt(NamedTuple):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from renderer.model.fields import Amounts
+from renderer.namedtuples import NamedTuple
 
 
 class AccessRule(NamedTuple):

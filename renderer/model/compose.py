@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import NamedTuple
+
+from renderer.namedtuples import NamedTuple
 
 #: Ports of the machine of which each server gets one by its name: below those that Linux, macOS and Windows hand out
 #: for connections, and below the NodePorts of Kubernetes.

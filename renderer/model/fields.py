@@ -6,7 +6,9 @@ None means that the spec says nothing. Times are in seconds; amounts of CPU and 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from renderer.namedtuples import NamedTuple
 
 if TYPE_CHECKING:
     from renderer.model.compose import Publish

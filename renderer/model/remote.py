@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from renderer.model.fields import SecretRef
+from renderer.namedtuples import NamedTuple
 
 #: Text, or where a secret is.
 RemoteValue: TypeAlias = str | SecretRef

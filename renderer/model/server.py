@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from renderer.errors import DocumentPath, Fault, Place, Problem
 from renderer.images import AS_WRITTEN, Images
@@ -43,6 +43,7 @@ from renderer.model.fields import (
 from renderer.model.health import Health
 from renderer.model.package import Package
 from renderer.model.remote import Remote
+from renderer.namedtuples import NamedTuple
 
 if TYPE_CHECKING:
     from renderer.model.source import Source

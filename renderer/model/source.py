@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from renderer.errors import DocumentPath, Fault, Place, Problem, dotted
+from renderer.namedtuples import NamedTuple
 
 #: Plain data: what YAML and JSON can say alike.
 JSON: TypeAlias = dict[str, "JSON"] | list["JSON"] | str | int | float | bool | None

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from renderer.environment import Environment, built_in_images, images_in
 from renderer.errors import DocumentPath, Fault, Place, Problem
 from renderer.images import parse, split
 from renderer.locks import paths, read_lock
 from renderer.model import JSON, Server, Source
+from renderer.namedtuples import NamedTuple
 from renderer.pinning.locked import unpinned
 from renderer.pinning.packages import LOCK_FOLDER_FILES, LOCK_NAMES, is_newer, newest_version, written_lock
 from renderer.pinning.registries import NoAnswer, digest_of, newest_tag, tags_of

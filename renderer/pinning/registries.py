@@ -6,11 +6,12 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from renderer import command
 from renderer.command import Done, ProgramMissing
 from renderer.errors import ApplyFailed, WaitTimedOut, excerpt
+from renderer.namedtuples import NamedTuple
 
 _SECONDS = 60.0
 #: A list of images for all platforms has some kB, a list of tags at most some hundred.

@@ -7,7 +7,9 @@ A new rule is a row here, its id in the schema's ``spec.accept[].rule``, and the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from renderer.namedtuples import NamedTuple
 
 Level = Literal["error", "warning", "off"]
 #: As ``--policy RULE=LEVEL`` takes them.

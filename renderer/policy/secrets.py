@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from hashlib import sha256
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 from renderer.credentials import credentials_in, masked
 from renderer.errors import DocumentPath
+from renderer.namedtuples import NamedTuple
 
 #: Worth the library's import (200 ms): a telling name, a password in a URL, a token, a key.
 _TELLING = re.compile(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, partial
-from typing import Any, NamedTuple, NoReturn, Protocol, TypeAlias
+from typing import Any, NoReturn, Protocol, TypeAlias
 
 import yaml
 from yaml.events import (
@@ -25,6 +25,7 @@ from yaml.events import (
 
 from renderer.errors import DocumentPath, Fault, excerpt
 from renderer.model import JSON, Marks
+from renderer.namedtuples import NamedTuple
 from renderer.yaml_reader.aliases import Expanding, merged
 from renderer.yaml_reader.plain import (
     DOUBTFUL,

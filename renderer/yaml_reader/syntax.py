@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 import yaml
 
 from renderer.errors import Fault, excerpt
+from renderer.namedtuples import NamedTuple
 
 
 class _Said(NamedTuple):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_left
-from typing import NamedTuple
 
 from renderer.errors import Fault
+from renderer.namedtuples import NamedTuple
 
 
 # Named tuples, not dataclasses: each frozen dataclass costs a millisecond of every start.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from renderer.check.api_rules.forms import refused
 from renderer.check.api_rules.metadata import label_pairs, matches
 from renderer.errors import DocumentPath, Fault, Severity
 from renderer.kinds import KINDS
 from renderer.manifest import CONTAINER_FIELDS, Identity, Json, entries, kind_of, labels, mapping, pod_of, text
+from renderer.namedtuples import NamedTuple
 from renderer.wording import did_you_mean, either, excerpt
 
 #: Names the server that an object belongs to: what selects no pod of its own server is a mistake.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from renderer.bundle import bundle_fetch
 from renderer.errors import DocumentPath, Fault
 from renderer.launch import launch
 from renderer.model import Amounts, Options, Resources, Server
+from renderer.namedtuples import NamedTuple
 from renderer.pins import BUNDLE_CPU, BUNDLE_MEMORY, GUARD_CPU, GUARD_MEMORY
 from renderer.quantity import amount
 

@@ -6,12 +6,13 @@ Adding an object is a line here, a template and its golden file.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from renderer.guard import opened_for_keys, pod_config
 from renderer.kinds import DEFAULT_ACCOUNT
 from renderer.labels import accepted, notes, object_labels
 from renderer.model import AccessRule, Monitoring, Options, Server
+from renderer.namedtuples import NamedTuple
 from renderer.targets.kubernetes.files import mounted_files
 from renderer.targets.kubernetes.gateway import AGENT, ENVOY
 from renderer.targets.kubernetes.values import pod_annotations
