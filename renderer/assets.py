@@ -7,11 +7,11 @@ folders, with ``/``; nothing outside of them can be named.
 from __future__ import annotations
 
 import json
-import re
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from renderer.later import pattern
 from renderer.target_names import TARGETS
 
 #: The schemas of all Kubernetes versions; its first line says which.
@@ -25,7 +25,7 @@ _MARKER = f"schemas/mcpserver{_SCHEMA_ENDING}"
 
 
 #: The values of a field that names a target. The files have them too, for editors that read them from the web.
-_TARGETS = re.compile(r'("x-values": "targets", "enum": )\[[^]]*\]')
+_TARGETS = pattern(r'("x-values": "targets", "enum": )\[[^]]*\]')
 
 
 @cache

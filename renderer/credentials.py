@@ -10,8 +10,9 @@ from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
+from typing import NamedTuple
 
-from renderer.namedtuples import NamedTuple
+from renderer.later import pattern
 
 MASK = "***"
 #: By issuer, as these publish their prefixes, and as gitleaks and GitHub's secret scanning know them. No groups inside.
@@ -119,52 +120,52 @@ _ISSUERS = {
     "Azure Account": r"(?:AccountKey|SharedAccessKey)=[A-Za-z0-9+/]{40,}={0,2}|sig=[A-Za-z0-9%/+]{40,}",
 }
 #: To its end, in whatever way its lines are written, or as far as it is there.
-_KEY = re.compile(
+_KEY = pattern(
     r"-----BEGIN[ A-Z0-9]{0,40} PRIVATE KEY(?: BLOCK)?-----(?:[A-Za-z0-9+/=\s]|\\[nr]|[PD][\w-]+: [\w,-]+)*"
     r"(?:-----END[ A-Z0-9]{0,40} PRIVATE KEY(?: BLOCK)?-----)?|PuTTY-User-Key-File-\d"
 )
 #: Where a token can be: no shorter word has one, none is without a run of characters, and a digest is none.
-_WORD = re.compile(r"[\w~.=+/%:?&-]{16,}")
-_RUN = re.compile(r"sha\d{3}:[0-9a-f]{32,}|([A-Za-z0-9]{10,})")
+_WORD = pattern(r"[\w~.=+/%:?&-]{16,}")
+_RUN = pattern(r"sha\d{3}:[0-9a-f]{32,}|([A-Za-z0-9]{10,})")
 _NAMES = tuple(_ISSUERS)
-_SCHEMES = re.compile(r"authorization|basic|bearer", re.IGNORECASE)
+_SCHEMES = pattern(r"authorization|basic|bearer", re.IGNORECASE)
 #: What documents write in the place of a token: EXAMPLE, xxxx, your-token-here, one letter over and over.
-_DUMMY = re.compile(r"example|xxxx|your[-_]|placeholder|redacted|change-?me|dummy|[-_]here|(.)\1{7}", re.IGNORECASE)
+_DUMMY = pattern(r"example|xxxx|your[-_]|placeholder|redacted|change-?me|dummy|[-_]here|(.)\1{7}", re.IGNORECASE)
 #: After the scheme; a port with a path behind it is none. A password may hold '/', and '@' as well.
-_IN_URL = re.compile(r"(?<=://)([^\s/:@\"'<>]{0,200}):(?!\d{1,5}(?:[/?#]|$))([^\s\"'<>]{1,512})@(?=[\w.$%\[{-])")
+_IN_URL = pattern(r"(?<=://)([^\s/:@\"'<>]{0,200}):(?!\d{1,5}(?:[/?#]|$))([^\s\"'<>]{1,512})@(?=[\w.$%\[{-])")
 #: The same without a scheme: an image, a registry, the DSN of a driver. A digest is none.
-_BEFORE_HOST = re.compile(
+_BEFORE_HOST = pattern(
     r"(?<![^\s\"'=(,;\[])([^\s:/@\"'=<>(]{1,200}):([^\s\"'<>/]{1,200})@(?!sha\d{3}:)"
     r"(?=(?:tcp|udp|unix)?\(|(?:[\w-]+\.)*[\w-]+(?::\d|/))"
 )
 #: The same, whatever follows, for messages: rather too much is hidden than too little.
-_LOOSE = re.compile(r"(?<![^\s\"'=(,;\[])([^\s:/@\"'=<>]{0,200}):(?!//)([^\s\"'<>]{1,512})@(?!sha\d{3}:)(?=[\w.\[-])")
+_LOOSE = pattern(r"(?<![^\s\"'=(,;\[])([^\s:/@\"'=<>]{0,200}):(?!//)([^\s\"'<>]{1,512})@(?!sha\d{3}:)(?=[\w.\[-])")
 #: The user of an address, without a password, where it is long enough for a token.
-_USER_ALONE = re.compile(r"(?<=://)([^\s/:@\"'<>]{20,})@")
+_USER_ALONE = pattern(r"(?<=://)([^\s/:@\"'<>]{20,})@")
 #: The key of a DSN of Sentry is public.
-_TOKEN_ALONE = re.compile(r"(?<=://)([^\s/:@\"'<>$]{20,200})@(?![\w.-]*sentry)(?=[\w.-])")
+_TOKEN_ALONE = pattern(r"(?<=://)([^\s/:@\"'<>$]{20,200})@(?![\w.-]*sentry)(?=[\w.-])")
 #: A value under a telling name in a query or a fragment, for messages.
-_IN_QUERY = re.compile(
+_IN_QUERY = pattern(
     r"[?&#;][\w.-]{0,40}(?:token|secret|passw|pwd|key|auth|sig|credential|session|jwt)[\w.-]{0,40}="
     r"([^\s&#;\"'<>]{1,512})",
     re.IGNORECASE,
 )
 #: As docker and npm keep them: the base64 of user and password. As .netrc does. As curl takes them.
-_ENCODED = re.compile(r"\b_?auth[\"']?\s{0,9}[:=]\s{0,9}[\"']?([A-Za-z0-9+/]{8,512}={0,2})")
-_NETRC = re.compile(r"\blogin\s{1,9}\S{1,200}\s{1,9}password\s{1,9}(\S{4,200})")
-_CURL = re.compile(r"(?:^|\s)(?:-[uU]|--(?:proxy-)?user)[ =]?[\"']?([^\s:\"'$]{1,200}):([^\s\"'$]{6,200})")
+_ENCODED = pattern(r"\b_?auth[\"']?\s{0,9}[:=]\s{0,9}[\"']?([A-Za-z0-9+/]{8,512}={0,2})")
+_NETRC = pattern(r"\blogin\s{1,9}\S{1,200}\s{1,9}password\s{1,9}(\S{4,200})")
+_CURL = pattern(r"(?:^|\s)(?:-[uU]|--(?:proxy-)?user)[ =]?[\"']?([^\s:\"'$]{1,200}):([^\s\"'$]{6,200})")
 #: Lines of .pgpass: host, port, database, user and password, in which a colon has a backslash.
-_PGPASS = re.compile(
+_PGPASS = pattern(
     r"(?<![^\s\"'=(,;])(?:\*|[\w./-]{1,200}|\[[\da-fA-F:]{2,40}\]):(?:\*|\d{4,5})(?::(?:[^\s:\\\"']|\\.){1,200}){2}"
     r":((?:[^\s:\\\"']|\\.){4,512})(?=[\s\"']|$)"
 )
 #: As htpasswd and crypt write them, compose with each '$' twice; the scheme stays, the rest is what is guessed from.
-_HASH = re.compile(
+_HASH = pattern(
     r"(?<![\w$])\${1,2}(?:apr1|1|2[abxy]?|5|6|7|y|gy|sha1|argon2(?:id|[id])|scrypt|pbkdf2(?:-sha\d{1,3})?)\${1,2}"
     r"([\w./+=,$-]{12,512})"
 )
-_SHA = re.compile(r"\{(?:S?SHA(?:256|512)?|S?MD5|CRYPT|PBKDF2|BCRYPT|ARGON2)\}([\w./+=$-]{8,512})")
-_HEADER = re.compile(
+_SHA = pattern(r"\{(?:S?SHA(?:256|512)?|S?MD5|CRYPT|PBKDF2|BCRYPT|ARGON2)\}([\w./+=$-]{8,512})")
+_HEADER = pattern(
     r"(?:(authorization)[\"'\\]{0,4}[ \t]{0,9}[:=][ \t]{0,9}[\"'\\]{0,4})?"
     r"(?:(?<![\w-])(basic|bearer|token|digest|api-?key|negotiate)[ \t]{1,9})?([^\s\"',;\\]{4,})",
     re.IGNORECASE,

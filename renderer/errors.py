@@ -6,10 +6,15 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from renderer.credentials import masked
+from renderer.later import later
 from renderer.namedtuples import NamedTuple
+
+if TYPE_CHECKING:
+    from renderer import credentials
+else:
+    credentials = later("renderer.credentials")  # 6 ms, and few runs quote what somebody wrote
 
 #: Where in a document: ``("spec", "env", "TOKEN")``, list positions as integers.
 DocumentPath = tuple[str | int, ...]
@@ -194,7 +199,7 @@ def excerpt(text: str, limit: int = 40) -> str:
     Credentials are masked, before the text is cut: the beginning of one must not stay.
     """
     # Cut before escaping as well as after it: a message about a megabyte of NULs must stay cheap.
-    cut = masked(text[: limit + _LONGEST_CREDENTIAL])[: limit + 1]
+    cut = credentials.masked(text[: limit + _LONGEST_CREDENTIAL])[: limit + 1]
     if not cut.isprintable():
         cut = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in cut)
     return cut if len(cut) <= limit else cut[: limit - 1] + "…"

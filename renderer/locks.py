@@ -17,13 +17,14 @@ from urllib.parse import urlsplit
 
 from renderer import pins
 from renderer.errors import DocumentPath, Fault, excerpt
+from renderer.later import pattern
 from renderer.manifest import as_mapping, items
 from renderer.model import JSON, File, Lock, Source
 
 #: An API server refuses a ConfigMap above 1 MiB, keys included.
 LARGEST = 1024 * 1024
 LOCK_FILES = frozenset({"uv.lock", "package-lock.json"})
-_UV_VERSION = re.compile(r'^name = "([^"\n]+)"\nversion = "([^"\n]+)"$', re.MULTILINE)
+_UV_VERSION = pattern(r'^name = "([^"\n]+)"\nversion = "([^"\n]+)"$', re.MULTILINE)
 _FIELD: DocumentPath = ("spec", "package", "lock")
 _OVERRIDES = "package.json"
 #: What 'npm ci' compares with the lock.

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import stat
 from collections.abc import Mapping
 
 from renderer import __version__, assets
 from renderer.errors import Place, Problem, Severity, excerpt
+from renderer.later import pattern
 from renderer.namedtuples import NamedTuple
 from renderer.wording import did_you_mean
 
@@ -29,7 +29,7 @@ _FIXED: Mapping[str, str] = {
     "kubernetes/kustomization.yaml.j2": "its output is not checked",
     "kubernetes/secret.yaml.example.j2": "its output is not checked",
 }
-_HEADER = re.compile(r"\{# mcpctl eject: (\S+) of mcpctl (\S+), sha256:([0-9a-f]{64}) #\}\n")
+_HEADER = pattern(r"\{# mcpctl eject: (\S+) of mcpctl (\S+), sha256:([0-9a-f]{64}) #\}\n")
 
 
 class UserTemplates(NamedTuple):

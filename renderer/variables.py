@@ -5,16 +5,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
+from renderer.later import pattern
 from renderer.model import Container, Server
 from renderer.namedtuples import NamedTuple
 
 #: ``name`` is of ``$(NAME)``; ``braced`` of compose (``${NAME}``, ``${name:-default}``) and of an mcp.json
 #: (``${env:NAME}``, ``${input:name}``), which nothing expands. Other dollars are plain text.
-VARIABLE = re.compile(
+VARIABLE = pattern(
     r"(?P<dollars>\$+)(?:\((?P<name>[A-Za-z_][A-Za-z0-9_]*)\)"
     r"|(?=\{)\{(?P<braced>[A-Z_][A-Z0-9_]*(?=\})|\w+(?=:?[-?+])|(?:env|input):[\w-]+(?=\})))"
 )

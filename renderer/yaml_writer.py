@@ -14,17 +14,19 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from renderer.later import pattern
+
 if TYPE_CHECKING:
     from renderer.model import JSON
 
 # Begins like a word, a path or an option; no comma, bracket or '?' (Go's flow context); no ': ' or ' #'.
-_PLAIN = re.compile(
+_PLAIN = pattern(
     r"""(?: [A-Za-z_/.0-9] | -(?=[A-Za-z-]) )
         (?: [A-Za-z0-9_/.=+@~$()'*&!;^%|-] | :(?=[^\ :]) | \ (?=[^\ #:]) )* """,
     re.VERBOSE,
 )
 # With one of the left out letters a text is no number, date or infinity in any dialect.
-_MAY_BE_NUMBER = re.compile(r"[-.0-9][^g-hj-mq-su-wyG-HJ-MQ-SU-WY/=@(]*")
+_MAY_BE_NUMBER = pattern(r"[-.0-9][^g-hj-mq-su-wyG-HJ-MQ-SU-WY/=@(]*")
 _NOT_TEXT = frozenset(
     {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf", "infinity"},
 )
@@ -38,8 +40,8 @@ _ODD = (
     "\x00-\x1f\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f"
     "\u205f-\u206f\u3000\u3164\ud800-\uf8ff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff"
 )
-_ESCAPED = re.compile(f'["\\\\{_ODD}\U00010000-\U0010ffff]')
-_NOT_LITERAL = re.compile(f"[{_ODD}\U00020000-\U0010ffff]")
+_ESCAPED = pattern(f'["\\\\{_ODD}\U00010000-\U0010ffff]')
+_NOT_LITERAL = pattern(f"[{_ODD}\U00020000-\U0010ffff]")
 _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 # Readers give up looking for the ':' of a key after 1024 characters; an explicit '? ' has no such bound.
@@ -173,7 +175,7 @@ def text_value(text: str, indent: int = 0) -> str:
     return scalar(text)
 
 
-_NOT_IN_COMMENT = re.compile(f"[{_ODD}]")
+_NOT_IN_COMMENT = pattern(f"[{_ODD}]")
 
 
 def comment(text: str, indent: int = 0, width: int = 100) -> str:

@@ -81,6 +81,20 @@ def test_late_imports_are_few_and_say_what_they_save() -> None:
     assert len(late) <= MOST_LATE_IMPORTS, late
 
 
+def test_what_later_stands_for_is_seen_by_the_contracts_and_says_what_it_saves() -> None:
+    """``x = later("renderer.x")  # 5 ms``, beside an import of the same for types: the contracts read that one."""
+    for name, path in modules().items():
+        text = path.read_text()
+        for variable, module, comment in re.findall(r'^    (\w+) = later\("([\w.]+)"\)(.*)$', text, re.MULTILINE):
+            package, _, last = module.rpartition(".")
+            assert re.search(rf"^    from {package} import .*\b{last}\b", text, re.MULTILINE), (name, module)
+            assert variable in (last, f"_{last}"), (name, module)
+            assert re.search(r"# .*\d ms", comment), (name, module)
+            assert module in modules(), (name, module)
+        if not name.endswith(".later"):
+            assert text.count(" later(") == len(re.findall(r"^    \w+ = later\(\"", text, re.MULTILINE)), name
+
+
 def test_the_measures_are_right() -> None:
     source = "import renderer.errors\nif TYPE_CHECKING:\n    import renderer\ndef f():\n    from renderer import load\n"
     assert list(imported(ast.parse(source))) == [(1, False, "renderer.errors"), (5, True, "renderer.load")]

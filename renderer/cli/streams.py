@@ -12,13 +12,18 @@ from shutil import get_terminal_size
 from threading import current_thread, main_thread
 from time import monotonic
 from types import FrameType
-from typing import BinaryIO, TextIO, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TextIO, TypeVar
 
 import click
 
-from renderer.credentials import masked
 from renderer.errors import OutputTreeFault
+from renderer.later import later
 from renderer.report import REPORTERS, Report, as_text
+
+if TYPE_CHECKING:
+    from renderer import credentials
+else:
+    credentials = later("renderer.credentials")  # 6 ms, and help has nothing to mask
 
 #: Seconds without a word to somebody who waits.
 PATIENCE = 2.0
@@ -86,7 +91,7 @@ def say(text: str) -> None:
     """Progress and Problems, for people, if anybody listens; the exit code tells in any case. No credentials."""
     if sys.stderr is not None:
         with suppress(OSError):
-            _write(sys.stderr, masked(text))
+            _write(sys.stderr, credentials.masked(text))
 
 
 def tell(report: Report, style: str, *, quiet: bool, stdout: bool) -> None:
@@ -94,7 +99,7 @@ def tell(report: Report, style: str, *, quiet: bool, stdout: bool) -> None:
     text = as_text(report, color=colored(sys.stderr), quiet=quiet) if style == "text" else REPORTERS[style](report)
     if stdout and style != "text":
         with suppress(ReaderLeft):  # the exit code still tells
-            emit(masked(text))
+            emit(credentials.masked(text))
     else:
         say(text)
 

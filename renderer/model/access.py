@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from renderer.model.fields import ConfigMapRef
 from renderer.namedtuples import NamedTuple
+
+if TYPE_CHECKING:
+    from renderer.model.fields import ConfigMapRef
 
 #: Where clients ask for the metadata of RFC 9728; the path of the server's own stands behind it.
 WELL_KNOWN = "/.well-known/oauth-protected-resource"

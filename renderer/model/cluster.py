@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from renderer.model.fields import Amounts
 from renderer.namedtuples import NamedTuple
+
+if TYPE_CHECKING:
+    from renderer.model.fields import Amounts
 
 
 class AccessRule(NamedTuple):

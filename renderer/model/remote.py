@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from renderer.model.fields import SecretRef
+from renderer.later import pattern
 from renderer.namedtuples import NamedTuple
 
+if TYPE_CHECKING:
+    from renderer.model.fields import SecretRef
+
 #: Text, or where a secret is.
-RemoteValue: TypeAlias = str | SecretRef
+RemoteValue: TypeAlias = "str | SecretRef"
 #: What a variable stands for, in the address and in headers.
-PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.-]*)\}")
+PLACEHOLDER = pattern(r"\{([A-Za-z_][A-Za-z0-9_.-]*)\}")
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -27,7 +29,7 @@ class Remote(NamedTuple):
 
     def pieces(self, value: RemoteValue) -> list[RemoteValue]:
         """Of the address or a header: texts, with variables filled in, and references to secrets between them."""
-        if isinstance(value, SecretRef):
+        if not isinstance(value, str):
             return [value]
         pieces: list[RemoteValue] = []
         for i, text in enumerate(PLACEHOLDER.split(value)):  # every second one is a name
@@ -62,4 +64,4 @@ class Remote(NamedTuple):
     def secrets(self) -> tuple[SecretRef, ...]:
         """All that it refers to, each once."""
         values = (*self.headers.values(), *self.variables.values())
-        return tuple(dict.fromkeys(value for value in values if isinstance(value, SecretRef)))
+        return tuple(dict.fromkeys(value for value in values if not isinstance(value, str)))

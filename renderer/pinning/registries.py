@@ -11,20 +11,19 @@ from typing import Any
 from renderer import command
 from renderer.command import Done, ProgramMissing
 from renderer.errors import ApplyFailed, WaitTimedOut, excerpt
+from renderer.later import pattern
 from renderer.namedtuples import NamedTuple
 
 _SECONDS = 60.0
 #: A list of images for all platforms has some kB, a list of tags at most some hundred.
 _LIMIT = 8 * 1024 * 1024
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_DIGEST = pattern(r"sha256:[0-9a-f]{64}")
+_TAG = pattern(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 #: Of a docker without the plug-in; and a line of a log as skopeo writes it.
-_NO_BUILDX = re.compile(r"unknown command: docker buildx|'buildx' is not a docker command|unknown flag: --format")
-_LOGGED = re.compile(r'msg="((?:[^"\\]|\\.)*)"')
+_NO_BUILDX = pattern(r"unknown command: docker buildx|'buildx' is not a docker command|unknown flag: --format")
+_LOGGED = pattern(r'msg="((?:[^"\\]|\\.)*)"')
 #: A version inside a tag, and what stands around it: v1.2.3-alpine, distroless-v1.40.0, 1.37.0-musl.
-_VERSION = re.compile(
-    r"(?P<before>|v|[a-z][a-z-]*-v?)(?P<numbers>\d{1,9}(\.\d{1,9}){0,3})(?P<after>([-+][A-Za-z0-9.]+)*)"
-)
+_VERSION = pattern(r"(?P<before>|v|[a-z][a-z-]*-v?)(?P<numbers>\d{1,9}(\.\d{1,9}){0,3})(?P<after>([-+][A-Za-z0-9.]+)*)")
 
 
 class NoAnswer(Exception):

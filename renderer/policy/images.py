@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from renderer.errors import DocumentPath, Fault
+from renderer.later import pattern
 
 #: Tags that their makers move, by custom.
 MOVING = frozenset(
@@ -14,8 +14,8 @@ MOVING = frozenset(
 
 
 #: Of a git repository, as Docker takes it for a build; and its commit.
-_REPOSITORY = re.compile(r"(https?|git|ssh)://|git@|github\.com/")
-_COMMIT = re.compile(r"#[0-9a-f]{40}(:|$)")
+_REPOSITORY = pattern(r"(https?|git|ssh)://|git@|github\.com/")
+_COMMIT = pattern(r"#[0-9a-f]{40}(:|$)")
 
 
 def is_repository(context: str) -> bool:

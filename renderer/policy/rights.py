@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from renderer.errors import DocumentPath, Fault
+from renderer.later import pattern
 from renderer.manifest import Json, entries, kind_of, mapping, text, texts
 from renderer.model import AccessRule
 from renderer.wording import excerpt
 
 _AGGREGATED = "rbac.authorization.k8s.io/aggregate-to-"
 #: Of ingress-nginx, of NGINX, and of HAProxy.
-_SNIPPET = re.compile(r"-snippets?$|/config-[a-z]+$")
+_SNIPPET = pattern(r"-snippets?$|/config-[a-z]+$")
 _WIDENING = ("bind", "escalate", "impersonate")
 #: Subresources through which one runs programs in pods, or speaks as another account.
 _INSIDE = ("exec", "attach", "portforward", "proxy", "ephemeralcontainers", "token", "*")

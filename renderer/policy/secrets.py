@@ -14,52 +14,53 @@ from typing import Any
 
 from renderer.credentials import credentials_in, masked
 from renderer.errors import DocumentPath
+from renderer.later import pattern
 from renderer.namedtuples import NamedTuple
 
 #: Worth the library's import (200 ms): a telling name, a password in a URL, a token, a key.
-_TELLING = re.compile(
+_TELLING = pattern(
     r"pass|pwd|secret|token|key|credential|contrase|bearer|://[^/\s:@]{0,200}:[^/\s@]{1,200}@|eyJ|-----BEGIN",
     re.IGNORECASE,
 )
-_LONG = re.compile(r"[A-Za-z0-9+/_=-]{20,}")
+_LONG = pattern(r"[A-Za-z0-9+/_=-]{20,}")
 #: Stands for a value that somebody else puts in, or is none: ${NAME}, $NAME, <token>, {{ token }}, a path, true.
-_PLACEHOLDER = re.compile(
+_PLACEHOLDER = pattern(
     r"\$[{(]|(?-i:\$[A-Z_][A-Z0-9_]*$)|<[^>]*>$|\{\{|/[\w./-]*$|(true|false|null|none)$|your[-_][\w -]+$|"
     r"(?-i:[\w/+]*EXAMPLE(KEY)?$)",
     re.IGNORECASE,
 )
 #: What servers of one's own, which ask for no key, are documented with: Ollama, LM Studio, vLLM, llama.cpp.
-_DUMMY = re.compile(
+_DUMMY = pattern(
     r"ollama|lm-?studio|vllm|llama(\.?cpp)?|local|empty|unused|dummy|fake|placeholder|example|n/?a|x{3,}|"
     r"(sk-)?(no|not)[-_ ]?(api[-_ ]?)?(key|token|needed|required|used|set)([-_ ]?(needed|required))?|"
     r"(sk-)?(your|my)[-_ ][\w .-]*|[\w .-]+[-_ ]here|[\w.-]*x{4,}[x-]*|[\w.-]*(\*{3,}|\.{3,})",
     re.IGNORECASE,
 )
 #: Passwords of examples, in prose.
-_IN_PROSE = re.compile(r"(my|your|db)?[-_]?(password|passwd|pass|pwd|pw|secret|token)", re.IGNORECASE)
+_IN_PROSE = pattern(r"(my|your|db)?[-_]?(password|passwd|pass|pwd|pw|secret|token)", re.IGNORECASE)
 #: What everybody tries first; the digest of another password would help to guess it.
-_COMMON = re.compile(
+_COMMON = pattern(
     r"(change|replace)[-_ ]?(me|it|this)|(my|your|the)?[-_ ]?(password|passwd|secret|token|key|api[-_]?key)\d{0,4}|"
     r"(dummy|fake|test|default|example|placeholder|none|unused|anything|xxx+|todo|foo|bar|dev|local)[-_ \w]{0,30}|"
     r"admin|root|guest|postgres|mysql|redis|user|ollama|minioadmin|[0-9]{1,8}|.*[-_](here|needed|required)",
     re.IGNORECASE,
 )
 #: What documents write for a password in an address: PASSWORD, DB_PASS.
-_CAPITALS = re.compile(r"[A-Z_]{2,}|\*+")
-_NUMBER = re.compile(r"[\d.]*$")
+_CAPITALS = pattern(r"[A-Z_]{2,}|\*+")
+_NUMBER = pattern(r"[\d.]*$")
 #: Under these names a number is no number of something: PASSWORD, and not MAX_TOKENS.
-_PASSWORD = re.compile(r"pass|pwd|secret|contrase", re.IGNORECASE)
+_PASSWORD = pattern(r"pass|pwd|secret|contrase", re.IGNORECASE)
 #: Names of what is about a secret and is none: TOKEN_URL, SECRET_NAME, KEY_ID, TOKENIZER, KEYSPACE, SECRETS_BACKEND.
-_ABOUT = re.compile(
+_ABOUT = pattern(
     r"(name|file|path|dir|url|uri|id|type|header|prefix|endpoint|ttl|limit|size|mode|izer|space|env|less|provider|"
     r"backend|source|policy|store|manager|strategy|encoding|format|algorithm|length|count|expiry|timeout|minute|"
     r"scopes?|audience|issuer|permissions?|roles?|claims?|names|ids|urls|paths|types)$",
     re.IGNORECASE,
 )
-_ENTRY = re.compile(r"""\s{0,200}["']?([\w.-]{1,200})["']?\s{0,9}[:=](?!//)\s{0,9}(\S.*)""")
+_ENTRY = pattern(r"""\s{0,200}["']?([\w.-]{1,200})["']?\s{0,9}[:=](?!//)\s{0,9}(\S.*)""")
 #: A name with its value inside a longer text: a header, JSON, a connection string, a query, a shell's assignment.
 #: ``Bearer realm="…"`` is what a server asks for, no token.
-_PAIR = re.compile(
+_PAIR = pattern(
     r"""(?<![\w.-])([\w.-]{2,200})\\?["']?\s{0,9}[:=]\s{0,9}\\?["']?(?!//|bearer\s)([^\s"';,&\\]{4,})"""
     r"""|bearer\s{1,9}(?!\w{1,40}=\\?")([\w.~+/=-]{8,})""",
     re.IGNORECASE,
@@ -84,10 +85,10 @@ _REFERRING = frozenset({"valueFrom", "envFrom", "externalSecrets"})
 REFERENCES = frozenset({"secret", "key", "secretName", "configMap"})
 #: What compose takes as one string too.
 _COMMANDS = ("command", "entrypoint", "test")
-_PIECES = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
-_STEP = re.compile(r"\[(.*)\]")
+_PIECES = pattern(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
+_STEP = pattern(r"\[(.*)\]")
 #: Of a label or an annotation the end counts: secret.reloader.stakater.com/reload is none of a secret.
-_TELLING_END = re.compile(r"(pass(word|wd)?|pwd|secret|token|key|credentials?|authorization)$", re.IGNORECASE)
+_TELLING_END = pattern(r"(pass(word|wd)?|pwd|secret|token|key|credentials?|authorization)$", re.IGNORECASE)
 #: Stands in the place of a value that looks like a secret.
 MASK = "(hidden: looks like a secret)"
 

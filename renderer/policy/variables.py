@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from renderer.errors import DocumentPath, Fault
+from renderer.later import pattern
 from renderer.wording import excerpt
 
 _LOADER = frozenset(
@@ -16,7 +17,7 @@ _LOADER = frozenset(
         *("DOTNET_STARTUP_HOOKS", "CORECLR_PROFILER_PATH", "CORECLR_PROFILER", "COR_PROFILER_PATH", "COR_PROFILER"),
     }
 )
-_JAVA = re.compile(r"-(javaagent|agentlib|agentpath|Xbootclasspath)")
+_JAVA = pattern(r"-(javaagent|agentlib|agentpath|Xbootclasspath)")
 #: Options of interpreters, which may as well be harmless: what in them loads other code.
 _LOADING = {
     "NODE_OPTIONS": re.compile(r"(^|[\s\"'])(-r|--require|--import|--loader|--experimental-loader)\b"),
@@ -40,7 +41,7 @@ def variable_faults(name: str, path: DocumentPath, value: str = "") -> Iterator[
 
 
 #: In a value of a compose file, where ``$$`` is a dollar. In a default (``${A:-$B}``) stands another.
-_OF_MACHINE = re.compile(r"\$\$|\$\{?([A-Za-z_]\w*)")
+_OF_MACHINE = pattern(r"\$\$|\$\{?([A-Za-z_]\w*)")
 #: Where a name without a value takes that of whoever starts the project.
 _INHERITING = ("environment", "args")
 

@@ -16,6 +16,7 @@ import jinja2
 
 from renderer import assets, growth
 from renderer.errors import OutputInvalid, Place, Problem, excerpt
+from renderer.later import pattern
 from renderer.render.compiled import compiled_template, key
 from renderer.render.sandbox import Environment, Sandbox, bounded, counted
 from renderer.user_templates import UserTemplates
@@ -28,8 +29,8 @@ Context = Mapping[str, Any]
 #: What differs from run to run, and what would make rendered text do so.
 _RANDOM_FILTERS = ("random",)
 _RANDOM_GLOBALS = ("lipsum", "cycler", "joiner")
-_ADDRESS = re.compile(r"<[^<>]* at 0x[0-9a-f]+>")
-_MARK = re.compile("\0([^\0]*)\0([0-9]+)\0")
+_ADDRESS = pattern(r"<[^<>]* at 0x[0-9a-f]+>")
+_MARK = pattern("\0([^\0]*)\0([0-9]+)\0")
 _LONGEST_MESSAGE = 1000
 
 

@@ -7,15 +7,16 @@ import re
 from collections.abc import Iterator
 
 from renderer.errors import DocumentPath, Fault, Severity
+from renderer.later import pattern
 from renderer.launch import registries_out_of_reach
 from renderer.model import Egress, Peer, Server
 
 #: Scheme, host and port of an address that a program connects to; user and password are passed over.
-_URL = re.compile(
+_URL = pattern(
     r"\b([a-z][a-z0-9+.-]*)://(?:[^\s/@?#]*@)?([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(?::(\d{1,5}))?(?=[/?#\s,;\"']|$)"
 )
 #: A Service by its name in the cluster, without a scheme.
-_SERVICE = re.compile(r"([a-z0-9-]+\.[a-z0-9-]+\.svc(?:\.cluster\.local)?)(?::(\d{1,5}))?")
+_SERVICE = pattern(r"([a-z0-9-]+\.[a-z0-9-]+\.svc(?:\.cluster\.local)?)(?::(\d{1,5}))?")
 #: Ports that a scheme stands for; of another one without a port nothing is known.
 _PORTS = {
     "http": 80,
@@ -39,18 +40,16 @@ _PORTS = {
     "ssh": 22,
 }
 #: What tells servers where to listen: variables and options, as SDKs and most servers call them.
-_PORT_NAMES = re.compile(r"((MCP|HTTP|SERVER|LISTEN|BIND|UVICORN|FASTMCP|MCP_SERVER|MCP_HTTP|FASTMCP_SERVER)_)?PORT")
-_HOST_NAMES = re.compile(
+_PORT_NAMES = pattern(r"((MCP|HTTP|SERVER|LISTEN|BIND|UVICORN|FASTMCP|MCP_SERVER|MCP_HTTP|FASTMCP_SERVER)_)?PORT")
+_HOST_NAMES = pattern(
     r"((MCP|HTTP|SERVER|LISTEN|BIND|UVICORN|FASTMCP|MCP_SERVER|MCP_HTTP|FASTMCP_SERVER)_)?HOST|(LISTEN|BIND)_ADDR(ESS)?"
 )
-_PORT_FLAGS = re.compile(r"--(?:http-|server-|listen-|mcp-)?port(?:=(.*))?")
-_HOST_FLAGS = re.compile(r"--(?:http-|server-|listen-|bind-|mcp-)?(?:host|address|addr|bind|listen)(?:=(.*))?")
-_AT_PORT = re.compile(r"(?:^|:)(\d{1,5})$")
-_LOOPBACK = re.compile(r"(127\.\d+\.\d+\.\d+|localhost|\[?::1\]?)(:\d+)?$")
+_PORT_FLAGS = pattern(r"--(?:http-|server-|listen-|mcp-)?port(?:=(.*))?")
+_HOST_FLAGS = pattern(r"--(?:http-|server-|listen-|bind-|mcp-)?(?:host|address|addr|bind|listen)(?:=(.*))?")
+_AT_PORT = pattern(r"(?:^|:)(\d{1,5})$")
+_LOOPBACK = pattern(r"(127\.\d+\.\d+\.\d+|localhost|\[?::1\]?)(:\d+)?$")
 #: Names of variables whose addresses are compared with, or handed to clients: the server does not connect to them.
-_NOT_CONNECTED = re.compile(
-    r"ORIGIN|CORS|ALLOW|REDIRECT|CALLBACK|PUBLIC|EXTERNAL|AUDIENCE|TRUSTED|REFERER", re.IGNORECASE
-)
+_NOT_CONNECTED = pattern(r"ORIGIN|CORS|ALLOW|REDIRECT|CALLBACK|PUBLIC|EXTERNAL|AUDIENCE|TRUSTED|REFERER", re.IGNORECASE)
 
 
 def packages_need_their_registry(server: Server) -> Iterator[Fault]:

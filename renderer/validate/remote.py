@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterator
 
 from renderer.errors import DocumentPath, Fault
+from renderer.later import pattern
 from renderer.model import PLACEHOLDER, Remote, SecretRef, Server
 
 #: What a spec may say besides; everything else is about a workload.
 _FIELDS = ("remote", "description", "accept")
 _PATH: DocumentPath = ("spec", "remote")
-_NAME = re.compile(r"([a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?\.?", re.IGNORECASE)
+_NAME = pattern(r"([a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?\.?", re.IGNORECASE)
 
 
 def nothing_is_deployed(server: Server) -> Iterator[Fault]:

@@ -8,15 +8,16 @@ from itertools import pairwise
 
 from renderer.errors import DocumentPath, Fault, Severity
 from renderer.kinds import KINDS
+from renderer.later import pattern
 from renderer.model import AccessRule, SecretRef, Server
 from renderer.quantity import amount
 from renderer.wording import suggestion
 
 #: Of a Go template: an action, a string in it, a value by its name, and what gives the dot another meaning.
-_ACTION = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"|`[^`]*`')
-_VALUE = re.compile(r"(?<![\w.)])\.([A-Za-z_]\w*)")
-_SCOPES = re.compile(r"\b(range|with|define|template|block)\b")
+_ACTION = pattern(r"\{\{(.*?)\}\}", re.DOTALL)
+_STRING = pattern(r'"(?:[^"\\]|\\.)*"|`[^`]*`')
+_VALUE = pattern(r"(?<![\w.)])\.([A-Za-z_]\w*)")
+_SCOPES = pattern(r"\b(range|with|define|template|block)\b")
 #: Resources by their plural, of groups that have them alone; metrics.k8s.io has pods of its own.
 _GROUPS = {plural: group for plural, _, group in (kind.resource.partition(".") for kind in KINDS.values())}
 #: Fields of amounts, and the attributes that hold them.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 
 from renderer.errors import DocumentPath, Fault, Severity
+from renderer.later import pattern
 from renderer.model import Container, HealthCheck, Server
 from renderer.variables import (
     VARIABLE,
@@ -19,9 +19,9 @@ from renderer.variables import (
 from renderer.wording import excerpt, suggestion
 
 #: ``$NAME``, which a shell would expand.
-_BARE = re.compile(r"(?<![$\w])\$([A-Z][A-Z0-9_]+)\b")
+_BARE = pattern(r"(?<![$\w])\$([A-Z][A-Z0-9_]+)\b")
 #: What a shell runs to install programs.
-_INSTALLS = re.compile(r"\b(pip3? install|npm (install|i|ci)|apt(-get)? install|apk add|(dnf|yum) install)\b")
+_INSTALLS = pattern(r"\b(pip3? install|npm (install|i|ci)|apt(-get)? install|apk add|(dnf|yum) install)\b")
 _USUAL = frozenset({"HOME", "HOSTNAME", "PATH", "PWD", "USER"})
 #: Linux refuses to start a program with a longer argument or variable.
 MOST_OF_A_TEXT = 128 * 1024

@@ -7,7 +7,6 @@ the events are taken one by one, and depth and size are checked before the next 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, partial
 from typing import Any, NoReturn, Protocol, TypeAlias
 
 import yaml
@@ -24,8 +23,7 @@ from yaml.events import (
 )
 
 from renderer.errors import DocumentPath, Fault, excerpt
-from renderer.model import JSON, Marks
-from renderer.namedtuples import NamedTuple
+from renderer.model import Marks
 from renderer.yaml_reader.aliases import Expanding, merged
 from renderer.yaml_reader.plain import (
     DOUBTFUL,
@@ -35,20 +33,16 @@ from renderer.yaml_reader.plain import (
     strict_verdict,
     verdict,
 )
-from renderer.yaml_reader.quick import quick
 from renderer.yaml_reader.syntax import syntax_fault
 from renderer.yaml_reader.text import (
-    SPEC_LIMITS,
     UNCARRIED,
+    Document,
+    Finding,
     Limits,
     RefusalError,
     Text,
     control_character,
-    prepared,
 )
-
-#: A fault with its line and column, both from 1.
-Finding: TypeAlias = tuple[int, int, Fault]
 
 
 class _Parser(Protocol):
@@ -59,35 +53,8 @@ class _Parser(Protocol):
 _new_parser: Callable[[bytes], _Parser] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class Document(NamedTuple):
-    """One document. ``line`` (from 1) is where it starts; ``marks`` is None when they were not asked for."""
-
-    data: JSON
-    marked: Marks | Callable[[], Marks] | None
-    line: int
-
-    @property
-    def marks(self) -> Marks | None:
-        """Where its values stand, which takes another reading the first time: few documents have faults."""
-        return self.marked() if callable(self.marked) else self.marked
-
-
-def read(
-    data: bytes | str, *, strict: bool, limits: Limits = SPEC_LIMITS, marks: bool = True
-) -> tuple[list[Document], list[Finding]]:
-    """All documents of a text, and all faults that can be told at once, in the order of the text.
-
-    ``strict`` is for what people write; without it the core schema's other spellings of null, true and false
-    are read too, as all readers agree on them. A syntax error ends the reading: the documents before it are
-    returned, and those with other faults too: a doubtful scalar as text, the first of two equal keys.
-    Where there are faults, marks are always kept. Never raises for what a text may contain.
-    """
-    try:
-        text = prepared(data, limits)
-    except RefusalError as refused:
-        return [], [(refused.line, refused.column, refused.fault)]
-    if document := quick(text.data.decode(), strict=strict, limits=limits):
-        return [Document(document[0], cache(partial(_marks, text, strict, limits)) if marks else None, document[1])], []
+def read_precisely(text: Text, *, strict: bool, limits: Limits, marks: bool) -> tuple[list[Document], list[Finding]]:
+    """As ``read``, of a text in which something may be doubted, or whose marks are asked for."""
     reading = _Reading(text, strict, limits, marks)
     reading.run()
     if reading.too_deep_at:
@@ -98,16 +65,8 @@ def read(
         reading.run()
     if reading.findings and not marks:
         # The first line of a duplicate key is only known from the marks: faults are rare, so read again.
-        return read(data, strict=strict, limits=limits, marks=True)
+        return read_precisely(text, strict=strict, limits=limits, marks=True)
     return reading.documents, sorted(reading.findings, key=lambda f: (f[0], f[1]))
-
-
-def _marks(text: Text, strict: bool, limits: Limits) -> Marks:
-    reading = _Reading(text, strict, limits, keep_marks=True)
-    reading.run()
-    marks = reading.documents[0].marks
-    assert marks, "what was read quickly is read precisely too"
-    return marks
 
 
 #: libyaml allows 1,000 levels, we 64; a character opens at most one.

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
 from renderer.errors import DocumentPath, Fault, dotted, excerpt
+from renderer.later import pattern
 
 
 class _Doubt(Enum):
@@ -29,8 +30,8 @@ _AGREED: dict[str, bool | None] = {"": None, "null": None, "true": True, "false"
 _OTHER_SPELLINGS: dict[str, bool | None] = {
     "~": None, "Null": None, "NULL": None, "True": True, "TRUE": True, "False": False, "FALSE": False,
 }  # fmt: skip
-_INTEGER = re.compile(r"0|-?[1-9][0-9]*")
-_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+")
+_INTEGER = pattern(r"0|-?[1-9][0-9]*")
+_DECIMAL = pattern(r"-?(?:0|[1-9][0-9]*)\.[0-9]+")
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
 _LONGEST_NUMBER = 64
 
@@ -41,17 +42,17 @@ _SPECIAL = frozenset({"=", "<<"})
 _WORDS = _TRUE_WORDS | _FALSE_WORDS | _NULL_WORDS | _SPECIAL
 _LONGEST_WORD = max(map(len, _WORDS))
 
-_BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:(?:[Tt]|[ \t]+)[0-9].*)?", re.DOTALL)
-_NOT_FINITE = re.compile(r"[-+]?\.(?:inf|nan)", re.IGNORECASE)
+_BASE_60 = pattern(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?")
+_DATE = pattern(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:(?:[Tt]|[ \t]+)[0-9].*)?", re.DOTALL)
+_NOT_FINITE = pattern(r"[-+]?\.(?:inf|nan)", re.IGNORECASE)
 # Asked without underscores, which YAML 1.1 and Go leave out wherever they stand. Go reads 0b-1 as -1.
-_NUMBER = re.compile(
+_NUMBER = pattern(
     r"""[-+]? (?: 0[xX][-+]?[0-9a-fA-F]+ | 0[oO][-+]?[0-7]+ | 0[bB][-+]?[01]+
               | (?: [0-9]+ (?: \.[0-9]* )? | \.[0-9]+ ) (?: [eE][-+]?[0-9]+ )? )""",
     re.VERBOSE,
 )
 # PyYAML and ruamel take these for numbers, and then fail.
-_HOLLOW = re.compile(r"[-+]?(?:0[xXoObB])?_+")
+_HOLLOW = pattern(r"[-+]?(?:0[xXoObB])?_+")
 _MAY_BE_NUMBER = frozenset("0123456789+-.")
 
 
@@ -101,7 +102,7 @@ def ambiguous(path: DocumentPath, text: str, is_key: bool) -> Fault:
 
 #: Fields of a spec whose values are never quoted (the schema marks them x-secret).
 _QUIET_FIELDS = frozenset({"env", "envFrom", "args", "command", "files", "patches"})
-_SECRETIVE = re.compile(r"pass|secret|token|key|cred|auth|pwd|pin\b", re.IGNORECASE)
+_SECRETIVE = pattern(r"pass|secret|token|key|cred|auth|pwd|pin\b", re.IGNORECASE)
 
 
 def _reading(text: str, shown: bool) -> tuple[str, str]:

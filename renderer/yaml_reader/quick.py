@@ -6,11 +6,11 @@ scalars nor limits and places: a text that may hold one of them, or any fault, i
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import ryaml
 
+from renderer.later import pattern
 from renderer.yaml_reader.plain import DOUBTFUL, lenient_verdict, strict_verdict
 from renderer.yaml_reader.text import Limits
 
@@ -19,11 +19,11 @@ _FLOW = str.maketrans(",[]{}", "     ")
 #: After these, or at the start of a line, a value or a key begins.
 _BEGINNING = frozenset(["", *":-?,[{"])
 #: All escapes but those that cannot make a character that is refused.
-_ESCAPE = re.compile(r'\\(?!["\\nrt/])')
+_ESCAPE = pattern(r'\\(?!["\\nrt/])')
 #: A level of nesting takes a column, a '-' with its blank, or a bracket: without these there are at most 64.
 _DEEP = ("\n" + " " * 46, "- - - -")
 _MOST_BRACKETS = 10
-_BRACKET = re.compile(r"[\[\]{}]")
+_BRACKET = pattern(r"[\[\]{}]")
 _MOST_EVENTS = 2  # that one character can make
 
 #: Lines that no reader doubts, whether or not what people write is read: most recur in every document.

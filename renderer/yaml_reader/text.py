@@ -5,9 +5,15 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_left
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
 
 from renderer.errors import Fault
+from renderer.later import pattern
 from renderer.namedtuples import NamedTuple
+
+if TYPE_CHECKING:
+    from renderer.model import JSON, Marks
 
 
 # Named tuples, not dataclasses: each frozen dataclass costs a millisecond of every start.
@@ -34,6 +40,23 @@ SPEC_LIMITS = Limits()
 OUTPUT_LIMITS = Limits(max_bytes=64_000_000, max_nodes=500_000, max_total=10_000_000, max_documents=200_000)
 
 
+#: A fault with its line and column, both from 1.
+Finding: TypeAlias = tuple[int, int, Fault]
+
+
+class Document(NamedTuple):
+    """One document. ``line`` (from 1) is where it starts; ``marks`` is None when they were not asked for."""
+
+    data: JSON
+    marked: Marks | Callable[[], Marks] | None
+    line: int
+
+    @property
+    def marks(self) -> Marks | None:
+        """Where its values stand, which takes another reading the first time: few documents have faults."""
+        return self.marked() if callable(self.marked) else self.marked
+
+
 class RefusalError(Exception):
     """Ends the reading of a file; ``line`` and ``column`` count from 1."""
 
@@ -58,12 +81,12 @@ class Text(NamedTuple):
 
 _ASCII_CONTROLS = bytes([*range(9), 11, 12, *range(14, 32), 127])
 # U+0085, U+2028 and U+2029 end a line in YAML 1.1 and are ordinary characters in 1.2.
-_UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]|(?<!\\A)\ufeff")
+_UNWANTED = pattern("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]|(?<!\\A)\ufeff")
 #: Characters that no value may carry, not even by an escape.
-UNCARRIED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
-_LONE_CR = re.compile(rb"\r(?!\n)")
+UNCARRIED = pattern("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
+_LONE_CR = pattern(rb"\r(?!\n)")
 #: What git leaves where two branches changed the same lines.
-_CONFLICT = re.compile(rb"^(<{7}|={7}|>{7}|\|{7})( .*)?\r?$", re.MULTILINE)
+_CONFLICT = pattern(rb"^(<{7}|={7}|>{7}|\|{7})( .*)?\r?$", re.MULTILINE)
 _WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 
 
@@ -138,9 +161,9 @@ def _place(raw: bytes, at: int) -> tuple[int, int]:
     return raw.count(b"\n", 0, at) + 1, len(raw[start:at].decode().removeprefix("\ufeff")) + 1
 
 
-_PAIR = re.compile(rb"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|.)")
+_PAIR = pattern(rb"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|.)")
 _MOST_PAIRS = 10_000  # each costs some microseconds; beyond that the escapes are told as a fault
-_MAY_HOLD_PAIR = re.compile(rb"\\u[dD][89abAB]")
+_MAY_HOLD_PAIR = pattern(rb"\\u[dD][89abAB]")
 
 
 def _with_joined_surrogates(raw: bytes) -> Text:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renderer.yaml_reader import OUTPUT_LIMITS, SPEC_LIMITS, Limits, events
+from renderer import yaml_reader
+from renderer.yaml_reader import OUTPUT_LIMITS, SPEC_LIMITS, Limits, read
 from renderer.yaml_reader.quick import quick
 from tests.yaml_reader.test_plain import AGREED, DOUBTS
 
@@ -70,8 +71,8 @@ FAULTY = (
 
 def precise(text: str, strict: bool, limits: Limits) -> tuple[list[Any], list[Any]]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(events, "quick", lambda *_, **__: None)
-        documents, findings = events.read(text, strict=strict, limits=limits, marks=False)
+        patch.setattr(yaml_reader, "read_quickly", lambda *_, **__: None)
+        documents, findings = read(text, strict=strict, limits=limits, marks=False)
         return [(typed(d.data), d.line) for d in documents], findings
 
 

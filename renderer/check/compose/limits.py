@@ -9,6 +9,7 @@ from typing import Any
 
 from renderer.check.compose.workload import Workload, is_small
 from renderer.errors import DocumentPath, Fault
+from renderer.later import pattern
 from renderer.manifest import Json
 from renderer.wording import excerpt
 
@@ -18,7 +19,7 @@ _POWERS = {"": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 
 
 #: Bounded: an exponent or a million digits would cost more than they are worth.
-_AMOUNT = re.compile(r"(-?[0-9]{1,18}(?:\.[0-9]{1,18})?) ?([bkmgtp]?)i?b?", re.IGNORECASE)
+_AMOUNT = pattern(r"(-?[0-9]{1,18}(?:\.[0-9]{1,18})?) ?([bkmgtp]?)i?b?", re.IGNORECASE)
 
 
 def _bytes(value: str) -> Fraction | None:

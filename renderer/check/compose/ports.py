@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from renderer.check.compose.workload import Workload, is_small
 from renderer.errors import DocumentPath, Fault, Severity
+from renderer.later import pattern
 from renderer.manifest import mapping, text
 from renderer.wording import excerpt
 
-_RANGE = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
+_RANGE = pattern(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 #: Addresses that stand for all of a family, and what an address of that family has in it.
 _ANY = {"": "", "0.0.0.0": ".", "::": ":"}  # noqa: S104 - compared with, not bound to
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from renderer.check.compose.workload import Workload, source_of
 from renderer.errors import DocumentPath, Fault
+from renderer.later import pattern
 from renderer.manifest import mapping, text
 from renderer.wording import excerpt, suggestion
 
 _DRIVE = r"[A-Za-z]:[\\/][^:]*"
-_SHORT = re.compile(rf"(?:({_DRIVE}|[^:]+):)?({_DRIVE}|[^:]+)(?::[^:]*)?")
+_SHORT = pattern(rf"(?:({_DRIVE}|[^:]+):)?({_DRIVE}|[^:]+)(?::[^:]*)?")
 #: How a source of the short form begins that is a path of the host.
-_HOST_PATH = re.compile(r"[./~\\]|[A-Za-z]:[\\/]")
+_HOST_PATH = pattern(r"[./~\\]|[A-Za-z]:[\\/]")
 
 #: What a read-only service can be given only as a file: docker compose copies the rest into the container.
 _COPIED = {"configs": ("content", "environment"), "secrets": ("environment",)}

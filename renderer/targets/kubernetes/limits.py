@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from renderer.errors import DocumentPath, Fault, Severity
 from renderer.guard import is_public_name, key_host
 from renderer.labels import SERVER_LABEL
+from renderer.later import pattern
 from renderer.model import Expose, Options, Server
 from renderer.pins import system_namespace
 from renderer.targets.kubernetes.admission import refused_by_the_namespace
@@ -18,7 +19,7 @@ from renderer.targets.kubernetes.values import SIDECARS_FROM, pre_stop
 _INSIDE = (".svc", ".cluster.local")
 #: An IngressClass of this name is that of ingress-nginx everywhere.
 _NGINX = "nginx"
-_PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
+_PLACEHOLDER = pattern(r"\$\{(\w+)\}")
 
 
 def limits(server: Server, options: Options) -> Iterator[Fault]:
