@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from renderer import pipeline
 from renderer.cli.editor import folder_of, schema_of, write_schemas
@@ -28,6 +27,7 @@ Examples:
   mcpctl init github --image ghcr.io/github/github-mcp-server:v0.30.3
   mcpctl init time --pypi mcp-server-time==2026.10.19
   mcpctl init everything --npm @modelcontextprotocol/server-everything@2026.8.31 --out -
+  mcpctl init crm --remote https://mcp.crm.example.com/mcp --secret Authorization=crm:header
   mcpctl init --project
 """
 )
@@ -47,12 +47,11 @@ Examples:
 )
 @click.option("--npm", metavar="NAME@VERSION", help="Run this npm package.")
 @click.option("--pypi", metavar="NAME==VERSION", help="Run this PyPI package.")
+@click.option("--remote", metavar="URL", help="A server that somebody else runs, at this address: nothing is deployed.")
 @click.option(
     "--transport",
     type=click.Choice(["stdio", "streamable-http", "sse"]),
-    default="stdio",
-    show_default=True,
-    help="Transport that the server speaks.",
+    help="Transport that the server speaks.  [default: stdio; streamable-http with --remote]",
 )
 @click.option("--port", type=click.IntRange(1, 65535), help="Port that the server listens on (HTTP transports).")
 @click.option(
@@ -61,13 +60,20 @@ Examples:
 @click.option(
     "--arg", "args", multiple=True, metavar="WORD", help="Argument of the entrypoint or package; repeat for each."
 )
-@click.option("--env", "env", multiple=True, metavar="NAME=VALUE", help="Environment variable; repeat for each.")
+@click.option(
+    "--env",
+    "env",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Environment variable, or header with --remote; repeat for each.",
+)
 @click.option(
     "--secret",
     "secrets",
     multiple=True,
     metavar="NAME=SECRET:KEY",
-    help="Environment variable from a key of a Secret; repeat for each. Only the reference is written.",
+    help="Environment variable, or header with --remote, from a key of a Secret; repeat for each. Only the reference "
+    "is written.",
 )
 @click.option("--out", metavar="FILE", help="File to write, or - for stdout.  [default: NAME.yaml]")
 @click.option("--force", is_flag=True, help="Overwrite the file.")
@@ -77,7 +83,8 @@ def init(
     image: str | None,
     npm: str | None,
     pypi: str | None,
-    transport: str,
+    remote: str | None,
+    transport: str | None,
     port: int | None,
     command: tuple[str, ...],
     args: tuple[str, ...],
@@ -94,8 +101,7 @@ def init(
     if not name:
         _write_project(force)
         return Exit.FINE
-    if sum(value is not None for value in (image, npm, pypi)) != 1:
-        raise click.UsageError("exactly one of --image, --npm and --pypi is needed: what the server runs")
+    _refuse_mixture((image, npm, pypi, remote), remote is not None and bool(port or command or args))
     file = out or f"{name}.yaml"
     context: dict[str, Any] = {
         **_FIRST,
@@ -103,7 +109,8 @@ def init(
         "name": name,
         "image": image,
         "package": _package(npm, pypi),
-        "transport": transport,
+        "remote": remote,
+        "transport": transport or ("stdio" if remote is None else "streamable-http"),
         "port": port,
         "command": list(command),
         "args": list(args),
@@ -113,8 +120,7 @@ def init(
     # What holds a password belongs into no list of processes: that it is refused is told below.
     if image and not command and "@" not in image.partition("/")[0]:
         config, reasons = image_config(image)
-        typed = click.get_current_context().get_parameter_source("transport") is ParameterSource.COMMANDLINE
-        context |= _of_image(config, context, typed) if config else {}
+        context |= _of_image(config, context, transport is not None) if config else {}
     try:
         text = render("init/mcpserver.yaml.j2", context)
     except ValueError:  # a lone surrogate: Python's stand-in for a byte that is not text
@@ -123,9 +129,17 @@ def init(
     if file == "-":
         emit(text)
         return Exit.FINE
-    _write(text, file, force)
+    _write(text, file, force, f"; next: mcpctl {'render' if remote is None else 'validate'} {{}}")
     write_schemas(folder_of(file), ["mcpserver"], _write_schema)
     return Exit.FINE
+
+
+def _refuse_mixture(origins: Sequence[str | None], is_remote_with_workload: bool) -> None:
+    if sum(value is not None for value in origins) != 1:
+        message = "exactly one of --image, --npm, --pypi and --remote is needed: what the server runs, or where it is"
+        raise click.UsageError(message)
+    if is_remote_with_workload:
+        raise click.UsageError("--port, --command and --arg are about a workload, and a remote server has none")
 
 
 #: Where pre-commit and GitHub look, from the root of the work tree.
@@ -146,6 +160,7 @@ _FIRST = {
     "name": "time",
     "image": None,
     "package": {"registry": "pypi", "name": "mcp-server-time", "version": "2026.10.19"},
+    "remote": None,
     "transport": "stdio",
     "port": None,
     "command": [],
@@ -248,6 +263,8 @@ def _split(text: str, separator: str, form: str) -> tuple[str, str]:
 #: The option that a field of the spec came from, by the beginning of its path.
 _OPTIONS = {
     "spec.image": "--image",
+    "spec.remote.url": "--remote",
+    "spec.remote.transport": "--transport",
     "spec.transport.port": "--port",
     "spec.transport": "--transport",
     "spec.command": "--command",
@@ -271,6 +288,10 @@ def _refuse_invalid(text: str, npm: bool, reasons: Sequence[str]) -> None:
             )
         elif variable := re.match(r"""spec\.env(?:\.|\[")(\w[^"\]]*?)(?:"\])?(\.(?:secret|key))?$""", path):
             path = f"{'--secret' if variable[2] else '--env'} {variable[1]}"
+        elif problem.rule == "spec/remote-variable":
+            path, hint = "--remote", "write the address without it; remote.variables of the file can have it then"
+        elif header := re.match(r"""spec\.remote\.headers(?:\.|\[")([^"\]]+)""", path):
+            path = f"header {header[1]}"
         elif path.startswith("spec.package"):
             path = "--npm NAME@VERSION" if npm else "--pypi NAME==VERSION"
         else:
@@ -281,7 +302,7 @@ def _refuse_invalid(text: str, npm: bool, reasons: Sequence[str]) -> None:
         raise InputInvalid("nothing was written", list(errors.values()))
 
 
-def _write(text: str, out: str, force: bool, then: str = "; next: mcpctl render {}") -> None:
+def _write(text: str, out: str, force: bool, then: str) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | (os.O_TRUNC if force else os.O_EXCL)
     try:
         with open(os.open(out, flags, 0o644), "wb") as file:

@@ -63,6 +63,28 @@ def test_the_spec_holds_and_says_what_was_asked(mcpctl: Mcpctl, arguments: list[
         assert mcpctl("render", "demo.yaml", "--target", target).code == 0
 
 
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], {"transport": "streamable-http"}),
+        (["--transport", "sse"], {"transport": "sse"}),
+        (
+            ["--env", "X-Tenant=acme", "--secret", "Authorization=crm:header"],
+            {"headers": {"X-Tenant": "acme", "Authorization": {"secret": "crm", "key": "header"}}},
+        ),
+    ],
+    ids=" ".join,
+)
+def test_a_remote_server_has_its_address(mcpctl: Mcpctl, arguments: list[str], expected: dict[str, Any]) -> None:
+    run = mcpctl("init", "crm", "--remote", "https://crm.example.com/mcp", *arguments)
+    assert (run.code, run.out) == (0, "")
+    assert "crm.yaml: written; next: mcpctl validate crm.yaml\n" in run.err
+    spec = yaml.safe_load(Path("crm.yaml").read_text())["spec"]
+    assert spec["remote"] == {"url": "https://crm.example.com/mcp", "transport": "streamable-http", **expected}
+    assert read(["crm.yaml"]).problems == ()
+    assert mcpctl("validate", "crm.yaml").code == 0
+
+
 def test_the_file_says_how_to_go_on(mcpctl: Mcpctl) -> None:
     text = mcpctl("init", "demo", *IMAGE, "--out", "-").out
     assert text.startswith("# Every field: `mcpctl schema")
@@ -96,7 +118,7 @@ def test_out_names_the_file(mcpctl: Mcpctl) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "word"),
     [
-        (["demo"], Exit.USAGE, "--image, --npm and --pypi"),
+        (["demo"], Exit.USAGE, "--image, --npm, --pypi and --remote"),
         (["--project", "."], Exit.USAGE, "--project writes into the working folder and takes no NAME"),
         (["demo", *IMAGE, "--npm", "a@1.0.0"], Exit.USAGE, "exactly one"),
         (["Demo", *IMAGE], Exit.INPUT_INVALID, "mcpctl init: error: NAME: expected a DNS label"),
@@ -116,6 +138,16 @@ def test_out_names_the_file(mcpctl: Mcpctl) -> None:
         (["demo", *IMAGE, "--secret", "A=b"], Exit.USAGE, "--secret NAME=SECRET:KEY"),
         (["demo", *IMAGE, "--env", "A.B=x"], Exit.INPUT_INVALID, "error: --env A.B: "),
         (["demo", *IMAGE, "--secret", "A=b_c:d"], Exit.INPUT_INVALID, "error: --secret A: expected the name"),
+        (["demo", "--remote", "ftp://a.example/mcp"], Exit.INPUT_INVALID, "error: --remote: expected"),
+        (["demo", "--remote", "http://a.example/mcp"], Exit.INPUT_INVALID, "error: --remote: "),
+        (
+            ["demo", "--remote", "https://{t}.example/mcp"],
+            Exit.INPUT_INVALID,
+            "remote.variables of the file can have it",
+        ),
+        (["demo", "--remote", "https://a.example/mcp", "--transport", "stdio"], Exit.INPUT_INVALID, "--transport: exp"),
+        (["demo", "--remote", "https://a.example/mcp", "--env", "a b=c"], Exit.INPUT_INVALID, "error: header a b: "),
+        (["demo", "--remote", "https://a.example/mcp", "--port", "80"], Exit.USAGE, "a remote server has none"),
         (["demo", "--image", "a:1", "--transport", "sse", "--arg", "\x01"], Exit.INPUT_INVALID, "error: --arg: "),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
