@@ -26,7 +26,12 @@ _SURROGATES = re.compile(rb"(?<!\\)((?:\\\\)*)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][
 def load_foreign(paths: Sequence[str], stdin: BinaryIO | None) -> tuple[list[Source], list[Problem]]:
     """All documents of the paths; none of a file that has faults. A doubtful scalar is the text that stands there."""
     sources, problems = load(paths, stdin=stdin, limits=LIMITS, strict=False, prepare=as_yaml)
-    problems = [problem for problem in problems if problem.rule not in _IN_SPECS]
+    hint = "write each definition into a document or a file of its own"
+    problems = [
+        problem._replace(hint=hint) if problem.rule == "yaml/not-a-mapping" else problem
+        for problem in problems
+        if problem.rule not in _IN_SPECS
+    ]
     faulty = {problem.place.file for problem in errors_in(problems)}
     return [source for source in sources if source.file not in faulty], problems
 

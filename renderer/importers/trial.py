@@ -27,6 +27,9 @@ _LIVE = ("manifests", "compose")
 _ROUNDS = 12
 #: Findings about what runs today, which a person should look at and which stop nothing.
 _ACCEPTED = ("policy/image-tag", "policy/wide-rights", "policy/exposed-without-access", "policy/published-everywhere")
+_LITERAL = "policy/secret-literal"
+#: Fields that only people read.
+_WORDS = ("spec.description", "metadata.annotations")
 #: Without these there is no server.
 _NEEDED = (
     *(("spec",), ("spec", "image"), ("spec", "package"), ("metadata",), ("metadata", "name")),
@@ -70,8 +73,19 @@ def _in_source(problem: Problem, draft: Draft) -> Problem:
 
 
 def settled(draft: Draft) -> Draft:
-    """The draft as it was tried for every target; of what runs today without the fields that hold for none."""
-    return tried(_without(draft) if draft.format in _LIVE else draft)
+    """The draft as it was tried for every target; of what runs today without the fields that hold for none.
+
+    Words for people that hold a secret are left out of every definition: nothing of the server hangs on them.
+    """
+    if draft.format in _LIVE:
+        return tried(_without(draft))
+    result = tried(draft)
+    if draft.problems or all(problem.rule != _LITERAL for problem in result.problems):
+        return result
+    for problem in faults_of(draft):
+        if problem.rule == _LITERAL and problem.path.startswith(_WORDS):
+            draft = _settle(draft, problem)
+    return tried(draft)
 
 
 def _without(draft: Draft) -> Draft:
@@ -89,11 +103,7 @@ def _without(draft: Draft) -> Draft:
 
 def _settle(draft: Draft, problem: Problem) -> Draft:
     path = _path(draft.document, problem.path)
-    if (
-        problem.rule in ("policy/secret-literal", "policy/high-entropy")
-        and path[:2] == ("spec", "env")
-        and len(path) == 3
-    ):
+    if problem.rule in (_LITERAL, "policy/high-entropy") and path[:2] == ("spec", "env") and len(path) == 3:
         key = str(path[2])
         _put(draft.document, path, {"secret": draft.name, "key": key})
         return _reported(draft, path, Outcome.DECISION, NOT_WRITTEN.format(key, draft.name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -11,10 +12,11 @@ from hypothesis import strategies as st
 
 from renderer.importers.bulk import named
 from renderer.importers.choices import Choices
-from renderer.importers.draft import Draft
+from renderer.importers.draft import Draft, Outcome
 from renderer.importers.formats import batches, recognise
+from renderer.importers.sources import load_foreign
 from renderer.importers.text import text_of
-from renderer.importers.trial import tried
+from renderer.importers.trial import settled
 from renderer.model import JSON
 from tests.importers.readings import source_of
 
@@ -58,7 +60,7 @@ def drafts_of(data: dict[str, Any]) -> list[Draft]:
     by_format, problems = recognise([source_of(data)])
     assert len(by_format) + len(problems) == 1
     drafts = [draft for form, batch in batches(by_format) for draft in form.read(batch, Choices(offline=True))]
-    return [tried(draft) for draft in named(drafts)]
+    return [settled(draft) for draft in named(drafts)]
 
 
 def paths_of(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -151,6 +153,24 @@ def test_what_would_harm_is_refused_or_left_out(change: tuple[Any, ...]) -> None
 
 
 TOKEN = "ghp_" + "a1B2c3D4e5" * 3 + "f6G7h8"
+
+
+def test_words_for_people_with_a_token_are_left_out_and_the_server_is_imported() -> None:
+    data = replaced(replaced(SERVER_JSON, ("description",), f"use {TOKEN}"), ("title",), TOKEN)
+    (draft,) = drafts_of(data)
+    assert draft.problems == ()
+    lost = {entry.source: entry.message for entry in draft.entries if entry.outcome is Outcome.LOST}
+    assert lost.keys() >= {("description",), ("title",)}
+    assert lost["description",].startswith("left out: looks like a secret (GitHub Token)")
+    assert TOKEN not in text_of(draft)
+
+
+def test_a_list_of_definitions_is_told_apart_from_a_spec() -> None:
+    sources, problems = load_foreign(["-"], BytesIO(b'[{"name": "a"}]'))
+    assert sources == []
+    assert [problem.hint for problem in problems] == ["write each definition into a document or a file of its own"]
+
+
 LEAKS: dict[str, tuple[dict[str, Any], tuple[Any, ...], str]] = {
     "a default": (SERVER_JSON, ("packages", 0, "environmentVariables", 0, "default"), TOKEN),
     "an argument": (SERVER_JSON, ("packages", 0, "packageArguments", 0, "value"), f"--token={TOKEN}"),
