@@ -179,15 +179,14 @@ def differences(
 ) -> list[Difference]:
     """Every field at or below ``path`` that differs; ``servers`` are by environment. First the environments' own."""
     names = [environment.name for environment in environments]
-    own = {one.name: _facts(one) for one in environments}
-    rows = [] if path else list(_rows("", names, own))
-    for name in sorted({server.name for some in servers.values() for server in some}):
-        values = {
-            environment: dict(_flat(server, path))
-            for environment, some in servers.items()
-            for server in some
-            if server.name == name
-        }
+    rows = [] if path else list(_rows("", names, {each.name: _facts(each) for each in environments}))
+    by_name: dict[str, dict[str, dict[DocumentPath, JSON]]] = {}
+    for environment, listed in servers.items():
+        for server in listed:
+            data = with_defaults(server.source.data)
+            fields = {leaf: _at(data, leaf) for leaf in leaves(_at(data, path), path)}
+            by_name.setdefault(server.name, {})[environment] = fields
+    for name, values in sorted(by_name.items()):
         rows += _rows(name, names, values)
     return rows
 
@@ -201,12 +200,6 @@ def _rows(server: str, names: Sequence[str], values: Mapping[str, Mapping[Docume
         row = {name: values[name].get(path) for name in names}
         if any(value != row[names[0]] for value in row.values()):
             yield Difference(server, dotted(path), {name: hidden(value, path) for name, value in row.items()})
-
-
-def _flat(server: Server, path: DocumentPath) -> Iterator[tuple[DocumentPath, JSON]]:
-    data = with_defaults(server.source.data)
-    for leaf in leaves(_at(data, path), path):
-        yield leaf, _at(data, leaf)
 
 
 def _facts(environment: Environment) -> dict[DocumentPath, JSON]:
@@ -230,8 +223,8 @@ def _facts(environment: Environment) -> dict[DocumentPath, JSON]:
 def as_text(environments: Sequence[tuple[str, Sequence[Explained]]]) -> str:
     """A line a field, below it what the value took the place of; once for all environments where it is the same."""
     fields: dict[str, dict[str, list[str]]] = {}
-    for name, found in environments:
-        for field in found:
+    for name, explained in environments:
+        for field in explained:
             *before, last = field.steps or (Step(None, "", None, absent=True),)
             lines = [f"{_value(last)}  # {_origin(last, field)}"]
             lines += [f"    instead of {_value(step)}  # {_origin(step, field)}" for step in reversed(before)]
@@ -247,10 +240,10 @@ def as_text(environments: Sequence[tuple[str, Sequence[Explained]]]) -> str:
 
 
 def _value(step: Step) -> str:
-    return "not set" if step.absent else _shown(step.value)
+    return "not set" if step.absent else _written(step.value)
 
 
-def _shown(value: JSON) -> str:
+def _written(value: JSON) -> str:
     """As it is written in a spec: text that would be read as something else stands in quotes."""
     return excerpt(scalar(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False), _LONGEST)
 
@@ -283,16 +276,13 @@ def matrix(names: Sequence[str], rows: Sequence[Difference]) -> str:
     """The differences as a Markdown table: a row a field, a column an environment."""
     lines = [f"| server | field | {' | '.join(names)} |", f"|---|---|{'---|' * len(names)}"]
     for row in rows:
-        cells = [_cell(row.values.get(name, _NOTHING)) for name in names]
+        cells = [_cell(row.values.get(name)) for name in names]
         lines.append(f"| {row.server or '*environment*'} | {row.path or '*is there*'} | {' | '.join(cells)} |")
     return "".join(f"{line}\n" for line in lines)
 
 
-def _cell(value: Any) -> str:
-    if value is _NOTHING or value is None:
-        return ""
-    text = _shown(value).replace("|", "\\|").replace("`", "'")
-    return f"`{text}`"
+def _cell(value: JSON) -> str:
+    return "" if value is None else "`" + _written(value).replace("|", "\\|").replace("`", "'") + "`"
 
 
 def matrix_json(names: Sequence[str], rows: Sequence[Difference]) -> str:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from renderer import pipeline
 from renderer.credentials import masked
 from renderer.errors import InputInvalid, Place, Problem, Severity, errors_in, excerpt
-from renderer.manifest import as_mapping
+from renderer.manifest import as_mapping, at
 from renderer.model import JSON, Options
 from renderer.registry import target
 from renderer.yaml_reader import OUTPUT_LIMITS, read
@@ -50,10 +50,11 @@ class Answer(NamedTuple):
 
 def read_list(text: bytes) -> ResourceList:
     """The one ResourceList of standard input; InputInvalid where it is something else."""
-    found = read_items(text, _STDIN)
-    if len(found) != 1 or (found[0].get("apiVersion"), found[0].get("kind")) != (API_VERSION, "ResourceList"):
+    resources = read_items(text, _STDIN)
+    kinds = [(resource.get("apiVersion"), resource.get("kind")) for resource in resources]
+    if kinds != [(API_VERSION, "ResourceList")]:
         raise _not_a_list(f"expected one ResourceList of {API_VERSION}")
-    items, config = found[0].get("items"), found[0].get("functionConfig")
+    items, config = resources[0].get("items"), resources[0].get("functionConfig")
     items = [] if items is None else items
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise _not_a_list("items must be a list of resources")
@@ -106,7 +107,11 @@ def answer(resources: ResourceList, options: Options, environment: str = "") -> 
             folders.setdefault("", folder)
             if source["kind"] == "McpServer":
                 folders[source["metadata"]["name"]] = folder
-        rendered = [(_parsed(document.text), _path(document.path, folders)) for document in output.documents]
+        rendered = []
+        for document in output.documents:
+            folder = folders.get(document.path.split("/")[0], folders[""])
+            made = read(document.text, strict=False, limits=OUTPUT_LIMITS, marks=False)[0][0].data
+            rendered.append((as_mapping(made), posixpath.join(folder, document.path)))
         items, clashes = _merged(resources.items, rendered)
         problems += clashes
     results = [_result(problem, sources, starts) for problem in problems]
@@ -147,36 +152,20 @@ def _stream(sources: Sequence[Item]) -> tuple[bytes, list[int]]:
     """The specs as one file, and the line on which each begins."""
     text, starts, line = [], [], 1
     for source in sources:
-        written = f"---\n{block(_without_internals(source), 0)}\n"
+        metadata = as_mapping(source.get("metadata"))
+        if isinstance(annotations := metadata.get("annotations"), dict):
+            own = {key: value for key, value in annotations.items() if not key.startswith(_INTERNAL)}
+            others = {key: value for key, value in metadata.items() if key != "annotations"}
+            source = {**source, "metadata": {**others, "annotations": own} if own else others}
+        written = f"---\n{block(source, 0)}\n"
         text.append(written)
         starts.append(line)
         line += written.count("\n")
     return "".join(text).encode(), starts
 
 
-def _without_internals(source: Item) -> Item:
-    metadata = as_mapping(source.get("metadata"))
-    annotations = metadata.get("annotations")
-    if not isinstance(annotations, dict):
-        return source
-    own = {key: value for key, value in annotations.items() if not key.startswith(_INTERNAL)}
-    rest = {key: value for key, value in metadata.items() if key != "annotations"}
-    return {**source, "metadata": {**rest, "annotations": own} if own else rest}
-
-
-def _parsed(text: str) -> Item:
-    data = read(text, strict=False, limits=OUTPUT_LIMITS, marks=False)[0][0].data
-    assert isinstance(data, dict)  # checked already
-    return data
-
-
-def _path(path: str, folders: Mapping[str, str]) -> str:
-    server = path.split("/")[0]
-    return posixpath.join(folders.get(server, folders[""]), path)
-
-
 def _annotation(item: Mapping[str, Any], name: str) -> str:
-    annotations = as_mapping(as_mapping(item.get("metadata")).get("annotations"))
+    annotations = as_mapping(at(item, "metadata", "annotations"))
     value = annotations.get(f"internal.config.kubernetes.io/{name}") or annotations.get(f"config.kubernetes.io/{name}")
     return value if isinstance(value, str) else ""
 
@@ -192,7 +181,7 @@ def _merged(items: Sequence[Item], rendered: Iterable[tuple[Item, str]]) -> tupl
             origin = {"path": path, "index": "0"}
             annotations = {f"{prefix}{name}": value for prefix in _STAMPED for name, value in origin.items()}
             merged.append(_with_annotations(made, annotations))
-        elif as_mapping(merged[index]["metadata"].get("labels")).get(_MANAGED) == "true":
+        elif at(merged[index], "metadata", "labels", _MANAGED) == "true":
             there = as_mapping(merged[index]["metadata"].get("annotations"))
             internals = {key: value for key, value in there.items() if key.startswith(_INTERNAL)}
             merged[index] = _with_annotations(made, internals)
@@ -221,7 +210,7 @@ def _at_its_item(problem: Problem, sources: Sequence[Item], starts: Sequence[int
     if problem.place.file != _STDIN or not problem.place.line:
         return problem
     source = sources[bisect_right(starts, problem.place.line) - 1]
-    name = excerpt(str(as_mapping(source.get("metadata")).get("name")))
+    name = excerpt(str(at(source, "metadata", "name")))
     file = excerpt(_annotation(source, "path"), 4096) or f"{source['kind']}/{name}"
     return problem._replace(place=Place(file), related=())
 
@@ -233,7 +222,7 @@ def _result(problem: Problem, sources: Sequence[Item], starts: Sequence[int]) ->
     if place.file == _STDIN and place.line and starts:
         source = sources[bisect_right(starts, place.line) - 1]
         # Which resource a result is about, and which file it came from.
-        name = as_mapping(source.get("metadata")).get("name")
+        name = at(source, "metadata", "name")
         result["resourceRef"] = {"apiVersion": SPEC_API, "kind": source["kind"], "name": str(name or "")}
         if path := _annotation(source, "path"):
             index = _annotation(source, "index")

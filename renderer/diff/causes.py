@@ -20,10 +20,10 @@ CauseName = Literal["spec", "linked", "environment", "options", "tool", "edited"
 
 
 class Cause(NamedTuple):
-    """One thing that changed. ``what`` are fields, or words; ``of`` the spec or environment whose fields they are."""
+    """One thing that changed. ``details`` are fields, or words; ``of`` the spec or environment whose fields they are."""
 
     name: CauseName
-    what: tuple[str, ...]
+    details: tuple[str, ...]
     of: str = ""
     place: Place | None = None
 
@@ -75,7 +75,7 @@ def _linked_causes(source: Source, before: Before, now: Now) -> Iterator[Cause]:
         fields = changes(old.data, new.data) if old and new else ()
         if new and fields:
             cause = _of_fields("linked", fields, name, new)
-            yield cause._replace(what=(f"{', '.join(cause.what)} of {name} changed",))
+            yield cause._replace(details=(f"{', '.join(cause.details)} of {name} changed",))
 
 
 def environment_cause(server: str, before: Before, now: Now, changed: Sequence[tuple[str, ...]]) -> tuple[Cause, ...]:

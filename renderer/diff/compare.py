@@ -204,12 +204,12 @@ def _side(run: Run, output: Output, out: Out, is_left: Left) -> tuple[Sides, set
 
 def _gone(runs: Sequence[Run], out: Path, revision: git.Revision | None, is_left: Left, notes: list[str]) -> list[str]:
     """The trees of environments that are no more; those of no environment are named in the notes."""
-    gone, of_targets = other_trees(out, revision, {run.name for run in runs})
+    others, of_targets = other_trees(out, revision, {run.name for run in runs})
     if runs[0].environment:
         words = "is a tree of no environment, and nothing renders it now: 'mcpctl render --prune' removes it"
         notes += [f"{out / name} {words}" for name in of_targets]
-    folders = {name: [out / name, *(out / name / each for each in TARGETS)] for name in gone}
-    return [name for name in gone if not is_left(folders[name], "Environment", name)]
+    folders = {name: [out / name, *(out / name / each for each in TARGETS)] for name in others}
+    return [name for name in others if not is_left(folders[name], "Environment", name)]
 
 
 def _renamed_from(side: Sides, run: Run, out: Path, revision: git.Revision | None, left_trees: Sequence[str]) -> str:
@@ -287,13 +287,9 @@ def _with_between(sides: Sides, run: Run, name: str, base: Base, out: Path, note
 def with_matrix(diff: Diff, runs: Sequence[Run]) -> Diff:
     """With the fields that are not the same in every environment."""
     environments = [run.environment for run in runs if run.environment]
-    rows = tuple(
-        Row(row.server, row.path or "(is there)", {name: _shown(row.path, value) for name, value in row.values.items()})
-        for row in differences(environments, {run.name: (*run.specs.servers, *run.specs.remotes) for run in runs})
-    )
-    rows = tuple(row._replace(values={name: text for name, text in row.values.items() if text}) for row in rows)
-    return diff._replace(environments=tuple(each.name for each in environments), rows=rows)
-
-
-def _shown(path: str, value: object) -> str:
-    return "" if value is None else masks.one_line("", tuple(path.split(".")), value)
+    rows = []
+    for row in differences(environments, {run.name: (*run.specs.servers, *run.specs.remotes) for run in runs}):
+        path = tuple(row.path.split("."))
+        values = {name: masks.one_line("", path, value) for name, value in row.values.items() if value is not None}
+        rows.append(Row(row.server, row.path or "(is there)", {name: text for name, text in values.items() if text}))
+    return diff._replace(environments=tuple(each.name for each in environments), rows=tuple(rows))

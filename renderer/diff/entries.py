@@ -48,7 +48,7 @@ class Field(NamedTuple):
 class Entry(NamedTuple):
     """What happens to one server (empty: to what all share) for one kind of cause. ``tree``: environment or target.
 
-    ``leg`` tool is what happens without any change of a spec or an environment. ``beside`` are those of the ``files``
+    ``leg`` tool is what happens without any change of a spec or an environment. ``others`` are those of the ``files``
     that are no manifests.
     """
 
@@ -61,7 +61,7 @@ class Entry(NamedTuple):
     fields: tuple[Field, ...]
     consequences: tuple[Consequence, ...]
     renamed_from: str = ""
-    beside: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
 
 class Move(NamedTuple):
@@ -70,7 +70,7 @@ class Move(NamedTuple):
     Or another name of an environment. ``files`` is how many there are.
     """
 
-    what: What
+    kind: What
     old: str
     new: str
     files: int
@@ -127,8 +127,8 @@ def moves(sides: Iterable[Sides]) -> list[Move]:
         for path, text in side.tree.texts.items():
             now = side.rendered.get(path)
             if text and now and same_but_for_head(text, now):
-                what: What = "specs" if server_of(path, side.depth) else "environments"
-                counts[(what, *_folders(source_in(text), source_in(now)))] += 1
+                moved: What = "specs" if server_of(path, side.depth) else "environments"
+                counts[(moved, *_folders(source_in(text), source_in(now)))] += 1
     return [Move(*names, files) for names, files in sorted(counts.items())]
 
 
@@ -188,8 +188,8 @@ def _causes(entry: Entry, sides: Sides) -> tuple[Cause, ...]:
 def _entry(server: str, leg: Leg, before: Texts, now: Texts, sides: Sides) -> Entry:
     # What is no text is not known to be the same.
     files = sorted(path for path in {*before, *now} if not _is_same(before.get(path), now.get(path)))
-    beside = tuple(path for path in files if path.endswith(_BESIDE) and "files" not in path.split("/")[:-1])
-    delivery = [path for path in files if path.startswith(_DELIVERY) and path not in beside]
+    others = tuple(path for path in files if path.endswith(_BESIDE) and "files" not in path.split("/")[:-1])
+    delivery = [path for path in files if path.startswith(_DELIVERY) and path not in others]
     manifests = [path for path in files if path not in beside and path not in delivery]
     pairs = list(_pairs(manifests, before, now))
     state: Literal["new", "removed", "changed"] = "new" if not before else "changed" if now else "removed"
@@ -199,9 +199,9 @@ def _entry(server: str, leg: Leg, before: Texts, now: Texts, sides: Sides) -> En
     led += [consequence for path in commented for consequence in comment_rules(before.get(path), now[path])]
     led += renamed
     led += sandbox_rules(before, now)
-    switch = _switch([*delivery, *beside], before, now) if delivery or not server else None
+    switch = _switch([*delivery, *others], before, now) if delivery or not server else None
     if switch:
-        led, beside = [*led, switch], (*beside, *delivery)
+        led, others = [*led, switch], (*others, *delivery)
     else:
         delivered = list(_pairs(delivery, before, now))
         led += [consequence for pair in delivered for consequence in delivery_rules(pair)]
@@ -212,7 +212,7 @@ def _entry(server: str, leg: Leg, before: Texts, now: Texts, sides: Sides) -> En
             *(consequence for consequence in led if consequence.name not in _WHOLE),
         ]
     if not led and files:
-        led = [Consequence("cosmetic" if all(path.endswith(_FOR_PEOPLE) for path in beside) else "files")]
+        led = [Consequence("cosmetic" if all(path.endswith(_FOR_PEOPLE) for path in others) else "files")]
     ordered = sorted(set(led), key=lambda consequence: (_ORDER[consequence.name], consequence.detail))
     grave = [consequence for consequence in ordered if consequence.name not in ("cosmetic", "files")]
     fields = tuple(field for pair in pairs for field in _fields(pair))
@@ -225,7 +225,7 @@ def _entry(server: str, leg: Leg, before: Texts, now: Texts, sides: Sides) -> En
         tuple(files),
         fields,
         tuple(grave or ordered),
-        beside=beside,
+        others=others,
     )
 
 
@@ -346,7 +346,7 @@ class Diff(NamedTuple):
     def counts(self) -> dict[str, int]:
         """Servers, files and fields that change."""
         files = {(entry.tree, path) for entry in self.entries for path in entry.files}
-        moved = max((move.files for move in self.moves if move.what == "tree"), default=0) or sum(
+        moved = max((move.files for move in self.moves if move.kind == "tree"), default=0) or sum(
             move.files for move in self.moves
         )
         servers = {entry.server for entry in self.entries if entry.server}
@@ -383,7 +383,7 @@ def grouped(entries: Iterable[Entry]) -> list[Group]:
     groups: dict[object, list[Entry]] = {}
     for entry in entries:
         # Which environment it is does not count: each may say the same of its own.
-        causes = [(cause.name, cause.what, cause.of if cause.name == "spec" else "") for cause in entry.causes]
+        causes = [(cause.name, cause.details, cause.of if cause.name == "spec" else "") for cause in entry.causes]
         fields = [(field.object, field.change.path, field.change.old, field.change.new) for field in entry.fields]
         files = [path.rpartition("/")[2] for path in entry.files]
         whole = repr([entry.leg, entry.state, entry.renamed_from, causes, files, fields, entry.consequences])

@@ -182,8 +182,8 @@ def _line(done: Done) -> str | None:
 
 
 def _why(done: Done) -> str:
-    said = done.err.strip().splitlines()
-    return excerpt(said[0].removeprefix("fatal: "), 300) if said else f"it ended with {done.code}"
+    lines = done.err.strip().splitlines()
+    return excerpt(lines[0].removeprefix("fatal: "), 300) if lines else f"it ended with {done.code}"
 
 
 def _nearest(folder: Path) -> Path:

@@ -67,7 +67,7 @@ def as_json(diff: Diff) -> str:
         "different": different(diff),
         **diff.counts(),
         "notes": list(diff.notes),
-        "moves": [{"what": move.what, "from": move.old, "to": move.new, "files": move.files} for move in diff.moves],
+        "moves": [{"what": move.kind, "from": move.old, "to": move.new, "files": move.files} for move in diff.moves],
         "entries": [_entry(entry) for group in grouped(diff.entries) for entry in group.entries],
         "remotes": [*remotes(diff, str)],
         "edges": [
@@ -95,7 +95,7 @@ def _entry(entry: Entry) -> JSON:
         "causes": [
             {
                 "name": cause.name,
-                "what": list(cause.what),
+                "what": list(cause.details),
                 "of": cause.of,
                 "place": dict(cause.place._asdict()) if cause.place else None,
             }
@@ -105,7 +105,7 @@ def _entry(entry: Entry) -> JSON:
             {"name": consequence.name, "detail": masks.words(consequence.detail)} for consequence in entry.consequences
         ],
         "files": list(entry.files),
-        "beside": list(entry.beside),
+        "beside": list(entry.others),
         "fields": [_field(field) for field in entry.fields],
     }
 
@@ -129,7 +129,7 @@ def _field(field: Field) -> JSON:
 def headline(group: Group, quote: Quote) -> str:
     """``spec.image of github changed: 2 fields in 2 files; restarts pods``."""
     first = group.first
-    manifests = len(first.files) - len(first.beside)
+    manifests = len(first.files) - len(first.others)
     amount = _count(len(first.files), "file")
     if first.state == "changed" and manifests:
         amount = f"{_count(len(first.fields), 'field')} in {_count(manifests, 'file')}"
@@ -158,13 +158,13 @@ def _subject(group: Group, quote: Quote) -> str:
 
 def _cause(cause: Cause, group: Group, who: str, quote: Quote) -> str:
     if cause.name == "spec" and cause.of:
-        return f"{listed(cause.what, quote) if cause.what else 'the spec'} of {who} changed"
+        return f"{listed(cause.details, quote) if cause.details else 'the spec'} of {who} changed"
     if cause.name == "environment":
         every = [each.of or entry.tree for entry in group.entries for each in entry.causes if each.name == cause.name]
         names = list(dict.fromkeys(every))
-        what = f"{listed(cause.what, quote)} of" if cause.what else "the"
-        return f"{what} environment{'s' if len(names) > 1 else ''} {listed(names, quote)} changed"
-    return "; ".join(cause.what)
+        fields = f"{listed(cause.details, quote)} of" if cause.details else "the"
+        return f"{fields} environment{'s' if len(names) > 1 else ''} {listed(names, quote)} changed"
+    return "; ".join(cause.details)
 
 
 def _who(group: Group, quote: Quote) -> str:
@@ -196,8 +196,8 @@ def details(entry: Entry) -> list[str]:
         for consequence in entry.consequences
         if consequence.detail
     ]
-    names = sorted({path.rpartition("/")[2] for path in entry.beside})
-    more = f", {_count(len(entry.beside), 'file')}" if len(entry.beside) > len(names) else ""
+    names = sorted({path.rpartition("/")[2] for path in entry.others})
+    more = f", {_count(len(entry.others), 'file')}" if len(entry.others) > len(names) else ""
     return [*lines, f"other files: {listed(names, str)}{more}"] if names and entry.state == "changed" else lines
 
 
@@ -219,16 +219,16 @@ def changed(field: Field) -> list[str]:
 def moves(diff: Diff, quote: Quote) -> list[str]:
     """What lies elsewhere now, a sentence each."""
     lines = []
-    for what, old, new, files in diff.moves:
+    for moved, old, new, files in diff.moves:
         amount = f"{_count(files, 'file')} differ{'s' if files == 1 else ''} only in the first line"
-        if what == "tree":
+        if moved == "tree":
             lines.append(f"the tree moved from {quote(old)} to {quote(new)}, with {_count(files, 'file')}")
-        elif what == "environment":
+        elif moved == "environment":
             lines.append(
                 f"environment {quote(old)} is called {quote(new)} now, and so is its tree of {_count(files, 'file')}"
             )
         elif is_file(old) and is_file(new):
-            lines.append(f"{what} moved from {quote(old)} to {quote(new)}: {amount}")
+            lines.append(f"{moved} moved from {quote(old)} to {quote(new)}: {amount}")
         else:
             lines.append(f"{amount}, which names {quote(new)} instead of {quote(old)}")
     return lines
@@ -251,8 +251,7 @@ def different(diff: Diff) -> bool:
 def summary(diff: Diff, quote: Quote) -> str:
     """What changes in all."""
     if not diff.entries and not diff.moves:
-        what = "no file" if different(diff) else "nothing"
-        return f"{what} changes against {quote(diff.against)}"
+        return f"{'no file' if different(diff) else 'nothing'} changes against {quote(diff.against)}"
     amounts = ", ".join(_count(number, noun.removesuffix("s")) for noun, number in diff.counts().items())
     return f"{amounts} differ from {quote(diff.against)}"
 
@@ -266,7 +265,7 @@ def tallies(diff: Diff, leg: Leg) -> list[tuple[Name, list[str]]]:
 def tool_words(diff: Diff) -> list[str]:
     """What changed beside specs, each once."""
     causes = [cause for entry in diff.entries if entry.leg == "tool" for cause in entry.causes]
-    return list(dict.fromkeys(word for cause in causes if cause.name != "edited" for word in cause.what))
+    return list(dict.fromkeys(word for cause in causes if cause.name != "edited" for word in cause.details))
 
 
 def _count(number: int, noun: str) -> str:

@@ -13,8 +13,9 @@ from renderer.importers.values import Word
 
 
 def script(starting: Starting, first: Word, words: Sequence[Word]) -> None:
-    what = f": '{excerpt(words[0].text, 80)}'" if words else ""
-    starting.refuse(words[0] if words else first, f"{OF_MACHINE}{what}")
+    """What only the machine of the client has."""
+    name = f": '{excerpt(words[0].text, 80)}'" if words else ""
+    starting.refuse(words[0] if words else first, f"{OF_MACHINE}{name}")
 
 
 def shell(starting: Starting, first: Word, words: Sequence[Word]) -> None:

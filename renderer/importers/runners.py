@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 
 from renderer.errors import excerpt
 from renderer.importers.packages import Registry, named
-from renderer.importers.starting import OF_MACHINE, Program, Starting
+from renderer.importers.proxies import script
+from renderer.importers.starting import Program, Starting
 from renderer.importers.values import Word
 
 #: Options with a value; all others are switches.
@@ -143,8 +144,7 @@ def module(starting: Starting, first: Word, words: Sequence[Word]) -> None:
         if word not in rest:
             starting.reading.note(word.source, None, "an option of Python")
     if len(rest) < 2 or rest[0].text != "-m":
-        what = f": '{excerpt(rest[0].text, 80)}'" if rest else ""
-        starting.refuse(rest[0] if rest else first, f"{OF_MACHINE}{what}")
+        script(starting, first, rest)
         return
     option, named_module, *arguments = rest
     starting.reading.note(option.source, ("spec", "command"), "python -m")

@@ -123,8 +123,10 @@ def _what_runs(reading: Reading, name: str, choices: Choices) -> str:
         _remote(reading, remotes[0], name)
         return reading.text(*remotes[0], "url")
     if choices.remote or not packages:
-        what = "remotes" if choices.remote else "packages and no remotes"
-        reading.refuse((), "import/nothing-runs", f"the definition has no {what}: there is nothing to run or to call")
+        missing = "remotes" if choices.remote else "packages and no remotes"
+        reading.refuse(
+            (), "import/nothing-runs", f"the definition has no {missing}: there is nothing to run or to call"
+        )
         return ""
     taken = choose(reading, packages, choices)
     if taken is None:

@@ -67,19 +67,16 @@ def written_lock(package: Mapping[str, Any], version: str, files: Mapping[str, s
             options = ("--package-lock-only", "--ignore-scripts", "--save-exact", "--no-audit", "--no-fund")
             _run(["npm", "install", *options, "--prefix", folder, f"{package['name']}@{version}"])
         else:
-            wanted = [_requirement(package, version), *package.get("with", ())]
+            requirement = f"{package['name']}=={version}"
+            if package.get("git"):
+                subdirectory = f"#subdirectory={package['subdirectory']}" if package.get("subdirectory") else ""
+                requirement = f"{package['name']} @ git+{package['git']}@{version}{subdirectory}"
+            wanted = [requirement, *package.get("with", ())]
             _run(["uv", "add", "--no-sync", "--python", sys.executable, "--directory", folder, *wanted])
         lock, manifest = Path(folder, LOCK_NAMES[registry]), Path(folder, LOCK_FOLDER_FILES[registry][0])
         if not lock.is_file():
             raise NoAnswer(f"{registry}: no {lock.name} was written")
         return {path.name: path.read_text(encoding="utf-8") for path in (manifest, lock)}
-
-
-def _requirement(package: Mapping[str, Any], version: str) -> str:
-    if not package.get("git"):
-        return f"{package['name']}=={version}"
-    folder = f"#subdirectory={package['subdirectory']}" if package.get("subdirectory") else ""
-    return f"{package['name']} @ git+{package['git']}@{version}{folder}"
 
 
 def _first(registry: str) -> dict[str, str]:

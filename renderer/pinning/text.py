@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from renderer.errors import DocumentPath
+from renderer.manifest import as_mapping
 from renderer.model import JSON, Marks
 from renderer.model.source import nearest
 from renderer.yaml_reader import read
@@ -37,7 +38,10 @@ def edited(text: str, document: int, path: DocumentPath, value: Any) -> str:
     elif missing:
         candidates = _added(text, marks, path, value)
     else:
-        candidates = _replaced(text, there, _at(before[document - 1], path), value)
+        old: Any = before[document - 1]
+        for step in path:
+            old = old[step]
+        candidates = _replaced(text, there, old, value)
     for candidate in candidates:
         if candidate is not None and _data(candidate) == expected:
             return candidate
@@ -50,22 +54,15 @@ def _data(text: str) -> list[JSON]:
     return [] if faults else [document.data for document in documents]
 
 
-def _at(data: Any, path: DocumentPath) -> Any:
-    for step in path:
-        data = data[step]
-    return data
-
-
 def _changed(data: Any, path: DocumentPath, value: Any) -> Any:
     if not path:
         return value
-    step, rest = path[0], path[1:]
+    step, *below = path
     if isinstance(data, list):
-        return [_changed(each, rest, value) if i == step else each for i, each in enumerate(data)]
-    data = data if isinstance(data, dict) else {}
-    if value is None and not rest:
-        return {key: each for key, each in data.items() if key != step}
-    return {**data, step: _changed(data.get(step), rest, value)}
+        return [_changed(each, tuple(below), value) if i == step else each for i, each in enumerate(data)]
+    if value is None and not below:
+        return {key: each for key, each in as_mapping(data).items() if key != step}
+    return {**as_mapping(data), step: _changed(as_mapping(data).get(str(step)), tuple(below), value)}
 
 
 def _replaced(text: str, there: Marks, old: Any, new: Any) -> Iterator[str]:

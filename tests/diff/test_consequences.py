@@ -714,7 +714,7 @@ def test_what_governs_our_namespace_narrows_when_it_comes_and_frees_when_it_goes
 
 def test_a_new_server_is_new_and_its_objects_are_not_changed() -> None:
     (entry,) = run({}, {"d.yaml": text(deployment()) or "", "s.yaml": text(service()) or "", "A.md": "x"})
-    assert (entry.state, entry.beside) == ("new", ("one/A.md",))
+    assert (entry.state, entry.others) == ("new", ("one/A.md",))
     assert [one.name for one in entry.consequences] == ["egress", "ingress", "addition"]
 
 

@@ -73,20 +73,18 @@ def _has_guard(objects: Sequence[Object]) -> bool:
     return any(f"{FOLDER}/{CONFIG}" in map(str, words) for each in objects for words in _arguments(each))
 
 
-def _arguments(one: Object) -> Iterator[Sequence[Any]]:
-    if one.group == COMPOSE:
-        yield items(as_mapping(one.data).get("command")) if one.kind == "service" else ()
-    elif one.kind in WORKLOADS:
-        yield from (items(each.get("args")) for each in containers(pod_spec(one.kind, one.data)).values())
+def _arguments(part: Object) -> Iterator[Sequence[Any]]:
+    if part.group == COMPOSE:
+        yield items(at(part.data, "command")) if part.kind == "service" else ()
+    elif part.kind in WORKLOADS:
+        yield from (items(each.get("args")) for each in containers(pod_spec(part.kind, part.data)).values())
 
 
 def _configuration(objects: Sequence[Object]) -> _Rules | None:
-    for one in objects:
-        data = one.data
-        if one.kind == TEXT and f"/files/{CONFIG}" in f"/{one.name}":
-            text = data
-        else:
-            text = at(data, "data", CONFIG) if one.kind == "ConfigMap" else at(data, "content")
+    for part in objects:
+        text = at(part.data, "data", CONFIG) if part.kind == "ConfigMap" else at(part.data, "content")
+        if part.kind == TEXT and f"/files/{CONFIG}" in f"/{part.name}":
+            text = part.data
         if isinstance(text, str) and "http_connection_manager" in text:
             documents, _ = read(text.replace("$$", "$"), strict=False, limits=_LIMITS, marks=False)
             configurations = [document.data for document in documents if isinstance(document.data, dict)]
@@ -199,13 +197,13 @@ def _more_tools(old: Sequence[_Tools], new: Sequence[_Tools]) -> Iterator[str]:
     for rule in new if old else ():
         for name in sorted(rule.names):
             known = [other for other in old if any(covers(pattern, name) for pattern in other.names)]
-            if not any(_needs_as_much(rule, other) for other in known):
+            as_much = [
+                other
+                for other in known
+                if rule.scopes >= other.scopes and (not other.groups or (rule.groups and rule.groups <= other.groups))
+            ]
+            if not as_much:
                 yield f"tool {name} may be called{' for less' if known else ''}"
-
-
-def _needs_as_much(rule: _Tools, other: _Tools) -> bool:
-    groups = not other.groups or (bool(rule.groups) and rule.groups <= other.groups)
-    return groups and rule.scopes >= other.scopes
 
 
 def _rate(rate: tuple[int, str] | None) -> str:
