@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from renderer import locks
 from renderer.diff.objects import ABSENT, Change, changes
 from renderer.environment import Environment, layers, members
-from renderer.errors import DocumentPath, Place
+from renderer.errors import Place
 from renderer.model import JSON, Source
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ CauseName = Literal["spec", "linked", "environment", "options", "tool", "edited"
 
 
 class Cause(NamedTuple):
-    """One thing that changed. ``details`` are fields, or words; ``of`` the spec or environment whose fields they are."""
+    """One thing that changed. ``details`` are fields, or words; ``of`` is the spec or environment that has them."""
 
     name: CauseName
     details: tuple[str, ...]
@@ -128,14 +128,10 @@ def _has_a_part(
 
 
 def _of_fields(name: CauseName, fields: Sequence[Change], of: str, source: Source) -> Cause:
-    place = source.place(_path(fields[0].path, source.data), at_key=True)
-    return Cause(name, tuple(dict.fromkeys(field.where for field in fields)), of, place)
-
-
-def _path(steps: Sequence[str], data: JSON) -> DocumentPath:
-    """The path as the document has it: items of lists by position. As far as it leads."""
+    # The path as the document has it, as far as it leads: items of lists by position.
+    data: JSON = source.data
     path: list[str | int] = []
-    for step in steps:
+    for step in fields[0].path:
         if isinstance(data, list):
             items = [item.values() if isinstance(item, dict) else () for item in data]
             named = [i for i, values in enumerate(items) if step in [f"[{value}]" for value in values]]
@@ -146,7 +142,8 @@ def _path(steps: Sequence[str], data: JSON) -> DocumentPath:
         else:
             path.append(step)
             data = data.get(step) if isinstance(data, dict) else None
-    return tuple(path)
+    place = source.place(tuple(path), at_key=True)
+    return Cause(name, tuple(dict.fromkeys(field.where for field in fields)), of, place)
 
 
 def tool_causes(files: Sequence[str], tree: Tree, settings: str) -> tuple[Cause, ...]:

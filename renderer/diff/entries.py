@@ -190,7 +190,7 @@ def _entry(server: str, leg: Leg, before: Texts, now: Texts, sides: Sides) -> En
     files = sorted(path for path in {*before, *now} if not _is_same(before.get(path), now.get(path)))
     others = tuple(path for path in files if path.endswith(_BESIDE) and "files" not in path.split("/")[:-1])
     delivery = [path for path in files if path.startswith(_DELIVERY) and path not in others]
-    manifests = [path for path in files if path not in beside and path not in delivery]
+    manifests = [path for path in files if path not in others and path not in delivery]
     pairs = list(_pairs(manifests, before, now))
     state: Literal["new", "removed", "changed"] = "new" if not before else "changed" if now else "removed"
     pairs, renamed = with_new_names(pairs) if server and state == "changed" else (pairs, [])

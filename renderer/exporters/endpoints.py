@@ -32,22 +32,18 @@ def endpoint_of(server: Server, target: str, options: Options, *, local: bool) -
         why = "it speaks stdio without a bridge, so no client can connect; choose another transport.bridge than none"
         return Endpoint("", ("spec", "transport"), why)
     if target == "compose":
-        return _published(server)
+        publish, path = server.network.publish, ("spec", "network", "publish")
+        if publishes_any_port(server):
+            return Endpoint("", path, "each replica gets a free port of its own, which 'docker compose ps' shows")
+        if publish is None:
+            return Endpoint("", path, "compose publishes no port of it on this machine; remove 'publish: false'")
+        if guarded := _guarded_address(server):
+            return guarded
+        address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(publish.address, publish.address)  # noqa: S104
+        host = f"[{address}]" if ":" in address else address
+        note = "" if publish.address in _EVERYWHERE else "clients on this machine"
+        return Endpoint(f"http://{host}:{publish.port}{server.transport.path}", path, note)
     return _forwarded(server, options) if local else _exposed(server) or _service(server, options)
-
-
-def _published(server: Server) -> Endpoint:
-    publish, path = server.network.publish, ("spec", "network", "publish")
-    if publishes_any_port(server):
-        return Endpoint("", path, "each replica gets a free port of its own, which 'docker compose ps' shows")
-    if publish is None:
-        return Endpoint("", path, "compose publishes no port of it on this machine; remove 'publish: false'")
-    if guarded := _guarded_address(server):
-        return guarded
-    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(publish.address, publish.address)  # noqa: S104
-    host = f"[{address}]" if ":" in address else address
-    note = "" if publish.address in _EVERYWHERE else "clients on this machine"
-    return Endpoint(f"http://{host}:{publish.port}{server.transport.path}", path, note)
 
 
 def _guarded_address(server: Server) -> Endpoint | None:

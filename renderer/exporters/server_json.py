@@ -62,13 +62,16 @@ def export(server: Server, options: Options) -> Exported:
     url = known.get(REPOSITORY, "")
     host = urlsplit(url).hostname or ""
     repository = {"url": url, "source": _HOSTS.get(host, host)}
+    # The definition's own, else that of what runs. A range is none.
+    image = (server.image or "").partition("@")[0].rpartition("/")[2].partition(":")[2]
+    texts = (server.annotations.get(VERSION, ""), server.package.version if server.package else "", image)
     document: dict[str, Any] = {
         "$schema": SCHEMA,
         "name": _name(server),
         "description": _cut(server.description or f"MCP server {server.name}", "description"),
         **({"title": _cut(known[TITLE], "title")} if known.get(TITLE) else {}),
         **({"repository": repository} if host else {}),
-        "version": _version(server),
+        "version": next((text[: _LONGEST["version"]] for text in texts if text and not _RANGE.search(text)), "0.0.0"),
         **({"websiteUrl": known[WEBSITE]} if known.get(WEBSITE) else {}),
     }
     if server.remote:
@@ -106,13 +109,6 @@ def _named(server: Server) -> Iterator[Entry]:
 def _cut(text: str, field: str) -> str:
     short = " ".join(text.split())
     return short if len(short) <= _LONGEST[field] else f"{short[: _LONGEST[field] - 1]}…"
-
-
-def _version(server: Server) -> str:
-    """The definition's own, else that of what runs. A range is none."""
-    image = (server.image or "").partition("@")[0].rpartition("/")[2].partition(":")[2]
-    texts = (server.annotations.get(VERSION, ""), server.package.version if server.package else "", image)
-    return next((text[: _LONGEST["version"]] for text in texts if text and not _RANGE.search(text)), "0.0.0")
 
 
 def _package(server: Server) -> dict[str, JSON]:

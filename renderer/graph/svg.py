@@ -62,7 +62,17 @@ def as_svg(graphs: Sequence[Graph]) -> str:
     used = sorted({_column(node) for graph in graphs for node in graph.nodes})
     columns = {column: _MARGIN + i * (_WIDTH + _AISLE) for i, column in enumerate(used)}
     for graph in graphs:
-        drawn, top = _section(graph, top, columns)
+        layout = _laid_out(graph, top + _HEAD, columns)
+        lines = [f'<text class="heading" x="{_MARGIN}" y="{top + 20}">{_text(graph.title)}</text>']
+        heads = ("clients", "ways in", "servers", "what they reach and use")
+        lines += [f'<text class="faint" x="{x}" y="{top + 42}">{heads[column]}</text>' for column, x in columns.items()]
+        lines += [line for edge in graph.edges for line in _edge(edge, *layout.ends(edge))]
+        lines += [line for box in layout.boxes.values() for line in _box(box)]
+        bottom = layout.bottom
+        for note in graph.notes:
+            bottom += _TITLE
+            lines.append(f'<text class="faint" x="{_MARGIN}" y="{bottom}">{_text(note)}</text>')
+        drawn, top = lines, bottom + _BAND
         body += drawn
     width = max([*columns.values(), 3 * _LEGEND]) + _WIDTH + _MARGIN
     height = top + _LINE * 2 + _MARGIN
@@ -84,20 +94,6 @@ def as_svg(graphs: Sequence[Graph]) -> str:
             "",
         ]
     )
-
-
-def _section(graph: Graph, top: int, columns: Mapping[int, int]) -> tuple[list[str], int]:
-    layout = _laid_out(graph, top + _HEAD, columns)
-    lines = [f'<text class="heading" x="{_MARGIN}" y="{top + 20}">{_text(graph.title)}</text>']
-    heads = ("clients", "ways in", "servers", "what they reach and use")
-    lines += [f'<text class="faint" x="{x}" y="{top + 42}">{heads[column]}</text>' for column, x in columns.items()]
-    lines += [line for edge in graph.edges for line in _edge(edge, *layout.ends(edge))]
-    lines += [line for box in layout.boxes.values() for line in _box(box)]
-    bottom = layout.bottom
-    for note in graph.notes:
-        bottom += _TITLE
-        lines.append(f'<text class="faint" x="{_MARGIN}" y="{bottom}">{_text(note)}</text>')
-    return lines, bottom + _BAND
 
 
 # ---------------------------------------------------------------------------------------------

@@ -101,31 +101,27 @@ def _read_server(reading: Reading, values: Values, choices: Choices) -> None:
     reading.describe(("description",))
     reading.lose_all(_OF_CLIENT, _ABOUT_CLIENT)
     if url and not reading.get("command"):
-        _read_remote(reading, values, key, url)
+        # ``key`` is the field that has the transport.
+        kind = reading.text(key)
+        if kind:
+            reading.note((key,), ("spec", "remote", "transport"))
+        if kind and kind not in (*TRANSPORTS, "remote"):
+            message = f"the transport '{excerpt(kind)}' is none of MCP's"
+            reading.refuse((key,), "import/remote", message, "a spec has streamable-http and sse")
+            return
+        headers = {
+            name: Word(plain_text(value), (field, name))
+            for field in ("headers", "http_headers")
+            for name, value in reading.mapping(field).items()
+        }
+        for name, value in reading.mapping("env_http_headers").items():
+            headers[name] = Word(f"${{env:{plain_text(value)}}}", ("env_http_headers", name))
+        if variable := reading.text("bearer_token_env_var"):
+            headers["Authorization"] = Word(f"Bearer ${{env:{variable}}}", ("bearer_token_env_var",))
+        set_address(reading, values, url, TRANSPORTS.get(kind, ""), headers)
+        reading.lose_each(dict.fromkeys(_OAUTH, _SIGNED_IN))
     else:
         _read_command(reading, values, choices, key)
-
-
-def _read_remote(reading: Reading, values: Values, key: str, url: Word) -> None:
-    """``key`` is the field that has the transport."""
-    kind = reading.text(key)
-    if kind:
-        reading.note((key,), ("spec", "remote", "transport"))
-    if kind and kind not in (*TRANSPORTS, "remote"):
-        message = f"the transport '{excerpt(kind)}' is none of MCP's"
-        reading.refuse((key,), "import/remote", message, "a spec has streamable-http and sse")
-        return
-    headers = {
-        name: Word(plain_text(value), (field, name))
-        for field in ("headers", "http_headers")
-        for name, value in reading.mapping(field).items()
-    }
-    for name, value in reading.mapping("env_http_headers").items():
-        headers[name] = Word(f"${{env:{plain_text(value)}}}", ("env_http_headers", name))
-    if variable := reading.text("bearer_token_env_var"):
-        headers["Authorization"] = Word(f"Bearer ${{env:{variable}}}", ("bearer_token_env_var",))
-    set_address(reading, values, url, TRANSPORTS.get(kind, ""), headers)
-    reading.lose_each(dict.fromkeys(_OAUTH, _SIGNED_IN))
 
 
 def _read_command(reading: Reading, values: Values, choices: Choices, key: str) -> None:

@@ -8,6 +8,7 @@ from ipaddress import ip_network
 
 from renderer.errors import DocumentPath, excerpt
 from renderer.importers.draft import END, Reading
+from renderer.manifest import items
 from renderer.model import JSON
 
 _HOST = re.compile(r"(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -47,7 +48,10 @@ def _allow(reading: Reading, source: DocumentPath, text: str, ports: Sequence[in
         reading.map(source, (*EGRESS, "cidrs", END), block)
     elif names := _names(host):
         for name in names:
-            _add(reading, [f"{name}:{port}"] if port else [f"{name}:{each}" for each in ports] or [name])
+            hosts = [f"{name}:{port}"] if port else [f"{name}:{each}" for each in ports] or [name]
+            for wanted in hosts:
+                if wanted not in items(reading.written(HOSTS)):
+                    reading.write((*HOSTS, END), wanted)
         reading.note(source, HOSTS, "a leading dot is the domain and its subdomains" if len(names) > 1 else "")
     else:
         reading.lose(source, f"'{excerpt(text, 80)}' is no host name that a rule can have")
@@ -64,10 +68,3 @@ def _network(text: str) -> str:
         return str(ip_network(text, strict=False))
     except ValueError:
         return ""
-
-
-def _add(reading: Reading, hosts: Sequence[str]) -> None:
-    for host in hosts:
-        known = reading.written(HOSTS)
-        if not isinstance(known, list) or host not in known:
-            reading.write((*HOSTS, END), host)

@@ -64,18 +64,14 @@ def recognise(sources: Sequence[Source]) -> tuple[dict[str, list[Source]], list[
             known = "; ".join(form.about for form in FORMATS)
             message = "the document has none of the formats that can be imported"
             problems.append(source.problem(Fault((), "import/unrecognised", message, f"these can: {known}")))
-    return _with_their_objects(by_format), problems
-
-
-def _with_their_objects(by_format: dict[str, list[Source]]) -> dict[str, list[Source]]:
-    """ConfigMaps and the like beside resources of an operator belong to these, unless a workload is there too."""
+    # ConfigMaps and the like beside resources of an operator belong to these, unless a workload is there too.
     for file in {source.file for source in by_format.get(operators.NAME, ())}:
         objects = [source for source in by_format.get("manifests", ()) if source.file == file]
         if all(map(operators.is_beside, objects)):
             by_format[operators.NAME] += objects
             others = [source for source in by_format.get("manifests", ()) if source.file != file]
             by_format = {**by_format, "manifests": others}
-    return by_format
+    return by_format, problems
 
 
 def batches(by_format: Mapping[str, Sequence[Source]]) -> list[tuple[Format, Sequence[Source]]]:

@@ -33,7 +33,11 @@ def read(sources: Sequence[Source], choices: Choices) -> list[Draft]:
             reading = Reading(source, root)
             others = [_around(source, root, reading)] if root else []
             if root and number == 0:
-                others.append(_envelope(source, root, reading))
+                # What stands around all of them, told with the first.
+                envelope = Reading(source, into=reading)
+                envelope.note(root[:1], None, "each is reported by itself")
+                envelope.lose_all([key for key in source.data if key not in root[:1]], CATALOGUE)
+                others.append(envelope)
             drafts.append(_read(reading, others, choices))
     return drafts
 
@@ -71,14 +75,6 @@ def _around(source: Source, root: DocumentPath, reading: Reading) -> Reading:
     if wrapped:
         around.lose_all(["_meta"], CATALOGUE)
     return around
-
-
-def _envelope(source: Source, root: DocumentPath, reading: Reading) -> Reading:
-    """What stands around all of them, told with the first."""
-    envelope = Reading(source, into=reading)
-    envelope.note(root[:1], None, "each is reported by itself")
-    envelope.lose_all([key for key in source.data if key not in root[:1]], CATALOGUE)
-    return envelope
 
 
 def _read(reading: Reading, others: Sequence[Reading], choices: Choices) -> Draft:

@@ -230,7 +230,16 @@ def _registry_package(reading: Reading, path: DocumentPath, choices: Choices) ->
     if named.is_exact:
         reading.note((*path, "version"), ("spec", "package", "version"))
     else:
-        _find_version(reading, path, named, choices)
+        # The newest one, which a person has to look at.
+        version, who = ("", "--offline asks nobody") if choices.offline else newest(named)
+        asked = excerpt(named.version) or "no version"
+        if version:
+            question = f"the definition says {asked}; {version} is the newest by {who}: is it the one that is meant?"
+            reading.decide((*path, "version"), ("spec", "package", "version"), version, question)
+        else:
+            unknown = f"the definition has no exact version of {excerpt(named.name)} ({asked})"
+            message = f"{unknown}, and the newest is not known: {who}"
+            reading.refuse(path, "import/version", message, "write it as version")
     base = spelt(reading, path, "registryBaseUrl")
     public, variable = _PUBLIC[kind]
     if (url := reading.text(*base).rstrip("/")) and url not in (public, "https://pypi.org/simple"):
@@ -239,18 +248,6 @@ def _registry_package(reading: Reading, path: DocumentPath, choices: Choices) ->
         reading.note(base, ("spec", "package", "registry"))
     _hash(reading, path, "package.lock holds the hashes of all that is installed: 'mcpctl pin'")
     return ""
-
-
-def _find_version(reading: Reading, path: DocumentPath, package: Named, choices: Choices) -> None:
-    """The newest one, which a person has to look at."""
-    version, who = ("", "--offline asks nobody") if choices.offline else newest(package)
-    asked = excerpt(package.version) or "no version"
-    if version:
-        question = f"the definition says {asked}; {version} is the newest by {who}: is it the one that is meant?"
-        reading.decide((*path, "version"), ("spec", "package", "version"), version, question)
-    else:
-        message = f"the definition has no exact version of {excerpt(package.name)} ({asked})"
-        reading.refuse(path, "import/version", f"{message}, and the newest is not known: {who}", "write it as version")
 
 
 def _bundle(reading: Reading, path: DocumentPath, choices: Choices) -> str:

@@ -81,37 +81,29 @@ def _read(reading: Reading, around: Sequence[Reading], original: str, choices: C
     if reading.get("name") is not None:
         reading.note(("name",), ("metadata", "name"))
     if reading.get("url") is not None:
-        _remote(reading, name)
+        set_remote(reading, ("url",), ("transport",), reading.text("transport"))
+        for path, _ in reading.items("headers"):
+            set_header(reading, path, _input(reading, path), name)
+        apply_extension(reading, (), name)
     else:
-        _container(reading, name, choices)
+        image, transport = reading.text("image"), reading.text("transport") or "stdio"
+        set_image(reading, ("image",), image)
+        if transport == "stdio":
+            reading.note(("transport",), ("spec", "transport", "type"))
+        else:
+            reading.map(("transport",), ("spec", "transport", "type"), transport)
+            port = reading.get("target_port")
+            if isinstance(port, int):
+                reading.map(("target_port",), ("spec", "transport", "port"), port)
+            else:
+                target = ("spec", "transport", "port")
+                reading.decide((), target, None, "on which port the image listens: the definition does not say it")
+        apply_extension(reading, (), name)
+        if transport == "stdio":
+            set_entrypoint(reading, image, choices)
     if reading.written(("spec",)):
         complete(reading, name)
     return draft_of(original, FORMAT, reading, *around)
-
-
-def _remote(reading: Reading, name: str) -> None:
-    set_remote(reading, ("url",), ("transport",), reading.text("transport"))
-    for path, _ in reading.items("headers"):
-        set_header(reading, path, _input(reading, path), name)
-    apply_extension(reading, (), name)
-
-
-def _container(reading: Reading, name: str, choices: Choices) -> None:
-    image, transport = reading.text("image"), reading.text("transport") or "stdio"
-    set_image(reading, ("image",), image)
-    if transport == "stdio":
-        reading.note(("transport",), ("spec", "transport", "type"))
-    else:
-        reading.map(("transport",), ("spec", "transport", "type"), transport)
-        port = reading.get("target_port")
-        if isinstance(port, int):
-            reading.map(("target_port",), ("spec", "transport", "port"), port)
-        else:
-            target = ("spec", "transport", "port")
-            reading.decide((), target, None, "on which port the image listens: the definition does not say it")
-    apply_extension(reading, (), name)
-    if transport == "stdio":
-        set_entrypoint(reading, image, choices)
 
 
 def apply_extension(reading: Reading, path: DocumentPath, server: str) -> None:

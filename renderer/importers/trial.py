@@ -103,9 +103,10 @@ def _without(draft: Draft) -> Draft:
 
 def _settle(draft: Draft, problem: Problem) -> Draft:
     path = _path(draft.document, problem.path)
+    spec: Any = draft.document["spec"]
     if problem.rule in (_LITERAL, "policy/high-entropy") and path[:2] == ("spec", "env") and len(path) == 3:
         key = str(path[2])
-        _put(draft.document, path, {"secret": draft.name, "key": key})
+        spec["env"][key] = {"secret": draft.name, "key": key}
         return _reported(draft, path, Outcome.DECISION, NOT_WRITTEN.format(key, draft.name))
     if (
         problem.rule.startswith("policy/secret")
@@ -114,7 +115,6 @@ def _settle(draft: Draft, problem: Problem) -> Draft:
     ):
         return _without_secret_word(draft, path)
     if problem.rule in _ACCEPTED:
-        spec: Any = draft.document["spec"]
         accepted = {"rule": problem.rule, "path": problem.path, "reason": TODAY}
         if accepted in spec.get("accept", []):
             return draft
@@ -185,12 +185,6 @@ def _paths(node: JSON, path: DocumentPath) -> Iterator[DocumentPath]:
     elif isinstance(node, list):
         for number, child in enumerate(node):
             yield from _paths(child, (*path, number))
-
-
-def _put(document: Any, path: DocumentPath, value: JSON) -> None:
-    for step in path[:-1]:
-        document = document[step]
-    document[path[-1]] = value
 
 
 def _drop(document: Any, path: DocumentPath) -> bool:

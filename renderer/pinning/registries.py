@@ -77,20 +77,16 @@ def _ask(ways: Sequence[_Way], name: str) -> Any:
         if done.code and _NO_BUILDX.search(done.err):
             continue
         if done.code:
-            reasons.append(f"{argv[0]}: {_why(done)}")
+            # The last line of what it says; of a log line its message.
+            lines = [line.strip() for line in done.err.splitlines() if line.strip()]
+            logged = _LOGGED.search(lines[-1]) if lines else None
+            text = re.sub(r"\\(.)", r"\1", logged[1]) if logged else lines[-1] if lines else f"exit code {done.code}"
+            reasons.append(f"{argv[0]}: {excerpt(text, 300)}")
         elif answer := way.parse(done):
             return answer
         else:
             reasons.append(f"{argv[0]}: its answer cannot be read: {excerpt(done.out.strip(), 80) or 'nothing'}")
     raise NoAnswer("; ".join(reasons) or "install crane, skopeo or docker buildx: none of them is on the PATH")
-
-
-def _why(done: Done) -> str:
-    """The last line of what it says; of a log line its message."""
-    lines = [line.strip() for line in done.err.splitlines() if line.strip()]
-    logged = _LOGGED.search(lines[-1]) if lines else None
-    text = re.sub(r"\\(.)", r"\1", logged[1]) if logged else lines[-1] if lines else f"exit code {done.code}"
-    return excerpt(text, 300)
 
 
 def _digest_line(done: Done) -> str | None:

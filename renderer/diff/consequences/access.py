@@ -42,7 +42,11 @@ def access_rules(pair: Pair, shared: Collection[str] = ()) -> Iterator[Consequen
         yield from came("exposure", label, _ways_in(kind, pair.before), _ways_in(kind, pair.now))
         yield from _guards(pair, shared)
         if pair.old:
-            yield from _led_elsewhere(pair)
+            # What is reached by the names that are there: another Service behind a host, other pods or ports.
+            before, now = (_targets(pair.object.kind, data) for data in (pair.before, pair.now))
+            for way in sorted(before.keys() & now.keys()):
+                if new := sorted(now[way] - before[way]):
+                    yield Consequence("exposure", f"{pair.object.label}: {way} leads to {', '.join(new)}")
         if kind == "Service":
             yield from came("removal", f"{label} port", _ports(pair.now), _ports(pair.before))
 
@@ -284,14 +288,6 @@ def _guards(pair: Pair, shared: Collection[str]) -> Iterator[Consequence]:
             yield Consequence("exposure", f"{pair.object.label}: annotation {key} publishes {now[key]}")
         elif "/" in key and not _is_harmless(key, shared) and (balancer or pair.object.kind != "Service"):
             yield Consequence("exposure", f"{pair.object.label}: annotation {key} may let others in")
-
-
-def _led_elsewhere(pair: Pair) -> Iterator[Consequence]:
-    """What is reached by the names that are there: another Service behind a host, other pods or ports."""
-    before, now = (_targets(pair.object.kind, data) for data in (pair.before, pair.now))
-    for way in sorted(before.keys() & now.keys()):
-        if new := sorted(now[way] - before[way]):
-            yield Consequence("exposure", f"{pair.object.label}: {way} leads to {', '.join(new)}")
 
 
 def _targets(kind: str, data: Mapping[str, Any]) -> dict[str, set[str]]:

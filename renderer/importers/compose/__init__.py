@@ -43,13 +43,20 @@ def _read(source: Source) -> list[Draft]:
     services = source.data["services"]
     assert isinstance(services, dict)
     named = {name: each for name, each in services.items() if isinstance(each, dict)}
-    servers = _servers(named)
+    scores = {name: _score(name, service) for name, service in named.items()}
+    certain = [name for name, score in scores.items() if score > 1]
+    servers = certain or [name for name, score in scores.items() if score == 1]
     top = Reading(source)
     if not servers:
         message = f"none of the services is an MCP server ({excerpt(', '.join(named), 200)})"
         top.refuse(("services",), "import/no-workload", message, "databases, proxies and clients stay as they are")
         return [draft_of(plain_text(source.data.get("name")) or "compose", FORMAT, top)]
-    project = Project(_project_name(source), len(named) > 1, source.data)
+    # As docker compose names it: by the file, else by the folder that it lies in; empty where nobody knows.
+    project_name = plain_text(source.data.get("name"))
+    if not project_name and source.file not in ("-", "<stdin>"):
+        project_name = os.path.basename(os.path.dirname(os.path.abspath(source.file)))
+    project_name = re.sub(r"[^a-z0-9_-]", "", project_name.lower()).lstrip("_-")
+    project = Project(project_name, len(named) > 1, source.data)
     # What stands beside the servers is reported with the first of them.
     for key in source.data:
         if key in _AROUND or key.startswith("x-"):
@@ -65,12 +72,6 @@ def _read(source: Source) -> list[Draft]:
     return [draft_of(name, FORMAT, readings[name], *([top] if name == servers[0] else [])) for name in servers]
 
 
-def _servers(services: Mapping[str, Mapping[str, JSON]]) -> list[str]:
-    scores = {name: _score(name, service) for name, service in services.items()}
-    certain = [name for name, score in scores.items() if score > 1]
-    return certain or [name for name, score in scores.items() if score == 1]
-
-
 def _score(name: str, service: Mapping[str, JSON]) -> int:
     image = plain_text(service.get("image"))
     if is_beside(image) or "provider" in service:
@@ -79,11 +80,3 @@ def _score(name: str, service: Mapping[str, JSON]) -> int:
     text += [*words(service.get("entrypoint")), *(key.replace("_", "-") for key in pairs(service.get("environment")))]
     text += [plain_text(service.get("build")), plain_text(at(service.get("build"), "context"))]
     return 2 if any(map(signs, text)) else 1
-
-
-def _project_name(source: Source) -> str:
-    """As docker compose names it: by the file, else by the folder that it lies in; empty where nobody knows."""
-    name = plain_text(source.data.get("name"))
-    if not name and source.file not in ("-", "<stdin>"):
-        name = os.path.basename(os.path.dirname(os.path.abspath(source.file)))
-    return re.sub(r"^[^a-z0-9]+", "", re.sub(r"[^a-z0-9_-]", "", name.lower()))

@@ -62,23 +62,6 @@ _LEFT_OUT = "it is left out: a server does not get more than it needs"
 def read_service(reading: Reading, name: str, project: Project) -> None:
     """Every field of the service."""
     server = name_of(name)
-    _names(reading, name, project)
-    command = [*words(reading.get("entrypoint")), *words(reading.get("command"))]
-    image = filled(reading.text("image")) or ""
-    wrapper = wrapped_command(image, command)
-    port = read_ports(reading, wrapper, command)
-    _environment(reading, server)
-    _image(reading, image, wrapper, name, project)
-    read_transport(reading, port, wrapper, command)
-    _check(reading)
-    _resources(reading)
-    _security(reading)
-    read_mounts(reading, project, server)
-    _networks(reading, project)
-    _rest(reading)
-
-
-def _names(reading: Reading, name: str, project: Project) -> None:
     target: DocumentPath = ("spec", "adopt", "compose")
     if _OBJECT_NAME.fullmatch(name):
         reading.default(("spec", "resourceName"), name, "the service keeps its name, by which others reach it")
@@ -92,6 +75,19 @@ def _names(reading: Reading, name: str, project: Project) -> None:
         reading.leave((), (*target, "project"), "the project's name; nobody knows it of a text on standard input")
     if container := filled(reading.text("container_name")):
         reading.map(("container_name",), (*target, "containerName"), container)
+    command = [*words(reading.get("entrypoint")), *words(reading.get("command"))]
+    image = filled(reading.text("image")) or ""
+    wrapper = wrapped_command(image, command)
+    port = read_ports(reading, wrapper, command)
+    _environment(reading, server)
+    _image(reading, image, wrapper, name, project)
+    read_transport(reading, port, wrapper, command)
+    _check(reading)
+    _resources(reading)
+    _security(reading)
+    read_mounts(reading, project, server)
+    _networks(reading, project)
+    _rest(reading)
 
 
 def _text(reading: Reading, source: DocumentPath, parts: Sequence[Piece], server: str) -> str:
@@ -149,7 +145,15 @@ def _image(reading: Reading, image: str, wrapper: Wrapped | None, name: str, pro
         _package(reading, package)
         return
     if reading.get("build") is not None:
-        _built(reading, image, name, project)
+        # An image that is built on the machine: only a person can push it.
+        own = image or f"{project.name or 'project'}-{name_of(name)}"
+        question = "the name in a registry: the image is built on the machine, and nothing can pull it"
+        reading.decide(("build",), ("spec", "image"), own, question)
+        tag = own.rpartition("/")[2].partition(":")[2]
+        if tag.lower() in ("", *MOVING):
+            accept(reading, "policy/image-tag", "spec.image", "it is built on the machine")
+        if image:
+            reading.note(("image",), ("spec", "image"))
     elif not image:
         reading.refuse(("image",), "import/image", "the service names no image", "write the image, with its version")
     else:
@@ -179,18 +183,6 @@ def _command(reading: Reading, wrapper: Wrapped | None, server: str) -> None:
         if line := words(reading.get(key)):
             texts: list[JSON] = [_text(reading, (key,), pieces(word), server) for word in line]
             reading.map((key,), ("spec", target), texts)
-
-
-def _built(reading: Reading, image: str, name: str, project: Project) -> None:
-    """An image that is built on the machine: only a person can push it."""
-    own = image or f"{project.name or 'project'}-{name_of(name)}"
-    question = "the name in a registry: the image is built on the machine, and nothing can pull it"
-    reading.decide(("build",), ("spec", "image"), own, question)
-    tag = own.rpartition("/")[2].partition(":")[2]
-    if tag.lower() in ("", *MOVING):
-        accept(reading, "policy/image-tag", "spec.image", "it is built on the machine")
-    if image:
-        reading.note(("image",), ("spec", "image"))
 
 
 def _check(reading: Reading) -> None:

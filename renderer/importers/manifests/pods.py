@@ -182,7 +182,13 @@ def _harden(reading: Reading, path: DocumentPath) -> None:
 
 def workload_strategy(reading: Reading, workload: str) -> None:
     """Replicas and how a new version is rolled out."""
-    _replicas(reading)
+    target, replicas = ("spec", "replicas"), reading.get("spec", "replicas")
+    if replicas == 0:
+        reading.leave(("spec", "replicas"), target, "it is stopped (0 replicas): 'mcpctl stop' does that")
+    elif isinstance(replicas, int) and replicas > 1:
+        reading.map(("spec", "replicas"), target, replicas)
+    else:
+        reading.note(("spec", "replicas"), target)
     rolling = ("spec", "strategy", "rollingUpdate")
     for key in ("maxSurge", "maxUnavailable"):
         reading.carry((*rolling, key), ("spec", "rollout", key))
@@ -197,16 +203,6 @@ def workload_strategy(reading: Reading, workload: str) -> None:
         value = reading.get("spec", key)
         if value is not None and not reading.has_entry(("spec", key)):
             patch(reading, ("spec", key), workload, {key: value})
-
-
-def _replicas(reading: Reading) -> None:
-    target, replicas = ("spec", "replicas"), reading.get("spec", "replicas")
-    if replicas == 0:
-        reading.leave(("spec", "replicas"), target, "it is stopped (0 replicas): 'mcpctl stop' does that")
-    elif isinstance(replicas, int) and replicas > 1:
-        reading.map(("spec", "replicas"), target, replicas)
-    else:
-        reading.note(("spec", "replicas"), target)
 
 
 def pre_stop(reading: Reading, container: DocumentPath) -> None:
