@@ -60,9 +60,8 @@ def split(field: str) -> tuple[str, DocumentPath]:
     while rest:
         step = _STEP.match(rest)
         if not step:
-            raise UsageMistake(
-                f"'{excerpt(rest)}' is no path of a field: write env.NAME, storage[0].size, files[\"/a.b\"]"
-            )
+            advice = 'write env.NAME, storage[0].size, files["/a.b"]'
+            raise UsageMistake(f"'{excerpt(rest)}' is no path of a field: {advice}")
         path.append(int(step[2]) if step[2] else step[1] or step[3])
         rest = rest[step.end() :]
     is_top = path and path[0] in assets.schema("mcpserver")["properties"]

@@ -134,7 +134,6 @@ def _rendered(inputs: pipeline.Inputs, options: Options, environment: str) -> pi
 
 
 def as_yaml(result: Answer, config: Item | None) -> str:
-    """The ResourceList of an answer."""
     data: dict[str, JSON] = {"apiVersion": API_VERSION, "kind": "ResourceList"}
     data |= {"functionConfig": config} if config is not None else {}
     data |= {"items": [*result.items]}

@@ -47,7 +47,6 @@ class Now(NamedTuple):
 
 
 def spec_causes(server: str, before: Before, now: Now) -> tuple[Cause, ...]:
-    """What changed in the spec."""
     if before.specs is None:
         words = "changed since the tree was rendered (a spec, an option or mcpctl: --base REV says which)"
         return (Cause("unknown", (words,)),)

@@ -19,7 +19,7 @@ from renderer.diff.consequences import (
     sandbox_rules,
 )
 from renderer.diff.objects import ABSENT, Change, Object, changes, objects_in
-from renderer.diff.renames import nameless, renamed_text, renames, with_new_names
+from renderer.diff.renames import left_behind, nameless, renamed_text, renames, with_new_names
 from renderer.write import is_file, same_but_for_head, source_in
 
 if TYPE_CHECKING:
@@ -301,7 +301,8 @@ def _renamed(old: str, new: str, before: Texts, now: Texts, sides: Sides) -> Ent
         new_path = "/".join(steps)
         as_new[new_path] = renamed_text(text, old, new, now.get(new_path))
     entry = _entry(new, "spec", as_new, now, sides)
-    lost = [_kept(loss) for loss in removed.consequences if loss.name == "data-loss"]
+    losses = [loss.detail for loss in removed.consequences if loss.name == "data-loss"]
+    lost = [left_behind(detail.removesuffix(" is removed").removesuffix(" is no longer used")) for detail in losses]
     led = [also for also in entry.consequences if also.name not in ("cosmetic", "files", "restart", "update")]
     named = Consequence("replacement", "every object gets a new name")
     for name in ("removal", "addition"):
@@ -312,12 +313,6 @@ def _renamed(old: str, new: str, before: Texts, now: Texts, sides: Sides) -> Ent
     files = (*removed.files, *sorted(now))
     ordered = sorted(dict.fromkeys([*lost, named, *led]), key=lambda consequence: _ORDER[consequence.name])
     return entry._replace(state="renamed", renamed_from=old, files=files, consequences=tuple(ordered))
-
-
-def _kept(loss: Consequence) -> Consequence:
-    """What a new name means for a volume: another one, which is empty."""
-    label = loss.detail.removesuffix(" is removed").removesuffix(" is no longer used")
-    return Consequence("data-loss", f"{label} stays behind with its data, and the new name begins with an empty volume")
 
 
 # ---------------------------------------------------------------------------------------------
@@ -346,9 +341,8 @@ class Diff(NamedTuple):
     def counts(self) -> dict[str, int]:
         """Servers, files and fields that change."""
         files = {(entry.tree, path) for entry in self.entries for path in entry.files}
-        moved = max((move.files for move in self.moves if move.kind == "tree"), default=0) or sum(
-            move.files for move in self.moves
-        )
+        of_trees = max((move.files for move in self.moves if move.kind == "tree"), default=0)
+        moved = of_trees or sum(move.files for move in self.moves)
         servers = {entry.server for entry in self.entries if entry.server}
         fields = sum(len(entry.fields) for entry in self.entries)
         return {"servers": len(servers), "files": len(files) + moved, "fields": fields}

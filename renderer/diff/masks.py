@@ -20,7 +20,6 @@ _BEYOND = 100_000
 
 
 def one_line(kind: str, path: tuple[str, ...], value: Any) -> str:
-    """One value on one line."""
     if value is ABSENT:
         return "nothing"
     text = _whole(kind, path, value)
@@ -73,9 +72,8 @@ def lines(kind: str, path: tuple[str, ...], old: Any, new: Any) -> list[str] | N
 
 
 def _unified(before: list[str], now: list[str]) -> list[str]:
-    changed = [
-        line for line in unified_diff(before, now, lineterm="", n=1) if not line.startswith(("---", "+++", "@@"))
-    ]
+    lines = unified_diff(before, now, lineterm="", n=1)
+    changed = [line for line in lines if not line.startswith(("---", "+++", "@@"))]
     more = [f"… {len(changed) - MOST_LINES} more lines"] if len(changed) > MOST_LINES else []
     # Lines that differ only in what is hidden still say that something is different.
     return [line[:LONGEST] for line in changed[:MOST_LINES]] + more or [MASK]

@@ -42,7 +42,6 @@ class Object(NamedTuple):
 
 
 def objects_in(path: str, text: str | None) -> list[Object]:
-    """All objects of a file."""
     whole = Object("", TEXT, "", path, text, path)
     # What a spec puts into files of its own is not ours to understand, whatever it looks like.
     if text is None or not path.endswith((".yaml", ".yml")) or "files" in path.split("/")[:-1]:

@@ -209,6 +209,9 @@ def _meaning(old: Object, new: Object, objects: Iterable[Object]) -> Iterator[Co
         of_compose = each.group == COMPOSE and each.kind == "volume" and not each.name.endswith(REMADE_VOLUMES)
         labels = [f"claim {at(claim, 'metadata', 'name')} of {each.label}" for claim in claims]
         for label in [*labels, *([each.label] if of_compose or each.kind == "PersistentVolumeClaim" else ())]:
-            yield Consequence(
-                "data-loss", f"{label} stays behind with its data, and the new name begins with an empty volume"
-            )
+            yield left_behind(label)
+
+
+def left_behind(label: str) -> Consequence:
+    """What a new name means for a volume: another one, which is empty."""
+    return Consequence("data-loss", f"{label} stays behind with its data, and the new name begins with an empty volume")

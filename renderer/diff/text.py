@@ -224,9 +224,8 @@ def moves(diff: Diff, quote: Quote) -> list[str]:
         if moved == "tree":
             lines.append(f"the tree moved from {quote(old)} to {quote(new)}, with {_count(files, 'file')}")
         elif moved == "environment":
-            lines.append(
-                f"environment {quote(old)} is called {quote(new)} now, and so is its tree of {_count(files, 'file')}"
-            )
+            tree = f"so is its tree of {_count(files, 'file')}"
+            lines.append(f"environment {quote(old)} is called {quote(new)} now, and {tree}")
         elif is_file(old) and is_file(new):
             lines.append(f"{moved} moved from {quote(old)} to {quote(new)}: {amount}")
         else:
@@ -249,7 +248,6 @@ def different(diff: Diff) -> bool:
 
 
 def summary(diff: Diff, quote: Quote) -> str:
-    """What changes in all."""
     if not diff.entries and not diff.moves:
         return f"{'no file' if different(diff) else 'nothing'} changes against {quote(diff.against)}"
     amounts = ", ".join(_count(number, noun.removesuffix("s")) for noun, number in diff.counts().items())

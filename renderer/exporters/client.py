@@ -113,7 +113,6 @@ class _Secrets:
         return [self._questions[key] for key in keys if key in self._questions]
 
     def inputs(self) -> list[JSON]:
-        """What the client asks its user for."""
         return [
             {
                 "type": "promptString",

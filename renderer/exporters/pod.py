@@ -36,7 +36,6 @@ class Pod(NamedTuple):
 
     @property
     def literals(self) -> dict[str, str]:
-        """Variables with a value."""
         return {
             env["name"]: env.get("value", "") for env in mappings(self.container.get("env")) if "valueFrom" not in env
         }

@@ -68,7 +68,6 @@ class Edge(NamedTuple):
 
     @property
     def by(self) -> str:
-        """Who enforces it, in words."""
         return ", ".join(self.enforced_by) or ("nothing enforces it" if self.connects else "")
 
     @property

@@ -203,9 +203,8 @@ def set_user(reading: Reading, source: DocumentPath, text: str) -> None:
     """A number other than 0; a name is a decision, as a cluster needs the number."""
     user, _, group = text.partition(":")
     if not re.fullmatch(r"[0-9]{1,10}", user):
-        question = (
-            f"the definition runs as user '{excerpt(user)}', and a cluster needs the number; without one it is 1000"
-        )
+        need = "a cluster needs the number; without one it is 1000"
+        question = f"the definition runs as user '{excerpt(user)}', and {need}"
         reading.decide(source, ("spec", "security", "runAsUser"), None, question)
     elif not 0 < int(user) < 2**31:
         reading.lose(source, "nothing runs as root: Pod Security 'restricted' always holds")

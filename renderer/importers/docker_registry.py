@@ -129,7 +129,6 @@ def recognises(data: Mapping[str, JSON]) -> bool:
 
 
 def read(sources: Sequence[Source], choices: Choices) -> list[Draft]:
-    """A Draft of each server."""
     drafts = []
     for source in sources:
         registry = source.data.get("registry")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from typing import Literal, NamedTuple
 
@@ -62,38 +62,22 @@ def named(registry: Registry, text: str) -> Named | None:
 @cache
 def newest(package: Named) -> tuple[str, str]:
     """The newest version that is meant, and who said so; or an empty one, and why there is none."""
-    reasons = []
-    for program, ask in _ASK[package.registry]:
-        argv, stdin = ask(package)
-        try:
-            done = run(argv, seconds=_SECONDS, stdin=stdin)
-        except ProgramMissing:
-            continue
-        except (ApplyFailed, WaitTimedOut) as failure:
-            reasons.append(f"{program}: {failure.message}")
-            continue
-        versions = [word for word in re.split(r"[\s\"',\[\]=]+", done.out) if _EXACT[package.registry].fullmatch(word)]
-        if not done.code and versions:
-            return versions[-1], program
-        lines = [line for line in done.err.splitlines() if line.strip()]
-        reasons.append(f"{program}: {excerpt(lines[0], 200) if lines else 'no such version'}")
-    programs = " or ".join(program for program, _ in _ASK[package.registry])
-    return "", "; ".join(reasons) or f"{programs} is not installed"
-
-
-def _npm(package: Named) -> tuple[Sequence[str], bytes]:
-    options = ["--fetch-retries=1", "--fetch-timeout=10000"]
-    return ["npm", "view", *options, "--", f"{package.name}@{package.version or 'latest'}", "version"], b""
-
-
-def _uv(package: Named) -> tuple[Sequence[str], bytes]:
+    if package.registry == "npm":
+        options = ["--fetch-retries=1", "--fetch-timeout=10000"]
+        argv = ["npm", "view", *options, "--", f"{package.name}@{package.version or 'latest'}", "version"]
+    else:
+        argv = ["uv", "pip", "compile", "--no-deps", "--no-header", "--no-annotate", "--quiet", "--no-config", "-"]
     wanted = "" if package.version in ("", "latest") else package.version
     wanted = f"=={wanted}" if wanted[:1].isdigit() else wanted
-    options = ["--no-deps", "--no-header", "--no-annotate", "--quiet", "--no-config"]
-    return ["uv", "pip", "compile", *options, "-"], f"{package.name}{wanted}\n".encode()
-
-
-_ASK: Mapping[Registry, Sequence[tuple[str, Callable[[Named], tuple[Sequence[str], bytes]]]]] = {
-    "npm": (("npm", _npm),),
-    "pypi": (("uv", _uv),),
-}
+    stdin = f"{package.name}{wanted}\n".encode() if argv[0] == "uv" else b""
+    try:
+        done = run(argv, seconds=_SECONDS, stdin=stdin)
+    except ProgramMissing:
+        return "", f"{argv[0]} is not installed"
+    except (ApplyFailed, WaitTimedOut) as failure:
+        return "", f"{argv[0]}: {failure.message}"
+    versions = [word for word in re.split(r"[\s\"',\[\]=]+", done.out) if _EXACT[package.registry].fullmatch(word)]
+    if not done.code and versions:
+        return versions[-1], argv[0]
+    lines = [line for line in done.err.splitlines() if line.strip()]
+    return "", f"{argv[0]}: {excerpt(lines[0], 200) if lines else 'no such version'}"

@@ -94,7 +94,6 @@ def _runner_options(
 def _runner_option(
     starting: Starting, word: Word, name: str, value: Word | None, packages: list[Word] | None, index: tuple[str, str]
 ) -> None:
-    """One option of npx or uvx."""
     reading = starting.reading
     if value is None:
         reading.note(word.source, None, f"{name}: an option of the runner, which mcpctl sets itself")
@@ -105,9 +104,8 @@ def _runner_option(
     elif name in (index[0], "--default-index", "--index", "-i"):
         reading.map(value.source, ("spec", "env", index[1]), value.text, "packages come from this registry")
     elif name in ("--python", "-p"):
-        reading.lose(
-            value.source, f"Python {excerpt(value.text)}: the base image decides it; see spec.package.baseImage"
-        )
+        why = "the base image decides it; see spec.package.baseImage"
+        reading.lose(value.source, f"Python {excerpt(value.text)}: {why}")
     else:
         reading.lose(value.source, f"{name} of the runner has no field")
 

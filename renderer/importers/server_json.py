@@ -26,7 +26,6 @@ def recognises(data: Mapping[str, JSON]) -> bool:
 
 
 def read(sources: Sequence[Source], choices: Choices) -> list[Draft]:
-    """A Draft of each definition."""
     drafts = []
     for source in sources:
         for number, root in enumerate(_roots(source.data)):
@@ -120,16 +119,14 @@ def _what_runs(reading: Reading, name: str, choices: Choices) -> str:
         return reading.text(*remotes[0], "url")
     if choices.remote or not packages:
         missing = "remotes" if choices.remote else "packages and no remotes"
-        reading.refuse(
-            (), "import/nothing-runs", f"the definition has no {missing}: there is nothing to run or to call"
-        )
+        message = f"the definition has no {missing}: there is nothing to run or to call"
+        reading.refuse((), "import/nothing-runs", message)
         return ""
     taken = choose(reading, packages, choices)
     if taken is None:
         known = ", ".join(f"{number} {kind_of(reading, path)}" for number, path in enumerate(packages, 1))
-        reading.refuse(
-            ("packages",), "import/package", f"no package is '{excerpt(choices.package)}'", f"there are {known}"
-        )
+        message = f"no package is '{excerpt(choices.package)}'"
+        reading.refuse(("packages",), "import/package", message, f"there are {known}")
         return ""
     _others(reading, [*(path for path in packages if path != taken), *remotes])
     set_package(reading, taken, name, choices)

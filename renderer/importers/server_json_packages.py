@@ -42,7 +42,6 @@ def spelt(reading: Reading, path: DocumentPath, name: str) -> DocumentPath:
 
 
 def is_true(reading: Reading, path: DocumentPath, name: str) -> bool:
-    """Whether the boolean field says yes."""
     return reading.get(*spelt(reading, path, name)) is True
 
 
@@ -110,9 +109,8 @@ def argument(reading: Reading, path: DocumentPath, server: str | None) -> list[s
         return None if text is None else [text]
     if text is None:
         # A flag without a value is a switch, where the definition does not say that it has one.
-        has_value = any(
-            reading.get(*path, key) is not None for key in ("description", "format", "choices", "placeholder")
-        )
+        fields = ("description", "format", "choices", "placeholder")
+        has_value = any(reading.get(*path, key) is not None for key in fields)
         return [flag] if is_true(reading, path, "isRequired") or not has_value else None
     if not text:
         return [flag]
@@ -291,9 +289,8 @@ def _runtime(reading: Reading, path: DocumentPath, server: str, kind: str) -> No
         if word in ("-y", "--yes", "x", "exec", "run"):
             reading.note(source, ("spec",), "nobody is asked")
         else:
-            reading.lose(
-                source, f"{excerpt(word)}: an option of what starts the package, for which a spec has no field"
-            )
+            why = "an option of what starts the package, for which a spec has no field"
+            reading.lose(source, f"{excerpt(word)}: {why}")
 
 
 def _judged(reading: Reading, words: Sequence[tuple[DocumentPath, str]], server: str) -> list[tuple[DocumentPath, str]]:

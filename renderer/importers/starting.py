@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from renderer.errors import excerpt
@@ -22,34 +23,24 @@ _BUILD = (
 )
 
 
+@dataclass
 class Starting:
     """``programs`` are read by their names, ``proxies`` by the registry and name of their packages."""
 
-    def __init__(
-        self,
-        reading: Reading,
-        values: Values,
-        env: Mapping[str, JSON],
-        env_key: str,
-        choices: Choices,
-        programs: Mapping[str, Program],
-        proxies: Mapping[tuple[Registry, str], Program],
-    ) -> None:
-        self.reading = reading
-        self.values = values
-        #: What the client sets for the command, which stands under ``env_key``.
-        self.env = env
-        self.env_key = env_key
-        self.choices = choices
-        self.programs = programs
-        self.proxies = proxies
-        #: What else is installed beside a package.
-        self.requirements: list[Word] = []
-        #: Variables that are written already, or that do not reach the server.
-        self.settled: set[str] = set()
+    reading: Reading
+    values: Values
+    #: What the client sets for the command, which stands under ``env_key``.
+    env: Mapping[str, JSON]
+    env_key: str
+    choices: Choices
+    programs: Mapping[str, Program]
+    proxies: Mapping[tuple[Registry, str], Program]
+    #: What else is installed beside a package.
+    requirements: list[Word] = field(default_factory=list)
+    #: Variables that are written already, or that do not reach the server.
+    settled: set[str] = field(default_factory=set)
 
     def refuse(self, word: Word, message: str, hint: str = _BUILD) -> None:
-        """The definition cannot become a spec."""
         self.reading.refuse(word.source, "import/command", message, hint)
 
     def start(self, words: Sequence[Word]) -> None:

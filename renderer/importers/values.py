@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from renderer.errors import DocumentPath
@@ -59,22 +60,20 @@ class _Reference(NamedTuple):
 
     @property
     def variable(self) -> str:
-        """As a name of a variable."""
         return variable_name(self.name)
 
 
+@dataclass
 class Values:
     """Writes the texts of one definition into its spec: values, and references to what nobody may write down."""
 
-    def __init__(self, reading: Reading, server: str, inputs: Mapping[str, Input]) -> None:
-        self.reading = reading
-        self.server = server
-        self.inputs = inputs
-        #: Ids of the inputs that the definition refers to.
-        self.asked: set[str] = set()
+    reading: Reading
+    server: str
+    inputs: Mapping[str, Input]
+    #: Ids of the inputs that the definition refers to.
+    asked: set[str] = field(default_factory=set)
 
     def variable(self, name: str, value: JSON, source: DocumentPath) -> None:
-        """A variable of the server's environment."""
         text = plain_text(value)
         pieces = _pieces(text)
         if len(pieces) == 1 and isinstance(pieces[0], _Reference) and not _is_of_machine(pieces[0]):

@@ -37,9 +37,8 @@ def leave_folder(reading: Reading, source: DocumentPath, folder: str, target: st
         reading.lose(source, f"{excerpt(folder, 80)} of the machine gives the machine away, and is not mounted")
         return
     instead = "if it needs the data, write a volume under spec.storage, or files under spec.files"
-    question = (
-        f"{excerpt(folder, 80)} of a person's machine would be mounted at {excerpt(target, 80)}, and is not: {instead}"
-    )
+    mounted = f"{excerpt(folder, 80)} of a person's machine would be mounted at {excerpt(target, 80)}"
+    question = f"{mounted}, and is not: {instead}"
     reading.decide(source, STORAGE, None, question)
 
 

@@ -59,7 +59,5 @@ def _of_environment(environment: Environment, servers: Sequence[Server]) -> Iter
     for name in dict.fromkeys(parse(image).name for image in built_in_images(environment, servers)):
         if "sha256:" not in environment.images.pins.get(name, ""):
             message = f"{name}, an image of mcpctl's own, has no digest in this environment"
-            fault = Fault(
-                ("spec", "images", "pins"), "locked/image", message, f"{_HINT} with the environment among PATHS"
-            )
-            yield environment.source.problem(fault)
+            hint = f"{_HINT} with the environment among PATHS"
+            yield environment.source.problem(Fault(("spec", "images", "pins"), "locked/image", message, hint))

@@ -12,6 +12,7 @@ from renderer import command
 from renderer.command import Done, ProgramMissing
 from renderer.errors import ApplyFailed, WaitTimedOut, excerpt
 from renderer.later import pattern
+from renderer.manifest import as_mapping, items
 from renderer.namedtuples import NamedTuple
 
 _SECONDS = 60.0
@@ -31,20 +32,20 @@ class NoAnswer(Exception):
 
 
 class _Way(NamedTuple):
-    """A program that knows, and what it means by its answer: None where that is no answer."""
+    """A program that knows, and where its answer has the texts that are asked for."""
 
     argv: Callable[[str], Sequence[str]]
-    parse: Callable[[Done], Any]
+    texts: Callable[[Done], Any]
 
 
 def digest_of(image: str) -> str:
     """That of the image for all of its platforms; ``image`` has no digest. Raises NoAnswer."""
-    return str(_ask(_DIGESTS, image))
+    return _ask(_DIGESTS, image, _DIGEST)[0]
 
 
 def tags_of(name: str) -> list[str]:
     """All tags of an image, which has neither tag nor digest. Raises NoAnswer."""
-    return list(_ask(_TAGS, name))
+    return _ask(_TAGS, name, _TAG)
 
 
 def newest_tag(tag: str, tags: Iterable[str]) -> str:
@@ -63,7 +64,7 @@ def _numbers(match: re.Match[str] | None) -> list[int]:
     return [int(number) for number in match["numbers"].split(".")] if match else []
 
 
-def _ask(ways: Sequence[_Way], name: str) -> Any:
+def _ask(ways: Sequence[_Way], name: str, form: re.Pattern[str]) -> list[str]:
     reasons = []
     for way in ways:
         argv = [*way.argv(name)]
@@ -82,37 +83,18 @@ def _ask(ways: Sequence[_Way], name: str) -> Any:
             logged = _LOGGED.search(lines[-1]) if lines else None
             text = re.sub(r"\\(.)", r"\1", logged[1]) if logged else lines[-1] if lines else f"exit code {done.code}"
             reasons.append(f"{argv[0]}: {excerpt(text, 300)}")
-        elif answer := way.parse(done):
-            return answer
+        elif texts := [text for text in items(way.texts(done)) if isinstance(text, str) and form.fullmatch(text)]:
+            return texts
         else:
             reasons.append(f"{argv[0]}: its answer cannot be read: {excerpt(done.out.strip(), 80) or 'nothing'}")
     raise NoAnswer("; ".join(reasons) or "install crane, skopeo or docker buildx: none of them is on the PATH")
 
 
-def _digest_line(done: Done) -> str | None:
-    text = done.out.strip()
-    return text if _DIGEST.fullmatch(text) else None
-
-
-def _digest_field(done: Done) -> str | None:
-    digest = _json(done).get("digest")
-    return digest if isinstance(digest, str) and _DIGEST.fullmatch(digest) else None
-
-
-def _digest_of_manifest(done: Done) -> str | None:
+def _digest_of_manifest(done: Done) -> list[str]:
     """What a digest is: the hash of the bytes of the manifest."""
     data = _json(done)
     is_manifest = data.get("schemaVersion") == 2 and ("manifests" in data or "layers" in data)
-    return f"sha256:{hashlib.sha256(done.raw).hexdigest()}" if is_manifest else None
-
-
-def _tag_lines(done: Done) -> list[str]:
-    return [line for line in done.out.splitlines() if _TAG.fullmatch(line)]
-
-
-def _tag_list(done: Done) -> list[str]:
-    tags = _json(done).get("Tags")
-    return [tag for tag in tags if isinstance(tag, str) and _TAG.fullmatch(tag)] if isinstance(tags, list) else []
+    return [f"sha256:{hashlib.sha256(done.raw).hexdigest()}"] if is_manifest else []
 
 
 def _json(done: Done) -> dict[str, Any]:
@@ -120,16 +102,16 @@ def _json(done: Done) -> dict[str, Any]:
         data = json.loads(done.out)
     except (ValueError, RecursionError):
         return {}
-    return data if isinstance(data, dict) else {}
+    return as_mapping(data)
 
 
 _BUILDX = ("docker", "buildx", "imagetools", "inspect", "--format", "{{json .Manifest}}")
 _DIGESTS = (
-    _Way(lambda image: ("crane", "digest", image), _digest_line),
+    _Way(lambda image: ("crane", "digest", image), lambda done: [done.out.strip()]),
     _Way(lambda image: ("skopeo", "inspect", "--raw", f"docker://{image}"), _digest_of_manifest),
-    _Way(lambda image: (*_BUILDX, image), _digest_field),
+    _Way(lambda image: (*_BUILDX, image), lambda done: [_json(done).get("digest")]),
 )
 _TAGS = (
-    _Way(lambda name: ("crane", "ls", name), _tag_lines),
-    _Way(lambda name: ("skopeo", "list-tags", f"docker://{name}"), _tag_list),
+    _Way(lambda name: ("crane", "ls", name), lambda done: done.out.splitlines()),
+    _Way(lambda name: ("skopeo", "list-tags", f"docker://{name}"), lambda done: _json(done).get("Tags")),
 )

@@ -98,9 +98,8 @@ def _of_pods(
     before, now = ways
     for identity, pods in sorted(new.items()):
         was = old.get(identity) or next((same for same in old.values() if same == pods), None)
-        restricted = any(selects(subject, pods) for subject in now) or any(
-            selects(subject, was) for subject in before if was
-        )
+        restricted = any(selects(subject, pods) for subject in now)
+        restricted |= was is not None and any(selects(subject, was) for subject in before)
         if restricted or (was is None and (before or now)):
             yield from _wider(name, _open_to(was, before) if was else set(), _open_to(pods, now))
 
@@ -173,7 +172,6 @@ def _wider(name: Name, before: set[Way], now: set[Way]) -> Iterator[Consequence]
 
 
 def in_words(way: Way) -> str:
-    """In words."""
     peer, port = way
     excepted = f" except {', '.join(peer.excepted[:3])}{'…' if len(peer.excepted) > 3 else ''}" if peer.excepted else ""
     number = f"{port.first}-{port.last}" if port.last else port.first

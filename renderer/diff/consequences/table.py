@@ -367,5 +367,4 @@ def _leaves(value: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, An
 
 
 def amount(value: object) -> str:
-    """In words."""
     return "not set" if value is None else str(value)

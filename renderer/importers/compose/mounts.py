@@ -37,7 +37,6 @@ def _mount_of(item: JSON) -> Mount:
 
 
 def read_mounts(reading: Reading, project: Project, server: str) -> None:
-    """All that the container mounts."""
     for path, item in reading.items("volumes"):
         _volume(reading, path, _mount_of(item), project)
     for source, item in listed(reading, "tmpfs"):

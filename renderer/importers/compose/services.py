@@ -60,7 +60,6 @@ _LEFT_OUT = "it is left out: a server does not get more than it needs"
 
 
 def read_service(reading: Reading, name: str, project: Project) -> None:
-    """Every field of the service."""
     server = name_of(name)
     target: DocumentPath = ("spec", "adopt", "compose")
     if _OBJECT_NAME.fullmatch(name):
@@ -302,8 +301,7 @@ def _rest(reading: Reading) -> None:
     if policy:
         reading.map(("pull_policy",), ("spec", "imagePullPolicy"), policy)
     if reading.get("extends") is not None:
-        reading.lose(
-            ("extends",), "what it takes from another service is not read: write it out (docker compose config)"
-        )
+        hint = "write it out (docker compose config)"
+        reading.lose(("extends",), f"what it takes from another service is not read: {hint}")
     why = "a server needs none of it: it is started again, and waits for what it needs"
     reading.lose_all([key for key in _HARMLESS if not reading.has_entry((key,))], why)

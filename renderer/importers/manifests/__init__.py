@@ -68,9 +68,8 @@ def _gathered(server: Object, objects: Sequence[Object]) -> Gathering:
     labels = pod_labels(server)
     services = [each for each in near if each.kind == "Service" and selects(each.spec.get("selector"), labels)]
     number = main_container(server)
-    targets = [
-        plain_text(port.get("targetPort")) or plain_text(port.get("port")) for each in services for port in _ports(each)
-    ]
+    ports = [port for each in services for port in _ports(each)]
+    targets = [plain_text(port.get("targetPort")) or plain_text(port.get("port")) for port in ports]
     speech = speech_of(server, number, targets)
     gathering = Gathering(server)
     read_workload(gathering, server, number, speech, near)

@@ -32,7 +32,6 @@ class Known(NamedTuple):
 
 
 def read_words(reading: Reading, container: DocumentPath, target: DocumentPath) -> None:
-    """Command and arguments."""
     for key in ("command", "args"):
         words = [plain_text(word) for _, word in reading.items(*container, key)]
         if words:

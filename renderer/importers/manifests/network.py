@@ -51,9 +51,8 @@ def read_service(each: Object, into: Gathering, port: int, names: Mapping[str, i
     reading.note(("spec", "selector"), ("spec", "adopt", "selector"))
     kind = reading.text("spec", "type")
     if kind in ("NodePort", "LoadBalancer"):
-        reading.decide(
-            ("spec", "type"), ("spec", "service", "type"), kind, "whether it must be reached from outside so"
-        )
+        question = "whether it must be reached from outside so"
+        reading.decide(("spec", "type"), ("spec", "service", "type"), kind, question)
         accept(reading, "policy/published-everywhere", "spec.service.type")
     elif kind == "ExternalName":
         reading.lose(("spec", "type"), "a Service of mcpctl leads to the server's pods")

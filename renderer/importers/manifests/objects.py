@@ -155,12 +155,10 @@ def template_path(workload: Object) -> DocumentPath:
 
 
 def pod_labels(workload: Object) -> dict[str, str]:
-    """The labels of its pods."""
     return texts(mapping(workload.data, *map(str, template_path(workload)), "metadata").get("labels"))
 
 
 def pod_spec(workload: Object) -> Mapping[str, JSON]:
-    """The spec of its pods."""
     return mapping(workload.data, *map(str, template_path(workload)), "spec")
 
 

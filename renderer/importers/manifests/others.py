@@ -135,9 +135,8 @@ def read_rights(account: str, near: Sequence[Object], into: Gathering, name: str
         wide = binding.kind == "ClusterRoleBinding"
         own = roles.get((kind, role))
         if not wide and (own is None or kind == "ClusterRole"):
-            into.leave(
-                binding, "it stays as it is: a spec binds rules of its own, or a ClusterRole in the whole cluster"
-            )
+            why = "a spec binds rules of its own, or a ClusterRole in the whole cluster"
+            into.leave(binding, f"it stays as it is: {why}")
             continue
         reading = into.add(binding)
         reading.note(("subjects",), (*_ACCOUNT, "name"))

@@ -146,9 +146,8 @@ def read_security(reading: Reading, pod: DocumentPath, container: DocumentPath) 
         if path is None:
             continue
         if reading.get(*path) == 0 and key == "runAsUser":
-            reading.leave(
-                path, target, f"root: {_REFUSED}, and the server runs as user 1000: choose a user that owns its files"
-            )
+            runs = "the server runs as user 1000: choose a user that owns its files"
+            reading.leave(path, target, f"root: {_REFUSED}, and {runs}")
         else:
             reading.map(path, target, reading.get(*path))
     if all(reading.get(*where, "securityContext", "runAsUser") is None for where in (pod, container)):

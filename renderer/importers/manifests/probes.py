@@ -76,9 +76,8 @@ def _startup(reading: Reading, startup: DocumentPath, others: list[DocumentPath]
 
     target = (*_HEALTH, "startupSeconds")
     if reading.mapping(*startup):
-        seconds = number(startup, "initialDelaySeconds", 0) + number(startup, "periodSeconds", 10) * number(
-            startup, "failureThreshold", 3
-        )
+        attempts = number(startup, "periodSeconds", 10) * number(startup, "failureThreshold", 3)
+        seconds = number(startup, "initialDelaySeconds", 0) + attempts
         reading.map((*startup, "failureThreshold"), target, seconds, "the time that the startup probe allows")
         for probe in others:
             reading.note((*probe, "initialDelaySeconds"), target, "asked once the start is over")

@@ -42,7 +42,6 @@ def is_beside(image: str) -> bool:
 
 
 def words_of(container: Mapping[str, JSON]) -> list[str]:
-    """Command and arguments together."""
     return [plain_text(word) for key in ("command", "args") for word in items(container.get(key))]
 
 

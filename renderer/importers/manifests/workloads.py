@@ -96,9 +96,8 @@ def _names(reading: Reading, server: Object, known: Known) -> None:
     elif namespace:
         reading.map(path, ("spec", "namespace"), namespace)
     annotations: DocumentPath = ("metadata", "annotations")
-    read_annotations(
-        reading, annotations, annotations if server.kind == "Pod" else ("spec", *annotations[1:], server.kind)
-    )
+    own: DocumentPath = annotations if server.kind == "Pod" else ("spec", "annotations", server.kind)
+    read_annotations(reading, annotations, own)
     label = "app.kubernetes.io/managed-by"
     if manager := server.labels.get(label):
         advice = "take it out there without deleting the objects, or the two will fight over it"

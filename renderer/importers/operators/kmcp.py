@@ -19,7 +19,6 @@ _RUNNERS = ("uvx", "npx")
 
 
 def read_server(resource: Resource) -> None:
-    """Writes the spec of an MCPServer."""
     reading = resource.reading
     resource.read_metadata()
     image = reading.text(*_DEPLOYMENT, "image")

@@ -28,7 +28,6 @@ _LOST = {
 
 
 def read_server(resource: Resource) -> None:
-    """Writes the spec of an MCPServer."""
     reading = resource.reading
     resource.read_metadata()
     set_image(reading, (*_IMAGE, "ref"), reading.text(*_IMAGE, "ref"))

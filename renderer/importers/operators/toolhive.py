@@ -37,7 +37,6 @@ _LOST = {
 
 
 def read_server(resource: Resource) -> None:
-    """Writes the spec of an MCPServer."""
     reading = resource.reading
     resource.read_metadata()
     image = reading.text("spec", "image")
