@@ -16,7 +16,7 @@ from renderer.prerequisites import prerequisites
 from renderer.render import YAML, Quoting, render
 from renderer.target import Ignored
 from renderer.targets.kubernetes.beside import beside
-from renderer.targets.kubernetes.limits import annotates_nothing, elsewhere, limits
+from renderer.targets.kubernetes.limits import annotates_nothing, elsewhere, limits, not_admitted
 from renderer.targets.kubernetes.namespace import namespace_objects
 from renderer.targets.kubernetes.objects import OBJECTS
 from renderer.targets.kubernetes.values import literal, server_values
@@ -46,10 +46,12 @@ class Kubernetes:
         return [(server,) for server in servers]
 
     def conflicts(self, servers: Sequence[Server], options: Options) -> list[Problem]:
-        """Servers that look for one another in the wrong namespace."""
-        if not any(server.namespace for server in servers):
-            return []
-        return [server.problem(fault) for server in servers for fault in elsewhere(server, servers, options)]
+        """Servers that look for one another in the wrong namespace, or that do not let one another in."""
+        known = {server.name: server for server in servers}
+        faults = [(server, fault) for server in servers for fault in not_admitted(server, known, options)]
+        if any(server.namespace for server in servers):
+            faults += [(server, fault) for server in servers for fault in elsewhere(server, servers, options)]
+        return [server.problem(fault) for server, fault in faults]
 
     def shared(self, options: Options) -> list[Rendered]:
         """The Namespace and what governs everything in it, where it is ours."""

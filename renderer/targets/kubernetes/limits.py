@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from renderer.errors import DocumentPath, Fault, Severity
 from renderer.guard import is_public_name, key_host
-from renderer.labels import SERVER_LABEL
+from renderer.labels import SERVER_LABEL, object_labels
 from renderer.later import pattern
-from renderer.model import Expose, Options, Server
+from renderer.model import Expose, Options, Peer, Server
 from renderer.pins import system_namespace
 from renderer.targets.kubernetes.admission import refused_by_the_namespace
 from renderer.targets.kubernetes.gateway import gateway_limits
@@ -106,6 +106,35 @@ def elsewhere(server: Server, servers: Sequence[Server], options: Options) -> It
             place = options.namespace_of(others[name])
             message = f"{name} lies in namespace {place}; without a namespace it is looked for in {own}"
             yield Fault(path, "kubernetes/other-namespace", message, fix.format(place), Severity.WARNING)
+
+
+def not_admitted(server: Server, known: Mapping[str, Server], options: Options) -> Iterator[Fault]:
+    """Servers of the run that this one calls, and whose own policy lets it in from nowhere."""
+    egress = server.network.egress
+    if egress is None or options.network_policy_provider == "none":
+        return
+    for i, name in enumerate(egress.servers):
+        other = known.get(name)
+        if other and other.listens and not any(_admits(peer, server, other, options) for peer in other.network.ingress):
+            yield Fault(
+                ("spec", "network", "egress", "servers", i),
+                "kubernetes/server-not-admitted",
+                f"the NetworkPolicy of {name} does not admit this server, so every call times out",
+                f"add to network.ingress.from of {name}: {{namespace: {options.namespace_of(server)}, podLabels: "
+                f"{{{SERVER_LABEL}: {server.name}}}}}",
+                Severity.WARNING,
+            )
+
+
+def _admits(peer: Peer, server: Server, other: Server, options: Options) -> bool:
+    """Whether the peer fits pods of the server, or may: nobody knows their addresses, nor labels of a namespace."""
+    here, there = options.namespace_of(server), options.namespace_of(other)
+    if peer.cidr or peer.namespace_labels:
+        return True
+    if peer.namespace_labels is None and here != (peer.namespace or there):
+        return False
+    adopted = server.adopt.selector if server.adopt else {}
+    return (peer.pod_labels or {}).items() <= {**object_labels(server), **adopted}.items()
 
 
 def _looked_for(server: Server, names: Mapping[str, str]) -> Iterator[tuple[DocumentPath, str, str]]:

@@ -119,6 +119,36 @@ def test_servers_that_look_for_it_in_their_own_namespace_are_told() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("admitted", "caller", "told"),
+    [
+        (None, None, True),  # the local proxies of clients alone
+        ([], None, True),
+        ([{"podLabels": {"mcpctl.io/server": "web"}}], None, False),
+        ([{"podLabels": {"mcpctl.io/server": "other"}}], None, True),
+        ([{"podLabels": {"team": "a"}}], None, False),
+        ([{"podLabels": {}}], "web", True),
+        ([{"namespace": "web"}], "web", False),
+        ([{"namespace": "web"}], None, True),
+        ([{"namespaceLabels": {}}], "web", False),
+        ([{"namespaceLabels": {}, "podLabels": {"team": "b"}}], "web", True),
+        ([{"namespaceLabels": {"stage": "x"}}], "web", False),  # nobody knows
+        ([{"cidr": "10.0.0.0/8"}], "web", False),
+    ],
+)
+def test_a_server_that_does_not_admit_its_caller_is_told(admitted: JSON, caller: str | None, told: bool) -> None:
+    network: dict[str, JSON] = {"network": {"ingress": {"from": admitted}}}
+    db = spec("db", **({} if admitted is None else network))
+    calls: dict[str, JSON] = {"network": {"egress": {"servers": ["db"]}}}
+    web = spec("web", {"labels": {"team": "a"}}, **calls, **({"namespace": caller} if caller else {}))
+    problems = [p for p in rendered("kubernetes", db, web).problems if p.rule == "kubernetes/server-not-admitted"]
+    hint = f"{{namespace: {caller or 'mcpctl'}, podLabels: {{mcpctl.io/server: web}}}}"
+    expected = ("web", "spec.network.egress.servers[0]", f"add to network.ingress.from of db: {hint}")
+    assert [(p.owner, p.path, p.hint) for p in problems] == [expected] * told
+    open_to_all = OPTIONS._replace(network_policy_provider="none")
+    assert "kubernetes/server-not-admitted" not in rules(rendered("kubernetes", db, web, options=open_to_all).problems)
+
+
 def test_names_are_of_a_namespace() -> None:
     again: dict[str, JSON] = {"resourceName": "db"}
     elsewhere = spec("two", namespace="data", **again)
