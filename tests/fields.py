@@ -46,7 +46,7 @@ NEIGHBOURS: dict[str, dict[str, dict[str, JSON]]] = {
     },
     "spec.expose.stripPrefix": {"False": {"path": "/"}},
 }
-_VALID = jsonschema_rs.Draft202012Validator(SCHEMA)
+VALID = jsonschema_rs.Draft202012Validator(SCHEMA)
 
 #: What Kubernetes refuses, so that docs/examples, which render for both targets, cannot have it.
 COMPOSE_ALONE: dict[str, JSON] = {
@@ -83,7 +83,8 @@ def rendered_documents(name: str) -> Output:
 def declared() -> tuple[str, ...]:
     """Every field of the schema that holds a value itself, not only further fields."""
     paths = dict.fromkeys(_declared(SCHEMA, ""))
-    return tuple(path for path in paths if not any(re.match(re.escape(path) + r"[.\[]", other) for other in paths))
+    parents = {path[: step.start()] for path in paths for step in re.finditer(r"[.\[]", path)}
+    return tuple(path for path in paths if path not in parents)
 
 
 def remote_fields() -> dict[str, str]:
@@ -111,23 +112,48 @@ def _declared(schema: Mapping[str, Any], path: str) -> Iterator[str]:
             yield from _declared(inner, path + step)
 
 
-def changes(document: dict[str, JSON], known: Container[str] = ()) -> Iterator[Change]:
-    """Field, place and the changed document, for each change of one field that the schema allows.
+class AllBut:
+    """Fields without a few."""
+
+    def __init__(self, excluded: Container[str]) -> None:
+        self._excluded = excluded
+
+    def __contains__(self, field: object) -> bool:
+        return field not in self._excluded
+
+
+def documents_of_fields() -> Iterator[tuple[dict[str, JSON], str]]:
+    """Each document, without its patches, and then with them for the fields of patches alone: to patch takes long."""
+    for document in documents():
+        spec: Any = document["spec"]
+        yield {**document, "spec": {name: value for name, value in spec.items() if name != "patches"}}, ""
+        if "patches" in spec:
+            yield document, "spec.patches"
+
+
+def changes(document: dict[str, JSON], known: Container[str] = (), below: str = "") -> Iterator[Change]:
+    """Field, place and the changed document, for each change of one field (``below`` another) that the schema allows.
 
     Left out is what is ``known``, and what becomes so in the meantime.
     """
+    for field, place, changed in _changes(document, known, below):
+        if VALID.is_valid(changed):
+            yield field, place, changed
+
+
+def _changes(document: dict[str, JSON], known: Container[str], below: str) -> Iterator[Change]:
     for field, place, schema in _used(SCHEMA, document, "", ()):
         for value in _others(schema, _at(document, place)):
-            if field in known:
+            if field in known or not field.startswith(below):
                 break
             changed = _with(document, place, value)
             for name, neighbour in NEIGHBOURS.get(field, {}).get(str(value), {}).items():
                 changed = _with_neighbour(changed, (*place[:-1], name), neighbour)
-            if changed != document and _VALID.is_valid(changed):
+            if changed != document:
                 yield field, place, changed
     for field, place in _members_used(document):
-        if field not in known and _VALID.is_valid(changed := _without(document, place)):
-            yield field, place, changed
+        if field not in known and field.startswith(below):
+            yield field, place, _without(document, place)
 
 
 def _used(
@@ -229,6 +255,7 @@ def _with_neighbour(document: dict[str, JSON], place: DocumentPath, value: JSON)
 
 
 def _without(document: Any, place: DocumentPath) -> Any:
-    changed = copy.deepcopy(document)
-    del _at(changed, place[:-1])[place[-1]]
-    return changed
+    """A copy, which shares what does not change."""
+    parent = copy.copy(_at(document, place[:-1]))
+    del parent[place[-1]]
+    return _with(document, place[:-1], parent)

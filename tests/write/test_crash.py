@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import signal
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from renderer.write import RECORD, UNFINISHED, Allowed, compare
 from tests.write import write
+from tests.write.killed import PRUNE, killed_at, left_by_kills
 
 # Workers of pytest-xdist have threads; the children here only write files and end.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -22,17 +20,14 @@ pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threade
 #: Before, after, and after that: servers that stay, change, come and go.
 BEFORE = {
     "shared.yaml": "one\n",
-    **{f"s{n}/{name}.yaml": f"{n} {name}\n" * 50 for n in range(4) for name in ("a", "b", "c")},
+    **{f"s{n}/{name}.yaml": f"{n} {name}\n" * 50 for n in range(4) for name in ("a", "c")},
 }
 AFTER = {
     "shared.yaml": "two\n",
-    **{f"s{n}/{name}.yaml": f"{n} {name} new\n" * 60 for n in range(2, 6) for name in ("a", "b", "d")},
+    **{f"s{n}/{name}.yaml": f"{n} {name} new\n" * 60 for n in range(2, 6) for name in ("a", "d")},
 }
 LATER = {"shared.yaml": "three\n", **{f"s{n}/a.yaml": f"{n} later\n" for n in range(3, 5)}}
 FOREIGN = {"README.md": "mine\n", "s0/notes.txt": "mine\n", "s5/.hidden": "mine\n"}
-
-
-PRUNE = Allowed(prune=True)
 
 
 @pytest.fixture(autouse=True)
@@ -60,61 +55,20 @@ def content(folder: Path) -> dict[str, str]:
     }
 
 
-_CHANGES = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.chmod")
+@pytest.fixture(scope="module")
+def killed(before: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """What a run from BEFORE to AFTER leaves that is killed, for each change of the disk; to be copied, not changed."""
+    root = tmp_path_factory.mktemp("killed")
+    shutil.copytree(before, root / "tree")
+    left = left_by_kills(root / "tree", AFTER, root / "left")
+    assert content(root / "tree").items() >= AFTER.items()
+    assert len(left) >= 67, "by three runs that is more than 200"
+    return left
 
 
-def _kill() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-class Killer:
-    """Ends its process before the n-th change of the disk; where that is a sync, with half of the file on the disk."""
-
-    def __init__(self, n: int) -> None:
-        self._left = n
-        self._fsync = os.fsync
-
-    def arm(self) -> None:
-        sys.addaudithook(self._audit)
-        os.fsync = self._torn  # type: ignore[assignment]
-
-    def _due(self) -> bool:
-        self._left -= 1
-        return self._left < 0
-
-    def _audit(self, event: str, args: tuple[Any, ...]) -> None:
-        writes = event == "open" and isinstance(args[2], int) and args[2] & os.O_WRONLY
-        if (event in _CHANGES or writes) and self._due():
-            _kill()
-
-    def _torn(self, descriptor: int) -> None:
-        if self._due():
-            if os.path.isfile(f"/proc/self/fd/{descriptor}"):
-                os.ftruncate(descriptor, os.fstat(descriptor).st_size // 2)
-            _kill()
-        self._fsync(descriptor)
-
-
-def killed_at(folder: Path, files: Mapping[str, str], n: int, allowed: Allowed = PRUNE) -> bool:
-    """Whether the n-th change was reached: then nothing after it happened, no 'finally' either."""
-    child = os.fork()
-    if child == 0:
-        try:
-            Killer(n).arm()
-            write(folder, files, allowed=allowed)
-        finally:
-            os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-
-
-def kills(before: Path, root: Path, step: int = 1) -> Iterator[Path]:
-    """A tree for each moment, or each ``step``-th, at which the run from BEFORE to AFTER can be killed."""
-    for n in range(0, 1000, step):
-        folder = root / str(n)
-        shutil.copytree(before, folder)
-        if not killed_at(folder, AFTER, n):
-            return
-        yield folder
+def copies(trees: Iterable[Path], root: Path) -> Iterator[Path]:
+    for tree in trees:
+        yield shutil.copytree(tree, root / tree.name)
 
 
 def is_whole(folder: Path, *trees: Mapping[str, str]) -> None:
@@ -127,12 +81,10 @@ def is_whole(folder: Path, *trees: Mapping[str, str]) -> None:
 
 
 @pytest.mark.parametrize("then", [AFTER, BEFORE, LATER], ids=["the same", "back", "another"])
-def test_killed_at_every_change(before: Path, tmp_path: Path, then: dict[str, str]) -> None:
-    count = 0
+def test_killed_at_every_change(killed: list[Path], tmp_path: Path, then: dict[str, str]) -> None:
     write(tmp_path / "fresh", then)
     fresh = content(tmp_path / "fresh")
-    for folder in kills(before, tmp_path / "killed"):
-        count += 1
+    for folder in copies(killed, tmp_path):
         is_whole(folder, BEFORE, AFTER)
         # Nothing of ours is taken for a stranger's: the half of the files that are new already is known.
         assert {d.why for d in compare(folder, then).differences if d.path not in FOREIGN} <= {
@@ -143,7 +95,6 @@ def test_killed_at_every_change(before: Path, tmp_path: Path, then: dict[str, st
         write(folder, then, allowed=PRUNE)
         assert content(folder) == {**fresh, **FOREIGN}
         assert {d.path for d in compare(folder, then).differences} == FOREIGN.keys()
-    assert count >= 67, "three times that is more than 200"
 
 
 def test_killed_again_and_again(before: Path, tmp_path: Path) -> None:
@@ -152,18 +103,18 @@ def test_killed_again_and_again(before: Path, tmp_path: Path) -> None:
     trees = [BEFORE, AFTER, LATER]
     tree = tmp_path / "tree"
     shutil.copytree(before, tree)
-    count = sum(killed_at(tree, draw.choice(trees), draw.randrange(80)) for _ in range(200))
-    assert count > 50
+    count = sum(killed_at(tree, draw.choice(trees), draw.randrange(70)) for _ in range(60))
+    assert count > 15
     is_whole(tree, *trees)
     write(tree, AFTER, allowed=PRUNE)
     left = content(tree)
     assert {path: text for path, text in left.items() if not path.endswith(RECORD)} == {**AFTER, **FOREIGN}
 
 
-def test_a_check_tells_what_a_killed_run_left(before: Path, tmp_path: Path) -> None:
+def test_a_check_tells_what_a_killed_run_left(killed: list[Path]) -> None:
     """Some files new, some old, the record still of the run before: each is told by its content."""
     mixed = 0
-    for folder in kills(before, tmp_path, 3):
+    for folder in killed[::3]:
         found = content(folder)
         expected = {path for path, text in AFTER.items() if found.get(path) != text}
         expected |= {path for path in BEFORE if path not in AFTER and path in found}
@@ -173,15 +124,12 @@ def test_a_check_tells_what_a_killed_run_left(before: Path, tmp_path: Path) -> N
     assert mixed > 5
 
 
-def test_a_hand_edit_after_a_killed_run_is_still_one(before: Path, tmp_path: Path) -> None:
-    edited = 0
-    for folder in kills(before, tmp_path, 3):
+def test_a_hand_edit_after_a_killed_run_is_still_one(killed: list[Path], tmp_path: Path) -> None:
+    for folder in copies(killed[::3], tmp_path):
         target = folder / "s3/a.yaml"
         target.write_text("mine\n")
         (difference,) = (d for d in compare(folder, AFTER).differences if d.path == "s3/a.yaml")
         assert difference.why == "edited"
-        edited += 1
-    assert edited > 20
 
 
 SERVERS = [f"s{n}" for n in range(6)]
@@ -193,10 +141,10 @@ def of_server(name: str, files: Mapping[str, str]) -> dict[str, str]:
     return {path: text for path, text in files.items() if path.startswith(f"{name}/") and path not in FOREIGN}
 
 
-def test_each_server_is_old_or_new_after_a_run_over_another(before: Path, tmp_path: Path) -> None:
+def test_each_server_is_old_or_new_after_a_run_over_another(killed: list[Path], tmp_path: Path) -> None:
     """Until then the check names each whose files are of both, or whose record is."""
     sides = set()
-    for folder in kills(before, tmp_path):
+    for folder in copies(killed, tmp_path):
         found = content(folder)
         named = {d.path.partition("/")[0] for d in compare(folder, AFTER).differences if d.unfinished}
         for name in SERVERS:
@@ -217,27 +165,20 @@ def test_each_server_is_old_or_new_after_a_run_over_another(before: Path, tmp_pa
     assert sides == {"one\n", "two\n"}
 
 
-def test_a_killed_run_that_was_completing_another(before: Path, tmp_path: Path) -> None:
-    """Killed at each change of the run that completes, and of the one after it: each server is old or new."""
-    for first in range(0, 200, 23):
-        for n in range(0, 200, 7):
-            folder = tmp_path / f"{first}-{n}"
-            shutil.copytree(before, folder)
-            killed_at(folder, AFTER, first)
-            killed = killed_at(folder, PART, n, Allowed())
+def test_a_killed_run_that_was_completing_another(killed: list[Path], tmp_path: Path) -> None:
+    """Killed at changes of the run that completes, and of the one after it: each server is old or new."""
+    for tree in copies(killed[::23], tmp_path):
+        for folder in left_by_kills(tree, PART, tmp_path / f"{tree.name}-left", 7, Allowed()):
             write(folder, PART)
             files = content(folder)
             for name in SERVERS:
                 there = {path: text for path, text in of_server(name, files).items() if not path.endswith(RECORD)}
                 assert there in (of_server(name, BEFORE), of_server(name, AFTER))
             assert not [path for path in files if path.endswith(UNFINISHED)]
-            if not killed:
-                break
 
 
-def test_a_server_that_somebody_changed_after_a_killed_run_is_left_as_it_is(before: Path, tmp_path: Path) -> None:
-    edited = 0
-    for folder in kills(before, tmp_path, 3):
+def test_a_server_that_somebody_changed_after_a_killed_run_is_left_as_it_is(killed: list[Path], tmp_path: Path) -> None:
+    for folder in copies(killed[::3], tmp_path):
         target = folder / "s3/a.yaml"
         target.write_text("mine\n")
         found = of_server("s3", content(folder))
@@ -247,6 +188,4 @@ def test_a_server_that_somebody_changed_after_a_killed_run_is_left_as_it_is(befo
         (difference,) = (d for d in compare(folder, AFTER).differences if d.path == "s3/a.yaml")
         assert difference.why == "edited"
         write(folder, AFTER, allowed=PRUNE._replace(force=True))
-        edited += 1
         assert {d.path for d in compare(folder, AFTER).differences} == FOREIGN.keys()
-    assert edited > 20

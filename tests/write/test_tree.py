@@ -7,10 +7,8 @@ import fcntl
 import hashlib
 import json
 import os
-import signal
 import stat
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -35,6 +33,7 @@ from renderer.write import (
     parsed_records,
 )
 from tests.write import write
+from tests.write.killed import PRUNE, killed_at, left_by_kills
 
 # Workers of pytest-xdist have threads; the children here only write files and end.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -49,10 +48,6 @@ def tree(tmp_path: Path) -> Path:
     folder = tmp_path / "tree"
     write(folder, FILES)
     return folder
-
-
-#: Servers that are not among the files go too.
-PRUNE = Allowed(prune=True, allow_empty=True)
 
 
 def content(folder: Path) -> dict[str, str]:
@@ -798,62 +793,33 @@ def test_a_folder_without_permission(tree: Path) -> None:
 # ---------------------------------------------------------------------------------------------
 # Killed: no 'finally' runs.
 
-_CHANGES = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.chmod")
-
-
-def killed_at(folder: Path, files: Mapping[str, str], n: int) -> bool:
-    """Writes in a child that ends before the n-th change of the disk; whether it was killed."""
-    child = os.fork()
-    if child == 0:
-        left = n
-
-        def kill(event: str, args: tuple[Any, ...]) -> None:
-            nonlocal left
-            if event in _CHANGES or (event == "open" and isinstance(args[2], int) and args[2] & os.O_WRONLY):
-                left -= 1
-                if left < 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-        sys.addaudithook(kill)
-        write(folder, files, allowed=PRUNE)
-        os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-
 
 @pytest.mark.parametrize("next_files", [OTHER, FILES, MORE, {}], ids=["same", "back", "more", "none"])
-def test_the_next_run_repairs_a_tree_of_a_killed_one(tmp_path: Path, next_files: dict[str, str]) -> None:
+def test_the_next_run_repairs_a_tree_of_a_killed_one(tree: Path, tmp_path: Path, next_files: dict[str, str]) -> None:
     """At each change: every file is wholly old or wholly new, and no run takes one of ours for a stranger's."""
-    for n in range(200):
-        folder = tmp_path / str(n)
-        write(folder, FILES)
-        killed = killed_at(folder, OTHER, n)
+    left = left_by_kills(tree, OTHER, tmp_path / "left")
+    assert len(left) > 10, "changes were seen"
+    for folder in left:
         for path, text in content(folder).items():
             if not path.endswith(UNFINISHED):
                 assert text in (FILES.get(path), OTHER.get(path))
         assert not [d for d in differences(folder, next_files) if d.why in ("edited", "foreign", "stranger")]
         write(folder, next_files, allowed=PRUNE)
         mended(folder, next_files)
-        if not killed:
-            break
-    assert n > 10, "changes were seen"
 
 
-def test_killed_twice(tmp_path: Path) -> None:
+def test_killed_twice(tree: Path, tmp_path: Path) -> None:
     """A run that was to repair is killed as well."""
-    for n in range(200):
-        folder = tmp_path / str(n)
-        write(folder, FILES)
-        killed_at(folder, OTHER, 12)
-        killed = killed_at(folder, MORE, n)
+    assert killed_at(tree, OTHER, 12)
+    left = left_by_kills(tree, MORE, tmp_path / "left")
+    assert len(left) > 10
+    for folder in left:
         write(folder, OTHER, allowed=PRUNE)
         mended(folder, OTHER)
-        if not killed:
-            break
-    assert n > 10
 
 
 def test_killed_in_a_new_tree(tmp_path: Path) -> None:
-    for n in range(200):
+    for n in range(0, 200, 3):
         folder = tmp_path / str(n)
         killed = killed_at(folder, FILES, n)
         write(folder, OTHER, allowed=PRUNE)
