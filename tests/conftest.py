@@ -64,7 +64,6 @@ NOT_QUICK = [
     *SLOW,
     "check/test_api_rules.py",
     "check/test_identity.py",
-    "cli/test_completion.py",
     "cli/test_environments.py",
     "cli/test_krm.py",
     "cli/test_main.py",
@@ -125,12 +124,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(mark)
 
 
+def pytest_collection() -> None:
+    """Nothing of what is collected is garbage."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
     """What was collected stays to the end: the garbage collector looks at it a tenth as often.
 
     It is not frozen, because hypothesis asks the collector who holds its source of random numbers.
     """
     gc.set_threshold(7_000, 10, 100)
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -41,11 +41,11 @@ JUNK: list[Any] = [None, [], 5, "~ x", {"zz": 1}]
 
 
 @contextmanager
-def replaced(data: JSON, places: Iterable[DocumentPath], junk: Any) -> Iterator[None]:
+def replaced(data: Any, places: Iterable[DocumentPath], junk: Any) -> Iterator[None]:
     """No place may lie in another."""
-    before = []
+    before: list[tuple[Any, str | int, Any]] = []
     for path in places:
-        parent = reduce(getitem, path[:-1], data)  # type: ignore[arg-type]
+        parent: Any = reduce(getitem, path[:-1], data)
         before.append((parent, path[-1], parent[path[-1]]))
         parent[path[-1]] = junk
     yield

@@ -9,17 +9,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import uvicorn
-from mcp.server import MCPServer
-from starlette.types import ASGIApp, Receive, Scope, Send
+if TYPE_CHECKING:
+    from mcp.server import MCPServer
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
+# The SDK and uvicorn are imported where they are used: that takes longer than all other imports of the tests together.
 Json = dict[str, Any]
 
 
 def demo(tools: int = 2) -> MCPServer:
     """With so many tools."""
+    from mcp.server import MCPServer
+
     server = MCPServer("demo", version="1.2.3")
     for number in range(tools):
         server.tool(name=f"tool-{number}")(_nothing)
@@ -52,6 +55,8 @@ def sdk_server(
     transport: Literal["streamable-http", "sse"], server: MCPServer, *, modern: bool = False
 ) -> Iterator[str]:
     """The URL of a server on the installed SDK, which speaks both eras; ``modern``: 2026-07-28 alone."""
+    import uvicorn
+
     app: ASGIApp = server.sse_app() if transport == "sse" else server.streamable_http_app()
     app = modern_alone(app) if modern else app
     with socket.socket() as listener:
