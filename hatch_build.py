@@ -16,15 +16,18 @@ def modules() -> dict[str, str]:
     """Of each folder the templates, in the quotings in which they may be rendered."""
     from renderer import assets
     from renderer.registry import TARGETS, target
-    from renderer.render import YAML, python_of
-    from renderer.render.compiled import module_text
+    from renderer.render import YAML
+    from renderer.render.compiled import key, module_text
+    from renderer.render.engine import built_in
 
     quotings = {name: target(name).quoting for name in TARGETS}
     found: dict[str, dict[str, str]] = {}
     for name in (name for name in assets.names("templates") if name.endswith(".j2")):
         folder = name.partition("/")[0]
         several = (quotings[folder],) if folder in quotings else quotings.values()
-        found.setdefault(folder, {}).update(python_of(name, quoting) for quoting in (YAML, *several))
+        source = assets.read(f"templates/{name}").decode()
+        for quoting in (YAML, *several):
+            found.setdefault(folder, {})[key(quoting.name, name, source)] = built_in.python_of(name, quoting)
     return {"__init__": "", **{folder: module_text(templates) for folder, templates in found.items()}}
 
 

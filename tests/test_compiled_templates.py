@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-import jinja2
 import pytest
 
 from renderer import assets, pipeline, render
 from renderer.errors import Problem
 from renderer.model import Options
 from renderer.registry import TARGETS, target
-from renderer.render import TemplateFault, compiled, python_of
+from renderer.render import TemplateFault, compiled, engine, runtime
+from renderer.render.quoting import filters, finalizer
 from tests.cli.commands import ROOT
 
 OPTIONS = Options("mcpctl", "1.35")
@@ -27,25 +27,35 @@ def modules() -> dict[str, dict[str, Any]]:
         several = [render.YAML, *([quotings[folder]] if folder in quotings else quotings.values())]
         names = [name for name in assets.names("templates") if name.startswith(f"{folder}/") and name.endswith(".j2")]
         namespace: dict[str, Any] = {}
-        text = compiled.module_text(dict(python_of(name, quoting) for quoting in several for name in names))
+        texts = {name: assets.read(f"templates/{name}").decode() for name in names}
+        text = compiled.module_text(
+            {
+                compiled.key(quoting.name, name, texts[name]): engine.built_in.python_of(name, quoting)
+                for quoting in several
+                for name in names
+            }
+        )
         exec(text, namespace)
         made[folder] = namespace["TEMPLATES"]
     return made
 
 
 @pytest.fixture
-def compiled_before(modules: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+def compiled_before(
+    modules: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[], None]]:
     """From when it is called, all templates of targets are those compiled before."""
 
     def use() -> None:
         monkeypatch.setattr(compiled, "_templates", modules.get)
-        monkeypatch.setattr(render, "_engine", render._Engine(None))
+        compiled.runtime_of.cache_clear()
 
-    return use
+    yield use
+    compiled.runtime_of.cache_clear()
 
 
-def no_compiler(*args: Any, **kwargs: Any) -> Any:
-    raise AssertionError("a template is compiled")
+def no_jinja(*args: Any, **kwargs: Any) -> Any:
+    raise AssertionError("a template is rendered by Jinja")
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -53,7 +63,7 @@ def test_the_same_text(compiled_before: Callable[[], None], monkeypatch: pytest.
     specs = pipeline.read([str(ROOT / "docs" / "examples")])
     expected = [document.text for document in pipeline.render(specs, target(name), OPTIONS).documents]
     compiled_before()
-    monkeypatch.setattr(jinja2.Environment, "compile", no_compiler)
+    monkeypatch.setattr(engine.Engine, "render", no_jinja)
     assert [document.text for document in pipeline.render(specs, target(name), OPTIONS).documents] == expected
     assert len(expected) > 10
 
@@ -72,16 +82,72 @@ def test_the_same_fault_at_the_same_line(compiled_before: Callable[[], None]) ->
     assert problem() == expected
 
 
-def test_of_another_text_or_another_jinja_nothing_is_used(
-    compiled_before: Callable[[], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_another_text_nothing_is_used(compiled_before: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "kubernetes/service.yaml.j2"
     compiled_before()
-    source = assets.read("templates/kubernetes/service.yaml.j2").decode()
-    known = ("kubernetes", "kubernetes/service.yaml.j2", source, jinja2.__version__)
-    assert compiled.compiled_template(*known) is not None
-    for i in range(4):
-        assert compiled.compiled_template(*(value + "x" * (i == n) for n, value in enumerate(known))) is None
+    assert compiled.compiled_template("kubernetes", name) is not None
+    assert compiled.compiled_template("another", name) is None
+    read = assets.read
+    monkeypatch.setattr(assets, "read", lambda path: read(path) + b"x")
+    assert compiled.compiled_template("kubernetes", name) is None
 
 
 def test_a_checkout_has_none() -> None:
-    assert compiled.compiled_template("kubernetes", "kubernetes/service.yaml.j2", "", jinja2.__version__) is None
+    assert compiled.compiled_template("kubernetes", "kubernetes/service.yaml.j2") is None
+
+
+#: What Jinja and ours may understand differently: both make the same of it, or Jinja alone does.
+SAMPLES = {
+    "{{ a.items }} {{ a.keys() | list | length }}": False,
+    "{{ a.nothing }}": True,
+    "{{ nothing }}": True,
+    "{{ nothing is defined }} {{ a.nothing is defined }} {{ a is defined }}": False,
+    "{{ nothing | default(1) }} {{ a.items | default(2) }}": False,
+    "{{ nothing.more is defined }}": True,
+    "{% for x in numbers %}{{ x }}{{ ',' if not loop.last }}{% endfor %}": True,
+    "{% for x in numbers if x > 1 %}{{ loop.index }}{{ loop.first }}{{ x }}{% else %}none{% endfor %}": False,
+    "{% for x in numbers %}{% set y = x %}{{ y }}{% endfor %}{{ y is defined }}": False,
+    "{{ numbers | sort | join(',') }} {{ numbers | unique | join }}": True,
+    "{{ numbers | unique | list | join(';') }} {{ (numbers | batch(2) | list)[1][0] }}": False,
+    "{{ words | sort | join(',') }}": True,
+    "{{ words | join('-') }} {{ words | map('upper') | join }}": True,
+    "{% for n, group in rows | groupby('n') %}{{ n }}{{ group | map(attribute='t') | join('+') }}{% endfor %}": False,
+    "{% for key, group in rows | groupby('t') %}{{ key }}{% endfor %}": True,
+    "{{ rows | selectattr('t') | list | length }} {{ rows | rejectattr('t', 'eq', 'b') | list | length }}": True,
+    "{{ rows | selectattr('t') | list | length }} {{ rows | rejectattr('n') | list | length }}": False,
+    "{{ rows | selectattr('absent') | list | length }}": True,
+    "{{ 'a%s' | format(1) ~ [1, 2][1] ~ ('x' if false) }}": True,
+    "{% set x = 1 if false %}{{ 'a' if x else 'b' }}{{ x is defined }}": False,
+    "{% set x = 1 if false %}{{ x }}": True,
+    "{{ 1 if nothing }}": True,
+    "{{ dict(a, z=1).z }}{{ 'A'.lower() }}{{ none is none }}{{ a.items is string }}": False,
+    "{{ words }}": True,
+    "{{ words | block(2) }}": False,
+    "{{ text | indent(2) }}{{ '' | indent(3) }}{{ 'a' | indent(1) }}": False,
+    "{% filter indent(2, true) %}{{ '' }}\na\n\n b{% endfilter %}{{ text | indent(2, true) }}": False,
+    "{{ text | indent(2, blank=true) }}": True,
+    "{% set x %}{{ a.items }}!{% endset %}{{ x }}": False,
+    "{% macro m(v) %}{{ v }}{% endmacro %}{{ m(1) }}": True,
+    "{{ range(3) | list | length }}": False,
+}
+
+
+@pytest.mark.parametrize("text", SAMPLES)
+def test_ours_makes_the_same_as_jinja_or_leaves_it_to_jinja(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    context = {
+        "a": {"items": 5, "x": None},
+        "numbers": [3, 1, 2, 1],
+        "words": ["b", "A"],
+        "text": "a\n\n b\n",
+        "rows": [{"n": 2, "t": "b"}, {"n": 1, "t": "a"}, {"n": 1, "t": ""}],
+    }
+    monkeypatch.setattr(assets, "read", lambda name: text.encode())
+    jinja = engine.Engine(None)
+    namespace: dict[str, Any] = {}
+    exec(compiled.module_text({"t": jinja.python_of("t", render.YAML)}), namespace)
+    ours = runtime.Runtime(lambda _: namespace["TEMPLATES"]["t"], finalizer(render.YAML), filters(render.YAML)).render(
+        "t", context
+    )
+    assert (ours is None) is SAMPLES[text]
+    if ours is not None:
+        assert ours == jinja.render("t", context, render.YAML)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from renderer import assets, render
 from renderer.errors import Exit, Place
 from renderer.registry import TARGETS
-from renderer.render import TemplateFault, places_in_templates
+from renderer.render import TemplateFault, engine, places_in_templates
+from renderer.render.quoting import finalizer
 from tests.fields import rendered_documents
 
 
@@ -29,13 +30,13 @@ def templates(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         return found[key].encode()
 
     monkeypatch.setattr(assets, "read", read)
-    monkeypatch.setattr(render, "_engine", render._Engine(None))
+    monkeypatch.setattr(engine, "built_in", engine.Engine(None))
     return found
 
 
 def made(templates: dict[str, str], text: str, context: Mapping[str, Any]) -> str:
     templates["t.yaml.j2"] = text
-    render._engine = render._Engine(None)  # which has not read it yet; the fixture puts ours back
+    engine.built_in = engine.Engine(None)  # which has not read it yet; the fixture puts ours back
     return render.render("t.yaml.j2", context)
 
 
@@ -106,7 +107,7 @@ def test_a_value_stays_one_value(templates: dict[str, str], template: str, text:
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_any_text_stays_one_value(text: str) -> None:
-    written = render._finalizer(render.YAML)(text)
+    written = finalizer(render.YAML)(text)
     assert "\n" not in written
     assert yaml.load(f"a: {written}", Loader=yaml.CSafeLoader) == {"a": text}
 

@@ -16,7 +16,7 @@ from renderer.environment import make
 from renderer.errors import Fault, Problem
 from renderer.launch import launch
 from renderer.model import Options, Rendered, Server
-from renderer.render import Quoting, places_in_templates
+from renderer.render import Quoting, engine, places_in_templates
 from renderer.target import Ignored
 from renderer.target_names import TARGETS
 from tests.cli.commands import Mcpctl
@@ -133,7 +133,7 @@ def texts(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     module.TARGET = Quadlet()  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setitem(TARGETS, "quadlet", "units of systemd, for podman")
-    monkeypatch.setattr(render, "_engine", render._Engine(None))  # which has read no template yet
+    monkeypatch.setattr(engine, "built_in", engine.Engine(None))  # which has read no template yet
     templates, read = {TEMPLATE: TEXT}, assets.read
     monkeypatch.setattr(
         assets, "read", lambda name: (templates.get(name.removeprefix("templates/")) or read(name).decode()).encode()
