@@ -11,6 +11,7 @@ from typing import BinaryIO
 from renderer import assets
 from renderer.errors import Fault, Place, Problem, dotted, excerpt
 from renderer.model import Source
+from renderer.namedtuples import NamedTuple
 from renderer.wording import did_you_mean
 from renderer.yaml_reader import SPEC_LIMITS, Limits, read
 from renderer.yaml_reader.text import too_large
@@ -26,6 +27,14 @@ _RECORDS_OF_A_TREE = {".mcpctl", ".mcpctl.json"}
 _LONGEST_SHOWN = 4096
 
 
+class Text(NamedTuple):
+    """A file as it was read, or what kept it from being read."""
+
+    path: str
+    data: bytes | Fault
+    in_folder: bool = False
+
+
 def load(
     paths: Sequence[str],
     *,
@@ -34,31 +43,73 @@ def load(
     strict: bool = True,
     prepare: Callable[[bytes], bytes] = bytes,
 ) -> tuple[list[Source], list[Problem]]:
-    """All documents of the paths, and all Problems of reading them; no Problem ends the loading.
+    """All documents of the paths, as ``texts`` has them, and all Problems of reading them; none ends the loading."""
+    sources: list[Source] = []
+    problems: list[Problem] = []
+    for text in texts(paths, stdin=stdin, limits=limits):
+        of_text, faults = documents(text, limits=limits, strict=strict, prepare=prepare)
+        sources += of_text
+        problems += faults
+    return sources, problems
 
-    A path is a file, a folder (its .yaml, .yml and .json files at any depth, without what is hidden and trees that
-    mcpctl wrote) or ``-`` for ``stdin``. Documents come in the order of the paths, in a folder sorted by path, then as
-    in the file. A file reached twice, by whatever name, is read once. Paths are shown as they were written, with '/'.
+
+def texts(paths: Sequence[str], *, stdin: BinaryIO | None, limits: Limits = SPEC_LIMITS) -> list[Text]:
+    """What the paths name: each a file, a folder or ``-`` for ``stdin``.
+
+    A folder is its .yaml, .yml and .json files at any depth, without what is hidden and trees that mcpctl wrote. They
+    come in the order of the paths, in a folder sorted by path. A file reached twice, by whatever name, is read once.
     """
-    loading = _Loading(limits, stdin, strict, prepare)
+    loading = _Loading(limits, stdin)
     for path in paths:
         loading.add(path)
-    return loading.sources, loading.problems
+    return loading.texts
+
+
+def documents(
+    text: Text, *, limits: Limits = SPEC_LIMITS, strict: bool = True, prepare: Callable[[bytes], bytes] = bytes
+) -> tuple[list[Source], list[Problem]]:
+    """The documents of one text in their order, and all Problems with it. Paths are shown as they were written."""
+    path, data, in_folder = text
+    if isinstance(data, Fault):
+        return [], [_problem(path, 0, 0, data)]
+    read_documents, findings = read(prepare(data), strict=strict, limits=limits)
+    sources: list[Source] = []
+    faults = list(findings)
+    for number, document in enumerate(read_documents, start=1):
+        if document.data is None:
+            continue  # nothing but comments between two '---'
+        if isinstance(document.data, dict):
+            sources.append(Source(_shown(path), number, document.line, document.data, document.marked))
+        else:
+            line = document.marks.line if document.marks else document.line
+            message = f"expected a mapping, got {'a list' if isinstance(document.data, list) else 'a single value'}"
+            hint = "begin the document with 'apiVersion: mcpctl.io/v1alpha1'"
+            faults.append((line, 1, Fault((), "yaml/not-a-mapping", message, hint)))
+    if not faults and not sources:
+        message = "the file is empty, or has only comments"
+        faults.append((1, 1, Fault((), "yaml/empty", message, "write a document, or remove the file")))
+    if in_folder and os.path.basename(path) in _CONFIGURATIONS:
+        sources = [source for source in sources if not _is_configuration(source)]
+    if in_folder and sources and all(source.is_foreign for source in sources):
+        faults = []  # that it is not a spec says enough
+    return sources, [_problem(path, line, column, fault) for line, column, fault in faults]
+
+
+def _problem(path: str, line: int, column: int, fault: Fault) -> Problem:
+    where = excerpt(dotted(fault.path), 200)
+    return Problem(Place(_shown(path), line, column), where, fault.rule, fault.message, fault.hint, fault.severity)
 
 
 @dataclass
 class _Loading:
     limits: Limits
     stdin: BinaryIO | None
-    strict: bool
-    prepare: Callable[[bytes], bytes]
-    sources: list[Source] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    texts: list[Text] = field(default_factory=list)
     seen: set[tuple[int, int]] = field(default_factory=set)  # device and inode
     stdin_read: bool = False
 
     def add(self, path: str) -> None:
-        """Loads what one argument names."""
+        """Reads what one argument names."""
         if path == "-":
             self._add_stdin()
         elif os.path.isdir(path):
@@ -67,36 +118,36 @@ class _Loading:
                 self._add_file(file, in_folder=True)
             if not paths:
                 message = "the folder has no .yaml, .yml or .json file"
-                self._problem(path, "load/empty-folder", message, "hidden files and folders are left out")
+                self._fault(path, "load/empty-folder", message, "hidden files and folders are left out")
         else:
             self._add_file(path)
 
     def _add_stdin(self) -> None:
         if self.stdin is None:
-            self._problem(STDIN_NAME, "load/stdin", "there is no standard input", "name a file")
+            self._fault(STDIN_NAME, "load/stdin", "there is no standard input", "name a file")
         elif not self.stdin_read:
             self.stdin_read = True
             try:
                 data = self.stdin.read(self.limits.max_bytes + 1)
             except (OSError, ValueError) as error:
-                self._problem(STDIN_NAME, "load/stdin", f"standard input cannot be read: {_reason(error)}")
+                self._fault(STDIN_NAME, "load/stdin", f"standard input cannot be read: {_reason(error)}")
                 return
-            self._add_bytes(STDIN_NAME, data)
+            self.texts.append(Text(STDIN_NAME, data))
 
     def _add_file(self, path: str, *, in_folder: bool = False) -> None:
         try:
-            data = self._bytes_of(path)
+            data = self._content(path)
         except FileNotFoundError:
             hint = "the link points to nothing" if os.path.islink(path) else _similar(path)
-            self._problem(path, "load/missing", "no such file or folder", hint)
+            self._fault(path, "load/missing", "no such file or folder", hint)
         except (OSError, ValueError) as error:
-            self._problem(path, "load/unreadable", f"the file cannot be read: {_reason(error)}")
+            self._fault(path, "load/unreadable", f"the file cannot be read: {_reason(error)}")
         else:
             if data is not None:
-                self._add_bytes(path, data, in_folder=in_folder)
+                self.texts.append(Text(path, data, in_folder))
 
-    def _bytes_of(self, path: str) -> bytes | None:
-        """The content, or None when it was loaded before or is refused."""
+    def _content(self, path: str) -> bytes | Fault | None:
+        """None when it was read before."""
         # Not blocking: opening a FIFO that nobody writes to would wait for ever.
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         with os.fdopen(handle, "rb") as file:
@@ -107,48 +158,16 @@ class _Loading:
             self.seen.add(identity)
             if not stat.S_ISREG(status.st_mode):
                 hint = "pass the text on standard input, with '-'"
-                self._problem(path, "load/not-a-file", "not a regular file", hint)
-                return None
+                return Fault((), "load/not-a-file", "not a regular file", hint)
             if status.st_size > self.limits.max_bytes:
-                self._add_fault(path, 0, 0, too_large(status.st_size, self.limits))
-                return None
+                return too_large(status.st_size, self.limits)
             return file.read(self.limits.max_bytes + 1)  # it may have grown since
 
-    def _add_bytes(self, path: str, data: bytes, *, in_folder: bool = False) -> None:
-        documents, findings = read(self.prepare(data), strict=self.strict, limits=self.limits)
-        sources: list[Source] = []
-        faults = list(findings)
-        for number, document in enumerate(documents, start=1):
-            if document.data is None:
-                continue  # nothing but comments between two '---'
-            if isinstance(document.data, dict):
-                sources.append(Source(_shown(path), number, document.line, document.data, document.marked))
-            else:
-                line = document.marks.line if document.marks else document.line
-                message = f"expected a mapping, got {'a list' if isinstance(document.data, list) else 'a single value'}"
-                hint = "begin the document with 'apiVersion: mcpctl.io/v1alpha1'"
-                faults.append((line, 1, Fault((), "yaml/not-a-mapping", message, hint)))
-        if not faults and not sources:
-            message = "the file is empty, or has only comments"
-            faults.append((1, 1, Fault((), "yaml/empty", message, "write a document, or remove the file")))
-        if in_folder and os.path.basename(path) in _CONFIGURATIONS:
-            sources = [source for source in sources if not _is_configuration(source)]
-        if in_folder and sources and all(source.is_foreign for source in sources):
-            faults = []  # that it is not a spec says enough
-        for line, column, fault in faults:
-            self._add_fault(path, line, column, fault)
-        self.sources += sources
-
     def _unreadable_folder(self, error: OSError) -> None:
-        self._problem(str(error.filename), "load/unreadable", f"the folder cannot be read: {_reason(error)}")
+        self._fault(str(error.filename), "load/unreadable", f"the folder cannot be read: {_reason(error)}")
 
-    def _problem(self, path: str, rule: str, message: str, hint: str = "") -> None:
-        self._add_fault(path, 0, 0, Fault((), rule, message, hint))
-
-    def _add_fault(self, path: str, line: int, column: int, fault: Fault) -> None:
-        where = excerpt(dotted(fault.path), 200)
-        place = Place(_shown(path), line, column)
-        self.problems.append(Problem(place, where, fault.rule, fault.message, fault.hint, fault.severity))
+    def _fault(self, path: str, rule: str, message: str, hint: str = "") -> None:
+        self.texts.append(Text(path, Fault((), rule, message, hint)))
 
 
 def _specs_below(folder: str, on_error: Callable[[OSError], None]) -> list[str]:

@@ -6,14 +6,15 @@ load -> environment -> validate -> resolve -> judge, for each environment; then 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import BinaryIO
 
 from renderer.environment import Environment, is_environment, make_environments, merge, name_of, unmet_images
 from renderer.errors import Fault, Problem, Severity, errors_in
-from renderer.load import load
+from renderer.load import Text, documents, texts
 from renderer.model import WITH, Options, Rendered, Server, Source
 from renderer.namedtuples import NamedTuple
-from renderer.parallel import build_and_check
+from renderer.parallel import FEWEST, each
 from renderer.policy import Levels, judge_documents, judge_specs, leaks
 from renderer.render import TemplateFault, has_user_templates
 from renderer.resolve import UNKNOWN, link, place_links, resolve
@@ -80,14 +81,27 @@ def read(paths: Sequence[str], stdin: BinaryIO | None = None, levels: Levels = _
 
 def read_inputs(paths: Sequence[str], stdin: BinaryIO | None = None) -> Inputs:
     """Loads everything, and tells servers from environments."""
-    return inputs_of(*load(paths, stdin=stdin))
+    # Files are opened here: --watch follows what this process reads.
+    loaded = each(_loaded, texts(paths, stdin=stdin))
+    sources = [source for of_text, _, _ in loaded for source in of_text]
+    problems = [problem for _, faults, _ in loaded for problem in faults]
+    return _inputs(sources, problems, [leak for _, _, found in loaded for leak in found])
 
 
 def inputs_of(sources: Sequence[Source], problems: Sequence[Problem] = ()) -> Inputs:
     """The same of documents that were loaded."""
+    return _inputs(sources, problems, leaks(sources))
+
+
+def _loaded(text: Text) -> tuple[list[Source], list[Problem], list[Problem]]:
+    sources, problems = documents(text)
+    return sources, problems, list(leaks(sources))
+
+
+def _inputs(sources: Sequence[Source], problems: Iterable[Problem], tokens: Iterable[Problem]) -> Inputs:
     environments, faults = make_environments([source for source in sources if is_environment(source)])
     servers = tuple(source for source in sources if not is_environment(source))
-    return Inputs(servers, tuple(environments), (*problems, *faults), tuple(leaks(sources)))
+    return Inputs(servers, tuple(environments), (*problems, *faults), tuple(tokens))
 
 
 def plain(inputs: Inputs, levels: Levels = _AS_THEY_ARE) -> Specs:
@@ -136,15 +150,14 @@ def _servers(
     sources: Sequence[Source], known: dict[int, tuple[Server | None, list[Problem]]]
 ) -> tuple[list[Server], list[Problem]]:
     """The servers that hold, and all faults; a document that several environments share is looked at once."""
-    servers: list[Server] = []
-    problems: list[Problem] = []
-    for source in sources:
-        if id(source) not in known:
-            known[id(source)] = _server(source)
-        server, faults = known[id(source)]
-        servers += [server] if server else []
-        problems += faults
-    return servers, problems
+    new = [source for source in sources if id(source) not in known]
+    # A lock is a file, and --watch follows what this process reads.
+    alone = [source for source in new if not source.sets("spec", "package", "lock")]
+    for source, (server, faults) in zip(alone, each(_server, alone), strict=True):
+        known[id(source)] = (server._replace(source=source) if server and server.complete else server, faults)
+    known.update((id(source), _server(source)) for source in new if id(source) not in known)
+    of_sources = [known[id(source)] for source in sources]
+    return [server for server, _ in of_sources if server], [fault for _, faults in of_sources for fault in faults]
 
 
 def _server(source: Source) -> tuple[Server | None, list[Problem]]:
@@ -224,6 +237,32 @@ def render(specs: Specs, target: Target, options: Options) -> Output:
     problems = [*_ignored(specs.servers, target), *target.conflicts(specs.servers, options), *problems]
     problems = judge_documents(problems, specs.servers, target.name, specs.levels, admission=admission)
     return Output(tuple(documents), _sorted([*specs.problems, *problems]))
+
+
+def build_and_check(
+    target: Target, groups: Sequence[Sequence[Server]], options: Options
+) -> tuple[list[Rendered], list[Problem]]:
+    """Documents in the order of the groups, shared ones first, and all Problems with them."""
+    # A patch, or a user's template, may change what an object is called or selects: then all are checked together.
+    patched = has_user_templates() or any(server.patches for group in groups for server in group)
+    if len(groups) >= FEWEST and not patched:
+        shared = target.shared(options)
+        results = [(shared, target.check(shared, options)), *each(partial(_built, target, options), groups)]
+        documents = [document for documents, _ in results for document in documents]
+        identities = [document.identity for document in documents if document.identity]
+        if len(set(identities)) == len(identities):  # else the check of all together says where
+            return documents, [problem for _, problems in results for problem in problems]
+    built = [target.build(group, options) for group in groups]
+    documents = [*target.shared(options), *(document for documents, _ in built for document in documents)]
+    # Checked all the same when something could not be built: every fault is told at once.
+    return documents, [problem for _, faults in built for problem in faults] + target.check(documents, options)
+
+
+def _built(target: Target, options: Options, group: Sequence[Server]) -> tuple[list[Rendered], list[Problem]]:
+    """One group built and checked, without the contexts: these are larger than the texts, and serve to find a fault."""
+    documents, problems = target.build(group, options)
+    problems += target.check(documents, options)
+    return [document._replace(context={}) for document in documents], problems
 
 
 def _must_be_known(problem: Problem) -> Problem:

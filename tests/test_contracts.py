@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "renderer"
 FORBIDDEN = ("jinja2", "subprocess", "multiprocessing", "concurrent", "asyncio", "pty")
 #: Which module, or package, may import it.
-MAY = {"jinja2": "render", "subprocess": "command", "multiprocessing": "parallel"}
+MAY = {"jinja2": "render", "subprocess": "command"}
 
 
 def modules() -> dict[str, Path]:
@@ -99,7 +99,11 @@ def test_no_target_may_import_another(tmp_path: Path) -> None:
 
 #: What the call matches, the modules that may do it (the first word of their names), and a line that does it.
 CALLS = {
-    "starts a process": (r"os\.(fork|forkpty|popen|system|exec\w*|spawn\w*|posix_spawnp?)", {"command"}, "os.execvp"),
+    "starts a process": (
+        r"os\.(fork|forkpty|popen|system|exec\w*|spawn\w*|posix_spawnp?)",
+        {"command", "parallel"},
+        "os.execvp",
+    ),
     "ends the run": (r"(sys\.exit|os\._exit|os\.abort|exit|quit)", {"cli", "__main__", "parallel"}, "sys.exit"),
     "prints": (r"(print|input|sys\.std(in|out|err)(\.\w+)*|click\.(echo|secho))", {"cli"}, "print"),
     "imports by name, around the contracts": (

@@ -38,11 +38,19 @@ def write_specs(folder: Path, **texts: str) -> list[str]:
 @pytest.mark.parametrize("name", TARGETS)
 def test_each_stage_takes_what_the_one_before_gave(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
-    for stage in ("load", "validate_source", "resolve", "validate_rules", "across_servers", "build_and_check"):
+    for stage in (
+        "texts",
+        "documents",
+        "validate_source",
+        "resolve",
+        "validate_rules",
+        "across_servers",
+        "build_and_check",
+    ):
         monkeypatch.setattr(pipeline, stage, _noted(calls, stage, getattr(pipeline, stage)))
     rendered(name, spec("one"), spec("two"))
     per_server = ["validate_source", "resolve", "validate_rules"]
-    assert calls == ["load", *per_server, *per_server, "across_servers", "build_and_check"]
+    assert calls == ["texts", "documents", *per_server, *per_server, "across_servers", "build_and_check"]
 
 
 def _noted(calls: list[str], name: str, stage: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from renderer.later import later
@@ -54,11 +53,20 @@ def read(
     except RefusalError as refused:
         return [], [(refused.line, refused.column, refused.fault)]
     if document := read_quickly(text.data.decode(), strict=strict, limits=limits):
-        return [Document(document[0], cache(partial(_marks, text, strict, limits)) if marks else None, document[1])], []
+        return [Document(document[0], _Marked(text, strict, limits) if marks else None, document[1])], []
     return events.read_precisely(text, strict=strict, limits=limits, marks=marks)
 
 
-def _marks(text: Text, strict: bool, limits: Limits) -> Marks:
-    (document, *_), _ = events.read_precisely(text, strict=strict, limits=limits, marks=True)
-    assert document.marks, "what was read quickly is read precisely too"
-    return document.marks
+class _Marked:
+    """Where the values of a text stand, which is read when somebody asks. No closure: processes send it."""
+
+    def __init__(self, text: Text, strict: bool, limits: Limits) -> None:
+        self._text, self._strict, self._limits = text, strict, limits
+        self._marks: Marks | None = None
+
+    def __call__(self) -> Marks:
+        if self._marks is None:
+            (document, *_), _ = events.read_precisely(self._text, strict=self._strict, limits=self._limits, marks=True)
+            self._marks = document.marks
+            assert self._marks, "what was read quickly is read precisely too"
+        return self._marks

@@ -145,5 +145,5 @@ def test_a_line_of_a_run_on_several_cores(
     mcpctl: Mcpctl, monkeypatch: pytest.MonkeyPatch, row: tuple[str, str, list[str], list[str]]
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
-    monkeypatch.setattr(parallel, "FEWEST_GROUPS", 2)
+    monkeypatch.setattr(parallel, "FEWEST", 2)
     test_a_line(mcpctl, *row)

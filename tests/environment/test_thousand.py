@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from renderer import parallel, pipeline
+from renderer import pipeline
 from renderer.errors import errors_in
 from renderer.pipeline import Run
 from renderer.registry import target
@@ -67,5 +67,5 @@ def test_one_core_makes_the_same(runs: list[Run], monkeypatch: pytest.MonkeyPatc
         return hashlib.sha256(repr(sorted(made(runs[0]).items())).encode()).hexdigest()
 
     on_all = digest()
-    monkeypatch.setattr(parallel, "FEWEST_GROUPS", SERVERS + 1)
+    monkeypatch.setattr(pipeline, "FEWEST", SERVERS + 1)
     assert digest() == on_all
