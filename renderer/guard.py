@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
 from renderer import pins
 from renderer.errors import Problem
-from renderer.model import JSON, Access, ConfigMapRef, EgressHost, Issuer, Rights, Server
+from renderer.model import JSON, Access, ConfigMapRef, EgressHost, Issuer, Rights, Server, Transport
 from renderer.model.access import WELL_KNOWN
 from renderer.render import TemplateFault, has_user_templates, places_in_templates, render
 from renderer.yaml_reader import OUTPUT_LIMITS, read
@@ -130,9 +131,12 @@ def guard_config(server: Server, access: Access, address: str, port: int) -> str
 
     A template of the user that makes no YAML of it is a TemplateFault; ours is tried with the real Envoy.
     """
-    context = {"guard": guard_values(server, access, address, port)}
+    several = server.replicas > 1
+    if not has_user_templates():
+        return _built_in_config(access, server.transport, address, port, several)
+    context = {"guard": guard_values(access, server.transport, address, port, several)}
     text = render(_TEMPLATE, context)
-    _, faults = read(text, strict=False, limits=OUTPUT_LIMITS, marks=False) if has_user_templates() else ((), ())
+    _, faults = read(text, strict=False, limits=OUTPUT_LIMITS, marks=False)
     if faults:
         place = places_in_templates(_TEMPLATE, context)
         problems = [
@@ -143,6 +147,11 @@ def guard_config(server: Server, access: Access, address: str, port: int) -> str
         ]
         raise TemplateFault("the configuration of a guard is no YAML", [p._replace(in_output=True) for p in problems])
     return text
+
+
+@lru_cache(maxsize=256)  # most guards of a fleet have the same
+def _built_in_config(access: Access, transport: Transport, address: str, port: int, several: bool) -> str:
+    return render(_TEMPLATE, {"guard": guard_values(access, transport, address, port, several)})
 
 
 def pod_guard(server: Server, own_name: Callable[[str], str], *, native: bool) -> dict[str, Any] | None:
@@ -179,11 +188,11 @@ def pod_config(server: Server) -> str:
     return guard_config(server, server.guard, "127.0.0.1", pins.GUARD_PORT) if server.guard else ""
 
 
-def guard_values(server: Server, access: Access, address: str, port: int) -> dict[str, Any]:
-    """The names of NAMES."""
+def guard_values(access: Access, transport: Transport, address: str, port: int, several: bool) -> dict[str, Any]:
+    """The names of NAMES; ``several``: whether there is more than one replica."""
     well_known, scopes = well_known_paths(access), list(access.require.scopes)
     address_of_metadata = metadata_address(access)
-    path = server.transport.path
+    path = transport.path
     return {
         "address": "0.0.0.0",  # noqa: S104 - what clients connect to
         "port": port,
@@ -217,11 +226,11 @@ def guard_values(server: Server, access: Access, address: str, port: int) -> dic
         "log": access.log,
         "discovery": "STATIC" if address[:1].isdigit() else "STRICT_DNS",
         "server_address": address,
-        "server_port": server.transport.port,
+        "server_port": transport.port,
         "server_path": path,
         # What the checks of SDKs let through, whatever else they are told.
-        "host": f"localhost:{server.transport.port}",
-        "sticky": bool(server.replicas > 1 and server.transport.keeps_sessions and not address[:1].isdigit()),
+        "host": f"localhost:{transport.port}",
+        "sticky": bool(several and transport.keeps_sessions and not address[:1].isdigit()),
     }
 
 

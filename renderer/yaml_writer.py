@@ -42,6 +42,8 @@ _ODD = (
 )
 _ESCAPED = pattern(f'["\\\\{_ODD}\U00010000-\U0010ffff]')
 _NOT_LITERAL = pattern(f"[{_ODD}\U00020000-\U0010ffff]")
+# White space at a line's end is lost in editors and in review; a tab may not begin a line everywhere.
+_LOST_SPACE = pattern(r"[ \t]$|^\t", re.MULTILINE)
 _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 # Readers give up looking for the ':' of a key after 1024 characters; an explicit '? ' has no such bound.
@@ -155,8 +157,7 @@ def _is_literal(text: str) -> bool:
     # Line ends that '|+' would keep depend on what follows the block: a template's blank line would be added.
     if text == "\n" or text.endswith("\n\n") or _NOT_LITERAL.search(text.replace("\n", "").replace("\t", "")):
         return False
-    # White space at a line's end is lost in editors and in review; a tab may not begin a line everywhere.
-    return not any(line[-1:] in (" ", "\t") or line[:1] == "\t" for line in text.split("\n"))
+    return not _LOST_SPACE.search(text)
 
 
 def _literal(start: str, text: str, pad: str) -> Iterator[str]:
@@ -168,6 +169,7 @@ def _literal(start: str, text: str, pad: str) -> Iterator[str]:
         yield f"{pad}  {line}" if line else ""
 
 
+@lru_cache(maxsize=32)  # most guards of a fleet have the same configuration
 def text_value(text: str, indent: int = 0) -> str:
     """What stands behind ``key: ``: one scalar, or a literal block whose lines begin with ``indent`` spaces."""
     if "\n" in text and _is_literal(text):

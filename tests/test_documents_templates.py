@@ -42,7 +42,7 @@ def contexts(heading: str) -> list[Mapping[str, Any]]:
         return [document.context for found in all_objects().values() for document in found]
     if heading == "Guard":
         found_servers = [server for document in documents() for server in read_specs(document).servers]
-        return [guard.guard_values(s, s.guard, "127.0.0.1", 1) for s in found_servers if s.guard]
+        return [guard.guard_values(s.guard, s.transport, "127.0.0.1", 1, False) for s in found_servers if s.guard]
     options = OPTIONS._replace(namespace_rules=RULES)
     kubernetes = target("kubernetes")
     if heading == "Kubernetes, of the namespace":

@@ -252,11 +252,15 @@ def test_files_are_opened_where_they_can_be_watched(tmp_path: Any, forks: list[i
     for number, text in enumerate(GOOD):
         spec = text.replace("  image:", "  description:").replace("streamable-http", "stdio") + package
         (tmp_path / f"{number:02}.yaml").write_text(spec)
-    opened: list[str] = []
     (tmp_path / "uv.lock").write_text("version = 1\n")
+    opened, really = [], os.open
+
+    def noted(path: str, *rest: Any) -> int:
+        opened.append(path)
+        return really(path, *rest)
+
     with pytest.MonkeyPatch.context() as patch:
-        really = os.open
-        patch.setattr(os, "open", lambda path, *rest: (opened.append(str(path)), really(path, *rest))[1])
+        patch.setattr(os, "open", noted)
         pipeline.read([str(tmp_path)])
     assert forks
     assert opened.count(str(tmp_path / "uv.lock")) == COUNT

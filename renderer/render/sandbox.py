@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from functools import wraps
 from typing import Any
 
@@ -30,6 +30,10 @@ class _ItemsFirst:
 
 class Environment(_ItemsFirst, jinja2.Environment):
     """For the built-in templates."""
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """No template has globals of its own, and each include would go through Jinja's chain of the two."""
+        return super().make_globals(d) if d else self.globals
 
 
 class Sandbox(_ItemsFirst, jinja2.sandbox.ImmutableSandboxedEnvironment):

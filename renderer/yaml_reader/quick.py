@@ -42,8 +42,9 @@ def quick(text: str, *, strict: bool, limits: Limits) -> tuple[Any, int] | None:
     for line in unknown:
         if not _is_fine_line(line, strict):
             return None
-    if len(fine) < _MOST_LINES:
-        fine |= unknown
+    if len(fine) > _MOST_LINES:
+        fine.clear()  # what recurs is soon there again; the other lines are of servers that are done
+    fine |= unknown
     try:
         data = ryaml.loads(text)  # type: ignore[attr-defined]  # its stub does not say so
     except ValueError:  # InvalidYamlError is one, and a key that is a list is another

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import chain
+from typing import Any, TypeAlias, cast
 
 from renderer.check.api_rules.forms import refused
 from renderer.check.api_rules.metadata import label_pairs, matches
@@ -129,6 +130,22 @@ _NAMES: Mapping[str, Mapping[str, str]] = {
     "HTTPRoute": {"spec.parentRefs[].name": "Gateway"},
     "ExternalSecret": {"spec.secretStoreRef.name": "SecretStore"},
 }
+#: Steps to their mappings, or to the kind of the name that stands there.
+_Tree: TypeAlias = "dict[str, _Tree | str]"
+
+
+def _tree(names: Mapping[str, str]) -> _Tree:
+    """With each step that paths share once: what holds nothing is then looked at once for all of them."""
+    tree: _Tree = {}
+    for path, kind in names.items():
+        node, (*steps, field) = tree, path.split(".")
+        for step in steps:
+            node = cast("_Tree", node.setdefault(step, {}))
+        node[field] = kind
+    return tree
+
+
+_POD_TREE, _TREES = _tree(_POD_NAMES), {kind: _tree(names) for kind, names in _NAMES.items()}
 #: There in every namespace.
 _ALWAYS = (("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt"))
 
@@ -136,37 +153,38 @@ _ALWAYS = (("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt"))
 def unknown_names(item: Object, index: Index, outside: Collection[Identity]) -> Found:
     """Names of what is neither in the set nor ``outside``, nor optional: a pod would wait for it for ever."""
     kind = text(item.doc, "kind")
-    path, pod = pod_of(item.doc) or ((), {})
-    where = [((), item.doc, _NAMES.get(kind, {})), ((*path, "spec"), mapping(pod, "spec"), _POD_NAMES)]
-    for above, parent, names in where:
-        for pattern, default in names.items():
-            for place, holder in _holders(parent, pattern.split(".")):
-                field = pattern.rpartition(".")[2]
-                name, wanted = text(holder, field), text(holder, "kind") or default
-                namespace = text(holder, "namespace") or item.namespace
-                if wanted in KINDS and not KINDS[wanted].namespaced:
-                    namespace = ""
-                identity: Identity = (wanted, namespace, name)
-                there = identity in index.named or identity in outside or (wanted, name) in _ALWAYS
-                if name and not there and holder.get("optional") is not True:
-                    known = [n for k, space, n in index.named if (k, space) == (wanted, namespace)]
-                    fault = _missing(wanted, name, known, (*above, *place, field), "unknown-reference")
-                    yield item.position, fault._replace(hint=fault.hint or _NAME_IT)
+    holders = [_holders(item.doc, _TREES[kind], ())] if kind in _TREES else []
+    if pod := pod_of(item.doc):
+        holders.append(_holders(mapping(pod[1], "spec"), _POD_TREE, (*pod[0], "spec")))
+    for path, holder, default in chain(*holders):
+        name, wanted = text(holder, str(path[-1])), text(holder, "kind") or default
+        namespace = text(holder, "namespace") or item.namespace
+        if wanted in KINDS and not KINDS[wanted].namespaced:
+            namespace = ""
+        identity: Identity = (wanted, namespace, name)
+        there = identity in index.named or identity in outside or (wanted, name) in _ALWAYS
+        if name and not there and holder.get("optional") is not True:
+            known = [n for k, space, n in index.named if (k, space) == (wanted, namespace)]
+            fault = _missing(wanted, name, known, path, "unknown-reference")
+            yield item.position, fault._replace(hint=fault.hint or _NAME_IT)
 
 
 _NAME_IT = "name it in a field of the spec, which makes it a prerequisite"
 
 
-def _holders(parent: Json, steps: Sequence[str]) -> Iterator[tuple[DocumentPath, Json]]:
-    """The mappings that the last step is a key of, each with its path."""
-    if len(steps) == 1:
-        yield (), parent
-    elif steps[0].endswith("[]"):
-        field = steps[0].removesuffix("[]")
-        for i, entry in entries(parent, field):
-            yield from (((field, i, *path), holder) for path, holder in _holders(entry, steps[1:]))
-    elif inner := mapping(parent, steps[0]):
-        yield from (((steps[0], *path), holder) for path, holder in _holders(inner, steps[1:]))
+def _holders(parent: Json, tree: _Tree, path: DocumentPath) -> Iterator[tuple[DocumentPath, Json, str]]:
+    """The path of each name that stands there, the mapping that holds it, and the kind that it is of."""
+    for step, below in tree.items():
+        field = step.removesuffix("[]")
+        if field not in parent:
+            continue
+        if isinstance(below, str):
+            yield (*path, field), parent, below
+        elif field == step:
+            yield from _holders(mapping(parent, field), below, (*path, field))
+        else:
+            for i, entry in entries(parent, field):
+                yield from _holders(entry, below, (*path, field, i))
 
 
 # ---------------------------------------------------------------------------------------------
