@@ -102,6 +102,19 @@ def test_a_service_whose_name_no_object_can_have_says_how_the_old_one_ends() -> 
     assert "resourceName" not in spec_of(draft)
 
 
+@pytest.mark.parametrize(
+    ("variable", "names"),
+    [("MCP_SERVER_URL", ["notes"]), ("MCP_SERVERS", ["notes"]), ("MCP_TRANSPORT", ["app", "notes"])],
+)
+def test_the_address_of_a_server_is_what_its_clients_have(variable: str, names: list[str]) -> None:
+    app = {"image": "registry.example.com/app:1.0", "environment": [f"{variable}=x"], "ports": ["8081:8081"]}
+    notes = {"image": "registry.example.com/notes-mcp:1.0", "ports": ["8080:8080"]}
+    drafts = drafts_of(json.dumps({"services": {"notes": notes, "app": app}}))
+    assert sorted(draft.name for draft in drafts) == names
+    alone = drafts_of(json.dumps({"services": {"app": app}}))
+    assert [draft.name for draft in alone] == ["app"], "nothing else can be the server"
+
+
 def test_services_that_are_no_servers_are_refused() -> None:
     (draft,) = drafts_of(json.dumps({"services": {"db": {"image": "postgres:17"}}}))
     assert "none of the services is an MCP server (db)" in draft.problems[0].message

@@ -136,6 +136,20 @@ def test_several_servers_in_one_file_are_several_specs_and_databases_are_none() 
 
 
 @pytest.mark.parametrize(
+    ("variable", "names"), [("MCP_SERVER_URL", ["demo-mcp"]), ("MCP_TRANSPORT", ["agent", "demo-mcp"])]
+)
+def test_the_address_of_a_server_is_what_its_clients_have(variable: str, names: list[str]) -> None:
+    client = json.loads(deployment(name="agent", image="registry.example.com/agent:1.0"))["items"][0]
+    client["metadata"].pop("labels", None)
+    client["spec"]["selector"]["matchLabels"] = client["spec"]["template"]["metadata"]["labels"] = {"app": "agent"}
+    client["spec"]["template"]["spec"]["containers"][0] |= {
+        "env": [{"name": variable, "value": "http://demo-mcp:8080/mcp"}],
+        "args": [],
+    }
+    assert [draft.name for draft in drafts_of(deployment(None, client))] == names
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         (

@@ -12,7 +12,7 @@ from renderer.importers.compose.services import read_service
 from renderer.importers.compose.values import Project, pairs, words
 from renderer.importers.draft import Draft, Reading, draft_of, plain_text
 from renderer.importers.manifests.objects import STAYS
-from renderer.importers.manifests.servers import is_beside, signs
+from renderer.importers.manifests.servers import is_beside, signs, signs_of_variables
 from renderer.manifest import at
 from renderer.model import JSON, Source
 
@@ -77,6 +77,6 @@ def _score(name: str, service: Mapping[str, JSON]) -> int:
     if is_beside(image) or "provider" in service:
         return 0
     text = [name, image, plain_text(service.get("container_name")), *words(service.get("command"))]
-    text += [*words(service.get("entrypoint")), *(key.replace("_", "-") for key in pairs(service.get("environment")))]
+    text += words(service.get("entrypoint"))
     text += [plain_text(service.get("build")), plain_text(at(service.get("build"), "context"))]
-    return 2 if any(map(signs, text)) else 1
+    return 2 if any(map(signs, text)) or signs_of_variables(pairs(service.get("environment"))) else 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -25,6 +25,7 @@ _BESIDE = re.compile(
     r"$",
     re.IGNORECASE,
 )
+_OF_A_CLIENT = re.compile(r"_(URLS?|URIS?|SERVERS)$", re.IGNORECASE)
 _SSE = re.compile(r"^(sse|http\+sse|/sse/?)$|[=/]sse/?$", re.IGNORECASE)
 _PATH_OPTION = re.compile(r"--(?:http-|mcp-|streamable-?http-?|endpoint-|base-)?path=(/\S*)")
 
@@ -32,6 +33,11 @@ _PATH_OPTION = re.compile(r"--(?:http-|mcp-|streamable-?http-?|endpoint-|base-)?
 def signs(text: str) -> bool:
     """Whether it speaks of MCP."""
     return bool(_SIGNS.search(text))
+
+
+def signs_of_variables(names: Iterable[str]) -> bool:
+    """Whether variables configure a server; an address of one is what its clients have."""
+    return any(signs(name.replace("_", "-")) and not _OF_A_CLIENT.search(name) for name in names)
 
 
 def is_beside(image: str) -> bool:
@@ -58,8 +64,8 @@ def _score(workload: Object) -> int:
         return 0
     text = [workload.name, *images, *workload.labels.values(), *pod_labels(workload).values()]
     text += [word for each in containers for word in words_of(each)]
-    text += [plain_text(env.get("name")).replace("_", "-") for each in containers for env in mappings(each.get("env"))]
-    return 2 if any(map(signs, text)) else 1
+    variables = (plain_text(env.get("name")) for each in containers for env in mappings(each.get("env")))
+    return 2 if any(map(signs, text)) or signs_of_variables(variables) else 1
 
 
 def main_container(workload: Object) -> int:
