@@ -150,13 +150,11 @@ def tool_causes(files: Sequence[str], tree: Tree, settings: str) -> tuple[Cause,
     if conflicts := len(tree.conflict.intersection(files)):
         words = f"{conflicts} of the old files in conflict after a merge ('mcpctl render' writes them again)"
         return (Cause("conflict", (words,)),)
-    if edited := sum(_is_edited(path, tree) for path in files):
+    recorded = {path: (text, tree.digests.get(path)) for path in files if (text := tree.texts.get(path)) is not None}
+    if edited := sum(
+        hashlib.sha256(text.encode()).hexdigest() not in digests for text, digests in recorded.values() if digests
+    ):
         return (Cause("edited", (f"{edited} of the old files were edited by hand",)),)
     if settings:
         return (Cause("options", (settings,)),)
     return (Cause("tool", ("the old tree is not what its specs render to with this mcpctl and these options",)),)
-
-
-def _is_edited(path: str, tree: Tree) -> bool:
-    text, recorded = tree.texts.get(path), tree.digests.get(path)
-    return text is not None and bool(recorded) and hashlib.sha256(text.encode()).hexdigest() not in (recorded or ())

@@ -34,8 +34,14 @@ def graph_changes(runs: Sequence[Run], old: Inputs | None) -> tuple[GraphChange,
         specs = _specs_before(run, old)
         if specs is not None and not errors_in(specs.problems):
             before = run._replace(specs=pipeline.placed(specs, run.options))
-            change = _change(run.name, graph_of(before), graph_of(run), _remotes(specs.remotes, run.specs.remotes))
-            changes += [change] if change.added or change.removed or change.remotes else []
+            old_graph, graph = graph_of(before), graph_of(run)
+            added = tuple(edge for edge in graph.edges if edge not in set(old_graph.edges))
+            removed = tuple(edge for edge in old_graph.edges if edge not in set(graph.edges))
+            remotes = tuple(_remotes(specs.remotes, run.specs.remotes))
+            if added or removed or remotes:
+                known = {node.id for node in graph.nodes}
+                nodes = (*graph.nodes, *(node for node in old_graph.nodes if node.id not in known))
+                changes.append(GraphChange(run.name, graph._replace(nodes=nodes), added, removed, remotes))
     return tuple(changes)
 
 
@@ -51,14 +57,6 @@ def _specs_before(run: Run, old: Inputs) -> Specs | None:
     if environment is None:
         return pipeline.plain(old, run.specs.levels)
     return pipeline.runs_for(old, [environment], run.specs.levels)[0].specs
-
-
-def _change(name: str, before: Graph, now: Graph, remotes: Iterator[str]) -> GraphChange:
-    added = tuple(edge for edge in now.edges if edge not in set(before.edges))
-    removed = tuple(edge for edge in before.edges if edge not in set(now.edges))
-    known = {node.id for node in now.nodes}
-    nodes = (*now.nodes, *(node for node in before.nodes if node.id not in known))
-    return GraphChange(name, now._replace(nodes=nodes), added, removed, tuple(remotes))
 
 
 def _remotes(before: Sequence[Server], now: Sequence[Server]) -> Iterator[str]:

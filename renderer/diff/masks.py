@@ -22,8 +22,7 @@ _BEYOND = 100_000
 def one_line(kind: str, path: tuple[str, ...], value: Any) -> str:
     if value is ABSENT:
         return "nothing"
-    text = _whole(kind, path, value)
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    return _cut(_whole(kind, path, value), 0)
 
 
 def one_line_each(kind: str, path: tuple[str, ...], old: Any, new: Any) -> tuple[str | None, str | None]:

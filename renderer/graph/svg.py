@@ -27,6 +27,15 @@ _MOST_SHARED = 4
 _MOST_LINES = 7
 _LIGHT = {"page": "#ffffff", "text": "#14181d", "faint": "#55606c", "edge": "#5b6b7f", "open": "#b3261e"}
 _DARK = {"page": "#0f1318", "text": "#eef2f6", "faint": "#a9b4c0", "edge": "#9fb0c3", "open": "#ff8a80"}
+_ARROWS = (
+    "<defs>",
+    *(
+        f'<marker id="{kind}" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" '
+        f'orient="auto"><path class="{kind}-head" d="M0,0 L10,5 L0,10 z"/></marker>'
+        for kind in ("edge", "open")
+    ),
+    "</defs>",
+)
 
 
 class Box(NamedTuple):
@@ -86,7 +95,7 @@ def as_svg(graphs: Sequence[Graph]) -> str:
             f'<title id="title">{_text(title)}</title>',
             f'<desc id="desc">{_text(about)} has the same as sentences.</desc>',
             f"<style>{_style()}</style>",
-            *_arrows(),
+            *_ARROWS,
             f'<rect class="page" width="{width}" height="{height}"/>',
             *body,
             *_legend(top),
@@ -227,16 +236,6 @@ def _legend(top: int) -> Iterator[str]:
         x = _MARGIN + i * _LEGEND
         yield f'<g class="{kind}"><path d="M{x},{top + 6} L{x + 34},{top + 6}"/>'
         yield f'<text class="label" x="{x + 42}" y="{top + 10}">{text}</text></g>'
-
-
-def _arrows() -> Iterator[str]:
-    yield "<defs>"
-    for kind in ("edge", "open"):
-        yield (
-            f'<marker id="{kind}" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" '
-            f'orient="auto"><path class="{kind}-head" d="M0,0 L10,5 L0,10 z"/></marker>'
-        )
-    yield "</defs>"
 
 
 def _style() -> str:

@@ -30,7 +30,13 @@ def read(sources: Sequence[Source], choices: Choices) -> list[Draft]:
     for source in sources:
         for number, root in enumerate(_roots(source.data)):
             reading = Reading(source, root)
-            others = [_around(source, root, reading)] if root else []
+            others = []
+            if root:  # when it was published, whether it is the newest
+                wrapped = root[-1] == "server"
+                around = Reading(source, root[:-1] if wrapped else root, into=reading)
+                around.note(("server",) if wrapped else (), None)
+                around.lose_all(["_meta"] if wrapped else [], CATALOGUE)
+                others.append(around)
             if root and number == 0:
                 # What stands around all of them, told with the first.
                 envelope = Reading(source, into=reading)
@@ -64,16 +70,6 @@ def _roots(data: Mapping[str, JSON]) -> list[DocumentPath]:
         elif isinstance(entry, dict) and _is_definition(entry.get("server")):
             roots.append((*above, number, "server"))
     return roots
-
-
-def _around(source: Source, root: DocumentPath, reading: Reading) -> Reading:
-    """What a registry says beside a definition: when it was published, whether it is the newest."""
-    wrapped = root[-1] == "server"
-    around = Reading(source, root[:-1] if wrapped else root, into=reading)
-    around.note(("server",) if wrapped else (), None)
-    if wrapped:
-        around.lose_all(["_meta"], CATALOGUE)
-    return around
 
 
 def _read(reading: Reading, others: Sequence[Reading], choices: Choices) -> Draft:

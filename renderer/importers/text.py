@@ -127,13 +127,8 @@ def _flow(value: JSON, depth: int) -> str | None:
             return None
         if any(isinstance(item, dict | list) or (isinstance(item, str) and "\n" in item) for item in value.values()):
             return None
-        return f"{{{', '.join(f'{scalar(key)}: {_scalar(item)}' for key, item in value.items())}}}"
+        return f"{{{', '.join(f'{scalar(key)}: {_flow(item, depth)}' for key, item in value.items())}}}"
     return None if isinstance(value, str) and "\n" in value else scalar(value)
-
-
-def _scalar(value: JSON) -> str:
-    assert not isinstance(value, dict | list)
-    return scalar(value)
 
 
 def _comment(path: DocumentPath, indent: int, comments: Mapping[DocumentPath, str]) -> Iterator[str]:

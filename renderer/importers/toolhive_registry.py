@@ -37,12 +37,6 @@ def _is_entry(data: Mapping[str, JSON]) -> bool:
     return bool(runs and {"tier", "permissions", "env_vars", "repository_url"} & data.keys())
 
 
-def _own_name(source: Source) -> str:
-    """Of a server in a file of its own: what it says, or that of its folder."""
-    name = source.data.get("name")
-    return name if isinstance(name, str) else PurePath(source.file).parent.name
-
-
 def read(sources: Sequence[Source], choices: Choices) -> list[Draft]:
     """A Draft of each server, also of those in groups."""
     return [draft for source in sources for draft in _drafts(source, choices)]
@@ -53,7 +47,10 @@ def _drafts(source: Source, choices: Choices) -> Iterator[Draft]:
     around.lose_all(["$schema", "version", "last_updated"], CATALOGUE)
     for group, _ in around.items("groups"):
         around.lose_all(["name", "description"], CATALOGUE, group)
-    roots = [((), _own_name(source))] if _is_entry(source.data) else _roots(source.data)
+    # A server in a file of its own is called as it says, or as its folder.
+    own = source.data.get("name")
+    name = own if isinstance(own, str) else PurePath(source.file).parent.name
+    roots = [((), name)] if _is_entry(source.data) else _roots(source.data)
     for root, _ in roots:
         around.note(root, None, "reported by itself")
     for number, (root, name) in enumerate(roots):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from renderer.environment import Environment, built_in_images
 from renderer.errors import DocumentPath, Fault, Problem
@@ -22,8 +22,13 @@ def unpinned(servers: Iterable[Server], environment: Environment | None) -> list
     """
     servers = [server for server in servers if not server.remote]
     problems = [server.problem(fault)._replace(owner=server.name) for server in servers for fault in _faults(server)]
-    if environment:
-        problems += _of_environment(environment, servers)
+    images = built_in_images(environment, servers) if environment else ()
+    for name in dict.fromkeys(parse(image).name for image in images):
+        if environment and "sha256:" not in environment.images.pins.get(name, ""):
+            message = f"{name}, an image of mcpctl's own, has no digest in this environment"
+            hint = f"{_HINT} with the environment among PATHS"
+            fault = Fault(("spec", "images", "pins"), "locked/image", message, hint)
+            problems.append(environment.source.problem(fault))
     return problems
 
 
@@ -53,11 +58,3 @@ def _images(server: Server) -> Iterator[tuple[DocumentPath, str]]:
         yield ("spec", "package", "baseImage"), server.package.base_image
     for field, containers in (("initContainers", server.init_containers), ("sidecars", server.sidecars)):
         yield from ((("spec", field, i, "image"), container.image) for i, container in enumerate(containers))
-
-
-def _of_environment(environment: Environment, servers: Sequence[Server]) -> Iterator[Problem]:
-    for name in dict.fromkeys(parse(image).name for image in built_in_images(environment, servers)):
-        if "sha256:" not in environment.images.pins.get(name, ""):
-            message = f"{name}, an image of mcpctl's own, has no digest in this environment"
-            hint = f"{_HINT} with the environment among PATHS"
-            yield environment.source.problem(Fault(("spec", "images", "pins"), "locked/image", message, hint))

@@ -24,6 +24,11 @@ LOCK_FOLDER_FILES: Mapping[str, tuple[str, ...]] = {
     "npm": ("package.json", "package-lock.json", ".npmrc"),
 }
 LOCK_NAMES: Mapping[str, str] = {"pypi": "uv.lock", "npm": "package-lock.json"}
+#: The manifest beside a lock that there is none of yet; {0} is a version of Python.
+_FIRST = {
+    "npm": '{{\n  "name": "lock",\n  "private": true\n}}\n',
+    "pypi": '[project]\nname = "lock"\nversion = "0"\nrequires-python = ">={0}"\n',
+}
 _VERSIONS = {
     "npm": re.compile(r"[0-9]+\.[0-9]+\.[0-9]+"),
     "pypi": re.compile(r"([0-9]+!)?[0-9]+(\.[0-9]+)*(\.post[0-9]+)?"),
@@ -61,7 +66,8 @@ def written_lock(package: Mapping[str, Any], version: str, files: Mapping[str, s
     """The files of a lock folder after that version of the package was added to it. Raises NoAnswer."""
     registry = package["registry"]
     with tempfile.TemporaryDirectory(prefix="mcpctl-lock-") as folder:
-        for name, text in {**_first(registry), **files}.items():
+        python = f"3.{min(sys.version_info.minor, _NEWEST_PYTHON)}"
+        for name, text in {LOCK_FOLDER_FILES[registry][0]: _FIRST[registry].format(python), **files}.items():
             Path(folder, name).write_text(text, encoding="utf-8")
         if registry == "npm":
             options = ("--package-lock-only", "--ignore-scripts", "--save-exact", "--no-audit", "--no-fund")
@@ -77,14 +83,6 @@ def written_lock(package: Mapping[str, Any], version: str, files: Mapping[str, s
         if not lock.is_file():
             raise NoAnswer(f"{registry}: no {lock.name} was written")
         return {path.name: path.read_text(encoding="utf-8") for path in (manifest, lock)}
-
-
-def _first(registry: str) -> dict[str, str]:
-    """The folder of a lock that there is none of yet."""
-    if registry == "npm":
-        return {"package.json": '{\n  "name": "lock",\n  "private": true\n}\n'}
-    python = f"3.{min(sys.version_info.minor, _NEWEST_PYTHON)}"
-    return {"pyproject.toml": f'[project]\nname = "lock"\nversion = "0"\nrequires-python = ">={python}"\n'}
 
 
 def _run(argv: list[str], stdin: str = "") -> str:

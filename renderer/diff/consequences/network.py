@@ -65,7 +65,10 @@ def network_rules(old: Sequence[Object], new: Sequence[Object]) -> Iterator[Cons
         held = {policy: before[policy] for policy in before if policy in elsewhere}
         for ways in _freed(held, now, new, had_pods=_has_pods(old)):
             yield from _wider(name, ways, {(ANY, ALL)})
-        yield from _refused_no_more(name, _ways(old, kind, word, "Deny"), _ways(new, kind, word, "Deny"))
+        # A rule of Cilium that denies goes before all that allow.
+        denied = _ways(new, kind, word, "Deny")
+        for subject, ways in sorted(_ways(old, kind, word, "Deny").items()):
+            yield from _wider(name, denied.get(subject, set()), ways, ", is no longer refused")
         if _has_pods(new) and not before and not now and not _has_pods(old):
             yield Consequence(name, f"nothing restricts {name}")
 
@@ -141,16 +144,6 @@ def _bare(key: object) -> str:
     return str(key).removeprefix("k8s:").removeprefix("any:")
 
 
-def _refused_no_more(
-    name: Name, before: Mapping[Subject, set[Way]], now: Mapping[Subject, set[Way]]
-) -> Iterator[Consequence]:
-    """A rule of Cilium that denies goes before all that allow."""
-    for subject, ways in sorted(before.items()):
-        kept = now.get(subject, set())
-        for way in sorted(way for way in ways if not any(covers(other, way) for other in kept)):
-            yield Consequence(name, f"{in_words(way)}, is no longer refused")
-
-
 def _freed(
     before: Mapping[Subject, set[Way]], now: Mapping[Subject, set[Way]], new: Sequence[Object], *, had_pods: bool
 ) -> Iterator[set[Way]]:
@@ -166,9 +159,9 @@ def _has_pods(objects: Iterable[Object]) -> bool:
     return any(item.kind in POD_TEMPLATES for item in objects)
 
 
-def _wider(name: Name, before: set[Way], now: set[Way]) -> Iterator[Consequence]:
+def _wider(name: Name, before: set[Way], now: set[Way], suffix: str = "") -> Iterator[Consequence]:
     for way in sorted(way for way in now if not any(covers(old, way) for old in before)):
-        yield Consequence(name, in_words(way))
+        yield Consequence(name, f"{in_words(way)}{suffix}")
 
 
 def in_words(way: Way) -> str:
@@ -287,18 +280,15 @@ def _ways(objects: Iterable[Object], kind: str, word: str, verdict: str = "") ->
     names = _port_names(objects)
     for item in objects:
         spec, field = as_mapping(at(item.data, "spec")), f"{kind.lower()}{verdict}"
-        if item.kind == "NetworkPolicy" and kind in _types(spec) and not verdict:
+        # The API server fills in Egress only where there is a rule for it.
+        types = items(spec.get("policyTypes")) or ["Ingress", *(["Egress"] if spec.get("egress") else [])]
+        if item.kind == "NetworkPolicy" and kind in types and not verdict:
             ways = _of_kubernetes(mappings(spec.get(field)), word, names)
             by_subject.setdefault((item.namespace, _selector(spec.get("podSelector"))), set()).update(ways)
         elif item.kind == "CiliumNetworkPolicy" and _is_closed(spec, kind, verdict):
             ways = _of_cilium(mappings(spec.get(field)), word, names)
             by_subject.setdefault((item.namespace, _selector(spec.get("endpointSelector"))), set()).update(ways)
     return by_subject
-
-
-def _types(spec: Mapping[str, Any]) -> list[Any]:
-    """As the API server fills them in: Egress only where there is a rule for it."""
-    return items(spec.get("policyTypes")) or ["Ingress", *(["Egress"] if spec.get("egress") else [])]
 
 
 def _is_closed(spec: Mapping[str, Any], kind: str, verdict: str) -> bool:

@@ -34,21 +34,18 @@ def read_ports(reading: Reading, wrapper: Wrapped | None, command: Sequence[str]
             reading.map(path, ("spec", "network", "publish"), where)
     if published:
         return published[0]
-    number = _guessed_port(reading, command) or (wrapper.port if wrapper else 0)
-    if number:
-        reading.default(("spec", "transport", "port"), number, "what the service says of its port")
-        reading.default(("spec", "network", "publish"), False, "the machine does not publish it")
-    return number
-
-
-def _guessed_port(reading: Reading, command: Sequence[str]) -> int:
-    """What is exposed, else what words and variables say."""
+    # What is exposed, else what words and variables say.
     guesses = [plain_text(item) for _, item in reading.items("expose")]
     guesses += [word.partition("=")[2] for word in command if word.startswith("--port=")]
     guesses += [following for word, following in pairwise(command) if word == "--port"]
     variables = pairs(reading.get("environment"))
     guesses += [filled(value or "") or "" for name, value in variables.items() if name.upper() in _PORTS]
-    return next((int(text) for text in guesses if text.isdigit() and 0 < int(text) < 65536), 0)
+    guessed = next((int(text) for text in guesses if text.isdigit() and 0 < int(text) < 65536), 0)
+    number = guessed or (wrapper.port if wrapper else 0)
+    if number:
+        reading.default(("spec", "transport", "port"), number, "what the service says of its port")
+        reading.default(("spec", "network", "publish"), False, "the machine does not publish it")
+    return number
 
 
 def _port_of(item: JSON) -> tuple[int, str, str] | None:

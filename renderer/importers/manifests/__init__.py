@@ -104,7 +104,9 @@ def _network(
     named: Mapping[str, int],
     resource_name: str,
 ) -> None:
-    own = next((each for each in services if _leads_to(each, port, named)), None)
+    clustered = [each for each in services if each.spec.get("clusterIP") != "None"]
+    leading = (each for each in clustered if any(network.target_port(item, named) == port for item in _ports(each)))
+    own = next(leading, None)
     if own:
         network.read_service(own, gathering, port, named, resource_name)
     for each in services:
@@ -131,11 +133,6 @@ def _ways_in(gathering: Gathering, near: Sequence[Object], services: Sequence[st
             network.read_ingress(each, gathering, services, resource_name)
         else:
             network.read_route(each, gathering, services, resource_name)
-
-
-def _leads_to(service: Object, port: int, named: Mapping[str, int]) -> bool:
-    headless = service.spec.get("clusterIP") == "None"
-    return not headless and any(network.target_port(item, named) == port for item in _ports(service))
 
 
 def _secrets(value: Any) -> set[str]:

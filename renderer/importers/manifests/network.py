@@ -18,7 +18,7 @@ from renderer.importers.manifests.objects import (
     settled_by_server,
     texts,
 )
-from renderer.manifest import as_mapping, mappings
+from renderer.manifest import as_mapping, items, mappings
 from renderer.model import JSON
 
 _INGRESS_CLASS = "kubernetes.io/ingress.class"
@@ -244,7 +244,10 @@ def read_policies(
     policies: Sequence[Object], into: Gathering, port: int, names: Mapping[str, int], resource_name: str
 ) -> None:
     """What they allow together. Without any nothing is restricted, and that stays until somebody decides."""
-    directions = {name for each in policies for name in _directions(each)}
+    directions: set[str] = set()
+    for each in policies:
+        types = {plain_text(name) for name in items(each.spec.get("policyTypes"))}
+        directions |= types or {"Ingress", *(["Egress"] if "egress" in each.spec else [])}
     if "Ingress" not in directions:
         question = "who may connect: nothing restricts it today, so everybody in the cluster may"
         into.first.decide((), ("spec", "network", "ingress", "from"), [EVERYBODY], question)
@@ -268,13 +271,6 @@ def read_policies(
             _ingress_rule(reading, path, port, names)
         for path, _ in reading.items("spec", "egress"):
             _egress_rule(reading, path)
-
-
-def _directions(policy: Object) -> set[str]:
-    types = policy.spec.get("policyTypes")
-    if isinstance(types, list) and types:
-        return {plain_text(each) for each in types}
-    return {"Ingress"} | ({"Egress"} if "egress" in policy.spec else set())
 
 
 def _ingress_rule(reading: Reading, rule: DocumentPath, port: int, names: Mapping[str, int]) -> None:
