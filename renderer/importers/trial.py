@@ -5,10 +5,12 @@ Of what runs today, what no spec may have is left out and reported, so that the 
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterator, Sequence
 from io import BytesIO
 from typing import Any
+from urllib.parse import urlsplit
 
 from renderer import pipeline
 from renderer.errors import DocumentPath, Problem, dotted, errors_in
@@ -16,6 +18,7 @@ from renderer.importers.draft import Draft, Entry, Outcome
 from renderer.importers.images import TODAY
 from renderer.importers.text import text_of
 from renderer.importers.variables import NOT_WRITTEN
+from renderer.manifest import as_mapping
 from renderer.model import JSON, NAMESPACE, Options
 from renderer.pins import KUBERNETES_VERSION
 from renderer.registry import TARGETS, target
@@ -26,7 +29,11 @@ _LIVE = ("manifests", "compose")
 #: Rounds of leaving something out; each may show what the round before had hidden.
 _ROUNDS = 12
 #: Findings about what runs today, which a person should look at and which stop nothing.
-_ACCEPTED = ("policy/image-tag", "policy/wide-rights", "policy/exposed-without-access", "policy/published-everywhere")
+_NO_TLS = "policy/remote-http"
+_ACCEPTED = (
+    *("policy/image-tag", "policy/wide-rights", "policy/exposed-without-access", "policy/published-everywhere"),
+    _NO_TLS,
+)
 _LITERAL = "policy/secret-literal"
 #: Fields that only people read.
 _WORDS = ("spec.description", "metadata.annotations")
@@ -75,17 +82,29 @@ def _in_source(problem: Problem, draft: Draft) -> Problem:
 def settled(draft: Draft) -> Draft:
     """The draft as it was tried for every target; of what runs today without the fields that hold for none.
 
-    Words for people that hold a secret are left out of every definition: nothing of the server hangs on them.
+    Of every definition words for people that hold a secret are left out, as nothing of the server hangs on them, and
+    an address without TLS is accepted where it is one of a private network.
     """
     if draft.format in _LIVE:
         return tried(_without(draft))
     result = tried(draft)
-    if draft.problems or all(problem.rule != _LITERAL for problem in result.problems):
+    if draft.problems or {_LITERAL, _NO_TLS}.isdisjoint(problem.rule for problem in result.problems):
         return result
     for problem in faults_of(draft):
-        if problem.rule == _LITERAL and problem.path.startswith(_WORDS):
+        is_of_words = problem.rule == _LITERAL and problem.path.startswith(_WORDS)
+        if is_of_words or (problem.rule == _NO_TLS and _is_private(draft.document)):
             draft = _settle(draft, problem)
     return tried(draft)
+
+
+def _is_private(document: JSON) -> bool:
+    """Whether the address of the remote server is of a private network."""
+    remote = as_mapping(as_mapping(as_mapping(document).get("spec")).get("remote"))
+    host = urlsplit(str(remote.get("url", ""))).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return host.endswith((".local", ".lan", ".internal", ".home.arpa"))
 
 
 def _without(draft: Draft) -> Draft:

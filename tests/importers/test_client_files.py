@@ -11,7 +11,7 @@ from renderer.importers.choices import Choices
 from renderer.importers.draft import Draft, Outcome
 from renderer.importers.packages import Named
 from renderer.importers.text import text_of
-from renderer.importers.trial import tried
+from renderer.importers.trial import settled, tried
 from renderer.model import JSON
 from tests.importers.readings import source_of
 
@@ -390,6 +390,27 @@ REMOTES: list[tuple[dict[str, JSON], dict[str, Any]]] = [
 def test_addresses(server: dict[str, JSON], expected: dict[str, JSON]) -> None:
     assert spec(server, inputs=INPUTS) == {"remote": expected}
     assert TOKEN not in text_of(draft(server, inputs=INPUTS))
+
+
+@pytest.mark.parametrize(
+    ("host", "accepted"),
+    [
+        ("192.168.1.5:9090", True),
+        ("10.0.0.1", True),
+        ("[fd00::1]:80", True),
+        ("nas.local", True),
+        ("mcp.example.com", False),
+        ("8.8.8.8", False),
+        ("local.example.com", False),
+    ],
+)
+def test_an_address_without_tls_is_accepted_within_a_private_network(host: str, accepted: bool) -> None:
+    url = f"http://{host}/mcp"
+    read = settled(draft({"url": url}))
+    assert [problem.rule for problem in read.problems] == ([] if accepted else ["policy/remote-http"])
+    if accepted:
+        assert "- rule: policy/remote-http\n" in text_of(read)
+        assert any(e.outcome is Outcome.DECISION and "in clear: accepted" in e.message for e in read.entries)
 
 
 @pytest.mark.parametrize(
