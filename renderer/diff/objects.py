@@ -90,21 +90,16 @@ class Change(NamedTuple):
 
     @property
     def where(self) -> str:
-        """The path as people write it."""
-        return path_text(self.path)
-
-
-def path_text(path: Sequence[str]) -> str:
-    """``spec.containers[mcp-server].image``."""
-    text = ""
-    for step in path:
-        if step.startswith("["):
-            text += step
-        elif _PLAIN.fullmatch(step):
-            text += f".{step}" if text else step
-        else:
-            text += f'["{step}"]'
-    return text
+        """The path as people write it: ``spec.containers[mcp-server].image``."""
+        text = ""
+        for step in self.path:
+            if step.startswith("["):
+                text += step
+            elif _PLAIN.fullmatch(step):
+                text += f".{step}" if text else step
+            else:
+                text += f'["{step}"]'
+        return text
 
 
 def changes(old: Any, new: Any) -> tuple[Change, ...]:

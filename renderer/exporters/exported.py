@@ -56,8 +56,10 @@ def filled(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def document(api_version: str, kind: str, server: Server, options: Options, spec: Mapping[str, Any]) -> dict[str, JSON]:
-    """A resource of an operator with what ``spec`` says."""
-    metadata = metadata_of(server, options)
+    """A resource of an operator with what ``spec`` says, and the labels and annotations of the server."""
+    about = {_DESCRIPTION: server.description} if server.description else {}
+    more = filled({"labels": dict(server.labels), "annotations": {**about, **server.annotations}})
+    metadata = {"name": server.name, "namespace": options.namespace_of(server), **more}
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": dict(spec)}
 
 
@@ -79,13 +81,6 @@ def network_entry(server: Server) -> Iterator[Entry]:
         yield lost(
             server, ("spec", "network"), "the operator makes no NetworkPolicy: who may connect to the pods is open"
         )
-
-
-def metadata_of(server: Server, options: Options) -> dict[str, JSON]:
-    """Name, namespace, and the labels and annotations of the spec."""
-    about = {_DESCRIPTION: server.description} if server.description else {}
-    more = {"labels": dict(server.labels), "annotations": {**about, **server.annotations}}
-    return {"name": server.name, "namespace": options.namespace_of(server), **filled(more)}
 
 
 def _fields(node: Mapping[str, JSON], fates: Fates, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
