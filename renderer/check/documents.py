@@ -1,4 +1,4 @@
-"""Rendered documents parsed back, and faults in them told by template and line."""
+"""Rendered documents parsed back, and faults in them reported by template and line."""
 
 from __future__ import annotations
 
@@ -33,31 +33,32 @@ def parsed(document: Rendered) -> tuple[Any, list[Problem]]:
 def located(document: Rendered, faults: Sequence[Fault]) -> list[Problem]:
     """The Problems for faults at paths of the document, which is read once more for their lines.
 
-    What a patch of the spec broke is told at the patch: at the one that changed that path, or at the first.
+    What a patch of the spec broke is reported at the patch: at the one that changed that path, or at the first.
     """
     if not faults:
         return []
     if document.changes:
-        return [_told(document, fault, _patched(document, fault), 0) for fault in faults]
+        problems = []
+        for fault in faults:
+            # Within what was changed, or about something that holds it.
+            near = (
+                place
+                for path, place in document.changes
+                if fault.path[: len(path)] == path or (fault.path and path[: len(fault.path)] == fault.path)
+            )
+            problems.append(_problem(document, fault, next(near, document.changes[0][1]), 0))
+        return problems
     documents, _ = read(document.text, strict=False, limits=OUTPUT_LIMITS)
     lines = [position(documents[0].marks, fault.path, fault.at_key)[0] for fault in faults]
     return _problems(document, list(zip(lines, faults, strict=True)))
 
 
-def _patched(document: Rendered, fault: Fault) -> Place:
-    for path, place in document.changes:
-        # Within what was changed, or about something that holds it.
-        if fault.path[: len(path)] == path or (fault.path and path[: len(fault.path)] == fault.path):
-            return place
-    return document.changes[0][1]
-
-
 def _problems(document: Rendered, faults: Sequence[tuple[int, Fault]]) -> list[Problem]:
     places = places_in_templates(document.template, document.context)
-    return [_told(document, fault, places(line), line) for line, fault in faults]
+    return [_problem(document, fault, places(line), line) for line, fault in faults]
 
 
-def _told(document: Rendered, fault: Fault, place: Place, line: int) -> Problem:
+def _problem(document: Rendered, fault: Fault, place: Place, line: int) -> Problem:
     message = f"{fault.message} ({document.subject}, {Place(document.path, line)})"
     in_output = bool(line) or not document.changes
     problem = Problem(place, dotted(fault.path), fault.rule, message, fault.hint, fault.severity, in_output=in_output)

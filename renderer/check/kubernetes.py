@@ -16,17 +16,15 @@ from renderer.manifest import Json, at, mapping, pod_of
 from renderer.model import Rendered
 from renderer.wording import excerpt
 
-#: Takes a document, its data and what was found in it, and says what there is to tell.
+#: Takes a document, its data and its Problems, and returns those to report.
 Judge = Callable[[Rendered, Any, list[Problem]], list[Problem]]
 
 
-def _as_found(document: Rendered, data: Any, problems: list[Problem]) -> list[Problem]:
-    del document, data
-    return problems
-
-
 def check_documents(
-    documents: Sequence[Rendered], version: str, judge: Judge = _as_found, level: Level = "restricted"
+    documents: Sequence[Rendered],
+    version: str,
+    judge: Judge = lambda _document, _data, problems: problems,
+    level: Level = "restricted",
 ) -> list[Problem]:
     """The faults of all documents of a run, each alone and between them; ``judge`` sees each as it is read.
 
@@ -40,7 +38,7 @@ def check_documents(
         if not unreadable:
             moved = _identity_faults(document, data)
             readable.append((document, _restored(document, data) if moved else data))
-            # Of an object that became another one only that it does not even exist is told besides.
+            # Of an object that became another one only one fault more counts: that its kind does not exist.
             faults = [*schema_faults(data, version), *object_faults(data), *_pod_faults(data, version, level)]
             faults = [*moved, *(fault for fault in faults if fault.rule == UNKNOWN_KIND)] if moved else faults
             problems += judge(document, data, located(document, faults))
@@ -72,9 +70,9 @@ def _identity_faults(document: Rendered, data: Json) -> list[Fault]:
     """Where a patch or a user's template makes another object of it, or one that is not the server's any more."""
     faults = []
     for path, value in _identity(document).items():
-        found = at(data, *map(str, path))
+        present = at(data, *map(str, path))
         # A template of a user may leave our labels out: then later commands do not see the object.
-        if found != value and not (found is None and "labels" in path and not document.changes):
+        if present != value and not (present is None and "labels" in path and not document.changes):
             change = f"must stay {excerpt(value)}" if value else "must not be set"
             lasting = path[-1] in ("finalizers", "ownerReferences")
             message = f"{change}: it says {'when the object goes' if lasting else 'which object this is and whose'}"
@@ -84,7 +82,7 @@ def _identity_faults(document: Rendered, data: Json) -> list[Fault]:
 
 
 def _restored(document: Rendered, data: Json) -> Json:
-    """With the identity that was meant: nothing else is told of those that refer to it."""
+    """With the identity that was meant, so that what refers to it has no fault."""
     restored = dict(data)
     for path, value in _identity(document).items():
         inner = restored
@@ -96,10 +94,9 @@ def _restored(document: Rendered, data: Json) -> Json:
 
 
 def _pod_faults(data: Any, version: str, level: Level) -> list[Fault]:
-    found = pod_of(data)
-    if found is None:
+    path, pod = pod_of(data) or ((), None)
+    if pod is None:
         return []
-    path, pod = found
     major, minor = (int(part) for part in version.split("."))
     return [
         Fault((*path, *fault.path), fault.rule, fault.message, fault.hint, fault.severity, fault.at_key)

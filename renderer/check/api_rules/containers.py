@@ -43,7 +43,12 @@ _SUCCEED_ONCE = ("startupProbe", "livenessProbe")
 def container_faults(container: Json, path: DocumentPath, volumes: Collection[str]) -> list[Fault]:
     """Faults of one container; ``volumes`` are the names that its mounts may use."""
     faults = name_fault(DNS_LABEL, container.get("name"), (*path, "name"), "name", "container name")
-    faults += _image_faults(container, (*path, "image"))
+    image = container.get("image")
+    if image in (None, ""):
+        faults.append(refused((*path, "image"), "image", "an image must be given"))
+    elif isinstance(image, str) and any(character.isspace() for character in image):
+        message = f"image {excerpt(image)} must not contain blanks or line breaks"
+        faults.append(refused((*path, "image"), "image", message))
     faults += choice_fault(container.get("imagePullPolicy"), _PULL_POLICIES, (*path, "imagePullPolicy"))
     messages = container.get("terminationMessagePolicy")
     faults += choice_fault(messages, _TERMINATION_MESSAGES, (*path, "terminationMessagePolicy"))
@@ -59,15 +64,6 @@ def container_faults(container: Json, path: DocumentPath, volumes: Collection[st
 def port_names(container: Json) -> list[str]:
     """The names of the ports that a container declares."""
     return [name for _, port in entries(container, "ports") if (name := text(port, "name"))]
-
-
-def _image_faults(container: Json, path: DocumentPath) -> list[Fault]:
-    image = container.get("image")
-    if image is None or (isinstance(image, str) and not image):
-        return [refused(path, "image", "an image must be given")]
-    if isinstance(image, str) and any(character.isspace() for character in image):
-        return [refused(path, "image", f"image {excerpt(image)} must not contain blanks or line breaks")]
-    return []
 
 
 def _port_faults(container: Json, path: DocumentPath) -> list[Fault]:
@@ -94,8 +90,12 @@ def _env_faults(container: Json, path: DocumentPath) -> list[Fault]:
         if "name" in variable:
             faults += name_fault(ENV_NAME, variable["name"], (*where, "name"), "env-name", "variable name")
             names.append(((*where, "name"), text(variable, "name")))
-        if "valueFrom" in variable:
-            faults += _value_from_faults(variable, where)
+        if "valueFrom" in variable and variable.get("value"):
+            message = f"variable {excerpt(variable.get('name'))} has both value and valueFrom"
+            faults.append(refused(where, "env-source", message, "keep one of the two"))
+        elif "valueFrom" in variable:
+            sources = mapping(variable, "valueFrom")
+            faults += one_of_faults(sources, _VALUE_SOURCES, (*where, "valueFrom"), "env-source")
     faults += repeated(names, "duplicate-env", "variable")
     for index, source in entries(container, "envFrom"):
         where = (*path, "envFrom", index)
@@ -103,13 +103,6 @@ def _env_faults(container: Json, path: DocumentPath) -> list[Fault]:
         if source.get("prefix"):
             faults += name_fault(ENV_NAME, source["prefix"], (*where, "prefix"), "env-name", "prefix")
     return faults
-
-
-def _value_from_faults(variable: Json, path: DocumentPath) -> list[Fault]:
-    if variable.get("value"):
-        message = f"variable {excerpt(variable.get('name'))} has both value and valueFrom"
-        return [refused(path, "env-source", message, "keep one of the two")]
-    return one_of_faults(mapping(variable, "valueFrom"), _VALUE_SOURCES, (*path, "valueFrom"), "env-source")
 
 
 def one_of_faults(parent: Json, allowed: tuple[str, ...], path: DocumentPath, rule: str) -> list[Fault]:
@@ -132,18 +125,12 @@ def _mount_faults(container: Json, path: DocumentPath, volumes: Collection[str])
             message = f"no volume of the pod is called {excerpt(name)}"
             faults.append(refused((*where, "name"), "unknown-volume", message, hint))
         if isinstance(place := mount.get("mountPath"), str):
-            faults += _place_faults(place, (*where, "mountPath"))
+            if not place or ":" in place:
+                wrong = f"{excerpt(place)} must not contain ':'" if place else "must not be empty"
+                faults.append(refused((*where, "mountPath"), "mount-path", f"mount path {wrong}"))
             places.append(((*where, "mountPath"), place))
         faults += inside_faults(mount.get("subPath"), (*where, "subPath"), "sub-path")
     return faults + repeated(places, "duplicate-mount-path", "mount path")
-
-
-def _place_faults(place: str, path: DocumentPath) -> list[Fault]:
-    if not place:
-        return [refused(path, "mount-path", "mount path must not be empty")]
-    if ":" in place:
-        return [refused(path, "mount-path", f"mount path {excerpt(place)} must not contain ':'")]
-    return []
 
 
 def inside_faults(relative: Any, path: DocumentPath, rule: str) -> list[Fault]:
@@ -189,9 +176,8 @@ def _target_faults(container: Json, handler: Json, path: DocumentPath) -> list[F
         port, where = target.get("port"), (*path, kind, "port")
         faults += port_fault(port, where)
         if isinstance(port, str) and port not in (declared := port_names(container)):
-            hint = (
-                f"its ports are {either([excerpt(n) for n in declared])}" if declared else "it declares no named port"
-            )
+            listed = either([excerpt(name) for name in declared])
+            hint = f"its ports are {listed}" if declared else "it declares no named port"
             faults.append(refused(where, "unknown-port", f"the container has no port called {excerpt(port)}", hint))
         faults += choice_fault(target.get("scheme"), _SCHEMES, (*path, kind, "scheme"))
     return faults

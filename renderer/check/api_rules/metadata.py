@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 
 from renderer.check.api_rules.forms import (
     DNS_LABEL,
@@ -38,7 +37,7 @@ _NAME_FORMS: dict[str, Form] = {
 #: Most bytes of all annotations of an object together, keys included.
 _ANNOTATIONS_BYTES = 262_144
 
-_POD_SECURITY = "pod-security.kubernetes.io/"
+_MODES = tuple(f"pod-security.kubernetes.io/{mode}" for mode in ("enforce", "audit", "warn"))
 _LEVELS = ("privileged", "baseline", "restricted")
 
 
@@ -55,7 +54,11 @@ def identity_faults(doc: Json) -> list[Fault]:
     if text(about, "name"):
         faults += name_fault(form, about["name"], ("metadata", "name"), "name", "name")
     faults += name_fault(DNS_LABEL, about.get("namespace"), ("metadata", "namespace"), "name", "namespace")
-    return faults + metadata_faults(about, ("metadata",)) + _level_faults(doc, about)
+    faults += metadata_faults(about, ("metadata",))
+    # A Namespace's Pod Security labels name a level: the server only warns, and then enforces nothing.
+    for mode in _MODES if kind_of(doc) == "Namespace" else ():
+        faults += choice_fault(mapping(about, "labels").get(mode), _LEVELS, ("metadata", "labels", mode))
+    return faults
 
 
 def metadata_faults(about: Json, path: DocumentPath) -> list[Fault]:
@@ -82,35 +85,16 @@ def label_faults(labels: Json, path: DocumentPath) -> list[Fault]:
     """Faults of labels, and of anything else that has their form: ``matchLabels``, ``nodeSelector``."""
     faults = []
     for key, value in labels.items():
-        key_wrong, value_wrong = _label_complaints(key, value if isinstance(value, str) else "")
-        if key_wrong:
-            faults.append(_bad_key(key, key_wrong, path, "label"))
-        if value_wrong:
-            message = f"value {excerpt(value)} of label {excerpt(key)} {value_wrong}"
+        if wrong := wrong_key(key):
+            faults.append(_bad_key(key, wrong, path, "label"))
+        if isinstance(value, str) and (wrong := wrong_form(LABEL_VALUE, value)):
+            message = f"value {excerpt(value)} of label {excerpt(key)} {wrong}"
             faults.append(refused((*path, key), "label-value", message))
     return faults
 
 
-@lru_cache(maxsize=8192)
-def _label_complaints(key: str, value: str) -> tuple[str, str]:
-    """What is wrong with the key and with the value."""
-    return wrong_key(key), wrong_form(LABEL_VALUE, value)
-
-
 def _bad_key(key: str, wrong: str, path: DocumentPath, what: str) -> Fault:
     return refused((*path, key), f"{what}-key", f"{what} key {excerpt(key)}: {wrong}", at_key=True)
-
-
-def _level_faults(doc: Json, about: Json) -> list[Fault]:
-    """A Namespace's Pod Security labels name a level: the server only warns, and then enforces nothing."""
-    if kind_of(doc) != "Namespace":
-        return []
-    return [
-        fault
-        for mode in ("enforce", "audit", "warn")
-        for key in (f"{_POD_SECURITY}{mode}",)
-        for fault in choice_fault(mapping(about, "labels").get(key), _LEVELS, ("metadata", "labels", key))
-    ]
 
 
 # ---------------------------------------------------------------------------------------------
@@ -154,22 +138,17 @@ def matches(selector: Json, labels: Mapping[str, str]) -> bool:
     if any(labels.get(key) != value for key, value in wanted.items()):
         return False
     expressions = [expression for _, expression in entries(selector, "matchExpressions")]
-    return bool(wanted or expressions) and all(_holds(e, labels) for e in expressions)
-
-
-def _holds(expression: Json, labels: Mapping[str, str]) -> bool:
-    value, values = labels.get(text(expression, "key")), texts(expression, "values")
-    match expression.get("operator"):
-        case "In":
-            return value in values
-        case "NotIn":
-            return value not in values
-        case "Exists":
-            return value is not None
-        case "DoesNotExist":
-            return value is None
-        case _:
+    for expression in expressions:
+        value, values = labels.get(text(expression, "key")), texts(expression, "values")
+        holds = {
+            "In": value in values,
+            "NotIn": value not in values,
+            "Exists": value is not None,
+            "DoesNotExist": value is None,
+        }
+        if not holds.get(text(expression, "operator")):
             return False
+    return bool(wanted or expressions)
 
 
 def label_pairs(selector: Json) -> dict[str, str]:

@@ -37,12 +37,7 @@ def service_faults(doc: Json) -> list[Fault]:
     for name in ("externalTrafficPolicy", "internalTrafficPolicy"):
         faults += choice_fault(spec.get(name), _POLICIES, ("spec", name))
     faults += label_faults(mapping(spec, "selector"), ("spec", "selector"))
-    return faults + _type_faults(spec) + _ports_faults(spec, ("spec", "ports"))
-
-
-def _type_faults(spec: Json) -> list[Fault]:
     kind, headless = text(spec, "type"), spec.get("clusterIP") == "None"
-    faults = []
     if kind == "ExternalName" and not text(spec, "externalName"):
         faults.append(refused(("spec", "externalName"), "service-type", "type ExternalName needs externalName"))
     if kind in _OPEN_TYPES and headless:
@@ -50,7 +45,7 @@ def _type_faults(spec: Json) -> list[Fault]:
         faults.append(refused(("spec", "clusterIP"), "service-type", message, "remove clusterIP: None"))
     if kind != "ExternalName" and not headless and not spec.get("ports"):
         faults.append(refused(("spec", "ports"), "service-ports", "must have at least one port"))
-    return faults
+    return faults + _ports_faults(spec, ("spec", "ports"))
 
 
 def _ports_faults(spec: Json, path: DocumentPath) -> list[Fault]:
@@ -66,16 +61,12 @@ def _ports_faults(spec: Json, path: DocumentPath) -> list[Fault]:
             faults.append(refused((*where, "name"), "port-name", "each of several ports needs a name"))
         if isinstance(port.get("port"), int):
             numbers.append(((*where, "port"), (port["port"], protocol)))
-        faults += _number_faults(port, where)
+        faults += choice_fault(port.get("protocol"), PROTOCOLS, (*where, "protocol"))
+        faults += range_fault(port.get("port"), 1, 65_535, (*where, "port"), "port-range")
+        faults += range_fault(port.get("nodePort"), 0, 65_535, (*where, "nodePort"), "port-range")
+        faults += port_fault(port.get("targetPort"), (*where, "targetPort"))
     faults += repeated(names, "duplicate-port-name", "port name")
     return faults + repeated(numbers, "duplicate-port", "port")
-
-
-def _number_faults(port: Json, path: DocumentPath) -> list[Fault]:
-    faults = choice_fault(port.get("protocol"), PROTOCOLS, (*path, "protocol"))
-    faults += range_fault(port.get("port"), 1, 65_535, (*path, "port"), "port-range")
-    faults += range_fault(port.get("nodePort"), 0, 65_535, (*path, "nodePort"), "port-range")
-    return faults + port_fault(port.get("targetPort"), (*path, "targetPort"))
 
 
 def ingress_faults(doc: Json) -> list[Fault]:
@@ -90,15 +81,11 @@ def ingress_faults(doc: Json) -> list[Fault]:
         if host := text(rule, "host").removeprefix("*."):
             faults += name_fault(DNS_SUBDOMAIN, host, ("spec", "rules", i, "host"), "host", "host")
         for j, path in entries(mapping(rule, "http"), "paths"):
-            faults += _path_faults(path, ("spec", "rules", i, "http", "paths", j))
-    return faults
-
-
-def _path_faults(entry: Json, path: DocumentPath) -> list[Fault]:
-    faults = choice_fault(entry.get("pathType"), _PATH_TYPES, (*path, "pathType"))
-    value = text(entry, "path")
-    if entry.get("pathType") in ("Exact", "Prefix") and not value.startswith("/"):
-        faults.append(refused((*path, "path"), "path", f"path {excerpt(value)} must begin with '/'"))
+            where = ("spec", "rules", i, "http", "paths", j)
+            faults += choice_fault(path.get("pathType"), _PATH_TYPES, (*where, "pathType"))
+            address = text(path, "path")
+            if path.get("pathType") in ("Exact", "Prefix") and not address.startswith("/"):
+                faults.append(refused((*where, "path"), "path", f"path {excerpt(address)} must begin with '/'"))
     return faults
 
 
@@ -114,16 +101,11 @@ def network_policy_faults(doc: Json) -> list[Fault]:
             message = f"policyTypes does not name {excerpt(direction)}, so these rules have no effect"
             faults.append(refused(("spec", field), "policy-types", message, f"add {direction} to policyTypes"))
         for index, rule in entries(spec, field):
-            faults += _rule_faults(rule, peers, ("spec", field, index))
-    return faults
-
-
-def _rule_faults(rule: Json, peers: str, path: DocumentPath) -> list[Fault]:
-    faults = []
-    for index, peer in entries(rule, peers):
-        faults += _peer_faults(peer, (*path, peers, index))
-    for index, port in entries(rule, "ports"):
-        faults += _port_faults(port, (*path, "ports", index))
+            where = ("spec", field, index)
+            for position, peer in entries(rule, peers):
+                faults += _peer_faults(peer, (*where, peers, position))
+            for position, port in entries(rule, "ports"):
+                faults += _port_faults(port, (*where, "ports", position))
     return faults
 
 
@@ -145,9 +127,10 @@ def _block_faults(block: Json, path: DocumentPath) -> list[Fault]:
     network, faults = _network(block.get("cidr"), (*path, "cidr"))
     for index, value in enumerate(texts(block, "except")):
         where = (*path, "except", index)
-        hole, wrong = _network(value, where)
-        faults += wrong
-        if network and hole and not _lies_inside(hole, network):
+        hole, hole_faults = _network(value, where)
+        faults += hole_faults
+        inside = network and hole and hole.version == network.version and hole != network and hole.subnet_of(network)
+        if network and hole and not inside:
             message = f"{excerpt(value)} must lie inside {excerpt(block['cidr'])} and be smaller"
             faults.append(refused(where, "cidr", message))
     return faults
@@ -172,11 +155,6 @@ def _parsed(value: str) -> Any:
         return ip_network(value, strict=False) if "/" in value else None
     except ValueError:
         return None
-
-
-def _lies_inside(hole: Any, network: Any) -> bool:
-    same = hole.version == network.version
-    return same and hole != network and bool(hole.subnet_of(network))
 
 
 def _port_faults(port: Json, path: DocumentPath) -> list[Fault]:

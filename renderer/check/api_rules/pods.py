@@ -96,7 +96,12 @@ def _source_faults(kind: str, source: Json, path: DocumentPath) -> list[Fault]:
 def _placement_faults(spec: Json, path: DocumentPath) -> list[Fault]:
     faults = label_faults(mapping(spec, "nodeSelector"), (*path, "nodeSelector"))
     for index, toleration in entries(spec, "tolerations"):
-        faults += _toleration_faults(toleration, (*path, "tolerations", index))
+        place = (*path, "tolerations", index)
+        faults += choice_fault(toleration.get("operator"), ("Exists", "Equal"), (*place, "operator"))
+        faults += choice_fault(toleration.get("effect"), _TOLERATION_EFFECTS, (*place, "effect"))
+        if toleration.get("operator") == "Exists" and toleration.get("value"):
+            message = "operator Exists must have no value"
+            faults.append(refused((*place, "value"), "selector-values", message))
     for index, spread in entries(spec, "topologySpreadConstraints"):
         where = (*path, "topologySpreadConstraints", index)
         allowed = ("DoNotSchedule", "ScheduleAnyway")
@@ -105,15 +110,6 @@ def _placement_faults(spec: Json, path: DocumentPath) -> list[Fault]:
         faults += selector_faults(mapping(spread, "labelSelector"), (*where, "labelSelector"))
     if "affinity" in spec:
         faults += _affinity_faults(mapping(spec, "affinity"), (*path, "affinity"))
-    return faults
-
-
-def _toleration_faults(toleration: Json, path: DocumentPath) -> list[Fault]:
-    faults = choice_fault(toleration.get("operator"), ("Exists", "Equal"), (*path, "operator"))
-    faults += choice_fault(toleration.get("effect"), _TOLERATION_EFFECTS, (*path, "effect"))
-    if toleration.get("operator") == "Exists" and toleration.get("value"):
-        message = "operator Exists must have no value"
-        faults.append(refused((*path, "value"), "selector-values", message))
     return faults
 
 

@@ -20,7 +20,8 @@ SERVER_LABEL = "mcpctl.io/server"
 #: By these labels later commands know what is ours, and of which server.
 OURS = (SERVER_LABEL, "mcpctl.io/managed")
 
-Found = Iterator[tuple[int, Fault]]
+#: Faults, each with the position of the document that it belongs to.
+Placed = Iterator[tuple[int, Fault]]
 
 
 class Object(NamedTuple):
@@ -60,8 +61,11 @@ class Index:
 
 def read(docs: Sequence[Json]) -> Index:
     """What the documents are, and how they are found."""
-    index = Index([_object(position, doc) for position, doc in enumerate(docs)])
-    for item in index.objects:
+    index = Index([])
+    for position, doc in enumerate(docs):
+        about = mapping(doc, "metadata")
+        item = Object(position, kind_of(doc), text(about, "namespace"), text(about, "name"), doc)
+        index.objects.append(item)
         index.named.setdefault((item.kind, item.namespace, item.name), item)
         if text(item.doc, "kind") == "ExternalSecret":  # its operator makes a Secret
             made = text(mapping(mapping(item.doc, "spec"), "target"), "name") or item.name
@@ -77,12 +81,7 @@ def read(docs: Sequence[Json]) -> Index:
     return index
 
 
-def _object(position: int, doc: Json) -> Object:
-    about = mapping(doc, "metadata")
-    return Object(position, kind_of(doc), text(about, "namespace"), text(about, "name"), doc)
-
-
-def selects_nothing(item: Object, index: Index, path: DocumentPath) -> Found:
+def selects_nothing(item: Object, index: Index, path: DocumentPath) -> Placed:
     """A fault only when the set holds pods of the same server: otherwise they may be elsewhere."""
     server = mapping(mapping(item.doc, "metadata"), "labels").get(SERVER_LABEL)
     own = index.by_label.get((item.namespace, SERVER_LABEL, str(server)), [])
@@ -91,7 +90,7 @@ def selects_nothing(item: Object, index: Index, path: DocumentPath) -> Found:
         yield item.position, refused(path, "selects-nothing", message, "use labels that the pod template has")
 
 
-def selects_others(item: Object, selected: Sequence[Pods]) -> Found:
+def selects_others(item: Object, selected: Sequence[Pods]) -> Placed:
     """A fault where pods of another server are selected: they would get its traffic, or be kept by its budget."""
     server = mapping(mapping(item.doc, "metadata"), "labels").get(SERVER_LABEL)
     others = [pods for pods in selected if pods.labels.get(SERVER_LABEL, server) != server]
@@ -150,7 +149,7 @@ _POD_TREE, _TREES = _tree(_POD_NAMES), {kind: _tree(names) for kind, names in _N
 _ALWAYS = (("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt"))
 
 
-def unknown_names(item: Object, index: Index, outside: Collection[Identity]) -> Found:
+def unknown_names(item: Object, index: Index, outside: Collection[Identity]) -> Placed:
     """Names of what is neither in the set nor ``outside``, nor optional: a pod would wait for it for ever."""
     kind = text(item.doc, "kind")
     holders = [_holders(item.doc, _TREES[kind], ())] if kind in _TREES else []
@@ -191,41 +190,38 @@ def _holders(parent: Json, tree: _Tree, path: DocumentPath) -> Iterator[tuple[Do
 # What refers to what otherwise.
 
 
-def _autoscaler(item: Object, index: Index) -> Found:
+def _autoscaler(item: Object, index: Index) -> Placed:
     target = mapping(mapping(item.doc, "spec"), "scaleTargetRef")
     kind, name = text(target, "kind"), text(target, "name")
     where: DocumentPath = ("spec", "scaleTargetRef", "name")
-    found = index.named.get((kind, item.namespace, name))
-    if found is None:
+    scaled = index.named.get((kind, item.namespace, name))
+    if scaled is None:
         known = [n for k, namespace, n in index.named if (k, namespace) == (kind, item.namespace)]
         yield item.position, _missing(kind, name, known, where, "unknown-scale-target")
         return
-    if "replicas" in mapping(found.doc, "spec"):
+    if "replicas" in mapping(scaled.doc, "spec"):
         message = f"HorizontalPodAutoscaler {excerpt(item.name)} decides the number too"
         fault = refused(("spec", "replicas"), "replicas-autoscaled", message, "remove replicas", at_key=True)
-        yield found.position, fault
-    yield from _unmeasured(item, found)
+        yield scaled.position, fault
+    yield from _unmeasured(item, scaled)
 
 
-def _unmeasured(item: Object, target: Object) -> Found:
+def _unmeasured(item: Object, target: Object) -> Placed:
     """Percentages are of what pods request: where one container requests nothing, the autoscaler does nothing."""
     path, pod = pod_of(target.doc) or ((), {})
-    for _, metric in entries(mapping(item.doc, "spec"), "metrics"):
-        measured = mapping(metric, "resource")
-        if text(mapping(measured, "target"), "type") == "Utilization":
-            for i, container in entries(mapping(pod, "spec"), "containers"):
-                name, resources = text(measured, "name"), mapping(container, "resources")
-                # Where there is no request, the limit is one.
-                if not (name in mapping(resources, "requests") or name in mapping(resources, "limits")):
-                    where = (*path, "spec", "containers", i)
-                    yield target.position, _requests_nothing(container, name, item, where)
-
-
-def _requests_nothing(container: Json, name: str, item: Object, path: DocumentPath) -> Fault:
-    who = f"container {excerpt(text(container, 'name'))}"
-    message = f"{who} requests no {name}, and HorizontalPodAutoscaler {excerpt(item.name)} scales by a share of that"
-    hint = f"request some {name}, unless a LimitRange of the namespace fills it in"
-    return refused(path, "autoscaled-without-request", message, hint)._replace(severity=Severity.WARNING)
+    measured = [mapping(metric, "resource") for _, metric in entries(mapping(item.doc, "spec"), "metrics")]
+    shares = [text(each, "name") for each in measured if text(mapping(each, "target"), "type") == "Utilization"]
+    scaler = f"HorizontalPodAutoscaler {excerpt(item.name)}"
+    for name in shares:
+        for i, container in entries(mapping(pod, "spec"), "containers"):
+            resources = mapping(container, "resources")
+            # Where there is no request, the limit is one.
+            if name not in mapping(resources, "requests") and name not in mapping(resources, "limits"):
+                who = f"container {excerpt(text(container, 'name'))}"
+                message = f"{who} requests no {name}, and {scaler} scales by a share of that"
+                hint = f"request some {name}, unless a LimitRange of the namespace fills it in"
+                fault = refused((*path, "spec", "containers", i), "autoscaled-without-request", message, hint)
+                yield target.position, fault._replace(severity=Severity.WARNING)
 
 
 def _missing(kind: str, name: str, known: list[str], path: DocumentPath, rule: str) -> Fault:
@@ -234,7 +230,7 @@ def _missing(kind: str, name: str, known: list[str], path: DocumentPath, rule: s
     return refused(path, rule, f"no {excerpt(kind)} of this set is called {excerpt(name)}", hint)
 
 
-def _budget(item: Object, index: Index) -> Found:
+def _budget(item: Object, index: Index) -> Placed:
     selector = mapping(mapping(item.doc, "spec"), "selector")
     selected = index.selected(item.namespace, selector)
     if not (selector.get("matchLabels") or selector.get("matchExpressions")):
@@ -246,25 +242,22 @@ def _budget(item: Object, index: Index) -> Found:
         yield from selects_others(item, selected)
 
 
-def _ingress(item: Object, index: Index) -> Found:
+def _ingress(item: Object, index: Index) -> Placed:
     spec = mapping(item.doc, "spec")
-    backends: list[tuple[Json, DocumentPath]] = [
-        (mapping(mapping(spec, "defaultBackend"), "service"), ("spec", "defaultBackend", "service"))
-    ]
+    backends: list[tuple[Json, DocumentPath]] = [(mapping(spec, "defaultBackend"), ("spec", "defaultBackend"))]
     for i, rule in entries(spec, "rules"):
         for j, path in entries(mapping(rule, "http"), "paths"):
-            place = ("spec", "rules", i, "http", "paths", j, "backend", "service")
-            backends.append((mapping(mapping(path, "backend"), "service"), place))
-    for backend, where in backends:
-        if backend:
-            port = mapping(backend, "port")
+            backends.append((mapping(path, "backend"), ("spec", "rules", i, "http", "paths", j, "backend")))
+    for parent, above in backends:
+        if backend := mapping(parent, "service"):
+            port, where = mapping(backend, "port"), (*above, "service")
             wanted = port.get("name") or port.get("number")
             field = "name" if "name" in port else "number"
             for fault in _backend_faults(backend, wanted, item, index, where, ("port", field)):
                 yield item.position, fault
 
 
-def _route(item: Object, index: Index) -> Found:
+def _route(item: Object, index: Index) -> Placed:
     for i, rule in entries(mapping(item.doc, "spec"), "rules"):
         for j, backend in entries(rule, "backendRefs"):
             where = ("spec", "rules", i, "backendRefs", j)
@@ -293,7 +286,7 @@ def _backend_faults(
         yield refused((*path, *port_path), "unknown-port", message, hint)
 
 
-def _monitor(item: Object, index: Index) -> Found:
+def _monitor(item: Object, index: Index) -> Placed:
     """A monitor whose selector finds no Service, or no port, would silently scrape nothing."""
     if text(item.doc, "apiVersion").partition("/")[0] != "monitoring.coreos.com":
         return
@@ -321,7 +314,7 @@ def _monitor(item: Object, index: Index) -> Found:
 
 
 #: What names other objects, by kind: each yields positions and Faults.
-REFERRING: Mapping[str, Callable[[Object, Index], Found]] = {
+REFERRING: Mapping[str, Callable[[Object, Index], Placed]] = {
     "HorizontalPodAutoscaler": _autoscaler,
     "PodDisruptionBudget": _budget,
     "Ingress": _ingress,

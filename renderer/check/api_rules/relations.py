@@ -9,9 +9,9 @@ from renderer.check.api_rules.forms import refused
 from renderer.check.api_rules.metadata import SELECTING
 from renderer.check.api_rules.references import (
     REFERRING,
-    Found,
     Index,
     Object,
+    Placed,
     read,
     selects_nothing,
     selects_others,
@@ -46,7 +46,7 @@ def set_faults(docs: Sequence[Json], outside: Sequence[frozenset[Identity] | Non
     return sorted(faults, key=lambda pair: pair[0])
 
 
-def _duplicates(objects: list[Object]) -> Found:
+def _duplicates(objects: list[Object]) -> Placed:
     """Two objects of one group, kind, namespace and name: the later would overwrite the earlier."""
     seen: dict[tuple[str, str, str, str], list[Object]] = {}
     for item in objects:
@@ -55,34 +55,30 @@ def _duplicates(objects: list[Object]) -> Found:
     for same in seen.values():
         if len(same) > 1 and same[0].name:
             for item in same:
-                yield item.position, _duplicate(item, [other for other in same if other is not item])
+                others = [other for other in same if other is not item]
+                place = f" in namespace {excerpt(item.namespace)}" if item.namespace else ""
+                documents = " and ".join(str(other.position + 1) for other in others[:3])
+                subject = f"{text(item.doc, 'kind')} {excerpt(item.name)}{place}"
+                message = f"{subject} is there {len(others) + 1} times: document {documents} too"
+                hint = "give each its own name or namespace"
+                yield item.position, refused(("metadata", "name"), "duplicate-object", message, hint)
 
 
-def _duplicate(item: Object, others: list[Object]) -> Fault:
-    place = f" in namespace {excerpt(item.namespace)}" if item.namespace else ""
-    documents = " and ".join(str(other.position + 1) for other in others[:3])
-    what = f"{text(item.doc, 'kind')} {excerpt(item.name)}{place}"
-    message = f"{what} is there {len(others) + 1} times: document {documents} too"
-    return refused(("metadata", "name"), "duplicate-object", message, "give each its own name or namespace")
-
-
-def _overlaps(item: Object, index: Index) -> Found:
+def _overlaps(item: Object, index: Index) -> Placed:
     """A selector that matches pods of another owner: the two would fight over them for ever."""
     path: DocumentPath = ("spec", "selector")
     for pods in index.selected(item.namespace, mapping(mapping(item.doc, "spec"), "selector")):
         if pods.owner is not item:
             hint = "add a label to the selector and the template that only this one has"
             theirs = f"{pods.owner.kind} {excerpt(pods.owner.name)}"
-            yield (
-                item.position,
-                refused(path, "selector-overlap", f"selector matches the pods of {theirs} too", hint),
-            )
+            message = f"selector matches the pods of {theirs} too"
+            yield item.position, refused(path, "selector-overlap", message, hint)
             message = f"the pods match the selector of {item.kind} {excerpt(item.name)} too"
             where = (*(pod_of(pods.owner.doc) or ((), {}))[0], "metadata", "labels")
             yield pods.owner.position, refused(where, "selector-overlap", message, hint)
 
 
-def _service(item: Object, index: Index) -> Found:
+def _service(item: Object, index: Index) -> Placed:
     spec = mapping(item.doc, "spec")
     selector = {"matchLabels": mapping(spec, "selector")}
     selected = index.selected(item.namespace, selector) if selector["matchLabels"] else []
@@ -101,27 +97,20 @@ def _service(item: Object, index: Index) -> Found:
     for position, port in entries(spec, "ports"):
         target = port.get("targetPort")
         if isinstance(target, str) and target not in declared:
-            yield item.position, _unknown_target(target, declared, ("spec", "ports", position, "targetPort"))
+            message = f"no container of the selected pods has a port called {excerpt(target)}"
+            hint = f"their ports are {either(list(map(excerpt, declared)))}" if declared else "name their ports"
+            hint = f"did you mean {excerpt(near)}?" if (near := did_you_mean(target, declared)) else hint
+            yield item.position, refused(("spec", "ports", position, "targetPort"), "unknown-port", message, hint)
 
 
-def _unknown_target(target: str, declared: list[str], path: DocumentPath) -> Fault:
-    message = f"no container of the selected pods has a port called {excerpt(target)}"
-    near = did_you_mean(target, declared)
-    if near:
-        return refused(path, "unknown-port", message, f"did you mean {excerpt(near)}?")
-    listed = either([excerpt(name) for name in declared])
-    return refused(path, "unknown-port", message, f"their ports are {listed}" if declared else "name their ports")
-
-
-def _policy(item: Object, index: Index) -> Found:
+def _policy(item: Object, index: Index) -> Placed:
     selector = mapping(mapping(item.doc, "spec"), "podSelector")
-    if (selector.get("matchLabels") or selector.get("matchExpressions")) and not index.selected(
-        item.namespace, selector
-    ):
+    selects = selector.get("matchLabels") or selector.get("matchExpressions")
+    if selects and not index.selected(item.namespace, selector):
         yield from selects_nothing(item, index, ("spec", "podSelector"))
 
 
-def _governing_service(item: Object, index: Index, outside: frozenset[Identity]) -> Found:
+def _governing_service(item: Object, index: Index, outside: frozenset[Identity]) -> Placed:
     name = mapping(item.doc, "spec").get("serviceName")
     known = index.services.get(item.namespace, [])
     if isinstance(name, str) and name and name not in known and ("Service", item.namespace, name) not in outside:

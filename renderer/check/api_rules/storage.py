@@ -45,7 +45,13 @@ def data_faults(doc: Json) -> list[Fault]:
     if size > _DATA_BYTES:
         message = f"the values have {size} bytes together, more than {_DATA_BYTES}"
         faults.append(refused(("data",), "data-size", message, "split it, or put it on a volume"))
-    return faults + (_type_faults(doc) if kind == "Secret" else [])
+    if kind == "Secret":
+        keys, secret_type = {**mapping(doc, "data"), **mapping(doc, "stringData")}, text(doc, "type")
+        for key in _NEEDED_KEYS.get(secret_type, ()):
+            if key not in keys:
+                message = f"a Secret of type {excerpt(secret_type)} needs the key {excerpt(key)}"
+                faults.append(refused(("data",), "secret-keys", message))
+    return faults
 
 
 def _key_faults(doc: Json, key: str, field: str, before: str) -> list[Fault]:
@@ -64,15 +70,6 @@ def _encoding_faults(value: str, path: DocumentPath) -> list[Fault]:
     except ValueError:
         return [refused(path, "base64", "the value is not base64", "encode it, or put it under stringData")]
     return []
-
-
-def _type_faults(doc: Json) -> list[Fault]:
-    keys = {**mapping(doc, "data"), **mapping(doc, "stringData")}
-    missing = [key for key in _NEEDED_KEYS.get(text(doc, "type"), ()) if key not in keys]
-    return [
-        refused(("data",), "secret-keys", f"a Secret of type {excerpt(doc['type'])} needs the key {excerpt(key)}")
-        for key in missing
-    ]
 
 
 def claim_faults(claim: Json, path: DocumentPath = ()) -> list[Fault]:

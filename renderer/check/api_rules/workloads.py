@@ -6,7 +6,7 @@ from renderer.check.api_rules.forms import choice_fault, range_fault, refused, r
 from renderer.check.api_rules.metadata import SELECTING, matches, metadata_faults, selector_faults
 from renderer.check.api_rules.pods import pod_faults
 from renderer.check.api_rules.storage import claim_faults
-from renderer.errors import DocumentPath, Fault
+from renderer.errors import Fault
 from renderer.manifest import Json, entries, labels, mapping, pod_of, text
 from renderer.wording import excerpt
 
@@ -22,10 +22,9 @@ _AT_LEAST_ONCE = ("Job", "CronJob")
 
 def workload_faults(doc: Json) -> list[Fault]:
     """Faults of any object that is or holds a pod; none for other kinds."""
-    found = pod_of(doc)
-    if found is None:
+    path, pod = pod_of(doc) or ((), None)
+    if pod is None:
         return []
-    path, pod = found
     claims = tuple(
         text(mapping(c, "metadata"), "name") for _, c in entries(mapping(doc, "spec"), "volumeClaimTemplates")
     )
@@ -34,24 +33,20 @@ def workload_faults(doc: Json) -> list[Fault]:
         faults += metadata_faults(mapping(pod, "metadata"), (*path, "metadata"))
     kind = text(doc, "kind")
     if kind in SELECTING:
-        faults += _selecting_faults(doc, kind, pod, path)
+        spec = mapping(doc, "spec")
+        faults += _selector_faults(spec, mapping(pod, "metadata"))
+        if text(mapping(pod, "spec"), "restartPolicy") not in ("", "Always"):
+            message = f"must be 'Always' in a {kind}"
+            faults.append(refused((*path, "spec", "restartPolicy"), "restart-policy", message))
+        for name in _NUMBERS:
+            faults += range_fault(spec.get(name), 0, 2**31 - 1, ("spec", name), "number-range")
+        if kind in _STRATEGIES:
+            faults += _strategy_faults(spec, kind)
+        faults += _stateful_faults(spec) if kind == "StatefulSet" else []
     if kind in _AT_LEAST_ONCE and mapping(pod, "spec").get("restartPolicy") not in ("OnFailure", "Never"):
         where = (*path, "spec", "restartPolicy")
         faults.append(refused(where, "restart-policy", f"must be 'OnFailure' or 'Never' in a {kind}"))
     return faults
-
-
-def _selecting_faults(doc: Json, kind: str, pod: Json, path: DocumentPath) -> list[Fault]:
-    spec = mapping(doc, "spec")
-    faults = _selector_faults(spec, mapping(pod, "metadata"))
-    if text(mapping(pod, "spec"), "restartPolicy") not in ("", "Always"):
-        message = f"must be 'Always' in a {kind}"
-        faults.append(refused((*path, "spec", "restartPolicy"), "restart-policy", message))
-    for name in _NUMBERS:
-        faults += range_fault(spec.get(name), 0, 2**31 - 1, ("spec", name), "number-range")
-    if kind in _STRATEGIES:
-        faults += _strategy_faults(spec, kind)
-    return faults + (_stateful_faults(spec) if kind == "StatefulSet" else [])
 
 
 def _selector_faults(spec: Json, about: Json) -> list[Fault]:

@@ -52,21 +52,13 @@ def limit_faults(_doc: Mapping[str, Any], workloads: Sequence[Workload]) -> Iter
             if own is not None and deployed is not None and own != deployed:
                 message = f"has another value than {excerpt('.'.join(map(str, path)))}"
                 yield Fault(workload.at(field), "compose/two-values", message, "keep one of the two")
-        yield from _memory_faults(workload)
-
-
-def _memory_faults(workload: Workload) -> Iterator[Fault]:
-    limit = _first(workload.body, (*_LIMITS, "memory"), ("mem_limit",))
-    for path in ((*_RESERVATIONS, "memory"), ("mem_reservation",)):
-        reserved = _amount(workload.body, path, _bytes)
-        if limit and reserved and reserved > limit:
-            message = "more memory is reserved than the limit allows"
-            yield Fault(workload.at(*path), "compose/reservation-above-limit", message, "lower it")
-
-
-def _first(body: Json, *paths: DocumentPath) -> Fraction | None:
-    amounts = (_amount(body, path, _bytes) for path in paths)
-    return next((amount for amount in amounts if amount is not None), None)
+        limit = _amount(workload.body, (*_LIMITS, "memory"), _bytes)
+        limit = _amount(workload.body, ("mem_limit",), _bytes) if limit is None else limit
+        for path in ((*_RESERVATIONS, "memory"), ("mem_reservation",)):
+            reserved = _amount(workload.body, path, _bytes)
+            if limit and reserved and reserved > limit:
+                message = "more memory is reserved than the limit allows"
+                yield Fault(workload.at(*path), "compose/reservation-above-limit", message, "lower it")
 
 
 def _amount(body: Json, path: DocumentPath, read: _Reader) -> Fraction | None:

@@ -65,8 +65,8 @@ def read_only_faults(doc: Mapping[str, Any], workloads: Sequence[Workload]) -> I
             for path, grant in workload.items(section):
                 source = mapping(mapping(doc, section), source_of(grant))
                 if any(field in source for field in _COPIED[section]):
-                    what = f"{section.removesuffix('s')} {excerpt(source_of(grant))}"
-                    message = f"docker compose cannot copy {what} into a service that is read_only"
+                    source_name = f"{section.removesuffix('s')} {excerpt(source_of(grant))}"
+                    message = f"docker compose cannot copy {source_name} into a service that is read_only"
                     yield Fault(path, "compose/read-only-copy", message, "keep it in a file, under 'file'")
 
 
