@@ -128,7 +128,7 @@ def kustomization(environment: Environment, delivery: Delivery | None) -> Mappin
             "timeout": delivery.timeout,
             "prune": delivery.prune,
             "wait": delivery.wait,
-            "depends_on": [dict(one) for one in delivery.depends_on],
+            "depends_on": [dict(needed) for needed in delivery.depends_on],
             "service_account": delivery.service_account,
             "substitute_from": [dict(source) for source in delivery.substitute_from],
         },

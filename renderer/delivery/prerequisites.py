@@ -15,14 +15,18 @@ _REASON = ("delivery",)
 def delivery_prerequisites(delivery: Delivery | None) -> tuple[Prerequisite, ...]:
     """In the order in which somebody would see to them."""
     if isinstance(delivery, ArgoCD):
-        return tuple(_argocd(delivery))
+        return (
+            _crd(f"{'applicationsets' if delivery.is_set else 'applications'}.argoproj.io"),
+            Prerequisite(COMPONENT, "Argo CD, with access to the repository", _REASON, "cluster"),
+            Prerequisite("Namespace", delivery.namespace, _REASON, "cluster"),
+            Prerequisite("AppProject", delivery.project, _REASON, namespace=delivery.namespace),
+        )
     return tuple(_flux(delivery)) if isinstance(delivery, Flux) else ()
 
 
 def prerequisites_file(environment: Environment) -> list[Rendered]:
     """As a list beside the objects; nothing parses it."""
-    found = delivery_prerequisites(environment.delivery)
-    if not found:
+    if not delivery_prerequisites(environment.delivery):
         return []
     subject = f"delivery of environment {environment.name}"
     return [Rendered(f"{FOLDER}PREREQUISITES.md", prerequisites_text(environment), "", {}, subject)]
@@ -46,14 +50,6 @@ def _crd(name: str) -> Prerequisite:
     return Prerequisite("CustomResourceDefinition", name, _REASON, "cluster")
 
 
-def _argocd(delivery: ArgoCD) -> Iterator[Prerequisite]:
-    name = "applicationsets" if delivery.is_set else "applications"
-    yield _crd(f"{name}.argoproj.io")
-    yield Prerequisite(COMPONENT, "Argo CD, with access to the repository", _REASON, "cluster")
-    yield Prerequisite("Namespace", delivery.namespace, _REASON, "cluster")
-    yield Prerequisite("AppProject", delivery.project, _REASON, namespace=delivery.namespace)
-
-
 def _flux(delivery: Flux) -> Iterator[Prerequisite]:
     yield _crd("kustomizations.kustomize.toolkit.fluxcd.io")
     kinds = {"GitRepository": "gitrepositories", "OCIRepository": "ocirepositories", "Bucket": "buckets"}
@@ -65,7 +61,8 @@ def _flux(delivery: Flux) -> Iterator[Prerequisite]:
         yield Prerequisite(ref["kind"], ref["name"], _REASON, namespace=ref.get("namespace", delivery.namespace))
     elif "secret" in delivery.source:
         yield Prerequisite("Secret", str(delivery.source["secret"]), _REASON, namespace=delivery.namespace)
-    for one in delivery.depends_on:
-        yield Prerequisite("Kustomization", one["name"], _REASON, namespace=one.get("namespace", delivery.namespace))
+    for needed in delivery.depends_on:
+        namespace = needed.get("namespace", delivery.namespace)
+        yield Prerequisite("Kustomization", needed["name"], _REASON, namespace=namespace)
     if delivery.service_account:
         yield Prerequisite("ServiceAccount", delivery.service_account, _REASON, namespace=delivery.namespace)

@@ -32,10 +32,8 @@ def checks(config: OrchestratorConfig, patient: Patient) -> Iterator[Check]:
     yield from guarded("docker compose", lambda: [_compose(client)], result=Result.FAILED)
     for name in sorted({name for document in patient.documents for name in _REQUIRED.findall(document.text)}):
         is_set, advice = client.environ.get(name), "set it, or give a file: --env-file"
-        what = f"value of {name}"
-        yield (
-            ok(what, "is set in the environment") if is_set else warning(what, "is not set in the environment", advice)
-        )
+        subject, unset = f"value of {name}", "is not set in the environment"
+        yield ok(subject, "is set in the environment") if is_set else warning(subject, unset, advice)
     reached = list(guarded("daemon", lambda: [_daemon(client)], result=Result.FAILED))
     yield from reached
     if reached[0].result is Result.FAILED:
@@ -45,17 +43,15 @@ def checks(config: OrchestratorConfig, patient: Patient) -> Iterator[Check]:
     projects: list[Any] = [sources[0].data for sources in documents if sources]
     services = [service for project in projects for service in (project.get("services") or {}).values()]
     yield from guarded("network", lambda: list(_networks(client, projects)))
-    for image in sorted(
-        {str(service["image"]) for service in services if service.get("image") and not service.get("build")}
-    ):
+    pulled = {str(service["image"]) for service in services if service.get("image") and not service.get("build")}
+    for image in sorted(pulled):
         yield _image(client, image)
     for service in services:
         for port in service.get("ports") or ():
             if isinstance(port, dict) and str(port.get("published", "")).isdecimal():
                 address = str(port.get("host_ip") or "0.0.0.0")  # noqa: S104 - compose's default
-                yield _port(
-                    client, str((service.get("labels") or {}).get(SERVER_LABEL, "")), address, port["published"]
-                )
+                server = str((service.get("labels") or {}).get(SERVER_LABEL, ""))
+                yield _port(client, server, address, port["published"])
 
 
 def _compose(client: Client) -> Check:
@@ -73,10 +69,8 @@ def _daemon(client: Client) -> Check:
     except ApplyFailed as error:
         return failed("daemon", error.message, "check that docker is Docker's command line")
     numbers = re.match(r"(\d{1,4})\.(\d{1,4})", str(version))
-    text, least = (
-        f"Docker Engine {excerpt(str(version), 40)} at {excerpt(client.host, 200)}",
-        ".".join(map(str, ENGINE)),
-    )
+    text = f"Docker Engine {excerpt(str(version), 40)} at {excerpt(client.host, 200)}"
+    least = ".".join(map(str, ENGINE))
     if not numbers:
         return unchecked("daemon", f"{text}: the version has an unknown form", f"use {least} or newer")
     if (int(numbers[1]), int(numbers[2])) < ENGINE:
@@ -87,8 +81,8 @@ def _daemon(client: Client) -> Check:
 def _networks(client: Client, projects: Sequence[Any]) -> Iterator[Check]:
     """The one that servers share, and those of other projects."""
     names = client.docker("reading the networks", "network", "ls", "--format={{.Name}}").split()
-    there = client.network in names
-    yield ok(f"network {client.network}", "is there" if there else "not there yet; the first apply makes it")
+    state = "is there" if client.network in names else "not there yet; the first apply makes it"
+    yield ok(f"network {client.network}", state)
     networks = [network for project in projects for network in (project.get("networks") or {}).items()]
     for name in sorted({name for name, network in networks if network.get("external")}):
         advice = "start the project that makes it, or `docker network create` it"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
 from renderer.doctor.checks import TROUBLE, Check, failed, ok, unchecked, warning
 from renderer.errors import excerpt
-from renderer.model import JSON, Access, Issuer, Server
+from renderer.manifest import items, mappings
+from renderer.model import Access, Issuer, Server
 from renderer.orchestrators.mcp_check.fetch import Answer, fetch
 
 #: Seconds for one request.
@@ -48,17 +49,12 @@ def _metadata(issuer: Issuer, origin: str) -> tuple[Answer | None, Check]:
         elif document["issuer"] != issuer.url:
             text = f"calls itself {excerpt(str(document['issuer']), 200)} at {urlsplit(address).path} ({origin})"
             return answer, failed(what, text, "write access.issuers[].url as it stands there: tokens carry it as 'iss'")
-        elif not _has_pkce(document):
+        elif "S256" not in items(document.get("code_challenge_methods_supported")):
             text = f"its metadata at {urlsplit(address).path} has no PKCE with S256 ({origin})"
             return answer, warning(what, text, "MCP clients refuse it: have it list code_challenge_methods_supported")
         else:
             return answer, ok(what, f"its metadata is at {urlsplit(address).path} ({origin})")
     return None, failed(what, f"has no metadata: {', '.join(seen)} ({origin})", "check access.issuers[].url")
-
-
-def _has_pkce(document: Mapping[str, JSON]) -> bool:
-    methods = document.get("code_challenge_methods_supported")
-    return isinstance(methods, list) and "S256" in methods
 
 
 def _keys(issuer: Issuer, jwks: str, metadata: Answer | None, origin: str) -> Check:
@@ -76,13 +72,13 @@ def _keys(issuer: Issuer, jwks: str, metadata: Answer | None, origin: str) -> Ch
     if answer.status != 200 or not isinstance(keys, list):
         text = f"HTTP {answer.status}{' without keys' * (answer.status == 200)} at {excerpt(jwks, 200)} ({origin})"
         return failed(what, text, "write the jwks_uri of its metadata")
-    signing = [key for key in keys if isinstance(key, dict) and key.get("kty") in ("RSA", "EC", "OKP")]
-    signing = [key for key in signing if key.get("use", "sig") == "sig"]
+    kinds = ("RSA", "EC", "OKP")
+    signing = [key for key in mappings(keys) if key.get("kty") in kinds and key.get("use", "sig") == "sig"]
     if not signing:
         text = f"none of {len(keys)} keys at {excerpt(jwks, 200)} is for signatures ({origin})"
         return failed(what, text, "write the jwks_uri of its metadata")
-    said = metadata.document().get("jwks_uri") if metadata else None
-    if said not in (None, jwks):
-        text = f"{len(signing)} keys; its metadata names another address: {excerpt(str(said), 200)} ({origin})"
+    named = metadata.document().get("jwks_uri") if metadata else None
+    if named not in (None, jwks):
+        text = f"{len(signing)} keys; its metadata names another address: {excerpt(str(named), 200)} ({origin})"
         return warning(what, text, "write that one, unless the guard reaches only this one")
     return ok(what, f"{len(signing)} keys ({origin}); the guard fetches them from where it runs")

@@ -12,7 +12,7 @@ from renderer.doctor import Patient
 from renderer.doctor.checks import TROUBLE, Check, Result, failed, guarded, ok, troubled, unchecked, warning
 from renderer.errors import ApplyFailed, excerpt
 from renderer.kinds import KINDS
-from renderer.manifest import annotations_of, as_mapping
+from renderer.manifest import annotations_of, at
 from renderer.orchestrators.contract import OrchestratorConfig
 from renderer.orchestrators.failures import Refused
 from renderer.orchestrators.kubernetes.client import Kubectl, as_object, known_name
@@ -70,26 +70,25 @@ def checks(config: OrchestratorConfig, patient: Patient) -> Iterator[Check]:
     except TROUBLE as error:
         yield troubled("kinds", error, Result.UNCHECKED)
     provider = patient.options.network_policy_provider if patient.options else "kubernetes"
-    needed = [
-        (_placed(need, server.namespace), server.name)
-        for server in patient.servers
-        for need in prerequisites(server, provider)
-    ]
-    for need, server in {need._replace(reasons=()): (need, server) for need, server in reversed(needed)}.values():
-        yield _prerequisite(kubectl, need, server, served)
-
-
-def _placed(need: Prerequisite, namespace: str | None) -> Prerequisite:
-    """With the namespace of its server, where that is another one than the configured."""
-    return need._replace(namespace=need.namespace or namespace or "") if need.scope == "namespace" else need
+    needed: list[tuple[Prerequisite, str]] = []
+    for server in patient.servers:
+        for need in prerequisites(server, provider):
+            if need.scope == "namespace":  # that of its server, where it is another one than the configured
+                need = need._replace(namespace=need.namespace or server.namespace or "")
+            needed.append((need, server.name))
+    # Each once, for the first server that needs it.
+    for need, name in {need._replace(reasons=()): (need, name) for need, name in reversed(needed)}.values():
+        yield _prerequisite(kubectl, need, name, served)
 
 
 def _versions(answer: Mapping[str, Any], wanted: str) -> Iterator[Check]:
-    minors = [re.match(r"[0-9]{1,4}", str(as_mapping(answer.get(key)).get("minor"))) for key in _VERSION_KEYS]
-    if not (minors[0] and minors[1]):
+    client_minor, server_minor = (
+        re.match(r"[0-9]{1,4}", str(at(answer, key, "minor"))) for key in ("clientVersion", "serverVersion")
+    )
+    if not (client_minor and server_minor):
         yield unchecked("versions", "kubectl names them in an unknown form", "check that kubectl is kubectl")
         return
-    client, server, rendered = int(minors[0][0]), int(minors[1][0]), int(wanted.partition(".")[2])
+    client, server, rendered = int(client_minor[0]), int(server_minor[0]), int(wanted.partition(".")[2])
     if abs(client - server) > SKEW:
         advice = f"use kubectl 1.{max(0, server - SKEW)} to 1.{server + SKEW}"
         yield warning("kubectl", f"1.{client} is too far from the API server's 1.{server}", advice)
@@ -101,9 +100,6 @@ def _versions(answer: Mapping[str, Any], wanted: str) -> Iterator[Check]:
     else:
         text += f" is {'older' if server < rendered else 'newer'} than {wanted}, which the manifests are checked for"
         yield warning("versions", text, f"render for it: --kubernetes-version 1.{server}")
-
-
-_VERSION_KEYS = ("clientVersion", "serverVersion")
 
 
 def _namespace(kubectl: Kubectl, name: str, rendered: Sequence[Object]) -> Iterator[Check]:
@@ -136,10 +132,8 @@ def _namespace(kubectl: Kubectl, name: str, rendered: Sequence[Object]) -> Itera
         yield ok(f"others in {name}", text)
     sandboxing = [words(each.data, name) for each in rendered if each.namespace == name and governs(each)]
     if name != kubectl.namespace and sandboxing:
-        text = (
-            f"mcpctl did not create it: apply adds {', '.join(sandboxing)}, which hold for every pod in it, only with "
-        )
-        text += "--adopt-namespace"
+        text = f"mcpctl did not create it: apply adds {', '.join(sandboxing)}, which hold for every pod in it, only "
+        text += "with --adopt-namespace"
         yield warning(f"sandbox in {name}", text, "choose a namespace for sandbox.namespace that nobody else uses")
 
 
@@ -251,26 +245,23 @@ def _component(kubectl: Kubectl, what: str, served: set[str]) -> Check:
     return unchecked(what, "no object in the cluster shows it", "ask who runs the cluster")
 
 
-def _is_default(storage_class: dict[str, Any]) -> bool:
-    return any(annotations_of(storage_class).get(key) == "true" for key in _DEFAULT)
-
-
-def _has_gpus(node: dict[str, Any]) -> bool:
-    allocatable = as_mapping(as_mapping(node.get("status")).get("allocatable"))
-    return str(allocatable.get("nvidia.com/gpu", "0")) not in ("", "0")
-
-
 #: Beginning of a component's name, what is listed, which of it counts, and what to do without any.
 _LISTED: tuple[tuple[str, str, Callable[[dict[str, Any]], bool], Result, str], ...] = (
     (
         "a default StorageClass",
         KINDS["StorageClass"].resource,
-        _is_default,
+        lambda storage_class: any(annotations_of(storage_class).get(key) == "true" for key in _DEFAULT),
         Result.FAILED,
         "make a StorageClass the default, or name one with storage.storageClass",
     ),
     ("an ingress controller", KINDS["IngressClass"].resource, bool, Result.WARNING, "install an ingress controller"),
-    ("nodes with NVIDIA GPUs", "nodes", _has_gpus, Result.FAILED, "add such nodes, and the device plugin"),
+    (
+        "nodes with NVIDIA GPUs",
+        "nodes",
+        lambda node: str(at(node, "status", "allocatable", "nvidia.com/gpu") or 0) != "0",
+        Result.FAILED,
+        "add such nodes, and the device plugin",
+    ),
 )
 #: Beginning of a component's name, the API that it serves, and what is so without it.
 _SERVED = (
