@@ -61,19 +61,13 @@ _MODULES = {
 }
 
 
-def _chosen(context: click.Context, parameter: click.Parameter, choice: str | None) -> None:
-    del context, parameter
-    if choice:
-        choose_color(choice)
-
-
 #: Options of mcpctl itself, which each command takes too: behind it or in front of it.
 _COMMON = (
     click.Option(
         ["--color"],
         type=click.Choice(["auto", "always", "never"]),
         expose_value=False,
-        callback=_chosen,
+        callback=lambda _context, _parameter, choice: choose_color(choice),
         help="When to use colour: auto is on a terminal, without NO_COLOR; FORCE_COLOR means always.  [default: auto]",
     ),
     click.Option(

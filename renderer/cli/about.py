@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import re
 import tomllib
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, requires
 from importlib.metadata import version as installed_version
 
@@ -13,7 +13,7 @@ import click
 
 from renderer import __version__, assets
 from renderer.cli.options import text_or_json
-from renderer.cli.streams import emit
+from renderer.cli.streams import emit, emit_data
 from renderer.errors import Exit
 from renderer.pins import KUBERNETES_VERSION
 from renderer.registry import TARGETS
@@ -53,7 +53,7 @@ Examples:
 @text_or_json("Format: text for people, json for programs.")
 def version(style: str) -> int:
     """Print the versions of mcpctl, Python, libraries and schemas."""
-    libraries = {name: _installed(name) for name in _libraries()}
+    libraries = _libraries()
     if style == "json":
         data = {
             "mcpctl": __version__,
@@ -64,7 +64,7 @@ def version(style: str) -> int:
             "kubernetes": {"default": KUBERNETES_VERSION, "versions": list(assets.kubernetes_versions())},
             "dependencies": libraries,
         }
-        emit(json.dumps(data, indent=2) + "\n")
+        emit_data(data)
         return Exit.FINE
     versions = list(assets.kubernetes_versions())
     rows = {
@@ -79,19 +79,16 @@ def version(style: str) -> int:
     return Exit.FINE
 
 
-def _libraries() -> list[str]:
-    """What the installed distribution requires; in a checkout, what its pyproject.toml says."""
+def _libraries() -> dict[str, str | None]:
+    """The versions of what the installed distribution requires; in a checkout, of what its pyproject.toml says."""
     try:
         required = requires("mcpctl-renderer") or []
     except PackageNotFoundError:
         project = tomllib.loads((assets.folder() / "pyproject.toml").read_text())["project"]
         required = [*project["dependencies"], *project["optional-dependencies"][_EXTRA]]
     own = [each for each in required if "extra ==" not in each or re.search(rf"""extra == ["']{_EXTRA}["']""", each)]
-    return [re.split(r"[^\w.-]", each)[0] for each in own]
-
-
-def _installed(name: str) -> str | None:
-    try:
-        return installed_version(name)
-    except PackageNotFoundError:
-        return None
+    versions: dict[str, str | None] = dict.fromkeys(re.split(r"[^\w.-]", each)[0] for each in own)
+    for name in versions:
+        with suppress(PackageNotFoundError):
+            versions[name] = installed_version(name)
+    return versions

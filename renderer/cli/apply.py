@@ -200,8 +200,8 @@ def _of_specs(
     others = tuple(sorted({name for server in servers for name in server.other_namespaces}))
     transports = {server.name: server.transport.type for server in servers}
     plan = Plan(output.documents, output.problems, names, ids, transports, env_files, "", others)
-    plan = plan._replace(remotes=count_remotes([run.specs]), lines=nothing_deployed([run.specs]))
-    return plan._replace(export=_export(paths, run)), settings
+    remotes, lines = count_remotes([run.specs]), nothing_deployed([run.specs])
+    return plan._replace(remotes=remotes, lines=lines, export=_export(paths, run)), settings
 
 
 def _export(paths: Sequence[str], run: Run) -> str:
@@ -227,14 +227,13 @@ def _of_tree(
     provider_has_a_cluster({files.target})
     if files.record:
         settings = follow(settings, files.target, files.options.namespace, files.record)
-    found = read_tree(files, target(files.target), more["levels"])
-    env_files = {**found.env_files, **env_files}
+    tree = read_tree(files, target(files.target), more["levels"])
+    env_files = {**tree.env_files, **env_files}
     # A tree of another namespace altogether is applied with that one, not besides it.
     home, others = settings.config.kubernetes.namespace, namespaces_in(files.texts)
     besides = tuple(name for name in others if name != home) if files.record or home in others else ()
-    return Plan(
-        found.documents, found.problems, found.servers, None, {}, env_files, str(files.folder), besides
-    ), settings
+    plan = Plan(tree.documents, tree.problems, tree.servers, None, {}, env_files, str(files.folder), besides)
+    return plan, settings
 
 
 class _Run(NamedTuple):
@@ -252,7 +251,7 @@ class _Run(NamedTuple):
             warn_without_client()
         try:
             applied = self.orchestrator.apply(self.plan.documents, self.options, progress, confirm)
-            self._tell_changes(applied)
+            self._report(applied)
             ids = self._ids() if self.options.dry_run == "none" else ()
             if wait and ids:
                 seconds, transports = self.options.seconds, self.plan.transports
@@ -280,7 +279,7 @@ class _Run(NamedTuple):
             self._emit_json(Applied(()), ())
         return Exit.FINE
 
-    def _tell_changes(self, applied: Applied) -> None:
+    def _report(self, applied: Applied) -> None:
         """All in numbers, and what was kept; a failure ends the run here."""
         dry = " (dry run: nothing was changed)" if self.options.dry_run != "none" else ""
         if applied.failed:
@@ -293,8 +292,8 @@ class _Run(NamedTuple):
     def _ids(self) -> tuple[str, ...]:
         if self.plan.ids is not None:
             return self.plan.ids
-        found = instances_of(self.orchestrator, InstanceFilters(servers=self.plan.servers))
-        return tuple(one.id for one in found)
+        filters = InstanceFilters(servers=self.plan.servers)
+        return tuple(status.id for status in instances_of(self.orchestrator, filters))
 
     def _emit_json(self, applied: Applied, statuses: Sequence[InstanceStatus], error: str = "") -> None:
         report = json.loads(as_json(Report("apply", self.plan.problems, {})))

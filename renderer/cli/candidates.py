@@ -51,7 +51,14 @@ def complete(group: click.Group, words: Sequence[str]) -> None:
 
 def candidates(known: Table, words: Sequence[str]) -> tuple[list[str], str]:
     """The values for the last of the words, which begin with it, and that word as the user sees it."""
-    *before, current = _rejoined(words)
+    # With `--out`, `=`, `x` as one word again: bash breaks words there.
+    joined: list[str] = []
+    for word in words:
+        if joined and (word == "=" or joined[-1].endswith("=")):
+            joined[-1] += word
+        else:
+            joined.append(word)
+    *before, current = joined
     at = _after_options(known["options"], before)
     command: Table = {"options": known["options"], "arguments": [COMMANDS]}
     if at < len(before):
@@ -77,17 +84,6 @@ def _after_options(options: Table, words: Sequence[str]) -> int:
     while at < len(words) and words[at].startswith("-"):
         at += 2 if options.get(words[at]) else 1
     return min(at, len(words))
-
-
-def _rejoined(words: Sequence[str]) -> list[str]:
-    """With ``--out``, ``=``, ``x`` as one word again: bash breaks words there."""
-    joined: list[str] = []
-    for word in words:
-        if joined and (word == "=" or joined[-1].endswith("=")):
-            joined[-1] += word
-        else:
-            joined.append(word)
-    return joined
 
 
 def _values(known: Table, kind: Any, current: str, before: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ import click
 from renderer import __version__
 from renderer.cli.editor import schema_text
 from renderer.cli.runtime import output_option, runtime_options
-from renderer.cli.streams import emit
+from renderer.cli.streams import emit, emit_data
 from renderer.errors import Exit, excerpt
 from renderer.report import LONGEST
 from renderer.settings import Rank, Settings
@@ -69,14 +69,14 @@ def config(settings: Settings, style: str) -> int:
                 for value in settings.values
             ],
         }
-        emit(json.dumps(data, indent=2) + "\n")
+        emit_data(data)
         return Exit.FINE
     rows = []
     for value in settings.values:
         plain = value.value if isinstance(value.value, str) else json.dumps(value.value)
-        shown = "-" if value.value is None else excerpt(plain, LONGEST)
-        rows.append((value.field.name, shown, f"{_SOURCES.get(value.rank, '')}{excerpt(value.origin, LONGEST)}"))
+        text = "-" if value.value is None else excerpt(plain, LONGEST)
+        rows.append((value.field.name, text, f"{_SOURCES.get(value.rank, '')}{excerpt(value.origin, LONGEST)}"))
     name_width, value_width = (max(len(row[i]) for row in rows) for i in range(2))
-    lines = [f"{name.ljust(name_width)}  {shown.ljust(value_width)}  {origin}\n" for name, shown, origin in rows]
+    lines = [f"{name.ljust(name_width)}  {text.ljust(value_width)}  {origin}\n" for name, text, origin in rows]
     emit(f"file: {excerpt(settings.file, LONGEST) or 'none'}\n" + "".join(lines))
     return Exit.FINE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import nullcontext, suppress
 
 import click
@@ -17,7 +16,7 @@ from renderer.cli.runtime import (
     runtime_options,
     yes_option,
 )
-from renderer.cli.streams import ReaderLeft, emit
+from renderer.cli.streams import ReaderLeft, emit, emit_data
 from renderer.errors import ApplyFailed, Exit, excerpt
 from renderer.orchestrators.instances import change_line, changes_as_data, tally
 from renderer.settings import Settings
@@ -49,13 +48,12 @@ def delete(
     if style == "json":
         with suppress(ReaderLeft) if applied.failed else nullcontext():
             data = {"command": "delete", "version": __version__, "where": orchestrator.where()}
-            emit(json.dumps({**data, "changes": changes_as_data(applied)}, indent=2) + "\n")
+            emit_data({**data, "changes": changes_as_data(applied)})
     else:
         emit("".join(f"{change_line(change)}\n" for change in applied.changes))
     if applied.failed:
         raise ApplyFailed(f"not all could be removed: {tally(applied)}; see to the reason, and run the same again")
     if not applied.changes and not ignore_not_found:
-        shown = ", ".join(excerpt(name) for name in names)
-        raise ApplyFailed(f"nothing of {shown} is there; mcpctl list shows what is")
+        raise ApplyFailed(f"nothing of {', '.join(map(excerpt, names))} is there; mcpctl list shows what is")
     progress(tally(applied))
     return Exit.FINE

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -32,7 +33,6 @@ from renderer.diff.markdown import as_markdown
 from renderer.diff.text import as_json, as_text, different
 from renderer.errors import Exit, UsageMistake, exit_code
 from renderer.layout import Elsewhere
-from renderer.model import NetworkPolicyProvider
 from renderer.policy import Levels
 from renderer.project import Project, same_paths
 from renderer.report import Report
@@ -85,15 +85,12 @@ def diff(
     matrix: bool,
     style: str,
     target_name: str,
-    namespace: str,
-    kubernetes_version: str,
-    network_policy_provider: NetworkPolicyProvider,
-    create_namespace: bool | None,
     environments: tuple[str, ...],
     kustomization: bool,
     templates: str | None,
     levels: Levels,
     quiet: bool,
+    **rendering: Any,
 ) -> int:
     """Show what a change of specs does to a tree: what changes, why, and with which consequences.
 
@@ -104,7 +101,7 @@ def diff(
     out = out or (Path(known.out) if known and known.out else None)
     if out is None:
         raise click.UsageError("--out DIR is missing: name the tree that 'mcpctl render --out DIR' wrote")
-    options = render_options(namespace, kubernetes_version, create_namespace, network_policy_provider, one_stream=False)
+    options = render_options(rendering)
     revision = None if base is None else git.revision(base, out)
     alone = run_alone(target_name, options._replace(kustomization=kustomization), levels)
     runs = runs_of(paths, environments, alone, several=True)

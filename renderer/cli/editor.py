@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from renderer import addresses, assets
 from renderer.cli.streams import say
-from renderer.errors import InputInvalid
+from renderer.errors import InputInvalid, UsageMistake
 from renderer.project import find_file
 
 #: Hidden, so that a command never reads the schemas as specs.
@@ -50,23 +50,37 @@ def _explain(node: Any) -> None:
         _explain(inner)
 
 
-def write_schemas(folder: Path, names: Sequence[str], write: Callable[[str, str], None]) -> None:
-    """Writes the schemas that ``schema_of`` names, or brings them up to date; a file that is none of ours is left."""
+def write_file(path: str, text: str, *, force: bool) -> None:
+    """UsageMistake where it cannot be written, and without ``force`` where it is there; it follows no link."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | (os.O_TRUNC if force else os.O_EXCL)
+    try:
+        with open(os.open(path, flags, 0o644), "wb") as file:
+            file.write(text.encode())
+    except FileExistsError:
+        raise UsageMistake(f"{path} exists; choose another --out, or overwrite it with --force") from None
+    except OSError as error:
+        raise UsageMistake(f"{path} cannot be written: {error.strerror}") from None
+
+
+def write_schemas(folder: Path, names: Sequence[str]) -> list[str]:
+    """Writes the schemas that ``schema_of`` names, or brings them up to date; a file that is none of ours is left.
+
+    The paths of those that were written.
+    """
+    written = []
     for name in () if addresses.DOCUMENTATION else names:
         path, text = folder / FOLDER / f"{name}.schema.json", schema_text(name)
-        present = _text(path)
+        try:
+            present = path.read_text("utf-8")
+        except (OSError, ValueError):
+            present = ""
         if os.path.lexists(path) and not _is_ours(present, name):
             say(f"{path}: is not a schema of mcpctl, and is left as it is\n")
         elif present != text:
             path.parent.mkdir(exist_ok=True)
-            write(text, os.fspath(path))
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except (OSError, ValueError):
-        return ""
+            write_file(os.fspath(path), text, force=True)
+            written.append(os.fspath(path))
+    return written
 
 
 def _is_ours(text: str, name: str) -> bool:

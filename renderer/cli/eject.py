@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from renderer.cli.editor import write_file
 from renderer.cli.options import output_option, quiet_option
 from renderer.cli.streams import emit, tell
 from renderer.errors import Exit, UsageMistake, errors_in, excerpt
@@ -77,13 +78,11 @@ def _copy(texts: Mapping[Path, str], force: bool, style: str, quiet: bool) -> Ex
     if existing and not force:
         raise UsageMistake(f"{', '.join(existing)}: exists; choose another --out, or overwrite it with --force")
     for path, text in texts.items():
-        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | (os.O_TRUNC if force else os.O_EXCL)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with open(os.open(path, flags, 0o644), "wb") as file:
-                file.write(text.encode())
         except OSError as error:
             raise UsageMistake(f"{_shown(path)} cannot be written: {error.strerror}") from None
+        write_file(os.fspath(path), text, force=force)
     lines = [f"{_shown(path)}: written" for path in texts]
     tell(Report("eject", (), {"templates": len(texts)}, [] if quiet else lines), style, quiet=quiet, stdout=True)
     return Exit.FINE

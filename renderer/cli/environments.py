@@ -10,7 +10,7 @@ import click
 from renderer import pipeline
 from renderer.cli.options import project
 from renderer.cli.streams import specs_in, working
-from renderer.errors import UsageMistake, errors_in, excerpt
+from renderer.errors import Problem, UsageMistake, errors_in, excerpt
 from renderer.pipeline import Inputs, Output, Run, Specs
 from renderer.policy import parse_levels
 from renderer.registry import target
@@ -89,6 +89,11 @@ def in_project(inputs: Inputs, alone: Run) -> tuple[Inputs, Run]:
     return inputs._replace(environments=tuple(environments)), alone._replace(specs=alone.specs._replace(levels=levels))
 
 
+def problems_of_specs(runs: Sequence[Run]) -> list[Problem]:
+    """The Problems of the specs of all runs, each once."""
+    return pipeline.problems_of([Output((), run.specs.problems, environment=run.name) for run in runs])
+
+
 def run_alone(target: str, options: Any, levels: Any) -> Run:
     """What the command line alone says; the specs come later."""
     return Run(None, target, options, Specs((), (), levels))
@@ -147,8 +152,8 @@ def _with_options(environment: Environment, alone: Run) -> Environment:
     )
     contradictions = [
         f"{option} (environment: {value})"
-        for parameter, option, value, given in pairs
-        if value != given and context.get_parameter_source(parameter) is typed
+        for parameter, option, value, of_option in pairs
+        if value != of_option and context.get_parameter_source(parameter) is typed
     ]
     levels = alone.specs.levels
     contradictions += [

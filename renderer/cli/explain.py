@@ -9,15 +9,15 @@ from pathlib import Path
 import click
 
 from renderer import explain as explaining
-from renderer import pins, pipeline
-from renderer.cli.environments import choose, environment_option, in_project, run_alone
+from renderer import pipeline
+from renderer.cli.environments import choose, environment_option, in_project, problems_of_specs, run_alone
 from renderer.cli.options import project, quiet_option, render_options, text_or_json
 from renderer.cli.streams import emit, specs_in, tell
 from renderer.cli.templates import templates_option, with_templates
 from renderer.environment import name_of
 from renderer.errors import DocumentPath, Exit, Problem, UsageMistake, errors_in, excerpt, exit_code
-from renderer.model import NAMESPACE, Source
-from renderer.pipeline import Inputs, Output, Run
+from renderer.model import Source
+from renderer.pipeline import Inputs, Run
 from renderer.provenance import explain_line, line_as_json, line_as_text
 from renderer.registry import TARGETS, target
 from renderer.report import Report
@@ -72,20 +72,19 @@ def explain(
     if not line and re.search("[./]", field) and Path(field).is_file():
         raise UsageMistake(f"{excerpt(field, 200)} is a file: add the number of a line, as in FILE:12")
     known = None if paths else project()
-    given = paths or (known.paths if known and known.specs else (".",))
-    inputs = pipeline.read_inputs(given, specs_in(given))
+    paths = paths or (known.paths if known and known.specs else (".",))
+    inputs = pipeline.read_inputs(paths, specs_in(paths))
     name, path = ("", ()) if line else explaining.split(field)
     if errors_in(inputs.problems):  # a faulty environment cannot be chosen: first what is wrong with it
         _tell(inputs.problems, quiet)
         return exit_code(inputs.problems)
-    options = render_options(NAMESPACE, pins.KUBERNETES_VERSION, None, "kubernetes", one_stream=False)
-    inputs, alone = in_project(inputs, run_alone("kubernetes", options, {}))
+    inputs, alone = in_project(inputs, run_alone("kubernetes", render_options({}), {}))
     wanted = choose(inputs, environments, several=True) if environments or inputs.environments else []
     if differences and len(wanted) < 2:
         raise UsageMistake("differences are between environments: name several, or add their files to PATHS")
     runs = pipeline.runs(inputs, wanted, alone)
     runs[0] = runs[0]._replace(specs=with_templates(runs[0].specs, templates))
-    problems = pipeline.problems_of([Output((), run.specs.problems, environment=run.name) for run in runs])
+    problems = problems_of_specs(runs)
     code = exit_code(problems)
     if not code and line:
         emit(_line(line[1], int(line[2]), runs, style))
@@ -115,28 +114,27 @@ def _line(file: str, number: int, runs: Sequence[Run], style: str) -> str:
 
 def _explained(source: Source, path: DocumentPath, runs: Sequence[Run], style: str) -> str:
     name = name_of(source)
-    found = [
+    explained = [
         (run.name, explaining.explain(source, path, run.environment))
         for run in runs
         if any(server.name == name for server in (*run.specs.servers, *run.specs.remotes))
     ]
-    if not found:
+    if not explained:
         where = "to this environment" if len(runs) == 1 else "to any of the environments"
         raise UsageMistake(f"the server {name} does not belong {where}: see spec.servers")
-    return explaining.as_text(found) if style == "text" else explaining.as_json(name, found)
+    return explaining.as_text(explained) if style == "text" else explaining.as_json(name, explained)
 
 
 def _source(inputs: Inputs, name: str) -> Source:
     """The document of that server; a UsageMistake with what was most likely meant."""
-    found = {name_of(source): source for source in inputs.sources}
-    if name not in found:
-        near = suggestion(name, found) or f"; there is: {', '.join(sorted(found)) or 'none'}"
+    known = {name_of(source): source for source in inputs.sources}
+    if name not in known:
+        near = suggestion(name, known) or f"; there is: {', '.join(sorted(known)) or 'none'}"
         raise UsageMistake(f"no server is called '{excerpt(name)}'{near}")
-    return found[name]
+    return known[name]
 
 
 def _tell(problems: Sequence[Problem], quiet: bool) -> None:
     """Warnings belong to other commands; what stopped this one must be told."""
-    stopping = exit_code(problems) is not Exit.FINE
-    if stopping:
+    if exit_code(problems) is not Exit.FINE:
         tell(Report("explain", problems, {}), "text", quiet=quiet, stdout=False)

@@ -12,14 +12,13 @@ import click
 from renderer.cli.environments import environment_option, run_alone, runs_of
 from renderer.cli.options import namespace_option, paths_argument, quiet_option, render_options, text_or_json
 from renderer.cli.outcomes import as_lines, facts
-from renderer.cli.streams import emit, say, tell
+from renderer.cli.streams import emit, emit_data, say, tell
 from renderer.errors import Exit, UsageMistake, errors_in
 from renderer.exporters.client import CLIENTS, configuration
 from renderer.exporters.endpoints import endpoint_of
 from renderer.exporters.forms import FORMS, Export, Form
 from renderer.importers.draft import Entry, Outcome
 from renderer.model import JSON, Server
-from renderer.pins import KUBERNETES_VERSION
 from renderer.pipeline import Run
 from renderer.registry import TARGETS
 from renderer.report import Report
@@ -134,7 +133,7 @@ def _add(name: str, form: Form) -> None:
         if style == "json":
             _emit_json(f"export {name}", entries, documents=documents)
         else:
-            emit(_TEXTS[form.style](documents))
+            emit("".join(map(_TEXTS[form.style], documents)))
             _report(entries, quiet)
         return _code(entries, strict)
 
@@ -145,7 +144,7 @@ for _name, _form in FORMS.items():
 
 def _run(paths: Sequence[str], target: str, namespace: str, environments: Sequence[str], quiet: bool) -> Run | Exit:
     """The specs as one environment has them, or as they are; the exit code where they have errors."""
-    options = render_options(namespace, KUBERNETES_VERSION, False, "kubernetes", one_stream=False)
+    options = render_options({"namespace": namespace, "create_namespace": False})
     (run,) = runs_of(paths, environments, run_alone(target, options, {}), several=False)
     if errors_in(run.specs.problems):
         tell(Report("export", run.specs.problems, {}), "text", quiet=quiet, stdout=False)
@@ -158,19 +157,15 @@ def _servers(run: Run) -> list[Server]:
     return sorted((*run.specs.servers, *run.specs.remotes), key=lambda server: server.name)
 
 
-def _as_yaml(documents: Sequence[Any]) -> str:
-    return "".join(f"---\n{block(document, 0)}\n" for document in documents)
-
-
-def _as_json(documents: Sequence[Any]) -> str:
-    return "".join(f"{json.dumps(document, indent=2, ensure_ascii=False)}\n" for document in documents)
-
-
-_TEXTS: dict[str, Callable[[Sequence[Any]], str]] = {"yaml": _as_yaml, "json": _as_json}
+#: By the style of a form: one document.
+_TEXTS: dict[str, Callable[[Any], str]] = {
+    "yaml": lambda document: f"---\n{block(document, 0)}\n",
+    "json": lambda document: f"{json.dumps(document, indent=2, ensure_ascii=False)}\n",
+}
 
 
 def _emit_json(command: str, entries: Sequence[Entry], **more: JSON) -> None:
-    emit(json.dumps({"command": command, **more, "fields": [facts(entry) for entry in entries]}, indent=2) + "\n")
+    emit_data({"command": command, **more, "fields": [facts(entry) for entry in entries]})
 
 
 def _report(entries: Sequence[Entry], quiet: bool) -> None:

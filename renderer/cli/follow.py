@@ -44,13 +44,7 @@ def specs_for(
 
 def options_for(settings: Settings, rendering: Mapping[str, Any]) -> Options:
     """Of a rendering without any environment."""
-    options = render_options(
-        settings.config.kubernetes.namespace,
-        rendering["kubernetes_version"],
-        rendering["create_namespace"],
-        rendering["network_policy_provider"],
-        one_stream=False,
-    )
+    options = render_options({**rendering, "namespace": settings.config.kubernetes.namespace})
     typed = any(value.field.name == _NAMESPACE and value.rank is Rank.OPTION for value in settings.values)
     return options._replace(namespace_typed=typed)
 
@@ -63,15 +57,15 @@ def follow(settings: Settings, target: str, namespace: str, source: str) -> Sett
     kinds = {create_orchestrator(settings.config._replace(type=name)).target: name for name in ORCHESTRATORS}
     kind = kinds[target]
     config = settings.config._replace(type=kind)
-    given = [_given(settings, _TYPE, kind, source)]
+    followed = [_followed(settings, _TYPE, kind, source)]
     if kind == "kubernetes":
-        given.append(_given(settings, _NAMESPACE, namespace, source))
+        followed.append(_followed(settings, _NAMESPACE, namespace, source))
         config = config._replace(kubernetes=config.kubernetes._replace(namespace=namespace))
-    known = {value.field.name: value for value in given}
+    known = {value.field.name: value for value in followed}
     return settings._replace(config=config, values=tuple(known.get(v.field.name, v) for v in settings.values))
 
 
-def _given(settings: Settings, name: str, wanted: str, source: str) -> Value:
+def _followed(settings: Settings, name: str, wanted: str, source: str) -> Value:
     value = next(value for value in settings.values if value.field.name == name)
     if value.value != wanted and value.rank is not Rank.DEFAULT:
         raise UsageMistake(

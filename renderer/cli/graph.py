@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from renderer import pipeline
-from renderer.cli.environments import environment_option, run_alone, runs_of
+from renderer.cli.environments import environment_option, problems_of_specs, run_alone, runs_of
 from renderer.cli.options import (
     format_option,
     paths_argument,
@@ -20,8 +21,6 @@ from renderer.graph import graph_of
 from renderer.graph.mermaid import as_mermaid, too_large
 from renderer.graph.svg import as_svg
 from renderer.graph.text import as_json, as_text
-from renderer.model import NetworkPolicyProvider
-from renderer.pipeline import Output
 from renderer.policy import Levels
 from renderer.report import Report
 
@@ -51,21 +50,18 @@ def graph(
     paths: tuple[str, ...],
     style: str,
     target_name: str,
-    namespace: str,
-    kubernetes_version: str,
-    network_policy_provider: NetworkPolicyProvider,
-    create_namespace: bool | None,
     environments: tuple[str, ...],
     levels: Levels,
+    **rendering: Any,
 ) -> int:
     """Draw who reaches what: clients, ways in, servers, what they may call, and what enforces it.
 
     PATHS are files, folders or - for stdin. Of environments among them all are drawn, or those that are chosen. Of
     secrets there are names and keys, never values.
     """
-    options = render_options(namespace, kubernetes_version, create_namespace, network_policy_provider, one_stream=False)
-    runs = runs_of(paths, environments, run_alone(target_name, options, levels), several=True)
-    problems = pipeline.problems_of([Output((), run.specs.problems, environment=run.name) for run in runs])
+    alone = run_alone(target_name, render_options(rendering), levels)
+    runs = runs_of(paths, environments, alone, several=True)
+    problems = problems_of_specs(runs)
     if code := exit_code(problems):
         tell(Report("graph", errors_in(problems), {}), "text", quiet=False, stdout=False)
         return code

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,11 +15,11 @@ from renderer.cli.import_comparison import as_data as comparison_data
 from renderer.cli.import_comparison import as_text as comparison_text
 from renderer.cli.options import quiet_option, text_or_json
 from renderer.cli.outcomes import facts, words
-from renderer.cli.streams import as_stream, emit, progress, say, specs_in
+from renderer.cli.streams import as_stream, emit, emit_data, progress, say, specs_in
 from renderer.errors import Exit, Problem, Severity, UsageMistake, excerpt
 from renderer.importers.bulk import State, Written, definitions_in, named, no_longer_defined, store
 from renderer.importers.choices import Choices
-from renderer.importers.draft import Draft, Entry, Outcome
+from renderer.importers.draft import Draft, Outcome
 from renderer.importers.formats import FORMATS, batches, recognise
 from renderer.importers.sources import load_foreign
 from renderer.importers.text import text_of
@@ -30,12 +29,12 @@ from renderer.report import LONGEST, Report, as_text
 
 
 class Result(NamedTuple):
-    """What an import did: the definitions, what was written, what is wrong, and specs whose definition went."""
+    """What an import did: the definitions, what was written, what is wrong, and specs that nothing defines any more."""
 
     drafts: Sequence[Draft]
     written: Sequence[Written]
     problems: Sequence[Problem]
-    gone: Sequence[Path] = ()
+    undefined: Sequence[Path] = ()
     comparisons: Sequence[Compared] = ()
 
 
@@ -93,7 +92,7 @@ def import_(
     _refuse_misuse(files, folder, target)
     result = _import(files, folder, target, Choices(package, remote, offline), force, compare)
     if style == "json":
-        emit(_as_json(result))
+        emit_data(_as_data(result))
     elif folder is not None:
         say(_as_table(result, quiet))
     else:
@@ -135,9 +134,9 @@ def _import(
     sound = [draft for draft in drafts if not draft.problems]
     written = _store(sound, target, force) if target else []
     refused = [problem for draft in drafts for problem in draft.problems]
-    gone = no_longer_defined(drafts, target) if folder is not None and target else []
+    undefined = no_longer_defined(drafts, target) if folder is not None and target else []
     comparisons = list(filter(None, (compared(draft, sources) for draft in sound))) if compare else []
-    return Result(drafts, written, [*problems, *unrecognised, *refused], gone, comparisons)
+    return Result(drafts, written, [*problems, *unrecognised, *refused], undefined, comparisons)
 
 
 def _store(drafts: Sequence[Draft], target: Path, force: bool) -> list[Written]:
@@ -145,12 +144,8 @@ def _store(drafts: Sequence[Draft], target: Path, force: bool) -> list[Written]:
     spec = str(target / "spec.yaml")
     written = store(drafts, target, force, schema_of(spec, "mcpserver", folder_of(spec)))
     if written:
-        write_schemas(folder_of(spec), ["mcpserver"], _write_schema)
+        write_schemas(folder_of(spec), ["mcpserver"])
     return written
-
-
-def _write_schema(text: str, path: str) -> None:
-    Path(path).write_text(text, "utf-8")
 
 
 def _as_text(result: Result, quiet: bool) -> str:
@@ -162,7 +157,10 @@ def _as_text(result: Result, quiet: bool) -> str:
         each = files.get(id(draft))
         end = "refused" if draft.problems else f"{each.path}: {_WORDS[each.state]}" if each else draft.name
         lines.append(f"{draft.place.file}: {about[draft.format]} {draft.original} -> {end}")
-        lines += [_line(entry, draft.place.file) for entry in sorted(draft.entries, key=lambda entry: entry.place)]
+        for entry in sorted(draft.entries, key=lambda entry: entry.place):
+            line = f"line {entry.place.line}" if entry.place.file == draft.place.file else str(entry.place)
+            place = "" if entry.outcome is Outcome.DEFAULTED else f"{line}: "
+            lines.append(f"  {place}{entry.outcome}{' (harmless)' * entry.harmless}: {words(entry)}")
         counts = [f"{len(draft.of(outcome))} {outcome}" for outcome in Outcome if draft.of(outcome)]
         lines.append(f"{draft.name}: {', '.join(counts)}")
     return "".join(f"{excerpt(line, LONGEST)}\n" for line in lines) + _problems(result, quiet)
@@ -193,9 +191,8 @@ def _as_table(result: Result, quiet: bool) -> str:
         counts[each.draft.format][each.state] += 1
     left = [each for each in result.written if each.state in (State.EDITED, State.FOREIGN)]
     lines = [f"{each.path}: {_WORDS[each.state]}" for each in left]
-    lines += [
-        f"{path}: its definition is not there any more; remove the file if nobody needs it" for path in result.gone
-    ]
+    undefined = "its definition is not there any more; remove the file if nobody needs it"
+    lines += [f"{path}: {undefined}" for path in result.undefined]
     rows = [(name, row) for name, row in counts.items() if row]
     used = [column for column in _COLUMNS if any(row[column] for _, row in rows)]
     widths = [max(len(name) for name, _ in [*rows, ("format", Counter())]), *(len(column) for column in used)]
@@ -207,23 +204,25 @@ def _as_table(result: Result, quiet: bool) -> str:
     return _problems(result, quiet) + "".join(f"{excerpt(line, LONGEST)}\n" for line in lines)
 
 
-def _line(entry: Entry, file: str) -> str:
-    line = f"line {entry.place.line}" if entry.place.file == file else str(entry.place)
-    place = "" if entry.outcome is Outcome.DEFAULTED else f"{line}: "
-    outcome = f"{entry.outcome} (harmless)" if entry.harmless else entry.outcome
-    return f"  {place}{outcome}: {words(entry)}"
-
-
-def _as_json(result: Result) -> str:
+def _as_data(result: Result) -> dict[str, object]:
     files = {id(each.draft): each for each in result.written}
-    data = {
+    return {
         "command": "import",
         "definitions": [_definition(draft, files.get(id(draft))) for draft in result.drafts],
         **({"comparisons": comparison_data(result.comparisons)} if result.comparisons else {}),
-        "noLongerDefined": [str(path) for path in result.gone],
-        "problems": [_problem(problem) for problem in result.problems],
+        "noLongerDefined": [str(path) for path in result.undefined],
+        "problems": [
+            {
+                **problem.place._asdict(),
+                "severity": str(problem.severity),
+                "path": problem.path,
+                "rule": problem.rule,
+                "message": problem.message,
+                "hint": problem.hint,
+            }
+            for problem in result.problems
+        ],
     }
-    return json.dumps(data, indent=2) + "\n"
 
 
 def _definition(draft: Draft, written: Written | None) -> dict[str, object]:
@@ -232,8 +231,3 @@ def _definition(draft: Draft, written: Written | None) -> dict[str, object]:
     about = {"name": draft.name, "original": draft.original, "format": draft.format, "file": draft.place.file}
     fields = [facts(entry) for entry in draft.entries]
     return {**about, **stored, "refused": bool(draft.problems), "fields": fields, **text}
-
-
-def _problem(problem: Problem) -> dict[str, object]:
-    named = {"path": problem.path, "rule": problem.rule, "message": problem.message, "hint": problem.hint}
-    return {**problem.place._asdict(), "severity": str(problem.severity), **named}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from renderer import pipeline
-from renderer.cli.editor import folder_of, schema_of, write_schemas
+from renderer.cli.editor import folder_of, schema_of, write_file, write_schemas
 from renderer.cli.streams import emit, say
 from renderer.errors import Exit, InputInvalid, Place, UsageMistake, errors_in, excerpt
 from renderer.image_config import ImageConfig, image_config
@@ -129,8 +129,10 @@ def init(
     if file == "-":
         emit(text)
         return Exit.FINE
-    _write(text, file, force, f"; next: mcpctl {'render' if remote is None else 'validate'} {{}}")
-    write_schemas(folder_of(file), ["mcpserver"], _write_schema)
+    write_file(file, text, force=force)
+    path = excerpt(os.fspath(Path(file)), LONGEST)
+    say(f"{path}: written; next: mcpctl {'render' if remote is None else 'validate'} {path}\n")
+    _say_written(write_schemas(folder_of(file), ["mcpserver"]))
     return Exit.FINE
 
 
@@ -223,8 +225,9 @@ def _write_project(force: bool) -> None:
             lines.append(f"{paths[path]}: exists; add to it:\n{added}")
             continue
         Path(paths[path]).parent.mkdir(parents=True, exist_ok=True)
-        _write(text, paths[path], force, "")
-    write_schemas(Path(), list(_SCHEMAS.values()), _write_schema)
+        write_file(paths[path], text, force=force)
+        _say_written([paths[path]])
+    _say_written(write_schemas(Path(), list(_SCHEMAS.values())))
     say("".join([*lines, "next: mcpctl render\n"]))
 
 
@@ -302,18 +305,5 @@ def _refuse_invalid(text: str, npm: bool, reasons: Sequence[str]) -> None:
         raise InputInvalid("nothing was written", list(errors.values()))
 
 
-def _write(text: str, out: str, force: bool, then: str) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | (os.O_TRUNC if force else os.O_EXCL)
-    try:
-        with open(os.open(out, flags, 0o644), "wb") as file:
-            file.write(text.encode())
-    except FileExistsError:
-        raise UsageMistake(f"{out} exists; choose another --out, or overwrite it with --force") from None
-    except OSError as error:
-        raise UsageMistake(f"{out} cannot be written: {error.strerror}") from None
-    path = excerpt(os.fspath(Path(out)), LONGEST)
-    say(f"{path}: written{then.format(path)}\n")
-
-
-def _write_schema(text: str, path: str) -> None:
-    _write(text, path, force=True, then="")
+def _say_written(paths: Iterable[str]) -> None:
+    say("".join(f"{excerpt(os.fspath(Path(path)), LONGEST)}: written\n" for path in paths))

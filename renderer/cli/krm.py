@@ -41,33 +41,27 @@ def krm(config: str | None, quiet: bool, **chosen: Any) -> int:
     """
     stdin = specs_in(["-"])
     text = stdin.read() if stdin else b""
-    given = _plain(config, text) if config else read_list(text)
-    own = _from_config(given.config)
+    resources = _plain(config, text) if config else read_list(text)
+    own = _from_config(resources.config)
     chosen |= own
-    options = render_options(
-        chosen["namespace"],
-        chosen["kubernetes_version"],
-        chosen["create_namespace"],
-        chosen["network_policy_provider"],
-        one_stream=False,
-    )
+    options = render_options(chosen)
     if "namespace" in own:
         options = options._replace(namespace_typed=True)
-    found = answer(given, options, chosen["environment"] or "")
-    code = exit_code(found.problems)
+    result = answer(resources, options, chosen["environment"] or "")
+    code = exit_code(result.problems)
     if config is None:
-        emit(as_yaml(found, given.config))
+        emit(as_yaml(result, resources.config))
     elif code is Exit.FINE:
-        emit(as_stream([f"{block(item, 0)}\n" for item in found.items]))
-    tell(Report("krm", found.problems, {"items": len(found.items)}), "text", quiet=quiet, stdout=False)
+        emit(as_stream([f"{block(item, 0)}\n" for item in result.items]))
+    tell(Report("krm", result.problems, {"items": len(result.items)}), "text", quiet=quiet, stdout=False)
     return code
 
 
 def _plain(config: str, text: bytes) -> ResourceList:
-    shown = excerpt(config, LONGEST)
-    configs = read_items(Path(config).read_bytes(), shown)
+    name = excerpt(config, LONGEST)
+    configs = read_items(Path(config).read_bytes(), name)
     if len(configs) != 1:
-        raise _bad_config("the file must hold one resource", shown)
+        raise _bad_config("the file must hold one resource", name)
     return ResourceList(read_items(text, "<stdin>") if text.strip() else [], configs[0])
 
 
@@ -88,10 +82,10 @@ def _from_config(config: Item | None) -> dict[str, Any]:
             raise _bad_config(f"data.{excerpt(str(key))}: unknown option; there is {', '.join(sorted(known))}")
         arguments += _argument(known[key], str(value), key)
     try:
-        given = krm.make_context("functionConfig", arguments).params
+        values = krm.make_context("functionConfig", arguments).params
     except click.UsageError as mistake:
         raise _bad_config(mistake.format_message()) from mistake
-    return {option.name: given[option.name] for key, option in known.items() if key in data and option.name}
+    return {option.name: values[option.name] for key, option in known.items() if key in data and option.name}
 
 
 def _argument(option: click.Option, value: str, key: str) -> list[str]:

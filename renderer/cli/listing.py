@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from itertools import chain
 
 import click
 
@@ -89,9 +88,13 @@ def listing(
     if ask and not mcp_check.installed():
         progress(no_client())
         ask = False
-    pages = chain(_pages(orchestrator, filters, page_size, ask=ask), _remotes(filters))
+    pages = _pages(orchestrator, filters, page_size, ask=ask)
     if style == "json":
-        _emit_json(pages)
+        before = "[\n"
+        for status in (status for page in pages for status in page.instances):
+            emit(before + json.dumps(as_data(status)))
+            before = ",\n"
+        emit("[]\n" if before == "[\n" else "\n]\n")
     elif fits_a_table():
         for page in pages:
             show(page.instances, time.time())
@@ -106,23 +109,11 @@ def listing(
 
 
 def _pages(orchestrator: Orchestrator, filters: InstanceFilters, size: int, *, ask: bool) -> Iterator[InstancePage]:
-    page = InstancePage((), "")
-    while True:
-        page = orchestrator.list_instances(filters, page.next, size)
-        yield page._replace(instances=tuple(asked(orchestrator, one, {}) for one in page.instances)) if ask else page
-        if not page.next:
-            return
-
-
-def _remotes(filters: InstanceFilters) -> Iterator[InstancePage]:
+    """Those of the runtime; then the servers that somebody else runs."""
+    page, first = InstancePage(()), True
+    while first or page.next:
+        page, first = orchestrator.list_instances(filters, page.next, size), False
+        statuses = (asked(orchestrator, status, {}) if ask else status for status in page.instances)
+        yield page._replace(instances=tuple(statuses))
     if not filters.states or InstanceState.REMOTE in filters.states:
         yield InstancePage(tuple(remote_instances(filters.servers, filters.labels)))
-
-
-def _emit_json(pages: Iterator[InstancePage]) -> None:
-    before = "[\n"
-    for page in pages:
-        for status in page.instances:
-            emit(before + json.dumps(as_data(status)))
-            before = ",\n"
-    emit("[]\n" if before == "[\n" else "\n]\n")

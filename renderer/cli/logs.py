@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -65,21 +64,15 @@ def logs(
     """
     orchestrator = orchestrator_of(settings)
     options = LogOptions(tail, follow, since, timestamps, previous)
-    shown = _as_json if style == "json" else _Prefixed() if prefix else _plain
-    with _closed(orchestrator.get_logs(identify(orchestrator, name), options)) as lines:
-        for line in lines:
-            emit(shown(line) + "\n")
-    return Exit.FINE
-
-
-@contextmanager
-def _closed(lines: Iterator[LogLine]) -> Iterator[Iterator[LogLine]]:
-    """Whatever ends the reading, Ctrl-C or a closed pipe, ends the program that writes as well."""
+    text_of = _as_json if style == "json" else _Prefixed() if prefix else _plain
+    lines = orchestrator.get_logs(identify(orchestrator, name), options)
     try:
-        yield lines
-    finally:
+        for line in lines:
+            emit(text_of(line) + "\n")
+    finally:  # whatever ends the reading, Ctrl-C or a closed pipe, ends the program that writes as well
         close: Callable[[], Any] = getattr(lines, "close", lambda: None)
         close()
+    return Exit.FINE
 
 
 def _as_json(line: LogLine) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -30,8 +30,8 @@ def project() -> Project | None:
     known: dict[str, Any] = click.get_current_context().meta
     if "project" not in known:
         known["project"] = find_project()
-    found: Project | None = known["project"]
-    return found
+    around: Project | None = known["project"]
+    return around
 
 
 def _paths(context: click.Context, parameter: click.Parameter, paths: tuple[str, ...]) -> tuple[str, ...]:
@@ -164,24 +164,20 @@ def target_options(command: Command) -> Command:
 
 def version_options(command: Command) -> Command:
     """Of the cluster: its version, and whether the namespace is ours."""
-    for option in (
-        click.option(
-            "--create-namespace/--no-create-namespace",
-            default=None,
-            help="Whether the namespace is ours: render it, with its labels and what governs everything in it.  "
-            f"[default: only {NAMESPACE}, and where an environment says so]",
-        ),
-        click.option(
-            "--kubernetes-version",
-            "kubernetes_version",
-            default=KUBERNETES_VERSION,
-            show_default=True,
-            callback=_known_version,
-            help="Kubernetes version to check the manifests against, and of the Pod Security labels.",
-        ),
-    ):
-        command = option(command)
-    return command
+    command = click.option(
+        "--create-namespace/--no-create-namespace",
+        default=None,
+        help="Whether the namespace is ours: render it, with its labels and what governs everything in it.  "
+        f"[default: only {NAMESPACE}, and where an environment says so]",
+    )(command)
+    return click.option(
+        "--kubernetes-version",
+        "kubernetes_version",
+        default=KUBERNETES_VERSION,
+        show_default=True,
+        callback=_known_version,
+        help="Kubernetes version to check the manifests against, and of the Pod Security labels.",
+    )(command)
 
 
 class _Folder(click.Path):
@@ -223,16 +219,15 @@ def tree_options(command: Command) -> Command:
 _UNTYPED = (ParameterSource.DEFAULT, None)
 
 
-def render_options(
-    namespace: str,
-    kubernetes_version: str,
-    create_namespace: bool | None,
-    provider: NetworkPolicyProvider,
-    *,
-    one_stream: bool,
-) -> Options:
-    """The options of a run, the project's where none is typed; UsageError for a namespace of the cluster itself."""
+def render_options(options: Mapping[str, Any], *, one_stream: bool = False) -> Options:
+    """The options of a run: those of the command that are about rendering, and the project's where none is typed.
+
+    UsageError for a namespace of the cluster itself.
+    """
     source, known = click.get_current_context().get_parameter_source, project()
+    namespace, create_namespace = options.get("namespace", NAMESPACE), options.get("create_namespace")
+    kubernetes_version = options.get("kubernetes_version", KUBERNETES_VERSION)
+    provider: NetworkPolicyProvider = options.get("network_policy_provider", "kubernetes")
     if known and known.kubernetes_version and source("kubernetes_version") in _UNTYPED:
         kubernetes_version = known.kubernetes_version
     if known and known.network_policy_provider and source("network_policy_provider") in _UNTYPED:

@@ -11,16 +11,17 @@ from pathlib import Path
 import click
 
 from renderer import pipeline
+from renderer.cli.environments import problems_of_specs
 from renderer.cli.locked import with_locked
 from renderer.cli.options import paths_argument, text_or_json
-from renderer.cli.streams import emit, tell, working
+from renderer.cli.streams import emit, emit_data, tell, working
 from renderer.errors import Exit, OutputTreeFault, Problem, errors_in
 from renderer.locks import versions
 from renderer.model import NAMESPACE, Options
 from renderer.pinning import Change
 from renderer.pinning import pin as pin_everything
 from renderer.pins import KUBERNETES_VERSION
-from renderer.pipeline import Inputs, Run, Specs
+from renderer.pipeline import Run, Specs
 from renderer.report import Report, as_json
 
 #: Nothing of a target counts here.
@@ -55,8 +56,9 @@ def pin(paths: tuple[str, ...], update: bool, check: bool, dry_run: bool, style:
         raise click.UsageError("pin changes files: name them, or their folder")
     with working("reading specs"):
         inputs = pipeline.read_inputs(paths)
-        runs = _runs(inputs)
-    faults = [p for p in errors_in(pipeline.problems_of(_outputs(runs))) if p.rule not in _CORRECTED]
+        alone = Run(None, "", _OPTIONS, Specs((), ()))
+        runs = pipeline.runs(inputs, () if errors_in(inputs.problems) else inputs.environments, alone)
+    faults = [p for p in errors_in(problems_of_specs(runs)) if p.rule not in _CORRECTED]
     if faults:
         tell(Report("pin", faults, {}), style, quiet=False, stdout=True)
         return Exit.INPUT_INVALID
@@ -77,19 +79,10 @@ def pin(paths: tuple[str, ...], update: bool, check: bool, dry_run: bool, style:
     return Exit.DIFFERENT if check and result.changes else Exit.FINE
 
 
-def _runs(inputs: Inputs) -> list[Run]:
-    alone = Run(None, "", _OPTIONS, Specs((), ()))
-    return pipeline.runs(inputs, () if errors_in(inputs.problems) else inputs.environments, alone)
-
-
-def _outputs(runs: Sequence[Run]) -> list[pipeline.Output]:
-    return [pipeline.Output((), run.specs.problems, environment=run.name) for run in runs]
-
-
 def _checked(runs: Sequence[Run], style: str) -> Exit:
     """What 'render --locked' would refuse; nobody is asked for it."""
     bare = [run._replace(specs=run.specs._replace(problems=())) for run in runs]
-    problems = pipeline.problems_of(_outputs(with_locked(bare, locked=True)))
+    problems = problems_of_specs(with_locked(bare, locked=True))
     tell(Report("pin", problems, {}), style, quiet=False, stdout=True)
     return Exit.DIFFERENT if problems else Exit.FINE
 
@@ -137,4 +130,4 @@ def _report(changes: Iterable[Change], problems: Sequence[Problem], style: str, 
     data = json.loads(as_json(report._replace(lines=())))
     names = ("path", "before", "after")
     data["changes"] = [{**c.place._asdict(), **dict(zip(names, c[1:], strict=True))} for c in changes]
-    emit(json.dumps(data, indent=2) + "\n")
+    emit_data(data)

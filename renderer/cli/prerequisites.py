@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from renderer.cli.environments import environment_option, run_alone, runs_of
@@ -16,9 +18,7 @@ from renderer.cli.options import (
 from renderer.cli.streams import emit, tell
 from renderer.delivery import delivery_prerequisites, prerequisites_data, prerequisites_text
 from renderer.errors import exit_code
-from renderer.model import JSON, NetworkPolicyProvider
-from renderer.pins import KUBERNETES_VERSION
-from renderer.pipeline import Run
+from renderer.model import JSON
 from renderer.prerequisites import as_json, as_markdown
 from renderer.report import Report
 
@@ -39,33 +39,25 @@ Examples:
 @quiet_option
 def prerequisites(
     paths: tuple[str, ...],
-    namespace: str,
-    network_policy_provider: NetworkPolicyProvider,
     environments: tuple[str, ...],
     style: str,
     quiet: bool,
+    **rendering: Any,
 ) -> int:
     """List what must exist before the manifests are applied: Secrets with their keys, classes, controllers.
 
     PATHS are files, folders or - for stdin. The list goes to stdout, problems with the specs to stderr;
     with any error there is no list.
     """
-    options = render_options(namespace, KUBERNETES_VERSION, False, network_policy_provider, one_stream=False)
+    options = render_options({**rendering, "create_namespace": False})
     (run,) = runs_of(paths, environments, run_alone("kubernetes", options, {}), several=False)
     specs, place = run.specs, (run.options.namespace, run.options.network_policy_provider)
     code = exit_code(specs.problems)
     if not code:
-        texts, data = _delivery(run)
-        texts = [*(as_markdown(server, *place) for server in specs.servers), *texts]
+        # What the delivery of the environment needs by itself.
+        own = [run.environment] if run.environment and delivery_prerequisites(run.environment.delivery) else []
+        texts = [*(as_markdown(server, *place) for server in specs.servers), *map(prerequisites_text, own)]
+        data: list[JSON] = [prerequisites_data(environment) for environment in own]
         emit("\n".join(texts) if style == "text" else as_json(specs.servers, *place, data))
     tell(Report("prerequisites", specs.problems, {"servers": len(specs.servers)}), "text", quiet=quiet, stdout=False)
     return code
-
-
-def _delivery(run: Run) -> tuple[list[str], list[JSON]]:
-    """What the delivery of the environment needs by itself, as text and as data."""
-    if run.environment is None or run.environment.delivery is None:
-        return [], []
-    if not delivery_prerequisites(run.environment.delivery):
-        return [], []
-    return [prerequisites_text(run.environment)], [prerequisites_data(run.environment)]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
 from typing import Any
 
 from renderer import __version__
 from renderer.cli.runtime import ask, no_client, progress
-from renderer.cli.streams import ReaderLeft, emit, working
+from renderer.cli.streams import ReaderLeft, emit_data, working
 from renderer.errors import ApplyFailed, McpctlError, WaitTimedOut
 from renderer.model import JSON
 from renderer.orchestrators import failures, mcp_check
@@ -72,7 +71,7 @@ def emit_json(command: str, facts: Mapping[str, JSON], statuses: Sequence[Instan
     data = {"command": command, "version": __version__, **facts, "servers": servers, "error": error}
     # After a failure the exit code tells it, also to a reader that has left.
     with suppress(ReaderLeft) if error else nullcontext():
-        emit(json.dumps(data, indent=2) + "\n")
+        emit_data(data)
 
 
 def statuses_of(orchestrator: Orchestrator, ids: Sequence[str]) -> tuple[InstanceStatus, ...]:

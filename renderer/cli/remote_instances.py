@@ -9,7 +9,7 @@ from renderer.cli.options import project
 from renderer.orchestrators.contract import InstanceState, InstanceStatus
 
 if TYPE_CHECKING:
-    from renderer.model import Server, Source
+    from renderer.model import Server
 
 
 def remote_instances(names: Collection[str] = (), labels: Mapping[str, str] | None = None) -> list[InstanceStatus]:
@@ -24,7 +24,9 @@ def remote_instances(names: Collection[str] = (), labels: Mapping[str, str] | No
 
     inputs = pipeline.read_inputs(known.paths)
     patched = any("remote" in patch.data for environment in inputs.environments for patch in environment.patches)
-    inputs = inputs._replace(sources=tuple(source for source in inputs.sources if patched or _is_remote(source)))
+    inputs = inputs._replace(
+        sources=tuple(source for source in inputs.sources if patched or source.sets("spec", "remote"))
+    )
     if not inputs.sources:
         return []
     several = {run.name: run.specs for run in pipeline.runs_for(inputs, inputs.environments)}
@@ -37,10 +39,6 @@ def remote_instances(names: Collection[str] = (), labels: Mapping[str, str] | No
         if (not names or server.name in names)
         and all(server.labels.get(key) == value for key, value in (labels or {}).items())
     ]
-
-
-def _is_remote(source: Source) -> bool:
-    return source.sets("spec", "remote")
 
 
 def _instance(server: Server, environment: str) -> InstanceStatus:

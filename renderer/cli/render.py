@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
@@ -30,14 +30,10 @@ from renderer.cli.remotes import count_remotes, nothing_deployed
 from renderer.cli.streams import again_if, as_stream, emit, tell
 from renderer.cli.templates import templates_option, with_templates
 from renderer.errors import Exit, errors_in, exit_code
-from renderer.model import NetworkPolicyProvider
 from renderer.pipeline import Output, Run
 from renderer.policy import Levels
 from renderer.project import Project, same_paths
 from renderer.report import Report
-
-if TYPE_CHECKING:
-    from renderer.cli.tree import Trees
 
 
 @click.command(
@@ -78,10 +74,6 @@ Examples:
 def render(
     paths: tuple[str, ...],
     target_name: str,
-    namespace: str,
-    kubernetes_version: str,
-    network_policy_provider: NetworkPolicyProvider,
-    create_namespace: bool | None,
     environments: tuple[str, ...],
     out: Path | None,
     check: bool,
@@ -97,6 +89,7 @@ def render(
     verbose: bool,
     watch: bool,
     locked: bool,
+    **rendering: Any,
 ) -> int:
     """Render specs into checked manifests or a compose file.
 
@@ -107,26 +100,27 @@ def render(
     typed = click.get_current_context().meta["paths typed"]
     # Of what comes on standard input nobody can tell what it is a part of.
     whole = not environments and "-" not in paths and (not known or not known.specs or same_paths(paths, known.paths))
-    if known and known.out and out is None and not typed:
-        out = Path(known.out)
+    out = Path(known.out) if known and known.out and out is None and not typed else out
     out = None if out == Path("-") else out
     again_if(watch, paths, out)
     if known and known.prune and known.specs and whole and out is not None and not check:
         prune = True
     allowed = (force, prune, prune_data, allow_empty)
-    if out is None and (check or kustomization or any(allowed)):
-        flags = "--check, --force, --prune, --prune-data, --kustomization and --allow-empty"
-        raise click.UsageError(f"{flags} go with --out DIR")
     # A project says what all of its input is; elsewhere only what the trees were made from can tell.
     named = known is not None and out is not None and bool(known.out) and same_paths([os.fspath(out)], [known.out])
     root = Path(known.file).parent if known and named and whole else None
     paths_outside = () if known and known.specs else paths
-    trees = _trees(out, check, allowed, whole=whole, paths=paths_outside, quiet=quiet, root=root)
-    provider = network_policy_provider
-    options = render_options(namespace, kubernetes_version, create_namespace, provider, one_stream=out is None)
+    trees = None
+    if out is not None:
+        from renderer.cli.tree import Allowed, Trees  # 10 ms, and a stream needs none of it
+
+        trees = Trees(out, check, Allowed(*allowed), whole=whole, paths=paths_outside, quiet=quiet, root=root)
+    elif check or kustomization or any(allowed):
+        flags = "--check, --force, --prune, --prune-data, --kustomization and --allow-empty"
+        raise click.UsageError(f"{flags} go with --out DIR")
+    options = render_options(rendering, one_stream=out is None)
     alone = run_alone(target_name, options._replace(kustomization=kustomization), levels)
-    runs = runs_of(paths, environments, alone, several=out is not None)
-    runs = with_locked(runs, locked)
+    runs = with_locked(runs_of(paths, environments, alone, several=out is not None), locked)
     _refuse_another_tree(out, known, runs)
     provider_has_a_cluster({run.target for run in runs})
     runs[0] = runs[0]._replace(specs=with_templates(runs[0].specs, templates))
@@ -159,24 +153,6 @@ def _refuse_another_tree(out: Path | None, known: Project | None, runs: Sequence
             f"{out} is the tree of the project's environments, and PATHS name none of them: "
             f"add {' '.join(known.environments)}, or write to another --out"
         )
-
-
-def _trees(
-    out: Path | None,
-    check: bool,
-    allowed: tuple[bool, bool, bool, bool],
-    *,
-    whole: bool,
-    paths: Sequence[str],
-    quiet: bool,
-    root: Path | None,
-) -> Trees | None:
-    """What is to become of the trees; None for a stream."""
-    if out is None:
-        return None
-    from renderer.cli.tree import Allowed, Trees  # 10 ms, and a stream needs none of it
-
-    return Trees(out, check, Allowed(*allowed), whole=whole, paths=paths, quiet=quiet, root=root)
 
 
 def count(runs: Sequence[Run], results: Sequence[Output]) -> dict[str, int]:

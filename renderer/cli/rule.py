@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from renderer.cli.options import text_or_json
-from renderer.cli.streams import emit, wrapped
+from renderer.cli.streams import emit, emit_data, wrapped
 from renderer.errors import Exit, UsageMistake, excerpt
 from renderer.policy import policy_of
 from renderer.rules import GROUPS, Explanation, catalogue, of_group, plain, policies
@@ -39,24 +37,26 @@ def rule(name: str | None, style: str) -> int:
                 _line(f"{prefix}/*", f"mcpctl rule {prefix}", about) for prefix, (about, *_) in GROUPS.items()
             )
         data = [_data(each) for each in (listed if name else catalogue()).values()]
-        emit(json.dumps(data, indent=2) + "\n" if as_json else text)
+        if as_json:
+            emit_data(data)
+        else:
+            emit(text)
         return Exit.FINE
     rules = catalogue()
     explanation = rules.get(group) or rules.get(f"policy/{group}") or rules.get(policy_of(group))
     if explanation is None:
         near = suggestion(group, rules) or "; mcpctl rule lists all"
         raise UsageMistake(f"no rule is called '{excerpt(group)}'{near}")
-    emit(json.dumps(_data(explanation), indent=2) + "\n" if as_json else _text(explanation))
+    if as_json:
+        emit_data(_data(explanation))
+    else:
+        parts = [f"{title}:\n{wrapped(plain(text), '  ', '  ')}" for title, text in explanation.parts]
+        emit("\n".join([f"{explanation.id}: {explanation.about}\nLevel: {explanation.level}\n", *parts]))
     return Exit.FINE
 
 
 def _line(name: str, words: str, about: str) -> str:
     return wrapped(f"{name} ({words}): {plain(about)}", "  ")
-
-
-def _text(explanation: Explanation) -> str:
-    parts = [f"{title}:\n{wrapped(plain(text), '  ', '  ')}" for title, text in explanation.parts]
-    return "\n".join([f"{explanation.id}: {explanation.about}\nLevel: {explanation.level}\n", *parts])
 
 
 def _data(explanation: Explanation) -> dict[str, object]:

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import click
 
 from renderer.cli.options import text_or_json
-from renderer.cli.streams import ReaderLeft, delivered, emit, say, tell
+from renderer.cli.streams import ReaderLeft, delivered, emit_data, say, tell
 from renderer.command import ACCESS_TOKEN
 from renderer.errors import ApplyFailed, McpctlError, UsageMistake, WaitTimedOut, excerpt, noting
 from renderer.orchestrators import create_orchestrator, mcp_check
@@ -26,6 +26,7 @@ from renderer.orchestrators.contract import (
     Confirm,
     Handshake,
     InstanceFilters,
+    InstancePage,
     InstanceState,
     InstanceStatus,
     Orchestrator,
@@ -104,7 +105,7 @@ def _emit_failure(error: McpctlError) -> None:
         return
     report = json.loads(as_json(Report(name, error.problems, {})))
     with suppress(ReaderLeft):  # the exit code still tells
-        emit(json.dumps({**report, "error": error.message}, indent=2) + "\n")
+        emit_data({**report, "error": error.message})
 
 
 def _parameter(field: Field) -> str:
@@ -119,9 +120,9 @@ def _option(field: Field) -> Callable[[Any], Any]:
         names[1] = f"{field.option}/--no-{field.option.removeprefix('--')}"
     kind: Any = {"integer": int, "boolean": bool}.get(field.type, str)
     kind = click.Choice(field.choices) if field.choices else kind
-    shown = f"  [{field.variable}]"
     metavar = field.path[-1].upper() if field.type == "string" and not field.choices else None
-    return click.option(*names, type=kind, default=None, help=field.description + shown, metavar=metavar)
+    text = f"{field.description}  [{field.variable}]"
+    return click.option(*names, type=kind, default=None, help=text, metavar=metavar)
 
 
 def output_option(command: Command) -> Command:
@@ -149,15 +150,10 @@ def fail_fast_option(command: Command) -> Command:
 
 def yes_option(command: Command) -> Command:
     """Both answers beforehand."""
-    command = click.option("--delete-data", is_flag=True, help=f"{_DATA} Asks once more unless --yes is given.")(
-        command
-    )
-    return click.option(
-        "--yes", "-y", is_flag=True, help="Do not ask before something is removed. Data needs --delete-data as well."
-    )(command)
-
-
-_DATA = "Also remove volumes with their data, and whole namespaces and definitions of custom resources."
+    data = "Also remove volumes with their data, and whole namespaces and definitions of custom resources."
+    yes = "Do not ask before something is removed. Data needs --delete-data as well."
+    command = click.option("--delete-data", is_flag=True, help=f"{data} Asks once more unless --yes is given.")(command)
+    return click.option("--yes", "-y", is_flag=True, help=yes)(command)
 
 
 def orchestrator_of(settings: Settings) -> Orchestrator:
@@ -174,8 +170,8 @@ def show_place(orchestrator: Orchestrator) -> None:
 
 def progress(line: str) -> None:
     """One line for people, to stderr."""
-    shown = excerpt(line, LONGEST)
-    say(f"{' ' if shown.startswith('::') else ''}{shown}\n")
+    text = excerpt(line, LONGEST)
+    say(f"{' ' if text.startswith('::') else ''}{text}\n")
 
 
 def on_terminal() -> bool:
@@ -195,14 +191,13 @@ def confirm_with(yes: bool, delete_data: bool) -> Confirm:
 
     def confirm(objects: Sequence[str], data: bool) -> bool:
         progress(f"to be removed, {'with all data in it' if data else 'without data'}:")
-        for one in objects:
-            progress(f"  {one}")
+        for name in objects:
+            progress(f"  {name}")
         if yes and (delete_data or not data):
             return True
         if not on_terminal():
-            progress(
-                "kept: there is no terminal to ask on; " + ("add --delete-data and --yes" if data else "add --yes")
-            )
+            options = "--delete-data and --yes" if data else "--yes"
+            progress(f"kept: there is no terminal to ask on; add {options}")
             return False
         if not data:
             return click.confirm("Remove them?", err=True)
@@ -214,22 +209,22 @@ def confirm_with(yes: bool, delete_data: bool) -> Confirm:
 
 def instances_of(orchestrator: Orchestrator, filters: InstanceFilters) -> Iterator[InstanceStatus]:
     """Page after page."""
-    page = ""
+    page = InstancePage(())
     while True:
-        found = orchestrator.list_instances(filters, page)
-        yield from found.instances
-        if not (page := found.next):
+        page = orchestrator.list_instances(filters, page.next)
+        yield from page.instances
+        if not page.next:
             return
 
 
 def identify(orchestrator: Orchestrator, name: str) -> str:
     """The instance id for the name of a server, or for an id itself. ApplyFailed with a suggestion for any other."""
-    found = [one.id for one in instances_of(orchestrator, InstanceFilters(servers=(name,)))]
-    if found:
-        return found[0]
+    named = [status.id for status in instances_of(orchestrator, InstanceFilters(servers=(name,)))]
+    if named:
+        return named[0]
     known: dict[str, str] = {}
-    for one in instances_of(orchestrator, InstanceFilters()):
-        known |= {one.id: one.id, one.server: one.id}
+    for status in instances_of(orchestrator, InstanceFilters()):
+        known |= {status.id: status.id, status.server: status.id}
     if name in known:
         return known[name]
     near = did_you_mean(name, sorted(known))

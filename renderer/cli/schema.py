@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 import click
 
 from renderer import assets
 from renderer.cli.editor import schema_text
-from renderer.cli.streams import emit, wrapped
+from renderer.cli.streams import emit, emit_data, wrapped
 from renderer.errors import Exit, UsageMistake, excerpt
 from renderer.reference import Field, below, facts, fields, find, markdown, short_type, steps_of
 from renderer.wording import did_you_mean
@@ -77,11 +76,15 @@ def _explain(path: str, form: str) -> None:
     if form == "markdown":
         raise click.UsageError("--format markdown is for a whole schema: name no field, or use --format text")
     if form == "json":
-        emit(json.dumps([_data(name, field) for field in matches], indent=2) + "\n")
+        emit_data([_data(name, field) for field in matches])
         return
     bodies: dict[str, str] = {}  # forms that say the same are one
     for field in matches:
-        bodies.setdefault(_body(name, field), f"{_typed(name, field.path)} in {field.form}")
+        lines = "".join(wrapped(fact, "    ", "  ") for fact in facts(assets.schema(name), field))
+        text = f"{wrapped(field.node['description'], '  ', '  ')}\n{lines}"
+        if examples := field.node.get("examples"):
+            text += f"\nExample:\n{block({steps_of(field.path)[-1]: examples[0]}, 2)}\n"
+        bodies.setdefault(text, f"{_typed(name, field.path)} in {field.form}")
     title = _typed(name, matches[0].path)
     parts = [f"{form if len(bodies) > 1 else title}\n\n{body}" for body, form in bodies.items()]
     emit("\n".join(filter(None, [*parts, _fields_below(name, known[name], matches[0].path)])))
@@ -107,14 +110,6 @@ def _nearest(name: str, known: Sequence[Field], path: str) -> str:
     if near:
         return f"did you mean '{_typed(name, names[near])}'?"
     return f"there is: {', '.join(_typed(name, each) for each in around)}"
-
-
-def _body(name: str, field: Field) -> str:
-    lines = "".join(wrapped(fact, "    ", "  ") for fact in facts(assets.schema(name), field))
-    text = f"{wrapped(field.node['description'], '  ', '  ')}\n{lines}"
-    if examples := field.node.get("examples"):
-        text += f"\nExample:\n{block({steps_of(field.path)[-1]: examples[0]}, 2)}\n"
-    return text
 
 
 def _fields_below(name: str, known: Sequence[Field], path: str) -> str:

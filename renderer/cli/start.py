@@ -126,7 +126,7 @@ def restart(names: tuple[str, ...], settings: Settings, style: str, wait: bool, 
     """
     orchestrator = orchestrator_of(settings)
     ids = list(dict.fromkeys(identify(orchestrator, name) for name in names))
-    restarts = [(one, partial(_restart, orchestrator, one)) for one in ids]
+    restarts = [(instance, partial(_restart, orchestrator, instance)) for instance in ids]
     return _started(orchestrator, restarts, {}, timeout if wait else 0.0, style, fail_fast, command="restart")
 
 
@@ -163,8 +163,8 @@ def _started(
         else:
             statuses = statuses_of(orchestrator, ids)
     except (McpctlError, KeyboardInterrupt) as error:
-        if rest := [name for name, _ in starts[len(ids) + 1 :]]:
-            progress(f"not tried: {', '.join(rest)}")
+        if left := [name for name, _ in starts[len(ids) + 1 :]]:
+            progress(f"not tried: {', '.join(left)}")
         if style == "json" and isinstance(error, McpctlError):
             emit_json(command, facts, statuses_of(orchestrator, ids), error.message)
         raise

@@ -20,7 +20,7 @@ from renderer.cli.runtime import (
     progress,
     runtime_options,
 )
-from renderer.cli.streams import emit
+from renderer.cli.streams import emit, emit_data
 from renderer.cli.tables import fits_a_table, live, show
 from renderer.errors import Exit
 from renderer.orchestrators import mcp_check
@@ -75,9 +75,8 @@ def status(names: tuple[str, ...], settings: Settings, watch: bool, ask: bool, s
     if watch:
         _watch(look, style)
     elif style == "json":
-        servers = [as_data(one) for one in look()]
-        data = {"command": "status", "version": __version__, "where": orchestrator.where(), "servers": servers}
-        emit(json.dumps(data, indent=2) + "\n")
+        servers = [as_data(server) for server in look()]
+        emit_data({"command": "status", "version": __version__, "where": orchestrator.where(), "servers": servers})
     else:
         _show(look())
     return Exit.FINE
@@ -98,7 +97,7 @@ def _watch(look: Look, style: str, sleep: Callable[[float], None] = time.sleep) 
     while True:
         now = look()
         if now != before and style == "json":
-            emit(json.dumps({"servers": [as_data(one) for one in now]}) + "\n")
+            emit(json.dumps({"servers": [as_data(server) for server in now]}) + "\n")
         elif now != before:
             _show(now)
         before = now

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 
 import click
 
 from renderer import __version__
 from renderer.cli.runtime import identify, orchestrator_of, output_option, progress, runtime_options
-from renderer.cli.streams import ReaderLeft, emit
+from renderer.cli.streams import ReaderLeft, emit_data
 from renderer.errors import Exit, McpctlError
 from renderer.orchestrators.contract import Orchestrator
 from renderer.settings import Settings
@@ -34,13 +33,13 @@ def stop(names: tuple[str, ...], settings: Settings, style: str) -> int:
     ids = list(dict.fromkeys(identify(orchestrator, name) for name in names))
     stopped: list[str] = []
     try:
-        for one in ids:
-            orchestrator.stop_server(one)
-            stopped.append(one)
-            progress(f"{one}: stopped")
+        for instance in ids:
+            orchestrator.stop_server(instance)
+            stopped.append(instance)
+            progress(f"{instance}: stopped")
     except (McpctlError, KeyboardInterrupt) as failed:
-        if rest := ids[len(stopped) + 1 :]:
-            progress(f"not tried: {', '.join(rest)}")
+        if left := ids[len(stopped) + 1 :]:
+            progress(f"not tried: {', '.join(left)}")
         if style == "json":
             with suppress(ReaderLeft):  # the exit code still tells
                 _emit(orchestrator, stopped, str(failed) or "interrupted")
@@ -52,4 +51,4 @@ def stop(names: tuple[str, ...], settings: Settings, style: str) -> int:
 
 def _emit(orchestrator: Orchestrator, stopped: list[str], error: str) -> None:
     data = {"command": "stop", "version": __version__, "where": orchestrator.where(), "stopped": stopped}
-    emit(json.dumps({**data, "error": error}, indent=2) + "\n")
+    emit_data({**data, "error": error})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -80,6 +81,11 @@ def emit(text: str | Iterable[str]) -> None:
         raise ReaderLeft from None
     except OSError as error:
         raise OutputTreeFault(f"standard output cannot be written: {error.strerror}") from error
+
+
+def emit_data(data: object) -> None:
+    """Data for programs, as one JSON document."""
+    emit(json.dumps(data, indent=2) + "\n")
 
 
 def delivered() -> bool:
@@ -171,10 +177,10 @@ def _write(stream: TextIO, *pieces: str) -> None:
     stream.buffer.flush()
 
 
-def choose_color(choice: str) -> None:
-    """What --color says, for this run: auto, always or never."""
+def choose_color(choice: str | None) -> None:
+    """What --color says, for this run: auto, always or never; nothing where it is not typed."""
     global _color
-    _color = choice
+    _color = choice or _color
 
 
 def colored(stream: TextIO | None) -> bool:

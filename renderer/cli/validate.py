@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from renderer import pipeline
@@ -21,7 +23,6 @@ from renderer.cli.remotes import count_remotes
 from renderer.cli.streams import again_if, tell
 from renderer.cli.templates import templates_option, with_templates
 from renderer.errors import UsageMistake, exit_code
-from renderer.model import NetworkPolicyProvider
 from renderer.pipeline import Output, Run
 from renderer.policy import Levels
 from renderer.registry import TARGETS
@@ -61,10 +62,6 @@ Examples:
 def validate(
     paths: tuple[str, ...],
     targets: tuple[str, ...],
-    namespace: str,
-    kubernetes_version: str,
-    network_policy_provider: NetworkPolicyProvider,
-    create_namespace: bool | None,
     environments: tuple[str, ...],
     levels: Levels,
     accepted: bool,
@@ -73,6 +70,7 @@ def validate(
     style: str,
     quiet: bool,
     watch: bool,
+    **rendering: Any,
 ) -> int:
     """Check specs: list every problem at once, with file, line and what to do.
 
@@ -81,10 +79,8 @@ def validate(
     to stdout as JSON or SARIF.
     """
     again_if(watch, paths)
-    provider = network_policy_provider
-    options = render_options(namespace, kubernetes_version, create_namespace, provider, one_stream=False)
-    runs = runs_of(paths, environments, run_alone("", options, levels), several=True)
-    runs = with_locked(runs, locked)
+    alone = run_alone("", render_options(rendering), levels)
+    runs = with_locked(runs_of(paths, environments, alone, several=True), locked)
     provider_has_a_cluster({name for run in runs for name in targets_of(run, targets)})
     runs[0] = runs[0]._replace(specs=with_templates(runs[0].specs, templates))
     results: list[Output] = []
