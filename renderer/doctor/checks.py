@@ -13,7 +13,7 @@ from renderer.errors import ApplyFailed, McpctlError, UsageMistake, WaitTimedOut
 #: What a runtime, or its program, refuses: the result of a check, not the end of the run.
 TROUBLE = (ApplyFailed, WaitTimedOut, UsageMistake)
 #: Characters of the subject, and of each text.
-_WHAT, _TEXT = 90, 700
+_SUBJECT, _TEXT = 90, 700
 
 
 class Result(StrEnum):
@@ -26,47 +26,47 @@ class Result(StrEnum):
 
 
 class Check(NamedTuple):
-    """``what`` was checked, what was seen, and what to do about it; never the value of a secret."""
+    """``subject`` was checked, what was seen, and what to do about it; never the value of a secret."""
 
-    what: str
+    subject: str
     result: Result
     text: str
     advice: str = ""
 
 
-def ok(what: str, text: str) -> Check:
-    return Check(what, Result.OK, text)
+def ok(subject: str, text: str) -> Check:
+    return Check(subject, Result.OK, text)
 
 
-def warning(what: str, text: str, advice: str) -> Check:
-    return Check(what, Result.WARNING, text, advice)
+def warning(subject: str, text: str, advice: str) -> Check:
+    return Check(subject, Result.WARNING, text, advice)
 
 
-def failed(what: str, text: str, advice: str) -> Check:
-    return Check(what, Result.FAILED, text, advice)
+def failed(subject: str, text: str, advice: str) -> Check:
+    return Check(subject, Result.FAILED, text, advice)
 
 
-def unchecked(what: str, text: str, advice: str) -> Check:
-    return Check(what, Result.UNCHECKED, text, advice)
+def unchecked(subject: str, text: str, advice: str) -> Check:
+    return Check(subject, Result.UNCHECKED, text, advice)
 
 
-def guarded(what: str, look: Callable[[], Iterable[Check]], *, result: Result = Result.UNCHECKED) -> Iterator[Check]:
+def guarded(subject: str, look: Callable[[], Iterable[Check]], *, result: Result = Result.UNCHECKED) -> Iterator[Check]:
     """The checks of ``look``; one of ``result`` where it meets trouble."""
     try:
         yield from look()
     except TROUBLE as error:
-        yield troubled(what, error, result)
+        yield troubled(subject, error, result)
 
 
-def troubled(what: str, error: McpctlError, result: Result) -> Check:
+def troubled(subject: str, error: McpctlError, result: Result) -> Check:
     """A failure in its own words, which end with what to do."""
     text, _, advice = error.message.partition(" - ")
-    return Check(what, result, text, advice or ("" if "; " in text else "fix that, then run mcpctl doctor again"))
+    return Check(subject, result, text, advice or ("" if "; " in text else "fix that, then run mcpctl doctor again"))
 
 
 def as_lines(check: Check) -> str:
     """One line, and one more with what to do."""
-    line = f"{check.result.value:<11}  {excerpt(check.what, _WHAT)}: {excerpt(check.text, _TEXT)}"
+    line = f"{check.result.value:<11}  {excerpt(check.subject, _SUBJECT)}: {excerpt(check.text, _TEXT)}"
     return f"{line}\n" + (f"{'':<11}  -> {excerpt(check.advice, _TEXT)}\n" if check.advice else "")
 
 
@@ -78,7 +78,8 @@ def summary(checks: Sequence[Check]) -> str:
 def as_json(checks: Sequence[Check], orchestrator: str) -> str:
     """One document."""
     facts = {"command": "doctor", "version": __version__, "orchestrator": orchestrator, "results": _counts(checks)}
-    return json.dumps({**facts, "checks": [check._asdict() for check in checks]}, indent=2, ensure_ascii=True) + "\n"
+    listed = [{"what": check.subject, **dict(zip(check._fields[1:], check[1:], strict=True))} for check in checks]
+    return json.dumps({**facts, "checks": listed}, indent=2, ensure_ascii=True) + "\n"
 
 
 def _counts(checks: Sequence[Check]) -> dict[str, int]:

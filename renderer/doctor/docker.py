@@ -90,35 +90,35 @@ def _networks(client: Client, projects: Sequence[Any]) -> Iterator[Check]:
 
 
 def _image(client: Client, name: str) -> Check:
-    what = f"image {excerpt(name, 200)}"
+    subject = f"image {excerpt(name, 200)}"
     try:
         done = client.tried("docker", "image", "inspect", "--format={{.Id}}", "--", name, doing="looking for an image")
     except TROUBLE as error:
-        return troubled(what, error, Result.UNCHECKED)
+        return troubled(subject, error, Result.UNCHECKED)
     if done.code == 0:
-        return ok(what, "is there")
-    return warning(what, "not there: apply pulls it", "pull it before, if the registry asks for a login")
+        return ok(subject, "is there")
+    return warning(subject, "not there: apply pulls it", "pull it before, if the registry asks for a login")
 
 
 def _port(client: Client, server: str, address: str, published: Any) -> Check:
-    port, what = int(published), f"port {address}:{published}"
+    port, subject = int(published), f"port {address}:{published}"
     if not client.host.startswith("unix://"):
-        return unchecked(what, "the daemon is on another machine", "look there whether the port is free")
+        return unchecked(subject, "the daemon is on another machine", "look there whether the port is free")
     with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((address.strip("[]"), port))
-            return ok(what, f"free, for {server}")
+            return ok(subject, f"free, for {server}")
         except PermissionError:
-            return ok(what, f"a low port, which the daemon may bind for {server}")
+            return ok(subject, f"a low port, which the daemon may bind for {server}")
         except OSError:
             pass
     try:
         label = f'--format={{{{.Label "{SERVER_LABEL}"}}}}'
         owners = client.docker("asking who publishes a port", "ps", f"--filter=publish={port}", label).split()
     except TROUBLE as error:
-        return troubled(what, error, Result.UNCHECKED)
+        return troubled(subject, error, Result.UNCHECKED)
     if server and server in owners:
-        return ok(what, f"published by {server} itself, which runs")
+        return ok(subject, f"published by {server} itself, which runs")
     by = f"the server {excerpt(owners[0], 63)}" if owners else "another program"
-    return failed(what, f"taken by {by}", "stop that, or give another port with network.publish.port")
+    return failed(subject, f"taken by {by}", "stop that, or give another port with network.publish.port")

@@ -45,14 +45,14 @@ _KEYS = {
 
 def checks(config: OrchestratorConfig, patient: Patient) -> Iterator[Check]:
     """As far as they make sense: without a cluster nothing can be checked in it."""
-    what = "kubectl"
+    subject = "kubectl"
     try:
         kubectl = Kubectl(config.kubernetes)
         yield ok("context", str(kubectl.place))
-        what = "cluster"
+        subject = "cluster"
         answer = kubectl.read("asking the API server for its version", "version", "--output=json")
     except TROUBLE as error:
-        yield troubled(what, error, Result.FAILED)
+        yield troubled(subject, error, Result.FAILED)
         return
     yield from _versions(answer, patient.options.kubernetes_version if patient.options else KUBERNETES_VERSION)
     others = tuple(dict.fromkeys(server.namespace for server in patient.servers if server.namespace))
@@ -103,7 +103,7 @@ def _versions(answer: Mapping[str, Any], wanted: str) -> Iterator[Check]:
 
 
 def _namespace(kubectl: Kubectl, name: str, rendered: Sequence[Object]) -> Iterator[Check]:
-    what = f"namespace {name}"
+    subject = f"namespace {name}"
     made = any(each.identity == ("Namespace", "", name) for each in rendered)
     try:
         doing = "reading the namespace"
@@ -112,21 +112,21 @@ def _namespace(kubectl: Kubectl, name: str, rendered: Sequence[Object]) -> Itera
         if error.kind not in ("not found", "no namespace"):
             raise
         advice = "create it, or let it be rendered (--create-namespace)"
-        yield ok(what, "not there yet; apply creates it") if made else warning(what, "not there", advice)
+        yield ok(subject, "not there yet; apply creates it") if made else warning(subject, "not there", advice)
         return
     if live["metadata"].get("deletionTimestamp"):
-        yield failed(what, "is being deleted", "wait until it is deleted, or use another one")
+        yield failed(subject, "is being deleted", "wait until it is deleted, or use another one")
         return
     if CREATED in annotations_of(live):
-        yield ok(what, "is there")
+        yield ok(subject, "is there")
         return
     others = others_in(kubectl, name)
     pods = ", ".join(excerpt(str(pod["metadata"]["name"]), 63) for pod in others[:5]) + ", …" * (len(others) > 5)
     if others:
         text = f"mcpctl did not create it, and {len(others)} pods in it are of others ({pods})"
-        yield warning(what, text, "use another namespace, unless it is meant for MCP servers too")
+        yield warning(subject, text, "use another namespace, unless it is meant for MCP servers too")
     else:
-        yield ok(what, "is there")
+        yield ok(subject, "is there")
     if made and (effects := effects_of_adoption(live, others, rendered)):
         text = f"apply does not change the namespace; --adopt-namespace {'; '.join(effects)}"
         yield ok(f"others in {name}", text)
@@ -149,16 +149,18 @@ def _rights(kubectl: Kubectl, rendered: Sequence[Object], others: Sequence[str])
     asked += [(right.verb, right.resource, namespace) for right, namespace in watched]
     allowed = dict(zip(asked, _may(kubectl, asked), strict=True))
     for kind, namespace in kinds:
-        what = f"permissions for {kind}" + (f" in {namespace}" if namespace not in ("", kubectl.namespace) else "")
+        subject = f"permissions for {kind}" + (f" in {namespace}" if namespace not in ("", kubectl.namespace) else "")
         resource = KINDS[kind].resource
         missing = [verb for verb in verbs if not allowed[verb, resource, namespace]]
         if needed := [verb for verb in missing if verb in APPLY]:
-            yield failed(what, f"may not {', '.join(needed)} {resource}", "ask for the right, or use another context")
+            yield failed(
+                subject, f"may not {', '.join(needed)} {resource}", "ask for the right, or use another context"
+            )
         elif missing:
             advice = "ask for the right before you need mcpctl delete or --prune"
-            yield warning(what, f"may not {', '.join(missing)} {resource}", advice)
+            yield warning(subject, f"may not {', '.join(missing)} {resource}", advice)
         else:
-            yield ok(what, ", ".join(verbs))
+            yield ok(subject, ", ".join(verbs))
     denied = [(r, namespace) for r, namespace in watched if not allowed[r.verb, r.resource, namespace]]
     if denied:
         rights = ", ".join(f"{r.verb} {r.resource}{f' in {n}' * (n in others)} ({r.use})" for r, n in denied)
@@ -198,51 +200,51 @@ def _kinds(served: set[str], rendered: Sequence[Object]) -> Iterator[Check]:
 
 
 def _prerequisite(kubectl: Kubectl, need: Prerequisite, server: str, served: set[str]) -> Check:
-    what = need.name if need.kind == COMPONENT else f"{need.kind} {excerpt(need.name, 253)}"
+    subject = need.name if need.kind == COMPONENT else f"{need.kind} {excerpt(need.name, 253)}"
     why = f"for spec.{need.reasons[0]} of {server}"
     try:
-        return _component(kubectl, what, served) if need.kind == COMPONENT else _object(kubectl, need, what, why)
+        return _component(kubectl, subject, served) if need.kind == COMPONENT else _object(kubectl, need, subject, why)
     except Refused as error:
         if error.kind not in _ABSENT:
-            return troubled(what, error, Result.UNCHECKED)
+            return troubled(subject, error, Result.UNCHECKED)
         if need.optional:
-            return warning(what, f"is not there ({why}, optional)", "create it, if the server is to have it")
+            return warning(subject, f"is not there ({why}, optional)", "create it, if the server is to have it")
         keys = f" with the key{'s' * (len(need.keys) > 1)} {', '.join(excerpt(key, 100) for key in need.keys)}"
         kind = f", of type {need.type}" if need.type else ""
-        return failed(what, f"is not there ({why})", f"create it before the apply{keys + kind if need.keys else ''}")
+        return failed(subject, f"is not there ({why})", f"create it before the apply{keys + kind if need.keys else ''}")
     except TROUBLE as error:
-        return troubled(what, error, Result.UNCHECKED)
+        return troubled(subject, error, Result.UNCHECKED)
 
 
-def _object(kubectl: Kubectl, need: Prerequisite, what: str, why: str) -> Check:
+def _object(kubectl: Kubectl, need: Prerequisite, subject: str, why: str) -> Check:
     name = f"{KINDS[need.kind].resource}/{known_name(need.name, need.kind)}"
     output, is_secret = _KEYS.get(need.kind, "--output=name"), need.kind == "Secret"
-    out = kubectl.call(f"reading {what}", "get", name, output, namespace=need.namespace, secret=is_secret).out
+    out = kubectl.call(f"reading {subject}", "get", name, output, namespace=need.namespace, secret=is_secret).out
     kind, *keys = out.split("\n")
     if missing := [key for key in need.keys if key not in keys and key not in need.optional_keys]:
         text = f"has no key {', '.join(excerpt(key, 100) for key in missing)} ({why}); it has "
         text += ", ".join(excerpt(key, 60) for key in keys[:20]) or "none"
-        return failed(what, text, "add it, or name another key in the spec")
+        return failed(subject, text, "add it, or name another key in the spec")
     if need.type and kind != need.type:
-        return failed(what, f"is of type {excerpt(kind, 100)}, not {need.type} ({why})", "create it with that type")
-    return ok(what, f"is there{', with ' * bool(need.keys)}{', '.join(need.keys)} ({why})")
+        return failed(subject, f"is of type {excerpt(kind, 100)}, not {need.type} ({why})", "create it with that type")
+    return ok(subject, f"is there{', with ' * bool(need.keys)}{', '.join(need.keys)} ({why})")
 
 
-def _component(kubectl: Kubectl, what: str, served: set[str]) -> Check:
+def _component(kubectl: Kubectl, subject: str, served: set[str]) -> Check:
     """What runs in the cluster is known by its API or its classes; the rest is not guessed."""
     for beginning, resource, counts, result, advice in _LISTED:
-        if what.startswith(beginning):
+        if subject.startswith(beginning):
             items = kubectl.items(f"reading {resource}", "get", resource, "--output=json")
             names = [excerpt(str(item["metadata"]["name"]), 63) for item in items if counts(item)]
-            return ok(what, ", ".join(names[:5])) if names else Check(what, result, "there is none", advice)
+            return ok(subject, ", ".join(names[:5])) if names else Check(subject, result, "there is none", advice)
     for beginning, api, result, effect in _SERVED:
-        if what.startswith(beginning) and api in served:
-            return ok(what, f"its API {api} is served; whether its controller runs is not known")
-        if what.startswith(beginning) and served:
+        if subject.startswith(beginning) and api in served:
+            return ok(subject, f"its API {api} is served; whether its controller runs is not known")
+        if subject.startswith(beginning) and served:
             others = sorted(name for name in served if name.startswith(api.partition("/")[0]) and "/" in name)
             text = f"its API {api} is not served{', only ' * bool(others)}{excerpt(', '.join(others), 100)}: {effect}"
-            return Check(what, result, text, "install it, in the version that is named")
-    return unchecked(what, "no object in the cluster shows it", "ask who runs the cluster")
+            return Check(subject, result, text, "install it, in the version that is named")
+    return unchecked(subject, "no object in the cluster shows it", "ask who runs the cluster")
 
 
 #: Beginning of a component's name, what is listed, which of it counts, and what to do without any.

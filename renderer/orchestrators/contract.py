@@ -216,9 +216,9 @@ def owner_value(owner: str) -> str:
 
 
 class Change(NamedTuple):
-    """What became of one object: ``what`` is ``Deployment mcp-demo``."""
+    """What became of one object: ``subject`` is ``Deployment mcp-demo``."""
 
-    what: str
+    subject: str
     outcome: Literal["created", "changed", "unchanged", "removed", "failed", "not tried"]
     message: str = ""
 

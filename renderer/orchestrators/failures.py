@@ -27,6 +27,10 @@ class Refused(ApplyFailed):
     said: str = ""
 
 
+class NoSuchInstance(ApplyFailed):
+    """Nothing of ours has that name."""
+
+
 class Kind(NamedTuple):
     """One row: name, pattern of a text of that kind, what to do, and what is so ('': the text says it).
 

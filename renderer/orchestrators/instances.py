@@ -7,7 +7,7 @@ from datetime import datetime
 
 from renderer.errors import excerpt
 from renderer.model import JSON
-from renderer.orchestrators.contract import Applied, Change, Handshake, InstanceState, InstanceStatus, Replica
+from renderer.orchestrators.contract import Applied, Change, Handshake, InstanceState, InstanceStatus
 
 COLUMNS = ("SERVER", "WHERE", "STATE", "READY", "RESTARTS", "AGE", "IMAGE", "ENDPOINT", "DETAILS")
 #: Characters of one cell: an image with its digest fits. The last one has a cause, which stands at its end.
@@ -85,7 +85,7 @@ def as_data(status: InstanceStatus) -> dict[str, JSON]:
         "endpoint": status.endpoint,
         "guarded": status.guard is not None,
         "reason": status.reason,
-        "instances": [_replica(replica) for replica in status.replicas],
+        "instances": [{**replica._asdict(), "state": replica.state.value} for replica in status.replicas],
         "mcp": shake
         and {
             "name": shake.server_name,
@@ -97,37 +97,27 @@ def as_data(status: InstanceStatus) -> dict[str, JSON]:
     }
 
 
-def _replica(replica: Replica) -> dict[str, JSON]:
-    return {
-        "name": replica.name,
-        "state": replica.state.value,
-        "image": replica.image,
-        "restarts": replica.restarts,
-        "started": replica.started,
-        "reason": replica.reason,
-    }
-
-
 def changes_as_data(applied: Applied) -> list[JSON]:
     """Object by object."""
-    return [{"what": change.what, "outcome": change.outcome, "message": change.message} for change in applied.changes]
+    return [
+        {"what": change.subject, "outcome": change.outcome, "message": change.message} for change in applied.changes
+    ]
 
 
 def change_line(change: Change) -> str:
     """One line, fit for a terminal."""
     message = f": {excerpt(change.message, 1000)}" if change.message else ""
-    return f"{excerpt(change.what, 400)}: {change.outcome}{message}"
+    return f"{excerpt(change.subject, 400)}: {change.outcome}{message}"
 
 
 def failure_text(applied: Applied) -> str:
     """Why what failed did, and what stands."""
-    reasons = [f"{change.what}: {change.message}" for change in applied.changes if change.outcome == "failed"]
-    stands = [change.what for change in applied.changes if change.outcome in ("created", "changed", "unchanged")]
+    reasons = [f"{change.subject}: {change.message}" for change in applied.changes if change.outcome == "failed"]
+    stands = [change.subject for change in applied.changes if change.outcome in ("created", "changed", "unchanged")]
     more = [f"and {len(reasons) - 5} more failed"] if len(reasons) > 5 else []
     text = excerpt("; ".join([*reasons[:5], *more]), 2000)
-    kept = (
-        f"what stands: {', '.join(stands[:10])}{', …' * (len(stands) > 10)}" if stands else "nothing else was applied"
-    )
+    names = f"{', '.join(stands[:10])}{', …' * (len(stands) > 10)}"
+    kept = f"what stands: {names}" if stands else "nothing else was applied"
     return f"{text}; {excerpt(kept, 600)}"
 
 

@@ -32,12 +32,13 @@ def start(orchestrator: Orchestrator, server: Server, namespace: str, config: Ma
         raise OutputInvalid("nothing was applied: what was rendered does not hold", faults)
     place = server.namespace if orchestrator.target == "kubernetes" and server.namespace != namespace else None
     env_file = str(config.get("envFile") or "")
-    with_place = ApplyOptions(
+    applying = ApplyOptions(
         str(config.get("owner", "")),
         force_conflicts=bool(config.get("forceConflicts", False)),
         env_files={"": env_file} if env_file else {},
-    )._replace(namespaces=server.other_namespaces)
-    applied = orchestrator.apply(output.documents, with_place, lambda _: None, lambda _, __: False)
+        namespaces=server.other_namespaces,
+    )
+    applied = orchestrator.apply(output.documents, applying, lambda _: None, lambda _, __: False)
     if applied.failed:
         raise ApplyFailed(failure_text(applied))
     return f"{place}/{server.resource_name}" if place else server.resource_name

@@ -38,27 +38,29 @@ class Time(NamedTuple):
     sleep: Callable[[float], None] = time.sleep
 
 
+REAL = Time()
+
+
 def until(
     look: Callable[[], T | None],
     *,
     seconds: float,
     interval: float = 1.0,
     longest: float | None = None,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
+    times: Time = REAL,
 ) -> T | None:
     """The first result of ``look`` that is not None; None when ``seconds`` are over.
 
     Looks at least once, and once more when the time is over: what came true in the last pause counts. Pauses grow from
     ``interval`` to ``longest`` seconds.
     """
-    deadline = clock() + seconds
+    deadline = times.clock() + seconds
     while True:
-        late = clock() >= deadline
+        late = times.clock() >= deadline
         result = look()
         if result is not None or late:
             return result
-        sleep(min(interval, max(0.0, deadline - clock())))
+        times.sleep(min(interval, max(0.0, deadline - times.clock())))
         interval = max(interval, min(1.2 * interval, longest or interval))
 
 
@@ -73,6 +75,37 @@ class _Instance:
     lost_since: float | None = None
     asked: bool = False
     done: InstanceStatus | None = None
+
+    def runs(self, seen: Observation, is_asked: bool, now: float) -> bool:
+        """Whether all that is wanted of it runs, for long enough."""
+        status = seen.status
+        if status.desired == 0:
+            return status.state is InstanceState.STOPPED
+        if status.ready < status.desired:
+            self.run = ()
+            return False
+        run = tuple((replica.name, replica.started, replica.restarts) for replica in status.replicas)
+        if run != self.run:
+            self.run, self.run_since = run, now
+        # Where nobody can ask it, only time tells whether it stays up; of a guarded one the guard may answer.
+        is_asked = is_asked and bool(status.endpoint) and not status.guard
+        return seen.checked or is_asked or now - self.run_since >= SETTLED
+
+    def loops(self, status: InstanceStatus, cause: Cause | None) -> Cause | None:
+        """The cause; a server that ends again and again runs between two restarts, and would be seen running."""
+        for replica in status.replicas:
+            before = self.restarts.setdefault(replica.name, replica.restarts)
+            if replica.restarts - before >= LOOP:
+                return Cause(cause.text if cause else f"{replica.name} {loops(replica.restarts, '')}", "hopeless")
+        return cause
+
+    def is_lost(self, cause: Cause, wait: Wait, now: float) -> bool:
+        """Whether a cause that ends the wait has stood for long enough."""
+        if not (cause.outlook == "hopeless" or (wait.fail_fast and cause.outlook == "elsewhere")):
+            self.lost_since = None
+            return False
+        self.lost_since = now if self.lost_since is None else self.lost_since
+        return now - self.lost_since >= GRACE
 
 
 def wait_for(
@@ -89,18 +122,18 @@ def wait_for(
         lost = []
         left = {name: instance for name, instance in known.items() if instance.done is None}
         seen, now = _observed(observe, left, wait), times.clock()
-        running = {name for name, each in seen.items() if _runs(each, known[name], wait.ask is not None, now)}
+        running = {name for name, each in seen.items() if known[name].runs(each, wait.ask is not None, now)}
         answers = _answers(wait.ask, {name: seen[name].status for name in running}) if wait.ask else {}
         for name, each in seen.items():
             instance = known[name]
             cause = _step(name, instance, each, answers.get(name), wait, runs=name in running)
-            if cause and _is_lost(instance, cause, wait, now):
+            if cause and instance.is_lost(cause, wait, now):
                 lost.append(f"{name} {'runs, and' if instance.asked else 'will not start:'} {cause.text}")
         if lost:
             raise ApplyFailed("; ".join(lost))
         return all(instance.done for instance in known.values()) or None
 
-    if until(look, seconds=wait.seconds, longest=longest, clock=times.clock, sleep=times.sleep):
+    if until(look, seconds=wait.seconds, longest=longest, times=times):
         return tuple(instance.done for name in ids if (instance := known[name]).done)
     late = "; ".join(f"{name}: {instance.line}" for name, instance in known.items() if not instance.done)
     raise WaitTimedOut(f"not ready after {wait.seconds:.0f} s: {late}")
@@ -151,7 +184,7 @@ def _step(
 ) -> Cause | None:
     """Tells what is new, and gives what keeps the instance from running or answering."""
     status, cause, _ = seen
-    cause, instance.asked = _looped(instance, status, cause), False
+    cause, instance.asked = instance.loops(status, cause), False
     counted = f"{status.ready} of {status.desired} running"
     if runs:
         silent = answer.cause if answer else None
@@ -171,36 +204,3 @@ def _tell(name: str, instance: _Instance, line: str, wait: Wait) -> None:
     if line != instance.line:
         instance.line = line
         wait.tell(f"{name}: {line}")
-
-
-def _looped(instance: _Instance, status: InstanceStatus, cause: Cause | None) -> Cause | None:
-    """A server that ends again and again runs between two restarts, and would be seen running."""
-    for replica in status.replicas:
-        before = instance.restarts.setdefault(replica.name, replica.restarts)
-        if replica.restarts - before >= LOOP:
-            return Cause(cause.text if cause else f"{replica.name} {loops(replica.restarts, '')}", "hopeless")
-    return cause
-
-
-def _runs(seen: Observation, instance: _Instance, is_asked: bool, now: float) -> bool:
-    status = seen.status
-    if status.desired == 0:
-        return status.state is InstanceState.STOPPED
-    if status.ready < status.desired:
-        instance.run = ()
-        return False
-    run = tuple((replica.name, replica.started, replica.restarts) for replica in status.replicas)
-    if run != instance.run:
-        instance.run, instance.run_since = run, now
-    # Where nobody can ask it, only time tells whether it stays up; of a guarded one it may be the guard that answers.
-    is_asked = is_asked and bool(status.endpoint) and not status.guard
-    return seen.checked or is_asked or now - instance.run_since >= SETTLED
-
-
-def _is_lost(instance: _Instance, cause: Cause, wait: Wait, now: float) -> bool:
-    ends: tuple[str, ...] = ("hopeless", "elsewhere") if wait.fail_fast else ("hopeless",)
-    if cause.outlook not in ends:
-        instance.lost_since = None
-        return False
-    instance.lost_since = now if instance.lost_since is None else instance.lost_since
-    return now - instance.lost_since >= GRACE

@@ -47,6 +47,6 @@ def doctor(
     def look(text: str = "", **config: str) -> Seen:
         given = OrchestratorConfig("kubernetes", kubernetes=KubernetesConfig(**config))  # type: ignore[arg-type]
         seen = patient(text, "kubernetes", given.kubernetes.namespace) if text else Patient()
-        return {check.what: check for check in diagnose(given, seen)}
+        return {check.subject: check for check in diagnose(given, seen)}
 
     return look

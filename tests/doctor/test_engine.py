@@ -55,7 +55,7 @@ class Docker:
         given = OrchestratorConfig("docker", DockerConfig(**config))  # type: ignore[arg-type]
         seen: dict[str, Check] = {}
         for check in diagnose(given, patient(text, "compose") if text else Patient()):
-            seen[check.what] = check
+            seen[check.subject] = check
         return seen
 
 

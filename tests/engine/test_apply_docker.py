@@ -114,7 +114,7 @@ def docker_at(path: str) -> Docker:
 
 
 def outcomes(applied: Applied) -> dict[str, str]:
-    return {change.what: change.outcome for change in applied.changes}
+    return {change.subject: change.outcome for change in applied.changes}
 
 
 def failure(applied: Applied) -> str:

@@ -51,32 +51,32 @@ def time() -> Time:
 
 def test_what_is_so_at_once_is_not_waited_for(time: Time) -> None:
     looks = look_at("yes")
-    assert until(lambda: next(looks), seconds=10, clock=time.clock, sleep=time.sleep) == "yes"
+    assert until(lambda: next(looks), seconds=10, times=Waits(time.clock, time.sleep)) == "yes"
     assert time.slept == []
 
 
 def test_it_looks_again_after_each_pause(time: Time) -> None:
     looks = look_at(None, None, "yes")
-    assert until(lambda: next(looks), seconds=10, interval=3, clock=time.clock, sleep=time.sleep) == "yes"
+    assert until(lambda: next(looks), seconds=10, interval=3, times=Waits(time.clock, time.sleep)) == "yes"
     assert time.slept == [3, 3]
 
 
 def test_the_last_pause_ends_with_the_time_and_a_last_look(time: Time) -> None:
     looks = look_at(None, None, None, "yes")
-    assert until(lambda: next(looks), seconds=7, interval=3, clock=time.clock, sleep=time.sleep) == "yes"
+    assert until(lambda: next(looks), seconds=7, interval=3, times=Waits(time.clock, time.sleep)) == "yes"
     assert time.slept == [3, 3, 1]
 
 
 def test_after_the_time_there_is_nothing(time: Time) -> None:
     looks = look_at(None, None, None)
-    assert until(lambda: next(looks), seconds=2, clock=time.clock, sleep=time.sleep) is None
+    assert until(lambda: next(looks), seconds=2, times=Waits(time.clock, time.sleep)) is None
     assert time.slept == [1, 1]
 
 
 @pytest.mark.parametrize("seconds", [0, -5])
 def test_without_time_it_still_looks_once(time: Time, seconds: float) -> None:
     looks = look_at(None)
-    assert until(lambda: next(looks), seconds=seconds, clock=time.clock, sleep=time.sleep) is None
+    assert until(lambda: next(looks), seconds=seconds, times=Waits(time.clock, time.sleep)) is None
     assert time.slept == []
 
 
@@ -84,13 +84,13 @@ def test_a_look_that_takes_longer_than_the_time_is_the_last_but_one(time: Time) 
     def slow() -> None:
         time.now += 20
 
-    assert until(slow, seconds=10, clock=time.clock, sleep=time.sleep) is None
+    assert until(slow, seconds=10, times=Waits(time.clock, time.sleep)) is None
     assert time.slept == [0]
 
 
 def test_false_is_a_result(time: Time) -> None:
     looks = look_at(False)
-    assert until(lambda: next(looks), seconds=2, clock=time.clock, sleep=time.sleep) is False
+    assert until(lambda: next(looks), seconds=2, times=Waits(time.clock, time.sleep)) is False
 
 
 # --- until servers run and answer ---

@@ -37,19 +37,19 @@ class Application:
         """Each service's outcome. Raises only what ends a whole run (Ctrl-C), after telling what stands."""
         changes: list[Change] = []
         for place, project in enumerate(projects):
-            rest = [later.name for later in projects[place + 1 :]]
+            later = [project.name for project in projects[place + 1 :]]
             self._before = []
             try:
                 with noting(partial(_standing, projects, place)):
                     changes += self._tried(project)
             except KeyboardInterrupt:
                 made = f"interrupted in {project.name}: what it made stands"
-                self._tell(f"{made}; not tried: {', '.join(rest) or 'none'}; run the same again to go on")
+                self._tell(f"{made}; not tried: {', '.join(later) or 'none'}; run the same again to go on")
                 raise
             except McpctlError as error:
                 changes += self._after_failure(project, error)
                 if isinstance(error, WaitTimedOut) or (isinstance(error, Refused) and error.kind in _HOPELESS):
-                    return changes + [Change(f"project {name}", "not tried") for name in rest]
+                    return changes + [Change(f"project {name}", "not tried") for name in later]
         return changes
 
     def _tried(self, project: Project) -> list[Change]:
@@ -67,10 +67,10 @@ class Application:
         if dry:
             client = self._options.dry_run == "client"
             how = "compared on this machine; the daemon was not asked" if client else "docker compose --dry-run"
-            return [*(Change(_what(name), outcome, how) for name, outcome in planned.items()), *removed]
+            return [*(Change(f"service {name}", outcome, how) for name, outcome in planned.items()), *removed]
         changes = _outcomes(project, before, self._containers(project))
         for change in changes:
-            self._tell(f"{project.name}: {change.what}: {change.outcome}")
+            self._tell(f"{project.name}: {change.subject}: {change.outcome}")
         return [*changes, *removed]
 
     def _containers(self, project: Project) -> list[Container]:
@@ -85,10 +85,8 @@ class Application:
                 name = excerpt(container.name, 100)
                 raise ApplyFailed(f"the container {name} is not managed by mcpctl; rename the server, or {advice}")
             if mine and container.owner not in ("", mine):
-                owner = excerpt(container.owner, 63)
-                raise ApplyFailed(
-                    f"the project belongs to '{owner}', not to '{mine}'; apply it from there, or {advice}"
-                )
+                whose = f"belongs to '{excerpt(container.owner, 63)}', not to '{mine}'"
+                raise ApplyFailed(f"the project {whose}; apply it from there, or {advice}")
 
     def _without_orphans(self, project: Project, before: Sequence[Container], *, dry: bool) -> list[Change]:
         """Before the rest: an orphan may have the port that is needed. Only what is ours to remove goes.
@@ -108,9 +106,8 @@ class Application:
             doing = f"removing what {project.name} no longer has"
             removal.end(self._client, mine, doing)
             removal.remove(self._client, mine, doing)
-        return [
-            Change(f"container {container.name}", "removed", "its service is gone from the spec") for container in mine
-        ]
+        reason = "its service is gone from the spec"
+        return [Change(f"container {container.name}", "removed", reason) for container in mine]
 
     def _planned(self, project: Project, before: Sequence[Container]) -> dict[str, Outcome]:
         """By the hashes that compose itself goes by: nothing is touched."""
@@ -146,11 +143,11 @@ class Application:
         if refused.kind == "port":
             holder = removal.publishing(self._client, refused.about)
             proxy = "" if holder or self._client.config.host else proxy_of(refused.about)
-            left = (
-                f"a docker-proxy that a killed daemon left (process {proxy}: end it, or restart the daemon once more)"
-            )
-            program = left if proxy else "a program of the machine, not a container,"
-            refused.message += f"; {f'the container {holder}' if holder else program} has it"
+            owner = f"the container {holder}" if holder else "a program of the machine, not a container,"
+            if proxy:
+                advice = "end it, or restart the daemon once more"
+                owner = f"a docker-proxy that a killed daemon left (process {proxy}: {advice})"
+            refused.message += f"; {owner} has it"
         if refused.kind == "oneshot":
             failed = next((c for c in self._containers(project) if c.service == refused.about), None)
             refused.message = with_log(refused.message, last_lines(self._client, failed.id) if failed else [])
@@ -175,17 +172,13 @@ def _standing(projects: Sequence[Project], place: int) -> str:
     return f"{done}, and {projects[place].name} may be in part; run the same again to go on"
 
 
-def _what(service: str) -> str:
-    return f"service {service}"
-
-
 def _outcomes(project: Project, before: Sequence[Container], after: Sequence[Container]) -> list[Change]:
     """By the containers themselves: compose's words are for people."""
     changes = []
     for name in project.services:
         old = {container.id: container for container in before if container.service == name}
         new = {container.id: container for container in after if container.service == name}
-        changes.append(Change(_what(name), *_outcome(old, new)))
+        changes.append(Change(f"service {name}", *_outcome(old, new)))
     return changes
 
 

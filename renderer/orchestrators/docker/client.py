@@ -31,8 +31,6 @@ _STEERING: Mapping[str, str] = {
     "COMPOSE_STATUS_STDOUT": "0",
     "DOCKER_CLI_HINTS": "false",
 }
-
-
 #: Characters of one text from outside that are shown.
 SHOWN = 400
 #: stderr of a program that was made to write without end.
@@ -142,16 +140,15 @@ class Client:
             return Refused(f"{doing}: docker was ended by signal {-done.code}; run the same again")
         refused = refusal(done.err or done.out, doing, self.host, self.masks)
         if refused.kind == "" and not self.answers():
-            text = f"{refused.message}; the Docker daemon at {self.host} does not answer any more"
-            return Refused(text, kind="down")
+            refused.message += f"; the Docker daemon at {self.host} does not answer any more"
+            refused.kind = "down"
         return refused
 
     def answers(self) -> bool:
         """Whether the daemon does."""
         try:
-            done = self.tried(
-                "docker", "version", "--format={{.Server.Version}}", doing="asking the daemon", seconds=10
-            )
+            question = ("docker", "version", "--format={{.Server.Version}}")
+            done = self.tried(*question, doing="asking the daemon", seconds=10)
         except (ApplyFailed, WaitTimedOut):
             return False
         return done.code == 0
@@ -198,30 +195,30 @@ def json_lines(text: str, shape: command.Shape, doing: str) -> list[dict[str, An
     return [command.parsed(line, shape, doing, "docker") for line in text.splitlines()]
 
 
-def refusal(said: str, doing: str, host: str, masks: Iterable[str]) -> Refused:
+def refusal(output: str, doing: str, host: str, masks: Iterable[str]) -> Refused:
     """The last word of what was written to stderr, with what to do about it; no value of ``masks``."""
     messages, image = [], ""
-    for event in _events(said[-_READ:]):
+    for event in _events(output[-_READ:]):
         name = str(event.get("id", ""))
         if event.get("error") or "message" in event:
             messages.append(str(event.get("message", "")))
         elif event.get("status") == "Error" and name.startswith("Image "):
             image = excerpt(name.removeprefix("Image "), 200)
     text = masked(messages[-1] if messages else "it did not say why", masks)
-    shown = excerpt(text, SHOWN)
+    brief = excerpt(text, SHOWN)
     if match := matched(KINDS, text):
         row, about = match[0], excerpt(match[1], 200) or image
-        words = row.words.format(about=about, host=host, text=shown) if row.words else shown
+        words = row.words.format(about=about, host=host, text=brief) if row.words else brief
         return Refused(f"{doing}: {words}; {row.advice}", kind=row.name, about=about)
     if image:
-        text = _NO_IMAGE.format(about=image, text=shown)
+        text = _NO_IMAGE.format(about=image, text=brief)
         return Refused(f"{doing}: {text}; {_GET_IMAGE}", kind="image", about=image)
-    return Refused(f"{doing}: {shown}")
+    return Refused(f"{doing}: {brief}")
 
 
-def _events(said: str) -> Iterator[dict[str, object]]:
+def _events(output: str) -> Iterator[dict[str, object]]:
     """Those of ``--progress=json``; any other line is a message, but for compose's own warnings."""
-    for line in filter(None, map(str.strip, said.splitlines())):
+    for line in filter(None, map(str.strip, output.splitlines())):
         try:
             event = json.loads(line)
         except (ValueError, RecursionError):

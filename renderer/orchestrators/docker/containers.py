@@ -126,10 +126,8 @@ def find(client: Client, labels: Mapping[str, str], doing: str) -> list[Containe
     """All that carry these labels, running or not, by name."""
     containers = inspected(client, ids(client, labels, doing), doing)
     # The filter was the daemon's to honour.
-    return sorted(
-        (container for container in containers if labels.items() <= container.labels.items()),
-        key=lambda container: container.name,
-    )
+    labelled = (container for container in containers if labels.items() <= container.labels.items())
+    return sorted(labelled, key=lambda container: container.name)
 
 
 def ids(client: Client, labels: Mapping[str, str], doing: str) -> list[str]:
@@ -149,10 +147,11 @@ def inspected(client: Client, wanted: Sequence[str], doing: str) -> Iterator[Con
         done = client.tried("docker", "inspect", "--type=container", f"--format={_FORM}", *some, doing=doing)
         if done.code and (failed := client.failed(done, doing)).kind != "gone":
             raise failed
-        yield from map(_container, json_lines(done.out.strip(), _SHAPE, doing))
+        yield from map(container_of, json_lines(done.out.strip(), _SHAPE, doing))
 
 
-def _container(data: Mapping[str, Any]) -> Container:
+def container_of(data: Mapping[str, Any]) -> Container:
+    """From what docker prints for ``_FORM``."""
     return Container(
         id=data["id"],
         name=data["name"].lstrip("/"),

@@ -53,13 +53,13 @@ class Project(NamedTuple):
         """Where compose reads values from, beside the environment."""
         return Path(self.env_file) if self.env_file else self.folder / ".env"
 
-    def given(self, environ: Mapping[str, str]) -> dict[str, str]:
+    def variables(self, environ: Mapping[str, str]) -> dict[str, str]:
         """All values that there are, as well as this side can tell: compose is the one that reads them."""
         return {**env_values(self.values_file), **environ}
 
     def secrets(self, environ: Mapping[str, str]) -> set[str]:
         """Values that no message may show: of the variables, and of the files of variables beside the project."""
-        variables = self.given(environ)
+        variables = self.variables(environ)
         values = {variables[name] for name, _ in _VARIABLE.findall(self.text) if variables.get(name)}
         for path in (self.folder / "env" / "secrets").glob("*.env"):
             values |= set(env_values(path).values())
@@ -67,7 +67,7 @@ class Project(NamedTuple):
 
     def missing(self, environ: Mapping[str, str]) -> str:
         """All variables without a value at once, as compose names the first, with what they are for."""
-        variables, needs = self.given(environ), []
+        variables, needs = self.variables(environ), []
         for name, meaning in dict(_VARIABLE.findall(self.text)).items():
             if meaning and not variables.get(name):
                 own = next((key for key, text in self.environment if key in variables and f"${{{name}:" in text), "")
@@ -106,11 +106,8 @@ def _project(
             digest = hashlib.sha256(f"{name}\0{path}\0{extra[path]}".encode()).hexdigest()[:32]
             kept = files_folder(environ) / digest / Path(path).name
             files[key] = (folder / path if options.folder else kept, extra[path])
-    environment = [
-        (str(key), str(value))
-        for service in data["services"].values()
-        for key, value in (service.get("environment") or {}).items()
-    ]
+    environments = [service.get("environment") or {} for service in data["services"].values()]
+    environment = [(str(key), str(value)) for each in environments for key, value in each.items()]
     project = Project(
         name=name,
         folder=folder,

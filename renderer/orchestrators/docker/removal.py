@@ -11,13 +11,7 @@ from renderer.errors import ApplyFailed, McpctlError, excerpt
 from renderer.labels import REMADE_VOLUMES, SERVER_LABEL
 from renderer.orchestrators.contract import Change, Confirm, Progress, owner_value
 from renderer.orchestrators.docker.client import CALL_SECONDS, Client, json_lines, known_name
-from renderer.orchestrators.docker.containers import (
-    MANAGED_LABEL,
-    PROJECT_LABEL,
-    Container,
-    find,
-    ours,
-)
+from renderer.orchestrators.docker.containers import MANAGED_LABEL, PROJECT_LABEL, Container, find, ours
 from renderer.orchestrators.docker.projects import NETWORK, files_folder
 from renderer.orchestrators.wait import Time, until
 
@@ -44,9 +38,8 @@ def remove(client: Client, containers: Sequence[Container], doing: str, *, data:
     """For good. The anonymous volumes of an image are data, too."""
     if containers:
         flags = ["--force", *(["--volumes"] if data else [])]
-        done = client.tried(
-            "docker", "rm", *flags, *(container.id for container in containers), doing=doing, seconds=120.0
-        )
+        ids = [container.id for container in containers]
+        done = client.tried("docker", "rm", *flags, *ids, doing=doing, seconds=120.0)
         if done.code and (failed := client.failed(done, doing)).kind != "gone":
             raise failed
 
@@ -79,36 +72,34 @@ class Removal:
         going = [*(f"container {container.name}" for container in containers), *(f"volume {name}" for name in remade)]
         precious = [f"volume {name}" for name in volumes]
         if self._dry:
-            return [Change(what, "removed", "in a dry run: nothing was removed") for what in [*going, *precious * data]]
+            reason = "in a dry run: nothing was removed"
+            return [Change(subject, "removed", reason) for subject in [*going, *precious * data]]
         if going and not self._confirm(going, False):
-            return [Change(what, "not tried", "not confirmed: kept") for what in [*going, *precious]]
+            return [Change(subject, "not tried", "not confirmed: kept") for subject in [*going, *precious]]
         may = data and bool(precious) and self._confirm(precious, True)
         changes = self._containers(containers, data=may)
         if any(change.outcome == "failed" for change in changes):
             kept = [*going[len(containers) :], *precious]
-            return [*changes, *(Change(what, "not tried", "its containers are still there") for what in kept)]
-        changes += [self._tried(f"volume {name}", "volume", "rm", name) for name in remade]
+            return [*changes, *(Change(subject, "not tried", "its containers are still there") for subject in kept)]
+        changes += [self._tried("volume", name) for name in remade]
         if not may:
             outcome, why = ("not tried", "not confirmed: kept") if data else ("unchanged", "kept, with its data")
-            return [*changes, *(Change(what, outcome, why) for what in precious)]  # type: ignore[arg-type]
-        return [*changes, *(self._tried(f"volume {name}", "volume", "rm", name) for name in volumes)]
+            return [*changes, *(Change(subject, outcome, why) for subject in precious)]  # type: ignore[arg-type]
+        return [*changes, *(self._tried("volume", name) for name in volumes)]
 
     def _containers(self, containers: Sequence[Container], *, data: bool) -> list[Change]:
         changes: list[Change] = []
-        for project, grouped in groupby(
-            sorted(containers, key=lambda container: container.project), key=lambda container: container.project
-        ):
-            some = list(grouped)
-            changes += self._project(project, some, data=data)
+        ordered = sorted(containers, key=lambda container: container.project)
+        for project, grouped in groupby(ordered, key=lambda container: container.project):
+            changes += self._project(project, list(grouped), data=data)
         self._files(containers)
         try:
             # Those of the projects, and the shared one, whoever made it: each only when nobody is on it any more.
             projects = sorted({container.project for container in containers})
             names: list[str] = []
             for label in (*(f"{PROJECT_LABEL}={project}" for project in projects), f"{_NETWORK_LABEL}={NETWORK}"):
-                out = self._client.docker(
-                    "looking for networks", "network", "ls", f"--filter=label={label}", "--format={{.Name}}"
-                )
+                asked = ["network", "ls", f"--filter=label={label}", "--format={{.Name}}"]
+                out = self._client.docker("looking for networks", *asked)
                 names += [name for name in out.split() if name not in names]
             return changes + [self._without(name) for name in names if not self._used(name)]
         except McpctlError as error:
@@ -132,27 +123,28 @@ class Removal:
         last: list[Change] = []
 
         def look() -> Change | None:
-            last.append(self._tried(f"network {network}", "network", "rm", network))
+            last.append(self._tried("network", network))
             return None if "active endpoints" in last[-1].message else last[-1]
 
-        left = until(look, seconds=_ENDPOINTS, clock=self._times.clock, sleep=self._times.sleep)
+        left = until(look, seconds=_ENDPOINTS, times=self._times)
         return left or last[-1]
 
     def _used(self, network: str) -> bool:
         doing = f"asking who is on {excerpt(network)}"
         known_name(network, "a network")
-        return bool(
-            self._client.docker(doing, "ps", "--all", f"--filter=network={network}", "--format={{.ID}}").strip()
-        )
+        out = self._client.docker(doing, "ps", "--all", f"--filter=network={network}", "--format={{.ID}}")
+        return bool(out.strip())
 
-    def _tried(self, what: str, *arguments: str) -> Change:
-        known_name(arguments[-1], "the name of something to remove")
+    def _tried(self, kind: str, name: str) -> Change:
+        """A volume or a network."""
+        known_name(name, "the name of something to remove")
+        subject = f"{kind} {name}"
         try:
-            self._client.docker(f"removing {what}", *arguments)
+            self._client.docker(f"removing {subject}", kind, "rm", name)
         except McpctlError as error:
-            return Change(what, "failed", error.message)
-        self._tell(f"{what}: removed")
-        return Change(what, "removed")
+            return Change(subject, "failed", error.message)
+        self._tell(f"{subject}: removed")
+        return Change(subject, "removed")
 
     def _files(self, containers: Sequence[Container]) -> None:
         """What was written for them to mount, and is in no tree."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from renderer.errors import ApplyFailed, McpctlError, excerpt
+from renderer.errors import McpctlError, excerpt
 from renderer.labels import DEFAULT_PATH, PATH_ANNOTATION, guard_note
 from renderer.orchestrators.contract import Cause, InstanceState, InstanceStatus, Observation, Outlook, Replica
 from renderer.orchestrators.docker.client import Client, known_name
 from renderer.orchestrators.docker.containers import NAME_LABEL, Container, find, ours
-from renderer.orchestrators.failures import ended, loops, masked, with_log
+from renderer.orchestrators.failures import NoSuchInstance, ended, loops, masked, with_log
 
 _LOG_LINES = 5
 _SHOWN = 300
@@ -31,10 +31,6 @@ _PLAIN: Mapping[str, Cause] = {
     "dead": Cause("could not be removed completely: `docker rm` it", "hopeless"),
     "removing": Cause("is being removed"),
 }
-
-
-class NoSuchInstance(ApplyFailed):
-    """Nothing of ours has that name."""
 
 
 def look(client: Client, instance_id: str) -> list[Container]:
@@ -102,8 +98,8 @@ def cause_of(container: Container) -> Cause | None:
     if container.is_one_shot and not container.is_main:
         return Cause("has not ended yet")
     if health.get("Status") == "unhealthy":
-        said = excerpt(str((health.get("Log") or [{}])[-1].get("Output") or "").strip(), _SHOWN)
-        return Cause(f"runs, and its healthcheck fails{f': {said}' if said else ''}")
+        output = excerpt(str((health.get("Log") or [{}])[-1].get("Output") or "").strip(), _SHOWN)
+        return Cause(f"runs, and its healthcheck fails{f': {output}' if output else ''}")
     if health.get("Status") == "starting":
         return Cause("runs, and its healthcheck has not passed yet")
     return Cause(f"was restarted {container.restarts} times") if container.restarts else None
@@ -178,6 +174,6 @@ def endpoint(containers: Sequence[Container], host: str = "") -> str:
             for binding in bindings or ():
                 address = str(binding.get("HostIp", ""))
                 address = (host or "127.0.0.1") if address in _EVERY else address
-                shown = f"[{address}]" if ":" in address else address
-                return excerpt(f"http://{shown}:{binding.get('HostPort')}{path}", _SHOWN)
+                host_part = f"[{address}]" if ":" in address else address
+                return excerpt(f"http://{host_part}:{binding.get('HostPort')}{path}", _SHOWN)
     return ""

@@ -28,13 +28,14 @@ from renderer.orchestrators.contract import (
     Progress,
     Wait,
 )
+from renderer.orchestrators.failures import NoSuchInstance
 from renderer.orchestrators.kubernetes import logs, removal
 from renderer.orchestrators.kubernetes.apply import MANAGER, Application
 from renderer.orchestrators.kubernetes.client import Kubectl, known_name
 from renderer.orchestrators.kubernetes.listing import page_of, refuse_missing_namespace
 from renderer.orchestrators.kubernetes.objects import REPLICAS, Object, objects
 from renderer.orchestrators.kubernetes.reach import forwarded
-from renderer.orchestrators.kubernetes.status import NoSuchInstance, Snapshot, Watcher, desired
+from renderer.orchestrators.kubernetes.status import Snapshot, Watcher, desired
 from renderer.orchestrators.wait import Time, until, wait_for
 
 #: Seconds between two looks of a wait, once it has lasted a while: each starts a kubectl.
@@ -84,15 +85,8 @@ class Kubernetes:
         if options.prune:
             keep = frozenset(each.identity for each in rendered)
             stale = removal.stale(self._kubectl, options.owner, keep, tell)
-            changes += removal.remove(
-                self._kubectl,
-                stale,
-                tell=tell,
-                confirm=confirm,
-                dry=options.dry_run != "none",
-                seconds=options.seconds,
-                waits=self._waits,
-            )
+            dry, seconds = options.dry_run != "none", options.seconds
+            changes += removal.remove(self._kubectl, stale, tell, confirm, seconds, self._waits, dry=dry)
         return Applied(tuple(changes))
 
     def _summary(self, rendered: Sequence[Object], options: ApplyOptions) -> str:
@@ -101,9 +95,7 @@ class Kubernetes:
         tries = f"dry run ({options.dry_run}) of " if options.dry_run != "none" else ""
         text = f"{tries}{len(rendered)} objects to {self.where()}"
         text += f"; {wide} of them for the whole cluster" if wide else ""
-        return text + (
-            f"; and into {'namespaces' if len(others) > 1 else 'namespace'} {', '.join(others)}" if others else ""
-        )
+        return text + (f"; and into namespace{'s' * (len(others) > 1)} {', '.join(others)}" if others else "")
 
     def _woken(self, rendered: Sequence[Object], options: ApplyOptions, tell: Progress) -> list[Change]:
         """An autoscaler leaves a workload alone that was scaled to nothing: whoever applies it wants it to run."""
@@ -136,12 +128,7 @@ class Kubernetes:
             self._kubectl.call(f"stopping {instance_id}", *asked, namespace=seen.namespace)
         else:
             self._scale(seen, 0)
-        if not until(
-            lambda: self._is_stopped(instance_id),
-            seconds=grace + STOP_SECONDS,
-            clock=self._waits.clock,
-            sleep=self._waits.sleep,
-        ):
+        if not until(lambda: self._is_stopped(instance_id), seconds=grace + STOP_SECONDS, times=self._waits):
             raise WaitTimedOut(f"{instance_id} is scaled to 0, but its pods have not ended in time; they may still end")
 
     def resume_server(self, instance_id: str) -> None:
@@ -211,15 +198,10 @@ class Kubernetes:
             tell(f"nothing of ours is there of {', '.join(missing)}")
         kept = [each for each in existing if each["kind"] == "PersistentVolumeClaim" and not data]
         going = [each for each in existing if each not in kept]
-        changes = removal.remove(
-            self._kubectl, going, tell=tell, confirm=confirm, seconds=ApplyOptions("").seconds, waits=self._waits
-        )
+        changes = removal.remove(self._kubectl, going, tell, confirm, ApplyOptions("").seconds, self._waits)
         changes += removal.kept_sandboxes(self._kubectl, existing)
-        changes += [
-            Change(f"PersistentVolumeClaim {each['metadata']['name']}", "unchanged", "kept, with its data")
-            for each in kept
-        ]
-        return Applied(tuple(changes))
+        claims = [f"PersistentVolumeClaim {each['metadata']['name']}" for each in kept]
+        return Applied((*changes, *(Change(claim, "unchanged", "kept, with its data") for claim in claims)))
 
     def reach(self, instance_id: str, ask: Callable[[str], Handshake]) -> Handshake:
         """Through `kubectl port-forward`, which ends with the call."""

@@ -28,7 +28,7 @@ def is_taken_over(each: Object, live: Data | None) -> bool:
     return live is not None and asked and MANAGED_LABEL not in labels_of(live)
 
 
-def take_over(kubectl: Kubectl, each: Object, what: str, manager: str) -> str:
+def take_over(kubectl: Kubectl, each: Object, subject: str, manager: str) -> str:
     """Makes the fields of others ours, and returns whose they were, for people; empty where they were nobody's.
 
     Not of a claim: what binds it to its volume may stand in it, and nothing in it can change anyway.
@@ -36,7 +36,7 @@ def take_over(kubectl: Kubectl, each: Object, what: str, manager: str) -> str:
     if each.kind == "PersistentVolumeClaim":
         return ""
     name = f"{KINDS[each.kind].resource}/{each.identity[2]}"
-    doing, namespace = f"taking over {what}", each.namespace
+    doing, namespace = f"taking over {subject}", each.namespace
     asked = ["get", name, "--show-managed-fields", "--output=json"]
     done = kubectl.call(doing, *asked, namespace=namespace, secret=each.kind == "Secret")
     meta: Mapping[str, Any] = json.loads(done.out)["metadata"]

@@ -19,7 +19,7 @@ from renderer.orchestrators.contract import ApplyOptions, Change, Progress, owne
 from renderer.orchestrators.failures import Refused
 from renderer.orchestrators.kubernetes.adoption import is_taken_over, take_over
 from renderer.orchestrators.kubernetes.client import Data, Kubectl, as_object
-from renderer.orchestrators.kubernetes.faults import HOPELESS, Conflict, conflict_text, conflicts, warnings
+from renderer.orchestrators.kubernetes.faults import HOPELESS, conflict_text, conflicts, warnings
 from renderer.orchestrators.kubernetes.objects import (
     CREATED,
     MANAGED_LABEL,
@@ -29,7 +29,7 @@ from renderer.orchestrators.kubernetes.objects import (
     compared,
     effects_of_adoption,
     governs,
-    noted,
+    marked,
     others_in,
     stamped,
     words,
@@ -73,7 +73,7 @@ class Application:
         try:
             with noting(lambda: self._standing(done)):
                 self._live = self._read_all(objects)
-                for _, stage in groupby(objects, key=_stage):
+                for _, stage in groupby(objects, key=lambda each: in_order(each.kind)[0]):
                     tried = [each for each in stage if not (self._over or _server(each) in self._refused_servers)]
                     done += self._apply_stage(tried)
                     if tried:
@@ -85,13 +85,13 @@ class Application:
         except KeyboardInterrupt:
             self._tell(f"interrupted: {len(done)} of {len(objects)} objects were applied; run the same again to go on")
             raise
-        changes = [
-            self._changes.get(each.identity) or Change(words(each.data, self._home), "not tried") for each in objects
-        ]
+        for each in objects:
+            self._changes.setdefault(each.identity, Change(words(each.data, self._home), "not tried"))
+        changes = [self._changes[each.identity] for each in objects]
         for number, change in enumerate(changes, 1):
             # Why one was refused is the last word of the run.
             message = f" ({change.message})" if change.message and change.outcome != "failed" else ""
-            self._tell(f"{number}/{len(changes)} {change.what}: {change.outcome}{message}")
+            self._tell(f"{number}/{len(changes)} {change.subject}: {change.outcome}{message}")
         return changes
 
     def _standing(self, done: Sequence[Object]) -> str:
@@ -160,13 +160,13 @@ class Application:
         if self._options.dry_run == "client":
             self._say(each, compared(data, live), "compared on this machine; the server was not asked")
         elif is_taken_over(each, live) and self._options.dry_run == "none":
-            what = words(each.data, self._home)
+            subject = words(each.data, self._home)
             try:
-                others = take_over(self._kubectl, each, what, MANAGER)
+                others = take_over(self._kubectl, each, subject, MANAGER)
             except (ApplyFailed, WaitTimedOut) as error:
                 self._fail(each, error.message)
                 return
-            self._tell(f"taking over {what}{f' from {others}' if others else ''}")
+            self._tell(f"taking over {subject}{f' from {others}' if others else ''}")
             yield data
         else:
             yield data
@@ -183,7 +183,7 @@ class Application:
             return
         if live is not None and not ours and (effects := self._adoption(name, live)):
             self._tell(f"adopting {words(each.data, self._home)}: {'; '.join(effects)}")
-        data = noted(each.data, {CREATED: annotations_of(live or {}).get(CREATED, self._now)})
+        data = marked(each.data, {}, {CREATED: annotations_of(live or {}).get(CREATED, self._now)})
         if self._options.dry_run == "client":
             self._say(each, compared(data, live), "compared on this machine; the server was not asked")
         elif live is not None:
@@ -252,37 +252,29 @@ class Application:
         return names
 
     def _asked(self, output: str, *, force: bool) -> list[str]:
-        extra = ["--force-conflicts"] if force else []
-        return [
-            "apply",
-            "--server-side",
-            f"--field-manager={MANAGER}",
-            f"--output={output}",
-            *extra,
-            *self._dry(),
-            "--filename=-",
-        ]
+        asked = ["apply", "--server-side", f"--field-manager={MANAGER}", f"--output={output}"]
+        return [*asked, *(["--force-conflicts"] if force else []), *self._dry(), "--filename=-"]
 
-    def _warn(self, what: str, said: str) -> None:
-        for warning in warnings(said):
-            self._tell(f"warning: {what}: {warning}" if what else f"warning: {warning}")
+    def _warn(self, subject: str, output: str) -> None:
+        for warning in warnings(output):
+            self._tell(f"warning: {subject}: {warning}" if subject else f"warning: {warning}")
 
     def _send_alone(self, each: Object, data: Data) -> bool:
         """Whether it was applied; else its own message stands in the changes."""
-        what = words(data, self._home)
+        subject = words(data, self._home)
         try:
-            self._answers[each.identity] = self._forced_where_ours(each, data, what)
+            self._answers[each.identity] = self._forced_where_ours(each, data, subject)
         except (ApplyFailed, WaitTimedOut) as error:
             kind = error.kind if isinstance(error, Refused) else ""
             self._over = self._over or kind in HOPELESS
             grow = claims_to_grow(data, self._live[each.identity]) if kind == "stateful set" else ""
-            self._fail(each, f"applying {what}: {grow}" if grow else error.message)
+            self._fail(each, f"applying {subject}: {grow}" if grow else error.message)
             return False
         return True
 
-    def _forced_where_ours(self, each: Object, data: Data, what: str) -> Data:
+    def _forced_where_ours(self, each: Object, data: Data, subject: str) -> Data:
         try:
-            return self._send(data, what, force=self._options.force_conflicts)
+            return self._send(data, subject, force=self._options.force_conflicts)
         except Refused as refused:
             conflicting = conflicts(refused.said) if refused.kind == "conflict" else []
             if not conflicting:
@@ -291,23 +283,25 @@ class Application:
             ours = MANAGED_LABEL in labels_of(live or {})
             # A stop or a start scaled it in our own name, or somebody piped the same rendering into kubectl: nobody
             # else loses anything. A scale by hand is somebody's wish.
-            if is_taken_over(each, live) or all(_is_ours(conflict, ours=ours) for conflict in conflicting):
-                return self._send(data, what, force=True)
-            raise Refused(conflict_text(what, conflicting), kind="conflict", said=refused.said) from None
+            own = {MANAGER, *(_KUBECTL_APPLY if ours else ())}
+            others = [c for c in conflicting if c.manager not in own or (c.subresource and c.manager != MANAGER)]
+            if is_taken_over(each, live) or not others:
+                return self._send(data, subject, force=True)
+            raise Refused(conflict_text(subject, conflicting), kind="conflict", said=refused.said) from None
 
-    def _send(self, data: Data, what: str, *, force: bool) -> Data:
+    def _send(self, data: Data, subject: str, *, force: bool) -> Data:
         done = self._kubectl.call(
-            f"applying {what}",
+            f"applying {subject}",
             *self._asked("json", force=force),
             stdin=json.dumps(data).encode(),
             namespace=data["metadata"].get("namespace", ""),
             secret=data["kind"] == "Secret",
         )
-        self._warn(what, done.err)
+        self._warn(subject, done.err)
         objects = list(_items(done.out))
         if not objects:
             answer = excerpt(done.out.strip() or done.err.strip(), 80)
-            raise ApplyFailed(f"applying {what}: kubectl's answer is not JSON ({answer})")
+            raise ApplyFailed(f"applying {subject}: kubectl's answer is not JSON ({answer})")
         return objects[0]
 
     def _compare(self, done: Sequence[Object]) -> None:
@@ -350,13 +344,12 @@ class Application:
 
     def _read(self, objects: Sequence[Object], namespace: str) -> list[Data]:
         asked = ["get", "--ignore-not-found", "--output=json", "--filename=-"]
-        items = [_named(each.data) for each in objects]
+        items = []
+        for each in objects:  # as much of it as names it
+            meta = {key: value for key, value in each.data["metadata"].items() if key in ("name", "namespace")}
+            items.append({"apiVersion": each.data["apiVersion"], "kind": each.kind, "metadata": meta})
         stdin = json.dumps({"apiVersion": "v1", "kind": "List", "items": items}).encode()
         return self._kubectl.items("reading what is there", *asked, stdin=stdin, namespace=namespace)
-
-
-def _stage(each: Object) -> int:
-    return in_order(each.kind)[0]
 
 
 def _server(each: Object) -> str:
@@ -377,16 +370,6 @@ def _items(text: str) -> Iterator[Data]:
         yield from [as_object(item, "") for item in data.get("items", [data])]
     except (ValueError, RecursionError, TypeError, AttributeError, ApplyFailed):
         return
-
-
-def _is_ours(conflict: Conflict, *, ours: bool) -> bool:
-    return conflict.manager == MANAGER or (ours and conflict.manager in _KUBECTL_APPLY and not conflict.subresource)
-
-
-def _named(data: Data) -> Data:
-    """As much of it as names it."""
-    meta = {key: data["metadata"][key] for key in ("name", "namespace") if key in data["metadata"]}
-    return {"apiVersion": data["apiVersion"], "kind": data["kind"], "metadata": meta}
 
 
 def _content(data: Data) -> Data:

@@ -60,7 +60,13 @@ def objects(documents: Sequence[Rendered], home: str, others: Collection[str] = 
 
     ApplyFailed for an object of a namespace that is not meant.
     """
-    rendered = [_object(document) for document in documents]
+    rendered = []
+    for document in documents:
+        # The reader of the checks: what is applied is, to the scalar, what was checked.
+        read_back, faults = read(document.text, strict=False, limits=OUTPUT_LIMITS, marks=False)
+        if faults or len(read_back) != 1 or not isinstance(read_back[0].data, dict):
+            raise Defect(f"{excerpt(document.path, 200)} was rendered and checked, and cannot be read back")
+        rendered.append(Object(read_back[0].data, identity(read_back[0].data)))
     strays = [each for each in rendered if not _belongs(each, {home, *others})]
     if strays:
         named = ", ".join(words(each.data, home) for each in strays[:5])
@@ -69,15 +75,6 @@ def objects(documents: Sequence[Rendered], home: str, others: Collection[str] = 
             f"which is configured ({named}); render them for {home}, or configure kubernetes.namespace"
         )
     return sorted(rendered, key=lambda each: in_order(each.kind))
-
-
-def _object(document: Rendered) -> Object:
-    # The reader of the checks: what is applied is, to the scalar, what was checked.
-    read_back, faults = read(document.text, strict=False, limits=OUTPUT_LIMITS, marks=False)
-    if faults or len(read_back) != 1 or not isinstance(read_back[0].data, dict):
-        raise Defect(f"{excerpt(document.path, 200)} was rendered and checked, and cannot be read back")
-    data: Data = read_back[0].data
-    return Object(data, identity(data))
 
 
 def _belongs(each: Object, namespaces: Collection[str]) -> bool:
@@ -164,23 +161,16 @@ def stamped(each: Object, live: Data | None, owner: str, home: str, now: str) ->
     before, stamps = labels_of(live or {}), annotations_of(live or {})
     labels = {OWNER_LABEL: owner_value(owner) or before.get(OWNER_LABEL, ""), HOME_LABEL: home}
     notes = {CREATED: stamps.get(CREATED, now)} if each.kind in WORKLOADS else {}
-    return _with(each.data, _given(labels), _given(notes))
+    return marked(each.data, labels, notes)
 
 
-def _given(values: Mapping[str, str]) -> dict[str, str]:
-    return {key: value for key, value in values.items() if value}
-
-
-def _with(data: Data, labels: Mapping[str, str], notes: Mapping[str, str]) -> Data:
-    meta: dict[str, Any] = {**data["metadata"], "labels": {**labels_of(data), **labels}}
-    if notes:
-        meta["annotations"] = {**annotations_of(data), **notes}
+def marked(data: Data, labels: Mapping[str, str], notes: Mapping[str, str]) -> Data:
+    """With these labels and annotations too; empty ones are left out."""
+    added, noted = ({key: value for key, value in values.items() if value} for values in (labels, notes))
+    meta: dict[str, Any] = {**data["metadata"], "labels": {**labels_of(data), **added}}
+    if noted:
+        meta["annotations"] = {**annotations_of(data), **noted}
     return {**data, "metadata": meta}
-
-
-def noted(data: Data, notes: Mapping[str, str]) -> Data:
-    """With these annotations too."""
-    return _with(data, {}, notes)
 
 
 def compared(data: Data, live: Data | None) -> Literal["created", "unchanged", "changed"]:
@@ -193,10 +183,9 @@ def compared(data: Data, live: Data | None) -> Literal["created", "unchanged", "
 def _within(wanted: Any, live: Any) -> bool:
     """Whether all that is wanted stands there already, beside what the API server added."""
     if isinstance(wanted, dict):
-        return isinstance(live, dict) and all(
-            key in live and _within(value, live[key]) for key, value in wanted.items()
-        )
+        there = isinstance(live, dict) and wanted.keys() <= live.keys()
+        return there and all(_within(value, live[key]) for key, value in wanted.items())
     if isinstance(wanted, list):
         same = isinstance(live, list) and len(live) == len(wanted)
-        return same and all(_within(one, other) for one, other in zip(wanted, live, strict=True))
+        return same and all(map(_within, wanted, live))
     return bool(wanted == live)

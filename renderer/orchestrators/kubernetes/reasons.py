@@ -77,7 +77,8 @@ def _waiting(pod: Data, container: Data, waiting: Mapping[str, Any]) -> Reason |
         # The second back-off takes 20 s: a server that only waited for another one is up again by then.
         outlook: Outlook = "hopeless" if count >= 3 else "starts"
         return Reason(f"{name} {loops(count, _how_it_ended(last) if last else '')}", outlook, log_of=name)
-    image = excerpt(str(container.get("image") or _image(pod, name)), 200)
+    named = {each.get("name"): each.get("image", "") for each in pod.get("spec", {}).get("containers") or []}
+    image = excerpt(str(container.get("image") or named.get(name, "")), 200)
     text, outlook = _WAITING.get(code, ("{name} does not start ({code})", "starts"))
     if code == "CreateContainerConfigError":
         text, outlook = _misconfigured(said)
@@ -135,7 +136,7 @@ def _ended(pod: Data, status: Data) -> Reason | None:
 def _events(events: Sequence[Data]) -> Callable[[Data, Data], Reason | None]:
     def look(pod: Data, status: Data) -> Reason | None:
         del pod
-        if _is_ready(status):
+        if has_ready_condition(status):
             return None
         messages = {str(event.get("reason")): _cut(event.get("message")) for event in events}
         for code, text in _EVENTS.items():
@@ -159,7 +160,7 @@ def _unready(pod: Data, status: Data) -> Reason | None:
     del pod
     if status.get("phase") == "Unknown":
         return Reason("its node does not answer")
-    if status.get("phase") != "Running" or _is_ready(status):
+    if status.get("phase") != "Running" or has_ready_condition(status):
         return None
     waiting = [_name(c) for c in status.get("containerStatuses") or [] if not c.get("ready")]
     return Reason(f"runs, and does not answer its readiness probe yet ({', '.join(waiting) or 'a readiness gate'})")
@@ -216,14 +217,10 @@ def of_claims(claims: Iterable[Data]) -> Reason | None:
     return None
 
 
-def _is_ready(status: Data) -> bool:
+def has_ready_condition(status: Data) -> bool:
+    """Of a pod, by its status."""
     conditions = status.get("conditions") or []
     return any(condition.get("type") == "Ready" and condition.get("status") == "True" for condition in conditions)
-
-
-def _image(pod: Data, container: str) -> str:
-    named = {one.get("name"): one.get("image", "") for one in pod.get("spec", {}).get("containers") or []}
-    return str(named.get(container, ""))
 
 
 def _name(container: Data) -> str:

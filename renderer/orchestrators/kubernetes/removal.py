@@ -69,11 +69,8 @@ def _found(kubectl: Kubectl, selector: str, tell: Progress, *, everywhere: bool)
     if done.code:
         tell(f"warning: what these serve is not looked for: {excerpt(done.err.strip().rpartition('APIs: ')[2], 300)}")
     served = set(done.out.split())
-    kinds = [
-        kind
-        for kind, known in KINDS.items()
-        if known.resource in served and known.rendered and (everywhere or known.namespaced)
-    ]
+    ours = {name: kind for name, kind in KINDS.items() if kind.resource in served and kind.rendered}
+    kinds = [name for name, kind in ours.items() if everywhere or kind.namespaced]
     asked = [f"--selector={selector}", f"--chunk-size={CHUNK}", "--output=json"]
     try:
         resources = ",".join(KINDS[kind].resource for kind in kinds)
@@ -109,12 +106,12 @@ def _listed(kubectl: Kubectl, kind: str, asked: Sequence[str], tell: Progress, *
 def remove(
     kubectl: Kubectl,
     existing: Sequence[Data],
-    *,
     tell: Progress,
     confirm: Confirm,
-    dry: bool = False,
     seconds: float,
     waits: Time,
+    *,
+    dry: bool = False,
 ) -> list[Change]:
     """Users before what they use. Namespaces, volumes and definitions are asked for separately, kind by kind."""
     changes = [_kept_namespace(kubectl, data) for data in existing if not _is_ours(data)]
@@ -186,23 +183,15 @@ def _removed(
 ) -> Iterator[Change]:
     """Those of one rank at a time: the pods have ended before the policies that hold them go."""
     for _, rank in groupby(objects, key=lambda data: KINDS[data["kind"]].rank):
-        for data, change in [(data, _asked(kubectl, data)) for data in rank]:
-            known = _gone(kubectl, data, change, deadline, waits)
-            tell(f"{known.what}: {known.outcome}" + (f" ({known.message})" if known.message else ""))
-            yield known
+        for data, asked in [(data, _asked(kubectl, data)) for data in rank]:
+            change = _gone(kubectl, data, asked, deadline, waits)
+            tell(f"{change.subject}: {change.outcome}" + (f" ({change.message})" if change.message else ""))
+            yield change
 
 
 def _asked(kubectl: Kubectl, data: Data) -> Change:
-    what = words(data, kubectl.namespace)
-    try:
-        _ask(kubectl, data, what)
-    except (ApplyFailed, WaitTimedOut) as error:
-        return Change(what, "failed", error.message)
-    return Change(what, "removed")
-
-
-def _ask(kubectl: Kubectl, data: Data, what: str) -> None:
     """Only as it was shown: one of the same name that came after it stays. Its pods end before it is gone."""
+    subject = words(data, kubectl.namespace)
     options = {
         "apiVersion": "v1",
         "kind": "DeleteOptions",
@@ -211,10 +200,11 @@ def _ask(kubectl: Kubectl, data: Data, what: str) -> None:
     }
     stdin = json.dumps(options).encode()
     try:
-        kubectl.call(f"removing {what}", "delete", f"--raw={path_of(data)}", "--filename=-", stdin=stdin)
-    except Refused as refused:
-        if refused.kind != "not found":
-            raise
+        kubectl.call(f"removing {subject}", "delete", f"--raw={path_of(data)}", "--filename=-", stdin=stdin)
+    except (ApplyFailed, WaitTimedOut) as error:
+        if not (isinstance(error, Refused) and error.kind == "not found"):
+            return Change(subject, "failed", error.message)
+    return Change(subject, "removed")
 
 
 def _gone(kubectl: Kubectl, data: Data, change: Change, deadline: float, waits: Time) -> Change:
@@ -223,15 +213,14 @@ def _gone(kubectl: Kubectl, data: Data, change: Change, deadline: float, waits: 
         return change
     left = max(0.0, deadline - waits.clock())
     try:
-        has_ended = until(lambda: _is_gone(kubectl, data), seconds=left, clock=waits.clock, sleep=waits.sleep)
+        has_ended = until(lambda: _is_gone(kubectl, data), seconds=left, times=waits)
     except (ApplyFailed, WaitTimedOut) as error:
         return change._replace(outcome="failed", message=error.message)
     if has_ended:
         return change
     held = ", ".join(map(str, (data["metadata"].get("finalizers") or ["pods that end, or a finalizer"])))
-    return change._replace(
-        outcome="failed", message=f"is being removed and not gone in time: held by {excerpt(held, 200)}"
-    )
+    message = f"is being removed and not gone in time: held by {excerpt(held, 200)}"
+    return change._replace(outcome="failed", message=message)
 
 
 def _is_gone(kubectl: Kubectl, data: Data) -> bool | None:

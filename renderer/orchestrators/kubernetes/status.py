@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from renderer.errors import ApplyFailed, McpctlError, excerpt
+from renderer.errors import McpctlError, excerpt
 from renderer.labels import DEFAULT_PATH, PATH_ANNOTATION, SERVER_LABEL, guard_note
 from renderer.manifest import annotations_of, labels_of
 from renderer.orchestrators.contract import WEIGHTS, Cause, InstanceState, InstanceStatus, Observation, Replica
+from renderer.orchestrators.failures import NoSuchInstance, with_log
 from renderer.orchestrators.kubernetes.client import Data, Kubectl, known_name
 from renderer.orchestrators.kubernetes.objects import MANAGED_LABEL
-from renderer.orchestrators.kubernetes.reasons import REPEATED, Reason, of_claims, of_pod, of_workload
+from renderer.orchestrators.kubernetes.reasons import (
+    REPEATED,
+    Reason,
+    has_ready_condition,
+    of_claims,
+    of_pod,
+    of_workload,
+)
 
 NAME_LABEL = "app.kubernetes.io/name"
 #: On the ReplicaSets of a Deployment: the highest is the newest version.
@@ -36,10 +44,6 @@ PHASES: Mapping[str, InstanceState] = {
     "Succeeded": InstanceState.SUCCEEDED,
     "Failed": InstanceState.FAILED,
 }
-
-
-class NoSuchInstance(ApplyFailed):
-    """Nothing of ours has that name."""
 
 
 class Snapshot(NamedTuple):
@@ -109,9 +113,8 @@ class Watcher:
         return self._look([instance_id])[instance_id]
 
     def _look(self, ids: Sequence[str]) -> dict[str, Snapshot]:
-        objects: dict[tuple[str, str], list[Data]] = {
-            place_of(instance, self._kubectl.namespace): [] for instance in ids
-        }
+        home = self._kubectl.namespace
+        objects: dict[tuple[str, str], list[Data]] = {place_of(instance, home): [] for instance in ids}
         for namespace in dict.fromkeys(namespace for namespace, _ in objects):
             everybody = [name for place, name in objects if place == namespace]
             for start in range(0, len(everybody), _NAMES_AT_ONCE):
@@ -124,7 +127,7 @@ class Watcher:
         self._add_renamed_pods(objects)
         snapshots = {}
         for instance in ids:
-            seen = snapshot(objects[place_of(instance, self._kubectl.namespace)])
+            seen = snapshot(objects[place_of(instance, home)])
             if seen is None:
                 raise NoSuchInstance(f"no server runs as {instance} ({self._kubectl.place}); see `mcpctl list`")
             snapshots[instance] = seen
@@ -202,8 +205,8 @@ class Watcher:
             if done.out.startswith(NO_LOG):
                 return reason._replace(text=f"{reason.text}; the kubelet has no log of it")
             if done.out.strip():
-                lines = " | ".join(excerpt(line, 200) for line in done.out.strip().splitlines()[-_LOG_LINES:])
-                return reason._replace(text=f"{reason.text}; its last lines: {lines}")
+                lines = [excerpt(line, 200) for line in done.out.strip().splitlines()[-_LOG_LINES:]]
+                return reason._replace(text=with_log(reason.text, lines))
         return reason
 
 
@@ -283,20 +286,15 @@ def newest_pods(seen: Snapshot) -> tuple[Data, ...]:
 
 def is_ready(pod: Data) -> bool:
     """As its conditions say; one that is ending is not."""
-    conditions = (pod.get("status") or {}).get("conditions") or []
-    here = not pod["metadata"].get("deletionTimestamp")
-    return here and any(
-        condition.get("type") == "Ready" and condition.get("status") == "True" for condition in conditions
-    )
+    return not pod["metadata"].get("deletionTimestamp") and has_ready_condition(pod.get("status") or {})
 
 
 def _state(
     seen: Snapshot, replicas: Sequence[Replica], good: int, wanted: int, problem: Reason | None
 ) -> InstanceState:
     newest = {str(pod["metadata"]["name"]) for pod in newest_pods(seen)}
-    states = {replica.state for replica in replicas if replica.name in newest} or {
-        replica.state for replica in replicas
-    }
+    states = {replica.state for replica in replicas if replica.name in newest}
+    states = states or {replica.state for replica in replicas}
     if wanted == 0:
         return InstanceState.STOPPED
     if good >= wanted or any(is_ready(pod) for pod in seen.pods):
@@ -314,9 +312,8 @@ def _replica(pod: Data, reason: Reason | None) -> Replica:
     status = pod.get("status") or {}
     state = PHASES.get(str(status.get("phase")), InstanceState.UNKNOWN)
     main = main_container(pod)
-    containers = [
-        container for container in status.get("containerStatuses") or [] if container.get("name") == main.get("name")
-    ]
+    statuses = status.get("containerStatuses") or []
+    containers = [container for container in statuses if container.get("name") == main.get("name")]
     waiting = {str((container.get("state") or {}).get("waiting", {}).get("reason")) for container in containers}
     # The phase stays Running while a container dies again and again.
     if "CrashLoopBackOff" in waiting or (reason and reason.hopeless):

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from renderer.orchestrators.docker.containers import Container, _container
+from renderer.orchestrators.docker.containers import Container, container_of
 
 VERSION = "5.6.1"
 ID = "a" * 64
@@ -103,4 +103,4 @@ def shown(
 
 def container(*arguments: Any, **more: Any) -> Container:
     """The same as a value."""
-    return _container(shown(*arguments, **more))
+    return container_of(shown(*arguments, **more))

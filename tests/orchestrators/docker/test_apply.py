@@ -59,7 +59,7 @@ def session(docker: Docker) -> Session:
 
 
 def outcomes(applied: Applied) -> list[tuple[str, str]]:
-    return [(change.what, change.outcome) for change in applied.changes]
+    return [(change.subject, change.outcome) for change in applied.changes]
 
 
 def failure(applied: Applied) -> str:

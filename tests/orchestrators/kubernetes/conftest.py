@@ -13,7 +13,7 @@ from renderer.model import Options, Rendered, Server
 from renderer.orchestrators.contract import ApplyOptions, KubernetesConfig
 from renderer.orchestrators.kubernetes import Kubernetes
 from renderer.orchestrators.kubernetes.client import Kubectl
-from renderer.orchestrators.kubernetes.objects import CREATED, is_default_account, noted, objects, stamped
+from renderer.orchestrators.kubernetes.objects import CREATED, is_default_account, marked, objects, stamped
 from renderer.orchestrators.wait import Time
 from renderer.registry import target
 from tests.cluster import Cluster
@@ -104,7 +104,7 @@ def placed(cluster: Cluster, *names: str) -> None:
     for one in objects(rendered(*names), "mcpctl"):
         if one.identity != ("Namespace", "", "mcpctl") and not is_default_account(one.identity):
             data = stamped(one, None, "tree-a", "mcpctl", NOW)
-            cluster.add(noted(data, {CREATED: NOW}) if one.kind == "Namespace" else data)
+            cluster.add(marked(data, {}, {CREATED: NOW}) if one.kind == "Namespace" else data)
 
 
 def server(name: str) -> Server:

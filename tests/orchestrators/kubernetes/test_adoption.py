@@ -66,7 +66,7 @@ def test_what_is_taken_over_stays_the_same_object_without_what_others_had_put_in
     assert not applied.failed, applied.changes
     assert uids(cluster) == installed
     assert "taking over Deployment notes-app from kubectl-client-side-apply" in told
-    notes = {change.what: change.message for change in applied.changes}
+    notes = {change.subject: change.message for change in applied.changes}
     assert notes["Deployment notes-app"] == "was there before, and is managed by mcpctl now"
     deployment = cluster.get("Deployment", "notes-app")
     template = deployment["spec"]["template"]
@@ -88,7 +88,7 @@ def test_a_dry_run_changes_nobodys_fields(
     applied = orchestrator.apply(rendered("notes"), OWNED._replace(dry_run="server"), told.append, told.confirm)
     assert not applied.failed, applied.changes
     assert cluster.get("Deployment", "notes-app") == before
-    assert ("Deployment notes-app", "changed") in [(change.what, change.outcome) for change in applied.changes]
+    assert ("Deployment notes-app", "changed") in [(change.subject, change.outcome) for change in applied.changes]
 
 
 def test_a_status_finds_the_pods_by_the_server_where_the_old_selector_names_them_differently(

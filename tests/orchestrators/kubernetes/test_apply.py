@@ -269,7 +269,7 @@ def test_a_dry_run_by_the_server_changes_nothing(orchestrator: Kubernetes, clust
     assert not applied.failed
     waiting = [change for change in applied.changes if change.outcome == "not tried"]
     assert waiting
-    assert all("in namespace mcp-sandboxes" in change.what for change in waiting)
+    assert all("in namespace mcp-sandboxes" in change.subject for change in waiting)
     assert not cluster.names("Deployment")
 
 
@@ -324,7 +324,7 @@ def test_a_refused_server_is_left_out_and_the_others_go_on(
     cluster.faults.add("forbidden", verb="apply", resource="services", name="mcp-time")
     documents = {each.identity: each for name in ("time", "fetch") for each in rendered(name)}
     applied = orchestrator.apply(list(documents.values()), OWNED, told.append, told.confirm)
-    what = {change.what: change.outcome for change in applied.changes}
+    what = {change.subject: change.outcome for change in applied.changes}
     assert (what["Service mcp-time"], what["Deployment mcp-time"]) == ("failed", "not tried")
     assert (what["Service mcp-fetch"], what["Deployment mcp-fetch"]) == ("created", "created")
 
@@ -387,7 +387,7 @@ def test_what_governs_a_namespace_is_applied_in_ours_only(
     documents = rendered("time", whole=True)
     before = cluster.get("ServiceAccount", "default")
     applied = {
-        change.what: change for change in orchestrator.apply(documents, OWNED, told.append, told.confirm).changes
+        change.subject: change for change in orchestrator.apply(documents, OWNED, told.append, told.confirm).changes
     }
     for what in GOVERNING:
         assert applied[what].outcome == "not tried"
@@ -395,7 +395,7 @@ def test_what_governs_a_namespace_is_applied_in_ours_only(
     assert cluster.get("ServiceAccount", "default") == before
     adopting = OWNED._replace(adopt_namespace=True)
     adopted = orchestrator.apply(documents, adopting, told.append, told.confirm)
-    assert [change.outcome for change in adopted.changes if change.what in GOVERNING] == ["changed", "created"]
+    assert [change.outcome for change in adopted.changes if change.subject in GOVERNING] == ["changed", "created"]
     line = next(line for line in told if line.startswith("adopting Namespace mcpctl: "))
     assert "sets ServiceAccount default, which holds for every pod in it" in line
     assert "adds NetworkPolicy mcpctl-default-deny, which holds for every pod in it" in line
@@ -414,7 +414,7 @@ def test_nothing_governs_a_sandbox_namespace_of_others(
     assert applied.failed
     failed = [change for change in applied.changes if change.outcome == "failed"]
     kinds = {"NetworkPolicy", "ResourceQuota", "LimitRange"} | ({"ServiceAccount"} if made else set())
-    assert {change.what.partition(" ")[0] for change in failed} == kinds
+    assert {change.subject.partition(" ")[0] for change in failed} == kinds
     assert all("which mcpctl did not create" in change.message for change in failed)
     assert all("--adopt-namespace" in change.message for change in failed)
     assert cluster.names("ResourceQuota", "mcp-sandboxes") == []
@@ -430,7 +430,7 @@ def test_delete_leaves_the_default_account_disarmed(orchestrator: Kubernetes, cl
     orchestrator.apply(rendered("boxed"), OWNED, told.append, told.confirm)
     assert cluster.get("ServiceAccount", "default", "mcp-sandboxes")["automountServiceAccountToken"] is False
     deleted = orchestrator.delete(["boxed"], data=False, tell=told.append, confirm=told.confirm)
-    assert not any("ServiceAccount default" in change.what for change in deleted.changes)
+    assert not any("ServiceAccount default" in change.subject for change in deleted.changes)
     assert cluster.get("ServiceAccount", "default", "mcp-sandboxes")["automountServiceAccountToken"] is False
 
 
@@ -443,7 +443,7 @@ def test_delete_keeps_a_namespace_that_is_not_ours_with_what_is_in_it(
     adopting = OWNED._replace(adopt_namespace=True)
     orchestrator.apply(documents, adopting, told.append, told.confirm)
     deleted = orchestrator.delete(["boxed"], data=True, tell=told.append, confirm=told.confirm)
-    kept = next(change for change in deleted.changes if change.what == "Namespace mcp-sandboxes")
+    kept = next(change for change in deleted.changes if change.subject == "Namespace mcp-sandboxes")
     assert kept.outcome == "unchanged"
     assert "did not create this namespace, which holds 1 objects of others (configmap/theirs)" in kept.message
     assert "mcp-sandboxes" in cluster.names("Namespace")

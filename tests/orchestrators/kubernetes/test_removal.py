@@ -37,7 +37,7 @@ def test_prune_shows_asks_and_removes_what_is_no_longer_rendered(
 ) -> None:
     applied = both.apply(rendered("fetch"), PRUNE, told.append, told.confirm)
     assert told.questions == [(TIME, False)]
-    assert [change.what for change in applied.changes if change.outcome == "removed"] == TIME
+    assert [change.subject for change in applied.changes if change.outcome == "removed"] == TIME
     assert cluster.names("Deployment") == ["mcp-fetch"]
     assert cluster.names("NetworkPolicy") == ["mcp-fetch-netpol"]
 
@@ -129,7 +129,7 @@ def test_who_may_not_list_is_told_and_removes_less(both: Kubernetes, cluster: Cl
     applied = both.apply(rendered("fetch"), PRUNE, told.append, told.confirm)
     assert "may not list Deployment: none of them is removed" in told
     assert "may not list Service of all namespaces: looked for in mcpctl only" in told
-    assert [change.what for change in applied.changes if change.outcome == "removed"] == TIME[1:]
+    assert [change.subject for change in applied.changes if change.outcome == "removed"] == TIME[1:]
 
 
 def test_what_a_finalizer_holds_is_told_and_not_waited_for_for_ever(
