@@ -19,12 +19,12 @@ _LEAST_MASKED = 4
 class Refused(ApplyFailed):
     """A runtime, or its program, refused. ``kind`` names a row of its table, '' where the text speaks for itself.
 
-    ``about`` is the port, image or service of it, ``said`` the whole text of the program.
+    ``about`` is the port, image or service of it, ``output`` the whole text of the program.
     """
 
     kind: str = ""
     about: str = ""
-    said: str = ""
+    output: str = ""
 
 
 class NoSuchInstance(ApplyFailed):
@@ -64,12 +64,12 @@ def masked(text: str, values: Iterable[str]) -> str:
     return text
 
 
-def ended(code: int, *, out_of_memory: bool = False, said: str = "") -> str:
+def ended(code: int, *, out_of_memory: bool = False, message: str = "") -> str:
     """How a process ended: ``ended with exit code 3``."""
     if out_of_memory:
         return "took more memory than its limit and was killed (OOMKilled): give it more with spec.size or resources"
     meaning = {126: ", its program may not be run", 127: ", its program was not found", 137: ", killed"}.get(code, "")
-    return f"ended with exit code {code}{meaning}{f': {said}' if said else ''}"
+    return f"ended with exit code {code}{meaning}{f': {message}' if message else ''}"
 
 
 def loops(restarts: int, last: str) -> str:

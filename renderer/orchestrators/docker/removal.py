@@ -92,7 +92,12 @@ class Removal:
         ordered = sorted(containers, key=lambda container: container.project)
         for project, grouped in groupby(ordered, key=lambda container: container.project):
             changes += self._project(project, list(grouped), data=data)
-        self._files(containers)
+        # What was written for them to mount, and is in no tree.
+        kept = files_folder(self._client.environ)
+        for mount in (mount for container in containers for mount in container.mounts):
+            source = Path(str(mount.get("Source", "")))
+            if source.parent.parent == kept:
+                shutil.rmtree(source.parent, ignore_errors=True)
         try:
             # Those of the projects, and the shared one, whoever made it: each only when nobody is on it any more.
             projects = sorted({container.project for container in containers})
@@ -145,14 +150,6 @@ class Removal:
             return Change(subject, "failed", error.message)
         self._tell(f"{subject}: removed")
         return Change(subject, "removed")
-
-    def _files(self, containers: Sequence[Container]) -> None:
-        """What was written for them to mount, and is in no tree."""
-        kept = files_folder(self._client.environ)
-        for mount in (mount for container in containers for mount in container.mounts):
-            source = Path(str(mount.get("Source", "")))
-            if source.parent.parent == kept:
-                shutil.rmtree(source.parent, ignore_errors=True)
 
 
 def volumes_of(client: Client, key: str, value: str) -> list[str]:

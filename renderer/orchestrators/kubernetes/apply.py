@@ -276,7 +276,7 @@ class Application:
         try:
             return self._send(data, subject, force=self._options.force_conflicts)
         except Refused as refused:
-            conflicting = conflicts(refused.said) if refused.kind == "conflict" else []
+            conflicting = conflicts(refused.output) if refused.kind == "conflict" else []
             if not conflicting:
                 raise
             live = self._live.get(each.identity)
@@ -287,7 +287,7 @@ class Application:
             others = [c for c in conflicting if c.manager not in own or (c.subresource and c.manager != MANAGER)]
             if is_taken_over(each, live) or not others:
                 return self._send(data, subject, force=True)
-            raise Refused(conflict_text(subject, conflicting), kind="conflict", said=refused.said) from None
+            raise Refused(conflict_text(subject, conflicting), kind="conflict", output=refused.output) from None
 
     def _send(self, data: Data, subject: str, *, force: bool) -> Data:
         done = self._kubectl.call(

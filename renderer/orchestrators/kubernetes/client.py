@@ -79,13 +79,12 @@ class Kubectl:
 
     def call(self, doing: str, *arguments: str, stdin: bytes = b"", namespace: str = "", secret: bool = False) -> Done:
         """Runs to the end; Refused (or WaitTimedOut) with ``doing`` in front where it fails."""
-        argv = self.argv(*arguments, namespace=namespace)
-        done = self._run(argv, seconds=_CALL_SECONDS, stdin=stdin, env=self._env())
+        done = self.attempt(*arguments, stdin=stdin, namespace=namespace)
         if done.code:
             raise self.failed(done.code, done.err, doing, secret=secret)
         return done
 
-    def attempt(self, *arguments: str, stdin: bytes, namespace: str = "") -> Done:
+    def attempt(self, *arguments: str, stdin: bytes = b"", namespace: str = "") -> Done:
         """Runs to the end, and leaves it to the caller what a failure means: some of it may have been done."""
         argv = self.argv(*arguments, namespace=namespace)
         return self._run(argv, seconds=_CALL_SECONDS, stdin=stdin, env=self._env())
@@ -95,7 +94,7 @@ class Kubectl:
         ``err`` says which: a broken metrics server hides nothing of ours.
         """
         asked = ["api-resources", *([f"--verbs={','.join(verbs)}"] if verbs else []), "--output=name"]
-        done = self._run(self.argv(*asked), seconds=_CALL_SECONDS, env=self._env())
+        done = self.attempt(*asked)
         if done.code and not (done.out.strip() and _PARTLY in done.err):
             raise self.failed(done.code, done.err, doing)
         return done
@@ -139,9 +138,8 @@ class Kubectl:
 
     def _check_version(self) -> None:
         try:
-            done = self._run(
-                ["kubectl", "version", "--client", "--output=json"], seconds=_CALL_SECONDS, env=self._env()
-            )
+            asked = ["kubectl", "version", "--client", "--output=json"]
+            done = self._run(asked, seconds=_CALL_SECONDS, env=self._env())
         except ProgramMissing as missing:
             raise ProgramMissing(f"{missing.message}: install it (https://kubernetes.io/docs/tasks/tools/)") from None
         doing = "asking kubectl for its version"

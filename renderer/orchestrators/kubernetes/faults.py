@@ -82,30 +82,30 @@ _KINDS = (
 HOPELESS = frozenset({"down", "login", "certificate", "context", "too old"})
 
 
-def refusal(said: str, doing: str, *, secret: bool = False) -> McpctlError:
-    """The exception for a kubectl that failed; ``said`` is what it wrote to stderr.
+def refusal(output: str, doing: str, *, secret: bool = False) -> McpctlError:
+    """The exception for a kubectl that failed; ``output`` is what it wrote to stderr.
 
     ``secret``: its words may quote values, and are not shown.
     """
-    text = _words(said)
+    text = _words(output)
     row = next((row for row in _KINDS if row.pattern.search(text)), None)
     words = "kubectl's words are not shown, as they may hold values" if secret else excerpt(text, SHOWN)
     message = f"{doing}: {words or 'kubectl failed and said nothing'}" + (f" - {row.advice}" if row else "")
     if row and row.name == TIMED_OUT:
         return WaitTimedOut(message)
-    return Refused(message, kind=row.name if row else "other", said="" if secret else text)
+    return Refused(message, kind=row.name if row else "other", output="" if secret else text)
 
 
-def warnings(said: str) -> list[str]:
+def warnings(output: str) -> list[str]:
     """What the API server warns of, beside an answer that is fine."""
-    lines = [line.removeprefix("Warning: ") for line in said.splitlines() if line.startswith("Warning: ")]
+    lines = [line.removeprefix("Warning: ") for line in output.splitlines() if line.startswith("Warning: ")]
     return [excerpt(line, SHOWN) for line in dict.fromkeys(lines)]
 
 
-def _words(said: str) -> str:
+def _words(output: str) -> str:
     """Without warnings and log lines of kubectl, its advice on conflicts, and repetitions."""
-    said = said.partition("\nPlease review the fields above")[0]
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    output = output.partition("\nPlease review the fields above")[0]
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     own = [line for line in lines if not line.startswith("Warning: ") and not _LOG.match(line)]
     text = "\n".join(dict.fromkeys(own or lines))
     return text.removeprefix("error: ").removeprefix("Error from server ")
@@ -124,11 +124,11 @@ class Conflict(NamedTuple):
     subresource: bool = False
 
 
-def conflicts(said: str) -> list[Conflict]:
+def conflicts(output: str) -> list[Conflict]:
     """Of a refusal of kind ``conflict``."""
     conflicting: list[Conflict] = []
     manager, subresource = "", False
-    for line in said.splitlines():
+    for line in output.splitlines():
         if match := _MANAGER.search(line):
             manager, subresource = match[1], bool(match[2])
             if match[3]:
@@ -138,9 +138,8 @@ def conflicts(said: str) -> list[Conflict]:
     return conflicting
 
 
-def conflict_text(what: str, clashes: Sequence[Conflict]) -> str:
+def conflict_text(subject: str, clashes: Sequence[Conflict]) -> str:
     fields = "; ".join(f"{excerpt(clash.field, 200)} is managed by '{excerpt(clash.manager, 63)}'" for clash in clashes)
-    return (
-        f"applying {what}: {len(clashes)} conflict{'s' * (len(clashes) > 1)}: {excerpt(fields, SHOWN)} - leave these "
-        f"fields out of the spec, let the other manager give them up, or take them over with --force-conflicts"
-    )
+    advice = "leave these fields out of the spec, let the other manager give them up, or take them over with"
+    count = f"{len(clashes)} conflict{'s' * (len(clashes) > 1)}"
+    return f"applying {subject}: {count}: {excerpt(fields, SHOWN)} - {advice} --force-conflicts"

@@ -46,16 +46,13 @@ def page_of(kubectl: Kubectl, filters: InstanceFilters, page: str, size: int) ->
     spot = _spot(page)
     while True:
         if spot.plural == _ELSEWHERE:
-            items, rest = _elsewhere(kubectl, _selector(filters)), ""
+            items, token = _elsewhere(kubectl, _selector(filters)), ""
         else:
-            items, rest = _items(kubectl, spot, _selector(filters), size)
+            items, token = _items(kubectl, spot, _selector(filters), size)
         alone = [data for data in items if not data["metadata"].get("ownerReferences")]
-        statuses = [
-            status
-            for status in _statuses(kubectl, alone, spot.plural)
-            if status.state in (filters.states or InstanceState)
-        ]
-        following = _Spot(spot.plural, rest) if rest else _after(spot.plural)
+        states = filters.states or InstanceState
+        statuses = [status for status in _statuses(kubectl, alone, spot.plural) if status.state in states]
+        following = _Spot(spot.plural, token) if token else _after(spot.plural)
         if following is None:
             if not (statuses or page):
                 refuse_missing_namespace(kubectl)

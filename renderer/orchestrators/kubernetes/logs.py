@@ -28,13 +28,12 @@ _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT")
 def arguments(pod: Data, options: LogOptions) -> list[str]:
     """Of one pod."""
     container = str(main_container(pod).get("name", ""))
-    asked = ["logs", str(pod["metadata"]["name"]), f"--container={container}"]
-    asked += [f"--tail={options.tail if options.tail is not None else -1}"]
-    asked += ["--follow"] if options.follow else []
+    tail = options.tail if options.tail is not None else -1
+    asked = ["logs", str(pod["metadata"]["name"]), f"--container={container}", f"--tail={tail}"]
+    asked += ["--follow"] * options.follow
     if options.since:
         asked += [f"--since-time={options.since}" if _RFC_3339.match(options.since) else f"--since={options.since}"]
-    asked += ["--timestamps"] if options.timestamps else []
-    return asked + (["--previous"] if options.previous else [])
+    return asked + ["--timestamps"] * options.timestamps + ["--previous"] * options.previous
 
 
 def now(kubectl: Kubectl, watcher: Watcher, instance_id: str, options: LogOptions) -> Iterator[LogLine]:
@@ -126,14 +125,12 @@ class Follower:
             self._selector.register(running, selectors.EVENT_READ, pod)
 
     def _read(self, running: Background) -> Iterator[LogLine]:
-        _, name = self._stacks[running]
+        stack, name = self._stacks[running]
         yield from (LogLine(name, line) for line in running.lines())
-        if running.over:
-            self._ended(running, name)
-
-    def _ended(self, running: Background, name: str) -> None:
+        if not running.over:
+            return
         pod = self._selector.unregister(running).data
-        stack, _ = self._stacks.pop(running)
+        del self._stacks[running]
         done = running.end()
         stack.close()
         if done.code and _NOTHING_YET.search(done.err):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from renderer.command import Background
@@ -38,22 +38,19 @@ def _target(seen: Snapshot) -> tuple[str, str, str]:
         spec = service.get("spec", {})
         port = next((port for port in spec.get("ports") or [] if port.get("name") == _PORT), None)
         if port:
-            pod = _pod(seen, spec.get("selector") or {})
+            # The youngest of the newest version that is ready, among those to which the Service leads.
+            selector = spec.get("selector") or {}
+            pods = [pod for pod in seen.pods if is_ready(pod)]
+            if not pods:
+                raise ApplyFailed(f"{seen.name} cannot be reached: none of its pods is ready")
+            led = [pod for pod in pods if selector.items() <= labels_of(pod).items()]
+            if not led:
+                raise ApplyFailed(f"{seen.name} cannot be reached: its Service leads to none of its pods")
+            newest = newest_pods(seen)
+            meta = max(led, key=lambda pod: (pod in newest, str(pod["metadata"].get("creationTimestamp"))))["metadata"]
+            pod = str(meta["name"])
             return pod, str(port.get("targetPort") or _PORT), annotations_of(service).get(PATH_ANNOTATION, DEFAULT_PATH)
     raise ApplyFailed(f"{seen.name} cannot be reached: it has no Service, nothing connects to it")
-
-
-def _pod(seen: Snapshot, selector: Mapping[str, str]) -> str:
-    """The youngest of the newest version that is ready, among those to which the Service leads."""
-    pods = [pod for pod in seen.pods if is_ready(pod)]
-    if not pods:
-        raise ApplyFailed(f"{seen.name} cannot be reached: none of its pods is ready")
-    led = [pod for pod in pods if selector.items() <= labels_of(pod).items()]
-    if not led:
-        raise ApplyFailed(f"{seen.name} cannot be reached: its Service leads to none of its pods")
-    newest = newest_pods(seen)
-    meta = max(led, key=lambda pod: (pod in newest, str(pod["metadata"].get("creationTimestamp"))))["metadata"]
-    return str(meta["name"])
 
 
 def _port(running: Background, name: str, clock: Callable[[], float]) -> int:

@@ -68,7 +68,7 @@ def _containers(pod: Data, status: Data) -> Reason | None:
 
 
 def _waiting(pod: Data, container: Data, waiting: Mapping[str, Any]) -> Reason | None:
-    code, said, name = str(waiting.get("reason", "")), _cut(waiting.get("message")), _name(container)
+    code, message, name = str(waiting.get("reason", "")), _cut(waiting.get("message")), _name(container)
     if code in ("", "ContainerCreating", "PodInitializing"):
         return None
     if code == "CrashLoopBackOff":
@@ -81,18 +81,18 @@ def _waiting(pod: Data, container: Data, waiting: Mapping[str, Any]) -> Reason |
     image = excerpt(str(container.get("image") or named.get(name, "")), 200)
     text, outlook = _WAITING.get(code, ("{name} does not start ({code})", "starts"))
     if code == "CreateContainerConfigError":
-        text, outlook = _misconfigured(said)
+        text, outlook = _misconfigured(message)
     if text is _PULL and _REFUSED.search(str(waiting.get("message", ""))):
         outlook = "hopeless"
     sentence = text.format(name=name, image=image, code=excerpt(code, 80))
-    return Reason(f"{sentence}: {said}" if said else sentence, outlook)
+    return Reason(f"{sentence}: {message}" if message else sentence, outlook)
 
 
-def _misconfigured(said: str) -> tuple[str, Outlook]:
+def _misconfigured(message: str) -> tuple[str, Outlook]:
     """The kubelet has one reason for all that it needs before it makes a container."""
-    if "runAsNonRoot" in said:
+    if "runAsNonRoot" in message:
         return "{name} would run as root, or as a user without a number: set spec.security.runAsUser", "hopeless"
-    if re.search(r"secret|configmap", said, re.IGNORECASE):
+    if re.search(r"secret|configmap", message, re.IGNORECASE):
         return "{name} needs a Secret or ConfigMap, or a key in it, that is not there", "elsewhere"
     return "{name} cannot be made with this configuration", "starts"
 
@@ -120,16 +120,16 @@ _WAITING: Mapping[str, tuple[str, Outlook]] = {
 
 def _how_it_ended(last: Mapping[str, Any]) -> str:
     killed = last.get("reason") == "OOMKilled"
-    return ended(int(last.get("exitCode") or 0), out_of_memory=killed, said=_cut(last.get("message")))
+    return ended(int(last.get("exitCode") or 0), out_of_memory=killed, message=_cut(last.get("message")))
 
 
 def _ended(pod: Data, status: Data) -> Reason | None:
     """Evicted, or its node lost. A Pod of its own is never made again."""
     if status.get("phase") != "Failed":
         return None
-    reason, said = _cut(status.get("reason")), _cut(status.get("message"))
+    reason, message = _cut(status.get("reason")), _cut(status.get("message"))
     alone = not pod.get("metadata", {}).get("ownerReferences")
-    words = ("has failed, and nothing makes a single Pod again: apply it" if alone else "has failed", reason, said)
+    words = ("has failed, and nothing makes a single Pod again: apply it" if alone else "has failed", reason, message)
     return Reason(": ".join(filter(None, words)), "hopeless" if alone else "starts")
 
 
@@ -174,14 +174,14 @@ _FORBIDDEN = re.compile(r"(?<!serviceaccount )is forbidden|denied the request|\(
 
 def of_workload(workload: Data, sets: Iterable[Data] = (), events: Iterable[Data] = ()) -> Reason | None:
     """Why no pod can be made, or a rollout does not get on."""
-    for said, is_current in _refusals(workload, sets, events):
-        text = _cut(said)
-        if "exceeded quota" in said:
+    for message, is_current in _refusals(workload, sets, events):
+        text = _cut(message)
+        if "exceeded quota" in message:
             return Reason(f"the quota of the namespace allows no more pods: {text}", "elsewhere")
-        if "violates PodSecurity" in said:
+        if "violates PodSecurity" in message:
             sentence = f"Pod Security of the namespace refuses the pod: {text}"
             return Reason(sentence, "hopeless" if is_current else "starts")
-        refused = is_current and _FORBIDDEN.search(said)
+        refused = is_current and _FORBIDDEN.search(message)
         return Reason(f"its pods cannot be made: {text}", "hopeless" if refused else "starts")
     for condition in (workload.get("status") or {}).get("conditions") or []:
         if condition.get("type") == "Progressing" and condition.get("reason") == "ProgressDeadlineExceeded":

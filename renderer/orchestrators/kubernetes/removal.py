@@ -161,7 +161,7 @@ def _of_others(kubectl: Kubectl, namespace: Data) -> str:
     server = labels_of(namespace).get(SERVER_LABEL)
     which = f"{SERVER_LABEL}!={server}" if server else f"{MANAGED_LABEL}!=true"
     asked = ["get", _INSIDE, f"--selector={which}", "--ignore-not-found", "--output=name"]
-    names = kubectl.attempt(*asked, stdin=b"", namespace=namespace["metadata"]["name"]).out.split()
+    names = kubectl.attempt(*asked, namespace=namespace["metadata"]["name"]).out.split()
     others = [name for name in names if name not in _CLUSTERS_OWN]
     some = excerpt(", ".join(others[:5]), 400) + ", …" * (len(others) > 5)
     return f"holds {len(others)} objects of others ({some})" if others else ""

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Literal
 
-from renderer.errors import ApplyFailed
+from renderer.errors import ApplyFailed, excerpt
 
 Transport = Literal["streamable-http", "sse"]
+
+
+def without_tls(error: ssl.SSLError) -> str:
+    """Why there is no encrypted connection."""
+    reason = getattr(error, "verify_message", "") or error.reason or "no TLS spoken"
+    return f"no TLS connection: {excerpt(str(reason), 120)}"
 
 
 class SdkMissing(ApplyFailed):

@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 from renderer.errors import excerpt
 from renderer.model import JSON
-from renderer.orchestrators.mcp_check.answers import Unanswered
+from renderer.orchestrators.mcp_check.answers import Unanswered, without_tls
 
 #: Bytes of an answer that are read: metadata and key sets have a few thousand.
 BYTES = 1024 * 1024
@@ -91,8 +91,7 @@ def _end(connection: http.client.HTTPConnection) -> None:
 
 def _why(error: Exception, seconds: float, *, late: bool) -> str:
     if isinstance(error, ssl.SSLError):
-        reason = getattr(error, "verify_message", "") or error.reason or "no TLS spoken"
-        return f"no TLS connection: {excerpt(str(reason), 120)}"
+        return without_tls(error)
     if late or isinstance(error, TimeoutError):
         return f"no answer within {seconds:g} s"
     if isinstance(error, socket.gaierror):

@@ -52,8 +52,17 @@ def check_guard(url: str, guard: GuardNote, seconds: float) -> None:
         raise Unanswered(f"{where} answers HTTP {answer.status} without a token, expected 401: it is not ready")
     if answer.status != 401:
         raise Refused(f"{where} answers HTTP {answer.status} without a token, expected 401: check path and port")
-    metadata = guard.metadata
-    _compare(where, answer, {"resource_metadata": metadata, "scope": guard.scope})
+    metadata, challenge = guard.metadata, _challenge(answer)
+    if not challenge:
+        text = "answers 401 without 'WWW-Authenticate: Bearer': clients do not learn where to get a token"
+        raise Refused(f"{where} {text}")
+    for name, value in {"resource_metadata": metadata, "scope": guard.scope}.items():
+        if challenge.get(name, "") != value:
+            seen = excerpt(challenge.get(name, ""), 200) or "none"
+            raise Refused(
+                f"{where} names another {name} in its 401: expected {value or 'none'}, got {seen}; it runs with "
+                "another configuration than was rendered"
+            )
     _check_metadata(where, f"{url.removesuffix(urlsplit(url).path)}{urlsplit(metadata).path}", guard, seconds)
     for issuer, audiences in guard.issuers.items():
         _check_keys(where, url, issuer, audiences, seconds)
@@ -107,21 +116,6 @@ def _ask(url: str, seconds: float, token: str = "") -> Answer:
 def _challenge(answer: Answer) -> Mapping[str, str]:
     scheme, _, fields = answer.headers.get("www-authenticate", "").partition(" ")
     return dict(_FIELD.findall(fields)) if scheme.lower() == "bearer" else {}
-
-
-def _compare(where: str, answer: Answer, expected: Mapping[str, str]) -> None:
-    challenge = _challenge(answer)
-    if not challenge:
-        raise Refused(
-            f"{where} answers 401 without 'WWW-Authenticate: Bearer': clients do not learn where to get a token"
-        )
-    for name, value in expected.items():
-        if challenge.get(name, "") != value:
-            seen = excerpt(challenge.get(name, ""), 200) or "none"
-            raise Refused(
-                f"{where} names another {name} in its 401: expected {value or 'none'}, got {seen}; it runs with "
-                "another configuration than was rendered"
-            )
 
 
 def _check_metadata(where: str, address: str, guard: GuardNote, seconds: float) -> None:

@@ -42,7 +42,12 @@ class Watched(httpx2.AsyncBaseTransport):
         # To the server that it is for, and to no other that it redirects to.
         if self._credentials and self._credentials[0].copy_with(query=None) == request.url.copy_with(query=None):
             request.headers["authorization"] = f"Bearer {self._credentials[1]}"
-        matters = self._matters(request)
+        # Whether its failure is the end: not that of a notification, of the stream that a server need not have, or of
+        # the goodbye. With SSE, the SDK sends nothing more after a refusal, and would wait for ever.
+        if self._transport == "sse":
+            matters = request.method != "DELETE"
+        else:
+            matters = request.method == "POST" and "id" in json.loads(request.content)
         try:
             response = await self._inner.handle_async_request(request)
         except httpx2.TransportError as error:
@@ -60,14 +65,6 @@ class Watched(httpx2.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Closes every connection."""
         await self._inner.aclose()
-
-    def _matters(self, request: httpx2.Request) -> bool:
-        """Whether its failure is the end: not that of a notification, of the stream that a server need not have,
-        or of the goodbye. With SSE, the SDK sends nothing more after a refusal, and would wait for ever.
-        """
-        if self._transport == "sse":
-            return request.method != "DELETE"
-        return request.method == "POST" and "id" in json.loads(request.content)
 
     def _look(self, response: httpx2.Response, *, answers: bool) -> None:
         media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()

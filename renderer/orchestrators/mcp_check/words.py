@@ -12,7 +12,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import UNSUPPORTED_PROTOCOL_VERSION
 
 from renderer.errors import McpctlError, WaitTimedOut, excerpt
-from renderer.orchestrators.mcp_check.answers import Guarded, Refused, Transport, Unanswered
+from renderer.orchestrators.mcp_check.answers import Guarded, Refused, Transport, Unanswered, without_tls
 from renderer.orchestrators.mcp_check.watch import BYTES, Watched
 
 _OTHER: Mapping[Transport, Transport] = {"sse": "streamable-http", "streamable-http": "sse"}
@@ -119,10 +119,7 @@ def _of_connection(error: BaseException, where: str, asked: str) -> McpctlError 
         causes = list(_causes(error))
         for cause in causes:
             if isinstance(cause, ssl.SSLError):
-                reason = getattr(cause, "verify_message", "") or cause.reason or "no TLS spoken"
-                return Refused(
-                    f"{where}: no TLS connection: {excerpt(str(reason), 120)}; is it https, with a known CA?"
-                )
+                return Refused(f"{where}: {without_tls(cause)}; is it https, with a known CA?")
             if isinstance(cause, socket.gaierror):
                 return Unanswered(f"{where}: there is no host of that name")
         refused = any(isinstance(cause, ConnectionRefusedError) for cause in causes)
