@@ -82,14 +82,12 @@ _COMMON = (
 class Commands(click.Group):
     """Imports a command only when it is asked for: each costs what it needs."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, _ctx: click.Context) -> list[str]:
         """All names, in the order of a first use."""
-        del ctx
         return list(COMMANDS)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Each command with its whole summary: click cuts them at the width of a line."""
-        del ctx
         with formatter.section("Commands"):
             formatter.write_dl([*COMMANDS.items()])
 

@@ -21,9 +21,8 @@ _SOURCES = {
 }
 
 
-def _print_schema(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+def _print_schema(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
     """At once, before any configuration is read: that may be what is broken."""
-    del parameter
     if value:
         emit(schema_text("config"))
         context.exit(Exit.FINE)

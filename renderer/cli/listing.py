@@ -22,8 +22,7 @@ from renderer.settings import Settings
 _STATES = [state.value for state in InstanceState if state is not InstanceState.READY]
 
 
-def _labels(context: click.Context, parameter: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str]:
-    del context, parameter
+def _labels(_context: click.Context, _parameter: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str]:
     labels: dict[str, str] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")

@@ -23,8 +23,7 @@ _COLORS = (36, 33, 32, 35, 34)
 _SINCE = r"(\d{1,6}(\.\d+)?[smh]){1,3}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)"
 
 
-def _since(context: click.Context, parameter: click.Parameter, value: str) -> str:
-    del context, parameter
+def _since(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
     if value and not re.fullmatch(_SINCE, value):
         raise click.BadParameter("write a duration such as 10m, or a time such as 2026-01-31T12:00:00Z")
     return value

@@ -252,17 +252,13 @@ def provider_has_a_cluster(targets: Collection[str]) -> None:
         )
 
 
-def _known_version(context: click.Context, parameter: click.Parameter, value: str) -> str:
-    del context, parameter
-
+def _known_version(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
     if value not in kubernetes_versions():
         raise click.BadParameter(f"'{value}' is not one of {', '.join(kubernetes_versions())}")
     return value
 
 
-def _dns_label(context: click.Context, parameter: click.Parameter, value: str) -> str:
-    del context, parameter
-
+def _dns_label(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
     if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", value):
         raise click.BadParameter("a namespace is a DNS label: at most 63 lower-case letters, digits and '-'")
     return value

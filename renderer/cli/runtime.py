@@ -49,9 +49,8 @@ _STREAMS = ("logs", "list")
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
-def duration(context: click.Context, parameter: click.Parameter, value: str) -> float:
+def duration(_context: click.Context, _parameter: click.Parameter, value: str) -> float:
     """``90s``, ``5m``, ``1h30m``, or seconds alone; as seconds."""
-    del context, parameter
     parts = re.findall(r"(\d{1,6})([smh])", value)
     if re.fullmatch(r"\d{1,6}", value):
         parts = [(value, "s")]
@@ -309,6 +308,5 @@ def ended_whole() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _end(number: int, frame: FrameType | None) -> None:
-    del frame
+def _end(number: int, _frame: FrameType | None) -> None:
     raise Ended(number)

@@ -120,8 +120,7 @@ def working(what: str) -> Iterator[None]:
         return
     begun = monotonic()
 
-    def show(number: int, frame: FrameType | None) -> None:
-        del number, frame
+    def show(_number: int, _frame: FrameType | None) -> None:
         line = f"{what}: {monotonic() - begun:.0f} s"[: get_terminal_size().columns - 1]
         _over(line)
 

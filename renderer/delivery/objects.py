@@ -114,9 +114,8 @@ def _values(delivery: ArgoCD) -> dict[str, Any]:
 _REFERENCES = ("branch", "tag", "semver", "commit", "digest")
 
 
-def kustomization(environment: Environment, delivery: Delivery | None) -> Mapping[str, Any] | None:
+def kustomization(_environment: Environment, delivery: Delivery | None) -> Mapping[str, Any] | None:
     """What is applied. With ``wait`` it is healthy when all of it is; health checks by name would name every server."""
-    del environment
     if not isinstance(delivery, Flux):
         return None
     return {
@@ -135,15 +134,13 @@ def kustomization(environment: Environment, delivery: Delivery | None) -> Mappin
     }
 
 
-def git_repository(environment: Environment, delivery: Delivery | None) -> Mapping[str, Any] | None:
+def git_repository(_environment: Environment, delivery: Delivery | None) -> Mapping[str, Any] | None:
     """The repository with the tree."""
-    del environment
     return _source(delivery, "GitRepository")
 
 
-def oci_repository(environment: Environment, delivery: Delivery | None) -> Mapping[str, Any] | None:
+def oci_repository(_environment: Environment, delivery: Delivery | None) -> Mapping[str, Any] | None:
     """The artifact with the tree."""
-    del environment
     return _source(delivery, "OCIRepository")
 
 

@@ -39,9 +39,8 @@ def of_pod(pod: Data, events: Sequence[Data] = ()) -> Reason | None:
     return None
 
 
-def _placed(pod: Data, status: Data) -> Reason | None:
+def _placed(_pod: Data, status: Data) -> Reason | None:
     """Whether a node has been found."""
-    del pod
     for condition in status.get("conditions") or []:
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
             text = _cut(condition.get("message"))
@@ -134,8 +133,7 @@ def _ended(pod: Data, status: Data) -> Reason | None:
 
 
 def _events(events: Sequence[Data]) -> Callable[[Data, Data], Reason | None]:
-    def look(pod: Data, status: Data) -> Reason | None:
-        del pod
+    def look(_pod: Data, status: Data) -> Reason | None:
         if has_ready_condition(status):
             return None
         messages = {str(event.get("reason")): _cut(event.get("message")) for event in events}
@@ -156,8 +154,7 @@ _EVENTS: Mapping[str, str] = {
 }
 
 
-def _unready(pod: Data, status: Data) -> Reason | None:
-    del pod
+def _unready(_pod: Data, status: Data) -> Reason | None:
     if status.get("phase") == "Unknown":
         return Reason("its node does not answer")
     if status.get("phase") != "Running" or has_ready_condition(status):

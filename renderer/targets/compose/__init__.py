@@ -82,14 +82,12 @@ class Compose:
             return [tuple(servers)] if servers else []
         return [(server,) for server in servers]
 
-    def conflicts(self, servers: Sequence[Server], options: Options) -> list[Problem]:
+    def conflicts(self, servers: Sequence[Server], _options: Options) -> list[Problem]:
         """Ports of the machine, which all projects share."""
-        del options
         return same_ports(servers)
 
-    def shared(self, options: Options) -> list[Rendered]:
+    def shared(self, _options: Options) -> list[Rendered]:
         """Nothing: the first project makes the shared network."""
-        del options
         return []
 
     def build(self, group: Sequence[Server], options: Options) -> tuple[list[Rendered], list[Problem]]:
@@ -102,15 +100,13 @@ class Compose:
         text = render(_TEMPLATE, context, self.quoting)
         document = Rendered(f"{folder}compose.yaml", text, _TEMPLATE, context, subject, identity)
         document, unmatched = _patched(document, parts)
-        beside = [] if options.one_stream else _beside(parts[0], folder, subject)
         problems = [*unmatched, *limits(group, one_stream=options.one_stream), *_gateways(group)]
-        return [document, *beside], problems
+        return [document, *([] if options.one_stream else _beside(parts[0], folder, subject))], problems
 
     def beside(
-        self, servers: Sequence[Server], documents: Sequence[Rendered], options: Options, names: Sequence[str]
+        self, _servers: Sequence[Server], _documents: Sequence[Rendered], _options: Options, _names: Sequence[str]
     ) -> list[Rendered]:
         """Nothing more: what a project needs stands beside it already."""
-        del servers, documents, options, names
         return []
 
     def from_tree(self, paths: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -118,20 +114,18 @@ class Compose:
         documents = sorted(path for path in paths if path.count("/") == 1 and path.endswith("/compose.yaml"))
         return documents, sorted({*paths} - {*documents})
 
-    def enforces_pod_security(self, options: Options) -> bool:
+    def enforces_pod_security(self, _options: Options) -> bool:
         """Nobody asks again after the checks."""
-        del options
         return False
 
-    def check(self, documents: Sequence[Rendered], options: Options) -> list[Problem]:
+    def check(self, documents: Sequence[Rendered], _options: Options) -> list[Problem]:
         """The Compose Specification, and what docker compose refuses beyond it; of each project alone."""
-        del options
         problems = []
         # Without a template: a file that stands beside a compose file.
         for document in (d for d in documents if d.template):
             data, unreadable = parsed(document)
-            found = [] if unreadable else [*_identity_faults(document, data), *faults(data)]
-            problems += unreadable or compose_findings(document, data, found)
+            checked = [] if unreadable else [*_identity_faults(document, data), *faults(data)]
+            problems += unreadable or compose_findings(document, data, checked)
         return problems
 
 
@@ -169,15 +163,15 @@ def _identity_faults(document: Rendered, data: Json) -> Iterator[Fault]:
     project, *services = document.identity
     if data.get("name") != project:
         yield _moved(("name",), f"the project must be called {excerpt(project)}")
-    found = as_mapping(data.get("services"))
-    for key in sorted({*services} ^ found.keys()):
+    present = as_mapping(data.get("services"))
+    for key in sorted({*services} ^ present.keys()):
         how = "is missing" if key in services else "is not one of mcpctl's"
         yield _moved(("services", key), f"service {excerpt(key)} {how}")
     owners = {server["resource_name"]: server["metadata"]["name"] for server in document.context["servers"]}
-    for key in sorted({*services} & found.keys()):
+    for key in sorted({*services} & present.keys()):
         # The names of parts have the server's in front of the first dot, which no name has.
         wanted = {SERVER_LABEL: owners[key.partition(".")[0]], "mcpctl.io/managed": "true"}
-        labels = as_mapping(as_mapping(found[key]).get("labels"))
+        labels = as_mapping(as_mapping(present[key]).get("labels"))
         for name, value in wanted.items():
             if labels.get(name) != value and (name in labels or document.changes):
                 yield _moved(("services", key, "labels", name), f"label {name} must stay {excerpt(value)}")
@@ -198,7 +192,7 @@ def _matches(patch: Patch, keys: Mapping[str, tuple[str, ...]]) -> tuple[str, ..
 
 def _beside(part: Part, folder: str, subject: str) -> list[Rendered]:
     """Files that are no documents: ``template`` is empty, and nobody parses them."""
-    texts = dict(part.beside)
+    texts = dict(part.files)
     if part.variables:
         lines = ["# Copy to .env and put in the real values. Never commit that file."]
         for need in once(part.variables):

@@ -27,7 +27,7 @@ _NOT_OURS = ("COMPOSE_", "DOCKER_")
 
 def literal(text: str | Sequence[str]) -> Any:
     """Text, or texts, that docker compose leaves alone: in values, never in keys, it reads ``$$`` as ``$``."""
-    return text.replace("$", "$$") if isinstance(text, str) else [literal(one) for one in text]
+    return text.replace("$", "$$") if isinstance(text, str) else [literal(item) for item in text]
 
 
 def part_of(server: Server, role: str) -> str:
@@ -94,11 +94,8 @@ def service_labels(server: Server) -> dict[str, str]:
     """The labels of the server's own service: compose has no annotations, so they are labels as well."""
     text = {"mcpctl.io/description": server.description} if server.description else {}
     kept = object_labels(server)
-    more = {
-        key: value
-        for key, value in {**server.annotations, **text, **accepted(server), **notes(server)}.items()
-        if key not in kept
-    }
+    more = {**server.annotations, **text, **accepted(server), **notes(server)}
+    more = {key: value for key, value in more.items() if key not in kept}
     more |= {ADOPT_NOTE: "true"} if server.adopt else {}
     own = {} if has_gateway(server) else server.compose.labels
     return {**kept, **{key: literal(value) for key, value in {**more, **own}.items()}}
@@ -139,8 +136,8 @@ def owner(ref: Ref) -> str:
 
 def origin(ref: Ref) -> str:
     """Which key of what, in words; names and keys hold nothing that compose would interpolate."""
-    what = f"key {ref.key}" if ref.key else "a folder with all keys"
-    return f"{what} of {'secret' if isinstance(ref, SecretRef) else 'configMap'} {owner(ref)}"
+    part = f"key {ref.key}" if ref.key else "a folder with all keys"
+    return f"{part} of {'secret' if isinstance(ref, SecretRef) else 'configMap'} {owner(ref)}"
 
 
 def variable(ref: Ref) -> str:
@@ -160,19 +157,19 @@ def expanded(text: str, server: Server, *, words: bool = False) -> str:
 
 
 def _expanded(text: str, server: Server, words: bool, env: Mapping[str, EnvValue]) -> str:
-    found = []
+    parts = []
     for piece in pieces(text, expanded_in(server, words=words)):
         value = env.get(piece.name) if piece.name else piece.text
         if value is None or isinstance(value, FieldRef):
-            found.append(literal(f"$({piece.name})"))
+            parts.append(literal(f"$({piece.name})"))
         elif not piece.name:
-            found.append(literal(piece.text))
+            parts.append(literal(piece.text))
         elif isinstance(value, str):
             others = {name: other for name, other in env.items() if name != piece.name}
-            found.append(_expanded(value, server, False, others))
+            parts.append(_expanded(value, server, False, others))
         else:
-            found.append(expression(value))
-    return "".join(found)
+            parts.append(expression(value))
+    return "".join(parts)
 
 
 def env_path(item: EnvFrom) -> str:

@@ -11,7 +11,7 @@ from renderer.context import document_values
 from renderer.guard import guard_arguments
 from renderer.labels import object_labels
 from renderer.launch import Launch, launch
-from renderer.model import JSON, Build, FieldRef, Server, Writable
+from renderer.model import JSON, Build, EnvValue, FieldRef, Server, Writable
 from renderer.quantity import cpus, memory, tmpfs_size
 from renderer.targets.compose.egress import not_enforced, out_of_reach, proxy, proxy_variables
 from renderer.targets.compose.files import Files
@@ -103,7 +103,7 @@ SERVER_NAMES: Mapping[str, str] = {
 class Part(NamedTuple):
     """What one server adds to a project.
 
-    ``values`` is for the templates, ``keys`` the names in each section that are the server's, ``beside`` the files next
+    ``values`` is for the templates, ``keys`` the names in each section that are the server's, ``files`` those next
     to the compose file. ``variables`` and ``needed`` (paths) must be there before it starts.
     """
 
@@ -112,7 +112,7 @@ class Part(NamedTuple):
     keys: Mapping[str, tuple[str, ...]]
     configs: Mapping[str, Mapping[str, JSON]]
     secrets: Mapping[str, Mapping[str, JSON]]
-    beside: Mapping[str, str]
+    files: Mapping[str, str]
     variables: tuple[Need, ...]
     needed: tuple[Need, ...]
 
@@ -181,18 +181,7 @@ def _server_values(server: Server, launch: Launch, files: Files, volumes: Sequen
         "state": pins.BRIDGE_STATE.get(server.transport.bridge),
         "command": [expanded(word, server, words=True) for word in launch.command],
         "args": [expanded(word, server, words=True) for word in launch.args],
-        "environment": {
-            **{
-                name: literal(value)
-                for name, value in (*launch.env, *proxy_variables(server))
-                if name not in server.env
-            },
-            **{
-                name: expanded(value, server) if isinstance(value, str) else expression(value)
-                for name, value in server.env.items()
-                if not isinstance(value, FieldRef)
-            },
-        },
+        "environment": _environment(server, (*launch.env, *proxy_variables(server)), server.env),
         "env_files": [{"path": env_path(item), "optional": item.optional} for item in server.env_from],
         "check": list(launch.check),
         "unchecked": launch.probe is not None and not launch.check,
@@ -250,18 +239,20 @@ def _server_values(server: Server, launch: Launch, files: Files, volumes: Sequen
     }
 
 
+def _environment(server: Server, defaults: Iterable[tuple[str, str]], own: Mapping[str, EnvValue]) -> dict[str, JSON]:
+    """The variables of a container: ``defaults`` where the spec has no ``own``."""
+    values: dict[str, JSON] = {name: literal(value) for name, value in defaults if name not in own}
+    for name, value in own.items():
+        if not isinstance(value, FieldRef):
+            values[name] = expanded(value, server) if isinstance(value, str) else expression(value)
+    return values
+
+
 def _bundle(fetch: Fetch, server: Server, files: Files) -> dict[str, Any]:
-    own = {name: value for name, value in fetch.env.items() if not isinstance(value, FieldRef)}
     configs = [mount for mount in files.config_mounts if mount["path"] in fetch.files]
     return {
         "command": literal(fetch.command),
-        "environment": {
-            **{name: literal(value) for name, value in proxy_variables(server) if name not in own},
-            **{
-                name: expanded(value, server) if isinstance(value, str) else expression(value)
-                for name, value in own.items()
-            },
-        },
+        "environment": _environment(server, proxy_variables(server), fetch.env),
         "memory": memory(pins.BUNDLE_MEMORY[1]),
         "cpus": cpus(pins.BUNDLE_CPU[1]),
         "configs": configs,

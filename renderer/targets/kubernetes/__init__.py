@@ -74,9 +74,10 @@ class Kubernetes:
 
     def _objects(self, server: Server, options: Options) -> list[Rendered]:
         values = server_values(server, launch(server, beside_guard=server.guard is not None), options)
+        home = options.namespace_of(server)
         outside = frozenset(
-            (one.kind, (one.namespace or options.namespace_of(server)) if one.scope == "namespace" else "", one.name)
-            for one in prerequisites(server, options.network_policy_provider)
+            (needed.kind, (needed.namespace or home) if needed.scope == "namespace" else "", needed.name)
+            for needed in prerequisites(server, options.network_policy_provider)
         )
         documents = []
         for kind in OBJECTS:
@@ -142,6 +143,6 @@ def _rank(path: str) -> tuple[str, int, str]:
     folder, _, name = path.rpartition("/")
     words = name.removesuffix(".yaml").split("-")
     places = [[i for i, kind in enumerate(OBJECTS) if kind.kind.lower() == word] for word in words]
-    found = next(filter(None, places), [len(OBJECTS)])
+    ranks = next(filter(None, places), [len(OBJECTS)])
     # What a sandbox has of a kind comes before what the server itself has.
-    return folder, found[0] if words[0] == "sandbox" else found[-1], path
+    return folder, ranks[0] if words[0] == "sandbox" else ranks[-1], path

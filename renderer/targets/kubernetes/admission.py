@@ -108,8 +108,11 @@ def _evicted(server: Server, running: Sequence[_Container]) -> Iterator[Fault]:
     started, disk = launch(server), [container.limits.get("ephemeral-storage") for container in running]
     folders = [folder.size for folder in started.writable if not folder.in_memory]
     folders += [part.size for part in (started.copy, bundle_fetch(server)) if part]
-    said = server.resources.limits.ephemeral_storage
-    if not said and all(disk) and sum(map(amount, folders)) > sum(amount(size) for size in disk if size):
+    if (
+        not server.resources.limits.ephemeral_storage
+        and all(disk)
+        and sum(map(amount, folders)) > sum(amount(size) for size in disk if size)
+    ):
         words = f"({' + '.join(filter(None, disk))}) is lower than the temporary folders ({' + '.join(folders)})"
         message = f"the default {words}: the pod is evicted before they are full"
         hint = "set it, or lower package.cacheSize and security.writablePaths"
@@ -131,12 +134,8 @@ def _beyond(
         side, _, resource = name.partition(".")
         if name not in counted:
             silent = [container for container in (*running, *before) if resource not in getattr(container, side)]
-            path = ((silent or running)[0]).path
-            counted[name] = (
-                (*path, side, _RESOURCES[resource][0]),
-                [getattr(c, side).get(resource, "0") for c in running],
-                pods,
-            )
+            path = (*(silent or running)[0].path, side, _RESOURCES[resource][0])
+            counted[name] = path, [getattr(container, side).get(resource, "0") for container in running], pods
             if silent:
                 message = f"the namespace has a quota on {name}, and this container does not say it: {_REFUSED}"
                 hint = "set it, or give all containers one: namespace.limitRange.default of the Environment"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from renderer.model import JSON, Options, Rendered, Server
-from renderer.prerequisites import Prerequisite, markdown_of, prerequisites
+from renderer.prerequisites import markdown_of, prerequisites
 from renderer.render import render
 
 _KUSTOMIZATION = "kubernetes/kustomization.yaml.j2"
@@ -22,8 +22,8 @@ def beside(
     """
     files: list[Rendered] = []
     for server in servers:
-        texts = dict(_texts(server, options))
-        files += [_plain(f"{server.name}/{name}", text, f"server {server.name}") for name, text in texts.items()]
+        texts = _texts(server, options)
+        files += [_plain(f"{server.name}/{name}", text, f"server {server.name}") for name, text in texts]
     return [*files, *_kustomizations(servers, documents, names)] if options.kustomization else files
 
 
@@ -33,26 +33,22 @@ def _plain(path: str, text: str, subject: str) -> Rendered:
 
 
 def _texts(server: Server, options: Options) -> Iterator[tuple[str, str]]:
-    found = prerequisites(server, options.network_policy_provider)
-    yield "PREREQUISITES.md", markdown_of(server.name, options.namespace_of(server), found)
-    secrets = [one for one in found if one.kind == "Secret"]
-    if secrets:
-        values: dict[str, JSON] = {
-            "server": server.name,
-            "namespace": options.namespace_of(server),
-            "secrets": [_secret(secret) for secret in secrets],
+    needed, namespace = prerequisites(server, options.network_policy_provider), options.namespace_of(server)
+    yield "PREREQUISITES.md", markdown_of(server.name, namespace, needed)
+    secrets: list[JSON] = [
+        {
+            "name": secret.name,
+            "type": secret.type,
+            "keys": [{"name": key, "optional": key in secret.optional_keys} for key in secret.keys],
+            "reasons": ", ".join(f"spec.{reason}" for reason in secret.reasons),
+            "optional": secret.optional,
         }
+        for secret in needed
+        if secret.kind == "Secret"
+    ]
+    if secrets:
+        values = {"server": server.name, "namespace": namespace, "secrets": secrets}
         yield "secret.yaml.example", render(_SECRETS, values)
-
-
-def _secret(secret: Prerequisite) -> dict[str, JSON]:
-    return {
-        "name": secret.name,
-        "type": secret.type,
-        "keys": [{"name": key, "optional": key in secret.optional_keys} for key in secret.keys],
-        "reasons": ", ".join(f"spec.{reason}" for reason in secret.reasons),
-        "optional": secret.optional,
-    }
 
 
 def _kustomizations(
@@ -65,13 +61,9 @@ def _kustomizations(
         folders[folder].append(name)
     shared = folders.pop("")
     for folder, resources in folders.items():
-        yield _kustomization(f"{folder}/", resources, f"server {folder}")
+        yield _plain(f"{folder}/kustomization.yaml", _listed(tuple(resources)), f"server {folder}")
     if shared or names:
-        yield _kustomization("", [*shared, *names], "all servers")
-
-
-def _kustomization(prefix: str, resources: Sequence[str], subject: str) -> Rendered:
-    return _plain(f"{prefix}kustomization.yaml", _listed(tuple(resources)), subject)
+        yield _plain("kustomization.yaml", _listed((*shared, *names)), "all servers")
 
 
 @lru_cache(maxsize=256)  # most servers have the same objects

@@ -123,8 +123,8 @@ def gateway_limits(server: Server) -> Iterator[Fault]:
         return
     title, place = _TITLES[access.enforced_by], ("spec", "access", "enforcedBy")
     if server.expose is None or server.expose.type != "HTTPRoute":
-        what = "has an Ingress" if server.expose else "is not exposed"
-        message = f"{title} enforces access on an HTTPRoute, and this server {what}"
+        state = "has an Ingress" if server.expose else "is not exposed"
+        message = f"{title} enforces access on an HTTPRoute, and this server {state}"
         hint = "write expose: {type: HTTPRoute, gateway: {name: …}, host: …}, or enforcedBy: envoy"
         yield Fault(place, "kubernetes/gateway-route", message, hint)
     if not access.issuers:

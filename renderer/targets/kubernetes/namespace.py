@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from renderer.kinds import DEFAULT_ACCOUNT
@@ -36,29 +36,23 @@ _NAME = "mcpctl"
 
 def namespace_objects(options: Options) -> list[Rendered]:
     """The Namespace, what pods in it have without a word of their own, and quota and limits; nothing where not ours."""
-    return list(_objects(options))
-
-
-def _objects(options: Options) -> Iterator[Rendered]:
     rules = options.namespace_rules
-    if not options.owns_namespace:
-        return
-    yield _object("Namespace", options.namespace, "", options)
-    # A controller makes this account in every namespace: apply only sets what is rendered.
-    yield _object("ServiceAccount", DEFAULT_ACCOUNT, options.namespace, options)
-    # Cilium enforces NetworkPolicies too, so one template serves both providers.
-    if options.network_policy_provider != "none":
-        yield _object("NetworkPolicy", f"{_NAME}-default-deny", options.namespace, options)
-    if rules.quota:
-        yield _object("ResourceQuota", _NAME, options.namespace, options)
-    if rules.limits:
-        yield _object("LimitRange", _NAME, options.namespace, options)
+    rows = (
+        ("Namespace", options.namespace, True),
+        # A controller makes this account in every namespace: apply only sets what is rendered.
+        ("ServiceAccount", DEFAULT_ACCOUNT, True),
+        # Cilium enforces NetworkPolicies too, so one template serves both providers.
+        ("NetworkPolicy", f"{_NAME}-default-deny", options.network_policy_provider != "none"),
+        ("ResourceQuota", _NAME, rules.quota),
+        ("LimitRange", _NAME, rules.limits),
+    )
+    return [_object(kind, name, options) for kind, name, is_wanted in rows if options.owns_namespace and is_wanted]
 
 
-def _object(kind: str, name: str, namespace: str, options: Options) -> Rendered:
-    stem, rules = kind.lower(), options.namespace_rules
-    template = f"kubernetes/{stem}.yaml.j2" if kind == "Namespace" else f"kubernetes/namespace-{stem}.yaml.j2"
-    own, limits = kind == "Namespace", rules.limits or {}
+def _object(kind: str, name: str, options: Options) -> Rendered:
+    stem, rules, own = kind.lower(), options.namespace_rules, kind == "Namespace"
+    template = f"kubernetes/{'' if own else 'namespace-'}{stem}.yaml.j2"
+    namespace, limits = "" if own else options.namespace, rules.limits or {}
     context: dict[str, Any] = {
         "object_name": name,
         "object_annotations": {**(rules.annotations if own else {}), **wave(kind, options)},

@@ -43,8 +43,7 @@ class ObjectType(NamedTuple):
     instances: _Instances
 
 
-def _service_accounts(server: Server, options: Options) -> Iterator[Instance]:
-    del options
+def _service_accounts(server: Server, _options: Options) -> Iterator[Instance]:
     if server.service_account.create:
         # Its own annotations are for those who hand out identities, and concern nobody else.
         annotations = {**server.annotations, **server.service_account.annotations}
@@ -86,20 +85,7 @@ def _access_rule(rule: AccessRule) -> dict[str, list[str]]:
     return {name: list(values) for name, values in zip(names, rule, strict=True) if values}
 
 
-def _config_maps(server: Server, options: Options) -> Iterator[Instance]:
-    del options
-    if any(isinstance(file.source, str) for file in mounted_files(server)):
-        yield Instance(f"{server.resource_name}-files", "configmap", server.annotations)
-
-
-def _guards(server: Server, options: Options) -> Iterator[Instance]:
-    del options
-    if server.guard:
-        yield Instance(f"{server.resource_name}-guard", "configmap-guard", server.annotations)
-
-
-def _claims(server: Server, options: Options) -> Iterator[Instance]:
-    del options
+def _claims(server: Server, _options: Options) -> Iterator[Instance]:
     for i, volume in enumerate(server.storage if server.workload != "StatefulSet" else ()):
         if volume.size:
             name, stem = server.claim_name(volume), f"persistentvolumeclaim-{volume.name}"
@@ -117,32 +103,24 @@ def _network_policies(server: Server, options: Options) -> Iterator[Instance]:
     yield Instance(f"{server.resource_name}-netpol", "networkpolicy", {**server.annotations, **own})
 
 
-def _cilium_policies(server: Server, options: Options) -> Iterator[Instance]:
-    if options.network_policy_provider == "cilium":
-        yield Instance(f"{server.resource_name}-netpol", "ciliumnetworkpolicy", server.annotations)
-
-
-def _services(server: Server, options: Options) -> Iterator[Instance]:
-    del options
+def _services(server: Server, _options: Options) -> Iterator[Instance]:
     if server.listens:
         annotations = {**server.annotations, **server.service.annotations, **notes(server)}
         yield Instance(server.resource_name, "service", annotations)
 
 
-def _alone(stem: str, is_wanted: Callable[[Server], object]) -> _Instances:
-    """One of the server's name, where the spec asks for it."""
+def _alone(stem: str, is_wanted: Callable[[Server, Options], object], suffix: str = "") -> _Instances:
+    """One of the server's name, with ``suffix`` behind it, where the spec asks for it."""
 
     def instances(server: Server, options: Options) -> Iterator[Instance]:
-        del options
-        if is_wanted(server):
-            yield Instance(server.resource_name, stem, server.annotations)
+        if is_wanted(server, options):
+            yield Instance(f"{server.resource_name}{suffix}", stem, server.annotations)
 
     return instances
 
 
 def _ways_in(kind: str) -> _Instances:
-    def instances(server: Server, options: Options) -> Iterator[Instance]:
-        del options
+    def instances(server: Server, _options: Options) -> Iterator[Instance]:
         if server.expose and server.expose.type == kind:
             annotations = {**server.annotations, **server.expose.annotations}
             yield Instance(server.resource_name, kind.lower(), annotations)
@@ -153,8 +131,7 @@ def _ways_in(kind: str) -> _Instances:
 def _of_gateway(stem: str, gateway: str, suffix: str = "", /, **extra: Any) -> _Instances:
     """One for a server whose access that gateway enforces; ``suffix`` ends its name and its file."""
 
-    def instances(server: Server, options: Options) -> Iterator[Instance]:
-        del options
+    def instances(server: Server, _options: Options) -> Iterator[Instance]:
         if server.gateway_access and server.gateway_access.enforced_by == gateway and server.expose:
             yield Instance(f"{server.resource_name}{suffix}", f"{stem}{suffix}", server.annotations, extra)
 
@@ -162,8 +139,7 @@ def _of_gateway(stem: str, gateway: str, suffix: str = "", /, **extra: Any) -> _
 
 
 def _of_prometheus(stem: str, is_wanted: Callable[[Monitoring], object]) -> _Instances:
-    def instances(server: Server, options: Options) -> Iterator[Instance]:
-        del options
+    def instances(server: Server, _options: Options) -> Iterator[Instance]:
         if server.monitoring and is_wanted(server.monitoring):
             labels = {**object_labels(server), **server.monitoring.labels}
             yield Instance(server.resource_name, stem, server.annotations, {"labels": labels})
@@ -172,8 +148,7 @@ def _of_prometheus(stem: str, is_wanted: Callable[[Monitoring], object]) -> _Ins
 
 
 def _workload(kind: str) -> _Instances:
-    def instances(server: Server, options: Options) -> Iterator[Instance]:
-        del options
+    def instances(server: Server, _options: Options) -> Iterator[Instance]:
         if server.workload == kind:
             text = {"mcpctl.io/description": server.description} if server.description else {}
             # A Pod is its own pod: what a template would carry, it carries itself.
@@ -183,9 +158,8 @@ def _workload(kind: str) -> _Instances:
     return instances
 
 
-def _external_secrets(server: Server, options: Options) -> Iterator[Instance]:
+def _external_secrets(server: Server, _options: Options) -> Iterator[Instance]:
     """One object for each Secret; they lie in the server's own namespace."""
-    del options
     for i, secret in enumerate(server.external_secrets):
         yield Instance(secret.name, f"externalsecret-{secret.name}", server.annotations, {"position": i})
 
@@ -215,9 +189,8 @@ def _sandbox_accounts(server: Server, options: Options) -> Iterator[Instance]:
         yield _in_sandbox(server, DEFAULT_ACCOUNT, "sandbox-serviceaccount", namespace=namespace.name)
 
 
-def _runtime_classes(server: Server, options: Options) -> Iterator[Instance]:
+def _runtime_classes(server: Server, _options: Options) -> Iterator[Instance]:
     """The RuntimeClass of the sandboxed pods, unless somebody else keeps it."""
-    del options
     runtime = server.sandbox and server.sandbox.runtime_class
     if runtime and runtime.create:
         yield _in_sandbox(server, runtime.name, "runtimeclass", namespace=None)
@@ -226,8 +199,7 @@ def _runtime_classes(server: Server, options: Options) -> Iterator[Instance]:
 def _sandbox_objects(stem: str, /, **extra: Any) -> _Instances:
     """One for the sandbox, called after the server."""
 
-    def instances(server: Server, options: Options) -> Iterator[Instance]:
-        del options
+    def instances(server: Server, _options: Options) -> Iterator[Instance]:
         if server.sandbox:
             name = f"{server.resource_name}-sandbox"
             yield _in_sandbox(server, name, stem, **({"role": name} if stem.endswith("rolebinding") else {}), **extra)
@@ -275,10 +247,20 @@ OBJECTS: tuple[ObjectType, ...] = (
     ObjectType("ResourceQuota", "kubernetes/resourcequota.yaml.j2", _sandbox_objects("sandbox-resourcequota")),
     ObjectType("LimitRange", "kubernetes/limitrange.yaml.j2", _sandbox_objects("sandbox-limitrange")),
     ObjectType("NetworkPolicy", "kubernetes/networkpolicy.yaml.j2", _network_policies),
-    ObjectType("CiliumNetworkPolicy", "kubernetes/ciliumnetworkpolicy.yaml.j2", _cilium_policies),
+    ObjectType(
+        "CiliumNetworkPolicy",
+        "kubernetes/ciliumnetworkpolicy.yaml.j2",
+        _alone("ciliumnetworkpolicy", lambda _, options: options.network_policy_provider == "cilium", "-netpol"),
+    ),
     ObjectType("ExternalSecret", "kubernetes/externalsecret.yaml.j2", _external_secrets),
-    ObjectType("ConfigMap", "kubernetes/configmap.yaml.j2", _config_maps),
-    ObjectType("ConfigMap", "kubernetes/guard-configmap.yaml.j2", _guards),
+    ObjectType(
+        "ConfigMap",
+        "kubernetes/configmap.yaml.j2",
+        _alone("configmap", lambda s, _: any(isinstance(file.source, str) for file in mounted_files(s)), "-files"),
+    ),
+    ObjectType(
+        "ConfigMap", "kubernetes/guard-configmap.yaml.j2", _alone("configmap-guard", lambda s, _: s.guard, "-guard")
+    ),
     ObjectType("PersistentVolumeClaim", "kubernetes/persistentvolumeclaim.yaml.j2", _claims),
     ObjectType("Service", "kubernetes/service.yaml.j2", _services),
     ObjectType("Deployment", "kubernetes/deployment.yaml.j2", _workload("Deployment")),
@@ -287,12 +269,12 @@ OBJECTS: tuple[ObjectType, ...] = (
     ObjectType(
         "PodDisruptionBudget",
         "kubernetes/poddisruptionbudget.yaml.j2",
-        _alone("poddisruptionbudget", lambda s: s.disruption),
+        _alone("poddisruptionbudget", lambda s, _: s.disruption),
     ),
     ObjectType(
         "HorizontalPodAutoscaler",
         "kubernetes/horizontalpodautoscaler.yaml.j2",
-        _alone("horizontalpodautoscaler", lambda s: s.autoscaling),
+        _alone("horizontalpodautoscaler", lambda s, _: s.autoscaling),
     ),
     ObjectType("SecurityPolicy", "kubernetes/securitypolicy.yaml.j2", _of_gateway("securitypolicy", ENVOY)),
     ObjectType(

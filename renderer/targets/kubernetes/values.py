@@ -98,13 +98,13 @@ _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 def literal(text: str | Sequence[str]) -> Any:
     """Text, or texts, that the kubelet leaves alone: it expands ``$(VAR)`` and reads ``$$`` as ``$``."""
-    return re.sub(r"\$(?=[$(])", "$$", text) if isinstance(text, str) else [literal(one) for one in text]
+    return re.sub(r"\$(?=[$(])", "$$", text) if isinstance(text, str) else [literal(item) for item in text]
 
 
 def _words(words: Sequence[str], container: Server | Container) -> list[str]:
     """As the kubelet reads them: only variables that the container has are expanded."""
-    found = [pieces(word, expanded_in(container, words=True)) for word in words]
-    return ["".join(f"$({piece.name})" if piece.name else literal(piece.text) for piece in each) for each in found]
+    split = [pieces(word, expanded_in(container, words=True)) for word in words]
+    return ["".join(f"$({piece.name})" if piece.name else literal(piece.text) for piece in each) for each in split]
 
 
 def _env(env: Mapping[str, Any], container: Server | Container) -> dict[str, Any]:
@@ -138,12 +138,9 @@ def server_values(server: Server, launch: Launch, options: Options) -> dict[str,
     }
     fetch = bundle_fetch(server)
     bundle = fetch and _bundle(fetch, server, files)
+    volumes = [volume for volume in server.storage if not volume.host_path]
     mounts = [
-        *(
-            mount(volume.name, volume.mount_path, read_only=volume.read_only)
-            for volume in server.storage
-            if not volume.host_path
-        ),
+        *(mount(volume.name, volume.mount_path, read_only=volume.read_only) for volume in volumes),
         *(mount_of_file(file) for file in files if not (fetch and file["path"] == fetch.file.path)),
         *([mount(bundle["volume"], bundle["path"], read_only=True)] if bundle else ()),
         *([mount(bridge["volume"], bridge["path"], read_only=True)] if bridge else ()),
@@ -152,7 +149,7 @@ def server_values(server: Server, launch: Launch, options: Options) -> dict[str,
     document, aliases = document_values(server), server.network.host_aliases
     native = options.kubernetes_minor >= SIDECARS_FROM
     guard = pod_guard(server, lambda name: own_name(name, server), native=native)
-    spec = document["spec"]
+    spec, targets = document["spec"], [port.target for port in server.service.ports]
     return {
         **document,
         "position": None,
@@ -204,9 +201,7 @@ def server_values(server: Server, launch: Launch, options: Options) -> dict[str,
         else [],
         "service_port": server.service.port,
         "more_ports": [port._asdict() for port in server.service.ports],
-        "opened_ports": list(
-            dict.fromkeys(port.target for port in server.service.ports if port.target != server.transport.port)
-        ),
+        "opened_ports": list(dict.fromkeys(port for port in targets if port != server.transport.port)),
         "exposed": server.expose and _exposed(server, server.expose),
         "gateway": gateway_policy(server),
         "dns": [answerer_values(answerer) for answerer in options.dns],
