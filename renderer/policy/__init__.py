@@ -91,10 +91,12 @@ def judge_documents(
     ``admission``: what is rendered has the cluster refuse pods below 'restricted'.
     """
     owners = {server.name: server for server in servers}
-    in_specs = _digests(servers) if any(problem.digest for problem in problems) else {}
+    in_specs: dict[str, set[str]] = {}  # digests of the literals there, by server
+    for server in servers if any(problem.digest for problem in problems) else ():
+        in_specs[server.name] = {fault.digest for fault in literal_faults(server.source.data)}
     kept: list[Problem] = []
     judged: set[tuple[Place, str]] = set()
-    # The policy's own first: what they tell, the checks of 'restricted' need not tell again.
+    # The policy's own first: what they report, the checks of 'restricted' need not report again.
     for problem in sorted(problems, key=lambda problem: not problem.rule.startswith(_PREFIX)):
         rule = policy_of(problem.rule)
         if problem.digest in in_specs.get(problem.owner, ()) or _repeats(problem, owners.get(problem.owner)):
@@ -179,11 +181,6 @@ def _unfit(index: int, accepted: Acceptance, problem: Problem) -> str:
     return another if accepted.path in (problem.path, problem.subject) else ""
 
 
-def _digests(servers: Sequence[Server]) -> dict[str, set[str]]:
-    """Of the literals that were found in the specs, by server."""
-    return {server.name: {fault.digest for fault in literal_faults(server.source.data)} for server in servers}
-
-
 def _repeats(problem: Problem, server: Server | None) -> bool:
     """Whether a template of the user, which is judged as a whole, only has what the spec says."""
     if not server or not problem.in_output or policy_of(problem.rule) != problem.rule or RULES[problem.rule].targets:
@@ -225,9 +222,8 @@ def _accepted(problem: Problem, accepted: Acceptance, *, admission: bool) -> Pro
             "the pod: add --no-create-namespace, and keep a namespace that allows it"
         )
         return problem._replace(hint=hint, severity=Severity.ERROR)
-    return problem._replace(
-        hint=f"the reason given: {accepted.explanation}", severity=Severity.ACCEPTED, in_output=False
-    )
+    hint = f"the reason given: {accepted.explanation}"
+    return problem._replace(hint=hint, severity=Severity.ACCEPTED, in_output=False)
 
 
 def _unknown(server: Server) -> Iterator[Problem]:
@@ -252,15 +248,14 @@ def _needless(
             continue
         elsewhere = places.get((server.name, rule))
         where = f" at {path}" if path and elsewhere else ""
-        message = (
-            f"{rule} is accepted{where}, but does not fire{where and ' there'}{f' for {target}' if target else ''}"
-        )
+        silent = f"does not fire{where and ' there'}{f' for {target}' if target else ''}"
+        message = f"{rule} is accepted{where}, but {silent}"
         if elsewhere and (not path or path in elsewhere):
             continue  # the finding says so
         hint = f"it fires at {', '.join(sorted(elsewhere))}" if elsewhere else "remove it"
         hint += "" if elsewhere else ": it would hide the day on which it does"
-        path_of_it = ("spec", "accept", i, "rule")
-        yield server.problem(Fault(path_of_it, "policy/accepts-nothing", message, hint, Severity.WARNING))
+        place = ("spec", "accept", i, "rule")
+        yield server.problem(Fault(place, "policy/accepts-nothing", message, hint, Severity.WARNING))
 
 
 def _judged_here(server: Server, rule: str, target: str) -> bool:

@@ -93,9 +93,9 @@ def _pod(data: Json) -> Iterator[Fault]:
     for i, volume in entries(pod, "volumes"):
         if source := text(mapping(volume, "hostPath"), "path"):
             yield mounted(source, (*path, "volumes", i, "hostPath"))
-    for name, what in _HOST.items():
+    for name, shared in _HOST.items():
         if pod.get(name) is True:
-            yield _privileged(f"the pod shares the machine's {what}", (*path, name))
+            yield _privileged(f"the pod shares the machine's {shared}", (*path, name))
     for field in CONTAINER_FIELDS:
         for i, container in entries(pod, field):
             yield from _container(container, (*path, field, i))
@@ -104,9 +104,8 @@ def _pod(data: Json) -> Iterator[Fault]:
 def _container(container: Json, path: DocumentPath) -> Iterator[Fault]:
     name = text(container, "name")
     if mapping(container, "securityContext").get("privileged") is True:
-        yield _privileged(
-            f"container '{name}' is privileged: it has the whole machine", (*path, "securityContext", "privileged")
-        )
+        message = f"container '{name}' is privileged: it has the whole machine"
+        yield _privileged(message, (*path, "securityContext", "privileged"))
     limits = mapping(mapping(container, "resources"), "limits")
     if missing := [part for part in ("cpu", "memory") if part not in limits]:
         yield _unlimited(f"container '{name}'", missing, (*path, "resources"))
@@ -158,9 +157,8 @@ def mounted(source: str, path: DocumentPath) -> Fault:
     """A path of the machine, in a spec or in what is rendered."""
     if source.endswith(_SOCKETS):
         message = "the socket of the container runtime is mounted: who has it is root on the machine"
-        return Fault(
-            path, "policy/docker-socket", message, "give the server an API of its own that allows only what it needs"
-        )
+        hint = "give the server an API of its own that allows only what it needs"
+        return Fault(path, "policy/docker-socket", message, hint)
     message = "a folder of the machine is mounted: it outlives every wall around the container"
     return Fault(path, "policy/host-path", message, "use a volume (storage: size), or accept this with the reason")
 
@@ -222,9 +220,8 @@ _VERSION = f"{_ENFORCE}-version"
 def _lowered(data: Json, context: Mapping[str, Any]) -> Iterator[Fault]:
     """The walls of a namespace: what the API server admits, how much of it, and what its pods are given."""
     kind, about, spec = kind_of(data), mapping(data, "metadata"), mapping(data, "spec")
-    if kind == "Namespace" and mapping(about, "labels").get(_ENFORCE) != (
-        level := context.get("enforce", "restricted")
-    ):
+    level = context.get("enforce", "restricted")
+    if kind == "Namespace" and mapping(about, "labels").get(_ENFORCE) != level:
         message, hint = f"the Namespace must enforce '{level}', as it was rendered", "leave the label as it is"
         yield Fault(("metadata", "labels", _ENFORCE), "pod-security/namespace", message, hint)
     version = mapping(about, "labels").get(_VERSION, "latest") if kind == "Namespace" else "latest"
@@ -241,12 +238,10 @@ def _lowered(data: Json, context: Mapping[str, Any]) -> Iterator[Fault]:
     hint = "leave it as it is, or accept this with the reason"
     if kind == "ResourceQuota":
         counted = {"pods", "count/pods"} & mapping(spec, "hard").keys()
-        for path in ([] if counted else [("spec", "hard")]) + [
-            ("spec", field) for field in ("scopes", "scopeSelector") if spec.get(field)
-        ]:
-            yield Fault(
-                path, "policy/limits", "the quota does not count all pods: there may be any number of them", hint
-            )
+        message = "the quota does not count all pods: there may be any number of them"
+        for field in ("hard", "scopes", "scopeSelector"):
+            if not counted if field == "hard" else spec.get(field):
+                yield Fault(("spec", field), "policy/limits", message, hint)
     if kind == "LimitRange" and not any(mapping(field, "max") for _, field in entries(spec, "limits")):
         yield Fault(("spec", "limits"), "policy/limits", "a container may take all that the machine has", hint)
 
@@ -272,7 +267,10 @@ def _patched_pod(document: Rendered, data: Json) -> Iterator[Fault]:
         yield Fault((*path, *where), "policy/service-account-token", message, hint)
     for field in CONTAINER_FIELDS:
         for i, container in entries(pod, field):
-            yield from _patched_container(container, (*path, field, i))
+            if image := text(container, "image"):
+                yield from image_faults(image, (*path, field, i, "image"))
+            for j, entry in entries(container, "env"):
+                yield from variable_faults(text(entry, "name"), (*path, field, i, "env", j), text(entry, "value"))
 
 
 def _tokens(pod: Json, *, wanted: bool) -> Iterator[DocumentPath]:
@@ -283,13 +281,6 @@ def _tokens(pod: Json, *, wanted: bool) -> Iterator[DocumentPath]:
         for j, source in entries(mapping(volume, "projected"), "sources"):
             tokens = {"serviceAccountToken", "podCertificate"} & source.keys()
             yield from (("volumes", i, "projected", "sources", j, field) for field in sorted(tokens))
-
-
-def _patched_container(container: Json, path: DocumentPath) -> Iterator[Fault]:
-    if image := text(container, "image"):
-        yield from image_faults(image, (*path, "image"))
-    for i, entry in entries(container, "env"):
-        yield from variable_faults(text(entry, "name"), (*path, "env", i), text(entry, "value"))
 
 
 def _patched_project(document: Rendered, data: Json, services: Mapping[str, Json]) -> Iterator[Fault]:
@@ -304,9 +295,8 @@ def _patched_project(document: Rendered, data: Json, services: Mapping[str, Json
         group = at(server, "spec", "security", "fsGroup")
         if any(str(name) != str(group) for name in items(service.get("group_add"))):
             message = "the service joins a group, which may own files or sockets of the machine"
-            yield Fault(
-                ("services", key, "group_add"), "compose/not-restricted", message, f"write security.fsGroup, or {hint}"
-            )
+            advice = f"write security.fsGroup, or {hint}"
+            yield Fault(("services", key, "group_add"), "compose/not-restricted", message, advice)
         if server.get("guard"):
             yield from passing_service_guard(service, {f"{key}.internal", *server.get("joined", ())}, ("services", key))
         if server.get("isolated") or server.get("has_network"):

@@ -42,16 +42,8 @@ def image_faults(image: str, path: DocumentPath) -> Iterator[Fault]:
         return
     tag = name.rpartition("/")[2].partition(":")[2]
     if not tag or tag.lower() in MOVING:
-        what = f"tag '{tag}' moves" if tag else "no tag means 'latest'"
-        yield Fault(
-            path,
-            "policy/image-tag",
-            f"{what}: the next start may run another program than the one reviewed",
-            "write the tag of a release, or better a digest",
-        )
-    yield Fault(
-        path,
-        "policy/image-digest",
-        "the image has no digest: its registry decides what the tag means",
-        "append @sha256:…",
-    )
+        reason = f"tag '{tag}' moves" if tag else "no tag means 'latest'"
+        message = f"{reason}: the next start may run another program than the one reviewed"
+        yield Fault(path, "policy/image-tag", message, "write the tag of a release, or better a digest")
+    message = "the image has no digest: its registry decides what the tag means"
+    yield Fault(path, "policy/image-digest", message, "append @sha256:…")

@@ -34,14 +34,11 @@ def opened(data: Json, restricted: Collection[str] = _BOTH) -> Iterator[Fault]:
     spec = mapping(data, "spec")
     if kind_of(data) == "NetworkPolicy" and "Egress" in {*restricted} - {*texts(spec, "policyTypes")}:
         yield open_egress(("spec", "policyTypes"))
-    peers = [
-        (i, rule, [peer for field in _DESTINATIONS for peer in _peers(rule, field)])
-        for i, rule in entries(spec, "egress")
-    ]
-    if kind_of(data) == "NetworkPolicy" or text(data, "kind") == "CiliumNetworkPolicy":
-        for i, rule, to in peers:
-            if not (_DESTINATIONS.keys() & rule.keys()) or any(peer in _ANYWHERE for peer in to):
-                yield open_egress(("spec", "egress", i))
+    is_policy = kind_of(data) == "NetworkPolicy" or text(data, "kind") == "CiliumNetworkPolicy"
+    for i, rule in entries(spec, "egress") if is_policy else ():
+        peers = [peer for field in _DESTINATIONS for peer in _peers(rule, field)]
+        if not (_DESTINATIONS.keys() & rule.keys()) or any(peer in _ANYWHERE for peer in peers):
+            yield open_egress(("spec", "egress", i))
     yield from _open_ingress(data, spec, restricted)
     if kind_of(data) == "Service":
         yield from _open_service(spec)
@@ -76,9 +73,8 @@ def _open_ingress(data: Json, spec: Json, restricted: Collection[str]) -> Iterat
     if kind_of(data) == "Ingress":
         nameless = [("spec", "rules", i) for i, rule in entries(spec, "rules") if not rule.get("host")]
         for path in [*nameless, *([("spec", "defaultBackend")] if spec.get("defaultBackend") else [])]:
-            yield _everybody(
-                path, "it answers for every host name of its controller, those of others too", "name the host"
-            )
+            message = "it answers for every host name of its controller, those of others too"
+            yield _everybody(path, message, "name the host")
     if kind == "HTTPRoute" and not spec.get("hostnames"):
         message = "it answers for every host name of its Gateway, those of others too"
         yield _everybody(("spec", "hostnames"), message, "name the host")
@@ -109,17 +105,12 @@ def foreign_data(data: Json, own: Collection[str] | None) -> Iterator[Fault]:
     """
     path, pod = pod_of(data) or ((), {})
     volumes = [((*path, "spec", "volumes", i), volume) for i, volume in entries(mapping(pod, "spec"), "volumes")]
-    claims: list[tuple[DocumentPath, Json]] = [
-        *((where, claim) for where, claim in [((), data)] if kind_of(data) == "PersistentVolumeClaim"),
-        *(
-            (("spec", "volumeClaimTemplates", i), claim)
-            for i, claim in entries(mapping(data, "spec"), "volumeClaimTemplates")
-        ),
-        *(
-            ((*where, "ephemeral", "volumeClaimTemplate"), mapping(mapping(volume, "ephemeral"), "volumeClaimTemplate"))
-            for where, volume in volumes
-        ),
-    ]
+    claims: list[tuple[DocumentPath, Json]] = [((), data)] if kind_of(data) == "PersistentVolumeClaim" else []
+    for i, claim in entries(mapping(data, "spec"), "volumeClaimTemplates"):
+        claims.append((("spec", "volumeClaimTemplates", i), claim))
+    for where, volume in volumes:
+        claim = mapping(mapping(volume, "ephemeral"), "volumeClaimTemplate")
+        claims.append(((*where, "ephemeral", "volumeClaimTemplate"), claim))
     for where, claim in claims:
         for field, how in _TAKEN.items():
             if mapping(claim, "spec").get(field) not in (None, ""):

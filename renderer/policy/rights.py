@@ -67,9 +67,8 @@ def document_faults(data: Json, context: Mapping[str, Any]) -> Iterator[Fault]:
     if kind == "ClusterRole":
         yield from label_faults(mapping(about, "labels"), ("metadata", "labels"))
         if data.get("aggregationRule"):
-            yield _fault(
-                "it gives the rules of other ClusterRoles", ("aggregationRule",), "name the rules", is_wide=True
-            )
+            message = "it gives the rules of other ClusterRoles"
+            yield _fault(message, ("aggregationRule",), "name the rules", is_wide=True)
     elif kind in ("RoleBinding", "ClusterRoleBinding"):
         yield from role_fault(text(mapping(data, "roleRef"), "name"), ("roleRef", "name"), is_wide=is_wide)
         account = ("ServiceAccount", context.get("service_account"), context.get("server_namespace"))
@@ -102,9 +101,9 @@ def _fault(message: str, path: DocumentPath, hint: str, *, is_wide: bool) -> Fau
 
 def _excess(rule: AccessRule) -> str:
     """What it gives beyond its words; empty where nothing."""
-    for words, what in ((rule.verbs, "verb"), (rule.resources, "resource"), (rule.api_groups, "API group")):
+    for words, kind in ((rule.verbs, "verb"), (rule.resources, "resource"), (rule.api_groups, "API group")):
         if "*" in words:
-            return f"every {what} ('*')"
+            return f"every {kind} ('*')"
     if verb := next((verb for verb in rule.verbs if verb in _WIDENING), ""):
         return f"rights that it does not name (verb '{verb}')"
     if "*" in rule.urls or "/*" in rule.urls:

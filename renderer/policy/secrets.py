@@ -197,9 +197,9 @@ def _name(path: DocumentPath) -> str:
     return path[-1].strip("[]") if path[-2] in _NAMED else ""
 
 
-def _is_disordered(text: str) -> bool:
+def _is_disordered(text: str, least: int = 16) -> bool:
     """No name: letters of both cases and digits, mixed as nobody would name a thing."""
-    return len(text) >= 16 and _mixed(text) and len(_PIECES.findall(text)) * 2.5 > len(text)
+    return len(text) >= least and _mixed(text) and len(_PIECES.findall(text)) * 2.5 > len(text)
 
 
 def hidden(value: Any, path: DocumentPath = (), *, below: bool = False) -> Any:
@@ -324,8 +324,7 @@ def _in_full(name: str, value: str) -> str:
     """The name as the library knows it; of OPENAI_KEY the value decides, as there are keys of many things."""
     if name.lower() in ("pass", "pw"):
         return "password"
-    vendors = name.lower().endswith("_key") and len(value) >= 12 and _mixed(value)
-    return "api_key" if vendors and len(_PIECES.findall(value)) * 2.5 > len(value) else name
+    return "api_key" if name.lower().endswith("_key") and _is_disordered(value, 12) else name
 
 
 @cache

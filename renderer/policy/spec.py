@@ -117,9 +117,8 @@ def replicas(server: Server) -> Iterator[Fault]:
     )
     hint = "run one pod, or write transport: {stateful: false} where no client needs a session (MCP 2026-07-28)"
     if sessions is None:
-        message = (
-            f"with {server.most_pods} pods it matters whether the server keeps sessions, and the spec does not say so"
-        )
+        unknown = "it matters whether the server keeps sessions, and the spec does not say so"
+        message = f"with {server.most_pods} pods {unknown}"
         hint = "write transport: {stateful: false} where it keeps none, or true: clients then come back to the same pod"
     field = "autoscaling" if server.autoscaling else "replicas"
     yield Fault(("spec", field), "policy/stateful-replicas", message, hint, at_key=True)

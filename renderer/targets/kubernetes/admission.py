@@ -104,15 +104,13 @@ def _too_large(running: Sequence[_Container], name: str, most: str) -> Iterator[
 
 
 def _evicted(server: Server, running: Sequence[_Container]) -> Iterator[Fault]:
-    """The same of limits that the spec says is told everywhere."""
+    """The same of limits that the spec says is reported everywhere."""
+    if server.resources.limits.ephemeral_storage:
+        return
     started, disk = launch(server), [container.limits.get("ephemeral-storage") for container in running]
     folders = [folder.size for folder in started.writable if not folder.in_memory]
     folders += [part.size for part in (started.copy, bundle_fetch(server)) if part]
-    if (
-        not server.resources.limits.ephemeral_storage
-        and all(disk)
-        and sum(map(amount, folders)) > sum(amount(size) for size in disk if size)
-    ):
+    if all(disk) and sum(map(amount, folders)) > sum(amount(size) for size in disk if size):
         words = f"({' + '.join(filter(None, disk))}) is lower than the temporary folders ({' + '.join(folders)})"
         message = f"the default {words}: the pod is evicted before they are full"
         hint = "set it, or lower package.cacheSize and security.writablePaths"
