@@ -228,11 +228,9 @@ def _authorizes(header: str | None, scheme: str, value: str) -> bool:
         return _is_pair(value)
     number = any(map(str.isdigit, value))
     mixed = any(map(str.isupper, value[1:])) and any(map(str.islower, value))
-    return (
-        bool(number or mixed)
-        if header and scheme
-        else number and len(value) >= 8 and bool(header or scheme == "bearer")
-    )
+    if header and scheme:
+        return number or mixed
+    return number and len(value) >= 8 and bool(header or scheme == "bearer")
 
 
 def _is_pair(value: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -138,14 +138,11 @@ def guard_config(server: Server, access: Access, address: str, port: int) -> str
     text = render(_TEMPLATE, context)
     _, faults = read(text, strict=False, limits=OUTPUT_LIMITS, marks=False)
     if faults:
-        place = places_in_templates(_TEMPLATE, context)
-        problems = [
-            Problem(
-                place(line), "", fault.rule, f"{fault.message} (the guard's configuration, line {line})", fault.hint
-            )
-            for line, _, fault in faults
-        ]
-        raise TemplateFault("the configuration of a guard is no YAML", [p._replace(in_output=True) for p in problems])
+        place, problems = places_in_templates(_TEMPLATE, context), []
+        for line, _, fault in faults:
+            message = f"{fault.message} (the guard's configuration, line {line})"
+            problems.append(Problem(place(line), "", fault.rule, message, fault.hint, in_output=True))
+        raise TemplateFault("the configuration of a guard is no YAML", problems)
     return text
 
 
@@ -216,7 +213,7 @@ def guard_values(access: Access, transport: Transport, address: str, port: int, 
                 "patterns": [] if "*" in rule.allow else [_pattern(name) for name in rule.allow],
                 "regex": "|".join(re.escape(name).replace(r"\*", ".*") for name in rule.allow),
                 "challenge": challenge(
-                    address_of_metadata, [*dict.fromkeys((*scopes, *rule.rights.scopes))], "insufficient_scope"
+                    address_of_metadata, dict.fromkeys((*scopes, *rule.rights.scopes)), "insufficient_scope"
                 ),
             }
             for rule in access.tools
@@ -246,7 +243,7 @@ def metadata_document(access: Access) -> str:
     return json.dumps(document)
 
 
-def challenge(metadata: str, scopes: Sequence[str], error: str = "") -> str:
+def challenge(metadata: str, scopes: Iterable[str], error: str = "") -> str:
     """The value of WWW-Authenticate; ``metadata`` is the address of the document."""
     fields = {"error": error, "resource_metadata": metadata, "scope": " ".join(scopes)}
     return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in fields.items() if value)

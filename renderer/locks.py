@@ -11,14 +11,15 @@ import os
 import posixpath
 import re
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
 from renderer import pins
 from renderer.errors import DocumentPath, Fault, excerpt
 from renderer.later import pattern
-from renderer.manifest import as_mapping, items
+from renderer.manifest import as_mapping, at, items
 from renderer.model import JSON, File, Lock, Source
 
 #: An API server refuses a ConfigMap above 1 MiB, keys included.
@@ -47,13 +48,11 @@ class _Unusable(Exception):
 
 def paths(source: Source) -> tuple[str, ...]:
     """The files that a document names as its package's lock, and those read with it."""
-    package: Any = source.data.get("spec")
-    for step in ("package", "lock"):
-        package = package.get(step) if isinstance(package, dict) else None
-    if not isinstance(package, str):
+    lock = at(source.data, "spec", "package", "lock")
+    if not isinstance(lock, str):
         return ()
     file = source.place(_FIELD).file
-    path = posixpath.normpath(posixpath.join("" if file.startswith("<") else posixpath.dirname(file), package))
+    path = posixpath.normpath(posixpath.join("" if file.startswith("<") else posixpath.dirname(file), lock))
     return (path, posixpath.join(posixpath.dirname(path), _OVERRIDES)) if path.endswith(".json") else (path,)
 
 
@@ -134,11 +133,8 @@ def _uv(text: str, package: Mapping[str, Any], lock_file: str) -> Lock:
         raise _Unusable(f"{lock_file} is not the lock of one project", again)
     for entry, where in entries:
         if entry is not roots[0] and not where.keys() & {"registry", "git", "url"}:
-            raise _Unusable(
-                f"{lock_file} needs {entry.get('name')} from a folder of the repository, "
-                "which the container does not have",
-                "take it from a registry, or install it into an image",
-            )
+            needed = f"{entry.get('name')} from a folder of the repository, which the container does not have"
+            raise _Unusable(f"{lock_file} needs {needed}", "take it from a registry, or install it into an image")
     name = _plain(package["name"])
     locked = [(entry, where) for entry, where in entries if _plain(str(entry.get("name"))) == name]
     if package.get("git"):
@@ -157,9 +153,8 @@ def _uv(text: str, package: Mapping[str, Any], lock_file: str) -> Lock:
 
 
 def _npm(text: str, manifest: str | None, package: Mapping[str, Any], lock_file: str) -> Lock:
-    again = (
-        "write it with 'npm install --package-lock-only' of npm 7 or later in a folder of its own (docs/packages.md)"
-    )
+    command = "'npm install --package-lock-only' of npm 7 or later"
+    again = f"write it with {command} in a folder of its own (docs/packages.md)"
     entries = as_mapping(_json(text, lock_file, again).get("packages"))
     root = entries.get("")
     if not isinstance(root, dict):
@@ -168,11 +163,10 @@ def _npm(text: str, manifest: str | None, package: Mapping[str, Any], lock_file:
         where = str(as_mapping(entry).get("resolved"))
         if as_mapping(entry).get("link") or where.startswith(("file:", "git+")):
             from_git = where.startswith("git+")
-            what = (
-                "a repository, which npm fetches by ssh" if from_git else "a folder, which the container does not have"
-            )
+            folder, repository = "a folder, which the container does not have", "a repository, which npm fetches by ssh"
             hint = "take it from a registry, or install it into an image"
-            raise _Unusable(f"{lock_file} needs {excerpt(path, 200)} from {what}", hint)
+            needed = f"{excerpt(path, 200)} from {repository if from_git else folder}"
+            raise _Unusable(f"{lock_file} needs {needed}", hint)
     entry = as_mapping(entries.get(f"node_modules/{package['name']}"))
     add = f"npm install --package-lock-only --save-exact '{package['name']}@{package['version']}'"
     _same_version({str(entry["version"])} if "version" in entry else set(), package, lock_file, add)
@@ -217,14 +211,10 @@ def _files(texts: Mapping[str, str]) -> tuple[File, ...]:
 
 
 def _hosts(urls: Iterable[Any]) -> tuple[str, ...]:
-    return tuple(sorted(set(_hosts_in(urls))))
-
-
-def _hosts_in(urls: Iterable[Any]) -> Iterator[str]:
+    hosts = set()
     for url in urls:
-        try:
+        with suppress(ValueError):
             parts = urlsplit(url if isinstance(url, str) else "")
             if parts.hostname:
-                yield parts.hostname + (f":{parts.port}" if parts.port else "")
-        except ValueError:
-            continue
+                hosts.add(parts.hostname + (f":{parts.port}" if parts.port else ""))
+    return tuple(sorted(hosts))

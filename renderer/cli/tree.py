@@ -106,7 +106,7 @@ class Trees:
             file = self._environment(name)
             missing |= {f"environment {name}": file} if file else self._servers_of(name)
         if missing:
-            some = ", ".join(f"{file} ({what})" for what, file in list(missing.items())[:3])
+            some = ", ".join(f"{file} ({name})" for name, file in list(missing.items())[:3])
             more = f", and {len(missing) - 3} more" if len(missing) > 3 else ""
             raise click.UsageError(
                 f"--prune removes what the input does not have, and the input is a part: it lacks {some}{more}. "
@@ -186,7 +186,7 @@ class Trees:
             words = f"the input lacks its environment, which {file} describes"
             return Exit.DIFFERENT, _differing(report, [Differing(Place(os.fspath(folder)), "left-out", words)])
         if self._check:
-            keep = [what.removeprefix("server ") for what in self._servers_of(name)]
+            keep = [server.removeprefix("server ") for server in self._servers_of(name)]
             differences = write.compare(folder, {}, depth_of(name), keep=keep).differences
             stale = [difference for difference in differences if difference.counts]
             if keep:
@@ -196,10 +196,10 @@ class Trees:
             return self._compared(folder, stale, report, set(), depth_of(name))
         if self._allowed.prune:
             emptied = self._allowed._replace(allow_empty=True)
-            self._wanted.append(Wanted(folder, {}, depth_of(name), emptied, gone=True))
+            self._wanted.append(Wanted(folder, {}, depth_of(name), emptied, is_left_over=True))
             return Exit.FINE, report
-        what = "environment" if depth_of(name) else "run without environments"
-        message = f"the input has no {what} of this name, and nothing keeps these files up to date"
+        source = "environment" if depth_of(name) else "run without environments"
+        message = f"the input has no {source} of this name, and nothing keeps these files up to date"
         hint = f"add {file} to PATHS" if file else "add --prune to remove them, or add what is missing to PATHS"
         problem = Problem(Place(os.fspath(folder)), "", "tree/left-over", message, hint, Severity.WARNING)
         return Exit.FINE, report._replace(problems=[*report.problems, problem])
@@ -214,7 +214,7 @@ class Trees:
             if difference.why == "stale" and write.unit_of(difference.path, depth) not in rendered:
                 self._needs["--prune"] = None
             path = folder / difference.path
-            option, words = _remedy(path, difference, gone=not rendered)
+            option, words = _remedy(path, difference, is_left_over=not rendered)
             self._needs |= dict.fromkeys(filter(None, [option]))
             differing.append(Differing(Place(os.fspath(path)), difference.why, words))
         lines = [
@@ -232,13 +232,13 @@ class Trees:
         return Exit.DIFFERENT if counting else Exit.FINE, _differing(report, differing)
 
 
-def _remedy(path: Path, difference: write.Difference, gone: bool) -> tuple[str, str]:
+def _remedy(path: Path, difference: write.Difference, is_left_over: bool) -> tuple[str, str]:
     """The option without which a render leaves the difference, if there is one, and the state in words.
 
-    ``gone``: so is the environment of the file.
+    ``is_left_over``: the input has no environment for the tree any more.
     """
     words = write.explained(difference)
-    if difference.why == "stale" and path.name == write.NAMESPACE_FILE and not gone:
+    if difference.why == "stale" and path.name == write.NAMESPACE_FILE and not is_left_over:
         return "", f"{words}; {write.KEEP_NAMESPACE}, or remove the file with --prune-data"
     if difference.why == "stale" and path.is_file() and write.holds_data(path.read_bytes()):
         return "--prune-data", f"{words}; --prune-data removes it, and what prunes the cluster then deletes its data"

@@ -40,8 +40,6 @@ REASONS: Mapping[Why, str] = {
 NOT_OURS = ("edited", "foreign")
 #: At the head of what mcpctl wrote, also where no record can name the hash of it.
 MARK = b"# Made by mcpctl"
-
-
 #: Without a work tree a head names the server alone.
 _SOURCE = re.compile(r"Made by mcpctl from (.+); edit that, not this file\.")
 _NO_FILE = ("the spec of server ", "environment ")
@@ -118,11 +116,9 @@ def compare(
         records = with_ours(read_records(tree, depth), tree, ours)
         differences = differences_of(tree, files, records, depth, whole=whole, keep=keep)
         known = {*files, *records.digests, *(difference.path for difference in differences)}
-        strangers = [
-            Difference(path, "stranger", counts=applies is not None and applies(path))
-            for path in _strangers(tree, known)
-        ]
-        return Comparison(tuple(sorted([*differences, *strangers])), others_of(files, records, depth))
+        for path in _strangers(tree, known):
+            differences.append(Difference(path, "stranger", counts=applies is not None and applies(path)))
+        return Comparison(tuple(sorted(differences)), others_of(files, records, depth))
 
 
 def others_of(files: Mapping[str, str], records: Records, depth: int) -> tuple[str, ...]:
@@ -158,21 +154,20 @@ def differences_of(
     there = {path: content for path in stale if (content := tree.read(path)) is not None}
     tree.refuse_links()
     lists = [path for path in _server_lists(tree, depth) if path not in files]
-    found = [
-        Difference(path, why, path in records.pending, why != "line-ends")
-        for path, content in unlike.items()
-        for why in [_why(path, content, files[path].encode(), records, depth)]
-    ]
+    differences = []
+    for path, content in unlike.items():
+        why = _why(path, content, files[path].encode(), records, depth)
+        differences.append(Difference(path, why, path in records.pending, why != "line-ends"))
     for path, content in there.items():
         ours = as_recorded(content, records.digests[path]) or conflict_line(content)
-        found.append(Difference(path, "stale" if ours else "edited", path in records.pending))
-    found += [Difference(path, "stale") for path in lists]
-    found += _record_differences(found, files, records, depth)
-    explained_units = {unit_of(difference.path, depth) for difference in found if difference.counts}
+        differences.append(Difference(path, "stale" if ours else "edited", path in records.pending))
+    differences += [Difference(path, "stale") for path in lists]
+    differences += _record_differences(differences, files, records, depth)
+    explained_units = {unit_of(difference.path, depth) for difference in differences if difference.counts}
     unexplained = [unit for unit in records.texts if whole and unit and unit not in explained_units]
     rendered = {unit_of(path, depth) for path in files}
     left = [unit for unit in unexplained if unit not in rendered and unit.rpartition("/")[2] not in keep]
-    return [*found, *(Difference(record_path(unit), "stale", unit in records.journals) for unit in left)]
+    return [*differences, *(Difference(record_path(unit), "stale", unit in records.journals) for unit in left)]
 
 
 def _why(path: str, content: bytes | None, rendered: bytes, records: Records, depth: int) -> Why:
@@ -208,11 +203,11 @@ def _server_lists(tree: Folder, depth: int) -> list[str]:
 
 
 def _record_differences(
-    found: list[Difference], files: Mapping[str, str], records: Records, depth: int
+    of_files: list[Difference], files: Mapping[str, str], records: Records, depth: int
 ) -> list[Difference]:
     """Records that do not say what is there; not where a file of theirs differs, which says it already."""
     differences = [Difference(OLD_RECORD, "outdated")] if records.old else []
-    explained_units = {unit_of(difference.path, depth) for difference in found if difference.counts}
+    explained_units = {unit_of(difference.path, depth) for difference in of_files if difference.counts}
     for unit, text in record_texts(files, depth).items():
         path, content = record_path(unit), records.texts.get(unit)
         if unit in explained_units or (content is not None and _lf(content) == text.encode()):
@@ -252,24 +247,25 @@ def recorded(folder: Path, depth: int = 0) -> dict[str, str]:
         # Read once: what is applied is what was compared.
         contents = {path: tree.read(path) for path in sorted(records.digests)}
         tree.refuse_links("nothing was applied")
-        problems = [p for path, content in contents.items() if (p := _unlike(folder, path, content, records))]
+        problems = []
+        for path, content in contents.items():
+            if unlike := _unlike(path, content, records):
+                problems.append(Problem(Place(os.fspath(folder / path)), "", *unlike, _AGAIN))
         known = {*records.digests, *_server_lists(tree, depth)}
-        said = ("", "tree/foreign", "no record lists it", "move it out of the tree")
-        problems += [Problem(Place(os.fspath(folder / path)), *said) for path in _strangers(tree, known)]
+        for path in _strangers(tree, known):
+            place, hint = Place(os.fspath(folder / path)), "move it out of the tree"
+            problems.append(Problem(place, "", "tree/foreign", "no record lists it", hint))
         if problems:
             raise OutputTreeFault("nothing was applied: the tree is not as it was rendered", sorted(problems))
         return {path: (content or b"").decode() for path, content in contents.items()}
 
 
-def _unlike(folder: Path, path: str, content: bytes | None, records: Records) -> Problem | None:
-    place = Place(os.fspath(folder / path))
+def _unlike(path: str, content: bytes | None, records: Records) -> tuple[str, str] | None:
+    """Rule and message of a file that is not as its record says."""
     if path in records.pending:
-        message = "a run was ended before it had written this file"
-        return Problem(place, "", "tree/unfinished", message, _AGAIN)
+        return "tree/unfinished", "a run was ended before it had written this file"
     if content is None:
-        return Problem(place, "", "tree/missing", "the record lists it, and it is not there", _AGAIN)
+        return "tree/missing", "the record lists it, and it is not there"
     if conflict_line(content):
-        return Problem(place, "", "tree/conflict", REASONS["conflict"], _AGAIN)
-    if not as_recorded(content, records.digests[path]):
-        return Problem(place, "", "tree/edited", REASONS["edited"], _AGAIN)
-    return None
+        return "tree/conflict", REASONS["conflict"]
+    return None if as_recorded(content, records.digests[path]) else ("tree/edited", REASONS["edited"])

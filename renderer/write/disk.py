@@ -238,10 +238,8 @@ class Folder:
             with ExitStack() as stack:
                 # Each has its own way to the folder that it used last.
                 own = [stack.enter_context(closing(self.below(""))) for _ in range(count)]
-                threads = [
-                    Thread(target=sync, args=(paths[i * each : (i + 1) * each], own[i]), daemon=True)
-                    for i in range(count)
-                ]
+                parts = [paths[i * each : (i + 1) * each] for i in range(count)]
+                threads = [Thread(target=sync, args=work, daemon=True) for work in zip(parts, own, strict=True)]
                 for thread in threads:
                     thread.start()
                 for thread in threads:
@@ -278,11 +276,11 @@ class Folder:
 
     def same(self, path: str, other: str) -> bool:
         """Whether both names are of one file."""
-        found = []
+        statuses = []
         for folder, _, name in (path.rpartition("/"), other.rpartition("/")):
             with suppress(*_ABSENT):
-                found.append(os.stat(name, dir_fd=self._at(folder), follow_symlinks=False))
-        return len(found) == 2 and os.path.samestat(*found)
+                statuses.append(os.stat(name, dir_fd=self._at(folder), follow_symlinks=False))
+        return len(statuses) == 2 and os.path.samestat(*statuses)
 
     def remove(self, path: str) -> None:
         """A file that need not be there."""

@@ -85,11 +85,11 @@ def read_records(tree: Folder, depth: int) -> Records:
     journals: dict[str, dict[str, tuple[str, ...]]] = {}
     texts: dict[str, bytes] = {}
     old = tree.read(OLD_RECORD)
-    found = {unit: tree.read(record_path(unit)) for unit in _units(tree, depth)}
+    contents = {unit: tree.read(record_path(unit)) for unit in _units(tree, depth)}
     tree.refuse_links()
     if old is not None:
         digests |= _old_digests(old, tree.path / OLD_RECORD)
-    for unit, content in found.items():
+    for unit, content in contents.items():
         path = record_path(unit)
         journal = tree.read(temporary(path))
         before = _parsed(content, unit, tree.path / path)
@@ -146,7 +146,7 @@ def _units(tree: Folder, depth: int) -> list[str]:
 
 def _parsed(content: bytes | None, unit: str, place: Path | None) -> dict[str, tuple[str, ...]]:
     """Path of the tree to digests. Of a record in conflict both sides count; a journal (no ``place``) may be torn."""
-    found: dict[str, tuple[str, ...]] = {}
+    digests: dict[str, tuple[str, ...]] = {}
     try:
         lines = (content or b"").decode(errors="strict" if place else "replace").splitlines()
     except UnicodeDecodeError:
@@ -164,10 +164,10 @@ def _parsed(content: bytes | None, unit: str, place: Path | None) -> dict[str, t
         entry = _LINE.fullmatch(line)
         if entry and is_below(entry[2]):
             path = f"{unit}/{entry[2]}" if unit else entry[2]
-            found[path] = (*found.get(path, ()), entry[1])
+            digests[path] = (*digests.get(path, ()), entry[1])
         elif place and not line.startswith(("#", "<<<<<<<", "=======", ">>>>>>>", "|||||||")):
             raise _not_a_record(place)
-    return found
+    return digests
 
 
 def is_below(path: str) -> bool:

@@ -51,7 +51,7 @@ class Allowed(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """What a tree is to be: path below ``folder`` to text; with ``gone`` it is to be removed.
+    """What a tree is to be: path below ``folder`` to text; with ``is_left_over`` it is to be removed.
 
     Files that the servers among ``files`` do not render any more are removed; other servers only with ``prune``.
     ``ours`` are paths that may be overwritten and removed though no record names their content.
@@ -62,7 +62,7 @@ class Wanted(NamedTuple):
     depth: int = 0
     allowed: Allowed = Allowed()
     ours: Collection[str] = ()
-    gone: bool = False
+    is_left_over: bool = False
 
 
 class Written(NamedTuple):
@@ -135,15 +135,16 @@ class _Plan:
         self._look()
 
     def _look(self) -> None:
-        _, files, depth, allowed, ours, gone = self.wanted
+        _, files, depth, allowed, ours, is_left_over = self.wanted
         records = self._records = with_ours(read_records(self._tree, depth), self._tree, ours)
-        found = differences_of(self._tree, files, records, depth, whole=allowed.prune)
-        self._changed = {d.path: files[d.path] for d in found if d.path in files}
-        stale = [d.path for d in found if d.path not in files and d.path.rpartition("/")[2] not in (RECORD, OLD_RECORD)]
+        differences = differences_of(self._tree, files, records, depth, whole=allowed.prune)
+        self._changed = {d.path: files[d.path] for d in differences if d.path in files}
+        stale = [d.path for d in differences if d.path not in files]
+        stale = [path for path in stale if path.rpartition("/")[2] not in (RECORD, OLD_RECORD)]
         # On a disk that does not tell large from small letters, an old name may be that of a rendered file.
         rendered = {_folded(path): path for path in files} if stale else {}
         self._removed = [path for path in stale if not self._tree.same(path, rendered.get(_folded(path), ""))]
-        forbidden = [(outcome, problems) for outcome, problems in self._forbidden(found) if problems]
+        forbidden = [(outcome, problems) for outcome, problems in self._forbidden(differences) if problems]
         if forbidden:
             outcomes = "; ".join(outcome for outcome, _ in forbidden)
             raise OutputTreeFault(f"{_NOTHING}{outcomes}", [p for _, problems in forbidden for p in problems])
@@ -164,11 +165,11 @@ class _Plan:
         for unit in sorted({*records.texts, *records.journals} - {*texts}):
             if allowed.prune or unit.rpartition("/")[2] in names:
                 self._coming[unit] = None
-        if self._coming or records.old or gone:
+        if self._coming or records.old or is_left_over:
             self._coming.pop("", None)
-            self._coming[""] = None if gone else texts[""]
+            self._coming[""] = None if is_left_over else texts[""]
 
-    def _forbidden(self, found: Sequence[Difference]) -> Iterator[tuple[str, list[Problem]]]:
+    def _forbidden(self, differences: Sequence[Difference]) -> Iterator[tuple[str, list[Problem]]]:
         """What forbids the run, kind by kind."""
         folder, files, depth, allowed = self.wanted[:4]
 
@@ -187,7 +188,7 @@ class _Plan:
             message = f"the specs name no server, and the tree has files of {len(servers)}"
             hint = "check the path of the specs; to remove all servers, add --allow-empty"
             yield "the tree would be empty", [problem("", "would-empty", message, hint)]
-        not_ours = [d for d in found if d.why in NOT_OURS]
+        not_ours = [d for d in differences if d.why in NOT_OURS]
         if not_ours and not allowed.force:
             hint = "move the change into the spec (spec.patches), or overwrite it with --force"
             problems = [problem(d.path, d.why, REASONS[d.why], hint) for d in not_ours]
@@ -220,12 +221,12 @@ class _Plan:
 
     def put_in_place(self) -> Written:
         """From here on, what a killed run leaves is completed by the next."""
-        _, files, depth, allowed, _, gone = self.wanted
+        _, files, depth, allowed, _, is_left_over = self.wanted
         self._staged = []
         if self._coming:
             old = [OLD_RECORD] if self._records.old else []
             _put_in_place(self._tree, self._changed, [*self._removed, *old], self._coming)
-        if gone:
+        if is_left_over:
             self._above.remove_empty(self._name)
         others = () if allowed.prune else others_of(files, self._records, depth)
         changed, removed = sorted(self._changed), sorted(self._removed)
