@@ -39,6 +39,8 @@ from renderer.report import Report
 
 #: By the name of ``--format``.
 FORMATS = {"json": as_json, "markdown": as_markdown, "text": as_text}
+#: Of a line by its beginning.
+_COLORS = ((r"(?! )", 1), (r"    \+ ", 32), (r"    - ", 31), (r"    @ ", 36))
 
 
 @click.command(
@@ -119,15 +121,11 @@ def diff(
     with working(f"comparing with {out}"):
         comparison = compare(runs, outputs, out, base_specs, every=not environments, root=root, is_left=is_left)
     text = FORMATS[style](with_matrix(comparison, runs) if matrix else comparison)
-    emit(_painted(text) if style == "text" and colored(sys.stdout) else text)
-    return Exit.DIFFERENT if different(comparison) else Exit.FINE
-
-
-def _painted(text: str) -> str:
-    """What comes green, what goes red, where cyan, and headlines bold, as git does it."""
-    for start, color in ((r"(?! )", 1), (r"    \+ ", 32), (r"    - ", 31), (r"    @ ", 36)):
+    # What comes green, what goes red, where cyan, and headlines bold, as git does it.
+    for start, color in _COLORS if style == "text" and colored(sys.stdout) else ():
         text = re.sub(rf"^{start}.+$", f"\x1b[{color}m\\g<0>\x1b[0m", text, flags=re.MULTILINE)
-    return text
+    emit(text)
+    return Exit.DIFFERENT if different(comparison) else Exit.FINE
 
 
 def _left(paths: Sequence[str], out: Path, known: Project | None) -> Left:

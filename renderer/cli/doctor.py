@@ -42,9 +42,14 @@ def doctor(paths: tuple[str, ...], settings: Settings, style: str, **rendering: 
     PATHS are files, folders or - for stdin; without them, what needs no spec is checked. Nothing is changed, and no
     value of a secret is read. Exit code 5 where something has failed.
     """
-    patient, settings, code = _patient(paths, settings, rendering)
-    if code:
-        return code
+    patient = Patient(options=options_for(settings, rendering))
+    if paths:  # rendered as an apply would
+        run, settings = specs_for(paths, rendering["environments"], settings, rendering, {})
+        output, counts = rendered(run, run.target), {"servers": len(run.specs.servers)}
+        tell(Report("doctor", output.problems, counts), "text", quiet=False, stdout=False)
+        if code := exit_code(output.problems):
+            return code
+        patient = Patient(run.specs.servers, output.documents, run.options)
     checks: list[Check] = []
     for check in diagnose(settings.config, patient):
         checks.append(check)
@@ -54,13 +59,3 @@ def doctor(paths: tuple[str, ...], settings: Settings, style: str, **rendering: 
         emit(as_json(checks, settings.config.type))
     progress(summary(checks))
     return Exit.APPLY_FAILED if any(check.result is Result.FAILED for check in checks) else Exit.FINE
-
-
-def _patient(paths: tuple[str, ...], settings: Settings, rendering: dict[str, Any]) -> tuple[Patient, Settings, Exit]:
-    """Rendered as an apply would; its problems told."""
-    if not paths:
-        return Patient(options=options_for(settings, rendering)), settings, Exit.FINE
-    run, settings = specs_for(paths, rendering["environments"], settings, rendering, {})
-    output = rendered(run, run.target)
-    tell(Report("doctor", output.problems, {"servers": len(run.specs.servers)}), "text", quiet=False, stdout=False)
-    return Patient(run.specs.servers, output.documents, run.options), settings, exit_code(output.problems)

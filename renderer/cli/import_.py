@@ -132,20 +132,16 @@ def _import(
     drafts = [draft for form, batch in read for draft in form.read(batch, choices)]
     drafts = [settled(draft) for draft in progress("trying specs", named(drafts, folder or ""))]
     sound = [draft for draft in drafts if not draft.problems]
-    written = _store(sound, target, force) if target else []
+    written = []
+    if target:
+        spec = str(target / "spec.yaml")
+        written = store(sound, target, force, schema_of(spec, "mcpserver", folder_of(spec)))
+        if written:  # the schema that their first lines name for editors
+            write_schemas(folder_of(spec), ["mcpserver"])
     refused = [problem for draft in drafts for problem in draft.problems]
     undefined = no_longer_defined(drafts, target) if folder is not None and target else []
     comparisons = list(filter(None, (compared(draft, sources) for draft in sound))) if compare else []
     return Result(drafts, written, [*problems, *unrecognised, *refused], undefined, comparisons)
-
-
-def _store(drafts: Sequence[Draft], target: Path, force: bool) -> list[Written]:
-    """Each spec in the folder, and the schema that its first line names for editors."""
-    spec = str(target / "spec.yaml")
-    written = store(drafts, target, force, schema_of(spec, "mcpserver", folder_of(spec)))
-    if written:
-        write_schemas(folder_of(spec), ["mcpserver"])
-    return written
 
 
 def _as_text(result: Result, quiet: bool) -> str:

@@ -41,7 +41,14 @@ def krm(config: str | None, quiet: bool, **chosen: Any) -> int:
     """
     stdin = specs_in(["-"])
     text = stdin.read() if stdin else b""
-    resources = _plain(config, text) if config else read_list(text)
+    if config:
+        name = excerpt(config, LONGEST)
+        configs = read_items(Path(config).read_bytes(), name)
+        if len(configs) != 1:
+            raise _bad_config("the file must hold one resource", name)
+        resources = ResourceList(read_items(text, "<stdin>") if text.strip() else [], configs[0])
+    else:
+        resources = read_list(text)
     own = _from_config(resources.config)
     chosen |= own
     options = render_options(chosen)
@@ -55,14 +62,6 @@ def krm(config: str | None, quiet: bool, **chosen: Any) -> int:
         emit(as_stream([f"{block(item, 0)}\n" for item in result.items]))
     tell(Report("krm", result.problems, {"items": len(result.items)}), "text", quiet=quiet, stdout=False)
     return code
-
-
-def _plain(config: str, text: bytes) -> ResourceList:
-    name = excerpt(config, LONGEST)
-    configs = read_items(Path(config).read_bytes(), name)
-    if len(configs) != 1:
-        raise _bad_config("the file must hold one resource", name)
-    return ResourceList(read_items(text, "<stdin>") if text.strip() else [], configs[0])
 
 
 def _from_config(config: Item | None) -> dict[str, Any]:

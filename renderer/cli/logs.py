@@ -63,19 +63,15 @@ def logs(
     """
     orchestrator = orchestrator_of(settings)
     options = LogOptions(tail, follow, since, timestamps, previous)
-    text_of = _as_json if style == "json" else _Prefixed() if prefix else _plain
+    text_of: Callable[[LogLine], str] = _Prefixed() if prefix else _plain
     lines = orchestrator.get_logs(identify(orchestrator, name), options)
     try:
         for line in lines:
-            emit(text_of(line) + "\n")
+            emit((json.dumps(line._asdict()) if style == "json" else text_of(line)) + "\n")
     finally:  # whatever ends the reading, Ctrl-C or a closed pipe, ends the program that writes as well
         close: Callable[[], Any] = getattr(lines, "close", lambda: None)
         close()
     return Exit.FINE
-
-
-def _as_json(line: LogLine) -> str:
-    return json.dumps({"replica": line.replica, "text": line.text})
 
 
 def _plain(line: LogLine) -> str:

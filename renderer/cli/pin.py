@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
@@ -63,7 +63,11 @@ def pin(paths: tuple[str, ...], update: bool, check: bool, dry_run: bool, style:
         tell(Report("pin", faults, {}), style, quiet=False, stdout=True)
         return Exit.INPUT_INVALID
     if check and not update:
-        return _checked(runs, style)
+        # What 'render --locked' would refuse; nobody is asked for it.
+        bare = [run._replace(specs=run.specs._replace(problems=())) for run in runs]
+        problems = problems_of_specs(with_locked(bare, locked=True))
+        tell(Report("pin", problems, {}), style, quiet=False, stdout=True)
+        return Exit.DIFFERENT if problems else Exit.FINE
     servers = [(run.environment, run.specs.servers) for run in runs if run.environment]
     with working("asking registries"):
         result = pin_everything(inputs.sources, servers, _text, update=update)
@@ -77,14 +81,6 @@ def pin(paths: tuple[str, ...], update: bool, check: bool, dry_run: bool, style:
     if result.problems:
         return Exit.APPLY_FAILED
     return Exit.DIFFERENT if check and result.changes else Exit.FINE
-
-
-def _checked(runs: Sequence[Run], style: str) -> Exit:
-    """What 'render --locked' would refuse; nobody is asked for it."""
-    bare = [run._replace(specs=run.specs._replace(problems=())) for run in runs]
-    problems = problems_of_specs(with_locked(bare, locked=True))
-    tell(Report("pin", problems, {}), style, quiet=False, stdout=True)
-    return Exit.DIFFERENT if problems else Exit.FINE
 
 
 def _text(path: str) -> str | None:
@@ -111,13 +107,10 @@ def _diff(path: str, text: str) -> str:
     """Of a lock its versions: nobody reads the rest."""
     before = _text(path) or ""
     if path.endswith((".lock", "package-lock.json")):
-        before, text = (_as_lines(versions(each)) for each in (before, text))
+        installed = [sorted(versions(each).items()) for each in (before, text)]
+        before, text = ("".join(f"{name} {version}\n" for name, version in each) for each in installed)
     lines = difflib.unified_diff(before.splitlines(), text.splitlines(), path, path, lineterm="")
     return "".join(f"{line}\n" for line in lines)
-
-
-def _as_lines(installed: Mapping[str, str]) -> str:
-    return "".join(f"{name} {version}\n" for name, version in sorted(installed.items()))
 
 
 def _report(changes: Iterable[Change], problems: Sequence[Problem], style: str, *, done: bool) -> None:

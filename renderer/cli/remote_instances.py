@@ -9,7 +9,7 @@ from renderer.cli.options import project
 from renderer.orchestrators.contract import InstanceState, InstanceStatus
 
 if TYPE_CHECKING:
-    from renderer.model import Server
+    pass
 
 
 def remote_instances(names: Collection[str] = (), labels: Mapping[str, str] | None = None) -> list[InstanceStatus]:
@@ -32,16 +32,11 @@ def remote_instances(names: Collection[str] = (), labels: Mapping[str, str] | No
     several = {run.name: run.specs for run in pipeline.runs_for(inputs, inputs.environments)}
     if not inputs.environments:
         several = {"": pipeline.plain(inputs)}
-    return [
-        _instance(server, name)
-        for name, specs in several.items()
-        for server in specs.remotes
-        if (not names or server.name in names)
-        and all(server.labels.get(key) == value for key, value in (labels or {}).items())
-    ]
-
-
-def _instance(server: Server, environment: str) -> InstanceStatus:
-    assert server.remote, "those alone are asked for"
-    endpoint = server.remote.address
-    return InstanceStatus(server.name, server.name, environment, InstanceState.REMOTE, 0, 0, endpoint=endpoint)
+    statuses = []
+    for environment, specs in several.items():
+        for server in specs.remotes:
+            fits = all(server.labels.get(key) == value for key, value in (labels or {}).items())
+            if server.remote and fits and (not names or server.name in names):
+                address, state = server.remote.address, InstanceState.REMOTE
+                statuses.append(InstanceStatus(server.name, server.name, environment, state, 0, 0, endpoint=address))
+    return statuses

@@ -42,7 +42,7 @@ def checks(config: OrchestratorConfig, patient: Patient) -> Iterator[Check]:
     documents = [read(text, strict=False, limits=OUTPUT_LIMITS, marks=False)[0] for text in texts]
     projects: list[Any] = [sources[0].data for sources in documents if sources]
     services = [service for project in projects for service in (project.get("services") or {}).values()]
-    yield from guarded("network", lambda: list(_networks(client, projects)))
+    yield from guarded("network", lambda: _networks(client, projects))
     pulled = {str(service["image"]) for service in services if service.get("image") and not service.get("build")}
     for image in sorted(pulled):
         yield _image(client, image)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from renderer.errors import excerpt
@@ -32,7 +33,10 @@ def row(status: InstanceStatus, now: float) -> tuple[str, ...]:
 
 def age(status: InstanceStatus, now: float) -> str:
     """How long its oldest replica has been there: ``45s``, ``12m``, ``5h``, ``3d``; empty where nobody knows."""
-    starts = [start for replica in status.replicas if (start := _seconds(replica.started)) is not None]
+    starts = []
+    for replica in status.replicas:
+        with suppress(ValueError, OverflowError):
+            starts.append(datetime.fromisoformat(replica.started).timestamp())
     if not starts or now < min(starts):
         return ""
     passed = int(now - min(starts))
@@ -40,13 +44,6 @@ def age(status: InstanceStatus, now: float) -> str:
         if passed >= 2 * size:
             return f"{passed // size}{unit}"
     return f"{passed}s"
-
-
-def _seconds(stamp: str) -> float | None:
-    try:
-        return datetime.fromisoformat(stamp).timestamp()
-    except (ValueError, OverflowError):
-        return None
 
 
 def _answered(handshake: Handshake | None) -> str:

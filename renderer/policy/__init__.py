@@ -74,7 +74,11 @@ def judge_specs(
             checks = REMOTE_CHECKS if server.remote else CHECKS
             findings += server.findings_of_values(_without_off(check, levels) for check in VALUE_CHECKS)
             findings += server.findings(_without_off(check, levels) for check in checks)
-            findings += _unknown(server)
+            for i, accepted in enumerate(server.accepted):
+                if accepted.rule.startswith(_PREFIX) and accepted.rule not in RULES:
+                    message = f"no policy rule is called '{accepted.rule}'{_suggestion(accepted.rule)}"
+                    fault = Fault(("spec", "accept", i, "rule"), "spec/unknown-rule", message)
+                    findings.append(server.problem(fault))
     return _judged(findings, servers, None if own_templates else "", levels, admission=False)
 
 
@@ -224,13 +228,6 @@ def _accepted(problem: Problem, accepted: Acceptance, *, admission: bool) -> Pro
         return problem._replace(hint=hint, severity=Severity.ERROR)
     hint = f"the reason given: {accepted.explanation}"
     return problem._replace(hint=hint, severity=Severity.ACCEPTED, in_output=False)
-
-
-def _unknown(server: Server) -> Iterator[Problem]:
-    for i, accepted in enumerate(server.accepted):
-        if accepted.rule.startswith(_PREFIX) and accepted.rule not in RULES:
-            message = f"no policy rule is called '{accepted.rule}'{_suggestion(accepted.rule)}"
-            yield server.problem(Fault(("spec", "accept", i, "rule"), "spec/unknown-rule", message))
 
 
 def _needless(

@@ -168,9 +168,7 @@ def _identity(path: DocumentPath, service: Json, one_shot: bool) -> Iterator[Fau
     """What must be there, as nothing in compose is so by default."""
     if texts(service, "cap_drop") != ["ALL"]:
         yield _fault((*path, "cap_drop"), "all capabilities must be dropped: cap_drop: [ALL]")
-    user = str(service.get("user", "0")).partition(":")[0]
-    # A name may be that of root in the image, and '$' is whatever the environment says.
-    if not (user.isdecimal() and int(user) > 0) and not one_shot:
+    if _may_be_root(service.get("user", "0")) and not one_shot:
         yield _fault((*path, "user"), "a service must not run as root: write the number of a user")
     options = texts(service, "security_opt")
     if not {"no-new-privileges:true", "no-new-privileges=true", "no-new-privileges"}.intersection(options):
@@ -178,6 +176,12 @@ def _identity(path: DocumentPath, service: Json, one_shot: bool) -> Iterator[Fau
     allowed = ONE_SHOT_CAPABILITIES if one_shot else CAPABILITIES
     if not allowed.issuperset(texts(service, "cap_add")):
         yield _fault((*path, "cap_add"), f"only {' and '.join(sorted(allowed))} may be added")
+
+
+def _may_be_root(user: Any) -> bool:
+    """A name may be that of root in the image, and '$' is whatever the environment says."""
+    number = str(user).partition(":")[0]
+    return not (number.isdecimal() and int(number) > 0)
 
 
 def _fault(path: DocumentPath, message: str, rule: str = RESTRICTED) -> Fault:
@@ -194,10 +198,6 @@ _Judge = Callable[[Any], str]
 
 def _always(message: str) -> _Judge:
     return lambda _: message
-
-
-def _host(value: Any) -> str:
-    return "must not be that of the machine ('host')" if value == "host" else ""
 
 
 def _namespace(value: Any) -> str:
@@ -231,11 +231,6 @@ def _devices(value: Any) -> str:
     gpus = all("gpu" in texts(request, "capabilities") or "capabilities" not in request for request in asked)
     drivers = {text(request, "driver") for request in asked}
     return "" if gpus and drivers <= {"", "nvidia"} else "a service must have no devices of the machine but GPUs"
-
-
-def _hook_user(value: Any) -> str:
-    user = str(value).partition(":")[0]
-    return "" if user.isdecimal() and int(user) > 0 else "a hook must not run as root"
 
 
 def _mounts(value: Any) -> str:
@@ -289,7 +284,7 @@ _GPU_OPTIONS: Mapping[str, tuple[str, _Judge]] = {
 }
 _HOOK: Mapping[str, tuple[str, _Judge]] = {
     "privileged": (RESTRICTED, _always("a hook must not be privileged")),
-    "user": (RESTRICTED, _hook_user),
+    "user": (RESTRICTED, lambda value: "a hook must not run as root" if _may_be_root(value) else ""),
 }
 #: Key to the rule under which it is told, and to what looks at its value.
 POLICED: Mapping[str, Mapping[str, tuple[str, _Judge]]] = {
@@ -302,7 +297,10 @@ POLICED: Mapping[str, Mapping[str, tuple[str, _Judge]]] = {
         **dict.fromkeys(("network_mode", "pid", "ipc"), (RESTRICTED, _namespace)),
         # Policy on documents tells which folders of the machine.
         "volumes": (RESTRICTED, _mounts),
-        **dict.fromkeys(("uts", "userns_mode", "cgroup"), (RESTRICTED, _host)),
+        **dict.fromkeys(
+            ("uts", "userns_mode", "cgroup"),
+            (RESTRICTED, lambda value: "must not be that of the machine ('host')" if value == "host" else ""),
+        ),
         "cgroup_parent": (RESTRICTED, _always("the service must stay within its own limits")),
         "device_cgroup_rules": (RESTRICTED, _always("a service must not have devices of the machine")),
         "devices": (RESTRICTED, _always("a service must not have devices of the machine")),

@@ -55,9 +55,12 @@ def port_faults(_doc: Mapping[str, Any], workloads: Sequence[Workload]) -> Itera
 
 def unreachable_port_faults(doc: Mapping[str, Any], workloads: Sequence[Workload]) -> Iterator[Fault]:
     """Ports that compose does not publish, without a word: no network leads from the host to them."""
-    for workload in workloads:
-        reason = _why_unreachable(doc, workload) if workload.body.get("ports") else ""
-        if reason:
+    for workload in (workload for workload in workloads if workload.body.get("ports")):
+        mode = workload.body.get("network_mode")
+        networks = [mapping(mapping(doc, "networks"), name) for _, name in workload.named("networks")]
+        internal = networks and all(network.get("internal") is True for network in networks)
+        reason = "all of its networks are internal" if internal else ""
+        if reason := f"its network_mode is '{mode}'" if mode in ("none", "host") else reason:
             message = f"docker compose publishes no port of this service, because {reason}"
             hint = "reach it through a forwarder on a second network, or leave 'ports' out"
             yield Fault(workload.at("ports"), "compose/unpublished-port", message, hint, Severity.WARNING)
@@ -104,15 +107,6 @@ def _published(workload: Workload) -> Iterator[_Published]:
 
 def _digits(value: object) -> str:
     return str(value) if isinstance(value, str) or is_small(value) else ""
-
-
-def _why_unreachable(doc: Mapping[str, Any], workload: Workload) -> str:
-    mode = workload.body.get("network_mode")
-    if mode in ("none", "host"):
-        return f"its network_mode is '{mode}'"
-    networks = mapping(doc, "networks")
-    internal = [mapping(networks, name).get("internal") is True for _, name in workload.named("networks")]
-    return "all of its networks are internal" if internal and all(internal) else ""
 
 
 def container_name_faults(_doc: Mapping[str, Any], workloads: Sequence[Workload]) -> Iterator[Fault]:

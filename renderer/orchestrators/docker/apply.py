@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -178,17 +178,17 @@ def _outcomes(project: Project, before: Sequence[Container], after: Sequence[Con
     for name in project.services:
         old = {container.id: container for container in before if container.service == name}
         new = {container.id: container for container in after if container.service == name}
-        changes.append(Change(f"service {name}", *_outcome(old, new)))
+        outcome: Outcome
+        if not new or all(container.status == "created" for container in new.values()):
+            outcome, message = "not tried", "not started"
+        elif set(old) != set(new):
+            outcome, message = "changed" if old else "created", ""
+        elif any(not old[id_].runs and new[id_].runs and not new[id_].is_one_shot for id_ in new):
+            outcome, message = "changed", "started again"
+        else:
+            outcome, message = "unchanged", ""
+        changes.append(Change(f"service {name}", outcome, message))
     return changes
-
-
-def _outcome(old: Mapping[str, Container], new: Mapping[str, Container]) -> tuple[Outcome, str]:
-    if not new or all(container.status == "created" for container in new.values()):
-        return "not tried", "not started"
-    if not old or set(old) != set(new):
-        return "changed" if old else "created", ""
-    woken = any(not old[id_].runs and new[id_].runs and not new[id_].is_one_shot for id_ in new)
-    return ("changed", "started again") if woken else ("unchanged", "")
 
 
 def proxy_of(port: str, processes: Path = Path("/proc")) -> str:

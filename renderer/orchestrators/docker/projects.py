@@ -13,7 +13,7 @@ import re
 import stat
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -119,19 +119,13 @@ def _project(
         env_file=os.path.abspath(env_file) if env_file else "",
         environment=environment,
     )
-    _refuse_odd(project.values_file)
+    with suppress(OSError):  # compose itself refuses, if it needs the file
+        status = project.values_file.stat()
+        # A pipe can be read once, by us or by compose, and may never end.
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_ENV:
+            name = excerpt(str(project.values_file), 300)
+            raise ApplyFailed(f"nothing was applied: {name} is not a regular file of at most 1 MB; put values there")
     return project
-
-
-def _refuse_odd(path: Path) -> None:
-    """A pipe can be read once, by us or by compose, and may never end."""
-    try:
-        status = path.stat()
-    except OSError:  # compose itself refuses, if it needs it
-        return
-    if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_ENV:
-        name = excerpt(str(path), 300)
-        raise ApplyFailed(f"nothing was applied: {name} is not a regular file of at most 1 MB; put values there")
 
 
 def files_folder(environ: Mapping[str, str]) -> Path:

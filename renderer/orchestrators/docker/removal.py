@@ -106,7 +106,11 @@ class Removal:
                 asked = ["network", "ls", f"--filter=label={label}", "--format={{.Name}}"]
                 out = self._client.docker("looking for networks", *asked)
                 names += [name for name in out.split() if name not in names]
-            return changes + [self._without(name) for name in names if not self._used(name)]
+            for name in names:
+                asked = ["ps", "--all", f"--filter=network={known_name(name, 'a network')}", "--format={{.ID}}"]
+                if not self._client.docker(f"asking who is on {excerpt(name)}", *asked).strip():
+                    changes.append(self._without(name))
+            return changes
         except McpctlError as error:
             return [*changes, Change("networks", "failed", f"{error.message}; run the same again")]
 
@@ -133,12 +137,6 @@ class Removal:
 
         left = until(look, seconds=_ENDPOINTS, times=self._times)
         return left or last[-1]
-
-    def _used(self, network: str) -> bool:
-        doing = f"asking who is on {excerpt(network)}"
-        known_name(network, "a network")
-        out = self._client.docker(doing, "ps", "--all", f"--filter=network={network}", "--format={{.ID}}")
-        return bool(out.strip())
 
     def _tried(self, kind: str, name: str) -> Change:
         """A volume or a network."""

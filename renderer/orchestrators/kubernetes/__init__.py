@@ -75,7 +75,12 @@ class Kubernetes:
     def apply(self, documents: Sequence[Rendered], options: ApplyOptions, tell: Progress, confirm: Confirm) -> Applied:
         """In order, until one fails; then prunes, if nothing failed."""
         rendered = objects(documents, self._kubectl.namespace, options.namespaces)
-        tell(self._summary(rendered, options))
+        others = sorted({each.namespace for each in rendered} - {"", self._kubectl.namespace})
+        wide = sum(each.namespace == "" for each in rendered)
+        tries = f"dry run ({options.dry_run}) of " if options.dry_run != "none" else ""
+        text = f"{tries}{len(rendered)} objects to {self.where()}"
+        text += f"; {wide} of them for the whole cluster" if wide else ""
+        tell(text + (f"; and into namespace{'s' * (len(others) > 1)} {', '.join(others)}" if others else ""))
         changes = Application(self._kubectl, options, tell, self._now()).run(rendered) if rendered else []
         applied = Applied(tuple(changes))
         if applied.failed:
@@ -88,14 +93,6 @@ class Kubernetes:
             dry, seconds = options.dry_run != "none", options.seconds
             changes += removal.remove(self._kubectl, stale, tell, confirm, seconds, self._waits, dry=dry)
         return Applied(tuple(changes))
-
-    def _summary(self, rendered: Sequence[Object], options: ApplyOptions) -> str:
-        others = sorted({each.namespace for each in rendered} - {"", self._kubectl.namespace})
-        wide = sum(each.namespace == "" for each in rendered)
-        tries = f"dry run ({options.dry_run}) of " if options.dry_run != "none" else ""
-        text = f"{tries}{len(rendered)} objects to {self.where()}"
-        text += f"; {wide} of them for the whole cluster" if wide else ""
-        return text + (f"; and into namespace{'s' * (len(others) > 1)} {', '.join(others)}" if others else "")
 
     def _woken(self, rendered: Sequence[Object], options: ApplyOptions, tell: Progress) -> list[Change]:
         """An autoscaler leaves a workload alone that was scaled to nothing: whoever applies it wants it to run."""
@@ -128,7 +125,14 @@ class Kubernetes:
             self._kubectl.call(f"stopping {instance_id}", *asked, namespace=seen.namespace)
         else:
             self._scale(seen, 0)
-        if not until(lambda: self._is_stopped(instance_id), seconds=grace + STOP_SECONDS, times=self._waits):
+
+        def has_ended() -> bool | None:
+            try:
+                return None if self._watcher.look(instance_id).pods else True
+            except NoSuchInstance:
+                return True
+
+        if not until(has_ended, seconds=grace + STOP_SECONDS, times=self._waits):
             raise WaitTimedOut(f"{instance_id} is scaled to 0, but its pods have not ended in time; they may still end")
 
     def resume_server(self, instance_id: str) -> None:
@@ -149,13 +153,6 @@ class Kubernetes:
         resource = f"{KINDS[seen.kind].resource}/{seen.name}"
         asked = ["rollout", "restart", resource, f"--field-manager={MANAGER}", "--output=name"]
         self._kubectl.call(f"restarting {instance_id}", *asked, namespace=seen.namespace)
-
-    def _is_stopped(self, instance_id: str) -> bool | None:
-        try:
-            seen = self._watcher.look(instance_id)
-        except NoSuchInstance:
-            return True
-        return None if seen.pods else True
 
     def get_status(self, instance_id: str) -> InstanceStatus:
         """``ready`` counts the pods of the newest version only."""

@@ -182,7 +182,10 @@ class Kubectl:
                 "name one of `kubectl config get-contexts` with kubernetes.context",
                 kind="context",
             )
-        return Place(str(context), str(clusters[0]["name"]), _address(clusters[0]), self.namespace)
+        # Of the API server, without a user or password that somebody may have put into it.
+        url: str = clusters[0].get("cluster", {}).get("server", "unknown")
+        address = url.replace(f"{urlsplit(url).netloc.rpartition('@')[0]}@", "") if "@" in url else url
+        return Place(str(context), str(clusters[0]["name"]), address, self.namespace)
 
     def _refuse_missing_kubeconfig(self) -> None:
         """kubectl takes a file that is not there for an empty one, and misses the context in it."""
@@ -253,9 +256,3 @@ def as_object(data: Data, doing: str) -> Data:
 def _answer(done: Done, shape: command.Shape, doing: str) -> Data:
     """stdout as JSON; {} where there is none."""
     return command.parsed(done.out, shape, doing, "kubectl") if done.out.strip() else {}
-
-
-def _address(cluster: Data) -> str:
-    """Of the API server, without a user or password that somebody may have put into it."""
-    url: str = cluster.get("cluster", {}).get("server", "unknown")
-    return url.replace(f"{urlsplit(url).netloc.rpartition('@')[0]}@", "") if "@" in url else url

@@ -24,6 +24,7 @@ _PLURALS: Mapping[str, tuple[str, str]] = {
 }
 #: The last page: servers of a run in this namespace that lie in others.
 _ELSEWHERE = "elsewhere"
+_PAGES = (*_PLURALS, _ELSEWHERE)
 #: Names in one selector: an address of 8 KiB is refused by proxies.
 _NAMES_AT_ONCE = 60
 _PODS_AT_ONCE = 500
@@ -43,7 +44,10 @@ def page_of(kubectl: Kubectl, filters: InstanceFilters, page: str, size: int) ->
     """At most ``size`` instances: Deployments, then StatefulSets, then single Pods, each by name; then those that were
     applied from here into other namespaces.
     """
-    spot = _spot(page)
+    plural, _, token = page.partition(":")
+    if page and plural not in _PAGES:
+        raise ApplyFailed(f"{excerpt(page)!r} is no page of a list: begin again without it")
+    spot = _Spot(plural or _PAGES[0], token)
     while True:
         if spot.plural == _ELSEWHERE:
             items, token = _elsewhere(kubectl, _selector(filters)), ""
@@ -52,11 +56,11 @@ def page_of(kubectl: Kubectl, filters: InstanceFilters, page: str, size: int) ->
         alone = [data for data in items if not data["metadata"].get("ownerReferences")]
         states = filters.states or InstanceState
         statuses = [status for status in _statuses(kubectl, alone, spot.plural) if status.state in states]
-        following = _Spot(spot.plural, token) if token else _after(spot.plural)
-        if following is None:
+        if spot.plural == _ELSEWHERE:
             if not (statuses or page):
                 refuse_missing_namespace(kubectl)
             return InstancePage(tuple(statuses))
+        following = _Spot(spot.plural, token) if token else _Spot(_PAGES[_PAGES.index(spot.plural) + 1], "")
         # An empty page is no news: all pods of Deployments were left out of it, or all states.
         if statuses:
             return InstancePage(tuple(statuses), str(following))
@@ -72,21 +76,6 @@ def refuse_missing_namespace(kubectl: Kubectl) -> None:
             text = f"the namespace {kubectl.namespace} does not exist in {kubectl.place.cluster}"
             advice = "check --namespace and --context, or create it: mcpctl apply --create-namespace"
             raise ApplyFailed(f"{text}; {advice}") from None
-
-
-def _spot(page: str) -> _Spot:
-    plural, _, token = page.partition(":")
-    if not page:
-        return _Spot(next(iter(_PLURALS)), "")
-    if plural not in (*_PLURALS, _ELSEWHERE):
-        raise ApplyFailed(f"{excerpt(page)!r} is no page of a list: begin again without it")
-    return _Spot(plural, token)
-
-
-def _after(plural: str) -> _Spot | None:
-    plurals = [*_PLURALS, _ELSEWHERE]
-    place = plurals.index(plural) + 1
-    return _Spot(plurals[place], "") if place < len(plurals) else None
 
 
 def _selector(filters: InstanceFilters) -> str:

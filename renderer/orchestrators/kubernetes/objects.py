@@ -67,7 +67,13 @@ def objects(documents: Sequence[Rendered], home: str, others: Collection[str] = 
         if faults or len(read_back) != 1 or not isinstance(read_back[0].data, dict):
             raise Defect(f"{excerpt(document.path, 200)} was rendered and checked, and cannot be read back")
         rendered.append(Object(read_back[0].data, identity(read_back[0].data)))
-    strays = [each for each in rendered if not _belongs(each, {home, *others})]
+    strays = []
+    for each in rendered:
+        # In a namespace of servers, of the whole cluster, or in a sandbox, which has a namespace of its own.
+        is_wide = each.kind in KINDS and not KINDS[each.kind].namespaced
+        is_sandbox = labels_of(each.data).get("app.kubernetes.io/component") == "sandbox"
+        if not (is_wide or is_sandbox or each.namespace in {home, *others}):
+            strays.append(each)
     if strays:
         named = ", ".join(words(each.data, home) for each in strays[:5])
         raise ApplyFailed(
@@ -75,13 +81,6 @@ def objects(documents: Sequence[Rendered], home: str, others: Collection[str] = 
             f"which is configured ({named}); render them for {home}, or configure kubernetes.namespace"
         )
     return sorted(rendered, key=lambda each: in_order(each.kind))
-
-
-def _belongs(each: Object, namespaces: Collection[str]) -> bool:
-    """In a namespace of servers, of the whole cluster, or in a sandbox, which has a namespace of its own."""
-    if each.kind in KINDS and not KINDS[each.kind].namespaced:
-        return True
-    return each.namespace in namespaces or labels_of(each.data).get("app.kubernetes.io/component") == "sandbox"
 
 
 def claims_to_grow(data: Data, live: Data) -> str:

@@ -252,8 +252,12 @@ def ready(seen: Snapshot) -> int:
         return int(is_ready(seen.workload))
     if not _observed(seen):
         return 0
+    # Pods of a StatefulSet that are to stay as they were: below its partition, or all until somebody deletes them.
+    strategy = seen.workload.get("spec", {}).get("updateStrategy") or {}
+    staying = int((strategy.get("rollingUpdate") or {}).get("partition") or 0)
+    staying = desired(seen.workload) if strategy.get("type") == "OnDelete" else staying
     status = seen.workload.get("status") or {}
-    old = int(status.get("replicas") or 0) - int(status.get("updatedReplicas") or 0) - _staying(seen.workload)
+    old = int(status.get("replicas") or 0) - int(status.get("updatedReplicas") or 0) - staying
     return max(0, int(status.get("readyReplicas") or 0) - max(0, old))
 
 
@@ -263,15 +267,6 @@ def _observed(seen: Snapshot) -> bool:
         return True
     status, meta = seen.workload.get("status") or {}, seen.workload["metadata"]
     return int(status.get("observedGeneration") or 0) >= int(meta.get("generation") or 0)
-
-
-def _staying(workload: Data) -> int:
-    """Pods of a StatefulSet that are meant to stay as they were: below its partition, or all until somebody deletes
-    them."""
-    strategy = workload.get("spec", {}).get("updateStrategy") or {}
-    if strategy.get("type") == "OnDelete":
-        return desired(workload)
-    return int((strategy.get("rollingUpdate") or {}).get("partition") or 0)
 
 
 def newest_pods(seen: Snapshot) -> tuple[Data, ...]:

@@ -31,6 +31,11 @@ _STATUS: Mapping[int, str] = {
 }
 
 
+#: How texts begin that the SDK puts in place of an answer that was not MCP: after a refusal, and after none.
+_OF_SDK = ("Not Found", "Server returned an error response", "Session terminated", "Redirect to", "Unexpected content")
+_LOST = ("SSE stream", "Connection closed", "Failed to parse", "server answered a request with 202")
+
+
 class Attempt(Protocol):
     """What ``session.Attempt`` knows of one era."""
 
@@ -100,7 +105,7 @@ def _of_answer(watched: Watched, errors: Sequence[BaseException], where: str, as
     if watched.media_type:
         return Refused(f"{where} answers {asked} with {excerpt(watched.media_type, 60)}, which is not MCP: {_CHECK}")
     for error in errors:
-        if isinstance(error, MCPError) and not _made_up(error, watched.status):
+        if isinstance(error, MCPError) and not error.message.startswith(_OF_SDK if watched.status else _LOST):
             return Refused(f"{where} refuses {asked}: {excerpt(error.message, 200)} (code {error.code})")
     return None
 
@@ -129,13 +134,6 @@ def _of_connection(error: BaseException, where: str, asked: str) -> McpctlError 
         text = "is not speaking HTTP, or ended the connection" if is_garbage else "ended the connection"
         return Unanswered(f"{where} {text} before it answered {asked}")
     return None
-
-
-def _made_up(error: MCPError, status: int) -> bool:
-    """Whether the SDK put its own text in place of an answer that was not MCP."""
-    own = ("Not Found", "Server returned an error response", "Session terminated", "Redirect to", "Unexpected content")
-    lost = ("SSE stream", "Connection closed", "Failed to parse", "server answered a request with 202")
-    return error.message.startswith(own if status else lost)
 
 
 def _flat(error: BaseException | None) -> Iterator[BaseException]:

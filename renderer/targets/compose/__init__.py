@@ -9,7 +9,7 @@ from renderer.check.documents import parsed
 from renderer.errors import DocumentPath, Fault, Problem
 from renderer.labels import SERVER_LABEL
 from renderer.manifest import Json, as_mapping
-from renderer.model import Options, Patch, Rendered, Server
+from renderer.model import Options, Rendered, Server
 from renderer.patch import apply, no_match
 from renderer.policy.documents import compose_findings
 from renderer.render import YAML, Quoting, render
@@ -100,7 +100,13 @@ class Compose:
         text = render(_TEMPLATE, context, self.quoting)
         document = Rendered(f"{folder}compose.yaml", text, _TEMPLATE, context, subject, identity)
         document, unmatched = _patched(document, parts)
-        problems = [*unmatched, *limits(group, one_stream=options.one_stream), *_gateways(group)]
+        problems = [*unmatched, *limits(group, one_stream=options.one_stream)]
+        # Without its gateway a server would be open to everybody who reaches its port.
+        for server in (server for server in group if server.gateway_access):
+            message = "gateways enforce access by objects of a cluster, which compose does not have"
+            hint = "write enforcedBy: envoy, or name the gateway in the Environment of the cluster (defaults.access)"
+            fault = Fault(("spec", "access", "enforcedBy"), "compose/gateway", message, hint)
+            problems.append(server.problem(fault)._replace(owner=server.name))
         return [document, *([] if options.one_stream else _beside(parts[0], folder, subject))], problems
 
     def beside(
@@ -132,27 +138,21 @@ class Compose:
 TARGET = Compose()
 
 
-def _gateways(servers: Sequence[Server]) -> Iterator[Problem]:
-    """Without its gateway a server would be open to everybody who reaches its port."""
-    for server in (server for server in servers if server.gateway_access):
-        message = "gateways enforce access by objects of a cluster, which compose does not have"
-        hint = "write enforcedBy: envoy, or name the gateway in the Environment of the cluster (defaults.access)"
-        fault = Fault(("spec", "access", "enforcedBy"), "compose/gateway", message, hint)
-        yield server.problem(fault)._replace(owner=server.name)
-
-
 def _patched(document: Rendered, parts: Sequence[Part]) -> tuple[Rendered, list[Problem]]:
     """The compose file after the patches of its servers; a patch without match is a Problem."""
     problems = []
     for server, keys in ((each.server, each.keys) for each in parts):
         for patch in (patch for patch in server.patches if patch.target == "compose"):
-            matches = _matches(patch, keys)
+            # Without a name the server's own service is meant, or all of another kind.
+            there = keys.get(SECTIONS.get(patch.kind, ""), ())
+            unnamed = there[:1] if patch.kind == "service" else there
+            matches = unnamed if patch.name is None else [key for key in there if key == patch.name]
             for key in matches:
                 document, unfit = apply(document, patch, server, (SECTIONS[patch.kind], key))
                 problems += [server.problem(fault) for fault in unfit]
             if not matches:
-                there = {kind: keys[section] for kind, section in SECTIONS.items() if keys[section]}
-                problems.append(server.problem(no_match(patch, there)))
+                known = {kind: keys[section] for kind, section in SECTIONS.items() if keys[section]}
+                problems.append(server.problem(no_match(patch, known)))
     return document, problems
 
 
@@ -180,14 +180,6 @@ def _identity_faults(document: Rendered, data: Json) -> Iterator[Fault]:
 def _moved(path: DocumentPath, message: str) -> Fault:
     hint = "patches and templates change what is in a service; names are fields of the spec"
     return Fault(path, "output/identity", f"{message}: it says what this is and whose", hint)
-
-
-def _matches(patch: Patch, keys: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """The keys that are meant: without a name the server's own service, or all of another kind."""
-    there = keys.get(SECTIONS.get(patch.kind, ""), ())
-    if patch.name is None:
-        return there[:1] if patch.kind == "service" else there
-    return (patch.name,) if patch.name in there else ()
 
 
 def _beside(part: Part, folder: str, subject: str) -> list[Rendered]:

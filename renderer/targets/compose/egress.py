@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from renderer import pins
-from renderer.model import EgressHost, Server
+from renderer.model import Server
 from renderer.targets.compose.names import has_proxy, part_of
 
 #: Ports that a URL leaves out: the name alone means them.
@@ -16,20 +15,16 @@ _HTTP = 80
 def proxy(server: Server) -> dict[str, Any] | None:
     if not has_proxy(server):
         return None
-    hosts = server.network.egress.hosts if server.network.egress else ()
+    allowed = []
+    for host in server.network.egress.hosts if server.network.egress else ():
+        allowed += [f"{host.name}:{host.port}", *([host.name] if host.port == _HTTP else [])]
     return {
         "image": server.images.of(pins.EGRESS_PROXY_IMAGE),
         "memory": pins.EGRESS_PROXY_MEMORY,
         "port": pins.EGRESS_PROXY_PORT,
         # What a request may name, each once: Envoy refuses a list that says something twice.
-        "allowed": list(dict.fromkeys(name for host in hosts for name in _authorities(host))),
+        "allowed": list(dict.fromkeys(allowed)),
     }
-
-
-def _authorities(host: EgressHost) -> Iterator[str]:
-    yield f"{host.name}:{host.port}"
-    if host.port == _HTTP:
-        yield host.name
 
 
 def proxy_variables(server: Server) -> tuple[tuple[str, str], ...]:
