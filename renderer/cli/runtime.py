@@ -75,10 +75,10 @@ def runtime_options(command: Command) -> Command:
     @wraps(command)
     def with_settings(*arguments: Any, **options: Any) -> Any:
         file = options.pop("config_file")
-        given = {field.option: options.pop(_parameter(field)) for field in fields()}
+        typed = {field.option: options.pop(_parameter(field)) for field in fields()}
         try:
             with ended_whole():
-                settings = load_settings(given, file=file)
+                settings = load_settings(typed, file=file)
                 if settings.problems:
                     tell(Report("", settings.problems, {}), "text", quiet=False, stdout=False)
                 changing = click.get_current_context().info_name in _CHANGING
@@ -179,10 +179,10 @@ def on_terminal() -> bool:
     return all(stream is not None and stream.isatty() for stream in streams)
 
 
-def refuse_unasked(yes: bool, what: str) -> None:
+def refuse_unasked(yes: bool, command: str) -> None:
     """Before anything happens: a question that nobody would hear."""
     if not yes and not on_terminal():
-        raise UsageMistake(f"{what} asks before it removes anything, and there is no terminal to ask on; add --yes")
+        raise UsageMistake(f"{command} asks before it removes anything, and there is no terminal to ask on; add --yes")
 
 
 def confirm_with(yes: bool, delete_data: bool) -> Confirm:

@@ -111,7 +111,7 @@ def tell(report: Report, style: str, *, quiet: bool, stdout: bool) -> None:
 
 
 @contextmanager
-def working(what: str) -> Iterator[None]:
+def working(activity: str) -> Iterator[None]:
     """What takes longer than two seconds says so on a terminal, in a line that goes when the work ends."""
     context = click.get_current_context(silent=True)
     quiet = bool(context and context.params.get("quiet")) or os.environ.get("TERM") == "dumb"
@@ -121,7 +121,7 @@ def working(what: str) -> Iterator[None]:
     begun = monotonic()
 
     def show(_number: int, _frame: FrameType | None) -> None:
-        line = f"{what}: {monotonic() - begun:.0f} s"[: get_terminal_size().columns - 1]
+        line = f"{activity}: {monotonic() - begun:.0f} s"[: get_terminal_size().columns - 1]
         _over(line)
 
     # A timer and no thread: processes are forked meanwhile. It is not inherited.

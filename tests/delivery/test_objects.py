@@ -22,7 +22,7 @@ from renderer.kinds import KINDS
 from renderer.model import Rendered
 from renderer.pipeline import Output, Run, read_inputs, render_run, runs_for, tree
 from renderer.registry import TARGETS, target
-from renderer.targets.kubernetes.waves import ANNOTATION
+from renderer.targets.kubernetes.namespace import WAVE
 from renderer.yaml_reader import OUTPUT_LIMITS, read
 from tests.oracles import kubectl_read
 
@@ -122,7 +122,7 @@ def test_waves_where_the_environment_asks(asked: bool, tmp_path: Path) -> None:
     case = tmp_path / "case.yaml"
     case.write_text(re.sub("(?m)^    type: argocd$", f"\\g<0>\n    syncWaves: {str(asked).lower()}", text))
     documents = rendered(case)[1].documents
-    found = {data(one)["kind"]: data(one)["metadata"].get("annotations", {}).get(ANNOTATION) for one in documents}
+    found = {data(one)["kind"]: data(one)["metadata"].get("annotations", {}).get(WAVE) for one in documents}
     expected = {kind: str(KINDS[kind].wave) if asked and KINDS[kind].wave else None for kind in found}
     assert found == expected
     assert {"Namespace", "Deployment", "HorizontalPodAutoscaler", "HTTPRoute", "ExternalSecret"} < set(found)

@@ -76,10 +76,10 @@ def wrong_key(key: str) -> str:
     return f"its prefix {wrong_prefix}" if wrong_prefix else wrong_form(QUALIFIED_NAME, name)
 
 
-def name_fault(form: Form, value: Any, path: DocumentPath, rule: str, what: str) -> list[Fault]:
+def name_fault(form: Form, value: Any, path: DocumentPath, rule: str, noun: str) -> list[Fault]:
     """At most one Fault: that a name does not have its form. What is no text is the schema's business."""
     wrong = wrong_form(form, value) if isinstance(value, str) else ""
-    return [refused(path, rule, f"{what} {excerpt(value)} {wrong}")] if wrong else []
+    return [refused(path, rule, f"{noun} {excerpt(value)} {wrong}")] if wrong else []
 
 
 def choice_fault(value: Any, allowed: Collection[str], path: DocumentPath) -> list[Fault]:
@@ -108,14 +108,14 @@ def port_fault(value: Any, path: DocumentPath) -> list[Fault]:
     return named or range_fault(value, 1, 65_535, path, "port-range")
 
 
-def repeated(names: Iterable[tuple[DocumentPath, Any]], rule: str, what: str) -> list[Fault]:
+def repeated(names: Iterable[tuple[DocumentPath, Any]], rule: str, noun: str) -> list[Fault]:
     """A Fault for each name that came before in the same list; ``names`` are pairs of path and name."""
     seen: set[Any] = set()
     faults = []
     for path, name in names:
         if name in seen:
             words = "/".join(map(str, name)) if isinstance(name, tuple) else excerpt(name)
-            faults.append(refused(path, rule, f"{what} {words} is there twice"))
+            faults.append(refused(path, rule, f"{noun} {words} is there twice"))
         seen.add(name)
     return faults
 

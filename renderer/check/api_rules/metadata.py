@@ -93,8 +93,8 @@ def label_faults(labels: Json, path: DocumentPath) -> list[Fault]:
     return faults
 
 
-def _bad_key(key: str, wrong: str, path: DocumentPath, what: str) -> Fault:
-    return refused((*path, key), f"{what}-key", f"{what} key {excerpt(key)}: {wrong}", at_key=True)
+def _bad_key(key: str, wrong: str, path: DocumentPath, noun: str) -> Fault:
+    return refused((*path, key), f"{noun}-key", f"{noun} key {excerpt(key)}: {wrong}", at_key=True)
 
 
 # ---------------------------------------------------------------------------------------------

@@ -183,10 +183,10 @@ class Client:
         return {**_STEERING, "DOCKER_HOST": self.host}
 
 
-def known_name(name: str, what: str) -> str:
+def known_name(name: str, field: str) -> str:
     """The name, if docker could have given it: nothing else reaches an argument list."""
     if not _NAME.fullmatch(name):
-        raise UsageMistake(f"{what}: {excerpt(name)!r} is not a name that docker takes")
+        raise UsageMistake(f"{field}: {excerpt(name)!r} is not a name that docker takes")
     return name
 
 

@@ -199,10 +199,10 @@ class Kubectl:
             raise Refused(text, kind="context")
 
 
-def known_name(name: str, what: str) -> str:
+def known_name(name: str, field: str) -> str:
     """The name, if Kubernetes could have given it: nothing else reaches an argument list."""
     if not _NAME.fullmatch(name):
-        raise ApplyFailed(f"{what}: {excerpt(name)!r} is not a name in Kubernetes")
+        raise ApplyFailed(f"{field}: {excerpt(name)!r} is not a name in Kubernetes")
     return name
 
 

@@ -276,15 +276,15 @@ def amounts_are_large_enough(server: Server, _launch: Launch) -> Iterator[Fault]
 
 def annotations_become_labels(server: Server, _launch: Launch) -> Iterator[Fault]:
     """compose has one kind of them, and some that steer docker compose itself."""
-    for section, given in (("labels", server.labels), ("annotations", server.annotations)):
-        for key in given:
+    for section, texts in (("labels", server.labels), ("annotations", server.annotations)):
+        for key in texts:
             if key.startswith("com.docker.compose."):
                 text = "reserved: docker compose finds its containers by labels of this domain"
                 where = ("metadata", section, key)
                 yield Fault(where, "compose/reserved-label", text, "choose a key of your own", at_key=True)
-    shown = service_labels(server)
+    labels = service_labels(server)
     for key, value in server.annotations.items():
-        if shown[key] != literal(value):
+        if labels[key] != literal(value):
             text = "not rendered: compose has labels only, and this key is already a label"
             yield _warning(("metadata", "annotations", key), "annotation-hidden", text)
 

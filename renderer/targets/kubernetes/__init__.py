@@ -17,10 +17,9 @@ from renderer.render import YAML, Quoting, render
 from renderer.target import Ignored
 from renderer.targets.kubernetes.beside import beside
 from renderer.targets.kubernetes.limits import annotates_nothing, elsewhere, limits, not_admitted
-from renderer.targets.kubernetes.namespace import namespace_objects
+from renderer.targets.kubernetes.namespace import namespace_objects, wave
 from renderer.targets.kubernetes.objects import OBJECTS
 from renderer.targets.kubernetes.values import literal, server_values
-from renderer.targets.kubernetes.waves import wave
 
 
 class Kubernetes:

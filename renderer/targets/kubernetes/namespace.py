@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from renderer.kinds import DEFAULT_ACCOUNT
+from renderer.kinds import DEFAULT_ACCOUNT, KINDS
 from renderer.model import Options, Rendered
 from renderer.render import render
 from renderer.targets.kubernetes.values import answerer_values
-from renderer.targets.kubernetes.waves import wave
 
 #: Every name that their templates may read, and what it is: docs/templates.md has these lines.
 NAMES: Mapping[str, str] = {
@@ -30,6 +29,8 @@ _LABELS = {
     "app.kubernetes.io/part-of": "mcp",
     "mcpctl.io/managed": "true",
 }
+#: Of Argo CD: it applies the next wave when all of this one is healthy.
+WAVE = "argocd.argoproj.io/sync-wave"
 #: Of the objects in it: there is one of each.
 _NAME = "mcpctl"
 
@@ -68,3 +69,9 @@ def _object(kind: str, name: str, options: Options) -> Rendered:
     }
     subject = f"namespace {options.namespace}"
     return Rendered(f"{stem}.yaml", render(template, context), template, context, subject, (kind, name, namespace))
+
+
+def wave(kind: str, options: Options) -> dict[str, str]:
+    """The annotation of an object of any kind, where the environment asks for it; wave 0 is what has none."""
+    number = KINDS[kind].wave
+    return {WAVE: str(number)} if options.sync_waves and number else {}
