@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,20 +19,16 @@ from renderer.wording import suggestion
 if TYPE_CHECKING:
     from renderer.environment import Environment
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 
-
-def environment_option(command: Command) -> Command:
-    """Which environments are meant."""
-    return click.option(
-        "--environment",
-        "-e",
-        "environments",
-        multiple=True,
-        metavar="NAME",
-        help="Render for this environment, a document of kind Environment among PATHS; repeatable.  "
-        "[default: all of them; a stream takes one]",
-    )(command)
+environment_option = click.option(
+    "--environment",
+    "-e",
+    "environments",
+    multiple=True,
+    metavar="NAME",
+    help="Render for this environment, a document of kind Environment among PATHS; repeatable.  "
+    "[default: all of them; a stream takes one]",
+)
 
 
 def runs_of(paths: Sequence[str], wanted: Sequence[str], alone: Run, *, several: bool) -> list[Run]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
 
 import click
 
@@ -11,14 +10,9 @@ from renderer.errors import Problem
 from renderer.pinning import unpinned
 from renderer.pipeline import Run
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-def locked_option(command: Command) -> Command:
-    """Whether what is not pinned is an error."""
-    return click.option(
-        "--locked", is_flag=True, help="Refuse images without digest and packages without lock; see 'mcpctl pin'."
-    )(command)
+locked_option = click.option(
+    "--locked", is_flag=True, help="Refuse images without digest and packages without lock; see 'mcpctl pin'."
+)
 
 
 def with_locked(runs: Sequence[Run], locked: bool) -> list[Run]:

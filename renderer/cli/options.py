@@ -46,38 +46,36 @@ def _paths(context: click.Context, parameter: click.Parameter, paths: tuple[str,
     return paths
 
 
-def paths_argument(command: Command) -> Command:
-    """PATHS: files, folders, or - for stdin; those of the project where none is typed."""
-    return click.argument("paths", nargs=-1, callback=_paths, metavar=REQUIRED)(command)
+def _known_version(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    if value not in kubernetes_versions():
+        raise click.BadParameter(f"'{value}' is not one of {', '.join(kubernetes_versions())}")
+    return value
 
 
-def optional_paths_argument(command: Command) -> Command:
-    """PATHS of a command that can do without."""
-    return click.argument("paths", nargs=-1, metavar="[PATHS]...")(command)
+def _dns_label(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", value):
+        raise click.BadParameter("a namespace is a DNS label: at most 63 lower-case letters, digits and '-'")
+    return value
 
 
-def output_option(command: Command) -> Command:
-    """How the report is written."""
-    return click.option(
-        "--output",
-        "-o",
-        "style",
-        type=click.Choice(sorted(REPORTERS)),
-        default="text",
-        show_default=True,
-        help="Format of the report.",
-    )(command)
-
-
-def quiet_option(command: Command) -> Command:
-    """Errors only."""
-    return click.option("--quiet", "-q", is_flag=True, help="Print errors only: no warnings, no summary.")(command)
-
-
-def watch_option(command: Command) -> Command:
-    """Again after each change."""
-    text = "Run again when a file changes that was read: specs, environments, templates, locks; until Ctrl-C."
-    return click.option("--watch", is_flag=True, help=text)(command)
+#: Those of the project where none is typed; and of a command that can do without.
+paths_argument = click.argument("paths", nargs=-1, callback=_paths, metavar=REQUIRED)
+optional_paths_argument = click.argument("paths", nargs=-1, metavar="[PATHS]...")
+output_option = click.option(
+    "--output",
+    "-o",
+    "style",
+    type=click.Choice(sorted(REPORTERS)),
+    default="text",
+    show_default=True,
+    help="Format of the report.",
+)
+quiet_option = click.option("--quiet", "-q", is_flag=True, help="Print errors only: no warnings, no summary.")
+watch_option = click.option(
+    "--watch",
+    is_flag=True,
+    help="Run again when a file changes that was read: specs, environments, templates, locks; until Ctrl-C.",
+)
 
 
 def text_or_json(text: str) -> Callable[[Command], Command]:
@@ -107,54 +105,40 @@ def format_option(formats: Collection[str], text: str) -> Callable[[Command], Co
     )
 
 
-def target_option(command: Command) -> Command:
-    """What is rendered, where no environment says it."""
-    return click.option(
-        "--target",
-        "-t",
-        "target_name",
-        type=click.Choice(sorted(TARGETS)),
-        default="kubernetes",
-        show_default=True,
-        help="; ".join(f"{name}: {summary}" for name, summary in sorted(TARGETS.items())) + ".",
-    )(command)
-
-
-def policy_option(command: Command) -> Command:
-    """Which policy rules count, and how much."""
-    return click.option(
-        "--policy",
-        "levels",
-        multiple=True,
-        metavar="RULE=LEVEL",
-        callback=lambda _context, _parameter, settings: parse_levels(settings),
-        help="Set a policy rule to error, warning or off in this run; repeatable. See docs/rules.md.",
-    )(command)
-
-
-def namespace_option(command: Command) -> Command:
-    """Where the objects lie."""
-    return click.option(
-        "--namespace",
-        "-n",
-        default=NAMESPACE,
-        show_default=True,
-        callback=_dns_label,
-        help="Namespace of the Kubernetes objects.",
-    )(command)
-
-
-def network_policy_provider_option(command: Command) -> Command:
-    """Whose rules the cluster understands."""
-    return click.option(
-        "--network-policy-provider",
-        "network_policy_provider",
-        type=click.Choice(get_args(NetworkPolicyProvider)),
-        default="kubernetes",
-        show_default=True,
-        help="What enforces network rules in the cluster. kubernetes: NetworkPolicies, without host names; "
-        "cilium: CiliumNetworkPolicies, with host names; none: no policy is rendered.",
-    )(command)
+target_option = click.option(
+    "--target",
+    "-t",
+    "target_name",
+    type=click.Choice(sorted(TARGETS)),
+    default="kubernetes",
+    show_default=True,
+    help="; ".join(f"{name}: {summary}" for name, summary in sorted(TARGETS.items())) + ".",
+)
+policy_option = click.option(
+    "--policy",
+    "levels",
+    multiple=True,
+    metavar="RULE=LEVEL",
+    callback=lambda _context, _parameter, settings: parse_levels(settings),
+    help="Set a policy rule to error, warning or off in this run; repeatable. See docs/rules.md.",
+)
+namespace_option = click.option(
+    "--namespace",
+    "-n",
+    default=NAMESPACE,
+    show_default=True,
+    callback=_dns_label,
+    help="Namespace of the Kubernetes objects.",
+)
+network_policy_provider_option = click.option(
+    "--network-policy-provider",
+    "network_policy_provider",
+    type=click.Choice(get_args(NetworkPolicyProvider)),
+    default="kubernetes",
+    show_default=True,
+    help="What enforces network rules in the cluster. kubernetes: NetworkPolicies, without host names; "
+    "cilium: CiliumNetworkPolicies, with host names; none: no policy is rendered.",
+)
 
 
 def target_options(command: Command) -> Command:
@@ -203,9 +187,8 @@ _TREE = {
 }
 
 
-def kustomization_option(command: Command) -> Command:
-    """Files that the tree has beside its manifests, whatever delivers it."""
-    return click.option("--kustomization", is_flag=True, help=f"With --out: {_TREE['--kustomization']}")(command)
+#: Files that the tree has beside its manifests, whatever delivers it.
+kustomization_option = click.option("--kustomization", is_flag=True, help=f"With --out: {_TREE['--kustomization']}")
 
 
 def tree_options(command: Command) -> Command:
@@ -250,15 +233,3 @@ def provider_has_a_cluster(targets: Collection[str]) -> None:
             "--network-policy-provider is for Kubernetes: it says who enforces network rules in a cluster; what "
             "compose enforces is in docs/network.md"
         )
-
-
-def _known_version(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
-    if value not in kubernetes_versions():
-        raise click.BadParameter(f"'{value}' is not one of {', '.join(kubernetes_versions())}")
-    return value
-
-
-def _dns_label(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
-    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", value):
-        raise click.BadParameter("a namespace is a DNS label: at most 63 lower-case letters, digits and '-'")
-    return value

@@ -62,11 +62,14 @@ def duration(_context: click.Context, _parameter: click.Parameter, value: str) -
     return seconds
 
 
-def timeout_option(command: Command) -> Command:
-    """How long is waited."""
-    text = "How long to wait until every server answers: 90s, 5m, 1h30m."
-    default = {"default": "5m", "show_default": True}
-    return click.option("--timeout", metavar="DURATION", callback=duration, help=text, **default)(command)  # type: ignore[arg-type]
+timeout_option = click.option(
+    "--timeout",
+    metavar="DURATION",
+    callback=duration,
+    default="5m",
+    show_default=True,
+    help="How long to wait until every server answers: 90s, 5m, 1h30m.",
+)
 
 
 def runtime_options(command: Command) -> Command:
@@ -124,27 +127,17 @@ def _option(field: Field) -> Callable[[Any], Any]:
     return click.option(*names, type=kind, default=None, help=text, metavar=metavar)
 
 
-def output_option(command: Command) -> Command:
-    """Text, or JSON."""
-    return text_or_json("Format: text for a terminal, json for programs.")(command)
-
-
-def env_file_option(command: Command) -> Command:
-    """Values of secrets that are in no environment."""
-    text = "For docker: values of secrets, one NAME=value per line, added to the environment."
-    return click.option("--env-file", type=click.Path(dir_okay=False), metavar="FILE", help=text)(command)
-
-
-def wait_option(command: Command) -> Command:
-    """Whether the command ends when all is handed over, or when all answers."""
-    text = "Wait until every server answers."
-    return click.option("--wait/--no-wait", default=True, show_default=True, help=text)(command)
-
-
-def fail_fast_option(command: Command) -> Command:
-    """Whether the wait also ends on what passes when somebody does something."""
-    text = "Also stop waiting where another has to act: for a node, a Secret, quota."
-    return click.option("--fail-fast", is_flag=True, help=text)(command)
+output_option = text_or_json("Format: text for a terminal, json for programs.")
+env_file_option = click.option(
+    "--env-file",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="For docker: values of secrets, one NAME=value per line, added to the environment.",
+)
+wait_option = click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until every server answers.")
+fail_fast_option = click.option(
+    "--fail-fast", is_flag=True, help="Also stop waiting where another has to act: for a node, a Secret, quota."
+)
 
 
 def yes_option(command: Command) -> Command:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
 import click
 
 from renderer.errors import Problem, errors_in
@@ -13,17 +10,12 @@ from renderer.registry import TARGETS, target
 from renderer.render import user_templates_in_force
 from renderer.user_templates import read_folder
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-def templates_option(command: Command) -> Command:
-    """Whose templates are rendered."""
-    return click.option(
-        "--templates",
-        type=click.Path(exists=True, file_okay=False),
-        metavar="DIR",
-        help="Templates of your own, each in place of the built-in one of the same path; see 'mcpctl eject'.",
-    )(command)
+templates_option = click.option(
+    "--templates",
+    type=click.Path(exists=True, file_okay=False),
+    metavar="DIR",
+    help="Templates of your own, each in place of the built-in one of the same path; see 'mcpctl eject'.",
+)
 
 
 def with_templates(specs: Specs, folder: str | None) -> Specs:
