@@ -189,7 +189,8 @@ def guard_values(access: Access, transport: Transport, address: str, port: int, 
     """The names of NAMES; ``several``: whether there is more than one replica."""
     well_known, scopes = well_known_paths(access), list(access.require.scopes)
     address_of_metadata = metadata_address(access)
-    path = transport.path
+    path, limit = transport.path, access.rate_limit
+    seconds = int(limit.per[:-1]) * _SECONDS[limit.per[-1]] if limit else 0
     return {
         "address": "0.0.0.0",  # noqa: S104 - what clients connect to
         "port": port,
@@ -218,7 +219,12 @@ def guard_values(access: Access, transport: Transport, address: str, port: int, 
             }
             for rule in access.tools
         ],
-        "limit": access.rate_limit and _limit(access.rate_limit.per_subject, access.rate_limit.per),
+        "limit": limit
+        and {
+            "requests": limit.per_subject,
+            "interval": f"{seconds}s",
+            "retry_after": max(1, round(seconds / limit.per_subject)),
+        },
         "origins": list(access.origins),
         "log": access.log,
         "discovery": "STATIC" if address[:1].isdigit() else "STRICT_DNS",
@@ -271,8 +277,3 @@ def _rights(rights: Rights) -> dict[str, JSON]:
 
 def _pattern(text: str) -> dict[str, JSON]:
     return {"kind": "prefix" if text.endswith("*") else "exact", "text": text.removesuffix("*")}
-
-
-def _limit(requests: int, per: str) -> dict[str, JSON]:
-    seconds = int(per[:-1]) * _SECONDS[per[-1]]
-    return {"requests": requests, "interval": f"{seconds}s", "retry_after": max(1, round(seconds / requests))}

@@ -38,7 +38,7 @@ def custom_schema(api: str, kind: str) -> Schema | None:
     """The compiled schema of a custom resource, or None where there is no file for it."""
     if api not in api_versions(kind):
         return None
-    # The values of a rendered object may come from anywhere: none is told.
+    # The values of a rendered object may come from anywhere: none is printed.
     return Schema(_document(kind), show_values=False)
 
 

@@ -172,7 +172,7 @@ def _planned(
     env_files: Mapping[str, str],
     more: Mapping[str, Any],
 ) -> tuple[Orchestrator, Plan, Exit]:
-    """What is to be applied; its Problems told. With errors nothing is asked of the runtime."""
+    """What is to be applied; its Problems reported. With errors nothing is asked of the runtime."""
     if tree:
         plan, settings = _of_tree(tree, settings, env_files, more)
     else:
@@ -229,7 +229,7 @@ def _of_tree(
         settings = follow(settings, files.target, files.options.namespace, files.record)
     tree = read_tree(files, target(files.target), more["levels"])
     env_files = {**tree.env_files, **env_files}
-    # A tree of another namespace altogether is applied with that one, not besides it.
+    # A tree of another namespace altogether is applied with that one alone.
     home, others = settings.config.kubernetes.namespace, namespaces_in(files.texts)
     besides = tuple(name for name in others if name != home) if files.record or home in others else ()
     plan = Plan(tree.documents, tree.problems, tree.servers, None, {}, env_files, str(files.folder), besides)

@@ -59,7 +59,9 @@ def candidates(known: Table, words: Sequence[str]) -> tuple[list[str], str]:
         else:
             joined.append(word)
     *before, current = joined
-    at = _after_options(known["options"], before)
+    at = 0  # of the command: behind the options of mcpctl itself, and what these take
+    while at < len(before) and before[at].startswith("-"):
+        at += 2 if known["options"].get(before[at]) else 1
     command: Table = {"options": known["options"], "arguments": [COMMANDS]}
     if at < len(before):
         command = known["commands"].get(before[at], {"options": {}, "arguments": []})
@@ -76,14 +78,6 @@ def candidates(known: Table, words: Sequence[str]) -> tuple[list[str], str]:
     positions = [w for i, w in enumerate(typed) if w[:1] != "-" and not (i and options.get(typed[i - 1]))]
     kind = arguments[min(len(positions), len(arguments) - 1)] if arguments else NOTHING
     return _values(known, kind, current, before), current
-
-
-def _after_options(options: Table, words: Sequence[str]) -> int:
-    """Where the command stands: behind the options of mcpctl itself, and what these take."""
-    at = 0
-    while at < len(words) and words[at].startswith("-"):
-        at += 2 if options.get(words[at]) else 1
-    return min(at, len(words))
 
 
 def _values(known: Table, kind: Any, current: str, before: Sequence[str]) -> list[str]:

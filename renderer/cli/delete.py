@@ -1,4 +1,4 @@
-"""``mcpctl delete``: what is ours goes; what stays is told, with the reason."""
+"""``mcpctl delete``: what is ours is removed; what stays is reported, with the reason."""
 
 from __future__ import annotations
 

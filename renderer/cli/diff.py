@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +27,13 @@ from renderer.cli.options import (
 from renderer.cli.streams import colored, emit, tell, working
 from renderer.cli.templates import templates_option, with_templates
 from renderer.diff import git
-from renderer.diff.compare import Left, at_base, compare, with_matrix
+from renderer.diff.compare import at_base, compare, with_matrix
 from renderer.diff.markdown import as_markdown
 from renderer.diff.text import as_json, as_text, different
 from renderer.errors import Exit, UsageMistake, exit_code
 from renderer.layout import Elsewhere
 from renderer.policy import Levels
-from renderer.project import Project, same_paths
+from renderer.project import same_paths
 from renderer.report import Report
 
 #: By the name of ``--format``.
@@ -117,7 +116,14 @@ def diff(
         return code
     base_specs = at_base(revision, paths, runs, out, known) if revision else None
     root = Path(known.file).parent if known and known.out and same_paths([os.fspath(out)], [known.out]) else None
-    is_left = _left(paths, out, known if known and known.specs else None)
+    # As render has it: a part of the input is about nothing else, and what other specs describe is not removed.
+    in_project = known is not None and bool(known.specs)
+    part = "-" in paths or (known is not None and in_project and not same_paths(paths, known.paths))
+    elsewhere = None if in_project or part else Elsewhere(out, paths)
+
+    def is_left(*document: Any) -> bool:
+        return part or bool(elsewhere and elsewhere.file(*document))
+
     with working(f"comparing with {out}"):
         comparison = compare(runs, outputs, out, base_specs, every=not environments, root=root, is_left=is_left)
     text = FORMATS[style](with_matrix(comparison, runs) if matrix else comparison)
@@ -126,10 +132,3 @@ def diff(
         text = re.sub(rf"^{start}.+$", f"\x1b[{color}m\\g<0>\x1b[0m", text, flags=re.MULTILINE)
     emit(text)
     return Exit.DIFFERENT if different(comparison) else Exit.FINE
-
-
-def _left(paths: Sequence[str], out: Path, known: Project | None) -> Left:
-    """As ``render`` has it: a part of the input is about nothing else, and what other specs describe is not gone."""
-    part = "-" in paths or (known is not None and not same_paths(paths, known.paths))
-    elsewhere = None if known or part else Elsewhere(out, paths)
-    return lambda *of: part or bool(elsewhere and elsewhere.file(*of))

@@ -38,7 +38,7 @@ def runs_of(paths: Sequence[str], wanted: Sequence[str], alone: Run, *, several:
     """
     with working("reading specs"):
         inputs, alone = in_project(pipeline.read_inputs(paths, specs_in(paths)), alone)
-    # What is wrong with the input is told first: a faulty environment cannot be chosen.
+    # What is wrong with the input is reported first: a faulty environment cannot be chosen.
     if not (inputs.environments or wanted) or errors_in(inputs.problems):
         return _checked(inputs, (), alone)
     chosen = choose(inputs, wanted, several=several)
@@ -57,7 +57,7 @@ def _checked(inputs: Inputs, chosen: Sequence[Environment], alone: Run) -> list[
 
 
 def rendered(run: Run, target_name: str) -> Output:
-    """What the run renders to for a target, which a terminal is told of where it takes its time."""
+    """What the run renders to for a target, with a line on a terminal where it takes its time."""
     with working(f"rendering {len(run.specs.servers)} servers for {run.name or target_name}"):
         return pipeline.render_run(run, target(target_name))
 

@@ -135,6 +135,6 @@ def _source(inputs: Inputs, name: str) -> Source:
 
 
 def _tell(problems: Sequence[Problem], quiet: bool) -> None:
-    """Warnings belong to other commands; what stopped this one must be told."""
+    """Warnings belong to other commands; what stopped this one is reported."""
     if exit_code(problems) is not Exit.FINE:
         tell(Report("explain", problems, {}), "text", quiet=quiet, stdout=False)

@@ -178,14 +178,19 @@ def _lines(result: Compared) -> Iterator[str]:
 
 def as_data(results: Sequence[Compared]) -> JSON:
     """The same facts for programs."""
-    return [
-        {
-            "server": result.server,
-            "objects": [_object(pair) for pair in result.pairs],
-            "consequences": [{"name": each.name, "detail": each.detail} for each in result.consequences],
-        }
-        for result in results
-    ]
+    servers: list[JSON] = []
+    for result in results:
+        objects: list[JSON] = []
+        for pair in result.pairs:
+            fields: list[JSON] = []
+            for change in pair.changes:
+                old, new = masks.one_line_each(pair.object.kind, change.path, change.old, change.new)
+                fields.append({"path": change.where, "old": old, "new": new})
+            state = "new" if pair.old is None else "changed" if fields else "same"
+            objects.append({"kind": pair.object.kind, "name": pair.object.name, "state": state, "fields": fields})
+        consequences: list[JSON] = [{"name": each.name, "detail": each.detail} for each in result.consequences]
+        servers.append({"server": result.server, "objects": objects, "consequences": consequences})
+    return servers
 
 
 def _is_ours(change: Change) -> bool:
@@ -194,12 +199,3 @@ def _is_ours(change: Change) -> bool:
         return False
     names = change.new.keys() if isinstance(change.new, dict) and change.old is ABSENT else [change.path[-1]]
     return bool(names) and all(name.startswith("mcpctl.io/") or name in _LABELS for name in names)
-
-
-def _object(pair: Pair) -> JSON:
-    fields: list[JSON] = []
-    for change in pair.changes:
-        old, new = masks.one_line_each(pair.object.kind, change.path, change.old, change.new)
-        fields.append({"path": change.where, "old": old, "new": new})
-    state = "new" if pair.old is None else "changed" if fields else "same"
-    return {"kind": pair.object.kind, "name": pair.object.name, "state": state, "fields": fields}

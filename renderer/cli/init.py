@@ -117,7 +117,7 @@ def init(
         "env": {**dict(_split(pair, "=", "--env NAME=VALUE") for pair in env), **_references(secrets)},
     }
     reasons: list[str] = []
-    # What holds a password belongs into no list of processes: that it is refused is told below.
+    # What holds a password belongs into no list of processes; it is refused below.
     if image and not command and "@" not in image.partition("/")[0]:
         config, reasons = image_config(image)
         context |= _of_image(config, context, transport is not None) if config else {}

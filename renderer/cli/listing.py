@@ -109,9 +109,9 @@ def listing(
 
 def _pages(orchestrator: Orchestrator, filters: InstanceFilters, size: int, *, ask: bool) -> Iterator[InstancePage]:
     """Those of the runtime; then the servers that somebody else runs."""
-    page, first = InstancePage(()), True
-    while first or page.next:
-        page, first = orchestrator.list_instances(filters, page.next, size), False
+    page: InstancePage | None = None
+    while page is None or page.next:
+        page = orchestrator.list_instances(filters, page.next if page else "", size)
         statuses = (asked(orchestrator, status, {}) if ask else status for status in page.instances)
         yield page._replace(instances=tuple(statuses))
     if not filters.states or InstanceState.REMOTE in filters.states:

@@ -28,7 +28,7 @@ class Trees:
     """What is to become of the trees below ``out``.
 
     ``whole``: the input may be all that they are made of. Where ``paths`` are given it is a part nevertheless if other
-    specs still describe what the trees have besides.
+    specs still describe what else the trees have.
     """
 
     def __init__(

@@ -204,7 +204,7 @@ class ApplyOptions(NamedTuple):
     env_files: Mapping[str, str] = {}
     folder: str = ""
     adopt_namespace: bool = False
-    #: Namespaces besides the configured one that servers of the run lie in.
+    #: Namespaces other than the configured one that servers of the run lie in.
     namespaces: tuple[str, ...] = ()
 
 
@@ -275,7 +275,7 @@ class Orchestrator(Protocol):
         ...
 
     def restart_server(self, instance_id: str) -> None:
-        """Starts its processes anew, as it was applied; does not wait. ApplyFailed where none runs."""
+        """Starts its processes again, as it was applied; does not wait. ApplyFailed where none runs."""
         ...
 
     def get_status(self, instance_id: str) -> InstanceStatus:

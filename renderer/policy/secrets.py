@@ -253,7 +253,7 @@ def by_form(text: str, *, prose: bool = False) -> Finding | None:
 
 
 def _in_line(name: str, line: str) -> Finding | None:
-    """The line as a whole, then what is named inside it: the surest is told."""
+    """The line as a whole, then what is named inside it: the surest is reported."""
     finding = _looked_at(name, line)
     if (finding and finding.certain) or not _TELLING.search(line):
         return finding

@@ -30,6 +30,6 @@ _RULES: Mapping[str, Callable[[Json], list[Fault]]] = {
 
 
 def object_faults(doc: Json) -> list[Fault]:
-    """Faults of one rendered object by itself; rules are ``api/<name>``. Values of Secrets are never told."""
+    """Faults of one rendered object by itself; rules are ``api/<name>``. Values of Secrets are never printed."""
     rules = _RULES.get(kind_of(doc))
     return identity_faults(doc) + (rules(doc) if rules else [])

@@ -274,11 +274,6 @@ def _driver(*known: str) -> _Judge:
     return lambda value: "" if value in known else f"driver {excerpt(str(value))} has rights on the machine"
 
 
-def _negative(value: Any) -> str:
-    kept = isinstance(value, int) and value >= 0
-    return "" if kept else "the machine would end other programs in its place when memory is short"
-
-
 _GPU_OPTIONS: Mapping[str, tuple[str, _Judge]] = {
     "options": (RESTRICTED, _always("what a driver makes of its options is not known"))
 }
@@ -286,7 +281,7 @@ _HOOK: Mapping[str, tuple[str, _Judge]] = {
     "privileged": (RESTRICTED, _always("a hook must not be privileged")),
     "user": (RESTRICTED, lambda value: "a hook must not run as root" if _may_be_root(value) else ""),
 }
-#: Key to the rule under which it is told, and to what looks at its value.
+#: Key to the rule under which it is reported, and to what looks at its value.
 POLICED: Mapping[str, Mapping[str, tuple[str, _Judge]]] = {
     "services": {
         # These must be there, too: see above.
@@ -320,7 +315,14 @@ POLICED: Mapping[str, Mapping[str, tuple[str, _Judge]]] = {
             (_LIMITS, _always("the service may take the processors of the whole machine")),
         ),
         "oom_kill_disable": (_LIMITS, _always("the service goes on when its memory limit is reached")),
-        "oom_score_adj": (_LIMITS, _negative),
+        "oom_score_adj": (
+            _LIMITS,
+            lambda value: (
+                ""
+                if isinstance(value, int) and value >= 0
+                else "the machine would end other programs in its place when memory is short"
+            ),
+        ),
     },
     "networks": {"driver": (RESTRICTED, _driver("bridge", "default")), "driver_opts": (RESTRICTED, _network_options)},
     "volumes": {"driver": (RESTRICTED, _driver("local")), "driver_opts": (_HOST_PATH, _driver_options)},

@@ -177,7 +177,7 @@ _Graph = dict[str, dict[str, DocumentPath]]
 
 
 def cycle_faults(_doc: Mapping[str, Any], workloads: Sequence[Workload]) -> Iterator[Fault]:
-    """Each way back to a service that is still waited for, told once."""
+    """Each way back to a service that is still waited for, reported once."""
     graph: _Graph = {}
     for workload in workloads:
         needs = graph.setdefault(workload.name, {})

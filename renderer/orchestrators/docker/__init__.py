@@ -102,7 +102,7 @@ class Docker:
         self._client.docker(f"starting {instance_id}", "start", *(container.id for container in containers))
 
     def restart_server(self, instance_id: str) -> None:
-        """Its containers, what is beside the server first; they read mounted files anew, but no variables."""
+        """Its containers, what is beside the server first; they read mounted files again, but no variables."""
         containers = [
             container for container in look(self._client, instance_id) if container.is_main or not container.is_one_shot
         ]

@@ -169,7 +169,7 @@ def _override(
 
 @contextmanager
 def arguments(project: Project) -> Iterator[list[str]]:
-    """What compose is told of the project; the checked text goes to its stdin. The override is gone afterwards."""
+    """Options of compose for the project; the checked text goes to its stdin. The override is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="mcpctl-") as folder:
         override = Path(folder, "stamps.json")
         override.write_text(json.dumps(project.override))

@@ -208,7 +208,7 @@ class Application:
     def _adoption(self, name: str, live: Data) -> Sequence[str]:
         try:
             others = others_in(self._kubectl, name)
-        except Refused:  # who may not list pods is told by doctor, and need not to apply
+        except Refused:  # doctor reports who may not list pods; apply does not need it
             others = []
         return effects_of_adoption(live, others, self._objects)
 

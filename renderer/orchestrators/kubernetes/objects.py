@@ -56,7 +56,7 @@ def words(data: Data, home: str) -> str:
 
 
 def objects(documents: Sequence[Rendered], home: str, others: Collection[str] = ()) -> list[Object]:
-    """In the order in which they are applied; ``others`` are namespaces that servers of the run lie in besides.
+    """In the order in which they are applied; ``others`` are other namespaces that servers of the run lie in.
 
     ApplyFailed for an object of a namespace that is not meant.
     """

@@ -108,20 +108,16 @@ async def _talk(session: ClientSession, attempt: Attempt, *, only_greet: bool) -
         return
     capabilities, server = session.server_capabilities, session.server_info
     has_tools = capabilities is not None and capabilities.tools is not None
-    count, more = await _tools(session) if has_tools else (0, False)
-    name, version = (server.name, server.version) if server else ("", "")
-    attempt.answer = Handshake(excerpt(name, _NAME), excerpt(version, _VERSION), attempt.versions, count, more)
-
-
-async def _tools(session: ClientSession) -> tuple[int, bool]:
-    """How many there are, and whether there are more than that: a page may lead to another one for ever."""
+    # How many there are, and whether there are more than that: a page may lead to another one for ever.
     count, cursor = 0, None
-    for _ in range(PAGES):
+    for _ in range(PAGES if has_tools else 0):
         page = await session.list_tools(params=PaginatedRequestParams(cursor=cursor) if cursor else None)
         count, cursor = count + len(page.tools), page.next_cursor
         if not cursor or count > TOOLS:
             break
-    return min(count, TOOLS), bool(cursor) or count > TOOLS
+    count, more = min(count, TOOLS), bool(cursor) or count > TOOLS
+    name, version = (server.name, server.version) if server else ("", "")
+    attempt.answer = Handshake(excerpt(name, _NAME), excerpt(version, _VERSION), attempt.versions, count, more)
 
 
 @asynccontextmanager

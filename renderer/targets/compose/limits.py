@@ -1,4 +1,4 @@
-"""What compose cannot express, or refuses: told at the field of the spec, never dropped in silence."""
+"""What compose cannot express, or refuses: reported at the field of the spec, never dropped in silence."""
 
 from __future__ import annotations
 

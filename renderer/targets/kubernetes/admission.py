@@ -57,7 +57,14 @@ def refused_by_the_namespace(server: Server, options: Options) -> Iterator[Fault
     for container in (*running, *before):
         yield from _outside(container, within)
     for name, most in within.get("podMax", {}).items():
-        yield from _too_large(running, name, most)
+        limits = [container.limits[name] for container in running if name in container.limits]
+        silent = [container for container in running if name not in container.limits]
+        if silent:
+            yield _fault(silent[0], "limits", name, f"is missing, and needed for podMax ({most})")
+        elif sum(map(amount, limits)) > amount(most):
+            yield _fault(
+                running[0], "limits", name, f"of the pod ({' + '.join(limits)}) is higher than podMax ({most})"
+            )
     yield from _evicted(server, running)
     yield from _beyond(server, running, before, rules.quota or {})
 
@@ -92,15 +99,6 @@ def _fault(container: _Container, side: str, name: str, words: str) -> Fault:
     message = f"the {field} {noun} {words} of the namespace's LimitRange: {_REFUSED}"
     hint = "change it, or namespace.limitRange of the Environment"
     return Fault((*container.path, side, field), "kubernetes/limit-range", message, hint)
-
-
-def _too_large(running: Sequence[_Container], name: str, most: str) -> Iterator[Fault]:
-    limits = [container.limits[name] for container in running if name in container.limits]
-    silent = [container for container in running if name not in container.limits]
-    if silent:
-        yield _fault(silent[0], "limits", name, f"is missing, and needed for podMax ({most})")
-    elif sum(map(amount, limits)) > amount(most):
-        yield _fault(running[0], "limits", name, f"of the pod ({' + '.join(limits)}) is higher than podMax ({most})")
 
 
 def _evicted(server: Server, running: Sequence[_Container]) -> Iterator[Fault]:

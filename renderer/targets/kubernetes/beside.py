@@ -22,33 +22,29 @@ def beside(
     """
     files: list[Rendered] = []
     for server in servers:
-        texts = _texts(server, options)
-        files += [_plain(f"{server.name}/{name}", text, f"server {server.name}") for name, text in texts]
+        needed, namespace = prerequisites(server, options.network_policy_provider), options.namespace_of(server)
+        texts = {"PREREQUISITES.md": markdown_of(server.name, namespace, needed)}
+        secrets: list[JSON] = [
+            {
+                "name": secret.name,
+                "type": secret.type,
+                "keys": [{"name": key, "optional": key in secret.optional_keys} for key in secret.keys],
+                "reasons": ", ".join(f"spec.{reason}" for reason in secret.reasons),
+                "optional": secret.optional,
+            }
+            for secret in needed
+            if secret.kind == "Secret"
+        ]
+        if secrets:
+            values = {"server": server.name, "namespace": namespace, "secrets": secrets}
+            texts["secret.yaml.example"] = render(_SECRETS, values)
+        files += [_plain(f"{server.name}/{name}", text, f"server {server.name}") for name, text in texts.items()]
     return [*files, *_kustomizations(servers, documents, names)] if options.kustomization else files
 
 
 def _plain(path: str, text: str, subject: str) -> Rendered:
     """Without a template: nobody parses it."""
     return Rendered(path, text, "", {}, subject)
-
-
-def _texts(server: Server, options: Options) -> Iterator[tuple[str, str]]:
-    needed, namespace = prerequisites(server, options.network_policy_provider), options.namespace_of(server)
-    yield "PREREQUISITES.md", markdown_of(server.name, namespace, needed)
-    secrets: list[JSON] = [
-        {
-            "name": secret.name,
-            "type": secret.type,
-            "keys": [{"name": key, "optional": key in secret.optional_keys} for key in secret.keys],
-            "reasons": ", ".join(f"spec.{reason}" for reason in secret.reasons),
-            "optional": secret.optional,
-        }
-        for secret in needed
-        if secret.kind == "Secret"
-    ]
-    if secrets:
-        values = {"server": server.name, "namespace": namespace, "secrets": secrets}
-        yield "secret.yaml.example", render(_SECRETS, values)
 
 
 def _kustomizations(

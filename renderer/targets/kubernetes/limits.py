@@ -1,4 +1,4 @@
-"""What the rendered objects do not bring about, or the cluster cannot do: told at the field of the spec."""
+"""What the rendered objects do not bring about, or the cluster cannot do: reported at the field of the spec."""
 
 from __future__ import annotations
 
