@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import traceback
 from pathlib import Path
+from typing import ClassVar
 
 from tests.cluster import forward
 from tests.cluster.api import Api
@@ -19,6 +20,9 @@ from tests.cluster.storage import NOW, Store
 
 class Cluster:
     """A Kubernetes API on the loopback, with ``namespace`` in it. Use it with ``with``."""
+
+    #: By their ports.
+    running: ClassVar[dict[int, Cluster]] = {}
 
     def __init__(self, namespace: str = "mcpctl", auto: str = "") -> None:
         self.namespace = namespace
@@ -48,10 +52,12 @@ class Cluster:
         """Serve, on the port of the last time if there was one."""
         self._server = Server(self, self.port)
         self.port = self._server.server_port
+        self.running[self.port] = self
 
     def stop(self) -> None:
         """End all connections; what the cluster holds stays."""
         self.faults.released.set()
+        self.running.pop(self.port, None)
         if self._server and not self._server.stopping.is_set():
             self._server.stop()
 

@@ -78,6 +78,11 @@ class Faults:
         self._rules: list[Rule] = []
         self.released = threading.Event()
 
+    @property
+    def active(self) -> bool:
+        with self._lock:
+            return bool(self._rules)
+
     def add(self, fault: str, text: str = "", *, skip: int = 0, **where: str) -> None:
         """One of NAMES, for the requests that fit verb, resource, name and namespace."""
         assert fault in NAMES

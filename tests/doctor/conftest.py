@@ -15,7 +15,7 @@ from renderer.model import Options
 from renderer.orchestrators.contract import KubernetesConfig, OrchestratorConfig
 from renderer.registry import target
 from tests.cli.commands import GOOD
-from tests.cluster import Cluster
+from tests.cluster import Cluster, quick
 from tests.cluster.fixtures import cluster, environment, kubeconfig, kubectl_program
 
 __all__ = ["cluster", "kubeconfig", "kubectl_program"]
@@ -41,6 +41,7 @@ def doctor(
     cluster: Cluster, kubeconfig: Path, kubectl_program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Doctor:
     """``doctor(SPEC)``: the checks of the cluster, where not everything is allowed."""
+    quick.take_place(monkeypatch)
     for name, value in environment(tmp_path, kubeconfig).items():
         monkeypatch.setenv(name, value)
 

@@ -16,7 +16,7 @@ from renderer.orchestrators.kubernetes.client import Kubectl
 from renderer.orchestrators.kubernetes.objects import CREATED, is_default_account, marked, objects, stamped
 from renderer.orchestrators.wait import Time
 from renderer.registry import target
-from tests.cluster import Cluster
+from tests.cluster import Cluster, quick
 from tests.cluster.fixtures import Run, cluster, kubeconfig, kubectl_environment, kubectl_program, run
 
 __all__ = ["cluster", "kubeconfig", "kubectl_environment", "kubectl_program"]
@@ -69,7 +69,8 @@ def clock() -> Clock:
 
 @pytest.fixture
 def connected(kubectl_program: str, kubectl_environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """kubectl finds the cluster of the test, and nothing of the user's."""
+    """kubectl finds the cluster of the test, and nothing of the user's; what only asks for objects takes no process."""
+    quick.take_place(monkeypatch)
     for name, value in kubectl_environment.items():
         monkeypatch.setenv(name, value)
 

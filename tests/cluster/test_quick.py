@@ -1,0 +1,137 @@
+"""The kubectl without a process prints what the real one prints, and asks for the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from renderer import command
+from renderer.command import Done
+from tests.cluster import Cluster, quick
+from tests.cluster.fixtures import environment
+from tests.cluster.requests import target
+
+#: There, missing, and missing with its namespace.
+ITEMS = [
+    {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "token"}},
+    {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "none", "namespace": "mcpctl"}},
+    {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "none", "namespace": "none"}},
+    {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "mcpctl"}},
+]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    with Cluster() as running:
+        labels = {"labels": {"a": "b"}}
+        running.create("v1", "ConfigMap", "settings", data={"text": "<b>&é"})
+        running.add({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "token", **labels}})
+        running.add({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "other"}}, "default")
+        yield running
+
+
+@pytest.fixture
+def where(cluster: Cluster, kubectl_program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    kubeconfig = cluster.write_kubeconfig(tmp_path / "kubeconfig")
+    for name, value in environment(tmp_path, kubeconfig).items():
+        monkeypatch.setenv(name, value)
+    return ["kubectl", f"--kubeconfig={kubeconfig}", "--context=test", "--namespace=mcpctl", "--request-timeout=30s"]
+
+
+def asked(cluster: Cluster, start: int) -> list[tuple[str, str, dict[str, str]]]:
+    """The requests for objects, without those by which kubectl learns which kinds there are."""
+    requests = [request for request in cluster.requests[start:] if target(cluster.kinds, request.path)]
+    queries = [{name: value for name, value in request.query.items() if name != "timeout"} for request in requests]
+    return [(request.method, request.path, query) for request, query in zip(requests, queries, strict=True)]
+
+
+def without_process(*arguments: Any, **options: Any) -> Done:
+    raise AssertionError(f"a process was started: {arguments}")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["config", "view", "--minify", "--output=json"],
+        ["version", "--client", "--output=json"],
+        ["get", "secrets,configmaps,deployments.apps", "--output=json"],
+        ["get", "secrets,configmaps", "--selector=a in (b,c)", "--ignore-not-found", "--output=json"],
+        ["get", "secrets", "--selector=a!=b", "--ignore-not-found", "--output=json"],
+        ["get", "secrets", "--all-namespaces", "--output=json"],
+        ["get", "secrets", "--field-selector=metadata.name!=token", "--output=json", "--show-managed-fields"],
+        ["get", "namespaces/mcpctl", "--ignore-not-found", "--output=json"],
+        ["get", "configmaps/settings", "--output=json", "--show-managed-fields"],
+        ["get", "--raw=/api/v1/namespaces/mcpctl/secrets?labelSelector=a%3Db"],
+        ["get", "--raw=/api/v1/namespaces/mcpctl/secrets/none"],
+        ["delete", "--raw=/api/v1/namespaces/mcpctl/secrets/none", "--filename=-"],
+        ["get", "secrets/none", "--ignore-not-found", "--output=json"],
+        ["get", "namespaces/none", "--ignore-not-found", "--output=json"],
+        ["get", "--ignore-not-found", "--output=json", "--filename=-"],
+    ],
+    ids=lambda arguments: " ".join(arguments),
+)
+def test_both_print_and_ask_the_same(
+    cluster: Cluster, where: list[str], arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    argv = [*(where[:2] if "view" in arguments else where if "version" not in arguments else where[:1]), *arguments]
+    start = len(cluster.requests)
+    stdin = json.dumps({"apiVersion": "v1", "kind": "List", "items": ITEMS}).encode()
+    real = command.run(argv, stdin=stdin, seconds=60)
+    theirs = asked(cluster, start)
+    quick.run(["kubectl", "version", "--client", "--output=json"], seconds=60)
+    monkeypatch.setattr(command, "run", without_process)
+    start = len(cluster.requests)
+    done = quick.run(argv, stdin=stdin, seconds=60)
+    assert (done.code, done.err, json.loads(done.out or "0")) == (real.code, real.err, json.loads(real.out or "0"))
+    assert asked(cluster, start) == theirs
+
+
+def test_a_delete(cluster: Cluster, where: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    printed = []
+    for run in (command.run, quick.run):
+        made = cluster.create("v1", "ConfigMap", "short")
+        options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": made["metadata"]["uid"]}}
+        path = "/api/v1/namespaces/mcpctl/configmaps/short"
+        done = run([*where, "delete", f"--raw={path}", "--filename=-"], stdin=json.dumps(options).encode(), seconds=60)
+        assert (done.code, cluster.names("ConfigMap")) == (0, ["settings"])
+        printed.append({**json.loads(done.out), "details": None})
+        monkeypatch.setattr(command, "run", without_process)
+    assert printed[0] == printed[1]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["get", "secrets/none", "--output=json"],
+        ["get", "widgets", "--output=json"],
+        ["get", "secrets", "--output=name"],
+        ["get", "--raw=/api/v1/widgets"],
+        ["delete", "secrets/token"],
+    ],
+    ids=lambda arguments: " ".join(arguments),
+)
+def test_the_rest_is_the_real_one_s(
+    cluster: Cluster, where: list[str], arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Done(7, "out", "err")
+    monkeypatch.setattr(command, "run", lambda argv, **options: real if argv == [*where, *arguments] else None)
+    start = len(cluster.requests)
+    assert quick.run([*where, *arguments], seconds=60) is real
+    assert len(cluster.requests) == start
+
+
+def test_with_a_fault_every_call_is_the_real_one_s(where: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Done(7, "out", "err")
+    monkeypatch.setattr(command, "run", lambda argv, **options: real)
+    with Cluster() as faulty:
+        faulty.faults.add("broken", verb="get")
+        argv = [*where, "get", "secrets", "--output=json"]
+        argv[1] = f"--kubeconfig={faulty.write_kubeconfig(Path(argv[1].partition('=')[2]))}"
+        assert quick.run(argv, seconds=60) is real
+        faulty.faults.clear()
+        assert quick.run(argv, seconds=60).code == 0
+    assert quick.run(argv, seconds=60) is real, "it does not run any more"
