@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -73,20 +74,25 @@ def _version() -> Done:
 def _cluster(where: Mapping[str, str]) -> Cluster | None:
     """The one that runs at the address in the kubeconfig, if nothing is wrong with it."""
     try:
-        config = json.loads(Path(where.get("--kubeconfig", "")).read_text())
-        address = config["clusters"][0]["cluster"]["server"]
+        address = json.loads(_kubeconfig(where).read_text())["clusters"][0]["cluster"]["server"]
     except (OSError, ValueError, LookupError, TypeError):
         return None
     cluster = Cluster.running.get(int(address.rpartition(":")[2]))
     return cluster if where.get("--context", "test") == "test" else None
 
 
+def _kubeconfig(where: Mapping[str, str]) -> Path:
+    return Path(where.get("--kubeconfig") or os.environ.get("KUBECONFIG", ""))
+
+
 def _answered(cluster: Cluster | None, where: Mapping[str, str], arguments: tuple[str, ...], stdin: bytes) -> Done:
     if cluster and arguments == _VIEW:
-        return _printed({**json.loads(Path(where["--kubeconfig"]).read_text()), "preferences": {}})
+        return _printed({**json.loads(_kubeconfig(where).read_text()), "preferences": {}})
     if cluster is None or cluster.faults.active:
         raise _Unknown
     match arguments:
+        case ["api-resources" | "api-versions", *_]:
+            return _recorded(cluster, where, arguments)
         case ["get", raw] if raw.startswith("--raw="):
             return _printed(_asked(cluster, "GET", raw.removeprefix("--raw=")))
         case ["delete", raw, "--filename=-"] if raw.startswith("--raw="):
@@ -96,6 +102,18 @@ def _answered(cluster: Cluster | None, where: Mapping[str, str], arguments: tupl
         case ["get", resources, *options] if "--output=json" in options:
             return _got(cluster, where.get("--namespace", ""), resources, options)
     raise _Unknown
+
+
+#: What the real kubectl printed of a cluster with the same kinds.
+_RECORDED: dict[tuple[tuple[str, ...], frozenset[Kind]], Done] = {}
+
+
+def _recorded(cluster: Cluster, where: Mapping[str, str], arguments: tuple[str, ...]) -> Done:
+    key = (arguments, frozenset(cluster.kinds))
+    if key not in _RECORDED:
+        options = [f"{name}={value}" for name, value in where.items()]
+        _RECORDED[key] = command.run(["kubectl", *options, *arguments], seconds=60)
+    return _RECORDED[key]
 
 
 def _asked(cluster: Cluster, method: str, target: str, body: bytes = b"") -> Json:

@@ -135,3 +135,16 @@ def test_with_a_fault_every_call_is_the_real_one_s(where: list[str], monkeypatch
         faulty.faults.clear()
         assert quick.run(argv, seconds=60).code == 0
     assert quick.run(argv, seconds=60) is real, "it does not run any more"
+
+
+def test_what_kinds_there_are_is_asked_again_when_there_are_more(
+    where: list[str],
+) -> None:
+    printed = []
+    with Cluster() as other:
+        argv = [*where, "api-resources", "--output=name"]
+        argv[1] = f"--kubeconfig={other.write_kubeconfig(Path(argv[1].partition('=')[2]))}"
+        for change in (other.define_custom_kinds, other.stop):
+            printed.append((quick.run(argv, seconds=60), command.run(argv, seconds=60)))
+            change()
+    assert printed[0][0] == printed[0][1] != printed[1][0] == printed[1][1]
