@@ -38,8 +38,12 @@ def check_documents(
         if not unreadable:
             moved = _identity_faults(document, data)
             readable.append((document, _restored(document, data) if moved else data))
+            faults = [*schema_faults(data, version), *object_faults(data)]
+            major, minor = (int(part) for part in version.split("."))
+            path, pod = pod_of(data) or ((), None)
+            in_pod = [] if pod is None else violations(pod, level, (major, minor))
+            faults += [fault._replace(path=(*path, *fault.path)) for fault in in_pod]
             # Of an object that became another one only one fault more counts: that its kind does not exist.
-            faults = [*schema_faults(data, version), *object_faults(data), *_pod_faults(data, version, level)]
             faults = [*moved, *(fault for fault in faults if fault.rule == UNKNOWN_KIND)] if moved else faults
             problems += judge(document, data, located(document, faults))
     between = set_faults([data for _, data in readable], [document.outside for document, _ in readable])
@@ -91,14 +95,3 @@ def _restored(document: Rendered, data: Json) -> Json:
             inner = inner[step]
         inner[str(path[-1])] = value
     return restored
-
-
-def _pod_faults(data: Any, version: str, level: Level) -> list[Fault]:
-    path, pod = pod_of(data) or ((), None)
-    if pod is None:
-        return []
-    major, minor = (int(part) for part in version.split("."))
-    return [
-        Fault((*path, *fault.path), fault.rule, fault.message, fault.hint, fault.severity, fault.at_key)
-        for fault in violations(pod, level, (major, minor))
-    ]

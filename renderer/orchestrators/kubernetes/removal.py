@@ -122,7 +122,13 @@ def remove(
     deadline = waits.clock() + seconds
     for (precious, _), group in groupby(ordered, key=lambda data: (p := _precious(data), data["kind"] if p else "")):
         objects = list(group)
-        names = [_shown(kubectl, data) for data in objects]
+        names = []
+        for data in objects:
+            name, kind = words(data, kubectl.namespace), data["kind"]
+            name += " with everything in it" * (kind in ("Namespace", "CustomResourceDefinition"))
+            name += " with its data" * (kind == "PersistentVolumeClaim")
+            others = _of_others(kubectl, data) if kind == "Namespace" else ""
+            names.append(f"{name}; {others}" if others else name)
         if dry:
             changes += [Change(name, "removed", "dry run: would be removed") for name in names]
         elif not confirm(names, precious):
@@ -165,13 +171,6 @@ def _of_others(kubectl: Kubectl, namespace: Data) -> str:
     others = [name for name in names if name not in _CLUSTERS_OWN]
     some = excerpt(", ".join(others[:5]), 400) + ", …" * (len(others) > 5)
     return f"holds {len(others)} objects of others ({some})" if others else ""
-
-
-def _shown(kubectl: Kubectl, data: Data) -> str:
-    inside = " with everything in it" if data["kind"] in ("Namespace", "CustomResourceDefinition") else ""
-    data_too = " with its data" if data["kind"] == "PersistentVolumeClaim" else ""
-    others = _of_others(kubectl, data) if data["kind"] == "Namespace" else ""
-    return words(data, kubectl.namespace) + inside + data_too + (f"; {others}" if others else "")
 
 
 def _precious(data: Data) -> bool:
