@@ -159,6 +159,33 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 ]
 
 
+IN = [{"key": "app", "operator": "In", "values": ["a", "b"]}]
+DB = {"podSelector": {"matchLabels": {"app": "db"}}}
+EXCEPT = {"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"]}}
+#: Fields of the resource, ``spec.network``, and what is lost. What cannot be said leaves the way closed.
+NETWORKS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    ({"ingressFrom": [{"podSelector": {"matchExpressions": IN}}]}, {"ingress": {"from": []}}, "being equal alone"),
+    ({"ingressFrom": [EXCEPT]}, {"ingress": {"from": []}}, "no exceptions here"),
+    ({"egressTo": [EXCEPT]}, {"egress": {"cidrs": [EXCEPT["ipBlock"]]}}, ""),
+    ({"egressTo": [{"namespaceSelector": {"matchExpressions": IN}}]}, {"egress": {}}, "being equal alone"),
+    (
+        {"egressTo": [DB], "egressPorts": [{"port": 53, "protocol": "UDP"}, {"port": 5432}]},
+        {"egress": {"services": [{"name": "db", "podLabels": {"app": "db"}, "ports": [5432], "udpPorts": [53]}]}},
+        "",
+    ),
+    ({"egressPorts": [{"port": 443}]}, {"egress": {"cidrs": [{"cidr": "0.0.0.0/0", "ports": [443]}]}}, ""),
+    ({"egressTo": [DB], "egressPorts": [{"port": 1, "endPort": 9}]}, {"egress": {}}, "without names and ranges"),
+]
+
+
+@pytest.mark.parametrize(("network", "expected", "lost"), NETWORKS, ids=lambda value: str(value)[:60])
+def test_a_network_is_never_wider_than_it_was(network: dict[str, Any], expected: dict[str, Any], lost: str) -> None:
+    fields = {"source": SOURCE, "config": CONFIG, "network": network}
+    (draft,) = drafts(resource(SIG, fields))
+    assert lost in "; ".join(entry.message for entry in draft.entries if entry.outcome is Outcome.LOST)
+    assert spec_of(SIG, fields).get("network", {}) == expected
+
+
 @pytest.mark.parametrize(("version", "fields", "expected"), CASES, ids=lambda value: str(value)[:60])
 def test_fields(version: str, fields: dict[str, Any], expected: dict[str, Any]) -> None:
     written = spec_of(version, fields)

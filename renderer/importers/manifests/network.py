@@ -270,7 +270,7 @@ def read_policies(
         for path, _ in reading.items("spec", "ingress"):
             _ingress_rule(reading, path, port, names)
         for path, _ in reading.items("spec", "egress"):
-            _egress_rule(reading, path)
+            egress_rule(reading, path, (*path, "ports"), (*path, "to"))
 
 
 def _ingress_rule(reading: Reading, rule: DocumentPath, port: int, names: Mapping[str, int]) -> None:
@@ -279,10 +279,14 @@ def _ingress_rule(reading: Reading, rule: DocumentPath, port: int, names: Mappin
         reading.lose(rule, "opens other ports than that of MCP; a rule of the spec would open that one too")
         return
     reading.note((*rule, "ports"), ("spec", "transport", "port"))
-    peers = list(reading.items(*rule, "from"))
-    if not peers:
+    if not list(reading.items(*rule, "from")):
         reading.map(rule, ("spec", "network", "ingress", "from", END), EVERYBODY, "everybody in the cluster")
-    for path, item in peers:
+    admitted(reading, (*rule, "from"))
+
+
+def admitted(reading: Reading, peers: DocumentPath) -> None:
+    """The peers of a list may connect, as far as a field can say it as narrowly."""
+    for path, item in reading.items(*peers):
         for value in _peer(reading, path, as_mapping(item)):
             if "except" in value:
                 reading.lose(path, "a block of addresses has no exceptions here; without them it would open more")
@@ -309,10 +313,10 @@ def _peer(reading: Reading, path: DocumentPath, peer: Mapping[str, JSON]) -> Ite
         yield value
 
 
-def _egress_rule(reading: Reading, rule: DocumentPath) -> None:
+def egress_rule(reading: Reading, rule: DocumentPath, ports_at: DocumentPath, peers_at: DocumentPath) -> None:
     """Blocks of addresses and pods; names are resolved always."""
     ports: dict[str, list[int]] = {"ports": [], "udpPorts": []}
-    for item in mappings(reading.get(*rule, "ports")):
+    for item in mappings(reading.get(*ports_at)):
         number = item.get("port")
         if not isinstance(number, int) or item.get("endPort"):
             reading.lose(rule, "ports are numbers here, without names and ranges: the rule is left out")
@@ -322,7 +326,7 @@ def _egress_rule(reading: Reading, rule: DocumentPath) -> None:
         reading.note(rule, ("spec", "network", "egress"), "DNS is always open")
         return
     own: dict[str, Any] = {key: value for key, value in ports.items() if value}
-    peers = list(reading.items(*rule, "to"))
+    peers = list(reading.items(*peers_at))
     if not peers:
         value: JSON = {"cidr": "0.0.0.0/0", **own}
         reading.map(rule, ("spec", "network", "egress", "cidrs", END), value)
@@ -333,7 +337,7 @@ def _egress_rule(reading: Reading, rule: DocumentPath) -> None:
             target = ("spec", "network", "egress", "cidrs" if is_block else "services", END)
             reading.map(path, target, {**named, **reached, **own})
     if own:
-        reading.note((*rule, "ports"), ("spec", "network", "egress"))
+        reading.note(ports_at, ("spec", "network", "egress"))
 
 
 def service_name(peer: Mapping[str, JSON]) -> str:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from renderer.errors import DocumentPath
 from renderer.importers.draft import END, Reading, plain_text
 from renderer.importers.images import set_image
 from renderer.importers.manifests.containers import read_env, read_resources
+from renderer.importers.manifests.network import admitted, egress_rule
 from renderer.importers.manifests.objects import read_annotations, read_labels
 from renderer.importers.manifests.pods import read_security
 from renderer.importers.manifests.probes import read_probes
 from renderer.importers.operators.resource import Resource
 from renderer.importers.variables import literal
-from renderer.manifest import as_mapping, at
 from renderer.model import JSON
 
 _IMAGE: DocumentPath = ("spec", "source", "containerImage")
 _CONFIG: DocumentPath = ("spec", "config")
 _RUNTIME: DocumentPath = ("spec", "runtime")
 _NETWORK: DocumentPath = ("spec", "network")
-_NAMESPACE = "kubernetes.io/metadata.name"
 _LOST = {
     "gateway": "write spec.expose",
     "transport": "how the operator asks the server; mcpctl asks without TLS",
@@ -91,44 +88,11 @@ def _runtime(resource: Resource, port: int) -> None:
 
 
 def _network(reading: Reading) -> None:
-    for path, item in reading.items(*_NETWORK, "ingressFrom"):
-        for peer in _peers(item):
-            reading.map(path, ("spec", "network", "ingress", "from", END), peer)
-    ports = [reading.get(*path, "port") for path, _ in reading.items(*_NETWORK, "egressPorts")]
-    for path, _ in reading.items(*_NETWORK, "egressPorts"):
-        reading.note(path, ("spec", "network", "egress"))
-    for path, item in reading.items(*_NETWORK, "egressTo"):
-        block = item.get("ipBlock") if isinstance(item, dict) else None
-        if isinstance(block, dict):
-            whole: dict[str, JSON] = {"cidr": block.get("cidr"), **({"ports": list(ports)} if ports else {})}
-            whole |= {"except": block["except"]} if block.get("except") else {}
-            reading.map(path, ("spec", "network", "egress", "cidrs", END), whole)
-            continue
-        for peer in _peers(item):
-            labels = peer.pop("podLabels", {})
-            name = next(iter(labels.values()), "pods") if isinstance(labels, dict) else "pods"
-            service: JSON = {"name": name, "podLabels": labels, **peer, "ports": list(ports)}
-            reading.map(path, ("spec", "network", "egress", "services", END), service)
+    if reading.get(*_NETWORK, "ingressFrom"):
+        reading.default(("spec", "network", "ingress", "from"), [], "the resource names who may connect")
+    admitted(reading, (*_NETWORK, "ingressFrom"))
+    ports, peers = (*_NETWORK, "egressPorts"), (*_NETWORK, "egressTo")
+    if reading.get(*ports) or reading.get(*peers):
+        reading.default(("spec", "network", "egress"), {}, "the resource names what it may connect to")
+        egress_rule(reading, peers if reading.get(*peers) else ports, ports, peers)
     reading.lose_all(["dnsEgressPeer"], "who answers DNS is said by the environment", _NETWORK)
-
-
-def _peers(item: JSON) -> Iterator[dict[str, JSON]]:
-    """A peer of a NetworkPolicy as one of a spec; nothing where its selector is more than labels."""
-    if not isinstance(item, dict):
-        return
-    if isinstance(block := item.get("ipBlock"), dict):
-        yield {"cidr": block.get("cidr")}
-        return
-    labels = {
-        key: as_mapping(at(item, key, "matchLabels")) for key in ("podSelector", "namespaceSelector") if key in item
-    }
-    peer: dict[str, JSON] = {}
-    if "podSelector" in labels:
-        peer["podLabels"] = dict(labels["podSelector"])
-    namespace = labels.get("namespaceSelector")
-    if namespace is not None and set(namespace) == {_NAMESPACE}:
-        peer["namespace"] = namespace[_NAMESPACE]
-    elif namespace is not None:
-        peer["namespaceLabels"] = dict(namespace)
-    if peer:
-        yield peer
