@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -43,7 +44,7 @@ def run(argv: Sequence[str], *, stdin: bytes = b"", **options: Any) -> Done:
     start = next((i for i, argument in enumerate(argv[1:], 1) if not argument.startswith("--")), 1)
     where = dict(argument.partition("=")[::2] for argument in argv[1:start])
     arguments = tuple(argv[start:])
-    if argv[0] != "kubectl" or options.get("env"):
+    if argv[0] != "kubectl" or options.get("env") or not shutil.which("kubectl"):
         return command.run(argv, stdin=stdin, **options)
     if arguments == _VERSION:
         return _version()
