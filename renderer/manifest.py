@@ -7,6 +7,7 @@ schema check; all others go on with what is left.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from renderer.kinds import POD_TEMPLATES
@@ -118,8 +119,13 @@ def labels(value: Json) -> dict[str, str]:
 
 def kind_of(doc: Json) -> str:
     """The kind of a built-in object; empty for a custom resource, whose kind may only have the same name."""
-    group = text(doc, "apiVersion").rpartition("/")[0]
-    return text(doc, "kind") if group in _OWN_GROUPS or group.endswith(_OWN_DOMAIN) else ""
+    return text(doc, "kind") if _is_own(text(doc, "apiVersion")) else ""
+
+
+@lru_cache(maxsize=256)
+def _is_own(api_version: str) -> bool:
+    group = api_version.rpartition("/")[0]
+    return group in _OWN_GROUPS or group.endswith(_OWN_DOMAIN)
 
 
 def pod_of(doc: Json) -> tuple[DocumentPath, Json] | None:

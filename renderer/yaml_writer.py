@@ -180,6 +180,7 @@ def text_value(text: str, indent: int = 0) -> str:
 _NOT_IN_COMMENT = pattern(f"[{_ODD}]")
 
 
+@lru_cache(maxsize=256)  # wrapping takes longer than most values, and texts of ours recur in every server
 def comment(text: str, indent: int = 0, width: int = 100) -> str:
     """The text as comment lines of at most ``width`` columns (longer words are not broken).
 

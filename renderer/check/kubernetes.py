@@ -10,9 +10,9 @@ from renderer.check.api_rules.references import OURS
 from renderer.check.documents import located, parsed
 from renderer.check.kubernetes_schema import UNKNOWN_KIND, schema_faults
 from renderer.check.pod_security import Level, violations
-from renderer.errors import DocumentPath, Fault, Problem
+from renderer.errors import Fault, Problem
 from renderer.kinds import KINDS, POD_TEMPLATES
-from renderer.manifest import Json, at, mapping, pod_of
+from renderer.manifest import Json, as_mapping, at, mapping, pod_of
 from renderer.model import Rendered
 from renderer.wording import excerpt
 
@@ -52,46 +52,52 @@ def check_documents(
     return problems
 
 
-def _identity(document: Rendered) -> dict[DocumentPath, str | None]:
-    """What says which object it is and whose, as it was meant; empty where nobody knows (a tree that was read)."""
+def _identity(document: Rendered) -> dict[tuple[str, ...], dict[str, str | None]]:
+    """What says which object it is and whose, as it was meant, by the path of what holds it.
+
+    Empty where nobody knows (a tree that was read).
+    """
     if len(document.identity) != 3:
         return {}
     kind, name, namespace = document.identity
-    meant: dict[DocumentPath, str | None] = {("kind",): kind, ("metadata", "generateName"): None}
-    meant |= {("metadata", "name"): name, ("metadata", "namespace"): namespace or None}
+    own: dict[str, str | None] = {"kind": kind}
     if kind in KINDS:
-        meant["apiVersion",] = KINDS[kind].api_version
+        own["apiVersion"] = KINDS[kind].api_version
+    about = {"name": name, "namespace": namespace or None, "generateName": None}
+    meant: dict[tuple[str, ...], dict[str, str | None]] = {(): own, ("metadata",): about}
     labels = {key: value for key, value in mapping(document.context, "labels").items() if key in OURS}
-    pods = POD_TEMPLATES.get(kind)
-    paths = [("metadata",), *([(*pods, "metadata")] if pods else [])]
     # Others could keep it from being deleted, or have it deleted with something else. A delivery says itself what goes.
-    if not document.template.startswith("delivery/"):
-        meant |= {(*path, field): None for path in paths for field in ("finalizers", "ownerReferences")}
-    return meant | {(*path, "labels", key): value for path in paths for key, value in labels.items()}
+    lasting = () if document.template.startswith("delivery/") else ("finalizers", "ownerReferences")
+    for path in (("metadata",), (*POD_TEMPLATES.get(kind, ()), "metadata")):
+        meant[path] = meant.get(path, {}) | dict.fromkeys(lasting)
+        meant[*path, "labels"] = labels
+    return meant
 
 
 def _identity_faults(document: Rendered, data: Json) -> list[Fault]:
     """Where a patch or a user's template makes another object of it, or one that is not the server's any more."""
     faults = []
-    for path, value in _identity(document).items():
-        present = at(data, *map(str, path))
+    for path, values in _identity(document).items():
+        holder = as_mapping(at(data, *path))
         # A template of a user may leave our labels out: then later commands do not see the object.
-        if present != value and not (present is None and "labels" in path and not document.changes):
-            change = f"must stay {excerpt(value)}" if value else "must not be set"
-            lasting = path[-1] in ("finalizers", "ownerReferences")
-            message = f"{change}: it says {'when the object goes' if lasting else 'which object this is and whose'}"
-            hint = "patches and templates change what is in an object; names and namespace are fields of the spec"
-            faults.append(Fault(path, "output/identity", message, hint))
+        may_lack = path[-1:] == ("labels",) and not document.changes
+        for key, value in values.items():
+            if (present := holder.get(key)) != value and not (present is None and may_lack):
+                change = f"must stay {excerpt(value)}" if value else "must not be set"
+                lasting = key in ("finalizers", "ownerReferences")
+                message = f"{change}: it says {'when the object goes' if lasting else 'which object this is and whose'}"
+                hint = "patches and templates change what is in an object; names and namespace are fields of the spec"
+                faults.append(Fault((*path, key), "output/identity", message, hint))
     return faults
 
 
 def _restored(document: Rendered, data: Json) -> Json:
     """With the identity that was meant, so that what refers to it has no fault."""
     restored = dict(data)
-    for path, value in _identity(document).items():
+    for path, values in _identity(document).items():
         inner = restored
-        for step in map(str, path[:-1]):
+        for step in path:
             inner[step] = dict(mapping(inner, step))
             inner = inner[step]
-        inner[str(path[-1])] = value
+        inner.update(values)
     return restored

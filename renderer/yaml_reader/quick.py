@@ -18,6 +18,10 @@ from renderer.yaml_reader.text import Limits
 _FLOW = str.maketrans(",[]{}", "     ")
 #: After these, or at the start of a line, a value or a key begins.
 _BEGINNING = frozenset(["", *":-?,[{"])
+#: What most lines are: a key and a word, or a key alone, none of them short enough to be a number, null, true or false.
+_PLAIN_LINE = pattern(
+    r" *(?:- )?(?!(?i:true|null|false):)[A-Za-z][A-Za-z0-9_./-]{3,}:(?: [A-Za-z][A-Za-z0-9_./-]{5,})?"
+)
 #: All escapes but those that cannot make a character that is refused.
 _ESCAPE = pattern(r'\\(?!["\\nrt/])')
 #: A level of nesting takes a column, a '-' with its blank, or a bracket: without these there are at most 64.
@@ -40,7 +44,7 @@ def quick(text: str, *, strict: bool, limits: Limits) -> tuple[Any, int] | None:
     fine = _fine[strict]
     unknown = {*lines} - fine
     for line in unknown:
-        if not _is_fine_line(line, strict):
+        if not (_PLAIN_LINE.fullmatch(line) or _is_fine_line(line, strict)):
             return None
     if len(fine) > _MOST_LINES:
         fine.clear()  # what recurs is soon there again; the other lines are of servers that are done
