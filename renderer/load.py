@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from renderer import assets
@@ -100,13 +99,13 @@ def _problem(path: str, line: int, column: int, fault: Fault) -> Problem:
     return Problem(Place(_shown(path), line, column), where, fault.rule, fault.message, fault.hint, fault.severity)
 
 
-@dataclass
 class _Loading:
-    limits: Limits
-    stdin: BinaryIO | None
-    texts: list[Text] = field(default_factory=list)
-    seen: set[tuple[int, int]] = field(default_factory=set)  # device and inode
-    stdin_read: bool = False
+    def __init__(self, limits: Limits, stdin: BinaryIO | None) -> None:
+        self.limits = limits
+        self.stdin = stdin
+        self.texts: list[Text] = []
+        self.seen: set[tuple[int, int]] = set()  # device and inode
+        self.stdin_read = False
 
     def add(self, path: str) -> None:
         """Reads what one argument names."""

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from renderer.errors import Problem, Severity
-from renderer.model import Options, Rendered, Server
 from renderer.namedtuples import NamedTuple
 
 if TYPE_CHECKING:
+    from renderer.model import Options, Rendered, Server
     from renderer.render import Quoting  # Jinja takes 25 ms, which commands of the runtime need not pay
 
 

@@ -1,12 +1,17 @@
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
+from renderer import assets
 from renderer.errors import dotted
-from renderer.schemas import Schema
+from renderer.schemas import Schema, with_definitions
 from renderer.wording import EXCERPT_LENGTH, did_you_mean, excerpt
+from renderer.yaml_reader import read
 
+ROOT = Path(__file__).parent.parent
 _SECRET_REF = {
     "title": "a mapping with 'secret' and 'key'",
     "type": "object",
@@ -260,3 +265,31 @@ def test_names_and_values_are_cut_and_escaped() -> None:
 )
 def test_did_you_mean(word: Any, candidates: Any, expected: Any) -> None:
     assert did_you_mean(word, candidates) == expected
+
+
+#: Where a value is exchanged for one that is wrong, or absent, nothing else of the document is.
+@pytest.mark.parametrize("path", sorted(ROOT.joinpath("docs/examples").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_part_for_one_document_says_the_same_as_the_whole_schema(path: Path) -> None:
+    whole = Schema(assets.schema("mcpserver"))
+    for document in read(path.read_bytes(), strict=True, marks=False)[0]:
+        assert isinstance(document.data, dict)
+        for changed in (document.data, *changes(document.data)):
+            part = Schema(assets.schema("mcpserver"), in_part=True)
+            assert part.is_valid(changed) is whole.is_valid(changed), changed
+            assert part.faults(changed, "x") == whole.faults(changed, "x")
+            assert part.is_valid({}) is whole.is_valid({}) is False
+
+
+def changes(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The document with one field of its spec without a value, with an unknown one in it, and without it."""
+    for name, value in document["spec"].items():
+        for other in (None, {**value, "unknown": 1} if isinstance(value, dict) else [value]):
+            yield {**document, "spec": {**document["spec"], name: other}}
+        yield {**document, "spec": {key: field for key, field in document["spec"].items() if key != name}}
+
+
+def test_of_definitions_only_those_are_compiled_that_are_needed() -> None:
+    definitions = {"a": {"$ref": "#/$defs/b"}, "b": {"items": [{"$ref": "#/$defs/a"}]}, "c": {}}
+    made = with_definitions({"properties": {"x": {"$ref": "#/$defs/a"}}}, definitions)
+    assert made["$defs"] == {"a": definitions["a"], "b": definitions["b"]}
+    assert with_definitions({"const": 1}, definitions) == {"const": 1, "$defs": {}}

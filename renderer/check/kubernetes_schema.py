@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
@@ -18,7 +18,7 @@ from renderer import assets
 from renderer.assets import kubernetes_versions
 from renderer.errors import Fault, UsageMistake
 from renderer.namedtuples import NamedTuple
-from renderer.schemas import Schema
+from renderer.schemas import Schema, references
 from renderer.wording import did_you_mean, either, excerpt
 
 #: The rule of what no version serves.
@@ -105,15 +105,6 @@ def _named(kind: str, version: str) -> list[tuple[str, str]]:
     return [(api, name) for name, entry in definitions if entry for api in entry.api_versions]
 
 
-def _references(node: Any) -> Iterator[str]:
-    """The definitions that a schema refers to."""
-    for value in node.values() if isinstance(node, dict) else node:
-        if isinstance(value, dict | list):
-            yield from _references(value)
-    if isinstance(node, dict) and isinstance(node.get("$ref"), str):
-        yield node["$ref"].removeprefix(_REFERENCE)
-
-
 @lru_cache(maxsize=256)
 def _schema_of(version: str, api: str, kind: str) -> Schema | None:
     """The compiled schema of a kind with all that it refers to, and nothing else."""
@@ -125,7 +116,7 @@ def _schema_of(version: str, api: str, kind: str) -> Schema | None:
         name = todo.pop()
         if name not in document["$defs"] and (inner := definition(version, name)):
             document["$defs"][name] = inner.schema
-            todo += _references(inner.schema)
+            todo += references(inner.schema)
     return Schema(document, show_values=False)
 
 

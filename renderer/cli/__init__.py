@@ -8,14 +8,19 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
-from traceback import format_exception
+from typing import TYPE_CHECKING
 
 import click
 
 from renderer import __version__
 from renderer.cli.streams import ReaderLeft, Watch, choose_color, colored, say
 from renderer.errors import Exit, McpctlError, excerpt
-from renderer.report import LONGEST, Report, as_text
+from renderer.later import later
+
+if TYPE_CHECKING:
+    from renderer import report
+else:
+    report = later("renderer.report")  # 4 ms, which help does not need
 
 #: In the order of a first use, each with its summary: a list of all need not import them. Each is the command of that
 #: name in the module of that name.
@@ -160,16 +165,18 @@ def _run(typed: Sequence[str]) -> int:
         # As click would, but fit for a terminal: its text quotes what was typed.
         context = getattr(mistake, "ctx", None)
         usage = f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n\n" if context else ""
-        say(f"{usage}Error: {excerpt(mistake.format_message(), LONGEST)}\n")
+        say(f"{usage}Error: {excerpt(mistake.format_message(), report.LONGEST)}\n")
         return Exit.USAGE
     except McpctlError as error:
-        problems = as_text(Report("", error.problems, {}), color=colored(sys.stderr), quiet=True)
-        say(f"{problems}mcpctl: {excerpt(error.message, LONGEST)}\n")
+        problems = report.as_text(report.Report("", error.problems, {}), color=colored(sys.stderr), quiet=True)
+        say(f"{problems}mcpctl: {excerpt(error.message, report.LONGEST)}\n")
         return error.exit_code
     except ReaderLeft:
         raise
     except Exception as defect:
         if "--debug" in typed or os.environ.get("MCPCTL_DEBUG"):
+            from traceback import format_exception  # 3 ms, and only a defect needs it
+
             say("".join(format_exception(defect)))
         return _defect(defect)
 
@@ -179,7 +186,7 @@ def _defect(defect: Exception) -> int:
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
     where = f"{frame.tb_frame.f_code.co_name}:{frame.tb_lineno}" if frame else "unknown place"
-    done = "".join(f"{excerpt(note, LONGEST)}; " for note in getattr(defect, "__notes__", ()))
+    done = "".join(f"{excerpt(note, report.LONGEST)}; " for note in getattr(defect, "__notes__", ()))
     # Not the exception's own text: it may hold what a user wrote, a secret among it.
     say(
         f"mcpctl {__version__}: a defect of mcpctl itself ({type(defect).__name__} in {where}); {done}"

@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from renderer import pipeline
 from renderer.cli.options import project
 from renderer.cli.streams import specs_in, working
 from renderer.errors import Problem, UsageMistake, errors_in, excerpt
-from renderer.pipeline import Inputs, Output, Run, Specs
-from renderer.policy import parse_levels
+from renderer.later import later
 from renderer.registry import target
 from renderer.wording import suggestion
 
 if TYPE_CHECKING:
+    from renderer import pipeline, policy
     from renderer.environment import Environment
+    from renderer.pipeline import Inputs, Output, Run
+else:
+    pipeline = later("renderer.pipeline")  # 80 ms, which help does not need
+    policy = later("renderer.policy")  # 10 ms, which only --policy and projects need
 
 
 environment_option = click.option(
@@ -68,7 +71,7 @@ def in_project(inputs: Inputs, alone: Run) -> tuple[Inputs, Run]:
     if known is None:
         return inputs, alone
     try:
-        policies = parse_levels(f"{name}={level}" for name, level in known.policies.items())
+        policies = policy.parse_levels(f"{name}={level}" for name, level in known.policies.items())
     except UsageMistake as mistake:
         raise UsageMistake(f"{known.file}: policies: {mistake.message}") from None
     environments = []
@@ -87,12 +90,12 @@ def in_project(inputs: Inputs, alone: Run) -> tuple[Inputs, Run]:
 
 def problems_of_specs(runs: Sequence[Run]) -> list[Problem]:
     """The Problems of the specs of all runs, each once."""
-    return pipeline.problems_of([Output((), run.specs.problems, environment=run.name) for run in runs])
+    return pipeline.problems_of([pipeline.Output((), run.specs.problems, environment=run.name) for run in runs])
 
 
 def run_alone(target: str, options: Any, levels: Any) -> Run:
     """What the command line alone says; the specs come later."""
-    return Run(None, target, options, Specs((), (), levels))
+    return pipeline.Run(None, target, options, pipeline.Specs((), (), levels))
 
 
 def choose(inputs: Inputs, wanted: Sequence[str], *, several: bool) -> list[Environment]:

@@ -5,18 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 from click.core import ParameterSource
 
 from renderer.assets import kubernetes_versions
+from renderer.later import later
 from renderer.model import NAMESPACE, NetworkPolicyProvider, Options
 from renderer.pins import KUBERNETES_VERSION, system_namespace
-from renderer.policy import parse_levels
 from renderer.project import Project, find_project
 from renderer.registry import TARGETS
 from renderer.report import REPORTERS
+
+if TYPE_CHECKING:
+    from renderer import policy
+else:
+    policy = later("renderer.policy")  # 10 ms, which only --policy and projects need
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -119,7 +124,7 @@ policy_option = click.option(
     "levels",
     multiple=True,
     metavar="RULE=LEVEL",
-    callback=lambda _context, _parameter, settings: parse_levels(settings),
+    callback=lambda _context, _parameter, settings: policy.parse_levels(settings),
     help="Set a policy rule to error, warning or off in this run; repeatable. See docs/rules.md.",
 )
 namespace_option = click.option(

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from renderer import pipeline
 from renderer.cli.environments import environment_option, rendered, run_alone, runs_of
 from renderer.cli.locked import locked_option, with_locked
 from renderer.cli.options import (
@@ -30,10 +29,16 @@ from renderer.cli.remotes import count_remotes, nothing_deployed
 from renderer.cli.streams import again_if, as_stream, emit, tell
 from renderer.cli.templates import templates_option, with_templates
 from renderer.errors import Exit, errors_in, exit_code
-from renderer.pipeline import Output, Run
-from renderer.policy import Levels
+from renderer.later import later
 from renderer.project import Project, same_paths
 from renderer.report import Report
+
+if TYPE_CHECKING:
+    from renderer import pipeline
+    from renderer.pipeline import Output, Run
+    from renderer.policy import Levels
+else:
+    pipeline = later("renderer.pipeline")  # 80 ms, which help does not need
 
 
 @click.command(

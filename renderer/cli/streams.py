@@ -8,7 +8,6 @@ import signal
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from shutil import get_terminal_size
 from threading import current_thread, main_thread
 from time import monotonic
@@ -19,12 +18,16 @@ import click
 
 from renderer.errors import OutputTreeFault
 from renderer.later import later
-from renderer.report import REPORTERS, Report, as_text
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from renderer import credentials
+    from renderer import report as _report
+    from renderer.report import Report
 else:
     credentials = later("renderer.credentials")  # 6 ms, and help has nothing to mask
+    _report = later("renderer.report")  # 4 ms, which help does not need either
 
 #: Seconds without a word to somebody who waits.
 PATIENCE = 2.0
@@ -102,7 +105,10 @@ def say(text: str) -> None:
 
 def tell(report: Report, style: str, *, quiet: bool, stdout: bool) -> None:
     """The report in the chosen style: on stdout where it is the command's data, else on stderr."""
-    text = as_text(report, color=colored(sys.stderr), quiet=quiet) if style == "text" else REPORTERS[style](report)
+    if style == "text":
+        text = _report.as_text(report, color=colored(sys.stderr), quiet=quiet)
+    else:
+        text = _report.REPORTERS[style](report)
     if stdout and style != "text":
         with suppress(ReaderLeft):  # the exit code still tells
             emit(credentials.masked(text))

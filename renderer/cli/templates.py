@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from renderer.errors import Problem, errors_in
-from renderer.pipeline import Specs
+from renderer.later import later
 from renderer.registry import TARGETS, target
-from renderer.render import user_templates_in_force
-from renderer.user_templates import read_folder
+
+if TYPE_CHECKING:
+    from renderer import render, user_templates
+    from renderer.pipeline import Specs
+else:
+    render = later("renderer.render")  # 10 ms, which help does not need
+    user_templates = later("renderer.user_templates")  # 4 ms, which only --templates needs
 
 templates_option = click.option(
     "--templates",
@@ -22,8 +29,8 @@ def with_templates(specs: Specs, folder: str | None) -> Specs:
     """The specs, with the Problems of the templates, which are in force until the command ends."""
     if folder is None:
         return specs
-    templates, problems = read_folder(folder)
+    templates, problems = user_templates.read_folder(folder)
     if not errors_in(problems):
         quotings = {name: target(name).quoting for name in TARGETS}
-        problems += click.get_current_context().with_resource(user_templates_in_force(templates, quotings))
+        problems += click.get_current_context().with_resource(render.user_templates_in_force(templates, quotings))
     return specs._replace(problems=tuple(sorted([*specs.problems, *problems], key=Problem.sort_key)))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from renderer import pipeline
 from renderer.cli.environments import environment_option, rendered, run_alone, runs_of
 from renderer.cli.locked import locked_option, with_locked
 from renderer.cli.options import (
@@ -23,10 +22,16 @@ from renderer.cli.remotes import count_remotes
 from renderer.cli.streams import again_if, tell
 from renderer.cli.templates import templates_option, with_templates
 from renderer.errors import UsageMistake, exit_code
-from renderer.pipeline import Output, Run
-from renderer.policy import Levels
+from renderer.later import later
 from renderer.registry import TARGETS
 from renderer.report import Report
+
+if TYPE_CHECKING:
+    from renderer import pipeline
+    from renderer.pipeline import Output, Run
+    from renderer.policy import Levels
+else:
+    pipeline = later("renderer.pipeline")  # 80 ms, which help does not need
 
 
 @click.command(
@@ -86,7 +91,7 @@ def validate(
     results: list[Output] = []
     counts = {"servers": sum(len(run.specs.servers) for run in runs), **count_remotes([run.specs for run in runs])}
     for run in runs:
-        results.append(Output((), run.specs.problems, environment=run.name))
+        results.append(pipeline.Output((), run.specs.problems, environment=run.name))
         for name in targets_of(run, targets):
             result = rendered(run, name)
             results.append(result)

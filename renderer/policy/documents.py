@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from renderer.check.compose.hardening import hardening_faults
 from renderer.check.documents import located
 from renderer.errors import DocumentPath, Fault, Problem
 from renderer.kinds import DEFAULT_ACCOUNT
 from renderer.labels import SERVER_LABEL
+from renderer.later import later
 from renderer.manifest import CONTAINER_FIELDS, Json, at, entries, items, kind_of, mapping, pod_of, text
 from renderer.model import Rendered
 from renderer.policy.images import image_faults, is_repository, source_faults
@@ -20,6 +20,11 @@ from renderer.policy.rights import document_faults
 from renderer.policy.variables import machine_variables, variable_faults
 from renderer.render import has_user_templates
 from renderer.wording import excerpt
+
+if TYPE_CHECKING:
+    from renderer.check.compose import hardening
+else:
+    hardening = later("renderer.check.compose.hardening")  # 10 ms, which only compose needs
 
 _SOCKETS = ("docker.sock", "containerd.sock", "crio.sock", "podman.sock", "dockershim.sock")
 _HOST = {"hostNetwork": "network", "hostPID": "processes", "hostIPC": "memory"}
@@ -42,7 +47,7 @@ def compose_findings(document: Rendered, data: Any, checked: Sequence[Fault]) ->
     if not isinstance(data, dict):
         return located(document, checked)
     services = {key: service for key, service in mapping(data, "services").items() if isinstance(service, dict)}
-    faults = [*checked, *hardening_faults(data)]
+    faults = [*checked, *hardening.hardening_faults(data)]
     # Paths of the machine that the spec has are told at its fields.
     own = {
         s["resource_name"]: {*(bind["source"] for bind in s["binds"]), text(mapping(s, "build"), "context")}

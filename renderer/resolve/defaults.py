@@ -14,6 +14,7 @@ from typing import Any
 import jsonschema_rs
 
 from renderer.model import JSON
+from renderer.schemas import with_definitions
 
 Filler = Callable[[Any], None]
 
@@ -129,8 +130,7 @@ class _Compiler:
 
         def holds(data: Any) -> bool:
             if not compiled:
-                # All definitions take longer than the condition: most conditions refer to none.
-                document = {**schema, "$defs": self._definitions} if "'$ref'" in repr(schema) else dict(schema)
+                document = with_definitions(schema, self._definitions)
                 compiled.append(jsonschema_rs.Draft202012Validator(document).is_valid)
             return compiled[0](data)
 

@@ -69,7 +69,7 @@ def validate_rules(server: Server) -> list[Problem]:
 @cache
 def spec_schema() -> Schema:
     """The compiled schema of a spec."""
-    return Schema(assets.schema("mcpserver"))
+    return Schema(assets.schema("mcpserver"), in_part=True)
 
 
 def validate_links(servers: Sequence[Server]) -> list[Problem]:

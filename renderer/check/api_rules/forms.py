@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from renderer.errors import DocumentPath, Fault
+from renderer.later import pattern
 from renderer.manifest import Json, mapping
 from renderer.quantity import nano
 from renderer.wording import either, excerpt, suggestion
@@ -22,16 +22,18 @@ def refused(path: DocumentPath, rule: str, message: str, hint: str = "", *, at_k
     return Fault(path, f"api/{rule}", message, hint, at_key=at_key)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Form:
     """A grammar of names: a pattern for the whole, the most characters, and the two in words.
 
     Compared by identity, which makes it a cheap key of the caches below.
     """
 
-    pattern: re.Pattern[str]
-    longest: int
-    words: str
+    __slots__ = ("longest", "pattern", "words")
+
+    def __init__(self, pattern: re.Pattern[str], longest: int, words: str) -> None:
+        self.pattern = pattern
+        self.longest = longest
+        self.words = words
 
 
 _LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
@@ -39,23 +41,21 @@ _LABEL_WORDS = "lower case letters, digits and '-', a letter or digit at both en
 _QUALIFIED = r"[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?"
 _QUALIFIED_WORDS = "letters, digits, '-', '_' and '.', a letter or digit at both ends"
 
-DNS_LABEL = Form(re.compile(_LABEL), 63, _LABEL_WORDS)
-DNS_SUBDOMAIN = Form(re.compile(rf"{_LABEL}(?:\.{_LABEL})*"), 253, f"{_LABEL_WORDS}, in parts joined by '.'")
-SERVICE_NAME = Form(re.compile(r"[a-z](?:[-a-z0-9]*[a-z0-9])?"), 63, f"{_LABEL_WORDS}, beginning with a letter")
+DNS_LABEL = Form(pattern(_LABEL), 63, _LABEL_WORDS)
+DNS_SUBDOMAIN = Form(pattern(rf"{_LABEL}(?:\.{_LABEL})*"), 253, f"{_LABEL_WORDS}, in parts joined by '.'")
+SERVICE_NAME = Form(pattern(r"[a-z](?:[-a-z0-9]*[a-z0-9])?"), 63, f"{_LABEL_WORDS}, beginning with a letter")
 # Pods of a StatefulSet and of a CronJob carry its name and a suffix of 11 characters in a label value.
 STATEFUL_SET_NAME = Form(DNS_LABEL.pattern, 52, _LABEL_WORDS)
-PATH_SEGMENT = Form(re.compile(r"(?!\.{1,2}\Z)[^/%]+"), 253, "any characters but '/' and '%'")
+PATH_SEGMENT = Form(pattern(r"(?!\.{1,2}\Z)[^/%]+"), 253, "any characters but '/' and '%'")
 PORT_NAME = Form(
-    re.compile(r"(?=.*[a-z])(?!.*--)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"),
+    pattern(r"(?=.*[a-z])(?!.*--)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"),
     15,
     f"{_LABEL_WORDS}, at least one letter",
 )
-LABEL_VALUE = Form(re.compile(rf"(?:{_QUALIFIED})?"), 63, _QUALIFIED_WORDS)
-QUALIFIED_NAME = Form(re.compile(_QUALIFIED), 63, _QUALIFIED_WORDS)
-DATA_KEY = Form(re.compile(r"(?!\.\.)(?!\.\Z)[-._a-zA-Z0-9]+"), 253, "letters, digits, '-', '_' and '.'")
-ENV_NAME = Form(
-    re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*"), 32_768, "letters, digits, '-', '_' and '.', not a digit first"
-)
+LABEL_VALUE = Form(pattern(rf"(?:{_QUALIFIED})?"), 63, _QUALIFIED_WORDS)
+QUALIFIED_NAME = Form(pattern(_QUALIFIED), 63, _QUALIFIED_WORDS)
+DATA_KEY = Form(pattern(r"(?!\.\.)(?!\.\Z)[-._a-zA-Z0-9]+"), 253, "letters, digits, '-', '_' and '.'")
+ENV_NAME = Form(pattern(r"[-._a-zA-Z][-._a-zA-Z0-9]*"), 32_768, "letters, digits, '-', '_' and '.', not a digit first")
 
 
 @lru_cache(maxsize=8192)
