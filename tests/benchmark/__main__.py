@@ -25,7 +25,7 @@ from tests.benchmark import peers
 #: Programs that render as many objects.
 PEERS = ("helm", "kubectl")
 
-#: Seven objects a server: about what a server with storage and files renders to.
+#: Eight objects a server: about what a server with storage and files renders to.
 SPEC = """\
 apiVersion: mcpctl.io/v1alpha1
 kind: McpServer
