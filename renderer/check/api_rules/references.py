@@ -220,8 +220,11 @@ def _unmeasured(item: Object, target: Object) -> Placed:
                 who = f"container {excerpt(text(container, 'name'))}"
                 message = f"{who} requests no {name}, and {scaler} scales by a share of that"
                 hint = f"request some {name}, unless a LimitRange of the namespace fills it in"
-                fault = refused((*path, "spec", "containers", i), "autoscaled-without-request", message, hint)
-                yield target.position, fault._replace(severity=Severity.WARNING)
+                place = (*path, "spec", "containers", i)
+                yield (
+                    target.position,
+                    refused(place, "autoscaled-without-request", message, hint)._replace(severity=Severity.WARNING),
+                )
 
 
 def _missing(kind: str, name: str, known: list[str], path: DocumentPath, rule: str) -> Fault:
