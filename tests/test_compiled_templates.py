@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+import renderer.render.engine as engine
 from renderer import assets, pipeline, render
 from renderer.errors import Problem
 from renderer.model import Options
 from renderer.registry import TARGETS, target
-from renderer.render import TemplateFault, compiled, engine, runtime
+from renderer.render import TemplateFault, compiled, runtime
 from renderer.render.quoting import filters, finalizer
 from tests.cli.commands import ROOT
 

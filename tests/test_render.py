@@ -10,10 +10,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+import renderer.render.engine as engine
 from renderer import assets, render
 from renderer.errors import Exit, Place
 from renderer.registry import TARGETS
-from renderer.render import TemplateFault, engine, places_in_templates
+from renderer.render import TemplateFault, places_in_templates
 from renderer.render.quoting import finalizer
 from tests.fields import rendered_documents
 

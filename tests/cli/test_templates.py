@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from renderer import render, user_templates
+import renderer.render.engine as engine
+from renderer import user_templates
 from renderer.errors import Exit
 from renderer.user_templates import ejected, replaceable
 from tests.cli.commands import Mcpctl, as_program
@@ -186,7 +187,7 @@ def test_a_template_that_loops_runs_until_it_is_interrupted(
             signal.raise_signal(signal.SIGINT)
         return "x"
 
-    monkeypatch.setattr(render, "_finalizer", lambda quoting: interrupts)
+    monkeypatch.setattr(engine, "_finalizer", lambda quoting: interrupts)
     own.write_text("{% for a in range(9999) %}{% for b in range(9999) %}{{ 'round ' ~ a }}{% endfor %}{% endfor %}")
     run = mcpctl("render", "good.yaml", "--out", "tree", "--templates", "own")
     assert (run.code, run.out, (specs / "tree").exists()) == (Exit.INTERRUPTED, "", False)

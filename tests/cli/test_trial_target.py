@@ -11,12 +11,13 @@ from types import ModuleType
 
 import pytest
 
+import renderer.render.engine as engine
 from renderer import assets, render
 from renderer.environment import make
 from renderer.errors import Fault, Problem
 from renderer.launch import launch
 from renderer.model import Options, Rendered, Server
-from renderer.render import Quoting, engine, places_in_templates
+from renderer.render import Quoting, places_in_templates
 from renderer.target import Ignored
 from renderer.target_names import TARGETS
 from tests.cli.commands import Mcpctl

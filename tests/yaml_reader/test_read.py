@@ -10,7 +10,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renderer.yaml_reader import Limits, events, position, read
+import renderer.yaml_reader.events as events
+from renderer.yaml_reader import Limits, position, read
 
 SPEC = """\
 # a comment
