@@ -22,8 +22,8 @@ KINDS = ("schemas", "templates")
 _SCHEMA_ENDING = ".schema.json"
 #: Only in a wheel does the package hold this file. ``renderer/schemas`` itself exists in both.
 _MARKER = f"schemas/mcpserver{_SCHEMA_ENDING}"
-
-
+#: What editors, Python and desktops leave in folders: no templates.
+_BY_PRODUCT = pattern(r"(?:^|/)(?:\.|__)|(?:\.pyc?|~)\Z")
 #: The values of a field that names a target. The files have them too, for editors that read them from the web.
 _TARGETS = pattern(r'("x-values": "targets", "enum": )\[[^]]*\]')
 
@@ -40,7 +40,10 @@ def read(name: str) -> bytes:
 
     Raises FileNotFoundError when there is no such file, or when the name could lead out of the two folders.
     """
-    if not _is_inside(name):
+    kind, *steps = name.split("/")
+    # No dot, backslash or colon at the start of a step: neither '..' nor a drive nor a hidden file.
+    plain = all(step and step[0] != "." and not any(character in step for character in "\\:\0") for step in steps)
+    if kind not in KINDS or not steps or not plain:
         raise FileNotFoundError(f"not the name of a built-in file: {name[:80]!a}")
     return (folder() / name).read_bytes()
 
@@ -53,16 +56,16 @@ def names(kind: str) -> list[str]:
     if kind not in KINDS:
         raise ValueError(f"kind {kind!r} is none of {', '.join(KINDS)}")
     root = folder() / kind
-    found = sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+    files = sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
     if kind == "schemas":
-        return [name.removesuffix(_SCHEMA_ENDING) for name in found if name.endswith(_SCHEMA_ENDING)]
-    return [name for name in found if not _is_by_product(name)]
+        return [name.removesuffix(_SCHEMA_ENDING) for name in files if name.endswith(_SCHEMA_ENDING)]
+    return [name for name in files if not _BY_PRODUCT.search(name)]
 
 
 def read_schema(name: str) -> str:
     """The text of a schema by its name in ``names("schemas")``, with the targets that there are; errors as ``read``."""
     text = read(f"schemas/{name}{_SCHEMA_ENDING}").decode()
-    return _TARGETS.sub(lambda found: found[1] + json.dumps(sorted(TARGETS)), text)
+    return _TARGETS.sub(lambda match: match[1] + json.dumps(sorted(TARGETS)), text)
 
 
 @cache
@@ -77,15 +80,3 @@ def kubernetes_versions() -> tuple[str, ...]:
     """Each Kubernetes version with schemas (``"1.25"``), oldest first."""
     with (folder() / KUBERNETES_POOL).open("rb") as pool:
         return tuple(json.loads(pool.readline())["versions"])
-
-
-def _is_inside(name: str) -> bool:
-    first, *rest = name.split("/")
-    # No dot, backslash or colon at the start of a step: neither '..' nor a drive nor a hidden file.
-    plain = all(step and step[0] != "." and not any(c in step for c in "\\:\0") for step in rest)
-    return first in KINDS and bool(rest) and plain
-
-
-def _is_by_product(name: str) -> bool:
-    """Editors, Python and desktops leave files in folders; they are no templates."""
-    return name.endswith((".py", ".pyc", "~")) or any(s.startswith((".", "__")) for s in name.split("/"))

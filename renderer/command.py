@@ -63,9 +63,14 @@ def run(
     """
     with _started(argv, env, subprocess.PIPE) as process:
         streams = {process.stdout: bytearray(), process.stderr: bytearray()}
-        _exchange(process, argv[0], stdin, streams, time.monotonic() + seconds, limit)
+        deadline = time.monotonic() + seconds
+        _exchange(process, argv[0], stdin, streams, deadline, limit)
+        try:
+            code = process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            raise WaitTimedOut(f"{_name(argv[0])} did not end in time, and was ended") from None
         out, err = (bytes(kept) for kept in streams.values())
-        return Done(process.wait(), out.decode("utf-8", "replace"), err.decode("utf-8", "replace"), out)
+        return Done(code, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"), out)
 
 
 class Background:
@@ -90,7 +95,7 @@ class Background:
         chunk = b"" if self.over else os.read(self._out.fileno(), _CHUNK)
         self.over = not chunk
         *whole, self._rest = (self._rest + chunk).split(b"\n")
-        # What never ends its line is told in pieces.
+        # What never ends its line comes in pieces.
         if self._rest and (self.over or len(self._rest) > LINE_LIMIT):
             whole, self._rest = [*whole, self._rest], b""
         return [line.decode("utf-8", "replace").rstrip("\r") for line in whole]
@@ -207,7 +212,6 @@ def _exchange(
                 if over:
                     selector.unregister(key.fileobj)
                     _close(key.fileobj)
-    _await(process, deadline, program)
 
 
 def _read(pipe: int, kept: bytearray, limit: int, program: str) -> bytes:
@@ -216,13 +220,6 @@ def _read(pipe: int, kept: bytearray, limit: int, program: str) -> bytes:
     if len(kept) > limit:
         raise ApplyFailed(f"{_name(program)} wrote more than {limit // 1024 // 1024} MiB, and was ended")
     return chunk
-
-
-def _await(process: subprocess.Popen[bytes], deadline: float, program: str) -> None:
-    try:
-        process.wait(max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        raise WaitTimedOut(f"{_name(program)} did not end in time, and was ended") from None
 
 
 def _feed(pipe: IO[bytes], left: memoryview) -> int:
@@ -280,8 +277,7 @@ def parsed(text: str, shape: Shape, doing: str, program: str) -> Any:
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
-        shown = excerpt(text.strip(), 80)
-        raise ApplyFailed(f"{doing}: {program}'s answer is not JSON ({shown})") from None
+        raise ApplyFailed(f"{doing}: {program}'s answer is not JSON ({excerpt(text.strip(), 80)})") from None
     return checked(data, shape, doing, program)
 
 
@@ -297,10 +293,10 @@ def _oddity(data: Any, shape: Shape, path: str) -> str:
     wanted = shape if isinstance(shape, type) else type(shape)
     fits = wanted is object or (isinstance(data, wanted) and not (wanted is int and isinstance(data, bool)))
     if not fits:
-        found = "null" if data is None else _TYPES[type(data)]
-        return f"{path.removeprefix('.') or 'the whole'} is {found}, and should be {_TYPES[wanted]}"
+        actual = "null" if data is None else _TYPES[type(data)]
+        return f"{path.removeprefix('.') or 'the whole'} is {actual}, and should be {_TYPES[wanted]}"
     if isinstance(shape, list):
-        return next((odd for i, one in enumerate(data) if (odd := _oddity(one, shape[0], f"{path}[{i}]"))), "")
+        return next((odd for i, item in enumerate(data) if (odd := _oddity(item, shape[0], f"{path}[{i}]"))), "")
     for name, inner in shape.items() if isinstance(shape, dict) else ():
         keys = list(data) if name is ... else [name.removesuffix("!")]
         for key in keys:

@@ -42,9 +42,9 @@ def _completer(schemas: Sequence[Any], definitions: Mapping[str, Any]) -> _Compl
         members += [branch[word] for word in ("items", "additionalProperties") if isinstance(branch.get(word), dict)]
     member = _completer(members, definitions) if members else None
     if fields:
-        nested = {name: any(not _NESTED.isdisjoint(schema) for schema in found) for name, found in fields.items()}
+        nested = {name: any(not _NESTED.isdisjoint(form) for form in forms) for name, forms in fields.items()}
         return _completes_mapping(
-            {name: _completer(found, definitions) if nested[name] else None for name, found in fields.items()}
+            {name: _completer(forms, definitions) if nested[name] else None for name, forms in fields.items()}
         )
     return _completes_members(member) if member else None
 
@@ -78,10 +78,10 @@ def _completes_members(member: _Complete) -> _Complete:
 
 def _branches(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The schema, and all that hold for the same value or may hold for it."""
-    found, waiting = [], [schema]
+    branches, waiting = [], [schema]
     while waiting:
         branch = waiting.pop()
-        found.append(branch)
+        branches.append(branch)
         if _COMBINED.isdisjoint(branch):
             continue
         inner = [definitions[branch["$ref"].removeprefix("#/$defs/")]] if "$ref" in branch else []
@@ -89,4 +89,4 @@ def _branches(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> list
             inner += branch.get(word, ())
         inner += [branch[word] for word in ("then", "else") if word in branch]
         waiting += reversed(inner)
-    return found
+    return branches

@@ -275,13 +275,10 @@ def matrix(names: Sequence[str], rows: Sequence[Difference]) -> str:
     """The differences as a Markdown table: a row a field, a column an environment."""
     lines = [f"| server | field | {' | '.join(names)} |", f"|---|---|{'---|' * len(names)}"]
     for row in rows:
-        cells = [_cell(row.values.get(name)) for name in names]
+        values = ["" if row.values.get(name) is None else _written(row.values.get(name)) for name in names]
+        cells = [value and "`" + value.replace("|", "\\|").replace("`", "'") + "`" for value in values]
         lines.append(f"| {row.server or '*environment*'} | {row.path or '*is there*'} | {' | '.join(cells)} |")
     return "".join(f"{line}\n" for line in lines)
-
-
-def _cell(value: JSON) -> str:
-    return "" if value is None else "`" + _written(value).replace("|", "\\|").replace("`", "'") + "`"
 
 
 def matrix_json(names: Sequence[str], rows: Sequence[Difference]) -> str:

@@ -64,24 +64,21 @@ def _parsed(program: str, text: str) -> ImageConfig | None:
     health = config.get("Healthcheck")
     test = _texts(health.get("Test") if isinstance(health, dict) else None)
     user = config.get("User")
+    exposed, volumes = (
+        value if isinstance(value := config.get(key), dict) else {} for key in ("ExposedPorts", "Volumes")
+    )
+    ports = [port for port, _, kind in (name.partition("/") for name in exposed) if kind in ("", "tcp")]
+    ports = [port for port in ports if port.isascii() and port.isdigit() and 1 <= int(port[:6]) <= 65535]
     return ImageConfig(
         program,
         _texts(config.get("Entrypoint")),
         _texts(config.get("Cmd")),
         user if isinstance(user, str) else "",
-        tuple(sorted(int(port) for port, _, kind in _partitioned(config.get("ExposedPorts")) if _is_tcp(port, kind))),
+        tuple(sorted(map(int, ports))),
         test[1:] if test[:1] == ("CMD",) else (*_SHELL, *test[1:2]) if test[:1] == ("CMD-SHELL",) else (),
-        tuple(sorted(_texts(list(config.get("Volumes") or {}) if isinstance(config.get("Volumes"), dict) else None))),
+        tuple(sorted(volumes)),
     )
 
 
 def _texts(value: Any) -> tuple[str, ...]:
     return tuple(value) if isinstance(value, list) and all(isinstance(item, str) for item in value) else ()
-
-
-def _partitioned(ports: Any) -> list[tuple[str, str, str]]:
-    return [port.partition("/") for port in ports] if isinstance(ports, dict) else []
-
-
-def _is_tcp(port: str, kind: str) -> bool:
-    return port.isascii() and port.isdigit() and 1 <= int(port[:6]) <= 65535 and kind in ("", "tcp")

@@ -24,8 +24,6 @@ _COMMENTS = {
     "secret.yaml.example": "# {}\n",
     ".env.example": "# {}\n",
 }
-
-
 #: Folders around the input that are searched for other specs: of a home folder not all.
 _MOST_FOLDERS = 2000
 
@@ -53,8 +51,11 @@ def layout(out: Path, run: Run, output: Output, others: Iterable[str] = ()) -> L
     folder = folder_of(out, run)
     depth = depth_of(run.name or run.target)
     documents = tree(run.specs, output, target(run.target), run.options, others)
-    heads = _heads(out, run)
-    files = {path_in_tree(document, run): _with_head(document, heads) for document in documents}
+    heads, files = _heads(out, run), {}
+    for document in documents:
+        form = "# {}\n" if document.template else _COMMENTS.get(document.path.rpartition("/")[2])
+        first_line = form.format(heads.get(document.path.partition("/")[0], heads[""])) if form else ""
+        files[path_in_tree(document, run)] = first_line + document.text
     return Layout(folder, files, depth)
 
 
@@ -63,15 +64,6 @@ def path_in_tree(document: Rendered, run: Run) -> str:
     if run.environment is None:
         return document.path
     return document.path.removeprefix("../") if document.path.startswith("../") else f"{run.target}/{document.path}"
-
-
-def _with_head(document: Rendered, heads: Mapping[str, str]) -> str:
-    name = document.path.rpartition("/")[2]
-    form = "# {}\n" if document.template else _COMMENTS.get(name)
-    if form is None:
-        return document.text
-    server = document.path.partition("/")[0]
-    return form.format(heads.get(server, heads[""])) + document.text
 
 
 def _heads(out: Path, run: Run) -> dict[str, str]:
@@ -88,19 +80,10 @@ def _heads(out: Path, run: Run) -> dict[str, str]:
 def _root(folder: str) -> str:
     """The nearest folder, that one or above it, in which a project or a work tree begins; empty without one."""
     for marker in _ROOTS:
-        for parent in _and_above(folder):
-            if os.path.lexists(os.path.join(parent, marker)):
-                return parent
+        for parent in (Path(folder), *Path(folder).parents):
+            if os.path.lexists(parent / marker):
+                return str(parent)
     return ""
-
-
-def _and_above(folder: str) -> Iterable[str]:
-    while True:
-        yield folder
-        above = os.path.dirname(folder)
-        if above == folder:
-            return
-        folder = above
 
 
 def _relative(file: str, root: str) -> str:

@@ -7,7 +7,6 @@ applied to the data, so that a mistake here cannot pass.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeGuard
 
 from renderer.model import JSON, Marks
 from renderer.namedtuples import NamedTuple
@@ -112,9 +111,10 @@ def _merge(node: _Node, patch: Mapping[str, JSON], lines: list[str], edits: list
         start = mark.key_line - 1
         end = _end(lines, start, next((s for s in starts if s > start), node.end), indent)
         old = node.data[key]
+        in_lines = bool(old) and mark.line > mark.key_line  # each key of it has a line of its own
         if value is None:
             edits.append(_Edit(start, end, indent, [f"{' ' * indent}# {scalar(key)} is removed by {origin}"]))
-        elif isinstance(value, dict) and _is_block(old, mark) and merged(old, value):
+        elif in_lines and isinstance(value, dict) and isinstance(old, dict) and merged(old, value):
             _merge(_Node(old, mark, end), value, lines, edits, origin)
         elif (items := _item_edits(old, value, mark, end, lines, origin)) is not None:
             edits += items
@@ -128,7 +128,7 @@ def _merge(node: _Node, patch: Mapping[str, JSON], lines: list[str], edits: list
 def _item_edits(old: JSON, new: JSON, mark: Marks, end: int, lines: list[str], origin: str) -> list[_Edit] | None:
     """What changes inside single items, and new items behind them, so that the comments of all others stay.
 
-    None where the list must be written anew: items went, came before others, or changed from the first key on.
+    None where the list must be written again: items went, came before others, or changed from the first key on.
     """
     if not (isinstance(old, list) and isinstance(new, list) and 0 < len(old) <= len(new)):
         return None
@@ -161,11 +161,6 @@ def _begins_with_its_key(item: Marks) -> bool:
     return (first.key_line, first.key_column) == (item.line, item.column)
 
 
-def _is_block(old: JSON, mark: Marks) -> TypeGuard[dict[str, JSON]]:
-    """Whether it is a mapping of which each key has a line of its own, so that it can be merged line by line."""
-    return isinstance(old, dict) and bool(old) and mark.line > mark.key_line
-
-
 def _lines(data: dict[str, JSON], indent: int, note: str) -> list[str]:
     return [f"{' ' * indent}# {note}", *block(data, indent).split("\n")]
 
@@ -176,14 +171,12 @@ def _end(lines: Sequence[str], start: int, end: int, indent: int) -> int:
     What is indented deeper than ``indent``, that of the key, is no comment on its successor: it may be
     the last line of a text.
     """
-    while end > start + 1 and _is_between(lines[end - 1], indent):
+    while end > start + 1:
+        text = lines[end - 1].lstrip(" ")
+        if text and not (text.startswith("#") and len(lines[end - 1]) - len(text) <= indent):
+            break
         end -= 1
     return end
-
-
-def _is_between(line: str, indent: int) -> bool:
-    text = line.lstrip(" ")
-    return not text or (text.startswith("#") and len(line) - len(text) <= indent)
 
 
 def read_mapping(text: str, *, marks: bool = False) -> Document | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Literal
 
 from renderer.kinds import KINDS
@@ -47,10 +48,18 @@ class Prerequisite(NamedTuple):
 def prerequisites(server: Server, provider: NetworkPolicyProvider = "kubernetes") -> tuple[Prerequisite, ...]:
     """All of one server, each once, in the order in which somebody would see to them."""
     needs: dict[tuple[str, str, str], Prerequisite] = {}
-    for source in _SOURCES:
-        for need in (*(_isolation(provider) if source is _components else ()), *source(server)):
-            key = (need.kind, need.name, need.scope)
-            needs[key] = _joined(needs[key], need) if key in needs else need
+    sources = (
+        _namespaces(server),
+        _references(server),
+        _identity(server),
+        _volumes(server),
+        _classes(server),
+        _custom_resources(server),
+        _components(server, provider),
+    )
+    for need in chain.from_iterable(sources):
+        key = (need.kind, need.name, need.scope)
+        needs[key] = _joined(needs[key], need) if key in needs else need
     return tuple(needs.values())
 
 
@@ -75,9 +84,9 @@ def _namespaces(server: Server) -> Iterator[Prerequisite]:
 def _references(server: Server) -> Iterator[Prerequisite]:
     """Secrets and ConfigMaps, but for those that are rendered or made by an operator."""
     made = {secret.name for secret in server.external_secrets}
-    for value in (*_values(server), *_whole(server), *_of_the_cluster(server)):
-        if value.kind != "Secret" or value.name not in made:
-            yield value
+    for need in (*_values(server), *_whole(server)):
+        if need.kind != "Secret" or need.name not in made:
+            yield need
 
 
 def _values(server: Server) -> Iterator[Prerequisite]:
@@ -106,6 +115,7 @@ def _value(value: EnvValue, reason: str) -> Iterator[Prerequisite]:
 
 
 def _whole(server: Server) -> Iterator[Prerequisite]:
+    """Those of which no single value is read, and those whose form the cluster prescribes."""
     containers = (("initContainers", server.init_containers), ("sidecars", server.sidecars))
     sources = [("envFrom", server.env_from)]
     sources += [(f"{field}.{c.name}.envFrom", c.env_from) for field, inner in containers for c in inner]
@@ -113,9 +123,6 @@ def _whole(server: Server) -> Iterator[Prerequisite]:
         for item in items:
             kind = "Secret" if item.kind == "secret" else "ConfigMap"
             yield Prerequisite(kind, item.name, (where,), optional=item.optional)
-
-
-def _of_the_cluster(server: Server) -> Iterator[Prerequisite]:
     if server.expose and server.expose.tls_secret and server.expose.type == "Ingress":
         keys = ("tls.crt", "tls.key")
         yield Prerequisite("Secret", server.expose.tls_secret, ("expose.tls",), keys=keys, type="kubernetes.io/tls")
@@ -150,14 +157,11 @@ def _volumes(server: Server) -> Iterator[Prerequisite]:
             yield Prerequisite(COMPONENT, "a default StorageClass", (f"storage.{volume.name}",), "cluster")
 
 
-def _adopted(server: Server) -> Iterator[Prerequisite]:
-    """The Service that governs a StatefulSet which is taken over; the server's own is another."""
-    name = server.adopt and server.adopt.service_name
-    if name and name != server.object_name("Service"):
-        yield Prerequisite("Service", name, ("adopt.serviceName",))
-
-
 def _classes(server: Server) -> Iterator[Prerequisite]:
+    """What the workload and the Ingress name: a Service that governs it, and classes."""
+    governing = server.adopt and server.adopt.service_name
+    if governing and governing != server.object_name("Service"):
+        yield Prerequisite("Service", governing, ("adopt.serviceName",))
     runtime = server.sandbox and server.sandbox.runtime_class
     if server.runtime_class and not (runtime and runtime.create and runtime.name == server.runtime_class):
         yield Prerequisite("RuntimeClass", server.runtime_class, ("runtimeClass",), "cluster")
@@ -174,8 +178,7 @@ def _definition(kind: str, reason: str) -> Prerequisite:
 
 
 def _custom_resources(server: Server) -> Iterator[Prerequisite]:
-    """The definitions of the custom resources that are rendered, and what they refer to."""
-
+    """The definitions of the custom resources that are rendered, and what they refer to or who reads them."""
     monitoring, expose = server.monitoring, server.expose
     if monitoring and monitoring.scrape == "ServiceMonitor":
         yield _definition("ServiceMonitor", "monitoring")
@@ -190,28 +193,20 @@ def _custom_resources(server: Server) -> Iterator[Prerequisite]:
         yield _definition("ExternalSecret", "externalSecrets")
         scope: Scope = "namespace" if secret.store_kind == "SecretStore" else "cluster"
         yield Prerequisite(secret.store_kind, secret.store, (f"externalSecrets.{secret.name}",), scope)
-
-
-def _gateways(server: Server) -> Iterator[Prerequisite]:
-    """The gateway that enforces access, and the definitions of its policies."""
     if server.gateway_access:
         name, group = _GATEWAYS[server.gateway_access.enforced_by]
         yield from (_definition(kind.name, _ENFORCED) for kind in KINDS.values() if kind.resource.endswith(group))
         yield Prerequisite(COMPONENT, name, (_ENFORCED,), "cluster")
 
 
-def _isolation(provider: NetworkPolicyProvider) -> Iterator[Prerequisite]:
-    """Who enforces the network rules."""
+def _components(server: Server, provider: NetworkPolicyProvider) -> Iterator[Prerequisite]:
+    """What runs in the cluster. Without it the objects are accepted and do nothing."""
     reason = ("network",)
     if provider == "cilium":
         yield _definition("CiliumNetworkPolicy", "network")
         yield Prerequisite(COMPONENT, "Cilium as the network plugin (CNI), with its DNS proxy", reason, "cluster")
     elif provider == "kubernetes":
         yield Prerequisite(COMPONENT, "a network plugin (CNI) that enforces NetworkPolicies", reason, "cluster")
-
-
-def _components(server: Server) -> Iterator[Prerequisite]:
-    """What runs in the cluster. Without it the objects are accepted and do nothing."""
     if server.expose:
         name = "an ingress controller" if server.expose.type == "Ingress" else _GATEWAY_API
         yield Prerequisite(COMPONENT, name, ("expose",), "cluster")
@@ -228,18 +223,6 @@ def _components(server: Server) -> Iterator[Prerequisite]:
         yield Prerequisite(COMPONENT, name, ("sandbox.runtimeClass",), "cluster")
 
 
-_SOURCES: tuple[Callable[[Server], Iterator[Prerequisite]], ...] = (
-    _namespaces,
-    _references,
-    _identity,
-    _volumes,
-    _adopted,
-    _classes,
-    _custom_resources,
-    _gateways,
-    _components,
-)
-
 # ---------------------------------------------------------------------------------------------
 # As data and as text.
 
@@ -250,27 +233,26 @@ def as_data(server: Server, namespace: str, provider: NetworkPolicyProvider = "k
 
 
 def data_of(name: str, namespace: str, needs: Sequence[Prerequisite]) -> dict[str, JSON]:
-    """The same of what was found before."""
+    """The same of prerequisites that are at hand."""
     return {"server": name, "namespace": namespace, "prerequisites": as_fields(needs, namespace)}
 
 
 def as_fields(needs: Sequence[Prerequisite], namespace: str) -> list[JSON]:
     """Any prerequisites as plain data; ``namespace`` is that of those which do not say it."""
-    return [_data(need, namespace) for need in needs]
-
-
-def _data(need: Prerequisite, namespace: str) -> dict[str, JSON]:
-    fields: dict[str, JSON] = {
-        "kind": need.kind,
-        "name": need.name,
-        "namespace": need.namespace or (namespace if need.scope == "namespace" else ""),
-        "type": need.type,
-        "keys": list(need.keys),
-        "optionalKeys": list(need.optional_keys),
-        "optional": need.optional,
-        "neededBy": [f"spec.{reason}" for reason in need.reasons],
-    }
-    return {name: value for name, value in fields.items() if value not in ("", [], False)}
+    rows: list[dict[str, JSON]] = [
+        {
+            "kind": need.kind,
+            "name": need.name,
+            "namespace": need.namespace or (namespace if need.scope == "namespace" else ""),
+            "type": need.type,
+            "keys": list(need.keys),
+            "optionalKeys": list(need.optional_keys),
+            "optional": need.optional,
+            "neededBy": [f"spec.{reason}" for reason in need.reasons],
+        }
+        for need in needs
+    ]
+    return [{name: value for name, value in row.items() if value not in ("", [], False)} for row in rows]
 
 
 def as_json(
@@ -294,7 +276,7 @@ def as_markdown(server: Server, namespace: str, provider: NetworkPolicyProvider 
 
 
 def markdown_of(name: str, namespace: str, needs: Sequence[Prerequisite]) -> str:
-    """The same of what was found before."""
+    """The same of prerequisites that are at hand."""
     title = f"What server {name} needs before it is applied"
     where = f"In namespace `{namespace}` unless it says otherwise. "
     where += "As data: `mcpctl prerequisites --output json`."
@@ -307,17 +289,14 @@ def as_list(title: str, where: str, needs: Sequence[Prerequisite]) -> str:
 
 
 def _sentence(need: Prerequisite) -> str:
-    what = need.name if need.kind == COMPONENT else f"{need.kind} `{need.name}`"
+    text = need.name if need.kind == COMPONENT else f"{need.kind} `{need.name}`"
     if need.keys:
-        what += f" with {'key' if len(need.keys) == 1 else 'keys'} {', '.join(_key(need, key) for key in need.keys)}"
+        optional = () if need.optional else need.optional_keys  # of an optional object that goes without saying
+        keys = [f"`{key}`{' (optional)' if key in optional else ''}" for key in need.keys]
+        text += f" with {'key' if len(keys) == 1 else 'keys'} {', '.join(keys)}"
     if need.type:
-        what += f", of type `{need.type}`"
+        text += f", of type `{need.type}`"
     if need.namespace:
-        what += f", in namespace `{need.namespace}`"
+        text += f", in namespace `{need.namespace}`"
     reasons = ", ".join(f"`spec.{reason}`" for reason in need.reasons)
-    return f"{what}{' (optional)' if need.optional else ''}: for {reasons}"
-
-
-def _key(need: Prerequisite, key: str) -> str:
-    alone = key in need.optional_keys and not need.optional
-    return f"`{key}` (optional)" if alone else f"`{key}`"
+    return f"{text}{' (optional)' if need.optional else ''}: for {reasons}"

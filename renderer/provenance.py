@@ -99,19 +99,15 @@ def _document(file: str, runs: Sequence[Run], outputs: Sequence[Output]) -> tupl
         for document in tree(run.specs, output, target(run.target), run.options):
             path = folder_of(Path(), run) / path_in_tree(document, run)
             if f"/{full}".endswith(f"/{path.as_posix()}"):
-                if not document.template:
-                    raise UsageMistake(f"{name} has no template: mcpctl makes it from {_maker(run, document)}")
-                return run, document
+                if document.template:
+                    return run, document
+                owner = next((each for each in run.specs.servers if document.subject == f"server {each.name}"), None)
+                specs = f"the specs of {document.subject}"
+                spec = f"the spec of server {owner.name}, {excerpt(owner.source.file, 200)}" if owner else specs
+                raise UsageMistake(f"{name} has no template: mcpctl makes it from {spec}")
     if os.path.basename(full) in (RECORD, OLD_RECORD):
         raise UsageMistake(f"{name} is the record of mcpctl: the files that it wrote there, with their SHA-256")
     raise UsageMistake(f"nothing in PATHS is rendered to {name}: add its specs, and its environment, to PATHS")
-
-
-def _maker(run: Run, document: Rendered) -> str:
-    for server in run.specs.servers:
-        if document.subject == f"server {server.name}":
-            return f"the spec of server {server.name}, {excerpt(server.source.file, 200)}"
-    return f"the specs of {document.subject}"
 
 
 def _nearest(text: str, number: int, lines: Sequence[str]) -> int | None:

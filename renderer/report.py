@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from renderer import __version__, addresses
 from renderer.errors import Place, Problem, Severity, excerpt
@@ -70,7 +70,8 @@ def as_text(report: Report, *, color: bool = False, quiet: bool = False) -> str:
     for same, problem in first.items():
         more = f" (and {_counted(counts[same] - 1, 'more places')})" if counts[same] > 1 else ""
         lines.append(_line(problem, color) + more)
-    lines += [f"{rule}: {page}" for rule, page in _pages(first.values())]
+    rules = sorted({problem.rule for problem in first.values()})
+    lines += [f"{rule}: {page}" for rule in rules if (page := addresses.of_rule(rule))]
     lines += _results(report)
     lines += [_no_command(excerpt(f"{d.place.file}: {d.state}: {d.words}", LONGEST)) for d in report.differing]
     if not quiet:
@@ -162,12 +163,6 @@ def _line(problem: Problem, color: bool) -> str:
     text = excerpt(problem.message, LONGEST)
     place = _no_command(excerpt(str(problem.place), LONGEST))
     return f"{place}: {severity}: {path}{text}{hint} [{problem.rule}]"
-
-
-def _pages(problems: Iterable[Problem]) -> list[tuple[str, str]]:
-    """Each rule that has a page whose address answers, once, with that."""
-    rules = sorted({problem.rule for problem in problems})
-    return [(rule, page) for rule in rules if (page := addresses.of_rule(rule))]
 
 
 def _no_command(line: str) -> str:

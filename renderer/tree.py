@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, get_args
 
@@ -77,13 +77,12 @@ def kept(folder: Path, wanted: str, options: Options) -> Kept:
 
 def _options(texts: Mapping[str, str], otherwise: Options) -> Options:
     """As the Namespace has them, where one is rendered; else the namespace of most objects."""
-
     namespace = next(iter(namespaces_in(texts)), otherwise.namespace)
     text = texts.get("namespace.yaml")
     if text is None:
         return otherwise._replace(namespace=namespace, create_namespace=False)
-    name, said = _NAME.search(text), dict(_POD_SECURITY.findall(text))
-    version, level = said.get("enforce-version", "").removeprefix("v"), said.get("enforce")
+    name, levels = _NAME.search(text), dict(_POD_SECURITY.findall(text))
+    version, level = levels.get("enforce-version", "").removeprefix("v"), levels.get("enforce")
     rules = NamespaceRules(enforce=level) if level in get_args(PodSecurityLevel) else otherwise.namespace_rules  # type: ignore[arg-type]
     return otherwise._replace(
         namespace=name[1] if name else namespace,
@@ -103,20 +102,19 @@ def namespaces_in(texts: Mapping[str, str]) -> list[str]:
 def read_tree(kept: Kept, target: Target, levels: Levels) -> Tree:
     """The documents, checked again. OutputTreeFault is raised by ``kept``.
 
-    Faults of what the documents say are Problems; what the spec accepted of policy stands in them, and is only told.
+    Faults of what the documents say are Problems; what the spec accepted of policy stands in them.
     """
     below, files = kept.folder, kept.texts
     paths, others = target.from_tree(list(files))
     problems = [problem for path in paths for problem in _unreadable(below / path, files[path])]
-    # Faults are told at the file itself: no template and no spec is at hand.
+    # The place of a fault is the file itself: no template and no spec is at hand.
     documents = [
         Rendered(path, files[path], TEMPLATE, {}, "the tree", (path,), (((), Place(str(below / path))),))
         for path in paths
     ]
     if not problems:
-        accepted = _accepted(below, {path: files[path] for path in paths})
         judged = judge_documents(target.check(documents, kept.options), (), target.name, levels)
-        problems += [_told(problem, accepted) for problem in judged]
+        problems += _with_accepted(judged, below, {path: files[path] for path in paths})
     documents += [Rendered(path, files[path], "", {}, "the tree") for path in others]
     servers = dict.fromkeys(path.partition("/")[0] for path in paths if "/" in path)
     env_files = {name: str(file) for name in servers if (file := below / name / ".env").is_file()}
@@ -136,22 +134,18 @@ def _unreadable(path: Path, text: str) -> Sequence[Problem]:
     return problems
 
 
-def _accepted(below: Path, files: Mapping[str, str]) -> set[tuple[Path, str, str]]:
-    """Folder of a server, rule, and digest of a literal: one of its documents says it for all of them.
+def _with_accepted(problems: Sequence[Problem], below: Path, files: Mapping[str, str]) -> Iterator[Problem]:
+    """The Problems, those accepted that the spec accepts: one document of a server says it for all of them.
 
     The places that the spec accepted it at were looked at when the tree was rendered: they are places of the spec.
     """
-    return {
-        ((below / path).parent, rule, digest)
-        for path, text in files.items()
-        for line in _ACCEPTED.findall(text)
-        for rule, digest in _RULE.findall(line)
-    }
-
-
-def _told(problem: Problem, accepted: set[tuple[Path, str, str]]) -> Problem:
-    folder, rule = Path(problem.place.file).parent, policy_of(problem.rule) or problem.rule
-    same = (digest for place, name, digest in accepted if (place, name) == (folder, rule))
-    lifted = any(problem.digest.startswith(digest[:12]) and bool(digest) == bool(problem.digest) for digest in same)
-    acceptable = policy_of(problem.rule) or problem.severity is Severity.WARNING
-    return problem._replace(severity=Severity.ACCEPTED) if lifted and acceptable else problem
+    accepted: dict[tuple[Path, str], set[str]] = {}
+    for path, text in files.items():
+        for rule, digest in (match for line in _ACCEPTED.findall(text) for match in _RULE.findall(line)):
+            accepted.setdefault(((below / path).parent, rule), set()).add(digest)
+    for problem in problems:
+        rule = policy_of(problem.rule)
+        digests = accepted.get((Path(problem.place.file).parent, rule or problem.rule), ())
+        lifted = any(problem.digest.startswith(each[:12]) and bool(each) == bool(problem.digest) for each in digests)
+        acceptable = rule or problem.severity is Severity.WARNING
+        yield problem._replace(severity=Severity.ACCEPTED) if lifted and acceptable else problem

@@ -70,7 +70,7 @@ def test_installed_package_reads_its_own_files(tmp_path: Path) -> None:
     """As in a wheel: the two folders lie inside the package, beside what else is there."""
     package = tmp_path / "renderer"
     package.mkdir()
-    for module in ("__init__.py", "assets.py", "credentials.py", "errors.py", "target_names.py"):
+    for module in ("__init__.py", "assets.py", "credentials.py", "errors.py", "later.py", "target_names.py"):
         shutil.copy(CHECKOUT / "renderer" / module, package)
     shutil.copytree(CHECKOUT / "schemas", package / "schemas")
     (package / "schemas" / "__init__.py").write_text("")
