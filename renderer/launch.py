@@ -147,16 +147,11 @@ def registries_out_of_reach(server: Server) -> list[str]:
         needed.append(name)
         needed += [pins.GITHUB_ARCHIVES] if (server.package.registry, name) == ("npm", pins.GITHUB) else []
     if server.package and server.package.bundle:
-        needed += _bundle_hosts(server.package.bundle)
+        host = urlsplit(server.package.bundle.url).netloc.lower().removesuffix(":443")
+        needed += [host, pins.GITHUB_RELEASES] if host == pins.GITHUB else [host]
     if server.package and server.package.lock:
         needed += [host for host in server.package.lock.hosts if host not in needed]
     return [name for name in needed if not any(_covers(host, name) for host in hosts)]
-
-
-def _bundle_hosts(bundle: Bundle) -> list[str]:
-    """Where its file comes from: hosts, with a port that is not that of HTTPS."""
-    host = urlsplit(bundle.url).netloc.lower().removesuffix(":443")
-    return [host, pins.GITHUB_RELEASES] if host == pins.GITHUB else [host]
 
 
 def _covers(host: EgressHost, text: str) -> bool:
@@ -166,7 +161,7 @@ def _covers(host: EgressHost, text: str) -> bool:
 
 
 def listens_on_loopback(server: Server) -> bool:
-    """Whether it can be told to: of an image nobody knows."""
+    """Whether it can be made to: of an image nobody knows."""
     return server.transport.bridge in pins.ONE_PROCESS
 
 
@@ -204,10 +199,8 @@ def _program(server: Server, inner: Sequence[str], address: str) -> tuple[Sequen
             *("--outputTransport", "streamableHttp", *(["--stateful"] if transport.keeps_sessions else [])),
             *("--port", port),
             *("--streamableHttpPath", transport.path, "--healthEndpoint", pins.BRIDGE_HEALTH["supergateway"].path),
-            *(
-                "--logLevel",
-                "none",
-            ),  # 'info' writes every message into the log, arguments and results of tools included
+            # 'info' writes every message into the log, arguments and results of tools included.
+            *("--logLevel", "none"),
         ]
     return [f"{pins.BRIDGE_FOLDER}/agentgateway"], ["-c", as_literal(_agentgateway_config(server, inner))]
 

@@ -88,7 +88,10 @@ def documents(
         message = "the file is empty, or has only comments"
         faults.append((1, 1, Fault((), "yaml/empty", message, "write a document, or remove the file")))
     if in_folder and os.path.basename(path) in _CONFIGURATIONS:
-        sources = [source for source in sources if not _is_configuration(source)]
+        # By what they say, and not by the file's name alone: no spec is passed over.
+        known = assets.schema("config")["properties"].keys()
+        own = {"apiVersion", "kind", "spec"}
+        sources = [s for s in sources if known.isdisjoint(s.data) or not own.isdisjoint(s.data)]
     if in_folder and sources and all(source.is_foreign for source in sources):
         faults = []  # that it is not a spec says enough
     return sources, [_problem(path, line, column, fault) for line, column, fault in faults]
@@ -194,12 +197,6 @@ def _specs_below(folder: str, on_error: Callable[[OSError], None]) -> list[str]:
             elif path.lower().endswith(SUFFIXES) and os.path.basename(path) not in NOT_SPECS:
                 paths.append(path)
     return sorted(paths, key=lambda path: path.split(os.sep))
-
-
-def _is_configuration(source: Source) -> bool:
-    """By what it says, and not by its name alone: no spec is passed over."""
-    known = assets.schema("config")["properties"].keys()
-    return not known.isdisjoint(source.data) and {"apiVersion", "kind", "spec"}.isdisjoint(source.data)
 
 
 def _similar(path: str) -> str:

@@ -73,7 +73,7 @@ _FINALIZERS = {
 
 
 def make_delivery(data: Mapping[str, Any], environment: str) -> Delivery | None:
-    """From valid data with defaults; None where nobody is told of the tree."""
+    """From valid data with defaults; None where nobody reads the tree."""
     name = data.get("name", f"mcp-{environment}")
     if data["type"] == "argocd":
         return _argocd(data, name)
@@ -137,17 +137,14 @@ def delivery_faults(delivery: Delivery | None, environment: str, target: str) ->
         hint = "write 'type: none', or choose the target kubernetes"
         yield Fault((*_HERE, "type"), "environment/delivery-target", message, hint)
     elif not isinstance(delivery, Kustomize):
-        yield from _misplaced(delivery.path, f"{environment}/{target}")
+        folder = f"{environment}/{target}"
+        # Any other folder holds nothing, another environment, or the delivery itself.
+        if delivery.path != folder and not delivery.path.endswith(f"/{folder}"):
+            message = f"the manifests of this environment are in a folder {folder}"
+            hint = f"write the folder of --out in the repository, and then {folder}"
+            yield Fault((*_HERE, "path"), "environment/delivery-path", message, hint)
         if isinstance(delivery, ArgoCD):
             yield from _repeated_clusters(delivery)
-
-
-def _misplaced(path: str, folder: str) -> Iterator[Fault]:
-    """Any other folder holds nothing, another environment, or the delivery itself."""
-    if path != folder and not path.endswith(f"/{folder}"):
-        message = f"the manifests of this environment are in a folder {folder}"
-        hint = f"write the folder of --out in the repository, and then {folder}"
-        yield Fault((*_HERE, "path"), "environment/delivery-path", message, hint)
 
 
 def _repeated_clusters(delivery: ArgoCD) -> Iterator[Fault]:

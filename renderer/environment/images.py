@@ -32,7 +32,8 @@ def replaced(environment: Environment, layer: Layer) -> Layer:
             continue
         mark = _mark(environment, image)
         if path[-1] == "package":
-            folder, version = _package(name)
+            folder, version = split(name)
+            version = version.removeprefix(":").removeprefix("@")  # as the spec of a package has it
             data, marks = placed(data, marks, (*path, "name"), folder, mark)
             data, marks = placed(data, marks, (*path, "version"), version, mark)
         else:
@@ -65,12 +66,6 @@ def _value(data: Any, path: DocumentPath) -> Any:
         known = isinstance(data, list) if isinstance(step, int) else isinstance(data, dict) and step in data
         data = data[step] if known else None
     return data
-
-
-def _package(image: str) -> tuple[str, str]:
-    """Name and version, as the spec of a package has them."""
-    name, version = split(image)
-    return name, version.removeprefix(":").removeprefix("@")
 
 
 def _mark(environment: Environment, image: str) -> Marks:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from renderer.environment.images import images_in, replaced
-from renderer.environment.merge import at, filled, idle_nulls, leaves, merged
+from renderer.environment.merge import at, filled, idle_nulls, merged
 from renderer.environment.selectors import members, no_match, selects
 from renderer.environment.values import Environment, Layer, Merge, Origin
 from renderer.errors import DocumentPath, Fault, Problem, Severity, dotted
@@ -97,10 +96,10 @@ def _changed(environment: Environment, layer: Layer, change: Merge) -> Layer:
     assert marks, "environments are loaded with marks"
     over = at(marks, change.path)
     combine = filled if change.select is None else merged
-    data, found = combine(layer.data, layer.marks, {"spec": dict(change.data)}, over._replace(children={"spec": over}))
+    data, mixed = combine(layer.data, layer.marks, {"spec": dict(change.data)}, over._replace(children={"spec": over}))
     assert isinstance(data, dict), "a mapping stays one"
     origin: Origin = "environment default" if change.select is None else "environment patch"
-    return Layer(origin, data, found, environment.source.place(change.path))
+    return Layer(origin, data, mixed, environment.source.place(change.path))
 
 
 def _overlaid(environment: Environment, source: Source, stack: Sequence[Layer]) -> Source:
@@ -126,23 +125,15 @@ def _unmatched(environment: Environment, chosen: Sequence[Source], everywhere: S
 def _idle(environment: Environment, effects: Effects) -> Iterator[Fault]:
     """Merge patches that change no server, and nulls that remove nothing from any."""
     if environment.defaults:
-        nulls = [path for path in leaves(dict(environment.defaults.data)) if _value(environment.defaults, path) is None]
-        yield from (_idle_null(environment.defaults, path) for path in nulls)
+        yield from (_idle_null(environment.defaults, path) for path in idle_nulls({}, dict(environment.defaults.data)))
     for patch in environment.patches:
         if patch.path not in effects.idle:
-            continue  # it selects nobody, which is told
+            continue  # it selects nobody, which is a fault of its own
         if patch.path not in effects.changing:
             message = "it changes nothing: every server that it selects says the same already"
             yield Fault(patch.path, "environment/patch-without-effect", message, "remove it", Severity.WARNING, True)
         else:
             yield from (_idle_null(patch, path) for path in sorted(effects.idle[patch.path], key=dotted))
-
-
-def _value(change: Merge, path: DocumentPath) -> Any:
-    node: Any = change.data
-    for step in path:
-        node = node[step]
-    return node
 
 
 def _idle_null(change: Merge, path: DocumentPath) -> Fault:

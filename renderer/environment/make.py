@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from ipaddress import ip_network
 from typing import Any
@@ -13,10 +13,10 @@ from renderer.environment.merge import stamped
 from renderer.environment.values import Environment, Merge, Selector
 from renderer.errors import DocumentPath, Fault, Problem, Severity, errors_in
 from renderer.images import Images, parse
-from renderer.model import DNS, JSON, Answerer, NamespaceRules, Options, Source
+from renderer.model import DNS, Answerer, NamespaceRules, Options, Source
 from renderer.pins import system_namespace
 from renderer.policy.catalogue import RULES
-from renderer.resolve.defaults import compile_defaults
+from renderer.resolve.defaults import defaults_of
 from renderer.schemas import Schema
 from renderer.schemas.deprecated import deprecations
 from renderer.wording import did_you_mean, suggestion
@@ -78,13 +78,8 @@ def _schema() -> Schema:
     return Schema(assets.schema("environment"))
 
 
-@cache
-def _fill() -> Callable[[JSON], JSON]:
-    return compile_defaults(assets.schema("environment"))
-
-
 def _environment(source: Source) -> Environment:
-    filled: Any = _fill()(source.data)
+    filled: Any = defaults_of("environment")(source.data)
     spec, servers = filled["spec"], filled["spec"]["servers"]
     marks = stamped(source.marks, source.file) if source.marks else None
     return Environment(
@@ -96,7 +91,10 @@ def _environment(source: Source) -> Environment:
         include=_selectors(servers["include"], "include") if "include" in servers else None,
         exclude=_selectors(servers["exclude"], "exclude"),
         defaults=Merge(("spec", "defaults"), spec["defaults"]) if "defaults" in spec else None,
-        patches=tuple(_patch(i, item) for i, item in enumerate(spec["patches"])),
+        patches=tuple(
+            Merge(("spec", "patches", i, "merge"), p["merge"], _selector(p["select"], ("spec", "patches", i, "select")))
+            for i, p in enumerate(spec["patches"])
+        ),
         images=Images(
             spec["images"]["registryMirrors"],
             {parse(name).name: version for name, version in spec["images"]["pins"].items()},
@@ -161,11 +159,6 @@ def _selectors(items: Sequence[Mapping[str, Any]], field: str) -> tuple[Selector
 
 def _selector(item: Mapping[str, Any], path: DocumentPath) -> Selector:
     return Selector(path, item.get("name"), item.get("glob"), item.get("labels"))
-
-
-def _patch(index: int, item: Mapping[str, Any]) -> Merge:
-    path: DocumentPath = ("spec", "patches", index)
-    return Merge((*path, "merge"), item["merge"], _selector(item["select"], (*path, "select")))
 
 
 def _rule(name: str) -> str:

@@ -26,7 +26,7 @@ def at(marks: Marks, path: DocumentPath) -> Marks:
 def merged(data: JSON, marks: Marks | None, patch: JSON, over: Marks) -> tuple[JSON, Marks]:
     """RFC 7396: mappings merge, null removes, everything else replaces.
 
-    What was removed keeps a mark, that of the null: a fault of its absence is told there.
+    What was removed keeps a mark, that of the null: it is the place of a fault of its absence.
     """
     if not isinstance(patch, dict):
         return patch, over
@@ -85,15 +85,6 @@ def idle_nulls(data: JSON, patch: JSON, path: DocumentPath = ()) -> Iterator[Doc
                 yield (*path, key)
         else:
             yield from idle_nulls(known.get(key), value, (*path, key))
-
-
-def leaves(patch: JSON, path: DocumentPath = ()) -> Iterator[DocumentPath]:
-    """The paths at which a merge patch says something else than 'go further down'."""
-    if not isinstance(patch, dict) or not patch:
-        yield path
-        return
-    for key, value in patch.items():
-        yield from leaves(value, (*path, key))
 
 
 def _copies(data: JSON, marks: Marks | None) -> tuple[dict[str, JSON], dict[str, Marks]]:

@@ -70,9 +70,9 @@ def _suggestion(selector: Selector, there: Sequence[Source]) -> str:
     wanted = [f"{key}: {value}" for key, value in (selector.labels or {}).items()]
     near = [did_you_mean(selector.name, names)] if selector.name is not None else []
     near += [did_you_mean(pair, pairs) for pair in wanted if pair not in pairs]
-    found = [word for word in near if word]
-    if found:
-        return f"did you mean '{found[0]}'?"
-    known, what = (pairs, "labels") if wanted and selector.name is None else (names, "servers")
+    likely = next(filter(None, near), "")
+    if likely:
+        return f"did you mean '{likely}'?"
+    known, noun = (pairs, "labels") if wanted and selector.name is None else (names, "servers")
     more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
-    return f"{what} of the input: {', '.join(known[:_LISTED])}{more}" if known else f"the input has no {what}"
+    return f"{noun} of the input: {', '.join(known[:_LISTED])}{more}" if known else f"the input has no {noun}"

@@ -59,19 +59,17 @@ class Environment(NamedTuple):
         if problem.rule in self.project_rules and WITH not in problem.message:
             file = self.project_rules[problem.rule]
             return problem._replace(message=f"{problem.message}{WITH} {self.name}, for which {file} sets the rule)")
-        names = [name for name in self._policies() if problem.rule == f"policy/{name.removeprefix('policy/')}"]
+        spec = self.source.data.get("spec")
+        policies = spec.get("policies") if isinstance(spec, dict) else None
+        # As they are written: with or without the prefix of their rules.
+        written = policies if isinstance(policies, dict) else ()
+        names = [name for name in written if problem.rule == f"policy/{name.removeprefix('policy/')}"]
         if not names or WITH in problem.message:
             return problem
         name = names[0]
         place = self.source.place(("spec", "policies", name), at_key=True)
         words = f"{problem.message}{WITH} {self.name}, which sets the rule at {place})"
         return problem._replace(message=words, related=(*problem.related, place))
-
-    def _policies(self) -> Mapping[str, JSON]:
-        """As they are written: with or without the prefix of their rules."""
-        spec = self.source.data.get("spec")
-        policies = spec.get("policies") if isinstance(spec, dict) else None
-        return policies if isinstance(policies, dict) else {}
 
     def sets(self, *path: str) -> bool:
         """Whether the document itself sets ``path`` (and not a default)."""

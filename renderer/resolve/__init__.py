@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
 from typing import Any
 
-from renderer import assets
 from renderer.model import JSON, Server, Source
-from renderer.resolve.defaults import compile_defaults
+from renderer.resolve.defaults import defaults_of
 from renderer.resolve.links import UNKNOWN, Way, link, place_links, way_to
 from renderer.resolve.server import make_server
 
@@ -23,9 +20,4 @@ def resolve(source: Source) -> Server:
 
 def with_defaults(data: JSON) -> JSON:
     """A copy of a valid spec with every default of the schema filled in; itself valid again."""
-    return _fill()(data)
-
-
-@cache
-def _fill() -> Callable[[JSON], JSON]:
-    return compile_defaults(assets.schema("mcpserver"))
+    return defaults_of("mcpserver")(data)

@@ -51,7 +51,10 @@ def _access_rules(items: list[dict[str, Any]]) -> tuple[AccessRule, ...]:
 def make_scheduling(scheduling: dict[str, Any]) -> Scheduling:
     return Scheduling(
         node_selector=scheduling["nodeSelector"],
-        tolerations=tuple(_toleration(item) for item in scheduling["tolerations"]),
+        tolerations=tuple(
+            Toleration(item.get("key"), item["operator"], item.get("value"), item.get("effect"), item.get("seconds"))
+            for item in scheduling["tolerations"]
+        ),
         anti_affinity=scheduling["antiAffinity"],
         topology_spread=tuple(
             TopologySpread(item["topologyKey"], item["maxSkew"], item["whenUnsatisfiable"])
@@ -59,10 +62,6 @@ def make_scheduling(scheduling: dict[str, Any]) -> Scheduling:
         ),
         priority_class=scheduling.get("priorityClassName"),
     )
-
-
-def _toleration(item: dict[str, Any]) -> Toleration:
-    return Toleration(item.get("key"), item["operator"], item.get("value"), item.get("effect"), item.get("seconds"))
 
 
 def make_service(item: dict[str, Any], transport: Transport) -> Service:

@@ -9,14 +9,22 @@ schema where editors and people read it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import jsonschema_rs
 
+from renderer import assets
 from renderer.model import JSON
 from renderer.schemas import with_definitions
 
 Filler = Callable[[Any], None]
+
+
+@cache
+def defaults_of(name: str) -> Callable[[JSON], JSON]:
+    """Fills in those of a built-in schema, which is compiled once."""
+    return compile_defaults(assets.schema(name))
 
 
 def compile_defaults(schema: Mapping[str, Any]) -> Callable[[JSON], JSON]:
@@ -56,8 +64,8 @@ class _Compiler:
             steps += _present(self.filler(schema["items"]), list, lambda data: data)
         if isinstance(schema.get("additionalProperties"), dict):
             known = set(schema.get("properties", ()))
-            rest = self.filler(schema["additionalProperties"])
-            steps += _present(rest, dict, lambda data: [v for k, v in data.items() if k not in known])
+            inner = self.filler(schema["additionalProperties"])
+            steps += _present(inner, dict, lambda data: [v for k, v in data.items() if k not in known])
         if "oneOf" in schema:
             steps += self._one_of(schema["oneOf"])
         steps += [f for f in map(self.filler, schema.get("allOf", ())) if f is not _nothing]

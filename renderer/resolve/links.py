@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
 from renderer import pins
@@ -51,7 +51,9 @@ def _way(server: Server, index: int, known: dict[str, Server]) -> Way | Fault | 
     name, path = egress.servers[index], ("spec", "network", "egress", "servers", index)
     other = known.get(name)
     if other is None or other is server:
-        return Fault(path, UNKNOWN, *_unknown(name, known.keys() - {server.name}), Severity.WARNING)
+        near = did_you_mean(name, sorted(known.keys() - {server.name}))
+        hint = f"did you mean '{near}'?" if near else "add its spec to PATHS, or remove the name"
+        return Fault(path, UNKNOWN, f"no other server of the input is called '{name}'", hint, Severity.WARNING)
     if not other.complete:
         return None
     if other.remote:
@@ -64,15 +66,12 @@ def _way(server: Server, index: int, known: dict[str, Server]) -> Way | Fault | 
     return EgressService(other.resource_name, other.namespace, labels, (port,), of_server=True)
 
 
-def _unknown(name: str, others: Collection[str]) -> tuple[str, str]:
-    near = did_you_mean(name, sorted(others))
-    hint = f"did you mean '{near}'?" if near else "add its spec to PATHS, or remove the name"
-    return f"no other server of the input is called '{name}'", hint
-
-
 def _to_remote(remote: Remote, name: str, path: tuple[str | int, ...]) -> Way | Fault:
     host = remote.host
-    if host == "localhost" or _is_loopback(host):
+    is_loopback = host == "localhost"
+    with suppress(ValueError):
+        is_loopback = is_loopback or ipaddress.ip_address(host).is_loopback
+    if is_loopback:
         message = f"{name} is at {host}, which inside of a container is the container itself"
         return Fault(path, _RULE, message, "write a name or an address under which others reach the machine")
     return way_to(remote)
@@ -88,12 +87,6 @@ def way_to(remote: Remote) -> Way:
     if host.endswith((_CLUSTER, ".svc")) or not namespace:  # a policy opens the way to pods by labels alone
         return EgressService(service, namespace or None, {"app.kubernetes.io/name": service}, (port,))
     return EgressHost(host, port)
-
-
-def _is_loopback(host: str) -> bool:
-    with suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return False
 
 
 def place_links(server: Server, options: Options) -> Server:

@@ -75,7 +75,10 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
     metadata, spec = data["metadata"], data["spec"]
     resource_name = spec.get("resourceName") or f"mcp-{metadata['name']}"
     remote = _remote(spec.get("remote"))
-    transport = _transport({**spec["transport"], **({"type": remote.transport, "bridge": "none"} if remote else {})})
+    item = {**spec["transport"], **({"type": remote.transport, "bridge": "none"} if remote else {})}
+    transport = Transport(
+        item["type"], item["bridge"], item["port"], item["path"], item.get("messagesPath"), item.get("stateful")
+    )
     package = spec.get("package")
     if package and package["registry"] == "oci":  # is an image: name:tag, or name@digest
         spec = {**spec, "image": with_version(package["name"], package["version"])}
@@ -139,7 +142,10 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
         shutdown=Shutdown(spec["shutdown"]["graceSeconds"], spec["shutdown"]["preStopSeconds"]),
         sidecars=tuple(_container(item) for item in spec["sidecars"]),
         init_containers=tuple(_container(item) for item in spec["initContainers"]),
-        patches=tuple(_patch(i, item) for i, item in enumerate(spec["patches"])),
+        patches=tuple(
+            Patch(i, p["target"], p["kind"], p.get("name"), p.get("merge", {}), tuple(p.get("json", ())))
+            for i, p in enumerate(spec["patches"])
+        ),
         accepted=tuple(
             Acceptance(a["rule"], a["reason"], a.get("until"), a.get("path"), a.get("digest")) for a in spec["accept"]
         ),
@@ -147,12 +153,6 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
         external_secrets=tuple(make_external_secret(item) for item in spec["externalSecrets"]),
         compose=_compose(spec["compose"]),
         adopt=make_adopt(spec.get("adopt")),
-    )
-
-
-def _transport(item: dict[str, Any]) -> Transport:
-    return Transport(
-        item["type"], item["bridge"], item["port"], item["path"], item.get("messagesPath"), item.get("stateful")
     )
 
 
@@ -256,14 +256,11 @@ def _security(security: dict[str, Any]) -> Security:
         run_as_group=security["runAsGroup"],
         fs_group=security["fsGroup"],
         read_only_root=security["readOnlyRootFilesystem"],
-        writable=tuple(_writable(item) for item in security["writablePaths"]),
+        writable=tuple(
+            Writable(i, WRITABLE_SIZE) if isinstance(i, str) else Writable(i["path"], i["size"], i.get("exec"))
+            for i in security["writablePaths"]
+        ),
     )
-
-
-def _writable(item: Any) -> Writable:
-    if isinstance(item, str):
-        return Writable(item, WRITABLE_SIZE)
-    return Writable(item["path"], item["size"], item.get("exec"))
 
 
 def _container(item: dict[str, Any]) -> Container:
@@ -277,11 +274,6 @@ def _container(item: dict[str, Any]) -> Container:
         mounts=tuple(Mount(m["source"], m.get("path"), m["readOnly"]) for m in item["mounts"]),
         env_from=_env_from(item["envFrom"]),
     )
-
-
-def _patch(index: int, item: dict[str, Any]) -> Patch:
-    operations = tuple(item.get("json", ()))
-    return Patch(index, item["target"], item["kind"], item.get("name"), item.get("merge", {}), operations)
 
 
 def _autoscaling(item: dict[str, Any] | None) -> Autoscaling | None:
@@ -328,7 +320,7 @@ def _access(item: Any) -> Access | Literal["none"] | None:
     return Access(
         url=item.get("url"),
         issuers=tuple(
-            Issuer(i["url"], i.get("jwks") or _key(i.get("jwksFrom")), tuple(i["audiences"])) for i in item["issuers"]
+            Issuer(i["url"], i.get("jwks") or _keys(i.get("jwksFrom")), tuple(i["audiences"])) for i in item["issuers"]
         ),
         require=_rights(item["require"]),
         tools=tuple(ToolRule(tuple(rule["allow"]), _rights(rule)) for rule in item["tools"]),
@@ -340,7 +332,7 @@ def _access(item: Any) -> Access | Literal["none"] | None:
     )
 
 
-def _key(item: dict[str, Any] | None) -> ConfigMapRef | None:
+def _keys(item: dict[str, Any] | None) -> ConfigMapRef | None:
     return ConfigMapRef(item["configMap"], item["key"]) if item else None
 
 

@@ -312,20 +312,17 @@ def _type_hint(types: list[str], value: Any, quiet: bool) -> str:
     """What to write instead, where a change of notation is all it takes."""
     if "string" in types and isinstance(value, bool | int | float):
         return "write it in quotes" if quiet else f'write "{excerpt(value)}" in quotes'
-    if isinstance(value, str) and (number := _without_quotes(types, value)):
-        return "write it without quotes" if quiet else f"write {excerpt(number)[1:-1]}"
+    if isinstance(value, str):
+        is_number = {"integer", "number"} & set(types) and value.isascii() and value.isdecimal()
+        is_boolean = "boolean" in types and value in ("true", "false")
+        if is_number or is_boolean:
+            plain = (value.lstrip("0") or "0") if is_number else value
+            return "write it without quotes" if quiet else f"write {excerpt(plain)[1:-1]}"
     if "array" in types and not isinstance(value, dict):
         return "write a list, each item on its own line after '- '"
     if types == ["object"] and isinstance(value, list) and value:
         return "write NAME: VALUE, each on its own line without '- '"
     return ""
-
-
-def _without_quotes(types: list[str], text: str) -> str:
-    """How a text is written that means a number or true and false; empty where it means neither."""
-    if {"integer", "number"} & set(types) and text.isascii() and text.isdecimal():
-        return text.lstrip("0") or "0"
-    return text if "boolean" in types and text in ("true", "false") else ""
 
 
 def _kebab(name: str) -> str:

@@ -38,8 +38,8 @@ def validate_source(source: Source) -> list[Problem]:
         path = ("apiVersion",) if "apiVersion" in source.data else ()
         message = "not a spec (no apiVersion mcpctl.io/v1alpha1)"
         hint = "write apiVersion and kind, or keep the file outside of the folder of specs"
-        if what := _importable(source.data):
-            message, hint = f"not a spec: {what}", f"'mcpctl import {shlex.quote(source.file)}' makes specs of it"
+        if form := _importable_form(source.data):
+            message, hint = f"not a spec: {form}", f"'mcpctl import {shlex.quote(source.file)}' makes specs of it"
         return [source.problem(Fault(path, "schema/not-a-spec", message, hint))]
     faults = spec_schema().faults(source.data, "schema")
     of_kind = [fault for fault in faults if fault.path in (("apiVersion",), ("kind",)) and fault.rule != "schema/type"]
@@ -47,7 +47,7 @@ def validate_source(source: Source) -> list[Problem]:
     return [source.problem(fault) for fault in of_kind or faults]
 
 
-def _importable(data: Mapping[str, JSON]) -> str:
+def _importable_form(data: Mapping[str, JSON]) -> str:
     """What a document of another kind is, where 'mcpctl import' reads it; empty where it does not."""
     servers = data.get("mcpServers", data.get("servers"))
     if isinstance(servers, dict) and servers and all(isinstance(server, dict) for server in servers.values()):

@@ -10,7 +10,7 @@ from renderer import pins
 from renderer.errors import DocumentPath, Fault, Severity
 from renderer.guard import HEALTH, covers, is_public_name, key_host, url_path
 from renderer.launch import listens_on_loopback
-from renderer.model import Access, Expose, Server
+from renderer.model import Access, Server
 from renderer.model.access import WELL_KNOWN
 from renderer.validate.network import how_to_open, opens
 
@@ -122,12 +122,12 @@ def guard_can_stand(server: Server) -> Iterator[Fault]:
             yield Fault(place, "spec/guard-path", f"the guard answers {path} itself", "choose another path")
     if isinstance(server.access, Access) and not listens_on_loopback(server):
         bridged = transport.bridge != "none"
-        what = transport.bridge if bridged else "the server"
+        listener = transport.bridge if bridged else "the server"
         instead = ", or use the bridge mcp-proxy, which listens on loopback alone" if bridged else ""
         yield Fault(
             _ACCESS,
             "spec/guard-not-alone",
-            f"{what} listens on every address of its pod, so only the NetworkPolicy keeps others from passing the "
+            f"{listener} listens on every address of its pod, so only the NetworkPolicy keeps others from passing the "
             "guard; in compose a network of its own does",
             f"accept this where the cluster's network plugin enforces policies{instead}",
             Severity.WARNING,
@@ -180,6 +180,9 @@ def ways_in_lead_to_guard(server: Server) -> Iterator[Fault]:
         message = f"the host of {access.url} is not exposed: {', '.join(expose.hosts)}"
         yield Fault((*_ACCESS, "url"), "spec/access-host", message, "write the same host in both")
     keeps_path = access.enforced_by != "envoy-gateway"
+    prefixes = [prefix.rstrip("/") for prefix in expose.paths if f"{parts.path}/".startswith(f"{prefix.rstrip('/')}/")]
+    cut = max(prefixes, key=len, default="") if expose.strip_prefix else ""
+    arrives = parts.path.removeprefix(cut) or "/"
     if expose.strip_prefix and keeps_path:
         message = "what enforces access leads the path of access.url to transport.path itself, and must see it whole"
         yield Fault(("spec", "expose", "stripPrefix"), "spec/access-path", message, "remove it", at_key=True)
@@ -187,17 +190,10 @@ def ways_in_lead_to_guard(server: Server) -> Iterator[Fault]:
         field = "paths" if server.sets("spec", "expose", "paths") else "path"
         message = f"nothing below {', '.join(expose.paths)} leads to access.url, whose path is {parts.path or '/'}"
         yield Fault(("spec", "expose", field), "spec/access-path", message, f"write path: {parts.path or '/'}")
-    elif not keeps_path and (arrives := _arriving(parts.path, expose)) != server.transport.path:
+    elif not keeps_path and arrives != server.transport.path:
         message = f"the server gets {access.url} as {arrives}, and speaks at {server.transport.path}"
         hint = "write an url that ends in transport.path, behind expose.path with stripPrefix: true"
         yield Fault((*_ACCESS, "url"), "spec/access-path", message, hint)
-
-
-def _arriving(path: str, expose: Expose) -> str:
-    """The path that the server gets."""
-    prefixes = [prefix.rstrip("/") for prefix in expose.paths if f"{path}/".startswith(f"{prefix.rstrip('/')}/")]
-    cut = max(prefixes, key=len, default="") if expose.strip_prefix else ""
-    return path.removeprefix(cut) or "/"
 
 
 def keys_are_reachable(server: Server) -> Iterator[Fault]:

@@ -18,6 +18,7 @@ from renderer.errors import Fault, Problem
 from renderer.launch import launch
 from renderer.model import Options, Rendered, Server
 from renderer.render import Quoting, places_in_templates
+from renderer.resolve.defaults import defaults_of
 from renderer.target import Ignored
 from renderer.target_names import TARGETS
 from tests.cli.commands import Mcpctl
@@ -139,7 +140,7 @@ def texts(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     monkeypatch.setattr(
         assets, "read", lambda name: (templates.get(name.removeprefix("templates/")) or read(name).decode()).encode()
     )
-    caches = (assets.schema, make._schema, make._fill)
+    caches = (assets.schema, make._schema, defaults_of)
     for cache in caches:
         cache.cache_clear()
     yield templates

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renderer.environment.merge import filled, idle_nulls, leaves, merged, placed, stamped
+from renderer.environment.merge import filled, idle_nulls, merged, placed, stamped
 from renderer.merge_patch import merged as plain_merged
 from renderer.model import JSON, Marks, nearest
 from renderer.yaml_reader import read
@@ -83,8 +83,8 @@ def test_placed_reaches_into_lists() -> None:
     assert data == {"s": [{"i": "a"}, {"i": "b"}]}
 
 
-def test_leaves_and_idle_nulls() -> None:
+def test_idle_nulls() -> None:
     patch: JSON = {"a": None, "b": {"c": None, "d": 1}, "e": {}}
-    assert list(leaves(patch)) == [("a",), ("b", "c"), ("b", "d"), ("e",)]
+    assert list(idle_nulls({}, patch)) == [("a",), ("b", "c")]
     assert list(idle_nulls({"a": 1}, patch)) == [("b", "c")]
     assert list(idle_nulls({"b": {"c": 0}}, patch)) == [("a",)]
