@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from renderer import assets, pins
-from renderer.model import JSON, Bundle, EgressHost, File, HealthCheck, Package, Server, Writable
+from renderer.model import JSON, EgressHost, File, HealthCheck, Package, Server, Writable
 from renderer.namedtuples import NamedTuple
 from renderer.variables import as_literal, expanded_in, pieces
 from renderer.yaml_writer import block
@@ -238,7 +238,11 @@ def _server_argv(server: Server) -> list[str]:
     if package is None:
         return [*server.command, *server.args]
     if package.bundle:
-        return _bundle_argv(server, package, package.bundle)
+        _, *interpreter = pins.INTERPRETERS[package.runtime]
+        file = f"{pins.BUNDLE_FOLDER}/start.{'js' if package.runtime == 'npm' else 'py'}"
+        settings = [f"{key}={text}" for key, text in package.bundle.settings]
+        own = ["run", *server.command] if server.command else ["with"]  # not "--", which mcp-proxy drops
+        return [*interpreter[:-1], file, *settings, *own, *server.args]
     more = [word for requirement in package.requirements for word in ("--with", requirement)]
     if package.lock and package.registry == "npm":
         program = server.command or (package.lock.program,)
@@ -256,14 +260,6 @@ def _server_argv(server: Server) -> list[str]:
     else:
         start = ["uvx", *more, f"{package.name}@{package.version}"]
     return [*start, *server.args]
-
-
-def _bundle_argv(server: Server, package: Package, bundle: Bundle) -> list[str]:
-    _, *interpreter = pins.INTERPRETERS[package.runtime]
-    program = f"{pins.BUNDLE_FOLDER}/start.{'js' if package.runtime == 'npm' else 'py'}"
-    settings = [f"{key}={text}" for key, text in bundle.settings]
-    own = ["run", *server.command] if server.command else ["with"]  # not "--", which mcp-proxy drops
-    return [*interpreter[:-1], program, *settings, *own, *server.args]
 
 
 def _npm_git(package: Package) -> str:
@@ -285,7 +281,20 @@ def _probe(server: Server) -> Probe | None:
     if not health.enabled or not (server.listens or health.check.command):
         return None
     if health.mcp:
-        return _mcp_check(server)
+        # A program of the container that asks the server for its tools; without command where none is known.
+        runtime, transport = runtime_for_checks(server), server.transport
+        if runtime is None:
+            return Probe(transport.port)
+        kind, *interpreter = pins.INTERPRETERS[runtime]
+        text = assets.read(f"templates/checks/mcp-{kind}.txt").decode()
+        path = pins.BRIDGE_PATHS.get(transport.bridge, (transport.path,))[0]
+        arguments = (str(transport.port), path, str(server.health.timeout))
+        return Probe(
+            transport.port,
+            command=(*interpreter, text, *arguments),
+            mounted=(*interpreter[:-1], _CHECKS[runtime], *arguments),
+            file=File(_CHECKS[runtime], text),
+        )
     return _asked(health.check, server) if health.check.ways else _default(server)
 
 
@@ -311,23 +320,6 @@ def _default(server: Server) -> Probe:
     """A GET of the MCP endpoint itself is answered 400, 405 or 406: without a bridge only a connection tells."""
     endpoint, port = pins.BRIDGE_HEALTH.get(server.transport.bridge), server.transport.port
     return Probe(endpoint.port or port, endpoint.path) if endpoint else Probe(port)
-
-
-def _mcp_check(server: Server) -> Probe:
-    """A program of the container that asks the server for its tools; without command where none is known."""
-    runtime, transport = runtime_for_checks(server), server.transport
-    if runtime is None:
-        return Probe(transport.port)
-    kind, *interpreter = pins.INTERPRETERS[runtime]
-    text = assets.read(f"templates/checks/mcp-{kind}.txt").decode()
-    path = pins.BRIDGE_PATHS.get(transport.bridge, (transport.path,))[0]
-    arguments = (str(transport.port), path, str(server.health.timeout))
-    return Probe(
-        transport.port,
-        command=(*interpreter, text, *arguments),
-        mounted=(*interpreter[:-1], _CHECKS[runtime], *arguments),
-        file=File(_CHECKS[runtime], text),
-    )
 
 
 def check_file(server: Server) -> File | None:

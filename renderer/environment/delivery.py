@@ -144,14 +144,10 @@ def delivery_faults(delivery: Delivery | None, environment: str, target: str) ->
             hint = f"write the folder of --out in the repository, and then {folder}"
             yield Fault((*_HERE, "path"), "environment/delivery-path", message, hint)
         if isinstance(delivery, ArgoCD):
-            yield from _repeated_clusters(delivery)
-
-
-def _repeated_clusters(delivery: ArgoCD) -> Iterator[Fault]:
-    seen: set[str] = set()
-    for i, cluster in enumerate(delivery.clusters or ()):
-        if cluster["name"] in seen:
-            message = f"two clusters are called '{cluster['name']}': their Applications would have one name"
-            path = (*_HERE, "clusters", "list", i, "name")
-            yield Fault(path, "environment/duplicate-cluster", message, "rename one of them")
-        seen.add(cluster["name"])
+            seen: set[str] = set()
+            for i, cluster in enumerate(delivery.clusters or ()):
+                if cluster["name"] in seen:
+                    message = f"two clusters are called '{cluster['name']}': their Applications would have one name"
+                    path = (*_HERE, "clusters", "list", i, "name")
+                    yield Fault(path, "environment/duplicate-cluster", message, "rename one of them")
+                seen.add(cluster["name"])

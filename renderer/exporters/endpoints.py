@@ -43,7 +43,11 @@ def endpoint_of(server: Server, target: str, options: Options, *, local: bool) -
         host = f"[{address}]" if ":" in address else address
         note = "" if publish.address in _EVERYWHERE else "clients on this machine"
         return Endpoint(f"http://{host}:{publish.port}{server.transport.path}", path, note)
-    return _forwarded(server, options) if local else _exposed(server) or _service(server, options)
+    if local:
+        return _forwarded(server, options)
+    address = f"{server.object_name('Service')}.{options.namespace_of(server)}.svc:{server.service.port}"
+    note = f"only pods of the cluster reach it; {_OPEN_A_WAY}"
+    return _exposed(server) or Endpoint(f"http://{address}{server.transport.path}", ("spec", "service"), note)
 
 
 def _guarded_address(server: Server) -> Endpoint | None:
@@ -70,12 +74,6 @@ def _exposed(server: Server) -> Endpoint | None:
     plain = not expose.tls if expose.type == "Ingress" else expose.gateway and expose.gateway.section == "http"
     url = f"{'http' if plain else 'https'}://{host}{cut}{server.transport.path}"
     return Endpoint(url, ("spec", "expose"), "; ".join(notes))
-
-
-def _service(server: Server, options: Options) -> Endpoint:
-    address = f"{server.object_name('Service')}.{options.namespace_of(server)}.svc:{server.service.port}"
-    url = f"http://{address}{server.transport.path}"
-    return Endpoint(url, ("spec", "service"), f"only pods of the cluster reach it; {_OPEN_A_WAY}")
 
 
 def _forwarded(server: Server, options: Options) -> Endpoint:

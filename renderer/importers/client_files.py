@@ -75,13 +75,10 @@ def _servers(data: Mapping[str, JSON]) -> Iterator[tuple[DocumentPath, str]]:
         elif isinstance(node, list):  # Continue's form
             pairs = ((i, item) for i, item in enumerate(node) if isinstance(item, dict))
             named = [((*place, i), plain_text(item.get("name")) or f"server-{i + 1}", item) for i, item in pairs]
-        if any(_is_server(value) for _, _, value in named):
+        entries = [value for _, _, value in named if isinstance(value, dict)]
+        if any("image" not in entry and not {"command", *_URLS}.isdisjoint(entry) for entry in entries):
             yield from ((path, name) for path, name, value in named if isinstance(value, dict))
             return
-
-
-def _is_server(value: JSON) -> bool:
-    return isinstance(value, dict) and "image" not in value and not {"command", *_URLS}.isdisjoint(value)
 
 
 def _inputs(source: Source) -> Iterator[tuple[str, Input]]:

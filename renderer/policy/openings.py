@@ -41,18 +41,14 @@ def opened(data: Json, restricted: Collection[str] = _BOTH) -> Iterator[Fault]:
             yield open_egress(("spec", "egress", i))
     yield from _open_ingress(data, spec, restricted)
     if kind_of(data) == "Service":
-        yield from _open_service(spec)
-
-
-def _open_service(spec: Json) -> Iterator[Fault]:
-    if spec.get("type") == "ExternalName":
-        message = f"the Service leads clients to {excerpt(text(spec, 'externalName'))}, and not to the server"
-        yield _everybody(("spec", "type"), message, "remove it")
-    for field in ("type", "externalIPs"):
-        ranges = field == "type" and spec.get("type") == "LoadBalancer" and spec.get("loadBalancerSourceRanges")
-        if spec.get(field) not in (None, [], "ClusterIP", "ExternalName") and not ranges:
-            message = "the Service is open to every network that reaches the cluster's nodes, without TLS"
-            yield _everybody(("spec", field), message, "use 'expose'")
+        if spec.get("type") == "ExternalName":
+            message = f"the Service leads clients to {excerpt(text(spec, 'externalName'))}, and not to the server"
+            yield _everybody(("spec", "type"), message, "remove it")
+        for field in ("type", "externalIPs"):
+            ranges = field == "type" and spec.get("type") == "LoadBalancer" and spec.get("loadBalancerSourceRanges")
+            if spec.get(field) not in (None, [], "ClusterIP", "ExternalName") and not ranges:
+                message = "the Service is open to every network that reaches the cluster's nodes, without TLS"
+                yield _everybody(("spec", field), message, "use 'expose'")
 
 
 def _everybody(path: DocumentPath, message: str, advice: str) -> Fault:

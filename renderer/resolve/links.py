@@ -57,24 +57,20 @@ def _way(server: Server, index: int, known: dict[str, Server]) -> Way | Fault | 
     if not other.complete:
         return None
     if other.remote:
-        return _to_remote(other.remote, name, path)
+        host = other.remote.host
+        is_loopback = host == "localhost"
+        with suppress(ValueError):
+            is_loopback = is_loopback or ipaddress.ip_address(host).is_loopback
+        if is_loopback:
+            message = f"{name} is at {host}, which inside of a container is the container itself"
+            return Fault(path, _RULE, message, "write a name or an address under which others reach the machine")
+        return way_to(other.remote)
     if not other.listens:
         message = f"{name} speaks stdio without a bridge: nothing can connect to it"
         return Fault(path, _RULE, message, f"give {name} a bridge (transport.bridge), or remove the name")
     port = pins.GUARD_PORT if other.guard else other.transport.port
     labels = {SERVER_LABEL: name}
     return EgressService(other.resource_name, other.namespace, labels, (port,), of_server=True)
-
-
-def _to_remote(remote: Remote, name: str, path: tuple[str | int, ...]) -> Way | Fault:
-    host = remote.host
-    is_loopback = host == "localhost"
-    with suppress(ValueError):
-        is_loopback = is_loopback or ipaddress.ip_address(host).is_loopback
-    if is_loopback:
-        message = f"{name} is at {host}, which inside of a container is the container itself"
-        return Fault(path, _RULE, message, "write a name or an address under which others reach the machine")
-    return way_to(remote)
 
 
 def way_to(remote: Remote) -> Way:

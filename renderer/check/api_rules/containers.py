@@ -143,27 +143,22 @@ def inside_faults(relative: Any, path: DocumentPath, rule: str) -> list[Fault]:
 
 def _handler_faults(container: Json, path: DocumentPath) -> list[Fault]:
     faults: list[Fault] = []
-    for name in _PROBES:
-        if name in container:
-            faults += _probe_faults(container, name, (*path, name))
+    for name in (name for name in _PROBES if name in container):
+        probe, where = mapping(container, name), (*path, name)
+        faults += one_of_faults(probe, _PROBE_HANDLERS, where, "handler")
+        for number, least in _PROBE_NUMBERS.items():
+            if number in probe:
+                most = 1 if number == "successThreshold" and name in _SUCCEED_ONCE else None
+                faults += range_fault(probe[number], least, most, (*where, number), "probe-number")
+        faults += range_fault(mapping(probe, "grpc").get("port"), 1, 65_535, (*where, "grpc", "port"), "port-range")
+        faults += _target_faults(container, probe, where)
     lifecycle = mapping(container, "lifecycle")
     for name in ("postStart", "preStop"):
         if name in lifecycle:
-            where = (*path, "lifecycle", name)
-            faults += one_of_faults(mapping(lifecycle, name), _LIFECYCLE_HANDLERS, where, "handler")
-            faults += _target_faults(container, mapping(lifecycle, name), where)
+            event = (*path, "lifecycle", name)
+            faults += one_of_faults(mapping(lifecycle, name), _LIFECYCLE_HANDLERS, event, "handler")
+            faults += _target_faults(container, mapping(lifecycle, name), event)
     return faults
-
-
-def _probe_faults(container: Json, name: str, path: DocumentPath) -> list[Fault]:
-    probe = mapping(container, name)
-    faults = one_of_faults(probe, _PROBE_HANDLERS, path, "handler")
-    for number, least in _PROBE_NUMBERS.items():
-        if number in probe:
-            most = 1 if number == "successThreshold" and name in _SUCCEED_ONCE else None
-            faults += range_fault(probe[number], least, most, (*path, number), "probe-number")
-    faults += range_fault(mapping(probe, "grpc").get("port"), 1, 65_535, (*path, "grpc", "port"), "port-range")
-    return faults + _target_faults(container, probe, path)
 
 
 def _target_faults(container: Json, handler: Json, path: DocumentPath) -> list[Fault]:

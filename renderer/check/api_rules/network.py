@@ -117,22 +117,21 @@ def _peer_faults(peer: Json, path: DocumentPath) -> list[Fault]:
     if "ipBlock" in peer:
         if len(peer) > 1:
             faults.append(refused(path, "network-peer", "ipBlock goes with no selector in one entry"))
-        faults += _block_faults(mapping(peer, "ipBlock"), (*path, "ipBlock"))
+        block, block_path = mapping(peer, "ipBlock"), (*path, "ipBlock")
+        network, cidr_faults = _network(block.get("cidr"), (*block_path, "cidr"))
+        faults += cidr_faults
+        for index, value in enumerate(texts(block, "except")):
+            where = (*block_path, "except", index)
+            hole, hole_faults = _network(value, where)
+            faults += hole_faults
+            inside = (
+                network and hole and network != hole and hole.version == network.version and hole.subnet_of(network)
+            )
+            if network and hole and not inside:
+                message = f"{excerpt(value)} must lie inside {excerpt(block['cidr'])} and be smaller"
+                faults.append(refused(where, "cidr", message))
     for name in ("podSelector", "namespaceSelector"):
         faults += selector_faults(mapping(peer, name), (*path, name))
-    return faults
-
-
-def _block_faults(block: Json, path: DocumentPath) -> list[Fault]:
-    network, faults = _network(block.get("cidr"), (*path, "cidr"))
-    for index, value in enumerate(texts(block, "except")):
-        where = (*path, "except", index)
-        hole, hole_faults = _network(value, where)
-        faults += hole_faults
-        inside = network and hole and hole.version == network.version and hole != network and hole.subnet_of(network)
-        if network and hole and not inside:
-            message = f"{excerpt(value)} must lie inside {excerpt(block['cidr'])} and be smaller"
-            faults.append(refused(where, "cidr", message))
     return faults
 
 

@@ -203,12 +203,8 @@ def _autoscaler(item: Object, index: Index) -> Placed:
         message = f"HorizontalPodAutoscaler {excerpt(item.name)} decides the number too"
         fault = refused(("spec", "replicas"), "replicas-autoscaled", message, "remove replicas", at_key=True)
         yield scaled.position, fault
-    yield from _unmeasured(item, scaled)
-
-
-def _unmeasured(item: Object, target: Object) -> Placed:
-    """Percentages are of what pods request: where one container requests nothing, the autoscaler does nothing."""
-    path, pod = pod_of(target.doc) or ((), {})
+    # Percentages are of what pods request: where one container requests nothing, the autoscaler does nothing.
+    path, pod = pod_of(scaled.doc) or ((), {})
     measured = [mapping(metric, "resource") for _, metric in entries(mapping(item.doc, "spec"), "metrics")]
     shares = [text(each, "name") for each in measured if text(mapping(each, "target"), "type") == "Utilization"]
     scaler = f"HorizontalPodAutoscaler {excerpt(item.name)}"
@@ -222,7 +218,7 @@ def _unmeasured(item: Object, target: Object) -> Placed:
                 hint = f"request some {name}, unless a LimitRange of the namespace fills it in"
                 place = (*path, "spec", "containers", i)
                 yield (
-                    target.position,
+                    scaled.position,
                     refused(place, "autoscaled-without-request", message, hint)._replace(severity=Severity.WARNING),
                 )
 

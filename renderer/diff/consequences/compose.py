@@ -79,7 +79,11 @@ def _weak_part(kind: str, part: Mapping[str, Any]) -> set[str]:
 
 def _service(pair: Pair, *, new: bool) -> Iterator[Consequence]:
     name, before, now = pair.object.name, pair.before, pair.now
-    public = _of_configs(before, now)
+    # Variables and files of variables that are of ConfigMaps, wherever the services name them.
+    texts = [text for service in (before, now) for text in _texts(service)]
+    names = {name for text in texts for name in _OF_CONFIG.findall(text)}
+    names -= {name for text in texts for name in _VARIABLE.findall(_OF_CONFIG.sub("", text))}
+    public = names | {text for text in texts if _CONFIG_FILE.fullmatch(text)}
     if pair.old and pair.new:
         paths = [change.path for change in pair.changes if change.path]
         if keys := {str(path[0]) for path in paths if path[:2] != ("deploy", "replicas")}:
@@ -120,14 +124,6 @@ def _uses(service: Mapping[str, Any]) -> set[tuple[str, str]]:
         pairs = _environment(service) if key == "environment" else [(key, value)]
         uses |= {(name, where) for where, inner in pairs for text in _texts(inner) for name in _VARIABLE.findall(text)}
     return uses
-
-
-def _of_configs(*services: Mapping[str, Any]) -> set[str]:
-    """Variables and files of variables that are of ConfigMaps, wherever the services name them."""
-    texts = [text for service in services for text in _texts(service)]
-    names = {name for text in texts for name in _OF_CONFIG.findall(text)}
-    names -= {name for text in texts for name in _VARIABLE.findall(_OF_CONFIG.sub("", text))}
-    return names | {text for text in texts if _CONFIG_FILE.fullmatch(text)}
 
 
 def _programs(service: Mapping[str, Any]) -> set[Program]:

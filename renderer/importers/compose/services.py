@@ -124,10 +124,6 @@ def _environment(reading: Reading, server: str) -> None:
             text = _text(reading, source, parts, server)
             hint = f"the default; {only.name} of the environment sets another" if only and only.name else ""
             reading.map(source, target, text, hint)
-    _env_files(reading, server)
-
-
-def _env_files(reading: Reading, server: str) -> None:
     for number, (source, item) in enumerate(listed(reading, "env_file")):
         path = plain_text(item.get("path") if isinstance(item, dict) else item)
         name = f"{server}-env" if number == 0 else f"{server}-env-{number + 1}"

@@ -111,11 +111,7 @@ def read_account(name: str, account: Object | None, into: Gathering, pod: Docume
         read_annotations(reading, ("metadata", "annotations"), (*_ACCOUNT, "annotations"))
         reading.lose_all([key for key in ("secrets", "imagePullSecrets") if reading.get(key)], "stays as it is")
         reading.note(("automountServiceAccountToken",), (*_ACCOUNT, "automountToken"))
-    _token(name, into, pod)
-
-
-def _token(name: str, into: Gathering, pod: DocumentPath) -> None:
-    """Whether the pods get a token of the Kubernetes API."""
+    # Whether the pods get a token of the Kubernetes API.
     source, target = (*pod, "automountServiceAccountToken"), (*_ACCOUNT, "automountToken")
     mounts = into.first.get(*source)
     if isinstance(mounts, bool):

@@ -87,7 +87,11 @@ def refusal(output: str, doing: str, *, secret: bool = False) -> McpctlError:
 
     ``secret``: its words may quote values, and are not shown.
     """
-    text = _words(output)
+    # Without warnings and log lines of kubectl, its advice on conflicts, and repetitions.
+    refused = output.partition("\nPlease review the fields above")[0]
+    lines = [line.strip() for line in refused.splitlines() if line.strip()]
+    own = [line for line in lines if not line.startswith("Warning: ") and not _LOG.match(line)]
+    text = "\n".join(dict.fromkeys(own or lines)).removeprefix("error: ").removeprefix("Error from server ")
     row = next((row for row in _KINDS if row.pattern.search(text)), None)
     words = "kubectl's words are not shown, as they may hold values" if secret else excerpt(text, SHOWN)
     message = f"{doing}: {words or 'kubectl failed and said nothing'}" + (f" - {row.advice}" if row else "")
@@ -100,15 +104,6 @@ def warnings(output: str) -> list[str]:
     """What the API server warns of, beside an answer that is fine."""
     lines = [line.removeprefix("Warning: ") for line in output.splitlines() if line.startswith("Warning: ")]
     return [excerpt(line, SHOWN) for line in dict.fromkeys(lines)]
-
-
-def _words(output: str) -> str:
-    """Without warnings and log lines of kubectl, its advice on conflicts, and repetitions."""
-    output = output.partition("\nPlease review the fields above")[0]
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    own = [line for line in lines if not line.startswith("Warning: ") and not _LOG.match(line)]
-    text = "\n".join(dict.fromkeys(own or lines))
-    return text.removeprefix("error: ").removeprefix("Error from server ")
 
 
 #: klog: ``E1121 12:00:00.000000   123 memcache.go:265] "Unhandled Error" err=…``

@@ -131,13 +131,7 @@ def gateway_limits(server: Server) -> Iterator[Fault]:
         message = f"without issuers {title} has nobody to ask for a token"
         yield Fault(place, "kubernetes/gateway-issuers", message, "add issuers, or write enforcedBy: envoy")
         return
-    yield from _passed(server, title)
-    yield from _shared_limits(server, access, title)
-    yield from (_envoy_limits if access.enforced_by == ENVOY else _agent_limits)(access)
-
-
-def _passed(server: Server, title: str) -> Iterator[Fault]:
-    """Ways to the server that do not lead through the gateway."""
+    # Ways to the server that do not lead through the gateway.
     guard = "or write enforcedBy: envoy: its guard stands in the pod"
     if server.network.ingress:
         own = server.sets("spec", "network", "ingress", "from")
@@ -147,6 +141,8 @@ def _passed(server: Server, title: str) -> Iterator[Fault]:
     if server.service.type != "ClusterIP":
         message = f"a Service of type {server.service.type} leads past {title}: nobody needs a token there"
         yield _warning(("spec", "service", "type"), "gateway-passed", message, f"remove it, {guard}")
+    yield from _shared_limits(server, access, title)
+    yield from (_envoy_limits if access.enforced_by == ENVOY else _agent_limits)(access)
 
 
 def _shared_limits(server: Server, access: Access, title: str) -> Iterator[Fault]:
