@@ -51,7 +51,7 @@ COMMANDS = {
     "delete": "Remove all objects of servers that mcpctl made.",
     "config": "Show every setting and its source: option, environment variable, file and line, or default.",
     "schema": "Explain a field of a spec: what it does, its type, default and an example; or print a whole schema.",
-    "rule": "Explain a rule: what it finds, why, how to fix or accept it; without ID list all rules.",
+    "rule": "Explain a rule: what it finds, why, how to fix or accept it; without ID list the rules of policy.",
     "completion": "Print a script that completes commands, options, files and names of specs on TAB.",
     "help": "Print the help of a command; without COMMAND the list of commands.",
     "version": "Print the versions of mcpctl, Python, libraries and schemas.",

@@ -90,7 +90,9 @@ def test_a_fault_of_a_template_is_output_invalid(mcpctl: Mcpctl, monkeypatch: py
     assert re.match(r"templates/kubernetes/deployment.yaml.j2:\d+: error: spec.replicas: ", run.err)
 
 
-@pytest.mark.parametrize("stage", ["load", "validate_source", "resolve", "validate_rules", "build_and_check"])
+@pytest.mark.parametrize(
+    "stage", ["texts", "documents", "validate_source", "resolve", "validate_rules", "build_and_check"]
+)
 @pytest.mark.parametrize("error", [ValueError, KeyError, AssertionError, RecursionError, MemoryError, OSError])
 @pytest.mark.usefixtures("specs")
 def test_a_defect_of_ours_is_70_and_tells_nothing_of_the_spec(
@@ -167,7 +169,7 @@ def test_an_interrupt_is_130(mcpctl: Mcpctl, monkeypatch: pytest.MonkeyPatch) ->
     def interrupted(*args: object, **kwargs: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pipeline, "load", interrupted)
+    monkeypatch.setattr(pipeline, "texts", interrupted)
     run = mcpctl("render", "good.yaml")
     assert (run.code, run.out) == (Exit.INTERRUPTED, "")
     assert "Traceback" not in run.err
