@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from renderer import pipeline
 from renderer.diff import masks
@@ -93,19 +93,14 @@ def _manifests(sources: Sequence[Source], draft: Draft) -> list[Object]:
         if (each.source.file, each.root) in used or (each.source.file, ()) in used:
             data = without_servers_own(each.data)
             if each.kind in POD_TEMPLATES and each.name == draft.original:
-                data = _as_rendered(data, each.kind, main_container(each))
+                # The server's container under the name that it gets: its fields are compared one by one.
+                data, number = copy.deepcopy(data), main_container(each)
+                listed = at(data, *(TEMPLATED.get(each.kind) or ()), "spec", "containers")
+                if isinstance(listed, list) and number < len(listed):
+                    listed[number]["name"] = _SERVER
             group = str(each.data.get("apiVersion", "")).rpartition("/")[0]
             documents.append(Object(group, each.kind, each.namespace, each.name, data, each.source.file))
     return documents
-
-
-def _as_rendered(data: dict[str, Any], kind: str, number: int) -> dict[str, Any]:
-    """The workload with the server's container under the name that it gets: its fields are compared one by one."""
-    data = copy.deepcopy(data)
-    containers = at(data, *(TEMPLATED.get(kind) or ()), "spec", "containers")
-    if isinstance(containers, list) and number < len(containers):
-        containers[number]["name"] = _SERVER
-    return data
 
 
 def _services(sources: Sequence[Source], draft: Draft, new: Sequence[Object]) -> list[Object]:

@@ -68,7 +68,10 @@ class Trees:
     def carry_out(self, runs: Sequence[Run], results: Sequence[Output], report: Report) -> tuple[Exit, Report]:
         """Writes all trees, or compares each, and adds to the report; what is refused of one ends it for all."""
         code = Exit.FINE
-        left = self._left(runs) if self._whole else []
+        known = {folder_of(self._out, run).name for run in runs}
+        # Without environments each target has its tree, and is rendered by a run of its own.
+        known |= set() if runs[0].environment else set(TARGETS)
+        left = [name for name in write.trees_in(self._out) if name not in known] if self._whole else []
         report = self._with_other_folders(runs, report)
         try:
             if self._allowed.prune:
@@ -170,13 +173,6 @@ class Trees:
         if keep:
             report = report._replace(lines=[*report.lines, _left_alone(folder, list(keep))])
         return self._compared(folder, differences, report, rendered, depth)
-
-    def _left(self, runs: Sequence[Run]) -> list[str]:
-        """Trees of environments that are not in the input; of a target alone, where the input has environments."""
-        known = {folder_of(self._out, run).name for run in runs}
-        # Without environments each target has its tree, and is rendered by a run of its own.
-        known |= set() if runs[0].environment else set(TARGETS)
-        return [name for name in write.trees_in(self._out) if name not in known]
 
     def _left_tree(self, name: str, report: Report) -> tuple[Exit, Report]:
         """Always mentioned, and removed only when asked for: the input may be a part of what the tree is made from."""

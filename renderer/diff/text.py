@@ -143,7 +143,11 @@ def headline(group: Group, quote: Quote) -> str:
 
 
 def _subject(group: Group, quote: Quote) -> str:
-    first, who = group.first, _who(group, quote)
+    first, who = group.first, f"{len(group.places)} servers"
+    if len(group.places) == 1:
+        ((name, trees),) = group.places.items()
+        who = quote(name) if name else "what all servers share"
+        who = f"{who} ({listed(trees, quote)})" if trees != ("",) else who
     if first.state == "renamed":
         return f"{who} was {quote(first.renamed_from)}"
     if first.state in ("new", "removed"):
@@ -165,14 +169,6 @@ def _cause(cause: Cause, group: Group, who: str, quote: Quote) -> str:
         fields = f"{listed(cause.details, quote)} of" if cause.details else "the"
         return f"{fields} environment{'s' if len(names) > 1 else ''} {listed(names, quote)} changed"
     return "; ".join(cause.details)
-
-
-def _who(group: Group, quote: Quote) -> str:
-    if len(group.places) > 1:
-        return f"{len(group.places)} servers"
-    ((name, trees),) = group.places.items()
-    who = quote(name) if name else "what all servers share"
-    return f"{who} ({listed(trees, quote)})" if trees != ("",) else who
 
 
 def listed(names: Sequence[str], quote: Quote, most: int = MOST) -> str:

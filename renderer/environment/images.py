@@ -14,7 +14,7 @@ from renderer.launch import launch
 from renderer.wording import did_you_mean
 
 if TYPE_CHECKING:
-    from renderer.model import JSON, Marks, Server
+    from renderer.model import JSON, Server
 
 _PINS: DocumentPath = ("spec", "images", "pins")
 _MIRRORS: DocumentPath = ("spec", "images", "registryMirrors")
@@ -30,7 +30,12 @@ def replaced(environment: Environment, layer: Layer) -> Layer:
         name = environment.images.of(image)
         if name == image:
             continue
-        mark = _mark(environment, image)
+        # Where the environment says it: the pin, which says more, or else the mirror.
+        there, reference = environment.source.marks, parse(image)
+        assert there, "environments are loaded with marks"
+        pinned = {parse(written).name: written for written in _pins_as_written(environment)}
+        pin = pinned.get(reference.name)
+        mark = at(there, (*_PINS, pin) if pin is not None else (*_MIRRORS, reference.registry))
         if path[-1] == "package":
             folder, version = split(name)
             version = version.removeprefix(":").removeprefix("@")  # as the spec of a package has it
@@ -66,17 +71,6 @@ def _value(data: Any, path: DocumentPath) -> Any:
         known = isinstance(data, list) if isinstance(step, int) else isinstance(data, dict) and step in data
         data = data[step] if known else None
     return data
-
-
-def _mark(environment: Environment, image: str) -> Marks:
-    """Where the environment says it: the pin, which says more, or else the mirror."""
-    marks = environment.source.marks
-    assert marks, "environments are loaded with marks"
-    reference = parse(image)
-    names = {parse(name).name: name for name in _pins_as_written(environment)}
-    if reference.name in names:
-        return at(marks, (*_PINS, names[reference.name]))
-    return at(marks, (*_MIRRORS, reference.registry))
 
 
 def _pins_as_written(environment: Environment) -> Iterable[str]:

@@ -9,7 +9,7 @@ from renderer.environment.merge import at, filled, idle_nulls, merged
 from renderer.environment.selectors import members, no_match, selects
 from renderer.environment.values import Environment, Layer, Merge, Origin
 from renderer.errors import DocumentPath, Fault, Problem, Severity, dotted
-from renderer.model import Overlay, Source
+from renderer.model import JSON, Overlay, Source
 from renderer.namedtuples import NamedTuple
 
 
@@ -56,11 +56,18 @@ def layers(environment: Environment, source: Source, effects: Effects | None = N
     merges = environment.patches if _is_remote(environment, source) else environment.merges
     for change in merges:
         if change.select is None or selects(change.select, source):
-            changed = _changed(environment, stack[-1], change)
-            differs = changed.data != stack[-1].data
+            marks = environment.source.marks
+            assert marks, "environments are loaded with marks"
+            before, over = stack[-1], at(marks, change.path)
+            combine = filled if change.select is None else merged
+            patch: JSON = {"spec": dict(change.data)}
+            data, places = combine(before.data, before.marks, patch, over._replace(children={"spec": over}))
+            assert isinstance(data, dict), "a mapping stays one"
+            origin: Origin = "environment default" if change.select is None else "environment patch"
             if effects is not None:
-                effects.note(change, stack[-1], differs)
-            stack += [changed] if differs else []
+                effects.note(change, before, data != before.data)
+            if data != before.data:
+                stack.append(Layer(origin, data, places, environment.source.place(change.path)))
     last = replaced(environment, stack[-1])
     return stack if last is stack[-1] else [*stack, last]
 
@@ -89,17 +96,6 @@ class Effects:
         if change.select and self.idle.get(change.path) != set():
             nulls = set(idle_nulls(before.data.get("spec"), dict(change.data)))
             self.idle[change.path] = self.idle.get(change.path, nulls) & nulls
-
-
-def _changed(environment: Environment, layer: Layer, change: Merge) -> Layer:
-    marks = environment.source.marks
-    assert marks, "environments are loaded with marks"
-    over = at(marks, change.path)
-    combine = filled if change.select is None else merged
-    data, mixed = combine(layer.data, layer.marks, {"spec": dict(change.data)}, over._replace(children={"spec": over}))
-    assert isinstance(data, dict), "a mapping stays one"
-    origin: Origin = "environment default" if change.select is None else "environment patch"
-    return Layer(origin, data, mixed, environment.source.place(change.path))
 
 
 def _overlaid(environment: Environment, source: Source, stack: Sequence[Layer]) -> Source:

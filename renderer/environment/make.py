@@ -42,20 +42,17 @@ def make_environments(sources: Sequence[Source]) -> tuple[list[Environment], lis
         if not faults:
             environment = _environment(source)
             faults = [source.problem(fault) for fault in _faults(environment)]
-            if environment.name in environments:
-                faults.append(_twice(environment, environments[environment.name]))
+            if other := environments.get(environment.name):
+                path: DocumentPath = ("metadata", "name")
+                there = other.source.place(path)
+                message = f"two environments are called '{environment.name}'; the other one: {there}"
+                hint = "names are unique in a run: rename one of them"
+                fault = Fault(path, "environment/duplicate-name", message, hint)
+                faults.append(environment.source.problem(fault)._replace(related=(there,)))
             elif not errors_in(faults):
                 environments[environment.name] = environment
         problems += [*faults, *map(source.problem, deprecations(_schema().document, source.data))]
     return list(environments.values()), [*problems, *_delivered_twice(list(environments.values()))]
-
-
-def _twice(environment: Environment, other: Environment) -> Problem:
-    path: DocumentPath = ("metadata", "name")
-    there = other.source.place(path)
-    message = f"two environments are called '{environment.name}'; the other one: {there}"
-    fault = Fault(path, "environment/duplicate-name", message, "names are unique in a run: rename one of them")
-    return environment.source.problem(fault)._replace(related=(there,))
 
 
 def _delivered_twice(environments: Sequence[Environment]) -> Iterator[Problem]:

@@ -116,7 +116,8 @@ def _laid_out(graph: Graph, top: int, columns: Mapping[int, int]) -> Layout:
     boxes: dict[tuple[int, str], Box] = {}
     for i, band in enumerate(bands):
         inside = {node.id for node in band}
-        heights = {node.id: _height(node, len(_sources(graph, node, homes, inside))) for node in band}
+        texts = {node.id: 2 * _PAD + _TITLE * len(_titles(node)) + _LINE * len(_lines(node)) for node in band}
+        heights = {node.id: max(texts[node.id], _END * len(_sources(graph, node, homes, inside))) for node in band}
         stacks: dict[int, list[Node]] = {}
         for node in band:
             stacks.setdefault(_column(node), []).append(node)
@@ -184,11 +185,6 @@ def _titles(node: Node) -> list[str]:
     kind = f"{KINDS[node.kind].words} " if node.kind in USED else ""
     lines = wrap(excerpt(kind + node.title, 400), _FITS) or [""]
     return lines if len(lines) < 4 else [*lines[:2], excerpt("".join(lines[2:]), _FITS)]
-
-
-def _height(node: Node, ends: int) -> int:
-    text = 2 * _PAD + _TITLE * len(_titles(node)) + _LINE * len(_lines(node))
-    return max(text, ends * _END)
 
 
 # ---------------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ def _allow(reading: Reading, source: DocumentPath, text: str, ports: Sequence[in
     match = _PARTS.fullmatch(text)
     host, port = (match[1].lower(), match[2] or "") if match else (text, "")
     port = port or _SCHEME_PORTS.get(text.lower().partition("://")[0] if "://" in text else "", "")
+    names = [host[1:], f"*{host}"] if host.startswith(".") else [host]
     if host in _THE_MACHINE:
         why = f"{host} is the machine of whoever runs the definition: name the host or service that is meant instead"
         reading.decide(source, (*EGRESS, "services"), None, why)
@@ -46,7 +47,7 @@ def _allow(reading: Reading, source: DocumentPath, text: str, ports: Sequence[in
         open_ports = [int(port)] if port else [*ports]
         block: JSON = {"cidr": network, "ports": [*open_ports]} if open_ports else network
         reading.map(source, (*EGRESS, "cidrs", END), block)
-    elif names := _names(host):
+    elif all(_HOST.fullmatch(name) and len(name) < 250 for name in names):
         for name in names:
             hosts = [f"{name}:{port}"] if port else [f"{name}:{each}" for each in ports] or [name]
             for wanted in hosts:
@@ -55,12 +56,6 @@ def _allow(reading: Reading, source: DocumentPath, text: str, ports: Sequence[in
         reading.note(source, HOSTS, "a leading dot is the domain and its subdomains" if len(names) > 1 else "")
     else:
         reading.lose(source, f"'{excerpt(text, 80)}' is no host name that a rule can have")
-
-
-def _names(host: str) -> list[str]:
-    """A leading dot means the domain itself too."""
-    names = [host[1:], f"*{host}"] if host.startswith(".") else [host]
-    return names if all(_HOST.fullmatch(name) and len(name) < 250 for name in names) else []
 
 
 def _network(text: str) -> str:

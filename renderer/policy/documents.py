@@ -230,7 +230,9 @@ def _lowered(data: Json, context: Mapping[str, Any]) -> Iterator[Fault]:
         message, hint = f"the Namespace must enforce '{level}', as it was rendered", "leave the label as it is"
         yield Fault(("metadata", "labels", _ENFORCE), "pod-security/namespace", message, hint)
     version = mapping(about, "labels").get(_VERSION, "latest") if kind == "Namespace" else "latest"
-    if version != "latest" and not _is_at_least(str(version), str(context.get("kubernetes_version", ""))):
+    labelled = re.fullmatch(r"v1\.(\d{1,4})", str(version))
+    least = int(str(context.get("kubernetes_version", "")).partition(".")[2] or 0)
+    if version != "latest" and (labelled is None or int(labelled[1]) < least):
         message = f"the Namespace must enforce the checks of its own Kubernetes version, not of {excerpt(str(version))}"
         hint = "leave the label as it is: older versions check less"
         yield Fault(("metadata", "labels", _VERSION), "pod-security/namespace", message, hint)
@@ -249,12 +251,6 @@ def _lowered(data: Json, context: Mapping[str, Any]) -> Iterator[Fault]:
                 yield Fault(("spec", field), "policy/limits", message, hint)
     if kind == "LimitRange" and not any(mapping(field, "max") for _, field in entries(spec, "limits")):
         yield Fault(("spec", "limits"), "policy/limits", "a container may take all that the machine has", hint)
-
-
-def _is_at_least(label: str, rendered: str) -> bool:
-    """Whether a label such as ``v1.34`` names the version that is rendered for, or a later one."""
-    numbers = re.fullmatch(r"v1\.(\d{1,4})", label)
-    return numbers is not None and int(numbers[1]) >= int(rendered.partition(".")[2] or 0)
 
 
 def _patched_pod(document: Rendered, data: Json) -> Iterator[Fault]:

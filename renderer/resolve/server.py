@@ -109,7 +109,9 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
         resources=_resources(spec["resources"]),
         replicas=spec["replicas"],
         autoscaling=_autoscaling(spec.get("autoscaling")),
-        disruption=_disruption(spec.get("disruption")),
+        disruption=Disruption(_pod_count(bounds.get("minAvailable")), _pod_count(bounds.get("maxUnavailable")))
+        if (bounds := spec.get("disruption")) is not None
+        else None,
         service=make_service(spec["service"], transport),
         access=_access(spec.get("access")),
         expose=_expose(spec.get("expose")),
@@ -282,12 +284,6 @@ def _autoscaling(item: dict[str, Any] | None) -> Autoscaling | None:
     steps = (item["scaleUp"], item["scaleDown"])
     up, down = (ScalingStep(step["pods"], step["periodSeconds"], step["stabilizationSeconds"]) for step in steps)
     return Autoscaling(item["min"], item["max"], item["cpu"], item["memory"], up, down)
-
-
-def _disruption(item: dict[str, Any] | None) -> Disruption | None:
-    if item is None:
-        return None
-    return Disruption(_pod_count(item.get("minAvailable")), _pod_count(item.get("maxUnavailable")))
 
 
 def _pod_count(count: float | str | None) -> int | str | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
 from renderer import assets
 from renderer.errors import Fault, Problem, Severity
 from renderer.guard import metadata_paths
-from renderer.model import JSON, Access, PartialServer, Server, Source
+from renderer.model import Access, PartialServer, Server, Source
 from renderer.model.access import WELL_KNOWN
 from renderer.schemas import Schema
 from renderer.schemas.deprecated import deprecations
@@ -38,21 +38,17 @@ def validate_source(source: Source) -> list[Problem]:
         path = ("apiVersion",) if "apiVersion" in source.data else ()
         message = "not a spec (no apiVersion mcpctl.io/v1alpha1)"
         hint = "write apiVersion and kind, or keep the file outside of the folder of specs"
-        if form := _importable_form(source.data):
+        servers = source.data.get("mcpServers", source.data.get("servers"))
+        form = "a definition of the MCP registry" if "server.schema.json" in str(source.data.get("$schema")) else ""
+        if isinstance(servers, dict) and servers and all(isinstance(server, dict) for server in servers.values()):
+            form = "a client's list of MCP servers"
+        if form:  # which 'mcpctl import' reads
             message, hint = f"not a spec: {form}", f"'mcpctl import {shlex.quote(source.file)}' makes specs of it"
         return [source.problem(Fault(path, "schema/not-a-spec", message, hint))]
     faults = spec_schema().faults(source.data, "schema")
     of_kind = [fault for fault in faults if fault.path in (("apiVersion",), ("kind",)) and fault.rule != "schema/type"]
     faults += deprecations(spec_schema().document, source.data)
     return [source.problem(fault) for fault in of_kind or faults]
-
-
-def _importable_form(data: Mapping[str, JSON]) -> str:
-    """What a document of another kind is, where 'mcpctl import' reads it; empty where it does not."""
-    servers = data.get("mcpServers", data.get("servers"))
-    if isinstance(servers, dict) and servers and all(isinstance(server, dict) for server in servers.values()):
-        return "a client's list of MCP servers"
-    return "a definition of the MCP registry" if "server.schema.json" in str(data.get("$schema")) else ""
 
 
 def sound_server(source: Source, resolve: Callable[[Source], Server]) -> Server | None:

@@ -89,21 +89,19 @@ def merged(data: Any, marks: Marks | None) -> tuple[Any, Marks | None]:
         return data, marks
     entries = {key: merged(value, children[key] if children else None) for key, value in data.items()}
     base, base_marks = entries.pop(_MERGE, (None, None))
-    for value, mark in _bases(base, base_marks):
+    # A mapping, or several of which the first wins.
+    several = isinstance(base, list)
+    bases = base if several else [base]
+    places: Any = base_marks.children if several and base_marks else None
+    for value, mark in zip(bases, places or [base_marks] * len(bases), strict=True):
+        if not isinstance(value, dict):
+            continue
         inner: Any = mark.children if mark else None
         for key in value:
             entries.setdefault(key, (value[key], inner[key] if inner else None))
     return {key: pair[0] for key, pair in entries.items()}, _with(
         marks, {key: pair[1] for key, pair in entries.items()}
     )
-
-
-def _bases(base: Any, marks: Marks | None) -> list[tuple[dict[str, Any], Marks | None]]:
-    """What is merged: a mapping, or several of which the first wins."""
-    children: Any = marks.children if marks else None
-    items = base if isinstance(base, list) else [base]
-    places = children if isinstance(base, list) and children else [marks] * len(items)
-    return [(item, place) for item, place in zip(items, places, strict=True) if isinstance(item, dict)]
 
 
 def _with(marks: Marks | None, children: Any) -> Marks | None:
