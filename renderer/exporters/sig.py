@@ -154,13 +154,20 @@ def _peer(peer: Peer) -> dict[str, Any]:
     return {key: {"matchLabels": dict(labels)} for key, labels in selectors.items() if labels is not None}
 
 
+#: Volumes that the operator mounts, and what it calls them.
+_MOUNTED = {"configMap": "ConfigMap", "secret": "Secret", "emptyDir": "EmptyDir"}
+
+
 def _storage(server: Server, pod: Pod) -> tuple[list[dict[str, Any]], list[Entry]]:
     """What is mounted from ConfigMaps, Secrets and empty folders, and what cannot be."""
     volumes = {volume["name"]: volume for volume in mappings(pod.spec.get("volumes"))}
     mounted: dict[str, dict[str, Any]] = {}
     entries = []
     for mount in mappings(pod.container.get("volumeMounts")):
-        source, path = _source(volumes[mount["name"]]), mount["mountPath"]
+        held, path = volumes[mount["name"]], mount["mountPath"]
+        source: dict[str, Any] | None = next(
+            ({"type": kind, key: dict(held[key])} for key, kind in _MOUNTED.items() if key in held), None
+        )
         if source is None:
             continue  # a claim or a path of the node: spec.storage, which is reported
         if file := mount.get("subPath"):  # the operator mounts folders, and mcpctl this file alone
@@ -182,12 +189,6 @@ def _storage(server: Server, pod: Pod) -> tuple[list[dict[str, Any]], list[Entry
         permissions = "ReadOnly" if mount.get("readOnly") else "ReadWrite"
         mounted[path] = {"path": path or "/", "permissions": permissions, "source": source}
     return list(mounted.values()), entries
-
-
-def _source(volume: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The volume as a source; None of what the operator does not mount."""
-    kinds = {"configMap": "ConfigMap", "secret": "Secret", "emptyDir": "EmptyDir"}
-    return next(({"type": kind, key: dict(volume[key])} for key, kind in kinds.items() if key in volume), None)
 
 
 def _joined(held: Mapping[str, Any], source: Mapping[str, Any]) -> bool:

@@ -166,18 +166,14 @@ def _rank(reading: Reading, path: DocumentPath) -> int:
     """An image that serves HTTP needs nothing else; packages have a bridge of their own; bundles are downloaded."""
     kind = kind_of(reading, path)
     http = reading.text(*path, "transport", "type") in _HTTP
-    if kind == "mcpb":
-        return 10 + _platform(reading.text(*spelt(reading, path, "identifier")).rpartition("/")[2].lower())
+    if kind == "mcpb":  # by the bundle's name: clusters run on Linux, most of them on amd64
+        name = reading.text(*spelt(reading, path, "identifier")).rpartition("/")[2].lower()
+        if re.search(r"darwin|macos|win(dows|32|64)?[-_.]|osx", name):
+            return 15
+        if re.search(r"arm64|aarch64|armv7", name):
+            return 12
+        return 10 if re.search(r"amd64|x86_64|x64", name) else 11
     return {"oci": 0 if http else 2, "npm": 1, "pypi": 1, "nuget": 30}.get(kind, 40)
-
-
-def _platform(name: str) -> int:
-    """By the bundle's name: clusters run on Linux, most of them on amd64."""
-    if re.search(r"darwin|macos|win(dows|32|64)?[-_.]|osx", name):
-        return 5
-    if not re.search(r"arm64|aarch64|armv7", name):
-        return 0 if re.search(r"amd64|x86_64|x64", name) else 1
-    return 2
 
 
 def set_package(reading: Reading, path: DocumentPath, server: str, choices: Choices) -> None:
