@@ -135,8 +135,8 @@ def load_settings(
     for rank in (Rank.ENVIRONMENT, Rank.OPTION):
         for field in fields():
             origin = field.variable if rank is Rank.ENVIRONMENT else field.option
-            given = environ.get(origin) or None if rank is Rank.ENVIRONMENT else (options or {}).get(origin)
-            checked = None if given is None else _checked(field, given, rank, origin, problems)
+            setting = environ.get(origin) or None if rank is Rank.ENVIRONMENT else (options or {}).get(origin)
+            checked = None if setting is None else _checked(field, setting, rank, origin, problems)
             values[field.name] = checked or values[field.name]
     problems += _exclusive(values)
     if values["orchestrator.type"].value == "docker":

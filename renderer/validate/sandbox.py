@@ -37,10 +37,10 @@ def sandbox_limits(server: Server) -> Iterator[Fault]:
         ("max", sandbox.most),
     ]
     for resource, attribute in _RESOURCES.items():
-        said = [(name, size) for name, amounts in steps if (size := getattr(amounts, attribute))]
-        pairs = list(pairwise(said))
+        sizes = [(name, size) for name, amounts in steps if (size := getattr(amounts, attribute))]
+        pairs = list(pairwise(sizes))
         if most := getattr(sandbox.pod_most, attribute):
-            pairs += [((name, size), ("podMax", most)) for name, size in said if name == "default"]
+            pairs += [((name, size), ("podMax", most)) for name, size in sizes if name == "default"]
         for (name, less), (above, more) in pairs:
             if amount(less) > amount(more):
                 wrong = name if server.sets(*path, name, resource) else above

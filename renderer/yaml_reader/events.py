@@ -227,9 +227,9 @@ class _Reading:
     def _odd_key(self, event: ScalarEvent, path: DocumentPath) -> str:
         """Tells of a key that is not text, and goes on as if it were."""
         text: str = event.value
-        shown = excerpt(text)
-        message = f"a key must be text, and {shown or 'nothing'} is not"
-        self._tell(event, Fault((*path, text), "yaml/key", message, f'write "{shown}" in quotes', at_key=True))
+        quoted = excerpt(text)
+        message = f"a key must be text, and {quoted or 'nothing'} is not"
+        self._tell(event, Fault((*path, text), "yaml/key", message, f'write "{quoted}" in quotes', at_key=True))
         return text
 
     def _duplicate(self, event: ScalarEvent, path: DocumentPath, known: dict[str, Marks] | None) -> None:

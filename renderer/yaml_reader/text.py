@@ -111,7 +111,7 @@ def prepared(data: bytes | str, limits: Limits) -> Text:
 
 def conflict_line(content: bytes) -> int:
     """The line, from 1, of the first conflict marker that git left; 0 where there is no conflict."""
-    if b"<<<<<<<" not in content or len({found[1] for found in _CONFLICT.finditer(content)}) < 2:
+    if b"<<<<<<<" not in content or len({match[1] for match in _CONFLICT.finditer(content)}) < 2:
         return 0
     first = _CONFLICT.search(content)
     return content.count(b"\n", 0, first.start()) + 1 if first else 0
@@ -140,9 +140,9 @@ def _refuse_unwanted(raw: bytes) -> None:
         message = f"the byte 0x{raw[error.start]:02x} is not UTF-8"
         fault = Fault((), "yaml/encoding", message, "save the file as UTF-8")
         raise RefusalError(*_place(raw, error.start), fault) from None
-    if found := _UNWANTED.search(text):
-        at = text[: found.start()].encode()
-        raise RefusalError(*_place(at, len(at)), control_character((), found[0], "remove it"))
+    if match := _UNWANTED.search(text):
+        at = text[: match.start()].encode()
+        raise RefusalError(*_place(at, len(at)), control_character((), match[0], "remove it"))
 
 
 def control_character(path: tuple[str | int, ...], char: str, hint: str) -> Fault:
@@ -180,19 +180,19 @@ def _with_joined_surrogates(raw: bytes) -> Text:
         return Text(raw, {})
     narrowed: dict[int, list[int]] = {}
     line, column, last = 1, 1, 0
-    for found in _PAIR.finditer(raw):
-        if found[1]:
-            before = raw[last : found.start()]
+    for match in _PAIR.finditer(raw):
+        if match[1]:
+            before = raw[last : match.start()]
             line += before.count(b"\n")
             tail = before[before.rfind(b"\n") + 1 :].decode()
             column = len(tail) + (1 if b"\n" in before else column)
             narrowed.setdefault(line, []).append(column)
-            column, last = column + len("\\U0001f600"), found.end()
+            column, last = column + len("\\U0001f600"), match.end()
     return Text(_PAIR.sub(_joined, raw), narrowed)
 
 
-def _joined(found: re.Match[bytes]) -> bytes:
-    if not found[1]:
-        return found[0]
-    high, low = int(found[1], 16) - 0xD800, int(found[2], 16) - 0xDC00
+def _joined(match: re.Match[bytes]) -> bytes:
+    if not match[1]:
+        return match[0]
+    high, low = int(match[1], 16) - 0xD800, int(match[2], 16) - 0xDC00
     return b"\\U%08x" % (0x10000 + (high << 10) + low)
