@@ -68,7 +68,7 @@ def _parsed(program: str, text: str) -> ImageConfig | None:
         value if isinstance(value := config.get(key), dict) else {} for key in ("ExposedPorts", "Volumes")
     )
     ports = [port for port, _, kind in (name.partition("/") for name in exposed) if kind in ("", "tcp")]
-    ports = [port for port in ports if port.isascii() and port.isdigit() and 1 <= int(port[:6]) <= 65535]
+    ports = [port for port in ports if len(port) < 6 and port.isascii() and port.isdigit() and 1 <= int(port) <= 65535]
     return ImageConfig(
         program,
         _texts(config.get("Entrypoint")),

@@ -268,6 +268,7 @@ def test_an_image_that_exposes_a_port_serves_http(mcpctl: Mcpctl, programs: Any)
         "null",
         '{"config": 1}',
         '{"Entrypoint": "x", "Cmd": [1], "ExposedPorts": ["1"], "User": 0}',
+        json.dumps({"ExposedPorts": {f"00001{'0' * 5000}": {}}}),
     ],
 )
 def test_what_an_odd_answer_does_not_say_is_missing(mcpctl: Mcpctl, programs: Any, answer: str) -> None:
