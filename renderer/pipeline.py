@@ -113,7 +113,7 @@ def plain(inputs: Inputs, levels: Levels = _AS_THEY_ARE) -> Specs:
 def runs(inputs: Inputs, environments: Sequence[Environment], alone: Run) -> list[Run]:
     """One Run for each of the environments, or without any ``alone`` with the specs as they are."""
     levels = alone.specs.levels
-    several = runs_for(inputs, environments, levels) or [alone._replace(specs=plain(inputs, levels))]
+    several = runs_for(inputs, environments, levels) if environments else [alone._replace(specs=plain(inputs, levels))]
     return [run._replace(specs=placed(run.specs, run.options)) for run in several]
 
 
