@@ -23,7 +23,10 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
 
 def started(folder: Path, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
     streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen([*PROGRAM, *arguments], cwd=folder, **{"env": environment(folder), **streams, **options})
+    # What a shell starts in the background ignores Ctrl-C, and so would all that the tests start.
+    heeds = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    more = {"env": environment(folder), **streams, **heeds, **options}
+    return subprocess.Popen([*PROGRAM, *arguments], cwd=folder, **more)
 
 
 @pytest.mark.parametrize(
