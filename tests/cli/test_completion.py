@@ -23,7 +23,17 @@ from tests.cli.commands import ENVIRONMENT, GOOD, ROOT, Mcpctl
 TABLE = completion.table(group)
 #: Parameters for which there is nothing to offer: names and values of the user's own.
 FREE = {
-    *("init.name", "init.image", "init.npm", "init.pypi", "init.command", "init.args", "init.env", "init.secrets"),
+    *(
+        "init.name",
+        "init.image",
+        "init.npm",
+        "init.pypi",
+        "init.remote",
+        "init.command",
+        "init.args",
+        "init.env",
+        "init.secrets",
+    ),
     *("import.package", "list.labels", "diff.base", "logs.since", "apply.owner"),
     *("init.port", "logs.tail", "list.page_size", "timeout", "namespace", "setting_docker_host"),
     *("setting_docker_port", "setting_docker_network", "setting_kubernetes_namespace", "setting_kubernetes_context"),
