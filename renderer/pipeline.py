@@ -85,7 +85,7 @@ def read_inputs(paths: Sequence[str], stdin: BinaryIO | None = None) -> Inputs:
     loaded = each(_loaded, texts(paths, stdin=stdin))
     sources = [source for of_text, _, _ in loaded for source in of_text]
     problems = [problem for _, faults, _ in loaded for problem in faults]
-    return _inputs(sources, problems, [leak for _, _, found in loaded for leak in found])
+    return _inputs(sources, problems, [token for _, _, tokens in loaded for token in tokens])
 
 
 def inputs_of(sources: Sequence[Source], problems: Sequence[Problem] = ()) -> Inputs:

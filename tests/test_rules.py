@@ -84,7 +84,7 @@ def ids() -> dict[str, set[str]]:
     """The ids that the program gives to problems, as far as they stand in its text, and how heavy each can be."""
     parsed = [(tree, [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]) for tree in trees()]
     public = makers_of([f for _, functions in parsed for f in functions if not f.name.startswith("_")], {})
-    found: dict[str, set[str]] = {}
+    levels: dict[str, set[str]] = {}
     for tree, functions in parsed:
         makers = makers_of([f for f in functions if f.name.startswith("_") or f.name == "problem"], public)
         for statement in ast.walk(tree):
@@ -92,8 +92,8 @@ def ids() -> dict[str, set[str]]:
                 for argument, prefix, severity in calls(statement, makers):
                     heavy = "warning" if "Severity.WARNING" in ast.unparse(statement) else severity
                     if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
-                        found.setdefault(f"{prefix}{argument.value}", set()).add(heavy)
-    return found
+                        levels.setdefault(f"{prefix}{argument.value}", set()).add(heavy)
+    return levels
 
 
 #: Every text of the program, and the words in it: some ids are put together.

@@ -175,7 +175,8 @@ def _of_text(name: str, text: Mapping[str, str]) -> Explanation:
     prefix = name.partition("/")[0]
     _, why, fix = GROUPS.get(prefix, ("", "", ""))
     level, what = text.get("level", "error"), text["what"]
-    accept = text.get("accept", "It cannot be accepted: it must be fixed.")
+    must = "it must be fixed" if level == "error" else "a warning stops nothing"
+    accept = text.get("accept", f"It cannot be accepted: {must}.")
     if prefix == "pod-security":
         accept = "with `policy/pod-security`, for all findings of it together"
     elif level != "error" and prefix in _ACCEPTABLE:

@@ -113,7 +113,7 @@ def test_policies_and_groups_are_listed_and_the_rules_of_a_group(mcpctl: Mcpctl)
             "`${NAME}` or `$NAME` in a value\nLevel: error or warning",
             "a warning by `accept",
         ),
-        ("policy/accepts-nothing", "an acceptance that accepts nothing", "It cannot be accepted: it must"),
+        ("policy/accepts-nothing", "an acceptance that accepts nothing", "It cannot be accepted: a warning stops"),
         ("pod-security/capabilities", "a container that does not drop all", "with `policy/pod-security`, for all"),
         ("compose/not-restricted", "a service that gave up what holds it", "with `policy/pod-security`, for all"),
     ],

@@ -155,10 +155,10 @@ def _got(cluster: Cluster, namespace: str, resources: str, options: list[str]) -
     query = "".join(f"&{_QUERY[name]}={quote(value)}" for name, value in _selectors(options))
     if "/" in resources:
         kind, _, name = resources.partition("/")
-        found = _object(cluster, _kind(cluster, kind), name, namespace)
-        if found is None and "--ignore-not-found" not in options:
+        stored = _object(cluster, _kind(cluster, kind), name, namespace)
+        if stored is None and "--ignore-not-found" not in options:
             raise _Unknown
-        return _printed(_stripped(found, options)) if found else Done(0, "", "")
+        return _printed(_stripped(stored, options)) if stored else Done(0, "", "")
     home = "" if "--all-namespaces" in options else namespace
     kinds = [_kind(cluster, resource) for resource in resources.split(",")]
     lists = [_asked(cluster, "GET", f"{_path(kind, home)}?limit=500{query}") for kind in kinds]

@@ -122,10 +122,11 @@ def test_waves_where_the_environment_asks(asked: bool, tmp_path: Path) -> None:
     case = tmp_path / "case.yaml"
     case.write_text(re.sub("(?m)^    type: argocd$", f"\\g<0>\n    syncWaves: {str(asked).lower()}", text))
     documents = rendered(case)[1].documents
-    found = {data(one)["kind"]: data(one)["metadata"].get("annotations", {}).get(WAVE) for one in documents}
-    expected = {kind: str(KINDS[kind].wave) if asked and KINDS[kind].wave else None for kind in found}
-    assert found == expected
-    assert {"Namespace", "Deployment", "HorizontalPodAutoscaler", "HTTPRoute", "ExternalSecret"} < set(found)
+    objects = map(data, documents)
+    waves = {each["kind"]: each["metadata"].get("annotations", {}).get(WAVE) for each in objects}
+    expected = {kind: str(KINDS[kind].wave) if asked and KINDS[kind].wave else None for kind in waves}
+    assert waves == expected
+    assert {"Namespace", "Deployment", "HorizontalPodAutoscaler", "HTTPRoute", "ExternalSecret"} < set(waves)
 
 
 # ---------------------------------------------------------------------------------------------

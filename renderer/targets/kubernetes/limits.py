@@ -115,13 +115,17 @@ def not_admitted(server: Server, known: Mapping[str, Server], options: Options) 
         return
     for i, name in enumerate(egress.servers):
         other = known.get(name)
-        if other and other.listens and not any(_admits(peer, server, other, options) for peer in other.network.ingress):
+        if other is None or not other.listens:
+            continue
+        peers = (*other.network.ingress, *(other.expose.peers or () if other.expose else ()))
+        here = options.namespace_of(server)
+        place = f"namespace: {here}, " if here != options.namespace_of(other) else ""
+        if not any(_admits(peer, server, other, options) for peer in peers):
             yield Fault(
                 ("spec", "network", "egress", "servers", i),
                 "kubernetes/server-not-admitted",
                 f"the NetworkPolicy of {name} does not admit this server, so every call times out",
-                f"add to network.ingress.from of {name}: {{namespace: {options.namespace_of(server)}, podLabels: "
-                f"{{{SERVER_LABEL}: {server.name}}}}}",
+                f"add to network.ingress.from of {name}: {{{place}podLabels: {{{SERVER_LABEL}: {server.name}}}}}",
                 Severity.WARNING,
             )
 

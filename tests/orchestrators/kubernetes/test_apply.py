@@ -324,9 +324,9 @@ def test_a_refused_server_is_left_out_and_the_others_go_on(
     cluster.faults.add("forbidden", verb="apply", resource="services", name="mcp-time")
     documents = {each.identity: each for name in ("time", "fetch") for each in rendered(name)}
     applied = orchestrator.apply(list(documents.values()), OWNED, told.append, told.confirm)
-    what = {change.subject: change.outcome for change in applied.changes}
-    assert (what["Service mcp-time"], what["Deployment mcp-time"]) == ("failed", "not tried")
-    assert (what["Service mcp-fetch"], what["Deployment mcp-fetch"]) == ("created", "created")
+    outcomes = {change.subject: change.outcome for change in applied.changes}
+    assert (outcomes["Service mcp-time"], outcomes["Deployment mcp-time"]) == ("failed", "not tried")
+    assert (outcomes["Service mcp-fetch"], outcomes["Deployment mcp-fetch"]) == ("created", "created")
 
 
 # ---------------------------------------------------------------------------------------------

@@ -120,7 +120,7 @@ def test_servers_that_look_for_it_in_their_own_namespace_are_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("admitted", "caller", "told"),
+    ("admitted", "caller", "warned"),
     [
         (None, None, True),  # the local proxies of clients alone
         ([], None, True),
@@ -136,17 +136,27 @@ def test_servers_that_look_for_it_in_their_own_namespace_are_told() -> None:
         ([{"cidr": "10.0.0.0/8"}], "web", False),
     ],
 )
-def test_a_server_that_does_not_admit_its_caller_is_told(admitted: JSON, caller: str | None, told: bool) -> None:
+def test_a_server_that_does_not_admit_its_caller_is_a_warning(admitted: JSON, caller: str | None, warned: bool) -> None:
     network: dict[str, JSON] = {"network": {"ingress": {"from": admitted}}}
     db = spec("db", **({} if admitted is None else network))
     calls: dict[str, JSON] = {"network": {"egress": {"servers": ["db"]}}}
     web = spec("web", {"labels": {"team": "a"}}, **calls, **({"namespace": caller} if caller else {}))
     problems = [p for p in rendered("kubernetes", db, web).problems if p.rule == "kubernetes/server-not-admitted"]
-    hint = f"{{namespace: {caller or 'mcpctl'}, podLabels: {{mcpctl.io/server: web}}}}"
-    expected = ("web", "spec.network.egress.servers[0]", f"add to network.ingress.from of db: {hint}")
-    assert [(p.owner, p.path, p.hint) for p in problems] == [expected] * told
+    namespace = f"namespace: {caller}, " if caller else ""
+    peer = f"{{{namespace}podLabels: {{mcpctl.io/server: web}}}}"
+    expected = ("web", "spec.network.egress.servers[0]", f"add to network.ingress.from of db: {peer}")
+    assert [(p.owner, p.path, p.hint) for p in problems] == [expected] * warned
+    helped = spec("db", network={"ingress": {"from": [yaml.safe_load(peer)]}})
+    assert "kubernetes/server-not-admitted" not in rules(rendered("kubernetes", helped, web).problems)
     open_to_all = OPTIONS._replace(network_policy_provider="none")
     assert "kubernetes/server-not-admitted" not in rules(rendered("kubernetes", db, web, options=open_to_all).problems)
+
+
+def test_what_a_server_is_exposed_to_may_call_it_too() -> None:
+    web = spec("web", network={"egress": {"servers": ["db"]}})
+    exposed: JSON = {"type": "Ingress", "host": "db.example.com", "tls": {}, "from": [{"namespaceLabels": {}}]}
+    db = spec("db", expose=exposed, access="none")
+    assert "kubernetes/server-not-admitted" not in rules(rendered("kubernetes", db, web).problems)
 
 
 def test_names_are_of_a_namespace() -> None:
