@@ -1,4 +1,5 @@
-"""The benchmark: ``python -m tests.benchmark [--servers N] [--runs N] [--helm PATH] [--kubectl PATH]``; no verdict.
+"""The benchmark: ``python -m tests.benchmark [--servers N] [--runs N] [--mcpctl PATH] [--helm PATH] [--kubectl PATH]``;
+no verdict.
 
 Whole processes, as a user starts them: CPU time (user and system, of all child processes), wall time
 and peak memory of the largest process, as minimum, median and maximum over the runs. One run before
@@ -79,15 +80,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--servers", type=int, default=1000)
     parser.add_argument("--runs", type=int, default=5)
-    for name in PEERS:
-        parser.add_argument(f"--{name}", help="the program, where it is not on the PATH")
+    add_programs(parser, PEERS)
     options = parser.parse_args()
     programs = peers.found({name: getattr(options, name) for name in PEERS})
     with tempfile.TemporaryDirectory() as folder:
         many, one = Path(folder, "many"), Path(folder, "one")
         write_specs(many, options.servers)
         write_specs(one, 1)
-        mcpctl = [sys.executable, "-m", "renderer"]
+        mcpctl = ours(options)
         cases = {
             f"{options.servers} servers, one stream": [*mcpctl, "render", "-q", str(many)],
             f"{options.servers} servers, validate only": [*mcpctl, "validate", "-q", str(many)],
@@ -104,7 +104,7 @@ def main() -> None:
             f"{whole}, one changed": [*tree, "--check", str(changed.parent)],
         }
         repository = Path(folder, "repository")
-        team = repository_of_a_team(repository, options.servers)
+        team = repository_of_a_team(repository, options.servers, mcpctl)
         whole = f"{options.servers} servers, 3 environments"
         stream = ["render", "-q", "specs", "environments", "--environment", "production"]
         cases |= {
@@ -118,22 +118,35 @@ def main() -> None:
         print(f"{whole}: {len(files)} files, {size:.1f} MB")
         print(f"{'case':56} {'CPU s':>23} {'wall s':>23} {'peak MiB':>9}")
         against(programs, [*mcpctl, "render", "-q"], {1: one, options.servers: many}, options.runs)
-        written = [write_tree(many, Path(folder, f"new-{number}")) for number in range(options.runs + 1)][1:]
+        trees = [Path(folder, f"new-{number}") for number in range(options.runs + 1)]
+        written = [write_tree([*mcpctl, "render", "-q", str(many)], tree) for tree in trees][1:]
         report(f"{options.servers} servers, a new tree", written)
         for name, command in cases.items():
             place = repository if "environment" in name else ROOT
             report(name, [measure(command, place) for _ in range(options.runs + 1)][1:])
 
 
-def against(programs: Mapping[str, str], ours: Sequence[str], fleets: Mapping[int, Path], runs: int) -> None:
+def add_programs(parser: argparse.ArgumentParser, peers: Sequence[str]) -> None:
+    """The options that name mcpctl and the programs beside it."""
+    parser.add_argument("--mcpctl", help="an installed one, whose templates are compiled; else this checkout")
+    for name in peers:
+        parser.add_argument(f"--{name}", help="the program, where it is not on the PATH")
+
+
+def ours(options: argparse.Namespace) -> list[str]:
+    """The command that is measured."""
+    return [os.path.abspath(options.mcpctl)] if options.mcpctl else [sys.executable, "-m", "renderer"]
+
+
+def against(programs: Mapping[str, str], render: Sequence[str], fleets: Mapping[int, Path], runs: int) -> None:
     """Each peer in turns with ours, and the ratios."""
     for count, specs in fleets.items():
         tree = specs.with_name(f"{specs.name}-tree")
-        kustomized = [*ours, "--kustomization", "--out", str(tree), str(specs)]
+        kustomized = [*render, "--kustomization", "--out", str(tree), str(specs)]
         subprocess.run(kustomized, check=True, cwd=ROOT, env=ENVIRONMENT)
         for name, program in programs.items():
             theirs = peers.command(name, program, tree / "kubernetes", count)
-            pairs = [(measure([*ours, str(specs)], ROOT), measure(theirs, ROOT)) for _ in range(runs + 1)][1:]
+            pairs = [(measure([*render, str(specs)], ROOT), measure(theirs, ROOT)) for _ in range(runs + 1)][1:]
             report(f"{count} servers, mcpctl render", [mine for mine, _ in pairs])
             report(f"{count} servers, {name} {theirs[1]}", [other for _, other in pairs])
             ratios = {
@@ -144,9 +157,9 @@ def against(programs: Mapping[str, str], ours: Sequence[str], fleets: Mapping[in
             print(f"{'':8}mcpctl / {name}: {words}")
 
 
-def write_tree(specs: Path, tree: Path) -> Run:
+def write_tree(command: Sequence[str], tree: Path) -> Run:
     """A tree that was not there, which goes again."""
-    run = measure([sys.executable, "-m", "renderer", "render", "-q", str(specs), "--out", str(tree)], ROOT)
+    run = measure([*command, "--out", str(tree)], ROOT)
     shutil.rmtree(tree)
     return run
 
@@ -158,16 +171,14 @@ def write_specs(folder: Path, count: int) -> None:
         (folder / f"server-{number:04}.yaml").write_text(SPEC.format(number=number))
 
 
-def repository_of_a_team(folder: Path, servers: int) -> list[str]:
+def repository_of_a_team(folder: Path, servers: int, mcpctl: Sequence[str]) -> list[str]:
     """A git repository with its tree committed and one spec changed since; returns the arguments of its commands."""
     folder.mkdir()
     write_specs(folder / "specs", servers)
     write_environments(folder / "environments")
     arguments = ["specs", "environments", "--out", "deploy"]
     author = ["-c", "user.name=b", "-c", "user.email=b@example.com"]
-    subprocess.run(
-        [sys.executable, "-m", "renderer", "render", "-q", *arguments], check=True, cwd=folder, env=ENVIRONMENT
-    )
+    subprocess.run([*mcpctl, "render", "-q", *arguments], check=True, cwd=folder, env=ENVIRONMENT)
     for command in (["init", "-q"], ["add", "."], [*author, "commit", "-qm", "tree"]):
         subprocess.run(["git", *command], check=True, cwd=folder)
     change(sorted((folder / "specs").iterdir())[servers // 2])

@@ -1,4 +1,6 @@
-"""Time and memory over the size of the fleet: ``python -m tests.benchmark.curve [--servers N …] [--helm PATH]``.
+"""Time and memory over the size of the fleet.
+
+``python -m tests.benchmark.curve [--servers N …] [--mcpctl PATH] [--helm PATH]``
 
 Writes ``docs/performance.svg`` and the table in ``docs/performance.md``. mcpctl and helm run in turns, so that what
 else the machine does meets both.
@@ -10,13 +12,12 @@ import argparse
 import os
 import platform
 import statistics
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests.benchmark import peers
-from tests.benchmark.__main__ import ROOT, Run, measure, write_specs
+from tests.benchmark.__main__ import ROOT, Run, add_programs, measure, ours, write_specs
 
 DOCUMENT = ROOT / "docs" / "performance.md"
 PICTURE = ROOT / "docs" / "performance.svg"
@@ -32,7 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--servers", type=int, nargs="+", default=SIZES)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--helm", help="the program, where it is not on the PATH")
+    add_programs(parser, ("helm",))
     options = parser.parse_args()
     programs = peers.found({"helm": options.helm})
     curves: dict[str, dict[int, Run]] = {name: {} for name in ("mcpctl", *programs)}
@@ -40,7 +41,7 @@ def main() -> None:
         for count in options.servers:
             specs = Path(folder, str(count))
             write_specs(specs, count)
-            commands = {"mcpctl": [sys.executable, "-m", "renderer", "render", "-q", str(specs)]}
+            commands = {"mcpctl": [*ours(options), "render", "-q", str(specs)]}
             if "helm" in programs:
                 commands["helm"] = peers.command("helm", programs["helm"], specs, count)
             turns = [{name: measure(command, ROOT) for name, command in commands.items()} for _ in range(options.runs)]
@@ -62,10 +63,10 @@ def table(curves: Curves) -> Iterator[str]:
     yield f"\nPython {platform.python_version()}, {os.cpu_count()} cores; seconds, and MiB of the largest process.\n"
     yield "| servers | CPU | wall | memory | helm: CPU | wall | memory | wall, ratio |"
     yield "|---|---|---|---|---|---|---|---|"
-    for count, ours in curves["mcpctl"].items():
+    for count, mine in curves["mcpctl"].items():
         theirs = curves.get("helm", {}).get(count)
-        ratio = [*figures(theirs), f"{ours.wall / theirs.wall:.1f}"] if theirs else ["", "", "", ""]
-        yield f"| {count:,} | {' | '.join((*figures(ours), *ratio))} |"
+        ratio = [*figures(theirs), f"{mine.wall / theirs.wall:.1f}"] if theirs else ["", "", "", ""]
+        yield f"| {count:,} | {' | '.join((*figures(mine), *ratio))} |"
     yield ""
 
 
