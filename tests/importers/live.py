@@ -18,9 +18,9 @@ FOLDER = Path(__file__).parent / "live"
 UPDATES = "MCPCTL_TEST_UPDATE_EXPECTED" in os.environ
 
 
-def drafts_of(text: str) -> list[Draft]:
-    """Of all documents of a text, tried for both targets."""
-    sources, problems = load_foreign(["-"], BytesIO(text.encode()))
+def drafts_of(text: str, file: str = "-") -> list[Draft]:
+    """Of all documents of a text, or of a file, tried for both targets."""
+    sources, problems = load_foreign([file], BytesIO(text.encode()))
     assert problems == []
     by_format, unrecognised = recognise(sources)
     assert unrecognised == []

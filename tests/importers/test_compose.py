@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -153,3 +154,24 @@ def test_durations(text: str, number: int | None) -> None:
 )
 def test_sizes(text: str, amount: str | None) -> None:
     assert quantity(text) == amount
+
+
+def test_parts_of_other_files_are_named(tmp_path: Path) -> None:
+    """Compose merges ``include``, ``extends`` and an override; what is read is one file."""
+    file = tmp_path / "compose.yaml"
+    file.write_text(json.dumps({"include": ["b.yaml"]}))
+    (draft,) = drafts_of("", str(file))
+    assert [problem.rule for problem in draft.problems] == ["import/no-workload"]
+    assert "docker compose config --no-interpolate" in draft.problems[0].hint
+    file.write_text('{"include": ["b.yaml"], ' + service(extends={"file": "c.yaml", "service": "x"})[1:])
+    (draft,) = drafts_of("", str(file))
+    assert (
+        messages(draft, Outcome.LOST).count(
+            "join the files first: docker compose config --no-interpolate | mcpctl import -"
+        )
+        == 2
+    )
+    assert "override" not in messages(draft, Outcome.LOST)
+    (tmp_path / "compose.override.yaml").write_text("{}")
+    (draft,) = drafts_of("", str(file))
+    assert "compose.override.yaml in the same folder" in messages(draft, Outcome.LOST)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from renderer.errors import excerpt
 from renderer.importers.choices import Choices
 from renderer.importers.compose.services import read_service
-from renderer.importers.compose.values import Project, pairs, words
+from renderer.importers.compose.values import WHOLE, Project, pairs, words
 from renderer.importers.draft import Draft, Reading, draft_of, plain_text
 from renderer.importers.manifests.objects import STAYS
 from renderer.importers.manifests.servers import is_beside, signs, signs_of_variables
@@ -19,12 +19,18 @@ from renderer.model import JSON, Source
 FORMAT = "compose"
 #: What says nothing of a service.
 _AROUND = ("version", "name", "networks", "volumes", "secrets", "configs")
+#: Compose reads the second where it finds the first.
+_OVERRIDES = {
+    f"{name}.{end}": f"{name}.override.{end}" for name in ("compose", "docker-compose") for end in ("yaml", "yml")
+}
 
 
 def recognises(data: Mapping[str, JSON]) -> bool:
-    """By its services: each has an image, is built, or extends another."""
+    """By its services: each has an image, is built, or extends another. Some files only include others."""
     services = data.get("services")
     known = ("image", "build", "extends", "provider")
+    if isinstance(data.get("include"), list) and not services:
+        return "apiVersion" not in data
     return (
         isinstance(services, dict)
         and bool(services)
@@ -40,23 +46,22 @@ def read(sources: Sequence[Source], choices: Choices) -> list[Draft]:
 
 
 def _read(source: Source) -> list[Draft]:
-    services = source.data["services"]
+    services = source.data.get("services") or {}
     assert isinstance(services, dict)
     named = {name: each for name, each in services.items() if isinstance(each, dict)}
     scores = {name: _score(name, service) for name, service in named.items()}
     certain = [name for name, score in scores.items() if score > 1]
     servers = certain or [name for name, score in scores.items() if score == 1]
     top = Reading(source)
+    _lose_other_files(top)
+    if not named:
+        top.refuse(("include",), "import/no-workload", "the file has no services but those of other files", WHOLE)
+        return [draft_of("compose", FORMAT, top)]
     if not servers:
         message = f"none of the services is an MCP server ({excerpt(', '.join(named), 200)})"
         top.refuse(("services",), "import/no-workload", message, "databases, proxies and clients stay as they are")
         return [draft_of(plain_text(source.data.get("name")) or "compose", FORMAT, top)]
-    # As docker compose names it: by the file, else by the folder that it lies in; empty where nobody knows.
-    project_name = plain_text(source.data.get("name"))
-    if not project_name and source.file not in ("-", "<stdin>"):
-        project_name = os.path.basename(os.path.dirname(os.path.abspath(source.file)))
-    project_name = re.sub(r"[^a-z0-9_-]", "", project_name.lower()).lstrip("_-")
-    project = Project(project_name, len(named) > 1, source.data)
+    project = Project(_project_name(source), len(named) > 1, source.data)
     # What stands beside the servers is reported with the first of them.
     for key in source.data:
         if key in _AROUND or key.startswith("x-"):
@@ -70,6 +75,24 @@ def _read(source: Source) -> list[Draft]:
     for name, reading in readings.items():
         read_service(reading, name, project)
     return [draft_of(name, FORMAT, readings[name], *([top] if name == servers[0] else [])) for name in servers]
+
+
+def _lose_other_files(top: Reading) -> None:
+    """What compose would merge into the file."""
+    if top.get("include") is not None:
+        top.lose(("include",), f"the services of other files are not read: {WHOLE}")
+    folder, file = os.path.split(os.path.abspath(top.source.file))
+    override = _OVERRIDES.get(file, "")
+    if override and os.path.exists(os.path.join(folder, override)):
+        top.lose((), f"{override} in the same folder, which compose merges into it, is not read: {WHOLE}")
+
+
+def _project_name(source: Source) -> str:
+    """As docker compose names it: by the file, else by the folder that it lies in; empty where nobody knows."""
+    name = plain_text(source.data.get("name"))
+    if not name and source.file not in ("-", "<stdin>"):
+        name = os.path.basename(os.path.dirname(os.path.abspath(source.file)))
+    return re.sub(r"[^a-z0-9_-]", "", name.lower()).lstrip("_-")
 
 
 def _score(name: str, service: Mapping[str, JSON]) -> int:

@@ -8,7 +8,18 @@ from collections.abc import Mapping, Sequence
 from renderer.errors import DocumentPath
 from renderer.importers.compose.mounts import read_mounts
 from renderer.importers.compose.speech import read_ports, read_transport
-from renderer.importers.compose.values import Piece, Project, filled, listed, pairs, pieces, quantity, seconds, words
+from renderer.importers.compose.values import (
+    WHOLE,
+    Piece,
+    Project,
+    filled,
+    listed,
+    pairs,
+    pieces,
+    quantity,
+    seconds,
+    words,
+)
 from renderer.importers.draft import END, Reading, plain_text
 from renderer.importers.images import accept, set_image
 from renderer.importers.manifests.pods import read_only
@@ -297,7 +308,6 @@ def _rest(reading: Reading) -> None:
     if policy:
         reading.map(("pull_policy",), ("spec", "imagePullPolicy"), policy)
     if reading.get("extends") is not None:
-        hint = "write it out (docker compose config)"
-        reading.lose(("extends",), f"what it takes from another service is not read: {hint}")
+        reading.lose(("extends",), f"what it takes from another service is not read: {WHOLE}")
     why = "a server needs none of it: it is started again, and waits for what it needs"
     reading.lose_all([key for key in _HARMLESS if not reading.has_entry((key,))], why)

@@ -12,6 +12,9 @@ from renderer.importers.draft import Reading, plain_text
 from renderer.manifest import as_mapping, at, items
 from renderer.model import JSON
 
+#: How a user gets one file out of several. Compose would put the values of secrets in place of their names.
+WHOLE = "join the files first: docker compose config --no-interpolate | mcpctl import -"
+
 _WORD = r"(?P<word>(?:[^{}$]|\$\{[^{}]*\}|\$)*)"
 _PIECE = re.compile(
     r"\$(?:(?P<dollar>\$)|(?P<name>[A-Za-z_]\w*)|\{(?P<braced>[A-Za-z_]\w*)(?:(?P<how>:?[-?+])" + _WORD + r")?\})"
