@@ -1,7 +1,8 @@
-"""Texts of one document in which nothing can be doubted, read twice as fast as by events.
+"""Texts of one document in which nothing can be doubted, read several times as fast as by events.
 
-ryaml has libyaml's own scanner (in Rust), so it divides a text as the precise reader does. It knows neither doubtful
-scalars nor limits and places: a text that may hold one of them, or any fault, is left to the precise reader.
+Most lines recur in every document. So what a line is by itself is read once, and lines are put together by where they
+begin. A text of which that cannot be done is read by ryaml as a whole. Neither knows limits and places: a text that may
+go beyond them, or have any fault, is left to the precise reader.
 """
 
 from __future__ import annotations
@@ -11,28 +12,22 @@ from typing import Any
 import ryaml
 
 from renderer.later import pattern
-from renderer.yaml_reader.plain import DOUBTFUL, lenient_verdict, strict_verdict
+from renderer.yaml_reader.lines import BELOW, BLANK, FLOW, ITEM_TO_KEYS, STRIPPED, Line, is_fine_line, line_of
 from renderer.yaml_reader.text import Limits
 
-#: Between these no plain scalar goes on, or it would hold one of them.
-_FLOW = str.maketrans(",[]{}", "     ")
-#: After these, or at the start of a line, a value or a key begins.
-_BEGINNING = frozenset(["", *":-?,[{"])
-#: What most lines are: a key and a word, or a key alone, none of them short enough to be a number, null, true or false.
-_PLAIN_LINE = pattern(
-    r" *(?:- )?(?!(?i:true|null|false):)[A-Za-z][A-Za-z0-9_./-]{3,}:(?: [A-Za-z][A-Za-z0-9_./-]{5,})?"
-)
-#: All escapes but those that cannot make a character that is refused.
-_ESCAPE = pattern(r'\\(?!["\\nrt/])')
 #: A level of nesting takes a column, a '-' with its blank, or a bracket: without these there are at most 64.
 _DEEP = ("\n" + " " * 46, "- - - -")
 _MOST_BRACKETS = 10
 _BRACKET = pattern(r"[\[\]{}]")
 _MOST_EVENTS = 2  # that one character can make
 
-#: Lines that no reader doubts, whether or not what people write is read: most recur in every document.
+#: Lines that no reader doubts, whether or not what people write is read.
 _fine: dict[bool, set[str]] = {False: set(), True: set()}
+#: What lines are by themselves, likewise: most recur in every document.
+_known: dict[bool, dict[str, Line]] = {False: {}, True: {}}
 _MOST_LINES = 10_000
+#: Blanks that end a line, and what may be one.
+_BLANKS = (" \n", "\t", "\r")
 
 
 def quick(text: str, *, strict: bool, limits: Limits) -> tuple[Any, int] | None:
@@ -41,18 +36,12 @@ def quick(text: str, *, strict: bool, limits: Limits) -> tuple[Any, int] | None:
     if too_large or text[:1] == "\ufeff":
         return None
     lines = text.split("\n")
-    fine = _fine[strict]
-    unknown = {*lines} - fine
-    for line in unknown:
-        if not (_PLAIN_LINE.fullmatch(line) or _is_fine_line(line, strict)):
-            return None
-    if len(fine) > _MOST_LINES:
-        fine.clear()  # what recurs is soon there again; the other lines are of servers that are done
-    fine |= unknown
     try:
-        data = ryaml.loads(text)  # type: ignore[attr-defined]  # its stub does not say so
-    except ValueError:  # InvalidYamlError is one, and a key that is a list is another
-        return None
+        data = (
+            _read_whole(text, lines, strict) if any(map(f"{text}\n".__contains__, _BLANKS)) else _joined(lines, strict)
+        )
+    except _DoubtError:
+        data = _read_whole(text, lines, strict)
     if not data or type(data) not in (dict, list):  # nothing at all, or one scalar
         return None
     flat = "{" not in text and text.count("[") <= _MOST_BRACKETS and not any(deep in text for deep in _DEEP)
@@ -60,6 +49,103 @@ def quick(text: str, *, strict: bool, limits: Limits) -> tuple[Any, int] | None:
         return None
     begins = (number for number, line in enumerate(lines, 1) if line.strip()[:1] not in ("", "#"))
     return data, next(begins, 1)
+
+
+def _read_whole(text: str, lines: list[str], strict: bool) -> Any:
+    """As ryaml reads it; None where a line may be doubted, or ryaml has a fault."""
+    fine = _fine[strict]
+    unknown = {*lines} - fine
+    if not all(is_fine_line(line, strict) for line in unknown):
+        return None
+    if len(fine) > _MOST_LINES:
+        fine.clear()  # what recurs is soon there again; the other lines are of servers that are done
+    fine |= unknown
+    try:
+        return ryaml.loads(text)  # type: ignore[attr-defined]  # its stub does not say so
+    except ValueError:  # InvalidYamlError is one, and a key that is a list is another
+        return None
+
+
+class _DoubtError(Exception):
+    """The precise reader must decide."""
+
+
+def _joined(texts: list[str], strict: bool) -> Any:
+    """The data of lines that are each something by themselves. _DoubtError where some only are with others."""
+    root: list[Any] = [None]
+    holder: Any
+    below: str | int | None
+    # The lists and mappings that a line may go on, the innermost last, each with its level.
+    collections: list[tuple[int, Any]] = [(-1, root)]
+    holder, here, below, after = root, -1, 0, 0
+    lines = _lines_of(texts, strict)
+    for number, line in enumerate(lines):
+        if line is BLANK or number < after:
+            continue
+        holds, level, key, value = line
+        if level != here:
+            holder = _collection(collections, level, holder, below)
+        if holds >= FLOW:
+            value, after = _longer(line, texts, number + 1)
+        if key is None:
+            holder.append(value)
+        else:
+            if level % 2:
+                level += ITEM_TO_KEYS
+                inner: dict[str, Any] = {}
+                holder.append(inner)
+                collections.append((level, inner))
+                holder = inner
+            if key in holder:
+                raise _DoubtError
+            holder[key] = value
+        here, below = level, key if holds == BELOW else None
+    return root[0]
+
+
+def _lines_of(texts: list[str], strict: bool) -> list[Line]:
+    known = _known[strict]
+    if len(known) > _MOST_LINES:
+        known.clear()  # what recurs is soon there again; the other lines are of servers that are done
+    known.update({text: line_of(text, strict=strict) for text in texts if text not in known})
+    return [known[text] for text in texts]
+
+
+def _collection(collections: list[tuple[int, Any]], level: int, holder: Any, below: Any) -> Any:
+    """What the line is in: what begins with it, the value of ``below``, or an open one, after which inner ones end."""
+    if level > collections[-1][0] and below is not None:
+        inner: Any = [] if level % 2 else {}
+        holder[below] = inner
+        collections.append((level, inner))
+        return inner
+    while level < collections[-1][0] > 0:
+        collections.pop()
+    if level != collections[-1][0]:
+        raise _DoubtError
+    return collections[-1][1]
+
+
+def _longer(line: Line, texts: list[str], number: int) -> tuple[Any, int]:
+    """A copy of the value that is in the line, or the text below, and the number of the line after it."""
+    if line.holds == FLOW:
+        return _copied(line.value), number
+    level = line.level + (ITEM_TO_KEYS if line.level % 2 and line.key is not None else 0)
+    first = texts[number] if number < len(texts) else ""
+    margin = first[: len(first) - len(first.lstrip(" "))]
+    end = number
+    while end < len(texts) and (not texts[end] or texts[end].startswith(margin)):
+        end += 1
+    # A text that begins with blank lines, or ends without a line break, follows rules of its own.
+    if len(margin) <= level // 2 or (end == len(texts) and texts[-1]):
+        raise _DoubtError
+    text = "\n".join([inner[len(margin) :] for inner in texts[number:end]]).rstrip("\n")
+    return text if line.holds == STRIPPED else f"{text}\n", end
+
+
+def _copied(value: Any) -> Any:
+    if type(value) is dict:
+        return {key: _copied(inner) for key, inner in value.items()}
+    return [_copied(inner) for inner in value] if type(value) is list else value
 
 
 def _nests_deeper(text: str, most: int) -> bool:
@@ -71,37 +157,6 @@ def _nests_deeper(text: str, most: int) -> bool:
         depth += 1 if bracket in "[{" else -1
         if depth > most:
             return True
-    return False
-
-
-def _is_fine_line(line: str, strict: bool) -> bool:
-    if "\\" in line and _ESCAPE.search(line):
-        return False
-    # A plain scalar ends at a blank, at ':' before one, and in flow style at ','. So each is one of these words, but
-    # for texts of several words, of which only dates with a time are doubtful, and those begin with a date.
-    words = line.replace('":', '" ').replace("':", "' ").translate(_FLOW).split()
-    return all(_is_fine(word, strict) or not _begins_a_value(word, line) for word in words)
-
-
-def _is_fine(word: str, strict: bool) -> bool:
-    """Whether it means the same to all readers as a plain scalar, or as the end of a key."""
-    if word[0] in "&*!%?:":
-        return False
-    verdict = strict_verdict if strict else lenient_verdict
-    # A key that is a number, true, false or null is refused.
-    return type(verdict(word[:-1])) is str if word[-1] == ":" else verdict(word) is not DOUBTFUL
-
-
-def _begins_a_value(word: str, line: str) -> bool:
-    """Whether it stands where a value or a key may begin, and not in a comment or further on in a text."""
-    if line.lstrip()[0] == "#":
-        return False
-    start = line.find(word)
-    while start >= 0:
-        # In flow style a ':' ends a key by itself, but for one in a text.
-        if line[start - 1 : start] != ":" if word[0] == ":" else line[:start].rstrip()[-1:] in _BEGINNING:
-            return True
-        start = line.find(word, start + 1)
     return False
 
 

@@ -65,7 +65,20 @@ FAULTY = (
     "\n".join(" " * i + "a:" for i in range(70)), "{1: a}", "{true: a}", "{null: a}", "{~}", "a\n...",
     "a: 1\n...\n# b", "a: 1\n...\nb: 1", "# no\n\n  # y\na: 1", "a: b\n  no", "a:\n  no", "a: 2001-12-14\n  10:00",
     "a: 2001-12-14\t10:00", "a: [1,\nno\n]", "'a':1e3", "{'a':1e3}", "a: '\n\n  b'", "a: 1\r\nb: no\r\n", "a:\xa01e3",
+    "a: # b |\n  c", "a: # b: |\n  c: d\n", "a: ~ # b:\n  c: d", "a: >\n  # b\n", "a: |+\n  b\n\n", "a: |\n  b",
+    "a: |\n\n  b\n", "a: |\n# b\n",
+    "a: null |\n  b", "-  a: b\n  c: d", "- {a: b}\n  c: d", "a: b\n  c: d", "a:\n  b: c\n d: e", "- a\n  b: c",
+    "a: 1\n- b", "- a: |\n  b\n",
     "a: é", "a: \U0001f600", "- [a, b]: c", "a: ::1", "{a: ::1}", '{a: "::1"}', '{"a"::1}',
+)  # fmt: skip
+
+#: Of which nothing has to be read as a whole.
+JOINED = (
+    "a: b", "a:\n- b\n- c\nd: e", "a:\n  - b: c\n    d:\n    - e\n  - f\ng:", "- a:\n  - b\n- c:\n- d",
+    "a: |\n  b\n\n   c\n\nd: e",
+    "a:\n  - |-\n    b\n    # c\n  # d\n  - e: |\n      f\n    g: h\n", "a: [b, {c: d}]\ne: {}\n",
+    "a:\n  # b\n\nc: ''",
+    '"a b": "c"', "- 'b: c'", "  a: b\n  c: d",
 )  # fmt: skip
 
 
@@ -122,6 +135,38 @@ _SCALAR = st.one_of(st.sampled_from([*AGREED, *DOUBTS]), st.text(st.sampled_from
 @given(st.lists(st.tuples(st.sampled_from([*POSITIONS, "  a: {}", "  - {}", "    {}"]), _SCALAR), max_size=6))
 def test_any_lines(lines: list[tuple[str, str]]) -> None:
     agrees("\n".join(position.format(text) for position, text in lines))
+
+
+#: What lines may be, one below the other: keys, items, texts below, and what only looks like one of these.
+_LINES = (
+    "a:", "b: c", "c:", "- a", "- b:", "- c: d", "-  a: b", "- - a", "-", "a:b", "b : c", "a: b: c", "- [a]: b",
+    "d: 1.5", "a: |", "b: |-", "- |", "- |-", "- c: |", "- |+", "a: >", "b: |2", "a: b |", "a: null |", "- # |",
+    "- a: # |",
+    "a: '|'", "# c", "", "  ", "a: # c", "b: ~ # :", "a: []", "- {a: b}", "- [a, {b: c}]", "c: {b: [c]}",
+    "{a: b}: c", "b: ''",
+    "a: ':'", "text", "text: more # c", "'a': b", '"b": |', "---", "...", "? a", "longer: longest", "longer:",
+    "long: http://a.b:1/",
+)  # fmt: skip
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(_LINES)), max_size=8), st.sampled_from(["", "\n", "\n\n"]))
+def test_any_lines_in_any_column(lines: list[tuple[int, str]], end: str) -> None:
+    agrees("\n".join(" " * column + line for column, line in lines) + end)
+
+
+@pytest.mark.parametrize("text", JOINED)
+def test_lines_are_put_together(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("renderer.yaml_reader.quick._read_whole", lambda *_: None)
+    assert agrees(text) == [True, True]
+
+
+def test_a_value_within_a_line_is_another_each_time() -> None:
+    first, second = (quick("a: [b, {c: d}]\n", strict=False, limits=OUTPUT_LIMITS) for _ in range(2))
+    assert first
+    assert second
+    assert first == second
+    first[0]["a"][1]["c"] = "e"
+    assert second[0] == {"a": ["b", {"c": "d"}]}
 
 
 def files() -> Iterator[Path]:
