@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -74,7 +75,7 @@ SLOW = [
     "write/test_tree.py",
 ]
 #: In ``core``, and not in ``quick``: other processes, random values by the hundred, the MCP SDK, and what renders or
-#: checks hundreds of documents.
+#: checks hundreds of documents. Single tests of other files are marked ``slow`` where they stand.
 NOT_QUICK = [
     *SLOW,
     "check/test_api_rules.py",
@@ -104,16 +105,18 @@ NOT_QUICK = [
     "yaml_reader/test_quick.py",
 ]
 SUBSETS = {"core": SLOW, "quick": NOT_QUICK}
+#: ``quick`` has so many rows of each test at most: the first ones find most of what the others find.
+ROWS = 5
 
 
-def lies_in(path: Path, paths: list[str]) -> bool:
-    return any(path.is_relative_to(each) for each in paths)
+def lies_in(path: str, paths: list[str]) -> bool:
+    return any(path == each or path.startswith(f"{each}/") for each in paths)
 
 
 @cache
 def marks_of(file: Path) -> frozenset[str]:
     """The marks of the tests of a file, by where it lies."""
-    path = file.relative_to(TESTS)
+    path = file.relative_to(TESTS).as_posix()
     marks = {mark for mark, paths in MARKS.items() if lies_in(path, paths)}
     return frozenset(marks | {mark for mark, without in SUBSETS.items() if not lies_in(path, without)})
 
@@ -121,17 +124,23 @@ def marks_of(file: Path) -> frozenset[str]:
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """``-m quick`` and ``-m core`` do not even import the files of which they run nothing."""
     without = SUBSETS.get(config.option.markexpr)
-    if without and collection_path.is_relative_to(TESTS) and lies_in(collection_path.relative_to(TESTS), without):
-        return True
+    if without and collection_path.is_relative_to(TESTS):
+        return lies_in(collection_path.relative_to(TESTS).as_posix(), without) or None
     return None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks tests by where they lie. A test that carries a mark of ``MARKS`` itself is in no subset either."""
+    rows: Counter[str] = Counter()
     for item in items:
         marks = marks_of(item.path)
-        if any(item.get_closest_marker(mark) for mark in MARKS):
+        own = {mark.name for mark in item.iter_markers()}
+        if not own.isdisjoint(MARKS):
             marks -= SUBSETS.keys()
+        name = item.nodeid.partition("[")[0]
+        rows[name] += 1
+        if "slow" in own or rows[name] > ROWS:
+            marks -= {"quick"}
         for mark in sorted(marks):
             item.add_marker(mark)
 

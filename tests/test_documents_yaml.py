@@ -69,6 +69,7 @@ def test_a_manifest_holds(block: str) -> None:
         assert schema_faults(data, OPTIONS.kubernetes_version) == []
 
 
+@pytest.mark.slow
 def test_who_applies_has_rights_on_all_that_is_rendered_into_the_namespace_and_on_nothing_else() -> None:
     (block,) = MANIFESTS
     role, binding = yaml.safe_load_all(block)

@@ -103,6 +103,7 @@ def holds(branch: Mapping[str, Any], value: JSON) -> bool:
     return jsonschema_rs.Draft202012Validator({**branch, "$defs": SCHEMA["$defs"]}).is_valid(value)
 
 
+@pytest.mark.slow
 def test_everything_uses_every_field_and_form_of_the_schema() -> None:
     sources, problems = load([str(FOLDER / EVERYTHING)], stdin=None)
     assert problems == []

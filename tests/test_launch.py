@@ -433,6 +433,7 @@ def test_any_words_reach_the_server_through_a_shell(argv: list[str]) -> None:
 
 
 @given(st.lists(st.text(st.characters(min_codepoint=32, exclude_categories=["Cs"])), min_size=1, max_size=4))
+@pytest.mark.slow
 def test_any_words_reach_the_server_through_a_configuration(argv: list[str]) -> None:
     assert stdio_of(bridged("agentgateway", argv)) == argv
 

@@ -247,6 +247,7 @@ def test_a_change_of_the_lock_is_one_of_the_spec(folder: Path, capsys: pytest.Ca
     assert "without any change of a spec" not in text
 
 
+@pytest.mark.slow
 def test_explain_names_the_field_behind_the_lines_of_a_lock(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(PYPI, uv_lock())
     mcpctl(capsys, "render", "specs", "--out", "deploy")

@@ -258,6 +258,7 @@ def test_a_tag_over_several_lines_can_be_marked(templates: dict[str, str], tag: 
 
 
 @pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.slow
 def test_every_line_of_every_example_has_its_line_in_a_template(target: str) -> None:
     """The marked text has the lines of the text, and a line of fixed text is found word for word."""
     for document in rendered_documents(target).documents:
@@ -292,6 +293,7 @@ def test_not_plain_sees_deep() -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.slow
 def test_contexts_are_plain_data(target: str) -> None:
     for document in rendered_documents(target).documents:
         assert not_plain(dict(document.context)) == [], document.template

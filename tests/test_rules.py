@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import jsonschema
 import pytest
@@ -47,79 +49,102 @@ def test_a_rule_is_explained(name: str) -> None:
 Makers = dict[str, tuple[int, str, str]]
 
 
-def trees() -> Iterator[ast.Module]:
-    for path in Path(rules.__file__).parents[1].rglob("*.py"):
-        yield ast.parse(path.read_text(encoding="utf-8"))
+class Called(NamedTuple):
+    """A call in the text of a module, the functions around it, and the simple statement, where it is in one."""
 
+    name: str
+    call: ast.Call
+    functions: tuple[ast.FunctionDef, ...]
+    statement: ast.stmt | None
 
-def calls(tree: ast.AST, makers: Makers) -> Iterator[tuple[ast.expr, str, str]]:
-    """Of each call of those in a text the argument that is the id, what stands before it, and how heavy it is."""
-    for call in ast.walk(tree):
-        name = ast.unparse(call.func).rpartition(".")[2] if isinstance(call, ast.Call) else ""
-        if isinstance(call, ast.Call) and name in makers:
-            position, prefix, severity = makers[name]
-            named = [keyword.value for keyword in call.keywords if keyword.arg == "rule"]
-            for argument in [*call.args[position : position + 1], *named][:1]:
+    def id(self, makers: Makers) -> Iterator[tuple[ast.expr, str, str]]:
+        """If it is of those, the argument that is the id, what stands before it, and how heavy it is."""
+        if self.name in makers:
+            position, prefix, severity = makers[self.name]
+            named = [keyword.value for keyword in self.call.keywords if keyword.arg == "rule"]
+            for argument in [*self.call.args[position : position + 1], *named][:1]:
                 yield argument, prefix, severity
 
 
-def makers_of(functions: Sequence[ast.FunctionDef], others: Makers) -> Makers:
+@cache
+def trees() -> tuple[ast.Module, ...]:
+    return tuple(ast.parse(path.read_text(encoding="utf-8")) for path in Path(rules.__file__).parents[1].rglob("*.py"))
+
+
+def calls(tree: ast.Module) -> Iterator[Called]:
+    left: list[tuple[ast.AST, tuple[ast.FunctionDef, ...], ast.stmt | None]] = [(tree, (), None)]
+    while left:
+        node, functions, statement = left.pop()
+        if isinstance(node, ast.FunctionDef):
+            functions = (*functions, node)
+        elif isinstance(node, ast.Expr | ast.Return | ast.Assign | ast.AugAssign | ast.Raise):
+            statement = node
+        elif isinstance(node, ast.Call):
+            yield Called(getattr(node.func, "attr", getattr(node.func, "id", "")), node, functions, statement)
+        left += [(child, functions, statement) for child in ast.iter_child_nodes(node)]
+
+
+def makers_of(called: Sequence[Called], others: Makers, counts: Callable[[str], bool]) -> Makers:
     """Fault, Problem, ``others``, and of the functions those that hand one of their parameters on as the id."""
     makers: Makers = {"Fault": (1, "", "error"), "Problem": (2, "", "error"), **others}
     while True:
         known = dict(makers)
-        for function in functions:
-            parameters = [argument.arg for argument in function.args.args if argument.arg != "self"]
-            for argument, prefix, severity in calls(function, makers):
+        for each in called:
+            for argument, prefix, severity in each.id(makers):
                 before, _, name = ast.unparse(argument).removeprefix("f").strip("'").rpartition("/")
-                if name.strip("{}") in parameters:
-                    warns = "warning" if "Severity.WARNING" in ast.unparse(function) else severity
-                    before = prefix or (f"{before}/" if before else "")
-                    makers[function.name] = (parameters.index(name.strip("{}")), before, warns)
+                for function in each.functions:
+                    parameters = [argument.arg for argument in function.args.args if argument.arg != "self"]
+                    if counts(function.name) and name.strip("{}") in parameters:
+                        warns = "warning" if "Severity.WARNING" in ast.unparse(function) else severity
+                        prefix = prefix or (f"{before}/" if before else "")
+                        makers[function.name] = (parameters.index(name.strip("{}")), prefix, warns)
         if makers == known:
             return makers
 
 
+@cache
 def ids() -> dict[str, set[str]]:
     """The ids that the program gives to problems, as far as they stand in its text, and how heavy each can be."""
-    parsed = [(tree, [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]) for tree in trees()]
-    public = makers_of([f for _, functions in parsed for f in functions if not f.name.startswith("_")], {})
+    modules = [list(calls(tree)) for tree in trees()]
+    public = makers_of([each for called in modules for each in called], {}, lambda name: not name.startswith("_"))
     levels: dict[str, set[str]] = {}
-    for tree, functions in parsed:
-        makers = makers_of([f for f in functions if f.name.startswith("_") or f.name == "problem"], public)
-        for statement in ast.walk(tree):
-            if isinstance(statement, (ast.Expr, ast.Return, ast.Assign, ast.AugAssign, ast.Raise)):
-                for argument, prefix, severity in calls(statement, makers):
-                    heavy = "warning" if "Severity.WARNING" in ast.unparse(statement) else severity
-                    if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
-                        levels.setdefault(f"{prefix}{argument.value}", set()).add(heavy)
-    return levels
+    for called in modules:
+        makers = makers_of(called, public, lambda name: name.startswith("_") or name == "problem")
+        for each in called:
+            for argument, prefix, severity in each.id(makers):
+                if each.statement and isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+                    heavy = "warning" if "Severity.WARNING" in ast.unparse(each.statement) else severity
+                    levels.setdefault(f"{prefix}{argument.value}", set()).add(heavy)
+    return {name: heavy for name, heavy in levels.items() if re.fullmatch(r"[a-z-]+/[a-z0-9-]+", name)}
 
 
-#: Every text of the program, and the words in it: some ids are put together.
-CONSTANTS = {
-    word
-    for tree in trees()
-    for node in ast.walk(tree)
-    if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    for word in (node.value.lstrip("/"), *(node.value.split() if len(node.value) < 200 else ()))
-}
+@cache
+def constants() -> set[str]:
+    """Every text of the program, and the words in it: some ids are put together."""
+    return {
+        word
+        for tree in trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for word in (node.value.lstrip("/"), *(node.value.split() if len(node.value) < 200 else ()))
+    }
+
+
 PUT_TOGETHER = {
     *(f"api/{key}-key" for key in ("annotation", "label")),
     *(f"compose/undefined-{part}" for part in ("config", "model", "network", "secret", "service", "volume")),
 }
 KEYWORDS = jsonschema.Draft202012Validator.VALIDATORS.keys()
-IDS = {name: levels for name, levels in ids().items() if re.fullmatch(r"[a-z-]+/[a-z0-9-]+", name)}
 
 
 def test_every_id_is_explained() -> None:
-    assert len(IDS) > 200
-    assert IDS.keys() - CATALOGUE.keys() == set(), "explain it in renderer/rules/"
+    assert len(ids()) > 200
+    assert ids().keys() - CATALOGUE.keys() == set(), "explain it in renderer/rules/"
 
 
-@pytest.mark.parametrize("name", sorted(IDS.keys() & CATALOGUE.keys() - RULES.keys()))
+@pytest.mark.parametrize("name", sorted(CATALOGUE.keys() - RULES.keys()))
 def test_the_level_is_that_of_the_problem(name: str) -> None:
-    assert IDS[name] <= set(CATALOGUE[name].level.split(" or ")), "renderer/rules/"
+    assert ids().get(name, set()) <= set(CATALOGUE[name].level.split(" or ")), "renderer/rules/"
 
 
 @pytest.mark.parametrize("file", sorted(Path(rules.__file__).parent.glob("*.yaml")), ids=lambda file: file.stem)
@@ -130,7 +155,7 @@ def test_the_texts_have_known_parts_and_a_rule_each(file: Path) -> None:
         group, rule = name.split("/") if "/" in name else (file.stem, name)
         assert group in (*rules.GROUPS, "policy")
         keyword = re.sub("-(.)", lambda letter: letter[1].upper(), rule)  # of JSON Schema
-        known = {*CONSTANTS, *PUT_TOGETHER, *(KEYWORDS if group == "schema" else ())}
+        known = {*constants(), *PUT_TOGETHER, *(KEYWORDS if group == "schema" else ())}
         assert {f"{group}/{rule}", rule, keyword} & known, f"nothing has the id {group}/{rule}"
 
 

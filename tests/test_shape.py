@@ -65,6 +65,7 @@ def test_modules_fit_on_some_screens() -> None:
     assert {name: count for name, count in lines.items() if count > MOST_LINES} == {}
 
 
+@pytest.mark.slow
 def test_imports_run_in_no_circle_and_not_deep() -> None:
     edges = {name: {module for _, _, module in found} - {name} for name, found in imports().items()}
     assert len(chain := longest_chain(edges)) <= LONGEST_CHAIN, chain

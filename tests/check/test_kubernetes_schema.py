@@ -171,6 +171,7 @@ def test_versions_that_are_not_bundled_are_refused(version: Any) -> None:
         schema_faults(deployment(), version)
 
 
+@pytest.mark.slow
 def test_the_pool_is_what_the_script_makes_of_kubernetes_validate() -> None:
     assert pool.POOL.read_text() == "\n".join(pool.lines()) + "\n"
 

@@ -29,6 +29,7 @@ sys.stderr.write(f"{int(code)} {' '.join(sys.modules)}")
 
 
 @pytest.mark.parametrize("command", NOT_IMPORTED)
+@pytest.mark.slow
 def test_a_short_run_imports_nothing_that_it_does_not_use(command: str) -> None:
     run = subprocess.run([sys.executable, "-c", SCRIPT, *command.split()], cwd=ROOT, capture_output=True, check=True)
     code, *imported = run.stderr.decode().splitlines()[-1].split()

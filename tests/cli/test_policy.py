@@ -33,6 +33,7 @@ def test_a_rule_that_is_none(mcpctl: Mcpctl, command: str) -> None:
 
 
 @pytest.mark.usefixtures("specs")
+@pytest.mark.slow
 def test_where_nothing_looks_like_a_secret_the_library_is_not_imported() -> None:
     program = (
         "import sys; from renderer.cli import main; main(['render', '-q', 'good.yaml']); "

@@ -84,6 +84,7 @@ def test_forms_that_differ_are_told_apart(mcpctl: Mcpctl) -> None:
 
 
 @pytest.mark.parametrize("name", ["mcpserver", "environment", "config"])
+@pytest.mark.slow
 def test_every_field_can_be_asked_for(mcpctl: Mcpctl, name: str) -> None:
     """The guard that no path of a schema has a form that cannot be typed."""
     known = fields(assets.schema(name))

@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import anyio
-from mcp import ClientSession
-from mcp.client.streamable_http import streamable_http_client
 
 
 class Answer(NamedTuple):
@@ -43,6 +41,10 @@ def answered(url: str, *calls: Call, within: float = 60, ended: Callable[[], boo
 
 
 async def _ask(url: str, calls: Sequence[Call], seconds: float) -> Answer:
+    # A second of CPU, which the collection of all tests does not pay.
+    from mcp import ClientSession
+    from mcp.client.streamable_http import streamable_http_client
+
     with anyio.fail_after(seconds):
         async with streamable_http_client(url) as streams, ClientSession(streams[0], streams[1]) as session:
             hello = await session.initialize()

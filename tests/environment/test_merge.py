@@ -38,6 +38,7 @@ _MAPPINGS = st.dictionaries(st.sampled_from("abc"), _VALUES, max_size=3)
 
 
 @given(_MAPPINGS, _MAPPINGS)
+@pytest.mark.slow
 def test_the_data_is_what_the_plain_merge_makes(data: dict[str, JSON], patch: dict[str, JSON]) -> None:
     before = repr(data)
     found, _ = merged(data, marks_of(data), patch, marks_of(patch, "env"))

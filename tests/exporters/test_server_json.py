@@ -207,6 +207,7 @@ def drafts_of_corpus() -> Iterator[Draft]:
     yield from map(tried, server_json.read(sources, OFFLINE))
 
 
+@pytest.mark.slow
 def test_exports_are_valid_for_the_registry() -> None:
     """Every definition, and every example of ours, against the newest official schema."""
     drafts = list(drafts_of_corpus())
@@ -222,6 +223,7 @@ def test_exports_are_valid_for_the_registry() -> None:
     assert len(texts) > 5
 
 
+@pytest.mark.slow
 def test_a_definition_that_was_imported_says_the_same_again() -> None:
     """Its spec is exported and imported once more: nothing that was mapped is lost on the way."""
     known = []

@@ -100,6 +100,7 @@ VALUES = st.recursive(
 
 
 @given(VALUES, st.text(max_size=60))
+@pytest.mark.slow
 def test_any_value_and_comment_comes_back_as_it_was(value: JSON, comment: str) -> None:
     spec: dict[str, JSON] = {"env": {"A": value, "B": [value, {"x": value}]}}
     comments: dict[tuple[str | int, ...], str] = {

@@ -151,6 +151,7 @@ def test_what_a_server_asks_for_is_no_token(line: str) -> None:
     assert [*in_text(line)] == []
 
 
+@pytest.mark.slow
 def test_a_template_that_brings_a_secret(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for text in (TOKEN, PASSWORD):
         template = tmp_path / "templates" / "kubernetes" / "serviceaccount.yaml.j2"
