@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import re
 import textwrap
-from collections.abc import Iterator
 from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -98,18 +97,20 @@ def _escape(found: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def block(value: JSON, indent: int) -> str:
+def block(value: JSON, indent: int = 0) -> str:
     """Nested plain data as block YAML: each line begins with ``indent`` spaces; the caller ends the last one.
 
     Keys keep their order. Empty collections are ``{}`` and ``[]``; text of several lines is a literal block
     where all readers give it back unchanged. Raises ValueError as scalar() does.
     """
-    pad = " " * indent
+    lines: list[str] = []
     if isinstance(value, dict) and value:
-        return "\n".join(_mapping(value, pad))
-    if isinstance(value, list) and value:
-        return "\n".join(_sequence(value, pad))
-    return pad + _leaf(value)
+        _mapping(value, " " * indent, lines)
+    elif isinstance(value, list) and value:
+        _sequence(value, " " * indent, lines)
+    else:
+        lines.append(" " * indent + _leaf(value))
+    return "\n".join(lines)
 
 
 def _leaf(value: JSON) -> str:
@@ -118,39 +119,46 @@ def _leaf(value: JSON) -> str:
     return "[]" if isinstance(value, list) else scalar(value)
 
 
-def _mapping(entries: dict[str, JSON], pad: str) -> Iterator[str]:
+def _mapping(entries: dict[str, JSON], pad: str, lines: list[str]) -> None:
     for key, value in entries.items():
         name = scalar(key)
         if len(name) > _LONGEST_KEY:
-            yield f"{pad}? {name}"
+            lines.append(f"{pad}? {name}")
             name = ""
-        if type(value) is str and "\n" not in value:  # most are, and each generator costs
-            yield f"{pad}{name}: {scalar(value)}"
+        if type(value) is str and "\n" not in value:  # most are
+            lines.append(f"{pad}{name}: {scalar(value)}")
         else:
-            yield from _entry(f"{pad}{name}:", value, pad)
+            _entry(f"{pad}{name}:", value, pad, lines)
 
 
-def _entry(start: str, value: JSON, pad: str) -> Iterator[str]:
-    if isinstance(value, dict | list) and value:
-        yield start
-        inner = f"{pad}  "
-        yield from _mapping(value, inner) if isinstance(value, dict) else _sequence(value, inner)
+def _entry(start: str, value: JSON, pad: str, lines: list[str]) -> None:
+    if isinstance(value, dict) and value:
+        lines.append(start)
+        _mapping(value, f"{pad}  ", lines)
+    elif isinstance(value, list) and value:
+        lines.append(start)
+        _sequence(value, f"{pad}  ", lines)
     elif isinstance(value, str) and "\n" in value and _is_literal(value):
-        yield from _literal(start, value, pad)
+        lines += _literal(start, value, pad)
     else:
-        yield f"{start} {_leaf(value)}"
+        lines.append(f"{start} {_leaf(value)}")
 
 
-def _sequence(items: list[JSON], pad: str) -> Iterator[str]:
+def _sequence(items: list[JSON], pad: str, lines: list[str]) -> None:
     inner = f"{pad}  "
     for item in items:
-        if isinstance(item, dict | list) and item:
-            lines = _mapping(item, inner) if isinstance(item, dict) else _sequence(item, inner)
+        if type(item) is str and "\n" not in item:
+            lines.append(f"{pad}- {scalar(item)}")
+        elif isinstance(item, dict | list) and item:
+            first = len(lines)
+            if isinstance(item, dict):
+                _mapping(item, inner, lines)
+            else:
+                _sequence(item, inner, lines)
             # The first line of the item stands on the line of its dash.
-            yield f"{pad}- {next(lines)[len(inner) :]}"
-            yield from lines
+            lines[first] = f"{pad}- {lines[first][len(inner) :]}"
         else:
-            yield from _entry(f"{pad}-", item, pad)
+            _entry(f"{pad}-", item, pad, lines)
 
 
 def _is_literal(text: str) -> bool:
@@ -160,13 +168,12 @@ def _is_literal(text: str) -> bool:
     return not _LOST_SPACE.search(text)
 
 
-def _literal(start: str, text: str, pad: str) -> Iterator[str]:
+def _literal(start: str, text: str, pad: str) -> list[str]:
     # Without the number the readers would take the first line's own indentation for the block's.
     indicator = "2" if text[0] in " \n" else ""
     chomping = "" if text.endswith("\n") else "-"
-    yield f"{start} |{indicator}{chomping}"
-    for line in text.removesuffix("\n").split("\n"):
-        yield f"{pad}  {line}" if line else ""
+    lines = text.removesuffix("\n").split("\n")
+    return [f"{start} |{indicator}{chomping}", *(f"{pad}  {line}" if line else "" for line in lines)]
 
 
 @lru_cache(maxsize=32)  # most guards of a fleet have the same configuration

@@ -93,6 +93,15 @@ def test_of_another_text_nothing_is_used(compiled_before: Callable[[], None], mo
     assert compiled.compiled_template("kubernetes", name) is None
 
 
+def test_all_that_a_template_uses_is_known(compiled_before: Callable[[], None]) -> None:
+    """Else Jinja renders each document of that kind, which nobody would see."""
+    compiled_before()
+    quotings = {"guard": render.YAML, **{name: target(name).quoting for name in TARGETS}}
+    names = [name for name in assets.names("templates") if name.endswith(".j2") and name.partition("/")[0] in quotings]
+    roots = [compiled.runtime_of(quotings[name.partition("/")[0]]).root(name) for name in names]
+    assert len(roots) > 50
+
+
 def test_a_checkout_has_none() -> None:
     assert compiled.compiled_template("kubernetes", "kubernetes/service.yaml.j2") is None
 
@@ -130,6 +139,26 @@ SAMPLES = {
     "{% set x %}{{ a.items }}!{% endset %}{{ x }}": False,
     "{% macro m(v) %}{{ v }}{% endmacro %}{{ m(1) }}": True,
     "{{ range(3) | list | length }}": False,
+    # What an include sees of variables, and keeps of its own.
+    "{% set x = 5 %}{% include 'part' %}{{ x }}": False,
+    "{% include 'part' %}": True,
+    "{% include 'part' %}{% set x = 5 %}": True,
+    "{% if a %}{% set x = 5 %}{% endif %}{% include 'part' %}{{ x }}": False,
+    "{% for x in numbers %}{% include 'part' %}{% endfor %}{{ x is defined }}": False,
+    "{% with x = 5 %}{% filter indent(2) %}{% include 'part' %}{% endfilter %}{% endwith %}{{ x is defined }}": False,
+    "{% set x = 5 %}{% with a = none %}{% include 'part' %}{% endwith %}{% include 'part' %}": False,
+    "{% import 'values' as v %}{{ v.one }}{{ v.numbers[0] }}{{ v.a is defined }}{{ one is defined }}": False,
+    "{% import 'values' as v %}{{ v.absent }}": True,
+    "{% import 'values' as v with context %}{{ v.one }}": True,
+    "{% include 'values' without context %}": True,
+    "{% include 'absent' ignore missing %}": True,
+    "{% include ['absent', 'values'] %}": True,
+    "{% block b %}{{ a.items }}{% endblock %}": True,
+}
+#: What samples include and import.
+PARTS = {
+    "part": "{{ x }}{{ a is none }}\n{% set x = 7 %}{{ x }}",
+    "values": "{% set one = 1 %}{% set numbers = [one, 2] %}{% if false %}{% set absent = 3 %}{% endif %}",
 }
 
 
@@ -142,13 +171,19 @@ def test_ours_makes_the_same_as_jinja_or_leaves_it_to_jinja(text: str, monkeypat
         "text": "a\n\n b\n",
         "rows": [{"n": 2, "t": "b"}, {"n": 1, "t": "a"}, {"n": 1, "t": ""}],
     }
-    monkeypatch.setattr(assets, "read", lambda name: text.encode())
+    texts = {**PARTS, "t": text}
+
+    def read(path: str) -> bytes:
+        if (name := path.removeprefix("templates/")) not in texts:
+            raise FileNotFoundError(name)
+        return texts[name].encode()
+
+    monkeypatch.setattr(assets, "read", read)
     jinja = engine.Engine(None)
     namespace: dict[str, Any] = {}
-    exec(compiled.module_text({"t": jinja.python_of("t", render.YAML)}), namespace)
-    ours = runtime.Runtime(lambda _: namespace["TEMPLATES"]["t"], finalizer(render.YAML), filters(render.YAML)).render(
-        "t", context
-    )
+    exec(compiled.module_text({name: jinja.python_of(name, render.YAML) for name in texts}), namespace)
+    find = namespace["TEMPLATES"].get
+    ours = runtime.Runtime(find, finalizer(render.YAML), filters(render.YAML)).render("t", context)
     assert (ours is None) is SAMPLES[text]
     if ours is not None:
         assert ours == jinja.render("t", context, render.YAML)

@@ -5,7 +5,6 @@ A checkout has none. Each is found by the hash of all that it depends on, so an 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from hashlib import sha256
@@ -14,7 +13,7 @@ from typing import Any
 
 from renderer import assets
 from renderer.render.quoting import Quoting, filters, finalizer
-from renderer.render.runtime import NAMES, Runtime
+from renderer.render.runtime import NAMES, Root, Runtime
 
 #: Where hatch_build.py puts them, a module for each folder of templates.
 FOLDER = "compiled_templates"
@@ -25,10 +24,7 @@ from renderer.render.runtime import {", ".join(NAMES)}
 
 TEMPLATES = {{}}
 '''
-#: What Jinja's Python takes from Jinja, and ours from ``runtime``.
-_FROM_JINJA = re.compile(r"^from jinja2\.runtime import .*\n", re.MULTILINE)
-
-Compiled = Callable[[Any], dict[str, Any]]
+Compiled = Callable[[Any], Root]
 
 
 def key(quoting: str, name: str, source: str) -> str:
@@ -40,11 +36,11 @@ def module_text(templates: Mapping[str, str]) -> str:
     """The module of templates that Jinja has made Python of, by key. In most quotings it makes the same of one."""
     keys: dict[str, list[str]] = {}
     for name, python in templates.items():
-        keys.setdefault(_FROM_JINJA.sub("", python), []).append(name)
+        keys.setdefault(python, []).append(name)
     texts = [_HEAD]
     for number, (python, names) in enumerate(keys.items()):
         body = "".join(f"    {line}\n" if line else "\n" for line in python.split("\n"))
-        texts.append(f"\n\ndef _{number}(environment):\n{body}    return locals()\n\n\n")
+        texts.append(f"\n\ndef _{number}(environment):\n{body}    return root\n\n\n")
         texts += [f"TEMPLATES[{name!r}] = _{number}\n" for name in names]
     return "".join(texts)
 
@@ -60,7 +56,7 @@ def runtime_of(quoting: Quoting) -> Runtime:
 
 
 def compiled_template(quoting: str, name: str) -> Compiled | None:
-    """What makes the namespace of a template for an environment; None where it has to be compiled."""
+    """What makes the function of a template for an environment; None where it has to be compiled."""
     folder, inside, _ = name.partition("/")
     templates = _templates(folder) if inside else None
     return templates.get(key(quoting, name, assets.read(f"templates/{name}").decode())) if templates else None

@@ -11,6 +11,7 @@ import jinja2
 from renderer import assets, growth
 from renderer.errors import Place, Problem, excerpt
 from renderer.later import pattern
+from renderer.render.generator import Generator
 from renderer.render.quoting import YAML, Context, Quoting, TemplateFault, filters, finalizer
 from renderer.render.sandbox import Environment, Sandbox, bounded, counted
 from renderer.user_templates import UserTemplates
@@ -67,10 +68,10 @@ class Engine:
         return place
 
     def python_of(self, template: str, quoting: Quoting) -> str:
-        """The Python that Jinja makes of a template."""
-        return self._environment(quoting, marked=False).compile(
-            self._source(template), template, self.file(template), raw=True
-        )
+        """What ``runtime`` makes the text of a template with."""
+        environment = self._environment(quoting, marked=False)
+        environment.code_generator_class = Generator
+        return environment.compile(self._source(template), template, self.file(template), raw=True)
 
     def _template(self, name: str, quoting: Quoting, *, marked: bool = False) -> jinja2.Template:
         growth.begin_document()

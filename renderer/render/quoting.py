@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from renderer.errors import OutputInvalid
@@ -10,7 +11,7 @@ from renderer.later import pattern
 from renderer.yaml_writer import block, comment, scalar, text_value
 
 _ADDRESS = pattern(r"<[^<>]* at 0x[0-9a-f]+>")
-
+_LONGEST_KNOWN = 200
 
 #: What a template may read: plain data, nothing with methods that reach outside.
 Context = Mapping[str, Any]
@@ -50,7 +51,7 @@ class Quoting:
 YAML = Quoting(
     scalar,
     {
-        "block": lambda value, indent=0: block(value, indent),
+        "block": block,
         "comment": lambda text, indent=0: comment(text, indent),
         "text": text_value,
     },
@@ -75,15 +76,22 @@ def finalizer(quoting: Quoting) -> Callable[[Any], str]:
         "a nested value needs '| block(indent)'" if "block" in quoting.writers else "a nested value has no form here"
     )
 
-    def finalize(value: Any) -> str:
-        kind = type(value)
-        if kind is Written:
-            return value  # type: ignore[no-any-return]
-        if kind is not str and isinstance(value, dict | list | tuple):
-            raise ValueError(f"{nested}: {kind.__name__}")
+    def checked(value: Any) -> str:
         text = write(value)
         if " at 0x" in text and _ADDRESS.search(text):
             raise ValueError("this is no value but an object of the program; did you mean '| list'?")
         return text
+
+    known = lru_cache(maxsize=16384)(checked)  # the same names and images recur in every object of a server
+
+    def finalize(value: Any) -> str:
+        kind = type(value)
+        if kind is str:
+            return known(value) if len(value) <= _LONGEST_KNOWN else checked(value)
+        if kind is Written:
+            return value  # type: ignore[no-any-return]
+        if isinstance(value, dict | list | tuple):
+            raise ValueError(f"{nested}: {kind.__name__}")
+        return checked(value)
 
     return finalize

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby
-from operator import itemgetter
+from operator import getitem, itemgetter
 from typing import Any, NoReturn
 
 missing = object()
+concat = "".join
 
 
 class TemplateRuntimeError(Exception):
@@ -33,7 +34,7 @@ class Undefined:
     __iter__ = __len__ = __eq__ = __ne__ = __contains__ = __hash__ = __str__ = _refuse
 
 
-class _Absent(Undefined):
+class Absent(Undefined):
     """What is not there: it can be asked whether it is defined, and used for nothing else."""
 
     __bool__ = Undefined._refuse
@@ -63,108 +64,95 @@ def identity(value: Any) -> Any:
     return value
 
 
-#: The names of this module that a compiled template is given.
-NAMES = ("LoopContext", "TemplateRuntimeError", "Undefined", "identity", "missing", "str_join")
-_GLOBALS: Mapping[str, Any] = {"dict": dict, "range": range}
+def entry(owner: Any, name: str) -> Any:
+    """``owner.name``: of a mapping its entry first, as ``items`` is a field like any other."""
+    if type(owner) is dict:
+        return owner[name] if name in owner else getattr(owner, name, None) or _ABSENT
+    return getattr(owner, name)
 
 
-class _Context:
-    """The variables of a template: those from outside, and its own."""
+def call(function: Callable[..., Any], *values: Any, **named: Any) -> Any:
+    """A method of a value, or one of the few functions that templates have."""
+    return function(*values, **named)
 
-    __slots__ = ("_outer", "exported_vars", "vars")
+
+class Context(dict[str, Any]):
+    """The variables that a template is given."""
 
     class eval_ctx:  # noqa: N801 - named as Jinja does
         autoescape = False
 
-    def __init__(self, outer: Mapping[str, Any]) -> None:
-        self._outer = outer
-        self.vars: dict[str, Any] = {}
-        self.exported_vars: set[str] = set()
-
-    def resolve_or_missing(self, name: str) -> Any:
-        return self.vars[name] if name in self.vars else self._outer.get(name, missing)
-
-    def get_all(self) -> Mapping[str, Any]:
-        return {**self._outer, **self.vars} if self.vars else self._outer
-
-    @staticmethod
-    def call(
-        function: Callable[..., Any], *values: Any, _loop_vars: Any = None, _block_vars: Any = None, **named: Any
-    ) -> Any:
-        del _loop_vars, _block_vars
-        return function(*values, **named)
+    def __missing__(self, name: str) -> Any:
+        return _GLOBALS.get(name, _ABSENT)
 
 
-class _Template:
-    __slots__ = ("root_render_func",)
+def inner(context: Context, variables: Mapping[str, Any]) -> Context:
+    """Of a template that is included where these variables may be set."""
+    own = Context(context)
+    for name, value in variables.items():
+        if value is not missing:
+            own[name] = value
+    return own
 
-    def __init__(self, root: Callable[[_Context], Iterator[str]]) -> None:
-        self.root_render_func = root
 
-    @staticmethod
-    def new_context(outer: Mapping[str, Any], shared: bool, own: Mapping[str, Any]) -> _Context:
-        """Of a template that another one includes."""
-        del shared
-        return _Context({**outer, **{name: value for name, value in own.items() if value is not missing}})
+#: The names of this module that a compiled template is given.
+NAMES = (
+    *("Absent as undefined", "LoopContext", "TemplateRuntimeError", "Undefined as cond_expr_undefined"),
+    *("call", "concat", "entry", "identity", "inner", "missing", "str_join"),
+)
+_GLOBALS: Mapping[str, Any] = {"dict": dict, "range": range}
+_ABSENT = Absent()
 
-    def _get_default_module(self, context: Any) -> Mapping[str, Any]:
-        """The variables of a template that another one imports."""
-        del context
-        own = _Context(_GLOBALS)
-        for _ in self.root_render_func(own):
-            pass
-        return {name: own.vars[name] for name in own.exported_vars}
+#: Adds the text of a template to a list, and returns the variables that it sets.
+Root = Callable[[Context, list[str]], Mapping[str, Any]]
 
 
 class Runtime:
     """What compiled templates know as their environment. ``find`` gives the Python of a template by its name."""
 
-    undefined = _Absent
-    concat = staticmethod("".join)
     tests: Mapping[str, Callable[[Any], bool]] = {
         "defined": lambda value: not isinstance(value, Undefined),
         "none": lambda value: value is None,
         "string": lambda value: isinstance(value, str),
     }
+    getitem = staticmethod(getitem)
 
     def __init__(
         self,
-        find: Callable[[str], Callable[[Any], dict[str, Any]] | None],
+        find: Callable[[str], Callable[[Any], Root] | None],
         finalize: Callable[[Any], str],
         filters: Mapping[str, Callable[..., Any]],
     ) -> None:
         self._find = find
-        self._templates: dict[str, _Template] = {}
+        self._roots: dict[str, Root] = {}
+        self._variables: dict[str, Mapping[str, Any]] = {}
         self.finalize = finalize
         self.filters = {**_FILTERS, **filters}
 
     def render(self, name: str, context: Mapping[str, Any]) -> str | None:
         """The text of a template; None where Jinja has to decide: it was not compiled, or there is a fault."""
+        pieces: list[str] = []
         try:
-            return "".join(self.get_template(name).root_render_func(_Context({**_GLOBALS, **context})))
+            self.root(name)(Context(context), pieces)
+            return "".join(pieces)
         except Exception:
             return None
 
-    def get_template(self, name: str, parent: str = "") -> _Template:
-        """Of a template that is rendered, or included by ``parent``."""
-        del parent
-        if name not in self._templates:
+    def root(self, name: str) -> Root:
+        """Of a template that is rendered, or included by another one."""
+        if name not in self._roots:
             compiled = self._find(name)
             if compiled is None:
                 raise TemplateRuntimeError(f"{name} was not compiled before")
-            self._templates[name] = _Template(compiled(self)["root"])
-        return self._templates[name]
+            self._roots[name] = compiled(self)
+        return self._roots[name]
 
-    @staticmethod
-    def getattr(owner: Any, name: str) -> Any:
-        """``owner.name``: of a mapping its entry first, as ``items`` is a field like any other."""
-        if type(owner) is dict:
-            return owner[name] if name in owner else getattr(owner, name, None) or _Absent()
-        return getattr(owner, name)
-
-    @staticmethod
-    def getitem(owner: Any, key: Any) -> Any:
-        return owner[key]
+    def variables(self, name: str) -> Mapping[str, Any]:
+        """Of a template that another one imports: it is given none, so they are always the same."""
+        if name not in self._variables:
+            variables = self.root(name)(Context(), [])
+            self._variables[name] = {name: value for name, value in variables.items() if value is not missing}
+        return self._variables[name]
 
 
 def _of(attribute: str) -> Callable[[Any], Any]:
@@ -189,7 +177,7 @@ def _indented(text: str, width: int, first: bool = False) -> str:
     """With blanks in front of all lines that have something; of the first, where that is asked for, in any case."""
     begin, *others = f"{text}\n".splitlines()
     blanks = " " * width
-    return "\n".join([blanks * first + begin, *(blanks + line if line else line for line in others)])
+    return "\n".join([blanks * first + begin, *[blanks + line if line else line for line in others]])
 
 
 def _groups(values: Iterable[Any], key: Callable[[Any], Any]) -> list[tuple[Any, list[Any]]]:
