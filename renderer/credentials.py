@@ -126,6 +126,9 @@ _KEY = pattern(
 )
 #: Where a token can be: no shorter word has one, none is without a run of characters, and a digest is none.
 _WORD = pattern(r"[\w~.=+/%:?&-]{16,}")
+_SHORTEST_TOKEN = 16
+#: Without one of these there is no password and no header: in most texts.
+_SIGN = pattern(r"[\s:=${]")
 _RUN = pattern(r"sha\d{3}:[0-9a-f]{32,}|([A-Za-z0-9]{10,})")
 _NAMES = tuple(_ISSUERS)
 _SCHEMES = pattern(r"authorization|basic|bearer", re.IGNORECASE)
@@ -190,7 +193,13 @@ def credentials_in(text: str) -> Iterator[Credential]:
     if "-----BEGIN" in text or "PuTTY" in text:
         for match in _KEY.finditer(text):
             yield Credential(*match.span(), "Private Key", match[0], known=True)
-    yield from _tokens_in(text)
+    if len(text) >= _SHORTEST_TOKEN:
+        yield from _tokens_in(text)
+    if _SIGN.search(text):
+        yield from _passwords_in(text)
+
+
+def _passwords_in(text: str) -> Iterator[Credential]:
     for needle, form, holds in _PASSWORDS:
         for match in form.finditer(text) if needle in text else ():
             if holds(match[match.lastindex or 0]):

@@ -15,7 +15,8 @@ from renderer.load import Text, documents, texts
 from renderer.model import WITH, Options, Rendered, Server, Source
 from renderer.namedtuples import NamedTuple
 from renderer.parallel import FEWEST, each
-from renderer.policy import Levels, judge_documents, judge_specs, leaks
+from renderer.policy import Levels, findings, judge_documents, judge_specs, leaks
+from renderer.policy.literals import with_secrets
 from renderer.render import TemplateFault, has_user_templates
 from renderer.resolve import UNKNOWN, link, place_links, resolve
 from renderer.target import Target
@@ -55,6 +56,14 @@ class Inputs(NamedTuple):
     leaks: tuple[Problem, ...] = ()
 
 
+class Checked(NamedTuple):
+    """What one document comes to: a server where it holds, all Problems, and what policy finds whatever levels say."""
+
+    server: Server | None
+    problems: Sequence[Problem]
+    findings: Sequence[Fault] = ()
+
+
 class Run(NamedTuple):
     """One rendering: what an environment makes of the specs, or the command line alone (``environment`` None)."""
 
@@ -90,11 +99,13 @@ def read_inputs(paths: Sequence[str], stdin: BinaryIO | None = None) -> Inputs:
 
 def inputs_of(sources: Sequence[Source], problems: Sequence[Problem] = ()) -> Inputs:
     """The same of documents that were loaded."""
+    sources = [with_secrets(source) for source in sources]
     return _inputs(sources, problems, leaks(sources))
 
 
 def _loaded(text: Text) -> tuple[list[Source], list[Problem], list[Problem]]:
     sources, problems = documents(text)
+    sources = [with_secrets(source) for source in sources]
     return sources, problems, list(leaks(sources))
 
 
@@ -106,8 +117,7 @@ def _inputs(sources: Sequence[Source], problems: Iterable[Problem], tokens: Iter
 
 def plain(inputs: Inputs, levels: Levels = _AS_THEY_ARE) -> Specs:
     """The servers as their specs have them, without any environment."""
-    servers, problems = _servers(inputs.sources, {})
-    return _judged(servers, [*inputs.problems, *inputs.leaks, *problems], levels)
+    return _judged(_checked(inputs.sources, {}), [*inputs.problems, *inputs.leaks], levels)
 
 
 def runs(inputs: Inputs, environments: Sequence[Environment], alone: Run) -> list[Run]:
@@ -128,42 +138,51 @@ def placed(specs: Specs, options: Options) -> Specs:
 
 def runs_for(inputs: Inputs, environments: Sequence[Environment], levels: Levels = _AS_THEY_ARE) -> list[Run]:
     """The servers as each of the environments has them; ``levels`` win over the environments' own."""
-    known: dict[int, tuple[Server | None, list[Problem]]] = {}
+    known: dict[int, Checked] = {}
     complete = not errors_in(inputs.problems) and all(map(name_of, inputs.sources))
     merged = [merge(environment, inputs.sources, complete=complete) for environment in environments]
     taken = {id(source) for result in merged for source in result.written}
     left = [problem for source in inputs.sources if id(source) not in taken for problem in validate_source(source)]
     runs = []
     for environment, result in zip(environments, merged, strict=True):
-        servers, faults = _servers(result.sources, known)
-        problems = [*inputs.problems, *inputs.leaks, *left, *result.problems, *faults]
-        if complete and len(servers) == len(result.sources) and all(server.complete for server in servers):
+        checked = _checked(result.sources, known)
+        problems = [*inputs.problems, *inputs.leaks, *left, *result.problems]
+        servers = [each.server for each in checked if each.server and each.server.complete]
+        if complete and len(servers) == len(result.sources):
             problems += unmet_images(environment, result.images, servers)  # else nobody knows which images there are
-        servers = [server._replace(images=environment.images) if server.complete else server for server in servers]
-        specs = _judged(servers, problems, {**environment.levels, **levels})
+        checked = [_with_images(each, environment) for each in checked]
+        specs = _judged(checked, problems, {**environment.levels, **levels})
         specs = specs._replace(problems=_sorted(map(environment.policy_named, specs.problems)))
         runs.append(Run(environment, environment.target, environment.options, specs, result.written))
     return runs
 
 
-def _servers(
-    sources: Sequence[Source], known: dict[int, tuple[Server | None, list[Problem]]]
-) -> tuple[list[Server], list[Problem]]:
-    """The servers that hold, and all faults; a document that several environments share is looked at once."""
+def _with_images(checked: Checked, environment: Environment) -> Checked:
+    server = checked.server
+    return (
+        checked._replace(server=server._replace(images=environment.images)) if server and server.complete else checked
+    )
+
+
+def _checked(sources: Sequence[Source], known: dict[int, Checked]) -> list[Checked]:
+    """What each document comes to; one that several environments share is looked at once."""
     new = [source for source in sources if id(source) not in known]
     # A lock is a file, and --watch follows what this process reads.
     alone = [source for source in new if not source.sets("spec", "package", "lock")]
-    for source, (server, faults) in zip(alone, each(_server, alone), strict=True):
-        known[id(source)] = (server._replace(source=source) if server and server.complete else server, faults)
-    known.update((id(source), _server(source)) for source in new if id(source) not in known)
-    of_sources = [known[id(source)] for source in sources]
-    return [server for server, _ in of_sources if server], [fault for _, faults in of_sources for fault in faults]
+    for source, checked in zip(alone, each(_check, alone), strict=True):
+        server = checked.server
+        own = server._replace(source=source) if server and server.complete else server
+        known[id(source)] = checked._replace(server=own)
+    known.update((id(source), _check(source)) for source in new if id(source) not in known)
+    return [known[id(source)] for source in sources]
 
 
-def _server(source: Source) -> tuple[Server | None, list[Problem]]:
+def _check(source: Source) -> Checked:
     faults = validate_source(source)
     server = sound_server(source, resolve) if errors_in(faults) else resolve(source)
-    return server, [*faults, *(validate_rules(server) if server else ())]
+    if server is None:
+        return Checked(None, faults)
+    return Checked(server, [*faults, *validate_rules(server)], findings(server))
 
 
 def inhabited(specs: Specs, options: Options) -> Options:
@@ -172,11 +191,14 @@ def inhabited(specs: Specs, options: Options) -> Options:
     return options._replace(inhabited=not empty)
 
 
-def _judged(servers: Sequence[Server], problems: Sequence[Problem], levels: Levels) -> Specs:
+def _judged(checked: Sequence[Checked], problems: Sequence[Problem], levels: Levels) -> Specs:
+    problems = [*problems, *(problem for each in checked for problem in each.problems)]
+    servers = [each.server for each in checked if each.server]
+    of_policy = [each.findings for each in checked if each.server]
     servers, unlinked = link(servers, complete=not errors_in(problems))
     complete = [server for server in servers if server.complete]
     everything = [*problems, *unlinked, *validate_links(complete), *across_servers(complete)]
-    judged = judge_specs(everything, servers, levels, own_templates=has_user_templates())
+    judged = judge_specs(everything, servers, of_policy, levels, own_templates=has_user_templates())
     # By name: the order in which files were named must not reach what is rendered.
     complete.sort(key=lambda server: server.name)
     deployed, remotes = ([s for s in complete if bool(s.remote) is remote] for remote in (False, True))

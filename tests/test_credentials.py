@@ -145,6 +145,20 @@ def test_masked(text: str, expected: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "auth=dXNlcjpwYXNzdzByZDE5",
+        "$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC",
+        "{SSHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g",
+        "PuTTY-User-Key-File-3",
+    ],
+)
+def test_one_sign_is_enough(text: str) -> None:
+    """No other character says that there may be a credential."""
+    assert [credential.kind for credential in credentials_in(text)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "ghcr.io/a/b:v1@sha256:" + "a1" * 32,
         "registry.example.com:5000/team/server:1.2.3",
         "https://example.com:8080/@scope/package",

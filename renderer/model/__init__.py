@@ -68,7 +68,7 @@ from renderer.model.server import (
     Rendered,
     Server,
 )
-from renderer.model.source import JSON, WITH, Marks, Overlay, Source, nearest, position
+from renderer.model.source import JSON, WITH, Marks, Overlay, Secrets, Source, nearest, position
 
 __all__ = [
     "DNS",
@@ -134,6 +134,7 @@ __all__ = [
     "ScalingStep",
     "Scheduling",
     "SecretRef",
+    "Secrets",
     "Security",
     "Server",
     "Service",

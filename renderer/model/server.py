@@ -177,13 +177,13 @@ class Server(NamedTuple):
         """Whether the whole spec is sound. Nothing is rendered of a server that is not."""
         return True
 
-    def findings(self, checks: Iterable[Check]) -> Iterator[Problem]:
-        """What the checks find, each with its place."""
-        return (self.problem(fault) for check in checks for fault in check(self))
+    def faults(self, checks: Iterable[Check]) -> Iterator[Fault]:
+        """What the checks find."""
+        return (fault for check in checks for fault in check(self))
 
-    def findings_of_values(self, checks: Iterable[Check]) -> Iterator[Problem]:
+    def faults_of_values(self, checks: Iterable[Check]) -> Iterator[Fault]:
         """The same of checks that judge each value by itself."""
-        return self.findings(checks)
+        return self.faults(checks)
 
     def doubts(self, attribute: str) -> bool:  # noqa: ARG002 - a partial server has doubts
         """Whether a faulty field decides the attribute."""
@@ -223,17 +223,17 @@ class PartialServer(Server):
         self._read.update(_decided_by(path))
         return super().sets(*path)
 
-    def findings(self, checks: Iterable[Check]) -> Iterator[Problem]:
+    def faults(self, checks: Iterable[Check]) -> Iterator[Fault]:
         for check in checks:
             self._read.clear()
             faults = list(check(self))
             if not any(map(self.doubts, self._read)):
-                yield from map(self.problem, faults)
+                yield from faults
 
-    def findings_of_values(self, checks: Iterable[Check]) -> Iterator[Problem]:
+    def faults_of_values(self, checks: Iterable[Check]) -> Iterator[Fault]:
         for fault in (fault for check in checks for fault in check(self)):
             if not any(fault.path[: len(path)] == path for path in self.faulty):
-                yield self.problem(fault)
+                yield fault
 
     def doubts(self, attribute: str) -> bool:
         return any(attribute in _decided_by(path) for path in self.faulty)

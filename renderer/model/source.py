@@ -75,12 +75,20 @@ class Overlay(NamedTuple):
     places: tuple[Place, ...]
 
 
+class Secrets(NamedTuple):
+    """What looks like a secret in some data."""
+
+    data: dict[str, JSON]
+    faults: tuple[Fault, ...]
+
+
 class Source(NamedTuple):
     """One document as it was loaded. ``document`` counts from 1 within the file; ``line`` is where it starts.
 
     ``file`` is the path as the user gave it, with ``/`` and with control characters escaped: fit to be shown.
     ``overlay`` is set where an environment changed the data; the marks then lead into both files. ``beside`` has the
     text of files that the document names, by path, where they are not those on the disk (None: there was none).
+    ``secrets`` hold for the data that they name: not for data that took its place.
     """
 
     file: str
@@ -90,6 +98,7 @@ class Source(NamedTuple):
     marked: Marks | Callable[[], Marks] | None = None
     overlay: Overlay | None = None
     beside: Mapping[str, str | None] = {}
+    secrets: Secrets | None = None
 
     @property
     def marks(self) -> Marks | None:

@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from renderer.errors import Fault, Place, Problem, Severity, UsageMistake, excerpt
 from renderer.model import Acceptance, Server, Source
 from renderer.policy.catalogue import LEVELS, RULES, Level
-from renderer.policy.literals import literal_faults, token_faults
-from renderer.policy.spec import CHECKS, REMOTE_CHECKS, VALUE_CHECKS, Check
+from renderer.policy.literals import secrets_of
+from renderer.policy.spec import CHECKS, REMOTE_CHECKS, VALUE_CHECKS
 from renderer.wording import did_you_mean
 
 #: What a run was told by ``--policy``: rule to level.
@@ -53,38 +53,48 @@ def leaks(sources: Iterable[Source]) -> Iterator[Problem]:
     Of an environment credentials of every kind: it has none to accept them. What it merges into specs is theirs.
     """
     for source in sources:
-        yield from map(source.problem, token_faults(source.data))
+        faults = secrets_of(source)
+        yield from (source.problem(fault) for fault in faults if fault.rule == _SECRET and not fault.digest)
         if source.data.get("kind") == "Environment":
-            for fault in literal_faults(source.data):
-                if fault.rule == _SECRET and fault.path[:2] not in _MERGED:
+            for fault in faults:
+                if fault.rule == _SECRET and fault.digest and fault.path[:2] not in _MERGED:
                     hint = "remove it: credentials for registries and repositories belong into Secrets of the cluster"
                     yield source.problem(fault._replace(hint=hint, digest=""))
 
 
+def findings(server: Server) -> list[Fault]:
+    """What policy finds in a spec, whatever levels say of it and whether or not it is accepted."""
+    if server.doubts("accepted"):  # nobody knows what is accepted
+        return []
+    checks = REMOTE_CHECKS if server.remote else CHECKS
+    faults = [*server.faults_of_values(VALUE_CHECKS), *server.faults(checks)]
+    for i, accepted in enumerate(server.accepted):
+        if accepted.rule.startswith(_PREFIX) and accepted.rule not in RULES:
+            message = f"no policy rule is called '{accepted.rule}'{_suggestion(accepted.rule)}"
+            faults.append(Fault(("spec", "accept", i, "rule"), "spec/unknown-rule", message))
+    return faults
+
+
 def judge_specs(
-    problems: Iterable[Problem], servers: Sequence[Server], levels: Levels, *, own_templates: bool = False
+    problems: Iterable[Problem],
+    servers: Sequence[Server],
+    findings: Sequence[Iterable[Fault]],
+    levels: Levels,
+    *,
+    own_templates: bool = False,
 ) -> list[Problem]:
-    """The Problems of the specs, and what policy says of them: decided, with what they accept that is not there.
+    """The Problems of the specs, and the findings of each server: decided, with what is accepted and is not there.
 
     ``own_templates``: what is accepted may be what a template of the user brings.
     """
-    findings = [*problems]
-    for server in servers:
-        if not server.doubts("accepted"):  # else nobody knows what is accepted
-            checks = REMOTE_CHECKS if server.remote else CHECKS
-            findings += server.findings_of_values(_without_off(check, levels) for check in VALUE_CHECKS)
-            findings += server.findings(_without_off(check, levels) for check in checks)
-            for i, accepted in enumerate(server.accepted):
-                if accepted.rule.startswith(_PREFIX) and accepted.rule not in RULES:
-                    message = f"no policy rule is called '{accepted.rule}'{_suggestion(accepted.rule)}"
-                    fault = Fault(("spec", "accept", i, "rule"), "spec/unknown-rule", message)
-                    findings.append(server.problem(fault))
-    return _judged(findings, servers, None if own_templates else "", levels, admission=False)
-
-
-def _without_off(check: Check, levels: Levels) -> Check:
-    """The check without what is turned off: to find its place, the spec would be read once more."""
-    return lambda server: (fault for fault in check(server) if _on(_judged_by(fault), levels))
+    # Without what is turned off: to find its place, the spec would be read once more.
+    on = [
+        server.problem(fault)
+        for server, faults in zip(servers, findings, strict=True)
+        for fault in faults
+        if _on(_judged_by(fault), levels)
+    ]
+    return _judged([*problems, *on], servers, None if own_templates else "", levels, admission=False)
 
 
 def judge_documents(
@@ -97,7 +107,7 @@ def judge_documents(
     owners = {server.name: server for server in servers}
     in_specs: dict[str, set[str]] = {}  # digests of the literals there, by server
     for server in servers if any(problem.digest for problem in problems) else ():
-        in_specs[server.name] = {fault.digest for fault in literal_faults(server.source.data)}
+        in_specs[server.name] = {fault.digest for fault in secrets_of(server.source) if fault.digest}
     kept: list[Problem] = []
     judged: set[tuple[Place, str]] = set()
     # The policy's own first: what they report, the checks of 'restricted' need not report again.
@@ -189,8 +199,7 @@ def _repeats(problem: Problem, server: Server | None) -> bool:
     """Whether a template of the user, which is judged as a whole, only has what the spec says."""
     if not server or not problem.in_output or policy_of(problem.rule) != problem.rule or RULES[problem.rule].targets:
         return False
-    findings = (*server.findings_of_values(VALUE_CHECKS), *server.findings(CHECKS))
-    return problem.rule in {finding.rule for finding in findings}
+    return problem.rule in {fault.rule for fault in (*server.faults_of_values(VALUE_CHECKS), *server.faults(CHECKS))}
 
 
 def _without_cpu_limit(server: Server | None) -> bool:

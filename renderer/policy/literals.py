@@ -6,9 +6,22 @@ from collections.abc import Iterator
 from typing import Any
 
 from renderer.errors import DocumentPath, Fault, dotted
+from renderer.model import Secrets, Source
 from renderer.policy.secrets import REFERENCES, Suspect, in_data
 
 _REPLACE = "and replace it where it is valid"
+
+
+def with_secrets(source: Source) -> Source:
+    """The Source with what looks like a secret in it: that takes long, and is asked for several times."""
+    return source._replace(secrets=Secrets(source.data, secrets_of(source)))
+
+
+def secrets_of(source: Source) -> tuple[Fault, ...]:
+    """Every string of a document that looks like a secret; those that have the form of a token have no digest."""
+    if source.secrets and source.secrets.data is source.data:
+        return source.secrets.faults
+    return tuple(map(_fault, _firsts(source.data, ())))
 
 
 def literal_faults(data: Any, path: DocumentPath = ()) -> Iterator[Fault]:

@@ -81,6 +81,8 @@ LITERALS = frozenset(
 _NAMED = LITERALS | {"annotations", "labels", "headers", "options", "stringData", "variables"}
 #: What says where a value is, and is none.
 _REFERRING = frozenset({"valueFrom", "envFrom", "externalSecrets"})
+#: What changes whether a path is one of literals.
+_DECISIVE = LITERALS | _REFERRING
 #: Where the name of a Secret, of a ConfigMap, or of a key in one belongs.
 REFERENCES = frozenset({"secret", "key", "secretName", "configMap"})
 #: What compose takes as one string too.
@@ -124,61 +126,89 @@ def digest_of(text: str) -> str:
     return sha256(text.encode("utf-8", "replace")).hexdigest()[:12]
 
 
-def in_data(value: Any, path: DocumentPath = (), *, below: bool = False) -> Iterator[Suspect]:
+def in_data(value: Any, path: DocumentPath = (), *, below: bool = False) -> list[Suspect]:
     """Of every string in nested data, keys as well. ``below``: the path begins inside of literals."""
+    suspects: list[Suspect] = []
     if isinstance(value, str):
-        yield from _in_string(value, path, below)
+        _look_at_text(value, path, _name(path), _is_literal(path, below), suspects)
+    else:
+        _look_into(value, path, below, _is_literal(path, below), suspects)
+    return suspects
+
+
+# The walk is most of the time, as hardly one text in a thousand is a secret: so it has no generators, and asks what
+# follows from a path (``literal`` is what ``_is_literal`` says of it) only where that may change.
+
+
+def _look_into(value: Any, path: DocumentPath, below: bool, literal: bool, suspects: list[Suspect]) -> None:
+    if isinstance(value, dict):
+        _look_into_mapping(value, path, below, literal, suspects)
     elif isinstance(value, list):
         texts = tuple(item if isinstance(item, str) else "" for item in value)
-        words = {i: finding for i, finding in in_words(texts) if finding.certain or _is_literal(path, below)}
+        words = {i: finding for i, finding in in_words(texts) if finding.certain or literal}
         for i, item in enumerate(value):
-            here = _suspect((*path, i), 0, words[i], item) if i in words else None
-            yield from [here] if here else in_data(item, (*path, i), below=below)
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            if (finding := by_form(key)) and finding.known:
-                yield _suspect((*path, key), 0, finding, key)
-            elif key == "value" and ("op" in value or "name" in value):
-                yield from _in_pair(value, path, below)
+            if i in words:
+                suspects.append(_suspect((*path, i), 0, words[i], item))
+            elif isinstance(item, str):
+                _look_at_text(item, (*path, i), "", literal, suspects)
             else:
-                yield from in_data(inner, (*path, key), below=below)
+                _look_into(item, (*path, i), below, literal, suspects)
 
 
-def _in_pair(pair: Mapping[str, Any], path: DocumentPath, below: bool) -> Iterator[Suspect]:
+def _look_into_mapping(
+    value: Mapping[str, Any], path: DocumentPath, below: bool, literal: bool, suspects: list[Suspect]
+) -> None:
+    has_names = bool(path) and path[-1] in _NAMED
+    for key, inner in value.items():
+        here = (*path, key)
+        inside = _is_literal(here, below) if key in _DECISIVE else literal
+        if (finding := by_form(key)) and finding.known:
+            suspects.append(_suspect(here, 0, finding, key))
+        elif key == "value" and ("op" in value or "name" in value):
+            _look_at_pair(value, path, below, suspects)
+        elif isinstance(inner, str):
+            _look_at_text(inner, here, _name(here) if has_names or key == "value" else "", inside, suspects)
+        else:
+            _look_into(inner, here, below, inside, suspects)
+
+
+def _look_at_pair(pair: Mapping[str, Any], path: DocumentPath, below: bool, suspects: list[Suspect]) -> None:
     """Of a variable as Kubernetes writes it, ``{name, value}``, or of an operation of JSON Patch."""
     pointer = tuple(str(pair.get("path", "")).split("/")) if "op" in pair else ()
     strict = not pointer or below or not LITERALS.isdisjoint(pointer)
     if isinstance(text := pair["value"], str):
-        yield from _in_named(_name(pointer) if pointer else str(pair["name"]), text, (*path, "value"), strict=strict)
+        name = _name(pointer) if pointer else str(pair["name"])
+        _look_at_named(name, text, (*path, "value"), strict, suspects)
     else:
-        yield from in_data(text, (*path, "value"), below=strict)
+        suspects += in_data(text, (*path, "value"), below=strict)
 
 
-def _in_string(text: str, path: DocumentPath, below: bool) -> Iterator[Suspect]:
-    name, strict = _name(path), _is_literal(path, below)
-    if path and path[-1] in REFERENCES and not name:
+def _look_at_text(text: str, path: DocumentPath, name: str, literal: bool, suspects: list[Suspect]) -> None:
+    last = path[-1] if path else ""
+    if last in REFERENCES and not name:
         disorder = Finding("High Entropy String", certain=True) if _is_disordered(text) else None
         if reference := by_form(text) or disorder:
-            yield _suspect(path, 0, reference, text)
-    elif path and path[-1] in _COMMANDS and (words := [finding for _, finding in in_words(tuple(text.split()))]):
-        yield _suspect(path, 0, max(words, key=lambda finding: (finding.known, finding.certain)), text)
-    elif strict or name:
-        yield from _in_named(name, text, path, strict=strict)
+            suspects.append(_suspect(path, 0, reference, text))
+    elif last in _COMMANDS and (words := [finding for _, finding in in_words(tuple(text.split()))]):
+        finding = max(words, key=lambda finding: (finding.known, finding.certain))
+        suspects.append(_suspect(path, 0, finding, text))
+    elif literal or name:
+        _look_at_named(name, text, path, literal, suspects)
     else:
         lines = text.split("\n")
         for number, line in enumerate(lines, 1):
-            if finding := by_form(line, prose=True):
-                yield _suspect(path, number * (len(lines) > 1), finding, line.strip())
+            if prose := by_form(line, prose=True):
+                suspects.append(_suspect(path, number * (len(lines) > 1), prose, line.strip()))
 
 
-def _in_named(name: str, text: str, path: DocumentPath, *, strict: bool) -> Iterator[Suspect]:
+def _look_at_named(name: str, text: str, path: DocumentPath, strict: bool, suspects: list[Suspect]) -> None:
     if "\n" in text.strip() or path[-1:] == ("content",):
         lines = text.split("\n")
         for line, finding in in_text(text):
             if strict or finding.certain:
-                yield _suspect(path, line, finding, lines[line - 1].strip())
+                suspects.append(_suspect(path, line, finding, lines[line - 1].strip()))
     elif (whole := in_value(name, text)) and (strict or whole.certain):
-        yield _suspect(path, 0, whole, text)
+        suspects.append(_suspect(path, 0, whole, text))
 
 
 def _is_literal(path: DocumentPath, below: bool) -> bool:
@@ -290,9 +320,10 @@ def in_words(words: tuple[str, ...]) -> Iterator[tuple[int, Finding]]:
 
 
 def _worth_a_look(name: str, value: str) -> bool:
-    if len(value) < 4 or _stands_for_another(name, value):
+    if len(value) < 4:
         return False
-    return bool(_TELLING.search(name) or _TELLING.search(value)) or any(_mixed(word) for word in _LONG.findall(value))
+    telling = _TELLING.search(name) or _TELLING.search(value) or any(_mixed(word) for word in _LONG.findall(value))
+    return bool(telling) and not _stands_for_another(name, value)
 
 
 def _stands_for_another(name: str, value: str) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from renderer.errors import DocumentPath, Fault
 from renderer.model import Access, Container, SecretRef, Server
 from renderer.policy.images import image_faults, source_faults
-from renderer.policy.literals import literal_faults
+from renderer.policy.literals import secrets_of
 from renderer.policy.rights import label_faults, role_fault, rule_fault, snippet_faults
 from renderer.policy.variables import variable_faults
 from renderer.variables import expanded_in, pieces
@@ -33,7 +33,7 @@ def images(server: Server) -> Iterator[Fault]:
 
 def literals(server: Server) -> Iterator[Fault]:
     """Secrets, wherever a spec has text, and names of variables."""
-    yield from literal_faults(server.source.data)
+    yield from (fault for fault in secrets_of(server.source) if fault.digest)
     containers: list[tuple[DocumentPath, Server | Container]] = [(("spec",), server), *_others(server)]
     for path, container in containers:
         for name, value in container.env.items():
@@ -46,6 +46,8 @@ def arguments(server: Server) -> Iterator[Fault]:
     for path, container in containers:
         for field, words in (("command", container.command), ("args", container.args)):
             for i, word in enumerate(words):
+                if "$(" not in word:
+                    continue
                 names = [piece.name for piece in pieces(word, expanded_in(container, words=True)) if piece.name]
                 secrets = list(dict.fromkeys(secret for name in names for secret in _secrets_in(name, container, ())))
                 if secrets:

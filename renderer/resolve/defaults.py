@@ -87,15 +87,18 @@ class _Compiler:
         return [_plain(alone), *steps] if alone else steps
 
     def _property(self, name: str, default: JSON, inner: Filler) -> Filler:
+        filled: list[JSON] = []  # the default as it is filled further, once somebody needs it: always the same
+
         def fill(data: Any) -> None:
             if not isinstance(data, dict):
                 return
-            if name not in data:
-                if default is None:
-                    return
-                # A mapping or a list is filled further.
-                data[name] = _copied(default)
-            inner(data[name])
+            if name in data:
+                inner(data[name])
+            elif default is not None:
+                if not filled:
+                    inner(value := _copied(default))
+                    filled.append(value)
+                data[name] = _copied(filled[0])
 
         return fill
 
@@ -114,6 +117,8 @@ class _Compiler:
         tests = [self._validator(branch) for branch in branches]
 
         def fill(data: Any) -> None:
+            if not isinstance(data, dict | list):
+                return  # there is nothing in it to fill
             for test, filler in zip(tests, fillers, strict=True):
                 if test(data):
                     filler(data)
@@ -135,20 +140,28 @@ class _Compiler:
     def _validator(self, schema: Mapping[str, Any]) -> Callable[[Any], bool]:
         """Compiled when first asked: most specs never come to most conditions."""
         compiled: list[Callable[[Any], bool]] = []
+        names = [*schema.get("properties", ()), *schema.get("required", ())]
+        in_part = schema.keys() <= {"properties", "required"}
 
         def holds(data: Any) -> bool:
             if not compiled:
                 document = with_definitions(schema, self._definitions)
                 compiled.append(jsonschema_rs.Draft202012Validator(document).is_valid)
+            # The validator copies what it is given, and conditions look at one or two fields of a whole spec.
+            if in_part and isinstance(data, dict):
+                data = {name: data[name] for name in names if name in data}
             return compiled[0](data)
 
         return holds
 
 
+_NESTING = (dict, list)
+
+
 def _copied(data: Any) -> Any:
     """A deep copy: neither specs nor schemas hold the cycles for which ``copy.deepcopy`` would look."""
     if isinstance(data, dict):
-        return {name: _copied(value) for name, value in data.items()}
+        return {name: _copied(value) if isinstance(value, _NESTING) else value for name, value in data.items()}
     return [_copied(value) for value in data] if isinstance(data, list) else data
 
 

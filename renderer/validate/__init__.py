@@ -59,7 +59,7 @@ def sound_server(source: Source, resolve: Callable[[Source], Server]) -> Server 
 
 def validate_rules(server: Server) -> list[Problem]:
     """The faults of one server between its fields: what no schema can say."""
-    return list(server.findings(remote.RULES if server.remote else RULES))
+    return list(map(server.problem, server.faults(remote.RULES if server.remote else RULES)))
 
 
 @cache
@@ -70,7 +70,8 @@ def spec_schema() -> Schema:
 
 def validate_links(servers: Sequence[Server]) -> list[Problem]:
     """The faults of servers whose ``network.egress.servers`` are written out."""
-    return [problem for server in servers for problem in server.findings((network.linked_urls_are_reachable,))]
+    rules = (network.linked_urls_are_reachable,)
+    return [server.problem(fault) for server in servers for fault in server.faults(rules)]
 
 
 #: What a server takes for itself alone: names, each with the Fault of a second server that takes it too.

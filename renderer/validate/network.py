@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from renderer.errors import DocumentPath, Fault, Severity
 from renderer.later import pattern
@@ -100,16 +101,21 @@ def peers_are_blocks(server: Server) -> Iterator[Fault]:
 
 def _cidr(text: str, path: DocumentPath) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network | None, list[Fault]]:
     """The network that a text stands for, and what is wrong with it."""
-    try:
-        return ipaddress.ip_network(text), []
-    except ValueError:
-        pass
-    try:
-        network = ipaddress.ip_network(text, strict=False)
-    except ValueError:
+    if network := _network(text, strict=True):
+        return network, []
+    network = _network(text, strict=False)
+    if network is None:
         hint = "write an address and a prefix length such as 10.0.0.0/8"
         return None, [Fault(path, "spec/cidr", f"'{text}' is not a CIDR block", hint)]
     return None, [Fault(path, "spec/cidr", f"'{text}' is not a CIDR block: it has host bits set", f"write {network}")]
+
+
+@lru_cache(maxsize=1024)  # servers of a fleet mostly have the same few
+def _network(text: str, *, strict: bool) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    try:
+        return ipaddress.ip_network(text, strict)
+    except ValueError:
+        return None
 
 
 def egress_hosts_are_names(server: Server) -> Iterator[Fault]:
@@ -161,10 +167,10 @@ def _unreachable_urls(server: Server, egress: Egress) -> Iterator[Fault]:
 
 
 def _addresses(text: str) -> Iterator[tuple[str, int]]:
-    for scheme, host, port in _URL.findall(text):
+    for scheme, host, port in _URL.findall(text) if "://" in text else ():
         if number := int(port or _PORTS.get(scheme.lower(), 0)):
             yield host.strip("[]").lower().rstrip("."), number
-    if service := _SERVICE.fullmatch(text):
+    if ".svc" in text and (service := _SERVICE.fullmatch(text)):
         yield service[1], int(service[2] or 80)
 
 
@@ -193,6 +199,7 @@ def opens(egress: Egress, host: str, port: int) -> bool:
     )
 
 
+@lru_cache(maxsize=1024)
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         return ipaddress.ip_address(host)
@@ -232,11 +239,7 @@ def host_aliases(server: Server) -> Iterator[Fault]:
 
 
 def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
+    return _address(text) is not None
 
 
 def listens_where_the_service_leads(server: Server) -> Iterator[Fault]:

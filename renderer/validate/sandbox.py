@@ -135,6 +135,8 @@ def templates_use_the_keys(server: Server) -> Iterator[Fault]:
 
 def external_secrets_have_the_keys(server: Server) -> Iterator[Fault]:
     """A container whose Secret lacks a key is never started."""
+    if not server.external_secrets:
+        return
     containers = (("initContainers", server.init_containers), ("sidecars", server.sidecars))
     references: list[tuple[DocumentPath, object]] = [
         (("spec", "env", name), value) for name, value in server.env.items()

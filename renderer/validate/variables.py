@@ -56,13 +56,15 @@ def _unexpanded_in_check(path: DocumentPath, check: HealthCheck) -> Iterator[Fau
 def variables_have_an_end(server: Server) -> Iterator[Fault]:
     """Texts with variables in them are as long as all of them together."""
     for path, container in _all_containers(server):
-        if circles := sorted(self_references(container.env)):
+        texts = {**_env_texts(path, container), **_words(path, container)}
+        refer = any("$(" in text for text in texts.values())
+        if circles := sorted(self_references(container.env)) if refer else ():
             for name in circles:
                 message, hint = f"the value of {name} refers to itself", "write the value, or rename one of the two"
                 yield Fault((*path, "env", name), "spec/variable-refers-to-itself", message, hint)
             continue
-        sizes = expanded_sizes(container.env)
-        for place, text in {**_env_texts(path, container), **_words(path, container)}.items():
+        sizes = expanded_sizes(container.env) if refer else {}
+        for place, text in texts.items():
             if len(text) + sum(sizes.get(name, 0) for name in names_in(text)) > MOST_OF_A_TEXT:
                 message = f"with its variables it is longer than {MOST_OF_A_TEXT:,} characters, which Linux refuses"
                 yield Fault(place, "spec/variable-too-long", message, "shorten the values that it refers to")
@@ -104,6 +106,8 @@ def _unexpanded(
     text: str, path: DocumentPath, env: Mapping[str, object], is_variable: Callable[[str], bool]
 ) -> Iterator[Fault]:
     """The first of each kind in one text."""
+    if "$" not in text:
+        return
     references = [match for match in VARIABLE.finditer(text) if len(match["dollars"]) == 1]
     copied = next((match for match in references if match["braced"]), None)
     if copied:

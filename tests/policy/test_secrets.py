@@ -11,7 +11,9 @@ import pytest
 
 from renderer.cli import main
 from renderer.errors import Severity
+from renderer.model import Source
 from renderer.pipeline import read, read_inputs, runs_for
+from renderer.policy import literals, secrets
 from renderer.policy.secrets import MASK, digest_of, hidden, in_text
 from renderer.report import REPORTERS, Report
 from tests.policy.test_rules import DISORDER, TOKEN, acceptance, add, compose, run
@@ -256,3 +258,21 @@ def test_what_is_hidden_keeps_its_shape() -> None:
 def test_a_digest_can_be_made_by_hand() -> None:
     """``printf %s changeme | sha256sum | cut -c1-12``."""
     assert digest_of("changeme") == "057ba03d6c44"
+
+
+def test_a_document_is_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    roots: list[Any] = []
+
+    def noted(data: Any, *more: Any) -> list[secrets.Suspect]:
+        roots.append(data)
+        return secrets.in_data(data, *more)
+
+    monkeypatch.setattr(literals, "in_data", noted)
+    read(["-"], BytesIO(as_stream(spec("one"), spec("two"))))
+    assert [data["metadata"]["name"] for data in roots] == ["one", "two"]
+
+
+def test_what_takes_the_place_of_data_is_looked_through() -> None:
+    source = literals.with_secrets(Source("a.yaml", 1, 1, {"env": {"TOKEN": {"secret": "a", "key": "b"}}}))
+    replaced = source._replace(data={"env": {"TOKEN": TOKEN}})
+    assert (literals.secrets_of(source), len(literals.secrets_of(replaced))) == ((), 1)

@@ -264,3 +264,33 @@ def test_the_schema_is_not_changed_by_filling() -> None:
     for document in ALL:
         with_defaults(document)
     assert json.loads(before) == assets.schema("mcpserver")
+
+
+def test_a_default_that_is_filled_further_is_made_for_each_document_anew() -> None:
+    inner = {
+        "default": {},
+        "properties": {"a": {"default": [1]}, "b": {"default": {}, "properties": {"c": {"default": 2}}}},
+    }
+    fill = compile_defaults({"properties": {"x": inner}})
+    first: Any = fill({})
+    first["x"]["a"].append(3)
+    first["x"]["b"]["c"] = 4
+    assert fill({}) == {"x": {"a": [1], "b": {"c": 2}}}
+
+
+@pytest.mark.parametrize(
+    ("condition", "data", "holds"),
+    [
+        ({"properties": {"a": {"const": 1}}}, {"z": 0}, True),
+        ({"properties": {"a": {"const": 1}}, "required": ["a"]}, {"z": 0}, False),
+        ({"required": ["a"]}, {"a": 2, "z": 0}, True),
+        ({"properties": {"a": {"const": 1}}}, {"a": 2}, False),
+        ({"minProperties": 2, "properties": {"a": {}}}, {"a": 2, "z": 0}, True),
+        ({"properties": {"a": {}}, "additionalProperties": False}, {"a": 2, "z": 0}, False),
+        ({"properties": {"a": {}}}, "text", True),
+    ],
+)
+def test_conditions_see_all_that_they_ask_for(condition: JSON, data: JSON, holds: bool) -> None:
+    branches = ({"properties": {"then": {"default": True}}}, {"properties": {"else": {"default": True}}})
+    filled = compile_defaults({"if": condition, "then": branches[0], "else": branches[1]})(data)
+    assert filled == ({**data, "then" if holds else "else": True} if isinstance(data, dict) else data)
