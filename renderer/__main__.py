@@ -1,6 +1,55 @@
-"""``python -m renderer`` is ``mcpctl``."""
+"""The console script, and ``python -m renderer``."""
 
-from renderer.cli import run
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from contextlib import suppress
+from importlib import import_module
+from types import FunctionType
+
+from renderer.later import instead, postpone
+
+
+class UUID:
+    """Of click's parameters of that type, which no command has."""
+
+    def __init__(self, _text: str) -> None:
+        raise NotImplementedError("import uuid first")
+
+
+def _plural(one: str, several: str, number: int) -> str:
+    return one if number == 1 else several
+
+
+def cleandoc(text: str) -> str:
+    """As inspect has it: a docstring without the indent that all of its lines have."""
+    first, *others = text.expandtabs().split("\n")
+    margin = min((len(line) - len(line.lstrip()) for line in others if line.strip()), default=0)
+    return "\n".join([first.lstrip(), *(line[margin:] for line in others)]).strip("\n")
+
+
+def run() -> None:
+    """Ends the process."""
+    # One short run makes no garbage worth looking for: a tenth of the time (measured on 1,000 servers).
+    gc.disable()
+    postpone("bz2", "ipaddress", "lzma", "pathlib", "shlex", "shutil", "signal", "textwrap")
+    # A third of click is what it imports for one function each: inspect reads Python, uuid looks at the platform, and
+    # gettext for a translation of each text, which nobody has made.
+    with (
+        instead("inspect", cleandoc=cleandoc, isfunction=lambda value: isinstance(value, FunctionType)),
+        instead("uuid", UUID=UUID),
+        instead("gettext", gettext=str, ngettext=_plural),
+    ):
+        import_module("click")
+    code = import_module("renderer.cli").main()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream and stream.flush()
+    # All is written and closed; taking the interpreter apart piece by piece would cost a tenth of a short run.
+    os._exit(code)
+
 
 if __name__ == "__main__":
     run()

@@ -7,8 +7,8 @@ folders, with ``/``; nothing outside of them can be named.
 from __future__ import annotations
 
 import json
+import os
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from renderer.later import pattern
@@ -29,10 +29,10 @@ _TARGETS = pattern(r'("x-values": "targets", "enum": )\[[^]]*\]')
 
 
 @cache
-def folder() -> Path:
+def folder() -> str:
     """The folder that holds ``templates/`` and ``schemas/``."""
-    package = Path(__file__).resolve().parent
-    return package if (package / _MARKER).is_file() else package.parent
+    package = os.path.dirname(os.path.realpath(__file__))
+    return package if os.path.isfile(os.path.join(package, _MARKER)) else os.path.dirname(package)
 
 
 def read(name: str) -> bytes:
@@ -45,7 +45,8 @@ def read(name: str) -> bytes:
     plain = all(step and step[0] != "." and not any(character in step for character in "\\:\0") for step in steps)
     if kind not in KINDS or not steps or not plain:
         raise FileNotFoundError(f"not the name of a built-in file: {name[:80]!a}")
-    return (folder() / name).read_bytes()
+    with open(os.path.join(folder(), name), "rb") as file:
+        return file.read()
 
 
 def names(kind: str) -> list[str]:
@@ -55,8 +56,9 @@ def names(kind: str) -> list[str]:
     """
     if kind not in KINDS:
         raise ValueError(f"kind {kind!r} is none of {', '.join(KINDS)}")
-    root = folder() / kind
-    files = sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+    root = os.path.join(folder(), kind)
+    paths = (os.path.join(place, file) for place, _, files in os.walk(root) for file in files)
+    files = sorted(os.path.relpath(path, root).replace(os.sep, "/") for path in paths)
     if kind == "schemas":
         return [name.removesuffix(_SCHEMA_ENDING) for name in files if name.endswith(_SCHEMA_ENDING)]
     return [name for name in files if not _BY_PRODUCT.search(name)]
@@ -78,5 +80,5 @@ def schema(name: str) -> dict[str, Any]:
 @cache
 def kubernetes_versions() -> tuple[str, ...]:
     """Each Kubernetes version with schemas (``"1.25"``), oldest first."""
-    with (folder() / KUBERNETES_POOL).open("rb") as pool:
+    with open(os.path.join(folder(), KUBERNETES_POOL), "rb") as pool:
         return tuple(json.loads(pool.readline())["versions"])

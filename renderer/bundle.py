@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from renderer import assets, pins
 from renderer.model import EnvValue, File, Server
 from renderer.namedtuples import NamedTuple
-from renderer.quantity import amount
+from renderer.quantity import bytes_of
 from renderer.variables import names_in
 
 _PROGRAMS: Mapping[pins.Runtime, str] = {"npm": "bundle.js", "pypi": "bundle.py"}
@@ -42,7 +42,7 @@ def bundle_fetch(server: Server) -> Fetch | None:
     kind, *interpreter = pins.INTERPRETERS[package.runtime]
     path, bundle = f"{pins.CHECK_FOLDER}/{_PROGRAMS[package.runtime]}", package.bundle
     text = assets.read(f"templates/bundles/{kind}.txt").decode()
-    arguments = (pins.BUNDLE_FOLDER, bundle.url, bundle.sha256, str(int(amount(bundle.size))))
+    arguments = (pins.BUNDLE_FOLDER, bundle.url, bundle.sha256, str(bytes_of(bundle.size)))
     names = [name for name in server.env if name.upper() in _NETWORK]
     for name in names:  # and what their values refer to
         value = server.env[name]

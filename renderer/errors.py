@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
@@ -122,13 +121,14 @@ def exit_code(problems: Iterable[Problem]) -> Exit:
     return Exit.OUTPUT_INVALID if all(problem.in_output for problem in errors) else Exit.INPUT_INVALID
 
 
-@dataclass
 class McpctlError(Exception):
     """Ends the run. ``problems`` are shown in full, ``message`` says what to do next."""
 
-    message: str
-    problems: list[Problem] = field(default_factory=list)
     exit_code: ClassVar[Exit] = Exit.DEFECT
+
+    def __init__(self, message: str, problems: Iterable[Problem] = ()) -> None:
+        self.message, self.problems = message, list(problems)
+        super().__init__(message, self.problems)
 
     def __str__(self) -> str:
         return self.message

@@ -5,12 +5,16 @@
     else:
         events = later("renderer.yaml_reader.events")  # 24 ms
 
-so that types and the contracts on imports see a module as ever. ``pattern`` is ``re.compile``.
+so that types and the contracts on imports see a module as ever. ``pattern`` is ``re.compile``. What libraries import,
+and a run does not use, is held back by ``postpone`` and ``instead``.
 """
 
 from __future__ import annotations
 
 import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +22,17 @@ from typing import TYPE_CHECKING, Any
 class later:  # noqa: N801 - used as a function
     """Stands for a module until something of it is asked for."""
 
-    def __init__(self, module: str) -> None:
-        self._module = module
+    #: An import looks here whether a module is complete.
+    __spec__ = None
+
+    def __init__(self, module: str, **contents: Any) -> None:
+        self.__dict__.update(contents, _module=module)
 
     def __getattr__(self, name: str) -> Any:
+        if name == "__path__":  # so asks 'from x import y': none of these is a package
+            raise AttributeError(name)
+        if isinstance(sys.modules.get(self._module), later):
+            del sys.modules[self._module]
         # Kept here, so that the next time costs nothing.
         self.__dict__[name] = value = getattr(import_module(self._module), name)
         return value
@@ -40,3 +51,24 @@ else:
         def __getattr__(self, name: str) -> Any:
             self.__dict__[name] = value = getattr(re.compile(*self._source), name)
             return value
+
+
+def postpone(*modules: str) -> None:
+    """Whoever imports one of these gets it read when something of it is asked for; ``from x import y`` asks at once.
+
+    No packages: a module below a stand-in would be read twice.
+    """
+    for name in modules:
+        sys.modules.setdefault(name, later(name))  # type: ignore[arg-type]
+
+
+@contextmanager
+def instead(module: str, **contents: Any) -> Iterator[None]:
+    """Inside of the block, whoever imports the module gets these contents, and the module only for anything else."""
+    stand_in: Any = later(module, **contents)
+    known = sys.modules.setdefault(module, stand_in)
+    try:
+        yield
+    finally:
+        if known is stand_in and sys.modules.get(module) is stand_in:
+            del sys.modules[module]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 from renderer import assets
@@ -39,35 +38,42 @@ class Project(NamedTuple):
         return (*self.specs, *self.environments)
 
 
+def home_folder(environ: Mapping[str, str]) -> str | None:
+    """Where the search for a configuration ends."""
+    return os.path.normpath(environ["HOME"]) if environ.get("HOME") else None
+
+
 def same_paths(paths: Iterable[str], others: Iterable[str]) -> bool:
     """Whether they lead to the same files and folders."""
     return {os.path.realpath(path) for path in paths} == {os.path.realpath(path) for path in others}
 
 
-def find_file(folder: Path, home: Path | None) -> str:
+def find_file(folder: str, home: str | None) -> str:
     """The nearest configuration file, from ``folder`` upwards, not beyond a git root, the home folder or '/'."""
-    for place in (folder, *folder.parents):
-        files = [place / name for name in NAMES if (place / name).is_file()]
+    place, above = "", folder
+    while place != above:
+        place, above = above, os.path.dirname(above)
+        files = [path for name in NAMES if os.path.isfile(path := os.path.join(place, name))]
         if len(files) > 1:
-            problem = Problem(Place(os.fspath(files[1])), "", "config/two-files", f"{files[0].name} is there too")
+            message = f"{os.path.basename(files[0])} is there too"
+            problem = Problem(Place(files[1]), "", "config/two-files", message)
             raise InputInvalid("two configuration files: remove one, or name one with --config", [problem])
         if files:
             # In a folder that all may write to, as /tmp, somebody else's file would choose the daemon.
-            if place != folder and files[0].stat().st_uid not in (_ROOT_USER, os.geteuid()):
-                problem = Problem(Place(os.fspath(files[0])), "", "config/owner", "the file belongs to another user")
+            if place != folder and os.stat(files[0]).st_uid not in (_ROOT_USER, os.geteuid()):
+                problem = Problem(Place(files[0]), "", "config/owner", "the file belongs to another user")
                 raise InputInvalid(
                     "a configuration file above this folder is not yours: name it with --config", [problem]
                 )
             return os.path.relpath(files[0])
-        if place == home or (place / ".git").exists():
+        if place == home or os.path.exists(os.path.join(place, ".git")):
             break
     return ""
 
 
-def find_project(folder: Path | None = None, environ: Mapping[str, str] = os.environ) -> Project | None:
+def find_project() -> Project | None:
     """The project around the working folder; None without one. InputInvalid where its file is not valid."""
-    home = Path(environ["HOME"]) if environ.get("HOME") else None
-    file = find_file(folder or Path.cwd(), home)
+    file = find_file(os.getcwd(), home_folder(os.environ))
     return read_project(file) if file else None
 
 

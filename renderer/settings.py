@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -17,7 +16,7 @@ from renderer.errors import InputInvalid, Place, Problem, Severity, UsageMistake
 from renderer.load import load
 from renderer.model import JSON
 from renderer.orchestrators.contract import DockerConfig, KubernetesConfig, OrchestratorConfig
-from renderer.project import find_file
+from renderer.project import find_file, home_folder
 from renderer.schemas import Schema
 from renderer.wording import did_you_mean
 
@@ -116,7 +115,7 @@ def load_settings(
     options: Mapping[str, JSON] | None = None,
     *,
     file: str | None = None,
-    folder: Path | None = None,
+    folder: str | os.PathLike[str] | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Settings:
     """Defaults of the schema, the tools' own variables, the file, ``MCPCTL_…`` variables, options.
@@ -124,7 +123,7 @@ def load_settings(
     ``options`` by their names (``--context``); ``file`` None: found from ``folder`` upwards. InputInvalid with all
     Problems; UsageMistake where an option belongs to the other runtime.
     """
-    path = file or find_file(folder or Path.cwd(), Path(environ["HOME"]) if environ.get("HOME") else None)
+    path = file or find_file(os.fspath(folder or os.getcwd()), home_folder(environ))
     problems: list[Problem] = []
     tools, of_tools = _from_tools(environ)
     values = {field.name: Value(field, field.default, Rank.DEFAULT, "default") for field in fields()}

@@ -16,7 +16,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 
 
 def test_folder_of_a_checkout() -> None:
-    assert assets.folder() == CHECKOUT
+    assert assets.folder() == str(CHECKOUT)
 
 
 def test_read_gives_the_bytes_of_the_file() -> None:
@@ -81,7 +81,7 @@ def test_installed_package_reads_its_own_files(tmp_path: Path) -> None:
     _write(tmp_path / "templates" / "a" / "b.yaml.j2", "foreign")
     _write(tmp_path / "schemas" / "mcpserver.schema.json", "{}")
     script = (
-        "import json; from renderer import assets as a; print(json.dumps([str(a.folder()),"
+        "import json; from renderer import assets as a; print(json.dumps([a.folder(),"
         " a.names('templates'), a.names('schemas'), a.read('templates/a/b.yaml.j2').decode(),"
         " len(a.schema('mcpserver'))]))"
     )

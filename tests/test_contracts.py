@@ -108,7 +108,7 @@ CALLS = {
     "prints": (r"(print|input|sys\.std(in|out|err)(\.\w+)*|click\.(echo|secho))", {"cli"}, "print"),
     "imports by name, around the contracts": (
         r"(__import__|import_module|importlib\.import_module|exec|eval)",
-        {"cli", "registry", "orchestrators", "doctor", "render", "later"},
+        {"__main__", "cli", "registry", "orchestrators", "doctor", "render", "later"},
         "importlib.import_module",
     ),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import tomllib
@@ -84,7 +85,8 @@ def _libraries() -> dict[str, str | None]:
     try:
         required = requires("mcpctl-renderer") or []
     except PackageNotFoundError:
-        project = tomllib.loads((assets.folder() / "pyproject.toml").read_text())["project"]
+        with open(os.path.join(assets.folder(), "pyproject.toml"), "rb") as file:
+            project = tomllib.load(file)["project"]
         required = [*project["dependencies"], *project["optional-dependencies"][_EXTRA]]
     own = [each for each in required if "extra ==" not in each or re.search(rf"""extra == ["']{_EXTRA}["']""", each)]
     versions: dict[str, str | None] = dict.fromkeys(re.split(r"[^\w.-]", each)[0] for each in own)

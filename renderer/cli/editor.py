@@ -11,7 +11,7 @@ from typing import Any
 from renderer import addresses, assets
 from renderer.cli.streams import say
 from renderer.errors import InputInvalid, UsageMistake
-from renderer.project import find_file
+from renderer.project import find_file, home_folder
 
 #: Hidden, so that a command never reads the schemas as specs.
 FOLDER = ".schemas"
@@ -19,13 +19,12 @@ FOLDER = ".schemas"
 
 def folder_of(file: str) -> Path:
     """Beside what the schemas of a new file lie: the folder of the project around it, or else its own."""
-    folder = Path(os.path.abspath(file)).parent
-    home = Path(os.environ["HOME"]) if os.environ.get("HOME") else None
+    folder = os.path.dirname(os.path.abspath(file))
     try:
-        project = find_file(folder, home)
+        project = find_file(folder, home_folder(os.environ))
     except InputInvalid:  # not a project to write into; the commands that read it say what is wrong with it
         project = ""
-    return Path(os.path.relpath(Path(project).parent if project else folder))
+    return Path(os.path.relpath(os.path.dirname(os.path.abspath(project)) if project else folder))
 
 
 def schema_of(file: str, name: str, folder: Path) -> str:

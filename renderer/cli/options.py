@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pathlib
 import re
 from collections.abc import Callable, Collection, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
@@ -176,10 +177,10 @@ class _Folder(click.Path):
         """The Path; BadParameter where nothing is named."""
         if value == "":
             self.fail("the path is empty; name a folder ('.' is the working folder)", param, ctx)
-        return super().convert(value, param, ctx)
+        return pathlib.Path(os.fsdecode(super().convert(value, param, ctx)))
 
 
-FOLDER = _Folder(path_type=Path, file_okay=False)
+FOLDER = _Folder(file_okay=False)
 
 #: What a run may do with a tree.
 _TREE = {

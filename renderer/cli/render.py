@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import pathlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -80,7 +80,7 @@ def render(
     paths: tuple[str, ...],
     target_name: str,
     environments: tuple[str, ...],
-    out: Path | None,
+    out: pathlib.Path | None,
     check: bool,
     force: bool,
     levels: Levels,
@@ -105,15 +105,15 @@ def render(
     typed = click.get_current_context().meta["paths typed"]
     # Of what comes on standard input nobody can tell what it is a part of.
     whole = not environments and "-" not in paths and (not known or not known.specs or same_paths(paths, known.paths))
-    out = Path(known.out) if known and known.out and out is None and not typed else out
-    out = None if out == Path("-") else out
+    out = pathlib.Path(known.out) if known and known.out and out is None and not typed else out
+    out = None if out == pathlib.Path("-") else out
     again_if(watch, paths, out)
     if known and known.prune and known.specs and whole and out is not None and not check:
         prune = True
     allowed = (force, prune, prune_data, allow_empty)
     # A project says what all of its input is; elsewhere only what the trees were made from can tell.
     named = known is not None and out is not None and bool(known.out) and same_paths([os.fspath(out)], [known.out])
-    root = Path(known.file).parent if known and named and whole else None
+    root = pathlib.Path(known.file).parent if known and named and whole else None
     paths_outside = () if known and known.specs else paths
     trees = None
     if out is not None:
@@ -147,7 +147,7 @@ def render(
     return code
 
 
-def _refuse_another_tree(out: Path | None, known: Project | None, runs: Sequence[Run]) -> None:
+def _refuse_another_tree(out: pathlib.Path | None, known: Project | None, runs: Sequence[Run]) -> None:
     """Beside the trees of environments one without would be left over for the next run of the project."""
     # What cannot be read may be an environment: that is reported first.
     faulty = errors_in(runs[0].specs.problems)

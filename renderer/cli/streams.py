@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
+import shutil
 import signal
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from shutil import get_terminal_size
-from threading import current_thread, main_thread
 from time import monotonic
 from types import FrameType
 from typing import TYPE_CHECKING, BinaryIO, TextIO, TypeVar
@@ -20,12 +19,14 @@ from renderer.errors import OutputTreeFault
 from renderer.later import later
 
 if TYPE_CHECKING:
+    import json
     from pathlib import Path
 
     from renderer import credentials
     from renderer import report as _report
     from renderer.report import Report
 else:
+    json = later("json")  # 2 ms, which help does not need
     credentials = later("renderer.credentials")  # 6 ms, and help has nothing to mask
     _report = later("renderer.report")  # 4 ms, which help does not need either
 
@@ -121,13 +122,14 @@ def working(activity: str) -> Iterator[None]:
     """What takes longer than two seconds says so on a terminal, in a line that goes when the work ends."""
     context = click.get_current_context(silent=True)
     quiet = bool(context and context.params.get("quiet")) or os.environ.get("TERM") == "dumb"
-    if quiet or sys.stderr is None or not sys.stderr.isatty() or current_thread() is not main_thread():
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if quiet or sys.stderr is None or not sys.stderr.isatty() or not in_main_thread:
         yield
         return
     begun = monotonic()
 
     def show(_number: int, _frame: FrameType | None) -> None:
-        line = f"{activity}: {monotonic() - begun:.0f} s"[: get_terminal_size().columns - 1]
+        line = f"{activity}: {monotonic() - begun:.0f} s"[: shutil.get_terminal_size().columns - 1]
         _over(line)
 
     # A timer and no thread: processes are forked meanwhile. It is not inherited.
@@ -171,7 +173,7 @@ def wrapped(text: str, later: str = "", first: str = "") -> str:
     """The lines of a text with an indent, wrapped on a terminal alone: elsewhere programs and readers do that."""
     if sys.stdout is None or not sys.stdout.isatty():
         return "".join(f"{first}{line}\n" for line in text.splitlines())
-    width = min(get_terminal_size().columns, WIDEST)
+    width = min(shutil.get_terminal_size().columns, WIDEST)
     return "".join(f"{click.wrap_text(line, width, first, later)}\n" for line in text.splitlines())
 
 

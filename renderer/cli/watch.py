@@ -70,7 +70,7 @@ def again(run: Callable[[], int], out: Iterable[Path], sleep: Callable[[float], 
         _reading.append(_Reading())
     reading = _reading[0]
     own = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    own += [str(Path(__file__).parents[1]), *(str(assets.folder() / kind) for kind in assets.KINDS)]
+    own += [str(Path(__file__).parents[1]), *(os.path.join(assets.folder(), kind) for kind in assets.KINDS)]
     reading.without = tuple(os.path.join(os.path.abspath(folder), "") for folder in (*own, *map(str, out)))
     while True:
         reading.stamps, reading.active = {}, True

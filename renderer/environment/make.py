@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from ipaddress import ip_network
 from typing import Any
 
 from renderer import assets
@@ -191,7 +191,7 @@ def _addresses(environment: Environment) -> Iterator[Fault]:
     for field, answerers in (("dns", options.dns), ("apiServer", options.api_server)):
         for i, answerer in enumerate(answerers):
             try:
-                ip_network(answerer.cidr or "10.0.0.0/8")
+                ipaddress.ip_network(answerer.cidr or "10.0.0.0/8")
             except ValueError:
                 path: DocumentPath = ("spec", "networkPolicy", field, i, "cidr")
                 hint = "write an address and its prefix length: 10.0.0.10/32"

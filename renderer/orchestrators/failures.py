@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from renderer.errors import ApplyFailed
+from renderer.errors import ApplyFailed, Problem
 
 #: Kinds of failure that pass by themselves: a daemon or an API server that restarts, an object that is just removed.
 PASSING = frozenset({"down", "broken", "gone"})
@@ -15,16 +14,17 @@ PASSING = frozenset({"down", "broken", "gone"})
 _LEAST_MASKED = 4
 
 
-@dataclass
 class Refused(ApplyFailed):
     """A runtime, or its program, refused. ``kind`` names a row of its table, '' where the text speaks for itself.
 
     ``about`` is the port, image or service of it, ``output`` the whole text of the program.
     """
 
-    kind: str = ""
-    about: str = ""
-    output: str = ""
+    def __init__(
+        self, message: str, problems: Iterable[Problem] = (), *, kind: str = "", about: str = "", output: str = ""
+    ) -> None:
+        super().__init__(message, problems)
+        self.kind, self.about, self.output = kind, about, output
 
 
 class NoSuchInstance(ApplyFailed):

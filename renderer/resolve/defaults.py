@@ -12,11 +12,9 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-import jsonschema_rs
-
 from renderer import assets
 from renderer.model import JSON
-from renderer.schemas import with_definitions
+from renderer.schemas import condition, with_definitions
 
 Filler = Callable[[Any], None]
 
@@ -145,8 +143,7 @@ class _Compiler:
 
         def holds(data: Any) -> bool:
             if not compiled:
-                document = with_definitions(schema, self._definitions)
-                compiled.append(jsonschema_rs.Draft202012Validator(document).is_valid)
+                compiled.append(condition(with_definitions(schema, self._definitions)))
             # The validator copies what it is given, and conditions look at one or two fields of a whole spec.
             if in_part and isinstance(data, dict):
                 data = {name: data[name] for name in names if name in data}

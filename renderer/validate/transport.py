@@ -8,7 +8,7 @@ from renderer import pins
 from renderer.errors import DocumentPath, Fault, Severity
 from renderer.launch import runtime_for_checks
 from renderer.model import HealthCheck, Server
-from renderer.quantity import amount
+from renderer.quantity import bytes_of
 
 
 def bridge_needs_stdio(server: Server) -> Iterator[Fault]:
@@ -59,7 +59,7 @@ def bridge_memory(server: Server) -> Iterator[Fault]:
     """Measured with an npm server: 499 MiB of five sessions, 590 of five requests of MCP 2026-07-28 at once."""
     limit = server.resources.limits.memory
     is_npm = server.package is not None and server.package.runtime == "npm"
-    if server.transport.bridge == "supergateway" and is_npm and limit and amount(limit) < 1024**3:
+    if server.transport.bridge == "supergateway" and is_npm and limit and bytes_of(limit) < 1024**3:
         yield Fault(
             ("spec", "transport", "bridge"),
             "spec/bridge-memory",

@@ -28,7 +28,7 @@ spec:
 """
 #: Without the extra: no server answers here.
 WITHOUT_MCP = (
-    "from renderer.orchestrators import mcp_check; mcp_check.installed = str; from renderer.cli import run; run()"
+    "from renderer.orchestrators import mcp_check; mcp_check.installed = str; from renderer.__main__ import run; run()"
 )
 BY_HAND = "kubectl apply --server-side -f {} >/dev/null && kubectl -n mcpctl rollout status deployment --timeout 60s"
 

@@ -195,7 +195,7 @@ class _Silent:
 
 def _program() -> None:
     """``python -m tests.cli.fake_runtime MODE ARGUMENTS…``: mcpctl as a program of its own over such a runtime."""
-    from renderer.cli import run
+    from renderer.__main__ import run
 
     mode = sys.argv.pop(1)
     fake = FakeRuntime(instances={"mcp-demo": instance("demo")})

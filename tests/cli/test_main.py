@@ -369,7 +369,7 @@ def test_an_error_is_an_error_whoever_listens(specs: Path, stream: str, style: s
 
 _INTERRUPTED = """
 import os, signal, sys
-from renderer.cli import run
+from renderer.__main__ import run
 class Stdin:
     class buffer:
         @staticmethod

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
 from functools import lru_cache
-from ipaddress import ip_network
 from typing import Any
 
 from renderer.check.api_rules.containers import PROTOCOLS
@@ -151,7 +151,7 @@ def _network(value: Any, path: DocumentPath) -> tuple[Any, list[Fault]]:
 @lru_cache(maxsize=1024)
 def _parsed(value: str) -> Any:
     try:
-        return ip_network(value, strict=False) if "/" in value else None
+        return ipaddress.ip_network(value, strict=False) if "/" in value else None
     except ValueError:
         return None
 

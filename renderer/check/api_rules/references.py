@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, TypeAlias, cast
 
@@ -42,15 +41,15 @@ class Pods(NamedTuple):
     spec: Json
 
 
-@dataclass(frozen=True, slots=True)
 class Index:
     """The set, read once. Pods are found by one label of the selector, so that big sets stay linear."""
 
-    objects: list[Object]
-    pods: list[Pods] = field(default_factory=list)
-    by_label: dict[tuple[str, str, str], list[Pods]] = field(default_factory=dict)
-    services: dict[str, list[str]] = field(default_factory=dict)
-    named: dict[tuple[str, str, str], Object] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.objects: list[Object] = []
+        self.pods: list[Pods] = []
+        self.by_label: dict[tuple[str, str, str], list[Pods]] = {}
+        self.services: dict[str, list[str]] = {}
+        self.named: dict[tuple[str, str, str], Object] = {}
 
     def selected(self, namespace: str, selector: Json) -> list[Pods]:
         """The pods of a namespace that a selector (``matchLabels``, …) matches."""
@@ -61,7 +60,7 @@ class Index:
 
 def read(docs: Sequence[Json]) -> Index:
     """What the documents are, and how they are found."""
-    index = Index([])
+    index = Index()
     for position, doc in enumerate(docs):
         about = mapping(doc, "metadata")
         item = Object(position, kind_of(doc), text(about, "namespace"), text(about, "name"), doc)
