@@ -24,6 +24,7 @@ NOT_SPECS = ("package.json", "package-lock.json")
 #: Stands in every tree that mcpctl wrote: nothing in there is a spec.
 _RECORDS_OF_A_TREE = {".mcpctl", ".mcpctl.json"}
 _LONGEST_SHOWN = 4096
+_PIECE = 65_536
 
 
 class Text(NamedTuple):
@@ -152,7 +153,7 @@ class _Loading:
         """None when it was read before."""
         # Not blocking: opening a FIFO that nobody writes to would wait for ever.
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with os.fdopen(handle, "rb") as file:
+        try:
             status = os.fstat(handle)
             identity = (status.st_dev, status.st_ino)
             if identity in self.seen:
@@ -163,13 +164,24 @@ class _Loading:
                 return Fault((), "load/not-a-file", "not a regular file", hint)
             if status.st_size > self.limits.max_bytes:
                 return too_large(status.st_size, self.limits)
-            return file.read(self.limits.max_bytes + 1)  # it may have grown since
+            return _read(handle, self.limits.max_bytes + 1)  # it may have grown since
+        finally:
+            os.close(handle)
 
     def _unreadable_folder(self, error: OSError) -> None:
         self._fault(str(error.filename), "load/unreadable", f"the folder cannot be read: {_reason(error)}")
 
     def _fault(self, path: str, rule: str, message: str, hint: str = "") -> None:
         self.texts.append(Text(path, Fault((), rule, message, hint)))
+
+
+def _read(handle: int, most: int) -> bytes:
+    """No file object: for a thousand small files, that would be a third of the time."""
+    pieces: list[bytes] = []
+    while most > 0 and (piece := os.read(handle, min(most, _PIECE))):
+        pieces.append(piece)
+        most -= len(piece)
+    return b"".join(pieces)
 
 
 def _specs_below(folder: str, on_error: Callable[[OSError], None]) -> list[str]:
@@ -184,18 +196,20 @@ def _specs_below(folder: str, on_error: Callable[[OSError], None]) -> list[str]:
             if (status.st_dev, status.st_ino) in visited:
                 continue  # a link that leads back, or a second way to the same folder
             visited.add((status.st_dev, status.st_ino))
-            entries = os.listdir(current)
+            with os.scandir(current) as listed:
+                entries = {entry.name: entry for entry in listed}
             if not _RECORDS_OF_A_TREE.isdisjoint(entries) and current != folder:
                 continue  # 'render . --out deploy' must be possible twice
-            names = sorted((n for n in entries if not n.startswith(".")), reverse=True)
         except OSError as error:
             on_error(error)
             continue
-        for path in (os.path.join(current, name) for name in names):
-            if os.path.isdir(path):
-                waiting.append(path)
-            elif path.lower().endswith(SUFFIXES) and os.path.basename(path) not in NOT_SPECS:
-                paths.append(path)
+        for name in sorted((name for name in entries if not name.startswith(".")), reverse=True):
+            entry = entries[name]
+            # What the folder itself knows of most entries takes no look at each.
+            if os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir():
+                waiting.append(entry.path)
+            elif name.lower().endswith(SUFFIXES) and name not in NOT_SPECS:
+                paths.append(entry.path)
     return sorted(paths, key=lambda path: path.split(os.sep))
 
 

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, Generic, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -26,7 +26,23 @@ _AT_ONCE = 8
 _NUMBER = 4  # bytes
 
 
-def each(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+class Packing(Generic[Item, Result]):
+    """How a result is sent from one process to another: as it is."""
+
+    def pack(self, result: Result) -> Any:
+        """What is pickled."""
+        return result
+
+    def unpack(self, item: Item, sent: Any) -> Result:
+        """The result again, where it is received."""
+        del item
+        result: Result = sent
+        return result
+
+
+def each(
+    work: Callable[[Item], Result], items: Sequence[Item], packing: Packing[Item, Result] | None = None
+) -> list[Result]:
     """What ``work`` makes of each of the items, in their order.
 
     It must depend on nothing but the item, and what it makes is pickled. The first exception is that of one core.
@@ -35,12 +51,14 @@ def each(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
     if count < 2 or len(items) < FEWEST:
         return [work(item) for item in items]
     first = work(items[0])  # whatever is compiled or cached for all of them is so before the fork
-    made = _on_all_cores(work, items, count)
+    made = _on_all_cores(work, items, count, packing or Packing())
     # What a child failed to do is done again here, where its failure can be told.
     return [first, *(made[i] if i in made else work(items[i]) for i in range(1, len(items)))]
 
 
-def _on_all_cores(work: Callable[[Item], Result], items: Sequence[Item], count: int) -> dict[int, Result]:
+def _on_all_cores(
+    work: Callable[[Item], Result], items: Sequence[Item], count: int, packing: Packing[Item, Result]
+) -> dict[int, Result]:
     """By the number of the item, without those of a process that failed."""
     from pickle import dump, load  # 3 ms, which a short run need not pay
 
@@ -55,7 +73,8 @@ def _on_all_cores(work: Callable[[Item], Result], items: Sequence[Item], count: 
             file: BinaryIO = open(os.memfd_create("results"), "w+b")  # noqa: SIM115 - closed with the child
             child = os.fork()
             if not child:
-                _send(partial(dump, file=file), _taken(work, items, queue), file)
+                taken = ((i, packing.pack(result)) for i, result in _taken(work, items, queue))
+                _send(partial(dump, file=file), taken, file)
             children[child] = file
         with suppress(Exception):  # which comes again, unless an earlier item has one
             made.update(_taken(work, items, queue))
@@ -64,7 +83,8 @@ def _on_all_cores(work: Callable[[Item], Result], items: Sequence[Item], count: 
             _, status = os.waitpid(child, 0)
             with children.pop(child) as results:
                 results.seek(0)
-                made.update(_received(partial(load, results)) if status == 0 else ())
+                received = _received(partial(load, results)) if status == 0 else ()
+                made.update((i, packing.unpack(items[i], sent)) for i, sent in received)
     finally:
         os.close(queue)
         for child, results in children.items():
@@ -93,7 +113,7 @@ def _send(dump: Callable[[object], None], results: Iterator[object], file: Binar
     os._exit(0)
 
 
-def _received(load: Callable[[], tuple[int, Result]]) -> Iterator[tuple[int, Result]]:
+def _received(load: Callable[[], tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
     with suppress(EOFError):
         while True:
             yield load()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import io
 import os
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
 
 from renderer.errors import Problem
-from renderer.load import load
+from renderer.load import load, texts
 from renderer.pipeline import plain, read_inputs
 from renderer.write import RECORD
 from renderer.yaml_reader import SPEC_LIMITS, Limits
@@ -77,8 +78,13 @@ def test_folders_are_read_in_a_fixed_order_whatever_the_listing(monkeypatch: pyt
         write(path, "not: [yaml")
     expected = ["d/X.YAML", "d/a/z.yaml", "d/a-b.yaml", "d/a.yaml", "d/b.yml", "d/c.json"]
     assert [s.file for s in load(["d"], stdin=None)[0]] == expected
-    listing = os.listdir
-    monkeypatch.setattr(os, "listdir", lambda path: sorted(listing(path), reverse=True))
+    listing = os.scandir
+
+    def backwards(path: str) -> AbstractContextManager[list[os.DirEntry[str]]]:
+        with listing(path) as entries:
+            return nullcontext(sorted(entries, key=lambda entry: entry.name, reverse=True))
+
+    monkeypatch.setattr(os, "scandir", backwards)
     assert [s.file for s in load(["d"], stdin=None)[0]] == expected
     assert [s.file for s in load(["d/"], stdin=None)[0]] == expected
     assert [s.file for s in load(["./d"], stdin=None)[0]] == [f"./{path}" for path in expected]
@@ -209,7 +215,7 @@ def test_missing_permissions_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "open", refuse)
     _, problems = load(["a.yaml"], stdin=None)
     assert [(str(p.place), p.message) for p in problems] == [("a.yaml", "the file cannot be read: permission denied")]
-    monkeypatch.setattr(os, "listdir", refuse)
+    monkeypatch.setattr(os, "scandir", refuse)
     _, problems = load(["d"], stdin=None)
     assert problems[0].message == "the folder cannot be read: permission denied"
 
@@ -325,3 +331,22 @@ def test_a_conflict_of_a_merge_is_one_problem(base: str) -> None:
     assert rules(problems) == [("x.yaml", "yaml/conflict-markers")]
     write("x.yaml", "a: |\n  <<<<<<< HEAD\n  =======\n  >>>>>>> other\n")  # in a text they are no markers
     assert load(["x.yaml"], stdin=None)[1] == []
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_file_is_read_whole_in_however_many_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = 'a: "é"\nb: [1, 2]\n'
+    write("a.yaml", text)
+    monkeypatch.setattr("renderer.load._PIECE", 3)
+    assert texts(["a.yaml"], stdin=None)[0].data == text.encode()
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_file_that_grows_after_its_size_was_asked_is_read_up_to_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    write("a.yaml", "a: b\n" * 100)
+    monkeypatch.setattr("renderer.load._PIECE", 3)
+    status = os.fstat
+    monkeypatch.setattr(os, "fstat", lambda handle: os.stat_result((*status(handle)[:6], 1, *status(handle)[7:])))
+    limits = SPEC_LIMITS._replace(max_bytes=100)
+    (text,) = texts(["a.yaml"], stdin=None, limits=limits)
+    assert len(text.data) == 101  # more than the limit: the reader refuses it

@@ -115,6 +115,25 @@ def test_as_many_processes_as_cores(cores: set[int], monkeypatch: pytest.MonkeyP
     assert len(forks) == min(len(cores), parallel.MOST_PROCESSES) - 1
 
 
+class Negative(parallel.Packing[int, tuple[int, int]]):
+    """Sends the number alone, below zero."""
+
+    def pack(self, result: tuple[int, int]) -> int:
+        return -result[0]
+
+    def unpack(self, item: int, sent: int) -> tuple[int, int]:
+        assert sent == -item
+        return item, 0
+
+
+@pytest.mark.usefixtures("four_cores", "forks")
+def test_only_what_comes_from_another_process_is_packed() -> None:
+    results = parallel.each(process_of, range(30), Negative())
+    assert [item for item, _ in results] == list(range(30))
+    assert {process for _, process in results} <= {0, os.getpid()}
+    assert results[0] == (0, os.getpid())
+
+
 def failing(*numbers: int) -> Callable[[int], int]:
     def work(item: int) -> int:
         if item in numbers:

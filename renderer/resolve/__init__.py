@@ -9,7 +9,7 @@ from renderer.resolve.defaults import defaults_of
 from renderer.resolve.links import UNKNOWN, Way, link, place_links, way_to
 from renderer.resolve.server import make_server
 
-__all__ = ["UNKNOWN", "Way", "link", "place_links", "resolve", "way_to", "with_defaults"]
+__all__ = ["UNKNOWN", "Way", "link", "make_server", "place_links", "resolve", "way_to", "with_defaults"]
 
 
 def resolve(source: Source) -> Server:
