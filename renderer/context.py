@@ -51,14 +51,12 @@ def _completer(schemas: Sequence[Any], definitions: Mapping[str, Any]) -> _Compl
 
 def _completes_mapping(fields: Mapping[str, _Complete | None]) -> _Complete:
     nested = {name: complete for name, complete in fields.items() if complete}
+    nothing = dict.fromkeys(fields)
 
     def complete(value: Any) -> Any:
         if not isinstance(value, dict):
             return value
-        completed = dict(value)  # in its own order, which counts in the list of alerts
-        for name in fields:
-            if name not in completed:
-                completed[name] = None
+        completed = {**value, **nothing, **value}  # in its own order, which counts in the list of alerts
         for name, inner in nested.items():
             if (item := completed[name]) is not None:
                 completed[name] = inner(item)

@@ -59,6 +59,8 @@ class Images(NamedTuple):
 
     def of(self, image: str) -> str:
         """The image that runs; unchanged where nothing is said of it. A pin goes by the name before the mirror."""
+        if not (self.mirrors or self.pins):
+            return image
         reference = parse(image)
         pin, mirror = self.pins.get(reference.name), self.mirrors.get(reference.registry)
         if pin is None and mirror is None:

@@ -81,6 +81,8 @@ def as_literal(text: str) -> str:
 def in_order(env: Mapping[str, Value]) -> dict[str, Value]:
     """The variables, each behind those that it refers to: the kubelet knows only what was before."""
     references, ordered = _references(env), dict[str, Value]()
+    if not any(references.values()):
+        return dict(env)
 
     def add(name: str, above: tuple[str, ...]) -> None:
         if name not in ordered and name not in above:

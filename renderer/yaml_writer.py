@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 import textwrap
+from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -31,7 +32,6 @@ _NOT_TEXT = frozenset(
 )
 _MARKERS = ("---", "...")
 _LONGEST_PLAIN = 200
-_LONGEST_CACHED = 200
 
 # Invisible, line-breaking, direction-changing, or not yet a character. Fixed ranges, not str.isprintable():
 # that follows the Unicode version of the Python at hand, and the output must not.
@@ -42,7 +42,7 @@ _ODD = (
 _ESCAPED = pattern(f'["\\\\{_ODD}\U00010000-\U0010ffff]')
 _NOT_LITERAL = pattern(f"[{_ODD}\U00020000-\U0010ffff]")
 # White space at a line's end is lost in editors and in review; a tab may not begin a line everywhere.
-_LOST_SPACE = pattern(r"[ \t]$|^\t", re.MULTILINE)
+_LOST_SPACES = (" \n", "\t\n", "\n\t")
 _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 # Readers give up looking for the ':' of a key after 1024 characters; an explicit '? ' has no such bound.
@@ -58,7 +58,7 @@ def scalar(value: str | int | float | bool | None) -> str:
     finite or beyond 64 bits.
     """
     if isinstance(value, str):
-        return _cached_text(value) if len(value) <= _LONGEST_CACHED else _text(str(value))
+        return _TEXTS[value] if type(value) is str else _text(value)
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -83,8 +83,25 @@ def _text(text: str) -> str:
     return f'"{_ESCAPED.sub(_escape, text)}"'
 
 
-# The same names, labels and images recur in every object of a server.
-_cached_text = lru_cache(maxsize=16384)(_text)
+class Texts(dict[str, str]):
+    """What ``write`` makes of texts: the same names, labels and images recur in every object of a server."""
+
+    _MOST, _LONGEST = 16384, 200
+
+    def __init__(self, write: Callable[[str], str]) -> None:
+        super().__init__()
+        self._write = write
+
+    def __missing__(self, text: str) -> str:
+        written = self._write(text)
+        if len(text) <= self._LONGEST:
+            if len(self) >= self._MOST:
+                self.clear()
+            self[text] = written
+        return written
+
+
+_TEXTS = Texts(_text)
 
 
 def _escape(found: re.Match[str]) -> str:
@@ -121,12 +138,12 @@ def _leaf(value: JSON) -> str:
 
 def _mapping(entries: dict[str, JSON], pad: str, lines: list[str]) -> None:
     for key, value in entries.items():
-        name = scalar(key)
+        name = _TEXTS[key] if type(key) is str else scalar(key)
         if len(name) > _LONGEST_KEY:
             lines.append(f"{pad}? {name}")
             name = ""
         if type(value) is str and "\n" not in value:  # most are
-            lines.append(f"{pad}{name}: {scalar(value)}")
+            lines.append(f"{pad}{name}: {_TEXTS[value]}")
         else:
             _entry(f"{pad}{name}:", value, pad, lines)
 
@@ -148,7 +165,7 @@ def _sequence(items: list[JSON], pad: str, lines: list[str]) -> None:
     inner = f"{pad}  "
     for item in items:
         if type(item) is str and "\n" not in item:
-            lines.append(f"{pad}- {scalar(item)}")
+            lines.append(f"{pad}- {_TEXTS[item]}")
         elif isinstance(item, dict | list) and item:
             first = len(lines)
             if isinstance(item, dict):
@@ -163,9 +180,11 @@ def _sequence(items: list[JSON], pad: str, lines: list[str]) -> None:
 
 def _is_literal(text: str) -> bool:
     # Line ends that '|+' would keep depend on what follows the block: a template's blank line would be added.
-    if text == "\n" or text.endswith("\n\n") or _NOT_LITERAL.search(text.replace("\n", "").replace("\t", "")):
+    if text == "\n" or text.endswith("\n\n") or any(lost in f"\n{text}\n" for lost in _LOST_SPACES):
         return False
-    return not _LOST_SPACE.search(text)
+    shown = text.replace("\n", "").replace("\t", "")
+    # What is printable in ASCII depends on no version of Unicode, and is quickly seen.
+    return (shown.isascii() and shown.isprintable()) or not _NOT_LITERAL.search(shown)
 
 
 def _literal(start: str, text: str, pad: str) -> list[str]:

@@ -49,6 +49,10 @@ if TYPE_CHECKING:
     from renderer.model.source import Source
 
 
+#: What the guard of a bridge does without 'access'.
+_OF_BRIDGES = Access(log=False)
+
+
 class Server(NamedTuple):
     """One MCP server with every default filled in. Exactly one of image, package and remote is set."""
 
@@ -157,7 +161,7 @@ class Server(NamedTuple):
         # No bridge checks the origin of a web page, as the MCP specification asks. One of them even invites every page:
         # there no 'none' counts.
         is_asked = self.transport.bridge == "mcp-proxy-npm" or self.access != "none"
-        return Access(log=False) if is_asked and self.transport.is_bridged_http else None
+        return _OF_BRIDGES if is_asked and self.transport.is_bridged_http else None
 
     @property
     def gateway_access(self) -> Access | None:

@@ -21,11 +21,12 @@ class Generator(CodeGenerator):
     """Looks for filters once, not in each rendering; an include adds to the same list, and no step of it is a yield."""
 
     def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:  # noqa: N802 - named as in Jinja
+        self._stored = set[str]()
         frame = Frame(EvalContext(self.environment, self.name))
         frame.symbols.analyze_node(node)
         frame.toplevel = frame.rootlevel = True
         frame.buffer = "pieces"
-        self.writeline("text = environment.finalize")
+        self.writeline("text, roots = environment.finalize, environment.roots")
         self.pull_dependencies(node.body)
         self.writeline("def root(context, pieces):", extra=1)
         self.indent()
@@ -57,25 +58,33 @@ class Generator(CodeGenerator):
         del node, frame, finalize
         self.write(")")
 
+    def dump_local_context(self, frame: Frame) -> str:
+        """Of the variables of a frame those that may be set at this place."""
+        variables = frame.symbols.dump_stores().items()
+        return f"{{{', '.join(f'{name!r}: {value}' for name, value in variables if name in self._stored)}}}"
+
     def visit_Include(self, node: nodes.Include, frame: Frame) -> None:  # noqa: N802 - as above
         if node.ignore_missing or not node.with_context:
             self.writeline(_LEFT_TO_JINJA, node)
             return
         variables = self.dump_local_context(frame)
-        self.writeline("environment.root(", node)
+        self.writeline("roots[", node)
         self.visit(node.template, frame)
-        self.write(f")({f'inner(context, {variables})' if variables != '{}' else 'context'}, {frame.buffer})")
+        self.write(f"]({f'inner(context, {variables})' if variables != '{}' else 'context'}, {frame.buffer})")
 
     def visit_Import(self, node: nodes.Import, frame: Frame) -> None:  # noqa: N802 - as above
         if node.with_context:
             self.writeline(_LEFT_TO_JINJA, node)
             return
+        self._stored.add(node.target)
         self.writeline(f"{frame.symbols.ref(node.target)} = environment.variables(", node)
         self.visit(node.template, frame)
         self.write(")")
 
     def visit_Name(self, node: nodes.Name, frame: Frame) -> None:  # noqa: N802 - as above
         name = frame.symbols.ref(node.name)
+        if node.ctx != "load":
+            self._stored.add(node.name)
         load = frame.symbols.find_load(name)
         if node.ctx == "load" and load is not None and load[0] == VAR_LOAD_RESOLVE:
             self.write(name)  # what the context does not have, it gives as undefined
@@ -83,13 +92,18 @@ class Generator(CodeGenerator):
             super().visit_Name(node, frame)
 
     def visit_Getattr(self, node: nodes.Getattr, frame: Frame) -> None:  # noqa: N802 - as above
-        self.write("entry(")
         self.visit(node.node, frame)
-        self.write(f", {node.attr!r})")
+        is_loop = isinstance(node.node, nodes.Name) and node.node.name == "loop"
+        self.write(f".{node.attr}" if is_loop else f"[{node.attr!r}]")  # all other values are plain data
 
     def visit_Call(self, node: nodes.Call, frame: Frame, forward_caller: bool = False) -> None:  # noqa: N802 - as above
         del forward_caller
         self.write("call(")
-        self.visit(node.node, frame)
+        if isinstance(node.node, nodes.Getattr):
+            self.write("method(")
+            self.visit(node.node.node, frame)
+            self.write(f", {node.node.attr!r})")
+        else:
+            self.visit(node.node, frame)
         self.signature(node, frame)
         self.write(")")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any
 
 from renderer.errors import OutputInvalid
 from renderer.later import pattern
-from renderer.yaml_writer import block, comment, scalar, text_value
+from renderer.yaml_writer import Texts, block, comment, scalar, text_value
 
 _ADDRESS = pattern(r"<[^<>]* at 0x[0-9a-f]+>")
-_LONGEST_KNOWN = 200
 
 #: What a template may read: plain data, nothing with methods that reach outside.
 Context = Mapping[str, Any]
@@ -82,12 +80,12 @@ def finalizer(quoting: Quoting) -> Callable[[Any], str]:
             raise ValueError("this is no value but an object of the program; did you mean '| list'?")
         return text
 
-    known = lru_cache(maxsize=16384)(checked)  # the same names and images recur in every object of a server
+    texts = Texts(checked)
 
     def finalize(value: Any) -> str:
         kind = type(value)
         if kind is str:
-            return known(value) if len(value) <= _LONGEST_KNOWN else checked(value)
+            return texts[value]
         if kind is Written:
             return value  # type: ignore[no-any-return]
         if isinstance(value, dict | list | tuple):

@@ -64,11 +64,9 @@ def identity(value: Any) -> Any:
     return value
 
 
-def entry(owner: Any, name: str) -> Any:
-    """``owner.name``: of a mapping its entry first, as ``items`` is a field like any other."""
-    if type(owner) is dict:
-        return owner[name] if name in owner else getattr(owner, name, None) or _ABSENT
-    return getattr(owner, name)
+def method(owner: Any, name: str) -> Any:
+    """What ``owner.name(…)`` calls: of a mapping an entry first, as ``items`` is a field like any other."""
+    return owner[name] if type(owner) is dict and name in owner else getattr(owner, name)
 
 
 def call(function: Callable[..., Any], *values: Any, **named: Any) -> Any:
@@ -98,13 +96,28 @@ def inner(context: Context, variables: Mapping[str, Any]) -> Context:
 #: The names of this module that a compiled template is given.
 NAMES = (
     *("Absent as undefined", "LoopContext", "TemplateRuntimeError", "Undefined as cond_expr_undefined"),
-    *("call", "concat", "entry", "identity", "inner", "missing", "str_join"),
+    *("call", "concat", "identity", "inner", "method", "missing", "str_join"),
 )
 _GLOBALS: Mapping[str, Any] = {"dict": dict, "range": range}
 _ABSENT = Absent()
 
 #: Adds the text of a template to a list, and returns the variables that it sets.
 Root = Callable[[Context, list[str]], Mapping[str, Any]]
+
+
+class _Roots(dict[str, Root]):
+    """By the name of a template, made when one is first rendered or included."""
+
+    def __init__(self, find: Callable[[str], Callable[[Any], Root] | None], environment: Runtime) -> None:
+        super().__init__()
+        self._find, self._environment = find, environment
+
+    def __missing__(self, name: str) -> Root:
+        compiled = self._find(name)
+        if compiled is None:
+            raise TemplateRuntimeError(f"{name} was not compiled before")
+        self[name] = root = compiled(self._environment)
+        return root
 
 
 class Runtime:
@@ -123,8 +136,7 @@ class Runtime:
         finalize: Callable[[Any], str],
         filters: Mapping[str, Callable[..., Any]],
     ) -> None:
-        self._find = find
-        self._roots: dict[str, Root] = {}
+        self.roots = _Roots(find, self)
         self._variables: dict[str, Mapping[str, Any]] = {}
         self.finalize = finalize
         self.filters = {**_FILTERS, **filters}
@@ -133,24 +145,15 @@ class Runtime:
         """The text of a template; None where Jinja has to decide: it was not compiled, or there is a fault."""
         pieces: list[str] = []
         try:
-            self.root(name)(Context(context), pieces)
+            self.roots[name](Context(context), pieces)
             return "".join(pieces)
         except Exception:
             return None
 
-    def root(self, name: str) -> Root:
-        """Of a template that is rendered, or included by another one."""
-        if name not in self._roots:
-            compiled = self._find(name)
-            if compiled is None:
-                raise TemplateRuntimeError(f"{name} was not compiled before")
-            self._roots[name] = compiled(self)
-        return self._roots[name]
-
     def variables(self, name: str) -> Mapping[str, Any]:
         """Of a template that another one imports: it is given none, so they are always the same."""
         if name not in self._variables:
-            variables = self.root(name)(Context(), [])
+            variables = self.roots[name](Context(), [])
             self._variables[name] = {name: value for name, value in variables.items() if value is not missing}
         return self._variables[name]
 
@@ -173,11 +176,18 @@ def _batches(values: Iterable[Any], size: int) -> list[list[Any]]:
     return [items[i : i + size] for i in range(0, len(items), size)]
 
 
+#: Of texts with these, and of lines that have nothing, Jinja makes something else than of the others.
+_LINE_ENDS = "\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
+
+
 def _indented(text: str, width: int, first: bool = False) -> str:
     """With blanks in front of all lines that have something; of the first, where that is asked for, in any case."""
-    begin, *others = f"{text}\n".splitlines()
     blanks = " " * width
-    return "\n".join([blanks * first + begin, *[blanks + line if line else line for line in others]])
+    if "\n\n" in text or any(end in text for end in _LINE_ENDS):
+        begin, *others = f"{text}\n".splitlines()
+        return "\n".join([blanks * first + begin, *(blanks + line if line else line for line in others)])
+    lines = text.removesuffix("\n")
+    return blanks * first + lines.replace("\n", f"\n{blanks}") + text[len(lines) :]
 
 
 def _groups(values: Iterable[Any], key: Callable[[Any], Any]) -> list[tuple[Any, list[Any]]]:

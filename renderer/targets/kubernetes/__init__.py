@@ -79,23 +79,22 @@ class Kubernetes:
             for needed in prerequisites(server, options.network_policy_provider)
         )
         documents = []
-        for kind in OBJECTS:
-            own = server.kind_annotations.get(kind.kind, {})
-            for instance in kind.instances(server, options):
-                name = instance.named(kind.kind, server)
-                annotations = {**instance.annotations, **own, **wave(kind.kind, options)}
+        for kind, template, instances in OBJECTS:
+            for instance in instances(server, options):
+                name, own = instance.named(kind, server), server.kind_annotations.get(kind, {})
+                annotations = {**instance.annotations, **own, **wave(kind, options)}
                 context = {
                     **values,
-                    **({"labels": values["pod_labels"]} if kind.kind == "Pod" else {}),
+                    **({"labels": values["pod_labels"]} if kind == "Pod" else {}),
                     **instance.extra,
                     "object_name": name,
                     "object_annotations": annotations | ({ADOPT_NOTE: "true"} if server.adopt else {}),
                 }
-                text = render(kind.template, context, self.quoting)
+                text = render(template, context, self.quoting)
                 path = f"{server.name}/{instance.stem}.yaml"
-                identity = (kind.kind, name, context["namespace"] or "")
+                identity = (kind, name, context["namespace"] or "")
                 subject = f"server {server.name}"
-                documents.append(Rendered(path, text, kind.template, context, subject, identity, outside=outside))
+                documents.append(Rendered(path, text, template, context, subject, identity, outside=outside))
         return documents
 
     def beside(

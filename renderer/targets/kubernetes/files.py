@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from renderer.bundle import bundle_fetch
@@ -41,11 +41,18 @@ def server_files(server: Server) -> list[dict[str, Any]]:
 
 def _key(path: str, taken: Iterable[str]) -> str:
     """The ConfigMap's key: the file's own name, made longer or counted where two are alike."""
-    steps = [re.sub(r"[^-._A-Za-z0-9]", "-", step) for step in path.strip("/").split("/")]
-    # An API server refuses keys that begin with two dots: kubelets keep their own files under such names.
-    names = [re.sub(r"^\.\.", "_..", "_".join(steps[-n:])[-240:]) for n in range(1, len(steps) + 1)]
-    counted = (f"{names[-1]}.{n}" for n in itertools.count(2))
-    return next(name for name in itertools.chain(names, counted) if name not in taken)
+    steps = re.sub(r"[^-._A-Za-z0-9/]", "-", path.strip("/")).split("/")
+
+    def names() -> Iterator[str]:
+        name = ""
+        for n in range(1, len(steps) + 1):
+            name = "_".join(steps[-n:])[-240:]
+            # An API server refuses keys that begin with two dots: kubelets keep their own files under such names.
+            name = f"_{name}" if name.startswith("..") else name
+            yield name
+        yield from (f"{name}.{n}" for n in itertools.count(2))
+
+    return next(name for name in names() if name not in taken)
 
 
 def own_name(name: str, server: Server) -> str:

@@ -13,7 +13,7 @@ from renderer.kinds import DEFAULT_ACCOUNT
 from renderer.labels import accepted, notes, object_labels
 from renderer.model import AccessRule, Monitoring, Options, Server
 from renderer.namedtuples import NamedTuple
-from renderer.targets.kubernetes.files import mounted_files
+from renderer.targets.kubernetes.files import mounted_files, server_files
 from renderer.targets.kubernetes.gateway import AGENT, ENVOY
 from renderer.targets.kubernetes.values import pod_annotations
 
@@ -152,7 +152,8 @@ def _workload(kind: str) -> _Instances:
         if server.workload == kind:
             text = {"mcpctl.io/description": server.description} if server.description else {}
             # A Pod is its own pod: what a template would carry, it carries itself.
-            base = pod_annotations(server, pod_config(server)) if kind == "Pod" else server.annotations
+            is_pod, own = kind == "Pod", server.annotations
+            base = pod_annotations(server, pod_config(server), server_files(server)) if is_pod else own
             yield Instance(server.resource_name, kind.lower(), {**base, **text, **accepted(server)})
 
     return instances

@@ -6,7 +6,8 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from renderer import pins
@@ -98,22 +99,27 @@ _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 def literal(text: str | Sequence[str]) -> Any:
     """Text, or texts, that the kubelet leaves alone: it expands ``$(VAR)`` and reads ``$$`` as ``$``."""
-    return re.sub(r"\$(?=[$(])", "$$", text) if isinstance(text, str) else [literal(item) for item in text]
+    if not isinstance(text, str):
+        return [literal(item) for item in text]
+    return re.sub(r"\$(?=[$(])", "$$", text) if "$" in text else text
+
+
+def _expanded(text: str, is_variable: Callable[[str], bool]) -> str:
+    """As the kubelet reads it: only variables that the container has are expanded."""
+    if "$" not in text:
+        return text
+    return "".join(f"$({piece.name})" if piece.name else literal(piece.text) for piece in pieces(text, is_variable))
 
 
 def _words(words: Sequence[str], container: Server | Container) -> list[str]:
-    """As the kubelet reads them: only variables that the container has are expanded."""
-    split = [pieces(word, expanded_in(container, words=True)) for word in words]
-    return ["".join(f"$({piece.name})" if piece.name else literal(piece.text) for piece in each) for each in split]
+    expanded = expanded_in(container, words=True)
+    return [_expanded(word, expanded) for word in words]
 
 
 def _env(env: Mapping[str, Any], container: Server | Container) -> dict[str, Any]:
     expanded = expanded_in(container)
     return {
-        name: "".join(f"$({piece.name})" if piece.name else literal(piece.text) for piece in pieces(value, expanded))
-        if isinstance(value, str)
-        else value
-        for name, value in in_order(env).items()
+        name: _expanded(value, expanded) if isinstance(value, str) else value for name, value in in_order(env).items()
     }
 
 
@@ -164,7 +170,7 @@ def server_values(server: Server, launch: Launch, options: Options) -> dict[str,
         "resource_name": server.resource_name,
         **adopted.names(server),
         "service_account": server.service_account.name,
-        "pod_annotations": pod_annotations(server, guard["config"] if guard else ""),
+        "pod_annotations": pod_annotations(server, guard["config"] if guard else "", files),
         "listens": server.listens,
         "protocol": server.transport.served,
         "sticky": server.most_pods > 1 and bool(server.transport.keeps_sessions),
@@ -263,7 +269,7 @@ def answerer_values(answerer: Answerer) -> dict[str, JSON]:
     return {name: value for name, value in fields.items() if name != "pod_labels"}
 
 
-def pod_annotations(server: Server, guard_config: str) -> dict[str, str]:
+def pod_annotations(server: Server, guard_config: str, files: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """The spec's, what tells a Prometheus without operator to scrape, and what restarts pods when a file changes."""
     annotations, monitoring = {**server.annotations, **server.kind_annotations.get("Pod", {})}, server.monitoring
     if monitoring and monitoring.scrape == "annotations":
@@ -272,13 +278,18 @@ def pod_annotations(server: Server, guard_config: str) -> dict[str, str]:
             "prometheus.io/port": str(monitoring.port),
             "prometheus.io/path": monitoring.path,
         }
-    contents = {file["key"]: file["content"] for file in server_files(server) if file["content"] is not None}
+    contents = {file["key"]: file["content"] for file in files if file["content"] is not None}
     if guard_config:
-        annotations["mcpctl.io/guard-checksum"] = hashlib.sha256(guard_config.encode()).hexdigest()
+        annotations["mcpctl.io/guard-checksum"] = _checksum_of_guard(guard_config)
     if contents:
         text = json.dumps(contents, sort_keys=True, separators=(",", ":"))
         annotations["mcpctl.io/config-checksum"] = hashlib.sha256(text.encode()).hexdigest()
     return annotations
+
+
+@lru_cache(maxsize=256)  # most guards of a fleet have the same configuration
+def _checksum_of_guard(config: str) -> str:
+    return hashlib.sha256(config.encode()).hexdigest()
 
 
 def pre_stop(server: Server, options: Options) -> str | None:
