@@ -6,6 +6,7 @@ scalars: a line that may hold one is left to the precise reader.
 
 from __future__ import annotations
 
+import re
 from types import NoneType
 from typing import Any
 
@@ -19,11 +20,10 @@ from renderer.yaml_reader.plain import DOUBTFUL, lenient_verdict, strict_verdict
 _FLOW = str.maketrans(",[]{}", "     ")
 #: After these, or at the start of a line, a value or a key begins.
 _BEGINNING = frozenset(["", *":-?,[{"])
-#: What most lines are: a key and a word or a quoted text, or a key alone. Words are not short enough to be null, true
-#: or false, and begin with a letter, as no number and no date does.
+#: What most lines are: a key, an item or both, with a word or a quoted text.
 _PLAIN_LINE = pattern(
-    r"( *)(- )?((?!(?i:true|null|false):)[A-Za-z][A-Za-z0-9_./-]{3,}):"
-    r"(?: (?:([A-Za-z][A-Za-z0-9_./:-]{4,}[A-Za-z0-9_./-])|\"([ !#-\[\]-~]*)\"))?"
+    r"( *)(- )?(?:([A-Za-z][A-Za-z0-9_./-]*):(?: |$))?"
+    r"(?:(-{0,2}[A-Za-z0-9/][A-Za-z0-9_./:=-]*)(?<!:)|\"([ !#-\[\]-~]*)\")?"
 )
 #: All escapes but those that cannot make a character that is refused.
 _ESCAPE = pattern(r'\\(?!["\\nrt/])')
@@ -56,15 +56,25 @@ DOUBTED = Line(SCALAR, -3, None, None)
 def line_of(text: str, *, strict: bool) -> Line:
     """What the line is wherever it stands, but in a text."""
     if plain := _PLAIN_LINE.fullmatch(text):
-        indent, dash, key, word, quoted = plain.groups()
-        value = quoted if word is None else word
-        return Line(BELOW if value is None else SCALAR, 2 * len(indent) + bool(dash), key, value)
+        return _plain(plain, strict)
     entry = text.lstrip(" ")
-    if entry[:1] in ("", "#"):
+    if entry[:1] == "#":
         return BLANK
     if not is_fine_line(text, strict):
         return DOUBTED
     return _alone(text, entry)
+
+
+def _plain(parts: re.Match[str], strict: bool) -> Line:
+    indent, dash, key, word, quoted = parts.groups()
+    verdict = strict_verdict if strict else lenient_verdict
+    value = verdict(word) if word is not None else quoted
+    is_below = word is None and quoted is None
+    if is_below and not dash and key is None:
+        return BLANK
+    if value is DOUBTFUL or (key is None and (is_below or not dash)) or (key and type(verdict(key)) is not str):
+        return DOUBTED
+    return Line(BELOW if is_below else SCALAR, 2 * len(indent) + bool(dash), key, value)
 
 
 def _alone(text: str, entry: str) -> Line:
@@ -101,7 +111,8 @@ def _held(entry: str, value: Any, is_literal: bool) -> int | None:
 
 def is_fine_line(line: str, strict: bool) -> bool:
     """Whether every scalar that may stand in it means the same to all readers."""
-    if _PLAIN_LINE.fullmatch(line):
+    plain = _PLAIN_LINE.fullmatch(line)
+    if plain and _plain(plain, strict) is not DOUBTED:
         return True
     if "\\" in line and _ESCAPE.search(line):
         return False
