@@ -9,6 +9,7 @@ from renderer.check import api_rules
 from renderer.check.api_rules import object_faults, set_faults
 from renderer.check.api_rules.forms import DATA_KEY, DNS_SUBDOMAIN, PORT_NAME, wrong_form, wrong_key
 from renderer.errors import Severity
+from renderer.manifest import pod_of
 from renderer.quantity import nano
 from tests.check.objects import (
     GONE,
@@ -391,8 +392,21 @@ def test_bits_beside_a_prefix_are_only_a_warning() -> None:
     assert (fault.severity, fault.hint) == (Severity.WARNING, "write 0.0.0.0/0")
 
 
+def test_parts_that_recur_are_judged_where_they_are() -> None:
+    """A container that was sound in one pod needs the volumes of another one too; a faulty one is faulty each time."""
+    assert object_faults(deployment()) == []
+    without_volumes = spoilt(deployment(), *_SPEC, "volumes", value=[])
+    for _ in range(2):
+        assert {fault.rule for fault in object_faults(without_volumes)} == {"api/unknown-volume"}
+    policy = network_policy()
+    swapped = spoilt(policy, "spec", "ingress", value=policy["spec"]["egress"])
+    swapped["spec"]["ingress"][0]["from"] = [{}]
+    assert [object_faults(policy), len(object_faults(swapped))] == [[], 1]
+
+
 def test_custom_resources_are_not_judged_by_a_namesake() -> None:
     doc = spoilt(spoilt(service(), "apiVersion", value="serving.knative.dev/v1"), "spec", value={"type": "x"})
+    assert pod_of(doc) is None
     assert object_faults(doc) == []
 
 

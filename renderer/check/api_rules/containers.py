@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from renderer.check.api_rules.forms import (
@@ -10,6 +10,7 @@ from renderer.check.api_rules.forms import (
     ENV_NAME,
     choice_fault,
     name_fault,
+    once_if_sound,
     port_fault,
     range_fault,
     refused,
@@ -40,13 +41,14 @@ _PROBE_NUMBERS = {
 _SUCCEED_ONCE = ("startupProbe", "livenessProbe")
 
 
-def container_faults(container: Json, path: DocumentPath, volumes: Collection[str]) -> list[Fault]:
+@once_if_sound
+def container_faults(container: Json, path: DocumentPath, volumes: Sequence[str]) -> list[Fault]:
     """Faults of one container; ``volumes`` are the names that its mounts may use."""
     faults = name_fault(DNS_LABEL, container.get("name"), (*path, "name"), "name", "container name")
     image = container.get("image")
     if image in (None, ""):
         faults.append(refused((*path, "image"), "image", "an image must be given"))
-    elif isinstance(image, str) and any(character.isspace() for character in image):
+    elif isinstance(image, str) and image.split() != [image]:
         message = f"image {excerpt(image)} must not contain blanks or line breaks"
         faults.append(refused((*path, "image"), "image", message))
     faults += choice_fault(container.get("imagePullPolicy"), _PULL_POLICIES, (*path, "imagePullPolicy"))
@@ -120,7 +122,7 @@ def _mount_faults(container: Json, path: DocumentPath, volumes: Collection[str])
         where = (*path, index)
         name = mount.get("name")
         if isinstance(name, str) and name not in volumes:
-            near = did_you_mean(name, sorted(volumes))
+            near = did_you_mean(name, sorted({*volumes}))
             hint = f"did you mean {excerpt(near)}?" if near else "add it to the volumes of the pod"
             message = f"no volume of the pod is called {excerpt(name)}"
             faults.append(refused((*where, "name"), "unknown-volume", message, hint))

@@ -5,10 +5,11 @@ Sources: https://kubernetes.io/docs/concepts/overview/working-with-objects/names
 
 from __future__ import annotations
 
+import marshal
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Any, Concatenate, ParamSpec
 
 from renderer.errors import DocumentPath, Fault
 from renderer.later import pattern
@@ -20,6 +21,34 @@ from renderer.wording import either, excerpt, suggestion
 def refused(path: DocumentPath, rule: str, message: str, hint: str = "", *, at_key: bool = False) -> Fault:
     """A Fault of the rule ``api/<rule>``."""
     return Fault(path, f"api/{rule}", message, hint, at_key=at_key)
+
+
+_P = ParamSpec("_P")
+_Judge = Callable[Concatenate[Json, DocumentPath, _P], list[Fault]]
+#: Of marshal: what later versions write depends on who else holds an object.
+_WITHOUT_REFERENCES = 2
+_MOST_PARTS = 1_000
+
+
+def once_if_sound(judge: _Judge[_P]) -> _Judge[_P]:
+    """Looks once at each part that has no fault: many recur in all servers, as the containers beside theirs do.
+
+    What it finds must depend on nothing but the part and plain arguments, and on the path only in where it is.
+    """
+    sound: set[bytes] = set()
+
+    def faults_of(part: Json, path: DocumentPath, /, *more: _P.args, **named: _P.kwargs) -> list[Fault]:
+        looked_at: Any = part, more, named
+        content = marshal.dumps(looked_at, _WITHOUT_REFERENCES)
+        if content in sound:
+            return []
+        if not (faults := judge(part, path, *more, **named)):
+            if len(sound) >= _MOST_PARTS:
+                sound.clear()  # what recurs is soon there again
+            sound.add(content)
+        return faults
+
+    return faults_of
 
 
 class Form:

@@ -12,6 +12,7 @@ from renderer.check.api_rules.forms import (
     DNS_SUBDOMAIN,
     choice_fault,
     name_fault,
+    once_if_sound,
     port_fault,
     range_fault,
     refused,
@@ -101,11 +102,17 @@ def network_policy_faults(doc: Json) -> list[Fault]:
             message = f"policyTypes does not name {excerpt(direction)}, so these rules have no effect"
             faults.append(refused(("spec", field), "policy-types", message, f"add {direction} to policyTypes"))
         for index, rule in entries(spec, field):
-            where = ("spec", field, index)
-            for position, peer in entries(rule, peers):
-                faults += _peer_faults(peer, (*where, peers, position))
-            for position, port in entries(rule, "ports"):
-                faults += _port_faults(port, (*where, "ports", position))
+            faults += _rule_faults(rule, ("spec", field, index), peers)
+    return faults
+
+
+@once_if_sound
+def _rule_faults(rule: Json, path: DocumentPath, peers: str) -> list[Fault]:
+    faults = []
+    for position, peer in entries(rule, peers):
+        faults += _peer_faults(peer, (*path, peers, position))
+    for position, port in entries(rule, "ports"):
+        faults += _port_faults(port, (*path, "ports", position))
     return faults
 
 

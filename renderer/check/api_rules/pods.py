@@ -32,7 +32,7 @@ _VOLUME_NAMES = {"configMap": "name", "secret": "secretName", "persistentVolumeC
 def pod_faults(pod: Json, path: DocumentPath, claims: tuple[str, ...] = ()) -> list[Fault]:
     """Faults of a pod's ``spec``; ``claims`` are the volumes that a StatefulSet's templates add."""
     spec, where = mapping(pod, "spec"), (*path, "spec")
-    volumes = {text(volume, "name") for _, volume in entries(spec, "volumes")} | set(claims)
+    volumes = [*(text(volume, "name") for _, volume in entries(spec, "volumes")), *claims]
     faults = [] if spec.get("containers") else [refused(where, "containers", "must have at least one container")]
     if spec.get("ephemeralContainers"):
         message = "only a running pod gets ephemeral containers"
