@@ -119,7 +119,8 @@ def labels(value: Json) -> dict[str, str]:
 
 def kind_of(doc: Json) -> str:
     """The kind of a built-in object; empty for a custom resource, whose kind may only have the same name."""
-    return text(doc, "kind") if _is_own(text(doc, "apiVersion")) else ""
+    kind = doc.get("kind")
+    return kind if isinstance(kind, str) and _is_own(text(doc, "apiVersion")) else ""
 
 
 @lru_cache(maxsize=256)
@@ -130,8 +131,8 @@ def _is_own(api_version: str) -> bool:
 
 def pod_of(doc: Json) -> tuple[DocumentPath, Json] | None:
     """The pod or the pod template of an object, with its path in the object; None when it has none."""
-    path = POD_TEMPLATES.get(kind_of(doc))
-    if path is None:
+    path = POD_TEMPLATES.get(text(doc, "kind"))
+    if path is None or not kind_of(doc):
         return None
     pod = doc
     for step in path:

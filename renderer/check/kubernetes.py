@@ -14,6 +14,7 @@ from renderer.errors import Fault, Problem
 from renderer.kinds import KINDS, POD_TEMPLATES
 from renderer.manifest import Json, as_mapping, at, mapping, pod_of
 from renderer.model import Rendered
+from renderer.namedtuples import NamedTuple
 from renderer.wording import excerpt
 
 #: Takes a document, its data and its Problems, and returns those to report.
@@ -52,36 +53,47 @@ def check_documents(
     return problems
 
 
-def _identity(document: Rendered) -> dict[tuple[str, ...], dict[str, str | None]]:
-    """What says which object it is and whose, as it was meant, by the path of what holds it.
+class _Meant(NamedTuple):
+    """What a mapping of an object must hold, and what it must not."""
+
+    path: tuple[str, ...]
+    values: dict[str, str]
+    absent: tuple[str, ...] = ()
+
+
+def _identity(document: Rendered) -> list[_Meant]:
+    """What says which object it is and whose, as it was meant.
 
     Empty where nobody knows (a tree that was read).
     """
     if len(document.identity) != 3:
-        return {}
+        return []
     kind, name, namespace = document.identity
-    own: dict[str, str | None] = {"kind": kind}
-    if kind in KINDS:
-        own["apiVersion"] = KINDS[kind].api_version
-    about = {"name": name, "namespace": namespace or None, "generateName": None}
-    meant: dict[tuple[str, ...], dict[str, str | None]] = {(): own, ("metadata",): about}
+    own = {"kind": kind, "apiVersion": KINDS[kind].api_version} if kind in KINDS else {"kind": kind}
+    about, nowhere = ({"name": name, "namespace": namespace}, ()) if namespace else ({"name": name}, ("namespace",))
     labels = {key: value for key, value in mapping(document.context, "labels").items() if key in OURS}
     # Others could keep it from being deleted, or have it deleted with something else. A delivery says itself what goes.
     lasting = () if document.template.startswith("delivery/") else ("finalizers", "ownerReferences")
-    for path in (("metadata",), (*POD_TEMPLATES.get(kind, ()), "metadata")):
-        meant[path] = meant.get(path, {}) | dict.fromkeys(lasting)
-        meant[*path, "labels"] = labels
+    meant = [
+        _Meant((), own),
+        _Meant(("metadata",), about, (*nowhere, "generateName", *lasting)),
+        _Meant(("metadata", "labels"), labels),
+    ]
+    if pods := POD_TEMPLATES.get(kind):
+        meant += [_Meant((*pods, "metadata"), {}, lasting), _Meant((*pods, "metadata", "labels"), labels)]
     return meant
 
 
 def _identity_faults(document: Rendered, data: Json) -> list[Fault]:
     """Where a patch or a user's template makes another object of it, or one that is not the server's any more."""
     faults = []
-    for path, values in _identity(document).items():
+    for path, values, absent in _identity(document):
         holder = as_mapping(at(data, *path))
+        if values.items() <= holder.items() and holder.keys().isdisjoint(absent):
+            continue
         # A template of a user may leave our labels out: then later commands do not see the object.
         may_lack = path[-1:] == ("labels",) and not document.changes
-        for key, value in values.items():
+        for key, value in (values | dict.fromkeys(absent)).items():
             if (present := holder.get(key)) != value and not (present is None and may_lack):
                 change = f"must stay {excerpt(value)}" if value else "must not be set"
                 lasting = key in ("finalizers", "ownerReferences")
@@ -94,10 +106,10 @@ def _identity_faults(document: Rendered, data: Json) -> list[Fault]:
 def _restored(document: Rendered, data: Json) -> Json:
     """With the identity that was meant, so that what refers to it has no fault."""
     restored = dict(data)
-    for path, values in _identity(document).items():
+    for path, values, absent in _identity(document):
         inner = restored
         for step in path:
             inner[step] = dict(mapping(inner, step))
             inner = inner[step]
-        inner.update(values)
+        inner.update(values | dict.fromkeys(absent))
     return restored

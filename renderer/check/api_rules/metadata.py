@@ -34,6 +34,8 @@ _NAME_FORMS: dict[str, Form] = {
     "ClusterRoleBinding": PATH_SEGMENT,
 }
 
+_IDENTITY = (("apiVersion",), ("kind",), ("metadata", "name"))
+
 #: Most bytes of all annotations of an object together, keys included.
 _ANNOTATIONS_BYTES = 262_144
 
@@ -43,20 +45,19 @@ _LEVELS = ("privileged", "baseline", "restricted")
 
 def identity_faults(doc: Json) -> list[Fault]:
     """apiVersion, kind and metadata.name are given; name and namespace have the form of the kind."""
-    about = mapping(doc, "metadata")
-    parents = {("apiVersion",): doc, ("kind",): doc, ("metadata", "name"): about}
+    about, kind = mapping(doc, "metadata"), kind_of(doc)
+    name = text(about, "name")
     faults = [
         refused(path, "missing-identity", f"{'.'.join(path)} must be given, as text")
-        for path, parent in parents.items()
-        if not text(parent, path[-1])
+        for path, value in zip(_IDENTITY, (text(doc, "apiVersion"), text(doc, "kind"), name), strict=True)
+        if not value
     ]
-    form = _NAME_FORMS.get(kind_of(doc), DNS_SUBDOMAIN)
-    if text(about, "name"):
-        faults += name_fault(form, about["name"], ("metadata", "name"), "name", "name")
+    if name:
+        faults += name_fault(_NAME_FORMS.get(kind, DNS_SUBDOMAIN), name, ("metadata", "name"), "name", "name")
     faults += name_fault(DNS_LABEL, about.get("namespace"), ("metadata", "namespace"), "name", "namespace")
     faults += metadata_faults(about, ("metadata",))
     # A Namespace's Pod Security labels name a level: the server only warns, and then enforces nothing.
-    for mode in _MODES if kind_of(doc) == "Namespace" else ():
+    for mode in _MODES if kind == "Namespace" else ():
         faults += choice_fault(mapping(about, "labels").get(mode), _LEVELS, ("metadata", "labels", mode))
     return faults
 
@@ -64,6 +65,8 @@ def identity_faults(doc: Json) -> list[Fault]:
 def metadata_faults(about: Json, path: DocumentPath) -> list[Fault]:
     """Faults of the labels and annotations of an object or of a pod template."""
     faults = label_faults(mapping(about, "labels"), (*path, "labels"))
+    if "annotations" not in about:
+        return faults
     annotations = labels(mapping(about, "annotations"))
     where = (*path, "annotations")
     for key in annotations:

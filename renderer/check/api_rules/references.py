@@ -66,12 +66,12 @@ def read(docs: Sequence[Json]) -> Index:
         item = Object(position, kind_of(doc), text(about, "namespace"), text(about, "name"), doc)
         index.objects.append(item)
         index.named.setdefault((item.kind, item.namespace, item.name), item)
-        if text(item.doc, "kind") == "ExternalSecret":  # its operator makes a Secret
-            made = text(mapping(mapping(item.doc, "spec"), "target"), "name") or item.name
+        if text(doc, "kind") == "ExternalSecret":  # its operator makes a Secret
+            made = text(mapping(mapping(doc, "spec"), "target"), "name") or item.name
             index.named.setdefault(("Secret", item.namespace, made), item)
         if item.kind == "Service":
             index.services.setdefault(item.namespace, []).append(item.name)
-        if (pod := pod_of(item.doc)) is not None:
+        if (pod := pod_of(doc)) is not None:
             pod_labels = labels(mapping(mapping(pod[1], "metadata"), "labels"))
             pods = Pods(item, pod_labels, mapping(pod[1], "spec"))
             index.pods.append(pods)
@@ -128,8 +128,8 @@ _NAMES: Mapping[str, Mapping[str, str]] = {
     "HTTPRoute": {"spec.parentRefs[].name": "Gateway"},
     "ExternalSecret": {"spec.secretStoreRef.name": "SecretStore"},
 }
-#: Steps to their mappings, or to the kind of the name that stands there.
-_Tree: TypeAlias = "dict[str, _Tree | str]"
+#: Fields, and whether each is a list, to what is below, or to the kind of the name that stands there.
+_Tree: TypeAlias = "dict[tuple[str, bool], _Tree | str]"
 
 
 def _tree(names: Mapping[str, str]) -> _Tree:
@@ -138,8 +138,8 @@ def _tree(names: Mapping[str, str]) -> _Tree:
     for path, kind in names.items():
         node, (*steps, field) = tree, path.split(".")
         for step in steps:
-            node = cast("_Tree", node.setdefault(step, {}))
-        node[field] = kind
+            node = cast("_Tree", node.setdefault((step.removesuffix("[]"), step.endswith("[]")), {}))
+        node[field, False] = kind
     return tree
 
 
@@ -172,17 +172,16 @@ _NAME_IT = "name it in a field of the spec, which makes it a prerequisite"
 
 def _holders(parent: Json, tree: _Tree, path: DocumentPath) -> Iterator[tuple[DocumentPath, Json, str]]:
     """The path of each name that stands there, the mapping that holds it, and the kind that it is of."""
-    for step, below in tree.items():
-        field = step.removesuffix("[]")
-        if field not in parent:
+    for (step, is_list), below in tree.items():
+        if step not in parent:
             continue
         if isinstance(below, str):
-            yield (*path, field), parent, below
-        elif field == step:
-            yield from _holders(mapping(parent, field), below, (*path, field))
+            yield (*path, step), parent, below
+        elif not is_list:
+            yield from _holders(mapping(parent, step), below, (*path, step))
         else:
-            for i, entry in entries(parent, field):
-                yield from _holders(entry, below, (*path, field, i))
+            for i, entry in entries(parent, step):
+                yield from _holders(entry, below, (*path, step, i))
 
 
 # ---------------------------------------------------------------------------------------------
