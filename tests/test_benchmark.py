@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree
 
-import yaml
-
 from tests.benchmark import curve, peers
 from tests.benchmark.__main__ import SPEC, Run
+from tests.oracles import yaml_read
 
 CURVES = {
     "mcpctl": {1: Run(0.1, 0.1, 40.0), 1000: Run(2.0, 1.0, 120.0)},
@@ -34,8 +33,8 @@ def test_the_table_has_a_row_for_each_size() -> None:
 
 def test_the_chart_gets_what_the_specs_say(tmp_path: Path) -> None:
     command = peers.command("helm", "helm", tmp_path / "tree", 3)
-    values = yaml.safe_load(Path(command[-1]).read_text())
+    values = yaml_read(Path(command[-1]).read_text())
     assert [server["name"] for server in values["servers"]] == ["server-0000", "server-0001", "server-0002"]
-    spec = yaml.safe_load(SPEC.format(number=2))["spec"]
+    spec = yaml_read(SPEC.format(number=2))["spec"]
     for field in ("description", "command", "args", "env", "storage"):
         assert values["servers"][2][field] == spec[field]

@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from renderer import pins
 from renderer.bundle import bundle_fetch
 from renderer.launch import launch
 from renderer.model import JSON, Server
+from tests.oracles import yaml_read
 from tests.specs import rendered, rules, server, spec, texts
 
 SHA256 = "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
@@ -394,7 +394,7 @@ def test_the_hosts_that_it_needs() -> None:
 
 def init_container(document: JSON) -> dict[str, Any]:
     files = texts("kubernetes", document)
-    workload = yaml.safe_load(files["demo/deployment.yaml"])["spec"]["template"]["spec"]
+    workload = yaml_read(files["demo/deployment.yaml"])["spec"]["template"]["spec"]
     return next(each for each in workload["initContainers"] if each["name"] == "bundle")
 
 
@@ -420,7 +420,7 @@ def test_what_fetches_gets_the_network_of_the_server_and_nothing_else() -> None:
         "/mcp-check/bundle.py",
         "/mcp-bundle",
     ]
-    project = yaml.safe_load(texts("compose", document)["demo/compose.yaml"])
+    project = yaml_read(texts("compose", document)["demo/compose.yaml"])
     service = project["services"]["mcp-demo.bundle"]
     assert {name for name in service["environment"] if name not in ("PASSWORD", "SSL_CERT_FILE")} == {
         *("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "NODE_USE_ENV_PROXY"),
@@ -431,12 +431,12 @@ def test_what_fetches_gets_the_network_of_the_server_and_nothing_else() -> None:
 
 def test_the_server_waits_for_it_and_cannot_change_it() -> None:
     document = spec(package=MCPB, network=EGRESS)
-    services = yaml.safe_load(texts("compose", document)["demo/compose.yaml"])["services"]
+    services = yaml_read(texts("compose", document)["demo/compose.yaml"])["services"]
     assert services["mcp-demo"]["depends_on"]["mcp-demo.bundle"] == {"condition": "service_completed_successfully"}
     assert services["mcp-demo.bundle"]["depends_on"].keys() == {"mcp-demo.prepare", "mcp-demo.proxy"}
     mounts = [each for each in services["mcp-demo"]["volumes"] if each["target"] == "/mcp-bundle"]
     assert [each["read_only"] for each in mounts] == [True]
-    workload = yaml.safe_load(texts("kubernetes", document)["demo/deployment.yaml"])["spec"]["template"]["spec"]
+    workload = yaml_read(texts("kubernetes", document)["demo/deployment.yaml"])["spec"]["template"]["spec"]
     mounts = [each for each in workload["containers"][0]["volumeMounts"] if each["mountPath"] == "/mcp-bundle"]
     assert mounts == [{"name": "mcp-bundle", "mountPath": "/mcp-bundle", "readOnly": True}]
     assert {"name": "mcp-bundle", "emptyDir": {"sizeLimit": "512Mi"}} in workload["volumes"]

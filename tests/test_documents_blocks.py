@@ -28,6 +28,7 @@ from renderer.project import read_project
 from renderer.settings import load_settings
 from tests.cli.fake_runtime import SHAKE, FakeRuntime, instance, module
 from tests.documents import DOCUMENTS, ROOT, Block, Call, Done, Shell, blocks, calls, differs
+from tests.oracles import yaml_read
 
 #: Findings of policy rules are what the documents show.
 pytestmark = pytest.mark.levels
@@ -325,7 +326,7 @@ FIELDS = {kind: assets.schema(kind)["$defs"]["spec"]["properties"] for kind in (
 
 def whole(block: Block) -> tuple[str, str]:
     """The document that a block is a part of, as a name of a file and its text."""
-    data = yaml.safe_load(block.text)
+    data = yaml_read(block.text)
     spec = data.get("spec", data)
     if data.get("kind") == "Environment" or spec.keys() <= FIELDS["environment"].keys():
         return "environment.yaml", HEAD.format(kind="Environment") + yaml.safe_dump({"spec": spec})
@@ -400,7 +401,7 @@ def test_a_line_that_fails_is_found(shell: Shell, line: str, expected: str) -> N
 
 @pytest.mark.parametrize("block", YAML, ids=lambda block: block.place)
 def test_yaml_is_taken(block: Block, tmp_path: Path) -> None:
-    assert yaml.safe_load(block.text)
+    assert yaml_read(block.text)
     if other(block):
         return
     name, text = whole(block)

@@ -17,6 +17,7 @@ from renderer.orchestrators.kubernetes.rights import READ
 from renderer.pipeline import read, render
 from renderer.registry import target
 from tests.fields import EXAMPLES
+from tests.oracles import yaml_read, yaml_read_all
 from tests.specs import OPTIONS, rendered
 
 ROOT = Path(__file__).parent.parent
@@ -44,9 +45,9 @@ def test_there_are_blocks_of_every_sort() -> None:
     assert len(BLOCKS) == DOCUMENT.read_text(encoding="utf-8").count("```yaml")
 
 
-@pytest.mark.parametrize("block", SPECS, ids=lambda block: yaml.safe_load(block)["metadata"]["name"])
+@pytest.mark.parametrize("block", SPECS, ids=lambda block: yaml_read(block)["metadata"]["name"])
 def test_a_spec_renders(block: str) -> None:
-    output = rendered("kubernetes", yaml.safe_load(block))
+    output = rendered("kubernetes", yaml_read(block))
     assert [str(problem) for problem in errors_in(output.problems)] == []
     assert output.documents
 
@@ -63,7 +64,7 @@ def test_an_excerpt_stands_in_the_output(block: str) -> None:
 
 @pytest.mark.parametrize("block", MANIFESTS, ids=lambda block: block.partition("\n")[0].removeprefix(BY_HAND))
 def test_a_manifest_holds(block: str) -> None:
-    objects = list(yaml.safe_load_all(block))
+    objects = list(yaml_read_all(block))
     assert objects
     for data in objects:
         assert schema_faults(data, OPTIONS.kubernetes_version) == []
@@ -72,7 +73,7 @@ def test_a_manifest_holds(block: str) -> None:
 @pytest.mark.slow
 def test_who_applies_has_rights_on_all_that_is_rendered_into_the_namespace_and_on_nothing_else() -> None:
     (block,) = MANIFESTS
-    role, binding = yaml.safe_load_all(block)
+    role, binding = yaml_read_all(block)
     assert binding["roleRef"]["name"] == role["metadata"]["name"]
     assert role["metadata"]["namespace"] == OPTIONS.namespace
     given = [(group, name) for rule in role["rules"] for group in rule["apiGroups"] for name in rule["resources"]]

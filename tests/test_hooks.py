@@ -14,10 +14,10 @@ import yaml
 
 from renderer.cli import COMMANDS
 from tests.cli.commands import BAD, GOOD, ROOT
-from tests.oracles import program
+from tests.oracles import program, yaml_read
 from tests.packaging import copy_build_files
 
-HOOKS: list[dict[str, Any]] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+HOOKS: list[dict[str, Any]] = yaml_read((ROOT / ".pre-commit-hooks.yaml").read_text())
 IDS = [hook["id"] for hook in HOOKS]
 NOT_A_SPEC = "resources: []\n"
 
@@ -236,7 +236,7 @@ def test_the_document_shows_hooks_that_there_are() -> None:
 
 
 def test_the_document_shows_inputs_that_there_are() -> None:
-    action = yaml.safe_load((ROOT / "action.yml").read_text())
+    action = yaml_read((ROOT / "action.yml").read_text())
     (workflow,) = shown("jobs")
     assert set(workflow["jobs"]["mcpctl"]["steps"][-1]["with"]) <= set(action["inputs"])
     table = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "gitops.md").read_text(), re.M)

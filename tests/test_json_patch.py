@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import yaml
 
 from renderer.errors import errors_in
 from renderer.merge_patch import merged
 from renderer.model import JSON, Patch
 from renderer.patch import as_merge, touched
+from tests.oracles import yaml_read
 from tests.specs import rendered, spec, texts
 
 BEFORE: dict[str, Any] = {"a": {"b": [1, 2], "c": "x"}, "d": True}
@@ -86,12 +86,12 @@ def test_both_targets() -> None:
     item: JSON = {"op": "replace", "path": "/spec/template/spec/containers/0/args/0", "value": "--b"}
     text = texts("kubernetes", spec(args=["--a"], patches=[{"kind": "Deployment", "json": [item]}]))
     deployment = text["demo/deployment.yaml"]
-    assert yaml.safe_load(deployment)["spec"]["template"]["spec"]["containers"][0]["args"] == ["--b"]
+    assert yaml_read(deployment)["spec"]["template"]["spec"]["containers"][0]["args"] == ["--b"]
     assert "# changed by spec.patches[0] of server demo" in deployment
     assert "# The addresses of all Services" in deployment
     more: JSON = {"target": "compose", "kind": "service", "json": [{"op": "add", "path": "/command/-", "value": "--b"}]}
     (compose,) = texts("compose", spec(args=["--a"], health={"enabled": False}, patches=[more])).values()
-    assert yaml.safe_load(compose)["services"]["mcp-demo"]["command"] == ["--a", "--b"]
+    assert yaml_read(compose)["services"]["mcp-demo"]["command"] == ["--a", "--b"]
 
 
 def test_a_path_that_is_not_there_is_told_at_the_patch() -> None:

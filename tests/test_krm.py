@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import yaml
 
 from renderer.errors import InputInvalid
 from renderer.krm import Answer, ResourceList, answer, as_yaml, read_list
+from tests.oracles import yaml_read
 from tests.specs import OPTIONS, spec
 
 OWN = ["ServiceAccount", "NetworkPolicy", "Service", "Deployment"]
@@ -137,7 +137,7 @@ def test_odd_metadata_is_a_fault_of_the_spec(metadata: Any) -> None:
 def test_round_trip() -> None:
     found = run(OTHER, item())
     text = as_yaml(found, {"kind": "ConfigMap"})
-    data = yaml.safe_load(text)
+    data = yaml_read(text)
     assert list(data) == ["apiVersion", "kind", "functionConfig", "items"]
     assert read_list(text.encode()).items == found.items == data["items"]
 

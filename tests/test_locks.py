@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from renderer.cli import main
 from renderer.errors import Severity
@@ -19,6 +18,7 @@ from renderer.locks import LARGEST, versions
 from renderer.model import JSON, Server
 from renderer.pipeline import Specs, read, render
 from renderer.registry import target
+from tests.oracles import yaml_read
 from tests.specs import NPM, OPTIONS, PYPI, rules, spec
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "packages.md"
@@ -117,7 +117,7 @@ def test_is_mounted_with_what_its_manager_asks_for(
 ) -> None:
     write(package, lock)
     options = OPTIONS._replace(one_stream=True)
-    documents = [yaml.safe_load(each.text) for each in render(specs(), target(name), options).documents]
+    documents = [yaml_read(each.text) for each in render(specs(), target(name), options).documents]
     if name == "kubernetes":
         maps = {each["metadata"]["name"]: each["data"] for each in documents if each["kind"] == "ConfigMap"}
         texts = maps["mcp-demo-files"]
@@ -268,7 +268,7 @@ def test_the_document_renders(folder: Path) -> None:
     blocks = re.findall(r"^```yaml\n(.*?)^```$", DOCUMENT.read_text(encoding="utf-8"), re.M | re.S)
     assert len(blocks) == 3
     for block in blocks:
-        document = {**spec(), **yaml.safe_load(block)}
+        document = {**spec(), **yaml_read(block)}
         Path("specs/demo.yaml").write_text(json.dumps(document))
         assert [str(p) for p in specs().problems if p.severity is Severity.ERROR] == []
         for name in ("kubernetes", "compose"):

@@ -7,7 +7,6 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
-import yaml
 
 from renderer.assets import kubernetes_versions
 from renderer.errors import errors_in
@@ -15,7 +14,7 @@ from renderer.model import Options
 from renderer.pipeline import Output, Specs, read, render, tree
 from renderer.registry import target
 from tests.fields import EXAMPLES
-from tests.oracles import kubectl_read
+from tests.oracles import kubectl_read, yaml_read, yaml_read_all
 
 OWN = "ethpandaops-mcp"
 SANDBOX = "mcp-sandboxes"
@@ -61,7 +60,7 @@ def output(options: Options = OPTIONS) -> Output:
 
 @cache
 def objects() -> dict[tuple[str, str | None, str], Any]:
-    found = [yaml.safe_load(document.text) for document in output().documents]
+    found = [yaml_read(document.text) for document in output().documents]
     return {(o["kind"], o["metadata"].get("namespace"), o["metadata"]["name"]): o for o in found}
 
 
@@ -145,7 +144,7 @@ def test_quota_and_limits_of_the_sandbox() -> None:
 
 def test_the_config_is_mounted_and_a_change_restarts_the_pods() -> None:
     data = one("ConfigMap", OWN, f"{OWN}-files")["data"]
-    assert yaml.safe_load(data["config.yaml"])["sandbox"]["kubernetes"]["namespace"] == SANDBOX
+    assert yaml_read(data["config.yaml"])["sandbox"]["kubernetes"]["namespace"] == SANDBOX
     assert len(pod()["metadata"]["annotations"]["mcpctl.io/config-checksum"]) == 64
     assert any(m["mountPath"] == "/config/config.yaml" for m in pod()["spec"]["containers"][0]["volumeMounts"])
 
@@ -206,12 +205,12 @@ def test_monitoring() -> None:
 def test_secrets_and_lists_stand_beside() -> None:
     options = OPTIONS._replace(kustomization=True)
     found = {d.path: d.text for d in tree(specs(), output(), target("kubernetes"), options)}
-    secrets = [document for document in yaml.safe_load_all(found["panda/secret.yaml.example"]) if document]
+    secrets = [document for document in yaml_read_all(found["panda/secret.yaml.example"]) if document]
     keys = {secret["metadata"]["name"]: secret["stringData"] for secret in secrets}
     assert list(keys) == [OWN, f"{OWN}-tls"]
     assert keys[OWN] == {}, "all keys arrive, whichever there are"
     assert keys[f"{OWN}-tls"] == {"tls.crt": "", "tls.key": ""}
-    listed = yaml.safe_load(found["panda/kustomization.yaml"])["resources"]
+    listed = yaml_read(found["panda/kustomization.yaml"])["resources"]
     shared = ["namespace.yaml", "serviceaccount.yaml", "networkpolicy.yaml"]
     assert len(listed) == len(TABLE) - len(shared)
-    assert yaml.safe_load(found["kustomization.yaml"])["resources"] == [*shared, "panda"]
+    assert yaml_read(found["kustomization.yaml"])["resources"] == [*shared, "panda"]

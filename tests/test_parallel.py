@@ -209,12 +209,24 @@ def paths(fleet: str, environment: str, tmp_path: Any) -> list[str]:
     return [str(tmp_path), *([str(tmp_path / "none.yaml")] if fleet == "texts that are no specs" else [])]
 
 
+#: Each fleet once, and what another target or an environment changes: the stages after the first.
+RUNS = {
+    **{(fleet, "kubernetes"): ("kubernetes", "") for fleet in FLEETS},
+    **{
+        (fleet, "environment"): ("kubernetes", ENVIRONMENT)
+        for fleet in ("a fleet that holds", "one name twice, far apart")
+    },
+    **{(fleet, "compose"): ("compose", "") for fleet in ("a fleet that holds", "a token, and an accepted finding")},
+    ("faults in several files", "environment"): ("kubernetes", ENVIRONMENT),
+    ("one server calls another", "environment"): ("kubernetes", ENVIRONMENT),
+}
+
+
 @pytest.mark.parametrize(
-    ("name", "environment"),
-    [("kubernetes", ""), ("kubernetes", ENVIRONMENT), ("compose", "")],
-    ids=["kubernetes", "environment", "compose"],
+    ("fleet", "name", "environment"),
+    [(fleet, *run) for (fleet, _), run in RUNS.items()],
+    ids=[f"{fleet}, {run}" for fleet, run in RUNS],
 )
-@pytest.mark.parametrize("fleet", FLEETS)
 def test_every_core_makes_what_one_makes(
     name: str, paths: list[str], request: pytest.FixtureRequest, forks: list[int]
 ) -> None:

@@ -7,13 +7,13 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-import yaml
 
 from renderer import pipeline
 from renderer.errors import Severity
 from renderer.model import Options
 from renderer.registry import TARGETS, target
 from tests.documents import DOCUMENTS
+from tests.oracles import yaml_read
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -39,7 +39,7 @@ def test_the_spec_renders_without_a_remark(name: str) -> None:
     output = pipeline.render(read, target(name), Options("mcpctl", "1.35"))
     assert [p for p in output.problems if p.severity is Severity.ERROR] == []
     if name == "kubernetes":
-        kinds = [yaml.safe_load(d.text)["kind"] for d in output.documents]
+        kinds = [yaml_read(d.text)["kind"] for d in output.documents]
         own = ["ServiceAccount", "NetworkPolicy", "ConfigMap", "ConfigMap", "Service", "Deployment"]
         assert kinds == ["Namespace", "ServiceAccount", "NetworkPolicy", *own]
 

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import jsonschema
 import pytest
-import yaml
 
 from renderer import rules
 from renderer.policy.catalogue import LEVELS, RULES
+from tests.oracles import yaml_read
 
 #: As users have them, not as other tests do.
 pytestmark = pytest.mark.levels
@@ -149,7 +149,7 @@ def test_the_level_is_that_of_the_problem(name: str) -> None:
 
 @pytest.mark.parametrize("file", sorted(Path(rules.__file__).parent.glob("*.yaml")), ids=lambda file: file.stem)
 def test_the_texts_have_known_parts_and_a_rule_each(file: Path) -> None:
-    for name, text in yaml.safe_load(file.read_text(encoding="utf-8")).items():
+    for name, text in yaml_read(file.read_text(encoding="utf-8")).items():
         assert {"what"} <= text.keys() <= {"what", "why", "fix", "level", "accept"}, name
         assert all(isinstance(part, str) for part in text.values()), name
         group, rule = name.split("/") if "/" in name else (file.stem, name)

@@ -6,13 +6,13 @@ from functools import cache
 from typing import Any
 
 import pytest
-import yaml
 
 from renderer.assets import kubernetes_versions
 from renderer.errors import errors_in
 from renderer.pipeline import read, render
 from renderer.registry import target
 from tests.fields import EXAMPLES
+from tests.oracles import yaml_read
 from tests.specs import OPTIONS
 
 POD = "mcp-sample-pod"
@@ -24,7 +24,7 @@ def objects(name: str, version: str = OPTIONS.kubernetes_version) -> dict[tuple[
     options = OPTIONS._replace(kubernetes_version=version)
     output = render(read([str(EXAMPLES / f"{name}.yaml")]), target("kubernetes"), options)
     assert errors_in(output.problems) == []
-    found = [yaml.safe_load(document.text) for document in output.documents]
+    found = [yaml_read(document.text) for document in output.documents]
     return {(each["kind"], each["metadata"]["name"]): each for each in found}
 
 

@@ -23,6 +23,7 @@ from renderer.targets.kubernetes.objects import OBJECTS
 from renderer.user_templates import UserTemplates, ejected, replaceable
 from renderer.yaml_reader import OUTPUT_LIMITS
 from tests.fields import rendered_documents
+from tests.oracles import yaml_read
 from tests.specs import OPTIONS, rendered, spec
 
 NAME = "kubernetes/service.yaml.j2"
@@ -289,9 +290,7 @@ def test_all_templates_that_cannot_be_read_are_told_at_once() -> None:
 @pytest.mark.parametrize("text", ["a: x\nkind: Role", "{{ 7 * 7 }}", "# x", "NO", "é😀\u2028"])
 @pytest.mark.parametrize("form", ["{{ v }}", "{{ v | safe }}", "{% autoescape false %}{{ v }}{% endautoescape %}"])
 def test_a_value_stays_one_value(text: str, form: str) -> None:
-    import yaml
-
-    assert yaml.safe_load(made(f"a: {form}\n", {"v": text})) == {"a": text}
+    assert yaml_read(made(f"a: {form}\n", {"v": text})) == {"a": text}
 
 
 @pytest.mark.parametrize("text", ["<b>a</b>", "a"])

@@ -6,7 +6,6 @@ import subprocess
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from renderer.errors import errors_in
 from renderer.model import JSON
 from renderer.variables import as_literal, expanded_sizes, in_order, pieces, self_references
 from tests.kubelet import expanded as by_kubelet
+from tests.oracles import yaml_read
 from tests.specs import HTTP, IMAGE, NPM, PYPI, rendered, rules, spec, texts
 
 SECRET: JSON = {"secret": "mcpo", "key": "api-key"}
@@ -28,13 +28,13 @@ EXPECTED = [
 
 
 def container(**fields: JSON) -> dict[str, Any]:
-    deployment = yaml.safe_load(texts("kubernetes", spec(**fields))["demo/deployment.yaml"])
+    deployment = yaml_read(texts("kubernetes", spec(**fields))["demo/deployment.yaml"])
     found: dict[str, Any] = deployment["spec"]["template"]["spec"]["containers"][0]
     return found
 
 
 def service(**fields: JSON) -> dict[str, Any]:
-    project = yaml.safe_load(texts("compose", spec(**fields))["demo/compose.yaml"])
+    project = yaml_read(texts("compose", spec(**fields))["demo/compose.yaml"])
     found: dict[str, Any] = project["services"]["mcp-demo"]
     return found
 
@@ -56,7 +56,7 @@ def in_agentgateway(text: str) -> list[str]:
     marked = text.replace("$$", "\0")
     for name, value in VALUES.items():
         marked = marked.replace(f"${{{name}}}", value)
-    (bind,) = yaml.safe_load(marked.replace("\0", "$"))["binds"]
+    (bind,) = yaml_read(marked.replace("\0", "$"))["binds"]
     (target,) = bind["listeners"][0]["routes"][0]["backends"][0]["mcp"]["targets"]
     return [target["stdio"]["cmd"], *target["stdio"]["args"]]
 
@@ -99,7 +99,7 @@ def test_a_value_may_refer_to_others_in_any_order() -> None:
 
 def test_other_containers_have_variables_of_their_own() -> None:
     other: JSON = {"name": "side", "image": IMAGE, "args": ["$(KEY)"], "env": {"TEXT": "a$(KEY)", "KEY": SECRET}}
-    found = yaml.safe_load(texts("kubernetes", spec(sidecars=[other]))["demo/deployment.yaml"])
+    found = yaml_read(texts("kubernetes", spec(sidecars=[other]))["demo/deployment.yaml"])
     side = found["spec"]["template"]["spec"]["containers"][1]
     assert side["args"] == ["$(KEY)"]
     assert [entry["name"] for entry in side["env"]] == ["KEY", "TEXT"]
@@ -148,7 +148,7 @@ def test_the_kubelet_reads_what_the_spec_says(text: str) -> None:
     found = rendered("kubernetes", spec(args=[text], env={"A": "1", "B": "2"}))
     if errors_in(found.problems):
         return
-    deployment = yaml.safe_load(next(d.text for d in found.documents if d.path.endswith("/deployment.yaml")))
+    deployment = yaml_read(next(d.text for d in found.documents if d.path.endswith("/deployment.yaml")))
     (word,) = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
     said = "".join(values[piece.name] if piece.name else piece.text for piece in pieces(text, values.__contains__))
     assert by_kubelet(word, values) == said

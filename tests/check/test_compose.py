@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from renderer import assets
 from renderer.check.compose import faults
 from renderer.errors import Severity, dotted
+from tests.oracles import yaml_read
 
 JsonObject = dict[str, Any]
 
@@ -35,7 +35,7 @@ class Bad:
 
 
 def _table(name: str) -> JsonObject:
-    table: JsonObject = yaml.safe_load((Path(__file__).parent / "compose" / name).read_text())
+    table: JsonObject = yaml_read((Path(__file__).parent / "compose" / name).read_text())
     return table
 
 
@@ -45,7 +45,7 @@ BAD = {name: Bad(**case) for name, case in _table("bad.yaml").items()}
 
 def compose(service: str, top: str = "{}") -> JsonObject:
     """A file with the service ``s``, and what is at the top level."""
-    return {"services": {"s": {"image": "i", **yaml.safe_load(service)}}, **yaml.safe_load(top)}
+    return {"services": {"s": {"image": "i", **yaml_read(service)}}, **yaml_read(top)}
 
 
 @pytest.mark.parametrize("name", GOOD)

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from renderer.check.compose.hardening import HARMLESS, POLICED, REFUSED, hardening_faults
 from renderer.errors import errors_in
 from renderer.model import JSON
+from tests.oracles import yaml_read
 from tests.specs import HTTP, IMAGE, OPTIONS, rendered, rules, spec
 
 UPSTREAM = json.loads(
     (files("check_jsonschema") / "builtin_schemas/vendor/compose-spec.json").read_text(encoding="utf-8")
 )
-GOOD = yaml.safe_load((Path(__file__).parent / "compose" / "good.yaml").read_text(encoding="utf-8"))
+GOOD = yaml_read((Path(__file__).parent / "compose" / "good.yaml").read_text(encoding="utf-8"))
 #: Obsolete, and newer than the docker compose that is tested with: as all unknown keys they are refused.
 UNKNOWN = {"": {"version"}, "services": {"umask"}}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +14,7 @@ from renderer.kinds import KINDS
 from renderer.model import JSON
 from renderer.targets.kubernetes.objects import OBJECTS
 from renderer.user_templates import UserTemplates
+from tests.oracles import yaml_read
 from tests.specs import NPM, rendered, rules, spec
 
 #: Everything that a patch could meet.
@@ -225,7 +225,7 @@ def identities(target: str, patches: Any) -> set[tuple[Any, ...]] | None:
     output = rendered(target, spec(**FIELDS if target == "kubernetes" else {}, patches=patches))
     if errors_in(output.problems):
         return None
-    found = [yaml.safe_load(document.text) for document in output.documents if document.template]
+    found = [yaml_read(document.text) for document in output.documents if document.template]
     if target == "compose":
         keys = ("services", "networks", "volumes", "configs", "secrets")
         return {("name", document["name"]) for document in found} | {

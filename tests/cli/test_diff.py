@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,17 +36,45 @@ def commit() -> None:
     git("commit", "-qm", "x", "--allow-empty")
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mcpctl: Mcpctl) -> Path:
-    """The current folder: two specs and their tree, committed."""
-    monkeypatch.chdir(tmp_path)
-    git("init", "-q")
+def made_project(mcpctl: Mcpctl) -> None:
+    """Two specs and their tree, committed."""
+    git("init", "-q", "--template=")
     Path("in").mkdir()
     for name in ("one", "two"):
         Path(f"in/{name}.yaml").write_text(spec(name))
     assert mcpctl("render", "in", "--out", "tree").code == Exit.FINE
     commit()
-    return tmp_path
+
+
+#: Makes something of the current folder.
+Make = Callable[[Mcpctl], None]
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("kept")
+
+
+@pytest.fixture
+def at(kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mcpctl: Mcpctl) -> Callable[[Make], Path]:
+    """Moves to a folder with what ``make`` makes: the first time; then with a copy, which takes no git."""
+    monkeypatch.chdir(tmp_path)
+
+    def of(make: Make) -> Path:
+        if (kept / make.__name__).exists():
+            shutil.copytree(kept / make.__name__, tmp_path, dirs_exist_ok=True)
+        else:
+            make(mcpctl)
+            shutil.copytree(tmp_path, kept / make.__name__)
+        return tmp_path
+
+    return of
+
+
+@pytest.fixture
+def project(at: Callable[[Make], Path]) -> Path:
+    """The current folder: two specs and their tree, committed."""
+    return at(made_project)
 
 
 def entries(mcpctl: Mcpctl, *more: str) -> list[dict[str, Any]]:
@@ -220,13 +248,17 @@ def test_specs_that_cannot_be_read_at_the_base(mcpctl: Mcpctl) -> None:
 # Environments.
 
 
-@pytest.fixture
-def two_environments(project: Path, mcpctl: Mcpctl) -> Path:
+def made_environments(mcpctl: Mcpctl) -> None:
+    made_project(mcpctl)
     Path("in/production.yaml").write_text(ENVIRONMENT)
     Path("in/test.yaml").write_text(ENVIRONMENT.replace("production", "test"))
     assert mcpctl("render", "in", "--out", "tree").code == Exit.FINE
     commit()
-    return project
+
+
+@pytest.fixture
+def two_environments(at: Callable[[Make], Path]) -> Path:
+    return at(made_environments)
 
 
 @pytest.mark.usefixtures("two_environments")
@@ -440,9 +472,8 @@ def moves(mcpctl: Mcpctl, *arguments: str) -> list[tuple[str, str, str]]:
     return [(move["what"], move["from"], move["to"]) for move in data["moves"]]
 
 
-@pytest.fixture
-def known(two_environments: Path, mcpctl: Mcpctl) -> Path:
-    """With a project file."""
+def made_known(mcpctl: Mcpctl) -> None:
+    made_environments(mcpctl)
     shutil.rmtree("tree")
     Path("environments").mkdir()
     for name in ("production", "test"):
@@ -450,7 +481,12 @@ def known(two_environments: Path, mcpctl: Mcpctl) -> Path:
     Path("mcpctl.yaml").write_text("specs: [in]\nenvironments: [environments]\nout: tree\n")
     assert mcpctl("render").code == Exit.FINE
     commit()
-    return two_environments
+
+
+@pytest.fixture
+def known(at: Callable[[Make], Path]) -> Path:
+    """With a project file."""
+    return at(made_known)
 
 
 def set_in_project(old: str, new: str) -> None:
@@ -918,14 +954,18 @@ spec:
 CALLER = "  network: {egress: {servers: [crm]}}\n"
 
 
-@pytest.fixture
-def calling(project: Path, mcpctl: Mcpctl) -> Path:
-    """One calls a remote server."""
+def made_calling(mcpctl: Mcpctl) -> None:
+    made_project(mcpctl)
     Path("in/crm.yaml").write_text(REMOTE)
     Path("in/one.yaml").write_text(spec("one", more=CALLER))
     assert mcpctl("render", "in", "--out", "tree").code == Exit.FINE
     commit()
-    return project
+
+
+@pytest.fixture
+def calling(at: Callable[[Make], Path]) -> Path:
+    """One calls a remote server."""
+    return at(made_calling)
 
 
 @pytest.mark.usefixtures("calling")

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.cli.commands import BAD, ENVIRONMENT, GOOD, Mcpctl
+from tests.oracles import yaml_read_all
 
 EXPOSED = GOOD + "  expose: {host: mcp.example.com, path: /, tls: {}, from: []}\n"
 
@@ -50,7 +50,7 @@ def test_the_same_facts_as_data(mcpctl: Mcpctl, specs: Path) -> None:
 
 def test_resources_of_an_operator(mcpctl: Mcpctl, specs: Path) -> None:
     run = mcpctl("export", "toolhive", specs)
-    (document,) = yaml.safe_load_all(run.out)
+    (document,) = yaml_read_all(run.out)
     assert (run.code, document["kind"], document["metadata"]["namespace"]) == (0, "MCPServer", "mcpctl")
     assert "not-expressible: spec.expose: the operator leads no host name" in run.err
     assert mcpctl("export", "toolhive", "--strict", "-q", specs).code == 3

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +19,7 @@ from renderer.errors import Exit
 from renderer.pipeline import read
 from renderer.registry import TARGETS
 from tests.cli.commands import Mcpctl, as_program
+from tests.oracles import yaml_read
 
 IMAGE = ["--image", "ghcr.io/acme/server:1.0", "--command", "/srv"]
 
@@ -58,7 +58,7 @@ def test_the_spec_holds_and_says_what_was_asked(mcpctl: Mcpctl, arguments: list[
     specs = read(["demo.yaml"])
     assert [str(problem) for problem in specs.problems] == []
     assert specs.servers[0].name == "demo"
-    assert expected.items() <= yaml.safe_load(Path("demo.yaml").read_text())["spec"].items()
+    assert expected.items() <= yaml_read(Path("demo.yaml").read_text())["spec"].items()
     for target in TARGETS:
         assert mcpctl("render", "demo.yaml", "--target", target).code == 0
 
@@ -79,7 +79,7 @@ def test_a_remote_server_has_its_address(mcpctl: Mcpctl, arguments: list[str], e
     run = mcpctl("init", "crm", "--remote", "https://crm.example.com/mcp", *arguments)
     assert (run.code, run.out) == (0, "")
     assert "crm.yaml: written; next: mcpctl validate crm.yaml\n" in run.err
-    spec = yaml.safe_load(Path("crm.yaml").read_text())["spec"]
+    spec = yaml_read(Path("crm.yaml").read_text())["spec"]
     assert spec["remote"] == {"url": "https://crm.example.com/mcp", "transport": "streamable-http", **expected}
     assert read(["crm.yaml"]).problems == ()
     assert mcpctl("validate", "crm.yaml").code == 0
@@ -226,7 +226,7 @@ def made(mcpctl: Mcpctl, *arguments: str) -> dict[str, Any]:
     assert "hunter2" not in run.out
     Path("made.yaml").write_text(run.out)
     assert [str(problem) for problem in read(["made.yaml"]).problems] == []
-    spec: dict[str, Any] = yaml.safe_load(run.out)["spec"]
+    spec: dict[str, Any] = yaml_read(run.out)["spec"]
     return spec
 
 

@@ -15,7 +15,7 @@ import yaml
 
 from renderer.errors import Exit
 from tests.cli.commands import GOOD, ROOT, Run, as_program
-from tests.oracles import program
+from tests.oracles import program, yaml_read, yaml_read_all
 from tests.specs import spec
 
 KINDS = ["Namespace", "ServiceAccount", "NetworkPolicy", "Service", "Deployment"]
@@ -40,20 +40,20 @@ def options(**data: str) -> dict[str, Any]:
 def test_a_list_in_and_a_list_out() -> None:
     run = call(config=spec(network={"egress": {}}))
     assert run.code == Exit.FINE
-    assert [each["kind"] for each in yaml.safe_load(run.out)["items"]] == WITH_OURS
+    assert [each["kind"] for each in yaml_read(run.out)["items"]] == WITH_OURS
     assert run.err == "7 items, 0 errors, 0 warnings\n"
 
 
 def test_a_config_map_sets_options() -> None:
     run = call(config=options(namespace="tools", createNamespace="false"), items=[spec()])
-    items = yaml.safe_load(run.out)["items"]
+    items = yaml_read(run.out)["items"]
     assert [each["kind"] for each in items] == ["McpServer", *KINDS[1:]]
     assert {each["metadata"]["namespace"] for each in items[1:]} == {"tools"}
 
 
 def test_options_of_the_command_line_hold_where_the_config_says_nothing() -> None:
     run = call("--namespace", "here", config=options(networkPolicyProvider="none"), items=[spec()])
-    items = yaml.safe_load(run.out)["items"]
+    items = yaml_read(run.out)["items"]
     assert [each["kind"] for each in items[1:]] == [kind for kind in KINDS[1:] if kind != "NetworkPolicy"]
     assert items[-1]["metadata"]["namespace"] == "here"
 
@@ -79,7 +79,7 @@ def test_mistakes_in_the_config(config: dict[str, Any], word: str) -> None:
 def test_errors_are_results_and_an_exit_code() -> None:
     run = call(items=[spec(replicas=-1, network={"egress": {}})])
     assert run.code == Exit.INPUT_INVALID
-    data = yaml.safe_load(run.out)
+    data = yaml_read(run.out)
     assert [each["kind"] for each in data["items"]] == ["McpServer"]
     assert [(r["severity"], r["field"]["path"]) for r in data["results"]] == [("error", "spec.replicas")]
     assert "McpServer/demo: error: spec.replicas" in run.err
@@ -120,14 +120,14 @@ def build(tmp_path: Path) -> Any:
 
 def objects(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
     assert done.returncode == 0, done.stderr
-    return list(yaml.safe_load_all(done.stdout))
+    return list(yaml_read_all(done.stdout))
 
 
 def test_kubectl_calls_it_as_a_generator(tmp_path: Path, build: Any) -> None:
     (tmp_path / "app/kustomization.yaml").write_text("generators: [server.yaml]\n")
     (tmp_path / "app/server.yaml").write_text(GOOD)
     built = objects(build())
-    expected = list(yaml.safe_load_all(as_program("render", "-", stdin=GOOD).out))
+    expected = list(yaml_read_all(as_program("render", "-", stdin=GOOD).out))
     key = functools.partial(json.dumps, sort_keys=True)
     assert sorted(built, key=key) == sorted(expected, key=key)
 

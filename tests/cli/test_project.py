@@ -8,10 +8,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
 
 from renderer.errors import Exit
 from tests.cli.commands import ENVIRONMENT, GOOD, Mcpctl
+from tests.oracles import yaml_read, yaml_read_all
 
 PROJECT = "specs: [specs]\nenvironments: [environments]\nout: deploy\nprune: true\n"
 
@@ -86,7 +86,7 @@ def test_option_over_project_over_default(
     project: Path, mcpctl: Mcpctl, said: str, typed: list[str], expected: str
 ) -> None:
     (project / "mcpctl.yaml").write_text(f"specs: [specs]\n{said}")
-    documents = list(yaml.safe_load_all(mcpctl("render", *typed).out))
+    documents = list(yaml_read_all(mcpctl("render", *typed).out))
     assert documents[0]["metadata"]["labels"]["pod-security.kubernetes.io/enforce-version"] == expected
     if said and not typed:
         assert mcpctl("render", "--out", str(project / "deploy")).code == Exit.FINE
@@ -154,9 +154,9 @@ def test_init_writes_a_project_that_holds(tmp_path: Path, mcpctl: Mcpctl, monkey
     assert mcpctl("init").code == mcpctl("init", "x", "--project").code == Exit.USAGE
     assert mcpctl("render").code == Exit.FINE
     assert mcpctl("render", "--check").code == Exit.FINE
-    hooks = yaml.safe_load((tmp_path / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    hooks = yaml_read((tmp_path / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
     assert all("mcpctl render " in hook["entry"] for hook in hooks)
-    assert yaml.safe_load((tmp_path / ".github/workflows/mcpctl.yaml").read_text())["jobs"]
+    assert yaml_read((tmp_path / ".github/workflows/mcpctl.yaml").read_text())["jobs"]
     attribute = subprocess.run(
         ["git", "check-attr", "eol", "deploy/kubernetes/time/deployment.yaml"],
         cwd=tmp_path,
@@ -174,11 +174,11 @@ def test_init_below_the_root_of_a_work_tree(tmp_path: Path, mcpctl: Mcpctl, monk
     monkeypatch.chdir(folder)
     assert mcpctl("init", "--project").code == Exit.FINE
     assert sorted(path.name for path in folder.iterdir()) == [".gitattributes", ".schemas", "mcpctl.yaml", "specs"]
-    render, check = yaml.safe_load((tmp_path / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    render, check = yaml_read((tmp_path / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
     assert re.match(render["files"], "teams/a.b/specs/time.yaml")
     assert not re.match(render["files"], "specs/time.yaml")
     assert all(hook["entry"].startswith("sh -c 'cd teams/a.b && mcpctl render ") for hook in (render, check))
-    job = yaml.safe_load((tmp_path / ".github/workflows/mcpctl.yaml").read_text())["jobs"]["check-teams-a-b"]
+    job = yaml_read((tmp_path / ".github/workflows/mcpctl.yaml").read_text())["jobs"]["check-teams-a-b"]
     assert job["steps"][-1]["working-directory"] == "teams/a.b"
 
 

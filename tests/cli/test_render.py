@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-import yaml
 
 from renderer.errors import Exit
 from renderer.registry import TARGETS
 from renderer.write import RECORD
 from tests.cli.commands import BAD, GOOD, Mcpctl, as_program
+from tests.oracles import yaml_read, yaml_read_all
 from tests.test_report import check_sarif
 
 OWN = ["ServiceAccount", "NetworkPolicy", "Service", "Deployment"]
@@ -31,7 +31,7 @@ def files(folder: Path) -> list[str]:
 @pytest.mark.usefixtures("specs")
 def test_data_goes_to_stdout_and_the_rest_to_stderr(mcpctl: Mcpctl) -> None:
     run = mcpctl("render", "warned.yaml")
-    assert [document["kind"] for document in yaml.safe_load_all(run.out)] == KINDS
+    assert [document["kind"] for document in yaml_read_all(run.out)] == KINDS
     assert run.err.splitlines()[0].startswith("warned.yaml:6:")
     assert run.err.splitlines()[-1] == "1 server, 7 documents, 0 errors, 1 warning"
 
@@ -48,8 +48,8 @@ def test_every_document_begins_with_its_marker(mcpctl: Mcpctl) -> None:
 def test_compose_is_one_document(mcpctl: Mcpctl) -> None:
     run = mcpctl("render", "good.yaml", "--target", "compose")
     assert run.code == 0
-    assert len(list(yaml.safe_load_all(run.out))) == 1
-    assert "services" in yaml.safe_load(run.out)
+    assert len(list(yaml_read_all(run.out))) == 1
+    assert "services" in yaml_read(run.out)
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -95,12 +95,12 @@ def test_faults_of_standard_input() -> None:
 @pytest.mark.usefixtures("specs")
 def test_options_reach_the_manifests(mcpctl: Mcpctl) -> None:
     run = mcpctl("render", "good.yaml", "-n", "other", "--create-namespace", "--kubernetes-version", "1.30")
-    namespace, *rest = yaml.safe_load_all(run.out)
+    namespace, *rest = yaml_read_all(run.out)
     assert namespace["metadata"]["name"] == "other"
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce-version"] == "v1.30"
     assert {document["metadata"]["namespace"] for document in rest} == {"other"}
     run = mcpctl("render", "good.yaml", "--no-create-namespace")
-    assert [document["kind"] for document in yaml.safe_load_all(run.out)] == OWN
+    assert [document["kind"] for document in yaml_read_all(run.out)] == OWN
 
 
 # ---------------------------------------------------------------------------------------------
@@ -242,7 +242,7 @@ def test_links_in_a_tree_are_refused(mcpctl: Mcpctl, specs: Path) -> None:
 @pytest.mark.usefixtures("specs")
 def test_the_provider_decides_which_policy_there_is(mcpctl: Mcpctl, provider: str, kind: str | None) -> None:
     run = mcpctl("render", "good.yaml", "--network-policy-provider", provider)
-    kinds = [document["kind"] for document in yaml.safe_load_all(run.out)]
+    kinds = [document["kind"] for document in yaml_read_all(run.out)]
     # That of the namespace, then the server's.
     assert (run.code, [found for found in kinds if "Policy" in found]) == (0, ["NetworkPolicy", kind] if kind else [])
     run = mcpctl("validate", "good.yaml", "--target", "kubernetes", "--network-policy-provider", provider)
@@ -266,7 +266,7 @@ def test_another_namespace_is_not_rendered_unless_it_is_ours(mcpctl: Mcpctl) -> 
         (["--no-create-namespace"], False),
     ):
         run = mcpctl("render", "good.yaml", *arguments)
-        kinds = [document["kind"] for document in yaml.safe_load_all(run.out)]
+        kinds = [document["kind"] for document in yaml_read_all(run.out)]
         assert (run.code, kinds) == (0, KINDS if ours else OWN)
         mcpctl("render", "good.yaml", "--out", f"tree{len(arguments)}{ours}", *arguments)
         assert Path(f"tree{len(arguments)}{ours}/kubernetes/namespace.yaml").exists() == ours

@@ -18,12 +18,14 @@ from renderer.command import Done
 from renderer.orchestrators.kubernetes.client import Kubectl
 from tests.cluster.cluster import Cluster
 from tests.cluster.kinds import Json, Kind
-from tests.cluster.requests import Request
+from tests.cluster.requests import APPLY, Request
 
 _VERSION = ("version", "--client", "--output=json")
 _VIEW = ("config", "view", "--minify", "--output=json")
 #: Options of a list, and what they are in a query.
 _QUERY = {"--selector": "labelSelector", "--field-selector": "fieldSelector"}
+_ALLOWED = '--output=jsonpath={.status.allowed}{"\\n"}'
+_OUTPUTS = ("--output=name", "--output=json")
 _OTHERS = {"--ignore-not-found", "--all-namespaces", "--show-managed-fields", "--output=json"}
 
 
@@ -36,10 +38,10 @@ class _Missing(Exception):
 
 
 def run(argv: Sequence[str], *, stdin: bytes = b"", **options: Any) -> Done:
-    """Takes the place of ``command.run`` where kubectl asks a cluster of the tests for objects and all goes well.
+    """Takes the place of ``command.run`` where kubectl asks a cluster of the tests, or applies, and all goes well.
 
-    Everything else is the real kubectl's: changes, other refusals than that an object is missing, faults. test_quick.py
-    compares the two.
+    Everything else is the real kubectl's: other changes, other refusals than that an object is missing, faults.
+    test_quick.py compares the two.
     """
     start = next((i for i, argument in enumerate(argv[1:], 1) if not argument.startswith("--")), 1)
     where = dict(argument.partition("=")[::2] for argument in argv[1:start])
@@ -92,33 +94,44 @@ def _answered(cluster: Cluster | None, where: Mapping[str, str], arguments: tupl
     if cluster is None or cluster.faults.active:
         raise _Unknown
     match arguments:
-        case ["api-resources" | "api-versions", *_]:
+        case ["api-resources" | "api-versions", *_] | ["version", "--output=json"]:
             return _recorded(cluster, where, arguments)
         case ["get", raw] if raw.startswith("--raw="):
             return _printed(_asked(cluster, "GET", raw.removeprefix("--raw=")))
-        case ["delete", raw, "--filename=-"] if raw.startswith("--raw="):
-            return _printed(_asked(cluster, "DELETE", raw.removeprefix("--raw="), stdin))
         case ["get", "--ignore-not-found", "--output=json", "--filename=-"]:
             return _of_each(cluster, where.get("--namespace", ""), json.loads(stdin)["items"])
         case ["get", resources, *options] if "--output=json" in options:
             return _got(cluster, where.get("--namespace", ""), resources, options)
+    return _sent(cluster, where.get("--namespace", ""), arguments, stdin)
+
+
+def _sent(cluster: Cluster, namespace: str, arguments: tuple[str, ...], stdin: bytes) -> Done:
+    match arguments:
+        case ["delete", raw, "--filename=-"] if raw.startswith("--raw="):
+            return _printed(_asked(cluster, "DELETE", raw.removeprefix("--raw="), stdin))
+        case ["create", "--validate=false", "--filename=-", output] if output == _ALLOWED:
+            return _reviewed(cluster, json.loads(stdin)["items"])
+        case ["apply", "--server-side", "--field-manager=mcpctl", output, *options, "--filename=-"] if (
+            output in _OUTPUTS
+        ):
+            return _applied(cluster, namespace, json.loads(stdin), output, options)
     raise _Unknown
 
 
-#: What the real kubectl printed of a cluster with the same kinds.
-_RECORDED: dict[tuple[tuple[str, ...], frozenset[Kind]], Done] = {}
+#: What the real kubectl printed of a cluster of the same version with the same kinds.
+_RECORDED: dict[tuple[tuple[str, ...], str, frozenset[Kind]], Done] = {}
 
 
 def _recorded(cluster: Cluster, where: Mapping[str, str], arguments: tuple[str, ...]) -> Done:
-    key = (arguments, frozenset(cluster.kinds))
+    key = (arguments, cluster.version, frozenset(cluster.kinds))
     if key not in _RECORDED:
         options = [f"{name}={value}" for name, value in where.items()]
         _RECORDED[key] = command.run(["kubectl", *options, *arguments], seconds=60)
     return _RECORDED[key]
 
 
-def _asked(cluster: Cluster, method: str, target: str, body: bytes = b"") -> Json:
-    request = Request(method, target, {"user-agent": "kubectl/quick"}, body)
+def _asked(cluster: Cluster, method: str, target: str, body: bytes = b"", media_type: str = "") -> Json:
+    request = Request(method, target, {"user-agent": "kubectl/quick", "content-type": media_type}, body)
     cluster.requests.append(request)
     answer = cluster.answer(request)
     data: Json = json.loads(answer.body) if isinstance(answer.body, bytes) else {}
@@ -142,13 +155,51 @@ def _object(cluster: Cluster, kind: Kind, name: str, namespace: str) -> Json | N
 def _of_each(cluster: Cluster, namespace: str, items: list[Json]) -> Done:
     objects = []
     for item in items:
-        group = item["apiVersion"].rpartition("/")[0]
-        kinds = [kind for kind in cluster.kinds if (kind.group, kind.kind) == (group, item["kind"])]
-        if len(kinds) != 1:
-            raise _Unknown
         meta = item["metadata"]
-        objects.append(_object(cluster, kinds[0], meta["name"], meta.get("namespace") or namespace))
+        objects.append(_object(cluster, _kind_of(cluster, item), meta["name"], meta.get("namespace") or namespace))
     return _list([data for data in objects if data], ["--ignore-not-found"])
+
+
+def _reviewed(cluster: Cluster, reviews: list[Json]) -> Done:
+    path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews?fieldManager=kubectl-create&fieldValidation=Ignore"
+    answers = [_asked(cluster, "POST", path, json.dumps(review).encode(), "application/json") for review in reviews]
+    return Done(0, "".join(f"{json.dumps(answer['status']['allowed'])}\n" for answer in answers), "")
+
+
+def _applied(cluster: Cluster, namespace: str, document: Json, output: str, options: list[str]) -> Done:
+    """First a dry run of all, as after a refusal kubectl goes on with the others."""
+    if not {*options} <= {"--force-conflicts", "--dry-run=server"}:
+        raise _Unknown
+    items = document["items"] if document["kind"] == "List" else [document]
+    kinds = [_kind_of(cluster, item) for item in items]
+    force = "true" if "--force-conflicts" in options else "false"
+    asked = len(cluster.requests)
+    for dry in ("&dryRun=All", "" if "--dry-run=server" not in options else "&dryRun=All"):
+        del cluster.requests[asked:]
+        query = f"fieldManager=mcpctl&fieldValidation=Strict&force={force}{dry}"
+        made = [_patched(cluster, kind, item, namespace, query) for kind, item in zip(kinds, items, strict=True)]
+    if output == "--output=name":
+        names = [f"{kind.kind.lower()}{kind.group and '.'}{kind.group}" for kind in kinds]
+        return Done(
+            0, "".join(f"{name}/{each['metadata']['name']}\n" for name, each in zip(names, made, strict=True)), ""
+        )
+    made = [_stripped(each, []) for each in made]
+    return _printed({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": made} if len(made) > 1 else made[0])
+
+
+def _patched(cluster: Cluster, kind: Kind, item: Json, namespace: str, query: str) -> Json:
+    home = item["metadata"].get("namespace") or namespace
+    if item["apiVersion"] != kind.api_version or (kind.namespaced and home != namespace):
+        raise _Unknown
+    try:
+        path = f"{_path(kind, home)}/{item['metadata']['name']}?{query}"
+        made = _asked(cluster, "PATCH", path, json.dumps(item).encode(), APPLY)
+    except _Missing:
+        raise _Unknown from None
+    # What it has applied itself, without --server-side, it takes over with more requests.
+    if any(each["manager"].startswith("kubectl") for each in made["metadata"]["managedFields"]):
+        raise _Unknown
+    return made
 
 
 def _got(cluster: Cluster, namespace: str, resources: str, options: list[str]) -> Done:
@@ -187,6 +238,14 @@ def _selectors(options: list[str]) -> Iterator[tuple[str, str]]:
             yield name, value
         elif option not in _OTHERS:
             raise _Unknown
+
+
+def _kind_of(cluster: Cluster, item: Json) -> Kind:
+    group = item["apiVersion"].rpartition("/")[0]
+    kinds = [kind for kind in cluster.kinds if (kind.group, kind.kind) == (group, item["kind"])]
+    if len(kinds) != 1:
+        raise _Unknown
+    return kinds[0]
 
 
 def _kind(cluster: Cluster, resource: str) -> Kind:

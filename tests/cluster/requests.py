@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 import yaml
 
 from tests.cluster.kinds import Json, Kind, Kinds
+from tests.oracles import yaml_read
 
 APPLY = "application/apply-patch+yaml"
 
@@ -76,7 +77,7 @@ class Request:
         except ValueError:
             pass
         try:
-            return yaml.safe_load(self.body)
+            return yaml_read(self.body)
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise Refused(400, "BadRequest", f"the body cannot be read: {error}") from error
 

@@ -24,6 +24,26 @@ ITEMS = [
 ]
 
 
+#: One that is there, and one that is not.
+APPLIED: list[Any] = [
+    {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "settings", "namespace": "mcpctl"},
+        "data": {"new": "<b>&é"},
+    },
+    {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": "mcpctl"},
+        "spec": {
+            "selector": {"matchLabels": {"a": "b"}},
+            "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i:1"}]}},
+        },
+    },
+]
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     with Cluster() as running:
@@ -39,6 +59,10 @@ def where(cluster: Cluster, kubectl_program: str, tmp_path: Path, monkeypatch: p
     kubeconfig = cluster.write_kubeconfig(tmp_path / "kubeconfig")
     for name, value in environment(tmp_path, kubeconfig).items():
         monkeypatch.setenv(name, value)
+    return argv_of(kubeconfig)
+
+
+def argv_of(kubeconfig: Path) -> list[str]:
     return ["kubectl", f"--kubeconfig={kubeconfig}", "--context=test", "--namespace=mcpctl", "--request-timeout=30s"]
 
 
@@ -90,6 +114,92 @@ def test_both_print_and_ask_the_same(
     assert asked(cluster, start) == theirs
 
 
+REVIEWS = [
+    {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": {"verb": verb, "resource": "pods", "namespace": "mcpctl"}},
+    }
+    for verb in ("get", "delete")
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "items"),
+    [
+        (["create", "--validate=false", "--filename=-", '--output=jsonpath={.status.allowed}{"\\n"}'], REVIEWS),
+        *(
+            (["apply", "--server-side", "--field-manager=mcpctl", f"--output={output}", *more, "--filename=-"], items)
+            for output, more, items in (
+                ("name", [], APPLIED),
+                ("json", [], APPLIED),
+                ("json", ["--dry-run=server"], APPLIED),
+                ("json", ["--force-conflicts"], APPLIED[:1]),
+            )
+        ),
+    ],
+    ids=["reviews", "names", "objects", "dry run", "forced"],
+)
+def test_both_send_and_leave_the_same(
+    arguments: list[str], items: list[Any], kubectl_program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each in a cluster of its own, with one object that somebody else has made."""
+    seen = []
+    for run in (command.run, quick.run):
+        with Cluster() as own:
+            own.create("v1", "ConfigMap", "settings", data={"text": "old", "more": "theirs"})
+            kubeconfig = own.write_kubeconfig(tmp_path / "kubeconfig")
+            for name, value in environment(tmp_path, kubeconfig).items():
+                monkeypatch.setenv(name, value)
+            stdin = json.dumps({"apiVersion": "v1", "kind": "List", "items": items}).encode()
+            done = run([*argv_of(kubeconfig), *arguments], stdin=stdin, seconds=60)
+            out = json.loads(done.out) if "--output=json" in arguments else done.out.split()
+            left = [own.store.all(own.kinds.named(kind)) for kind in ("ConfigMap", "Deployment", "Namespace")]
+            bodies = [request.data for request in own.requests if request.method in ("PATCH", "POST")]
+            seen.append(without_uids([done.code, done.err, out, left, bodies, asked(own, 0)]))
+            monkeypatch.setattr(command, "run", without_process)
+    assert seen[0] == seen[1]
+
+
+def without_uids(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {name: without_uids(value) for name, value in data.items() if name != "uid"}
+    return [*map(without_uids, data)] if isinstance(data, list | tuple) else data
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "Bad_Name"}},
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "other"}},
+        {"apiVersion": "v2", "kind": "ConfigMap", "metadata": {"name": "a"}},
+        {"apiVersion": "v1", "kind": "Widget", "metadata": {"name": "a"}},
+    ],
+    ids=["refused", "another namespace", "version", "kind"],
+)
+def test_what_is_refused_is_the_real_one_s_and_nothing_is_applied(
+    cluster: Cluster, where: list[str], item: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Done(7, "out", "err")
+    monkeypatch.setattr(command, "run", lambda argv, **options: real)
+    items = [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "fine"}}, item]
+    stdin = json.dumps({"apiVersion": "v1", "kind": "List", "items": items}).encode()
+    start, before = len(cluster.requests), cluster.names("ConfigMap")
+    arguments = ["apply", "--server-side", "--field-manager=mcpctl", "--output=name", "--filename=-"]
+    assert quick.run([*where, *arguments], stdin=stdin, seconds=60) is real
+    assert (cluster.names("ConfigMap"), len(cluster.requests)) == (before, start)
+
+
+def test_what_kubectl_has_applied_itself_is_the_real_one_s(cluster: Cluster, where: list[str]) -> None:
+    """It asks more of the cluster then; and so for the second time too."""
+    item = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "mine"}, "data": {"a": "b"}}
+    command.run([*where, "apply", "--filename=-"], stdin=json.dumps(item).encode(), seconds=60)
+    arguments = ["apply", "--server-side", "--field-manager=mcpctl", "--output=name", "--filename=-"]
+    start = len(cluster.requests)
+    assert quick.run([*where, *arguments], stdin=json.dumps(item).encode(), seconds=60).code == 0
+    assert not any(request.headers["user-agent"] == "kubectl/quick" for request in cluster.requests[start:])
+
+
 def test_a_delete(cluster: Cluster, where: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     printed = []
     for run in (command.run, quick.run):
@@ -97,7 +207,7 @@ def test_a_delete(cluster: Cluster, where: list[str], monkeypatch: pytest.Monkey
         options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": made["metadata"]["uid"]}}
         path = "/api/v1/namespaces/mcpctl/configmaps/short"
         done = run([*where, "delete", f"--raw={path}", "--filename=-"], stdin=json.dumps(options).encode(), seconds=60)
-        assert (done.code, cluster.names("ConfigMap")) == (0, ["settings"])
+        assert (done.code, "short" in cluster.names("ConfigMap")) == (0, False)
         printed.append({**json.loads(done.out), "details": None})
         monkeypatch.setattr(command, "run", without_process)
     assert printed[0] == printed[1]
@@ -148,3 +258,12 @@ def test_what_kinds_there_are_is_asked_again_when_there_are_more(
             printed.append((quick.run(argv, seconds=60), command.run(argv, seconds=60)))
             change()
     assert printed[0][0] == printed[0][1] != printed[1][0] == printed[1][1]
+
+
+def test_a_version_is_asked_for_once(cluster: Cluster, where: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    argv = [*where, "version", "--output=json"]
+    for version in ("1.33", "1.34", "1.33"):
+        monkeypatch.setattr(cluster, "version", version)
+        assert quick.run(argv, seconds=60) == command.run(argv, seconds=60)
+    monkeypatch.setattr(command, "run", without_process)
+    assert f"v{version}.0" in quick.run(argv, seconds=60).out

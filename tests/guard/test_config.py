@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from renderer.model import JSON
 from tests.guard.parts import URL, Issuer
-from tests.oracles import envoy
+from tests.oracles import envoy, yaml_read
 from tests.specs import PYPI, spec, texts
 
 ISSUER: dict[str, JSON] = {"url": "https://login.example.com/dev", "jwks": "https://login.example.com/dev/keys"}
@@ -57,7 +56,7 @@ CASES: dict[str, dict[str, JSON]] = {
 def configurations(access: dict[str, JSON], **fields: JSON) -> dict[str, Any]:
     """By target; in compose the file of a tree."""
     document = spec(access=access, package=PYPI, **fields)
-    pod = yaml.safe_load(texts("kubernetes", document)["demo/configmap-guard.yaml"])
+    pod = yaml_read(texts("kubernetes", document)["demo/configmap-guard.yaml"])
     return {
         "kubernetes": pod["data"]["guard.yaml"],
         "compose": texts("compose", document)["demo/files/guard.yaml"],
@@ -80,7 +79,7 @@ def test_the_real_envoy_accepts_it(name: str, target: str, tmp_path: Path) -> No
 
 def test_a_value_stays_a_value() -> None:
     text = configurations(CASES["hostile values"])["kubernetes"]
-    data = yaml.safe_load(text)
+    data = yaml_read(text)
     assert HOSTILE in text or HOSTILE.replace("\\", "\\\\").replace('"', '\\"') in text
     manager = data["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
     (token,) = [each for each in manager["http_filters"] if each["name"] == "token"]

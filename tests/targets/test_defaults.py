@@ -6,12 +6,12 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
-import yaml
 
 from renderer.errors import Severity
 from renderer.model import NetworkPolicyProvider
 from renderer.pipeline import render
 from renderer.registry import target
+from tests.oracles import yaml_read
 from tests.specs import OPTIONS, read_specs, spec
 
 METADATA = ["169.254.169.254", "169.254.170.2", "100.100.100.200", "168.63.129.16", "192.0.0.192"]
@@ -22,7 +22,7 @@ OTHERS = ["1.1.1.1", "10.0.0.1", "169.254.20.10", "168.63.129.17", "2606:4700::1
 def policy(provider: NetworkPolicyProvider, **fields: Any) -> Any:
     options = OPTIONS._replace(network_policy_provider=provider)
     documents = render(read_specs(spec("demo", **fields)), target("kubernetes"), options).documents
-    objects = [yaml.safe_load(document.text) for document in documents]
+    objects = [yaml_read(document.text) for document in documents]
     return next(
         o for o in objects if o["kind"].endswith("NetworkPolicy") and o["metadata"]["name"] == "mcp-demo-netpol"
     )
@@ -88,7 +88,7 @@ def test_every_service_of_compose_is_bounded(fields: dict[str, Any]) -> None:
     (document,) = render(
         read_specs(spec("demo", **fields)), target("compose"), OPTIONS._replace(one_stream=True)
     ).documents
-    for service in yaml.safe_load(document.text)["services"].values():
+    for service in yaml_read(document.text)["services"].values():
         assert service["deploy"]["resources"]["limits"]["pids"] == 1024
         assert service["logging"] == {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}}
 
@@ -99,5 +99,5 @@ def test_a_patch_sets_other_bounds() -> None:
     fields: Any = {"patches": [{"target": "compose", "kind": "service", "merge": merge}]}
     output = render(read_specs(spec("demo", **fields)), target("compose"), OPTIONS._replace(one_stream=True))
     assert {problem.severity for problem in output.problems} <= {Severity.WARNING}
-    service = yaml.safe_load(output.documents[0].text)["services"]["mcp-demo"]
+    service = yaml_read(output.documents[0].text)["services"]["mcp-demo"]
     assert (service["deploy"]["resources"]["limits"]["pids"], service["logging"]) == (4096, {"driver": "journald"})

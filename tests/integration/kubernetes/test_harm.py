@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.cli.commands import ROOT
 from tests.integration.kubernetes.bed import Bed
+from tests.oracles import yaml_read_all
 from tests.orchestrators.kubernetes.test_rights import DOCUMENT, role
 
 LEVEL = "pod-security.kubernetes.io/enforce"
@@ -147,7 +147,7 @@ def pipeline(bed: Bed, tmp_path: Path) -> Bed:
     text = DOCUMENT.read_text()
     block = next(part for part in text.split("```yaml\n") if "kind: Role\n" in part).partition("```")[0]
     create(bed, "ServiceAccount", "pipeline")
-    for data in yaml.safe_load_all(block):
+    for data in yaml_read_all(block):
         data["metadata"]["namespace"] = bed.namespace
         for subject in data.get("subjects", ()):
             subject["namespace"] = bed.namespace

@@ -128,8 +128,8 @@ OPERATIONS: dict[str, Callable[[Kubernetes], object]] = {
     "resume": lambda one: one.resume_server("mcp-time"),
     "restart": lambda one: one.restart_server("mcp-time"),
 }
-#: What reads the same as others, and takes long: of its places every so many.
-STRIDES = {"stop": 30, "delete": 8, "dry run": 8}
+#: What reads the same as "observe" or "list", or takes long: of its places every so many.
+STRIDES = {"stop": 30, "resume": 10, "restart": 11, "apply": 4, "delete": 8, "dry run": 8}
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import yaml
-
 from renderer.kinds import KINDS
 from renderer.orchestrators.contract import InstanceFilters, LogOptions, Wait
 from renderer.orchestrators.kubernetes import Kubernetes
 from renderer.orchestrators.kubernetes.rights import APPLY, READ, REMOVE
 from tests.cluster import Cluster
+from tests.oracles import yaml_read_all
 from tests.orchestrators.kubernetes.conftest import OWNED, Clock, Told, ready, rendered
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "KUBERNETES_DEPLOYMENT.md"
@@ -23,7 +22,7 @@ def role() -> dict[str, set[str]]:
     blocks = re.findall(r"```yaml\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
     block = next(text for text in blocks if "kind: Role\n" in text)
     allowed: dict[str, set[str]] = {}
-    for rule in next(yaml.safe_load_all(block))["rules"]:
+    for rule in next(yaml_read_all(block))["rules"]:
         for resource in rule["resources"]:
             plural, slash, subresource = resource.partition("/")
             group = f".{rule['apiGroups'][0]}" if rule["apiGroups"][0] else ""

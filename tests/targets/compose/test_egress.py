@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import yaml
 
 from renderer import pins
 from renderer.errors import Severity, errors_in
 from renderer.model import JSON
+from tests.oracles import yaml_read
 from tests.specs import IMAGE, NPM, OPTIONS, PYPI, rendered, rules, spec, texts
 
 STREAM = OPTIONS._replace(one_stream=True)
@@ -23,14 +23,14 @@ def hosts(*names: str, **more: JSON) -> dict[str, JSON]:
 
 
 def project(**fields: JSON) -> Any:
-    return yaml.safe_load(texts("compose", spec(**{**WELL, **fields}))["demo/compose.yaml"])
+    return yaml_read(texts("compose", spec(**{**WELL, **fields}))["demo/compose.yaml"])
 
 
 def config(found: Any) -> Any:
     """Envoy's configuration, as Envoy gets it."""
     command = found["services"]["mcp-demo.proxy"]["command"]
     assert command[-2] == "--config-yaml"
-    return yaml.safe_load(command[-1])
+    return yaml_read(command[-1])
 
 
 def virtual_hosts(found: Any) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def test_the_proxy_is_pinned_and_hardened() -> None:
 def test_a_stream_has_the_same_proxy() -> None:
     """Its configuration is no file, so its root stays read-only."""
     document = spec(**WELL, **hosts("a.example"))
-    stream = yaml.safe_load(rendered("compose", document, options=STREAM).documents[0].text)
+    stream = yaml_read(rendered("compose", document, options=STREAM).documents[0].text)
     assert stream["services"]["mcp-demo.proxy"] == project(**hosts("a.example"))["services"]["mcp-demo.proxy"]
 
 

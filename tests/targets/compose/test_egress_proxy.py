@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-import yaml
 
 from renderer import pins
-from tests.oracles import envoy
+from tests.oracles import envoy, yaml_read
 from tests.specs import spec, texts
 
 Ask = Callable[[str], bytes]
@@ -63,7 +62,7 @@ def _proxy(site: int, *changes: tuple[str, str]) -> Iterator[Ask]:
     document = spec(
         health={"enabled": False}, network={"egress": {"hosts": [f"localhost:{site}", f"*.localhost:{site}"]}}
     )
-    project = yaml.safe_load(texts("compose", document)["demo/compose.yaml"])
+    project = yaml_read(texts("compose", document)["demo/compose.yaml"])
     *arguments, config = project["services"]["mcp-demo.proxy"]["command"]
     port = _free_port()
     for old, new in [(f"port_value: {pins.EGRESS_PROXY_PORT}", f"port_value: {port}"), *changes]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import yaml
 
 from renderer import pins
 from renderer.model import JSON
+from tests.oracles import yaml_read
 from tests.specs import OPTIONS, rendered, spec, texts
 
 ACCESS: JSON = {
@@ -19,7 +19,7 @@ ACCESS: JSON = {
 
 def project(options: Any = OPTIONS, /, **fields: JSON) -> Any:
     found = texts("compose", spec(**{"access": ACCESS, **fields}), options=options)
-    return yaml.safe_load(next(text for path, text in found.items() if path.endswith("compose.yaml")))
+    return yaml_read(next(text for path, text in found.items() if path.endswith("compose.yaml")))
 
 
 @pytest.mark.parametrize("egress", [None, {}, {"hosts": ["api.example.com"]}])
@@ -38,7 +38,7 @@ def test_it_is_published_in_place_of_the_server(egress: JSON) -> None:
 
 def test_its_configuration_is_a_file_beside_the_project() -> None:
     found = texts("compose", spec(access=ACCESS))
-    guard = yaml.safe_load(found["demo/compose.yaml"])["services"]["mcp-demo.guard"]
+    guard = yaml_read(found["demo/compose.yaml"])["services"]["mcp-demo.guard"]
     assert guard["configs"] == [{"source": "mcp-demo.guard.guard.yaml", "target": "/etc/guard/guard.yaml"}]
     assert guard["read_only"] is True
     assert "address: mcp-demo.server, port_value: 8080" in found["demo/files/guard.yaml"]

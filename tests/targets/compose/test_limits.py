@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-import yaml
 
 from renderer.errors import Severity
 from renderer.model import JSON
+from tests.oracles import yaml_read
 from tests.specs import IMAGE, NPM, OPTIONS, PYPI, rendered, spec
 
 STREAM = OPTIONS._replace(one_stream=True)
@@ -253,14 +253,14 @@ def test_a_field_of_the_pod_is_not_set_and_said_so() -> None:
     output = rendered("compose", spec(env=env, health={"enabled": False}))
     (problem,) = output.problems
     assert (problem.rule, problem.path) == ("compose/field-not-rendered", "spec.env.NAMESPACE")
-    service = yaml.safe_load(output.documents[0].text)["services"]["mcp-demo"]
+    service = yaml_read(output.documents[0].text)["services"]["mcp-demo"]
     assert service["environment"] == {"URL": "http://$$(NAMESPACE)/"}
 
 
 def test_an_existing_claim_is_an_external_volume_that_keeps_its_owner() -> None:
     storage: JSON = [{"name": "config", "existingClaim": "home", "mountPath": "/config", "readOnly": True}]
     output = rendered("compose", spec(storage=storage, health={"enabled": False}))
-    project = yaml.safe_load(output.documents[0].text)
+    project = yaml_read(output.documents[0].text)
     assert project["volumes"] == {"mcp-demo.config": {"external": True, "name": "home"}}
     assert list(project["services"]) == ["mcp-demo"], "nothing changes the owner of what is in it"
     (mount,) = project["services"]["mcp-demo"]["volumes"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +15,7 @@ from renderer.resolve import resolve
 from renderer.targets.compose import TARGET
 from renderer.targets.compose.names import literal
 from renderer.variables import as_literal
-from tests.oracles import compose_read
+from tests.oracles import compose_read, yaml_read
 from tests.specs import HTTP, IMAGE, NPM, OPTIONS, PYPI, spec, texts
 
 STREAM = OPTIONS._replace(one_stream=True)
@@ -30,7 +29,7 @@ COMPLETED = {"condition": "service_completed_successfully"}
 
 
 def project(metadata: dict[str, JSON] | None = None, /, **fields: JSON) -> Any:
-    return yaml.safe_load(texts("compose", spec("demo", metadata, **fields))["demo/compose.yaml"])
+    return yaml_read(texts("compose", spec("demo", metadata, **fields))["demo/compose.yaml"])
 
 
 def service(**fields: JSON) -> Any:
@@ -298,7 +297,7 @@ def test_what_is_before_and_beside_a_walled_server_joins_the_networks_of_others(
 
 def test_a_network_that_two_servers_join_is_there_once() -> None:
     documents = [spec(name, compose={"networks": ["web"]}) for name in "ab"]
-    found = yaml.safe_load(texts("compose", *documents, options=STREAM)["compose.yaml"])
+    found = yaml_read(texts("compose", *documents, options=STREAM)["compose.yaml"])
     assert found["networks"] == {"mcpctl-network": {"name": "mcpctl-network"}, "web": {"external": True}}
 
 
@@ -467,7 +466,7 @@ def test_files_of_like_names_stay_apart_also_on_a_case_blind_disk() -> None:
     beside = {path: text for path, text in found.items() if "/files/" in path}
     assert sorted(beside.values()) == sorted(paths)
     assert len({path.lower() for path in beside}) == len(paths)
-    data = yaml.safe_load(found["demo/compose.yaml"])
+    data = yaml_read(found["demo/compose.yaml"])
     for grant in data["services"]["mcp-demo"]["configs"]:
         place = data["configs"][grant["source"]]["file"].removeprefix("./")
         assert found[f"demo/{place}"] == grant["target"]
@@ -476,7 +475,7 @@ def test_files_of_like_names_stay_apart_also_on_a_case_blind_disk() -> None:
 def test_a_whole_secret_is_a_folder_beside_the_project() -> None:
     files: dict[str, JSON] = {"/etc/tls": {"secret": "tls"}, "/etc/key": {"secret": "tls", "key": "key"}}
     text = texts("compose", spec(files={**files, "/etc/site": {"configMap": "s"}}))["demo/compose.yaml"]
-    found = yaml.safe_load(text)
+    found = yaml_read(text)
     assert found["secrets"] == {"tls_": {"file": "./secrets/tls"}, "tls_key": {"file": "./secrets/tls/key"}}
     assert found["configs"] == {"s_": {"file": "./configs/s"}}
     mounted = {"source": "tls_", "target": "/etc/tls"}
@@ -549,7 +548,7 @@ def test_bounds_of_the_spec_hold_for_all_its_services(said: dict[str, JSON], exp
     network: JSON = {"egress": {"hosts": ["a.example"]}}
     found = texts("compose", spec(network=network, compose={"pids": 77, "logging": said}))
     text = found["demo/compose.yaml"]
-    services = yaml.safe_load(text)["services"]
+    services = yaml_read(text)["services"]
     assert len(services) > 1
     expected = expected or {
         "driver": "json-file",

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from renderer.errors import Severity, errors_in
 from renderer.launch import launch
@@ -30,6 +29,7 @@ from tests.fields import (
     linked,
     remote_fields,
 )
+from tests.oracles import yaml_read
 from tests.specs import HTTP, IMAGE, OPTIONS, rendered, rules, spec
 
 STREAM = OPTIONS._replace(one_stream=True)
@@ -178,7 +178,7 @@ def test_a_tree_is_a_project_for_each_server_with_its_files_beside() -> None:
     assert found["a/files/x.conf"].text == "$x\n", "compose interpolates nothing in a file"
     assert found["a/files/x.conf"].template == "", "it is no document of ours"
     assert found["a/.env.example"].text.splitlines()[-2:] == ["# key k of secret s", "S_K='replace-me'"]
-    assert yaml.safe_load(found["a/compose.yaml"].text)["name"] == "mcp-a"
+    assert yaml_read(found["a/compose.yaml"].text)["name"] == "mcp-a"
 
 
 def test_a_stream_is_one_project_with_the_files_inside() -> None:
@@ -189,7 +189,7 @@ def test_a_stream_is_one_project_with_the_files_inside() -> None:
         options=STREAM,
     )
     (document,) = output.documents
-    found = yaml.safe_load(document.text)
+    found = yaml_read(document.text)
     assert (document.path, found["name"]) == ("compose.yaml", "mcpctl")
     assert set(found["services"]) == {"mcp-a", "mcp-b"}
     assert found["configs"] == {"mcp-a.x.conf": {"content": "$$x\n"}}
@@ -234,7 +234,7 @@ def test_names_of_parts_are_distinct_where_names_of_servers_begin_alike() -> Non
 def patched(*patches: JSON, **fields: JSON) -> Any:
     output = rendered("compose", spec(patches=list(patches), **fields))
     assert errors_in(output.problems) == []
-    return yaml.safe_load(output.documents[0].text)
+    return yaml_read(output.documents[0].text)
 
 
 def test_a_patch_of_a_service_is_of_the_server_itself() -> None:
@@ -271,7 +271,7 @@ def test_a_patch_in_a_stream_is_of_its_own_server() -> None:
     output = rendered(
         "compose", spec("a"), spec("b", patches=[merge], network={"publish": {"port": 9000}}), options=STREAM
     )
-    services = yaml.safe_load(output.documents[0].text)["services"]
+    services = yaml_read(output.documents[0].text)["services"]
     assert ("hostname" in services["mcp-a"], services["mcp-b"]["hostname"]) == (False, "h")
 
 

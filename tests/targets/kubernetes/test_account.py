@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import yaml
 
 from renderer.model import JSON
 from renderer.prerequisites import prerequisites
+from tests.oracles import yaml_read
 from tests.specs import OPTIONS, rendered, server, spec, texts
 
 READ: JSON = [{"apiGroups": ["", "apps"], "resources": ["pods", "deployments"], "verbs": ["get", "list"]}]
@@ -18,9 +18,7 @@ def objects(**account: JSON) -> dict[str, Any]:
     """Name of the file without ending to object."""
     found = texts("kubernetes", spec(serviceAccount=account))
     return {
-        path.rpartition("/")[2].removesuffix(".yaml"): yaml.safe_load(text)
-        for path, text in found.items()
-        if "/" in path
+        path.rpartition("/")[2].removesuffix(".yaml"): yaml_read(text) for path, text in found.items() if "/" in path
     }
 
 
@@ -78,7 +76,7 @@ def test_an_existing_account_gets_them_too() -> None:
 def test_paths_of_the_api_server_itself() -> None:
     urls: JSON = [{"nonResourceURLs": ["/metrics"], "verbs": ["get"]}]
     document = spec(serviceAccount={"clusterRules": urls})
-    found = [yaml.safe_load(text) for text in texts("kubernetes", document).values()]
+    found = [yaml_read(text) for text in texts("kubernetes", document).values()]
     (role,) = [one for one in found if one["kind"] == "ClusterRole"]
     assert role["rules"] == [{"verbs": ["get"], "nonResourceURLs": ["/metrics"]}]
     wide: JSON = [{"nonResourceURLs": ["*"], "verbs": ["get"]}]

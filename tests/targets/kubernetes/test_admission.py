@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import yaml
 
 from renderer.errors import errors_in
 from renderer.model import JSON, NamespaceRules, Options
+from tests.oracles import yaml_read
 from tests.specs import NPM, OPTIONS, rendered, spec
 
 SIDECAR: JSON = {"name": "x", "image": "registry.example.com/x:1", "resources": {"limits": {"memory": "1Gi"}}}
@@ -97,7 +97,7 @@ def test_minimum_disk_and_pods_are_rendered() -> None:
     (text,) = [
         d.text for d in rendered("kubernetes", spec(**fields), options=options).documents if d.path == "limitrange.yaml"
     ]
-    assert yaml.safe_load(text)["spec"]["limits"] == [
+    assert yaml_read(text)["spec"]["limits"] == [
         {"type": "Container", "min": {"cpu": "10m"}},
         {"type": "Pod", "max": {"ephemeral-storage": "8Gi", "memory": "8Gi"}},
     ]

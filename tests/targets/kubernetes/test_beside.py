@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from renderer.model import JSON, Options
 from renderer.pipeline import Output, read, render, tree
 from renderer.registry import TARGETS, target
 from tests.fields import EXAMPLES
-from tests.oracles import kustomize
+from tests.oracles import kustomize, yaml_read, yaml_read_all
 from tests.specs import OPTIONS, read_specs, spec
 from tests.write import write
 
@@ -50,7 +49,7 @@ def test_every_server_has_its_prerequisites() -> None:
 
 def test_secrets_with_their_keys_and_never_a_value() -> None:
     text = files(spec(**SECRETS))["demo/secret.yaml.example"]
-    secrets: list[Any] = [document for document in yaml.safe_load_all(text) if document]
+    secrets: list[Any] = [document for document in yaml_read_all(text) if document]
     assert [(s["apiVersion"], s["kind"], s["metadata"]["name"], s["type"]) for s in secrets] == [
         ("v1", "Secret", "one", "Opaque"),
         ("v1", "Secret", "whole", "Opaque"),
@@ -78,12 +77,12 @@ def test_what_looks_like_a_manifest_is_one() -> None:
 
 def test_kustomize_lists_what_is_rendered_in_order() -> None:
     found = files(spec("one"), spec("two", sandbox={}), options=LISTED)
-    assert yaml.safe_load(found["kustomization.yaml"]) == {
+    assert yaml_read(found["kustomization.yaml"]) == {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "resources": [*SHARED, "one", "two"],
     }
-    one, two = (yaml.safe_load(found[f"{name}/kustomization.yaml"])["resources"] for name in ("one", "two"))
+    one, two = (yaml_read(found[f"{name}/kustomization.yaml"])["resources"] for name in ("one", "two"))
     assert one == ["serviceaccount.yaml", "networkpolicy.yaml", "service.yaml", "deployment.yaml"]
     assert two[0] == "sandbox-namespace.yaml"
     listed = {*SHARED, *(f"one/{name}" for name in one), *(f"two/{name}" for name in two)}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, get_args
 
 import pytest
-import yaml
 
 from renderer.assets import kubernetes_versions
 from renderer.errors import Severity, errors_in
 from renderer.model import JSON, NetworkPolicyProvider
+from tests.oracles import yaml_read
 from tests.specs import IMAGE, OPTIONS, rendered, rules, spec, texts
 
 CILIUM = OPTIONS._replace(network_policy_provider="cilium")
@@ -23,7 +23,7 @@ NAMESPACE = "k8s:io.kubernetes.pod.namespace"
 
 
 def policy(**fields: JSON) -> Any:
-    return yaml.safe_load(texts("kubernetes", spec(**fields), options=CILIUM)[PATH])
+    return yaml_read(texts("kubernetes", spec(**fields), options=CILIUM)[PATH])
 
 
 def egress(**fields: JSON) -> list[Any]:
@@ -42,7 +42,7 @@ def tcp(*ports: str) -> list[JSON]:
 def test_each_provider_has_its_own_object(provider: Any, kind: str) -> None:
     assert provider in get_args(NetworkPolicyProvider)
     output = rendered("kubernetes", spec(), options=OPTIONS._replace(network_policy_provider=provider))
-    kinds = [yaml.safe_load(document.text)["kind"] for document in output.documents if "/" in document.path]
+    kinds = [yaml_read(document.text)["kind"] for document in output.documents if "/" in document.path]
     assert [found for found in kinds if "Policy" in found] == ([kind] if kind else [])
     assert errors_in(output.problems) == []
 

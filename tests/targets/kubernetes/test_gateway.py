@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 import pytest
-import yaml
 
 from renderer.errors import Problem, Severity
 from renderer.model import JSON
+from tests.oracles import yaml_read
 from tests.specs import rendered, spec
 
 ISSUER: JSON = {"url": "https://login.example.com", "jwks": "https://login.example.com/keys"}
@@ -37,7 +37,7 @@ def output(gateway: str, target: str = "kubernetes", **changes: Any) -> Any:
 
 def objects(gateway: str, **changes: Any) -> dict[str, Any]:
     found = output(gateway, **changes)
-    return {document.path.partition("/")[2]: yaml.safe_load(document.text) for document in found.documents}
+    return {document.path.partition("/")[2]: yaml_read(document.text) for document in found.documents}
 
 
 def told(gateway: str, **changes: Any) -> dict[str, Problem]:

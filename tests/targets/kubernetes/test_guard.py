@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import yaml
 
 from renderer import pins, render
 from renderer.errors import errors_in
 from renderer.model import JSON
 from renderer.model.access import Access
 from renderer.user_templates import UserTemplates
+from tests.oracles import yaml_read
 from tests.specs import HTTP, IMAGE, NPM, OPTIONS, PYPI, rendered, rules, server, spec, texts
 
 ISSUER: JSON = {"url": "https://login.example.com", "jwks": "https://login.example.com/keys"}
@@ -22,8 +22,7 @@ INGRESS: JSON = {"from": [{"podLabels": {"app": "agent"}}]}
 def objects(options: Any = OPTIONS, /, **fields: JSON) -> dict[str, Any]:
     document = spec(**{"access": ACCESS, **fields})
     return {
-        path.partition("/")[2]: yaml.safe_load(text)
-        for path, text in texts("kubernetes", document, options=options).items()
+        path.partition("/")[2]: yaml_read(text) for path, text in texts("kubernetes", document, options=options).items()
     }
 
 

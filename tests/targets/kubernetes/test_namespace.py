@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-import yaml
 
 from renderer.model import JSON
 from renderer.target import Target
 from renderer.targets.kubernetes import TARGET
+from tests.oracles import yaml_read
 from tests.specs import OPTIONS, rendered, rules, server, spec, texts
 
 ELSEWHERE: dict[str, JSON] = {
@@ -27,7 +27,7 @@ ELSEWHERE: dict[str, JSON] = {
 
 def test_all_of_it_lies_there_and_what_points_at_it_follows() -> None:
     documents = texts("kubernetes", spec("db", **ELSEWHERE)).items()
-    found = [yaml.safe_load(text) for path, text in documents if "/" in path]
+    found = [yaml_read(text) for path, text in documents if "/" in path]
     places = {document["metadata"].get("namespace") for document in found}
     assert places == {None, "data", "db-sandbox"}
     named = {(document["kind"], document["metadata"]["name"]): document for document in found}
@@ -66,8 +66,8 @@ def test_an_option_stands_above_the_spec_and_the_spec_above_the_run(
 ) -> None:
     options = OPTIONS._replace(namespace=namespace, namespace_typed=typed, create_namespace=create)
     output = rendered("kubernetes", spec("db", namespace="data", network={"egress": {}}), options=options)
-    found = [yaml.safe_load(document.text) for document in output.documents]
-    own = [yaml.safe_load(document.text) for document in output.documents if "/" in document.path]
+    found = [yaml_read(document.text) for document in output.documents]
+    own = [yaml_read(document.text) for document in output.documents if "/" in document.path]
     assert {document["metadata"].get("namespace") for document in own} == {expected}
     assert [rule for rule in rules(output.problems) if rule != "policy/no-digest"] == warned
     rendered_ones = [document["metadata"]["name"] for document in found if document["kind"] == "Namespace"]
@@ -146,7 +146,7 @@ def test_a_server_that_does_not_admit_its_caller_is_a_warning(admitted: JSON, ca
     peer = f"{{{namespace}podLabels: {{mcpctl.io/server: web}}}}"
     expected = ("web", "spec.network.egress.servers[0]", f"add to network.ingress.from of db: {peer}")
     assert [(p.owner, p.path, p.hint) for p in problems] == [expected] * warned
-    helped = spec("db", network={"ingress": {"from": [yaml.safe_load(peer)]}})
+    helped = spec("db", network={"ingress": {"from": [yaml_read(peer)]}})
     assert "kubernetes/server-not-admitted" not in rules(rendered("kubernetes", helped, web).problems)
     open_to_all = OPTIONS._replace(network_policy_provider="none")
     assert "kubernetes/server-not-admitted" not in rules(rendered("kubernetes", db, web, options=open_to_all).problems)

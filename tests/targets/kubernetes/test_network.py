@@ -6,9 +6,9 @@ import ipaddress
 from typing import Any
 
 import pytest
-import yaml
 
 from renderer.model import JSON, NetworkPolicyProvider
+from tests.oracles import yaml_read
 from tests.specs import IMAGE, OPTIONS, rendered, rules, spec, texts
 
 #: IANA's special-purpose registries, and where clouds answer a machine about itself.
@@ -24,7 +24,7 @@ def policy(**fields: JSON) -> str:
 
 
 def policy_spec(**fields: JSON) -> dict[str, Any]:
-    return dict(yaml.safe_load(policy(**fields))["spec"])
+    return dict(yaml_read(policy(**fields))["spec"])
 
 
 def egress(**fields: JSON) -> list[dict[str, Any]]:
@@ -176,7 +176,7 @@ def test_udp_is_open_where_it_is_listed_and_tcp_is_not_then() -> None:
     ]
     options = OPTIONS._replace(network_policy_provider="cilium")
     text = texts("kubernetes", spec(network={"egress": UDP}), options=options)["demo/ciliumnetworkpolicy.yaml"]
-    rules_of = [rule["toPorts"] for rule in yaml.safe_load(text)["spec"]["egress"][1:]]
+    rules_of = [rule["toPorts"] for rule in yaml_read(text)["spec"]["egress"][1:]]
     assert [[(p["protocol"], p["port"]) for some in each for p in some["ports"]] for each in rules_of] == [
         [("UDP", "161")],
         [("TCP", "22"), ("UDP", "161")],

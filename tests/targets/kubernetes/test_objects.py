@@ -6,11 +6,11 @@ import re
 from typing import Any, get_args
 
 import pytest
-import yaml
 
 from renderer import assets
 from renderer.model import JSON, Answerer, NetworkPolicyProvider
 from renderer.targets.kubernetes.objects import OBJECTS
+from tests.oracles import yaml_read
 from tests.specs import HTTP, IMAGE, NPM, OPTIONS, spec, texts
 
 DATA: JSON = [{"name": "data", "size": "1Gi", "mountPath": "/data"}]
@@ -23,7 +23,7 @@ def kinds(**fields: JSON) -> list[str]:
 
 
 def objects(**fields: JSON) -> dict[str, Any]:
-    return {path: yaml.safe_load(text) for path, text in texts("kubernetes", spec(**fields)).items()}
+    return {path: yaml_read(text) for path, text in texts("kubernetes", spec(**fields)).items()}
 
 
 def test_every_template_of_the_table_exists_and_every_other_is_included() -> None:
@@ -95,13 +95,13 @@ def test_two_servers_follow_one_another() -> None:
 def test_no_namespace_when_somebody_else_keeps_it() -> None:
     found = texts("kubernetes", spec(), options=OPTIONS._replace(create_namespace=False))
     assert all("/" in path for path in found)
-    assert all(yaml.safe_load(text)["metadata"]["namespace"] == OPTIONS.namespace for text in found.values())
+    assert all(yaml_read(text)["metadata"]["namespace"] == OPTIONS.namespace for text in found.values())
 
 
 def test_the_namespace_enforces_pod_security_of_the_chosen_version() -> None:
     options = OPTIONS._replace(kubernetes_version="1.30", namespace="other", create_namespace=True)
     found = texts("kubernetes", spec(), options=options)
-    namespace = yaml.safe_load(found["namespace.yaml"])
+    namespace = yaml_read(found["namespace.yaml"])
     assert namespace["metadata"]["name"] == "other"
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce-version"] == "v1.30"
@@ -111,7 +111,7 @@ def test_the_namespace_enforces_pod_security_of_the_chosen_version() -> None:
 def test_what_governs_our_namespace(provider: NetworkPolicyProvider) -> None:
     dns = (Answerer(5353, namespace="openshift-dns"), Answerer(53, cidr="169.254.20.10/32"))
     options = OPTIONS._replace(network_policy_provider=provider, dns=dns)
-    found = {path: yaml.safe_load(text) for path, text in texts("kubernetes", spec(), options=options).items()}
+    found = {path: yaml_read(text) for path, text in texts("kubernetes", spec(), options=options).items()}
     account = found["serviceaccount.yaml"]
     assert account["metadata"]["name"] == "default"
     assert account["automountServiceAccountToken"] is False
@@ -126,13 +126,13 @@ def test_what_governs_our_namespace(provider: NetworkPolicyProvider) -> None:
     assert ports == [53, 53, 5353, 5353]
     if provider == "kubernetes":  # where a server restricts its egress, DNS is open to the same pods and addresses
         closed = spec(network={"egress": {}})
-        own = yaml.safe_load(texts("kubernetes", closed, options=options)["demo/networkpolicy.yaml"])["spec"]
+        own = yaml_read(texts("kubernetes", closed, options=options)["demo/networkpolicy.yaml"])["spec"]
         assert own["egress"] == policy["egress"]
 
 
 def test_without_dns_nothing_is_open() -> None:
     found = texts("kubernetes", spec(), options=OPTIONS._replace(dns=()))
-    assert yaml.safe_load(found["networkpolicy.yaml"])["spec"]["egress"] == []
+    assert yaml_read(found["networkpolicy.yaml"])["spec"]["egress"] == []
 
 
 def test_nothing_governs_a_namespace_of_others() -> None:
@@ -158,7 +158,7 @@ def test_labels_and_annotations_of_the_spec_are_on_every_object() -> None:
     metadata: dict[str, JSON] = {"labels": {"team": "a"}, "annotations": {"example.com/b": "c"}}
     document = spec("demo", metadata, files=FILES, storage=DATA)
     for path, text in texts("kubernetes", document).items():
-        found = yaml.safe_load(text)["metadata"]
+        found = yaml_read(text)["metadata"]
         if "/" in path:
             assert found["labels"]["team"] == "a"
             assert found["labels"]["mcpctl.io/server"] == "demo"

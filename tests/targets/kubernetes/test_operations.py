@@ -6,11 +6,11 @@ from typing import Any
 
 import promql_parser
 import pytest
-import yaml
 
 from renderer.assets import kubernetes_versions
 from renderer.errors import errors_in
 from renderer.model import JSON
+from tests.oracles import yaml_read
 from tests.specs import OPTIONS, PYPI, rendered, rules, spec, texts
 
 SCALED: JSON = {"min": 3, "max": 10}
@@ -25,7 +25,7 @@ PREFIX = "nginx.ingress.kubernetes.io/"
 
 def objects(version: str = OPTIONS.kubernetes_version, /, **fields: JSON) -> dict[str, Any]:
     found = texts("kubernetes", spec(**fields), options=OPTIONS._replace(kubernetes_version=version))
-    documents = [yaml.safe_load(text) for text in found.values()]
+    documents = [yaml_read(text) for text in found.values()]
     return {document["kind"]: document for document in documents}
 
 
@@ -155,7 +155,7 @@ def test_annotations_of_the_spec_win() -> None:
 def test_another_controller_gets_no_annotations_but_a_comment(name: str | None) -> None:
     expose: dict[str, JSON] = {"host": "mcp.example.com", "from": [], **({"className": name} if name else {})}
     text = texts("kubernetes", spec(expose=expose))["demo/ingress.yaml"]
-    document = yaml.safe_load(text)
+    document = yaml_read(text)
     assert "annotations" not in document["metadata"]
     assert document["spec"].get("ingressClassName") == name
     assert "tls" not in document["spec"]

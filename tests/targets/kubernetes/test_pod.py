@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import yaml
 
 from renderer.assets import kubernetes_versions
 from renderer.errors import errors_in
 from renderer.model import JSON
 from renderer.prerequisites import prerequisites
+from tests.oracles import yaml_read
 from tests.specs import IMAGE, NPM, OPTIONS, PYPI, read_specs, rendered, rules, server, spec, texts
 
 SELECTOR = {"matchLabels": {"mcpctl.io/server": "demo"}}
 
 
 def deployment(**fields: JSON) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(texts("kubernetes", spec(**fields))["demo/deployment.yaml"])
+    found: dict[str, Any] = yaml_read(texts("kubernetes", spec(**fields))["demo/deployment.yaml"])
     return found
 
 
@@ -102,7 +102,7 @@ def test_a_gpu_is_a_limit_a_toleration_and_with_a_product_an_affinity() -> None:
 
 def test_a_gpu_in_compose_is_a_reserved_device_and_its_product_is_told() -> None:
     output = rendered("compose", spec(gpu={"product": "NVIDIA-L4", "count": 1}, health={"enabled": False}))
-    (service,) = yaml.safe_load(output.documents[0].text)["services"].values()
+    (service,) = yaml_read(output.documents[0].text)["services"].values()
     devices = service["deploy"]["resources"]["reservations"]["devices"]
     assert devices == [{"driver": "nvidia", "count": 1, "capabilities": ["gpu"]}]
     assert [problem.path for problem in output.problems] == ["spec.gpu.product"]
@@ -114,7 +114,7 @@ def test_pre_stop_is_rendered_where_kubernetes_waits_by_itself(version: str) -> 
     options = OPTIONS._replace(kubernetes_version=version)
     output = rendered("kubernetes", spec(shutdown={"graceSeconds": 60, "preStopSeconds": 10}), options=options)
     text = next(document.text for document in output.documents if document.path == "demo/deployment.yaml")
-    container = yaml.safe_load(text)["spec"]["template"]["spec"]["containers"][0]
+    container = yaml_read(text)["spec"]["template"]["spec"]["containers"][0]
     if int(version.partition(".")[2]) >= 30:
         assert container["lifecycle"] == {"preStop": {"sleep": {"seconds": 10}}}
         assert output.problems == ()
@@ -137,7 +137,7 @@ def test_before_that_the_interpreter_of_a_package_waits(package: JSON, command: 
     document = spec(package=package, shutdown=shutdown)
     output = rendered("kubernetes", document, options=OPTIONS._replace(kubernetes_version="1.29"))
     text = next(found.text for found in output.documents if found.path == "demo/deployment.yaml")
-    container = yaml.safe_load(text)["spec"]["template"]["spec"]["containers"][0]
+    container = yaml_read(text)["spec"]["template"]["spec"]["containers"][0]
     assert container["lifecycle"] == {"preStop": {"exec": {"command": command}}}
     assert "NOT RENDERED" not in text
     assert output.problems == ()
@@ -145,7 +145,7 @@ def test_before_that_the_interpreter_of_a_package_waits(package: JSON, command: 
 
 def test_grace_is_compose_s_too() -> None:
     (text,) = texts("compose", spec(shutdown={"graceSeconds": 75}, health={"enabled": False})).values()
-    (service,) = yaml.safe_load(text)["services"].values()
+    (service,) = yaml_read(text)["services"].values()
     assert service["stop_grace_period"] == "75s"
 
 
@@ -157,8 +157,8 @@ def test_rollout() -> None:
 def test_the_account_s_annotations_are_on_the_account_alone() -> None:
     found = texts("kubernetes", spec(serviceAccount={"annotations": {"example.com/role": "r"}, "automountToken": True}))
     assert [path for path, text in found.items() if "example.com/role" in text] == ["demo/serviceaccount.yaml"]
-    account = yaml.safe_load(found["demo/serviceaccount.yaml"])
-    workload = yaml.safe_load(found["demo/deployment.yaml"])
+    account = yaml_read(found["demo/serviceaccount.yaml"])
+    workload = yaml_read(found["demo/deployment.yaml"])
     assert account["automountServiceAccountToken"] is True
     assert workload["spec"]["template"]["spec"]["automountServiceAccountToken"] is True
 
@@ -209,7 +209,7 @@ def test_variables_of_the_pods_own_fields() -> None:
         "URL": "http://$(NAMESPACE)/",
     }
     sidecar: JSON = {"name": "side", "image": IMAGE, "env": {"IP": {"field": "status.podIP"}}}
-    found = yaml.safe_load(texts("kubernetes", spec(env=env, sidecars=[sidecar]))["demo/deployment.yaml"])
+    found = yaml_read(texts("kubernetes", spec(env=env, sidecars=[sidecar]))["demo/deployment.yaml"])
     server, other = found["spec"]["template"]["spec"]["containers"]
     assert server["env"] == [
         {"name": "NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
@@ -225,7 +225,7 @@ def test_a_claim_that_is_there_is_mounted_and_not_rendered(workload: str) -> Non
     storage: JSON = [{"name": "config", "existingClaim": "home", "mountPath": "/config", "readOnly": True}]
     found = texts("kubernetes", spec(storage=storage, workload=workload))
     assert not [path for path in found if "persistentvolumeclaim" in path]
-    document = yaml.safe_load(found[f"demo/{workload.lower()}.yaml"])
+    document = yaml_read(found[f"demo/{workload.lower()}.yaml"])
     pod = document["spec"] if workload == "Pod" else document["spec"]["template"]["spec"]
     assert {"name": "config", "persistentVolumeClaim": {"claimName": "home"}} in pod["volumes"]
     assert {"name": "config", "mountPath": "/config", "readOnly": True} in pod["containers"][0]["volumeMounts"]
@@ -243,7 +243,7 @@ def test_pods_of_a_stateful_set_would_share_a_claim_that_is_there() -> None:
 
 def test_a_prefix_stands_before_every_key() -> None:
     sources: JSON = [{"secret": "db", "prefix": "DB_"}, {"configMap": "site"}]
-    found = [yaml.safe_load(text) for text in texts("kubernetes", spec(envFrom=sources)).values()]
+    found = [yaml_read(text) for text in texts("kubernetes", spec(envFrom=sources)).values()]
     (workload,) = [one for one in found if one["kind"] == "Deployment"]
     assert workload["spec"]["template"]["spec"]["containers"][0]["envFrom"] == [
         {"secretRef": {"name": "db"}, "prefix": "DB_"},
@@ -255,7 +255,7 @@ def test_a_prefix_stands_before_every_key() -> None:
 @pytest.mark.parametrize("given", [{"storageClass": ""}, {}])
 def test_a_storage_class_that_is_empty_is_none_and_not_the_default(given: dict[str, JSON]) -> None:
     document = spec(storage=[{"name": "d", "size": "1Gi", "mountPath": "/d", **given}])
-    found = [yaml.safe_load(text) for text in texts("kubernetes", document).values()]
+    found = [yaml_read(text) for text in texts("kubernetes", document).values()]
     (claim,) = [one for one in found if one["kind"] == "PersistentVolumeClaim"]
     assert claim["spec"].get("storageClassName") == given.get("storageClass")
 
@@ -269,7 +269,7 @@ def test_further_containers_take_whole_secrets_too(field: str, place: str) -> No
         "envFrom": [{"secret": "s", "prefix": "A_"}, {"configMap": "c", "optional": True}],
     }
     document = spec(**{field: [container]})
-    found = [yaml.safe_load(text) for text in texts("kubernetes", document).values()]
+    found = [yaml_read(text) for text in texts("kubernetes", document).values()]
     (workload,) = [one for one in found if one["kind"] == "Deployment"]
     (rendered_one,) = [c for c in workload["spec"]["template"]["spec"][place] if c["name"] == "x"]
     assert rendered_one["args"] == ["$(TOKEN)"], "it may be one of the keys"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import yaml
 
 from renderer.assets import kubernetes_versions
 from renderer.errors import errors_in
 from renderer.model import JSON
+from tests.oracles import yaml_read
 from tests.specs import OPTIONS, rendered, rules, spec, texts
 
 SANDBOX: dict[str, JSON] = {"namespace": "pods", "runtimeClass": {}}
@@ -33,9 +33,7 @@ def objects(sandbox: JSON | None = None, **fields: JSON) -> dict[str, Any]:
     fields = {"sandbox": SANDBOX if sandbox is None else sandbox, **fields}
     found = texts("kubernetes", spec(**fields))
     return {
-        path.rpartition("/")[2].removesuffix(".yaml"): yaml.safe_load(text)
-        for path, text in found.items()
-        if "/" in path
+        path.rpartition("/")[2].removesuffix(".yaml"): yaml_read(text) for path, text in found.items() if "/" in path
     }
 
 
@@ -46,8 +44,8 @@ def pod(found: dict[str, Any]) -> Any:
 def test_nothing_of_it_without_the_field() -> None:
     found = texts("kubernetes", spec())
     assert not [path for path in found if "sandbox" in path or "role" in path or "runtimeclass" in path]
-    assert pod({"deployment": yaml.safe_load(found["demo/deployment.yaml"])})["automountServiceAccountToken"] is False
-    assert yaml.safe_load(found["demo/serviceaccount.yaml"])["automountServiceAccountToken"] is False
+    assert pod({"deployment": yaml_read(found["demo/deployment.yaml"])})["automountServiceAccountToken"] is False
+    assert yaml_read(found["demo/serviceaccount.yaml"])["automountServiceAccountToken"] is False
 
 
 def test_all_of_it_with_the_field_in_order_of_application() -> None:
@@ -76,7 +74,7 @@ def test_objects_lie_in_the_sandbox_and_those_of_the_cluster_in_no_namespace() -
 def test_the_namespace_enforces_pod_security() -> None:
     document = spec("demo", {"annotations": {"example.com/a": "b"}}, sandbox=SANDBOX)
     found = texts("kubernetes", document, options=OPTIONS._replace(kubernetes_version="1.30"))
-    metadata = yaml.safe_load(found["demo/sandbox-namespace.yaml"])["metadata"]
+    metadata = yaml_read(found["demo/sandbox-namespace.yaml"])["metadata"]
     assert metadata["name"] == "pods"
     assert metadata["annotations"] == {"example.com/a": "b"}
     for mode in ("enforce", "warn"):
@@ -244,7 +242,7 @@ def test_an_external_secret() -> None:
     keys: JSON = [{"key": "a", "remoteKey": "x/y", "property": "p"}, {"key": "b", "remoteKey": "z"}]
     secret: JSON = {"name": "s", "store": {"name": "vault"}, "keys": keys}
     found = texts("kubernetes", spec(externalSecrets=[secret]))
-    document = yaml.safe_load(found["demo/externalsecret-s.yaml"])
+    document = yaml_read(found["demo/externalsecret-s.yaml"])
     assert (document["apiVersion"], document["kind"]) == ("external-secrets.io/v1", "ExternalSecret")
     assert (document["metadata"]["name"], document["metadata"]["namespace"]) == ("s", OPTIONS.namespace)
     assert document["spec"] == {
@@ -271,7 +269,7 @@ def test_a_template_makes_the_keys_that_others_refer_to() -> None:
     }
     files: JSON = {"/app/config.json": {"secret": "s", "key": "config.json"}}
     found = texts("kubernetes", spec(externalSecrets=[secret], files=files))
-    target = yaml.safe_load(found["demo/externalsecret-s.yaml"])["spec"]["target"]
+    target = yaml_read(found["demo/externalsecret-s.yaml"])["spec"]["target"]
     assert target["template"] == {"engineVersion": "v2", "type": "Opaque", "data": {"config.json": template}}
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import yaml
 
 from renderer.model import JSON, NetworkPolicyProvider
+from tests.oracles import yaml_read
 from tests.specs import OPTIONS, rendered, rules, spec, texts
 
 ROUTE: JSON = {"type": "HTTPRoute", "host": "mcp.example.com", "gateway": {"name": "public"}, "from": []}
@@ -17,7 +17,7 @@ ADMIN: dict[str, JSON] = {"name": "admin", "port": 81, "targetPort": 9000}
 def objects(provider: NetworkPolicyProvider = "kubernetes", /, **fields: JSON) -> dict[str, Any]:
     """Kind to object."""
     options = OPTIONS._replace(network_policy_provider=provider)
-    found = [yaml.safe_load(text) for text in texts("kubernetes", spec(**fields), options=options).values()]
+    found = [yaml_read(text) for text in texts("kubernetes", spec(**fields), options=options).values()]
     return {one["kind"]: one for one in found}
 
 
@@ -100,7 +100,7 @@ def test_annotations_of_one_kind_are_on_its_objects_alone() -> None:
         storage=[{"name": "d", "size": "1Gi", "mountPath": "/d"}],
         serviceAccount={"annotations": {"a": "account"}},
     )
-    found = {one["kind"]: one for text in texts("kubernetes", document).values() for one in [yaml.safe_load(text)]}
+    found = {one["kind"]: one for text in texts("kubernetes", document).values() for one in [yaml_read(text)]}
     notes = {kind: one["metadata"].get("annotations", {}) for kind, one in found.items() if kind != "Namespace"}
     assert {kind: each["a"] for kind, each in notes.items()} == {
         "ServiceAccount": "account",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import yaml
 
 from renderer.assets import kubernetes_versions
 from renderer.errors import errors_in
@@ -24,6 +23,7 @@ from tests.fields import (
     linked,
     remote_fields,
 )
+from tests.oracles import yaml_read
 from tests.specs import OPTIONS, rendered, spec, texts
 
 #: Fields without an effect of their own in a rendering, with the reason. Nothing else may be added here lightly.
@@ -88,7 +88,7 @@ def test_ignored_fields_are_told_where_they_stand() -> None:
 
 def test_aliases_are_grouped_by_address() -> None:
     aliases: JSON = {"a": "10.0.0.5", "b": "10.0.0.6", "c.d": "10.0.0.5"}
-    pod = yaml.safe_load(texts("kubernetes", spec(network={"hostAliases": aliases}))["demo/deployment.yaml"])["spec"]
+    pod = yaml_read(texts("kubernetes", spec(network={"hostAliases": aliases}))["demo/deployment.yaml"])["spec"]
     assert pod["template"]["spec"]["hostAliases"] == [
         {"ip": "10.0.0.5", "hostnames": ["a", "c.d"]},
         {"ip": "10.0.0.6", "hostnames": ["b"]},

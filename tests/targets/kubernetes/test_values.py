@@ -6,7 +6,6 @@ import re
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,13 +15,14 @@ from renderer.targets.kubernetes import TARGET
 from renderer.targets.kubernetes.values import literal
 from renderer.variables import as_literal
 from tests.kubelet import expanded
+from tests.oracles import yaml_read
 from tests.specs import HTTP, IMAGE, NPM, OPTIONS, PYPI, server, spec, texts
 
 
 def objects(**fields: JSON) -> dict[str, Any]:
     """What a server is rendered to, by the names of its files without ending."""
     documents, _ = TARGET.build([server(**fields)], OPTIONS)
-    return {d.path.removeprefix("demo/").removesuffix(".yaml"): yaml.safe_load(d.text) for d in documents}
+    return {d.path.removeprefix("demo/").removesuffix(".yaml"): yaml_read(d.text) for d in documents}
 
 
 def pod(**fields: JSON) -> dict[str, Any]:
