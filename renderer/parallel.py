@@ -73,18 +73,19 @@ def _on_all_cores(
             file: BinaryIO = open(os.memfd_create("results"), "w+b")  # noqa: SIM115 - closed with the child
             child = os.fork()
             if not child:
-                taken = ((i, packing.pack(result)) for i, result in _taken(work, items, queue))
-                _send(partial(dump, file=file), taken, file)
+                packed = ([(i, packing.pack(result)) for i, result in taken] for taken in _taken(work, items, queue))
+                _send(partial(dump, file=file), packed, file)
             children[child] = file
         with suppress(Exception):  # which comes again, unless an earlier item has one
-            made.update(_taken(work, items, queue))
+            for taken in _taken(work, items, queue):
+                made.update(taken)
         while children:
             child = next(iter(children))
             _, status = os.waitpid(child, 0)
             with children.pop(child) as results:
                 results.seek(0)
-                received = _received(partial(load, results)) if status == 0 else ()
-                made.update((i, packing.unpack(items[i], sent)) for i, sent in received)
+                for received in _received(partial(load, results)) if status == 0 else ():
+                    made.update((i, packing.unpack(items[i], sent)) for i, sent in received)
     finally:
         os.close(queue)
         for child, results in children.items():
@@ -95,11 +96,14 @@ def _on_all_cores(
     return made
 
 
-def _taken(work: Callable[[Item], Result], items: Sequence[Item], queue: int) -> Iterator[tuple[int, Result]]:
-    """What is made of the items that this process takes. A file's offset is one for all its forks."""
+def _taken(work: Callable[[Item], Result], items: Sequence[Item], queue: int) -> Iterator[list[tuple[int, Result]]]:
+    """What is made of the items that this process takes. A file's offset is one for all its forks.
+
+    Those that are taken at once are sent at once: what they have in common is sent once.
+    """
     while number := os.read(queue, _NUMBER):
         start = int.from_bytes(number)
-        yield from ((i, work(items[i])) for i in range(start, min(start + _AT_ONCE, len(items))))
+        yield [(i, work(items[i])) for i in range(start, min(start + _AT_ONCE, len(items)))]
 
 
 def _send(dump: Callable[[object], None], results: Iterator[object], file: BinaryIO) -> None:
@@ -113,7 +117,7 @@ def _send(dump: Callable[[object], None], results: Iterator[object], file: Binar
     os._exit(0)
 
 
-def _received(load: Callable[[], tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
+def _received(load: Callable[[], list[tuple[int, Any]]]) -> Iterator[list[tuple[int, Any]]]:
     with suppress(EOFError):
         while True:
             yield load()

@@ -138,15 +138,18 @@ class _Compiler:
     def _validator(self, schema: Mapping[str, Any]) -> Callable[[Any], bool]:
         """Compiled when first asked: most specs never come to most conditions."""
         compiled: list[Callable[[Any], bool]] = []
-        names = [*schema.get("properties", ()), *schema.get("required", ())]
+        required = schema.get("required", ())
+        names = [*schema.get("properties", ()), *required]
         in_part = schema.keys() <= {"properties", "required"}
 
         def holds(data: Any) -> bool:
-            if not compiled:
-                compiled.append(condition(with_definitions(schema, self._definitions)))
             # The validator copies what it is given, and conditions look at one or two fields of a whole spec.
             if in_part and isinstance(data, dict):
                 data = {name: data[name] for name in names if name in data}
+                if not data:
+                    return not required
+            if not compiled:
+                compiled.append(condition(with_definitions(schema, self._definitions)))
             return compiled[0](data)
 
         return holds

@@ -148,7 +148,7 @@ def _unreachable_urls(server: Server, egress: Egress) -> Iterator[Fault]:
     texts: list[tuple[DocumentPath, str]] = [
         (("spec", "env", name), value)
         for name, value in server.env.items()
-        if isinstance(value, str) and not _NOT_CONNECTED.search(name)
+        if isinstance(value, str) and ("://" in value or ".svc" in value) and not _NOT_CONNECTED.search(name)
     ]
     for field, words in (("command", server.command), ("args", server.args)):
         texts += [(("spec", field, i), word) for i, word in enumerate(words or ())]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import TypeGuard
 
 from renderer.errors import DocumentPath, Fault, Severity
 from renderer.later import pattern
@@ -57,13 +58,14 @@ def variables_have_an_end(server: Server) -> Iterator[Fault]:
     """Texts with variables in them are as long as all of them together."""
     for path, container in _all_containers(server):
         texts = {**_env_texts(path, container), **_words(path, container)}
-        refer = any("$(" in text for text in texts.values())
-        if circles := sorted(self_references(container.env)) if refer else ():
+        if not texts:
+            continue
+        if circles := sorted(self_references(container.env)):
             for name in circles:
                 message, hint = f"the value of {name} refers to itself", "write the value, or rename one of the two"
                 yield Fault((*path, "env", name), "spec/variable-refers-to-itself", message, hint)
             continue
-        sizes = expanded_sizes(container.env) if refer else {}
+        sizes = expanded_sizes(container.env)
         for place, text in texts.items():
             if len(text) + sum(sizes.get(name, 0) for name in names_in(text)) > MOST_OF_A_TEXT:
                 message = f"with its variables it is longer than {MOST_OF_A_TEXT:,} characters, which Linux refuses"
@@ -89,25 +91,29 @@ def _all_containers(server: Server) -> list[tuple[DocumentPath, Server | Contain
     ]
 
 
+def _matters(text: object) -> TypeGuard[str]:
+    """Most texts have no variables and are short: then nothing more need be asked of them."""
+    return isinstance(text, str) and ("$" in text or len(text) > MOST_OF_A_TEXT)
+
+
 def _env_texts(path: DocumentPath, container: Server | Container) -> dict[DocumentPath, str]:
-    return {(*path, "env", name): value for name, value in container.env.items() if isinstance(value, str)}
+    return {(*path, "env", name): value for name, value in container.env.items() if _matters(value)}
 
 
 def _words(path: DocumentPath, container: Server | Container) -> dict[DocumentPath, str]:
     fields = {"command": container.command, "args": container.args}
     words: dict[DocumentPath, str] = {}
     for field, texts in fields.items():
-        words |= {(*path, field, i): text for i, text in enumerate(texts)}
+        words |= {(*path, field, i): text for i, text in enumerate(texts) if _matters(text)}
     bundle = container.package.bundle if isinstance(container, Server) and container.package else None
-    return words | {(*path, "package", "userConfig", key): text for key, text in (bundle.settings if bundle else ())}
+    settings = bundle.settings if bundle else ()
+    return words | {(*path, "package", "userConfig", key): text for key, text in settings if _matters(text)}
 
 
 def _unexpanded(
     text: str, path: DocumentPath, env: Mapping[str, object], is_variable: Callable[[str], bool]
 ) -> Iterator[Fault]:
     """The first of each kind in one text."""
-    if "$" not in text:
-        return
     references = [match for match in VARIABLE.finditer(text) if len(match["dollars"]) == 1]
     copied = next((match for match in references if match["braced"]), None)
     if copied:

@@ -102,6 +102,9 @@ def disruption_lets_nodes_drain(server: Server) -> Iterator[Fault]:
         yield Fault(("spec", "disruption", "maxUnavailable"), "spec/disruption-blocks", message, "allow at least 1")
 
 
+_RESERVED = (pins.BRIDGE_FOLDER, pins.BUNDLE_FOLDER, pins.CACHE_FOLDER, pins.CHECK_FOLDER, pins.LOCK_FOLDER)
+
+
 def mounts_are_distinct(server: Server) -> Iterator[Fault]:
     """Two mounts on one path hide each other; a file cannot lie above a folder."""
     mounts: list[tuple[str, DocumentPath]] = [
@@ -122,7 +125,7 @@ def mounts_are_distinct(server: Server) -> Iterator[Fault]:
             kind = "a read-only folder" if files[above].is_folder else "a file"
             message = f"'{path}' is below '{above}', which is {kind}"
             yield Fault(field, "spec/mount-below-file", message, "move one of them")
-        for folder in (pins.BRIDGE_FOLDER, pins.BUNDLE_FOLDER, pins.CACHE_FOLDER, pins.CHECK_FOLDER, pins.LOCK_FOLDER):
+        for folder in _RESERVED if path.startswith(_RESERVED) else ():
             if path == folder or path.startswith(f"{folder}/"):
                 message = f"'{folder}' is reserved: mcpctl mounts bridges, bundles, caches, checks and locks there"
                 cache = path == pins.CACHE_FOLDER and server.package
