@@ -122,7 +122,8 @@ def is_public_name(host: str) -> bool:
 
 def opened_for_keys(server: Server) -> tuple[EgressHost, ...]:
     """The hosts that a policy opens for the guard, each once; of others network.egress says how they are reached."""
-    hosts = (key_host(issuer) for issuer in (server.guard.issuers if server.guard else ()))
+    access = server.guard
+    hosts = (key_host(issuer) for issuer in (access.issuers if access else ()))
     return tuple(dict.fromkeys(host for host in hosts if host and is_public_name(host.name)))
 
 
@@ -153,9 +154,10 @@ def _built_in_config(access: Access, transport: Transport, address: str, port: i
 
 def pod_guard(server: Server, own_name: Callable[[str], str], *, native: bool) -> dict[str, Any] | None:
     """What a pod has of the guard; ``own_name`` makes a name for a volume that no other has."""
-    if server.guard is None:
+    access = server.guard
+    if access is None:
         return None
-    keys = enumerate(key_files(server.guard).items(), 1)
+    keys = enumerate(key_files(access).items(), 1)
     return {
         "image": server.images.of(pins.GUARD_IMAGE),
         "args": guard_arguments(),
@@ -182,7 +184,8 @@ def pod_guard(server: Server, own_name: Callable[[str], str], *, native: bool) -
 
 def pod_config(server: Server) -> str:
     """Of the guard in a pod; empty where there is none."""
-    return guard_config(server, server.guard, "127.0.0.1", pins.GUARD_PORT) if server.guard else ""
+    access = server.guard
+    return guard_config(server, access, "127.0.0.1", pins.GUARD_PORT) if access else ""
 
 
 def guard_values(access: Access, transport: Transport, address: str, port: int, several: bool) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def expanded_in(container: Server | Container, *, words: bool = False) -> Callab
 def pieces(text: str, is_variable: Callable[[str], bool]) -> Iterator[Piece]:
     """The text as what is literal and what is the value of a variable, in order."""
     literal, start = "", 0
-    for match in VARIABLE.finditer(text):
+    for match in VARIABLE.finditer(text) if "$" in text else ():
         literal, start, escaped = literal + text[start : match.start()], match.end(), len(match["dollars"]) > 1
         if match["name"] and not escaped and is_variable(match["name"]):
             yield from [Piece(literal)] if literal else ()
@@ -75,7 +75,7 @@ def pieces(text: str, is_variable: Callable[[str], bool]) -> Iterator[Piece]:
 
 def as_literal(text: str) -> str:
     """How a spec writes the text so that no variable stands in it."""
-    return VARIABLE.sub(lambda match: f"${match[0]}", text)
+    return VARIABLE.sub(lambda match: f"${match[0]}", text) if "$" in text else text
 
 
 def in_order(env: Mapping[str, Value]) -> dict[str, Value]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from renderer.yaml_reader import OUTPUT_LIMITS, read
 from renderer.yaml_reader.text import UNCARRIED
-from renderer.yaml_writer import block, comment, scalar, text_value
+from renderer.yaml_writer import Texts, block, comment, scalar, text_value
 from tests.oracles import compose_read, kubectl_read
 
 WORDS = """
@@ -313,3 +313,14 @@ def test_comments_are_wrapped() -> None:
     assert comment("one two three four five six", 2, 24) == "  # one two three four\n  # five six"
     assert comment("a\n\nb\x1b[31m\u2028c") == "# a\n#\n# b\\x1b[31m\\u2028c"
     assert comment("") == "#"
+
+
+def test_no_more_texts_are_kept_than_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Texts, "_MOST", 3)
+    written: list[str] = []
+    texts = Texts(lambda text: written.append(text) or text.upper())  # type: ignore[func-returns-value]
+    assert [texts[text] for text in ("a", "b", "a", "x" * 201, "c")] == ["A", "B", "A", "X" * 201, "C"]
+    assert written == ["a", "b", "x" * 201, "c"]
+    assert texts.keys() == {"a", "b", "c"}
+    assert texts["d"] == "D"
+    assert texts.keys() == {"d"}

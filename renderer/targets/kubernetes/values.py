@@ -195,8 +195,8 @@ def server_values(server: Server, launch: Launch, options: Options) -> dict[str,
         "bridge": bridge,
         "bundle": bundle,
         "guard": guard,
-        "entry": pins.GUARD_PORT if server.guard else "mcp",
-        "entry_port": pins.GUARD_PORT if server.guard else server.transport.port,
+        "entry": pins.GUARD_PORT if guard else "mcp",
+        "entry_port": pins.GUARD_PORT if guard else server.transport.port,
         "probe": launch.probe and _probe(launch.probe, server),
         "liveness": launch.liveness and _probe(launch.liveness, server),
         "init_containers": _with_mounts(spec["initContainers"], server.init_containers, server, mounts),
@@ -265,8 +265,13 @@ def api_server(server: Server, options: Options) -> tuple[Answerer, ...]:
 
 
 def answerer_values(answerer: Answerer) -> dict[str, JSON]:
-    fields = {**answerer._asdict(), "podLabels": dict(answerer.pod_labels)}
-    return {name: value for name, value in fields.items() if name != "pod_labels"}
+    return {
+        "port": answerer.port,
+        "namespace": answerer.namespace,
+        "podLabels": dict(answerer.pod_labels),
+        "cidr": answerer.cidr,
+        "note": answerer.note,
+    }
 
 
 def pod_annotations(server: Server, guard_config: str, files: Sequence[Mapping[str, Any]]) -> dict[str, str]:
