@@ -23,28 +23,25 @@ _MOST_EVENTS = 2  # that one character can make
 
 #: Lines that no reader doubts, whether or not what people write is read.
 _fine: dict[bool, set[str]] = {False: set(), True: set()}
-#: What lines are by themselves, likewise: most recur in every document.
-_known: dict[bool, dict[str, Line]] = {False: {}, True: {}}
 _MOST_LINES = 10_000
-#: Blanks that end a line, and what may be one.
-_BLANKS = (" \n", "\t", "\r")
 
 
 def quick(text: str, *, strict: bool, limits: Limits) -> tuple[Any, int] | None:
     """The data of the text, and the line where its document begins; None where the precise reader must decide."""
-    too_large = len(text) * _MOST_EVENTS > limits.max_nodes or _nests_deeper(text, limits.max_depth)
-    if too_large or text[:1] == "\ufeff":
+    brackets = text.count("[") + text.count("{")
+    too_large = len(text) * _MOST_EVENTS > limits.max_nodes
+    if too_large or text[:1] == "\ufeff" or (brackets > limits.max_depth and _nests_deeper(text, limits.max_depth)):
         return None
     lines = text.split("\n")
     try:
-        data = (
-            _read_whole(text, lines, strict) if any(map(f"{text}\n".__contains__, _BLANKS)) else _joined(lines, strict)
-        )
+        data = None if "\t" in text or "\r" in text else _joined(lines, strict)
     except _DoubtError:
+        data = None
+    if data is None:
         data = _read_whole(text, lines, strict)
     if not data or type(data) not in (dict, list):  # nothing at all, or one scalar
         return None
-    flat = "{" not in text and text.count("[") <= _MOST_BRACKETS and not any(deep in text for deep in _DEEP)
+    flat = "{" not in text and brackets <= _MOST_BRACKETS and not any(deep in text for deep in _DEEP)
     if not flat and not _is_plain(data, limits.max_depth):
         return None
     begins = (number for number, line in enumerate(lines, 1) if line.strip()[:1] not in ("", "#"))
@@ -70,6 +67,23 @@ class _DoubtError(Exception):
     """The precise reader must decide."""
 
 
+class _Lines(dict[str, Line]):
+    """What lines are by themselves: most recur in every document."""
+
+    def __init__(self, *, strict: bool) -> None:
+        self.strict = strict
+
+    def __missing__(self, text: str) -> Line:
+        if len(self) > _MOST_LINES:
+            self.clear()  # what recurs is soon there again; the other lines are of servers that are done
+        line = self[text] = line_of(text, strict=self.strict)
+        return line
+
+
+#: Of what people write (True) and of what was rendered.
+_known = {strict: _Lines(strict=strict) for strict in (False, True)}
+
+
 def _joined(texts: list[str], strict: bool) -> Any:
     """The data of lines that are each something by themselves. _DoubtError where some only are with others."""
     root: list[Any] = [None]
@@ -78,8 +92,7 @@ def _joined(texts: list[str], strict: bool) -> Any:
     # The lists and mappings that a line may go on, the innermost last, each with its level.
     collections: list[tuple[int, Any]] = [(-1, root)]
     holder, here, below, after = root, -1, 0, 0
-    lines = _lines_of(texts, strict)
-    for number, line in enumerate(lines):
+    for number, line in enumerate(map(_known[strict].__getitem__, texts)):
         if line is BLANK or number < after:
             continue
         holds, level, key, value = line
@@ -103,14 +116,6 @@ def _joined(texts: list[str], strict: bool) -> Any:
     return root[0]
 
 
-def _lines_of(texts: list[str], strict: bool) -> list[Line]:
-    known = _known[strict]
-    if len(known) > _MOST_LINES:
-        known.clear()  # what recurs is soon there again; the other lines are of servers that are done
-    known.update({text: line_of(text, strict=strict) for text in texts if text not in known})
-    return [known[text] for text in texts]
-
-
 def _collection(collections: list[tuple[int, Any]], level: int, holder: Any, below: Any) -> Any:
     """What the line is in: what begins with it, the value of ``below``, or an open one, after which inner ones end."""
     if level > collections[-1][0] and below is not None:
@@ -131,14 +136,18 @@ def _longer(line: Line, texts: list[str], number: int) -> tuple[Any, int]:
         return _copied(line.value), number
     level = line.level + (ITEM_TO_KEYS if line.level % 2 and line.key is not None else 0)
     first = texts[number] if number < len(texts) else ""
-    margin = first[: len(first) - len(first.lstrip(" "))]
-    end = number
-    while end < len(texts) and (not texts[end] or texts[end].startswith(margin)):
-        end += 1
-    # A text that begins with blank lines, or ends without a line break, follows rules of its own.
-    if len(margin) <= level // 2 or (end == len(texts) and texts[-1]):
+    width = len(first) - len(first.lstrip(" "))
+    margin = first[:width]
+    rest = range(number, len(texts))
+    end = next((n for n in rest if texts[n] and not texts[n].startswith(margin)), len(texts))
+    text = "\n".join([inner[width:] for inner in texts[number:end]])
+    at_end = end == len(texts)
+    following = texts[-1] if at_end else texts[end]
+    # Lines of blanks, before the text or in it, and a text without a line break at its end follow rules of their own.
+    blanks = first == margin or following.isspace() or " \n" in f"{text}\n"
+    if blanks or width <= level // 2 or (at_end and following):
         raise _DoubtError
-    text = "\n".join([inner[len(margin) :] for inner in texts[number:end]]).rstrip("\n")
+    text = text.rstrip("\n")
     return text if line.holds == STRIPPED else f"{text}\n", end
 
 
@@ -150,8 +159,6 @@ def _copied(value: Any) -> Any:
 
 def _nests_deeper(text: str, most: int) -> bool:
     """Whether brackets may nest deeper: the time that ryaml takes for those grows with the square of their depth."""
-    if text.count("[") + text.count("{") <= most:
-        return False
     depth = 0
     for bracket in _BRACKET.findall(text):
         depth += 1 if bracket in "[{" else -1

@@ -80,6 +80,7 @@ class Text(NamedTuple):
 
 
 _ASCII_CONTROLS = bytes([*range(9), 11, 12, *range(14, 32), 127])
+_WITHOUT_CONTROLS = bytes.maketrans(_ASCII_CONTROLS, b"?" * len(_ASCII_CONTROLS))
 # U+0085, U+2028 and U+2029 end a line in YAML 1.1 and are ordinary characters in 1.2.
 _UNWANTED = pattern("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]|(?<!\\A)\ufeff")
 #: Characters that no value may carry, not even by an escape.
@@ -132,7 +133,7 @@ def _encoded(text: str) -> bytes:
 
 
 def _refuse_unwanted(raw: bytes) -> None:
-    if raw.isascii() and len(raw.translate(None, _ASCII_CONTROLS)) == len(raw):
+    if raw.isascii() and raw.translate(_WITHOUT_CONTROLS) == raw:
         return  # by far the most files, at a fifth of the cost of the search below
     try:
         text = raw.decode()
