@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import cache
+from typing import Any, TypeAlias
 
 from renderer.check.api_rules import object_faults, set_faults
 from renderer.check.api_rules.references import OURS
@@ -14,7 +15,6 @@ from renderer.errors import Fault, Problem
 from renderer.kinds import KINDS, POD_TEMPLATES
 from renderer.manifest import Json, as_mapping, at, mapping, pod_of
 from renderer.model import Rendered
-from renderer.namedtuples import NamedTuple
 from renderer.wording import excerpt
 
 #: Takes a document, its data and its Problems, and returns those to report.
@@ -53,12 +53,8 @@ def check_documents(
     return problems
 
 
-class _Meant(NamedTuple):
-    """What a mapping of an object must hold, and what it must not."""
-
-    path: tuple[str, ...]
-    values: dict[str, str]
-    absent: tuple[str, ...] = ()
+#: The path of a mapping of an object, what it must hold, and what it must not.
+_Meant: TypeAlias = tuple[tuple[str, ...], dict[str, str], tuple[str, ...]]
 
 
 def _identity(document: Rendered) -> list[_Meant]:
@@ -69,19 +65,24 @@ def _identity(document: Rendered) -> list[_Meant]:
     if len(document.identity) != 3:
         return []
     kind, name, namespace = document.identity
-    own = {"kind": kind, "apiVersion": KINDS[kind].api_version} if kind in KINDS else {"kind": kind}
     about, nowhere = ({"name": name, "namespace": namespace}, ()) if namespace else ({"name": name}, ("namespace",))
-    labels = {key: value for key, value in mapping(document.context, "labels").items() if key in OURS}
+    every = mapping(document.context, "labels")
+    labels = {key: every[key] for key in OURS if key in every}
     # Others could keep it from being deleted, or have it deleted with something else. A delivery says itself what goes.
     lasting = () if document.template.startswith("delivery/") else ("finalizers", "ownerReferences")
-    meant = [
-        _Meant((), own),
-        _Meant(("metadata",), about, (*nowhere, "generateName", *lasting)),
-        _Meant(("metadata", "labels"), labels),
+    meant: list[_Meant] = [
+        ((), _type(kind), ()),
+        (("metadata",), about, (*nowhere, "generateName", *lasting)),
+        (("metadata", "labels"), labels, ()),
     ]
     if pods := POD_TEMPLATES.get(kind):
-        meant += [_Meant((*pods, "metadata"), {}, lasting), _Meant((*pods, "metadata", "labels"), labels)]
+        meant += [((*pods, "metadata"), {}, lasting), ((*pods, "metadata", "labels"), labels, ())]
     return meant
+
+
+@cache
+def _type(kind: str) -> dict[str, str]:
+    return {"kind": kind, "apiVersion": KINDS[kind].api_version} if kind in KINDS else {"kind": kind}
 
 
 def _identity_faults(document: Rendered, data: Json) -> list[Fault]:

@@ -406,7 +406,8 @@ def test_parts_that_recur_are_judged_where_they_are() -> None:
 
 def test_custom_resources_are_not_judged_by_a_namesake() -> None:
     doc = spoilt(spoilt(service(), "apiVersion", value="serving.knative.dev/v1"), "spec", value={"type": "x"})
-    assert pod_of(doc) is None
+    elsewhere = spoilt(job(), "apiVersion", value="batch.example.com/v1")
+    assert [bool(pod_of(job())), pod_of(elsewhere)] == [True, None]
     assert object_faults(doc) == []
 
 

@@ -14,6 +14,7 @@ from renderer.check.api_rules.forms import (
     Form,
     choice_fault,
     name_fault,
+    once_if_sound,
     refused,
     wrong_form,
     wrong_key,
@@ -84,6 +85,7 @@ def _bytes(annotations: dict[str, str]) -> int:
     return sum(len(k.encode(errors="replace")) + len(v.encode(errors="replace")) for k, v in annotations.items())
 
 
+@once_if_sound
 def label_faults(labels: Json, path: DocumentPath) -> list[Fault]:
     """Faults of labels, and of anything else that has their form: ``matchLabels``, ``nodeSelector``."""
     faults = []

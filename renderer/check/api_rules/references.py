@@ -31,6 +31,8 @@ class Object(NamedTuple):
     namespace: str
     name: str
     doc: Json
+    #: The path and the template of its pods, if it has some.
+    pod: tuple[DocumentPath, Json] | None
 
 
 class Pods(NamedTuple):
@@ -63,7 +65,8 @@ def read(docs: Sequence[Json]) -> Index:
     index = Index()
     for position, doc in enumerate(docs):
         about = mapping(doc, "metadata")
-        item = Object(position, kind_of(doc), text(about, "namespace"), text(about, "name"), doc)
+        pod = pod_of(doc)
+        item = Object(position, kind_of(doc), text(about, "namespace"), text(about, "name"), doc, pod)
         index.objects.append(item)
         index.named.setdefault((item.kind, item.namespace, item.name), item)
         if text(doc, "kind") == "ExternalSecret":  # its operator makes a Secret
@@ -71,7 +74,7 @@ def read(docs: Sequence[Json]) -> Index:
             index.named.setdefault(("Secret", item.namespace, made), item)
         if item.kind == "Service":
             index.services.setdefault(item.namespace, []).append(item.name)
-        if (pod := pod_of(doc)) is not None:
+        if pod is not None:
             pod_labels = labels(mapping(mapping(pod[1], "metadata"), "labels"))
             pods = Pods(item, pod_labels, mapping(pod[1], "spec"))
             index.pods.append(pods)
@@ -152,8 +155,8 @@ def unknown_names(item: Object, index: Index, outside: Collection[Identity]) -> 
     """Names of what is neither in the set nor ``outside``, nor optional: a pod would wait for it for ever."""
     kind = text(item.doc, "kind")
     holders = [_holders(item.doc, _TREES[kind], ())] if kind in _TREES else []
-    if pod := pod_of(item.doc):
-        holders.append(_holders(mapping(pod[1], "spec"), _POD_TREE, (*pod[0], "spec")))
+    if item.pod:
+        holders.append(_holders(mapping(item.pod[1], "spec"), _POD_TREE, (*item.pod[0], "spec")))
     for path, holder, default in chain(*holders):
         name, wanted = text(holder, str(path[-1])), text(holder, "kind") or default
         namespace = text(holder, "namespace") or item.namespace
@@ -202,7 +205,7 @@ def _autoscaler(item: Object, index: Index) -> Placed:
         fault = refused(("spec", "replicas"), "replicas-autoscaled", message, "remove replicas", at_key=True)
         yield scaled.position, fault
     # Percentages are of what pods request: where one container requests nothing, the autoscaler does nothing.
-    path, pod = pod_of(scaled.doc) or ((), {})
+    path, pod = scaled.pod or ((), {})
     measured = [mapping(metric, "resource") for _, metric in entries(mapping(item.doc, "spec"), "metrics")]
     shares = [text(each, "name") for each in measured if text(mapping(each, "target"), "type") == "Utilization"]
     scaler = f"HorizontalPodAutoscaler {excerpt(item.name)}"

@@ -18,7 +18,7 @@ from renderer.check.api_rules.references import (
     unknown_names,
 )
 from renderer.errors import DocumentPath, Fault
-from renderer.manifest import CONTAINER_FIELDS, Identity, Json, entries, mapping, pod_of, text
+from renderer.manifest import CONTAINER_FIELDS, Identity, Json, entries, mapping, text
 from renderer.wording import did_you_mean, either, excerpt
 
 
@@ -74,7 +74,7 @@ def _overlaps(item: Object, index: Index) -> Placed:
             message = f"selector matches the pods of {theirs} too"
             yield item.position, refused(path, "selector-overlap", message, hint)
             message = f"the pods match the selector of {item.kind} {excerpt(item.name)} too"
-            where = (*(pod_of(pods.owner.doc) or ((), {}))[0], "metadata", "labels")
+            where = (*(pods.owner.pod or ((), {}))[0], "metadata", "labels")
             yield pods.owner.position, refused(where, "selector-overlap", message, hint)
 
 
