@@ -80,6 +80,8 @@ def _text(text: str) -> str:
     plain = len(text) <= _LONGEST_PLAIN and _PLAIN.fullmatch(text) and not text.startswith(_MARKERS)
     if plain and text.lower() not in _NOT_TEXT and not _MAY_BE_NUMBER.fullmatch(text):
         return str(text)
+    if _is_ordinary(text):
+        return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return f'"{_ESCAPED.sub(_escape, text)}"'
 
 
@@ -102,6 +104,11 @@ class Texts(dict[str, str]):
 
 
 _TEXTS = Texts(_text)
+
+
+def _is_ordinary(text: str) -> bool:
+    """Whether all is printable ASCII, which depends on no version of Unicode: so most texts need no pattern of 1 ms."""
+    return text.isascii() and text.isprintable()
 
 
 def _escape(found: re.Match[str]) -> str:
@@ -183,8 +190,7 @@ def _is_literal(text: str) -> bool:
     if text == "\n" or text.endswith("\n\n") or any(lost in f"\n{text}\n" for lost in _LOST_SPACES):
         return False
     shown = text.replace("\n", "").replace("\t", "")
-    # What is printable in ASCII depends on no version of Unicode, and is quickly seen.
-    return (shown.isascii() and shown.isprintable()) or not _NOT_LITERAL.search(shown)
+    return _is_ordinary(shown) or not _NOT_LITERAL.search(shown)
 
 
 def _literal(start: str, text: str, pad: str) -> list[str]:
@@ -215,7 +221,7 @@ def comment(text: str, indent: int = 0, width: int = 100) -> str:
     start = " " * indent + "# "
     lines: list[str] = []
     for paragraph in text.replace("\r\n", "\n").expandtabs(2).split("\n"):
-        shown = _NOT_IN_COMMENT.sub(_shown, paragraph)
+        shown = paragraph if _is_ordinary(paragraph) else _NOT_IN_COMMENT.sub(_shown, paragraph)
         fits = len(start) + len(shown) <= width
         lines += (
             [shown]

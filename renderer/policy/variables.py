@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -20,10 +19,10 @@ _LOADER = frozenset(
 _JAVA = pattern(r"-(javaagent|agentlib|agentpath|Xbootclasspath)")
 #: Options of interpreters, which may as well be harmless: what in them loads other code.
 _LOADING = {
-    "NODE_OPTIONS": re.compile(r"(^|[\s\"'])(-r|--require|--import|--loader|--experimental-loader)\b"),
+    "NODE_OPTIONS": pattern(r"(^|[\s\"'])(-r|--require|--import|--loader|--experimental-loader)\b"),
     **dict.fromkeys(("JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "JAVA_OPTS"), _JAVA),
-    "RUBYOPT": re.compile(r"(^|\s)-?[IrK]"),
-    "PERL5OPT": re.compile(r"(^|\s)-?[IMmd]"),
+    "RUBYOPT": pattern(r"(^|\s)-?[IrK]"),
+    "PERL5OPT": pattern(r"(^|\s)-?[IMmd]"),
 }
 
 

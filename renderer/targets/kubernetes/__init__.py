@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from renderer.check.kubernetes import check_documents
 from renderer.errors import Problem
 from renderer.labels import ADOPT_NOTE
+from renderer.later import pattern
 from renderer.launch import launch
 from renderer.model import Options, Rendered, Server
 from renderer.patch import patch_documents
@@ -125,7 +126,7 @@ class Kubernetes:
 TARGET = Kubernetes()
 
 #: What Flux reads in a manifest: ``$$`` is ``$``, ``${NAME}`` a value.
-_SUBSTITUTED = re.compile(r"\$\$|\$\{\w+\}")
+_SUBSTITUTED = pattern(r"\$\$|\$\{\w+\}")
 
 
 def _for_flux(documents: list[Rendered], options: Options) -> list[Rendered]:
