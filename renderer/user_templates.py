@@ -5,12 +5,12 @@ An ejected template begins with a comment that names the built-in one and its ha
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections.abc import Mapping
 
 from renderer import __version__, assets
+from renderer.digests import sha256
 from renderer.errors import Place, Problem, Severity, excerpt
 from renderer.later import pattern
 from renderer.namedtuples import NamedTuple
@@ -163,4 +163,4 @@ def _built_in(name: str) -> str:
 
 
 def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    return sha256(text.encode()).hexdigest()

@@ -106,7 +106,7 @@ def render(
     # Of what comes on standard input nobody can tell what it is a part of.
     whole = not environments and "-" not in paths and (not known or not known.specs or same_paths(paths, known.paths))
     out = pathlib.Path(known.out) if known and known.out and out is None and not typed else out
-    out = None if out == pathlib.Path("-") else out
+    out = None if out is not None and os.fspath(out) == "-" else out
     again_if(watch, paths, out)
     if known and known.prune and known.specs and whole and out is not None and not check:
         prune = True

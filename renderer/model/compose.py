@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 
+from renderer.digests import sha256
 from renderer.namedtuples import NamedTuple
 
 #: Ports of the machine of which each server gets one by its name: below those that Linux, macOS and Windows hand out
@@ -19,7 +19,7 @@ class Publish(NamedTuple):
 
 def own_port(name: str) -> int:
     """The same for a name on every machine and in every run, whatever other servers there are."""
-    digest = hashlib.sha256(name.encode()).digest()
+    digest = sha256(name.encode()).digest()
     return PUBLISHED_PORTS[int.from_bytes(digest[:8]) % len(PUBLISHED_PORTS)]
 
 

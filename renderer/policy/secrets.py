@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
-from hashlib import sha256
 from itertools import islice
 from typing import Any
 
 from renderer.credentials import credentials_in, masked
+from renderer.digests import sha256
 from renderer.errors import DocumentPath
 from renderer.later import pattern
 from renderer.namedtuples import NamedTuple

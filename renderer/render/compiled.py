@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from hashlib import sha256
 from importlib import import_module
 from typing import Any
 
 from renderer import assets
+from renderer.digests import sha256
 from renderer.render.quoting import Quoting, filters, finalizer
 from renderer.render.runtime import NAMES, Root, Runtime
 

@@ -15,7 +15,7 @@ from tests.cli.commands import ROOT
 
 #: By command: packages and modules that it must leave alone.
 APART = ("renderer.importers", "renderer.exporters", "renderer.diff", "renderer.doctor", "renderer.orchestrators")
-HELP = (*APART, "renderer.pipeline", "renderer.policy", "renderer.render", "jsonschema_rs", "inspect", "pathlib")
+HELP = (*APART, "renderer.pipeline", "renderer.policy", "renderer.render", "jsonschema_rs", "hashlib", "inspect")
 NOT_IMPORTED = {
     "--help": (*APART, "renderer.model", "renderer.report", "renderer.credentials", "json", "inspect", "pathlib"),
     "render --help": HELP,

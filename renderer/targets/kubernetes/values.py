@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -13,6 +12,7 @@ from typing import Any
 from renderer import pins
 from renderer.bundle import Fetch, bundle_fetch
 from renderer.context import document_values
+from renderer.digests import sha256
 from renderer.guard import metadata_paths, opened_for_keys, pod_guard
 from renderer.labels import object_labels
 from renderer.launch import Launch, Probe
@@ -288,13 +288,13 @@ def pod_annotations(server: Server, guard_config: str, files: Sequence[Mapping[s
         annotations["mcpctl.io/guard-checksum"] = _checksum_of_guard(guard_config)
     if contents:
         text = json.dumps(contents, sort_keys=True, separators=(",", ":"))
-        annotations["mcpctl.io/config-checksum"] = hashlib.sha256(text.encode()).hexdigest()
+        annotations["mcpctl.io/config-checksum"] = sha256(text.encode()).hexdigest()
     return annotations
 
 
 @lru_cache(maxsize=256)  # most guards of a fleet have the same configuration
 def _checksum_of_guard(config: str) -> str:
-    return hashlib.sha256(config.encode()).hexdigest()
+    return sha256(config.encode()).hexdigest()
 
 
 def pre_stop(server: Server, options: Options) -> str | None:
