@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -113,6 +114,25 @@ def test_as_many_processes_as_cores(cores: set[int], monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: cores, raising=False)
     assert parallel.each(abs, range(parallel.FEWEST)) == list(range(parallel.FEWEST))
     assert len(forks) == min(len(cores), parallel.MOST_PROCESSES) - 1
+
+
+@pytest.mark.usefixtures("four_cores", "forks")
+def test_no_item_is_worked_on_twice(tmp_path: Path) -> None:
+    here, (reading, writing), waited = os.getpid(), os.pipe(), list[bytes]()
+
+    def work(item: int) -> int:
+        """A child's first item waits until one was done here."""
+        if os.getpid() != here and not waited:
+            waited.append(os.read(reading, 1))
+        elif item:
+            os.write(writing, b".")
+        return done.write(bytes([item]))
+
+    with open(tmp_path / "done", "ab", buffering=0) as done:
+        parallel.each(work, range(30))
+    os.close(reading)
+    os.close(writing)
+    assert sorted((tmp_path / "done").read_bytes()) == list(range(30))
 
 
 class Negative(parallel.Packing[int, tuple[int, int]]):

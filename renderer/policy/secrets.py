@@ -314,7 +314,10 @@ def in_words(words: tuple[str, ...]) -> Iterator[tuple[int, Finding]]:
     before = ""
     for i, word in enumerate(words):
         flag, equals, value = word.partition("=") if word.startswith("-") else (before, "=", word)
-        if finding := in_value(flag.lstrip("-"), value) or by_form(f"{before} {word}") if equals else by_form(word):
+        finding = in_value(flag.lstrip("-"), value) if equals else by_form(word)
+        if finding is None and flag and equals:
+            finding = by_form(f"{before} {word}")
+        if finding:
             yield i, finding
         before = word if word.startswith("-") and "=" not in word else ""
 
