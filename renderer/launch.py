@@ -20,6 +20,20 @@ HTTPS = 443
 _CHECKS = {"npm": f"{pins.CHECK_FOLDER}/check.js", "pypi": f"{pins.CHECK_FOLDER}/check.py"}
 
 
+#: The configuration of that bridge, but for what starts the server, which ends it.
+_AGENTGATEWAY = """\
+binds:
+  - port: %d
+    listeners:
+      - routes:
+          - backends:
+              - mcp:
+                  targets:
+                    - name: server
+                      stdio:
+"""
+
+
 class Probe(NamedTuple):
     """One check: a program, the gRPC service ``grpc``, GET ``path`` on ``port``, or else a TCP connection."""
 
@@ -223,13 +237,10 @@ def _agentgateway_config(server: Server, inner: Sequence[str]) -> str:
             text, written = f"x${len(quoted)}x", text.replace("'", "''")
             quoted[text] = f"'{written}'"
         words.append(text)
-    stdio: JSON = {"cmd": words[0], "args": words[1:]}
-    backend: JSON = {"mcp": {"targets": [{"name": "server", "stdio": stdio}]}}
-    listeners: JSON = [{"routes": [{"backends": [backend]}]}]
-    config = block({"binds": [{"port": server.transport.port, "listeners": listeners}]}, 0)
+    program = block({"cmd": words[0], "args": words[1:]}, 24)
     for word, text in quoted.items():
-        config = config.replace(word, text)
-    return f"{config}\n"
+        program = program.replace(word, text)
+    return f"{_AGENTGATEWAY % server.transport.port}{program}\n"
 
 
 def _server_argv(server: Server) -> list[str]:

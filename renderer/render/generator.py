@@ -18,7 +18,7 @@ _LEFT_TO_JINJA = "raise NotImplementedError"
 
 
 class Generator(CodeGenerator):
-    """Looks for filters once, not in each rendering; an include adds to the same list, and no step of it is a yield."""
+    """Looks for filters once and not in each rendering, and lets includes add to the same list, where Jinja yields."""
 
     def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:  # noqa: N802 - named as in Jinja
         self._stored = set[str]()
