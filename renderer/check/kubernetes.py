@@ -33,6 +33,7 @@ def check_documents(
     """
     problems: list[Problem] = []
     readable: list[tuple[Rendered, Any]] = []
+    major, _, minor = version.partition(".")
     for document in documents:
         data, unreadable = parsed(document)
         problems += unreadable
@@ -40,9 +41,8 @@ def check_documents(
             moved = _identity_faults(document, data)
             readable.append((document, _restored(document, data) if moved else data))
             faults = [*schema_faults(data, version), *object_faults(data)]
-            major, minor = (int(part) for part in version.split("."))
             path, pod = pod_of(data) or ((), None)
-            in_pod = [] if pod is None else violations(pod, level, (major, minor))
+            in_pod = [] if pod is None else violations(pod, level, (int(major), int(minor)))
             faults += [fault._replace(path=(*path, *fault.path)) for fault in in_pod]
             # Of an object that became another one only one fault more counts: that its kind does not exist.
             faults = [*moved, *(fault for fault in faults if fault.rule == UNKNOWN_KIND)] if moved else faults

@@ -81,11 +81,8 @@ class _Pod(NamedTuple):
     annotations: dict[str, str]
     itself: _Part
     containers: list[_Part]
+    parts: list[_Part]
     version: Version
-
-    @property
-    def parts(self) -> list[_Part]:
-        return [self.itself, *self.containers]
 
 
 _Findings = Iterator[tuple[DocumentPath, str]]
@@ -190,12 +187,12 @@ def _host_ports(pod: _Pod) -> _Findings:
 @_control("host-probes", "baseline", since=(1, 34))
 def _host_probes(pod: _Pod) -> _Findings:
     for part in pod.containers:
-        for handler in _HANDLERS:
+        for handler in (handler for handler in _HANDLERS if handler[0] in part.body):
             body = part.body
             for step in handler:
                 body = mapping(body, step)
             for kind in ("httpGet", "tcpSocket"):
-                if body and mapping(body, kind).get("host"):
+                if mapping(body, kind).get("host"):
                     yield (
                         part.path(*handler, kind, "host"),
                         f"{part.who} must not name a host to ask",
@@ -356,7 +353,8 @@ def violations(pod: Json, level: Level = "restricted", version: Version = LATEST
     spec = mapping(pod, "spec")
     containers = [_part(field, i, body) for field in CONTAINER_FIELDS for i, body in entries(spec, field)]
     annotations = mapping(mapping(pod, "metadata"), "annotations")
-    subject = _Pod(spec, labels(annotations), _part("", 0, spec), containers, version)
+    itself = _part("", 0, spec)
+    subject = _Pod(spec, labels(annotations), itself, containers, [itself, *containers], version)
     windows = mapping(spec, "os").get("name") == "windows"
     return [
         Fault(path, f"pod-security/{check.name}", message)

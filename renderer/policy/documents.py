@@ -35,7 +35,9 @@ def kubernetes_findings(document: Rendered, data: Any, problems: list[Problem]) 
     """Of one object, beside the ``problems`` of the checks: each with the server that may accept it."""
     if not isinstance(data, dict):
         return problems
-    faults = [*_pod(data), *_secrets(document, data), *_changed(document, _patched_object(document, data))]
+    faults = [*_pod(data)]
+    if document.changes or has_user_templates():  # all else stands in the spec, and is found there
+        faults += [*_secrets(document, data), *_changed(document, _patched_object(document, data))]
     if not faults and not problems:
         return []
     owner = text(mapping(mapping(data, "metadata"), "labels"), SERVER_LABEL)

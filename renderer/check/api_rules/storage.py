@@ -9,6 +9,7 @@ from renderer.check.api_rules.forms import (
     DNS_SUBDOMAIN,
     choice_fault,
     name_fault,
+    once_if_sound,
     quantity_faults,
     refused,
     wrong_form,
@@ -74,7 +75,11 @@ def _encoding_faults(value: str, path: DocumentPath) -> list[Fault]:
 
 def claim_faults(claim: Json, path: DocumentPath = ()) -> list[Fault]:
     """Faults of a PersistentVolumeClaim, or of a template for one."""
-    spec, where = mapping(claim, "spec"), (*path, "spec")
+    return _claimed_faults(mapping(claim, "spec"), (*path, "spec"))
+
+
+@once_if_sound
+def _claimed_faults(spec: Json, where: DocumentPath) -> list[Fault]:
     modes = texts(spec, "accessModes")
     faults = [] if modes else [refused((*where, "accessModes"), "access-modes", "must name an access mode")]
     for index, mode in enumerate(modes):
