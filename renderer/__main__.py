@@ -34,7 +34,8 @@ def run() -> None:
     """Ends the process."""
     # One short run makes no garbage worth looking for: a tenth of the time (measured on 1,000 servers).
     gc.disable()
-    postpone("bz2", "ipaddress", "lzma", "pathlib", "shlex", "shutil", "signal", "textwrap")
+    postpone("bz2", "ipaddress", "lzma", "pathlib", "platform", "shlex", "shutil", "signal", "socket", "ssl")
+    postpone("selectors", "subprocess", "tempfile", "textwrap")
     # A third of click is what it imports for one function each: inspect reads Python, uuid looks at the platform, and
     # gettext for a translation of each text, which nobody has made.
     with (

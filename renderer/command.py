@@ -130,7 +130,7 @@ def background(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> 
 
 @contextmanager
 def _started(
-    argv: Sequence[str], env: Mapping[str, str] | None, stdin: int, stderr: int = subprocess.PIPE
+    argv: Sequence[str], env: Mapping[str, str] | None, stdin: int, stderr: int | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
     with _signals_held() as release:
         try:
@@ -139,7 +139,7 @@ def _started(
                 list(argv),
                 stdin=stdin,
                 stdout=subprocess.PIPE,
-                stderr=stderr,
+                stderr=subprocess.PIPE if stderr is None else stderr,
                 env={**{name: text for name, text in os.environ.items() if name != ACCESS_TOKEN}, **(env or {})},
                 process_group=0,
             )

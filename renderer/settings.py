@@ -7,18 +7,23 @@ import re
 from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from functools import cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from renderer import assets
 from renderer.command import ACCESS_TOKEN
 from renderer.errors import InputInvalid, Place, Problem, Severity, UsageMistake, dotted, errors_in, excerpt
-from renderer.load import load
+from renderer.later import later
 from renderer.model import JSON
 from renderer.orchestrators.contract import DockerConfig, KubernetesConfig, OrchestratorConfig
 from renderer.project import find_file, home_folder
-from renderer.schemas import Schema
 from renderer.wording import did_you_mean
+
+if TYPE_CHECKING:
+    from renderer import load, schemas
+else:
+    load = later("renderer.load")  # 8 ms, which only a configuration file needs
+    schemas = later("renderer.schemas")  # 6 ms, as well
 
 ROOT = "orchestrator"
 _LONGEST = 200
@@ -154,13 +159,13 @@ def _words(name: str, separator: str) -> str:
 
 
 @cache
-def _schema() -> Schema:
-    return Schema(assets.schema("config"))
+def _schema() -> schemas.Schema:
+    return schemas.Schema(assets.schema("config"))
 
 
 def _from_file(path: str, problems: list[Problem]) -> Iterator[Value]:
     """Of a YAML or JSON file, each value with its line."""
-    sources, faults = load([path], stdin=None)
+    sources, faults = load.load([path], stdin=None)
     # All commented out is a configuration too.
     for problem in faults:
         of_specs = problem.rule == "yaml/not-a-mapping"

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import re
-import tomllib
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, requires
-from importlib.metadata import version as installed_version
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,8 +14,16 @@ from renderer import __version__, assets
 from renderer.cli.options import text_or_json
 from renderer.cli.streams import emit, emit_data
 from renderer.errors import Exit
+from renderer.later import later
 from renderer.pins import KUBERNETES_VERSION
 from renderer.registry import TARGETS
+
+if TYPE_CHECKING:
+    import tomllib
+    from importlib import metadata
+else:
+    metadata = later("importlib.metadata")  # 12 ms, which help does not need
+    tomllib = later("tomllib")  # 3 ms, which only a checkout needs
 
 #: Those of an extra belong to the tests, but for this one.
 _EXTRA = "mcp"
@@ -83,14 +89,14 @@ def version(style: str) -> int:
 def _libraries() -> dict[str, str | None]:
     """The versions of what the installed distribution requires; in a checkout, of what its pyproject.toml says."""
     try:
-        required = requires("mcpctl-renderer") or []
-    except PackageNotFoundError:
+        required = metadata.requires("mcpctl-renderer") or []
+    except metadata.PackageNotFoundError:
         with open(os.path.join(assets.folder(), "pyproject.toml"), "rb") as file:
             project = tomllib.load(file)["project"]
         required = [*project["dependencies"], *project["optional-dependencies"][_EXTRA]]
     own = [each for each in required if "extra ==" not in each or re.search(rf"""extra == ["']{_EXTRA}["']""", each)]
     versions: dict[str, str | None] = dict.fromkeys(re.split(r"[^\w.-]", each)[0] for each in own)
     for name in versions:
-        with suppress(PackageNotFoundError):
-            versions[name] = installed_version(name)
+        with suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
     return versions

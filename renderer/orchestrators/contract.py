@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Literal, NamedTuple, Protocol
 
+from renderer.digests import sha256
 from renderer.labels import GuardNote
 from renderer.model import JSON, Rendered, Server
 
@@ -212,7 +212,7 @@ def owner_value(owner: str) -> str:
     """As a label can hold it: itself, or a digest."""
     if not owner or re.fullmatch(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", owner):
         return owner
-    return f"sha256-{hashlib.sha256(owner.encode()).hexdigest()[:40]}"
+    return f"sha256-{sha256(owner.encode()).hexdigest()[:40]}"
 
 
 class Change(NamedTuple):

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError
 import pytest
 
 from renderer import __version__
-from renderer.cli import COMMANDS, about
+from renderer.cli import COMMANDS
 from renderer.errors import Exit
 from renderer.rules import GROUPS, catalogue, policies
 from tests.cli.commands import ROOT, Mcpctl
@@ -65,7 +65,7 @@ def test_version_lists_every_dependency(mcpctl: Mcpctl, monkeypatch: pytest.Monk
             raise PackageNotFoundError
         return REQUIRES
 
-    monkeypatch.setattr(about, "requires", requires)
+    monkeypatch.setattr("renderer.cli.about.metadata.requires", requires)
     found = json.loads(mcpctl("version", "-o", "json").out)["dependencies"]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     checkout = [*project["dependencies"], *project["optional-dependencies"]["mcp"]]

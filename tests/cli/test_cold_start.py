@@ -15,11 +15,17 @@ from tests.cli.commands import ROOT
 
 #: By command: packages and modules that it must leave alone.
 APART = ("renderer.importers", "renderer.exporters", "renderer.diff", "renderer.doctor", "renderer.orchestrators")
-HELP = (*APART, "renderer.pipeline", "renderer.policy", "renderer.render", "jsonschema_rs", "hashlib", "inspect")
+HELP = (
+    *(*APART, "renderer.pipeline", "renderer.policy", "renderer.render", "jsonschema_rs"),
+    *("hashlib", "inspect", "signal"),
+)
+HELP_OF_RUNTIME = tuple(name for name in HELP if name not in ("renderer.orchestrators", "signal"))
 NOT_IMPORTED = {
     "--help": (*APART, "renderer.model", "renderer.report", "renderer.credentials", "json", "inspect", "pathlib"),
     "render --help": HELP,
     "validate --help": HELP,
+    "list --help": (*HELP_OF_RUNTIME, "renderer.schemas", "renderer.load", "subprocess", "ssl", "importlib.metadata"),
+    "version --help": (*HELP, "importlib.metadata", "tomllib"),
     "render -q docs/examples/sqlite.yaml": (
         *(*APART, "renderer.graph", "renderer.pinning", "renderer.check.compose", "renderer.schemas.messages"),
         *("subprocess", "multiprocessing", "concurrent.futures", "asyncio", "rich", "detect_secrets"),
@@ -27,7 +33,7 @@ NOT_IMPORTED = {
     ),
 }
 #: That none of them needs. In a wheel a render does without Jinja, and what Jinja imports, too.
-UNUSED = {"dataclasses", "email.utils", "fractions", "gettext", "locale", "platform", "shlex", "signal", "uuid", "yaml"}
+UNUSED = {"dataclasses", "email.utils", "fractions", "gettext", "locale", "platform", "shlex", "uuid", "yaml"}
 SCRIPT = """
 import os, sys
 from renderer import __main__, later

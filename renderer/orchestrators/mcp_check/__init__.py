@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
+from renderer.later import later
 from renderer.orchestrators.contract import Handshake
 from renderer.orchestrators.mcp_check.answers import Guarded, Refused, SdkMissing, Transport, Unanswered
 from renderer.orchestrators.mcp_check.guard import check_guard, check_token, unfit
+
+if TYPE_CHECKING:
+    from importlib import metadata
+else:
+    metadata = later("importlib.metadata")  # 12 ms, which only a question for the SDK needs
 
 __all__ = [
     "EXTRA",
@@ -47,6 +53,6 @@ def handshake(url: str, transport: Transport, seconds: float, token: str = "") -
 def installed() -> str:
     """The version of the SDK; '' where it is not installed. Imports nothing of it."""
     try:
-        return version("mcp")
-    except PackageNotFoundError:
+        return metadata.version("mcp")
+    except metadata.PackageNotFoundError:
         return ""

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import socket
 import ssl
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from renderer.errors import excerpt
+from renderer.later import later
 from renderer.model import JSON
 from renderer.orchestrators.mcp_check.answers import Unanswered, without_tls
+
+if TYPE_CHECKING:
+    from http import client
+else:
+    client = later("http.client")  # 8 ms, which only asking a server needs
 
 #: Bytes of an answer that are read: metadata and key sets have a few thousand.
 BYTES = 1024 * 1024
@@ -52,10 +57,10 @@ def fetch(
     """
     parts = urlsplit(url)
     secure, where = parts.scheme == "https", excerpt(parts.hostname or "that address", 200)
-    make = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+    make = client.HTTPSConnection if secure else client.HTTPConnection
     try:
         connection = make(parts.hostname or "", parts.port, timeout=seconds)
-    except (ValueError, http.client.InvalidURL):
+    except (ValueError, client.InvalidURL):
         raise Unanswered(f"{where}: that is no address") from None
     # The time-out of a socket counts for each read: what drips is ended as a whole.
     end = threading.Timer(seconds, _end, [connection])
@@ -69,7 +74,7 @@ def fetch(
         if not end.is_alive():  # which reads as the end of an answer without a length
             raise TimeoutError
         names = {name.lower(): value for name, value in response.getheaders()}
-    except (OSError, http.client.HTTPException, ValueError) as error:
+    except (OSError, client.HTTPException, ValueError) as error:
         raise Unanswered(f"{where}: {_why(error, seconds, late=not end.is_alive())}") from None
     finally:
         end.cancel()
@@ -83,7 +88,7 @@ def fetch(
     return Answer(url, response.status, names, content)
 
 
-def _end(connection: http.client.HTTPConnection) -> None:
+def _end(connection: client.HTTPConnection) -> None:
     with suppress(OSError):
         if connection.sock:
             connection.sock.shutdown(socket.SHUT_RDWR)
@@ -98,6 +103,6 @@ def _why(error: Exception, seconds: float, *, late: bool) -> str:
         return "there is no host of that name"
     if isinstance(error, ConnectionRefusedError):
         return "connection refused: nothing listens there"
-    if isinstance(error, OSError) and not isinstance(error, http.client.RemoteDisconnected):
+    if isinstance(error, OSError) and not isinstance(error, client.RemoteDisconnected):
         return f"no connection: {excerpt(error.strerror or str(error), 120)}"
     return "it does not speak HTTP, or ended the connection"

@@ -347,7 +347,7 @@ def test_the_version_of_the_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
 
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr("renderer.orchestrators.mcp_check.version", missing)
+    monkeypatch.setattr("renderer.orchestrators.mcp_check.metadata.version", missing)
     assert installed() == ""
 
 
