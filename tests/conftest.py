@@ -15,7 +15,12 @@ from renderer.policy.catalogue import RULES
 
 # The same examples in every run: a red build can be repeated, and nothing here depends on time.
 settings.register_profile(
-    "mcpctl", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+    "mcpctl",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    max_examples=50,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 # For a search beyond that: MCPCTL_HYPOTHESIS=explore.
 settings.register_profile("explore", deadline=None, max_examples=1000)
@@ -106,7 +111,7 @@ NOT_QUICK = [
 ]
 SUBSETS = {"core": SLOW, "quick": NOT_QUICK}
 #: ``quick`` has so many rows of each test at most: the first ones find most of what the others find.
-ROWS = 5
+ROWS = 4
 
 
 def lies_in(path: str, paths: list[str]) -> bool:

@@ -13,6 +13,7 @@ import jsonschema_rs
 import pytest
 
 from renderer import assets
+from renderer.schemas import with_definitions
 
 SCHEMAS = Path(__file__).parent.parent / "schemas"
 #: Of everything that people write.
@@ -85,7 +86,7 @@ def test_a_field_is_described_bounded_and_shown_by_valid_examples(path: str) -> 
     if kind == "object" and "properties" in field:
         assert field.get("additionalProperties") is False
     definitions = assets.schema(path.partition(".")[0])["$defs"]
-    validator = jsonschema_rs.Draft202012Validator({**field, "$defs": definitions})
+    validator = jsonschema_rs.Draft202012Validator(with_definitions(field, definitions))
     assert field["examples"]
     for value in [*field["examples"], *([field["default"]] if "default" in field else [])]:
         assert validator.is_valid(value), f"{path}: {value}"

@@ -72,6 +72,7 @@ def test_imports_run_in_no_circle_and_not_deep() -> None:
     assert len(chain := longest_chain(edges)) <= LONGEST_CHAIN, chain
 
 
+@pytest.mark.slow
 def test_late_imports_are_few_and_say_what_they_save() -> None:
     late = [(name, line) for name, found in imports().items() for line, late, _ in found if late]
     silent = []

@@ -43,11 +43,13 @@ def test_changes(old: Any, new: Any, expected: dict[str, tuple[Any, Any]]) -> No
 
 
 @given(PLAIN)
+@pytest.mark.slow
 def test_nothing_changed(value: Any) -> None:
     assert changes(value, value) == ()
 
 
 @given(PLAIN, PLAIN)
+@pytest.mark.slow
 def test_what_changed_back_and_forth_is_the_same(old: Any, new: Any) -> None:
     there, back = changes(old, new), changes(new, old)
     assert {(c.path, repr(c.old), repr(c.new)) for c in there} == {(c.path, repr(c.new), repr(c.old)) for c in back}
