@@ -62,8 +62,11 @@ spec:
 """
 
 ROOT = Path(__file__).parents[2]
-#: As after `pip install`, which compiles: without this, every run would compile every module again.
-ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+#: As after `pip install`, which compiles: else every run would compile every module again. A path would lead an
+#: installed mcpctl to a checkout.
+ENVIRONMENT = {
+    name: value for name, value in os.environ.items() if name not in ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH")
+}
 
 
 @dataclass(frozen=True)
