@@ -9,10 +9,10 @@ import json
 import os
 import stat
 import subprocess
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, get_args
 
 import pytest
@@ -30,6 +30,7 @@ from renderer.write import (
     Wanted,
     Why,
     compare,
+    disk,
     parsed_records,
 )
 from tests.write import write
@@ -856,19 +857,23 @@ def test_what_holds_no_data_leaves_without_asking(tmp_path: Path) -> None:
     assert write(tmp_path, {"b.yaml": "x\n"}).removed == ("a.yaml",)
 
 
-def test_many_files_are_synced_at_once_and_none_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("call", ["there", "none"])
+def test_many_files_are_synced_together_and_each_is_asked_for(
+    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     files = {f"s{n // 4}/{n}.yaml": f"{n}\n" for n in range(400)}
-    synced: set[int] = set()
-    threads: set[int] = set()
-
-    def note(descriptor: int) -> None:
-        threads.add(threading.get_ident())
-        synced.add(os.fstat(descriptor).st_ino)
-
-    monkeypatch.setattr(os, "fsync", note)
+    steps: list[object] = []
+    whole = {"there": SimpleNamespace(syncfs=lambda _: steps.append("all")), "none": SimpleNamespace()}
+    monkeypatch.setattr(disk, "ctypes", SimpleNamespace(CDLL=lambda _: whole[call]))
+    monkeypatch.setattr(os, "fsync", lambda descriptor: steps.append(os.fstat(descriptor).st_ino))
     write(tmp_path / "tree", files)
-    assert {path.stat().st_ino for path in (tmp_path / "tree").rglob("*")} <= synced
-    assert len(threads) > 1
+    assert {path.stat().st_ino for path in (tmp_path / "tree").rglob("*")} <= {*steps}
+    assert (steps[0] == "all") == (call == "there")
+    assert steps.count("all") < 8
+    steps.clear()
+    write(tmp_path / "tree", files | {"s0/0.yaml": "changed\n"})
+    assert steps
+    assert "all" not in steps
 
     def refuse(descriptor: int) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
