@@ -24,6 +24,8 @@ MOST_PROCESSES = 8
 #: Items that are taken at once: few, so that no process is long at work when the others have ended.
 _AT_ONCE = 8
 _NUMBER = 4  # bytes
+#: What fits into a pipe, however little room the system gives it.
+_MOST_NUMBERS = 4096 // _NUMBER
 
 
 class Packing(Generic[Item, Result]):
@@ -62,10 +64,11 @@ def _on_all_cores(
     """By the number of the item, without those of a process that failed."""
     from pickle import dump, load  # 3 ms, which a short run need not pay
 
-    queue = os.memfd_create("queue")
-    starts = range(1, len(items), _AT_ONCE)
-    os.write(queue, b"".join(start.to_bytes(_NUMBER) for start in starts))
-    os.lseek(queue, 0, os.SEEK_SET)
+    # A pipe gives each number to one process alone. The offset of a file in memory is not locked: two might read it.
+    queue, filled = os.pipe()
+    starts = range(1, len(items), max(_AT_ONCE, -(-len(items) // _MOST_NUMBERS)))
+    os.write(filled, b"".join(start.to_bytes(_NUMBER) for start in starts))
+    os.close(filled)
     children: dict[int, BinaryIO] = {}
     made: dict[int, Result] = {}
     try:
@@ -73,11 +76,14 @@ def _on_all_cores(
             file: BinaryIO = open(os.memfd_create("results"), "w+b")  # noqa: SIM115 - closed with the child
             child = os.fork()
             if not child:
-                packed = ([(i, packing.pack(result)) for i, result in taken] for taken in _taken(work, items, queue))
+                packed = (
+                    [(i, packing.pack(result)) for i, result in taken]
+                    for taken in _taken(work, items, queue, starts.step)
+                )
                 _send(partial(dump, file=file), packed, file)
             children[child] = file
         with suppress(Exception):  # which comes again, unless an earlier item has one
-            for taken in _taken(work, items, queue):
+            for taken in _taken(work, items, queue, starts.step):
                 made.update(taken)
         while children:
             child = next(iter(children))
@@ -96,14 +102,16 @@ def _on_all_cores(
     return made
 
 
-def _taken(work: Callable[[Item], Result], items: Sequence[Item], queue: int) -> Iterator[list[tuple[int, Result]]]:
-    """What is made of the items that this process takes. A file's offset is one for all its forks.
+def _taken(
+    work: Callable[[Item], Result], items: Sequence[Item], queue: int, at_once: int
+) -> Iterator[list[tuple[int, Result]]]:
+    """What is made of the items that this process takes.
 
     Those that are taken at once are sent at once: what they have in common is sent once.
     """
     while number := os.read(queue, _NUMBER):
         start = int.from_bytes(number)
-        yield [(i, work(items[i])) for i in range(start, min(start + _AT_ONCE, len(items)))]
+        yield [(i, work(items[i])) for i in range(start, min(start + at_once, len(items)))]
 
 
 def _send(dump: Callable[[object], None], results: Iterator[object], file: BinaryIO) -> None:

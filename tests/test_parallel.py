@@ -135,6 +135,11 @@ def test_no_item_is_worked_on_twice(tmp_path: Path) -> None:
     assert sorted((tmp_path / "done").read_bytes()) == list(range(30))
 
 
+@pytest.mark.usefixtures("four_cores", "forks")
+def test_a_pipe_holds_the_numbers_of_as_many_items_as_there_may_be() -> None:
+    assert parallel.each(abs, range(300_000)) == list(range(300_000))
+
+
 class Negative(parallel.Packing[int, tuple[int, int]]):
     """Sends the number alone, below zero."""
 
