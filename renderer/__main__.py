@@ -13,14 +13,11 @@ from renderer.later import instead, postpone
 
 
 class UUID:
-    """Of click's parameters of that type, which no command has."""
-
-    def __init__(self, _text: str) -> None:
-        raise NotImplementedError("import uuid first")
+    """Names the type of a kind of click's parameters, of which no command has any."""
 
 
-def _plural(one: str, several: str, number: int) -> str:
-    return one if number == 1 else several
+def _ngettext(singular: str, plural: str, number: int) -> str:
+    return singular if number == 1 else plural
 
 
 def cleandoc(text: str) -> str:
@@ -41,7 +38,7 @@ def run() -> None:
     with (
         instead("inspect", cleandoc=cleandoc, isfunction=lambda value: isinstance(value, FunctionType)),
         instead("uuid", UUID=UUID),
-        instead("gettext", gettext=str, ngettext=_plural),
+        instead("gettext", gettext=str, ngettext=_ngettext),
     ):
         import_module("click")
     code = import_module("renderer.cli").main()

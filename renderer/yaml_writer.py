@@ -58,7 +58,8 @@ def scalar(value: str | int | float | bool | None) -> str:
     finite or beyond 64 bits.
     """
     if isinstance(value, str):
-        return _TEXTS[value] if type(value) is str else _text(value)
+        # Jinja's 'safe' text would take what is put around it for HTML, and escape that.
+        return _TEXTS[value if type(value) is str else str(value)]
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -79,7 +80,7 @@ def scalar(value: str | int | float | bool | None) -> str:
 def _text(text: str) -> str:
     plain = len(text) <= _LONGEST_PLAIN and _PLAIN.fullmatch(text) and not text.startswith(_MARKERS)
     if plain and text.lower() not in _NOT_TEXT and not _MAY_BE_NUMBER.fullmatch(text):
-        return str(text)
+        return text
     if _is_ordinary(text):
         return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return f'"{_ESCAPED.sub(_escape, text)}"'
@@ -189,8 +190,8 @@ def _is_literal(text: str) -> bool:
     # Line ends that '|+' would keep depend on what follows the block: a template's blank line would be added.
     if text == "\n" or text.endswith("\n\n") or any(lost in f"\n{text}\n" for lost in _LOST_SPACES):
         return False
-    shown = text.replace("\n", "").replace("\t", "")
-    return _is_ordinary(shown) or not _NOT_LITERAL.search(shown)
+    characters = text.replace("\n", "").replace("\t", "")
+    return _is_ordinary(characters) or not _NOT_LITERAL.search(characters)
 
 
 def _literal(start: str, text: str, pad: str) -> list[str]:
@@ -221,15 +222,15 @@ def comment(text: str, indent: int = 0, width: int = 100) -> str:
     start = " " * indent + "# "
     lines: list[str] = []
     for paragraph in text.replace("\r\n", "\n").expandtabs(2).split("\n"):
-        shown = paragraph if _is_ordinary(paragraph) else _NOT_IN_COMMENT.sub(_shown, paragraph)
-        fits = len(start) + len(shown) <= width
+        line = paragraph if _is_ordinary(paragraph) else _NOT_IN_COMMENT.sub(_in_ascii, paragraph)
+        fits = len(start) + len(line) <= width
         lines += (
-            [shown]
+            [line]
             if fits
-            else textwrap.wrap(shown, max(width - len(start), 20), break_long_words=False, break_on_hyphens=False)
+            else textwrap.wrap(line, max(width - len(start), 20), break_long_words=False, break_on_hyphens=False)
         )
     return "\n".join((start + line).rstrip() for line in lines)
 
 
-def _shown(found: re.Match[str]) -> str:
-    return found[0].encode("unicode_escape").decode("ascii")
+def _in_ascii(odd: re.Match[str]) -> str:
+    return odd[0].encode("unicode_escape").decode("ascii")

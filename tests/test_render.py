@@ -9,13 +9,14 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from markupsafe import Markup
 
 import renderer.render.engine as engine
 from renderer import assets, render
 from renderer.errors import Exit, Place
 from renderer.registry import TARGETS
 from renderer.render import TemplateFault, places_in_templates
-from renderer.render.quoting import finalizer
+from renderer.render.quoting import Quoting, finalizer
 from tests.fields import rendered_documents
 from tests.oracles import yaml_read
 
@@ -105,6 +106,11 @@ def test_a_value_stays_one_value(templates: dict[str, str], template: str, text:
     found = yaml.load(made(templates, template, {"v": text}), Loader=yaml.CSafeLoader)
     expected = {text: "x"} if "}}: x" in template else [text, "x"] if "[{{" in template else [text]
     assert found == {"a": text if template.startswith("a: {{") else expected, "b": 1}
+
+
+def test_safe_text_is_a_text_as_any_other_in_every_format() -> None:
+    """It would take what a format puts around it for HTML, and escape that."""
+    assert finalizer(Quoting(lambda text: "'" + text + "'"))(Markup("<a>")) == "'<a>'"
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))

@@ -287,8 +287,16 @@ def test_all_templates_that_cannot_be_read_are_told_at_once() -> None:
 # Values.
 
 
-@pytest.mark.parametrize("text", ["a: x\nkind: Role", "{{ 7 * 7 }}", "# x", "NO", "é😀\u2028"])
-@pytest.mark.parametrize("form", ["{{ v }}", "{{ v | safe }}", "{% autoescape false %}{{ v }}{% endautoescape %}"])
+@pytest.mark.parametrize(
+    "text", ["a: x\nkind: Role", "{{ 7 * 7 }}", "# x", "NO", "é😀\u2028", "'<\"&\\", "-\n<b>\n- &"]
+)
+@pytest.mark.parametrize(
+    "form",
+    [
+        *("{{ v }}", "{{ v | safe }}", "{{ v | safe | text(2) }}", "{{ v | safe | block }}"),
+        *("{{ (v ~ '') | safe | string }}", "{% autoescape false %}{{ v }}{% endautoescape %}"),
+    ],
+)
 def test_a_value_stays_one_value(text: str, form: str) -> None:
     assert yaml_read(made(f"a: {form}\n", {"v": text})) == {"a": text}
 

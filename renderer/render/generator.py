@@ -14,7 +14,8 @@ from jinja2.compiler import CodeGenerator, DependencyFinderVisitor, Frame
 from jinja2.idtracking import VAR_LOAD_RESOLVE
 from jinja2.nodes import EvalContext
 
-_LEFT_TO_JINJA = "raise NotImplementedError"
+#: A fault in what was compiled lets Jinja render the template.
+_LEFT_TO_JINJA = "raise LookupError('only Jinja does this')"
 
 
 class Generator(CodeGenerator):

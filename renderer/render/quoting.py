@@ -88,6 +88,8 @@ def finalizer(quoting: Quoting) -> Callable[[Any], str]:
             return texts[value]
         if kind is Written:
             return value  # type: ignore[no-any-return]
+        if isinstance(value, str):  # Jinja's 'safe' text, which takes what is put around it for HTML
+            return texts[str(value)]
         if isinstance(value, dict | list | tuple):
             raise ValueError(f"{nested}: {kind.__name__}")
         return checked(value)
