@@ -184,6 +184,14 @@ def _read(handle: int, most: int) -> bytes:
     return b"".join(pieces)
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """As the folder that lists it knows, for most; False where nobody may see what it is, or a link leads to itself."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
 def _specs_below(folder: str, on_error: Callable[[OSError], None]) -> list[str]:
     """Paths of the spec files at any depth, sorted, whatever order the file system lists them in."""
     paths: list[str] = []
@@ -205,8 +213,7 @@ def _specs_below(folder: str, on_error: Callable[[OSError], None]) -> list[str]:
             continue
         for name in sorted((name for name in entries if not name.startswith(".")), reverse=True):
             entry = entries[name]
-            # What the folder itself knows of most entries takes no look at each.
-            if os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir():
+            if _is_folder(entry):
                 waiting.append(entry.path)
             elif name.lower().endswith(SUFFIXES) and name not in NOT_SPECS:
                 paths.append(entry.path)
