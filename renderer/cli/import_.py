@@ -17,13 +17,12 @@ from renderer.cli.options import quiet_option, text_or_json
 from renderer.cli.outcomes import facts, words
 from renderer.cli.streams import as_stream, emit, emit_data, progress, say, specs_in
 from renderer.errors import Exit, Problem, Severity, UsageMistake, excerpt
-from renderer.importers.bulk import State, Written, definitions_in, named, no_longer_defined, store
-from renderer.importers.choices import Choices
-from renderer.importers.draft import Draft, Outcome
+from renderer.importers.bulk import State, Written, definitions_in, distinctly_named, no_longer_defined, store
+from renderer.importers.draft import Choices, Draft, Outcome
 from renderer.importers.formats import FORMATS, batches, recognise
 from renderer.importers.sources import load_foreign
-from renderer.importers.text import text_of
-from renderer.importers.trial import settled
+from renderer.importers.spec_file import text_of
+from renderer.importers.validation import adjusted
 from renderer.load import SUFFIXES
 from renderer.report import LONGEST, Report, as_text
 
@@ -130,7 +129,7 @@ def _import(
         unrecognised = [problem._replace(severity=Severity.WARNING) for problem in unrecognised]
     read = progress("reading definitions", batches(by_format))
     drafts = [draft for form, batch in read for draft in form.read(batch, choices)]
-    drafts = [settled(draft) for draft in progress("trying specs", named(drafts, folder or ""))]
+    drafts = [adjusted(draft) for draft in progress("trying specs", distinctly_named(drafts, folder or ""))]
     sound = [draft for draft in drafts if not draft.problems]
     written = []
     if target:

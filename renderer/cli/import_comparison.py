@@ -16,7 +16,7 @@ from renderer.importers.draft import Draft
 from renderer.importers.manifests import FORMAT as MANIFESTS
 from renderer.importers.manifests.objects import objects_of, without_servers_own
 from renderer.importers.manifests.servers import main_container
-from renderer.importers.text import text_of
+from renderer.importers.spec_file import text_of
 from renderer.kinds import POD_TEMPLATES, TEMPLATED
 from renderer.manifest import as_mapping, at
 from renderer.model import JSON, NAMESPACE, Options, Source

@@ -1,1 +1,1 @@
-"""Specs from what others wrote: definitions of registries, files of clients, manifests that run already."""
+"""Specs from registries, files of MCP clients, compose files and running manifests."""

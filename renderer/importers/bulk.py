@@ -1,4 +1,4 @@
-"""Specs of many definitions in a folder: what is new, unchanged, updated, edited by a person."""
+"""Importing many definitions into a folder of specs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from renderer.errors import UsageMistake
 from renderer.importers.draft import VERSION, Draft
-from renderer.importers.naming import apart
-from renderer.importers.text import is_imported, is_unedited, text_of
+from renderer.importers.naming import distinct_names
+from renderer.importers.spec_file import is_imported, is_unedited, text_of
 from renderer.importers.variables import settings_of
 from renderer.load import NOT_SPECS, SUFFIXES
 from renderer.manifest import as_mapping, at
@@ -24,8 +24,6 @@ _HEAD_LINES = 5
 
 
 class State(StrEnum):
-    """What became of the file of a spec."""
-
     NEW = "new"
     UNCHANGED = "unchanged"
     UPDATED = "updated"
@@ -34,15 +32,13 @@ class State(StrEnum):
 
 
 class Written(NamedTuple):
-    """A Draft, the file of its spec and what became of that."""
-
     draft: Draft
     path: Path
     state: State
 
 
 def definitions_in(folder: str) -> list[str]:
-    """The files below a folder that may hold definitions, sorted; nothing hidden."""
+    """Files with the suffix of a spec below a folder, sorted; hidden ones are passed over."""
     paths = []
     for path in Path(folder).rglob("*"):
         visible = not any(part.startswith(".") for part in path.relative_to(folder).parts)
@@ -51,10 +47,9 @@ def definitions_in(folder: str) -> list[str]:
     return sorted(paths)
 
 
-def named(drafts: Sequence[Draft], folder: str = "") -> list[Draft]:
-    """The Drafts in the order of their names, which differ.
-
-    Two of one name in two files of ``folder`` are told apart by their paths in it, wherever the folder lies.
+def distinctly_named(drafts: Sequence[Draft], folder: str = "") -> list[Draft]:
+    """The Drafts with distinct names, sorted by them.
+    / A clash is resolved by paths relative to ``folder``, so names do not depend on where the folder is.
     """
     counts: Counter[str] = Counter()
     definitions = []
@@ -65,13 +60,13 @@ def named(drafts: Sequence[Draft], folder: str = "") -> list[Draft]:
         counts[f"{draft.original} {identity}"] += 1
         number = counts[f"{draft.original} {identity}"]
         definitions.append((draft, (draft.original, identity if number == 1 else f"{identity} {number}")))
-    names = apart([definition for _, definition in definitions])
+    names = distinct_names([definition for _, definition in definitions])
     renamed = [_renamed(draft, name) for (draft, _), name in zip(definitions, names, strict=True)]
     return sorted(renamed, key=lambda draft: draft.name)
 
 
 def _renamed(draft: Draft, name: str) -> Draft:
-    """With that name, also where Secrets and ConfigMaps are called after it."""
+    """Renames the server, and the Secrets and ConfigMaps named after it."""
     if name == draft.name:
         return draft
     renamed = {"secret": (draft.name, name), "configMap": (settings_of(draft.name), settings_of(name))}
@@ -95,7 +90,7 @@ def _renamed(draft: Draft, name: str) -> Draft:
 
 
 def store(drafts: Sequence[Draft], folder: Path, force: bool, schema: str = "") -> list[Written]:
-    """Writes each spec to ``NAME.yaml``. A file that a person edited stays, unless ``force`` says otherwise."""
+    """Writes ``NAME.yaml`` for each Draft. Files edited by hand are kept unless ``force``."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         return [_store(text_of(draft, schema), draft, folder / f"{draft.name}.yaml", force) for draft in drafts]
@@ -104,7 +99,7 @@ def store(drafts: Sequence[Draft], folder: Path, force: bool, schema: str = "") 
 
 
 def no_longer_defined(drafts: Sequence[Draft], folder: Path) -> list[Path]:
-    """Specs in the folder that an import wrote, of definitions that are not among these."""
+    """Imported specs in the folder whose definition is not among the Drafts."""
     known = {f"{draft.name}.yaml" for draft in drafts}
     paths = []
     for path in sorted(folder.glob("*.yaml")) if folder.is_dir() else ():

@@ -1,14 +1,13 @@
-"""The files of clients: mcp.json and its kin, with a command or an address for each server."""
+"""Configuration files of MCP clients (``mcp.json`` and similar): a command or URL for each server."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
 from renderer.errors import DocumentPath, excerpt
-from renderer.importers.choices import Choices
-from renderer.importers.commands import PROGRAMS, PROXIES
-from renderer.importers.draft import Draft, Reading, draft_of, plain_text
+from renderer.importers.draft import Choices, Draft, Reading, draft_of, plain_text
 from renderer.importers.naming import name_of
+from renderer.importers.programs import PROGRAMS, PROXIES
 from renderer.importers.remotes import TRANSPORTS, set_address
 from renderer.importers.starting import Starting
 from renderer.importers.values import Input, Values, Word
@@ -40,12 +39,10 @@ _OAUTH = ("oauth", "auth", "authorization", "authProviderType", "authorization_t
 
 
 def recognises(data: Mapping[str, JSON]) -> bool:
-    """Whether a mapping or list of servers stands where clients have it."""
     return any(True for _ in _servers(data))
 
 
 def read(sources: Sequence[Source], choices: Choices) -> list[Draft]:
-    """A Draft for each server of each file."""
     drafts = []
     for source in sources:
         inputs = dict(_inputs(source))
@@ -64,7 +61,7 @@ def read(sources: Sequence[Source], choices: Choices) -> list[Draft]:
 
 
 def _servers(data: Mapping[str, JSON]) -> Iterator[tuple[DocumentPath, str]]:
-    """The path and the name of each server, of the first place that has any."""
+    """Path and name of each server, from the first of the known places that has any."""
     for place in _PLACES:
         node: JSON = dict(data)
         for step in place:
@@ -82,7 +79,7 @@ def _servers(data: Mapping[str, JSON]) -> Iterator[tuple[DocumentPath, str]]:
 
 
 def _inputs(source: Source) -> Iterator[tuple[str, Input]]:
-    """What VS Code asks its user for, by id."""
+    """VS Code's ``inputs`` by id."""
     for number, item in enumerate(items(source.data.get("inputs"))):
         if isinstance(item, dict) and isinstance(item.get("id"), str):
             options = [each.get("value") if isinstance(each, dict) else each for each in items(item.get("options"))]
@@ -136,13 +133,13 @@ def _read_command(reading: Reading, values: Values, choices: Choices, key: str) 
     )
     starting.start(words)
     for name, value in env.items():
-        if name not in starting.settled:
+        if name not in starting.handled:
             values.variable(name, value, (env_key, name))
     reading.lose_each(_OF_MACHINE)
 
 
 def _words(reading: Reading) -> Iterator[Word]:
-    """Command and arguments; some clients have them in one list, or in a mapping of their own."""
+    """Command and arguments: a text, one list, or Zed's mapping."""
     command = reading.get("command")
     if isinstance(command, dict):  # Zed's older form
         yield Word(plain_text(command.get("path")), ("command", "path"))

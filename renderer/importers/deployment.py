@@ -27,7 +27,7 @@ _NOT_OURS = "a definition of somebody else does not decide it: write it into the
 
 
 def carried(spec: Mapping[str, JSON]) -> dict[str, JSON]:
-    """The part of a spec that holds wherever the server runs."""
+    """The fields that are valid wherever the server runs."""
     parts = {key: value for key, value in spec.items() if key in CARRIED}
     if isinstance(network := parts.pop("network", None), dict) and "egress" in network:
         parts["network"] = {"egress": network["egress"]}  # who may connect is decided where it runs
@@ -41,7 +41,7 @@ def carried(spec: Mapping[str, JSON]) -> dict[str, JSON]:
 
 
 def read_meta(reading: Reading, server: str, runs: str) -> None:
-    """What is said of the package or remote ``runs`` (its identifier or address), by whatever publisher."""
+    """Reads ``_meta`` of every publisher for the package or remote ``runs`` (its identifier or URL)."""
     for name in reading.mapping("_meta"):
         if name == PUBLISHER:
             for inner in reading.mapping("_meta", name):
@@ -89,7 +89,7 @@ def _own(reading: Reading, path: DocumentPath) -> None:
 
 
 def _deployment(reading: Reading, path: DocumentPath) -> None:
-    """As NimbleTools has it: how its platform runs the package."""
+    """NimbleTools' data."""
     runtime = reading.text(*path, "runtime").partition(":")[0]
     bundle = reading.written(("spec", "package", "registry")) == "mcpb"
     if bundle and runtime in ("node", "python", "binary", "uv"):

@@ -1,4 +1,4 @@
-"""Options of ``docker run``, judged: what a spec can say, what a person must decide, and what no spec takes over."""
+"""Options of ``docker run`` as fields of a spec, decisions or losses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from renderer.errors import DocumentPath, excerpt
 from renderer.importers.draft import END, Reading
 from renderer.importers.egress import allow_nothing
 from renderer.importers.variables import Variable, set_variable
-from renderer.importers.volumes import parts, set_volume
+from renderer.importers.volumes import set_volume, split_volume
 from renderer.model import JSON
 from renderer.quantity import nano
 
@@ -66,7 +66,7 @@ _IDLE = re.compile(
 
 
 class Flag(NamedTuple):
-    """One option with its value, and the place of its word."""
+    """An option of ``docker run``, and the path of its word."""
 
     source: DocumentPath
     name: str
@@ -76,7 +76,7 @@ class Flag(NamedTuple):
 
 
 def split_run(words: Sequence[tuple[DocumentPath, str]]) -> tuple[list[Flag], list[tuple[DocumentPath, str]]]:
-    """The options of ``docker run`` and what follows them: the image and its arguments."""
+    """The options, and what follows them: the image and its arguments."""
     flags: list[Flag] = []
     rest = list(words)
     while rest and rest[0][1].startswith("-") and rest[0][1] != "-":
@@ -92,7 +92,7 @@ def split_run(words: Sequence[tuple[DocumentPath, str]]) -> tuple[list[Flag], li
 
 
 def _options(word: str) -> list[tuple[str, str | None]]:
-    """The options in a word, with the value in it: ``-it``, ``-eA=b``, ``--env=A=b``."""
+    """The options in a word, with an inline value: ``-it``, ``-eA=b``, ``--env=A=b``."""
     if word.startswith("--"):
         name, equals, value = word.partition("=")
         return [(_LONG.get(name, name), value if equals else None)]
@@ -108,7 +108,7 @@ def _options(word: str) -> list[tuple[str, str | None]]:
 
 
 def judge_flag(reading: Reading, flag: Flag, server: str) -> None:
-    """Says in the spec and in the report what becomes of one option."""
+    """Writes the option into the spec, or reports why not."""
     name, equals, value = flag.value.partition("=")
     if flag.is_unclear:
         message = f"docker run has no option {excerpt(flag.name)} that is known here, so the image cannot be told"
@@ -129,7 +129,7 @@ def judge_flag(reading: Reading, flag: Flag, server: str) -> None:
 
 
 class _Field(NamedTuple):
-    """An option that is one field: the values that it may have, how a spec writes them, and what is said of others."""
+    """An option that is one field: the form of its values, their conversion, the message for other values."""
 
     target: DocumentPath
     form: re.Pattern[str]
@@ -200,7 +200,7 @@ def _publish(reading: Reading, flag: Flag) -> None:
 
 
 def set_user(reading: Reading, source: DocumentPath, text: str) -> None:
-    """A number other than 0; a name is a decision, as a cluster needs the number."""
+    """A user above 0. Clusters need the number, so a name becomes a decision."""
     user, _, group = text.partition(":")
     if not re.fullmatch(r"[0-9]{1,10}", user):
         need = "a cluster needs the number; without one it is 1000"
@@ -215,7 +215,7 @@ def set_user(reading: Reading, source: DocumentPath, text: str) -> None:
 
 
 def _limit(reading: Reading, flag: Flag) -> None:
-    """Of memory or CPUs; never below what a server of the default size is promised."""
+    """A limit of memory or CPU; lowers the request of the default size if that is above it."""
     if flag.name == "--memory":
         resource, number = "memory", re.fullmatch(r"([0-9]{1,12})([bkmg]?)b?", flag.value.lower())
         amount = f"{int(number[1])}{_UNITS[number[2]]}" if number else ""
@@ -251,7 +251,7 @@ def _gpus(reading: Reading, flag: Flag) -> None:
 
 
 _SETTERS: Mapping[str, Callable[[Reading, Flag], None]] = {
-    "--volume": lambda reading, flag: set_volume(reading, flag.source, *parts(flag.value)),
+    "--volume": lambda reading, flag: set_volume(reading, flag.source, *split_volume(flag.value)),
     "--mount": _mount,
     "--tmpfs": _tmpfs,
     "--network": _network,

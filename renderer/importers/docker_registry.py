@@ -1,4 +1,4 @@
-"""Docker's MCP registry: ``server.yaml`` of one server, and the ``registry`` of many in a catalog of its gateway."""
+"""Docker's MCP registry: ``server.yaml`` of one server, or the ``registry`` of a catalog."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from renderer.errors import DocumentPath, excerpt
-from renderer.importers.choices import Choices
 from renderer.importers.docker_flags import set_user
-from renderer.importers.draft import CATALOGUE, END, REPOSITORY, TITLE, Draft, Reading, draft_of, plain_text
+from renderer.importers.draft import CATALOGUE, END, REPOSITORY, TITLE, Choices, Draft, Reading, draft_of, plain_text
 from renderer.importers.egress import allow_hosts, allow_nothing
 from renderer.importers.images import set_entrypoint, set_image
 from renderer.importers.naming import name_of
 from renderer.importers.remotes import set_header, set_remote, set_remote_variable
 from renderer.importers.variables import Variable, complete, literal, set_variable
-from renderer.importers.volumes import parts, set_volume
+from renderer.importers.volumes import set_volume, split_volume
 from renderer.model import JSON, Source
 
 _TERM = re.compile(r"\{\{(.*?)\}\}")
@@ -29,7 +28,7 @@ _KINDS = ("server", "remote", "poci")
 
 
 class Unset(NamedTuple):
-    """A parameter without a value: only a person knows it."""
+    """A parameter without a default."""
 
     path: DocumentPath
     name: str
@@ -39,7 +38,7 @@ class Unset(NamedTuple):
 
 
 class Parameters:
-    """The parameters that a definition declares: JSON Schema, of which ``default`` is the value."""
+    """The declared parameters: JSON Schema, of which ``default`` is the value."""
 
     def __init__(self, reading: Reading, server: str) -> None:
         self._reading = reading
@@ -47,7 +46,7 @@ class Parameters:
         self._used: set[DocumentPath] = set()
 
     def resolve(self, path: DocumentPath) -> list[str] | Unset:
-        """The words that the text there stands for; the first parameter without a value, where there is one."""
+        """The words that the template there yields, or its first parameter without a value."""
         text = self._reading.text(*path)
         whole = _TERM.fullmatch(text)
         if whole and "}}" not in whole[1]:
@@ -65,16 +64,16 @@ class Parameters:
         return unset[0] if unset else [result]
 
     def about(self, path: DocumentPath) -> str:
-        """The description of the only parameter in the value there."""
+        """The description of the parameter, if the value is a single one."""
         term = _TERM.fullmatch(self._reading.text(*path, "value"))
         return self._reading.text(*self._path(term[1].partition("|")[0]), "description") if term else ""
 
     def with_reference(self, text: str, variable: str) -> str:
-        """The argument with the variable's value in the place of its parameter."""
+        """The argument with ``$(VARIABLE)`` for its parameter."""
         return f"$({variable})".join(literal(part) for part in _TERM.sub("\0", text).split("\0"))
 
     def finish(self) -> None:
-        """Says of each declared parameter whether a template uses it."""
+        """Reports whether each declared parameter is used by a template."""
         reading = self._reading
         for name in reading.mapping(*_PROPERTIES):
             path = (*_PROPERTIES, name)
@@ -87,7 +86,7 @@ class Parameters:
                 reading.note(("config", "parameters", key), ("spec", "env"))
 
     def _path(self, name: str) -> DocumentPath:
-        """Where ``server.group.param`` is declared."""
+        """The path of the declaration of ``server.group.param``."""
         steps = name.strip().removeprefix(f"{self._server}.").split(".")
         return (*_PROPERTIES, *"\0properties\0".join(steps).split("\0"))
 
@@ -109,7 +108,7 @@ class Parameters:
 
 
 def _filtered(value: JSON, name: str) -> JSON:
-    """As Docker's gateway: ``or:default``, ``first``, ``last``; what forms mounts changes no value here."""
+    """Filters of Docker's gateway: ``or:default``, ``first``, ``last``. Those for mounts change nothing here."""
     if name.startswith("or:") and value in (None, "", []):
         rest = name.removeprefix("or:")
         return [word for word in rest[1:-1].split(",") if word] if re.fullmatch(r"\[.*\]", rest) else rest
@@ -119,7 +118,6 @@ def _filtered(value: JSON, name: str) -> JSON:
 
 
 def recognises(data: Mapping[str, JSON]) -> bool:
-    """One server by its type and what it runs, or a catalog of such."""
     registry = data.get("registry")
     entries = list(registry.values()) if isinstance(registry, dict) else [data if "name" in data else None]
     return any(
@@ -167,7 +165,7 @@ def _read(reading: Reading, original: str, choices: Choices) -> Draft:
 
 
 def _within(reading: Reading, group: str, key: str) -> DocumentPath:
-    """Of a server.yaml within ``run`` or ``config``, in a catalog at the top."""
+    """In server.yaml the field is in ``run`` or ``config``, in a catalog at the top."""
     return (group, key) if reading.get(group, key) is not None else (key,)
 
 
@@ -255,7 +253,7 @@ def _volume(reading: Reading, path: DocumentPath, parameters: Parameters) -> Non
         )
         reading.decide(path, ("spec", "storage"), None, question)
     else:
-        set_volume(reading, path, *parts(text))
+        set_volume(reading, path, *split_volume(text))
 
 
 def _run(reading: Reading, parameters: Parameters) -> None:

@@ -1,4 +1,4 @@
-"""What an importer makes of one definition: a spec, and what became of every field of its source."""
+"""Draft: a spec made of one definition, and a report on each field of the source."""
 
 from __future__ import annotations
 
@@ -26,9 +26,15 @@ CATALOGUE = "data for catalogues: nothing that runs reads it"
 _UNKNOWN = "no field of the format that mcpctl knows"
 
 
-class Outcome(StrEnum):
-    """What became of a field."""
+class Choices(NamedTuple):
+    """``package``: a number from 1 or a registry type; empty: the best. ``offline``: start no program."""
 
+    package: str = ""
+    remote: bool = False
+    offline: bool = False
+
+
+class Outcome(StrEnum):
     MAPPED = "mapped"
     DEFAULTED = "defaulted"
     DECISION = "decision"
@@ -36,7 +42,7 @@ class Outcome(StrEnum):
 
 
 class Entry(NamedTuple):
-    """One field of the source. ``harmless``: it is lost, and nothing that runs would have read it."""
+    """The report on one field. ``harmless``: lost, but nothing that runs reads it."""
 
     place: Place
     source: DocumentPath
@@ -47,9 +53,8 @@ class Entry(NamedTuple):
 
 
 class Draft(NamedTuple):
-    """The spec of one definition, or with ``problems`` the reasons why there is none.
-
-    ``comments`` stand above the field that their path names; where it is missing, at the end of what would hold it.
+    """A spec, or the ``problems`` for which there is none.
+    / ``comments`` are placed above the field of their path; if that is missing, at the end of its parent.
     """
 
     name: str
@@ -63,19 +68,17 @@ class Draft(NamedTuple):
 
     @property
     def losses(self) -> list[Entry]:
-        """What the spec does not say and somebody may miss."""
+        """Lost fields that matter."""
         return [entry for entry in self.entries if entry.outcome is Outcome.LOST and not entry.harmless]
 
     def of(self, outcome: Outcome) -> list[Entry]:
-        """The entries with that outcome."""
         return [entry for entry in self.entries if entry.outcome is outcome]
 
 
 class Reading:
-    """One definition while it is read: what is said of its fields goes into a spec and into the report.
-
-    Paths of the source count from ``root``, those of the target from the spec's document. Readings of several
-    sources that make one spec share it: ``into`` is the first.
+    """Writes a spec while a definition is read, and reports on each field.
+    / Source paths are relative to ``root``, target paths to the spec's document. Readings of several sources that make
+    one spec share it: ``into`` is the first.
     """
 
     def __init__(self, source: Source, root: DocumentPath = (), into: Reading | None = None) -> None:
@@ -87,52 +90,49 @@ class Reading:
         self.problems: list[Problem] = []
 
     def get(self, *path: str | int) -> JSON:
-        """The value there; None where there is none."""
         return _at(self.source.data, (*self.root, *path))
 
     def text(self, *path: str | int) -> str:
-        """The text there, or of a number or a boolean; empty for everything else."""
+        """The scalar there as text; empty for anything else."""
         return plain_text(self.get(*path))
 
     def mapping(self, *path: str | int) -> dict[str, JSON]:
-        """The mapping there; empty for everything else."""
+        """The mapping there; empty for anything else."""
         return as_mapping(self.get(*path))
 
     def items(self, *path: str | int) -> Iterator[tuple[DocumentPath, JSON]]:
-        """The path and value of each item of the list there."""
+        """Path and value of each item of the list there."""
         yield from (((*path, number), item) for number, item in enumerate(items(self.get(*path))))
 
     def write(self, target: DocumentPath, value: JSON) -> None:
-        """Writes a part of what another field is reported as."""
+        """Writes without a report."""
         put(self.document, target, value)
 
     def written(self, target: DocumentPath) -> JSON:
-        """What was written there so far; None where nothing was."""
         return _at(self.document, target)
 
     @property
     def spec(self) -> dict[str, Any]:
-        """What is written below ``spec`` so far."""
         spec = self.document.setdefault("spec", {})
         assert isinstance(spec, dict)
         return spec
 
     def map(self, source: DocumentPath, target: DocumentPath, value: JSON, message: str = "") -> None:
-        """Writes the value; the field of the source says it."""
+        """Writes a value that the source says."""
         self.note(source, put(self.document, target, value), message)
 
     def carry(self, source: DocumentPath, target: DocumentPath, message: str = "") -> None:
-        """The value there as it is; nothing where there is none."""
+        """Copies the value there, if any."""
         if (value := self.get(*source)) is not None:
             self.map(source, target, value, message)
 
     def carry_text(self, source: DocumentPath, target: DocumentPath) -> None:
-        """The text there; nothing where it is empty."""
+        """Copies the text there, if any."""
         if text := self.text(*source):
             self.map(source, target, text)
 
     def describe(self, source: DocumentPath) -> None:
-        """The description, cut to what a spec takes."""
+        """Copies the description, cut to the length that a spec allows."""
         short = " ".join(self.text(*source).split())
         if len(short) > _LONGEST_DESCRIPTION:
             cut = f"{short[: _LONGEST_DESCRIPTION - 1]}…"
@@ -141,7 +141,7 @@ class Reading:
             self.map(source, ("spec", "description"), short)
 
     def note(self, source: DocumentPath, target: DocumentPath | None, message: str = "") -> None:
-        """The field has its part in what is written at ``target``."""
+        """Reports that the field is covered by ``target`` (None: needs no field)."""
         self._add(source, Outcome.MAPPED, target, message)
 
     def default(self, target: DocumentPath, value: JSON, why: str) -> None:
@@ -149,58 +149,57 @@ class Reading:
         self._add((), Outcome.DEFAULTED, put(self.document, target, value), why)
 
     def assume(self, target: DocumentPath, why: str) -> None:
-        """Writes nothing: the field's own default holds, and a person may have expected another."""
+        """Reports that the spec's own default applies, which a person may not expect."""
         self._add((), Outcome.DEFAULTED, target, why)
 
     def decide(self, source: DocumentPath, target: DocumentPath, value: JSON, question: str) -> None:
-        """Writes the value (None: nothing) with a comment about what a person must decide."""
+        """Writes the value (None: nothing) with a question for a person as a comment."""
         if value is not None:
             target = put(self.document, target, value)
         self.comment(target, f"decide: {question}")
         self._add(source, Outcome.DECISION, target, question)
 
     def leave(self, source: DocumentPath, target: DocumentPath, question: str) -> None:
-        """Writes nothing; a person may decide to."""
+        """Reports a question without writing anything."""
         self._add(source, Outcome.DECISION, target, question)
 
     def comment(self, target: DocumentPath, text: str) -> None:
-        """A comment above the field; further ones follow below it."""
+        """Adds a comment above the field, below earlier ones."""
         before = self.comments.get(target)
         self.comments[target] = f"{before}\n{text}" if before else text
 
     def lose(self, source: DocumentPath, why: str, harmless: bool = False) -> None:
-        """The spec cannot say it."""
+        """Reports a field that a spec cannot express."""
         self._add(source, Outcome.LOST, None, why, harmless)
 
     def lose_all(self, keys: Iterable[str], why: str, root: DocumentPath = ()) -> None:
-        """What the source says for people and catalogues, and nothing that runs reads."""
+        """Reports those of the fields that are there, as harmless."""
         for key in keys:
             if self.get(*root, key) is not None:
                 self.lose((*root, key), why, harmless=True)
 
     def lose_each(self, reasons: Mapping[str, str], root: DocumentPath = ()) -> None:
-        """What a spec has no field for, each with its own reason."""
+        """Reports those of the fields that are there, each with its reason."""
         for key, why in reasons.items():
             if self.get(*root, key) is not None:
                 self.lose((*root, key), why)
 
     def has_entry(self, source: DocumentPath) -> bool:
-        """Whether something is said of the field already."""
         return any(entry.source == (*self.root, *source) for entry in self.entries)
 
     def supersede(self, target: DocumentPath, source: DocumentPath, why: str) -> None:
-        """What other fields wrote there does not hold any more."""
+        """Reports as lost what other fields wrote there."""
         for number, entry in enumerate(self.entries):
             if entry.source and entry.target == target and entry.source != (*self.root, *source):
                 self.entries[number] = entry._replace(outcome=Outcome.LOST, target=None, message=why)
         self.comments.pop(target, None)
 
     def refuse(self, source: DocumentPath, rule: str, message: str, hint: str = "") -> None:
-        """The definition cannot become a spec."""
+        """Adds a problem: the definition becomes no spec."""
         self.problems.append(self.source.problem(Fault((*self.root, *source), rule, message, hint)))
 
     def fill_in(self) -> None:
-        """What no definition of a registry says, and what every spec of something that runs should."""
+        """What every spec of a running server needs and registries do not say."""
         if not {"size", "resources", "remote"} & self.spec.keys():
             self.default(("spec", "size"), "small", "128Mi and 100m: the definition says no size")
         if "remote" not in self.spec and self.written(("spec", "network", "egress")) is None:
@@ -208,7 +207,7 @@ class Reading:
             self.assume(("spec", "network", "egress"), why)
 
     def finish(self) -> list[Entry]:
-        """All entries; what nobody said anything about is lost."""
+        """All entries; fields without a report are lost."""
         reported = {entry.source for entry in self.entries if entry.source}
         above = {path[:length] for path in reported for length in range(len(path))}
 
@@ -234,14 +233,14 @@ class Reading:
 
 
 def _is_empty(node: JSON) -> bool:
-    """Whether it says nothing: null, and lists and mappings of nothing else."""
+    """Null, or lists and mappings of nothing else."""
     if isinstance(node, dict | list):
         return all(map(_is_empty, node.values() if isinstance(node, dict) else node))
     return node is None
 
 
 def draft_of(original: str, format_name: str, *readings: Reading) -> Draft:
-    """The Draft of what was read. Its name is made of the original one; ``named`` keeps several apart."""
+    """The Draft of the readings, named after the original name."""
     first = readings[0]
     entries = tuple(entry for reading in readings for entry in reading.finish())
     problems = tuple(problem for reading in readings for problem in reading.problems)
@@ -275,7 +274,7 @@ def _at(node: JSON, path: DocumentPath) -> JSON:
 
 
 def put(document: dict[str, JSON], path: DocumentPath, value: JSON) -> DocumentPath:
-    """Sets the value and returns its path; mappings and lists on the way are made. END appends to a list."""
+    """Sets the value, makes parents, and returns the path. END appends to a list."""
     node: Any = document
     steps: list[str | int] = []
     for step, following in zip(path, (*path[1:], None), strict=True):
@@ -295,7 +294,7 @@ def put(document: dict[str, JSON], path: DocumentPath, value: JSON) -> DocumentP
 
 
 def plain_text(value: JSON) -> str:
-    """A scalar as the text that YAML and JSON write for it; empty for null, lists and mappings."""
+    """A scalar as YAML and JSON write it; empty for null, lists and mappings."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, str | int | float) else ""

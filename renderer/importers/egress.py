@@ -1,4 +1,4 @@
-"""Who a server may connect to, from the lists of hosts in definitions."""
+"""Egress rules from lists of hosts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HOSTS = (*EGRESS, "hosts")
 
 
 def allow_hosts(reading: Reading, hosts: Sequence[tuple[DocumentPath, str]], ports: Sequence[int] = ()) -> None:
-    """Opens these hosts and no others; those without a port of their own at ``ports``, or at all."""
+    """Allows these hosts alone; those without a port at ``ports``, or at every port."""
     if all(host.strip() != "*" for _, host in hosts) and reading.written(EGRESS) is None:
         reading.write(EGRESS, {})  # where none of them can be said, nothing is open
     for source, host in hosts:
@@ -29,7 +29,6 @@ def allow_hosts(reading: Reading, hosts: Sequence[tuple[DocumentPath, str]], por
 
 
 def allow_nothing(reading: Reading, source: DocumentPath) -> None:
-    """Closes the way out."""
     reading.map(source, EGRESS, {}, "it connects to nothing")
 
 

@@ -1,5 +1,4 @@
-"""The formats that are imported, one line each. The most specific ones stand first: the first that recognises a
-document reads it."""
+"""The formats, the most specific first: the first that recognises a document reads it."""
 
 from __future__ import annotations
 
@@ -16,16 +15,12 @@ from renderer.importers import (
     server_json,
     toolhive_registry,
 )
-from renderer.importers.choices import Choices
-from renderer.importers.draft import Draft
+from renderer.importers.draft import Choices, Draft
 from renderer.model import JSON, Source
 
 
 class Format(NamedTuple):
-    """``about`` for people; ``recognises`` by what a document says; ``read`` makes Drafts of documents.
-
-    ``together``: all documents of the format are read at once, as several make one server.
-    """
+    """``together``: all documents are read at once, as several make one server."""
 
     name: str
     about: str
@@ -52,7 +47,7 @@ FORMATS: Sequence[Format] = (
 
 
 def recognise(sources: Sequence[Source]) -> tuple[dict[str, list[Source]], list[Problem]]:
-    """The documents of each format, by its name; a Problem for each document of none."""
+    """The documents by format, and a Problem for each document of none."""
     by_format: dict[str, list[Source]] = {}
     problems = []
     for source in sources:
@@ -64,10 +59,10 @@ def recognise(sources: Sequence[Source]) -> tuple[dict[str, list[Source]], list[
             known = "; ".join(form.about for form in FORMATS)
             message = "the document has none of the formats that can be imported"
             problems.append(source.problem(Fault((), "import/unrecognised", message, f"these can: {known}")))
-    # ConfigMaps and the like beside resources of an operator belong to these, unless a workload is there too.
+    # ConfigMaps and the like in a file with an operator's resources belong to these, unless a workload is there too.
     for file in {source.file for source in by_format.get(operators.NAME, ())}:
         objects = [source for source in by_format.get("manifests", ()) if source.file == file]
-        if all(map(operators.is_beside, objects)):
+        if not any(map(operators.is_workload, objects)):
             by_format[operators.NAME] += objects
             others = [source for source in by_format.get("manifests", ()) if source.file != file]
             by_format = {**by_format, "manifests": others}
@@ -75,7 +70,7 @@ def recognise(sources: Sequence[Source]) -> tuple[dict[str, list[Source]], list[
 
 
 def batches(by_format: Mapping[str, Sequence[Source]]) -> list[tuple[Format, Sequence[Source]]]:
-    """What is read at once: a document, or all of a format whose documents belong together."""
+    """What is read at once: one document, or all documents of a format."""
     groups: list[tuple[Format, Sequence[Source]]] = []
     for form in FORMATS:
         sources = by_format.get(form.name, ())

@@ -1,4 +1,4 @@
-"""Images of definitions: versions that move, and entrypoints that nobody names."""
+"""Images and entrypoints of definitions."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import re
 
 from renderer.errors import DocumentPath, excerpt
 from renderer.image_config import image_config
-from renderer.importers.choices import Choices
-from renderer.importers.draft import END, Reading
+from renderer.importers.draft import END, Choices, Reading
 from renderer.model import JSON
 from renderer.policy.images import MOVING
 
@@ -22,7 +21,7 @@ _MOVES = "the definition names no version of the image; 'mcpctl pin' writes its 
 
 
 def set_image(reading: Reading, source: DocumentPath, image: str) -> None:
-    """Writes the image. One whose tag moves is kept, accepted and told: only a person knows which version is meant."""
+    """Writes the image. A moving tag is kept and accepted, and a person asked for the version."""
     image = image.removeprefix("docker://").removeprefix("https://")
     if len(image) > 512 or not _IMAGE.fullmatch(image):
         message = f"'{excerpt(image, 80)}' is no reference of an image"
@@ -38,13 +37,13 @@ def set_image(reading: Reading, source: DocumentPath, image: str) -> None:
 
 
 def accept(reading: Reading, rule: str, path: str, reason: str = TODAY) -> None:
-    """An acceptance that a person will look at: the report has the decision beside it."""
+    """Adds an entry of ``spec.accept``, which the report lists."""
     at_path: dict[str, JSON] = {"path": path} if path else {}
     reading.default(("spec", "accept", END), {"rule": rule, **at_path, "reason": reason}, reason)
 
 
 def set_entrypoint(reading: Reading, image: str, choices: Choices) -> None:
-    """The command of an image that speaks stdio, unless it is known: what starts it has to be told what to run."""
+    """The command of an image that speaks stdio: a bridge must know what to start."""
     if reading.written(("spec", "command")):
         return
     config, reasons = (None, []) if choices.offline else image_config(image)

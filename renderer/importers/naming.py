@@ -1,4 +1,4 @@
-"""Names of servers from names of others: valid, stable, and told apart where two would be the same."""
+"""Valid, stable and distinct server names from original names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ALPHABET = "bcdfghjklmnpqrstvwxz"
 
 
 def name_of(original: str) -> str:
-    """``io.github.Owner/my_thing`` as ``io-github-owner-my-thing``; what is too long ends with a hash."""
+    """``io.github.Owner/my_thing`` as ``io-github-owner-my-thing``; names that are too long end with a hash."""
     plain = unicodedata.normalize("NFKD", original).encode("ascii", "ignore").decode().lower()
     name = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
     if not name:
@@ -25,12 +25,12 @@ def name_of(original: str) -> str:
 
 
 def with_digest(name: str, identity: str) -> str:
-    """The name, cut where needed, and a hash that tells it from others of that name."""
+    """The name, cut if needed, with a hash of ``identity``."""
     return f"{name[: LONGEST - _LETTERS - 1].rstrip('-')}-{digest(identity)}"
 
 
 def digest(text: str) -> str:
-    """Letters made of the text's SHA-256: digits among them would look like a token to whoever searches for those."""
+    """Letters from the SHA-256: with digits, secret scanners would take it for a token."""
     number = int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8])
     letters = []
     for _ in range(_LETTERS):
@@ -39,11 +39,9 @@ def digest(text: str) -> str:
     return "".join(letters)
 
 
-def apart(originals: Sequence[tuple[str, str]]) -> list[str]:
-    """The name of each definition, told apart where several would have the same.
-
-    A definition is its original name, and what else identifies it (format, file). The order does not matter: of several
-    all get a hash, but for one whose original name is the name itself.
+def distinct_names(originals: Sequence[tuple[str, str]]) -> list[str]:
+    """The distinct name of each definition: (original name, what else identifies it, such as the file).
+    / Independent of the order: all that clash get a hash, but for the one whose original name is the name itself.
     """
     names = [name_of(original) for original, _ in originals]
     counts = Counter(names)

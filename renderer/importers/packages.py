@@ -1,4 +1,4 @@
-"""Packages as command lines name them, and the versions that they mean."""
+"""Packages as command lines name them, and their versions."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _PYPI = re.compile(r"([A-Za-z0-9][\w.-]*)(\[[\w., -]+\])? *([^;\n]*)")
 _GIT = re.compile(r"(?:git\+)?(https://[^\s#@]+?)(?:\.git)?(?:[@#]([^\s#&]+))?(?:[#&]subdirectory=([^\s&#]+))?")
 
 
-class Named(NamedTuple):
-    """A package as it was named; ``version`` is what was asked for, empty for any. ``git`` is its repository."""
+class Package(NamedTuple):
+    """``version``: as asked for, empty for any. ``git``: the URL of the repository."""
 
     registry: Registry
     name: str
@@ -37,31 +37,33 @@ class Named(NamedTuple):
         return bool(form.fullmatch(self.version))
 
 
-def named(registry: Registry, text: str) -> Named | None:
-    """``name@version``, ``name==version`` or the address of a repository; None where it is no such thing."""
+def parse_package(registry: Registry, text: str) -> Package | None:
+    """Parses ``name@version``, ``name==version`` or a repository URL; None for anything else."""
     if registry == "npm" and re.fullmatch(r"(github:)?\w[\w.-]*/\w[\w.-]*(#.+)?", text):
         text = f"https://github.com/{text.removeprefix('github:')}"
     if text.startswith(("git+", "https://")):
         match = _GIT.fullmatch(text)
-        return Named(registry, match[1].rpartition("/")[2], match[2] or "", match[1], match[3] or "") if match else None
+        return (
+            Package(registry, match[1].rpartition("/")[2], match[2] or "", match[1], match[3] or "") if match else None
+        )
     if registry == "npm":
         name, _, version = text[1:].partition("@")
         name = text[:1] + name
-        return Named(registry, name, version) if _NPM.fullmatch(name) else None
+        return Package(registry, name, version) if _NPM.fullmatch(name) else None
     match = _PYPI.fullmatch(text.strip())
     if not match:
         return None
     name, version = match[1] + (match[2] or ""), match[3].strip()
     if version.startswith("@"):  # name @ git+https://…
         rest = version[1:].strip()
-        own = named(registry, rest) if rest.startswith(("git+", "https://")) else Named(registry, name, rest)
+        own = parse_package(registry, rest) if rest.startswith(("git+", "https://")) else Package(registry, name, rest)
         return own._replace(name=name) if own else None
-    return Named(registry, name, re.sub(r"^===?\s*", "", version))
+    return Package(registry, name, re.sub(r"^===?\s*", "", version))
 
 
 @cache
-def newest(package: Named) -> tuple[str, str]:
-    """The newest version that is meant, and who said so; or an empty one, and why there is none."""
+def newest(package: Package) -> tuple[str, str]:
+    """The newest matching version and the program that said so; or an empty one and the reason."""
     if package.registry == "npm":
         options = ["--fetch-retries=1", "--fetch-timeout=10000"]
         argv = ["npm", "view", *options, "--", f"{package.name}@{package.version or 'latest'}", "version"]

@@ -1,4 +1,4 @@
-"""Programs that start the server's: shells, and proxies between clients and servers. What is behind one counts."""
+"""Shells and proxies that start or reach the actual server."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from renderer.importers.values import Word
 
 
 def script(starting: Starting, first: Word, words: Sequence[Word]) -> None:
-    """What only the machine of the client has."""
     name = f": '{excerpt(words[0].text, 80)}'" if words else ""
     starting.refuse(words[0] if words else first, f"{OF_MACHINE}{name}")
 
 
 def shell(starting: Starting, first: Word, words: Sequence[Word]) -> None:
-    """``sh -c TEXT``: what is one plain command is followed; anything else needs a shell."""
+    """``sh -c TEXT``: a single plain command is followed, anything else refused."""
     rest = list(words)
     while rest and re.fullmatch(r"-[a-z]+|--login", rest[0].text):
         option = rest.pop(0)
@@ -65,7 +64,7 @@ def env(starting: Starting, first: Word, words: Sequence[Word]) -> None:
 
 
 def mcp_remote(starting: Starting, first: Word, words: Sequence[Word]) -> None:
-    """A server elsewhere: mcp-remote, and clients of that kind."""
+    """mcp-remote and similar: the server is remote."""
     url = next((word for word in words if re.match(r"https?://", word.text)), None)
     if url is None:
         starting.refuse(first, "it names no address", "write the address of the server")
@@ -86,14 +85,14 @@ def mcp_remote(starting: Starting, first: Word, words: Sequence[Word]) -> None:
             starting.reading.note(word.source, None, f"names what follows: {word.text}")
         else:
             starting.reading.lose(word.source, "an option of the proxy, which no client needs", harmless=True)
-    starting.settled |= starting.env.keys()
+    starting.handled |= starting.env.keys()
     for name in starting.env:
         starting.reading.note((starting.env_key, name), ("spec", "remote"), "a variable of the proxy")
     set_address(starting.reading, starting.values, url, transport, headers)
 
 
 def _own_environment(starting: Starting, text: str) -> str:
-    """mcp-remote fills in ``${NAME}`` from its own environment, which the client sets."""
+    """Replaces ``${NAME}`` as mcp-remote does, from the variables that the client sets for it."""
 
     def value(match: re.Match[str]) -> str:
         known = starting.env.get(match[1])
@@ -107,7 +106,7 @@ def _own_environment(starting: Starting, text: str) -> str:
 
 
 def supergateway(starting: Starting, first: Word, words: Sequence[Word]) -> None:
-    """It serves a program, or reaches an address: what is behind it counts."""
+    """Serves a program, or reaches a URL."""
     for word in words[:-1]:
         if word.text in ("--sse", "--streamableHttp", "--streamable-http"):
             kind = "sse-only" if word.text == "--sse" else "http-only"
@@ -124,7 +123,7 @@ def supergateway(starting: Starting, first: Word, words: Sequence[Word]) -> None
 
 
 def mcp_proxy(starting: Starting, first: Word, words: Sequence[Word]) -> None:
-    """PyPI's mcp-proxy: with an address it is a client, else it serves the program behind its options."""
+    """PyPI's mcp-proxy: a client if there is a URL, else it serves the program after its options."""
     if any(re.match(r"https?://", word.text) for word in words):
         sse = not any("streamable" in word.text for word in words)
         more = [Word("--transport", first.source), Word("sse-only", first.source)] if sse else []

@@ -1,4 +1,4 @@
-"""Servers that somebody else runs: their address, and what clients send with each request."""
+"""Remote servers: their URL, transport and headers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ TRANSPORTS: Mapping[str, str] = {
 
 
 def set_remote(reading: Reading, url: DocumentPath, transport: DocumentPath, kind: str) -> None:
-    """Writes the address and the transport."""
     if kind not in ("", "sse", "streamable-http", "http"):
         reading.refuse(transport, "import/transport", f"'{excerpt(kind)}' is no transport of a remote server")
     reading.map(url, (*REMOTE, "url"), reading.text(*url))
@@ -32,7 +31,7 @@ def set_remote(reading: Reading, url: DocumentPath, transport: DocumentPath, kin
 
 
 def set_header(reading: Reading, source: DocumentPath, header: Variable, server: str) -> None:
-    """A text, or a key of a Secret where it is one or where nobody says it."""
+    """A text, or a key of a Secret if it is secret or required without a value."""
     target = (*REMOTE, "headers", header.name)
     if header.default is not None and PLACEHOLDER.search(header.default):
         reading.map(source, target, header.default)
@@ -48,7 +47,7 @@ def set_header(reading: Reading, source: DocumentPath, header: Variable, server:
 
 
 def set_remote_variable(reading: Reading, source: DocumentPath, variable: Variable, server: str) -> None:
-    """What a placeholder stands for. In the host of the address it cannot be a secret."""
+    """The value of a placeholder; in the host of the URL it cannot be a secret."""
     target = (*REMOTE, "variables", variable.name)
     host = str(reading.written((*REMOTE, "url")) or "").partition("://")[2].partition("/")[0]
     if variable.default is not None and not variable.secret:
@@ -70,7 +69,7 @@ def _secret(reading: Reading, source: DocumentPath, target: DocumentPath, variab
 
 
 def set_address(reading: Reading, values: Values, url: Word, transport: str, headers: Mapping[str, Word]) -> None:
-    """Writes ``spec.remote``; ``transport`` is empty where nothing says it. Tokens become references."""
+    """Writes ``spec.remote`` (``transport`` empty: unknown). Tokens become references to a Secret."""
     scheme, _, rest = url.text.partition("://")
     if scheme.lower() not in ("http", "https"):
         message = f"the address has the scheme '{excerpt(scheme, 20)}', and MCP is spoken over http and https"

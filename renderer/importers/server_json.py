@@ -1,4 +1,4 @@
-"""``server.json`` of the MCP registry, in every version of its schema, alone or in the answer of a registry."""
+"""``server.json`` of the MCP registry, in every schema version, alone or in a registry's answer."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 
 from renderer.errors import DocumentPath, excerpt
-from renderer.importers.choices import Choices
 from renderer.importers.deployment import read_meta
-from renderer.importers.draft import CATALOGUE, REPOSITORY, TITLE, VERSION, WEBSITE, Draft, Reading, draft_of
+from renderer.importers.draft import CATALOGUE, REPOSITORY, TITLE, VERSION, WEBSITE, Choices, Draft, Reading, draft_of
 from renderer.importers.naming import name_of
 from renderer.importers.remotes import set_header, set_remote, set_remote_variable
-from renderer.importers.server_json_packages import choose, kind_of, set_package, spelt, variable_of
+from renderer.importers.server_json_packages import choose, field_path, kind_of, set_package, variable_of
 from renderer.importers.variables import complete
 from renderer.model import JSON, Source
 
@@ -21,7 +20,6 @@ VERSIONS = ("2025-07-09", "2025-09-16", "2025-09-29", "2025-10-11", "2025-10-17"
 
 
 def recognises(data: Mapping[str, JSON]) -> bool:
-    """By its schema's address, or by a name with packages or remotes; in a list of a registry by the first."""
     return bool(_roots(data))
 
 
@@ -55,7 +53,7 @@ def _is_definition(data: JSON) -> bool:
 
 
 def _roots(data: Mapping[str, JSON]) -> list[DocumentPath]:
-    """Where the definitions stand: at the top, or in the list that a registry answers or keeps."""
+    """Paths of the definitions: at the top, or in a registry's list."""
     if _is_definition(dict(data)):
         return [()]
     if _is_definition(data.get("server")):
@@ -83,7 +81,7 @@ def _read(reading: Reading, others: Sequence[Reading], choices: Choices) -> Draf
     before = reading.get("version_detail") is not None
     reading.carry_text(("version_detail", "version") if before else ("version",), ("metadata", "annotations", VERSION))
     reading.lose_all(["release_date", "is_latest"], CATALOGUE, ("version_detail",))
-    reading.carry_text(spelt(reading, (), "websiteUrl"), ("metadata", "annotations", WEBSITE))
+    reading.carry_text(field_path(reading, (), "websiteUrl"), ("metadata", "annotations", WEBSITE))
     reading.carry_text(("repository", "url"), ("metadata", "annotations", REPOSITORY))
     if reading.text("status") in ("deprecated", "deleted"):
         question = f"the definition is {reading.text('status')}: is there a successor?"
@@ -106,7 +104,7 @@ def _version_words(schema: str) -> str:
 
 
 def _what_runs(reading: Reading, name: str, choices: Choices) -> str:
-    """Writes the package or the remote that is taken, reports the others, and returns its identifier or address."""
+    """Writes the chosen package or remote, reports the others; returns its identifier or URL."""
     packages = [path for path, package in reading.items("packages") if isinstance(package, dict)]
     remotes = [path for path, remote in reading.items("remotes") if isinstance(remote, dict)]
     if remotes and (choices.remote or not packages):
@@ -126,7 +124,7 @@ def _what_runs(reading: Reading, name: str, choices: Choices) -> str:
         return ""
     _others(reading, [*(path for path in packages if path != taken), *remotes])
     set_package(reading, taken, name, choices)
-    return reading.text(*spelt(reading, taken, "identifier"))
+    return reading.text(*field_path(reading, taken, "identifier"))
 
 
 def _others(reading: Reading, paths: Sequence[DocumentPath]) -> None:

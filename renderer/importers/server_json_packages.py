@@ -1,4 +1,4 @@
-"""Packages of server.json: which of several, what runs it, and its inputs: values, ``{placeholders}``, arguments."""
+"""Packages of server.json: the choice among them, inputs, arguments and transport."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from renderer.errors import DocumentPath, excerpt
-from renderer.importers.choices import Choices
 from renderer.importers.docker_flags import judge_flag, split_run
-from renderer.importers.draft import END, Reading
+from renderer.importers.draft import END, Choices, Reading
 from renderer.importers.images import set_entrypoint, set_image
-from renderer.importers.packages import Named, Registry, newest
+from renderer.importers.packages import Package, Registry, newest
 from renderer.importers.variables import Variable, literal, set_variable
 from renderer.model import JSON
 from renderer.model.remote import PLACEHOLDER
@@ -32,8 +31,8 @@ _PLACEHOLDER = re.compile(r"\{([^{}\s]+)\}")
 _NUGET = "a NuGet package runs with the .NET SDK (dnx), for which there is no base image: build an image of it"
 
 
-def spelt(reading: Reading, path: DocumentPath, name: str) -> DocumentPath:
-    """The path of the field: the first version of the schema wrote ``registry_type`` for ``registryType``."""
+def field_path(reading: Reading, path: DocumentPath, name: str) -> DocumentPath:
+    """The path of the field: the first schema version wrote ``registry_type`` for ``registryType``."""
     older = re.sub(r"[A-Z]", lambda upper: f"_{upper[0].lower()}", name)
     for each in (name, older, _BEFORE.get(name, name)):
         if reading.get(*path, each) is not None:
@@ -42,11 +41,11 @@ def spelt(reading: Reading, path: DocumentPath, name: str) -> DocumentPath:
 
 
 def is_true(reading: Reading, path: DocumentPath, name: str) -> bool:
-    return reading.get(*spelt(reading, path, name)) is True
+    return reading.get(*field_path(reading, path, name)) is True
 
 
 def variable_of(reading: Reading, path: DocumentPath, name: str) -> Variable:
-    """The Input there, as a variable of that name."""
+    """The Input there as a Variable."""
     key = next((key for key in ("value", "default") if reading.get(*path, key) is not None), "")
     value = reading.text(*path, key) if key else None
     asked = _ASKED.fullmatch(value or "")
@@ -59,13 +58,12 @@ def variable_of(reading: Reading, path: DocumentPath, name: str) -> Variable:
 
 
 def set_environment(reading: Reading, path: DocumentPath, server: str) -> None:
-    """The variables of a package, those of their templates included."""
-    for source, _ in reading.items(*spelt(reading, path, "environmentVariables")):
+    for source, _ in reading.items(*field_path(reading, path, "environmentVariables")):
         set_input(reading, source, variable_of(reading, source, reading.text(*source, "name")), server)
 
 
 def set_input(reading: Reading, source: DocumentPath, variable: Variable, server: str) -> None:
-    """A variable whose value may be a template of those that stand at ``source``."""
+    """A variable whose value may be a template of the variables at ``source``."""
     template = variable.default or ""
     names = [name for name in PLACEHOLDER.findall(template) if reading.get(*source, "variables", name) is not None]
     if not names:
@@ -81,12 +79,11 @@ def set_input(reading: Reading, source: DocumentPath, variable: Variable, server
 
 
 def set_arguments(reading: Reading, path: DocumentPath, server: str) -> None:
-    """The arguments of a package, in their order."""
-    for source, _ in reading.items(*spelt(reading, path, "packageArguments")):
+    for source, _ in reading.items(*field_path(reading, path, "packageArguments")):
         words = argument(reading, source, server)
         if words is None:
             about = reading.text(*source, "description")
-            flag = reading.text(*source, "name") or reading.text(*spelt(reading, source, "valueHint"))
+            flag = reading.text(*source, "name") or reading.text(*field_path(reading, source, "valueHint"))
             reading.comment(("spec", "args"), f"optional: {' '.join(f'{flag}: {about}'.split())[:300]}")
             reading.leave(source, ("spec", "args"), f"optional, and not set: {about}")
             continue
@@ -97,12 +94,11 @@ def set_arguments(reading: Reading, path: DocumentPath, server: str) -> None:
 
 
 def argument(reading: Reading, path: DocumentPath, server: str | None) -> list[str] | None:
-    """The words of one argument; None where it is optional and has no value.
-
-    What only a person knows is the value of a variable of the server; without ``server`` its placeholder stays.
+    """The words of one argument; None if it is optional and has no value.
+    / A value that only a person knows becomes a variable; without ``server`` its placeholder stays.
     """
     flag = reading.text(*path, "name")
-    hint = reading.text(*spelt(reading, path, "valueHint"))
+    hint = reading.text(*field_path(reading, path, "valueHint"))
     name = flag.lstrip("-") or hint or _NAMELESS
     text = _resolved(reading, path, variable_of(reading, path, name), server)
     if reading.text(*path, "type") != "named" or not flag:
@@ -118,7 +114,7 @@ def argument(reading: Reading, path: DocumentPath, server: str | None) -> list[s
 
 
 def _resolved(reading: Reading, path: DocumentPath, variable: Variable, server: str | None) -> str | None:
-    """The value with its placeholders: a default stands there, everything else is the value of a variable."""
+    """The value with its placeholders replaced: by their defaults, or else by references to variables."""
     if variable.secret or (variable.default is None and variable.required):
         return _reference(reading, path, variable, server) if server else f"{{{variable.name}}}"
     if variable.default is None:
@@ -140,20 +136,19 @@ def _resolved(reading: Reading, path: DocumentPath, variable: Variable, server: 
 
 
 def _reference(reading: Reading, path: DocumentPath, variable: Variable, server: str) -> str:
-    """``$(NAME)`` of a variable of the server's own for it."""
+    """``$(NAME)``, with a variable of that name."""
     name = "ARG_" + re.sub(r"[^A-Za-z0-9]+", "_", variable.name).strip("_").upper()
     set_variable(reading, path, variable._replace(name=name, required=True), server)
     return f"$({name})"
 
 
 def kind_of(reading: Reading, path: DocumentPath) -> str:
-    """``oci``, ``npm``, …"""
-    kind = reading.text(*spelt(reading, path, "registryType")).lower()
+    kind = reading.text(*field_path(reading, path, "registryType")).lower()
     return "oci" if kind == "docker" else kind
 
 
 def choose(reading: Reading, paths: Sequence[DocumentPath], choices: Choices) -> DocumentPath | None:
-    """The package that fits best, or the one that was asked for. None where that is not there."""
+    """The requested package, or the best one; None if there is no such package."""
     if not choices.package:
         return min(paths, key=lambda path: (_rank(reading, path), paths.index(path)))
     if choices.package.isascii() and choices.package.isdigit():
@@ -163,11 +158,11 @@ def choose(reading: Reading, paths: Sequence[DocumentPath], choices: Choices) ->
 
 
 def _rank(reading: Reading, path: DocumentPath) -> int:
-    """An image that serves HTTP needs nothing else; packages have a bridge of their own; bundles are downloaded."""
+    """Lower is better: an image with HTTP needs no bridge, packages do, bundles are downloaded too."""
     kind = kind_of(reading, path)
     http = reading.text(*path, "transport", "type") in _HTTP
     if kind == "mcpb":  # by the bundle's name: clusters run on Linux, most of them on amd64
-        name = reading.text(*spelt(reading, path, "identifier")).rpartition("/")[2].lower()
+        name = reading.text(*field_path(reading, path, "identifier")).rpartition("/")[2].lower()
         if re.search(r"darwin|macos|win(dows|32|64)?[-_.]|osx", name):
             return 15
         if re.search(r"arm64|aarch64|armv7", name):
@@ -177,9 +172,8 @@ def _rank(reading: Reading, path: DocumentPath) -> int:
 
 
 def set_package(reading: Reading, path: DocumentPath, server: str, choices: Choices) -> None:
-    """Writes what runs, its arguments, variables and transport."""
     kind = kind_of(reading, path)
-    reading.note(spelt(reading, path, "registryType"), ("spec",), kind)
+    reading.note(field_path(reading, path, "registryType"), ("spec",), kind)
     if kind == "nuget":
         hint = "its endpoint elsewhere is imported with --remote" if reading.get("remotes") else ""
         reading.refuse(path, "import/nuget", _NUGET, hint)
@@ -197,10 +191,10 @@ def set_package(reading: Reading, path: DocumentPath, server: str, choices: Choi
 
 
 def _image(reading: Reading, path: DocumentPath, choices: Choices) -> str:
-    """``registryBaseUrl``, ``identifier`` and ``version`` as one reference: older definitions have them apart."""
+    """Joins ``registryBaseUrl``, ``identifier`` and ``version``, which older definitions have apart."""
     del choices
-    image = reading.text(*spelt(reading, path, "identifier"))
-    base = spelt(reading, path, "registryBaseUrl")
+    image = reading.text(*field_path(reading, path, "identifier"))
+    base = field_path(reading, path, "registryBaseUrl")
     host = (urlsplit(reading.text(*base)).netloc or "").removeprefix("index.").removeprefix("registry-1.")
     first, slash, _ = image.partition("/")
     if host and host not in ("docker.io", "hub.docker.com") and not (slash and ("." in first or ":" in first)):
@@ -209,18 +203,18 @@ def _image(reading: Reading, path: DocumentPath, choices: Choices) -> str:
     if version and "@" not in image and ":" not in image.rpartition("/")[2]:
         image = f"{image}@{version}" if version.startswith("sha256:") else f"{image}:{version}"
     for name in ("registryBaseUrl", "version"):
-        if reading.get(*spelt(reading, path, name)) is not None:
-            reading.note(spelt(reading, path, name), ("spec", "image"))
-    set_image(reading, spelt(reading, path, "identifier"), image)
+        if reading.get(*field_path(reading, path, name)) is not None:
+            reading.note(field_path(reading, path, name), ("spec", "image"))
+    set_image(reading, field_path(reading, path, "identifier"), image)
     _hash(reading, path, "a digest in the reference says which image it is")
     return image
 
 
 def _registry_package(reading: Reading, path: DocumentPath, choices: Choices) -> str:
     kind: Registry = "npm" if kind_of(reading, path) == "npm" else "pypi"
-    named = Named(kind, reading.text(*spelt(reading, path, "identifier")), reading.text(*path, "version"))
+    named = Package(kind, reading.text(*field_path(reading, path, "identifier")), reading.text(*path, "version"))
     package: dict[str, JSON] = {"registry": kind, "name": named.name, "version": named.version}
-    reading.map(spelt(reading, path, "identifier"), ("spec", "package"), package)
+    reading.map(field_path(reading, path, "identifier"), ("spec", "package"), package)
     if named.is_exact:
         reading.note((*path, "version"), ("spec", "package", "version"))
     else:
@@ -234,7 +228,7 @@ def _registry_package(reading: Reading, path: DocumentPath, choices: Choices) ->
             unknown = f"the definition has no exact version of {excerpt(named.name)} ({asked})"
             message = f"{unknown}, and the newest is not known: {who}"
             reading.refuse(path, "import/version", message, "write it as version")
-    base = spelt(reading, path, "registryBaseUrl")
+    base = field_path(reading, path, "registryBaseUrl")
     public, variable = _PUBLIC[kind]
     if (url := reading.text(*base).rstrip("/")) and url not in (public, "https://pypi.org/simple"):
         reading.map(base, ("spec", "env", variable), url)
@@ -248,31 +242,31 @@ def _bundle(reading: Reading, path: DocumentPath, choices: Choices) -> str:
     del choices
     package: JSON = {
         "registry": "mcpb",
-        "url": reading.text(*spelt(reading, path, "identifier")),
-        "sha256": reading.text(*spelt(reading, path, "fileSha256")),
+        "url": reading.text(*field_path(reading, path, "identifier")),
+        "sha256": reading.text(*field_path(reading, path, "fileSha256")),
     }
-    reading.map(spelt(reading, path, "identifier"), ("spec", "package"), package)
-    reading.note(spelt(reading, path, "fileSha256"), ("spec", "package", "sha256"))
+    reading.map(field_path(reading, path, "identifier"), ("spec", "package"), package)
+    reading.note(field_path(reading, path, "fileSha256"), ("spec", "package", "sha256"))
     if reading.get(*path, "version") is not None:
         reading.note((*path, "version"), ("spec", "package", "url"), "the address names the version")
     return ""
 
 
 def _hash(reading: Reading, path: DocumentPath, why: str) -> None:
-    if reading.get(*spelt(reading, path, "fileSha256")) is not None:
-        reading.lose(spelt(reading, path, "fileSha256"), why)
+    if reading.get(*field_path(reading, path, "fileSha256")) is not None:
+        reading.lose(field_path(reading, path, "fileSha256"), why)
 
 
 _KINDS = {"oci": _image, "npm": _registry_package, "pypi": _registry_package, "mcpb": _bundle}
 
 
 def _runtime(reading: Reading, path: DocumentPath, server: str, kind: str) -> None:
-    """What starts the package, and the options for that."""
-    hint = spelt(reading, path, "runtimeHint")
+    """Options of what starts the package."""
+    hint = field_path(reading, path, "runtimeHint")
     if reading.get(*hint) is not None:
         reading.note(hint, ("spec",), "a runtime of mcpctl's own starts it")
     words = []
-    for source, _ in reading.items(*spelt(reading, path, "runtimeArguments")):
+    for source, _ in reading.items(*field_path(reading, path, "runtimeArguments")):
         values = argument(reading, source, None)
         if values is None:
             reading.leave(source, ("spec",), f"optional, and not set: {reading.text(*source, 'description')}")
@@ -290,7 +284,7 @@ def _runtime(reading: Reading, path: DocumentPath, server: str, kind: str) -> No
 
 
 def _judged(reading: Reading, words: Sequence[tuple[DocumentPath, str]], server: str) -> list[tuple[DocumentPath, str]]:
-    """What follows the options of ``docker run``."""
+    """Reads options of ``docker run`` and returns the rest."""
     command = re.compile("docker|podman|container|run")
     for source, word in words:
         if command.fullmatch(word):
@@ -306,7 +300,7 @@ def _judged(reading: Reading, words: Sequence[tuple[DocumentPath, str]], server:
 
 
 def _with_requirements(reading: Reading, words: Sequence[tuple[DocumentPath, str]]) -> list[tuple[DocumentPath, str]]:
-    """Without ``--with REQUIREMENT`` of uvx, which is ``package.with``."""
+    """The words without ``--with REQUIREMENT`` of uvx, which becomes ``package.with``."""
     rest: list[tuple[DocumentPath, str]] = []
     waiting = list(words)
     while waiting:
@@ -321,7 +315,6 @@ def _with_requirements(reading: Reading, words: Sequence[tuple[DocumentPath, str
 
 
 def set_transport(reading: Reading, path: DocumentPath) -> None:
-    """The transport of a package, with port and path from its address."""
     transport = (*path, "transport")
     kind = reading.text(*transport, "type") or "stdio"
     kind = "streamable-http" if kind == "http" else kind
@@ -351,10 +344,10 @@ def set_transport(reading: Reading, path: DocumentPath) -> None:
 
 
 def _value_of(reading: Reading, path: DocumentPath, name: str) -> str:
-    """Of a placeholder in the address: an argument by its name or hint, or a variable; empty where nobody says it."""
+    """The value of a placeholder in the URL: of an argument, by name or hint, or a variable; else empty."""
     for key in ("packageArguments", "runtimeArguments", "environmentVariables"):
-        for source, _ in reading.items(*spelt(reading, path, key)):
-            names = (reading.text(*source, "name"), reading.text(*spelt(reading, source, "valueHint")))
+        for source, _ in reading.items(*field_path(reading, path, key)):
+            names = (reading.text(*source, "name"), reading.text(*field_path(reading, source, "valueHint")))
             if name in names or name in (each.lstrip("-") for each in names):
                 value = variable_of(reading, source, name).default or ""
                 inner = _PLACEHOLDER.fullmatch(value)

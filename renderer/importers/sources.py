@@ -1,4 +1,4 @@
-"""Documents of others: read as leniently as is safe, and never run."""
+"""Loading foreign documents: leniently, within bounds."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SURROGATES = re.compile(rb"(?<!\\)((?:\\\\)*)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][
 
 
 def load_foreign(paths: Sequence[str], stdin: BinaryIO | None) -> tuple[list[Source], list[Problem]]:
-    """All documents of the paths; none of a file that has faults. A doubtful scalar is the text that stands there."""
+    """Documents of files without errors. Ambiguous scalars stay text."""
     sources, problems = load(paths, stdin=stdin, limits=LIMITS, strict=False, prepare=as_yaml)
     hint = "write each definition into a document or a file of its own"
     problems = [
@@ -37,7 +37,7 @@ def load_foreign(paths: Sequence[str], stdin: BinaryIO | None) -> tuple[list[Sou
 
 
 def as_yaml(data: bytes) -> bytes:
-    """What a reader of YAML reads alike; unchanged where it is no such JSON."""
+    """JSON with comments and trailing commas as YAML; anything else unchanged."""
     if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"[", b"/"):
         return data
     plain = _TOKENS.sub(lambda match: match[0] if match[0][:1] == b'"' else re.sub(rb"[^\r\n]", b" ", match[0]), data)

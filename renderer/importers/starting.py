@@ -1,4 +1,4 @@
-"""One definition whose command is followed to what runs, and what that writes."""
+"""Following a client's command to the package or image that it runs."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from renderer.errors import excerpt
-from renderer.importers.choices import Choices
-from renderer.importers.draft import END, Reading
-from renderer.importers.packages import Named, Registry, named, newest
+from renderer.importers.draft import END, Choices, Reading
+from renderer.importers.packages import Package, Registry, newest, parse_package
 from renderer.importers.values import Values, Word
 from renderer.model import JSON
 
@@ -25,7 +24,7 @@ _BUILD = (
 
 @dataclass
 class Starting:
-    """``programs`` are read by their names, ``proxies`` by the registry and name of their packages."""
+    """``programs`` by name, ``proxies`` by registry and package name."""
 
     reading: Reading
     values: Values
@@ -38,13 +37,12 @@ class Starting:
     #: What else is installed beside a package.
     requirements: list[Word] = field(default_factory=list)
     #: Variables that are written already, or that do not reach the server.
-    settled: set[str] = field(default_factory=set)
+    handled: set[str] = field(default_factory=set)
 
     def refuse(self, word: Word, message: str, hint: str = _BUILD) -> None:
         self.reading.refuse(word.source, "import/command", message, hint)
 
     def start(self, words: Sequence[Word]) -> None:
-        """Writes what the words start."""
         first, *rest = words
         program = re.split(r"[\\/]", first.text)[-1].lower()
         program = re.sub(r"\.(exe|cmd|bat|ps1)$", "", program)
@@ -56,8 +54,8 @@ class Starting:
         self.programs[program](self, first, rest)
 
     def package(self, word: Word, registry: Registry, text: str, program: Sequence[Word] = ()) -> None:
-        """Writes a package, with the version that is named, or else the newest."""
-        package = named(registry, text)
+        """Writes the package with the named version, or else the newest."""
+        package = parse_package(registry, text)
         if package is None:
             self.refuse(word, f"'{excerpt(text, 80)}' names no package of {registry}")
         elif package.git and not package.is_exact:
@@ -68,7 +66,7 @@ class Starting:
         else:
             self._write_newest(word, package, program)
 
-    def _write_newest(self, word: Word, package: Named, program: Sequence[Word]) -> None:
+    def _write_newest(self, word: Word, package: Package, program: Sequence[Word]) -> None:
         asked = package.version or "no version"
         version, who = ("", "--offline asks nobody") if self.choices.offline else newest(package)
         if not version:
@@ -80,7 +78,7 @@ class Starting:
         question = f"the client takes {asked}; {version} is the newest by {who}: is it the one that you tried?"
         self.reading.decide(word.source, ("spec", "package", "version"), version, question)
 
-    def _write_package(self, word: Word, package: Named, program: Sequence[Word]) -> None:
+    def _write_package(self, word: Word, package: Package, program: Sequence[Word]) -> None:
         fields = {"registry": package.registry, "name": package.name, "version": package.version}
         more = {"git": package.git, "subdirectory": package.subdirectory}
         value: JSON = {**fields, **{key: text for key, text in more.items() if text}}

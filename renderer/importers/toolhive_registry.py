@@ -1,4 +1,4 @@
-"""ToolHive's ``registry.json``: many servers in one file, with the permissions of each."""
+"""ToolHive's ``registry.json``: many servers with their permissions; or one server in a file."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 
 from renderer.errors import DocumentPath, excerpt
-from renderer.importers.choices import Choices
-from renderer.importers.draft import CATALOGUE, END, REPOSITORY, TITLE, Draft, Reading, draft_of
+from renderer.importers.draft import CATALOGUE, END, REPOSITORY, TITLE, Choices, Draft, Reading, draft_of
 from renderer.importers.egress import allow_hosts, allow_nothing
 from renderer.importers.images import set_entrypoint, set_image
 from renderer.importers.naming import name_of
 from renderer.importers.remotes import set_header, set_remote
 from renderer.importers.variables import Variable, complete, literal, set_variable
-from renderer.importers.volumes import leave_folder, parts
+from renderer.importers.volumes import leave_folder, split_volume
 from renderer.manifest import as_mapping
 from renderer.model import JSON, Source
 
@@ -24,7 +23,6 @@ _SIGNED = "nothing in a spec verifies signatures: a policy of the cluster does (
 
 
 def recognises(data: Mapping[str, JSON]) -> bool:
-    """By its schema, or by servers under names of which one has an image or an address; or by one such alone."""
     if "legacy-registry.schema.json" in str(data.get("$schema")):
         return True
     servers = [server for key in _LISTS for server in as_mapping(data.get(key)).values() if isinstance(server, dict)]
@@ -32,13 +30,12 @@ def recognises(data: Mapping[str, JSON]) -> bool:
 
 
 def _is_entry(data: Mapping[str, JSON]) -> bool:
-    """A server in a file of its own: the folder that a registry is built from."""
+    """One server in its own file, from which registries are built."""
     runs = {"image", "url"} & data.keys() and isinstance(data.get("transport"), str)
     return bool(runs and {"tier", "permissions", "env_vars", "repository_url"} & data.keys())
 
 
 def read(sources: Sequence[Source], choices: Choices) -> list[Draft]:
-    """A Draft of each server, also of those in groups."""
     return [draft for source in sources for draft in _drafts(source, choices)]
 
 
@@ -59,7 +56,7 @@ def _drafts(source: Source, choices: Choices) -> Iterator[Draft]:
 
 
 def _roots(data: Mapping[str, JSON], above: DocumentPath = ()) -> list[tuple[DocumentPath, str]]:
-    """The path and the name of each server."""
+    """Path and name of each server, also within groups."""
     roots: list[tuple[DocumentPath, str]] = []
     for key in _LISTS:
         servers = as_mapping(data.get(key))
@@ -104,7 +101,7 @@ def _read(reading: Reading, around: Sequence[Reading], original: str, choices: C
 
 
 def apply_extension(reading: Reading, path: DocumentPath, server: str) -> None:
-    """What ToolHive says of a server, in its own registry or within a server.json."""
+    """ToolHive's data on a server, in its own registry or in ``_meta`` of server.json."""
     for argument, _ in reading.items(*path, "args"):
         reading.map(argument, ("spec", "args", END), literal(reading.text(*argument)))
     remote = reading.written(("spec", "remote")) is not None
@@ -131,7 +128,7 @@ def apply_extension(reading: Reading, path: DocumentPath, server: str) -> None:
 
 
 def _input(reading: Reading, path: DocumentPath) -> Variable:
-    """A variable or a header, which are written alike."""
+    """Environment variables and headers have one form."""
     default = reading.get(*path, "default")
     return Variable(
         reading.text(*path, "name"),
@@ -146,7 +143,7 @@ def _permissions(reading: Reading, path: DocumentPath) -> None:
     _outbound(reading, (*path, "network", "outbound"))
     for key, how in (("read", "read"), ("write", "written")):
         for mount, _ in reading.items(*path, key):
-            folder, target, _ = parts(reading.text(*mount))
+            folder, target, _ = split_volume(reading.text(*mount))
             leave_folder(reading, mount, folder or target, f"{target} ({how})")
     if reading.get(*path, "privileged") is True:
         reading.lose((*path, "privileged"), "Pod Security 'restricted' always holds")

@@ -1,4 +1,4 @@
-"""Texts in the files of clients: variables of the machine, inputs that are asked for, and tokens that stand there."""
+"""Values in client files: variables of the machine, VS Code inputs, and secrets in plain text."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ _SCHEME = re.compile(r"(Bearer|Basic|Token|ApiKey|Api-Key|Key)\s+(.+)", re.IGNOR
 
 
 class Word(NamedTuple):
-    """One word of a command line, and where it stands."""
+    """A word of a command line, and its path."""
 
     text: str
     source: DocumentPath
 
 
 class Input(NamedTuple):
-    """What a client asks its user for; ``source`` is where its file says so."""
+    """What a client asks its user for; ``source`` is its declaration."""
 
     source: DocumentPath
     secret: bool
@@ -65,7 +65,7 @@ class _Reference(NamedTuple):
 
 @dataclass
 class Values:
-    """Writes the texts of one definition into its spec: values, and references to what nobody may write down."""
+    """Writes the values of one definition into its spec; secrets become references."""
 
     reading: Reading
     server: str
@@ -88,12 +88,12 @@ class Values:
             self._ask_about_path(text, source, ("spec", "env", name))
 
     def inherited(self, name: str, source: DocumentPath) -> None:
-        """A variable that the client's machine has."""
+        """A variable from the client's own environment."""
         reference = _Reference("env", name, None)
         set_variable(self.reading, source, self._asked_for(name, reference), self.server)
 
     def arguments(self, words: Sequence[Word]) -> None:
-        """The arguments of the server, added to those that it has."""
+        """Appends to the arguments of the server."""
         secrets = {i for i, finding in in_words(tuple(text for text, _ in words)) if finding.certain}
         before = ""
         for number, (text, source) in enumerate(words):
@@ -112,7 +112,7 @@ class Values:
             before = flag if flag and not equals else ""
 
     def remote(self, name: str, text: str, source: DocumentPath) -> JSON:
-        """An address or a header of a remote server; what is secret becomes one of its variables."""
+        """A URL or header of a remote server; a secret becomes one of its variables."""
         pieces = _pieces(text)
         if any(isinstance(piece, _Reference) for piece in pieces):
             return "".join(piece if isinstance(piece, str) else self._remote(piece, source) for piece in pieces)
@@ -126,7 +126,7 @@ class Values:
         return text
 
     def _remote(self, reference: _Reference, source: DocumentPath) -> str:
-        """``{name}``, which stands for a key of a Secret, or for a value that the file has."""
+        """``{name}``, with a key of a Secret or a known value for it."""
         asked = self._asked_for(reference.variable, reference)
         name = re.sub(r"[^a-z0-9]+", "_", reference.name.lower()).strip("_") or "value"
         name = f"_{name}" if name[:1].isdigit() else name
@@ -142,12 +142,11 @@ class Values:
         self.reading.note(source, ("spec", "remote"), f"a secret: set the key {key} of the Secret {self.server}")
 
     def _set(self, name: str, text: str, source: DocumentPath) -> None:
-        """A text in which variables may stand for others."""
+        """A text that may refer to other variables."""
         set_variable(self.reading, source, Variable(name, default=""), self.server)
         self.reading.write(("spec", "env", name), text)
 
     def _asked_for(self, name: str, reference: _Reference) -> Variable:
-        """The variable that stands for a reference."""
         known = self.inputs.get(reference.name) if reference.kind == "input" else None
         if known:
             self.asked.add(reference.name)
@@ -156,7 +155,7 @@ class Values:
         return Variable(name, reference.default, required=True, secret=secret)
 
     def _with_references(self, pieces: list[str | _Reference], source: DocumentPath) -> str:
-        """The text with ``$(NAME)`` for each reference, whose variables are written too."""
+        """The text with ``$(NAME)`` for each reference, and a variable for each."""
         text = ""
         for piece in pieces:
             if isinstance(piece, str):
@@ -169,7 +168,7 @@ class Values:
         return text
 
     def _ask_about_path(self, text: str, source: DocumentPath, target: DocumentPath) -> None:
-        """A path that no container has; asked once for a field of the spec."""
+        """Asks once per field about a path that no container has."""
         path = text.partition("=")[2] if text.startswith("-") else text
         references = [piece for piece in _pieces(text) if isinstance(piece, _Reference)]
         if not is_machine_path(path) and not any(map(_is_of_machine, references)):
@@ -182,12 +181,10 @@ class Values:
 
 
 def is_machine_path(text: str) -> bool:
-    """Whether a path is surely that of somebody's machine."""
     return bool(re.match(r"~|\.{1,2}[/\\]|[A-Za-z]:[\\/]|/(home|Users|mnt|Volumes|root|tmp)/.", text))
 
 
 def is_secret(name: str, text: str) -> bool:
-    """Whether a value that stands under a name is one that may not be written down."""
     if _NO_SECRET.fullmatch(text):
         return False
     placeholder = bool(_TELLING.search(name)) and bool(_PLACEHOLDER.fullmatch(text))
@@ -205,7 +202,7 @@ def _is_of_machine(reference: _Reference) -> bool:
 
 
 def _pieces(text: str) -> list[str | _Reference]:
-    """Texts, and references between them."""
+    """Literal texts and the references between them."""
     pieces: list[str | _Reference] = []
     end = 0
     for match in _PIECE.finditer(text):

@@ -1,4 +1,4 @@
-"""Variables that a definition asks for: values, references to keys, or comments on what may be set."""
+"""Environment variables of definitions: values, references to keys, or comments."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOT_WRITTEN = "the value looks like a secret and is not written: set the key {0}
 
 
 class Variable(NamedTuple):
-    """What a definition says of a variable. ``default`` None: it says no value."""
+    """``default`` None: the definition says no value."""
 
     name: str
     default: str | None = None
@@ -36,18 +36,18 @@ class Variable(NamedTuple):
 
     @property
     def words(self) -> str:
-        """Its description and choices, for a comment."""
+        """Description and choices, for a comment."""
         choices = f"one of {', '.join(self.choices)}" if self.choices else ""
         return excerpt("; ".join(filter(None, (" ".join(self.about.split()), choices))), _LONGEST_ABOUT)
 
 
 def settings_of(name: str) -> str:
-    """The ConfigMap for values that only a person knows."""
+    """The name of the ConfigMap for values that only a person knows."""
     return f"{name}-settings"
 
 
 def set_variable(reading: Reading, source: DocumentPath, variable: Variable, server: str) -> None:
-    """Writes the variable into ``spec.env``: a value where there is one, else a reference, or a comment if optional."""
+    """Writes ``spec.env``: a value, a reference if there is none or it is secret, a comment if it is optional."""
     target: DocumentPath = ("spec", "env", variable.name)
     if not _NAME.fullmatch(variable.name) or len(variable.name) > 253:
         message = f"'{excerpt(variable.name)}' is no name of an environment variable"
@@ -78,7 +78,7 @@ def set_variable(reading: Reading, source: DocumentPath, variable: Variable, ser
 
 
 def complete(reading: Reading, server: str) -> None:
-    """Once all is read: what looks like a secret among the arguments becomes a variable, what is missing is added."""
+    """Moves secrets from the arguments into variables and fills in what is missing."""
     args = reading.written(("spec", "args"))
     words = tuple(str(word) for word in args) if isinstance(args, list) else ()
     for number, _ in list(in_words(words)):
@@ -93,22 +93,20 @@ def complete(reading: Reading, server: str) -> None:
 
 
 def literal(text: str) -> str:
-    """Text in which nothing stands for the value of another variable."""
+    """Escapes references to variables."""
     return text.replace("$(", "$$(")
 
 
 def holds_secret(variable: Variable) -> bool:
-    """By its value, or without one by its name: nobody keeps a token in a ConfigMap."""
+    """Judged by the value, or without one by the name."""
     if variable.default:
         return in_value(variable.name, variable.default) is not None
     return variable.default is None and bool(_TELLING.search(variable.name)) and not _ABOUT.search(variable.name)
 
 
 def is_secret(name: str, value: str) -> bool:
-    """Whether the value of the variable looks like a credential."""
     return any(True for _ in in_data({"env": {name: value}}))
 
 
 def is_secret_text(text: str) -> bool:
-    """Whether a file with that text seems to hold a credential."""
     return any(True for _ in in_data({"content": text}))

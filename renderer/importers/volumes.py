@@ -1,4 +1,4 @@
-"""Volumes of definitions: named ones are kept, folders of somebody's machine are not invented here."""
+"""Volumes of definitions: named ones become storage, folders of the machine are not mounted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STORAGE = ("spec", "storage")
 
 
 def set_volume(reading: Reading, source: DocumentPath, volume: str, target: str, read_only: bool = False) -> None:
-    """A named volume (or with an empty name an anonymous one) is storage; a folder of the machine is a decision."""
+    """A named or anonymous volume becomes storage; for a folder of the machine see ``leave_folder``."""
     target = target.rstrip("/") if target != "/" else target
     if not _PATH.fullmatch(target) or "/../" in f"{target}/" or "/./" in f"{target}/":
         reading.lose(source, f"'{excerpt(target, 80)}' is no path where something can be mounted")
@@ -32,7 +32,7 @@ def set_volume(reading: Reading, source: DocumentPath, volume: str, target: str,
 
 
 def leave_folder(reading: Reading, source: DocumentPath, folder: str, target: str) -> None:
-    """A folder of the machine is not mounted; the report says what to do where its data are needed."""
+    """Reports that the folder is not mounted, and what to do if its data is needed."""
     if _DANGEROUS.fullmatch(folder):
         reading.lose(source, f"{excerpt(folder, 80)} of the machine gives the machine away, and is not mounted")
         return
@@ -42,8 +42,8 @@ def leave_folder(reading: Reading, source: DocumentPath, folder: str, target: st
     reading.decide(source, STORAGE, None, question)
 
 
-def parts(text: str) -> tuple[str, str, bool]:
-    """``source:target:ro`` as its parts; with one path alone the source is empty. ``C:\\\\x:/y`` has a drive."""
+def split_volume(text: str) -> tuple[str, str, bool]:
+    """Splits ``source:target:ro``; the source may be empty, or begin with a drive: ``C:\\\\x``."""
     words = text.split(":")
     if re.match(r"[A-Za-z]:[\\\\/]", text) and len(words) > 2:
         words = [":".join(words[:2]), *words[2:]]

@@ -1,4 +1,4 @@
-"""Command lines of programs that make a stdio server reachable: what they start, and what they say of the transport."""
+"""Command lines of bridges (supergateway, mcp-proxy) and of package runners."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import zip_longest
 from typing import Literal, NamedTuple
 
 from renderer.errors import excerpt
-from renderer.importers.packages import Registry, named
+from renderer.importers.packages import Registry, parse_package
 from renderer.model import JSON
 
 #: Options of bridges that are read, or that mcpctl sets by itself.
@@ -25,7 +25,7 @@ _BARE = ("-y", "--yes", "-q", "--quiet", "--silent", "--no-progress", "--isolate
 
 
 class Wrapped(NamedTuple):
-    """What a wrapper starts. ``port`` and ``path`` are empty where it does not say them."""
+    """What a bridge starts. ``port`` 0 and ``path`` empty: it does not say them."""
 
     bridge: Literal["supergateway", "mcp-proxy"]
     inner: tuple[str, ...]
@@ -37,12 +37,11 @@ class Wrapped(NamedTuple):
 
     @property
     def loss(self) -> str:
-        """For the report; empty where there is none."""
         return f"options of {self.bridge} that no field has: {', '.join(self.others)}" if self.others else ""
 
 
 def wrapped(words: Sequence[str]) -> Wrapped | None:
-    """Of the words of a command line, its program's own name included; None where it is no wrapper."""
+    """Parses a command line, its program included; None if it is no bridge."""
     words = _unshelled(words)
     for number, word in enumerate(words):
         name = re.sub(r"(@|==)[^/]*$", "", word.rpartition("/")[2])
@@ -54,13 +53,13 @@ def wrapped(words: Sequence[str]) -> Wrapped | None:
 
 
 def wrapped_command(image: str, words: Sequence[str]) -> Wrapped | None:
-    """Of a container: images of supergateway start it without naming it."""
+    """Images of supergateway start it without naming it."""
     is_gateway = "supergateway" in image and "supergateway" not in words
     return wrapped(["supergateway", *words] if is_gateway else words)
 
 
 def _unshelled(words: Sequence[str]) -> list[str]:
-    """``sh -c 'exec program …'`` as the words of the program; a real script stays one word."""
+    """The words of ``sh -c 'exec program …'``; a real script stays one word."""
     if len(words) >= 3 and words[0].rpartition("/")[2] in ("sh", "bash", "ash") and words[1] in ("-c", "-ec", "-lc"):
         try:
             inner = shlex.split(words[2])
@@ -72,7 +71,6 @@ def _unshelled(words: Sequence[str]) -> list[str]:
 
 
 def _options(words: Sequence[str]) -> dict[str, str]:
-    """``--port 8000`` and ``--port=8000``."""
     options: dict[str, str] = {}
     for word, following in zip_longest(words, words[1:], fillvalue=""):
         if word.startswith("-"):
@@ -95,7 +93,7 @@ def _supergateway(words: Sequence[str]) -> Wrapped | None:
 
 
 def _mcp_proxy(words: Sequence[str]) -> Wrapped | None:
-    """What follows ``--`` or the options; one that connects to a URL serves nothing."""
+    """The command follows ``--`` or the options; with a URL it is a client."""
     if "--" in words:
         cut = list(words).index("--")
         options, inner = _options(words[:cut]), list(words[cut + 1 :])
@@ -113,7 +111,7 @@ def _others(options: Collection[str]) -> tuple[str, ...]:
 
 
 def _is_value(words: Sequence[str], number: int) -> bool:
-    """Whether the word belongs to the option in front of it."""
+    """Whether the word is the value of the option before it."""
     before = words[number - 1] if number else ""
     flags = ("--pass-environment", "--stateless", "--debug", "--no-pass-environment")
     return before.startswith("-") and "=" not in before and before not in flags
@@ -124,7 +122,7 @@ def _port(text: str) -> int:
 
 
 class Started(NamedTuple):
-    """A package that a command line starts, and its arguments; ``version`` is empty where it names no exact one."""
+    """A package and its arguments; ``version`` is empty unless exact."""
 
     registry: Registry
     name: str
@@ -138,7 +136,7 @@ class Started(NamedTuple):
 
 
 def started(words: Sequence[str]) -> Started | None:
-    """``npx -y @scope/name@1.2.3 args`` and ``uvx name==1.2.3 args``; None for every other program."""
+    """Parses ``npx -y @scope/name@1.2.3 args`` and ``uvx name==1.2.3 args``; None for other programs."""
     words = _unshelled(words)
     program = words[0].rpartition("/")[2] if words else ""
     registry: Registry = "npm" if program in ("npx", "pnpx") else "pypi"
@@ -156,7 +154,7 @@ def started(words: Sequence[str]) -> Started | None:
             return None
     if not rest:
         return None
-    package = named(registry, source or rest[0])
+    package = parse_package(registry, source or rest[0])
     if package is None or package.git:
         return None
     version = package.version if package.is_exact else ""

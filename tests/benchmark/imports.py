@@ -11,12 +11,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 from renderer.errors import errors_in
-from renderer.importers.bulk import definitions_in, named
-from renderer.importers.choices import Choices
-from renderer.importers.draft import Draft
+from renderer.importers.bulk import definitions_in, distinctly_named
+from renderer.importers.draft import Choices, Draft
 from renderer.importers.formats import batches, recognise
 from renderer.importers.sources import load_foreign
-from renderer.importers.trial import tried
+from renderer.importers.validation import validated
 from renderer.registry import TARGETS
 
 #: Of definitions of which nothing can run anywhere, by the rule that says so.
@@ -33,7 +32,7 @@ def drafts_of(folders: Sequence[str]) -> list[Draft]:
     by_format, unrecognised = recognise(sources)
     print(f"{len(files)} files, {len(sources)} documents, {len(unrecognised)} of no known format")
     choices = Choices(offline=True)
-    return named([draft for form, batch in batches(by_format) for draft in form.read(batch, choices)])
+    return distinctly_named([draft for form, batch in batches(by_format) for draft in form.read(batch, choices)])
 
 
 def kind_of(draft: Draft) -> str:
@@ -54,7 +53,7 @@ def main(folders: Sequence[str]) -> None:
         row, kind = rows.setdefault(draft.format, Counter()), kind_of(draft)
         row.update(["definitions", kind])
         for name in sorted(TARGETS):
-            problems = tried(draft, [name]).problems
+            problems = validated(draft, [name]).problems
             row[name] += kind in ("mcpb", "runnable") and not problems
             for problem in problems:
                 print(f"{name}: {draft.original}: {problem.place}: {problem.message}")

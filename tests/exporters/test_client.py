@@ -11,8 +11,7 @@ import pytest
 from renderer.exporters.client import CLIENTS, Configuration, configuration
 from renderer.exporters.endpoints import endpoint_of
 from renderer.importers import client_files
-from renderer.importers.choices import Choices
-from renderer.importers.draft import Outcome
+from renderer.importers.draft import Choices, Outcome
 from renderer.model import JSON, Options
 from renderer.pins import KUBERNETES_VERSION, MCP_REMOTE
 from tests.importers.readings import source_of

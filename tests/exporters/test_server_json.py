@@ -18,11 +18,10 @@ from renderer.exporters.exported import Exported
 from renderer.exporters.server_json import export
 from renderer.importers import server_json
 from renderer.importers.bulk import definitions_in
-from renderer.importers.choices import Choices
-from renderer.importers.draft import Draft, Outcome
+from renderer.importers.draft import Choices, Draft, Outcome
 from renderer.importers.sources import load_foreign
-from renderer.importers.text import text_of
-from renderer.importers.trial import tried
+from renderer.importers.spec_file import text_of
+from renderer.importers.validation import validated
 from tests.importers.readings import source_of
 from tests.specs import HTTP, IMAGE, NPM, OPTIONS, PYPI, read_specs, spec
 
@@ -204,7 +203,7 @@ def drafts_of_corpus() -> Iterator[Draft]:
         reason = f"the definitions are not at {CORPUS} (MCPCTL_TEST_SHARED names another folder)"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
     sources, _ = load_foreign(definitions_in(str(CORPUS / "server-json")), None)
-    yield from map(tried, server_json.read(sources, OFFLINE))
+    yield from map(validated, server_json.read(sources, OFFLINE))
 
 
 @pytest.mark.slow
@@ -233,7 +232,7 @@ def test_a_definition_that_was_imported_says_the_same_again() -> None:
         specs = pipeline.read(["-"], BytesIO(text_of(draft).encode()))
         (server,) = (*specs.servers, *specs.remotes)
         (found,) = export(server, OPTIONS).documents
-        again = tried(server_json.read([source_of(dict(found))], OFFLINE)[0])
+        again = validated(server_json.read([source_of(dict(found))], OFFLINE)[0])
         assert again.problems == ()
         assert again.original == draft.original
         assert comparable(again) == comparable(draft)

@@ -6,13 +6,12 @@ import os
 from io import BytesIO
 from pathlib import Path
 
-from renderer.importers.bulk import named
-from renderer.importers.choices import Choices
-from renderer.importers.draft import Draft, Outcome
+from renderer.importers.bulk import distinctly_named
+from renderer.importers.draft import Choices, Draft, Outcome
 from renderer.importers.formats import batches, recognise
 from renderer.importers.sources import load_foreign
-from renderer.importers.text import text_of
-from renderer.importers.trial import settled
+from renderer.importers.spec_file import text_of
+from renderer.importers.validation import adjusted
 
 FOLDER = Path(__file__).parent / "live"
 UPDATES = "MCPCTL_TEST_UPDATE_EXPECTED" in os.environ
@@ -25,7 +24,7 @@ def drafts_of(text: str, file: str = "-") -> list[Draft]:
     by_format, unrecognised = recognise(sources)
     assert unrecognised == []
     drafts = [draft for form, batch in batches(by_format) for draft in form.read(batch, Choices(offline=True))]
-    return [settled(draft) for draft in named(drafts)]
+    return [adjusted(draft) for draft in distinctly_named(drafts)]
 
 
 def draft_of(text: str) -> Draft:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from renderer.errors import Place
-from renderer.importers.bulk import State, named, store
+from renderer.importers.bulk import State, distinctly_named, store
 from renderer.importers.draft import Draft, Entry, Outcome
-from renderer.importers.text import text_of
+from renderer.importers.spec_file import text_of
 
 
 def draft(original: str, image: str = "registry.example.com/demo:1.0", file: str = "a.json") -> Draft:
@@ -28,7 +28,7 @@ def states(drafts: list[Draft], folder: Path, force: bool = False) -> list[State
 
 
 def test_what_is_called_after_a_server_is_renamed_with_it() -> None:
-    first, second = named([draft("demo"), draft("de/mo"), draft("Demo")])[1:]
+    first, second = distinctly_named([draft("demo"), draft("de/mo"), draft("Demo")])[1:]
     assert {first.original, second.original} == {"Demo", "demo"} or first.name == "demo"
     renamed = next(each for each in (first, second) if each.original == "Demo")
     assert renamed.name.startswith("demo-")
@@ -80,7 +80,7 @@ def test_what_is_said_of_a_renamed_server_has_its_new_name() -> None:
     text = "set the key A of the ConfigMap demo-settings, or of the Secret demo; not of the Secret demo-b"
     entry = Entry(Place("a.json", 1, 1), (), Outcome.DECISION, None, text)
     drafts = [draft(name)._replace(comments={("spec",): text}, entries=(entry,)) for name in ("demo", "Demo")]
-    renamed = next(each for each in named(drafts) if each.original == "Demo")
+    renamed = next(each for each in distinctly_named(drafts) if each.original == "Demo")
     expected = (
         f"set the key A of the ConfigMap {renamed.name}-settings, or of the Secret {renamed.name}; "
         "not of the Secret demo-b"

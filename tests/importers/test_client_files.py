@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 
 from renderer.importers import client_files, starting
-from renderer.importers.choices import Choices
-from renderer.importers.draft import Draft, Outcome
-from renderer.importers.packages import Named
-from renderer.importers.text import text_of
-from renderer.importers.trial import settled, tried
+from renderer.importers.draft import Choices, Draft, Outcome
+from renderer.importers.packages import Package
+from renderer.importers.spec_file import text_of
+from renderer.importers.validation import adjusted, validated
 from renderer.model import JSON
 from tests.importers.readings import source_of
 
@@ -27,7 +26,7 @@ PYPI = {"registry": "pypi", "name": "acme-mcp", "version": "2.0"}
 def _newest(monkeypatch: pytest.MonkeyPatch) -> None:
     """No registry is asked: of any package 9.9.9 is the newest, unless its name says that there is none."""
 
-    def newest(package: Named) -> tuple[str, str]:
+    def newest(package: Package) -> tuple[str, str]:
         return ("", "npm: no such package") if "missing" in package.name else ("9.9.9", "npm")
 
     monkeypatch.setattr(starting, "newest", newest)
@@ -46,7 +45,7 @@ def draft(server: dict[str, JSON], *, offline: bool = True, inputs: JSON = None)
 def spec(server: dict[str, JSON], **more: Any) -> JSON:
     read = draft(server, **more)
     assert read.problems == ()
-    assert tried(read).problems == ()
+    assert validated(read).problems == ()
     return without_size(read)
 
 
@@ -406,7 +405,7 @@ def test_addresses(server: dict[str, JSON], expected: dict[str, JSON]) -> None:
 )
 def test_an_address_without_tls_is_accepted_within_a_private_network(host: str, accepted: bool) -> None:
     url = f"http://{host}/mcp"
-    read = settled(draft({"url": url}))
+    read = adjusted(draft({"url": url}))
     assert [problem.rule for problem in read.problems] == ([] if accepted else ["policy/remote-http"])
     if accepted:
         assert "- rule: policy/remote-http\n" in text_of(read)

@@ -10,7 +10,7 @@ import pytest
 
 from renderer.importers.compose.values import Piece, filled, pieces, quantity, seconds
 from renderer.importers.draft import Outcome
-from renderer.importers.text import text_of
+from renderer.importers.spec_file import text_of
 from renderer.model import JSON
 from tests.importers.live import draft_of, drafts_of
 from tests.importers.test_manifests import messages, spec_of

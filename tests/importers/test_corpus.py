@@ -14,12 +14,11 @@ from typing import Any
 
 import pytest
 
-from renderer.importers.bulk import definitions_in, named
-from renderer.importers.choices import Choices
-from renderer.importers.draft import Draft
+from renderer.importers.bulk import definitions_in, distinctly_named
+from renderer.importers.draft import Choices, Draft
 from renderer.importers.formats import batches, recognise
 from renderer.importers.sources import load_foreign
-from renderer.importers.trial import tried
+from renderer.importers.validation import validated
 from renderer.model import Source
 
 ROOT = Path(__file__).parent.parent.parent
@@ -32,7 +31,9 @@ def imported() -> tuple[dict[str, Source], list[Draft]]:
     assert problems == []
     by_format, _ = recognise(sources)
     drafts = [draft for form, batch in batches(by_format) for draft in form.read(batch, Choices(offline=True))]
-    return {source.file: source for source in sources}, [tried(draft) for draft in named(drafts, str(CORPUS))]
+    return {source.file: source for source in sources}, [
+        validated(draft) for draft in distinctly_named(drafts, str(CORPUS))
+    ]
 
 
 @pytest.fixture

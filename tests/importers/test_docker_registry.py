@@ -8,9 +8,8 @@ import pytest
 
 from renderer.errors import dotted
 from renderer.importers import docker_registry
-from renderer.importers.choices import Choices
-from renderer.importers.draft import Draft
-from renderer.importers.trial import tried
+from renderer.importers.draft import Choices, Draft
+from renderer.importers.validation import validated
 from renderer.model import JSON
 from tests.importers.readings import source_of
 
@@ -36,7 +35,7 @@ def drafted(**fields: Any) -> Draft:
 
 
 def spec_of(**fields: Any) -> dict[str, Any]:
-    draft = tried(drafted(**fields))
+    draft = validated(drafted(**fields))
     assert draft.problems == ()
     spec = draft.document["spec"]
     assert isinstance(spec, dict)
@@ -99,7 +98,7 @@ def test_commands_are_arguments() -> None:
     ]
     assert spec["env"]["ARG_URL"] == {"configMap": "notes-settings", "key": "ARG_URL"}  # type: ignore[index,call-overload]
     assert "--optional" in draft.comments["spec", "args"]
-    assert tried(draft).problems == ()
+    assert validated(draft).problems == ()
 
 
 VOLUMES: dict[str, tuple[str, JSON, str]] = {
@@ -126,7 +125,7 @@ def test_volumes_are_storage_and_folders_are_not_invented(volume: str, storage: 
     assert isinstance(spec, dict)
     assert spec.get("storage") == storage
     assert [str(entry.outcome) for entry in draft.entries if dotted(entry.source) == "run.volumes[0]"] == [outcome]
-    assert tried(draft).problems == ()
+    assert validated(draft).problems == ()
 
 
 RUNS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {

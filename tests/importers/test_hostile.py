@@ -10,13 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from renderer.importers.bulk import named
-from renderer.importers.choices import Choices
-from renderer.importers.draft import Draft, Outcome
+from renderer.importers.bulk import distinctly_named
+from renderer.importers.draft import Choices, Draft, Outcome
 from renderer.importers.formats import batches, recognise
 from renderer.importers.sources import load_foreign
-from renderer.importers.text import text_of
-from renderer.importers.trial import settled
+from renderer.importers.spec_file import text_of
+from renderer.importers.validation import adjusted
 from renderer.model import JSON
 from tests.importers.readings import source_of
 
@@ -60,7 +59,7 @@ def drafts_of(data: dict[str, Any]) -> list[Draft]:
     by_format, problems = recognise([source_of(data)])
     assert len(by_format) + len(problems) == 1
     drafts = [draft for form, batch in batches(by_format) for draft in form.read(batch, Choices(offline=True))]
-    return [settled(draft) for draft in named(drafts)]
+    return [adjusted(draft) for draft in distinctly_named(drafts)]
 
 
 def paths_of(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

@@ -8,8 +8,7 @@ import pytest
 
 from renderer.image_config import ImageConfig
 from renderer.importers import images
-from renderer.importers.choices import Choices
-from renderer.importers.draft import Reading
+from renderer.importers.draft import Choices, Reading
 from renderer.importers.images import set_entrypoint, set_image
 from tests.importers.readings import source_of
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from renderer.importers.draft import Draft, Outcome
-from renderer.importers.text import text_of
+from renderer.importers.spec_file import text_of
 from renderer.importers.wrappers import Started, Wrapped, started, wrapped
 from renderer.model import JSON
 from tests.importers.live import FOLDER, draft_of, drafts_of, expected

@@ -7,7 +7,7 @@ from itertools import permutations
 
 import pytest
 
-from renderer.importers.naming import LONGEST, apart, name_of
+from renderer.importers.naming import LONGEST, distinct_names, name_of
 
 VALID = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 NAMES = {
@@ -38,10 +38,10 @@ def test_long_names_differ_where_their_originals_do() -> None:
 
 def test_those_that_collide_are_told_apart_in_any_order() -> None:
     definitions = [("Time", "a"), ("time", "b"), ("t.ime", "c"), ("other", "d"), ("o_ther", "e"), ("o_ther", "f")]
-    expected = dict(zip(definitions, apart(definitions), strict=True))
+    expected = dict(zip(definitions, distinct_names(definitions), strict=True))
     assert len(set(expected.values())) == len(definitions)
     assert expected["time", "b"] == "time", "it is the name itself"
     assert expected["t.ime", "c"] == "t-ime"
     assert all(VALID.fullmatch(name) and len(name) <= LONGEST for name in expected.values())
     for order in list(permutations(definitions))[::37]:
-        assert dict(zip(order, apart(order), strict=True)) == expected
+        assert dict(zip(order, distinct_names(order), strict=True)) == expected

@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 
 from renderer.exporters.forms import FORMS
-from renderer.importers.choices import Choices
-from renderer.importers.draft import Draft, Outcome
+from renderer.importers.draft import Choices, Draft, Outcome
 from renderer.importers.formats import batches, recognise
 from renderer.importers.sources import load_foreign
-from renderer.importers.trial import tried
+from renderer.importers.validation import validated
 from renderer.model import JSON, Options
 from renderer.pins import KUBERNETES_VERSION
 from tests.specs import HTTP, IMAGE, NPM, PYPI, as_stream, read_specs, spec
@@ -38,7 +37,7 @@ def resource(version: str, fields: dict[str, Any], kind: str = "MCPServer") -> d
 def spec_of(version: str, fields: dict[str, Any], kind: str = "MCPServer") -> Any:
     (draft,) = drafts(resource(version, fields, kind))
     assert draft.problems == ()
-    assert tried(draft).problems == ()
+    assert validated(draft).problems == ()
     return draft.document["spec"]
 
 
@@ -309,7 +308,7 @@ def test_what_is_exported_is_read_again(form: str, fields: dict[str, Any]) -> No
     if not exported.documents or FORMS[form].style == "json":
         return
     (draft,) = drafts(*exported.documents)
-    assert tried(draft).problems == ()
+    assert validated(draft).problems == ()
     assert [entry for entry in draft.entries if entry.outcome is Outcome.LOST and not entry.harmless] == []
     again: Any = draft.document["spec"]
     written = {key: again.get(key) for key in _COMPARED if key in fields}

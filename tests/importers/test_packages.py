@@ -9,7 +9,7 @@ import pytest
 
 from renderer.command import Done, ProgramMissing
 from renderer.importers import packages
-from renderer.importers.packages import Named, Registry, named, newest
+from renderer.importers.packages import Package, Registry, newest, parse_package
 
 COMMIT = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
@@ -17,24 +17,24 @@ COMMIT = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 @pytest.mark.parametrize(
     ("registry", "text", "expected", "exact"),
     [
-        ("npm", "@acme/mcp@1.2.3-rc.1", Named("npm", "@acme/mcp", "1.2.3-rc.1"), True),
-        ("npm", "mcp@latest", Named("npm", "mcp", "latest"), False),
-        ("npm", "mcp@^1.0.0", Named("npm", "mcp", "^1.0.0"), False),
-        ("npm", "acme/mcp", Named("npm", "mcp", "", "https://github.com/acme/mcp"), False),
-        ("npm", f"github:acme/mcp#{COMMIT}", Named("npm", "mcp", COMMIT, "https://github.com/acme/mcp"), True),
-        ("pypi", "acme-mcp==2.0", Named("pypi", "acme-mcp", "2.0"), True),
-        ("pypi", "acme-mcp@2.0.post1", Named("pypi", "acme-mcp", "2.0.post1"), True),
-        ("pypi", "acme-mcp[cli] >=1,<2", Named("pypi", "acme-mcp[cli]", ">=1,<2"), False),
+        ("npm", "@acme/mcp@1.2.3-rc.1", Package("npm", "@acme/mcp", "1.2.3-rc.1"), True),
+        ("npm", "mcp@latest", Package("npm", "mcp", "latest"), False),
+        ("npm", "mcp@^1.0.0", Package("npm", "mcp", "^1.0.0"), False),
+        ("npm", "acme/mcp", Package("npm", "mcp", "", "https://github.com/acme/mcp"), False),
+        ("npm", f"github:acme/mcp#{COMMIT}", Package("npm", "mcp", COMMIT, "https://github.com/acme/mcp"), True),
+        ("pypi", "acme-mcp==2.0", Package("pypi", "acme-mcp", "2.0"), True),
+        ("pypi", "acme-mcp@2.0.post1", Package("pypi", "acme-mcp", "2.0.post1"), True),
+        ("pypi", "acme-mcp[cli] >=1,<2", Package("pypi", "acme-mcp[cli]", ">=1,<2"), False),
         (
             "pypi",
             f"acme[cli] @ git+https://git.example.com/acme.git@{COMMIT}#subdirectory=src",
-            Named("pypi", "acme[cli]", COMMIT, "https://git.example.com/acme", "src"),
+            Package("pypi", "acme[cli]", COMMIT, "https://git.example.com/acme", "src"),
             True,
         ),
     ],
 )
-def test_named(registry: Registry, text: str, expected: Named, exact: bool) -> None:
-    package = named(registry, text)
+def test_parse_package(registry: Registry, text: str, expected: Package, exact: bool) -> None:
+    package = parse_package(registry, text)
     assert package == expected
     assert package.is_exact is exact
 
@@ -51,21 +51,26 @@ def test_named(registry: Registry, text: str, expected: Named, exact: bool) -> N
     ],
 )
 def test_what_names_no_package(registry: Registry, text: str) -> None:
-    assert named(registry, text) is None
+    assert parse_package(registry, text) is None
 
 
 @pytest.mark.parametrize(
     ("package", "answer", "argument", "expected"),
     [
-        (Named("npm", "mcp"), Done(0, "1.2.3\n", ""), "mcp@latest", ("1.2.3", "npm")),
-        (Named("npm", "mcp", "^1"), Done(0, "mcp@1.0.0 '1.0.0'\nmcp@1.1.0 '1.1.0'\n", ""), "mcp@^1", ("1.1.0", "npm")),
-        (Named("npm", "mcp"), Done(1, "", "npm error code E404\n"), "mcp@latest", ("", "npm: npm error code E404")),
-        (Named("pypi", "mcp", "latest"), Done(0, "mcp==2.0\n", ""), "-", ("2.0", "uv")),
-        (Named("pypi", "mcp"), ProgramMissing("uv is not installed"), "-", ("", "uv is not installed")),
+        (Package("npm", "mcp"), Done(0, "1.2.3\n", ""), "mcp@latest", ("1.2.3", "npm")),
+        (
+            Package("npm", "mcp", "^1"),
+            Done(0, "mcp@1.0.0 '1.0.0'\nmcp@1.1.0 '1.1.0'\n", ""),
+            "mcp@^1",
+            ("1.1.0", "npm"),
+        ),
+        (Package("npm", "mcp"), Done(1, "", "npm error code E404\n"), "mcp@latest", ("", "npm: npm error code E404")),
+        (Package("pypi", "mcp", "latest"), Done(0, "mcp==2.0\n", ""), "-", ("2.0", "uv")),
+        (Package("pypi", "mcp"), ProgramMissing("uv is not installed"), "-", ("", "uv is not installed")),
     ],
 )
 def test_newest(
-    monkeypatch: pytest.MonkeyPatch, package: Named, answer: Any, argument: str, expected: tuple[str, str]
+    monkeypatch: pytest.MonkeyPatch, package: Package, answer: Any, argument: str, expected: tuple[str, str]
 ) -> None:
     asked: list[Sequence[str]] = []
 

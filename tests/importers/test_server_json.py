@@ -8,9 +8,8 @@ import pytest
 
 from renderer.errors import dotted
 from renderer.importers import server_json, server_json_packages
-from renderer.importers.choices import Choices
-from renderer.importers.draft import Draft
-from renderer.importers.trial import tried
+from renderer.importers.draft import Choices, Draft
+from renderer.importers.validation import validated
 from renderer.model import JSON
 from tests.importers.readings import source_of
 
@@ -40,7 +39,7 @@ def drafted(data: JSON, choices: Choices = OFFLINE) -> Draft:
 
 def spec_of(data: JSON, choices: Choices = OFFLINE) -> dict[str, Any]:
     """What is written, without the decisions about images that every image brings."""
-    draft = tried(drafted(data, choices))
+    draft = validated(drafted(data, choices))
     assert draft.problems == ()
     spec = draft.document["spec"]
     assert isinstance(spec, dict)
@@ -298,7 +297,7 @@ REFUSED: dict[str, tuple[dict[str, Any], Choices, str]] = {
 
 @pytest.mark.parametrize(("data", "choices", "message"), REFUSED.values(), ids=REFUSED)
 def test_what_cannot_run_is_refused_with_the_reason(data: JSON, choices: Choices, message: str) -> None:
-    problems = tried(drafted(data, choices)).problems
+    problems = validated(drafted(data, choices)).problems
     assert any(message in f"{problem.message}; {problem.hint}" for problem in problems), problems
     assert all(problem.place.line for problem in problems)
 
@@ -321,7 +320,7 @@ def test_options_of_docker_are_judged() -> None:
         {"type": "named", "name": "--network", "value": "host"},
         {"type": "positional", "value": "--privileged"},
     ]
-    draft = tried(drafted(definition({**HTTP, "runtimeHint": "docker", "runtimeArguments": arguments})))
+    draft = validated(drafted(definition({**HTTP, "runtimeHint": "docker", "runtimeArguments": arguments})))
     assert draft.problems == ()
     spec = draft.document["spec"]
     assert isinstance(spec, dict)
@@ -427,7 +426,7 @@ def test_definitions_in_the_answers_of_registries(data: dict[str, JSON], path: s
     assert draft.original == "io.github.acme/notes"
     assert draft.losses == []
     assert f"{path}.name" in [dotted(entry.source) for entry in draft.entries]
-    assert tried(draft).problems == ()
+    assert validated(draft).problems == ()
 
 
 @pytest.mark.parametrize("data", [{}, {"name": "x"}, {"servers": {}}, {"servers": [1]}, {"packages": "x", "name": "y"}])
@@ -444,7 +443,7 @@ def test_the_form_before_there_was_a_schema() -> None:
     }
     data = definition(package, id="4e9c", version_detail={"version": "0.0.1", "release_date": "2025-05-16T18:56:49Z"})
     del data["version"]
-    draft = tried(drafted(data))
+    draft = validated(drafted(data))
     assert draft.problems == ()
     assert draft.losses == []
     assert spec_of(data)["package"] == {"registry": "npm", "name": "@acme/notes", "version": "1.2.3"}
@@ -452,7 +451,7 @@ def test_the_form_before_there_was_a_schema() -> None:
 
 def test_a_package_without_an_exact_version_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_json_packages, "newest", lambda package: ("2.0.0", f"npm, for {package.version}"))
-    draft = tried(drafted(definition({**NPM, "version": "latest"}), Choices()))
+    draft = validated(drafted(definition({**NPM, "version": "latest"}), Choices()))
     assert draft.problems == ()
     assert draft.comments["spec", "package", "version"] == (
         "decide: the definition says latest; 2.0.0 is the newest by npm, for latest: is it the one that is meant?"

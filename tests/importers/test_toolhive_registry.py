@@ -8,9 +8,8 @@ import pytest
 
 from renderer.errors import dotted
 from renderer.importers import toolhive_registry
-from renderer.importers.choices import Choices
-from renderer.importers.draft import Draft
-from renderer.importers.trial import tried
+from renderer.importers.draft import Choices, Draft
+from renderer.importers.validation import validated
 from renderer.model import JSON
 from tests.importers.readings import source_of
 
@@ -24,7 +23,7 @@ def drafts_of(**fields: Any) -> list[Draft]:
 def spec_of(**fields: Any) -> dict[str, Any]:
     server = {"image": IMAGE, "transport": "streamable-http", "description": "Notes", "target_port": 3000, **fields}
     (draft,) = drafts_of(servers={"notes": server})
-    assert tried(draft).problems == ()
+    assert validated(draft).problems == ()
     spec = draft.document["spec"]
     assert isinstance(spec, dict)
     return spec
@@ -136,14 +135,14 @@ def test_a_server_may_have_a_file_of_its_own(name: dict[str, str], original: str
     (draft,) = toolhive_registry.read([source], Choices(offline=True))
     assert draft.original == original
     assert draft.losses == []
-    assert tried(draft).problems == ()
+    assert validated(draft).problems == ()
 
 
 def test_variables_of_a_remote_server_are_those_of_its_callers() -> None:
     remote = {"url": "https://mcp.example.com/mcp", "transport": "streamable-http", "env_vars": [{"name": "REGION"}]}
     (draft,) = drafts_of(remote_servers={"far": remote}, groups=[{"name": "team", "description": "Ours"}])
     assert [dotted(entry.source) for entry in draft.losses] == ["remote_servers.far.env_vars[0]"]
-    assert tried(draft).problems == ()
+    assert validated(draft).problems == ()
 
 
 def test_it_is_recognised_by_its_servers() -> None:

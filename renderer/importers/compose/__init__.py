@@ -1,4 +1,4 @@
-"""Services of compose files that run today, or are meant to."""
+"""MCP servers among the services of a compose file."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ import re
 from collections.abc import Mapping, Sequence
 
 from renderer.errors import excerpt
-from renderer.importers.choices import Choices
 from renderer.importers.compose.services import read_service
 from renderer.importers.compose.values import WHOLE, Project, pairs, words
-from renderer.importers.draft import Draft, Reading, draft_of, plain_text
+from renderer.importers.draft import Choices, Draft, Reading, draft_of, plain_text
 from renderer.importers.manifests.objects import STAYS
-from renderer.importers.manifests.servers import is_beside, signs, signs_of_variables
+from renderer.importers.manifests.servers import is_infrastructure, signs, signs_of_variables
 from renderer.manifest import at
 from renderer.model import JSON, Source
 
@@ -26,7 +25,7 @@ _OVERRIDES = {
 
 
 def recognises(data: Mapping[str, JSON]) -> bool:
-    """By its services: each has an image, is built, or extends another. Some files only include others."""
+    """By services that have an image, are built or extend another; a file may also only include others."""
     services = data.get("services")
     known = ("image", "build", "extends", "provider")
     if isinstance(data.get("include"), list) and not services:
@@ -40,7 +39,6 @@ def recognises(data: Mapping[str, JSON]) -> bool:
 
 
 def read(sources: Sequence[Source], choices: Choices) -> list[Draft]:
-    """A Draft of each MCP server among the services."""
     del choices
     return [draft for source in sources for draft in _read(source)]
 
@@ -78,7 +76,7 @@ def _read(source: Source) -> list[Draft]:
 
 
 def _lose_other_files(top: Reading) -> None:
-    """What compose would merge into the file."""
+    """Reports the files that compose would merge."""
     if top.get("include") is not None:
         top.lose(("include",), f"the services of other files are not read: {WHOLE}")
     folder, file = os.path.split(os.path.abspath(top.source.file))
@@ -88,7 +86,7 @@ def _lose_other_files(top: Reading) -> None:
 
 
 def _project_name(source: Source) -> str:
-    """As docker compose names it: by the file, else by the folder that it lies in; empty where nobody knows."""
+    """Named by the file or its folder, as docker compose does; empty on standard input."""
     name = plain_text(source.data.get("name"))
     if not name and source.file not in ("-", "<stdin>"):
         name = os.path.basename(os.path.dirname(os.path.abspath(source.file)))
@@ -97,7 +95,7 @@ def _project_name(source: Source) -> str:
 
 def _score(name: str, service: Mapping[str, JSON]) -> int:
     image = plain_text(service.get("image"))
-    if is_beside(image) or "provider" in service:
+    if is_infrastructure(image) or "provider" in service:
         return 0
     text = [name, image, plain_text(service.get("container_name")), *words(service.get("command"))]
     text += words(service.get("entrypoint"))

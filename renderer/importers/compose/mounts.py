@@ -16,7 +16,7 @@ _SOCKET = re.compile(r".*\.sock(et)?$")
 
 
 class Mount(NamedTuple):
-    """One entry under ``volumes``, of either form."""
+    """An entry of ``volumes``, in short or long form."""
 
     kind: str
     source: str
@@ -59,7 +59,7 @@ def read_mounts(reading: Reading, project: Project, server: str) -> None:
 
 
 def _grant(item: JSON) -> tuple[str, str]:
-    """The name of a secret or config, and where it is mounted."""
+    """Name and target of a secret or config."""
     if isinstance(item, dict):
         return plain_text(item.get("source")), plain_text(item.get("target"))
     return plain_text(item), ""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from renderer.errors import DocumentPath
 from renderer.importers.compose.mounts import read_mounts
-from renderer.importers.compose.speech import read_ports, read_transport
+from renderer.importers.compose.transport import read_ports, read_transport
 from renderer.importers.compose.values import (
     WHOLE,
     Piece,
@@ -101,7 +101,7 @@ def read_service(reading: Reading, name: str, project: Project) -> None:
 
 
 def _text(reading: Reading, source: DocumentPath, parts: Sequence[Piece], server: str) -> str:
-    """A text as a spec has it: what has no default becomes ``$(NAME)``, and NAME a variable."""
+    """Variables without a default become ``$(NAME)``, and a variable of the spec."""
     texts = []
     for piece in parts:
         if piece.name and piece.default is None:
@@ -144,7 +144,7 @@ def _environment(reading: Reading, server: str) -> None:
 
 
 def _image(reading: Reading, image: str, wrapper: Wrapped | None, name: str, project: Project) -> None:
-    """The image and what it runs; a package where one is started at a version."""
+    """The image, or the package that is started at an exact version."""
     line = [*words(reading.get("entrypoint")), *words(reading.get("command"))]
     package = started(wrapper.inner if wrapper else line)
     if package and package.version:
@@ -213,7 +213,6 @@ def _check(reading: Reading) -> None:
 
 
 def _resources(reading: Reading) -> None:
-    """Limits and reservations, of the older form too, and what counts processes and memory."""
     _amounts(reading)
     for path, item in reading.items("deploy", "resources", "reservations", "devices"):
         if isinstance(item, dict) and item.get("driver") == "nvidia":
@@ -245,7 +244,7 @@ def _amounts(reading: Reading) -> None:
 
 
 def _security(reading: Reading) -> None:
-    """The user; what is weaker than a pod may be is left out."""
+    """The user; settings that weaken the container are left out."""
     target: DocumentPath = ("spec", "security")
     _user(reading, target)
     read_only(reading, ("read_only",))

@@ -1,4 +1,4 @@
-"""Texts of a compose file: what stands for a variable, command lines, durations, sizes, both forms of lists."""
+"""Compose syntax: interpolation, command lines, durations, sizes, lists and mappings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _UNITS = {"": "", "k": "Ki", "m": "Mi", "g": "Gi", "t": "Ti"}
 
 
 class Piece(NamedTuple):
-    """A part of a text: itself, or a variable with its default (None: it must be set)."""
+    """Literal text, or a variable with its default (None: it must be set)."""
 
     text: str
     name: str = ""
@@ -33,7 +33,7 @@ class Piece(NamedTuple):
 
 
 def pieces(text: str) -> list[Piece]:
-    """The parts of a text as compose reads it; ``$$`` is ``$``."""
+    """Splits a text as compose interpolates it; ``$$`` is ``$``."""
     parts: list[Piece] = []
     end = 0
     for match in _PIECE.finditer(text):
@@ -52,13 +52,13 @@ def pieces(text: str) -> list[Piece]:
 
 
 def filled(text: str) -> str | None:
-    """The text with the defaults of its variables; None where one has none."""
+    """The text with defaults filled in; None if a variable has none."""
     parts = [piece.default if piece.name else piece.text for piece in pieces(text)]
     return None if any(part is None for part in parts) else "".join(part or "" for part in parts)
 
 
 def words(value: JSON) -> list[str]:
-    """A command line: a list, or a text that is split as a shell would."""
+    """A command line, as a list or as text that a shell splits."""
     if isinstance(value, list):
         return [plain_text(word) for word in value]
     try:
@@ -68,7 +68,7 @@ def words(value: JSON) -> list[str]:
 
 
 def listed(reading: Reading, key: str) -> Iterator[tuple[DocumentPath, JSON]]:
-    """The items of a list, or the one that stands there in its place; with their paths."""
+    """Path and value of each item; a single value counts as a list of one."""
     value = reading.get(key)
     if isinstance(value, list):
         yield from reading.items(key)
@@ -77,7 +77,7 @@ def listed(reading: Reading, key: str) -> Iterator[tuple[DocumentPath, JSON]]:
 
 
 def pairs(value: JSON, separator: str = "=") -> dict[str, str | None]:
-    """``environment`` and its like: a mapping, or a list of ``NAME=value``. None: only a name stands there."""
+    """A mapping, or a list of ``NAME=value``; None for a name without a value."""
     if isinstance(value, dict):
         return {key: None if item is None else plain_text(item) for key, item in value.items()}
     values: dict[str, str | None] = {}
@@ -88,7 +88,7 @@ def pairs(value: JSON, separator: str = "=") -> dict[str, str | None]:
 
 
 def seconds(value: JSON) -> int | None:
-    """A duration such as ``1m30s``, rounded up; None where it is none."""
+    """A duration such as ``1m30s`` in whole seconds, rounded up; None if invalid."""
     text = plain_text(value)
     match = _DURATION.fullmatch(text)
     if not text or match is None:
@@ -99,24 +99,24 @@ def seconds(value: JSON) -> int | None:
 
 
 def quantity(value: JSON) -> str | None:
-    """Bytes as Kubernetes writes them: ``512m`` is ``512Mi``; None where it is no number of bytes."""
+    """Bytes in Kubernetes' notation: ``512m`` is ``512Mi``; None if invalid."""
     match = _BYTES.fullmatch(plain_text(value))
     return f"{match[1]}{_UNITS[match[2].lower()]}" if match else None
 
 
 class Project(NamedTuple):
-    """The compose file: ``name`` of its project (empty: unknown); whether it has ``others`` beside the server."""
+    """``name``: empty if unknown. ``others``: there are services besides the server."""
 
     name: str
     others: bool
     data: Mapping[str, JSON]
 
     def section(self, key: str, name: str) -> Mapping[str, JSON]:
-        """An entry of its volumes, networks, secrets or configs."""
+        """An entry of volumes, networks, secrets or configs."""
         return as_mapping(at(self.data.get(key), name))
 
     def full_name(self, key: str, name: str) -> str:
-        """The name by which Docker knows a volume or network; empty where nobody knows it."""
+        """Docker's name of a volume or network; empty if unknown."""
         entry = self.section(key, name)
         if entry.get("name"):
             return filled(plain_text(entry["name"])) or ""

@@ -1,4 +1,4 @@
-"""Manifests of a server that runs today, or is meant to: its workload, and the objects that belong to it."""
+"""MCP servers among Kubernetes manifests: their workloads and the objects that belong to these."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from renderer.errors import DocumentPath, excerpt
-from renderer.importers.choices import Choices
-from renderer.importers.draft import Draft, Reading, draft_of, plain_text
-from renderer.importers.manifests import network, others
+from renderer.importers.draft import Choices, Draft, Reading, draft_of, plain_text
+from renderer.importers.manifests import network, related
 from renderer.importers.manifests.objects import (
     STAYS,
     Gathering,
@@ -22,7 +21,7 @@ from renderer.importers.manifests.objects import (
     selects,
     template_path,
 )
-from renderer.importers.manifests.servers import KINDS, main_container, servers_among, speech_of
+from renderer.importers.manifests.servers import KINDS, main_container, servers_among, transport_of
 from renderer.importers.manifests.workloads import read_workload
 from renderer.importers.naming import name_of
 from renderer.manifest import mappings
@@ -34,7 +33,7 @@ _NO_SERVER = "no MCP server: " + STAYS + "; network.egress.services opens the wa
 
 
 def read(sources: Sequence[Source], choices: Choices) -> list[Draft]:
-    """A Draft of each server among all objects; what belongs to none is reported with the first."""
+    """A Draft of each server; objects that belong to none are reported with the first."""
     del choices
     objects = objects_of(sources)
     workloads = [each for each in objects if each.kind in KINDS and mappings(pod_spec(each).get("containers"))]
@@ -63,31 +62,31 @@ def _refused(objects: Sequence[Object], workloads: Sequence[Object]) -> Draft:
 
 
 def _gathered(server: Object, objects: Sequence[Object]) -> Gathering:
-    """Everything of the server: the workload first, then what selects it, refers to it, or is referred to."""
+    """Reads the workload, then what selects it, refers to it, or is referred to."""
     near = [each for each in objects if same_place(each, server)]
     labels = pod_labels(server)
     services = [each for each in near if each.kind == "Service" and selects(each.spec.get("selector"), labels)]
     number = main_container(server)
     ports = [port for each in services for port in _ports(each)]
     targets = [plain_text(port.get("targetPort")) or plain_text(port.get("port")) for port in ports]
-    speech = speech_of(server, number, targets)
+    transport = transport_of(server, number, targets)
     gathering = Gathering(server)
-    read_workload(gathering, server, number, speech, near)
+    read_workload(gathering, server, number, transport, near)
     resource_name = plain_text(gathering.first.spec.get("resourceName")) or f"mcp-{name_of(server.name)}"
-    _network(gathering, near, services, labels, speech.port, speech.named, resource_name)
+    _network(gathering, near, services, labels, transport.port, transport.named, resource_name)
     pod: DocumentPath = (*template_path(server), "spec")
     name = plain_text(pod_spec(server).get("serviceAccountName")) or plain_text(pod_spec(server).get("serviceAccount"))
     account = next((each for each in near if each.kind == "ServiceAccount" and each.name == name), None)
-    others.read_account(name, account, gathering, pod)
+    related.read_account(name, account, gathering, pod)
     if name and name != "default":
-        others.read_rights(name, near, gathering, resource_name)
+        related.read_rights(name, near, gathering, resource_name)
     for each in near:
         if each.kind == "HorizontalPodAutoscaler" and mapping(each.spec, "scaleTargetRef").get("name") == server.name:
-            others.read_autoscaler(each, gathering, resource_name)
+            related.read_autoscaler(each, gathering, resource_name)
         elif each.kind == "PodDisruptionBudget" and selects(each.spec.get("selector"), labels):
-            others.read_disruption(each, gathering, resource_name)
+            related.read_disruption(each, gathering, resource_name)
         elif each.kind == "ExternalSecret" and each.name in _secrets(gathering.first.document):
-            others.read_external_secret(each, gathering)
+            related.read_external_secret(each, gathering)
     return gathering
 
 
@@ -136,7 +135,7 @@ def _ways_in(gathering: Gathering, near: Sequence[Object], services: Sequence[st
 
 
 def _secrets(value: Any) -> set[str]:
-    """The Secrets that the spec names."""
+    """Names of the Secrets in the spec."""
     names = {value["secret"]} if isinstance(value, dict) and isinstance(value.get("secret"), str) else set()
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return names.union(*map(_secrets, inner))

@@ -1,4 +1,4 @@
-"""What containers have in common, the server's and those beside it: image, words, variables, resources, mounts."""
+"""Containers, the server's and others: command, variables, resources."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ _AMOUNTS = {"cpu": "cpu", "memory": "memory", "ephemeral-storage": "ephemeralSto
 
 
 class Known(NamedTuple):
-    """What the readers of one workload know of it: its name in specs, and ConfigMaps and claims beside it.
-
-    ``several``: more than one pod runs, so that what they mount can be shared.
+    """Facts about one workload, and the ConfigMaps and claims imported with it.
+    / ``several``: more than one pod runs, so mounted volumes must be shareable.
     """
 
     server: str
@@ -39,9 +38,8 @@ def read_words(reading: Reading, container: DocumentPath, target: DocumentPath) 
 
 
 def _literal(reading: Reading, container: DocumentPath, target: DocumentPath, text: str) -> str:
-    """The text in which a reference to a variable that the container does not have stays what it was: text.
-
-    One that may be a key of a whole Secret or ConfigMap gets a variable of its own.
+    """Escapes references to variables that the container does not have.
+    / If the name may be a key of an ``envFrom`` source, it becomes a variable.
     """
     names = {plain_text(each.get("name")) for each in mappings(reading.get(*container, "env"))}
     for _, name in _REFERENCE.findall(text):
@@ -54,7 +52,7 @@ def _literal(reading: Reading, container: DocumentPath, target: DocumentPath, te
 
 
 def _whole(env_from: Mapping[str, JSON]) -> dict[str, JSON]:
-    """The Secret or ConfigMap whose keys are variables; empty where they get a prefix."""
+    """The Secret or ConfigMap of an ``envFrom`` entry; empty with a prefix."""
     for key, kind in (("secretRef", "secret"), ("configMapRef", "configMap")):
         if name := plain_text(mapping(env_from, key).get("name")):
             return {} if env_from.get("prefix") else {kind: name}
@@ -62,7 +60,7 @@ def _whole(env_from: Mapping[str, JSON]) -> dict[str, JSON]:
 
 
 def read_env(reading: Reading, container: DocumentPath, target: DocumentPath, known: Known) -> None:
-    """``env`` and ``envFrom``; the values of ConfigMaps that are imported too become the spec's own."""
+    """``env`` and ``envFrom``; values of imported ConfigMaps are copied into the spec."""
     for path, _ in reading.items(*container, "envFrom"):
         _env_from(reading, path, target, known)
     for path, _ in reading.items(*container, "env"):
@@ -98,7 +96,7 @@ def _variable(reading: Reading, path: DocumentPath, target: DocumentPath, known:
 
 
 def _hide(reading: Reading, path: DocumentPath, target: DocumentPath, value: str, known: Known) -> bool:
-    """Whether the value looks like a secret: then the variable refers to a key in its place."""
+    """Writes a reference to a Secret if the value looks like a secret, and returns whether it does."""
     name = str(target[-1])
     secret = is_secret(name, value)
     if secret:
@@ -123,13 +121,13 @@ def _env_from(reading: Reading, path: DocumentPath, target: DocumentPath, known:
 
 
 def data_of(known: Known, config_map: str) -> dict[str, str]:
-    """The texts of a ConfigMap that is imported too; empty where it is not, or holds bytes."""
+    """``data`` of an imported ConfigMap; empty if it is not imported or has binaryData."""
     each = known.config_maps.get(config_map)
     return texts(mapping(each.data, "data")) if each and not each.data.get("binaryData") else {}
 
 
 def read_resources(reading: Reading, container: DocumentPath, target: DocumentPath) -> None:
-    """Requests and limits. Where there is no limit of CPU there stays none."""
+    """Requests and limits. Without a CPU limit none is set."""
     requests, limits = (_amounts(reading, container, target, kind) for kind in ("requests", "limits"))
     if not (requests or limits):
         return
@@ -141,7 +139,6 @@ def read_resources(reading: Reading, container: DocumentPath, target: DocumentPa
 
 
 def _amounts(reading: Reading, container: DocumentPath, target: DocumentPath, kind: str) -> dict[str, str]:
-    """The requests or limits that a spec has, by its names."""
     path, amounts = (*container, "resources", kind), dict[str, str]()
     for name, value in reading.mapping(*path).items():
         if name in _AMOUNTS:

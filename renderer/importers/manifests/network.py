@@ -1,4 +1,4 @@
-"""Who connects to the server and what it connects to: Service, Ingress, HTTPRoute, NetworkPolicy, ServiceMonitor."""
+"""Service, Ingress, HTTPRoute, NetworkPolicy and ServiceMonitor of a server."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from renderer.importers.manifests.objects import (
     STAYS,
     Gathering,
     Object,
+    lose_defaults,
     mapping,
     name_object,
     read_annotations,
-    settled_by_server,
     texts,
 )
 from renderer.manifest import as_mapping, items, mappings
@@ -36,17 +36,16 @@ EVERYBODY: JSON = {"namespaceLabels": {}}
 
 
 def target_port(port: Mapping[str, JSON], names: Mapping[str, int]) -> int:
-    """The number of the container's port behind one of a Service; 0 where a name leads nowhere."""
+    """The container port of a Service's port; 0 for an unknown name."""
     text = plain_text(port.get("targetPort")) or plain_text(port.get("port"))
     return names.get(text) or (int(text) if text.isdigit() else 0)
 
 
 def read_service(each: Object, into: Gathering, port: int, names: Mapping[str, int], resource_name: str) -> None:
-    """The Service of the server: the port that leads to it, and further ones."""
     reading = into.add(each)
     name_object(reading, each, resource_name)
     read_annotations(reading, ("metadata", "annotations"), ("spec", "service", "annotations"))
-    settled_by_server(reading, ("spec",), _SERVICE_DEFAULTS)
+    lose_defaults(reading, ("spec",), _SERVICE_DEFAULTS)
     reading.lose_all(_ALLOCATED, "stays as it is", ("spec",))
     reading.note(("spec", "selector"), ("spec", "adopt", "selector"))
     kind = reading.text("spec", "type")
@@ -104,13 +103,12 @@ def _further_port(reading: Reading, path: DocumentPath, item: Mapping[str, JSON]
 
 
 def leads_to(each: Object, services: Sequence[str]) -> bool:
-    """Whether a way in has one of the Services as a backend."""
+    """Whether a backend of the Ingress or HTTPRoute is one of the Services."""
     text = repr(each.spec.get("rules") or each.spec.get("defaultBackend"))
     return any(f"'name': '{name}'" in text for name in services)
 
 
 def read_ingress(each: Object, into: Gathering, services: Sequence[str], resource_name: str) -> None:
-    """The Ingress whose backends are the server's Services."""
     reading = into.add(each)
     name_object(reading, each, resource_name)
     reading.map(("kind",), ("spec", "expose", "type"), "Ingress")
@@ -133,7 +131,7 @@ def read_ingress(each: Object, into: Gathering, services: Sequence[str], resourc
 
 
 def _ingress_paths(reading: Reading, services: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Hosts and paths that lead to the server."""
+    """Hosts and paths whose backend is the server."""
     hosts: list[str] = []
     paths: list[str] = []
     for rule, _ in reading.items("spec", "rules"):
@@ -150,7 +148,7 @@ def _ingress_paths(reading: Reading, services: Sequence[str]) -> tuple[list[str]
 
 
 def _exposed(reading: Reading, source: DocumentPath, hosts: Sequence[str], paths: Sequence[str]) -> None:
-    """Hosts and paths, each once; everybody may call it, as today."""
+    """Writes hosts and paths; access stays open, as today."""
     for field, values in (("host", filter(None, hosts)), ("path", map(re_path, paths))):
         each_once: list[JSON] = list(dict.fromkeys(values))
         if field == "host" and not each_once:
@@ -166,13 +164,12 @@ def _exposed(reading: Reading, source: DocumentPath, hosts: Sequence[str], paths
 
 
 def re_path(path: str) -> str:
-    """A path without a final slash, or what nginx takes for patterns."""
+    """The path without a final slash and without nginx's patterns."""
     plain = path.partition("(")[0].rstrip("/*") or "/"
     return plain if plain.startswith("/") else f"/{plain}"
 
 
 def read_route(each: Object, into: Gathering, services: Sequence[str], resource_name: str) -> None:
-    """The HTTPRoute whose backends are the server's Services."""
     reading = into.add(each)
     name_object(reading, each, resource_name)
     reading.map(("kind",), ("spec", "expose", "type"), "HTTPRoute")
@@ -215,7 +212,7 @@ def _matched(reading: Reading, rule: DocumentPath) -> Iterator[str]:
 
 
 def read_monitor(each: Object, into: Gathering, ports: Mapping[str, int], resource_name: str) -> None:
-    """The ServiceMonitor of the server's Service; ``ports`` are those of the container behind the Service's."""
+    """``ports``: the container's ports by the names of the Service's."""
     reading = into.add(each)
     name_object(reading, each, resource_name)
     reading.note(("spec", "selector"), None, "selects the Service")
@@ -243,7 +240,7 @@ def read_monitor(each: Object, into: Gathering, ports: Mapping[str, int], resour
 def read_policies(
     policies: Sequence[Object], into: Gathering, port: int, names: Mapping[str, int], resource_name: str
 ) -> None:
-    """What they allow together. Without any nothing is restricted, and that stays until somebody decides."""
+    """The union of the policies. A direction that none restricts stays open until a person decides."""
     directions: set[str] = set()
     for each in policies:
         types = {plain_text(name) for name in items(each.spec.get("policyTypes"))}
@@ -285,7 +282,7 @@ def _ingress_rule(reading: Reading, rule: DocumentPath, port: int, names: Mappin
 
 
 def admitted(reading: Reading, peers: DocumentPath) -> None:
-    """The peers of a list may connect, as far as a field can say it as narrowly."""
+    """Adds each peer that a field can express as narrowly."""
     for path, item in reading.items(*peers):
         for value in _peer(reading, path, as_mapping(item)):
             if "except" in value:
@@ -295,7 +292,7 @@ def admitted(reading: Reading, peers: DocumentPath) -> None:
 
 
 def _peer(reading: Reading, path: DocumentPath, peer: Mapping[str, JSON]) -> Iterator[dict[str, JSON]]:
-    """One who may connect, or what may be reached; nothing, and a loss, where a field cannot say it as narrowly."""
+    """A peer as a field; empty and reported as lost if a field would allow more."""
     block = mapping(peer, "ipBlock")
     pods, spaces = peer.get("podSelector"), peer.get("namespaceSelector")
     if any(as_mapping(each).get("matchExpressions") for each in (pods, spaces)):
@@ -314,7 +311,7 @@ def _peer(reading: Reading, path: DocumentPath, peer: Mapping[str, JSON]) -> Ite
 
 
 def egress_rule(reading: Reading, rule: DocumentPath, ports_at: DocumentPath, peers_at: DocumentPath) -> None:
-    """Blocks of addresses and pods; names are resolved always."""
+    """Blocks of addresses and pods; DNS is always open."""
     ports: dict[str, list[int]] = {"ports": [], "udpPorts": []}
     for item in mappings(reading.get(*ports_at)):
         number = item.get("port")
@@ -341,7 +338,7 @@ def egress_rule(reading: Reading, rule: DocumentPath, ports_at: DocumentPath, pe
 
 
 def service_name(peer: Mapping[str, JSON]) -> str:
-    """What the pods are called, for the comment in the policy."""
+    """The pods' name for the comment in the policy."""
     labels = texts(mapping(peer, "podLabels"))
     keys = ("app.kubernetes.io/name", "app", "k8s-app", "name")
     own = next((labels[key] for key in keys if key in labels), plain_text(peer.get("namespace")) or "pods")

@@ -1,8 +1,8 @@
-"""Objects of Kubernetes as they were written or as a cluster shows them, and what belongs to what."""
+"""Kubernetes objects as written or as a cluster returns them, and their relations."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from renderer.errors import DocumentPath
@@ -38,7 +38,7 @@ _OURS = tuple(f"app.kubernetes.io/{name}" for name in ("name", "component", "man
 
 
 class Object(NamedTuple):
-    """One object: ``root`` is where it stands in its source, () or an item of a List."""
+    """``root``: () or the item of a List."""
 
     source: Source
     root: DocumentPath
@@ -66,12 +66,11 @@ class Object(NamedTuple):
 
     @property
     def words(self) -> str:
-        """As people call it."""
         return f"{self.kind} {self.name}"
 
 
 class ObjectReading(Reading):
-    """Of an object: what it does not say has no part in anything."""
+    """Reports no field that the object does not have."""
 
     def note(self, source: DocumentPath, target: DocumentPath | None, message: str = "") -> None:
         if not source or self.get(*source) is not None:
@@ -79,7 +78,7 @@ class ObjectReading(Reading):
 
 
 class Gathering:
-    """One workload with the objects that belong to it: all that is read of them goes into one spec."""
+    """A workload and its objects, all read into one spec."""
 
     def __init__(self, workload: Object) -> None:
         self.readings: list[Reading] = []
@@ -87,7 +86,7 @@ class Gathering:
         self.first = self.add(workload)
 
     def add(self, each: Object) -> Reading:
-        """A Reading of the object, with what a cluster keeps of it told already."""
+        """A Reading of the object, with server-managed fields reported."""
         reading = ObjectReading(each.source, each.root, self.readings[0] if self.readings else None)
         for key in ("apiVersion", "kind"):
             if key in each.data:
@@ -101,7 +100,7 @@ class Gathering:
         return reading
 
     def leave(self, each: Object, why: str) -> None:
-        """The object stays as it is."""
+        """Reports that the object is not taken over."""
         reading = self.add(each)
         for key in each.data:
             if key not in ("apiVersion", "kind", "status"):
@@ -109,31 +108,33 @@ class Gathering:
 
 
 def mapping(data: Any, *path: str) -> dict[str, Any]:
-    """The mapping there; empty for everything else."""
+    """The mapping there; empty for anything else."""
     return as_mapping(at(data, *path))
 
 
 def texts(value: JSON) -> dict[str, str]:
-    """Labels and their like."""
     return {key: plain_text(item) for key, item in as_mapping(value).items()}
 
 
-def objects_of(sources: Sequence[Source]) -> list[Object]:
-    """All objects, those of Lists one by one, without what a cluster makes by itself."""
-    objects: list[Object] = []
+def split_lists(sources: Sequence[Source]) -> Iterator[Object]:
+    """All objects; the items of a List one by one."""
     for source in sources:
         listed = source.data.get("items")
-        if str(source.data.get("kind", "")).endswith("List") and isinstance(listed, list):
+        if str(source.data.get("kind", "List")).endswith("List") and isinstance(listed, list):
             pairs = enumerate(listed)
-            objects += [Object(source, ("items", number), item) for number, item in pairs if isinstance(item, dict)]
+            yield from (Object(source, ("items", number), item) for number, item in pairs if isinstance(item, dict))
         else:
-            objects.append(Object(source, (), source.data))
+            yield Object(source, (), source.data)
+
+
+def objects_of(sources: Sequence[Source]) -> list[Object]:
+    """All objects, those in Lists too, without what controllers create."""
+    objects = list(split_lists(sources))
     owned = [each for each in objects if each.kind == "Pod" and at(each.data, "metadata", "ownerReferences")]
     return [each for each in objects if each.kind not in _MADE and each not in owned]
 
 
 def recognises(data: Mapping[str, JSON]) -> bool:
-    """An object of any kind but our own, or a List of objects."""
     kind, version = data.get("kind"), data.get("apiVersion")
     if not isinstance(kind, str) or not isinstance(version, str) or version.startswith(API_GROUP):
         return False
@@ -141,7 +142,7 @@ def recognises(data: Mapping[str, JSON]) -> bool:
 
 
 def without_servers_own(data: Mapping[str, JSON]) -> dict[str, Any]:
-    """A copy without what an API server and installers keep in it."""
+    """A copy without what API servers and installers add."""
     about = {key: value for key, value in mapping(data, "metadata").items() if key not in SERVERS_OWN}
     for key in ("annotations", "labels"):
         if isinstance(values := about.get(key), dict):
@@ -150,7 +151,7 @@ def without_servers_own(data: Mapping[str, JSON]) -> dict[str, Any]:
 
 
 def template_path(workload: Object) -> DocumentPath:
-    """Where the pods' metadata and spec stand."""
+    """The path of the pod template."""
     return KINDS[workload.kind].pod_template or ()
 
 
@@ -163,9 +164,8 @@ def pod_spec(workload: Object) -> Mapping[str, JSON]:
 
 
 def selects(selector: JSON, labels: Mapping[str, str]) -> bool:
-    """Whether a selector (a map, or with matchLabels and matchExpressions) selects what has the labels.
-
-    Expressions are no proof: with one it selects nothing for sure.
+    """Whether a selector matches the labels.
+    / One with matchExpressions counts as matching nothing.
     """
     wanted = as_mapping(selector)
     if wanted.get("matchExpressions"):
@@ -175,12 +175,12 @@ def selects(selector: JSON, labels: Mapping[str, str]) -> bool:
 
 
 def same_place(first: Object, other: Object) -> bool:
-    """Whether they may be in one namespace: an object without one lies where it is applied."""
+    """Whether they may be in one namespace; an object without one may be in any."""
     return not first.namespace or not other.namespace or first.namespace == other.namespace
 
 
 def read_labels(reading: Reading, path: DocumentPath, kept: Iterable[str] = ()) -> None:
-    """Labels that somebody else may select by; those of tools and of mcpctl itself are not kept."""
+    """Labels others may select by; those of tools and of mcpctl are dropped."""
     for key, value in reading.mapping(*path).items():
         if key in kept:
             reading.note((*path, key), ("spec", "adopt", "selector", key))
@@ -193,7 +193,7 @@ def read_labels(reading: Reading, path: DocumentPath, kept: Iterable[str] = ()) 
 
 
 def read_annotations(reading: Reading, path: DocumentPath, target: DocumentPath) -> None:
-    """Annotations, but for those of tools."""
+    """Annotations but those of tools."""
     for key, value in reading.mapping(*path).items():
         if key.startswith((*_TOOLS, "mcpctl.io/")):
             reading.lose((*path, key), _OF_TOOLS, harmless=True)
@@ -202,7 +202,7 @@ def read_annotations(reading: Reading, path: DocumentPath, target: DocumentPath)
 
 
 def name_object(reading: Reading, each: Object, resource_name: str) -> None:
-    """Its name and namespace: what is called differently than the workload is named under ``adopt``."""
+    """Names that differ from ours are written to ``adopt.names``."""
     if each.name == resource_name:
         reading.note(("metadata", "name"), ("spec", "resourceName"))
     else:
@@ -211,8 +211,8 @@ def name_object(reading: Reading, each: Object, resource_name: str) -> None:
         reading.note(("metadata", "namespace"), ("spec", "namespace"))
 
 
-def settled_by_server(reading: Reading, path: DocumentPath, defaults: Mapping[str, JSON]) -> None:
-    """Fields with the value that an API server fills in: nobody has said them."""
+def lose_defaults(reading: Reading, path: DocumentPath, defaults: Mapping[str, JSON]) -> None:
+    """Fields with the API server's default value."""
     for key, value in defaults.items():
         if reading.get(*path, key) == value and value is not None:
             reading.lose((*path, key), "the default of Kubernetes", harmless=True)

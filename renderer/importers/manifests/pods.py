@@ -1,4 +1,4 @@
-"""What a pod is besides its containers: security, scheduling, names, and what has no field but a patch."""
+"""Pod-level fields: security, scheduling, and patches for what has no field."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from renderer.errors import DocumentPath
 from renderer.importers.draft import END, Reading
-from renderer.importers.manifests.objects import mapping, settled_by_server
+from renderer.importers.manifests.objects import lose_defaults, mapping
 from renderer.manifest import as_mapping, at, items
 from renderer.model import JSON
 
@@ -65,8 +65,8 @@ _SAME_NODE = "kubernetes.io/hostname"
 
 
 def read_pod(reading: Reading, pod: DocumentPath, workload: str) -> None:
-    """All fields of the pod but containers and volumes."""
-    settled_by_server(reading, pod, _DEFAULTS)
+    """All fields but containers and volumes."""
+    lose_defaults(reading, pod, _DEFAULTS)
     for key, target in _ALIKE:
         reading.carry((*pod, key), target)
     for key, why in _WEAK.items():
@@ -115,7 +115,7 @@ def _scheduling(reading: Reading, pod: DocumentPath) -> None:
 
 
 def patch(reading: Reading, source: DocumentPath, kind: str, merge: dict[str, JSON]) -> None:
-    """A merge patch of the workload, one for all such fields."""
+    """Adds to the one merge patch of the workload."""
     if kind == "Pod":
         merge = mapping(merge, "template").get("spec") or merge
     for number, each in enumerate(items(reading.spec.get("patches"))):
@@ -135,7 +135,7 @@ def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
 
 
 def read_security(reading: Reading, pod: DocumentPath, container: DocumentPath) -> None:
-    """Users and groups; what is weaker than 'restricted' is left out, and what is as strict is always so."""
+    """Users and groups; what is weaker than 'restricted' is left out."""
     for key in ("runAsUser", "runAsGroup", "fsGroup"):
         paths = [(*where, "securityContext", key) for where in (container, pod)]
         path = next((path for path in paths if reading.get(*path) is not None), None)
@@ -159,7 +159,7 @@ def read_security(reading: Reading, pod: DocumentPath, container: DocumentPath) 
 
 
 def read_only(reading: Reading, path: DocumentPath) -> None:
-    """Whether the root file system is: where nothing says so, it is not for now."""
+    """The root file system stays writable where nothing says it is read-only."""
     target = ("spec", "security", "readOnlyRootFilesystem")
     if reading.get(*path) is True:
         reading.map(path, target, True)
@@ -180,7 +180,7 @@ def _harden(reading: Reading, path: DocumentPath) -> None:
 
 
 def workload_strategy(reading: Reading, workload: str) -> None:
-    """Replicas and how a new version is rolled out."""
+    """Replicas and update strategy."""
     target, replicas = ("spec", "replicas"), reading.get("spec", "replicas")
     if replicas == 0:
         reading.leave(("spec", "replicas"), target, "it is stopped (0 replicas): 'mcpctl stop' does that")
@@ -197,7 +197,7 @@ def workload_strategy(reading: Reading, workload: str) -> None:
         reading.note(("spec", "strategy"), ("spec", "rollout"))
     else:
         reading.note(("spec", "strategy", "type"), ("spec", "rollout"))
-    settled_by_server(reading, ("spec",), _WORKLOAD_DEFAULTS)
+    lose_defaults(reading, ("spec",), _WORKLOAD_DEFAULTS)
     for key in _WORKLOAD_DEFAULTS:
         value = reading.get("spec", key)
         if value is not None and not reading.has_entry(("spec", key)):
@@ -205,7 +205,7 @@ def workload_strategy(reading: Reading, workload: str) -> None:
 
 
 def pre_stop(reading: Reading, container: DocumentPath) -> None:
-    """A hook that waits."""
+    """A hook that sleeps."""
     hook = (*container, "lifecycle", "preStop")
     words = [reading.text(*word) for word, _ in reading.items(*hook, "exec", "command")]
     waits = [word for word in " ".join(words).split() if word.isdigit()]

@@ -11,7 +11,9 @@ _COUNTS = (("periodSeconds", 10), ("timeoutSeconds", 1), ("failureThreshold", 3)
 
 
 def read_probes(reading: Reading, container: DocumentPath, port: int, ports: dict[str, int]) -> None:
-    """Readiness decides how the server is asked; a liveness probe of another kind, how its process is."""
+    """The readiness probe, else the liveness probe, makes ``health``; a liveness probe besides makes
+    ``health.liveness``.
+    """
     readiness, liveness, startup = ((*container, f"{name}Probe") for name in ("readiness", "liveness", "startup"))
     first = readiness if reading.mapping(*readiness) else liveness
     if reading.mapping(*first):
@@ -33,7 +35,6 @@ def read_probes(reading: Reading, container: DocumentPath, port: int, ports: dic
 
 
 def _way(reading: Reading, probe: DocumentPath, target: DocumentPath, port: int, ports: dict[str, int]) -> None:
-    """How a probe asks."""
     if reading.mapping(*probe, "httpGet"):
         http = (*probe, "httpGet")
         reading.map((*http, "path"), (*target, "path"), reading.text(*http, "path") or "/")
@@ -68,7 +69,7 @@ def _port(reading: Reading, way: DocumentPath, target: DocumentPath, port: int, 
 
 
 def _startup(reading: Reading, startup: DocumentPath, others: list[DocumentPath]) -> None:
-    """How long a start may take: what a startup probe allows, or the delays of the others."""
+    """What a startup probe allows, or the initial delays of the others."""
 
     def number(probe: DocumentPath, key: str, usual: int) -> int:
         value = reading.get(*probe, key)

@@ -1,4 +1,4 @@
-"""Which workload is an MCP server, which container of it, and at which port and in which way it speaks."""
+"""Which workloads are MCP servers, which container is the server, and how it is reached."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from renderer.model import JSON
 KINDS = ("Deployment", "StatefulSet", "Pod")
 _SIGNS = re.compile(r"(?<![a-z])mcp(?![a-z])|mcpo|supergateway|modelcontextprotocol|context-?forge", re.IGNORECASE)
 #: What stands beside a server, and is none.
-_BESIDE = re.compile(
+_INFRASTRUCTURE = re.compile(
     r"(^|[/-])(postgres(ql)?|redis|valkey|mysql|mariadb|mongo(db)?|qdrant|chroma|elasticsearch|opensearch|memcached|"
     r"rabbitmq|nats|kafka|minio|nginx|traefik|caddy|envoy|haproxy|busybox|alpine|cloud-?sql-proxy|oauth2-proxy|"
     r"prometheus|grafana|loki|vector|fluent-?bit|otel.*collector|tailscale|cloudflared|keycloak|neo4j)(?![a-z-]*mcp)"
@@ -31,20 +31,20 @@ _PATH_OPTION = re.compile(r"--(?:http-|mcp-|streamable-?http-?|endpoint-|base-)?
 
 
 def signs(text: str) -> bool:
-    """Whether it speaks of MCP."""
+    """Whether the text mentions MCP."""
     return bool(_SIGNS.search(text))
 
 
 def signs_of_variables(names: Iterable[str]) -> bool:
-    """Whether variables configure a server; an address of one is what its clients have."""
+    """Whether variables configure an MCP server; URLs of servers are of clients."""
     return any(signs(name.replace("_", "-")) and not _OF_A_CLIENT.search(name) for name in names)
 
 
-def is_beside(image: str) -> bool:
-    """Whether it is the image of a database, a proxy or their like."""
+def is_infrastructure(image: str) -> bool:
+    """Whether it is a known database, proxy or similar."""
     name = re.sub(r"@.*", "", image)
     name = re.sub(r":[^/]*$", "", name)
-    return bool(_BESIDE.search(name)) and not signs(image)
+    return bool(_INFRASTRUCTURE.search(name)) and not signs(image)
 
 
 def words_of(container: Mapping[str, JSON]) -> list[str]:
@@ -52,7 +52,7 @@ def words_of(container: Mapping[str, JSON]) -> list[str]:
 
 
 def servers_among(workloads: Sequence[Object]) -> list[Object]:
-    """Those that are MCP servers: what says so, or else all that are nothing known."""
+    """Workloads that mention MCP, or else all that are no known infrastructure."""
     certain = [each for each in workloads if _score(each) > 1]
     return certain or [each for each in workloads if _score(each) == 1]
 
@@ -60,7 +60,7 @@ def servers_among(workloads: Sequence[Object]) -> list[Object]:
 def _score(workload: Object) -> int:
     containers = mappings(pod_spec(workload).get("containers"))
     images = [plain_text(each.get("image")) for each in containers]
-    if images and all(map(is_beside, images)):
+    if images and all(map(is_infrastructure, images)):
         return 0
     text = [workload.name, *images, *workload.labels.values(), *pod_labels(workload).values()]
     text += [word for each in containers for word in words_of(each)]
@@ -69,14 +69,14 @@ def _score(workload: Object) -> int:
 
 
 def main_container(workload: Object) -> int:
-    """The position of the container that is the server."""
+    """Index of the container that is the server."""
     containers = mappings(pod_spec(workload).get("containers"))
 
     def score(number: int) -> tuple[bool, bool, bool, int]:
         each = containers[number]
         image = plain_text(each.get("image"))
         speaks = any(map(signs, [image, plain_text(each.get("name")), *words_of(each)]))
-        return not is_beside(image), speaks, bool(each.get("ports")), -number
+        return not is_infrastructure(image), speaks, bool(each.get("ports")), -number
 
     return max(range(len(containers)), key=score) if containers else 0
 
@@ -86,8 +86,8 @@ ATTACHED = "how clients reach it: nothing listens on a port, so they attach to i
 AS_PACKAGE = "'package' with a version and 'bridge: supergateway' instead of this image and its arguments"
 
 
-class Speech(NamedTuple):
-    """How clients reach the server. ``path`` is empty where nothing names it; ``wrapper``: what makes it reachable."""
+class Transport(NamedTuple):
+    """``path``: empty if unknown. ``wrapper``: the bridge."""
 
     type: str
     port: int
@@ -97,13 +97,13 @@ class Speech(NamedTuple):
 
     @property
     def package(self) -> Started | None:
-        """The package with its version that the wrapper starts; a wrapper of anything else goes on as it is."""
+        """The package that the bridge starts at an exact version, if any."""
         package = started(self.wrapper.inner) if self.wrapper else None
         return package if package and package.version else None
 
 
-def speech_of(workload: Object, number: int, target_ports: Sequence[str]) -> Speech:
-    """Read of ports, probes, words and variables; ``target_ports`` are those that Services lead to."""
+def transport_of(workload: Object, number: int, target_ports: Sequence[str]) -> Transport:
+    """Derived from ports, probes, words and variables; ``target_ports`` are those of Services."""
     container = mappings(pod_spec(workload).get("containers"))[number]
     env = {plain_text(each.get("name")): plain_text(each.get("value")) for each in mappings(container.get("env"))}
     words = words_of(container)
@@ -117,11 +117,11 @@ def speech_of(workload: Object, number: int, target_ports: Sequence[str]) -> Spe
     asked = [plain_text(probe.get("port")) for probe in probes]
     port = _port(ports, [*target_ports, *asked], env, words, wrapper)
     if not port:
-        return Speech("stdio", 0, "", ports, wrapper)
+        return Transport("stdio", 0, "", ports, wrapper)
     hints = [*words, *(plain_text(probe.get("path")) for probe in probes)]
     hints += [value for name, value in env.items() if name.upper().endswith(("TRANSPORT", "MODE", "PATH", "PROTOCOL"))]
     sse = wrapper.sse if wrapper else any(_SSE.search(hint) for hint in hints)
-    return Speech("sse" if sse else "streamable-http", port, _path(env, words, wrapper), ports, wrapper)
+    return Transport("sse" if sse else "streamable-http", port, _path(env, words, wrapper), ports, wrapper)
 
 
 def _number(value: JSON) -> int:
@@ -136,7 +136,7 @@ def _port(
     words: Sequence[str],
     wrapper: Wrapped | None,
 ) -> int:
-    """By its name, by what Services lead to, else the first; a port that only words or variables name at last."""
+    """By name, by what Services target, else the first; else one that options or variables name."""
     for name in ("mcp", "http-mcp", "mcp-http"):
         if ports.get(name):
             return ports[name]
@@ -162,7 +162,7 @@ def _path(env: Mapping[str, str], words: Sequence[str], wrapper: Wrapped | None)
 
 
 def selector_of(workload: Object) -> dict[str, str]:
-    """What can never change in it; empty where it cannot be said, and for a Pod its labels."""
+    """The immutable selector, or a Pod's labels; empty with matchExpressions."""
     selector = mapping(workload.spec, "selector")
     if workload.kind == "Pod":
         return pod_labels(workload)
@@ -170,7 +170,7 @@ def selector_of(workload: Object) -> dict[str, str]:
 
 
 def set_path(reading: Reading, path: str, why: str, *, sse: bool) -> None:
-    """Where clients call what listens (empty: nothing names it), and what the older transport needs."""
+    """The path (empty: unknown); SSE is accepted although deprecated."""
     target: DocumentPath = ("spec", "transport", "path")
     if path:
         reading.default(target, path, why)

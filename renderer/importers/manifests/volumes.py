@@ -1,4 +1,4 @@
-"""Volumes of the pods and where the server has them: storage, files, folders that it may write to."""
+"""Volumes of the pods as storage, files and writable folders."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _STORAGE: DocumentPath = ("spec", "storage")
 
 
 class Volume(NamedTuple):
-    """One volume of the pods: where it stands, and one mount of it in the server's container."""
+    """A volume and one mount of it in the server's container."""
 
     path: DocumentPath
     data: Mapping[str, JSON]
@@ -39,7 +39,7 @@ class Volume(NamedTuple):
 
 
 def read_volumes(reading: Reading, pod: DocumentPath, container: DocumentPath, known: Known) -> dict[str, str]:
-    """Each volume that the server mounts; the names of volumes to what sidecars may mount them by."""
+    """Returns, by volume, the name by which sidecars may mount it."""
     shared: dict[str, str] = {}
     volumes = {reading.text(*path, "name"): path for path, _ in reading.items(*pod, "volumes")}
     for mount, item in reading.items(*container, "volumeMounts"):
@@ -68,7 +68,7 @@ def read_volumes(reading: Reading, pod: DocumentPath, container: DocumentPath, k
 
 
 def _storage(reading: Reading, volume: Volume, fields: dict[str, JSON]) -> str:
-    """An entry of ``spec.storage``; what a subPath names is mounted by a patch, which the spec shows."""
+    """Adds to ``spec.storage``; a subPath becomes a patch."""
     stored = mappings(reading.spec.get("storage"))
     base = re.sub(r"[^a-z0-9-]", "-", volume.name.lower()).strip("-")[:36] or "data"
     taken = {plain_text(item.get("name")) for item in stored}
@@ -105,7 +105,7 @@ def _claim(reading: Reading, volume: Volume) -> str:
 
 
 def claim_fields(spec: Mapping[str, JSON]) -> dict[str, JSON]:
-    """Size, class and access modes of a claim as ``spec.storage`` has them."""
+    """Size, class and access modes as ``spec.storage`` has them."""
     size = plain_text(at(spec, "resources", "requests", "storage"))
     modes = spec.get("accessModes")
     fields: dict[str, JSON] = {}
@@ -119,7 +119,6 @@ def claim_fields(spec: Mapping[str, JSON]) -> dict[str, JSON]:
 
 
 def _template(reading: Reading, volume: Volume) -> str:
-    """A mount of one of a StatefulSet's volumeClaimTemplates."""
     for path, item in reading.items("spec", "volumeClaimTemplates"):
         if at(item, "metadata", "name") == volume.name:
             name = _storage(reading, volume, claim_fields(mapping(item, "spec")))
@@ -149,7 +148,7 @@ def _empty(reading: Reading, volume: Volume) -> str:
 
 
 def _files(reading: Reading, volume: Volume) -> str:
-    """A ConfigMap: files with their content where it is imported too, else the references."""
+    """A ConfigMap: its content if imported and not secret, else references."""
     source = mapping(volume.data, "configMap")
     name = plain_text(source.get("name"))
     contents = data_of(volume.known, name)
@@ -184,7 +183,7 @@ def _references(reading: Reading, volume: Volume, keys: Mapping[str, str], refer
 
 
 def _keys(source: Mapping[str, JSON], volume: Volume, all_keys: list[str]) -> dict[str, str]:
-    """Keys to the paths at which the container has them as files."""
+    """Keys to the paths of their files in the container."""
     named = {plain_text(item.get("key")): plain_text(item.get("path")) for item in mappings(source.get("items"))}
     paths = named or {key: key for key in all_keys}
     if volume.sub_path:
@@ -194,7 +193,7 @@ def _keys(source: Mapping[str, JSON], volume: Volume, all_keys: list[str]) -> di
 
 
 def _mode(source: Mapping[str, JSON]) -> dict[str, JSON]:
-    """The permission bits; the default of Kubernetes is that everybody may read."""
+    """The mode unless it is the default, 0644."""
     mode = source.get("defaultMode")
     return {"mode": f"0{mode & 0o555:03o}"} if isinstance(mode, int) and mode != 0o644 else {}
 
@@ -207,7 +206,7 @@ def _of_the_machine(reading: Reading, volume: Volume) -> str:
 
 
 def _other(reading: Reading, volume: Volume) -> str:
-    """Projected sources one by one; a token of the account is ``serviceAccount.automountToken``."""
+    """Projected sources; for tokens see ``serviceAccount.automountToken``."""
     for number, source in enumerate(mappings(mapping(volume.data, "projected").get("sources"))):
         path = (*volume.path, "projected", "sources", number)
         for kind, read, key in (("secret", _secret, "secretName"), ("configMap", _files, "name")):

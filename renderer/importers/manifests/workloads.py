@@ -1,4 +1,4 @@
-"""The workload itself: its names, its pods, and the container that is the server."""
+"""The workload: names, pods, and the server's container."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from renderer.importers.manifests.containers import Known, read_env, read_resour
 from renderer.importers.manifests.objects import (
     Gathering,
     Object,
+    lose_defaults,
     mapping,
     pod_spec,
     read_annotations,
     read_labels,
-    settled_by_server,
     template_path,
 )
 from renderer.importers.manifests.pods import (
@@ -27,7 +27,7 @@ from renderer.importers.manifests.pods import (
     workload_strategy,
 )
 from renderer.importers.manifests.probes import read_probes
-from renderer.importers.manifests.servers import AS_PACKAGE, ATTACHED, Speech, selector_of, set_path
+from renderer.importers.manifests.servers import AS_PACKAGE, ATTACHED, Transport, selector_of, set_path
 from renderer.importers.manifests.volumes import read_volumes
 from renderer.importers.naming import name_of
 from renderer.manifest import at, mappings
@@ -44,8 +44,9 @@ _IDLE = {
 _REPLACED = "an API server takes no other selector: the {0} must be deleted (kubectl delete --cascade=orphan) before"
 
 
-def read_workload(gathering: Gathering, server: Object, number: int, speech: Speech, near: Sequence[Object]) -> None:
-    """Everything that stands in the workload's own object, and the ConfigMaps and claims that it mounts."""
+def read_workload(
+    gathering: Gathering, server: Object, number: int, transport: Transport, near: Sequence[Object]
+) -> None:
     reading = gathering.first
     replicas = server.spec.get("replicas")
     scaled = (at(each.spec, "scaleTargetRef", "name") for each in near if each.kind == "HorizontalPodAutoscaler")
@@ -64,16 +65,16 @@ def read_workload(gathering: Gathering, server: Object, number: int, speech: Spe
     if server.kind != "Pod":
         workload_strategy(reading, server.kind)
     _selector(reading, server, template)
-    _image(reading, container, speech)
-    _transport(reading, container, speech)
+    _image(reading, container, transport)
+    _transport(reading, container, transport)
     read_env(reading, container, ("spec",), known)
     read_resources(reading, container, ("spec",))
     read_security(reading, pod, container)
-    if speech.port:
-        read_probes(reading, container, speech.port, dict(speech.named))
+    if transport.port:
+        read_probes(reading, container, transport.port, dict(transport.named))
     pre_stop(reading, container)
     shared = read_volumes(reading, pod, container, known)
-    settled_by_server(reading, container, CONTAINER_DEFAULTS)
+    lose_defaults(reading, container, CONTAINER_DEFAULTS)
     reading.note((*container, "name"), None, "the server's container is called mcp-server")
     reading.carry_text((*container, "workingDir"), ("spec", "workingDir"))
     for keys, why in _IDLE.items():
@@ -105,7 +106,7 @@ def _names(reading: Reading, server: Object, known: Known) -> None:
 
 
 def _selector(reading: Reading, server: Object, template: DocumentPath) -> None:
-    """What selects the pods, and their other labels, which others may select by."""
+    """The selector, and labels that others may select by."""
     selector = selector_of(server)
     labels: JSON = {**selector}
     if server.kind != "Pod":
@@ -125,7 +126,7 @@ def _selector(reading: Reading, server: Object, template: DocumentPath) -> None:
 
 
 def _pod_annotations(reading: Reading, path: DocumentPath) -> None:
-    """Those by which a Prometheus without operator scrapes are a field."""
+    """Prometheus' scrape annotations become ``monitoring``."""
     annotations = reading.mapping(*path)
     port = plain_text(annotations.get(f"{_SCRAPE}port"))
     scraped = plain_text(annotations.get(f"{_SCRAPE}scrape")) == "true" and port.isdigit()
@@ -148,10 +149,10 @@ def _pod_annotations(reading: Reading, path: DocumentPath) -> None:
             del own[key]
 
 
-def _image(reading: Reading, container: DocumentPath, speech: Speech) -> None:
-    """The image and what it runs; a package where a wrapper starts one at a version."""
+def _image(reading: Reading, container: DocumentPath, transport: Transport) -> None:
+    """The image, or the package that a bridge starts at an exact version."""
     image = reading.text(*container, "image")
-    if package := speech.package:
+    if package := transport.package:
         value: JSON = package.package
         reading.map((*container, "image"), ("spec", "package"), value, "what runs in the image is a package")
         reading.note((*container, "command"), ("spec", "package"))
@@ -162,7 +163,7 @@ def _image(reading: Reading, container: DocumentPath, speech: Speech) -> None:
         reading.refuse(container, "import/image", "the container has no image", "build what kustomize patches first")
     else:
         set_image(reading, (*container, "image"), image)
-        wrapper = speech.wrapper
+        wrapper = transport.wrapper
         if wrapper and wrapper.bridge == "mcp-proxy":
             words: list[JSON] = [*wrapper.inner]
             reading.map((*container, "command"), ("spec", "command"), words[:1], "what mcp-proxy starts")
@@ -177,31 +178,30 @@ def _image(reading: Reading, container: DocumentPath, speech: Speech) -> None:
             reading.map((*container, "imagePullPolicy"), ("spec", "imagePullPolicy"), policy)
 
 
-def _transport(reading: Reading, container: DocumentPath, speech: Speech) -> None:
-    """What clients speak to it."""
+def _transport(reading: Reading, container: DocumentPath, transport: Transport) -> None:
     target: DocumentPath = ("spec", "transport")
-    wrapper = speech.wrapper
-    if not speech.port:
+    wrapper = transport.wrapper
+    if not transport.port:
         reading.decide((), target, {"type": "stdio", "bridge": "none"}, ATTACHED)
         reading.note((*container, "stdin"), target)
         return
-    if wrapper and (speech.package or wrapper.bridge == "mcp-proxy"):
+    if wrapper and (transport.package or wrapper.bridge == "mcp-proxy"):
         value: dict[str, JSON] = {"type": "stdio", "bridge": wrapper.bridge}
         reading.default(target, value, f"{wrapper.bridge} makes it reachable")
         if wrapper.loss:
             reading.lose((*container, "args" if reading.get(*container, "args") else "command"), wrapper.loss)
     else:
-        reading.default((*target, "type"), speech.type, "what listens on a port speaks HTTP")
+        reading.default((*target, "type"), transport.type, "what listens on a port speaks HTTP")
         if wrapper:
             reading.leave((*container, "args"), target, AS_PACKAGE)
     for path, _ in reading.items(*container, "ports"):
-        if reading.get(*path, "containerPort") == speech.port:
-            reading.map(path, (*target, "port"), speech.port)
+        if reading.get(*path, "containerPort") == transport.port:
+            reading.map(path, (*target, "port"), transport.port)
         else:
             reading.note(path, ("spec", "service", "ports"))
     if not mappings(reading.get(*container, "ports")):
-        reading.default((*target, "port"), speech.port, "what its words or variables say")
-    set_path(reading, speech.path, "what its words or variables say", sse=speech.type == "sse")
+        reading.default((*target, "port"), transport.port, "what its words or variables say")
+    set_path(reading, transport.path, "what its words or variables say", sse=transport.type == "sse")
 
 
 # ---------------------------------------------------------------------------------------------
@@ -219,7 +219,7 @@ def _beside(reading: Reading, server: Object, number: int, known: Known, shared:
 
 
 def _container(reading: Reading, path: DocumentPath, field: str, known: Known, shared: dict[str, str]) -> None:
-    """A sidecar or init container; the restrictions of the pod hold for it too."""
+    """A sidecar or init container, under the security context of the server."""
     target: DocumentPath = ("spec", field, len(mappings(reading.spec.get(field))))
     reading.map((*path, "name"), (*target, "name"), reading.text(*path, "name"))
     reading.map((*path, "image"), (*target, "image"), reading.text(*path, "image"))
@@ -234,7 +234,7 @@ def _container(reading: Reading, path: DocumentPath, field: str, known: Known, s
         value: dict[str, JSON] = {"source": source, "path": reading.text(*mount, "mountPath")}
         value |= {"readOnly": True} if at(item, "readOnly") else {}
         reading.map(mount, (*target, "mounts", END), value)
-    settled_by_server(reading, path, CONTAINER_DEFAULTS)
+    lose_defaults(reading, path, CONTAINER_DEFAULTS)
     reading.lose_all(["imagePullPolicy", "terminationMessagePath", "terminationMessagePolicy"], "no field", path)
     reading.lose_all(["ports", "restartPolicy"], "of no use: the containers of a pod share their ports", path)
     if reading.mapping(*path, "securityContext"):
@@ -242,7 +242,7 @@ def _container(reading: Reading, path: DocumentPath, field: str, known: Known, s
 
 
 def _used(gathering: Gathering, known: Known, server: Object) -> None:
-    """ConfigMaps and claims that went into the spec."""
+    """Reports the ConfigMaps and claims that were copied into the spec."""
     text = repr((pod_spec(server), server.spec.get("volumeClaimTemplates")))
     for each in known.claims.values():
         if f"'claimName': '{each.name}'" in text:

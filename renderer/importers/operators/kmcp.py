@@ -1,4 +1,4 @@
-"""kmcp's MCPServer, of kagent.dev/v1alpha1: a Deployment in short, of which one field holds pod and container."""
+"""kmcp's MCPServer, kagent.dev/v1alpha1: ``spec.deployment`` holds pod and container."""
 
 from __future__ import annotations
 
@@ -73,7 +73,6 @@ def _transport(reading: Reading) -> None:
 
 
 def _references(reading: Reading) -> None:
-    """Whole Secrets as variables, whole ConfigMaps as folders."""
     for path, _ in reading.items(*_DEPLOYMENT, "secretRefs"):
         reading.map(path, ("spec", "envFrom", END), {"secret": reading.text(*path, "name")})
     for path, _ in reading.items(*_DEPLOYMENT, "configMapRefs"):

@@ -1,4 +1,4 @@
-"""One resource of an operator while it is read, and what resources of all operators have in common."""
+"""What custom resources of all operators have in common."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from collections.abc import Mapping
 
 from renderer import pins
 from renderer.errors import DocumentPath
-from renderer.importers.choices import Choices
-from renderer.importers.draft import Outcome, Reading, plain_text
+from renderer.importers.draft import Choices, Outcome, Reading, plain_text
 from renderer.importers.images import set_entrypoint
 from renderer.importers.manifests.containers import Known
-from renderer.importers.manifests.objects import SERVERS_OWN, ObjectReading, read_annotations, read_labels
+from renderer.importers.manifests.objects import SERVERS_OWN, Object, ObjectReading, read_annotations, read_labels
 from renderer.importers.naming import name_of
 from renderer.importers.wrappers import Started, started, wrapped
 from renderer.manifest import as_mapping, at, items
-from renderer.model import JSON, Source
+from renderer.model import JSON
 
 #: The description of a server on the objects that mcpctl writes.
 DESCRIPTION = "mcpctl.io/description"
@@ -22,27 +21,25 @@ _KEPT = "kept by the API server"
 
 
 class Resource:
-    """``beside`` are other resources by kind and name; ``readings`` are all that make one spec."""
+    """``related``: other resources by kind and name. ``readings``: all that make one spec."""
 
-    def __init__(self, source: Source, root: DocumentPath, data: Mapping[str, JSON], choices: Choices) -> None:
-        self.data = data
+    def __init__(self, each: Object, choices: Choices) -> None:
+        self.data = each.data
+        self.kind = each.kind
         self.choices = choices
-        self.reading: Reading = ObjectReading(source, root)
+        self.reading: Reading = ObjectReading(each.source, each.root)
         self.readings: list[Reading] = [self.reading]
-        self.beside: Mapping[tuple[str, str], Resource] = {}
+        self.related: Mapping[tuple[str, str], Resource] = {}
         self.name = self.reading.text("metadata", "name") or "server"
         self.server = name_of(self.name)
         self.known = Known(self.server, self.server, {}, {}, several=False)
 
     @property
-    def kind(self) -> str:
-        return plain_text(self.data.get("kind"))
-
-    def is_of(self, group: str, kind: str) -> bool:
-        return plain_text(self.data.get("apiVersion")).startswith(group) and self.kind == kind
+    def group_and_kind(self) -> tuple[str, str]:
+        return plain_text(self.data.get("apiVersion")).partition("/")[0], self.kind
 
     def read_metadata(self) -> None:
-        """Labels, annotations and description; the namespace is that of the run."""
+        """The namespace is not taken over: it is that of the run."""
         reading = self.reading
         for key in ("apiVersion", "kind"):
             reading.note((key,), None)
@@ -59,17 +56,15 @@ class Resource:
         reading.entries = [each for each in reading.entries if each not in lost]
 
     def leave(self, why: str) -> None:
-        """What the server refers to, and what stays beside it as it is."""
         for key in self.data:
             self.reading.lose((key,), f"{self.kind} {self.name}: {why}", harmless=True)
 
     def read_account(self, path: DocumentPath) -> None:
-        """An account that somebody else makes."""
         if name := self.reading.text(*path):
             self.reading.map(path, ("spec", "serviceAccount"), {"create": False, "name": name})
 
     def read_ids(self, path: DocumentPath, container: DocumentPath) -> None:
-        """The security context of pods, under a name of the operator's own; the container's counts first."""
+        """The operator's pod security context; the container's has precedence."""
         reading, ids = self.reading, ("runAsUser", "runAsGroup", "fsGroup")
         for key, value in reading.mapping(*path).items():
             target: DocumentPath = ("spec", "security", key)
@@ -84,7 +79,7 @@ class Resource:
                 reading.lose((*path, key), "Pod Security 'restricted' always holds", harmless=value in ([], {}))
 
     def start(self, image: str, stdio: bool) -> None:
-        """What the container starts: a package where a runner of packages is its command, or the image's own."""
+        """The package that the command runs, or the image's own command."""
         reading = self.reading
         words = [plain_text(word) for key in ("command", "args") for word in items(reading.written(("spec", key)))]
         bridge = wrapped(words)
@@ -118,7 +113,7 @@ class Resource:
             spec["env"] = {name: value for name, value in spec["env"].items() if caches.get(name) != value}
 
     def _take_folders(self) -> bool:
-        """Leaves out what mcpctl mounts by itself; whether there was a cache or a lock of packages."""
+        """Removes the folders that mcpctl mounts itself; returns whether one was a package cache or lock."""
         spec = self.reading.spec
         paths, files = items(at(spec, "security", "writablePaths")), as_mapping(spec.get("files"))
         if paths:
@@ -136,6 +131,5 @@ def _path_of(writable: JSON) -> str:
 
 
 def _is_own(path: JSON) -> bool:
-    """Whether mcpctl mounts the folder by itself."""
     own = (pins.CACHE_FOLDER, pins.CHECK_FOLDER, pins.LOCK_FOLDER, pins.BRIDGE_FOLDER)
     return f"{plain_text(path)}/".startswith(tuple(f"{folder}/" for folder in own))

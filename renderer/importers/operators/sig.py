@@ -1,4 +1,4 @@
-"""MCPServer of the MCP Lifecycle Operator of Kubernetes' SIGs, of mcp.x-k8s.io/v1alpha1 and v1beta1."""
+"""MCPServer of the MCP Lifecycle Operator (Kubernetes SIGs), mcp.x-k8s.io/v1alpha1 and v1beta1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ToolHive's MCPServer and MCPRemoteProxy, of v1alpha1 and v1beta1."""
+"""ToolHive's MCPServer and MCPRemoteProxy, v1alpha1 and v1beta1."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _permissions(reading: Reading) -> None:
 
 
 def _template(resource: Resource) -> None:
-    """What the template of the pods says, of the container 'mcp' above all."""
+    """The pod template: the container 'mcp' and the pod's own fields."""
     reading = resource.reading
     containers = list(reading.items(*_POD, "containers"))
     if not reading.mapping(*_POD):
@@ -139,9 +139,9 @@ def _container(resource: Resource, path: DocumentPath) -> None:
 
 
 def _access(resource: Resource) -> None:
-    """The issuer that an MCPOIDCConfig beside it names."""
+    """The issuer of the MCPOIDCConfig that the server refers to."""
     reading, path = resource.reading, ("spec", "oidcConfigRef")
-    config = resource.beside.get(("MCPOIDCConfig", reading.text(*path, "name")))
+    config = resource.related.get(("MCPOIDCConfig", reading.text(*path, "name")))
     url = reading.text(*path, "resourceUrl")
     if config is None or not config.reading.text("spec", "inline", "issuer") or not url:
         reading.lose_each({"audit": "requests are logged by the guard: write spec.access"}, _SPEC)
@@ -161,7 +161,7 @@ def _access(resource: Resource) -> None:
 
 
 def read_proxy(resource: Resource) -> None:
-    """Writes the spec of an MCPRemoteProxy: what clients reach is the server behind it."""
+    """A remote server: clients call it without the proxy."""
     reading = resource.reading
     resource.read_metadata()
     reading.map(("spec", "remoteUrl"), (*REMOTE, "url"), reading.text("spec", "remoteUrl"))

@@ -1,7 +1,4 @@
-"""Whether the spec of a Draft holds: it is validated and rendered for every target, as any other spec.
-
-Of what runs today, what no spec may have is left out and reported, so that the rest of the server can be rendered.
-"""
+"""Validates and renders the spec of a Draft for every target, and adjusts it where that fails."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from renderer import pipeline
 from renderer.errors import DocumentPath, Problem, dotted, errors_in
 from renderer.importers.draft import Draft, Entry, Outcome
 from renderer.importers.images import TODAY
-from renderer.importers.text import text_of
+from renderer.importers.spec_file import text_of
 from renderer.importers.variables import NOT_WRITTEN
 from renderer.manifest import as_mapping
 from renderer.model import JSON, NAMESPACE, Options
@@ -44,15 +41,15 @@ _NEEDED = (
 )
 
 
-def tried(draft: Draft, targets: Sequence[str] = ALL) -> Draft:
-    """The Draft; with the errors of its spec where that does not hold for a target, at their places in the source."""
+def validated(draft: Draft, targets: Sequence[str] = ALL) -> Draft:
+    """The Draft with the errors of its spec, at their places in the source."""
     if draft.problems:
         return draft
     return draft._replace(problems=tuple(_in_source(problem, draft) for problem in faults_of(draft, targets)))
 
 
 def faults_of(draft: Draft, targets: Sequence[str] = ALL) -> Sequence[Problem]:
-    """The errors of its spec for any of the targets, with the paths of the spec."""
+    """The errors for any of the targets, with paths in the spec."""
     try:
         text = text_of(draft)
     except ValueError as error:
@@ -67,7 +64,7 @@ def faults_of(draft: Draft, targets: Sequence[str] = ALL) -> Sequence[Problem]:
 
 
 def _in_source(problem: Problem, draft: Draft) -> Problem:
-    """The same at the field of the source that became the faulty one."""
+    """The problem at the source field that became the faulty one."""
     nearest: tuple[int, DocumentPath] = (-1, ())
     place = draft.place
     for entry in draft.entries:
@@ -79,26 +76,25 @@ def _in_source(problem: Problem, draft: Draft) -> Problem:
     return problem._replace(place=place, path=where, message=message, related=())
 
 
-def settled(draft: Draft) -> Draft:
-    """The draft as it was tried for every target; of what runs today without the fields that hold for none.
-
-    Of every definition words for people that hold a secret are left out, as nothing of the server hangs on them, and
-    an address without TLS is accepted where it is one of a private network.
+def adjusted(draft: Draft) -> Draft:
+    """The Draft without what cannot be valid, validated.
+    / Running workloads lose invalid fields, each reported. Other definitions lose secrets in descriptions only; plain
+    HTTP is accepted for private networks.
     """
     if draft.format in _LIVE:
-        return tried(_without(draft))
-    result = tried(draft)
+        return validated(_without(draft))
+    result = validated(draft)
     if draft.problems or {_LITERAL, _NO_TLS}.isdisjoint(problem.rule for problem in result.problems):
         return result
     for problem in faults_of(draft):
         is_of_words = problem.rule == _LITERAL and problem.path.startswith(_WORDS)
         if is_of_words or (problem.rule == _NO_TLS and _is_private(draft.document)):
             draft = _settle(draft, problem)
-    return tried(draft)
+    return validated(draft)
 
 
 def _is_private(document: JSON) -> bool:
-    """Whether the address of the remote server is of a private network."""
+    """Whether the remote server's host is on a private network."""
     remote = as_mapping(as_mapping(as_mapping(document).get("spec")).get("remote"))
     host = urlsplit(str(remote.get("url", ""))).hostname or ""
     try:
@@ -147,7 +143,7 @@ def _settle(draft: Draft, problem: Problem) -> Draft:
 
 
 def _without_secret_word(draft: Draft, path: DocumentPath) -> Draft:
-    """An argument with a secret: the value of a variable in its place."""
+    """Replaces the secret in an argument with a variable."""
     spec: Any = draft.document["spec"]
     field, number = str(path[1]), int(path[2])
     line = spec[field]
@@ -162,7 +158,7 @@ def _without_secret_word(draft: Draft, path: DocumentPath) -> Draft:
 
 
 def _droppable(draft: Draft, path: DocumentPath) -> DocumentPath:
-    """The field to leave out: the item of a list that is faulty, or the field itself; () where all hangs on it."""
+    """The list item or field to leave out; () if the server depends on it."""
     if path[:2] in (("spec", "accept"), ("spec", "adopt")) and len(path) > 2:
         return path[:3]
     for length in range(len(path), 1, -1):
@@ -175,7 +171,7 @@ def _droppable(draft: Draft, path: DocumentPath) -> DocumentPath:
 
 
 def _reported(draft: Draft, target: DocumentPath, outcome: Outcome, message: str) -> Draft:
-    """What was said of the field says this now; where nobody has said it, a line more."""
+    """Changes the report on the field, or adds one."""
     reports = [e for e in draft.entries if e.target and e.source and e.target[: len(target)] == target]
     changed = {id(entry): entry._replace(outcome=outcome, message=message) for entry in reports}
     entries = tuple(changed.get(id(entry), entry) for entry in draft.entries)
@@ -186,7 +182,7 @@ def _reported(draft: Draft, target: DocumentPath, outcome: Outcome, message: str
 
 
 def _path(document: JSON, text: str) -> DocumentPath:
-    """The path whose text is that, as far as the document has it: of ``spec.env.TOKEN``."""
+    """The longest path in the document that the dotted text begins with."""
     best: DocumentPath = ()
     for path in _paths(document, ()):
         written = dotted(path)
@@ -207,7 +203,7 @@ def _paths(node: JSON, path: DocumentPath) -> Iterator[DocumentPath]:
 
 
 def _drop(document: Any, path: DocumentPath) -> bool:
-    """Takes the field out, and what that empties."""
+    """Deletes the field and parents that become empty."""
     parents = []
     for step in path[:-1]:
         parents.append((document, step))

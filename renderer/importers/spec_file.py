@@ -1,4 +1,4 @@
-"""A Draft as the YAML of a spec that a person goes on with, and whether a person did."""
+"""A Draft as the YAML file of a spec, and whether such a file was edited."""
 
 from __future__ import annotations
 
@@ -21,9 +21,8 @@ _DIGITS = 16
 
 
 def text_of(draft: Draft, schema: str = "") -> str:
-    """The spec, its fields in the order of the reference, with comments. Its head says what it was imported from.
-
-    ``schema`` is where an editor finds the JSON Schema.
+    """The spec with comments, fields in schema order. Its head names the origin and a digest of the body.
+    / ``schema``: the URL of the JSON Schema for editors.
     """
     spec = draft.document["spec"]
     properties = assets.schema("mcpserver")["$defs"]["spec"]["properties"]
@@ -37,7 +36,7 @@ def text_of(draft: Draft, schema: str = "") -> str:
 
 
 def _needs(spec: JSON) -> Iterator[str]:
-    """A comment with the keys of each Secret and ConfigMap that must be there first."""
+    """A comment for each Secret and ConfigMap that must exist, with its keys."""
     keys: dict[str, dict[str, None]] = {}
 
     def walk(node: JSON, whole: bool = False) -> None:
@@ -57,13 +56,13 @@ def _needs(spec: JSON) -> Iterator[str]:
 
 
 def is_unedited(text: str) -> bool:
-    """Whether it is exactly what an import wrote. What a person changed does not have the digest of its head."""
+    """Whether the body still has the digest in the head."""
     head = _ORIGIN.match(text)
     return bool(head and head[1] == _digest(text[head.end() :]))
 
 
 def is_imported(text: str) -> bool:
-    """Whether an import wrote it first, edited or not."""
+    """Whether an import wrote it, edited since or not."""
     return bool(_ORIGIN.search(text))
 
 
@@ -116,7 +115,7 @@ def _sequence(items: Sequence[JSON], path: DocumentPath, comments: Mapping[Docum
 
 
 def _flow(value: JSON, depth: int) -> str | None:
-    """On one line, where that reads well: scalars, lists of them, and small mappings of them deep in a spec."""
+    """Flow style for scalars, lists of scalars, and small mappings of depth 3 or more; else None."""
     if isinstance(value, list):
         parts = [_flow(item, depth + 1) for item in value]
         if any(part is None for part in parts) or any(isinstance(item, dict | list) for item in value):
@@ -139,7 +138,7 @@ def _comment(path: DocumentPath, indent: int, comments: Mapping[DocumentPath, st
 def _about_missing(
     values: Mapping[str, JSON], path: DocumentPath, comments: Mapping[DocumentPath, str]
 ) -> Iterator[str]:
-    """Comments on fields that are not there, at the end of what would hold them."""
+    """Comments on absent fields, at the end of their parent."""
     held: set[str] = set()
     for commented, text in comments.items():
         if commented[: len(path)] != path or len(commented) <= len(path) or commented[len(path)] in values:
@@ -154,6 +153,6 @@ def _about_missing(
 
 
 def _indented_comment(text: str, indent: int, inner: int) -> str:
-    """Its lines begin with that many spaces behind the '#'."""
+    """A comment whose lines are indented after the '#'."""
     lines = comment(text, indent, _WIDTH - inner).split("\n")
     return "\n".join(f"{line[:indent]}# {' ' * inner}{line[indent + 2 :]}".rstrip() for line in lines)

@@ -1,4 +1,4 @@
-"""Scaling, disruption, secrets of operators, and the rights of the account."""
+"""Autoscaler, disruption budget, ExternalSecret, ServiceAccount and RBAC of a server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ACCOUNT: DocumentPath = ("spec", "serviceAccount")
 
 
 def read_autoscaler(each: Object, into: Gathering, resource_name: str) -> None:
-    """CPU and memory in percent; the spec then names no number of replicas."""
+    """Targets of CPU and memory in percent; replaces ``replicas``."""
     reading = into.add(each)
     name_object(reading, each, resource_name)
     reading.spec.pop("replicas", None)
@@ -58,7 +58,6 @@ def _behaviour(reading: Reading, path: DocumentPath, target: DocumentPath) -> No
 
 
 def read_disruption(each: Object, into: Gathering, resource_name: str) -> None:
-    """What a drained node may take away."""
     reading = into.add(each)
     name_object(reading, each, resource_name)
     reading.note(("spec", "selector"), ("spec", "adopt", "selector"))
@@ -68,7 +67,7 @@ def read_disruption(each: Object, into: Gathering, resource_name: str) -> None:
 
 
 def read_external_secret(each: Object, into: Gathering) -> None:
-    """Single keys of a store; anything else stays as it is."""
+    """Takes over single keys alone."""
     target = mapping(each.spec, "target")
     name = plain_text(target.get("name")) or each.name
     plain = set(target) <= {"name", "creationPolicy", "deletionPolicy"} and not each.spec.get("dataFrom")
@@ -95,7 +94,7 @@ def read_external_secret(each: Object, into: Gathering) -> None:
 
 
 def read_account(name: str, account: Object | None, into: Gathering, pod: DocumentPath) -> None:
-    """The ServiceAccount: made by the spec where it is imported too, else one that is there."""
+    """Created by the spec if it is imported, else referred to."""
     source = (*pod, "serviceAccountName")
     if name in ("", "default"):
         into.first.note(source, _ACCOUNT, "an account of its own, without rights, instead of that of the namespace")
@@ -123,7 +122,7 @@ def read_account(name: str, account: Object | None, into: Gathering, pod: Docume
 
 
 def read_rights(account: str, near: Sequence[Object], into: Gathering, name: str) -> None:
-    """Rules of roles that are imported too, and names of ClusterRoles that stay as they are."""
+    """Rules of imported roles, names of other ClusterRoles."""
     roles = {(each.kind, each.name): each for each in near if each.kind in ("Role", "ClusterRole")}
     for binding in (each for each in near if account in _subjects(each)):
         reference = mapping(binding.data, "roleRef")
@@ -152,6 +151,6 @@ def read_rights(account: str, near: Sequence[Object], into: Gathering, name: str
 
 
 def _subjects(binding: Object) -> list[str]:
-    """The ServiceAccounts that a binding is for; none of any other object."""
+    """ServiceAccounts of a binding; empty for other objects."""
     subjects = binding.data.get("subjects") if binding.kind in ("RoleBinding", "ClusterRoleBinding") else None
     return [plain_text(each.get("name")) for each in mappings(subjects) if each.get("kind") == "ServiceAccount"]

@@ -1,12 +1,14 @@
-"""Runners of packages: npx and uvx, and what stands for them in other package managers."""
+"""Programs that MCP clients start: package runners, containers, shells, proxies."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from renderer.errors import excerpt
-from renderer.importers.packages import Registry, named
-from renderer.importers.proxies import script
+from renderer.importers.docker_flags import Flag, judge_flag, split_run
+from renderer.importers.images import set_entrypoint, set_image
+from renderer.importers.packages import Registry, parse_package
+from renderer.importers.proxies import cmd, env, mcp_proxy, mcp_remote, script, shell, supergateway
 from renderer.importers.starting import Program, Starting
 from renderer.importers.values import Word
 
@@ -30,7 +32,7 @@ _UVX_VALUES = frozenset(
 )
 
 
-def npx(starting: Starting, first: Word, words: Sequence[Word]) -> None:
+def _npx(starting: Starting, first: Word, words: Sequence[Word]) -> None:
     index = ("--registry", "npm_config_registry")
     packages, rest = _runner_options(starting, words, _NPX_VALUES, ("-p", "--package"), index)
     if not (packages or rest):
@@ -44,7 +46,7 @@ def npx(starting: Starting, first: Word, words: Sequence[Word]) -> None:
     _packaged(starting, package, "npm", program, arguments)
 
 
-def uvx(starting: Starting, first: Word, words: Sequence[Word]) -> None:
+def _uvx(starting: Starting, first: Word, words: Sequence[Word]) -> None:
     packages, rest = _runner_options(starting, words, _UVX_VALUES, ("--from",), ("--index-url", "UV_DEFAULT_INDEX"))
     if not rest:
         starting.refuse(first, "it names no package", "write the package behind uvx")
@@ -56,8 +58,8 @@ def uvx(starting: Starting, first: Word, words: Sequence[Word]) -> None:
 def _packaged(
     starting: Starting, package: Word, registry: Registry, program: Sequence[Word], arguments: Sequence[Word]
 ) -> None:
-    """A package with its arguments; of one that only passes on to a server, that server."""
-    known = named(registry, package.text)
+    """A package with its arguments; for a proxy, the server behind it."""
+    known = parse_package(registry, package.text)
     proxy = starting.proxies.get((registry, known.name)) if known else None
     if proxy:
         for word in (package, *program):
@@ -74,7 +76,7 @@ def _packaged(
 def _runner_options(
     starting: Starting, words: Sequence[Word], valued: Collection[str], naming: Sequence[str], index: tuple[str, str]
 ) -> tuple[list[Word], list[Word]]:
-    """The packages that options name, and all words behind the options."""
+    """The packages that options name, and the words after the options."""
     packages: list[Word] = []
     rest = list(words)
     while rest and rest[0].text.startswith("-"):
@@ -110,20 +112,20 @@ def _runner_option(
         reading.lose(value.source, f"{name} of the runner has no field")
 
 
-def uv(starting: Starting, first: Word, words: Sequence[Word]) -> None:
-    """``uv tool run``, and ``uv run --with PACKAGE PROGRAM``: a folder of the machine is no package."""
+def _uv(starting: Starting, first: Word, words: Sequence[Word]) -> None:
+    """``uv tool run``; ``uv run`` needs a project on the client's machine."""
     rest = list(words)
     if [word.text for word in rest[:2]] == ["tool", "run"]:
         for word in rest[:2]:
             starting.reading.note(word.source, None, "uv tool run")
-        uvx(starting, first, rest[2:])
+        _uvx(starting, first, rest[2:])
         return
     hint = "publish the project as a package or an image, or write 'uvx PACKAGE'"
     starting.refuse(first, "uv run starts a project of the machine that the client runs on, which no cluster has", hint)
 
 
-def subcommand(names: Sequence[str], then: Program) -> Program:
-    """Of package managers the command that runs a package."""
+def _subcommand(names: Sequence[str], then: Program) -> Program:
+    """The subcommand of a package manager that runs a package."""
 
     def read(starting: Starting, first: Word, words: Sequence[Word]) -> None:
         if not words or words[0].text not in names:
@@ -135,8 +137,8 @@ def subcommand(names: Sequence[str], then: Program) -> Program:
     return read
 
 
-def module(starting: Starting, first: Word, words: Sequence[Word]) -> None:
-    """``python -m module``: the package is taken to be of the same name."""
+def _module(starting: Starting, first: Word, words: Sequence[Word]) -> None:
+    """``python -m module``: assumes that the package has the module's name."""
     rest = [word for word in words if word.text not in ("-u", "-I", "-E", "-s", "-B")]
     for word in words:
         if word not in rest:
@@ -154,3 +156,82 @@ def module(starting: Starting, first: Word, words: Sequence[Word]) -> None:
     question = f"the module {named_module.text} is taken to be that of the package {name} of PyPI: is it?"
     starting.reading.decide(named_module.source, ("spec", "package", "name"), name, question)
     starting.values.arguments(arguments)
+
+
+def _container(starting: Starting, first: Word, words: Sequence[Word]) -> None:
+    rest = list(words)
+    while rest and rest[0].text == "container":
+        starting.reading.note(rest.pop(0).source, None, "docker container")
+    if not rest or rest[0].text != "run":
+        hint = "write 'docker run', or import what is behind it: a compose file, a definition of a registry"
+        starting.refuse(rest[0] if rest else first, "only 'docker run' says which image runs, and how", hint)
+        return
+    starting.reading.note(rest[0].source, None, "docker run")
+    flags, behind = split_run([(word.source, word.text) for word in rest[1:]])
+    for flag in flags:
+        _set_flag(starting, flag)
+    _note_others(starting, rest[1:], flags, len(behind))
+    if not behind:
+        starting.refuse(first, "it names no image", "write the image behind the options of docker run")
+        return
+    image, *arguments = [Word(text, source) for source, text in behind]
+    set_image(starting.reading, image.source, image.text)
+    starting.values.arguments(arguments)
+    if not any(flag.name == "--entrypoint" for flag in flags):
+        set_entrypoint(starting.reading, image.text, starting.choices)
+
+
+def _note_others(starting: Starting, words: Sequence[Word], flags: Sequence[Flag], behind: int) -> None:
+    """Reports values of options, and variables that docker does not pass on."""
+    named = {flag.source for flag in flags}
+    for word in words[: len(words) - behind]:
+        if word.source not in named:
+            starting.reading.note(word.source, None, "the value of the option before it")
+    handed_on = {flag.value.partition("=")[0] for flag in flags if flag.name == "--env"}
+    for name in sorted(starting.env.keys() - handed_on):
+        why = f"docker does not hand it on to the server: '-e {excerpt(name)}' is missing"
+        starting.reading.lose((starting.env_key, name), why, harmless=True)
+    starting.handled |= starting.env.keys()
+
+
+def _set_flag(starting: Starting, flag: Flag) -> None:
+    reading, values = starting.reading, starting.values
+    if flag.name == "--publish":
+        reading.lose(flag.source, "the client speaks to the server by stdio, and by no port; see spec.service.ports")
+    elif flag.name != "--env":
+        judge_flag(reading, flag, values.server)
+    elif "=" in flag.value:
+        name, _, text = flag.value.partition("=")
+        values.variable(name, text, flag.source)
+    elif flag.value in starting.env:
+        reading.note(flag.source, ("spec", "env", flag.value))
+        values.variable(flag.value, starting.env[flag.value], (starting.env_key, flag.value))
+    else:
+        values.inherited(flag.value, flag.source)
+
+
+PROXIES: Mapping[tuple[Registry, str], Program] = {
+    ("npm", "mcp-remote"): mcp_remote,
+    ("npm", "supergateway"): supergateway,
+    ("npm", "mcp-proxy"): mcp_proxy,
+    ("pypi", "mcp-proxy"): mcp_proxy,
+}
+PROGRAMS: Mapping[str, Program] = {
+    **dict.fromkeys(("docker", "podman", "nerdctl"), _container),
+    **dict.fromkeys(("npx", "bunx"), _npx),
+    **dict.fromkeys(("pnpm", "yarn"), _subcommand(("dlx", "exec"), _npx)),
+    "npm": _subcommand(("exec", "x"), _npx),
+    "bun": _subcommand(("x",), _npx),
+    "uvx": _uvx,
+    "uv": _uv,
+    "pipx": _subcommand(("run",), _uvx),
+    "python": _module,
+    "node": script,
+    **dict.fromkeys(("sh", "bash", "zsh", "dash"), shell),
+    "cmd": cmd,
+    "wsl": cmd,
+    "env": env,
+    "mcp-remote": mcp_remote,
+    "supergateway": supergateway,
+    "mcp-proxy": mcp_proxy,
+}

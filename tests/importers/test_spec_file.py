@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from renderer.errors import Place
 from renderer.importers.draft import Draft
-from renderer.importers.text import is_imported, is_unedited, text_of
+from renderer.importers.spec_file import is_imported, is_unedited, text_of
 from renderer.load import load
 from renderer.model import JSON
 

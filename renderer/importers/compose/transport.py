@@ -1,4 +1,4 @@
-"""At which port a service of a compose file speaks, in which way, and where the machine publishes it."""
+"""Port, transport and published address of a compose service."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PORTS = ("PORT", "MCP_PORT", "FASTMCP_PORT", "SERVER_PORT", "HTTP_PORT")
 
 
 def read_ports(reading: Reading, wrapper: Wrapped | None, command: Sequence[str]) -> int:
-    """The container's port, and where the machine publishes it."""
+    """Returns the container's port; 0 if it is unknown."""
     published: list[int] = []
     for path, item in reading.items("ports"):
         if (ports := _port_of(item)) is None:
@@ -49,7 +49,7 @@ def read_ports(reading: Reading, wrapper: Wrapped | None, command: Sequence[str]
 
 
 def _port_of(item: JSON) -> tuple[int, str, str] | None:
-    """Port of the container, address and port of the machine; of both forms."""
+    """Container port, host address and host port, of both forms; None if not a single TCP port."""
     if isinstance(item, dict):
         address, published, target = (plain_text(item.get(key)) for key in ("host_ip", "published", "target"))
         protocol = plain_text(item.get("protocol")) or "tcp"
