@@ -10,12 +10,8 @@ DOCUMENTATION = ""
 
 
 def of_rule(rule: str) -> str:
-    """The page of a policy rule, or the place of another on the page of its group; empty without a documentation."""
-    if not DOCUMENTATION:
-        return ""
-    group, _, name = rule.partition("/")
-    page = f"rules/{name}.html" if group == "policy" else f"problems/{group}.html#{group}-{name}"
-    return f"{DOCUMENTATION}{page}"
+    """The page of a rule; empty without a documentation."""
+    return f"{DOCUMENTATION}rules/{rule}.html" if DOCUMENTATION else ""
 
 
 def of_schema(name: str) -> str:

@@ -18,8 +18,8 @@ kind: McpServer
 metadata: {name: demo}
 spec: {image: "registry.example.com/demo:latest", transport: {type: streamable-http}, replicas: many}
 """
-PAGE = "https://docs.example.com/mcpctl/rules/image-tag.html"
-OTHER = "https://docs.example.com/mcpctl/problems/schema.html#schema-type"
+PAGE = "https://docs.example.com/mcpctl/rules/policy/image-tag.html"
+OTHER = "https://docs.example.com/mcpctl/rules/schema/type.html"
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_the_address_is_that_of_the_distribution() -> None:
 def test_without_one_no_message_has_an_address(mcpctl: Mcpctl, style: str) -> None:
     run = mcpctl("validate", "demo.yaml", "--output", style)
     assert "policy/image-tag" in run.out + run.err
-    assert "rules/image-tag" not in run.out + run.err
+    assert "rules/policy" not in run.out + run.err
 
 
 @pytest.mark.usefixtures("_published")

@@ -23,6 +23,10 @@ _LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#]+)(#[^)]*)?\)")
 #: Code, in which nothing is a link.
 _CODE = re.compile(r"(^ *```.*?^ *```$|`[^`\n]+`)", re.M | re.S)
 _LANGUAGES = {".py": "python", ".yaml": "yaml", ".yml": "yaml", ".json": "json", ".toml": "toml", ".md": "markdown"}
+#: What each group of rules is about.
+_GROUPS = {"policy": "what a valid spec can say and a team would rather not run"} | {
+    group: about for group, (about, *_) in rules.GROUPS.items()
+}
 #: A longer file is named, not shown.
 _LONGEST = 60_000
 #: So many characters of code fit beside the navigation.
@@ -59,15 +63,13 @@ def _write(folder: Path, name: str, text: str) -> None:
 def _documents() -> Iterator[Page]:
     below = {
         "commands": _tree("Commands", [f"commands/{name}" for name in COMMANDS]),
-        "rules": _tree("Policy rules", [f"rules/{_of_rule(name)}" for name in rules.of_group("policy")])
-        + _tree("Other rules", [f"problems/{group}" for group in rules.GROUPS]),
+        "rules": _tree("Rules by group", [f"rules/{group}" for group in _GROUPS]),
     }
     paths = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
     for path in paths:
         origin = path.relative_to(ROOT).as_posix()
         name = page_of(origin)
-        # Nothing here draws Mermaid; code hosts do.
-        text = path.read_text(encoding="utf-8").replace("```mermaid", "```text")
+        text = path.read_text(encoding="utf-8")
         yield Page(name, origin, text + (contents(text) if name == "index" else below.get(name, "")))
 
 
@@ -129,19 +131,16 @@ def _commands() -> Iterator[Page]:
 
 
 def _rules() -> Iterator[Page]:
-    """A page for each rule of policy, and one for each group of the others: hundreds of pages would take minutes."""
-    for name, rule in rules.of_group("policy").items():
-        text = rules.page(rule).replace("](#", "](rules.md#")
-        yield Page(f"rules/{_of_rule(name)}", "docs/rules.md", f"# {name}\n\n{text}\n")
-    for group, (about, *_) in rules.GROUPS.items():
-        parts = [f"## {name}\n\n{rules.page(rule)}\n" for name, rule in rules.of_group(group).items()]
-        text = "\n".join([f"# {group}\n\nProblems of this group are {about}.\n", *parts])
-        yield Page(f"problems/{group}", "docs/rules.md", text)
-
-
-def _of_rule(name: str) -> str:
-    """As ``renderer.addresses`` has it."""
-    return name.removeprefix("policy/")
+    """A page for each rule, and one for each group, which leads to them: the navigation names the groups alone."""
+    for group, about in _GROUPS.items():
+        members = rules.of_group(group)
+        rows = [f"| [{name}](rules/{name}.md) | {rule.level} | {rule.about} |" for name, rule in members.items()]
+        head = f"# {group}\n\nProblems of this group are {about}.\n\n| rule | level | finds |\n|---|---|---|"
+        yield Page(f"rules/{group}", "docs/rules.md", "\n".join([head, *rows, ""]))
+        for name, rule in members.items():
+            text = rules.page(rule).replace("](#", "](rules.md#")
+            links = f"[All rules of this group](rules/{group}.md), and at the terminal: `mcpctl rule {name}`"
+            yield Page(f"rules/{name}", "docs/rules.md", f"---\norphan: true\n---\n\n# {name}\n\n{text}\n\n{links}\n")
 
 
 def _schemas() -> Page:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -36,11 +37,16 @@ def test_every_command_and_rule_has_a_page(site: Path, monkeypatch: pytest.Monke
         assert block.text.startswith(f"Usage: mcpctl {name}")
     monkeypatch.setattr(addresses, "DOCUMENTATION", "https://docs.example.com/")
     for name in catalogue():
-        path, _, place = addresses.of_rule(name).removeprefix("https://docs.example.com/").partition("#")
-        heading = f"## {name}\n\nLevel: " if place else f"# {name}\n\nLevel: "
-        assert heading in (site / path.replace(".html", ".md")).read_text()
-        # As docutils makes the anchor of a heading.
-        assert place in ("", name.replace("/", "-"))
+        path = addresses.of_rule(name).removeprefix("https://docs.example.com/").replace(".html", ".md")
+        assert f"\n# {name}\n\nLevel: " in (site / path).read_text()
+        group = site / f"rules/{name.partition('/')[0]}.md"
+        assert f"[{name}]({os.path.relpath(site / path, group.parent)})" in group.read_text()
+
+
+def test_the_site_draws_no_diagram_of_a_document() -> None:
+    """Code hosts draw Mermaid, the site has no program for it: a picture holds in both."""
+    documents = (ROOT / "docs").rglob("*.md")
+    assert [path.name for path in documents if any(block.language == "mermaid" for block in blocks(path))] == []
 
 
 def test_schemas_are_in_one_place(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
