@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable
+from functools import cache
 
 import httpx2
 
@@ -12,6 +13,10 @@ from renderer.orchestrators.mcp_check.answers import Transport
 #: Bytes of all answers together: a hundred tools are about 200 kB.
 BYTES = 16 * 1024 * 1024
 _MEDIA_TYPES = {"application/json", "text/event-stream"}
+
+
+#: The authorities that are trusted. Reading them takes 25 ms: once, and not for each way in which a server is asked.
+_tls = cache(httpx2.create_ssl_context)
 
 
 class Watched(httpx2.AsyncBaseTransport):
@@ -27,7 +32,7 @@ class Watched(httpx2.AsyncBaseTransport):
     ) -> None:
         self._transport = transport
         self._credentials = credentials
-        self._inner = httpx2.AsyncHTTPTransport(trust_env=False)
+        self._inner = httpx2.AsyncHTTPTransport(verify=_tls(trust_env=False), trust_env=False)
         self._give_up = give_up
         self._left = limit
         #: What ended it: an exception of the connection, or an answer that is not MCP.
