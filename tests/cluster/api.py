@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import copy
 import json
 import threading
 from collections.abc import Callable
@@ -12,13 +11,13 @@ from typing import Any
 
 from tests.cluster.apply import Manager, applied, updated
 from tests.cluster.fields import merged
-from tests.cluster.kinds import Json, Kind
+from tests.cluster.kinds import Json, Kind, copied
 from tests.cluster.logs import Logs
-from tests.cluster.requests import Answer, Refused, Request, Target, no_such_path, not_found, of_json
+from tests.cluster.requests import MERGE, Answer, Refused, Request, Target, no_such_path, not_found, of_json
 from tests.cluster.rules import fill, refuse_invalid
 from tests.cluster.storage import Store, selected
 
-_MERGE, _STRATEGIC = "application/merge-patch+json", "application/strategic-merge-patch+json"
+_STRATEGIC = "application/strategic-merge-patch+json"
 
 
 class Api:
@@ -115,7 +114,7 @@ class Api:
     def _scale(self, target: Target, request: Request) -> Answer:
         live = self._existing(target)
         if request.method == "PATCH":
-            new = copy.deepcopy(live)
+            new = copied(live)
             new["spec"]["replicas"] = _patched(target, request, _scale_of(live))["spec"]["replicas"]
             self._write(target, live, self._updated(target, request, live, new), request)
             live = self._existing(target)
@@ -176,7 +175,7 @@ class Api:
 
 
 def _patched(target: Target, request: Request, live: Json) -> Json:
-    if request.media_type not in (_MERGE, _STRATEGIC) or b'"$patch"' in request.body:
+    if request.media_type not in (MERGE, _STRATEGIC) or b'"$patch"' in request.body:
         raise Refused(415, "UnsupportedMediaType", f"this patch is not served here: {request.media_type}")
     builtin = target.kind.builtin and request.media_type == _STRATEGIC
     result: Json = merged(live, request.data, builtin=builtin, null_removes=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from typing import NamedTuple
 
@@ -18,7 +17,7 @@ from tests.cluster.fields import (
     spelled,
     to_fields_v1,
 )
-from tests.cluster.kinds import Json
+from tests.cluster.kinds import Json, copied
 from tests.cluster.requests import Refused
 from tests.cluster.storage import NOW
 
@@ -60,7 +59,7 @@ def applied(live: Json, given: Json, manager: Manager, *, builtin: bool, force: 
 
 def updated(live: Json, new: Json, manager: Manager, *, builtin: bool) -> Json:
     """``new`` after a write that is no apply: the writer owns what it changed, and nobody what is gone."""
-    result = copy.deepcopy(new)
+    result = copied(new)
     taken, gone = differing(live, result, builtin=builtin)
     # A write may say itself who manages what.
     before, others = _managers(result if result["metadata"].get("managedFields") else live, manager)

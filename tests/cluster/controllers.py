@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 from typing import NamedTuple
 
-from tests.cluster.kinds import Json
+from tests.cluster.kinds import Json, copied
 from tests.cluster.storage import NOW, Store
 
 _HASH = "pod-template-hash"
@@ -113,7 +112,7 @@ class Controllers:
         labels |= {} if deployed else {"controller-revision-hash": stamp}
         for pod_name in wanted:
             meta = _owned_by(parent, pod_name, labels, template["metadata"].get("annotations", {}))
-            self._save({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": copy.deepcopy(template["spec"])})
+            self._save({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": copied(template["spec"])})
             self.pod_state(pod_name, state, namespace)
         self.refresh(kind, name, namespace)
 
@@ -129,7 +128,7 @@ class Controllers:
             if of_owner and not other["metadata"]["name"].endswith(stamp):
                 self._save({**other, "spec": {**other["spec"], "replicas": 0}})
                 revision = max(revision, int(other["metadata"]["annotations"][_REVISION]) + 1)
-        template = copy.deepcopy(owner["spec"]["template"])
+        template = copied(owner["spec"]["template"])
         labels = template["metadata"]["labels"] = {**template["metadata"].get("labels", {}), _HASH: stamp}
         spec = {**{name: owner["spec"][name] for name in ("replicas", "selector")}, "template": template}
         return self._save(

@@ -78,11 +78,6 @@ class Faults:
         self._rules: list[Rule] = []
         self.released = threading.Event()
 
-    @property
-    def active(self) -> bool:
-        with self._lock:
-            return bool(self._rules)
-
     def add(self, fault: str, text: str = "", *, skip: int = 0, **where: str) -> None:
         """One of NAMES, for the requests that fit verb, resource, name and namespace."""
         assert fault in NAMES
@@ -101,6 +96,18 @@ class Faults:
             for rule in fitting:
                 rule.skip = max(0, rule.skip - 1)
             return due
+
+    def may_meet(self, verb: str, resource: str, name: str, namespace: str) -> bool:
+        """Whether such a request may meet one, now or later; counts nothing."""
+        with self._lock:
+            return any(rule.fits(verb, resource, name, namespace) for rule in self._rules)
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether requests outside of resources may meet one: /version and discovery."""
+        with self._lock:
+            rules = list(self._rules)
+        return any(rule.resource.startswith("/") or rule.fits("get", "/api", "", "") for rule in rules)
 
     def allowed(self, attributes: Json) -> bool:
         """For reviews of access: what no rule forbids."""

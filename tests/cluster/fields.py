@@ -6,13 +6,12 @@ merged by key. ``builtin`` says whether the kind has a schema: without one, maps
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from tests.cluster.kinds import Json
+from tests.cluster.kinds import Json, copied
 
 Path = tuple[str, ...]
 Fields = frozenset[Path]
@@ -95,7 +94,7 @@ def merged(live: Any, new: Any, *, builtin: bool, path: Path = (), null_removes:
         return result
     keys = _list_keys(path, [*live, *new], builtin=builtin) if isinstance(live, list) and isinstance(new, list) else ()
     if not keys:
-        return copy.deepcopy(new)
+        return copied(new)
     before, given = ({_element(item, keys): item for item in items} for items in (live, new))
     # The order given wins where it contradicts, or two runs of one apply would differ in nothing but order.
     same_order = [name for name in before if name in given] == [name for name in given if name in before]
@@ -153,12 +152,13 @@ def changed(old: Json, new: Json, path: Path) -> bool:
 
 def to_fields_v1(fields: Fields) -> Json:
     tree: Json = {}
-    for path in sorted(fields):
+    ordered = sorted(fields)
+    for path, following in zip(ordered, [*ordered[1:], ()], strict=True):
         node = tree
         for element in path:
             node = node.setdefault(element, {})
         # A dot means: this field itself, besides the ones below it; a leaf needs none.
-        if any(other[: len(path)] == path for other in fields - {path}):
+        if following[: len(path)] == path:
             node["."] = {}
     return tree
 

@@ -6,19 +6,20 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 
 from renderer import command
-from renderer.command import Done
+from renderer.command import Background, Done
 from renderer.orchestrators.kubernetes.client import Kubectl
 from tests.cluster.cluster import Cluster
 from tests.cluster.kinds import Json, Kind
-from tests.cluster.requests import APPLY, Request
+from tests.cluster.requests import APPLY, MERGE, Answer, Request
 
 _VERSION = ("version", "--client", "--output=json")
 _VIEW = ("config", "view", "--minify", "--output=json")
@@ -26,7 +27,8 @@ _VIEW = ("config", "view", "--minify", "--output=json")
 _QUERY = {"--selector": "labelSelector", "--field-selector": "fieldSelector"}
 _ALLOWED = '--output=jsonpath={.status.allowed}{"\\n"}'
 _OUTPUTS = ("--output=name", "--output=json")
-_OTHERS = {"--ignore-not-found", "--all-namespaces", "--show-managed-fields", "--output=json"}
+_OTHERS = {"--ignore-not-found", "--all-namespaces", "--show-managed-fields", "--chunk-size=500", *_OUTPUTS}
+_OF_LOGS = {"--container": "container", "--tail": "tailLines", "--limit-bytes": "limitBytes", "--previous": "previous"}
 
 
 class _Unknown(Exception):
@@ -37,15 +39,28 @@ class _Missing(Exception):
     """There is no such object."""
 
 
+class _Forwarding(Background):
+    """A port-forward to a backend of the tests: the port is its own, as both are on the loopback."""
+
+    def __init__(self, port: int, forwarded: int) -> None:
+        self.over = False
+        self._lines = [f"Forwarding from 127.0.0.1:{port} -> {forwarded}"]
+
+    def lines(self, seconds: float = 0.0) -> list[str]:
+        lines, self._lines = self._lines, []
+        return lines
+
+    def end(self) -> Done:
+        return Done(0, "", "")
+
+
 def run(argv: Sequence[str], *, stdin: bytes = b"", **options: Any) -> Done:
     """Takes the place of ``command.run`` where kubectl asks a cluster of the tests, or applies, and all goes well.
 
     Everything else is the real kubectl's: other changes, other refusals than that an object is missing, faults.
     test_quick.py compares the two.
     """
-    start = next((i for i, argument in enumerate(argv[1:], 1) if not argument.startswith("--")), 1)
-    where = dict(argument.partition("=")[::2] for argument in argv[1:start])
-    arguments = tuple(argv[start:])
+    where, arguments = _parts(argv)
     if argv[0] != "kubectl" or options.get("env") or not shutil.which("kubectl"):
         return command.run(argv, stdin=stdin, **options)
     if arguments == _VERSION:
@@ -62,11 +77,30 @@ def run(argv: Sequence[str], *, stdin: bytes = b"", **options: Any) -> Done:
         return command.run(argv, stdin=stdin, **options)
 
 
+@contextmanager
+def start(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> Iterator[Background]:
+    """Takes the place of ``command.background`` where a port is forwarded, and all goes well."""
+    where, arguments = _parts(argv)
+    forwarding = None if env else _forwarding(where, arguments)
+    if forwarding:
+        yield forwarding
+    else:
+        with command.background(argv, env=env) as running:
+            yield running
+
+
 def take_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For every Kubectl that is made without another ``run``."""
+    """For every Kubectl that is made without another ``run`` or ``start``."""
     defaults = Kubectl.__init__.__kwdefaults__
     assert defaults
     monkeypatch.setitem(defaults, "run", run)
+    monkeypatch.setitem(defaults, "start", start)
+
+
+def _parts(argv: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """What kubectl is told in front of its command, and the command with what follows."""
+    first = next((i for i, argument in enumerate(argv[1:], 1) if not argument.startswith("--")), 1)
+    return dict(argument.partition("=")[::2] for argument in argv[1:first]), tuple(argv[first:])
 
 
 @cache
@@ -91,7 +125,7 @@ def _kubeconfig(where: Mapping[str, str]) -> Path:
 def _answered(cluster: Cluster | None, where: Mapping[str, str], arguments: tuple[str, ...], stdin: bytes) -> Done:
     if cluster and arguments == _VIEW:
         return _printed({**json.loads(_kubeconfig(where).read_text()), "preferences": {}})
-    if cluster is None or cluster.faults.active:
+    if cluster is None or cluster.faults.elsewhere:
         raise _Unknown
     match arguments:
         case ["api-resources" | "api-versions", *_] | ["version", "--output=json"]:
@@ -100,8 +134,10 @@ def _answered(cluster: Cluster | None, where: Mapping[str, str], arguments: tupl
             return _printed(_asked(cluster, "GET", raw.removeprefix("--raw=")))
         case ["get", "--ignore-not-found", "--output=json", "--filename=-"]:
             return _of_each(cluster, where.get("--namespace", ""), json.loads(stdin)["items"])
-        case ["get", resources, *options] if "--output=json" in options:
+        case ["get", resources, *options] if not {*_OUTPUTS}.isdisjoint(options):
             return _got(cluster, where.get("--namespace", ""), resources, options)
+        case ["logs", pod, *options]:
+            return _logs(cluster, where.get("--namespace", ""), pod, options)
     return _sent(cluster, where.get("--namespace", ""), arguments, stdin)
 
 
@@ -111,6 +147,11 @@ def _sent(cluster: Cluster, namespace: str, arguments: tuple[str, ...], stdin: b
             return _printed(_asked(cluster, "DELETE", raw.removeprefix("--raw="), stdin))
         case ["create", "--validate=false", "--filename=-", output] if output == _ALLOWED:
             return _reviewed(cluster, json.loads(stdin)["items"])
+        case ["create", "--field-manager=mcpctl", "--output=name", *options, "--filename=-"]:
+            return _created(cluster, namespace, json.loads(stdin), options)
+        case ["patch", name, "--type=merge", manager, patch, "--output=name"] if manager.startswith("--field-manager="):
+            body = stdin if patch == "--patch-file=/dev/stdin" else patch.removeprefix("--patch=").encode()
+            return _merged(cluster, namespace, name, manager.partition("=")[2], body)
         case ["apply", "--server-side", "--field-manager=mcpctl", output, *options, "--filename=-"] if (
             output in _OUTPUTS
         ):
@@ -131,15 +172,22 @@ def _recorded(cluster: Cluster, where: Mapping[str, str], arguments: tuple[str, 
 
 
 def _asked(cluster: Cluster, method: str, target: str, body: bytes = b"", media_type: str = "") -> Json:
-    request = Request(method, target, {"user-agent": "kubectl/quick", "content-type": media_type}, body)
-    cluster.requests.append(request)
-    answer = cluster.answer(request)
+    answer = _answer(
+        cluster, Request(method, target, {"user-agent": "kubectl/quick", "content-type": media_type}, body)
+    )
     data: Json = json.loads(answer.body) if isinstance(answer.body, bytes) else {}
     if answer.status == 404 and data.get("details", {}).get("name"):
         raise _Missing(data["message"])
     if answer.status >= 300 or not data:
         raise _Unknown
     return data
+
+
+def _answer(cluster: Cluster, request: Request) -> Answer:
+    cluster.requests.append(request)
+    if cluster.faults.may_meet(*cluster.named(request)):
+        raise _Unknown
+    return cluster.answer(request)
 
 
 def _object(cluster: Cluster, kind: Kind, name: str, namespace: str) -> Json | None:
@@ -167,30 +215,108 @@ def _reviewed(cluster: Cluster, reviews: list[Json]) -> Done:
 
 
 def _applied(cluster: Cluster, namespace: str, document: Json, output: str, options: list[str]) -> Done:
-    """First a dry run of all, as after a refusal kubectl goes on with the others."""
     if not {*options} <= {"--force-conflicts", "--dry-run=server"}:
         raise _Unknown
-    items = document["items"] if document["kind"] == "List" else [document]
-    kinds = [_kind_of(cluster, item) for item in items]
     force = "true" if "--force-conflicts" in options else "false"
-    asked = len(cluster.requests)
-    for dry in ("&dryRun=All", "" if "--dry-run=server" not in options else "&dryRun=All"):
-        del cluster.requests[asked:]
-        query = f"fieldManager=mcpctl&fieldValidation=Strict&force={force}{dry}"
-        made = [_patched(cluster, kind, item, namespace, query) for kind, item in zip(kinds, items, strict=True)]
+    query = f"fieldManager=mcpctl&fieldValidation=Strict&force={force}"
+    kinds, made = _written(cluster, namespace, document, query, dry="--dry-run=server" in options)
     if output == "--output=name":
-        names = [f"{kind.kind.lower()}{kind.group and '.'}{kind.group}" for kind in kinds]
-        return Done(
-            0, "".join(f"{name}/{each['metadata']['name']}\n" for name, each in zip(names, made, strict=True)), ""
-        )
+        return _names(kinds, made)
     made = [_stripped(each, []) for each in made]
     return _printed({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": made} if len(made) > 1 else made[0])
 
 
-def _patched(cluster: Cluster, kind: Kind, item: Json, namespace: str, query: str) -> Json:
-    home = item["metadata"].get("namespace") or namespace
+def _created(cluster: Cluster, namespace: str, document: Json, options: list[str]) -> Done:
+    if not {*options} <= {"--dry-run=server"}:
+        raise _Unknown
+    query = "fieldManager=mcpctl&fieldValidation=Strict"
+    return _names(*_written(cluster, namespace, document, query, dry=bool(options), create=True))
+
+
+def _written(
+    cluster: Cluster, namespace: str, document: Json, query: str, *, dry: bool, create: bool = False
+) -> tuple[list[Kind], list[Json]]:
+    """First a dry run of all, as after a refusal kubectl goes on with the others."""
+    items = document["items"] if document["kind"] == "List" else [document]
+    kinds = [_kind_of(cluster, item) for item in items]
+    asked = len(cluster.requests)
+    write = _posted if create else _patched
+    for suffix in ("&dryRun=All", "&dryRun=All" if dry else ""):
+        del cluster.requests[asked:]
+        made = [write(cluster, kind, item, namespace, query + suffix) for kind, item in zip(kinds, items, strict=True)]
+    return kinds, made
+
+
+def _posted(cluster: Cluster, kind: Kind, item: Json, namespace: str, query: str) -> Json:
+    home = _home(kind, item, namespace)
+    meta = {**item["metadata"], **({"namespace": home} if kind.namespaced else {})}
+    body = json.dumps({**item, "metadata": meta}).encode()
+    return _asked(cluster, "POST", f"{_path(kind, home)}?{query}", body, "application/json")
+
+
+def _home(kind: Kind, item: Json, namespace: str) -> str:
+    home: str = item["metadata"].get("namespace") or namespace
     if item["apiVersion"] != kind.api_version or (kind.namespaced and home != namespace):
         raise _Unknown
+    return home
+
+
+def _merged(cluster: Cluster, namespace: str, name: str, manager: str, body: bytes) -> Done:
+    resource, _, name = name.partition("/")
+    kind = _kind(cluster, resource)
+    path = f"{_path(kind, namespace)}/{name}"
+    try:
+        _asked(cluster, "GET", path)
+        return _names([kind], [_asked(cluster, "PATCH", f"{path}?fieldManager={quote(manager)}", body, MERGE)])
+    except _Missing:
+        raise _Unknown from None
+
+
+def _logs(cluster: Cluster, namespace: str, pod: str, options: list[str]) -> Done:
+    """Which the kubelet refuses in many ways: those are the real one's."""
+    query = {}
+    for option in options:
+        name, _, value = option.partition("=")
+        if name not in _OF_LOGS:
+            raise _Unknown
+        query[_OF_LOGS[name]] = value or "true"
+    path = f"{_path(_kind(cluster, 'pods'), namespace)}/{pod}"
+    answer = Answer(404, b"")
+    if _object(cluster, _kind(cluster, "pods"), pod, namespace):
+        answer = _answer(cluster, Request("GET", f"{path}/log?{urlencode(sorted(query.items()))}", {}, b""))
+    if answer.status != 200 or not isinstance(answer.body, bytes):
+        raise _Unknown
+    return Done(0, answer.body.decode("utf-8", "replace"), "", answer.body)
+
+
+def _forwarding(where: Mapping[str, str], arguments: tuple[str, ...]) -> _Forwarding | None:
+    """None where the real kubectl is to say what is wrong, or to do something else."""
+    cluster = _cluster(where)
+    match arguments:
+        case ["port-forward", "--address=127.0.0.1", pod, port] if cluster and not cluster.faults.elsewhere:
+            name, asked = pod.removeprefix("pods/"), len(cluster.requests)
+        case _:
+            return None
+    path = f"{_path(_kind(cluster, 'pods'), where['--namespace'])}/{name}"
+    request = Request("POST", f"{path}/portforward", {"user-agent": "kubectl/quick"}, b"")
+    try:
+        containers = _asked(cluster, "GET", path)["spec"]["containers"]
+        ports = {
+            each.get("name"): each["containerPort"] for container in containers for each in container.get("ports", ())
+        }
+        number = ports[port[1:]] if port[1:] in ports else int(port[1:])
+        backend = cluster.backends.get((name, number)) or cluster.backends["*", number]
+        if cluster.faults.may_meet(*cluster.named(request)):
+            raise _Unknown
+    except (_Missing, _Unknown, LookupError, ValueError):
+        del cluster.requests[asked:]
+        return None
+    cluster.requests.append(request)
+    return _Forwarding(backend[1], number)
+
+
+def _patched(cluster: Cluster, kind: Kind, item: Json, namespace: str, query: str) -> Json:
+    home = _home(kind, item, namespace)
     try:
         path = f"{_path(kind, home)}/{item['metadata']['name']}?{query}"
         made = _asked(cluster, "PATCH", path, json.dumps(item).encode(), APPLY)
@@ -205,16 +331,25 @@ def _patched(cluster: Cluster, kind: Kind, item: Json, namespace: str, query: st
 def _got(cluster: Cluster, namespace: str, resources: str, options: list[str]) -> Done:
     query = "".join(f"&{_QUERY[name]}={quote(value)}" for name, value in _selectors(options))
     if "/" in resources:
-        kind, _, name = resources.partition("/")
-        stored = _object(cluster, _kind(cluster, kind), name, namespace)
+        resource, _, name = resources.partition("/")
+        kind = _kind(cluster, resource)
+        if not kind.namespaced and "--ignore-not-found" not in options:
+            stored: Json | None = _asked(cluster, "GET", f"{_path(kind, '')}/{name}")
+        else:
+            stored = _object(cluster, kind, name, namespace)
         if stored is None and "--ignore-not-found" not in options:
             raise _Unknown
-        return _printed(_stripped(stored, options)) if stored else Done(0, "", "")
+        if stored is None:
+            return Done(0, "", "")
+        return _names([kind], [stored]) if "--output=name" in options else _printed(_stripped(stored, options))
     home = "" if "--all-namespaces" in options else namespace
     kinds = [_kind(cluster, resource) for resource in resources.split(",")]
     lists = [_asked(cluster, "GET", f"{_path(kind, home)}?limit=500{query}") for kind in kinds]
     if any(each["metadata"].get("continue") for each in lists):
         raise _Unknown
+    if "--output=name" in options:
+        pairs = [(kind, item) for kind, each in zip(kinds, lists, strict=True) for item in each["items"]]
+        return _names([kind for kind, _ in pairs], [item for _, item in pairs])
     return _list([item for each in lists for item in each["items"]], options)
 
 
@@ -258,6 +393,12 @@ def _kind(cluster: Cluster, resource: str) -> Kind:
 def _path(kind: Kind, namespace: str) -> str:
     home = f"/namespaces/{namespace}" if kind.namespaced and namespace else ""
     return f"{kind.root}{home}/{kind.plural}"
+
+
+def _names(kinds: Sequence[Kind], objects: Sequence[Json]) -> Done:
+    names = [f"{kind.kind.lower()}{kind.group and '.'}{kind.group}" for kind in kinds]
+    lines = [f"{name}/{each['metadata']['name']}\n" for name, each in zip(names, objects, strict=True)]
+    return Done(0, "".join(lines), "")
 
 
 def _printed(data: Json) -> Done:

@@ -14,6 +14,7 @@ from tests.cluster.kinds import Json, Kind, Kinds
 from tests.oracles import yaml_read
 
 APPLY = "application/apply-patch+yaml"
+MERGE = "application/merge-patch+json"
 
 
 @dataclass(frozen=True)

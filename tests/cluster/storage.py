@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 import threading
@@ -10,7 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from tests.cluster.kinds import Json, Kind, Kinds
+from tests.cluster.kinds import Json, Kind, Kinds, copied
 from tests.cluster.requests import Target
 
 #: The cluster has no clock: this is its time.
@@ -52,7 +51,7 @@ class Store:
 
     def get(self, kind: Kind, namespace: str, name: str) -> Json | None:
         with self.lock:
-            return copy.deepcopy(self._objects.get(key_of(kind, namespace, name)))
+            return copied(self._objects.get(key_of(kind, namespace, name)))
 
     def all(self, kind: Kind, namespace: str = "") -> list[Json]:
         """By namespace and name; of all namespaces with ''."""
@@ -61,11 +60,11 @@ class Store:
 
     def _where(self, wanted: Callable[[Key, Json], bool]) -> list[tuple[Key, Json]]:
         with self.lock:
-            return [(key, copy.deepcopy(data)) for key, data in sorted(self._objects.items()) if wanted(key, data)]
+            return [(key, copied(data)) for key, data in sorted(self._objects.items()) if wanted(key, data)]
 
     def prepared(self, kind: Kind, new: Json, live: Json | None) -> Json:
         """``new`` with what the server itself sets, as ``put`` would keep it."""
-        data = copy.deepcopy(new)
+        data = copied(new)
         meta = data["metadata"]
         for name in ("uid", "creationTimestamp", "resourceVersion", "generation", "deletionTimestamp"):
             meta.pop(name, None)
@@ -84,7 +83,7 @@ class Store:
             live = self._objects.get(key)
             data = self.prepared(kind, new, live)
             if data == live:
-                return copy.deepcopy(data)
+                return copied(data)
             self._uids += live is None
             self._objects[key] = data
             return self._changed("MODIFIED" if live else "ADDED", key, data)
@@ -92,9 +91,9 @@ class Store:
     def _changed(self, sort: str, key: Key, data: Json) -> Json:
         self.version += 1
         data["metadata"]["resourceVersion"] = str(self.version)
-        self.changes.append(Change(self.version, sort, key, copy.deepcopy(data)))
+        self.changes.append(Change(self.version, sort, key, copied(data)))
         self.changed.notify_all()
-        return copy.deepcopy(data)
+        return copied(data)
 
     def delete(self, kind: Kind, data: Json) -> Json | None:
         """With what it owns, and a namespace with what is in it. What is left while finalizers hold, else None."""
@@ -109,7 +108,7 @@ class Store:
             if key not in self._objects:
                 return None
             if meta.get("finalizers") or any(left):
-                held = self._objects[key] = copy.deepcopy(self._objects[key])
+                held = self._objects[key] = copied(self._objects[key])
                 held["metadata"].setdefault("deletionTimestamp", NOW)
                 return self._changed("MODIFIED", key, held)
             self._changed("DELETED", key, self._objects.pop(key))

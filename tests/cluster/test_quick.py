@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,10 @@ APPLIED: list[Any] = [
 ]
 
 
+CREATE = ["create", "--field-manager=mcpctl", "--output=name", "--filename=-"]
+PATCH = ["patch", "configmaps/settings", "--type=merge", "--field-manager=mcpctl"]
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     with Cluster() as running:
@@ -51,6 +56,10 @@ def cluster() -> Iterator[Cluster]:
         running.create("v1", "ConfigMap", "settings", data={"text": "<b>&é"})
         running.add({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "token", **labels}})
         running.add({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "other"}}, "default")
+        ports = [{"name": "mcp", "containerPort": 8080}]
+        running.create("v1", "Pod", "web", spec={"containers": [{"name": "c", "image": "i:1", "ports": ports}]})
+        running.controllers.pod_state("web", "Ready")
+        running.log("web", "one", "two <b>&é", "three")
         yield running
 
 
@@ -89,6 +98,15 @@ def without_process(*arguments: Any, **options: Any) -> Done:
         ["get", "secrets", "--field-selector=metadata.name!=token", "--output=json", "--show-managed-fields"],
         ["get", "namespaces/mcpctl", "--ignore-not-found", "--output=json"],
         ["get", "configmaps/settings", "--output=json", "--show-managed-fields"],
+        ["get", "secrets,configmaps,deployments.apps", "--output=name"],
+        ["get", "secrets", "--selector=a=none", "--ignore-not-found", "--output=name"],
+        ["get", "secrets/token", "--output=name"],
+        ["get", "namespaces/mcpctl", "--output=name"],
+        ["get", "namespaces/none", "--output=name"],
+        ["get", "namespaces/none", "--output=json"],
+        ["get", "secrets", "--chunk-size=500", "--output=json"],
+        ["logs", "web", "--container=c", "--tail=2", "--limit-bytes=4096"],
+        ["logs", "web", "--container=c", "--limit-bytes=5"],
         ["get", "--raw=/api/v1/namespaces/mcpctl/secrets?labelSelector=a%3Db"],
         ["get", "--raw=/api/v1/namespaces/mcpctl/secrets/none"],
         ["delete", "--raw=/api/v1/namespaces/mcpctl/secrets/none", "--filename=-"],
@@ -110,7 +128,8 @@ def test_both_print_and_ask_the_same(
     monkeypatch.setattr(command, "run", without_process)
     start = len(cluster.requests)
     done = quick.run(argv, stdin=stdin, seconds=60)
-    assert (done.code, done.err, json.loads(done.out or "0")) == (real.code, real.err, json.loads(real.out or "0"))
+    read = json.loads if arguments[0] != "logs" and "--output=name" not in arguments else str
+    assert (done.code, done.err, read(done.out or "0")) == (real.code, real.err, read(real.out or "0"))
     assert asked(cluster, start) == theirs
 
 
@@ -137,11 +156,15 @@ REVIEWS = [
                 ("json", ["--force-conflicts"], APPLIED[:1]),
             )
         ),
+        (CREATE, APPLIED[1:]),
+        ([*CREATE[:-1], "--dry-run=server", CREATE[-1]], APPLIED[1:]),
+        ([*PATCH, '--patch={"data": {"text": null, "new": "é"}}', "--output=name"], []),
+        ([*PATCH, "--patch-file=/dev/stdin", "--output=name"], {"data": {"text": None, "new": "é"}}),
     ],
-    ids=["reviews", "names", "objects", "dry run", "forced"],
+    ids=["reviews", "names", "objects", "dry run", "forced", "created", "tried", "patched", "patched by a file"],
 )
 def test_both_send_and_leave_the_same(
-    arguments: list[str], items: list[Any], kubectl_program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    arguments: list[str], items: Any, kubectl_program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each in a cluster of its own, with one object that somebody else has made."""
     seen = []
@@ -151,7 +174,8 @@ def test_both_send_and_leave_the_same(
             kubeconfig = own.write_kubeconfig(tmp_path / "kubeconfig")
             for name, value in environment(tmp_path, kubeconfig).items():
                 monkeypatch.setenv(name, value)
-            stdin = json.dumps({"apiVersion": "v1", "kind": "List", "items": items}).encode()
+            data = items if isinstance(items, dict) else {"apiVersion": "v1", "kind": "List", "items": items}
+            stdin = json.dumps(data).encode()
             done = run([*argv_of(kubeconfig), *arguments], stdin=stdin, seconds=60)
             out = json.loads(done.out) if "--output=json" in arguments else done.out.split()
             left = [own.store.all(own.kinds.named(kind)) for kind in ("ConfigMap", "Deployment", "Namespace")]
@@ -218,9 +242,12 @@ def test_a_delete(cluster: Cluster, where: list[str], monkeypatch: pytest.Monkey
     [
         ["get", "secrets/none", "--output=json"],
         ["get", "widgets", "--output=json"],
-        ["get", "secrets", "--output=name"],
         ["get", "--raw=/api/v1/widgets"],
         ["delete", "secrets/token"],
+        ["patch", "secrets/none", "--type=merge", "--field-manager=mcpctl", "--patch={}", "--output=name"],
+        ["logs", "web", "--container=c", "--previous"],
+        ["logs", "none", "--container=c"],
+        ["logs", "web", "--container=c", "--timestamps"],
     ],
     ids=lambda arguments: " ".join(arguments),
 )
@@ -245,6 +272,63 @@ def test_with_a_fault_every_call_is_the_real_one_s(where: list[str], monkeypatch
         faulty.faults.clear()
         assert quick.run(argv, seconds=60).code == 0
     assert quick.run(argv, seconds=60) is real, "it does not run any more"
+
+
+def test_with_a_fault_that_it_cannot_meet_a_call_takes_no_process(
+    where: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Done(7, "out", "err")
+    monkeypatch.setattr(command, "run", lambda argv, **options: real)
+    with Cluster() as faulty:
+        argv = [*where, "get", "secrets", "--output=json"]
+        argv[1] = f"--kubeconfig={faulty.write_kubeconfig(Path(argv[1].partition('=')[2]))}"
+        faulty.faults.add("forbidden", verb="apply", resource="secrets")
+        faulty.faults.add("forbidden", verb="list", resource="pods", skip=1)
+        assert quick.run(argv, seconds=60).code == 0
+        start = len(faulty.requests)
+        assert quick.run([*argv[:-2], "secrets,pods", "--output=json"], seconds=60) is real
+        assert len(faulty.requests) == start
+        faulty.faults.add("garbled", resource="/api*")
+        assert quick.run(argv, seconds=60) is real
+
+
+@pytest.mark.parametrize("port", ["mcp", "8080"])
+def test_a_port_is_forwarded_to_what_stands_for_the_pod(
+    cluster: Cluster, where: list[str], port: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    argv = [*where, "port-forward", "--address=127.0.0.1", "pods/web", f":{port}"]
+    monkeypatch.setitem(cluster.backends, ("web", 8080), ("127.0.0.1", 4321))
+    monkeypatch.setattr(command, "background", without_process)
+    start = len(cluster.requests)
+    with quick.start(argv) as running:
+        assert running.lines(1) == ["Forwarding from 127.0.0.1:4321 -> 8080"]
+    paths = ["/api/v1/namespaces/mcpctl/pods/web", "/api/v1/namespaces/mcpctl/pods/web/portforward"]
+    assert [path for _, path, _ in asked(cluster, start)] == paths
+
+
+@pytest.mark.parametrize("wrong", ["pod", "port", "backend", "right", "command"])
+def test_a_port_that_cannot_be_forwarded_is_the_real_one_s(
+    cluster: Cluster, where: list[str], wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pod, port = "none" if wrong == "pod" else "web", "other" if wrong == "port" else "mcp"
+    argv = [*where, "port-forward", "--address=127.0.0.1", f"pods/{pod}", f":{port}"]
+    argv += ["--pod-running-timeout=1s"] * (wrong == "command")
+    if wrong != "backend":
+        monkeypatch.setitem(cluster.backends, ("web", 8080), ("127.0.0.1", 4321))
+    if wrong == "right":
+        cluster.faults.add("forbidden", verb="create", resource="pods/portforward")
+    started: list[list[str]] = []
+
+    def background(argv: list[str], **_: Any) -> nullcontext[None]:
+        started.append(argv)
+        return nullcontext()
+
+    monkeypatch.setattr(command, "background", background)
+    start = len(cluster.requests)
+    with quick.start(argv):
+        assert started == [argv]
+    cluster.faults.clear()
+    assert len(cluster.requests) == start
 
 
 def test_what_kinds_there_are_is_asked_again_when_there_are_more(

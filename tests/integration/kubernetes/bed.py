@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from renderer import command
+from renderer.command import Done
 from renderer.orchestrators import create_orchestrator
 from renderer.orchestrators.contract import KubernetesConfig, Orchestrator, OrchestratorConfig
 from tests.cli.commands import ROOT, Run
-from tests.cluster import Cluster
+from tests.cluster import Cluster, quick
 
 #: What starts the stdio server in its image, as in a shell.
 STDIO_COMMAND = "MCPCTL_TEST_STDIO_COMMAND"
@@ -44,13 +46,17 @@ def merged(spec: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass
 class Bed:
-    """A namespace of its own in a cluster. ``fake`` is the kept cluster, None for a real one."""
+    """A namespace of its own in a cluster. ``fake`` is the kept cluster, None for a real one.
+
+    ``main``: runs commands in this process, where nothing depends on a process of their own.
+    """
 
     kubeconfig: Path
     image: str
     stdio_image: str
     folder: Path
     fake: Cluster | None = None
+    main: Callable[..., Run] | None = None
     namespace: str = field(default_factory=lambda: f"mcpctl-it-{uuid.uuid4().hex[:8]}")
 
     @property
@@ -66,16 +72,21 @@ class Bed:
 
     # --- mcpctl ---
 
-    def mcpctl(self, *arguments: str) -> Run:
-        """As a program, for this cluster and namespace."""
+    def mcpctl(self, command: str, *arguments: str) -> Run:
+        """For this cluster and namespace."""
         where = ("--orchestrator=kubernetes", f"--kubeconfig={self.kubeconfig}", f"--namespace={self.namespace}")
+        return self.run(command, *where, *arguments)
+
+    def run(self, *arguments: str) -> Run:
+        """As a program if there is no ``main``."""
+        if self.main:
+            return self.main(*arguments)
         # Login helpers of a kubeconfig need what is ours; the kept cluster needs nothing.
         own = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "KUBECACHEDIR": str(self.folder / "cache")}
         # Settings of whoever runs the tests would lead elsewhere.
         given = {name: value for name, value in os.environ.items() if not name.startswith("MCPCTL_")}
-        command, *rest = arguments
         done = subprocess.run(
-            [sys.executable, "-m", "renderer", command, *where, *rest],
+            [sys.executable, "-m", "renderer", *arguments],
             env={**(own if self.fake else given), "PYTHONPATH": str(ROOT)},
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -143,19 +154,17 @@ class Bed:
 
     # --- the cluster itself ---
 
-    def kubectl(self, *arguments: str, stdin: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
+    def kubectl(self, *arguments: str, stdin: str = "", check: bool = True) -> Done:
         argv = ["kubectl", f"--kubeconfig={self.kubeconfig}", f"--namespace={self.namespace}", *arguments]
-        env = {**os.environ, **({"KUBECACHEDIR": str(self.folder / "cache")} if self.fake else {})}
-        done = subprocess.run(
-            argv, input=stdin, capture_output=True, text=True, timeout=180, check=False, env=env, cwd=self.folder
-        )
-        assert done.returncode == 0 or not check, done.stderr
+        run = quick.run if self.fake else command.run
+        done = run(argv, stdin=stdin.encode(), seconds=180)
+        assert done.code == 0 or not check, done.err
         return done
 
     def get(self, *arguments: str) -> Any:
         """As JSON; None where there is no such thing."""
         done = self.kubectl("get", *arguments, "--ignore-not-found", "--output=json")
-        return json.loads(done.stdout) if done.stdout.strip() else None
+        return json.loads(done.out) if done.out.strip() else None
 
     def items(self, *arguments: str) -> list[Any]:
         """Of a list, which may be empty."""
@@ -177,7 +186,7 @@ class Bed:
         return found
 
     def _picture(self) -> str:
-        return self.kubectl("get", "pods,events", "--output=wide", check=False).stdout[-5000:]
+        return self.kubectl("get", "pods,events", "--output=wide", check=False).out[-5000:]
 
     def remove(self) -> None:
         """All that a test made; nobody waits for it."""

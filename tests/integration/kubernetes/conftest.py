@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
@@ -11,10 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import Cluster
+from renderer.orchestrators import kubernetes
+from renderer.orchestrators.wait import Time
+from tests.cli.commands import in_process
+from tests.cluster import Cluster, quick
 from tests.cluster.fixtures import environment, kubectl_program
 from tests.engine import images
 from tests.integration.kubernetes.bed import Bed
+from tests.orchestrators.kubernetes.conftest import Clock
 from tests.orchestrators.mcp_check.servers import demo, sdk_server
 
 __all__ = ["kubectl_program"]
@@ -78,9 +83,20 @@ def _run(*argv: str, check: bool = True) -> None:
     assert done.returncode == 0 or not check, f"{argv}: {done.stderr[-3000:]}"
 
 
+@pytest.fixture(scope="module")
+def answering_port() -> Iterator[int]:
+    """Of a server that speaks MCP, for the pods of the kept cluster."""
+    with sdk_server("streamable-http", demo()) as url:
+        yield int(url.rpartition(":")[2].partition("/")[0])
+
+
 @pytest.fixture(params=["kept", "real"])
 def bed(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kubectl_program: str
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kubectl_program: str,
+    capfdbinary: pytest.CaptureFixture[bytes],
 ) -> Iterator[Bed]:
     """A namespace that nothing else uses, and that is gone afterwards."""
     if request.param == "real":
@@ -91,12 +107,19 @@ def bed(
         finally:
             made.remove()
         return
-    with Cluster(auto="Ready") as cluster, sdk_server("streamable-http", demo()) as url:
+    with Cluster(auto="Ready") as cluster:
         kubeconfig = cluster.write_kubeconfig(tmp_path / "kubeconfig")
         for name, value in environment(tmp_path, kubeconfig).items():
             monkeypatch.setenv(name, value)
-        cluster.backends["*", 8080] = ("127.0.0.1", int(url.rpartition(":")[2].partition("/")[0]))
+        for name in [name for name in os.environ if name.startswith("MCPCTL_")]:
+            monkeypatch.delenv(name)
+        cluster.backends["*", 8080] = ("127.0.0.1", request.getfixturevalue("answering_port"))
         meta = {"name": "standard", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}}
         cluster.add({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": meta})
-        yield Bed(kubeconfig, "registry.example.com/demo:1", "registry.example.com/stdio:1", tmp_path, cluster)
+        quick.take_place(monkeypatch)
+        monkeypatch.chdir(tmp_path)
+        clock = Clock()
+        monkeypatch.setattr(kubernetes, "Time", lambda: Time(clock, clock.sleep))
+        main = functools.partial(in_process, capfdbinary)
+        yield Bed(kubeconfig, "registry.example.com/demo:1", "registry.example.com/stdio:1", tmp_path, cluster, main)
     assert not cluster.defects, "\n".join(cluster.defects)

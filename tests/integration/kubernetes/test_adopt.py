@@ -6,11 +6,8 @@ As in test_cluster.py, against the cluster that the tests keep, and a real one w
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import Any
 
-from tests.cli.commands import ROOT
 from tests.integration.kubernetes.bed import Bed
 
 _LABELS = {"app": "notes"}
@@ -46,25 +43,25 @@ def test_what_others_have_installed_is_taken_over_in_place(bed: Bed) -> None:
         bed.kubectl("create", "namespace", bed.namespace)
     items = {"apiVersion": "v1", "kind": "List", "items": manifests(bed)}
     bed.kubectl("apply", "--filename=-", stdin=json.dumps(items))
-    kinds = ("deployment/notes", "service/notes-http", "persistentvolumeclaim/notes-claim")
+    kinds = ("deployments.apps/notes", "services/notes-http", "persistentvolumeclaims/notes-claim")
     before = {kind: bed.get(kind) for kind in kinds}
     running = bed.folder / "running.yaml"
-    running.write_text(bed.kubectl("get", *kinds, "--output=yaml", "--show-managed-fields").stdout)
+    running.write_text(bed.kubectl("get", *kinds, "--output=yaml", "--show-managed-fields").out)
     specs = bed.folder / "specs"
-    argv = [sys.executable, "-m", "renderer", "import", "--quiet", "--offline", f"--out={specs}", str(running)]
-    subprocess.run(argv, check=True, timeout=120, cwd=ROOT)
+    imported = bed.run("import", "--quiet", "--offline", f"--out={specs}", str(running))
+    assert imported.code == 0, imported.err
     spec = specs / "notes.yaml"
     dry = bed.apply(spec, options=("--no-create-namespace", "--dry-run=server"))
     assert "failed" not in dry.out
-    assert bed.get("deployment/notes")["spec"] == before["deployment/notes"]["spec"]
+    assert bed.get("deployments.apps/notes")["spec"] == before["deployments.apps/notes"]["spec"]
     bed.pods_turn("Ready")
     bed.apply(spec, options=("--no-create-namespace",))
     after = {kind: bed.get(kind) for kind in kinds}
     assert {kind: each["metadata"]["uid"] for kind, each in after.items()} == {
         kind: each["metadata"]["uid"] for kind, each in before.items()
     }
-    assert after["service/notes-http"]["spec"]["clusterIP"] == before["service/notes-http"]["spec"]["clusterIP"]
-    template = after["deployment/notes"]["spec"]["template"]["spec"]
+    assert after["services/notes-http"]["spec"]["clusterIP"] == before["services/notes-http"]["spec"]["clusterIP"]
+    template = after["deployments.apps/notes"]["spec"]["template"]["spec"]
     assert [container["name"] for container in template["containers"]] == ["mcp-server"]
     assert template["volumes"][0]["persistentVolumeClaim"] == {"claimName": "notes-claim"}
     assert bed.status("notes")["id"] == "notes"

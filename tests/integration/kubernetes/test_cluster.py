@@ -7,6 +7,7 @@ where there is one (CONTRIBUTING.md). Nothing is assumed of a real one but its A
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -24,7 +25,8 @@ def needs_real(bed: Bed, reason: str) -> None:
 
 
 def test_from_nothing_to_an_answer_and_back_to_nothing(bed: Bed) -> None:
-    run = bed.apply(bed.spec("demo"))
+    program = replace(bed, main=None)
+    run = program.apply(bed.spec("demo"))
     assert "demo" in run.out
     assert len(bed.pods("demo")) == 1
     told = bed.status("demo")
@@ -34,7 +36,7 @@ def test_from_nothing_to_an_answer_and_back_to_nothing(bed: Bed) -> None:
     again = bed.apply(bed.spec("demo"))
     assert "unchanged" in again.err
     assert "changed," not in again.err.replace("unchanged,", "")
-    gone = bed.mcpctl("delete", "demo", "--yes")
+    gone = program.mcpctl("delete", "demo", "--yes")
     assert gone.code == 0, gone.err
     bed.until(lambda: bed.pods("demo") == [], "the pods have gone")
     kinds = "deployments,services,configmaps,networkpolicies,serviceaccounts"
@@ -73,7 +75,7 @@ def test_logs(bed: Bed) -> None:
     bed.apply(bed.spec("logs"))
     bed.writes("logs", "hello")
     pod = bed.pods("logs")[0]
-    if not bed.within(30, lambda: bool(bed.kubectl("logs", pod).stdout.strip())):
+    if not bed.within(30, lambda: bool(bed.kubectl("logs", pod).out.strip())):
         pytest.skip("the image writes no log")
     run = bed.mcpctl("logs", "logs", "--tail=1", "--timestamps", "--output=json")
     assert run.code == 0, run.err
@@ -88,20 +90,20 @@ def test_a_network_policy_goes_with_the_server(bed: Bed) -> None:
     assert policies
     assert {kind for one in policies for kind in one["spec"]["policyTypes"]} == {"Ingress", "Egress"}
     selected = policies[0]["spec"]["podSelector"]["matchLabels"]
-    labels = bed.get("pod", bed.pods("walled")[0])["metadata"]["labels"]
+    labels = bed.get(f"pods/{bed.pods('walled')[0]}")["metadata"]["labels"]
     assert selected.items() <= labels.items()
 
 
 def test_the_network_policy_is_enforced_where_the_network_plugin_does(bed: Bed) -> None:
     needs_real(bed, "it has no network")
     bed.apply(bed.spec("one"), bed.spec("two"))
-    address = bed.get("pod", bed.pods("two")[0])["status"]["podIP"]
+    address = bed.get(f"pods/{bed.pods('two')[0]}")["status"]["podIP"]
 
     def connects() -> bool:
         asked = ("exec", bed.pods("one")[0], "--container=mcp-server", "--")
-        if bed.kubectl(*asked, "python3", "-c", "", check=False).returncode:
+        if bed.kubectl(*asked, "python3", "-c", "", check=False).code:
             pytest.skip("the image has no python3 to connect with")
-        return bed.kubectl(*asked, "python3", "-c", _CONNECT, address, check=False).returncode == 0
+        return bed.kubectl(*asked, "python3", "-c", _CONNECT, address, check=False).code == 0
 
     # A plugin takes a moment until it has heard of a new pod.
     if not bed.within(20, lambda: not connects()):
@@ -120,11 +122,11 @@ def test_a_volume_is_mounted_and_survives_the_server(bed: Bed) -> None:
     bed.apply(spec)
     claims = bed.items("persistentvolumeclaims", "--selector=mcpctl.io/server=stored")
     assert [one["status"]["phase"] for one in claims] == ["Bound"]
-    container = bed.get("pod", bed.pods("stored")[0])["spec"]["containers"][0]
+    container = bed.get(f"pods/{bed.pods('stored')[0]}")["spec"]["containers"][0]
     assert "/data" in [one["mountPath"] for one in container["volumeMounts"]]
     kept = bed.mcpctl("delete", "stored", "--yes")
     assert kept.code == 0, kept.err
-    assert bed.get("persistentvolumeclaim", claims[0]["metadata"]["name"]) is not None
+    assert bed.get(f"persistentvolumeclaims/{claims[0]['metadata']['name']}") is not None
     gone = bed.mcpctl("delete", "stored", "--yes", "--delete-data")
     assert gone.code == 0, gone.err
     bed.until(lambda: not bed.items("persistentvolumeclaims"), "the volume has gone")
@@ -137,7 +139,7 @@ def test_a_rolling_update(bed: Bed) -> None:
     assert bed.status("rolling")["state"] == "ready"
     bed.until(lambda: len(bed.pods("rolling")) == 1, "only the new pod is left")
     assert bed.pods("rolling") != before
-    env = bed.get("pod", bed.pods("rolling")[0])["spec"]["containers"][0]["env"]
+    env = bed.get(f"pods/{bed.pods('rolling')[0]}")["spec"]["containers"][0]["env"]
     assert {"name": "TURN", "value": "two"} in env
     assert bed.status("rolling")["state"] == "ready"
 
@@ -185,7 +187,7 @@ def test_prune_removes_what_the_owner_no_longer_has(bed: Bed) -> None:
 
 def test_the_namespace_is_restricted_and_the_server_runs_in_it(bed: Bed) -> None:
     bed.apply(bed.spec("safe"))
-    labels = bed.get("namespace", bed.namespace)["metadata"]["labels"]
+    labels = bed.get(f"namespaces/{bed.namespace}")["metadata"]["labels"]
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
     assert bed.status("safe")["state"] == "ready"
     needs_real(bed, "it admits every pod")
@@ -196,7 +198,7 @@ def test_the_namespace_is_restricted_and_the_server_runs_in_it(bed: Bed) -> None
         "spec": {"containers": [{"name": "a", "image": bed.image, "securityContext": {"privileged": True}}]},
     }
     refused = bed.kubectl("create", "--dry-run=server", "--filename=-", stdin=json.dumps(pod), check=False)
-    assert "violates PodSecurity" in refused.stderr
+    assert "violates PodSecurity" in refused.err
 
 
 def test_the_python_api(bed: Bed) -> None:

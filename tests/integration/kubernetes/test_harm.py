@@ -6,8 +6,6 @@ As in test_cluster.py, each test runs against the cluster that the tests keep, a
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from tests.cli.commands import ROOT
 from tests.integration.kubernetes.bed import Bed
 from tests.oracles import yaml_read_all
 from tests.orchestrators.kubernetes.test_rights import DOCUMENT, role
@@ -32,6 +29,9 @@ def needs_kept(bed: Bed, reason: str) -> None:
 def create(bed: Bed, kind: str, name: str, *, api: str = "v1", namespace: str = "", **rest: Any) -> None:
     home = {} if kind == "Namespace" else {"namespace": namespace or bed.namespace}
     data = {"apiVersion": api, "kind": kind, "metadata": {"name": name, **home}, **rest}
+    if bed.fake:
+        bed.fake.add(data)
+        return
     bed.kubectl("create", "--filename=-", f"--namespace={namespace or bed.namespace}", stdin=json.dumps(data))
 
 
@@ -45,31 +45,32 @@ def theirs(bed: Bed) -> Bed:
 
 
 def rendered(bed: Bed, spec: Path, *options: str) -> str:
-    argv = [sys.executable, "-m", "renderer", "render", f"--namespace={bed.namespace}", *options, str(spec)]
-    return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=120, cwd=ROOT).stdout
+    run = bed.run("render", f"--namespace={bed.namespace}", *options, str(spec))
+    assert run.code == 0, run.err
+    return run.out
 
 
 # --- namespaces ---
 
 
 def test_a_namespace_of_others_is_used_and_never_changed(theirs: Bed) -> None:
-    before = theirs.get("namespace", theirs.namespace)["metadata"]["labels"]
+    before = theirs.get(f"namespaces/{theirs.namespace}")["metadata"]["labels"]
     for options in ((), ("--create-namespace",)):
         run = theirs.mcpctl("apply", f"--timeout={theirs.seconds}s", *options, str(theirs.spec("guest")))
         assert run.code == 0, run.err
-        assert theirs.get("namespace", theirs.namespace)["metadata"]["labels"] == before
+        assert theirs.get(f"namespaces/{theirs.namespace}")["metadata"]["labels"] == before
     assert theirs.status("guest")["state"] == "ready"
     plan = theirs.apply(theirs.spec("guest"), options=("--dry-run=server",))
     assert "refuses 1 of 1 pods of others at their next start (theirs)" in plan.out
     seen = theirs.mcpctl("doctor", "--create-namespace", str(theirs.spec("guest")))
     assert "refuses 1 of 1 pods of others at their next start (theirs)" in seen.out
-    assert theirs.get("namespace", theirs.namespace)["metadata"]["labels"] == before
+    assert theirs.get(f"namespaces/{theirs.namespace}")["metadata"]["labels"] == before
     assert theirs.items("networkpolicies", "--field-selector=metadata.name=mcpctl-default-deny") == []
-    assert "automountServiceAccountToken" not in theirs.get("serviceaccount", "default")
+    assert "automountServiceAccountToken" not in theirs.get("serviceaccounts/default")
     theirs.apply(theirs.spec("guest"), options=("--adopt-namespace",))
-    assert theirs.get("networkpolicy", "mcpctl-default-deny")["spec"]["podSelector"] == {}
-    assert theirs.get("serviceaccount", "default")["automountServiceAccountToken"] is False
-    assert theirs.get("namespace", theirs.namespace)["metadata"]["labels"][LEVEL] == "restricted"
+    assert theirs.get("networkpolicies.networking.k8s.io/mcpctl-default-deny")["spec"]["podSelector"] == {}
+    assert theirs.get("serviceaccounts/default")["automountServiceAccountToken"] is False
+    assert theirs.get(f"namespaces/{theirs.namespace}")["metadata"]["labels"][LEVEL] == "restricted"
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ def test_a_sandbox_that_others_made_outlives_its_server(bed: Bed, sandbox: str) 
     gone = bed.mcpctl("delete", "boxed", "--delete-data", "--yes")
     assert gone.code == 0, gone.err
     assert "kept: mcpctl did not create this namespace, which holds 1 objects of others" in gone.out
-    assert bed.get("configmap", "theirs", f"--namespace={sandbox}")
+    assert bed.get("configmaps/theirs", f"--namespace={sandbox}")
     assert bed.items("resourcequotas", f"--namespace={sandbox}") == []
 
 
@@ -152,8 +153,8 @@ def pipeline(bed: Bed, tmp_path: Path) -> Bed:
         for subject in data.get("subjects", ()):
             subject["namespace"] = bed.namespace
         bed.kubectl("create", "--filename=-", stdin=json.dumps(data))
-    token = bed.kubectl("create", "token", "pipeline").stdout.strip()
-    config = json.loads(bed.kubectl("config", "view", "--raw", "--minify", "--flatten", "--output=json").stdout)
+    token = bed.kubectl("create", "token", "pipeline").out.strip()
+    config = json.loads(bed.kubectl("config", "view", "--raw", "--minify", "--flatten", "--output=json").out)
     config["users"] = [{"name": user["name"], "user": {"token": token}} for user in config["users"]]
     file = tmp_path / "pipeline"
     file.write_text(json.dumps(config))
