@@ -52,7 +52,7 @@ def delete(
     else:
         emit("".join(f"{change_line(change)}\n" for change in applied.changes))
     if applied.failed:
-        raise ApplyFailed(f"not all could be removed: {tally(applied)}; see to the reason, and run the same again")
+        raise ApplyFailed(f"not all could be removed: {tally(applied)}; fix the reason, then run the command again")
     if not applied.changes and not ignore_not_found:
         raise ApplyFailed(f"nothing of {', '.join(map(excerpt, names))} is there; mcpctl list shows what is")
     progress(tally(applied))

@@ -84,4 +84,4 @@ def statuses_of(orchestrator: Orchestrator, ids: Sequence[str]) -> tuple[Instanc
 
 def failure(text: str) -> ApplyFailed:
     """With what to do, which is the same for all of them."""
-    return ApplyFailed(f"{text}; what is applied stays: fix the reason, then run the same again")
+    return ApplyFailed(f"{text}; what is applied stays: fix the reason, then run the command again")

@@ -1,4 +1,4 @@
-"""The runtimes by name: the one list that options, settings, documents and tests read."""
+"""The runtimes by name."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ ORCHESTRATORS: Mapping[str, str] = {
 
 
 def create_orchestrator(config: OrchestratorConfig) -> Orchestrator:
-    """The runtime that the configuration names; UsageMistake with the known ones for any other."""
+    """UsageMistake for a name that is not in ORCHESTRATORS."""
     if config.type not in ORCHESTRATORS:
         known = ", ".join(ORCHESTRATORS)
-        raise UsageMistake(f"no orchestrator is called '{excerpt(config.type)}'; there is: {known}")
+        raise UsageMistake(f"unknown orchestrator '{excerpt(config.type)}'; known: {known}")
     orchestrator: Orchestrator = import_module(f"renderer.orchestrators.{config.type}").create(config)
     return orchestrator

@@ -1,4 +1,4 @@
-"""What starts, stops and watches servers: one Protocol for every runtime, and the values that it speaks in."""
+"""The Protocol of every runtime, and its values."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from renderer.digests import sha256
 from renderer.labels import GuardNote
 from renderer.model import JSON, Rendered, Server
 
-#: Told as it happens: one line for people. Never holds the value of a secret.
+#: Prints one line. Never holds the value of a secret.
 Progress = Callable[[str], None]
 
 
 class DockerConfig(NamedTuple):
-    """``host`` and ``port`` (TCP) instead of ``socket_path`` where they are set. All servers join ``network``."""
+    """``host`` and ``port`` (TCP), where set, replace ``socket_path``. All servers join ``network``."""
 
     socket_path: str = "/var/run/docker.sock"
     host: str | None = None
@@ -25,7 +25,7 @@ class DockerConfig(NamedTuple):
 
 
 class KubernetesConfig(NamedTuple):
-    """``kubeconfig`` and ``context`` None: what kubectl would take, which is looked up and shown, never assumed."""
+    """``kubeconfig`` and ``context`` None: kubectl's defaults, which are looked up and printed."""
 
     namespace: str = "mcpctl"
     kubeconfig: str | None = None
@@ -34,7 +34,7 @@ class KubernetesConfig(NamedTuple):
 
 
 class OrchestratorConfig(NamedTuple):
-    """Which runtime, and how it is reached. Made by ``settings`` from file, environment and command line."""
+    """Which runtime, and how to reach it."""
 
     type: str = "docker"
     docker: DockerConfig = DockerConfig()
@@ -42,10 +42,9 @@ class OrchestratorConfig(NamedTuple):
 
 
 class InstanceState(StrEnum):
-    """What a runtime says of an instance, in the words of Kubernetes' pod phases, and of the MCP check.
+    """Kubernetes' pod phases, and the result of the MCP check.
 
-    READY means that the server answered MCP; RUNNING only that the runtime believes in it. REMOTE is said of servers
-    that no runtime knows, as somebody else runs them.
+    READY: the server answered MCP. RUNNING: the runtime says that it runs. REMOTE: a server that somebody else runs.
     """
 
     PENDING = "pending"
@@ -59,10 +58,10 @@ class InstanceState(StrEnum):
 
 
 class Handshake(NamedTuple):
-    """What a server said of itself: MCP ``server/discover`` or ``initialize``, then ``tools/list``.
+    """The answers to MCP ``server/discover`` or ``initialize``, and to ``tools/list``.
 
-    ``versions`` of the protocol that it speaks, oldest first; of those before 2026-07-28 a server names the newest.
-    The name is empty where the server does not give one. ``more``: it has more tools than were counted.
+    ``versions`` of the protocol, oldest first; of those before 2026-07-28 a server names only the newest. The name may
+    be empty. ``more``: it has more tools than were counted.
     """
 
     server_name: str
@@ -73,7 +72,7 @@ class Handshake(NamedTuple):
 
 
 class Replica(NamedTuple):
-    """One pod, or one container. ``started`` is the runtime's time stamp (RFC 3339), empty before the start."""
+    """One pod, or one container. ``started`` is an RFC 3339 time, empty before the start."""
 
     name: str
     state: InstanceState
@@ -84,11 +83,11 @@ class Replica(NamedTuple):
 
 
 class InstanceStatus(NamedTuple):
-    """One server as it runs. ``reason`` is the last one in plain words, empty where all is well.
+    """One server as it runs. ``reason`` is empty where all is well.
 
-    ``id`` is what ``start_server`` returned: the name that all its objects carry, behind its namespace where that is
-    not the configured one (``data/mcp-demo``). ``where`` is the namespace, or the compose project. ``endpoint`` is a
-    URL or a name and port, empty where nothing can connect. ``guard``: what the guard in front of it must answer.
+    ``id`` is the name of all its objects, with its namespace in front where that is not the configured one
+    (``data/mcp-demo``). ``where`` is the namespace, or the compose project. ``endpoint`` is a URL or a name and port,
+    empty where nothing can connect. ``guard``: what the guard in front of it must answer.
     """
 
     id: str
@@ -105,12 +104,11 @@ class InstanceStatus(NamedTuple):
 
     @property
     def image(self) -> str:
-        """Of the first replica: they differ only while a new one rolls out."""
+        """Of the first replica: they differ only during a rollout."""
         return self.replicas[0].image if self.replicas else ""
 
     @property
     def restarts(self) -> int:
-        """Of all replicas."""
         return sum(replica.restarts for replica in self.replicas)
 
 
@@ -122,14 +120,14 @@ WEIGHTS: Mapping[Outlook, int] = {"starts": 0, "elsewhere": 1, "hopeless": 2}
 
 
 class Cause(NamedTuple):
-    """What keeps an instance from running or answering, in plain words."""
+    """What keeps an instance from running or answering."""
 
     text: str
     outlook: Outlook = "starts"
 
 
 class Observation(NamedTuple):
-    """An instance as it is seen at one time. ``checked``: a probe or healthcheck stands behind ``status.ready``."""
+    """An instance at one time. ``checked``: ``status.ready`` counts only what passed a probe or healthcheck."""
 
     status: InstanceStatus
     cause: Cause | None = None
@@ -141,9 +139,9 @@ Ask = Callable[[InstanceStatus], Observation]
 
 
 class Wait(NamedTuple):
-    """How servers are waited for. ``ask`` asks one that runs; None: what the runtime says is enough.
+    """``ask`` asks a running server over MCP; None: the state of the runtime is enough.
 
-    ``fail_fast`` ends on causes that heal only elsewhere, too.
+    ``fail_fast`` also ends on causes with the outlook ``elsewhere``.
     """
 
     seconds: float
@@ -153,9 +151,9 @@ class Wait(NamedTuple):
 
 
 class LogOptions(NamedTuple):
-    """``tail`` None: all lines. ``since`` is a duration (``10m``) or an RFC 3339 time, as kubectl and docker take it.
+    """``tail`` None: all lines. ``since`` is a duration (``10m``) or an RFC 3339 time.
 
-    ``previous``: of the container before the last restart, where the runtime keeps it.
+    ``previous``: of the container before the last restart.
     """
 
     tail: int | None = None
@@ -166,14 +164,12 @@ class LogOptions(NamedTuple):
 
 
 class LogLine(NamedTuple):
-    """One line, and the replica that wrote it."""
-
     replica: str
     text: str
 
 
 class InstanceFilters(NamedTuple):
-    """Empty: all that mcpctl manages. ``labels`` must all be equal."""
+    """Empty: all that mcpctl manages. ``labels`` must all match."""
 
     servers: tuple[str, ...] = ()
     states: tuple[InstanceState, ...] = ()
@@ -181,19 +177,18 @@ class InstanceFilters(NamedTuple):
 
 
 class InstancePage(NamedTuple):
-    """``next`` asks for the page after this one; empty at the end."""
+    """``next`` asks for the following page; empty at the end."""
 
     instances: tuple[InstanceStatus, ...]
     next: str = ""
 
 
 class ApplyOptions(NamedTuple):
-    """How documents are applied. ``owner`` marks what this tree or project made: only that is ever pruned.
+    """``owner`` marks what this tree or project applied: only that is ever pruned.
 
-    ``env_files`` are files with the values of secrets for compose: server to path, ``""`` for every server.
-    ``folder`` holds the documents of a tree by their paths; compose takes relative paths from there. Empty: they were
-    rendered for this run, and the working folder counts. With ``adopt_namespace`` a namespace that was there before is
-    managed like one that was created.
+    ``env_files`` are files with the values of secrets for compose: server to path, ``""`` for every server. ``folder``
+    is the tree that holds the documents, from which compose counts relative paths; empty: they were rendered for this
+    run, and the working folder counts. ``adopt_namespace``: manage a namespace that mcpctl did not create.
     """
 
     owner: str
@@ -208,15 +203,21 @@ class ApplyOptions(NamedTuple):
     namespaces: tuple[str, ...] = ()
 
 
+MANAGED_LABEL = "mcpctl.io/managed"
+#: Whose an object is: the tree or project that it was applied from. Only that one prunes it.
+OWNER_LABEL = "mcpctl.io/owner"
+NAME_LABEL = "app.kubernetes.io/name"
+
+
 def owner_value(owner: str) -> str:
-    """As a label can hold it: itself, or a digest."""
+    """As a label can hold it: unchanged, or a digest."""
     if not owner or re.fullmatch(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", owner):
         return owner
     return f"sha256-{sha256(owner.encode()).hexdigest()[:40]}"
 
 
 class Change(NamedTuple):
-    """What became of one object: ``subject`` is ``Deployment mcp-demo``."""
+    """The outcome of one object; ``subject`` is ``Deployment mcp-demo``."""
 
     subject: str
     outcome: Literal["created", "changed", "unchanged", "removed", "failed", "not tried"]
@@ -224,25 +225,21 @@ class Change(NamedTuple):
 
 
 class Applied(NamedTuple):
-    """What stands after an apply, object by object, in the order in which it was tried."""
+    """Objects in the order in which they were applied."""
 
     changes: tuple[Change, ...]
 
     @property
     def failed(self) -> bool:
-        """Whether anything was refused."""
         return any(change.outcome == "failed" for change in self.changes)
 
 
-#: Asked before anything is removed: the objects in words, and whether data or whole namespaces go with them.
+#: Asked before anything is removed: the objects, and whether data or whole namespaces go with them.
 Confirm = Callable[[Sequence[str], bool], bool]
 
 
 class Orchestrator(Protocol):
-    """A runtime. Implementations live in ``orchestrators/``, one line each in their registry.
-
-    Every method may raise ApplyFailed (the runtime refused or is not there) and WaitTimedOut.
-    """
+    """A runtime. Every method may raise ApplyFailed (the runtime refused or is not there) and WaitTimedOut."""
 
     @property
     def name(self) -> str:
@@ -255,11 +252,11 @@ class Orchestrator(Protocol):
         ...
 
     def where(self) -> str:
-        """What would be changed, for people: daemon and network, or context and namespace."""
+        """What would be changed: daemon and network, or context and namespace."""
         ...
 
     def start_server(self, server: Server, config: Mapping[str, JSON]) -> str:
-        """Renders, checks and applies one server, and returns its instance id; does not wait for it.
+        """Renders, checks and applies one server, without waiting for it; returns its instance id.
 
         ``config``, all of it optional: kubernetesVersion, networkPolicyProvider, createNamespace, owner,
         forceConflicts, policy (rule to level), and for compose envFile.
@@ -267,34 +264,34 @@ class Orchestrator(Protocol):
         ...
 
     def stop_server(self, instance_id: str) -> None:
-        """Ends it gracefully and waits until it is gone; its data stays. ApplyFailed where there is none."""
+        """Waits until it has ended; its data stays. ApplyFailed where there is none."""
         ...
 
     def resume_server(self, instance_id: str) -> None:
-        """Starts what was stopped, as it was applied; does not wait. ApplyFailed where there is none."""
+        """Starts what was stopped, without waiting. ApplyFailed where there is none."""
         ...
 
     def restart_server(self, instance_id: str) -> None:
-        """Starts its processes again, as it was applied; does not wait. ApplyFailed where none runs."""
+        """Starts its processes again, without waiting. ApplyFailed where none runs."""
         ...
 
     def get_status(self, instance_id: str) -> InstanceStatus:
-        """What the runtime says, without asking the server itself. ApplyFailed where there is none."""
+        """What the runtime says; the server is not asked. ApplyFailed where there is none."""
         ...
 
     def get_statuses(self, instances: Sequence[str]) -> tuple[InstanceStatus, ...]:
-        """Those of several, in their order, for little more than one costs."""
+        """In the order of ``instances``, with few calls for all of them."""
         ...
 
     def wait(self, instances: Sequence[str], wait: Wait) -> tuple[InstanceStatus, ...]:
         """Until the newest version of all runs (and answers), or is stopped because nothing is wanted.
 
-        ApplyFailed when one cannot get there, with the cause; WaitTimedOut with what is missing.
+        ApplyFailed with the cause when one cannot get there; WaitTimedOut with what is missing.
         """
         ...
 
     def get_logs(self, instance_id: str, options: LogOptions) -> Iterator[LogLine]:
-        """Of all its replicas, in order within each; with ``follow`` it ends only when closed."""
+        """Of all replicas, in order within each; with ``follow`` it ends only when closed."""
         ...
 
     def list_instances(self, filters: InstanceFilters, page: str = "", size: int = 500) -> InstancePage:
@@ -302,16 +299,16 @@ class Orchestrator(Protocol):
         ...
 
     def apply(self, documents: Sequence[Rendered], options: ApplyOptions, tell: Progress, confirm: Confirm) -> Applied:
-        """Hands rendered and checked documents to the runtime, and removes what its owner no longer has."""
+        """Applies rendered and checked documents, and prunes what its owner no longer has."""
         ...
 
     def delete(self, servers: Sequence[str], *, data: bool, tell: Progress, confirm: Confirm) -> Applied:
-        """Removes the objects of these servers that are ours; volumes only with ``data``.
+        """Removes the objects of these servers that mcpctl manages; volumes only with ``data``.
 
-        No change at all: nothing of them is there. What stays is ``unchanged``, with the reason.
+        No change: there is none. What stays is ``unchanged``, with the reason.
         """
         ...
 
     def reach(self, instance_id: str, ask: Callable[[str], Handshake]) -> Handshake:
-        """Calls ``ask`` with a URL under which the server can be reached from here, for as long as the call takes."""
+        """Calls ``ask`` with a URL that reaches the server from here for as long as the call takes."""
         ...

@@ -1,4 +1,4 @@
-"""What programs of runtimes say when they fail: one form for the tables of both, and the words that they share."""
+"""What the programs of runtimes print when they fail: the form of both tables, and shared texts."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _LEAST_MASKED = 4
 
 
 class Refused(ApplyFailed):
-    """A runtime, or its program, refused. ``kind`` names a row of its table, '' where the text speaks for itself.
+    """A runtime, or its program, refused. ``kind`` is the name of a row, '' where none matches.
 
-    ``about`` is the port, image or service of it, ``output`` the whole text of the program.
+    ``about`` is the port, image or service concerned, ``output`` the whole text of the program.
     """
 
     def __init__(
@@ -28,11 +28,11 @@ class Refused(ApplyFailed):
 
 
 class NoSuchInstance(ApplyFailed):
-    """Nothing of ours has that name."""
+    """No object that mcpctl manages has that name."""
 
 
 class Kind(NamedTuple):
-    """One row: name, pattern of a text of that kind, what to do, and what is so ('': the text says it).
+    """One row: name, pattern of the text, advice, and ``words`` in place of the text ('': the text itself).
 
     In ``words``, ``{about}`` is the first group of the pattern, ``{host}`` the daemon, ``{text}`` the text.
     """
@@ -44,12 +44,12 @@ class Kind(NamedTuple):
 
 
 def kind(name: str, pattern: str, advice: str, words: str = "") -> Kind:
-    """A row; the case of letters does not matter."""
+    """Ignores case."""
     return Kind(name, re.compile(pattern, re.IGNORECASE), advice, words)
 
 
 def matched(kinds: Iterable[Kind], text: str) -> tuple[Kind, str] | None:
-    """The first row that fits, and what the text is about."""
+    """The first row that matches, and its first group."""
     for row in kinds:
         if match := row.pattern.search(text):
             return row, next((group for group in match.groups() if group), "")
@@ -57,7 +57,6 @@ def matched(kinds: Iterable[Kind], text: str) -> tuple[Kind, str] | None:
 
 
 def masked(text: str, values: Iterable[str]) -> str:
-    """The text without any of these values."""
     for value in sorted(values, key=len, reverse=True):
         if len(value) >= _LEAST_MASKED:
             text = text.replace(value, "***")
@@ -65,7 +64,7 @@ def masked(text: str, values: Iterable[str]) -> str:
 
 
 def ended(code: int, *, out_of_memory: bool = False, message: str = "") -> str:
-    """How a process ended: ``ended with exit code 3``."""
+    """``ended with exit code 3``."""
     if out_of_memory:
         return "took more memory than its limit and was killed (OOMKilled): give it more with spec.size or resources"
     meaning = {126: ", its program may not be run", 127: ", its program was not found", 137: ", killed"}.get(code, "")
@@ -73,10 +72,9 @@ def ended(code: int, *, out_of_memory: bool = False, message: str = "") -> str:
 
 
 def loops(restarts: int, last: str) -> str:
-    """A process that ends again and again; ``last`` is how it ended the last time, '' where nobody knows."""
+    """For a process that ends again and again; ``last`` is how it last ended, '' where unknown."""
     return f"ends as soon as it has started ({restarts} restarts)" + (f"; the last time it {last}" if last else "")
 
 
 def with_log(text: str, lines: Sequence[str]) -> str:
-    """A cause with the last lines of the log."""
     return f"{text}; its last lines: {' | '.join(lines)}" if lines else text

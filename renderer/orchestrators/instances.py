@@ -1,4 +1,4 @@
-"""Instances and changes as data for programs, and as rows for people."""
+"""Instances and changes as JSON, and as rows of a table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WIDEST, _DETAILS = 160, 1000
 
 
 def row(status: InstanceStatus, now: float) -> tuple[str, ...]:
-    """The cells of ``COLUMNS``, fit for a terminal. ``now`` is in seconds since 1970."""
+    """The cells of ``COLUMNS``, safe for a terminal. ``now`` is in seconds since 1970."""
     cells = (
         status.server,
         status.where,
@@ -32,7 +32,7 @@ def row(status: InstanceStatus, now: float) -> tuple[str, ...]:
 
 
 def age(status: InstanceStatus, now: float) -> str:
-    """How long its oldest replica has been there: ``45s``, ``12m``, ``5h``, ``3d``; empty where nobody knows."""
+    """Of the oldest replica: ``45s``, ``12m``, ``5h``, ``3d``; empty where unknown."""
     starts = []
     for replica in status.replicas:
         with suppress(ValueError, OverflowError):
@@ -55,12 +55,12 @@ def _answered(handshake: Handshake | None) -> str:
 
 
 def answered(status: InstanceStatus) -> str:
-    """What it said of itself, as a sentence; empty where it was not asked."""
+    """Its name, versions and tools; empty where it was not asked."""
     return excerpt(_answered(status.handshake), _WIDEST)
 
 
 def as_columns(rows: Sequence[Sequence[str]], widths: Sequence[int] = ()) -> tuple[list[str], list[int]]:
-    """Lines of plain columns, and their widths: those of an earlier page are kept, so that pages line up."""
+    """Lines and column widths; ``widths`` are those of an earlier page, so that pages line up."""
     at_least = widths or [0] * len(COLUMNS)
     new = [max(least, *(len(cells[i]) for cells in rows)) for i, least in enumerate(at_least)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(cells, new, strict=True)).rstrip() for cells in rows]
@@ -68,7 +68,6 @@ def as_columns(rows: Sequence[Sequence[str]], widths: Sequence[int] = ()) -> tup
 
 
 def as_data(status: InstanceStatus) -> dict[str, JSON]:
-    """All that is known of one instance."""
     shake = status.handshake
     return {
         "id": status.id,
@@ -95,26 +94,25 @@ def as_data(status: InstanceStatus) -> dict[str, JSON]:
 
 
 def changes_as_data(applied: Applied) -> list[JSON]:
-    """Object by object."""
     return [
         {"what": change.subject, "outcome": change.outcome, "message": change.message} for change in applied.changes
     ]
 
 
 def change_line(change: Change) -> str:
-    """One line, fit for a terminal."""
+    """Safe for a terminal."""
     message = f": {excerpt(change.message, 1000)}" if change.message else ""
     return f"{excerpt(change.subject, 400)}: {change.outcome}{message}"
 
 
 def failure_text(applied: Applied) -> str:
-    """Why what failed did, and what stands."""
+    """Why objects failed, and which were applied."""
     reasons = [f"{change.subject}: {change.message}" for change in applied.changes if change.outcome == "failed"]
     stands = [change.subject for change in applied.changes if change.outcome in ("created", "changed", "unchanged")]
     more = [f"and {len(reasons) - 5} more failed"] if len(reasons) > 5 else []
     text = excerpt("; ".join([*reasons[:5], *more]), 2000)
     names = f"{', '.join(stands[:10])}{', …' * (len(stands) > 10)}"
-    kept = f"what stands: {names}" if stands else "nothing else was applied"
+    kept = f"applied: {names}" if stands else "nothing else was applied"
     return f"{text}; {excerpt(kept, 600)}"
 
 

@@ -1,4 +1,4 @@
-"""One server rendered, checked and applied: what ``start_server`` is for every runtime."""
+"""``start_server`` of every runtime: renders, checks and applies one server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from renderer.registry import target
 
 
 def start(orchestrator: Orchestrator, server: Server, namespace: str, config: Mapping[str, JSON]) -> str:
-    """The instance id; ``config`` as ``Orchestrator.start_server`` has it."""
+    """The instance id; ``config`` as in ``Orchestrator.start_server``."""
     create = config.get("createNamespace")
     options = Options(
         namespace,
@@ -29,7 +29,7 @@ def start(orchestrator: Orchestrator, server: Server, namespace: str, config: Ma
     specs = pipeline.Specs((server,), (), parse_levels(f"{rule}={level}" for rule, level in policy.items()))
     output = pipeline.render(specs, target(orchestrator.target), pipeline.inhabited(specs, options))
     if faults := errors_in(output.problems):
-        raise OutputInvalid("nothing was applied: what was rendered does not hold", faults)
+        raise OutputInvalid("nothing was applied: the rendered output is invalid", faults)
     place = server.namespace if orchestrator.target == "kubernetes" and server.namespace != namespace else None
     env_file = str(config.get("envFile") or "")
     applying = ApplyOptions(

@@ -1,4 +1,4 @@
-"""Waiting: until something is so, and until servers run and answer. The same words and ends for every runtime."""
+"""Waiting for a condition, and for servers to run and answer, for every runtime."""
 
 from __future__ import annotations
 
@@ -32,8 +32,6 @@ Observe = Callable[[Sequence[str]], Mapping[str, Observation]]
 
 
 class Time(NamedTuple):
-    """How waiting is done."""
-
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
@@ -51,8 +49,8 @@ def until(
 ) -> T | None:
     """The first result of ``look`` that is not None; None when ``seconds`` are over.
 
-    Looks at least once, and once more when the time is over: what came true in the last pause counts. Pauses grow from
-    ``interval`` to ``longest`` seconds.
+    Looks once more after the deadline: what came true in the last pause counts. Pauses grow from ``interval`` to
+    ``longest`` seconds.
     """
     deadline = times.clock() + seconds
     while True:
@@ -66,8 +64,6 @@ def until(
 
 @dataclass
 class _Instance:
-    """What is known of one instance during a wait."""
-
     line: str = "not seen yet"
     restarts: dict[str, int] = field(default_factory=dict)
     run: tuple[tuple[str, str, int], ...] = ()
@@ -77,7 +73,7 @@ class _Instance:
     done: InstanceStatus | None = None
 
     def runs(self, seen: Observation, is_asked: bool, now: float) -> bool:
-        """Whether all that is wanted of it runs, for long enough."""
+        """Whether all wanted replicas run, and have run long enough."""
         status = seen.status
         if status.desired == 0:
             return status.state is InstanceState.STOPPED
@@ -92,7 +88,7 @@ class _Instance:
         return seen.checked or is_asked or now - self.run_since >= SETTLED
 
     def loops(self, status: InstanceStatus, cause: Cause | None) -> Cause | None:
-        """The cause; a server that ends again and again runs between two restarts, and would be seen running."""
+        """The cause; hopeless after LOOP restarts, between which the server would be seen running."""
         for replica in status.replicas:
             before = self.restarts.setdefault(replica.name, replica.restarts)
             if replica.restarts - before >= LOOP:
@@ -100,7 +96,7 @@ class _Instance:
         return cause
 
     def is_lost(self, cause: Cause, wait: Wait, now: float) -> bool:
-        """Whether a cause that ends the wait has stood for long enough."""
+        """Whether a cause that ends the wait has lasted for GRACE seconds."""
         if not (cause.outlook == "hopeless" or (wait.fail_fast and cause.outlook == "elsewhere")):
             self.lost_since = None
             return False
@@ -111,11 +107,7 @@ class _Instance:
 def wait_for(
     observe: Observe, ids: Sequence[str], wait: Wait, times: Time, *, longest: float = 1.0
 ) -> tuple[InstanceStatus, ...]:
-    """Until the newest version of all runs (and answers), or nothing is wanted of it; one line for each change.
-
-    Looks every second, and after a while every ``longest`` seconds. ApplyFailed with the cause when one cannot get
-    there, WaitTimedOut with what is missing.
-    """
+    """As ``Orchestrator.wait``; prints one line for each change. ``longest``: seconds between two looks, later on."""
     known = {name: _Instance() for name in ids}
 
     def look() -> bool | None:
@@ -140,7 +132,7 @@ def wait_for(
 
 
 def _observed(observe: Observe, left: Mapping[str, _Instance], wait: Wait) -> Mapping[str, Observation]:
-    """Nothing while a daemon or an API server is away: the deadline ends that, with the words of the failure."""
+    """Empty while a daemon or an API server is down: the deadline ends that, with the text of the failure."""
     try:
         return observe(tuple(left))
     except (WaitTimedOut, Refused) as error:
@@ -152,7 +144,7 @@ def _observed(observe: Observe, left: Mapping[str, _Instance], wait: Wait) -> Ma
 
 
 def _answers(ask: Ask, running: Mapping[str, InstanceStatus]) -> dict[str, Observation]:
-    """What the servers that can be connected to say, several asked at once: most of the time is waited for them."""
+    """Asks several servers at once: most of the time is spent waiting for them."""
     names: SimpleQueue[str] = SimpleQueue()
     for name in (n for n, each in running.items() if each.endpoint and each.state is InstanceState.RUNNING):
         names.put(name)
@@ -182,7 +174,7 @@ def _answers(ask: Ask, running: Mapping[str, InstanceStatus]) -> dict[str, Obser
 def _step(
     name: str, instance: _Instance, seen: Observation, answer: Observation | None, wait: Wait, *, runs: bool
 ) -> Cause | None:
-    """Tells what is new, and gives what keeps the instance from running or answering."""
+    """Prints what is new; returns what keeps the instance from running or answering."""
     status, cause, _ = seen
     cause, instance.asked = instance.loops(status, cause), False
     counted = f"{status.ready} of {status.desired} running"

@@ -159,8 +159,8 @@ def test_a_half_applied_set_says_what_stands(mcpctl: Mcpctl, fake: FakeRuntime) 
     ]
     run = mcpctl("apply", "good.yaml")
     assert (run.code, run.out) == (Exit.APPLY_FAILED, "")
-    reason = r"Service mcp-demo: forbidden\x1b[31m; what stands: Namespace mcpctl (1 created, 1 failed, 1 not tried)"
-    assert f"mcpctl: {reason}; what is applied stays: fix the reason, then run the same again\n" in run.err
+    reason = r"Service mcp-demo: forbidden\x1b[31m; applied: Namespace mcpctl (1 created, 1 failed, 1 not tried)"
+    assert f"mcpctl: {reason}; what is applied stays: fix the reason, then run the command again\n" in run.err
     assert not fake.named("wait")
 
 

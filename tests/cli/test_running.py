@@ -291,7 +291,7 @@ def test_delete_that_fails(mcpctl: Mcpctl, demo: FakeRuntime) -> None:
     demo.changes = [Change("Service a", "removed"), Change("Pod b", "failed", "held by a finalizer")]
     run = mcpctl("delete", "demo", "--yes")
     assert run.code == Exit.APPLY_FAILED
-    assert "1 removed, 1 failed; see to the reason, and run the same again" in run.err
+    assert "1 removed, 1 failed; fix the reason, then run the command again" in run.err
 
 
 # ---------------------------------------------------------------------------------------------

@@ -263,8 +263,8 @@ def test_a_port_that_is_taken_is_named_and_the_second_run_repairs(echo_image: st
         taken.listen()
         refused = session.apply()
         message = failure(refused)
-        assert f"port {session.project.port} of the machine is taken" in message
-        assert "a program of the machine, not a container, has it" in message
+        assert f"port {session.project.port} of the machine is in use" in message
+        assert "a program of the machine, not a container, uses it" in message
         assert outcomes(refused)[f"service {session.id}"] == "not tried"
     assert not session.apply().failed
     session.wait()
@@ -376,7 +376,7 @@ def test_a_daemon_that_dies_in_the_middle(
     done = session.apply(docker=docker_at(wire(at).path))
     assert "the Docker daemon at unix://" in failure(done)
     assert "does not answer" in failure(done)
-    assert "run the same again" in failure(done)
+    assert "run the command again" in failure(done)
     # Once it is back, the same again finishes.
     assert not session.apply().failed
     session.wait()

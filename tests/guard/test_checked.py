@@ -112,7 +112,10 @@ def test_keys_that_the_guard_cannot_fetch(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_server_without_its_guard(issuer: Issuer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv(ACCESS_TOKEN, raising=False)
-    with sdk_server("streamable-http", demo()) as url, pytest.raises(mcp_check.Refused, match="is not in the way"):
+    with (
+        sdk_server("streamable-http", demo()) as url,
+        pytest.raises(mcp_check.Refused, match="does not protect the server"),
+    ):
         _asked(Guard(urlsplit(url).port or 0, tmp_path / "none"), _access(issuer))
 
 

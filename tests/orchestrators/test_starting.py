@@ -28,7 +28,7 @@ class Runtime:
         assert not confirm(["anything"], False), "a start removes nothing"
         self.given.append((documents, options))
         tell("one done")
-        tell("what stands: one")
+        tell("applied: one")
         return Applied((Change("one", "created"), Change("two", self.outcome, "two was refused")))
 
 
@@ -66,5 +66,5 @@ def test_a_level_of_policy_holds_for_what_is_rendered() -> None:
 
 
 def test_a_failure_says_what_stands() -> None:
-    with pytest.raises(ApplyFailed, match=r"^two: two was refused; what stands: one$"):
+    with pytest.raises(ApplyFailed, match=r"^two: two was refused; applied: one$"):
         started(Runtime(outcome="failed"), {})

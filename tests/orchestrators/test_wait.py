@@ -130,7 +130,7 @@ class Waiting:
 
 
 STARTS = Cause("runs, and its healthcheck has not passed yet")
-NO_NODE = Cause("no node takes it: 0/3 nodes are available", "elsewhere")
+NO_NODE = Cause("cannot be scheduled: 0/3 nodes are available", "elsewhere")
 NO_IMAGE = Cause("the image x cannot be pulled", "hopeless")
 
 

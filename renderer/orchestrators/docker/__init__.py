@@ -9,6 +9,7 @@ from renderer.errors import ApplyFailed, UsageMistake
 from renderer.labels import SERVER_LABEL
 from renderer.model import JSON, NAMESPACE, Rendered, Server
 from renderer.orchestrators.contract import (
+    NAME_LABEL,
     Applied,
     ApplyOptions,
     Confirm,
@@ -25,20 +26,13 @@ from renderer.orchestrators.contract import (
 )
 from renderer.orchestrators.docker import removal
 from renderer.orchestrators.docker.client import CALL_SECONDS, Client
-from renderer.orchestrators.docker.containers import (
-    NAME_LABEL,
-    NUMBER_LABEL,
-    PROJECT_LABEL,
-    Container,
-    inspected,
-    ours,
-)
+from renderer.orchestrators.docker.containers import NUMBER_LABEL, PROJECT_LABEL, Container, inspected, ours
 from renderer.orchestrators.docker.status import cause_of, endpoint, look, observation, observe
 from renderer.orchestrators.failures import Refused
 from renderer.orchestrators.wait import Time, wait_for
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
-#: Instances that are looked at in one call while those of some state are searched.
+#: Instances inspected in one call.
 _AT_ONCE = 50
 _LABEL = '{{{{.Label "{0}"}}}}'
 _FORM = "\t".join(["{{.ID}}", *(_LABEL.format(name) for name in (PROJECT_LABEL, NAME_LABEL, SERVER_LABEL))])
@@ -49,7 +43,7 @@ _CLEARED = "\x1b[K"
 
 
 class Docker:
-    """One daemon, and one network that all servers share. ``times`` is how waiting is done."""
+    """One daemon, and one network that all servers share."""
 
     name = "docker"
     target = "compose"
@@ -59,11 +53,9 @@ class Docker:
         self._times = times or Time()
 
     def where(self) -> str:
-        """Daemon and network."""
         return f"daemon at {self._client.host}, network {self._client.network}"
 
     def start_server(self, server: Server, config: Mapping[str, JSON]) -> str:
-        """Rendered, checked and applied by itself."""
         from renderer.orchestrators.starting import start  # 150 ms: status and logs need neither templates nor schemas
 
         return start(self, server, NAMESPACE, config)
@@ -93,16 +85,16 @@ class Docker:
         return removal.Removal(self._client, tell, confirm, dry=dry, times=self._times)
 
     def stop_server(self, instance_id: str) -> None:
-        """Ends its containers, each within its own grace; they and their data stay, one-shots do not."""
+        """Each container within its own grace period; one-shots are removed."""
         removal.stop(self._client, look(self._client, instance_id), f"stopping {instance_id}")
 
     def resume_server(self, instance_id: str) -> None:
-        """Starts its containers; a volume that a one-shot prepared is prepared still."""
+        """Not its one-shots: stop removed them, and the volumes that they prepared are still there."""
         containers = sorted(look(self._client, instance_id), key=lambda container: container.is_main)
         self._client.docker(f"starting {instance_id}", "start", *(container.id for container in containers))
 
     def restart_server(self, instance_id: str) -> None:
-        """Its containers, what is beside the server first; they read mounted files again, but no variables."""
+        """The server last. Mounted files are read again, variables are not."""
         containers = [
             container for container in look(self._client, instance_id) if container.is_main or not container.is_one_shot
         ]
@@ -114,19 +106,18 @@ class Docker:
         self._client.docker(doing, "restart", *(container.id for container in ordered), seconds=grace + CALL_SECONDS)
 
     def get_status(self, instance_id: str) -> InstanceStatus:
-        """``ready`` counts the replicas that run, and whose healthcheck, where there is one, has passed."""
+        """``ready`` counts the replicas that run, and whose healthcheck, if any, has passed."""
         return observe(self._client, instance_id).status
 
     def get_statuses(self, instances: Sequence[str]) -> tuple[InstanceStatus, ...]:
-        """One after the other: the daemon is near."""
         return tuple(self.get_status(instance) for instance in instances)
 
     def wait(self, instances: Sequence[str], wait: Wait) -> tuple[InstanceStatus, ...]:
-        """Never by ``up --wait``, which fails on containers that end on purpose."""
+        """Not with ``up --wait``, which fails on containers that end on purpose."""
         return wait_for(lambda ids: {name: observe(self._client, name) for name in ids}, instances, wait, self._times)
 
     def get_logs(self, instance_id: str, options: LogOptions) -> Iterator[LogLine]:
-        """Of the server's own containers, not of those beside it: one compose, whose prefix tells replicas apart."""
+        """Of the server's own containers: one compose, whose prefix names the replica."""
         if options.previous:
             raise UsageMistake("docker keeps one log over all restarts of a container: leave --previous out")
         containers = look(self._client, instance_id)
@@ -140,7 +131,7 @@ class Docker:
         return self._lines(mains, argv, follow=options.follow)
 
     def _lines(self, containers: Sequence[Container], argv: Sequence[str], *, follow: bool) -> Iterator[LogLine]:
-        """Closing it ends the program; the end of the daemon is an error, not an end."""
+        """Closing it ends the program; it raises where the daemon ends."""
         names = {f"{c.service}-{c.labels.get(NUMBER_LABEL)}": c.name for c in containers}
         last, project = containers[0].name, containers[0].project
         with self._client.background(*self._client.compose(), *argv) as running:
@@ -153,17 +144,17 @@ class Docker:
             done = running.end()
         if done.code:
             raise self._client.failed(done, f"reading the log of {containers[0].service}")
-        # It ends as if all were well when the daemon dies.
+        # When the daemon dies, compose exits with 0.
         if follow and not self._client.answers():
             text = f"reading the log of {containers[0].service}: the Docker daemon at {self._client.host}"
             raise Refused(f"{text} does not answer any more", kind="down")
 
     def list_instances(self, filters: InstanceFilters, page: str = "", size: int = 500) -> InstancePage:
-        """By project, then by instance: all are named by one cheap question, and only those of the page looked at."""
+        """One cheap call names all of them; only those of the page are inspected."""
         doing, known = "listing instances", dict[tuple[str, str], list[str]]()
         asked = [f"--filter=label={key}={value}" for key, value in {**ours(), **filters.labels}.items()]
         out = self._client.docker(doing, "ps", "--all", "--no-trunc", *asked, f"--format={_FORM}")
-        # What does not look like ours was labelled by somebody else.
+        # A line of another form has labels that mcpctl did not set.
         for match in filter(None, map(_LINE.fullmatch, out.split("\n"))):
             container, project, instance, server = match.groups()
             if not filters.servers or server in filters.servers:
@@ -184,10 +175,10 @@ class Docker:
         return InstancePage(tuple(statuses))
 
     def delete(self, servers: Sequence[str], *, data: bool, tell: Progress, confirm: Confirm) -> Applied:
-        """Containers, and networks that nobody is on any more; volumes of data only with ``data``. Images stay."""
+        """Containers, networks without containers, and with ``data`` volumes. Images stay."""
         containers, volumes = removal.of_servers(self._client, servers)
         if not containers and not volumes:
-            tell(f"nothing of ours is there of {', '.join(servers)}")
+            tell(f"mcpctl manages nothing of {', '.join(servers)}")
             return Applied(())
         return Applied(tuple(self._removal(tell, confirm).run(containers, volumes, data=data)))
 
@@ -212,5 +203,5 @@ class Docker:
 
 
 def create(config: OrchestratorConfig) -> Docker:
-    """Asks nothing of any daemon yet."""
+    """Calls no daemon."""
     return Docker(Client(config.docker))

@@ -1,4 +1,4 @@
-"""``docker compose up`` for one project after the other, and what became of each service."""
+"""``docker compose up`` for one project after the other, and the outcome of each service."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _HOPELESS = ("down", "permission")
 
 
 class Application:
-    """One run over all projects: one that fails does not hold up the others, which do not need it."""
+    """One run over all projects, which are independent: after a failure the others go on."""
 
     def __init__(self, client: Client, options: ApplyOptions, tell: Progress) -> None:
         self._client = client
@@ -34,7 +34,7 @@ class Application:
         self._before: list[Container] = []
 
     def run(self, projects: Sequence[Project]) -> list[Change]:
-        """Each service's outcome. Raises only what ends a whole run (Ctrl-C), after telling what stands."""
+        """Each service's outcome. Raises only what ends a whole run (Ctrl-C), after printing what was applied."""
         changes: list[Change] = []
         for place, project in enumerate(projects):
             later = [project.name for project in projects[place + 1 :]]
@@ -43,8 +43,8 @@ class Application:
                 with noting(partial(_standing, projects, place)):
                     changes += self._tried(project)
             except KeyboardInterrupt:
-                made = f"interrupted in {project.name}: what it made stands"
-                self._tell(f"{made}; not tried: {', '.join(later) or 'none'}; run the same again to go on")
+                made = f"interrupted in {project.name}, which may be applied in part"
+                self._tell(f"{made}; not tried: {', '.join(later) or 'none'}; run the command again to continue")
                 raise
             except McpctlError as error:
                 changes += self._after_failure(project, error)
@@ -77,7 +77,7 @@ class Application:
         return find(self._client, {PROJECT_LABEL: project.name}, f"looking for {project.name}")
 
     def _refuse_foreign(self, project: Project, there: Sequence[Container]) -> None:
-        """What another tree or project applied is not taken over in silence: its prune and ours would fight."""
+        """What another tree or project applied is not taken over in silence: both would prune it."""
         mine, advice = owner_value(self._options.owner), "take it over with --force-conflicts"
         for container in there if not self._options.force_conflicts else ():
             labels = project.services.get(container.service)
@@ -89,9 +89,9 @@ class Application:
                 raise ApplyFailed(f"the project {whose}; apply it from there, or {advice}")
 
     def _without_orphans(self, project: Project, before: Sequence[Container], *, dry: bool) -> list[Change]:
-        """Before the rest: an orphan may have the port that is needed. Only what is ours to remove goes.
+        """Before the rest: an orphan may hold the port that is needed. Others' containers stay.
 
-        Several servers may have been taken over out of one project: each is brought up to date by itself.
+        Several servers may have been adopted from one project: the orphans of one are not those of another.
         """
         servers = {labels.get(SERVER_LABEL) for labels in project.services.values()}
         orphans = [c for c in before if c.service not in project.services]
@@ -110,7 +110,7 @@ class Application:
         return [Change(f"container {container.name}", "removed", reason) for container in mine]
 
     def _planned(self, project: Project, before: Sequence[Container]) -> dict[str, Outcome]:
-        """By the hashes that compose itself goes by: nothing is touched."""
+        """By compose's own hashes: nothing is changed."""
         out, doing = self._composed(project, "config", "--hash=*"), f"comparing {project.name}"
         hashes = dict(line.split() for line in out.splitlines() if len(line.split()) == 2)
         if set(hashes) != set(project.services):
@@ -127,7 +127,7 @@ class Application:
         return planned
 
     def _composed(self, project: Project, *command: str, flags: Sequence[str] = ()) -> str:
-        """What compose writes; the checked text goes to its stdin."""
+        """stdout of compose, which reads the checked text from stdin."""
         doing = f"docker compose {command[0]} of {project.name}"
         with arguments(project) as named:
             argv = (*self._client.compose(), "--progress=json", *flags, *named, *command)
@@ -137,7 +137,7 @@ class Application:
         return done.out
 
     def _explained(self, refused: Refused, project: Project) -> Refused:
-        """With what only the project, or the daemon, knows of it."""
+        """With what only the project, or the daemon, knows of the failure."""
         if refused.kind == "variable":
             return Refused(project.missing(self._client.environ), kind="variable", about=refused.about)
         if refused.kind == "port":
@@ -145,9 +145,9 @@ class Application:
             proxy = "" if holder or self._client.config.host else proxy_of(refused.about)
             owner = f"the container {holder}" if holder else "a program of the machine, not a container,"
             if proxy:
-                advice = "end it, or restart the daemon once more"
+                advice = "end it, or restart the daemon"
                 owner = f"a docker-proxy that a killed daemon left (process {proxy}: {advice})"
-            refused.message += f"; {owner} has it"
+            refused.message += f"; {owner} uses it"
         if refused.kind == "oneshot":
             failed = next((c for c in self._containers(project) if c.service == refused.about), None)
             refused.message = with_log(refused.message, last_lines(self._client, failed.id) if failed else [])
@@ -158,7 +158,7 @@ class Application:
         try:
             now = self._containers(project)
         except McpctlError:
-            unknown = "what it had made by then is not known; mcpctl status shows it, once the daemon answers"
+            unknown = "what was applied is unknown; see mcpctl status once the daemon answers"
             return [failed._replace(message=f"{error.message}; {unknown}")]
         changes = _outcomes(project, self._before, now)
         stands = [change for change in changes if change.outcome != "not tried"]
@@ -166,14 +166,14 @@ class Application:
 
 
 def _standing(projects: Sequence[Project], place: int) -> str:
-    """What a run leaves that ends in one of its projects."""
+    """What was applied when a run ends in one of its projects."""
     before = ", ".join(project.name for project in projects[:place])
     done = f"{place} of {len(projects)} projects were applied{f' ({before})' if before else ''}"
-    return f"{done}, and {projects[place].name} may be in part; run the same again to go on"
+    return f"{done}, and {projects[place].name} may be applied in part; run the command again to continue"
 
 
 def _outcomes(project: Project, before: Sequence[Container], after: Sequence[Container]) -> list[Change]:
-    """By the containers themselves: compose's words are for people."""
+    """From the containers: compose's output is for people."""
     changes = []
     for name in project.services:
         old = {container.id: container for container in before if container.service == name}
@@ -192,7 +192,7 @@ def _outcomes(project: Project, before: Sequence[Container], after: Sequence[Con
 
 
 def proxy_of(port: str, processes: Path = Path("/proc")) -> str:
-    """The id of a ``docker-proxy`` that publishes the port, as a daemon that was killed may leave one; '' for none."""
+    """The id of a ``docker-proxy`` that publishes the port, left by a daemon that was killed; '' for none."""
     for file in processes.glob("[0-9]*/cmdline"):
         try:
             program, *words = os.fsdecode(file.read_bytes()).split("\0")

@@ -1,4 +1,4 @@
-"""docker and docker compose as they are called: where the daemon is, argument lists, and what their failures mean."""
+"""Calls of docker and docker compose: where the daemon is, argument lists, and what their failures mean."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ from renderer.orchestrators.failures import Refused, kind, masked, matched
 OLDEST = (2, 30)
 #: Seconds for a question to the daemon.
 CALL_SECONDS = 30.0
-#: Names that docker itself gives or takes: nothing else reaches an argument list.
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}")
-#: What steers compose from outside: nothing but the arguments may. Orphans are removed by us alone, if they are ours.
+#: Variables that would change what compose does: only the arguments may. Only mcpctl removes orphans, if it made them.
 _STEERING: Mapping[str, str] = {
     "COMPOSE_REMOVE_ORPHANS": "0",
     "COMPOSE_IGNORE_ORPHANS": "1",
@@ -49,14 +48,14 @@ KINDS = (
         "down",
         r"Cannot connect to the Docker daemon|failed to connect to the docker API|error during connect|"
         r"Is the docker daemon running|connection reset by peer|unexpected EOF",
-        "start it, or say where it is (docker.socketPath, docker.host, docker.port), and run the same again",
+        "start it, or say where it is (docker.socketPath, docker.host, docker.port), and run the command again",
         "the Docker daemon at {host} does not answer ({text})",
     ),
     kind(
         "port",
         r"(?:Bind for |listen tcp[46]? )\S*?:(\d+)(?: failed: port is already allocated|: bind: address already in)",
-        "stop what has it, or set network.publish.port",
-        "port {about} of the machine is taken",
+        "stop what uses it, or set network.publish.port",
+        "port {about} of the machine is in use",
     ),
     kind("variable", r"required variable (\w+) is missing a value", "set it in the environment or in the .env file"),
     kind("oneshot", r'service "([^"]+)" didn\'t complete successfully', "see why it failed"),
@@ -83,7 +82,7 @@ KINDS = (
         _NO_IMAGE,
     ),
     kind("name", r'container name "/?([^"]+)" is already in use', "remove or rename that container"),
-    kind("gone", r"No such (?:container|object): (\S+)", "run the same again"),
+    kind("gone", r"No such (?:container|object): (\S+)", "run the command again"),
     kind("since", r'invalid value for "since"', "give a duration such as 10m, or a time such as 2026-01-31T12:00:00Z"),
 )
 
@@ -110,18 +109,18 @@ class Client:
         self._run = run
         self._start = start
         self._compose: tuple[str, ...] | None = None
-        #: Values that no message may show, and the words for them.
+        #: Values that no message may show.
         self.masks: set[str] = set()
 
     def docker(self, doing: str, *arguments: str, seconds: float = CALL_SECONDS) -> str:
-        """What docker writes to stdout; Refused (or WaitTimedOut) with ``doing`` in front where it fails."""
+        """stdout; Refused (or WaitTimedOut) with ``doing`` in front where it fails."""
         done = self.tried("docker", *arguments, doing=doing, seconds=seconds)
         if done.code:
             raise self.failed(done, doing)
         return done.out
 
     def tried(self, *argv: str, doing: str, seconds: float = CALL_SECONDS, stdin: bytes = b"") -> Done:
-        """Runs to the end, whatever the end is."""
+        """Whatever the exit code."""
         try:
             return self._run(list(argv), seconds=seconds, stdin=stdin, env=self._env())
         except ProgramMissing as missing:
@@ -135,9 +134,9 @@ class Client:
             ) from None
 
     def failed(self, done: Done, doing: str) -> Refused:
-        """The exception for a program that failed. Only the daemon itself can say that it is gone."""
+        """The exception for a program that failed. Only the daemon itself can show that it is gone."""
         if done.code < 0:
-            return Refused(f"{doing}: docker was ended by signal {-done.code}; run the same again")
+            return Refused(f"{doing}: docker was ended by signal {-done.code}; run the command again")
         refused = refusal(done.err or done.out, doing, self.host, self.masks)
         if refused.kind == "" and not self.answers():
             refused.message += f"; the Docker daemon at {self.host} does not answer any more"
@@ -145,7 +144,6 @@ class Client:
         return refused
 
     def answers(self) -> bool:
-        """Whether the daemon does."""
         try:
             question = ("docker", "version", "--format={{.Server.Version}}")
             done = self.tried(*question, doing="asking the daemon", seconds=10)
@@ -154,7 +152,7 @@ class Client:
         return done.code == 0
 
     def compose(self) -> tuple[str, ...]:
-        """The plugin or the standalone program: found once. ApplyFailed where there is none, or only an old one."""
+        """The plugin or the standalone program, found once. ApplyFailed where there is none, or only an old one."""
         old, least = "", ".".join(map(str, OLDEST))
         for program in (("docker", "compose"), ("docker-compose",)) if self._compose is None else ():
             try:
@@ -176,7 +174,7 @@ class Client:
         return self._compose
 
     def background(self, *argv: str) -> AbstractContextManager[Background]:
-        """A program that goes on until its context ends."""
+        """A program that runs until its context ends."""
         return self._start(list(argv), env=self._env())
 
     def _env(self) -> Mapping[str, str]:
@@ -184,7 +182,7 @@ class Client:
 
 
 def known_name(name: str, field: str) -> str:
-    """The name, if docker could have given it: nothing else reaches an argument list."""
+    """The name, if docker takes such names: nothing else reaches an argument list."""
     if not _NAME.fullmatch(name):
         raise UsageMistake(f"{field}: {excerpt(name)!r} is not a name that docker takes")
     return name
@@ -196,7 +194,7 @@ def json_lines(text: str, shape: command.Shape, doing: str) -> list[dict[str, An
 
 
 def refusal(output: str, doing: str, host: str, masks: Iterable[str]) -> Refused:
-    """The last word of what was written to stderr, with what to do about it; no value of ``masks``."""
+    """The last message of the output, with advice; without the values of ``masks``."""
     messages, image = [], ""
     for event in _events(output[-_READ:]):
         name = str(event.get("id", ""))
@@ -217,7 +215,7 @@ def refusal(output: str, doing: str, host: str, masks: Iterable[str]) -> Refused
 
 
 def _events(output: str) -> Iterator[dict[str, object]]:
-    """Those of ``--progress=json``; any other line is a message, but for compose's own warnings."""
+    """Those of ``--progress=json``; any other line is a message, except compose's own warnings."""
     for line in filter(None, map(str.strip, output.splitlines())):
         try:
             event = json.loads(line)

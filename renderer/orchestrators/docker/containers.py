@@ -1,6 +1,6 @@
-"""Containers of ours: found by label, and of each only what is needed.
+"""The containers that mcpctl manages, by their labels.
 
-``docker inspect`` as a whole holds every secret in clear (``.Config.Env``): only these parts are ever asked for.
+``docker inspect`` as a whole holds every secret in clear (``.Config.Env``): only the parts below are ever asked for.
 """
 
 from __future__ import annotations
@@ -11,14 +11,11 @@ from typing import Any, NamedTuple
 
 from renderer.errors import ApplyFailed, excerpt
 from renderer.labels import SERVER_LABEL
+from renderer.orchestrators.contract import MANAGED_LABEL, NAME_LABEL, OWNER_LABEL
 from renderer.orchestrators.docker.client import Client, json_lines
 
-MANAGED_LABEL = "mcpctl.io/managed"
-#: Whose a container is: the tree or project that it was applied from. Only that one removes it as stale.
-OWNER_LABEL = "mcpctl.io/owner"
 #: Digest of the files that it mounts: compose does not see that their content changed.
 FILES_LABEL = "mcpctl.io/files"
-NAME_LABEL = "app.kubernetes.io/name"
 COMPONENT_LABEL = "app.kubernetes.io/component"
 PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
@@ -60,7 +57,7 @@ _FORM = "{" + ",".join(f'"{key}":{{{{json {part}}}}}' for key, part in _PARTS.it
 
 
 class Container(NamedTuple):
-    """One container. ``state`` is docker's State object, ``ports`` and ``mounts`` as in docker inspect."""
+    """``state`` is docker's State object, ``ports`` and ``mounts`` as in docker inspect."""
 
     id: str
     name: str
@@ -95,7 +92,7 @@ class Container(NamedTuple):
 
     @property
     def is_main(self) -> bool:
-        """The server itself, not what is beside it."""
+        """The server itself, not a sidecar."""
         return self.labels.get(COMPONENT_LABEL) == "mcp-server"
 
     @property
@@ -117,21 +114,20 @@ class Container(NamedTuple):
 
 
 def ours(**more: str) -> dict[str, str]:
-    """The labels to look for; ``server`` and ``instance`` say of what."""
+    """The labels to look for; ``server``, ``instance`` and ``owner`` narrow them."""
     names = {"server": SERVER_LABEL, "instance": NAME_LABEL, "owner": OWNER_LABEL}
     return {MANAGED_LABEL: "true", **{names[key]: value for key, value in more.items()}}
 
 
 def find(client: Client, labels: Mapping[str, str], doing: str) -> list[Container]:
-    """All that carry these labels, running or not, by name."""
+    """All with these labels, running or not, by name."""
     containers = inspected(client, ids(client, labels, doing), doing)
-    # The filter was the daemon's to honour.
+    # The daemon may have ignored the filter.
     labelled = (container for container in containers if labels.items() <= container.labels.items())
     return sorted(labelled, key=lambda container: container.name)
 
 
 def ids(client: Client, labels: Mapping[str, str], doing: str) -> list[str]:
-    """Only their ids."""
     filters = [f"--filter=label={key}={value}" for key, value in labels.items()]
     lines = client.docker(doing, "ps", "--all", "--no-trunc", *filters, "--format={{.ID}}").split("\n")
     listed = [line.strip() for line in lines if line.strip()]
@@ -151,7 +147,7 @@ def inspected(client: Client, wanted: Sequence[str], doing: str) -> Iterator[Con
 
 
 def container_of(data: Mapping[str, Any]) -> Container:
-    """From what docker prints for ``_FORM``."""
+    """From the output of ``_FORM``."""
     return Container(
         id=data["id"],
         name=data["name"].lstrip("/"),

@@ -1,7 +1,7 @@
-"""From documents to compose projects: where relative paths count from, and what is stamped on at apply time.
+"""From documents to compose projects.
 
-The text that was checked goes to compose as it is, on stdin. Beside it goes one override, which holds nothing but
-stamps: labels (whose it is, a digest of mounted files), where those files lie, and the configured network.
+The checked text goes to compose unchanged, on stdin, with one override that holds nothing but stamps: labels (owner,
+digest of mounted files), where those files lie, and the configured network.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 from renderer.errors import ApplyFailed, Defect, excerpt
 from renderer.labels import SERVER_LABEL
 from renderer.model import Rendered
-from renderer.orchestrators.contract import ApplyOptions, owner_value
-from renderer.orchestrators.docker.containers import FILES_LABEL, OWNER_LABEL
+from renderer.orchestrators.contract import OWNER_LABEL, ApplyOptions, owner_value
+from renderer.orchestrators.docker.containers import FILES_LABEL
 from renderer.yaml_reader import OUTPUT_LIMITS, read
 
 #: The network of every rendered file.
@@ -34,7 +34,7 @@ _VARIABLE = re.compile(r"(?<!\$)(?:\$\$)*\$\{(\w+)(?::\?([^}]*)|[^}]*)\}")
 
 
 class Project(NamedTuple):
-    """One compose file. ``folder`` is where its relative paths count from; ``files`` are those that it mounts.
+    """One compose file. Relative paths count from ``folder``; ``files`` are mounted.
 
     ``environment`` is each variable of a container with the text that it is read from.
     """
@@ -50,15 +50,15 @@ class Project(NamedTuple):
 
     @property
     def values_file(self) -> Path:
-        """Where compose reads values from, beside the environment."""
+        """From which compose reads values, after the environment."""
         return Path(self.env_file) if self.env_file else self.folder / ".env"
 
     def variables(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """All values that there are, as well as this side can tell: compose is the one that reads them."""
+        """As well as mcpctl can tell: compose is the one that reads them."""
         return {**env_values(self.values_file), **environ}
 
     def secrets(self, environ: Mapping[str, str]) -> set[str]:
-        """Values that no message may show: of the variables, and of the files of variables beside the project."""
+        """Values that no message may show: of the variables, and of the env files of the project."""
         variables = self.variables(environ)
         values = {variables[name] for name, _ in _VARIABLE.findall(self.text) if variables.get(name)}
         for path in (self.folder / "env" / "secrets").glob("*.env"):
@@ -66,7 +66,7 @@ class Project(NamedTuple):
         return values
 
     def missing(self, environ: Mapping[str, str]) -> str:
-        """All variables without a value at once, as compose names the first, with what they are for."""
+        """All variables without a value, of which compose names only the first, with their purpose."""
         variables, needs = self.variables(environ), []
         for name, meaning in dict(_VARIABLE.findall(self.text)).items():
             if meaning and not variables.get(name):
@@ -129,12 +129,12 @@ def _project(
 
 
 def files_folder(environ: Mapping[str, str]) -> Path:
-    """Where files lie that running containers mount, when no tree holds them."""
+    """The files that running containers mount, of projects that lie in no tree."""
     return Path(environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "mcpctl" / "files"
 
 
 def write_files(project: Project, *, in_tree: bool) -> None:
-    """Makes the files that are mounted. In a tree they stand already, and must be those that were checked."""
+    """Makes the files that are mounted. In a tree they exist, and must be those that were checked."""
     for path, text in project.files.items():
         if in_tree:
             if not path.is_file() or path.read_text(encoding="utf-8") != text:
@@ -169,7 +169,7 @@ def _override(
 
 @contextmanager
 def arguments(project: Project) -> Iterator[list[str]]:
-    """Options of compose for the project; the checked text goes to its stdin. The override is gone afterwards."""
+    """Options of compose for the project, whose text goes to stdin. The override is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="mcpctl-") as folder:
         override = Path(folder, "stamps.json")
         override.write_text(json.dumps(project.override))

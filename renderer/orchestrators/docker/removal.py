@@ -1,4 +1,4 @@
-"""Stopping and removing what is ours: found by labels, shown, confirmed, and removed only as it was shown."""
+"""Stops and removes what mcpctl manages: found by labels, listed, confirmed, and only what was listed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 from renderer.errors import ApplyFailed, McpctlError, excerpt
 from renderer.labels import REMADE_VOLUMES, SERVER_LABEL
-from renderer.orchestrators.contract import Change, Confirm, Progress, owner_value
+from renderer.orchestrators.contract import MANAGED_LABEL, Change, Confirm, Progress, owner_value
 from renderer.orchestrators.docker.client import CALL_SECONDS, Client, json_lines, known_name
-from renderer.orchestrators.docker.containers import MANAGED_LABEL, PROJECT_LABEL, Container, find, ours
+from renderer.orchestrators.docker.containers import PROJECT_LABEL, Container, find, ours
 from renderer.orchestrators.docker.projects import NETWORK, files_folder
 from renderer.orchestrators.wait import Time, until
 
@@ -21,7 +21,7 @@ _NETWORK_LABEL = "com.docker.compose.network"
 
 
 def end(client: Client, containers: Sequence[Container], doing: str) -> None:
-    """Asks them to end, each with its own time, and waits for it."""
+    """Each with its own grace period; waits for the end."""
     running = [container for container in containers if container.status in ("running", "restarting", "paused")]
     if running:
         grace = max(container.grace for container in running)
@@ -29,13 +29,13 @@ def end(client: Client, containers: Sequence[Container], doing: str) -> None:
 
 
 def stop(client: Client, containers: Sequence[Container], doing: str) -> None:
-    """Data and containers stay; one-shots, which have nothing to go on with, are removed."""
+    """Containers and data stay; one-shots are removed, as they cannot go on."""
     end(client, containers, doing)
     remove(client, [container for container in containers if container.is_one_shot and not container.is_main], doing)
 
 
 def remove(client: Client, containers: Sequence[Container], doing: str, *, data: bool = False) -> None:
-    """For good. The anonymous volumes of an image are data, too."""
+    """With ``data`` also the anonymous volumes of the image."""
     if containers:
         flags = ["--force", *(["--volumes"] if data else [])]
         ids = [container.id for container in containers]
@@ -45,16 +45,16 @@ def remove(client: Client, containers: Sequence[Container], doing: str, *, data:
 
 
 def stale(client: Client, owner: str, keep: Sequence[str]) -> list[Container]:
-    """Containers that this owner applied, in projects that it no longer has."""
+    """Containers that this owner applied, of projects that it no longer has."""
     mine = owner_value(owner)
     if not mine:
-        raise ApplyFailed("pruning needs an owner: without one, our projects look like those of others")
+        raise ApplyFailed("--prune needs --owner: without it, our projects cannot be told from those of others")
     containers = find(client, ours(owner=mine), "looking for what is no longer rendered")
     return [container for container in containers if container.project not in keep]
 
 
 class Removal:
-    """One run: asks first, then removes containers, networks, volumes, in that order."""
+    """Asks first, then removes containers, networks, volumes, in that order."""
 
     def __init__(
         self, client: Client, tell: Progress, confirm: Confirm, *, dry: bool = False, times: Time | None = None
@@ -66,7 +66,7 @@ class Removal:
         self._times = times or Time()
 
     def run(self, containers: Sequence[Container], volumes: Sequence[str], *, data: bool) -> list[Change]:
-        """``volumes`` with data go only with ``data``, and only after their own question."""
+        """Volumes with data go only with ``data``, and after a question of their own."""
         remade = [name for name in volumes if name.endswith(REMADE_VOLUMES)]
         volumes = [name for name in volumes if name not in remade]
         going = [*(f"container {container.name}" for container in containers), *(f"volume {name}" for name in remade)]
@@ -112,7 +112,7 @@ class Removal:
                     changes.append(self._without(name))
             return changes
         except McpctlError as error:
-            return [*changes, Change("networks", "failed", f"{error.message}; run the same again")]
+            return [*changes, Change("networks", "failed", f"{error.message}; run the command again")]
 
     def _project(self, project: str, some: Sequence[Container], *, data: bool) -> list[Change]:
         doing = f"removing {excerpt(project)}"
@@ -122,13 +122,13 @@ class Removal:
         except McpctlError as error:
             return [Change(f"container {container.name}", "failed", error.message) for container in some]
         except KeyboardInterrupt:
-            self._tell(f"interrupted while {doing}: run the same again to go on")
+            self._tell(f"interrupted while {doing}: run the command again to continue")
             raise
         self._tell(f"{project}: {len(some)} containers removed")
         return [Change(f"container {container.name}", "removed") for container in some]
 
     def _without(self, network: str) -> Change:
-        """A container that is gone may leave its end of the network a moment later."""
+        """A removed container may stay on the network for a moment."""
         last: list[Change] = []
 
         def look() -> Change | None:
@@ -139,7 +139,6 @@ class Removal:
         return left or last[-1]
 
     def _tried(self, kind: str, name: str) -> Change:
-        """A volume or a network."""
         known_name(name, "the name of something to remove")
         subject = f"{kind} {name}"
         try:
@@ -151,7 +150,7 @@ class Removal:
 
 
 def volumes_of(client: Client, key: str, value: str) -> list[str]:
-    """Names of our volumes with that label."""
+    """Names of managed volumes with that label."""
     filters = [f"--filter=label={MANAGED_LABEL}=true", f"--filter=label={key}={value}"]
     doing = "looking for volumes"
     out = client.docker(doing, "volume", "ls", *filters, "--format={{json .}}")
@@ -159,7 +158,7 @@ def volumes_of(client: Client, key: str, value: str) -> list[str]:
 
 
 def of_servers(client: Client, servers: Sequence[str]) -> tuple[list[Container], list[str]]:
-    """All containers and volumes of these servers, in whatever project."""
+    """Of all projects."""
     containers: list[Container] = []
     volumes: list[str] = []
     for server in servers:
@@ -170,7 +169,7 @@ def of_servers(client: Client, servers: Sequence[str]) -> tuple[list[Container],
 
 
 def publishing(client: Client, port: str) -> str:
-    """Which container has that port of the machine; '' where it is none of this daemon."""
+    """The containers of this daemon that publish that port; '' for none."""
     try:
         out = client.docker("asking who has the port", "ps", f"--filter=publish={port}", "--format={{.Names}}")
     except McpctlError:

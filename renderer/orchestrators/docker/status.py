@@ -1,4 +1,4 @@
-"""From the containers of an instance to its status, with what keeps it from running."""
+"""The status of an instance from its containers, with what keeps it from running."""
 
 from __future__ import annotations
 
@@ -7,9 +7,17 @@ from typing import Any
 
 from renderer.errors import McpctlError, excerpt
 from renderer.labels import DEFAULT_PATH, PATH_ANNOTATION, guard_note
-from renderer.orchestrators.contract import Cause, InstanceState, InstanceStatus, Observation, Outlook, Replica
+from renderer.orchestrators.contract import (
+    NAME_LABEL,
+    Cause,
+    InstanceState,
+    InstanceStatus,
+    Observation,
+    Outlook,
+    Replica,
+)
 from renderer.orchestrators.docker.client import Client, known_name
-from renderer.orchestrators.docker.containers import NAME_LABEL, Container, find, ours
+from renderer.orchestrators.docker.containers import Container, find, ours
 from renderer.orchestrators.failures import NoSuchInstance, ended, loops, masked, with_log
 
 _LOG_LINES = 5
@@ -24,7 +32,7 @@ _STATES: Mapping[str, InstanceState] = {
     "removing": InstanceState.STOPPED,
     "dead": InstanceState.FAILED,
 }
-#: Docker's state to what is so, and what becomes of it.
+#: By docker's state.
 _PLAIN: Mapping[str, Cause] = {
     "created": Cause("has not been started: what it waits for has not ended, or the start was interrupted"),
     "paused": Cause("is paused: `docker unpause` lets it go on", "hopeless"),
@@ -43,7 +51,7 @@ def look(client: Client, instance_id: str) -> list[Container]:
 
 
 def observe(client: Client, instance_id: str) -> Observation:
-    """An instance now, with exit code and last lines of what ended."""
+    """With exit code and last lines of containers that ended."""
     containers = look(client, instance_id)
     causes = {}
     for container in containers:
@@ -58,19 +66,19 @@ def observe(client: Client, instance_id: str) -> Observation:
 
 
 def _last_code(client: Client, container: Container) -> int | None:
-    """The exit code before the last restart: of a container that runs, only the daemon's events have it."""
+    """The exit code before the last restart: of a running container, only the daemon's events have it."""
     filters = [f"--filter=container={container.id}", "--filter=event=die"]
     form = "--format={{.Actor.Attributes.exitCode}}"
     try:
         out = client.docker("reading events", "events", "--since=1h", "--until=0s", *filters, form)
     except McpctlError:
-        return None  # an event says more, and nothing depends on it
+        return None  # the code is an extra
     codes = [int(line) for line in out.split() if line.isdecimal()]
     return codes[-1] if codes else None
 
 
 def last_lines(client: Client, container: str) -> list[str]:
-    """Of its log; none where none can be had."""
+    """Of the log; none where it cannot be read."""
     try:
         done = client.tried("docker", "logs", f"--tail={_LOG_LINES}", container, doing="reading the log")
     except McpctlError:
@@ -80,7 +88,7 @@ def last_lines(client: Client, container: str) -> list[str]:
 
 
 def cause_of(container: Container) -> Cause | None:
-    """What is wrong with a container; None where nothing is."""
+    """None where nothing is wrong."""
     state = container.state
     how = ended(container.code, out_of_memory=bool(state.get("OOMKilled")))
     if error := str(state.get("Error") or ""):
@@ -106,7 +114,7 @@ def cause_of(container: Container) -> Cause | None:
 
 
 def state_of(container: Container) -> InstanceState:
-    """Docker's state in our words; a container that ends again and again has failed."""
+    """A container that ends again and again has failed."""
     if container.state.get("Error") and not container.runs:
         return InstanceState.FAILED
     if container.status == "exited" and container.is_one_shot:
@@ -118,7 +126,7 @@ def state_of(container: Container) -> InstanceState:
 
 
 def observation(containers: Sequence[Container], causes: Mapping[str, Cause | None], host: str = "") -> Observation:
-    """All containers of an instance together. Those beside the server count where they keep it from working."""
+    """Of all containers of an instance. Sidecars count where they keep the server from working."""
     mains = [c for c in containers if c.is_main] or [c for c in containers if not c.is_one_shot]
     others = [c for c in containers if c not in mains]
     first, states = (mains or list(containers))[0], [state_of(container) for container in mains]
@@ -147,7 +155,7 @@ def observation(containers: Sequence[Container], causes: Mapping[str, Cause | No
 
 
 def _together(states: Sequence[InstanceState]) -> InstanceState:
-    """What several replicas are: one that has failed counts where none runs, one that waits outweighs the rest."""
+    """Of several replicas: FAILED where one failed and none runs; else PENDING outweighs the rest."""
     if InstanceState.FAILED in states and InstanceState.RUNNING not in states:
         return InstanceState.FAILED
     order = (InstanceState.PENDING, InstanceState.RUNNING, InstanceState.STOPPED)
@@ -167,7 +175,7 @@ def _replica(container: Container, cause: Cause | None) -> Replica:
 
 
 def endpoint(containers: Sequence[Container], host: str = "") -> str:
-    """The URL of the first published port; '' where nothing is published, or nothing runs."""
+    """The URL of the first published port; '' for none."""
     path = next((c.labels[PATH_ANNOTATION] for c in containers if PATH_ANNOTATION in c.labels), DEFAULT_PATH)
     for container in sorted(containers, key=lambda container: not container.runs):
         for bindings in container.ports.values():

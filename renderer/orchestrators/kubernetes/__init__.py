@@ -34,7 +34,7 @@ from renderer.orchestrators.kubernetes.apply import MANAGER, Application
 from renderer.orchestrators.kubernetes.client import Kubectl, known_name
 from renderer.orchestrators.kubernetes.listing import page_of, refuse_missing_namespace
 from renderer.orchestrators.kubernetes.objects import REPLICAS, Object, objects
-from renderer.orchestrators.kubernetes.reach import forwarded
+from renderer.orchestrators.kubernetes.port_forward import forwarded
 from renderer.orchestrators.kubernetes.status import Snapshot, Watcher, desired
 from renderer.orchestrators.wait import Time, until, wait_for
 
@@ -51,7 +51,7 @@ def _now() -> str:
 
 
 class Kubernetes:
-    """One namespace. ``now`` is the time of day for ``mcpctl.io/created-at``; ``waits`` how waiting is done."""
+    """One namespace. ``now`` is the time of day for ``mcpctl.io/created-at``."""
 
     name = "kubernetes"
     target = "kubernetes"
@@ -63,11 +63,9 @@ class Kubernetes:
         self._waits = waits or Time()
 
     def where(self) -> str:
-        """Context, cluster with its address, and namespace."""
         return str(self._kubectl.place)
 
     def start_server(self, server: Server, config: Mapping[str, JSON]) -> str:
-        """Rendered, checked and applied by itself."""
         from renderer.orchestrators.starting import start  # 70 ms: status and logs need neither templates nor schemas
 
         return start(self, server, self._kubectl.namespace, config)
@@ -95,7 +93,7 @@ class Kubernetes:
         return Applied(tuple(changes))
 
     def _woken(self, rendered: Sequence[Object], options: ApplyOptions, tell: Progress) -> list[Change]:
-        """An autoscaler leaves a workload alone that was scaled to nothing: whoever applies it wants it to run."""
+        """An autoscaler ignores a workload that was scaled to 0: whoever applies it wants it to run."""
         changes = []
         for each in rendered:
             if each.kind != "HorizontalPodAutoscaler" or options.dry_run != "none":
@@ -109,7 +107,7 @@ class Kubernetes:
         return changes
 
     def _scale(self, seen: Snapshot, count: int) -> None:
-        """To ``count`` pods; how many there were before is kept, for ``resume_server``."""
+        """Keeps the number of pods before, for ``resume_server``."""
         resource, before = f"{KINDS[seen.kind].resource}/{seen.name}", desired(seen.workload)
         notes: JSON = {REPLICAS: str(before) if before and not count else None}
         patch = json.dumps({"metadata": {"annotations": notes}, "spec": {"replicas": count}})
@@ -117,7 +115,7 @@ class Kubernetes:
         self._kubectl.call(f"scaling {seen.name} to {count}", *asked, namespace=seen.namespace)
 
     def stop_server(self, instance_id: str) -> None:
-        """Scales to nothing, which an autoscaler respects; a Pod, which cannot be scaled, is deleted."""
+        """Scales to 0, which an autoscaler respects; deletes a Pod, which cannot be scaled."""
         seen = self._watcher.look(instance_id)
         grace = max((int(pod["spec"].get("terminationGracePeriodSeconds") or 30) for pod in seen.pods), default=0)
         if seen.kind == "Pod":
@@ -136,14 +134,14 @@ class Kubernetes:
             raise WaitTimedOut(f"{instance_id} is scaled to 0, but its pods have not ended in time; they may still end")
 
     def resume_server(self, instance_id: str) -> None:
-        """Scales to the number of pods that it had before it was stopped."""
+        """Scales to the number of pods before the stop."""
         seen = self._watcher.look(instance_id)
         if seen.kind != "Pod" and desired(seen.workload) == 0:
             before = annotations_of(seen.workload).get(REPLICAS, "")
             self._scale(seen, int(before) if before.isdecimal() and len(before) < 5 else 1)
 
     def restart_server(self, instance_id: str) -> None:
-        """A rollout of the same version: new pods read their Secrets, and come before the old ones go."""
+        """A rollout of the same version: new pods read their Secrets, and start before the old ones end."""
         seen = self._watcher.look(instance_id)
         if seen.kind == "Pod":
             advice = "mcpctl stop it, and mcpctl apply its spec"
@@ -159,12 +157,12 @@ class Kubernetes:
         return self.get_statuses([instance_id])[0]
 
     def get_statuses(self, instances: Sequence[str]) -> tuple[InstanceStatus, ...]:
-        """With one call for all of them, and one for events where something is wrong."""
+        """One call for all of them, and one for events where something is wrong."""
         seen = self._watcher.observe(instances) if instances else {}
         return tuple(seen[name].status for name in instances)
 
     def wait(self, instances: Sequence[str], wait: Wait) -> tuple[InstanceStatus, ...]:
-        """By generations and counts of the newest version, never by kubectl's words."""
+        """By generations and counts of the newest version, not by kubectl's texts."""
         looks = count()
 
         def observe(ids: Sequence[str]) -> Mapping[str, Observation]:
@@ -179,7 +177,7 @@ class Kubernetes:
         return logs.now(self._kubectl, self._watcher, instance_id, options)
 
     def list_instances(self, filters: InstanceFilters, page: str = "", size: int = 500) -> InstancePage:
-        """Deployments, then StatefulSets, then single Pods, each by name: as the API server gives pages."""
+        """Deployments, then StatefulSets, then single Pods, each by name: the API server's order."""
         return page_of(self._kubectl, filters, page, size)
 
     def delete(self, servers: Sequence[str], *, data: bool, tell: Progress, confirm: Confirm) -> Applied:
@@ -192,7 +190,7 @@ class Kubernetes:
         if not existing:
             refuse_missing_namespace(self._kubectl)
         if missing:
-            tell(f"nothing of ours is there of {', '.join(missing)}")
+            tell(f"mcpctl manages nothing of {', '.join(missing)}")
         kept = [each for each in existing if each["kind"] == "PersistentVolumeClaim" and not data]
         going = [each for each in existing if each not in kept]
         changes = removal.remove(self._kubectl, going, tell, confirm, ApplyOptions("").seconds, self._waits)
@@ -209,5 +207,5 @@ class Kubernetes:
 
 
 def create(config: OrchestratorConfig) -> Kubernetes:
-    """Asks nothing of any cluster yet."""
+    """Calls no cluster."""
     return Kubernetes(Kubectl(config.kubernetes))

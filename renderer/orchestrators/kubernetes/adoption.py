@@ -1,7 +1,7 @@
-"""Taking over objects that others have made: the fields that they set become ours, so that an apply removes what the
-spec no longer has.
+"""Adopting objects of other managers: the fields that they set become mcpctl's.
 
-Without that, server-side apply would leave an old container beside the new one: it removes only what it owned before.
+Otherwise server-side apply, which removes only what its manager owned before, would leave an old container beside the
+new one.
 """
 
 from __future__ import annotations
@@ -15,23 +15,24 @@ from renderer.errors import excerpt
 from renderer.kinds import KINDS
 from renderer.labels import ADOPT_NOTE
 from renderer.manifest import annotations_of, labels_of
+from renderer.orchestrators.contract import MANAGED_LABEL
 from renderer.orchestrators.kubernetes.client import Data, Kubectl
-from renderer.orchestrators.kubernetes.objects import MANAGED_LABEL, Object
+from renderer.orchestrators.kubernetes.objects import Object
 
-#: Parts of Kubernetes: what they write is theirs, as the volume of a claim is.
+#: Parts of Kubernetes keep their fields, such as the volume of a claim.
 _KUBERNETES = re.compile(r"kube-.*|kubelet|kubelite|.*controller-manager|.*provisioner|k3s|k0s|rke2")
 
 
 def is_taken_over(each: Object, live: Data | None) -> bool:
-    """Whether the spec takes it over, and nothing of ours has applied it before."""
+    """Whether the spec adopts it, and mcpctl has not applied it before."""
     asked = ADOPT_NOTE in annotations_of(each.data)
     return live is not None and asked and MANAGED_LABEL not in labels_of(live)
 
 
 def take_over(kubectl: Kubectl, each: Object, subject: str, manager: str) -> str:
-    """Makes the fields of others ours, and returns whose they were, for people; empty where they were nobody's.
+    """Takes over the fields of other managers, and returns their names; empty where there are none.
 
-    Not of a claim: what binds it to its volume may stand in it, and nothing in it can change anyway.
+    Not of a claim: what binds it to its volume may be one of them, and its fields cannot change anyway.
     """
     if each.kind == "PersistentVolumeClaim":
         return ""
@@ -50,7 +51,7 @@ def take_over(kubectl: Kubectl, each: Object, subject: str, manager: str) -> str
 
 
 def merged(entries: list[dict[str, Any]], manager: str) -> tuple[list[dict[str, Any]], list[str]]:
-    """``managedFields`` in which the fields of others are ``manager``'s, and the names of these others."""
+    """``managedFields`` in which the fields of others are ``manager``'s, and the names of the others."""
     movable = [e for e in entries if not e.get("subresource") and not _KUBERNETES.fullmatch(str(e.get("manager")))]
     others = sorted({str(entry.get("manager")) for entry in movable} - {manager})
     if not others:

@@ -1,7 +1,7 @@
-"""Server-side apply: one call of kubectl for the objects of one stage, and what became of each object.
+"""Server-side apply: one call of kubectl for the objects of one stage, and the outcome of each object.
 
-kubectl goes on after a refusal, and its output names what was applied. What is missing there is asked again alone, so
-each refusal has its own message.
+kubectl goes on after a refusal, and its output names what was applied. What is missing there is sent again alone, so
+that each refusal has its own message.
 """
 
 from __future__ import annotations
@@ -15,15 +15,13 @@ from renderer.errors import ApplyFailed, McpctlError, WaitTimedOut, excerpt, not
 from renderer.kinds import in_order
 from renderer.labels import SERVER_LABEL
 from renderer.manifest import Identity, annotations_of, identity, labels_of
-from renderer.orchestrators.contract import ApplyOptions, Change, Progress, owner_value
+from renderer.orchestrators.contract import MANAGED_LABEL, OWNER_LABEL, ApplyOptions, Change, Progress, owner_value
 from renderer.orchestrators.failures import Refused
 from renderer.orchestrators.kubernetes.adoption import is_taken_over, take_over
 from renderer.orchestrators.kubernetes.client import Data, Kubectl, as_object
-from renderer.orchestrators.kubernetes.faults import HOPELESS, conflict_text, conflicts, warnings
+from renderer.orchestrators.kubernetes.failures import HOPELESS, conflict_text, conflicts, warnings
 from renderer.orchestrators.kubernetes.objects import (
     CREATED,
-    MANAGED_LABEL,
-    OWNER_LABEL,
     Object,
     claims_to_grow,
     compared,
@@ -35,16 +33,16 @@ from renderer.orchestrators.kubernetes.objects import (
     words,
 )
 
-#: Who we are in ``managedFields``.
+#: Our name in ``managedFields``.
 MANAGER = "mcpctl"
-#: Who applied the same objects before, from ``mcpctl render``: on objects of ours their fields are taken over.
+#: Managers that applied the same objects, from ``mcpctl render``: on managed objects mcpctl takes over their fields.
 _KUBECTL_APPLY = ("kubectl", "kubectl-client-side-apply")
-#: Kept by the API server; they change without anybody's doing.
+#: Written by the API server.
 _SERVERS_OWN = ("resourceVersion", "managedFields", "generation", "creationTimestamp", "uid", "selfLink")
 
 
 class Application:
-    """One run over all objects. A server of which an object is refused is left out of the later stages.
+    """One run over all objects. After a refusal the later stages leave out its server.
 
     The other servers go on; a refused object that servers share ends the run.
     """
@@ -60,14 +58,16 @@ class Application:
         #: Objects as they are, or with a dry run as they would be, after they were applied.
         self._answers: dict[Identity, Data] = {}
         self._refused_servers: set[str] = set()
-        #: Namespaces that a dry run has not made, and of those that are known whether they are somebody else's.
+        #: Namespaces that a dry run has not created; and of each known namespace whether it is somebody else's.
         self._absent: set[str] = set()
         self._foreign: dict[str, bool] = {}
         self._over = False
         self._objects: Sequence[Object] = ()
 
     def run(self, objects: Sequence[Object]) -> list[Change]:
-        """Each object's outcome, in order. Raises only what ends a whole run (Ctrl-C), after telling what stands."""
+        """Each object's outcome, in order. Raises only what ends a whole run (Ctrl-C), after printing what was
+        applied.
+        """
         done: list[Object] = []
         self._objects = objects
         try:
@@ -83,13 +83,15 @@ class Application:
             first = next((each for each in objects if each.identity not in self._changes), objects[0])
             self._fail(first, error.message)
         except KeyboardInterrupt:
-            self._tell(f"interrupted: {len(done)} of {len(objects)} objects were applied; run the same again to go on")
+            self._tell(
+                f"interrupted: {len(done)} of {len(objects)} objects were applied; run the command again to continue"
+            )
             raise
         for each in objects:
             self._changes.setdefault(each.identity, Change(words(each.data, self._home), "not tried"))
         changes = [self._changes[each.identity] for each in objects]
         for number, change in enumerate(changes, 1):
-            # Why one was refused is the last word of the run.
+            # Refusals are printed at the end of the run.
             message = f" ({change.message})" if change.message and change.outcome != "failed" else ""
             self._tell(f"{number}/{len(changes)} {change.subject}: {change.outcome}{message}")
         return changes
@@ -98,7 +100,7 @@ class Application:
         """What was applied, as far as the cluster has answered."""
         known = [each for each in self._objects if each in done or each.identity in self._answers]
         names = ", ".join(words(each.data, self._home) for each in known)
-        again = "; run the same again to go on" if known else ""
+        again = "; run the command again to continue" if known else ""
         return f"{len(known)} of {len(self._objects)} objects were applied{f' ({names})' if names else ''}{again}"
 
     def _say(self, each: Object, outcome: Any, message: str = "") -> None:
@@ -111,7 +113,7 @@ class Application:
         self._over = self._over or not server
 
     def _apply_stage(self, stage: Sequence[Object]) -> list[Object]:
-        """The objects that were applied; what became of the others is known then."""
+        """The objects that were applied; the outcome of the others is known then."""
         ready = [(each, data) for each in stage for data in self._prepared(each)]
         done: list[Object] = []
 
@@ -131,7 +133,7 @@ class Application:
         return done
 
     def _prepared(self, each: Object) -> Iterator[Data]:
-        """What is sent for the object; nothing where that is known to be wrong, or is done here."""
+        """What is sent for the object; nothing where it is refused or already handled here."""
         live = self._live.get(each.identity)
         mine, theirs = owner_value(self._options.owner), labels_of(live or {}).get(OWNER_LABEL, "")
         if each.namespace in self._absent:
@@ -139,7 +141,7 @@ class Application:
         elif each.kind == "Namespace":
             yield from self._namespace(each, live)
         elif governs(each) and MANAGED_LABEL not in labels_of(live or {}) and self._is_foreign(each.namespace):
-            text = f"it would hold for everything in {each.namespace}, which mcpctl did not create"
+            text = f"it would apply to everything in {each.namespace}, which mcpctl did not create"
             if _server(each):  # its pods must not run without the walls of their sandbox
                 advice = "use a sandbox.namespace that nobody else uses, or add --adopt-namespace"
                 self._fail(each, f"{words(each.data, self._home)}: {text}: {advice}")
@@ -172,7 +174,7 @@ class Application:
             yield data
 
     def _namespace(self, each: Object, live: Data | None) -> Iterator[Data]:
-        """One that mcpctl did not create is used and never changed; a label that was rendered proves nothing."""
+        """One that mcpctl did not create is used and never changed; a rendered label proves nothing."""
         name = each.identity[2]
         ours = live is not None and CREATED in annotations_of(live)
         self._foreign[name] = live is not None and not ours
@@ -192,7 +194,7 @@ class Application:
             self._create(each, data)
 
     def _is_foreign(self, name: str) -> bool:
-        """Whether it is not ours; one that is not rendered is asked for, once."""
+        """Whether mcpctl does not manage the namespace; reads one that is not rendered, once."""
         if name not in self._foreign:
             asked = ["get", f"namespaces/{name}", "--ignore-not-found", "--output=json"]
             try:
@@ -213,7 +215,7 @@ class Application:
         return effects_of_adoption(live, others, self._objects)
 
     def _create(self, each: Object, data: Data) -> None:
-        """Not applied: another who creates it at the same time keeps it."""
+        """Not applied: whoever creates it at the same time keeps it."""
         asked = ["create", f"--field-manager={MANAGER}", "--output=name", *self._dry(), "--filename=-"]
         doing = f"creating {words(data, self._home)}"
         try:
@@ -232,9 +234,9 @@ class Application:
         return ["--dry-run=server"] if self._options.dry_run == "server" else []
 
     def _send_all(self, documents: Sequence[Data]) -> frozenset[str]:
-        """The names of those that were applied. A dry run prints whole objects, and nothing where one is refused."""
+        """The names of what was applied. A dry run prints whole objects, and nothing where one is refused."""
         if len(documents) < 2:
-            return frozenset()  # its own call says the same, and more
+            return frozenset()  # sent alone, its refusal has a message
         output = "json" if self._options.dry_run == "server" else "name"
         done = self._kubectl.attempt(
             *self._asked(output, force=self._options.force_conflicts),
@@ -248,7 +250,7 @@ class Application:
             self._answers |= {identity(item): item for item in items}
             names = frozenset(map(_name, items))
         if len(names) == len(documents):
-            self._warn("", done.err)  # of the others each is asked again, and warns again
+            self._warn("", done.err)  # else each object is sent again, and warns again
         return names
 
     def _asked(self, output: str, *, force: bool) -> list[str]:
@@ -260,7 +262,7 @@ class Application:
             self._tell(f"warning: {subject}: {warning}" if subject else f"warning: {warning}")
 
     def _send_alone(self, each: Object, data: Data) -> bool:
-        """Whether it was applied; else its own message stands in the changes."""
+        """Whether it was applied; if not, its message is in the changes."""
         subject = words(data, self._home)
         try:
             self._answers[each.identity] = self._forced_where_ours(each, data, subject)
@@ -305,7 +307,7 @@ class Application:
         return objects[0]
 
     def _compare(self, done: Sequence[Object]) -> None:
-        """What changed: by the content before and after, as a controller may have written a status in between."""
+        """By the content before and after, as a controller may have written a status in between."""
         unknown = [each for each in done if each.identity not in self._answers]
         if unknown and self._options.dry_run == "none":
             self._answers |= self._read_all(unknown)
@@ -320,7 +322,7 @@ class Application:
             self._say(each, "unchanged" if same else "changed", text)
 
     def _read_all(self, objects: Sequence[Object]) -> dict[Identity, Data]:
-        """The objects as they are now; those that are not there are missing."""
+        """The objects as they are now; those that do not exist are missing."""
         live: list[Data] = []
         for namespace in dict.fromkeys(each.namespace or self._home for each in objects):
             there = [each for each in objects if (each.namespace or self._home) == namespace]
@@ -345,7 +347,7 @@ class Application:
     def _read(self, objects: Sequence[Object], namespace: str) -> list[Data]:
         asked = ["get", "--ignore-not-found", "--output=json", "--filename=-"]
         items = []
-        for each in objects:  # as much of it as names it
+        for each in objects:
             meta = {key: value for key, value in each.data["metadata"].items() if key in ("name", "namespace")}
             items.append({"apiVersion": each.data["apiVersion"], "kind": each.kind, "metadata": meta})
         stdin = json.dumps({"apiVersion": "v1", "kind": "List", "items": items}).encode()
@@ -353,7 +355,7 @@ class Application:
 
 
 def _server(each: Object) -> str:
-    """The server that it belongs to; empty for what servers share."""
+    """Empty for what servers share."""
     return labels_of(each.data).get(SERVER_LABEL, "")
 
 
@@ -364,7 +366,7 @@ def _name(data: Data) -> str:
 
 
 def _items(text: str) -> Iterator[Data]:
-    """The objects that kubectl printed; none where that is no JSON, or odd: they are asked for once more."""
+    """The objects that kubectl printed; none where that is no valid JSON: they are read again."""
     try:
         data = json.loads(text)
         yield from [as_object(item, "") for item in data.get("items", [data])]
@@ -373,6 +375,6 @@ def _items(text: str) -> Iterator[Data]:
 
 
 def _content(data: Data) -> Data:
-    """What somebody wrote into it."""
+    """Without what the API server writes."""
     meta = {key: value for key, value in data.get("metadata", {}).items() if key not in _SERVERS_OWN}
     return {**{key: value for key, value in data.items() if key != "status"}, "metadata": meta}

@@ -1,4 +1,4 @@
-"""kubectl as it is called: which cluster and namespace, argument lists, JSON back, failures told apart."""
+"""Calls of kubectl: cluster and namespace, argument lists, JSON, and failures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from renderer.command import Background, Done, ProgramMissing
 from renderer.errors import ApplyFailed, McpctlError, excerpt
 from renderer.orchestrators.contract import KubernetesConfig
 from renderer.orchestrators.failures import Refused
-from renderer.orchestrators.kubernetes.faults import refusal
+from renderer.orchestrators.kubernetes.failures import refusal
 
 #: Server-side apply is stable from there on.
 OLDEST = (1, 22)
@@ -22,17 +22,17 @@ OLDEST = (1, 22)
 REQUEST_SECONDS = 30
 _CALL_SECONDS = 3 * REQUEST_SECONDS
 
-#: Plain data of an object, as the API server has it.
+#: An object as JSON.
 Data = dict[str, Any]
 
-#: kubectl's words where the list is as whole as it can be.
+#: kubectl's text where only aggregated APIs are missing from the list.
 _PARTLY = "unable to retrieve the complete list of server APIs"
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.:]{0,251}[a-z0-9])?")
 
 
 class Place(NamedTuple):
-    """Where everything happens, for all calls of a run. ``context`` is '' in a pod of the cluster itself."""
+    """The cluster and namespace of a run. ``context`` is '' in a pod of the cluster itself."""
 
     context: str
     cluster: str
@@ -46,7 +46,7 @@ class Place(NamedTuple):
 
 
 class Kubectl:
-    """Every call names context, namespace and a time limit: nothing is left to what kubectl would take."""
+    """Every call names context, namespace and a time limit, so that no default of kubectl decides them."""
 
     def __init__(
         self,
@@ -72,26 +72,26 @@ class Kubectl:
         return self._place
 
     def argv(self, *arguments: str, namespace: str = "", seconds: float = REQUEST_SECONDS) -> list[str]:
-        """The whole command line; ``seconds`` 0 for what goes on for as long as it takes."""
+        """``seconds`` 0: no time limit."""
         context = [f"--context={self.place.context}"] if self.place.context else []
         where = [*self._kubeconfig(), *context, f"--namespace={namespace or self.namespace}"]
         return ["kubectl", *where, f"--request-timeout={int(seconds)}s", *arguments]
 
     def call(self, doing: str, *arguments: str, stdin: bytes = b"", namespace: str = "", secret: bool = False) -> Done:
-        """Runs to the end; Refused (or WaitTimedOut) with ``doing`` in front where it fails."""
+        """Refused (or WaitTimedOut) with ``doing`` in front where it fails."""
         done = self.attempt(*arguments, stdin=stdin, namespace=namespace)
         if done.code:
             raise self.failed(done.code, done.err, doing, secret=secret)
         return done
 
     def attempt(self, *arguments: str, stdin: bytes = b"", namespace: str = "") -> Done:
-        """Runs to the end, and leaves it to the caller what a failure means: some of it may have been done."""
+        """Whatever the exit code: a call that fails may have done a part."""
         argv = self.argv(*arguments, namespace=namespace)
         return self._run(argv, seconds=_CALL_SECONDS, stdin=stdin, env=self._env())
 
     def kinds(self, doing: str, *verbs: str) -> Done:
-        """``deployments.apps`` and so on. ``code`` is not 0 where an API that somebody else serves does not answer, and
-        ``err`` says which: a broken metrics server hides nothing of ours.
+        """``deployments.apps`` and so on. ``code`` is not 0 where an aggregated API does not answer, which ``err``
+        names: a broken metrics server hides nothing of ours.
         """
         asked = ["api-resources", *([f"--verbs={','.join(verbs)}"] if verbs else []), "--output=name"]
         done = self.attempt(*asked)
@@ -102,7 +102,7 @@ class Kubectl:
     def failed(self, code: int, err: str, doing: str, *, secret: bool = False) -> McpctlError:
         """The exception for an exit code and what was written to stderr."""
         if code < 0:
-            return ApplyFailed(f"{doing}: kubectl was ended by signal {-code}; run the same again")
+            return ApplyFailed(f"{doing}: kubectl was ended by signal {-code}; run the command again")
         return refusal(err, doing, secret=secret)
 
     def read(self, doing: str, *arguments: str, stdin: bytes = b"", namespace: str = "") -> Data:
@@ -111,13 +111,13 @@ class Kubectl:
         return _answer(done, {"metadata": {**_METADATA, "continue": str}, "items": [dict]}, doing)
 
     def items(self, doing: str, *arguments: str, stdin: bytes = b"", namespace: str = "", kind: str = "") -> list[Data]:
-        """The objects of a list, or the one object; ``kind`` is theirs where a list does not repeat it in its items."""
+        """The objects of a list, or the one object; ``kind`` is theirs where the list does not repeat it."""
         return self.page(doing, *arguments, stdin=stdin, namespace=namespace, kind=kind)[0]
 
     def page(
         self, doing: str, *arguments: str, stdin: bytes = b"", namespace: str = "", kind: str = ""
     ) -> tuple[list[Data], str]:
-        """The same, and what continues the list."""
+        """The same, and the token that continues the list."""
         answer = self.read(doing, *arguments, stdin=stdin, namespace=namespace)
         whole = "items" not in answer and str(answer.get("kind", "")).endswith("List")
         items: list[Data] = answer.get("items", [answer] if answer and not whole else [])
@@ -126,7 +126,7 @@ class Kubectl:
         return [as_object(item, doing) for item in items], answer.get("metadata", {}).get("continue", "")
 
     def background(self, *arguments: str, namespace: str = "") -> AbstractContextManager[Background]:
-        """A kubectl that goes on until its context ends."""
+        """A kubectl that runs until its context ends."""
         return self._start(self.argv(*arguments, namespace=namespace, seconds=0), env=self._env())
 
     def _kubeconfig(self) -> list[str]:
@@ -188,7 +188,7 @@ class Kubectl:
         return Place(str(context), str(clusters[0]["name"]), address, self.namespace)
 
     def _refuse_missing_kubeconfig(self) -> None:
-        """kubectl takes a file that is not there for an empty one, and misses the context in it."""
+        """kubectl takes a file that does not exist for an empty one, and then misses the context in it."""
         variable = self._environ.get("KUBECONFIG", "")
         paths, name = [path for path in variable.split(os.pathsep) if path], "KUBECONFIG"
         if self._config.kubeconfig:
@@ -200,7 +200,7 @@ class Kubectl:
 
 
 def known_name(name: str, field: str) -> str:
-    """The name, if Kubernetes could have given it: nothing else reaches an argument list."""
+    """The name, if Kubernetes takes such names: nothing else reaches an argument list."""
     if not _NAME.fullmatch(name):
         raise ApplyFailed(f"{field}: {excerpt(name)!r} is not a name in Kubernetes")
     return name
@@ -221,7 +221,7 @@ _METADATA = {
     "ownerReferences": [dict],
     "finalizers": [str],
 }
-_BOOKS = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "observedGeneration"), int)
+_COUNTS = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "observedGeneration"), int)
 _WORKLOAD = {
     "spec": {
         "replicas": int,
@@ -229,7 +229,7 @@ _WORKLOAD = {
         "updateStrategy": {"type": str, "rollingUpdate": {"partition": int}},
         "template": dict,
     },
-    "status": {**_BOOKS, "updateRevision": str, "conditions": _CONDITIONS},
+    "status": {**_COUNTS, "updateRevision": str, "conditions": _CONDITIONS},
 }
 #: What is read of an object, by its kind: of all others only the metadata.
 _OF_KIND: Mapping[str, Mapping[str, Any]] = {
@@ -247,7 +247,7 @@ _OF_KIND: Mapping[str, Mapping[str, Any]] = {
 
 
 def as_object(data: Data, doing: str) -> Data:
-    """An object of the cluster whose parts are what is read of them; ApplyFailed says what is odd."""
+    """Checks the parts that are read; ApplyFailed names one of another type."""
     shape = {"apiVersion": str, "kind!": str, "metadata!": {**_METADATA, "name!": str}}
     kind = data.get("kind") if isinstance(data, dict) else None
     return command.checked(data, {**shape, **_OF_KIND.get(str(kind), {})}, doing, "kubectl")  # type: ignore[no-any-return]

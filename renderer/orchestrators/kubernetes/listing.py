@@ -1,4 +1,4 @@
-"""Instances page by page: as many are kept in memory as are shown at once."""
+"""Instances page by page, so that only one page is in memory."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from urllib.parse import quote
 from renderer.errors import ApplyFailed, excerpt
 from renderer.labels import SERVER_LABEL
 from renderer.manifest import labels_of
-from renderer.orchestrators.contract import InstanceFilters, InstancePage, InstanceState, InstanceStatus
+from renderer.orchestrators.contract import MANAGED_LABEL, InstanceFilters, InstancePage, InstanceState, InstanceStatus
 from renderer.orchestrators.failures import Refused
 from renderer.orchestrators.kubernetes.client import Data, Kubectl, known_name
-from renderer.orchestrators.kubernetes.objects import HOME_LABEL, MANAGED_LABEL
+from renderer.orchestrators.kubernetes.objects import HOME_LABEL
 from renderer.orchestrators.kubernetes.reasons import of_pod
 from renderer.orchestrators.kubernetes.status import Snapshot, found_status
 
@@ -31,8 +31,6 @@ _PODS_AT_ONCE = 500
 
 
 class _Spot(NamedTuple):
-    """Where a page begins."""
-
     plural: str
     token: str
 
@@ -42,11 +40,11 @@ class _Spot(NamedTuple):
 
 def page_of(kubectl: Kubectl, filters: InstanceFilters, page: str, size: int) -> InstancePage:
     """At most ``size`` instances: Deployments, then StatefulSets, then single Pods, each by name; then those that were
-    applied from here into other namespaces.
+    applied from this namespace into others.
     """
     plural, _, token = page.partition(":")
     if page and plural not in _PAGES:
-        raise ApplyFailed(f"{excerpt(page)!r} is no page of a list: begin again without it")
+        raise ApplyFailed(f"{excerpt(page)!r} is not a page token: list again without it")
     spot = _Spot(plural or _PAGES[0], token)
     while True:
         if spot.plural == _ELSEWHERE:
@@ -61,14 +59,14 @@ def page_of(kubectl: Kubectl, filters: InstanceFilters, page: str, size: int) ->
                 refuse_missing_namespace(kubectl)
             return InstancePage(tuple(statuses))
         following = _Spot(spot.plural, token) if token else _Spot(_PAGES[_PAGES.index(spot.plural) + 1], "")
-        # An empty page is no news: all pods of Deployments were left out of it, or all states.
+        # A page may be empty: pods of Deployments and other states are left out.
         if statuses:
             return InstancePage(tuple(statuses), str(following))
         spot = following
 
 
 def refuse_missing_namespace(kubectl: Kubectl) -> None:
-    """An API server lists nothing in a namespace that does not exist, and calls that fine."""
+    """Of a namespace that does not exist an API server returns an empty list."""
     try:
         kubectl.call("reading the namespace", "get", f"namespaces/{kubectl.namespace}", "--output=name")
     except Refused as refused:
@@ -87,7 +85,7 @@ def _selector(filters: InstanceFilters) -> str:
 
 
 def _elsewhere(kubectl: Kubectl, selector: str) -> list[Data]:
-    """None for those who may not look into all namespaces: they name one."""
+    """None for those who may not list all namespaces."""
     asked = ["deployments.apps,statefulsets.apps,pods", "--all-namespaces", "--output=json"]
     asked.append(f"--selector={selector},{HOME_LABEL}={kubectl.namespace}")
     try:
@@ -122,7 +120,7 @@ def _statuses(kubectl: Kubectl, workloads: Sequence[Data], plural: str) -> Itera
 
 
 def _by_server(kubectl: Kubectl, workloads: Sequence[Data], plural: str, namespace: str) -> dict[str, list[Data]]:
-    """Pods or Services by the server that they belong to; a Pod without an owner is an instance itself."""
+    """Pods or Services by their server; a Pod without an owner is an instance itself."""
     servers = ",".join(_server(data) for data in workloads)
     selector = f"{MANAGED_LABEL}=true,{SERVER_LABEL} in ({servers})"
     by_server: dict[str, list[Data]] = {}

@@ -1,4 +1,4 @@
-"""Logs of all pods of an instance: one kubectl a pod, told apart by the pod's name."""
+"""Logs of all pods of an instance, with one kubectl for each pod."""
 
 from __future__ import annotations
 
@@ -13,20 +13,19 @@ from renderer.errors import ApplyFailed, excerpt
 from renderer.orchestrators.contract import LogLine, LogOptions
 from renderer.orchestrators.failures import Refused
 from renderer.orchestrators.kubernetes.client import Data, Kubectl
-from renderer.orchestrators.kubernetes.faults import refusal
+from renderer.orchestrators.kubernetes.failures import refusal
 from renderer.orchestrators.kubernetes.status import NO_LOG, Watcher, main_container
 
 #: Seconds between two looks for new pods, while following.
 LOOK = 2.0
-#: Connections that are held open at once.
+#: Open connections.
 MOST = 100
-#: A pod that has nothing to show yet, or no more: no reason to end with the others.
+#: Of a pod that has no log yet, or no more: following the others goes on.
 _NOTHING_YET = re.compile(r"is waiting to start|ContainerCreating|PodInitializing|\bnot found|NotFound")
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT")
 
 
 def arguments(pod: Data, options: LogOptions) -> list[str]:
-    """Of one pod."""
     container = str(main_container(pod).get("name", ""))
     tail = options.tail if options.tail is not None else -1
     asked = ["logs", str(pod["metadata"]["name"]), f"--container={container}", f"--tail={tail}"]
@@ -37,7 +36,7 @@ def arguments(pod: Data, options: LogOptions) -> list[str]:
 
 
 def now(kubectl: Kubectl, watcher: Watcher, instance_id: str, options: LogOptions) -> Iterator[LogLine]:
-    """What is there, pod after pod. Raises where no pod had a log to give."""
+    """Pod after pod. Raises where no pod had a log."""
     pods = watcher.look(instance_id).pods
     refused: Refused | None = None
     count = 0
@@ -74,7 +73,7 @@ def _of_pod(kubectl: Kubectl, pod: Data, options: LogOptions) -> Iterator[LogLin
 
 
 class Follower:
-    """Follows until closed. Pods that come are joined, pods that end are left."""
+    """Follows until closed, through pods that start and end."""
 
     def __init__(
         self,
@@ -96,7 +95,7 @@ class Follower:
         self._selector = selectors.DefaultSelector()
 
     def lines(self) -> Iterator[LogLine]:
-        """Ends only when closed, or with the cluster; ends every kubectl then."""
+        """Ends only when closed, or with the cluster; then ends every kubectl."""
         try:
             self._join(first=True)
             while True:

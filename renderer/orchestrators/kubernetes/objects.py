@@ -1,4 +1,4 @@
-"""Objects as they are applied: read from what was rendered, in order, and stamped with whose they are."""
+"""Objects to apply: read from what was rendered, in order, and stamped with their owner."""
 
 from __future__ import annotations
 
@@ -11,15 +11,12 @@ from renderer.kinds import DEFAULT_ACCOUNT, KINDS, WORKLOADS, in_order
 from renderer.labels import SERVER_LABEL
 from renderer.manifest import Identity, annotations_of, identity, labels_of
 from renderer.model import Rendered
-from renderer.orchestrators.contract import owner_value
+from renderer.orchestrators.contract import OWNER_LABEL, owner_value
 from renderer.orchestrators.kubernetes.client import Data, Kubectl
 from renderer.quantity import nano
 from renderer.yaml_reader import OUTPUT_LIMITS, read
 
-MANAGED_LABEL = "mcpctl.io/managed"
-#: Whose an object is: the tree or project that it was applied from. Only that one prunes it.
-OWNER_LABEL = "mcpctl.io/owner"
-#: The configured namespace of that apply: what is elsewhere (a sandbox, a ClusterRole) belongs to it too.
+#: The configured namespace of the apply: what lies elsewhere (a sandbox, a ClusterRole) belongs to it too.
 HOME_LABEL = "mcpctl.io/home"
 _ENFORCE = "pod-security.kubernetes.io/enforce"
 #: When the workload was first applied. The first stamp stays.
@@ -27,14 +24,12 @@ CREATED = "mcpctl.io/created-at"
 #: How many pods a workload had when it was stopped.
 REPLICAS = "mcpctl.io/replicas"
 
-#: What is put on at apply time, and nothing else: all that differs from what was rendered and checked.
+#: All that differs from what was rendered and checked.
 STAMPED_LABELS = (OWNER_LABEL, HOME_LABEL)
 STAMPED_ANNOTATIONS = (CREATED,)
 
 
 class Object(NamedTuple):
-    """One object to apply."""
-
     data: Data
     identity: Identity
 
@@ -56,9 +51,9 @@ def words(data: Data, home: str) -> str:
 
 
 def objects(documents: Sequence[Rendered], home: str, others: Collection[str] = ()) -> list[Object]:
-    """In the order in which they are applied; ``others`` are other namespaces that servers of the run lie in.
+    """In the order of application; ``others`` are other namespaces that servers of the run lie in.
 
-    ApplyFailed for an object of a namespace that is not meant.
+    ApplyFailed for an object of any other namespace.
     """
     rendered = []
     for document in documents:
@@ -84,7 +79,7 @@ def objects(documents: Sequence[Rendered], home: str, others: Collection[str] = 
 
 
 def claims_to_grow(data: Data, live: Data) -> str:
-    """How the volumes of a StatefulSet become as large as ``data`` wants them; empty where none is to grow."""
+    """How to grow the volumes of a StatefulSet to the sizes in ``data``; empty where none is to grow."""
     name, namespace, wanted = live["metadata"]["name"], live["metadata"]["namespace"], _claim_sizes(data)
     grown = {
         volume: (size, wanted[volume])
@@ -103,7 +98,8 @@ def claims_to_grow(data: Data, live: Data) -> str:
     orphan = f"kubectl delete statefulset {name} -n {namespace} --cascade=orphan"
     return (
         f"a StatefulSet cannot grow its volumes in place ({changes}): grow the claims, whose StorageClass must have "
-        f"allowVolumeExpansion, remove the StatefulSet alone, and run the same again: {'; '.join([*patches, orphan])}"
+        "allowVolumeExpansion, remove the StatefulSet alone, and run the command again: "
+        + "; ".join([*patches, orphan])
     )
 
 
@@ -113,19 +109,19 @@ def _claim_sizes(stateful_set: Data) -> dict[str, str]:
 
 
 def others_in(kubectl: Kubectl, namespace: str) -> list[Data]:
-    """The pods there that belong to no server."""
+    """The pods that belong to no server."""
     asked = ["get", "pods", f"--selector=!{SERVER_LABEL}", "--output=json"]
     return kubectl.items(f"reading the pods of others in {namespace}", *asked, namespace=namespace)
 
 
 def effects_of_adoption(live: Data, pods: Sequence[Data], rendered: Sequence[Object]) -> list[str]:
-    """What managing a namespace that is there changes for everybody in it; ``pods`` are those of others."""
+    """What managing an existing namespace changes for all in it; ``pods`` are those of others."""
     name, has = str(live["metadata"]["name"]), labels_of(live)
     made = next((each for each in rendered if each.identity == ("Namespace", "", name)), None)
     wanted = labels_of(made.data) if made else {}
     effects = [f"sets the label {key} to {excerpt(wanted[key], 40)}" for key in wanted if has.get(key) != wanted[key]]
     effects += [
-        f"{verb} {words(each.data, name)}, which holds for every pod in it"
+        f"{verb} {words(each.data, name)}, which applies to every pod in it"
         for each in rendered
         if each.namespace == name and governs(each)
         for verb in ("sets" if is_default_account(each.identity) else "adds",)
@@ -140,20 +136,20 @@ def effects_of_adoption(live: Data, pods: Sequence[Data], rendered: Sequence[Obj
 
 
 def governs(each: Object) -> bool:
-    """Whether it holds for everything in its namespace: quota, limits, default deny, the account of nameless pods."""
+    """Whether it applies to the whole namespace: quota, limits, default deny, the default ServiceAccount."""
     everywhere = each.kind == "NetworkPolicy" and not each.data["spec"].get("podSelector")
     return each.kind in ("ResourceQuota", "LimitRange") or everywhere or is_default_account(each.identity)
 
 
 def is_default_account(identity: Identity) -> bool:
-    """Whether a controller makes it in every namespace: it is set, and never made or removed by us."""
+    """Whether a controller makes it in every namespace: it is changed, and never created or removed."""
     return (identity[0], identity[2]) == ("ServiceAccount", DEFAULT_ACCOUNT)
 
 
 def stamped(each: Object, live: Data | None, owner: str, home: str, now: str) -> Data:
-    """The object with whose it is, and since when. A shared Namespace is nobody's, and gets no stamp.
+    """With its owner, and the time of creation. A shared Namespace gets no stamp.
 
-    An empty ``owner`` leaves it with the owner that it has.
+    An empty ``owner`` keeps the present one.
     """
     if SERVER_LABEL not in labels_of(each.data):
         return each.data
@@ -164,7 +160,7 @@ def stamped(each: Object, live: Data | None, owner: str, home: str, now: str) ->
 
 
 def marked(data: Data, labels: Mapping[str, str], notes: Mapping[str, str]) -> Data:
-    """With these labels and annotations too; empty ones are left out."""
+    """With these labels and annotations, except empty ones."""
     added, noted = ({key: value for key, value in values.items() if value} for values in (labels, notes))
     meta: dict[str, Any] = {**data["metadata"], "labels": {**labels_of(data), **added}}
     if noted:
@@ -173,14 +169,14 @@ def marked(data: Data, labels: Mapping[str, str], notes: Mapping[str, str]) -> D
 
 
 def compared(data: Data, live: Data | None) -> Literal["created", "unchanged", "changed"]:
-    """What applying it would do, as far as this machine knows."""
+    """What applying it would do, as far as this machine can tell."""
     if live is None:
         return "created"
     return "unchanged" if _within(data, live) else "changed"
 
 
 def _within(wanted: Any, live: Any) -> bool:
-    """Whether all that is wanted stands there already, beside what the API server added."""
+    """Whether ``live`` has all that is wanted, apart from what the API server added."""
     if isinstance(wanted, dict):
         there = isinstance(live, dict) and wanted.keys() <= live.keys()
         return there and all(_within(value, live[key]) for key, value in wanted.items())

@@ -1,4 +1,4 @@
-"""Why a pod does not run, or a workload has none, in plain words. Pure: from the objects as they are."""
+"""Why a pod does not run, or a workload has none, from the objects alone."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from renderer.orchestrators.contract import Outlook
 from renderer.orchestrators.failures import ended, loops
 from renderer.orchestrators.kubernetes.client import Data
 
-#: Characters of one text of the cluster that are shown.
+#: Characters of one text of the cluster.
 _SHOWN = 300
 
 
 class Reason(NamedTuple):
-    """A cause, and ``log_of``: the container whose last lines tell more."""
+    """``log_of``: the container whose last lines tell more."""
 
     text: str
     outlook: Outlook = "starts"
@@ -40,14 +40,13 @@ def of_pod(pod: Data, events: Sequence[Data] = ()) -> Reason | None:
 
 
 def _placed(_pod: Data, status: Data) -> Reason | None:
-    """Whether a node has been found."""
     for condition in status.get("conditions") or []:
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
             text = _cut(condition.get("message"))
             if re.search(r"PersistentVolumeClaim|volume", text, re.IGNORECASE):
                 return Reason(f"waits for its volume: {text}", "elsewhere")
             gated = condition.get("reason") == "SchedulingGated"
-            words = f"waits at a scheduling gate: {text}" if gated else f"no node takes it: {text}"
+            words = f"waits at a scheduling gate: {text}" if gated else f"cannot be scheduled: {text}"
             return Reason(words, "elsewhere")
     return None
 
@@ -93,7 +92,7 @@ def _misconfigured(message: str) -> tuple[str, Outlook]:
         return "{name} would run as root, or as a user without a number: set spec.security.runAsUser", "hopeless"
     if re.search(r"secret|configmap", message, re.IGNORECASE):
         return "{name} needs a Secret or ConfigMap, or a key in it, that is not there", "elsewhere"
-    return "{name} cannot be made with this configuration", "starts"
+    return "{name} cannot be created with this configuration", "starts"
 
 
 _PULL = "the image {image} cannot be pulled: check its name and tag, and imagePullSecrets"
@@ -103,7 +102,7 @@ _REFUSED = re.compile(
     r"|unauthorized|denied|forbidden|authentication required",
     re.IGNORECASE,
 )
-#: Reason of a waiting container to words, and what becomes of it.
+#: By the reason of a waiting container.
 _WAITING: Mapping[str, tuple[str, Outlook]] = {
     "ErrImagePull": (_PULL, "starts"),
     "ImagePullBackOff": (_PULL, "elsewhere"),
@@ -111,7 +110,7 @@ _WAITING: Mapping[str, tuple[str, Outlook]] = {
     "InvalidImageName": ("{image} is not the name of an image", "hopeless"),
     "ImageInspectError": ("the image {image} is broken", "hopeless"),
     "RegistryUnavailable": ("the registry of the image {image} does not answer", "elsewhere"),
-    "CreateContainerError": ("{name} cannot be made", "hopeless"),
+    "CreateContainerError": ("{name} cannot be created", "hopeless"),
     "RunContainerError": ("{name} cannot be started: is the command in the image?", "hopeless"),
     "StartError": ("{name} cannot be started: is the command in the image?", "hopeless"),
 }
@@ -123,7 +122,7 @@ def _how_it_ended(last: Mapping[str, Any]) -> str:
 
 
 def _ended(pod: Data, status: Data) -> Reason | None:
-    """Evicted, or its node lost. A Pod of its own is never made again."""
+    """Evicted, or its node lost. A Pod without a controller is not created again."""
     if status.get("phase") != "Failed":
         return None
     reason, message = _cut(status.get("reason")), _cut(status.get("message"))
@@ -145,7 +144,7 @@ def _events(events: Sequence[Data]) -> Callable[[Data, Data], Reason | None]:
     return look
 
 
-#: Reason of a warning about a pod to words, the most telling first.
+#: By the reason of a warning about a pod, the most telling first.
 _EVENTS: Mapping[str, str] = {
     "FailedMount": "a volume cannot be mounted",
     "FailedAttachVolume": "a volume cannot be attached to the node",
@@ -170,7 +169,7 @@ _FORBIDDEN = re.compile(r"(?<!serviceaccount )is forbidden|denied the request|\(
 
 
 def of_workload(workload: Data, sets: Iterable[Data] = (), events: Iterable[Data] = ()) -> Reason | None:
-    """Why no pod can be made, or a rollout does not get on."""
+    """Why no pod can be created, or a rollout does not progress."""
     for message, is_current in _refusals(workload, sets, events):
         text = _cut(message)
         if "exceeded quota" in message:
@@ -179,7 +178,7 @@ def of_workload(workload: Data, sets: Iterable[Data] = (), events: Iterable[Data
             sentence = f"Pod Security of the namespace refuses the pod: {text}"
             return Reason(sentence, "hopeless" if is_current else "starts")
         refused = is_current and _FORBIDDEN.search(message)
-        return Reason(f"its pods cannot be made: {text}", "hopeless" if refused else "starts")
+        return Reason(f"its pods cannot be created: {text}", "hopeless" if refused else "starts")
     for condition in (workload.get("status") or {}).get("conditions") or []:
         if condition.get("type") == "Progressing" and condition.get("reason") == "ProgressDeadlineExceeded":
             return Reason("the rollout has made no progress within its deadline", "hopeless")
@@ -203,7 +202,7 @@ def _refusals(workload: Data, sets: Iterable[Data], events: Iterable[Data]) -> I
 
 
 def of_claims(claims: Iterable[Data]) -> Reason | None:
-    """A volume that nobody provides."""
+    """A volume that is not provisioned."""
     for claim in claims:
         phase = (claim.get("status") or {}).get("phase")
         if phase in ("Pending", "Lost"):
@@ -225,7 +224,7 @@ def _name(container: Data) -> str:
 
 
 def _cut(text: Any) -> str:
-    """In the middle: programs that wrap one another's messages say the cause last."""
+    """In the middle: programs that wrap one another's messages give the cause last."""
     whole = str(text or "")
     if len(whole) <= _SHOWN:
         return excerpt(whole, _SHOWN)

@@ -1,4 +1,4 @@
-"""Removing what is ours: found by labels, shown, confirmed, and removed only as it was shown."""
+"""Removes what mcpctl manages: found by labels, listed, confirmed, and only what was listed."""
 
 from __future__ import annotations
 
@@ -12,35 +12,28 @@ from renderer.errors import ApplyFailed, WaitTimedOut, excerpt
 from renderer.kinds import KINDS, in_order
 from renderer.labels import SERVER_LABEL
 from renderer.manifest import Identity, annotations_of, identity, labels_of
-from renderer.orchestrators.contract import Change, Confirm, Progress, owner_value
+from renderer.orchestrators.contract import MANAGED_LABEL, OWNER_LABEL, Change, Confirm, Progress, owner_value
 from renderer.orchestrators.failures import Refused
 from renderer.orchestrators.kubernetes.client import Data, Kubectl
-from renderer.orchestrators.kubernetes.objects import (
-    CREATED,
-    HOME_LABEL,
-    MANAGED_LABEL,
-    OWNER_LABEL,
-    is_default_account,
-    words,
-)
+from renderer.orchestrators.kubernetes.objects import CREATED, HOME_LABEL, is_default_account, words
 from renderer.orchestrators.wait import Time, until
 
 _OURS = f"{MANAGED_LABEL}=true"
 #: What people put into a namespace; not what a cluster puts into each of them.
 _INSIDE = "deployments,statefulsets,daemonsets,pods,services,secrets,persistentvolumeclaims,configmaps"
 _CLUSTERS_OWN = ("configmap/kube-root-ca.crt", "configmap/openshift-service-ca.crt")
-#: kubectl fetches lists in pages of that many.
+#: Objects a page of kubectl.
 CHUNK = 500
 
 
 def stale(kubectl: Kubectl, owner: str, keep: frozenset[Identity], tell: Progress) -> list[Data]:
-    """What this owner applied here and no longer has. Never what has no label of ours, or another owner."""
+    """What this owner applied here and no longer has."""
     mine = owner_value(owner)
     if not mine:
-        raise ApplyFailed("pruning needs an owner: without one, our objects look like those of others")
+        raise ApplyFailed("--prune needs --owner: without it, our objects cannot be told from those of others")
     selector = f"{_OURS},{OWNER_LABEL}={mine},{HOME_LABEL}={kubectl.namespace}"
     objects = _found(kubectl, selector, tell, everywhere=True)
-    # The selector was the server's to honour; what is removed is asked of each object once more.
+    # The server may have ignored the selector: the labels of each object are checked before it is removed.
     return [
         data
         for data in objects
@@ -49,7 +42,7 @@ def stale(kubectl: Kubectl, owner: str, keep: frozenset[Identity], tell: Progres
 
 
 def of_servers(kubectl: Kubectl, servers: Sequence[str], tell: Progress) -> list[Data]:
-    """All objects of these servers: in our namespace, and what their apply made elsewhere."""
+    """All objects of these servers: in the configured namespace, and what their apply created elsewhere."""
     names = ",".join(servers)
     selector = f"{_OURS},{SERVER_LABEL} in ({names})"
     here = _found(kubectl, selector, tell, everywhere=False)
@@ -67,7 +60,9 @@ def _has(data: Data, labels: Mapping[str, str]) -> bool:
 def _found(kubectl: Kubectl, selector: str, tell: Progress, *, everywhere: bool) -> list[Data]:
     done = kubectl.kinds("asking which kinds the cluster knows", "list", "delete")
     if done.code:
-        tell(f"warning: what these serve is not looked for: {excerpt(done.err.strip().rpartition('APIs: ')[2], 300)}")
+        tell(
+            f"warning: objects of these APIs are not removed: {excerpt(done.err.strip().rpartition('APIs: ')[2], 300)}"
+        )
     served = set(done.out.split())
     ours = {name: kind for name, kind in KINDS.items() if kind.resource in served and kind.rendered}
     kinds = [name for name, kind in ours.items() if everywhere or kind.namespaced]
@@ -89,7 +84,7 @@ def _scope(everywhere: bool) -> list[str]:
 
 
 def _listed(kubectl: Kubectl, kind: str, asked: Sequence[str], tell: Progress, *, everywhere: bool) -> list[Data]:
-    """Of one kind, as far as we may look."""
+    """Of one kind, as far as the rights reach."""
     resource = KINDS[kind].resource
     try:
         return kubectl.items(f"listing {resource}", "get", resource, *asked, *_scope(everywhere))
@@ -97,7 +92,7 @@ def _listed(kubectl: Kubectl, kind: str, asked: Sequence[str], tell: Progress, *
         if refused.kind != "forbidden":
             raise
     if everywhere and KINDS[kind].namespaced:
-        tell(f"may not list {kind} of all namespaces: looked for in {kubectl.namespace} only")
+        tell(f"may not list {kind} of all namespaces: searched {kubectl.namespace} only")
         return _listed(kubectl, kind, asked, tell, everywhere=False)
     tell(f"may not list {kind}: none of them is removed")
     return []
@@ -113,7 +108,7 @@ def remove(
     *,
     dry: bool = False,
 ) -> list[Change]:
-    """Users before what they use. Namespaces, volumes and definitions are asked for separately, kind by kind."""
+    """Users before what they use. Namespaces, volumes and definitions have questions of their own, kind by kind."""
     changes = [_kept_namespace(kubectl, data) for data in existing if not _is_ours(data)]
     ordered = sorted(
         filter(_is_ours, existing),
@@ -139,12 +134,12 @@ def remove(
 
 
 def _is_ours(data: Data) -> bool:
-    """Of a namespace a label proves nothing: it is rendered. What apply created has a stamp."""
+    """A label proves nothing of a namespace, as it is rendered. One that apply created has a stamp."""
     return data["kind"] != "Namespace" or CREATED in annotations_of(data)
 
 
 def kept_sandboxes(kubectl: Kubectl, existing: Sequence[Data]) -> Iterator[Change]:
-    """The namespaces that stay of those in which objects are removed: of others, or of another server."""
+    """The namespaces that stay although objects in them are removed."""
     known = {"", kubectl.namespace, *(data["metadata"]["name"] for data in existing if data["kind"] == "Namespace")}
     for name in sorted({str(data["metadata"].get("namespace", "")) for data in existing} - known):
         asked = ["get", f"namespaces/{name}", "--ignore-not-found", "--output=json"]
@@ -163,7 +158,7 @@ def _kept_namespace(kubectl: Kubectl, data: Data) -> Change:
 
 
 def _of_others(kubectl: Kubectl, namespace: Data) -> str:
-    """What would go with a namespace and is not ours: whoever removes it must know."""
+    """What others would lose with a namespace."""
     server = labels_of(namespace).get(SERVER_LABEL)
     which = f"{SERVER_LABEL}!={server}" if server else f"{MANAGED_LABEL}!=true"
     asked = ["get", _INSIDE, f"--selector={which}", "--ignore-not-found", "--output=name"]
@@ -180,7 +175,7 @@ def _precious(data: Data) -> bool:
 def _removed(
     kubectl: Kubectl, objects: Sequence[Data], tell: Progress, deadline: float, waits: Time
 ) -> Iterator[Change]:
-    """Those of one rank at a time: the pods have ended before the policies that hold them go."""
+    """Rank by rank: pods end before the policies that restrict them are removed."""
     for _, rank in groupby(objects, key=lambda data: KINDS[data["kind"]].rank):
         for data, asked in [(data, _asked(kubectl, data)) for data in rank]:
             change = _gone(kubectl, data, asked, deadline, waits)
@@ -189,7 +184,7 @@ def _removed(
 
 
 def _asked(kubectl: Kubectl, data: Data) -> Change:
-    """Only as it was shown: one of the same name that came after it stays. Its pods end before it is gone."""
+    """Only the object that was listed, not a later one of that name. Its pods end before it is gone."""
     subject = words(data, kubectl.namespace)
     options = {
         "apiVersion": "v1",
@@ -207,7 +202,7 @@ def _asked(kubectl: Kubectl, data: Data) -> Change:
 
 
 def _gone(kubectl: Kubectl, data: Data, change: Change, deadline: float, waits: Time) -> Change:
-    """Waits: a finalizer, or the pods' own time to end, may hold it."""
+    """Waits: a finalizer, or the grace period of its pods, may delay it."""
     if change.outcome != "removed":
         return change
     left = max(0.0, deadline - waits.clock())

@@ -1,4 +1,4 @@
-"""What this orchestrator asks of a cluster, as rights: doctor asks for them, and the documents name them."""
+"""The rights that this orchestrator needs in a cluster: doctor checks them, and the documents list them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _STATE = (
     *("deployments.apps", "statefulsets.apps", "replicasets.apps", "pods", "services", "persistentvolumeclaims"),
     "horizontalpodautoscalers.autoscaling",
 )
-#: Beside those on the kinds that are rendered.
+#: In addition to those on the kinds that are rendered.
 READ = (
     *(Right("list", resource, "apply, status") for resource in _STATE),
     Right("list", "events", "reasons in apply and status"),

@@ -1,4 +1,4 @@
-"""From the objects of an instance to its status. Pure, but for ``Watcher``, which fetches them."""
+"""The status of an instance from its objects, which ``Watcher`` fetches."""
 
 from __future__ import annotations
 
@@ -8,10 +8,18 @@ from typing import Any, NamedTuple
 from renderer.errors import McpctlError, excerpt
 from renderer.labels import DEFAULT_PATH, PATH_ANNOTATION, SERVER_LABEL, guard_note
 from renderer.manifest import annotations_of, labels_of
-from renderer.orchestrators.contract import WEIGHTS, Cause, InstanceState, InstanceStatus, Observation, Replica
+from renderer.orchestrators.contract import (
+    MANAGED_LABEL,
+    NAME_LABEL,
+    WEIGHTS,
+    Cause,
+    InstanceState,
+    InstanceStatus,
+    Observation,
+    Replica,
+)
 from renderer.orchestrators.failures import NoSuchInstance, with_log
 from renderer.orchestrators.kubernetes.client import Data, Kubectl, known_name
-from renderer.orchestrators.kubernetes.objects import MANAGED_LABEL
 from renderer.orchestrators.kubernetes.reasons import (
     REPEATED,
     Reason,
@@ -21,14 +29,13 @@ from renderer.orchestrators.kubernetes.reasons import (
     of_workload,
 )
 
-NAME_LABEL = "app.kubernetes.io/name"
 #: On the ReplicaSets of a Deployment: the highest is the newest version.
 _REVISION = "deployment.kubernetes.io/revision"
 _TYPES = (
     "deployments.apps,statefulsets.apps,pods,replicasets.apps,services,persistentvolumeclaims,"
     "horizontalpodautoscalers.autoscaling"
 )
-#: Pods whose events and logs are asked for: of a thousand that fail, three tell why.
+#: Pods whose events and logs are read: of a thousand that fail, three tell why.
 _ASKED = 3
 _LOG_LINES = 5
 #: What the kubelet writes in place of a log that it has lost.
@@ -58,7 +65,7 @@ class Snapshot(NamedTuple):
 
     @property
     def desired(self) -> int:
-        """How many pods there should be: with an autoscaler at least its minimum, which it takes a moment to set."""
+        """At least the minimum of an autoscaler, which takes a moment to set it."""
         wanted = desired(self.workload)
         return max([wanted, *(int(a["spec"].get("minReplicas") or 1) for a in self.autoscalers)]) if wanted else 0
 
@@ -76,7 +83,7 @@ class Snapshot(NamedTuple):
 
 
 def snapshot(objects: Sequence[Data]) -> Snapshot | None:
-    """Sorted out by kind; None without a workload."""
+    """By kind; None without a workload."""
     by_kind: dict[str, list[Data]] = {}
     for data in objects:
         by_kind.setdefault(str(data.get("kind")), []).append(data)
@@ -92,13 +99,13 @@ def snapshot(objects: Sequence[Data]) -> Snapshot | None:
 
 
 def place_of(instance_id: str, home: str) -> tuple[str, str]:
-    """Namespace and name; an id elsewhere than in ``home`` begins with the namespace: ``data/mcp-demo``."""
+    """Namespace and name; an id outside of ``home`` begins with the namespace: ``data/mcp-demo``."""
     namespace, _, name = instance_id.rpartition("/")
     return known_name(namespace or home, "namespace"), known_name(name, "instance")
 
 
 class Watcher:
-    """Looks at instances, all of a namespace at once: one call for their objects, one for the events about them."""
+    """Observes all instances of a namespace at once: one call for their objects, one for events."""
 
     def __init__(self, kubectl: Kubectl) -> None:
         self._kubectl = kubectl
@@ -134,7 +141,7 @@ class Watcher:
         return snapshots
 
     def _add_renamed_pods(self, objects: Mapping[tuple[str, str], list[Data]]) -> None:
-        """Pods that an installation which was taken over names differently: its selector can never change."""
+        """Pods of an adopted installation with other names: its selector cannot change."""
         renamed: dict[tuple[str, str], list[Data]] = {}
         for (namespace, name), listed in objects.items():
             for data in listed:
@@ -148,8 +155,8 @@ class Watcher:
                 renamed.get((namespace, labels_of(pod).get(SERVER_LABEL, "")), []).append(pod)
 
     def observe(self, ids: Sequence[str], *, fresh_events: bool = True) -> dict[str, Observation]:
-        """Each with the reason of events and logs where something is wrong. Without ``fresh_events`` those of the look
-        before count: they change seldom, and cost a call.
+        """With causes from events and logs where something is wrong. Without ``fresh_events`` the last ones count: they
+        change seldom, and cost a call.
         """
         seen = self._look(ids)
         self.snapshots |= seen
@@ -167,13 +174,13 @@ class Watcher:
         return observations
 
     def _read_events(self, namespaces: Iterable[str]) -> dict[tuple[str, str, str], list[Data]]:
-        """Warnings by kind, name and uid of what they are about."""
+        """Warnings by kind, name and uid of their objects."""
         asked, items = ["get", "events", _WARNINGS, "--output=json"], list[Data]()
         try:
             for namespace in sorted(namespaces):
                 items += self._kubectl.items("reading events", *asked, namespace=namespace)
         except McpctlError:
-            # Events say more, and nothing depends on them: who may not read them still gets a status.
+            # Whoever may not read events still gets a status.
             return {}
         events: dict[tuple[str, str, str], list[Data]] = {}
         counts = {str(event["metadata"]["name"]): int(event.get("count") or 1) for event in items}
@@ -213,7 +220,7 @@ class Watcher:
 def found_status(
     seen: Snapshot, reasons: Mapping[str, Reason | None], events: Sequence[Data], home: str
 ) -> Observation:
-    """What the objects say all together."""
+    """From all objects of the instance."""
     namespace = seen.namespace or home
     wanted, good = seen.desired, ready(seen)
     newest = newest_pods(seen)
@@ -239,7 +246,7 @@ def found_status(
 
 
 def desired(workload: Data) -> int:
-    """How many pods there should be now."""
+    """The number of pods wanted now."""
     return 1 if workload["kind"] == "Pod" else int(workload.get("spec", {}).get("replicas", 1))
 
 
@@ -262,7 +269,7 @@ def ready(seen: Snapshot) -> int:
 
 
 def _observed(seen: Snapshot) -> bool:
-    """Whether its controller has seen what was applied last: until then its books are about the version before."""
+    """Whether the controller has seen the last apply: until then its counts are about the version before."""
     if seen.kind == "Pod":
         return True
     status, meta = seen.workload.get("status") or {}, seen.workload["metadata"]
@@ -270,7 +277,7 @@ def _observed(seen: Snapshot) -> bool:
 
 
 def newest_pods(seen: Snapshot) -> tuple[Data, ...]:
-    """Those of the newest version; all where nobody tells versions apart."""
+    """Of the newest version; all where versions are unknown."""
     if seen.kind == "StatefulSet":
         label, value = "controller-revision-hash", (seen.workload.get("status") or {}).get("updateRevision")
     else:
@@ -280,7 +287,7 @@ def newest_pods(seen: Snapshot) -> tuple[Data, ...]:
 
 
 def is_ready(pod: Data) -> bool:
-    """As its conditions say; one that is ending is not."""
+    """By its conditions; a terminating pod is not."""
     return not pod["metadata"].get("deletionTimestamp") and has_ready_condition(pod.get("status") or {})
 
 
@@ -324,7 +331,7 @@ def _replica(pod: Data, reason: Reason | None) -> Replica:
 
 
 def main_container(pod: Data) -> Mapping[str, Any]:
-    """The server's own: what we render puts it first, what injects sidecars may not."""
+    """The server's own, which is rendered first; injected sidecars may come before it."""
     containers: list[Mapping[str, Any]] = pod.get("spec", {}).get("containers") or [{}]
     return next((container for container in containers if container.get("name") == "mcp-server"), containers[0])
 
@@ -337,7 +344,7 @@ def _problem(
     if good >= wanted:
         return None
     causes = _causes(seen, reasons, events)
-    first = next(causes, None) or Reason("its pods are being made or started")
+    first = next(causes, None) or Reason("its pods are being created or started")
     worst = max((first, *causes), key=lambda reason: WEIGHTS[reason.outlook])
     return first._replace(outlook=worst.outlook)
 
@@ -345,7 +352,7 @@ def _problem(
 def _causes(seen: Snapshot, reasons: Mapping[str, Reason | None], events: Sequence[Data]) -> Iterator[Reason]:
     """The most telling first: a pod that cannot start, then what has no pod yet.
 
-    Of the newest version alone: what was wrong with the one before may just have been put right.
+    Of the newest version alone: the fault of the one before may just have been fixed.
     """
     if not _observed(seen):
         return
@@ -359,7 +366,7 @@ def _causes(seen: Snapshot, reasons: Mapping[str, Reason | None], events: Sequen
 
 
 def _newest(sets: Sequence[Data]) -> list[Data]:
-    """The ReplicaSet of the newest version: those before it keep their conditions, and for a while their pods."""
+    """The ReplicaSet of the newest version: those before keep their conditions, and for a while their pods."""
     revisions = [annotations_of(replica_set).get(_REVISION, "") for replica_set in sets]
     numbers = [int(text) if text.isdecimal() else 0 for text in revisions]
     return [sets[numbers.index(max(numbers))]] if sets else []

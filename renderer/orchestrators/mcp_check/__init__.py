@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from renderer.later import later
 from renderer.orchestrators.contract import Handshake
-from renderer.orchestrators.mcp_check.answers import Guarded, Refused, SdkMissing, Transport, Unanswered
+from renderer.orchestrators.mcp_check.errors import Guarded, Refused, SdkMissing, Transport, Unanswered
 from renderer.orchestrators.mcp_check.guard import check_guard, check_token, unfit
 
 if TYPE_CHECKING:
@@ -33,13 +33,13 @@ EXTRA = "mcpctl-renderer[mcp]"
 
 
 def handshake(url: str, transport: Transport, seconds: float, token: str = "") -> Handshake:
-    """What the server says of itself, and which versions of MCP it speaks. Texts in it are cut and fit for a terminal.
+    """What the server says of itself, and which versions of MCP it speaks; texts are cut, and safe for a terminal.
 
     ``token`` goes to that server alone, in the header Authorization.
 
     Raises SdkMissing, Unanswered, Refused (Guarded for a server that asks for credentials), and WaitTimedOut after
-    ``seconds``. Leaves nothing running, logs nothing, and uses no proxy of the environment: the server is on this
-    machine, or forwarded to it. Not to be called while an event loop runs in the same thread.
+    ``seconds``. Logs nothing, and uses no proxy of the environment: the server is on this machine, or forwarded to it.
+    Not to be called from a running event loop.
     """
     try:
         from renderer.orchestrators.mcp_check.session import ask  # 900 ms: the SDK, which may not be installed
@@ -51,7 +51,7 @@ def handshake(url: str, transport: Transport, seconds: float, token: str = "") -
 
 
 def installed() -> str:
-    """The version of the SDK; '' where it is not installed. Imports nothing of it."""
+    """The version of the SDK, which is not imported; '' where it is not installed."""
     try:
         return metadata.version("mcp")
     except metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""One HTTP request without the SDK: bounded in time and size, without proxies, and to the address that was given."""
+"""One HTTP request without the SDK: bounded in time and size, without proxies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 from renderer.errors import excerpt
 from renderer.later import later
 from renderer.model import JSON
-from renderer.orchestrators.mcp_check.answers import Unanswered, without_tls
+from renderer.orchestrators.mcp_check.errors import Unanswered, without_tls
 
 if TYPE_CHECKING:
     from http import client
@@ -27,7 +27,7 @@ _MOVED = (301, 302, 307, 308)
 
 
 class Answer(NamedTuple):
-    """``url``: where it came from, after redirects. The names of headers are lower case."""
+    """``url`` is that after redirects. The names of headers are in lower case."""
 
     url: str
     status: int
@@ -51,9 +51,9 @@ def fetch(
     body: bytes | None = None,
     redirects: int = 0,
 ) -> Answer:
-    """The answer, whatever its status. Redirects are followed by GET alone, so many, and within the scheme.
+    """Any status. Only GET follows redirects, at most ``redirects`` of them and within the scheme.
 
-    Raises Unanswered where none came: its text has the host, and neither query nor credentials.
+    Raises Unanswered without an answer: its text has the host, and neither query nor credentials.
     """
     parts = urlsplit(url)
     secure, where = parts.scheme == "https", excerpt(parts.hostname or "that address", 200)
@@ -62,7 +62,7 @@ def fetch(
         connection = make(parts.hostname or "", parts.port, timeout=seconds)
     except (ValueError, client.InvalidURL):
         raise Unanswered(f"{where}: that is no address") from None
-    # The time-out of a socket counts for each read: what drips is ended as a whole.
+    # The time-out of a socket is that of one read: this one ends an answer that comes drop by drop.
     end = threading.Timer(seconds, _end, [connection])
     end.daemon = True
     end.start()

@@ -1,4 +1,4 @@
-"""Whether the guard of a server is in the way, as a stranger sees it: 401, challenge, metadata, keys. Needs no SDK."""
+"""Whether the guard protects a server, asked without credentials: 401, challenge, metadata, keys. Needs no SDK."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from renderer.errors import excerpt
 from renderer.labels import GuardNote
 from renderer.model import JSON
-from renderer.orchestrators.mcp_check.answers import Refused, Unanswered
+from renderer.orchestrators.mcp_check.errors import Refused, Unanswered
 from renderer.orchestrators.mcp_check.fetch import Answer, fetch
 
 _MODERN = "2026-07-28"
@@ -36,17 +36,17 @@ _FORGED = 300
 
 
 def check_guard(url: str, guard: GuardNote, seconds: float) -> None:
-    """Asks ``url`` without a token, reads the metadata, and shows a forged token of each issuer.
+    """Asks ``url`` without a token, reads the metadata, and sends a forged token of each issuer.
 
-    Raises Refused where the guard is not there or says something else than was rendered, Unanswered where it cannot get
-    the keys of an issuer, or nothing answers.
+    Raises Refused where no guard answers, or not as rendered, Unanswered where it cannot get the keys of an issuer, or
+    nothing answers.
     """
     where = f"the guard at {excerpt(url, 200)}"
     answer = _ask(url, seconds)
     if answer.status < 300:
         raise Refused(
-            f"{where} is not in the way: expected HTTP 401 without a token, got {answer.status}; check that the port "
-            "leads to the guard"
+            f"{where} does not protect the server: expected HTTP 401 without a token, got {answer.status}; check that "
+            "the port leads to the guard"
         )
     if answer.status >= 500:
         raise Unanswered(f"{where} answers HTTP {answer.status} without a token, expected 401: it is not ready")
@@ -69,7 +69,7 @@ def check_guard(url: str, guard: GuardNote, seconds: float) -> None:
 
 
 def check_token(url: str, token: str, seconds: float) -> None:
-    """Raises Refused with the guard's reason where it does not take the token; which is never part of a message."""
+    """Refused with the guard's reason where it refuses the token, which is in no message."""
     answer, where = _ask(url, seconds, token), f"the guard at {excerpt(url, 200)}"
     error = excerpt(_challenge(answer).get("error", ""), 60)
     if answer.status == 401:
@@ -92,10 +92,10 @@ _STATUS = {
 
 
 def unfit(token: str, guard: GuardNote, url: str, now: float) -> str:
-    """Why a token is not to be sent: others would read it, or it is for somebody else. '' where it fits."""
+    """Why a token must not be sent: others could read it, or it is for another server. '' where it fits."""
     claims = _claims(token)
     if claims is None:
-        return "is no signed JWT"
+        return "is not a signed JWT"
     audience = claims.get("aud")
     named = [audience] if isinstance(audience, str) else audience if isinstance(audience, list) else []
     if not any(audience in named for audience in guard.issuers.get(str(claims.get("iss")), ())):
@@ -135,7 +135,7 @@ def _check_metadata(where: str, address: str, guard: GuardNote, seconds: float) 
 
 
 def _check_keys(where: str, url: str, issuer: str, audiences: Sequence[str], seconds: float) -> None:
-    """By a token that nobody signed: it makes the guard look for the key, and must be refused."""
+    """With an unsigned token: it makes the guard look for the key, and must be refused."""
     now = int(time.time())
     claims = {"iss": issuer, "aud": list(audiences), "sub": "mcpctl", "iat": now, "exp": now + _FORGED}
     parts = [{"alg": "RS256", "typ": "JWT", "kid": "mcpctl-forged"}, claims, None]

@@ -1,7 +1,7 @@
-"""Sessions with a server, one for each era of the protocol. The SDK is imported here and in ``words`` alone.
+"""One session for each era of the protocol. Only this module and ``diagnosis`` import the SDK.
 
 MCP 2026-07-28 has no session and is asked by ``server/discover``; every version before it by ``initialize``. A server
-speaks either or both, so both are asked. HTTP with SSE belongs to the old era alone.
+may speak both, so both are asked. HTTP with SSE belongs to the old era alone.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
 from renderer.errors import excerpt
 from renderer.orchestrators.contract import Handshake
-from renderer.orchestrators.mcp_check import words
-from renderer.orchestrators.mcp_check.answers import Transport
-from renderer.orchestrators.mcp_check.watch import BYTES, Watched
+from renderer.orchestrators.mcp_check import diagnosis
+from renderer.orchestrators.mcp_check.errors import Transport
+from renderer.orchestrators.mcp_check.transport import BYTES, Watched
 
 #: Pages and tools that are counted; beyond that there are "more".
 PAGES = 100
@@ -40,7 +40,7 @@ _NAME, _VERSION, _VERSIONS = 100, 60, 20
 
 
 class Attempt:
-    """How far one era got. ``method``: what was asked first; ``versions``: what the answer to it names."""
+    """One era. ``method``: what was asked first; ``versions``: those in the answer to it."""
 
     def __init__(self, method: str) -> None:
         self.method = method
@@ -52,13 +52,13 @@ class Attempt:
 
     @property
     def asked(self) -> str:
-        """The last question."""
+        """The last method."""
         return "tools/list" if self.versions else self.method
 
 
 def ask(url: str, transport: Transport, seconds: float, token: str = "") -> Handshake:
-    """As ``mcp_check.handshake``, with the SDK there."""
-    words.refuse_no_url(url)
+    """``mcp_check.handshake`` with the SDK."""
+    diagnosis.refuse_no_url(url)
     with _silence():
         return anyio.run(_ask, url, transport, seconds, token)
 
@@ -71,13 +71,13 @@ async def _ask(url: str, transport: Transport, seconds: float, token: str) -> Ha
         if new.answer and not set(HANDSHAKE_PROTOCOL_VERSIONS).isdisjoint(new.versions):
             return new.answer
         attempts.append(new)
-    if not (attempts and words.is_final(attempts[0])):
+    if not (attempts and diagnosis.is_final(attempts[0])):
         answered = any(attempt.answer for attempt in attempts)
         until = min(end, anyio.current_time() + _OLD_VERSION) if answered else end
         attempts.append(await _attempt(url, transport, "initialize", until, token, only_greet=answered))
     first = next((attempt.answer for attempt in attempts if attempt.answer), None)
     if first is None:
-        raise words.error_for(url, transport, seconds, attempts)
+        raise diagnosis.error_for(url, transport, seconds, attempts)
     versions = {*first.versions, *(attempts[-1].versions if attempts[-1].method == "initialize" else ())}
     return first._replace(versions=tuple(sorted(versions)))
 
@@ -122,7 +122,7 @@ async def _talk(session: ClientSession, attempt: Attempt, *, only_greet: bool) -
 
 @asynccontextmanager
 async def _streams(url: str, transport: Transport, watched: Watched) -> AsyncIterator[tuple[Any, Any]]:
-    """The two ends of the transport. The scope around them is the time limit, so that none is set here."""
+    """Sets no time limit: the scope around it has one."""
     if transport == "sse":
 
         def client(headers: Any = None, timeout: Any = None, auth: Any = None) -> httpx2.AsyncClient:
@@ -146,9 +146,9 @@ _asking = 0
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """The SDK, its HTTP client and asyncio log to stderr what the exceptions of this package say already.
+    """The SDK, its HTTP client and asyncio log to stderr what the errors of this package say.
 
-    Several threads may ask at once: the first silences the loggers, the last gives them back.
+    Several threads may ask at once: the first silences the loggers, the last restores them.
     """
     global _asking
     loggers = [logging.getLogger(name) for name in _LOGGERS]

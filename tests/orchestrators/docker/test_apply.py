@@ -125,7 +125,7 @@ def test_a_defect_in_the_middle_says_what_was_applied(
         session.apply(spec("demo"), spec("b"), spec("c"))
     (note,) = caught.value.__notes__
     assert "of 3 projects were applied" in note
-    assert note.endswith(", and mcp-b may be in part; run the same again to go on")
+    assert note.endswith(", and mcp-b may be applied in part; run the command again to continue")
 
 
 def test_stamps_are_all_that_is_added(tmp_path: Path) -> None:
@@ -301,10 +301,10 @@ def test_a_port_that_is_taken_names_who_has_it(fakes: Fakes, session: Session) -
     fakes.answer("docker", "ps --filter=publish=8080 *", out="mcp-other-1\n")
     applied = session.apply()
     assert outcomes(applied) == [("project mcp-demo", "failed"), ("service mcp-demo", "not tried")]
-    assert "port 8080 of the machine is taken" in applied.changes[0].message
-    assert "the container mcp-other-1 has it" in applied.changes[0].message
+    assert "port 8080 of the machine is in use" in applied.changes[0].message
+    assert "the container mcp-other-1 uses it" in applied.changes[0].message
     fakes.answer("docker", "ps --filter=publish=8080 *")
-    assert "a program of the machine, not a container, has it" in session.apply().changes[0].message
+    assert "a program of the machine, not a container, uses it" in session.apply().changes[0].message
 
 
 def test_a_proxy_of_a_killed_daemon_is_named(
@@ -320,7 +320,7 @@ def test_a_proxy_of_a_killed_daemon_is_named(
     monkeypatch.setattr("renderer.orchestrators.docker.apply.proxy_of", lambda port: "12" * (port == "8080"))
     up(fakes, err="Bind for 127.0.0.1:8080 failed: port is already allocated\n", code=1)
     message = session.apply().changes[0].message
-    assert "a docker-proxy that a killed daemon left (process 12: end it, or restart the daemon once more)" in message
+    assert "a docker-proxy that a killed daemon left (process 12: end it, or restart the daemon)" in message
 
 
 def test_what_a_daemon_made_before_it_died_is_not_denied(fakes: Fakes, session: Session) -> None:
@@ -329,7 +329,7 @@ def test_what_a_daemon_made_before_it_died_is_not_denied(fakes: Fakes, session: 
     fakes.answer("docker", "ps *", script=script)
     up(fakes, err=gone, code=1)
     (change,) = session.apply().changes
-    assert "what it had made by then is not known" in change.message
+    assert "what was applied is unknown" in change.message
 
 
 def test_a_one_shot_that_fails_tells_its_last_lines(fakes: Fakes, session: Session) -> None:
@@ -368,7 +368,7 @@ def test_ctrl_c_tells_what_stands(fakes: Fakes, session: Session) -> None:
     with pytest.raises(KeyboardInterrupt):
         session.apply(spec("a"), spec("b"))
     assert session.told[-1] == (
-        "interrupted in mcp-a: what it made stands; not tried: mcp-b; run the same again to go on"
+        "interrupted in mcp-a, which may be applied in part; not tried: mcp-b; run the command again to continue"
     )
 
 
@@ -378,7 +378,7 @@ def test_start_returns_the_name_of_all_containers(fakes: Fakes, docker: Docker) 
     assert docker.start_server(server(), {"owner": "me"}) == "mcp-demo"
     up(fakes, err="no\n", code=1)
     with pytest.raises(
-        ApplyFailed, match=r"^project mcp-demo: docker compose up of mcp-demo: no; what stands: service mcp-demo$"
+        ApplyFailed, match=r"^project mcp-demo: docker compose up of mcp-demo: no; applied: service mcp-demo$"
     ):
         docker.start_server(server(), {"owner": "me", "envFile": "x.env"})
 
@@ -422,7 +422,7 @@ def test_prune_confirmed_removes_data_too(fakes: Fakes, session: Session) -> Non
 
 def test_prune_needs_an_owner_and_a_run_without_failures(fakes: Fakes, session: Session) -> None:
     _with_stale(fakes)
-    with pytest.raises(ApplyFailed, match="pruning needs an owner"):
+    with pytest.raises(ApplyFailed, match="--prune needs --owner"):
         session.apply(prune=True, owner="")
     up(fakes, err="no\n", code=1)
     assert session.apply(prune=True).failed

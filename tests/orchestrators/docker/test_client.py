@@ -94,7 +94,7 @@ def test_a_daemon_that_hangs_costs_its_time_and_no_more(fakes: Fakes) -> None:
 
 def test_a_program_that_is_killed_is_no_traceback(fakes: Fakes, docker: Docker) -> None:
     fakes.answer("docker", "ps *", script="kill -9 $$")
-    with pytest.raises(ApplyFailed, match="ended by signal 9; run the same again"):
+    with pytest.raises(ApplyFailed, match="ended by signal 9; run the command again"):
         docker.get_status("mcp-demo")
 
 

@@ -14,14 +14,13 @@ import pytest
 from renderer.command import Done
 from renderer.errors import ApplyFailed
 from renderer.kinds import KINDS
-from renderer.orchestrators.contract import Applied, ApplyOptions, owner_value
+from renderer.orchestrators.contract import OWNER_LABEL, Applied, ApplyOptions, owner_value
 from renderer.orchestrators.kubernetes import Kubernetes
 from renderer.orchestrators.kubernetes.apply import Application
-from renderer.orchestrators.kubernetes.faults import Conflict, conflicts
+from renderer.orchestrators.kubernetes.failures import Conflict, conflicts
 from renderer.orchestrators.kubernetes.objects import (
     CREATED,
     HOME_LABEL,
-    OWNER_LABEL,
     REPLICAS,
     STAMPED_ANNOTATIONS,
     STAMPED_LABELS,
@@ -81,7 +80,7 @@ def test_a_defect_in_the_middle_says_what_was_applied(
     assert re.match(r"3 of \d objects were applied \(", note)
     assert "ServiceAccount mcp-time" in note
     assert "Deployment" not in note
-    assert note.endswith("; run the same again to go on")
+    assert note.endswith("; run the command again to continue")
 
 
 def test_a_second_apply_changes_nothing(orchestrator: Kubernetes, cluster: Cluster, told: Told) -> None:
@@ -226,7 +225,7 @@ def test_a_server_that_was_stopped_is_started_by_its_name(
 
 def test_start_raises_and_says_what_stands(orchestrator: Kubernetes, cluster: Cluster) -> None:
     cluster.faults.add("quota", verb="apply", resource="services")
-    with pytest.raises(ApplyFailed, match=r"exceeded quota.*raise the quota.*what stands: Namespace mcpctl, "):
+    with pytest.raises(ApplyFailed, match=r"exceeded quota.*raise the quota.*applied: Namespace mcpctl, "):
         orchestrator.start_server(server("time"), {})
 
 
@@ -299,7 +298,7 @@ def test_ctrl_c_says_how_far_it_came(orchestrator: Kubernetes, told: Told) -> No
 
     with pytest.raises(KeyboardInterrupt):
         orchestrator.apply(rendered("time"), OWNED, tell, told.confirm)
-    assert told[-1] == "interrupted: 3 of 5 objects were applied; run the same again to go on"
+    assert told[-1] == "interrupted: 3 of 5 objects were applied; run the command again to continue"
 
 
 def test_one_call_of_kubectl_for_each_stage(orchestrator: Kubernetes, cluster: Cluster, told: Told) -> None:
@@ -391,14 +390,14 @@ def test_what_governs_a_namespace_is_applied_in_ours_only(
     }
     for what in GOVERNING:
         assert applied[what].outcome == "not tried"
-        assert "it would hold for everything in mcpctl, which mcpctl did not create" in applied[what].message
+        assert "it would apply to everything in mcpctl, which mcpctl did not create" in applied[what].message
     assert cluster.get("ServiceAccount", "default") == before
     adopting = OWNED._replace(adopt_namespace=True)
     adopted = orchestrator.apply(documents, adopting, told.append, told.confirm)
     assert [change.outcome for change in adopted.changes if change.subject in GOVERNING] == ["changed", "created"]
     line = next(line for line in told if line.startswith("adopting Namespace mcpctl: "))
-    assert "sets ServiceAccount default, which holds for every pod in it" in line
-    assert "adds NetworkPolicy mcpctl-default-deny, which holds for every pod in it" in line
+    assert "sets ServiceAccount default, which applies to every pod in it" in line
+    assert "adds NetworkPolicy mcpctl-default-deny, which applies to every pod in it" in line
     assert cluster.get("ServiceAccount", "default")["automountServiceAccountToken"] is False
     assert set(outcomes(orchestrator.apply(documents, OWNED, told.append, told.confirm))) == {"unchanged"}
 
@@ -478,7 +477,7 @@ def test_a_resized_claim_of_a_stateful_set_is_told_with_what_helps(
     message = orchestrator.apply(larger, OWNED, told.append, told.confirm).changes[-1].message
     assert "a StatefulSet cannot grow its volumes in place (projects from 5Gi to 9Gi): grow the claims" in message
     # The advice, as it stands there.
-    for command in message.partition("run the same again: ")[2].split("; "):
+    for command in message.partition("run the command again: ")[2].split("; "):
         assert kubectl_run(*shlex.split(command)[1:]).code == 0, command
     found = cluster.get("PersistentVolumeClaim", "projects-mcp-filesystem-0")
     assert found["spec"]["resources"]["requests"]["storage"] == "9Gi"

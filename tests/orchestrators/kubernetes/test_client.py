@@ -17,7 +17,7 @@ from renderer.errors import ApplyFailed, Exit, McpctlError, WaitTimedOut
 from renderer.orchestrators.contract import KubernetesConfig
 from renderer.orchestrators.kubernetes import Kubernetes
 from renderer.orchestrators.kubernetes.client import Kubectl
-from renderer.orchestrators.kubernetes.faults import refusal, warnings
+from renderer.orchestrators.kubernetes.failures import refusal, warnings
 from tests.cluster import Cluster
 from tests.orchestrators.kubernetes.conftest import OWNED, Clock, Told, orchestrator_of, placed, rendered
 

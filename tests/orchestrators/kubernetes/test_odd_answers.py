@@ -21,7 +21,7 @@ from renderer.orchestrators.kubernetes.client import Kubectl, as_object
 from renderer.orchestrators.kubernetes.listing import page_of
 from renderer.orchestrators.kubernetes.logs import _run_of
 from renderer.orchestrators.kubernetes.objects import effects_of_adoption, others_in
-from renderer.orchestrators.kubernetes.reach import _target
+from renderer.orchestrators.kubernetes.port_forward import _target
 from renderer.orchestrators.kubernetes.removal import path_of
 from renderer.orchestrators.kubernetes.status import Watcher
 from renderer.orchestrators.wait import Time

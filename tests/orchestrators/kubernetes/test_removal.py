@@ -91,7 +91,7 @@ def test_delete_in_a_namespace_that_is_not_there(connected: None, kubeconfig: Pa
 
 
 def test_pruning_needs_an_owner(both: Kubernetes, told: Told) -> None:
-    with pytest.raises(ApplyFailed, match="pruning needs an owner"):
+    with pytest.raises(ApplyFailed, match="--prune needs --owner"):
         both.apply(rendered("time"), ApplyOptions("", prune=True), told.append, told.confirm)
 
 
@@ -128,7 +128,7 @@ def test_who_may_not_list_is_told_and_removes_less(both: Kubernetes, cluster: Cl
     cluster.faults.add("forbidden", verb="list", resource="services", namespace="")
     applied = both.apply(rendered("fetch"), PRUNE, told.append, told.confirm)
     assert "may not list Deployment: none of them is removed" in told
-    assert "may not list Service of all namespaces: looked for in mcpctl only" in told
+    assert "may not list Service of all namespaces: searched mcpctl only" in told
     assert [change.subject for change in applied.changes if change.outcome == "removed"] == TIME[1:]
 
 
@@ -150,7 +150,7 @@ def test_delete_leaves_nothing_of_a_server_and_everything_of_others(
     assert told.questions == [(TIME, False)]
     assert [change.outcome for change in applied.changes] == ["removed"] * 4
     assert told[0].startswith("from context test, ")
-    assert "nothing of ours is there of nobody" in told
+    assert "mcpctl manages nothing of nobody" in told
     assert cluster.names("ServiceAccount", "mcpctl") == ["default", "mcp-fetch"]
 
 

@@ -27,14 +27,14 @@ from tests.orchestrators.kubernetes.conftest import OWNED, Clock, Told, orchestr
 REASONS = [
     ("Ready", InstanceState.RUNNING, ""),
     ("Running", InstanceState.PENDING, "runs, and does not answer its readiness probe yet (mcp-server)"),
-    ("ContainerCreating", InstanceState.PENDING, "its pods are being made or started"),
-    ("Succeeded", InstanceState.SUCCEEDED, "its pods are being made or started"),
+    ("ContainerCreating", InstanceState.PENDING, "its pods are being created or started"),
+    ("Succeeded", InstanceState.SUCCEEDED, "its pods are being created or started"),
     ("ImagePullBackOff", InstanceState.PENDING, "cannot be pulled: check its name and tag, and imagePullSecrets"),
     ("ErrImagePull", InstanceState.FAILED, "not found"),
     ("InvalidImageName", InstanceState.FAILED, "is not the name of an image"),
     ("CrashLoopBackOff", InstanceState.FAILED, "ends as soon as it has started (3 restarts); the last time it ended"),
     ("CreateContainerConfigError", InstanceState.PENDING, 'or a key in it, that is not there: secret "missing" not'),
-    ("Unschedulable", InstanceState.PENDING, "no node takes it: 0/3 nodes are available"),
+    ("Unschedulable", InstanceState.PENDING, "cannot be scheduled: 0/3 nodes are available"),
     ("VolumePending", InstanceState.PENDING, "waits for its volume: "),
     ("OOMKilled", InstanceState.FAILED, "took more memory than its limit and was killed (OOMKilled)"),
     ("Failed", InstanceState.FAILED, "ended with exit code 1"),
@@ -173,7 +173,7 @@ def test_nothing_makes_a_single_pod_again() -> None:
         ("couldn't find key k in ConfigMap ns/x", "c needs a Secret or ConfigMap", "elsewhere"),
         ("container has runAsNonRoot and image will run as root", "c would run as root", "hopeless"),
         ("container has runAsNonRoot and image has non-numeric user (node)", "set spec.security.runAsUser", "hopeless"),
-        ("failed to prepare subPath", "c cannot be made with this configuration: failed to", "starts"),
+        ("failed to prepare subPath", "c cannot be created with this configuration: failed to", "starts"),
     ],
 )
 def test_the_kubelet_has_one_reason_for_all_that_a_container_needs(said: str, text: str, outlook: str) -> None:
@@ -288,7 +288,7 @@ def test_filters_of_a_list(orchestrator: Kubernetes, cluster: Cluster) -> None:
 
 @pytest.mark.parametrize("page", ["nonsense", "secrets:x", "deployments:***"])
 def test_a_page_that_nobody_gave(orchestrator: Kubernetes, page: str) -> None:
-    with pytest.raises(ApplyFailed, match=r"begin again|does not take it|continue key"):
+    with pytest.raises(ApplyFailed, match=r"list again|the API server rejects|continue key"):
         orchestrator.list_instances(InstanceFilters(), page)
 
 

@@ -14,7 +14,7 @@ from renderer.orchestrators.contract import Cause, Handshake, InstanceState, Kub
 from renderer.orchestrators.instances import row
 from renderer.orchestrators.kubernetes import Kubernetes
 from renderer.orchestrators.kubernetes.client import Kubectl
-from renderer.orchestrators.kubernetes.reach import _target
+from renderer.orchestrators.kubernetes.port_forward import _target
 from renderer.orchestrators.kubernetes.reasons import REPEATED, of_pod
 from renderer.orchestrators.kubernetes.removal import of_servers
 from renderer.orchestrators.kubernetes.status import Snapshot, Watcher, found_status
@@ -72,8 +72,8 @@ def test_what_was_wrong_with_the_version_before_does_not_end_the_wait_for_the_ne
     sets = (replica_set(2), replica_set(1, REFUSED))
     # A Deployment repeats the failure of any of its ReplicaSets.
     found = looked(Snapshot(workload(readyReplicas=0, **replica_set(1, REFUSED)["status"]), pods, sets))
-    assert found.cause == Cause("its pods are being made or started")
-    assert (found.status.state, found.status.reason) == (InstanceState.PENDING, "its pods are being made or started")
+    assert found.cause == Cause("its pods are being created or started")
+    assert (found.status.state, found.status.reason) == (InstanceState.PENDING, "its pods are being created or started")
     again = looked(Snapshot(workload(readyReplicas=0), pods[::-1], (replica_set(1), replica_set(2, REFUSED))))
     assert again.cause
     assert again.cause.outlook == "hopeless"
@@ -204,7 +204,7 @@ def test_a_wait_tells_counts_once(
     clock.then = [lambda: ready(cluster, "mcp-time")]
     orchestrator.wait(["mcp-time"], Wait(60, told.append))
     assert told == [
-        "mcp-time: 0 of 1 running: its pods are being made or started",
+        "mcp-time: 0 of 1 running: its pods are being created or started",
         "mcp-time: 1 of 1 running",
     ]
 
@@ -228,7 +228,7 @@ def _kubectl(kinds: Done) -> Kubectl:
 
 def test_a_metrics_server_that_does_not_answer_does_not_stop_a_delete(told: Told) -> None:
     assert of_servers(_kubectl(Done(1, "deployments.apps\npods\n", BROKEN)), ["a"], told.append) == []
-    assert told[0] == "warning: what these serve is not looked for: metrics.k8s.io/v1beta1: it does not answer"
+    assert told[0] == "warning: objects of these APIs are not removed: metrics.k8s.io/v1beta1: it does not answer"
     for said in (Done(1, "", BROKEN), Done(1, "deployments.apps\n", "error: connection refused")):
         with pytest.raises(ApplyFailed):
             of_servers(_kubectl(said), ["a"], told.append)

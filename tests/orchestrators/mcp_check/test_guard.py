@@ -64,7 +64,7 @@ def test_a_guard_that_answers_as_rendered() -> None:
 @pytest.mark.parametrize(
     ("changes", "kind", "words"),
     [
-        ({"stranger": (200, "")}, Refused, "is not in the way: expected HTTP 401 without a token, got 200"),
+        ({"stranger": (200, "")}, Refused, "does not protect the server: expected HTTP 401 without a token, got 200"),
         ({"stranger": (404, "")}, Refused, "answers HTTP 404 without a token, expected 401"),
         ({"stranger": (503, "")}, Unanswered, "answers HTTP 503 without a token, expected 401: it is not ready"),
         ({"stranger": (401, "")}, Refused, "answers 401 without 'WWW-Authenticate: Bearer'"),
@@ -146,9 +146,9 @@ def _token(**claims: Any) -> str:
         (_token(exp=999), LOCAL, "has expired"),
         (_token(exp="soon"), LOCAL, "has expired"),
         (_token(), "http://build.example:8080/mcp", "would cross the network unencrypted, to http://build.example"),
-        ("opaque", LOCAL, "is no signed JWT"),
-        ("a.b.c", LOCAL, "is no signed JWT"),
-        (f"{_token()}\r\nX: y", LOCAL, "is no signed JWT"),
+        ("opaque", LOCAL, "is not a signed JWT"),
+        ("a.b.c", LOCAL, "is not a signed JWT"),
+        (f"{_token()}\r\nX: y", LOCAL, "is not a signed JWT"),
     ],
 )
 def test_a_token_goes_only_where_it_is_for(token: str, url: str, words: str) -> None:

@@ -1,4 +1,4 @@
-"""The HTTP below the SDK, watched: bounded, and with what went wrong kept, which the SDK would only log."""
+"""The HTTP transport below the SDK: bounded, and with the failures that the SDK would only log."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cache
 
 import httpx2
 
-from renderer.orchestrators.mcp_check.answers import Transport
+from renderer.orchestrators.mcp_check.errors import Transport
 
 #: Bytes of all answers together: a hundred tools are about 200 kB.
 BYTES = 16 * 1024 * 1024
@@ -20,7 +20,7 @@ _tls = cache(httpx2.create_ssl_context)
 
 
 class Watched(httpx2.AsyncBaseTransport):
-    """Passes requests on. ``give_up`` is called as soon as something goes wrong that the SDK keeps to itself."""
+    """``give_up`` is called at a failure that the SDK does not raise."""
 
     def __init__(
         self,
@@ -35,14 +35,12 @@ class Watched(httpx2.AsyncBaseTransport):
         self._inner = httpx2.AsyncHTTPTransport(verify=_tls(trust_env=False), trust_env=False)
         self._give_up = give_up
         self._left = limit
-        #: What ended it: an exception of the connection, or an answer that is not MCP.
         self.error: Exception | None = None
         self.status = 0
         self.media_type = ""
         self.too_much = False
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """One request of the SDK."""
         request.headers["accept-encoding"] = "identity"  # what unpacks to gigabytes is not asked for
         # To the server that it is for, and to no other that it redirects to.
         if self._credentials and self._credentials[0].copy_with(query=None) == request.url.copy_with(query=None):
@@ -68,7 +66,6 @@ class Watched(httpx2.AsyncBaseTransport):
         return response
 
     async def aclose(self) -> None:
-        """Closes every connection."""
         await self._inner.aclose()
 
     def _look(self, response: httpx2.Response, *, answers: bool) -> None:
@@ -83,7 +80,7 @@ class Watched(httpx2.AsyncBaseTransport):
             self._give_up()
 
     def took(self, size: int) -> None:
-        """Counts what came; raises where it is too much."""
+        """Counts bytes; ReadError above the limit."""
         self._left -= size
         if self._left < 0:
             self.too_much = True

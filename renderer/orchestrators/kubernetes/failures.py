@@ -1,4 +1,4 @@
-"""What kubectl's texts mean: the kind of a failure, and what to do about it."""
+"""The kind of a failure, from kubectl's output, and what to do about it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from renderer.errors import McpctlError, WaitTimedOut, excerpt
 from renderer.orchestrators.failures import Refused, kind
 
-#: Characters of kubectl's own words that are shown.
+#: Characters of kubectl's output in a message.
 SHOWN = 600
 
 
@@ -25,7 +25,9 @@ _KINDS = (
     kind("login", r"getting credentials: exec|exec: executable", "the kubeconfig's login helper does not work"),
     kind("quota", r"exceeded quota", "raise the quota of the namespace, or ask for less"),
     kind("pod security", r"violates PodSecurity", "the namespace allows only pods that are safer: see spec.security"),
-    kind("terminating", r"because it is being terminated", "wait until the namespace is gone, then run the same again"),
+    kind(
+        "terminating", r"because it is being terminated", "wait until the namespace is gone, then run the command again"
+    ),
     kind(
         "stateful set",
         r"updates to statefulset spec",
@@ -41,7 +43,7 @@ _KINDS = (
     kind(
         "immutable",
         r"field is immutable|may not change fields",
-        "this cannot be changed in place: delete the object (its volumes stay), then run the same again",
+        "this cannot be changed in place: delete the object (its volumes stay), then run the command again",
     ),
     kind("forbidden", r'User "[^"]*" cannot|cannot \w+ (resource|path)', "ask for the right, or use another context"),
     kind(
@@ -68,24 +70,24 @@ _KINDS = (
         "down",
         r"connection to the server|unable to connect|connection refused|no such host|\bEOF\b|connection reset"
         r"|connection lost|no route to host|network is unreachable",
-        "check that the cluster runs and can be reached, then run the same again",
+        "check that the cluster runs and can be reached, then run the command again",
     ),
-    kind("invalid", r"\(Invalid\)|is invalid|\(BadRequest\)|strict decoding", "the API server does not take it"),
+    kind("invalid", r"\(Invalid\)|is invalid|\(BadRequest\)|strict decoding", "correct what the API server rejects"),
     kind(
         "broken",
         r"\(InternalError\)|internal error|\(ServiceUnavailable\)|\(TooManyRequests\)|unavailable",
-        "the API server is in trouble: run the same again later",
+        "the API server has an internal problem: run the command again later",
     ),
     kind("too old", r"unknown flag|unknown command", "kubectl is too old"),
 )
-#: What ends a whole run, as the next object would meet it too.
+#: What ends a whole run: the next object would fail alike.
 HOPELESS = frozenset({"down", "login", "certificate", "context", "too old"})
 
 
 def refusal(output: str, doing: str, *, secret: bool = False) -> McpctlError:
-    """The exception for a kubectl that failed; ``output`` is what it wrote to stderr.
+    """The exception for a kubectl that failed; ``output`` is its stderr.
 
-    ``secret``: its words may quote values, and are not shown.
+    ``secret``: the output may quote values, and is not shown.
     """
     # Without warnings and log lines of kubectl, its advice on conflicts, and repetitions.
     refused = output.partition("\nPlease review the fields above")[0]
@@ -101,7 +103,7 @@ def refusal(output: str, doing: str, *, secret: bool = False) -> McpctlError:
 
 
 def warnings(output: str) -> list[str]:
-    """What the API server warns of, beside an answer that is fine."""
+    """Of the API server, in the output of a call that succeeded."""
     lines = [line.removeprefix("Warning: ") for line in output.splitlines() if line.startswith("Warning: ")]
     return [excerpt(line, SHOWN) for line in dict.fromkeys(lines)]
 
@@ -112,7 +114,7 @@ _MANAGER = re.compile(r'conflicts? with "((?:[^"\\]|\\.)*)"( with subresource)?[
 
 
 class Conflict(NamedTuple):
-    """A field that somebody else manages, and would lose."""
+    """A field that another manager owns, and would lose."""
 
     field: str
     manager: str
@@ -120,7 +122,7 @@ class Conflict(NamedTuple):
 
 
 def conflicts(output: str) -> list[Conflict]:
-    """Of a refusal of kind ``conflict``."""
+    """In the output of a refusal of kind ``conflict``."""
     conflicting: list[Conflict] = []
     manager, subresource = "", False
     for line in output.splitlines():

@@ -1,4 +1,4 @@
-"""Why a server did not answer MCP: which exception, and with which text."""
+"""From failed attempts to ask a server to one error."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import UNSUPPORTED_PROTOCOL_VERSION
 
 from renderer.errors import McpctlError, WaitTimedOut, excerpt
-from renderer.orchestrators.mcp_check.answers import Guarded, Refused, Transport, Unanswered, without_tls
-from renderer.orchestrators.mcp_check.watch import BYTES, Watched
+from renderer.orchestrators.mcp_check.errors import Guarded, Refused, Transport, Unanswered, without_tls
+from renderer.orchestrators.mcp_check.transport import BYTES, Watched
 
 _OTHER: Mapping[Transport, Transport] = {"sse": "streamable-http", "streamable-http": "sse"}
 #: What a server answers that was started a moment ago, or the proxy in front of it.
@@ -37,7 +37,7 @@ _LOST = ("SSE stream", "Connection closed", "Failed to parse", "server answered 
 
 
 class Attempt(Protocol):
-    """What ``session.Attempt`` knows of one era."""
+    """The part of ``session.Attempt`` that is read here."""
 
     versions: tuple[str, ...]
     failure: Exception | None
@@ -46,7 +46,7 @@ class Attempt(Protocol):
 
     @property
     def asked(self) -> str:
-        """The last question."""
+        """The last method."""
 
 
 def is_final(attempt: Attempt) -> bool:
@@ -57,7 +57,7 @@ def is_final(attempt: Attempt) -> bool:
 
 
 def error_for(url: str, transport: Transport, seconds: float, attempts: Sequence[Attempt]) -> McpctlError:
-    """The exception to raise: of the era that the server understood, else of the last one asked."""
+    """That of the era that the server understood, else of the last one asked."""
     understood = [attempt for attempt in attempts if attempt.versions or _unknown_versions(attempt)]
     attempt = (understood or attempts)[-1]
     where, watched = f"the MCP server at {_without_secrets(url)}", attempt.watched
@@ -75,7 +75,7 @@ def error_for(url: str, transport: Transport, seconds: float, attempts: Sequence
 
 
 def refuse_no_url(url: str) -> None:
-    """Before anything is asked: the HTTP client fails on such in many ways."""
+    """The HTTP client fails on these in many ways."""
     try:
         parts = httpx2.URL(url)
         fits = parts.scheme in ("http", "https") and parts.host and (parts.port is None or 0 < parts.port < 65536)
@@ -86,7 +86,7 @@ def refuse_no_url(url: str) -> None:
 
 
 def _unknown_versions(attempt: Attempt) -> str:
-    """The versions that the server names and the SDK does not know; '' where that is not the trouble."""
+    """The versions that the server names and the SDK does not know; '' for any other failure."""
     for error in _flat(attempt.failure):
         if isinstance(error, RuntimeError) and "protocol version" in str(error):
             return excerpt(str(error).partition(": ")[2].partition("], client")[0].lstrip("["), 60)
@@ -98,7 +98,7 @@ def _unknown_versions(attempt: Attempt) -> str:
 
 
 def _of_answer(watched: Watched, errors: Sequence[BaseException], where: str, asked: str) -> McpctlError | None:
-    """Where something came that says why."""
+    """Where the answer says why."""
     if watched.too_much:
         limit = BYTES // 1024 // 1024
         return Refused(f"{where} answers {asked} with more than {limit} MiB, or packed: not read further")
@@ -137,7 +137,7 @@ def _of_connection(error: BaseException, where: str, asked: str) -> McpctlError 
 
 
 def _flat(error: BaseException | None) -> Iterator[BaseException]:
-    """The exceptions of a group, of groups in it, too."""
+    """Also those of groups in the group."""
     if isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
             yield from _flat(inner)

@@ -1,4 +1,4 @@
-"""A way from this machine to a server in the cluster, for as long as a question takes."""
+"""A port-forward to a server in the cluster."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from renderer.errors import ApplyFailed, WaitTimedOut, excerpt
 from renderer.labels import DEFAULT_PATH, PATH_ANNOTATION
 from renderer.manifest import annotations_of, labels_of
 from renderer.orchestrators.kubernetes.client import Kubectl
-from renderer.orchestrators.kubernetes.faults import refusal
+from renderer.orchestrators.kubernetes.failures import refusal
 from renderer.orchestrators.kubernetes.status import Snapshot, is_ready, newest_pods
 
 #: Seconds until kubectl must have a port.
@@ -23,7 +23,7 @@ _FORWARDING = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+) ->")
 
 @contextmanager
 def forwarded(kubectl: Kubectl, seen: Snapshot, clock: Callable[[], float] = time.monotonic) -> Iterator[str]:
-    """The URL, on a free port of the loopback; nothing listens there afterwards."""
+    """The URL, on a free port of the loopback, which closes with the context."""
     pod, port, path = _target(seen)
     asked = ["port-forward", "--address=127.0.0.1", f"pods/{pod}", f":{port}"]
     with kubectl.background(*asked, namespace=seen.namespace) as running:
@@ -31,14 +31,14 @@ def forwarded(kubectl: Kubectl, seen: Snapshot, clock: Callable[[], float] = tim
 
 
 def _target(seen: Snapshot) -> tuple[str, str, str]:
-    """A pod, its port, and the path. Of a Service kubectl takes the pod that has been ready for longest: while a new
-    version rolls out, that is one of the old, or one that is ending.
+    """A pod, its port, and the path. kubectl would take the pod of a Service that has been ready for longest: during a
+    rollout that is one of the old version, or one that is ending.
     """
     for service in seen.services:
         spec = service.get("spec", {})
         port = next((port for port in spec.get("ports") or [] if port.get("name") == _PORT), None)
         if port:
-            # The youngest of the newest version that is ready, among those to which the Service leads.
+            # The youngest ready pod of the newest version that the Service selects.
             selector = spec.get("selector") or {}
             pods = [pod for pod in seen.pods if is_ready(pod)]
             if not pods:
