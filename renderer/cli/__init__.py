@@ -1,4 +1,4 @@
-"""The command line: options in, exit code out. Only here does a run end."""
+"""The command line. Only here does a run end."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 else:
     report = later("renderer.report")  # 4 ms, which help does not need
 
-#: In the order of a first use, each with its summary: a list of all need not import them. Each is the command of that
-#: name in the module of that name.
+#: In the order of a first use, each with its summary, so that help imports none of them. Each is in the module of its
+#: name.
 COMMANDS = {
     "init": "Write a first spec of server NAME: valid, with comments on what to add; or the files of a project.",
     "validate": "Check specs: list every problem at once, with file, line and what to do.",
@@ -54,13 +54,12 @@ COMMANDS = {
     "help": "Print the help of a command; without COMMAND the list of commands.",
     "version": "Print the versions of mcpctl, Python, libraries and schemas.",
 }
-#: Commands that are not in a module of their name: 'list' would stand before Python's own here, 'import' is a keyword.
+#: Commands in another module: 'list' would hide Python's own here, 'import' is a keyword.
 _MODULES = {
     "import": ("import_", "import_"),
     "list": ("listing", "listing"),
     "restart": ("start", "restart"),
-    "help": ("about", "help_"),
-    "version": ("about", "version"),
+    "help": ("version", "help_"),
 }
 
 
@@ -83,19 +82,19 @@ _COMMON = (
 
 
 class Commands(click.Group):
-    """Imports a command only when it is asked for: each costs what it needs."""
+    """Imports a command when it runs, with all that it needs."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
-        """All names, in the order of a first use."""
+        """In the order of a first use."""
         return list(COMMANDS)
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Each command with its whole summary: click cuts them at the width of a line."""
+        """With whole summaries: click cuts them at the width of a line."""
         with formatter.section("Commands"):
             formatter.write_dl([*COMMANDS.items()])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
-        """The command; a UsageError with a suggestion where there is none of that name."""
+        """UsageError with a suggestion for an unknown name."""
         if cmd_name not in COMMANDS:
             from difflib import get_close_matches  # 2 ms, and only a mistake needs it
 
@@ -132,7 +131,7 @@ def mcpctl(context: click.Context) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit code. A traceback reaches only users who ask for it."""
+    """Runs one command; the exit code. A traceback is printed only on request."""
     typed = list(sys.argv[1:] if arguments is None else arguments)
     choose_color("auto")
     if "_MCPCTL_COMPLETE" in os.environ:
@@ -151,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(typed: Sequence[str]) -> int:
-    """The exit code; what ends the process from outside is raised."""
+    """The exit code; interrupts are raised."""
     try:
         return int(mcpctl.main(args=[*typed], prog_name="mcpctl", standalone_mode=False, obj=typed) or Exit.FINE)
     except Watch as asked:

@@ -1,4 +1,4 @@
-"""``mcpctl apply``: specs, or a tree of rendered files, handed to the runtime; then waited for."""
+"""``mcpctl apply``: specs, or a tree of rendered files, applied to the runtime; then waits."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 import click
 
-from renderer.cli.environments import environment_option, rendered
 from renderer.cli.follow import follow, options_for, specs_for
-from renderer.cli.locked import locked_option, with_locked
 from renderer.cli.options import (
     network_policy_provider_option,
     optional_paths_argument,
@@ -23,7 +21,7 @@ from renderer.cli.options import (
     version_options,
 )
 from renderer.cli.ready import emit_json, failure, statuses_of, until_ready, warn_without_client
-from renderer.cli.remotes import count_remotes, nothing_deployed
+from renderer.cli.runs import count_remotes, environment_option, locked_option, nothing_deployed, rendered, with_locked
 from renderer.cli.runtime import (
     confirm_with,
     env_file_option,
@@ -38,7 +36,7 @@ from renderer.cli.runtime import (
     wait_option,
     yes_option,
 )
-from renderer.cli.streams import emit, tell
+from renderer.cli.streams import emit, print_report
 from renderer.cli.tables import show
 from renderer.errors import Exit, McpctlError, Problem, exit_code
 from renderer.model import JSON, Rendered
@@ -55,7 +53,7 @@ DryRun = Literal["none", "client", "server"]
 
 
 class Plan(NamedTuple):
-    """What is to be applied. ``ids`` None: the servers are looked up by name when they are there."""
+    """What to apply. ``ids`` None: the servers are looked up by name after the apply."""
 
     documents: tuple[Rendered, ...]
     problems: tuple[Problem, ...]
@@ -66,10 +64,10 @@ class Plan(NamedTuple):
     folder: str = ""
     #: Besides the configured one.
     namespaces: tuple[str, ...] = ()
-    #: For the summary: servers that somebody else runs, and the line that nothing else is there.
+    #: For the summary: the number of remote servers, and the line where there are no others.
     remotes: Mapping[str, int] = {}
     lines: tuple[str, ...] = ()
-    #: The command that tells a client where the servers are; of a tree nobody knows it.
+    #: The command that configures a client; unknown for a tree.
     export: str = ""
 
 
@@ -172,7 +170,7 @@ def _planned(
     env_files: Mapping[str, str],
     more: Mapping[str, Any],
 ) -> tuple[Orchestrator, Plan, Exit]:
-    """What is to be applied; its Problems reported. With errors nothing is asked of the runtime."""
+    """Prints its Problems. With errors the runtime is not called."""
     if tree:
         plan, settings = _of_tree(tree, settings, env_files, more)
     else:
@@ -180,7 +178,7 @@ def _planned(
     code = exit_code(plan.problems)
     counts = {"servers": len(plan.servers), **plan.remotes, "documents": len(plan.documents)}
     if code or style == "text":
-        tell(Report("apply", plan.problems, counts, plan.lines), style, quiet=False, stdout=True)
+        print_report(Report("apply", plan.problems, counts, plan.lines), style, quiet=False, stdout=True)
     orchestrator = create_orchestrator(settings.config)
     if not code:
         show_place(orchestrator)
@@ -205,7 +203,7 @@ def _of_specs(
 
 
 def _export(paths: Sequence[str], run: Run) -> str:
-    """For clients on this machine where no environment says who the clients are; empty of what came on stdin."""
+    """Without an environment, for clients on this machine; empty for specs from stdin."""
     if "-" in paths:
         return ""
     words = ["mcpctl", "export", "client", "--client", "NAME", *paths]
@@ -237,7 +235,7 @@ def _of_tree(
 
 
 class _Run(NamedTuple):
-    """One apply, after all was checked."""
+    """One apply, after all checks."""
 
     orchestrator: Orchestrator
     plan: Plan
@@ -245,7 +243,7 @@ class _Run(NamedTuple):
     options: ApplyOptions
 
     def all(self, confirm: Any, *, wait: bool, fail_fast: bool) -> int:
-        """Apply, wait, show. What stands is shown in JSON even where it failed."""
+        """Applies, waits, prints; in JSON also after a failure."""
         applied, statuses, ids = Applied(()), tuple[InstanceStatus, ...](), tuple[str, ...]()
         if wait and self.options.dry_run == "none":
             warn_without_client()
@@ -270,17 +268,17 @@ class _Run(NamedTuple):
         else:
             show(statuses, time.time())
             if self.plan.export and statuses:
-                progress(f"to tell a client where they are: {self.plan.export}")
+                progress(f"to configure a client: {self.plan.export}")
         return Exit.FINE
 
     def nothing(self) -> int:
-        """Of remote servers alone the runtime is not asked."""
+        """For remote servers alone, without the runtime."""
         if self.style == "json":
             self._emit_json(Applied(()), ())
         return Exit.FINE
 
     def _report(self, applied: Applied) -> None:
-        """All in numbers, and what was kept; a failure ends the run here."""
+        """Counts, and objects that were kept; raises after a failure."""
         dry = " (dry run: nothing was changed)" if self.options.dry_run != "none" else ""
         if applied.failed:
             raise failure(f"{failure_text(applied)} ({tally(applied)}){dry}")

@@ -1,7 +1,7 @@
-"""What may stand where somebody presses TAB.
+"""The values that TAB completes.
 
-Commands import all that they run with, which is too slow for a key. So the shell's script brings a table of what there
-is to complete, and only names in specs are looked up. A script of another version has a stale table: it is made again.
+Commands import all that they run with, which is too slow for a key. So the shell's script holds a table of what can be
+completed, and only names in specs are looked up. A table of another version is made again.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from renderer.project import find_project
 
 Table = dict[str, Any]
 
-#: What stands for a parameter in the table: nothing for flags, a list of values, or one of these words.
+#: The value of a parameter in the table: None for flags, a list of values, or one of these words.
 FILES, FOLDERS, SERVERS, ENVIRONMENTS, NOTHING = "files", "folders", "servers", "environments", "nothing"
 LEVELS, FIELDS, SERVER_FIELDS, RULES, COMMANDS = "levels", "fields", "server-fields", "rules", "commands"
-#: Files looked through for names, and how much of each is read: a key must not wait for a fleet.
+#: Files searched for names, and bytes read of each.
 _MOST_FILES, _BEGINNING = 2000, 65536
 _SUFFIXES = (".yaml", ".yml", ".json")
 _KIND = r"""(?:^|[{,])\s*["']?kind["']?\s*:\s*["']?%s\b"""
 _NAME = r"""["']?\bname["']?\s*:\s*["']?([\w.-]+)"""
-#: Where metadata is written in braces, and where it is not: then the indent of its fields.
+#: metadata in braces; and in a block, with the indent of its fields.
 _IN_BRACES = re.compile(r"""["']?\bmetadata["']?\s*:\s*\{((?:[^{}]|\{[^{}]*\})*)\}""")
 _INDENTED = re.compile(r"^metadata:[^\n]*\n(?:[ \t]*#[^\n]*\n)*([ \t]+)", re.MULTILINE)
 
 
 def complete(group: click.Group, words: Sequence[str]) -> None:
-    """Prints a line for each value that may stand in place of the last word; never an error: nobody could read it."""
+    """Prints a line for each value that may replace the last word; never an error: nobody could read it."""
     try:
         text = os.environ.get("_MCPCTL_TABLE")
         known: Table = json.loads(text) if text else {}
@@ -50,7 +50,7 @@ def complete(group: click.Group, words: Sequence[str]) -> None:
 
 
 def candidates(known: Table, words: Sequence[str]) -> tuple[list[str], str]:
-    """The values for the last of the words, which begin with it, and that word as the user sees it."""
+    """The values that begin with the last word, and that word as the user sees it."""
     # With `--out`, `=`, `x` as one word again: bash breaks words there.
     joined: list[str] = []
     for word in words:
@@ -118,7 +118,7 @@ def _levels(rules: Sequence[str], current: str) -> list[str]:
 
 
 def _fields(tree: Table, path: str, index: str) -> list[str]:
-    """The fields one step further, those below ``spec`` also without it; a field that has fields ends with a dot."""
+    """The next step of the path, below ``spec`` also without it; a field that has fields ends with a dot."""
     *steps, current = path.split(".")
     for node in (tree, tree.get("spec", {})):
         for step in steps:
@@ -145,7 +145,7 @@ def names_in(kind: str, words: Iterable[str]) -> list[str]:
 
 
 def _name(document: str) -> str:
-    """By what it looks like: reading YAML would take too long. Names of labels stand deeper."""
+    """By pattern: reading YAML would take too long. Names of labels are indented further."""
     if braces := _IN_BRACES.search(document):
         name = re.search(_NAME, re.sub(r"\{[^{}]*\}", "", braces[1]))
     else:

@@ -1,8 +1,9 @@
-"""``mcpctl completion``: the script of a shell, with a table of what there is to complete."""
+"""``mcpctl completion``: the script of a shell, with a table of what can be completed."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -21,11 +22,78 @@ from renderer.cli.candidates import (
     SERVERS,
     Table,
 )
-from renderer.cli.shells import SCRIPTS
 from renderer.cli.streams import emit
 from renderer.errors import Exit
 from renderer.reference import fields
 from renderer.rules import catalogue
+
+#: The scripts pass on what is typed, and offer the lines that come back. A line is a value, or ``:files`` or
+#: ``:folders``, which the shell completes itself. After a value that ends with ``=`` or ``.`` the word continues.
+#: ``@TABLE@`` is JSON without single quotes and backslashes.
+
+#: bash breaks words at '=', so it wants what follows the last one; its old version on macOS has no compopt.
+_BASH = r"""# bash completion of mcpctl
+_mcpctl() {
+  local line words
+  COMPREPLY=()
+  words=("${COMP_WORDS[@]:1:COMP_CWORD}")
+  while IFS= read -r line; do
+    case $line in
+      :files) compopt -o default ;;
+      :folders) compopt -o dirnames ;;
+      *[=.]) compopt -o nospace; COMPREPLY+=("$line") ;;
+      *) COMPREPLY+=("$line") ;;
+    esac
+  done < <(_MCPCTL_COMPLETE=bash _MCPCTL_TABLE="$_mcpctl_table" "${1/#\~/$HOME}" "${words[@]}")
+} 2> /dev/null
+_mcpctl_table='@TABLE@'
+complete -F _mcpctl mcpctl
+"""
+
+_ZSH = r"""#compdef mcpctl
+# zsh completion of mcpctl
+_mcpctl() {
+  local line
+  local -x _MCPCTL_COMPLETE=zsh _MCPCTL_TABLE=$_mcpctl_table
+  local -a lines values parts
+  lines=("${(@f)$(${(Q)words[1]} "${(@Q)words[2,CURRENT]}" 2> /dev/null)}")
+  for line in $lines; do
+    case $line in
+      (*[=.]) parts+=($line) ;;
+      (:*) ;;
+      (*) values+=($line) ;;
+    esac
+  done
+  (( $#values )) && compadd -a values
+  (( $#parts )) && compadd -S '' -a parts
+  if (( $lines[(Ie):files] )); then compset -P '*='; _files; fi
+  if (( $lines[(Ie):folders] )); then compset -P '*='; _files -/; fi
+}
+typeset -g _mcpctl_table='@TABLE@'
+if [[ $zsh_eval_context[-1] == loadautofunc ]]; then _mcpctl "$@"; else compdef _mcpctl mcpctl; fi
+"""
+
+_FISH = r"""# fish completion of mcpctl
+set -g _mcpctl_table '@TABLE@'
+function __mcpctl_complete
+  set -l words (commandline -opc)
+  set -l current (commandline -ct)
+  test (count $current) -eq 0; and set current ''
+  for line in (env _MCPCTL_COMPLETE=fish _MCPCTL_TABLE=$_mcpctl_table $words $current 2> /dev/null)
+    switch $line
+      case :files
+        __fish_complete_path (string replace -r '^--?[^=]*=' '' -- $current)
+      case :folders
+        __fish_complete_directories (string replace -r '^--?[^=]*=' '' -- $current)
+      case '*'
+        echo $line
+    end
+  end
+end
+complete -c mcpctl -f -a '(__mcpctl_complete)'
+"""
+
+SCRIPTS: Mapping[str, str] = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
 
 #: By the parameter's name, of one command before that of all.
 _BY_NAME = {
@@ -75,7 +143,7 @@ def completion(context: click.Context, shell: str) -> int:
 
 
 def table(group: click.Group) -> Table:
-    """What there is to complete: commands with their options and arguments, and the words that some of these take."""
+    """Commands with their options and arguments, and the values of some of these."""
     above = click.Context(group, **group.context_settings)
     commands: Table = {}
     for name in group.list_commands(above):
@@ -100,7 +168,7 @@ def table(group: click.Group) -> Table:
 
 
 def _kind(command: str, parameter: click.Parameter) -> Any:
-    """None of a flag, the values of a choice, else a word for what it takes."""
+    """None for a flag, the values of a choice, else a word for the kind of value."""
     if isinstance(parameter, click.Option) and (parameter.is_flag or parameter.count):
         return None
     if isinstance(parameter.type, click.Choice):
@@ -111,7 +179,7 @@ def _kind(command: str, parameter: click.Parameter) -> Any:
 
 
 def _tree(schema: str) -> Table:
-    """The fields of a schema, each in the field that has it; lists end with ``[]``."""
+    """The fields of a schema, nested; lists end with ``[]``."""
     tree: Table = {}
     paths = list(dict.fromkeys(field.path for field in fields(assets.schema(schema))))
     lists = {path.partition("[].")[0] for path in paths if "[]." in path}

@@ -1,4 +1,4 @@
-"""``mcpctl config``: each setting, and where it came from."""
+"""``mcpctl config``: each setting and its source."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SOURCES = {
 
 
 def _print_schema(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
-    """At once, before any configuration is read: that may be what is broken."""
+    """Before the configuration is read, which may be broken."""
     if value:
         emit(schema_text("config"))
         context.exit(Exit.FINE)

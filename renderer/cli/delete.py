@@ -1,4 +1,4 @@
-"""``mcpctl delete``: what is ours is removed; what stays is reported, with the reason."""
+"""``mcpctl delete``: removes objects of servers."""
 
 from __future__ import annotations
 
@@ -54,6 +54,6 @@ def delete(
     if applied.failed:
         raise ApplyFailed(f"not all could be removed: {tally(applied)}; fix the reason, then run the command again")
     if not applied.changes and not ignore_not_found:
-        raise ApplyFailed(f"nothing of {', '.join(map(excerpt, names))} is there; mcpctl list shows what is")
+        raise ApplyFailed(f"mcpctl manages nothing of {', '.join(map(excerpt, names))}; see mcpctl list")
     progress(tally(applied))
     return Exit.FINE

@@ -1,4 +1,4 @@
-"""``mcpctl diff``: what a change of specs does to the tree, and what that leads to."""
+"""``mcpctl diff``: what a change of specs does to the tree, with consequences."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any
 import click
 
 from renderer import pipeline
-from renderer.cli.environments import environment_option, rendered, run_alone, runs_of
 from renderer.cli.options import (
     FOLDER,
     format_option,
@@ -24,8 +23,8 @@ from renderer.cli.options import (
     target_option,
     target_options,
 )
-from renderer.cli.streams import colored, emit, tell, working
-from renderer.cli.templates import templates_option, with_templates
+from renderer.cli.runs import environment_option, rendered, run_alone, runs_of, templates_option, with_templates
+from renderer.cli.streams import colored, emit, print_report, working
 from renderer.diff import git
 from renderer.diff.compare import at_base, compare, with_matrix
 from renderer.diff.markdown import as_markdown
@@ -112,11 +111,11 @@ def diff(
     outputs = [rendered(run, run.target) for run in runs]
     problems = pipeline.problems_of(outputs)
     if code := exit_code(problems):
-        tell(Report("diff", problems, {}), "text", quiet=quiet, stdout=False)
+        print_report(Report("diff", problems, {}), "text", quiet=quiet, stdout=False)
         return code
     base_specs = at_base(revision, paths, runs, out, known) if revision else None
     root = Path(known.file).parent if known and known.out and same_paths([os.fspath(out)], [known.out]) else None
-    # As render has it: a part of the input is about nothing else, and what other specs describe is not removed.
+    # As in render: a part of the input covers nothing else, and what other specs describe is not removed.
     in_project = known is not None and bool(known.specs)
     part = "-" in paths or (known is not None and in_project and not same_paths(paths, known.paths))
     elsewhere = None if in_project or part else Elsewhere(out, paths)
@@ -127,7 +126,7 @@ def diff(
     with working(f"comparing with {out}"):
         comparison = compare(runs, outputs, out, base_specs, every=not environments, root=root, is_left=is_left)
     text = FORMATS[style](with_matrix(comparison, runs) if matrix else comparison)
-    # What comes green, what goes red, where cyan, and headlines bold, as git does it.
+    # New lines green, removed ones red, paths cyan, headlines bold, as in git.
     for start, color in _COLORS if style == "text" and colored(sys.stdout) else ():
         text = re.sub(rf"^{start}.+$", f"\x1b[{color}m\\g<0>\x1b[0m", text, flags=re.MULTILINE)
     emit(text)

@@ -1,4 +1,4 @@
-"""``mcpctl doctor``: what stands in the way of an apply."""
+"""``mcpctl doctor``: checks what an apply needs."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import Any
 
 import click
 
-from renderer.cli.environments import environment_option, rendered
 from renderer.cli.follow import options_for, specs_for
 from renderer.cli.options import (
     network_policy_provider_option,
     optional_paths_argument,
     version_options,
 )
+from renderer.cli.runs import environment_option, rendered
 from renderer.cli.runtime import output_option, progress, runtime_options
-from renderer.cli.streams import emit, tell
+from renderer.cli.streams import emit, print_report
 from renderer.doctor import Patient, diagnose
 from renderer.doctor.checks import Check, Result, as_json, as_lines, summary
 from renderer.errors import Exit, exit_code
@@ -46,7 +46,7 @@ def doctor(paths: tuple[str, ...], settings: Settings, style: str, **rendering: 
     if paths:  # rendered as an apply would
         run, settings = specs_for(paths, rendering["environments"], settings, rendering, {})
         output, counts = rendered(run, run.target), {"servers": len(run.specs.servers)}
-        tell(Report("doctor", output.problems, counts), "text", quiet=False, stdout=False)
+        print_report(Report("doctor", output.problems, counts), "text", quiet=False, stdout=False)
         if code := exit_code(output.problems):
             return code
         patient = Patient(run.specs.servers, output.documents, run.options)

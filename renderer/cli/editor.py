@@ -1,4 +1,4 @@
-"""What an editor needs for completion and checks: a JSON Schema, and the line of a file that names it."""
+"""JSON Schemas for editors, and the line of a file that names one."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ FOLDER = ".schemas"
 
 
 def folder_of(file: str) -> Path:
-    """Beside what the schemas of a new file lie: the folder of the project around it, or else its own."""
+    """The folder for the schemas of a new file: of its project, or its own."""
     folder = os.path.dirname(os.path.abspath(file))
     try:
         project = find_file(folder, home_folder(os.environ))
-    except InputInvalid:  # not a project to write into; the commands that read it say what is wrong with it
+    except InputInvalid:  # the commands that read the project report it
         project = ""
     return Path(os.path.relpath(os.path.dirname(os.path.abspath(project)) if project else folder))
 
 
 def schema_of(file: str, name: str, folder: Path) -> str:
-    """What the first line of ``file`` names: an address where one answers, else the way to the schema in ``folder``."""
+    """For the first line of ``file``: an address where one exists, else the path of the schema in ``folder``."""
     path = os.path.relpath(folder / FOLDER / f"{name}.schema.json", os.path.dirname(file) or ".")
     return addresses.of_schema(name) or Path(path).as_posix()
 
 
 def schema_text(name: str) -> str:
-    """The schema with what editors show where a pattern does not match: what is expected, and not the pattern."""
+    """With the messages that editors show where a pattern does not match."""
     if name.startswith("output/"):  # of rendered objects, which nobody writes
         return assets.read_schema(name)
     document = json.loads(assets.read_schema(name))
@@ -50,7 +50,7 @@ def _explain(node: Any) -> None:
 
 
 def write_file(path: str, text: str, *, force: bool) -> None:
-    """UsageMistake where it cannot be written, and without ``force`` where it is there; it follows no link."""
+    """Follows no link. UsageMistake where it cannot be written, or exists (without ``force``)."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | (os.O_TRUNC if force else os.O_EXCL)
     try:
         with open(os.open(path, flags, 0o644), "wb") as file:
@@ -62,10 +62,7 @@ def write_file(path: str, text: str, *, force: bool) -> None:
 
 
 def write_schemas(folder: Path, names: Sequence[str]) -> list[str]:
-    """Writes the schemas that ``schema_of`` names, or brings them up to date; a file that is none of ours is left.
-
-    The paths of those that were written.
-    """
+    """Writes or updates the schemas that ``schema_of`` names; the paths written. A file of others is kept."""
     written = []
     for name in () if addresses.DOCUMENTATION else names:
         path, text = folder / FOLDER / f"{name}.schema.json", schema_text(name)

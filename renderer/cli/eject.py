@@ -1,4 +1,4 @@
-"""``mcpctl eject``: built-in templates to change, and which of the changed ones have fallen behind."""
+"""``mcpctl eject``: copies built-in templates, and lists outdated copies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 from renderer.cli.editor import write_file
 from renderer.cli.options import output_option, quiet_option
-from renderer.cli.streams import emit, tell
+from renderer.cli.streams import emit, print_report
 from renderer.errors import Exit, UsageMistake, errors_in, excerpt
 from renderer.report import LONGEST, Report
 from renderer.user_templates import ejected, name_hint, read_folder, replaceable
@@ -59,7 +59,7 @@ def eject(
     if check is not None:
         # Errors end as invalid input, warnings (each is an outdated template) as a difference.
         templates, problems = read_folder(check)
-        tell(Report("eject", problems, {"templates": len(templates.texts)}), style, quiet=quiet, stdout=True)
+        print_report(Report("eject", problems, {"templates": len(templates.texts)}), style, quiet=quiet, stdout=True)
         if errors_in(problems):
             return Exit.INPUT_INVALID
         return Exit.DIFFERENT if problems else Exit.FINE
@@ -84,7 +84,9 @@ def _copy(texts: Mapping[Path, str], force: bool, style: str, quiet: bool) -> Ex
             raise UsageMistake(f"{_shown(path)} cannot be written: {error.strerror}") from None
         write_file(os.fspath(path), text, force=force)
     lines = [f"{_shown(path)}: written" for path in texts]
-    tell(Report("eject", (), {"templates": len(texts)}, [] if quiet else lines), style, quiet=quiet, stdout=True)
+    print_report(
+        Report("eject", (), {"templates": len(texts)}, [] if quiet else lines), style, quiet=quiet, stdout=True
+    )
     return Exit.FINE
 
 

@@ -1,4 +1,4 @@
-"""``mcpctl explain``: a server's values and where they come from, or where environments differ."""
+"""``mcpctl explain``: the origin of a server's values, or the differences between environments."""
 
 from __future__ import annotations
 
@@ -10,10 +10,17 @@ import click
 
 from renderer import explain as explaining
 from renderer import pipeline
-from renderer.cli.environments import choose, environment_option, in_project, problems_of_specs, run_alone
 from renderer.cli.options import project, quiet_option, render_options, text_or_json
-from renderer.cli.streams import emit, specs_in, tell
-from renderer.cli.templates import templates_option, with_templates
+from renderer.cli.runs import (
+    choose,
+    environment_option,
+    in_project,
+    problems_of_specs,
+    run_alone,
+    templates_option,
+    with_templates,
+)
+from renderer.cli.streams import emit, print_report, specs_in
 from renderer.environment import name_of
 from renderer.errors import DocumentPath, Exit, Problem, UsageMistake, errors_in, excerpt, exit_code
 from renderer.model import Source
@@ -81,7 +88,7 @@ def explain(
     inputs, alone = in_project(inputs, run_alone("kubernetes", render_options({}), {}))
     wanted = choose(inputs, environments, several=True) if environments or inputs.environments else []
     if differences and len(wanted) < 2:
-        raise UsageMistake("differences are between environments: name several, or add their files to PATHS")
+        raise UsageMistake("--differences compares environments: name several, or add their files to PATHS")
     runs = pipeline.runs(inputs, wanted, alone)
     runs[0] = runs[0]._replace(specs=with_templates(runs[0].specs, templates))
     problems = problems_of_specs(runs)
@@ -126,7 +133,7 @@ def _explained(source: Source, path: DocumentPath, runs: Sequence[Run], style: s
 
 
 def _source(inputs: Inputs, name: str) -> Source:
-    """The document of that server; a UsageMistake with what was most likely meant."""
+    """UsageMistake with a suggestion for an unknown server."""
     known = {name_of(source): source for source in inputs.sources}
     if name not in known:
         near = suggestion(name, known) or f"; there is: {', '.join(sorted(known)) or 'none'}"
@@ -135,6 +142,6 @@ def _source(inputs: Inputs, name: str) -> Source:
 
 
 def _tell(problems: Sequence[Problem], quiet: bool) -> None:
-    """Warnings belong to other commands; what stopped this one is reported."""
+    """Only errors: warnings belong to other commands."""
     if exit_code(problems) is not Exit.FINE:
-        tell(Report("explain", problems, {}), "text", quiet=quiet, stdout=False)
+        print_report(Report("explain", problems, {}), "text", quiet=quiet, stdout=False)

@@ -1,4 +1,4 @@
-"""``mcpctl export``: what clients read of servers, and the resources of operators that could run them."""
+"""``mcpctl export``: files of clients, and resources of operators."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
-from renderer.cli.environments import environment_option, run_alone, runs_of
 from renderer.cli.options import namespace_option, paths_argument, quiet_option, render_options, text_or_json
 from renderer.cli.outcomes import as_lines, facts
-from renderer.cli.streams import emit, emit_data, say, tell
+from renderer.cli.runs import environment_option, run_alone, runs_of
+from renderer.cli.streams import emit, emit_data, print_report, say
 from renderer.errors import Exit, UsageMistake, errors_in
 from renderer.exporters.client import CLIENTS, configuration
 from renderer.exporters.endpoints import endpoint_of
@@ -98,8 +98,6 @@ def client(
 
 
 def _add(name: str, form: Form) -> None:
-    """The command of a form."""
-
     @export.command(
         name,
         help=f"Write {form.about}, with a report of what it cannot say.",
@@ -125,7 +123,7 @@ def _add(name: str, form: Form) -> None:
             return run
         if run.target != "kubernetes":
             raise UsageMistake(f"environment {run.name} is for {run.target}, and {name} is for a cluster")
-        # Only the one that is asked for: each costs its import.
+        # Imported only when used.
         make: Export = import_module(f"renderer.exporters.{form.module}").export
         exported = [make(server, run.options) for server in _servers(run)]
         entries = [entry for each in exported for entry in each.entries]
@@ -143,17 +141,17 @@ for _name, _form in FORMS.items():
 
 
 def _run(paths: Sequence[str], target: str, namespace: str, environments: Sequence[str], quiet: bool) -> Run | Exit:
-    """The specs as one environment has them, or as they are; the exit code where they have errors."""
+    """The specs in one environment, or as they are; the exit code where they have errors."""
     options = render_options({"namespace": namespace, "create_namespace": False})
     (run,) = runs_of(paths, environments, run_alone(target, options, {}), several=False)
     if errors_in(run.specs.problems):
-        tell(Report("export", run.specs.problems, {}), "text", quiet=quiet, stdout=False)
+        print_report(Report("export", run.specs.problems, {}), "text", quiet=quiet, stdout=False)
         return Exit.INPUT_INVALID
     return run
 
 
 def _servers(run: Run) -> list[Server]:
-    """Those that are rendered, and those that somebody else runs, by name."""
+    """Also remote ones, by name."""
     return sorted((*run.specs.servers, *run.specs.remotes), key=lambda server: server.name)
 
 
@@ -169,7 +167,7 @@ def _emit_json(command: str, entries: Sequence[Entry], **more: JSON) -> None:
 
 
 def _report(entries: Sequence[Entry], quiet: bool) -> None:
-    """What somebody has to do or may miss; with all of it unless ``quiet``."""
+    """Decisions and losses; all entries unless ``quiet``."""
     kept = [entry for entry in entries if not quiet or entry.outcome in (Outcome.DECISION, Outcome.LOST)]
     say("".join(f"{line}\n" for line in as_lines(kept)))
 

@@ -1,4 +1,4 @@
-"""What an environment says of the runtime, beside the settings: it names target and namespace, so they follow it."""
+"""Target and namespace of an environment as settings of the runtime."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
 from renderer import pipeline
-from renderer.cli.environments import run_alone, runs_of
 from renderer.cli.options import provider_has_a_cluster, render_options
+from renderer.cli.runs import run_alone, runs_of
 from renderer.errors import UsageMistake, excerpt
 from renderer.model import Options
 from renderer.orchestrators import ORCHESTRATORS, create_orchestrator
@@ -19,7 +19,7 @@ _TYPE, _NAMESPACE = "orchestrator.type", "orchestrator.kubernetes.namespace"
 
 
 class Chosen(NamedTuple):
-    """One run over specs, and the settings of the runtime that it is for."""
+    """One run, and the settings of its runtime."""
 
     run: Run
     settings: Settings
@@ -28,9 +28,9 @@ class Chosen(NamedTuple):
 def specs_for(
     paths: Sequence[str], wanted: Sequence[str], settings: Settings, rendering: Mapping[str, Any], levels: Levels
 ) -> Chosen:
-    """The specs as one environment has them, or as they are where there is none.
+    """The specs in one environment, or as they are without any.
 
-    UsageMistake where there are several environments, or where a setting says something else than the environment.
+    UsageMistake for several environments, or where a setting contradicts the environment.
     """
     alone = run_alone(create_orchestrator(settings.config).target, options_for(settings, rendering), levels)
     (run,) = runs_of(paths, wanted, alone, several=False)
@@ -43,16 +43,16 @@ def specs_for(
 
 
 def options_for(settings: Settings, rendering: Mapping[str, Any]) -> Options:
-    """Of a rendering without any environment."""
+    """Without an environment."""
     options = render_options({**rendering, "namespace": settings.config.kubernetes.namespace})
     typed = any(value.field.name == _NAMESPACE and value.rank is Rank.OPTION for value in settings.values)
     return options._replace(namespace_typed=typed)
 
 
 def follow(settings: Settings, target: str, namespace: str, source: str) -> Settings:
-    """The settings with the runtime of ``target``, and ``namespace`` in a cluster; as ``source`` says.
+    """The settings for ``target``, and ``namespace`` in a cluster; ``source`` says who wants that.
 
-    What nobody set follows; UsageMistake where somebody set something else.
+    Only defaults change; UsageMistake where a setting differs.
     """
     kinds = {create_orchestrator(settings.config._replace(type=name)).target: name for name in ORCHESTRATORS}
     kind = kinds[target]
@@ -76,7 +76,7 @@ def _followed(settings: Settings, name: str, wanted: str, source: str) -> Value:
 
 
 def plain_specs(paths: Sequence[str], levels: Levels, stdin: BinaryIO | None) -> pipeline.Specs:
-    """The specs as they are; UsageMistake where there are environments, whose word would be lost."""
+    """UsageMistake where there are environments, which would be ignored."""
     inputs = pipeline.read_inputs(paths, stdin)
     if inputs.environments:
         name = inputs.environments[0].name

@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from renderer.cli.environments import environment_option, problems_of_specs, run_alone, runs_of
 from renderer.cli.options import (
     format_option,
     paths_argument,
@@ -15,7 +14,8 @@ from renderer.cli.options import (
     target_option,
     target_options,
 )
-from renderer.cli.streams import emit, say, tell
+from renderer.cli.runs import environment_option, problems_of_specs, run_alone, runs_of
+from renderer.cli.streams import emit, print_report, say
 from renderer.errors import errors_in, exit_code
 from renderer.graph import graph_of
 from renderer.graph.mermaid import as_mermaid, too_large
@@ -63,7 +63,7 @@ def graph(
     runs = runs_of(paths, environments, alone, several=True)
     problems = problems_of_specs(runs)
     if code := exit_code(problems):
-        tell(Report("graph", errors_in(problems), {}), "text", quiet=False, stdout=False)
+        print_report(Report("graph", errors_in(problems), {}), "text", quiet=False, stdout=False)
         return code
     text = FORMATS[style]([graph_of(run) for run in runs])
     if style == "mermaid" and (why := too_large(text)):

@@ -1,4 +1,4 @@
-"""``mcpctl import``: specs from the definitions, files of clients and manifests of others."""
+"""``mcpctl import``: specs from definitions, files of clients, and manifests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from renderer.report import LONGEST, Report, as_text
 
 
 class Result(NamedTuple):
-    """What an import did: the definitions, what was written, what is wrong, and specs that nothing defines any more."""
+    """The definitions, written files, problems, and specs that nothing defines any more."""
 
     drafts: Sequence[Draft]
     written: Sequence[Written]
@@ -144,7 +144,7 @@ def _import(
 
 
 def _as_text(result: Result, quiet: bool) -> str:
-    """A line for each field, then the files, then what was refused."""
+    """A line for each field, then the files, then problems."""
     about = {form.name: form.about for form in FORMATS}
     files = {id(each.draft): each for each in result.written}
     lines: list[str] = []
@@ -162,7 +162,7 @@ def _as_text(result: Result, quiet: bool) -> str:
 
 
 def _problems(result: Result, quiet: bool) -> str:
-    """Those that stop nothing too, unless ``quiet``."""
+    """Also warnings, unless ``quiet``."""
     return as_text(Report("import", result.problems, {}), quiet=quiet) if result.problems else ""
 
 
@@ -177,7 +177,7 @@ _COLUMNS = ("definitions", *State, "refused", "with losses")
 
 
 def _as_table(result: Result, quiet: bool) -> str:
-    """What was refused, what was left, and how many of each format became what."""
+    """Problems, files that were kept, and counts by format."""
     counts: dict[str, Counter[str]] = {form.name: Counter() for form in FORMATS}
     for draft in result.drafts:
         counts[draft.format] += Counter({"definitions": 1, "refused": bool(draft.problems)})

@@ -1,4 +1,4 @@
-"""``mcpctl import --compare``: what differs between what runs and what its new spec renders to."""
+"""``mcpctl import --compare``: differences between what runs and what its new spec renders to."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from renderer.pins import KUBERNETES_VERSION
 from renderer.registry import target
 from renderer.yaml_writer import block
 
-#: Of the formats that describe what runs, the target that renders the same.
+#: By format that describes what runs: its target.
 TARGETS: Mapping[str, str] = {MANIFESTS: "kubernetes", COMPOSE_FILES: "compose"}
 #: The server's container in what is rendered.
 _SERVER = "mcp-server"
-#: What an API server fills in, by the last step of its path: no difference to what does not say it.
+#: Defaults of an API server, by the last step of the path.
 _DEFAULTS: Mapping[str, Sequence[JSON]] = {
     "protocol": ["TCP"],
     "dnsPolicy": ["ClusterFirst"],
@@ -59,7 +59,7 @@ _SERVERS_OWN = ("clusterIP", "clusterIPs", "ipFamilies", "volumeName", "nodePort
 
 
 class Compared(NamedTuple):
-    """One server: its objects before and now, and what the difference leads to."""
+    """One server: its objects before and now, and the consequences."""
 
     server: str
     pairs: tuple[Pair, ...]
@@ -67,7 +67,7 @@ class Compared(NamedTuple):
 
 
 def compared(draft: Draft, sources: Sequence[Source]) -> Compared | None:
-    """None for what describes nothing that runs, and for what was refused; ``sources`` are all documents."""
+    """None for formats that describe nothing that runs, and for refused drafts; ``sources`` are all documents."""
     name = TARGETS.get(draft.format)
     if name is None or draft.problems:
         return None
@@ -86,7 +86,7 @@ def compared(draft: Draft, sources: Sequence[Source]) -> Compared | None:
 
 
 def _manifests(sources: Sequence[Source], draft: Draft) -> list[Object]:
-    """The objects as they were written, without what the API server keeps in them."""
+    """As written, without the fields of the API server."""
     used = {(entry.place.file, entry.source[:2] if entry.source[:1] == ("items",) else ()) for entry in draft.entries}
     documents = []
     for each in objects_of(sources):
@@ -104,7 +104,7 @@ def _manifests(sources: Sequence[Source], draft: Draft) -> list[Object]:
 
 
 def _services(sources: Sequence[Source], draft: Draft, new: Sequence[Object]) -> list[Object]:
-    """The service of the compose file, and its volumes; under the project's name as it is rendered."""
+    """The service of the compose file, under the project's name as rendered."""
     project = next((each.name for each in new if each.kind == "project"), "")
     source = next((each for each in sources if each.file == draft.place.file), None)
     services = source.data.get("services") if source else None
@@ -114,7 +114,7 @@ def _services(sources: Sequence[Source], draft: Draft, new: Sequence[Object]) ->
 
 
 def _pairs(old: Sequence[Object], new: Sequence[Object]) -> Iterator[Pair]:
-    """By kind and name; an object of the old ones that nothing is like is another's, or stays as it is."""
+    """By kind and name; old objects without a new one are left out."""
     before = {(each.kind, each.name): each for each in old}
     for each in sorted(new, key=lambda each: (each.kind, each.name)):
         known = before.get((each.kind, each.name))
@@ -129,7 +129,7 @@ def _pairs(old: Sequence[Object], new: Sequence[Object]) -> Iterator[Pair]:
 
 
 def _is_servers(change: Change) -> bool:
-    """Whether only an API server says it: a default, or what it allocates."""
+    """Whether only an API server sets it: a default, or what it allocates."""
     last = change.path[-1] if change.path else ""
     if change.path[:1] in (("apiVersion",), ("status",)) or change.path == ("metadata", "namespace"):
         return True
@@ -143,7 +143,7 @@ def _is_servers(change: Change) -> bool:
 
 
 def as_text(results: Sequence[Compared]) -> str:
-    """A line for each object and each field, then what all that leads to."""
+    """A line for each object and field, then the consequences."""
     return "".join(f"{line}\n" for each in results for line in _lines(each))
 
 
@@ -172,7 +172,6 @@ def _lines(result: Compared) -> Iterator[str]:
 
 
 def as_data(results: Sequence[Compared]) -> JSON:
-    """The same facts for programs."""
     servers: list[JSON] = []
     for result in results:
         objects: list[JSON] = []
@@ -189,7 +188,7 @@ def as_data(results: Sequence[Compared]) -> JSON:
 
 
 def _is_ours(change: Change) -> bool:
-    """Whether it is a label or annotation by which mcpctl knows its objects."""
+    """Whether it is a label or annotation that mcpctl puts on its objects."""
     if not {"labels", "annotations"} & {*change.path[-2:]}:
         return False
     names = change.new.keys() if isinstance(change.new, dict) and change.old is ABSENT else [change.path[-1]]

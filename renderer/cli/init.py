@@ -1,4 +1,4 @@
-"""``mcpctl init``: a first spec that validates, to be edited."""
+"""``mcpctl init``: a first, valid spec to edit."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def init(
         "env": {**dict(_split(pair, "=", "--env NAME=VALUE") for pair in env), **_references(secrets)},
     }
     reasons: list[str] = []
-    # What holds a password belongs into no list of processes; it is refused below.
+    # A password must not appear in the list of processes; it is refused below.
     if image and not command and "@" not in image.partition("/")[0]:
         config, reasons = image_config(image)
         context |= _of_image(config, context, transport is not None) if config else {}
@@ -146,7 +146,7 @@ def _refuse_mixture(origins: Sequence[str | None], is_remote_with_workload: bool
 
 #: Where pre-commit and GitHub look, from the root of the work tree.
 _AT_ROOT = (".pre-commit-config.yaml", ".github/workflows/mcpctl.yaml")
-#: Files that others have lines in too.
+#: Files with lines of others.
 _SHARED = (".gitattributes", *_AT_ROOT)
 #: Files of a project, and their templates.
 _PROJECT = {
@@ -156,7 +156,7 @@ _PROJECT = {
     ".gitattributes": "gitattributes.j2",
     ".github/workflows/mcpctl.yaml": "workflow.yaml.j2",
 }
-#: Of those that an editor completes. An environment will be added by hand.
+#: Files with completion in editors. Environments are added by hand.
 _SCHEMAS = {"mcpctl.yaml": "config", "specs/time.yaml": "mcpserver", "environments/*.yaml": "environment"}
 _FIRST = {
     "name": "time",
@@ -178,7 +178,7 @@ _FIRST = {
 
 
 def _of_image(config: ImageConfig, context: Mapping[str, Any], transport_typed: bool) -> dict[str, Any]:
-    """What the image's configuration adds to the spec: all of it can be changed there."""
+    """From the image's configuration; all of it can be changed in the spec."""
     values: dict[str, Any] = {"asked": config.program}
     if config.ports and not transport_typed:
         values |= {"transport": "streamable-http", "port": context["port"] or config.ports[0]}
@@ -201,7 +201,7 @@ def _of_image(config: ImageConfig, context: Mapping[str, Any], transport_typed: 
 
 
 def _write_project(force: bool) -> None:
-    """Its files, or none where one of its own is there; of what others have a file of, the lines to add to it."""
+    """None of its files where one of its own exists; prints lines to add to existing files shared with others."""
     here = Path.cwd()
     root = next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), here)
     folder = "" if root == here else here.relative_to(root).as_posix()
@@ -219,7 +219,7 @@ def _write_project(force: bool) -> None:
     for path, template in _PROJECT.items():
         schema = schema_of(path, _SCHEMAS[path], Path()) if path in _SCHEMAS else ""
         text = render(f"init/{template}", {**context, "schema": schema})
-        # Of another folder's file nothing is overwritten: its lines may be of another project.
+        # A file outside of this folder is never overwritten: its lines may be another project's.
         if paths[path] in taken and (paths[path] != path or not force):
             added = re.split(r"^(?:repos|jobs):\n", text, flags=re.MULTILINE)[-1]
             lines.append(f"{paths[path]}: exists; add to it:\n{added}")
@@ -277,7 +277,7 @@ _OPTIONS = {
 
 
 def _refuse_invalid(text: str, npm: bool, reasons: Sequence[str]) -> None:
-    """The same checks as for every spec, whose problems name the option instead of a place in the text."""
+    """The checks of every spec, whose problems name the option instead of a place in the text."""
     errors = {}
     for problem in errors_in(pipeline.read(["-"], BytesIO(text.encode())).problems):
         path, message, hint = problem.path, problem.message, problem.hint

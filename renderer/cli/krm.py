@@ -1,4 +1,4 @@
-"""``mcpctl krm``: rendering as a function, for kustomize, kpt and plug-ins of Argo CD."""
+"""``mcpctl krm``: rendering as a KRM function, for kustomize, kpt and plug-ins of Argo CD."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from renderer.cli.options import quiet_option, render_options, target_options
-from renderer.cli.streams import as_stream, emit, specs_in, tell
+from renderer.cli.streams import as_stream, emit, print_report, specs_in
 from renderer.errors import Exit, InputInvalid, Place, Problem, excerpt, exit_code
 from renderer.krm import Item, ResourceList, answer, as_yaml, is_spec, read_items, read_list
 from renderer.report import LONGEST, Report
@@ -60,12 +60,12 @@ def krm(config: str | None, quiet: bool, **chosen: Any) -> int:
         emit(as_yaml(result, resources.config))
     elif code is Exit.FINE:
         emit(as_stream([f"{block(item, 0)}\n" for item in result.items]))
-    tell(Report("krm", result.problems, {"items": len(result.items)}), "text", quiet=quiet, stdout=False)
+    print_report(Report("krm", result.problems, {"items": len(result.items)}), "text", quiet=quiet, stdout=False)
     return code
 
 
 def _from_config(config: Item | None) -> dict[str, Any]:
-    """The options that a ConfigMap sets, read as if they were given on the command line."""
+    """The options in a ConfigMap, parsed like those of the command line."""
     if config is None or is_spec(config):
         return {}
     data = config.get("data") or {}
@@ -97,4 +97,4 @@ def _argument(option: click.Option, value: str, key: str) -> list[str]:
 
 def _bad_config(message: str, file: str = "<stdin>") -> InputInvalid:
     problem = Problem(Place(file), "functionConfig", "krm/config", message, "see docs/gitops.md")
-    return InputInvalid("the function cannot be configured so", [problem])
+    return InputInvalid("the functionConfig is invalid", [problem])

@@ -8,8 +8,15 @@ from collections.abc import Iterator
 
 import click
 
-from renderer.cli.remote_instances import remote_instances
-from renderer.cli.runtime import asked, no_client, orchestrator_of, output_option, progress, runtime_options
+from renderer.cli.runtime import (
+    asked,
+    no_client,
+    orchestrator_of,
+    output_option,
+    progress,
+    remote_instances,
+    runtime_options,
+)
 from renderer.cli.streams import emit
 from renderer.cli.tables import fits_a_table, show
 from renderer.errors import Exit
@@ -18,7 +25,7 @@ from renderer.orchestrators.contract import InstanceFilters, InstancePage, Insta
 from renderer.orchestrators.instances import COLUMNS, as_columns, as_data, row
 from renderer.settings import Settings
 
-#: READY is what a server says when it is asked, and a filter is the runtime's.
+#: Filters are the runtime's, and READY is the result of asking a server.
 _STATES = [state.value for state in InstanceState if state is not InstanceState.READY]
 
 
@@ -108,7 +115,7 @@ def listing(
 
 
 def _pages(orchestrator: Orchestrator, filters: InstanceFilters, size: int, *, ask: bool) -> Iterator[InstancePage]:
-    """Those of the runtime; then the servers that somebody else runs."""
+    """Those of the runtime; then remote servers."""
     page: InstancePage | None = None
     while page is None or page.next:
         page = orchestrator.list_instances(filters, page.next if page else "", size)

@@ -1,4 +1,4 @@
-"""``mcpctl logs``: what the replicas of a server write, each line with its replica."""
+"""``mcpctl logs``: the output of a server, each line with its replica."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from renderer.errors import Exit, excerpt
 from renderer.orchestrators.contract import LogLine, LogOptions
 from renderer.settings import Settings
 
-#: Characters of one line that are shown.
+#: Characters of one line.
 _LONGEST = 65536
-#: Of replicas, in the order in which they speak: cyan, yellow, green, magenta, blue.
+#: Of replicas, in the order of their first lines: cyan, yellow, green, magenta, blue.
 _COLORS = (36, 33, 32, 35, 34)
 _SINCE = r"(\d{1,6}(\.\d+)?[smh]){1,3}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)"
 

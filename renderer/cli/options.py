@@ -1,4 +1,4 @@
-"""Options that several commands share; names and choices are read from where they are defined."""
+"""Options of several commands; names and choices come from where they are defined."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ else:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-#: What a command without PATHS misses, outside of a project.
+#: Metavar of PATHS that are required outside of a project.
 REQUIRED = "PATHS..."
 
 
 def project() -> Project | None:
-    """The project around the working folder, looked up once a run."""
+    """The project around the working folder, read once a run."""
     known: dict[str, Any] = click.get_current_context().meta
     if "project" not in known:
         known["project"] = find_project()
@@ -41,7 +41,7 @@ def project() -> Project | None:
 
 
 def _paths(context: click.Context, parameter: click.Parameter, paths: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of the project where none is typed."""
+    """By default those of the project."""
     context.meta["paths typed"] = bool(paths)
     known = None if paths else project()
     if known is not None and known.specs:
@@ -64,7 +64,7 @@ def _dns_label(_context: click.Context, _parameter: click.Parameter, value: str)
     return value
 
 
-#: Those of the project where none is typed; and of a command that can do without.
+#: Of a command that needs paths, by default the project's; and of one that needs none.
 paths_argument = click.argument("paths", nargs=-1, callback=_paths, metavar=REQUIRED)
 optional_paths_argument = click.argument("paths", nargs=-1, metavar="[PATHS]...")
 output_option = click.option(
@@ -85,7 +85,7 @@ watch_option = click.option(
 
 
 def text_or_json(text: str) -> Callable[[Command], Command]:
-    """How data is written, for a command that makes no report of Problems."""
+    """For a command whose output is no report of Problems."""
     return click.option(
         "--output",
         "-o",
@@ -98,7 +98,7 @@ def text_or_json(text: str) -> Callable[[Command], Command]:
 
 
 def format_option(formats: Collection[str], text: str) -> Callable[[Command], Command]:
-    """How a picture or a comparison is written: ``text`` says for whom each format is."""
+    """``text`` says for whom each format is."""
     return click.option(
         "--format",
         "--output",
@@ -148,12 +148,12 @@ network_policy_provider_option = click.option(
 
 
 def target_options(command: Command) -> Command:
-    """What the rendering is for."""
+    """Of the rendering."""
     return version_options(network_policy_provider_option(namespace_option(command)))
 
 
 def version_options(command: Command) -> Command:
-    """Of the cluster: its version, and whether the namespace is ours."""
+    """The version of the cluster, and whether the namespace is ours."""
     command = click.option(
         "--create-namespace/--no-create-namespace",
         default=None,
@@ -171,10 +171,10 @@ def version_options(command: Command) -> Command:
 
 
 class _Folder(click.Path):
-    """A folder by its path; the empty path is a mistake of a script, and not the working folder."""
+    """An empty path is a mistake of a script, and not the working folder."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The Path; BadParameter where nothing is named."""
+        """BadParameter for an empty path."""
         if value == "":
             self.fail("the path is empty; name a folder ('.' is the working folder)", param, ctx)
         return pathlib.Path(os.fsdecode(super().convert(value, param, ctx)))
@@ -198,7 +198,7 @@ kustomization_option = click.option("--kustomization", is_flag=True, help=f"With
 
 
 def tree_options(command: Command) -> Command:
-    """What may become of a tree."""
+    """Of writing a tree."""
     for name, text in reversed(_TREE.items()):
         command = click.option(name, is_flag=True, help=f"With --out: {text}")(command)
     return command
@@ -209,7 +209,7 @@ _UNTYPED = (ParameterSource.DEFAULT, None)
 
 
 def render_options(options: Mapping[str, Any], *, one_stream: bool = False) -> Options:
-    """The options of a run: those of the command that are about rendering, and the project's where none is typed.
+    """The options of a run: those of the command that affect rendering, or by default the project's.
 
     UsageError for a namespace of the cluster itself.
     """
@@ -231,7 +231,7 @@ def render_options(options: Mapping[str, Any], *, one_stream: bool = False) -> O
 
 
 def provider_has_a_cluster(targets: Collection[str]) -> None:
-    """A UsageError where the provider of network policies is asked for, and nothing for a cluster is rendered."""
+    """UsageError where --network-policy-provider was typed, and nothing for a cluster is rendered."""
     context = click.get_current_context()
     asked = context.get_parameter_source("network_policy_provider") is ParameterSource.COMMANDLINE
     if asked and "kubernetes" not in targets:

@@ -1,4 +1,4 @@
-"""What became of each field of an import or an export, as lines and as data."""
+"""What becomes of each field of an import or an export, as lines and as data."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ def words(entry: Entry) -> str:
 
 
 def facts(entry: Entry) -> JSON:
-    """The same facts for programs."""
     return {
         **entry.place._asdict(),
         "source": dotted(entry.source),

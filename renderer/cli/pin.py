@@ -1,4 +1,4 @@
-"""``mcpctl pin``: digests of images and locks of packages, written into specs and environments."""
+"""``mcpctl pin``: writes digests of images and locks of packages into specs and environments."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from pathlib import Path
 import click
 
 from renderer import pipeline
-from renderer.cli.environments import problems_of_specs
-from renderer.cli.locked import with_locked
 from renderer.cli.options import paths_argument, text_or_json
-from renderer.cli.streams import emit, emit_data, tell, working
+from renderer.cli.runs import problems_of_specs, with_locked
+from renderer.cli.streams import emit, emit_data, print_report, working
 from renderer.errors import Exit, OutputTreeFault, Problem, errors_in
 from renderer.locks import versions
 from renderer.model import NAMESPACE, Options
@@ -24,7 +23,7 @@ from renderer.pins import KUBERNETES_VERSION
 from renderer.pipeline import Run, Specs
 from renderer.report import Report, as_json
 
-#: Nothing of a target counts here.
+#: Pinning depends on no target.
 _OPTIONS = Options(NAMESPACE, KUBERNETES_VERSION)
 #: What pinning itself corrects.
 _CORRECTED = ("spec/lock", "policy/image-tag", "policy/image-digest", "policy/unlocked-package")
@@ -60,13 +59,13 @@ def pin(paths: tuple[str, ...], update: bool, check: bool, dry_run: bool, style:
         runs = pipeline.runs(inputs, () if errors_in(inputs.problems) else inputs.environments, alone)
     faults = [p for p in errors_in(problems_of_specs(runs)) if p.rule not in _CORRECTED]
     if faults:
-        tell(Report("pin", faults, {}), style, quiet=False, stdout=True)
+        print_report(Report("pin", faults, {}), style, quiet=False, stdout=True)
         return Exit.INPUT_INVALID
     if check and not update:
-        # What 'render --locked' would refuse; nobody is asked for it.
+        # What 'render --locked' would refuse; no registry is needed.
         bare = [run._replace(specs=run.specs._replace(problems=())) for run in runs]
         problems = problems_of_specs(with_locked(bare, locked=True))
-        tell(Report("pin", problems, {}), style, quiet=False, stdout=True)
+        print_report(Report("pin", problems, {}), style, quiet=False, stdout=True)
         return Exit.DIFFERENT if problems else Exit.FINE
     servers = [(run.environment, run.specs.servers) for run in runs if run.environment]
     with working("asking registries"):
@@ -91,7 +90,7 @@ def _text(path: str) -> str | None:
 
 
 def _write(path: str, text: str) -> None:
-    """At once or not at all, with the mode of what was there."""
+    """Atomic, with the mode of the old file."""
     target, new = Path(path), Path(f"{path}.mcpctl-new")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -104,7 +103,7 @@ def _write(path: str, text: str) -> None:
 
 
 def _diff(path: str, text: str) -> str:
-    """Of a lock its versions: nobody reads the rest."""
+    """Of a lock only its versions."""
     before = _text(path) or ""
     if path.endswith((".lock", "package-lock.json")):
         installed = [sorted(versions(each).items()) for each in (before, text)]
@@ -118,7 +117,7 @@ def _report(changes: Iterable[Change], problems: Sequence[Problem], style: str, 
     lines = [f"{c.place}: {c.path}: {f'{c.before} -> ' if c.before else ''}{c.after or 'removed'}" for c in changes]
     report = Report("pin", problems, {count: len(changes)}, lines)
     if style == "text":
-        tell(report, style, quiet=False, stdout=True)
+        print_report(report, style, quiet=False, stdout=True)
         return
     data = json.loads(as_json(report._replace(lines=())))
     names = ("path", "before", "after")

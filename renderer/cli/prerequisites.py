@@ -1,4 +1,4 @@
-"""``mcpctl prerequisites``: what a cluster must hold before the manifests of the specs can work."""
+"""``mcpctl prerequisites``: what a cluster must hold before the manifests are applied."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from renderer.cli.environments import environment_option, run_alone, runs_of
 from renderer.cli.options import (
     namespace_option,
     network_policy_provider_option,
@@ -15,7 +14,8 @@ from renderer.cli.options import (
     render_options,
     text_or_json,
 )
-from renderer.cli.streams import emit, tell
+from renderer.cli.runs import environment_option, run_alone, runs_of
+from renderer.cli.streams import emit, print_report
 from renderer.delivery import delivery_prerequisites, prerequisites_data, prerequisites_text
 from renderer.errors import exit_code
 from renderer.model import JSON
@@ -59,5 +59,7 @@ def prerequisites(
         texts = [*(as_markdown(server, *place) for server in specs.servers), *map(prerequisites_text, own)]
         data: list[JSON] = [prerequisites_data(environment) for environment in own]
         emit("\n".join(texts) if style == "text" else as_json(specs.servers, *place, data))
-    tell(Report("prerequisites", specs.problems, {"servers": len(specs.servers)}), "text", quiet=quiet, stdout=False)
+    print_report(
+        Report("prerequisites", specs.problems, {"servers": len(specs.servers)}), "text", quiet=quiet, stdout=False
+    )
     return code

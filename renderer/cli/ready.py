@@ -1,4 +1,4 @@
-"""After something was started: waiting until it runs, then until it answers, and what is shown of it."""
+"""Waiting until started servers run and answer, and their output."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from renderer.orchestrators import failures, mcp_check
 from renderer.orchestrators.contract import Cause, InstanceStatus, Observation, Orchestrator, Wait
 from renderer.orchestrators.instances import as_data
 
-#: What keeps us from a server, whatever it does: kinds of failures.Refused.
+#: Kinds of failures.Refused that no server can change.
 _UNREACHABLE = frozenset({"forbidden", "login", "certificate"})
 
 
@@ -24,8 +24,8 @@ def until_ready(
 ) -> tuple[InstanceStatus, ...]:
     """Until all run and answer MCP. ApplyFailed, or WaitTimedOut, with the reasons.
 
-    Without the MCP client they stay RUNNING (``warn_without_client`` says so before anything is changed); so does what
-    nothing can connect to, and what asks for credentials.
+    Servers stay RUNNING that nothing can connect to, or that ask for credentials; and all without the MCP SDK, of which
+    ``warn_without_client`` warns in advance.
     """
     asking = (lambda status: _answer(orchestrator, status, transports)) if mcp_check.installed() else None
     try:
@@ -42,7 +42,7 @@ def until_ready(
 
 
 def warn_without_client() -> None:
-    """Before something is started: that nobody will know whether it answers MCP."""
+    """Before servers are started: without the SDK nobody knows whether they answer MCP."""
     if not mcp_check.installed():
         progress(no_client())
 
@@ -51,11 +51,11 @@ def _answer(orchestrator: Orchestrator, status: InstanceStatus, transports: Mapp
     try:
         return Observation(ask(orchestrator, status, transports))
     except mcp_check.Guarded as error:
-        # It lives, and a stranger gets no more out of it: no failure of the apply, and no 'ready'.
-        return Observation(status._replace(reason=f"not asked further: {error.message}"))
+        # It runs, and tells nothing without credentials: no failure of the apply, and no 'ready'.
+        return Observation(status._replace(reason=f"not asked over MCP: {error.message}"))
     except mcp_check.Refused as error:
         return Observation(status, Cause(f"does not speak MCP: {error.message}", "hopeless"))
-    except mcp_check.SdkMissing as error:  # half of it, as its metadata is there: no wait brings the rest
+    except mcp_check.SdkMissing as error:  # a part of it, as its metadata is installed: waiting does not help
         return Observation(status, Cause(error.message, "hopeless"))
     except failures.Refused as error:
         lost = error.kind in _UNREACHABLE
@@ -69,13 +69,13 @@ def emit_json(command: str, facts: Mapping[str, JSON], statuses: Sequence[Instan
     """One document: what was done, and the servers as they are."""
     servers: list[Any] = [as_data(status) for status in statuses]
     data = {"command": command, "version": __version__, **facts, "servers": servers, "error": error}
-    # After a failure the exit code tells it, also to a reader that has left.
+    # After a failure the exit code remains, even without a reader.
     with suppress(ReaderLeft) if error else nullcontext():
         emit_data(data)
 
 
 def statuses_of(orchestrator: Orchestrator, ids: Sequence[str]) -> tuple[InstanceStatus, ...]:
-    """As they are; none where that is not known: it is the second failure, and the first one counts."""
+    """None where they are unknown: that is a second failure, and the first one is reported."""
     try:
         return orchestrator.get_statuses(ids)
     except McpctlError:
@@ -83,5 +83,5 @@ def statuses_of(orchestrator: Orchestrator, ids: Sequence[str]) -> tuple[Instanc
 
 
 def failure(text: str) -> ApplyFailed:
-    """With what to do, which is the same for all of them."""
+    """With the advice for all of them."""
     return ApplyFailed(f"{text}; what is applied stays: fix the reason, then run the command again")

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from renderer.cli.environments import environment_option, rendered, run_alone, runs_of
-from renderer.cli.locked import locked_option, with_locked
 from renderer.cli.options import (
     FOLDER,
     output_option,
@@ -25,9 +23,19 @@ from renderer.cli.options import (
     tree_options,
     watch_option,
 )
-from renderer.cli.remotes import count_remotes, nothing_deployed
-from renderer.cli.streams import again_if, as_stream, emit, tell
-from renderer.cli.templates import templates_option, with_templates
+from renderer.cli.runs import (
+    count_remotes,
+    environment_option,
+    locked_option,
+    nothing_deployed,
+    rendered,
+    run_alone,
+    runs_of,
+    templates_option,
+    with_locked,
+    with_templates,
+)
+from renderer.cli.streams import again_if, as_stream, emit, print_report
 from renderer.errors import Exit, errors_in, exit_code
 from renderer.later import later
 from renderer.project import Project, same_paths
@@ -103,7 +111,7 @@ def render(
     """
     known = project()
     typed = click.get_current_context().meta["paths typed"]
-    # Of what comes on standard input nobody can tell what it is a part of.
+    # Standard input may be a part of anything.
     whole = not environments and "-" not in paths and (not known or not known.specs or same_paths(paths, known.paths))
     out = pathlib.Path(known.out) if known and known.out and out is None and not typed else out
     out = None if out is not None and os.fspath(out) == "-" else out
@@ -111,7 +119,7 @@ def render(
     if known and known.prune and known.specs and whole and out is not None and not check:
         prune = True
     allowed = (force, prune, prune_data, allow_empty)
-    # A project says what all of its input is; elsewhere only what the trees were made from can tell.
+    # A project says what its whole input is; elsewhere the sources named in the trees do.
     named = known is not None and out is not None and bool(known.out) and same_paths([os.fspath(out)], [known.out])
     root = pathlib.Path(known.file).parent if known and named and whole else None
     paths_outside = () if known and known.specs else paths
@@ -143,12 +151,12 @@ def render(
         report = report._replace(lines=())
     if style != "json" and (quiet or not verbose):
         report = report._replace(files=())
-    tell(report, style, quiet=quiet, stdout=out is not None)
+    print_report(report, style, quiet=quiet, stdout=out is not None)
     return code
 
 
 def _refuse_another_tree(out: pathlib.Path | None, known: Project | None, runs: Sequence[Run]) -> None:
-    """Beside the trees of environments one without would be left over for the next run of the project."""
+    """A tree without environments among those of environments would be left over for the next run of the project."""
     # What cannot be read may be an environment: that is reported first.
     faulty = errors_in(runs[0].specs.problems)
     if not out or not known or not known.environments or runs[0].environment or faulty:
@@ -161,7 +169,7 @@ def _refuse_another_tree(out: pathlib.Path | None, known: Project | None, runs: 
 
 
 def count(runs: Sequence[Run], results: Sequence[Output]) -> dict[str, int]:
-    """How much there is, over all environments."""
+    """Over all environments."""
     counts = {"environments": sum(run.environment is not None for run in runs)} if runs[0].environment else {}
     servers, documents = (len(run.specs.servers) for run in runs), (len(result.documents) for result in results)
     remotes = count_remotes([run.specs for run in runs])

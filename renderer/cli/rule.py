@@ -1,4 +1,4 @@
-"""``mcpctl rule``: what a rule finds, why, and how to fix or accept it."""
+"""``mcpctl rule``: explains a rule."""
 
 from __future__ import annotations
 

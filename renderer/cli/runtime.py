@@ -1,4 +1,4 @@
-"""What the commands of a running server share: settings as options, questions, durations, the check of life."""
+"""Shared by the commands of running servers: settings as options, questions, durations, the MCP check."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from functools import wraps
 from types import FrameType
@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 
 import click
 
-from renderer.cli.options import text_or_json
-from renderer.cli.streams import ReaderLeft, delivered, emit_data, say, tell
+from renderer.cli.options import project, text_or_json
+from renderer.cli.streams import ReaderLeft, delivered, emit_data, print_report, say
 from renderer.command import ACCESS_TOKEN
 from renderer.errors import ApplyFailed, McpctlError, UsageMistake, WaitTimedOut, excerpt, noting
 from renderer.orchestrators import create_orchestrator, mcp_check
@@ -41,21 +41,21 @@ HANDSHAKE_SECONDS = 10.0
 #: What is typed before data is removed.
 DATA_WORD = "delete data"
 _UNITS = {"s": 1, "m": 60, "h": 3600}
-#: Commands that change what runs, and what is known of that when they end by a defect: each change has its line.
+#: Commands that change what runs, and the note of a defect in them: each change has been printed.
 _CHANGING = ("apply", "start", "stop", "restart", "delete")
-_TOLD = "the changes made before it are listed above"
-#: Commands whose JSON has no end, or ends as a list: where it is not whole, the run failed.
+_NOTE = "the changes made before it are listed above"
+#: Commands whose JSON is a stream or a list: an incomplete one shows that the run failed.
 _STREAMS = ("logs", "list")
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
 def duration(_context: click.Context, _parameter: click.Parameter, value: str) -> float:
-    """``90s``, ``5m``, ``1h30m``, or seconds alone; as seconds."""
+    """``90s``, ``5m``, ``1h30m``, or seconds alone; in seconds."""
     parts = re.findall(r"(\d{1,6})([smh])", value)
     if re.fullmatch(r"\d{1,6}", value):
         parts = [(value, "s")]
     elif not parts or "".join(map("".join, parts)) != value:
-        raise click.BadParameter(f"{excerpt(value)!r} is no duration; write 90s, 5m or 1h30m")
+        raise click.BadParameter(f"{excerpt(value)!r} is not a duration; write 90s, 5m or 1h30m")
     seconds = float(sum(int(number) * _UNITS[unit] for number, unit in parts))
     if not seconds:
         raise click.BadParameter("must be more than 0")
@@ -83,9 +83,9 @@ def runtime_options(command: Command) -> Command:
             with ended_whole():
                 settings = load_settings(typed, file=file)
                 if settings.problems:
-                    tell(Report("", settings.problems, {}), "text", quiet=False, stdout=False)
+                    print_report(Report("", settings.problems, {}), "text", quiet=False, stdout=False)
                 changing = click.get_current_context().info_name in _CHANGING
-                with noting(lambda: _TOLD) if changing else nullcontext():
+                with noting(lambda: _NOTE) if changing else nullcontext():
                     return command(*arguments, settings=settings, **options)
         except McpctlError as error:
             if options.get("style") == "json":
@@ -101,12 +101,12 @@ def runtime_options(command: Command) -> Command:
 
 
 def _emit_failure(error: McpctlError) -> None:
-    """For programs, which read one document; what has begun already ends as it is, and streams of lines have none."""
+    """For programs, which read one document; not for streams, or after data was written."""
     name = click.get_current_context().info_name or ""
     if name in _STREAMS or delivered():
         return
     report = json.loads(as_json(Report(name, error.problems, {})))
-    with suppress(ReaderLeft):  # the exit code still tells
+    with suppress(ReaderLeft):  # the exit code remains
         emit_data({**report, "error": error.message})
 
 
@@ -141,7 +141,7 @@ fail_fast_option = click.option(
 
 
 def yes_option(command: Command) -> Command:
-    """Both answers beforehand."""
+    """Both confirmations in advance."""
     data = "Also remove volumes with their data, and whole namespaces and definitions of custom resources."
     yes = "Do not ask before something is removed. Data needs --delete-data as well."
     command = click.option("--delete-data", is_flag=True, help=f"{data} Asks once more unless --yes is given.")(command)
@@ -149,37 +149,36 @@ def yes_option(command: Command) -> Command:
 
 
 def orchestrator_of(settings: Settings) -> Orchestrator:
-    """The runtime that the settings name; shown with its place before anything else happens."""
+    """The runtime of the settings; prints where it runs before anything else happens."""
     orchestrator = create_orchestrator(settings.config)
     show_place(orchestrator)
     return orchestrator
 
 
 def show_place(orchestrator: Orchestrator) -> None:
-    """Before anything changes."""
     progress(f"{orchestrator.name}: {orchestrator.where()}")
 
 
 def progress(line: str) -> None:
-    """One line for people, to stderr."""
+    """One line to stderr."""
     text = excerpt(line, LONGEST)
     say(f"{' ' if text.startswith('::') else ''}{text}\n")
 
 
 def on_terminal() -> bool:
-    """Whether somebody can be asked."""
+    """Whether a user can answer questions."""
     streams = (sys.stdin, sys.stderr)
     return all(stream is not None and stream.isatty() for stream in streams)
 
 
 def refuse_unasked(yes: bool, command: str) -> None:
-    """Before anything happens: a question that nobody would hear."""
+    """Before anything happens: a question that nobody could answer."""
     if not yes and not on_terminal():
         raise UsageMistake(f"{command} asks before it removes anything, and there is no terminal to ask on; add --yes")
 
 
 def confirm_with(yes: bool, delete_data: bool) -> Confirm:
-    """Shows what would be removed, and asks. Data, namespaces and definitions have a question of their own."""
+    """Lists what would be removed, and asks. Data, namespaces and definitions have a question of their own."""
 
     def confirm(objects: Sequence[str], data: bool) -> bool:
         progress(f"to be removed, {'with all data in it' if data else 'without data'}:")
@@ -209,8 +208,38 @@ def instances_of(orchestrator: Orchestrator, filters: InstanceFilters) -> Iterat
             return
 
 
+def remote_instances(names: Collection[str] = (), labels: Mapping[str, str] | None = None) -> list[InstanceStatus]:
+    """Remote servers of the project, for lists: in each environment that has them, with the address there.
+
+    None without a project, or for specs with errors, which ``validate`` lists.
+    """
+    known = project()
+    if not known or not known.specs:
+        return []
+    from renderer import pipeline  # 80 ms with Jinja, which only a project with specs pays
+
+    inputs = pipeline.read_inputs(known.paths)
+    patched = any("remote" in patch.data for environment in inputs.environments for patch in environment.patches)
+    inputs = inputs._replace(
+        sources=tuple(source for source in inputs.sources if patched or source.sets("spec", "remote"))
+    )
+    if not inputs.sources:
+        return []
+    several = {run.name: run.specs for run in pipeline.runs_for(inputs, inputs.environments)}
+    if not inputs.environments:
+        several = {"": pipeline.plain(inputs)}
+    statuses = []
+    for environment, specs in several.items():
+        for server in specs.remotes:
+            fits = all(server.labels.get(key) == value for key, value in (labels or {}).items())
+            if server.remote and fits and (not names or server.name in names):
+                address, state = server.remote.address, InstanceState.REMOTE
+                statuses.append(InstanceStatus(server.name, server.name, environment, state, 0, 0, endpoint=address))
+    return statuses
+
+
 def identify(orchestrator: Orchestrator, name: str) -> str:
-    """The instance id for the name of a server, or for an id itself. ApplyFailed with a suggestion for any other."""
+    """The instance id for the name of a server, or for an id. ApplyFailed with a suggestion for any other."""
     named = [status.id for status in instances_of(orchestrator, InstanceFilters(servers=(name,)))]
     if named:
         return named[0]
@@ -225,7 +254,7 @@ def identify(orchestrator: Orchestrator, name: str) -> str:
 
 
 def no_client() -> str:
-    """What to do where the MCP client is missing."""
+    """The advice where the MCP SDK is missing."""
     return (
         "the MCP SDK is missing, so servers are not asked over MCP and the best state is 'running'; "
         f"pip install '{mcp_check.EXTRA}'"
@@ -233,7 +262,7 @@ def no_client() -> str:
 
 
 def asked(orchestrator: Orchestrator, status: InstanceStatus, transports: Mapping[str, str]) -> InstanceStatus:
-    """READY with what it said where it answers MCP; else as it is, with the reason."""
+    """READY where it answers MCP; else unchanged, with the reason."""
     if not answers_expected(status):
         return status
     try:
@@ -244,12 +273,12 @@ def asked(orchestrator: Orchestrator, status: InstanceStatus, transports: Mappin
 
 
 def answers_expected(status: InstanceStatus) -> bool:
-    """Whether it runs, and something can connect to it."""
+    """Whether it runs and is reachable."""
     return status.state is InstanceState.RUNNING and bool(status.endpoint)
 
 
 def ask(orchestrator: Orchestrator, status: InstanceStatus, transports: Mapping[str, str]) -> InstanceStatus:
-    """READY, with what it said; as it is where its guard is in order and no token takes us past it.
+    """READY, with its answer; unchanged where its guard is in order and no token gets past it.
 
     Raises as the handshake, and as the check of a guard.
     """
@@ -282,9 +311,9 @@ class Ended(KeyboardInterrupt):
 
 @contextmanager
 def ended_whole() -> Iterator[None]:
-    """What ends a run from outside, a closed terminal or a supervisor, ends it as Ctrl-C does.
+    """A signal, as of a closed terminal or a supervisor, ends a run as Ctrl-C does.
 
-    Programs that we started are in groups of their own: nobody but us ends them, so we must live to do it.
+    The programs that we started are in groups of their own: only this process ends them, so it must not die first.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,4 +1,4 @@
-"""``mcpctl schema``: the JSON Schemas of what goes in and comes out, the reference of the specs, and single fields."""
+"""``mcpctl schema``: JSON Schemas, the reference of the specs, and single fields."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from renderer.reference import Field, below, facts, fields, find, markdown, shor
 from renderer.wording import did_you_mean
 from renderer.yaml_writer import block
 
-#: What people write has fields to explain; the first is meant where a path names none.
+#: Schemas of documents that people write; a path without one of these names is of the first.
 _WRITTEN = ("mcpserver", "environment", "config")
 #: More fields of one name than this are not listed.
 _LISTED = 8
@@ -91,12 +91,12 @@ def _explain(path: str, form: str) -> None:
 
 
 def _typed(name: str, path: str) -> str:
-    """The path as it is typed here."""
+    """The path as the user types it."""
     return path if name == _WRITTEN[0] else f"{name}.{path}"
 
 
 def _nearest(name: str, known: Sequence[Field], path: str) -> str:
-    """What may be meant: those of that name elsewhere, a field of nearly that name, or what there is."""
+    """A hint: fields of that name elsewhere, a similar name, or all names."""
     steps = steps_of(path)
     elsewhere = list(dict.fromkeys(field.path for field in known if steps_of(field.path)[-1:] == steps[-1:]))
     if elsewhere:
@@ -113,7 +113,7 @@ def _nearest(name: str, known: Sequence[Field], path: str) -> str:
 
 
 def _fields_below(name: str, known: Sequence[Field], path: str) -> str:
-    """A line for each, with the first sentence about it."""
+    """A line for each, with the first sentence of its description."""
     lines = ""
     for field in below(known, path):
         kind, about = short_type(assets.schema(name), field), field.node["description"].partition(". ")[0]

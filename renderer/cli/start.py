@@ -1,4 +1,4 @@
-"""``mcpctl start`` and ``mcpctl restart``: servers one by one, each with its instance id."""
+"""``mcpctl start`` and ``mcpctl restart``: servers one by one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from renderer.cli.options import (
     version_options,
 )
 from renderer.cli.ready import emit_json, statuses_of, until_ready, warn_without_client
-from renderer.cli.remotes import count_remotes, nothing_deployed
+from renderer.cli.runs import count_remotes, nothing_deployed
 from renderer.cli.runtime import (
     env_file_option,
     fail_fast_option,
@@ -31,7 +31,7 @@ from renderer.cli.runtime import (
     timeout_option,
     wait_option,
 )
-from renderer.cli.streams import specs_in, tell
+from renderer.cli.streams import print_report, specs_in
 from renderer.cli.tables import show
 from renderer.errors import ApplyFailed, Exit, McpctlError, WaitTimedOut, exit_code
 from renderer.model import JSON, Server
@@ -80,7 +80,7 @@ def start(
     servers: tuple[Server, ...] = ()
     if paths:
         specs = plain_specs(paths, more["levels"], specs_in(paths))
-        # Each is rendered once more when it is started: here all are, so that no fault comes after the first started.
+        # Each is rendered again when it is started. Here all are, so that no error comes after the first start.
         wanted = create_orchestrator(settings.config).target
         provider_has_a_cluster({wanted})
         options = options_for(settings, more)
@@ -89,7 +89,7 @@ def start(
         code = exit_code(problems)
         if code or style == "text":
             counts = {"servers": len(servers), **count_remotes([specs])}
-            tell(Report("start", problems, counts, nothing_deployed([specs])), style, quiet=False, stdout=True)
+            print_report(Report("start", problems, counts, nothing_deployed([specs])), style, quiet=False, stdout=True)
         if code:
             return code
     orchestrator = orchestrator_of(settings)
@@ -137,7 +137,7 @@ def _restart(orchestrator: Orchestrator, instance: str) -> str:
 
 
 def _is_path(text: str) -> bool:
-    """Whether it names a file: '-', what is there, and what looks like a path."""
+    """'-', an existing file, or what looks like a path."""
     return text == "-" or text.endswith((".yaml", ".yml", ".json")) or os.sep in text or os.path.exists(text)
 
 

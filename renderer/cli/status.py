@@ -1,4 +1,4 @@
-"""``mcpctl status``: what the runtime says of servers, and what they say themselves."""
+"""``mcpctl status``: servers, by the runtime and over MCP."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 import click
 
 from renderer import __version__
-from renderer.cli.remote_instances import remote_instances
 from renderer.cli.runtime import (
     asked,
     identify,
@@ -18,6 +17,7 @@ from renderer.cli.runtime import (
     orchestrator_of,
     output_option,
     progress,
+    remote_instances,
     runtime_options,
 )
 from renderer.cli.streams import emit, emit_data
@@ -28,7 +28,7 @@ from renderer.orchestrators.contract import InstanceFilters, InstanceStatus
 from renderer.orchestrators.instances import as_data
 from renderer.settings import Settings
 
-#: Seconds between two looks with --watch.
+#: Seconds between two updates with --watch.
 INTERVAL = 2.0
 Look = Callable[[], list[InstanceStatus]]
 
@@ -89,7 +89,7 @@ def _show(statuses: Sequence[InstanceStatus]) -> None:
 
 
 def _watch(look: Look, style: str, sleep: Callable[[float], None] = time.sleep) -> None:
-    """A live table on a terminal; elsewhere what is new, as rows, or as one JSON object a line."""
+    """A live table on a terminal; elsewhere changes, as rows, or as one JSON object a line."""
     if style == "text" and fits_a_table():
         live(look, lambda: sleep(INTERVAL))
         return

@@ -1,4 +1,4 @@
-"""``mcpctl stop``: servers end, and their data stays."""
+"""``mcpctl stop``: stops servers; their data stays."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def stop(names: tuple[str, ...], settings: Settings, style: str) -> int:
         if left := ids[len(stopped) + 1 :]:
             progress(f"not tried: {', '.join(left)}")
         if style == "json":
-            with suppress(ReaderLeft):  # the exit code still tells
+            with suppress(ReaderLeft):  # the exit code remains
                 _emit(orchestrator, stopped, str(failed) or "interrupted")
         raise
     if style == "json":

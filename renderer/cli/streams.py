@@ -1,4 +1,4 @@
-"""The three streams: specs in; data out as UTF-8, whatever the locale; progress and Problems to stderr."""
+"""Standard input and output. Data goes to stdout as UTF-8, in any locale; progress and Problems to stderr."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ else:
     credentials = later("renderer.credentials")  # 6 ms, and help has nothing to mask
     _report = later("renderer.report")  # 4 ms, which help does not need either
 
-#: Seconds without a word to somebody who waits.
+#: Seconds without output to a waiting user.
 PATIENCE = 2.0
-#: Removes what stands on the line of a terminal.
+#: Clears the line of a terminal.
 _CLEARED = "\x1b[K"
 #: Columns of prose that are still easy to read.
 WIDEST = 100
@@ -43,14 +43,14 @@ _Item = TypeVar("_Item")
 
 
 class ReaderLeft(Exception):
-    """The program behind our pipe has ended: it has what it wanted.
+    """The program that reads our pipe has ended.
 
-    Of our own, because click ends the process with 1 on the BrokenPipeError that it comes from.
+    Not BrokenPipeError, at which click ends the process with 1.
     """
 
 
 class Watch(Exception):
-    """The command is to run again after each change; ``out`` are folders that it writes."""
+    """The command must run again after each change; ``out`` are folders that it writes."""
 
     def __init__(self, *out: Path) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class Watch(Exception):
 
 
 def again_if(watch: bool, paths: Sequence[str], out: Path | None = None) -> None:
-    """Ends a command that is asked to run again and again, in favour of such runs."""
+    """With ``watch``, ends the command by Watch."""
     if watch and "-" in paths:
         raise click.UsageError("--watch follows files: name them instead of -, or leave --watch out")
     if watch:
@@ -66,14 +66,14 @@ def again_if(watch: bool, paths: Sequence[str], out: Path | None = None) -> None
 
 
 def specs_in(paths: Sequence[str]) -> BinaryIO | None:
-    """Standard input where ``-`` asks for it; None where nobody asks, or where it is closed."""
+    """Standard input where a path is ``-``; None for no such path, or where it is closed."""
     return sys.stdin.buffer if "-" in paths and sys.stdin is not None else None
 
 
 def emit(text: str | Iterable[str]) -> None:
-    """Data, for a pipe or a file, in pieces where it is large.
+    """Data to stdout.
 
-    OutputTreeFault where it cannot be delivered, ReaderLeft where nobody reads it.
+    OutputTreeFault where it cannot be written, ReaderLeft where its reader has ended.
     """
     if sys.stdout is None:
         raise OutputTreeFault("standard output is closed: nothing was delivered")
@@ -88,30 +88,30 @@ def emit(text: str | Iterable[str]) -> None:
 
 
 def emit_data(data: object) -> None:
-    """Data for programs, as one JSON document."""
+    """As one JSON document."""
     emit(json.dumps(data, indent=2) + "\n")
 
 
 def delivered() -> bool:
-    """Whether this command has begun with its data."""
+    """Whether this command has written data."""
     return bool(click.get_current_context().meta.get(_DELIVERED))
 
 
 def say(text: str) -> None:
-    """Progress and Problems, for people, if anybody listens; the exit code tells in any case. No credentials."""
+    """Progress and Problems to stderr, without credentials. Errors of the stream are ignored: the exit code remains."""
     if sys.stderr is not None:
         with suppress(OSError):
             _write(sys.stderr, credentials.masked(text))
 
 
-def tell(report: Report, style: str, *, quiet: bool, stdout: bool) -> None:
-    """The report in the chosen style: on stdout where it is the command's data, else on stderr."""
+def print_report(report: Report, style: str, *, quiet: bool, stdout: bool) -> None:
+    """On stdout where the report is the command's data, else on stderr."""
     if style == "text":
         text = _report.as_text(report, color=colored(sys.stderr), quiet=quiet)
     else:
         text = _report.REPORTERS[style](report)
     if stdout and style != "text":
-        with suppress(ReaderLeft):  # the exit code still tells
+        with suppress(ReaderLeft):  # the exit code remains
             emit(credentials.masked(text))
     else:
         say(text)
@@ -119,7 +119,7 @@ def tell(report: Report, style: str, *, quiet: bool, stdout: bool) -> None:
 
 @contextmanager
 def working(activity: str) -> Iterator[None]:
-    """What takes longer than two seconds says so on a terminal, in a line that goes when the work ends."""
+    """Prints a line after two seconds on a terminal, and removes it at the end."""
     context = click.get_current_context(silent=True)
     quiet = bool(context and context.params.get("quiet")) or os.environ.get("TERM") == "dumb"
     in_main_thread = threading.current_thread() is threading.main_thread()
@@ -148,7 +148,7 @@ _status = ""
 
 
 def _over(line: str) -> None:
-    """Writes over the line of 'working'; past Python's buffers, which the work may be writing into."""
+    """Replaces the line of 'working'; bypasses Python's buffers, which may be in use."""
     global _status
     if line != _status and sys.stderr is not None:
         with suppress(OSError):
@@ -157,7 +157,7 @@ def _over(line: str) -> None:
 
 
 def progress(label: str, items: Sequence[_Item]) -> Iterator[_Item]:
-    """The items, with a bar on a terminal where they take longer than two seconds."""
+    """With a bar on a terminal after two seconds."""
     begun = monotonic()
     bar = None
     for number, item in enumerate(items, 1):
@@ -170,7 +170,7 @@ def progress(label: str, items: Sequence[_Item]) -> Iterator[_Item]:
 
 
 def wrapped(text: str, later: str = "", first: str = "") -> str:
-    """The lines of a text with an indent, wrapped on a terminal alone: elsewhere programs and readers do that."""
+    """With an indent, wrapped on a terminal alone."""
     if sys.stdout is None or not sys.stdout.isatty():
         return "".join(f"{first}{line}\n" for line in text.splitlines())
     width = min(shutil.get_terminal_size().columns, WIDEST)
@@ -185,13 +185,13 @@ def _write(stream: TextIO, *pieces: str) -> None:
 
 
 def choose_color(choice: str | None) -> None:
-    """What --color says, for this run: auto, always or never; nothing where it is not typed."""
+    """``--color`` of this run: auto, always or never; None where it was not typed."""
     global _color
     _color = choice or _color
 
 
 def colored(stream: TextIO | None) -> bool:
-    """Whether what goes there is coloured: as --color says, else FORCE_COLOR, NO_COLOR and TERM, else on a terminal."""
+    """By --color, else FORCE_COLOR, NO_COLOR and TERM, else on a terminal."""
     if _color != "auto" or os.environ.get("FORCE_COLOR"):
         return _color != "never"
     # https://no-color.org: any value that is not empty.
@@ -201,7 +201,7 @@ def colored(stream: TextIO | None) -> bool:
 
 
 def as_stream(texts: Sequence[str]) -> Iterator[str]:
-    """Documents as the pieces of one YAML stream; one alone needs no separator."""
+    """One YAML stream; a single document has no separator."""
     for text in texts:
         if len(texts) > 1:
             yield "---\n"

@@ -1,4 +1,4 @@
-"""Tables of servers: plain columns, on a terminal in colour, and where it is too narrow on several lines."""
+"""Tables of servers: plain columns, on a terminal in colour, on a narrow one on several lines."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STYLES = {
     InstanceState.FAILED: "red",
 }
 _STATE = COLUMNS.index("STATE")
-#: The first columns are short; what follows has addresses and causes, which get lines of their own where it is narrow.
+#: The columns from here on are long, and get lines of their own on a narrow terminal.
 _SHORT = COLUMNS.index("IMAGE")
 
 
@@ -35,7 +35,7 @@ def fits_a_table() -> bool:
 
 
 def show(statuses: Sequence[InstanceStatus], now: float) -> None:
-    """Once; nothing where there are none."""
+    """Nothing for no servers."""
     if not statuses:
         return
     if not fits_a_table():
@@ -50,7 +50,7 @@ def show(statuses: Sequence[InstanceStatus], now: float) -> None:
 
 
 def live(look: Callable[[], list[InstanceStatus]], pause: Callable[[], None]) -> None:
-    """Again and again in the same place; the last table stays when Ctrl-C ends it."""
+    """Updates in place until Ctrl-C; the last table stays."""
     from rich.live import Live  # 40 ms: rich, which only a terminal needs
 
     try:
@@ -66,7 +66,7 @@ def live(look: Callable[[], list[InstanceStatus]], pause: Callable[[], None]) ->
 def _console() -> Console:
     from rich.console import Console  # as above
 
-    # rich reads the same variables in another way: what holds here is said to it.
+    # rich reads the same variables differently.
     color = colored(sys.stdout)
     system: Literal["auto"] | None = "auto" if color else None
     return Console(
@@ -75,7 +75,7 @@ def _console() -> Console:
 
 
 def _table(width: int, statuses: Sequence[InstanceStatus], now: float) -> Text:
-    """The plain columns in colour; where these are wider than the terminal, a line for each long cell below its row."""
+    """In colour; where it is wider than the terminal, each long cell gets a line of its own."""
     from rich.text import Text  # as above
 
     rows = [row(status, now) for status in statuses]
@@ -84,7 +84,7 @@ def _table(width: int, statuses: Sequence[InstanceStatus], now: float) -> Text:
     if narrow:
         lines, widths = as_columns([cells[:_SHORT] for cells in (COLUMNS, *rows)], [0] * _SHORT)
     start = sum(each + 2 for each in widths[:_STATE])
-    # Text, not str: what a server is called is never markup.
+    # Text, not str: the name of a server is never markup.
     table = Text(f"{lines[0]}\n", "bold")
     for status, cells, line in zip(statuses, rows, lines[1:], strict=True):
         text = Text(f"{line}\n", "not bold")

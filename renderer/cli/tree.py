@@ -1,4 +1,4 @@
-"""``render --out``: trees of files, written or compared."""
+"""``render --out``: writes or compares trees."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ __all__ = ["Allowed", "Trees"]
 
 
 class Trees:
-    """What is to become of the trees below ``out``.
+    """The trees below ``out``.
 
-    ``whole``: the input may be all that they are made of. Where ``paths`` are given it is a part nevertheless if other
-    specs still describe what else the trees have.
+    ``whole``: the input may be all that they are made of. With ``paths`` it is a part nevertheless if other specs still
+    describe what else the trees have.
     """
 
     def __init__(
@@ -55,18 +55,18 @@ class Trees:
         self._elsewhere = Elsewhere(out, paths) if whole and paths else None
         self._watched: write.Watched = iter if quiet else partial(progress, f"writing {out}")
         self._wanted: list[Wanted] = []
-        #: What the command needs that makes the trees true: options, and paths of environments.
+        #: Options, and paths of environments, that the next command needs.
         self._needs: dict[str, None] = {}
 
     def without_servers(self, run: Run) -> Run:
-        """A folder without specs is no mistake, where the user says so."""
+        """With --allow-empty, a folder without specs is no error."""
         if not self._allowed.allow_empty:
             return run
         problems = tuple(problem for problem in run.specs.problems if problem.rule != "load/empty-folder")
         return run._replace(specs=run.specs._replace(problems=problems))
 
     def carry_out(self, runs: Sequence[Run], results: Sequence[Output], report: Report) -> tuple[Exit, Report]:
-        """Writes all trees, or compares each, and adds to the report; what is refused of one ends it for all."""
+        """Writes all trees, or compares each, and adds to the report; a refusal in one stops all."""
         code = Exit.FINE
         known = {folder_of(self._out, run).name for run in runs}
         # Without environments each target has its tree, and is rendered by a run of its own.
@@ -96,7 +96,7 @@ class Trees:
         return code, report
 
     def _with_other_folders(self, runs: Sequence[Run], report: Report) -> Report:
-        """With those of the project that have trees, of which its file says nothing."""
+        """With other folders of the project that have trees."""
         if not self._check or self._root is None:
             return report
         servers = {server.name for run in runs for server in run.specs.servers}
@@ -131,14 +131,14 @@ class Trees:
         return {name: file for name, file in files.items() if file}
 
     def _environment(self, name: str) -> str:
-        """The file that still describes an environment that the input lacks; empty where none does."""
+        """The file that still describes an environment that the input lacks; empty for none."""
         if self._elsewhere is None or not depth_of(name):
             return ""
         folder = self._out / name
         return self._elsewhere.file([folder, *(folder / target for target in TARGETS)], "Environment", name)
 
     def _servers_of(self, name: str) -> dict[str, str]:
-        """Servers of a tree that no run of the input has, and the file outside of the input that describes each."""
+        """Servers of a tree that no run renders, and the file outside of the input that describes each."""
         folder, depth = self._out / name, depth_of(name)
         parts = [folder / target for target in TARGETS] if depth else [folder]
         return {
@@ -175,7 +175,7 @@ class Trees:
         return self._compared(folder, differences, report, rendered, depth)
 
     def _left_tree(self, name: str, report: Report) -> tuple[Exit, Report]:
-        """Always mentioned, and removed only when asked for: the input may be a part of what the tree is made from."""
+        """Always reported, and removed only with --prune: the input may be a part of what the tree is made of."""
         folder, file = self._out / name, self._environment(name)
         if self._check and file:
             self._needs[file] = None
@@ -203,7 +203,9 @@ class Trees:
     def _compared(
         self, folder: Path, differences: Sequence[write.Difference], report: Report, rendered: set[str], depth: int
     ) -> tuple[Exit, Report]:
-        """The differences in the report, and what mends them in ``_needs``; ``rendered`` are the units of this run."""
+        """Adds the differences to the report, and what resolves them to ``_needs``; ``rendered`` are the units of this
+        run.
+        """
         counting = [difference for difference in differences if difference.counts]
         differing = []
         for difference in counting:
@@ -229,7 +231,7 @@ class Trees:
 
 
 def _remedy(path: Path, difference: write.Difference, is_left_over: bool) -> tuple[str, str]:
-    """The option without which a render leaves the difference, if there is one, and the state in words.
+    """The option without which a render keeps the difference, if any, and the state as a sentence.
 
     ``is_left_over``: the input has no environment for the tree any more.
     """
@@ -250,7 +252,7 @@ def _differing(report: Report, more: Sequence[Differing]) -> Report:
 
 
 def _merged(folder: Path, compare: Callable[[], write.Comparison]) -> list[str]:
-    """What is not as recorded and seems edited by hand, or a stranger's, and is what git made of versions of ours."""
+    """Files that seem edited or a stranger's, and that git merged from recorded versions."""
     try:
         if merge_of(folder) is None:
             return []
@@ -260,7 +262,7 @@ def _merged(folder: Path, compare: Callable[[], write.Comparison]) -> list[str]:
 
 
 def _next(report: Report, needs: Iterable[str]) -> str:
-    """What makes the trees true: the command line of this run, with all that it needs, writing instead of comparing."""
+    """The command that updates the tree: this one, without --check and with all options that it needs."""
     strange = [d.place.file for d in report.differing if d.state == "stranger"]
     if len(strange) == len(report.differing):
         return excerpt(f"to bring the tree up to date: move out of it, or remove, {', '.join(strange)}", 1000)
@@ -292,7 +294,7 @@ def _done(wanted: Wanted, done: write.Written, report: Report) -> Report:
 
 
 def _servers(paths: Iterable[str], depth: int) -> set[str]:
-    """The folders of the servers that these files belong to; what an environment shares belongs to none."""
+    """The folders of the servers that these files belong to."""
     return {write.unit_of(path, depth) for path in paths} - {""}
 
 

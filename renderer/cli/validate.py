@@ -1,4 +1,4 @@
-"""``mcpctl validate``: every fault of the specs, and of what they would render to."""
+"""``mcpctl validate``: checks specs, and what they render to."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from renderer.cli.environments import environment_option, rendered, run_alone, runs_of
-from renderer.cli.locked import locked_option, with_locked
 from renderer.cli.options import (
     output_option,
     paths_argument,
@@ -18,9 +16,18 @@ from renderer.cli.options import (
     target_options,
     watch_option,
 )
-from renderer.cli.remotes import count_remotes
-from renderer.cli.streams import again_if, tell
-from renderer.cli.templates import templates_option, with_templates
+from renderer.cli.runs import (
+    count_remotes,
+    environment_option,
+    locked_option,
+    rendered,
+    run_alone,
+    runs_of,
+    templates_option,
+    with_locked,
+    with_templates,
+)
+from renderer.cli.streams import again_if, print_report
 from renderer.errors import UsageMistake, exit_code
 from renderer.later import later
 from renderer.registry import TARGETS
@@ -97,12 +104,12 @@ def validate(
             results.append(result)
             counts[f"{name} documents"] = counts.get(f"{name} documents", 0) + len(result.documents)
     problems = pipeline.problems_of(results)
-    tell(Report("validate", problems, counts, with_accepted=accepted), style, quiet=quiet, stdout=True)
+    print_report(Report("validate", problems, counts, with_accepted=accepted), style, quiet=quiet, stdout=True)
     return exit_code(problems)
 
 
 def targets_of(run: Run, wanted: tuple[str, ...]) -> list[str]:
-    """What is rendered to be checked: what was asked for, and for an environment its own target."""
+    """The targets to render and check: those typed, and for an environment its own."""
     if run.environment is None:
         return sorted(set(wanted))
     if wanted and run.target not in wanted:

@@ -1,4 +1,4 @@
-"""``--watch``: the same command again, each time that something changes which it has read."""
+"""``--watch``: runs the command again when something changes that it has read."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from renderer import assets
 from renderer.cli.streams import say
 from renderer.errors import excerpt
 
-#: Seconds between two looks.
+#: Seconds between two checks.
 INTERVAL = 0.5
-#: What a file is known by: when it was changed, and which it is; the names in a folder; nothing where it is not there.
+#: Of a file: time of change, size, inode; of a folder: its names; empty where neither exists.
 Stamp = tuple[object, ...]
 
 
 class _Reading:
-    """Notes what is opened and listed, as it was then: so a change while the command runs counts too.
+    """Notes what is opened and listed, as it was then, so that a change while the command runs counts too.
 
-    Python tells its own observers of each open file and each listed folder. So whatever a command reads is known, be it
-    a lock that a spec names or a template, and no command has to say what it is about to read.
+    It is an audit hook of Python, which hears of each opened file and listed folder: no command needs to name what it
+    reads.
     """
 
     def __init__(self) -> None:
@@ -42,12 +42,12 @@ class _Reading:
             return
         path = os.path.abspath(os.fsdecode(path))
         if path not in self.stamps and not path.startswith(self.without):
-            self.active = False  # a look at it is no reading
+            self.active = False  # what follows opens it too
             self.stamps[path] = self.stamp(path)
             self.active = True
 
     def stamp(self, path: str) -> Stamp:
-        """The same for as long as nothing changes there."""
+        """Equal while nothing changes there."""
         try:
             if os.path.isdir(path):
                 names = sorted(os.listdir(path))
@@ -62,10 +62,7 @@ _reading: list[_Reading] = []
 
 
 def again(run: Callable[[], int], out: Iterable[Path], sleep: Callable[[float], None] = time.sleep) -> int:
-    """Runs, and runs again after each change, for ever: what ends it is Ctrl-C, or a reader that leaves.
-
-    ``out`` are folders that the command writes.
-    """
+    """Runs, and again after each change, until Ctrl-C or until the reader ends. ``out`` are folders that it writes."""
     if not _reading:  # an observer stays for as long as the process
         _reading.append(_Reading())
     reading = _reading[0]

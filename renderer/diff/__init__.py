@@ -1,5 +1,5 @@
-"""What changes, told by cause and by consequence: a tree as it was against what is rendered now.
+"""What changes between a tree and what is rendered now, with causes and consequences.
 
-``compare`` is the run: ``git`` and ``trees`` read the old side, ``entries`` compare ``objects``, ``renames``
-pairs servers, ``causes`` and ``consequences`` explain; ``text`` and ``markdown`` write, ``masks`` hides secrets.
+``compare`` is the run: ``git`` and ``trees`` read the old side, ``entries`` compare ``objects``, ``renames`` pairs
+servers, ``causes`` and ``consequences`` explain; ``text`` and ``markdown`` write, ``masks`` hides secrets.
 """

@@ -1,9 +1,9 @@
-"""Why a server is rendered otherwise: fields of its spec or of the environment, or the tool, by the record."""
+"""Why files of a server change: fields of its spec or environment, or, by the record, mcpctl itself."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from renderer import locks
@@ -20,7 +20,7 @@ CauseName = Literal["spec", "linked", "environment", "options", "tool", "edited"
 
 
 class Cause(NamedTuple):
-    """One thing that changed. ``details`` are fields, or words; ``of`` is the spec or environment that has them."""
+    """``details`` are fields, or sentences; ``of`` is the spec or environment that has them."""
 
     name: CauseName
     details: tuple[str, ...]
@@ -29,9 +29,8 @@ class Cause(NamedTuple):
 
 
 class Before(NamedTuple):
-    """What the specs were at the base: by server, and the environment. None: that is not known.
-
-    ``settings`` says what changed of those of the project.
+    """The specs by server, and the environment, at the base; None: unknown. ``settings``: changed settings of the
+    project.
     """
 
     specs: Mapping[str, Source] | None = None
@@ -40,8 +39,6 @@ class Before(NamedTuple):
 
 
 class Now(NamedTuple):
-    """What they are."""
-
     specs: Mapping[str, Source]
     environment: Environment | None = None
 
@@ -56,29 +53,26 @@ def spec_causes(server: str, before: Before, now: Now) -> tuple[Cause, ...]:
     fields = changes(old.data, new.data)
     if locks.content(old) != locks.content(new) and not any(field.path == _LOCK for field in fields):
         fields = (*fields, Change(_LOCK, ABSENT, ABSENT))  # the same file, with another content
-    own = (_of_fields("spec", fields, server, new),) if fields else ()
-    return (*own, *_linked_causes(new, before, now))
+    causes = [_of_fields("spec", fields, server, new)] if fields else []
+    for name in sorted(linked(new)):
+        was, other = before.specs.get(name), now.specs.get(name)
+        fields = changes(was.data, other.data) if was and other else ()
+        if other and fields:
+            cause = _of_fields("linked", fields, name, other)
+            causes.append(cause._replace(details=(f"{', '.join(cause.details)} of {name} changed",)))
+    return tuple(causes)
 
 
 def linked(source: Source) -> set[str]:
-    """The other servers that its spec names, and whose specs decide what is opened for it."""
+    """The servers that its spec names under ``network.egress.servers``, whose specs decide what is opened for it."""
     node: JSON = source.data
     for step in ("spec", "network", "egress", "servers"):
         node = node.get(step) if isinstance(node, dict) else None
     return {name for name in node if isinstance(name, str)} if isinstance(node, list) else set()
 
 
-def _linked_causes(source: Source, before: Before, now: Now) -> Iterator[Cause]:
-    for name in sorted(linked(source)):
-        old, new = (before.specs or {}).get(name), now.specs.get(name)
-        fields = changes(old.data, new.data) if old and new else ()
-        if new and fields:
-            cause = _of_fields("linked", fields, name, new)
-            yield cause._replace(details=(f"{', '.join(cause.details)} of {name} changed",))
-
-
 def environment_cause(server: str, before: Before, now: Now, changed: Sequence[tuple[str, ...]]) -> tuple[Cause, ...]:
-    """The fields of the environment that have a part in what changed (paths in objects) of a server, or of all."""
+    """The fields of the environment that affect the ``changed`` paths of a server, or of what all share."""
     old, new = before.environment, now.environment
     if old is None or new is None:
         return ()
@@ -89,7 +83,7 @@ def environment_cause(server: str, before: Before, now: Now, changed: Sequence[t
 
 
 def selection_cause(server: str, before: Before, now: Now) -> tuple[Cause, ...]:
-    """The environment's choice of servers, where another one takes the server in or leaves it out."""
+    """``servers`` of the environment, where it now selects the server, or no longer does."""
     old, new = before.environment, now.environment
     source = now.specs.get(server) or (before.specs or {}).get(server)
     if old is None or new is None or source is None or bool(members(old, [source])) == bool(members(new, [source])):
@@ -146,7 +140,7 @@ def _of_fields(name: CauseName, fields: Sequence[Change], of: str, source: Sourc
 
 
 def tool_causes(files: Sequence[str], tree: Tree, settings: str) -> tuple[Cause, ...]:
-    """What else changed: a merge, or what somebody did to the old files, or else mcpctl and the options of the run."""
+    """Other causes: a merge, edited old files, or else mcpctl and the options of the run."""
     if conflicts := len(tree.conflict.intersection(files)):
         words = f"{conflicts} of the old files in conflict after a merge ('mcpctl render' writes them again)"
         return (Cause("conflict", (words,)),)

@@ -39,12 +39,12 @@ from renderer.write import trees_in
 _NOT_TOLD_APART = "changes by a new version of mcpctl are not listed apart"
 
 
-#: Of folders in the tree, the kind of a document and its name: whether the input says nothing about it.
+#: By folders in the tree, kind and name: whether the input does not cover that document.
 Left = Callable[[Sequence[Path], str, str], bool]
 
 
 class Out(NamedTuple):
-    """Where the trees are, and where they were, in a revision or on the disk."""
+    """The folders of the trees now and before, the latter in a revision or on the disk."""
 
     now: Path
     before: Path
@@ -52,9 +52,9 @@ class Out(NamedTuple):
 
 
 class Base(NamedTuple):
-    """A revision, the specs there (None where they cannot be read, or do not hold), and where its trees are.
+    """A revision, its specs (None where they cannot be read, or are invalid), and the folder of its trees.
 
-    ``settings`` are, in words, those of the project that changed.
+    ``settings``: changed settings of the project.
     """
 
     revision: git.Revision
@@ -66,7 +66,7 @@ class Base(NamedTuple):
 def at_base(
     revision: git.Revision, paths: Sequence[str], runs: Sequence[Run], out: Path, project: Project | None
 ) -> Base:
-    """The specs of ``paths`` as the revision has them; those that it has elsewhere are where its tree says."""
+    """The specs of ``paths`` in the revision; those in other files are found by the heads of its tree."""
     old = project_at(revision, project) if project else None
     paths = old.paths if project and old and old.specs and same_paths(paths, project.paths) else paths
     known = [source for run in runs for source in _documents(run).values()]
@@ -88,7 +88,7 @@ def _names(runs: Sequence[Run]) -> tuple[set[str], set[str]]:
 
 
 def _settings(old: Project | None, project: Project | None) -> str:
-    """In words, what the project says otherwise of what is rendered."""
+    """Changed settings that affect what is rendered."""
     if not old or not project:
         return ""
     pairs = {
@@ -100,7 +100,7 @@ def _settings(old: Project | None, project: Project | None) -> str:
 
 
 def project_at(revision: git.Revision, known: Project) -> Project | None:
-    """What the project's file said; None where there was none, or it cannot be read."""
+    """None where the file does not exist, or is invalid."""
     place = git.inside(revision, known.file)
     files = git.listing(revision, place) if place else {}
     text = git.contents(revision, files).get(place or "")
@@ -120,10 +120,10 @@ def compare(
     root: Path | None,
     is_left: Left,
 ) -> Diff:
-    """The differences of all trees, one for each run; with ``every`` also of trees whose environment is gone.
+    """The differences of all trees, one for each run; with ``every`` also of trees whose environment was removed.
 
-    ``root`` is the folder of the project, in which all trees but ``out`` are old ones. ``is_left`` says which servers
-    and environments of the trees are no part of the input, and none of its business.
+    ``root`` is the folder of the project, in which all trees but ``out`` are old ones. ``is_left``: servers and
+    environments of the trees that the input does not cover.
     """
     revision = base.revision if base else None
     notes: list[str] = []
@@ -158,7 +158,7 @@ def compare(
 
 
 def _without_effect(sides: Sequence[Sides], changed: Sequence[Entry]) -> Iterator[str]:
-    """Fields of a spec that a reviewer sees change, and that no file of a tree follows."""
+    """Changed fields of a spec that change no file of a tree."""
     led = {(entry.tree, entry.server) for entry in changed if entry.leg == "spec"}
     trees: dict[str, list[str]] = {}
     for side in sides:
@@ -187,7 +187,7 @@ def _remarks(sides: Sequence[Sides], left_out: Collection[str]) -> Iterator[str]
 
 
 def _side(run: Run, output: Output, out: Out, is_left: Left) -> tuple[Sides, set[str]]:
-    """One tree before and now, and the servers of it that the input says nothing about."""
+    """One tree before and now, and its servers that the input does not cover."""
     folder, rendered, depth = layout(out.now, run, output)
     tree = _tree(out.before / folder.name, rendered, out.revision)
     below = folder / run.target if run.environment else folder
@@ -203,17 +203,17 @@ def _side(run: Run, output: Output, out: Out, is_left: Left) -> tuple[Sides, set
 
 
 def _gone(runs: Sequence[Run], out: Path, revision: git.Revision | None, is_left: Left, notes: list[str]) -> list[str]:
-    """The trees of environments that are no more; those of no environment are named in the notes."""
+    """The trees of removed environments; the notes name trees without an environment."""
     others, of_targets = other_trees(out, revision, {run.name for run in runs})
     if runs[0].environment:
-        words = "is a tree of no environment, and nothing renders it now: 'mcpctl render --prune' removes it"
+        words = "belongs to no environment, and is not rendered any more: 'mcpctl render --prune' removes it"
         notes += [f"{out / name} {words}" for name in of_targets]
     folders = {name: [out / name, *(out / name / each for each in TARGETS)] for name in others}
     return [name for name in others if not is_left(folders[name], "Environment", name)]
 
 
 def _renamed_from(side: Sides, run: Run, out: Path, revision: git.Revision | None, left_trees: Sequence[str]) -> str:
-    """The environment that went whose files are most alike, where this one has no tree yet; empty where none is."""
+    """The removed environment with the most similar files, where this one has no tree yet; empty for none."""
     if side.tree.there or not run.environment or not side.rendered:
         return ""
     trees = {name: _tree(out / name, side.rendered, revision) for name in left_trees}
@@ -223,12 +223,12 @@ def _renamed_from(side: Sides, run: Run, out: Path, revision: git.Revision | Non
 
 
 def _kept(side: Sides) -> int:
-    """How many files are in both trees."""
+    """The number of files in both trees."""
     return sum(path not in side.tree.missing for path in side.rendered)
 
 
 def _documents(run: Run) -> dict[str, Source]:
-    """The servers' documents as they were written."""
+    """The documents of servers, as written."""
     sources = run.sources or tuple(server.source for server in (*run.specs.servers, *run.specs.remotes))
     return {name_of(source): source for source in sources}
 
@@ -243,7 +243,7 @@ def _tree(folder: Path, rendered: Mapping[str, str], revision: git.Revision | No
 
 
 def _with_between(sides: Sides, run: Run, name: str, base: Base, out: Path, notes: list[str]) -> Sides:
-    """With what the old specs render to now, for servers whose files and whose specs, or environment, are others.
+    """With what the old specs render to now, for servers of which files and specs, or the environment, differ.
 
     ``name`` is that of the environment at the base.
     """
@@ -265,7 +265,7 @@ def _with_between(sides: Sides, run: Run, name: str, base: Base, out: Path, note
         old_run = run._replace(specs=pipeline.plain(old._replace(sources=sources), run.specs.levels))
     else:
         (old_run,) = pipeline.runs_for(old._replace(sources=sources), [environment], run.specs.levels)
-    # Of a part of the servers, a patch for another one seems to select nobody.
+    # With only some of the servers, the patch for another one selects none.
     if any(not problem.rule.startswith("environment/") for problem in errors_in(old_run.specs.problems)):
         notes.append(f"the specs at the base are not valid for this mcpctl: {_NOT_TOLD_APART}")
         return sides
@@ -285,7 +285,7 @@ def _with_between(sides: Sides, run: Run, name: str, base: Base, out: Path, note
 
 
 def with_matrix(diff: Diff, runs: Sequence[Run]) -> Diff:
-    """With the fields that are not the same in every environment."""
+    """With the fields that differ between environments."""
     environments = [run.environment for run in runs if run.environment]
     rows = []
     for row in differences(environments, {run.name: (*run.specs.servers, *run.specs.remotes) for run in runs}):

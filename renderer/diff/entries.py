@@ -1,4 +1,4 @@
-"""One entry a server and a kind of cause: its files, fields and consequences; and groups of entries that are alike."""
+"""Changes of one server by kind of cause: files, fields and consequences; and groups of equal ones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Texts = Mapping[str, str | None]
 Text = TypeVar("Text", str, None, str | None)
 What = Literal["tree", "environment", "specs", "environments"]
 Leg = Literal["spec", "tool"]
-#: Files beside the manifests, for people and for other tools: what they say of the cluster is said by the objects too.
+#: Files that are no manifests: what they say of the cluster, the objects say too.
 _KUSTOMIZATION = "kustomization.yaml"
 _BESIDE = (".md", "prerequisites.json", ".example", _KUSTOMIZATION)
 _FOR_PEOPLE = (".md", ".json", ".example")
@@ -38,7 +38,7 @@ _DELIVERY = "delivery/"
 
 
 class Field(NamedTuple):
-    """One changed field of one object; of an object that came or went its path is empty."""
+    """One changed field of one object; the path is empty for a new or removed object."""
 
     object: str
     kind: str
@@ -48,8 +48,7 @@ class Field(NamedTuple):
 class Entry(NamedTuple):
     """What happens to one server (empty: to what all share) for one kind of cause. ``tree``: environment or target.
 
-    ``leg`` tool is what happens without any change of a spec or an environment. ``others`` are those of the ``files``
-    that are no manifests.
+    ``leg`` tool: without any change of a spec or an environment. ``others`` are those ``files`` that are no manifests.
     """
 
     tree: str
@@ -65,9 +64,10 @@ class Entry(NamedTuple):
 
 
 class Move(NamedTuple):
-    """Another place of a tree, or of the specs or environments that the first lines of its files name.
+    """Another place of a tree, or of the specs or environments named in the heads of its files; or a renamed
+    environment.
 
-    Or another name of an environment. ``files`` is how many there are.
+    ``files`` is the number of files concerned.
     """
 
     kind: What
@@ -79,8 +79,8 @@ class Move(NamedTuple):
 class Sides(NamedTuple):
     """One tree: as it was, as it is rendered, and between them what the old specs render to now (by server).
 
-    A server that is not in ``between`` has the same spec as before, or that is not known. ``depth`` is how many
-    folders stand before that of a server.
+    A server that is not in ``between`` has the same spec as before, or an unknown one. ``depth`` is the number of
+    folders above that of a server.
     """
 
     name: str
@@ -93,10 +93,10 @@ class Sides(NamedTuple):
 
 
 def entries(sides: Sides) -> list[Entry]:
-    """All of a tree, in the order of the servers' names."""
+    """All of a tree, by the names of servers."""
     unlike = {*sides.tree.texts, *sides.tree.missing}
     changed = {path: text for path, text in sides.rendered.items() if path in unlike}
-    # Lists of a server's files that all come or go are of what delivers, and of no server.
+    # Where the lists of all servers' files are new or removed, the delivery changed, and no server.
     shared = _KUSTOMIZATION if _switch([*unlike], sides.tree.texts, changed) else None
     rendered, old = (_by_server(files, sides.depth, shared) for files in (sides.rendered, sides.tree.texts))
     missing = _by_server(dict.fromkeys(sides.tree.missing), sides.depth, shared)
@@ -121,7 +121,7 @@ def entries(sides: Sides) -> list[Entry]:
 
 
 def moves(sides: Iterable[Sides]) -> list[Move]:
-    """From where to where specs and environments moved, and how many files differ in nothing but that."""
+    """Where specs and environments moved, and how many files differ only in that."""
     counts = Counter[tuple[What, str, str]]()
     for side in sides:
         for path, text in side.tree.texts.items():
@@ -133,7 +133,7 @@ def moves(sides: Iterable[Sides]) -> list[Move]:
 
 
 def _folders(old: str, new: str) -> tuple[str, str]:
-    """Of two paths what differs at the beginning: that of a file, or of a folder that moved as a whole."""
+    """Two paths up to where they differ: a file, or a folder that moved as a whole."""
     before, now = ((source.split("/") if is_file(source) else [source]) for source in (old, new))
     while before and now and before[-1] == now[-1]:
         del before[-1], now[-1]
@@ -141,13 +141,13 @@ def _folders(old: str, new: str) -> tuple[str, str]:
 
 
 def server_of(path: str, depth: int) -> str:
-    """Whose file that is: each server has a folder of its name."""
+    """By its folder; '' for what all share."""
     steps = path.split("/")
     return steps[depth] if len(steps) > depth + 1 else ""
 
 
 def _by_server(files: Mapping[str, Text], depth: int, shared: str | None) -> dict[str, dict[str, Text]]:
-    """The files of each server; those with the name ``shared`` are among what all share."""
+    """Files named ``shared`` belong to what all share."""
     servers: dict[str, dict[str, Text]] = {}
     for path, text in files.items():
         server = "" if path.rpartition("/")[2] == shared else server_of(path, depth)
@@ -186,8 +186,13 @@ def _causes(entry: Entry, sides: Sides) -> tuple[Cause, ...]:
 
 
 def _entry(server: str, leg: Leg, before: Texts, now: Texts, sides: Sides) -> Entry:
-    # What is no text is not known to be the same.
-    files = sorted(path for path in {*before, *now} if not _is_same(before.get(path), now.get(path)))
+    # A binary file may differ. Where only the place of the spec differs, `moves` says so once for all files.
+    files = sorted(
+        path
+        for path in {*before, *now}
+        if (old := before.get(path)) is None
+        or (old != (new := now.get(path)) and (new is None or not same_but_for_head(old, new)))
+    )
     others = tuple(path for path in files if path.endswith(_BESIDE) and "files" not in path.split("/")[:-1])
     delivery = [path for path in files if path.startswith(_DELIVERY) and path not in others]
     manifests = [path for path in files if path not in others and path not in delivery]
@@ -229,13 +234,8 @@ def _entry(server: str, leg: Leg, before: Texts, now: Texts, sides: Sides) -> En
     )
 
 
-def _is_same(before: str | None, now: str | None) -> bool:
-    """Whether nothing differs, or only where the spec lies: that is told once of all files."""
-    return before is not None and (before == now or (now is not None and same_but_for_head(before, now)))
-
-
 _ORDER = {name: i for i, name in enumerate(CONSEQUENCES)}
-#: Of a server that comes or goes as a whole that is no news.
+#: Not listed for a whole server that is new or removed.
 _WHOLE = ("addition", "removal", "cosmetic")
 
 
@@ -274,7 +274,7 @@ def _fields(pair: Pair) -> Iterator[Field]:
 
 
 def _switch(files: Sequence[str], before: Texts, now: Texts) -> Consequence | None:
-    """Another delivery, by the files that only it has: told as that and not by its files."""
+    """Another delivery, by the files that only it has."""
     old, new = ({_deliverer(path, texts[path]) for path in files if path in texts} - {""} for texts in (before, now))
     if old == new or old & new:
         return None
@@ -292,7 +292,7 @@ def _listed(names: set[str]) -> str:
 
 
 def _renamed(old: str, new: str, before: Texts, now: Texts, sides: Sides) -> Entry:
-    """A server of another name: what differs beyond the name, and what a new name does to its objects."""
+    """What differs beyond the name, and what a new name does to the objects."""
     removed = _entry(old, "spec", before, {}, sides)
     as_new: dict[str, str | None] = {}
     for path, text in before.items():
@@ -316,11 +316,11 @@ def _renamed(old: str, new: str, before: Texts, now: Texts, sides: Sides) -> Ent
 
 
 # ---------------------------------------------------------------------------------------------
-# What happens to many servers, or in many environments, alike is told once.
+# Equal changes of several servers or environments are one group.
 
 
 class Row(NamedTuple):
-    """One field that is not the same in every environment; values by environment, already fit to be shown."""
+    """A field that differs between environments; values by environment, without secrets."""
 
     server: str
     path: str
@@ -328,7 +328,7 @@ class Row(NamedTuple):
 
 
 class Diff(NamedTuple):
-    """All that is told. ``against`` says what the old side is."""
+    """``against`` names the old side."""
 
     against: str
     entries: tuple[Entry, ...]
@@ -339,7 +339,7 @@ class Diff(NamedTuple):
     graphs: tuple[GraphChange, ...] = ()
 
     def counts(self) -> dict[str, int]:
-        """Servers, files and fields that change."""
+        """Of servers, files and fields that change."""
         files = {(entry.tree, path) for entry in self.entries for path in entry.files}
         of_trees = max((move.files for move in self.moves if move.kind == "tree"), default=0)
         moved = of_trees or sum(move.files for move in self.moves)
@@ -348,19 +348,19 @@ class Diff(NamedTuple):
         return {"servers": len(servers), "files": len(files) + moved, "fields": fields}
 
     def servers_with(self, leg: Leg, name: Name) -> list[str]:
-        """The servers to which that happens; empty for what all share."""
+        """The servers with that consequence; empty for what all share."""
         alike = [entry for entry in self.entries if entry.leg == leg]
         return sorted({entry.server for entry in alike if name in {each.name for each in entry.consequences}})
 
 
 class Group(NamedTuple):
-    """Entries that are the same but for the names of servers and trees; the first one is shown."""
+    """Entries that differ only in the names of servers and trees."""
 
     entries: tuple[Entry, ...]
 
     @property
     def first(self) -> Entry:
-        """That one stands for all."""
+        """Represents all."""
         return self.entries[0]
 
     @property
@@ -373,10 +373,10 @@ class Group(NamedTuple):
 
 
 def grouped(entries: Iterable[Entry]) -> list[Group]:
-    """The groups: changes of specs first, then by what they lead to, then by name."""
+    """By cause, changes of specs first, then by consequence, then by name."""
     groups: dict[object, list[Entry]] = {}
     for entry in entries:
-        # Which environment it is does not count: each may say the same of its own.
+        # The name of the environment does not count: each may change in the same way.
         causes = [(cause.name, cause.details, cause.of if cause.name == "spec" else "") for cause in entry.causes]
         fields = [(field.object, field.change.path, field.change.old, field.change.new) for field in entry.fields]
         files = [path.rpartition("/")[2] for path in entry.files]

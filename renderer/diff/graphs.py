@@ -1,4 +1,4 @@
-"""What a change of specs does to the graph, and to remote servers, which no file of a tree shows."""
+"""How specs change the graph, and remote servers, of which a tree has no files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from renderer.pipeline import Inputs, Run, Specs
 
 
 class GraphChange(NamedTuple):
-    """Of one environment: the edges that came and went. ``graph`` has the nodes of both sides.
+    """Of one environment: new and removed edges. ``graph`` has the nodes of both sides.
 
     ``remotes`` are the changes of remote servers, as sentences.
     """
@@ -26,7 +26,7 @@ class GraphChange(NamedTuple):
 
 
 def graph_changes(runs: Sequence[Run], old: Inputs | None) -> tuple[GraphChange, ...]:
-    """One for each run in which something changes; none where the old specs are not known, or do not hold."""
+    """One for each run with changes; none where the old specs are unknown or invalid."""
     if old is None or not old.sources:
         return ()
     changes = []
@@ -60,7 +60,7 @@ def _specs_before(run: Run, old: Inputs) -> Specs | None:
 
 
 def _remotes(before: Sequence[Server], now: Sequence[Server]) -> Iterator[str]:
-    """What clients have to be configured for again: of values of headers and variables only that they change."""
+    """What clients must be configured for again: of headers and variables only that their values change."""
     old, new = ({server.name: server.remote for server in servers if server.remote} for servers in (before, now))
     for name in sorted({*old, *new}):
         old_remote, new_remote = old.get(name), new.get(name)

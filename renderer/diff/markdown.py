@@ -1,7 +1,7 @@
-"""A Diff as a comment of a pull request: bounded, with the summary always whole, and nothing in it but our markup.
+"""A Diff as a comment of a pull request: bounded, with the summary always whole.
 
-What others wrote stands in code only: there a code host sees no mention, no number of an issue, no HTML. No fence
-ends before its content does, whatever that is.
+Text of others stands in code only, where a code host renders no mention, number of an issue or HTML. No fence ends
+before its content does.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from renderer.diff.text import changed, details, headline, listed, moves, remote
 from renderer.errors import excerpt
 from renderer.graph.mermaid import changed as changed_edges
 
-#: A comment may have 65,536 characters. These are bytes, of which there are never fewer, and some are left over.
+#: Bytes, of which there are at least as many as characters: a comment may have 65,536 of those.
 LIMIT = 60_000
 _OF_ONE = 6_000
 _OF_MATRIX = 12_000
 _OF_GRAPHS = 20_000
-#: Of one picture; with more nobody finds what is new.
+#: Of one picture.
 _MOST_EDGES = 60
 _LONGEST = 300
-#: Of a server in the summary: ours are shorter, those of an old tree may be anything.
+#: Characters of a server's name in the summary: an old tree may hold any name.
 _NAME = 64
 _RUN = re.compile("`+")
 
 
 def as_markdown(diff: Diff, limit: int = LIMIT) -> str:
-    """The comment; never longer than ``limit`` bytes beyond its summary."""
+    """At most ``limit`` bytes beyond the summary."""
     parts = [*_head(diff)]
     room = limit - 400 - _size("".join(parts))
     if diff.rows is not None:
@@ -49,7 +49,7 @@ def as_markdown(diff: Diff, limit: int = LIMIT) -> str:
 
 
 def _sections(groups: Sequence[Group], room: int, parts: list[str]) -> Iterator[Group]:
-    """Adds what there is room for; what is left over comes back."""
+    """Appends what fits; returns the rest."""
     told_tool = False
     for group in groups:
         heading = ""
@@ -104,7 +104,7 @@ def _section(group: Group) -> str:
 
 
 def _graphs(diff: Diff) -> Iterator[str]:
-    """What changes of who reaches what, as a picture; the same one of several environments once."""
+    """The changed edges as a picture; the same one of several environments once."""
     where: dict[str, list[str]] = {}
     for change in diff.graphs:
         if change.added or change.removed:
@@ -135,7 +135,7 @@ def _cut(lines: Sequence[str], room: int) -> list[str]:
 
 
 def code(text: str) -> str:
-    """Text of somebody else as code on one line, whatever stands in it."""
+    """As code on one line, whatever it contains."""
     plain = excerpt(text, _LONGEST) or " "
     runs = {len(run) for run in _RUN.findall(plain)}
     ticks = "`" * next(length for length in range(1, len(runs) + 2) if length not in runs)
@@ -144,7 +144,7 @@ def code(text: str) -> str:
 
 
 def fenced(lines: Sequence[str]) -> str:
-    """Lines of a diff in a fence that is longer than every run of backticks in them."""
+    """In a fence that is longer than every run of backticks in the lines."""
     longest = max((len(run) for line in lines for run in _RUN.findall(line)), default=0)
     fence = "`" * max(3, longest + 1)
     return "\n".join([f"{fence}diff", *lines, fence]) + "\n"

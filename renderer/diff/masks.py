@@ -1,4 +1,4 @@
-"""Values fit to be shown: no secret, whoever put it where; nothing else is hidden."""
+"""Values without secrets."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from renderer.credentials import masked
 from renderer.diff.objects import ABSENT
 from renderer.policy.secrets import MASK, hidden
 
-OF_SECRET = "(hidden: data of a Secret)"  # noqa: S105 - it stands in the place of one
-#: Longest value, and most lines of one text, that are shown.
+OF_SECRET = "(hidden: data of a Secret)"  # noqa: S105 - its placeholder
+#: Characters of a value, and lines of a text.
 LONGEST = 200
-#: Of what two long values have in common, that is shown before their first difference.
+#: Characters before the first difference of two long values.
 _CONTEXT = 60
 MOST_LINES = 40
 _BEYOND = 100_000
@@ -26,7 +26,7 @@ def one_line(kind: str, path: tuple[str, ...], value: Any) -> str:
 
 
 def one_line_each(kind: str, path: tuple[str, ...], old: Any, new: Any) -> tuple[str | None, str | None]:
-    """Two values, each on one line, cut so that the first difference is in it; None for what is not there."""
+    """Two values, cut so that the first difference is visible; None for what does not exist."""
     texts = ["" if value is ABSENT else _whole(kind, path, value) for value in (old, new)]
     start = 0
     if ABSENT not in (old, new) and max(map(len, texts)) > LONGEST:
@@ -49,12 +49,11 @@ def _whole(kind: str, path: tuple[str, ...], value: Any) -> str:
 
 
 def words(text: str) -> str:
-    """Words of ours with a value of somebody else in them."""
     return masked(text)
 
 
 def lines(kind: str, path: tuple[str, ...], old: Any, new: Any) -> list[str] | None:
-    """Two texts of several lines as a diff of their lines, two lists of words as one of their items; else None."""
+    """Two texts as a diff of their lines, two lists of strings as one of their items; else None."""
     if _is_words(old) and _is_words(new) and not _of_secret(kind, path):
         # Hidden as a whole: what a word is may depend on the one before it.
         old, new = (_masked(kind, path, value) for value in (old, new))

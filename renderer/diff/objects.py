@@ -1,6 +1,6 @@
-"""What a file holds, objects of Kubernetes or parts of a compose file or else text, and where two objects differ.
+"""The objects in a file (of Kubernetes, or parts of a compose file, or else its text), and where two objects differ.
 
-Lists of things with names are matched by their names, others by their items.
+Lists of items with names are matched by these, other lists by equal items.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ COMPOSE = "compose"
 
 
 class Object(NamedTuple):
-    """One thing that has a name; ``data`` of a file is its text, None where it is no text."""
+    """``data`` of a file is its text, None where it is no text."""
 
     group: str
     kind: str
@@ -32,18 +32,17 @@ class Object(NamedTuple):
 
     @property
     def identity(self) -> tuple[str, str, str, str]:
-        """By this the old and the new one are found to be the same."""
+        """The same before and now."""
         return (self.group, self.kind, self.namespace, self.name)
 
     @property
     def label(self) -> str:
-        """As people call it."""
         return f"{self.kind} {self.name}"
 
 
 def objects_in(path: str, text: str | None) -> list[Object]:
     whole = Object("", TEXT, "", path, text, path)
-    # What a spec puts into files of its own is not ours to understand, whatever it looks like.
+    # The files of a spec's ``files`` are text, whatever they look like.
     if text is None or not path.endswith((".yaml", ".yml")) or "files" in path.split("/")[:-1]:
         return [whole]
     documents, faults = read(text, strict=False, limits=_LIMITS, marks=False)
@@ -72,17 +71,17 @@ def _objects(path: str, data: Mapping[str, JSON]) -> Iterator[Object]:
 # ---------------------------------------------------------------------------------------------
 # Changed fields.
 
-#: Stands for what is not there: None would be a value.
+#: No value; None would be one.
 ABSENT: Any = type("Absent", (), {"__repr__": lambda _: "ABSENT"})()
 #: What names an item of a list, the first that all items have; as the Kubernetes API merges them.
 MERGE_KEYS = ("name", "mountPath", "containerPort", "devicePath", "topologyKey", "target", "path", "port", "key", "ip")
-#: More changes of one object are one: it is another.
+#: With more changes, the whole object is one change.
 MOST = 2000
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Change(NamedTuple):
-    """One field: where, what it was and what it is. A step in brackets is an item of a list, by its name."""
+    """One field before and now. A step in brackets is an item of a list, by its name."""
 
     path: tuple[str, ...]
     old: Any
@@ -90,7 +89,7 @@ class Change(NamedTuple):
 
     @property
     def where(self) -> str:
-        """The path as people write it: ``spec.containers[mcp-server].image``."""
+        """``spec.containers[mcp-server].image``."""
         text = ""
         for step in self.path:
             if step.startswith("["):
@@ -103,7 +102,7 @@ class Change(NamedTuple):
 
 
 def changes(old: Any, new: Any) -> tuple[Change, ...]:
-    """All changed fields, in the order of the new object; empty for equal ones."""
+    """In the order of the new object; empty for equal ones."""
     changed: list[Change] = []
     for change in _changes(old, new, ()):
         changed.append(change)
@@ -129,7 +128,7 @@ def _changes(old: Any, new: Any, path: tuple[str, ...]) -> Iterator[Change]:
 
 
 def _of_items(old: list[Any], new: list[Any], path: tuple[str, ...]) -> Iterator[Change]:
-    """Items without names: equal ones are the same, and of as many others on both sides each is the other's."""
+    """Items without names: equal ones are removed; equally many others on both sides are paired."""
     left, came = list(old), []
     for item in new:
         i = next((i for i, other in enumerate(left) if same(other, item)), None)

@@ -1,4 +1,4 @@
-"""Which server that came is one that went: by the likeness of their files, wherever the name stands in them."""
+"""Which new server is a removed one under another name, by the similarity of their files."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from renderer.labels import REMADE_VOLUMES
 from renderer.manifest import at, mappings
 
 Texts = Mapping[str, str | None]
-#: Of the lines of the shorter one, the share that the other must have but for the name: a proxy may come or go whole.
+#: The share of the shorter one's lines, without names, that the other must have: a whole proxy may be new or removed.
 _LIKE = 0.7
-#: What a server is: images, and the items of these lists. Most other lines are the same in any two servers, or may
-#: change in the commit that renames one: what that leads to is listed with the rename.
+#: What identifies a server: images, and the items of these lists. Most other lines are equal in any two servers, or may
+#: change in the commit that renames one.
 _IMAGE = "image:"
 _PROGRAM = ("args:", "command:", "entrypoint:")
 _VERSION = re.compile(r"""(?:(?:@sha256)?(?:@|==|:)[\w.+-]+)+(?=["']?$)""")
-#: Beyond these it is no rename of servers, but another fleet.
+#: More is another fleet and no rename.
 _MOST_PAIRS = 10_000
 
 
 class _Lines(NamedTuple):
-    """The lines of a server's files: as they stand, and what each is without its name.
+    """The lines of a server's files: literal, and each without the server's name.
 
-    ``telling`` are those that say what the server is, and what they say without the version, and without the name.
+    ``telling`` are those that identify the server: without the version, and without version and name.
     """
 
     literal: Counter[str]
@@ -37,7 +37,7 @@ class _Lines(NamedTuple):
 
 
 def renames(removed: Mapping[str, Texts], came: Mapping[str, Texts]) -> dict[str, str]:
-    """New name to old name, the most alike first; each server is one other at most."""
+    """New name to old name, the most similar first; each server once."""
     if len(removed) * len(came) > _MOST_PAIRS:
         return {}
     old_lines, new_lines = ({name: _lines(texts[name], name) for name in texts} for texts in (removed, came))
@@ -64,14 +64,14 @@ def _lines(files: Texts, name: str) -> _Lines:
 
 
 def _likeness(old: _Lines, new: _Lines) -> float:
-    """The share of lines that are equal, as they stand or without the servers' names; 0 for another server."""
+    """The share of lines that are equal, with or without the servers' names; 0 for another server."""
     literal = old.literal & new.literal
     rest = [Counter[str](), Counter[str]()]
     for lines, left in zip((old, new), rest, strict=True):
         for line, number in (lines.literal - literal).items():
             left[lines.nameless[line]] += number
     both = rest[0] & rest[1]
-    # More or fewer containers and arguments, or another version, are an edit; others instead are another server.
+    # More or fewer containers and arguments, or another version, are an edit; different ones are another server.
     removed, came = (
         [says for line, says in lines.telling.items() if line in left - both]
         for lines, left in zip((old, new), rest, strict=True)
@@ -83,19 +83,19 @@ def _likeness(old: _Lines, new: _Lines) -> float:
 
 
 def _others(lines: Sequence[tuple[str, str]], others: Sequence[tuple[str, str]]) -> bool:
-    """Whether one of the lines says what none of the others says, with or without the name."""
+    """Whether one of the lines equals none of the others, with or without the name."""
     return any(
         all(ours != theirs for other in others for ours, theirs in zip(says, other, strict=True)) for says in lines
     )
 
 
 def nameless(text: str, name: str) -> str:
-    """The text without the server's name, where that stands alone."""
+    """Without the server's name, where that is a whole word."""
     return re.sub(_alone(name), "<server>", text) if name in text else text
 
 
 def renamed_text(text: str | None, old: str, new: str, now: str | None) -> str | None:
-    """The old text under the new name, but for lines that still stand there, maybe of another version: of an image."""
+    """The old text under the new name, except lines that are still there (of an image: in any version)."""
     if text is None:
         return None
     kept = {_VERSION.sub("", line) for line in (now or "").splitlines()}
@@ -113,7 +113,7 @@ def _alone(name: str) -> str:
 # ---------------------------------------------------------------------------------------------
 # A server whose objects all have another name or namespace: they are compared with what they were before it.
 
-#: Steps to what another name makes something else of, whatever it is called: never taken for the server's own name.
+#: Values below these keys are never the server's own name, even where they are equal to it.
 _NOT_NAMES = frozenset({
     "affinity", "annotations", "args", "binaryData", "className", "command", "data", "dataFrom", "dnsConfig",
     "entrypoint", "env", "environment", "envFrom", "externalName", "host", "hostAliases", "hostnames", "hosts", "image",
@@ -122,7 +122,7 @@ _NOT_NAMES = frozenset({
     "volumeName",
 })  # fmt: skip
 _NOT_LEAVES = tuple((name,) for name in (*_NOT_NAMES, "cidr", "path", "url", "value"))
-#: Steps that name objects of certain kinds.
+#: By a part of a key: the kinds of the objects that it names.
 _OF_KINDS = {
     "secret": ("Secret", "ExternalSecret", "SealedSecret", "Certificate", "secret"),
     "configmap": ("ConfigMap",),
@@ -134,7 +134,7 @@ _Names = Mapping[tuple[str, str], str]
 
 
 def with_new_names(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Consequence]]:
-    """Objects that came with those that went, where the workload has another name or namespace; and what that means."""
+    """Pairs removed objects with new ones, where the workload has another name or namespace; and what that causes."""
     removed, came = [p.old for p in pairs if p.old and not p.new], [p.new for p in pairs if p.new and not p.old]
     old, new = (
         min(filter(_is_workload, side), key=lambda each: len(each.name), default=None) for side in (removed, came)
@@ -166,7 +166,7 @@ def _is_workload(each: Object) -> bool:
 
 
 def _renamed(name: str, old: Object, new: Object) -> str:
-    """The name of an object that is called after the server, in the cluster with the namespace before it."""
+    """The new name of an object named after the server; cluster objects have the namespace in front."""
     namespace, colon, rest = name.rpartition(":")
     if colon and namespace == old.namespace:
         return f"{new.namespace}:{_renamed(rest, old, new)}"
@@ -175,7 +175,7 @@ def _renamed(name: str, old: Object, new: Object) -> str:
 
 
 def _with_names(value: Any, now: Any, sides: tuple[Object, Object], names: _Names, path: tuple[str, ...]) -> Any:
-    """The old value with the new names, where nothing but them makes the new value of it."""
+    """The old value with the new names, where only these differ."""
     if isinstance(value, dict) and isinstance(now, dict):
         keys = {key: key if key in now else _renamed(str(key), *sides) for key in value}
         return {
@@ -198,10 +198,10 @@ def _with_names(value: Any, now: Any, sides: tuple[Object, Object], names: _Name
 
 
 def _meaning(old: Object, new: Object, objects: Iterable[Object]) -> Iterator[Consequence]:
-    """What stays where it was."""
+    """What the objects of the old name leave behind."""
     words = [f"is {new.label} now"] if old.name != new.name else []
     if old.namespace != new.namespace and old.group != COMPOSE:
-        words.append(f"moves from namespace {old.namespace} to {new.namespace}, and its Secrets stay behind")
+        words.append(f"moves from namespace {old.namespace} to {new.namespace}, and its Secrets are not moved")
     all_objects = "all objects are replaced, and clients need the new name"
     yield Consequence("replacement", f"{old.label} {' and '.join(words)}: {all_objects}")
     for each in objects:
@@ -213,5 +213,5 @@ def _meaning(old: Object, new: Object, objects: Iterable[Object]) -> Iterator[Co
 
 
 def left_behind(label: str) -> Consequence:
-    """What a new name means for a volume: another one, which is empty."""
-    return Consequence("data-loss", f"{label} stays behind with its data, and the new name begins with an empty volume")
+    """A volume with a new name is another one, and empty."""
+    return Consequence("data-loss", f"{label} is left behind with its data; the new name starts with an empty volume")

@@ -1,4 +1,4 @@
-"""A Diff as text for a terminal and as JSON, and the sentences that Markdown has too, with some words quoted."""
+"""A Diff as text for a terminal and as JSON, and the sentences shared with Markdown."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from renderer.graph.text import edge_data
 from renderer.model import JSON
 from renderer.write import is_file
 
-#: Puts a text that somebody else wrote into a sentence.
+#: Quotes a text of somebody else.
 Quote = Callable[[str], str]
 #: Most names in one list.
 MOST = 5
@@ -26,7 +26,7 @@ _LONGEST = 400
 
 
 def as_text(diff: Diff) -> str:
-    """Headlines, below each its consequences and fields; then a summary."""
+    """Headlines, each with its consequences and fields; then a summary."""
     lines = moves(diff, str)
     groups = grouped(diff.entries)
     tool = [group for group in groups if group.first.leg == "tool"]
@@ -42,7 +42,7 @@ def as_text(diff: Diff) -> str:
             values = ", ".join(f"{name}: {row.values.get(name) or 'not set'}" for name in diff.environments)
             lines += [f"    {row.server or '(environment)'} {row.path}: {values}"]
     lines += [summary(diff, str)]
-    # A CI of GitHub obeys lines that begin with two colons, or '##[': no name in an old tree gives it orders.
+    # GitHub Actions runs lines that begin with two colons, or '##[', as commands: no name in an old tree may be one.
     safe = (f"\\{line}" if line.lstrip().startswith(("::", "##[")) else line for line in lines)
     return "".join(f"{excerpt(line, _LONGEST)}\n" for line in safe)
 
@@ -60,7 +60,7 @@ def _group(group: Group) -> Iterator[str]:
 
 
 def as_json(diff: Diff) -> str:
-    """All entries, each in full; values of secrets are hidden here as well."""
+    """All entries in full, without the values of secrets."""
     data: dict[str, JSON] = {
         "command": "diff",
         "against": diff.against,
@@ -172,12 +172,12 @@ def _cause(cause: Cause, group: Group, who: str, quote: Quote) -> str:
 
 
 def listed(names: Sequence[str], quote: Quote, most: int = MOST) -> str:
-    """The first names, and how many more there are."""
+    """The first names, and the number of the others."""
     return few([quote(name) for name in names], most)
 
 
 def same_in(group: Group, quote: Quote, most: int = 20) -> str:
-    """The servers of a group of several, with the environments where these are not the same for all."""
+    """The servers of a group, with the environments where these are not the same for all."""
     alike = len(set(group.places.values())) == 1
     names = [(name or "(shared)") + ("" if alike else f" ({', '.join(trees)})") for name, trees in group.places.items()]
     trees = next(iter(group.places.values()))
@@ -186,7 +186,7 @@ def same_in(group: Group, quote: Quote, most: int = 20) -> str:
 
 
 def details(entry: Entry) -> list[str]:
-    """``other image: mcp-github/mcp-server: a → b``, for what needs more words than its name; and the other files."""
+    """``other image: mcp-github/mcp-server: a → b``; and the other files."""
     lines = [
         f"{CONSEQUENCES[consequence.name].words}: {masks.words(consequence.detail)}"
         for consequence in entry.consequences
@@ -198,7 +198,7 @@ def details(entry: Entry) -> list[str]:
 
 
 def changed(field: Field) -> list[str]:
-    """One field, as lines that begin with what happens: ``-`` and ``+`` are values, others explain."""
+    """One field: lines with ``-`` and ``+`` are values, others explain."""
     change = field.change
     if not change.path and (change.old is ABSENT or change.new is ABSENT):
         return [f"{'+' if change.old is ABSENT else '-'} {field.object}"]
@@ -213,7 +213,7 @@ def changed(field: Field) -> list[str]:
 
 
 def moves(diff: Diff, quote: Quote) -> list[str]:
-    """What lies elsewhere now, a sentence each."""
+    """A sentence for each move."""
     lines = []
     for moved, old, new, files in diff.moves:
         amount = f"{_count(files, 'file')} differ{'s' if files == 1 else ''} only in the first line"
@@ -230,7 +230,7 @@ def moves(diff: Diff, quote: Quote) -> list[str]:
 
 
 def remotes(diff: Diff, quote: Quote) -> list[str]:
-    """What changes of remote servers, each sentence once, with the environments where these are not all the same."""
+    """Changes of remote servers, each sentence once, with the environments where these are not all the same."""
     where: dict[str, list[str]] = {}
     for change in diff.graphs:
         for sentence in change.remotes:
@@ -239,7 +239,7 @@ def remotes(diff: Diff, quote: Quote) -> list[str]:
 
 
 def different(diff: Diff) -> bool:
-    """Whether anything changes, in the trees or of remote servers, which have no files."""
+    """In the trees, or of remote servers, which have no files."""
     return bool(diff.entries or diff.moves or remotes(diff, str))
 
 
@@ -251,13 +251,13 @@ def summary(diff: Diff, quote: Quote) -> str:
 
 
 def tallies(diff: Diff, leg: Leg) -> list[tuple[Name, list[str]]]:
-    """Each consequence with the servers that it happens to."""
+    """Each consequence with its servers."""
     tallied = [(name, diff.servers_with(leg, name)) for name in CONSEQUENCES]
     return [(name, servers) for name, servers in tallied if servers]
 
 
 def tool_words(diff: Diff) -> list[str]:
-    """What changed beside specs, each once."""
+    """The causes apart from specs, each once."""
     causes = [cause for entry in diff.entries if entry.leg == "tool" for cause in entry.causes]
     return list(dict.fromkeys(word for cause in causes if cause.name != "edited" for word in cause.details))
 

@@ -1,4 +1,4 @@
-"""The old side: a tree as it is on the disk or in a git revision, and the specs there. Nothing in it is trusted."""
+"""The old side: a tree on the disk or in a git revision, and the specs there. None of it is trusted."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from renderer.yaml_reader import SPEC_LIMITS, conflict_line, read
 
 
 class Tree(NamedTuple):
-    """The files that differ from ``rendered``, and those that it has no more.
+    """The files that differ from ``rendered``, and those that are no longer rendered.
 
-    ``texts`` holds None for what is no text, or too large; ``missing`` is rendered and was not there; ``digests``
-    are those of the records, by path. Of files in ``conflict`` the text is that of our side of the merge. ``crlf`` is
-    the number of files that had CRLF line ends, which the texts have not.
+    ``texts`` holds None for what is no text, or too large; ``missing`` is rendered and did not exist; ``digests`` are
+    those of the records, by path. Of files in ``conflict`` the text is that of our side of the merge. ``crlf`` is the
+    number of files with CRLF line ends, which the texts do not have.
     """
 
     texts: Mapping[str, str | None] = {}
@@ -41,19 +41,19 @@ def _with_lf(tree: Tree, rendered: Mapping[str, str]) -> Tree:
     return tree._replace(texts=texts, crlf=len(crlf))
 
 
-#: Of a conflict the markers, the base and the other side.
+#: In a conflict: the markers, the base and the other side.
 _THEIRS = re.compile(r"^<{7}.*\n|^(?:\|{7}|={7})(?:.*\n)*?>{7}.*\n?", re.MULTILINE)
-#: What lists the servers, and what no record names therefore: of a tree without environments, and of one.
+#: The lists of servers, which no record names: of a tree without environments, and of one.
 _LISTS = (SERVER_LIST, *(f"{name}/{SERVER_LIST}" for name in TARGETS))
 
 
 def _lists(text: Callable[[str], str | None]) -> list[str]:
-    """Those of them that mcpctl wrote."""
+    """Those that mcpctl wrote."""
     return [path for path in _LISTS if (text(path) or "").startswith(MARK.decode())]
 
 
 def on_disk(folder: Path, rendered: Mapping[str, str]) -> Tree:
-    """What stands in the folder: files that are rendered now, and those that the record names besides."""
+    """The files that are rendered now, and those in the records."""
     records = [path for path in _record_paths(folder) if _text(folder, path)[0] is not None]
     digests = parsed_records({path: _text(folder, path)[0] or "" for path in records})
     texts: dict[str, str | None] = {}
@@ -64,7 +64,7 @@ def on_disk(folder: Path, rendered: Mapping[str, str]) -> Tree:
             missing.add(path)
         elif text and conflict_line(text.encode()):
             conflict.add(path)
-            # The comment: it is another file, whatever our side is.
+            # With the comment it differs even where our side is as rendered.
             texts[path] = f"{_THEIRS.sub('', text)}# in conflict\n"
         elif text is None or text != rendered.get(path):
             texts[path] = text
@@ -74,7 +74,7 @@ def on_disk(folder: Path, rendered: Mapping[str, str]) -> Tree:
 
 
 def _text(folder: Path, path: str) -> tuple[str | None, bool]:
-    """The text and whether there is anything; no link is followed below the folder."""
+    """The text, and whether anything exists; no link is followed below the folder."""
     full = f"{folder}/{path}"
     try:
         linked = any(os.path.islink(f"{folder}/{step}") for step in _steps(path))
@@ -96,7 +96,7 @@ def _steps(path: str) -> Iterable[str]:
 
 
 def in_revision(revision: git.Revision, folder: str, rendered: Mapping[str, str]) -> Tree:
-    """What the revision has below ``folder`` of the repository; what is as rendered now is not even read."""
+    """The tree below ``folder`` of the repository; files that are as rendered now are not read."""
     prefix = f"{folder}/" if folder else ""
     files = {path.removeprefix(prefix): blob for path, blob in git.listing(revision, folder).items()}
     records = {path: blob for path, blob in files.items() if path.rpartition("/")[2] in (RECORD, OLD_RECORD)}
@@ -120,7 +120,7 @@ def _record_paths(folder: Path) -> list[str]:
 
 
 def other_trees(folder: Path, revision: git.Revision | None, names: set[str]) -> tuple[list[str], list[str]]:
-    """The trees below that are none of ``names``, by their records: of environments, and those named after a target."""
+    """Trees below that are none of ``names``, by their records: of environments, and those named after a target."""
     if revision is None:
         trees = set(trees_in(folder))
     else:
@@ -131,20 +131,20 @@ def other_trees(folder: Path, revision: git.Revision | None, names: set[str]) ->
     return sorted(trees - names - {*TARGETS}), sorted(trees & {*TARGETS})
 
 
-#: Said of a folder of the project, whose file names another one.
+#: Of a folder of the project that is not its ``out``.
 OTHER_TREE = (
-    "has another tree of these specs, which nothing here renders: once nothing delivers it, remove it ('git rm -r')"
+    "has another tree of these specs, which is not rendered any more: once nothing delivers it, remove it ('git rm -r')"
 )
 
 
 def old_folder_on_disk(out: Path, root: Path, names: Collection[str], servers: Collection[str]) -> Path:
-    """The same of the disk: ``out``, or else the only other folder of the project that has them."""
+    """``out``, or else the only other folder of the project that has these trees."""
     folders = [] if trees_in(out) else other_folders(out, root, names, servers)
     return folders[0] if len(folders) == 1 else out
 
 
 def other_folders(out: Path, root: Path, names: Collection[str], servers: Collection[str]) -> list[Path]:
-    """The folders of a project beside ``out`` that have trees of these names, up to two folders down."""
+    """The folders of a project other than ``out`` with trees of these names, up to two folders down."""
     folders = [path for pattern in ("[!.]*", "[!.]*/[!.]*") for path in root.glob(pattern) if path.is_dir()]
     paths = [f"{folder}/{name}/{path}" for folder in folders for name in names for path in _record_paths(folder / name)]
     places = sorted(map(Path, _have(paths, names, servers)))
@@ -154,9 +154,8 @@ def other_folders(out: Path, root: Path, names: Collection[str], servers: Collec
 def old_folder(
     revision: git.Revision, out: Path, names: Collection[str], servers: Collection[str], likely: Path | None
 ) -> Path:
-    """Where the revision has the trees of these names: in ``out``, or else in the folder that it said (``likely``).
-
-    Or else in the only folder that has trees of these servers and is no more.
+    """Where the revision has these trees: in ``out``, else in the folder of its project file (``likely``), else in the
+    only folder with trees of these servers that no longer exists.
     """
     place = git.inside(revision, os.fspath(out))
     if place is None or _have(git.listing(revision, place), names, servers).intersection([place]):
@@ -170,7 +169,7 @@ def old_folder(
 
 
 def _have(files: Iterable[str], names: Collection[str], servers: Collection[str]) -> set[str]:
-    """The folders that have trees of these names, by the records of these servers in them."""
+    """The folders with trees of these names, by the records of these servers in them."""
     folders = set()
     for path in files:
         *steps, name = path.split("/")
@@ -185,7 +184,7 @@ def _have(files: Iterable[str], names: Collection[str], servers: Collection[str]
 
 
 def specs_in(revision: git.Revision, paths: Sequence[str], now: Sequence[Source]) -> list[Source] | None:
-    """All documents in the order of the paths; None where they cannot be known: stdin, elsewhere, or not readable."""
+    """In the order of the paths; None where they are unknown: stdin, outside of the repository, or unreadable."""
     known: dict[str, list[Source]] = {}
     for source in now:
         known.setdefault(source.file, []).append(source)
@@ -206,9 +205,9 @@ def specs_in(revision: git.Revision, paths: Sequence[str], now: Sequence[Source]
 
 
 def sources_in(revision: git.Revision, out: Path, names: Collection[str]) -> list[str]:
-    """The files that the heads of the tree there name as the sources of these servers and environments.
+    """The files that the heads of the tree name as the sources of these servers and environments.
 
-    A head leads there from the folder of the project or repository of that time: the nearest that has such files.
+    A head gives the path from the project or repository of that time: the nearest folder that has such files.
     """
     place = git.inside(revision, os.fspath(out)) or ""
     files = git.listing(revision, place)
@@ -239,7 +238,6 @@ def _documents(
     revision: git.Revision, files: Mapping[str, str], path: str, place: str, known: Mapping[str, list[Source]]
 ) -> list[Source] | None:
     below = {name: name.removeprefix(place).lstrip("/") for name in files}
-    # As the loader shows it.
     labels = {name: (os.path.join(path, below[name]) if below[name] else path).replace(os.sep, "/") for name in files}
     same = {name for name, blob in files.items() if labels[name] in known and _is_same(labels[name], blob)}
     texts = git.contents(revision, {name: blob for name, blob in files.items() if name not in same})
@@ -261,7 +259,7 @@ def _documents(
 
 
 def _with_locks(source: Source, revision: git.Revision) -> Source:
-    """With the lock that it names as the revision has it; one outside of the repository is that of today."""
+    """With its lock of the revision; a lock outside of the repository is that of today."""
     names = {path: git.inside(revision, path) for path in locks.paths(source)}
     files = {name: blob for name in names.values() if name for blob in [git.listing(revision, name).get(name)] if blob}
     texts = git.contents(revision, files) if files else {}
@@ -277,7 +275,7 @@ def _is_same(path: str, blob: str) -> bool:
 
 
 def merged(folder: Path, paths: Collection[str]) -> list[str]:
-    """Those of the files of a tree that git has made, and no hand: in both sides of the merge each is as recorded."""
+    """The files of a tree that git merged, and nobody edited: in both sides of the merge each is as recorded."""
     sides = git.merge_of(folder) if paths else None
     below = git.inside(sides[0], os.fspath(folder)) if sides else None
     if not sides or below is None:
@@ -298,10 +296,9 @@ def merged(folder: Path, paths: Collection[str]) -> list[str]:
                 text = texts[name]
                 as_recorded = text is not None and digest(text.encode()) in digests.get(path, ())
                 (recorded if as_recorded else by_hand).add(path)
-    return [path for path in sorted(recorded - by_hand) if _is_among(folder / path, names[path], known)]
-
-
-def _is_among(path: Path, name: str, known: Sequence[Mapping[str, str]]) -> bool:
-    """Whether the file is, to the byte, what one of these listings has under the name."""
-    blobs = {files[name] for files in known if name in files}
-    return bool(blobs) and not path.is_symlink() and git.blob_of(path.read_bytes(), next(iter(blobs))) in blobs
+    by_git = []
+    for path in sorted(recorded - by_hand):
+        blobs, file = {files[names[path]] for files in known if names[path] in files}, folder / path
+        if blobs and not file.is_symlink() and git.blob_of(file.read_bytes(), next(iter(blobs))) in blobs:
+            by_git.append(path)
+    return by_git

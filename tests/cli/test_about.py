@@ -65,7 +65,7 @@ def test_version_lists_every_dependency(mcpctl: Mcpctl, monkeypatch: pytest.Monk
             raise PackageNotFoundError
         return REQUIRES
 
-    monkeypatch.setattr("renderer.cli.about.metadata.requires", requires)
+    monkeypatch.setattr("renderer.cli.version.metadata.requires", requires)
     found = json.loads(mcpctl("version", "-o", "json").out)["dependencies"]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     checkout = [*project["dependencies"], *project["optional-dependencies"]["mcp"]]

@@ -33,7 +33,7 @@ def test_from_a_spec_to_an_answer(mcpctl: Mcpctl, fake: FakeRuntime) -> None:
     assert row.split()[:4] == ["demo", "here", "ready", "1/1"]
     assert [document.path for document in fake.named("apply")[0][0]] == ["demo/compose.yaml"]
     assert options(fake) == ApplyOptions("", seconds=300.0)
-    assert run.err.endswith("tell a client where they are: mcpctl export client --client NAME good.yaml --local\n")
+    assert run.err.endswith("to configure a client: mcpctl export client --client NAME good.yaml --local\n")
 
 
 def test_as_data(mcpctl: Mcpctl, fake: FakeRuntime) -> None:

@@ -17,7 +17,7 @@ import pytest
 from renderer.cli import COMMANDS, completion
 from renderer.cli import mcpctl as group
 from renderer.cli.candidates import NOTHING, candidates, names_in
-from renderer.cli.shells import SCRIPTS
+from renderer.cli.completion import SCRIPTS
 from tests.cli.commands import ENVIRONMENT, GOOD, ROOT, Mcpctl
 
 TABLE = completion.table(group)

@@ -339,7 +339,7 @@ def test_a_rename_where_the_name_stands_in_more_than_the_name(mcpctl: Mcpctl) ->
     ]
     details = {one["name"]: one["detail"] for one in found[0]["consequences"]}
     assert details["data-loss"] == (
-        "PersistentVolumeClaim mcp-time-data stays behind with its data, and the new name begins with an empty volume"
+        "PersistentVolumeClaim mcp-time-data is left behind with its data; the new name starts with an empty volume"
     )
     assert not {"egress", "no-digest"} & consequences(found[0])
     assert all("night" in str(field) for field in found[0]["fields"])  # and of the name itself nothing is told
@@ -440,8 +440,8 @@ def test_a_host_that_nothing_enforces_is_printed(mcpctl: Mcpctl, base: list[str]
     Path("in/one.yaml").write_text(spec("one", more=hosts.format("b.example.com:443")))
     (entry,) = entries(mcpctl, *base)
     assert [(one["name"], one["detail"]) for one in entry["consequences"]] == [
-        ("unenforced", "a.example.com:443 goes (not enforced by name)"),
-        ("unenforced", "b.example.com:443 comes (not enforced by name)"),
+        ("unenforced", "a.example.com:443 is removed (not enforced by name)"),
+        ("unenforced", "b.example.com:443 is new (not enforced by name)"),
     ]
 
 
@@ -455,8 +455,8 @@ def test_addresses_that_compose_cannot_enforce_are_printed(mcpctl: Mcpctl, base:
             commit()
     (entry,) = entries(mcpctl, "--target", "compose", *base)
     assert [(one["name"], one["detail"]) for one in entry["consequences"]] == [
-        ("unenforced", "192.0.2.0/24 goes (not enforced)"),
-        ("unenforced", "198.51.100.0/24 comes (not enforced)"),
+        ("unenforced", "192.0.2.0/24 is removed (not enforced)"),
+        ("unenforced", "198.51.100.0/24 is new (not enforced)"),
     ]
 
 
@@ -533,11 +533,11 @@ def test_one_spec_that_moved(mcpctl: Mcpctl) -> None:
 def test_a_tree_that_moved(mcpctl: Mcpctl, base: list[str]) -> None:
     set_in_project("out: tree", "out: k8s/all")
     assert moves(mcpctl, *base) == [("tree", "tree", "k8s/all")]
-    assert "tree has another tree of these specs, which nothing here renders" in mcpctl("diff", *base).out
+    assert "tree has another tree of these specs, which is not rendered any more" in mcpctl("diff", *base).out
     assert mcpctl("render", "-q").code == Exit.FINE
     assert "note: tree has another tree of these specs" in mcpctl("diff", "--base", "HEAD").out
     assert "note: tree has another tree of these specs" in mcpctl("diff").out
-    assert "tree has another tree of these specs, which nothing here renders" in mcpctl("render", "--check").err
+    assert "tree has another tree of these specs, which is not rendered any more" in mcpctl("render", "--check").err
     shutil.rmtree("tree")
     assert moves(mcpctl, *base) == ([("tree", "tree", "k8s/all")] if base else [])
     assert "another tree" not in mcpctl("diff", *base).out + mcpctl("render", "--check").err
@@ -706,7 +706,7 @@ def test_an_environment_that_is_gone(mcpctl: Mcpctl, base: list[str]) -> None:
 def test_a_tree_that_was_rendered_before_there_were_environments_is_named(mcpctl: Mcpctl, base: list[str]) -> None:
     """The fixture has rendered it first."""
     out = mcpctl("diff", "in", "--out", "tree", *base).out
-    assert "note: tree/kubernetes is a tree of no environment, and nothing renders it now" in out
+    assert "note: tree/kubernetes belongs to no environment, and is not rendered any more" in out
     assert "removes objects" not in out
 
 

@@ -169,7 +169,7 @@ def test_explain(mcpctl: Mcpctl) -> None:
     [
         (["dmeo", "-e", "prod"], "no server is called 'dmeo'; did you mean 'demo'?"),
         (["demo.nothing", "-e", "prod"], "a spec has no field 'spec.nothing'"),
-        (["demo", "--differences", "-e", "prod"], "differences are between environments"),
+        (["demo", "--differences", "-e", "prod"], "--differences compares environments"),
         (["dmeo", "--differences"], "no server is called 'dmeo'"),
     ],
 )

@@ -76,7 +76,7 @@ def test_a_server_that_wants_credentials_lives_and_is_not_ready(
     answers.append(mcp_check.Guarded("HTTP 401: it runs, and wants credentials"))
     (status,) = waited(fake, 10)
     assert status.state is InstanceState.RUNNING
-    assert status.reason == "not asked further: HTTP 401: it runs, and wants credentials"
+    assert status.reason == "not asked over MCP: HTTP 401: it runs, and wants credentials"
     assert capsys.readouterr().err.count("wants credentials") == 1
     assert len(fake.named("reach")) == 1
 

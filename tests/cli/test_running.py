@@ -283,7 +283,7 @@ def test_delete_without_a_terminal_needs_yes(mcpctl: Mcpctl, demo: FakeRuntime) 
 def test_delete_of_nothing(mcpctl: Mcpctl, demo: FakeRuntime) -> None:
     run = mcpctl("delete", "dmeo", "--yes")
     assert run.code == Exit.APPLY_FAILED
-    assert "nothing of dmeo is there" in run.err
+    assert "mcpctl manages nothing of dmeo" in run.err
     assert mcpctl("delete", "dmeo", "--yes", "--ignore-not-found").code == 0
 
 

@@ -731,13 +731,13 @@ def test_statements_of_comments() -> None:
         return [one.detail for one in entry.consequences if one.name == "unenforced"]
 
     wrapped = "# NOT ENFORCED: egress only to 10.0.0.0/8,\n# service b. A compose network is open or closed."
-    assert led("", wrapped) == ["10.0.0.0/8 comes (not enforced)", "service b comes (not enforced)"]
-    assert led(None, wrapped) == ["10.0.0.0/8 comes (not enforced)", "service b comes (not enforced)"]
-    assert led(wrapped, wrapped.replace("b. A", "b, service c. A")) == ["service c comes (not enforced)"]
-    assert led("# All OUT OF REACH: a, b.", "# OUT OF REACH: a.") == ["b goes (out of reach)"]
+    assert led("", wrapped) == ["10.0.0.0/8 is new (not enforced)", "service b is new (not enforced)"]
+    assert led(None, wrapped) == ["10.0.0.0/8 is new (not enforced)", "service b is new (not enforced)"]
+    assert led(wrapped, wrapped.replace("b. A", "b, service c. A")) == ["service c is new (not enforced)"]
+    assert led("# All OUT OF REACH: a, b.", "# OUT OF REACH: a.") == ["b is removed (out of reach)"]
     assert led("# NOT RENDERED: a wait of 5 seconds, at most.", "# NOT RENDERED: a wait of 6 seconds, at most.") == [
-        "'a wait of 5 seconds, at most' goes (not rendered)",
-        "'a wait of 6 seconds, at most' comes (not rendered)",
+        "'a wait of 5 seconds, at most' is removed (not rendered)",
+        "'a wait of 6 seconds, at most' is new (not rendered)",
     ]
     assert led("# Some words: a.", "# Other words: b.") == []
     assert led(None, "# NOT RENDERED: a wait.") == []

@@ -51,11 +51,11 @@ def without(field: str) -> dict[str, JSON]:
 
 TOOLS: Any = FULL["tools"]
 WIDER: dict[str, tuple[JSON, list[str]]] = {
-    "the guard goes": ("none", ["the guard goes: nobody needs a token any more"]),
+    "the guard goes": ("none", ["the guard is removed: no token is needed any more"]),
     "no issuers": (
         {"origins": ["https://app.example.com"]},
         [
-            "nobody needs a token any more",
+            "no token is needed any more",
             "every tool may be called",
             "no limit for each subject instead of 60 requests in 60s",
         ],
@@ -66,11 +66,11 @@ WIDER: dict[str, tuple[JSON, list[str]]] = {
     ),
     "an audience": (
         full(issuers=[{**ISSUER, "audiences": [URL, "api://x"]}, OTHER]),
-        ["tokens for api://x are taken, of https://login.example.com"],
+        ["tokens of https://login.example.com for api://x are accepted"],
     ),
     "another audience": (
         full(url="https://mcp.example.com/a/mcp"),
-        [f"tokens for https://mcp.example.com/a/mcp are taken, of {each['url']}" for each in (ISSUER, OTHER)],
+        [f"tokens of {each['url']} for https://mcp.example.com/a/mcp are accepted" for each in (ISSUER, OTHER)],
     ),
     "keys from elsewhere": (
         full(issuers=[{**ISSUER, "jwks": "https://keys.example.com/keys"}, OTHER]),
@@ -149,7 +149,7 @@ def test_a_guard_that_comes_is_silent(target: str) -> None:
 
 
 def test_origins_alone_go() -> None:
-    assert led("kubernetes", {"origins": []}, "none") == ["the guard goes: pages of every origin may call it"]
+    assert led("kubernetes", {"origins": []}, "none") == ["the guard is removed: pages of every origin may call it"]
 
 
 def test_a_new_way_in_without_tokens_is_said() -> None:
@@ -186,10 +186,10 @@ def test_a_gateway_that_asks(gateway: str) -> None:
     listed: JSON = [{"url": "https://login.example.com", "jwks": "https://login.example.com/keys"}]
     access: dict[str, JSON] = {"url": "https://mcp.example.com/mcp", "issuers": listed}
     asking: dict[str, JSON] = {**access, "enforcedBy": gateway, "require": {"scopes": ["a", "b"]}}
-    past = "the guard goes, and a gateway asks: past it nobody needs a token"
+    past = "the guard is removed; calls that bypass the gateway need no token"
     assert past in led("kubernetes", access, asking, both=GATEWAY)
     found = led("kubernetes", asking, {**asking, "require": {"scopes": ["a"]}}, both=GATEWAY)
-    assert [words for words in found if words.endswith("the gateway asks for something else, maybe for less")]
+    assert [words for words in found if words.endswith("the policy of the gateway changes, and may allow more")]
     gone = led("kubernetes", asking, "none", both=GATEWAY)
-    assert "the policy of the gateway goes: nobody needs a token any more" in gone
+    assert "the policy of the gateway is removed: no token is needed any more" in gone
     assert led("kubernetes", asking, asking, both=GATEWAY) == []

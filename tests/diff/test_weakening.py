@@ -234,7 +234,7 @@ def test_sandboxes_that_lose_their_runtime_class_are_isolated_less(
 
 
 STORED: dict[str, Any] = {"storage": [{"name": "data", "size": "1Gi", "mountPath": "/data"}]}
-EMPTY = "stays behind with its data, and the new name begins with an empty volume"
+EMPTY = "is left behind with its data; the new name starts with an empty volume"
 
 
 def moved(target: str, /, namespace: str = "a", workload: str = "Deployment", **changed: Any) -> Entry:
@@ -259,7 +259,7 @@ def test_another_name_of_all_objects_is_a_rename(workload: str, namespace: str) 
     lost, replaced = entry.consequences
     assert (lost.name, lost.detail.endswith(EMPTY)) == ("data-loss", True)
     assert (replaced.name, f"{workload} before is {workload} after now" in replaced.detail) == ("replacement", True)
-    assert (" moves from namespace a to b, and its Secrets stay behind" in replaced.detail) is (namespace == "b")
+    assert (" moves from namespace a to b, and its Secrets are not moved" in replaced.detail) is (namespace == "b")
     assert entry.fields == ()
 
 

@@ -1,4 +1,4 @@
-"""What changes lead to, of all objects of one server at once: its policies belong together."""
+"""The consequences of changes, by all objects of one server together: its policies depend on each other."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = [
     "sandbox_rules",
 ]
 
-#: Their labels select, or are selected by somebody whom nobody here knows; or their annotations are settings.
+#: Kinds whose labels unknown others may select, or whose annotations are settings.
 _LABELS_COUNT = ("Namespace", "Pod", "ServiceMonitor", "PodMonitor", "PrometheusRule")
 _ANNOTATIONS_COUNT = ("Ingress", "Service", "ServiceAccount", "HTTPRoute", "Gateway", "Namespace", "Pod")
 #: Found by their labels in every namespace, by controllers and sidecars.
@@ -41,7 +41,7 @@ _LABELS_FOUND = ("ConfigMap", "Secret")
 _IDLE = ("mcpctl.io/", "app.kubernetes.io/", "kubernetes.io/description", "helm.sh/chart")
 #: Statements of the spec, and what clients call.
 _NOT_ENFORCED, _ACCEPTED = "mcpctl.io/egress-hosts-not-enforced", "mcpctl.io/accepted"
-#: What is said to reviewers changes nothing that runs.
+#: For reviewers, without effect on what runs.
 _STATEMENTS = (("metadata", "annotations", _NOT_ENFORCED), ("metadata", "annotations", _ACCEPTED))
 _TELLING = (_NOT_ENFORCED, _ACCEPTED, PATH_ANNOTATION)
 _FINDING = re.compile(r"; (?=[\w/-]+(?: \(|: ))")
@@ -60,13 +60,13 @@ _CONTEXT = ("NetworkPolicy", "services:", *TEMPLATED, "kind: Pod", "kind: Servic
 def consequences(
     pairs: Sequence[Pair], same: Sequence[Object], others: Callable[[], Sequence[Object]], *, new: bool = False
 ) -> Iterator[Consequence]:
-    """All consequences; ``same`` are objects of the server that did not change, ``others`` those of other servers."""
+    """``same`` are objects of the server that did not change, ``others`` those of other servers."""
     selected = _selected([*same, *(each for pair in pairs for each in (pair.old, pair.new) if each)])
     shared = _annotated(pair for pair in pairs if pair.object.kind in WORKLOADS)
     for pair in pairs:
         yield from _stated(pair, new=new)
         yield from _of_pair(pair, selected, shared, new=new)
-    # What goes with its Namespace leaves nothing behind that it held, or that it disarmed.
+    # What is removed with its Namespace protects nothing that stays.
     removed = {pair.old.name for pair in pairs if pair.old and not pair.new and pair.object.kind == "Namespace"}
     before = [*same, *(pair.old for pair in pairs if pair.old and pair.old.namespace not in removed)]
     for old in (pair.old for pair in pairs if not pair.new):
@@ -84,12 +84,12 @@ def consequences(
 
 
 def is_context(text: str) -> bool:
-    """Whether a file that did not change matters for what others do: policies, what runs, and who selects."""
+    """Whether an unchanged file affects the consequences of others: policies, workloads, selectors."""
     return any(word in text for word in _CONTEXT)
 
 
 def delivery_rules(pair: Pair) -> Iterator[Consequence]:
-    """Of one object of Argo CD or Flux, each field with both values."""
+    """Of one object of Argo CD or Flux."""
     label = pair.object.label
     if not (pair.old and pair.new):
         yield Consequence("source", f"{label} {'is new' if pair.new else 'is removed'}")
@@ -105,7 +105,7 @@ def delivery_rules(pair: Pair) -> Iterator[Consequence]:
 
 
 def sandbox_rules(before: Mapping[str, str | None], now: Mapping[str, str | None]) -> Iterator[Consequence]:
-    """Of all files of a server: the class of the pods that it starts itself, which no manifest names."""
+    """The RuntimeClass of the pods that the server starts itself, which no manifest names."""
     if any(posixpath.basename(path).startswith("sandbox-") for path in now):
         old, new = _sandbox_classes(before), _sandbox_classes(now)
         for name in sorted(old - new):
@@ -114,7 +114,7 @@ def sandbox_rules(before: Mapping[str, str | None], now: Mapping[str, str | None
 
 
 def _sandbox_classes(texts: Mapping[str, str | None]) -> set[str]:
-    """Those that are rendered, or that PREREQUISITES.md asks for."""
+    """Those that are rendered, or listed in PREREQUISITES.md."""
     there = {path: text for path, text in texts.items() if text and "RuntimeClass" in text}
     rendered = {
         each.name for path, text in there.items() for each in objects_in(path, text) if each.kind == "RuntimeClass"
@@ -123,10 +123,10 @@ def _sandbox_classes(texts: Mapping[str, str | None]) -> set[str]:
 
 
 def comment_rules(before: str | None, now: str | None) -> Iterator[Consequence]:
-    """Of one file: what its comments say of wishes of the spec that nothing fulfils."""
+    """Fields of the spec that nothing enforces, by the comments of one file."""
     old, new = _statements(before), _statements(now)
     for words in sorted({*old, *new}):
-        # Of a server that comes, what is not rendered or checked stands in no list.
+        # Of a new server only what is not enforced is listed.
         if before is not None or words.startswith("NOT ENFORCED"):
             yield from _unenforced(words, old.get(words, ""), new.get(words, ""))
 
@@ -140,19 +140,19 @@ def _statements(text: str | None) -> dict[str, str]:
 
 def _unenforced(words: str, before: str, now: str) -> Iterator[Consequence]:
     old, new = map(_wishes, (before, now))
-    yield from (Consequence("unenforced", f"{item} comes ({words.lower()})") for item in new if item not in old)
-    yield from (Consequence("unenforced", f"{item} goes ({words.lower()})") for item in old if item not in new)
+    yield from (Consequence("unenforced", f"{item} is new ({words.lower()})") for item in new if item not in old)
+    yield from (Consequence("unenforced", f"{item} is removed ({words.lower()})") for item in old if item not in new)
 
 
 def _wishes(text: str) -> list[str]:
-    """The items of a list of hosts, addresses and services; all else is one sentence."""
+    """The items of a list of hosts, addresses and services; any other text is one sentence."""
     items = re.split(", ?", text)
     whole = not all(_ITEM.fullmatch(item) for item in items)
     return [f"'{text}'"] if whole and text else list(filter(None, items))
 
 
 def _stated(pair: Pair, *, new: bool) -> Iterator[Consequence]:
-    """What annotations, or labels of compose, say for a reviewer."""
+    """By annotations, or labels of compose."""
     notes = [_notes(side) for side in (pair.before, pair.now)]
     if pair.new and not pair.old and not new and _NOT_ENFORCED in notes[1]:
         yield Consequence("unenforced", "host names of egress")  # another provider: the hosts are as before
@@ -168,7 +168,7 @@ def _notes(data: Mapping[str, object]) -> dict[str, str]:
 
 
 def _annotated(pairs: Iterable[Pair]) -> set[str]:
-    """The annotations that come to these objects, or change or go there."""
+    """The keys of annotations that are new, changed or removed."""
     keys: set[str] = set()
     for pair in pairs:
         was, now = (as_mapping(at(data, "metadata", "annotations")) for data in (pair.before, pair.now))
@@ -194,7 +194,7 @@ def _of_pair(pair: Pair, selected: set[str], shared: set[str], *, new: bool) -> 
 
 
 def _places(pair: Pair) -> str:
-    """The fields that change, as short as they say what: ``spec.tls``, ``annotation a/b``."""
+    """The changed fields, shortened: ``spec.tls``, ``annotation a/b``."""
     places: dict[str, None] = {}
     for path, old, new in ((change.path, change.old, change.new) for change in pair.changes):
         if path[:2] in (("metadata", "annotations"), ("metadata", "labels")):
@@ -206,7 +206,7 @@ def _places(pair: Pair) -> str:
 
 
 def _packages(pair: Pair) -> Iterator[Consequence]:
-    """Of the locks that a ConfigMap holds, or that lie beside a compose file."""
+    """Of the locks in a ConfigMap, or beside a compose file."""
     old, new = (
         as_mapping(each.data.get("data")) if isinstance(each.data, dict) else {posixpath.basename(each.name): each.data}
         for each in (pair.old or pair.object, pair.object)
@@ -214,7 +214,7 @@ def _packages(pair: Pair) -> Iterator[Consequence]:
     for name in sorted(LOCK_FILES & old.keys()):
         before, now = (versions(str(texts.get(name, ""))) for texts in (old, new if pair.new else {}))
         if not now:
-            yield Consequence("packages", f"{pair.object.name}: {name} is gone, dependencies are those of the day")
+            yield Consequence("packages", f"{pair.object.name}: {name} is removed, no lock fixes its dependencies")
             continue
         changed = [
             f"{package} {before.get(package, '(none)')} → {now.get(package, '(none)')}"
@@ -226,10 +226,10 @@ def _packages(pair: Pair) -> Iterator[Consequence]:
 
 
 def _idle(change: Change, each: Object, selected: set[str]) -> bool:
-    """Whether it is a label that nothing selects, or an annotation that nobody acts on."""
+    """Whether it is a label that nothing selects, or an annotation that nothing acts on."""
     path = change.path
     if each.group == COMPOSE:
-        return False  # compose makes a container, a network or a volume anew for a label too
+        return False  # for a changed label compose creates a container, network or volume again
     keys = {path[2]} if path[2:] else {*as_mapping(change.old), *as_mapping(change.new)}
     if keys.intersection(_TELLING):
         return False
@@ -242,7 +242,7 @@ def _idle(change: Change, each: Object, selected: set[str]) -> bool:
 
 
 def _selected(objects: Iterable[Object]) -> set[str]:
-    """Names of labels by which some of the objects select others, beside pods."""
+    """Keys of labels by which objects other than pods are selected."""
     names: set[str] = set()
     for each in objects:
         if each.kind in ("ServiceMonitor", "PodMonitor"):

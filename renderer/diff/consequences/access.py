@@ -1,4 +1,4 @@
-"""Who may do what, and what is handed over: RBAC, accounts, references to secrets, ways in from outside."""
+"""Rights and secrets: RBAC, accounts, references to secrets, ways in from outside."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from renderer.diff.consequences.table import (
     Consequence,
     Pair,
     Program,
-    came,
+    added,
     few,
     given_to_programs,
     handed_on,
@@ -27,28 +27,28 @@ from renderer.merge_patch import same
 from renderer.pins import GUARD_PORT
 
 Right = tuple[str, ...]
-#: As the kubelet expands it: any text in the brackets, and an even number of dollars before stands for half of them.
+#: As the kubelet expands it: any text in the brackets; an even number of dollars before is an escape.
 _REFERENCE = re.compile(r"(?<!\$)(?:\$\$)*\$\(([^)]+)\)")
 
 
 def access_rules(pair: Pair, shared: Collection[str] = ()) -> Iterator[Consequence]:
-    """Of one object; ``shared`` are the annotations that its server's workload gets with it."""
+    """Of one object; ``shared`` are the annotations that its server's workload gets too."""
     if pair.new:
         yield from _rights(pair)
         yield from _bindings(pair)
         yield from _tokens(pair, shared)
         yield from _secrets(pair)
         kind, label = pair.object.kind, f"{pair.object.label}:"
-        yield from came("exposure", label, _ways_in(kind, pair.before), _ways_in(kind, pair.now))
+        yield from added("exposure", label, _ways_in(kind, pair.before), _ways_in(kind, pair.now))
         yield from _guards(pair, shared)
         if pair.old:
-            # What is reached by the names that are there: another Service behind a host, other pods or ports.
+            # Another target of an existing name: another Service behind a host, other pods or ports.
             before, now = (_targets(pair.object.kind, data) for data in (pair.before, pair.now))
             for way in sorted(before.keys() & now.keys()):
                 if new := sorted(now[way] - before[way]):
                     yield Consequence("exposure", f"{pair.object.label}: {way} leads to {', '.join(new)}")
         if kind == "Service":
-            yield from came("removal", f"{label} port", _ports(pair.now), _ports(pair.before))
+            yield from added("removal", f"{label} port", _ports(pair.now), _ports(pair.before))
 
 
 def _ports(service: Mapping[str, Any]) -> set[str]:
@@ -86,7 +86,7 @@ def _texts(value: Any) -> list[str]:
 
 
 def _covers(old: Right, new: Right) -> bool:
-    # 'pods/*' and '/healthz/*' stand for what is below.
+    # 'pods/*' and '/healthz/*' include all below.
     return len(old) == len(new) and all(
         was in ("*", now) or (was.endswith("/*") and now.startswith(was[:-1]))
         for was, now in zip(old, new, strict=True)
@@ -136,7 +136,7 @@ def _tokens(pair: Pair, shared: Collection[str]) -> Iterator[Consequence]:
 
 
 def _mounts_token(spec: Mapping[str, Any]) -> bool:
-    """Whether a volume of the pods holds a token, whatever else they are given."""
+    """In a volume of the pods."""
     sources = [
         source for volume in mappings(spec.get("volumes")) for source in mappings(at(volume, "projected", "sources"))
     ]
@@ -150,7 +150,7 @@ def _mounts_token(spec: Mapping[str, Any]) -> bool:
 def _secrets(pair: Pair) -> Iterator[Consequence]:
     name = pair.object.name
     known = secrets_of(pair.before)
-    yield from came("secret", f"{name}:", known, secrets_of(pair.now))
+    yield from added("secret", f"{name}:", known, secrets_of(pair.now))
     before, pods = (pod_spec(pair.object.kind, data) for data in (pair.before, pair.now))
     old_uses, uses = _uses(before), _uses(pods)
     for secret, where in sorted(use for use in uses - old_uses if use[0] in known):
@@ -183,7 +183,7 @@ def _programs(container: Mapping[str, Any]) -> set[Program]:
 
 
 def _uses(spec: Mapping[str, Any]) -> set[tuple[str, str]]:
-    """Each Secret of a pod with the container and the variable or folder that it is given to."""
+    """Each Secret of a pod with the container and the variable or folder that gets it."""
     volumes = {str(volume.get("name")): secrets_of(volume) for volume in mappings(spec.get("volumes"))}
     uses: set[tuple[str, str]] = set()
     for name, container in containers(spec).items():
@@ -201,7 +201,7 @@ def _uses(spec: Mapping[str, Any]) -> set[tuple[str, str]]:
 
 
 class _Variables:
-    """The Secrets in each variable of a container: its own, and those of variables that its text refers to."""
+    """The Secrets in each variable of a container: its own, and those of variables that it refers to."""
 
     def __init__(self, container: Mapping[str, Any]) -> None:
         sources = mappings(container.get("envFrom"))
@@ -213,7 +213,7 @@ class _Variables:
             self.secrets[str(variable.get("name"))] = secrets
 
     def secrets_in(self, text: str) -> set[str]:
-        """Nobody here knows the keys of a whole Secret: a name that is not declared may be any of its keys."""
+        """The keys of a whole Secret are unknown: any undeclared name may be one of them."""
         names: set[str] = set()
         for name in _REFERENCE.findall(text):
             unknown = [secrets for prefix, secrets in self._whole if name.startswith(prefix)]
@@ -273,12 +273,12 @@ _ACTING = re.compile(
 
 
 def _is_harmless(key: str, shared: Collection[str]) -> bool:
-    """Known for it; or on all objects alike, and so for people, unless a program that we know of would act on it."""
+    """Known as such; or on all objects, and so for people, unless a known program would act on it."""
     return key.startswith((*HARMLESS, *_PASSED_ON)) or (key in shared and not _ACTING.search(key.partition("/")[0]))
 
 
 def _guards(pair: Pair, shared: Collection[str]) -> Iterator[Consequence]:
-    """Annotations of controllers: who may call, with what proof, from inside or from everywhere."""
+    """Annotations of controllers: who may call, with what credentials, from where."""
     balancer = pair.object.kind == "Service" and at(pair.now, "spec", "type") == "LoadBalancer"
     if not pair.old or not (balancer or pair.object.kind in ("Ingress", "Gateway", "HTTPRoute", "Service")):
         return
@@ -296,7 +296,7 @@ def _targets(kind: str, data: Mapping[str, Any]) -> dict[str, set[str]]:
         selector = ",".join(sorted(f"{key}={value}" for key, value in as_mapping(spec.get("selector")).items()))
         targets["every port"] = {f"pods {selector}"}
         for port in mappings(spec.get("ports")):
-            # Every call passes the guard there, so that to be led to it is no wider way.
+            # The guard checks every call: a port that leads to it is no wider way.
             target = port.get("targetPort", port.get("port"))
             targets[f"port {port.get('port')}"] = {f"port {target}"} if target != GUARD_PORT else set()
     elif kind == "Ingress":

@@ -1,4 +1,4 @@
-"""Of parts of a compose file: the same questions as in Kubernetes, in other words."""
+"""Parts of a compose file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from renderer.diff.consequences.table import (
     Consequence,
     Pair,
     Program,
-    came,
+    added,
     few,
     given_to_programs,
     handed_on,
@@ -32,15 +32,15 @@ from renderer.merge_patch import same
 from renderer.yaml_reader import read
 
 _VARIABLE = re.compile(r"(?<!\$)(?:\$\$)*\$\{?([A-Za-z_][A-Za-z0-9_]*)")
-#: What compose says where a variable is missing names what it is of: a ConfigMap, whose values are no secret.
+#: The error text of a missing variable names its source, here a ConfigMap, whose values are no secret.
 _OF_CONFIG = re.compile(r"(?<!\$)\$\{([A-Za-z_][A-Za-z0-9_]*):\?key [^\s}]+ of configMap [^\s}]+\}")
 _CONFIG_FILE = re.compile(r"\./env/configmaps/[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.env")
-#: With these a source is a path and not the name of a volume.
+#: A source that begins like this is a path, not the name of a volume.
 _PATHS = ("/", ".", "~", "$")
-#: Drivers that keep logs on the machine, and how the options of others name where they go.
+#: Drivers that keep logs on the machine, and options of the others that name the destination.
 _LOCAL_LOGS = ("json-file", "local", "journald", "none", "etwlogs")
 _ADDRESSES = ("address", "url", "endpoint", "region", "group", "project")
-#: How labels begin by which a proxy beside Docker leads clients to a container.
+#: Prefixes of labels by which a proxy routes clients to a container.
 _PROXIES = ("traefik.", "caddy")
 #: Mounts of the machine show in the container, or those of the container in the machine.
 _SPREADING = ("shared", "rshared", "slave", "rslave")
@@ -48,7 +48,7 @@ _COMPONENT = "app.kubernetes.io/component"
 
 
 def compose_rules(pair: Pair, *, new: bool) -> Iterator[Consequence]:
-    """All of one part; ``new``: the whole project is."""
+    """Of one part; ``new``: the whole project is new."""
     kind, label = pair.object.kind, pair.object.label
     if kind == "service":
         yield from _service(pair, new=new)
@@ -58,11 +58,11 @@ def compose_rules(pair: Pair, *, new: bool) -> Iterator[Consequence]:
         yield Consequence("data-loss", f"{label} {'is another one' if pair.new else 'is no longer used'}")
     if kind == "secret" and pair.new:
         yield Consequence("secret", f"{pair.object.name}{' is another one' if pair.old else ''}")
-    yield from came("hardening", f"{label}:", _weak_part(kind, pair.before), _weak_part(kind, pair.now))
+    yield from added("hardening", f"{label}:", _weak_part(kind, pair.before), _weak_part(kind, pair.now))
 
 
 def _weak_part(kind: str, part: Mapping[str, Any]) -> set[str]:
-    """What a volume, network, config or secret has of the machine."""
+    """What a volume, network, config or secret uses of the machine."""
     own = part.get("driver") in (None, "local", "bridge", "default")
     weaknesses = set() if own else {f"driver {part['driver']}"}
     options = as_mapping(part.get("driver_opts"))
@@ -93,7 +93,7 @@ def _service(pair: Pair, *, new: bool) -> Iterator[Consequence]:
         if not same(at(before, "deploy", "resources"), at(now, "deploy", "resources")):
             both = [as_mapping(at(data, "deploy", "resources")) for data in (before, now)]
             yield Consequence("resources", f"{name}: {unlike(*both)}")
-        yield from came("data-loss", f"{name} no longer mounts volume", _volumes(now), _volumes(before))
+        yield from added("data-loss", f"{name} no longer mounts volume", _volumes(now), _volumes(before))
         secrets = sorted({secret for secret, _ in _uses(now)} - public)
         yield from handed_on(name, str(before.get("image")), str(now.get("image")), secrets)
         yield from given_to_programs(name, _programs(before), _programs(now), secrets)
@@ -104,18 +104,18 @@ def _service(pair: Pair, *, new: bool) -> Iterator[Consequence]:
     if pair.new:
         yield from image_rules(name, before.get("image"), now.get("image"))
         was = _secrets(before) - public
-        yield from came("secret", f"{name}:", was, _secrets(now) - public)
+        yield from added("secret", f"{name}:", was, _secrets(now) - public)
         for secret, where in sorted(use for use in _uses(now) - _uses(before) if use[0] in was):
             yield Consequence("secret", f"{name}: {secret} → {where}")
         yield from (Consequence("egress", f"{name}: logs go to {key}") for key, _ in sorted(_logs(now) - _logs(before)))
-        yield from came("exposure", f"{name}:", _ports(before), _ports(now))
-        yield from came("dns", f"{name}:", _names(before), _names(now))
-        yield from came("hardening", f"{name}:", _weak(before) if pair.old else set(), _weak(now))
-        yield from came("container", name, _other_images(before), _other_images(now))
+        yield from added("exposure", f"{name}:", _ports(before), _ports(now))
+        yield from added("dns", f"{name}:", _names(before), _names(now))
+        yield from added("hardening", f"{name}:", _weak(before) if pair.old else set(), _weak(now))
+        yield from added("container", name, _other_images(before), _other_images(now))
 
 
 def _uses(service: Mapping[str, Any]) -> set[tuple[str, str]]:
-    """Each secret or variable from outside, with the variable, file or key that it is given to."""
+    """Each secret or outside variable, with the variable, file or key that gets it."""
     uses = set()
     for grant in items(service.get("secrets")):
         source, target = (grant, grant) if isinstance(grant, str) else (at(grant, "source"), at(grant, "target"))
@@ -145,7 +145,7 @@ def _programs(service: Mapping[str, Any]) -> set[Program]:
 
 
 def _environment(service: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """A mapping, or a list of ``NAME=value``."""
+    """Of a mapping, or a list of ``NAME=value``."""
     value = service.get("environment")
     if isinstance(value, dict):
         return [(str(variable), text) for variable, text in value.items()]
@@ -153,7 +153,7 @@ def _environment(service: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 
 def _argv(value: Any) -> list[str]:
-    """A list, or a text that compose splits as a shell does."""
+    """Of a list, or a text that compose splits as a shell does."""
     if not isinstance(value, str):
         return [str(word) for word in items(value)]
     try:
@@ -163,7 +163,7 @@ def _argv(value: Any) -> list[str]:
 
 
 def _logs(service: Mapping[str, Any]) -> set[tuple[str, str]]:
-    """Where logs go beyond the machine: the driver and each address, whose text may have a credential."""
+    """Where logs go beyond the machine: the driver and each address, whose text may hold a credential."""
     logging = as_mapping(service.get("logging"))
     driver = str(logging.get("driver", "json-file"))
     options = {str(key): str(value) for key, value in as_mapping(logging.get("options")).items()}
@@ -174,7 +174,7 @@ def _logs(service: Mapping[str, Any]) -> set[tuple[str, str]]:
 
 
 def _other_images(service: Mapping[str, Any]) -> set[str]:
-    """Beside the one with a name: those that are mounted, and from what one is built."""
+    """Mounted images, and the context that one is built from."""
     volumes = mappings(service.get("volumes"))
     images = {f"mounts the image {volume.get('source')}" for volume in volumes if volume.get("type") == "image"}
     build = service.get("build")
@@ -186,10 +186,10 @@ def _replicas(service: Mapping[str, Any]) -> Any:
 
 
 def _secrets(service: Mapping[str, Any]) -> set[str]:
-    """Secrets by name, variables that come from outside, and files of variables."""
+    """Secrets by name, outside variables, and files of variables."""
     names = {str(entry if isinstance(entry, str) else at(entry, "source")) for entry in items(service.get("secrets"))}
     names |= {name for text in _texts(service) for name in _VARIABLE.findall(text)}
-    # A variable without a value is that of whoever calls compose.
+    # A variable without a value takes that of compose's environment.
     environment = service.get("environment")
     if isinstance(environment, dict):
         names |= {str(name) for name, value in environment.items() if value is None}
@@ -214,7 +214,7 @@ def _ports(service: Mapping[str, Any]) -> set[str]:
     return ways | ({"the network of the machine"} if service.get("network_mode") == "host" else set())
 
 
-#: Keys of a service that are judged by rules of their own, or take nothing away from what holds it in.
+#: Keys of a service with rules of their own, or that weaken nothing.
 # fmt: off
 _KNOWN_KEYS = frozenset({
     "annotations", "attach", "blkio_config", "build", "cap_add", "cap_drop", "command", "configs", "container_name",
@@ -227,7 +227,7 @@ _KNOWN_KEYS = frozenset({
     "ulimits", "user", "volumes", "working_dir"
 })
 # fmt: on
-#: Namespaces that a service has of its own unless it says otherwise.
+#: Namespaces that are a service's own by default.
 _NAMESPACES = ("pid", "ipc", "uts", "userns_mode", "cgroup")
 
 
@@ -268,14 +268,14 @@ def _weak(service: Mapping[str, Any]) -> set[str]:
 
 
 def _names(service: Mapping[str, Any]) -> set[str]:
-    """Who resolves names for a service, and for which names it answers itself."""
+    """Who resolves names for a service, and which names it answers for."""
     answers = {f"resolves {name} as {address}" for name, address in _aliases(service.get("extra_hosts"))}
     for key, words in (("dns", "asks nameserver"), ("dns_search", "searches"), ("dns_opt", "has DNS option")):
         answers |= {f"{words} {entry}" for entry in items(service.get(key)) or [service.get(key)] if entry}
     networks = as_mapping(service.get("networks"))
     names = [service.get("hostname"), service.get("domainname"), service.get("container_name")]
     names += [alias for network in networks.values() for alias in items(at(network, "aliases"))]
-    # No public name ends like ours (templates/compose/service.yaml.j2).
+    # No public name ends with .server (templates/compose/service.yaml.j2).
     answers |= {f"answers for {name}" for name in names if "." in str(name) and not str(name).endswith(".server")}
     mounted = [entry.get("target") for key in ("volumes", "configs", "secrets") for entry in mappings(service.get(key))]
     mounted += [str(entry).partition(":")[2].partition(":")[0] for entry in items(service.get("volumes"))]
@@ -292,7 +292,7 @@ def _aliases(value: Any) -> Iterator[tuple[str, str]]:
 
 
 def _binds(service: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Paths of the machine, and again with a word where they can be written."""
+    """Paths of the machine, and again with a suffix where they are writable."""
     for mount in items(service.get("volumes")):
         if isinstance(mount, dict) and mount.get("type") == "bind":
             path, fixed = str(mount.get("source")), mount.get("read_only") is True
@@ -330,7 +330,7 @@ def compose_egress(old: Iterable[Object], new: Iterable[Object]) -> Iterator[Con
 
 
 def _egress(objects: Iterable[Object]) -> set[Way] | None:
-    """All ways out; None where there is no server."""
+    """All ways out; None without a server."""
     parts = [part for part in objects if part.group == COMPOSE]
     servers = (None, "mcp-server")
     services = [part for part in parts if part.kind == "service" and at(part.data, "labels", _COMPONENT) in servers]
@@ -363,7 +363,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _allowed(text: str) -> Iterator[Way]:
-    """The hosts that a configuration of Envoy lets through."""
+    """The hosts that a configuration of Envoy allows."""
     if "virtual_hosts:" not in text:
         return
     documents, _ = read(text, strict=False, marks=False)

@@ -1,4 +1,4 @@
-"""Of data that is there already: claims and volumes that others fill, and who mounts them."""
+"""Existing claims and volumes that others may use, and what mounts them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from renderer.manifest import as_mapping, at, containers, items, mappings, pod_s
 if TYPE_CHECKING:
     from renderer.diff.objects import Object
 
-#: Who mounts what, both in words, to whether it may write.
+#: Labels of the workload and of what it mounts, to whether it may write.
 _Mounts = Mapping[tuple[str, str], bool]
 
 
 def data_rules(old: Sequence[Object], new: Sequence[Object]) -> Iterator[Consequence]:
-    """Mounted for the first time, or to be written from now on."""
+    """Mounted for the first time, or writable from now on."""
     made = {(item.namespace, item.name) for item in (*old, *new) if item.kind == "PersistentVolumeClaim"}
     before, now = ({**_claims(objects, made), **_volumes(objects)} for objects in (old, new))
     for (owner, volume), writes in now.items():
@@ -29,7 +29,7 @@ def data_rules(old: Sequence[Object], new: Sequence[Object]) -> Iterator[Consequ
 
 
 def _claims(objects: Sequence[Object], made: set[tuple[str, str]]) -> _Mounts:
-    """Those that nobody here renders."""
+    """Those that are not rendered."""
     claims: dict[tuple[str, str], bool] = {}
     for item in objects:
         spec = pod_spec(item.kind, as_mapping(item.data))
@@ -44,7 +44,7 @@ def _claims(objects: Sequence[Object], made: set[tuple[str, str]]) -> _Mounts:
 
 
 def _volumes(objects: Sequence[Object]) -> _Mounts:
-    """Those that compose does not make."""
+    """Those that compose does not create."""
     parts = [item for item in objects if item.group == COMPOSE]
     known = {p.name: at(p.data, "name") or p.name for p in parts if p.kind == "volume" and at(p.data, "external")}
     volumes: dict[tuple[str, str], bool] = {}

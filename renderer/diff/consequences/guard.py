@@ -1,4 +1,4 @@
-"""Who may call a server, by the configuration of the Envoy beside it: what a change opens."""
+"""Who may call a server, by the configuration of its Envoy: what a change opens."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _POLICIES = ("SecurityPolicy", "AgentgatewayPolicy")
 
 
 class _Tools(NamedTuple):
-    """A rule on tools: names or beginnings with ``*``, and what a token needs."""
+    """A rule on tools: names or prefixes with ``*``, and what a token needs."""
 
     names: frozenset[str]
     scopes: frozenset[str]
@@ -28,7 +28,7 @@ class _Tools(NamedTuple):
 
 
 class _Rules(NamedTuple):
-    """What the guard holds to. ``issuers`` to audiences and where keys are; ``rate`` in requests a second."""
+    """The rules of the guard. ``issuers`` to audiences and the source of keys; ``rate`` in requests a second."""
 
     issuers: Mapping[str, tuple[frozenset[str], str]]
     forwards: bool
@@ -40,18 +40,18 @@ class _Rules(NamedTuple):
 
 
 def guard_rules(pairs: Sequence[Pair], before: Sequence[Object], now: Sequence[Object]) -> Iterator[Consequence]:
-    """Of all objects of one server; one that goes is asked no more."""
+    """Of all objects of one server."""
     if not any(each.kind in WORKLOADS or (each.group, each.kind) == (COMPOSE, "service") for each in now):
         return
     old, new = _configuration(before), _configuration(now)
     is_asked = any(each.kind in _POLICIES for each in now)
     yield from _gateway_rules(pairs, before, now)
     if _has_guard(before) and not _has_guard(now) and not is_asked:
-        lost = "nobody needs a token any more" if old is None or old.issuers else "pages of every origin may call it"
-        yield Consequence("access", f"the guard goes: {lost}")
+        lost = "no token is needed any more" if old is None or old.issuers else "pages of every origin may call it"
+        yield Consequence("access", f"the guard is removed: {lost}")
     elif old and new and old != new:
         yield from (Consequence("access", words) for words in _wider(old, new))
-    # A file that did not change is not here: then the guard is as it was.
+    # An unchanged file is not among the objects: the guard did not change then.
     if not is_asked and (not _has_guard(now) or (new and not new.issuers)):
         for each in (pair.new for pair in pairs if pair.new and not pair.old and pair.new.kind in _WAYS_IN):
             yield Consequence("access", f"{each.label}: whoever reaches it may call every tool, without a token")
@@ -60,13 +60,13 @@ def guard_rules(pairs: Sequence[Pair], before: Sequence[Object], now: Sequence[O
 def _gateway_rules(pairs: Sequence[Pair], before: Sequence[Object], now: Sequence[Object]) -> Iterator[Consequence]:
     was_asked, is_asked = (any(each.kind in _POLICIES for each in objects) for objects in (before, now))
     if is_asked and _has_guard(before) and not _has_guard(now):
-        yield Consequence("access", "the guard goes, and a gateway asks: past it nobody needs a token")
+        yield Consequence("access", "the guard is removed; calls that bypass the gateway need no token")
     if was_asked and not is_asked and not _has_guard(now):
-        yield Consequence("access", "the policy of the gateway goes: nobody needs a token any more")
+        yield Consequence("access", "the policy of the gateway is removed: no token is needed any more")
     for pair in pairs:
         changed = pair.old and pair.new and not same(pair.before.get("spec"), pair.now.get("spec"))
         if changed and pair.object.kind in (*_POLICIES, "BackendTrafficPolicy"):
-            yield Consequence("access", f"{pair.object.label}: the gateway asks for something else, maybe for less")
+            yield Consequence("access", f"{pair.object.label}: the policy of the gateway changes, and may allow more")
 
 
 def _has_guard(objects: Sequence[Object]) -> bool:
@@ -144,7 +144,7 @@ def _mappings_in(node: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _matched(policy: Any, *path: str) -> Iterator[Mapping[str, Any]]:
-    """What is asked of the metadata at the path."""
+    """The matchers of the metadata at the path."""
     for each in _mappings_in(policy):
         matcher = as_mapping(each.get("metadata_matcher"))
         if [at(step, "key") for step in items(matcher.get("path"))] == list(path):
@@ -163,7 +163,7 @@ def _names(policy: Mapping[str, Any]) -> frozenset[str]:
 
 def _wider(old: _Rules, new: _Rules) -> Iterator[str]:
     if old.issuers and not new.issuers:
-        yield "nobody needs a token any more"
+        yield "no token is needed any more"
     elif old.issuers:
         yield from _trusted(old, new)
     if new.forwards and not old.forwards:
@@ -186,7 +186,7 @@ def _trusted(old: _Rules, new: _Rules) -> Iterator[str]:
         if before is None:
             yield f"issuer {issuer} is trusted"
             continue
-        yield from (f"tokens for {audience} are taken, of {issuer}" for audience in sorted(audiences - before[0]))
+        yield from (f"tokens of {issuer} for {audience} are accepted" for audience in sorted(audiences - before[0]))
         if keys != before[1]:
             yield f"keys of {issuer} come from {keys}"
 

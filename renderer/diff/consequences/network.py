@@ -1,4 +1,4 @@
-"""Who may reach whom: policies as sets of peers and ports, of all policies that select the same pods together."""
+"""Who may reach whom: all policies that select the same pods, as sets of peers and ports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 POLICIES = ("NetworkPolicy", "CiliumNetworkPolicy")
 _DIRECTIONS: tuple[tuple[Name, str, str], ...] = (("egress", "Egress", "to"), ("ingress", "Ingress", "from"))
 _NAMESPACE = "io.kubernetes.pod.namespace"
-#: Before the labels of the namespace of pods.
+#: Prefix of the labels of the pods' namespace.
 _LABELS_OF = "io.cilium.k8s.namespace.labels."
 _OF, _SAME = "of namespace ", "of the same namespace"
 
@@ -26,7 +26,7 @@ _OF, _SAME = "of namespace ", "of the same namespace"
 class Peer(NamedTuple):
     """``kind`` is any, block, host, pods or other; ``excepted`` are blocks inside of a block.
 
-    ``labels`` are what pods must have, those of their namespace with ``_OF`` before them; who has more, is fewer.
+    ``labels`` are what pods must have, those of their namespace with ``_OF`` in front.
     """
 
     kind: str
@@ -54,8 +54,8 @@ def network_rules(old: Sequence[Object], new: Sequence[Object]) -> Iterator[Cons
     for name, kind, word in _DIRECTIONS:
         before, now = _ways(old, kind, word), _ways(new, kind, word)
         yield from _of_pods(name, (before, now), _pods_in(old), _pods_in(new))
-        # Pods that no policy selects reach everything, if there were any pods; those of a namespace's own policies are
-        # nowhere among these objects.
+        # Pods that no policy selects reach everything, if there were any pods; those that a namespace's own policies
+        # select are not among these objects.
         unrestricted = {(ANY, ALL)} if _has_pods(old) or not _has_pods(new) else set()
         here = [*_pods_in(old).values(), *_pods_in(new).values()]
         elsewhere = {policy for policy in {*before, *now} if not any(selects(policy, pods) for pods in here)}
@@ -65,7 +65,7 @@ def network_rules(old: Sequence[Object], new: Sequence[Object]) -> Iterator[Cons
         held = {policy: before[policy] for policy in before if policy in elsewhere}
         for ways in _freed(held, now, new, had_pods=_has_pods(old)):
             yield from _wider(name, ways, {(ANY, ALL)})
-        # A rule of Cilium that denies goes before all that allow.
+        # Deny rules of Cilium override all others.
         denied = _ways(new, kind, word, "Deny")
         for subject, ways in sorted(_ways(old, kind, word, "Deny").items()):
             yield from _wider(name, denied.get(subject, set()), ways, ", is no longer refused")
@@ -74,14 +74,14 @@ def network_rules(old: Sequence[Object], new: Sequence[Object]) -> Iterator[Cons
 
 
 class Pods(NamedTuple):
-    """What policies see of the pods of one workload."""
+    """The pods of one workload, as policies see them."""
 
     namespace: str
     labels: tuple[tuple[str, str], ...]
 
 
 def _pods_in(objects: Iterable[Object]) -> dict[tuple[str, str], Pods]:
-    """By kind and name of what runs them."""
+    """By kind and name of the workload."""
     pods = {}
     for item in objects:
         if item.kind in POD_TEMPLATES:
@@ -97,7 +97,7 @@ def _of_pods(
     old: Mapping[tuple[str, str], Pods],
     new: Mapping[tuple[str, str], Pods],
 ) -> Iterator[Consequence]:
-    """Pods by pods: a policy that goes, or a label on either side, may leave them without any."""
+    """A policy that is removed, or a label on either side, may leave pods without a policy."""
     before, now = ways
     for identity, pods in sorted(new.items()):
         was = old.get(identity) or next((same for same in old.values() if same == pods), None)
@@ -108,7 +108,7 @@ def _of_pods(
 
 
 def _open_to(pods: Pods, ways: Mapping[Subject, set[Way]]) -> set[Way]:
-    """All that the policies let through together; everything where none selects the pods."""
+    """All that the policies allow together; everything where none selects the pods."""
     selecting = [ways[subject] for subject in ways if selects(subject, pods)]
     return set().union(*selecting) if selecting else {(ANY, ALL)}
 
@@ -140,14 +140,14 @@ def _holds(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
 
 
 def _bare(key: object) -> str:
-    """Cilium says where a label comes from; labels of pods are the same without."""
+    """Cilium prefixes a label with its source."""
     return str(key).removeprefix("k8s:").removeprefix("any:")
 
 
 def _freed(
     before: Mapping[Subject, set[Way]], now: Mapping[Subject, set[Way]], new: Sequence[Object], *, had_pods: bool
 ) -> Iterator[set[Way]]:
-    """What pods were allowed that no policy restricts in this direction any more."""
+    """What was allowed to pods that no policy restricts in this direction any more."""
     specs = [(item.namespace, as_mapping(at(item.data, "spec"))) for item in new if item.kind in POLICIES]
     selected = {(home, _selector(spec.get("podSelector", spec.get("endpointSelector")))) for home, spec in specs}
     for subject, ways in sorted(before.items()):
@@ -173,7 +173,7 @@ def in_words(way: Way) -> str:
 
 
 def covers(old: Way, new: Way) -> bool:
-    """Whether the old way lets through all that the new one does."""
+    """Whether the old way allows all that the new one does."""
     return _covers_peer(old[0], new[0]) and _covers_port(old[1], new[1])
 
 
@@ -218,13 +218,13 @@ def _within(inner: Any, outer: Any) -> bool:
 
 
 # ---------------------------------------------------------------------------------------------
-# Labels by which others know pods.
+# Labels by which others select pods.
 
 
 def label_rules(
     old: Sequence[Object], new: Sequence[Object], others: Callable[[], Sequence[Object]]
 ) -> Iterator[Consequence]:
-    """Pods that the policies or Services of other servers select by labels that they had not before."""
+    """Pods that get labels by which policies or Services of other servers select them."""
     before = _pods_in(old)
     for identity, pods in sorted(_pods_in(new).items()):
         was = before.get(identity)
@@ -237,7 +237,7 @@ def label_rules(
 
 
 def _selecting(other: Object) -> Iterator[tuple[str, Any, str]]:
-    """Selectors of pods, with the namespace of those (empty: any), and what happens to the pods that they select."""
+    """Selectors of pods, with their namespace (empty: any), and the effect on the pods selected."""
     spec, home = as_mapping(at(other.data, "spec")), other.namespace
     if other.kind == "Service":
         yield home, {"matchLabels": spec.get("selector")}, "gets what is sent to Service"
@@ -252,7 +252,7 @@ def _selecting(other: Object) -> Iterator[tuple[str, Any, str]]:
 
 
 def _endpoint(peer: Mapping[str, Any], home: str) -> tuple[str, dict[str, Any]]:
-    """A selector of Cilium: the namespace that its labels name (its own without one), and what pods must have."""
+    """A selector of Cilium: the namespace that its labels name (by default its own), and the labels of pods."""
     labels = {_bare(key): value for key, value in as_mapping(peer.get("matchLabels")).items()}
     own = {key: value for key, value in labels.items() if not key.startswith((_NAMESPACE, _LABELS_OF))}
     wanted = [item for item in _expressions(peer) if not _bare(item.get("key")).startswith((_NAMESPACE, _LABELS_OF))]
@@ -261,19 +261,18 @@ def _endpoint(peer: Mapping[str, Any], home: str) -> tuple[str, dict[str, Any]]:
 
 
 def _names_pods(home: str, selector: Any, pods: Pods) -> bool:
-    """Whether it selects them by a label; one that selects everything does not know them."""
+    """Whether it selects them by a label, and not because it selects everything."""
     named = as_mapping(selector).get("matchLabels") or _expressions(selector)
     return bool(named) and selects((home or pods.namespace, json.dumps(selector, sort_keys=True)), pods)
 
 
 # ---------------------------------------------------------------------------------------------
-# Policies read.
+# Reading policies.
 
 
 def _ways(objects: Iterable[Object], kind: str, word: str, verdict: str = "") -> dict[Subject, set[Way]]:
-    """What may pass in one direction, by whom the policies select; who is not there may do everything.
-
-    With the verdict Deny what may not.
+    """What may pass in one direction, by selector; with the verdict Deny what may not. Without a selector:
+    everything.
     """
     by_subject: dict[Subject, set[Way]] = {}
     objects = list(objects)
@@ -292,7 +291,7 @@ def _ways(objects: Iterable[Object], kind: str, word: str, verdict: str = "") ->
 
 
 def _is_closed(spec: Mapping[str, Any], kind: str, verdict: str) -> bool:
-    """Whether a policy of Cilium closes a direction to all that it does not let through."""
+    """Whether a policy of Cilium denies all else in a direction."""
     field = kind.lower()
     if verdict:
         return f"{field}{verdict}" in spec
@@ -304,7 +303,7 @@ def _selector(value: Any) -> str:
 
 
 def _port_names(objects: Iterable[Object]) -> dict[str, str]:
-    """The number of each port that has a name, where all containers mean the same by it."""
+    """The number of each named port, where all containers agree on it."""
     numbers: dict[str, str] = {}
     for item in objects:
         for container in containers(pod_spec(item.kind, item.data)).values():
@@ -358,7 +357,7 @@ def _of_cilium(rules: Iterable[Mapping[str, Any]], word: str, names: Mapping[str
     for rule in rules:
         peers = list(_cilium_peers(rule, word))
         if not peers and not any(key.startswith((word, f"{word}P")) for key in rule):
-            continue  # an empty rule lets nothing through: it only turns default deny on
+            continue  # an empty rule allows nothing: it only turns default deny on
         ports = [_port(port, names) for each in mappings(rule.get("toPorts")) for port in mappings(each.get("ports"))]
         yield from product(peers or [ANY], ports or [ALL])
 

@@ -1,4 +1,4 @@
-"""Of objects that run something: restart, replacement, containers, resources, number, data, and hardening."""
+"""Workloads: restart, replacement, containers, resources, scaling, data, and hardening."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from renderer.diff.consequences.table import RESOLVER_FILES, Consequence, Pair, amount, came, few, image_rules, unlike
+from renderer.diff.consequences.table import RESOLVER_FILES, Consequence, Pair, added, amount, few, image_rules, unlike
 from renderer.kinds import KINDS, TEMPLATED
 from renderer.manifest import as_mapping, at, containers, items, mappings, pod_spec
 from renderer.merge_patch import same
@@ -16,7 +16,7 @@ _CLAIMS = ("spec", "volumeClaimTemplates")
 
 
 def pod_rules(pair: Pair, *, new: bool) -> Iterator[Consequence]:
-    """Of one object; ``new``: its server is new, so that nothing stands beside it yet."""
+    """Of one object; ``new``: its server is new."""
     if pair.old and pair.new and (fields := dict.fromkeys(_immutable(pair))):
         yield Consequence("replacement", f"{pair.object.label}: {few(fields)}")
     yield from _restart(pair)
@@ -31,7 +31,7 @@ def pod_rules(pair: Pair, *, new: bool) -> Iterator[Consequence]:
     yield from _scaling(pair)
     yield from _data_loss(pair)
     yield from _hardening(pair)
-    yield from came("dns", f"{pair.object.name}:", _names(kind, pair.before), _names(kind, pair.now))
+    yield from added("dns", f"{pair.object.name}:", _names(kind, pair.before), _names(kind, pair.now))
 
 
 def _immutable(pair: Pair) -> Iterator[str]:
@@ -56,7 +56,7 @@ def _matches(where: str, patterns: tuple[str, ...]) -> bool:
 def _restart(pair: Pair) -> Iterator[Consequence]:
     path = TEMPLATED.get(pair.object.kind)
     if pair.object.kind in ("Job", "CronJob") or not (pair.old and pair.new):
-        return  # a job runs once, and a new template holds from the next time on
+        return  # a job runs once; the next one uses the new template
     if path and not same(at(pair.before, *path), at(pair.now, *path)):
         inside = [change.path[len(path) :] for change in pair.changes if change.path[: len(path)] == path]
         yield Consequence("restart", f"{pair.object.label}: {_parts(inside)}")
@@ -65,7 +65,7 @@ def _restart(pair: Pair) -> Iterator[Consequence]:
 
 
 def _parts(paths: Iterable[Sequence[object]]) -> str:
-    """Parts of a pod that change: ``livenessProbe of mcp-server``, ``volumes``."""
+    """The changed parts of a pod: ``livenessProbe of mcp-server``, ``volumes``."""
     parts: dict[str, None] = {}
     for path in paths:
         if path[:1] != ("spec",):
@@ -78,7 +78,7 @@ def _parts(paths: Iterable[Sequence[object]]) -> str:
 
 
 def _containers(pair: Pair) -> Iterator[Consequence]:
-    """What runs, or is mounted, that was not there."""
+    """New containers and mounted images."""
     before, now = (pod_spec(pair.object.kind, data) for data in (pair.before, pair.now))
     known = containers(before)
     for name, container in containers(now).items():
@@ -88,7 +88,7 @@ def _containers(pair: Pair) -> Iterator[Consequence]:
         {str(image) for volume in mappings(spec.get("volumes")) if (image := at(volume, "image", "reference"))}
         for spec in (before, now)
     )
-    yield from came("container", f"{pair.object.name} mounts the image", *mounted)
+    yield from added("container", f"{pair.object.name} mounts the image", *mounted)
     was, will = (_injecting(pair.object.kind, data) for data in (pair.before, pair.now))
     for key in sorted(was.keys() | will.keys()):
         if was.get(key) != will.get(key):
@@ -97,7 +97,7 @@ def _containers(pair: Pair) -> Iterator[Consequence]:
 
 
 def _injecting(kind: str, data: Mapping[str, Any]) -> dict[str, str]:
-    """Labels and annotations of pods by which a webhook puts containers into them: ``sidecar.istio.io/inject``."""
+    """Labels and annotations of pods by which a webhook injects containers: ``sidecar.istio.io/inject``."""
     template = data if kind in ("Pod", "Namespace") else at(data, *TEMPLATED[kind]) if kind in TEMPLATED else None
     notes = [(part, as_mapping(at(template, "metadata", f"{part}s"))) for part in ("label", "annotation")]
     return {f"{part} {key}": str(value) for part, each in notes for key, value in each.items() if "inject" in str(key)}
@@ -106,7 +106,7 @@ def _injecting(kind: str, data: Mapping[str, Any]) -> dict[str, str]:
 def _resources(pair: Pair) -> Iterator[Consequence]:
     kind = pair.object.kind
     if kind in ("ResourceQuota", "LimitRange"):
-        # A list of limits is compared by what each is for.
+        # Limits are compared by type.
         old, new = (_by_type(as_mapping(data.get("spec"))) for data in (pair.before, pair.now))
         if not same(old, new):
             yield Consequence("resources", f"{pair.object.label}: {unlike(old, new)}")
@@ -129,7 +129,7 @@ def _by_type(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _folders(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Where temporary storage is mounted, to its size."""
+    """Mount paths of temporary storage, to its size."""
     sizes = {
         volume.get("name"): f"{at(volume, 'emptyDir', 'sizeLimit') or 'any size'}"
         + " in memory" * (at(volume, "emptyDir", "medium") == "Memory")
@@ -199,12 +199,12 @@ def _shrinks(before: object, now: object) -> bool:
 
 
 # ---------------------------------------------------------------------------------------------
-# Weaker hardening: what a container, a pod or a namespace held before and holds no more. New ones count as held.
+# Weaker hardening: protections that a container, a pod or a namespace loses. A new one counts as protected before.
 
 #: How much a namespace that enforces it refuses.
 _LEVELS = {"privileged": 0, "baseline": 1, "restricted": 2}
 _SHARED = ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace")
-#: Volumes that lead to nothing but what Kubernetes itself keeps.
+#: Volumes that do not reach the node.
 _CLOSED_VOLUMES = frozenset(
     ["name", "configMap", "downwardAPI", "emptyDir", "image", "persistentVolumeClaim", "projected", "secret"]
 )
@@ -215,11 +215,11 @@ def _hardening(pair: Pair) -> Iterator[Consequence]:
     kind, name = pair.object.kind, pair.object.name
     before, now = pod_spec(kind, pair.before), pod_spec(kind, pair.now)
     if now:
-        yield from came("hardening", f"{name}:", _weak_pod(before), _weak_pod(now))
+        yield from added("hardening", f"{name}:", _weak_pod(before), _weak_pod(now))
         old = containers(before)
         for container, body in containers(now).items():
             earlier = _weak_container(old[container], before) if container in old else set()
-            yield from came("hardening", f"{name}/{container}:", earlier, _weak_container(body, now))
+            yield from added("hardening", f"{name}/{container}:", earlier, _weak_container(body, now))
         if before.get("hostUsers") is False and now.get("hostUsers") is not False:
             yield Consequence("hardening", f"{name}: has the users of the node")
         was, runtime = at(before, "runtimeClassName"), at(now, "runtimeClassName")
@@ -234,12 +234,12 @@ def _hardening(pair: Pair) -> Iterator[Consequence]:
         yield Consequence("hardening", f"{pair.object.label}: pods run by {handlers[1]} instead of {handlers[0]}")
 
 
-#: Options of a resolver that change how it asks, and not whom.
+#: Options of a resolver that do not change which server it asks.
 _ASKING = ("attempts", "edns0", "ndots", "single-request", "single-request-reopen", "timeout", "use-vc")
 
 
 def _names(kind: str, data: Mapping[str, Any]) -> set[str]:
-    """Who resolves names for pods, beside the DNS of the cluster, and what a Service stands for."""
+    """Who resolves names for pods, apart from the DNS of the cluster, and the target of a Service."""
     if kind == "Service":
         return {f"is {name}" for name in [at(data, "spec", "externalName")] if name}
     spec = pod_spec(kind, data)
@@ -270,7 +270,7 @@ def _weak_pod(spec: Mapping[str, Any]) -> set[str]:
     return weaknesses
 
 
-#: Taints and labels of nodes that run the cluster itself, and of single nodes.
+#: Taints and labels of the control plane, and of single nodes.
 _CONTROL_PLANE = ("node-role.kubernetes.io/", "kubernetes.io/hostname", "metadata.name")
 #: Tolerated whatever their value: devices, and what Kubernetes gives every pod.
 _TOLERATED = (
@@ -280,12 +280,12 @@ _TOLERATED = (
     "node.kubernetes.io/not-ready",
     "node.kubernetes.io/unreachable",
 )
-#: Priorities from here on are of the system: its pods push away all others.
+#: Priorities from here on are the system's: its pods preempt all others.
 _SYSTEM_PRIORITY = 2_000_000_000
 
 
 def _nodes(spec: Mapping[str, Any]) -> set[str]:
-    """By what pods get to nodes that are not for them, or push others away."""
+    """How pods get to nodes that are not for them, or evict others."""
     ways = {f"runs on node {name}, whatever the scheduler says" for name in [spec.get("nodeName")] if name}
     for toleration in mappings(spec.get("tolerations")):
         key = str(toleration.get("key") or "")

@@ -1,4 +1,4 @@
-"""What a change can lead to, and what the rules are given: pairs of objects, of which nothing is trusted."""
+"""The kinds of consequences, and what all rules use: pairs of objects, none of them trusted."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Name = Literal[
 
 
 class Kind(NamedTuple):
-    """A row of the table: what is said, when it fires, and whether it asks for a second look."""
+    """A row: the headline, when it fires, and whether reviewers must look at it."""
 
     words: str
     fires: str
     grave: bool = False
 
 
-#: In the order in which a reviewer wants them. docs/diff.md has this table, which a test holds equal.
+#: The most important first. docs/diff.md has this table, which a test compares.
 CONSEQUENCES: Mapping[Name, Kind] = {
     "data-loss": Kind(
         "data may be lost",
@@ -105,7 +105,7 @@ CONSEQUENCES: Mapping[Name, Kind] = {
         grave=True,
     ),
     "labels": Kind(
-        "taken for another's pods",
+        "selected by other servers' rules",
         "labels of pods by which the policy or Service of another server in the tree selects them",
         grave=True,
     ),
@@ -147,14 +147,14 @@ CONSEQUENCES: Mapping[Name, Kind] = {
 
 
 class Consequence(NamedTuple):
-    """One thing that a change leads to; ``detail`` says of what, in a few words, and may quote values."""
+    """``detail`` names the object, in a few words, and may quote values."""
 
     name: Name
     detail: str = ""
 
 
 class Pair(NamedTuple):
-    """One object before and now; None where it is not there."""
+    """One object before and now; None where it does not exist."""
 
     old: Object | None
     new: Object | None
@@ -169,30 +169,27 @@ class Pair(NamedTuple):
 
     @property
     def before(self) -> dict[str, Any]:
-        """The old data, empty where there is none."""
         return as_mapping(self.old.data) if self.old else {}
 
     @property
     def now(self) -> dict[str, Any]:
-        """The new data, empty where there is none."""
         return as_mapping(self.new.data) if self.new else {}
 
 
 def few(names: Collection[str], most: int = 3) -> str:
-    """The first names, and how many more there are."""
+    """The first names, and the number of the others."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(list(names)[:most]) + more
 
 
-def came(name: Name, label: str, before: Set[str], now: Set[str]) -> Iterator[Consequence]:
+def added(name: Name, label: str, before: Set[str], now: Set[str]) -> Iterator[Consequence]:
     """One for each detail that is new."""
     yield from (Consequence(name, f"{label} {detail}") for detail in sorted(now - before))
 
 
-#: What the resolver of a container reads.
+#: Files of a container's resolver.
 RESOLVER_FILES = ("/etc", "/etc/hosts", "/etc/host.conf", "/etc/nsswitch.conf", "/etc/resolv.conf")
-#: Annotations and labels that are known to give nobody anything: of ours, for people, and of programs that only
-#: restart, order or note.
+#: Annotations and labels that grant nothing: mcpctl's, for people, and of programs that only restart, order or note.
 HARMLESS = (
     "mcpctl.io/",
     "app.kubernetes.io/",
@@ -214,7 +211,7 @@ HARMLESS = (
 
 
 def image_rules(name: str, before: object, now: object) -> Iterator[Consequence]:
-    """Of one container's image; one that was there before is not told again."""
+    """Of one container; an unchanged image has none."""
     if before == now or not isinstance(now, str):
         return
     if before is not None:
@@ -223,37 +220,37 @@ def image_rules(name: str, before: object, now: object) -> Iterator[Consequence]
         yield Consequence("no-digest", f"{name}: {now}")
 
 
-#: They run the program that the words behind them say.
+#: They run the program that follows.
 # fmt: off
 _RUNNERS = frozenset({
     "ash", "bash", "bun", "bunx", "busybox", "dash", "deno", "dlx", "docker-entrypoint.sh", "dumb-init", "env",
     "exec", "java", "node", "npm", "npx", "perl", "pipx", "pnpm", "python", "python3", "ruby", "run", "sh",
     "tini", "tool", "uv", "uvx", "yarn", "zsh"
 })
-#: They take a word that is not the program yet.
+#: Options with a value.
 _VALUED = frozenset({
     "--classpath", "--cp", "--default-index", "--from", "--import", "--index", "--index-url", "--loader",
     "--package", "--python", "--require", "--with", "-classpath", "-cp", "-p", "-r"
 })
 # fmt: on
-#: They download what the words behind them name.
+#: They download the packages that follow.
 _DOWNLOADERS = frozenset({"bunx", "npx", "uvx"})
-#: Behind these a bridge has the server's command.
+#: The server's command follows in the arguments of a bridge.
 _COMMAND_FOLLOWS = ("--", "--stdio")
-#: Of a package another version is no other program, nor is another port or path of a probe.
+#: Another version of a package is the same program, and so is another port or path of a probe.
 _VERSION = re.compile(r"(?:@|==)(?:v?\d[\w.+-]*|latest|next)$")
 _PROBED = re.compile(r"(?<=127\.0\.0\.1)(?:', |:)\d+[/\w-]*")
 _ASSIGNMENT = re.compile(r"\w+=(?!=)")
 _WAITS = {("sleep",), ("/bin/sleep",), ("true",), ("/bin/true",)}
 Program = tuple[str, ...]
-#: Where programs and libraries lie, and whom they trust.
+#: Paths of programs, libraries and certificate authorities.
 _SYSTEM = re.compile(
     r"/+$|/(?:bin|sbin|lib\d*|usr|opt|root|etc/(?:ld\.so\.[\w.]+|ssl|pki|ca-certificates|profile(?:\.d)?|passwd|group))/"
     r"|/.*/(?:site-packages|dist-packages|node_modules)/"
 )
-#: That of the server's own compose project: what it lets through is compared by itself.
+#: The proxy of the server's own compose project, whose rules are compared elsewhere.
 _OWN_PROXY = re.compile(r"http://[a-z0-9-]+\.proxy:\d+")
-#: Variables that name code which programs load, where they find or download it, or through whom they connect.
+#: Variables that name code which programs load, where they find or download it, or a proxy.
 # fmt: off
 _LOADING = frozenset({
     "ALL_PROXY", "BASH_ENV", "BUN_CONFIG_REGISTRY", "BUN_OPTIONS", "CLASSPATH", "CORECLR_PROFILER",
@@ -284,13 +281,13 @@ def programs(command: Iterable[object], args: Iterable[object] = ()) -> set[Prog
 
 
 def loaded(variables: Iterable[tuple[str, object]]) -> set[Program]:
-    """The variables by which programs run other code, or find it elsewhere."""
+    """The variables by which programs load other code, or from elsewhere."""
     named = [(name, str(value)) for name, value in variables if name.upper() in _LOADING]
     return {("by", name, value) for name, value in named if not _OWN_PROXY.fullmatch(value)}
 
 
 def mounted_programs(programs: Set[Program], mounts: Iterable[tuple[object, object]]) -> set[Program]:
-    """What lies where something is mounted (path, and what): programs, libraries, and authorities to trust."""
+    """Mounts (path, source) over programs, libraries, and certificate authorities."""
     words = [word for program in programs for word in program if word.startswith("/")]
     mounts = list(mounts)
     system = {("with", str(path), str(source)) for path, source in mounts if _SYSTEM.match(f"{path}/")}
@@ -316,7 +313,7 @@ def _program(words: Sequence[str]) -> Program:
 
 
 def packages(command: Iterable[object], args: Iterable[object] = ()) -> tuple[str, ...]:
-    """What an argument list has downloaded to run it, with the versions: the words of ``uvx`` to the program's own."""
+    """The packages, with versions, that an argument list downloads: the words of ``uvx`` to the program's own."""
     names, valued, downloads = list[str](), False, False
     for word in map(str, (*command, *args)):
         if word.rpartition("/")[2] in _DOWNLOADERS:
@@ -329,10 +326,10 @@ def packages(command: Iterable[object], args: Iterable[object] = ()) -> tuple[st
 
 
 def package_rules(name: str, before: Sequence[str], now: Sequence[str]) -> Iterator[Consequence]:
-    """Of one container that stays: other code, though the image is the same."""
-    left, came = ([word for word in ours if word not in theirs] for ours, theirs in ((before, now), (now, before)))
-    if left or came:
-        yield Consequence("packages", f"{name}: {', '.join(left) or '(none)'} → {', '.join(came) or '(none)'}")
+    """Of one container: other code under the same image."""
+    removed, new = ([word for word in ours if word not in theirs] for ours, theirs in ((before, now), (now, before)))
+    if removed or new:
+        yield Consequence("packages", f"{name}: {', '.join(removed) or '(none)'} → {', '.join(new) or '(none)'}")
 
 
 def given_to_programs(
@@ -346,13 +343,13 @@ def given_to_programs(
 
 
 def handed_on(name: str, before: str, now: str, secrets: Sequence[str]) -> Iterator[Consequence]:
-    """Secrets of a container that another image gets; another version of the same one is no news."""
+    """Secrets of a container with another image; another version of the same one does not count."""
     if secrets and parse(before).name != parse(now).name:
         yield Consequence("secret", f"{name}: {few(secrets)} → image {parse(now).name}")
 
 
 def unlike(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """What differs, each with both amounts: ``limits.cpu 500m → not set``."""
+    """Differences with both amounts: ``limits.cpu 500m → not set``."""
     old, new = dict(_leaves(before)), dict(_leaves(now))
     names = [name for name in dict.fromkeys((*old, *new)) if old.get(name) != new.get(name)]
     return few([f"{name} {amount(old.get(name))} → {amount(new.get(name))}" for name in names], 4)

@@ -213,7 +213,7 @@ def test_a_context_that_changes_in_the_middle_is_not_followed(
     ("fault", "message"),
     [
         ("unauthorized", "log in to the cluster again"),
-        ("broken", "in trouble"),
+        ("broken", "internal problem"),
     ],
 )
 def test_a_cluster_that_refuses(orchestrator: Kubernetes, cluster: Cluster, fault: str, message: str) -> None:

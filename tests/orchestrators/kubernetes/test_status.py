@@ -207,7 +207,7 @@ def test_a_rollout_counts_only_pods_of_the_newest_version(
 
 def test_a_wait_ends_with_what_is_missing(applied: Kubernetes, cluster: Cluster, told: Told, clock: Clock) -> None:
     ready(cluster, "mcp-time", "Unschedulable")
-    with pytest.raises(WaitTimedOut, match="not ready after 20 s: mcp-time: 0 of 1 running: no node takes it"):
+    with pytest.raises(WaitTimedOut, match="not ready after 20 s: mcp-time: 0 of 1 running: cannot be scheduled"):
         applied.wait(["mcp-time"], Wait(20, told.append))
     assert clock.now == pytest.approx(20, abs=0.1)
 

@@ -1,4 +1,4 @@
-"""``mcpctl help`` and ``mcpctl version``: about the program itself."""
+"""``mcpctl help`` and ``mcpctl version``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ else:
     metadata = later("importlib.metadata")  # 12 ms, which help does not need
     tomllib = later("tomllib")  # 3 ms, which only a checkout needs
 
-#: Those of an extra belong to the tests, but for this one.
+#: The one extra that is not for tests.
 _EXTRA = "mcp"
 
 
@@ -87,7 +87,7 @@ def version(style: str) -> int:
 
 
 def _libraries() -> dict[str, str | None]:
-    """The versions of what the installed distribution requires; in a checkout, of what its pyproject.toml says."""
+    """Versions of the requirements of the installed distribution; in a checkout, of pyproject.toml."""
     try:
         required = metadata.requires("mcpctl-renderer") or []
     except metadata.PackageNotFoundError:

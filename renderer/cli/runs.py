@@ -1,4 +1,4 @@
-"""``--environment NAME``: which of the environments in the input a command is about."""
+"""From PATHS and options to the runs of a command, one for each environment."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ from renderer.cli.options import project
 from renderer.cli.streams import specs_in, working
 from renderer.errors import Problem, UsageMistake, errors_in, excerpt
 from renderer.later import later
-from renderer.registry import target
+from renderer.registry import TARGETS, target
 from renderer.wording import suggestion
 
 if TYPE_CHECKING:
-    from renderer import pipeline, policy
+    from renderer import pinning, pipeline, policy, render, user_templates
     from renderer.environment import Environment
-    from renderer.pipeline import Inputs, Output, Run
+    from renderer.pipeline import Inputs, Output, Run, Specs
 else:
+    pinning = later("renderer.pinning")  # 5 ms, which only --locked needs
     pipeline = later("renderer.pipeline")  # 80 ms, which help does not need
     policy = later("renderer.policy")  # 10 ms, which only --policy and projects need
+    render = later("renderer.render")  # 10 ms, which help does not need
+    user_templates = later("renderer.user_templates")  # 4 ms, which only --templates needs
 
 
 environment_option = click.option(
@@ -35,9 +38,9 @@ environment_option = click.option(
 
 
 def runs_of(paths: Sequence[str], wanted: Sequence[str], alone: Run, *, several: bool) -> list[Run]:
-    """One Run for each environment; where there is none, ``alone`` with the specs as they are.
+    """One Run for each environment; without any, ``alone`` with the specs as they are.
 
-    ``several`` says whether there may be more than one. UsageMistake where an option contradicts an environment.
+    ``several``: whether there may be more than one. UsageMistake where an option contradicts an environment.
     """
     with working("reading specs"):
         inputs, alone = in_project(pipeline.read_inputs(paths, specs_in(paths)), alone)
@@ -60,13 +63,13 @@ def _checked(inputs: Inputs, chosen: Sequence[Environment], alone: Run) -> list[
 
 
 def rendered(run: Run, target_name: str) -> Output:
-    """What the run renders to for a target, with a line on a terminal where it takes its time."""
+    """With a progress line on a terminal."""
     with working(f"rendering {len(run.specs.servers)} servers for {run.name or target_name}"):
         return pipeline.render_run(run, target(target_name))
 
 
 def in_project(inputs: Inputs, alone: Run) -> tuple[Inputs, Run]:
-    """With what the project says where neither an environment nor an option does."""
+    """With the project's settings, where neither an environment nor an option has one."""
     known = project()
     if known is None:
         return inputs, alone
@@ -89,17 +92,17 @@ def in_project(inputs: Inputs, alone: Run) -> tuple[Inputs, Run]:
 
 
 def problems_of_specs(runs: Sequence[Run]) -> list[Problem]:
-    """The Problems of the specs of all runs, each once."""
+    """Of all runs, each once."""
     return pipeline.problems_of([pipeline.Output((), run.specs.problems, environment=run.name) for run in runs])
 
 
 def run_alone(target: str, options: Any, levels: Any) -> Run:
-    """What the command line alone says; the specs come later."""
+    """From the command line alone; the specs come later."""
     return pipeline.Run(None, target, options, pipeline.Specs((), (), levels))
 
 
 def choose(inputs: Inputs, wanted: Sequence[str], *, several: bool) -> list[Environment]:
-    """The environments of those names, in the order of their names; without any name all of them."""
+    """The environments of those names, sorted; without a name all of them."""
     known = {environment.name: environment for environment in inputs.environments}
     there = ", ".join(sorted(known)) or "none: add the file to PATHS"
     for name in wanted:
@@ -112,7 +115,7 @@ def choose(inputs: Inputs, wanted: Sequence[str], *, several: bool) -> list[Envi
     return [known[name] for name in chosen]
 
 
-#: Options that an environment need not have a word on, and where it has.
+#: Options that an environment may set too, and where.
 _SAID_AT = {
     "namespace": ("spec", "namespace"),
     "kubernetes_version": ("spec", "kubernetesVersion"),
@@ -122,9 +125,9 @@ _SAID_AT = {
 
 
 def _with_options(environment: Environment, alone: Run) -> Environment:
-    """With the options of the command line, which stand above the project and the defaults.
+    """With the options of the command line, which win over the project and the defaults.
 
-    UsageMistake where the environment itself says something else: of several environments, each would be another one.
+    UsageMistake where the environment itself differs: there may be several, which differ from each other.
     """
     context = click.get_current_context()
     typed = click.core.ParameterSource.COMMANDLINE
@@ -166,3 +169,53 @@ def _with_options(environment: Environment, alone: Run) -> Environment:
             "change it there, or leave the option out"
         )
     return environment
+
+
+locked_option = click.option(
+    "--locked", is_flag=True, help="Refuse images without digest and packages without lock; see 'mcpctl pin'."
+)
+
+
+def with_locked(runs: Sequence[Run], locked: bool) -> list[Run]:
+    """With an error for each image or package that is not pinned."""
+    if not locked:
+        return list(runs)
+    result = []
+    for run in runs:
+        problems = {*run.specs.problems, *pinning.unpinned(run.specs.servers, run.environment)}
+        specs = run.specs._replace(problems=tuple(sorted(problems, key=Problem.sort_key)))
+        result.append(run._replace(specs=specs))
+    return result
+
+
+templates_option = click.option(
+    "--templates",
+    type=click.Path(exists=True, file_okay=False),
+    metavar="DIR",
+    help="Templates of your own, each in place of the built-in one of the same path; see 'mcpctl eject'.",
+)
+
+
+def with_templates(specs: Specs, folder: str | None) -> Specs:
+    """With the Problems of the templates, which are used until the command ends."""
+    if folder is None:
+        return specs
+    templates, problems = user_templates.read_folder(folder)
+    if not errors_in(problems):
+        quotings = {name: target(name).quoting for name in TARGETS}
+        problems += click.get_current_context().with_resource(render.user_templates_in_force(templates, quotings))
+    return specs._replace(problems=tuple(sorted([*specs.problems, *problems], key=Problem.sort_key)))
+
+
+def count_remotes(several: Sequence[Specs]) -> dict[str, int]:
+    """For the summary, where there are any."""
+    number = sum(len(specs.remotes) for specs in several)
+    return {"remote servers": number} if number else {}
+
+
+def nothing_deployed(several: Sequence[Specs]) -> tuple[str, ...]:
+    """The line of a run in which all servers are remote."""
+    names = sorted({server.name for specs in several for server in specs.remotes})
+    if not names or any(specs.servers for specs in several):
+        return ()
+    return (f"nothing is deployed: {', '.join(names)} {'is a remote server' if len(names) == 1 else 'are remote'}",)
