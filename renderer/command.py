@@ -1,6 +1,6 @@
-"""The one place that starts programs: argument lists, never a shell; a deadline, and bounds on what comes back.
+"""The one place that starts programs: argument lists, never a shell; a deadline, and bounds on the output.
 
-What they answer as JSON is read here too, and is of the shape that is asked for.
+Also checks the shape of JSON that they print.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from typing import IO, Any, Protocol
 from renderer.errors import ApplyFailed, WaitTimedOut, excerpt
 from renderer.namedtuples import NamedTuple
 
-#: The variable with a token for guarded servers. It is for them alone: no program that is started gets it.
+#: The variable with a token for guarded servers, which no program gets.
 ACCESS_TOKEN = "MCPCTL_ACCESS_TOKEN"  # noqa: S105 - its name
-#: Bytes that are kept of one output: a list of thousands of objects is 20 MB.
+#: Bytes of one output: a list of thousands of objects is 20 MB.
 OUTPUT_LIMIT = 64 * 1024 * 1024
-#: Bytes of one line that are shown; a log line may be a binary file.
+#: Bytes of one line; a log line may be a binary file.
 LINE_LIMIT = 64 * 1024
 #: Seconds that a program has to end after SIGTERM.
 GRACE = 5.0
-#: Seconds between two looks whether a silent program has ended, though its children keep its pipes open.
+#: Seconds between two checks whether a silent program has ended while its children keep its pipes open.
 LOOK = 0.25
 _CHUNK = 64 * 1024
 
 
 class ProgramMissing(ApplyFailed):
-    """The program is not installed, or may not be run."""
+    """Not installed, or not executable."""
 
 
 class Done(NamedTuple):
@@ -55,11 +55,11 @@ def run(
     env: Mapping[str, str] | None = None,
     limit: int = OUTPUT_LIMIT,
 ) -> Done:
-    """Runs a program to its end and keeps what it wrote.
+    """Runs a program to its end and keeps its output.
 
-    ``env`` is added to our own environment: the place for what must not stand in a process listing.
-    Raises ProgramMissing; WaitTimedOut after ``seconds``; ApplyFailed when it writes more than ``limit`` bytes.
-    Whatever ends this call early, Ctrl-C among it, ends the program and its children as well.
+    ``env`` is added to our own environment, for what must not appear in a process listing. Raises ProgramMissing;
+    WaitTimedOut after ``seconds``; ApplyFailed at more than ``limit`` bytes of output. Whatever ends this call early,
+    such as Ctrl-C, ends the program and its children too.
     """
     with _started(argv, env, subprocess.PIPE) as process:
         streams = {process.stdout: bytearray(), process.stderr: bytearray()}
@@ -74,7 +74,7 @@ def run(
 
 
 class Background:
-    """A program that goes on: read while it runs, by whoever waits for several at once (``fileno``)."""
+    """A running program; ``fileno`` lets a selector wait for several at once."""
 
     def __init__(self, process: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
         assert process.stdout
@@ -85,17 +85,17 @@ class Background:
         self.over = False
 
     def fileno(self) -> int:
-        """Of its stdout, for a selector."""
+        """Of its stdout."""
         return self._out.fileno()
 
     def lines(self, seconds: float = 0.0) -> list[str]:
-        """What has come since, without line ends; waits at most ``seconds`` for something. ``over`` at its end."""
+        """New lines without their ends; waits at most ``seconds`` for some. ``over`` at its end."""
         if self.over or not (self._is_there(seconds) or self.over):
             return []
         chunk = b"" if self.over else os.read(self._out.fileno(), _CHUNK)
         self.over = not chunk
         *whole, self._rest = (self._rest + chunk).split(b"\n")
-        # What never ends its line comes in pieces.
+        # A line without an end comes in pieces.
         if self._rest and (self.over or len(self._rest) > LINE_LIMIT):
             whole, self._rest = [*whole, self._rest], b""
         return [line.decode("utf-8", "replace").rstrip("\r") for line in whole]
@@ -105,12 +105,12 @@ class Background:
             selector.register(self._out, selectors.EVENT_READ)
             if selector.select(seconds):
                 return True
-            # What its children may still write once it has ended is not waited for.
+            # Once it has ended, output of its children is not waited for.
             self.over = self._process.poll() is not None and not selector.select(0)
             return not self.over and bool(selector.select(0))
 
     def end(self) -> Done:
-        """Ends it if it has not ended; its exit code and the end of what it wrote to stderr."""
+        """Ends it if it runs; the exit code and the end of its stderr."""
         if not self.over:
             _signal(self._process, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
@@ -123,7 +123,7 @@ class Background:
 
 @contextmanager
 def background(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> Iterator[Background]:
-    """A program that goes on until the context ends, which ends it and its children."""
+    """A program that runs until the context ends, which ends it and its children."""
     with tempfile.TemporaryFile() as errors, _started(argv, env, subprocess.DEVNULL, errors.fileno()) as process:
         yield Background(process, errors)
 
@@ -158,7 +158,7 @@ def _started(
 
 @contextmanager
 def _signals_held() -> Iterator[Callable[[], None]]:
-    """Handlers run from ``release`` on: one that interrupts a start leaves a program that nobody knows and ends."""
+    """Handlers run after ``release``: one that interrupts a start would leave a program that nobody ends."""
     if threading.current_thread() is not threading.main_thread():  # handlers run in the main thread alone
         yield lambda: None
         return
@@ -188,7 +188,7 @@ def _exchange(
     deadline: float,
     limit: int,
 ) -> None:
-    """Feeds the program and reads from it at once: either pipe may be full while the other one waits."""
+    """Writes and reads at once: either pipe may be full while the other one waits."""
     left = memoryview(stdin)
     assert process.stdin
     os.set_blocking(process.stdin.fileno(), False)
@@ -223,7 +223,7 @@ def _read(pipe: int, kept: bytearray, limit: int, program: str) -> bytes:
 
 
 def _feed(pipe: IO[bytes], left: memoryview) -> int:
-    """How many bytes went in; all of them when nobody reads any more: its exit code tells why."""
+    """The number of bytes written; all of them when the reader is gone, as its exit code says why."""
     try:
         return os.write(pipe.fileno(), left[:_CHUNK])
     except BlockingIOError:
@@ -233,7 +233,7 @@ def _feed(pipe: IO[bytes], left: memoryview) -> int:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Nothing is left behind: asked first, then killed, with its children; pipes closed."""
+    """SIGTERM, then SIGKILL, to its children too; closes the pipes."""
     try:
         if process.poll() is None:
             _signal(process, signal.SIGTERM)
@@ -258,7 +258,7 @@ def _signal(process: subprocess.Popen[bytes], number: int) -> None:
         os.killpg(process.pid, number)
 
 
-#: What JSON must be: a type, [item], or {key: shape}; a key that ends with '!' must be there, ``...`` is any key.
+#: The shape of JSON: a type, [item], or {key: shape}; a key that ends with '!' is required, ``...`` is any key.
 Shape = Any
 _TYPES: Mapping[type, str] = {
     dict: "an object",
@@ -268,12 +268,12 @@ _TYPES: Mapping[type, str] = {
     int: "a number",
     float: "a number with a fraction",
 }
-#: Levels of nested lists and objects. Those of Kubernetes have twenty.
+#: Levels of nested lists and objects; Kubernetes has twenty.
 _DEEPEST = 100
 
 
 def parsed(text: str, shape: Shape, doing: str, program: str) -> Any:
-    """The JSON that a program wrote. ApplyFailed says where another shape than that was found."""
+    """The JSON of a program; ApplyFailed where its shape differs."""
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
@@ -282,14 +282,14 @@ def parsed(text: str, shape: Shape, doing: str, program: str) -> Any:
 
 
 def checked(data: Any, shape: Shape, doing: str, program: str) -> Any:
-    """The same of data that is parsed: what is null counts as left out, and goes."""
+    """The same for parsed data; removes null values."""
     if problem := _oddity(data, shape, "") or _too_deep(data):
         raise ApplyFailed(f"{doing}: {program}'s answer cannot be read: {problem}; is it really {program}?")
     return data
 
 
 def _oddity(data: Any, shape: Shape, path: str) -> str:
-    """Where ``data`` is not of the shape, and what it is; empty where it is."""
+    """Where ``data`` differs from the shape, and how; empty where it does not."""
     wanted = shape if isinstance(shape, type) else type(shape)
     fits = wanted is object or (isinstance(data, wanted) and not (wanted is int and isinstance(data, bool)))
     if not fits:
@@ -324,7 +324,7 @@ def _name(program: str) -> str:
 
 
 class Run(Protocol):
-    """``run``, or what stands for it in a test."""
+    """``run``, or its stand-in in a test."""
 
     def __call__(
         self, argv: list[str], *, seconds: float, stdin: bytes = b"", env: Mapping[str, str] | None = None
@@ -332,7 +332,7 @@ class Run(Protocol):
 
 
 class Start(Protocol):
-    """``background``, or what stands for it in a test."""
+    """``background``, or its stand-in in a test."""
 
     def __call__(
         self, argv: list[str], *, env: Mapping[str, str] | None = None

@@ -1,6 +1,6 @@
-"""The forms of credentials: tokens of well-known issuers, private keys, passwords in addresses and headers.
+"""The forms of credentials: tokens of known issuers, private keys, passwords in addresses and headers.
 
-What has one of these forms is a credential whatever its name says, and is never printed: ``masked``.
+A text of such a form is a credential whatever its name, and is never printed: ``masked``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import NamedTuple
 from renderer.later import pattern
 
 MASK = "***"
-#: By issuer, as these publish their prefixes, and as gitleaks and GitHub's secret scanning know them. No groups inside.
+#: By issuer, from their documentation, gitleaks and GitHub's secret scanning. No groups inside.
 _ISSUERS = {
     "1Password": r"ops_eyJ[A-Za-z0-9+/]{100,}|A3-[A-Z0-9]{6}-[A-Z0-9]{6,11}(?:-[A-Z0-9]{5}){3,4}",
     "Adobe": r"p8e-[a-z0-9]{32}",
@@ -127,12 +127,12 @@ _KEY = pattern(
 #: Where a token can be: no shorter word has one, none is without a run of characters, and a digest is none.
 _WORD = pattern(r"[\w~.=+/%:?&-]{16,}")
 _SHORTEST_TOKEN = 16
-#: Without one of these there is no password and no header: in most texts.
+#: Most texts have none of these, and so no password and no header.
 _SIGN = pattern(r"[\s:=${]")
 _RUN = pattern(r"sha\d{3}:[0-9a-f]{32,}|([A-Za-z0-9]{10,})")
 _NAMES = tuple(_ISSUERS)
 _SCHEMES = pattern(r"authorization|basic|bearer", re.IGNORECASE)
-#: What documents write in the place of a token: EXAMPLE, xxxx, your-token-here, one letter over and over.
+#: Placeholders for tokens: EXAMPLE, xxxx, your-token-here, one letter repeated.
 _DUMMY = pattern(r"example|xxxx|your[-_]|placeholder|redacted|change-?me|dummy|[-_]here|(.)\1{7}", re.IGNORECASE)
 #: After the scheme; a port with a path behind it is none. A password may hold '/', and '@' as well.
 _IN_URL = pattern(r"(?<=://)([^\s/:@\"'<>]{0,200}):(?!\d{1,5}(?:[/?#]|$))([^\s\"'<>]{1,512})@(?=[\w.$%\[{-])")
@@ -176,9 +176,9 @@ _HEADER = pattern(
 
 
 class Credential(NamedTuple):
-    """Where in a text, and of which kind. ``value`` is the credential itself: never to be printed.
+    """``value`` is the credential itself: never to be printed.
 
-    ``known`` where the form alone says that it is one, and of whom; else it may stand for another (``${PASSWORD}``).
+    ``known``: the form alone proves it; else it may be a placeholder (``${PASSWORD}``).
     """
 
     start: int
@@ -226,13 +226,13 @@ def _tokens() -> re.Pattern[str]:
 
 
 def _is_random(text: str) -> bool:
-    """No words in a row: a digit among it, or letters of both cases, and not few letters over and over."""
+    """Not words: with a digit, or letters of both cases, and with enough different characters."""
     digits, upper, lower = (any(map(test, text)) for test in (str.isdigit, str.isupper, str.islower))
     return (digits or (upper and lower)) and len(set(text)) >= 6
 
 
 def _authorizes(header: str | None, scheme: str, value: str) -> bool:
-    """In prose stands 'bearer authentication', and in settings 'authorization: Webhook'."""
+    """Prose has 'bearer authentication', and settings have 'authorization: Webhook'."""
     if scheme == "basic":
         return _is_pair(value)
     number = any(map(str.isdigit, value))
@@ -250,7 +250,7 @@ def _is_pair(value: str) -> bool:
 
 
 _BASIC = "Basic Auth Credentials"
-#: What a text must have for the look to be worth it, the form, whose last group is the password, and what it must be.
+#: A text that the form requires, the form, whose last group is the password, and a test of that.
 _PASSWORDS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     ("@", _IN_URL, bool),
     ("@", _BEFORE_HOST, bool),
@@ -266,7 +266,7 @@ _PASSWORDS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
 
 
 def masked(text: str) -> str:
-    """The text with ``***`` in the place of each credential, and of everything that may be one by its place."""
+    """With ``***`` for each credential, and for whatever may be one by its place."""
     spans = [credential[:2] for credential in credentials_in(text)]
     if "=" in text:
         spans += [match.span(1) for match in _IN_QUERY.finditer(text)]
@@ -275,6 +275,6 @@ def masked(text: str) -> str:
         spans += [match.span(2) for match in _LOOSE.finditer(text)]
     end = len(text)
     for start, stop in sorted(spans, reverse=True):
-        if text[start] not in "$<{*":  # stands for a value that is put in elsewhere
+        if text[start] not in "$<{*":  # a placeholder
             text, end = f"{text[:start]}{MASK}{text[min(stop, end) :]}", start
     return text

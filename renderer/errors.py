@@ -1,4 +1,4 @@
-"""Problems (mistakes of users, as data) and the one tree of exceptions (what ends a run)."""
+"""Problems (mistakes of users, as data) and the exceptions that end a run."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 else:
     credentials = later("renderer.credentials")  # 6 ms, and few runs quote what somebody wrote
 
-#: Where in a document: ``("spec", "env", "TOKEN")``, list positions as integers.
+#: ``("spec", "env", "TOKEN")``, list positions as integers.
 DocumentPath = tuple[str | int, ...]
 
 
 class Exit(IntEnum):
-    """Exit codes of the command line (the contract with scripts and CI)."""
+    """Exit codes: the contract with scripts and CI."""
 
     FINE = 0
     DIFFERENT = 1
@@ -34,7 +34,7 @@ class Exit(IntEnum):
 
 
 class Severity(StrEnum):
-    """How much a Problem weighs: an error stops the run, a warning does not, what is accepted is shown on request."""
+    """An error stops the run; an accepted finding is listed on request."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -42,7 +42,7 @@ class Severity(StrEnum):
 
 
 class Place(NamedTuple):
-    """A place in a file. Lines and columns count from 1; 0 means that it is not known."""
+    """Lines and columns count from 1; 0: unknown."""
 
     file: str
     line: int = 0
@@ -54,11 +54,10 @@ class Place(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """What is wrong inside one document, before anybody knows which file it came from.
+    """What is wrong inside one document, without its file.
 
-    ``rule`` is the stable id (``schema/unknown-field``); ``message`` never contains the value of a
-    secret; ``hint`` says what to do. ``at_key`` asks to point at the key instead of the value. ``digest`` is that of a
-    literal, by which an acceptance knows it.
+    ``rule`` is the stable id (``schema/unknown-field``); ``message`` never contains the value of a secret; ``hint``
+    says what to do. ``at_key``: point at the key instead of the value. ``digest``: of a literal, for acceptances.
     """
 
     path: DocumentPath
@@ -71,10 +70,10 @@ class Fault(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """A Fault with its place in a file: what users see, as text, JSON or SARIF.
+    """A Fault with its place in a file.
 
     ``owner`` is the server whose spec may accept it; ``digest`` as the Fault's; ``subject`` the path in the server's
-    spec, where ``path`` leads into an environment.
+    spec, where ``path`` is of an environment.
     """
 
     place: Place
@@ -84,19 +83,19 @@ class Problem(NamedTuple):
     hint: str = ""
     severity: Severity = Severity.ERROR
     related: tuple[Place, ...] = ()
-    #: Whether it is the fault of a template and of nothing that stands in a spec.
+    #: Whether a template causes it, and no spec.
     in_output: bool = False
     owner: str = ""
     digest: str = ""
     subject: str = ""
 
     def sort_key(self) -> tuple[Place, str, str, str]:
-        """Order of a report: file, line, column, then path, rule and text."""
+        """File, line, column, then path, rule and text."""
         return (self.place, self.path, self.rule, self.message)
 
 
 def dotted(path: DocumentPath) -> str:
-    """The path as people write it: ``spec.env.TOKEN``, ``spec.storage[0].size``, ``files["/a.b"]``."""
+    """``spec.env.TOKEN``, ``spec.storage[0].size``, ``files["/a.b"]``."""
     text = ""
     for step in path:
         if isinstance(step, int):
@@ -109,12 +108,11 @@ def dotted(path: DocumentPath) -> str:
 
 
 def errors_in(problems: Iterable[Problem]) -> list[Problem]:
-    """Only the Problems that stop a run."""
     return [p for p in problems if p.severity is Severity.ERROR]
 
 
 def exit_code(problems: Iterable[Problem]) -> Exit:
-    """Input invalid where an error stands in a spec; output invalid where errors are all in templates."""
+    """Input invalid for an error in a spec; output invalid where all errors are in templates."""
     errors = errors_in(problems)
     if not errors:
         return Exit.FINE
@@ -122,7 +120,7 @@ def exit_code(problems: Iterable[Problem]) -> Exit:
 
 
 class McpctlError(Exception):
-    """Ends the run. ``problems`` are shown in full, ``message`` says what to do next."""
+    """Ends the run. ``problems`` are printed in full, ``message`` says what to do next."""
 
     exit_code: ClassVar[Exit] = Exit.DEFECT
 
@@ -147,31 +145,31 @@ class InputInvalid(McpctlError):
 
 
 class OutputInvalid(McpctlError):
-    """What was rendered does not hold: nothing is written."""
+    """Nothing is written."""
 
     exit_code = Exit.OUTPUT_INVALID
 
 
 class OutputTreeFault(McpctlError):
-    """The output tree cannot be written safely: a foreign or edited file, a link, a full disk."""
+    """The tree cannot be written safely: a foreign or edited file, a link, a full disk."""
 
     exit_code = Exit.OUTPUT_INVALID
 
 
 class ApplyFailed(McpctlError):
-    """kubectl or docker compose, or what they speak to, refused or failed. The text says what stands."""
+    """kubectl, docker compose, or their server refused or failed. The message says what was applied."""
 
     exit_code = Exit.APPLY_FAILED
 
 
 class WaitTimedOut(McpctlError):
-    """Nothing refused, but the deadline came first."""
+    """Nothing was refused before the deadline."""
 
     exit_code = Exit.TIMED_OUT
 
 
 class Defect(McpctlError):
-    """Our own mistake. The text asks for a report and says what happened."""
+    """A mistake of mcpctl. The message asks for a report."""
 
     exit_code = Exit.DEFECT
 
@@ -182,7 +180,7 @@ _LONGEST_CREDENTIAL = 8192
 
 @contextmanager
 def noting(done: Callable[[], str]) -> Iterator[None]:
-    """A defect inside carries a note of what was done before it, which is shown with it."""
+    """Adds a note to a defect, with what was done before it."""
     try:
         yield
     except McpctlError:
@@ -196,7 +194,7 @@ def excerpt(text: str, limit: int = 40) -> str:
     """Text of a user on one line, safe for a terminal or a CI log, at most ``limit`` characters long.
 
     Everything that does not print is escaped: ANSI sequences, line breaks, bidirectional controls, lone surrogates.
-    Credentials are masked, before the text is cut: the beginning of one must not stay.
+    Credentials are masked before the text is cut, so that no beginning of one remains.
     """
     # Cut before escaping as well as after it: a message about a megabyte of NULs must stay cheap.
     cut = credentials.masked(text[: limit + _LONGEST_CREDENTIAL])[: limit + 1]

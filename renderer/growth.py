@@ -1,6 +1,6 @@
-"""How large a value may grow in a template of a user, and how long it may run.
+"""Bounds of values in templates of users, and of their run time.
 
-A value is refused before it is made, as later no memory is left. Steps are counted, not seconds: the same template
+A value is refused before it is made, as it may not fit into memory. Steps are counted, not seconds, so that a template
 ends at the same place on every machine.
 """
 
@@ -10,17 +10,17 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-#: Characters of one text, which is read back up to that size; bytes of one list, whose items take eight.
+#: Characters of one text, up to which it can be read back; bytes of one list, at eight an item.
 MOST_TEXT = 64_000_000
-#: Columns to which a text is filled up, and bits of a number.
+#: Columns of padding, and bits of a number.
 WIDEST = 10_000
 #: Items of loops, calls, filters and includes of one document: a compose file of 1000 servers takes 100,000.
 MOST_STEPS = 5_000_000
-#: Steps in the time of which something is called.
+#: Steps of a call.
 CALL = 10
-#: Characters or items of one value that are read or made in the time of a step.
+#: Characters or items read or made in one step.
 _IN_A_STEP = 1000
-#: Filters whose numbers are widths.
+#: Filters with widths as arguments.
 _WIDTHS = ("batch", "block", "center", "comment", "indent", "slice", "text", "tojson", "wordwrap")
 
 
@@ -44,14 +44,14 @@ def spend(steps: int = 1) -> None:
 
 
 def each(values: Iterable[Any]) -> Iterator[Any]:
-    """The items of a loop, counted."""
+    """Counts the items of a loop."""
     for value in values:
         spend()
         yield value
 
 
 def within(value: Any) -> Any:
-    """The value, where it is within bounds; counted, as somebody made or reads it."""
+    """The value, if within bounds; counts steps by its size."""
     if isinstance(value, str | bytes | list | tuple):
         if _size(value) > MOST_TEXT:
             raise TooLarge
@@ -107,7 +107,7 @@ def refuse_method(name: str, owner: Any, arguments: Sequence[Any]) -> None:
 
 
 def refuse_widths(form: str, arguments: Iterable[Any]) -> None:
-    """Of a format, which may also take them from its arguments."""
+    """Of a format string, which may take them from its arguments."""
     _refuse_wide(int(number[:18]) for number in re.findall(r"[0-9]+", form))
     arguments = [value for one in arguments for value in (one.values() if isinstance(one, Mapping) else (one,))]
     if "*" in form or re.search(r":[^{}]*\{", form):

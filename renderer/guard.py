@@ -1,4 +1,4 @@
-"""The guard: one Envoy beside a server, which lets in whom ``spec.access`` allows. The same for every target."""
+"""The guard: an Envoy in front of a server, which enforces ``spec.access``, for every target."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from renderer.model.access import WELL_KNOWN
 from renderer.render import TemplateFault, has_user_templates, places_in_templates, render
 from renderer.yaml_reader import OUTPUT_LIMITS, read
 
-#: Where its container finds its configuration.
+#: The configuration in its container.
 FOLDER = "/etc/guard"
-#: And the keys of issuers that a ConfigMap has: below a read-only mount nothing else can be mounted.
+#: Keys of issuers in ConfigMaps, in another folder: nothing can be mounted below a read-only mount.
 _KEYS = "/etc/guard-keys"
 CONFIG = "guard.yaml"
 #: Paths that it answers itself.
 HEALTH = "/healthz"
 
-#: Every name that ``guard/envoy.yaml.j2`` may read of ``guard``, and what it is: docs/templates.md has these lines.
+#: The names in ``guard`` of ``guard/envoy.yaml.j2``; docs/templates.md has these lines.
 NAMES: Mapping[str, str] = {
     "address": "where the guard listens",
     "port": "its port",
@@ -53,8 +53,8 @@ NAMES: Mapping[str, str] = {
 _TEMPLATE = "guard/envoy.yaml.j2"
 _PORTS = {"https": 443, "http": 80}
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
-#: Where rules on tools decide, these methods need no rule of their own: '*' stands at the end alone. What an older
-#: client answers to a request of the server has no method, to which Envoy gives a name.
+#: Methods that rules on tools do not restrict; '*' only at the end. The answer of an older client to a request of the
+#: server has no method, for which Envoy has a name.
 _METHODS = (
     *("initialize", "ping", "server/discover", "notifications/*", "__jsonrpc_response", "logging/setLevel"),
     *("tools/list", "prompts/list", "prompts/get", "resources/*", "completion/complete", "subscriptions/listen"),
@@ -63,41 +63,41 @@ _METHODS = (
 
 
 def covers(pattern: str, tool: str) -> bool:
-    """Whether a rule's name of tools, which may end with ``*``, means this one."""
+    """Whether a rule's pattern, which may end with ``*``, matches the tool."""
     return tool.startswith(pattern[:-1]) if pattern.endswith("*") else pattern == tool
 
 
 def url_path(access: Access) -> str:
-    """The path of the public address; empty for the host's own."""
+    """Of the public address; empty for the host's root."""
     return urlsplit(access.url or "").path
 
 
 def well_known_paths(access: Access) -> list[str]:
-    """Where the metadata of RFC 9728 is asked for: the path of the server's own, then the host's."""
+    """Of the metadata (RFC 9728): the server's own, then the host's."""
     return list(dict.fromkeys((f"{WELL_KNOWN}{url_path(access)}", WELL_KNOWN))) if access.issuers else []
 
 
 def metadata_paths(access: Access) -> list[str]:
-    """Those of the metadata that an Ingress or HTTPRoute leads to.
+    """Those that an Ingress or HTTPRoute routes.
 
-    The host's own is only for a server that has the host for itself: a public address with several steps says that it
-    has not, and some controllers refuse a second Ingress with a path that another one has.
+    The host's own only for a server that has the host for itself, which a public address with several steps denies:
+    some controllers refuse a second Ingress with the same path.
     """
     return well_known_paths(access)[: 1 if url_path(access).count("/") > 1 else 2]
 
 
 def metadata_address(access: Access) -> str:
-    """Where clients find the metadata: the host of the public address, and its path behind the well-known one."""
+    """The URL of the metadata: the host of the public address, and its path behind the well-known one."""
     return f"{access.url or ''}".removesuffix(url_path(access)) + (well_known_paths(access) or [""])[0]
 
 
 def guard_arguments() -> list[str]:
-    """Of Envoy: one process, which no other one takes over from; a worker is enough for a server."""
+    """Of Envoy: one process without hot restart; one worker is enough for a server."""
     return ["--config-path", f"{FOLDER}/{CONFIG}", "--disable-hot-restart", "--concurrency", "1", "--log-level", "warn"]
 
 
 def key_files(access: Access) -> dict[str, ConfigMapRef]:
-    """The keys that issuers have in ConfigMaps: path in the container to where they are."""
+    """The keys of issuers that are in ConfigMaps: path in the container to the ConfigMap's key."""
     return {
         f"{_KEYS}/{i}-{issuer.jwks.config_map}/{issuer.jwks.key}": issuer.jwks
         for i, issuer in enumerate(access.issuers, 1)
@@ -106,7 +106,7 @@ def key_files(access: Access) -> dict[str, ConfigMapRef]:
 
 
 def key_host(issuer: Issuer) -> EgressHost | None:
-    """The host from which its keys are fetched; None where a ConfigMap has them."""
+    """The host of its keys; None where a ConfigMap has them."""
     if not isinstance(issuer.jwks, str):
         return None
     address = urlsplit(issuer.jwks)
@@ -116,21 +116,21 @@ def key_host(issuer: Issuer) -> EgressHost | None:
 
 
 def is_public_name(host: str) -> bool:
-    """Whether a policy can open it by its name: no address, and no name of the cluster's own."""
+    """Whether a policy can allow it by name: no address, and no name of the cluster's own."""
     return "." in host and ":" not in host and not host[-1].isdigit() and not host.endswith((".svc", ".cluster.local"))
 
 
 def opened_for_keys(server: Server) -> tuple[EgressHost, ...]:
-    """The hosts that a policy opens for the guard, each once; of others network.egress says how they are reached."""
+    """The hosts that a policy allows for the guard; network.egress covers others."""
     access = server.guard
     hosts = (key_host(issuer) for issuer in (access.issuers if access else ()))
     return tuple(dict.fromkeys(host for host in hosts if host and is_public_name(host.name)))
 
 
 def guard_config(server: Server, access: Access, address: str, port: int) -> str:
-    """The configuration of the Envoy, which listens on ``port``; ``address`` is where it reaches the server.
+    """The configuration of Envoy, which listens on ``port`` and reaches the server at ``address``.
 
-    A template of the user that makes no YAML of it is a TemplateFault; ours is tried with the real Envoy.
+    TemplateFault where the user's template makes no YAML; the built-in one is tested with the real Envoy.
     """
     several = server.replicas > 1
     if not has_user_templates():
@@ -143,7 +143,7 @@ def guard_config(server: Server, access: Access, address: str, port: int) -> str
         for line, _, fault in faults:
             message = f"{fault.message} (the guard's configuration, line {line})"
             problems.append(Problem(place(line), "", fault.rule, message, fault.hint, in_output=True))
-        raise TemplateFault("the configuration of a guard is no YAML", problems)
+        raise TemplateFault("the configuration of a guard is not YAML", problems)
     return text
 
 
@@ -153,7 +153,7 @@ def _built_in_config(access: Access, transport: Transport, address: str, port: i
 
 
 def pod_guard(server: Server, own_name: Callable[[str], str], *, native: bool) -> dict[str, Any] | None:
-    """What a pod has of the guard; ``own_name`` makes a name for a volume that no other has."""
+    """Of a pod; ``own_name`` makes a unique name for a volume."""
     access = server.guard
     if access is None:
         return None
@@ -183,13 +183,13 @@ def pod_guard(server: Server, own_name: Callable[[str], str], *, native: bool) -
 
 
 def pod_config(server: Server) -> str:
-    """Of the guard in a pod; empty where there is none."""
+    """Empty without a guard."""
     access = server.guard
     return guard_config(server, access, "127.0.0.1", pins.GUARD_PORT) if access else ""
 
 
 def guard_values(access: Access, transport: Transport, address: str, port: int, several: bool) -> dict[str, Any]:
-    """The names of NAMES; ``several``: whether there is more than one replica."""
+    """The values of NAMES; ``several``: whether there is more than one replica."""
     well_known, scopes = well_known_paths(access), list(access.require.scopes)
     address_of_metadata = metadata_address(access)
     path, limit = transport.path, access.rate_limit
@@ -234,14 +234,14 @@ def guard_values(access: Access, transport: Transport, address: str, port: int, 
         "server_address": address,
         "server_port": transport.port,
         "server_path": path,
-        # What the checks of SDKs let through, whatever else they are told.
+        # The Host that the checks of SDKs always accept.
         "host": f"localhost:{transport.port}",
         "sticky": bool(several and transport.keeps_sessions and not address[:1].isdigit()),
     }
 
 
 def metadata_document(access: Access) -> str:
-    """The document of RFC 9728, as JSON."""
+    """RFC 9728, as JSON."""
     scopes = dict.fromkeys((*access.require.scopes, *(s for rule in access.tools for s in rule.rights.scopes)))
     document: dict[str, JSON] = {
         "resource": access.url,
@@ -253,7 +253,7 @@ def metadata_document(access: Access) -> str:
 
 
 def challenge(metadata: str, scopes: Iterable[str], error: str = "") -> str:
-    """The value of WWW-Authenticate; ``metadata`` is the address of the document."""
+    """The value of WWW-Authenticate; ``metadata`` is the URL of the document."""
     fields = {"error": error, "resource_metadata": metadata, "scope": " ".join(scopes)}
     return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in fields.items() if value)
 

@@ -1,4 +1,4 @@
-"""Rendering as a KRM function: resources in, the same resources and what they render to out.
+"""Rendering as a KRM function: a ResourceList in, the same with the rendered objects out.
 
 https://github.com/kubernetes-sigs/kustomize/blob/master/cmd/config/docs/api-conventions/functions-spec.md
 """
@@ -23,7 +23,7 @@ from renderer.yaml_writer import block
 API_VERSION = "config.kubernetes.io/v1"
 SPEC_API = "mcpctl.io/v1alpha1"
 KINDS = ("McpServer", "Environment")
-#: Of the files that orchestrators keep resources in. Not the users' own, and so not of what is rendered.
+#: Annotations of orchestrators, which are not copied into what is rendered.
 _STAMPED = ("config.kubernetes.io/", "internal.config.kubernetes.io/")
 _INTERNAL = (*_STAMPED, "config.k8s.io/", "internal.kpt.dev/")
 _LOCAL = "config.kubernetes.io/local-config"
@@ -34,14 +34,14 @@ Item = dict[str, Any]
 
 
 class ResourceList(NamedTuple):
-    """What a function is called with."""
+    """The input of a function."""
 
     items: list[Item]
     config: Item | None = None
 
 
 class Answer(NamedTuple):
-    """What it answers. ``results`` are the Problems, in the form that orchestrators know."""
+    """``results`` are the Problems in the form of KRM."""
 
     items: list[Item]
     problems: list[Problem]
@@ -49,7 +49,7 @@ class Answer(NamedTuple):
 
 
 def read_list(text: bytes) -> ResourceList:
-    """The one ResourceList of standard input; InputInvalid where it is something else."""
+    """InputInvalid where the text is not one ResourceList."""
     resources = read_items(text, _STDIN)
     kinds = [(resource.get("apiVersion"), resource.get("kind")) for resource in resources]
     if kinds != [(API_VERSION, "ResourceList")]:
@@ -64,7 +64,7 @@ def read_list(text: bytes) -> ResourceList:
 
 
 def read_items(text: bytes, file: str) -> list[Item]:
-    """The resources of a YAML stream; InputInvalid where it holds something else."""
+    """The resources of a YAML stream; InputInvalid where a document is none."""
     documents, findings = read(text, strict=False, limits=OUTPUT_LIMITS)
     problems = [Problem(Place(file, line, column), "", *fault[1:4]) for line, column, fault in findings]
     problems += [
@@ -73,20 +73,20 @@ def read_items(text: bytes, file: str) -> list[Item]:
         if document.data is not None and not isinstance(document.data, dict)
     ]
     if problems:
-        raise InputInvalid("what was given is no resource that a function can take", problems)
+        raise InputInvalid("the input is not a stream of resources", problems)
     return [document.data for document in documents if isinstance(document.data, dict)]
 
 
 def is_spec(item: Mapping[str, Any]) -> bool:
-    """Whether it is ours to render."""
+    """A McpServer or an Environment."""
     return item.get("apiVersion") == SPEC_API and item.get("kind") in KINDS
 
 
 def answer(resources: ResourceList, options: Options, environment: str = "") -> Answer:
     """The items, and in place or behind them what the specs among them (and in functionConfig) render to.
 
-    An Environment among them holds instead of ``options``; of several the one called ``environment``. With an error
-    the items are answered as they came.
+    An Environment among them replaces ``options``; of several the one called ``environment``. With an error the items
+    are returned unchanged.
     """
     specs = [item for item in resources.items if is_spec(item)]
     sources = [resources.config, *specs] if resources.config and is_spec(resources.config) else specs
@@ -144,7 +144,7 @@ def as_yaml(result: Answer, config: Item | None) -> str:
 def _not_a_list(message: str) -> InputInvalid:
     hint = "call 'mcpctl krm' as a function of kustomize or kpt, or give a file as CONFIG"
     problem = Problem(Place(_STDIN), "", "krm/input", message, hint)
-    return InputInvalid("standard input is not what a KRM function is given", [problem])
+    return InputInvalid("standard input is not a ResourceList", [problem])
 
 
 def _stream(sources: Sequence[Item]) -> tuple[bytes, list[int]]:
@@ -170,7 +170,7 @@ def _annotation(item: Mapping[str, Any], name: str) -> str:
 
 
 def _merged(items: Sequence[Item], rendered: Iterable[tuple[Item, str]]) -> tuple[list[Item], list[Problem]]:
-    """Rendered objects in place of what an earlier call made, new ones behind all; specs marked as local."""
+    """Rendered objects replace those of an earlier call, new ones follow; specs are marked as local."""
     merged = [_with_annotations(item, {_LOCAL: "true"}) if is_spec(item) else item for item in items]
     places = {_identity(item): index for index, item in enumerate(merged)}
     problems = []
@@ -187,7 +187,7 @@ def _merged(items: Sequence[Item], rendered: Iterable[tuple[Item, str]]) -> tupl
         else:
             item = merged[index]
             place = Place(_annotation(item, "path") or _STDIN)
-            message = f"{item['kind']} {item['metadata'].get('name')} is there already, and mcpctl did not make it"
+            message = f"{item['kind']} {item['metadata'].get('name')} exists already, and mcpctl does not manage it"
             hint = "rename the server, or remove the other"
             problems.append(Problem(place, "", "krm/foreign", message, hint, in_output=True))
     return merged, problems
@@ -205,7 +205,7 @@ def _identity(item: Item) -> tuple[str, ...]:
 
 
 def _at_its_item(problem: Problem, sources: Sequence[Item], starts: Sequence[int]) -> Problem:
-    """The lines are those of no file that anybody has: the item's own file, or else its kind and name, is told."""
+    """With the item's own file, or else its kind and name, in place of a line of the stream."""
     if problem.place.file != _STDIN or not problem.place.line:
         return problem
     source = sources[bisect_right(starts, problem.place.line) - 1]

@@ -1,7 +1,6 @@
-"""How a server is started: which image, which program, behind which bridge, with which caches.
+"""How a server is started, for every target: image, program, bridge, caches.
 
-The same for every target. Facts about bridges and base images are data in ``pins.py``; each was
-found by running the pinned version.
+Facts about bridges and base images are data in ``pins.py``; each was found by running the pinned version.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ HTTPS = 443
 _CHECKS = {"npm": f"{pins.CHECK_FOLDER}/check.js", "pypi": f"{pins.CHECK_FOLDER}/check.py"}
 
 
-#: The configuration of that bridge, but for what starts the server, which ends it.
+#: The configuration of agentgateway up to the server's program.
 _AGENTGATEWAY = """\
 binds:
   - port: %d
@@ -35,7 +34,7 @@ binds:
 
 
 class Probe(NamedTuple):
-    """One check: a program, the gRPC service ``grpc``, GET ``path`` on ``port``, or else a TCP connection."""
+    """A program, the gRPC service ``grpc``, GET ``path`` on ``port``, or else a TCP connection."""
 
     port: int
     path: str | None = None
@@ -63,9 +62,8 @@ class Launch(NamedTuple):
 
     ``probe`` is for readiness, ``liveness`` for starts and restarts.
 
-    ``env`` are defaults, over which the spec's own variables win. ``check`` is the probe as a
-    program for runtimes that can only look from inside the container; empty where nothing is known
-    of what the image holds.
+    ``env`` are defaults, below the spec's own variables. ``check`` is the probe as a program in the container; empty
+    where the contents of the image are unknown.
     """
 
     image: str
@@ -80,7 +78,7 @@ class Launch(NamedTuple):
 
 
 def launch(server: Server, *, beside_guard: bool = False) -> Launch:
-    """How this server is started; ``beside_guard``: only its guard, in the same pod, is to reach it."""
+    """``beside_guard``: only its guard, in the same pod, may reach it."""
     on_loopback = beside_guard and listens_on_loopback(server)
     command, args = _program(server, _server_argv(server), "127.0.0.1" if on_loopback else "0.0.0.0")  # noqa: S104
     runtimes, probe = _runtimes(server), _probe(server)
@@ -116,7 +114,7 @@ def launch(server: Server, *, beside_guard: bool = False) -> Launch:
 
 
 def _has_uv_project(package: Package) -> bool:
-    """Whether uv installs into an environment of its own, which otherwise lies beside the sources."""
+    """Whether uv installs into an environment of its own, by default next to the sources."""
     return package.bundle.runtime == "uv" if package.bundle else package.lock is not None and package.registry == "pypi"
 
 
@@ -133,7 +131,7 @@ def _image(server: Server) -> str:
 
 
 def _runtimes(server: Server) -> list[pins.Runtime]:
-    """The package managers that run in the container: the package's, and the bridge's."""
+    """The package managers in the container: the package's, and the bridge's."""
     package = server.package
     if package is None:
         return []
@@ -143,7 +141,7 @@ def _runtimes(server: Server) -> list[pins.Runtime]:
 
 
 def _has_programs(folder: str, server: Server) -> bool:
-    """Whether a package manager installs programs into it: npx and uvx then run them from there."""
+    """Whether npx or uvx run programs from it, which they install there."""
     steps = folder.strip("/").split("/")
     if not pins.PACKAGE_FOLDERS.isdisjoint(steps) or steps == ["root"] or (steps[0] == "home" and len(steps) == 2):
         return True
@@ -152,7 +150,7 @@ def _has_programs(folder: str, server: Server) -> bool:
 
 
 def registries_out_of_reach(server: Server) -> list[str]:
-    """Hosts that npx and uvx download from, of the package and of its bridge, and that are not on the spec's list."""
+    """Hosts from which the package and its bridge are downloaded, and that the spec does not allow."""
     hosts = server.network.egress.hosts if server.network.egress else ()
     mirrored = any(name in server.env for name in pins.MIRRORS)
     needed = [host for runtime in _runtimes(server) for host in pins.REGISTRY_HOSTS[runtime] if not mirrored]
@@ -175,12 +173,12 @@ def _covers(host: EgressHost, text: str) -> bool:
 
 
 def listens_on_loopback(server: Server) -> bool:
-    """Whether it can be made to: of an image nobody knows."""
+    """Whether it can be made to; unknown for an image."""
     return server.transport.bridge in pins.ONE_PROCESS
 
 
 def _inside(server: Server, probe: Probe | None) -> Probe | None:
-    """The same check as a program of the container: from outside nothing reaches its loopback."""
+    """As a program of the container: its loopback cannot be reached from outside."""
     if probe is None:
         return None
     runtime = runtime_for_checks(server)
@@ -220,13 +218,13 @@ def _program(server: Server, inner: Sequence[str], address: str) -> tuple[Sequen
 
 
 def _for_shell(word: str, server: Server) -> str:
-    """supergateway hands the command to a shell, which has the variables: no value can end its quotes."""
+    """supergateway hands the command to a shell with the variables: no value can end its quotes."""
     parts = pieces(word, expanded_in(server, words=True))
     return "".join(f'"${{{piece.name}}}"' if piece.name else shlex.quote(piece.text) for piece in parts) or "''"
 
 
 def _agentgateway_config(server: Server, inner: Sequence[str]) -> str:
-    """It expands ``$NAME`` in the whole text, once, before it reads it; ``$$`` stands for one ``$``."""
+    """agentgateway expands ``$NAME`` in the whole text, once, before it parses it; ``$$`` is one ``$``."""
     words: list[JSON] = []
     quoted: dict[str, str] = {}
     for word in inner:
@@ -274,7 +272,7 @@ def _server_argv(server: Server) -> list[str]:
 
 
 def _npm_git(package: Package) -> str:
-    """Of GitHub npm downloads an archive, and needs neither git nor a key."""
+    """From GitHub npm downloads an archive, and needs neither git nor a key."""
     path = (package.git or "").removeprefix(f"https://{pins.GITHUB}/")
     if path != package.git and path.count("/") == 1:
         return f"github:{path.removesuffix('.git')}#{package.version}"
@@ -310,13 +308,13 @@ def _probe(server: Server) -> Probe | None:
 
 
 def _liveness(server: Server, readiness: Probe | None) -> Probe | None:
-    """What a restart mends. A path, program or service of the spec may well ask for what other services answer."""
+    """What a restart can fix. A path, program or service of the spec may depend on other services."""
     health = server.health
     if readiness is None or health.liveness is None:
         return None
     if health.liveness.ways:
         return _asked(health.liveness, server)
-    if health.mcp:  # an error of MCP is an answer, and what it is about is seldom mended by a restart
+    if health.mcp:  # an error of MCP is an answer, and a restart seldom fixes its cause
         alive = ("alive",) if readiness.file else ()
         return readiness._replace(command=(*readiness.command, *alive), mounted=(*readiness.mounted, *alive))
     return readiness if health.check.tcp or not server.listens else _default(server)
@@ -328,24 +326,24 @@ def _asked(check: HealthCheck, server: Server) -> Probe:
 
 
 def _default(server: Server) -> Probe:
-    """A GET of the MCP endpoint itself is answered 400, 405 or 406: without a bridge only a connection tells."""
+    """The MCP endpoint itself answers GET with 400, 405 or 406: without a bridge only a connection is checked."""
     endpoint, port = pins.BRIDGE_HEALTH.get(server.transport.bridge), server.transport.port
     return Probe(endpoint.port or port, endpoint.path) if endpoint else Probe(port)
 
 
 def check_file(server: Server) -> File | None:
-    """The program that checks it, where one does."""
+    """The program of the probe, if any."""
     probe = _probe(server)
     return probe.file if probe else None
 
 
 def runtime_for_checks(server: Server) -> pins.Runtime | None:
-    """What surely is in the container and can run a check: of an image nothing but what its bridge is written in."""
+    """The interpreter in the container; of an image only that of its bridge is known."""
     return server.package.runtime if server.package else pins.RUNTIME_OF_BRIDGE.get(server.transport.bridge)
 
 
 def _check(server: Server, probe: Probe) -> tuple[str, ...]:
-    """The probe as a program of the container; empty where nothing is known of what it holds."""
+    """The probe as a program of the container; empty where its contents are unknown."""
     runtime = runtime_for_checks(server)
     if probe.command or runtime is None:
         return probe.command

@@ -1,4 +1,4 @@
-"""From the arguments of a command to documents: files, folders and standard input, in a fixed order."""
+"""Reads files, folders and standard input into documents, in a fixed order."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ STDIN_NAME = "<stdin>"
 SUFFIXES = (".yaml", ".yml", ".json")
 #: The configuration of mcpctl itself may lie in a folder of specs.
 _CONFIGURATIONS = tuple(f"mcpctl{suffix}" for suffix in SUFFIXES)
-#: So may the locks of its packages, and what npm keeps beside them.
+#: So may locks of npm packages.
 NOT_SPECS = ("package.json", "package-lock.json")
-#: Stands in every tree that mcpctl wrote: nothing in there is a spec.
+#: In every tree that mcpctl wrote, where no file is a spec.
 _RECORDS_OF_A_TREE = {".mcpctl", ".mcpctl.json"}
 _LONGEST_SHOWN = 4096
 _PIECE = 65_536
 
 
 class Text(NamedTuple):
-    """A file as it was read, or what kept it from being read."""
+    """A file as it was read, or why it could not be read."""
 
     path: str
     data: bytes | Fault
@@ -43,7 +43,7 @@ def load(
     strict: bool = True,
     prepare: Callable[[bytes], bytes] = bytes,
 ) -> tuple[list[Source], list[Problem]]:
-    """All documents of the paths, as ``texts`` has them, and all Problems of reading them; none ends the loading."""
+    """All documents of the paths, as ``texts`` reads them, and all Problems; none ends the loading."""
     sources: list[Source] = []
     problems: list[Problem] = []
     for text in texts(paths, stdin=stdin, limits=limits):
@@ -54,10 +54,10 @@ def load(
 
 
 def texts(paths: Sequence[str], *, stdin: BinaryIO | None, limits: Limits = SPEC_LIMITS) -> list[Text]:
-    """What the paths name: each a file, a folder or ``-`` for ``stdin``.
+    """Each path is a file, a folder or ``-`` for ``stdin``.
 
-    A folder is its .yaml, .yml and .json files at any depth, without what is hidden and trees that mcpctl wrote. They
-    come in the order of the paths, in a folder sorted by path. A file reached twice, by whatever name, is read once.
+    Of a folder the .yaml, .yml and .json files at any depth, without hidden files and trees that mcpctl wrote. In the
+    order of the paths, in a folder sorted by path. A file reached twice, by whatever name, is read once.
     """
     loading = _Loading(limits, stdin)
     for path in paths:
@@ -68,7 +68,7 @@ def texts(paths: Sequence[str], *, stdin: BinaryIO | None, limits: Limits = SPEC
 def documents(
     text: Text, *, limits: Limits = SPEC_LIMITS, strict: bool = True, prepare: Callable[[bytes], bytes] = bytes
 ) -> tuple[list[Source], list[Problem]]:
-    """The documents of one text in their order, and all Problems with it. Paths are shown as they were written."""
+    """In their order, with all Problems."""
     path, data, in_folder = text
     if isinstance(data, Fault):
         return [], [_problem(path, 0, 0, data)]
@@ -89,12 +89,12 @@ def documents(
         message = "the file is empty, or has only comments"
         faults.append((1, 1, Fault((), "yaml/empty", message, "write a document, or remove the file")))
     if in_folder and os.path.basename(path) in _CONFIGURATIONS:
-        # By what they say, and not by the file's name alone: no spec is passed over.
+        # By content, not by the file's name alone: no spec is left out.
         known = assets.schema("config")["properties"].keys()
         own = {"apiVersion", "kind", "spec"}
         sources = [s for s in sources if known.isdisjoint(s.data) or not own.isdisjoint(s.data)]
     if in_folder and sources and all(source.is_foreign for source in sources):
-        faults = []  # that it is not a spec says enough
+        faults = []  # it is not a spec
     return sources, [_problem(path, line, column, fault) for line, column, fault in faults]
 
 
@@ -112,11 +112,15 @@ class _Loading:
         self.stdin_read = False
 
     def add(self, path: str) -> None:
-        """Reads what one argument names."""
         if path == "-":
             self._add_stdin()
         elif os.path.isdir(path):
-            paths = _specs_below(path, self._unreadable_folder)
+            paths = _specs_below(
+                path,
+                lambda error: self._fault(
+                    str(error.filename), "load/unreadable", f"the folder cannot be read: {_reason(error)}"
+                ),
+            )
             for file in paths:
                 self._add_file(file, in_folder=True)
             if not paths:
@@ -168,15 +172,12 @@ class _Loading:
         finally:
             os.close(handle)
 
-    def _unreadable_folder(self, error: OSError) -> None:
-        self._fault(str(error.filename), "load/unreadable", f"the folder cannot be read: {_reason(error)}")
-
     def _fault(self, path: str, rule: str, message: str, hint: str = "") -> None:
         self.texts.append(Text(path, Fault((), rule, message, hint)))
 
 
 def _read(handle: int, most: int) -> bytes:
-    """No file object: for a thousand small files, that would be a third of the time."""
+    """Without a file object, which took a third of the time for a thousand small files."""
     pieces: list[bytes] = []
     while most > 0 and (piece := os.read(handle, min(most, _PIECE))):
         pieces.append(piece)
@@ -185,7 +186,7 @@ def _read(handle: int, most: int) -> bytes:
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """As the folder that lists it knows, for most; False where nobody may see what it is, or a link leads to itself."""
+    """By the listing of its folder, mostly; False where that is unknown, or a link leads to itself."""
     try:
         return entry.is_dir()
     except OSError:
@@ -193,7 +194,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _specs_below(folder: str, on_error: Callable[[OSError], None]) -> list[str]:
-    """Paths of the spec files at any depth, sorted, whatever order the file system lists them in."""
+    """At any depth, sorted."""
     paths: list[str] = []
     visited: set[tuple[int, int]] = set()
     waiting = [folder]
@@ -234,5 +235,5 @@ def _shown(path: str) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """Why it failed, without the path, which the place tells."""
+    """Without the path, which the place has."""
     return (getattr(error, "strerror", None) or excerpt(str(error), 80)).lower()

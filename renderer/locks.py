@@ -1,7 +1,7 @@
-"""Lock files of packages: what uv.lock and package-lock.json say, and the files that a start from them needs.
+"""Lock files of packages (uv.lock, package-lock.json), and the files that a start from them needs.
 
-Each holds the version and the hash of everything that is installed. uv and npm check both, and need a file of their own
-beside it, which is made here: no other file of the repository reaches what is rendered, but for npm's ``overrides``.
+They hold version and hash of everything that is installed. uv and npm check both, and need one more file, which is made
+here: no other file of the repository reaches what is rendered, except npm's ``overrides``.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class _Unusable(Exception):
 
 
 def paths(source: Source) -> tuple[str, ...]:
-    """The files that a document names as its package's lock, and those read with it."""
+    """The lock of a document's package, and the files read with it."""
     lock = at(source.data, "spec", "package", "lock")
     if not isinstance(lock, str):
         return ()
@@ -57,7 +57,7 @@ def paths(source: Source) -> tuple[str, ...]:
 
 
 def content(source: Source) -> tuple[str | None, ...]:
-    """The text of each of ``paths``; None of what is missing."""
+    """The text of each of ``paths``; None for a missing one."""
     try:
         return tuple(_text(source, path) for path in paths(source))
     except _Unusable:
@@ -65,7 +65,7 @@ def content(source: Source) -> tuple[str | None, ...]:
 
 
 def read_lock(source: Source, package: Mapping[str, Any]) -> Lock:
-    """The lock of a valid document's package, with what is wrong with it."""
+    """Of a valid document's package, with its faults."""
     path, *manifests = paths(source)
     lock_file = excerpt(path, 200)
     try:
@@ -77,12 +77,12 @@ def read_lock(source: Source, package: Mapping[str, Any]) -> Lock:
         return _npm(text, _text(source, manifests[0]) if manifests else None, package, lock_file)
     except _Unusable as error:
         message, hint = error.args
-        # With files, so that whoever tries other values of the field sees that they depend on it.
+        # With files: `provenance` tries other values of the field, on which they depend.
         return Lock(_files({posixpath.basename(path): ""}), faults=(Fault(_FIELD, "spec/lock", message, hint),))
 
 
 def versions(text: str) -> dict[str, str]:
-    """What a lock of either kind installs; of what has several versions all, empty for what is no lock."""
+    """Installed versions by package, of either kind of lock; empty for an invalid one."""
     if text.lstrip().startswith("{"):
         try:
             entries = as_mapping(_json(text, "", "").get("packages")).items()
@@ -116,7 +116,7 @@ def _text(source: Source, path: str) -> str | None:
     try:
         return data.decode()
     except UnicodeDecodeError:
-        raise _Unusable(f"{lock_file} is no UTF-8 text", "write it again") from None
+        raise _Unusable(f"{lock_file} is not UTF-8 text", "write it again") from None
 
 
 def _uv(text: str, package: Mapping[str, Any], lock_file: str) -> Lock:
@@ -188,7 +188,7 @@ def _json(text: str, lock_file: str, hint: str) -> Mapping[str, Any]:
     try:
         return as_mapping(json.loads(text))
     except (ValueError, RecursionError):
-        raise _Unusable(f"{lock_file} is no JSON", hint) from None
+        raise _Unusable(f"{lock_file} is not JSON", hint) from None
 
 
 def _same_version(versions: Iterable[str], package: Mapping[str, Any], lock_file: str, command: str) -> None:
@@ -202,7 +202,7 @@ def _same_version(versions: Iterable[str], package: Mapping[str, Any], lock_file
 
 
 def _plain(name: str) -> str:
-    """The name as registries compare it, without extras."""
+    """As registries compare names, without extras."""
     return re.sub(r"[-_.]+", "-", name.partition("[")[0]).lower()
 
 

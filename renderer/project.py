@@ -1,7 +1,6 @@
-"""The project: the nearest ``mcpctl.yaml``, which says what is rendered from which specs to which tree.
+"""The project: the nearest ``mcpctl.yaml``, with its specs, its tree, and defaults for options.
 
-Its settings stand below options, specs and environments, and above defaults. The runtime's own keys are read by
-``settings``.
+Its settings rank below options, specs and environments. ``settings`` reads those of the runtime.
 """
 
 from __future__ import annotations
@@ -15,13 +14,13 @@ from renderer import assets
 from renderer.errors import InputInvalid, Place, Problem, errors_in
 from renderer.namedtuples import NamedTuple
 
-#: In one folder only one of them may stand.
+#: A folder may have only one of them.
 NAMES = ("mcpctl.yaml", "mcpctl.yml", "mcpctl.json")
 _ROOT_USER = 0
 
 
 class Project(NamedTuple):
-    """What the file says; paths lead there from the working folder. ``policies`` are levels by rule."""
+    """Paths are relative to the working folder. ``policies`` are levels by rule."""
 
     file: str
     specs: tuple[str, ...] = ()
@@ -55,11 +54,11 @@ def find_file(folder: str, home: str | None) -> str:
         place, above = above, os.path.dirname(above)
         files = [path for name in NAMES if os.path.isfile(path := os.path.join(place, name))]
         if len(files) > 1:
-            message = f"{os.path.basename(files[0])} is there too"
+            message = f"{os.path.basename(files[0])} exists too"
             problem = Problem(Place(files[1]), "", "config/two-files", message)
             raise InputInvalid("two configuration files: remove one, or name one with --config", [problem])
         if files:
-            # In a folder that all may write to, as /tmp, somebody else's file would choose the daemon.
+            # In a folder that all can write to, such as /tmp, another user's file would choose the daemon.
             if place != folder and os.stat(files[0]).st_uid not in (_ROOT_USER, os.geteuid()):
                 problem = Problem(Place(files[0]), "", "config/owner", "the file belongs to another user")
                 raise InputInvalid(
@@ -72,13 +71,13 @@ def find_file(folder: str, home: str | None) -> str:
 
 
 def find_project() -> Project | None:
-    """The project around the working folder; None without one. InputInvalid where its file is not valid."""
+    """None without one. InputInvalid for an invalid file."""
     file = find_file(os.getcwd(), home_folder(os.environ))
     return read_project(file) if file else None
 
 
 def read_project(file: str, text: str | None = None) -> Project:
-    """The project of that file, or of another text in its place. InputInvalid with all Problems."""
+    """Of that file, or of ``text`` in its place. InputInvalid with all Problems."""
     from renderer.load import load  # 12 ms with schemas, and a folder without a project pays nothing
     from renderer.schemas import Schema
 

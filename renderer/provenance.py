@@ -1,7 +1,7 @@
-"""Where a line of a rendered file comes from: the template's line, and every field that has a part in it.
+"""The origin of a line of a rendered file: the template's line, and the fields that affect it.
 
-A field has a part in a line where another value of it makes another line. That is tried, field by field: it holds for
-every line of every object, whatever turned the one into the other.
+A field affects a line where another value of it makes another line. That is tried, field by field, and so holds for
+every object and template.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from renderer.resolve import link, place_links, resolve, with_defaults
 from renderer.write import OLD_RECORD, RECORD
 from renderer.yaml_reader import OUTPUT_LIMITS, read
 
-#: In a text the number that ends it: of api.example.com:8443 the port.
+#: The port at the end of api.example.com:8443.
 _PORT = re.compile(r"(?<=:)[0-9]{1,5}$")
 
 
 class Line(NamedTuple):
-    """One line of a rendered file: what made it. ``settings`` are options or fields of the environment, by place."""
+    """One line of a rendered file. ``settings`` are options or fields of the environment, by place."""
 
     text: str
     environment: str
@@ -85,7 +85,7 @@ def explain_line(file: str, number: int, runs: Sequence[Run], outputs: Sequence[
 
 
 def _context(run: Run, document: Rendered) -> Mapping[str, Any]:
-    """What its template read: large runs do not keep that, so what may have made it is built again."""
+    """The values of its template, which large runs do not keep: the document is built again."""
     made, specs = target(run.target), placed(run.specs, run.options)
     groups = made.groups(specs.servers, one_stream=run.options.one_stream)
     owners = [group for group in groups if any(document.subject.endswith(f" {server.name}") for server in group)]
@@ -111,7 +111,7 @@ def _document(file: str, runs: Sequence[Run], outputs: Sequence[Output]) -> tupl
 
 
 def _nearest(text: str, number: int, lines: Sequence[str]) -> int | None:
-    """The rendered line that is the same, or has the same key, nearest to that number (a file may have a head)."""
+    """The rendered line with the same text, or else the same key, nearest to that number (a file may have a head)."""
     same = [i for i, line in enumerate(lines, 1) if line == text]
     key, colon, _ = text.partition(":")
     alike = same or [i for i, line in enumerate(lines, 1) if colon and line.partition(":")[0] == key]
@@ -119,7 +119,7 @@ def _nearest(text: str, number: int, lines: Sequence[str]) -> int | None:
 
 
 def _path_at(marks: Marks | None, line: int, path: DocumentPath = ()) -> DocumentPath | None:
-    """The path of what begins last on that line, the deepest one; of a text over several lines the one before it."""
+    """The path of the last value that begins on that line; of a text over several lines the one before it."""
     if marks is None or min(marks.key_line, marks.line) > line:
         return None
     children = marks.children or {}
@@ -131,7 +131,7 @@ def _path_at(marks: Marks | None, line: int, path: DocumentPath = ()) -> Documen
 
 
 # ---------------------------------------------------------------------------------------------
-# What is tried.
+# Trying other values.
 
 
 def _fields(run: Run, server: Server, document: Rendered, path: DocumentPath | None, line: int) -> Iterator[Explained]:
@@ -180,7 +180,7 @@ def _with(data: Any, path: DocumentPath, value: JSON) -> Any:
 def _seen_with(
     run: Run, source: Source, data: JSON, document: Rendered, path: DocumentPath | None, line: int
 ) -> object:
-    """What stands there with other data; what cannot be rendered says nothing."""
+    """With other data; unchanged where that cannot be rendered."""
     try:
         server = resolve(source._replace(data=data))  # type: ignore[arg-type]
         others = (other for other in (*run.specs.servers, *run.specs.remotes) if other.name != server.name)
@@ -194,21 +194,21 @@ def _seen_with(
 def _built(
     name: str, server: Server, options: Options, document: Rendered, path: DocumentPath | None, line: int
 ) -> object:
-    """What stands there in the same file of other settings; a file that is not made then says nothing of the line."""
+    """With other settings; unchanged where the same file is not made."""
     documents = [*target(name).build([server], options)[0], *target(name).shared(options)]
     same = [other for other in documents if other.template == document.template]
     other = next((other for other in same if other.path == document.path), same[0] if same else document)
     places = _seen(document, path, line, other)
     text = document.text.splitlines()[line - 1].strip()
-    # Under another name the same line stands somewhere else.
+    # With another name the same line may have moved.
     moved = places is None and text in map(str.strip, other.text.splitlines())
     return _seen(document, path, line) if moved or other.text == document.text else places
 
 
 def _seen(document: Rendered, path: DocumentPath | None, line: int, changed: Rendered | None = None) -> object:
-    """The value at the path, with the name of its key; of a comment, or of a file that is no YAML, the line.
+    """The value at the path, with its key; of a comment, or of a file that is not YAML, the line.
 
-    Of ``changed``, the same file of other settings: what stands there in place of it.
+    With ``changed``, the same file of other settings: the value there.
     """
     lines = document.text.splitlines()
     text = lines[line - 1].strip() if line <= len(lines) else ""
@@ -220,7 +220,7 @@ def _seen(document: Rendered, path: DocumentPath | None, line: int, changed: Ren
     for step in path:
         if isinstance(value, list) and isinstance(step, int):
             item = before[step]
-            # What stands in front of an item moves it, and has no part in it.
+            # Items in front of it move an item, and do not affect it.
             place = value.index(item) if item in value else step
             before, value = item, value[place] if place < len(value) else None
         else:
@@ -237,7 +237,7 @@ def _data(text: str) -> Any:
 def _settings(
     run: Run, server: Server | None, document: Rendered, path: DocumentPath | None, line: int
 ) -> Iterator[tuple[str, Place | None]]:
-    """Options, or the fields of the environment in their place, that have a part."""
+    """Options, or in their place fields of the environment, that affect the line."""
     before = _seen(document, path, line)
     options, environment = run.options, run.environment
     if not server and environment:
@@ -271,9 +271,9 @@ def _settings(
 def _of_environment(
     environment: Environment, document: Rendered, path: DocumentPath | None, line: int
 ) -> Iterator[tuple[str, Place | None]]:
-    """The fields of its document that have a part in what all servers share, or in what delivers them."""
+    """Fields of the environment that affect what all servers share, or the delivery."""
     source, before = environment.source, _seen(document, path, line)
-    if environment.name in str(before).split("-"):  # under another one the rest of its document may not hold
+    if environment.name in str(before).split("-"):  # with another name its document may be invalid
         yield "metadata.name", source.place(("metadata", "name"), at_key=True)
     for field in leaves(source.data, ()):
         if field[0] == "spec" and any(
@@ -284,8 +284,8 @@ def _of_environment(
 
 
 def _shared_by(source: Source, data: Any, document: Rendered, path: DocumentPath | None, line: int) -> object:
-    """What stands there by another document; None where that is none, or makes no such file."""
-    made, _ = make_environments([source._replace(data=data)])  # what is wrong with it counts for nothing here
+    """With another document of the environment; None where that is invalid, or makes no such file."""
+    made, _ = make_environments([source._replace(data=data)])
     if not made:
         return None
     documents = [*target(made[0].target).shared(made[0].options), *(deliver(made[0])[0] if made[0].delivery else ())]
@@ -303,7 +303,6 @@ def _place(environment: Environment | None, field: DocumentPath) -> Place | None
 
 
 def line_as_text(file: str, number: int, line: Line) -> str:
-    """The line, then what made it."""
     where = f" (environment {line.environment})" if line.environment else ""
     text = f"{excerpt(file, 4096)}:{number}{where}: {excerpt(line.text, 200)}\n    template {line.template}\n"
     for place in line.patches:
@@ -314,7 +313,6 @@ def line_as_text(file: str, number: int, line: Line) -> str:
 
 
 def line_as_json(file: str, number: int, line: Line) -> str:
-    """The same for programs."""
     data = {
         "file": file,
         "line": number,

@@ -10,12 +10,12 @@ from renderer import __version__, addresses
 from renderer.errors import Place, Problem, Severity, excerpt
 from renderer.namedtuples import NamedTuple
 
-#: Long enough for every message of ours, short enough for a terminal when a name is hostile.
+#: Characters of a line: enough for every message, few enough for a terminal with a hostile name.
 LONGEST = 2000
 
 
 class Differing(NamedTuple):
-    """A file that is not as it should be; ``words`` are its state for people."""
+    """A file that differs; ``words`` describe its state."""
 
     place: Place
     state: str
@@ -23,7 +23,7 @@ class Differing(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What a command reports: the Problems, and counts of what it did (``servers``, ``documents``)."""
+    """The result of a command: Problems, and counts (``servers``, ``documents``)."""
 
     command: str
     problems: Sequence[Problem]
@@ -32,18 +32,18 @@ class Report(NamedTuple):
     differing: Sequence[Differing] = ()
     #: What to do next: the last line for people.
     next: str = ""
-    #: One line a file that was written or removed: for people only where they ask for it.
+    #: One line for each file written or removed: for people only with --verbose.
     files: Sequence[str] = ()
-    #: Whether what specs accept is listed too.
+    #: Whether accepted findings are listed too.
     with_accepted: bool = False
 
     @property
     def shown(self) -> list[Problem]:
-        """The Problems, without those that are accepted unless they are asked for."""
+        """Without accepted ones, unless ``with_accepted``."""
         return [p for p in self.problems if self.with_accepted or p.severity is not Severity.ACCEPTED]
 
     def tally(self) -> dict[str, int]:
-        """How many errors and warnings, and findings that are accepted."""
+        """Errors, warnings, and accepted findings."""
         counts = Counter(p.severity for p in self.problems)
         accepted = counts[Severity.ACCEPTED]
         words = {"errors": counts[Severity.ERROR], "warnings": counts[Severity.WARNING]}
@@ -51,9 +51,9 @@ class Report(NamedTuple):
 
 
 def as_text(report: Report, *, color: bool = False, quiet: bool = False) -> str:
-    """One line a Problem, ``file:line:column: severity: path: message; hint``, then a summary.
+    """A line for each Problem, ``file:line:column: severity: path: message; hint``, then a summary.
 
-    Warnings that say the same of several places are one line with their number; the other formats list all.
+    Equal warnings of several places are one line with their number; the other formats list all.
     """
     first: dict[object, Problem] = {}
     counts: dict[object, int] = Counter()
@@ -81,7 +81,6 @@ def as_text(report: Report, *, color: bool = False, quiet: bool = False) -> str:
 
 
 def as_json(report: Report) -> str:
-    """The same facts for programs."""
     differing = [{"file": d.place.file, "state": d.state, "message": d.words} for d in report.differing]
     problems = [
         {
@@ -110,7 +109,7 @@ def as_json(report: Report) -> str:
 
 
 def as_sarif(report: Report) -> str:
-    """SARIF 2.1.0, as code hosts read it."""
+    """SARIF 2.1.0."""
     problems = [*report.shown, *map(_as_problem, report.differing)]
     rules = sorted({p.rule for p in problems})
     driver = {"name": "mcpctl", "version": __version__, "rules": [_sarif_rule(rule) for rule in rules]}
@@ -124,7 +123,7 @@ def as_sarif(report: Report) -> str:
 
 
 def as_github(report: Report) -> str:
-    """Annotations: the workflow commands of GitHub Actions, which other code hosts read too; then a summary.
+    """Workflow commands of GitHub Actions, which other code hosts read too; then a summary.
 
     https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
     """
@@ -142,10 +141,10 @@ def as_github(report: Report) -> str:
     return "".join(f"{line}\n" for line in [*lines, *_results(report), _summary(report)])
 
 
-#: The commands' words for severities that they call otherwise.
+#: Commands of severities with another name.
 _GITHUB = {Severity.ACCEPTED: "notice"}
 
-#: The formats of ``--output``; text needs to know of the terminal and is called with more.
+#: The formats of ``--output``.
 REPORTERS: Mapping[str, Callable[[Report], str]] = {
     "text": as_text,
     "json": as_json,
@@ -166,7 +165,7 @@ def _line(problem: Problem, color: bool) -> str:
 
 
 def _no_command(line: str) -> str:
-    """A line that begins with ``::`` is a command to some code hosts, whatever the file is called."""
+    """Some code hosts run a line that begins with ``::`` as a command."""
     return f"./{line}" if line.startswith("::") else line
 
 
@@ -184,7 +183,7 @@ def _escaped(text: str) -> str:
 
 
 def _as_problem(differing: Differing) -> Problem:
-    """A difference where only Problems are known; its rule is its state."""
+    """Its rule is its state."""
     return Problem(differing.place, "", f"check/{differing.state}", differing.words)
 
 
@@ -198,7 +197,7 @@ def _counted(number: int, plural: str) -> str:
 
 
 def _sarif_rule(rule: str) -> dict[str, object]:
-    """Of policy also what it is, how much it weighs by default, and where more is written."""
+    """For a policy rule with description, default level and documentation."""
     from renderer.policy.catalogue import RULES  # 6 ms, which only this format needs
 
     known = RULES.get(rule)

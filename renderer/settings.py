@@ -1,4 +1,4 @@
-"""Settings: which runtime, and how it is reached; from defaults, file, environment and command line, later ones win."""
+"""Settings of the runtime, from defaults, file, environment variables and command line; later ones win."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ else:
 
 ROOT = "orchestrator"
 _LONGEST = 200
-#: Variables of the tests, and what is no setting because its value is secret.
+#: Variables of the tests, and secrets, which are no settings.
 _NO_SETTINGS = ("MCPCTL_TEST_", "MCPCTL_REQUIRE_", "MCPCTL_DEBUG", ACCESS_TOKEN)
-#: One way to reach a runtime, and the other one: of two sources the later decides which.
+#: Exclusive ways to reach a runtime: the later source decides.
 _EXCLUSIVE = (
     ("orchestrator.docker.socketPath", ("orchestrator.docker.host", "orchestrator.docker.port")),
     ("orchestrator.kubernetes.inCluster", ("orchestrator.kubernetes.kubeconfig", "orchestrator.kubernetes.context")),
@@ -37,7 +37,7 @@ _EXCLUSIVE = (
 
 
 class Field(NamedTuple):
-    """One setting. ``path`` is that in the file, ``type`` the schema's word; ``is_path`` names a file."""
+    """One setting. ``path`` is that in the file, ``type`` the schema's; ``is_path``: names a file."""
 
     path: tuple[str, ...]
     type: str
@@ -53,7 +53,7 @@ class Field(NamedTuple):
 
     @property
     def section(self) -> str:
-        """The runtime that it belongs to; empty for the choice of the runtime."""
+        """Its runtime; empty for the choice of the runtime."""
         return self.path[1] if len(self.path) > 2 else ""
 
     @property
@@ -64,7 +64,7 @@ class Field(NamedTuple):
 
     @property
     def option(self) -> str:
-        """``--docker-socket-path``; those of a cluster are called as kubectl's."""
+        """``--docker-socket-path``; those of a cluster are named as kubectl's."""
         last = _words(self.path[-1], "-")
         if not self.section:
             return f"--{ROOT}"
@@ -72,7 +72,7 @@ class Field(NamedTuple):
 
 
 class Rank(IntEnum):
-    """The sources in order: later ones win. TOOL: the variables of docker and kubectl themselves."""
+    """The sources; later ones win. TOOL: the variables of docker and kubectl."""
 
     DEFAULT = 0
     TOOL = 1
@@ -82,7 +82,7 @@ class Rank(IntEnum):
 
 
 class Value(NamedTuple):
-    """What one source says of one setting. ``origin`` is for people: ``mcpctl.yaml:3:5``, ``--context``."""
+    """One setting from one source. ``origin`` is for people: ``mcpctl.yaml:3:5``, ``--context``."""
 
     field: Field
     value: JSON
@@ -91,7 +91,7 @@ class Value(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """The configuration, each value with its origin, the file (empty: none), and warnings."""
+    """The configuration, its values with their origins, the file (empty: none), and warnings."""
 
     config: OrchestratorConfig
     values: tuple[Value, ...]
@@ -101,7 +101,7 @@ class Settings(NamedTuple):
 
 @cache
 def fields() -> tuple[Field, ...]:
-    """All settings, in the order of the schema."""
+    """In the order of the schema."""
 
     def inside(schema: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[Field]:
         for name, inner in schema["properties"].items():
@@ -123,10 +123,9 @@ def load_settings(
     folder: str | os.PathLike[str] | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Settings:
-    """Defaults of the schema, the tools' own variables, the file, ``MCPCTL_…`` variables, options.
+    """``options`` by name (``--context``); ``file`` None: found from ``folder`` upwards.
 
-    ``options`` by their names (``--context``); ``file`` None: found from ``folder`` upwards. InputInvalid with all
-    Problems; UsageMistake where an option belongs to the other runtime.
+    InputInvalid with all Problems; UsageMistake for an option of the other runtime.
     """
     path = file or find_file(os.fspath(folder or os.getcwd()), home_folder(environ))
     problems: list[Problem] = []
@@ -144,7 +143,7 @@ def load_settings(
             values[field.name] = checked or values[field.name]
     problems += _exclusive(values)
     if values["orchestrator.type"].value == "docker":
-        # What docker would make of its variable counts only where nothing of ours says more.
+        # Problems with DOCKER_HOST count only where no later source sets the daemon.
         daemon = [values["orchestrator.docker.socketPath"], values["orchestrator.docker.host"]]
         problems += of_tools if all(value.rank < Rank.FILE for value in daemon) else ()
     problems.sort(key=Problem.sort_key)
@@ -164,9 +163,9 @@ def _schema() -> schemas.Schema:
 
 
 def _from_file(path: str, problems: list[Problem]) -> Iterator[Value]:
-    """Of a YAML or JSON file, each value with its line."""
+    """Each value with its place."""
     sources, faults = load.load([path], stdin=None)
-    # All commented out is a configuration too.
+    # A file of comments is valid.
     for problem in faults:
         of_specs = problem.rule == "yaml/not-a-mapping"
         if problem.rule != "yaml/empty":
@@ -190,7 +189,7 @@ def _from_file(path: str, problems: list[Problem]) -> Iterator[Value]:
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> Iterator[Problem]:
-    """A warning only: a cluster puts variables such as MCPCTL_SERVICE_HOST into every pod."""
+    """Only warnings: a cluster sets variables such as MCPCTL_SERVICE_HOST in every pod."""
     known = [field.variable for field in fields()]
     for name in sorted(environ):
         if name.startswith("MCPCTL_") and not name.startswith(_NO_SETTINGS) and name not in known:
@@ -260,7 +259,7 @@ def _docker_host(text: str) -> tuple[str, dict[str, JSON]]:
 
 
 def _exclusive(values: dict[str, Value]) -> list[Problem]:
-    """Takes back to its default what a later source replaced by the other way."""
+    """Resets to the default what a later source replaces by an exclusive setting."""
     problems = []
     for name, others in _EXCLUSIVE:
         way = values[name]
@@ -285,7 +284,7 @@ def _exclusive(values: dict[str, Value]) -> list[Problem]:
 
 
 def _refuse_other_runtime(values: Mapping[str, Value]) -> None:
-    """An option that would do nothing; in the file both runtimes may stand side by side."""
+    """An option without effect; the file may configure both runtimes."""
     chosen = values["orchestrator.type"]
     for value in values.values():
         section = value.field.section

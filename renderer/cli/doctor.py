@@ -15,7 +15,7 @@ from renderer.cli.options import (
 from renderer.cli.runs import environment_option, rendered
 from renderer.cli.runtime import output_option, progress, runtime_options
 from renderer.cli.streams import emit, print_report
-from renderer.doctor import Patient, diagnose
+from renderer.doctor import Planned, diagnose
 from renderer.doctor.checks import Check, Result, as_json, as_lines, summary
 from renderer.errors import Exit, exit_code
 from renderer.report import Report
@@ -42,16 +42,16 @@ def doctor(paths: tuple[str, ...], settings: Settings, style: str, **rendering: 
     PATHS are files, folders or - for stdin; without them, what needs no spec is checked. Nothing is changed, and no
     value of a secret is read. Exit code 5 where something has failed.
     """
-    patient = Patient(options=options_for(settings, rendering))
+    planned = Planned(options=options_for(settings, rendering))
     if paths:  # rendered as an apply would
         run, settings = specs_for(paths, rendering["environments"], settings, rendering, {})
         output, counts = rendered(run, run.target), {"servers": len(run.specs.servers)}
         print_report(Report("doctor", output.problems, counts), "text", quiet=False, stdout=False)
         if code := exit_code(output.problems):
             return code
-        patient = Patient(run.specs.servers, output.documents, run.options)
+        planned = Planned(run.specs.servers, output.documents, run.options)
     checks: list[Check] = []
-    for check in diagnose(settings.config, patient):
+    for check in diagnose(settings.config, planned):
         checks.append(check)
         if style == "text":
             emit(as_lines(check))

@@ -1,4 +1,4 @@
-"""The objects of Argo CD or Flux that deliver an environment's tree, as a table of what each template needs."""
+"""The objects of Argo CD or Flux that deliver an environment's tree, as a table of their templates' values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from renderer.environment.values import Environment
 from renderer.model import Rendered
 from renderer.render import render
 
-#: Every name that their templates may read, and what it is: docs/templates.md has these lines.
+#: The names in their templates; docs/templates.md has these lines.
 NAMES: Mapping[str, str] = {
     "object_name": "name of this object",
     "object_annotations": "annotations of this object",
@@ -74,7 +74,7 @@ def application(environment: Environment, delivery: Delivery | None) -> Mapping[
 
 
 def application_set(environment: Environment, delivery: Delivery | None) -> Mapping[str, Any] | None:
-    """For many: Argo CD fills in the braces, which no value of an environment may have."""
+    """For several clusters: Argo CD fills in the braces, which no value of an environment may contain."""
     if not isinstance(delivery, ArgoCD) or not delivery.is_set:
         return None
     destination = {"server": "{{.server}}", "namespace": environment.options.namespace}
@@ -115,7 +115,7 @@ _REFERENCES = ("branch", "tag", "semver", "commit", "digest")
 
 
 def kustomization(_environment: Environment, delivery: Delivery | None) -> Mapping[str, Any] | None:
-    """What is applied. With ``wait`` it is healthy when all of it is; health checks by name would name every server."""
+    """``wait`` checks the health of everything: health checks by name would name every server."""
     if not isinstance(delivery, Flux):
         return None
     return {
@@ -135,12 +135,10 @@ def kustomization(_environment: Environment, delivery: Delivery | None) -> Mappi
 
 
 def git_repository(_environment: Environment, delivery: Delivery | None) -> Mapping[str, Any] | None:
-    """The repository with the tree."""
     return _source(delivery, "GitRepository")
 
 
 def oci_repository(_environment: Environment, delivery: Delivery | None) -> Mapping[str, Any] | None:
-    """The artifact with the tree."""
     return _source(delivery, "OCIRepository")
 
 
@@ -163,11 +161,11 @@ def _source(delivery: Delivery | None, kind: str) -> Mapping[str, Any] | None:
 
 
 class DeliveryObject(NamedTuple):
-    """One line of the table: ``values`` gives what its template needs, or None where there is no such object."""
+    """A row: ``values`` gives the template's values, or None where there is no such object."""
 
     kind: str
     template: str
-    #: Of Flux's Kustomization not the kind: kustomize takes a file ``kustomization.yaml`` for its own.
+    #: Not kustomization.yaml for Flux: kustomize would read it as its own.
     file: str
     values: Callable[..., Mapping[str, Any] | None]
 
@@ -182,7 +180,7 @@ OBJECTS: tuple[DeliveryObject, ...] = (
 
 
 def delivery_objects(environment: Environment) -> list[Rendered]:
-    """The objects that deliver the environment's tree. None of them names a server."""
+    """None of them names a server."""
     return [
         _object(environment, kind, values)
         for kind in OBJECTS

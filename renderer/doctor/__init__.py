@@ -1,4 +1,4 @@
-"""What stands in the way of an apply: programs, the daemon or cluster, rights, and what the specs need there."""
+"""Checks what an apply needs: programs, the daemon or cluster, rights, and what the specs need there."""
 
 from __future__ import annotations
 
@@ -19,33 +19,32 @@ PYTHON = (3, 11)
 SDK = (2, 3)
 
 
-class Patient(NamedTuple):
-    """What is to be applied, rendered as an apply would render it; all of it may be empty."""
+class Planned(NamedTuple):
+    """What is to be applied, as apply renders it; may be empty."""
 
     servers: tuple[Server, ...] = ()
     documents: tuple[Rendered, ...] = ()
     options: Options | None = None
 
 
-def diagnose(config: OrchestratorConfig, patient: Patient) -> Iterator[Check]:
-    """One check after the other, as they are made. Nothing is changed anywhere."""
+def diagnose(config: OrchestratorConfig, planned: Planned) -> Iterator[Check]:
+    """One check after the other. Changes nothing."""
     yield python(sys.version_info[:2])
     yield sdk(installed())
-    yield from issuers.checks(patient.servers)
-    yield from import_module(f"renderer.doctor.{config.type}").checks(config, patient)
+    yield from issuers.checks(planned.servers)
+    yield from import_module(f"renderer.doctor.{config.type}").checks(config, planned)
 
 
 def python(version: tuple[int, int]) -> Check:
-    """Whether that version will do."""
     text, needed = platform.python_version(), ".".join(map(str, PYTHON))
     return ok("Python", text) if version >= PYTHON else failed("Python", f"{text} is too old", f"use {needed} or newer")
 
 
 def sdk(version: str) -> Check:
-    """Whether that version of the MCP SDK will do; '' is none."""
+    """'' is no SDK."""
     advice = f"pip install '{EXTRA}'"
     if not version:
-        return warning("MCP SDK", "not installed: no server can be asked, 'running' is all that is known", advice)
+        return warning("MCP SDK", "not installed: servers are not asked over MCP, and stay 'running'", advice)
     numbers = tuple(int(number) for number in version.split(".")[:2] if number.isdecimal())
     fits = SDK <= numbers < (SDK[0] + 1,)
     return ok("MCP SDK", version) if fits else warning("MCP SDK", f"{version} is not a version that fits", advice)

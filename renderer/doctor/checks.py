@@ -1,4 +1,4 @@
-"""The result of one check, and how it is shown."""
+"""The results of checks, and their output."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import NamedTuple
 from renderer import __version__
 from renderer.errors import ApplyFailed, McpctlError, UsageMistake, WaitTimedOut, excerpt
 
-#: What a runtime, or its program, refuses: the result of a check, not the end of the run.
-TROUBLE = (ApplyFailed, WaitTimedOut, UsageMistake)
+#: Errors of a runtime or its program are results of a check, and do not end the run.
+ERRORS = (ApplyFailed, WaitTimedOut, UsageMistake)
 #: Characters of the subject, and of each text.
 _SUBJECT, _TEXT = 90, 700
 
 
 class Result(StrEnum):
-    """FAILED: an apply, or the server after it, will not work. UNCHECKED: nothing here can tell."""
+    """FAILED: an apply, or the server after it, will not work. UNCHECKED: unknown."""
 
     OK = "ok"
     WARNING = "warning"
@@ -26,7 +26,7 @@ class Result(StrEnum):
 
 
 class Check(NamedTuple):
-    """``subject`` was checked, what was seen, and what to do about it; never the value of a secret."""
+    """What was checked, the result, and the advice; never the value of a secret."""
 
     subject: str
     result: Result
@@ -50,22 +50,22 @@ def unchecked(subject: str, text: str, advice: str) -> Check:
     return Check(subject, Result.UNCHECKED, text, advice)
 
 
-def guarded(subject: str, look: Callable[[], Iterable[Check]], *, result: Result = Result.UNCHECKED) -> Iterator[Check]:
-    """The checks of ``look``; one of ``result`` where it meets trouble."""
+def attempt(subject: str, look: Callable[[], Iterable[Check]], *, result: Result = Result.UNCHECKED) -> Iterator[Check]:
+    """The checks of ``look``; one with ``result`` where it raises ERRORS."""
     try:
         yield from look()
-    except TROUBLE as error:
-        yield troubled(subject, error, result)
+    except ERRORS as error:
+        yield from_error(subject, error, result)
 
 
-def troubled(subject: str, error: McpctlError, result: Result) -> Check:
-    """A failure in its own words, which end with what to do."""
+def from_error(subject: str, error: McpctlError, result: Result) -> Check:
+    """With the error's message, which ends with the advice."""
     text, _, advice = error.message.partition(" - ")
     return Check(subject, result, text, advice or ("" if "; " in text else "fix that, then run mcpctl doctor again"))
 
 
 def as_lines(check: Check) -> str:
-    """One line, and one more with what to do."""
+    """One line, and one for the advice."""
     line = f"{check.result.value:<11}  {excerpt(check.subject, _SUBJECT)}: {excerpt(check.text, _TEXT)}"
     return f"{line}\n" + (f"{'':<11}  -> {excerpt(check.advice, _TEXT)}\n" if check.advice else "")
 
@@ -76,7 +76,6 @@ def summary(checks: Sequence[Check]) -> str:
 
 
 def as_json(checks: Sequence[Check], orchestrator: str) -> str:
-    """One document."""
     facts = {"command": "doctor", "version": __version__, "orchestrator": orchestrator, "results": _counts(checks)}
     listed = [{"what": check.subject, **dict(zip(check._fields[1:], check[1:], strict=True))} for check in checks]
     return json.dumps({**facts, "checks": listed}, indent=2, ensure_ascii=True) + "\n"

@@ -1,4 +1,4 @@
-"""The checks of a Docker daemon: programs, the way there, network, ports, images, values of secrets."""
+"""Checks of a Docker daemon: programs, connection, network, ports, images, values of secrets."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from renderer import command
-from renderer.doctor import Patient
-from renderer.doctor.checks import TROUBLE, Check, Result, failed, guarded, ok, troubled, unchecked, warning
+from renderer.doctor import Planned
+from renderer.doctor.checks import ERRORS, Check, Result, attempt, failed, from_error, ok, unchecked, warning
 from renderer.errors import ApplyFailed, UsageMistake, excerpt
 from renderer.labels import SERVER_LABEL
 from renderer.orchestrators.contract import OrchestratorConfig
@@ -22,27 +22,27 @@ ENGINE = (20, 10)
 _REQUIRED = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*):\?")
 
 
-def checks(config: OrchestratorConfig, patient: Patient) -> Iterator[Check]:
-    """As far as they make sense: without a daemon only what needs none."""
+def checks(config: OrchestratorConfig, planned: Planned) -> Iterator[Check]:
+    """Without a daemon only those that need none."""
     try:
         client = Client(config.docker)
     except UsageMistake as error:
-        yield troubled("configuration", error, Result.FAILED)
+        yield from_error("configuration", error, Result.FAILED)
         return
-    yield from guarded("docker compose", lambda: [_compose(client)], result=Result.FAILED)
-    for name in sorted({name for document in patient.documents for name in _REQUIRED.findall(document.text)}):
+    yield from attempt("docker compose", lambda: [_compose(client)], result=Result.FAILED)
+    for name in sorted({name for document in planned.documents for name in _REQUIRED.findall(document.text)}):
         is_set, advice = client.environ.get(name), "set it, or give a file: --env-file"
         subject, unset = f"value of {name}", "is not set in the environment"
         yield ok(subject, "is set in the environment") if is_set else warning(subject, unset, advice)
-    reached = list(guarded("daemon", lambda: [_daemon(client)], result=Result.FAILED))
+    reached = list(attempt("daemon", lambda: [_daemon(client)], result=Result.FAILED))
     yield from reached
     if reached[0].result is Result.FAILED:
         return
-    texts = [document.text for document in patient.documents if document.path.endswith("compose.yaml")]
+    texts = [document.text for document in planned.documents if document.path.endswith("compose.yaml")]
     documents = [read(text, strict=False, limits=OUTPUT_LIMITS, marks=False)[0] for text in texts]
     projects: list[Any] = [sources[0].data for sources in documents if sources]
     services = [service for project in projects for service in (project.get("services") or {}).values()]
-    yield from guarded("network", lambda: _networks(client, projects))
+    yield from attempt("network", lambda: _networks(client, projects))
     pulled = {str(service["image"]) for service in services if service.get("image") and not service.get("build")}
     for image in sorted(pulled):
         yield _image(client, image)
@@ -79,7 +79,7 @@ def _daemon(client: Client) -> Check:
 
 
 def _networks(client: Client, projects: Sequence[Any]) -> Iterator[Check]:
-    """The one that servers share, and those of other projects."""
+    """The shared one, and those of other projects."""
     names = client.docker("reading the networks", "network", "ls", "--format={{.Name}}").split()
     state = "is there" if client.network in names else "not there yet; the first apply makes it"
     yield ok(f"network {client.network}", state)
@@ -93,8 +93,8 @@ def _image(client: Client, name: str) -> Check:
     subject = f"image {excerpt(name, 200)}"
     try:
         done = client.tried("docker", "image", "inspect", "--format={{.Id}}", "--", name, doing="looking for an image")
-    except TROUBLE as error:
-        return troubled(subject, error, Result.UNCHECKED)
+    except ERRORS as error:
+        return from_error(subject, error, Result.UNCHECKED)
     if done.code == 0:
         return ok(subject, "is there")
     return warning(subject, "not there: apply pulls it", "pull it before, if the registry asks for a login")
@@ -116,8 +116,8 @@ def _port(client: Client, server: str, address: str, published: Any) -> Check:
     try:
         label = f'--format={{{{.Label "{SERVER_LABEL}"}}}}'
         owners = client.docker("asking who publishes a port", "ps", f"--filter=publish={port}", label).split()
-    except TROUBLE as error:
-        return troubled(subject, error, Result.UNCHECKED)
+    except ERRORS as error:
+        return from_error(subject, error, Result.UNCHECKED)
     if server and server in owners:
         return ok(subject, f"published by {server} itself, which runs")
     by = f"the server {excerpt(owners[0], 63)}" if owners else "another program"

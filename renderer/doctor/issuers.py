@@ -1,4 +1,4 @@
-"""The checks of issuers of tokens: their metadata and keys, as this machine sees them; guards look from elsewhere."""
+"""Checks of token issuers: metadata and keys, as seen from this machine; guards fetch keys from elsewhere."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
-from renderer.doctor.checks import TROUBLE, Check, failed, ok, unchecked, warning
+from renderer.doctor.checks import ERRORS, Check, failed, ok, unchecked, warning
 from renderer.errors import excerpt
 from renderer.manifest import items, mappings
 from renderer.model import Access, Issuer, Server
@@ -16,7 +16,7 @@ from renderer.orchestrators.mcp_check.fetch import Answer, fetch
 SECONDS = 10.0
 #: Redirects that are followed for metadata; Envoy follows none for keys.
 _REDIRECTS = 3
-#: RFC 8414, and OpenID Connect Discovery; the path of the issuer stands behind them, and before the last one's.
+#: RFC 8414, and OpenID Connect Discovery; the path of the issuer follows, or comes before the last one.
 _WELL_KNOWN = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
 
 
@@ -39,7 +39,7 @@ def _metadata(issuer: Issuer, origin: str) -> tuple[Answer | None, Check]:
     for address in addresses:
         try:
             answer = fetch(address, SECONDS, redirects=_REDIRECTS)
-        except TROUBLE as error:
+        except ERRORS as error:
             advice = "look from where its clients run: they read its metadata, the guard does not"
             return None, unchecked(subject, f"{error.message} ({origin})", advice)
         document = answer.document()
@@ -65,7 +65,7 @@ def _keys(issuer: Issuer, jwks: str, metadata: Answer | None, origin: str) -> Ch
     subject = f"keys of {excerpt(issuer.url, 80)}"
     try:
         answer = fetch(jwks, SECONDS)
-    except TROUBLE as error:
+    except ERRORS as error:
         advice = "the guard must reach it from where it runs: mcpctl apply and status say whether it does"
         return unchecked(subject, f"{error.message} ({origin})", advice)
     if 300 <= answer.status < 400:

@@ -1,4 +1,4 @@
-"""The checks of a cluster: kubectl, the way there, versions, namespace, rights, kinds, and what the specs need."""
+"""Checks of a cluster: kubectl, connection, versions, namespace, rights, kinds, and prerequisites of the specs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from renderer.doctor import Patient
-from renderer.doctor.checks import TROUBLE, Check, Result, failed, guarded, ok, troubled, unchecked, warning
+from renderer.doctor import Planned
+from renderer.doctor.checks import ERRORS, Check, Result, attempt, failed, from_error, ok, unchecked, warning
 from renderer.errors import ApplyFailed, excerpt
 from renderer.kinds import KINDS
 from renderer.manifest import annotations_of, at
@@ -31,11 +31,11 @@ from renderer.prerequisites import COMPONENT, Prerequisite, prerequisites
 
 #: Minor versions that kubectl may be away from the API server.
 SKEW = 1
-#: What is asked for where there are no specs.
+#: Kinds to check without specs.
 _USUAL = ("ServiceAccount", "ConfigMap", "NetworkPolicy", "Service", "Deployment")
 _ABSENT = ("not found", "no namespace", "no kind")
 _DEFAULT = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
-#: Only the names of keys leave kubectl: values are not even read here.
+#: Only the names of keys leave kubectl, no values.
 _KEYS = {
     "Secret": "--output=go-template={{.type}}{{range $key, $_ := .data}}\n{{$key}}{{end}}",
     "ConfigMap": "--output=go-template={{range $key, $_ := .data}}\n{{$key}}{{end}}"
@@ -43,35 +43,35 @@ _KEYS = {
 }
 
 
-def checks(config: OrchestratorConfig, patient: Patient) -> Iterator[Check]:
-    """As far as they make sense: without a cluster nothing can be checked in it."""
+def checks(config: OrchestratorConfig, planned: Planned) -> Iterator[Check]:
+    """None in the cluster where it does not answer."""
     subject = "kubectl"
     try:
         kubectl = Kubectl(config.kubernetes)
         yield ok("context", str(kubectl.place))
         subject = "cluster"
         answer = kubectl.read("asking the API server for its version", "version", "--output=json")
-    except TROUBLE as error:
-        yield troubled(subject, error, Result.FAILED)
+    except ERRORS as error:
+        yield from_error(subject, error, Result.FAILED)
         return
-    yield from _versions(answer, patient.options.kubernetes_version if patient.options else KUBERNETES_VERSION)
-    others = tuple(dict.fromkeys(server.namespace for server in patient.servers if server.namespace))
-    besides = {name for server in patient.servers for name in server.other_namespaces}
-    rendered = objects(patient.documents, kubectl.namespace, besides) if patient.documents else []
-    # That of the servers, and those of their sandboxes.
+    yield from _versions(answer, planned.options.kubernetes_version if planned.options else KUBERNETES_VERSION)
+    others = tuple(dict.fromkeys(server.namespace for server in planned.servers if server.namespace))
+    besides = {name for server in planned.servers for name in server.other_namespaces}
+    rendered = objects(planned.documents, kubectl.namespace, besides) if planned.documents else []
+    # Of the servers, and of their sandboxes.
     for name in dict.fromkeys([kubectl.namespace, *(each.namespace for each in rendered if each.namespace)]):
-        yield from guarded(f"namespace {name}", partial(_namespace, kubectl, name, rendered))
-    yield from guarded("permissions", lambda: _rights(kubectl, rendered, others))
+        yield from attempt(f"namespace {name}", partial(_namespace, kubectl, name, rendered))
+    yield from attempt("permissions", lambda: _rights(kubectl, rendered, others))
     served: set[str] = set()
     try:
         served = {*kubectl.kinds("asking for the kinds that are served").out.split()}
         served |= {*kubectl.call("asking for the API versions", "api-versions").out.split()}
         yield from _kinds(served, rendered)
-    except TROUBLE as error:
-        yield troubled("kinds", error, Result.UNCHECKED)
-    provider = patient.options.network_policy_provider if patient.options else "kubernetes"
+    except ERRORS as error:
+        yield from_error("kinds", error, Result.UNCHECKED)
+    provider = planned.options.network_policy_provider if planned.options else "kubernetes"
     needed: list[tuple[Prerequisite, str]] = []
-    for server in patient.servers:
+    for server in planned.servers:
         for need in prerequisites(server, provider):
             if need.scope == "namespace":  # that of its server, where it is another one than the configured
                 need = need._replace(namespace=need.namespace or server.namespace or "")
@@ -138,7 +138,7 @@ def _namespace(kubectl: Kubectl, name: str, rendered: Sequence[Object]) -> Itera
 
 
 def _rights(kubectl: Kubectl, rendered: Sequence[Object], others: Sequence[str]) -> Iterator[Check]:
-    """One check a kind and namespace; a single one where everything is allowed."""
+    """One check for each kind and namespace; a single one where everything is allowed."""
     if _may(kubectl, [("*", "*.*", "")])[0]:
         yield ok("permissions", "everything is allowed in the whole cluster")
         return
@@ -188,7 +188,7 @@ def _may(kubectl: Kubectl, asked: Sequence[tuple[str, str, str]]) -> list[bool]:
 
 
 def _kinds(served: set[str], rendered: Sequence[Object]) -> Iterator[Check]:
-    """Whether the cluster serves what is rendered."""
+    """Whether the cluster serves the rendered kinds."""
     versions = sorted({str(o.data["apiVersion"]) for o in rendered})
     missing = [version for version in versions if version not in served]
     for version in missing:
@@ -206,14 +206,14 @@ def _prerequisite(kubectl: Kubectl, need: Prerequisite, server: str, served: set
         return _component(kubectl, subject, served) if need.kind == COMPONENT else _object(kubectl, need, subject, why)
     except Refused as error:
         if error.kind not in _ABSENT:
-            return troubled(subject, error, Result.UNCHECKED)
+            return from_error(subject, error, Result.UNCHECKED)
         if need.optional:
             return warning(subject, f"is not there ({why}, optional)", "create it, if the server is to have it")
         keys = f" with the key{'s' * (len(need.keys) > 1)} {', '.join(excerpt(key, 100) for key in need.keys)}"
         kind = f", of type {need.type}" if need.type else ""
         return failed(subject, f"is not there ({why})", f"create it before the apply{keys + kind if need.keys else ''}")
-    except TROUBLE as error:
-        return troubled(subject, error, Result.UNCHECKED)
+    except ERRORS as error:
+        return from_error(subject, error, Result.UNCHECKED)
 
 
 def _object(kubectl: Kubectl, need: Prerequisite, subject: str, why: str) -> Check:
@@ -231,7 +231,7 @@ def _object(kubectl: Kubectl, need: Prerequisite, subject: str, why: str) -> Che
 
 
 def _component(kubectl: Kubectl, subject: str, served: set[str]) -> Check:
-    """What runs in the cluster is known by its API or its classes; the rest is not guessed."""
+    """By its API or its classes; nothing else is guessed."""
     for beginning, resource, counts, result, advice in _LISTED:
         if subject.startswith(beginning):
             items = kubectl.items(f"reading {resource}", "get", resource, "--output=json")
@@ -247,7 +247,7 @@ def _component(kubectl: Kubectl, subject: str, served: set[str]) -> Check:
     return unchecked(subject, "no object in the cluster shows it", "ask who runs the cluster")
 
 
-#: Beginning of a component's name, what is listed, which of it counts, and what to do without any.
+#: Prefix of a component's name, resource to list, filter, and the result and advice where none is left.
 _LISTED: tuple[tuple[str, str, Callable[[dict[str, Any]], bool], Result, str], ...] = (
     (
         "a default StorageClass",
@@ -265,7 +265,7 @@ _LISTED: tuple[tuple[str, str, Callable[[dict[str, Any]], bool], Result, str], .
         "add such nodes, and the device plugin",
     ),
 )
-#: Beginning of a component's name, the API that it serves, and what is so without it.
+#: Prefix of a component's name, the API that it serves, and the effect without it.
 _SERVED = (
     ("the metrics server", "metrics.k8s.io/v1beta1", Result.WARNING, "the autoscaler leaves the number of pods alone"),
     ("the External Secrets Operator", "external-secrets.io/v1", Result.FAILED, "no Secret is made"),
@@ -273,7 +273,7 @@ _SERVED = (
     ("agentgateway", "agentgateway.dev/v1alpha1", Result.FAILED, "nobody asks for a token"),
 )
 LOOKED_FOR = (*(row[0] for row in _LISTED), *(row[0] for row in _SERVED))
-#: Beginnings of the names of components that no object in a cluster tells of.
+#: Prefixes of components that no object in a cluster shows.
 UNSEEN = (
     "a network plugin (CNI)",
     "Cilium as the network plugin",

@@ -1,11 +1,11 @@
-"""Environments: what differs from one place to the next, kept out of the specs.
+"""Environments: what differs between the places that servers are rendered for.
 
-``make`` turns documents into Environments, ``layers`` is the stage: specs in, specs as an Environment has them out.
+``documents`` makes Environments of documents; ``layers`` is the stage: specs in, specs changed by an Environment out.
 """
 
+from renderer.environment.documents import is_environment, make_environments
 from renderer.environment.images import built_in_images, images_in, unmet_images
 from renderer.environment.layers import Merged, layers, merge
-from renderer.environment.make import is_environment, make_environments
 from renderer.environment.selectors import members, name_of
 from renderer.environment.values import Environment, Layer
 

@@ -1,4 +1,4 @@
-"""The frozen values of ``spec.delivery``: who brings a tree into a cluster, and what they must know."""
+"""The frozen values of ``spec.delivery``, and checks of them."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from renderer.errors import DocumentPath, Fault
 from renderer.model import JSON
 from renderer.namedtuples import NamedTuple
 
-#: Where it lies, seen from the target's folder: beside it, so that what is applied does not hold what applies it.
+#: Relative to the target's folder, and not in it: what is applied must not contain what applies it.
 FOLDER = "../delivery/"
 
 
 class Kustomize(NamedTuple):
-    """``kustomization.yaml`` files in the tree, for ``kubectl apply -k``; there is nothing to say of it."""
+    """``kustomization.yaml`` files in the tree, for ``kubectl apply -k``."""
 
     type: Literal["kustomize"] = "kustomize"
 
 
 class ArgoCD(NamedTuple):
-    """An Application; with ``clusters`` or ``cluster_labels`` an ApplicationSet, and no ``destination``."""
+    """An Application; with ``clusters`` or ``cluster_labels`` an ApplicationSet, without ``destination``."""
 
     repo_url: str
     revision: str
@@ -41,7 +41,7 @@ class ArgoCD(NamedTuple):
 
     @property
     def is_set(self) -> bool:
-        """Whether there are many clusters."""
+        """Whether it is an ApplicationSet."""
         return self.destination is None
 
 
@@ -73,7 +73,7 @@ _FINALIZERS = {
 
 
 def make_delivery(data: Mapping[str, Any], environment: str) -> Delivery | None:
-    """From valid data with defaults; None where nobody reads the tree."""
+    """From valid data with defaults; None without a delivery."""
     name = data.get("name", f"mcp-{environment}")
     if data["type"] == "argocd":
         return _argocd(data, name)
@@ -123,13 +123,12 @@ def _flux(data: Mapping[str, Any], name: str) -> Flux:
 
 
 # ---------------------------------------------------------------------------------------------
-# What no schema can say.
+# Checks beyond the schema.
 
 _HERE: DocumentPath = ("spec", "delivery")
 
 
 def delivery_faults(delivery: Delivery | None, environment: str, target: str) -> Iterator[Fault]:
-    """What is wrong with a delivery in its environment."""
     if delivery is None:
         return
     if target != "kubernetes":

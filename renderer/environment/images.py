@@ -1,4 +1,4 @@
-"""Mirrors and pins of an environment, applied to the images that a spec names."""
+"""Mirrors and pins of an environment, applied to the images in specs."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 _PINS: DocumentPath = ("spec", "images", "pins")
 _MIRRORS: DocumentPath = ("spec", "images", "registryMirrors")
-#: Of the services that compose needs beside a server.
+#: Of the helper services in compose.
 _OF_COMPOSE = (pins.BUSYBOX, pins.EGRESS_PROXY_IMAGE)
 
 
 def replaced(environment: Environment, layer: Layer) -> Layer:
-    """The document with every image that the spec names as it is called in the environment."""
+    """With every image by its name in the environment."""
     data: Any = layer.data
     marks = layer.marks
     for path, image in list(images_in(layer.data)):
         name = environment.images.of(image)
         if name == image:
             continue
-        # Where the environment says it: the pin, which says more, or else the mirror.
+        # The place in the environment: of the pin, or else of the mirror.
         there, reference = environment.source.marks, parse(image)
         assert there, "environments are loaded with marks"
         pinned = {parse(written).name: written for written in _pins_as_written(environment)}
@@ -49,7 +49,7 @@ def replaced(environment: Environment, layer: Layer) -> Layer:
 
 
 def images_in(data: JSON) -> Iterator[tuple[DocumentPath, str]]:
-    """Every image of a spec, which need not hold. A package of the registry oci is one, in two fields."""
+    """Every image of a spec, valid or not. A package of the registry oci is one, in two fields."""
     package: DocumentPath = ("spec", "package")
     name, version = _text(data, (*package, "name")), _text(data, (*package, "version"))
     if name and version and _text(data, (*package, "registry")) == "oci":
@@ -79,7 +79,7 @@ def _pins_as_written(environment: Environment) -> Iterable[str]:
 
 
 def unmet_images(environment: Environment, named: Iterable[str], servers: Sequence[Server]) -> Iterator[Problem]:
-    """Pins and mirrors that no image of the environment meets; ``named`` are those of the specs."""
+    """Pins and mirrors that match no image of the environment; ``named`` are those in the specs."""
     images = environment.images
     if not (images.pins or images.mirrors):
         return
@@ -94,7 +94,7 @@ def unmet_images(environment: Environment, named: Iterable[str], servers: Sequen
 
 
 def built_in_images(environment: Environment, servers: Sequence[Server]) -> Iterator[str]:
-    """Images of mcpctl's own, as they would be without the environment."""
+    """Images of mcpctl's own, before mirrors and pins."""
     for server in servers:
         started = launch(server._replace(images=AS_WRITTEN))
         if server.package and not server.package.base_image:

@@ -1,4 +1,4 @@
-"""Specs as an environment has them: merged documents, whose marks say where each value was written."""
+"""Specs changed by an environment: merged documents, whose marks keep the place of each value."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from renderer.namedtuples import NamedTuple
 
 
 class Merged(NamedTuple):
-    """The environment's servers, as documents: what it changes nothing of is the same object as before.
+    """The environment's servers as documents, the same objects where nothing changes.
 
-    ``written`` are the same documents as they came, ``images`` what they name before mirrors and pins.
+    ``written`` are these documents unchanged, ``images`` the images in them before mirrors and pins.
     """
 
     sources: tuple[Source, ...]
@@ -26,7 +26,7 @@ class Merged(NamedTuple):
 
 
 def merge(environment: Environment, sources: Sequence[Source], *, complete: bool) -> Merged:
-    """The stage. Where the input is not ``complete``, nobody can say that a selector matches none."""
+    """Problems of selectors only where the input is ``complete``."""
     chosen = members(environment, sources)
     effects = Effects()
     stacks = [layers(environment, source, effects) for source in chosen]
@@ -47,10 +47,7 @@ def merge(environment: Environment, sources: Sequence[Source], *, complete: bool
 
 
 def layers(environment: Environment, source: Source, effects: Effects | None = None) -> list[Layer]:
-    """The document as written, then after each change that the environment makes, in order.
-
-    ``effects`` learns what each merge does.
-    """
+    """The document as written, then after each change of the environment, in order; notes ``effects``."""
     stack = [Layer("spec", source.data, source.marks)]
     # The defaults are those of workloads.
     merges = environment.patches if _is_remote(environment, source) else environment.merges
@@ -73,7 +70,7 @@ def layers(environment: Environment, source: Source, effects: Effects | None = N
 
 
 def _is_remote(environment: Environment, source: Source) -> bool:
-    """Whether the server is a remote one here: by its spec, or by a patch."""
+    """By its spec, or by a patch."""
     spec = source.data.get("spec")
     remote = isinstance(spec, dict) and "remote" in spec
     for patch in environment.patches:
@@ -83,14 +80,14 @@ def _is_remote(environment: Environment, source: Source) -> bool:
 
 
 class Effects:
-    """Over all servers of an environment: which patches change something, and which of their nulls remove nothing."""
+    """Of all servers of an environment: which patches change something, and which of their nulls remove nothing."""
 
     def __init__(self) -> None:
         self.changing: set[DocumentPath] = set()
         self.idle: dict[DocumentPath, set[DocumentPath]] = {}
 
     def note(self, change: Merge, before: Layer, differs: bool) -> None:
-        """One server, as the patch finds it."""
+        """For one server."""
         if differs:
             self.changing.add(change.path)
         if change.select and self.idle.get(change.path) != set():
@@ -106,7 +103,7 @@ def _overlaid(environment: Environment, source: Source, stack: Sequence[Layer]) 
 
 
 # ---------------------------------------------------------------------------------------------
-# What does nothing.
+# Selectors and patches without effect.
 
 
 def _unmatched(environment: Environment, chosen: Sequence[Source], everywhere: Sequence[Source]) -> Iterator[Fault]:
@@ -119,23 +116,23 @@ def _unmatched(environment: Environment, chosen: Sequence[Source], everywhere: S
 
 
 def _idle(environment: Environment, effects: Effects) -> Iterator[Fault]:
-    """Merge patches that change no server, and nulls that remove nothing from any."""
+    """Patches that change no server, and nulls that remove nothing from any."""
     if environment.defaults:
         yield from (_idle_null(environment.defaults, path) for path in idle_nulls({}, dict(environment.defaults.data)))
     for patch in environment.patches:
         if patch.path not in effects.idle:
-            continue  # it selects nobody, which is a fault of its own
+            continue  # it selects no server, which is a fault of its own
         if patch.path not in effects.changing:
-            message = "it changes nothing: every server that it selects says the same already"
+            message = "the patch changes nothing: every server that it selects has these values already"
             yield Fault(patch.path, "environment/patch-without-effect", message, "remove it", Severity.WARNING, True)
         else:
             yield from (_idle_null(patch, path) for path in sorted(effects.idle[patch.path], key=dotted))
 
 
 def _idle_null(change: Merge, path: DocumentPath) -> Fault:
-    message = "null removes nothing here: no spec says anything at this place"
+    message = "null removes nothing: no spec sets this field"
     if change.select is None:
-        message = "null removes nothing here: 'defaults' only add what specs do not say"
+        message = "null removes nothing: 'defaults' only set fields that specs leave out"
     full = (*change.path, *path)
     return Fault(
         full, "environment/null-without-effect", message, "remove it, or remove by a patch", Severity.WARNING, True

@@ -1,4 +1,4 @@
-"""Merge patches of a document together with the places of its values: what comes from an environment stands there."""
+"""Merge patches of documents together with their marks, so that values of an environment keep its places."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from renderer.model import JSON, Marks, nearest
 
 
 def stamped(marks: Marks, file: str, path: DocumentPath = ()) -> Marks:
-    """The marks, each saying where in which file it is: they are about to be mixed with those of another."""
+    """With file and path in each mark, before they are mixed with those of another file."""
     inner = marks.children
     if isinstance(inner, dict):
         inner = {key: stamped(child, file, (*path, key)) for key, child in inner.items()}
@@ -19,14 +19,14 @@ def stamped(marks: Marks, file: str, path: DocumentPath = ()) -> Marks:
 
 
 def at(marks: Marks, path: DocumentPath) -> Marks:
-    """The marks of what is known to be there."""
+    """The marks of an existing path."""
     return nearest(marks, path)[0]
 
 
 def merged(data: JSON, marks: Marks | None, patch: JSON, over: Marks) -> tuple[JSON, Marks]:
     """RFC 7396: mappings merge, null removes, everything else replaces.
 
-    What was removed keeps a mark, that of the null: it is the place of a fault of its absence.
+    What was removed keeps the mark of the null: the place of a fault about its absence.
     """
     if not isinstance(patch, dict):
         return patch, over
@@ -43,7 +43,7 @@ def merged(data: JSON, marks: Marks | None, patch: JSON, over: Marks) -> tuple[J
 
 
 def filled(data: JSON, marks: Marks | None, defaults: JSON, over: Marks) -> tuple[JSON, Marks]:
-    """The data, and from ``defaults`` what it does not say: mappings field by field, everything else as a whole."""
+    """With ``defaults`` where the data has no value: mappings field by field, everything else as a whole."""
     if not isinstance(defaults, dict) or not isinstance(data, dict):
         return data, marks or over
     result, children = _copies(data, marks)
@@ -58,7 +58,7 @@ def filled(data: JSON, marks: Marks | None, defaults: JSON, over: Marks) -> tupl
 
 
 def placed(data: JSON, marks: Marks | None, path: DocumentPath, value: JSON, mark: Marks) -> tuple[JSON, Marks]:
-    """The data with ``value`` at ``path``, which is there."""
+    """With ``value`` at ``path``, which exists."""
     if not path:
         return value, mark
     step, rest = path[0], path[1:]
@@ -75,7 +75,7 @@ def placed(data: JSON, marks: Marks | None, path: DocumentPath, value: JSON, mar
 
 
 def idle_nulls(data: JSON, patch: JSON, path: DocumentPath = ()) -> Iterator[DocumentPath]:
-    """The paths of nulls that remove nothing from the data."""
+    """The paths of nulls that remove nothing."""
     if not isinstance(patch, dict):
         return
     known = data if isinstance(data, dict) else {}

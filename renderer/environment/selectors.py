@@ -1,4 +1,4 @@
-"""Which servers a selector means, and what to say when it means none."""
+"""The servers that a selector matches, and the message where it matches none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LISTED = 12
 
 
 def name_of(source: Source) -> str:
-    """The server's name; empty where a faulty document has none."""
+    """Empty where an invalid document has none."""
     metadata = source.data.get("metadata")
     name = metadata.get("name") if isinstance(metadata, dict) else None
     return name if isinstance(name, str) else ""
@@ -32,7 +32,7 @@ def labels_of(source: Source) -> Mapping[str, object]:
 
 
 def selects(selector: Selector, source: Source) -> bool:
-    """Whether all that the selector says holds for the server."""
+    """Whether the server matches all of the selector."""
     name, labels = name_of(source), labels_of(source)
     return (
         selector.name in (None, name)
@@ -52,7 +52,7 @@ def _any(selectors: Iterable[Selector], source: Source) -> bool:
 
 
 def no_match(selector: Selector, there: Sequence[Source], everywhere: Sequence[Source]) -> Fault:
-    """The Fault of a selector that selects nobody of ``there``, with what was most likely meant."""
+    """The Fault of a selector that matches none of ``there``, with a suggestion."""
     if any(selects(selector, source) for source in everywhere):
         hint = "the server is in the input, but not in this environment: see spec.servers"
     else:

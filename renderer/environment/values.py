@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Selector(NamedTuple):
-    """Servers by name, glob and labels; what is None does not matter, the rest must hold together."""
+    """Servers by name, glob and labels, all of which must match; None matches all."""
 
     path: DocumentPath
     name: str | None
@@ -25,7 +25,7 @@ class Selector(NamedTuple):
 
 
 class Merge(NamedTuple):
-    """A merge patch of a server's spec, and where it stands in the environment's document."""
+    """A merge patch of specs, and its path in the environment's document."""
 
     path: DocumentPath
     data: Mapping[str, JSON]
@@ -33,7 +33,7 @@ class Merge(NamedTuple):
 
 
 class Environment(NamedTuple):
-    """One environment with every default filled in. ``source`` is its document."""
+    """With all defaults. ``source`` is its document."""
 
     source: Source
     name: str
@@ -51,17 +51,17 @@ class Environment(NamedTuple):
 
     @property
     def merges(self) -> tuple[Merge, ...]:
-        """What changes specs, in order."""
+        """In order."""
         return (self.defaults, *self.patches) if self.defaults else self.patches
 
     def policy_named(self, problem: Problem) -> Problem:
-        """A finding of a policy rule that the environment or its project sets says so, with the place."""
+        """A finding of a rule that the environment or its project sets names that place."""
         if problem.rule in self.project_rules and WITH not in problem.message:
             file = self.project_rules[problem.rule]
             return problem._replace(message=f"{problem.message}{WITH} {self.name}, for which {file} sets the rule)")
         spec = self.source.data.get("spec")
         policies = spec.get("policies") if isinstance(spec, dict) else None
-        # As they are written: with or without the prefix of their rules.
+        # With or without the prefix 'policy/'.
         written = policies if isinstance(policies, dict) else ()
         names = [name for name in written if problem.rule == f"policy/{name.removeprefix('policy/')}"]
         if not names or WITH in problem.message:
@@ -72,7 +72,7 @@ class Environment(NamedTuple):
         return problem._replace(message=words, related=(*problem.related, place))
 
     def sets(self, *path: str) -> bool:
-        """Whether the document itself sets ``path`` (and not a default)."""
+        """Whether the document itself sets ``path``, not a default."""
         return self.source.sets(*path)
 
 
@@ -81,10 +81,10 @@ Origin: TypeAlias = Literal["spec", "environment default", "environment patch", 
 
 
 class Layer(NamedTuple):
-    """A server's document as it is after one step: as written, then after each change of the environment."""
+    """A server's document after one step: as written, then after each change of the environment."""
 
     origin: Origin
     data: dict[str, JSON]
     marks: Marks | None
-    #: Where the environment says so; None for what the spec says.
+    #: In the environment; None for the spec itself.
     place: Place | None = None

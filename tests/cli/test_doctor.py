@@ -44,7 +44,7 @@ def test_all_well_is_exit_code_0(mcpctl: Mcpctl, specs: Path, monkeypatch: pytes
     from renderer.doctor.checks import ok, warning
 
     seen = [ok("a\x1b[31m", "b\n"), warning("c", "d", "e")]
-    monkeypatch.setattr("renderer.cli.doctor.diagnose", lambda config, patient: iter(seen))
+    monkeypatch.setattr("renderer.cli.doctor.diagnose", lambda config, planned: iter(seen))
     run = mcpctl("doctor")
     assert run.code == 0
     assert run.out == "ok           a\\x1b[31m: b\\n\nwarning      c: d\n             -> e\n"

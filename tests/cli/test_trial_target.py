@@ -13,7 +13,7 @@ import pytest
 
 import renderer.render.engine as engine
 from renderer import assets, render
-from renderer.environment import make
+from renderer.environment import documents
 from renderer.errors import Fault, Problem
 from renderer.launch import launch
 from renderer.model import Options, Rendered, Server
@@ -140,7 +140,7 @@ def texts(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     monkeypatch.setattr(
         assets, "read", lambda name: (templates.get(name.removeprefix("templates/")) or read(name).decode()).encode()
     )
-    caches = (assets.schema, make._schema, defaults_of)
+    caches = (assets.schema, documents._schema, defaults_of)
     for cache in caches:
         cache.cache_clear()
     yield templates

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from renderer import pipeline
-from renderer.doctor import Patient, diagnose
+from renderer.doctor import Planned, diagnose
 from renderer.doctor.checks import Check
 from renderer.model import Options
 from renderer.orchestrators.contract import KubernetesConfig, OrchestratorConfig
@@ -27,13 +27,13 @@ Seen = Mapping[str, Check]
 Doctor = Callable[..., Seen]
 
 
-def patient(text: str, target_name: str, namespace: str = "mcpctl") -> Patient:
+def planned(text: str, target_name: str, namespace: str = "mcpctl") -> Planned:
     """A spec as an apply would have it."""
     options = Options(namespace, "1.35", one_stream=False)
     specs = pipeline.read(["-"], BytesIO(text.encode()))
     output = pipeline.render(specs, target(target_name), options)
     assert output.documents, output.problems
-    return Patient(specs.servers, output.documents, options)
+    return Planned(specs.servers, output.documents, options)
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def doctor(
 
     def look(text: str = "", **config: str) -> Seen:
         given = OrchestratorConfig("kubernetes", kubernetes=KubernetesConfig(**config))  # type: ignore[arg-type]
-        seen = patient(text, "kubernetes", given.kubernetes.namespace) if text else Patient()
+        seen = planned(text, "kubernetes", given.kubernetes.namespace) if text else Planned()
         return {check.subject: check for check in diagnose(given, seen)}
 
     return look

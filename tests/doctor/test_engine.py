@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from renderer.doctor import Patient, diagnose
+from renderer.doctor import Planned, diagnose
 from renderer.doctor.checks import Check, Result
 from renderer.orchestrators.contract import DockerConfig, OrchestratorConfig
-from tests.doctor.conftest import SPEC, Seen, patient
+from tests.doctor.conftest import SPEC, Seen, planned
 
 #: Beginning of the arguments to exit code, stdout and stderr; the longest that fits counts.
 Answers = Mapping[str, tuple[int, str, str]]
@@ -54,7 +54,7 @@ class Docker:
         program.chmod(0o755)
         given = OrchestratorConfig("docker", DockerConfig(**config))  # type: ignore[arg-type]
         seen: dict[str, Check] = {}
-        for check in diagnose(given, patient(text, "compose") if text else Patient()):
+        for check in diagnose(given, planned(text, "compose") if text else Planned()):
             seen[check.subject] = check
         return seen
 

@@ -17,7 +17,7 @@ from renderer.orchestrators.docker.client import Client
 from renderer.orchestrators.kubernetes.client import Kubectl
 from tests.cluster import Cluster
 from tests.cluster.fixtures import environment
-from tests.doctor.conftest import SPEC, patient
+from tests.doctor.conftest import SPEC, planned
 from tests.orchestrators.kubernetes.test_odd_answers import survive
 
 WHOLE = SPEC + "  env: {TOKEN: {secret: github-token, key: token}}\n  expose: {host: a.example, from: []}\n"
@@ -35,7 +35,7 @@ def test_no_answer_of_a_cluster_is_a_defect(
     cluster.create("networking.k8s.io/v1", "IngressClass", "nginx", spec={"controller": "a.example/b"})
     cluster.create("storage.k8s.io/v1", "StorageClass", "fast", provisioner="a.example/b")
     given = OrchestratorConfig("kubernetes", kubernetes=KubernetesConfig(kubeconfig=str(kubeconfig)))
-    sick = patient(WHOLE, "kubernetes")
+    sick = planned(WHOLE, "kubernetes")
     answers: dict[tuple[str, ...], Done] = {}
 
     def look(run: command.Run) -> None:
@@ -56,7 +56,7 @@ NETWORK = '[{"Name": "mcpctl-network", "Internal": false, "Labels": {"a": "b"}, 
 
 
 def test_no_answer_of_a_daemon_is_a_defect(monkeypatch: pytest.MonkeyPatch) -> None:
-    sick = patient(SPEC, "compose")
+    sick = planned(SPEC, "compose")
     given = OrchestratorConfig("docker", docker=DockerConfig())
     answers: dict[tuple[str, ...], Done] = {}
 

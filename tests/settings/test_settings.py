@@ -243,7 +243,7 @@ def test_it_is_not_looked_for_beyond_the_home_folder(tmp_path: Path) -> None:
 
 def test_two_of_them_are_refused(tmp_path: Path) -> None:
     (tmp_path / "mcpctl.json").write_text("{}")
-    assert faults(tmp_path, "{}") == ["mcpctl.json:0:0: : mcpctl.yaml is there too; "]
+    assert faults(tmp_path, "{}") == ["mcpctl.json:0:0: : mcpctl.yaml exists too; "]
 
 
 def test_somebody_elses_is_refused_above_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""From a document of kind Environment to the frozen Environment, or to its faults."""
+"""From documents of kind Environment to Environments."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PREFIX = "policy/"
 
 
 def is_environment(source: Source) -> bool:
-    """Whether the document is, or was meant to be, of kind Environment."""
+    """Also where the kind is misspelt."""
     kind = source.data.get("kind")
     if kind in (KIND, "McpServer") or not isinstance(kind, str):
         return kind == KIND
@@ -34,7 +34,7 @@ def is_environment(source: Source) -> bool:
 
 
 def make_environments(sources: Sequence[Source]) -> tuple[list[Environment], list[Problem]]:
-    """The environments that hold, in the order of the input, and all Problems with the others."""
+    """The valid environments, in the order of the input, and all Problems."""
     environments: dict[str, Environment] = {}
     problems: list[Problem] = []
     for source in sources:
@@ -56,7 +56,7 @@ def make_environments(sources: Sequence[Source]) -> tuple[list[Environment], lis
 
 
 def _delivered_twice(environments: Sequence[Environment]) -> Iterator[Problem]:
-    """No error: each environment may have a cluster of its own in which it is delivered from."""
+    """No error: each environment may be delivered from a cluster of its own."""
     first: dict[tuple[str, str, str], Environment] = {}
     for environment in environments:
         delivery = environment.delivery
@@ -100,7 +100,7 @@ def _environment(source: Source) -> Environment:
     )
 
 
-#: What holds for everything in a namespace: whoever writes it says that the namespace is ours.
+#: Fields that apply to a whole namespace: whoever sets one says that mcpctl manages the namespace.
 _GOVERNING = ("labels", "annotations", "podSecurity", "quota", "limitRange")
 
 
@@ -135,7 +135,7 @@ def _options(spec: dict[str, Any], *, governs: bool) -> Options:
 
 
 def _quota(quota: Mapping[str, Any] | None) -> dict[str, str] | None:
-    """As a ResourceQuota names them."""
+    """With the names of a ResourceQuota."""
     if quota is None:
         return None
     named = {"pods": "pods", "claims": "persistentvolumeclaims", "storage": "requests.storage"}
@@ -146,7 +146,7 @@ def _quota(quota: Mapping[str, Any] | None) -> dict[str, str] | None:
 
 
 def _amounts(bounds: Mapping[str, str]) -> dict[str, str]:
-    """By the names that Kubernetes has for resources."""
+    """With Kubernetes' names of resources."""
     return {name.replace("ephemeralStorage", "ephemeral-storage"): amount for name, amount in bounds.items()}
 
 
@@ -163,7 +163,7 @@ def _rule(name: str) -> str:
 
 
 # ---------------------------------------------------------------------------------------------
-# What no schema can say.
+# Checks beyond the schema.
 
 
 def _faults(environment: Environment) -> Iterator[Fault]:
@@ -238,7 +238,7 @@ _ONLY_IN_A_CLUSTER = {
 
 
 def _not_rendered(environment: Environment) -> Iterator[Fault]:
-    """What the environment says and its target does not render: never dropped in silence."""
+    """Fields that the target does not render: never dropped in silence."""
     if environment.target == "compose":
         for field, reason in _ONLY_IN_A_CLUSTER.items():
             if environment.sets("spec", field):
