@@ -66,7 +66,8 @@ def explain_line(file: str, number: int, runs: Sequence[Run], outputs: Sequence[
     documents, _ = read(document.text, strict=False, limits=OUTPUT_LIMITS)
     path = _path_at(documents[0].marks, line) if documents and documents[0].marks else None
     owner = next((server for server in run.specs.servers if document.subject.endswith(f" {server.name}")), None)
-    fields = tuple(_fields(run, owner, document, path, line)) if owner else ()
+    spot = _Spot(document, path, line)
+    fields = tuple(_fields(run, owner, spot)) if owner else ()
     patches = [
         place
         for changed, place in document.changes
@@ -79,7 +80,7 @@ def explain_line(file: str, number: int, runs: Sequence[Run], outputs: Sequence[
         run.name,
         places_in_templates(document.template, document.context or _context(run, document))(line),
         fields,
-        tuple(_settings(run, owner, document, path, line)),
+        tuple(_settings(run, owner, spot)),
         tuple(dict.fromkeys(patches)),
     )
 
@@ -134,15 +135,56 @@ def _path_at(marks: Marks | None, line: int, path: DocumentPath = ()) -> Documen
 # Trying other values.
 
 
-def _fields(run: Run, server: Server, document: Rendered, path: DocumentPath | None, line: int) -> Iterator[Explained]:
-    before = _seen(document, path, line)
+class _Spot(NamedTuple):
+    """A line of a rendered document, and the path of its value; None in a file that is not YAML."""
+
+    document: Rendered
+    path: DocumentPath | None
+    line: int
+
+    def value(self, changed: Rendered | None = None) -> object:
+        """The value at the path, with its key; of a comment, or of a file that is not YAML, the line.
+
+        With ``changed``, the same file of other settings: the value there.
+        """
+        lines = self.document.text.splitlines()
+        text = lines[self.line - 1].strip() if self.line <= len(lines) else ""
+        if self.path is None or text.startswith("#"):
+            there = changed is None or text in map(str.strip, changed.text.splitlines())
+            return text if there else None
+        before = _data(self.document.text)
+        value = _data(changed.text) if changed else before
+        for step in self.path:
+            if isinstance(value, list) and isinstance(step, int):
+                item = before[step]
+                # Items in front of it move an item, and do not affect it.
+                place = value.index(item) if item in value else step
+                before, value = item, value[place] if place < len(value) else None
+            else:
+                before, value = before[step], value.get(step) if isinstance(value, dict) else None
+        return sorted(value) if isinstance(value, dict) else len(value) if isinstance(value, list) else value
+
+    def built(self, name: str, server: Server, options: Options) -> object:
+        """The value with other settings; unchanged where the same file is not made."""
+        documents = [*target(name).build([server], options)[0], *target(name).shared(options)]
+        same = [other for other in documents if other.template == self.document.template]
+        other = next((other for other in same if other.path == self.document.path), same[0] if same else self.document)
+        value = self.value(other)
+        text = self.document.text.splitlines()[self.line - 1].strip()
+        # With another name the same line may have moved.
+        moved = value is None and text in map(str.strip, other.text.splitlines())
+        return self.value() if moved or other.text == self.document.text else value
+
+
+def _fields(run: Run, server: Server, spot: _Spot) -> Iterator[Explained]:
+    before = spot.value()
     filled: Any = with_defaults(server.source.data)
     written = next((source for source in run.sources if name_of(source) == server.name), server.source)
     for field in leaves(filled, ()):
         if field[0] in ("apiVersion", "kind") or field[:2] in (("spec", "accept"), ("spec", "patches")):
             continue  # they decide what is rendered at all; what a patch changes is known
         others = _others(filled, field)
-        if any(_seen_with(run, server.source, other, document, path, line) != before for other in others):
+        if any(_with_data(run, server.source, other, spot) != before for other in others):
             yield from explain(written, field, run.environment)
 
 
@@ -177,55 +219,16 @@ def _with(data: Any, path: DocumentPath, value: JSON) -> Any:
     return copy
 
 
-def _seen_with(
-    run: Run, source: Source, data: JSON, document: Rendered, path: DocumentPath | None, line: int
-) -> object:
-    """With other data; unchanged where that cannot be rendered."""
+def _with_data(run: Run, source: Source, data: JSON, spot: _Spot) -> object:
+    """The value with other data; unchanged where that cannot be rendered."""
     try:
         server = resolve(source._replace(data=data))  # type: ignore[arg-type]
         others = (other for other in (*run.specs.servers, *run.specs.remotes) if other.name != server.name)
         server = place_links(link((server, *others), complete=False)[0][0], run.options)
         images = run.environment.images if run.environment else AS_WRITTEN
-        return _built(run.target, server._replace(images=images), run.options, document, path, line)
+        return spot.built(run.target, server._replace(images=images), run.options)
     except Exception:
-        return _seen(document, path, line)
-
-
-def _built(
-    name: str, server: Server, options: Options, document: Rendered, path: DocumentPath | None, line: int
-) -> object:
-    """With other settings; unchanged where the same file is not made."""
-    documents = [*target(name).build([server], options)[0], *target(name).shared(options)]
-    same = [other for other in documents if other.template == document.template]
-    other = next((other for other in same if other.path == document.path), same[0] if same else document)
-    places = _seen(document, path, line, other)
-    text = document.text.splitlines()[line - 1].strip()
-    # With another name the same line may have moved.
-    moved = places is None and text in map(str.strip, other.text.splitlines())
-    return _seen(document, path, line) if moved or other.text == document.text else places
-
-
-def _seen(document: Rendered, path: DocumentPath | None, line: int, changed: Rendered | None = None) -> object:
-    """The value at the path, with its key; of a comment, or of a file that is not YAML, the line.
-
-    With ``changed``, the same file of other settings: the value there.
-    """
-    lines = document.text.splitlines()
-    text = lines[line - 1].strip() if line <= len(lines) else ""
-    if path is None or text.startswith("#"):
-        there = changed is None or text in map(str.strip, changed.text.splitlines())
-        return text if there else None
-    before = _data(document.text)
-    value = _data(changed.text) if changed else before
-    for step in path:
-        if isinstance(value, list) and isinstance(step, int):
-            item = before[step]
-            # Items in front of it move an item, and do not affect it.
-            place = value.index(item) if item in value else step
-            before, value = item, value[place] if place < len(value) else None
-        else:
-            before, value = before[step], value.get(step) if isinstance(value, dict) else None
-    return sorted(value) if isinstance(value, dict) else len(value) if isinstance(value, list) else value
+        return spot.value()
 
 
 @lru_cache(maxsize=8)  # the rendered text is compared with each of the others
@@ -234,14 +237,12 @@ def _data(text: str) -> Any:
     return documents[0].data if documents else None
 
 
-def _settings(
-    run: Run, server: Server | None, document: Rendered, path: DocumentPath | None, line: int
-) -> Iterator[tuple[str, Place | None]]:
+def _settings(run: Run, server: Server | None, spot: _Spot) -> Iterator[tuple[str, Place | None]]:
     """Options, or in their place fields of the environment, that affect the line."""
-    before = _seen(document, path, line)
+    before = spot.value()
     options, environment = run.options, run.environment
     if not server and environment:
-        yield from _of_environment(environment, document, path, line)
+        yield from _of_environment(environment, spot)
     tried: Mapping[DocumentPath, Options] = {
         ("spec", "namespace", "name"): options._replace(namespace=f"{options.namespace}x"),
         ("spec", "kubernetesVersion"): options._replace(kubernetes_version="1.30"),
@@ -256,41 +257,38 @@ def _settings(
     }
     for field, other in tried.items():
         if server:
-            built = _built(run.target, server, other, document, path, line)
+            built = spot.built(run.target, server, other)
         else:
-            shared = [new for new in target(run.target).shared(other) if new.template == document.template]
-            built = _seen(document, path, line, shared[0] if shared else document)
+            shared = [new for new in target(run.target).shared(other) if new.template == spot.document.template]
+            built = spot.value(shared[0] if shared else spot.document)
         if built != before and (server or not _place(environment, field)):
             yield dotted(field), _place(environment, field)
     if environment and server and server.images != AS_WRITTEN:
         plain = server._replace(images=AS_WRITTEN)
-        if _built(run.target, plain, options, document, path, line) != before:
+        if spot.built(run.target, plain, options) != before:
             yield "spec.images", _place(environment, ("spec", "images"))
 
 
-def _of_environment(
-    environment: Environment, document: Rendered, path: DocumentPath | None, line: int
-) -> Iterator[tuple[str, Place | None]]:
+def _of_environment(environment: Environment, spot: _Spot) -> Iterator[tuple[str, Place | None]]:
     """Fields of the environment that affect what all servers share, or the delivery."""
-    source, before = environment.source, _seen(document, path, line)
+    source, before = environment.source, spot.value()
     if environment.name in str(before).split("-"):  # with another name its document may be invalid
         yield "metadata.name", source.place(("metadata", "name"), at_key=True)
     for field in leaves(source.data, ()):
         if field[0] == "spec" and any(
-            _shared_by(source, other, document, path, line) not in (before, None)
-            for other in _others(source.data, field)
+            _shared_by(source, other, spot) not in (before, None) for other in _others(source.data, field)
         ):
             yield dotted(field), source.place(field, at_key=True)
 
 
-def _shared_by(source: Source, data: Any, document: Rendered, path: DocumentPath | None, line: int) -> object:
+def _shared_by(source: Source, data: Any, spot: _Spot) -> object:
     """With another document of the environment; None where that is invalid, or makes no such file."""
     made, _ = make_environments([source._replace(data=data)])
     if not made:
         return None
     documents = [*target(made[0].target).shared(made[0].options), *(deliver(made[0])[0] if made[0].delivery else ())]
-    others = [other for other in documents if other.template == document.template]
-    return _seen(document, path, line, others[0]) if others else None
+    others = [other for other in documents if other.template == spot.document.template]
+    return spot.value(others[0]) if others else None
 
 
 def _place(environment: Environment | None, field: DocumentPath) -> Place | None:

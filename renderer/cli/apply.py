@@ -20,12 +20,13 @@ from renderer.cli.options import (
     provider_has_a_cluster,
     version_options,
 )
-from renderer.cli.ready import emit_json, failure, statuses_of, until_ready, warn_without_client
+from renderer.cli.ready import emit_json, failure, statuses_of, until_ready
 from renderer.cli.runs import count_remotes, environment_option, locked_option, nothing_deployed, rendered, with_locked
 from renderer.cli.runtime import (
     confirm_with,
     env_file_option,
     fail_fast_option,
+    has_client,
     instances_of,
     output_option,
     progress,
@@ -246,7 +247,7 @@ class _Run(NamedTuple):
         """Applies, waits, prints; in JSON also after a failure."""
         applied, statuses, ids = Applied(()), tuple[InstanceStatus, ...](), tuple[str, ...]()
         if wait and self.options.dry_run == "none":
-            warn_without_client()
+            has_client()
         try:
             applied = self.orchestrator.apply(self.plan.documents, self.options, progress, confirm)
             self._report(applied)

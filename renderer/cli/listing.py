@@ -10,17 +10,15 @@ import click
 
 from renderer.cli.runtime import (
     asked,
-    no_client,
+    has_client,
     orchestrator_of,
     output_option,
-    progress,
     remote_instances,
     runtime_options,
 )
 from renderer.cli.streams import emit
 from renderer.cli.tables import fits_a_table, show
 from renderer.errors import Exit
-from renderer.orchestrators import mcp_check
 from renderer.orchestrators.contract import InstanceFilters, InstancePage, InstanceState, Orchestrator
 from renderer.orchestrators.instances import COLUMNS, as_columns, as_data, row
 from renderer.settings import Settings
@@ -91,10 +89,7 @@ def listing(
     """
     filters = InstanceFilters(servers, tuple(InstanceState(state) for state in states), labels)
     orchestrator = orchestrator_of(settings)
-    if ask and not mcp_check.installed():
-        progress(no_client())
-        ask = False
-    pages = _pages(orchestrator, filters, page_size, ask=ask)
+    pages = _pages(orchestrator, filters, page_size, ask=ask and has_client())
     if style == "json":
         before = "[\n"
         for status in (status for page in pages for status in page.instances):

@@ -7,7 +7,7 @@ from contextlib import nullcontext, suppress
 from typing import Any
 
 from renderer import __version__
-from renderer.cli.runtime import ask, no_client, progress
+from renderer.cli.runtime import ask, progress
 from renderer.cli.streams import ReaderLeft, emit_data, working
 from renderer.errors import ApplyFailed, McpctlError, WaitTimedOut
 from renderer.model import JSON
@@ -25,7 +25,7 @@ def until_ready(
     """Until all run and answer MCP. ApplyFailed, or WaitTimedOut, with the reasons.
 
     Servers stay RUNNING that nothing can connect to, or that ask for credentials; and all without the MCP SDK, of which
-    ``warn_without_client`` warns in advance.
+    ``has_client`` warns in advance.
     """
     asking = (lambda status: _answer(orchestrator, status, transports)) if mcp_check.installed() else None
     try:
@@ -39,12 +39,6 @@ def until_ready(
     except ApplyFailed as error:
         raise failure(error.message) from None
     return statuses
-
-
-def warn_without_client() -> None:
-    """Before servers are started: without the SDK nobody knows whether they answer MCP."""
-    if not mcp_check.installed():
-        progress(no_client())
 
 
 def _answer(orchestrator: Orchestrator, status: InstanceStatus, transports: Mapping[str, str]) -> Observation:

@@ -253,28 +253,24 @@ def identify(orchestrator: Orchestrator, name: str) -> str:
     raise ApplyFailed(f"no server is called '{excerpt(name)}' in {orchestrator.where()}; {hint}")
 
 
-def no_client() -> str:
-    """The advice where the MCP SDK is missing."""
-    return (
-        "the MCP SDK is missing, so servers are not asked over MCP and the best state is 'running'; "
-        f"pip install '{mcp_check.EXTRA}'"
-    )
+def has_client() -> bool:
+    """Whether the MCP SDK is installed; prints advice where it is missing."""
+    if mcp_check.installed():
+        return True
+    text = "the MCP SDK is missing, so servers are not asked over MCP and the best state is 'running'"
+    progress(f"{text}; pip install '{mcp_check.EXTRA}'")
+    return False
 
 
 def asked(orchestrator: Orchestrator, status: InstanceStatus, transports: Mapping[str, str]) -> InstanceStatus:
     """READY where it answers MCP; else unchanged, with the reason."""
-    if not answers_expected(status):
+    if status.state is not InstanceState.RUNNING or not status.endpoint:
         return status
     try:
         return ask(orchestrator, status, transports)
     except (ApplyFailed, WaitTimedOut) as error:
         words = [status.reason] if status.reason else []
         return status._replace(reason="; ".join([*words, f"does not answer MCP: {error.message}"]))
-
-
-def answers_expected(status: InstanceStatus) -> bool:
-    """Whether it runs and is reachable."""
-    return status.state is InstanceState.RUNNING and bool(status.endpoint)
 
 
 def ask(orchestrator: Orchestrator, status: InstanceStatus, transports: Mapping[str, str]) -> InstanceStatus:

@@ -18,11 +18,12 @@ from renderer.cli.options import (
     provider_has_a_cluster,
     version_options,
 )
-from renderer.cli.ready import emit_json, statuses_of, until_ready, warn_without_client
+from renderer.cli.ready import emit_json, statuses_of, until_ready
 from renderer.cli.runs import count_remotes, nothing_deployed
 from renderer.cli.runtime import (
     env_file_option,
     fail_fast_option,
+    has_client,
     identify,
     orchestrator_of,
     output_option,
@@ -154,7 +155,7 @@ def _started(
     statuses: tuple[InstanceStatus, ...] = ()
     facts: dict[str, JSON] = {"orchestrator": orchestrator.name, "where": orchestrator.where()}
     if seconds:
-        warn_without_client()
+        has_client()
     try:
         for _, begin in starts:
             ids.append(begin())

@@ -11,9 +11,9 @@ import click
 from renderer import __version__
 from renderer.cli.runtime import (
     asked,
+    has_client,
     identify,
     instances_of,
-    no_client,
     orchestrator_of,
     output_option,
     progress,
@@ -23,7 +23,6 @@ from renderer.cli.runtime import (
 from renderer.cli.streams import emit, emit_data
 from renderer.cli.tables import fits_a_table, live, show
 from renderer.errors import Exit
-from renderer.orchestrators import mcp_check
 from renderer.orchestrators.contract import InstanceFilters, InstanceStatus
 from renderer.orchestrators.instances import as_data
 from renderer.settings import Settings
@@ -58,9 +57,7 @@ def status(names: tuple[str, ...], settings: Settings, watch: bool, ask: bool, s
     they are 'remote', and are not asked.
     """
     orchestrator = orchestrator_of(settings)
-    if ask and not mcp_check.installed():
-        progress(no_client())
-        ask = False
+    ask = ask and has_client()
     remotes = remote_instances(names)
     here = [name for name in names if name not in {remote.server for remote in remotes}]
     ids = [identify(orchestrator, name) for name in here]

@@ -136,9 +136,11 @@ _Names = Mapping[tuple[str, str], str]
 def with_new_names(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Consequence]]:
     """Pairs removed objects with new ones, where the workload has another name or namespace; and what that causes."""
     removed, came = [p.old for p in pairs if p.old and not p.new], [p.new for p in pairs if p.new and not p.old]
-    old, new = (
-        min(filter(_is_workload, side), key=lambda each: len(each.name), default=None) for side in (removed, came)
+    workloads = (
+        [e for e in side if e.kind in WORKLOADS or (e.group, e.kind) == (COMPOSE, "service")]
+        for side in (removed, came)
     )
+    old, new = (min(side, key=lambda each: len(each.name), default=None) for side in workloads)
     if not old or not new or old.kind != new.kind:
         return list(pairs), []
     identities = {each.identity: each for each in came}
@@ -159,10 +161,6 @@ def with_new_names(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Consequence]
         if changed := changes(data, now.data):
             kept.append(Pair(now._replace(data=data), now, changed))
     return sorted(kept, key=lambda pair: pair.object.identity), list(_meaning(old, new, matched.values()))
-
-
-def _is_workload(each: Object) -> bool:
-    return each.kind in WORKLOADS or (each.group == COMPOSE and each.kind == "service")
 
 
 def _renamed(name: str, old: Object, new: Object) -> str:

@@ -153,18 +153,17 @@ def _wishes(text: str) -> list[str]:
 
 def _stated(pair: Pair, *, new: bool) -> Iterator[Consequence]:
     """By annotations, or labels of compose."""
-    notes = [_notes(side) for side in (pair.before, pair.now)]
+    sides = (
+        as_mapping(at(data, "metadata", "annotations")) or as_mapping(data.get("labels"))
+        for data in (pair.before, pair.now)
+    )
+    notes = [{key: value for key, value in side.items() if isinstance(value, str)} for side in sides]
     if pair.new and not pair.old and not new and _NOT_ENFORCED in notes[1]:
         yield Consequence("unenforced", "host names of egress")  # another provider: the hosts are as before
     elif pair.new:
         yield from _unenforced("NOT ENFORCED BY NAME", *(each.get(_NOT_ENFORCED, "") for each in notes))
     before, now = (_FINDING.split(each.get(_ACCEPTED, "")) for each in notes)
     yield from (Consequence("accepted", finding) for finding in now if finding and finding not in before)
-
-
-def _notes(data: Mapping[str, object]) -> dict[str, str]:
-    notes = as_mapping(at(data, "metadata", "annotations")) or as_mapping(data.get("labels"))
-    return {key: value for key, value in notes.items() if isinstance(value, str)}
 
 
 def _annotated(pairs: Iterable[Pair]) -> set[str]:

@@ -108,7 +108,12 @@ def _rules(filters: Mapping[str, Mapping[str, Any]]) -> _Rules:
 
     providers = [as_mapping(each) for each in as_mapping(config("token").get("providers")).values()]
     bucket = as_mapping(_first(config("rate").get("descriptors")).get("token_bucket"))
-    policies = as_mapping(at(config("tools"), "rules", "policies"))
+    tools = []
+    for name, each in as_mapping(at(config("tools"), "rules", "policies")).items():
+        if str(name) != "protocol":
+            matches = [as_mapping(value.get("string_match")) for value in _matched(each, "params", "name")]
+            names = frozenset(str(match.get("exact") or f"{match.get('prefix')}*") for match in matches)
+            tools.append(_Tools(names or frozenset(["*"]), _claims(each, "scope"), _claims(each, "groups")))
     return _Rules(
         issuers={
             str(each.get("issuer")): (
@@ -120,11 +125,7 @@ def _rules(filters: Mapping[str, Mapping[str, Any]]) -> _Rules:
         forwards=any(each.get("forward") is True for each in providers),
         scopes=_claims(policy("scopes", "every-call"), "scope"),
         groups=_claims(policy("groups", "every-call"), "groups"),
-        tools=tuple(
-            _Tools(_names(as_mapping(each)), _claims(each, "scope"), _claims(each, "groups"))
-            for name, each in policies.items()
-            if str(name) != "protocol"
-        ),
+        tools=tuple(tools),
         origins=frozenset(
             str(exact)
             for each in _mappings_in(policy("origin", "foreign-origin"))
@@ -154,11 +155,6 @@ def _matched(policy: Any, *path: str) -> Iterator[Mapping[str, Any]]:
 def _claims(policy: Any, claim: str) -> frozenset[str]:
     values = (at(value, "list_match", "one_of", "string_match", "exact") for value in _matched(policy, "jwt", claim))
     return frozenset(str(value) for value in values if value)
-
-
-def _names(policy: Mapping[str, Any]) -> frozenset[str]:
-    matches = [as_mapping(value.get("string_match")) for value in _matched(policy, "params", "name")]
-    return frozenset(str(each.get("exact") or f"{each.get('prefix')}*") for each in matches) or frozenset(["*"])
 
 
 def _wider(old: _Rules, new: _Rules) -> Iterator[str]:
