@@ -85,7 +85,6 @@ class Background:
         self.over = False
 
     def fileno(self) -> int:
-        """Of its stdout."""
         return self._out.fileno()
 
     def lines(self, seconds: float = 0.0) -> list[str]:
@@ -324,7 +323,7 @@ def _name(program: str) -> str:
 
 
 class Run(Protocol):
-    """``run``, or its stand-in in a test."""
+    """``run``, or a fake in tests."""
 
     def __call__(
         self, argv: list[str], *, seconds: float, stdin: bytes = b"", env: Mapping[str, str] | None = None
@@ -332,7 +331,7 @@ class Run(Protocol):
 
 
 class Start(Protocol):
-    """``background``, or its stand-in in a test."""
+    """``background``, or a fake in tests."""
 
     def __call__(
         self, argv: list[str], *, env: Mapping[str, str] | None = None

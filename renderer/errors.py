@@ -90,7 +90,6 @@ class Problem(NamedTuple):
     subject: str = ""
 
     def sort_key(self) -> tuple[Place, str, str, str]:
-        """File, line, column, then path, rule and text."""
         return (self.place, self.path, self.rule, self.message)
 
 
@@ -133,13 +132,13 @@ class McpctlError(Exception):
 
 
 class UsageMistake(McpctlError):
-    """The command line cannot be carried out."""
+    """The command line is invalid."""
 
     exit_code = Exit.USAGE
 
 
 class InputInvalid(McpctlError):
-    """A spec has faults."""
+    """A spec is invalid."""
 
     exit_code = Exit.INPUT_INVALID
 
@@ -163,7 +162,7 @@ class ApplyFailed(McpctlError):
 
 
 class WaitTimedOut(McpctlError):
-    """Nothing was refused before the deadline."""
+    """The deadline passed."""
 
     exit_code = Exit.TIMED_OUT
 

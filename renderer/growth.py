@@ -93,7 +93,6 @@ def refuse_filter(name: str, value: Any, arguments: Sequence[Any]) -> None:
 
 
 def refuse_method(name: str, owner: Any, arguments: Sequence[Any]) -> None:
-    """Of a built-in type."""
     within(owner)
     if name == "join" and arguments:
         _refuse_times(len(arguments[0]), owner)

@@ -241,7 +241,6 @@ def guard_values(access: Access, transport: Transport, address: str, port: int, 
 
 
 def metadata_document(access: Access) -> str:
-    """RFC 9728, as JSON."""
     scopes = dict.fromkeys((*access.require.scopes, *(s for rule in access.tools for s in rule.rights.scopes)))
     document: dict[str, JSON] = {
         "resource": access.url,

@@ -34,8 +34,6 @@ Item = dict[str, Any]
 
 
 class ResourceList(NamedTuple):
-    """The input of a function."""
-
     items: list[Item]
     config: Item | None = None
 
@@ -78,7 +76,6 @@ def read_items(text: bytes, file: str) -> list[Item]:
 
 
 def is_spec(item: Mapping[str, Any]) -> bool:
-    """A McpServer or an Environment."""
     return item.get("apiVersion") == SPEC_API and item.get("kind") in KINDS
 
 

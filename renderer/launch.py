@@ -242,7 +242,6 @@ def _agentgateway_config(server: Server, inner: Sequence[str]) -> str:
 
 
 def _server_argv(server: Server) -> list[str]:
-    """The server's own program, without a bridge."""
     package = server.package
     if package is None:
         return [*server.command, *server.args]
@@ -332,7 +331,6 @@ def _default(server: Server) -> Probe:
 
 
 def check_file(server: Server) -> File | None:
-    """The program of the probe, if any."""
     probe = _probe(server)
     return probe.file if probe else None
 

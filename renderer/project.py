@@ -33,7 +33,6 @@ class Project(NamedTuple):
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """All input of the project."""
         return (*self.specs, *self.environments)
 
 
@@ -43,7 +42,6 @@ def home_folder(environ: Mapping[str, str]) -> str | None:
 
 
 def same_paths(paths: Iterable[str], others: Iterable[str]) -> bool:
-    """Whether they lead to the same files and folders."""
     return {os.path.realpath(path) for path in paths} == {os.path.realpath(path) for path in others}
 
 

@@ -15,8 +15,6 @@ LONGEST = 2000
 
 
 class Differing(NamedTuple):
-    """A file that differs; ``words`` describe its state."""
-
     place: Place
     state: str
     words: str
@@ -39,11 +37,10 @@ class Report(NamedTuple):
 
     @property
     def shown(self) -> list[Problem]:
-        """Without accepted ones, unless ``with_accepted``."""
+        """Without accepted findings, unless ``with_accepted``."""
         return [p for p in self.problems if self.with_accepted or p.severity is not Severity.ACCEPTED]
 
     def tally(self) -> dict[str, int]:
-        """Errors, warnings, and accepted findings."""
         counts = Counter(p.severity for p in self.problems)
         accepted = counts[Severity.ACCEPTED]
         words = {"errors": counts[Severity.ERROR], "warnings": counts[Severity.WARNING]}
@@ -109,7 +106,6 @@ def as_json(report: Report) -> str:
 
 
 def as_sarif(report: Report) -> str:
-    """SARIF 2.1.0."""
     problems = [*report.shown, *map(_as_problem, report.differing)]
     rules = sorted({p.rule for p in problems})
     driver = {"name": "mcpctl", "version": __version__, "rules": [_sarif_rule(rule) for rule in rules]}

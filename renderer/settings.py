@@ -101,8 +101,6 @@ class Settings(NamedTuple):
 
 @cache
 def fields() -> tuple[Field, ...]:
-    """In the order of the schema."""
-
     def inside(schema: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[Field]:
         for name, inner in schema["properties"].items():
             here = (*path, name)
@@ -163,7 +161,6 @@ def _schema() -> schemas.Schema:
 
 
 def _from_file(path: str, problems: list[Problem]) -> Iterator[Value]:
-    """Each value with its place."""
     sources, faults = load.load([path], stdin=None)
     # A file of comments is valid.
     for problem in faults:

@@ -85,7 +85,6 @@ class Commands(click.Group):
     """Imports a command when it runs, with all that it needs."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
-        """In the order of a first use."""
         return list(COMMANDS)
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -236,8 +236,6 @@ def _of_tree(
 
 
 class _Run(NamedTuple):
-    """One apply, after all checks."""
-
     orchestrator: Orchestrator
     plan: Plan
     style: str
@@ -273,7 +271,6 @@ class _Run(NamedTuple):
         return Exit.FINE
 
     def nothing(self) -> int:
-        """For remote servers alone, without the runtime."""
         if self.style == "json":
             self._emit_json(Applied(()), ())
         return Exit.FINE

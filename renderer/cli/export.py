@@ -151,7 +151,6 @@ def _run(paths: Sequence[str], target: str, namespace: str, environments: Sequen
 
 
 def _servers(run: Run) -> list[Server]:
-    """Also remote ones, by name."""
     return sorted((*run.specs.servers, *run.specs.remotes), key=lambda server: server.name)
 
 

@@ -43,7 +43,6 @@ def specs_for(
 
 
 def options_for(settings: Settings, rendering: Mapping[str, Any]) -> Options:
-    """Without an environment."""
     options = render_options({**rendering, "namespace": settings.config.kubernetes.namespace})
     typed = any(value.field.name == _NAMESPACE and value.rank is Rank.OPTION for value in settings.values)
     return options._replace(namespace_typed=typed)

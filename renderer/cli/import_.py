@@ -162,7 +162,6 @@ def _as_text(result: Result, quiet: bool) -> str:
 
 
 def _problems(result: Result, quiet: bool) -> str:
-    """Also warnings, unless ``quiet``."""
     return as_text(Report("import", result.problems, {}), quiet=quiet) if result.problems else ""
 
 

@@ -41,7 +41,6 @@ def project() -> Project | None:
 
 
 def _paths(context: click.Context, parameter: click.Parameter, paths: tuple[str, ...]) -> tuple[str, ...]:
-    """By default those of the project."""
     context.meta["paths typed"] = bool(paths)
     known = None if paths else project()
     if known is not None and known.specs:
@@ -85,7 +84,7 @@ watch_option = click.option(
 
 
 def text_or_json(text: str) -> Callable[[Command], Command]:
-    """For a command whose output is no report of Problems."""
+    """For commands without a report of Problems."""
     return click.option(
         "--output",
         "-o",
@@ -148,7 +147,6 @@ network_policy_provider_option = click.option(
 
 
 def target_options(command: Command) -> Command:
-    """Of the rendering."""
     return version_options(network_policy_provider_option(namespace_option(command)))
 
 
@@ -198,7 +196,6 @@ kustomization_option = click.option("--kustomization", is_flag=True, help=f"With
 
 
 def tree_options(command: Command) -> Command:
-    """Of writing a tree."""
     for name, text in reversed(_TREE.items()):
         command = click.option(name, is_flag=True, help=f"With --out: {text}")(command)
     return command

@@ -77,5 +77,4 @@ def statuses_of(orchestrator: Orchestrator, ids: Sequence[str]) -> tuple[Instanc
 
 
 def failure(text: str) -> ApplyFailed:
-    """With the advice for all of them."""
     return ApplyFailed(f"{text}; what is applied stays: fix the reason, then run the command again")

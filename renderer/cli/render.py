@@ -169,7 +169,6 @@ def _refuse_another_tree(out: pathlib.Path | None, known: Project | None, runs: 
 
 
 def count(runs: Sequence[Run], results: Sequence[Output]) -> dict[str, int]:
-    """Over all environments."""
     counts = {"environments": sum(run.environment is not None for run in runs)} if runs[0].environment else {}
     servers, documents = (len(run.specs.servers) for run in runs), (len(result.documents) for result in results)
     remotes = count_remotes([run.specs for run in runs])

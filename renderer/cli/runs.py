@@ -92,12 +92,12 @@ def in_project(inputs: Inputs, alone: Run) -> tuple[Inputs, Run]:
 
 
 def problems_of_specs(runs: Sequence[Run]) -> list[Problem]:
-    """Of all runs, each once."""
+    """Each once, over all runs."""
     return pipeline.problems_of([pipeline.Output((), run.specs.problems, environment=run.name) for run in runs])
 
 
 def run_alone(target: str, options: Any, levels: Any) -> Run:
-    """From the command line alone; the specs come later."""
+    """A Run without specs, from the command line alone."""
     return pipeline.Run(None, target, options, pipeline.Specs((), (), levels))
 
 
@@ -208,7 +208,6 @@ def with_templates(specs: Specs, folder: str | None) -> Specs:
 
 
 def count_remotes(several: Sequence[Specs]) -> dict[str, int]:
-    """For the summary, where there are any."""
     number = sum(len(specs.remotes) for specs in several)
     return {"remote servers": number} if number else {}
 

@@ -141,7 +141,6 @@ fail_fast_option = click.option(
 
 
 def yes_option(command: Command) -> Command:
-    """Both confirmations in advance."""
     data = "Also remove volumes with their data, and whole namespaces and definitions of custom resources."
     yes = "Do not ask before something is removed. Data needs --delete-data as well."
     command = click.option("--delete-data", is_flag=True, help=f"{data} Asks once more unless --yes is given.")(command)
@@ -160,7 +159,6 @@ def show_place(orchestrator: Orchestrator) -> None:
 
 
 def progress(line: str) -> None:
-    """One line to stderr."""
     text = excerpt(line, LONGEST)
     say(f"{' ' if text.startswith('::') else ''}{text}\n")
 
@@ -172,7 +170,7 @@ def on_terminal() -> bool:
 
 
 def refuse_unasked(yes: bool, command: str) -> None:
-    """Before anything happens: a question that nobody could answer."""
+    """Before anything happens, where no user can answer."""
     if not yes and not on_terminal():
         raise UsageMistake(f"{command} asks before it removes anything, and there is no terminal to ask on; add --yes")
 
@@ -199,7 +197,6 @@ def confirm_with(yes: bool, delete_data: bool) -> Confirm:
 
 
 def instances_of(orchestrator: Orchestrator, filters: InstanceFilters) -> Iterator[InstanceStatus]:
-    """Page after page."""
     page = InstancePage(())
     while True:
         page = orchestrator.list_instances(filters, page.next)
@@ -302,7 +299,7 @@ def ask(orchestrator: Orchestrator, status: InstanceStatus, transports: Mapping[
 
 
 class Ended(KeyboardInterrupt):
-    """By a signal: its number is the argument."""
+    """The argument is the number of the signal."""
 
 
 @contextmanager

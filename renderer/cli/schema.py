@@ -91,7 +91,6 @@ def _explain(path: str, form: str) -> None:
 
 
 def _typed(name: str, path: str) -> str:
-    """The path as the user types it."""
     return path if name == _WRITTEN[0] else f"{name}.{path}"
 
 

@@ -58,7 +58,7 @@ class Watch(Exception):
 
 
 def again_if(watch: bool, paths: Sequence[str], out: Path | None = None) -> None:
-    """With ``watch``, ends the command by Watch."""
+    """With ``watch``, raises Watch."""
     if watch and "-" in paths:
         raise click.UsageError("--watch follows files: name them instead of -, or leave --watch out")
     if watch:
@@ -88,7 +88,6 @@ def emit(text: str | Iterable[str]) -> None:
 
 
 def emit_data(data: object) -> None:
-    """As one JSON document."""
     emit(json.dumps(data, indent=2) + "\n")
 
 

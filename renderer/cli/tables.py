@@ -35,7 +35,6 @@ def fits_a_table() -> bool:
 
 
 def show(statuses: Sequence[InstanceStatus], now: float) -> None:
-    """Nothing for no servers."""
     if not statuses:
         return
     if not fits_a_table():

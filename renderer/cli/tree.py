@@ -294,7 +294,7 @@ def _done(wanted: Wanted, done: write.Written, report: Report) -> Report:
 
 
 def _servers(paths: Iterable[str], depth: int) -> set[str]:
-    """The folders of the servers that these files belong to."""
+    """Folders of servers that hold these files."""
     return {write.unit_of(path, depth) for path in paths} - {""}
 
 

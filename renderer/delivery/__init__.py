@@ -28,7 +28,6 @@ _REASON = ("delivery",)
 
 
 def deliver(environment: Environment) -> tuple[list[Rendered], list[Problem]]:
-    """The files, and their problems."""
     objects = delivery_objects(environment)
     problems = check_documents(objects, environment.options.kubernetes_version)
     if delivery_prerequisites(environment.delivery):  # a list for people; nothing parses it
@@ -51,7 +50,6 @@ def delivery_prerequisites(delivery: Delivery | None) -> tuple[Prerequisite, ...
 
 
 def prerequisites_text(environment: Environment) -> str:
-    """A checklist."""
     title = f"What the delivery of environment {environment.name} needs before it is applied"
     where = "In the cluster in which it runs, which may be another one than that of the servers."
     return as_list(title, where, delivery_prerequisites(environment.delivery))

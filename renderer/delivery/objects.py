@@ -66,7 +66,6 @@ _FILLED_IN = (
 
 
 def application(environment: Environment, delivery: Delivery | None) -> Mapping[str, Any] | None:
-    """For one cluster."""
     if not isinstance(delivery, ArgoCD) or delivery.is_set:
         return None
     destination = {**(delivery.destination or {}), "namespace": environment.options.namespace}

@@ -83,7 +83,7 @@ def at_base(
 
 
 def _names(runs: Sequence[Run]) -> tuple[set[str], set[str]]:
-    """Of the trees, and of the servers in them."""
+    """Names of the trees, and of the servers in them."""
     return {run.name or run.target for run in runs}, {name for run in runs for name in _documents(run)}
 
 
@@ -223,12 +223,11 @@ def _renamed_from(side: Sides, run: Run, out: Path, revision: git.Revision | Non
 
 
 def _kept(side: Sides) -> int:
-    """The number of files in both trees."""
     return sum(path not in side.tree.missing for path in side.rendered)
 
 
 def _documents(run: Run) -> dict[str, Source]:
-    """The documents of servers, as written."""
+    """By server, as written."""
     sources = run.sources or tuple(server.source for server in (*run.specs.servers, *run.specs.remotes))
     return {name_of(source): source for source in sources}
 
@@ -285,7 +284,7 @@ def _with_between(sides: Sides, run: Run, name: str, base: Base, out: Path, note
 
 
 def with_matrix(diff: Diff, runs: Sequence[Run]) -> Diff:
-    """With the fields that differ between environments."""
+    """Adds the fields that differ between environments."""
     environments = [run.environment for run in runs if run.environment]
     rows = []
     for row in differences(environments, {run.name: (*run.specs.servers, *run.specs.remotes) for run in runs}):

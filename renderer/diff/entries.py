@@ -93,7 +93,6 @@ class Sides(NamedTuple):
 
 
 def entries(sides: Sides) -> list[Entry]:
-    """All of a tree, by the names of servers."""
     unlike = {*sides.tree.texts, *sides.tree.missing}
     changed = {path: text for path, text in sides.rendered.items() if path in unlike}
     # Where the lists of all servers' files are new or removed, the delivery changed, and no server.
@@ -339,7 +338,6 @@ class Diff(NamedTuple):
     graphs: tuple[GraphChange, ...] = ()
 
     def counts(self) -> dict[str, int]:
-        """Of servers, files and fields that change."""
         files = {(entry.tree, path) for entry in self.entries for path in entry.files}
         of_trees = max((move.files for move in self.moves if move.kind == "tree"), default=0)
         moved = of_trees or sum(move.files for move in self.moves)
@@ -348,7 +346,7 @@ class Diff(NamedTuple):
         return {"servers": len(servers), "files": len(files) + moved, "fields": fields}
 
     def servers_with(self, leg: Leg, name: Name) -> list[str]:
-        """The servers with that consequence; empty for what all share."""
+        """Contains '' for what all share."""
         alike = [entry for entry in self.entries if entry.leg == leg]
         return sorted({entry.server for entry in alike if name in {each.name for each in entry.consequences}})
 
@@ -360,7 +358,6 @@ class Group(NamedTuple):
 
     @property
     def first(self) -> Entry:
-        """Represents all."""
         return self.entries[0]
 
     @property

@@ -32,7 +32,6 @@ class Object(NamedTuple):
 
     @property
     def identity(self) -> tuple[str, str, str, str]:
-        """The same before and now."""
         return (self.group, self.kind, self.namespace, self.name)
 
     @property

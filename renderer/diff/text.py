@@ -60,7 +60,7 @@ def _group(group: Group) -> Iterator[str]:
 
 
 def as_json(diff: Diff) -> str:
-    """All entries in full, without the values of secrets."""
+    """Without the values of secrets."""
     data: dict[str, JSON] = {
         "command": "diff",
         "against": diff.against,
@@ -213,7 +213,6 @@ def changed(field: Field) -> list[str]:
 
 
 def moves(diff: Diff, quote: Quote) -> list[str]:
-    """A sentence for each move."""
     lines = []
     for moved, old, new, files in diff.moves:
         amount = f"{_count(files, 'file')} differ{'s' if files == 1 else ''} only in the first line"
@@ -251,7 +250,6 @@ def summary(diff: Diff, quote: Quote) -> str:
 
 
 def tallies(diff: Diff, leg: Leg) -> list[tuple[Name, list[str]]]:
-    """Each consequence with its servers."""
     tallied = [(name, diff.servers_with(leg, name)) for name in CONSEQUENCES]
     return [(name, servers) for name, servers in tallied if servers]
 

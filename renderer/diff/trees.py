@@ -35,7 +35,7 @@ class Tree(NamedTuple):
 
 
 def _with_lf(tree: Tree, rendered: Mapping[str, str]) -> Tree:
-    """Line ends are git's or an editor's, and no change."""
+    """CRLF is no change."""
     crlf = {path: text.replace("\r\n", "\n") for path, text in tree.texts.items() if text and "\r\n" in text}
     texts = {path: text for path, text in {**tree.texts, **crlf}.items() if text is None or text != rendered.get(path)}
     return tree._replace(texts=texts, crlf=len(crlf))
@@ -48,7 +48,7 @@ _LISTS = (SERVER_LIST, *(f"{name}/{SERVER_LIST}" for name in TARGETS))
 
 
 def _lists(text: Callable[[str], str | None]) -> list[str]:
-    """Those that mcpctl wrote."""
+    """The lists of servers that mcpctl wrote."""
     return [path for path in _LISTS if (text(path) or "").startswith(MARK.decode())]
 
 

@@ -28,7 +28,7 @@ class Planned(NamedTuple):
 
 
 def diagnose(config: OrchestratorConfig, planned: Planned) -> Iterator[Check]:
-    """One check after the other. Changes nothing."""
+    """Changes nothing."""
     yield python(sys.version_info[:2])
     yield sdk(installed())
     yield from issuers.checks(planned.servers)

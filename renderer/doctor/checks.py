@@ -59,13 +59,12 @@ def attempt(subject: str, look: Callable[[], Iterable[Check]], *, result: Result
 
 
 def from_error(subject: str, error: McpctlError, result: Result) -> Check:
-    """With the error's message, which ends with the advice."""
+    """The error's message ends with the advice."""
     text, _, advice = error.message.partition(" - ")
     return Check(subject, result, text, advice or ("" if "; " in text else "fix that, then run mcpctl doctor again"))
 
 
 def as_lines(check: Check) -> str:
-    """One line, and one for the advice."""
     line = f"{check.result.value:<11}  {excerpt(check.subject, _SUBJECT)}: {excerpt(check.text, _TEXT)}"
     return f"{line}\n" + (f"{'':<11}  -> {excerpt(check.advice, _TEXT)}\n" if check.advice else "")
 

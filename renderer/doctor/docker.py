@@ -79,7 +79,7 @@ def _daemon(client: Client) -> Check:
 
 
 def _networks(client: Client, projects: Sequence[Any]) -> Iterator[Check]:
-    """The shared one, and those of other projects."""
+    """The shared network, and those of other projects."""
     names = client.docker("reading the networks", "network", "ls", "--format={{.Name}}").split()
     state = "is there" if client.network in names else "not there yet; the first apply makes it"
     yield ok(f"network {client.network}", state)

@@ -188,7 +188,6 @@ def _may(kubectl: Kubectl, asked: Sequence[tuple[str, str, str]]) -> list[bool]:
 
 
 def _kinds(served: set[str], rendered: Sequence[Object]) -> Iterator[Check]:
-    """Whether the cluster serves the rendered kinds."""
     versions = sorted({str(o.data["apiVersion"]) for o in rendered})
     missing = [version for version in versions if version not in served]
     for version in missing:

@@ -14,8 +14,6 @@ FOLDER = "../delivery/"
 
 
 class Kustomize(NamedTuple):
-    """``kustomization.yaml`` files in the tree, for ``kubectl apply -k``."""
-
     type: Literal["kustomize"] = "kustomize"
 
 
@@ -41,7 +39,6 @@ class ArgoCD(NamedTuple):
 
     @property
     def is_set(self) -> bool:
-        """Whether it is an ApplicationSet."""
         return self.destination is None
 
 

@@ -70,7 +70,6 @@ def layers(environment: Environment, source: Source, effects: Effects | None = N
 
 
 def _is_remote(environment: Environment, source: Source) -> bool:
-    """By its spec, or by a patch."""
     spec = source.data.get("spec")
     remote = isinstance(spec, dict) and "remote" in spec
     for patch in environment.patches:
@@ -87,7 +86,6 @@ class Effects:
         self.idle: dict[DocumentPath, set[DocumentPath]] = {}
 
     def note(self, change: Merge, before: Layer, differs: bool) -> None:
-        """For one server."""
         if differs:
             self.changing.add(change.path)
         if change.select and self.idle.get(change.path) != set():

@@ -75,7 +75,7 @@ def placed(data: JSON, marks: Marks | None, path: DocumentPath, value: JSON, mar
 
 
 def idle_nulls(data: JSON, patch: JSON, path: DocumentPath = ()) -> Iterator[DocumentPath]:
-    """The paths of nulls that remove nothing."""
+    """Paths of nulls that remove nothing."""
     if not isinstance(patch, dict):
         return
     known = data if isinstance(data, dict) else {}

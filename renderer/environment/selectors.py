@@ -25,14 +25,12 @@ def name_of(source: Source) -> str:
 
 
 def labels_of(source: Source) -> Mapping[str, object]:
-    """The server's own labels."""
     metadata = source.data.get("metadata")
     labels = metadata.get("labels") if isinstance(metadata, dict) else None
     return labels if isinstance(labels, dict) else {}
 
 
 def selects(selector: Selector, source: Source) -> bool:
-    """Whether the server matches all of the selector."""
     name, labels = name_of(source), labels_of(source)
     return (
         selector.name in (None, name)

@@ -51,7 +51,6 @@ class Environment(NamedTuple):
 
     @property
     def merges(self) -> tuple[Merge, ...]:
-        """In order."""
         return (self.defaults, *self.patches) if self.defaults else self.patches
 
     def policy_named(self, problem: Problem) -> Problem:

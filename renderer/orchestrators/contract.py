@@ -34,8 +34,6 @@ class KubernetesConfig(NamedTuple):
 
 
 class OrchestratorConfig(NamedTuple):
-    """Which runtime, and how to reach it."""
-
     type: str = "docker"
     docker: DockerConfig = DockerConfig()
     kubernetes: KubernetesConfig = KubernetesConfig()
@@ -120,8 +118,6 @@ WEIGHTS: Mapping[Outlook, int] = {"starts": 0, "elsewhere": 1, "hopeless": 2}
 
 
 class Cause(NamedTuple):
-    """What keeps an instance from running or answering."""
-
     text: str
     outlook: Outlook = "starts"
 
@@ -243,7 +239,7 @@ class Orchestrator(Protocol):
 
     @property
     def name(self) -> str:
-        """As in ``orchestrator.type``."""
+        """The value of ``orchestrator.type``."""
         ...
 
     @property

@@ -44,7 +44,6 @@ class Kind(NamedTuple):
 
 
 def kind(name: str, pattern: str, advice: str, words: str = "") -> Kind:
-    """Ignores case."""
     return Kind(name, re.compile(pattern, re.IGNORECASE), advice, words)
 
 
@@ -64,7 +63,6 @@ def masked(text: str, values: Iterable[str]) -> str:
 
 
 def ended(code: int, *, out_of_memory: bool = False, message: str = "") -> str:
-    """``ended with exit code 3``."""
     if out_of_memory:
         return "took more memory than its limit and was killed (OOMKilled): give it more with spec.size or resources"
     meaning = {126: ", its program may not be run", 127: ", its program was not found", 137: ", killed"}.get(code, "")

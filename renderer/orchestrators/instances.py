@@ -100,7 +100,6 @@ def changes_as_data(applied: Applied) -> list[JSON]:
 
 
 def change_line(change: Change) -> str:
-    """Safe for a terminal."""
     message = f": {excerpt(change.message, 1000)}" if change.message else ""
     return f"{excerpt(change.subject, 400)}: {change.outcome}{message}"
 

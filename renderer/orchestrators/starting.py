@@ -15,7 +15,6 @@ from renderer.registry import target
 
 
 def start(orchestrator: Orchestrator, server: Server, namespace: str, config: Mapping[str, JSON]) -> str:
-    """The instance id; ``config`` as in ``Orchestrator.start_server``."""
     create = config.get("createNamespace")
     options = Options(
         namespace,

@@ -89,7 +89,6 @@ def is_context(text: str) -> bool:
 
 
 def delivery_rules(pair: Pair) -> Iterator[Consequence]:
-    """Of one object of Argo CD or Flux."""
     label = pair.object.label
     if not (pair.old and pair.new):
         yield Consequence("source", f"{label} {'is new' if pair.new else 'is removed'}")
@@ -152,7 +151,7 @@ def _wishes(text: str) -> list[str]:
 
 
 def _stated(pair: Pair, *, new: bool) -> Iterator[Consequence]:
-    """By annotations, or labels of compose."""
+    """Statements in annotations, or in labels of compose."""
     sides = (
         as_mapping(at(data, "metadata", "annotations")) or as_mapping(data.get("labels"))
         for data in (pair.before, pair.now)
@@ -167,7 +166,7 @@ def _stated(pair: Pair, *, new: bool) -> Iterator[Consequence]:
 
 
 def _annotated(pairs: Iterable[Pair]) -> set[str]:
-    """The keys of annotations that are new, changed or removed."""
+    """Keys of annotations that are new, changed or removed."""
     keys: set[str] = set()
     for pair in pairs:
         was, now = (as_mapping(at(data, "metadata", "annotations")) for data in (pair.before, pair.now))
@@ -205,7 +204,7 @@ def _places(pair: Pair) -> str:
 
 
 def _packages(pair: Pair) -> Iterator[Consequence]:
-    """Of the locks in a ConfigMap, or beside a compose file."""
+    """Changes of the locks in a ConfigMap, or next to a compose file."""
     old, new = (
         as_mapping(each.data.get("data")) if isinstance(each.data, dict) else {posixpath.basename(each.name): each.data}
         for each in (pair.old or pair.object, pair.object)

@@ -136,7 +136,6 @@ def _tokens(pair: Pair, shared: Collection[str]) -> Iterator[Consequence]:
 
 
 def _mounts_token(spec: Mapping[str, Any]) -> bool:
-    """In a volume of the pods."""
     sources = [
         source for volume in mappings(spec.get("volumes")) for source in mappings(at(volume, "projected", "sources"))
     ]

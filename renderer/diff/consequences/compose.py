@@ -48,7 +48,7 @@ _COMPONENT = "app.kubernetes.io/component"
 
 
 def compose_rules(pair: Pair, *, new: bool) -> Iterator[Consequence]:
-    """Of one part; ``new``: the whole project is new."""
+    """``new``: the whole project is new."""
     kind, label = pair.object.kind, pair.object.label
     if kind == "service":
         yield from _service(pair, new=new)
@@ -127,7 +127,7 @@ def _uses(service: Mapping[str, Any]) -> set[tuple[str, str]]:
 
 
 def _programs(service: Mapping[str, Any]) -> set[Program]:
-    """Of the service itself and its health check."""
+    """Programs of the service and its health check."""
     test = at(service, "healthcheck", "test")
     mode, *checked = ["CMD-SHELL", test] if isinstance(test, str) else [*map(str, items(test)), ""]
     checked = ["sh", "-c", *checked] if mode == "CMD-SHELL" else checked
@@ -145,7 +145,7 @@ def _programs(service: Mapping[str, Any]) -> set[Program]:
 
 
 def _environment(service: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Of a mapping, or a list of ``NAME=value``."""
+    """``NAME`` and value; a mapping, or a list of ``NAME=value``."""
     value = service.get("environment")
     if isinstance(value, dict):
         return [(str(variable), text) for variable, text in value.items()]
@@ -153,7 +153,7 @@ def _environment(service: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 
 def _argv(value: Any) -> list[str]:
-    """Of a list, or a text that compose splits as a shell does."""
+    """A list, or a text that compose splits as a shell does."""
     if not isinstance(value, str):
         return [str(word) for word in items(value)]
     try:
@@ -283,7 +283,7 @@ def _names(service: Mapping[str, Any]) -> set[str]:
 
 
 def _aliases(value: Any) -> Iterator[tuple[str, str]]:
-    """Of a mapping, whose addresses may be lists, or a list of ``name=address`` or ``name:address``."""
+    """Name and address; a mapping (addresses may be lists), or a list of ``name=address`` or ``name:address``."""
     for name, address in value.items() if isinstance(value, dict) else ():
         yield from ((str(name), str(ip)) for ip in (address if isinstance(address, list) else [address]))
     for text in map(str, items(value)):
@@ -322,7 +322,6 @@ def _volumes(service: Mapping[str, Any]) -> set[str]:
 
 
 def compose_egress(old: Iterable[Object], new: Iterable[Object]) -> Iterator[Consequence]:
-    """Of all parts of a server, before and now."""
     before, now = _egress(old), _egress(new)
     if now is not None:
         for way in sorted(way for way in now if not any(covers(was, way) for was in before or ())):

@@ -40,7 +40,6 @@ class _Rules(NamedTuple):
 
 
 def guard_rules(pairs: Sequence[Pair], before: Sequence[Object], now: Sequence[Object]) -> Iterator[Consequence]:
-    """Of all objects of one server."""
     if not any(each.kind in WORKLOADS or (each.group, each.kind) == (COMPOSE, "service") for each in now):
         return
     old, new = _configuration(before), _configuration(now)

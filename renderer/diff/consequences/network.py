@@ -50,7 +50,6 @@ Subject = tuple[str, str]
 
 
 def network_rules(old: Sequence[Object], new: Sequence[Object]) -> Iterator[Consequence]:
-    """Of all objects of a server, before and now."""
     for name, kind, word in _DIRECTIONS:
         before, now = _ways(old, kind, word), _ways(new, kind, word)
         yield from _of_pods(name, (before, now), _pods_in(old), _pods_in(new))

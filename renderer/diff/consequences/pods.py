@@ -16,7 +16,7 @@ _CLAIMS = ("spec", "volumeClaimTemplates")
 
 
 def pod_rules(pair: Pair, *, new: bool) -> Iterator[Consequence]:
-    """Of one object; ``new``: its server is new."""
+    """``new``: its server is new."""
     if pair.old and pair.new and (fields := dict.fromkeys(_immutable(pair))):
         yield Consequence("replacement", f"{pair.object.label}: {few(fields)}")
     yield from _restart(pair)
@@ -78,7 +78,6 @@ def _parts(paths: Iterable[Sequence[object]]) -> str:
 
 
 def _containers(pair: Pair) -> Iterator[Consequence]:
-    """New containers and mounted images."""
     before, now = (pod_spec(pair.object.kind, data) for data in (pair.before, pair.now))
     known = containers(before)
     for name, container in containers(now).items():

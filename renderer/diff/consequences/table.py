@@ -183,7 +183,7 @@ def few(names: Collection[str], most: int = 3) -> str:
 
 
 def added(name: Name, label: str, before: Set[str], now: Set[str]) -> Iterator[Consequence]:
-    """One for each detail that is new."""
+    """One for each new detail."""
     yield from (Consequence(name, f"{label} {detail}") for detail in sorted(now - before))
 
 
@@ -211,7 +211,7 @@ HARMLESS = (
 
 
 def image_rules(name: str, before: object, now: object) -> Iterator[Consequence]:
-    """Of one container; an unchanged image has none."""
+    """An unchanged image has none."""
     if before == now or not isinstance(now, str):
         return
     if before is not None:
@@ -326,7 +326,7 @@ def packages(command: Iterable[object], args: Iterable[object] = ()) -> tuple[st
 
 
 def package_rules(name: str, before: Sequence[str], now: Sequence[str]) -> Iterator[Consequence]:
-    """Of one container: other code under the same image."""
+    """Other code under the same image."""
     removed, new = ([word for word in ours if word not in theirs] for ours, theirs in ((before, now), (now, before)))
     if removed or new:
         yield Consequence("packages", f"{name}: {', '.join(removed) or '(none)'} → {', '.join(new) or '(none)'}")

@@ -183,7 +183,6 @@ class Docker:
         return Applied(tuple(self._removal(tell, confirm).run(containers, volumes, data=data)))
 
     def reach(self, instance_id: str, ask: Callable[[str], Handshake]) -> Handshake:
-        """Through the published port."""
         containers, host = look(self._client, instance_id), self._client.config.host or ""
         url, problem = endpoint(containers, host), f"{instance_id} cannot be reached"
         if not url and not any(container.runs for container in containers):
@@ -203,5 +202,4 @@ class Docker:
 
 
 def create(config: OrchestratorConfig) -> Docker:
-    """Calls no daemon."""
     return Docker(Client(config.docker))

@@ -120,7 +120,7 @@ class Client:
         return done.out
 
     def tried(self, *argv: str, doing: str, seconds: float = CALL_SECONDS, stdin: bytes = b"") -> Done:
-        """Whatever the exit code."""
+        """Returns at any exit code."""
         try:
             return self._run(list(argv), seconds=seconds, stdin=stdin, env=self._env())
         except ProgramMissing as missing:
@@ -189,7 +189,6 @@ def known_name(name: str, field: str) -> str:
 
 
 def json_lines(text: str, shape: command.Shape, doing: str) -> list[dict[str, Any]]:
-    """One object of that shape a line."""
     return [command.parsed(line, shape, doing, "docker") for line in text.splitlines()]
 
 

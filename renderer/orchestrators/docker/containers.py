@@ -147,7 +147,6 @@ def inspected(client: Client, wanted: Sequence[str], doing: str) -> Iterator[Con
 
 
 def container_of(data: Mapping[str, Any]) -> Container:
-    """From the output of ``_FORM``."""
     return Container(
         id=data["id"],
         name=data["name"].lstrip("/"),

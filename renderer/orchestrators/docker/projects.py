@@ -50,7 +50,7 @@ class Project(NamedTuple):
 
     @property
     def values_file(self) -> Path:
-        """From which compose reads values, after the environment."""
+        """Compose reads values from it that the environment lacks."""
         return Path(self.env_file) if self.env_file else self.folder / ".env"
 
     def variables(self, environ: Mapping[str, str]) -> dict[str, str]:
@@ -80,7 +80,6 @@ class Project(NamedTuple):
 def projects(
     documents: Sequence[Rendered], options: ApplyOptions, network: str, environ: Mapping[str, str]
 ) -> list[Project]:
-    """One for each compose file, in order."""
     return [_project(document, documents, options, network, environ) for document in documents if document.template]
 
 

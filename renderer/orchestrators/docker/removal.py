@@ -35,7 +35,7 @@ def stop(client: Client, containers: Sequence[Container], doing: str) -> None:
 
 
 def remove(client: Client, containers: Sequence[Container], doing: str, *, data: bool = False) -> None:
-    """With ``data`` also the anonymous volumes of the image."""
+    """With ``data`` the anonymous volumes of the image too."""
     if containers:
         flags = ["--force", *(["--volumes"] if data else [])]
         ids = [container.id for container in containers]
@@ -150,7 +150,7 @@ class Removal:
 
 
 def volumes_of(client: Client, key: str, value: str) -> list[str]:
-    """Names of managed volumes with that label."""
+    """Managed volumes with that label."""
     filters = [f"--filter=label={MANAGED_LABEL}=true", f"--filter=label={key}={value}"]
     doing = "looking for volumes"
     out = client.docker(doing, "volume", "ls", *filters, "--format={{json .}}")
@@ -158,7 +158,7 @@ def volumes_of(client: Client, key: str, value: str) -> list[str]:
 
 
 def of_servers(client: Client, servers: Sequence[str]) -> tuple[list[Container], list[str]]:
-    """Of all projects."""
+    """In all projects."""
     containers: list[Container] = []
     volumes: list[str] = []
     for server in servers:

@@ -171,7 +171,7 @@ class Kubernetes:
         return wait_for(observe, instances, wait, self._waits, longest=LONGEST_PAUSE)
 
     def get_logs(self, instance_id: str, options: LogOptions) -> Iterator[LogLine]:
-        """Pod after pod, or all at once while following."""
+        """Pod after pod, or with ``follow`` all at once."""
         if options.follow:
             return logs.Follower(self._kubectl, self._watcher, instance_id, options, self._waits.clock).lines()
         return logs.now(self._kubectl, self._watcher, instance_id, options)
@@ -199,7 +199,6 @@ class Kubernetes:
         return Applied((*changes, *(Change(claim, "unchanged", "kept, with its data") for claim in claims)))
 
     def reach(self, instance_id: str, ask: Callable[[str], Handshake]) -> Handshake:
-        """Through `kubectl port-forward`, which ends with the call."""
         # A wait or a status has looked a moment ago.
         seen = self._watcher.snapshots.pop(instance_id, None) or self._watcher.look(instance_id)
         with forwarded(self._kubectl, seen, self._waits.clock) as url:
@@ -207,5 +206,4 @@ class Kubernetes:
 
 
 def create(config: OrchestratorConfig) -> Kubernetes:
-    """Calls no cluster."""
     return Kubernetes(Kubectl(config.kubernetes))

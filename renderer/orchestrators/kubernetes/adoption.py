@@ -64,6 +64,6 @@ def merged(entries: list[dict[str, Any]], manager: str) -> tuple[list[dict[str, 
 
 
 def _add(fields: dict[str, Any], more: Mapping[str, Any]) -> None:
-    """The union of two trees of field names."""
+    """Merges two trees of field names."""
     for name, inner in more.items():
         _add(fields.setdefault(name, {}), inner)

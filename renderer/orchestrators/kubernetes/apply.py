@@ -375,6 +375,6 @@ def _items(text: str) -> Iterator[Data]:
 
 
 def _content(data: Data) -> Data:
-    """Without what the API server writes."""
+    """Without fields that only the API server writes."""
     meta = {key: value for key, value in data.get("metadata", {}).items() if key not in _SERVERS_OWN}
     return {**{key: value for key, value in data.items() if key != "status"}, "metadata": meta}

@@ -122,7 +122,6 @@ class Conflict(NamedTuple):
 
 
 def conflicts(output: str) -> list[Conflict]:
-    """In the output of a refusal of kind ``conflict``."""
     conflicting: list[Conflict] = []
     manager, subresource = "", False
     for line in output.splitlines():

@@ -188,7 +188,7 @@ def of_workload(workload: Data, sets: Iterable[Data] = (), events: Iterable[Data
 
 
 def _refusals(workload: Data, sets: Iterable[Data], events: Iterable[Data]) -> Iterator[tuple[str, bool]]:
-    """Each with whether it is certainly of the newest version."""
+    """Messages of refused pods, and whether each is certainly of the newest version."""
     # A Deployment repeats what its ReplicaSets say, also those of versions before.
     for data in tuple(sets) or (workload,):
         for condition in (data.get("status") or {}).get("conditions") or []:
@@ -202,7 +202,6 @@ def _refusals(workload: Data, sets: Iterable[Data], events: Iterable[Data]) -> I
 
 
 def of_claims(claims: Iterable[Data]) -> Reason | None:
-    """A volume that is not provisioned."""
     for claim in claims:
         phase = (claim.get("status") or {}).get("phase")
         if phase in ("Pending", "Lost"):
@@ -214,7 +213,6 @@ def of_claims(claims: Iterable[Data]) -> Reason | None:
 
 
 def has_ready_condition(status: Data) -> bool:
-    """Of a pod, by its status."""
     conditions = status.get("conditions") or []
     return any(condition.get("type") == "Ready" and condition.get("status") == "True" for condition in conditions)
 

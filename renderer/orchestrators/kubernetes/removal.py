@@ -84,7 +84,7 @@ def _scope(everywhere: bool) -> list[str]:
 
 
 def _listed(kubectl: Kubectl, kind: str, asked: Sequence[str], tell: Progress, *, everywhere: bool) -> list[Data]:
-    """Of one kind, as far as the rights reach."""
+    """Objects of one kind; where listing all namespaces is forbidden, those of the configured one."""
     resource = KINDS[kind].resource
     try:
         return kubectl.items(f"listing {resource}", "get", resource, *asked, *_scope(everywhere))
@@ -228,7 +228,7 @@ def _is_gone(kubectl: Kubectl, data: Data) -> bool | None:
 
 
 def path_of(data: Data) -> str:
-    """Of an object in the API."""
+    """The path in the API."""
     meta: dict[str, Any] = data["metadata"]
     kind = KINDS[data["kind"]]
     plural, version = kind.resource.partition(".")[0], data.get("apiVersion", kind.api_version)

@@ -54,8 +54,6 @@ PHASES: Mapping[str, InstanceState] = {
 
 
 class Snapshot(NamedTuple):
-    """The objects of one instance at one time."""
-
     workload: Data
     pods: tuple[Data, ...] = ()
     sets: tuple[Data, ...] = ()
@@ -83,7 +81,7 @@ class Snapshot(NamedTuple):
 
 
 def snapshot(objects: Sequence[Data]) -> Snapshot | None:
-    """By kind; None without a workload."""
+    """None without a workload."""
     by_kind: dict[str, list[Data]] = {}
     for data in objects:
         by_kind.setdefault(str(data.get("kind")), []).append(data)
@@ -220,7 +218,6 @@ class Watcher:
 def found_status(
     seen: Snapshot, reasons: Mapping[str, Reason | None], events: Sequence[Data], home: str
 ) -> Observation:
-    """From all objects of the instance."""
     namespace = seen.namespace or home
     wanted, good = seen.desired, ready(seen)
     newest = newest_pods(seen)
@@ -246,7 +243,6 @@ def found_status(
 
 
 def desired(workload: Data) -> int:
-    """The number of pods wanted now."""
     return 1 if workload["kind"] == "Pod" else int(workload.get("spec", {}).get("replicas", 1))
 
 

@@ -75,7 +75,7 @@ def error_for(url: str, transport: Transport, seconds: float, attempts: Sequence
 
 
 def refuse_no_url(url: str) -> None:
-    """The HTTP client fails on these in many ways."""
+    """Raises Refused: the HTTP client fails on such URLs in many ways."""
     try:
         parts = httpx2.URL(url)
         fits = parts.scheme in ("http", "https") and parts.host and (parts.port is None or 0 < parts.port < 65536)
@@ -98,7 +98,6 @@ def _unknown_versions(attempt: Attempt) -> str:
 
 
 def _of_answer(watched: Watched, errors: Sequence[BaseException], where: str, asked: str) -> McpctlError | None:
-    """Where the answer says why."""
     if watched.too_much:
         limit = BYTES // 1024 // 1024
         return Refused(f"{where} answers {asked} with more than {limit} MiB, or packed: not read further")
@@ -137,7 +136,7 @@ def _of_connection(error: BaseException, where: str, asked: str) -> McpctlError 
 
 
 def _flat(error: BaseException | None) -> Iterator[BaseException]:
-    """Also those of groups in the group."""
+    """The exceptions of a group, and of groups in it."""
     if isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
             yield from _flat(inner)

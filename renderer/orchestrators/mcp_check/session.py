@@ -57,7 +57,6 @@ class Attempt:
 
 
 def ask(url: str, transport: Transport, seconds: float, token: str = "") -> Handshake:
-    """``mcp_check.handshake`` with the SDK."""
     diagnosis.refuse_no_url(url)
     with _silence():
         return anyio.run(_ask, url, transport, seconds, token)
