@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from renderer.cli import COMMANDS
+from renderer.cli import COMMANDS, main
 from tests.cli.commands import BAD, GOOD, ROOT
 from tests.oracles import program, yaml_read
 from tests.packaging import copy_build_files
@@ -61,6 +61,12 @@ class Repository:
 
     def configure(self, repositories: list[dict[str, Any]]) -> None:
         self.put(".pre-commit-config.yaml", yaml.safe_dump({"repos": repositories}))
+
+    def mcpctl(self, *arguments: str) -> None:
+        """What was done before: in this process, without hooks."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.folder)
+            assert main([*arguments]) == 0
 
     def run(self, *arguments: str) -> tuple[int, str]:
         """Exit code and output of pre-commit."""
@@ -124,19 +130,18 @@ def test_the_check_sees_the_whole_tree(repository: Repository) -> None:
 
 def test_rendering_fails_where_it_changes_a_file(repository: Repository) -> None:
     repository.put("specs/good.yaml", GOOD)
-    repository.run("mcpctl-render")
+    repository.mcpctl("render", "specs", "--out", "deploy")
     repository.put("specs/good.yaml", GOOD.replace("demo:1.0", "demo:1.1"))
     code, output = repository.run("mcpctl-render")
     assert code == 1
     assert "files were modified by this hook" in output
     repository.put("README", "")
     assert repository.run("mcpctl-render")[0] == 0
-    assert repository.run("mcpctl-check")[0] == 0
 
 
 def test_other_files_run_the_check_alone(repository: Repository) -> None:
     repository.put("specs/good.yaml", GOOD)
-    repository.run("mcpctl-render")
+    repository.mcpctl("render", "specs", "--out", "deploy")
     repository.git("add", "--all")
     repository.git("commit", "--quiet", "-m", "before")
     repository.put("README", "")
@@ -148,17 +153,12 @@ def test_other_files_run_the_check_alone(repository: Repository) -> None:
 
 def test_the_hooks_of_a_project_keep_all_environments_true(repository: Repository) -> None:
     """As ``mcpctl init --project`` writes them, with three environments and a policy that only production has."""
-    mcpctl = [sys.executable, "-m", "renderer"]
-    options: dict[str, Any] = {"cwd": repository.folder, "env": repository.env, "capture_output": True, "text": True}
-    subprocess.run([*mcpctl, "init", "--project", "--force"], check=True, **options)
+    repository.mcpctl("init", "--project", "--force")
     repository.put("mcpctl.yaml", "specs: [specs]\nenvironments: [environments]\nout: deploy\nprune: true\n")
     for name, more in (("dev", ""), ("staging", ""), ("prod", "  policies: {image-digest: error}\n")):
         head = f"apiVersion: mcpctl.io/v1alpha1\nkind: Environment\nmetadata: {{name: {name}}}\n"
         repository.put(f"environments/{name}.yaml", f"{head}spec:\n  namespace: {{name: mcp-{name}}}\n{more}")
-    subprocess.run([*mcpctl, "render"], check=True, **options)
-    repository.put("README", "")
-    assert repository.run()[0] == 0
-
+    repository.mcpctl("render")
     digest = f"registry.example.com/mcp/demo:1.0@sha256:{'0' * 64}"
     repository.put("specs/demo.yaml", GOOD.replace("registry.example.com/mcp/demo:1.0", digest))
     code, output = repository.run()
@@ -179,12 +179,9 @@ def test_the_hooks_of_a_project_keep_all_environments_true(repository: Repositor
 
 
 def test_a_tree_that_moves_is_not_green_by_mistake(repository: Repository) -> None:
-    mcpctl = [sys.executable, "-m", "renderer"]
-    options: dict[str, Any] = {"cwd": repository.folder, "env": repository.env, "capture_output": True, "text": True}
-    subprocess.run([*mcpctl, "init", "--project", "--force"], check=True, **options)
-    subprocess.run([*mcpctl, "render"], check=True, **options)
-    repository.put("README", "")
-    assert repository.run()[0] == 0
+    repository.mcpctl("init", "--project", "--force")
+    repository.mcpctl("render")
+    repository.git("add", "--all")
     repository.git("commit", "--quiet", "-m", "before")
 
     project = (repository.folder / "mcpctl.yaml").read_text()

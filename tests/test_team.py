@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +26,7 @@ ENVIRONMENTS = {
     name: DELIVERIES[delivery].format(name)
     for name, delivery in {"dev": "none", "staging": "flux", "prod": "argocd"}.items()
 }
+PROD = {"prod": ENVIRONMENTS["prod"]}
 SERVERS = 30
 RENDER = ("render", "specs", "environments", "--out", "deploy")
 
@@ -31,8 +34,10 @@ RENDER = ("render", "specs", "environments", "--out", "deploy")
 class Team:
     """A repository with specs, environments and their tree."""
 
-    def __init__(self, folder: Path, servers: int, environments: dict[str, str]) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    def begin(self, servers: int, environments: dict[str, str]) -> None:
         self.git("init", "--quiet", "--initial-branch=main")
         for name, value in (
             ("user.name", "a"),
@@ -42,13 +47,13 @@ class Team:
         ):
             self.git("config", name, value)
         for name in ("specs", "environments"):
-            (folder / name).mkdir()
+            (self.folder / name).mkdir()
         for number in range(servers):
             self.write(f"s{number:02}")
         for name, delivery in environments.items():
             text = f"apiVersion: mcpctl.io/v1alpha1\nkind: Environment\nmetadata: {{name: {name}}}\nspec:\n"
             text += f"  namespace: {{name: mcp-{name}, quota: {{pods: 60}}}}\n  delivery: {delivery}\n"
-            (folder / f"environments/{name}.yaml").write_text(text)
+            (self.folder / f"environments/{name}.yaml").write_text(text)
         self.render()
         self.commit("the beginning")
 
@@ -90,6 +95,26 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     monkeypatch.setattr(os, "fsync", lambda _: None)  # nothing here is about power cuts
     return tmp_path
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Repositories in which branches were merged, for the rows of a test to copy."""
+    return tmp_path_factory.mktemp("kept")
+
+
+def merged(here: Path, kept: Path, environments: dict[str, str], one: str, two: str) -> Team:
+    """Three servers, of which two branches add ``one`` and ``two`` to the spec of s01, which is a conflict."""
+    team, copy = Team(here), kept / hashlib.sha256(f"{environments} {one} {two}".encode()).hexdigest()
+    if copy.exists():
+        shutil.copytree(copy, here, dirs_exist_ok=True, symlinks=True)
+        return team
+    team.begin(3, environments)
+    team.branch("one", lambda: team.write("s01", one))
+    team.branch("two", lambda: team.write("s01", two))
+    assert team.merge().returncode == 1
+    shutil.copytree(here, copy, symlinks=True)
+    return team
 
 
 def change(team: Team, draw: random.Random, taken: list[str], number: int) -> Callable[[], None]:
@@ -138,15 +163,20 @@ def simulate(team: Team, pairs: int, seed: int) -> None:
 @pytest.mark.parametrize("delivery", DELIVERIES)
 def test_sixty_pairs_of_branches_merge_without_a_conflict(here: Path, delivery: str) -> None:
     environments = {name: DELIVERIES[delivery].format(name) for name in ENVIRONMENTS}
-    simulate(Team(here, SERVERS, environments), 60, seed=7)
+    team = Team(here)
+    team.begin(SERVERS, environments)
+    simulate(team, 60, seed=7)
 
 
 def test_a_few_pairs_of_branches_merge_without_a_conflict(here: Path) -> None:
-    simulate(Team(here, 6, ENVIRONMENTS), 6, seed=11)
+    team = Team(here)
+    team.begin(4, ENVIRONMENTS)
+    simulate(team, 6, seed=11)
 
 
 def test_with_kustomize_the_list_of_servers_alone_conflicts_and_a_render_resolves_it(here: Path) -> None:
-    team = Team(here, 4, {"prod": "{type: kustomize}"})
+    team = Team(here)
+    team.begin(4, {"prod": "{type: kustomize}"})
     team.branch("one", lambda: team.write("s03a"))
     team.branch("two", lambda: team.write("s03b"))
     assert team.merge().returncode == 1
@@ -159,11 +189,8 @@ def test_with_kustomize_the_list_of_servers_alone_conflicts_and_a_render_resolve
 
 
 @pytest.mark.parametrize("side", ["--ours", "--theirs", "markers"])
-def test_two_changes_of_one_server_conflict_in_its_files_alone(here: Path, side: str) -> None:
-    team = Team(here, 3, ENVIRONMENTS)
-    team.branch("one", lambda: team.write("s01", "  replicas: 2\n"))
-    team.branch("two", lambda: team.write("s01", "  replicas: 3\n"))
-    assert team.merge().returncode == 1
+def test_two_changes_of_one_server_conflict_in_its_files_alone(here: Path, kept: Path, side: str) -> None:
+    team = merged(here, kept, ENVIRONMENTS, "  replicas: 2\n", "  replicas: 3\n")
     paths = [path for path in team.conflicts() if not path.startswith("specs/")]
     assert paths
     assert all("/kubernetes/s01/" in path for path in paths)
@@ -178,11 +205,10 @@ def test_two_changes_of_one_server_conflict_in_its_files_alone(here: Path, side:
 
 @pytest.mark.parametrize("side", ["--ours", "--theirs"])
 @pytest.mark.parametrize("committed", [False, True])
-def test_a_file_that_git_merged_by_itself_is_not_edited_by_hand(here: Path, side: str, committed: bool) -> None:
-    team = Team(here, 3, ENVIRONMENTS)
-    team.branch("one", lambda: team.write("s01", "  replicas: 2\n"))
-    team.branch("two", lambda: team.write("s01", "  shutdown: {graceSeconds: 50}\n"))
-    assert team.merge().returncode == 1
+def test_a_file_that_git_merged_by_itself_is_not_edited_by_hand(
+    here: Path, kept: Path, side: str, committed: bool
+) -> None:
+    team = merged(here, kept, PROD, "  replicas: 2\n", "  shutdown: {graceSeconds: 50}\n")
     conflicts = team.conflicts()
     deployment = "deploy/prod/kubernetes/s01/deployment.yaml"
     assert "specs/s01.yaml" in conflicts
@@ -202,11 +228,8 @@ def test_a_file_that_git_merged_by_itself_is_not_edited_by_hand(here: Path, side
 
 
 @pytest.mark.parametrize("committed", [False, True])
-def test_an_object_that_the_other_side_added_goes_with_that_side(here: Path, committed: bool) -> None:
-    team = Team(here, 3, ENVIRONMENTS)
-    team.branch("one", lambda: team.write("s01", "  replicas: 2\n"))
-    team.branch("two", lambda: team.write("s01", "  replicas: 3\n  expose: {host: s01.example.com}\n"))
-    assert team.merge().returncode == 1
+def test_an_object_that_the_other_side_added_goes_with_that_side(here: Path, kept: Path, committed: bool) -> None:
+    team = merged(here, kept, PROD, "  replicas: 2\n", "  replicas: 3\n  expose: {host: s01.example.com}\n")
     ingress = here / "deploy/prod/kubernetes/s01/ingress.yaml"
     assert ingress.exists()
     team.git("checkout", "--ours", "--", *team.conflicts())
@@ -225,7 +248,8 @@ def test_an_object_that_the_other_side_added_goes_with_that_side(here: Path, com
 
 
 def test_a_rename_on_one_side_and_a_change_on_the_other(here: Path) -> None:
-    team = Team(here, 3, ENVIRONMENTS)
+    team = Team(here)
+    team.begin(3, PROD)
 
     def rename() -> None:
         (here / "specs/s01.yaml").unlink()
