@@ -170,29 +170,23 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
-#: Rules on which few specs of the tests say a word: every other would get the same finding.
-LEVELS = {
-    rule: RULES[rule]
-    for rule in ("policy/unrestricted-egress", "policy/unlocked-package", "policy/exposed-without-access")
-}
-QUIET = {rule: row._replace(level="off") for rule, row in LEVELS.items()}
-
-
 @pytest.fixture(autouse=True)
-def _quiet_about_silence(request: pytest.FixtureRequest) -> Iterator[None]:
-    RULES.update(LEVELS if "levels" in request.keywords else QUIET)
-    yield
-    RULES.update(LEVELS)
+def _quiet_about_silence(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few specs of the tests say a word on these, and every other would get the same finding."""
+    if "levels" not in request.keywords:
+        for rule in ("policy/unrestricted-egress", "policy/unlocked-package", "policy/exposed-without-access"):
+            monkeypatch.setitem(RULES, rule, RULES[rule]._replace(level="off"))
 
 
 class KeptTemplates(BytecodeCache):
     """What Jinja compiles a template to, by the text of the template."""
 
     def __init__(self) -> None:
-        self.codes: dict[tuple[str, str], CodeType] = {}
+        self.codes: dict[tuple[str, str], CodeType | None] = {}
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        bucket.code = self.codes.get((bucket.key, bucket.checksum))
+        if code := self.codes.get((bucket.key, bucket.checksum)):
+            bucket.code = code
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         self.codes[bucket.key, bucket.checksum] = bucket.code

@@ -9,7 +9,7 @@ import pytest
 
 from renderer.errors import Exit
 from tests.cli.commands import GOOD, Mcpctl
-from tests.cluster import Cluster
+from tests.cluster import Cluster, quick
 from tests.cluster.fixtures import cluster as cluster
 from tests.cluster.fixtures import kubeconfig as kubeconfig
 from tests.cluster.fixtures import kubectl_program as kubectl_program
@@ -31,6 +31,13 @@ def there(
     return cluster
 
 
+@pytest.fixture
+def quickly(there: Cluster, monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    """Where kubectl does nothing that the first test has not shown of the real one."""
+    quick.take_place(monkeypatch)
+    return there
+
+
 def test_from_a_spec_to_nothing_left(mcpctl: Mcpctl, there: Cluster) -> None:
     run = mcpctl("apply", "good.yaml", "--no-wait", *WHERE)
     assert run.code == 0, run.err
@@ -45,7 +52,7 @@ def test_from_a_spec_to_nothing_left(mcpctl: Mcpctl, there: Cluster) -> None:
     assert mcpctl("list", "-o", "json", *WHERE).out == "[]\n"
 
 
-def test_a_tree(mcpctl: Mcpctl, there: Cluster, tmp_path: Path) -> None:
+def test_a_tree(mcpctl: Mcpctl, quickly: Cluster) -> None:
     assert mcpctl("render", "good.yaml", "--out", "deploy").code == 0
     run = mcpctl("apply", "--tree", "deploy", "--no-wait", "--owner", "me", "--prune", "--yes", *WHERE)
     assert run.code == 0, run.err
@@ -58,8 +65,8 @@ def test_no_such_context(mcpctl: Mcpctl, there: Cluster) -> None:
     assert "prod" in run.err
 
 
-def test_servers_of_two_namespaces_from_specs_and_from_a_tree(mcpctl: Mcpctl, there: Cluster) -> None:
-    there.add({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "data"}})
+def test_servers_of_two_namespaces_from_specs_and_from_a_tree(mcpctl: Mcpctl, quickly: Cluster) -> None:
+    quickly.add({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "data"}})
     far = GOOD.replace("name: demo", "name: far").replace("spec:", "spec:\n  namespace: data", 1)
     Path("far.yaml").write_text(far)
     run = mcpctl("apply", "good.yaml", "far.yaml", "--no-wait", "--no-create-namespace", *WHERE)
@@ -73,7 +80,7 @@ def test_servers_of_two_namespaces_from_specs_and_from_a_tree(mcpctl: Mcpctl, th
     typed = mcpctl("apply", "far.yaml", "--no-wait", "-n", "mcpctl", *WHERE)
     assert typed.code == 0, typed.err
     assert "--namespace mcpctl holds for every server" in typed.err + typed.out
-    assert "mcp-far" in there.names("Deployment", "mcpctl")
+    assert "mcp-far" in quickly.names("Deployment", "mcpctl")
     started = mcpctl("start", "far.yaml", "--no-wait", *WHERE)
     assert started.code == 0, started.err
     assert "far: started as data/mcp-far" in started.err
