@@ -146,7 +146,8 @@ class _Loading:
             data = self._content(path)
         except FileNotFoundError:
             hint = "the link points to nothing" if os.path.islink(path) else _similar(path)
-            self._fault(path, "load/missing", "no such file or folder", hint)
+            # As a variable of a shell that is not set gives it; without quotes nobody would see it.
+            self._fault(path or "''", "load/missing", "no such file or folder", hint)
         except (OSError, ValueError) as error:
             self._fault(path, "load/unreadable", f"the file cannot be read: {_reason(error)}")
         else:

@@ -86,6 +86,7 @@ def read_project(file: str, text: str | None = None) -> Project:
             sources[0].problem(fault) for fault in Schema(assets.schema("config")).faults(sources[0].data, "config")
         ]
     if errors_in(problems):
+        problems.sort(key=Problem.sort_key)
         raise InputInvalid("the configuration is not valid; nothing was done", problems)
     data: Mapping[str, Any] = sources[0].data if sources else {}
     base = os.path.dirname(file)

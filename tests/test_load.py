@@ -199,7 +199,7 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_loaded() -> None:
         ("/dev/null", "load/not-a-file", "pass the text on standard input, with '-'"),
         ("none", "load/empty-folder", "hidden files and folders are left out"),
         ("a\\x00b", "load/unreadable", ""),
-        ("", "load/missing", ""),
+        ("''", "load/missing", ""),
     ]
 
 

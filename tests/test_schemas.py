@@ -84,7 +84,7 @@ _CASES = [
     ({"name": 8080}, "name", "type", "expected a string, got integer 8080", 'write "8080" in quotes'),
     ({"name": True}, "name", "type", "expected a string, got true", 'write "true" in quotes'),
     ({"name": 1.5}, "name", "type", "expected a string, got number 1.5", 'write "1.5" in quotes'),
-    ({"delay": "10"}, "delay", "type", "expected an integer, got string '10'", "write 10"),
+    ({"delay": "10"}, "delay", "type", "expected a whole number of seconds, got string '10'", "write 10"),
     ({"flag": "true"}, "flag", "type", "expected true or false, got string 'true'",
      "write true"),
     ({"args": "a"}, "args", "type", "expected a list, got string 'a'",
@@ -239,7 +239,7 @@ def test_references_into_other_documents_are_followed() -> None:
     }
     schema = Schema({"$ref": "urn:mcpctl:other#/$defs/p"}, resources={"urn:mcpctl:other": other})
     faults = schema.faults({"alpha": 4711, "alhpa": 1}, "schema")
-    assert [f.message for f in faults] == ["unknown field", "expected a string, got integer"]
+    assert [f.message for f in faults] == ["unknown field; did you mean 'alpha'?", "expected a string, got integer"]
 
 
 def test_names_and_values_are_cut_and_escaped() -> None:

@@ -161,7 +161,9 @@ def _run(typed: Sequence[str]) -> int:
         # As click would, but fit for a terminal: its text quotes what was typed.
         context = getattr(mistake, "ctx", None)
         usage = f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n\n" if context else ""
-        say(f"{usage}Error: {excerpt(mistake.format_message(), report.LONGEST)}\n")
+        # click lists choices on lines of their own, which would be printed as '\\n'.
+        text = " ".join(mistake.format_message().split())
+        say(f"{usage}Error: {excerpt(text, report.LONGEST)}\n")
         return Exit.USAGE
     except McpctlError as error:
         problems = report.as_text(report.Report("", error.problems, {}), color=colored(sys.stderr), quiet=True)

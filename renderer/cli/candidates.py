@@ -51,21 +51,18 @@ def complete(group: click.Group, words: Sequence[str]) -> None:
 
 def candidates(known: Table, words: Sequence[str]) -> tuple[list[str], str]:
     """The values that begin with the last word, and that word as the user sees it."""
-    # With `--out`, `=`, `x` as one word again: bash breaks words there.
-    joined: list[str] = []
-    for word in words:
-        if joined and (word == "=" or joined[-1].endswith("=")):
-            joined[-1] += word
-        else:
-            joined.append(word)
-    *before, current = joined
-    at = 0  # of the command: behind the options of mcpctl itself, and what these take
-    while at < len(before) and before[at].startswith("-"):
-        at += 2 if known["options"].get(before[at]) else 1
-    command: Table = {"options": known["options"], "arguments": [COMMANDS]}
-    if at < len(before):
-        command = known["commands"].get(before[at], {"options": {}, "arguments": []})
-    options, typed = command["options"], before[at + 1 :] if at < len(before) else before
+    *before, current = _joined(words)
+    command, typed = known, before
+    while commands := command.get("commands"):
+        at = 0  # of a command: behind the options of the one above, and what these take
+        while at < len(typed) and typed[at].startswith("-"):
+            at += 2 if command["options"].get(typed[at]) else 1
+        if at >= len(typed):
+            command = {**command, "arguments": [list(commands)], "commands": {}}
+            break
+        command = commands.get(typed[at], {"options": {}, "arguments": []})
+        typed = typed[at + 1 :]
+    options = command["options"]
     option, equals, value = current.partition("=")
     if equals and options.get(option):
         values = _values(known, options[option], value, before)
@@ -80,6 +77,17 @@ def candidates(known: Table, words: Sequence[str]) -> tuple[list[str], str]:
     return _values(known, kind, current, before), current
 
 
+def _joined(words: Sequence[str]) -> list[str]:
+    """With `--out`, `=`, `x` as one word again: bash breaks words there."""
+    joined: list[str] = []
+    for word in words:
+        if joined and (word == "=" or joined[-1].endswith("=")):
+            joined[-1] += word
+        else:
+            joined.append(word)
+    return joined
+
+
 def _values(known: Table, kind: Any, current: str, before: Sequence[str]) -> list[str]:
     if isinstance(kind, list):
         return _beginning(kind, current)
@@ -91,7 +99,8 @@ def _values(known: Table, kind: Any, current: str, before: Sequence[str]) -> lis
         return [*_beginning(known["schemas"], current), *_fields(known["fields"], current, "")]
     if kind == SERVER_FIELDS and "." in current:
         server, _, path = current.partition(".")
-        return [f"{server}.{field}" for field in _fields(known["fields"], path, "[0]")]
+        of_spec = {name: below for name, below in known["fields"].items() if name not in ("environment", "config")}
+        return [f"{server}.{field}" for field in _fields(of_spec, path, "[0]")]
     if kind in (SERVERS, SERVER_FIELDS, ENVIRONMENTS):
         names = names_in("Environment" if kind == ENVIRONMENTS else "McpServer", before)
         return [*_beginning(names, current), *([] if kind == ENVIRONMENTS else [":files"])]
@@ -120,15 +129,19 @@ def _levels(rules: Sequence[str], current: str) -> list[str]:
 def _fields(tree: Table, path: str, index: str) -> list[str]:
     """The next step of the path, below ``spec`` also without it; a field that has fields ends with a dot."""
     *steps, current = path.split(".")
-    for node in (tree, tree.get("spec", {})):
-        for step in steps:
-            name = re.sub(r"\[\d*\]$", "", step)
-            node = node.get(name) or node.get(f"{name}[]") or node.get("<name>") or node.get("<path>") or {}
-        start = "".join(f"{step}." for step in steps)
-        names = [name for name in node if name.startswith(current) and name[0] != "<"]
-        if names:
-            return [f"{start}{name.replace('[]', index)}" + ("." if node[name] else "") for name in names]
-    return []
+    start = "".join(f"{step}." for step in steps)
+    nodes = [tree, tree.get("spec", {})]
+    for step in steps:
+        name = re.sub(r"\[\d*\]$", "", step)
+        nodes = [
+            node.get(name) or node.get(f"{name}[]") or node.get("<name>") or node.get("<path>") or {} for node in nodes
+        ]
+        # Of an environment too.
+        nodes += [node["spec"] for node in nodes if "spec" in node]
+    names = {
+        name: below for node in nodes for name, below in node.items() if name.startswith(current) and name[0] != "<"
+    }
+    return [f"{start}{name.replace('[]', index)}" + ("." if below else "") for name, below in names.items()]
 
 
 def names_in(kind: str, words: Iterable[str]) -> list[str]:

@@ -144,27 +144,28 @@ def completion(context: click.Context, shell: str) -> int:
 
 def table(group: click.Group) -> Table:
     """Commands with their options and arguments, and the values of some of these."""
-    above = click.Context(group, **group.context_settings)
-    commands: Table = {}
-    for name in group.list_commands(above):
-        command = group.get_command(above, name)
-        assert command is not None
-        parameters = command.get_params(above)
-        options = [each for each in parameters if isinstance(each, click.Option)]
-        commands[name] = {
-            "options": {word: _kind(name, each) for each in options for word in (*each.opts, *each.secondary_opts)},
-            "arguments": [_kind(name, each) for each in parameters if isinstance(each, click.Argument)],
-        }
     return {
         "version": __version__,
-        "options": {word: _kind("", each) for each in group.get_params(above) for word in each.opts},
-        "commands": commands,
+        **_command("", group, click.Context(group, **group.context_settings)),
         "rules": list(catalogue()),
         "templates": assets.names("templates"),
         "versions": list(assets.kubernetes_versions()),
         "schemas": assets.names("schemas"),
-        "fields": {**_tree("mcpserver"), "environment": _tree("environment")},
+        "fields": {**_tree("mcpserver"), "environment": _tree("environment"), "config": _tree("config")},
     }
+
+
+def _command(name: str, command: click.Command, above: click.Context) -> Table:
+    parameters = command.get_params(above)
+    options = [each for each in parameters if isinstance(each, click.Option)]
+    about: Table = {
+        "options": {word: _kind(name, each) for each in options for word in (*each.opts, *each.secondary_opts)},
+        "arguments": [_kind(name, each) for each in parameters if isinstance(each, click.Argument)],
+    }
+    if isinstance(command, click.Group):
+        inner = {each: command.get_command(above, each) for each in command.list_commands(above)}
+        about["commands"] = {each: _command(each, below, above) for each, below in inner.items() if below}
+    return about
 
 
 def _kind(command: str, parameter: click.Parameter) -> Any:

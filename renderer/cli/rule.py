@@ -29,7 +29,7 @@ def rule(name: str | None, style: str) -> int:
     ID is what stands in brackets behind a problem; 'policy/' may be left out. The part before the slash lists the rules
     of that group.
     """
-    as_json, group = style == "json", (name or "policy").removesuffix("/*")
+    as_json, group = style == "json", (name or "policy").removesuffix("*").rstrip("/")
     if listed := policies() if group == "policy" else of_group(group):
         text = "".join(_line(each.id, each.level, each.about) for each in listed.values())
         if group == "policy":

@@ -104,10 +104,10 @@ def run_alone(target: str, options: Any, levels: Any) -> Run:
 def choose(inputs: Inputs, wanted: Sequence[str], *, several: bool) -> list[Environment]:
     """The environments of those names, sorted; without a name all of them."""
     known = {environment.name: environment for environment in inputs.environments}
-    there = ", ".join(sorted(known)) or "none: add the file to PATHS"
+    there = f"there is: {', '.join(sorted(known))}" if known else "PATHS have no environment: add its file to them"
     for name in wanted:
         if name not in known:
-            near = suggestion(name, known) or f"; there is: {there}"
+            near = suggestion(name, known) or f"; {there}"
             raise UsageMistake(f"no environment is called '{excerpt(name)}'{near}")
     chosen = sorted(set(wanted) or set(known))
     if len(chosen) > 1 and not several:

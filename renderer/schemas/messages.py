@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from renderer.errors import DocumentPath, Fault
 from renderer.schemas.subschemas import Finder, Node, Subschemas
 from renderer.wording import did_you_mean, either, every, excerpt, suggestion, type_word, type_words
 
-#: More allowed values than this are not listed.
+#: More allowed values, or fields, than this are not listed.
 _LISTED_VALUES = 12
 
 #: The words for each bound, and what it counts.
@@ -79,7 +79,7 @@ class Messages:
 
     def faults(self, errors: Iterable[ValidationError]) -> list[Fault]:
         """All Faults, each once, sorted by path."""
-        unique = {(f.path, f.message): f for error in errors for f in self._of(self._case(error))}
+        unique = {(f.path, f.message): f for error in _telling(errors) for f in self._of(self._case(error))}
         return sorted(unique.values(), key=lambda f: (sort_key(f.path), f.rule, f.message))
 
     def _case(self, error: ValidationError) -> _Case:
@@ -93,13 +93,22 @@ class Messages:
         return Fault(case.path, f"{self.prefix}/{rule}", message, hint, at_key=at_key)
 
     def _unknown_fields(self, case: _Case) -> Iterator[Fault]:
-        known = [name for name in self.finder.properties(case.schemas) if name not in case.value]
+        forms = [set(self.finder.fields_of(each, case.schemas.base)) for each in _branches(case.schemas.nodes)]
+        all_known = self.finder.properties(case.schemas)
+        known = [name for name in all_known if name not in case.value]
         # Words that other tools use for the same: what to write here instead, in the schema's own words.
         instead = {name.lower(): hint for name, hint in (case.schemas.annotation("x-instead") or {}).items()}
         for name in case.kind.unexpected:
+            rule, path = f"{self.prefix}/unknown-field", (*case.path, name)
+            if rivals := _rivals(name, case.value, forms):
+                message = f"{excerpt(name)} cannot be combined with {every([excerpt(rival) for rival in rivals])}"
+                yield Fault(path, rule, message, "keep one or the other", at_key=True)
+                continue
             hint = instead.get(name.lower(), "")
-            message = "unknown field" + ("" if hint else suggestion(name, known))
-            yield Fault((*case.path, name), f"{self.prefix}/unknown-field", message, hint, at_key=True)
+            near = "" if hint else suggestion(name, known) or suggestion(name, all_known)
+            if not (hint or near):
+                hint = _listed([other for other in known if not _rivals(other, case.value, forms)])
+            yield Fault(path, rule, f"unknown field{near}", hint, at_key=True)
 
     def _missing_field(self, case: _Case) -> Iterator[Fault]:
         name, needs = case.kind.property, case.schemas.innermost.get(str(case.error.evaluation_path[-1]))
@@ -113,8 +122,13 @@ class Messages:
         if case.value is None:
             yield self._null(case, type_words(types))
             return
-        expected = (case.expected if "string" not in types else None) or type_words(types)
-        yield self._fault(case, "type", f"expected {expected}{case.got()}", _type_hint(types, case.value, case.quiet))
+        unit = case.schemas.annotation("x-unit") if types == ["integer"] else None
+        words = f"a whole number of {unit}" if unit else type_words(types)
+        expected = (case.expected if "string" not in types else None) or words
+        hint = _type_hint(types, case.value, case.quiet)
+        if types == ["object"] and not isinstance(case.value, list):
+            hint = _listed(self.finder.properties(case.schemas))
+        yield self._fault(case, "type", f"expected {expected}{case.got()}", hint)
 
     def _null(self, case: _Case, expected: str) -> Fault:
         return self._fault(case, "null", f"expected {expected}, got null", "add a value or remove the field")
@@ -281,6 +295,34 @@ _MESSAGES: dict[str, Callable[[Messages, _Case], Iterator[Fault]]] = {
     "oneOf": Messages._one_of,
     **dict.fromkeys(_BOUNDS, Messages._bound),
 }
+
+
+def _telling(errors: Iterable[ValidationError]) -> list[ValidationError]:
+    """Without what another one at the same place says already: the higher of two bounds, the form of empty text."""
+    listed = sorted(errors, key=lambda error: getattr(error.kind, "limit", 0) if error.kind.name == "maxLength" else 0)
+    first = {(*error.instance_path, error.kind.name): error for error in reversed(listed)}
+    return [
+        error
+        for error in listed
+        if not (error.kind.name == "pattern" and (*error.instance_path, "minLength") in first)
+        and not (error.kind.name == "maxLength" and first[*error.instance_path, "maxLength"] is not error)
+    ]
+
+
+def _branches(nodes: Iterable[Node]) -> list[Node]:
+    return [branch for node in nodes for keyword in ("anyOf", "oneOf") for branch in node.get(keyword, ())]
+
+
+def _rivals(name: str, value: Mapping[str, Any], forms: Sequence[Collection[str]]) -> list[str]:
+    """The fields beside ``name`` of other forms than its own, where one of several forms is to be chosen."""
+    of_name = [form for form in forms if name in form]
+    others = [other for other in value if any(other in form for form in forms)] if of_name else []
+    return [other for other in others if not any(other in form for form in of_name)]
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Where they are few enough to be read."""
+    return f"there is: {', '.join(names)}" if 0 < len(names) <= _LISTED_VALUES else ""
 
 
 def _only_required(schema: object) -> list[str]:

@@ -100,5 +100,9 @@ class Finder:
 
     def properties(self, subschemas: Subschemas) -> list[str]:
         """The names of all fields that the schema knows in one mapping."""
-        nodes = (node for outer in subschemas.nodes for node in self.unfolded(outer, subschemas.base))
-        return list(dict.fromkeys(name for node in nodes for name in node.get("properties", ())))
+        names = (name for outer in subschemas.nodes for name in self.fields_of(outer, subschemas.base))
+        return list(dict.fromkeys(names))
+
+    def fields_of(self, node: Node, base: Node) -> list[str]:
+        """The names of the fields of one subschema, with those of its branches."""
+        return [name for each in self.unfolded(node, base) for name in each.get("properties", ())]

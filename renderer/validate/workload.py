@@ -108,9 +108,10 @@ _RESERVED = (pins.BRIDGE_FOLDER, pins.BUNDLE_FOLDER, pins.CACHE_FOLDER, pins.CHE
 def mounts_are_distinct(server: Server) -> Iterator[Fault]:
     """Two mounts on one path hide each other; a file cannot lie above a folder."""
     mounts: list[tuple[str, DocumentPath]] = [
+        # First, as they may be defaults: the one of two that is reported is then the one that somebody wrote.
+        *((w.path, ("spec", "security", "writablePaths", i)) for i, w in enumerate(server.security.writable)),
         *((volume.mount_path, ("spec", "storage", i, "mountPath")) for i, volume in enumerate(server.storage)),
         *((file.path, ("spec", "files", file.path)) for file in server.files),
-        *((w.path, ("spec", "security", "writablePaths", i)) for i, w in enumerate(server.security.writable)),
     ]
     first: dict[str, DocumentPath] = {}
     files = {file.path: file for file in sorted(server.files)}
@@ -118,6 +119,8 @@ def mounts_are_distinct(server: Server) -> Iterator[Fault]:
         if path in first:
             message = f"'{path}' is mounted twice (first by {dotted(first[path])})"
             hint = "give each volume, file and writable path its own path"
+            if first[path][1] == "security" and len(server.security.writable) == 1:
+                hint += "; security.writablePaths is [/tmp] by default"
             yield Fault(field, "spec/mount-twice", message, hint)
         first.setdefault(path, field)
         above = next((file for file in files if path.startswith(f"{file}/")), None)

@@ -38,6 +38,23 @@ def test_help_of_a_misspelt_command_suggests_one(mcpctl: Mcpctl) -> None:
     assert "no command is called 'rendr'; did you mean 'render'?" in run.err
 
 
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        (["completion"], "Missing argument '{bash|fish|zsh}'. Choose from: bash, fish, zsh\n"),
+        (["export", "client", "x.yaml"], "Missing option '--client'. Choose from: claude-code, claude-desktop, "),
+    ],
+)
+def test_choices_of_what_is_missing_stand_on_one_line(mcpctl: Mcpctl, typed: list[str], expected: str) -> None:
+    run = mcpctl(*typed)
+    assert run.code == Exit.USAGE
+    assert expected in run.err
+
+
+def test_a_group_of_rules_may_end_in_a_slash(mcpctl: Mcpctl) -> None:
+    assert mcpctl("rule", "krm/").out == mcpctl("rule", "krm/*").out == mcpctl("rule", "krm").out != ""
+
+
 def test_version_as_text_and_as_data(mcpctl: Mcpctl) -> None:
     text, data = mcpctl("version").out, json.loads(mcpctl("version", "--output", "json").out)
     assert data["mcpctl"] == __version__

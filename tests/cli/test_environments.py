@@ -117,7 +117,7 @@ def test_options_that_agree(mcpctl: Mcpctl) -> None:
 def test_an_environment_that_is_not_in_the_input(mcpctl: Mcpctl) -> None:
     run = mcpctl("render", "demo.yaml", "-e", "prod")
     assert run.code == Exit.USAGE
-    assert "there is: none: add the file to PATHS" in run.err
+    assert "no environment is called 'prod'; PATHS have no environment: add its file to them" in run.err
 
 
 def test_a_faulty_environment_is_told_before_it_is_missed(mcpctl: Mcpctl) -> None:

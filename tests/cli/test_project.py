@@ -229,3 +229,10 @@ def test_a_finding_of_a_rule_that_the_project_sets_names_its_file_and_the_enviro
     run = mcpctl("validate")
     assert run.code == Exit.INPUT_INVALID
     assert "(with environment production, for which ../../mcpctl.yaml sets the rule)" in run.err
+
+
+def test_faults_of_the_file_come_in_the_order_of_their_lines(project: Path, mcpctl: Mcpctl) -> None:
+    (project / "mcpctl.yaml").write_text("spces: x\nout: 5\nkubernetesVersion: 1.3\n")
+    lines = mcpctl("validate").err.splitlines()
+    places = [line.partition(": error")[0].partition("mcpctl.yaml")[2] for line in lines[:3]]
+    assert places == [":1:1", ":2:6", ":3:20"]
