@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import IO, Any, Protocol
 
-from renderer.errors import ApplyFailed, WaitTimedOut, excerpt
+from renderer.errors import ApplyFailed, DocumentPath, WaitTimedOut, excerpt
 from renderer.namedtuples import NamedTuple
 
 #: The variable with a token for guarded servers, which no program gets.
@@ -282,30 +282,36 @@ def parsed(text: str, shape: Shape, doing: str, program: str) -> Any:
 
 def checked(data: Any, shape: Shape, doing: str, program: str) -> Any:
     """The same for parsed data; removes null values."""
-    if problem := _oddity(data, shape, "") or _too_deep(data):
+    if problem := _oddity(data, shape) or _too_deep(data):
         raise ApplyFailed(f"{doing}: {program}'s answer cannot be read: {problem}; is it really {program}?")
     return data
 
 
-def _oddity(data: Any, shape: Shape, path: str) -> str:
+def _oddity(data: Any, shape: Shape, path: DocumentPath = ()) -> str:
     """Where ``data`` differs from the shape, and how; empty where it does not."""
     wanted = shape if isinstance(shape, type) else type(shape)
     fits = wanted is object or (isinstance(data, wanted) and not (wanted is int and isinstance(data, bool)))
     if not fits:
         actual = "null" if data is None else _TYPES[type(data)]
-        return f"{path.removeprefix('.') or 'the whole'} is {actual}, and should be {_TYPES[wanted]}"
+        return f"{_spelled(path)} is {actual}, and should be {_TYPES[wanted]}"
     if isinstance(shape, list):
-        return next((odd for i, item in enumerate(data) if (odd := _oddity(item, shape[0], f"{path}[{i}]"))), "")
+        return next((odd for i, item in enumerate(data) if (odd := _oddity(item, shape[0], (*path, i)))), "")
     for name, inner in shape.items() if isinstance(shape, dict) else ():
         keys = list(data) if name is ... else [name.removesuffix("!")]
         for key in keys:
             if data.get(key) is None:
                 data.pop(key, None)
                 if key != name and name is not ...:
-                    return f"{path.removeprefix('.') or 'the whole'} has no {key}"
-            elif odd := _oddity(data[key], inner, f"{path}.{excerpt(key)}"):
+                    return f"{_spelled(path)} has no {key}"
+            elif odd := _oddity(data[key], inner, (*path, key)):
                 return odd
     return ""
+
+
+def _spelled(path: DocumentPath) -> str:
+    """Only where something is odd: to look for tokens in every key would take longer than all else."""
+    steps = (f"[{step}]" if isinstance(step, int) else f".{excerpt(step)}" for step in path)
+    return "".join(steps).removeprefix(".") or "the whole"
 
 
 def _too_deep(data: Any) -> str:
