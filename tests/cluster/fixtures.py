@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.cluster.cluster import Cluster
+from tests.oracles import NO_COLLECTOR
 
 
 class Run(NamedTuple):
@@ -33,7 +34,8 @@ Kubectl = Callable[..., Run]
 
 def environment(folder: Path, kubeconfig: Path) -> Mapping[str, str]:
     """For kubectl: nothing of the user's is read, and nothing is kept from one cluster to the next."""
-    return {"KUBECONFIG": str(kubeconfig), "KUBECACHEDIR": str(folder / "cache"), "HOME": str(folder)}
+    places = {"KUBECONFIG": str(kubeconfig), "KUBECACHEDIR": str(folder / "cache"), "HOME": str(folder)}
+    return {**places, **NO_COLLECTOR}
 
 
 @pytest.fixture(scope="session")

@@ -27,9 +27,9 @@ from mcp.shared.exceptions import MCPError
 from renderer.model import JSON
 from tests.guard.parts import Issuer, Quiet, free_port, guarding, issuing, serving
 from tests.orchestrators.mcp_check.servers import sdk_server
-from tests.orchestrators.mcp_check.test_eras import old_sdk, old_server
+from tests.orchestrators.mcp_check.test_eras import old_sdk, old_servers
 
-__all__ = ["old_sdk"]
+__all__ = ["old_sdk", "old_servers"]
 TOOLS: list[JSON] = [{"allow": ["echo"]}, {"allow": ["write"], "scopes": ["mcp:write"]}]
 
 
@@ -93,15 +93,9 @@ def test_the_second_major_through_the_guard(mode: str, tmp_path: Path) -> None:
         anyio.run(_calls, url, mode, issuer.token(aud=url))
 
 
-@pytest.mark.parametrize("arguments", [(), ("--stateless", "--json")], ids=["sessions", "stateless"])
-def test_a_server_on_the_first_major_through_the_guard(
-    old_sdk: Path, arguments: tuple[str, ...], tmp_path: Path
-) -> None:
-    with (
-        old_server(old_sdk, "streamable-http", *arguments) as upstream,
-        issuing(Issuer()) as issuer,
-        guarded(upstream, issuer, tmp_path) as url,
-    ):
+@pytest.mark.parametrize("name", ["streamable-http", "streamable-http --stateless --json"])
+def test_a_server_on_the_first_major_through_the_guard(old_servers: dict[str, str], name: str, tmp_path: Path) -> None:
+    with issuing(Issuer()) as issuer, guarded(old_servers[name], issuer, tmp_path) as url:
         anyio.run(_calls, url, "legacy", issuer.token(aud=url))
 
 

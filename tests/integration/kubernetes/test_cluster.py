@@ -25,8 +25,7 @@ def needs_real(bed: Bed, reason: str) -> None:
 
 
 def test_from_nothing_to_an_answer_and_back_to_nothing(bed: Bed) -> None:
-    program = replace(bed, main=None)
-    run = program.apply(bed.spec("demo"))
+    run = replace(bed, main=None).apply(bed.spec("demo"))
     assert "demo" in run.out
     assert len(bed.pods("demo")) == 1
     told = bed.status("demo")
@@ -36,7 +35,7 @@ def test_from_nothing_to_an_answer_and_back_to_nothing(bed: Bed) -> None:
     again = bed.apply(bed.spec("demo"))
     assert "unchanged" in again.err
     assert "changed," not in again.err.replace("unchanged,", "")
-    gone = program.mcpctl("delete", "demo", "--yes")
+    gone = bed.mcpctl("delete", "demo", "--yes")
     assert gone.code == 0, gone.err
     bed.until(lambda: bed.pods("demo") == [], "the pods have gone")
     kinds = "deployments,services,configmaps,networkpolicies,serviceaccounts"

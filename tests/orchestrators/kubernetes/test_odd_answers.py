@@ -25,7 +25,7 @@ from renderer.orchestrators.kubernetes.port_forward import _target
 from renderer.orchestrators.kubernetes.removal import path_of
 from renderer.orchestrators.kubernetes.status import Watcher
 from renderer.orchestrators.wait import Time
-from tests.cluster import Cluster
+from tests.cluster import Cluster, quick
 from tests.orchestrators.kubernetes.conftest import NOW, OWNED, Clock, placed, ready, rendered
 
 JUNK: list[Any] = [1, True, [1], "", None, [], "x", {"a": 1}, [None], -1.5, {}]
@@ -145,7 +145,7 @@ def test_no_answer_is_a_defect(cluster: Cluster, kubeconfig: Path, name: str, st
     answers: dict[tuple[str, ...], Done] = {}
 
     def recorded(argv: list[str], **options: Any) -> Done:
-        answers[tuple(argv)] = done = command.run(argv, **options)
+        answers[tuple(argv)] = done = quick.run(argv, **options)
         return done
 
     with suppress(McpctlError):

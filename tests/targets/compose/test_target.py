@@ -71,16 +71,17 @@ def seen() -> tuple[set[str], set[str]]:
     patched = [(spec(patches=[patch]), "") for patch in (named, by_item)]
     for document, below in (*documents_of_fields(), *patched):
         before, _ = built(document)
-        done = effective.copy()
+        done = effective | {field for field in told if not without_effect(field)}
         for field, place, changed in changes(document, done, below):
             after, paths = built(changed)
             if after not in ((), before):
                 effective.add(field)
-            if field in effective or without_effect(field):
-                done.add(field)  # one change of a field that should have no effect is enough in a document
             where = ".".join(str(step) for step in place)
             if any(where.startswith(re.sub(r'\["?([^]"]*)"?\]', r".\1", path)) for path in paths):
                 told.add(field)
+            # One change of a field that should have no effect is enough in a document.
+            if field in effective | told or without_effect(field):
+                done.add(field)
     return effective, told
 
 
@@ -136,7 +137,8 @@ def accepted(folder: Path) -> str:
         (folder / needed).touch()
     example = [f"--env-file={folder / '.env.example'}"] if (folder / ".env.example").exists() else []
     command = [oracles.program("docker-compose"), *example, "config", "-q"]
-    done = subprocess.run(command, capture_output=True, cwd=folder, timeout=60, check=False, env={"HOME": str(folder)})
+    env = {"HOME": str(folder), **oracles.NO_COLLECTOR}
+    done = subprocess.run(command, capture_output=True, cwd=folder, timeout=60, check=False, env=env)
     return done.stderr.decode()
 
 
