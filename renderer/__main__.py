@@ -9,7 +9,7 @@ from contextlib import suppress
 from importlib import import_module
 from types import FunctionType
 
-from renderer.later import instead, postpone
+from renderer.later import instead, patterns_later, postpone
 
 
 class UUID:
@@ -39,6 +39,7 @@ def run() -> None:
         instead("inspect", cleandoc=cleandoc, isfunction=lambda value: isinstance(value, FunctionType)),
         instead("uuid", UUID=UUID),
         instead("gettext", gettext=str, ngettext=_ngettext),
+        patterns_later(),
     ):
         import_module("click")
     code = import_module("renderer.cli").main()

@@ -40,26 +40,28 @@ def _completer(schemas: Sequence[Any], definitions: Mapping[str, Any]) -> _Compl
         for name, schema in branch.get("properties", {}).items():
             fields.setdefault(name, []).append(schema)
         members += [branch[word] for word in ("items", "additionalProperties") if isinstance(branch.get(word), dict)]
-    member = _completer(members, definitions) if members else None
     if fields:
-        nested = {name: any(not _NESTED.isdisjoint(form) for form in forms) for name, forms in fields.items()}
-        return _completes_mapping(
-            {name: _completer(forms, definitions) if nested[name] else None for name, forms in fields.items()}
-        )
+        return _completes_mapping(fields, definitions)
+    member = _completer(members, definitions) if members else None
     return _completes_members(member) if member else None
 
 
-def _completes_mapping(fields: Mapping[str, _Complete | None]) -> _Complete:
-    nested = {name: complete for name, complete in fields.items() if complete}
+def _completes_mapping(fields: Mapping[str, Sequence[Any]], definitions: Mapping[str, Any]) -> _Complete:
+    # Of the fields that have fields themselves most specs name few: what completes those is made when it is needed.
+    nested = {name: forms for name, forms in fields.items() if any(not _NESTED.isdisjoint(form) for form in forms)}
+    known: dict[str, _Complete | None] = {}
     nothing = dict.fromkeys(fields)
 
     def complete(value: Any) -> Any:
         if not isinstance(value, dict):
             return value
         completed = {**value, **nothing, **value}  # in its own order, which counts in the list of alerts
-        for name, inner in nested.items():
+        for name, forms in nested.items():
             if (item := completed[name]) is not None:
-                completed[name] = inner(item)
+                if name not in known:
+                    known[name] = _completer(forms, definitions)
+                if inner := known[name]:
+                    completed[name] = inner(item)
         return completed
 
     return complete

@@ -149,7 +149,7 @@ class _Compiler:
                 if not data:
                     return not required
             if not compiled:
-                compiled.append(condition(with_definitions(schema, self._definitions)))
+                compiled.append(condition(with_definitions(schema, self._definitions.get)))
             return compiled[0](data)
 
         return holds

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from renderer.errors import Fault
@@ -13,13 +14,22 @@ with instead("email.utils", parsedate_to_datetime=str):
     import jsonschema_rs
 
 
+_REFERENCE = "#/$defs/"
+#: What a part has no use for: what it refers to stands in it.
+_NOT_RULES = frozenset({"$ref", "$defs", "title", "description", "default", "examples"})
+#: A definition by its name; None where there is none.
+Definitions = Callable[[str], Any]
+#: So many instances are checked by what their fields need of the schema: compiling a large one takes 25 ms.
+_IN_PART = 2
+
+
 class Schema:
     """A compiled schema.
 
-    ``document`` is the schema itself. ``resources`` are further schemas by the URI under which ``$ref``
-    names them; nothing is ever fetched. ``show_values`` says whether messages may quote what the document holds:
-    never where the schema marks a place ``x-secret``, and nowhere at all when it is false. ``in_part``: the first
-    instance is checked by what its fields need of the schema, as compiling all of a large one takes 25 ms.
+    ``document`` is the schema itself. ``definitions`` gives what it refers to as ``#/$defs/NAME``, where that does not
+    stand in it; ``resources`` are further schemas by the URI under which ``$ref`` names them; nothing is ever fetched.
+    ``show_values`` says whether messages may quote what the document holds: never where the schema marks a place
+    ``x-secret``, and nowhere at all when it is false.
 
     Annotations that the messages use: ``x-expected`` (what a pattern or a ``not`` asks for, in words), ``x-unit``
     and ``x-too-low`` (of a number), ``x-secret``, ``x-instead`` (hints for unknown fields), and ``title`` of the
@@ -30,28 +40,32 @@ class Schema:
         self,
         document: Mapping[str, Any],
         *,
+        definitions: Definitions | None = None,
         resources: Mapping[str, Mapping[str, Any]] | None = None,
         show_values: bool = True,
-        in_part: bool = False,
     ) -> None:
-        self.document = document
+        self._top = document
+        self._definitions = definitions or document.get("$defs", {}).get
         self.resources = resources or {}
         self.show_values = show_values
-        self._in_part = in_part
-        self._whole: Any = None
-        self._first: tuple[Any, Any] | None = None
+        self._parts: list[tuple[Any, Any]] = []
+
+    @cached_property
+    def document(self) -> Mapping[str, Any]:
+        """The schema with all definitions."""
+        return self._top if "$defs" in self._top else with_definitions(self._top, self._definitions)
 
     def is_valid(self, instance: Any) -> bool:
         """Whether nothing is wrong: microseconds, so ask this first."""
-        if self._in_part and self._first is None:
-            self._first = instance, self._compiled(_part_for(instance, self.document))
-        part = self._first[1] if self._first and self._first[0] is instance else self._validator()
-        return bool(part.is_valid(instance))
+        validator = next((part for known, part in self._parts if known is instance), None)
+        if validator is None and len(self._parts) < _IN_PART:
+            validator = self._compiled(_Part(self._definitions).document(self._top, instance))
+            self._parts.append((instance, validator))
+        return bool((validator or self._whole).is_valid(instance))
 
-    def _validator(self) -> Any:
-        if self._whole is None:
-            self._whole = self._compiled(self.document)
-        return self._whole
+    @cached_property
+    def _whole(self) -> Any:
+        return self._compiled(self.document)
 
     def _compiled(self, document: Mapping[str, Any]) -> Any:
         registry = jsonschema_rs.Registry([(u, dict(d)) for u, d in self.resources.items()])
@@ -64,7 +78,7 @@ class Schema:
         from renderer.schemas.messages import Messages  # 3 ms, which only a document with faults pays
 
         messages = Messages(self.document, self.resources, rule_prefix, self.show_values)
-        return messages.faults(self._validator().iter_errors(instance))
+        return messages.faults(self._whole.iter_errors(instance))
 
 
 def condition(schema: Mapping[str, Any]) -> Callable[[Any], bool]:
@@ -73,45 +87,92 @@ def condition(schema: Mapping[str, Any]) -> Callable[[Any], bool]:
     return holds
 
 
-_REFERENCE = "#/$defs/"
-
-
 def references(node: Any) -> Iterator[str]:
     """The names of the definitions that a schema refers to."""
     for value in node.values() if isinstance(node, dict) else node:
         if isinstance(value, dict | list):
             yield from references(value)
     if isinstance(node, dict) and isinstance(node.get("$ref"), str):
-        yield node["$ref"].removeprefix(_REFERENCE)
+        yield _name(node["$ref"])
 
 
-def with_definitions(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema with those definitions alone that it needs: all take longer to compile than most schemas."""
+def _name(reference: str) -> str:
+    """Of the definition, where it is one of the schema itself."""
+    return reference.removeprefix(_REFERENCE).replace("~1", "/").replace("~0", "~")
+
+
+def with_definitions(
+    schema: Mapping[str, Any], definitions: Definitions, referring: Sequence[Any] | None = None
+) -> dict[str, Any]:
+    """The schema with those definitions alone that it needs: all take longer to compile than most schemas.
+
+    ``referring``: the parts of it that alone may refer to any.
+    """
     needed: dict[str, Any] = {}
-    todo = [*references(dict(schema))]
+    todo = [*references(dict(schema) if referring is None else referring)]
     while todo:
         name = todo.pop()
-        if name not in needed and name in definitions:
-            needed[name] = definitions[name]
-            todo += references(needed[name])
+        if name not in needed and (definition := definitions(name)):
+            needed[name] = definition
+            todo += references(definition)
     return {**schema, "$defs": needed}
 
 
-def _part_for(instance: Any, document: Mapping[str, Any]) -> dict[str, Any]:
-    """A schema of the same verdict on the instance: what only fields that it lacks are checked by is left out."""
-    definitions = document.get("$defs", {})
+#: Keywords with one subschema, and the values that it is about.
+_ABOUT: Mapping[str, Callable[[Sequence[Any]], Sequence[Any]]] = {
+    "items": lambda values: [item for value in values if isinstance(value, list) for item in value],
+    "propertyNames": lambda values: [name for value in values if isinstance(value, dict) for name in value],
+    **dict.fromkeys(("if", "then", "else", "not"), lambda values: values),
+}
+_COMBINED = ("allOf", "anyOf", "oneOf")
+_TAKEN_APART = frozenset({*_ABOUT, *_COMBINED, "properties", "additionalProperties", "$ref"})
+#: Keywords without subschemas.
+_FLAT = frozenset({"type", "enum", "const", "required", "pattern", "minLength", "maxLength", "minimum", "maximum"})
 
-    def part(schema: Any, value: Any) -> Any:
-        if not isinstance(schema, dict) or not isinstance(value, dict):
+
+class _Part:
+    """Makes schemas of the same verdict on some values: what only fields that these lack are checked by is left out."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        self._definitions = definitions
+        self._whole: list[Any] = []  # what was not taken apart, and may refer to definitions
+
+    def document(self, schema: Mapping[str, Any], instance: Any) -> dict[str, Any]:
+        """The part of a whole schema that one instance is judged by."""
+        return with_definitions(self._of(schema, [instance]), self._definitions, self._whole)
+
+    def _of(self, schema: Any, values: Sequence[Any]) -> Any:
+        if not values or not isinstance(schema, dict):
+            return schema if values else True
+        if _TAKEN_APART.isdisjoint(schema):
+            self._whole += [rule for word, rule in schema.items() if word not in _FLAT]
             return schema
-        own = {word: rule for word, rule in schema.items() if word not in ("$ref", "$defs")}
-        if "properties" in own:
-            own["properties"] = {
-                name: part(field, value[name]) if name in value else True for name, field in own["properties"].items()
-            }
+        own = {word: self._rule(word, schema, values) for word in schema if word not in _NOT_RULES}
         if "$ref" in schema:
-            referred = part(definitions[schema["$ref"].removeprefix(_REFERENCE)], value)
+            definition = self._definitions(_name(schema["$ref"]))
+            referred = self._of(definition, values) if definition else {"$ref": schema["$ref"]}
             own["allOf"] = [*own.get("allOf", ()), referred]
         return own
 
-    return with_definitions(part(dict(document), instance), definitions)
+    def _rule(self, word: str, schema: Mapping[str, Any], values: Sequence[Any]) -> Any:
+        rule = schema[word]
+        if word in _ABOUT:
+            return self._of(rule, _ABOUT[word](values))
+        if word in _COMBINED:
+            return [self._of(inner, values) for inner in rule]
+        if word in ("properties", "additionalProperties"):
+            mappings = [value for value in values if isinstance(value, dict)]
+            if word == "properties":
+                return self._fields(rule, mappings)
+            known = schema.get("properties", ())
+            return self._of(rule, [value[name] for value in mappings for name in value if name not in known])
+        if word not in _FLAT:
+            self._whole.append(rule)
+        return rule
+
+    def _fields(self, schemas: Mapping[str, Any], mappings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        present = {name for value in mappings for name in value}
+        return {
+            name: self._of(schema, [value[name] for value in mappings if name in value]) if name in present else True
+            for name, schema in schemas.items()
+        }

@@ -65,7 +65,7 @@ def validate_rules(server: Server) -> list[Problem]:
 @cache
 def spec_schema() -> Schema:
     """The compiled schema of a spec."""
-    return Schema(assets.schema("mcpserver"), in_part=True)
+    return Schema(assets.schema("mcpserver"))
 
 
 def validate_links(servers: Sequence[Server]) -> list[Problem]:
