@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from _thread import _local
 from contextlib import suppress
 from importlib import import_module
 from types import FunctionType
@@ -12,8 +13,8 @@ from types import FunctionType
 from renderer.later import instead, patterns_later, postpone
 
 
-class UUID:
-    """Names the type of a kind of click's parameters, of which no command has any."""
+class Unused:
+    """Stands for the type of a kind of click's parameters, of which no command has any."""
 
 
 def _ngettext(singular: str, plural: str, number: int) -> str:
@@ -31,13 +32,16 @@ def run() -> None:
     """Ends the process."""
     # One short run makes no garbage worth looking for: a tenth of the time (measured on 1,000 servers).
     gc.disable()
-    postpone("bz2", "ipaddress", "lzma", "pathlib", "platform", "shlex", "shutil", "signal", "socket", "ssl")
-    postpone("selectors", "subprocess", "tempfile", "textwrap")
-    # A third of click is what it imports for one function each: inspect reads Python, uuid looks at the platform, and
+    postpone("base64", "bz2", "copy", "decimal", "ipaddress", "lzma", "pathlib", "platform", "shlex", "shutil")
+    postpone("selectors", "signal", "socket", "ssl", "subprocess", "tempfile", "textwrap", "urllib.parse")
+    # A third of click is what it imports for one name each: inspect reads Python, uuid looks at the platform, and
     # gettext for a translation of each text, which nobody has made.
     with (
         instead("inspect", cleandoc=cleandoc, isfunction=lambda value: isinstance(value, FunctionType)),
-        instead("uuid", UUID=UUID),
+        instead("uuid", UUID=Unused),
+        instead("datetime", datetime=Unused),
+        instead("threading", local=_local),
+        instead("weakref", WeakKeyDictionary=dict),
         instead("gettext", gettext=str, ngettext=_ngettext),
         patterns_later(),
     ):

@@ -25,7 +25,7 @@ _MARKER = f"schemas/mcpserver{_SCHEMA_ENDING}"
 #: What editors, Python and desktops leave in folders: no templates.
 _BY_PRODUCT = pattern(r"(?:^|/)(?:\.|__)|(?:\.pyc?|~)\Z")
 #: The values of a field that names a target. The files have them too, for editors that read them from the web.
-_TARGETS = pattern(r'("x-values": "targets", "enum": )\[[^]]*\]')
+_TARGETS = '"x-values": "targets", "enum": '
 
 
 @cache
@@ -67,7 +67,8 @@ def names(kind: str) -> list[str]:
 def read_schema(name: str) -> str:
     """The text of a schema by its name in ``names("schemas")``, with the targets that there are; errors as ``read``."""
     text = read(f"schemas/{name}{_SCHEMA_ENDING}").decode()
-    return _TARGETS.sub(lambda match: match[1] + json.dumps(sorted(TARGETS)), text)
+    before, *others = text.split(_TARGETS)
+    return before + "".join(_TARGETS + json.dumps(sorted(TARGETS)) + other.partition("]")[2] for other in others)
 
 
 @cache

@@ -5,14 +5,14 @@ A text of such a form is a credential whatever its name, and is never printed: `
 
 from __future__ import annotations
 
+import base64
 import re
-from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
-from typing import NamedTuple
 
 from renderer.later import pattern
+from renderer.namedtuples import NamedTuple
 
 MASK = "***"
 #: By issuer, from their documentation, gitleaks and GitHub's secret scanning. No groups inside.
@@ -131,7 +131,7 @@ _SHORTEST_TOKEN = 16
 _SIGN = pattern(r"[\s:=${]")
 _RUN = pattern(r"sha\d{3}:[0-9a-f]{32,}|([A-Za-z0-9]{10,})")
 _NAMES = tuple(_ISSUERS)
-_SCHEMES = pattern(r"authorization|basic|bearer", re.IGNORECASE)
+_SCHEMES = ("authorization", "basic", "bearer")
 #: Placeholders for tokens: EXAMPLE, xxxx, your-token-here, one letter repeated.
 _DUMMY = pattern(r"example|xxxx|your[-_]|placeholder|redacted|change-?me|dummy|[-_]here|(.)\1{7}", re.IGNORECASE)
 #: After the scheme; a port with a path behind it is none. A password may hold '/', and '@' as well.
@@ -200,11 +200,12 @@ def credentials_in(text: str) -> Iterator[Credential]:
 
 
 def _passwords_in(text: str) -> Iterator[Credential]:
-    for needle, form, holds in _PASSWORDS:
-        for match in form.finditer(text) if needle in text else ():
+    for needles, times, form, holds in _PASSWORDS:
+        for match in form.finditer(text) if any(text.count(needle) >= times for needle in needles) else ():
             if holds(match[match.lastindex or 0]):
                 yield Credential(*match.span(match.lastindex or 0), _BASIC, match[match.lastindex or 0], known=False)
-    for match in _HEADER.finditer(text) if _SCHEMES.search(text) else ():
+    folded = text.casefold()
+    for match in _HEADER.finditer(text) if any(scheme in folded for scheme in _SCHEMES) else ():
         if _authorizes(match[1], (match[2] or "").lower(), match[3]):
             yield Credential(*match.span(3), "Authorization Header", match[3], known=False)
 
@@ -245,23 +246,23 @@ def _authorizes(header: str | None, scheme: str, value: str) -> bool:
 def _is_pair(value: str) -> bool:
     """Whether it is the base64 of a user and a password."""
     with suppress(ValueError):
-        return b":" in b64decode(value, validate=True)
+        return b":" in base64.b64decode(value, validate=True)
     return False
 
 
 _BASIC = "Basic Auth Credentials"
-#: A text that the form requires, the form, whose last group is the password, and a test of that.
-_PASSWORDS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
-    ("@", _IN_URL, bool),
-    ("@", _BEFORE_HOST, bool),
-    ("@", _TOKEN_ALONE, _is_random),
-    ("password", _NETRC, bool),
+#: Texts of which the form requires one, how often, the form, whose last group is the password, and a test of that.
+_PASSWORDS: tuple[tuple[tuple[str, ...], int, re.Pattern[str], Callable[[str], bool]], ...] = (
+    (("@",), 1, _IN_URL, bool),
+    (("@",), 1, _BEFORE_HOST, bool),
+    (("@",), 1, _TOKEN_ALONE, _is_random),
+    (("password",), 1, _NETRC, bool),
     # 1000:1000 is no password but a group.
-    (":", _CURL, lambda value: _is_random(value) and any(map(str.isalpha, value))),
-    ("auth", _ENCODED, _is_pair),
-    (":", _PGPASS, bool),
-    ("$", _HASH, _is_random),
-    ("{", _SHA, _is_random),
+    (("-u", "-U", "user"), 1, _CURL, lambda value: _is_random(value) and any(map(str.isalpha, value))),
+    (("auth",), 1, _ENCODED, _is_pair),
+    ((":",), 4, _PGPASS, bool),
+    (("$",), 1, _HASH, _is_random),
+    (("{",), 1, _SHA, _is_random),
 )
 
 

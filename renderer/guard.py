@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
-from urllib.parse import urlsplit
+from urllib import parse
 
 from renderer import pins
 from renderer.errors import Problem
@@ -69,7 +69,7 @@ def covers(pattern: str, tool: str) -> bool:
 
 def url_path(access: Access) -> str:
     """Of the public address; empty for the host's root."""
-    return urlsplit(access.url or "").path
+    return parse.urlsplit(access.url or "").path
 
 
 def well_known_paths(access: Access) -> list[str]:
@@ -109,7 +109,7 @@ def key_host(issuer: Issuer) -> EgressHost | None:
     """The host of its keys; None where a ConfigMap has them."""
     if not isinstance(issuer.jwks, str):
         return None
-    address = urlsplit(issuer.jwks)
+    address = parse.urlsplit(issuer.jwks)
     # urlsplit's own host is in lower case, which the name of a placeholder is not.
     host = address.netloc.rpartition(":")[0] if address.port else address.netloc
     return EgressHost(host.strip("[]"), address.port or _PORTS[address.scheme])

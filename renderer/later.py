@@ -40,6 +40,7 @@ class later:  # noqa: N801 - used as a function
 
 
 _compile = re.compile
+_METHODS = frozenset({"findall", "finditer", "fullmatch", "match", "search", "split", "sub"})
 
 if TYPE_CHECKING:
     pattern = re.compile
@@ -52,6 +53,11 @@ else:
             self._source = text, flags
 
         def __getattr__(self, name: str) -> Any:
+            if name in _METHODS:  # modules keep those of patterns which they may never use
+                return lambda *arguments, **options: self._kept(name)(*arguments, **options)
+            return self._kept(name)
+
+        def _kept(self, name: str) -> Any:
             self.__dict__[name] = value = getattr(_compile(*self._source), name)
             return value
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from urllib.parse import urlsplit
+from urllib import parse
 
 from renderer import assets, pins
 from renderer.model import JSON, EgressHost, File, HealthCheck, Package, Server, Writable
@@ -159,7 +159,7 @@ def registries_out_of_reach(server: Server) -> list[str]:
         needed.append(name)
         needed += [pins.GITHUB_ARCHIVES] if (server.package.registry, name) == ("npm", pins.GITHUB) else []
     if server.package and server.package.bundle:
-        host = urlsplit(server.package.bundle.url).netloc.lower().removesuffix(":443")
+        host = parse.urlsplit(server.package.bundle.url).netloc.lower().removesuffix(":443")
         needed += [host, pins.GITHUB_RELEASES] if host == pins.GITHUB else [host]
     if server.package and server.package.lock:
         needed += [host for host in server.package.lock.hosts if host not in needed]

@@ -21,6 +21,8 @@ SUFFIXES = (".yaml", ".yml", ".json")
 _CONFIGURATIONS = tuple(f"mcpctl{suffix}" for suffix in SUFFIXES)
 #: So may locks of npm packages.
 NOT_SPECS = ("package.json", "package-lock.json")
+#: The kinds of documents.
+ENVIRONMENT, SERVER = "Environment", "McpServer"
 #: In every tree that mcpctl wrote, where no file is a spec.
 _RECORDS_OF_A_TREE = {".mcpctl", ".mcpctl.json"}
 _LONGEST_SHOWN = 4096
@@ -238,3 +240,11 @@ def _shown(path: str) -> str:
 def _reason(error: Exception) -> str:
     """Without the path, which the place has."""
     return (getattr(error, "strerror", None) or excerpt(str(error), 80)).lower()
+
+
+def is_environment(source: Source) -> bool:
+    """Also where the kind is misspelt."""
+    kind = source.data.get("kind")
+    if kind in (ENVIRONMENT, SERVER) or not isinstance(kind, str):
+        return kind == ENVIRONMENT
+    return did_you_mean(kind, [ENVIRONMENT, SERVER]) == ENVIRONMENT

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from renderer.environment import Environment, is_environment, make_environments, merge, name_of, unmet_images
 from renderer.errors import Fault, Problem, Severity, errors_in
-from renderer.load import Text, documents, texts
+from renderer.later import later
+from renderer.load import Text, documents, is_environment, texts
 from renderer.model import WITH, Options, Rendered, Server, Source
 from renderer.namedtuples import NamedTuple
 from renderer.parallel import FEWEST, Packing, each
@@ -21,6 +21,12 @@ from renderer.render import TemplateFault, has_user_templates
 from renderer.resolve import UNKNOWN, link, make_server, place_links, resolve
 from renderer.target import Target
 from renderer.validate import across_servers, sound_server, validate_links, validate_rules, validate_source
+
+if TYPE_CHECKING:
+    from renderer import environment as _environment
+    from renderer.environment import Environment
+else:
+    _environment = later("renderer.environment")  # 4 ms, which specs without one do not need
 
 #: No rule is turned on or off.
 _AS_THEY_ARE: Levels = {}
@@ -110,7 +116,8 @@ def _loaded(text: Text) -> tuple[list[Source], list[Problem], list[Problem]]:
 
 
 def _inputs(sources: Sequence[Source], problems: Iterable[Problem], tokens: Iterable[Problem]) -> Inputs:
-    environments, faults = make_environments([source for source in sources if is_environment(source)])
+    written = [source for source in sources if is_environment(source)]
+    environments, faults = _environment.make_environments(written) if written else ([], [])
     servers = tuple(source for source in sources if not is_environment(source))
     return Inputs(servers, tuple(environments), (*problems, *faults), tuple(tokens))
 
@@ -139,8 +146,8 @@ def placed(specs: Specs, options: Options) -> Specs:
 def runs_for(inputs: Inputs, environments: Sequence[Environment], levels: Levels = _AS_THEY_ARE) -> list[Run]:
     """The servers as each of the environments has them; ``levels`` win over the environments' own."""
     known: dict[int, Checked] = {}
-    complete = not errors_in(inputs.problems) and all(map(name_of, inputs.sources))
-    merged = [merge(environment, inputs.sources, complete=complete) for environment in environments]
+    complete = not errors_in(inputs.problems) and all(map(_environment.name_of, inputs.sources))
+    merged = [_environment.merge(environment, inputs.sources, complete=complete) for environment in environments]
     taken = {id(source) for result in merged for source in result.written}
     left = [problem for source in inputs.sources if id(source) not in taken for problem in validate_source(source)]
     runs = []
@@ -149,7 +156,9 @@ def runs_for(inputs: Inputs, environments: Sequence[Environment], levels: Levels
         problems = [*inputs.problems, *inputs.leaks, *left, *result.problems]
         servers = [each.server for each in checked if each.server and each.server.complete]
         if complete and len(servers) == len(result.sources):
-            problems += unmet_images(environment, result.images, servers)  # else nobody knows which images there are
+            problems += _environment.unmet_images(
+                environment, result.images, servers
+            )  # else nobody knows which images there are
         checked = [_with_images(each, environment) for each in checked]
         specs = _judged(checked, problems, {**environment.levels, **levels})
         specs = specs._replace(problems=_sorted(map(environment.policy_named, specs.problems)))

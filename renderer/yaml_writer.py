@@ -6,11 +6,11 @@ and in flow context and as a key; otherwise in double quotes, with escapes that 
 
 from __future__ import annotations
 
+import decimal
 import math
 import re
 import textwrap
 from collections.abc import Callable
-from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -71,7 +71,7 @@ def scalar(value: str | int | float | bool | None) -> str:
     if not math.isfinite(value):
         raise ValueError("a number that is not finite is not read alike by all YAML readers")
     # No exponent: PyYAML reads 1e3 as text. Minus zero keeps its sign in some readers only.
-    text = format(Decimal(repr(float(value))), "f") if value else "0.0"
+    text = format(decimal.Decimal(repr(float(value))), "f") if value else "0.0"
     if len(text) > _LONGEST_NUMBER:
         raise ValueError("a number of so many digits is not read alike by all YAML readers")
     return text if "." in text else f"{text}.0"

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from renderer.later import instead, later, postpone
+from renderer import later as later_module
+from renderer.later import instead, later, patterns_later, postpone
+
+ROOT = Path(__file__).parent.parent
 
 #: Of the library, imported by nothing else.
 NAME = "this"
@@ -57,3 +63,36 @@ def test_what_was_imported_before_stays() -> None:
     with instead(NAME, s="text"):
         assert sys.modules[NAME] is this
     assert (sys.modules[NAME], this.s == "text") == (this, False)
+
+
+def test_a_pattern_is_compiled_when_a_text_is_held_against_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = []
+
+    def compile_(text: str, flags: int = 0) -> re.Pattern[str]:
+        compiled.append(text)
+        return before(text, flags)
+
+    before = later_module._compile
+    monkeypatch.setattr(later_module, "_compile", compile_)
+    with patterns_later():
+        word = re.compile("[a-z]+")
+        match = word.fullmatch  # as a module keeps it
+    assert (re.compile, compiled) == (before, [])
+    assert (match("a1"), bool(match("abc")), word.pattern, word.sub("x", "abc")) == (None, True, "[a-z]+", "x")
+    assert set(compiled) == {"[a-z]+"}
+    assert not isinstance(word, re.Pattern)
+    assert isinstance(re.compile("[a-z]+"), re.Pattern)
+
+
+def test_the_import_of_pyyaml_compiles_no_pattern() -> None:
+    """The reader of positions takes 10 ms more with them."""
+    script = """
+import re
+from renderer.later import later
+made, compiler = [], re._compiler.compile
+re._compiler.compile = lambda *arguments: made.append(arguments[0]) or compiler(*arguments)
+later("renderer.yaml_reader.events").read_precisely
+print(len(made))
+"""
+    run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert int(run.stdout) <= 1

@@ -310,6 +310,7 @@ def test_the_part_for_a_rendered_object_has_the_same_verdict() -> None:
         for document in documents(path):
             for changed in changes(document, seen):
                 part = kubernetes_schema._schema_of.__wrapped__("1.34", "apps/v1", "Deployment")
+                assert part is not None
                 assert part.is_valid(changed) is pod_schema().is_valid(changed), changed
     assert len(seen) > 100
 

@@ -13,7 +13,7 @@ import click
 from renderer import __version__
 from renderer.cli.streams import ReaderLeft, Watch, choose_color, colored, say
 from renderer.errors import Exit, McpctlError, excerpt
-from renderer.later import later
+from renderer.later import later, patterns_later
 
 if TYPE_CHECKING:
     from renderer import report
@@ -101,7 +101,8 @@ class Commands(click.Group):
             hint = f"; did you mean '{close[0]}'?" if close else f"; there is: {', '.join(COMMANDS)}"
             raise click.UsageError(f"no command is called {excerpt(cmd_name)!r}{hint}", ctx)
         module, name = _MODULES.get(cmd_name, (cmd_name, cmd_name))
-        command: click.Command = getattr(import_module(f"renderer.cli.{module}"), name)
+        with patterns_later():
+            command: click.Command = getattr(import_module(f"renderer.cli.{module}"), name)
         command.params += [option for option in _COMMON if option not in command.params]
         return command
 

@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import sys
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from time import monotonic
@@ -20,12 +19,14 @@ from renderer.later import later
 
 if TYPE_CHECKING:
     import json
+    import threading
     from pathlib import Path
 
     from renderer import credentials
     from renderer import report as _report
     from renderer.report import Report
 else:
+    threading = later("threading")  # 1 ms, which only progress needs
     json = later("json")  # 2 ms, which help does not need
     credentials = later("renderer.credentials")  # 6 ms, and help has nothing to mask
     _report = later("renderer.report")  # 4 ms, which help does not need either
@@ -121,8 +122,12 @@ def working(activity: str) -> Iterator[None]:
     """Prints a line after two seconds on a terminal, and removes it at the end."""
     context = click.get_current_context(silent=True)
     quiet = bool(context and context.params.get("quiet")) or os.environ.get("TERM") == "dumb"
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    if quiet or sys.stderr is None or not sys.stderr.isatty() or not in_main_thread:
+    if (
+        quiet
+        or sys.stderr is None
+        or not sys.stderr.isatty()
+        or threading.current_thread() is not threading.main_thread()
+    ):
         yield
         return
     begun = monotonic()

@@ -3,7 +3,7 @@
 ``documents`` makes Environments of documents; ``layers`` is the stage: specs in, specs changed by an Environment out.
 """
 
-from renderer.environment.documents import is_environment, make_environments
+from renderer.environment.documents import make_environments
 from renderer.environment.images import built_in_images, images_in, unmet_images
 from renderer.environment.layers import Merged, layers, merge
 from renderer.environment.selectors import members, name_of
@@ -15,7 +15,6 @@ __all__ = [
     "Merged",
     "built_in_images",
     "images_in",
-    "is_environment",
     "layers",
     "make_environments",
     "members",

@@ -19,18 +19,9 @@ from renderer.policy.catalogue import RULES
 from renderer.resolve.defaults import defaults_of
 from renderer.schemas import Schema
 from renderer.schemas.deprecated import deprecations
-from renderer.wording import did_you_mean, suggestion
+from renderer.wording import suggestion
 
-KIND = "Environment"
 _PREFIX = "policy/"
-
-
-def is_environment(source: Source) -> bool:
-    """Also where the kind is misspelt."""
-    kind = source.data.get("kind")
-    if kind in (KIND, "McpServer") or not isinstance(kind, str):
-        return kind == KIND
-    return did_you_mean(kind, [KIND, "McpServer"]) == KIND
 
 
 def make_environments(sources: Sequence[Source]) -> tuple[list[Environment], list[Problem]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, TypeAlias
-from urllib.parse import urlsplit
+from urllib import parse
 
 from renderer.later import pattern
 from renderer.namedtuples import NamedTuple
@@ -53,12 +53,12 @@ class Remote(NamedTuple):
     @property
     def host(self) -> str:
         """In lower case, and without the brackets of an IPv6 address."""
-        return urlsplit(self.address).hostname or ""
+        return parse.urlsplit(self.address).hostname or ""
 
     @property
     def port(self) -> int:
         """ValueError where the address has none; ``validate`` has found that."""
-        return urlsplit(self.address).port or _PORTS[self.scheme]
+        return parse.urlsplit(self.address).port or _PORTS[self.scheme]
 
     @property
     def secrets(self) -> tuple[SecretRef, ...]:

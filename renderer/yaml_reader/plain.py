@@ -54,6 +54,8 @@ _NUMBER = pattern(
 # PyYAML and ruamel take these for numbers, and then fail.
 _HOLLOW = pattern(r"[-+]?(?:0[xXoObB])?_+")
 _MAY_BE_NUMBER = frozenset("0123456789+-.")
+#: The characters of all of these but of dates, which have a '-' after the year.
+_IN_NUMBERS = frozenset("0123456789+-._:xXoOaAbBcCdDeEfFiInN")
 
 
 def verdict(text: str) -> Verdict:
@@ -68,6 +70,8 @@ def verdict(text: str) -> Verdict:
             # Minus zero keeps its sign in some readers and loses it in others.
             number = float(text) if len(text) <= _LONGEST_NUMBER else -0.0
             return number if number or math.copysign(1, number) > 0 else DOUBTFUL
+        if not text.strip("+-") or not (_IN_NUMBERS.issuperset(text) or text[4:5] == "-"):
+            return text
         patterns = (_DATE, _BASE_60, _NOT_FINITE, _HOLLOW)
         doubtful = _NUMBER.fullmatch(text.replace("_", "")) or any(p.fullmatch(text) for p in patterns)
         return DOUBTFUL if doubtful else text

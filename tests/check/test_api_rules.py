@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from renderer.check import api_rules
-from renderer.check.api_rules import object_faults, set_faults
+from renderer.check.api_rules import forms, object_faults, set_faults
 from renderer.check.api_rules.forms import DATA_KEY, DNS_SUBDOMAIN, PORT_NAME, wrong_form, wrong_key
 from renderer.errors import Severity
 from renderer.manifest import pod_of
@@ -483,3 +483,16 @@ def test_forms(form: Any, good: Any, bad: Any) -> None:
 )
 def test_label_keys(key: Any, fine: Any) -> None:
     assert (wrong_key(key) == "") is fine
+
+
+def test_a_simple_name_has_every_form() -> None:
+    """As no form is asked then."""
+    every = [form for form in vars(forms).values() if isinstance(form, forms.Form)]
+    assert len(every) >= 7
+    for name in ("a", "a1", "a-b", "mcp-server-1", "abcdefghij-1234"):
+        assert [form.words for form in every if not form.pattern.fullmatch(name) or len(name) > form.longest] == []
+        assert forms._SIMPLE.fullmatch(name)
+    assert [
+        name for name in ("A", "1", "1a", "a-", "-a", "a.b", "a_b", "", "a\n") if forms._SIMPLE.fullmatch(name)
+    ] == []
+    assert wrong_form(PORT_NAME, "a--b")

@@ -87,12 +87,16 @@ DATA_KEY = Form(pattern(r"(?!\.\.)(?!\.\Z)[-._a-zA-Z0-9]+"), 253, "letters, digi
 ENV_NAME = Form(pattern(r"[-._a-zA-Z][-._a-zA-Z0-9]*"), 32_768, "letters, digits, '-', '_' and '.', not a digit first")
 
 
+#: Of all forms, where it is short enough: most names are, and so most forms need no pattern of their own.
+_SIMPLE = pattern(r"[a-z](?:[-a-z0-9]*[a-z0-9])?")
+
+
 @lru_cache(maxsize=8192)
 def wrong_form(form: Form, text: str) -> str:
     """What is wrong with a name, as the rest of a sentence; nothing when it fits its form."""
     if len(text) > form.longest:
         return f"has {len(text)} characters, more than {form.longest}"
-    if form.pattern.fullmatch(text):
+    if (_SIMPLE.fullmatch(text) and "--" not in text) or form.pattern.fullmatch(text):
         return ""
     return f"must be of {form.words}" if text else "must not be empty"
 

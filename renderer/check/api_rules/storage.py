@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
+import base64
 
 from renderer.check.api_rules.forms import (
     DATA_KEY,
@@ -67,7 +67,7 @@ def _key_faults(doc: Json, key: str, field: str, before: str) -> list[Fault]:
 
 def _encoding_faults(value: str, path: DocumentPath) -> list[Fault]:
     try:
-        b64decode("".join(value.split()), validate=True)
+        base64.b64decode("".join(value.split()), validate=True)
     except ValueError:
         return [refused(path, "base64", "the value is not base64", "encode it, or put it under stringData")]
     return []

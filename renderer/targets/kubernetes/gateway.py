@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
+from urllib import parse
 
 from renderer.errors import DocumentPath, Fault, Severity
 from renderer.guard import challenge, key_host, metadata_address, metadata_document, metadata_paths
@@ -67,7 +67,7 @@ def gateway_policy(server: Server) -> dict[str, Any] | None:
 
 def _issuer(access: Access, index: int) -> dict[str, Any]:
     issuer = access.issuers[index]
-    host, address = key_host(issuer), urlsplit(issuer.jwks if isinstance(issuer.jwks, str) else "")
+    host, address = key_host(issuer), parse.urlsplit(issuer.jwks if isinstance(issuer.jwks, str) else "")
     return {
         "name": f"issuer-{index + 1}",
         "url": issuer.url,
