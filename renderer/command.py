@@ -43,7 +43,7 @@ class Done(NamedTuple):
     code: int
     out: str
     err: str
-    #: Standard output as it came.
+    #: Standard output, undecoded.
     raw: bytes = b""
 
 
@@ -161,19 +161,19 @@ def _signals_held() -> Iterator[Callable[[], None]]:
     if threading.current_thread() is not threading.main_thread():  # handlers run in the main thread alone
         yield lambda: None
         return
-    came: list[int] = []
+    received: list[int] = []
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     held = {number: handler for number, handler in handlers.items() if callable(handler)}
 
     def release() -> None:
         while held:
             signal.signal(*held.popitem())
-        while came:
-            signal.raise_signal(came.pop())
+        while received:
+            signal.raise_signal(received.pop())
 
     try:
         for number in held:
-            signal.signal(number, lambda number, _: came.append(number))
+            signal.signal(number, lambda number, _: received.append(number))
         yield release
     finally:
         release()

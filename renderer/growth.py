@@ -108,7 +108,7 @@ def refuse_method(name: str, owner: Any, arguments: Sequence[Any]) -> None:
 def refuse_widths(form: str, arguments: Iterable[Any]) -> None:
     """Of a format string, which may take them from its arguments."""
     _refuse_wide(int(number[:18]) for number in re.findall(r"[0-9]+", form))
-    arguments = [value for one in arguments for value in (one.values() if isinstance(one, Mapping) else (one,))]
+    arguments = [value for each in arguments for value in (each.values() if isinstance(each, Mapping) else (each,))]
     if "*" in form or re.search(r":[^{}]*\{", form):
         _refuse_wide(arguments)
 

@@ -303,7 +303,7 @@ def _probe(server: Server) -> Probe | None:
             mounted=(*interpreter[:-1], _CHECKS[runtime], *arguments),
             file=File(_CHECKS[runtime], text),
         )
-    return _asked(health.check, server) if health.check.ways else _default(server)
+    return _probe_of(health.check, server) if health.check.ways else _default(server)
 
 
 def _liveness(server: Server, readiness: Probe | None) -> Probe | None:
@@ -312,14 +312,14 @@ def _liveness(server: Server, readiness: Probe | None) -> Probe | None:
     if readiness is None or health.liveness is None:
         return None
     if health.liveness.ways:
-        return _asked(health.liveness, server)
+        return _probe_of(health.liveness, server)
     if health.mcp:  # an error of MCP is an answer, and a restart seldom fixes its cause
         alive = ("alive",) if readiness.file else ()
         return readiness._replace(command=(*readiness.command, *alive), mounted=(*readiness.mounted, *alive))
     return readiness if health.check.tcp or not server.listens else _default(server)
 
 
-def _asked(check: HealthCheck, server: Server) -> Probe:
+def _probe_of(check: HealthCheck, server: Server) -> Probe:
     port = check.port or server.transport.port
     return Probe(port, check.path, check.command, check.headers, check.https, check.grpc)
 

@@ -81,7 +81,7 @@ def documents(
         if document.data is None:
             continue  # nothing but comments between two '---'
         if isinstance(document.data, dict):
-            sources.append(Source(_shown(path), number, document.line, document.data, document.marked))
+            sources.append(Source(_printable(path), number, document.line, document.data, document.marked))
         else:
             line = document.marks.line if document.marks else document.line
             message = f"expected a mapping, got {'a list' if isinstance(document.data, list) else 'a single value'}"
@@ -102,7 +102,7 @@ def documents(
 
 def _problem(path: str, line: int, column: int, fault: Fault) -> Problem:
     where = excerpt(dotted(fault.path), 200)
-    return Problem(Place(_shown(path), line, column), where, fault.rule, fault.message, fault.hint, fault.severity)
+    return Problem(Place(_printable(path), line, column), where, fault.rule, fault.message, fault.hint, fault.severity)
 
 
 class _Loading:
@@ -229,11 +229,11 @@ def _similar(path: str) -> str:
     try:
         near = did_you_mean(name, sorted(os.listdir(folder or os.curdir)))
     except (OSError, ValueError):
-        return f"the folder '{_shown(folder)}' does not exist" if folder else ""
-    return f"did you mean '{_shown(os.path.join(folder, near))}'?" if near else ""
+        return f"the folder '{_printable(folder)}' does not exist" if folder else ""
+    return f"did you mean '{_printable(os.path.join(folder, near))}'?" if near else ""
 
 
-def _shown(path: str) -> str:
+def _printable(path: str) -> str:
     return excerpt(path.replace(os.sep, "/"), _LONGEST_SHOWN)
 
 

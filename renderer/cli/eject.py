@@ -74,21 +74,21 @@ def eject(
 
 
 def _copy(texts: Mapping[Path, str], force: bool, style: str, quiet: bool) -> Exit:
-    existing = [_shown(path) for path in texts if os.path.lexists(path)]
+    existing = [_printable(path) for path in texts if os.path.lexists(path)]
     if existing and not force:
         raise UsageMistake(f"{', '.join(existing)}: exists; choose another --out, or overwrite it with --force")
     for path, text in texts.items():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UsageMistake(f"{_shown(path)} cannot be written: {error.strerror}") from None
+            raise UsageMistake(f"{_printable(path)} cannot be written: {error.strerror}") from None
         write_file(os.fspath(path), text, force=force)
-    lines = [f"{_shown(path)}: written" for path in texts]
+    lines = [f"{_printable(path)}: written" for path in texts]
     print_report(
         Report("eject", (), {"templates": len(texts)}, [] if quiet else lines), style, quiet=quiet, stdout=True
     )
     return Exit.FINE
 
 
-def _shown(path: Path) -> str:
+def _printable(path: Path) -> str:
     return excerpt(os.fspath(path), LONGEST)

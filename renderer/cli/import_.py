@@ -14,7 +14,7 @@ from renderer.cli.import_comparison import Compared, compared
 from renderer.cli.import_comparison import as_data as comparison_data
 from renderer.cli.import_comparison import as_text as comparison_text
 from renderer.cli.options import quiet_option, text_or_json
-from renderer.cli.outcomes import facts, words
+from renderer.cli.outcomes import facts, field_text
 from renderer.cli.streams import as_stream, emit, emit_data, progress, say, specs_in
 from renderer.errors import Exit, Problem, Severity, UsageMistake, excerpt
 from renderer.importers.bulk import State, Written, definitions_in, distinctly_named, no_longer_defined, store
@@ -155,7 +155,7 @@ def _as_text(result: Result, quiet: bool) -> str:
         for entry in sorted(draft.entries, key=lambda entry: entry.place):
             line = f"line {entry.place.line}" if entry.place.file == draft.place.file else str(entry.place)
             place = "" if entry.outcome is Outcome.DEFAULTED else f"{line}: "
-            lines.append(f"  {place}{entry.outcome}{' (harmless)' * entry.harmless}: {words(entry)}")
+            lines.append(f"  {place}{entry.outcome}{' (harmless)' * entry.harmless}: {field_text(entry)}")
         counts = [f"{len(draft.of(outcome))} {outcome}" for outcome in Outcome if draft.of(outcome)]
         lines.append(f"{draft.name}: {', '.join(counts)}")
     return "".join(f"{excerpt(line, LONGEST)}\n" for line in lines) + _problems(result, quiet)

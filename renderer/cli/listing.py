@@ -9,12 +9,12 @@ from collections.abc import Iterator
 import click
 
 from renderer.cli.runtime import (
-    asked,
     has_client,
     orchestrator_of,
     output_option,
     remote_instances,
     runtime_options,
+    with_answer,
 )
 from renderer.cli.streams import emit
 from renderer.cli.tables import fits_a_table, show
@@ -114,7 +114,7 @@ def _pages(orchestrator: Orchestrator, filters: InstanceFilters, size: int, *, a
     page: InstancePage | None = None
     while page is None or page.next:
         page = orchestrator.list_instances(filters, page.next if page else "", size)
-        statuses = (asked(orchestrator, status, {}) if ask else status for status in page.instances)
+        statuses = (with_answer(orchestrator, status, {}) if ask else status for status in page.instances)
         yield page._replace(instances=tuple(statuses))
     if not filters.states or InstanceState.REMOTE in filters.states:
         yield InstancePage(tuple(remote_instances(filters.servers, filters.labels)))

@@ -13,10 +13,10 @@ from renderer.report import LONGEST
 def as_lines(entries: Iterable[Entry]) -> Iterator[str]:
     """``place: outcome: source -> target: message``."""
     for entry in entries:
-        yield excerpt(f"{entry.place}: {entry.outcome}: {words(entry)}", LONGEST)
+        yield excerpt(f"{entry.place}: {entry.outcome}: {field_text(entry)}", LONGEST)
 
 
-def words(entry: Entry) -> str:
+def field_text(entry: Entry) -> str:
     """``source -> target: message``, each where there is one."""
     arrow = " -> ".join(filter(None, (dotted(entry.source), dotted(entry.target or ()))))
     return ": ".join(filter(None, (arrow, entry.message)))

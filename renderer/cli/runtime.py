@@ -259,7 +259,7 @@ def has_client() -> bool:
     return False
 
 
-def asked(orchestrator: Orchestrator, status: InstanceStatus, transports: Mapping[str, str]) -> InstanceStatus:
+def with_answer(orchestrator: Orchestrator, status: InstanceStatus, transports: Mapping[str, str]) -> InstanceStatus:
     """READY where it answers MCP; else unchanged, with the reason."""
     if status.state is not InstanceState.RUNNING or not status.endpoint:
         return status

@@ -10,7 +10,6 @@ import click
 
 from renderer import __version__
 from renderer.cli.runtime import (
-    asked,
     has_client,
     identify,
     instances_of,
@@ -19,6 +18,7 @@ from renderer.cli.runtime import (
     progress,
     remote_instances,
     runtime_options,
+    with_answer,
 )
 from renderer.cli.streams import emit, emit_data
 from renderer.cli.tables import fits_a_table, live, show
@@ -67,7 +67,7 @@ def status(names: tuple[str, ...], settings: Settings, watch: bool, ask: bool, s
             statuses = list(orchestrator.get_statuses(list(dict.fromkeys(ids)))) if ids else []
         else:
             statuses = list(instances_of(orchestrator, InstanceFilters()))
-        return [*([asked(orchestrator, server, {}) for server in statuses] if ask else statuses), *remotes]
+        return [*([with_answer(orchestrator, server, {}) for server in statuses] if ask else statuses), *remotes]
 
     if watch:
         _watch(look, style)

@@ -159,14 +159,14 @@ def compare(
 
 def _without_effect(sides: Sequence[Sides], changed: Sequence[Entry]) -> Iterator[str]:
     """Changed fields of a spec that change no file of a tree."""
-    led = {(entry.tree, entry.server) for entry in changed if entry.leg == "spec"}
+    affected = {(entry.tree, entry.server) for entry in changed if entry.leg == "spec"}
     trees: dict[str, list[str]] = {}
     for side in sides:
         for name, source in side.now.specs.items():
             old = (side.before.specs or {}).get(name)
             fields = changes(old.data, source.data) if old else ()
             fields = tuple(field for field in fields if field.path[:2] != ("spec", "remote"))  # it is told apart
-            if (side.name, name) in led or not fields:
+            if (side.name, name) in affected or not fields:
                 continue
             names = listed(list(dict.fromkeys(field.where for field in fields)), str)
             trees.setdefault(f"{names} of {name} changed", []).append(side.name)

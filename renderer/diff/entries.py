@@ -106,8 +106,8 @@ def entries(sides: Sides) -> list[Entry]:
     names = sorted({*old, *missing, *(name for name, texts in sides.between.items() if texts)})
     removed = {name: old[name] for name in names if name and name in old and not rendered.get(name)}
     new = {name for name, texts in rendered.items() if texts.keys() == missing.get(name, {}).keys()}
-    came = {name: rendered[name] for name in names if name and name not in old and name in new}
-    renamed = renames(removed, came)
+    added = {name: rendered[name] for name in names if name and name not in old and name in new}
+    renamed = renames(removed, added)
     listed: list[Entry] = []
     for server in (name for name in names if name not in renamed.values()):
         now: Texts = rendered.get(server, {})
@@ -198,26 +198,26 @@ def _entry(server: str, leg: Leg, before: Texts, now: Texts, sides: Sides) -> En
     pairs = list(_pairs(manifests, before, now))
     state: Literal["new", "removed", "changed"] = "new" if not before else "changed" if now else "removed"
     pairs, renamed = with_new_names(pairs) if server and state == "changed" else (pairs, [])
-    led = list(_led(pairs, server, files, now, sides, new=bool(server) and state == "new")) if pairs else []
+    effects = list(_effects(pairs, server, files, now, sides, new=bool(server) and state == "new")) if pairs else []
     commented = [path for path in manifests if path in now and (path in before or state == "new")]
-    led += [consequence for path in commented for consequence in comment_rules(before.get(path), now[path])]
-    led += renamed
-    led += sandbox_rules(before, now)
+    effects += [consequence for path in commented for consequence in comment_rules(before.get(path), now[path])]
+    effects += renamed
+    effects += sandbox_rules(before, now)
     switch = _switch([*delivery, *others], before, now) if delivery or not server else None
     if switch:
-        led, others = [*led, switch], (*others, *delivery)
+        effects, others = [*effects, switch], (*others, *delivery)
     else:
         delivered = list(_pairs(delivery, before, now))
-        led += [consequence for pair in delivered for consequence in delivery_rules(pair)]
+        effects += [consequence for pair in delivered for consequence in delivery_rules(pair)]
         pairs += delivered
     if server and state != "changed":
-        led = [
+        effects = [
             Consequence((state == "new" and "addition") or "removal"),
-            *(consequence for consequence in led if consequence.name not in _WHOLE),
+            *(consequence for consequence in effects if consequence.name not in _WHOLE),
         ]
-    if not led and files:
-        led = [Consequence("cosmetic" if all(path.endswith(_FOR_PEOPLE) for path in others) else "files")]
-    ordered = sorted(set(led), key=lambda consequence: (_ORDER[consequence.name], consequence.detail))
+    if not effects and files:
+        effects = [Consequence("cosmetic" if all(path.endswith(_FOR_PEOPLE) for path in others) else "files")]
+    ordered = sorted(set(effects), key=lambda consequence: (_ORDER[consequence.name], consequence.detail))
     grave = [consequence for consequence in ordered if consequence.name not in ("cosmetic", "files")]
     fields = tuple(field for pair in pairs for field in _fields(pair))
     return Entry(
@@ -238,7 +238,7 @@ _ORDER = {name: i for i, name in enumerate(CONSEQUENCES)}
 _WHOLE = ("addition", "removal", "cosmetic")
 
 
-def _led(
+def _effects(
     pairs: Sequence[Pair], server: str, files: Sequence[str], now: Texts, sides: Sides, *, new: bool
 ) -> Iterator[Consequence]:
     same = {path: text for path, text in now.items() if path not in set(files) and text and is_context(text)}
@@ -267,7 +267,7 @@ def _fields(pair: Pair) -> Iterator[Field]:
     for change in pair.changes:
         if pair.old and pair.new:
             yield Field(pair.object.label, pair.object.kind, change)
-        else:  # a whole object is not shown, only that it came or went
+        else:  # of a whole object only that it is new or removed
             there = Change((), ABSENT if pair.new else True, True if pair.new else ABSENT)
             yield Field(pair.object.label, pair.object.kind, there)
 
@@ -302,15 +302,15 @@ def _renamed(old: str, new: str, before: Texts, now: Texts, sides: Sides) -> Ent
     entry = _entry(new, "spec", as_new, now, sides)
     losses = [loss.detail for loss in removed.consequences if loss.name == "data-loss"]
     lost = [left_behind(detail.removesuffix(" is removed").removesuffix(" is no longer used")) for detail in losses]
-    led = [also for also in entry.consequences if also.name not in ("cosmetic", "files", "restart", "update")]
+    effects = [also for also in entry.consequences if also.name not in ("cosmetic", "files", "restart", "update")]
     named = Consequence("replacement", "every object gets a new name")
     for name in ("removal", "addition"):
-        whole = [also for also in led if also.name == name]
+        whole = [also for also in effects if also.name == name]
         if whole:
-            led = [also for also in led if also not in whole]
-            led.append(whole[0]._replace(detail=", ".join(part.detail for part in whole)))
+            effects = [also for also in effects if also not in whole]
+            effects.append(whole[0]._replace(detail=", ".join(part.detail for part in whole)))
     files = (*removed.files, *sorted(now))
-    ordered = sorted(dict.fromkeys([*lost, named, *led]), key=lambda consequence: _ORDER[consequence.name])
+    ordered = sorted(dict.fromkeys([*lost, named, *effects]), key=lambda consequence: _ORDER[consequence.name])
     return entry._replace(state="renamed", renamed_from=old, files=files, consequences=tuple(ordered))
 
 

@@ -50,11 +50,11 @@ def as_markdown(diff: Diff, limit: int = LIMIT) -> str:
 
 def _sections(groups: Sequence[Group], room: int, parts: list[str]) -> Iterator[Group]:
     """Appends what fits; returns the rest."""
-    told_tool = False
+    has_tool_heading = False
     for group in groups:
         heading = ""
-        if group.first.leg == "tool" and not told_tool:
-            heading, told_tool = "\n### Without any change of a spec\n", True
+        if group.first.leg == "tool" and not has_tool_heading:
+            heading, has_tool_heading = "\n### Without any change of a spec\n", True
         for text in (heading + _section(group), f"{heading}\n{_headline(group)}\n"):
             if _size(text) <= room:
                 parts.append(text)

@@ -6,7 +6,6 @@ import json
 from difflib import unified_diff
 from typing import Any
 
-from renderer.credentials import masked
 from renderer.diff.objects import ABSENT
 from renderer.policy.secrets import MASK, hidden
 
@@ -46,10 +45,6 @@ def _whole(kind: str, path: tuple[str, ...], value: Any) -> str:
         return OF_SECRET
     masked = _masked(kind, path, value)
     return masked if isinstance(masked, str) else json.dumps(masked, ensure_ascii=False)
-
-
-def words(text: str) -> str:
-    return masked(text)
 
 
 def lines(kind: str, path: tuple[str, ...], old: Any, new: Any) -> list[str] | None:

@@ -128,21 +128,21 @@ def _changes(old: Any, new: Any, path: tuple[str, ...]) -> Iterator[Change]:
 
 def _of_items(old: list[Any], new: list[Any], path: tuple[str, ...]) -> Iterator[Change]:
     """Items without names: equal ones are removed; equally many others on both sides are paired."""
-    left, came = list(old), []
+    left, added = list(old), []
     for item in new:
         i = next((i for i, other in enumerate(left) if same(other, item)), None)
         if i is None:
-            came.append(item)
+            added.append(item)
         else:
             del left[i]
-    if not left and not came and not same(old, new):
+    if not left and not added and not same(old, new):
         yield Change((*path, "[order]"), list(old), list(new))
-    elif len(left) == len(came):
-        for before, now in zip(left, came, strict=True):
+    elif len(left) == len(added):
+        for before, now in zip(left, added, strict=True):
             yield from _changes(before, now, (*path, "[]"))
     else:
         yield from (Change((*path, "[]"), before, ABSENT) for before in left)
-        yield from (Change((*path, "[]"), ABSENT, now) for now in came)
+        yield from (Change((*path, "[]"), ABSENT, now) for now in added)
 
 
 def _merge_key(old: Sequence[Any], new: Sequence[Any]) -> str:

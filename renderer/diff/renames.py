@@ -36,12 +36,12 @@ class _Lines(NamedTuple):
     telling: dict[str, tuple[str, str]]
 
 
-def renames(removed: Mapping[str, Texts], came: Mapping[str, Texts]) -> dict[str, str]:
+def renames(removed: Mapping[str, Texts], added: Mapping[str, Texts]) -> dict[str, str]:
     """New name to old name, the most similar first; each server once."""
-    if len(removed) * len(came) > _MOST_PAIRS:
+    if len(removed) * len(added) > _MOST_PAIRS:
         return {}
-    old_lines, new_lines = ({name: _lines(texts[name], name) for name in texts} for texts in (removed, came))
-    pairs = [(_likeness(old_lines[old], new_lines[new]), new, old) for old in removed for new in came]
+    old_lines, new_lines = ({name: _lines(texts[name], name) for name in texts} for texts in (removed, added))
+    pairs = [(_likeness(old_lines[old], new_lines[new]), new, old) for old in removed for new in added]
     names: dict[str, str] = {}
     for likeness, new, old in sorted(pairs, key=lambda pair: (-pair[0], pair[1:])):
         if likeness and new not in names and old not in names.values():
@@ -72,11 +72,11 @@ def _likeness(old: _Lines, new: _Lines) -> float:
             left[lines.nameless[line]] += number
     both = rest[0] & rest[1]
     # More or fewer containers and arguments, or another version, are an edit; different ones are another server.
-    removed, came = (
+    removed, added = (
         [says for line, says in lines.telling.items() if line in left - both]
         for lines, left in zip((old, new), rest, strict=True)
     )
-    if _others(removed, came) and _others(came, removed):
+    if _others(removed, added) and _others(added, removed):
         return 0.0
     same, sizes = (literal + both).total(), (old.literal.total(), new.literal.total())
     return 2 * same / sum(sizes) if same and same >= _LIKE * min(sizes) else 0.0
@@ -135,15 +135,15 @@ _Names = Mapping[tuple[str, str], str]
 
 def with_new_names(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Consequence]]:
     """Pairs removed objects with new ones, where the workload has another name or namespace; and what that causes."""
-    removed, came = [p.old for p in pairs if p.old and not p.new], [p.new for p in pairs if p.new and not p.old]
+    removed, added = [p.old for p in pairs if p.old and not p.new], [p.new for p in pairs if p.new and not p.old]
     workloads = (
         [e for e in side if e.kind in WORKLOADS or (e.group, e.kind) == (COMPOSE, "service")]
-        for side in (removed, came)
+        for side in (removed, added)
     )
     old, new = (min(side, key=lambda each: len(each.name), default=None) for side in workloads)
     if not old or not new or old.kind != new.kind:
         return list(pairs), []
-    identities = {each.identity: each for each in came}
+    identities = {each.identity: each for each in added}
     matched: dict[tuple[str, str, str, str], Object] = {}
     for each in removed:
         namespace = new.namespace if each.namespace == old.namespace else each.namespace

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 
+from renderer.credentials import masked
 from renderer.diff import masks
 from renderer.diff.causes import Cause
 from renderer.diff.consequences import CONSEQUENCES, Name
@@ -102,7 +103,7 @@ def _entry(entry: Entry) -> JSON:
             for cause in entry.causes
         ],
         "consequences": [
-            {"name": consequence.name, "detail": masks.words(consequence.detail)} for consequence in entry.consequences
+            {"name": consequence.name, "detail": masked(consequence.detail)} for consequence in entry.consequences
         ],
         "files": list(entry.files),
         "beside": list(entry.others),
@@ -134,12 +135,12 @@ def headline(group: Group, quote: Quote) -> str:
     if first.state == "changed" and manifests:
         amount = f"{_count(len(first.fields), 'field')} in {_count(manifests, 'file')}"
     amount += " of each" if len(group.entries) > 1 else ""
-    led = list(dict.fromkeys(CONSEQUENCES[consequence.name].words for consequence in first.consequences))
+    effects = list(dict.fromkeys(CONSEQUENCES[consequence.name].words for consequence in first.consequences))
     if first.state == "new":
-        led = [words for words in led if words != CONSEQUENCES["addition"].words]
+        effects = [words for words in effects if words != CONSEQUENCES["addition"].words]
     elif first.state == "removed":
-        led = [words for words in led if words != CONSEQUENCES["removal"].words]
-    return "; ".join([f"{_subject(group, quote)}: {amount}", *led])
+        effects = [words for words in effects if words != CONSEQUENCES["removal"].words]
+    return "; ".join([f"{_subject(group, quote)}: {amount}", *effects])
 
 
 def _subject(group: Group, quote: Quote) -> str:
@@ -188,7 +189,7 @@ def same_in(group: Group, quote: Quote, most: int = 20) -> str:
 def details(entry: Entry) -> list[str]:
     """``other image: mcp-github/mcp-server: a → b``; and the other files."""
     lines = [
-        f"{CONSEQUENCES[consequence.name].words}: {masks.words(consequence.detail)}"
+        f"{CONSEQUENCES[consequence.name].words}: {masked(consequence.detail)}"
         for consequence in entry.consequences
         if consequence.detail
     ]

@@ -23,7 +23,7 @@ from renderer.orchestrators.kubernetes.objects import (
     governs,
     objects,
     others_in,
-    words,
+    subject_of,
 )
 from renderer.orchestrators.kubernetes.rights import APPLY, READ, REMOVE
 from renderer.pins import KUBERNETES_VERSION
@@ -130,7 +130,7 @@ def _namespace(kubectl: Kubectl, name: str, rendered: Sequence[Object]) -> Itera
     if made and (effects := effects_of_adoption(live, others, rendered)):
         text = f"apply does not change the namespace; --adopt-namespace {'; '.join(effects)}"
         yield ok(f"others in {name}", text)
-    sandboxing = [words(each.data, name) for each in rendered if each.namespace == name and governs(each)]
+    sandboxing = [subject_of(each.data, name) for each in rendered if each.namespace == name and governs(each)]
     if name != kubectl.namespace and sandboxing:
         text = f"mcpctl did not create it: apply adds {', '.join(sandboxing)}, which hold for every pod in it, only "
         text += "with --adopt-namespace"

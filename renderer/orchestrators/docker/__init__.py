@@ -122,12 +122,12 @@ class Docker:
             raise UsageMistake("docker keeps one log over all restarts of a container: leave --previous out")
         containers = look(self._client, instance_id)
         mains = [container for container in containers if container.is_main] or containers
-        asked = [f"--project-name={mains[0].project}", "logs", "--no-color"]
-        asked += [f"--tail={options.tail}"] if options.tail is not None else []
-        asked += [f"--since={options.since}"] if options.since else []
-        asked += ["--timestamps"] * options.timestamps + ["--follow"] * options.follow
+        args = [f"--project-name={mains[0].project}", "logs", "--no-color"]
+        args += [f"--tail={options.tail}"] if options.tail is not None else []
+        args += [f"--since={options.since}"] if options.since else []
+        args += ["--timestamps"] * options.timestamps + ["--follow"] * options.follow
         # The services are found by their labels: neither file nor variables are needed.
-        argv = [*asked, "--", *sorted({container.service for container in mains})]
+        argv = [*args, "--", *sorted({container.service for container in mains})]
         return self._lines(mains, argv, follow=options.follow)
 
     def _lines(self, containers: Sequence[Container], argv: Sequence[str], *, follow: bool) -> Iterator[LogLine]:
@@ -152,8 +152,8 @@ class Docker:
     def list_instances(self, filters: InstanceFilters, page: str = "", size: int = 500) -> InstancePage:
         """One cheap call names all of them; only those of the page are inspected."""
         doing, known = "listing instances", dict[tuple[str, str], list[str]]()
-        asked = [f"--filter=label={key}={value}" for key, value in {**ours(), **filters.labels}.items()]
-        out = self._client.docker(doing, "ps", "--all", "--no-trunc", *asked, f"--format={_FORM}")
+        args = [f"--filter=label={key}={value}" for key, value in {**ours(), **filters.labels}.items()]
+        out = self._client.docker(doing, "ps", "--all", "--no-trunc", *args, f"--format={_FORM}")
         # A line of another form has labels that mcpctl did not set.
         for match in filter(None, map(_LINE.fullmatch, out.split("\n"))):
             container, project, instance, server = match.groups()

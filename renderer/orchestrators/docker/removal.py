@@ -103,12 +103,12 @@ class Removal:
             projects = sorted({container.project for container in containers})
             names: list[str] = []
             for label in (*(f"{PROJECT_LABEL}={project}" for project in projects), f"{_NETWORK_LABEL}={NETWORK}"):
-                asked = ["network", "ls", f"--filter=label={label}", "--format={{.Name}}"]
-                out = self._client.docker("looking for networks", *asked)
+                args = ["network", "ls", f"--filter=label={label}", "--format={{.Name}}"]
+                out = self._client.docker("looking for networks", *args)
                 names += [name for name in out.split() if name not in names]
             for name in names:
-                asked = ["ps", "--all", f"--filter=network={known_name(name, 'a network')}", "--format={{.ID}}"]
-                if not self._client.docker(f"asking who is on {excerpt(name)}", *asked).strip():
+                args = ["ps", "--all", f"--filter=network={known_name(name, 'a network')}", "--format={{.ID}}"]
+                if not self._client.docker(f"asking who is on {excerpt(name)}", *args).strip():
                     changes.append(self._without(name))
             return changes
         except McpctlError as error:

@@ -111,16 +111,16 @@ class Kubernetes:
         resource, before = f"{KINDS[seen.kind].resource}/{seen.name}", desired(seen.workload)
         notes: JSON = {REPLICAS: str(before) if before and not count else None}
         patch = json.dumps({"metadata": {"annotations": notes}, "spec": {"replicas": count}})
-        asked = ["patch", resource, "--type=merge", f"--field-manager={MANAGER}", f"--patch={patch}", "--output=name"]
-        self._kubectl.call(f"scaling {seen.name} to {count}", *asked, namespace=seen.namespace)
+        args = ["patch", resource, "--type=merge", f"--field-manager={MANAGER}", f"--patch={patch}", "--output=name"]
+        self._kubectl.call(f"scaling {seen.name} to {count}", *args, namespace=seen.namespace)
 
     def stop_server(self, instance_id: str) -> None:
         """Scales to 0, which an autoscaler respects; deletes a Pod, which cannot be scaled."""
         seen = self._watcher.look(instance_id)
         grace = max((int(pod["spec"].get("terminationGracePeriodSeconds") or 30) for pod in seen.pods), default=0)
         if seen.kind == "Pod":
-            asked = ["delete", f"pods/{seen.name}", "--wait=false", "--output=name"]
-            self._kubectl.call(f"stopping {instance_id}", *asked, namespace=seen.namespace)
+            args = ["delete", f"pods/{seen.name}", "--wait=false", "--output=name"]
+            self._kubectl.call(f"stopping {instance_id}", *args, namespace=seen.namespace)
         else:
             self._scale(seen, 0)
 
@@ -149,8 +149,8 @@ class Kubernetes:
         if not desired(seen.workload):
             raise ApplyFailed(f"{instance_id} is stopped; mcpctl start it")
         resource = f"{KINDS[seen.kind].resource}/{seen.name}"
-        asked = ["rollout", "restart", resource, f"--field-manager={MANAGER}", "--output=name"]
-        self._kubectl.call(f"restarting {instance_id}", *asked, namespace=seen.namespace)
+        args = ["rollout", "restart", resource, f"--field-manager={MANAGER}", "--output=name"]
+        self._kubectl.call(f"restarting {instance_id}", *args, namespace=seen.namespace)
 
     def get_status(self, instance_id: str) -> InstanceStatus:
         """``ready`` counts the pods of the newest version only."""

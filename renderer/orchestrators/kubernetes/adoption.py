@@ -25,8 +25,8 @@ _KUBERNETES = re.compile(r"kube-.*|kubelet|kubelite|.*controller-manager|.*provi
 
 def is_taken_over(each: Object, live: Data | None) -> bool:
     """Whether the spec adopts it, and mcpctl has not applied it before."""
-    asked = ADOPT_NOTE in annotations_of(each.data)
-    return live is not None and asked and MANAGED_LABEL not in labels_of(live)
+    wanted = ADOPT_NOTE in annotations_of(each.data)
+    return live is not None and wanted and MANAGED_LABEL not in labels_of(live)
 
 
 def take_over(kubectl: Kubectl, each: Object, subject: str, manager: str) -> str:
@@ -38,15 +38,15 @@ def take_over(kubectl: Kubectl, each: Object, subject: str, manager: str) -> str
         return ""
     name = f"{KINDS[each.kind].resource}/{each.identity[2]}"
     doing, namespace = f"taking over {subject}", each.namespace
-    asked = ["get", name, "--show-managed-fields", "--output=json"]
-    done = kubectl.call(doing, *asked, namespace=namespace, secret=each.kind == "Secret")
+    args = ["get", name, "--show-managed-fields", "--output=json"]
+    done = kubectl.call(doing, *args, namespace=namespace, secret=each.kind == "Secret")
     meta: Mapping[str, Any] = json.loads(done.out)["metadata"]
     entries, others = merged(meta.get("managedFields") or [], manager)
     if not others:
         return ""
     patch = {"metadata": {"managedFields": entries, "resourceVersion": meta["resourceVersion"]}}
-    asked = ["patch", name, "--type=merge", f"--field-manager={manager}", "--patch-file=/dev/stdin", "--output=name"]
-    kubectl.call(doing, *asked, stdin=json.dumps(patch).encode(), namespace=namespace)
+    args = ["patch", name, "--type=merge", f"--field-manager={manager}", "--patch-file=/dev/stdin", "--output=name"]
+    kubectl.call(doing, *args, stdin=json.dumps(patch).encode(), namespace=namespace)
     return ", ".join(excerpt(other, 63) for other in others)
 
 

@@ -30,7 +30,7 @@ from renderer.orchestrators.kubernetes.objects import (
     marked,
     others_in,
     stamped,
-    words,
+    subject_of,
 )
 
 #: Our name in ``managedFields``.
@@ -88,7 +88,7 @@ class Application:
             )
             raise
         for each in objects:
-            self._changes.setdefault(each.identity, Change(words(each.data, self._home), "not tried"))
+            self._changes.setdefault(each.identity, Change(subject_of(each.data, self._home), "not tried"))
         changes = [self._changes[each.identity] for each in objects]
         for number, change in enumerate(changes, 1):
             # Refusals are printed at the end of the run.
@@ -99,12 +99,12 @@ class Application:
     def _standing(self, done: Sequence[Object]) -> str:
         """What was applied, as far as the cluster has answered."""
         known = [each for each in self._objects if each in done or each.identity in self._answers]
-        names = ", ".join(words(each.data, self._home) for each in known)
+        names = ", ".join(subject_of(each.data, self._home) for each in known)
         again = "; run the command again to continue" if known else ""
         return f"{len(known)} of {len(self._objects)} objects were applied{f' ({names})' if names else ''}{again}"
 
     def _say(self, each: Object, outcome: Any, message: str = "") -> None:
-        self._changes[each.identity] = Change(words(each.data, self._home), outcome, message)
+        self._changes[each.identity] = Change(subject_of(each.data, self._home), outcome, message)
 
     def _fail(self, each: Object, message: str) -> None:
         self._say(each, "failed", message)
@@ -144,15 +144,15 @@ class Application:
             text = f"it would apply to everything in {each.namespace}, which mcpctl did not create"
             if _server(each):  # its pods must not run without the walls of their sandbox
                 advice = "use a sandbox.namespace that nobody else uses, or add --adopt-namespace"
-                self._fail(each, f"{words(each.data, self._home)}: {text}: {advice}")
+                self._fail(each, f"{subject_of(each.data, self._home)}: {text}: {advice}")
             else:
                 self._say(each, "not tried", text)
         elif mine and theirs not in ("", mine) and not self._options.force_conflicts:
             # What another tree or project applied is not taken over in silence: its prune and ours would fight.
             self._fail(
                 each,
-                f"{words(each.data, self._home)} belongs to '{excerpt(theirs, 63)}' ({OWNER_LABEL}), not to '{mine}': "
-                f"apply it from there, or take it over with --force-conflicts",
+                f"{subject_of(each.data, self._home)} belongs to '{excerpt(theirs, 63)}' ({OWNER_LABEL}), not to "
+                f"'{mine}': apply it from there, or take it over with --force-conflicts",
             )
         else:
             yield from self._stamped(each, live)
@@ -162,7 +162,7 @@ class Application:
         if self._options.dry_run == "client":
             self._say(each, compared(data, live), "compared on this machine; the server was not asked")
         elif is_taken_over(each, live) and self._options.dry_run == "none":
-            subject = words(each.data, self._home)
+            subject = subject_of(each.data, self._home)
             try:
                 others = take_over(self._kubectl, each, subject, MANAGER)
             except (ApplyFailed, WaitTimedOut) as error:
@@ -184,7 +184,7 @@ class Application:
             self._say(each, "unchanged", text + ("; ".join(effects) or "makes it ours"))
             return
         if live is not None and not ours and (effects := self._adoption(name, live)):
-            self._tell(f"adopting {words(each.data, self._home)}: {'; '.join(effects)}")
+            self._tell(f"adopting {subject_of(each.data, self._home)}: {'; '.join(effects)}")
         data = marked(each.data, {}, {CREATED: annotations_of(live or {}).get(CREATED, self._now)})
         if self._options.dry_run == "client":
             self._say(each, compared(data, live), "compared on this machine; the server was not asked")
@@ -196,9 +196,9 @@ class Application:
     def _is_foreign(self, name: str) -> bool:
         """Whether mcpctl does not manage the namespace; reads one that is not rendered, once."""
         if name not in self._foreign:
-            asked = ["get", f"namespaces/{name}", "--ignore-not-found", "--output=json"]
+            args = ["get", f"namespaces/{name}", "--ignore-not-found", "--output=json"]
             try:
-                there = self._kubectl.items(f"reading the namespace {name}", *asked)
+                there = self._kubectl.items(f"reading the namespace {name}", *args)
             except Refused as refused:
                 if refused.kind != "forbidden":
                     raise
@@ -216,10 +216,10 @@ class Application:
 
     def _create(self, each: Object, data: Data) -> None:
         """Not applied: whoever creates it at the same time keeps it."""
-        asked = ["create", f"--field-manager={MANAGER}", "--output=name", *self._dry(), "--filename=-"]
-        doing = f"creating {words(data, self._home)}"
+        args = ["create", f"--field-manager={MANAGER}", "--output=name", *self._dry(), "--filename=-"]
+        doing = f"creating {subject_of(data, self._home)}"
         try:
-            done = self._kubectl.call(doing, *asked, stdin=json.dumps(data).encode())
+            done = self._kubectl.call(doing, *args, stdin=json.dumps(data).encode())
             if _name(data) not in done.out.split():
                 answer = excerpt(done.out.strip() or done.err.strip(), 80)
                 raise ApplyFailed(f"{doing}: kubectl's answer is not the name of the object ({answer})")
@@ -239,7 +239,7 @@ class Application:
             return frozenset()  # sent alone, its refusal has a message
         output = "json" if self._options.dry_run == "server" else "name"
         done = self._kubectl.attempt(
-            *self._asked(output, force=self._options.force_conflicts),
+            *self._apply_arguments(output, force=self._options.force_conflicts),
             stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": documents}).encode(),
             namespace=documents[0]["metadata"].get("namespace", ""),
         )
@@ -253,9 +253,9 @@ class Application:
             self._warn("", done.err)  # else each object is sent again, and warns again
         return names
 
-    def _asked(self, output: str, *, force: bool) -> list[str]:
-        asked = ["apply", "--server-side", f"--field-manager={MANAGER}", f"--output={output}"]
-        return [*asked, *(["--force-conflicts"] if force else []), *self._dry(), "--filename=-"]
+    def _apply_arguments(self, output: str, *, force: bool) -> list[str]:
+        args = ["apply", "--server-side", f"--field-manager={MANAGER}", f"--output={output}"]
+        return [*args, *(["--force-conflicts"] if force else []), *self._dry(), "--filename=-"]
 
     def _warn(self, subject: str, output: str) -> None:
         for warning in warnings(output):
@@ -263,7 +263,7 @@ class Application:
 
     def _send_alone(self, each: Object, data: Data) -> bool:
         """Whether it was applied; if not, its message is in the changes."""
-        subject = words(data, self._home)
+        subject = subject_of(data, self._home)
         try:
             self._answers[each.identity] = self._forced_where_ours(each, data, subject)
         except (ApplyFailed, WaitTimedOut) as error:
@@ -294,7 +294,7 @@ class Application:
     def _send(self, data: Data, subject: str, *, force: bool) -> Data:
         done = self._kubectl.call(
             f"applying {subject}",
-            *self._asked("json", force=force),
+            *self._apply_arguments("json", force=force),
             stdin=json.dumps(data).encode(),
             namespace=data["metadata"].get("namespace", ""),
             secret=data["kind"] == "Secret",
@@ -345,13 +345,13 @@ class Application:
             return []
 
     def _read(self, objects: Sequence[Object], namespace: str) -> list[Data]:
-        asked = ["get", "--ignore-not-found", "--output=json", "--filename=-"]
+        args = ["get", "--ignore-not-found", "--output=json", "--filename=-"]
         items = []
         for each in objects:
             meta = {key: value for key, value in each.data["metadata"].items() if key in ("name", "namespace")}
             items.append({"apiVersion": each.data["apiVersion"], "kind": each.kind, "metadata": meta})
         stdin = json.dumps({"apiVersion": "v1", "kind": "List", "items": items}).encode()
-        return self._kubectl.items("reading what is there", *asked, stdin=stdin, namespace=namespace)
+        return self._kubectl.items("reading what is there", *args, stdin=stdin, namespace=namespace)
 
 
 def _server(each: Object) -> str:

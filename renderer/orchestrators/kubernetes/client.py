@@ -93,8 +93,8 @@ class Kubectl:
         """``deployments.apps`` and so on. ``code`` is not 0 where an aggregated API does not answer, which ``err``
         names: a broken metrics server hides nothing of ours.
         """
-        asked = ["api-resources", *([f"--verbs={','.join(verbs)}"] if verbs else []), "--output=name"]
-        done = self.attempt(*asked)
+        args = ["api-resources", *([f"--verbs={','.join(verbs)}"] if verbs else []), "--output=name"]
+        done = self.attempt(*args)
         if done.code and not (done.out.strip() and _PARTLY in done.err):
             raise self.failed(done.code, done.err, doing)
         return done
@@ -138,8 +138,8 @@ class Kubectl:
 
     def _check_version(self) -> None:
         try:
-            asked = ["kubectl", "version", "--client", "--output=json"]
-            done = self._run(asked, seconds=_CALL_SECONDS, env=self._env())
+            args = ["kubectl", "version", "--client", "--output=json"]
+            done = self._run(args, seconds=_CALL_SECONDS, env=self._env())
         except ProgramMissing as missing:
             raise ProgramMissing(f"{missing.message}: install it (https://kubernetes.io/docs/tasks/tools/)") from None
         doing = "asking kubectl for its version"

@@ -14,7 +14,7 @@ from renderer.orchestrators.failures import Refused
 from renderer.orchestrators.kubernetes.client import Data, Kubectl, known_name
 from renderer.orchestrators.kubernetes.objects import HOME_LABEL
 from renderer.orchestrators.kubernetes.reasons import of_pod
-from renderer.orchestrators.kubernetes.status import Snapshot, found_status
+from renderer.orchestrators.kubernetes.status import Snapshot, status_of
 
 #: Plural, kind and root in the API, in the order of a list.
 _PLURALS: Mapping[str, tuple[str, str]] = {
@@ -86,10 +86,10 @@ def _selector(filters: InstanceFilters) -> str:
 
 def _elsewhere(kubectl: Kubectl, selector: str) -> list[Data]:
     """None for those who may not list all namespaces."""
-    asked = ["deployments.apps,statefulsets.apps,pods", "--all-namespaces", "--output=json"]
-    asked.append(f"--selector={selector},{HOME_LABEL}={kubectl.namespace}")
+    args = ["deployments.apps,statefulsets.apps,pods", "--all-namespaces", "--output=json"]
+    args.append(f"--selector={selector},{HOME_LABEL}={kubectl.namespace}")
     try:
-        listed = kubectl.items("listing servers in other namespaces", "get", *asked)
+        listed = kubectl.items("listing servers in other namespaces", "get", *args)
     except Refused as refused:
         if refused.kind != "forbidden":
             raise
@@ -116,7 +116,7 @@ def _statuses(kubectl: Kubectl, workloads: Sequence[Data], plural: str) -> Itera
                 own = (data,) if data["kind"] == "Pod" else tuple(pods.get(_server(data), ()))
                 reasons = {pod["metadata"]["name"]: of_pod(pod) for pod in own}
                 seen = Snapshot(data, own, services=tuple(services.get(_server(data), ())))
-                yield found_status(seen, reasons, (), kubectl.namespace).status
+                yield status_of(seen, reasons, (), kubectl.namespace).status
 
 
 def _by_server(kubectl: Kubectl, workloads: Sequence[Data], plural: str, namespace: str) -> dict[str, list[Data]]:

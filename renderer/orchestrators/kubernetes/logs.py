@@ -28,11 +28,11 @@ _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT")
 def arguments(pod: Data, options: LogOptions) -> list[str]:
     container = str(main_container(pod).get("name", ""))
     tail = options.tail if options.tail is not None else -1
-    asked = ["logs", str(pod["metadata"]["name"]), f"--container={container}", f"--tail={tail}"]
-    asked += ["--follow"] * options.follow
+    args = ["logs", str(pod["metadata"]["name"]), f"--container={container}", f"--tail={tail}"]
+    args += ["--follow"] * options.follow
     if options.since:
-        asked += [f"--since-time={options.since}" if _RFC_3339.match(options.since) else f"--since={options.since}"]
-    return asked + ["--timestamps"] * options.timestamps + ["--previous"] * options.previous
+        args += [f"--since-time={options.since}" if _RFC_3339.match(options.since) else f"--since={options.since}"]
+    return args + ["--timestamps"] * options.timestamps + ["--previous"] * options.previous
 
 
 def now(kubectl: Kubectl, watcher: Watcher, instance_id: str, options: LogOptions) -> Iterator[LogLine]:

@@ -42,7 +42,7 @@ class Object(NamedTuple):
         return self.identity[1]
 
 
-def words(data: Data, home: str) -> str:
+def subject_of(data: Data, home: str) -> str:
     """``Deployment mcp-demo``; with the namespace where that is not ``home``."""
     meta = data.get("metadata", {})
     namespace = meta.get("namespace", "")
@@ -70,7 +70,7 @@ def objects(documents: Sequence[Rendered], home: str, others: Collection[str] = 
         if not (is_wide or is_sandbox or each.namespace in {home, *others}):
             strays.append(each)
     if strays:
-        named = ", ".join(words(each.data, home) for each in strays[:5])
+        named = ", ".join(subject_of(each.data, home) for each in strays[:5])
         raise ApplyFailed(
             f"nothing was applied: {len(strays)} of {len(rendered)} objects are for another namespace than {home}, "
             f"which is configured ({named}); render them for {home}, or configure kubernetes.namespace"
@@ -110,8 +110,8 @@ def _claim_sizes(stateful_set: Data) -> dict[str, str]:
 
 def others_in(kubectl: Kubectl, namespace: str) -> list[Data]:
     """The pods that belong to no server."""
-    asked = ["get", "pods", f"--selector=!{SERVER_LABEL}", "--output=json"]
-    return kubectl.items(f"reading the pods of others in {namespace}", *asked, namespace=namespace)
+    args = ["get", "pods", f"--selector=!{SERVER_LABEL}", "--output=json"]
+    return kubectl.items(f"reading the pods of others in {namespace}", *args, namespace=namespace)
 
 
 def effects_of_adoption(live: Data, pods: Sequence[Data], rendered: Sequence[Object]) -> list[str]:
@@ -121,7 +121,7 @@ def effects_of_adoption(live: Data, pods: Sequence[Data], rendered: Sequence[Obj
     wanted = labels_of(made.data) if made else {}
     effects = [f"sets the label {key} to {excerpt(wanted[key], 40)}" for key in wanted if has.get(key) != wanted[key]]
     effects += [
-        f"{verb} {words(each.data, name)}, which applies to every pod in it"
+        f"{verb} {subject_of(each.data, name)}, which applies to every pod in it"
         for each in rendered
         if each.namespace == name and governs(each)
         for verb in ("sets" if is_default_account(each.identity) else "adds",)

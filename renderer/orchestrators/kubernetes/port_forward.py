@@ -25,8 +25,8 @@ _FORWARDING = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+) ->")
 def forwarded(kubectl: Kubectl, seen: Snapshot, clock: Callable[[], float] = time.monotonic) -> Iterator[str]:
     """The URL, on a free port of the loopback, which closes with the context."""
     pod, port, path = _target(seen)
-    asked = ["port-forward", "--address=127.0.0.1", f"pods/{pod}", f":{port}"]
-    with kubectl.background(*asked, namespace=seen.namespace) as running:
+    args = ["port-forward", "--address=127.0.0.1", f"pods/{pod}", f":{port}"]
+    with kubectl.background(*args, namespace=seen.namespace) as running:
         yield f"http://127.0.0.1:{_port(running, seen.name, clock)}{path}"
 
 
@@ -43,13 +43,13 @@ def _target(seen: Snapshot) -> tuple[str, str, str]:
             pods = [pod for pod in seen.pods if is_ready(pod)]
             if not pods:
                 raise ApplyFailed(f"{seen.name} cannot be reached: none of its pods is ready")
-            led = [pod for pod in pods if selector.items() <= labels_of(pod).items()]
-            if not led:
+            selected = [pod for pod in pods if selector.items() <= labels_of(pod).items()]
+            if not selected:
                 raise ApplyFailed(f"{seen.name} cannot be reached: its Service leads to none of its pods")
             newest = newest_pods(seen)
-            meta = max(led, key=lambda pod: (pod in newest, str(pod["metadata"].get("creationTimestamp"))))["metadata"]
-            pod = str(meta["name"])
-            return pod, str(port.get("targetPort") or _PORT), annotations_of(service).get(PATH_ANNOTATION, DEFAULT_PATH)
+            pod = max(selected, key=lambda pod: (pod in newest, str(pod["metadata"].get("creationTimestamp"))))
+            path = annotations_of(service).get(PATH_ANNOTATION, DEFAULT_PATH)
+            return str(pod["metadata"]["name"]), str(port.get("targetPort") or _PORT), path
     raise ApplyFailed(f"{seen.name} cannot be reached: it has no Service, nothing connects to it")
 
 

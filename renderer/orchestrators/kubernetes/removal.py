@@ -15,7 +15,7 @@ from renderer.manifest import Identity, annotations_of, identity, labels_of
 from renderer.orchestrators.contract import MANAGED_LABEL, OWNER_LABEL, Change, Confirm, Progress, owner_value
 from renderer.orchestrators.failures import Refused
 from renderer.orchestrators.kubernetes.client import Data, Kubectl
-from renderer.orchestrators.kubernetes.objects import CREATED, HOME_LABEL, is_default_account, words
+from renderer.orchestrators.kubernetes.objects import CREATED, HOME_LABEL, is_default_account, subject_of
 from renderer.orchestrators.wait import Time, until
 
 _OURS = f"{MANAGED_LABEL}=true"
@@ -32,7 +32,7 @@ def stale(kubectl: Kubectl, owner: str, keep: frozenset[Identity], tell: Progres
     if not mine:
         raise ApplyFailed("--prune needs --owner: without it, our objects cannot be told from those of others")
     selector = f"{_OURS},{OWNER_LABEL}={mine},{HOME_LABEL}={kubectl.namespace}"
-    objects = _found(kubectl, selector, tell, everywhere=True)
+    objects = _managed_objects(kubectl, selector, tell, everywhere=True)
     # The server may have ignored the selector: the labels of each object are checked before it is removed.
     return [
         data
@@ -45,10 +45,10 @@ def of_servers(kubectl: Kubectl, servers: Sequence[str], tell: Progress) -> list
     """All objects of these servers: in the configured namespace, and what their apply created elsewhere."""
     names = ",".join(servers)
     selector = f"{_OURS},{SERVER_LABEL} in ({names})"
-    here = _found(kubectl, selector, tell, everywhere=False)
+    here = _managed_objects(kubectl, selector, tell, everywhere=False)
     # What was applied from another namespace has its sandbox from there too.
     homes = sorted({kubectl.namespace, *(labels_of(data).get(HOME_LABEL, kubectl.namespace) for data in here)})
-    elsewhere = _found(kubectl, f"{selector},{HOME_LABEL} in ({','.join(homes)})", tell, everywhere=True)
+    elsewhere = _managed_objects(kubectl, f"{selector},{HOME_LABEL} in ({','.join(homes)})", tell, everywhere=True)
     unique = {identity(data): data for data in (*here, *elsewhere)}
     return [data for data in unique.values() if labels_of(data).get(SERVER_LABEL) in servers and _has(data, {})]
 
@@ -57,7 +57,7 @@ def _has(data: Data, labels: Mapping[str, str]) -> bool:
     return {MANAGED_LABEL: "true", **labels}.items() <= labels_of(data).items()
 
 
-def _found(kubectl: Kubectl, selector: str, tell: Progress, *, everywhere: bool) -> list[Data]:
+def _managed_objects(kubectl: Kubectl, selector: str, tell: Progress, *, everywhere: bool) -> list[Data]:
     done = kubectl.kinds("asking which kinds the cluster knows", "list", "delete")
     if done.code:
         tell(
@@ -66,14 +66,14 @@ def _found(kubectl: Kubectl, selector: str, tell: Progress, *, everywhere: bool)
     served = set(done.out.split())
     ours = {name: kind for name, kind in KINDS.items() if kind.resource in served and kind.rendered}
     kinds = [name for name, kind in ours.items() if everywhere or kind.namespaced]
-    asked = [f"--selector={selector}", f"--chunk-size={CHUNK}", "--output=json"]
+    args = [f"--selector={selector}", f"--chunk-size={CHUNK}", "--output=json"]
     try:
         resources = ",".join(KINDS[kind].resource for kind in kinds)
-        listed = kubectl.items("listing what is ours", "get", resources, *asked, *_scope(everywhere))
+        listed = kubectl.items("listing what is ours", "get", resources, *args, *_scope(everywhere))
     except Refused as refused:
         if refused.kind != "forbidden":
             raise
-        listed = [data for kind in kinds for data in _listed(kubectl, kind, asked, tell, everywhere=everywhere)]
+        listed = [data for kind in kinds for data in _listed(kubectl, kind, args, tell, everywhere=everywhere)]
     # The controllers' own: their owners take them along. A default account would be made again, with its token.
     own = [data for data in listed if data["kind"] in KINDS and not is_default_account(identity(data))]
     return [data for data in own if not data["metadata"].get("ownerReferences")]
@@ -83,17 +83,17 @@ def _scope(everywhere: bool) -> list[str]:
     return ["--all-namespaces"] if everywhere else []
 
 
-def _listed(kubectl: Kubectl, kind: str, asked: Sequence[str], tell: Progress, *, everywhere: bool) -> list[Data]:
+def _listed(kubectl: Kubectl, kind: str, args: Sequence[str], tell: Progress, *, everywhere: bool) -> list[Data]:
     """Objects of one kind; where listing all namespaces is forbidden, those of the configured one."""
     resource = KINDS[kind].resource
     try:
-        return kubectl.items(f"listing {resource}", "get", resource, *asked, *_scope(everywhere))
+        return kubectl.items(f"listing {resource}", "get", resource, *args, *_scope(everywhere))
     except Refused as refused:
         if refused.kind != "forbidden":
             raise
     if everywhere and KINDS[kind].namespaced:
         tell(f"may not list {kind} of all namespaces: searched {kubectl.namespace} only")
-        return _listed(kubectl, kind, asked, tell, everywhere=False)
+        return _listed(kubectl, kind, args, tell, everywhere=False)
     tell(f"may not list {kind}: none of them is removed")
     return []
 
@@ -119,7 +119,7 @@ def remove(
         objects = list(group)
         names = []
         for data in objects:
-            name, kind = words(data, kubectl.namespace), data["kind"]
+            name, kind = subject_of(data, kubectl.namespace), data["kind"]
             name += " with everything in it" * (kind in ("Namespace", "CustomResourceDefinition"))
             name += " with its data" * (kind == "PersistentVolumeClaim")
             others = _of_others(kubectl, data) if kind == "Namespace" else ""
@@ -142,11 +142,11 @@ def kept_sandboxes(kubectl: Kubectl, existing: Sequence[Data]) -> Iterator[Chang
     """The namespaces that stay although objects in them are removed."""
     known = {"", kubectl.namespace, *(data["metadata"]["name"] for data in existing if data["kind"] == "Namespace")}
     for name in sorted({str(data["metadata"].get("namespace", "")) for data in existing} - known):
-        asked = ["get", f"namespaces/{name}", "--ignore-not-found", "--output=json"]
+        args = ["get", f"namespaces/{name}", "--ignore-not-found", "--output=json"]
         with suppress(Refused):  # nobody who may not read it can be told more
-            for live in kubectl.items("reading the namespace", *asked):
+            for live in kubectl.items("reading the namespace", *args):
                 if _is_ours(live):
-                    yield Change(words(live, kubectl.namespace), "unchanged", "kept: it belongs to another server")
+                    yield Change(subject_of(live, kubectl.namespace), "unchanged", "kept: it belongs to another server")
                 else:
                     yield _kept_namespace(kubectl, live)
 
@@ -154,15 +154,15 @@ def kept_sandboxes(kubectl: Kubectl, existing: Sequence[Data]) -> Iterator[Chang
 def _kept_namespace(kubectl: Kubectl, data: Data) -> Change:
     holds = _of_others(kubectl, data)
     text = "kept: mcpctl did not create this namespace" + (f", which {holds}" if holds else "")
-    return Change(words(data, kubectl.namespace), "unchanged", f"{text}; remove it with kubectl if it is yours")
+    return Change(subject_of(data, kubectl.namespace), "unchanged", f"{text}; remove it with kubectl if it is yours")
 
 
 def _of_others(kubectl: Kubectl, namespace: Data) -> str:
     """What others would lose with a namespace."""
     server = labels_of(namespace).get(SERVER_LABEL)
     which = f"{SERVER_LABEL}!={server}" if server else f"{MANAGED_LABEL}!=true"
-    asked = ["get", _INSIDE, f"--selector={which}", "--ignore-not-found", "--output=name"]
-    names = kubectl.attempt(*asked, namespace=namespace["metadata"]["name"]).out.split()
+    args = ["get", _INSIDE, f"--selector={which}", "--ignore-not-found", "--output=name"]
+    names = kubectl.attempt(*args, namespace=namespace["metadata"]["name"]).out.split()
     others = [name for name in names if name not in _CLUSTERS_OWN]
     some = excerpt(", ".join(others[:5]), 400) + ", …" * (len(others) > 5)
     return f"holds {len(others)} objects of others ({some})" if others else ""
@@ -177,15 +177,15 @@ def _removed(
 ) -> Iterator[Change]:
     """Rank by rank: pods end before the policies that restrict them are removed."""
     for _, rank in groupby(objects, key=lambda data: KINDS[data["kind"]].rank):
-        for data, asked in [(data, _asked(kubectl, data)) for data in rank]:
-            change = _gone(kubectl, data, asked, deadline, waits)
+        for data, change in [(data, _request_removal(kubectl, data)) for data in rank]:
+            change = _await_removal(kubectl, data, change, deadline, waits)
             tell(f"{change.subject}: {change.outcome}" + (f" ({change.message})" if change.message else ""))
             yield change
 
 
-def _asked(kubectl: Kubectl, data: Data) -> Change:
+def _request_removal(kubectl: Kubectl, data: Data) -> Change:
     """Only the object that was listed, not a later one of that name. Its pods end before it is gone."""
-    subject = words(data, kubectl.namespace)
+    subject = subject_of(data, kubectl.namespace)
     options = {
         "apiVersion": "v1",
         "kind": "DeleteOptions",
@@ -201,7 +201,7 @@ def _asked(kubectl: Kubectl, data: Data) -> Change:
     return Change(subject, "removed")
 
 
-def _gone(kubectl: Kubectl, data: Data, change: Change, deadline: float, waits: Time) -> Change:
+def _await_removal(kubectl: Kubectl, data: Data, change: Change, deadline: float, waits: Time) -> Change:
     """Waits: a finalizer, or the grace period of its pods, may delay it."""
     if change.outcome != "removed":
         return change

@@ -126,8 +126,8 @@ class Watcher:
                 names = everybody[start : start + _NAMES_AT_ONCE]
                 doing = f"looking for {', '.join(names[:3])}{', …' * (len(names) > 3)}"
                 selector = f"{MANAGED_LABEL}=true,{NAME_LABEL} in ({','.join(names)})"
-                asked = ["get", _TYPES, f"--selector={selector}", "--output=json"]
-                for data in self._kubectl.items(doing, *asked, namespace=namespace):
+                args = ["get", _TYPES, f"--selector={selector}", "--output=json"]
+                for data in self._kubectl.items(doing, *args, namespace=namespace):
                     objects.get((namespace, labels_of(data).get(NAME_LABEL, "")), []).append(data)
         self._add_renamed_pods(objects)
         snapshots = {}
@@ -148,8 +148,8 @@ class Watcher:
                     renamed[namespace, labels_of(data).get(SERVER_LABEL, "")] = listed
         for namespace in dict.fromkeys(namespace for namespace, _ in renamed):
             servers = ",".join(server for place, server in renamed if place == namespace)
-            asked = ["get", "pods", f"--selector={MANAGED_LABEL}=true,{SERVER_LABEL} in ({servers})", "--output=json"]
-            for pod in self._kubectl.items("looking for pods", *asked, namespace=namespace):
+            args = ["get", "pods", f"--selector={MANAGED_LABEL}=true,{SERVER_LABEL} in ({servers})", "--output=json"]
+            for pod in self._kubectl.items("looking for pods", *args, namespace=namespace):
                 renamed.get((namespace, labels_of(pod).get(SERVER_LABEL, "")), []).append(pod)
 
     def observe(self, ids: Sequence[str], *, fresh_events: bool = True) -> dict[str, Observation]:
@@ -168,15 +168,15 @@ class Watcher:
             for pod in unwell[name]:
                 reasons[pod["metadata"]["name"]] = self._with_log(pod, of_pod(pod, self._about(pod)))
             events = self._about(each.workload) if name in short else []
-            observations[name] = found_status(each, reasons, events, self._kubectl.namespace)
+            observations[name] = status_of(each, reasons, events, self._kubectl.namespace)
         return observations
 
     def _read_events(self, namespaces: Iterable[str]) -> dict[tuple[str, str, str], list[Data]]:
         """Warnings by kind, name and uid of their objects."""
-        asked, items = ["get", "events", _WARNINGS, "--output=json"], list[Data]()
+        args, items = ["get", "events", _WARNINGS, "--output=json"], list[Data]()
         try:
             for namespace in sorted(namespaces):
-                items += self._kubectl.items("reading events", *asked, namespace=namespace)
+                items += self._kubectl.items("reading events", *args, namespace=namespace)
         except McpctlError:
             # Whoever may not read events still gets a status.
             return {}
@@ -202,9 +202,9 @@ class Watcher:
             return reason
         name, container = pod["metadata"]["name"], f"--container={reason.log_of}"
         for which in (["--previous"], []):
-            asked = ["logs", name, container, f"--tail={_LOG_LINES}", "--limit-bytes=4096", *which]
+            args = ["logs", name, container, f"--tail={_LOG_LINES}", "--limit-bytes=4096", *which]
             try:
-                done = self._kubectl.call("reading the log", *asked, namespace=pod["metadata"].get("namespace", ""))
+                done = self._kubectl.call("reading the log", *args, namespace=pod["metadata"].get("namespace", ""))
             except McpctlError:
                 continue
             if done.out.startswith(NO_LOG):
@@ -215,9 +215,7 @@ class Watcher:
         return reason
 
 
-def found_status(
-    seen: Snapshot, reasons: Mapping[str, Reason | None], events: Sequence[Data], home: str
-) -> Observation:
+def status_of(seen: Snapshot, reasons: Mapping[str, Reason | None], events: Sequence[Data], home: str) -> Observation:
     namespace = seen.namespace or home
     wanted, good = seen.desired, ready(seen)
     newest = newest_pods(seen)

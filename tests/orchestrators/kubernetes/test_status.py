@@ -17,7 +17,7 @@ from renderer.orchestrators.contract import InstanceFilters, InstanceState, Inst
 from renderer.orchestrators.kubernetes import Kubernetes
 from renderer.orchestrators.kubernetes.client import Kubectl
 from renderer.orchestrators.kubernetes.reasons import of_claims, of_pod, of_workload
-from renderer.orchestrators.kubernetes.status import PHASES, found_status, snapshot
+from renderer.orchestrators.kubernetes.status import PHASES, snapshot, status_of
 from renderer.orchestrators.wait import Time
 from renderer.registry import target
 from tests.cluster import Cluster
@@ -348,7 +348,7 @@ def test_an_autoscaled_server_has_arrived_with_its_minimum() -> None:
     autoscaler = {"kind": "HorizontalPodAutoscaler", "metadata": {"name": "a"}, "spec": {"minReplicas": 3}}
     seen = snapshot([workload, autoscaler])
     assert seen
-    status = found_status(seen, {}, (), "mcpctl").status
+    status = status_of(seen, {}, (), "mcpctl").status
     assert (status.ready, status.desired) == (1, 3)
     stopped = snapshot([workload | {"spec": {"replicas": 0}}, autoscaler])
     assert stopped

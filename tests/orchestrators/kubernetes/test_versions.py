@@ -17,7 +17,7 @@ from renderer.orchestrators.kubernetes.client import Kubectl
 from renderer.orchestrators.kubernetes.port_forward import _target
 from renderer.orchestrators.kubernetes.reasons import REPEATED, of_pod
 from renderer.orchestrators.kubernetes.removal import of_servers
-from renderer.orchestrators.kubernetes.status import Snapshot, Watcher, found_status
+from renderer.orchestrators.kubernetes.status import Snapshot, Watcher, status_of
 from tests.cluster import Cluster
 from tests.cluster.fixtures import Run
 from tests.orchestrators.kubernetes.conftest import Clock, Told, placed, ready
@@ -64,7 +64,7 @@ def outlook(seen: Observation) -> str:
 
 
 def looked(seen: Snapshot, events: tuple[Json, ...] = ()) -> Observation:
-    return found_status(seen, {one["metadata"]["name"]: of_pod(one) for one in seen.pods}, events, "mcpctl")
+    return status_of(seen, {one["metadata"]["name"]: of_pod(one) for one in seen.pods}, events, "mcpctl")
 
 
 def test_what_was_wrong_with_the_version_before_does_not_end_the_wait_for_the_next() -> None:
