@@ -76,27 +76,33 @@ class _Compiler:
         alone: dict[str, JSON] = {}
         steps = []
         for name, schema in properties.items():
-            inner = _nothing if _NESTED.isdisjoint(schema) else self.filler(schema)
             default = self._default(schema) if "$ref" in schema else schema.get("default")
-            if inner is not _nothing:
-                steps.append(self._property(name, default, inner))
+            if self._has_nested(schema):
+                steps.append(self._property(name, default, schema))
             elif default is not None:
                 alone[name] = default
         return [_plain(alone), *steps] if alone else steps
 
-    def _property(self, name: str, default: JSON, inner: Filler) -> Filler:
-        filled: list[JSON] = []  # the default as it is filled further, once somebody needs it: always the same
+    def _has_nested(self, schema: Mapping[str, Any]) -> bool:
+        """Whether there may be defaults below; for what refers to a definition, in that."""
+        while schema.keys() & _NESTED == {"$ref"}:
+            schema = self._definitions[schema["$ref"].removeprefix("#/$defs/")]
+        return not _NESTED.isdisjoint(schema)
+
+    def _property(self, name: str, default: JSON, schema: Mapping[str, Any]) -> Filler:
+        made: list[Any] = []  # its filler, and the default as that fills it further, once a spec needs them: few do
 
         def fill(data: Any) -> None:
-            if not isinstance(data, dict):
+            if not isinstance(data, dict) or (name not in data and default is None):
                 return
+            if not made:
+                inner = self.filler(schema)
+                inner(value := _copied(default))
+                made.extend((inner, value))
             if name in data:
-                inner(data[name])
-            elif default is not None:
-                if not filled:
-                    inner(value := _copied(default))
-                    filled.append(value)
-                data[name] = _copied(filled[0])
+                made[0](data[name])
+            else:
+                data[name] = _copied(made[1])
 
         return fill
 
