@@ -25,6 +25,7 @@ from renderer.bundle import bundle_fetch
 from renderer.launch import launch
 from renderer.model import JSON, Server
 from tests.oracles import yaml_read
+from tests.programs import python
 from tests.specs import rendered, rules, server, spec, texts
 
 SHA256 = "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
@@ -137,7 +138,9 @@ def run(argv: tuple[str, ...], stdin: str = "", **env: str) -> subprocess.Comple
     )
 
 
-def fetched(made: Server, files: Files, *, mounted: str = "") -> subprocess.CompletedProcess[str]:
+def fetched(
+    made: Server, files: Files, *, mounted: str = "", process: bool = False
+) -> subprocess.CompletedProcess[str]:
     """The program that fetches, as an argument (compose), or as a file that is mounted (Kubernetes)."""
     fetch = bundle_fetch(made)
     assert fetch
@@ -148,7 +151,7 @@ def fetched(made: Server, files: Files, *, mounted: str = "") -> subprocess.Comp
         argv = tuple(f"{mounted}/program" if word == fetch.file.path else word for word in fetch.mounted)
     threading.Thread(target=files.serve_forever, daemon=True, kwargs={"poll_interval": 0.01}).start()
     try:
-        return run(argv)
+        return run(argv) if process or argv[0] != "python3" else python(argv[-5], *argv[-4:])
     finally:
         files.shutdown()
         files.server_close()
@@ -171,7 +174,7 @@ def test_a_bundle_is_fetched_and_its_server_lists_its_tools(
     files = Files(bundle(runtime))
     made = of_bundle(runtime, files, args=["more; $(touch x)"])
     mounted = str(tmp_path_factory.mktemp("config")) if way == "mounted" else ""
-    done = fetched(made, files, mounted=mounted)
+    done = fetched(made, files, mounted=mounted, process=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert tools(started(made)) == ["more; $(touch x)"]
     ending = "js" if runtime == "node" else "py"

@@ -19,6 +19,7 @@ from renderer.errors import errors_in
 from renderer.launch import launch
 from renderer.model import JSON
 from tests.oracles import yaml_read
+from tests.programs import python
 from tests.specs import IMAGE, NPM, PYPI, read_specs, server, spec, texts
 
 TOOLS: JSON = {"result": {"tools": []}}
@@ -90,17 +91,19 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def interpreters() -> Iterator[Any]:
-    python = assets.read("templates/checks/mcp-python.txt").decode()
-    yield pytest.param([sys.executable, "-IS", "-c", python], id="python")
+    text = assets.read("templates/checks/mcp-python.txt").decode()
+    yield pytest.param([sys.executable, "-IS", "-c", text], id="python")
     missing = shutil.which("node") is None and os.environ.get("CI") != "true"
     absent = pytest.mark.skipif(missing, reason="there is no node here; in CI there is")
     yield pytest.param(["node", "-e", assets.read("templates/checks/mcp-node.txt").decode()], id="node", marks=absent)
 
 
 def asked(program: list[str], fake: Fake, *more: str, seconds: str = "5") -> subprocess.CompletedProcess[str]:
-    threading.Thread(target=fake.serve_forever, daemon=True).start()
+    threading.Thread(target=fake.serve_forever, daemon=True, kwargs={"poll_interval": 0.01}).start()
     try:
         arguments = [str(fake.server_address[1]), "/mcp", seconds, *more]
+        if program[0] == sys.executable:
+            return python(program[-1], *arguments)
         return subprocess.run([*program, *arguments], capture_output=True, timeout=30, check=False, text=True)
     finally:
         fake.shutdown()
@@ -129,11 +132,11 @@ ANSWERS: dict[str, tuple[Any, ...]] = {
     "dead, PyPI's": ({"error": {"code": 0, "message": ""}}, "old", False, (1, 1), [*TWICE, *SESSION]),
     "dead, npm's": ({"error": {"code": -32603, "message": "Not connected"}}, "old and modern", False, (1, 1), None),
 }
-#: Any answer is read alike once its form is, so each has one form in turn; a session and an error have all of them.
+#: Any answer is read alike once its form is, so each has one form in turn; a session has all of them.
 CASES = [
     (name, form)
     for number, name in enumerate(ANSWERS)
-    for form in (FORMS if name in ("sessions", "error") else FORMS[number % 4 :][:1])
+    for form in (FORMS if name == "sessions" else FORMS[number % 4 :][:1])
 ]
 
 

@@ -117,7 +117,14 @@ CALLS = {
 def called(source: str) -> list[tuple[int, str]]:
     """Line and function of each call."""
     nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
-    return [(node.lineno, ast.unparse(node.func)) for node in nodes]
+    return [(node.lineno, dotted(node.func)) for node in nodes]
+
+
+def dotted(function: ast.expr) -> str:
+    """As it stands there; of what is called in another way, the names behind it."""
+    if isinstance(function, ast.Attribute):
+        return f"{dotted(function.value)}.{function.attr}"
+    return function.id if isinstance(function, ast.Name) else ""
 
 
 def calls(source: str, pattern: str) -> list[int]:

@@ -128,9 +128,9 @@ def near_misses(count: int) -> list[str]:
 
 @pytest.mark.parametrize("reader", READERS)
 def test_many_near_misses_are_read_back(reader: Any) -> None:
-    texts = near_misses(4_000)
+    texts = near_misses(4_000 if reader in FAST_READERS else 2_000)
     plain = sum(not scalar(t).startswith('"') for t in texts)
-    assert 300 < plain < 3000  # both ways of writing are asked
+    assert 200 < plain < 3000  # both ways of writing are asked
     check_positions(texts, reader)
 
 
@@ -177,8 +177,8 @@ def test_blocks_are_read_back(reader: Any, value: Any, indent: int) -> None:
 
 
 @pytest.mark.parametrize("reader", [from_kubectl, from_compose])
-@settings(max_examples=15, deadline=None)
-@given(values=st.lists(nested, min_size=1, max_size=40))
+@settings(max_examples=6, deadline=None)
+@given(values=st.lists(nested, min_size=20, max_size=60))
 def test_blocks_are_read_back_by_the_real_readers(reader: Any, values: list[Any]) -> None:
     data = {f"k{i}": without_dollar_keys(v) if reader is from_compose else v for i, v in enumerate(values)}
     assert reader(block(data, 0) + "\n") == data

@@ -497,20 +497,18 @@ def test_every_consequence_has_fired() -> None:
     assert {case.fires for case in CASES} >= set(CONSEQUENCES)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.old and case.new], ids=lambda case: case.name)
-def test_layout_is_cosmetic(case: Case) -> None:
-    assert case.old
-    before = {"x.yaml": text(case.old)}
-    now = {"x.yaml": "# a comment\n" + json.dumps(case.old, sort_keys=True)}
-    (entry,) = run(before, now)
-    assert entry.consequences == (Consequence("cosmetic"),)
-    assert entry.fields == ()
+def test_layout_is_cosmetic() -> None:
+    for case in CASES:
+        if case.old and case.new:
+            now = {"x.yaml": "# a comment\n" + json.dumps(case.old, sort_keys=True)}
+            (entry,) = run({"x.yaml": text(case.old)}, now)
+            assert (entry.consequences, entry.fields) == ((Consequence("cosmetic"),), ()), case.name
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.old or case.new], ids=lambda case: case.name)
-def test_equal_trees_have_no_difference(case: Case) -> None:
-    whole = {"x.yaml": text(case.new or case.old) or ""}
-    assert run({**whole}, whole) == []
+def test_equal_trees_have_no_difference() -> None:
+    for case in CASES:
+        whole = {"x.yaml": text(case.new or case.old) or ""}
+        assert run({**whole}, whole) == [], case.name
 
 
 GRAVE = {name for name, row in CONSEQUENCES.items() if row.grave}
