@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,8 +21,14 @@ from renderer.graph import graph_of
 from renderer.graph.mermaid import as_mermaid, too_large
 from renderer.graph.svg import as_svg
 from renderer.graph.text import as_json, as_text
+from renderer.later import later
 from renderer.policy import Levels
 from renderer.report import Report
+
+if TYPE_CHECKING:
+    from renderer.diff import patched
+else:
+    patched = later("renderer.diff.patched")  # 20 ms, which help does not need
 
 #: By the name of ``--format``.
 FORMATS = {"json": as_json, "mermaid": as_mermaid, "svg": as_svg, "text": as_text}
@@ -65,7 +71,7 @@ def graph(
     if code := exit_code(problems):
         print_report(Report("graph", errors_in(problems), {}), "text", quiet=False, stdout=False)
         return code
-    text = FORMATS[style]([graph_of(run) for run in runs])
+    text = FORMATS[style]([graph_of(run, patched.effects_of_patches(run)) for run in runs])
     if style == "mermaid" and (why := too_large(text)):
         say(f"mcpctl: {why}\n")
     emit(text)

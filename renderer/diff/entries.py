@@ -195,7 +195,7 @@ def _entry(server: str, leg: Leg, before: Texts, now: Texts, sides: Sides) -> En
     others = tuple(path for path in files if path.endswith(_BESIDE) and "files" not in path.split("/")[:-1])
     delivery = [path for path in files if path.startswith(_DELIVERY) and path not in others]
     manifests = [path for path in files if path not in others and path not in delivery]
-    pairs = list(_pairs(manifests, before, now))
+    pairs = list(pairs_of(manifests, before, now))
     state: Literal["new", "removed", "changed"] = "new" if not before else "changed" if now else "removed"
     pairs, renamed = with_new_names(pairs) if server and state == "changed" else (pairs, [])
     effects = list(_effects(pairs, server, files, now, sides, new=bool(server) and state == "new")) if pairs else []
@@ -207,7 +207,7 @@ def _entry(server: str, leg: Leg, before: Texts, now: Texts, sides: Sides) -> En
     if switch:
         effects, others = [*effects, switch], (*others, *delivery)
     else:
-        delivered = list(_pairs(delivery, before, now))
+        delivered = list(pairs_of(delivery, before, now))
         effects += [consequence for pair in delivered for consequence in delivery_rules(pair)]
         pairs += delivered
     if server and state != "changed":
@@ -252,7 +252,8 @@ def _effects(
     yield from consequences(pairs, same_objects, others, new=new)
 
 
-def _pairs(files: Sequence[str], before: Texts, now: Texts) -> Iterator[Pair]:
+def pairs_of(files: Sequence[str], before: Texts, now: Texts) -> Iterator[Pair]:
+    """Each object of the files at both sides, with what changed."""
     old, new = (
         {item.identity: item for path in files if path in texts for item in objects_in(path, texts[path])}
         for texts in (before, now)

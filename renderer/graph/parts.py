@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 Kind: TypeAlias = Literal[
-    "client", "way", "server", "remote", "host", "pods", "block", "open", "secret", "config", "volume"
+    "client", "way", "server", "remote", "host", "pods", "block", "open", "secret", "config", "volume", "patch"
 ]
 
 
@@ -37,9 +37,10 @@ KINDS: dict[Kind, Look] = {
     "secret": Look("Secret", ("[/", "/]"), ("#f6e6f2", "#93317a"), ("#3b1832", "#e59bd2")),
     "config": Look("ConfigMap", ("[/", "/]"), ("#f3f0e6", "#756a3c"), ("#2f2b18", "#cfc38c")),
     "volume": Look("volume", ("[(", ")]"), ("#e3f3f5", "#1c6f7c"), ("#0f2f34", "#6fc9d7")),
+    "patch": Look("patches of", ("[/", "\\]"), ("#ffe9d6", "#a34a00"), ("#40230b", "#ffb26b")),
 }
 #: What a server uses, and does not call.
-USED: frozenset[Kind] = frozenset({"secret", "config", "volume"})
+USED: frozenset[Kind] = frozenset({"secret", "config", "volume", "patch"})
 
 
 class Node(NamedTuple):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from renderer.model import JSON
 from tests.cli.commands import Mcpctl
 from tests.specs import HTTP, IMAGE, as_stream, spec
 
@@ -44,3 +45,42 @@ def test_values_of_secrets_are_nowhere(mcpctl: Mcpctl, tmp_path: Path) -> None:
         run = mcpctl("graph", str(tmp_path), "--format", form, "--policy", "secret-literal=warning")
         assert run.code == 0, run.err
         assert "hunter2" not in run.out
+
+
+DATABASE = {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}], "ports": [{"port": 5432}]}
+OPENS = {"kind": "NetworkPolicy", "json": [{"op": "add", "path": "/spec/egress/-", "value": DATABASE}]}
+CLAIM = {"name": "other", "persistentVolumeClaim": {"claimName": "other"}}
+MOUNTS = {"kind": "Deployment", "json": [{"op": "add", "path": "/spec/template/spec/volumes/-", "value": CLAIM}]}
+LISTENS = {"kind": "Service", "json": [{"op": "add", "path": "/spec/ports/-", "value": {"name": "x", "port": 9229}}]}
+NAMED = {"kind": "Deployment", "merge": {"spec": {"template": {"spec": {"hostname": "demo"}}}}}
+MISFIT = {"kind": "Service", "json": [{"op": "remove", "path": "/spec/nothing"}]}
+JOINED = {"target": "compose", "kind": "service", "merge": {"extra_hosts": ["db:10.0.0.1"], "ports": ["0.0.0.0:9:9"]}}
+
+
+@pytest.mark.parametrize(
+    ("patches", "target", "lines", "notes"),
+    [
+        (
+            [OPENS],
+            "kubernetes",
+            ["egress: 10.0.0.0/8, TCP 5432", "update: NetworkPolicy mcp-demo-netpol: spec.egress"],
+            [],
+        ),
+        ([MOUNTS], "kubernetes", ["data: Deployment mcp-demo may read claim other, which is there already"], []),
+        ([LISTENS], "kubernetes", ["update: Service mcp-demo: spec.ports"], []),
+        ([JOINED], "compose", ["exposure: mcp-demo: port 9 on 0.0.0.0", "dns: mcp-demo: resolves db as 10.0.0.1"], []),
+        ([NAMED, JOINED], "kubernetes", [], []),
+        ([MISFIT], "kubernetes", [], ["demo: what patches of Service change is not drawn"]),
+    ],
+)
+def test_what_patches_lead_to_is_a_box_of_its_server(
+    mcpctl: Mcpctl, tmp_path: Path, patches: list[JSON], target: str, lines: list[str], notes: list[str]
+) -> None:
+    server = spec(
+        "demo", image=IMAGE, transport=HTTP, network={"egress": {"hosts": ["a.example.com"]}}, patches=patches
+    )
+    (tmp_path / "demo.yaml").write_bytes(as_stream(server))
+    (drawing,) = json.loads(mcpctl("graph", str(tmp_path), "--target", target, "--format", "json").out)["graphs"]
+    assert [line for node in drawing["nodes"] if node["kind"] == "patch" for line in node["lines"]] == lines
+    assert drawing["notes"] == notes
+    assert ("server demo", "patch demo") in {(e["source"], e["target"]) for e in drawing["edges"]} or not lines
