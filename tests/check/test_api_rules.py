@@ -420,11 +420,12 @@ _SHAPES += [autoscaler, budget, ingress, route, monitor]
 
 @pytest.mark.parametrize("make", _SHAPES)
 def test_documents_of_any_shape_are_survived(make: Any) -> None:
-    for path in _places(make()):
+    whole, others = make(), every_object()
+    for path in _places(whole):
         for junk in _JUNK:
-            doc = spoilt(make(), *path, value=junk)
+            doc = spoilt(whole, *path, value=junk)
             assert isinstance(object_faults(doc), list)
-            assert isinstance(set_faults([doc, *every_object()]), list)
+            assert isinstance(set_faults([doc, *others]), list)
 
 
 def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

@@ -106,12 +106,17 @@ def test_two_patches_that_undo_one_another_change_nothing() -> None:
     assert rules(errors_in(rendered("kubernetes", spec(patches=patches)).problems)) == []
 
 
+SERVICE = "kubernetes/service.yaml.j2"
 TEMPLATE = """\
 apiVersion: v1
 kind: Service
 metadata: {name: {{ object_name }}, namespace: {{ namespace }}}
 spec: {selector: {mcpctl.io/server: demo}, ports: [{port: 80, targetPort: mcp}]}
 """
+
+
+def test_a_template_of_a_user_may_make_the_object() -> None:
+    assert of_template("kubernetes", SERVICE, TEMPLATE) == []
 
 
 @pytest.mark.parametrize(
@@ -126,10 +131,8 @@ spec: {selector: {mcpctl.io/server: demo}, ports: [{port: 80, targetPort: mcp}]}
     ],
 )
 def test_a_template_makes_the_object_that_it_stands_for(change: tuple[str, str], line: int) -> None:
-    name = "kubernetes/service.yaml.j2"
-    assert of_template("kubernetes", name, TEMPLATE) == []
-    found = of_template("kubernetes", name, TEMPLATE.replace(*change))
-    assert ("output/identity", f"own/{name}:{line}") in found
+    found = of_template("kubernetes", SERVICE, TEMPLATE.replace(*change))
+    assert ("output/identity", f"own/{SERVICE}:{line}") in found
     assert {rule for rule, _ in found} <= {"output/identity", "kubernetes/unknown-kind"}
 
 

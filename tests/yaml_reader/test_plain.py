@@ -174,9 +174,14 @@ def is_plain_scalar(text: str) -> bool:
     return text not in ("", "-") and text[0] != ":" and text[-1] != ":" and text[:2] != "- " and ": " not in text
 
 
+@pytest.fixture(scope="module")
+def random_passing() -> list[str]:
+    return [text for text in random_scalars(20_000) if strict_verdict(text) is not DOUBTFUL]
+
+
 @pytest.mark.parametrize("values", [kubectl_values, compose_values, pyyaml_values, ruamel_values])
-def test_readers_agree_on_what_passes(values: Any) -> None:
-    passing = [t for t in random_scalars(20_000) if strict_verdict(t) is not DOUBTFUL]
+def test_readers_agree_on_what_passes(values: Any, random_passing: list[str]) -> None:
+    passing = random_passing
     if values is ruamel_values:
         passing = passing[::10]  # written in Python, and slow
     assert len(passing) > 500

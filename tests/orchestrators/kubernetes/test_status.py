@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from renderer import command, pipeline
+from renderer import pipeline
 from renderer.command import Done
 from renderer.errors import ApplyFailed, WaitTimedOut
 from renderer.model import Options
@@ -20,7 +20,7 @@ from renderer.orchestrators.kubernetes.reasons import of_claims, of_pod, of_work
 from renderer.orchestrators.kubernetes.status import PHASES, snapshot, status_of
 from renderer.orchestrators.wait import Time
 from renderer.registry import target
-from tests.cluster import Cluster
+from tests.cluster import Cluster, quick
 from tests.cluster.fixtures import Run
 from tests.orchestrators.kubernetes.conftest import OWNED, Clock, Told, orchestrator_of, placed, ready
 
@@ -299,7 +299,7 @@ def test_twenty_servers_cost_as_few_processes_as_one(
 
     def run(argv: Sequence[str], **options: Any) -> Done:
         started.append(list(argv))
-        return command.run(argv, **options)
+        return quick.run(argv, **options)
 
     form = "apiVersion: mcpctl.io/v1alpha1\nkind: McpServer\nmetadata: {{name: s{0}}}\nspec: {{image: x:1, {1}}}\n"
     text = "---\n".join(form.format(n, "transport: {type: streamable-http, port: 8080}") for n in range(20))
