@@ -98,7 +98,7 @@ SCRIPTS: Mapping[str, str] = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
 #: By the parameter's name, of one command before that of all.
 _BY_NAME = {
     "rule.name": RULES,
-    "help.name": COMMANDS,
+    "help.names": COMMANDS,
     "logs.name": SERVERS,
     "schema.name": FIELDS,
     "eject.names": "templates",

@@ -13,7 +13,7 @@ from renderer.cli.options import namespace_option, paths_argument, quiet_option,
 from renderer.cli.outcomes import as_lines, facts
 from renderer.cli.runs import environment_option, run_alone, runs_of
 from renderer.cli.streams import emit, emit_data, print_report, say
-from renderer.errors import Exit, UsageMistake, errors_in
+from renderer.errors import Exit, UsageMistake, errors_in, excerpt
 from renderer.exporters.client import CLIENTS, configuration
 from renderer.exporters.endpoints import endpoint_of
 from renderer.exporters.forms import FORMS, Export, Form
@@ -22,22 +22,42 @@ from renderer.model import JSON, Server
 from renderer.pipeline import Run
 from renderer.registry import TARGETS
 from renderer.report import Report
+from renderer.wording import suggestion
 from renderer.yaml_writer import block
 
 strict_option = click.option("--strict", is_flag=True, help="Exit with 3 where something of the specs cannot be said.")
 output_option = text_or_json("The documents alone, with the report on stderr; or both as data.")
 
 
+class _Forms(click.Group):
+    """As the commands of mcpctl itself: with whole summaries, and with what there is for an unknown name."""
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self.commands[name].get_short_help_str(400)) for name in sorted(self.commands)])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        if cmd_name not in self.commands:
+            hint = suggestion(cmd_name, self.commands) or f"; there is: {', '.join(sorted(self.commands))}"
+            raise click.UsageError(f"no export is called {excerpt(cmd_name)!r}{hint}", ctx)
+        return self.commands[cmd_name]
+
+
 @click.group(
     "export",
+    cls=_Forms,
+    invoke_without_command=True,
     epilog="""\b
 Examples:
   mcpctl export client --client cursor specs/ --local > .cursor/mcp.json
   mcpctl export toolhive specs/ | kubectl apply -f -
 """,
 )
-def export() -> None:
+@click.pass_context
+def export(context: click.Context) -> None:
     """Write what others read of servers: the files of clients, and the resources of operators."""
+    if context.invoked_subcommand is None:
+        emit(f"{context.get_help()}\n")
 
 
 @export.command(

@@ -13,7 +13,7 @@ import click
 from renderer import __version__, assets
 from renderer.cli.options import text_or_json
 from renderer.cli.streams import emit, emit_data
-from renderer.errors import Exit
+from renderer.errors import Exit, excerpt
 from renderer.later import later
 from renderer.pins import KUBERNETES_VERSION
 from renderer.registry import TARGETS
@@ -35,17 +35,21 @@ _EXTRA = "mcp"
 Examples:
   mcpctl help
   mcpctl help render
+  mcpctl help export client
 """,
 )
-@click.argument("name", required=False, metavar="[COMMAND]")
+@click.argument("names", nargs=-1, metavar="[COMMAND]...")
 @click.pass_context
-def help_(context: click.Context, name: str | None) -> int:
+def help_(context: click.Context, names: tuple[str, ...]) -> int:
     """Print the help of a command; without COMMAND the list of commands."""
-    above = context.find_root()
-    group = above.command
-    assert isinstance(group, click.Group)
-    command = group.get_command(above, name) if name else None
-    chosen = click.Context(command, info_name=name, parent=above) if command else above
+    chosen = context.find_root()
+    for name in names:
+        command = chosen.command.get_command(chosen, name) if isinstance(chosen.command, click.Group) else None
+        if command is None:
+            raise click.UsageError(
+                f"{chosen.command_path} has no commands below it: leave {excerpt(name)!r} out", context
+            )
+        chosen = click.Context(command, info_name=name, parent=chosen)
     emit(f"{chosen.get_help()}\n")
     return Exit.FINE
 

@@ -39,6 +39,24 @@ def test_help_of_a_misspelt_command_suggests_one(mcpctl: Mcpctl) -> None:
 
 
 @pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["export", "nosuch"], "no export is called 'nosuch'; there is: client, kmcp, "),
+        (["export", "cleint"], "no export is called 'cleint'; did you mean 'client'?"),
+        (["render", "nosuch"], "mcpctl render has no commands below it: leave 'nosuch' out"),
+    ],
+)
+def test_help_of_a_command_below_another(mcpctl: Mcpctl, names: list[str], expected: str) -> None:
+    assert mcpctl("help", "export", "client").out == mcpctl("export", "client", "--help").out
+    run = mcpctl("help", "export")
+    assert run.out == mcpctl("export").out
+    assert "..." not in run.out.partition("Commands:")[2]
+    run = mcpctl("help", *names)
+    assert run.code == Exit.USAGE
+    assert expected in run.err
+
+
+@pytest.mark.parametrize(
     ("typed", "expected"),
     [
         (["completion"], "Missing argument '{bash|fish|zsh}'. Choose from: bash, fish, zsh\n"),
