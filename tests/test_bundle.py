@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -300,40 +300,85 @@ GOOD = {"manifest.json": manifest("python")}
 LINK = {"link": stat.S_IFLNK | 0o777}
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
-@pytest.mark.parametrize(
-    ("content", "package", "expected"),
-    [
-        (zipped(GOOD), {"sha256": SHA256}, "is refused: its sha256 is "),
-        (zipped({"../up": "x"}), {}, "\"'../up' would lie outside of its folder"),
-        (zipped({"a/../../up": "x"}), {}, "would lie outside of its folder"),
-        (zipped({"/up": "x"}), {}, "would lie outside of its folder"),
-        (zipped({"a\\..\\up": "x"}), {}, "would lie outside of its folder"),
-        (zipped({**GOOD, "link": "/etc"}, LINK), {}, "'link' is a link or a device"),
-        (zipped({**GOOD, "bomb": b"0" * 2**21}), {"bundleSize": "1Mi"}, "raise package.bundleSize"),
-        (lying(zipped({"manifest.json": b"0" * 2**21})), {"bundleSize": "1Mi"}, ""),
-        (os.urandom(2**21), {"bundleSize": "1Mi"}, "is larger than 1048576 bytes: raise package.bundleSize"),
-        (b"no zip file", {}, "the bundle cannot be used: "),
-        (encrypted(zipped(GOOD)), {}, "encrypted"),
-        (zipped({"readme": "x"}), {}, "manifest.json"),
-        (zipped({"manifest.json": "{}"}), {}, "manifest.json"),
-        (zipped({"manifest.json": "no JSON"}), {}, ""),
-        (zipped({"a": "x", "a/b": "y"}), {}, "the bundle cannot be used: "),
-    ],
-    ids=[
-        *("hash", "parent", "nested parent", "absolute", "backslash", "link", "bomb", "lying bomb", "large", "no zip"),
-        *("encrypted", "no manifest", "empty manifest", "no JSON", "file as folder"),
-    ],
-)
-def test_what_is_refused(folder: Path, runtime: str, content: bytes, package: dict[str, JSON], expected: str) -> None:
-    files = Files(content)
-    done = fetched(of_bundle(runtime, files, package), files)
+REFUSED: dict[str, tuple[bytes, dict[str, JSON], str]] = {
+    "hash": (zipped(GOOD), {"sha256": SHA256}, "is refused: its sha256 is "),
+    "parent": (zipped({"../up": "x"}), {}, "\"'../up' would lie outside of its folder"),
+    "nested parent": (zipped({"a/../../up": "x"}), {}, "would lie outside of its folder"),
+    "absolute": (zipped({"/up": "x"}), {}, "would lie outside of its folder"),
+    "backslash": (zipped({"a\\..\\up": "x"}), {}, "would lie outside of its folder"),
+    "link": (zipped({**GOOD, "link": "/etc"}, LINK), {}, "'link' is a link or a device"),
+    "bomb": (zipped({**GOOD, "bomb": b"0" * 2**21}), {"bundleSize": "1Mi"}, "raise package.bundleSize"),
+    "lying bomb": (lying(zipped({"manifest.json": b"0" * 2**21})), {"bundleSize": "1Mi"}, ""),
+    "large": (os.urandom(2**21), {"bundleSize": "1Mi"}, "is larger than 1048576 bytes: raise package.bundleSize"),
+    "no zip": (b"no zip file", {}, "the bundle cannot be used: "),
+    "encrypted": (encrypted(zipped(GOOD)), {}, "encrypted"),
+    "no manifest": (zipped({"readme": "x"}), {}, "manifest.json"),
+    "empty manifest": (zipped({"manifest.json": "{}"}), {}, "manifest.json"),
+    "no JSON": (zipped({"manifest.json": "no JSON"}), {}, ""),
+    "file as folder": (zipped({"a": "x", "a/b": "y"}), {}, "the bundle cannot be used: "),
+}
+
+
+def is_refused(done: subprocess.CompletedProcess[str], folder: Path, expected: str) -> None:
     assert done.returncode == 1
     assert expected.removeprefix('"').replace("'", "") in done.stderr.replace("'", "").replace('"', "")
     assert "Traceback" not in done.stderr
     assert not (folder / "files").exists()
     assert not (folder.parent / "up").exists()
     assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 3 * 2**20
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_refused(folder: Path, name: str) -> None:
+    content, package, expected = REFUSED[name]
+    files = Files(content)
+    is_refused(fetched(of_bundle("python", files, package), files), folder, expected)
+
+
+#: Runs programs of Node.js, each in a thread of its own: to start it takes a hundred times as long.
+THREADS = """
+const { Worker } = require("worker_threads");
+const calls = JSON.parse(require("fs").readFileSync(0, "utf8"));
+const ended = calls.map(([file, ...argv]) => new Promise((resolve) => {
+  const worker = new Worker(file, { argv, execArgv: [], stderr: true });
+  let words = "";
+  worker.stderr.on("data", (text) => { words += text; });
+  worker.stderr.on("end", () => worker.exited ? resolve([worker.exited - 1, words]) : (worker.ended = true));
+  worker.on("exit", (code) => worker.ended ? resolve([code, words]) : (worker.exited = code + 1));
+}));
+Promise.all(ended).then((done) => console.log(JSON.stringify(done)));
+"""
+
+
+def by_node(calls: Sequence[Sequence[str]]) -> list[subprocess.CompletedProcess[str]]:
+    """What each program does with its arguments."""
+    done = run(("node", "-e", THREADS), json.dumps([[*call] for call in calls]))
+    assert done.returncode == 0, done.stderr
+    return [subprocess.CompletedProcess([], code, "", words) for code, words in json.loads(done.stdout)]
+
+
+@pytest.mark.skipif(no_node, reason="there is no node here; in CI there is")
+def test_what_node_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+    servers: list[Files] = []
+    calls, folders = [], [tmp_path / name / "mcp-bundle" for name in REFUSED]
+    for folder, (content, package, _) in zip(folders, REFUSED.values(), strict=True):
+        folder.mkdir(parents=True)
+        monkeypatch.setattr(pins, "BUNDLE_FOLDER", str(folder))
+        files = Files(content)
+        threading.Thread(target=files.serve_forever, daemon=True, kwargs={"poll_interval": 0.01}).start()
+        fetch = bundle_fetch(of_bundle("node", files, package))
+        assert fetch
+        assert isinstance(fetch.file.source, str)
+        (tmp_path / "program.js").write_text(fetch.file.source, encoding="utf-8")
+        calls.append([str(tmp_path / "program.js"), *fetch.command[-4:]])
+        servers.append(files)
+    done = by_node(calls)
+    for files in servers:
+        files.shutdown()
+        files.server_close()
+    for name, folder, each in zip(REFUSED, folders, done, strict=True):
+        is_refused(each, folder, REFUSED[name][2])
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
