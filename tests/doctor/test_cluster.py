@@ -320,7 +320,7 @@ def test_components(cluster: Cluster, doctor: Doctor) -> None:
   gpu: {{product: NVIDIA-H100-80GB-HBM3, count: 1}}
   externalSecrets: [{store}]
 ---
-{SPEC.replace("demo", "other")}  expose: {{host: a.example.com, tls: {{secret: tls}}}}
+{SPEC.replace("demo", "other")}  expose: {{host: a.example.com}}
   autoscaling: {{min: 1, max: 3, cpu: 80}}
 """
     storage, ingress = "a default StorageClass", "an ingress controller"
