@@ -1,6 +1,6 @@
-"""Addresses of the documentation. None is printed as long as none answers.
+"""URLs of the documentation; none is printed while ``DOCUMENTATION`` is empty.
 
-The one switch is ``DOCUMENTATION``, which is ``[project.urls] Documentation`` of pyproject.toml: a test compares them.
+A test compares it with ``[project.urls] Documentation`` of pyproject.toml.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ DOCUMENTATION = ""
 
 
 def of_rule(rule: str) -> str:
-    """The page of a rule; empty without a documentation."""
+    """The page of a rule; empty without documentation."""
     return f"{DOCUMENTATION}rules/{rule}.html" if DOCUMENTATION else ""
 
 
 def of_schema(name: str) -> str:
-    """The JSON Schema of that name; empty without a documentation."""
+    """Empty without documentation."""
     return f"{DOCUMENTATION}schemas/{name}.schema.json" if DOCUMENTATION else ""

@@ -1,4 +1,4 @@
-"""What an image says of itself: asked of docker, podman, skopeo or crane, whichever is there. Nothing is pulled."""
+"""Configurations of images, from docker, podman, skopeo or crane. Nothing is pulled."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SHELL = ("/bin/sh", "-c")
 
 
 class ImageConfig(NamedTuple):
-    """The fields of its configuration that a spec needs; ``program`` is who said it, ``user`` as in USER."""
+    """``program``: the one that answered. ``user``: as in USER."""
 
     program: str
     entrypoint: tuple[str, ...] = ()
@@ -32,7 +32,7 @@ class ImageConfig(NamedTuple):
 
 
 def image_config(image: str) -> tuple[ImageConfig | None, list[str]]:
-    """The first answer; or none, and for each program that is there why it has none."""
+    """The first answer; or None, and the reason of each installed program."""
     reasons = []
     for program, arguments, scheme in _PROGRAMS:
         try:

@@ -1,7 +1,4 @@
-"""References to images, and what an environment puts in their place: another registry, one exact version.
-
-The same for every image: those of specs, and those that mcpctl pins itself.
-"""
+"""Image references, and their replacement by mirrors and pins of an environment."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ _DIGEST = "sha256:"
 
 
 class Reference(NamedTuple):
-    """An image in full: ``registry/path``, and ``:tag``, ``@digest`` or both as ``version`` (empty for none)."""
+    """``registry/path``; ``version`` is ``:tag``, ``@digest``, both or empty."""
 
     registry: str
     path: str
@@ -23,12 +20,12 @@ class Reference(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Without tag and digest, always with the registry: how two references are compared."""
+        """For comparisons: with the registry, without tag and digest."""
         return f"{self.registry}/{self.path}"
 
 
 def split(image: str) -> tuple[str, str]:
-    """Name as it is written, and ``:tag``, ``@digest`` or both."""
+    """The name as written, and ``:tag``, ``@digest`` or both."""
     name, at, digest = image.partition("@")
     folder, slash, last = name.rpartition("/")
     last, colon, tag = last.partition(":")
@@ -36,12 +33,12 @@ def split(image: str) -> tuple[str, str]:
 
 
 def with_version(name: str, version: str) -> str:
-    """The image of a name and a tag, a digest, or ``tag@digest``."""
+    """``version``: a tag, a digest or ``tag@digest``."""
     return f"{name}{'@' if version.startswith(_DIGEST) else ':'}{version}"
 
 
 def parse(image: str) -> Reference:
-    """The reference with what it leaves unsaid: ``redis:7`` is ``docker.io/library/redis:7``."""
+    """Completes the reference: ``redis:7`` is ``docker.io/library/redis:7``."""
     name, version = split(image)
     registry, _, rest = name.partition("/")
     if not (rest and ("." in registry or ":" in registry or registry == "localhost")):
@@ -52,13 +49,13 @@ def parse(image: str) -> Reference:
 
 
 class Images(NamedTuple):
-    """What takes the place of images: registries by ``mirrors``, versions by ``pins`` (by full name)."""
+    """Replacements: registries by ``mirrors``, versions by ``pins`` (keys are full names)."""
 
     mirrors: Mapping[str, str]
     pins: Mapping[str, str]
 
     def of(self, image: str) -> str:
-        """The image that runs; unchanged where nothing is said of it. A pin goes by the name before the mirror."""
+        """The image that runs. Pins use the name before mirroring."""
         if not (self.mirrors or self.pins):
             return image
         reference = parse(image)

@@ -1,6 +1,6 @@
-"""What a kind of Kubernetes is: one row for each that is rendered, applied or judged. Adding one begins here.
+"""Kubernetes kinds: one row for each that is rendered, applied or checked. Adding a kind begins here.
 
-The order of the rows is that of application within a rank.
+Within a rank, rows are in order of application.
 """
 
 from __future__ import annotations
@@ -20,15 +20,12 @@ _SELECTOR = ("spec.selector*",)
 
 
 class Kind(NamedTuple):
-    """One kind.
-
-    ``resource`` is its plural with the group, as kubectl and the names of CustomResourceDefinitions have it, and
-    ``version`` the one of that group that is rendered.
-    ``wave`` is Argo CD's sync wave. ``holds_data``: users' data, or everything in it, goes with it. ``pod_template``
-    is the path of its pods' metadata and spec (empty: the object is a pod itself; None: it has none). ``immutable``
-    are patterns of the fields that an API server refuses to change; '!' takes back. ``custom``: a
-    CustomResourceDefinition must be there first. ``rendered``: mcpctl renders it; the others may come by a patch, or
-    stand in an old tree.
+    """``resource``: plural and group, as in the names of CustomResourceDefinitions; ``version``: the one that is
+    rendered.
+    ``wave``: Argo CD's sync wave. ``holds_data``: deleting the object deletes users' data. ``pod_template``: path of
+    the pods' metadata and spec (empty: the object is a Pod; None: it has no pods). ``immutable``: patterns of immutable
+    fields; '!' excludes. ``custom``: needs a CustomResourceDefinition. ``rendered``: False for kinds that only come by
+    patches or are in old trees.
     """
 
     name: str
@@ -45,7 +42,7 @@ class Kind(NamedTuple):
 
     @property
     def api_version(self) -> str:
-        """As it stands in the objects: ``apps/v1``, and ``v1`` of the core group."""
+        """``apps/v1``; ``v1`` for the core group."""
         return "/".join(filter(None, (self.resource.partition(".")[2], self.version)))
 
 
@@ -150,7 +147,7 @@ TEMPLATED = {name: path for name, path in POD_TEMPLATES.items() if path}
 
 
 def in_order(name: str) -> tuple[int, int]:
-    """Sorts kinds as they are applied; unknown ones last."""
+    """A sort key: order of application, unknown kinds last."""
     if name not in KINDS:
         return AFTER_PODS, len(KINDS)
     return KINDS[name].rank, list(KINDS).index(name)

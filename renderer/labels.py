@@ -1,4 +1,4 @@
-"""The labels that every target puts on what it renders."""
+"""Labels and annotations that every target renders."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ PATH_ANNOTATION = "mcpctl.io/path"
 DEFAULT_PATH = "/mcp"
 #: What the guard of a server must answer, as JSON, on what leads to it.
 ACCESS_ANNOTATION = "mcpctl.io/access"
+#: The description of the server.
+DESCRIPTION_ANNOTATION = "mcpctl.io/description"
 #: On what takes over an installation, as an annotation or label: it may be of nobody, or of other manifests.
 ADOPT_NOTE = "mcpctl.io/adopt"
 #: How volumes of compose end that a start fills again: packages, a bundle, a copied bridge. They are no data.
@@ -26,7 +28,7 @@ REMADE_VOLUMES = (".package.bundle", ".package.cache", ".bridge.program")
 
 
 class GuardNote(NamedTuple):
-    """Of a guarded server: public address, scopes of its 401, and issuers with the audiences of their tokens."""
+    """The public URL, the scopes of a 401, and issuers with the audiences of their tokens."""
 
     resource: str
     scope: str
@@ -34,13 +36,13 @@ class GuardNote(NamedTuple):
 
     @property
     def metadata(self) -> str:
-        """The address of the metadata: the host of the public one, and its path behind the well-known one."""
+        """The URL of the protected resource metadata (RFC 9728): the path follows the well-known one."""
         path = urlsplit(self.resource).path
         return f"{self.resource.removesuffix(path) if path else self.resource}{WELL_KNOWN}{path}"
 
 
 def object_labels(server: Server, component: str = "mcp-server") -> dict[str, str]:
-    """The labels of one object: ours, which select and list, then the spec's own."""
+    """Our labels, which select and list, then those of the spec."""
     return {
         "app.kubernetes.io/name": server.resource_name,
         "app.kubernetes.io/component": component,
@@ -53,7 +55,7 @@ def object_labels(server: Server, component: str = "mcp-server") -> dict[str, st
 
 
 def notes(server: Server) -> dict[str, str]:
-    """What tells later commands under which path the server is asked, and what its guard must answer."""
+    """For later commands: the path of MCP and what the guard must answer."""
     if not server.listens:
         return {}
     path = {PATH_ANNOTATION: server.transport.path} if server.transport.path != DEFAULT_PATH else {}
@@ -66,7 +68,7 @@ def notes(server: Server) -> dict[str, str]:
 
 
 def guard_note(annotations: Mapping[str, str]) -> GuardNote | None:
-    """What ``notes`` wrote, read back from a runtime; None where it is not there, or somebody else wrote it."""
+    """Reads back what ``notes`` wrote; None if it is missing or malformed."""
     with suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
         data = json.loads(annotations[ACCESS_ANNOTATION])
         issuers = {str(url): tuple(map(str, audiences)) for url, audiences in data["issuers"].items()}
@@ -75,7 +77,7 @@ def guard_note(annotations: Mapping[str, str]) -> GuardNote | None:
 
 
 def accepted(server: Server) -> dict[str, str]:
-    """What the spec accepts of policy, for a reviewer of the output: each with reason and date."""
+    """For reviewers: each accepted rule with reason and date."""
     if not server.accepted:
         return {}
     places = [", ".join(filter(None, (each.path, each.digest and f"digest {each.digest}"))) for each in server.accepted]

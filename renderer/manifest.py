@@ -1,7 +1,6 @@
-"""Reading a manifest, rendered or found somewhere: identity, labels, pods, containers, and the value at a path.
+"""Access to manifests, rendered or foreign: identity, labels, pods, containers, values at a path.
 
-A manifest is plain data of any shape: what is not as expected reads as empty. Wrong types are the business of the
-schema check; all others go on with what is left.
+Values of a wrong type read as empty; the schema check reports them.
 """
 
 from __future__ import annotations
@@ -31,50 +30,48 @@ Identity = tuple[str, str, str]
 
 
 def as_mapping(value: Any) -> dict[str, Any]:
-    """The value, or an empty mapping where it is none."""
+    """The value if it is a mapping, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 
 def items(value: Any) -> list[Any]:
-    """The items of a list; none of what is no list."""
+    """The value if it is a list, else an empty one."""
     return value if isinstance(value, list) else []
 
 
 def mappings(value: Any) -> list[dict[str, Any]]:
-    """The mappings of a list."""
+    """The mappings in a list."""
     return [item for item in items(value) if isinstance(item, dict)]
 
 
 def at(data: Any, *path: str) -> Any:
-    """What stands there; None where nothing does."""
+    """The value at the path, or None."""
     for step in path:
         data = as_mapping(data).get(step)
     return data
 
 
 def identity(data: Json) -> Identity:
-    """What no two objects share. KeyError where one of them is missing: of checked manifests."""
+    """Unique in a cluster. KeyError if kind or name is missing."""
     meta = data["metadata"]
     return data["kind"], meta.get("namespace", ""), meta["name"]
 
 
 def labels_of(data: Json) -> Mapping[str, str]:
-    """None are an empty mapping."""
     return as_mapping(at(data, "metadata", "labels"))
 
 
 def annotations_of(data: Json) -> Mapping[str, str]:
-    """None are an empty mapping."""
     return as_mapping(at(data, "metadata", "annotations"))
 
 
 def pod_template(kind: str, data: Any) -> dict[str, Any]:
-    """Metadata and spec of the pods of an object of that kind; empty where it has none."""
+    """Metadata and spec of the pods; empty if the kind has none."""
     return as_mapping(at(data, *POD_TEMPLATES[kind])) if kind in POD_TEMPLATES else {}
 
 
 def pod_spec(kind: str, data: Any) -> dict[str, Any]:
-    """The spec of the pods of an object; empty where it has none."""
+    """The spec of the pods; empty if the kind has none."""
     return as_mapping(at(pod_template(kind, data), "spec"))
 
 
@@ -86,19 +83,19 @@ def containers(spec: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def mapping(parent: Json, key: str) -> Json:
-    """The mapping under a key, or an empty one."""
+    """The mapping under the key, or an empty one."""
     value = parent.get(key)
     return value if isinstance(value, dict) else _NOTHING
 
 
 def text(parent: Json, key: str) -> str:
-    """The text under a key, or an empty one."""
+    """The text under the key, or an empty one."""
     value = parent.get(key)
     return value if isinstance(value, str) else ""
 
 
 def entries(parent: Json, key: str) -> Iterator[tuple[int, Json]]:
-    """The mappings in the list under a key, each with its position."""
+    """Index and value of each mapping in the list under the key."""
     value = parent.get(key)
     if isinstance(value, list):
         for index, item in enumerate(value):
@@ -107,18 +104,18 @@ def entries(parent: Json, key: str) -> Iterator[tuple[int, Json]]:
 
 
 def texts(parent: Json, key: str) -> list[str]:
-    """The texts in the list under a key."""
+    """The texts in the list under the key."""
     value = parent.get(key)
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
 def labels(value: Json) -> dict[str, str]:
-    """The entries of a mapping that are text: labels, annotations, data."""
+    """The entries whose values are text."""
     return {k: v for k, v in value.items() if isinstance(k, str) and isinstance(v, str)}
 
 
 def kind_of(doc: Json) -> str:
-    """The kind of a built-in object; empty for a custom resource, whose kind may only have the same name."""
+    """The kind of a built-in object; empty for custom resources, whose kinds may share a name."""
     kind = doc.get("kind")
     return kind if isinstance(kind, str) and _is_own(text(doc, "apiVersion")) else ""
 
@@ -130,7 +127,7 @@ def _is_own(api_version: str) -> bool:
 
 
 def pod_of(doc: Json) -> tuple[DocumentPath, Json] | None:
-    """The pod or the pod template of an object, with its path in the object; None when it has none."""
+    """The pod or pod template with its path; None if the object has none."""
     path = POD_TEMPLATES.get(text(doc, "kind"))
     if path is None or not kind_of(doc):
         return None

@@ -1,7 +1,6 @@
-"""Merge patches (RFC 7396), of data and of text: comments and order of the text stay.
+"""Merge patches (RFC 7396) of data and of YAML text, whose comments and order are kept.
 
-Text is changed line by line, each change announced by a comment; then the result is parsed and compared with the patch
-applied to the data, so that a mistake here cannot pass.
+Text is changed line by line, with a comment for each change. The result is parsed and compared with the patched data.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from renderer.yaml_writer import block, scalar
 
 
 def merged(data: JSON, patch: JSON) -> JSON:
-    """RFC 7396: mappings merge, null removes, everything else replaces."""
     if not isinstance(patch, dict):
         return patch
     result = dict(data) if isinstance(data, dict) else {}
@@ -28,7 +26,7 @@ def merged(data: JSON, patch: JSON) -> JSON:
 
 
 def difference(before: Mapping[str, JSON], after: Mapping[str, JSON]) -> dict[str, JSON]:
-    """The merge patch that turns one mapping into the other, which holds no null."""
+    """The merge patch from one mapping to the other, which holds no null."""
     changed: dict[str, JSON] = dict.fromkeys(key for key in before if key not in after)
     for key, value in after.items():
         old = before.get(key)
@@ -40,7 +38,7 @@ def difference(before: Mapping[str, JSON], after: Mapping[str, JSON]) -> dict[st
 
 
 def same(value: JSON, other: JSON) -> bool:
-    """Equal, and of one type: to Python, true is 1."""
+    """Equal and of equal types: in Python, True equals 1."""
     if isinstance(value, dict) and isinstance(other, dict):
         return value.keys() == other.keys() and all(same(value[key], other[key]) for key in value)
     if isinstance(value, list) and isinstance(other, list):
@@ -49,14 +47,14 @@ def same(value: JSON, other: JSON) -> bool:
 
 
 def holds_null(value: JSON) -> bool:
-    """Whether there is a null at any depth, which a merge patch cannot write."""
+    """At any depth; a merge patch cannot write null."""
     if isinstance(value, dict | list):
         return any(map(holds_null, value.values() if isinstance(value, dict) else value))
     return value is None
 
 
 def merge_text(text: str, patch: Mapping[str, JSON], origin: str) -> str:
-    """The text of one block-style document with the patch merged in; ``origin`` goes into comments."""
+    """The text of one block-style document with the patch merged in; ``origin`` is named in comments."""
     document = read_mapping(text, marks=True)
     assert document, "the caller has read it"
     assert document.marks, "they were asked for"
@@ -80,7 +78,7 @@ def merge_text(text: str, patch: Mapping[str, JSON], origin: str) -> str:
 
 
 class _Edit(NamedTuple):
-    """Lines ``start`` up to ``end`` (from 0, end not included) are replaced by ``lines`` at ``indent``."""
+    """Replaces the lines from ``start`` (counted from 0) up to ``end`` (exclusive)."""
 
     start: int
     end: int
@@ -89,7 +87,7 @@ class _Edit(NamedTuple):
 
 
 class _Node(NamedTuple):
-    """A block mapping, its marks, and the line behind its last one."""
+    """A block mapping and the line after it."""
 
     data: dict[str, JSON]
     marks: Marks
@@ -126,9 +124,9 @@ def _merge(node: _Node, patch: Mapping[str, JSON], lines: list[str], edits: list
 
 
 def _item_edits(old: JSON, new: JSON, mark: Marks, end: int, lines: list[str], origin: str) -> list[_Edit] | None:
-    """What changes inside single items, and new items behind them, so that the comments of all others stay.
+    """Edits within items and additions after them, so that other items keep their comments.
 
-    None where the list must be written again: items went, came before others, or changed from the first key on.
+    None if the list must be rewritten: items were removed, inserted, or changed at their first key.
     """
     if not (isinstance(old, list) and isinstance(new, list) and 0 < len(old) <= len(new)):
         return None
@@ -154,7 +152,7 @@ def _item_edits(old: JSON, new: JSON, mark: Marks, end: int, lines: list[str], o
 
 
 def _begins_with_its_key(item: Marks) -> bool:
-    """Whether an item is a block mapping: one in braces begins before its first key."""
+    """Whether an item is in block style: a flow mapping begins before its first key."""
     if not isinstance(item.children, dict) or not item.children:
         return False
     first = next(iter(item.children.values()))
@@ -166,10 +164,9 @@ def _lines(data: dict[str, JSON], indent: int, note: str) -> list[str]:
 
 
 def _end(lines: Sequence[str], start: int, end: int, indent: int) -> int:
-    """``end`` without the blank lines and comments before it, which belong to what comes next.
+    """``end`` without trailing blank lines and comments, which belong to the next key.
 
-    What is indented deeper than ``indent``, that of the key, is no comment on its successor: it may be
-    the last line of a text.
+    Lines indented deeper than the key (``indent``) count: they may be part of a block scalar.
     """
     while end > start + 1:
         text = lines[end - 1].lstrip(" ")
@@ -180,6 +177,6 @@ def _end(lines: Sequence[str], start: int, end: int, indent: int) -> int:
 
 
 def read_mapping(text: str, *, marks: bool = False) -> Document | None:
-    """The one document of a text; None where it is something else, which a template of a user may make."""
+    """The only document of a text; None if it is anything but one mapping."""
     documents, faults = read(text, strict=False, limits=OUTPUT_LIMITS, marks=marks)
     return documents[0] if not faults and len(documents) == 1 and isinstance(documents[0].data, dict) else None

@@ -1,4 +1,4 @@
-"""The patches of specs: which rendered objects they are for, and JSON Patches (RFC 6902) as merge patches."""
+"""Patches of specs: merge patches, and JSON Patches (RFC 6902) turned into merge patches."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LARGEST = 1 << 20
 
 
 def patch_documents(documents: Sequence[Rendered], server: Server, target: str) -> tuple[list[Rendered], list[Fault]]:
-    """The documents after the server's patches for this target; a patch without match is a Fault."""
+    """A patch that matches no document is a Fault."""
     patched, faults = list(documents), []
     # By what was rendered, so that an earlier patch that changes a name does not hide the object.
     identities = [document.identity for document in documents]
@@ -37,7 +37,7 @@ def patch_documents(documents: Sequence[Rendered], server: Server, target: str) 
 
 
 def no_match(patch: Patch, names_by_kind: Mapping[str, Sequence[str]]) -> Fault:
-    """The Fault of a patch that changes nothing, with what there is to patch: names by kind."""
+    """``names_by_kind``: the objects that could be patched."""
     wrong_kind = patch.kind not in names_by_kind
     known = sorted(names_by_kind if wrong_kind else names_by_kind[patch.kind])
     near = did_you_mean(patch.kind if wrong_kind else patch.name or "", known)
@@ -52,10 +52,10 @@ def no_match(patch: Patch, names_by_kind: Mapping[str, Sequence[str]]) -> Fault:
 
 
 def apply(document: Rendered, patch: Patch, server: Server, below: DocumentPath = ()) -> tuple[Rendered, list[Fault]]:
-    """The document with the patch applied at ``below``, and with a note of what it changed.
+    """The document patched at ``below``, with the places that it was changed from.
 
-    A JSON Patch that does not fit is a Fault, and changes nothing; nor is anything changed that is no mapping, as a
-    template of a user may make: that is told by the checks.
+    A JSON Patch that does not apply is a Fault and changes nothing. Documents that are no mapping are left to the
+    checks.
     """
     before: Any = read_mapping(document.text)
     if before is None:
@@ -80,7 +80,7 @@ def apply(document: Rendered, patch: Patch, server: Server, below: DocumentPath 
 
 
 def _leaves(merge: Mapping[str, JSON]) -> Iterator[DocumentPath]:
-    """The paths at which a merge patch says something else than 'go further down'."""
+    """Paths of the values that a merge patch sets or removes."""
     for key, value in merge.items():
         if isinstance(value, dict) and value:
             yield from ((key, *path) for path in _leaves(value))
@@ -93,7 +93,7 @@ def _leaves(merge: Mapping[str, JSON]) -> Iterator[DocumentPath]:
 
 
 def as_merge(before: dict[str, JSON], patch: Patch) -> tuple[dict[str, JSON], list[Fault]]:
-    """The merge patch that has the effect of the operations; else the Fault of the first that does not fit."""
+    """The merge patch with the effect of the operations, or the Fault of the first that does not apply."""
     import jsonpatch  # 2 ms, and few specs have one
     import jsonpointer
 
@@ -130,7 +130,7 @@ def _size(value: JSON) -> int:
 
 
 def touched(operation: Mapping[str, JSON]) -> list[DocumentPath]:
-    """The paths that an operation changes; the place behind a list's last item counts as the list."""
+    """The paths that an operation changes; '-' after the last item counts as the list."""
     from jsonpointer import JsonPointer  # as above
 
     pointers = {"test": (), "move": (operation.get("from"), operation["path"])}.get(

@@ -1,7 +1,7 @@
-"""What is pinned, all in one place: versions and images of bridges and base images, and their facts.
+"""Pinned versions and images of bridges and base images, with facts about them.
 
-The facts (paths, ports, what must be writable and how large it gets) were found by running exactly
-these versions; ``docs/bridges.md`` tells how. Raising a version means looking at them again.
+Paths, ports, writable folders and sizes were measured with exactly these versions: see ``docs/bridges.md``. Measure
+again when a version changes.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _SYSTEM_NAMESPACES: Mapping[str, str] = {
 
 
 def system_namespace(name: str) -> str:
-    """Whose namespace it is (``belongs to Istio``); empty for one that servers may have."""
+    """The owner (``belongs to Istio``); empty if servers may be there."""
     prefix = "".join(name.partition("-")[:2])
     return _SYSTEM_NAMESPACES.get(name) or _SYSTEM_NAMESPACES.get(prefix, "")
 
@@ -162,7 +162,7 @@ MIRRORS = frozenset(
 
 
 class Endpoint(NamedTuple):
-    """Where a bridge answers that it runs; ``port`` None is the port of the MCP endpoint."""
+    """The health endpoint of a bridge; ``port`` None: that of MCP."""
 
     path: str
     port: int | None = None
@@ -194,9 +194,9 @@ AGENTGATEWAY_PORTS = frozenset({15000, 15020, 15021})
 
 
 def http_check(runtime: Runtime, url: str, headers: Mapping[str, str], timeout: int) -> tuple[str, ...]:
-    """A program of the base image that exits 0 when GET ``url`` is answered 2xx within ``timeout`` seconds.
+    """A command of the base image that exits 0 if GET ``url`` returns 2xx within ``timeout`` seconds.
 
-    As for a probe of Kubernetes, nobody looks at the certificate. Literals are JSON: Python's as well as JavaScript's.
+    Certificates are not verified, as in probes of Kubernetes. JSON literals are valid in Python and JavaScript.
     """
     secure, address, given = url.startswith("https:"), json.dumps(url), json.dumps(dict(headers))
     if runtime == "pypi":
@@ -216,7 +216,7 @@ def http_check(runtime: Runtime, url: str, headers: Mapping[str, str], timeout: 
 
 
 def tcp_check(runtime: Runtime, port: int, timeout: int) -> tuple[str, ...]:
-    """A program of the base image that exits 0 when the port takes a connection within ``timeout`` seconds."""
+    """A command of the base image that exits 0 if the port accepts a connection within ``timeout`` seconds."""
     if runtime == "pypi":
         return ("python3", "-c", f"import socket; socket.create_connection(('127.0.0.1', {port}), {timeout})")
     code = (
@@ -227,7 +227,6 @@ def tcp_check(runtime: Runtime, port: int, timeout: int) -> tuple[str, ...]:
 
 
 def wait_command(runtime: Runtime, seconds: int) -> tuple[str, ...]:
-    """A program of the base image that only waits."""
     if runtime == "pypi":
         return ("python3", "-c", f"import time; time.sleep({seconds})")
     return ("node", "-e", f"setTimeout(() => {{}}, {1000 * seconds})")

@@ -20,7 +20,7 @@ from renderer.policy.literals import with_secrets
 from renderer.render import TemplateFault, has_user_templates
 from renderer.resolve import UNKNOWN, link, make_server, place_links, resolve
 from renderer.target import Target
-from renderer.validate import across_servers, sound_server, validate_links, validate_rules, validate_source
+from renderer.validate import across_servers, partial_server, validate_links, validate_rules, validate_source
 
 if TYPE_CHECKING:
     from renderer import environment as _environment
@@ -197,7 +197,7 @@ class _AsData(Packing[Source, Checked]):
 
 def _check(source: Source) -> Checked:
     faults = validate_source(source)
-    server = sound_server(source, resolve) if errors_in(faults) else resolve(source)
+    server = partial_server(source, resolve) if errors_in(faults) else resolve(source)
     if server is None:
         return Checked(None, faults)
     return Checked(server, [*faults, *validate_rules(server)], findings(server))
@@ -319,7 +319,7 @@ def tree(
     ``others`` are servers that the tree has besides and keeps: what lists all servers names them too.
     """
     names = sorted({*others, *(server.name for server in specs.servers)})
-    return (*output.documents, *target.beside(specs.servers, output.documents, options, names), *output.delivery)
+    return (*output.documents, *target.tree_files(specs.servers, output.documents, options, names), *output.delivery)
 
 
 def _ignored(servers: Sequence[Server], target: Target) -> list[Problem]:

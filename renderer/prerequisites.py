@@ -1,4 +1,4 @@
-"""What a cluster must hold before the manifests of a server can work: as data, and as text for people."""
+"""What a cluster must have before a server's manifests work."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from renderer.kinds import KINDS
 from renderer.model import JSON, ConfigMapRef, EnvValue, NetworkPolicyProvider, SecretRef, Server
 from renderer.namedtuples import NamedTuple
 
-#: Where it is looked for: in the server's namespace, or in the whole cluster.
 Scope = Literal["namespace", "cluster"]
-#: A thing that has no object of its own: a controller, a plugin.
+#: Without an object of its own: a controller, a plug-in.
 COMPONENT = "Component"
-#: The first releases whose definitions have what is rendered: time-outs of routes, and external-secrets.io/v1.
+#: The first releases with what is rendered: timeouts of routes, and external-secrets.io/v1.
 _GATEWAY_API = "a controller of the Gateway API, in version 1.2 or later"
 _EXTERNAL_SECRETS = "the External Secrets Operator, in version 0.16 or later"
-#: The first releases whose definitions have what is rendered for them.
 _ENFORCED = "access.enforcedBy"
+#: The first releases whose CustomResourceDefinitions have the rendered fields, and their API groups.
 _GATEWAYS = {
     "envoy-gateway": ("Envoy Gateway, in version 1.9 or later", ".gateway.envoyproxy.io"),
     "agentgateway": ("agentgateway, in version 1.4 or later", ".agentgateway.dev"),
@@ -27,11 +26,8 @@ _GATEWAYS = {
 
 
 class Prerequisite(NamedTuple):
-    """One thing that must be there. ``keys`` are those that are read; of a Secret without keys, all are.
-    ``optional_keys`` are those among them that may be missing.
-
-    ``type`` is that of a Secret, ``reasons`` the fields of the spec that need it, ``namespace`` one that is not
-    the server's own.
+    """``keys``: those that are read; a Secret without keys is read whole. ``optional_keys``: those that may be missing.
+    ``type``: of a Secret. ``reasons``: fields that need it. ``namespace``: empty for the server's own.
     """
 
     kind: str
@@ -46,7 +42,7 @@ class Prerequisite(NamedTuple):
 
 
 def prerequisites(server: Server, provider: NetworkPolicyProvider = "kubernetes") -> tuple[Prerequisite, ...]:
-    """All of one server, each once, in the order in which somebody would see to them."""
+    """Without duplicates, in the order in which to provide them."""
     needs: dict[tuple[str, str, str], Prerequisite] = {}
     sources = (
         _namespaces(server),
@@ -82,7 +78,7 @@ def _namespaces(server: Server) -> Iterator[Prerequisite]:
 
 
 def _references(server: Server) -> Iterator[Prerequisite]:
-    """Secrets and ConfigMaps, but for those that are rendered or made by an operator."""
+    """Secrets and ConfigMaps but those that External Secrets creates."""
     made = {secret.name for secret in server.external_secrets}
     for need in (*_values(server), *_whole(server)):
         if need.kind != "Secret" or need.name not in made:
@@ -115,7 +111,7 @@ def _value(value: EnvValue, reason: str) -> Iterator[Prerequisite]:
 
 
 def _whole(server: Server) -> Iterator[Prerequisite]:
-    """Those of which no single value is read, and those whose form the cluster prescribes."""
+    """Those read as a whole, and Secrets of a prescribed type."""
     containers = (("initContainers", server.init_containers), ("sidecars", server.sidecars))
     sources = [("envFrom", server.env_from)]
     sources += [(f"{field}.{c.name}.envFrom", c.env_from) for field, inner in containers for c in inner]
@@ -158,7 +154,7 @@ def _volumes(server: Server) -> Iterator[Prerequisite]:
 
 
 def _classes(server: Server) -> Iterator[Prerequisite]:
-    """What the workload and the Ingress name: a Service that governs it, and classes."""
+    """Referenced classes, and the governing Service."""
     governing = server.adopt and server.adopt.service_name
     if governing and governing != server.object_name("Service"):
         yield Prerequisite("Service", governing, ("adopt.serviceName",))
@@ -178,7 +174,7 @@ def _definition(kind: str, reason: str) -> Prerequisite:
 
 
 def _custom_resources(server: Server) -> Iterator[Prerequisite]:
-    """The definitions of the custom resources that are rendered, and what they refer to or who reads them."""
+    """CustomResourceDefinitions, and what custom resources refer to."""
     monitoring, expose = server.monitoring, server.expose
     if monitoring and monitoring.scrape == "ServiceMonitor":
         yield _definition("ServiceMonitor", "monitoring")
@@ -200,7 +196,7 @@ def _custom_resources(server: Server) -> Iterator[Prerequisite]:
 
 
 def _components(server: Server, provider: NetworkPolicyProvider) -> Iterator[Prerequisite]:
-    """What runs in the cluster. Without it the objects are accepted and do nothing."""
+    """Controllers and plug-ins without which objects have no effect."""
     reason = ("network",)
     if provider == "cilium":
         yield _definition("CiliumNetworkPolicy", "network")
@@ -228,17 +224,17 @@ def _components(server: Server, provider: NetworkPolicyProvider) -> Iterator[Pre
 
 
 def as_data(server: Server, namespace: str, provider: NetworkPolicyProvider = "kubernetes") -> dict[str, JSON]:
-    """Plain data of one server's prerequisites; nothing that does not apply is in it. ``namespace`` is the run's."""
-    return data_of(server.name, server.namespace or namespace, prerequisites(server, provider))
-
-
-def data_of(name: str, namespace: str, needs: Sequence[Prerequisite]) -> dict[str, JSON]:
-    """The same of prerequisites that are at hand."""
-    return {"server": name, "namespace": namespace, "prerequisites": as_fields(needs, namespace)}
+    """``namespace``: that of the run. Empty values are left out."""
+    place = server.namespace or namespace
+    return {
+        "server": server.name,
+        "namespace": place,
+        "prerequisites": as_fields(prerequisites(server, provider), place),
+    }
 
 
 def as_fields(needs: Sequence[Prerequisite], namespace: str) -> list[JSON]:
-    """Any prerequisites as plain data; ``namespace`` is that of those which do not say it."""
+    """``namespace``: for those that do not name one."""
     rows: list[dict[str, JSON]] = [
         {
             "kind": need.kind,
@@ -261,22 +257,16 @@ def as_json(
     provider: NetworkPolicyProvider = "kubernetes",
     more: Sequence[JSON] = (),
 ) -> str:
-    """One object for one server, a list for several, or with ``more`` behind it."""
-    return json_of([*(as_data(server, namespace, provider) for server in servers), *more])
-
-
-def json_of(data: Sequence[JSON]) -> str:
-    """One object alone, or a list of several."""
+    """An object for a single result, else a list; ``more`` is appended."""
+    data = [*(as_data(server, namespace, provider) for server in servers), *more]
     return json.dumps(data[0] if len(data) == 1 else data, indent=2, ensure_ascii=True) + "\n"
 
 
 def as_markdown(server: Server, namespace: str, provider: NetworkPolicyProvider = "kubernetes") -> str:
-    """A list to tick off."""
     return markdown_of(server.name, server.namespace or namespace, prerequisites(server, provider))
 
 
 def markdown_of(name: str, namespace: str, needs: Sequence[Prerequisite]) -> str:
-    """The same of prerequisites that are at hand."""
     title = f"What server {name} needs before it is applied"
     where = f"In namespace `{namespace}` unless it says otherwise. "
     where += "As data: `mcpctl prerequisites --output json`."
@@ -284,7 +274,7 @@ def markdown_of(name: str, namespace: str, needs: Sequence[Prerequisite]) -> str
 
 
 def as_list(title: str, where: str, needs: Sequence[Prerequisite]) -> str:
-    """Any prerequisites as Markdown; ``where`` is a paragraph above them."""
+    """A Markdown checklist after the paragraph ``where``."""
     return "\n".join([f"# {title}", "", where, "", *(f"- [ ] {_sentence(need)}" for need in needs)]) + "\n"
 
 

@@ -23,7 +23,7 @@ _LONGEST = 64
 
 @lru_cache(maxsize=2048)
 def nano(text: str) -> int | None:
-    """The quantity in units of 10^-9; None when it has not the form of one."""
+    """In units of 10^-9; None if it is no quantity."""
     match = _QUANTITY.fullmatch(text) if len(text) <= _LONGEST else None
     if match is None:
         return None
@@ -36,7 +36,7 @@ def nano(text: str) -> int | None:
 
 
 def amount(text: str) -> int:
-    """What a quantity stands for, bytes or cores, in units of 10^-9. ValueError when it is not one."""
+    """In units of 10^-9. ValueError if it is no quantity."""
     size = nano(text)
     if size is None:
         raise ValueError("not a quantity")
@@ -48,7 +48,7 @@ def amount(text: str) -> int:
 
 
 def bytes_of(quantity: str) -> int:
-    """Whole bytes; a fraction of one counts as one, as in Kubernetes."""
+    """Whole bytes, rounded up as in Kubernetes."""
     return -(-amount(quantity) // _ONE)
 
 
@@ -59,7 +59,7 @@ def cpus(quantity: str) -> str:
 
 
 def memory(quantity: str) -> str:
-    """``512Mi`` as ``512M``: compose means powers of 1024 by its units, and refuses the 'i'."""
+    """``512Mi`` as ``512M``: compose's units are powers of 1024, without the 'i'."""
     size = bytes_of(quantity)
     for unit, factor in (("G", 1024**3), ("M", 1024**2)):
         if size % factor == 0:
@@ -68,5 +68,5 @@ def memory(quantity: str) -> str:
 
 
 def tmpfs_size(quantity: str) -> str:
-    """The same for the option of a mount, whose units are the kernel's."""
+    """In the kernel's units, for the mount option."""
     return memory(quantity).lower()

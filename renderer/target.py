@@ -1,4 +1,4 @@
-"""What a target is: it turns Servers into rendered documents and says what it cannot express."""
+"""The contract of a target, which renders Servers and names what it cannot express."""
 
 from __future__ import annotations
 
@@ -14,66 +14,66 @@ if TYPE_CHECKING:
 
 
 class Ignored(NamedTuple):
-    """Why a target cannot express a field. A warning only where its nature makes that harmless."""
+    """A warning only if ignoring the field is harmless."""
 
     reason: str
     severity: Severity = Severity.WARNING
 
 
 class Target(Protocol):
-    """One output format. Implementations live in ``targets/``, one line each in the registry."""
+    """An output format, implemented in ``targets/``."""
 
     @property
     def name(self) -> str:
-        """As on the command line, and as the folder's name in the output tree."""
+        """Also the name of its folder in a tree."""
         ...
 
     @property
     def quoting(self) -> Quoting:
-        """How its format takes values: what renders a template of it writes every value so."""
+        """How templates write values in its format."""
         ...
 
     @property
     def ignored(self) -> Mapping[str, Ignored]:
-        """Dotted path of a field (``spec.network.publish``) to the reason why it is not rendered.
+        """Dotted paths of fields (``spec.network.publish``) that it does not render.
 
-        A test holds this complete: every field reaches the output or stands here.
+        A test ensures that every field is rendered or listed here.
         """
         ...
 
     def groups(self, servers: Sequence[Server], *, one_stream: bool) -> list[tuple[Server, ...]]:
-        """Which servers share documents: each alone, or all in one file of a stream."""
+        """The servers that share documents: each alone, or all of a stream in one file."""
         ...
 
     def conflicts(self, servers: Sequence[Server], options: Options) -> list[Problem]:
-        """What two servers of a run cannot both have, whether or not they share documents."""
+        """Conflicts between servers of a run, whether or not they share documents."""
         ...
 
     def shared(self, options: Options) -> list[Rendered]:
-        """What all servers of a run need together; comes first."""
+        """What all servers of a run need; rendered first."""
         ...
 
     def build(self, group: Sequence[Server], options: Options) -> tuple[list[Rendered], list[Problem]]:
-        """The documents of one group in order of application, and what cannot be expressed."""
+        """The documents of a group in order of application, and what cannot be expressed."""
         ...
 
-    def beside(
+    def tree_files(
         self, servers: Sequence[Server], documents: Sequence[Rendered], options: Options, names: Sequence[str]
     ) -> list[Rendered]:
-        """Files that only a tree has, made when all documents are: nothing parses or applies them.
+        """Files for trees only, which are not applied.
 
-        ``names`` are those of all servers of the tree in order; ``servers`` may be a part of them.
+        ``names``: all servers of the tree in order; ``servers`` may be some of them.
         """
         ...
 
     def from_tree(self, paths: Sequence[str]) -> tuple[list[str], list[str]]:
-        """Of the files of a tree the documents, in order of application, and what is applied beside them."""
+        """Among the files of a tree, the documents in order of application, and files applied with them."""
         ...
 
     def enforces_pod_security(self, options: Options) -> bool:
-        """Whether what it renders has the cluster itself refuse pods below the level that they are checked for."""
+        """Whether the rendered objects make the cluster enforce the Pod Security level that is checked."""
         ...
 
     def check(self, documents: Sequence[Rendered], options: Options) -> list[Problem]:
-        """The faults of all documents of a run, parsed back: of each alone and between them."""
+        """Faults in the parsed documents of a run, each alone and together."""
         ...

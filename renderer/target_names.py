@@ -1,4 +1,4 @@
-"""The targets by name. Low, because the schemas of specs and environments list them too."""
+"""Targets by name. On a low layer, as the schemas of specs and environments list them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Templates of users: the files of a folder, each in place of the built-in template of the same path.
+"""Templates of users, each replacing the built-in template of the same path.
 
-An ejected template begins with a comment that names the built-in one and its hash, so that a newer one is noticed.
+The header of an ejected template names its origin and hash, so that a newer built-in one is noticed.
 """
 
 from __future__ import annotations
@@ -33,33 +33,33 @@ _HEADER = pattern(r"\{# mcpctl eject: (\S+) of mcpctl (\S+), sha256:([0-9a-f]{64
 
 
 class UserTemplates(NamedTuple):
-    """The templates of a folder: name to text. ``folder`` is shown in front of the names."""
+    """Texts by name; ``folder`` is for messages."""
 
     folder: str
     texts: Mapping[str, str]
 
 
 def replaceable() -> list[str]:
-    """The names of all built-in templates that a user's may stand for, sorted."""
+    """Names of the built-in templates that users may replace, sorted."""
     return [name for name in assets.names("templates") if name.endswith(ENDING) and name not in _FIXED]
 
 
 def name_hint(name: str) -> str:
-    """What to do about a name that no replaceable template has."""
+    """The hint for a name that is not replaceable."""
     near = did_you_mean(name, replaceable())
     return f"did you mean '{near}'?" if near else "list the names with 'mcpctl eject --list'"
 
 
 def ejected(name: str) -> str:
-    """A built-in template, to be changed: with the header that says what it was made from."""
+    """A built-in template with the header of an ejected one."""
     text = _built_in(name)
     return f"{{# mcpctl eject: {name} of mcpctl {__version__}, sha256:{_digest(text)} #}}\n{text}"
 
 
 def read_folder(folder: str) -> tuple[UserTemplates, list[Problem]]:
-    """The templates of a folder, and all Problems with its files: errors, and warnings of outdated templates.
+    """The templates, and Problems: errors, and warnings of outdated templates.
 
-    Hidden files, Markdown and what editors leave behind are no templates. No link is followed.
+    Hidden files, Markdown and editor backups are skipped. Links are not followed.
     """
     reader = _Reader(folder)
     texts = {name: text for name in reader.names() if (text := reader.text(name)) is not None}
@@ -79,8 +79,6 @@ def read_folder(folder: str) -> tuple[UserTemplates, list[Problem]]:
 
 
 class _Reader:
-    """Reads one folder, and collects what is wrong with its files."""
-
     def __init__(self, folder: str) -> None:
         self.folder = folder
         self.shown = excerpt(folder.replace(os.sep, "/").rstrip("/") or "/", 4096)
@@ -101,7 +99,7 @@ class _Reader:
         self.problems.append(Problem(Place(file, line), "", f"templates/{rule}", message, hint, severity))
 
     def names(self) -> list[str]:
-        """Names of the files at any depth, sorted."""
+        """File names at any depth, sorted."""
         names: list[str] = []
         folders = [""]
         while folders:

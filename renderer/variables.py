@@ -1,6 +1,6 @@
-"""Variables in a spec's text: ``$(NAME)`` is the value of a variable that ``env`` declares, as for the kubelet.
+"""References in a spec's text: ``$(NAME)`` is a variable declared in ``env``, as for the kubelet.
 
-``$$(NAME)`` and ``$${NAME}`` are texts: of several dollars in front, one is left out.
+A preceding dollar escapes: ``$$(NAME)`` and ``$${NAME}`` are literal, minus one dollar.
 """
 
 from __future__ import annotations
@@ -25,34 +25,32 @@ Value = TypeVar("Value")
 
 
 class Piece(NamedTuple):
-    """Literal text, or a reference: then ``name`` is that of the variable."""
+    """Literal text, or with ``name`` a reference."""
 
     text: str
     name: str = ""
 
 
 def runs_shell(words: Sequence[str]) -> bool:
-    """Whether a shell reads these words: it expands ``${NAME}``, and runs ``$(command)``."""
+    """Whether a shell interprets the words: it expands ``${NAME}`` and runs ``$(command)``."""
     return any(word.rpartition("/")[2] in _SHELLS for word in words)
 
 
 def words_of(container: Server | Container) -> tuple[str, ...]:
-    """Command and arguments."""
     return (*container.command, *container.args)
 
 
 def names_in(text: str) -> Iterator[str]:
-    """The variables that a text refers to."""
+    """Names of the variables that the text refers to."""
     if "$(" not in text:  # most texts: so the pattern is not tried at all
         return iter(())
     return (match["name"] for match in VARIABLE.finditer(text) if match["name"] and len(match["dollars"]) == 1)
 
 
 def expanded_in(container: Server | Container, *, words: bool = False) -> Callable[[str], bool]:
-    """Which names stand for a value in the environment of a container, or in its ``words``.
+    """A predicate: which names have a value in a container's environment, or in its ``words``.
 
-    All may with a whole Secret or ConfigMap (``envFrom``): nobody here knows its keys. What a shell finds undeclared is
-    a command of its own: ``$(date)``.
+    With ``envFrom`` every name may, as its keys are unknown. In a shell an undeclared ``$(date)`` is a command.
     """
     unknown = bool(container.env_from)
     unknown = unknown and not (words and runs_shell(words_of(container)))
@@ -60,7 +58,7 @@ def expanded_in(container: Server | Container, *, words: bool = False) -> Callab
 
 
 def pieces(text: str, is_variable: Callable[[str], bool]) -> Iterator[Piece]:
-    """The text as what is literal and what is the value of a variable, in order."""
+    """Splits the text into literals and references."""
     literal, start = "", 0
     for match in VARIABLE.finditer(text) if "$" in text else ():
         literal, start, escaped = literal + text[start : match.start()], match.end(), len(match["dollars"]) > 1
@@ -74,12 +72,12 @@ def pieces(text: str, is_variable: Callable[[str], bool]) -> Iterator[Piece]:
 
 
 def as_literal(text: str) -> str:
-    """How a spec writes the text so that no variable stands in it."""
+    """Escapes references."""
     return VARIABLE.sub(lambda match: f"${match[0]}", text) if "$" in text else text
 
 
 def in_order(env: Mapping[str, Value]) -> dict[str, Value]:
-    """The variables, each behind those that it refers to: the kubelet knows only what was before."""
+    """Variables after those they refer to: the kubelet expands earlier ones only."""
     references, ordered = _references(env), dict[str, Value]()
     if not any(references.values()):
         return dict(env)
@@ -96,7 +94,7 @@ def in_order(env: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def self_references(env: Mapping[str, Value]) -> set[str]:
-    """The variables whose text leads back to them, through others or at once."""
+    """Variables that refer to themselves, directly or through others."""
     references, names = _references(env), set[str]()
     for name in env:
         reached, waiting = set[str](), [name]
@@ -109,7 +107,7 @@ def self_references(env: Mapping[str, Value]) -> set[str]:
 
 
 def expanded_sizes(env: Mapping[str, Value]) -> dict[str, int]:
-    """How many characters each text has with those of other variables in it; none refers to itself."""
+    """Lengths in characters after expansion; assumes no cycles."""
     references, sizes = _references(env), dict[str, int]()
     for name, value in in_order(env).items():
         own = len(value) if isinstance(value, str) else 0

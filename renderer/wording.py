@@ -1,4 +1,4 @@
-"""The words of messages: excerpts of values, names of types, lists, suggestions."""
+"""Parts of messages: excerpts, type names, enumerations, suggestions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TYPE_WORDS = {
 
 
 def excerpt(value: object) -> str:
-    """The value as a message may show it: quoted, at most 40 characters, nothing unprintable."""
+    """The value as shown in messages: quoted, printable, at most 40 characters."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int) and value.bit_length() > EXCERPT_LENGTH * 4:
@@ -32,7 +32,7 @@ def excerpt(value: object) -> str:
 
 
 def type_word(value: object) -> str:
-    """What a value is, in the words of the messages."""
+    """The type of a value, for messages."""
     match value:
         case None:
             return "null"
@@ -51,7 +51,7 @@ def type_word(value: object) -> str:
 
 
 def type_words(types: Iterable[str]) -> str:
-    """JSON Schema's type names as words: ``text or a mapping``."""
+    """JSON Schema types: ``text or a mapping``."""
     return either([_TYPE_WORDS[name] for name in types if name != "null"] or ["null"])
 
 
@@ -72,7 +72,7 @@ def _joined(words: Sequence[str], last: str) -> str:
 
 
 def did_you_mean(word: str, candidates: Iterable[Any]) -> str | None:
-    """The candidate that somebody who wrote ``word`` most likely meant, if any is near enough."""
+    """The closest candidate, if any is close enough."""
     import difflib  # 2 ms, and only a mistake needs it
 
     folded = word.lower()[:80]
@@ -84,6 +84,6 @@ def did_you_mean(word: str, candidates: Iterable[Any]) -> str | None:
 
 
 def suggestion(word: str, candidates: Iterable[Any]) -> str:
-    """``; did you mean 'x'?`` or nothing, to be appended to a message."""
+    """``; did you mean 'x'?`` or nothing."""
     near = did_you_mean(word, candidates)
     return f"; did you mean {excerpt(near)}?" if near is not None else ""

@@ -1,1 +1,1 @@
-"""Checks of what was rendered, before anybody gets it."""
+"""Checks of rendered documents."""

@@ -1,4 +1,4 @@
-"""Rendered documents parsed back, and faults in them reported by template and line."""
+"""Parses rendered documents and locates faults in templates, patches and output."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SERVER = "server "
 
 
 def parsed(document: Rendered) -> tuple[Any, list[Problem]]:
-    """The document's data, read as kubectl and docker compose would; None beside Problems."""
+    """Read as kubectl and docker compose would; None with Problems."""
     documents, faults = read(document.text, strict=False, limits=OUTPUT_LIMITS, marks=False)
     if faults:
         return None, _problems(document, [(line, fault) for line, _, fault in faults])
@@ -31,9 +31,9 @@ def parsed(document: Rendered) -> tuple[Any, list[Problem]]:
 
 
 def located(document: Rendered, faults: Sequence[Fault]) -> list[Problem]:
-    """The Problems for faults at paths of the document, which is read once more for their lines.
+    """Reads the document again, for line numbers.
 
-    What a patch of the spec broke is reported at the patch: at the one that changed that path, or at the first.
+    Faults of patched paths are reported at the patch.
     """
     if not faults:
         return []

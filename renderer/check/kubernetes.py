@@ -1,4 +1,4 @@
-"""All checks of rendered Kubernetes documents: every fault of every document, not the first."""
+"""All checks of rendered Kubernetes documents."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def check_documents(
     judge: Judge = lambda _document, _data, problems: problems,
     level: Level = "restricted",
 ) -> list[Problem]:
-    """The faults of all documents of a run, each alone and between them; ``judge`` sees each as it is read.
+    """All faults of each document and between documents; ``judge`` gets those of each document.
 
-    Pods must hold ``level``, below which the API server refuses them.
+    ``level``: the Pod Security level that the API server enforces.
     """
     problems: list[Problem] = []
     readable: list[tuple[Rendered, Any]] = []
@@ -58,9 +58,9 @@ _Meant: TypeAlias = tuple[tuple[str, ...], dict[str, str], tuple[str, ...]]
 
 
 def _identity(document: Rendered) -> list[_Meant]:
-    """What says which object it is and whose, as it was meant.
+    """What the rendered object must and must not have to stay itself.
 
-    Empty where nobody knows (a tree that was read).
+    Empty for a tree that was read.
     """
     if len(document.identity) != 3:
         return []
@@ -86,7 +86,7 @@ def _type(kind: str) -> dict[str, str]:
 
 
 def _identity_faults(document: Rendered, data: Json) -> list[Fault]:
-    """Where a patch or a user's template makes another object of it, or one that is not the server's any more."""
+    """Changes by patches or users' templates that make it another object or another server's."""
     faults = []
     for path, values, absent in _identity(document):
         holder = as_mapping(at(data, *path))
@@ -105,7 +105,7 @@ def _identity_faults(document: Rendered, data: Json) -> list[Fault]:
 
 
 def _restored(document: Rendered, data: Json) -> Json:
-    """With the identity that was meant, so that what refers to it has no fault."""
+    """The data with the original identity, so that references to it still resolve."""
     restored = dict(data)
     for path, values, absent in _identity(document):
         inner = restored

@@ -1,7 +1,7 @@
-"""The Kubernetes Pod Security Standards, levels baseline and restricted, as of every version.
+"""Pod Security Standards baseline and restricted, for each version.
 
-The rules: https://kubernetes.io/docs/concepts/security/pod-security-standards/. They hold for each of
-containers, initContainers and ephemeralContainers. Tested against the fixtures of the upstream evaluator.
+Source: https://kubernetes.io/docs/concepts/security/pod-security-standards/. Tested with the fixtures of the upstream
+evaluator.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _HANDLERS = (*_PROBES, ("lifecycle", "postStart"), ("lifecycle", "preStop"))
 
 
 class _Part(NamedTuple):
-    """A container, or the pod itself (``field`` is ``""``), with its security context."""
+    """A container, or the pod itself if ``field`` is empty."""
 
     field: str
     position: int
@@ -90,10 +90,9 @@ _Finder = Callable[[_Pod], _Findings]
 
 
 class Check(NamedTuple):
-    """One row of the standards: in force at a level from one version up to, not including, another.
+    """In force from ``since`` up to, not including, ``until``.
 
-    ``linux`` marks what a pod with ``os.name: windows`` is exempt from, which is so since 1.25.
-    ``replaces`` names the baseline check that the restricted one contains.
+    ``linux``: pods with ``os.name: windows`` are exempt since 1.25. ``replaces``: the baseline check that it contains.
     """
 
     name: str
@@ -116,7 +115,7 @@ def _control(
     linux: bool = False,
     replaces: str = "",
 ) -> Callable[[_Finder], _Finder]:
-    """Makes a row of what finds violations of it."""
+    """Registers a Check."""
 
     def add(find: _Finder) -> _Finder:
         CHECKS.append(Check(name, level, find, since, until, linux, replaces))
@@ -252,7 +251,7 @@ def _seccomp_annotations(pod: _Pod) -> _Findings:
 
 
 def _seccomp_type(part: _Part) -> Any:
-    """The type that the part itself sets; None when it sets no profile."""
+    """None if it sets no profile."""
     profile = part.security.get("seccompProfile")
     return text(profile, "type") if isinstance(profile, dict) else None
 
@@ -346,10 +345,7 @@ def _checks(level: Level, version: Version, windows: bool) -> tuple[Check, ...]:
 
 
 def violations(pod: Json, level: Level = "restricted", version: Version = LATEST) -> list[Fault]:
-    """What the standard of a level and version refuses in a pod (``metadata`` and ``spec``) or a template.
-
-    Paths are relative to the pod; rules are ``pod-security/<check>``. An empty list means that it passes.
-    """
+    """Faults of a pod or pod template, with paths in it. Rules are ``pod-security/<check>``."""
     spec = mapping(pod, "spec")
     containers = [_part(field, i, body) for field in CONTAINER_FIELDS for i, body in entries(spec, field)]
     annotations = mapping(mapping(pod, "metadata"), "annotations")

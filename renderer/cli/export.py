@@ -16,7 +16,7 @@ from renderer.cli.streams import emit, emit_data, print_report, say
 from renderer.errors import Exit, UsageMistake, errors_in, excerpt
 from renderer.exporters.client import CLIENTS, configuration
 from renderer.exporters.endpoints import endpoint_of
-from renderer.exporters.forms import FORMS, Export, Form
+from renderer.exporters.formats import FORMATS, Export, Format
 from renderer.importers.draft import Entry, Outcome
 from renderer.model import JSON, Server
 from renderer.pipeline import Run
@@ -117,7 +117,7 @@ def client(
     return _code(written.entries, strict)
 
 
-def _add(name: str, form: Form) -> None:
+def _add(name: str, form: Format) -> None:
     @export.command(
         name,
         help=f"Write {form.about}, with a report of what it cannot say.",
@@ -156,7 +156,7 @@ def _add(name: str, form: Form) -> None:
         return _code(entries, strict)
 
 
-for _name, _form in FORMS.items():
+for _name, _form in FORMATS.items():
     _add(_name, _form)
 
 

@@ -1,1 +1,1 @@
-"""Files for others from servers: what clients read, and the resources of operators."""
+"""Servers as configuration files of clients, server.json, and custom resources of operators."""

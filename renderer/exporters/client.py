@@ -1,4 +1,4 @@
-"""The files in which clients are told of servers: one row a client. Values of secrets are never in them."""
+"""Configuration files of MCP clients, one row a client. They never hold values of secrets."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from renderer.model.remote import Remote, RemoteValue
 
 
 class Client(NamedTuple):
-    """``url`` and ``type`` are its words by transport, ``variable`` how it names one ({} is the name).
+    """``url`` and ``type``: the client's words by transport. ``variable``: its syntax for a variable ({} is the name).
 
-    What has no ``variable`` gets a text to replace in the place of each secret; ``inputs``: it asks for them.
+    Without ``variable`` a placeholder stands for each secret; with ``inputs`` the client asks for them.
     """
 
     file: str
@@ -50,14 +50,14 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class Configuration(NamedTuple):
-    """The text of the file, and what became of each server and each secret."""
+    """The text of the file, and a report on each server and secret."""
 
     text: str
     entries: tuple[Entry, ...]
 
 
 def configuration(name: str, servers: Sequence[tuple[Server, Endpoint]]) -> Configuration:
-    """The file of the client of that name. Servers that no client reaches are left out, with the reason."""
+    """Servers that the client cannot reach are left out and reported."""
     client = CLIENTS[name]
     secrets = _Secrets(client)
     blocks: dict[str, JSON] = {}
@@ -89,7 +89,7 @@ def _entry(server: Server, path: DocumentPath, outcome: Outcome, target: Documen
 
 
 class _Secrets:
-    """What stands for secrets in the file: variables of the client, inputs, or texts to replace."""
+    """References to secrets in the file: variables, inputs or placeholders."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -98,17 +98,16 @@ class _Secrets:
         self._questions: dict[str, str] = {}
 
     def variable(self, secret: SecretRef) -> str:
-        """The name of a variable in the environment of the client."""
+        """The name of an environment variable."""
         name = self._name(secret)
         self._ask(secret, f"set {name} in the environment that the client starts in")
         return name
 
     def text(self, remote: Remote, value: RemoteValue) -> str:
-        """A header or the address, as this client takes it."""
+        """A header or URL in the client's syntax."""
         return "".join(piece if isinstance(piece, str) else self._written(piece) for piece in remote.pieces(value))
 
     def questions(self, server: Server) -> list[str]:
-        """What a person has to do for the secrets of the server."""
         keys = [f"{secret.secret}/{secret.key}" for secret in (server.remote.secrets if server.remote else ())]
         return [self._questions[key] for key in keys if key in self._questions]
 
@@ -139,7 +138,7 @@ class _Secrets:
         self._questions[f"{secret.secret}/{secret.key}"] = f"{question}: {about}"
 
     def _name(self, secret: SecretRef) -> str:
-        """The same for servers that share a secret; two secrets never have one name."""
+        """Unique per secret; servers with the same secret share it."""
         known = (secret.secret, secret.key)
         if known not in self.names:
             plain = re.sub(r"[^a-z0-9]+", "-", "-".join(known).lower()).strip("-")
@@ -163,7 +162,7 @@ def _url(server: Server, endpoint: Endpoint, secrets: _Secrets) -> str:
 
 
 def _desktop_block(client: Client, server: Server, endpoint: Endpoint, secrets: _Secrets) -> JSON:
-    """Its file has programs alone: mcp-remote speaks for it, and takes headers with variables of its own."""
+    """Claude Desktop only starts programs: mcp-remote connects for it and fills in the variables."""
     url = _url(server, endpoint, secrets)
     words = ["-y", f"mcp-remote@{pins.MCP_REMOTE}", url, "--transport", client.url[_transport(server)]]
     parts = urlsplit(url)
@@ -179,7 +178,7 @@ def _desktop_block(client: Client, server: Server, endpoint: Endpoint, secrets: 
 
 
 def _codex_block(_client: Client, server: Server, endpoint: Endpoint, secrets: _Secrets) -> JSON:
-    """It takes headers from variables whole, and a bearer token from one."""
+    """A header may come from a variable as a whole, a bearer token too."""
     block: dict[str, Any] = {"url": _url(server, endpoint, secrets)}
     for header, value in server.remote.headers.items() if server.remote else ():
         assert server.remote
@@ -197,7 +196,7 @@ _BLOCKS = {"claude-desktop": _desktop_block, "codex": _codex_block}
 
 
 def _toml(blocks: Mapping[str, JSON], root: str) -> str:
-    """Tables of texts and of mappings of texts: TOML writes their strings as JSON does, but for DEL."""
+    """TOML strings are those of JSON but for DEL."""
     tables = []
     for name, block in blocks.items():
         assert isinstance(block, dict)

@@ -1,4 +1,4 @@
-"""Where a client reaches a server: a public address, the Service in the cluster, or a port of this machine."""
+"""The URL by which a client reaches a server: public, in the cluster, or a local port."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _OPEN_A_WAY = "--local writes a port of this machine"
 
 
 class Endpoint(NamedTuple):
-    """``url`` is empty where no client can connect, and ``note`` says why; otherwise it says who can.
+    """``url`` is empty if no client can connect; ``note`` says why, or who can.
 
-    ``path`` is the field of the spec that decides it; ``command`` opens the way and must go on running.
+    ``path``: the field that decides it. ``command`` opens the connection and must keep running.
     """
 
     url: str
@@ -25,7 +25,7 @@ class Endpoint(NamedTuple):
 
 
 def endpoint_of(server: Server, target: str, options: Options, *, local: bool) -> Endpoint:
-    """For clients on this machine where ``local``, else by what the spec exposes, else inside of the cluster."""
+    """A local port if ``local``; else the exposed URL, else that of the Service."""
     if server.remote:
         return Endpoint(server.remote.address, ("spec", "remote", "url"))
     if not server.listens:
@@ -51,7 +51,7 @@ def endpoint_of(server: Server, target: str, options: Options, *, local: bool) -
 
 
 def _guarded_address(server: Server) -> Endpoint | None:
-    """Tokens are for one address: under another one clients refuse what the metadata say."""
+    """Tokens are issued for one URL; under another clients reject the metadata."""
     access = server.access
     if isinstance(access, Access) and access.url and access.issuers:
         return Endpoint(access.url, ("spec", "access", "url"))
@@ -59,7 +59,7 @@ def _guarded_address(server: Server) -> Endpoint | None:
 
 
 def _exposed(server: Server) -> Endpoint | None:
-    """None where nothing leads to it from outside of the cluster."""
+    """None if nothing routes to it from outside the cluster."""
     access, expose = server.access, server.expose
     if isinstance(access, Access) and access.url:
         return Endpoint(access.url, ("spec", "access", "url"))

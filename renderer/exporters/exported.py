@@ -1,4 +1,4 @@
-"""What an export makes of one server: documents, and what became of every field that its spec sets."""
+"""The export of one server: documents, and a report on every field of its spec."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any, NamedTuple, TypeAlias
 
 from renderer.errors import DocumentPath
 from renderer.importers.draft import Entry, Outcome
+from renderer.labels import DESCRIPTION_ANNOTATION
 from renderer.model import JSON, Options, Server
 
 
 class Exported(NamedTuple):
-    """``documents`` is empty where the form cannot run the server at all."""
+    """``documents`` is empty if the server cannot be exported."""
 
     server: Server
     documents: tuple[Mapping[str, JSON], ...]
@@ -19,14 +20,12 @@ class Exported(NamedTuple):
 
 
 class Lost(NamedTuple):
-    """Why a form cannot say a field, and what to do. ``harmless``: nothing that runs would have read it."""
+    """Why the format cannot express a field, and what to do. ``harmless``: nothing that runs reads it."""
 
     why: str
     harmless: bool = False
 
 
-#: As on the objects that mcpctl renders.
-_DESCRIPTION = "mcpctl.io/description"
 _UNKNOWN = Lost("the resource has no such field")
 
 
@@ -35,36 +34,35 @@ Fates: TypeAlias = Mapping[str, str | Lost]
 
 
 def entry(server: Server, path: DocumentPath, outcome: Outcome, target: str = "", message: str = "") -> Entry:
-    """What became of a field of the spec; ``target`` is a dotted path, whose numbers are positions in lists."""
+    """``target``: a dotted path; numbers are list indexes."""
     steps = tuple(int(step) if step.isdigit() else step for step in target.split(".")) if target else None
     return Entry(server.source.place(path, at_key=True), path, outcome, steps, message)
 
 
 def lost(server: Server, path: DocumentPath, why: str) -> Entry:
-    """A field that the form cannot say."""
     return entry(server, path, Outcome.LOST, message=why)
 
 
 def refused(server: Server, path: DocumentPath, why: str) -> Exported:
-    """Of a server that the form cannot run, by the field that decides it."""
+    """``path``: the field for which the server cannot be exported."""
     return Exported(server, (), (lost(server, path, why),))
 
 
-def filled(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what nothing is said of."""
+def without_empty(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Drops empty values."""
     return {key: value for key, value in values.items() if value}
 
 
 def document(api_version: str, kind: str, server: Server, options: Options, spec: Mapping[str, Any]) -> dict[str, JSON]:
-    """A resource of an operator with what ``spec`` says, and the labels and annotations of the server."""
-    about = {_DESCRIPTION: server.description} if server.description else {}
-    more = filled({"labels": dict(server.labels), "annotations": {**about, **server.annotations}})
+    """An operator's resource with the labels and annotations of the server."""
+    about = {DESCRIPTION_ANNOTATION: server.description} if server.description else {}
+    more = without_empty({"labels": dict(server.labels), "annotations": {**about, **server.annotations}})
     metadata = {"name": server.name, "namespace": options.namespace_of(server), **more}
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": dict(spec)}
 
 
 def entries_of(server: Server, fates: Fates) -> Iterator[Entry]:
-    """An Entry for each field that the spec sets and ``fates`` knows, in the order of the spec."""
+    """An Entry for each field that the spec sets, in its order."""
     spec = server.source.data.get("spec")
     assert isinstance(spec, dict)
     for path in _fields(spec, fates):
@@ -76,7 +74,7 @@ def entries_of(server: Server, fates: Fates) -> Iterator[Entry]:
 
 
 def network_entry(server: Server) -> Iterator[Entry]:
-    """mcpctl renders a NetworkPolicy for each server, whatever its spec says, and most operators do not."""
+    """mcpctl renders a NetworkPolicy for each server; most operators do not."""
     if not server.sets("spec", "network", "egress"):
         yield lost(
             server, ("spec", "network"), "the operator makes no NetworkPolicy: who may connect to the pods is open"
@@ -84,7 +82,7 @@ def network_entry(server: Server) -> Iterator[Entry]:
 
 
 def _fields(node: Mapping[str, JSON], fates: Fates, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The paths of fields that have a fate of their own: of a mapping that has fates inside, those inside."""
+    """Paths of fields; a mapping that has fates inside yields its fields instead."""
     for key, value in node.items():
         path = (*above, key)
         dotted = ".".join(path)

@@ -1,4 +1,4 @@
-"""kmcp's operator: MCPServer of kagent.dev/v1alpha1. It copies a bridge into the pod of a stdio server."""
+"""kmcp's MCPServer, kagent.dev/v1alpha1. The operator copies a bridge into the pod of a stdio server."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from renderer.exporters.exported import (
     document,
     entries_of,
     entry,
-    filled,
     lost,
     network_entry,
     refused,
+    without_empty,
 )
 from renderer.exporters.pod import Pod, pod_of
 from renderer.importers.draft import Entry, Outcome
@@ -62,7 +62,6 @@ _FATES: Fates = {
 
 
 def export(server: Server, options: Options) -> Exported:
-    """An MCPServer and what it refers to."""
     if server.remote:
         return refused(server, ("spec", "remote"), _REMOTE)
     if server.transport.type == "sse":
@@ -97,7 +96,7 @@ def export(server: Server, options: Options) -> Exported:
     spec: dict[str, Any] = {
         "transportType": "stdio" if stdio else "http",
         **({"stdioTransport": {}} if stdio else {"httpTransport": http}),
-        "deployment": filled(deployment),
+        "deployment": without_empty(deployment),
     }
     resource = document(API_VERSION, "MCPServer", server, options, spec)
     entries = (*entries_of(server, _FATES), *_losses(server, pod), *network_entry(server))
@@ -105,7 +104,7 @@ def export(server: Server, options: Options) -> Exported:
 
 
 def _losses(server: Server, pod: Pod) -> Iterator[Entry]:
-    """Variables and arguments that arrive in another way, and defaults of mcpctl's that kmcp does not share."""
+    """What kmcp passes on differently, and defaults that it does not share."""
     for env in pod.references:
         path: DocumentPath = ("spec", "env", env["name"])
         secret = at(env, "valueFrom", "secretKeyRef")

@@ -1,4 +1,4 @@
-"""The pod of a server as mcpctl renders it, for operators that bring a bridge, a Service and rules of their own."""
+"""The rendered pod of a server, for operators that add their own bridge, Service and policies."""
 
 from __future__ import annotations
 
@@ -22,10 +22,7 @@ _RIGHTS = frozenset({"ServiceAccount", "Role", "RoleBinding", "ClusterRole", "Cl
 
 
 class Pod(NamedTuple):
-    """``spec`` is without its containers, of which ``container`` is the server's own.
-
-    ``companions`` are the objects that both refer to.
-    """
+    """``spec`` has no containers; ``container`` is the server's. ``companions`` are objects that both refer to."""
 
     spec: dict[str, Any]
     container: dict[str, Any]
@@ -42,12 +39,11 @@ class Pod(NamedTuple):
 
     @property
     def references(self) -> list[dict[str, Any]]:
-        """Variables with a value from elsewhere, as Kubernetes writes them."""
         return [env for env in mappings(self.container.get("env")) if "valueFrom" in env]
 
 
 def pod_of(server: Server, options: Options, bridge: str = "none") -> Pod:
-    """Without a guard; ``bridge`` is that of a stdio server."""
+    """Rendered without a guard; ``bridge`` is that of a stdio server."""
     data = deepcopy(server.source.data)
     spec = as_mapping(data["spec"])
     for field in _AROUND:

@@ -1,4 +1,4 @@
-"""``server.json`` of the MCP registry: what others need to run or reach a server, deployment data under _meta."""
+"""``server.json`` of the MCP registry; deployment data is under ``_meta``."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _FATES: Fates = {
 
 
 def export(server: Server, options: Options) -> Exported:
-    """One document; none of a package that no registry has."""
+    """Refused for packages from git, which no registry has."""
     del options
     if server.package and server.package.git:
         why = "it is built from a repository, and a definition names a package of a registry: publish it, or an image"
@@ -89,7 +89,7 @@ def _name(server: Server) -> str:
 
 
 def _named(server: Server) -> Iterator[Entry]:
-    """What the registry asks for, and no spec has."""
+    """What the registry requires and specs do not have."""
     metadata = ("metadata", "annotations", NAME_ANNOTATION)
     if _name(server) == server.annotations.get(NAME_ANNOTATION):
         yield entry(server, metadata, Outcome.MAPPED, "name")
@@ -133,7 +133,7 @@ def _package(server: Server) -> dict[str, JSON]:
 
 
 def _identity(server: Server) -> tuple[dict[str, JSON], str]:
-    """What runs, and what starts it."""
+    """The package, and its runtimeHint."""
     package = at(server.source.data, "spec", "package")
     if server.image or not package:
         return {"registryType": "oci", "identifier": server.image or ""}, "docker"
@@ -152,7 +152,7 @@ def _argument(word: str, server: Server) -> JSON:
 
 
 def _text(text: str, server: Server) -> dict[str, JSON]:
-    """A value; what is the value of a variable is a placeholder, with that variable."""
+    """The value, with placeholders for references to variables."""
     names = list(dict.fromkeys(name for name in _REFERENCE.findall(text) if name in server.env))
     template = _REFERENCE.sub(lambda match: f"{{{_short(match[1])}}}" if match[1] in names else match[0], text)
     variables: dict[str, JSON] = {_short(name): _input(server.env[name]) for name in names}
@@ -164,7 +164,7 @@ def _short(name: str) -> str:
 
 
 def _variables(server: Server) -> Iterator[JSON]:
-    """Those that only stand in arguments are variables there."""
+    """Variables that only arguments refer to are inputs of these instead."""
     referred = {name for word in server.args for name in _REFERENCE.findall(word)}
     for name, value in server.env.items():
         if name in referred and name.startswith(_FOR_ARGUMENT):

@@ -1,6 +1,6 @@
-"""The MCP Lifecycle Operator of Kubernetes' SIGs: MCPServer of mcp.x-k8s.io/v1beta1.
+"""MCPServer of the MCP Lifecycle Operator (Kubernetes SIGs), mcp.x-k8s.io/v1beta1.
 
-It starts an image that speaks HTTP, with arguments and no command, and mounts ConfigMaps, Secrets and empty folders.
+It runs images that speak HTTP, with arguments but no command, and mounts ConfigMaps, Secrets and emptyDirs alone.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from renderer.exporters.exported import (
     document,
     entries_of,
     entry,
-    filled,
     lost,
     refused,
+    without_empty,
 )
 from renderer.exporters.pod import Pod, pod_of
 from renderer.importers.draft import Entry, Outcome
@@ -67,8 +67,7 @@ _FATES: Fates = {
 
 
 def export(server: Server, options: Options) -> Exported:
-    """An MCPServer and what it refers to; none where the operator cannot start the server."""
-    if reason := _why_not(server):
+    if reason := _refusal(server):
         return refused(server, *reason)
     pod = pod_of(server, options, _BRIDGES.get(server.transport.bridge, server.transport.bridge))
     storage, losses = _storage(server, pod)
@@ -92,7 +91,7 @@ def export(server: Server, options: Options) -> Exported:
     }
     runtime: dict[str, Any] = {
         "replicas": None if server.autoscaling else server.replicas,
-        "security": filled(security),
+        "security": without_empty(security),
         "resources": pod.container.get("resources"),
         "health": _health(server, pod),
     }
@@ -100,20 +99,20 @@ def export(server: Server, options: Options) -> Exported:
     peers = [*server.network.ingress, *(peer for listed in more for peer in listed)]
     spec: dict[str, Any] = {
         "extraLabels": dict(server.labels),
-        "source": {"type": "ContainerImage", "containerImage": filled(image)},
-        "config": filled(config),
-        "runtime": filled(runtime),
+        "source": {"type": "ContainerImage", "containerImage": without_empty(image)},
+        "config": without_empty(config),
+        "runtime": without_empty(runtime),
         "mcp": {"stateless": True} if server.transport.keeps_sessions is False else None,
         "network": {"ingressFrom": [_peer(peer) for peer in peers]},
     }
-    resource = document(API_VERSION, "MCPServer", server, options, filled(spec))
+    resource = document(API_VERSION, "MCPServer", server, options, without_empty(spec))
     entries = (*entries_of(server, _FATES), *losses, *_defaults(server))
     companions = [each for each in pod.companions if each["kind"] != "PersistentVolumeClaim"]
     return Exported(server, (*companions, resource), entries)
 
 
-def _why_not(server: Server) -> tuple[DocumentPath, str] | None:
-    """The field, and why the operator cannot start the server."""
+def _refusal(server: Server) -> tuple[DocumentPath, str] | None:
+    """The field for which the operator cannot run the server, and the reason."""
     transport: DocumentPath = ("spec", "transport")
     if server.remote:
         return ("spec", "remote"), _REMOTE
@@ -131,7 +130,7 @@ def _why_not(server: Server) -> tuple[DocumentPath, str] | None:
 
 
 def _health(server: Server, pod: Pod) -> dict[str, Any]:
-    """Of two of the three probes; a slow start is waited for by the liveness probe."""
+    """The operator has no startup probe: a slow start delays the liveness probe."""
     probes = {name: pod.container[name] for name in ("livenessProbe", "readinessProbe") if name in pod.container}
     start = pod.container.get("startupProbe")
     if start and "livenessProbe" in probes:
@@ -159,7 +158,7 @@ _MOUNTED = {"configMap": "ConfigMap", "secret": "Secret", "emptyDir": "EmptyDir"
 
 
 def _storage(server: Server, pod: Pod) -> tuple[list[dict[str, Any]], list[Entry]]:
-    """What is mounted from ConfigMaps, Secrets and empty folders, and what cannot be."""
+    """The mounts that the operator supports, and a report on the others."""
     volumes = {volume["name"]: volume for volume in mappings(pod.spec.get("volumes"))}
     mounted: dict[str, dict[str, Any]] = {}
     entries = []
@@ -177,7 +176,7 @@ def _storage(server: Server, pod: Pod) -> tuple[list[dict[str, Any]], list[Entry
             volume = source["configMap" if source["type"] == "ConfigMap" else "secret"]
             known = {item["path"]: item for item in mappings(volume.get("items"))}
             volume["items"] = [{**known.get(file, {"key": file}), "path": name}]
-            if path in mounted and not _joined(mounted[path]["source"], source):
+            if path in mounted and not _merge_files(mounted[path]["source"], source):
                 why = f"the operator mounts a folder from one source, and {path or '/'} would have two"
                 entries.append(lost(server, field, why))
                 continue
@@ -191,8 +190,8 @@ def _storage(server: Server, pod: Pod) -> tuple[list[dict[str, Any]], list[Entry
     return list(mounted.values()), entries
 
 
-def _joined(held: Mapping[str, Any], source: Mapping[str, Any]) -> bool:
-    """Whether both are of one ConfigMap or Secret; the files of the second are then added to the first."""
+def _merge_files(held: Mapping[str, Any], source: Mapping[str, Any]) -> bool:
+    """Adds the files of ``source`` if both are of one ConfigMap or Secret; returns whether they are."""
     field = "configMap" if held["type"] == "ConfigMap" else "secret"
     old, new = held[field], source.get(field)
     if new is None or {**old, "items": None} != {**new, "items": None}:
@@ -202,7 +201,7 @@ def _joined(held: Mapping[str, Any], source: Mapping[str, Any]) -> bool:
 
 
 def _defaults(server: Server) -> Iterator[Entry]:
-    """What mcpctl does without being asked, and the operator does not."""
+    """Defaults of mcpctl that the operator does not share."""
     if server.transport.bridge in _BRIDGES:
         question = (
             "npm's mcp-proxy takes calls from every web page, and the operator sets no guard before it: PyPI's "

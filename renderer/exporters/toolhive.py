@@ -1,7 +1,6 @@
-"""ToolHive's operator: MCPServer, of remote servers MCPRemoteProxy, and MCPOIDCConfig for tokens.
+"""ToolHive's MCPServer, MCPRemoteProxy and MCPOIDCConfig, toolhive.stacklok.dev/v1beta1.
 
-Fields as in its CRDs of toolhive.stacklok.dev/v1beta1. What they do not have stands in podTemplateSpec, whose container
-'mcp' is the server.
+What these lack is in podTemplateSpec, whose container 'mcp' is the server.
 """
 
 from __future__ import annotations
@@ -9,7 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from renderer.exporters.exported import COMMON, Exported, Fates, Lost, document, entries_of, filled, lost, network_entry
+from renderer.exporters.exported import (
+    COMMON,
+    Exported,
+    Fates,
+    Lost,
+    document,
+    entries_of,
+    lost,
+    network_entry,
+    without_empty,
+)
 from renderer.exporters.pod import Pod, pod_of
 from renderer.model import JSON, Access, Options, SecretRef, Server
 
@@ -61,7 +70,6 @@ _FATES: Fates = {
 
 
 def export(server: Server, options: Options) -> Exported:
-    """An MCPServer and what it refers to; an MCPRemoteProxy of a server that somebody else runs."""
     if server.remote:
         return _proxy(server, options)
     pod = pod_of(server, options)
@@ -87,20 +95,20 @@ def export(server: Server, options: Options) -> Exported:
         "audit": {"enabled": True} if server.guard and server.guard.log else None,
         "podTemplateSpec": {"spec": _pod_template(pod)},
     }
-    resource = document(API_VERSION, "MCPServer", server, options, filled(spec))
+    resource = document(API_VERSION, "MCPServer", server, options, without_empty(spec))
     entries = (*entries_of(server, _fates(server, tokens)), *network_entry(server))
     return Exported(server, (*pod.companions, *tokens, resource), entries)
 
 
 def _is_required(key: Mapping[str, Any] | None) -> bool:
-    """Optional ones stand in the pod template, which can say so."""
+    """Optional references are in the pod template, as ``spec.secrets`` has no ``optional``."""
     return key is not None and not key.get("optional")
 
 
 def _amounts(pod: Pod, *, small: bool) -> dict[str, Any]:
-    """Of the resources CPU and memory (``small``), or the others: these stand in the pod template."""
+    """CPU and memory (``small``), or the other resources, which are in the pod template."""
     amounts = pod.container.get("resources", {})
-    return filled(
+    return without_empty(
         {
             kind: {name: value for name, value in values.items() if (name in ("cpu", "memory")) is small}
             for kind, values in amounts.items()
@@ -121,7 +129,7 @@ def _pod_template(pod: Pod) -> dict[str, Any]:
 
 
 def _oidc(server: Server, options: Options) -> list[dict[str, JSON]]:
-    """The issuer of tokens: one, with keys at an address; anything else is a loss, which is reported."""
+    """Exists for a single issuer with a JWKS URL; anything else is lost."""
     access = server.access
     if not isinstance(access, Access) or len(access.issuers) != 1:
         return []
@@ -145,11 +153,11 @@ def _reference(tokens: list[dict[str, JSON]], server: Server) -> dict[str, Any]:
         "scopes": list(access.require.scopes),
         "resourceUrl": access.url,
     }
-    return {"oidcConfigRef": filled(reference)}
+    return {"oidcConfigRef": without_empty(reference)}
 
 
 def _fates(server: Server, tokens: list[dict[str, JSON]]) -> Fates:
-    """With the losses that a value decides, or a default of mcpctl's that the operator does not share."""
+    """Adds losses that depend on values."""
     fates = dict(_FATES)
     access = server.access
     if isinstance(access, Access) and access.issuers and not tokens:
@@ -190,5 +198,7 @@ def _proxy(server: Server, options: Options) -> Exported:
                 why = f"ToolHive takes the whole header {name} from a Secret: add a key with the text around the secret"
                 entries.append(lost(server, ("spec", "remote", "headers", name), why))
     forward = {"addPlaintextHeaders": plain, "addHeadersFromSecret": secret}
-    spec = {"remoteUrl": remote.address, "transport": remote.transport, "headerForward": filled(forward)}
-    return Exported(server, (document(API_VERSION, "MCPRemoteProxy", server, options, filled(spec)),), tuple(entries))
+    spec = {"remoteUrl": remote.address, "transport": remote.transport, "headerForward": without_empty(forward)}
+    return Exported(
+        server, (document(API_VERSION, "MCPRemoteProxy", server, options, without_empty(spec)),), tuple(entries)
+    )

@@ -1,11 +1,11 @@
-"""Ways into and out of a server under docker compose, and who enforces them."""
+"""Connections of a compose server and who enforces them."""
 
 from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
 
-from renderer.graph.parts import Edge, Node, Part
+from renderer.graph.model import Edge, Node, Part
 from renderer.graph.scene import Scene, enforcers, ports_of, server_id
 from renderer.model import Server
 from renderer.targets.compose.names import NETWORK, has_gateway, has_proxy, is_isolated, joined
@@ -13,14 +13,13 @@ from renderer.targets.compose.names import NETWORK, has_gateway, has_proxy, is_i
 _OPEN = Node("open ", "open", "every address")
 
 
-def about(server: Server, scene: Scene) -> tuple[str, ...]:
-    """How many containers there are."""
+def details(server: Server, scene: Scene) -> tuple[str, ...]:
     del scene
     return (f"{server.replicas} containers",) if server.replicas > 1 else ()
 
 
 def ways_in(server: Server, scene: Scene) -> Iterator[Part]:
-    """The published port of the machine, and containers on the networks of its project."""
+    """The published port, and containers on the project's networks."""
     del scene
     if not server.listens:
         return
@@ -48,7 +47,7 @@ def ways_in(server: Server, scene: Scene) -> Iterator[Part]:
 
 
 def ways_out(server: Server, scene: Scene) -> Iterator[Part]:
-    """Through the egress proxy, or nowhere, or everywhere."""
+    """Through the egress proxy, nowhere, or everywhere."""
     egress, source = server.network.egress, server_id(server)
     if not is_isolated(server):
         yield _OPEN
@@ -63,7 +62,7 @@ def ways_out(server: Server, scene: Scene) -> Iterator[Part]:
 
 
 def notes(server: Server) -> Iterator[str]:
-    """What the spec lists and compose cannot open."""
+    """Egress rules that compose cannot express."""
     egress = server.network.egress
     ways = [f"{block.cidr} ({ports_of(block)})" for block in (egress.cidrs if egress else ())]
     ways += [f"service {service.name} ({ports_of(service)})" for service in (egress.services if egress else ())]

@@ -1,11 +1,11 @@
-"""Ways into and out of a server in a cluster, and who enforces them."""
+"""Connections of a server in a cluster and who enforces them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from renderer import pins
-from renderer.graph.parts import Edge, Node, Part
+from renderer.graph.model import Edge, Node, Part
 from renderer.graph.scene import Scene, enforcers, ports_of, server_id
 from renderer.guard import opened_for_keys
 from renderer.model import EgressCidr, EgressService, Expose, Peer, Server
@@ -17,8 +17,7 @@ _POLICIES: dict[str, tuple[str, ...]] = {
 }
 
 
-def about(server: Server, scene: Scene) -> tuple[str, ...]:
-    """The Service, how many pods there are, and where they lie."""
+def details(server: Server, scene: Scene) -> tuple[str, ...]:
     del scene
     least, most = server.fewest_pods, server.most_pods
     pods = f"{least} to {most} pods" if least != most else f"{most} pod{'s' * (most != 1)}"
@@ -28,7 +27,7 @@ def about(server: Server, scene: Scene) -> tuple[str, ...]:
 
 
 def ways_in(server: Server, scene: Scene) -> Iterator[Part]:
-    """Clients of the cluster, Ingress or HTTPRoute, ports of nodes, and Prometheus."""
+    """Clients in the cluster, Ingress or HTTPRoute, node ports, Prometheus."""
     if not server.listens:
         return
     policy, port = _POLICIES[scene.options.network_policy_provider], _entry(server)
@@ -54,7 +53,6 @@ def _entry(server: Server) -> int:
 
 
 def _exposed(server: Server, expose: Expose, policy: tuple[str, ...], port: int, scene: Scene) -> Iterator[Part]:
-    """From outside of the cluster: a controller asks for TLS, and its pods are admitted."""
     scheme = "https" if expose.tls or expose.type == "HTTPRoute" else "http"
     kind = f"Ingress of class {expose.class_name}" if expose.class_name else expose.type
     kind = f"HTTPRoute of Gateway {expose.gateway.name}" if expose.gateway else kind
@@ -112,7 +110,7 @@ def _where(namespace: str | None, labels: object, server: Server, scene: Scene) 
 
 
 def ways_out(server: Server, scene: Scene) -> Iterator[Part]:
-    """Without DNS, which every server may ask."""
+    """Without DNS, which every server may query."""
     egress, source = server.network.egress, server_id(server)
     provider = scene.options.network_policy_provider
     policy = _POLICIES[provider]
@@ -155,6 +153,6 @@ def _reached(server: Server, way: EgressCidr | EgressService, scene: Scene) -> N
 
 
 def notes(server: Server) -> Iterator[str]:
-    """Nothing: a policy can express all of it."""
+    """NetworkPolicies express everything."""
     del server
     yield from ()

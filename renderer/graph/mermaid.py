@@ -1,4 +1,4 @@
-"""A graph as Mermaid, which code hosts draw where it stands in Markdown."""
+"""A graph as a Mermaid flowchart."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from renderer.errors import excerpt
-from renderer.graph.parts import KINDS, USED, Edge, Graph, Kind, Node
+from renderer.graph.model import KINDS, USED, Edge, Graph, Kind, Node
 
 _TEXT = "#14181d"
 #: Characters that mean nothing to Mermaid or to Markdown, wherever they stand in a quoted label.
@@ -17,7 +17,7 @@ _MOST_EDGES, _MOST_CHARACTERS = 500, 50_000
 
 
 def as_mermaid(graphs: Sequence[Graph]) -> str:
-    """One flowchart; several environments are boxes in it."""
+    """One flowchart with a subgraph for each environment, if there are several."""
     lines = ["flowchart LR"]
     for i, graph in enumerate(graphs):
         names = {node.id: f"e{i}n{n}" if len(graphs) > 1 else f"n{n}" for n, node in enumerate(graph.nodes)}
@@ -32,7 +32,7 @@ def as_mermaid(graphs: Sequence[Graph]) -> str:
 
 
 def too_large(text: str) -> str:
-    """Why code hosts draw nothing of a diagram; empty where they do."""
+    """Why Mermaid would not draw the diagram; empty if it would."""
     edges = len(re.findall(r"^ *\S+ (?:-->|---|-\.->)", text, re.MULTILINE))
     if edges <= _MOST_EDGES and len(text) <= _MOST_CHARACTERS:
         return ""
@@ -41,7 +41,7 @@ def too_large(text: str) -> str:
 
 
 def changed(graph: Graph, added: Sequence[Edge], removed: Sequence[Edge]) -> str:
-    """The edges that came (thick) and went (dotted), and no others; ``graph`` has the nodes of both."""
+    """Added edges (thick) and removed ones (dotted); ``graph`` has the nodes of both."""
     kept = {end for edge in (*added, *removed) for end in (edge.source, edge.target)}
     nodes = [node for node in graph.nodes if node.id in kept]
     names = {node.id: f"n{n}" for n, node in enumerate(nodes)}
@@ -55,7 +55,7 @@ def changed(graph: Graph, added: Sequence[Edge], removed: Sequence[Edge]) -> str
 
 
 def label(text: str) -> str:
-    """Text of anybody for a quoted label: everything that might mean something is the number of its character."""
+    """A quoted label in which any character that Mermaid may interpret is an entity."""
     return _PLAIN.sub(lambda match: f"#{ord(match[0])};", excerpt(text, _LONGEST))
 
 
@@ -67,7 +67,7 @@ def _node(name: str, node: Node) -> str:
 
 
 def _edge(names: dict[str, str], edge: Edge) -> str:
-    """A line for what is used, a dotted arrow for a way that nothing enforces."""
+    """A line for uses, a dotted arrow for a connection that nothing enforces."""
     arrow = ("-.->" if edge.is_open else "-->") if edge.connects else "---"
     words = f'|"{label(edge.words)}"|' if edge.words else ""
     return f"{names[edge.source]} {arrow}{words} {names[edge.target]}"

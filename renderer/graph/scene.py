@@ -1,11 +1,11 @@
-"""A run whose servers are drawn, and what is the same for every target: the server itself, and what it uses."""
+"""The run that is drawn, and nodes that do not depend on the target."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from renderer.graph.parts import Edge, Kind, Node, Part
+from renderer.graph.model import Edge, Kind, Node, Part
 from renderer.labels import SERVER_LABEL
 from renderer.model import Access, EgressCidr, EgressService, Options, SecretRef, Server
 from renderer.prerequisites import prerequisites
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Scene(NamedTuple):
-    """``remotes`` are the ids of remote servers by what is opened for them."""
+    """``remotes``: ids of remote servers by the connection that is allowed for them."""
 
     target: str
     options: Options
@@ -24,15 +24,15 @@ class Scene(NamedTuple):
     remotes: Mapping[str, str]
 
     def place(self, server: Server) -> str:
-        """Its namespace; compose has none."""
+        """Its namespace; empty for compose."""
         return self.options.namespace_of(server) if self.target == "kubernetes" else ""
 
     def remote(self, way: Way) -> str:
-        """The id of the remote server that is opened so; empty where it is none."""
+        """The id of the remote server behind this connection, or empty."""
         return self.remotes.get(repr(way), "")
 
     def server_of(self, service: EgressService, server: Server) -> str:
-        """The id of the server of the run whose pods these are; empty where they are none of ours."""
+        """The id of the server whose pods the service selects, or empty."""
         if service.namespace_labels is not None:
             return ""
         place = service.namespace or self.place(server)
@@ -54,7 +54,7 @@ def server_id(server: Server) -> str:
 
 
 def remote_node(server: Server) -> Node:
-    """Where it is, and what clients send: of secrets the names."""
+    """Shows names of secrets, never values."""
     remote = server.remote
     assert remote, "it is one"
     sent = []
@@ -72,7 +72,6 @@ def _from(secrets: list[SecretRef]) -> str:
 
 
 def server_node(server: Server, lines: tuple[str, ...]) -> Node:
-    """What it is, who may call it, and ``lines`` of its target."""
     package = server.package
     runs = server.image or (f"{package.registry} {package.name} {package.version}" if package else "")
     bridged = f"{server.transport.type} behind {server.transport.bridge}" if server.transport.bridge != "none" else ""
@@ -89,7 +88,7 @@ def _access(server: Server) -> tuple[str, ...]:
 
 
 def enforcers(server: Server) -> tuple[str, ...]:
-    """Who asks clients of it, whatever way they come."""
+    """Who checks requests, whichever way they come."""
     access = server.gateway_access or server.guard
     if access is None:
         return ()
@@ -98,13 +97,13 @@ def enforcers(server: Server) -> tuple[str, ...]:
 
 
 def ports_of(way: EgressCidr | EgressService) -> str:
-    """``ports 80, 443, UDP 161``; none at all are every port."""
+    """``ports 80, 443, UDP 161`` or ``every port``."""
     ports = [*map(str, way.ports), *(f"UDP {port}" for port in way.udp_ports)]
     return f"port{'s' * (len(ports) > 1)} {', '.join(ports)}" if ports else "every port"
 
 
-def used(server: Server, scene: Scene) -> Iterator[Part]:
-    """Secrets and ConfigMaps by names and keys, and volumes."""
+def dependencies(server: Server, scene: Scene) -> Iterator[Part]:
+    """Secrets and ConfigMaps by name and key, and volumes."""
     place = scene.place(server)
     made = {secret.name: secret for secret in server.external_secrets}
     for secret in made.values():

@@ -1,6 +1,6 @@
-"""A graph as an SVG of our own drawing: one band a server, who reaches it on the left, what it reaches on the right.
+"""A graph as SVG: a band for each server, with clients on the left and what it reaches on the right.
 
-Text stays text, colours follow the reader's light or dark, and nothing is fetched.
+Text stays text, colours follow the reader's colour scheme, and nothing is fetched.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from textwrap import wrap
 from typing import NamedTuple
 
 from renderer.errors import excerpt
-from renderer.graph.parts import KINDS, USED, Edge, Graph, Node
+from renderer.graph.model import KINDS, USED, Edge, Graph, Node
 
 #: Pixels. Widths of text are those of a common sans-serif font at 13 and 11 pixels, on the safe side.
 _TITLE, _LINE, _PAD, _GAP, _BAND = 18, 14, 8, 10, 26
@@ -39,7 +39,7 @@ _ARROWS = (
 
 
 class Box(NamedTuple):
-    """Where a node stands; ``ends`` are the heights at which edges come in, by what they come from."""
+    """``ends``: y of incoming edges by their source."""
 
     node: Node
     x: int
@@ -53,7 +53,7 @@ class Box(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """``homes`` is the band of each node that stands once; the others are repeated in each band that needs them."""
+    """``homes``: the band of each node that is drawn once; others are repeated in each band that needs them."""
 
     boxes: Mapping[tuple[int, str], Box]
     homes: Mapping[str, int]
@@ -65,7 +65,6 @@ class Layout(NamedTuple):
 
 
 def as_svg(graphs: Sequence[Graph]) -> str:
-    """All environments one below the other."""
     body: list[str] = []
     top = _MARGIN
     used = sorted({_column(node) for graph in graphs for node in graph.nodes})
@@ -135,7 +134,7 @@ def _laid_out(graph: Graph, top: int, columns: Mapping[int, int]) -> Layout:
 
 
 def _sources(graph: Graph, node: Node, homes: Mapping[str, int], inside: Collection[str]) -> list[str]:
-    """What leads to it where it stands: to one that is repeated only what is in its band; from above to below."""
+    """Sources of edges drawn to the node, top to bottom; for a repeated node only those in its band."""
     sources = dict.fromkeys(edge.source for edge in graph.edges if edge.target == node.id)
     here = [source for source in sources if node.id in homes or source in inside]
     column = _column(node)
@@ -148,9 +147,9 @@ def _column(node: Node) -> int:
 
 
 def _bands(graph: Graph) -> list[list[Node]]:
-    """One a server; remote servers and what nobody has to do with come last.
+    """One per server; remote servers and unconnected nodes come last.
 
-    What only few servers share stands beside the first of them; what many share is repeated, or lines would cover all.
+    Nodes that few servers share are drawn once; more widely shared ones are repeated to avoid long lines.
     """
     servers = [node for node in graph.nodes if node.kind == "server"]
     bands = [_around(graph, server) for server in servers]
@@ -166,7 +165,7 @@ def _bands(graph: Graph) -> list[list[Node]]:
 
 
 def _around(graph: Graph, server: Node) -> set[str]:
-    """The server, all that is one step away but for other servers, and who comes through its ways in."""
+    """The server, its neighbours but other servers, and clients of its ways in."""
     near = {edge.target for edge in graph.edges if edge.source == server.id}
     before = {edge.source for edge in graph.edges if edge.target == server.id}
     before |= {edge.source for edge in graph.edges if edge.target in before}
@@ -181,7 +180,7 @@ def _lines(node: Node) -> list[str]:
 
 
 def _titles(node: Node) -> list[str]:
-    """On three lines at most."""
+    """At most three lines."""
     kind = f"{KINDS[node.kind].words} " if node.kind in USED else ""
     lines = wrap(excerpt(kind + node.title, 400), _FITS) or [""]
     return lines if len(lines) < 4 else [*lines[:2], excerpt("".join(lines[2:]), _FITS)]
@@ -208,7 +207,7 @@ def _box(box: Box) -> Iterator[str]:
 
 
 def _edge(edge: Edge, start: Box, end: Box) -> Iterator[str]:
-    """A curve from side to side; between servers of one column around their right side."""
+    """A curve from side to side; within a column around the right side."""
     x1, y1 = start.x + _WIDTH, start.middle
     y2 = end.ends.get(edge.source, end.middle)
     same = start.x == end.x
@@ -235,7 +234,7 @@ def _legend(top: int) -> Iterator[str]:
 
 
 def _style() -> str:
-    """Light, and dark where the reader's page is."""
+    """Light, and dark by prefers-color-scheme."""
     font = 'font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",sans-serif'
     return (
         f"text{{{font};font-size:11px}}.name{{font-size:13px;font-weight:600}}.heading{{font-size:17px;font-weight:600}}"
@@ -263,5 +262,5 @@ def _text(text: str, most: int = 400) -> str:
 
 
 def _printable(text: str, most: int = 2000) -> str:
-    """Whatever stands in it, as one line for each of its own; longer ones are cut, and whole in the tooltip."""
+    """Control characters escaped and lines cut; tooltips have the whole text."""
     return "\n".join(excerpt(line, most) for line in text.split("\n"))

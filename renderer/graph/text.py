@@ -1,4 +1,4 @@
-"""A graph as text, which a screen reader reads, and as JSON."""
+"""A graph as text, readable by screen readers, and as JSON."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from collections.abc import Iterator, Sequence
 
 from renderer import __version__
 from renderer.errors import excerpt
-from renderer.graph.parts import KINDS, Edge, Graph, Node
+from renderer.graph.model import KINDS, Edge, Graph, Node
 from renderer.model import JSON
 
 _LONGEST = 400
 
 
 def as_text(graphs: Sequence[Graph]) -> str:
-    """Server by server: who reaches it, what it may call, and what it uses."""
     lines: list[str] = []
     for graph in graphs:
         lines += [*([""] if lines else []), graph.title]
@@ -39,7 +38,7 @@ def _server(graph: Graph, node: Node) -> Iterator[str]:
 
 
 def _reached(graph: Graph, edge: Edge) -> Iterator[str]:
-    """By a client; of a way in, by whom that is reached too."""
+    """For a way in also the clients behind it."""
     node = graph.node(edge.source)
     line = _line(node, edge)
     before = [other for other in graph.edges if other.target == node.id] if node.kind == "way" else []
@@ -54,7 +53,7 @@ def _line(node: Node, edge: Edge) -> str:
 
 
 def as_json(graphs: Sequence[Graph]) -> str:
-    """As ``schemas/graph.schema.json`` says."""
+    """See ``schemas/graph.schema.json``."""
     listed: list[JSON] = [
         {
             "environment": graph.name,
@@ -70,7 +69,6 @@ def as_json(graphs: Sequence[Graph]) -> str:
 
 
 def edge_data(edge: Edge) -> dict[str, JSON]:
-    """One edge; ``connects`` is false where something is used."""
     return {
         "source": edge.source,
         "target": edge.target,

@@ -49,7 +49,8 @@ def definitions_in(folder: str) -> list[str]:
 
 def distinctly_named(drafts: Sequence[Draft], folder: str = "") -> list[Draft]:
     """The Drafts with distinct names, sorted by them.
-    / A clash is resolved by paths relative to ``folder``, so names do not depend on where the folder is.
+
+    A clash is resolved by paths relative to ``folder``, so names do not depend on where the folder is.
     """
     counts: Counter[str] = Counter()
     definitions = []

@@ -54,7 +54,8 @@ class Entry(NamedTuple):
 
 class Draft(NamedTuple):
     """A spec, or the ``problems`` for which there is none.
-    / ``comments`` are placed above the field of their path; if that is missing, at the end of its parent.
+
+    ``comments`` are placed above the field of their path; if that is missing, at the end of its parent.
     """
 
     name: str
@@ -77,7 +78,8 @@ class Draft(NamedTuple):
 
 class Reading:
     """Writes a spec while a definition is read, and reports on each field.
-    / Source paths are relative to ``root``, target paths to the spec's document. Readings of several sources that make
+
+    Source paths are relative to ``root``, target paths to the spec's document. Readings of several sources that make
     one spec share it: ``into`` is the first.
     """
 
@@ -121,10 +123,10 @@ class Reading:
         """Writes a value that the source says."""
         self.note(source, put(self.document, target, value), message)
 
-    def carry(self, source: DocumentPath, target: DocumentPath, message: str = "") -> None:
+    def carry(self, source: DocumentPath, target: DocumentPath) -> None:
         """Copies the value there, if any."""
         if (value := self.get(*source)) is not None:
-            self.map(source, target, value, message)
+            self.map(source, target, value)
 
     def carry_text(self, source: DocumentPath, target: DocumentPath) -> None:
         """Copies the text there, if any."""

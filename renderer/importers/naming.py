@@ -41,7 +41,8 @@ def digest(text: str) -> str:
 
 def distinct_names(originals: Sequence[tuple[str, str]]) -> list[str]:
     """The distinct name of each definition: (original name, what else identifies it, such as the file).
-    / Independent of the order: all that clash get a hash, but for the one whose original name is the name itself.
+
+    Independent of the order: all that clash get a hash, but for the one whose original name is the name itself.
     """
     names = [name_of(original) for original, _ in originals]
     counts = Counter(names)

@@ -95,7 +95,8 @@ def set_arguments(reading: Reading, path: DocumentPath, server: str) -> None:
 
 def argument(reading: Reading, path: DocumentPath, server: str | None) -> list[str] | None:
     """The words of one argument; None if it is optional and has no value.
-    / A value that only a person knows becomes a variable; without ``server`` its placeholder stays.
+
+    A value that only a person knows becomes a variable; without ``server`` its placeholder stays.
     """
     flag = reading.text(*path, "name")
     hint = reading.text(*field_path(reading, path, "valueHint"))

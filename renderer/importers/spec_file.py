@@ -22,7 +22,8 @@ _DIGITS = 16
 
 def text_of(draft: Draft, schema: str = "") -> str:
     """The spec with comments, fields in schema order. Its head names the origin and a digest of the body.
-    / ``schema``: the URL of the JSON Schema for editors.
+
+    ``schema``: the URL of the JSON Schema for editors.
     """
     spec = draft.document["spec"]
     properties = assets.schema("mcpserver")["$defs"]["spec"]["properties"]

@@ -78,7 +78,8 @@ def _in_source(problem: Problem, draft: Draft) -> Problem:
 
 def adjusted(draft: Draft) -> Draft:
     """The Draft without what cannot be valid, validated.
-    / Running workloads lose invalid fields, each reported. Other definitions lose secrets in descriptions only; plain
+
+    Running workloads lose invalid fields, each reported. Other definitions lose secrets in descriptions only; plain
     HTTP is accepted for private networks.
     """
     if draft.format in _LIVE:

@@ -1,11 +1,9 @@
-"""Digests of images and locks of packages, written into specs and environments: where something is not pinned yet, and
-with ``update`` where something newer is there.
-"""
+"""Writes image digests and package locks into specs and environments; with ``update`` newer versions too."""
 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from renderer.environment import Environment, built_in_images, images_in
@@ -14,16 +12,16 @@ from renderer.images import parse, split
 from renderer.locks import paths, read_lock
 from renderer.model import JSON, Server, Source
 from renderer.namedtuples import NamedTuple
-from renderer.pinning.locked import unpinned
+from renderer.pinning.edits import CannotEdit, edited
 from renderer.pinning.packages import LOCK_FOLDER_FILES, LOCK_NAMES, is_newer, newest_version, written_lock
 from renderer.pinning.registries import NoAnswer, digest_of, newest_tag, tags_of
-from renderer.pinning.text import CannotEdit, edited
+from renderer.policy.images import is_pinned_source
 
-__all__ = ["Change", "Pinned", "pin", "unpinned"]
+_HINT = "run 'mcpctl pin'"
 
 
 class Change(NamedTuple):
-    """One value that is written; ``before`` is empty for one that is added."""
+    """``before`` is empty for an added value."""
 
     place: Place
     path: str
@@ -32,7 +30,7 @@ class Change(NamedTuple):
 
 
 class Pinned(NamedTuple):
-    """``texts`` are the files that change, by path; ``problems`` what could not be pinned, and why."""
+    """``texts``: new contents of changed files by path. ``problems``: what could not be pinned."""
 
     changes: Sequence[Change]
     problems: Sequence[Problem]
@@ -46,7 +44,7 @@ def pin(
     *,
     update: bool = False,
 ) -> Pinned:
-    """``sources`` are specs as they were loaded, ``environments`` each with its servers; ``read`` is a file's text."""
+    """``sources``: specs as loaded. ``environments``: each with its servers. ``read`` returns a file's text or None."""
     pinning = _Pinning(read, update)
     for source in sources:
         for path, image in images_in(source.data):
@@ -83,7 +81,7 @@ class _Pinning:
                 self._edit(source, path, image, f"{name}{pinned}")
 
     def pin_built_in(self, environment: Environment, image: str) -> None:
-        """An image of mcpctl's own, which an environment pins by its name."""
+        """One of mcpctl's own images, under ``images.pins`` of the environment."""
         reference = parse(image)
         spec: Any = environment.source.data["spec"]
         pins = spec.get("images", {}).get("pins", {})
@@ -116,7 +114,7 @@ class _Pinning:
             self._edit(source, (*path, "version"), version, after)
 
     def _write_lock(self, source: Source, package: Mapping[str, Any], version: str) -> None:
-        """The lock, and in the spec its name; bounds go into it."""
+        """Writes the lock and its path into the spec; ``with`` moves into the lock."""
         registry, path = package["registry"], ("spec", "package")
         metadata: Any = source.data["metadata"]
         folder = f"locks/{metadata['name']}"
@@ -140,7 +138,7 @@ class _Pinning:
     def _version(
         self, source: Source, path: DocumentPath, name: str, version: str, *, newer: bool = True
     ) -> str | None:
-        """Tag and digest; None where they stay as they are, or nobody says them."""
+        """Tag and digest; None if unchanged or unknown."""
         tag, at, _ = version.removeprefix(":").partition("@")
         if (at and not self._update) or (at and not tag):  # a digest alone says which image, and of no other
             return None
@@ -159,7 +157,7 @@ class _Pinning:
         return None if pinned == version else pinned
 
     def _once(self, ask: Callable[..., Any], *names: str) -> Any:
-        """What each program is asked once a run, with its failure."""
+        """Caches answers and failures for the run."""
         key = " ".join((ask.__name__, *names))
         if key not in self._known:
             try:
@@ -187,3 +185,48 @@ class _Pinning:
 
     def _fail(self, source: Source, path: DocumentPath, message: str) -> None:
         self.problems.append(source.problem(Fault(path, "pin/not-pinned", message)))
+
+
+def unpinned(servers: Iterable[Server], environment: Environment | None) -> list[Problem]:
+    """The problems that ``--locked`` reports. Bundles and git commits are pinned by nature.
+
+    Digests of mcpctl's own images (bridge, base image, guard) are checked in environments only.
+    """
+    servers = [server for server in servers if not server.remote]
+    problems = [server.problem(fault)._replace(owner=server.name) for server in servers for fault in _faults(server)]
+    images = built_in_images(environment, servers) if environment else ()
+    for name in dict.fromkeys(parse(image).name for image in images):
+        if environment and "sha256:" not in environment.images.pins.get(name, ""):
+            message = f"{name}, an image of mcpctl's own, has no digest in this environment"
+            hint = f"{_HINT} with the environment among PATHS"
+            fault = Fault(("spec", "images", "pins"), "locked/image", message, hint)
+            problems.append(environment.source.problem(fault))
+    return problems
+
+
+def _faults(server: Server) -> Iterator[Fault]:
+    build = server.compose.build
+    if build and not is_pinned_source(build.context):
+        message = "the image is built from a folder or a branch, which says nothing of what is in it"
+        hint = "build it elsewhere, and name its digest; or build from a commit: https://…#COMMIT"
+        yield Fault(("spec", "compose", "build", "context"), "locked/image", message, hint)
+    for path, image in _images(server):
+        if "@sha256:" not in image and not build:
+            message = "the image has no digest: its registry decides what the tag means"
+            yield Fault(path, "locked/image", message, f"{_HINT}, or append @sha256:…")
+    package = server.package
+    if package and package.lock is None and package.bundle is None:
+        message = f"the dependencies of {package.name} are not locked"
+        hint = f"{_HINT}, which writes package.lock; or run an image that has the package installed"
+        if package.git and package.registry == "npm":
+            hint = "run an image that has it installed (docs/packages.md): npm cannot lock a package of a repository"
+        yield Fault(("spec", "package"), "locked/package", message, hint, at_key=True)
+
+
+def _images(server: Server) -> Iterator[tuple[DocumentPath, str]]:
+    if server.image:
+        yield ("spec", "image") if server.sets("spec", "image") else ("spec", "package", "version"), server.image
+    if server.package and server.package.base_image:
+        yield ("spec", "package", "baseImage"), server.package.base_image
+    for field, containers in (("initContainers", server.init_containers), ("sidecars", server.sidecars)):
+        yield from ((("spec", field, i, "image"), container.image) for i, container in enumerate(containers))

@@ -1,4 +1,4 @@
-"""Locks of packages, and their newest versions: made by uv and npm, in a folder of their own."""
+"""Newest versions and lock files, from uv and npm in a temporary folder."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _VERSIONS = {
 
 
 def newest_version(registry: str, name: str) -> str:
-    """The newest that is no preview. Raises NoAnswer."""
+    """The newest stable version. Raises NoAnswer."""
     if registry == "npm":
         text = _run(["npm", "view", name, "dist-tags.latest", "--json"]).strip()
         try:
@@ -53,7 +53,7 @@ def newest_version(registry: str, name: str) -> str:
 
 
 def is_newer(version: str, other: str) -> bool:
-    """Whether it is higher, number by number; previews of a version count as that version."""
+    """Compared number by number; a preview equals its version."""
     return _numbers(version) > _numbers(other)
 
 
@@ -63,7 +63,7 @@ def _numbers(version: str) -> list[int]:
 
 
 def written_lock(package: Mapping[str, Any], version: str, files: Mapping[str, str]) -> dict[str, str]:
-    """The files of a lock folder after that version of the package was added to it. Raises NoAnswer."""
+    """The files of a lock folder with the package added. Raises NoAnswer."""
     registry = package["registry"]
     with tempfile.TemporaryDirectory(prefix="mcpctl-lock-") as folder:
         python = f"3.{min(sys.version_info.minor, _NEWEST_PYTHON)}"

@@ -1,4 +1,4 @@
-"""What registries say of images, digests and tags: asked of crane, skopeo or docker buildx, whichever is there."""
+"""Digests and tags from registries, by crane, skopeo or docker buildx."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ _VERSION = pattern(r"(?P<before>|v|[a-z][a-z-]*-v?)(?P<numbers>\d{1,9}(\.\d{1,9}
 
 
 class NoAnswer(Exception):
-    """Why nobody says it, one reason for each program that was asked."""
+    """One reason for each program that was asked."""
 
 
 class _Way(NamedTuple):
-    """A program that knows, and where its answer has the texts that are asked for."""
+    """A program, and how to extract the texts from its output."""
 
     argv: Callable[[str], Sequence[str]]
     texts: Callable[[Done], Any]
 
 
 def digest_of(image: str) -> str:
-    """That of the image for all of its platforms; ``image`` has no digest. Raises NoAnswer."""
+    """The digest of the image index; ``image`` has none. Raises NoAnswer."""
     return _ask(_DIGESTS, image, _DIGEST)[0]
 
 
 def tags_of(name: str) -> list[str]:
-    """All tags of an image, which has neither tag nor digest. Raises NoAnswer."""
+    """``name`` has neither tag nor digest. Raises NoAnswer."""
     return _ask(_TAGS, name, _TAG)
 
 
 def newest_tag(tag: str, tags: Iterable[str]) -> str:
-    """The highest version of the same form (v1.2.3-alpine of v1.0.0-alpine); the tag itself where none is higher."""
+    """The highest version of the tag's form (v1.2.3-alpine for v1.0.0-alpine), or the tag itself."""
     own = _VERSION.fullmatch(tag)
     if own is None:
         return tag
@@ -91,7 +91,7 @@ def _ask(ways: Sequence[_Way], name: str, form: re.Pattern[str]) -> list[str]:
 
 
 def _digest_of_manifest(done: Done) -> list[str]:
-    """What a digest is: the hash of the bytes of the manifest."""
+    """A digest is the hash of the manifest's bytes."""
     data = _json(done)
     is_manifest = data.get("schemaVersion") == 2 and ("manifests" in data or "layers" in data)
     return [f"sha256:{hashlib.sha256(done.raw).hexdigest()}"] if is_manifest else []

@@ -1,7 +1,6 @@
-"""Policy: what a team would rather not run. Each finding is an error, a warning, off, or accepted with a reason.
+"""Policy: findings, each an error, a warning, off, or accepted with a reason.
 
-``spec`` finds in specs, ``documents`` in what was rendered, with the rule's id and nothing decided; here
-it is decided how much a finding weighs.
+``spec`` finds in specs and ``documents`` in rendered documents; this module decides the severity of each.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _RESTRICTED = ("pod-security/", "compose/not-restricted")
 
 
 def parse_levels(settings: Iterable[str]) -> dict[str, Level]:
-    """Of ``RULE=LEVEL``, the rule with or without ``policy/``; UsageMistake with a suggestion."""
+    """Parses ``RULE=LEVEL``; the prefix ``policy/`` may be missing. UsageMistake with a suggestion."""
     levels: dict[str, Level] = {}
     for setting in settings:
         name, _, level = setting.partition("=")
@@ -48,9 +47,9 @@ def _suggestion(rule: str) -> str:
 
 
 def leaks(sources: Iterable[Source]) -> Iterator[Problem]:
-    """Tokens anywhere in documents as they were loaded: errors in every run, which nothing accepts.
+    """Tokens in documents as loaded: errors that nothing accepts.
 
-    Of an environment credentials of every kind: it has none to accept them. What it merges into specs is theirs.
+    In environments all credentials, as these cannot accept any; what they merge into specs is judged there.
     """
     for source in sources:
         faults = secrets_of(source)
@@ -63,7 +62,7 @@ def leaks(sources: Iterable[Source]) -> Iterator[Problem]:
 
 
 def findings(server: Server) -> list[Fault]:
-    """What policy finds in a spec, whatever levels say of it and whether or not it is accepted."""
+    """All findings in a spec, before levels and acceptances."""
     if server.doubts("accepted"):  # nobody knows what is accepted
         return []
     checks = REMOTE_CHECKS if server.remote else CHECKS
@@ -83,9 +82,9 @@ def judge_specs(
     *,
     own_templates: bool = False,
 ) -> list[Problem]:
-    """The Problems of the specs, and the findings of each server: decided, with what is accepted and is not there.
+    """The Problems and findings with their severity, and acceptances that match nothing.
 
-    ``own_templates``: what is accepted may be what a template of the user brings.
+    ``own_templates``: users' templates may bring what is accepted.
     """
     # Without what is turned off: to find its place, the spec would be read once more.
     on = [
@@ -100,9 +99,9 @@ def judge_specs(
 def judge_documents(
     problems: Sequence[Problem], servers: Sequence[Server], target: str, levels: Levels, *, admission: bool = False
 ) -> list[Problem]:
-    """The Problems of a run for one target, with the findings among them decided.
+    """The Problems of one target with their severity.
 
-    ``admission``: what is rendered has the cluster refuse pods below 'restricted'.
+    ``admission``: the rendered Namespace enforces 'restricted'.
     """
     owners = {server.name: server for server in servers}
     in_specs: dict[str, set[str]] = {}  # digests of the literals there, by server
@@ -128,7 +127,7 @@ def judge_documents(
 def _judged(
     problems: Sequence[Problem], servers: Sequence[Server], target: str | None, levels: Levels, *, admission: bool
 ) -> list[Problem]:
-    """``target`` is empty for specs, and None where nobody can tell what is accepted in vain."""
+    """``target``: empty for specs; None if unused acceptances are unknown."""
     owners = {server.name: server for server in servers if not server.doubts("accepted")}
     on = [problem for problem in problems if _on(_judged_by(problem), levels)]
     places: dict[tuple[str, str], set[str]] = {}
@@ -157,23 +156,23 @@ def _judged(
 
 
 def _accepted_as(problem: Problem) -> str:
-    """The rule under which a Problem is accepted; empty where it cannot be."""
+    """The rule under which it can be accepted, or empty."""
     return _judged_by(problem) or (problem.rule if problem.severity is Severity.WARNING else "")
 
 
 def _judged_by(problem: Problem | Fault) -> str:
-    """The rule of policy that levels and acceptances name; none of a token, whose digest nobody is told."""
+    """The policy rule whose level applies, or empty; tokens (without digest) have none."""
     return "" if problem.rule == _SECRET and not problem.digest else policy_of(problem.rule)
 
 
 def _acceptances(problem: Problem, server: Server | None) -> list[tuple[int, Acceptance]]:
-    """Those of the rule, whatever place they name."""
+    """Acceptances of the rule, for any path."""
     rule = _accepted_as(problem)
     return [(i, each) for i, each in enumerate(server.accepted if server and rule else ()) if each.rule == rule]
 
 
 def _holds(accepted: Acceptance, problem: Problem, places: Collection[str]) -> bool:
-    """For one place; of a literal for one value there. Without a path where there is no other place."""
+    """An acceptance without a path covers the only finding; one of a literal needs its digest."""
     if problem.digest:
         same = bool(accepted.digest) and same_digest(problem.digest, accepted.digest or "")
         return same and accepted.path in (problem.path, problem.subject)
@@ -181,12 +180,11 @@ def _holds(accepted: Acceptance, problem: Problem, places: Collection[str]) -> b
 
 
 def same_digest(digest: str, begin: str) -> bool:
-    """Whether both are the beginning of one digest."""
     return digest.startswith(begin) or begin.startswith(digest)
 
 
 def _unfit(index: int, accepted: Acceptance, problem: Problem) -> str:
-    """Why an acceptance of the rule does not hold here; empty where it is about another place."""
+    """Why an acceptance of the rule does not apply; empty if it is for another path."""
     path = problem.subject or problem.path
     if not accepted.path:
         more = " and the digest of the literal" if problem.digest else ""
@@ -196,14 +194,14 @@ def _unfit(index: int, accepted: Acceptance, problem: Problem) -> str:
 
 
 def _repeats(problem: Problem, server: Server | None) -> bool:
-    """Whether a template of the user, which is judged as a whole, only has what the spec says."""
+    """Whether a finding in a user's template repeats one in the spec."""
     if not server or not problem.in_output or policy_of(problem.rule) != problem.rule or RULES[problem.rule].targets:
         return False
     return problem.rule in {fault.rule for fault in (*server.faults_of_values(VALUE_CHECKS), *server.faults(CHECKS))}
 
 
 def _without_cpu_limit(server: Server | None) -> bool:
-    """Whether the spec says so itself (``limits.cpu: null``): every size has one."""
+    """Whether the spec removes it (``limits.cpu: null``); every size has one."""
     if server is None:
         return False
     containers = (*server.sidecars, *server.init_containers)
@@ -212,7 +210,7 @@ def _without_cpu_limit(server: Server | None) -> bool:
 
 
 def policy_of(rule: str) -> str:
-    """The rule of policy under which a Problem is accepted; empty where it has none."""
+    """The policy rule that covers a rule, or empty."""
     if rule in RULES:
         return rule
     return "policy/pod-security" if rule.startswith(_RESTRICTED) else ""
@@ -227,7 +225,7 @@ def _on(rule: str, levels: Levels) -> bool:
 
 
 def _accepted(problem: Problem, accepted: Acceptance, *, admission: bool) -> Problem:
-    """With the reason, and listed where somebody asks; an error where the cluster would refuse it all the same."""
+    """An error if the cluster would refuse it although it is accepted."""
     rule = policy_of(problem.rule)
     if admission and rule and RULES[rule].admission:
         hint = (
@@ -246,7 +244,7 @@ def _needless(
     levels: Levels,
     places: Mapping[tuple[str, str], Collection[str]],
 ) -> Iterator[Problem]:
-    """Acceptances of what is not there: they would hide the day on which it comes."""
+    """Acceptances that match nothing: they would hide a later finding."""
     for i in unused:
         rule, path = server.accepted[i].rule, server.accepted[i].path
         known = rule in RULES or not rule.startswith(_PREFIX)
@@ -265,7 +263,7 @@ def _needless(
 
 
 def _judged_here(server: Server, rule: str, target: str) -> bool:
-    """Whether the rule must fire in the spec (no target), or in what this target renders."""
+    """Whether the rule can match in the spec (no target), or in this target's output."""
     begin = {"api": "kubernetes"}.get(begin := rule.partition("/")[0], begin)
     targets = RULES[rule].targets if rule in RULES else (begin,) if begin in ("kubernetes", "compose") else ()
     if not target:

@@ -1,7 +1,7 @@
-"""The table of policy rules: what each finds, why, and how to fix it. ``mcpctl rule`` and ``docs/rules.md`` print it.
+"""The table of policy rules, printed by ``mcpctl rule`` and docs/rules.md.
 
-A new rule is a row here, its id in the schema's ``spec.accept[].rule``, and the check that yields it, in ``spec.py`` or
-``documents.py``. Tests hold them together. Texts are Markdown; links lead to files in ``docs/``.
+A new rule: a row here, its id in the schema's ``spec.accept[].rule``, and its check in spec.py or documents.py. Texts
+are Markdown; links are relative to docs/.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ LEVELS: tuple[Level, ...] = ("error", "warning", "off")
 
 
 class Rule(NamedTuple):
-    """``about`` is ``what`` in a few words; ``targets`` in whose output: none where the spec tells everything.
+    """``about``: a short ``what``. ``targets``: those in whose output it is checked.
 
-    ``admission``: the Namespace that is rendered refuses it as well, so accepting it there would only
-    delay the error. ``waived_only``: no run can lower it, only a spec with its reason. ``by_digest``: an acceptance
-    names the literal. ``accepting``: what else there is to say of that; ``always``: what nothing accepts.
+    ``admission``: a rendered Namespace refuses it too. ``waived_only``: only acceptances lower it. ``by_digest``:
+    acceptances name the literal. ``accepting``: notes on acceptances. ``always``: what cannot be accepted.
     """
 
     level: Level

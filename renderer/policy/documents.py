@@ -1,4 +1,4 @@
-"""Policy on rendered documents: what patches and templates of the user bring, and no field of a spec can say."""
+"""Policy on rendered documents: what patches and users' templates may bring."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from renderer.labels import SERVER_LABEL
 from renderer.later import later
 from renderer.manifest import CONTAINER_FIELDS, Json, at, entries, items, kind_of, mapping, pod_of, text
 from renderer.model import Rendered
+from renderer.policy.exposure import foreign_claims, guard_bypasses, open_egress, open_ways, service_guard_bypasses
 from renderer.policy.images import image_faults, is_repository, source_faults
 from renderer.policy.literals import literal_faults, token_faults
-from renderer.policy.openings import foreign_data, open_egress, opened, passing_guard, passing_service_guard
 from renderer.policy.rights import document_faults
 from renderer.policy.variables import machine_variables, variable_faults
 from renderer.render import has_user_templates
@@ -32,7 +32,7 @@ _EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 - what is looked for
 
 
 def kubernetes_findings(document: Rendered, data: Any, problems: list[Problem]) -> list[Problem]:
-    """Of one object, beside the ``problems`` of the checks: each with the server that may accept it."""
+    """Adds findings to the ``problems`` of the checks, and the owner of each."""
     if not isinstance(data, dict):
         return problems
     faults = [*_pod(data)]
@@ -45,7 +45,7 @@ def kubernetes_findings(document: Rendered, data: Any, problems: list[Problem]) 
 
 
 def compose_findings(document: Rendered, data: Any, checked: Sequence[Fault]) -> list[Problem]:
-    """Of one project, beside what was ``checked``: policy, and what keeps services as restricted as pods."""
+    """Adds policy and hardening to the faults ``checked``."""
     if not isinstance(data, dict):
         return located(document, checked)
     services = {key: service for key, service in mapping(data, "services").items() if isinstance(service, dict)}
@@ -67,7 +67,7 @@ def compose_findings(document: Rendered, data: Any, checked: Sequence[Fault]) ->
 
 
 def _secrets(document: Rendered, data: Json, path: DocumentPath = ()) -> Iterator[Fault]:
-    """What a patch or a template of the user brought: all else stands in the spec, and is found there."""
+    """Only those that patches or users' templates brought; others are found in the spec."""
     if document.changes or has_user_templates():
         for fault in literal_faults(data, path):
             patched = _is_patched(document, fault.path)
@@ -78,9 +78,9 @@ def _secrets(document: Rendered, data: Json, path: DocumentPath = ()) -> Iterato
 
 
 def _changed(document: Rendered, faults: Iterator[Fault]) -> list[Fault]:
-    """Those that a patch or a template of the user may have brought: all others are told of the spec.
+    """Only those that patches or users' templates may have brought.
 
-    What the spec itself has is told once: see ``judge_documents``.
+    For what the spec has too see ``judge_documents``.
     """
     if has_user_templates():
         return list(faults)
@@ -99,7 +99,7 @@ def _pod(data: Json) -> Iterator[Fault]:
     pod = mapping(template[1], "spec")
     for i, volume in entries(pod, "volumes"):
         if source := text(mapping(volume, "hostPath"), "path"):
-            yield mounted(source, (*path, "volumes", i, "hostPath"))
+            yield mount_fault(source, (*path, "volumes", i, "hostPath"))
     for name, shared in _HOST.items():
         if pod.get(name) is True:
             yield _privileged(f"the pod shares the machine's {shared}", (*path, name))
@@ -128,14 +128,14 @@ def _service(service: Json, path: DocumentPath, own: Collection[str]) -> Iterato
         if service.get(field) == "host":
             yield _privileged(f"the service shares the machine's own ({field}: host)", (*path, field))
     if (context := _context(service)) and context not in own:
-        yield from built(context, (*path, "build"))
+        yield from build_faults(context, (*path, "build"))
     volumes = service.get("volumes")
     for i, volume in enumerate(volumes if isinstance(volumes, list) else ()):
         source = volume.partition(":")[0] if isinstance(volume, str) and ":" in volume else _bind(volume)
         # '$' may be any path, and one letter is a drive of Windows.
         outside = source.startswith(("/", "~", ".", "$", "\\")) or (isinstance(volume, str) and len(source) == 1)
         if outside and source not in own:
-            yield mounted(source, (*path, "volumes", i))
+            yield mount_fault(source, (*path, "volumes", i))
     limits = mapping(mapping(mapping(service, "deploy"), "resources"), "limits")
     # To Docker 0 and -1 are no limits.
     bounds = {part: limits.get(part, service.get(old)) for part, old in _DOCKER_LIMITS.items()}
@@ -145,7 +145,7 @@ def _service(service: Json, path: DocumentPath, own: Collection[str]) -> Iterato
 
 
 def _pairs(value: Any) -> dict[str, str]:
-    """Names and texts of a mapping, or of a list of NAME=value."""
+    """Texts by name, of a mapping or of a list of NAME=value."""
     if isinstance(value, dict):
         return {str(name): inner if isinstance(inner, str) else "" for name, inner in value.items()}
     words = [word.partition("=") for word in value if isinstance(word, str)] if isinstance(value, list) else []
@@ -153,15 +153,15 @@ def _pairs(value: Any) -> dict[str, str]:
 
 
 def _bind(volume: Any) -> str:
-    """The folder of a bind mount; a path without a '.' in front is one below the project all the same."""
+    """The source of a bind mount; without a leading '.' it is relative all the same."""
     if not isinstance(volume, dict) or volume.get("type") not in ("bind", "npipe"):
         return ""
     source = text(volume, "source")
     return source if source.startswith(("/", "~", ".", "$")) else f"./{source}"
 
 
-def mounted(source: str, path: DocumentPath) -> Fault:
-    """A path of the machine, in a spec or in what is rendered."""
+def mount_fault(source: str, path: DocumentPath) -> Fault:
+    """A path of the machine, in a spec or in a rendered document."""
     if source.endswith(_SOCKETS):
         message = "the socket of the container runtime is mounted: who has it is root on the machine"
         hint = "give the server an API of its own that allows only what it needs"
@@ -175,8 +175,8 @@ def _context(service: Json) -> str:
     return build if isinstance(build, str) else text(mapping(service, "build"), "context")
 
 
-def built(context: str, path: DocumentPath) -> Iterator[Fault]:
-    """The source of an image, in a spec or in what is rendered."""
+def build_faults(context: str, path: DocumentPath) -> Iterator[Fault]:
+    """The source of an image, in a spec or in a rendered document."""
     if not is_repository(context):
         message = "the image is built from a folder of the machine: nobody else knows what runs"
         hint = "build from a repository at a commit (https://…#COMMIT:folder), or accept this with the reason"
@@ -201,12 +201,12 @@ def _patched_object(document: Rendered, data: Json) -> Iterator[Fault]:
     yield from document_faults(data, document.context)
     # Of the policies of a sandbox the first restricts both directions, and each of the others opens one.
     opens = str(document.context.get("policy", "")).capitalize()
-    yield from opened(data, [opens] if opens in ("Ingress", "Egress") else ("Ingress", "Egress"))
-    yield from passing_guard(data, document.context)
-    yield from _lowered(data, document.context)
+    yield from open_ways(data, [opens] if opens in ("Ingress", "Egress") else ("Ingress", "Egress"))
+    yield from guard_bypasses(data, document.context)
+    yield from _namespace_faults(data, document.context)
     spec, replicas = mapping(document.context, "spec"), ("spec", "maxReplicas")
     own = set(mapping(document.context, "claims").values())
-    yield from foreign_data(data, own if "spec" in document.context else None)
+    yield from foreign_claims(data, own if "spec" in document.context else None)
     yield from _patched_pod(document, data)
     if kind_of(data) in ("Deployment", "StatefulSet"):
         replicas = ("spec", "replicas")
@@ -224,8 +224,8 @@ _ENFORCE = "pod-security.kubernetes.io/enforce"
 _VERSION = f"{_ENFORCE}-version"
 
 
-def _lowered(data: Json, context: Mapping[str, Any]) -> Iterator[Fault]:
-    """The walls of a namespace: what the API server admits, how much of it, and what its pods are given."""
+def _namespace_faults(data: Json, context: Mapping[str, Any]) -> Iterator[Fault]:
+    """Restrictions of the namespace: Pod Security labels, default account, quota, LimitRange."""
     kind, about, spec = kind_of(data), mapping(data, "metadata"), mapping(data, "spec")
     level = context.get("enforce", "restricted")
     if kind == "Namespace" and mapping(about, "labels").get(_ENFORCE) != level:
@@ -277,7 +277,7 @@ def _patched_pod(document: Rendered, data: Json) -> Iterator[Fault]:
 
 
 def _tokens(pod: Json, *, wanted: bool) -> Iterator[DocumentPath]:
-    """Where a token is mounted that the spec does not ask for: what is left out is true."""
+    """Mounted tokens that the spec does not ask for; an absent automountServiceAccountToken means true."""
     if not wanted and pod.get("automountServiceAccountToken") is not False:
         yield ("automountServiceAccountToken",)
     for i, volume in entries(pod, "volumes"):
@@ -301,7 +301,9 @@ def _patched_project(document: Rendered, data: Json, services: Mapping[str, Json
             advice = f"write security.fsGroup, or {hint}"
             yield Fault(("services", key, "group_add"), "compose/not-restricted", message, advice)
         if server.get("guard"):
-            yield from passing_service_guard(service, {f"{key}.internal", *server.get("joined", ())}, ("services", key))
+            yield from service_guard_bypasses(
+                service, {f"{key}.internal", *server.get("joined", ())}, ("services", key)
+            )
         if server.get("isolated") or server.get("has_network"):
             yield from _ways_out(data, service, ("services", key))
     # Those of other projects, which a name of their own may be: the data in them is not this server's. What a spec
@@ -316,7 +318,7 @@ def _patched_project(document: Rendered, data: Json, services: Mapping[str, Json
 
 
 def _ways_out(data: Json, service: Json, path: DocumentPath) -> Iterator[Fault]:
-    """Of a server that the spec keeps on a network which leads nowhere."""
+    """Networks with a way out, for a server that the spec isolates."""
     for name in service.get("networks") or ["default"]:
         if at(data, "networks", str(name), "internal") is not True and not service.get("network_mode"):
             yield open_egress((*path, "networks"))

@@ -1,4 +1,4 @@
-"""What a reference to an image promises: a tag that moves, one that stays, or a digest."""
+"""What an image reference pins: nothing, a tag, or a digest."""
 
 from __future__ import annotations
 
@@ -19,24 +19,22 @@ _COMMIT = pattern(r"#[0-9a-f]{40}(:|$)")
 
 
 def is_repository(context: str) -> bool:
-    """Whether an image is built from what others can have too."""
+    """Whether the build context is a git repository."""
     return bool(_REPOSITORY.match(context))
 
 
 def is_pinned_source(context: str) -> bool:
-    """Whether it names the commit that is built."""
+    """Whether the build context names a commit."""
     return is_repository(context) and bool(_COMMIT.search(context))
 
 
 def source_faults(context: str, path: DocumentPath) -> Iterator[Fault]:
-    """A commit says which source it is."""
     if is_repository(context) and not is_pinned_source(context):
         message = "the image is built from a branch or tag that moves: the next start may run another program"
         yield Fault(path, "policy/image-tag", message, "name the commit: https://…#COMMIT:folder")
 
 
 def image_faults(image: str, path: DocumentPath) -> Iterator[Fault]:
-    """A digest says which image it is; a tag says who is trusted not to move it."""
     name, at, _ = image.partition("@")
     if at:
         return

@@ -1,4 +1,4 @@
-"""Rights in the Kubernetes API that amount to more than they name."""
+"""RBAC rules that grant more than they name."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ _WIDE_ROLES = {"cluster-admin": "every right", "admin": "Secrets, exec and roles
 
 
 def rule_fault(rule: AccessRule, path: DocumentPath, *, is_wide: bool) -> Iterator[Fault]:
-    """Of one rule of a Role, or of a ClusterRole (``is_wide``)."""
+    """``is_wide``: of a ClusterRole."""
     if excess := _excess(rule):
         yield _fault(f"the rule grants {excess}", path, "name verbs, resources and resourceNames", is_wide=is_wide)
 
 
 def role_fault(role: str, path: DocumentPath, *, is_wide: bool) -> Iterator[Fault]:
-    """Of a ClusterRole that is bound, by its name."""
+    """A reference to a well-known ClusterRole."""
     if rights := _WIDE_ROLES.get(role):
         hint = "use 'view', or rules that name what the server needs"
         yield _fault(f"ClusterRole '{role}' grants {rights}", path, hint, is_wide=is_wide)
 
 
 def label_faults(labels: Mapping[str, Any], path: DocumentPath) -> Iterator[Fault]:
-    """Of labels that ClusterRoles have, too: by these Kubernetes adds their rules to roles of others."""
+    """Labels that aggregate rules into other ClusterRoles."""
     for key, value in labels.items():
         if key.startswith(_AGGREGATED) and value == "true":
             role = key.removeprefix(_AGGREGATED)
@@ -51,7 +51,7 @@ def label_faults(labels: Mapping[str, Any], path: DocumentPath) -> Iterator[Faul
 
 
 def snippet_faults(annotations: Mapping[str, Any], path: DocumentPath) -> Iterator[Fault]:
-    """Of annotations of an Ingress: a snippet is configuration of a controller that others share."""
+    """Ingress snippets configure the shared controller."""
     for key in annotations:
         if _SNIPPET.search(key):
             message = "the snippet runs in the ingress controller, which reads Secrets and requests of others"
@@ -59,7 +59,7 @@ def snippet_faults(annotations: Mapping[str, Any], path: DocumentPath) -> Iterat
 
 
 def document_faults(data: Json, context: Mapping[str, Any]) -> Iterator[Fault]:
-    """Of a rendered object; ``context`` is what its template was given."""
+    """``context``: the values of the template."""
     kind, about = kind_of(data), mapping(data, "metadata")
     is_wide = kind.startswith("Cluster")
     if kind in ("Role", "ClusterRole"):
@@ -100,7 +100,7 @@ def _fault(message: str, path: DocumentPath, hint: str, *, is_wide: bool) -> Fau
 
 
 def _excess(rule: AccessRule) -> str:
-    """What it gives beyond its words; empty where nothing."""
+    """What the rule grants beyond its words, or empty."""
     for words, kind in ((rule.verbs, "verb"), (rule.resources, "resource"), (rule.api_groups, "API group")):
         if "*" in words:
             return f"every {kind} ('*')"

@@ -1,4 +1,4 @@
-"""Policy on what a spec says. A check takes a Server and yields Faults whose paths count from the spec's root."""
+"""Policy on specs. A check yields Faults with paths from the document's root."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - what is looked for
 
 
 def images(server: Server) -> Iterator[Fault]:
-    """Of the server and of the containers beside it; those of bridges are pinned by mcpctl."""
+    """Images of bridges are pinned by mcpctl."""
     if server.image:
         path: DocumentPath = ("spec", "image") if server.sets("spec", "image") else ("spec", "package", "version")
         yield from image_faults(server.image, path)
@@ -32,7 +32,7 @@ def images(server: Server) -> Iterator[Fault]:
 
 
 def literals(server: Server) -> Iterator[Fault]:
-    """Secrets, wherever a spec has text, and names of variables."""
+    """Secrets in any text, and names of variables."""
     yield from (fault for fault in secrets_of(server.source) if fault.digest)
     containers: list[tuple[DocumentPath, Server | Container]] = [(("spec",), server), *_others(server)]
     for path, container in containers:
@@ -41,7 +41,7 @@ def literals(server: Server) -> Iterator[Fault]:
 
 
 def arguments(server: Server) -> Iterator[Fault]:
-    """A variable is read by the process alone; its arguments are read by whoever lists processes or containers."""
+    """Arguments are visible in process lists, unlike variables."""
     containers: list[tuple[DocumentPath, Server | Container]] = [(("spec",), server), *_others(server)]
     for path, container in containers:
         for field, words in (("command", container.command), ("args", container.args)):
@@ -61,7 +61,7 @@ def arguments(server: Server) -> Iterator[Fault]:
 
 
 def _secrets_in(name: str, container: Server | Container, above: tuple[str, ...]) -> Iterator[str]:
-    """What a variable has from Secrets, also through other variables."""
+    """Keys of Secrets in a variable, also through other variables."""
     value = container.env.get(name)
     if isinstance(value, SecretRef):
         yield f"key {value.key} of Secret {value.secret}"
@@ -79,7 +79,6 @@ def _others(server: Server) -> list[tuple[DocumentPath, Container]]:
 
 
 def egress(server: Server) -> Iterator[Fault]:
-    """What is not restricted can send everything it reads to anybody."""
     if server.network.egress is None:
         yield Fault(
             ("spec", "network"),
@@ -91,7 +90,7 @@ def egress(server: Server) -> Iterator[Fault]:
 
 
 def locks(server: Server) -> Iterator[Fault]:
-    """One version is pinned, and all that it needs is resolved when a pod starts."""
+    """Without a lock dependencies are resolved at each start."""
     package = server.package
     if package and package.lock is None and package.bundle is None:
         own = "npx" if package.registry == "npm" else "uvx"
@@ -108,7 +107,7 @@ def locks(server: Server) -> Iterator[Fault]:
 
 
 def replicas(server: Server) -> Iterator[Fault]:
-    """Sessions live in the memory of one pod."""
+    """Sessions are in the memory of one pod."""
     sessions = server.transport.keeps_sessions
     if not server.listens or sessions is False or server.most_pods < 2 or server.workload == "Pod":
         return  # of a Pod, another rule tells it
@@ -127,7 +126,6 @@ def replicas(server: Server) -> Iterator[Fault]:
 
 
 def tls(server: Server) -> Iterator[Fault]:
-    """Tokens travel in the headers of every request."""
     if server.expose and server.expose.type == "Ingress" and not server.expose.tls:
         yield Fault(
             ("spec", "expose"),
@@ -139,7 +137,6 @@ def tls(server: Server) -> Iterator[Fault]:
 
 
 def access(server: Server) -> Iterator[Fault]:
-    """Whoever reaches it acts with the server's own credentials."""
     asked = isinstance(server.access, Access) and server.access.issuers
     if server.expose and server.access != "none" and not asked:
         hosts = " and ".join(server.expose.hosts)
@@ -154,7 +151,7 @@ def access(server: Server) -> Iterator[Fault]:
 
 
 def token(server: Server) -> Iterator[Fault]:
-    """Without rights it opens what every account may."""
+    """A token without rights still grants what every account may do."""
     if server.service_account.automount and not server.service_account.has_rights and server.sandbox is None:
         yield Fault(
             ("spec", "serviceAccount", "automountToken"),
@@ -166,7 +163,6 @@ def token(server: Server) -> Iterator[Fault]:
 
 
 def rights(server: Server) -> Iterator[Fault]:
-    """What the account is given."""
     account, path = server.service_account, ("spec", "serviceAccount")
     for field, rules, is_wide in (("rules", account.rules, False), ("clusterRules", account.cluster_rules, True)):
         for i, rule in enumerate(rules):
@@ -189,7 +185,7 @@ def snippets(server: Server) -> Iterator[Fault]:
 
 
 def published(server: Server) -> Iterator[Fault]:
-    """Docker opens a published port past the machine's own firewall, and a Service has no TLS."""
+    """Docker opens published ports in the machine's firewall, and Services have no TLS."""
     service = server.service
     if service.type != "ClusterIP" and not service.source_ranges:
         where = "the cluster's nodes" if service.type == "NodePort" else "its load balancer"
@@ -209,7 +205,7 @@ def published(server: Server) -> Iterator[Fault]:
 
 
 def remote_http(server: Server) -> Iterator[Fault]:
-    """But on this machine, and inside of a cluster, where names have no dot or end so."""
+    """Loopback and cluster-internal hosts are exempt."""
     remote = server.remote
     if remote and remote.scheme == "http" and not _is_near(remote.host):
         yield Fault(

@@ -1,4 +1,4 @@
-"""Environment variables that decide which programs and libraries run, and those of the machine."""
+"""Environment variables that change which code runs, and values from the machine's environment."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LOADING = {
 
 
 def variable_faults(name: str, path: DocumentPath, value: str = "") -> Iterator[Fault]:
-    """Case counts, as for the loader itself; ``value`` is what is known of it."""
+    """Case-sensitive, as for the loader."""
     loads = name in _LOADING and _LOADING[name].search(value)
     if loads or name in _LOADER or name.startswith("BASH_FUNC_"):
         yield Fault(
@@ -46,7 +46,7 @@ _INHERITING = ("environment", "args")
 
 
 def machine_variables(value: Any, own: Collection[str], path: DocumentPath = ()) -> Iterator[Fault]:
-    """Values that compose takes from the environment of whoever starts the project; ``own`` are those of the spec."""
+    """Interpolations from the environment of whoever starts the project; ``own`` are the spec's."""
     if isinstance(value, str):
         names = {match[1] for match in _OF_MACHINE.finditer(value)} - {None, *own}
         # A name alone: of a list, or of a secret or config at the top (environment: NAME).

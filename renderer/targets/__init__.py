@@ -1,1 +1,1 @@
-"""The targets: one module or folder each, known only to the registry."""
+"""The targets, one module or package each, imported by the registry alone."""

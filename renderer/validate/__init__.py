@@ -1,4 +1,4 @@
-"""Stage 2, validate: every fault of a spec at once, against the schema, between fields, between servers."""
+"""Stage validate: all faults of specs, against the schema, between fields and between servers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from renderer.model.access import WELL_KNOWN
 from renderer.schemas import Schema
 from renderer.schemas.deprecated import deprecations
 from renderer.validate import access, network, remote, sandbox, transport, variables, workload
-from renderer.validate.sound import sound_part
+from renderer.validate.partial import valid_part
 
 #: A rule takes a Server (every default filled in) and yields Faults whose paths count from the root of the spec.
 #: What holds for one target only is not here but in that target.
@@ -30,9 +30,9 @@ RULES: tuple[Rule, ...] = (
 
 
 def validate_source(source: Source) -> list[Problem]:
-    """The faults of one document against ``schemas/mcpserver.schema.json``.
+    """Against ``schemas/mcpserver.schema.json``.
 
-    Of another kind of document only that is said: all its other fields would be unknown too.
+    Of another kind of document only the kind is reported.
     """
     if source.is_foreign:
         path = ("apiVersion",) if "apiVersion" in source.data else ()
@@ -51,25 +51,24 @@ def validate_source(source: Source) -> list[Problem]:
     return [source.problem(fault) for fault in of_kind or faults]
 
 
-def sound_server(source: Source, resolve: Callable[[Source], Server]) -> Server | None:
-    """What a spec with faults describes apart from them: to find more faults, and for nothing else."""
-    part = sound_part(source, lambda data: spec_schema().faults(data, "schema"))
+def partial_server(source: Source, resolve: Callable[[Source], Server]) -> Server | None:
+    """The server without its invalid values, to find further faults only."""
+    part = valid_part(source, lambda data: spec_schema().faults(data, "schema"))
     return PartialServer.of(resolve(part[0]), part[1]) if part else None
 
 
 def validate_rules(server: Server) -> list[Problem]:
-    """The faults of one server between its fields: what no schema can say."""
+    """Rules between fields."""
     return list(map(server.problem, server.faults(remote.RULES if server.remote else RULES)))
 
 
 @cache
 def spec_schema() -> Schema:
-    """The compiled schema of a spec."""
     return Schema(assets.schema("mcpserver"))
 
 
 def validate_links(servers: Sequence[Server]) -> list[Problem]:
-    """The faults of servers whose ``network.egress.servers`` are written out."""
+    """Rules for servers whose ``network.egress.servers`` are resolved."""
     rules = (network.linked_urls_are_reachable,)
     return [server.problem(fault) for server in servers for fault in server.faults(rules)]
 
@@ -79,7 +78,7 @@ Names = list[tuple[str, Fault]]
 
 
 def across_servers(servers: Sequence[Server]) -> list[Problem]:
-    """Two servers of one name, or whose objects would have one name: one Problem a line, both places named."""
+    """Duplicates between servers: one Problem a line, with both places."""
     problems: list[Problem] = []
     deployed = [server for server in servers if not server.remote]
     takers = (
@@ -145,7 +144,7 @@ def _claim_names(server: Server) -> Names:
 
 
 def _ways_in(server: Server) -> Names:
-    """A controller refuses the second of two equal ways, or sends all requests to one of them."""
+    """Controllers refuse the second of two equal routes, or send all requests to one."""
     expose = server.expose
     if expose is None:
         return []
@@ -165,7 +164,6 @@ def _ways_in(server: Server) -> Names:
 
 
 def _public_address(server: Server) -> Names:
-    """A token for one server would be a token for the other."""
     if not isinstance(server.access, Access) or server.access.url is None:
         return []
     message = f"two servers have the public address {server.access.url}, so a token for one is a token for the other"
@@ -175,7 +173,6 @@ def _public_address(server: Server) -> Names:
 
 
 def _sandbox_names(server: Server) -> Names:
-    """A Namespace is of one server, which keeps it."""
     if server.sandbox is None or not server.sandbox.create:
         return []
     message = f"two servers create the sandbox namespace '{server.sandbox.namespace}'"
@@ -185,7 +182,6 @@ def _sandbox_names(server: Server) -> Names:
 
 
 def _runtime_class_name(server: Server) -> Names:
-    """So is a RuntimeClass, which has no namespace."""
     runtime_class = server.sandbox and server.sandbox.runtime_class
     if not runtime_class or not runtime_class.create:
         return []

@@ -1,4 +1,4 @@
-"""Rules of ``access``: who may call a server, and how clients reach the guard that asks."""
+"""Rules of ``access``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ACCESS = ("spec", "access")
 
 
 def addresses_are_safe(server: Server) -> Iterator[Fault]:
-    """A token, and the keys that judge it, travel by these addresses."""
+    """Tokens and keys travel over these URLs."""
     if not isinstance(access := server.access, Access):
         return
     addresses: list[tuple[DocumentPath, str | None]] = [((*_ACCESS, "url"), access.url)]
@@ -40,7 +40,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def tokens_have_an_issuer(server: Server) -> Iterator[Fault]:
-    """What a field says of tokens, where no token is asked for; and issuers that say less than they need."""
+    """Fields about tokens without issuers, and incomplete issuers."""
     if not isinstance(access := server.access, Access):
         return
     if access.issuers and access.url is None:
@@ -65,7 +65,7 @@ def tokens_have_an_issuer(server: Server) -> Iterator[Fault]:
 
 
 def access_restricts(server: Server) -> Iterator[Fault]:
-    """What reads as if it closed the server, and opens it."""
+    """Fields that look restrictive but allow everything."""
     if not isinstance(access := server.access, Access):
         return
     if access.url is not None and not access.issuers:
@@ -79,7 +79,7 @@ def access_restricts(server: Server) -> Iterator[Fault]:
 
 
 def tool_rules_count(server: Server) -> Iterator[Fault]:
-    """A tool that another rule allows for less is not protected by this one."""
+    """Another rule that allows the tool for fewer rights makes this one ineffective."""
     if not isinstance(access := server.access, Access):
         return
     for i, rule in enumerate(access.tools):
@@ -108,7 +108,7 @@ def tool_rules_count(server: Server) -> Iterator[Fault]:
 
 
 def guard_can_stand(server: Server) -> Iterator[Fault]:
-    """The guard speaks streamable HTTP, and has paths of its own; it should be the only way to the server."""
+    """The guard speaks streamable HTTP and reserves paths; it should be the only way to the server."""
     access, transport = server.guard, server.transport
     if access is None or not server.listens:
         return
@@ -136,7 +136,7 @@ def guard_can_stand(server: Server) -> Iterator[Fault]:
 
 
 def networks_beside_guard(server: Server) -> Iterator[Fault]:
-    """In compose a server with a way out is on the networks that it joins, as its guard is."""
+    """In compose a server with open egress joins these networks itself."""
     egress, networks = server.network.egress, server.compose.networks
     if server.guard and networks and (egress is None or not (egress.forbidden or egress.hosts)):
         yield Fault(
@@ -150,7 +150,7 @@ def networks_beside_guard(server: Server) -> Iterator[Fault]:
 
 
 def ports_beside_guard(server: Server) -> Iterator[Fault]:
-    """It has a port of its own in the pod, and no other may lead to that of MCP."""
+    """The guard has a port in the pod, and no other port may lead to MCP."""
     transport, monitoring = server.transport, server.monitoring
     if server.guard is None or not server.listens:
         return
@@ -169,7 +169,7 @@ def ports_beside_guard(server: Server) -> Iterator[Fault]:
 
 
 def ways_in_lead_to_guard(server: Server) -> Iterator[Fault]:
-    """What clients are configured with must be what is exposed."""
+    """The public URL must be exposed."""
     access, expose = server.access, server.expose
     if not isinstance(access, Access) or access.url is None or expose is None:
         return
@@ -197,7 +197,7 @@ def ways_in_lead_to_guard(server: Server) -> Iterator[Fault]:
 
 
 def keys_are_reachable(server: Server) -> Iterator[Fault]:
-    """The guard shares the pod's egress; of public names the policy opens the way by itself."""
+    """The guard shares the pod's egress; the policy allows public names automatically."""
     egress = server.network.egress
     if egress is None or (access := server.guard) is None:
         return

@@ -1,4 +1,4 @@
-"""Rules of the network: what a server may reach, who may reach it, where it is published."""
+"""Rules of the network: egress, ingress, published ports."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _NOT_CONNECTED = (
 
 
 def packages_need_their_registry(server: Server) -> Iterator[Fault]:
-    """npx and uvx download at the start, package and bridge: with no way to a registry the server never starts."""
+    """npx and uvx download packages and bridges at the start."""
     egress = server.network.egress
     if egress is None or egress.cidrs:
         return
@@ -72,7 +72,7 @@ def packages_need_their_registry(server: Server) -> Iterator[Fault]:
 
 
 def cidrs_are_blocks(server: Server) -> Iterator[Fault]:
-    """A CIDR block has no host bits, and exceptions lie inside it."""
+    """A CIDR block has no host bits and contains its exceptions."""
     egress = server.network.egress
     for i, block in enumerate(egress.cidrs if egress else ()):
         path: DocumentPath = ("spec", "network", "egress", "cidrs", i)
@@ -90,7 +90,6 @@ def cidrs_are_blocks(server: Server) -> Iterator[Fault]:
 
 
 def peers_are_blocks(server: Server) -> Iterator[Fault]:
-    """As of peers: in every list of who may connect."""
     lists: tuple[tuple[DocumentPath, tuple[Peer, ...] | None], ...] = (
         (("spec", "network", "ingress"), server.network.ingress),
         (("spec", "expose"), server.expose and server.expose.peers),
@@ -103,7 +102,7 @@ def peers_are_blocks(server: Server) -> Iterator[Fault]:
 
 
 def _cidr(text: str, path: DocumentPath) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network | None, list[Fault]]:
-    """The network that a text stands for, and what is wrong with it."""
+    """The network, or None, and the faults."""
     if network := _network(text, strict=True):
         return network, []
     network = _network(text, strict=False)
@@ -122,7 +121,7 @@ def _network(text: str, *, strict: bool) -> ipaddress.IPv4Network | ipaddress.IP
 
 
 def egress_hosts_are_names(server: Server) -> Iterator[Fault]:
-    """What the schema's pattern lets through: an address, for which no rule of names holds, and a port of 0."""
+    """Addresses and port 0, which match the schema's pattern."""
     egress = server.network.egress
     for i, host in enumerate(egress.hosts if egress else ()):
         path = ("spec", "network", "egress", "hosts", i)
@@ -135,19 +134,19 @@ def egress_hosts_are_names(server: Server) -> Iterator[Fault]:
 
 
 def urls_are_reachable(server: Server) -> Iterator[Fault]:
-    """Of a server that names no other servers: what these open is known when they are."""
+    """For servers without ``network.egress.servers``."""
     if server.network.egress and not server.network.egress.servers:
         yield from _unreachable_urls(server, server.network.egress)
 
 
 def linked_urls_are_reachable(server: Server) -> Iterator[Fault]:
-    """Of a server that does, and whose ``network.egress.servers`` are written out."""
+    """For servers with resolved ``network.egress.servers``."""
     if server.network.egress and server.network.egress.servers:
         yield from _unreachable_urls(server, server.network.egress)
 
 
 def _unreachable_urls(server: Server, egress: Egress) -> Iterator[Fault]:
-    """An address in the environment or the arguments that egress does not open: the server waits for it in vain."""
+    """URLs in variables and arguments that egress does not allow."""
     texts: list[tuple[DocumentPath, str]] = [
         (("spec", "env", name), value)
         for name, value in server.env.items()
@@ -180,7 +179,7 @@ def _addresses(text: str) -> Iterator[tuple[str, int]]:
 
 
 def opens(egress: Egress, host: str, port: int) -> bool:
-    """Whether the address may be allowed; False only where it cannot be."""
+    """False only if the connection cannot be allowed."""
     address = _address(host)
     if address is not None and (address.is_loopback or address.is_unspecified):
         return True
@@ -224,7 +223,7 @@ def how_to_open(host: str, port: int) -> str:
 
 
 def publish_address(server: Server) -> Iterator[Fault]:
-    """The schema's pattern lets 999.1.1.1 through."""
+    """The schema's pattern allows 999.1.1.1."""
     publish = server.network.publish
     if publish and not _is_address(publish.address):
         yield Fault(
@@ -236,7 +235,7 @@ def publish_address(server: Server) -> Iterator[Fault]:
 
 
 def host_aliases(server: Server) -> Iterator[Fault]:
-    """So does that of an alias."""
+    """As for publish_address."""
     for name, address in server.network.host_aliases.items():
         if address != "host-gateway" and not _is_address(address):
             path = ("spec", "network", "hostAliases", name)
@@ -248,7 +247,7 @@ def _is_address(text: str) -> bool:
 
 
 def listens_where_the_service_leads(server: Server) -> Iterator[Fault]:
-    """A port or an address that the spec itself tells the server, and that nothing leads to."""
+    """A port or address in variables or arguments that differs from the Service's."""
     if server.transport.type == "stdio":
         return
     ports, hosts = _values_of(server, _PORT_NAMES, _PORT_FLAGS), _values_of(server, _HOST_NAMES, _HOST_FLAGS)
@@ -272,7 +271,7 @@ def _elsewhere(path: DocumentPath, message: str, hint: str) -> Fault:
 
 
 def _values_of(server: Server, names: re.Pattern[str], flags: re.Pattern[str]) -> dict[DocumentPath, str]:
-    """Values of variables and of options of the command line, by their place."""
+    """Values of variables and command line options, by path."""
     values: dict[DocumentPath, str] = {
         ("spec", "env", name): value
         for name, value in server.env.items()

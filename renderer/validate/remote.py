@@ -1,4 +1,4 @@
-"""Rules of a server that somebody else runs."""
+"""Rules of remote servers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ _NAME = pattern(r"([a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([-a-z0-9_]
 
 
 def nothing_is_deployed(server: Server) -> Iterator[Fault]:
-    """Whatever describes a workload."""
     spec = server.source.data["spec"]
     assert isinstance(spec, dict), "the schema says so"
     for field in spec:
@@ -28,7 +27,7 @@ def nothing_is_deployed(server: Server) -> Iterator[Fault]:
 
 
 def variables_are_there(server: Server) -> Iterator[Fault]:
-    """Every {NAME} has its variable, and every variable its place."""
+    """Each {NAME} has a variable, and each variable is used."""
     remote = _remote(server)
     texts: dict[DocumentPath, str] = {(*_PATH, "url"): remote.url}
     texts |= {(*_PATH, "headers", name): text for name, text in remote.headers.items() if isinstance(text, str)}
@@ -48,7 +47,7 @@ def variables_are_there(server: Server) -> Iterator[Fault]:
 
 
 def address_is_whole(server: Server) -> Iterator[Fault]:
-    """What the schema's pattern cannot see: host and port with the variables filled in."""
+    """Host and port with the variables filled in."""
     remote, path = _remote(server), (*_PATH, "url")
     origin = "/".join(remote.url.split("/", 3)[:3]).partition("?")[0]
     names = PLACEHOLDER.findall(origin)
@@ -77,7 +76,7 @@ def _is_host(host: str) -> bool:
 
 
 def headers_are_different(server: Server) -> Iterator[Fault]:
-    """To HTTP Authorization and authorization are one header."""
+    """Header names are case-insensitive."""
     first: dict[str, str] = {}
     for name in _remote(server).headers:
         other = first.setdefault(name.lower(), name)

@@ -1,4 +1,4 @@
-"""Rules of the sandbox namespace, of the account's rights, and of the Secrets that an operator makes."""
+"""Rules of the sandbox namespace, RBAC and external secrets."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CHECKED = frozenset({"", "apps", "batch"})
 
 
 def sandbox_limits(server: Server) -> Iterator[Fault]:
-    """An API server refuses a LimitRange whose amounts contradict one another; a pod refuses what it cannot hold."""
+    """API servers refuse contradictory LimitRanges, and pods without needed amounts."""
     sandbox, path = server.sandbox, ("spec", "sandbox", "limits")
     if sandbox is None:
         return
@@ -61,7 +61,7 @@ def sandbox_limits(server: Server) -> Iterator[Fault]:
 
 
 def sandbox_account_is_its_own(server: Server) -> Iterator[Fault]:
-    """Every pod that names no account has the one called default, and would have the same rights."""
+    """Pods without an account use 'default' and would share its rights."""
     if (server.sandbox or server.service_account.has_rights) and server.service_account.name == "default":
         yield Fault(
             ("spec", "serviceAccount", "name"),
@@ -73,7 +73,7 @@ def sandbox_account_is_its_own(server: Server) -> Iterator[Fault]:
 
 
 def rights_can_be_used(server: Server) -> Iterator[Fault]:
-    """An API server takes a rule for a resource that no group of it has, and gives nothing."""
+    """API servers accept rules for resources that the group lacks, without effect."""
     account, path = server.service_account, ("spec", "serviceAccount")
     if (server.sandbox or account.has_rights) and not account.automount and server.sets(*path, "automountToken"):
         message = "'automountToken: false' leaves the server without the token that its rights need"
@@ -99,7 +99,6 @@ def rights_can_be_used(server: Server) -> Iterator[Fault]:
 
 
 def external_secrets_are_distinct(server: Server) -> Iterator[Fault]:
-    """Each is an object, and each key of a Secret has one value."""
     names: set[str] = set()
     for i, secret in enumerate(server.external_secrets):
         path: DocumentPath = ("spec", "externalSecrets", i)
@@ -116,7 +115,7 @@ def external_secrets_are_distinct(server: Server) -> Iterator[Fault]:
 
 
 def templates_use_the_keys(server: Server) -> Iterator[Fault]:
-    """The operator makes no Secret at all where a template names a value that is not there."""
+    """The operator creates no Secret if the template names an unknown value."""
     for i, secret in enumerate(server.external_secrets):
         keys = [key.key for key in secret.keys]
         for name, template in secret.template.items():
@@ -134,7 +133,7 @@ def templates_use_the_keys(server: Server) -> Iterator[Fault]:
 
 
 def external_secrets_have_the_keys(server: Server) -> Iterator[Fault]:
-    """A container whose Secret lacks a key is never started."""
+    """Containers do not start if a key is missing."""
     if not server.external_secrets:
         return
     containers = (("initContainers", server.init_containers), ("sidecars", server.sidecars))

@@ -1,4 +1,4 @@
-"""Rules of the transport: what a server speaks, its bridge, its port and its health checks."""
+"""Rules of transport, bridge, ports and health checks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from renderer.quantity import bytes_of
 
 
 def bridge_needs_stdio(server: Server) -> Iterator[Fault]:
-    """A bridge turns stdin and stdout into HTTP; a server that speaks HTTP has no use for one."""
     if server.transport.type != "stdio" and server.transport.bridge != "none":
         yield Fault(
             ("spec", "transport", "bridge"),
@@ -23,7 +22,7 @@ def bridge_needs_stdio(server: Server) -> Iterator[Fault]:
 
 
 def bridged_image_needs_command(server: Server) -> Iterator[Fault]:
-    """The bridge takes the place of the image's entrypoint and cannot look up what that was."""
+    """The bridge replaces the entrypoint, which is unknown."""
     if not server.image or server.transport.type != "stdio" or server.transport.bridge == "none" or server.command:
         return
     message = f"missing field 'command': the bridge ({server.transport.bridge}) replaces the image's entrypoint"
@@ -41,7 +40,7 @@ def bridged_image_needs_command(server: Server) -> Iterator[Fault]:
 
 
 def bridge_inside_image(server: Server) -> Iterator[Fault]:
-    """Only a static program can be copied into an image that nobody can see into."""
+    """Only a static program can be copied into an unknown image."""
     bridge = server.transport.bridge
     if server.image and server.transport.type == "stdio" and bridge in pins.RUNTIME_OF_BRIDGE:
         language = "Python" if bridge == "mcp-proxy" else "Node.js"
@@ -56,7 +55,7 @@ def bridge_inside_image(server: Server) -> Iterator[Fault]:
 
 
 def bridge_memory(server: Server) -> Iterator[Fault]:
-    """Measured with an npm server: 499 MiB of five sessions, 590 of five requests of MCP 2026-07-28 at once."""
+    """Measured with an npm server: 499 MiB for five sessions, 590 for five concurrent requests of MCP 2026-07-28."""
     limit = server.resources.limits.memory
     is_npm = server.package is not None and server.package.runtime == "npm"
     if server.transport.bridge == "supergateway" and is_npm and limit and bytes_of(limit) < 1024**3:
@@ -71,7 +70,7 @@ def bridge_memory(server: Server) -> Iterator[Fault]:
 
 
 def base_image_moves(server: Server) -> Iterator[Fault]:
-    """Of the base images only the one with both package managers has no tag that stays."""
+    """Only the base image with both package managers lacks a fixed tag."""
     package = server.package
     if package is None or package.base_image:
         return
@@ -98,7 +97,6 @@ def base_image_moves(server: Server) -> Iterator[Fault]:
 
 
 def lock_is_usable(server: Server) -> Iterator[Fault]:
-    """What the start would find out: a lock of something else, or of a package whose program nobody named."""
     package = server.package
     if package is None or package.lock is None:
         return
@@ -110,7 +108,7 @@ def lock_is_usable(server: Server) -> Iterator[Fault]:
 
 
 def bridge_path(server: Server) -> Iterator[Fault]:
-    """Bridges serve fixed paths; a Service or client pointed elsewhere would find nothing."""
+    """Bridges serve fixed paths."""
     paths = pins.BRIDGE_PATHS.get(server.transport.bridge)
     if server.transport.type == "stdio" and paths and server.transport.path not in paths:
         yield Fault(
@@ -122,7 +120,6 @@ def bridge_path(server: Server) -> Iterator[Fault]:
 
 
 def bridge_ports(server: Server) -> Iterator[Fault]:
-    """agentgateway listens on ports of its own."""
     port = server.transport.port
     if server.transport.bridge == "agentgateway" and port in pins.AGENTGATEWAY_PORTS:
         message = f"port {port} is used by agentgateway itself"
@@ -130,7 +127,7 @@ def bridge_ports(server: Server) -> Iterator[Fault]:
 
 
 def stdio_without_bridge(server: Server) -> Iterator[Fault]:
-    """Nothing listens: whatever presumes a port cannot be had."""
+    """Nothing listens, so no field may need a port."""
     if server.listens:
         return
     ways = ("path", "port", "grpc", "tcp")
@@ -156,7 +153,7 @@ def stdio_without_bridge(server: Server) -> Iterator[Fault]:
 
 
 def ways_in_lead_to_mcp(server: Server) -> Iterator[Fault]:
-    """A controller forwards a path as it is: what is not below it never arrives."""
+    """Controllers forward paths unchanged."""
     expose, path = server.expose, server.transport.path
     # A guard, and agentgateway, lead the public path to the server's by themselves.
     access = server.guard or server.gateway_access
@@ -181,7 +178,7 @@ def ways_in_lead_to_mcp(server: Server) -> Iterator[Fault]:
 
 
 def messages_path(server: Server) -> Iterator[Fault]:
-    """SSE alone has a second path; a bridge has a fixed one."""
+    """Only SSE has a second path; that of a bridge is fixed."""
     transport, field = server.transport, ("spec", "transport", "messagesPath")
     if not server.sets(*field) or not server.listens:
         return
@@ -194,7 +191,7 @@ def messages_path(server: Server) -> Iterator[Fault]:
 
 
 def privileged_ports(server: Server) -> Iterator[Fault]:
-    """Ports below 1024 need a capability that 'drop: [ALL]' takes away, on many clusters."""
+    """They need a capability that 'drop: [ALL]' removes, on many clusters."""
     if server.listens and server.transport.port < 1024:
         yield Fault(
             ("spec", "transport", "port"),
@@ -206,7 +203,7 @@ def privileged_ports(server: Server) -> Iterator[Fault]:
 
 
 def service_is_possible(server: Server) -> Iterator[Fault]:
-    """What an API server refuses: a name or a number twice, and fields of another type of Service."""
+    """Duplicate ports, and fields of another Service type."""
     service, monitoring, path = server.service, server.monitoring, ("spec", "service")
     for field, types in (("nodePort", ("NodePort", "LoadBalancer")), ("sourceRanges", ("LoadBalancer",))):
         if server.sets(*path, field) and service.type not in types:
@@ -231,7 +228,7 @@ def service_is_possible(server: Server) -> Iterator[Fault]:
 
 
 def health_has_one_handler(server: Server) -> Iterator[Fault]:
-    """A probe has one handler; a bridge answers for the server behind it at its own endpoint."""
+    """A probe has one handler; bridges have their own endpoint."""
     health = server.health
     ways = (*health.check.ways, "mcp") if health.mcp else health.check.ways
     yield from _one_handler(("spec", "health"), health.check, ways, server)
@@ -261,7 +258,7 @@ def _one_handler(where: DocumentPath, check: HealthCheck, ways: tuple[str, ...],
 
 
 def mcp_check_can_run(server: Server) -> Iterator[Fault]:
-    """The check is a program for an interpreter that must be in the container, and must not start servers."""
+    """The check needs an interpreter in the container and must not start servers."""
     if not server.health.mcp or not server.listens:
         return
     transport = server.transport
@@ -280,7 +277,6 @@ def mcp_check_can_run(server: Server) -> Iterator[Fault]:
 
 
 def sse_is_deprecated(server: Server) -> Iterator[Fault]:
-    """Since MCP 2026-07-28."""
     if server.transport.served == "sse":
         field = "type" if server.transport.type == "sse" else "path"
         yield Fault(
@@ -296,7 +292,6 @@ def sse_is_deprecated(server: Server) -> Iterator[Fault]:
 
 
 def stateless_bridge(server: Server) -> Iterator[Fault]:
-    """What the bridge cannot do."""
     bridge = server.transport.bridge
     if server.transport.stateful and bridge in pins.ONE_PROCESS:
         yield Fault(

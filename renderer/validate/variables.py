@@ -1,4 +1,4 @@
-"""Rules of variables in texts: what ``$(NAME)`` names, and what only looks like a reference."""
+"""Rules of variables in texts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MOST_OF_A_TEXT = 128 * 1024
 
 
 def variables_are_declared(server: Server) -> Iterator[Fault]:
-    """The kubelet passes on as text what it does not know, and nothing expands the ``${NAME}`` of a compose file."""
+    """The kubelet leaves unknown ``$(NAME)`` as text; nothing expands ``${NAME}``."""
     for path, container in _all_containers(server):
         for place, text in _env_texts(path, container).items():
             yield from _unexpanded(text, place, container.env, expanded_in(container))
@@ -55,7 +55,7 @@ def _unexpanded_in_check(path: DocumentPath, check: HealthCheck) -> Iterator[Fau
 
 
 def variables_have_an_end(server: Server) -> Iterator[Fault]:
-    """Texts with variables in them are as long as all of them together."""
+    """Cycles, and texts too long after expansion."""
     for path, container in _all_containers(server):
         texts = {**_env_texts(path, container), **_words(path, container)}
         if not texts:
@@ -73,7 +73,7 @@ def variables_have_an_end(server: Server) -> Iterator[Fault]:
 
 
 def nothing_is_installed(server: Server) -> Iterator[Fault]:
-    """A shell that installs the server when it starts, as people write it in compose files."""
+    """A shell that installs the server at its start, as in many compose files."""
     words = words_of(server)
     install = _INSTALLS.search(" ".join(words)) if server.image and runs_shell(words) else None
     if install and server.security.read_only_root:
@@ -92,7 +92,7 @@ def _all_containers(server: Server) -> list[tuple[DocumentPath, Server | Contain
 
 
 def _matters(text: object) -> TypeGuard[str]:
-    """Most texts have no variables. The schema lets none of these be too long."""
+    """The schema bounds texts without variables."""
     return isinstance(text, str) and "$" in text
 
 
@@ -113,7 +113,7 @@ def _words(path: DocumentPath, container: Server | Container) -> dict[DocumentPa
 def _unexpanded(
     text: str, path: DocumentPath, env: Mapping[str, object], is_variable: Callable[[str], bool]
 ) -> Iterator[Fault]:
-    """The first of each kind in one text."""
+    """The first of each kind in a text."""
     references = [match for match in VARIABLE.finditer(text) if len(match["dollars"]) == 1]
     copied = next((match for match in references if match["braced"]), None)
     if copied:
@@ -140,7 +140,7 @@ def _unexpanded(
 
 
 def _quoted(name: str) -> str:
-    """What is no name of a variable for certain may be a value."""
+    """Anything that is not surely a variable name may be a secret value."""
     return excerpt(name)[1:-1] if name.isupper() or ":" in name else "…"
 
 

@@ -1,4 +1,4 @@
-"""Rules of the workload: replicas, volumes and mounts, resources, containers, scheduling, rollout, account."""
+"""Rules of replicas, volumes, resources, containers, scheduling, rollout and account."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NOT_A_POD = "use 'workload: Deployment' or StatefulSet"
 
 
 def pods_stand_alone(server: Server) -> Iterator[Fault]:
-    """A Pod has no owner that could make more of it, or another one after a drain."""
+    """A Pod has no controller."""
     if server.workload != "Pod":
         return
     if server.replicas != 1:
@@ -36,7 +36,7 @@ def pods_stand_alone(server: Server) -> Iterator[Fault]:
 
 
 def replicas_share_volume(server: Server) -> Iterator[Fault]:
-    """All pods of a Deployment mount the same claim; a StatefulSet gives each its own, but for one that is there."""
+    """Pods of a Deployment share claims; a StatefulSet's have their own, but for existing ones."""
     if server.most_pods < 2:
         return
     field = ("autoscaling", "max") if server.autoscaling else ("replicas",)
@@ -54,7 +54,7 @@ def replicas_share_volume(server: Server) -> Iterator[Fault]:
 
 
 def replicas_or_autoscaling(server: Server) -> Iterator[Fault]:
-    """Each apply would set the number back, and the autoscaler would change it again."""
+    """Apply and autoscaler would overwrite each other."""
     if server.autoscaling and server.sets("spec", "replicas"):
         yield Fault(
             ("spec", "replicas"),
@@ -66,7 +66,7 @@ def replicas_or_autoscaling(server: Server) -> Iterator[Fault]:
 
 
 def autoscaling_has_room(server: Server) -> Iterator[Fault]:
-    """An API server refuses max below min; without a metric nothing would ever scale."""
+    """API servers refuse max below min; without a metric nothing scales."""
     scaling = server.autoscaling
     if scaling is None:
         return
@@ -80,7 +80,7 @@ def autoscaling_has_room(server: Server) -> Iterator[Fault]:
 
 
 def disruption_lets_nodes_drain(server: Server) -> Iterator[Fault]:
-    """A budget that never lets a pod go blocks every upgrade of a node. Kubernetes rounds percentages up."""
+    """Kubernetes rounds percentages up."""
     disruption, pods = server.disruption, server.fewest_pods
     if disruption is None or server.workload == "Pod":
         return
@@ -106,7 +106,7 @@ _RESERVED = (pins.BRIDGE_FOLDER, pins.BUNDLE_FOLDER, pins.CACHE_FOLDER, pins.CHE
 
 
 def mounts_are_distinct(server: Server) -> Iterator[Fault]:
-    """Two mounts on one path hide each other; a file cannot lie above a folder."""
+    """Mounts on one path hide each other; nothing can be below a file."""
     mounts: list[tuple[str, DocumentPath]] = [
         # First, as they may be defaults: the one of two that is reported is then the one that somebody wrote.
         *((w.path, ("spec", "security", "writablePaths", i)) for i, w in enumerate(server.security.writable)),
@@ -137,7 +137,7 @@ def mounts_are_distinct(server: Server) -> Iterator[Fault]:
 
 
 def sizes_fit(server: Server) -> Iterator[Fault]:
-    """All literal files of a server share one ConfigMap, and an API server bounds all annotations of an object."""
+    """API servers bound ConfigMaps and annotations."""
     size = sum(len(f.source.encode()) + len(f.path) for f in server.mounted_files if isinstance(f.source, str))
     if size > MOST_FILES:
         message = f"the files have {size:,} bytes together, a ConfigMap takes at most {MOST_FILES:,}"
@@ -151,7 +151,7 @@ def sizes_fit(server: Server) -> Iterator[Fault]:
 
 
 def memory_folders_fit(server: Server) -> Iterator[Fault]:
-    """What is written there is charged to the container, which is killed over its limit."""
+    """Their contents count as the container's memory."""
     limit = server.resources.limits.memory
     for i, folder in enumerate(server.security.writable):
         if folder.in_memory and limit and amount(folder.size) >= amount(limit):
@@ -166,7 +166,7 @@ def memory_folders_fit(server: Server) -> Iterator[Fault]:
 
 
 def volumes_hold_together(server: Server) -> Iterator[Fault]:
-    """The name of a volume becomes that of its claim; an API server refuses ReadWriteOncePod with another mode."""
+    """Claims are named after volumes; ReadWriteOncePod excludes other modes."""
     names: set[str] = set()
     for i, volume in enumerate(server.storage):
         path = ("spec", "storage", i)
@@ -180,7 +180,6 @@ def volumes_hold_together(server: Server) -> Iterator[Fault]:
 
 
 def requests_within_limits(server: Server) -> Iterator[Fault]:
-    """A pod that requests more than its limit is refused by the API server."""
     for resource, message in _above_limits(server.resources):
         side = "requests" if server.sets("spec", "resources", "requests", resource) else "limits"
         hint = "raise the limit, lower the request, or choose another size"
@@ -199,7 +198,7 @@ def _above_limits(resources: Resources) -> Iterator[tuple[str, str]]:
 
 
 def temporary_folders_fit(server: Server) -> Iterator[Fault]:
-    """All of a pod's containers share its temporary folders, and the kubelet evicts it over the sum of their limits."""
+    """The kubelet evicts a pod whose temporary folders exceed the sum of its containers' limits."""
     containers: list[Server | Container] = [server, *server.sidecars]
     limits = [container.resources.limits.ephemeral_storage for container in containers]
     if not any(limits):
@@ -221,7 +220,6 @@ def temporary_folders_fit(server: Server) -> Iterator[Fault]:
 
 
 def containers_have_names(server: Server) -> Iterator[Fault]:
-    """Containers of one pod, whichever list they stand in, have different names."""
     names = set(OWN_CONTAINERS)
     for path, container in _containers(server):
         if container.name in names:
@@ -240,7 +238,7 @@ def _containers(server: Server) -> Iterator[tuple[DocumentPath, Container]]:
 
 
 def containers_mount_what_there_is(server: Server) -> Iterator[Fault]:
-    """They share what the server has; they own nothing themselves."""
+    """They can only mount volumes of the server."""
     volumes = {volume.name: volume.mount_path for volume in server.storage}
     paths = {*volumes.values(), *(f.path for f in server.files), *(w.path for w in server.security.writable)}
     for path, container in _containers(server):
@@ -260,7 +258,6 @@ def containers_mount_what_there_is(server: Server) -> Iterator[Fault]:
 
 
 def tolerations_hold_together(server: Server) -> Iterator[Fault]:
-    """What the API server refuses of a toleration."""
     for i, toleration in enumerate(server.scheduling.tolerations):
         path: DocumentPath = ("spec", "scheduling", "tolerations", i)
         if toleration.operator == "Equal" and toleration.key is None:
@@ -275,7 +272,7 @@ def tolerations_hold_together(server: Server) -> Iterator[Fault]:
 
 
 def rollout_is_possible(server: Server) -> Iterator[Fault]:
-    """Only a Deployment has it, and some pod must be allowed to come or go."""
+    """Only for Deployments, and some pod must be replaceable."""
     if not server.sets("spec", "rollout"):
         return
     rollout = server.rollout
@@ -297,7 +294,7 @@ def rollout_is_possible(server: Server) -> Iterator[Fault]:
 
 
 def stop_leaves_time(server: Server) -> Iterator[Fault]:
-    """The grace period begins with the preStop hook, not after it."""
+    """The grace period includes the preStop hook."""
     grace, wait = server.shutdown
     if wait >= grace:
         yield Fault(
@@ -309,7 +306,7 @@ def stop_leaves_time(server: Server) -> Iterator[Fault]:
 
 
 def accounts_are_named(server: Server) -> Iterator[Fault]:
-    """An existing account can only be used by its name, and is somebody else's to annotate."""
+    """An existing account needs a name and cannot be annotated."""
     account, path = server.service_account, ("spec", "serviceAccount")
     if account.create:
         return
@@ -326,7 +323,7 @@ def accounts_are_named(server: Server) -> Iterator[Fault]:
 
 
 def patches_have_their_target(server: Server) -> Iterator[Fault]:
-    """Compose would pass over a patch of Kubernetes, which is the default."""
+    """Patches are for Kubernetes by default, and compose would ignore them."""
     for patch in server.patches:
         if patch.target == "kubernetes" and patch.kind in _KINDS_OF_COMPOSE:
             yield Fault(

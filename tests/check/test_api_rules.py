@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from renderer.check import api_rules
-from renderer.check.api_rules import forms, object_faults, set_faults
-from renderer.check.api_rules.forms import DATA_KEY, DNS_SUBDOMAIN, PORT_NAME, wrong_form, wrong_key
+from renderer.check.api_rules import grammars, object_faults, set_faults
+from renderer.check.api_rules.grammars import DATA_KEY, DNS_SUBDOMAIN, PORT_NAME, grammar_error, key_error
 from renderer.errors import Severity
 from renderer.manifest import pod_of
 from renderer.quantity import nano
@@ -475,25 +475,25 @@ def test_quantities(text: Any, expected: Any) -> None:
     ],
 )
 def test_forms(form: Any, good: Any, bad: Any) -> None:
-    assert [text for text in good if wrong_form(form, text)] == []
-    assert [text for text in bad if not wrong_form(form, text)] == []
+    assert [text for text in good if grammar_error(form, text)] == []
+    assert [text for text in bad if not grammar_error(form, text)] == []
 
 
 @pytest.mark.parametrize(
     ("key", "fine"), [("a.b/c_D", True), ("c", True), ("/c", False), ("a/", False), ("A/b", False)]
 )
 def test_label_keys(key: Any, fine: Any) -> None:
-    assert (wrong_key(key) == "") is fine
+    assert (key_error(key) == "") is fine
 
 
 def test_a_simple_name_has_every_form() -> None:
     """As no form is asked then."""
-    every = [form for form in vars(forms).values() if isinstance(form, forms.Form)]
+    every = [each for each in vars(grammars).values() if isinstance(each, grammars.Grammar)]
     assert len(every) >= 7
     for name in ("a", "a1", "a-b", "mcp-server-1", "abcdefghij-1234"):
-        assert [form.words for form in every if not form.pattern.fullmatch(name) or len(name) > form.longest] == []
-        assert forms._SIMPLE.fullmatch(name)
+        assert [each.words for each in every if not each.pattern.fullmatch(name) or len(name) > each.longest] == []
+        assert grammars._SIMPLE.fullmatch(name)
     assert [
-        name for name in ("A", "1", "1a", "a-", "-a", "a.b", "a_b", "", "a\n") if forms._SIMPLE.fullmatch(name)
+        name for name in ("A", "1", "1a", "a-", "-a", "a.b", "a_b", "", "a\n") if grammars._SIMPLE.fullmatch(name)
     ] == []
-    assert wrong_form(PORT_NAME, "a--b")
+    assert grammar_error(PORT_NAME, "a--b")

@@ -103,7 +103,7 @@ class Quadlet:
             documents.append(Rendered(path, text, TEMPLATE, context, f"server {server.name}"))
         return documents, []
 
-    def beside(
+    def tree_files(
         self, servers: Sequence[Server], documents: Sequence[Rendered], options: Options, names: Sequence[str]
     ) -> list[Rendered]:
         del servers, documents, options, names

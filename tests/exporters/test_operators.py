@@ -10,7 +10,7 @@ import pytest
 
 from renderer import pipeline
 from renderer.exporters.exported import Exported
-from renderer.exporters.forms import FORMS, Export
+from renderer.exporters.formats import FORMATS, Export
 from renderer.importers.draft import Outcome
 from renderer.model import JSON, Options
 from renderer.pins import KUBERNETES_VERSION
@@ -27,7 +27,7 @@ OIDC: dict[str, Any] = {
 
 
 def export(form: str) -> Export:
-    made: Export = import_module(f"renderer.exporters.{FORMS[form].module}").export
+    made: Export = import_module(f"renderer.exporters.{FORMATS[form].module}").export
     return made
 
 
@@ -52,7 +52,7 @@ def outcomes(form: str, outcome: Outcome, **fields: Any) -> dict[str, str]:
     return {".".join(map(str, e.source[1:])): e.message for e in entries if e.outcome is outcome and not e.harmless}
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMATS)
 def test_every_field_has_a_fate(form: str) -> None:
     specs = pipeline.read([str(EVERYTHING)])
     for server in (*specs.servers, *specs.remotes):

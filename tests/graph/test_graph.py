@@ -14,7 +14,7 @@ import pytest
 from renderer import assets
 from renderer.graph import Edge, Graph, Node, graph_of
 from renderer.graph.mermaid import as_mermaid, label, too_large
-from renderer.graph.parts import KINDS, graph
+from renderer.graph.model import KINDS, build_graph
 from renderer.graph.svg import as_svg
 from renderer.graph.text import as_json, as_text
 from renderer.model import Options
@@ -241,7 +241,7 @@ HOSTILE = (
 def hostile() -> Graph:
     nodes = [Node(f"server {i}", "server", text, (text,)) for i, text in enumerate(HOSTILE)]
     edges = [Edge("server 0", node.id, node.title, (node.title,)) for node in nodes[1:]]
-    return graph(HOSTILE[0], "kubernetes", HOSTILE[1], [*nodes, *edges], HOSTILE)
+    return build_graph(HOSTILE[0], "kubernetes", HOSTILE[1], [*nodes, *edges], HOSTILE)
 
 
 def test_labels_keep_their_text_and_lose_their_meaning() -> None:
@@ -266,7 +266,7 @@ def test_the_svg_is_well_formed_whatever_stands_in_it() -> None:
 
 def test_every_kind_has_a_shape_and_colours() -> None:
     nodes = [Node(f"{kind} x", kind, "x") for kind in KINDS]
-    everything = graph("", "kubernetes", "", nodes)
+    everything = build_graph("", "kubernetes", "", nodes)
     text = as_mermaid([everything])
     for kind in KINDS:
         assert f":::{kind}\n" in text
@@ -305,5 +305,5 @@ def test_no_form_depends_on_the_order_of_the_input() -> None:
 def test_what_code_hosts_do_not_draw_is_said() -> None:
     nodes = [Node(f"host {i}", "host", f"{i}") for i in range(502)]
     edges = [Edge("host 0", node.id) for node in nodes[1:]]
-    assert "501 edges" in too_large(as_mermaid([graph("", "kubernetes", "", [*nodes, *edges])]))
-    assert too_large(as_mermaid([graph("", "kubernetes", "", [*nodes, *edges[1:]])])) == ""
+    assert "501 edges" in too_large(as_mermaid([build_graph("", "kubernetes", "", [*nodes, *edges])]))
+    assert too_large(as_mermaid([build_graph("", "kubernetes", "", [*nodes, *edges[1:]])])) == ""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from renderer.exporters.forms import FORMS
+from renderer.exporters.formats import FORMATS
 from renderer.importers.draft import Choices, Draft, Outcome
 from renderer.importers.formats import batches, recognise
 from renderer.importers.sources import load_foreign
@@ -299,13 +299,13 @@ _COMPARED = ("image", "package", "command", "args", "env", "replicas")
 
 
 @pytest.mark.parametrize("fields", FACTS, ids=lambda value: json.dumps(value)[:60])
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMATS)
 def test_what_is_exported_is_read_again(form: str, fields: dict[str, Any]) -> None:
     (server,) = read_specs(spec(**fields)).servers
-    exported = import_module(f"renderer.exporters.{FORMS[form].module}").export(
+    exported = import_module(f"renderer.exporters.{FORMATS[form].module}").export(
         server, Options("mcp", KUBERNETES_VERSION)
     )
-    if not exported.documents or FORMS[form].style == "json":
+    if not exported.documents or FORMATS[form].style == "json":
         return
     (draft,) = drafts(*exported.documents)
     assert validated(draft).problems == ()

@@ -100,7 +100,7 @@ def volume(path: str) -> dict[str, Any]:
 CLOSED: dict[str, Any] = {"egress": {"hosts": ["api.example.com:443"]}}
 
 
-def opened(policy: dict[str, Any]) -> dict[str, Any]:
+def open_ways(policy: dict[str, Any]) -> dict[str, Any]:
     """A spec that restricts egress, and a patch that does not."""
     return {"network": CLOSED, "patches": [{"kind": "NetworkPolicy", "merge": {"spec": policy}}]}
 
@@ -249,9 +249,9 @@ RULE_CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("unlocked-package", "kubernetes", {"package": NPM}),
     ("unlocked-package", "compose", {"package": {**PYPI, "with": ["mcp<2"]}}),
     ("unrestricted-egress", "kubernetes", {}),
-    ("unrestricted-egress", "kubernetes", opened({"egress": [{}]})),
-    ("unrestricted-egress", "kubernetes", opened({"policyTypes": ["Ingress"]})),
-    ("unrestricted-egress", "kubernetes", opened({"egress": [{"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}]})),
+    ("unrestricted-egress", "kubernetes", open_ways({"egress": [{}]})),
+    ("unrestricted-egress", "kubernetes", open_ways({"policyTypes": ["Ingress"]})),
+    ("unrestricted-egress", "kubernetes", open_ways({"egress": [{"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}]})),
     ("unrestricted-egress", "compose", {"network": CLOSED, **compose({"networks": {"mcpctl-network": {}}})}),
     (
         "unrestricted-egress",

@@ -1,4 +1,4 @@
-"""What an API server refuses although every schema allows it: names, ports, quantities, relations."""
+"""What an API server refuses beyond its schemas: names, ports, quantities, relations."""
 
 from __future__ import annotations
 
@@ -30,6 +30,6 @@ _RULES: Mapping[str, Callable[[Json], list[Fault]]] = {
 
 
 def object_faults(doc: Json) -> list[Fault]:
-    """Faults of one rendered object by itself; rules are ``api/<name>``. Values of Secrets are never printed."""
+    """Rules are ``api/<name>``. Messages never contain values of Secrets."""
     rules = _RULES.get(kind_of(doc))
     return identity_faults(doc) + (rules(doc) if rules else [])

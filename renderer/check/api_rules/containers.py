@@ -1,16 +1,16 @@
-"""What an API server refuses in a container: name, image, ports, environment, mounts, probes."""
+"""API rules of containers."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from renderer.check.api_rules.forms import (
+from renderer.check.api_rules.grammars import (
     DNS_LABEL,
     ENV_NAME,
     choice_fault,
     name_fault,
-    once_if_sound,
+    once_if_valid,
     port_fault,
     range_fault,
     refused,
@@ -41,9 +41,9 @@ _PROBE_NUMBERS = {
 _SUCCEED_ONCE = ("startupProbe", "livenessProbe")
 
 
-@once_if_sound
+@once_if_valid
 def container_faults(container: Json, path: DocumentPath, volumes: Sequence[str]) -> list[Fault]:
-    """Faults of one container; ``volumes`` are the names that its mounts may use."""
+    """``volumes``: names that mounts may use."""
     faults = name_fault(DNS_LABEL, container.get("name"), (*path, "name"), "name", "container name")
     image = container.get("image")
     if image in (None, ""):
@@ -64,7 +64,6 @@ def container_faults(container: Json, path: DocumentPath, volumes: Sequence[str]
 
 
 def port_names(container: Json) -> list[str]:
-    """The names of the ports that a container declares."""
     return [name for _, port in entries(container, "ports") if (name := text(port, "name"))]
 
 
@@ -108,7 +107,7 @@ def _env_faults(container: Json, path: DocumentPath) -> list[Fault]:
 
 
 def one_of_faults(parent: Json, allowed: tuple[str, ...], path: DocumentPath, rule: str) -> list[Fault]:
-    """At most one Fault: that not exactly one of some fields is given."""
+    """At most one Fault, unless exactly one of the fields is present."""
     present = [name for name in allowed if name in parent]
     if len(present) == 1:
         return []
@@ -136,7 +135,7 @@ def _mount_faults(container: Json, path: DocumentPath, volumes: Collection[str])
 
 
 def inside_faults(relative: Any, path: DocumentPath, rule: str) -> list[Fault]:
-    """At most one Fault: that a path leaves the folder which it is relative to."""
+    """At most one Fault, if the path leaves its folder."""
     if isinstance(relative, str) and (relative.startswith("/") or ".." in relative.split("/")):
         message = f"path {excerpt(relative)} must be relative and without '..'"
         return [refused(path, rule, message)]
@@ -164,7 +163,7 @@ def _handler_faults(container: Json, path: DocumentPath) -> list[Fault]:
 
 
 def _target_faults(container: Json, handler: Json, path: DocumentPath) -> list[Fault]:
-    """The port of a probe is a number in range or the name of a port of this container."""
+    """The port of a handler is a number in range or a port name of the container."""
     faults: list[Fault] = []
     for kind in ("httpGet", "tcpSocket"):
         if kind not in handler:

@@ -1,30 +1,30 @@
-"""Metadata of any object: what it is, its name by kind, labels and annotations; selectors and what they match."""
+"""API rules of metadata and selectors."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from renderer.check.api_rules.forms import (
+from renderer.check.api_rules.grammars import (
     DNS_LABEL,
     DNS_SUBDOMAIN,
     LABEL_VALUE,
     PATH_SEGMENT,
     SERVICE_NAME,
     STATEFUL_SET_NAME,
-    Form,
+    Grammar,
     choice_fault,
+    grammar_error,
+    key_error,
     name_fault,
-    once_if_sound,
+    once_if_valid,
     refused,
-    wrong_form,
-    wrong_key,
 )
 from renderer.errors import DocumentPath, Fault
 from renderer.manifest import Json, entries, kind_of, labels, mapping, text, texts
 from renderer.wording import excerpt
 
 #: The kinds whose names have another form than a DNS subdomain.
-_NAME_FORMS: dict[str, Form] = {
+_NAME_GRAMMARS: dict[str, Grammar] = {
     "Namespace": DNS_LABEL,
     "Service": SERVICE_NAME,
     "StatefulSet": STATEFUL_SET_NAME,
@@ -45,7 +45,7 @@ _LEVELS = ("privileged", "baseline", "restricted")
 
 
 def identity_faults(doc: Json) -> list[Fault]:
-    """apiVersion, kind and metadata.name are given; name and namespace have the form of the kind."""
+    """apiVersion, kind, name, namespace, and the rest of metadata."""
     about, kind = mapping(doc, "metadata"), kind_of(doc)
     name = text(about, "name")
     faults = [
@@ -54,7 +54,7 @@ def identity_faults(doc: Json) -> list[Fault]:
         if not value
     ]
     if name:
-        faults += name_fault(_NAME_FORMS.get(kind, DNS_SUBDOMAIN), name, ("metadata", "name"), "name", "name")
+        faults += name_fault(_NAME_GRAMMARS.get(kind, DNS_SUBDOMAIN), name, ("metadata", "name"), "name", "name")
     faults += name_fault(DNS_LABEL, about.get("namespace"), ("metadata", "namespace"), "name", "namespace")
     faults += metadata_faults(about, ("metadata",))
     # A Namespace's Pod Security labels name a level: the server only warns, and then enforces nothing.
@@ -64,14 +64,14 @@ def identity_faults(doc: Json) -> list[Fault]:
 
 
 def metadata_faults(about: Json, path: DocumentPath) -> list[Fault]:
-    """Faults of the labels and annotations of an object or of a pod template."""
+    """Labels and annotations of an object or pod template."""
     faults = label_faults(mapping(about, "labels"), (*path, "labels"))
     if "annotations" not in about:
         return faults
     annotations = labels(mapping(about, "annotations"))
     where = (*path, "annotations")
     for key in annotations:
-        if wrong := wrong_key(key):
+        if wrong := key_error(key):
             faults.append(_bad_key(key, wrong, where, "annotation"))
     # Characters first: encoding all of them for every object would cost more than the rest of the check.
     size = sum(len(key) + len(value) for key, value in annotations.items())
@@ -85,14 +85,14 @@ def _bytes(annotations: dict[str, str]) -> int:
     return sum(len(k.encode(errors="replace")) + len(v.encode(errors="replace")) for k, v in annotations.items())
 
 
-@once_if_sound
+@once_if_valid
 def label_faults(labels: Json, path: DocumentPath) -> list[Fault]:
-    """Faults of labels, and of anything else that has their form: ``matchLabels``, ``nodeSelector``."""
+    """Also for ``matchLabels`` and ``nodeSelector``."""
     faults = []
     for key, value in labels.items():
-        if wrong := wrong_key(key):
+        if wrong := key_error(key):
             faults.append(_bad_key(key, wrong, path, "label"))
-        if isinstance(value, str) and (wrong := wrong_form(LABEL_VALUE, value)):
+        if isinstance(value, str) and (wrong := grammar_error(LABEL_VALUE, value)):
             message = f"value {excerpt(value)} of label {excerpt(key)} {wrong}"
             faults.append(refused((*path, key), "label-value", message))
     return faults
@@ -115,18 +115,17 @@ NODE_OPERATORS = (*_LABEL_OPERATORS, "Gt", "Lt")
 
 
 def selector_faults(selector: Json, path: DocumentPath) -> list[Fault]:
-    """Faults of a ``matchLabels`` / ``matchExpressions`` selector."""
     faults = label_faults(mapping(selector, "matchLabels"), (*path, "matchLabels"))
     return faults + expression_faults(selector, path)
 
 
 def expression_faults(selector: Json, path: DocumentPath, operators: tuple[str, ...] = _LABEL_OPERATORS) -> list[Fault]:
-    """Faults of the ``matchExpressions`` under ``path``."""
+    """``matchExpressions`` below ``path``."""
     faults = []
     for index, expression in entries(selector, "matchExpressions"):
         where = (*path, "matchExpressions", index)
         operator, values = text(expression, "operator"), texts(expression, "values")
-        if wrong := wrong_key(text(expression, "key")):
+        if wrong := key_error(text(expression, "key")):
             faults.append(refused((*where, "key"), "label-key", f"label key: {wrong}"))
         faults += choice_fault(operator, operators, (*where, "operator"))
         if operator in _WITH_VALUES and not values:
@@ -138,7 +137,7 @@ def expression_faults(selector: Json, path: DocumentPath, operators: tuple[str, 
 
 
 def matches(selector: Json, labels: Mapping[str, str]) -> bool:
-    """Whether a selector, not empty, matches labels."""
+    """An empty selector matches nothing."""
     wanted = mapping(selector, "matchLabels")
     if any(labels.get(key) != value for key, value in wanted.items()):
         return False
@@ -157,5 +156,4 @@ def matches(selector: Json, labels: Mapping[str, str]) -> bool:
 
 
 def label_pairs(selector: Json) -> dict[str, str]:
-    """The labels that a selector asks for by value."""
     return labels(mapping(selector, "matchLabels"))

@@ -1,4 +1,4 @@
-"""What an API server refuses in Services, Ingresses and NetworkPolicies."""
+"""API rules of Services, Ingresses and NetworkPolicies."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from functools import lru_cache
 from typing import Any
 
 from renderer.check.api_rules.containers import PROTOCOLS
-from renderer.check.api_rules.forms import (
+from renderer.check.api_rules.grammars import (
     DNS_LABEL,
     DNS_SUBDOMAIN,
     choice_fault,
     name_fault,
-    once_if_sound,
+    once_if_valid,
     port_fault,
     range_fault,
     refused,
@@ -31,7 +31,6 @@ _DIRECTIONS = {"Ingress": ("ingress", "from"), "Egress": ("egress", "to")}
 
 
 def service_faults(doc: Json) -> list[Fault]:
-    """Faults of one Service."""
     spec = mapping(doc, "spec")
     faults = choice_fault(spec.get("type"), _TYPES, ("spec", "type"))
     faults += choice_fault(spec.get("sessionAffinity"), ("None", "ClientIP"), ("spec", "sessionAffinity"))
@@ -46,10 +45,11 @@ def service_faults(doc: Json) -> list[Fault]:
         faults.append(refused(("spec", "clusterIP"), "service-type", message, "remove clusterIP: None"))
     if kind != "ExternalName" and not headless and not spec.get("ports"):
         faults.append(refused(("spec", "ports"), "service-ports", "must have at least one port"))
-    return faults + _ports_faults(spec, ("spec", "ports"))
+    return faults + _service_port_faults(spec)
 
 
-def _ports_faults(spec: Json, path: DocumentPath) -> list[Fault]:
+def _service_port_faults(spec: Json) -> list[Fault]:
+    path: DocumentPath = ("spec", "ports")
     faults, names, numbers = [], [], []
     ports = list(entries(spec, "ports"))
     for index, port in ports:
@@ -71,7 +71,6 @@ def _ports_faults(spec: Json, path: DocumentPath) -> list[Fault]:
 
 
 def ingress_faults(doc: Json) -> list[Fault]:
-    """Faults of one Ingress."""
     spec = mapping(doc, "spec")
     name = spec.get("ingressClassName")
     faults = name_fault(DNS_SUBDOMAIN, name, ("spec", "ingressClassName"), "name", "ingress class")
@@ -91,7 +90,6 @@ def ingress_faults(doc: Json) -> list[Fault]:
 
 
 def network_policy_faults(doc: Json) -> list[Fault]:
-    """Faults of one NetworkPolicy."""
     spec = mapping(doc, "spec")
     faults = selector_faults(mapping(spec, "podSelector"), ("spec", "podSelector"))
     types = texts(spec, "policyTypes")
@@ -106,7 +104,7 @@ def network_policy_faults(doc: Json) -> list[Fault]:
     return faults
 
 
-@once_if_sound
+@once_if_valid
 def _rule_faults(rule: Json, path: DocumentPath, peers: str) -> list[Fault]:
     faults = []
     for position, peer in entries(rule, peers):
@@ -143,7 +141,7 @@ def _peer_faults(peer: Json, path: DocumentPath) -> list[Fault]:
 
 
 def _network(value: Any, path: DocumentPath) -> tuple[Any, list[Fault]]:
-    """The network of a CIDR, if it is one. Bits beside the prefix are served, but surely a mistake."""
+    """The network of a CIDR, or None. Host bits are a warning, as API servers accept them."""
     if not isinstance(value, str):
         return None, []
     network = _parsed(value)

@@ -1,11 +1,11 @@
-"""What an API server refuses in a pod or a pod template, beyond its containers."""
+"""API rules of pods and pod templates beyond containers."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from renderer.check.api_rules.containers import container_faults, inside_faults
-from renderer.check.api_rules.forms import (
+from renderer.check.api_rules.grammars import (
     DNS_LABEL,
     DNS_SUBDOMAIN,
     choice_fault,
@@ -30,7 +30,7 @@ _VOLUME_NAMES = {"configMap": "name", "secret": "secretName", "persistentVolumeC
 
 
 def pod_faults(pod: Json, path: DocumentPath, claims: tuple[str, ...] = ()) -> list[Fault]:
-    """Faults of a pod's ``spec``; ``claims`` are the volumes that a StatefulSet's templates add."""
+    """``claims``: volumes from a StatefulSet's volumeClaimTemplates."""
     spec, where = mapping(pod, "spec"), (*path, "spec")
     volumes = [*(text(volume, "name") for _, volume in entries(spec, "volumes")), *claims]
     faults = [] if spec.get("containers") else [refused(where, "containers", "must have at least one container")]
@@ -114,7 +114,7 @@ def _placement_faults(spec: Json, path: DocumentPath) -> list[Fault]:
 
 
 def _affinity_faults(affinity: Any, path: DocumentPath) -> list[Fault]:
-    """Selectors at any depth of an affinity: those of nodes know two operators more."""
+    """Expressions at any depth; node affinity has two more operators."""
     faults: list[Fault] = []
     for key, value in affinity.items() if isinstance(affinity, dict) else enumerate(affinity):
         if not isinstance(value, dict | list):

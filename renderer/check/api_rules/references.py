@@ -1,4 +1,4 @@
-"""The documents of one set, read once, and what names other objects of it: autoscalers, budgets, ways in, monitors."""
+"""An index of the objects of a run, and rules of objects that refer to others."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, TypeAlias, cast
 
-from renderer.check.api_rules.forms import refused
+from renderer.check.api_rules.grammars import refused
 from renderer.check.api_rules.metadata import label_pairs, matches
 from renderer.errors import DocumentPath, Fault, Severity
 from renderer.kinds import KINDS
@@ -24,7 +24,7 @@ Placed = Iterator[tuple[int, Fault]]
 
 
 class Object(NamedTuple):
-    """One document: its position in the set and what others refer to it by."""
+    """A document and what others refer to it by."""
 
     position: int
     kind: str
@@ -36,7 +36,7 @@ class Object(NamedTuple):
 
 
 class Pods(NamedTuple):
-    """A pod, or what makes pods: the labels that selectors see."""
+    """What selectors see of a pod or pod template."""
 
     owner: Object
     labels: Mapping[str, str]
@@ -44,7 +44,7 @@ class Pods(NamedTuple):
 
 
 class Index:
-    """The set, read once. Pods are found by one label of the selector, so that big sets stay linear."""
+    """All objects. Pods are found by one label of the selector, so the cost stays linear."""
 
     def __init__(self) -> None:
         self.objects: list[Object] = []
@@ -54,14 +54,12 @@ class Index:
         self.named: dict[tuple[str, str, str], Object] = {}
 
     def selected(self, namespace: str, selector: Json) -> list[Pods]:
-        """The pods of a namespace that a selector (``matchLabels``, …) matches."""
         groups = [self.by_label.get((namespace, k, v), []) for k, v in label_pairs(selector).items()]
         candidates = min(groups, key=len) if groups else self.pods
         return [p for p in candidates if p.owner.namespace == namespace and matches(selector, p.labels)]
 
 
 def read(docs: Sequence[Json]) -> Index:
-    """What the documents are, and how they are found."""
     index = Index()
     for position, doc in enumerate(docs):
         about = mapping(doc, "metadata")
@@ -84,7 +82,7 @@ def read(docs: Sequence[Json]) -> Index:
 
 
 def selects_nothing(item: Object, index: Index, path: DocumentPath) -> Placed:
-    """A fault only when the set holds pods of the same server: otherwise they may be elsewhere."""
+    """A fault only if there are pods of the same server: others may exist elsewhere."""
     server = mapping(mapping(item.doc, "metadata"), "labels").get(SERVER_LABEL)
     own = index.by_label.get((item.namespace, SERVER_LABEL, str(server)), [])
     if own:
@@ -93,7 +91,7 @@ def selects_nothing(item: Object, index: Index, path: DocumentPath) -> Placed:
 
 
 def selects_others(item: Object, selected: Sequence[Pods]) -> Placed:
-    """A fault where pods of another server are selected: they would get its traffic, or be kept by its budget."""
+    """Pods of another server would get its traffic or be kept by its budget."""
     server = mapping(mapping(item.doc, "metadata"), "labels").get(SERVER_LABEL)
     others = [pods for pods in selected if pods.labels.get(SERVER_LABEL, server) != server]
     if server and others:
@@ -136,7 +134,7 @@ _Tree: TypeAlias = "dict[tuple[str, bool], _Tree | str]"
 
 
 def _tree(names: Mapping[str, str]) -> _Tree:
-    """With each step that paths share once: what holds nothing is then looked at once for all of them."""
+    """Merges common prefixes of the paths, so that absent fields are looked up once."""
     tree: _Tree = {}
     for path, kind in names.items():
         node, (*steps, field) = tree, path.split(".")
@@ -152,7 +150,7 @@ _ALWAYS = (("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt"))
 
 
 def unknown_names(item: Object, index: Index, outside: Collection[Identity]) -> Placed:
-    """Names of what is neither in the set nor ``outside``, nor optional: a pod would wait for it for ever."""
+    """Required references to objects neither rendered nor ``outside``: pods would wait for them forever."""
     kind = text(item.doc, "kind")
     holders = [_holders(item.doc, _TREES[kind], ())] if kind in _TREES else []
     if item.pod:
@@ -174,7 +172,7 @@ _NAME_IT = "name it in a field of the spec, which makes it a prerequisite"
 
 
 def _holders(parent: Json, tree: _Tree, path: DocumentPath) -> Iterator[tuple[DocumentPath, Json, str]]:
-    """The path of each name that stands there, the mapping that holds it, and the kind that it is of."""
+    """For each reference its path, the mapping that holds it, and its kind."""
     for (step, is_list), below in tree.items():
         if step not in parent:
             continue
@@ -270,7 +268,7 @@ def _route(item: Object, index: Index) -> Placed:
 def _backend_faults(
     backend: Json, port: Any, item: Object, index: Index, path: DocumentPath, port_path: DocumentPath
 ) -> Iterator[Fault]:
-    """The Service is in the set, and has the port, by name or by number."""
+    """The Service must exist and have the port, by name or number."""
     name = text(backend, "name")
     service = index.named.get(("Service", item.namespace, name))
     if service is None:
@@ -287,7 +285,6 @@ def _backend_faults(
 
 
 def _monitor(item: Object, index: Index) -> Placed:
-    """A monitor whose selector finds no Service, or no port, would silently scrape nothing."""
     if text(item.doc, "apiVersion").partition("/")[0] != "monitoring.coreos.com":
         return
     spec = mapping(item.doc, "spec")

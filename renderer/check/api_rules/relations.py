@@ -1,11 +1,11 @@
-"""What holds between the objects of one set: identities, selectors, ports, Services."""
+"""Rules between the objects of a run: identities, selectors, ports, Services."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from renderer.check.api_rules.containers import port_names
-from renderer.check.api_rules.forms import refused
+from renderer.check.api_rules.grammars import refused
 from renderer.check.api_rules.metadata import SELECTING
 from renderer.check.api_rules.references import (
     REFERRING,
@@ -23,9 +23,9 @@ from renderer.wording import did_you_mean, either, excerpt
 
 
 def set_faults(docs: Sequence[Json], outside: Sequence[frozenset[Identity] | None] = ()) -> list[tuple[int, Fault]]:
-    """Faults between the documents of one set, each with the position of the document it belongs to.
+    """Each with the index of its document.
 
-    ``outside``: of each document the objects that it may refer to though nobody renders them.
+    ``outside``: for each document the objects that it may refer to although they are not rendered.
     """
     index = read(docs)
     faults = list(_duplicates(index.objects))
@@ -47,7 +47,7 @@ def set_faults(docs: Sequence[Json], outside: Sequence[frozenset[Identity] | Non
 
 
 def _duplicates(objects: list[Object]) -> Placed:
-    """Two objects of one group, kind, namespace and name: the later would overwrite the earlier."""
+    """The later object would overwrite the earlier."""
     seen: dict[tuple[str, str, str, str], list[Object]] = {}
     for item in objects:
         group = text(item.doc, "apiVersion").rpartition("/")[0]
@@ -65,7 +65,7 @@ def _duplicates(objects: list[Object]) -> Placed:
 
 
 def _overlaps(item: Object, index: Index) -> Placed:
-    """A selector that matches pods of another owner: the two would fight over them for ever."""
+    """Two owners that select the same pods would fight over them."""
     path: DocumentPath = ("spec", "selector")
     for pods in index.selected(item.namespace, mapping(mapping(item.doc, "spec"), "selector")):
         if pods.owner is not item:

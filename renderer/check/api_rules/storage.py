@@ -1,18 +1,18 @@
-"""What an API server refuses in ConfigMaps, Secrets and claims of volumes. No value is ever quoted."""
+"""API rules of ConfigMaps, Secrets and PersistentVolumeClaims. Messages never contain values."""
 
 from __future__ import annotations
 
 import base64
 
-from renderer.check.api_rules.forms import (
+from renderer.check.api_rules.grammars import (
     DATA_KEY,
     DNS_SUBDOMAIN,
     choice_fault,
+    grammar_error,
     name_fault,
-    once_if_sound,
+    once_if_valid,
     quantity_faults,
     refused,
-    wrong_form,
 )
 from renderer.check.api_rules.metadata import selector_faults
 from renderer.errors import DocumentPath, Fault
@@ -33,7 +33,7 @@ _NEEDED_KEYS = {
 
 
 def data_faults(doc: Json) -> list[Fault]:
-    """Faults of the keys and of the size of a ConfigMap or a Secret."""
+    """Keys and size."""
     kind = text(doc, "kind")
     faults, size, first = [], 0, ""
     for field in _DATA_FIELDS[kind]:
@@ -56,7 +56,7 @@ def data_faults(doc: Json) -> list[Fault]:
 
 
 def _key_faults(doc: Json, key: str, field: str, before: str) -> list[Fault]:
-    if wrong := wrong_form(DATA_KEY, key):
+    if wrong := grammar_error(DATA_KEY, key):
         return [refused((field, key), "data-key", f"key {excerpt(key)} {wrong}", at_key=True)]
     # In a Secret, stringData is meant to overwrite data.
     if field == "binaryData" and key in mapping(doc, before):
@@ -74,11 +74,11 @@ def _encoding_faults(value: str, path: DocumentPath) -> list[Fault]:
 
 
 def claim_faults(claim: Json, path: DocumentPath = ()) -> list[Fault]:
-    """Faults of a PersistentVolumeClaim, or of a template for one."""
+    """Of a PersistentVolumeClaim or a template of one."""
     return _claimed_faults(mapping(claim, "spec"), (*path, "spec"))
 
 
-@once_if_sound
+@once_if_valid
 def _claimed_faults(spec: Json, where: DocumentPath) -> list[Fault]:
     modes = texts(spec, "accessModes")
     faults = [] if modes else [refused((*where, "accessModes"), "access-modes", "must name an access mode")]

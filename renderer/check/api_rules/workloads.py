@@ -1,8 +1,8 @@
-"""What an API server refuses in the objects that keep pods, and in autoscalers and budgets of these."""
+"""API rules of workloads, autoscalers and disruption budgets."""
 
 from __future__ import annotations
 
-from renderer.check.api_rules.forms import choice_fault, range_fault, refused, repeated
+from renderer.check.api_rules.grammars import choice_fault, range_fault, refused, repeated
 from renderer.check.api_rules.metadata import SELECTING, matches, metadata_faults, selector_faults
 from renderer.check.api_rules.pods import pod_faults
 from renderer.check.api_rules.storage import claim_faults
@@ -21,7 +21,7 @@ _AT_LEAST_ONCE = ("Job", "CronJob")
 
 
 def workload_faults(doc: Json) -> list[Fault]:
-    """Faults of any object that is or holds a pod; none for other kinds."""
+    """Of any object that is or has a pod."""
     path, pod = pod_of(doc) or ((), None)
     if pod is None:
         return []
@@ -96,7 +96,6 @@ def _stateful_faults(spec: Json) -> list[Fault]:
 
 
 def autoscaler_faults(doc: Json) -> list[Fault]:
-    """Faults of one HorizontalPodAutoscaler."""
     spec = mapping(doc, "spec")
     least, most = spec.get("minReplicas", 1), spec.get("maxReplicas")
     faults = range_fault(least, 1, None, ("spec", "minReplicas"), "scale-bounds")
@@ -107,7 +106,6 @@ def autoscaler_faults(doc: Json) -> list[Fault]:
 
 
 def budget_faults(doc: Json) -> list[Fault]:
-    """Faults of one PodDisruptionBudget."""
     spec = mapping(doc, "spec")
     faults = selector_faults(mapping(spec, "selector"), ("spec", "selector"))
     bounds = [name for name in ("minAvailable", "maxUnavailable") if name in spec]

@@ -1,9 +1,8 @@
-"""What a compose file may take from the machine: Pod Security 'restricted' in the words of compose, key by key.
+"""Pod Security 'restricted' for compose, key by key.
 
-Source of the rules: https://kubernetes.io/docs/concepts/security/pod-security-standards/. Compose has no admission that
-would ask for them later. Every key of the Compose Specification, at any depth, is harmless, policed or refused; a key
-that is in no table, as a newer specification may bring, is refused. Tables are by section: `services` for what a
-service may have, `services.deploy.resources` for what stands below that, `*` for any name.
+Source: https://kubernetes.io/docs/concepts/security/pod-security-standards/. Compose has no admission, so every key of
+the Compose Specification, at any depth, is harmless, policed or refused; unknown keys are refused. Tables are by
+section: `services` for keys of a service, `services.deploy.resources` for keys below that, `*` for any name.
 """
 
 from __future__ import annotations
@@ -123,14 +122,13 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
 
 
 def hardening_faults(doc: Json) -> list[Fault]:
-    """The faults of the whole file, each at the key that breaks a rule."""
     return [
         fault for section in HARMLESS for path, part in _parts(doc, section) for fault in _part(section, path, part)
     ]
 
 
 def _parts(doc: Json, section: str) -> list[tuple[DocumentPath, Json]]:
-    """Each mapping that the section is about; in a list each of its items."""
+    """The mappings of a section; for a list its items."""
     first, *rest = section.split(".")
     parts: list[tuple[DocumentPath, Json]] = [((), doc)]
     for step in (first, "*", *rest) if first else ():
@@ -165,7 +163,7 @@ def _part(section: str, path: DocumentPath, part: Json) -> Iterator[Fault]:
 
 
 def _identity(path: DocumentPath, service: Json, one_shot: bool) -> Iterator[Fault]:
-    """What must be there, as nothing in compose is so by default."""
+    """What compose does not set by default."""
     if texts(service, "cap_drop") != ["ALL"]:
         yield _fault((*path, "cap_drop"), "all capabilities must be dropped: cap_drop: [ALL]")
     if _may_be_root(service.get("user", "0")) and not one_shot:
@@ -179,7 +177,7 @@ def _identity(path: DocumentPath, service: Json, one_shot: bool) -> Iterator[Fau
 
 
 def _may_be_root(user: Any) -> bool:
-    """A name may be that of root in the image, and '$' is whatever the environment says."""
+    """A name may be root in the image, and '$' can be anything."""
     number = str(user).partition(":")[0]
     return not (number.isdecimal() and int(number) > 0)
 
@@ -201,7 +199,7 @@ def _always(message: str) -> _Judge:
 
 
 def _namespace(value: Any) -> str:
-    """'host' is a rule of policy; 'none' and those of services of the same file are its own."""
+    """For 'host' there is a policy rule; 'none' and services of this file are allowed."""
     own = value in ("none", "host", "private", "shareable") or str(value).startswith("service:")
     return "" if own else "must be the service's own, or that of a service of this file"
 
@@ -212,7 +210,7 @@ def _options(value: Any) -> str:
 
 
 def _outside(value: Any) -> str:
-    """Files lie below the folder of the compose file; '$' may be any path."""
+    """Files must be below the project's folder; '$' can be any path."""
     entries = value if isinstance(value, list) else [value]
     paths = [text(entry, "path") if isinstance(entry, dict) else str(entry) for entry in entries]
     outside = [path for path in paths if path.startswith(("/", "~", "\\")) or set("$:") & {*path} or ".." in path]
@@ -226,7 +224,7 @@ def _sysctls(value: Any) -> str:
 
 
 def _devices(value: Any) -> str:
-    """GPUs alone: any other device, and what the Container Device Interface adds, is the machine's."""
+    """GPUs are allowed; other devices, and those of the Container Device Interface, are not."""
     asked = mappings(value)
     gpus = all("gpu" in texts(request, "capabilities") or "capabilities" not in request for request in asked)
     drivers = {text(request, "driver") for request in asked}
@@ -234,7 +232,7 @@ def _devices(value: Any) -> str:
 
 
 def _mounts(value: Any) -> str:
-    """The short form; the long one says it under ``bind``."""
+    """The short form; for the long one see ``bind``."""
     words = {word for entry in items(value) if isinstance(entry, str) for word in entry.rpartition(":")[2].split(",")}
     return next(filter(None, map(_propagation, sorted(words & _SPREADING))), "")
 
@@ -258,7 +256,7 @@ def _tmpfs(value: Any) -> str:
 
 
 def _driver_options(value: Any) -> str:
-    """``type: none, o: bind`` is a folder of the machine, and a file system of a disk is the disk."""
+    """``type: none, o: bind`` is a folder of the machine; other local file systems are its disks."""
     options = as_mapping(value)
     kind, device = str(options.get("type", "")), str(options.get("device", ""))
     remote = kind in ("nfs", "nfs4", "cifs", "tmpfs") and not device.startswith("/") and "bind" not in str(options)

@@ -1,4 +1,4 @@
-"""What is unique on the machine: ports of the host, where a network leads to the service, and names of containers."""
+"""Host ports and container names, which are unique on a machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ANY = {"": "", "0.0.0.0": ".", "::": ":"}  # noqa: S104 - compared with, not bo
 
 @dataclass(frozen=True, slots=True)
 class _Published:
-    """Ports ``low`` to ``high`` of the host's ``address``. ``pool``: one of them, whichever is free."""
+    """Host ports ``low`` to ``high``. ``pool``: any free one of them."""
 
     workload: Workload
     path: DocumentPath
@@ -30,7 +30,6 @@ class _Published:
     pool: bool
 
     def clashes_with(self, other: _Published) -> bool:
-        """Whether both want one port of one address."""
         return (
             self.protocol == other.protocol
             and self.low <= other.high
@@ -44,7 +43,7 @@ class _Published:
 
 
 def port_faults(_doc: Mapping[str, Any], workloads: Sequence[Workload]) -> Iterator[Fault]:
-    """Ports that are published twice, or by more replicas than there are ports."""
+    """Ports published twice, or by more replicas than ports."""
     published = [p for workload in workloads for p in _published(workload)]
     for port in published:
         if port.workload.replicas() > (port.high - port.low + 1 if port.pool else 1):
@@ -54,7 +53,7 @@ def port_faults(_doc: Mapping[str, Any], workloads: Sequence[Workload]) -> Itera
 
 
 def unreachable_port_faults(doc: Mapping[str, Any], workloads: Sequence[Workload]) -> Iterator[Fault]:
-    """Ports that compose does not publish, without a word: no network leads from the host to them."""
+    """Ports that compose silently does not publish."""
     for workload in (workload for workload in workloads if workload.body.get("ports")):
         mode = workload.body.get("network_mode")
         networks = [mapping(mapping(doc, "networks"), name) for _, name in workload.named("networks")]
@@ -67,7 +66,7 @@ def unreachable_port_faults(doc: Mapping[str, Any], workloads: Sequence[Workload
 
 
 def _clashes(ports: list[_Published]) -> Iterator[Fault]:
-    """By ascending port, so that each is compared with the few that are still open."""
+    """In ascending order, so that each is compared with the few open ones."""
     opened: list[_Published] = []
     for port in sorted(ports, key=lambda p: (p.protocol, p.low)):
         opened = [o for o in opened if o.protocol == port.protocol and o.high >= port.low]
@@ -110,7 +109,6 @@ def _digits(value: object) -> str:
 
 
 def container_name_faults(_doc: Mapping[str, Any], workloads: Sequence[Workload]) -> Iterator[Fault]:
-    """A fixed name that two services have, or several replicas of one."""
     owners: dict[str, str] = {}
     for workload in workloads:
         name = text(workload.body, "container_name")

@@ -1,4 +1,4 @@
-"""What names of the file stand for, services that wait for one another, and what is mounted where."""
+"""References within a compose file, dependency cycles and mounts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _COPIED = {"configs": ("content", "environment"), "secrets": ("environment",)}
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A place in the container. ``volume`` is the top-level volume on it, if it is one with a name."""
+    """``volume``: the named top-level volume, or empty."""
 
     path: DocumentPath
     target: str
@@ -33,7 +33,7 @@ class Mount:
 
 
 def mounts(workload: Workload) -> Iterator[Mount]:
-    """The entries of ``volumes``, in both forms."""
+    """Entries of ``volumes`` in both forms."""
     for path, entry in workload.items("volumes"):
         if isinstance(entry, dict):
             volume = text(entry, "source") if entry.get("type") == "volume" else ""
@@ -44,7 +44,7 @@ def mounts(workload: Workload) -> Iterator[Mount]:
 
 
 def mount_faults(_doc: Mapping[str, Any], workloads: Sequence[Workload]) -> Iterator[Fault]:
-    """Two things at one place of a container, and volumes that are taken for a drive of Windows."""
+    """Two mounts on one path, and volumes taken for a Windows drive."""
     for workload in workloads:
         taken: dict[str, DocumentPath] = {}
         for mount in _all_mounts(workload):
@@ -59,7 +59,7 @@ def mount_faults(_doc: Mapping[str, Any], workloads: Sequence[Workload]) -> Iter
 
 
 def read_only_faults(doc: Mapping[str, Any], workloads: Sequence[Workload]) -> Iterator[Fault]:
-    """Configs and secrets that docker compose would copy into a container that cannot be written."""
+    """Configs and secrets that compose would copy into a read-only container."""
     for workload in workloads:
         for section in _COPIED if workload.body.get("read_only") is True else ():
             for path, grant in workload.items(section):
@@ -92,7 +92,6 @@ _NAMESPACES = ("network_mode", "ipc", "pid")
 
 
 def reference_faults(doc: Mapping[str, Any], workloads: Sequence[Workload]) -> Iterator[Fault]:
-    """References to what the file does not define."""
     if "include" in doc:
         return  # what the included files define cannot be seen from here
     for workload in workloads:
@@ -108,7 +107,7 @@ def reference_faults(doc: Mapping[str, Any], workloads: Sequence[Workload]) -> I
 
 
 def health_faults(_doc: Mapping[str, Any], workloads: Sequence[Workload]) -> Iterator[Fault]:
-    """Checks that are switched off: of a test that never runs, and of services that wait for it for ever."""
+    """Disabled checks with a test, and services that wait for a disabled check."""
     checks = {workload.name: mapping(workload.body, "healthcheck") for workload in workloads}
     unchecked = {n for n, check in checks.items() if check.get("disable") is True or check.get("test") == ["NONE"]}
     for workload in workloads if unchecked else ():
@@ -124,7 +123,7 @@ def health_faults(_doc: Mapping[str, Any], workloads: Sequence[Workload]) -> Ite
 
 
 def dependencies(workload: Workload) -> Iterator[tuple[DocumentPath, str]]:
-    """The services that must run before this one, each with the place that says so."""
+    """Services that must start before this one."""
     yield from workload.named("depends_on")
     for path, link in workload.named("links"):
         yield path, link.partition(":")[0]
@@ -177,7 +176,6 @@ _Graph = dict[str, dict[str, DocumentPath]]
 
 
 def cycle_faults(_doc: Mapping[str, Any], workloads: Sequence[Workload]) -> Iterator[Fault]:
-    """Each way back to a service that is still waited for, reported once."""
     graph: _Graph = {}
     for workload in workloads:
         needs = graph.setdefault(workload.name, {})
@@ -190,7 +188,7 @@ def cycle_faults(_doc: Mapping[str, Any], workloads: Sequence[Workload]) -> Iter
 
 
 def _cycles_from(start: str, graph: _Graph, done: set[str]) -> Iterator[Fault]:
-    """Depth first, without recursion: a chain of services may be longer than Python's stack."""
+    """Depth first without recursion: chains may be longer than Python's stack."""
     way, todo = {start: None}, [iter(graph[start].items())]
     while todo:
         name, path = next(todo[-1], ("", ()))

@@ -1,4 +1,4 @@
-"""The services and jobs of a compose file, and the fields that have a short and a long form."""
+"""Services and jobs of a compose file, with fields in short or long form."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ _SECTIONS = ("services", "jobs")
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """One service or job: ``section`` is ``services`` or ``jobs``."""
+    """``section``: ``services`` or ``jobs``."""
 
     section: str
     name: str
     body: Json
 
     def at(self, *steps: str | int) -> DocumentPath:
-        """A path below this workload."""
+        """A path in this workload."""
         return (self.section, self.name, *steps)
 
     def items(self, field: str) -> Iterator[tuple[DocumentPath, Any]]:
-        """The entries of a list field, each with its path."""
+        """Path and value of each entry of a list field."""
         value = self.body.get(field)
         if isinstance(value, list):
             for index, item in enumerate(value):
                 yield self.at(field, index), item
 
     def named(self, field: str) -> Iterator[tuple[DocumentPath, str]]:
-        """The names in a field that is a list of names or a mapping by name, each with its path."""
+        """Path and name of each entry of a list of names or mapping by name."""
         value = self.body.get(field)
         pairs = enumerate(value) if isinstance(value, list) else ()
         for step, name in ((name, name) for name in value) if isinstance(value, dict) else pairs:
@@ -41,7 +41,6 @@ class Workload:
                 yield self.at(field, step), name
 
     def replicas(self) -> int:
-        """How many containers it asks for; 1 where it does not say."""
         for count in (mapping(self.body, "deploy").get("replicas"), self.body.get("scale")):
             if isinstance(count, int) and is_small(count):
                 return count
@@ -49,7 +48,6 @@ class Workload:
 
 
 def workloads(doc: Mapping[str, Any]) -> list[Workload]:
-    """All services and jobs that are mappings, in the order of the file."""
     return [
         Workload(section, name, body)
         for section in _SECTIONS
@@ -59,7 +57,7 @@ def workloads(doc: Mapping[str, Any]) -> list[Workload]:
 
 
 def is_small(value: object) -> bool:
-    """Whether it is an integer that costs nothing to print: Python refuses those of 5,000 digits."""
+    """Whether it is an integer that is cheap to print: Python refuses 5,000 digits."""
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**18
 
 

@@ -20,7 +20,8 @@ _AMOUNTS = {"cpu": "cpu", "memory": "memory", "ephemeral-storage": "ephemeralSto
 
 class Known(NamedTuple):
     """Facts about one workload, and the ConfigMaps and claims imported with it.
-    / ``several``: more than one pod runs, so mounted volumes must be shareable.
+
+    ``several``: more than one pod runs, so mounted volumes must be shareable.
     """
 
     server: str
@@ -39,7 +40,8 @@ def read_words(reading: Reading, container: DocumentPath, target: DocumentPath) 
 
 def _literal(reading: Reading, container: DocumentPath, target: DocumentPath, text: str) -> str:
     """Escapes references to variables that the container does not have.
-    / If the name may be a key of an ``envFrom`` source, it becomes a variable.
+
+    If the name may be a key of an ``envFrom`` source, it becomes a variable.
     """
     names = {plain_text(each.get("name")) for each in mappings(reading.get(*container, "env"))}
     for _, name in _REFERENCE.findall(text):

@@ -165,7 +165,8 @@ def pod_spec(workload: Object) -> Mapping[str, JSON]:
 
 def selects(selector: JSON, labels: Mapping[str, str]) -> bool:
     """Whether a selector matches the labels.
-    / One with matchExpressions counts as matching nothing.
+
+    One with matchExpressions counts as matching nothing.
     """
     wanted = as_mapping(selector)
     if wanted.get("matchExpressions"):

@@ -12,11 +12,10 @@ from renderer.importers.manifests.containers import Known
 from renderer.importers.manifests.objects import SERVERS_OWN, Object, ObjectReading, read_annotations, read_labels
 from renderer.importers.naming import name_of
 from renderer.importers.wrappers import Started, started, wrapped
+from renderer.labels import DESCRIPTION_ANNOTATION
 from renderer.manifest import as_mapping, at, items
 from renderer.model import JSON
 
-#: The description of a server on the objects that mcpctl writes.
-DESCRIPTION = "mcpctl.io/description"
 _KEPT = "kept by the API server"
 
 
@@ -50,10 +49,11 @@ class Resource:
             why = f"the namespace is that of the environment, or of --namespace; here it was {namespace}"
             reading.lose(("metadata", "namespace"), why, harmless=True)
         read_labels(reading, ("metadata", "labels"))
-        reading.carry_text(("metadata", "annotations", DESCRIPTION), ("spec", "description"))
+        reading.carry_text(("metadata", "annotations", DESCRIPTION_ANNOTATION), ("spec", "description"))
         read_annotations(reading, ("metadata", "annotations"), ("metadata", "annotations"))
-        lost = [each for each in reading.entries if each.source[-1:] == (DESCRIPTION,) and each.outcome is Outcome.LOST]
-        reading.entries = [each for each in reading.entries if each not in lost]
+        # Carried above, so it is not lost as read_annotations says of mcpctl's own annotations.
+        own = (DESCRIPTION_ANNOTATION,)
+        reading.entries = [e for e in reading.entries if e.source[-1:] != own or e.outcome is not Outcome.LOST]
 
     def leave(self, why: str) -> None:
         for key in self.data:

@@ -1,4 +1,4 @@
-"""Compose files: a project for each server of a tree, or one for all servers of a stream."""
+"""Compose files: a project for each server in a tree, one project for all in a stream."""
 
 from __future__ import annotations
 
@@ -32,8 +32,6 @@ SECTIONS = {
 
 
 class Compose:
-    """The target ``compose``."""
-
     name = "compose"
     quoting = Quoting(YAML.scalar, YAML.writers, {"literal": literal}, name="compose")
     ignored: Mapping[str, Ignored] = {
@@ -77,21 +75,20 @@ class Compose:
     }
 
     def groups(self, servers: Sequence[Server], *, one_stream: bool) -> list[tuple[Server, ...]]:
-        """One project for all in a stream, which is one document; else one for each."""
         if one_stream:
             return [tuple(servers)] if servers else []
         return [(server,) for server in servers]
 
     def conflicts(self, servers: Sequence[Server], _options: Options) -> list[Problem]:
-        """Ports of the machine, which all projects share."""
+        """Projects share the ports of the machine."""
         return same_ports(servers)
 
     def shared(self, _options: Options) -> list[Rendered]:
-        """Nothing: the first project makes the shared network."""
+        """The first project creates the shared network."""
         return []
 
     def build(self, group: Sequence[Server], options: Options) -> tuple[list[Rendered], list[Problem]]:
-        """The compose file of one project, and in a tree what stands beside it."""
+        """The compose file of a project, and in a tree the files that it reads."""
         parts = [part(server, inline=options.one_stream) for server in group]
         context = project_values(parts, one_stream=options.one_stream)
         folder = "" if options.one_stream else f"{group[0].name}/"
@@ -107,27 +104,26 @@ class Compose:
             hint = "write enforcedBy: envoy, or name the gateway in the Environment of the cluster (defaults.access)"
             fault = Fault(("spec", "access", "enforcedBy"), "compose/gateway", message, hint)
             problems.append(server.problem(fault)._replace(owner=server.name))
-        return [document, *([] if options.one_stream else _beside(parts[0], folder, subject))], problems
+        return [document, *([] if options.one_stream else _texts(parts[0], folder, subject))], problems
 
-    def beside(
+    def tree_files(
         self, _servers: Sequence[Server], _documents: Sequence[Rendered], _options: Options, _names: Sequence[str]
     ) -> list[Rendered]:
-        """Nothing more: what a project needs stands beside it already."""
+        """``build`` returns them already."""
         return []
 
     def from_tree(self, paths: Sequence[str]) -> tuple[list[str], list[str]]:
-        """One compose file in the folder of each server; all else is for it to read."""
+        """One compose file in each server's folder, which reads the other files."""
         documents = sorted(path for path in paths if path.count("/") == 1 and path.endswith("/compose.yaml"))
         return documents, sorted({*paths} - {*documents})
 
     def enforces_pod_security(self, _options: Options) -> bool:
-        """Nobody asks again after the checks."""
         return False
 
     def check(self, documents: Sequence[Rendered], _options: Options) -> list[Problem]:
-        """The Compose Specification, and what docker compose refuses beyond it; of each project alone."""
+        """The Compose Specification and the rules of docker compose, for each project alone."""
         problems = []
-        # Without a template: a file that stands beside a compose file.
+        # Without a template: a file next to a compose file.
         for document in (d for d in documents if d.template):
             data, unreadable = parsed(document)
             checked = [] if unreadable else [*_identity_faults(document, data), *faults(data)]
@@ -139,7 +135,7 @@ TARGET = Compose()
 
 
 def _patched(document: Rendered, parts: Sequence[Part]) -> tuple[Rendered, list[Problem]]:
-    """The compose file after the patches of its servers; a patch without match is a Problem."""
+    """A patch that matches nothing is a Problem."""
     problems = []
     for server, keys in ((each.server, each.keys) for each in parts):
         for patch in (patch for patch in server.patches if patch.target == "compose"):
@@ -157,7 +153,7 @@ def _patched(document: Rendered, parts: Sequence[Part]) -> tuple[Rendered, list[
 
 
 def _identity_faults(document: Rendered, data: Json) -> Iterator[Fault]:
-    """Where a patch or a user's template makes another project of it, other services, or another server's."""
+    """Names and labels that patches or users' templates may not change."""
     if not document.context:  # of a tree that was read
         return
     project, *services = document.identity
@@ -182,8 +178,8 @@ def _moved(path: DocumentPath, message: str) -> Fault:
     return Fault(path, "output/identity", f"{message}: it says what this is and whose", hint)
 
 
-def _beside(part: Part, folder: str, subject: str) -> list[Rendered]:
-    """Files that are no documents: ``template`` is empty, and nobody parses them."""
+def _texts(part: Part, folder: str, subject: str) -> list[Rendered]:
+    """Not documents: ``template`` is empty and nothing parses them."""
     texts = dict(part.files)
     if part.variables:
         lines = ["# Copy to .env and put in the real values. Never commit that file."]

@@ -1,4 +1,4 @@
-"""What two servers cannot both have: each time with both places."""
+"""Conflicts between two servers, each with both places."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def same_variables(servers: Sequence[Server]) -> list[Problem]:
 
 
 def same_ports(servers: Sequence[Server]) -> list[Problem]:
-    """Each port of the machine is there once, for all projects together."""
+    """Ports of the machine are shared by all projects."""
     taken: dict[int, list[tuple[Server, str]]] = {}
     problems = []
     for server in servers:
@@ -38,7 +38,7 @@ def same_ports(servers: Sequence[Server]) -> list[Problem]:
         if not server.listens or publish is None or publishes_any_port(server):
             continue
         same_port = taken.setdefault(publish.port, [])
-        other = next((s for s, address in same_port if _meet(address, publish.address)), None)
+        other = next((s for s, address in same_port if _overlap(address, publish.address)), None)
         same_port.append((server, publish.address))
         if other:
             fault = Fault(
@@ -51,14 +51,14 @@ def same_ports(servers: Sequence[Server]) -> list[Problem]:
     return problems
 
 
-def _meet(address: str, other: str) -> bool:
-    """Whether two addresses of the machine have a port in common."""
+def _overlap(address: str, other: str) -> bool:
+    """Whether two host addresses overlap."""
     same_family = (":" in address) == (":" in other)
     return address == other or (same_family and (address in _EVERY or other in _EVERY))
 
 
 def _port_field(server: Server) -> DocumentPath:
-    """The name decides where no field does."""
+    """The default port is derived from the name."""
     path = ("spec", "network", "publish", "port")
     return path if server.sets(*path) else ("metadata", "name")
 

@@ -1,4 +1,4 @@
-"""Egress: the proxy is the one way out of a server's internal network, for the hosts of its list."""
+"""The egress proxy, the only way out of a server's internal network, for the listed hosts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def proxy(server: Server) -> dict[str, Any] | None:
 
 
 def proxy_variables(server: Server) -> tuple[tuple[str, str], ...]:
-    """What tells programs of the proxy. There is no standard: some read the one case, some the other."""
+    """Both cases, as there is no standard."""
     if not has_proxy(server):
         return ()
     url = f"http://{part_of(server, 'proxy')}:{pins.EGRESS_PROXY_PORT}"
@@ -40,7 +40,7 @@ def proxy_variables(server: Server) -> tuple[tuple[str, str], ...]:
 
 
 def not_enforced(server: Server) -> str:
-    """In words, what nothing holds: no name is in the list, or there is no list, so the network stays open."""
+    """Egress rules that nothing enforces, in words: compose can enforce host names alone."""
     egress = server.network.egress
     if egress is None:
         text = "NOT ENFORCED: cloud metadata (169.254.169.254), a machine's own credentials in it, stays reachable."

@@ -1,4 +1,4 @@
-"""The files of a server: what compose mounts, and what stands beside the compose file."""
+"""Files that compose mounts, and those written next to the compose file."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from renderer.targets.compose.names import Need, origin, owner, part_of
 
 
 class Files:
-    """Of one server: entries at the top of the project, mounts of the service, files beside.
+    """Top-level entries, mounts and files of one server.
 
-    ``beside`` maps a path below the project's folder to the text that we write there; ``needed`` are the paths that
-    somebody else fills. Owner and mode are those of the file on the machine: compose ignores what a mount says of them.
+    ``texts``: contents by path in the project's folder. ``needed``: paths that users fill. Owner and mode are those on
+    the machine: compose ignores them in mounts.
     """
 
     def __init__(self, server: Server, inline: bool) -> None:
@@ -21,7 +21,7 @@ class Files:
         self.secrets: dict[str, dict[str, JSON]] = {}
         self.config_mounts: list[dict[str, JSON]] = []
         self.secret_mounts: list[dict[str, JSON]] = []
-        self.beside: dict[str, str] = {}
+        self.texts: dict[str, str] = {}
         self.needed: list[Need] = []
         self.guard_mounts: list[dict[str, JSON]] = []
         self.guard_is_copied = inline
@@ -36,7 +36,7 @@ class Files:
                 self.configs[key] = {"key": key, "content": content, "file": place}
                 self.config_mounts.append({"key": key, "path": file.path})
                 if not inline:
-                    self.beside[f"files/{name}"] = ref
+                    self.texts[f"files/{name}"] = ref
                 continue
             # Neither an object's name nor our own keys contain '_', so no two things get one key.
             key = f"{owner(ref)}_{ref.key}"
@@ -45,12 +45,13 @@ class Files:
             (self.secrets if is_secret else self.configs)[key] = {"key": key, "content": None, "file": place}
             (self.secret_mounts if is_secret else self.config_mounts).append({"key": key, "path": file.path})
             self.needed.append(Need(place, f"{origin(ref)}, readable by user {server.security.run_as_user}"))
-        self._copied = any(source["content"] is not None for source in self.configs.values())
+        #: Whether compose copies text into the container, which is impossible with a read-only root.
+        self.are_copied = any(source["content"] is not None for source in self.configs.values())
         if server.guard:
             self._add_guard(server, server.guard, inline, _file_name(CONFIG, names))
 
     def _add_guard(self, server: Server, access: Access, inline: bool, name: str) -> None:
-        """The configuration of the Envoy, and the keys of issuers that somebody else keeps."""
+        """Envoy's configuration, and keys of issuers from ConfigMaps."""
         key = part_of(server, f"guard.{name}")
         config = guard_config(server, access, part_of(server, "server"), server.transport.port)
         self.configs[key] = {
@@ -60,7 +61,7 @@ class Files:
         }
         self.guard_mounts.append({"key": key, "path": f"{FOLDER}/{CONFIG}"})
         if not inline:
-            self.beside[f"files/{name}"] = config
+            self.texts[f"files/{name}"] = config
         for path, ref in key_files(access).items():
             key = f"{owner(ref)}_{ref.key}"
             self.configs[key] = {"key": key, "content": None, "file": f"./configs/{owner(ref)}/{ref.key}"}
@@ -68,14 +69,9 @@ class Files:
             meaning = f"{origin(ref)}, readable by user {server.security.run_as_user}"
             self.needed.append(Need(f"./configs/{owner(ref)}/{ref.key}", meaning))
 
-    @property
-    def are_copied(self) -> bool:
-        """Whether compose has to copy text into the container, which it cannot do when that is read-only."""
-        return self._copied
-
 
 def _file_name(path: str, taken: set[str]) -> str:
-    """The file's own name, made longer or counted where two are alike, also on a case-blind disk."""
+    """The base name, extended or numbered to be unique, also on case-insensitive disks."""
     # No hidden files: they are overlooked, and the names of our temporary files begin with a dot.
     steps = [re.sub("[^-.a-z0-9]", "-", step.lower()).lstrip(".") or "file" for step in path.strip("/").split("/")]
     names = ["-".join(steps[-n:])[-200:] for n in range(1, len(steps) + 1)]

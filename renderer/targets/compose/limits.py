@@ -1,4 +1,4 @@
-"""What compose cannot express, or refuses: reported at the field of the spec, never dropped in silence."""
+"""What compose cannot express or refuses, reported at the field of the spec."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from renderer.errors import DocumentPath, Fault, Problem, Severity
 from renderer.launch import Launch, launch, registries_out_of_reach
 from renderer.model import FieldRef, Server
-from renderer.policy.documents import built, mounted
+from renderer.policy.documents import build_faults, mount_fault
 from renderer.quantity import amount, bytes_of
 from renderer.targets.compose.conflicts import same_variables
 from renderer.targets.compose.egress import not_enforced, proxy_variables
@@ -37,25 +37,25 @@ Limit = Callable[[Server, Launch], Iterator[Fault]]
 
 
 def limits(servers: Sequence[Server], *, one_stream: bool) -> list[Problem]:
-    """What a project of these servers cannot express, and what two of them cannot both have."""
+    """Also conflicts between the servers of the project."""
     problems = same_variables(servers)
     for server in servers:
         started = launch(server)
         faults = [fault for limit in LIMITS for fault in limit(server, started)]
         faults += stream_limits(server) if one_stream else ()
         faults += [
-            mounted(volume.host_path, ("spec", "storage", i, "hostPath"))
+            mount_fault(volume.host_path, ("spec", "storage", i, "hostPath"))
             for i, volume in enumerate(server.storage)
             if volume.host_path
         ]
         if server.compose.build:
-            faults += built(server.compose.build.context, ("spec", "compose", "build", "context"))
+            faults += build_faults(server.compose.build.context, ("spec", "compose", "build", "context"))
         problems += [server.problem(fault)._replace(owner=server.name) for fault in faults]
     return problems
 
 
 def egress_is_by_name_or_nothing(server: Server, _launch: Launch) -> Iterator[Fault]:
-    """A network is internal or it is not. Reported each time, so that nobody relies on a rule that is not there."""
+    """Reported every time, so that nobody relies on a rule that is not enforced."""
     if server.network.egress and not_enforced(server):
         yield Fault(
             ("spec", "network", "egress"),
@@ -79,7 +79,7 @@ def egress_is_by_name_or_nothing(server: Server, _launch: Launch) -> Iterator[Fa
 
 
 def packages_come_through_the_proxy(server: Server, _launch: Launch) -> Iterator[Fault]:
-    """In a cluster an address block could lead to the registry: here only the proxy leads anywhere."""
+    """In a cluster an address block could include the registry; here only the proxy can reach it."""
     egress = server.network.egress
     missing = registries_out_of_reach(server) if has_proxy(server) and egress and egress.cidrs else []
     if missing:
@@ -93,7 +93,7 @@ def packages_come_through_the_proxy(server: Server, _launch: Launch) -> Iterator
 
 
 def proxy_variables_are_ours(server: Server, _launch: Launch) -> Iterator[Fault]:
-    """The spec's own variable wins, as everywhere."""
+    """The spec's variable takes precedence."""
     ours = dict(proxy_variables(server))
     for name in server.env:
         if name in ours:
@@ -106,7 +106,7 @@ def proxy_variables_are_ours(server: Server, _launch: Launch) -> Iterator[Fault]
 
 
 def variables_are_declared(server: Server, launch: Launch) -> Iterator[Fault]:
-    """compose expands before it reads the file with the variables of a whole Secret or ConfigMap."""
+    """compose interpolates before it reads env files."""
     texts: list[tuple[DocumentPath, str]] = [
         (("spec", "env", name), text) for name, text in server.env.items() if isinstance(text, str)
     ]
@@ -132,7 +132,7 @@ def variables_are_declared(server: Server, launch: Launch) -> Iterator[Fault]:
 
 
 def the_machine_has_a_name(server: Server, _launch: Launch) -> Iterator[Fault]:
-    """Docker Desktop resolves it by itself, an engine on Linux does not."""
+    """Docker Desktop resolves it, an engine on Linux does not."""
     for name, value in server.env.items():
         if isinstance(value, str) and _MACHINE in value and _MACHINE not in server.network.host_aliases:
             yield _warning(
@@ -144,7 +144,7 @@ def the_machine_has_a_name(server: Server, _launch: Launch) -> Iterator[Fault]:
 
 
 def fields_are_a_pods(server: Server, _launch: Launch) -> Iterator[Fault]:
-    """A container of compose knows nothing of itself but its host name, and reads a file of variables as it is."""
+    """A container knows only its host name, and env files have no prefixes."""
     for name, value in server.env.items():
         if isinstance(value, FieldRef):
             message = f"not set: compose has no {value.field}"
@@ -159,7 +159,7 @@ def fields_are_a_pods(server: Server, _launch: Launch) -> Iterator[Fault]:
 
 
 def health_needs_a_program(server: Server, launch: Launch) -> Iterator[Fault]:
-    """compose checks from inside the container, with what the image holds."""
+    """compose checks from inside the container, with programs of the image."""
     if launch.probe is not None and not launch.check:
         own = "stays in force" if keeps_image_check(server, launch) else "is switched off, as it checks another start"
         yield Fault(
@@ -174,7 +174,7 @@ def health_needs_a_program(server: Server, launch: Launch) -> Iterator[Fault]:
 
 
 def replicas_share_the_machine(server: Server, _launch: Launch) -> Iterator[Fault]:
-    """A machine has each port once, and a project each volume."""
+    """A machine has each port once, a project each volume."""
     if publishes_any_port(server):
         yield Fault(
             ("spec", "replicas"),
@@ -225,7 +225,7 @@ def local_volumes_are_plain(server: Server, _launch: Launch) -> Iterator[Fault]:
 
 
 def file_modes_are_the_hosts(server: Server, _launch: Launch) -> Iterator[Fault]:
-    """A file is mounted with the mode that it has on the machine."""
+    """Mounts keep the mode that the file has on the machine."""
     for file in server.files:
         if file.mode & 0o111:
             yield Fault(
@@ -240,7 +240,7 @@ def file_modes_are_the_hosts(server: Server, _launch: Launch) -> Iterator[Fault]
 
 
 def networks_are_of_others(server: Server, _launch: Launch) -> Iterator[Fault]:
-    """Ours are joined without a word; and somebody has to be there to join."""
+    """Own networks are joined anyway, and a network needs another member."""
     for i, name in enumerate(server.compose.networks):
         path = ("spec", "compose", "networks", i)
         if name not in joined(server):
@@ -254,7 +254,7 @@ def networks_are_of_others(server: Server, _launch: Launch) -> Iterator[Fault]:
 
 
 def builds_have_a_name(server: Server, _launch: Launch) -> Iterator[Fault]:
-    """The image of a package is a base image of others."""
+    """The image of a package is somebody else's base image."""
     if server.compose.build and server.package:
         message = "a package runs in a base image of others, which 'build' would overwrite on the machine"
         hint = "write 'image' with a name for what is built, instead of 'package'"
@@ -262,7 +262,7 @@ def builds_have_a_name(server: Server, _launch: Launch) -> Iterator[Fault]:
 
 
 def amounts_are_large_enough(server: Server, _launch: Launch) -> Iterator[Fault]:
-    """What the engine refuses at the start."""
+    """The engine's minimums."""
     parts = (("requests", server.resources.requests), ("limits", server.resources.limits))
     for part, amounts in parts:
         if amounts.memory and bytes_of(amounts.memory) < LEAST_MEMORY:
@@ -275,7 +275,7 @@ def amounts_are_large_enough(server: Server, _launch: Launch) -> Iterator[Fault]
 
 
 def annotations_become_labels(server: Server, _launch: Launch) -> Iterator[Fault]:
-    """compose has one kind of them, and some that steer docker compose itself."""
+    """compose has labels only, and reserves some."""
     for section, texts in (("labels", server.labels), ("annotations", server.annotations)):
         for key in texts:
             if key.startswith("com.docker.compose."):
@@ -308,18 +308,18 @@ LIMITS: tuple[Limit, ...] = (
 )
 
 
-_BESIDE = "use --out DIR, which writes the files next to the compose file"
+_USE_OUT = "use --out DIR, which writes the files next to the compose file"
 
 
 def stream_limits(server: Server) -> Iterator[Fault]:
-    """What one file without neighbours cannot hold: files are then copied into the container."""
+    """In a stream files are copied into the container."""
     copied = [file for file in server.mounted_files if isinstance(file.source, str)]
     if copied and server.security.read_only_root:
         yield _warning(
             ("spec", "files") if server.files else ("spec", "package", "lock"),
             "read-only",
             "the root file system is left writable: compose copies files of a stream into the container",
-            _BESIDE,
+            _USE_OUT,
         )
     for file in copied:
         if not file.source:
@@ -327,7 +327,7 @@ def stream_limits(server: Server) -> Iterator[Fault]:
                 ("spec", "files", file.path, "content"),
                 "compose/empty-file",
                 "docker compose treats empty content as missing and creates a folder instead",
-                _BESIDE,
+                _USE_OUT,
             )
         above = [w.path for w in server.security.writable if file.path.startswith(f"{w.path}/")]
         if above:
@@ -335,7 +335,7 @@ def stream_limits(server: Server) -> Iterator[Fault]:
                 ("spec", "files", file.path),
                 "compose/file-below-tmpfs",
                 f"the tmpfs '{above[0]}' is mounted over the copied file and hides it",
-                f"{_BESIDE}, or another path",
+                f"{_USE_OUT}, or another path",
             )
 
 

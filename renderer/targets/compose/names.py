@@ -1,7 +1,7 @@
-"""How the things of one server are called in a project: its parts, labels, variables, and files beside it.
+"""Names in a project: services, labels, variables, files.
 
-What belongs to a server is called ``<resource name>.<part>``. No resource name and no storage has a
-'.' in its name, so the parts of two servers never have one name, in a file or on the shared network.
+Parts of a server are named ``<resource name>.<part>``. Resource names and storage names have no '.', so parts of
+different servers never clash.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from renderer.labels import ADOPT_NOTE, accepted, notes, object_labels
+from renderer.labels import ADOPT_NOTE, DESCRIPTION_ANNOTATION, accepted, notes, object_labels
 from renderer.launch import Launch
 from renderer.model import ConfigMapRef, EnvFrom, EnvValue, FieldRef, SecretRef, Server, Storage
 from renderer.variables import expanded_in, pieces
@@ -26,60 +26,59 @@ _NOT_OURS = ("COMPOSE_", "DOCKER_")
 
 
 def literal(text: str | Sequence[str]) -> Any:
-    """Text, or texts, that docker compose leaves alone: in values, never in keys, it reads ``$$`` as ``$``."""
+    """Escapes ``$`` in values; compose does not interpolate keys."""
     return text.replace("$", "$$") if isinstance(text, str) else [literal(item) for item in text]
 
 
 def part_of(server: Server, role: str) -> str:
-    """Name of one part of a server."""
     return f"{server.resource_name}.{role}"
 
 
 def project_name(servers: Sequence[Server], *, one_stream: bool) -> str:
-    """Where all servers take over one project, that one's."""
+    """An adopted project, if all servers adopt the same."""
     projects = {server.adopt and server.adopt.project for server in servers}
     adopted = projects.pop() if len(projects) == 1 else None
     return adopted or (STREAM_PROJECT if one_stream else servers[0].resource_name)
 
 
 def volume_name(storage: Storage, server: Server) -> str | None:
-    """The Docker volume that is there already; None where compose makes one."""
+    """An existing Docker volume; None if compose creates one."""
     return storage.existing_claim or (server.adopt.volumes.get(storage.name) if server.adopt else None)
 
 
 def has_proxy(server: Server) -> bool:
-    """Whether the spec lists hosts: a proxy with that list is then the only way out."""
+    """Whether egress goes through a proxy that allows the listed hosts."""
     return server.network.egress is not None and bool(server.network.egress.hosts)
 
 
 def is_isolated(server: Server) -> bool:
-    """Whether its own network leads nowhere: all egress is forbidden, or goes through the proxy."""
+    """Whether its network has no way out but the proxy."""
     egress = server.network.egress
     return egress is not None and (egress.forbidden or has_proxy(server))
 
 
 def has_gateway(server: Server) -> bool:
-    """Whether it is reached through a second container: its own network leads nowhere, or that one is its guard."""
+    """Whether clients connect to a second container: its guard, or a forwarder into its isolated network."""
     return server.listens and (is_isolated(server) or server.guard is not None)
 
 
 def has_network(server: Server) -> bool:
-    """Whether there is an internal network: somebody has to be on it beside the server."""
+    """Whether it has an internal network, shared with its gateway or proxy."""
     return has_gateway(server) or has_proxy(server)
 
 
 def joined(server: Server) -> list[str]:
-    """The networks of other projects that it joins, without those that are ours."""
+    """External networks, without those of mcpctl."""
     return [name for name in server.compose.networks if name != NETWORK and not name.endswith(".internal")]
 
 
 def publishes_any_port(server: Server) -> bool:
-    """Whether several containers would need one port of the machine: each then gets a free one."""
+    """Several containers cannot share a port: each gets a free one."""
     return server.listens and server.replicas > 1 and not has_gateway(server) and server.network.publish is not None
 
 
 def keeps_image_check(server: Server, launch: Launch) -> bool:
-    """Whether the image's own HEALTHCHECK can pass: the image starts as it was built, at the port of its own."""
+    """Whether the image's HEALTHCHECK applies: command and port are unchanged."""
     if not server.listens or launch.command or launch.args:
         return False
     # 8000, :8000, 0.0.0.0:8000, http://+:8000: an address to listen at, and no URL of another server.
@@ -91,8 +90,8 @@ def keeps_image_check(server: Server, launch: Launch) -> bool:
 
 
 def service_labels(server: Server) -> dict[str, str]:
-    """The labels of the server's own service: compose has no annotations, so they are labels as well."""
-    text = {"mcpctl.io/description": server.description} if server.description else {}
+    """Annotations become labels, as compose has none."""
+    text = {DESCRIPTION_ANNOTATION: server.description} if server.description else {}
     kept = object_labels(server)
     more = {**server.annotations, **text, **accepted(server), **notes(server)}
     more = {key: value for key, value in more.items() if key not in kept}
@@ -106,7 +105,7 @@ def service_labels(server: Server) -> dict[str, str]:
 
 
 class Need(NamedTuple):
-    """A variable or path that somebody else fills, and with what."""
+    """A variable or path that users fill."""
 
     name: str
     meaning: str
@@ -114,7 +113,7 @@ class Need(NamedTuple):
 
 
 def once(needs: Sequence[Need]) -> list[Need]:
-    """Each name once, in the order of the servers; what one of them cannot do without is not optional."""
+    """Without duplicate names; required if any of them is."""
     first: dict[str, Need] = {}
     for need in needs:
         if need.name not in first or first[need.name].optional:
@@ -123,36 +122,35 @@ def once(needs: Sequence[Need]) -> list[Need]:
 
 
 def references(server: Server) -> Iterator[tuple[str, Ref]]:
-    """The server's variables that are references, each with its name in the container."""
+    """Variables that refer to Secrets or ConfigMaps."""
     for name, value in server.env.items():
         if isinstance(value, SecretRef | ConfigMapRef):
             yield name, value
 
 
 def owner(ref: Ref) -> str:
-    """The Secret or ConfigMap."""
     return ref.secret if isinstance(ref, SecretRef) else ref.config_map
 
 
 def origin(ref: Ref) -> str:
-    """Which key of what, in words; names and keys hold nothing that compose would interpolate."""
+    """In words, without characters that compose interpolates."""
     part = f"key {ref.key}" if ref.key else "a folder with all keys"
     return f"{part} of {'secret' if isinstance(ref, SecretRef) else 'configMap'} {owner(ref)}"
 
 
 def variable(ref: Ref) -> str:
-    """The variable that stands for the reference: GITHUB_TOKEN_TOKEN for key token of github-token."""
+    """``GITHUB_TOKEN_TOKEN`` for the key token of github-token."""
     name = re.sub("[^A-Z0-9]", "_", f"{owner(ref)}_{ref.key}".upper())
     return f"MCP_{name}" if name[0].isdigit() or name.startswith(_NOT_OURS) else name
 
 
 def expression(ref: Ref) -> str:
-    """What compose replaces by the variable's value; it refuses to start where a needed one is missing."""
+    """Interpolation that fails at the start if a required variable is missing."""
     return f"${{{variable(ref)}:-}}" if ref.optional else f"${{{variable(ref)}:?{origin(ref)}}}"
 
 
 def expanded(text: str, server: Server, *, words: bool = False) -> str:
-    """A text of the spec as compose reads it: variables are replaced by what they are in the spec."""
+    """The text for compose, with references replaced by their values."""
     return _expanded(text, server, words, server.env)
 
 
@@ -173,5 +171,5 @@ def _expanded(text: str, server: Server, words: bool, env: Mapping[str, EnvValue
 
 
 def env_path(item: EnvFrom) -> str:
-    """Where the variables of a whole Secret or ConfigMap are expected; the two may have one name."""
+    """Secrets and ConfigMaps may share a name."""
     return f"./env/{item.kind.lower()}s/{item.name}.env"

@@ -1,4 +1,4 @@
-"""What the compose templates read: of each server its document and what follows from it, and of the project."""
+"""Values that the compose templates read."""
 
 from __future__ import annotations
 
@@ -103,8 +103,8 @@ SERVER_NAMES: Mapping[str, str] = {
 class Part(NamedTuple):
     """What one server adds to a project.
 
-    ``values`` is for the templates, ``keys`` the names in each section that are the server's, ``files`` those next
-    to the compose file. ``variables`` and ``needed`` (paths) must be there before it starts.
+    ``values``: for the template. ``keys``: its names in each section. ``files``: texts by path. ``variables`` and
+    ``needed`` (paths) must exist before it starts.
     """
 
     server: Server
@@ -118,7 +118,7 @@ class Part(NamedTuple):
 
 
 def project_values(parts: Sequence[Part], *, one_stream: bool) -> dict[str, Any]:
-    """Everything that the template of a project reads; plain data only."""
+    """Plain data only."""
     return {
         "project": project_name([part.server for part in parts], one_stream=one_stream),
         "one_stream": one_stream,
@@ -138,7 +138,7 @@ def _lines(needs: Iterable[Need]) -> list[JSON]:
 
 
 def part(server: Server, *, inline: bool) -> Part:
-    """One server's part; ``inline`` keeps the text of its files in the compose file itself."""
+    """``inline`` embeds the text of files in the compose file."""
     started = launch(server)
     files = Files(server, inline)
     volumes = list(_volumes(server, started))
@@ -160,7 +160,7 @@ def part(server: Server, *, inline: bool) -> Part:
         Need(env_path(item), f"all keys of {item.kind} {item.name}, a line NAME=value each", item.optional)
         for item in server.env_from
     ]
-    return Part(server, values, keys, files.configs, files.secrets, files.beside, variables, (*whole, *files.needed))
+    return Part(server, values, keys, files.configs, files.secrets, files.texts, variables, (*whole, *files.needed))
 
 
 def _server_values(server: Server, launch: Launch, files: Files, volumes: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -240,7 +240,7 @@ def _server_values(server: Server, launch: Launch, files: Files, volumes: Sequen
 
 
 def _environment(server: Server, defaults: Iterable[tuple[str, str]], own: Mapping[str, EnvValue]) -> dict[str, JSON]:
-    """The variables of a container: ``defaults`` where the spec has no ``own``."""
+    """``defaults`` apply where ``own`` has no value."""
     values: dict[str, JSON] = {name: literal(value) for name, value in defaults if name not in own}
     for name, value in own.items():
         if not isinstance(value, FieldRef):
@@ -320,17 +320,17 @@ def _volume(server: Server, name: str, path: str, note: str, *, writable: bool =
 
 
 def _has_shm(folder: Writable) -> bool:
-    """Whether it is the shared memory that the engine mounts itself, always noexec."""
+    """Whether it is /dev/shm, which the engine mounts itself, always noexec."""
     return folder.in_memory and not folder.executable
 
 
 def _caches_in_memory(server: Server) -> bool:
-    """Whether several containers would download into one volume at once, which npx does not survive."""
+    """npx does not survive concurrent downloads into one volume."""
     return server.replicas > 1
 
 
 def _prepare(server: Server, launch: Launch, volumes: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """Gives new volumes, which are root's, to the server's user; removes an old bridge."""
+    """A container that changes the owner of new volumes, which is root, and removes an old bridge."""
     volumes = [volume for volume in volumes if not volume["external"]]  # what is of others keeps its owner
     if not volumes:
         return None

@@ -1,31 +1,32 @@
-"""Kubernetes manifests: the objects of each server, one file an object."""
+"""Kubernetes manifests, one file an object."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from renderer.check.kubernetes import check_documents
 from renderer.errors import Problem
 from renderer.labels import ADOPT_NOTE
 from renderer.later import pattern
 from renderer.launch import launch
-from renderer.model import Options, Rendered, Server
+from renderer.model import JSON, Options, Rendered, Server
 from renderer.patch import patch_documents
 from renderer.policy.documents import kubernetes_findings
-from renderer.prerequisites import prerequisites
+from renderer.prerequisites import markdown_of, prerequisites
 from renderer.render import YAML, Quoting, render
 from renderer.target import Ignored
-from renderer.targets.kubernetes.beside import beside
 from renderer.targets.kubernetes.limits import annotates_nothing, elsewhere, limits, not_admitted
 from renderer.targets.kubernetes.namespace import namespace_objects, wave
 from renderer.targets.kubernetes.objects import OBJECTS
 from renderer.targets.kubernetes.values import literal, server_values
 
+_KUSTOMIZATION = "kubernetes/kustomization.yaml.j2"
+_SECRETS = "kubernetes/secret.yaml.example.j2"
+
 
 class Kubernetes:
-    """The target ``kubernetes``."""
-
     name = "kubernetes"
     quoting = Quoting(YAML.scalar, YAML.writers, {"literal": literal}, name="kubernetes")
     ignored: Mapping[str, Ignored] = {
@@ -41,12 +42,11 @@ class Kubernetes:
     }
 
     def groups(self, servers: Sequence[Server], *, one_stream: bool) -> list[tuple[Server, ...]]:
-        """Every server is on its own, in a stream as in a tree."""
         del one_stream
         return [(server,) for server in servers]
 
     def conflicts(self, servers: Sequence[Server], options: Options) -> list[Problem]:
-        """Servers that look for one another in the wrong namespace, or that do not let one another in."""
+        """Servers that expect each other in the wrong namespace, or do not admit each other."""
         known = {server.name: server for server in servers}
         faults = [(server, fault) for server in servers for fault in not_admitted(server, known, options)]
         if any(server.namespace for server in servers):
@@ -54,11 +54,10 @@ class Kubernetes:
         return [server.problem(fault) for server, fault in faults]
 
     def shared(self, options: Options) -> list[Rendered]:
-        """The Namespace and what governs everything in it, where it is ours."""
+        """The Namespace and what applies to all of it, if it is ours."""
         return _for_flux(namespace_objects(options), options)
 
     def build(self, group: Sequence[Server], options: Options) -> tuple[list[Rendered], list[Problem]]:
-        """The objects of the group's servers, in the order of the table."""
         documents: list[Rendered] = []
         problems: list[Problem] = []
         for server in group:
@@ -98,24 +97,42 @@ class Kubernetes:
                 documents.append(Rendered(path, text, template, context, subject, identity, outside=outside))
         return documents
 
-    def beside(
+    def tree_files(
         self, servers: Sequence[Server], documents: Sequence[Rendered], options: Options, names: Sequence[str]
     ) -> list[Rendered]:
-        """What must be in the cluster first, the Secrets without values, and the lists for kustomize."""
-        return beside(servers, documents, options, names)
+        files: list[Rendered] = []
+        for server in servers:
+            needed, namespace = prerequisites(server, options.network_policy_provider), options.namespace_of(server)
+            texts = {"PREREQUISITES.md": markdown_of(server.name, namespace, needed)}
+            secrets: list[JSON] = [
+                {
+                    "name": secret.name,
+                    "type": secret.type,
+                    "keys": [{"name": key, "optional": key in secret.optional_keys} for key in secret.keys],
+                    "reasons": ", ".join(f"spec.{reason}" for reason in secret.reasons),
+                    "optional": secret.optional,
+                }
+                for secret in needed
+                if secret.kind == "Secret"
+            ]
+            if secrets:
+                values = {"server": server.name, "namespace": namespace, "secrets": secrets}
+                texts["secret.yaml.example"] = render(_SECRETS, values)
+            files += [_plain(f"{server.name}/{name}", text, f"server {server.name}") for name, text in texts.items()]
+        return [*files, *_kustomizations(servers, documents, names)] if options.kustomization else files
 
     def from_tree(self, paths: Sequence[str]) -> tuple[list[str], list[str]]:
-        """The objects: the Namespace, then of each server in the order of the table. Nothing beside them is applied."""
+        """The Namespace, then the objects of each server in the order of the table."""
         endings = (".yaml", ".yml", ".json")  # what kubectl, Argo CD and Flux take of a folder
         manifests = [path for path in paths if path.endswith(endings) and not path.endswith("kustomization.yaml")]
         return sorted(manifests, key=_rank), []
 
     def enforces_pod_security(self, options: Options) -> bool:
-        """By the labels of the Namespace, when that is rendered."""
+        """By labels of a rendered Namespace."""
         return options.owns_namespace
 
     def check(self, documents: Sequence[Rendered], options: Options) -> list[Problem]:
-        """Schemas, what an API server refuses, Pod Security; each object alone and all together."""
+        """Schemas, API rules and Pod Security, of each object and between objects."""
         level = options.namespace_rules.enforce
         if options.placeholders:  # what is checked is what Flux makes of it
             filled = (_SUBSTITUTED.sub(lambda m: "$" if m[0] == "$$" else "placeholder", d.text) for d in documents)
@@ -130,7 +147,7 @@ _SUBSTITUTED = pattern(r"\$\$|\$\{\w+\}")
 
 
 def _for_flux(documents: list[Rendered], options: Options) -> list[Rendered]:
-    """Documents that Flux leaves as they are, but for the names that it is to replace."""
+    """Escapes ``$`` for Flux, but in the placeholders that it is to replace."""
     if not options.placeholders:
         return documents
     read_by_flux = re.compile(rf"\$(?=\$|\{{(?!(?:{'|'.join(options.placeholders)})\}}))")
@@ -138,10 +155,34 @@ def _for_flux(documents: list[Rendered], options: Options) -> list[Rendered]:
 
 
 def _rank(path: str) -> tuple[str, int, str]:
-    """By the kind, which is in the name of the file: ``persistentvolumeclaim-data.yaml``, ``sandbox-role.yaml``."""
+    """The kind is part of the file name: ``persistentvolumeclaim-data.yaml``, ``sandbox-role.yaml``."""
     folder, _, name = path.rpartition("/")
     words = name.removesuffix(".yaml").split("-")
     places = [[i for i, kind in enumerate(OBJECTS) if kind.kind.lower() == word] for word in words]
     ranks = next(filter(None, places), [len(OBJECTS)])
     # What a sandbox has of a kind comes before what the server itself has.
     return folder, ranks[0] if words[0] == "sandbox" else ranks[-1], path
+
+
+def _plain(path: str, text: str, subject: str) -> Rendered:
+    return Rendered(path, text, "", {}, subject)
+
+
+def _kustomizations(
+    servers: Sequence[Server], documents: Sequence[Rendered], names: Sequence[str]
+) -> Iterator[Rendered]:
+    """One for each folder and one above them, in order of application."""
+    folders: dict[str, list[str]] = {"": [], **{server.name: [] for server in servers}}
+    for document in documents:
+        folder, _, name = document.path.rpartition("/")
+        folders[folder].append(name)
+    shared = folders.pop("")
+    for folder, resources in folders.items():
+        yield _plain(f"{folder}/kustomization.yaml", _listed(tuple(resources)), f"server {folder}")
+    if shared or names:
+        yield _plain("kustomization.yaml", _listed((*shared, *names)), "all servers")
+
+
+@lru_cache(maxsize=256)  # most servers have the same objects
+def _listed(resources: tuple[str, ...]) -> str:
+    return render(_KUSTOMIZATION, {"resources": list(resources)})

@@ -1,4 +1,4 @@
-"""What a namespace's LimitRange and quota make of a server's pods: admission fills in, and refuses."""
+"""What the LimitRange and ResourceQuota of the namespace make of a server's pods."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _Range = Mapping[str, Mapping[str, str]]
 
 
 class _Container(NamedTuple):
-    """Amounts by resource, with those that admission fills in; ``path`` is where the spec says them."""
+    """Amounts by resource, with the defaults of admission; ``path``: their field of the spec."""
 
     path: DocumentPath
     requests: Mapping[str, str]
@@ -38,7 +38,7 @@ class _Container(NamedTuple):
 
 
 def refused_by_the_namespace(server: Server, options: Options) -> Iterator[Fault]:
-    """Of a namespace that is not rendered nobody knows the rules."""
+    """Only for a namespace that is rendered: the rules of others are unknown."""
     rules = options.namespace_rules
     if server.namespace or not options.owns_namespace or not (rules.limits or rules.quota):
         return
@@ -70,7 +70,7 @@ def refused_by_the_namespace(server: Server, options: Options) -> Iterator[Fault
 
 
 def _filled(path: DocumentPath, resources: Resources, within: _Range) -> _Container:
-    """A request that is not said is the limit; then the LimitRange says the rest."""
+    """As admission does: a missing request is the limit, then the LimitRange's defaults apply."""
     limit_else = {**within.get("max", {}), **within.get("default", {})}
     request_else = {**within.get("min", {}), **limit_else, **within.get("defaultRequest", {})}
     requests, limits = {}, {}
@@ -102,7 +102,7 @@ def _fault(container: _Container, side: str, name: str, words: str) -> Fault:
 
 
 def _evicted(server: Server, running: Sequence[_Container]) -> Iterator[Fault]:
-    """The same of limits that the spec says is reported everywhere."""
+    """For a default limit; one of the spec is checked elsewhere."""
     if server.resources.limits.ephemeral_storage:
         return
     started, disk = launch(server), [container.limits.get("ephemeral-storage") for container in running]
@@ -118,7 +118,7 @@ def _evicted(server: Server, running: Sequence[_Container]) -> Iterator[Fault]:
 def _beyond(
     server: Server, running: Sequence[_Container], before: Sequence[_Container], quota: Mapping[str, str]
 ) -> Iterator[Fault]:
-    """The server alone, with as few pods as it may have."""
+    """Checks the fewest pods of this server alone."""
     pods, sizes = server.fewest_pods, [volume.size for volume in server.storage if volume.size]
     sets = pods if server.workload == "StatefulSet" else 1
     counted: dict[str, tuple[DocumentPath, Sequence[str], int]] = {

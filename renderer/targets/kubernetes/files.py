@@ -1,4 +1,4 @@
-"""The files of a server: what is mounted, and from which volume."""
+"""Mounted files and their volumes."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from renderer.model import JSON, File, SecretRef, Server
 
 
 def mounted_files(server: Server) -> tuple[File, ...]:
-    """The spec's, the lock of its package, and two programs: what fetches its bundle, and what its probes start."""
+    """Those of the spec, the package lock, the bundle fetcher and the probe program."""
     started = bundle_fetch(server)
     return (*server.mounted_files, *(file for file in [started and started.file, check_file(server)] if file))
 
 
 def server_files(server: Server) -> list[dict[str, Any]]:
-    """Each file is mounted alone, so that it does not hide its neighbours in the image; ours lie in one ConfigMap.
+    """Each file is mounted by itself, so that it hides nothing in the image; contents are in one ConfigMap.
 
-    Without a key it is a folder.
+    ``key`` None: a folder.
     """
     files, keys = [], set[str]()
     for i, file in enumerate(mounted_files(server)):
@@ -40,7 +40,7 @@ def server_files(server: Server) -> list[dict[str, Any]]:
 
 
 def _key(path: str, taken: Iterable[str]) -> str:
-    """The ConfigMap's key: the file's own name, made longer or counted where two are alike."""
+    """The base name, extended or numbered to be unique."""
     steps = re.sub(r"[^-._A-Za-z0-9/]", "-", path.strip("/")).split("/")
 
     def names() -> Iterator[str]:
@@ -56,7 +56,7 @@ def _key(path: str, taken: Iterable[str]) -> str:
 
 
 def own_name(name: str, server: Server) -> str:
-    """A name for a volume of ours that no volume of the spec has."""
+    """A volume name that the spec does not use."""
     taken = {volume.name for volume in server.storage}
     while name in taken:
         name += "-mcpctl"

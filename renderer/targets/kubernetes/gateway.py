@@ -1,4 +1,4 @@
-"""Policies of gateways that enforce ``spec.access`` in place of a guard: what they say and cannot say."""
+"""Access policies for gateways that replace the guard."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SUBJECT = {"iss": "x-mcpctl-issuer", "sub": "x-mcpctl-subject"}
 
 
 def gateway_policy(server: Server) -> dict[str, Any] | None:
-    """What the templates of both gateways say; None where no gateway enforces anything."""
+    """Values for the templates of both gateways; None without ``enforcedBy`` a gateway."""
     access = server.gateway_access
     if access is None:
         return None
@@ -98,7 +98,7 @@ def _own_origin(access: Access) -> str:
 
 
 def _rights(rights: Rights) -> list[str]:
-    """Each must be true. Issuers write scopes as one text ('scope') or as a list ('scp')."""
+    """All must be true. Issuers write scopes as a text ('scope') or a list ('scp')."""
     conditions = [
         f"(has(jwt.scope) ? {_text(s)} in jwt.scope.split(' ') : {_text(s)} in jwt.scp)" for s in rights.scopes
     ]
@@ -117,7 +117,7 @@ def _named(patterns: Sequence[str]) -> str:
 
 
 def gateway_limits(server: Server) -> Iterator[Fault]:
-    """At the field that a gateway's resource has no place for."""
+    """Fields that the gateway's resources cannot express."""
     access = server.gateway_access
     if access is None:
         return

@@ -1,4 +1,4 @@
-"""What the rendered objects do not bring about, or the cluster cannot do: reported at the field of the spec."""
+"""What the objects or the cluster cannot do, reported at the field of the spec."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PLACEHOLDER = pattern(r"\$\{(\w+)\}")
 
 
 def limits(server: Server, options: Options) -> Iterator[Fault]:
-    """All of them, in the order in which they are reported when they are on one line."""
+    """In the order in which problems of one line are reported."""
     yield from _namespace_limits(server, options)
     yield from _network_limits(server, options)
     yield from _guard_limits(server, options)
@@ -71,7 +71,7 @@ def _warning(path: DocumentPath, rule: str, message: str, hint: str) -> Fault:
 
 
 def _namespace_limits(server: Server, options: Options) -> Iterator[Fault]:
-    """What the spec says of its namespace, against whoever may say so too."""
+    """The namespace of the spec against option and environment."""
     path, name = ("spec", "namespace"), server.namespace
     asked = server.data["spec"].get("namespace")
     if options.namespace_typed and asked not in (None, options.namespace):
@@ -87,7 +87,7 @@ def _namespace_limits(server: Server, options: Options) -> Iterator[Fault]:
 
 
 def annotates_nothing(server: Server, kinds: Collection[str]) -> Iterator[Fault]:
-    """Annotations of a kind of which nothing is rendered here."""
+    """Annotations for kinds that are not rendered."""
     for kind in server.kind_annotations:
         if kind not in kinds:
             claims = kind == "PersistentVolumeClaim" and server.workload == "StatefulSet" and server.storage
@@ -97,7 +97,7 @@ def annotates_nothing(server: Server, kinds: Collection[str]) -> Iterator[Fault]
 
 
 def elsewhere(server: Server, servers: Sequence[Server], options: Options) -> Iterator[Fault]:
-    """Servers of the run that this one looks for in its own namespace, and that lie in another."""
+    """Servers that are expected in this server's namespace but are in another."""
     own = options.namespace_of(server)
     here = {other.resource_name for other in servers if options.namespace_of(other) == own}
     others = {o.resource_name: o for o in servers if options.namespace_of(o) != own and o.resource_name not in here}
@@ -109,7 +109,7 @@ def elsewhere(server: Server, servers: Sequence[Server], options: Options) -> It
 
 
 def not_admitted(server: Server, known: Mapping[str, Server], options: Options) -> Iterator[Fault]:
-    """Servers of the run that this one calls, and whose own policy lets it in from nowhere."""
+    """Servers that this one calls but whose NetworkPolicy does not admit it."""
     egress = server.network.egress
     if egress is None or options.network_policy_provider == "none":
         return
@@ -131,7 +131,7 @@ def not_admitted(server: Server, known: Mapping[str, Server], options: Options) 
 
 
 def _admits(peer: Peer, server: Server, other: Server, options: Options) -> bool:
-    """Whether the peer fits pods of the server, or may: nobody knows their addresses, nor labels of a namespace."""
+    """Whether the peer may match the pods; addresses and namespace labels are unknown and count as matching."""
     here, there = options.namespace_of(server), options.namespace_of(other)
     if peer.cidr or peer.namespace_labels:
         return True
@@ -142,7 +142,7 @@ def _admits(peer: Peer, server: Server, other: Server, options: Options) -> bool
 
 
 def _looked_for(server: Server, names: Mapping[str, str]) -> Iterator[tuple[DocumentPath, str, str]]:
-    """Place, name of the objects, and what to write there; ``names`` by those of servers."""
+    """Path, object name and fix; ``names``: object names by server."""
     network = server.network
     for i, service in enumerate(network.egress.services if network.egress else ()):
         if service.namespace is None and service.namespace_labels is None:
@@ -157,7 +157,7 @@ def _looked_for(server: Server, names: Mapping[str, str]) -> Iterator[tuple[Docu
 
 
 def _network_limits(server: Server, options: Options) -> Iterator[Fault]:
-    """What nobody holds to. Reported each time, so that nobody relies on a rule that is not there."""
+    """Reported every time, so that nobody relies on a rule that is not enforced."""
     provider, egress = options.network_policy_provider, server.network.egress
     if provider == "none":
         pods = "its pods and its sandboxed pods" if server.sandbox else "its pods"
@@ -191,7 +191,6 @@ def _network_limits(server: Server, options: Options) -> Iterator[Fault]:
 
 
 def _guard_limits(server: Server, options: Options) -> Iterator[Fault]:
-    """What the pod has for its guard, and what the guard has not."""
     access, egress = server.guard, server.network.egress
     if access is None:
         return
@@ -220,7 +219,6 @@ def _guard_limits(server: Server, options: Options) -> Iterator[Fault]:
 
 
 def _sandbox_limits(server: Server, options: Options) -> Iterator[Fault]:
-    """What cannot be walled off, the server's own namespace, and what its own walls must leave open."""
     sandbox, egress = server.sandbox, server.network.egress
     own = options.namespace_of(server)
     if sandbox and sandbox.namespace == own:
@@ -252,7 +250,7 @@ def _sandbox_limits(server: Server, options: Options) -> Iterator[Fault]:
 
 
 def _public_names(server: Server) -> Iterator[tuple[DocumentPath, str]]:
-    """What may hold names that Flux replaces."""
+    """Fields that may hold Flux placeholders."""
     access, several = server.guard, server.sets("spec", "expose", "hosts")
     if access and access.url:
         yield ("spec", "access", "url"), access.url

@@ -1,4 +1,4 @@
-"""The namespace of the servers: the object itself, and what governs everything in it."""
+"""The Namespace of the servers and the objects that apply to all of it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _NAME = "mcpctl"
 
 
 def namespace_objects(options: Options) -> list[Rendered]:
-    """The Namespace, what pods in it have without a word of their own, and quota and limits; nothing where not ours."""
+    """Empty if the namespace is not ours."""
     rules = options.namespace_rules
     rows = (
         ("Namespace", options.namespace, True),
@@ -72,6 +72,6 @@ def _object(kind: str, name: str, options: Options) -> Rendered:
 
 
 def wave(kind: str, options: Options) -> dict[str, str]:
-    """The annotation of an object of any kind, where the environment asks for it; wave 0 is what has none."""
+    """Argo CD's sync wave, if the environment asks for it; 0 is the default."""
     number = KINDS[kind].wave
     return {WAVE: str(number)} if options.sync_waves and number else {}

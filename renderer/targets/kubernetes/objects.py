@@ -1,6 +1,6 @@
-"""The table of Kubernetes objects: kind, template, when, in the order in which they are applied.
+"""The table of Kubernetes objects in order of application.
 
-Adding an object is a line here, a template and its golden file.
+A new object is a line here, a template and its golden file.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 from renderer.guard import opened_for_keys, pod_config
 from renderer.kinds import DEFAULT_ACCOUNT
-from renderer.labels import accepted, notes, object_labels
+from renderer.labels import DESCRIPTION_ANNOTATION, accepted, notes, object_labels
 from renderer.model import AccessRule, Monitoring, Options, Server
 from renderer.namedtuples import NamedTuple
 from renderer.targets.kubernetes.files import mounted_files, server_files
@@ -19,7 +19,7 @@ from renderer.targets.kubernetes.values import pod_annotations
 
 
 class Instance(NamedTuple):
-    """One object to render: its name, its file without ending, its annotations, and what it sets in the values."""
+    """One object; ``stem``: its file name without suffix; ``extra``: values for its template."""
 
     name: str
     stem: str
@@ -27,7 +27,7 @@ class Instance(NamedTuple):
     extra: Mapping[str, Any] = {}
 
     def named(self, kind: str, server: Server) -> str:
-        """Its name; that of an object which is taken over, where it is the server's one of its kind."""
+        """The adopted name, if this is the server's main object of the kind."""
         is_main = self.stem.removeprefix("account-") == kind.lower()
         return server.object_name(kind, self.name) if is_main else self.name
 
@@ -36,7 +36,7 @@ _Instances = Callable[[Server, Options], Iterator[Instance]]
 
 
 class ObjectType(NamedTuple):
-    """One line of the table: ``instances`` yields what of this kind a server needs."""
+    """``instances`` yields the objects that a server needs."""
 
     kind: str
     template: str
@@ -51,7 +51,7 @@ def _service_accounts(server: Server, _options: Options) -> Iterator[Instance]:
 
 
 def _account_roles(kind: str) -> _Instances:
-    """The rights of the server's own account, and their bindings: in its namespace, or in the whole cluster."""
+    """RBAC of the server's account: namespaced, or cluster-wide."""
     stem, is_wide = f"account-{kind.lower()}", kind.startswith("Cluster")
 
     def instances(server: Server, options: Options) -> Iterator[Instance]:
@@ -110,7 +110,7 @@ def _services(server: Server, _options: Options) -> Iterator[Instance]:
 
 
 def _alone(stem: str, is_wanted: Callable[[Server, Options], object], suffix: str = "") -> _Instances:
-    """One of the server's name, with ``suffix`` behind it, where the spec asks for it."""
+    """One object named after the server with ``suffix``."""
 
     def instances(server: Server, options: Options) -> Iterator[Instance]:
         if is_wanted(server, options):
@@ -129,7 +129,7 @@ def _ways_in(kind: str) -> _Instances:
 
 
 def _of_gateway(stem: str, gateway: str, suffix: str = "", /, **extra: Any) -> _Instances:
-    """One for a server whose access that gateway enforces; ``suffix`` ends its name and its file."""
+    """One object if that gateway enforces access; ``suffix`` ends name and file."""
 
     def instances(server: Server, _options: Options) -> Iterator[Instance]:
         if server.gateway_access and server.gateway_access.enforced_by == gateway and server.expose:
@@ -150,7 +150,7 @@ def _of_prometheus(stem: str, is_wanted: Callable[[Monitoring], object]) -> _Ins
 def _workload(kind: str) -> _Instances:
     def instances(server: Server, _options: Options) -> Iterator[Instance]:
         if server.workload == kind:
-            text = {"mcpctl.io/description": server.description} if server.description else {}
+            text = {DESCRIPTION_ANNOTATION: server.description} if server.description else {}
             # A Pod is its own pod: what a template would carry, it carries itself.
             is_pod, own = kind == "Pod", server.annotations
             base = pod_annotations(server, pod_config(server), server_files(server)) if is_pod else own
@@ -160,7 +160,6 @@ def _workload(kind: str) -> _Instances:
 
 
 def _external_secrets(server: Server, _options: Options) -> Iterator[Instance]:
-    """One object for each Secret; they lie in the server's own namespace."""
     for i, secret in enumerate(server.external_secrets):
         yield Instance(secret.name, f"externalsecret-{secret.name}", server.annotations, {"position": i})
 
@@ -170,7 +169,7 @@ def _external_secrets(server: Server, _options: Options) -> Iterator[Instance]:
 
 
 def _in_sandbox(server: Server, name: str, stem: str, /, **extra: Any) -> Instance:
-    """Objects of the sandbox lie in its namespace and are labelled as its parts; None is for those of the cluster."""
+    """``namespace`` None is for cluster-scoped objects."""
     assert server.sandbox, "asked for by its owner"
     own = {"namespace": server.sandbox.namespace, "labels": object_labels(server, "sandbox")}
     return Instance(name, stem, server.annotations, {**own, **extra})
@@ -185,21 +184,18 @@ def _sandbox_namespaces(server: Server, options: Options) -> Iterator[Instance]:
 
 
 def _sandbox_accounts(server: Server, options: Options) -> Iterator[Instance]:
-    """What pods run as that name no account; where the Namespace is not ours, neither is its account."""
+    """The default account, for pods that name none; only if the Namespace is ours."""
     for namespace in _sandbox_namespaces(server, options):
         yield _in_sandbox(server, DEFAULT_ACCOUNT, "sandbox-serviceaccount", namespace=namespace.name)
 
 
 def _runtime_classes(server: Server, _options: Options) -> Iterator[Instance]:
-    """The RuntimeClass of the sandboxed pods, unless somebody else keeps it."""
     runtime = server.sandbox and server.sandbox.runtime_class
     if runtime and runtime.create:
         yield _in_sandbox(server, runtime.name, "runtimeclass", namespace=None)
 
 
 def _sandbox_objects(stem: str, /, **extra: Any) -> _Instances:
-    """One for the sandbox, called after the server."""
-
     def instances(server: Server, _options: Options) -> Iterator[Instance]:
         if server.sandbox:
             name = f"{server.resource_name}-sandbox"
@@ -209,7 +205,7 @@ def _sandbox_objects(stem: str, /, **extra: Any) -> _Instances:
 
 
 def _cluster_roles(stem: str) -> _Instances:
-    """Reading the one Namespace. The name holds the server's namespace, as the cluster has only one of a name."""
+    """Reads the Namespace. The name includes the namespace, as cluster-scoped names are unique."""
 
     def instances(server: Server, options: Options) -> Iterator[Instance]:
         if server.sandbox:
@@ -221,9 +217,9 @@ def _cluster_roles(stem: str) -> _Instances:
 
 
 def _sandbox_policies(server: Server, options: Options) -> Iterator[Instance]:
-    """First nothing is open; then the server may come in, and pods may reach DNS and the data sources.
+    """Default deny, then the server may connect, and pods may reach DNS and data sources.
 
-    They name nobody by host name, so every provider understands them: Cilium enforces NetworkPolicies too.
+    No host names, so NetworkPolicies serve all providers: Cilium enforces them too.
     """
     for policy in ("deny", "ingress", "egress") if server.sandbox and options.network_policy_provider != "none" else ():
         name = f"{server.resource_name}-sandbox-{policy}"

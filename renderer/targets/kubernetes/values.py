@@ -1,4 +1,4 @@
-"""What the Kubernetes templates read of a server: its document, and what follows from it; plain data only."""
+"""Values that the Kubernetes templates read; plain data only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from renderer.guard import metadata_paths, opened_for_keys, pod_guard
 from renderer.labels import object_labels
 from renderer.launch import Launch, Probe
 from renderer.model import JSON, Answerer, Container, Expose, Options, Server
-from renderer.targets.kubernetes import adopted
+from renderer.targets.kubernetes import names
 from renderer.targets.kubernetes.files import mount, mount_of_file, own_name, server_files
 from renderer.targets.kubernetes.gateway import ENVOY, gateway_policy
 from renderer.variables import expanded_in, in_order, pieces
@@ -37,7 +37,7 @@ NAMES: Mapping[str, str] = {
     "policy": "of a sandbox's NetworkPolicy: `deny`, `ingress` or `egress`; else null",
     "server_namespace": "namespace of the server, also for objects that lie elsewhere",
     "resource_name": "what the server's own objects are called: `spec.resourceName`, or `mcp-` and the name",
-    **adopted.NAMES,
+    **names.NAMES,
     "service_account": "name of the pods' ServiceAccount",
     "mounts_token": "whether the token of the account is mounted",
     "pod_annotations": "annotations of the pods: the spec's, of Prometheus, the checksum of the files",
@@ -98,14 +98,14 @@ _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def literal(text: str | Sequence[str]) -> Any:
-    """Text, or texts, that the kubelet leaves alone: it expands ``$(VAR)`` and reads ``$$`` as ``$``."""
+    """Escapes what the kubelet expands: ``$(VAR)`` and ``$$``."""
     if not isinstance(text, str):
         return [literal(item) for item in text]
     return re.sub(r"\$(?=[$(])", "$$", text) if "$" in text else text
 
 
 def _expanded(text: str, is_variable: Callable[[str], bool]) -> str:
-    """As the kubelet reads it: only variables that the container has are expanded."""
+    """Only variables that the container has are expanded."""
     if "$" not in text:
         return text
     return "".join(f"$({piece.name})" if piece.name else literal(piece.text) for piece in pieces(text, is_variable))
@@ -124,7 +124,7 @@ def _env(env: Mapping[str, Any], container: Server | Container) -> dict[str, Any
 
 
 def server_values(server: Server, launch: Launch, options: Options) -> dict[str, Any]:
-    """All names but those that differ from object to object."""
+    """All names but those that differ between objects."""
     files = server_files(server)
     writable: list[dict[str, Any]] = [
         {
@@ -168,7 +168,7 @@ def server_values(server: Server, launch: Launch, options: Options) -> dict[str,
         "labels": object_labels(server),
         "mounts_token": server.mounts_token,
         "resource_name": server.resource_name,
-        **adopted.names(server),
+        **names.object_names(server),
         "service_account": server.service_account.name,
         "pod_annotations": pod_annotations(server, guard["config"] if guard else "", files),
         "listens": server.listens,
@@ -257,7 +257,7 @@ _PRIVATE = ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "f
 
 
 def api_server(server: Server, options: Options) -> tuple[Answerer, ...]:
-    """Where the API answers that a token is mounted for; a spec with address blocks of its own names it there."""
+    """Addresses of the API, for a mounted token; empty if the spec lists address blocks itself."""
     egress = server.network.egress
     if not server.mounts_token or egress is None:
         return ()
@@ -275,7 +275,7 @@ def answerer_values(answerer: Answerer) -> dict[str, JSON]:
 
 
 def pod_annotations(server: Server, guard_config: str, files: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """The spec's, what tells a Prometheus without operator to scrape, and what restarts pods when a file changes."""
+    """The spec's, scrape annotations, and a checksum that restarts pods when a file changes."""
     annotations, monitoring = {**server.annotations, **server.kind_annotations.get("Pod", {})}, server.monitoring
     if monitoring and monitoring.scrape == "annotations":
         annotations |= {
@@ -298,9 +298,9 @@ def _checksum_of_guard(config: str) -> str:
 
 
 def pre_stop(server: Server, options: Options) -> str | None:
-    """How the container waits before it is told to stop; None where it does not, and where nothing can.
+    """None if it does not wait or cannot.
 
-    Of a package's image it is known which interpreter it has, of any other image nothing.
+    Only images of packages have a known interpreter.
     """
     if not server.shutdown.pre_stop:
         return None
@@ -310,7 +310,7 @@ def pre_stop(server: Server, options: Options) -> str | None:
 
 
 def metrics_port(server: Server) -> str | None:
-    """The name of the port with the metrics; they may be served on the server's own."""
+    """The name of the metrics port, which may be that of MCP."""
     if server.monitoring is None:
         return None
     return "mcp" if server.monitoring.port == server.transport.port else "metrics"
@@ -362,7 +362,7 @@ def _egress(server: Server) -> dict[str, JSON] | None:
 def _with_mounts(
     documents: Sequence[Mapping[str, Any]], containers: Sequence[Container], server: Server, mounts: Sequence[Any]
 ) -> list[dict[str, Any]]:
-    """Containers of the spec; what they mount is the server's own, by the name of a volume or by its path."""
+    """Containers mount volumes of the server, by name or by path."""
     if not containers:
         return []
     paths = {volume.name: volume.mount_path for volume in server.storage}

@@ -45,7 +45,9 @@ def test_what_it_needs_is_looked_for_there() -> None:
     assert own.outside is not None
     assert {("Namespace", "", "data"), ("Secret", "data", "db")} <= own.outside
     target: Target = TARGET
-    files = {file.path: file.text for file in target.beside([server("db", **ELSEWHERE)], output.documents, OPTIONS, [])}
+    files = {
+        file.path: file.text for file in target.tree_files([server("db", **ELSEWHERE)], output.documents, OPTIONS, [])
+    }
     assert "In namespace `data`" in files["db/PREREQUISITES.md"]
     assert "Namespace `data`: for `spec.namespace`" in files["db/PREREQUISITES.md"]
     assert "namespace: data" in files["db/secret.yaml.example"]

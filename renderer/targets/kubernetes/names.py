@@ -1,4 +1,4 @@
-"""What the objects of a server are called and selected by, also where it takes over an installation."""
+"""Names and selectors of a server's objects, also of adopted ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from renderer.labels import SERVER_LABEL, object_labels
 from renderer.model import Adopt, Server
 
-#: Names for templates, as in ``values.NAMES``.
+#: Names for templates; part of ``values.NAMES``.
 NAMES: Mapping[str, str] = {
     "selector": "labels that select the server's pods: mcpctl's own, or `spec.adopt.selector`",
     "own_selector": "mcpctl's own label of the server, by which other objects select its Service",
@@ -21,8 +21,7 @@ NAMES: Mapping[str, str] = {
 }
 
 
-def names(server: Server) -> dict[str, Any]:
-    """The values of NAMES."""
+def object_names(server: Server) -> dict[str, Any]:
     adopt = server.adopt or Adopt()
     labels = object_labels(server)
     own = {SERVER_LABEL: server.name}  # only the name: a Deployment's selector can never change

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from renderer.errors import DocumentPath
-from renderer.pinning.text import CannotEdit, edited
+from renderer.pinning.edits import CannotEdit, edited
 
 PINNED = "a/b:1@sha256:0"
 

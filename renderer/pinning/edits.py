@@ -1,7 +1,6 @@
-"""Changes of values in the text of a spec: comments, order and notation stay.
+"""Edits values in YAML text, keeping comments, order and notation.
 
-Each change is made where the value stands, then the text is read again and compared with the changed data, so that a
-mistake here cannot pass.
+Each edit is verified: the new text must parse to the expected data.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ from renderer.yaml_writer import block, scalar
 
 
 class CannotEdit(Exception):
-    """The text is written in a way that no change of a line can follow."""
+    """The notation of the text does not allow the edit."""
 
 
 def edited(text: str, document: int, path: DocumentPath, value: Any) -> str:
-    """The text with another scalar at ``path``, with ``value`` added there, or without it (None).
+    """The text with ``value`` replaced or added at ``path``, or removed (None).
 
     ``document`` counts from 1. Raises CannotEdit.
     """
@@ -49,7 +48,7 @@ def edited(text: str, document: int, path: DocumentPath, value: Any) -> str:
 
 
 def _data(text: str) -> list[JSON]:
-    """Empty where something is wrong with it."""
+    """Empty on any fault."""
     documents, faults = read(text, strict=True)
     return [] if faults else [document.data for document in documents]
 
@@ -66,7 +65,7 @@ def _changed(data: Any, path: DocumentPath, value: Any) -> Any:
 
 
 def _replaced(text: str, there: Marks, old: Any, new: Any) -> Iterator[str]:
-    """In each notation of a scalar, the one in which it may stand there."""
+    """Candidates in each notation of the scalar."""
     start = _offset(text, there.line, there.column)
     if text.startswith(str(old), start):  # as it is written there, where that can be read
         yield text[:start] + str(new) + text[start + len(str(old)) :]
@@ -78,7 +77,7 @@ def _replaced(text: str, there: Marks, old: Any, new: Any) -> Iterator[str]:
 
 
 def _added(text: str, marks: Marks, path: DocumentPath, value: Any) -> Iterator[str]:
-    """At the end of the deepest mapping that is there, behind its last key; before the first one if that cannot be."""
+    """Candidates after the last key of the deepest existing mapping, or before its first."""
     depth = next(n for n in range(len(path), -1, -1) if not nearest(marks, path[:n])[1])
     parent = nearest(marks, path[:depth])[0]
     for step in reversed(path[depth + 1 :]):
@@ -107,7 +106,7 @@ def _flow(value: Any) -> str:
 
 
 def _ends(text: str, start: int) -> Iterator[int]:
-    """Where a value in braces may end: at each comma, bracket and quote behind it on its line."""
+    """Possible ends of a value in braces: commas, brackets and quotes on its line."""
     line = text.find("\n", start)
     for i in range(start, line if line >= 0 else len(text)):
         if text[i] in ",}" or (i > start and text[i - 1] in "\"']}"):
@@ -115,7 +114,7 @@ def _ends(text: str, start: int) -> Iterator[int]:
 
 
 def _removed(text: str, parent: Marks, there: Marks) -> Iterator[str]:
-    """Whole lines in a block; in braces from its comma on."""
+    """Whole lines in a block; in braces from the comma on."""
     start = _offset(text, there.key_line, there.key_column)
     if text.startswith("{", _offset(text, parent.line, parent.column)):
         comma = text.rfind(",", 0, start)

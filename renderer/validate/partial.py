@@ -1,4 +1,4 @@
-"""The sound part of a spec that the schema refuses: so that all other faults are found in the same run."""
+"""The valid part of an invalid spec, so that all other faults are found in the same run."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _ROUNDS = 8
 _NAME, _IMAGE = "name", "registry.example.com/image:1"
 
 
-def sound_part(
+def valid_part(
     source: Source, faults_of: Callable[[JSON], Sequence[Fault]]
 ) -> tuple[Source, frozenset[DocumentPath]] | None:
-    """The document without its faulty values, and their paths; None where nothing can be made of it."""
+    """The document without invalid values, and their paths; None if that is impossible."""
     data = copy.deepcopy(source.data)
     faulty: set[DocumentPath] = set()
     for _ in range(_ROUNDS):
@@ -34,7 +34,7 @@ def sound_part(
 
 
 def _repair(data: dict[str, Any], fault: Fault, faulty: set[DocumentPath]) -> DocumentPath:
-    """Makes the document sound at one place, which is returned; the empty path where that is not possible."""
+    """Repairs one fault and returns the changed path; empty if that is impossible."""
     path, spec = fault.path, data.get("spec")
     if path == ("spec",) and isinstance(spec, dict) and not {"image", "package", "remote"} & spec.keys():
         spec["image"] = _IMAGE
@@ -61,7 +61,7 @@ def _repair(data: dict[str, Any], fault: Fault, faulty: set[DocumentPath]) -> Do
 
 
 def _parent(data: Any, path: DocumentPath) -> Any:
-    """The mapping or list that holds the value at ``path``; None where there is no such value."""
+    """The mapping or list that holds the value at ``path``; None if there is no such value."""
     for step in path[:-1]:
         data = data[step] if _holds(data, step) else None
     return data if _holds(data, path[-1]) else None
@@ -73,7 +73,7 @@ def _holds(data: Any, step: str | int) -> bool:
 
 
 def _other_notation(fault: Fault, value: Any) -> Any:
-    """A number in quotes, or text without: what is meant is known."""
+    """A quoted number, or text without quotes: the meaning is clear."""
     if not fault.rule.endswith("/type"):
         return None
     if isinstance(value, bool | int | float):

@@ -1,4 +1,4 @@
-"""Ways out to every address, ways in for everybody and past the guard, that a patch or a template of the user opens."""
+"""Exposure by patches and users' templates: open egress and ingress, ways past the guard, foreign data."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _ANYWHERE = ("0.0.0.0/0", "::/0", "all", "world", "world-ipv4", "world-ipv6", "*
 _BOTH = ("Ingress", "Egress")
 
 
-def opened(data: Json, restricted: Collection[str] = _BOTH) -> Iterator[Fault]:
-    """Ways out to every address, and ways in from outside; of a policy, in the directions that it is to restrict."""
+def open_ways(data: Json, restricted: Collection[str] = _BOTH) -> Iterator[Fault]:
+    """Egress to every address and ingress from everywhere. ``restricted``: directions that a policy must restrict."""
     spec = mapping(data, "spec")
     if kind_of(data) == "NetworkPolicy" and "Egress" in {*restricted} - {*texts(spec, "policyTypes")}:
         yield open_egress(("spec", "policyTypes"))
@@ -56,7 +56,6 @@ def _everybody(path: DocumentPath, message: str, advice: str) -> Fault:
 
 
 def _open_ingress(data: Json, spec: Json, restricted: Collection[str]) -> Iterator[Fault]:
-    """Policies that let everybody in, and ways in for every host name of their controller."""
     kind, advice = text(data, "kind"), "name who may connect under network.ingress"
     if kind_of(data) == "NetworkPolicy" and "Ingress" in {*restricted} - {*texts(spec, "policyTypes")}:
         yield _everybody(("spec", "policyTypes"), "nothing restricts who may connect", advice)
@@ -77,7 +76,7 @@ def _open_ingress(data: Json, spec: Json, restricted: Collection[str]) -> Iterat
 
 
 def _peers(rule: Json, field: str) -> list[Any]:
-    """Those that a rule names without exceptions."""
+    """Without those that have exceptions."""
     return [
         at(peer, *_DESTINATIONS[field])
         for peer in items(rule.get(field))
@@ -94,10 +93,10 @@ _TAKEN = {
 }
 
 
-def foreign_data(data: Json, own: Collection[str] | None) -> Iterator[Fault]:
-    """Claims that are, take or copy what another server or team has stored.
+def foreign_claims(data: Json, own: Collection[str] | None) -> Iterator[Fault]:
+    """Claims that bind or copy foreign data.
 
-    ``own`` are the names of the spec's; None where a tree is read back, which does not tell.
+    ``own``: claims of the spec; None for a tree that was read.
     """
     path, pod = pod_of(data) or ((), {})
     volumes = [((*path, "spec", "volumes", i), volume) for i, volume in entries(mapping(pod, "spec"), "volumes")]
@@ -127,8 +126,8 @@ def open_egress(path: DocumentPath) -> Fault:
     return Fault(path, "policy/unrestricted-egress", "the server may connect to every address", hint)
 
 
-def passing_guard(data: Json, context: Mapping[str, Any]) -> Iterator[Fault]:
-    """Ways to the server of a pod that its guard does not see, and a guard that is not as ``spec.access`` has it."""
+def guard_bypasses(data: Json, context: Mapping[str, Any]) -> Iterator[Fault]:
+    """Ways to the server that bypass the guard, and a changed guard."""
     guard, port = context.get("guard"), at(context, "spec", "transport", "port")
     if not guard or context.get("policy"):
         return
@@ -170,14 +169,14 @@ def _ways_to(port: int, data: Json, *, policies: bool) -> Iterator[DocumentPath]
 
 
 def _includes(entry: Json, port: Any) -> bool:
-    """Whether a port of a policy, or a range of them, is that of the server; what has no number is all of them."""
+    """Whether the port or range of a policy includes the port; a name counts as all ports."""
     first = entry.get("port", 0)
     last = entry.get("endPort", first if "port" in entry else port)
     return all(str(n).isdigit() for n in (first, last)) and int(first) <= port <= int(last)
 
 
-def passing_service_guard(service: Json, own: Collection[str], path: DocumentPath) -> Iterator[Fault]:
-    """The same of a server in compose; ``own`` are the networks that the spec has it on."""
+def service_guard_bypasses(service: Json, own: Collection[str], path: DocumentPath) -> Iterator[Fault]:
+    """For compose; ``own``: networks that the spec has."""
     if service.get("ports"):
         yield _passed((*path, "ports"), "the ports are the server's own, past its guard")
     for name in service.get("networks") or ["default"]:

@@ -1,4 +1,4 @@
-"""The grammars of names and quantities that an API server enforces, and the Fault that every rule here makes.
+"""Grammars of names and quantities that an API server enforces.
 
 Sources: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ and …/labels/.
 """
@@ -19,7 +19,6 @@ from renderer.wording import either, excerpt, suggestion
 
 
 def refused(path: DocumentPath, rule: str, message: str, hint: str = "", *, at_key: bool = False) -> Fault:
-    """A Fault of the rule ``api/<rule>``."""
     return Fault(path, f"api/{rule}", message, hint, at_key=at_key)
 
 
@@ -30,10 +29,10 @@ _WITHOUT_REFERENCES = 2
 _MOST_PARTS = 1_000
 
 
-def once_if_sound(judge: _Judge[_P]) -> _Judge[_P]:
-    """Looks once at each part that has no fault: many recur in all servers, as the containers beside theirs do.
+def once_if_valid(judge: _Judge[_P]) -> _Judge[_P]:
+    """Checks equal parts without faults only once: many recur in all servers.
 
-    What it finds must depend on nothing but the part and plain arguments, and on the path only in where it is.
+    The result may depend on the part and plain arguments alone; the path only locates it.
     """
     sound: set[bytes] = set()
 
@@ -51,10 +50,10 @@ def once_if_sound(judge: _Judge[_P]) -> _Judge[_P]:
     return faults_of
 
 
-class Form:
-    """A grammar of names: a pattern for the whole, the most characters, and the two in words.
+class Grammar:
+    """A pattern, the maximum length, and the pattern in words.
 
-    Compared by identity, which makes it a cheap key of the caches below.
+    Compared by identity, as a cheap cache key.
     """
 
     __slots__ = ("longest", "pattern", "words")
@@ -70,21 +69,23 @@ _LABEL_WORDS = "lower case letters, digits and '-', a letter or digit at both en
 _QUALIFIED = r"[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?"
 _QUALIFIED_WORDS = "letters, digits, '-', '_' and '.', a letter or digit at both ends"
 
-DNS_LABEL = Form(pattern(_LABEL), 63, _LABEL_WORDS)
-DNS_SUBDOMAIN = Form(pattern(rf"{_LABEL}(?:\.{_LABEL})*"), 253, f"{_LABEL_WORDS}, in parts joined by '.'")
-SERVICE_NAME = Form(pattern(r"[a-z](?:[-a-z0-9]*[a-z0-9])?"), 63, f"{_LABEL_WORDS}, beginning with a letter")
+DNS_LABEL = Grammar(pattern(_LABEL), 63, _LABEL_WORDS)
+DNS_SUBDOMAIN = Grammar(pattern(rf"{_LABEL}(?:\.{_LABEL})*"), 253, f"{_LABEL_WORDS}, in parts joined by '.'")
+SERVICE_NAME = Grammar(pattern(r"[a-z](?:[-a-z0-9]*[a-z0-9])?"), 63, f"{_LABEL_WORDS}, beginning with a letter")
 # Pods of a StatefulSet and of a CronJob carry its name and a suffix of 11 characters in a label value.
-STATEFUL_SET_NAME = Form(DNS_LABEL.pattern, 52, _LABEL_WORDS)
-PATH_SEGMENT = Form(pattern(r"(?!\.{1,2}\Z)[^/%]+"), 253, "any characters but '/' and '%'")
-PORT_NAME = Form(
+STATEFUL_SET_NAME = Grammar(DNS_LABEL.pattern, 52, _LABEL_WORDS)
+PATH_SEGMENT = Grammar(pattern(r"(?!\.{1,2}\Z)[^/%]+"), 253, "any characters but '/' and '%'")
+PORT_NAME = Grammar(
     pattern(r"(?=.*[a-z])(?!.*--)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"),
     15,
     f"{_LABEL_WORDS}, at least one letter",
 )
-LABEL_VALUE = Form(pattern(rf"(?:{_QUALIFIED})?"), 63, _QUALIFIED_WORDS)
-QUALIFIED_NAME = Form(pattern(_QUALIFIED), 63, _QUALIFIED_WORDS)
-DATA_KEY = Form(pattern(r"(?!\.\.)(?!\.\Z)[-._a-zA-Z0-9]+"), 253, "letters, digits, '-', '_' and '.'")
-ENV_NAME = Form(pattern(r"[-._a-zA-Z][-._a-zA-Z0-9]*"), 32_768, "letters, digits, '-', '_' and '.', not a digit first")
+LABEL_VALUE = Grammar(pattern(rf"(?:{_QUALIFIED})?"), 63, _QUALIFIED_WORDS)
+QUALIFIED_NAME = Grammar(pattern(_QUALIFIED), 63, _QUALIFIED_WORDS)
+DATA_KEY = Grammar(pattern(r"(?!\.\.)(?!\.\Z)[-._a-zA-Z0-9]+"), 253, "letters, digits, '-', '_' and '.'")
+ENV_NAME = Grammar(
+    pattern(r"[-._a-zA-Z][-._a-zA-Z0-9]*"), 32_768, "letters, digits, '-', '_' and '.', not a digit first"
+)
 
 
 #: Of all forms, where it is short enough: most names are, and so most forms need no pattern of their own.
@@ -92,31 +93,31 @@ _SIMPLE = pattern(r"[a-z](?:[-a-z0-9]*[a-z0-9])?")
 
 
 @lru_cache(maxsize=8192)
-def wrong_form(form: Form, text: str) -> str:
-    """What is wrong with a name, as the rest of a sentence; nothing when it fits its form."""
-    if len(text) > form.longest:
-        return f"has {len(text)} characters, more than {form.longest}"
-    if (_SIMPLE.fullmatch(text) and "--" not in text) or form.pattern.fullmatch(text):
+def grammar_error(grammar: Grammar, text: str) -> str:
+    """The error as the rest of a sentence, or empty."""
+    if len(text) > grammar.longest:
+        return f"has {len(text)} characters, more than {grammar.longest}"
+    if (_SIMPLE.fullmatch(text) and "--" not in text) or grammar.pattern.fullmatch(text):
         return ""
-    return f"must be of {form.words}" if text else "must not be empty"
+    return f"must be of {grammar.words}" if text else "must not be empty"
 
 
 @lru_cache(maxsize=8192)
-def wrong_key(key: str) -> str:
-    """What is wrong with the key of a label or annotation (``[prefix/]name``)."""
+def key_error(key: str) -> str:
+    """For the key of a label or annotation (``[prefix/]name``), or empty."""
     prefix, slash, name = key.rpartition("/")
-    wrong_prefix = wrong_form(DNS_SUBDOMAIN, prefix) if slash else ""
-    return f"its prefix {wrong_prefix}" if wrong_prefix else wrong_form(QUALIFIED_NAME, name)
+    wrong_prefix = grammar_error(DNS_SUBDOMAIN, prefix) if slash else ""
+    return f"its prefix {wrong_prefix}" if wrong_prefix else grammar_error(QUALIFIED_NAME, name)
 
 
-def name_fault(form: Form, value: Any, path: DocumentPath, rule: str, noun: str) -> list[Fault]:
-    """At most one Fault: that a name does not have its form. What is no text is the schema's business."""
-    wrong = wrong_form(form, value) if isinstance(value, str) else ""
+def name_fault(grammar: Grammar, value: Any, path: DocumentPath, rule: str, noun: str) -> list[Fault]:
+    """At most one Fault; values that are no text are left to the schema."""
+    wrong = grammar_error(grammar, value) if isinstance(value, str) else ""
     return [refused(path, rule, f"{noun} {excerpt(value)} {wrong}")] if wrong else []
 
 
 def choice_fault(value: Any, allowed: Collection[str], path: DocumentPath) -> list[Fault]:
-    """At most one Fault: that a value is none of those which the schema leaves open but the server knows."""
+    """At most one Fault, for enumerations that the schema lacks."""
     if not isinstance(value, str) or value in allowed:
         return []
     options = list(allowed)
@@ -126,7 +127,7 @@ def choice_fault(value: Any, allowed: Collection[str], path: DocumentPath) -> li
 
 
 def range_fault(value: Any, low: int, high: int | None, path: DocumentPath, rule: str) -> list[Fault]:
-    """At most one Fault: that a whole number lies outside its range (``high`` None: no upper end)."""
+    """At most one Fault; ``high`` None: no maximum."""
     if not isinstance(value, int) or isinstance(value, bool):
         return []
     if value >= low and (high is None or value <= high):
@@ -136,13 +137,13 @@ def range_fault(value: Any, low: int, high: int | None, path: DocumentPath, rule
 
 
 def port_fault(value: Any, path: DocumentPath) -> list[Fault]:
-    """At most one Fault: that a port is neither a number from 1 to 65535 nor a port's name."""
+    """At most one Fault: neither a port number nor a port name."""
     named = name_fault(PORT_NAME, value, path, "port-name", "port name")
     return named or range_fault(value, 1, 65_535, path, "port-range")
 
 
 def repeated(names: Iterable[tuple[DocumentPath, Any]], rule: str, noun: str) -> list[Fault]:
-    """A Fault for each name that came before in the same list; ``names`` are pairs of path and name."""
+    """``names``: pairs of path and name."""
     seen: set[Any] = set()
     faults = []
     for path, name in names:
@@ -163,14 +164,14 @@ HINT = "write a number with a suffix, such as 500m, 1 or 1.5 of cpu, 128Mi or 2G
 
 
 def _size(value: Any) -> int | None:
-    """The size of a value as it stands in a document: text or a number; None when it is no quantity."""
+    """In units of 10^-9; None if it is no quantity."""
     if isinstance(value, int) and value.bit_length() > _MOST_BITS:
         return None
     return nano(str(value)) if isinstance(value, str | int | float) else None
 
 
 def quantity_faults(value: Any, path: DocumentPath, *, least: int = 0) -> list[Fault]:
-    """At most one Fault: that a value is no quantity, or is below ``least`` (in units of 10^-9)."""
+    """At most one Fault; ``least`` in units of 10^-9."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return []
     size = _size(value)
@@ -183,7 +184,7 @@ def quantity_faults(value: Any, path: DocumentPath, *, least: int = 0) -> list[F
 
 
 def resource_faults(resources: Json, path: DocumentPath) -> list[Fault]:
-    """Faults of a container's ``resources``: the quantities, and requests above their limits."""
+    """Quantities, and requests above their limits."""
     requests, limits = mapping(resources, "requests"), mapping(resources, "limits")
     faults = []
     for name, values in (("requests", requests), ("limits", limits)):

@@ -1,4 +1,4 @@
-"""What a graph is made of."""
+"""Nodes and edges of a graph, and how each kind of node looks."""
 
 from __future__ import annotations
 
@@ -11,10 +11,7 @@ Kind: TypeAlias = Literal[
 
 
 class Look(NamedTuple):
-    """How a kind is shown: in words, and as a box in a column; fill and border on light and dark pages.
-
-    ``brackets`` are those of its shape in Mermaid.
-    """
+    """Colours are (fill, border) on light and dark pages; ``brackets`` give the shape in Mermaid."""
 
     words: str
     brackets: tuple[str, str]
@@ -44,7 +41,7 @@ USED: frozenset[Kind] = frozenset({"secret", "config", "volume", "patch"})
 
 
 class Node(NamedTuple):
-    """``id`` is unique in a graph, and the same in every run; ``lines`` are what else is known of it."""
+    """``id``: unique in a graph and stable between runs. ``lines``: further facts."""
 
     id: str
     kind: Kind
@@ -53,7 +50,7 @@ class Node(NamedTuple):
 
 
 class Edge(NamedTuple):
-    """Who reaches, or uses, what. ``enforced_by`` is empty where nothing keeps others from the same way."""
+    """``enforced_by`` is empty if nothing keeps others from connecting likewise."""
 
     source: str
     target: str
@@ -64,7 +61,6 @@ class Edge(NamedTuple):
 
     @property
     def is_open(self) -> bool:
-        """Whether it is a way that nothing enforces."""
         return self.connects and not self.enforced_by
 
     @property
@@ -73,7 +69,6 @@ class Edge(NamedTuple):
 
     @property
     def words(self) -> str:
-        """Port and who enforces it."""
         return ": ".join(filter(None, (self.label, self.by)))
 
 
@@ -81,7 +76,7 @@ Part: TypeAlias = Node | Edge
 
 
 class Graph(NamedTuple):
-    """Of one environment (or of none, with an empty name), nodes and edges sorted."""
+    """Of one environment, or of none with an empty name. Nodes and edges are sorted."""
 
     name: str
     target: str
@@ -100,8 +95,8 @@ class Graph(NamedTuple):
         return next(node for node in self.nodes if node.id == name)
 
 
-def graph(name: str, target: str, where: str, parts: Iterable[Part], notes: Sequence[str] = ()) -> Graph:
-    """Each node once, with all that is said of it, and each edge once, with everybody who enforces it."""
+def build_graph(name: str, target: str, where: str, parts: Iterable[Part], notes: Sequence[str] = ()) -> Graph:
+    """Merges nodes of one id and drops duplicate edges."""
     nodes: dict[str, Node] = {}
     edges: dict[tuple[str, str, str, bool], Edge] = {}
     for part in parts:
