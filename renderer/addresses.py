@@ -5,7 +5,7 @@ A test compares it with ``[project.urls] Documentation`` of pyproject.toml.
 
 from __future__ import annotations
 
-#: Where the site of ``python -m docs.site`` is served, with '/' at its end; empty where nobody serves it yet.
+#: The URL of the site from ``python -m docs.site``, with a final '/'; empty while there is none.
 DOCUMENTATION = ""
 
 

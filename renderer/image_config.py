@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from renderer.command import ProgramMissing, run
 from renderer.errors import ApplyFailed, WaitTimedOut, excerpt
 
-#: Those that know only the images they hold stand first; the others read the configuration from the registry.
+#: Programs with local images first; the others read from the registry.
 _PROGRAMS = (
     ("docker", ("image", "inspect", "--format", "{{json .Config}}", "--"), ""),
     ("podman", ("image", "inspect", "--format", "{{json .Config}}", "--"), ""),
@@ -57,7 +57,7 @@ def _parsed(program: str, text: str) -> ImageConfig | None:
         data = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    # A registry has it as OCI defines it, with the image's layers around it.
+    # Registries return the OCI image configuration, which wraps it.
     config = data.get("config") if isinstance(data, dict) and "config" in data else data
     if not isinstance(config, dict):
         return None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from renderer.namedtuples import NamedTuple
 
-#: The registry of an image that names none, and the folder of its own images there.
+#: The default registry, and the namespace of its official images.
 DOCKER_HUB, _LIBRARY = "docker.io", "library"
 _DIGEST = "sha256:"
 
@@ -66,5 +66,4 @@ class Images(NamedTuple):
         return f"{mirror or reference.registry}/{reference.path}{version}"
 
 
-#: Every image is what it says.
 AS_WRITTEN = Images({}, {})

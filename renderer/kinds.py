@@ -9,10 +9,10 @@ from collections.abc import Mapping
 
 from renderer.namedtuples import NamedTuple
 
-#: Ranks of application, each a call of kubectl: what comes later needs what comes before.
+#: Ranks of application, one call of kubectl each; later ones need earlier ones.
 NAMESPACES, NEEDED_BY_PODS, PODS, AFTER_PODS = range(4)
 
-#: The account that a controller makes in every namespace, and makes again where it is deleted.
+#: The account that a controller creates in every namespace.
 DEFAULT_ACCOUNT = "default"
 
 _TEMPLATE = ("spec", "template")
@@ -97,7 +97,7 @@ KINDS: Mapping[str, Kind] = {
         Kind("Pod", "pods", PODS, pod_template=(), immutable=_POD),
         Kind("PodDisruptionBudget", "poddisruptionbudgets.policy", AFTER_PODS, 1),
         Kind("HorizontalPodAutoscaler", "horizontalpodautoscalers.autoscaling", AFTER_PODS, 1, version="v2"),
-        # What a gateway asks for stands before the route that it is for.
+        # Policies of gateways precede their routes.
         Kind("SecurityPolicy", f"securitypolicies.{_ENVOY}", AFTER_PODS, custom=True, version=_ALPHA),
         Kind(
             "BackendTrafficPolicy", f"backendtrafficpolicies.{_ENVOY}", AFTER_PODS, 0, custom=True, version="v1alpha1"
@@ -109,7 +109,7 @@ KINDS: Mapping[str, Kind] = {
         Kind("HTTPRoute", "httproutes.gateway.networking.k8s.io", AFTER_PODS, 1, custom=True),
         Kind("ServiceMonitor", "servicemonitors.monitoring.coreos.com", AFTER_PODS, 2, custom=True),
         Kind("PrometheusRule", "prometheusrules.monitoring.coreos.com", AFTER_PODS, 2, custom=True),
-        # Never rendered: what a patch, an old tree or somebody else may have.
+        # Never rendered, but in patches, old trees or clusters.
         Kind("DaemonSet", "daemonsets.apps", PODS, pod_template=_TEMPLATE, immutable=_SELECTOR, rendered=False),
         Kind("ReplicaSet", "replicasets.apps", PODS, pod_template=_TEMPLATE, immutable=_SELECTOR, rendered=False),
         Kind("ReplicationController", "replicationcontrollers", PODS, pod_template=_TEMPLATE, rendered=False),
@@ -136,13 +136,13 @@ KINDS: Mapping[str, Kind] = {
     )
 }
 
-#: Kinds to the path of their pods' metadata and spec.
+#: Paths of pod metadata and spec by kind.
 POD_TEMPLATES: Mapping[str, tuple[str, ...]] = {
     name: kind.pod_template for name, kind in KINDS.items() if kind.pod_template is not None
 }
-#: What runs a server: each has its pods, and a Pod is its own.
+#: Kinds that run a server.
 WORKLOADS = tuple(name for name, kind in KINDS.items() if kind.pod_template is not None and kind.rendered)
-#: Kinds that keep pods of a template.
+#: Kinds with a pod template, without Pod.
 TEMPLATED = {name: path for name, path in POD_TEMPLATES.items() if path}
 
 

@@ -11,18 +11,18 @@ from renderer.model import Server
 from renderer.model.access import WELL_KNOWN
 from renderer.namedtuples import NamedTuple
 
-#: Names the server that an object belongs to, in every target.
+#: The server that an object belongs to, in every target.
 SERVER_LABEL = "mcpctl.io/server"
-#: Where a server speaks MCP, on what leads to it; not there: at the default path.
+#: The path of MCP, on Services; absent for the default path.
 PATH_ANNOTATION = "mcpctl.io/path"
 DEFAULT_PATH = "/mcp"
-#: What the guard of a server must answer, as JSON, on what leads to it.
+#: What the guard must answer, as JSON, on Services.
 ACCESS_ANNOTATION = "mcpctl.io/access"
 #: The description of the server.
 DESCRIPTION_ANNOTATION = "mcpctl.io/description"
-#: On what takes over an installation, as an annotation or label: it may be of nobody, or of other manifests.
+#: On adopted objects, as an annotation or label: they may belong to nobody or to other manifests.
 ADOPT_NOTE = "mcpctl.io/adopt"
-#: How volumes of compose end that a start fills again: packages, a bundle, a copied bridge. They are no data.
+#: Suffixes of compose volumes that a start fills again: packages, bundles, bridges. They hold no data.
 #: No resource name and no storage has a '.' in its name.
 REMADE_VOLUMES = (".package.bundle", ".package.cache", ".bridge.program")
 

@@ -18,11 +18,10 @@ Json = Mapping[str, Any]
 
 _NOTHING: Json = {}
 
-#: How the API groups that Kubernetes itself serves end; the core group has no name.
+#: API groups of Kubernetes itself.
 _OWN_GROUPS = ("", "apps", "batch", "autoscaling", "policy")
 _OWN_DOMAIN = ".k8s.io"
 
-#: The fields of a pod's ``spec`` that hold containers.
 CONTAINER_FIELDS = ("containers", "initContainers", "ephemeralContainers")
 
 #: Kind, namespace ('' for the whole cluster) and name.

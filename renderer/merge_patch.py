@@ -66,13 +66,13 @@ def merge_text(text: str, patch: Mapping[str, JSON], origin: str) -> str:
         return whole
     edits: list[_Edit] = []
     _merge(_Node(document.data, document.marks, _end(lines, 0, len(lines), 0)), patch, lines, edits, origin)
-    # From the end to the start; where several meet, what stands first in the result is put in last.
+    # From the end; of edits at one line, the one that comes first in the result is applied last.
     for edit in sorted(edits, key=lambda e: (-e.start, e.end == e.start, e.indent)):
         lines[edit.start : edit.end] = edit.lines
     result = "\n".join(lines)
     written = read_mapping(result)
     if written is None or written.data != expected:
-        # A template of a user may put several keys on one line; then the text is written again as a whole.
+        # A user's template may put several keys on one line: rewrite the whole text.
         return whole
     return result
 

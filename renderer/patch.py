@@ -12,14 +12,14 @@ from renderer.merge_patch import difference, holds_null, merge_text, read_mappin
 from renderer.model import JSON, Patch, Rendered, Server
 from renderer.wording import did_you_mean
 
-#: Characters and values of what a JSON Patch makes: a cluster stores no object above 1.5 MiB.
+#: Maximum of characters and values after a JSON Patch; clusters store up to 1.5 MiB.
 LARGEST = 1 << 20
 
 
 def patch_documents(documents: Sequence[Rendered], server: Server, target: str) -> tuple[list[Rendered], list[Fault]]:
     """A patch that matches no document is a Fault."""
     patched, faults = list(documents), []
-    # By what was rendered, so that an earlier patch that changes a name does not hide the object.
+    # As rendered, in case an earlier patch changes a name.
     identities = [document.identity for document in documents]
     names: dict[str, list[str]] = {}
     for kind, name, *_ in identities:
@@ -89,7 +89,7 @@ def _leaves(merge: Mapping[str, JSON]) -> Iterator[DocumentPath]:
 
 
 # ---------------------------------------------------------------------------------------------
-# JSON Patches: the library applies them to data, and the result becomes a merge patch.
+# JSON Patches: applied to data by the library, then turned into a merge patch.
 
 
 def as_merge(before: dict[str, JSON], patch: Patch) -> tuple[dict[str, JSON], list[Fault]]:
@@ -114,7 +114,7 @@ def as_merge(before: dict[str, JSON], patch: Patch) -> tuple[dict[str, JSON], li
         if operation["op"] in ("add", "replace") and holds_null([operation["value"]]):
             message = "the patch would write a null, which no rendered object has"
             return {}, [Fault((*where, "value"), "spec/patch-null", message, "leave the field out, or remove it")]
-        # An operation at most doubles what is there, so this comes before memory is short.
+        # Checked after each operation, which at most doubles the size.
         if _size(after) > LARGEST:
             message = f"the patched object has more than {LARGEST >> 20} MiB, which no cluster stores"
             return {}, [Fault(where, "spec/patch-size", message, "copy less of it")]

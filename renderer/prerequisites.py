@@ -86,9 +86,8 @@ def _references(server: Server) -> Iterator[Prerequisite]:
 
 
 def _values(server: Server) -> Iterator[Prerequisite]:
-    containers = (("initContainers", server.init_containers), ("sidecars", server.sidecars))
     environments: list[tuple[str, Mapping[str, EnvValue]]] = [("env", server.env)]
-    environments += [(f"{field}.{c.name}.env", c.env) for field, inner in containers for c in inner]
+    environments += [(f"{path[1]}.{c.name}.env", c.env) for path, c in server.further_containers]
     for where, values in environments:
         for name, value in values.items():
             yield from _value(value, f"{where}.{name}")
@@ -112,9 +111,8 @@ def _value(value: EnvValue, reason: str) -> Iterator[Prerequisite]:
 
 def _whole(server: Server) -> Iterator[Prerequisite]:
     """Those read as a whole, and Secrets of a prescribed type."""
-    containers = (("initContainers", server.init_containers), ("sidecars", server.sidecars))
     sources = [("envFrom", server.env_from)]
-    sources += [(f"{field}.{c.name}.envFrom", c.env_from) for field, inner in containers for c in inner]
+    sources += [(f"{path[1]}.{c.name}.envFrom", c.env_from) for path, c in server.further_containers]
     for where, items in sources:
         for item in items:
             kind = "Secret" if item.kind == "secret" else "ConfigMap"

@@ -15,7 +15,7 @@ _QUANTITY = pattern(r"([+-]?)(\d+\.?\d*|\.\d+)(?:([KMGTPE]i)|([numkMGTPE]?)|[eE]
 _BINARY = {f"{letter}i": 1024**power for power, letter in enumerate("KMGTPE", start=1)}
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 
-#: Smallest part that an API server keeps; it rounds up to it.
+#: API servers round up to 10^-9.
 _NANO = 9
 _ONE = 1_000_000_000
 _LONGEST = 64

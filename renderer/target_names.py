@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-#: Name to one line of help. The module of the same name in ``renderer.targets`` has the ``TARGET``.
+#: By name: a line of help. ``renderer.targets.<name>`` has the ``TARGET``.
 TARGETS: Mapping[str, str] = {
     "compose": "a compose file, for docker compose",
     "kubernetes": "Kubernetes manifests, for kubectl and GitOps trees",

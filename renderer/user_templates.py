@@ -17,11 +17,11 @@ from renderer.namedtuples import NamedTuple
 from renderer.wording import did_you_mean
 
 ENDING = ".j2"
-#: More than all built-in templates together, and less than anybody waits for.
+#: Larger than all built-in templates together.
 LARGEST_FILE = 256 << 10
 MOST_FILES = 1000
 
-#: What no run reads from here, or what no check reads back, so that nobody would know what it has become.
+#: Templates that cannot be replaced, with the reason.
 _FIXED: Mapping[str, str] = {
     **dict.fromkeys(
         (name for name in assets.names("templates") if name.startswith("init/")), "only 'mcpctl init' reads it"
@@ -106,7 +106,7 @@ class _Reader:
             below = folders.pop()
             try:
                 with os.scandir(os.path.join(self.folder, below)) as entries:
-                    # Hidden, explained, or left behind by an editor: no template.
+                    # Skips hidden files, Markdown and editor backups.
                     templates = [e for e in entries if not e.name.startswith(".") and not e.name.endswith(("~", ".md"))]
             except OSError as error:
                 self._unreadable(below.rstrip("/"), error)
@@ -132,7 +132,7 @@ class _Reader:
             self.add(name, "unknown-name", "no built-in template has this name, so it is never read", name_hint(name))
             return None
         try:
-            # Not blocking, and asked only then what it is: a FIFO would wait, and a file can become a link at any time.
+            # O_NONBLOCK as it may be a FIFO; checked after opening, as it may change before.
             handle = os.open(os.path.join(self.folder, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             with open(handle, "rb") as file:
                 if not stat.S_ISREG(os.fstat(handle).st_mode):

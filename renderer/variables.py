@@ -12,7 +12,7 @@ from renderer.later import pattern
 from renderer.model import Container, Server
 from renderer.namedtuples import NamedTuple
 
-#: ``name`` is of ``$(NAME)``; ``braced`` of compose (``${NAME}``, ``${name:-default}``) and of an mcp.json
+#: ``name``: of ``$(NAME)``. ``braced``: of compose (``${NAME}``, ``${name:-default}``) and mcp.json
 #: (``${env:NAME}``, ``${input:name}``), which nothing expands. Other dollars are plain text.
 VARIABLE = pattern(
     r"(?P<dollars>\$+)(?:\((?P<name>[A-Za-z_][A-Za-z0-9_]*)\)"

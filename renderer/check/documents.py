@@ -11,7 +11,7 @@ from renderer.render import places_in_templates
 from renderer.wording import type_word
 from renderer.yaml_reader import OUTPUT_LIMITS, read
 
-#: Begins the subject of what was made for one server.
+#: Prefix of the subject of a server's documents.
 _SERVER = "server "
 
 
@@ -40,7 +40,7 @@ def located(document: Rendered, faults: Sequence[Fault]) -> list[Problem]:
     if document.changes:
         problems = []
         for fault in faults:
-            # Within what was changed, or about something that holds it.
+            # The changed path contains the fault, or is below it.
             near = (
                 place
                 for path, place in document.changes

@@ -17,7 +17,7 @@ from renderer.manifest import Json, as_mapping, at, mapping, pod_of
 from renderer.model import Rendered
 from renderer.wording import excerpt
 
-#: Takes a document, its data and its Problems, and returns those to report.
+#: From a document, its data and its Problems to those to report.
 Judge = Callable[[Rendered, Any, list[Problem]], list[Problem]]
 
 
@@ -44,7 +44,7 @@ def check_documents(
             path, pod = pod_of(data) or ((), None)
             in_pod = [] if pod is None else violations(pod, level, (int(major), int(minor)))
             faults += [fault._replace(path=(*path, *fault.path)) for fault in in_pod]
-            # Of an object that became another one only one fault more counts: that its kind does not exist.
+            # For a changed identity report nothing else but an unknown kind.
             faults = [*moved, *(fault for fault in faults if fault.rule == UNKNOWN_KIND)] if moved else faults
             problems += judge(document, data, located(document, faults))
     between = set_faults([data for _, data in readable], [document.outside for document, _ in readable])
@@ -53,7 +53,7 @@ def check_documents(
     return problems
 
 
-#: The path of a mapping of an object, what it must hold, and what it must not.
+#: The path of a mapping, required values, and forbidden keys.
 _Meant: TypeAlias = tuple[tuple[str, ...], dict[str, str], tuple[str, ...]]
 
 
@@ -68,7 +68,7 @@ def _identity(document: Rendered) -> list[_Meant]:
     about, nowhere = ({"name": name, "namespace": namespace}, ()) if namespace else ({"name": name}, ("namespace",))
     every = mapping(document.context, "labels")
     labels = {key: every[key] for key in OURS if key in every}
-    # Others could keep it from being deleted, or have it deleted with something else. A delivery says itself what goes.
+    # These decide when the object is deleted. Deliveries set them themselves.
     lasting = () if document.template.startswith("delivery/") else ("finalizers", "ownerReferences")
     meant: list[_Meant] = [
         ((), _type(kind), ()),
@@ -92,7 +92,7 @@ def _identity_faults(document: Rendered, data: Json) -> list[Fault]:
         holder = as_mapping(at(data, *path))
         if values.items() <= holder.items() and holder.keys().isdisjoint(absent):
             continue
-        # A template of a user may leave our labels out: then later commands do not see the object.
+        # A user's template may omit our labels; later commands then ignore the object.
         may_lack = path[-1:] == ("labels",) and not document.changes
         for key, value in (values | dict.fromkeys(absent)).items():
             if (present := holder.get(key)) != value and not (present is None and may_lack):

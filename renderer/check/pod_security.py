@@ -18,7 +18,7 @@ from renderer.wording import every, excerpt
 Level = Literal["baseline", "restricted"]
 Version = tuple[int, int]
 
-#: The newest version whose rules are known; later ones are judged by the same rules.
+#: The newest known version; later ones are checked by its rules.
 LATEST: Version = (1, 37)
 
 _CAPABILITIES = {
@@ -35,7 +35,7 @@ _SELINUX_TYPES: dict[str, Version] = {
     "container_kvm_t": (1, 0),
     "container_engine_t": (1, 31),
 }
-#: Those that are of the container alone, with the version from which they are safe.
+#: Namespaced sysctls, with the version since which they are safe.
 SYSCTLS: dict[str, Version] = {
     "kernel.shm_rmid_forced": (1, 0),
     "net.ipv4.ip_local_port_range": (1, 0),

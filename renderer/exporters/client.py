@@ -94,7 +94,7 @@ class _Secrets:
     def __init__(self, client: Client) -> None:
         self.client = client
         self.names: dict[tuple[str, str], str] = {}
-        #: Of the servers so far, by name: what to do for a value.
+        #: By secret and key: what a person must do.
         self._questions: dict[str, str] = {}
 
     def variable(self, secret: SecretRef) -> str:

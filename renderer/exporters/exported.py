@@ -29,7 +29,7 @@ class Lost(NamedTuple):
 _UNKNOWN = Lost("the resource has no such field")
 
 
-#: By dotted path in a spec (the longest counts): the path in the document that carries it, or why there is none.
+#: By dotted path in a spec (the longest counts): the target path, or the loss.
 Fates: TypeAlias = Mapping[str, str | Lost]
 
 
@@ -98,7 +98,7 @@ _ACCEPTED = Lost("mcpctl's policy judges what mcpctl renders, and not the operat
 _ROUTE = Lost("the operator leads no host name to the server: write an Ingress or HTTPRoute to its Service")
 _ONE_WORKLOAD = Lost("the operator decides how its pods are replaced")
 
-#: Empty: part of what carries the server as a whole, or said by the document that holds it.
+#: An empty target: expressed elsewhere, no report needed.
 COMMON: Fates = {
     "description": "metadata.annotations",
     "annotations": Lost("only mcpctl's own objects can be annotated by kind"),

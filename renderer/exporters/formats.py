@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from renderer.exporters.exported import Exported
     from renderer.model import Options, Server
 
-#: What a module of a form has as ``export``.
 Export: TypeAlias = "Callable[[Server, Options], Exported]"
 
 

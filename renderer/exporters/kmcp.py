@@ -67,7 +67,7 @@ def export(server: Server, options: Options) -> Exported:
     if server.transport.type == "sse":
         return refused(server, ("spec", "transport"), "kmcp runs servers of stdio and streamable HTTP, and none of SSE")
     pod = pod_of(server, options)
-    # kmcp puts every key of a Secret into the environment, under its own name.
+    # kmcp exposes all keys of a Secret as variables of the same name.
     named = [at(env, "valueFrom", "secretKeyRef", "name") for env in pod.references]
     whole = [at(source, "secretRef", "name") for source in mappings(pod.container.get("envFrom"))]
     words = [*pod.container.get("command", []), *pod.container.get("args", [])]

@@ -14,9 +14,9 @@ from renderer.registry import target
 from renderer.resolve import resolve
 from renderer.yaml_reader import OUTPUT_LIMITS, read
 
-#: Fields of the spec that decide other objects than the pod, or how many pods there are.
+#: Fields that do not affect the pod itself.
 _AROUND = ("expose", "monitoring", "autoscaling", "disruption", "patches", "sandbox", "service", "workload", "replicas")
-#: What the pod may refer to, and no operator makes.
+#: Kinds that pods refer to and operators do not create.
 _COMPANIONS = frozenset({"ConfigMap", "PersistentVolumeClaim", "ExternalSecret"})
 _RIGHTS = frozenset({"ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"})
 
@@ -28,7 +28,7 @@ class Pod(NamedTuple):
     container: dict[str, Any]
     sidecars: list[dict[str, Any]]
     companions: tuple[Mapping[str, JSON], ...]
-    #: Whether the account of the server is one that somebody made for it.
+    #: Whether the server needs an account of its own.
     has_account: bool
 
     @property

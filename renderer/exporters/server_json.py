@@ -18,7 +18,7 @@ SCHEMA = "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schem
 _HOSTS = {"github.com": "github", "gitlab.com": "gitlab"}
 _NAME = re.compile(r"[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+")
 _RANGE = re.compile(r"[\^~><=*| ]|\.x")
-#: What a variable of a spec is called that an import made for an argument.
+#: Prefix of variables that an import made for arguments.
 _FOR_ARGUMENT = "ARG_"
 _REFERENCE = re.compile(r"(?<!\$)\$\(([A-Za-z_][A-Za-z0-9_]*)\)")
 _LONGEST = {"description": 100, "title": 100, "name": 200, "version": 255}
@@ -62,7 +62,7 @@ def export(server: Server, options: Options) -> Exported:
     url = known.get(REPOSITORY, "")
     host = urlsplit(url).hostname or ""
     repository = {"url": url, "source": _HOSTS.get(host, host)}
-    # The definition's own, else that of what runs. A range is none.
+    # The definition's version, else that of the package or image; no ranges.
     image = (server.image or "").partition("@")[0].rpartition("/")[2].partition(":")[2]
     texts = (server.annotations.get(VERSION, ""), server.package.version if server.package else "", image)
     document: dict[str, Any] = {

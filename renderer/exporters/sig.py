@@ -33,7 +33,7 @@ _NO_COMMAND = "the operator starts the image's own entrypoint: the resource has 
 _CLAIMS = Lost("the operator mounts ConfigMaps, Secrets and empty folders, and no claims: what is written is lost")
 _EGRESS = Lost("the resource knows no host names: write spec.network.egressTo with addresses")
 
-#: The bridge in the place of one that a guard must stand before.
+#: Replacements of bridges that need a guard.
 _BRIDGES = {"mcp-proxy-npm": "mcp-proxy"}
 
 _FATES: Fates = {
@@ -121,7 +121,7 @@ def _refusal(server: Server) -> tuple[DocumentPath, str] | None:
     if server.transport.bridge == "agentgateway":
         why = "the operator copies no bridge into the image of a stdio server; ToolHive's and kmcp's do"
         return transport, why
-    # What mcpctl pins starts whatever its arguments name.
+    # mcpctl's base images start whatever the arguments name.
     own = server.package is not None and server.package.base_image in (None, *pins.BASE_IMAGES.values())
     starts = server.command or (server.transport.type == "stdio" and not own)
     if starts and not own:
@@ -136,7 +136,7 @@ def _health(server: Server, pod: Pod) -> dict[str, Any]:
     if start and "livenessProbe" in probes:
         delay = start["periodSeconds"] * start["failureThreshold"]
         probes["livenessProbe"] = {"initialDelaySeconds": delay, **probes["livenessProbe"]}
-    # mcpctl names the port of its containers, and the operator does in its own way.
+    # The operator has other names for ports.
     port = {"port": server.transport.port}
     return {
         name: {key: {**value, **port} if at(value, "port") == "mcp" else value for key, value in probe.items()}
@@ -172,7 +172,7 @@ def _storage(server: Server, pod: Pod) -> tuple[list[dict[str, Any]], list[Entry
         if file := mount.get("subPath"):  # the operator mounts folders, and mcpctl this file alone
             path, _, name = path.rpartition("/")
             field: DocumentPath = ("spec", "files", mount["mountPath"])
-            # Of the files of a ConfigMap or Secret this one, under that name.
+            # Only this file of the ConfigMap or Secret.
             volume = source["configMap" if source["type"] == "ConfigMap" else "secret"]
             known = {item["path"]: item for item in mappings(volume.get("items"))}
             volume["items"] = [{**known.get(file, {"key": file}), "path": name}]

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DRAWN", "Edge", "Graph", "Node", "graph_of"]
 
-#: Targets of which there are graphs.
 DRAWN = {"kubernetes": kubernetes, "compose": compose}
 
 

@@ -9,10 +9,10 @@ from renderer.errors import excerpt
 from renderer.graph.model import KINDS, USED, Edge, Graph, Kind, Node
 
 _TEXT = "#14181d"
-#: Characters that mean nothing to Mermaid or to Markdown, wherever they stand in a quoted label.
+#: Anything that may mean something to Mermaid or Markdown in a quoted label.
 _PLAIN = re.compile(r"[^A-Za-z0-9 .,/()=-]|\.(?= )|^[-.]|(?<= )-(?= )|/(?=/)")
 _LONGEST = 200
-#: Beyond these Mermaid draws nothing, and a document cannot raise them.
+#: Limits of Mermaid, which a document cannot raise.
 _MOST_EDGES, _MOST_CHARACTERS = 500, 50_000
 
 
@@ -25,7 +25,7 @@ def as_mermaid(graphs: Sequence[Graph]) -> str:
         if len(graphs) > 1:
             inner = [f'subgraph e{i}["{label(graph.title)}"]', *(f"  {line}" for line in inner), "end"]
         lines += [f"  {line}" for line in inner]
-        # Without braces: two of them would be read as settings.
+        # Double braces would be settings.
         lines += [f"  %% {excerpt(note, _LONGEST).replace('{', '(').replace('}', ')')}" for note in graph.notes]
     lines += [f"  {line}" for line in _classes({node.kind for graph in graphs for node in graph.nodes})]
     return "\n".join(lines) + "\n"

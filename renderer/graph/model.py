@@ -21,7 +21,7 @@ class Look(NamedTuple):
 
 
 _REACHED = (("(", ")"), ("#e4f5e9", "#2c7a45"), ("#14311e", "#74cf91"))
-#: Dark text on light boxes, and light on dark ones. In the order of the drawing.
+#: In drawing order.
 KINDS: dict[Kind, Look] = {
     "client": Look("client", ("([", "])"), ("#eef2f7", "#5b6b7f"), ("#232b35", "#8fa2b7"), column=0),
     "way": Look("way in", ("{{", "}}"), ("#fff4d6", "#9a6b00"), ("#3a2e0c", "#e0b34a"), column=1),
@@ -36,7 +36,7 @@ KINDS: dict[Kind, Look] = {
     "volume": Look("volume", ("[(", ")]"), ("#e3f3f5", "#1c6f7c"), ("#0f2f34", "#6fc9d7")),
     "patch": Look("patches of", ("[/", "\\]"), ("#ffe9d6", "#a34a00"), ("#40230b", "#ffb26b")),
 }
-#: What a server uses, and does not call.
+#: Used, not called.
 USED: frozenset[Kind] = frozenset({"secret", "config", "volume", "patch"})
 
 
@@ -56,7 +56,7 @@ class Edge(NamedTuple):
     target: str
     label: str = ""
     enforced_by: tuple[str, ...] = ()
-    #: A way over the network, and not a thing that is mounted or read.
+    #: A network connection; False: mounted or read.
     connects: bool = True
 
     @property
@@ -83,7 +83,7 @@ class Graph(NamedTuple):
     where: str
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
-    #: What cannot be drawn, in sentences.
+    #: Sentences on what cannot be drawn.
     notes: tuple[str, ...] = ()
 
     @property

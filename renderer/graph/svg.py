@@ -17,13 +17,13 @@ from renderer.graph.model import KINDS, USED, Edge, Graph, Node
 #: Pixels. Widths of text are those of a common sans-serif font at 13 and 11 pixels, on the safe side.
 _TITLE, _LINE, _PAD, _GAP, _BAND = 18, 14, 8, 10, 26
 _WIDTH, _AISLE, _MARGIN, _HEAD = 260, 200, 24, 56
-#: Of an edge that comes in, with its two lines of text; and of an entry of the legend.
+#: Height of an incoming edge with two lines of text; width of a legend entry.
 _END, _LEGEND = 30, 240
-#: Characters of a title, of a line in a box, and of one at an edge.
+#: Maximum characters of a title, of a line in a box, of a line at an edge.
 _FITS, _SMALL, _LABEL = 30, 39, 34
-#: What more servers share is drawn again beside each of them.
+#: Nodes shared by more servers are repeated for each.
 _MOST_SHARED = 4
-#: Lines of a box beyond this are counted.
+#: Further lines of a box are only counted.
 _MOST_LINES = 7
 _LIGHT = {"page": "#ffffff", "text": "#14181d", "faint": "#55606c", "edge": "#5b6b7f", "open": "#b3261e"}
 _DARK = {"page": "#0f1318", "text": "#eef2f6", "faint": "#a9b4c0", "edge": "#9fb0c3", "open": "#ff8a80"}
@@ -105,7 +105,7 @@ def as_svg(graphs: Sequence[Graph]) -> str:
 
 
 # ---------------------------------------------------------------------------------------------
-# Where each box stands: in the band of the first server that has to do with it.
+# Layout: each box is in the band of the first server connected to it.
 
 
 def _laid_out(graph: Graph, top: int, columns: Mapping[int, int]) -> Layout:

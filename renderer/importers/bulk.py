@@ -19,7 +19,7 @@ from renderer.load import NOT_SPECS, SUFFIXES
 from renderer.manifest import as_mapping, at
 from renderer.model import JSON
 
-#: Where the head of a spec stands that an import wrote.
+#: The head of an imported spec is within these lines.
 _HEAD_LINES = 5
 
 
@@ -120,7 +120,7 @@ def _store(text: str, draft: Draft, path: Path, force: bool) -> Written:
         return Written(draft, path, State.UNCHANGED)
     if before is not None and not is_unedited(before) and not force:
         return Written(draft, path, State.EDITED if is_imported(before) else State.FOREIGN)
-    # Renamed into place: a reader sees the old file or the new one.
+    # Atomic: readers see the old file or the new one.
     temporary = path.with_name(f".{path.name}.new")
     temporary.write_bytes(text.encode())
     os.replace(temporary, path)

@@ -15,7 +15,7 @@ from renderer.manifest import as_mapping, items
 from renderer.model import JSON, Source
 
 NAME = "client"
-#: Where a file has its servers: most clients, Zed, Codex (as JSON), VS Code in its settings, opencode.
+#: Paths of the servers: most clients, Zed, Codex (as JSON), VS Code settings, opencode.
 _PLACES: Sequence[DocumentPath] = (
     *(("mcpServers",), ("context_servers",), ("mcp_servers",)),
     *(("mcp", "servers"), ("mcp.servers",), ("mcp",), ("servers",)),

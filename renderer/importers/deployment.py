@@ -16,12 +16,12 @@ OFFICIAL = "io.modelcontextprotocol.registry/official"
 OWN = "io.mcpctl"
 TOOLHIVE = "io.github.stacklok"
 _AT_ONCE = "nothing waits for a fixed time: health.startupSeconds is how long a start may take"
-#: What a definition says of a spec wherever it runs: it gives no rights, opens no folder and accepts nothing.
+#: Fields that are valid wherever the server runs: no rights, no folders, no acceptances.
 CARRIED = (
     *("autoscaling", "disruption", "gpu", "health", "network", "replicas", "resources", "rollout", "scheduling"),
     *("security", "shutdown", "size", "storage", "transport", "workingDir", "workload"),
 )
-#: What no package of a registry says of itself.
+#: Fields of a package that registries do not have.
 OF_PACKAGE = ("runtime", "bundleSize", "userConfig", "cacheSize")
 _NOT_OURS = "a definition of somebody else does not decide it: write it into the spec"
 

@@ -20,7 +20,7 @@ _SWITCHES = re.compile(
     "read-only|replace|rm|rmi|sig-proxy|tls-verify|tty|use-api-socket)"
 )
 _SHORT_SWITCHES = frozenset("diPqt")
-#: By the references of docker run and podman run.
+#: From the references of docker run and podman run.
 _VALUES = re.compile(
     "--(add-host|annotation|arch|attach|authfile|blkio-weight|blkio-weight-device|cap-add|cap-drop|cgroup-conf|"
     "cgroup-parent|cgroupns|cgroups|cidfile|cpu-count|cpu-percent|cpu-period|cpu-quota|cpu-rt-period|cpu-rt-runtime|"
@@ -39,7 +39,7 @@ _LONG = {
     "-l": "--label", "-m": "--memory", "-p": "--publish", "-P": "--publish-all", "-q": "--quiet", "-t": "--tty",
     "-u": "--user", "-v": "--volume", "-w": "--workdir", "--net": "--network", "--mac": "--mac-address",
 }  # fmt: skip
-#: To a server of the default size.
+#: Requests of the default size.
 _PROMISED = {"cpu": "100m", "memory": "128Mi"}
 _UNITS = {"b": "", "": "", "k": "Ki", "m": "Mi", "g": "Gi"}
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - a path in a container
@@ -47,7 +47,7 @@ _RESTRICTED = "Pod Security 'restricted' always holds: a patch that is accepted 
 _OF_THE_MACHINE = (
     "it would join the machine's own: a patch adds it, which is accepted with a reason (policy/privileged)"
 )
-#: Why no spec has it.
+#: Why a spec cannot express it.
 _LOST: Mapping[str, str] = {
     **dict.fromkeys(
         ["--privileged", "--cap-add", "--device", "--security-opt", "--group-add", "--cgroupns"], _RESTRICTED
@@ -58,7 +58,7 @@ _LOST: Mapping[str, str] = {
     "--sysctl": "the kernel's settings are the cluster's",
     "--ulimit": "the limits of processes are the runtime's",
 }
-#: What has no meaning for a server that a runtime starts and keeps.
+#: Without meaning for a server that a runtime manages.
 _IDLE = re.compile(
     "--(attach|cap-drop|cidfile|detach|disable-content-trust|init|interactive|label|log-driver|log-opt|name|platform|"
     "publish-all|quiet|read-only|replace|restart|rm|rmi|sig-proxy|stop-signal|tty)"
@@ -71,7 +71,7 @@ class Flag(NamedTuple):
     source: DocumentPath
     name: str
     value: str
-    #: Whether nobody knows if the word behind it is its value, or the image.
+    #: Whether the next word may be its value or the image.
     is_unclear: bool = False
 
 

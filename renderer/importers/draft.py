@@ -12,16 +12,16 @@ from renderer.manifest import as_mapping, items
 from renderer.model import JSON, Source
 
 API_VERSION, KIND = "mcpctl.io/v1alpha1", "McpServer"
-#: Where a spec says what it was imported as.
+#: The origin of an imported spec.
 NAME_ANNOTATION, FORMAT_ANNOTATION = "mcpctl.io/imported-name", "mcpctl.io/imported-from"
-#: What data about a program is called on images, which objects may carry too.
+#: OCI annotations.
 TITLE, VERSION, REPOSITORY, WEBSITE = (
     f"org.opencontainers.image.{key}" for key in ("title", "version", "source", "url")
 )
-#: As a step of a path: behind the last item of a list.
+#: A path step: append to the list.
 END = 1 << 30
 _LONGEST_DESCRIPTION = 1024
-#: Why nobody misses a field.
+#: The reason for harmless losses.
 CATALOGUE = "data for catalogues: nothing that runs reads it"
 _UNKNOWN = "no field of the format that mcpctl knows"
 

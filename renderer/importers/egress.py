@@ -14,7 +14,7 @@ from renderer.model import JSON
 _HOST = re.compile(r"(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _PARTS = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?([^/:?#]+)(?::([0-9]{1,5}))?(?:[/?#].*)?", re.IGNORECASE)
 _SCHEME_PORTS = {"http": "80", "https": "443"}
-#: Names of the machine that a container runs on, which is another one here.
+#: Names of the host; in a cluster it is another one.
 _THE_MACHINE = ("localhost", "host.docker.internal", "host.containers.internal", "gateway.docker.internal", "127.0.0.1")
 EGRESS = ("spec", "network", "egress")
 HOSTS = (*EGRESS, "hosts")

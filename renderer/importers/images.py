@@ -15,7 +15,7 @@ _IMAGE = re.compile(
     r"|[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?:[0-9]{1,5}/)?[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)"
     r"[a-z0-9]+)*)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[a-f0-9]{64})?"
 )
-#: Why what runs today is accepted.
+#: The reason for accepting findings in running workloads.
 TODAY = "it is so in the installation that is taken over"
 _MOVES = "the definition names no version of the image; 'mcpctl pin' writes its digest"
 
@@ -48,7 +48,7 @@ def set_entrypoint(reading: Reading, image: str, choices: Choices) -> None:
         return
     config, reasons = (None, []) if choices.offline else image_config(image)
     own = reading.written(("spec", "args"))
-    # Arguments stand in the place of the image's own.
+    # Arguments replace those of the image.
     words = [*config.entrypoint, *([] if own else config.command)] if config else []
     if config and words:
         reading.default(("spec", "command"), list(words[:1]), f"the image's entrypoint, by {config.program}")

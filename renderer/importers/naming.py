@@ -8,7 +8,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
-#: Of metadata.name in the schema.
+#: The schema's maximum of metadata.name.
 LONGEST = 48
 _LETTERS = 7
 #: Without vowels: no hash is a word.

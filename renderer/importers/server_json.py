@@ -36,7 +36,7 @@ def read(sources: Sequence[Source], choices: Choices) -> list[Draft]:
                 around.lose_all(["_meta"] if wrapped else [], CATALOGUE)
                 others.append(around)
             if root and number == 0:
-                # What stands around all of them, told with the first.
+                # Fields around the definitions are reported with the first.
                 envelope = Reading(source, into=reading)
                 envelope.note(root[:1], None, "each is reported by itself")
                 envelope.lose_all([key for key in source.data if key not in root[:1]], CATALOGUE)

@@ -15,18 +15,18 @@ from renderer.importers.variables import Variable, literal, set_variable
 from renderer.model import JSON
 from renderer.model.remote import PLACEHOLDER
 
-#: What a client or a shell would put in: ${input:key}, ${NAME}.
+#: Filled in by a client or a shell: ${input:key}, ${NAME}.
 _ASKED = re.compile(r"\$\{(?:\w+:)?([A-Za-z_][\w.-]*)\}")
-#: An argument that nobody gave a name.
+#: The name of an unnamed argument.
 _NAMELESS = "value"
-#: What fields were called before there was a schema.
+#: Names of fields before the first schema.
 _BEFORE = {"registryType": "registry_name", "identifier": "name"}
 _HTTP = ("streamable-http", "sse", "http")
 _PUBLIC = {
     "npm": ("https://registry.npmjs.org", "NPM_CONFIG_REGISTRY"),
     "pypi": ("https://pypi.org", "UV_DEFAULT_INDEX"),
 }
-#: In an address also the name of an option: {--port}.
+#: In a URL also the name of an option: {--port}.
 _PLACEHOLDER = re.compile(r"\{([^{}\s]+)\}")
 _NUGET = "a NuGet package runs with the .NET SDK (dnx), for which there is no base image: build an image of it"
 
@@ -105,7 +105,7 @@ def argument(reading: Reading, path: DocumentPath, server: str | None) -> list[s
     if reading.text(*path, "type") != "named" or not flag:
         return None if text is None else [text]
     if text is None:
-        # A flag without a value is a switch, where the definition does not say that it has one.
+        # A flag without a value is a switch, unless the definition says that it has one.
         fields = ("description", "format", "choices", "placeholder")
         has_value = any(reading.get(*path, key) is not None for key in fields)
         return [flag] if is_true(reading, path, "isRequired") or not has_value else None
@@ -219,7 +219,7 @@ def _registry_package(reading: Reading, path: DocumentPath, choices: Choices) ->
     if named.is_exact:
         reading.note((*path, "version"), ("spec", "package", "version"))
     else:
-        # The newest one, which a person has to look at.
+        # Take the newest; a person must confirm it.
         version, who = ("", "--offline asks nobody") if choices.offline else newest(named)
         asked = excerpt(named.version) or "no version"
         if version:

@@ -14,12 +14,12 @@ from renderer.yaml_reader import Limits
 
 #: A registry of thousands of servers is one file.
 LIMITS = Limits(max_bytes=32_000_000, max_nodes=1_000_000, max_total=2_000_000, aliases=True)
-#: What only matters in a spec: whoever wrote the file meant a reader of his own.
+#: Rules for specs only: other readers have other rules.
 _IN_SPECS = ("yaml/ambiguous",)
 _STRING = rb'"(?:[^"\\]|\\.)*+"'
 _COMMENT = rb"//[^\n]*+|/\*(?s:.*?)\*/"
 _TOKENS = re.compile(rb"%s|%s|,(?=(?:\s|%s)*+[}\]])" % (_STRING, _COMMENT, _COMMENT))
-#: Two escapes that JSON writes for a character beyond U+FFFF, which YAML writes as one.
+#: JSON escapes a character above U+FFFF as a surrogate pair, YAML as one escape.
 _SURROGATES = re.compile(rb"(?<!\\)((?:\\\\)*)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE)
 
 

@@ -13,7 +13,7 @@ from renderer.importers.packages import Package, Registry, newest, parse_package
 from renderer.importers.values import Values, Word
 from renderer.model import JSON
 
-#: Reads what stands behind a program: the words after its own.
+#: Reads the words after a program.
 Program: TypeAlias = Callable[["Starting", Word, Sequence[Word]], None]
 OF_MACHINE = "it starts a program of the machine that the client runs on, which no cluster has"
 _BUILD = (
@@ -28,15 +28,15 @@ class Starting:
 
     reading: Reading
     values: Values
-    #: What the client sets for the command, which stands under ``env_key``.
+    #: Variables that the client sets for the command, from ``env_key``.
     env: Mapping[str, JSON]
     env_key: str
     choices: Choices
     programs: Mapping[str, Program]
     proxies: Mapping[tuple[Registry, str], Program]
-    #: What else is installed beside a package.
+    #: Further requirements (--with).
     requirements: list[Word] = field(default_factory=list)
-    #: Variables that are written already, or that do not reach the server.
+    #: Variables that are written already or do not reach the server.
     handled: set[str] = field(default_factory=set)
 
     def refuse(self, word: Word, message: str, hint: str = _BUILD) -> None:

@@ -44,14 +44,14 @@ def _drafts(source: Source, choices: Choices) -> Iterator[Draft]:
     around.lose_all(["$schema", "version", "last_updated"], CATALOGUE)
     for group, _ in around.items("groups"):
         around.lose_all(["name", "description"], CATALOGUE, group)
-    # A server in a file of its own is called as it says, or as its folder.
+    # A server in its own file may be named after its folder.
     own = source.data.get("name")
     name = own if isinstance(own, str) else PurePath(source.file).parent.name
     roots = [((), name)] if _is_entry(source.data) else _roots(source.data)
     for root, _ in roots:
         around.note(root, None, "reported by itself")
     for number, (root, name) in enumerate(roots):
-        # What stands around all of them is told with the first.
+        # Fields around the servers are reported with the first.
         yield _read(Reading(source, root), [around] if root and number == 0 else [], name, choices)
 
 

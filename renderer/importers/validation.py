@@ -21,11 +21,11 @@ from renderer.pins import KUBERNETES_VERSION
 from renderer.registry import TARGETS, target
 
 ALL = tuple(sorted(TARGETS))
-#: Formats of what runs today; a definition of a server that does not hold is refused.
+#: Formats of running workloads; other definitions must be valid as they are.
 _LIVE = ("manifests", "compose")
-#: Rounds of leaving something out; each may show what the round before had hidden.
+#: Each round may reveal faults that another one hid.
 _ROUNDS = 12
-#: Findings about what runs today, which a person should look at and which stop nothing.
+#: Findings that are accepted for running workloads.
 _NO_TLS = "policy/remote-http"
 _ACCEPTED = (
     *("policy/image-tag", "policy/wide-rights", "policy/exposed-without-access", "policy/published-everywhere"),
@@ -34,7 +34,7 @@ _ACCEPTED = (
 _LITERAL = "policy/secret-literal"
 #: Fields that only people read.
 _WORDS = ("spec.description", "metadata.annotations")
-#: Without these there is no server.
+#: Fields that cannot be left out.
 _NEEDED = (
     *(("spec",), ("spec", "image"), ("spec", "package"), ("metadata",), ("metadata", "name")),
     *(("spec", "command"), ("spec", "args")),

@@ -15,24 +15,24 @@ from renderer.policy.secrets import in_words
 
 #: ``${NAME}``, ``${env:NAME}``, ``${input:id}``, ``${NAME:-default}``, and ``$NAME`` as the whole text.
 _PIECE = re.compile(r"\$\{(?:(input|env|config|command|file):)?([^}:]+)(?::-([^}]*))?\}|^\$([A-Za-z_]\w*)$")
-#: What editors know of their machine: no server in a container has it.
+#: Variables of editors and of the client's machine.
 _OF_MACHINE = re.compile(
     r"(workspace|file|user|relative)[A-Z]\w*|cwd|pathSeparator|/|execPath|HOME|USERPROFILE|PWD|USER"
 )
-#: A name that says that the value is secret, whatever it looks like.
+#: Names whose values are secret, whatever they look like.
 _SECRET_NAME = re.compile(
     r"(token|secret|pass(word|wd|phrase)?|pwd|(api|access|secret|private|auth|account|service)[-_]?key|credentials?"
     r"|connection[-_]?string|authorization|cookie|(^|[-_.])(dsn|pat|auth))$",
     re.IGNORECASE,
 )
 _NO_SECRET = re.compile(r"true|false|yes|no|on|off|[0-9]{1,6}", re.IGNORECASE)
-#: What documents write for a value that the reader has.
+#: Placeholders in documentation.
 _PLACEHOLDER = re.compile(
     r"<.*>|\[.*\]|\{.*\}|(your|my|insert|replace|enter|add|put|change)[-_ ].*|.*[-_ ]here|x{3,}.*|\.{3}|\*+|changeme",
     re.IGNORECASE,
 )
 _TELLING = re.compile(r"token|secret|passw|key|credential|auth", re.IGNORECASE)
-#: As in a header: the scheme is no secret.
+#: Authorization schemes are not secret.
 _SCHEME = re.compile(r"(Bearer|Basic|Token|ApiKey|Api-Key|Key)\s+(.+)", re.IGNORECASE)
 
 

@@ -17,7 +17,7 @@ _TELLING = re.compile(
     r"connection_string)s?$",
     re.IGNORECASE,
 )
-#: What is about a secret and is none.
+#: About secrets, but none themselves.
 _ABOUT = re.compile(r"max|limit|count|_per_", re.IGNORECASE)
 _LONGEST_ABOUT = 300
 NOT_WRITTEN = "the value looks like a secret and is not written: set the key {0} of the Secret {1} to it"

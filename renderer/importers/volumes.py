@@ -11,7 +11,7 @@ from renderer.model import JSON
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _PATH = re.compile(r"(/[^/\x00-\x1f:$,]+)+")
-#: What gives the machine to whoever is in the container.
+#: Mounting one of these gives away the machine.
 _DANGEROUS = re.compile(r"/|/(var/)?run(/.*)?|.*\.sock|/(etc|root|proc|sys|dev|boot|var|usr|lib|bin|home)(/?)")
 _SIZE = "1Gi"
 STORAGE = ("spec", "storage")

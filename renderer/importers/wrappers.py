@@ -12,7 +12,7 @@ from renderer.errors import excerpt
 from renderer.importers.packages import Registry, parse_package
 from renderer.model import JSON
 
-#: Options of bridges that are read, or that mcpctl sets by itself.
+#: Options of bridges that are read here or set by mcpctl.
 _OWN = frozenset(
     {
         *("--stdio", "--port", "--sse-port", "--host", "--sse-host", "--outputTransport", "--streamableHttpPath"),
@@ -20,7 +20,7 @@ _OWN = frozenset(
         *("--pass-environment", "--no-pass-environment", "--logLevel", "--log-level", "--protocolVersion"),
     }
 )
-#: Options of npx and uvx that take no value.
+#: Options of npx and uvx without a value.
 _BARE = ("-y", "--yes", "-q", "--quiet", "--silent", "--no-progress", "--isolated")
 
 
@@ -32,7 +32,7 @@ class Wrapped(NamedTuple):
     port: int = 0
     path: str = ""
     sse: bool = False
-    #: Its options that say something no field has.
+    #: Options that no field expresses.
     others: tuple[str, ...] = ()
 
     @property

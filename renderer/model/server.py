@@ -124,6 +124,12 @@ class Server(NamedTuple):
         return self.autoscaling.most if self.autoscaling else self.replicas
 
     @property
+    def further_containers(self) -> list[tuple[DocumentPath, Container]]:
+        """Init containers and sidecars, each with its path."""
+        lists = (("initContainers", self.init_containers), ("sidecars", self.sidecars))
+        return [(("spec", field, i), container) for field, many in lists for i, container in enumerate(many)]
+
+    @property
     def mounted_files(self) -> tuple[File, ...]:
         """The spec's, and the lock of its package."""
         return self.files + (self.package.lock.files if self.package and self.package.lock else ())

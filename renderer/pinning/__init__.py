@@ -87,11 +87,11 @@ class _Pinning:
         pins = spec.get("images", {}).get("pins", {})
         written = next((name for name in pins if parse(name).name == reference.name), reference.name)
         pinned = str(pins.get(written, ""))
-        # Of a pin the version counts that mcpctl was made for, unless the environment has said another one.
+        # The environment's version, else the one that mcpctl was made for.
         version = f"@{pinned}" if pinned.startswith("sha256:") else f":{pinned}" if pinned else reference.version
         mirror = environment.images.mirrors.get(reference.registry, reference.registry)
         path: DocumentPath = ("spec", "images", "pins", written)
-        # Another version of these is for another version of mcpctl: only its digest is looked up.
+        # Newer versions are for newer mcpctl: only the digest is looked up.
         if with_digest := self._version(environment.source, path, f"{mirror}/{reference.path}", version, newer=False):
             self._edit(environment.source, path, pinned, with_digest.removeprefix(":"))
 
@@ -228,5 +228,4 @@ def _images(server: Server) -> Iterator[tuple[DocumentPath, str]]:
         yield ("spec", "image") if server.sets("spec", "image") else ("spec", "package", "version"), server.image
     if server.package and server.package.base_image:
         yield ("spec", "package", "baseImage"), server.package.base_image
-    for field, containers in (("initContainers", server.init_containers), ("sidecars", server.sidecars)):
-        yield from ((("spec", field, i, "image"), container.image) for i, container in enumerate(containers))
+    yield from (((*path, "image"), container.image) for path, container in server.further_containers)

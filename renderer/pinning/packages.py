@@ -16,15 +16,15 @@ from renderer.errors import ApplyFailed, WaitTimedOut, excerpt
 from renderer.pinning.registries import NoAnswer
 
 _SECONDS = 300.0
-#: The Python of the base image: a lock for a newer one would not install there.
+#: The minor version of the base image's Python; locks for newer ones would not install.
 _NEWEST_PYTHON = 12
-#: What uv and npm read and write beside a lock; settings of the folder (an index of the team) hold for it too.
+#: Files that uv and npm use next to a lock, settings (such as the index) included.
 LOCK_FOLDER_FILES: Mapping[str, tuple[str, ...]] = {
     "pypi": ("pyproject.toml", "uv.lock", "uv.toml"),
     "npm": ("package.json", "package-lock.json", ".npmrc"),
 }
 LOCK_NAMES: Mapping[str, str] = {"pypi": "uv.lock", "npm": "package-lock.json"}
-#: The manifest beside a lock that there is none of yet; {0} is a version of Python.
+#: The manifest of a new lock; {0} is a Python version.
 _FIRST = {
     "npm": '{{\n  "name": "lock",\n  "private": true\n}}\n',
     "pypi": '[project]\nname = "lock"\nversion = "0"\nrequires-python = ">={0}"\n',

@@ -16,14 +16,14 @@ from renderer.manifest import as_mapping, items
 from renderer.namedtuples import NamedTuple
 
 _SECONDS = 60.0
-#: A list of images for all platforms has some kB, a list of tags at most some hundred.
+#: Image indexes have a few kB, lists of tags up to some hundred.
 _LIMIT = 8 * 1024 * 1024
 _DIGEST = pattern(r"sha256:[0-9a-f]{64}")
 _TAG = pattern(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-#: Of a docker without the plug-in; and a line of a log as skopeo writes it.
+#: Errors of docker without buildx; a log line of skopeo.
 _NO_BUILDX = pattern(r"unknown command: docker buildx|'buildx' is not a docker command|unknown flag: --format")
 _LOGGED = pattern(r'msg="((?:[^"\\]|\\.)*)"')
-#: A version inside a tag, and what stands around it: v1.2.3-alpine, distroless-v1.40.0, 1.37.0-musl.
+#: A version within a tag: v1.2.3-alpine, distroless-v1.40.0, 1.37.0-musl.
 _VERSION = pattern(r"(?P<before>|v|[a-z][a-z-]*-v?)(?P<numbers>\d{1,9}(\.\d{1,9}){0,3})(?P<after>([-+][A-Za-z0-9.]+)*)")
 
 
@@ -78,7 +78,7 @@ def _ask(ways: Sequence[_Way], name: str, form: re.Pattern[str]) -> list[str]:
         if done.code and _NO_BUILDX.search(done.err):
             continue
         if done.code:
-            # The last line of what it says; of a log line its message.
+            # The last line of the output, or the message of a log line.
             lines = [line.strip() for line in done.err.splitlines() if line.strip()]
             logged = _LOGGED.search(lines[-1]) if lines else None
             text = re.sub(r"\\(.)", r"\1", logged[1]) if logged else lines[-1] if lines else f"exit code {done.code}"

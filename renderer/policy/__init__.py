@@ -14,14 +14,14 @@ from renderer.policy.literals import secrets_of
 from renderer.policy.spec import CHECKS, REMOTE_CHECKS, VALUE_CHECKS
 from renderer.wording import did_you_mean
 
-#: What a run was told by ``--policy``: rule to level.
+#: Levels from ``--policy`` by rule.
 Levels = Mapping[str, Level]
 _PREFIX, _SECRET = "policy/", "policy/secret-literal"
-#: What an environment puts into specs, and is judged there.
+#: Fields of an environment that are merged into specs and judged there.
 _MERGED = (("spec", "defaults"), ("spec", "patches"))
-#: Where a rendered container has no CPU limit: the path of the finding.
+#: Paths of findings about missing CPU limits.
 _CPU_LIMITS = (".resources.limits.cpu", ".resources.limits.cpus")
-#: Checks of 'restricted', which keep ids of their own and are accepted together.
+#: Prefixes of 'restricted' checks, which are accepted as one rule.
 _RESTRICTED = ("pod-security/", "compose/not-restricted")
 
 
@@ -86,7 +86,7 @@ def judge_specs(
 
     ``own_templates``: users' templates may bring what is accepted.
     """
-    # Without what is turned off: to find its place, the spec would be read once more.
+    # Filtered first: finding a place means reading the spec again.
     on = [
         server.problem(fault)
         for server, faults in zip(servers, findings, strict=True)
@@ -109,7 +109,7 @@ def judge_documents(
         in_specs[server.name] = {fault.digest for fault in secrets_of(server.source) if fault.digest}
     kept: list[Problem] = []
     judged: set[tuple[Place, str]] = set()
-    # The policy's own first: what they report, the checks of 'restricted' need not report again.
+    # Policy rules first, so that the checks of 'restricted' do not repeat them.
     for problem in sorted(problems, key=lambda problem: not problem.rule.startswith(_PREFIX)):
         rule = policy_of(problem.rule)
         if problem.digest in in_specs.get(problem.owner, ()) or _repeats(problem, owners.get(problem.owner)):
@@ -268,6 +268,6 @@ def _judged_here(server: Server, rule: str, target: str) -> bool:
     targets = RULES[rule].targets if rule in RULES else (begin,) if begin in ("kubernetes", "compose") else ()
     if not target:
         return bool(server.remote) or (not targets and not server.patches)
-    # What a patch of the other target does shows only there.
+    # Patches for another target only affect that one.
     elsewhere = any(patch.target != target for patch in server.patches)
     return target in targets and not elsewhere

@@ -50,7 +50,7 @@ def compose_findings(document: Rendered, data: Any, checked: Sequence[Fault]) ->
         return located(document, checked)
     services = {key: service for key, service in mapping(data, "services").items() if isinstance(service, dict)}
     faults = [*checked, *hardening.hardening_faults(data)]
-    # Paths of the machine that the spec has are told at its fields.
+    # Host paths of the spec are reported at its fields.
     own = {
         s["resource_name"]: {*(bind["source"] for bind in s["binds"]), text(mapping(s, "build"), "context")}
         for s in document.context.get("servers", ())
@@ -59,7 +59,7 @@ def compose_findings(document: Rendered, data: Any, checked: Sequence[Fault]) ->
         faults += _service(service, ("services", key), own.get(key, ()))
     faults += [*_secrets(document, data), *_changed(document, _patched_project(document, data, services))]
     owners = {key: text(mapping(service, "labels"), SERVER_LABEL) for key, service in services.items()}
-    # What a server has besides is called as its service, with more behind the first dot.
+    # Parts of a server are named <service>.<part>.
     names = [str(fault.path[1]).partition(".")[0] if len(fault.path) > 1 else "" for fault in faults]
     alone = next(iter(owners.values()), "") if len({*owners.values()}) == 1 else ""
     problems = zip(located(document, faults), names, strict=True)
@@ -132,12 +132,12 @@ def _service(service: Json, path: DocumentPath, own: Collection[str]) -> Iterato
     volumes = service.get("volumes")
     for i, volume in enumerate(volumes if isinstance(volumes, list) else ()):
         source = volume.partition(":")[0] if isinstance(volume, str) and ":" in volume else _bind(volume)
-        # '$' may be any path, and one letter is a drive of Windows.
+        # '$' may be any path, and a single letter is a Windows drive.
         outside = source.startswith(("/", "~", ".", "$", "\\")) or (isinstance(volume, str) and len(source) == 1)
         if outside and source not in own:
             yield mount_fault(source, (*path, "volumes", i))
     limits = mapping(mapping(mapping(service, "deploy"), "resources"), "limits")
-    # To Docker 0 and -1 are no limits.
+    # For Docker 0 and -1 mean unlimited.
     bounds = {part: limits.get(part, service.get(old)) for part, old in _DOCKER_LIMITS.items()}
     missing = [part for part, value in bounds.items() if str(value) in ("None", "0", "-1", "0.0")]
     if missing:
@@ -199,7 +199,7 @@ def _patched_object(document: Rendered, data: Json) -> Iterator[Fault]:
         message = "the Ingress has no TLS: tokens and answers travel in clear"
         yield Fault(("spec", "tls"), "policy/ingress-tls", message, "add 'tls: {secret: …}'")
     yield from document_faults(data, document.context)
-    # Of the policies of a sandbox the first restricts both directions, and each of the others opens one.
+    # A sandbox has one policy that restricts both directions, and one for each that allows some traffic.
     opens = str(document.context.get("policy", "")).capitalize()
     yield from open_ways(data, [opens] if opens in ("Ingress", "Egress") else ("Ingress", "Egress"))
     yield from guard_bypasses(data, document.context)
@@ -238,7 +238,7 @@ def _namespace_faults(data: Json, context: Mapping[str, Any]) -> Iterator[Fault]
         message = f"the Namespace must enforce the checks of its own Kubernetes version, not of {excerpt(str(version))}"
         hint = "leave the label as it is: older versions check less"
         yield Fault(("metadata", "labels", _VERSION), "pod-security/namespace", message, hint)
-    # What the server's own pods are given stands in them.
+    # The server's own pods set automountServiceAccountToken themselves.
     is_default = kind == "ServiceAccount" and text(about, "name") == DEFAULT_ACCOUNT
     if is_default and data.get("automountServiceAccountToken") is not False:
         message = "pods that name no account get a token of the Kubernetes API, and nothing in the spec needs one"
@@ -261,7 +261,7 @@ def _patched_pod(document: Rendered, data: Json) -> Iterator[Fault]:
         return
     path, pod = (*template[0], "spec"), mapping(template[1], "spec")
     if mapping(pod, "os").get("name") == "windows":
-        # Pod Security leaves such a pod out of half of its checks.
+        # Pod Security skips half of its checks for Windows pods.
         message, hint = "the pod must not call itself one of Windows", "remove it: the image is one of Linux"
         yield Fault((*path, "os", "name"), "pod-security/os", message, hint)
     for where in _tokens(pod, wanted=bool(document.context.get("mounts_token"))):
@@ -289,7 +289,7 @@ def _tokens(pod: Json, *, wanted: bool) -> Iterator[DocumentPath]:
 def _patched_project(document: Rendered, data: Json, services: Mapping[str, Json]) -> Iterator[Fault]:
     servers = {server["resource_name"]: server for server in document.context.get("servers", ())}
     hint = "accept policy/pod-security with the reason"
-    # A tree that is read back does not tell which variables are the spec's.
+    # For a tree that was read, the variables of the spec are unknown.
     own = {str(line).removeprefix("- ").partition(":")[0] for line in document.context.get("variables", ())}
     yield from machine_variables(data, own) if servers else ()
     for key, service in services.items():
@@ -306,8 +306,8 @@ def _patched_project(document: Rendered, data: Json, services: Mapping[str, Json
             )
         if server.get("isolated") or server.get("has_network"):
             yield from _ways_out(data, service, ("services", key))
-    # Those of other projects, which a name of their own may be: the data in them is not this server's. What a spec
-    # mounts of them (existingClaim) is meant, and a tree that is read back does not say what was.
+    # Volumes with a name of their own may hold data of another project, unless the spec mounts them (existingClaim),
+    # which is unknown for a tree that was read.
     meant = {volume.get("external") for server in servers.values() for volume in server.get("volumes", ())}
     for key, volume in mapping(data, "volumes").items() if "servers" in document.context else ():
         for field in ("external", "name"):

@@ -9,7 +9,7 @@ from renderer.errors import DocumentPath, Fault
 from renderer.manifest import CONTAINER_FIELDS, Json, at, entries, items, kind_of, mapping, pod_of, text, texts
 from renderer.wording import excerpt
 
-#: Where rules of egress say to whom, and what in it is an address or an entity.
+#: Fields with peers of a rule, and the path of the address or entity in a peer.
 _DESTINATIONS: Mapping[str, tuple[str, ...]] = {
     "to": ("ipBlock", "cidr"),
     "from": ("ipBlock", "cidr"),
@@ -61,7 +61,7 @@ def _open_ingress(data: Json, spec: Json, restricted: Collection[str]) -> Iterat
         yield _everybody(("spec", "policyTypes"), "nothing restricts who may connect", advice)
     sources = ("from", "fromCIDR", "fromCIDRSet", "fromEntities") if "NetworkPolicy" in kind else ()
     for i, rule in entries(spec, "ingress") if sources else ():
-        # To Cilium a rule without a source opens nothing.
+        # For Cilium a rule without a source allows nothing.
         anybody = kind_of(data) == "NetworkPolicy" and not rule.get("from")
         if anybody or any(peer in _ANYWHERE for field in sources for peer in _peers(rule, field)):
             yield _everybody(("spec", "ingress", i), "everybody may connect", advice)
@@ -84,7 +84,7 @@ def _peers(rule: Json, field: str) -> list[Any]:
     ]
 
 
-#: What a new claim begins with, or which PersistentVolume it takes, and the words for it.
+#: Fields by which a claim gets existing data, with words for messages.
 _TAKEN = {
     "dataSource": "begins as a copy of other data",
     "dataSourceRef": "begins as a copy of other data",
@@ -131,7 +131,7 @@ def guard_bypasses(data: Json, context: Mapping[str, Any]) -> Iterator[Fault]:
     guard, port = context.get("guard"), at(context, "spec", "transport", "port")
     if not guard or context.get("policy"):
         return
-    # Of such a server the guard alone reaches the port, whatever a policy opens.
+    # On loopback only the guard reaches the port, whatever policies allow.
     loopback = context["args"][:2] if context["args"][1:2] == ["127.0.0.1"] else []
     if template := pod_of(data):
         for path, message in _changed_guard(mapping(template[1], "spec"), guard["args"], loopback):

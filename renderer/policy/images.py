@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from renderer.errors import DocumentPath, Fault
 from renderer.later import pattern
 
-#: Tags that their makers move, by custom.
+#: Tags that move by convention.
 MOVING = frozenset(
     {"latest", "main", "master", "edge", "nightly", "stable", "dev", "develop", "canary", "next", "rolling", "head"}
 )
 
 
-#: Of a git repository, as Docker takes it for a build; and its commit.
+#: Git build contexts of Docker, and the commit in one.
 _REPOSITORY = pattern(r"(https?|git|ssh)://|git@|github\.com/")
 _COMMIT = pattern(r"#[0-9a-f]{40}(:|$)")
 

@@ -12,10 +12,10 @@ from renderer.model import AccessRule
 from renderer.wording import excerpt
 
 _AGGREGATED = "rbac.authorization.k8s.io/aggregate-to-"
-#: Of ingress-nginx, of NGINX, and of HAProxy.
+#: ingress-nginx, NGINX, HAProxy.
 _SNIPPET = pattern(r"-snippets?$|/config-[a-z]+$")
 _WIDENING = ("bind", "escalate", "impersonate")
-#: Subresources through which one runs programs in pods, or speaks as another account.
+#: Subresources that run programs in pods or impersonate accounts.
 _INSIDE = ("exec", "attach", "portforward", "proxy", "ephemeralcontainers", "token", "*")
 _STARTS = frozenset(
     {
@@ -24,7 +24,7 @@ _STARTS = frozenset(
     }
 )
 _WRITES = frozenset({"create", "update", "patch"})
-#: The ClusterRoles of every cluster that open Secrets and pods.
+#: Default ClusterRoles with access to Secrets and pods.
 _WIDE_ROLES = {"cluster-admin": "every right", "admin": "Secrets, exec and roles", "edit": "Secrets and exec"}
 
 
@@ -82,7 +82,7 @@ def document_faults(data: Json, context: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def _rules(role: Json, *, is_wide: bool) -> Iterator[Fault]:
-    # Pods of a sandbox are the server's own.
+    # A server may run programs in pods of its own sandbox.
     is_sandbox = text(mapping(mapping(role, "metadata"), "labels"), "app.kubernetes.io/component") == "sandbox"
     own = ("pods", "pods/exec") if is_sandbox and not is_wide else ()
     for i, rule in entries(role, "rules"):

@@ -27,14 +27,14 @@ def images(server: Server) -> Iterator[Fault]:
         yield from image_faults(server.package.base_image, ("spec", "package", "baseImage"))
     if server.compose.build:
         yield from source_faults(server.compose.build.context, ("spec", "compose", "build", "context"))
-    for where, container in _others(server):
+    for where, container in server.further_containers:
         yield from image_faults(container.image, (*where, "image"))
 
 
 def literals(server: Server) -> Iterator[Fault]:
     """Secrets in any text, and names of variables."""
     yield from (fault for fault in secrets_of(server.source) if fault.digest)
-    containers: list[tuple[DocumentPath, Server | Container]] = [(("spec",), server), *_others(server)]
+    containers: list[tuple[DocumentPath, Server | Container]] = [(("spec",), server), *server.further_containers]
     for path, container in containers:
         for name, value in container.env.items():
             yield from variable_faults(name, (*path, "env", name), value if isinstance(value, str) else "")
@@ -42,7 +42,7 @@ def literals(server: Server) -> Iterator[Fault]:
 
 def arguments(server: Server) -> Iterator[Fault]:
     """Arguments are visible in process lists, unlike variables."""
-    containers: list[tuple[DocumentPath, Server | Container]] = [(("spec",), server), *_others(server)]
+    containers: list[tuple[DocumentPath, Server | Container]] = [(("spec",), server), *server.further_containers]
     for path, container in containers:
         for field, words in (("command", container.command), ("args", container.args)):
             for i, word in enumerate(words):
@@ -71,11 +71,6 @@ def _secrets_in(name: str, container: Server | Container, above: tuple[str, ...]
             yield from _secrets_in(other, container, (*above, name))
     elif value is None:
         yield from (f"a key of Secret {source.name}" for source in container.env_from if source.kind == "secret")
-
-
-def _others(server: Server) -> list[tuple[DocumentPath, Container]]:
-    lists = (("initContainers", server.init_containers), ("sidecars", server.sidecars))
-    return [(("spec", field, i), container) for field, many in lists for i, container in enumerate(many)]
 
 
 def egress(server: Server) -> Iterator[Fault]:
@@ -223,7 +218,7 @@ def _is_near(host: str) -> bool:
         return "." not in host or host.endswith((".svc", ".svc.cluster.local", ".localhost"))
 
 
-#: These judge each value by itself.
+#: Checks of single values.
 VALUE_CHECKS: tuple[Check, ...] = (images, literals)
 REMOTE_CHECKS: tuple[Check, ...] = (remote_http,)
 CHECKS: tuple[Check, ...] = (arguments, egress, locks, replicas, tls, access, token, rights, snippets, published)

@@ -17,7 +17,7 @@ _LOADER = frozenset(
     }
 )
 _JAVA = pattern(r"-(javaagent|agentlib|agentpath|Xbootclasspath)")
-#: Options of interpreters, which may as well be harmless: what in them loads other code.
+#: Options of interpreters, with a pattern of those that load code.
 _LOADING = {
     "NODE_OPTIONS": pattern(r"(^|[\s\"'])(-r|--require|--import|--loader|--experimental-loader)\b"),
     **dict.fromkeys(("JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "JAVA_OPTS"), _JAVA),
@@ -39,9 +39,9 @@ def variable_faults(name: str, path: DocumentPath, value: str = "") -> Iterator[
         )
 
 
-#: In a value of a compose file, where ``$$`` is a dollar. In a default (``${A:-$B}``) stands another.
+#: Compose interpolation; ``$$`` is a dollar. Defaults may contain further variables (``${A:-$B}``).
 _OF_MACHINE = pattern(r"\$\$|\$\{?([A-Za-z_]\w*)")
-#: Where a name without a value takes that of whoever starts the project.
+#: Fields in which a name without a value is inherited.
 _INHERITING = ("environment", "args")
 
 
@@ -49,7 +49,7 @@ def machine_variables(value: Any, own: Collection[str], path: DocumentPath = ())
     """Interpolations from the environment of whoever starts the project; ``own`` are the spec's."""
     if isinstance(value, str):
         names = {match[1] for match in _OF_MACHINE.finditer(value)} - {None, *own}
-        # A name alone: of a list, or of a secret or config at the top (environment: NAME).
+        # A bare name: in a list, or of a top-level secret or config (environment: NAME).
         bare = path[-2:-1] and path[-2] in _INHERITING and isinstance(path[-1], int) and "=" not in value
         bare = bare or (path[-1:] == ("environment",) and value not in own)
         for name in sorted(names | ({value} if bare else set())):

@@ -16,8 +16,8 @@ from renderer.schemas.deprecated import deprecations
 from renderer.validate import access, network, remote, sandbox, transport, variables, workload
 from renderer.validate.partial import valid_part
 
-#: A rule takes a Server (every default filled in) and yields Faults whose paths count from the root of the spec.
-#: What holds for one target only is not here but in that target.
+#: From a resolved Server to Faults with paths from the document's root.
+#: Rules of a single target are in that target.
 Rule = Callable[[Server], Iterator[Fault]]
 RULES: tuple[Rule, ...] = (
     *transport.RULES,
@@ -73,7 +73,7 @@ def validate_links(servers: Sequence[Server]) -> list[Problem]:
     return [server.problem(fault) for server in servers for fault in server.faults(rules)]
 
 
-#: What a server takes for itself alone: names, each with the Fault of a second server that takes it too.
+#: Names that only one server may have, with the Fault for a second one.
 Names = list[tuple[str, Fault]]
 
 

@@ -12,13 +12,13 @@ from renderer.later import pattern
 from renderer.launch import registries_out_of_reach
 from renderer.model import Egress, Peer, Server
 
-#: Scheme, host and port of an address that a program connects to; user and password are passed over.
+#: Scheme, host and port of a URL; user and password are skipped.
 _URL = pattern(
     r"\b([a-z][a-z0-9+.-]*)://(?:[^\s/@?#]*@)?([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(?::(\d{1,5}))?(?=[/?#\s,;\"']|$)"
 )
 #: A Service by its name in the cluster, without a scheme.
 _SERVICE = pattern(r"([a-z0-9-]+\.[a-z0-9-]+\.svc(?:\.cluster\.local)?)(?::(\d{1,5}))?")
-#: Ports that a scheme stands for; of another one without a port nothing is known.
+#: Default ports by scheme.
 _PORTS = {
     "http": 80,
     "https": 443,
@@ -40,7 +40,7 @@ _PORTS = {
     "ldaps": 636,
     "ssh": 22,
 }
-#: What tells servers where to listen: variables and options, as SDKs and most servers call them.
+#: Variables and options for the listening address, as in SDKs and most servers.
 _PORT_NAMES = pattern(r"((MCP|HTTP|SERVER|LISTEN|BIND|UVICORN|FASTMCP|MCP_SERVER|MCP_HTTP|FASTMCP_SERVER)_)?PORT")
 _HOST_NAMES = pattern(
     r"((MCP|HTTP|SERVER|LISTEN|BIND|UVICORN|FASTMCP|MCP_SERVER|MCP_HTTP|FASTMCP_SERVER)_)?HOST|(LISTEN|BIND)_ADDR(ESS)?"
@@ -49,7 +49,7 @@ _PORT_FLAGS = pattern(r"--(?:http-|server-|listen-|mcp-)?port(?:=(.*))?")
 _HOST_FLAGS = pattern(r"--(?:http-|server-|listen-|bind-|mcp-)?(?:host|address|addr|bind|listen)(?:=(.*))?")
 _AT_PORT = pattern(r"(?:^|:)(\d{1,5})$")
 _LOOPBACK = pattern(r"(127\.\d+\.\d+\.\d+|localhost|\[?::1\]?)(:\d+)?$")
-#: Names of variables whose addresses are compared with, or handed to clients: the server does not connect to them.
+#: Variables whose URLs the server does not connect to.
 _NOT_CONNECTED = (
     *("ORIGIN", "CORS", "ALLOW", "REDIRECT", "CALLBACK"),
     *("PUBLIC", "EXTERNAL", "AUDIENCE", "TRUSTED", "REFERER"),
@@ -184,7 +184,7 @@ def opens(egress: Egress, host: str, port: int) -> bool:
     if address is not None and (address.is_loopback or address.is_unspecified):
         return True
     for block in egress.cidrs:
-        # Which address a name stands for is not known: any block with that port may hold it.
+        # A name may resolve to an address in any block.
         inside = address is None or address in ipaddress.ip_network(block.cidr, strict=False)
         if inside and (not (block.ports or block.udp_ports) or port in block.ports):
             return True
@@ -195,7 +195,7 @@ def opens(egress: Egress, host: str, port: int) -> bool:
         if matches and port == allowed.port:
             return True
     name, _, namespace = host.removesuffix(".cluster.local").removesuffix(".svc").partition(".")
-    # The port of a Service need not be that of its pods, which the policy sees; nor need labels say its name.
+    # Ports and labels of pods may differ from port and name of the Service.
     return any(
         service.namespace in (None, namespace) or (not namespace and service.name == name)
         for service in egress.services

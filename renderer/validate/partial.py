@@ -9,9 +9,9 @@ from typing import Any
 from renderer.errors import DocumentPath, Fault
 from renderer.model import JSON, Source
 
-#: Each round takes out what the one before left behind: a mapping whose required field is gone.
+#: Each round may remove mappings whose required field the last one removed.
 _ROUNDS = 8
-#: Stand for required fields that are faulty or missing. What depends on them is left unsaid.
+#: Stand-ins for required fields; faults that depend on them are not reported.
 _NAME, _IMAGE = "name", "registry.example.com/image:1"
 
 
@@ -52,7 +52,7 @@ def _repair(data: dict[str, Any], fault: Fault, faulty: set[DocumentPath]) -> Do
     if path not in faulty and (other := _other_notation(fault, value)) is not None:
         parent[last] = other
         return path
-    # Of a list nothing is taken out: the places of the items after it would be wrong.
+    # Items are not removed, as the paths of later items would change.
     path = next((path[:i] for i, step in enumerate(path) if isinstance(step, int)), path)
     parent = _parent(data, path)
     if parent is not None:

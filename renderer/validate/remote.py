@@ -10,7 +10,7 @@ from renderer.errors import DocumentPath, Fault
 from renderer.later import pattern
 from renderer.model import PLACEHOLDER, Remote, SecretRef, Server
 
-#: What a spec may say besides; everything else is about a workload.
+#: Fields of a remote server; all others are about workloads.
 _FIELDS = ("remote", "description", "accept")
 _PATH: DocumentPath = ("spec", "remote")
 _NAME = pattern(r"([a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?\.?", re.IGNORECASE)

@@ -13,12 +13,12 @@ from renderer.model import AccessRule, SecretRef, Server
 from renderer.quantity import amount
 from renderer.wording import suggestion
 
-#: Of a Go template: an action, a string in it, a value by its name, and what gives the dot another meaning.
+#: Go templates: an action, a string, a value, and keywords that rebind the dot.
 _ACTION = pattern(r"\{\{(.*?)\}\}", re.DOTALL)
 _STRING = pattern(r'"(?:[^"\\]|\\.)*"|`[^`]*`')
 _VALUE = pattern(r"(?<![\w.)])\.([A-Za-z_]\w*)")
 _SCOPES = pattern(r"\b(range|with|define|template|block)\b")
-#: Resources by their plural, of groups that have them alone; metrics.k8s.io has pods of its own.
+#: API groups by the plural of their resources.
 _GROUPS = {plural: group for plural, _, group in (kind.resource.partition(".") for kind in KINDS.values())}
 #: Fields of amounts, and the attributes that hold them.
 _RESOURCES = {"cpu": "cpu", "memory": "memory", "ephemeralStorage": "ephemeral_storage"}
@@ -136,14 +136,12 @@ def external_secrets_have_the_keys(server: Server) -> Iterator[Fault]:
     """Containers do not start if a key is missing."""
     if not server.external_secrets:
         return
-    containers = (("initContainers", server.init_containers), ("sidecars", server.sidecars))
     references: list[tuple[DocumentPath, object]] = [
         (("spec", "env", name), value) for name, value in server.env.items()
     ]
     references += [
-        (("spec", field, i, "env", name), value)
-        for field, many in containers
-        for i, container in enumerate(many)
+        ((*path, "env", name), value)
+        for path, container in server.further_containers
         for name, value in container.env.items()
     ]
     references += [(("spec", "files", file.path), file.source) for file in server.files if not file.is_folder]

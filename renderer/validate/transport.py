@@ -155,7 +155,7 @@ def stdio_without_bridge(server: Server) -> Iterator[Fault]:
 def ways_in_lead_to_mcp(server: Server) -> Iterator[Fault]:
     """Controllers forward paths unchanged."""
     expose, path = server.expose, server.transport.path
-    # A guard, and agentgateway, lead the public path to the server's by themselves.
+    # A guard and agentgateway map the public path to the server's.
     access = server.guard or server.gateway_access
     if expose is None or (access and access.enforced_by != "envoy-gateway"):
         return

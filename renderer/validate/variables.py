@@ -19,12 +19,12 @@ from renderer.variables import (
 )
 from renderer.wording import excerpt, suggestion
 
-#: ``$NAME``, which a shell would expand.
+#: Shell variables.
 _BARE = pattern(r"(?<![$\w])\$([A-Z][A-Z0-9_]+)\b")
-#: What a shell runs to install programs.
+#: Commands that install programs.
 _INSTALLS = pattern(r"\b(pip3? install|npm (install|i|ci)|apt(-get)? install|apk add|(dnf|yum) install)\b")
 _USUAL = frozenset({"HOME", "HOSTNAME", "PATH", "PWD", "USER"})
-#: Linux refuses to start a program with a longer argument or variable.
+#: Linux' maximum of an argument or variable, in bytes.
 MOST_OF_A_TEXT = 128 * 1024
 
 
@@ -84,11 +84,7 @@ def nothing_is_installed(server: Server) -> Iterator[Fault]:
 
 
 def _all_containers(server: Server) -> list[tuple[DocumentPath, Server | Container]]:
-    further = (("initContainers", server.init_containers), ("sidecars", server.sidecars))
-    return [
-        (("spec",), server),
-        *((("spec", field, i), container) for field, many in further for i, container in enumerate(many)),
-    ]
+    return [(("spec",), server), *server.further_containers]
 
 
 def _matters(text: object) -> TypeGuard[str]:

@@ -10,14 +10,14 @@ from renderer.model import Container, Resources, Server
 from renderer.quantity import amount
 from renderer.wording import suggestion
 
-#: An API server refuses a ConfigMap above 1 MiB, keys included; the program that checks the server needs a little.
+#: API servers refuse ConfigMaps above 1 MiB; some of it is for the probe program.
 MOST_FILES = 1016 * 1024
-#: And annotations above 256 KiB together; ours need a little of that.
+#: API servers refuse annotations above 256 KiB; some of it is for ours.
 MOST_ANNOTATIONS = 250 * 1024
 #: Names of containers that mcpctl renders itself.
 OWN_CONTAINERS = ("mcp-server", "bridge", "bundle", "guard")
 
-#: What patches of compose are for; the kinds of Kubernetes begin with a capital.
+#: Kinds for patches of compose.
 _KINDS_OF_COMPOSE = ("service", "network", "volume", "config", "secret")
 _NOT_A_POD = "use 'workload: Deployment' or StatefulSet"
 
@@ -184,7 +184,7 @@ def requests_within_limits(server: Server) -> Iterator[Fault]:
         side = "requests" if server.sets("spec", "resources", "requests", resource) else "limits"
         hint = "raise the limit, lower the request, or choose another size"
         yield Fault(("spec", "resources", side, resource), "spec/requests-above-limits", message, hint)
-    for path, container in _containers(server):
+    for path, container in server.further_containers:
         for _, message in _above_limits(container.resources):
             yield Fault((*path, "resources"), "spec/container-requests", message, "raise the limit, or the size")
 
@@ -221,7 +221,7 @@ def temporary_folders_fit(server: Server) -> Iterator[Fault]:
 
 def containers_have_names(server: Server) -> Iterator[Fault]:
     names = set(OWN_CONTAINERS)
-    for path, container in _containers(server):
+    for path, container in server.further_containers:
         if container.name in names:
             own = container.name in OWN_CONTAINERS
             message = (
@@ -231,17 +231,11 @@ def containers_have_names(server: Server) -> Iterator[Fault]:
         names.add(container.name)
 
 
-def _containers(server: Server) -> Iterator[tuple[DocumentPath, Container]]:
-    for field, containers in (("initContainers", server.init_containers), ("sidecars", server.sidecars)):
-        for i, container in enumerate(containers):
-            yield ("spec", field, i), container
-
-
 def containers_mount_what_there_is(server: Server) -> Iterator[Fault]:
     """They can only mount volumes of the server."""
     volumes = {volume.name: volume.mount_path for volume in server.storage}
     paths = {*volumes.values(), *(f.path for f in server.files), *(w.path for w in server.security.writable)}
-    for path, container in _containers(server):
+    for path, container in server.further_containers:
         mounted = set()
         for i, mount in enumerate(container.mounts):
             source = volumes.get(mount.source, mount.source)

@@ -37,7 +37,7 @@ _PROBE_NUMBERS = {
     "successThreshold": 1,
     "terminationGracePeriodSeconds": 1,
 }
-# A container that has failed its liveness probe is restarted: it cannot succeed twice.
+# Their successThreshold must be 1.
 _SUCCEED_ONCE = ("startupProbe", "livenessProbe")
 
 

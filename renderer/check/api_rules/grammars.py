@@ -24,7 +24,7 @@ def refused(path: DocumentPath, rule: str, message: str, hint: str = "", *, at_k
 
 _P = ParamSpec("_P")
 _Judge = Callable[Concatenate[Json, DocumentPath, _P], list[Fault]]
-#: Of marshal: what later versions write depends on who else holds an object.
+#: The marshal version without references, so that equal values have equal bytes.
 _WITHOUT_REFERENCES = 2
 _MOST_PARTS = 1_000
 
@@ -72,7 +72,7 @@ _QUALIFIED_WORDS = "letters, digits, '-', '_' and '.', a letter or digit at both
 DNS_LABEL = Grammar(pattern(_LABEL), 63, _LABEL_WORDS)
 DNS_SUBDOMAIN = Grammar(pattern(rf"{_LABEL}(?:\.{_LABEL})*"), 253, f"{_LABEL_WORDS}, in parts joined by '.'")
 SERVICE_NAME = Grammar(pattern(r"[a-z](?:[-a-z0-9]*[a-z0-9])?"), 63, f"{_LABEL_WORDS}, beginning with a letter")
-# Pods of a StatefulSet and of a CronJob carry its name and a suffix of 11 characters in a label value.
+# Label values of the pods hold the name and a suffix of 11 characters.
 STATEFUL_SET_NAME = Grammar(DNS_LABEL.pattern, 52, _LABEL_WORDS)
 PATH_SEGMENT = Grammar(pattern(r"(?!\.{1,2}\Z)[^/%]+"), 253, "any characters but '/' and '%'")
 PORT_NAME = Grammar(
@@ -157,7 +157,7 @@ def repeated(names: Iterable[tuple[DocumentPath, Any]], rule: str, noun: str) ->
 # ---------------------------------------------------------------------------------------------
 # Quantities.
 
-#: Python refuses to make text of integers with thousands of digits.
+#: Python refuses to print integers with thousands of digits.
 _MOST_BITS = 64
 
 HINT = "write a number with a suffix, such as 500m, 1 or 1.5 of cpu, 128Mi or 2Gi of memory"

@@ -23,7 +23,7 @@ from renderer.errors import DocumentPath, Fault
 from renderer.manifest import Json, entries, kind_of, labels, mapping, text, texts
 from renderer.wording import excerpt
 
-#: The kinds whose names have another form than a DNS subdomain.
+#: Kinds whose names are no DNS subdomains.
 _NAME_GRAMMARS: dict[str, Grammar] = {
     "Namespace": DNS_LABEL,
     "Service": SERVICE_NAME,
@@ -57,7 +57,7 @@ def identity_faults(doc: Json) -> list[Fault]:
         faults += name_fault(_NAME_GRAMMARS.get(kind, DNS_SUBDOMAIN), name, ("metadata", "name"), "name", "name")
     faults += name_fault(DNS_LABEL, about.get("namespace"), ("metadata", "namespace"), "name", "namespace")
     faults += metadata_faults(about, ("metadata",))
-    # A Namespace's Pod Security labels name a level: the server only warns, and then enforces nothing.
+    # For an unknown level an API server only warns, and enforces nothing.
     for mode in _MODES if kind == "Namespace" else ():
         faults += choice_fault(mapping(about, "labels").get(mode), _LEVELS, ("metadata", "labels", mode))
     return faults
@@ -73,7 +73,7 @@ def metadata_faults(about: Json, path: DocumentPath) -> list[Fault]:
     for key in annotations:
         if wrong := key_error(key):
             faults.append(_bad_key(key, wrong, where, "annotation"))
-    # Characters first: encoding all of them for every object would cost more than the rest of the check.
+    # Counting characters first avoids encoding, which would cost more than the rest of the check.
     size = sum(len(key) + len(value) for key, value in annotations.items())
     if size * 4 > _ANNOTATIONS_BYTES and _bytes(annotations) > _ANNOTATIONS_BYTES:
         message = f"annotations have {_bytes(annotations)} bytes, more than {_ANNOTATIONS_BYTES}"
@@ -105,12 +105,12 @@ def _bad_key(key: str, wrong: str, path: DocumentPath, noun: str) -> Fault:
 # ---------------------------------------------------------------------------------------------
 # Selectors.
 
-#: The kinds that select their pods by ``spec.selector`` and keep them running for ever.
+#: Kinds that own pods by ``spec.selector``.
 SELECTING = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
 _WITH_VALUES = ("In", "NotIn")
 _WITHOUT_VALUES = ("Exists", "DoesNotExist")
 _LABEL_OPERATORS = (*_WITH_VALUES, *_WITHOUT_VALUES)
-#: Nodes can also be compared by number.
+#: Node affinity also compares numbers.
 NODE_OPERATORS = (*_LABEL_OPERATORS, "Gt", "Lt")
 
 

@@ -77,7 +77,7 @@ def ingress_faults(doc: Json) -> list[Fault]:
     if not spec.get("rules") and not spec.get("defaultBackend"):
         faults.append(refused(("spec",), "ingress-rules", "needs rules, or a defaultBackend"))
     for i, rule in entries(spec, "rules"):
-        # ``*`` may be its first part.
+        # A wildcard may be the first label.
         if host := text(rule, "host").removeprefix("*."):
             faults += name_fault(DNS_SUBDOMAIN, host, ("spec", "rules", i, "host"), "host", "host")
         for j, path in entries(mapping(rule, "http"), "paths"):

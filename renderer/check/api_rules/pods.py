@@ -25,7 +25,7 @@ _DNS_POLICIES = ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")
 _TOLERATION_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _HIGHEST_ID = 2**31 - 1
 _HIGHEST_MODE = 0o777
-#: Where the reference of a volume names another object, and the form of that name.
+#: The field with the object name, by kind of volume.
 _VOLUME_NAMES = {"configMap": "name", "secret": "secretName", "persistentVolumeClaim": "claimName"}
 
 

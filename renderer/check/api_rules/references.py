@@ -14,12 +14,12 @@ from renderer.manifest import CONTAINER_FIELDS, Identity, Json, entries, kind_of
 from renderer.namedtuples import NamedTuple
 from renderer.wording import did_you_mean, either, excerpt
 
-#: Names the server that an object belongs to: what selects no pod of its own server is a mistake.
+#: The server that an object belongs to; selecting no pod of it is a mistake.
 SERVER_LABEL = "mcpctl.io/server"
-#: By these labels later commands know what is ours, and of which server.
+#: Labels by which later commands find our objects.
 OURS = (SERVER_LABEL, "mcpctl.io/managed")
 
-#: Faults, each with the position of the document that it belongs to.
+#: Faults with the index of their document.
 Placed = Iterator[tuple[int, Fault]]
 
 
@@ -31,7 +31,7 @@ class Object(NamedTuple):
     namespace: str
     name: str
     doc: Json
-    #: The path and the template of its pods, if it has some.
+    #: Path and pod template, if it has pods.
     pod: tuple[DocumentPath, Json] | None
 
 
@@ -100,11 +100,11 @@ def selects_others(item: Object, selected: Sequence[Pods]) -> Placed:
 
 
 # ---------------------------------------------------------------------------------------------
-# What refers to what by name. A step that ends with [] is a list.
+# References by name. A step that ends with [] is a list.
 
 _VOLUMES = "volumes[]"
 _ENV = tuple(f"{field}[].{{}}" for field in CONTAINER_FIELDS)
-#: In a pod: where a name stands, and the kind that it is of.
+#: Paths of names in a pod, and the kinds that they refer to.
 _POD_NAMES: Mapping[str, str] = {
     "serviceAccountName": "ServiceAccount",
     "serviceAccount": "ServiceAccount",
@@ -120,7 +120,7 @@ _POD_NAMES: Mapping[str, str] = {
     **{where.format("envFrom[].configMapRef.name"): "ConfigMap" for where in _ENV},
     **{where.format("envFrom[].secretRef.name"): "Secret" for where in _ENV},
 }
-#: In other objects, by kind. A ``kind`` beside the name counts more.
+#: The same for other objects by kind; a ``kind`` next to the name has precedence.
 _NAMES: Mapping[str, Mapping[str, str]] = {
     "ServiceAccount": {"imagePullSecrets[].name": "Secret", "secrets[].name": "Secret"},
     "RoleBinding": {"roleRef.name": "Role", "subjects[].name": "ServiceAccount"},
@@ -129,7 +129,7 @@ _NAMES: Mapping[str, Mapping[str, str]] = {
     "HTTPRoute": {"spec.parentRefs[].name": "Gateway"},
     "ExternalSecret": {"spec.secretStoreRef.name": "SecretStore"},
 }
-#: Fields, and whether each is a list, to what is below, or to the kind of the name that stands there.
+#: By (field, whether it is a list): the subtree, or the kind that the name refers to.
 _Tree: TypeAlias = "dict[tuple[str, bool], _Tree | str]"
 
 
@@ -145,7 +145,7 @@ def _tree(names: Mapping[str, str]) -> _Tree:
 
 
 _POD_TREE, _TREES = _tree(_POD_NAMES), {kind: _tree(names) for kind, names in _NAMES.items()}
-#: There in every namespace.
+#: Objects that every namespace has.
 _ALWAYS = (("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt"))
 
 
@@ -186,7 +186,7 @@ def _holders(parent: Json, tree: _Tree, path: DocumentPath) -> Iterator[tuple[Do
 
 
 # ---------------------------------------------------------------------------------------------
-# What refers to what otherwise.
+# Other references.
 
 
 def _autoscaler(item: Object, index: Index) -> Placed:
@@ -202,7 +202,7 @@ def _autoscaler(item: Object, index: Index) -> Placed:
         message = f"HorizontalPodAutoscaler {excerpt(item.name)} decides the number too"
         fault = refused(("spec", "replicas"), "replicas-autoscaled", message, "remove replicas", at_key=True)
         yield scaled.position, fault
-    # Percentages are of what pods request: where one container requests nothing, the autoscaler does nothing.
+    # Utilization is relative to requests: without one the autoscaler does nothing.
     path, pod = scaled.pod or ((), {})
     measured = [mapping(metric, "resource") for _, metric in entries(mapping(item.doc, "spec"), "metrics")]
     shares = [text(each, "name") for each in measured if text(mapping(each, "target"), "type") == "Utilization"]
@@ -210,7 +210,7 @@ def _autoscaler(item: Object, index: Index) -> Placed:
     for name in shares:
         for i, container in entries(mapping(pod, "spec"), "containers"):
             resources = mapping(container, "resources")
-            # Where there is no request, the limit is one.
+            # A missing request defaults to the limit.
             if name not in mapping(resources, "requests") and name not in mapping(resources, "limits"):
                 who = f"container {excerpt(text(container, 'name'))}"
                 message = f"{who} requests no {name}, and {scaler} scales by a share of that"
@@ -259,7 +259,7 @@ def _route(item: Object, index: Index) -> Placed:
     for i, rule in entries(mapping(item.doc, "spec"), "rules"):
         for j, backend in entries(rule, "backendRefs"):
             where = ("spec", "rules", i, "backendRefs", j)
-            # What lies in another namespace is somebody else's, and a gateway's own backend has no ports.
+            # Other namespaces are not ours, and custom backends have no ports.
             if text(backend, "namespace") in ("", item.namespace) and backend.get("kind", "Service") == "Service":
                 for fault in _backend_faults(backend, backend.get("port"), item, index, where, ("port",)):
                     yield item.position, fault
@@ -310,7 +310,7 @@ def _monitor(item: Object, index: Index) -> Placed:
             yield item.position, refused(("spec", "endpoints", i, "port"), "unknown-port", message, hint)
 
 
-#: What names other objects, by kind: each yields positions and Faults.
+#: Checks of references by kind.
 REFERRING: Mapping[str, Callable[[Object, Index], Placed]] = {
     "HorizontalPodAutoscaler": _autoscaler,
     "PodDisruptionBudget": _budget,

@@ -58,7 +58,7 @@ def data_faults(doc: Json) -> list[Fault]:
 def _key_faults(doc: Json, key: str, field: str, before: str) -> list[Fault]:
     if wrong := grammar_error(DATA_KEY, key):
         return [refused((field, key), "data-key", f"key {excerpt(key)} {wrong}", at_key=True)]
-    # In a Secret, stringData is meant to overwrite data.
+    # In a Secret, stringData overwrites data.
     if field == "binaryData" and key in mapping(doc, before):
         message = f"key {excerpt(key)} is in {before} as well"
         return [refused((field, key), "data-key", message, "remove one of the two", at_key=True)]

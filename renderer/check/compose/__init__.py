@@ -29,11 +29,11 @@ from renderer.schemas import Schema
 from renderer.wording import excerpt
 
 _LIMITS, _RESERVATIONS = ("deploy", "resources", "limits"), ("deploy", "resources", "reservations")
-#: The units of docker compose are powers of 1024, with or without an 'i'.
+#: Powers of 1024; docker compose ignores an 'i'.
 _POWERS = {"": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 
 
-#: Bounded: an exponent or a million digits would cost more than they are worth.
+#: Bounded, as huge numbers would be slow.
 _AMOUNT = pattern(r"(-?[0-9]{1,18}(?:\.[0-9]{1,18})?) ?([bkmgtp]?)i?b?", re.IGNORECASE)
 
 
@@ -49,7 +49,7 @@ def _number(value: str) -> Fraction | None:
 
 _Reader = Callable[[str], Fraction | None]
 
-#: The same limit, written at the service and under ``deploy``; docker compose wants one value.
+#: Limits that can be set at the service and under ``deploy``, which must agree.
 _TWINS: tuple[tuple[str, DocumentPath, _Reader], ...] = (
     ("cpus", (*_LIMITS, "cpus"), _number),
     ("mem_limit", (*_LIMITS, "memory"), _bytes),

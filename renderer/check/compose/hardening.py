@@ -15,7 +15,7 @@ from renderer.errors import DocumentPath, Fault
 from renderer.manifest import Json, as_mapping, items, mappings, text, texts
 from renderer.wording import every, excerpt
 
-#: Our own one-shot services are root, without a network, for the moment in which they prepare volumes.
+#: Our one-shot services prepare volumes as root, without a network.
 ONE_SHOTS = (".prepare", ".bridge")
 ONE_SHOT_CAPABILITIES = frozenset({"CHOWN"})
 CAPABILITIES = frozenset({"NET_BIND_SERVICE"})
@@ -32,7 +32,7 @@ _BLOCK_DEVICES = tuple(f"device_{way}_{unit}" for way in ("read", "write") for u
 _GPU = frozenset({"capabilities", "count", "device_ids", "driver"})
 _GRANT = frozenset({"gid", "mode", "source", "target", "uid"})
 _ROLLOUT = frozenset({"delay", "failure_action", "max_failure_ratio", "monitor", "order", "parallelism"})
-#: What takes nothing from the machine, or is judged by rules of its own (images, variables, ports, mounts, limits).
+#: Keys that take nothing from the machine or have other rules (images, variables, ports, mounts, limits).
 # fmt: off
 HARMLESS: Mapping[str, frozenset[str]] = {
     "": frozenset({"name", "services", "networks", "volumes", "configs", "secrets"}),
@@ -99,7 +99,7 @@ HARMLESS: Mapping[str, frozenset[str]] = {
     "services.volumes.volume": frozenset({"labels", "nocopy", "subpath"}),
 }
 # fmt: on
-#: What nobody gets, not even with a reason, and why.
+#: Keys that cannot be accepted, with the reason.
 REFUSED: Mapping[str, Mapping[str, str]] = {
     "": {
         "include": "the files that it names are not checked",
@@ -189,7 +189,7 @@ def _fault(path: DocumentPath, message: str, rule: str = RESTRICTED) -> Fault:
 
 
 # ---------------------------------------------------------------------------------------------
-# What is judged by its value: each takes it and says what is wrong, or nothing.
+# Checks of values: each returns an error or an empty text.
 
 _Judge = Callable[[Any], str]
 
@@ -279,16 +279,16 @@ _HOOK: Mapping[str, tuple[str, _Judge]] = {
     "privileged": (RESTRICTED, _always("a hook must not be privileged")),
     "user": (RESTRICTED, lambda value: "a hook must not run as root" if _may_be_root(value) else ""),
 }
-#: Key to the rule under which it is reported, and to what looks at its value.
+#: By key: the rule, and the check of the value.
 POLICED: Mapping[str, Mapping[str, tuple[str, _Judge]]] = {
     "services": {
-        # These must be there, too: see above.
+        # Also required: see _identity.
         **dict.fromkeys(("cap_add", "cap_drop", "user"), (RESTRICTED, _always(""))),
         "security_opt": (RESTRICTED, _options),
-        # Policy on documents tells the rest of these.
+        # For the rest see policy/documents.py.
         "privileged": ("policy/privileged", _always("")),
         **dict.fromkeys(("network_mode", "pid", "ipc"), (RESTRICTED, _namespace)),
-        # Policy on documents tells which folders of the machine.
+        # For folders of the machine see policy/documents.py.
         "volumes": (RESTRICTED, _mounts),
         **dict.fromkeys(
             ("uts", "userns_mode", "cgroup"),
@@ -297,10 +297,10 @@ POLICED: Mapping[str, Mapping[str, tuple[str, _Judge]]] = {
         "cgroup_parent": (RESTRICTED, _always("the service must stay within its own limits")),
         "device_cgroup_rules": (RESTRICTED, _always("a service must not have devices of the machine")),
         "devices": (RESTRICTED, _always("a service must not have devices of the machine")),
-        # Policy on documents tells from where.
+        # For the context see policy/documents.py.
         "build": (RESTRICTED, _always("")),
         "gpus": (RESTRICTED, _devices),
-        # The spec has a group for its volumes: policy on documents tells what a patch adds.
+        # The spec has a group for volumes; for others see policy/documents.py.
         "group_add": (RESTRICTED, _always("")),
         "isolation": (RESTRICTED, _always("how it is isolated is not the service's to choose")),
         "runtime": (RESTRICTED, _always("another runtime decides how the service is isolated")),
@@ -334,7 +334,6 @@ POLICED: Mapping[str, Mapping[str, tuple[str, _Judge]]] = {
             *("isolation", "labels", "network", "no_cache", "no_cache_filter", "platforms", "privileged"),
             *("provenance", "pull", "sbom", "secrets", "shm_size", "ssh", "tags", "ulimits"),
         ),
-        # Its network, its keys, its privileges, other folders.
         (RESTRICTED, _always("a build must have nothing of the machine but its context")),
     ),
     "services.deploy.resources.reservations": {"devices": (RESTRICTED, _devices)},

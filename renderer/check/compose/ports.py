@@ -13,7 +13,7 @@ from renderer.manifest import mapping, text
 from renderer.wording import excerpt
 
 _RANGE = pattern(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
-#: Addresses that stand for all of a family, and what an address of that family has in it.
+#: Wildcard addresses, and a character that all addresses of the family contain.
 _ANY = {"": "", "0.0.0.0": ".", "::": ":"}  # noqa: S104 - compared with, not bound to
 
 

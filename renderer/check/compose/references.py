@@ -15,10 +15,10 @@ from renderer.wording import excerpt, suggestion
 
 _DRIVE = r"[A-Za-z]:[\\/][^:]*"
 _SHORT = pattern(rf"(?:({_DRIVE}|[^:]+):)?({_DRIVE}|[^:]+)(?::[^:]*)?")
-#: How a source of the short form begins that is a path of the host.
+#: A short-form source that is a host path.
 _HOST_PATH = pattern(r"[./~\\]|[A-Za-z]:[\\/]")
 
-#: What a read-only service can be given only as a file: docker compose copies the rest into the container.
+#: Sources that docker compose copies into the container, which a read-only service does not allow.
 _COPIED = {"configs": ("content", "environment"), "secrets": ("environment",)}
 
 
@@ -84,10 +84,10 @@ def _all_mounts(workload: Workload) -> Iterator[Mount]:
                 yield Mount(path, posixpath.join(folder, target or source_of(grant)))
 
 
-#: Section of the file, name in it, place of the reference.
+#: (section, name, path of the reference).
 _Reference = tuple[str, str, DocumentPath]
 
-#: Fields that can join a namespace of another service, as ``service:NAME``.
+#: Fields that may be ``service:NAME``.
 _NAMESPACES = ("network_mode", "ipc", "pid")
 
 
@@ -171,7 +171,7 @@ def _extended(workload: Workload) -> Iterator[_Reference]:
         yield "services", base["service"], workload.at("extends", "service")
 
 
-#: For each service those that it needs, in the order of the file, with the place of the first mention.
+#: By service: its dependencies in file order, with the path of the first mention.
 _Graph = dict[str, dict[str, DocumentPath]]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from renderer.errors import DocumentPath
 from renderer.manifest import Json, mapping
 
-#: Sections of a compose file whose entries run containers.
+#: Sections whose entries run containers.
 _SECTIONS = ("services", "jobs")
 
 

@@ -16,9 +16,9 @@ from renderer.manifest import at
 from renderer.model import JSON, Source
 
 FORMAT = "compose"
-#: What says nothing of a service.
+#: Sections without services.
 _AROUND = ("version", "name", "networks", "volumes", "secrets", "configs")
-#: Compose reads the second where it finds the first.
+#: Compose merges the second file into the first.
 _OVERRIDES = {
     f"{name}.{end}": f"{name}.override.{end}" for name in ("compose", "docker-compose") for end in ("yaml", "yml")
 }
@@ -60,7 +60,7 @@ def _read(source: Source) -> list[Draft]:
         top.refuse(("services",), "import/no-workload", message, "databases, proxies and clients stay as they are")
         return [draft_of(plain_text(source.data.get("name")) or "compose", FORMAT, top)]
     project = Project(_project_name(source), len(named) > 1, source.data)
-    # What stands beside the servers is reported with the first of them.
+    # Other services are reported with the first server.
     for key in source.data:
         if key in _AROUND or key.startswith("x-"):
             top.note((key,), None)

@@ -32,7 +32,7 @@ from renderer.policy.images import MOVING
 
 _OBJECT_NAME = re.compile(r"[a-z]([-a-z0-9]{0,50}[a-z0-9])?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-#: Names of variables whose values nobody should read.
+#: Names of secret variables.
 _TELLING = re.compile(
     r"TOKEN|SECRET|PASSW|PWD|(API|ACCESS|PRIVATE|AUTH|SIGNING)_?KEY|_KEY$|^KEY$|CREDENTIAL|BEARER|DSN|_PAT$", re.I
 )
@@ -50,7 +50,7 @@ _WEAK = {
     "credential_spec": "an account of the machine",
     "ulimits": "limits of processes, which the machine sets for all",
 }
-#: Where the amounts stand, the older form first.
+#: Paths of the amounts, the older form first.
 _AMOUNTS: Mapping[tuple[str, ...], tuple[str, str]] = {
     ("cpus",): ("limits", "cpu"),
     ("mem_limit",): ("limits", "memory"),

@@ -34,7 +34,7 @@ def read_ports(reading: Reading, wrapper: Wrapped | None, command: Sequence[str]
             reading.map(path, ("spec", "network", "publish"), where)
     if published:
         return published[0]
-    # What is exposed, else what words and variables say.
+    # Exposed ports, then options, then variables.
     guesses = [plain_text(item) for _, item in reading.items("expose")]
     guesses += [word.partition("=")[2] for word in command if word.startswith("--port=")]
     guesses += [following for word, following in pairwise(command) if word == "--port"]

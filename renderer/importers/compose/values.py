@@ -12,7 +12,7 @@ from renderer.importers.draft import Reading, plain_text
 from renderer.manifest import as_mapping, at, items
 from renderer.model import JSON
 
-#: How a user gets one file out of several. Compose would put the values of secrets in place of their names.
+#: How to join several files. Without --no-interpolate compose would insert values of secrets.
 WHOLE = "join the files first: docker compose config --no-interpolate | mcpctl import -"
 
 _WORD = r"(?P<word>(?:[^{}$]|\$\{[^{}]*\}|\$)*)"

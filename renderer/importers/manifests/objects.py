@@ -12,9 +12,9 @@ from renderer.manifest import as_mapping, at
 from renderer.model import JSON, Source
 from renderer.model.source import API_GROUP
 
-#: What a cluster makes by itself of a workload or Service.
+#: Created by controllers.
 _MADE = ("ReplicaSet", "ControllerRevision", "Endpoints", "EndpointSlice", "Event")
-#: What is said of an object that a spec leaves alone.
+#: For objects that are not taken over.
 STAYS = "it stays as it is, outside of mcpctl"
 _KEPT = "the API server's own: it stays as it is"
 _OF_TOOLS = "of the tool that installed it"
@@ -22,7 +22,7 @@ SERVERS_OWN = (
     *("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink", "ownerReferences"),
     *("finalizers", "deletionGracePeriodSeconds", "deletionTimestamp"),
 )
-#: Prefixes of annotations and labels that installers and controllers keep their books in.
+#: Prefixes of annotations and labels of installers and controllers.
 _TOOLS = (
     *("kubectl.kubernetes.io/", "deployment.kubernetes.io/", "meta.helm.sh/", "helm.sh/", "argocd.argoproj.io/"),
     *("kustomize.toolkit.fluxcd.io/", "helm.toolkit.fluxcd.io/", "pv.kubernetes.io/", "volume.kubernetes.io/"),

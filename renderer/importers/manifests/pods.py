@@ -11,7 +11,7 @@ from renderer.importers.manifests.objects import lose_defaults, mapping
 from renderer.manifest import as_mapping, at, items
 from renderer.model import JSON
 
-#: Fields of a pod to fields of a spec, as they are.
+#: Fields that are copied unchanged.
 _ALIKE: tuple[tuple[str, DocumentPath], ...] = (
     ("terminationGracePeriodSeconds", ("spec", "shutdown", "graceSeconds")),
     ("runtimeClassName", ("spec", "runtimeClass")),
@@ -43,7 +43,7 @@ _WORKLOAD_DEFAULTS: dict[str, JSON] = {
     "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}},
     "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
 }
-#: Without a field, and harmless: they stand in the spec as a patch.
+#: Harmless fields that become a patch.
 _PATCHED = ("dnsConfig", "dnsPolicy", "hostname", "subdomain", "schedulerName", "setHostnameAsFQDN", "affinity")
 _WEAK = {
     "hostNetwork": "the pod would share the network of its node",
@@ -51,7 +51,7 @@ _WEAK = {
     "hostIPC": "the pod would share the memory of its node's processes",
     "shareProcessNamespace": "its containers would see the processes of one another",
 }
-#: What holds always (None: whatever it is).
+#: Values that mcpctl always sets (None: any value is dropped).
 _STRICT = {
     "runAsNonRoot": True,
     "allowPrivilegeEscalation": False,
@@ -109,7 +109,7 @@ def _scheduling(reading: Reading, pod: DocumentPath) -> None:
         for kind in ("required", "preferred")
     )
     terms = [*required, *(at(each, "podAffinityTerm") for each in preferred)]
-    # No more than that two pods are not on one node: all else is a patch.
+    # A plain anti-affinity by node; anything else becomes a patch.
     if set(affinity) == {"podAntiAffinity"} and [at(term, "topologyKey") for term in terms] == [_SAME_NODE]:
         reading.map((*pod, "affinity"), (*target, "antiAffinity"), "required" if required else "preferred")
 

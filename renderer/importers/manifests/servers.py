@@ -17,7 +17,7 @@ from renderer.model import JSON
 
 KINDS = ("Deployment", "StatefulSet", "Pod")
 _SIGNS = re.compile(r"(?<![a-z])mcp(?![a-z])|mcpo|supergateway|modelcontextprotocol|context-?forge", re.IGNORECASE)
-#: What stands beside a server, and is none.
+#: Databases, proxies and the like.
 _INFRASTRUCTURE = re.compile(
     r"(^|[/-])(postgres(ql)?|redis|valkey|mysql|mariadb|mongo(db)?|qdrant|chroma|elasticsearch|opensearch|memcached|"
     r"rabbitmq|nats|kafka|minio|nginx|traefik|caddy|envoy|haproxy|busybox|alpine|cloud-?sql-proxy|oauth2-proxy|"
@@ -81,7 +81,7 @@ def main_container(workload: Object) -> int:
     return max(range(len(containers)), key=score) if containers else 0
 
 
-#: What a person decides about servers that listen on no port, and about wrappers of what is no package.
+#: Decisions about servers without a port, and bridges of images.
 ATTACHED = "how clients reach it: nothing listens on a port, so they attach to it"
 AS_PACKAGE = "'package' with a version and 'bridge: supergateway' instead of this image and its arguments"
 

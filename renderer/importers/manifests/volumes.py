@@ -94,7 +94,7 @@ def _claim(reading: Reading, volume: Volume) -> str:
         shared: dict[str, JSON] = {"accessModes": ["ReadWriteMany"]} if volume.known.several else {}
         return _storage(reading, volume, {"existingClaim": claim, **shared})
     fields = claim_fields(each.spec)
-    # A claim that an entry of the storage has already is mounted at several places.
+    # A claim may be mounted at several places.
     if "size" not in fields or claim in mapping(reading.spec, "adopt", "claims").values():
         modes = {key: value for key, value in fields.items() if key == "accessModes"}
         return _storage(reading, volume, {"existingClaim": claim, **modes})

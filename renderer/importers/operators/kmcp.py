@@ -14,7 +14,7 @@ from renderer.importers.variables import Variable, literal, set_variable
 
 _SPEC: DocumentPath = ("spec",)
 _DEPLOYMENT: DocumentPath = ("spec", "deployment")
-#: What it runs where no image is named.
+#: Commands for which kmcp has an image.
 _RUNNERS = ("uvx", "npx")
 
 

@@ -69,7 +69,7 @@ class Resource:
         for key, value in reading.mapping(*path).items():
             target: DocumentPath = ("spec", "security", key)
             if key in ids and value != 0 and reading.get(*container, "securityContext", key) is None:
-                # In the place of what was assumed where the container says nothing.
+                # Replaces the assumed value.
                 reading.comments.pop(target, None)
                 reading.entries = [each for each in reading.entries if each.target != target]
                 reading.map((*path, key), target, value)

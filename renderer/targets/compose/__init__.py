@@ -21,7 +21,7 @@ from renderer.targets.compose.values import Part, part, project_values
 from renderer.wording import excerpt
 
 _TEMPLATE = "compose/project.yaml.j2"
-#: Kind in a patch to section of the file.
+#: Sections of the file by the kind in a patch.
 SECTIONS = {
     "service": "services",
     "network": "networks",
@@ -139,7 +139,7 @@ def _patched(document: Rendered, parts: Sequence[Part]) -> tuple[Rendered, list[
     problems = []
     for server, keys in ((each.server, each.keys) for each in parts):
         for patch in (patch for patch in server.patches if patch.target == "compose"):
-            # Without a name the server's own service is meant, or all of another kind.
+            # Without a name: the server's own service, or all objects of another kind.
             there = keys.get(SECTIONS.get(patch.kind, ""), ())
             unnamed = there[:1] if patch.kind == "service" else there
             matches = unnamed if patch.name is None else [key for key in there if key == patch.name]
@@ -165,7 +165,7 @@ def _identity_faults(document: Rendered, data: Json) -> Iterator[Fault]:
         yield _moved(("services", key), f"service {excerpt(key)} {how}")
     owners = {server["resource_name"]: server["metadata"]["name"] for server in document.context["servers"]}
     for key in sorted({*services} & present.keys()):
-        # The names of parts have the server's in front of the first dot, which no name has.
+        # Parts are named <resource name>.<part>; resource names have no dot.
         wanted = {SERVER_LABEL: owners[key.partition(".")[0]], "mcpctl.io/managed": "true"}
         labels = as_mapping(as_mapping(present[key]).get("labels"))
         for name, value in wanted.items():
@@ -184,7 +184,7 @@ def _texts(part: Part, folder: str, subject: str) -> list[Rendered]:
     if part.variables:
         lines = ["# Copy to .env and put in the real values. Never commit that file."]
         for need in once(part.variables):
-            # In single quotes compose takes a value literally, whatever '$' is in it.
+            # In single quotes compose does not interpolate '$'.
             value = ("# Optional: ", "''") if need.optional else ("# ", "'replace-me'")
             lines += ["", f"{value[0]}{need.meaning}", f"{need.name}={value[1]}"]
         texts[".env.example"] = "\n".join(lines) + "\n"

@@ -8,7 +8,7 @@ from renderer import pins
 from renderer.model import Server
 from renderer.targets.compose.names import has_proxy, part_of
 
-#: Ports that a URL leaves out: the name alone means them.
+#: The port that URLs may omit.
 _HTTP = 80
 
 
@@ -22,7 +22,7 @@ def proxy(server: Server) -> dict[str, Any] | None:
         "image": server.images.of(pins.EGRESS_PROXY_IMAGE),
         "memory": pins.EGRESS_PROXY_MEMORY,
         "port": pins.EGRESS_PROXY_PORT,
-        # What a request may name, each once: Envoy refuses a list that says something twice.
+        # Without duplicates, which Envoy refuses.
         "allowed": list(dict.fromkeys(allowed)),
     }
 
@@ -35,7 +35,7 @@ def proxy_variables(server: Server) -> tuple[tuple[str, str], ...]:
     direct = "localhost,127.0.0.1,::1"
     values = {"HTTP_PROXY": url, "HTTPS_PROXY": url, "NO_PROXY": direct}
     both = [(name, value) for upper, value in values.items() for name in (upper, upper.lower())]
-    # Node.js itself (fetch, http) reads them only when told to, from 22.21 and 24 on.
+    # Node.js (fetch, http) reads the others only with this one, since 22.21 and 24.
     return (*both, ("NODE_USE_ENV_PROXY", "1"))
 
 

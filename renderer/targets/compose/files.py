@@ -38,7 +38,7 @@ class Files:
                 if not inline:
                     self.texts[f"files/{name}"] = ref
                 continue
-            # Neither an object's name nor our own keys contain '_', so no two things get one key.
+            # Unique, as neither object names nor our own keys contain '_'.
             key = f"{owner(ref)}_{ref.key}"
             is_secret = isinstance(ref, SecretRef)
             place = f"./{'secrets' if is_secret else 'configs'}/{owner(ref)}/{ref.key}".rstrip("/")
@@ -72,7 +72,7 @@ class Files:
 
 def _file_name(path: str, taken: set[str]) -> str:
     """The base name, extended or numbered to be unique, also on case-insensitive disks."""
-    # No hidden files: they are overlooked, and the names of our temporary files begin with a dot.
+    # No hidden files: they are easily overlooked, and our temporary files begin with a dot.
     steps = [re.sub("[^-.a-z0-9]", "-", step.lower()).lstrip(".") or "file" for step in path.strip("/").split("/")]
     names = ["-".join(steps[-n:])[-200:] for n in range(1, len(steps) + 1)]
     counted = [f"{names[-1]}.{n}" for n in range(2, len(taken) + 3)]

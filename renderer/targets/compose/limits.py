@@ -24,13 +24,13 @@ from renderer.targets.compose.names import (
 )
 from renderer.variables import expanded_in, pieces
 
-#: The least that the engine takes (it calls it 6MB, and counts in powers of 1024).
+#: The engine's minimum (its "6MB" is in powers of 1024).
 LEAST_MEMORY = 6 * 1024**2
 LEAST_CPU = amount("10m")
-#: The access mode that needs no saying.
+#: The default access mode.
 USUAL_ACCESS = ("ReadWriteOnce",)
 
-#: How people call the machine from a container.
+#: The host as seen from a container.
 _MACHINE = "host.docker.internal"
 
 Limit = Callable[[Server, Launch], Iterator[Fault]]
@@ -110,7 +110,7 @@ def variables_are_declared(server: Server, launch: Launch) -> Iterator[Fault]:
     texts: list[tuple[DocumentPath, str]] = [
         (("spec", "env", name), text) for name, text in server.env.items() if isinstance(text, str)
     ]
-    # supergateway and agentgateway expand in the container, which has them.
+    # supergateway and agentgateway expand variables in the container.
     rendered = {*launch.command, *launch.args}
     for field, words in (("command", server.command), ("args", server.args)):
         texts += [(("spec", field, i), word) for i, word in enumerate(words) if word in rendered]
@@ -289,7 +289,7 @@ def annotations_become_labels(server: Server, _launch: Launch) -> Iterator[Fault
             yield _warning(("metadata", "annotations", key), "annotation-hidden", text)
 
 
-#: In the order in which they are reported when they are on one line.
+#: In the order in which problems of one line are reported.
 LIMITS: tuple[Limit, ...] = (
     egress_is_by_name_or_nothing,
     packages_come_through_the_proxy,

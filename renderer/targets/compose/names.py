@@ -21,7 +21,7 @@ Ref = SecretRef | ConfigMapRef
 NETWORK = "mcpctl-network"
 #: Name of the project in a stream, where one file holds all servers.
 STREAM_PROJECT = "mcpctl"
-#: Variables that steer docker compose itself; none of ours may be taken for one.
+#: Prefixes of variables that configure docker compose itself.
 _NOT_OURS = ("COMPOSE_", "DOCKER_")
 
 
@@ -81,7 +81,7 @@ def keeps_image_check(server: Server, launch: Launch) -> bool:
     """Whether the image's HEALTHCHECK applies: command and port are unchanged."""
     if not server.listens or launch.command or launch.args:
         return False
-    # 8000, :8000, 0.0.0.0:8000, http://+:8000: an address to listen at, and no URL of another server.
+    # Listening addresses such as 8000, :8000, 0.0.0.0:8000 or http://+:8000; no URLs of other servers.
     address = re.compile(rf"(\w+://)?([][0-9a-f:.*+]*:)?{server.transport.port}/?")
     return not any(
         address.fullmatch(value) if isinstance(value, str) else name.upper().endswith("PORT")
@@ -101,7 +101,7 @@ def service_labels(server: Server) -> dict[str, str]:
 
 
 # ---------------------------------------------------------------------------------------------
-# What somebody else fills: variables, and files beside the project.
+# What users fill: variables, and files of the project.
 
 
 class Need(NamedTuple):

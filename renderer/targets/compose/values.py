@@ -39,7 +39,7 @@ from renderer.targets.compose.names import (
     volume_name,
 )
 
-#: Every name that ``compose/project.yaml.j2`` may read, and what it is: docs/templates.md has these lines.
+#: Names for ``compose/project.yaml.j2``, also listed in docs/templates.md.
 NAMES: Mapping[str, str] = {
     "project": "name of the project",
     "one_stream": "whether one file holds all servers, with nothing beside it",
@@ -51,7 +51,7 @@ NAMES: Mapping[str, str] = {
     "configs": "its entries `configs`: `key`, and `content` or `file`",
     "secrets": "its entries `secrets`: `key` and `file`",
 }
-#: Every name of one server.
+#: Names of one server.
 SERVER_NAMES: Mapping[str, str] = {
     "metadata": "`metadata` of the spec's document",
     "spec": "`spec`, in the names of [spec.md](spec.md)",
@@ -212,7 +212,7 @@ def _server_values(server: Server, launch: Launch, files: Files, volumes: Sequen
             {
                 "path": folder.path,
                 "size": tmpfs_size(folder.size),
-                # Sticky and everybody's, as programs expect of the folders for temporary files.
+                # World-writable and sticky, as programs expect of temporary folders.
                 "mode": "1777" if folder.path in ("/tmp", "/var/tmp") else "0700",  # noqa: S108
                 "executable": folder.executable,
             }
@@ -305,7 +305,7 @@ def _volumes(server: Server, launch: Launch) -> Iterator[dict[str, Any]]:
 
 
 def _volume(server: Server, name: str, path: str, note: str, *, writable: bool = True) -> dict[str, Any]:
-    # Not where the image of what prepares it keeps programs.
+    # Outside the folders of programs in the preparing image.
     place = f"/volumes/{name}"
     return {
         "key": part_of(server, name),
@@ -339,7 +339,7 @@ def _prepare(server: Server, launch: Launch, volumes: Sequence[Mapping[str, Any]
     old = [f"{volume['place']}/{program}" for volume in volumes if not volume["owned"]]
     change = [f"{server.security.run_as_user}:{server.security.fs_group}", *owned]
     if owned and old:
-        # The shell's text is fixed: paths reach it as parameters.
+        # Paths are parameters, so they cannot change the script.
         command = ["sh", "-ec", literal('rm -f "$0"; chown "$@"'), *old, *change]
     else:
         command = ["chown", *change] if owned else ["rm", "-f", *old]

@@ -142,7 +142,7 @@ class Kubernetes:
 
 TARGET = Kubernetes()
 
-#: What Flux reads in a manifest: ``$$`` is ``$``, ``${NAME}`` a value.
+#: Substitutions of Flux: ``$$`` is ``$``, ``${NAME}`` a value.
 _SUBSTITUTED = pattern(r"\$\$|\$\{\w+\}")
 
 
@@ -160,7 +160,7 @@ def _rank(path: str) -> tuple[str, int, str]:
     words = name.removesuffix(".yaml").split("-")
     places = [[i for i, kind in enumerate(OBJECTS) if kind.kind.lower() == word] for word in words]
     ranks = next(filter(None, places), [len(OBJECTS)])
-    # What a sandbox has of a kind comes before what the server itself has.
+    # Objects of a sandbox precede those of the server of the same kind.
     return folder, ranks[0] if words[0] == "sandbox" else ranks[-1], path
 
 

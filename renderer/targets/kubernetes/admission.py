@@ -12,17 +12,17 @@ from renderer.namedtuples import NamedTuple
 from renderer.pins import BUNDLE_CPU, BUNDLE_MEMORY, GUARD_CPU, GUARD_MEMORY
 from renderer.quantity import amount
 
-#: Resources as Kubernetes names them: the field of the spec, and the attribute of the model.
+#: Kubernetes' resource names: field of the spec, attribute of the model.
 _RESOURCES = {
     "cpu": ("cpu", "cpu"),
     "memory": ("memory", "memory"),
     "ephemeral-storage": ("ephemeralStorage", "ephemeral_storage"),
 }
-#: What the template gives the init container that copies a bridge.
+#: As in the template, for the init container that copies a bridge,
 _OF_BRIDGE = Resources(Amounts("10m", "16Mi"), Amounts("100m", "128Mi"))
-#: What it gives the one that fetches a bundle.
+#: for the one that fetches a bundle,
 _OF_BUNDLE = Resources(Amounts(BUNDLE_CPU[0], BUNDLE_MEMORY[0]), Amounts(BUNDLE_CPU[1], BUNDLE_MEMORY[1]))
-#: And what it gives the guard.
+#: and for the guard.
 _OF_GUARD = Resources(Amounts(GUARD_CPU[0], GUARD_MEMORY[0]), Amounts(GUARD_CPU[1], GUARD_MEMORY[1]))
 _REFUSED = "the API server refuses the pod"
 #: Amounts of a LimitRange by name (``max``), each by resource.

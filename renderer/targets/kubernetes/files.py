@@ -47,7 +47,7 @@ def _key(path: str, taken: Iterable[str]) -> str:
         name = ""
         for n in range(1, len(steps) + 1):
             name = "_".join(steps[-n:])[-240:]
-            # An API server refuses keys that begin with two dots: kubelets keep their own files under such names.
+            # API servers refuse keys that begin with two dots, which kubelets use themselves.
             name = f"_{name}" if name.startswith("..") else name
             yield name
         yield from (f"{name}.{n}" for n in itertools.count(2))

@@ -11,13 +11,13 @@ from renderer.errors import DocumentPath, Fault, Severity
 from renderer.guard import challenge, key_host, metadata_address, metadata_document, metadata_paths
 from renderer.model import Access, ConfigMapRef, Rights, Server
 
-#: Names of gateways, and the releases whose definitions have what is rendered.
+#: Names of gateways in ``access.enforcedBy``.
 ENVOY, AGENT = "envoy-gateway", "agentgateway"
 _TITLES: Mapping[str, str] = {ENVOY: "Envoy Gateway", AGENT: "agentgateway"}
 _UNITS = {"1s": "Second", "1m": "Minute", "1h": "Hour", "60s": "Minute", "60m": "Hour"}
-#: The key of a ConfigMap that Envoy Gateway reads, and how many audiences it takes.
+#: Envoy Gateway: the key that it reads in a ConfigMap, and the maximum of audiences.
 _KEYS, _AUDIENCES = "jwks", 8
-#: What a web page may send and read.
+#: Methods and headers for web pages.
 CORS = {
     "methods": ["GET", "POST", "DELETE"],
     "headers": [
@@ -26,7 +26,7 @@ CORS = {
     ],
     "exposed": ["www-authenticate", "mcp-session-id", "mcp-protocol-version"],
 }
-#: Subject and issuer, on the way from the check of the token to the rate limit.
+#: Headers that carry claims from token validation to the rate limit.
 _SUBJECT = {"iss": "x-mcpctl-issuer", "sub": "x-mcpctl-subject"}
 
 
@@ -41,7 +41,7 @@ def gateway_policy(server: Server) -> dict[str, Any] | None:
         "name": access.enforced_by,
         "url": access.url,
         "metadata_paths": metadata_paths(access),
-        # Without a percent sign, which begins an operator of Envoy: the schema takes none in scopes and addresses.
+        # Has no percent sign, which Envoy would interpret: the schema forbids it in scopes and URLs.
         "metadata": metadata_document(access),
         "challenge": challenge(metadata_address(access), scopes),
         "supported": list(json.loads(metadata_document(access)).get("scopes_supported", [])),
@@ -131,7 +131,7 @@ def gateway_limits(server: Server) -> Iterator[Fault]:
         message = f"without issuers {title} has nobody to ask for a token"
         yield Fault(place, "kubernetes/gateway-issuers", message, "add issuers, or write enforcedBy: envoy")
         return
-    # Ways to the server that do not lead through the gateway.
+    # Ways to the server past the gateway.
     guard = "or write enforcedBy: envoy: its guard stands in the pod"
     if server.network.ingress:
         own = server.sets("spec", "network", "ingress", "from")

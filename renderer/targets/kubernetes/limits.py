@@ -15,9 +15,9 @@ from renderer.targets.kubernetes.admission import refused_by_the_namespace
 from renderer.targets.kubernetes.gateway import gateway_limits
 from renderer.targets.kubernetes.values import SIDECARS_FROM, pre_stop
 
-#: Endings of names that only the cluster's own DNS knows.
+#: Suffixes that only the cluster's DNS resolves.
 _INSIDE = (".svc", ".cluster.local")
-#: An IngressClass of this name is that of ingress-nginx everywhere.
+#: The IngressClass of ingress-nginx.
 _NGINX = "nginx"
 _PLACEHOLDER = pattern(r"\$\{(\w+)\}")
 
@@ -178,7 +178,7 @@ def _network_limits(server: Server, options: Options) -> Iterator[Fault]:
                 "networkPolicy.provider of the environment, --network-policy-provider without one",
             )
         for i, host in enumerate(egress.hosts):
-            # Cilium knows pods by labels and never by name, and a NetworkPolicy opens public addresses for names.
+            # Cilium selects pods by labels only, and NetworkPolicies allow public addresses for names.
             if "." not in host.name or host.name.endswith(_INSIDE):
                 yield Fault(
                     ("spec", "network", "egress", "hosts", i),
@@ -236,7 +236,7 @@ def _sandbox_limits(server: Server, options: Options) -> Iterator[Fault]:
             f"the namespace {sandbox.namespace} {whose}: default deny and quota of a sandbox hold for every pod in it",
             "choose another name",
         )
-    # To Cilium the API server has a name, for which the policy has a rule.
+    # For Cilium the policy has a rule by entity (kube-apiserver).
     plain = options.network_policy_provider == "kubernetes"
     if plain and server.mounts_token and egress is not None and not (egress.cidrs or options.api_server):
         yield _warning(
@@ -272,7 +272,7 @@ def _ways_in_limits(server: Server, options: Options) -> Iterator[Fault]:
                 f"nothing replaces '${{{unknown[0]}}}'",
                 f"write the host, or name it in an Environment that Flux delivers: delivery.substitute: [{unknown[0]}]",
             )
-    # Without a policy everybody may come in, which another warning tells.
+    # Without a policy everything is admitted, which another warning reports.
     walled = options.network_policy_provider != "none"
     if walled and server.expose and server.expose.peers is None:
         yield _warning(

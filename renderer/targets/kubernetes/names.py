@@ -25,7 +25,7 @@ def object_names(server: Server) -> dict[str, Any]:
     adopt = server.adopt or Adopt()
     labels = object_labels(server)
     own = {SERVER_LABEL: server.name}  # only the name: a Deployment's selector can never change
-    # Neither can a claim template: what the spec says of labels stays out.
+    # Neither can a claim template, so it has no labels of the spec.
     claim_labels = {name: value for name, value in labels.items() if name not in server.labels}
     return {
         "selector": dict(adopt.selector or own),

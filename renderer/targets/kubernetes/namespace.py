@@ -10,7 +10,7 @@ from renderer.model import Options, Rendered
 from renderer.render import render
 from renderer.targets.kubernetes.values import answerer_values
 
-#: Every name that their templates may read, and what it is: docs/templates.md has these lines.
+#: Names for their templates, also listed in docs/templates.md.
 NAMES: Mapping[str, str] = {
     "object_name": "name of this object",
     "object_annotations": "annotations of this object",
@@ -29,9 +29,9 @@ _LABELS = {
     "app.kubernetes.io/part-of": "mcp",
     "mcpctl.io/managed": "true",
 }
-#: Of Argo CD: it applies the next wave when all of this one is healthy.
+#: Argo CD applies a wave when the one before is healthy.
 WAVE = "argocd.argoproj.io/sync-wave"
-#: Of the objects in it: there is one of each.
+#: The name of the objects in it.
 _NAME = "mcpctl"
 
 
@@ -40,7 +40,7 @@ def namespace_objects(options: Options) -> list[Rendered]:
     rules = options.namespace_rules
     rows = (
         ("Namespace", options.namespace, True),
-        # A controller makes this account in every namespace: apply only sets what is rendered.
+        # A controller creates this account in every namespace; apply only changes the rendered fields.
         ("ServiceAccount", DEFAULT_ACCOUNT, True),
         # Cilium enforces NetworkPolicies too, so one template serves both providers.
         ("NetworkPolicy", f"{_NAME}-default-deny", options.network_policy_provider != "none"),

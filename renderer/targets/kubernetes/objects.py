@@ -45,7 +45,7 @@ class ObjectType(NamedTuple):
 
 def _service_accounts(server: Server, _options: Options) -> Iterator[Instance]:
     if server.service_account.create:
-        # Its own annotations are for those who hand out identities, and concern nobody else.
+        # Its annotations are for identity providers, so no other object has them.
         annotations = {**server.annotations, **server.service_account.annotations}
         yield Instance(server.service_account.name, "serviceaccount", annotations)
 
@@ -56,7 +56,7 @@ def _account_roles(kind: str) -> _Instances:
 
     def instances(server: Server, options: Options) -> Iterator[Instance]:
         account = server.service_account
-        # The name holds the server's namespace, as the cluster has only one of a name.
+        # Cluster-scoped names are unique, so the name includes the namespace.
         name = f"{options.namespace_of(server)}:{server.resource_name}" if is_wide else server.resource_name
         extra = {"namespace": None} if is_wide else {}
         if rules := account.cluster_rules if is_wide else account.rules:
@@ -67,7 +67,7 @@ def _account_roles(kind: str) -> _Instances:
             file = f"{stem}-{role.replace(':', '_')}"
             yield Instance(f"{name}:{role}", file, server.annotations, {**extra, "role": role})
         for rights in account.elsewhere if not is_wide else ():
-            # Others have a server of that name there.
+            # A server in that namespace may have the same name.
             name, file = f"{options.namespace_of(server)}:{server.resource_name}", f"{stem}-{rights.namespace}"
             there = {"namespace": rights.namespace}
             if rights.rules:
@@ -98,7 +98,7 @@ def _network_policies(server: Server, options: Options) -> Iterator[Instance]:
     egress = server.network.egress
     named = dict.fromkeys((*egress.hosts, *opened_for_keys(server))) if egress else ()
     hosts = ",".join(f"{host.name}:{host.port}" for host in named)
-    # A tool that reads the object must learn the same as a person who reads its comment.
+    # Tells tools what the comment tells people.
     own = {"mcpctl.io/egress-hosts-not-enforced": hosts} if hosts else {}
     yield Instance(f"{server.resource_name}-netpol", "networkpolicy", {**server.annotations, **own})
 
@@ -151,7 +151,7 @@ def _workload(kind: str) -> _Instances:
     def instances(server: Server, _options: Options) -> Iterator[Instance]:
         if server.workload == kind:
             text = {DESCRIPTION_ANNOTATION: server.description} if server.description else {}
-            # A Pod is its own pod: what a template would carry, it carries itself.
+            # A Pod itself has the annotations of a pod template.
             is_pod, own = kind == "Pod", server.annotations
             base = pod_annotations(server, pod_config(server), server_files(server)) if is_pod else own
             yield Instance(server.resource_name, kind.lower(), {**base, **text, **accepted(server)})
@@ -176,9 +176,9 @@ def _in_sandbox(server: Server, name: str, stem: str, /, **extra: Any) -> Instan
 
 
 def _sandbox_namespaces(server: Server, options: Options) -> Iterator[Instance]:
-    # The spec says whether the sandbox is ours; '--no-create-namespace' that no Namespace is.
+    # Ours if the spec says so, unless '--no-create-namespace' says that no Namespace is.
     if server.sandbox and server.sandbox.create and options.create_namespace is not False:
-        # Whatever the servers' own namespace asks for: what runs here is less trusted.
+        # Whatever level the servers' namespace has: pods of a sandbox are less trusted.
         level = {"enforce": "restricted", "warn": "restricted", "kubernetes_version": options.kubernetes_version}
         yield _in_sandbox(server, server.sandbox.namespace, "sandbox-namespace", namespace=None, **level)
 
@@ -226,7 +226,7 @@ def _sandbox_policies(server: Server, options: Options) -> Iterator[Instance]:
         yield _in_sandbox(server, name, f"sandbox-networkpolicy-{policy}", policy=policy)
 
 
-#: A NetworkPolicy stands before the workload, so that its first packet already meets it.
+#: NetworkPolicies precede workloads, so that they apply to the first packet.
 OBJECTS: tuple[ObjectType, ...] = (
     ObjectType("Namespace", "kubernetes/namespace.yaml.j2", _sandbox_namespaces),
     ObjectType("RuntimeClass", "kubernetes/runtimeclass.yaml.j2", _runtime_classes),

@@ -22,7 +22,7 @@ from renderer.targets.kubernetes.files import mount, mount_of_file, own_name, se
 from renderer.targets.kubernetes.gateway import ENVOY, gateway_policy
 from renderer.variables import expanded_in, in_order, pieces
 
-#: Every name that a template of a server may read, and what it is: docs/templates.md has these lines.
+#: Names for templates of a server, also listed in docs/templates.md.
 NAMES: Mapping[str, str] = {
     "metadata": "`metadata` of the spec's document",
     "spec": "`spec`, in the names of [spec.md](spec.md)",
@@ -88,11 +88,11 @@ NAMES: Mapping[str, str] = {
     "rate_window": "over how long alerts take rates, such as `300s`",
 }
 
-#: The first version whose API server takes the ``sleep`` action by default (1.29 knows it as alpha).
+#: The first minor version with the ``sleep`` action by default (alpha in 1.29).
 _SLEEPS_FROM = 30
-#: The first version that starts an init container which restarts as a sidecar, and ends it after the others.
+#: The first minor version with sidecars: init containers that always restart and end last.
 SIDECARS_FROM = 29
-#: Over how long rates and quantiles are taken, in seconds; four scrapes at least, so that one may be lost.
+#: Minimum window of rates and quantiles, in seconds and in scrapes (one may be lost).
 _RANGE, _SCRAPES = 300, 4
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -237,7 +237,7 @@ def _bundle(fetch: Fetch, server: Server, files: Sequence[Mapping[str, Any]]) ->
 def _exposed(server: Server, expose: Expose) -> dict[str, Any]:
     messages = server.transport.messages
     second = messages if messages and not expose.leads_to(messages) else None
-    # Envoy Gateway has a route of its own for them.
+    # Envoy Gateway has its own route for them.
     access = server.gateway_access or server.guard
     own = metadata_paths(access) if access and access.enforced_by != ENVOY else []
     metadata = [path for path in own if not expose.leads_to(path)]
@@ -245,14 +245,14 @@ def _exposed(server: Server, expose: Expose) -> dict[str, Any]:
 
 
 def _probe(probe: Probe, server: Server) -> dict[str, Any]:
-    # By name, so that a probe follows the port; gRPC takes numbers only, and behind a guard the port has no name.
+    # By name if possible; gRPC needs a number, and behind a guard the port has no name.
     named = probe.port == server.transport.port and probe.grpc is None and server.guard is None
     port = "mcp" if named else probe.port
     values = {"path": probe.path, "https": probe.https, "headers": dict(probe.headers), "grpc": probe.grpc}
     return {**values, "command": list(probe.mounted or probe.command), "port": port}
 
 
-#: Where most clusters that people run themselves have their API server; managed ones have it on 443.
+#: The API server's port in most self-managed clusters; managed ones use 443.
 _PRIVATE = ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 
 
