@@ -198,16 +198,16 @@ def http_check(runtime: Runtime, url: str, headers: Mapping[str, str], timeout: 
 
     Certificates are not verified, as in probes of Kubernetes. JSON literals are valid in Python and JavaScript.
     """
-    secure, address, given = url.startswith("https:"), json.dumps(url), json.dumps(dict(headers))
+    secure, address, header_texts = url.startswith("https:"), json.dumps(url), json.dumps(dict(headers))
     if runtime == "pypi":
         # Without proxies: those of the environment do not know this address.
         unverified = ", urllib.request.HTTPSHandler(context=ssl._create_unverified_context())" if secure else ""
         opener = f"urllib.request.build_opener(urllib.request.ProxyHandler({{}}){unverified})"
-        request = f"urllib.request.Request({address}, headers={given})" if headers else address
+        request = f"urllib.request.Request({address}, headers={header_texts})" if headers else address
         modules = "ssl, urllib.request" if secure else "urllib.request"
         return ("python3", "-c", f"import {modules}; {opener}.open({request}, timeout={timeout})")
     if headers or secure:  # which fetch does not let through
-        options = f"{{headers:{given},rejectUnauthorized:false,timeout:{timeout * 1000}}}"
+        options = f"{{headers:{header_texts},rejectUnauthorized:false,timeout:{timeout * 1000}}}"
         ends = "r=>process.exit(r.statusCode>199&&r.statusCode<300?0:1)"
         code = f"require({json.dumps('https' if secure else 'http')}).get({address},{options},{ends})"
         return ("node", "-e", f"{code}.on('timeout',()=>process.exit(1)).on('error',()=>process.exit(1))")

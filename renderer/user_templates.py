@@ -75,13 +75,13 @@ def read_folder(folder: str) -> tuple[UserTemplates, list[Problem]]:
             message = f"the built-in template has changed since this was ejected from mcpctl {excerpt(header[2])}"
             hint = f"merge the output of 'mcpctl eject {name} --out -', its first line too"
             reader.add(name, "outdated", message, hint, line=1, severity=Severity.WARNING)
-    return UserTemplates(reader.shown, texts), reader.problems
+    return UserTemplates(reader.label, texts), reader.problems
 
 
 class _Reader:
     def __init__(self, folder: str) -> None:
         self.folder = folder
-        self.shown = excerpt(folder.replace(os.sep, "/").rstrip("/") or "/", 4096)
+        self.label = excerpt(folder.replace(os.sep, "/").rstrip("/") or "/", 4096)
         self.problems: list[Problem] = []
         self._known = frozenset(replaceable())
 
@@ -95,7 +95,7 @@ class _Reader:
         line: int = 0,
         severity: Severity = Severity.ERROR,
     ) -> None:
-        file = f"{self.shown}/{excerpt(name, 4096)}" if name else self.shown
+        file = f"{self.label}/{excerpt(name, 4096)}" if name else self.label
         self.problems.append(Problem(Place(file, line), "", f"templates/{rule}", message, hint, severity))
 
     def names(self) -> list[str]:

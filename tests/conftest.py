@@ -64,7 +64,7 @@ SLOW = [
     "graph/test_browser.py",
     "importers/test_corpus.py",
     "orchestrators",
-    "policy/test_openings.py",
+    "policy/test_exposure.py",
     "policy/test_pod_fields.py",
     "policy/test_rules.py",
     "resolve/test_server.py",

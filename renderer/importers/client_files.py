@@ -30,7 +30,7 @@ _OF_CLIENT = (
     *("isActive", "registryUrl", "provider", "tags", "requestOptions", "connectionTimeout", "sampling", "schema"),
 )
 _OF_MACHINE = {
-    "cwd": "a folder of the machine that the client runs on; in the container it is spec.workingDir",
+    "cwd": "a folder of the client's machine; in the container it is spec.workingDir",
     "envFile": "a file of that machine: write its variables under spec.env, secrets by reference",
     "env_vars": "variables of that machine: write them under spec.env, secrets by reference",
 }
@@ -100,7 +100,7 @@ def _read_server(reading: Reading, values: Values, choices: Choices) -> None:
         if kind:
             reading.note((key,), ("spec", "remote", "transport"))
         if kind and kind not in (*TRANSPORTS, "remote"):
-            message = f"the transport '{excerpt(kind)}' is none of MCP's"
+            message = f"the transport '{excerpt(kind)}' is unknown"
             reading.refuse((key,), "import/remote", message, "a spec has streamable-http and sse")
             return
         headers = {
@@ -123,7 +123,7 @@ def _read_command(reading: Reading, values: Values, choices: Choices, key: str) 
         reading.note((key,), ("spec", "transport", "type"), kind)
     words = list(_words(reading))
     if not words or not words[0].text:
-        message = "the server has neither a command nor an address"
+        message = "the server has neither a command nor a URL"
         reading.refuse((), "import/command", message, "write 'command' and 'args', or 'url'")
         return
     env_key = next((key for key in _ENV if reading.mapping(key)), "env")

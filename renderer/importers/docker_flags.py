@@ -43,9 +43,9 @@ _LONG = {
 _PROMISED = {"cpu": "100m", "memory": "128Mi"}
 _UNITS = {"b": "", "": "", "k": "Ki", "m": "Mi", "g": "Gi"}
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - a path in a container
-_RESTRICTED = "Pod Security 'restricted' always holds: a patch that is accepted with its reason lifts it"
+_RESTRICTED = "Pod Security 'restricted' applies: add it by a patch, and accept the finding with the reason"
 _OF_THE_MACHINE = (
-    "it would join the machine's own: a patch adds it, which is accepted with a reason (policy/privileged)"
+    "it would join a namespace of the host: add it by a patch, and accept policy/privileged with the reason"
 )
 #: Why a spec cannot express it.
 _LOST: Mapping[str, str] = {
@@ -53,10 +53,10 @@ _LOST: Mapping[str, str] = {
         ["--privileged", "--cap-add", "--device", "--security-opt", "--group-add", "--cgroupns"], _RESTRICTED
     ),
     **dict.fromkeys(["--pid", "--ipc", "--uts", "--userns", "--use-api-socket", "--volumes-from"], _OF_THE_MACHINE),
-    "--link": "servers find one another by name: open the way with network.egress.services",
-    "--env-file": "the file is not here: refer to its values with env or envFrom",
-    "--sysctl": "the kernel's settings are the cluster's",
-    "--ulimit": "the limits of processes are the runtime's",
+    "--link": "servers reach one another by name: allow it under network.egress.services",
+    "--env-file": "the file is not imported: write its variables under env or envFrom",
+    "--sysctl": "sysctls are set by the administrators of the cluster",
+    "--ulimit": "ulimits are set by the container runtime",
 }
 #: Without meaning for a server that a runtime manages.
 _IDLE = re.compile(
@@ -144,7 +144,7 @@ _FIELDS: Mapping[str, _Field] = {
     "--workdir": _Field(("spec", "workingDir"), _ANY, str),
     "--entrypoint": _Field(("spec", "command"), _ANY, lambda text: [text]),
     "--stop-timeout": _Field(
-        ("spec", "shutdown", "graceSeconds"), re.compile("[0-9]{1,4}"), int, "'{0}' is no number of seconds"
+        ("spec", "shutdown", "graceSeconds"), re.compile("[0-9]{1,4}"), int, "'{0}' is not a number of seconds"
     ),
     "--pids-limit": _Field(
         ("spec", "compose", "pids"), re.compile("[1-9][0-9]{0,5}"), int, "a server has a bound on its processes"
@@ -187,7 +187,7 @@ def _network(reading: Reading, flag: Flag) -> None:
     elif flag.value == "host" or flag.value.startswith(("container:", "ns:")):
         reading.lose(flag.source, f"--network {excerpt(flag.value)}: {_OF_THE_MACHINE}")
     else:
-        why = "a network of Docker: open the way to what is in it with network.egress.services"
+        why = "a Docker network: allow connections to its services under network.egress.services"
         reading.lose(flag.source, f"--network {excerpt(flag.value)}: {why}")
 
 
@@ -196,7 +196,7 @@ def _publish(reading: Reading, flag: Flag) -> None:
     if port.isascii() and port.isdigit() and 1 <= int(port[:6]) <= 65535:
         reading.map(flag.source, ("spec", "transport", "port"), int(port), "the port of the container")
     else:
-        reading.lose(flag.source, f"'{excerpt(flag.value)}' is no port that can be published")
+        reading.lose(flag.source, f"'{excerpt(flag.value)}' is not a port that can be published")
 
 
 def set_user(reading: Reading, source: DocumentPath, text: str) -> None:
@@ -207,7 +207,7 @@ def set_user(reading: Reading, source: DocumentPath, text: str) -> None:
         question = f"the definition runs as user '{excerpt(user)}', and {need}"
         reading.decide(source, ("spec", "security", "runAsUser"), None, question)
     elif not 0 < int(user) < 2**31:
-        reading.lose(source, "nothing runs as root: Pod Security 'restricted' always holds")
+        reading.lose(source, "Pod Security 'restricted' does not allow root")
     else:
         reading.map(source, ("spec", "security", "runAsUser"), int(user))
         if re.fullmatch(r"[0-9]{1,9}", group) and int(group):
@@ -227,7 +227,7 @@ def _limit(reading: Reading, flag: Flag) -> None:
         return
     reading.map(flag.source, ("spec", "resources", "limits", resource), amount)
     if (nano(amount) or 0) < (nano(_PROMISED[resource]) or 0):
-        why = "a server of the default size is promised more than its limit"
+        why = "the request of the default size is higher than this limit"
         reading.default(("spec", "resources", "requests", resource), amount, why)
 
 
@@ -240,7 +240,7 @@ def _shared_memory(reading: Reading, flag: Flag) -> None:
 def _add_host(reading: Reading, flag: Flag) -> None:
     name, _, address = flag.value.replace("=", ":", 1).partition(":")
     if address == "host-gateway":
-        reading.lose(flag.source, "the machine is another one there: name the service that is meant in the spec")
+        reading.lose(flag.source, "a pod has no machine of its own: name the service instead")
     else:
         reading.map(flag.source, ("spec", "network", "hostAliases", name.lower()), address)
 

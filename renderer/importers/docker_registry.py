@@ -157,7 +157,7 @@ def _read(reading: Reading, original: str, choices: Choices) -> Draft:
     elif kind == "server":
         _server(reading, name, original, choices)
     else:
-        message = "each of its tools starts a container of its own (type: poci): it is no server"
+        message = "each of its tools starts a container of its own (type: poci), so it is not a server"
         reading.refuse(("type",), "import/no-server", message, "write a server that has these tools")
     if reading.written(("spec",)):
         complete(reading, name)

@@ -38,7 +38,7 @@ def _allow(reading: Reading, source: DocumentPath, text: str, ports: Sequence[in
     port = port or _SCHEME_PORTS.get(text.lower().partition("://")[0] if "://" in text else "", "")
     names = [host[1:], f"*{host}"] if host.startswith(".") else [host]
     if host in _THE_MACHINE:
-        why = f"{host} is the machine of whoever runs the definition: name the host or service that is meant instead"
+        why = f"{host} is the machine that runs the definition: name the host or service instead"
         reading.decide(source, (*EGRESS, "services"), None, why)
     elif host == "*" and not port:
         reading.note(source, None, "every host: egress stays open")
@@ -54,7 +54,7 @@ def _allow(reading: Reading, source: DocumentPath, text: str, ports: Sequence[in
                     reading.write((*HOSTS, END), wanted)
         reading.note(source, HOSTS, "a leading dot is the domain and its subdomains" if len(names) > 1 else "")
     else:
-        reading.lose(source, f"'{excerpt(text, 80)}' is no host name that a rule can have")
+        reading.lose(source, f"'{excerpt(text, 80)}' is not a host name")
 
 
 def _network(text: str) -> str:

@@ -57,7 +57,7 @@ def recognise(sources: Sequence[Source]) -> tuple[dict[str, list[Source]], list[
                 break
         else:
             known = "; ".join(form.about for form in FORMATS)
-            message = "the document has none of the formats that can be imported"
+            message = "the document has no format that can be imported"
             problems.append(source.problem(Fault((), "import/unrecognised", message, f"these can: {known}")))
     # ConfigMaps and the like in a file with an operator's resources belong to these, unless a workload is there too.
     for file in {source.file for source in by_format.get(operators.NAME, ())}:

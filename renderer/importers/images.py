@@ -24,7 +24,7 @@ def set_image(reading: Reading, source: DocumentPath, image: str) -> None:
     """Writes the image. A moving tag is kept and accepted, and a person asked for the version."""
     image = image.removeprefix("docker://").removeprefix("https://")
     if len(image) > 512 or not _IMAGE.fullmatch(image):
-        message = f"'{excerpt(image, 80)}' is no reference of an image"
+        message = f"'{excerpt(image, 80)}' is not an image reference"
         reading.refuse(source, "import/image", message, "expected registry/name:tag or registry/name@sha256:…")
         return
     name, digest, _ = image.partition("@")

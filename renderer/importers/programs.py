@@ -121,7 +121,7 @@ def _uv(starting: Starting, first: Word, words: Sequence[Word]) -> None:
         _uvx(starting, first, rest[2:])
         return
     hint = "publish the project as a package or an image, or write 'uvx PACKAGE'"
-    starting.refuse(first, "uv run starts a project of the machine that the client runs on, which no cluster has", hint)
+    starting.refuse(first, "uv run starts a project of the client's machine, which no cluster has", hint)
 
 
 def _subcommand(names: Sequence[str], then: Program) -> Program:

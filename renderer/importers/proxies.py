@@ -33,7 +33,7 @@ def shell(starting: Starting, first: Word, words: Sequence[Word]) -> None:
         plain = []
     if not plain or len(rest) > 1:
         hint = "write the command itself, without a shell"
-        starting.refuse(rest[0], "it is more than one command, which a shell of that machine runs", hint)
+        starting.refuse(rest[0], "it is more than one command for a shell", hint)
         return
     starting.reading.note(rest[0].source, None, "the command of a shell")
     starting.start([Word(word, rest[0].source) for word in plain])

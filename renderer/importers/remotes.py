@@ -22,7 +22,7 @@ TRANSPORTS: Mapping[str, str] = {
 
 def set_remote(reading: Reading, url: DocumentPath, transport: DocumentPath, kind: str) -> None:
     if kind not in ("", "sse", "streamable-http", "http"):
-        reading.refuse(transport, "import/transport", f"'{excerpt(kind)}' is no transport of a remote server")
+        reading.refuse(transport, "import/transport", f"'{excerpt(kind)}' is not a transport of a remote server")
     reading.map(url, (*REMOTE, "url"), reading.text(*url))
     if kind == "sse":
         reading.map(transport, (*REMOTE, "transport"), kind)
@@ -76,7 +76,7 @@ def set_address(reading: Reading, values: Values, url: Word, transport: str, hea
         reading.refuse(url.source, "import/remote", message, "write an address such as https://mcp.example.com/mcp")
         return
     if "@" in re.split(r"[/?#]", rest, maxsplit=1)[0]:
-        message = "the address holds a user or a password, which everybody who sees it would know"
+        message = "the URL contains a user or a password, which everybody who sees it can read"
         reading.refuse(url.source, "import/remote", message, "write them as a header: Authorization")
         return
     address = re.sub(r"([?&])([^=&#]+)=([^&#]*)", _without_secret, url.text.partition("#")[0])
@@ -84,7 +84,7 @@ def set_address(reading: Reading, values: Values, url: Word, transport: str, hea
     if not transport and re.search(r"/sse/?$", address.partition("?")[0]):
         reading.default((*REMOTE, "transport"), "sse", "the address ends with /sse")
     elif transport == "sse":
-        reading.default((*REMOTE, "transport"), transport, "as the client is told")
+        reading.default((*REMOTE, "transport"), transport, "as the client is configured")
     for name, word in headers.items():
         reading.map(word.source, (*REMOTE, "headers", name), values.remote(name, word.text, word.source))
 

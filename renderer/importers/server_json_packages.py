@@ -280,7 +280,7 @@ def _runtime(reading: Reading, path: DocumentPath, server: str, kind: str) -> No
         if word in ("-y", "--yes", "x", "exec", "run"):
             reading.note(source, ("spec",), "nobody is asked")
         else:
-            why = "an option of what starts the package, for which a spec has no field"
+            why = "an option of the package's runner, for which a spec has no field"
             reading.lose(source, f"{excerpt(word)}: {why}")
 
 

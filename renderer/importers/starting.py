@@ -15,7 +15,7 @@ from renderer.model import JSON
 
 #: Reads the words after a program.
 Program: TypeAlias = Callable[["Starting", Word, Sequence[Word]], None]
-OF_MACHINE = "it starts a program of the machine that the client runs on, which no cluster has"
+OF_MACHINE = "it starts a program of the client's machine, which no cluster has"
 _BUILD = (
     "build an image of it, or publish it as a package, and write 'docker run', 'npx' or 'uvx' there, or start a spec "
     "with 'mcpctl init NAME --image IMAGE'"
@@ -59,24 +59,21 @@ class Starting:
         if package is None:
             self.refuse(word, f"'{excerpt(text, 80)}' names no package of {registry}")
         elif package.git and not package.is_exact:
-            message = f"{package.git} is built from what is newest there"
-            self.refuse(word, message, "name the full commit: write its 40 digits behind the address")
+            message = f"{package.git} is not pinned to a commit"
+            self.refuse(word, message, "append the full commit, 40 digits, to the address")
         elif package.is_exact:
             self._write_package(word, package, program)
         else:
-            self._write_newest(word, package, program)
-
-    def _write_newest(self, word: Word, package: Package, program: Sequence[Word]) -> None:
-        asked = package.version or "no version"
-        version, who = ("", "--offline asks nobody") if self.choices.offline else newest(package)
-        if not version:
-            message = f"{package.name} has no exact version ({excerpt(asked)}), and the newest is not known: {who}"
-            form = "NAME@VERSION" if package.registry == "npm" else "NAME==VERSION"
-            self.refuse(word, message, f"write {form}, with an exact version")
-            return
-        self._write_package(word, package._replace(version=version), program)
-        question = f"the client takes {asked}; {version} is the newest by {who}: is it the one that you tried?"
-        self.reading.decide(word.source, ("spec", "package", "version"), version, question)
+            asked = package.version or "no version"
+            version, who = ("", "--offline asks nobody") if self.choices.offline else newest(package)
+            if not version:
+                message = f"{package.name} has no exact version ({excerpt(asked)}), and the newest is not known: {who}"
+                form = "NAME@VERSION" if package.registry == "npm" else "NAME==VERSION"
+                self.refuse(word, message, f"write {form}, with an exact version")
+                return
+            self._write_package(word, package._replace(version=version), program)
+            question = f"the client takes {asked}; {version} is the newest by {who}: is it the one that you tried?"
+            self.reading.decide(word.source, ("spec", "package", "version"), version, question)
 
     def _write_package(self, word: Word, package: Package, program: Sequence[Word]) -> None:
         fields = {"registry": package.registry, "name": package.name, "version": package.version}

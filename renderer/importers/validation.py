@@ -83,7 +83,13 @@ def adjusted(draft: Draft) -> Draft:
     HTTP is accepted for private networks.
     """
     if draft.format in _LIVE:
-        return validated(_without(draft))
+        for _ in range(_ROUNDS):
+            before = draft
+            for problem in [] if draft.problems else faults_of(draft):
+                draft = _settle(draft, problem)
+            if draft is before:
+                break
+        return validated(draft)
     result = validated(draft)
     if draft.problems or {_LITERAL, _NO_TLS}.isdisjoint(problem.rule for problem in result.problems):
         return result
@@ -102,19 +108,6 @@ def _is_private(document: JSON) -> bool:
         return ipaddress.ip_address(host).is_private
     except ValueError:
         return host.endswith((".local", ".lan", ".internal", ".home.arpa"))
-
-
-def _without(draft: Draft) -> Draft:
-    for _ in range(_ROUNDS):
-        if draft.problems:
-            return draft
-        changed = False
-        for problem in faults_of(draft):
-            after = _settle(draft, problem)
-            changed, draft = changed or after is not draft, after
-        if not changed:
-            return draft
-    return draft
 
 
 def _settle(draft: Draft, problem: Problem) -> Draft:

@@ -173,7 +173,7 @@ class Values:
         references = [piece for piece in _pieces(text) if isinstance(piece, _Reference)]
         if not is_machine_path(path) and not any(map(_is_of_machine, references)):
             return
-        question = "a path of the machine that the client runs on: mount what is there by spec.storage or spec.files"
+        question = "a path of the client's machine: mount its contents by spec.storage or spec.files"
         if target in self.reading.comments:
             self.reading.leave(source, target, question)
         else:

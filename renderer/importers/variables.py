@@ -50,11 +50,11 @@ def set_variable(reading: Reading, source: DocumentPath, variable: Variable, ser
     """Writes ``spec.env``: a value, a reference if there is none or it is secret, a comment if it is optional."""
     target: DocumentPath = ("spec", "env", variable.name)
     if not _NAME.fullmatch(variable.name) or len(variable.name) > 253:
-        message = f"'{excerpt(variable.name)}' is no name of an environment variable"
+        message = f"'{excerpt(variable.name)}' is not a name of an environment variable"
         hint = "a name has letters, digits and '_', and does not begin with a digit"
         reading.refuse(source, "import/variable-name", message, hint)
         return
-    reading.supersede(target, source, f"{variable.name} is named again, and the later one holds")
+    reading.supersede(target, source, f"{variable.name} is set again, and the last value counts")
     words = f": {variable.words}" if variable.words else ""
     key = variable.key or variable.name
     if variable.secret or holds_secret(variable):

@@ -21,7 +21,7 @@ def set_volume(reading: Reading, source: DocumentPath, volume: str, target: str,
     """A named or anonymous volume becomes storage; for a folder of the machine see ``leave_folder``."""
     target = target.rstrip("/") if target != "/" else target
     if not _PATH.fullmatch(target) or "/../" in f"{target}/" or "/./" in f"{target}/":
-        reading.lose(source, f"'{excerpt(target, 80)}' is no path where something can be mounted")
+        reading.lose(source, f"'{excerpt(target, 80)}' is not a mount path")
     elif not volume or (_NAME.fullmatch(volume) and "/" not in volume and not volume.startswith(".")):
         name = _volume_name(volume or target)
         only: dict[str, JSON] = {"readOnly": True} if read_only else {}
@@ -34,7 +34,7 @@ def set_volume(reading: Reading, source: DocumentPath, volume: str, target: str,
 def leave_folder(reading: Reading, source: DocumentPath, folder: str, target: str) -> None:
     """Reports that the folder is not mounted, and what to do if its data is needed."""
     if _DANGEROUS.fullmatch(folder):
-        reading.lose(source, f"{excerpt(folder, 80)} of the machine gives the machine away, and is not mounted")
+        reading.lose(source, f"{excerpt(folder, 80)} of the machine gives access to the machine, so it is not mounted")
         return
     instead = "if it needs the data, write a volume under spec.storage, or files under spec.files"
     mounted = f"{excerpt(folder, 80)} of a person's machine would be mounted at {excerpt(target, 80)}"

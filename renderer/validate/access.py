@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -12,7 +11,7 @@ from renderer.guard import HEALTH, covers, is_public_name, key_host, url_path
 from renderer.launch import listens_on_loopback
 from renderer.model import Access, Server
 from renderer.model.access import WELL_KNOWN
-from renderer.validate.network import how_to_open, opens
+from renderer.validate.network import how_to_open, ip_address, opens
 
 _ACCESS = ("spec", "access")
 
@@ -27,16 +26,11 @@ def addresses_are_safe(server: Server) -> Iterator[Fault]:
         addresses += [((*_ACCESS, "issuers", i, "url"), issuer.url), ((*_ACCESS, "issuers", i, "jwks"), jwks)]
     for path, address in addresses:
         parts = urlsplit(address or "https://")
-        if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+        host = parts.hostname or ""
+        ip = ip_address(host)
+        if parts.scheme == "http" and host != "localhost" and not (ip and ip.is_loopback):
             message = f"{address} is not encrypted: whoever is on the way reads tokens or replaces keys"
             yield Fault(path, "spec/access-url", message, "write https://; http is for loopback addresses")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def tokens_have_an_issuer(server: Server) -> Iterator[Fault]:

@@ -180,7 +180,7 @@ def _addresses(text: str) -> Iterator[tuple[str, int]]:
 
 def opens(egress: Egress, host: str, port: int) -> bool:
     """False only if the connection cannot be allowed."""
-    address = _address(host)
+    address = ip_address(host)
     if address is not None and (address.is_loopback or address.is_unspecified):
         return True
     for block in egress.cidrs:
@@ -204,7 +204,7 @@ def opens(egress: Egress, host: str, port: int) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         return ipaddress.ip_address(host)
     except ValueError:
@@ -212,7 +212,7 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def how_to_open(host: str, port: int) -> str:
-    if address := _address(host):
+    if address := ip_address(host):
         return f"add {{cidr: {address}/{address.max_prefixlen}, ports: [{port}]}} to network.egress.cidrs"
     name, *rest = host.removesuffix(".cluster.local").removesuffix(".svc").split(".")
     service = f"{{name: {name}{f', namespace: {rest[0]}' if rest else ''}, ports: [{port}]}}"
@@ -225,7 +225,7 @@ def how_to_open(host: str, port: int) -> str:
 def publish_address(server: Server) -> Iterator[Fault]:
     """The schema's pattern allows 999.1.1.1."""
     publish = server.network.publish
-    if publish and not _is_address(publish.address):
+    if publish and not ip_address(publish.address):
         yield Fault(
             ("spec", "network", "publish", "address"),
             "spec/publish-address",
@@ -237,13 +237,9 @@ def publish_address(server: Server) -> Iterator[Fault]:
 def host_aliases(server: Server) -> Iterator[Fault]:
     """As for publish_address."""
     for name, address in server.network.host_aliases.items():
-        if address != "host-gateway" and not _is_address(address):
+        if address != "host-gateway" and not ip_address(address):
             path = ("spec", "network", "hostAliases", name)
             yield Fault(path, "spec/host-alias", f"'{address}' is not an IP address", "write one such as 10.0.0.5")
-
-
-def _is_address(text: str) -> bool:
-    return _address(text) is not None
 
 
 def listens_where_the_service_leads(server: Server) -> Iterator[Fault]:

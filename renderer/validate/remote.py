@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterator
 
 from renderer.errors import DocumentPath, Fault
 from renderer.later import pattern
 from renderer.model import PLACEHOLDER, Remote, SecretRef, Server
+from renderer.validate.network import ip_address
 
 #: Fields of a remote server; all others are about workloads.
 _FIELDS = ("remote", "description", "accept")
@@ -60,19 +60,12 @@ def address_is_whole(server: Server) -> Iterator[Fault]:
             port, host = remote.port, remote.host
         except ValueError:
             port, host = 0, "x"
-        if not _is_host(host):
+        is_name = len(host) <= 253 and _NAME.fullmatch(host) and not host.rstrip(".").rpartition(".")[2].isdigit()
+        if not (is_name or ip_address(host)):
             hint = "write a host name or an IP address, or correct the variables in it"
             yield Fault(path, "spec/remote-url", "the address has no host that can be looked up", hint)
         if not 1 <= port <= 65535:
             yield Fault(path, "spec/remote-url", "the port of the address is out of range", "write 1 to 65535")
-
-
-def _is_host(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return len(host) <= 253 and bool(_NAME.fullmatch(host)) and not host.rstrip(".").rpartition(".")[2].isdigit()
-    return True
 
 
 def headers_are_different(server: Server) -> Iterator[Fault]:

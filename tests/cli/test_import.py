@@ -102,7 +102,7 @@ def test_one_bad_definition_does_not_stop_the_others(mcpctl: Mcpctl, definition:
     bad.write_text(json.dumps({**DEFINITION, "name": "io.github.acme/bad", "packages": [package]}))
     run = mcpctl("import", bad, definition)
     assert run.code == 3
-    assert "'A B' is no name of an environment variable" in run.err
+    assert "'A B' is not a name of an environment variable" in run.err
     assert "name: io-github-acme-weather" in run.out
     assert "acme-bad" not in run.out
 
@@ -141,7 +141,7 @@ def test_a_folder_is_imported_with_a_table(mcpctl: Mcpctl, folder: Path, tmp_pat
     specs = tmp_path / "specs"
     run = mcpctl("import", "--all", folder, "--out", specs)
     assert run.code == 3, "one was refused"
-    assert "readme.yaml:1:1: warning: the document has none of the formats" in run.err
+    assert "readme.yaml:1:1: warning: the document has no format" in run.err
     assert "broken.yaml:" in run.err
     assert "there is nothing to run or to call [import/nothing-runs]" in run.err
     assert run.err.splitlines()[-2:] == [

@@ -63,11 +63,11 @@ _WEAK = [
     ({"devices": ["/dev/kvm"]}, "devices of the machine"),
     ({"pid": "host"}, "the processes of the machine"),
     ({"network_mode": "host"}, "network_mode host"),
-    ({"volumes": ["/:/host"]}, "/ is of the machine"),
+    ({"volumes": ["/:/host"]}, "/ is a path of the machine"),
     ({"volumes": ["/var/run/docker.sock:/var/run/docker.sock"]}, "root of the machine"),
     ({"security_opt": ["seccomp:unconfined"]}, "security_opt"),
     ({"extra_hosts": ["host.docker.internal:host-gateway"]}, "a pod has no machine"),
-    ({"ports": ["8000-8010:8000-8010", "8000:8000"]}, "ranges and others are not"),
+    ({"ports": ["8000-8010:8000-8010", "8000:8000"]}, "only a single TCP port"),
 ]
 
 
@@ -86,7 +86,7 @@ _DECISIONS: list[tuple[dict[str, Any], str]] = [
     ({"user": "root"}, "'root', which is no number above 0"),
     ({"build": ".", "image": ""}, "the image is built on the machine"),
     ({"env_file": ".env"}, "--from-env-file=.env"),
-    ({"ports": [], "stdin_open": True}, "nothing listens on a port"),
+    ({"ports": [], "stdin_open": True}, "it listens on no port"),
 ]
 
 

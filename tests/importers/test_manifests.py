@@ -85,7 +85,7 @@ _DECISIONS = [
     ({"securityContext": {"runAsUser": 0}}, {}, "root: Pod Security"),
     ({}, {"env": [{"name": "API_TOKEN", "value": "h7Gd82kslP0qzT55"}]}, "looks like a secret and is not written"),
     ({}, {"image": "ghcr.io/example/mcp"}, "which version"),
-    ({}, {"ports": []}, "nothing listens on a port"),
+    ({}, {"ports": []}, "it listens on no port"),
     ({"serviceAccountName": "robot"}, {}, "uses the Kubernetes API"),
 ]
 
@@ -163,7 +163,7 @@ def test_the_address_of_a_server_is_what_its_clients_have(variable: str, names: 
         (deployment(args=["--dir=${DIR}"]), "is passed as text"),
         (deployment(image="docker.io/library/redis:7.4.1", name="cache"), "none of the workloads is an MCP server"),
         (deployment(image=""), "the container has no image"),
-        (deployment(image="a b"), "is no reference of an image"),
+        (deployment(image="a b"), "is not an image reference"),
     ],
 )
 def test_what_cannot_become_a_spec_is_refused_with_the_reason(text: str, message: str) -> None:

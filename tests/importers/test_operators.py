@@ -163,17 +163,21 @@ DB = {"podSelector": {"matchLabels": {"app": "db"}}}
 EXCEPT = {"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"]}}
 #: Fields of the resource, ``spec.network``, and what is lost. What cannot be said leaves the way closed.
 NETWORKS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
-    ({"ingressFrom": [{"podSelector": {"matchExpressions": IN}}]}, {"ingress": {"from": []}}, "being equal alone"),
+    (
+        {"ingressFrom": [{"podSelector": {"matchExpressions": IN}}]},
+        {"ingress": {"from": []}},
+        "no matchExpressions",
+    ),
     ({"ingressFrom": [EXCEPT]}, {"ingress": {"from": []}}, "no exceptions here"),
     ({"egressTo": [EXCEPT]}, {"egress": {"cidrs": [EXCEPT["ipBlock"]]}}, ""),
-    ({"egressTo": [{"namespaceSelector": {"matchExpressions": IN}}]}, {"egress": {}}, "being equal alone"),
+    ({"egressTo": [{"namespaceSelector": {"matchExpressions": IN}}]}, {"egress": {}}, "no matchExpressions"),
     (
         {"egressTo": [DB], "egressPorts": [{"port": 53, "protocol": "UDP"}, {"port": 5432}]},
         {"egress": {"services": [{"name": "db", "podLabels": {"app": "db"}, "ports": [5432], "udpPorts": [53]}]}},
         "",
     ),
     ({"egressPorts": [{"port": 443}]}, {"egress": {"cidrs": [{"cidr": "0.0.0.0/0", "ports": [443]}]}}, ""),
-    ({"egressTo": [DB], "egressPorts": [{"port": 1, "endPort": 9}]}, {"egress": {}}, "without names and ranges"),
+    ({"egressTo": [DB], "egressPorts": [{"port": 1, "endPort": 9}]}, {"egress": {}}, "no ranges of ports"),
 ]
 
 

@@ -280,11 +280,11 @@ REFUSED: dict[str, tuple[dict[str, Any], Choices, str]] = {
     "no remotes": (definition(NPM), Choices(remote=True), "the definition has no remotes"),
     "no such package": (definition(NPM), Choices("3"), "no package is '3'"),
     "no such type": (definition(NPM), Choices("oci"), "no package is 'oci'"),
-    "a bad image": (definition({**OCI, "identifier": "Not An Image"}), OFFLINE, "is no reference of an image"),
+    "a bad image": (definition({**OCI, "identifier": "Not An Image"}), OFFLINE, "is not an image reference"),
     "a bad variable": (
         definition({**NPM, "environmentVariables": [{"name": "A=B"}]}),
         OFFLINE,
-        "no name of an environment",
+        "not a name of an environment",
     ),
     "a range": (definition({**NPM, "version": "^1.2"}), OFFLINE, "has no exact version of @acme/notes (^1.2)"),
     "no version": (
@@ -482,5 +482,5 @@ def test_of_two_variables_of_one_name_the_report_says_which_holds() -> None:
     draft = drafted(definition(package))
     assert draft.document["spec"]["env"] == {"MODE": "b"}  # type: ignore[call-overload, index]
     first, second = (f"packages[0].environmentVariables[{number}]" for number in (0, 1))
-    assert outcome_of(draft, first) == "not-expressible: MODE is named again, and the later one holds"
+    assert outcome_of(draft, first) == "not-expressible: MODE is set again, and the last value counts"
     assert outcome_of(draft, second) == "mapped: "

@@ -87,4 +87,4 @@ def _volume(reading: Reading, path: DocumentPath, mount: Mount, project: Project
         reading.lose(path, f"{mount.source}: whoever has the socket is root of the machine; it is left out")
     else:
         advice = "copy a folder into a volume; write a file under 'files', with its content or from a Secret"
-        reading.lose(path, f"{mount.source or mount.kind} is of the machine, and is left out: {advice}")
+        reading.lose(path, f"{mount.source or mount.kind} is a path of the machine, and is left out: {advice}")

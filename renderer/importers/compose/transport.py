@@ -23,7 +23,7 @@ def read_ports(reading: Reading, wrapper: Wrapped | None, command: Sequence[str]
     published: list[int] = []
     for path, item in reading.items("ports"):
         if (ports := _port_of(item)) is None:
-            reading.lose(path, "one port of TCP is published; ranges and others are not")
+            reading.lose(path, "only a single TCP port can be published")
         elif published:
             reading.lose(path, "one port is published, that of MCP")
         else:

@@ -127,7 +127,7 @@ def _ways_in(gathering: Gathering, near: Sequence[Object], services: Sequence[st
     ways = [each for each in near if each.kind in ("Ingress", "HTTPRoute") and network.leads_to(each, services)]
     for number, each in enumerate(ways):
         if number:
-            gathering.leave(each, f"a spec has one way in from outside; {STAYS}")
+            gathering.leave(each, f"a spec has one Ingress or HTTPRoute; {STAYS}")
         elif each.kind == "Ingress":
             network.read_ingress(each, gathering, services, resource_name)
         else:

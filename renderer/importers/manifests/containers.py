@@ -21,14 +21,14 @@ _AMOUNTS = {"cpu": "cpu", "memory": "memory", "ephemeral-storage": "ephemeralSto
 class Known(NamedTuple):
     """Facts about one workload, and the ConfigMaps and claims imported with it.
 
-    ``several``: more than one pod runs, so mounted volumes must be shareable.
+    ``is_replicated``: more than one pod runs, so mounted volumes must be shareable.
     """
 
     server: str
     resource_name: str
     config_maps: Mapping[str, Object]
     claims: Mapping[str, Object]
-    several: bool
+    is_replicated: bool
 
 
 def read_words(reading: Reading, container: DocumentPath, target: DocumentPath) -> None:
@@ -149,5 +149,5 @@ def _amounts(reading: Reading, container: DocumentPath, target: DocumentPath, ki
         elif name == "nvidia.com/gpu" and len(target) == 1 and plain_text(value).isdigit():
             reading.map((*path, name), ("spec", "gpu", "count"), int(plain_text(value)))
         else:
-            reading.lose((*path, name), "no field asks for it")
+            reading.lose((*path, name), "a spec has no field for it")
     return amounts

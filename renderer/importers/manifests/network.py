@@ -152,7 +152,7 @@ def _exposed(reading: Reading, source: DocumentPath, hosts: Sequence[str], paths
     for field, values in (("host", filter(None, hosts)), ("path", map(re_path, paths))):
         each_once: list[JSON] = list(dict.fromkeys(values))
         if field == "host" and not each_once:
-            reading.lose(source, "a way in needs a host")
+            reading.lose(source, "an Ingress or HTTPRoute of a spec needs a host")
             reading.spec.pop("expose", None)
             return
         if len(each_once) > 1:
@@ -208,7 +208,7 @@ def _matched(reading: Reading, rule: DocumentPath) -> Iterator[str]:
             reading.note(match, ("spec", "expose", "paths"))
             yield plain_text(path.get("value")) or "/"
         else:
-            reading.lose(match, "a way in is chosen by host and path prefix alone")
+            reading.lose(match, "a spec matches hosts and path prefixes alone")
 
 
 def read_monitor(each: Object, into: Gathering, ports: Mapping[str, int], resource_name: str) -> None:
@@ -273,7 +273,7 @@ def read_policies(
 def _ingress_rule(reading: Reading, rule: DocumentPath, port: int, names: Mapping[str, int]) -> None:
     ports = [target_port({"targetPort": item.get("port")}, names) for item in mappings(reading.get(*rule, "ports"))]
     if ports and port not in ports:
-        reading.lose(rule, "opens other ports than that of MCP; a rule of the spec would open that one too")
+        reading.lose(rule, "allows other ports than that of MCP; a spec would allow that one too")
         return
     reading.note((*rule, "ports"), ("spec", "transport", "port"))
     if not list(reading.items(*rule, "from")):
@@ -286,7 +286,7 @@ def admitted(reading: Reading, peers: DocumentPath) -> None:
     for path, item in reading.items(*peers):
         for value in _peer(reading, path, as_mapping(item)):
             if "except" in value:
-                reading.lose(path, "a block of addresses has no exceptions here; without them it would open more")
+                reading.lose(path, "a CIDR block has no exceptions here, and without them more would be allowed")
             else:
                 reading.map(path, ("spec", "network", "ingress", "from", END), value)
 
@@ -296,7 +296,7 @@ def _peer(reading: Reading, path: DocumentPath, peer: Mapping[str, JSON]) -> Ite
     block = mapping(peer, "ipBlock")
     pods, spaces = peer.get("podSelector"), peer.get("namespaceSelector")
     if any(as_mapping(each).get("matchExpressions") for each in (pods, spaces)):
-        reading.lose(path, "labels are compared for being equal alone; without the expressions it would open more")
+        reading.lose(path, "a spec has no matchExpressions, and without them more would be allowed")
     elif block:
         yield {"cidr": block.get("cidr"), **({"except": block["except"]} if block.get("except") else {})}
     else:
@@ -316,7 +316,7 @@ def egress_rule(reading: Reading, rule: DocumentPath, ports_at: DocumentPath, pe
     for item in mappings(reading.get(*ports_at)):
         number = item.get("port")
         if not isinstance(number, int) or item.get("endPort"):
-            reading.lose(rule, "ports are numbers here, without names and ranges: the rule is left out")
+            reading.lose(rule, "a spec has no named ports and no ranges of ports: the rule is left out")
             return
         ports["udpPorts" if item.get("protocol") == "UDP" else "ports"].append(number)
     if {*ports["ports"], *ports["udpPorts"]} == {53}:

@@ -82,7 +82,7 @@ def main_container(workload: Object) -> int:
 
 
 #: Decisions about servers without a port, and bridges of images.
-ATTACHED = "how clients reach it: nothing listens on a port, so they attach to it"
+ATTACHED = "how clients reach it: it listens on no port, so they attach to its stdin"
 AS_PACKAGE = "'package' with a version and 'bridge: supergateway' instead of this image and its arguments"
 
 

@@ -91,7 +91,7 @@ def _claim(reading: Reading, volume: Volume) -> str:
     each = volume.known.claims.get(claim)
     reading.note(volume.path, _STORAGE)
     if each is None:
-        shared: dict[str, JSON] = {"accessModes": ["ReadWriteMany"]} if volume.known.several else {}
+        shared: dict[str, JSON] = {"accessModes": ["ReadWriteMany"]} if volume.known.is_replicated else {}
         return _storage(reading, volume, {"existingClaim": claim, **shared})
     fields = claim_fields(each.spec)
     # A claim may be mounted at several places.

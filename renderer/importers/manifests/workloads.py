@@ -55,7 +55,7 @@ def read_workload(
         server.name if _OBJECT_NAME.fullmatch(server.name) else f"mcp-{name_of(server.name)}",
         {each.name: each for each in near if each.kind == "ConfigMap"},
         {each.name: each for each in near if each.kind == "PersistentVolumeClaim"},
-        several=(isinstance(replicas, int) and replicas > 1) or server.name in scaled,
+        is_replicated=(isinstance(replicas, int) and replicas > 1) or server.name in scaled,
     )
     template = template_path(server)
     pod: DocumentPath = (*template, "spec")

@@ -31,7 +31,7 @@ class Resource:
         self.related: Mapping[tuple[str, str], Resource] = {}
         self.name = self.reading.text("metadata", "name") or "server"
         self.server = name_of(self.name)
-        self.known = Known(self.server, self.server, {}, {}, several=False)
+        self.known = Known(self.server, self.server, {}, {}, is_replicated=False)
 
     @property
     def group_and_kind(self) -> tuple[str, str]:
