@@ -19,8 +19,7 @@ from renderer.cli.streams import as_stream, emit, emit_data, progress, say, spec
 from renderer.errors import Exit, Problem, Severity, UsageMistake, excerpt
 from renderer.importers.bulk import State, Written, definitions_in, distinctly_named, no_longer_defined, store
 from renderer.importers.draft import Choices, Draft, Outcome
-from renderer.importers.formats import FORMATS, batches, recognise
-from renderer.importers.sources import load_foreign
+from renderer.importers.formats import FORMATS, batches, load_foreign, recognise
 from renderer.importers.spec_file import text_of
 from renderer.importers.validation import adjusted
 from renderer.load import SUFFIXES

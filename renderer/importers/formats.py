@@ -1,11 +1,13 @@
-"""The formats, the most specific first: the first that recognises a document reads it."""
+"""The formats that can be imported: loading documents, and finding the format of each."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
-from renderer.errors import Fault, Problem
+from renderer.errors import Fault, Problem, errors_in
 from renderer.importers import (
     client_files,
     compose,
@@ -16,7 +18,19 @@ from renderer.importers import (
     toolhive_registry,
 )
 from renderer.importers.draft import Choices, Draft
+from renderer.load import load
 from renderer.model import JSON, Source
+from renderer.yaml_reader import Limits
+
+#: A registry of thousands of servers is one file.
+LIMITS = Limits(max_bytes=32_000_000, max_nodes=1_000_000, max_total=2_000_000, aliases=True)
+#: Rules for specs only: other readers have other rules.
+_IN_SPECS = ("yaml/ambiguous",)
+_STRING = rb'"(?:[^"\\]|\\.)*+"'
+_COMMENT = rb"//[^\n]*+|/\*(?s:.*?)\*/"
+_TOKENS = re.compile(rb"%s|%s|,(?=(?:\s|%s)*+[}\]])" % (_STRING, _COMMENT, _COMMENT))
+#: JSON escapes a character above U+FFFF as a surrogate pair, YAML as one escape.
+_SURROGATES = re.compile(rb"(?<!\\)((?:\\\\)*)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE)
 
 
 class Format(NamedTuple):
@@ -29,6 +43,7 @@ class Format(NamedTuple):
     together: bool = False
 
 
+#: The most specific first: the first that recognises a document reads it.
 FORMATS: Sequence[Format] = (
     Format("server.json", "server.json of the MCP registry", server_json.recognises, server_json.read),
     Format("toolhive-registry", "registry of ToolHive", toolhive_registry.recognises, toolhive_registry.read),
@@ -44,6 +59,36 @@ FORMATS: Sequence[Format] = (
     Format("compose", "compose files of Docker", compose.recognises, compose.read),
     Format("manifests", "manifests of Kubernetes", manifests.recognises, manifests.read, together=True),
 )
+
+
+def load_foreign(paths: Sequence[str], stdin: BinaryIO | None) -> tuple[list[Source], list[Problem]]:
+    """Documents of files without errors. Ambiguous scalars stay text."""
+    sources, problems = load(paths, stdin=stdin, limits=LIMITS, strict=False, prepare=as_yaml)
+    hint = "write each definition into a document or a file of its own"
+    problems = [
+        problem._replace(hint=hint) if problem.rule == "yaml/not-a-mapping" else problem
+        for problem in problems
+        if problem.rule not in _IN_SPECS
+    ]
+    faulty = {problem.place.file for problem in errors_in(problems)}
+    return [source for source in sources if source.file not in faulty], problems
+
+
+def as_yaml(data: bytes) -> bytes:
+    """JSON with comments and trailing commas as YAML; anything else unchanged."""
+    if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"[", b"/"):
+        return data
+    plain = _TOKENS.sub(lambda match: match[0] if match[0][:1] == b'"' else re.sub(rb"[^\r\n]", b" ", match[0]), data)
+    try:
+        json.loads(plain.removeprefix(b"\xef\xbb\xbf"))
+    except (ValueError, RecursionError):  # YAML, or a mistake that the reader finds by its place
+        return data
+    return _SURROGATES.sub(_character, plain)
+
+
+def _character(match: re.Match[bytes]) -> bytes:
+    high, low = int(match[2], 16), int(match[3], 16)
+    return match[1] + b"\\U%08x" % (0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))
 
 
 def recognise(sources: Sequence[Source]) -> tuple[dict[str, list[Source]], list[Problem]]:

@@ -13,8 +13,7 @@ from collections.abc import Sequence
 from renderer.errors import errors_in
 from renderer.importers.bulk import definitions_in, distinctly_named
 from renderer.importers.draft import Choices, Draft
-from renderer.importers.formats import batches, recognise
-from renderer.importers.sources import load_foreign
+from renderer.importers.formats import batches, load_foreign, recognise
 from renderer.importers.validation import validated
 from renderer.registry import TARGETS
 

@@ -19,7 +19,7 @@ from renderer.exporters.server_json import export
 from renderer.importers import server_json
 from renderer.importers.bulk import definitions_in
 from renderer.importers.draft import Choices, Draft, Outcome
-from renderer.importers.sources import load_foreign
+from renderer.importers.formats import load_foreign
 from renderer.importers.spec_file import text_of
 from renderer.importers.validation import validated
 from tests.importers.readings import source_of

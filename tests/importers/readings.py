@@ -6,7 +6,7 @@ import json
 from io import BytesIO
 from typing import Any
 
-from renderer.importers.sources import load_foreign
+from renderer.importers.formats import load_foreign
 from renderer.model import Source
 
 

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from renderer.importers.bulk import distinctly_named
 from renderer.importers.draft import Choices, Draft, Outcome
-from renderer.importers.formats import batches, recognise
-from renderer.importers.sources import load_foreign
+from renderer.importers.formats import batches, load_foreign, recognise
 from renderer.importers.spec_file import text_of
 from renderer.importers.validation import adjusted
 from renderer.model import JSON

@@ -11,8 +11,7 @@ import pytest
 
 from renderer.exporters.formats import FORMATS
 from renderer.importers.draft import Choices, Draft, Outcome
-from renderer.importers.formats import batches, recognise
-from renderer.importers.sources import load_foreign
+from renderer.importers.formats import batches, load_foreign, recognise
 from renderer.importers.validation import validated
 from renderer.model import JSON, Options
 from renderer.pins import KUBERNETES_VERSION

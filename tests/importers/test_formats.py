@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from renderer.importers.sources import as_yaml
+from renderer.importers.formats import as_yaml
 from renderer.yaml_reader import read
 
 
