@@ -250,10 +250,7 @@ def as_fields(needs: Sequence[Prerequisite], namespace: str) -> list[JSON]:
 
 
 def as_json(
-    servers: Sequence[Server],
-    namespace: str,
-    provider: NetworkPolicyProvider = "kubernetes",
-    more: Sequence[JSON] = (),
+    servers: Sequence[Server], namespace: str, provider: NetworkPolicyProvider = "kubernetes", more: Sequence[JSON] = ()
 ) -> str:
     """An object for a single result, else a list; ``more`` is appended."""
     data = [*(as_data(server, namespace, provider) for server in servers), *more]

@@ -86,14 +86,7 @@ class _Reader:
         self._known = frozenset(replaceable())
 
     def add(
-        self,
-        name: str,
-        rule: str,
-        message: str,
-        hint: str = "",
-        *,
-        line: int = 0,
-        severity: Severity = Severity.ERROR,
+        self, name: str, rule: str, message: str, hint: str = "", *, line: int = 0, severity: Severity = Severity.ERROR
     ) -> None:
         file = f"{self.label}/{excerpt(name, 4096)}" if name else self.label
         self.problems.append(Problem(Place(file, line), "", f"templates/{rule}", message, hint, severity))

@@ -108,12 +108,7 @@ CHECKS: list[Check] = []
 
 
 def _control(
-    name: str,
-    level: Level,
-    since: Version = (1, 0),
-    until: Version = (9, 0),
-    linux: bool = False,
-    replaces: str = "",
+    name: str, level: Level, since: Version = (1, 0), until: Version = (9, 0), linux: bool = False, replaces: str = ""
 ) -> Callable[[_Finder], _Finder]:
     """Registers a Check."""
 
@@ -153,10 +148,7 @@ def _added_capabilities(pod: _Pod, allowed: set[str]) -> _Findings:
     for part in pod.containers:
         added = texts(mapping(part.security, "capabilities"), "add")
         if wrong := [excerpt(name) for name in added if name not in allowed]:
-            yield (
-                part.context("capabilities", "add"),
-                f"{part.who} must not add {every(wrong)}",
-            )
+            yield part.context("capabilities", "add"), f"{part.who} must not add {every(wrong)}"
 
 
 @_control("capabilities-baseline", "baseline")
@@ -177,10 +169,7 @@ def _host_ports(pod: _Pod) -> _Findings:
     for part in pod.containers:
         for index, port in entries(part.body, "ports"):
             if port.get("hostPort"):
-                yield (
-                    part.path("ports", index, "hostPort"),
-                    f"{part.who} must not open a port of the node",
-                )
+                yield part.path("ports", index, "hostPort"), f"{part.who} must not open a port of the node"
 
 
 @_control("host-probes", "baseline", since=(1, 34))
@@ -192,10 +181,7 @@ def _host_probes(pod: _Pod) -> _Findings:
                 body = mapping(body, step)
             for kind in ("httpGet", "tcpSocket"):
                 if mapping(body, kind).get("host"):
-                    yield (
-                        part.path(*handler, kind, "host"),
-                        f"{part.who} must not name a host to ask",
-                    )
+                    yield part.path(*handler, kind, "host"), f"{part.who} must not name a host to ask"
 
 
 @_control("apparmor-profile", "baseline")
@@ -209,10 +195,7 @@ def _apparmor(pod: _Pod) -> _Findings:
         known = value in ("", "runtime/default") or value.startswith("localhost/")
         if key.startswith(_APPARMOR_ANNOTATION) and not known:
             name = excerpt(key.removeprefix(_APPARMOR_ANNOTATION))
-            yield (
-                ("metadata", "annotations", key),
-                f"container {name} must use runtime/default or localhost/…",
-            )
+            yield ("metadata", "annotations", key), f"container {name} must use runtime/default or localhost/…"
 
 
 @_control("selinux-options", "baseline")
@@ -288,20 +271,14 @@ def _volume_types(pod: _Pod) -> _Findings:
         # A volume without a source is an emptyDir to the API server.
         if wrong := [kind for kind in volume if kind != "name" and kind not in _VOLUMES]:
             name = excerpt(volume.get("name", index))
-            yield (
-                ("spec", "volumes", index, wrong[0]),
-                f"volume {name} must not be of type {excerpt(wrong[0])}",
-            )
+            yield ("spec", "volumes", index, wrong[0]), f"volume {name} must not be of type {excerpt(wrong[0])}"
 
 
 @_control("privilege-escalation", "restricted", since=(1, 8), linux=True)
 def _privilege_escalation(pod: _Pod) -> _Findings:
     for part in pod.containers:
         if part.security.get("allowPrivilegeEscalation") is not False:
-            yield (
-                part.context("allowPrivilegeEscalation"),
-                f"{part.who} must set allowPrivilegeEscalation: false",
-            )
+            yield part.context("allowPrivilegeEscalation"), f"{part.who} must set allowPrivilegeEscalation: false"
 
 
 @_control("run-as-non-root", "restricted")

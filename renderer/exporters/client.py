@@ -113,12 +113,7 @@ class _Secrets:
 
     def inputs(self) -> list[JSON]:
         return [
-            {
-                "type": "promptString",
-                "id": name,
-                "description": f"Key {key} of the Secret {secret}",
-                "password": True,
-            }
+            {"type": "promptString", "id": name, "description": f"Key {key} of the Secret {secret}", "password": True}
             for (secret, key), name in self.names.items()
             if self.client.inputs
         ]

@@ -8,15 +8,7 @@ from typing import TypeGuard
 from renderer.errors import DocumentPath, Fault, Severity
 from renderer.later import pattern
 from renderer.model import Container, HealthCheck, Server
-from renderer.variables import (
-    VARIABLE,
-    expanded_in,
-    expanded_sizes,
-    names_in,
-    runs_shell,
-    self_references,
-    words_of,
-)
+from renderer.variables import VARIABLE, expanded_in, expanded_sizes, names_in, runs_shell, self_references, words_of
 from renderer.wording import excerpt, suggestion
 
 #: Shell variables.

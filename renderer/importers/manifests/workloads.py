@@ -19,13 +19,7 @@ from renderer.importers.manifests.objects import (
     read_labels,
     template_path,
 )
-from renderer.importers.manifests.pods import (
-    CONTAINER_DEFAULTS,
-    pre_stop,
-    read_pod,
-    read_security,
-    workload_strategy,
-)
+from renderer.importers.manifests.pods import CONTAINER_DEFAULTS, pre_stop, read_pod, read_security, workload_strategy
 from renderer.importers.manifests.probes import read_probes
 from renderer.importers.manifests.servers import AS_PACKAGE, ATTACHED, Transport, selector_of, set_path
 from renderer.importers.manifests.volumes import read_volumes

@@ -18,10 +18,7 @@ _IMAGE: DocumentPath = ("spec", "source", "containerImage")
 _CONFIG: DocumentPath = ("spec", "config")
 _RUNTIME: DocumentPath = ("spec", "runtime")
 _NETWORK: DocumentPath = ("spec", "network")
-_LOST = {
-    "gateway": "write spec.expose",
-    "transport": "how the operator asks the server; mcpctl asks without TLS",
-}
+_LOST = {"gateway": "write spec.expose", "transport": "how the operator asks the server; mcpctl asks without TLS"}
 
 
 def read_server(resource: Resource) -> None:

@@ -7,12 +7,12 @@ different servers never clash.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from renderer.labels import ADOPT_NOTE, DESCRIPTION_ANNOTATION, accepted, notes, object_labels
 from renderer.launch import Launch
-from renderer.model import ConfigMapRef, EnvFrom, EnvValue, FieldRef, SecretRef, Server, Storage
+from renderer.model import ConfigMapRef, EnvFrom, FieldRef, SecretRef, Server, Storage
 from renderer.variables import expanded_in, pieces
 
 Ref = SecretRef | ConfigMapRef
@@ -149,22 +149,17 @@ def expression(ref: Ref) -> str:
     return f"${{{variable(ref)}:-}}" if ref.optional else f"${{{variable(ref)}:?{origin(ref)}}}"
 
 
-def expanded(text: str, server: Server, *, words: bool = False) -> str:
-    """The text for compose, with references replaced by their values."""
-    return _expanded(text, server, words, server.env)
-
-
-def _expanded(text: str, server: Server, words: bool, env: Mapping[str, EnvValue]) -> str:
+def expanded(text: str, server: Server, *, words: bool = False, above: tuple[str, ...] = ()) -> str:
+    """The text for compose, with references replaced by their values but for those ``above``, which are cycles."""
     parts = []
     for piece in pieces(text, expanded_in(server, words=words)):
-        value = env.get(piece.name) if piece.name else piece.text
-        if value is None or isinstance(value, FieldRef):
-            parts.append(literal(f"$({piece.name})"))
-        elif not piece.name:
+        value = server.env.get(piece.name) if piece.name not in above else None
+        if not piece.name:
             parts.append(literal(piece.text))
+        elif value is None or isinstance(value, FieldRef):
+            parts.append(literal(f"$({piece.name})"))
         elif isinstance(value, str):
-            others = {name: other for name, other in env.items() if name != piece.name}
-            parts.append(_expanded(value, server, False, others))
+            parts.append(expanded(value, server, above=(*above, piece.name)))
         else:
             parts.append(expression(value))
     return "".join(parts)
