@@ -98,7 +98,8 @@ def _identity_faults(document: Rendered, data: Json) -> list[Fault]:
             if (present := holder.get(key)) != value and not (present is None and may_lack):
                 change = f"must stay {excerpt(value)}" if value else "must not be set"
                 lasting = key in ("finalizers", "ownerReferences")
-                message = f"{change}: it says {'when the object goes' if lasting else 'which object this is and whose'}"
+                why = "it decides when the object is deleted" if lasting else "it identifies the object and its server"
+                message = f"{change}: {why}"
                 hint = "patches and templates change what is in an object; names and namespace are fields of the spec"
                 faults.append(Fault((*path, key), "output/identity", message, hint))
     return faults

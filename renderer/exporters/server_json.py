@@ -24,7 +24,7 @@ _REFERENCE = re.compile(r"(?<!\$)\$\(([A-Za-z_][A-Za-z0-9_]*)\)")
 _LONGEST = {"description": 100, "title": 100, "name": 200, "version": 255}
 _OURS = Lost("it holds where the server runs, and a definition is for everybody else", harmless=True)
 _FILES = Lost("a definition has no files: bring them in the image, or say in the description what to mount")
-_BESIDE = Lost("a definition runs one container")
+_ONE_CONTAINER = Lost("a definition runs one container")
 _RIGHTS = Lost("a definition gives no rights: whoever runs the server decides them")
 
 _FATES: Fates = {
@@ -42,8 +42,8 @@ _FATES: Fates = {
     "env": "packages.0.environmentVariables",
     "envFrom": Lost("a definition names each variable: write those that others must set under env"),
     "files": _FILES,
-    "sidecars": _BESIDE,
-    "initContainers": _BESIDE,
+    "sidecars": _ONE_CONTAINER,
+    "initContainers": _ONE_CONTAINER,
     "serviceAccount": _RIGHTS,
     **dict.fromkeys(("accept", "access", "adopt", "annotations", "compose", "expose", "externalSecrets"), _OURS),
     **dict.fromkeys(("imagePullPolicy", "imagePullSecrets", "monitoring", "namespace", "patches"), _OURS),

@@ -257,7 +257,7 @@ def _needless(
         if elsewhere and (not path or path in elsewhere):
             continue  # the finding says so
         hint = f"it fires at {', '.join(sorted(elsewhere))}" if elsewhere else "remove it"
-        hint += "" if elsewhere else ": it would hide the day on which it does"
+        hint += "" if elsewhere else ": it would hide a later finding"
         place = ("spec", "accept", i, "rule")
         yield server.problem(Fault(place, "policy/accepts-nothing", message, hint, Severity.WARNING))
 

@@ -111,7 +111,7 @@ def _pod(data: Json) -> Iterator[Fault]:
 def _container(container: Json, path: DocumentPath) -> Iterator[Fault]:
     name = text(container, "name")
     if mapping(container, "securityContext").get("privileged") is True:
-        message = f"container '{name}' is privileged: it has the whole machine"
+        message = f"container '{name}' is privileged: it has full access to the machine"
         yield _privileged(message, (*path, "securityContext", "privileged"))
     limits = mapping(mapping(container, "resources"), "limits")
     if missing := [part for part in ("cpu", "memory") if part not in limits]:
@@ -123,7 +123,7 @@ _DOCKER_LIMITS = {"cpus": "cpus", "memory": "mem_limit", "pids": "pids_limit"}
 
 def _service(service: Json, path: DocumentPath, own: Collection[str]) -> Iterator[Fault]:
     if service.get("privileged") is True:
-        yield _privileged("the service is privileged: it has the whole machine", (*path, "privileged"))
+        yield _privileged("the service is privileged: it has full access to the machine", (*path, "privileged"))
     for field in ("network_mode", "pid", "ipc"):
         if service.get(field) == "host":
             yield _privileged(f"the service shares the machine's own ({field}: host)", (*path, field))
@@ -163,10 +163,10 @@ def _bind(volume: Any) -> str:
 def mount_fault(source: str, path: DocumentPath) -> Fault:
     """A path of the machine, in a spec or in a rendered document."""
     if source.endswith(_SOCKETS):
-        message = "the socket of the container runtime is mounted: who has it is root on the machine"
+        message = "the socket of the container runtime is mounted: whoever can use it is root on the machine"
         hint = "give the server an API of its own that allows only what it needs"
         return Fault(path, "policy/docker-socket", message, hint)
-    message = "a folder of the machine is mounted: it outlives every wall around the container"
+    message = "a folder of the machine is mounted: the container reaches files of the machine"
     return Fault(path, "policy/host-path", message, "use a volume (storage: size), or accept this with the reason")
 
 
@@ -190,13 +190,13 @@ def _privileged(message: str, path: DocumentPath) -> Fault:
 
 def _unlimited(who: str, missing: list[str], path: DocumentPath) -> Fault:
     path = (*path, "limits", missing[0]) if len(missing) == 1 else path
-    message = f"{who} has no limit of {' and '.join(missing)}: it may take all that the machine has"
+    message = f"{who} has no limit of {' and '.join(missing)}: it may use all that the machine has"
     return Fault(path, "policy/limits", message, "set it under resources.limits, or accept this with a reason")
 
 
 def _patched_object(document: Rendered, data: Json) -> Iterator[Fault]:
     if kind_of(data) == "Ingress" and not mapping(data, "spec").get("tls"):
-        message = "the Ingress has no TLS: tokens and answers travel in clear"
+        message = "the Ingress has no TLS: tokens and answers are not encrypted"
         yield Fault(("spec", "tls"), "policy/ingress-tls", message, "add 'tls: {secret: …}'")
     yield from document_faults(data, document.context)
     # A sandbox has one policy that restricts both directions, and one for each that allows some traffic.
@@ -252,7 +252,7 @@ def _namespace_faults(data: Json, context: Mapping[str, Any]) -> Iterator[Fault]
             if not counted if field == "hard" else spec.get(field):
                 yield Fault(("spec", field), "policy/limits", message, hint)
     if kind == "LimitRange" and not any(mapping(field, "max") for _, field in entries(spec, "limits")):
-        yield Fault(("spec", "limits"), "policy/limits", "a container may take all that the machine has", hint)
+        yield Fault(("spec", "limits"), "policy/limits", "a container may use all that the machine has", hint)
 
 
 def _patched_pod(document: Rendered, data: Json) -> Iterator[Fault]:
@@ -262,7 +262,8 @@ def _patched_pod(document: Rendered, data: Json) -> Iterator[Fault]:
     path, pod = (*template[0], "spec"), mapping(template[1], "spec")
     if mapping(pod, "os").get("name") == "windows":
         # Pod Security skips half of its checks for Windows pods.
-        message, hint = "the pod must not call itself one of Windows", "remove it: the image is one of Linux"
+        message = "os.name must not be windows: Pod Security leaves out half of its checks there"
+        hint = "remove it: the image is for Linux"
         yield Fault((*path, "os", "name"), "pod-security/os", message, hint)
     for where in _tokens(pod, wanted=bool(document.context.get("mounts_token"))):
         message = "a token of the Kubernetes API is mounted, and nothing in the spec needs one"
@@ -312,7 +313,7 @@ def _patched_project(document: Rendered, data: Json, services: Mapping[str, Json
     for key, volume in mapping(data, "volumes").items() if "servers" in document.context else ():
         for field in ("external", "name"):
             if isinstance(volume, dict) and volume.get(field) and volume.get("name", key) not in meant:
-                message = f"volume {excerpt(str(key))} is one of another project, or may be"
+                message = f"volume {excerpt(str(key))} may belong to another project"
                 path = ("volumes", key, field)
                 yield Fault(path, "compose/not-restricted", message, f"leave its name to compose, or {hint}")
 

@@ -68,10 +68,10 @@ def _open_ingress(data: Json, spec: Json, restricted: Collection[str]) -> Iterat
     if kind_of(data) == "Ingress":
         nameless = [("spec", "rules", i) for i, rule in entries(spec, "rules") if not rule.get("host")]
         for path in [*nameless, *([("spec", "defaultBackend")] if spec.get("defaultBackend") else [])]:
-            message = "it answers for every host name of its controller, those of others too"
+            message = "it matches every host name of its controller, also those of others"
             yield _everybody(path, message, "name the host")
     if kind == "HTTPRoute" and not spec.get("hostnames"):
-        message = "it answers for every host name of its Gateway, those of others too"
+        message = "it matches every host name of its Gateway, also those of others"
         yield _everybody(("spec", "hostnames"), message, "name the host")
 
 
@@ -138,7 +138,7 @@ def guard_bypasses(data: Json, context: Mapping[str, Any]) -> Iterator[Fault]:
             yield _passed((*template[0], "spec", *path), message)
     config = mapping(data, "data").get(key := guard["config_key"])
     if kind_of(data) == "ConfigMap" and config not in (None, guard["config"]):
-        yield _passed(("data", key), "the configuration of the guard is another one than spec.access says")
+        yield _passed(("data", key), "the configuration of the guard differs from spec.access")
     for path in _ways_to(port, data, policies=not loopback):
         yield _passed(("spec", *path), f"this leads to port {port}, the server itself, past its guard")
 
@@ -148,10 +148,10 @@ def _changed_guard(pod: Json, args: list[str], loopback: list[str]) -> Iterator[
     if all(each.get("name") != "guard" for _, each in containers):
         yield ("initContainers",), "the pod has no guard"
     if pod.get("hostNetwork") is True and not loopback:
-        yield ("hostNetwork",), "no NetworkPolicy holds there: who reaches the machine passes the guard"
+        yield ("hostNetwork",), "NetworkPolicies do not apply there: who reaches the machine bypasses the guard"
     for path, each in containers:
         if each.get("name") == "guard" and ("command" in each or each.get("args") != args):
-            yield path, "the guard is started otherwise, so that spec.access may not hold"
+            yield path, "the guard has another command or other arguments, so spec.access may not be enforced"
         if each.get("name") == "mcp-server" and items(each.get("args"))[: len(loopback)] != loopback:
             yield (*path, "args"), "the server no longer listens on loopback, where its guard alone reaches it"
 

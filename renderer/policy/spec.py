@@ -125,7 +125,7 @@ def tls(server: Server) -> Iterator[Fault]:
         yield Fault(
             ("spec", "expose"),
             "policy/ingress-tls",
-            "the Ingress has no TLS: tokens and answers travel in clear",
+            "the Ingress has no TLS: tokens and answers are not encrypted",
             "add 'tls: {secret: …}', or 'tls: {}' for the controller's own certificate",
             at_key=True,
         )
@@ -206,7 +206,7 @@ def remote_http(server: Server) -> Iterator[Fault]:
         yield Fault(
             ("spec", "remote", "url"),
             "policy/remote-http",
-            "the address begins with http: headers, tokens and answers travel in clear",
+            "the address begins with http: headers, tokens and answers are not encrypted",
             "write https, or accept this with the reason where nobody else reaches the network between",
         )
 

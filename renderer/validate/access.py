@@ -29,7 +29,7 @@ def addresses_are_safe(server: Server) -> Iterator[Fault]:
         host = parts.hostname or ""
         ip = ip_address(host)
         if parts.scheme == "http" and host != "localhost" and not (ip and ip.is_loopback):
-            message = f"{address} is not encrypted: whoever is on the way reads tokens or replaces keys"
+            message = f"{address} is not encrypted: others on the network can read tokens or replace keys"
             yield Fault(path, "spec/access-url", message, "write https://; http is for loopback addresses")
 
 
@@ -129,7 +129,7 @@ def guard_can_stand(server: Server) -> Iterator[Fault]:
         )
 
 
-def networks_beside_guard(server: Server) -> Iterator[Fault]:
+def networks_bypass_guard(server: Server) -> Iterator[Fault]:
     """In compose a server with open egress joins these networks itself."""
     egress, networks = server.network.egress, server.compose.networks
     if server.guard and networks and (egress is None or not (egress.forbidden or egress.hosts)):
@@ -143,7 +143,7 @@ def networks_beside_guard(server: Server) -> Iterator[Fault]:
         )
 
 
-def ports_beside_guard(server: Server) -> Iterator[Fault]:
+def ports_bypass_guard(server: Server) -> Iterator[Fault]:
     """The guard has a port in the pod, and no other port may lead to MCP."""
     transport, monitoring = server.transport, server.monitoring
     if server.guard is None or not server.listens:
@@ -178,7 +178,7 @@ def ways_in_lead_to_guard(server: Server) -> Iterator[Fault]:
     cut = max(prefixes, key=len, default="") if expose.strip_prefix else ""
     arrives = parts.path.removeprefix(cut) or "/"
     if expose.strip_prefix and keeps_path:
-        message = "what enforces access leads the path of access.url to transport.path itself, and must see it whole"
+        message = "the guard or gateway maps the path of access.url to transport.path itself and needs it whole"
         yield Fault(("spec", "expose", "stripPrefix"), "spec/access-path", message, "remove it", at_key=True)
     elif not expose.leads_to(parts.path):
         field = "paths" if server.sets("spec", "expose", "paths") else "path"
@@ -209,8 +209,8 @@ RULES = (
     access_restricts,
     tool_rules_count,
     guard_can_stand,
-    networks_beside_guard,
-    ports_beside_guard,
+    networks_bypass_guard,
+    ports_bypass_guard,
     ways_in_lead_to_guard,
     keys_are_reachable,
 )

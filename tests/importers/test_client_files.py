@@ -409,7 +409,7 @@ def test_an_address_without_tls_is_accepted_within_a_private_network(host: str, 
     assert [problem.rule for problem in read.problems] == ([] if accepted else ["policy/remote-http"])
     if accepted:
         assert "- rule: policy/remote-http\n" in text_of(read)
-        assert any(e.outcome is Outcome.DECISION and "in clear: accepted" in e.message for e in read.entries)
+        assert any(e.outcome is Outcome.DECISION and "not encrypted: accepted" in e.message for e in read.entries)
 
 
 @pytest.mark.parametrize(

@@ -241,7 +241,7 @@ _SPREADING = frozenset({"shared", "rshared", "slave", "rslave"})
 
 
 def _propagation(value: Any) -> str:
-    return "" if value in ("private", "rprivate") else "a mount must not spread to the machine, or from it"
+    return "" if value in ("private", "rprivate") else "mounts must not propagate to the machine or from it"
 
 
 def _log_options(value: Any) -> str:
@@ -302,7 +302,7 @@ POLICED: Mapping[str, Mapping[str, tuple[str, _Judge]]] = {
         "gpus": (RESTRICTED, _devices),
         # The spec has a group for volumes; for others see policy/documents.py.
         "group_add": (RESTRICTED, _always("")),
-        "isolation": (RESTRICTED, _always("how it is isolated is not the service's to choose")),
+        "isolation": (RESTRICTED, _always("a service must not choose its isolation")),
         "runtime": (RESTRICTED, _always("another runtime decides how the service is isolated")),
         "sysctls": (RESTRICTED, _sysctls),
         "tmpfs": (RESTRICTED, _tmpfs),
@@ -310,15 +310,15 @@ POLICED: Mapping[str, Mapping[str, tuple[str, _Judge]]] = {
         **dict.fromkeys(("env_file", "label_file"), (_HOST_PATH, _outside)),
         **dict.fromkeys(
             ("cpu_rt_period", "cpu_rt_runtime"),
-            (_LIMITS, _always("the service may take the processors of the whole machine")),
+            (_LIMITS, _always("the service may use all CPUs of the machine")),
         ),
-        "oom_kill_disable": (_LIMITS, _always("the service goes on when its memory limit is reached")),
+        "oom_kill_disable": (_LIMITS, _always("the service is not killed at its memory limit")),
         "oom_score_adj": (
             _LIMITS,
             lambda value: (
                 ""
                 if isinstance(value, int) and value >= 0
-                else "the machine would end other programs in its place when memory is short"
+                else "the machine would kill other programs instead when memory is short"
             ),
         ),
     },

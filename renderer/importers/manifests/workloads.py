@@ -74,7 +74,12 @@ def read_workload(
     for keys, why in _IDLE.items():
         reading.lose_all([key for key in keys if reading.get(*container, key)], why, container)
     read_pod(reading, pod, server.kind)
-    _beside(reading, server, number, known, shared)
+    for path, item in reading.items(*pod, "initContainers"):
+        native = at(item, "restartPolicy") == "Always"
+        _container(reading, path, "sidecars" if native else "initContainers", known, shared)
+    for path, _ in reading.items(*pod, "containers"):
+        if path[-1] != number:
+            _container(reading, path, "sidecars", known, shared)
     _used(gathering, known, server)
 
 
@@ -199,17 +204,7 @@ def _transport(reading: Reading, container: DocumentPath, transport: Transport) 
 
 
 # ---------------------------------------------------------------------------------------------
-# Containers beside the server, and what the pods refer to.
-
-
-def _beside(reading: Reading, server: Object, number: int, known: Known, shared: dict[str, str]) -> None:
-    pod: DocumentPath = (*template_path(server), "spec")
-    for path, item in reading.items(*pod, "initContainers"):
-        native = at(item, "restartPolicy") == "Always"
-        _container(reading, path, "sidecars" if native else "initContainers", known, shared)
-    for path, _ in reading.items(*pod, "containers"):
-        if path[-1] != number:
-            _container(reading, path, "sidecars", known, shared)
+# Further containers, and what the pods refer to.
 
 
 def _container(reading: Reading, path: DocumentPath, field: str, known: Known, shared: dict[str, str]) -> None:

@@ -175,7 +175,7 @@ def _identity_faults(document: Rendered, data: Json) -> Iterator[Fault]:
 
 def _moved(path: DocumentPath, message: str) -> Fault:
     hint = "patches and templates change what is in a service; names are fields of the spec"
-    return Fault(path, "output/identity", f"{message}: it says what this is and whose", hint)
+    return Fault(path, "output/identity", f"{message}: it identifies the service and its server", hint)
 
 
 def _texts(part: Part, folder: str, subject: str) -> list[Rendered]:

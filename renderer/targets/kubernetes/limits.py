@@ -104,7 +104,7 @@ def elsewhere(server: Server, servers: Sequence[Server], options: Options) -> It
     for path, name, fix in _looked_for(server, {other.name: name for name, other in others.items()}):
         if name in others:
             place = options.namespace_of(others[name])
-            message = f"{name} lies in namespace {place}; without a namespace it is looked for in {own}"
+            message = f"{name} is in namespace {place}; without a namespace it is expected in {own}"
             yield Fault(path, "kubernetes/other-namespace", message, fix.format(place), Severity.WARNING)
 
 
