@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +12,6 @@ import click
 
 from renderer import write
 from renderer.cli.streams import progress
-from renderer.diff.git import merge_of
 from renderer.diff.trees import OTHER_TREE, merged, other_folders
 from renderer.errors import Exit, OutputTreeFault, Place, Problem, Severity, UsageMistake, excerpt
 from renderer.layout import Elsewhere, depth_of, folder_of, layout
@@ -121,8 +120,8 @@ class Trees:
         folder = folder_of(self._out, run)
         below = f"{run.target}/" if run.environment else ""
         rendered = {server.name for server in (*run.specs.servers, *run.specs.remotes)}
-        names = write.servers_in(folder, depth_of(run.name or run.target), below)
-        return self._specs_of(folder / below, [name for name in names if name not in rendered])
+        names = write.servers_in(folder, depth_of(run.name or run.target), below, rendered)
+        return self._specs_of(folder / below, names)
 
     def _specs_of(self, folder: Path, names: Sequence[str]) -> dict[str, str]:
         if self._elsewhere is None:
@@ -152,20 +151,20 @@ class Trees:
         folder, depth = folder_of(self._out, run), depth_of(run.name or run.target)
         whole = self._allowed.prune or (self._check and self._whole)
         keep = self._described(run) if whole and not self._allowed.prune else {}
-        folder, files, depth = layout(self._out, run, result, keep if whole else write.servers_in(folder, depth, below))
+        names = {server.name for server in run.specs.servers}
+        others = keep if whole else write.servers_in(folder, depth, below, names)
+        folder, files, depth = layout(self._out, run, result, others)
         if not self._check:
-            ours = _merged(folder, partial(write.compare, folder, files, depth, whole=whole))
-            self._wanted.append(Wanted(folder, files, depth, self._allowed, ours))
+            self._wanted.append(Wanted(folder, files, depth, self._allowed, partial(_merged, folder)))
             return Exit.FINE, report
 
         def applies(path: str) -> bool:
             inside = path.startswith(below)
             return inside and bool(target(run.target).from_tree([path.removeprefix(below)])[0])
 
-        compare = partial(write.compare, folder, files, depth, whole=whole, keep=keep, applies=applies)
-        differences = compare().differences
-        if any(difference.why in ("edited", "stranger") for difference in differences):
-            differences = compare(ours=_merged(folder, compare)).differences
+        differences = write.compare(
+            folder, files, depth, whole=whole, keep=keep, merged=partial(_merged, folder), applies=applies
+        ).differences
         rendered = {write.unit_of(path, depth) for path in files}
         emptied = self._allowed.prune or any(write.unit_of(d.path, depth) not in rendered for d in differences)
         if emptied and rendered == {""}:
@@ -251,12 +250,10 @@ def _differing(report: Report, more: Sequence[Differing]) -> Report:
     return report._replace(differing=[*report.differing, *more], counts=_added(report, differences=len(more)))
 
 
-def _merged(folder: Path, compare: Callable[[], write.Comparison]) -> list[str]:
+def _merged(folder: Path, paths: Collection[str]) -> Collection[str]:
     """Files that seem edited or a stranger's, and that git merged from recorded versions."""
     try:
-        if merge_of(folder) is None:
-            return []
-        return merged(folder, [d.path for d in compare().differences if d.why in ("edited", "stranger")])
+        return merged(folder, paths)
     except UsageMistake:  # git cannot say
         return []
 
@@ -279,8 +276,8 @@ def _left_alone(folder: Path, others: Sequence[str]) -> str:
 
 def _done(wanted: Wanted, done: write.Written, report: Report) -> Report:
     folder, files, depth = wanted[:3]
-    changed = [*(f"{folder / path}: written" for path in done.written)]
-    changed += [f"{folder / path}: removed, nothing renders it any more" for path in done.removed]
+    changed = [*(f"{folder}/{path}: written" for path in done.written)]
+    changed += [f"{folder}/{path}: removed, nothing renders it any more" for path in done.removed]
     lines = list(report.lines)
     if changed:
         servers = _servers(files, depth)

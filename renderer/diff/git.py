@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,16 +42,15 @@ def revision(name: str, folder: Path) -> Revision:
     """The commit of that name in the repository that ``folder`` (which need not be there) lies in."""
     if not name or not name.isprintable():
         raise UsageMistake("--base is not the name of a git revision")
-    top = _line(_git(["rev-parse", "--show-toplevel"], _nearest(folder)))
-    if top is None:
-        done = _git(["rev-parse", "--show-toplevel"], _nearest(folder))
-        raise UsageMistake(f"--base needs a git repository, and {excerpt(str(folder), 200)} is in none: {_why(done)}")
     # After --end-of-options nothing is an option, whatever it begins with.
-    asked = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"]
-    commit = _line(_git(asked, Path(top)))
-    if commit is None or not commit.isalnum():  # ^name is what to leave out, and no commit
+    asked = ["rev-parse", "--show-toplevel", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"]
+    done = _git(asked, _nearest(folder))
+    top, _, commit = done.out.rstrip("\n").rpartition("\n") if not done.code else (done.out.rstrip("\n"), "", "")
+    if not top:
+        raise UsageMistake(f"--base needs a git repository, and {excerpt(str(folder), 200)} is in none: {_why(done)}")
+    if not commit.isalnum():  # ^name is what to leave out, and no commit
         advice = "fetch it (git fetch origin), or see 'git log' for what there is"
-        if _line(_git(["rev-parse", "--is-shallow-repository"], Path(top))) == "true":
+        if _git(["rev-parse", "--is-shallow-repository"], Path(top)).out.strip() == "true":
             how = "fetch it (git fetch --depth=1 origin REVISION), or clone with the whole history"
             advice = f"this clone is shallow: {how}"
         raise UsageMistake(f"--base: {excerpt(name, 100)} names no commit here; {advice}")
@@ -59,17 +59,24 @@ def revision(name: str, folder: Path) -> Revision:
 
 def merge_of(folder: Path) -> tuple[Revision, Revision] | None:
     """Both sides of the merge that is under way, or that the newest commit is."""
-    for names in (("HEAD", "MERGE_HEAD"), ("HEAD^1", "HEAD^2")):
-        with suppress(UsageMistake):
-            ours, theirs = (revision(name, folder) for name in names)
-            return ours, theirs
+    # In one question: the newest commit and its parents, the top, and, while a merge is under way, the other side.
+    done = _git(["rev-parse", "--revs-only", "HEAD", "HEAD^@", "--show-toplevel", "MERGE_HEAD"], _nearest(folder))
+    lines = done.out.split("\n")[:-1]
+    commits = list(takewhile(str.isalnum, lines))
+    if done.code or not commits:
+        return None
+    top, *merging = lines[len(commits) :]
+    if merging:
+        return Revision(top, commits[0], "HEAD"), Revision(top, merging[0], "MERGE_HEAD")
+    if len(commits) > 2:
+        return Revision(top, commits[1], "HEAD^1"), Revision(top, commits[2], "HEAD^2")
     return None
 
 
 def result_of(side: Revision, folder: str) -> dict[str, str]:
     """What git made of a merge that has this side, as ``listing``; without what conflicts."""
     if side.name != "HEAD":
-        return listing(revision("HEAD", Path(side.top)), folder)
+        return listing(Revision(side.top, "HEAD", "HEAD"), folder)
     lines = _read(side, ["ls-files", "--stage", "-z", "--full-name", "--", os.path.join(side.top, folder)])
     files = {}
     for line in lines.decode("utf-8", "replace").split("\0"):
@@ -175,10 +182,6 @@ def _git(arguments: Sequence[str], where: Path | Revision, stdin: bytes = b"") -
         raise UsageMistake(f"{missing.message}: --base reads a revision through it") from None
     except (ApplyFailed, WaitTimedOut) as failed:
         raise UsageMistake(failed.message) from None
-
-
-def _line(done: Done) -> str | None:
-    return done.out.rstrip("\n") if not done.code and done.out.strip() else None
 
 
 def _why(done: Done) -> str:

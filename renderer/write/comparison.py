@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -36,6 +36,8 @@ REASONS: Mapping[Why, str] = {
     "line-ends": "only its line ends differ (CRLF)",
     "stranger": "mcpctl did not write it",
 }
+#: Of paths that seem edited by hand, or a stranger's: those that are ours, as git has merged them of versions of ours.
+Merged = Callable[[Collection[str]], Collection[str]]
 #: A render overwrites neither, unless told to.
 NOT_OURS = ("edited", "foreign")
 #: At the head of what mcpctl wrote, also where no record can name the hash of it.
@@ -95,6 +97,12 @@ def explained(difference: Difference) -> str:
     return f"{REASONS[difference.why]}{more}"
 
 
+def no_merge(paths: Collection[str]) -> Collection[str]:
+    """Where there is no git to be asked."""
+    del paths
+    return ()
+
+
 def compare(
     folder: Path,
     files: Mapping[str, str],
@@ -102,78 +110,100 @@ def compare(
     *,
     whole: bool = True,
     keep: Collection[str] = (),
-    ours: Collection[str] = (),
+    merged: Merged = no_merge,
     applies: Callable[[str], bool] | None = None,
 ) -> Comparison:
     """How the tree at ``folder`` differs from ``files`` (path to text).
 
     With ``whole``, servers of the tree that are not among the files are stale, but for those to ``keep``; otherwise
-    they are none of this run's business. ``ours`` are paths that no record need name. ``applies`` says of a path
-    whether a tool that takes the folder would take that file. Raises OutputTreeFault where the tree cannot be read,
-    or contains links.
+    they are none of this run's business. ``applies`` says of a path whether a tool that takes the folder would take
+    that file. Raises OutputTreeFault where the tree cannot be read, or contains links.
     """
     with told(folder, "the output tree could not be read", "tree/not-read"), opened(folder) as tree:
-        records = with_ours(read_records(tree, depth), tree, ours)
-        differences = differences_of(tree, files, records, depth, whole=whole, keep=keep)
-        known = {*files, *records.digests, *(difference.path for difference in differences)}
-        for path in _strangers(tree, known):
-            differences.append(Difference(path, "stranger", counts=applies is not None and applies(path)))
-        return Comparison(tuple(sorted(differences)), others_of(files, records, depth))
+        state = state_of(tree, files, depth, whole=whole, keep=keep, merged=merged)
+        strangers = [Difference(path, "stranger", counts=bool(applies and applies(path))) for path in state.strangers]
+        return Comparison(tuple(sorted([*state.differences, *strangers])), state.others)
 
 
-def others_of(files: Mapping[str, str], records: Records, depth: int) -> tuple[str, ...]:
-    rendered = names_of({unit_of(path, depth) for path in files})
-    return tuple(name for name in names_of({unit_of(path, depth) for path in records.digests}) if name not in rendered)
+class State(NamedTuple):
+    """What was read of a tree, beside what was rendered.
+
+    ``texts`` are the records of what was rendered, by unit. ``strangers`` are the files of nobody known, ``others`` the
+    servers in the tree that were not rendered. ``unfinished``: a run was killed, and left files under temporary names.
+    """
+
+    records: Records
+    texts: Mapping[str, str]
+    differences: list[Difference]
+    strangers: list[str]
+    others: tuple[str, ...]
+    unfinished: bool
 
 
-def with_ours(records: Records, tree: Folder, paths: Collection[str]) -> Records:
-    """Files of ours as they are now, though no record names them, or another content of theirs."""
-    contents = {path: content for path in paths if (content := tree.read(path)) is not None}
-    more = {path: (*records.digests.get(path, ()), digest(_lf(content))) for path, content in contents.items()}
-    return records._replace(digests={**records.digests, **more})
-
-
-def differences_of(
+def state_of(
     tree: Folder,
     files: Mapping[str, str],
-    records: Records,
     depth: int,
     *,
     whole: bool,
     keep: Collection[str] = (),
+    merged: Merged = no_merge,
+) -> State:
+    """As ``compare``, of a tree that is open."""
+    records, texts = read_records(tree, depth), record_texts(files, depth)
+    differences = _differences(tree, files, texts, records, depth, whole, keep)
+    paths = [*tree.walk()]
+    strangers = _strangers(paths, {*files, *records.digests, *(difference.path for difference in differences)})
+    unknown = [*strangers, *(difference.path for difference in differences if difference.why == "edited")]
+    if unknown and (ours := merged(unknown)):
+        more = {path: digest(_lf(content)) for path, content in tree.contents(ours) if content is not None}
+        digests = {path: (*records.digests.get(path, ()), hashed) for path, hashed in more.items()}
+        records = records._replace(digests={**records.digests, **digests})
+        differences = _differences(tree, files, texts, records, depth, whole, keep)
+        strangers = [path for path in strangers if path not in digests]
+    rendered, units = {*names_of(texts)}, {unit_of(path, depth) for path in records.digests if path not in files}
+    others = tuple(name for name in names_of(units) if name not in rendered)
+    return State(records, texts, differences, strangers, others, any(path.endswith(UNFINISHED) for path in paths))
+
+
+def _differences(
+    tree: Folder,
+    files: Mapping[str, str],
+    texts: Mapping[str, str],
+    records: Records,
+    depth: int,
+    whole: bool,
+    keep: Collection[str],
 ) -> list[Difference]:
     # A run answers for what is shared and for its servers, or for all but those to keep.
-    names = {*names_of({unit_of(path, depth) for path in files})}
+    names = {*names_of(texts)}
     units = {path: unit_of(path, depth).rpartition("/")[2] for path in records.digests if path not in files}
     stale = [path for path, name in units.items() if not name or name in names or (whole and name not in keep)]
-    unlike: dict[str, bytes | None] = {}
-    for path, text in files.items():
-        content = tree.read(path)
-        if content is None or content != text.encode():
-            unlike[path] = content
-    there = {path: content for path in stale if (content := tree.read(path)) is not None}
+    unlike = {path: content for path, content in tree.contents(files) if content != files[path].encode()}
+    there = {path: content for path, content in tree.contents(stale) if content is not None}
     tree.refuse_links()
     lists = [path for path in _server_lists(tree, depth) if path not in files]
     differences = []
     for path, content in unlike.items():
-        why = _why(path, content, files[path].encode(), records, depth)
+        why = _why(path, content, files[path], records, depth)
         differences.append(Difference(path, why, path in records.pending, why != "line-ends"))
     for path, content in there.items():
         ours = as_recorded(content, records.digests[path]) or conflict_line(content)
         differences.append(Difference(path, "stale" if ours else "edited", path in records.pending))
     differences += [Difference(path, "stale") for path in lists]
-    differences += _record_differences(differences, files, records, depth)
+    # Where a file differs, that says already that the record does.
     explained_units = {unit_of(difference.path, depth) for difference in differences if difference.counts}
-    unexplained = [unit for unit in records.texts if whole and unit and unit not in explained_units]
-    rendered = {unit_of(path, depth) for path in files}
-    left = [unit for unit in unexplained if unit not in rendered and unit.rpartition("/")[2] not in keep]
+    unexplained = {unit: text for unit, text in texts.items() if unit not in explained_units}
+    differences += _record_differences(unexplained, records)
+    left = [unit for unit in records.texts if whole and unit not in texts and unit not in explained_units]
+    left = [unit for unit in left if unit.rpartition("/")[2] not in keep]
     return [*differences, *(Difference(record_path(unit), "stale", unit in records.journals) for unit in left)]
 
 
-def _why(path: str, content: bytes | None, rendered: bytes, records: Records, depth: int) -> Why:
+def _why(path: str, content: bytes | None, rendered: str, records: Records, depth: int) -> Why:
     if content is None:
         return "missing"
-    if _lf(content) == rendered:
+    if _lf(content) == rendered.encode():
         return "line-ends"
     recorded = records.digests.get(path, ())
     if recorded or is_server_list(path, depth):
@@ -202,30 +232,24 @@ def _server_lists(tree: Folder, depth: int) -> list[str]:
     return [path for path in paths if (tree.read(path) or b"").startswith(MARK)]
 
 
-def _record_differences(
-    of_files: list[Difference], files: Mapping[str, str], records: Records, depth: int
-) -> list[Difference]:
-    """Records that do not say what is there; not where a file of theirs differs, which says it already."""
-    differences = [Difference(OLD_RECORD, "outdated")] if records.old else []
-    explained_units = {unit_of(difference.path, depth) for difference in of_files if difference.counts}
-    for unit, text in record_texts(files, depth).items():
+def _record_differences(texts: Mapping[str, str], records: Records) -> Iterator[Difference]:
+    """Records that do not say what is there."""
+    if records.old:
+        yield Difference(OLD_RECORD, "outdated")
+    for unit, text in texts.items():
         path, content = record_path(unit), records.texts.get(unit)
-        if unit in explained_units or (content is not None and _lf(content) == text.encode()):
+        if content is not None and _lf(content) == text.encode():
             continue
         if content is not None and conflict_line(content):
-            differences.append(Difference(path, "conflict"))
+            yield Difference(path, "conflict")
         elif not records.old:
-            why: Why = "missing" if content is None else "outdated"
-            differences.append(Difference(path, why, unit in records.journals))
-    return differences
+            yield Difference(path, "missing" if content is None else "outdated", unit in records.journals)
 
 
-def _strangers(tree: Folder, known: Collection[str]) -> Iterator[str]:
+def _strangers(paths: Iterable[str], known: Collection[str]) -> list[str]:
     """Files that nobody rendered; not the ``.env`` of compose, which holds what is never rendered."""
-    for path in tree.walk():
-        name = path.rpartition("/")[2]
-        if path not in known and name not in (RECORD, OLD_RECORD, ".env") and not name.endswith(UNFINISHED):
-            yield path
+    unknown = [path for path in paths if path not in known and not path.endswith(UNFINISHED)]
+    return [path for path in unknown if path.rpartition("/")[2] not in (RECORD, OLD_RECORD, ".env")]
 
 
 # ---------------------------------------------------------------------------------------------
@@ -245,14 +269,14 @@ def recorded(folder: Path, depth: int = 0) -> dict[str, str]:
             problem = Problem(Place(os.fspath(folder / RECORD)), "", "tree/record", "there is no record of mcpctl here")
             raise OutputTreeFault(f"{folder} is no tree that mcpctl rendered", [problem])
         # Read once: what is applied is what was compared.
-        contents = {path: tree.read(path) for path in sorted(records.digests)}
+        contents = dict(tree.contents(records.digests))
         tree.refuse_links("nothing was applied")
         problems = []
         for path, content in contents.items():
             if unlike := _unlike(path, content, records):
                 problems.append(Problem(Place(os.fspath(folder / path)), "", *unlike, _AGAIN))
         known = {*records.digests, *_server_lists(tree, depth)}
-        for path in _strangers(tree, known):
+        for path in _strangers(tree.walk(), known):
             place, hint = Place(os.fspath(folder / path)), "move it out of the tree"
             problems.append(Problem(place, "", "tree/foreign", "no record lists it", hint))
         if problems:

@@ -2,8 +2,8 @@
 
 A record lies in the folder of its server and names nothing outside of it, so branches that change different servers
 merge. What the servers of an environment share (its namespace, its delivery) has a record of its own, which names no
-server. A record under its temporary name is the journal of a run that was killed, or is under way. Those of servers are
-written before any file, that of what is shared after all others: with it, the next run completes what that one left.
+server. A record under its temporary name is the journal of a run that was killed, or is under way. That of what is
+shared is written after all other files: with it, the next run completes what that one left; without, takes it away.
 """
 
 from __future__ import annotations
@@ -73,8 +73,9 @@ def record_texts(files: Mapping[str, str], depth: int) -> dict[str, str]:
     """The records of what was rendered, by unit; that of shared files stands there even if there are none."""
     units: dict[str, dict[str, tuple[str, ...]]] = {"": {}}
     for path, text in files.items():
-        if not is_server_list(path, depth):
-            units.setdefault(unit_of(path, depth), {})[path] = (digest(text.encode()),)
+        unit = unit_of(path, depth)
+        if unit or not is_server_list(path, depth):
+            units.setdefault(unit, {})[path] = (digest(text.encode()),)
     return {unit: record_text(unit, digests) for unit, digests in units.items()}
 
 
@@ -119,12 +120,13 @@ def parsed_records(texts: Mapping[str, str | bytes]) -> dict[str, tuple[str, ...
     return digests
 
 
-def servers_in(folder: Path, depth: int, below: str) -> list[str]:
-    """The servers that the tree has a record of, below the folder of one target (``below``, empty or ending in /)."""
+def servers_in(folder: Path, depth: int, below: str, rendered: Collection[str] = ()) -> list[str]:
+    """The servers that the tree has a record of besides ``rendered``; ``below`` is empty, or a target and a slash."""
     with told(folder, "the output tree could not be read", "tree/not-read"), opened(folder) as tree:
-        units = [unit for unit in _units(tree, depth) if unit.startswith(below) and unit]
+        units = {unit: unit.rpartition("/")[2] for unit in _units(tree, depth) if unit.startswith(below) and unit}
+        others = [unit for unit, name in units.items() if name not in rendered]
         ours = {RECORD, temporary(RECORD)}
-        return sorted(unit.rpartition("/")[2] for unit in units if ours & {name for name, _ in tree.entries(unit)})
+        return sorted(units[unit] for unit in others if ours & {name for name, _ in tree.entries(unit)})
 
 
 def trees_in(out: Path) -> list[str]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from renderer.errors import OutputTreeFault, Place, Problem
 from renderer.kinds import KINDS
-from renderer.write.comparison import NOT_OURS, REASONS, Difference, as_recorded, differences_of, others_of, with_ours
+from renderer.write.comparison import NOT_OURS, REASONS, Difference, Merged, as_recorded, no_merge, state_of
 from renderer.write.disk import UNFINISHED, Folder, Watched, nearest, temporary, told
 from renderer.write.records import (
     OLD_RECORD,
@@ -20,10 +20,8 @@ from renderer.write.records import (
     Records,
     names_of,
     parsed_records,
-    read_records,
     record_path,
     record_text,
-    record_texts,
     unit_of,
 )
 
@@ -54,14 +52,13 @@ class Wanted(NamedTuple):
     """What a tree is to be: path below ``folder`` to text; with ``is_left_over`` it is to be removed.
 
     Files that the servers among ``files`` do not render any more are removed; other servers only with ``prune``.
-    ``ours`` are paths that may be overwritten and removed though no record names their content.
     """
 
     folder: Path
     files: Mapping[str, str]
     depth: int = 0
     allowed: Allowed = Allowed()
-    ours: Collection[str] = ()
+    merged: Merged = no_merge
     is_left_over: bool = False
 
 
@@ -88,6 +85,7 @@ def write(trees: Sequence[Wanted], watched: Watched = iter) -> list[Written]:
     plans: list[_Plan] = []
     faults: list[OutputTreeFault] = []
     with ExitStack() as stack:
+        stack.callback(os.umask, os.umask(0o022))  # the modes of what is made do not depend on the user's
         above: dict[Path, Folder] = {}
         for wanted in trees:
             parent = wanted.folder.parent
@@ -135,9 +133,9 @@ class _Plan:
         self._look()
 
     def _look(self) -> None:
-        _, files, depth, allowed, ours, is_left_over = self.wanted
-        records = self._records = with_ours(read_records(self._tree, depth), self._tree, ours)
-        differences = differences_of(self._tree, files, records, depth, whole=allowed.prune)
+        _, files, depth, allowed, merged, is_left_over = self.wanted
+        state = self._state = state_of(self._tree, files, depth, whole=allowed.prune, merged=merged)
+        records, differences = state.records, state.differences
         self._changed = {d.path: files[d.path] for d in differences if d.path in files}
         stale = [d.path for d in differences if d.path not in files]
         stale = [path for path in stale if path.rpartition("/")[2] not in (RECORD, OLD_RECORD)]
@@ -148,8 +146,7 @@ class _Plan:
         if forbidden:
             outcomes = "; ".join(outcome for outcome, _ in forbidden)
             raise OutputTreeFault(f"{_NOTHING}{outcomes}", [p for _, problems in forbidden for p in problems])
-        names = {*names_of({unit_of(path, depth) for path in files})}
-        texts = record_texts(files, depth)
+        names, texts = {*names_of(state.texts)}, {**state.texts}
         if records.old and not allowed.prune:
             # Of servers that are left alone, whose files only the record of an earlier version names.
             units: dict[str, dict[str, tuple[str, ...]]] = {}
@@ -171,7 +168,7 @@ class _Plan:
 
     def _forbidden(self, differences: Sequence[Difference]) -> Iterator[tuple[str, list[Problem]]]:
         """What forbids the run, kind by kind."""
-        folder, files, depth, allowed = self.wanted[:4]
+        folder, files, _, allowed = self.wanted[:4]
 
         def problem(path: str, rule: str, message: str, hint: str) -> Problem:
             return Problem(Place(os.fspath(folder / path)), "", f"tree/{rule}", message, hint)
@@ -182,10 +179,10 @@ class _Plan:
         hint = "rename what it is rendered from"
         problems = [problem(path, "same-name", message.format(twin), hint) for path, twin in twins]
         yield "two files would have one name", problems
-        servers = names_of({unit_of(path, depth) for path in self._records.digests})
-        if allowed.prune and servers and not allowed.allow_empty and not any(unit_of(path, depth) for path in files):
+        others = self._state.others
+        if allowed.prune and others and not allowed.allow_empty and not any(self._state.texts):
             # A wrong folder, far more often than the end of all servers.
-            message = f"the specs name no server, and the tree has files of {len(servers)}"
+            message = f"the specs name no server, and the tree has files of {len(others)}"
             hint = "check the path of the specs; to remove all servers, add --allow-empty"
             yield "the tree would be empty", [problem("", "would-empty", message, hint)]
         not_ours = [d for d in differences if d.why in NOT_OURS]
@@ -200,7 +197,7 @@ class _Plan:
         kept = {p for p in data if files and p.rpartition("/")[2] == NAMESPACE_FILE}
         problems = [problem(path, "data-loss", message, keep if path in kept else hint) for path in data]
         yield "files of data would leave the output tree", problems
-        paths = [f"{path}/" for path in (*files, *self._removed)]
+        paths = [f"{path}/" for path in (*files, *self._removed)] if self._tree.obstacles else []
         message = "it is where a file of mcpctl or its folder belongs"
         hint = "move it away: it is not overwritten, not even with --force"
         obstacles = sorted(self._tree.obstacles.difference(d.path for d in not_ours if not allowed.force))
@@ -209,26 +206,26 @@ class _Plan:
 
     def stage(self, watched: Watched) -> None:
         """Writes the new files beside those that they replace, after what a killed run left is brought to its end."""
-        if self._records.journals:
-            _complete(self._tree, self._records, self.wanted.depth)
+        if self._state.unfinished:
+            _complete(self._tree, self._state.records, self.wanted.depth)
             self._look()
-        # The journals first, so whatever a killed run leaves is known as ours; that of the tree when all is there.
+        # The journal of the tree when all is there: with it, the next run completes what a killed one began.
         texts = {record_path(unit): text or record_text(unit, {}) for unit, text in self._coming.items()}
         last = {path: texts.pop(path) for path in [RECORD] if path in texts}
         self._staged = [*last, *texts, *self._changed]
-        self._tree.write({**texts, **self._changed}, watched)
+        self._tree.write(dict(sorted({**texts, **self._changed}.items())), watched)
         self._tree.write(last)
 
     def put_in_place(self) -> Written:
         """From here on, what a killed run leaves is completed by the next."""
-        _, files, depth, allowed, _, is_left_over = self.wanted
+        _, files, _, allowed, _, is_left_over = self.wanted
         self._staged = []
         if self._coming:
-            old = [OLD_RECORD] if self._records.old else []
+            old = [OLD_RECORD] if self._state.records.old else []
             _put_in_place(self._tree, self._changed, [*self._removed, *old], self._coming)
         if is_left_over:
             self._above.remove_empty(self._name)
-        others = () if allowed.prune else others_of(files, self._records, depth)
+        others = () if allowed.prune else self._state.others
         changed, removed = sorted(self._changed), sorted(self._removed)
         return Written(tuple(changed), tuple(removed), len(files) - len(changed), others)
 

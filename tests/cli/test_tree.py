@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from renderer.command import Done
+from renderer.diff import git
 from renderer.errors import Exit
 from renderer.report import REPORTERS
 from tests.cli.commands import ENVIRONMENT, GOOD, Mcpctl
@@ -34,6 +36,27 @@ def input_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def content(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.usefixtures("input_folder")
+def test_git_is_asked_once_and_only_about_what_seems_not_to_be_ours(
+    mcpctl: Mcpctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[list[str]] = []
+
+    def run(argv: list[str], **_: object) -> Done:
+        calls.append(argv)
+        return Done(128, "", "fatal: not a git repository")
+
+    monkeypatch.setattr(git, "run", run)
+    command = ("render", "in", "--out", "tree")
+    for options in ([], [], ["--check"]):
+        assert mcpctl(*command, *options).code == Exit.FINE
+    assert calls == []
+    Path("tree/kubernetes/notes.txt").write_text("mine\n")
+    for count, more in enumerate(([], ["--check"]), 1):
+        assert mcpctl(*command, *more).code == Exit.FINE
+        assert len(calls) == count
 
 
 # ---------------------------------------------------------------------------------------------

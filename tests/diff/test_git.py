@@ -53,13 +53,7 @@ def test_files_are_read_in_portions_of_two_calls_each(repository: Path, monkeypa
     found = revision("HEAD", repository)
     files = listing(found, "")
     whole = contents(found, files)
-    calls: list[str] = []
-
-    def noted(argv: list[str], **more: Any) -> Done:
-        calls.append(argv[-1])
-        return command.run(argv, **more)
-
-    monkeypatch.setattr(git, "run", noted)
+    calls = noted(monkeypatch)
     assert contents(found, files) == whole
     assert calls == ["--batch-check", "--batch"]
     monkeypatch.setattr(git, "_AT_ONCE", 2)
@@ -97,6 +91,94 @@ def test_places(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert inside(found, "..") == ""
     assert inside(found, "../..") is None
     assert set(listing(found, "b")) == {"b"}
+
+
+AUTHOR = ("-c", "user.name=x", "-c", "user.email=x")
+
+
+def committed(folder: Path, branch: str) -> None:
+    git_in(folder, "checkout", "-q", "-B", branch)
+    git_in(folder, *AUTHOR, "commit", "-q", "--allow-empty", "-m", branch)
+
+
+def in_a_merge(folder: Path, *how: str) -> None:
+    for branch in ("two", "three"):
+        git_in(folder, "checkout", "-q", "--detach", "one")
+        committed(folder, branch)
+    git_in(folder, *AUTHOR, "merge", "-q", "--no-ff", *how, "two")
+
+
+def empty(folder: Path) -> None:
+    git_in(folder, "init", "-q")
+    for name in ("HEAD", "MERGE_HEAD"):
+        (folder / name).write_text("a file of that name is no commit\n")
+
+
+def with_a_commit(folder: Path) -> None:
+    empty(folder)
+    committed(folder, "one")
+
+
+def merging(folder: Path) -> None:
+    with_a_commit(folder)
+    in_a_merge(folder, "--no-commit")
+
+
+def merged(folder: Path) -> None:
+    with_a_commit(folder)
+    in_a_merge(folder, "-m", "both")
+
+
+def in_a_worktree(folder: Path) -> None:
+    (folder / "main").mkdir()
+    with_a_commit(folder / "main")
+    git_in(folder / "main", "worktree", "add", "-q", "../tree")
+    in_a_merge(folder / "tree", "--no-commit")
+
+
+@pytest.mark.parametrize(
+    ("made", "below", "names"),
+    [
+        (lambda folder: None, "", None),
+        (lambda folder: git_in(folder, "init", "-q", "--bare"), "", None),
+        (empty, "", None),
+        (with_a_commit, "", None),
+        (merging, "", ("HEAD", "MERGE_HEAD")),
+        (merging, "not/there", ("HEAD", "MERGE_HEAD")),
+        (merged, "", ("HEAD^1", "HEAD^2")),
+        (in_a_worktree, "tree", ("HEAD", "MERGE_HEAD")),
+        (in_a_worktree, "main", None),
+    ],
+    ids=["nothing", "bare", "empty", "a commit", "merging", "merging, below", "merged", "a worktree", "beside one"],
+)
+def test_a_merge_is_asked_for_in_one_call(
+    made: Any, below: str, names: tuple[str, str] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(tmp_path)
+    calls = noted(monkeypatch)
+    sides = git.merge_of(tmp_path / below)
+    assert len(calls) == 1
+    assert (sides and tuple(side.name for side in sides)) == names
+    for side in sides or ():
+        assert side == revision(side.name, tmp_path / below)
+
+
+def test_a_revision_is_asked_for_in_one_call(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = noted(monkeypatch)
+    assert revision("HEAD", repository / "a").top == str(repository)
+    assert len(calls) == 1
+
+
+def noted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The last argument of each call of git from now on."""
+    calls: list[str] = []
+
+    def run(argv: list[str], **more: Any) -> Done:
+        calls.append(argv[-1])
+        return command.run(argv, **more)
+
+    monkeypatch.setattr(git, "run", run)
+    return calls
 
 
 def test_in_a_hook(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:

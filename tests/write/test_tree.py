@@ -812,6 +812,25 @@ def test_the_next_run_repairs_a_tree_of_a_killed_one(tree: Path, tmp_path: Path,
         mended(folder, next_files)
 
 
+def test_what_a_killed_run_left_of_a_shared_file_goes_though_no_journal_names_it(tree: Path) -> None:
+    (tree / f".namespace.yaml{UNFINISHED}").write_text("a: 2\n")
+    assert write(tree, FILES).unchanged == len(FILES)
+    mended(tree, FILES)
+
+
+def test_a_server_that_is_new_is_asked_for_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    call = os.open
+
+    def noted(path: str, flags: int, *more: Any, **how: Any) -> int:
+        opened.append(path)
+        return call(path, flags, *more, **how)
+
+    monkeypatch.setattr(os, "open", noted)
+    assert [d.why for d in compare(tmp_path, MORE).differences] == ["missing"] * 4
+    assert not {"deployment.yaml", "service.yaml"}.intersection(opened)
+
+
 def test_killed_twice(tree: Path, tmp_path: Path) -> None:
     """A run that was to repair is killed as well."""
     assert killed_at(tree, OTHER, 12)
@@ -860,18 +879,43 @@ def test_what_holds_no_data_leaves_without_asking(tmp_path: Path) -> None:
     assert write(tmp_path, {"b.yaml": "x\n"}).removed == ("a.yaml",)
 
 
-@pytest.mark.parametrize("call", ["there", "none"])
-def test_many_files_are_synced_together_and_each_is_asked_for(
-    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("syncfs", "release", "device", "tells"),
+    [
+        (0, "5.8.0-generic", 8, True),
+        (0, "6.12-rc1", 8, True),
+        (0, "5.4.0-100", 8, False),
+        (0, "4.19", 8, False),
+        (0, "strange", 8, False),
+        (0, "6.1.0", 0, False),
+        (-1, "6.1.0", 8, False),
+        (None, "6.1.0", 8, False),
+    ],
+    ids=["it tells", "it tells, in a test version", "5.4", "4.19", "no version", "no disk", "it fails", "no call"],
+)
+def test_many_files_are_synced_together_and_each_is_asked_for_where_that_may_not_tell(
+    syncfs: int | None, release: str, device: int, tells: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files = {f"s{n // 4}/{n}.yaml": f"{n}\n" for n in range(400)}
+    files = {f"s{n}/0.yaml": f"{n}\n" for n in range(300)}
     steps: list[object] = []
-    whole = {"there": SimpleNamespace(syncfs=lambda _: steps.append("all")), "none": SimpleNamespace()}
-    monkeypatch.setattr(disk, "ctypes", SimpleNamespace(CDLL=lambda _: whole[call]))
+
+    def called(_: int) -> int | None:
+        steps.append("all")
+        return syncfs
+
+    library = SimpleNamespace() if syncfs is None else SimpleNamespace(syncfs=called)
+    monkeypatch.setattr(disk, "ctypes", SimpleNamespace(CDLL=lambda _: library))
+    monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(release=release))
+    monkeypatch.setattr(os, "major", lambda _: device)
     monkeypatch.setattr(os, "fsync", lambda descriptor: steps.append(os.fstat(descriptor).st_ino))
     write(tmp_path / "tree", files)
-    assert {path.stat().st_ino for path in (tmp_path / "tree").rglob("*")} <= {*steps}
-    assert (steps[0] == "all") == (call == "there")
+    if tells:
+        # Of one file, the journal of the tree, it is asked.
+        assert steps.count("all") == 3
+        assert {*steps} == {"all", (tmp_path / "tree").stat().st_ino, (tmp_path / "tree" / RECORD).stat().st_ino}
+    else:
+        assert {path.stat().st_ino for path in (tmp_path / "tree").rglob("*")} <= {*steps}
+    assert (steps[0] == "all") == (syncfs is not None)
     assert steps.count("all") < 8
     steps.clear()
     write(tmp_path / "tree", files | {"s0/0.yaml": "changed\n"})
@@ -884,5 +928,5 @@ def test_many_files_are_synced_together_and_each_is_asked_for(
     monkeypatch.setattr(os, "fsync", refuse)
     refused = fault(lambda: write(tmp_path / "other", files))
     assert [problem.message for problem in refused.problems] == [os.strerror(errno.EIO)]
-    assert refused.problems[0].place.file.endswith("/s0/.mcpctl")
+    assert refused.problems[0].place.file.endswith("other/.mcpctl" if tells else "/s0/.mcpctl")
     assert not (tmp_path / "other").exists()
