@@ -19,7 +19,7 @@ from renderer import assets
 from renderer.errors import DocumentPath
 from renderer.load import load
 from renderer.model import JSON, Server, Source
-from renderer.pipeline import Output, inputs_of, plain, render
+from renderer.pipeline import Output, Specs, inputs_of, plain, read, render
 from renderer.registry import target
 from renderer.resolve import link
 from tests.specs import OPTIONS
@@ -69,6 +69,12 @@ def documents() -> tuple[dict[str, JSON], ...]:
     sources, problems = load([str(EXAMPLES)], stdin=None)
     assert problems == []
     return (*sorted((source.data for source in sources), key=lambda data: len(repr(data))), COMPOSE_ALONE)
+
+
+@cache
+def examples() -> Specs:
+    """What ``docs/examples`` has, read once."""
+    return read([str(EXAMPLES)])
 
 
 def rendered_documents(name: str) -> Output:

@@ -211,6 +211,7 @@ class PartialServer(Server):
     """
 
     faulty: frozenset[DocumentPath]
+    _doubtful: frozenset[str]
     _read: set[str]
 
     @classmethod
@@ -218,6 +219,7 @@ class PartialServer(Server):
         """``faulty`` are the paths of what was taken out of the spec, or replaced."""
         partial = cls._make(server)
         partial.faulty, partial._read = faulty, set()
+        partial._doubtful = frozenset(attribute for path in faulty for attribute in _decided_by(path))
         return partial
 
     @property
@@ -237,7 +239,7 @@ class PartialServer(Server):
         for check in checks:
             self._read.clear()
             faults = list(check(self))
-            if not any(map(self.doubts, self._read)):
+            if self._doubtful.isdisjoint(self._read):
                 yield from faults
 
     def faults_of_values(self, checks: Iterable[Check]) -> Iterator[Fault]:
@@ -246,7 +248,7 @@ class PartialServer(Server):
                 yield fault
 
     def doubts(self, attribute: str) -> bool:
-        return any(attribute in _decided_by(path) for path in self.faulty)
+        return attribute in self._doubtful
 
 
 def _decided_by(path: DocumentPath) -> Iterable[str]:

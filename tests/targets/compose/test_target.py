@@ -13,19 +13,19 @@ import pytest
 from renderer.errors import Severity, errors_in
 from renderer.launch import launch
 from renderer.model import JSON, Rendered, Source
-from renderer.pipeline import read, render
+from renderer.pipeline import render
 from renderer.render import places_in_templates
 from renderer.resolve import resolve
 from renderer.targets.compose import TARGET
 from renderer.validate import validate_rules
 from tests import oracles
 from tests.fields import (
-    EXAMPLES,
     IN_EXAMPLES,
     NOT_RENDERED,
     changes,
     declared,
     documents_of_fields,
+    examples,
     linked,
     remote_fields,
 )
@@ -143,7 +143,7 @@ def accepted(folder: Path) -> str:
 
 
 def test_docker_compose_takes_all_examples_without_a_word(tmp_path: Path) -> None:
-    output = render(read([str(EXAMPLES)]), TARGET, OPTIONS)
+    output = render(examples(), TARGET, OPTIONS)
     assert errors_in(output.problems) == []
     folders = written(output.documents, tmp_path)
     assert len(folders) > 15
@@ -151,14 +151,14 @@ def test_docker_compose_takes_all_examples_without_a_word(tmp_path: Path) -> Non
 
 
 def test_docker_compose_takes_a_stream_of_all_examples() -> None:
-    output = render(read([str(EXAMPLES)]), TARGET, STREAM)
+    output = render(examples(), TARGET, STREAM)
     assert errors_in(output.problems) == []
     (document,) = output.documents
     without_files = re.sub(r"required: true", "required: false", document.text)
     names = re.findall(r"\$\{([A-Z0-9_]+):", document.text)
     found = oracles.compose_read(without_files, dict.fromkeys(names, "x"))
     assert found["name"] == "mcpctl"
-    assert {s.resource_name for s in read([str(EXAMPLES)]).servers} <= set(found["services"])
+    assert {s.resource_name for s in examples().servers} <= set(found["services"])
 
 
 def test_a_missing_variable_is_refused_with_what_it_stands_for() -> None:
@@ -200,7 +200,7 @@ def test_a_stream_is_one_project_with_the_files_inside() -> None:
 
 
 def test_groups() -> None:
-    servers = read([str(EXAMPLES)]).servers
+    servers = examples().servers
     assert TARGET.groups(servers, one_stream=True) == [servers]
     assert TARGET.groups(servers, one_stream=False) == [(server,) for server in servers]
     assert TARGET.groups([], one_stream=True) == []
@@ -208,7 +208,7 @@ def test_groups() -> None:
 
 
 def test_paths_are_distinct_and_stay_below_the_folder() -> None:
-    paths = [document.path for document in render(read([str(EXAMPLES)]), TARGET, OPTIONS).documents]
+    paths = [document.path for document in render(examples(), TARGET, OPTIONS).documents]
     assert len({path.lower() for path in paths}) == len(paths)
     assert not [path for path in paths if path.startswith("/") or ".." in path]
 
@@ -316,7 +316,7 @@ def test_rules_of_a_plain_server() -> None:
 
 def test_contexts_are_plain_data() -> None:
     """What a template sees has no methods that reach outside."""
-    for server in read([str(EXAMPLES)]).servers:
+    for server in examples().servers:
         for document in TARGET.build([server], OPTIONS)[0]:
             assert not list(_strangers(document.context))
         assert launch(server).image

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from renderer.model import JSON, Options
-from renderer.pipeline import Output, read, render, tree
+from renderer.pipeline import Output, render, tree
 from renderer.registry import TARGETS, target
-from tests.fields import EXAMPLES
+from tests.fields import examples
 from tests.oracles import kustomize, yaml_read, yaml_read_all
 from tests.specs import OPTIONS, read_specs, spec
 from tests.write import write
@@ -96,14 +96,14 @@ def test_nothing_beside_nothing() -> None:
 
 @pytest.mark.parametrize("name", sorted(TARGETS))
 def test_paths_are_distinct(name: str) -> None:
-    specs = read([str(EXAMPLES)])
+    specs = examples()
     found = tree(specs, render(specs, target(name), OPTIONS), target(name), OPTIONS)
     paths = [document.path for document in found]
     assert len(set(paths)) == len(paths)
 
 
 def test_kustomize_builds_every_folder(tmp_path: Path) -> None:
-    specs = read([str(EXAMPLES)])
+    specs = examples()
     output = render(specs, target("kubernetes"), LISTED)
     write(tmp_path, {d.path: d.text for d in tree(specs, output, target("kubernetes"), LISTED)})
     built = kustomize(tmp_path)

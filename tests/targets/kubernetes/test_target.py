@@ -9,17 +9,17 @@ import pytest
 from renderer.assets import kubernetes_versions
 from renderer.errors import errors_in
 from renderer.model import JSON, Source
-from renderer.pipeline import read, render
+from renderer.pipeline import render
 from renderer.resolve import resolve
 from renderer.targets.kubernetes import TARGET
 from renderer.validate import validate_rules
 from tests.fields import (
-    EXAMPLES,
     IN_EXAMPLES,
     NOT_RENDERED,
     changes,
     declared,
     documents_of_fields,
+    examples,
     linked,
     remote_fields,
 )
@@ -117,20 +117,20 @@ def test_noexec_is_told_where_it_is_wanted() -> None:
 
 @pytest.mark.parametrize("version", kubernetes_versions())
 def test_all_examples_hold_for_every_bundled_version(version: str) -> None:
-    output = render(read([str(EXAMPLES)]), TARGET, OPTIONS._replace(kubernetes_version=version))
+    output = render(examples(), TARGET, OPTIONS._replace(kubernetes_version=version))
     assert errors_in(output.problems) == []
     assert len(output.documents) > 50
 
 
 def test_paths_are_distinct_and_stay_below_the_folder() -> None:
-    output = render(read([str(EXAMPLES)]), TARGET, OPTIONS)
+    output = render(examples(), TARGET, OPTIONS)
     paths = [document.path for document in output.documents]
     assert len({path.lower() for path in paths}) == len(paths)
     assert not [path for path in paths if path.startswith("/") or ".." in path]
 
 
 def test_identities_are_distinct() -> None:
-    output = render(read([str(EXAMPLES)]), TARGET, OPTIONS)
+    output = render(examples(), TARGET, OPTIONS)
     identities = [document.identity for document in output.documents]
     assert len(set(identities)) == len(identities)
 
@@ -151,6 +151,6 @@ def test_a_patch_below_restricted_is_refused() -> None:
 
 
 def test_each_server_is_a_group_of_its_own() -> None:
-    servers = read([str(EXAMPLES)]).servers
+    servers = examples().servers
     for one_stream in (True, False):
         assert TARGET.groups(servers, one_stream=one_stream) == [(server,) for server in servers]
