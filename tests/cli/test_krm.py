@@ -1,12 +1,14 @@
-"""``mcpctl krm`` as a program, and called by the real kubectl."""
+"""``mcpctl krm``: a list in and a list out, and called by the real kubectl."""
 
 from __future__ import annotations
 
 import functools
+import io
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import pytest
 import yaml
 
 from renderer.errors import Exit
-from tests.cli.commands import GOOD, ROOT, Run, as_program
+from tests.cli.commands import GOOD, ROOT, Mcpctl, Run, as_program
 from tests.oracles import program, yaml_read, yaml_read_all
 from tests.specs import spec
 
@@ -23,35 +25,43 @@ KINDS = ["Namespace", "ServiceAccount", "NetworkPolicy", "Service", "Deployment"
 WITH_OURS = ["Namespace", "ServiceAccount", "NetworkPolicy", *KINDS[1:]]
 
 
-def call(*arguments: str, config: dict[str, Any] | None = None, items: list[dict[str, Any]] | None = None) -> Run:
-    data = {
-        "apiVersion": "config.kubernetes.io/v1",
-        "kind": "ResourceList",
-        "items": items or [],
-        "functionConfig": config,
-    }
-    return as_program("krm", *arguments, stdin=yaml.safe_dump(data, sort_keys=False))
+@pytest.fixture
+def call(mcpctl: Mcpctl, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
+    """With a list on stdin: ``call("--namespace", "x", config={}, items=[])``."""
+
+    def of(*arguments: str, config: dict[str, Any] | None = None, items: list[dict[str, Any]] | None = None) -> Run:
+        data = {
+            "apiVersion": "config.kubernetes.io/v1",
+            "kind": "ResourceList",
+            "items": items or [],
+            "functionConfig": config,
+        }
+        text = yaml.safe_dump(data, sort_keys=False)
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+        return mcpctl("krm", *arguments)
+
+    return of
 
 
 def options(**data: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "options"}, "data": data}
 
 
-def test_a_list_in_and_a_list_out() -> None:
+def test_a_list_in_and_a_list_out(call: Callable[..., Run]) -> None:
     run = call(config=spec(network={"egress": {}}))
     assert run.code == Exit.FINE
     assert [each["kind"] for each in yaml_read(run.out)["items"]] == WITH_OURS
     assert run.err == "7 items, 0 errors, 0 warnings\n"
 
 
-def test_a_config_map_sets_options() -> None:
+def test_a_config_map_sets_options(call: Callable[..., Run]) -> None:
     run = call(config=options(namespace="tools", createNamespace="false"), items=[spec()])
     items = yaml_read(run.out)["items"]
     assert [each["kind"] for each in items] == ["McpServer", *KINDS[1:]]
     assert {each["metadata"]["namespace"] for each in items[1:]} == {"tools"}
 
 
-def test_options_of_the_command_line_hold_where_the_config_says_nothing() -> None:
+def test_options_of_the_command_line_hold_where_the_config_says_nothing(call: Callable[..., Run]) -> None:
     run = call("--namespace", "here", config=options(networkPolicyProvider="none"), items=[spec()])
     items = yaml_read(run.out)["items"]
     assert [each["kind"] for each in items[1:]] == [kind for kind in KINDS[1:] if kind != "NetworkPolicy"]
@@ -70,13 +80,13 @@ def test_options_of_the_command_line_hold_where_the_config_says_nothing() -> Non
     ],
     ids=["unknown", "namespace", "flag", "version", "option", "kind"],
 )
-def test_mistakes_in_the_config(config: dict[str, Any], word: str) -> None:
+def test_mistakes_in_the_config(call: Callable[..., Run], config: dict[str, Any], word: str) -> None:
     run = call(config=config, items=[spec()])
     assert (run.code, run.out) == (Exit.INPUT_INVALID, "")
     assert word in run.err
 
 
-def test_errors_are_results_and_an_exit_code() -> None:
+def test_errors_are_results_and_an_exit_code(call: Callable[..., Run]) -> None:
     run = call(items=[spec(replicas=-1, network={"egress": {}})])
     assert run.code == Exit.INPUT_INVALID
     data = yaml_read(run.out)
@@ -91,7 +101,7 @@ def test_what_is_no_list_is_refused() -> None:
     assert "expected one ResourceList of config.kubernetes.io/v1" in run.err
 
 
-def test_nothing_is_told_to_those_who_want_quiet() -> None:
+def test_nothing_is_told_to_those_who_want_quiet(call: Callable[..., Run]) -> None:
     assert call("-q", config=spec()).err == ""
 
 

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from renderer import __version__, pipeline
-from renderer.cli import COMMANDS, Commands
+from renderer.cli import COMMANDS, Commands, main
 from renderer.cli import mcpctl as group
 from renderer.errors import Defect, Exit, OutputTreeFault
 from renderer.write.tree import _Plan
-from tests.cli.commands import BAD, GOOD, Mcpctl, as_program
+from tests.cli.commands import BAD, GOOD, Mcpctl, as_program, on_terminal
 
 # ---------------------------------------------------------------------------------------------
 # Exit codes.
@@ -416,19 +416,19 @@ def test_data_is_utf_8_whatever_the_locale(specs: Path, env: dict[str, str]) -> 
     assert "Traceback" not in run.err
 
 
-def test_a_name_that_is_not_text(specs: Path) -> None:
+def test_a_name_that_is_not_text(mcpctl: Mcpctl, specs: Path) -> None:
     path = os.fsencode(specs) + b"/\xff.yaml"
     Path(os.fsdecode(path)).write_text(BAD)
     for style in ("text", "json", "sarif"):
-        run = as_program("validate", path, "--output", style)
+        run = mcpctl("validate", os.fsdecode(path), "--output", style)
         assert run.code == Exit.INPUT_INVALID
         assert "Traceback" not in run.err
     assert as_program("render", b"--\xff", "x").code == Exit.USAGE
 
 
 @pytest.mark.parametrize("arguments", [["render", "good.yaml", "--out", "tree"], ["validate", "warned.yaml"]])
-def test_colors_are_for_terminals_only(specs: Path, arguments: list[str]) -> None:
-    assert "\x1b" not in as_program(*arguments, cwd=specs).err
+def test_colors_are_for_terminals_only(mcpctl: Mcpctl, specs: Path, arguments: list[str]) -> None:
+    assert "\x1b" not in mcpctl(*arguments).err
 
 
 @pytest.mark.parametrize("arguments", [["--color", "always", "validate"], ["validate", "--color=always"]])
@@ -442,13 +442,7 @@ def test_colour_on_request(mcpctl: Mcpctl, specs: Path, arguments: list[str]) ->
 @pytest.mark.parametrize(
     ("env", "colored"), [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False)]
 )
-def test_no_color(specs: Path, env: dict[str, str], colored: bool) -> None:
-    primary, secondary = os.openpty()
-    try:
-        run = as_program("validate", "bad.yaml", cwd=specs, env={"TERM": "xterm", **env}, stderr=secondary)
-        shown = os.read(primary, 4096).decode()
-    finally:
-        os.close(primary)
-        os.close(secondary)
-    assert run.code == Exit.INPUT_INVALID
-    assert ("\x1b[" in shown) is colored
+def test_no_color(specs: Path, monkeypatch: pytest.MonkeyPatch, env: dict[str, str], colored: bool) -> None:
+    with on_terminal(monkeypatch, "stderr", **env) as read:
+        assert main(["validate", "bad.yaml"]) == Exit.INPUT_INVALID
+        assert ("\x1b[" in read()) is colored
