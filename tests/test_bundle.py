@@ -13,14 +13,15 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from renderer import pins
+from renderer import assets, pins
 from renderer.bundle import bundle_fetch
 from renderer.launch import launch
 from renderer.model import JSON, Server
@@ -138,6 +139,18 @@ def run(argv: tuple[str, ...], stdin: str = "", **env: str) -> subprocess.Comple
     )
 
 
+@contextmanager
+def serving(*servers: Files) -> Iterator[None]:
+    for files in servers:
+        threading.Thread(target=files.serve_forever, daemon=True, kwargs={"poll_interval": 0.01}).start()
+    try:
+        yield
+    finally:
+        for files in servers:
+            files.shutdown()
+            files.server_close()
+
+
 def fetched(
     made: Server, files: Files, *, mounted: str = "", process: bool = False
 ) -> subprocess.CompletedProcess[str]:
@@ -149,12 +162,18 @@ def fetched(
         assert isinstance(fetch.file.source, str)
         Path(mounted, "program").write_text(fetch.file.source, encoding="utf-8")
         argv = tuple(f"{mounted}/program" if word == fetch.file.path else word for word in fetch.mounted)
-    threading.Thread(target=files.serve_forever, daemon=True, kwargs={"poll_interval": 0.01}).start()
-    try:
+    with serving(files):
         return run(argv) if process or argv[0] != "python3" else python(argv[-5], *argv[-4:])
-    finally:
-        files.shutdown()
-        files.server_close()
+
+
+def unpack(made: Server, files: Files) -> None:
+    """As the program of any runtime leaves it, without the start of Node.js."""
+    fetch, kind = bundle_fetch(made), assets.read("templates/bundles/python.txt").decode()
+    assert fetch
+    assert isinstance(fetch.file.source, str)
+    with serving(files):
+        assert python(kind, *fetch.command[-4:]).returncode == 0
+    (Path(pins.BUNDLE_FOLDER) / "start.js").write_text(fetch.file.source, encoding="utf-8")
 
 
 def started(made: Server, **env: str) -> subprocess.CompletedProcess[str]:
@@ -225,7 +244,7 @@ def test_values_of_the_user_and_of_the_environment(
 ) -> None:
     files = Files(bundle(runtime, OPTIONS, args=ARGS, env=ENV))
     made = of_bundle(runtime, files, {"userConfig": settings})
-    assert fetched(made, files).returncode == 0
+    unpack(made, files)
     found = [name.replace(f"{folder}/files", "") for name in tools(started(made, **env))]
     assert found == expected
 
@@ -236,7 +255,7 @@ def test_a_command_of_the_spec_replaces_that_of_the_manifest(folder: Path, runti
     ending = "js" if runtime == "node" else "py"
     own = [runtime if runtime == "node" else sys.executable, f"{folder}/files/server/main.{ending}"]
     made = of_bundle(runtime, files, command=[*own], args=["own"])
-    assert fetched(made, files).returncode == 0
+    unpack(made, files)
     assert tools(started(made)) == ["own", "T_OF=linux"]
 
 
@@ -366,17 +385,14 @@ def test_what_node_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         folder.mkdir(parents=True)
         monkeypatch.setattr(pins, "BUNDLE_FOLDER", str(folder))
         files = Files(content)
-        threading.Thread(target=files.serve_forever, daemon=True, kwargs={"poll_interval": 0.01}).start()
         fetch = bundle_fetch(of_bundle("node", files, package))
         assert fetch
         assert isinstance(fetch.file.source, str)
         (tmp_path / "program.js").write_text(fetch.file.source, encoding="utf-8")
         calls.append([str(tmp_path / "program.js"), *fetch.command[-4:]])
         servers.append(files)
-    done = by_node(calls)
-    for files in servers:
-        files.shutdown()
-        files.server_close()
+    with serving(*servers):
+        done = by_node(calls)
     for name, folder, each in zip(REFUSED, folders, done, strict=True):
         is_refused(each, folder, REFUSED[name][2])
 
@@ -407,7 +423,7 @@ def test_why_a_server_does_not_start(
 ) -> None:
     files = Files(bundle(runtime, OPTIONS, **config))
     made = of_bundle(runtime, files, {"userConfig": settings})
-    assert fetched(made, files).returncode == 0
+    unpack(made, files)
     done = started(made)
     assert (done.returncode, expected in done.stderr) == (1, True), done.stderr
     assert "Traceback" not in done.stderr

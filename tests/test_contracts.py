@@ -11,6 +11,8 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import NOT_QUICK, TESTS
 
 ROOT = Path(__file__).parent.parent
@@ -50,31 +52,33 @@ def test_the_package_keeps_the_contracts(tmp_path: Path) -> None:
     assert code == 0, said
 
 
-def test_no_module_may_import_what_only_one_may(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def of_violations(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Of a package in which each module imports what it may not."""
+
     def plant(package: Path) -> None:
         for path in package.rglob("*.py"):
             with path.open("a") as file:
                 file.write("".join(f"import {name}\n" for name in FORBIDDEN))
+                if path.parent != package or path.stem not in ("__init__", "__main__"):
+                    file.write("import renderer.__main__\n")
 
-    code, said = lint(tmp_path, plant)
+    code, said = lint(tmp_path_factory.mktemp("violations"), plant)
     assert code == 1
-    reported = set(re.findall(r"renderer\.(\S+) -> (\w+)", said))
+    return said
+
+
+def test_no_module_may_import_what_only_one_may(of_violations: str) -> None:
+    reported = set(re.findall(r"renderer\.(\S+) -> (\w+)", of_violations))
     expected = {(name, library) for name in modules() for library in FORBIDDEN}
     may = {(name, library) for library, package in MAY.items() for name in modules() if name.split(".")[0] == package}
     assert expected - reported == may
 
 
-def test_no_layer_may_import_one_above_it(tmp_path: Path) -> None:
-    def plant(package: Path) -> None:
-        for path in package.rglob("*.py"):
-            if path.parent != package or path.stem not in ("__init__", "__main__"):
-                with path.open("a") as file:
-                    file.write("import renderer.__main__\n")
-
-    code, said = lint(tmp_path, plant)
-    assert code == 1
+def test_no_layer_may_import_one_above_it(of_violations: str) -> None:
     layers = {name.partition(".")[0] for name in modules()} - {"__main__"}
-    assert layers - set(re.findall(r"renderer\.(\w+) is not allowed to import renderer\.__main__", said)) == set()
+    refused = set(re.findall(r"renderer\.(\w+) is not allowed to import renderer\.__main__", of_violations))
+    assert layers - refused == set()
 
 
 def test_a_module_without_a_layer_is_refused(tmp_path: Path) -> None:
