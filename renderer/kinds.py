@@ -20,12 +20,13 @@ _SELECTOR = ("spec.selector*",)
 
 
 class Kind(NamedTuple):
-    """``resource``: plural and group, as in the names of CustomResourceDefinitions; ``version``: the one that is
-    rendered.
-    ``wave``: Argo CD's sync wave. ``holds_data``: deleting the object deletes users' data. ``pod_template``: path of
-    the pods' metadata and spec (empty: the object is a Pod; None: it has no pods). ``immutable``: patterns of immutable
-    fields; '!' excludes. ``custom``: needs a CustomResourceDefinition. ``rendered``: False for kinds that only come by
-    patches or are in old trees.
+    """A row of the table.
+
+    ``resource``: plural and group, as in names of CustomResourceDefinitions. ``version``: of the rendered objects.
+    ``wave``: Argo CD's sync wave. ``holds_data``: deleting the object deletes users' data.
+    ``pod_template``: path of the pods' metadata and spec; () for a Pod itself, None without pods.
+    ``immutable``: patterns of immutable fields; '!' excludes. ``custom``: needs a CustomResourceDefinition.
+    ``rendered``: False for kinds that are only in patches, old trees or clusters.
     """
 
     name: str
